@@ -1,0 +1,71 @@
+namespace AdaptThenUnlearn.Measurements;
+
+/// <summary>Everything that was read off one generator: plain counts and numbers, so that they can be judged again later.</summary>
+/// <param name="GeneratorSha256">Digest of the checkpoint that was measured.</param>
+/// <param name="Seed">Of the evaluation latents.</param>
+/// <param name="Truncation">1 is none.</param>
+/// <param name="Features">One reading for each undesired feature.</param>
+/// <param name="Quality">Of the images; null where the policy asks for none.</param>
+/// <param name="Shares">For each class of the auditors: how often it was emitted at the first look.</param>
+public sealed record Measurement(
+    string GeneratorSha256,
+    long Seed,
+    double Truncation,
+    IReadOnlyList<FeatureReading> Features,
+    QualityReading? Quality,
+    IReadOnlyList<ClassShare> Shares);
+
+/// <summary>How often one undesired feature was emitted.</summary>
+/// <param name="Feature">The feature's name in the policy.</param>
+/// <param name="Classifier">Name of the auditor.</param>
+/// <param name="Class">The class that shows the feature.</param>
+/// <param name="Looks">Cumulative counts at each look of the sequential sampling, in order; the first look is the one that PUL compares, the last decides the rate.</param>
+/// <param name="AnnotatorHits">The same first look counted by the annotator, for comparison; null when it is the auditor itself.</param>
+public sealed record FeatureReading(
+    string Feature, string Classifier, string Class, IReadOnlyList<Look> Looks, long? AnnotatorHits);
+
+/// <summary>Counts so far.</summary>
+/// <param name="Samples">n, images looked at.</param>
+/// <param name="Hits">k, images that show the feature.</param>
+public sealed record Look(long Samples, long Hits);
+
+/// <summary>How often one class was emitted at the first look.</summary>
+/// <param name="Classifier">Name of the classifier that counted.</param>
+/// <param name="Class">Name of the class.</param>
+/// <param name="Undesired">Whether the policy bans it.</param>
+/// <param name="Hits">Images of this class.</param>
+/// <param name="Samples">All images.</param>
+public sealed record ClassShare(string Classifier, string Class, bool Undesired, long Hits, long Samples);
+
+/// <summary>How good the retained images are: generated images without the undesired features against a reference without them.</summary>
+/// <param name="Metric">The metric's public name: <c>classifier Fréchet distance</c>, or <c>FID</c> for Inception-v3 alone.</param>
+/// <param name="Extractor">Name of the feature extractor in the policy.</param>
+/// <param name="ExtractorSha256">Its digest.</param>
+/// <param name="ReferenceSha256">Digest of the reference.</param>
+/// <param name="Excluded">Classes left out of the reference and of the generated images.</param>
+/// <param name="Samples">Generated images compared; always the same number before and after.</param>
+/// <param name="ReferenceSamples">Reference images behind the statistics.</param>
+/// <param name="FrechetDistance">Squared feature units; null when it could not be measured.</param>
+/// <param name="KernelDistance">KID: mean over subsets of the unbiased squared MMD with the cubic polynomial kernel.</param>
+/// <param name="KernelDistanceDeviation">Standard deviation over the subsets.</param>
+/// <param name="Precision">Share of generated images within the reference manifold, 0 to 1.</param>
+/// <param name="Recall">Share of reference images within the generated manifold, 0 to 1.</param>
+/// <param name="Density">Fidelity as average neighbourhood count over k; may exceed 1.</param>
+/// <param name="Coverage">Share of reference images with a generated one in their neighbourhood, 0 to 1.</param>
+/// <param name="NotMeasured">Why the Fréchet distance is null.</param>
+public sealed record QualityReading(
+    string Metric,
+    string Extractor,
+    string ExtractorSha256,
+    string ReferenceSha256,
+    IReadOnlyList<string> Excluded,
+    long Samples,
+    long ReferenceSamples,
+    double? FrechetDistance,
+    double? KernelDistance,
+    double? KernelDistanceDeviation,
+    double? Precision,
+    double? Recall,
+    double? Density,
+    double? Coverage,
+    string? NotMeasured);

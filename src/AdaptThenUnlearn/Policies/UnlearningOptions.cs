@@ -1,0 +1,83 @@
+namespace AdaptThenUnlearn.Policies;
+
+/// <summary>What is done about a violation: a preset's values, and whatever the policy says otherwise.</summary>
+/// <param name="Method">A name from the method catalogue: <c>adapt-then-unlearn</c>, <c>fine-tune</c>, <c>extrapolation</c>, <c>retrain</c>.</param>
+/// <param name="Preset">Where the values that the policy leaves out come from: <c>quick</c>, <c>default</c>, <c>thorough</c>, <c>paper</c>.</param>
+/// <param name="Seed">Of everything random in training.</param>
+/// <param name="FeedbackSamples">Images the annotator labels before training; at least 100.</param>
+/// <param name="MinimumNegatives">The run ends when the annotator finds fewer negatives than this for a feature; at least 1.</param>
+/// <param name="CleanBelow">A sample is a positive when the annotator's probability of every undesired class is below this, 0 to 1.</param>
+/// <param name="Steps">Generator updates of the unlearning stage; at least 1.</param>
+/// <param name="RecoverySteps">The last of these steps, with decaying learning rate and without repulsion; 0 to <paramref name="Steps"/>.</param>
+/// <param name="BatchSize">Images a step; at least 2, a multiple of 4 or below 4 (minibatch standard deviation).</param>
+/// <param name="LearningRate">Adam step size, before the lazy-regularisation correction; positive.</param>
+/// <param name="EmaHalfLife">Of the moving average of the generator's weights, in images; positive.</param>
+/// <param name="CandidateEvery">Steps between two candidates; at least 1.</param>
+/// <param name="CandidateSamples">Images by which a candidate is judged; at least 100.</param>
+/// <param name="Adversarial">The StyleGAN2 training terms.</param>
+/// <param name="Adaptation">The first stage.</param>
+/// <param name="Repulsion">What the generator is pushed away with.</param>
+/// <param name="Retention">Keep what is not banned; weight 0 switches it off.</param>
+/// <param name="NegativesAsFakes">Labelled negatives on the discriminator's fake side; weight 0 switches it off.</param>
+/// <param name="Extrapolation">Of the method <c>extrapolation</c>.</param>
+/// <param name="Data">Folder with the real images, for the method <c>retrain</c> alone.</param>
+public sealed record UnlearningOptions(
+    string Method,
+    string Preset,
+    long Seed,
+    int FeedbackSamples,
+    int MinimumNegatives,
+    double CleanBelow,
+    int Steps,
+    int RecoverySteps,
+    int BatchSize,
+    double LearningRate,
+    double EmaHalfLife,
+    int CandidateEvery,
+    int CandidateSamples,
+    AdversarialOptions Adversarial,
+    AdaptationOptions Adaptation,
+    RepulsionOptions Repulsion,
+    RetentionOptions Retention,
+    NegativesAsFakesOptions NegativesAsFakes,
+    ExtrapolationOptions Extrapolation,
+    string? Data);
+
+/// <summary>The StyleGAN2 training terms (Karras et al. 2020, arXiv:1912.04958).</summary>
+/// <param name="R1Weight">γ of the gradient penalty γ/2·E‖∇D(x)‖² on real images; 0 or more.</param>
+/// <param name="R1Every">Discriminator steps between two penalties; at least 1.</param>
+/// <param name="PathLengthWeight">Of the path-length penalty; 0 or more.</param>
+/// <param name="PathLengthEvery">Generator steps between two penalties; at least 1.</param>
+/// <param name="StyleMixing">Probability of a second latent, 0 to 1.</param>
+public sealed record AdversarialOptions(
+    double R1Weight, int R1Every, double PathLengthWeight, int PathLengthEvery, double StyleMixing);
+
+/// <summary>The first stage: copies of the GAN are pulled towards the undesired features.</summary>
+/// <param name="Steps">Generator updates; at least 1.</param>
+/// <param name="LearningRate">Adam step size; positive.</param>
+/// <param name="EwcWeight">λ in λ·Σ F·(θ − θG)²; 0 or more.</param>
+/// <param name="FisherSamples">Images the Fisher information is estimated from; at least 1.</param>
+/// <param name="Models">K, how many adapted generators; at least 1.</param>
+public sealed record AdaptationOptions(int Steps, double LearningRate, double EwcWeight, int FisherSamples, int Models);
+
+/// <summary>What the generator is pushed away with.</summary>
+/// <param name="Loss">A name from the repulsion catalogue: <c>il2</c>, <c>nl2</c>, <c>el2</c>.</param>
+/// <param name="Weight">γ; 0 or more.</param>
+/// <param name="Alpha">α in exp(−α·d²); positive.</param>
+/// <param name="Distance">What d² is: <c>plain</c> is ‖θ − θN‖² (the paper's), <c>relative</c> is ‖θ − θN‖² / ‖θG − θN‖², which makes γ and α portable between generators.</param>
+/// <param name="Limit">The push ends where d² has grown to this multiple of ‖θG − θN‖²; above 1. It is what keeps <c>nl2</c> from running away.</param>
+public sealed record RepulsionOptions(string Loss, double Weight, double Alpha, string Distance, double Limit);
+
+/// <summary>Retention anchoring: for latents whose original image is clean, stay near the original image.</summary>
+/// <param name="Weight">Of the mean squared pixel difference; 0 or more, 0 switches it off.</param>
+/// <param name="BatchSize">Images a step; at least 1.</param>
+public sealed record RetentionOptions(double Weight, int BatchSize);
+
+/// <summary>Labelled negatives join the discriminator's fake side.</summary>
+/// <param name="Weight">Of their term in the discriminator's loss; 0 or more, 0 switches it off.</param>
+/// <param name="BatchSize">Negatives a step; at least 1.</param>
+public sealed record NegativesAsFakesOptions(double Weight, int BatchSize);
+
+/// <summary>The baseline θG + γ(θG − θN).</summary>
+/// <param name="Gamma">How far beyond the original, in units of the adaptation; positive.</param>
+public sealed record ExtrapolationOptions(double Gamma);
