@@ -1,0 +1,48 @@
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Models;
+
+/// <summary>Makes images from latent vectors; what every generator architecture has in common.</summary>
+/// <remarks>(A plain <c>Generator</c> is torch's source of random numbers.)</remarks>
+public abstract class ImageGenerator(string name, ImageShape shape, int latentSize) : nn.Module(name)
+{
+    /// <summary>What an image looks like.</summary>
+    public ImageShape Shape { get; } = shape;
+
+    /// <summary>Length of a latent vector.</summary>
+    public int LatentSize { get; } = latentSize;
+
+    /// <summary>Sizes of the per-pixel noise maps that one image takes, in order; empty where there are none.</summary>
+    public abstract IReadOnlyList<int> NoiseSizes { get; }
+
+    /// <summary>Generates one image per latent vector.</summary>
+    /// <param name="latents"><c>[N, LatentSize]</c>, standard normal.</param>
+    /// <param name="noise">One map <c>[N or 1, 1, size, size]</c> for each of <see cref="NoiseSizes"/>; null leaves noise out.</param>
+    /// <param name="truncation">1 is none; towards 0 images come nearer to the mean image.</param>
+    /// <returns><c>[N, Channels, Resolution, Resolution]</c>, raw network output: nominally [-1, 1], not clipped; belongs to the caller's scope.</returns>
+    public abstract Tensor Generate(Tensor latents, IReadOnlyList<Tensor>? noise, double truncation = 1);
+
+    /// <summary>The noise maps that are stored with the weights, one for each of <see cref="NoiseSizes"/>, <c>[1, 1, size, size]</c>.</summary>
+    public abstract IReadOnlyList<Tensor> StoredNoise { get; }
+}
+
+/// <summary>Says how real an image looks; what every discriminator architecture has in common.</summary>
+public abstract class ImageDiscriminator(string name, ImageShape shape) : nn.Module(name)
+{
+    /// <summary>What an image looks like.</summary>
+    public ImageShape Shape { get; } = shape;
+
+    /// <summary>Scores images.</summary>
+    /// <param name="images"><c>[N, Channels, Resolution, Resolution]</c>, nominally [-1, 1].</param>
+    /// <returns>Logits <c>[N, 1]</c>: positive is real; belongs to the caller's scope.</returns>
+    public abstract Tensor Score(Tensor images);
+}
+
+/// <summary>What an image looks like.</summary>
+/// <param name="Channels">1 (grey) or 3 (RGB).</param>
+/// <param name="Resolution">Pixels a side.</param>
+public sealed record ImageShape(int Channels, int Resolution)
+{
+    /// <summary>As in messages: <c>1×32×32</c>.</summary>
+    public override string ToString() => $"{Channels}×{Resolution}×{Resolution}";
+}

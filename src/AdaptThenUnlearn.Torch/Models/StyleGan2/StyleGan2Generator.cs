@@ -1,0 +1,174 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
+
+namespace AdaptThenUnlearn.Torch.Models.StyleGan2;
+
+/// <summary>The StyleGAN2 generator with skip connections.</summary>
+/// <remarks>Karras et al. 2020 (arXiv:1912.04958), figures 2 and 7; state-dict names follow rosinality/stylegan2-pytorch.</remarks>
+public sealed class StyleGan2Generator : ImageGenerator
+{
+    // Field names are the keys of a checkpoint: renaming one orphans saved weights.
+    private readonly MappingNetwork style;
+    private readonly LearnedConstant input;
+    private readonly StyledConvolution conv1;
+    private readonly ToImage to_rgb1;
+    private readonly ModuleList<StyledConvolution> convs = [];
+    private readonly ModuleList<ToImage> to_rgbs = [];
+    private readonly StoredNoiseMaps noises;
+    private readonly IReadOnlyList<int> _noiseSizes;
+
+    /// <summary>Builds it with fresh weights from torch's default random source.</summary>
+    /// <exception cref="ArgumentException">The settings cannot be built; the message says why.</exception>
+    public StyleGan2Generator(StyleGan2Settings settings)
+        : base(nameof(StyleGan2Generator), new ImageShape(settings.Checked().ImageChannels, settings.Resolution), settings.LatentSize)
+    {
+        Settings = settings;
+        var (w, channels) = (settings.LatentSize, settings.ChannelsAt(4));
+        style = new MappingNetwork(w, settings.MappingLayers);
+        input = new LearnedConstant(channels);
+        conv1 = new StyledConvolution(channels, channels, 3, w);
+        to_rgb1 = new ToImage(channels, settings.ImageChannels, w, enlargeSkip: false);
+        for (var resolution = 8; resolution <= settings.Resolution; resolution *= 2)
+        {
+            var next = settings.ChannelsAt(resolution);
+            convs.Add(new StyledConvolution(channels, next, 3, w, upsample: true));
+            convs.Add(new StyledConvolution(next, next, 3, w));
+            to_rgbs.Add(new ToImage(next, settings.ImageChannels, w, enlargeSkip: true));
+            channels = next;
+        }
+
+        _noiseSizes = [4, .. Enumerable.Range(0, settings.Doublings * 2).Select(layer => 8 << (layer / 2))];
+        noises = new StoredNoiseMaps(_noiseSizes);
+        RegisterComponents();
+    }
+
+    /// <summary>Its size.</summary>
+    public StyleGan2Settings Settings { get; }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<int> NoiseSizes => _noiseSizes;
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Tensor> StoredNoise => noises.Maps;
+
+    /// <summary>The mapping network: z to w.</summary>
+    /// <param name="latents"><c>[N, LatentSize]</c>.</param>
+    /// <returns><c>[N, LatentSize]</c>.</returns>
+    public Tensor Map(Tensor latents) => style.call(latents);
+
+    /// <summary>The same style for every layer.</summary>
+    /// <param name="styles"><c>[N, LatentSize]</c>.</param>
+    /// <returns><c>[N, StyledLayers, LatentSize]</c>.</returns>
+    public Tensor Broadcast(Tensor styles) => styles.unsqueeze(1).expand(styles.shape[0], Settings.StyledLayers, LatentSize);
+
+    /// <summary>Style mixing: layers before <paramref name="from"/> take the first style, the rest the second.</summary>
+    /// <param name="first"><c>[N, LatentSize]</c>.</param>
+    /// <param name="second"><c>[N, LatentSize]</c>.</param>
+    /// <param name="from">1 to StyledLayers − 1.</param>
+    /// <returns><c>[N, StyledLayers, LatentSize]</c>.</returns>
+    public Tensor Mix(Tensor first, Tensor second, long from)
+    {
+        var layers = Settings.StyledLayers;
+        return cat(
+            [
+                first.unsqueeze(1).expand(first.shape[0], from, LatentSize),
+                second.unsqueeze(1).expand(second.shape[0], layers - from, LatentSize),
+            ],
+            dim: 1);
+    }
+
+    /// <summary>Pulls styles towards a mean style: mean + t·(w − mean).</summary>
+    public static Tensor Truncate(Tensor styles, Tensor meanStyle, double truncation) => meanStyle + truncation * (styles - meanStyle);
+
+    /// <summary>The synthesis network: styles to images.</summary>
+    /// <param name="layerStyles"><c>[N, StyledLayers, LatentSize]</c>.</param>
+    /// <param name="noise">One map for each of <see cref="NoiseSizes"/>, or null for none.</param>
+    /// <returns><c>[N, ImageChannels, Resolution, Resolution]</c>, nominally [-1, 1], not clipped.</returns>
+    public Tensor Synthesize(Tensor layerStyles, IReadOnlyList<Tensor>? noise)
+    {
+        var maps = conv1.Run(input.Repeat(layerStyles.shape[0]), layerStyles.select(1, 0), noise?[0]);   // [N, C4, 4, 4]
+        var image = to_rgb1.Run(maps, layerStyles.select(1, 1), skip: null);
+        for (var doubling = 0; doubling < Settings.Doublings; doubling++)
+        {
+            var layer = 2 * doubling;
+            maps = convs[layer].Run(maps, layerStyles.select(1, layer + 1), noise?[layer + 1]);          // doubled
+            maps = convs[layer + 1].Run(maps, layerStyles.select(1, layer + 2), noise?[layer + 2]);
+            image = to_rgbs[doubling].Run(maps, layerStyles.select(1, layer + 3), image);
+        }
+
+        return image;
+    }
+
+    /// <inheritdoc/>
+    public override Tensor Generate(Tensor latents, IReadOnlyList<Tensor>? noise, double truncation = 1)
+    {
+        using var scope = NewDisposeScope();
+        var styles = Map(latents);
+        if (truncation != 1)
+            styles = Truncate(styles, MeanStyle(), truncation);
+        return Synthesize(Broadcast(styles), noise).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The mean of w over 4,096 latents (as the reference code's <c>mean_latent</c>); a fixed seed, so that one checkpoint has one mean.</summary>
+    /// <returns><c>[1, LatentSize]</c>.</returns>
+    public Tensor MeanStyle()
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        using var random = new Generator(4096, CPU);
+        var latents = randn([4096, LatentSize], generator: random).to(style.parameters().First().device);
+        return Map(latents).mean([0], keepdim: true).MoveToOuterDisposeScope();
+    }
+}
+
+/// <summary>Normalises z, then maps it to w through a few slow layers; children are numbered from 1 as in the reference.</summary>
+internal sealed class MappingNetwork : Module<Tensor, Tensor>
+{
+    private readonly List<EqualizedLinear> _layers = [];
+
+    public MappingNetwork(int size, int layers) : base(nameof(MappingNetwork))
+    {
+        for (var number = 1; number <= layers; number++)
+        {
+            var layer = new EqualizedLinear(size, size, learningRateMultiplier: 0.01, activate: true);
+            _layers.Add(layer);
+            register_module($"{number}", layer);
+        }
+    }
+
+    public override Tensor forward(Tensor latents)
+    {
+        var rows = latents * (latents.square().mean([1], keepdim: true) + 1e-8).rsqrt();
+        return _layers.Aggregate(rows, (current, layer) => layer.call(current));
+    }
+}
+
+/// <summary>The learned 4×4 constant that every image starts from.</summary>
+internal sealed class LearnedConstant : Module
+{
+    private readonly Parameter input;
+
+    public LearnedConstant(int channels) : base(nameof(LearnedConstant))
+    {
+        input = Parameter(randn(1, channels, 4, 4));
+        RegisterComponents();
+    }
+
+    public Tensor Repeat(long images) => input.repeat(images, 1, 1, 1);
+}
+
+/// <summary>One fixed noise map for each layer, stored as buffers.</summary>
+internal sealed class StoredNoiseMaps : Module
+{
+    private readonly int _count;
+
+    public StoredNoiseMaps(IReadOnlyList<int> sizes) : base(nameof(StoredNoiseMaps))
+    {
+        _count = sizes.Count;
+        for (var layer = 0; layer < sizes.Count; layer++)
+            register_buffer($"noise_{layer}", randn(1, 1, sizes[layer], sizes[layer]));
+    }
+
+    public IReadOnlyList<Tensor> Maps => [.. Enumerable.Range(0, _count).Select(layer => get_buffer($"noise_{layer}")!)];
+}

@@ -1,0 +1,50 @@
+namespace AdaptThenUnlearn.Torch.Models.StyleGan2;
+
+/// <summary>The size of a StyleGAN2.</summary>
+/// <param name="Resolution">Pixels a side: a power of two, at least 16.</param>
+/// <param name="ImageChannels">1 or 3.</param>
+/// <param name="LatentSize">Length of z and of w.</param>
+/// <param name="MappingLayers">Layers of the mapping network.</param>
+/// <param name="Channels">Feature maps at each resolution, from 4×4 up: one number for each power of two up to <paramref name="Resolution"/>.</param>
+public sealed record StyleGan2Settings(
+    int Resolution, int ImageChannels, int LatentSize, int MappingLayers, IReadOnlyList<int> Channels)
+{
+    /// <summary>Layers that take a style: two for each resolution, the image's included.</summary>
+    public int StyledLayers => Doublings * 2 + 2;
+
+    /// <summary>Resolutions above 4×4.</summary>
+    public int Doublings => int.Log2(Resolution) - 2;
+
+    /// <summary>Feature maps at a resolution.</summary>
+    public int ChannelsAt(int resolution) => Channels[int.Log2(resolution) - 2];
+
+    /// <summary>The published channel table: 512 up to 32×32, then halved at each doubling (times two), cut off at a cap.</summary>
+    /// <remarks>rosinality/stylegan2-pytorch, <c>model.Generator</c> with channel multiplier 2.</remarks>
+    public static IReadOnlyList<int> PublishedChannels(int resolution, int cap) =>
+        [.. Enumerable.Range(2, int.Log2(resolution) - 1).Select(power => Math.Min(cap, power <= 5 ? 512 : 16384 * 2 >> power))];
+
+    /// <summary>Everything that is wrong with these settings; empty when they can be built.</summary>
+    public IEnumerable<string> Problems()
+    {
+        if (Resolution < 16 || !int.IsPow2(Resolution))
+            yield return $"resolution must be a power of two and at least 16, but is {Resolution}";
+        else if (Channels.Count != Doublings + 1)
+            yield return $"channels must name {Doublings + 1} numbers (4×4 up to {Resolution}×{Resolution}), but names {Channels.Count}";
+        if (ImageChannels is not (1 or 3))
+            yield return $"image channels must be 1 or 3, but are {ImageChannels}";
+        if (LatentSize < 1)
+            yield return $"latent size must be at least 1, but is {LatentSize}";
+        if (MappingLayers < 1)
+            yield return $"mapping layers must be at least 1, but are {MappingLayers}";
+        if (Channels.Any(channels => channels < 1))
+            yield return "channels must all be at least 1";
+    }
+
+    /// <inheritdoc cref="Problems"/>
+    /// <exception cref="ArgumentException">Something is wrong; the message lists all of it.</exception>
+    internal StyleGan2Settings Checked()
+    {
+        var problems = Problems().ToList();
+        return problems.Count == 0 ? this : throw new ArgumentException(string.Join("; ", problems));
+    }
+}

@@ -1,0 +1,280 @@
+using AdaptThenUnlearn.Torch.Models;
+using AdaptThenUnlearn.Torch.Models.StyleGan2;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Training;
+
+/// <summary>How a GAN is trained.</summary>
+/// <param name="BatchSize">Images a step.</param>
+/// <param name="LearningRate">Adam's, before the lazy correction.</param>
+/// <param name="R1Weight">γ in γ/2·R1; 0 switches it off.</param>
+/// <param name="R1Every">Steps between two R1 updates.</param>
+/// <param name="PathLengthWeight">Of the path-length penalty; 0 switches it off.</param>
+/// <param name="PathLengthEvery">Steps between two path-length updates.</param>
+/// <param name="StyleMixing">Probability of a second latent.</param>
+/// <param name="EmaHalfLife">Of the moving average, in images.</param>
+public sealed record TrainingSettings(
+    int BatchSize,
+    double LearningRate,
+    double R1Weight,
+    int R1Every,
+    double PathLengthWeight,
+    int PathLengthEvery,
+    double StyleMixing,
+    double EmaHalfLife);
+
+/// <summary>A term of the generator's loss that looks at its parameters alone, such as elastic weight consolidation or repulsion.</summary>
+public interface IWeightTerm
+{
+    /// <summary>Adds the term's gradient and returns its value.</summary>
+    /// <param name="generator">θ and the gradients so far.</param>
+    /// <param name="step">Counted from 1.</param>
+    double Accumulate(ParameterVector generator, int step);
+}
+
+/// <summary>A term of the generator's loss that looks at images, such as retention anchoring.</summary>
+public interface IImageTerm
+{
+    /// <summary>The weighted loss, a scalar that belongs to the caller's scope.</summary>
+    Tensor Loss(ImageGenerator generator, RandomStreams random, int step);
+}
+
+/// <summary>Images that the discriminator should learn to reject besides the generator's own.</summary>
+/// <param name="Source">Where they come from.</param>
+/// <param name="Weight">Of their part of the loss.</param>
+/// <param name="BatchSize">Images a step; a multiple of 4 or below 4.</param>
+public sealed record ExtraFakes(IImageSource Source, double Weight, int BatchSize);
+
+/// <summary>What one step came to.</summary>
+/// <param name="Step">Counted from 1.</param>
+/// <param name="GeneratorLoss">Adversarial part.</param>
+/// <param name="DiscriminatorLoss">Adversarial part.</param>
+/// <param name="WeightLoss">Sum of the terms on parameters.</param>
+/// <param name="ImageLoss">Sum of the terms on images.</param>
+public sealed record TrainingStep(int Step, double GeneratorLoss, double DiscriminatorLoss, double WeightLoss, double ImageLoss);
+
+/// <summary>Trains a generator and a discriminator against each other, one step at a time, as StyleGAN2 does.</summary>
+/// <remarks>Karras et al. 2020 (arXiv:1912.04958); the order of updates follows rosinality's <c>train.py</c>.</remarks>
+public sealed class AdversarialTrainer : IDisposable
+{
+    private readonly ImageGenerator _generator;
+    private readonly ImageDiscriminator _discriminator;
+    private readonly RandomStreams _random;
+    private readonly Device _device;
+    private readonly Adam _generatorAdam;
+    private readonly Adam _discriminatorAdam;
+    private double _meanPathLength;
+
+    /// <param name="generator">Trained in place; stays the caller's.</param>
+    /// <param name="discriminator">Trained in place; stays the caller's.</param>
+    /// <param name="settings">How.</param>
+    /// <param name="random">Where latents, noise and data order come from.</param>
+    /// <param name="averageFrom">The moving average starts as this network; the generator itself when null.</param>
+    public AdversarialTrainer(
+        ImageGenerator generator, ImageDiscriminator discriminator, TrainingSettings settings, RandomStreams random, Tensor? averageFrom = null)
+    {
+        _generator = generator;
+        _discriminator = discriminator;
+        _random = random;
+        Settings = settings;
+        Generator = new ParameterVector(generator);
+        Discriminator = new ParameterVector(discriminator);
+        _device = Generator.Values.device;
+        _generatorAdam = new Adam(Generator, settings.LearningRate, settings.PathLengthWeight > 0 ? settings.PathLengthEvery : 0);
+        _discriminatorAdam = new Adam(Discriminator, settings.LearningRate, settings.R1Weight > 0 ? settings.R1Every : 0);
+        Average = (averageFrom ?? Generator.Values).detach().clone().DetachFromDisposeScope();
+        generator.train();
+        discriminator.train();
+    }
+
+    /// <summary>How it is trained; may change between steps.</summary>
+    public TrainingSettings Settings { get; set; }
+
+    /// <summary>The generator's parameters.</summary>
+    public ParameterVector Generator { get; }
+
+    /// <summary>The discriminator's parameters.</summary>
+    public ParameterVector Discriminator { get; }
+
+    /// <summary>The moving average of the generator's parameters, <c>[P]</c>: what is measured and saved.</summary>
+    public Tensor Average { get; }
+
+    /// <summary>Everything that another process needs to go on from here, by name; the tensors stay this trainer's.</summary>
+    public IReadOnlyDictionary<string, Tensor> State(out IReadOnlyDictionary<string, double> counters)
+    {
+        counters = new Dictionary<string, double>
+        {
+            ["generatorUpdates"] = _generatorAdam.Updates,
+            ["discriminatorUpdates"] = _discriminatorAdam.Updates,
+            ["meanPathLength"] = _meanPathLength,
+        };
+        return Vectors();
+    }
+
+    /// <summary>Goes on from a saved state.</summary>
+    /// <exception cref="ArgumentException">The state belongs to other networks.</exception>
+    public void Restore(IReadOnlyDictionary<string, Tensor> vectors, IReadOnlyDictionary<string, double> counters)
+    {
+        using var _ = no_grad();
+        foreach (var (name, own) in Vectors())
+        {
+            if (!vectors.TryGetValue(name, out var saved) || saved.numel() != own.numel())
+                throw new ArgumentException($"the saved state does not fit: '{name}' has {saved?.numel() ?? 0} numbers, {own.numel()} are needed");
+            own.copy_(saved);
+        }
+
+        _generatorAdam.Updates = (long)counters["generatorUpdates"];
+        _discriminatorAdam.Updates = (long)counters["discriminatorUpdates"];
+        _meanPathLength = counters["meanPathLength"];
+    }
+
+    /// <summary>One update of each network, and the lazy regularisations where they are due.</summary>
+    /// <param name="step">Counted from 1.</param>
+    /// <param name="reals">What images should look like.</param>
+    /// <param name="learningRateFactor">A schedule's value, 0 to 1.</param>
+    /// <param name="weightTerms">Terms on the generator's parameters.</param>
+    /// <param name="imageTerms">Terms on the generator's images.</param>
+    /// <param name="extraFakes">More images to reject.</param>
+    /// <exception cref="TrainingDivergedException">A loss is not finite.</exception>
+    public TrainingStep Step(
+        int step,
+        IImageSource reals,
+        double learningRateFactor = 1,
+        IReadOnlyList<IWeightTerm>? weightTerms = null,
+        IReadOnlyList<IImageTerm>? imageTerms = null,
+        ExtraFakes? extraFakes = null)
+    {
+        using var scope = NewDisposeScope();   // frees every tensor of this step together
+        var discriminatorLoss = UpdateDiscriminator(step, reals, extraFakes, learningRateFactor);
+        var (generatorLoss, weightLoss, imageLoss) = UpdateGenerator(step, weightTerms ?? [], imageTerms ?? [], learningRateFactor);
+        if (Settings.PathLengthWeight > 0 && step % Settings.PathLengthEvery == 0)
+            RegulariseGenerator(step, learningRateFactor);
+        UpdateAverage();
+        return Finite(new(step, generatorLoss, discriminatorLoss, weightLoss, imageLoss));
+    }
+
+    private double UpdateDiscriminator(int step, IImageSource reals, ExtraFakes? extraFakes, double factor)
+    {
+        Generator.RequiresGradient = false;
+        Discriminator.RequiresGradient = true;
+        Discriminator.Gradients.zero_();
+        Tensor fakes;
+        using (no_grad())
+            fakes = Imagine(step, "discriminator", out _);
+        using var order = _random.At("reals", step);
+        var realImages = reals.Draw(Settings.BatchSize, order);
+        var loss = Losses.Discriminator(_discriminator.Score(realImages), _discriminator.Score(fakes));
+        var total = extraFakes is null ? loss : loss + Reject(extraFakes, step);
+        total.backward();
+        _discriminatorAdam.Step(factor);
+
+        if (Settings.R1Weight > 0 && step % Settings.R1Every == 0)
+        {
+            Discriminator.Gradients.zero_();
+            (Losses.R1(_discriminator, realImages) * (Settings.R1Weight / 2 * Settings.R1Every)).backward();
+            _discriminatorAdam.Step(factor);
+        }
+
+        return loss.item<float>();
+    }
+
+    private Tensor Reject(ExtraFakes extra, int step)
+    {
+        using var order = _random.At("extra fakes", step);
+        return nn.functional.softplus(_discriminator.Score(extra.Source.Draw(extra.BatchSize, order))).mean() * extra.Weight;
+    }
+
+    private (double Adversarial, double Weight, double Image) UpdateGenerator(
+        int step, IReadOnlyList<IWeightTerm> weightTerms, IReadOnlyList<IImageTerm> imageTerms, double factor)
+    {
+        Generator.RequiresGradient = true;
+        Discriminator.RequiresGradient = false;
+        Generator.Gradients.zero_();
+        var adversarial = Losses.Generator(_discriminator.Score(Imagine(step, "generator", out _)));
+        adversarial.backward();
+
+        var imageLoss = 0.0;
+        foreach (var term in imageTerms)
+        {
+            var loss = term.Loss(_generator, _random, step);
+            loss.backward();
+            imageLoss += loss.item<float>();
+        }
+
+        double weightLoss;
+        using (no_grad())
+            weightLoss = weightTerms.Sum(term => term.Accumulate(Generator, step));
+        _generatorAdam.Step(factor);
+        return (adversarial.item<float>(), weightLoss, imageLoss);
+    }
+
+    private void RegulariseGenerator(int step, double factor)
+    {
+        if (_generator is not StyleGan2Generator)
+            throw new InvalidOperationException($"path-length regularisation needs a style-based generator, not {_generator.GetName()}");
+
+        Generator.Gradients.zero_();
+        using var random = _random.At("path length", step);
+        var images = Imagine(step, "path", out var styles, Math.Max(1, Settings.BatchSize / 2));
+        var path = Losses.PathLengthPenalty(images, styles!, randn(images.shape, generator: random).to(_device), _meanPathLength);
+        _meanPathLength = path.MeanLength;
+        (path.Penalty * (Settings.PathLengthWeight * Settings.PathLengthEvery)).backward();
+        _generatorAdam.Step(factor);
+    }
+
+    // The styles come back because the path length is a gradient with respect to them.
+    private Tensor Imagine(int step, string purpose, out Tensor? layerStyles, int? images = null)
+    {
+        using var random = _random.At(purpose, step);
+        var count = images ?? Settings.BatchSize;
+        var latents = Normal(random, count, _generator.LatentSize);
+        var noise = Noise.Draw(_generator, count, random, _device);
+        layerStyles = null;
+        if (_generator is not StyleGan2Generator styleBased)
+            return _generator.Generate(latents, noise);
+
+        var mixed = rand([1], generator: random).item<float>() < Settings.StyleMixing;
+        var from = randint(1, styleBased.Settings.StyledLayers, [1], dtype: int64, generator: random).item<long>();
+        layerStyles = mixed
+            ? styleBased.Mix(styleBased.Map(latents), styleBased.Map(Normal(random, count, _generator.LatentSize)), from)
+            : styleBased.Broadcast(styleBased.Map(latents));
+        return styleBased.Synthesize(layerStyles, noise);
+    }
+
+    private Tensor Normal(Generator random, params long[] shape) => randn(shape, generator: random).to(_device);
+
+    private void UpdateAverage()
+    {
+        using var _ = no_grad();
+        Average.lerp_(Generator.Values, tensor((float)(1 - Math.Pow(0.5, Settings.BatchSize / Settings.EmaHalfLife)), device: _device));
+    }
+
+    private Dictionary<string, Tensor> Vectors() => new()
+    {
+        ["generator"] = Generator.Values,
+        ["discriminator"] = Discriminator.Values,
+        ["average"] = Average,
+        ["generator.secondMoment"] = _generatorAdam.SecondMoment,
+        ["discriminator.secondMoment"] = _discriminatorAdam.SecondMoment,
+    };
+
+    private TrainingStep Finite(TrainingStep step) =>
+        double.IsFinite(step.GeneratorLoss) && double.IsFinite(step.DiscriminatorLoss) && double.IsFinite(step.WeightLoss) && double.IsFinite(step.ImageLoss)
+            ? step
+            : throw new TrainingDivergedException(_random.Scope, step);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Average.Dispose();
+        _generatorAdam.Dispose();
+        _discriminatorAdam.Dispose();
+        Generator.Dispose();
+        Discriminator.Dispose();
+    }
+}
+
+/// <summary>A loss became NaN or infinite: the run ends here, nothing smooths it over.</summary>
+public sealed class TrainingDivergedException(string stage, TrainingStep step) : Exception(
+    string.Create(System.Globalization.CultureInfo.InvariantCulture,
+        $"{stage}, step {step.Step}: a loss is not finite (generator {step.GeneratorLoss}, discriminator {step.DiscriminatorLoss}, parameters {step.WeightLoss}, images {step.ImageLoss}); lower the learning rate or the weight of the term that grew"));

@@ -1,0 +1,36 @@
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Training;
+
+/// <summary>Where training images come from.</summary>
+public interface IImageSource
+{
+    /// <summary>Images there are.</summary>
+    long Count { get; }
+
+    /// <summary>Draws images with replacement.</summary>
+    /// <param name="count">How many; at least 1.</param>
+    /// <param name="random">Decides which.</param>
+    /// <returns><c>[count, C, H, W]</c> in [-1, 1] on the training device; belongs to the caller's scope.</returns>
+    Tensor Draw(int count, Generator random);
+}
+
+/// <summary>Images held in one tensor: bytes (0 to 255, a quarter of the memory) or floats in [-1, 1].</summary>
+/// <param name="images"><c>[N, C, H, W]</c>, uint8 or float32, N ≥ 1; owned and disposed by this source.</param>
+public sealed class HeldImages(Tensor images) : IImageSource, IDisposable
+{
+    /// <inheritdoc/>
+    public long Count => images.shape[0];
+
+    /// <inheritdoc/>
+    public Tensor Draw(int count, Generator random)
+    {
+        using var scope = NewDisposeScope();
+        var rows = randint(0, Count, [count], dtype: int64, generator: random).to(images.device);
+        var drawn = images.index_select(0, rows);
+        return (images.dtype == uint8 ? drawn.to(float32) / 127.5 - 1 : drawn).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => images.Dispose();
+}

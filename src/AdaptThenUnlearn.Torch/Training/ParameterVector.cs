@@ -1,0 +1,79 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Training;
+
+/// <summary>All parameters of a network as one vector, and their gradients as another.</summary>
+/// <remarks>
+/// The network's parameters become views of <see cref="Values"/>, so that Adam, the moving average, elastic weight
+/// consolidation and repulsion are each a few operations on one tensor, whatever the number of layers.
+/// Parameters keep the order of their names in the state dict.
+/// </remarks>
+public sealed class ParameterVector : IDisposable
+{
+    private readonly IReadOnlyList<(string Name, Parameter Parameter)> _parameters;
+
+    /// <summary>Takes over the parameters of a network, in place.</summary>
+    /// <param name="network">Stays the caller's; must not be moved to another device afterwards.</param>
+    public ParameterVector(nn.Module network)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        _parameters = [.. network.named_parameters().OrderBy(named => named.name, StringComparer.Ordinal).Select(named => (named.name, named.parameter))];
+        Slots = [.. SlotsOf(_parameters)];
+        Values = cat([.. _parameters.Select(named => named.Parameter.detach().flatten())]).MoveToOuterDisposeScope();
+        Gradients = zeros_like(Values).MoveToOuterDisposeScope();
+        foreach (var ((_, parameter), slot) in _parameters.Zip(Slots))
+        {
+            parameter.set_(slot.Of(Values));
+            parameter.grad = slot.Of(Gradients);
+        }
+    }
+
+    /// <summary>Where each parameter lies in the vector.</summary>
+    public IReadOnlyList<ParameterSlot> Slots { get; }
+
+    /// <summary>θ, <c>[P]</c>; writing to it changes the network.</summary>
+    public Tensor Values { get; }
+
+    /// <summary>∂L/∂θ, <c>[P]</c>; <c>backward</c> adds to it.</summary>
+    public Tensor Gradients { get; }
+
+    /// <summary>Whether <c>backward</c> reaches these parameters.</summary>
+    public bool RequiresGradient
+    {
+        set
+        {
+            foreach (var (_, parameter) in _parameters)
+                parameter.requires_grad = value;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Gradients.Dispose();
+        Values.Dispose();
+    }
+
+    private static IEnumerable<ParameterSlot> SlotsOf(IEnumerable<(string Name, Parameter Parameter)> parameters)
+    {
+        var offset = 0L;
+        foreach (var (name, parameter) in parameters)
+        {
+            yield return new ParameterSlot(name, offset, parameter.numel(), parameter.shape);
+            offset += parameter.numel();
+        }
+    }
+}
+
+/// <summary>Where one parameter lies in a <see cref="ParameterVector"/>.</summary>
+/// <param name="Name">Its key in the state dict.</param>
+/// <param name="Offset">Of its first element.</param>
+/// <param name="Count">Elements.</param>
+/// <param name="Shape">Of the parameter itself.</param>
+public sealed record ParameterSlot(string Name, long Offset, long Count, IReadOnlyList<long> Shape)
+{
+    /// <summary>The parameter's view of a vector of this layout.</summary>
+    public Tensor Of(Tensor vector) => vector.narrow(0, Offset, Count).view([.. Shape]);
+}
