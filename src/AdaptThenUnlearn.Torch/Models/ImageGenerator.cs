@@ -24,6 +24,9 @@ public abstract class ImageGenerator(string name, ImageShape shape, int latentSi
 
     /// <summary>The noise maps that are stored with the weights, one for each of <see cref="NoiseSizes"/>, <c>[1, 1, size, size]</c>.</summary>
     public abstract IReadOnlyList<Tensor> StoredNoise { get; }
+
+    /// <summary>A generator of the same size and weights that shares no tensor with this one; belongs to the caller.</summary>
+    public abstract ImageGenerator Copy();
 }
 
 /// <summary>Says how real an image looks; what every discriminator architecture has in common.</summary>
@@ -36,6 +39,9 @@ public abstract class ImageDiscriminator(string name, ImageShape shape) : nn.Mod
     /// <param name="images"><c>[N, Channels, Resolution, Resolution]</c>, nominally [-1, 1].</param>
     /// <returns>Logits <c>[N, 1]</c>: positive is real; belongs to the caller's scope.</returns>
     public abstract Tensor Score(Tensor images);
+
+    /// <summary>A discriminator of the same size and weights that shares no tensor with this one; belongs to the caller.</summary>
+    public abstract ImageDiscriminator Copy();
 }
 
 /// <summary>What an image looks like.</summary>

@@ -35,8 +35,11 @@ public interface IWeightTerm
 /// <summary>A term of the generator's loss that looks at images, such as retention anchoring.</summary>
 public interface IImageTerm
 {
-    /// <summary>The weighted loss, a scalar that belongs to the caller's scope.</summary>
-    Tensor Loss(ImageGenerator generator, RandomStreams random, int step);
+    /// <summary>The weighted loss of the images of this step's generator update.</summary>
+    /// <param name="draw">What the images were made of.</param>
+    /// <param name="images"><c>[N, C, H, W]</c>, part of the graph.</param>
+    /// <returns>A scalar that belongs to the caller's scope.</returns>
+    Tensor Loss(LatentDraw draw, Tensor images);
 }
 
 /// <summary>Images that the discriminator should learn to reject besides the generator's own.</summary>
@@ -160,7 +163,7 @@ public sealed class AdversarialTrainer : IDisposable
         Discriminator.Gradients.zero_();
         Tensor fakes;
         using (no_grad())
-            fakes = Imagine(step, "discriminator", out _);
+            fakes = Draw("discriminator", step, Settings.BatchSize).Images(_generator);
         using var order = _random.At("reals", step);
         var realImages = reals.Draw(Settings.BatchSize, order);
         var loss = Losses.Discriminator(_discriminator.Score(realImages), _discriminator.Score(fakes));
@@ -190,58 +193,40 @@ public sealed class AdversarialTrainer : IDisposable
         Generator.RequiresGradient = true;
         Discriminator.RequiresGradient = false;
         Generator.Gradients.zero_();
-        var adversarial = Losses.Generator(_discriminator.Score(Imagine(step, "generator", out _)));
-        adversarial.backward();
-
-        var imageLoss = 0.0;
-        foreach (var term in imageTerms)
-        {
-            var loss = term.Loss(_generator, _random, step);
-            loss.backward();
-            imageLoss += loss.item<float>();
-        }
+        var draw = Draw("generator", step, Settings.BatchSize);
+        var images = draw.Images(_generator);
+        var adversarial = Losses.Generator(_discriminator.Score(images));
+        var onImages = imageTerms.Select(term => term.Loss(draw, images)).ToList();
+        onImages.Aggregate(adversarial, (sum, loss) => sum + loss).backward();
 
         double weightLoss;
         using (no_grad())
             weightLoss = weightTerms.Sum(term => term.Accumulate(Generator, step));
         _generatorAdam.Step(factor);
-        return (adversarial.item<float>(), weightLoss, imageLoss);
+        return (adversarial.item<float>(), weightLoss, onImages.Sum(loss => loss.item<float>()));
     }
 
     private void RegulariseGenerator(int step, double factor)
     {
-        if (_generator is not StyleGan2Generator)
+        if (_generator is not StyleGan2Generator styleBased)
             throw new InvalidOperationException($"path-length regularisation needs a style-based generator, not {_generator.GetName()}");
 
         Generator.Gradients.zero_();
-        using var random = _random.At("path length", step);
-        var images = Imagine(step, "path", out var styles, Math.Max(1, Settings.BatchSize / 2));
-        var path = Losses.PathLengthPenalty(images, styles!, randn(images.shape, generator: random).to(_device), _meanPathLength);
+        var draw = Draw("path", step, Math.Max(1, Settings.BatchSize / 2));
+        var styles = draw.LayerStyles(styleBased);
+        var images = styleBased.Synthesize(styles, draw.Noise);
+        using var random = _random.At("path noise", step);
+        var path = Losses.PathLengthPenalty(images, styles, randn(images.shape, generator: random).to(_device), _meanPathLength);
         _meanPathLength = path.MeanLength;
         (path.Penalty * (Settings.PathLengthWeight * Settings.PathLengthEvery)).backward();
         _generatorAdam.Step(factor);
     }
 
-    // The styles come back because the path length is a gradient with respect to them.
-    private Tensor Imagine(int step, string purpose, out Tensor? layerStyles, int? images = null)
+    private LatentDraw Draw(string purpose, int step, int images)
     {
         using var random = _random.At(purpose, step);
-        var count = images ?? Settings.BatchSize;
-        var latents = Normal(random, count, _generator.LatentSize);
-        var noise = Noise.Draw(_generator, count, random, _device);
-        layerStyles = null;
-        if (_generator is not StyleGan2Generator styleBased)
-            return _generator.Generate(latents, noise);
-
-        var mixed = rand([1], generator: random).item<float>() < Settings.StyleMixing;
-        var from = randint(1, styleBased.Settings.StyledLayers, [1], dtype: int64, generator: random).item<long>();
-        layerStyles = mixed
-            ? styleBased.Mix(styleBased.Map(latents), styleBased.Map(Normal(random, count, _generator.LatentSize)), from)
-            : styleBased.Broadcast(styleBased.Map(latents));
-        return styleBased.Synthesize(layerStyles, noise);
+        return LatentDraw.Next(_generator, images, random, _device, Settings.StyleMixing);
     }
-
-    private Tensor Normal(Generator random, params long[] shape) => randn(shape, generator: random).to(_device);
 
     private void UpdateAverage()
     {

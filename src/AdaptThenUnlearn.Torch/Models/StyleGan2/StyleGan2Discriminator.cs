@@ -48,6 +48,9 @@ public sealed class StyleGan2Discriminator : ImageDiscriminator
         return final_linear.call(maps.flatten(1)).MoveToOuterDisposeScope();   // [N, 1]
     }
 
+    /// <inheritdoc/>
+    public override ImageDiscriminator Copy() => Weights.CopiedTo(new StyleGan2Discriminator(Settings), this);
+
     /// <summary>Adds one map that says how much the images of a group differ: a generator that repeats itself is found out.</summary>
     /// <remarks>Karras et al. 2018 (arXiv:1710.10196), section 3; groups of four as in the reference, whose batch it must divide.</remarks>
     private static Tensor WithBatchDeviation(Tensor maps)

@@ -110,6 +110,9 @@ public sealed class StyleGan2Generator : ImageGenerator
         return Synthesize(Broadcast(styles), noise).MoveToOuterDisposeScope();
     }
 
+    /// <inheritdoc/>
+    public override ImageGenerator Copy() => Weights.CopiedTo(new StyleGan2Generator(Settings), this);
+
     /// <summary>The mean of w over 4,096 latents (as the reference code's <c>mean_latent</c>); a fixed seed, so that one checkpoint has one mean.</summary>
     /// <returns><c>[1, LatentSize]</c>.</returns>
     public Tensor MeanStyle()

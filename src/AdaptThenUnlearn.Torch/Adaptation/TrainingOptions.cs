@@ -1,0 +1,21 @@
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Training;
+
+namespace AdaptThenUnlearn.Torch.Adaptation;
+
+/// <summary>Reads training settings off a policy.</summary>
+public static class TrainingOptions
+{
+    /// <summary>The settings of a stage.</summary>
+    /// <param name="options">From the policy.</param>
+    /// <param name="learningRate">The stage's own.</param>
+    public static TrainingSettings TrainingSettings(this UnlearningOptions options, double learningRate) => new(
+        options.BatchSize,
+        learningRate,
+        options.Adversarial.R1Weight,
+        options.Adversarial.R1Every,
+        options.Adversarial.PathLengthWeight,
+        options.Adversarial.PathLengthEvery,
+        options.Adversarial.StyleMixing,
+        options.EmaHalfLife);
+}

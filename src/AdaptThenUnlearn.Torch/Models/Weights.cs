@@ -1,0 +1,20 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Models;
+
+/// <summary>Moves weights between networks of the same size.</summary>
+public static class Weights
+{
+    /// <summary>Gives a fresh network the device, weights and buffers of another.</summary>
+    /// <returns><paramref name="fresh"/>.</returns>
+    public static T CopiedTo<T>(T fresh, T from) where T : nn.Module
+    {
+        using var _ = no_grad();
+        var source = from.state_dict();
+        fresh.to(source.Values.First().device);
+        foreach (var (name, tensor) in fresh.state_dict())
+            tensor.copy_(source[name]);
+        return fresh;
+    }
+}

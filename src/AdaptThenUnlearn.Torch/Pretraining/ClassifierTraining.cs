@@ -1,0 +1,127 @@
+using AdaptThenUnlearn.Torch.Features;
+using AdaptThenUnlearn.Torch.Models;
+using AdaptThenUnlearn.Torch.Training;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Pretraining;
+
+/// <summary>How a classifier is trained.</summary>
+/// <param name="Architecture">A name of the classifier catalogue.</param>
+/// <param name="Epochs">Passes over the images.</param>
+/// <param name="BatchSize">Images an update.</param>
+/// <param name="LearningRate">Adam's, at the start; falls to zero along a half cosine.</param>
+/// <param name="Seed">Of weights, order and distortion.</param>
+public sealed record ClassifierSettings(string Architecture, int Epochs, int BatchSize, double LearningRate, long Seed);
+
+/// <summary>What one epoch came to.</summary>
+/// <param name="Epoch">Counted from 1.</param>
+/// <param name="Loss">Mean cross-entropy over the distorted training images.</param>
+/// <param name="TestAccuracy">Share of test images classified rightly, 0 to 1.</param>
+public sealed record ClassifierEpoch(int Epoch, double Loss, double TestAccuracy);
+
+/// <summary>Trains a classifier on labelled images, slightly turned, scaled and shifted anew each time.</summary>
+public static class ClassifierTraining
+{
+    private const double MaxTurn = 0.2;        // radians
+    private const double MaxScale = 0.12;
+    private const double MaxShift = 0.12;      // of half the image
+
+    /// <summary>Trains from scratch.</summary>
+    /// <param name="settings">How.</param>
+    /// <param name="train">Labelled images.</param>
+    /// <param name="test">Never trained on.</param>
+    /// <param name="device">Where.</param>
+    /// <param name="progress">Told after every epoch.</param>
+    /// <param name="cancel">Ends training between two updates.</param>
+    /// <returns>The classifier in eval mode; belongs to the caller.</returns>
+    public static FeatureClassifier Run(
+        ClassifierSettings settings, DigitImages train, DigitImages test, Device device, IProgress<ClassifierEpoch> progress, CancellationToken cancel)
+    {
+        var random = new RandomStreams(settings.Seed, "classifier");
+        var shape = new ImageShape((int)train.Images.shape[1], (int)train.Images.shape[2]);
+        var classifier = random.Seeded("weights", () => ClassifierArchitectures.Build(settings.Architecture, shape, DigitImages.Classes));
+        classifier.to(device);
+        using var optimizer = optim.Adam(classifier.parameters(), settings.LearningRate, weight_decay: 1e-4);
+        var batches = (int)(train.Images.shape[0] / settings.BatchSize);
+        for (var epoch = 1; epoch <= settings.Epochs; epoch++)
+        {
+            using var epochScope = NewDisposeScope();
+            using var source = random.At("epoch", epoch);
+            var order = randperm(train.Images.shape[0], generator: source);
+            var loss = zeros(1, device: device);
+            classifier.train();
+            for (var batch = 0; batch < batches; batch++)
+            {
+                cancel.ThrowIfCancellationRequested();
+                SetLearningRate(optimizer, settings.LearningRate * HalfCosine(((epoch - 1.0) * batches + batch) / (settings.Epochs * batches)));
+                using var scope = NewDisposeScope();
+                var rows = order.narrow(0, batch * settings.BatchSize, settings.BatchSize);
+                var images = Distort(ToFloat(train.Images.index_select(0, rows)), source).to(device);
+                optimizer.zero_grad();
+                var batchLoss = nn.functional.cross_entropy(classifier.Logits(classifier.Features(images)), train.Labels.index_select(0, rows).to(device));
+                batchLoss.backward();
+                optimizer.step();
+                loss.add_(batchLoss.detach());
+            }
+
+            progress.Report(new ClassifierEpoch(epoch, loss.item<float>() / batches, Accuracy(classifier, test, device)));
+        }
+
+        classifier.eval();
+        return classifier;
+    }
+
+    /// <summary>Share of images classified rightly, 0 to 1.</summary>
+    public static double Accuracy(FeatureClassifier classifier, DigitImages labelled, Device device)
+    {
+        using var _ = no_grad();
+        classifier.eval();
+        var right = 0L;
+        foreach (var (images, labels) in Batches(labelled))
+        {
+            using var scope = NewDisposeScope();
+            right += classifier.Logits(classifier.Features(ToFloat(images).to(device))).argmax(1).cpu().eq(labels).sum().item<long>();
+            images.Dispose();
+            labels.Dispose();
+        }
+
+        return right / (double)labelled.Images.shape[0];
+    }
+
+    /// <summary>Labelled images in file order; each pair belongs to the caller.</summary>
+    public static IEnumerable<(Tensor Images, Tensor Labels)> Batches(DigitImages labelled, int size = 250)
+    {
+        var count = labelled.Images.shape[0];
+        for (var start = 0L; start < count; start += size)
+        {
+            var length = Math.Min(size, count - start);
+            yield return (labelled.Images.narrow(0, start, length), labelled.Labels.narrow(0, start, length));
+        }
+    }
+
+    /// <summary>Bytes 0 to 255 as [-1, 1].</summary>
+    public static Tensor ToFloat(Tensor bytes) => bytes.to(float32) / 127.5 - 1;
+
+    private static Tensor Distort(Tensor images, Generator source)
+    {
+        using var scope = NewDisposeScope();
+        var count = images.shape[0];
+        Tensor Uniform(double reach) => (rand([count], generator: source) * 2 - 1) * reach;
+        var turn = Uniform(MaxTurn);
+        var scale = 1 + Uniform(MaxScale);
+        var row1 = stack([scale * turn.cos(), -scale * turn.sin(), Uniform(MaxShift)], dim: 1);
+        var row2 = stack([scale * turn.sin(), scale * turn.cos(), Uniform(MaxShift)], dim: 1);
+        var grid = nn.functional.affine_grid(stack([row1, row2], dim: 1), images.shape);
+        // Black is -1, what lies outside is 0: shift so that outside is black too.
+        return (nn.functional.grid_sample(images + 1, grid) - 1).MoveToOuterDisposeScope();
+    }
+
+    private static double HalfCosine(double progress) => (1 + Math.Cos(Math.PI * progress)) / 2;
+
+    private static void SetLearningRate(optim.Optimizer optimizer, double rate)
+    {
+        foreach (var group in optimizer.ParamGroups)
+            group.LearningRate = rate;
+    }
+}

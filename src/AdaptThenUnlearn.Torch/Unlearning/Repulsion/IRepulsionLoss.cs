@@ -1,0 +1,35 @@
+namespace AdaptThenUnlearn.Torch.Unlearning.Repulsion;
+
+/// <summary>How strongly a generator is pushed away from an adapted one, as a function of their squared distance d² = ‖θ − θN‖².</summary>
+/// <remarks>
+/// Tiwary et al. 2025 (arXiv:2309.14054), section 3.3. All three depend on θ through d² alone, so that the gradient is
+/// slope(d²)·2(θ − θN), with no graph.
+/// </remarks>
+public interface IRepulsionLoss
+{
+    /// <summary>Name in the policy.</summary>
+    string Name { get; }
+
+    /// <summary>L(d²).</summary>
+    /// <param name="squaredDistance">d², at least 0.</param>
+    /// <param name="alpha">α, used by <c>el2</c> alone; positive.</param>
+    double Value(double squaredDistance, double alpha);
+
+    /// <summary>dL/d(d²), negative: further away is better.</summary>
+    /// <inheritdoc cref="Value"/>
+    double Slope(double squaredDistance, double alpha);
+}
+
+/// <summary>Every repulsion loss a policy can name. A new one: write its file, add its line.</summary>
+public static class RepulsionLosses
+{
+    /// <summary>All of them.</summary>
+    public static IReadOnlyList<IRepulsionLoss> All { get; } =
+        [new InverseL2Repulsion(), new NegativeL2Repulsion(), new ExponentialL2Repulsion()];
+
+    /// <summary>The one of that name.</summary>
+    /// <exception cref="ArgumentException">There is none.</exception>
+    public static IRepulsionLoss Named(string name) =>
+        All.FirstOrDefault(loss => loss.Name == name)
+        ?? throw new ArgumentException($"'{name}' is not a repulsion loss; use one of: {string.Join(", ", All.Select(loss => loss.Name))}");
+}

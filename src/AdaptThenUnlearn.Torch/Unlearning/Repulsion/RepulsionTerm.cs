@@ -1,0 +1,69 @@
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Training;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Unlearning.Repulsion;
+
+/// <summary>γ times the mean repulsion from the adapted generators, as a term of the generator's loss.</summary>
+/// <remarks>
+/// Relative distances are d²/‖θG − θN‖²: 1 at the original generator, whatever its size, which makes γ and α portable.
+/// Beyond the policy's limit on that ratio the push is off: repulsion has done its work, and <c>nl2</c> cannot run away.
+/// </remarks>
+public sealed class RepulsionTerm : IWeightTerm
+{
+    private readonly IReadOnlyList<Tensor> _adapted;
+    private readonly IReadOnlyList<double> _originalDistances;
+    private readonly RepulsionOptions _options;
+    private readonly IRepulsionLoss _loss;
+    private readonly int _lastStep;
+
+    /// <param name="adapted">θN of each adapted model, <c>[P]</c>; stay the caller's.</param>
+    /// <param name="original">θG, <c>[P]</c>.</param>
+    /// <param name="options">From the policy.</param>
+    /// <param name="lastStep">After this step there is no push.</param>
+    /// <exception cref="InvalidOperationException">An adapted generator is the original one: there is nothing to be pushed from.</exception>
+    public RepulsionTerm(IReadOnlyList<Tensor> adapted, Tensor original, RepulsionOptions options, int lastStep = int.MaxValue)
+    {
+        _adapted = adapted;
+        _originalDistances = [.. adapted.Select(model => SquaredDistance(original, model))];
+        if (_originalDistances.Any(distance => distance <= 0))
+            throw new InvalidOperationException("adaptation did not move the generator: there is nothing to be pushed away from; raise unlearning.adaptation.steps or lower unlearning.adaptation.ewcWeight");
+        _options = options;
+        _loss = RepulsionLosses.Named(options.Loss);
+        _lastStep = lastStep;
+    }
+
+    /// <summary>‖θG − θN‖² for each adapted model.</summary>
+    public IReadOnlyList<double> OriginalSquaredDistances => _originalDistances;
+
+    /// <summary>‖a − b‖², summed in double.</summary>
+    public static double SquaredDistance(Tensor a, Tensor b)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        return (a - b).to(float64).square().sum().item<double>();
+    }
+
+    /// <inheritdoc/>
+    public double Accumulate(ParameterVector generator, int step) =>
+        step > _lastStep ? 0 : _adapted.Zip(_originalDistances).Sum(pair => Push(generator, pair.First, pair.Second)) / _adapted.Count;
+
+    private double Push(ParameterVector generator, Tensor adapted, double originalDistance)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        var away = generator.Values - adapted;
+        var plain = away.to(float64).square().sum().item<double>();
+        var unit = _options.Distance == "relative" ? originalDistance : 1;
+        var reached = Math.Min(plain, _options.Limit * originalDistance);
+        if (plain < _options.Limit * originalDistance)
+        {
+            var pull = _options.Weight / _adapted.Count * _loss.Slope(plain / unit, _options.Alpha) * 2 / unit;
+            if (!double.IsFinite(pull))
+                return double.NaN;   // the trainer ends the run and says at which step
+            generator.Gradients.add_(away, pull);
+        }
+
+        return _options.Weight * _loss.Value(reached / unit, _options.Alpha);
+    }
+}

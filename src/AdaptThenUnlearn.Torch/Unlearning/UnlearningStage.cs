@@ -1,0 +1,168 @@
+using System.Globalization;
+using System.Text.Json;
+using AdaptThenUnlearn.Torch.Adaptation;
+using AdaptThenUnlearn.Torch.Training;
+using AdaptThenUnlearn.Torch.Unlearning.Repulsion;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Unlearning;
+
+/// <summary>The second stage: keep making good images while moving away from the adapted generators.</summary>
+/// <remarks>
+/// Tiwary et al. 2025 (arXiv:2309.14054), section 3.3: adversarial training on positives plus γ·L_rep(θ, θN). With
+/// retention anchoring and negatives as fakes switched on by the policy, this is the strengthened method.
+/// </remarks>
+/// <param name="context">What there is to work with.</param>
+/// <param name="adapted">θN; none for plain fine-tuning.</param>
+public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators? adapted)
+{
+    /// <summary>The stage's name in progress and journal.</summary>
+    public const string Name = "unlearning";
+
+    private const int WarmupSteps = 50;
+    private const int CurveEvery = 10;
+
+    /// <summary>Trains both networks and returns the best candidate.</summary>
+    /// <param name="cancel">Ends training between two steps.</param>
+    /// <exception cref="TrainingDivergedException">A loss is not finite.</exception>
+    public UnlearnedGenerator Run(CancellationToken cancel)
+    {
+        var options = context.Options;
+        var random = new RandomStreams(options.Seed, Name);
+        using var copy = context.Original.Copy();
+        using var trainer = new AdversarialTrainer(copy.Generator, copy.Discriminator, options.TrainingSettings(options.LearningRate), random);
+        using var scope = NewDisposeScope();
+        var original = trainer.Generator.Values.detach().clone();
+        var repulsion = adapted is null || options.Repulsion.Weight == 0
+            ? null
+            : new RepulsionTerm(adapted.Parameters, original, options.Repulsion, options.Steps - options.RecoverySteps);
+        IReadOnlyList<IWeightTerm> weightTerms = repulsion is null ? [] : [repulsion];
+        IReadOnlyList<IImageTerm> imageTerms = options.Retention.Weight > 0
+            ? [new RetentionTerm(context.Original.Generator, context.Annotation, options.Retention.Weight)]
+            : [];
+        var extraFakes = options.NegativesAsFakes.Weight > 0
+            ? new ExtraFakes(context.Feedback.Negatives, options.NegativesAsFakes.Weight, options.NegativesAsFakes.BatchSize)
+            : null;
+        var schedule = new LearningRateSchedule(options.Steps, options.RecoverySteps, Math.Min(WarmupSteps, options.Steps / 4));
+
+        var (done, log) = Resume(trainer);
+        using var best = new BestCandidate(trainer, log, context.Journal);
+        while (done < options.Steps)
+        {
+            cancel.ThrowIfCancellationRequested();
+            var losses = trainer.Step(done + 1, context.Feedback.Positives, schedule.FactorAt(done + 1), weightTerms, imageTerms, extraFakes);
+            done++;
+            string? note = null;
+            if (done % CurveEvery == 0 || done == 1 || done == options.Steps)
+                log.Curve.Add(PointOf(losses, trainer, original));
+            if (done % options.CandidateEvery == 0 || done == options.Steps)
+            {
+                note = best.Consider(Judge(trainer, done));
+                context.Journal.Save(Name, new StageState(done, WithBest(trainer, best, out var counters), counters, log.ToJson()));
+            }
+
+            context.Progress.Report(new StageProgress(Name, done, options.Steps, losses, note));
+        }
+
+        return new UnlearnedGenerator(
+            Networks(best.Parameters, trainer),
+            log.Candidates,
+            log.Kept,
+            log.Curve,
+            adapted is null ? [] : [.. adapted.Parameters.Select(parameters => RepulsionTerm.SquaredDistance(original, parameters))]);
+    }
+
+    private (int Done, StageLog Log) Resume(AdversarialTrainer trainer)
+    {
+        if (context.Journal.Load(Name) is not { } saved)
+            return (0, new StageLog());
+
+        trainer.Restore(saved.Vectors, saved.Counters);
+        return (saved.Step, StageLog.FromJson(saved.Notes));
+    }
+
+    private Candidate Judge(AdversarialTrainer trainer, int step)
+    {
+        using var candidate = Networks(trainer.Average, trainer);
+        return context.Judge.Judge(candidate.Generator, step);
+    }
+
+    // The moving average is what is measured and saved; the discriminator is kept as it is.
+    private Models.GanPair Networks(Tensor parameters, AdversarialTrainer trainer)
+    {
+        var networks = context.Original.Copy();
+        using var _ = no_grad();
+        using (var vector = new ParameterVector(networks.Generator))
+            vector.Values.copy_(parameters);
+        using (var vector = new ParameterVector(networks.Discriminator))
+            vector.Values.copy_(trainer.Discriminator.Values);
+        networks.Generator.eval();
+        networks.Discriminator.eval();
+        return networks;
+    }
+
+    private CurvePoint PointOf(TrainingStep losses, AdversarialTrainer trainer, Tensor original) => new(
+        losses.Step,
+        losses.GeneratorLoss,
+        losses.DiscriminatorLoss,
+        losses.WeightLoss,
+        losses.ImageLoss,
+        adapted?.Parameters.Average(parameters => RepulsionTerm.SquaredDistance(trainer.Generator.Values, parameters)),
+        RepulsionTerm.SquaredDistance(trainer.Generator.Values, original));
+
+    private static Dictionary<string, Tensor> WithBest(AdversarialTrainer trainer, BestCandidate best, out IReadOnlyDictionary<string, double> counters) =>
+        new(trainer.State(out counters)) { [BestCandidate.Key] = best.Parameters };
+
+    /// <summary>The weights of the best candidate so far.</summary>
+    private sealed class BestCandidate : IDisposable
+    {
+        public const string Key = "best";
+
+        private readonly AdversarialTrainer _trainer;
+        private readonly StageLog _log;
+
+        public BestCandidate(AdversarialTrainer trainer, StageLog log, ITrainingJournal journal)
+        {
+            _trainer = trainer;
+            _log = log;
+            var saved = log.Candidates.Count > 0 ? journal.Load(Name)!.Vectors[Key] : trainer.Average;
+            Parameters = saved.to(trainer.Average.device).clone().DetachFromDisposeScope();
+        }
+
+        public Tensor Parameters { get; }
+
+        /// <summary>Keeps the trainer's average if it is the best so far.</summary>
+        /// <returns>One line about it.</returns>
+        public string Consider(Candidate candidate)
+        {
+            var kept = candidate.BetterThan(_log.Candidates.FirstOrDefault(earlier => earlier.Step == _log.Kept));
+            _log.Candidates.Add(candidate);
+            if (kept)
+            {
+                _log.Kept = candidate.Step;
+                using var _ = no_grad();
+                Parameters.copy_(_trainer.Average);
+            }
+
+            return string.Create(CultureInfo.InvariantCulture,
+                $"step {candidate.Step}: rate {candidate.Rate:P2}, Fréchet distance {candidate.FrechetDistance:F2}, smallest share kept {candidate.SmallestShareKept:F2}{(kept ? ", best so far" : "")}");
+        }
+
+        public void Dispose() => Parameters.Dispose();
+    }
+
+    /// <summary>What was measured on the way; kept in the journal as text.</summary>
+    private sealed class StageLog
+    {
+        public List<Candidate> Candidates { get; init; } = [];
+
+        public List<CurvePoint> Curve { get; init; } = [];
+
+        public int Kept { get; set; }
+
+        public string ToJson() => JsonSerializer.Serialize(this);
+
+        public static StageLog FromJson(string text) => JsonSerializer.Deserialize<StageLog>(text)
+            ?? throw new InvalidDataException("the saved state of the unlearning stage is empty; start anew without --resume");
+    }
+}
