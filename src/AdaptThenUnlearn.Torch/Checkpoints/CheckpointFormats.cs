@@ -1,0 +1,57 @@
+namespace AdaptThenUnlearn.Torch.Checkpoints;
+
+/// <summary>Every checkpoint format that a policy can name, and how one is found by content.</summary>
+public static class CheckpointFormats
+{
+    /// <summary>What a policy says when the format is to be found by content.</summary>
+    public const string Auto = "auto";
+
+    /// <summary>Bytes at a file's start that are shown to <see cref="ICheckpointFormat.Recognises"/>.</summary>
+    public const int StartBytes = 64;
+
+    /// <summary>The formats; the first that recognises a file reads it, so special ones come before general ones.</summary>
+    public static IReadOnlyList<ICheckpointFormat> All { get; } = [new SafetensorsFormat(), new RosinalityFormat(), new PyTorchFormat()];
+
+    /// <summary>What a policy's <c>format</c> may be: <c>auto</c> and every format's name.</summary>
+    public static IReadOnlyList<string> Names { get; } = [Auto, .. All.Select(format => format.Name)];
+
+    /// <summary>Describes what a checkpoint holds; values are read when asked for.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="format">One of <see cref="Names"/>.</param>
+    /// <exception cref="CheckpointException">The file is missing, empty, a folder, unreadable, damaged, of an unknown format, or not of the named one.</exception>
+    public static TensorFile Read(string path, string format = Auto) => Choose(path, format).Read(path);
+
+    /// <summary>The format of a file, by its content.</summary>
+    /// <exception cref="CheckpointException">No format recognises it, or it cannot be read at all.</exception>
+    public static ICheckpointFormat Detect(string path)
+    {
+        var start = Start(path);
+        return All.FirstOrDefault(format => format.Recognises(start, path))
+            ?? throw new CheckpointException(path, $"is of no known format ({string.Join(", ", All.Select(format => format.Name))}); {Guess(start)}", "save it in one of these formats");
+    }
+
+    private static ICheckpointFormat Choose(string path, string name)
+    {
+        if (name == Auto)
+            return Detect(path);
+
+        var chosen = All.FirstOrDefault(format => format.Name == name)
+            ?? throw new CheckpointException(path, $"there is no checkpoint format '{CheckpointException.Shown(name)}'", $"use one of {string.Join(", ", Names)}");
+        return chosen.Recognises(Start(path), path)
+            ? chosen
+            : throw new CheckpointException(path, $"is not of the format '{name}'", $"it is of the format '{Detect(path).Name}'; say that, or '{Auto}'");
+    }
+
+    private static byte[] Start(string path)
+    {
+        using var bytes = CheckpointBytes.Open(path);
+        return bytes.Read(0, (int)Math.Min(bytes.Length, StartBytes), "start");
+    }
+
+    private static string Guess(ReadOnlySpan<byte> start) =>
+        start is [0x80, >= 2 and <= 5, ..] ? "it looks like a bare pickle, as PyTorch before 1.6 and NVIDIA's networks use: load it with the code it came with and torch.save its state dict"
+        : start.StartsWith("\x89HDF"u8) ? "it looks like HDF5"
+        : start.StartsWith("version https://git-lfs"u8) ? "it is a Git LFS pointer, not the file: fetch it with git lfs pull"
+        : start is [(byte)'<', ..] ? "it looks like a web page, perhaps of a failed download"
+        : $"it begins with the bytes {Convert.ToHexStringLower(start[..Math.Min(8, start.Length)])}";
+}

@@ -1,0 +1,18 @@
+namespace AdaptThenUnlearn.Torch.Checkpoints;
+
+/// <summary>A way in which checkpoints are stored. One more: write its file, add its line to <see cref="CheckpointFormats"/>.</summary>
+public interface ICheckpointFormat
+{
+    /// <summary>What a policy's <c>format</c> calls it.</summary>
+    string Name { get; }
+
+    /// <summary>Whether a file is of this format, by its content and never by its name.</summary>
+    /// <param name="start">The file's first <see cref="CheckpointFormats.StartBytes"/> bytes, fewer where it is shorter.</param>
+    /// <param name="path">The file, for those that must look further.</param>
+    /// <returns>False for anything else; a damaged file is recognised, so that reading it can say what is wrong.</returns>
+    bool Recognises(ReadOnlySpan<byte> start, string path);
+
+    /// <summary>Describes what a file holds; values are read when asked for, and nothing in the file is ever run.</summary>
+    /// <exception cref="CheckpointException">The file cannot be read as this format.</exception>
+    TensorFile Read(string path);
+}

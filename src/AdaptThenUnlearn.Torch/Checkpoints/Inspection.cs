@@ -1,0 +1,80 @@
+namespace AdaptThenUnlearn.Torch.Checkpoints;
+
+/// <summary>What can be said about a checkpoint without building a tensor or running anything; plain data, fit for JSON.</summary>
+/// <param name="Path">The file.</param>
+/// <param name="Format">Name of the format it was found to have.</param>
+/// <param name="Bytes">Its length.</param>
+/// <param name="Sha256">64 lower-case hexadecimal digits.</param>
+/// <param name="Architecture">What the model is, with its resolution; null until a catalogue of architectures has named it.</param>
+/// <param name="Sections">What it holds, by section; one with an empty name for tensors outside of any.</param>
+/// <param name="Tensors">Number of tensors in all sections.</param>
+/// <param name="Parameters">Number of floating-point elements in all sections, buffers and optimiser states included.</param>
+/// <param name="Types">Number of tensors by element type.</param>
+/// <param name="Metadata">Text by key.</param>
+/// <param name="Values">Plain values beside the tensors.</param>
+/// <param name="Globals">Pickle globals it refers to.</param>
+/// <param name="Refused">Those of them for which it will not be read.</param>
+/// <param name="Notes">What is missing or unusual, in sentences.</param>
+public sealed record Inspection(
+    string Path,
+    string Format,
+    long Bytes,
+    string Sha256,
+    string? Architecture,
+    IReadOnlyList<InspectedSection> Sections,
+    int Tensors,
+    long Parameters,
+    IReadOnlyDictionary<string, int> Types,
+    IReadOnlyDictionary<string, string> Metadata,
+    IReadOnlyList<PlainValue> Values,
+    IReadOnlyList<string> Globals,
+    IReadOnlyList<string> Refused,
+    IReadOnlyList<string> Notes)
+{
+    /// <summary>Looks at a file; one that would be refused for its pickle's globals is described all the same.</summary>
+    /// <exception cref="CheckpointException">It is missing, damaged or of no known format.</exception>
+    public static Inspection Of(string path)
+    {
+        var format = CheckpointFormats.Detect(path);
+        var (file, refused) = format is SafetensorsFormat ? (format.Read(path), []) : PyTorchZipFile.Survey(path);
+        var sections = file.Tensors
+            .GroupBy(tensor => TensorFile.SectionOf(tensor.Name) ?? "")
+            .Select(section => new InspectedSection(section.Key, section.Count(), CountParameters(section)))
+            .ToList();
+        return new Inspection(
+            path, file.Format, new FileInfo(path).Length, CheckpointDigest.Of(path), Architecture: null,
+            sections, file.Tensors.Count, CountParameters(file.Tensors),
+            file.Tensors.GroupBy(tensor => tensor.Type).OrderBy(group => group.Key).ToDictionary(group => group.Key.ToString(), group => group.Count()),
+            file.Metadata, file.Values, file.Globals, refused, [.. NotesOn(file, refused)]);
+    }
+
+    private static long CountParameters(IEnumerable<TensorEntry> tensors) =>
+        tensors.Where(tensor => tensor.Type.IsFloatingPoint()).Sum(tensor => tensor.Count);
+
+    private static IEnumerable<string> NotesOn(TensorFile file, IReadOnlyList<string> refused)
+    {
+        if (refused.Count > 0)
+            yield return $"It will not be read: its pickle asks for {string.Join(", ", refused.Select(name => $"'{name}'"))}.";
+        if (file.Tensors.Count == 0)
+            yield return "It holds no tensors.";
+        else if (file.Sections.Count == 0)
+            yield return "It is one flat state dict: one network, not named.";
+        if (!IsGan(file))
+            yield break;
+
+        if (!file.HasSection(RosinalityFormat.AveragedGenerator))
+            yield return "It has no averaged generator (g_ema).";
+        if (!file.HasSection(RosinalityFormat.Generator))
+            yield return "It has no trained generator (g), only its average.";
+        if (!file.HasSection(RosinalityFormat.Discriminator))
+            yield return "It has no discriminator (d).";
+    }
+
+    private static bool IsGan(TensorFile file) => file.HasSection(RosinalityFormat.Generator) || file.HasSection(RosinalityFormat.AveragedGenerator);
+}
+
+/// <summary>One section of an inspected checkpoint.</summary>
+/// <param name="Name">Its name; empty for tensors outside of any.</param>
+/// <param name="Tensors">Number of tensors.</param>
+/// <param name="Parameters">Number of floating-point elements.</param>
+public sealed record InspectedSection(string Name, int Tensors, long Parameters);

@@ -1,0 +1,93 @@
+namespace AdaptThenUnlearn.Torch.Checkpoints.Pickle;
+
+// What a pickle becomes here: inert values, none of which can run anything. Beside these there are null, bool, long,
+// BigInteger, double, string and byte[].
+
+/// <summary>A tuple: fixed when made.</summary>
+internal sealed record PickleTuple(object?[] Items);
+
+/// <summary>A list.</summary>
+internal sealed class PickleList
+{
+    /// <summary>Its items, in order.</summary>
+    public List<object?> Items { get; } = [];
+}
+
+/// <summary>A dictionary, an ordered dictionary, or an <c>argparse.Namespace</c> (its attributes by name).</summary>
+/// <remarks>Keys are kept as text, <c>0</c> for the number 0; a second value for the same key is refused.</remarks>
+/// <param name="isNamespace">Whether its state is its content.</param>
+internal sealed class PickleDictionary(bool isNamespace = false)
+{
+    /// <summary>Its items, in the order in which they were set; null while there are none.</summary>
+    public OrderedDictionary<string, object?>? Items { get; private set; }
+
+    /// <summary>Takes state that a pickle gives it: a namespace's attributes are its content, shared and not copied, since a
+    /// pickle may name the same ones a million times; a state dict's (its <c>_metadata</c>) say nothing about weights.</summary>
+    public void Build(PickleDictionary? state)
+    {
+        if (isNamespace)
+            Items ??= state?.Items;
+    }
+
+    /// <summary>Sets an item; false when the key is taken.</summary>
+    public bool TryAdd(string key, object? value) => (Items ??= []).TryAdd(key, value);
+}
+
+/// <summary>A storage of a tensor: <see cref="Count"/> elements that lie at <see cref="Offset"/> of the file.</summary>
+internal sealed record PickleStorage(ElementType Type, long Offset, long Count);
+
+/// <summary>A tensor, not yet checked against its storage.</summary>
+internal sealed record PickleTensor(PickleStorage Storage, long First, long[] Shape, long[] Strides);
+
+/// <summary>Something an unknown global would have made; known by that global's name only.</summary>
+internal sealed record PickleOpaque(PickleGlobal Global);
+
+/// <summary>A reference to something importable, which is never imported.</summary>
+/// <param name="Name"><c>module name</c>.</param>
+/// <param name="Role">What it stands for here.</param>
+/// <param name="Element">Element type of a storage class.</param>
+internal sealed record PickleGlobal(string Name, PickleRole Role, ElementType Element = default)
+{
+    /// <summary>Every global that means something here; all others are refused.</summary>
+    private static readonly Dictionary<string, PickleGlobal> _known = new PickleGlobal[]
+    {
+        new("collections OrderedDict", PickleRole.Dictionary),
+        new("argparse Namespace", PickleRole.Namespace),
+        new("torch._utils _rebuild_tensor_v2", PickleRole.Tensor),
+        new("torch._utils _rebuild_parameter", PickleRole.Parameter),
+        new("torch DoubleStorage", PickleRole.Storage, ElementType.F64),
+        new("torch FloatStorage", PickleRole.Storage, ElementType.F32),
+        new("torch HalfStorage", PickleRole.Storage, ElementType.F16),
+        new("torch BFloat16Storage", PickleRole.Storage, ElementType.BF16),
+        new("torch LongStorage", PickleRole.Storage, ElementType.I64),
+        new("torch IntStorage", PickleRole.Storage, ElementType.I32),
+        new("torch ShortStorage", PickleRole.Storage, ElementType.I16),
+        new("torch CharStorage", PickleRole.Storage, ElementType.I8),
+        new("torch ByteStorage", PickleRole.Storage, ElementType.U8),
+        new("torch BoolStorage", PickleRole.Storage, ElementType.BOOL),
+    }.ToDictionary(global => global.Name);
+
+    /// <summary>Looks a global up; an unknown one has the role <see cref="PickleRole.Unknown"/>.</summary>
+    public static PickleGlobal Of(string module, string name)
+    {
+        var full = $"{module} {name}";
+        return _known.GetValueOrDefault(full) ?? new PickleGlobal(CheckpointException.Shown(full), PickleRole.Unknown);
+    }
+}
+
+/// <summary>What a global stands for.</summary>
+internal enum PickleRole
+{
+    /// <summary>Nothing that is known here.</summary>
+    Unknown,
+    /// <summary>Called without arguments: an empty dictionary.</summary>
+    Dictionary,
+    /// <summary>Made without arguments: an empty set of attributes.</summary>
+    Namespace,
+    /// <summary>Called with a storage, an offset, sizes and strides: a tensor.</summary>
+    Tensor,
+    /// <summary>Called with a tensor: that tensor.</summary>
+    Parameter,
+    /// <summary>The class of a storage; never called.</summary>
+    Storage,
+}

@@ -1,0 +1,39 @@
+namespace AdaptThenUnlearn.Torch.Checkpoints;
+
+/// <summary>StyleGAN2 as rosinality's stylegan2-pytorch saves it: a PyTorch zip whose dictionary has <c>g</c>, <c>d</c> or <c>g_ema</c>.</summary>
+/// <remarks>github.com/rosinality/stylegan2-pytorch, <c>train.py</c>; <c>g_optim</c>, <c>d_optim</c>, <c>args</c> and <c>ada_aug_p</c> may lie beside them.</remarks>
+public sealed class RosinalityFormat : ICheckpointFormat
+{
+    internal const string FormatName = "rosinality";
+    internal const string Generator = "g";
+    internal const string Discriminator = "d";
+    internal const string AveragedGenerator = "g_ema";
+
+    /// <inheritdoc/>
+    public string Name => FormatName;
+
+    /// <inheritdoc/>
+    public bool Recognises(ReadOnlySpan<byte> start, string path)
+    {
+        if (!PyTorchFormat.IsZip(start))
+            return false;
+
+        try
+        {
+            return PyTorchZipFile.Survey(path).File.Format == FormatName;
+        }
+        catch (CheckpointException)
+        {
+            return false;   // the plain PyTorch format, which takes every zip, will say what is wrong
+        }
+    }
+
+    /// <inheritdoc/>
+    public TensorFile Read(string path)
+    {
+        var file = PyTorchZipFile.Read(path);
+        return file.Format == FormatName
+            ? file
+            : throw new CheckpointException(path, $"has none of the dictionaries '{Generator}', '{Discriminator}' and '{AveragedGenerator}'", $"name its format '{PyTorchFormat.FormatName}' or 'auto'");
+    }
+}

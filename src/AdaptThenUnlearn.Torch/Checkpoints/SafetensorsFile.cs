@@ -1,0 +1,104 @@
+using System.Buffers.Binary;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Checkpoints;
+
+/// <summary>Reads and writes safetensors files: a length, a JSON header, and the tensors' bytes without a gap.</summary>
+/// <remarks>Format: github.com/huggingface/safetensors, README "Format". Files written here are byte for byte those of its reference implementation.</remarks>
+public static class SafetensorsFile
+{
+    private const int PrefixBytes = 8;
+    private const int ChunkBytes = 1 << 28;
+    private const string Remedy = "it is damaged, cut off or added to; fetch it again from where it came";
+
+    /// <summary>Describes what a file holds; values are read when asked for.</summary>
+    /// <exception cref="CheckpointException">The file cannot be read or is not exactly what the format demands.</exception>
+    public static TensorFile Read(string path)
+    {
+        using var bytes = CheckpointBytes.Open(path);
+        var headerBytes = HeaderBytes(bytes.Read(0, PrefixBytes, "header length"));
+        if (headerBytes is not { } length || length > bytes.Length - PrefixBytes)
+            throw new CheckpointException(path, "its header is longer than the file or than the format allows", Remedy, "byte 0");
+
+        var header = SafetensorsHeader.Parse(path, bytes.Read(PrefixBytes, length, "header"));
+        return new TensorFile(path, SafetensorsFormat.FormatName, Describe(path, header, PrefixBytes + length, bytes.Length), header.Metadata);
+    }
+
+    /// <summary>Writes tensors to a temporary name beside the file, then moves them into place.</summary>
+    /// <param name="path">The file; one that is there is replaced.</param>
+    /// <param name="tensors">By name, on any device; each is copied to the CPU in turn.</param>
+    /// <param name="metadata">Text by key.</param>
+    /// <remarks>The same tensors and metadata give the same bytes, whatever their order: larger element types first (so that everything is aligned), then by name.</remarks>
+    /// <exception cref="CheckpointException">The folder may not be written, the disk is full, or a tensor has an element type that the format lacks.</exception>
+    public static void Write(string path, IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+    {
+        var ordered = tensors
+            .Select(pair => (Name: pair.Key, Tensor: pair.Value, Type: TypeOf(path, pair.Key, pair.Value)))
+            .OrderByDescending(item => item.Type).ThenBy(item => item.Name, StringComparer.Ordinal)
+            .ToList();
+        if (ordered.GroupBy(item => item.Name).FirstOrDefault(group => group.Count() > 1) is { } twice)
+            throw new CheckpointException(path, $"two tensors are called '{CheckpointException.Shown(twice.Key)}'", "give each its own name");
+
+        var placed = new List<SafetensorsTensor>();
+        var end = 0L;
+        foreach (var (name, tensor, type) in ordered)
+            placed.Add(new SafetensorsTensor(name, type, [.. tensor.shape], end, end += tensor.NumberOfElements * type.Size()));
+
+        var header = new SafetensorsHeader(placed, metadata ?? new Dictionary<string, string>()).ToBytes();
+        ReplacedFile.Write(path, PrefixBytes + header.Length + end, stream =>
+        {
+            var prefix = new byte[PrefixBytes];
+            BinaryPrimitives.WriteUInt64LittleEndian(prefix, (ulong)header.Length);
+            stream.Write(prefix);
+            stream.Write(header);
+            foreach (var (_, tensor, type) in ordered)
+                WriteElements(stream, tensor, type);
+        });
+    }
+
+    /// <summary>The header's length, from the first bytes of a file; null when no safetensors file begins so.</summary>
+    internal static int? HeaderBytes(ReadOnlySpan<byte> start) =>
+        start.Length >= PrefixBytes && BinaryPrimitives.ReadUInt64LittleEndian(start) is >= 2 and <= SafetensorsHeader.MaximumBytes and var length ? (int)length : null;
+
+    // The data must be covered from its first byte to the file's last: no hole, no overlap, nothing behind.
+    private static List<TensorEntry> Describe(string path, SafetensorsHeader header, long dataOffset, long fileLength)
+    {
+        var entries = new List<TensorEntry>();
+        var covered = 0L;
+        foreach (var tensor in header.Tensors)
+        {
+            var at = $"tensor '{CheckpointException.Shown(tensor.Name)}'";
+            if (tensor.Begin != covered)
+                throw new CheckpointException(path, tensor.Begin > covered ? "there is a hole before its data" : "its data overlap another tensor's", Remedy, at);
+            if (tensor.End > fileLength - dataOffset)
+                throw new CheckpointException(path, "its data lie behind the end of the file", Remedy, at);
+
+            var elements = new StoredElements(path, fileLength, tensor.Type, dataOffset + tensor.Begin, (tensor.End - tensor.Begin) / tensor.Type.Size(), First: 0);
+            var entry = TensorEntry.Describe(tensor.Name, elements, tensor.Shape);
+            if (entry.Bytes != tensor.End - tensor.Begin)
+                throw new CheckpointException(path, $"its shape needs {entry.Bytes} bytes but its data_offsets span {tensor.End - tensor.Begin}", Remedy, at);
+
+            entries.Add(entry);
+            covered = tensor.End;
+        }
+
+        return covered == fileLength - dataOffset
+            ? entries
+            : throw new CheckpointException(path, $"{fileLength - dataOffset - covered} bytes at its end belong to no tensor", Remedy, $"byte {dataOffset + covered}");
+    }
+
+    private static ElementType TypeOf(string path, string name, Tensor tensor) =>
+        ElementTypes.Of(tensor.dtype) ?? throw new CheckpointException(
+            path, $"tensor '{CheckpointException.Shown(name)}' has elements of type {tensor.dtype}, which cannot be written", "convert it to float32 first");
+
+    private static void WriteElements(Stream stream, Tensor tensor, ElementType type)
+    {
+        using var scope = NewDisposeScope();
+        var flat = tensor.detach().cpu().contiguous().view(-1);   // [count]
+        for (long start = 0, step = ChunkBytes / type.Size(); start < flat.NumberOfElements; start += step)
+        {
+            using var chunk = flat.narrow(0, start, Math.Min(step, flat.NumberOfElements - start));
+            stream.Write(chunk.bytes);
+        }
+    }
+}

@@ -1,0 +1,182 @@
+using System.Buffers.Binary;
+using System.Text;
+
+namespace AdaptThenUnlearn.Torch.Checkpoints;
+
+/// <summary>The directory of a zip archive whose entries are stored without compression, as PyTorch writes them: where each entry's bytes lie.</summary>
+/// <remarks>
+/// PKWARE APPNOTE 6.3.9, sections 4.3 and 4.5.3. Nothing is unpacked, so nothing can expand; tensors are read by offset, which
+/// <see cref="System.IO.Compression"/> does not offer. Checksums are not compared: PyTorch itself may leave them unset
+/// (<c>torch.serialization.set_crc32_options</c>), and a SHA-256 pin guards the whole file.
+/// </remarks>
+internal sealed class StoredZip
+{
+    private const uint LocalSignature = 0x04034b50;
+    private const uint CentralSignature = 0x02014b50;
+    private const uint EndSignature = 0x06054b50;
+    private const uint End64Signature = 0x06064b50;
+    private const uint Locator64Signature = 0x07064b50;
+    private const int EndBytes = 22;
+    private const int LocatorBytes = 20;
+    private const int MaximumDirectoryBytes = 1 << 26;
+    private const string Remedy = "it is damaged or not an archive that torch.save writes; save or fetch it again";
+
+    private readonly Dictionary<string, StoredEntry> _entries;
+
+    private StoredZip(Dictionary<string, StoredEntry> entries) => _entries = entries;
+
+    /// <summary>Every entry, in the directory's order.</summary>
+    public IEnumerable<StoredEntry> Entries => _entries.Values;
+
+    /// <summary>An entry by name, or null.</summary>
+    public StoredEntry? Find(string name) => _entries.GetValueOrDefault(name);
+
+    /// <summary>Reads and checks the directory.</summary>
+    /// <exception cref="CheckpointException">It is no zip archive, or one that PyTorch does not write.</exception>
+    public static StoredZip Read(CheckpointBytes bytes)
+    {
+        var (offset, size) = FindDirectory(bytes);
+        var directory = bytes.Read(offset, size, "zip directory");
+        var entries = new Dictionary<string, StoredEntry>();
+        for (var at = 0; at < directory.Length;)
+        {
+            var (entry, next) = ReadEntry(bytes, directory, at, directoryOffset: offset);
+            if (!entries.TryAdd(entry.Name, entry))
+                throw Bad(bytes, "two entries have the same name", $"entry '{CheckpointException.Shown(entry.Name)}'");
+
+            at = next;
+        }
+
+        RefuseOverlaps(bytes, entries.Values);
+        return new StoredZip(entries);
+    }
+
+    private static (long Offset, int Size) FindDirectory(CheckpointBytes bytes)
+    {
+        var tailBytes = (int)Math.Min(bytes.Length, EndBytes + ushort.MaxValue + LocatorBytes);
+        var tail = bytes.Read(bytes.Length - tailBytes, tailBytes, "end of the zip archive").AsSpan();
+        var end = tail.Length - EndBytes;
+        while (end >= 0 && !(UInt32(tail[end..]) == EndSignature && end + EndBytes + UInt16(tail[(end + 20)..]) == tail.Length))
+            end--;
+        if (end < 0)
+            throw Bad(bytes, "its zip directory is missing, so it is cut off or no zip archive");
+
+        long size = UInt32(tail[(end + 12)..]), offset = UInt32(tail[(end + 16)..]);
+        if (end >= LocatorBytes && UInt32(tail[(end - LocatorBytes)..]) == Locator64Signature)
+        {
+            var record = bytes.Read(Int64(tail[(end - LocatorBytes + 8)..]), 56, "zip64 directory record").AsSpan();
+            if (UInt32(record) != End64Signature)
+                throw Bad(bytes, "its zip64 directory record is missing");
+
+            (size, offset) = (Int64(record[40..]), Int64(record[48..]));
+        }
+
+        return size is >= 0 and <= MaximumDirectoryBytes && offset >= 0 && size <= bytes.Length - EndBytes - offset
+            ? (offset, (int)size)
+            : throw Bad(bytes, "its zip directory lies outside of the file");
+    }
+
+    private static (StoredEntry Entry, int Next) ReadEntry(CheckpointBytes bytes, byte[] directory, int at, long directoryOffset)
+    {
+        const int HeaderBytes = 46;
+        var header = directory.AsSpan(at);
+        if (header.Length < HeaderBytes || UInt32(header) != CentralSignature)
+            throw Bad(bytes, "its zip directory is damaged", $"byte {directoryOffset + at}");
+
+        int nameBytes = UInt16(header[28..]), extraBytes = UInt16(header[30..]), commentBytes = UInt16(header[32..]);
+        var next = HeaderBytes + nameBytes + extraBytes + commentBytes;
+        if (next > header.Length)
+            throw Bad(bytes, "its zip directory is damaged", $"byte {directoryOffset + at}");
+
+        var rawName = header.Slice(HeaderBytes, nameBytes);
+        var name = NameOf(bytes, rawName);
+        var where = $"entry '{CheckpointException.Shown(name)}'";
+        if ((UInt16(header[8..]) & 1) != 0)
+            throw Bad(bytes, "an entry is encrypted", where);
+        if (UInt16(header[10..]) != 0)
+            throw Bad(bytes, "an entry is compressed, which torch.save never does", where);
+
+        long stored = UInt32(header[20..]), size = UInt32(header[24..]), local = UInt32(header[42..]);
+        Widen(header.Slice(HeaderBytes + nameBytes, extraBytes), ref size, ref stored, ref local);
+        if (stored != size)
+            throw Bad(bytes, "an entry's two sizes differ", where);
+
+        var data = DataOffset(bytes, local, rawName, where);
+        if (size < 0 || size > directoryOffset - data)
+            throw Bad(bytes, "an entry reaches out of the file", where);
+
+        return (new StoredEntry(name, data, size), at + next);
+    }
+
+    // Names become keys, never paths; still, none that could be one outside of a folder is let in.
+    private static string NameOf(CheckpointBytes bytes, ReadOnlySpan<byte> raw)
+    {
+        var name = Encoding.UTF8.GetString(raw);
+        var isPath = name.Length == 0 || name[0] == '/' || name.Contains('\\') || name.Contains(':') || name.Contains('\0') || name.Split('/').Contains("..");
+        return isPath ? throw Bad(bytes, "an entry's name could lead out of a folder", $"entry '{CheckpointException.Shown(name)}'") : name;
+    }
+
+    // Zip64: eight-byte values, in this order, for those fields that hold only ones.
+    private static void Widen(ReadOnlySpan<byte> extra, ref long size, ref long stored, ref long local)
+    {
+        for (; extra.Length >= 4; extra = extra[(4 + UInt16(extra[2..]))..])
+        {
+            var bytes = UInt16(extra[2..]);
+            if (bytes > extra.Length - 4)
+                return;
+            if (UInt16(extra) != 1)
+                continue;
+
+            var wide = extra.Slice(4, bytes);
+            Take(ref wide, ref size);
+            Take(ref wide, ref stored);
+            Take(ref wide, ref local);
+            return;
+        }
+
+        static void Take(ref ReadOnlySpan<byte> wide, ref long field)
+        {
+            if (field != uint.MaxValue || wide.Length < 8)
+                return;
+
+            field = Int64(wide);
+            wide = wide[8..];
+        }
+    }
+
+    private static long DataOffset(CheckpointBytes bytes, long local, ReadOnlySpan<byte> rawName, string where)
+    {
+        const int HeaderBytes = 30;
+        var header = bytes.Read(local, HeaderBytes + rawName.Length, where).AsSpan();
+        if (UInt32(header) != LocalSignature || UInt16(header[26..]) != rawName.Length || !header[HeaderBytes..].SequenceEqual(rawName))
+            throw Bad(bytes, "an entry's own header contradicts the zip directory", where);
+
+        return local + HeaderBytes + rawName.Length + UInt16(header[28..]);
+    }
+
+    private static void RefuseOverlaps(CheckpointBytes bytes, IEnumerable<StoredEntry> entries)
+    {
+        var free = 0L;
+        foreach (var entry in entries.OrderBy(entry => entry.Offset).ThenBy(entry => entry.Bytes))
+        {
+            if (entry.Offset < free)
+                throw Bad(bytes, "two entries overlap", $"entry '{CheckpointException.Shown(entry.Name)}'");
+
+            free = entry.Offset + entry.Bytes;
+        }
+    }
+
+    private static CheckpointException Bad(CheckpointBytes bytes, string problem, string? at = null) => new(bytes.Path, problem, Remedy, at);
+
+    private static ushort UInt16(ReadOnlySpan<byte> bytes) => BinaryPrimitives.ReadUInt16LittleEndian(bytes);
+
+    private static uint UInt32(ReadOnlySpan<byte> bytes) => BinaryPrimitives.ReadUInt32LittleEndian(bytes);
+
+    private static long Int64(ReadOnlySpan<byte> bytes) => BinaryPrimitives.ReadInt64LittleEndian(bytes);
+}
+
+/// <summary>One entry of a <see cref="StoredZip"/>.</summary>
+/// <param name="Name">As in the archive, with forward slashes.</param>
+/// <param name="Offset">The file's byte at which its content begins.</param>
+/// <param name="Bytes">Length of its content.</param>
+internal sealed record StoredEntry(string Name, long Offset, long Bytes);

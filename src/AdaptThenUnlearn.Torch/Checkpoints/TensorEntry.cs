@@ -1,0 +1,140 @@
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Checkpoints;
+
+/// <summary>One stored tensor: its name, element type and shape, and its values once somebody asks for them.</summary>
+/// <remarks>
+/// Describing costs no memory; <see cref="Load"/> reads the values from the file straight into the tensor's own memory,
+/// so that a file of several gigabytes is never held twice. Where the file lies is kept, the file is not kept open.
+/// </remarks>
+public sealed class TensorEntry
+{
+    /// <summary>Most dimensions a tensor has; libtorch's own limit.</summary>
+    internal const int MaximumRank = 64;
+
+    private const int ChunkBytes = 1 << 28;
+    private const string Damaged = "the file is damaged or was made to mislead; fetch it again from where it came";
+
+    private readonly StoredElements _elements;
+    private readonly long[] _shape;
+    private readonly long[] _strides;
+
+    private TensorEntry(string name, StoredElements elements, long[] shape, long[] strides, long count) =>
+        (Name, _elements, _shape, _strides, Count) = (name, elements, shape, strides, count);
+
+    /// <summary>The tensor's name, with its section before a slash where there is one: <c>g_ema/conv1.conv.weight</c>.</summary>
+    public string Name { get; }
+
+    /// <summary>Its elements as stored.</summary>
+    public ElementType Type => _elements.Type;
+
+    /// <summary>Size of each dimension; empty for a single number.</summary>
+    public IReadOnlyList<long> Shape => _shape;
+
+    /// <summary>Number of elements, the product of <see cref="Shape"/>.</summary>
+    public long Count { get; }
+
+    /// <summary>Number of bytes that <see cref="Load"/> will allocate.</summary>
+    public long Bytes => Count * Type.Size();
+
+    /// <summary>Describes a tensor after checking that it lies within its storage and its storage within the file.</summary>
+    /// <param name="name">Unique within the file.</param>
+    /// <param name="elements">Where its elements lie.</param>
+    /// <param name="shape">Sizes, none negative.</param>
+    /// <param name="strides">Elements from one index to the next, one per dimension; null for row-major.</param>
+    /// <exception cref="CheckpointException">It reaches out of its storage, or claims more than the file holds.</exception>
+    internal static TensorEntry Describe(string name, StoredElements elements, long[] shape, long[]? strides = null)
+    {
+        if (shape.Length > MaximumRank || shape.Any(size => size < 0))
+            throw Bad($"its shape is impossible: {Text(shape)}");
+        if (strides is not null && (strides.Length != shape.Length || strides.Any(stride => stride < 0)))
+            throw Bad($"its strides {Text(strides)} do not fit its shape {Text(shape)}");
+
+        // Products are bounded at every factor, so Int128 cannot overflow; a size of zero must not hide the others.
+        var claimed = (Int128)elements.Type.Size();
+        foreach (var size in shape)
+            if ((claimed *= Math.Max(size, 1)) > elements.FileLength)
+                throw Bad($"its shape {Text(shape)} claims more bytes than the whole file has ({elements.FileLength})");
+
+        strides = strides is null ? RowMajor(shape) : [.. strides.Zip(shape, (stride, size) => size > 1 ? stride : 1)];
+        var count = shape.Aggregate(1L, (product, size) => product * size);
+        if (elements.First < 0 || elements.First + Extent(shape, strides, count) > elements.Available)
+            throw Bad($"shape {Text(shape)} with strides {Text(strides)} from element {elements.First} reaches out of its storage of {elements.Available}");
+
+        return new TensorEntry(name, elements, shape, strides, count);
+
+        CheckpointException Bad(string problem) => new(elements.Path, problem, Damaged, $"tensor '{CheckpointException.Shown(name)}'");
+    }
+
+    /// <summary>The same tensor under another name.</summary>
+    internal TensorEntry Renamed(string name) => new(name, _elements, _shape, _strides, Count);
+
+    /// <summary>Reads the values.</summary>
+    /// <param name="type">What to convert the elements to; null leaves them as stored.</param>
+    /// <returns>A new contiguous tensor of <see cref="Shape"/> on the CPU; belongs to the caller (or to the caller's dispose scope).</returns>
+    /// <exception cref="CheckpointException">The file has gone, changed or cannot be read.</exception>
+    public Tensor Load(ScalarType? type = null)
+    {
+        using var scope = NewDisposeScope();
+        var extent = (long)Extent(_shape, _strides, Count);
+        var flat = empty([extent], Type.ToScalarType(), device: CPU);   // [extent]
+        Fill(flat, extent);
+
+        var shaped = _strides.SequenceEqual(RowMajor(_shape)) ? flat.view(_shape) : flat.as_strided(_shape, _strides).contiguous();
+        var wanted = type is { } other && other != shaped.dtype ? shaped.to_type(other) : shaped;
+        return wanted.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Reads the values as single-precision numbers.</summary>
+    /// <inheritdoc cref="Load(ScalarType?)"/>
+    public Tensor LoadFloat32() => Load(ScalarType.Float32);
+
+    private void Fill(Tensor flat, long extent)
+    {
+        using var bytes = CheckpointBytes.Open(_elements.Path);
+        var what = $"tensor '{CheckpointException.Shown(Name)}'";
+        var offset = _elements.FileOffset + _elements.First * Type.Size();
+        for (long start = 0, step = ChunkBytes / Type.Size(); start < extent; start += step)
+        {
+            using var chunk = flat.narrow(0, start, Math.Min(step, extent - start));
+            var memory = chunk.bytes;
+            bytes.Read(offset + start * Type.Size(), memory, what);
+            if (Type == ElementType.BOOL && memory.ContainsAnyExceptInRange((byte)0, (byte)1))
+                throw new CheckpointException(_elements.Path, "a Boolean is neither 0 nor 1", Damaged, what);
+        }
+    }
+
+    private static long[] RowMajor(long[] shape)
+    {
+        var strides = new long[shape.Length];
+        var stride = 1L;
+        for (var dimension = shape.Length - 1; dimension >= 0; dimension--)
+        {
+            strides[dimension] = shape[dimension] > 1 ? stride : 1;
+            stride *= Math.Max(shape[dimension], 1);
+        }
+
+        return strides;
+    }
+
+    // Elements from the first to the last that is touched.
+    private static Int128 Extent(long[] shape, long[] strides, long count)
+    {
+        var extent = (Int128)(count == 0 ? 0 : 1);
+        for (var dimension = 0; count > 0 && dimension < shape.Length; dimension++)
+            extent += (Int128)(shape[dimension] - 1) * strides[dimension];
+
+        return extent;
+    }
+
+    private static string Text(long[] numbers) => $"[{CheckpointException.Shown(string.Join(", ", numbers))}]";
+}
+
+/// <summary>Where a tensor's elements lie in a file.</summary>
+/// <param name="Path">The file.</param>
+/// <param name="FileLength">Its length when it was described, bytes.</param>
+/// <param name="Type">What the elements are.</param>
+/// <param name="FileOffset">First byte of the storage.</param>
+/// <param name="Available">Elements in the storage.</param>
+/// <param name="First">The storage's element that is the tensor's first.</param>
+internal sealed record StoredElements(string Path, long FileLength, ElementType Type, long FileOffset, long Available, long First);

@@ -1,0 +1,98 @@
+namespace AdaptThenUnlearn.Torch.Checkpoints;
+
+/// <summary>What a checkpoint of any format holds: tensors by name, text metadata, and the plain values beside them.</summary>
+/// <remarks>
+/// Names are flat. A dictionary inside the file is a <em>section</em>: its key, then a slash, then the name within, as in
+/// <c>g_ema/convs.0.conv.weight</c> or <c>g_optim/state/0/exp_avg</c>. A flat state dict has no sections. Immutable; holds no tensor
+/// and no open file.
+/// </remarks>
+public sealed class TensorFile
+{
+    /// <summary>Stands between a section's name and a tensor's.</summary>
+    public const char SectionSeparator = '/';
+
+    /// <summary>More names than this are taken for an attack, not for a model.</summary>
+    internal const int MaximumNames = 100_000;
+
+    private readonly Dictionary<string, TensorEntry> _byName = [];
+
+    internal TensorFile(
+        string path, string format, IReadOnlyList<TensorEntry> tensors,
+        IReadOnlyDictionary<string, string>? metadata = null, IReadOnlyList<PlainValue>? values = null, IReadOnlyList<string>? globals = null)
+    {
+        (Path, Format, Tensors) = (path, format, tensors);
+        (Metadata, Values, Globals) = (metadata ?? new Dictionary<string, string>(), values ?? [], globals ?? []);
+        foreach (var tensor in tensors)
+            if (!_byName.TryAdd(tensor.Name, tensor))
+                throw new CheckpointException(
+                    path, "two tensors have the same name", "save it again under distinct names", $"tensor '{CheckpointException.Shown(tensor.Name)}'");
+
+        Sections = [.. tensors.Select(tensor => SectionOf(tensor.Name)).OfType<string>().Distinct()];
+    }
+
+    /// <summary>The file.</summary>
+    public string Path { get; }
+
+    /// <summary>Name of the format it was read as.</summary>
+    public string Format { get; }
+
+    /// <summary>Every tensor, in the file's order.</summary>
+    public IReadOnlyList<TensorEntry> Tensors { get; }
+
+    /// <summary>Text by key, as safetensors keeps it; empty for other formats.</summary>
+    public IReadOnlyDictionary<string, string> Metadata { get; }
+
+    /// <summary>Names of the sections that hold tensors, in the file's order; empty for a flat state dict.</summary>
+    public IReadOnlyList<string> Sections { get; }
+
+    /// <summary>Numbers, texts and lists beside the tensors, such as training arguments; listed, never interpreted.</summary>
+    public IReadOnlyList<PlainValue> Values { get; }
+
+    /// <summary>The pickle globals that the file refers to, <c>module name</c>, sorted; empty for formats without pickles.</summary>
+    public IReadOnlyList<string> Globals { get; }
+
+    /// <summary>A tensor by its full name.</summary>
+    /// <exception cref="CheckpointException">There is none; the message names the nearest ones.</exception>
+    public TensorEntry this[string name] => Find(name) ?? throw new CheckpointException(
+        Path, $"has no tensor '{CheckpointException.Shown(name)}'",
+        Tensors.Count == 0 ? "it holds no tensors at all" : $"it holds {Tensors.Count}, among them {Nearest(name)}");
+
+    /// <summary>A tensor by its full name, or null.</summary>
+    public TensorEntry? Find(string name) => _byName.GetValueOrDefault(name);
+
+    /// <summary>Whether the file has this section.</summary>
+    public bool HasSection(string section) => Sections.Contains(section);
+
+    /// <summary>One section as a file of its own, the section's name taken off.</summary>
+    /// <param name="section">One of <see cref="Sections"/>.</param>
+    /// <exception cref="CheckpointException">There is no such section.</exception>
+    public TensorFile Section(string section)
+    {
+        if (!HasSection(section))
+            throw new CheckpointException(
+                Path, $"has no section '{CheckpointException.Shown(section)}'",
+                Sections.Count == 0 ? "it is one flat state dict" : $"it has {string.Join(", ", Sections.Select(name => CheckpointException.Shown(name)))}");
+
+        var prefix = section + SectionSeparator;
+        return new TensorFile(
+            Path, Format,
+            [.. Tensors.Where(tensor => tensor.Name.StartsWith(prefix, StringComparison.Ordinal)).Select(tensor => tensor.Renamed(tensor.Name[prefix.Length..]))],
+            Metadata,
+            [.. Values.Where(value => value.Name.StartsWith(prefix, StringComparison.Ordinal)).Select(value => value with { Name = value.Name[prefix.Length..] })],
+            Globals);
+    }
+
+    /// <summary>The section of a full name, or null where it has none.</summary>
+    internal static string? SectionOf(string name) => name.IndexOf(SectionSeparator, StringComparison.Ordinal) is > 0 and var slash ? name[..slash] : null;
+
+    // Names with the longest common beginning are the likeliest to be meant.
+    private string Nearest(string name) => string.Join(
+        ", ",
+        Tensors.OrderByDescending(tensor => tensor.Name.AsSpan().CommonPrefixLength(name)).Take(3).Select(tensor => $"'{CheckpointException.Shown(tensor.Name)}'"));
+}
+
+/// <summary>A value beside the tensors.</summary>
+/// <param name="Name">Its full name, sections as in <see cref="TensorFile"/>: <c>args/latent</c>.</param>
+/// <param name="Kind"><c>none</c>, <c>boolean</c>, <c>integer</c>, <c>number</c>, <c>text</c>, <c>bytes</c>, <c>list</c>, <c>dictionary</c> or <c>opaque</c>.</param>
+/// <param name="Text">Its text (invariant culture), shortened where it is long.</param>
+public sealed record PlainValue(string Name, string Kind, string Text);
