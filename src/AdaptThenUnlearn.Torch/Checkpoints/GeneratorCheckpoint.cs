@@ -1,0 +1,151 @@
+using AdaptThenUnlearn.Torch.Models;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Checkpoints;
+
+/// <summary>Builds generators and discriminators from checkpoints, and saves them again.</summary>
+/// <remarks>
+/// Sections follow rosinality: <c>g_ema</c> (the averaged generator, which is what one samples from), <c>g</c> (the one
+/// in training) and <c>d</c>. A flat state dict is a generator alone.
+/// </remarks>
+public static class GeneratorCheckpoint
+{
+    /// <summary>Loads a generator, and its discriminator where there is one.</summary>
+    /// <param name="path">The checkpoint.</param>
+    /// <param name="format">A format's name, or <c>auto</c>.</param>
+    /// <param name="sha256">Pin, or null.</param>
+    /// <param name="discriminatorPath">A checkpoint that holds the discriminator where the generator's has none, or null.</param>
+    /// <param name="device">Where the networks go.</param>
+    /// <param name="network"><c>ema</c> (falls back to the only generator there is) or <c>generator</c>.</param>
+    /// <returns>Networks in eval mode; belong to the caller.</returns>
+    /// <exception cref="CheckpointException">The file is missing, damaged, not pinned so, or no generator that this version knows.</exception>
+    public static LoadedGenerator Load(
+        string path, string format, string? sha256, string? discriminatorPath, Device device, string network = "ema")
+    {
+        var digest = sha256 is null ? CheckpointDigest.Of(path) : CheckpointDigest.Check(path, sha256);
+        var file = CheckpointFormats.Read(path, format);
+        var section = SectionFor(file, network);
+        var weights = section is null ? file : file.Section(section);
+        var shapes = Shapes(weights);
+        var architecture = GeneratorArchitectures.Of(shapes) ?? throw new CheckpointException(
+            path,
+            $"holds no generator of a known architecture ({string.Join(", ", GeneratorArchitectures.All.Select(known => known.Name))})",
+            "see `atu inspect` for what it holds");
+        try
+        {
+            var generator = Filled(architecture.BuildGenerator(shapes), weights, device);
+            return new LoadedGenerator(
+                generator, LoadDiscriminator(file, discriminatorPath, architecture, shapes, device), architecture.Name, architecture.Describe(shapes), digest, file.Format, section);
+        }
+        catch (ArgumentException impossible)
+        {
+            throw new CheckpointException(path, $"is not a {architecture.Name} that can be built: {impossible.Message}", "check that the file is complete", cause: impossible);
+        }
+    }
+
+    /// <summary>Saves a generator with its discriminator as safetensors; the same networks give the same bytes.</summary>
+    /// <param name="path">Replaced all at once.</param>
+    /// <param name="networks">Stay the caller's.</param>
+    /// <param name="metadata">Text by key, e.g. the policy's name.</param>
+    /// <exception cref="CheckpointException">The file cannot be written.</exception>
+    public static void Save(string path, GanPair networks, IReadOnlyDictionary<string, string> metadata)
+    {
+        var tensors = Section(RosinalityFormat.AveragedGenerator, networks.Generator).Concat(Section(RosinalityFormat.Discriminator, networks.Discriminator));
+        SafetensorsFile.Write(path, tensors, metadata);
+
+        static IEnumerable<KeyValuePair<string, Tensor>> Section(string name, nn.Module network) =>
+            network.state_dict().Select(pair => KeyValuePair.Create($"{name}{TensorFile.SectionSeparator}{pair.Key}", pair.Value));
+    }
+
+    /// <summary>One line about the generator in a checkpoint, or null where it is none that this version knows.</summary>
+    /// <param name="file">As read.</param>
+    public static string? Describe(TensorFile file)
+    {
+        var section = SectionFor(file, "ema");
+        var shapes = Shapes(section is null ? file : file.Section(section));
+        try
+        {
+            return GeneratorArchitectures.Of(shapes)?.Describe(shapes);
+        }
+        catch (ArgumentException)
+        {
+            return null;   // looks like one by name, but cannot be built
+        }
+    }
+
+    /// <summary>Copies stored weights into a fresh network, which must have exactly these tensors.</summary>
+    /// <param name="network">Returned, on the device and in eval mode.</param>
+    /// <param name="weights">A flat state dict.</param>
+    /// <param name="device">Where the network goes.</param>
+    /// <exception cref="CheckpointException">A tensor is missing or has another shape; the message names it. The network is disposed.</exception>
+    public static T Filled<T>(T network, TensorFile weights, Device device) where T : nn.Module
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        try
+        {
+            foreach (var (name, own) in network.state_dict())
+            {
+                var stored = weights[name];
+                if (!stored.Shape.SequenceEqual(own.shape))
+                    throw new CheckpointException(
+                        weights.Path,
+                        $"tensor '{name}' has shape [{string.Join(", ", stored.Shape)}], the network needs [{string.Join(", ", own.shape)}]",
+                        "the file mixes two networks, or was saved by a variant that this version does not know");
+                own.copy_(stored.Load(own.dtype));
+            }
+
+            TorchSharp.ModuleExtensionMethods.to(network, device);
+            network.eval();
+            return network;
+        }
+        catch
+        {
+            network.Dispose();
+            throw;
+        }
+    }
+
+    private static ImageDiscriminator? LoadDiscriminator(
+        TensorFile file, string? otherPath, IGeneratorArchitecture architecture, IReadOnlyDictionary<string, IReadOnlyList<long>> shapes, Device device)
+    {
+        if (file.HasSection(RosinalityFormat.Discriminator))
+            return Filled(architecture.BuildDiscriminator(shapes), file.Section(RosinalityFormat.Discriminator), device);
+        if (otherPath is null)
+            return null;
+
+        var other = CheckpointFormats.Read(otherPath);
+        var weights = other.HasSection(RosinalityFormat.Discriminator) ? other.Section(RosinalityFormat.Discriminator) : other;
+        return Filled(architecture.BuildDiscriminator(shapes), weights, device);
+    }
+
+    private static string? SectionFor(TensorFile file, string network)
+    {
+        string[] preferred = network == "generator"
+            ? [RosinalityFormat.Generator, RosinalityFormat.AveragedGenerator]
+            : [RosinalityFormat.AveragedGenerator, RosinalityFormat.Generator];
+        return preferred.FirstOrDefault(file.HasSection);
+    }
+
+    private static Dictionary<string, IReadOnlyList<long>> Shapes(TensorFile weights) =>
+        weights.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Shape);
+}
+
+/// <summary>A generator from a checkpoint.</summary>
+/// <param name="Generator">In eval mode; owned by this.</param>
+/// <param name="Discriminator">In eval mode; owned by this; null where the checkpoint has none.</param>
+/// <param name="Architecture">A name of the catalogue.</param>
+/// <param name="Description">One line about its size.</param>
+/// <param name="Sha256">Of the checkpoint.</param>
+/// <param name="Format">Of the checkpoint.</param>
+/// <param name="Section">Which of its generators this is; null for a flat state dict.</param>
+public sealed record LoadedGenerator(
+    ImageGenerator Generator, ImageDiscriminator? Discriminator, string Architecture, string Description, string Sha256, string Format, string? Section) : IDisposable
+{
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Generator.Dispose();
+        Discriminator?.Dispose();
+    }
+}
