@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Models.StyleGan2;
 using AdaptThenUnlearn.Torch.Training;
 using TorchSharp;
@@ -19,8 +20,14 @@ public sealed record PretrainingSettings(
 /// <summary>Trains a StyleGAN2 from scratch on real images: how the embedded generators were made, and how a retrained baseline is.</summary>
 public sealed class GeneratorPretraining : IDisposable
 {
+    /// <summary>The stage's name in progress and journal.</summary>
+    public const string Name = "pretraining";
+
+    private const int SaveEvery = 500;
+
     private readonly PretrainingSettings _settings;
     private readonly IImageSource _reals;
+    private readonly GanPair _networks;
     private readonly AdversarialTrainer _trainer;
 
     /// <summary>Builds fresh networks.</summary>
@@ -32,60 +39,62 @@ public sealed class GeneratorPretraining : IDisposable
         var random = new RandomStreams(settings.Seed, "pretraining");
         _settings = settings;
         _reals = reals;
-        Generator = random.Seeded("generator", () => new StyleGan2Generator(settings.Model));
-        Discriminator = random.Seeded("discriminator", () => new StyleGan2Discriminator(settings.Model));
-        Generator.to(device);
-        Discriminator.to(device);
-        _trainer = new AdversarialTrainer(Generator, Discriminator, settings.Training, random);
+        _networks = new GanPair(
+            random.Seeded("generator", () => new StyleGan2Generator(settings.Model)).to(device),
+            random.Seeded("discriminator", () => new StyleGan2Discriminator(settings.Model)).to(device));
+        _trainer = new AdversarialTrainer(_networks.Generator, _networks.Discriminator, settings.Training, random);
     }
 
-    /// <summary>The generator in training.</summary>
-    public StyleGan2Generator Generator { get; }
-
-    /// <summary>The discriminator in training.</summary>
-    public StyleGan2Discriminator Discriminator { get; }
-
-    /// <summary>Steps made so far.</summary>
-    public int StepsDone { get; private set; }
-
-    /// <summary>The moving average of the generator's parameters, and everything else needed to go on.</summary>
-    public AdversarialTrainer Trainer => _trainer;
-
-    /// <summary>Goes on from a saved state.</summary>
-    /// <param name="vectors">As <see cref="AdversarialTrainer.State"/> gave them.</param>
-    /// <param name="counters">As <see cref="AdversarialTrainer.State"/> gave them.</param>
-    /// <param name="stepsDone">Steps behind that state.</param>
-    public void Restore(IReadOnlyDictionary<string, Tensor> vectors, IReadOnlyDictionary<string, double> counters, int stepsDone)
-    {
-        _trainer.Restore(vectors, counters);
-        StepsDone = stepsDone;
-    }
-
-    /// <summary>Trains on until a step, or to the end.</summary>
-    /// <param name="until">The last step to make.</param>
+    /// <summary>Trains to the end, going on from the journal.</summary>
+    /// <param name="journal">Where the state is kept, every 500 steps.</param>
     /// <param name="progress">Told of every step.</param>
     /// <param name="cancel">Ends training between two steps.</param>
-    public void Run(int until, IProgress<TrainingStep> progress, CancellationToken cancel)
+    /// <returns>The averaged generator in eval mode, with the discriminator; belongs to the caller.</returns>
+    /// <exception cref="TrainingDivergedException">A loss is not finite.</exception>
+    public GanPair Run(ITrainingJournal journal, IProgress<StageProgress> progress, CancellationToken cancel)
     {
+        using var scope = NewDisposeScope();
+        var done = 0;
+        if (journal.Load(Name) is { } saved)
+        {
+            _trainer.Restore(saved.Vectors, saved.Counters);
+            done = saved.Step;
+        }
+
         var schedule = new LearningRateSchedule(_settings.Steps, _settings.DecaySteps);
-        while (StepsDone < Math.Min(until, _settings.Steps))
+        while (done < _settings.Steps)
         {
             cancel.ThrowIfCancellationRequested();
-            var number = StepsDone + 1;
+            var number = done + 1;
             _trainer.Settings = _settings.Training with
             {
                 R1Weight = number <= _settings.EarlySteps ? _settings.EarlyR1Weight : _settings.Training.R1Weight,
             };
-            progress.Report(_trainer.Step(number, _reals, schedule.FactorAt(number)));
-            StepsDone = number;
+            var losses = _trainer.Step(number, _reals, schedule.FactorAt(number));
+            done = number;
+            progress.Report(new StageProgress(Name, done, _settings.Steps, losses));
+            if (done % SaveEvery == 0 || done == _settings.Steps)
+                journal.Save(Name, new StageState(done, _trainer.State(out var counters), counters));
         }
+
+        return Averaged();
+    }
+
+    private GanPair Averaged()
+    {
+        var networks = _networks.Copy();
+        using var _ = no_grad();
+        using var vector = new ParameterVector(networks.Generator);
+        vector.Values.copy_(_trainer.Average);
+        networks.Generator.eval();
+        networks.Discriminator.eval();
+        return networks;
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
         _trainer.Dispose();
-        Generator.Dispose();
-        Discriminator.Dispose();
+        _networks.Dispose();
     }
 }

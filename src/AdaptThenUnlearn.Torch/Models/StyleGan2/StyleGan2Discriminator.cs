@@ -68,25 +68,22 @@ public sealed class StyleGan2Discriminator : ImageDiscriminator
     /// <summary>Convolution, bias and activation, halving the resolution if wanted; children are numbered as in the reference.</summary>
     private sealed class ConvolutionLayer : Module<Tensor, Tensor>
     {
-        private readonly LowPassFilter? _filter;
-        private readonly EqualizedConvolution _convolution;
-        private readonly BiasedActivation _activation;
+        // In a tuple, where TorchSharp does not look for modules: it would name them after the fields.
+        private readonly (LowPassFilter? Filter, EqualizedConvolution Convolution, BiasedActivation Activation) _parts;
 
         public ConvolutionLayer(int inputs, int outputs, int kernel, bool halve = false) : base(nameof(ConvolutionLayer))
         {
-            _filter = halve ? new LowPassFilter(Resampling.BeforeStridedConvolution) : null;
-            _convolution = halve
-                ? new EqualizedConvolution(inputs, outputs, kernel, stride: 2)
-                : new EqualizedConvolution(inputs, outputs, kernel, padding: kernel / 2);
-            _activation = new BiasedActivation(outputs);
-            foreach (var (child, number) in new Module?[] { _filter, _convolution, _activation }.OfType<Module>().Select((child, number) => (child, number)))
-                register_module($"{number}", child);
+            _parts = halve
+                ? (new LowPassFilter(Resampling.BeforeStridedConvolution), new EqualizedConvolution(inputs, outputs, kernel, stride: 2), new BiasedActivation(outputs))
+                : (null, new EqualizedConvolution(inputs, outputs, kernel, padding: kernel / 2), new BiasedActivation(outputs));
+            foreach (var (number, part) in new Module?[] { _parts.Filter, _parts.Convolution, _parts.Activation }.OfType<Module>().Index())
+                register_module($"{number}", part);
         }
 
         public override Tensor forward(Tensor maps)
         {
-            var smooth = _filter is null ? maps : _filter.call(maps);
-            return Activation.Unscaled(_convolution.Convolve(smooth, _activation.ScaledBias, Activation.Gain));
+            var smooth = _parts.Filter is null ? maps : _parts.Filter.call(maps);
+            return Activation.Unscaled(_parts.Convolution.Convolve(smooth, _parts.Activation.ScaledBias, Activation.Gain));
         }
     }
 

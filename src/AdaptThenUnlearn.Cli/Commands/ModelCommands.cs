@@ -1,0 +1,93 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using AdaptThenUnlearn.Torch;
+using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Features;
+using AdaptThenUnlearn.Torch.Models.StyleGan2;
+using AdaptThenUnlearn.Torch.Pretraining;
+using AdaptThenUnlearn.Torch.Training;
+using TorchSharp;
+
+namespace AdaptThenUnlearn.Cli.Commands;
+
+/// <summary>The commands that make the embedded models: <c>pretrain</c> and <c>train-classifier</c>.</summary>
+internal static class ModelCommands
+{
+    private static readonly Option<DirectoryInfo> _data = new("--data") { Description = "Folder with the four MNIST IDX files", Required = true };
+    private static readonly Option<FileInfo> _out = new("--out") { Description = "The safetensors file to write", Required = true };
+    private static readonly Option<long> _seed = new("--seed") { Description = "Of weights, latents, noise and order", DefaultValueFactory = _ => 1 };
+    private static readonly Option<string> _device = new("--device") { Description = "auto, cpu, cuda or cuda:n", DefaultValueFactory = _ => "auto" };
+    private static readonly Option<int> _threads = new("--threads") { Description = "CPU threads; the same number gives the same bytes (0: as many as cores)" };
+
+    /// <summary>Trains a StyleGAN2 on digits.</summary>
+    public static Command Pretrain(Terminal terminal)
+    {
+        var steps = new Option<int>("--steps") { Description = "Generator updates", DefaultValueFactory = _ => 20000 };
+        var decay = new Option<int>("--decay") { Description = "Last updates, in which the learning rate falls", DefaultValueFactory = _ => 4000 };
+        var resume = new Option<bool>("--resume") { Description = "Go on from the state beside the output file" };
+        var command = new Command("pretrain", "Train a StyleGAN2 generator from scratch on digit images") { _data, _out, steps, decay, _seed, _device, _threads, resume };
+        command.SetAction((parsed, cancel) => Task.Run(() =>
+        {
+            var device = Prepare(parsed);
+            using var digits = DigitImages.Train(parsed.GetRequiredValue(_data).FullName);
+            var settings = DigitGenerator(parsed.GetValue(steps), parsed.GetValue(decay), parsed.GetValue(_seed));
+            var target = parsed.GetRequiredValue(_out).FullName;
+            var journal = new FolderJournal(target + ".state", JsonSerializer.Serialize(settings), parsed.GetValue(resume));
+            using var reals = new HeldImages(digits.Images.alias());
+            using var pretraining = new GeneratorPretraining(settings, reals, device);
+            using var networks = pretraining.Run(journal, terminal, cancel);
+            GeneratorCheckpoint.Save(target, networks, new Dictionary<string, string> { ["kind"] = "gan", ["architecture"] = "stylegan2" });
+            Terminal.Result(string.Create(CultureInfo.InvariantCulture, $"{target}: SHA-256 {CheckpointDigest.Of(target)}"));
+            return 0;
+        }, cancel));
+        return command;
+    }
+
+    /// <summary>Trains a digit classifier.</summary>
+    public static Command TrainClassifier(Terminal terminal)
+    {
+        var architecture = new Option<string>("--architecture") { Description = string.Join(" or ", ClassifierArchitectures.Names), DefaultValueFactory = _ => LeNet5.Name };
+        architecture.AcceptOnlyFromAmong([.. ClassifierArchitectures.Names]);
+        var epochs = new Option<int>("--epochs") { Description = "Passes over the training images", DefaultValueFactory = _ => 12 };
+        var command = new Command("train-classifier", "Train a digit classifier, to serve as annotator or auditor") { _data, _out, architecture, epochs, _seed, _device, _threads };
+        command.SetAction((parsed, cancel) => Task.Run(() =>
+        {
+            var device = Prepare(parsed);
+            var folder = parsed.GetRequiredValue(_data).FullName;
+            using var train = DigitImages.Train(folder);
+            using var test = DigitImages.Test(folder);
+            var settings = new ClassifierSettings(parsed.GetValue(architecture)!, parsed.GetValue(epochs), 128, 0.002, parsed.GetValue(_seed));
+            var accuracy = 0.0;
+            using var classifier = ClassifierTraining.Run(settings, train, test, device, new OnEpoch(epoch =>
+            {
+                accuracy = epoch.TestAccuracy;
+                terminal.Say(string.Create(CultureInfo.InvariantCulture, $"epoch {epoch.Epoch}/{settings.Epochs}: loss {epoch.Loss:F4}, test accuracy {epoch.TestAccuracy:P2}"));
+            }), cancel);
+            var target = parsed.GetRequiredValue(_out).FullName;
+            ClassifierCheckpoint.Save(target, classifier);
+            Terminal.Result(string.Create(CultureInfo.InvariantCulture, $"{target}: test accuracy {accuracy:P2}, SHA-256 {CheckpointDigest.Of(target)}"));
+            return 0;
+        }, cancel));
+        return command;
+    }
+
+    // What the embedded generator was made with: small enough to train on two cores, large enough to look at.
+    private static PretrainingSettings DigitGenerator(int steps, int decay, long seed) => new(
+        new StyleGan2Settings(Resolution: 32, ImageChannels: 1, LatentSize: 64, MappingLayers: 4, Channels: [64, 64, 32, 16]),
+        new TrainingSettings(BatchSize: 16, LearningRate: 0.002, R1Weight: 2, R1Every: 16, PathLengthWeight: 0, PathLengthEvery: 4, StyleMixing: 0, EmaHalfLife: 10000),
+        steps, decay, EarlyR1Weight: 8, EarlySteps: 4000, seed);
+
+    private static torch.Device Prepare(ParseResult parsed)
+    {
+        var device = TorchBackend.Choose(parsed.GetValue(_device)!);
+        if (parsed.GetValue(_threads) > 0)
+            torch.set_num_threads(parsed.GetValue(_threads));
+        return device;
+    }
+
+    private sealed class OnEpoch(Action<ClassifierEpoch> tell) : IProgress<ClassifierEpoch>
+    {
+        public void Report(ClassifierEpoch value) => tell(value);
+    }
+}

@@ -1,0 +1,96 @@
+using System.Diagnostics;
+using System.Globalization;
+using AdaptThenUnlearn.Torch.Training;
+using Spectre.Console;
+
+namespace AdaptThenUnlearn.Cli;
+
+/// <summary>The only place that touches the console: results go to stdout, progress and diagnostics to stderr.</summary>
+#pragma warning disable RS0030 // this class is the console's home
+public sealed class Terminal : IProgress<StageProgress>, IDisposable
+{
+    private static readonly TimeSpan _sparse = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan _lively = TimeSpan.FromMilliseconds(200);
+
+    private readonly Stopwatch _sinceLine = Stopwatch.StartNew();
+    private readonly Stopwatch _stage = Stopwatch.StartNew();
+    private readonly IAnsiConsole _errors = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
+    private readonly bool _interactive = !Console.IsErrorRedirected;
+    private string? _stageName;
+    private int _stageStart;
+    private bool _barShown;
+
+    /// <summary>A line of the result.</summary>
+    public static void Result(string text) => Console.Out.WriteLine(text);
+
+    /// <summary>Text of the result, as it is.</summary>
+    public static void ResultText(string text) => Console.Out.Write(text);
+
+    /// <summary>A line about what is going on.</summary>
+    public void Say(string text)
+    {
+        EndBar();
+        Console.Error.WriteLine(text);
+    }
+
+    /// <summary>How far a stage is: a bar on a terminal, a plain line every ten seconds elsewhere.</summary>
+    public void Report(StageProgress value)
+    {
+        if (value.Stage != _stageName)
+        {
+            EndBar();
+            (_stageName, _stageStart) = (value.Stage, value.Step - 1);
+            _stage.Restart();
+            _sinceLine.Restart();
+        }
+
+        if (value.Note is not null)
+            Say($"  {value.Stage}: {value.Note}");
+        var last = value.Step >= value.Steps;
+        if (!last && value.Step > 1 && _sinceLine.Elapsed < (_interactive ? _lively : _sparse))
+            return;
+
+        _sinceLine.Restart();
+        var line = Line(value);
+        if (!_interactive)
+        {
+            Console.Error.WriteLine(line);
+            return;
+        }
+
+        _errors.Profile.Out.Writer.Write("\r\u001b[K" + Bar(value) + " " + line);
+        _barShown = true;
+        if (last)
+            EndBar();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => EndBar();
+
+    private void EndBar()
+    {
+        if (_barShown)
+            Console.Error.WriteLine();
+        _barShown = false;
+    }
+
+    private string Line(StageProgress value)
+    {
+        var made = Math.Max(1, value.Step - _stageStart);
+        var rate = made / Math.Max(0.001, _stage.Elapsed.TotalSeconds);
+        var left = TimeSpan.FromSeconds((value.Steps - value.Step) / rate);
+        var losses = value.Losses is { } step
+            ? string.Create(CultureInfo.InvariantCulture, $", G {step.GeneratorLoss:F2}, D {step.DiscriminatorLoss:F2}{Term("parameters", step.WeightLoss)}{Term("images", step.ImageLoss)}")
+            : "";
+        return string.Create(CultureInfo.InvariantCulture, $"{value.Stage} {value.Step}/{value.Steps}, {rate:F1}/s, {left:m\\:ss} left{losses}");
+
+        static string Term(string name, double loss) => loss == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $", {name} {loss:G3}");
+    }
+
+    private static string Bar(StageProgress value)
+    {
+        const int Width = 24;
+        var full = (int)((long)Width * value.Step / Math.Max(1, value.Steps));
+        return new string('█', full) + new string('░', Width - full);
+    }
+}

@@ -1,0 +1,69 @@
+using System.Globalization;
+using System.Text.Json;
+using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Training;
+
+namespace AdaptThenUnlearn.Torch;
+
+/// <summary>Keeps the state of each stage as one safetensors file in a folder, replaced all at once.</summary>
+/// <remarks>
+/// A fingerprint of everything that went into the run stands in each file: a state is never resumed into a run with
+/// another policy, generator or classifier.
+/// </remarks>
+/// <param name="folder">Made when the first state is saved.</param>
+/// <param name="fingerprint">Of everything that determines the run.</param>
+/// <param name="resume">Whether states left by an earlier process are used.</param>
+public sealed class FolderJournal(string folder, string fingerprint, bool resume) : ITrainingJournal
+{
+    private readonly HashSet<string> _own = [];
+
+    /// <inheritdoc/>
+    /// <exception cref="CheckpointException">The state is damaged, or belongs to another run.</exception>
+    public StageState? Load(string stage)
+    {
+        var path = PathOf(stage);
+        if ((!resume && !_own.Contains(stage)) || !File.Exists(path))
+            return null;
+
+        var file = SafetensorsFile.Read(path);
+        if (file.Metadata.GetValueOrDefault("fingerprint") != fingerprint)
+            throw new CheckpointException(path, "was left by a run with another policy, generator, classifier or seed", "start anew without --resume");
+
+        try
+        {
+            return new StageState(
+                int.Parse(file.Metadata["step"], CultureInfo.InvariantCulture),
+                file.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Load()),
+                JsonSerializer.Deserialize<Dictionary<string, double>>(file.Metadata["counters"])!,
+                file.Metadata["notes"]);
+        }
+        catch (Exception damaged) when (damaged is KeyNotFoundException or FormatException or JsonException)
+        {
+            throw new CheckpointException(path, $"is not a saved state: {damaged.Message}", "start anew without --resume", cause: damaged);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Save(string stage, StageState state)
+    {
+        Directory.CreateDirectory(folder);
+        SafetensorsFile.Write(PathOf(stage), state.Vectors, new Dictionary<string, string>
+        {
+            ["fingerprint"] = fingerprint,
+            ["step"] = state.Step.ToString(CultureInfo.InvariantCulture),
+            ["counters"] = JsonSerializer.Serialize(state.Counters),
+            ["notes"] = state.Notes,
+        });
+        _own.Add(stage);
+    }
+
+    /// <summary>Forgets every saved state.</summary>
+    public void Clear()
+    {
+        if (Directory.Exists(folder))
+            Directory.Delete(folder, recursive: true);
+        _own.Clear();
+    }
+
+    private string PathOf(string stage) => Path.Combine(folder, stage + ".safetensors");
+}
