@@ -112,9 +112,9 @@ public static class ClassifierTraining
         var scale = 1 + Uniform(MaxScale);
         var row1 = stack([scale * turn.cos(), -scale * turn.sin(), Uniform(MaxShift)], dim: 1);
         var row2 = stack([scale * turn.sin(), scale * turn.cos(), Uniform(MaxShift)], dim: 1);
-        var grid = nn.functional.affine_grid(stack([row1, row2], dim: 1), images.shape);
+        var grid = nn.functional.affine_grid(stack([row1, row2], dim: 1), images.shape, align_corners: false);
         // Black is -1, what lies outside is 0: shift so that outside is black too.
-        return (nn.functional.grid_sample(images + 1, grid) - 1).MoveToOuterDisposeScope();
+        return (nn.functional.grid_sample(images + 1, grid, align_corners: false) - 1).MoveToOuterDisposeScope();
     }
 
     private static double HalfCosine(double progress) => (1 + Math.Cos(Math.PI * progress)) / 2;
