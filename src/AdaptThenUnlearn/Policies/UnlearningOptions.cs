@@ -70,8 +70,7 @@ public sealed record RepulsionOptions(string Loss, double Weight, double Alpha, 
 
 /// <summary>Retention anchoring: for latents whose original image is clean, stay near the original image.</summary>
 /// <param name="Weight">Of the mean squared pixel difference; 0 or more, 0 switches it off.</param>
-/// <param name="BatchSize">Images a step; at least 1.</param>
-public sealed record RetentionOptions(double Weight, int BatchSize);
+public sealed record RetentionOptions(double Weight);
 
 /// <summary>Labelled negatives join the discriminator's fake side.</summary>
 /// <param name="Weight">Of their term in the discriminator's loss; 0 or more, 0 switches it off.</param>
