@@ -24,6 +24,14 @@ internal readonly record struct JsonPath(string Text)
     public IEnumerable<PolicyFinding> Must(bool holds, string message, params JsonPath[] given) =>
         holds ? [] : [new PolicyFinding(PolicyCodes.ImpossibleValue, this, message, given)];
 
+    /// <summary>Nothing when <paramref name="holds"/>, otherwise one finding that something is missing here.</summary>
+    public IEnumerable<PolicyFinding> Needed(bool holds, string message, params JsonPath[] given) =>
+        holds ? [] : [new PolicyFinding(PolicyCodes.Missing, this, message, given)];
+
+    /// <summary>A warning at this place.</summary>
+    public PolicyFinding Warning(string code, string message, params JsonPath[] given) =>
+        new(code, this, message, given, Severity.Warning);
+
     /// <summary>Nothing when <paramref name="name"/> is one of <paramref name="names"/>, otherwise one finding at this place.</summary>
     public IEnumerable<PolicyFinding> MustBeOneOf(string name, IReadOnlyCollection<string> names, string what, params JsonPath[] given) =>
         names.Contains(name) ? [] : [new PolicyFinding(PolicyCodes.UnknownName, this, Suggestion.NotOneOf(name, names, what), given)];
@@ -44,6 +52,10 @@ internal readonly record struct JsonPath(string Text)
 }
 
 /// <summary>What a check found; the reader adds file, line and column.</summary>
+/// <param name="Code">One of <see cref="PolicyCodes"/>.</param>
+/// <param name="Path">The place.</param>
+/// <param name="Message">What is wrong.</param>
 /// <param name="Given">Other places it rests on.</param>
+/// <param name="Severity">Error or warning.</param>
 internal sealed record PolicyFinding(
     string Code, JsonPath Path, string Message, IReadOnlyList<JsonPath> Given, Severity Severity = Severity.Error);

@@ -43,6 +43,7 @@ internal sealed record RecordShape(IReadOnlyList<PolicyMember> Members, NeedsOne
 
 /// <summary>One property of a record.</summary>
 /// <param name="Name">Camel case, as in the policy.</param>
+/// <param name="Shape">Of the value.</param>
 /// <param name="Nullable">May be null, and then may be left out.</param>
 /// <param name="Constraints">Of the value, or of each item.</param>
 /// <param name="NotEmpty">A list or map that needs an entry.</param>

@@ -137,12 +137,17 @@ internal static class PolicyText
         private readonly List<int> _starts =
             [0, .. Enumerable.Range(0, bytes.Length).Where(index => bytes[index] == '\n').Select(index => index + 1)];
 
+        // Offsets come in ascending order, so that a long line is counted once and not once for each value in it.
+        private (int Line, int Offset, int Column) _last = (0, 0, 1);
+
         public Position At(long offset)
         {
             var found = _starts.BinarySearch((int)offset);
             var line = found >= 0 ? found : ~found - 1;
-            var before = bytes.AsSpan(_starts[line], (int)offset - _starts[line]);
-            return new Position(file, line + 1, Encoding.UTF8.GetCharCount(before) + 1);
+            var (from, column) = line == _last.Line && _last.Offset <= offset ? (_last.Offset, _last.Column) : (_starts[line], 1);
+            column += Encoding.UTF8.GetCharCount(bytes.AsSpan(from, (int)offset - from));
+            _last = (line, (int)offset, column);
+            return new Position(file, line + 1, column);
         }
     }
 }
