@@ -1,0 +1,78 @@
+using AdaptThenUnlearn.Policies;
+
+namespace AdaptThenUnlearn.Tests.Policies;
+
+/// <summary>Policies and vocabularies that the tests of this folder share.</summary>
+internal static class PolicyTexts
+{
+    public static PolicyVocabulary Vocabulary { get; } = new(
+        Methods: ["adapt-then-unlearn", "fine-tune", "extrapolation", "retrain"],
+        Repulsions: ["il2", "nl2", "el2"],
+        CheckpointFormats: ["safetensors", "rosinality", "pytorch"],
+        ReportFormats: ["json", "markdown", "html", "junit", "sarif"]);
+
+    /// <summary>The least that a policy says, with an auditor, so that there is nothing to warn about.</summary>
+    public const string Smallest = """
+        {
+          "schemaVersion": 1,
+          "name": "no-8",
+          "generator": { "checkpoint": "g.safetensors" },
+          "classifiers": {
+            "digits": { "checkpoint": "a.safetensors", "classes": ["7", "8", "9"] },
+            "auditor": { "checkpoint": "b.safetensors", "classes": ["7", "8", "9"] }
+          },
+          "undesiredFeatures": [
+            { "name": "digit-8", "annotator": "digits", "auditor": "auditor", "class": "8", "maxRate": 0.01 }
+          ]
+        }
+        """;
+
+    /// <summary>Every section, and something in each.</summary>
+    public const string Full = """
+        {
+          "$schema": "policy.schema.json",
+          "schemaVersion": 1,
+          "name": "no-8",
+          "description": "No eights.",
+          "owner": "me",
+          "generator": { "checkpoint": "g.safetensors", "format": "rosinality", "discriminator": "d.safetensors",
+                         "sha256": "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" },
+          "classifiers": {
+            "digits": { "checkpoint": "a.safetensors", "classes": ["7", "8", "9"] },
+            "auditor": { "checkpoint": "b.safetensors", "classes": ["7", "8", "9"] }
+          },
+          "undesiredFeatures": [
+            { "name": "digit-8", "annotator": "digits", "auditor": "auditor", "class": "8", "maxRate": 0.01, "minUnlearned": 0.9 }
+          ],
+          "quality": { "extractor": "auditor", "reference": "r.safetensors",
+                       "maxFrechetDistance": 40, "maxFrechetIncrease": 0.5, "minShareKept": 0.5 },
+          "evaluation": { "samples": 1000, "maxSamples": 4000, "confidence": 0.9, "seed": 3, "truncation": 0.7 },
+          "unlearning": { "method": "fine-tune", "preset": "paper", "seed": 9, "steps": 50,
+                          "repulsion": { "loss": "nl2", "weight": 2.5 }, "adaptation": { "models": 3 } },
+          "waivers": [
+            { "rule": "quality/minShareKept/7", "reason": "known", "approvedBy": "you", "expires": "2026-12-31" }
+          ],
+          "report": { "formats": ["json", "sarif"], "publishSamples": true }
+        }
+        """;
+
+    public static PolicyResult Read(string text, params string[] overrides) =>
+        PolicyReader.Read(text, "policy.json", Vocabulary, [.. overrides.Select(PolicyOverride.Parse)]);
+
+    /// <summary>The policy after one replacement in its text.</summary>
+    public static PolicyResult ReadChanged(string text, string from, string to)
+    {
+        Assert.Contains(from, text, StringComparison.Ordinal);
+        return Read(text.Replace(from, to, StringComparison.Ordinal));
+    }
+
+    /// <summary>The folder <c>policies/</c> of the repository.</summary>
+    public static string ExampleFolder()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "AdaptThenUnlearn.sln")))
+            folder = folder.Parent;
+
+        return Path.Combine(folder!.FullName, "policies");
+    }
+}
