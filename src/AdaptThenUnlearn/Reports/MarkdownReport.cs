@@ -35,7 +35,7 @@ public sealed class MarkdownReport : IReportFormat
             text.Append(Escape(description)).Append("\n\n");
         text.Append(Outcome(record)).Append('\n');
         foreach (var warning in record.Verdict.Warnings)
-            text.Append($"\n> ⚠️ {Escape(warning)}\n");
+            text.Append("\n> ⚠️ ").Append(Escape(warning)).Append('\n');
         return text.ToString();
     }
 
@@ -212,7 +212,7 @@ public sealed class MarkdownReport : IReportFormat
     {
         private readonly StringBuilder _text = new($"| {string.Join(" | ", columns)} |\n|{string.Concat(columns.Select(_ => " --- |"))}\n");
 
-        public void Row(params string[] cells) => _text.Append($"| {string.Join(" | ", cells)} |\n");
+        public void Row(params string[] cells) => _text.Append("| ").AppendJoin(" | ", cells).Append(" |\n");
 
         public override string ToString() => _text.ToString();
     }
