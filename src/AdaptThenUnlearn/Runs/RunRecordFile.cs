@@ -70,11 +70,15 @@ public static class RunRecordFile
         }
     }
 
-    /// <summary>SHA-256 of a file, 64 lower-case hexadecimal digits; null when it is not there or cannot be read.</summary>
+    /// <summary>SHA-256 of a file, or of the names and digests of all files in a folder; null when it is not there or cannot be read.</summary>
+    /// <returns>64 lower-case hexadecimal digits.</returns>
     public static string? Digest(string path)
     {
         try
         {
+            if (Directory.Exists(path))
+                return DigestOfFolder(path);
+
             using var stream = File.OpenRead(path);
             return Convert.ToHexStringLower(SHA256.HashData(stream));
         }
@@ -82,6 +86,15 @@ public static class RunRecordFile
         {
             return null;
         }
+    }
+
+    private static string DigestOfFolder(string folder)
+    {
+        var lines = Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
+            .Select(file => Path.GetRelativePath(folder, file).Replace('\\', '/'))
+            .Order(StringComparer.Ordinal)
+            .Select(name => $"{name}\0{Digest(Path.Combine(folder, name))}\n");
+        return Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(string.Concat(lines))));
     }
 }
 
