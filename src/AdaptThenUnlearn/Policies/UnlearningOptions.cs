@@ -6,7 +6,7 @@ namespace AdaptThenUnlearn.Policies;
 /// <param name="Seed">Of everything random in training.</param>
 /// <param name="FeedbackSamples">Images the annotator labels before training; at least 100.</param>
 /// <param name="MinimumNegatives">The run ends when the annotator finds fewer negatives than this for a feature; at least 1.</param>
-/// <param name="CleanBelow">A sample is a positive when the annotator's probability of every undesired class is below this, 0 to 1.</param>
+/// <param name="CleanBelow">A sample is a positive when the annotator's probability of every undesired class is below this; above 0, at most 1.</param>
 /// <param name="Steps">Generator updates of the unlearning stage; at least 1.</param>
 /// <param name="RecoverySteps">The last of these steps, with decaying learning rate and without repulsion; 0 to <paramref name="Steps"/>.</param>
 /// <param name="BatchSize">Images a step; at least 2, a multiple of 4 or below 4 (minibatch standard deviation).</param>
@@ -22,26 +22,40 @@ namespace AdaptThenUnlearn.Policies;
 /// <param name="Extrapolation">Of the method <c>extrapolation</c>.</param>
 /// <param name="Data">Folder with the real images, for the method <c>retrain</c> alone.</param>
 public sealed record UnlearningOptions(
-    string Method,
-    string Preset,
-    long Seed,
-    int FeedbackSamples,
-    int MinimumNegatives,
-    double CleanBelow,
-    int Steps,
-    int RecoverySteps,
-    int BatchSize,
-    double LearningRate,
-    double EmaHalfLife,
-    int CandidateEvery,
-    int CandidateSamples,
+    [KnownName(NameKind.Method)] string Method,
+    [KnownName(NameKind.Preset)] string Preset,
+    [Within(0)] long Seed,
+    [Within(100)] int FeedbackSamples,
+    [Within(1)] int MinimumNegatives,
+    [Within(0, 1, Above = true)] double CleanBelow,
+    [Within(1)] int Steps,
+    [Within(0)] int RecoverySteps,
+    [Within(2)] int BatchSize,
+    [Within(0, Above = true)] double LearningRate,
+    [Within(0, Above = true)] double EmaHalfLife,
+    [Within(1)] int CandidateEvery,
+    [Within(100)] int CandidateSamples,
     AdversarialOptions Adversarial,
     AdaptationOptions Adaptation,
     RepulsionOptions Repulsion,
     RetentionOptions Retention,
     NegativesAsFakesOptions NegativesAsFakes,
     ExtrapolationOptions Extrapolation,
-    string? Data);
+    [NotBlank] string? Data)
+{
+    internal IEnumerable<PolicyFinding> Check(JsonPath at) =>
+    [
+        .. at["minimumNegatives"].Must(
+            MinimumNegatives <= FeedbackSamples,
+            $"must be at most 'feedbackSamples' ({FeedbackSamples}), but is {MinimumNegatives}", at["feedbackSamples"]),
+        .. at["recoverySteps"].Must(
+            RecoverySteps <= Steps, $"must be at most 'steps' ({Steps}), but is {RecoverySteps}", at["steps"]),
+        .. at["batchSize"].Must(
+            BatchSize < 4 || BatchSize % 4 == 0, $"must be a multiple of 4, or 2 or 3, but is {BatchSize}"),
+        .. at["data"].Needed(
+            Data is not null || Method != "retrain", "the method 'retrain' needs a folder with the real images", at["method"]),
+    ];
+}
 
 /// <summary>The StyleGAN2 training terms (Karras et al. 2020, arXiv:1912.04958).</summary>
 /// <param name="R1Weight">γ of the gradient penalty γ/2·E‖∇D(x)‖² on real images; 0 or more.</param>
@@ -50,7 +64,11 @@ public sealed record UnlearningOptions(
 /// <param name="PathLengthEvery">Generator steps between two penalties; at least 1.</param>
 /// <param name="StyleMixing">Probability of a second latent, 0 to 1.</param>
 public sealed record AdversarialOptions(
-    double R1Weight, int R1Every, double PathLengthWeight, int PathLengthEvery, double StyleMixing);
+    [Within(0)] double R1Weight,
+    [Within(1)] int R1Every,
+    [Within(0)] double PathLengthWeight,
+    [Within(1)] int PathLengthEvery,
+    [Within(0, 1)] double StyleMixing);
 
 /// <summary>The first stage: copies of the GAN are pulled towards the undesired features.</summary>
 /// <param name="Steps">Generator updates; at least 1.</param>
@@ -58,7 +76,12 @@ public sealed record AdversarialOptions(
 /// <param name="EwcWeight">λ in λ·Σ F·(θ − θG)²; 0 or more.</param>
 /// <param name="FisherSamples">Images the Fisher information is estimated from; at least 1.</param>
 /// <param name="Models">K, how many adapted generators; at least 1.</param>
-public sealed record AdaptationOptions(int Steps, double LearningRate, double EwcWeight, int FisherSamples, int Models);
+public sealed record AdaptationOptions(
+    [Within(1)] int Steps,
+    [Within(0, Above = true)] double LearningRate,
+    [Within(0)] double EwcWeight,
+    [Within(1)] int FisherSamples,
+    [Within(1)] int Models);
 
 /// <summary>What the generator is pushed away with.</summary>
 /// <param name="Loss">A name from the repulsion catalogue: <c>il2</c>, <c>nl2</c>, <c>el2</c>.</param>
@@ -66,17 +89,22 @@ public sealed record AdaptationOptions(int Steps, double LearningRate, double Ew
 /// <param name="Alpha">α in exp(−α·d²); positive.</param>
 /// <param name="Distance">What d² is: <c>plain</c> is ‖θ − θN‖² (the paper's), <c>relative</c> is ‖θ − θN‖² / ‖θG − θN‖², which makes γ and α portable between generators.</param>
 /// <param name="Limit">The push ends where d² has grown to this multiple of ‖θG − θN‖²; above 1. It is what keeps <c>nl2</c> from running away.</param>
-public sealed record RepulsionOptions(string Loss, double Weight, double Alpha, string Distance, double Limit);
+public sealed record RepulsionOptions(
+    [KnownName(NameKind.RepulsionLoss)] string Loss,
+    [Within(0)] double Weight,
+    [Within(0, Above = true)] double Alpha,
+    [KnownName(NameKind.Distance)] string Distance,
+    [Within(1, Above = true)] double Limit);
 
 /// <summary>Retention anchoring: for latents whose original image is clean, stay near the original image.</summary>
 /// <param name="Weight">Of the mean squared pixel difference; 0 or more, 0 switches it off.</param>
-public sealed record RetentionOptions(double Weight);
+public sealed record RetentionOptions([Within(0)] double Weight);
 
 /// <summary>Labelled negatives join the discriminator's fake side.</summary>
 /// <param name="Weight">Of their term in the discriminator's loss; 0 or more, 0 switches it off.</param>
 /// <param name="BatchSize">Negatives a step; at least 1.</param>
-public sealed record NegativesAsFakesOptions(double Weight, int BatchSize);
+public sealed record NegativesAsFakesOptions([Within(0)] double Weight, [Within(1)] int BatchSize);
 
 /// <summary>The baseline θG + γ(θG − θN).</summary>
 /// <param name="Gamma">How far beyond the original, in units of the adaptation; positive.</param>
-public sealed record ExtrapolationOptions(double Gamma);
+public sealed record ExtrapolationOptions([Within(0, Above = true)] double Gamma);

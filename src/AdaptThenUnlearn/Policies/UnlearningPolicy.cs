@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace AdaptThenUnlearn.Policies;
 
 /// <summary>Which features a generator must not emit, how it may be made to forget them, and what must survive.</summary>
@@ -14,31 +16,76 @@ namespace AdaptThenUnlearn.Policies;
 /// <param name="Waivers">Failed rules that are let pass for a while, by whom and why.</param>
 /// <param name="Report">Which reports are written.</param>
 public sealed record UnlearningPolicy(
-    int SchemaVersion,
-    string Name,
+    [Within(1, 1)] int SchemaVersion,
+    [Form(FormAttribute.Key, FormAttribute.KeyWords)] string Name,
     GeneratorChoice Generator,
-    IReadOnlyDictionary<string, ClassifierChoice> Classifiers,
-    IReadOnlyList<UndesiredFeature> UndesiredFeatures,
-    string? Description,
-    string? Owner,
+    [NotEmpty] IReadOnlyDictionary<string, ClassifierChoice> Classifiers,
+    [NotEmpty] IReadOnlyList<UndesiredFeature> UndesiredFeatures,
+    [NotBlank] string? Description,
+    [NotBlank] string? Owner,
     QualityOptions? Quality,
     EvaluationOptions Evaluation,
     UnlearningOptions Unlearning,
     IReadOnlyList<Waiver> Waivers,
-    ReportOptions Report);
+    ReportOptions Report)
+{
+    /// <summary>The names of all rules that the gate judges, e.g. <c>digit-8/maxRate</c>; those of kept classes only where the policy lists the extractor's classes.</summary>
+    public IReadOnlyList<string> RuleNames() =>
+        [.. UndesiredFeatures.SelectMany(feature => feature.RuleNames()), .. Quality?.RuleNames(this) ?? []];
+
+    internal IEnumerable<PolicyFinding> Check(JsonPath at) =>
+    [
+        .. Classifiers.SelectMany(named => named.Value.Check(at["classifiers"][named.Key])),
+        .. at["undesiredFeatures"].MustBeDistinct(UndesiredFeatures.Select(feature => feature.Name), item => item["name"]),
+        .. UndesiredFeatures.SelectMany((feature, index) => feature.Check(at["undesiredFeatures"][index], this)),
+        .. Quality?.Check(at["quality"], this) ?? [],
+        .. Evaluation.Check(at["evaluation"]),
+        .. Unlearning.Check(at["unlearning"]),
+        .. Waivers.SelectMany((waiver, index) => waiver.Check(at["waivers"][index], this)),
+        .. at["report"]["formats"].MustBeDistinct(Report.Formats, item => item),
+    ];
+
+    /// <summary>Whether a classifier of that name is there, and has that class.</summary>
+    internal IEnumerable<PolicyFinding> CheckClass(JsonPath at, string className, string classifier)
+    {
+        if (!Classifiers.TryGetValue(classifier, out var choice) || choice.Classes is not { } classes)
+            return [];
+
+        var given = JsonPath.Root["classifiers"][classifier];
+        return at.MustBeOneOf(className, classes, $"class of '{classifier}'", given["classes"]);
+    }
+
+    internal IEnumerable<PolicyFinding> CheckClassifier(JsonPath at, string name) =>
+        at.MustBeOneOf(name, [.. Classifiers.Keys], "classifier of this policy", JsonPath.Root["classifiers"]);
+}
 
 /// <summary>The generator under the policy.</summary>
 /// <param name="Checkpoint">Path, relative to the policy file.</param>
 /// <param name="Format">A checkpoint format's name, or <c>auto</c> (found by content).</param>
 /// <param name="Sha256">Pin: 64 hexadecimal digits; a file with another digest is refused.</param>
 /// <param name="Discriminator">Path of a checkpoint that holds the discriminator, where the generator's has none.</param>
-public sealed record GeneratorChoice(string Checkpoint, string Format, string? Sha256, string? Discriminator);
+public sealed record GeneratorChoice(
+    [NotBlank] string Checkpoint,
+    [KnownName(NameKind.CheckpointFormat)] string Format,
+    [Form(FormAttribute.Sha256, FormAttribute.Sha256Words)] string? Sha256,
+    [NotBlank] string? Discriminator);
 
 /// <summary>A classifier that says whether an image shows a feature.</summary>
 /// <param name="Checkpoint">Path, relative to the policy file.</param>
 /// <param name="Classes">Names of its outputs, in order; taken from the checkpoint when absent.</param>
 /// <param name="Sha256">Pin, as for the generator.</param>
-public sealed record ClassifierChoice(string Checkpoint, IReadOnlyList<string>? Classes, string? Sha256);
+public sealed record ClassifierChoice(
+    [NotBlank] string Checkpoint,
+    [NotEmpty, NotBlank] IReadOnlyList<string>? Classes,
+    [Form(FormAttribute.Sha256, FormAttribute.Sha256Words)] string? Sha256)
+{
+    internal IEnumerable<PolicyFinding> Check(JsonPath at) =>
+        at["classes"].MustBeDistinct(Classes ?? [], item => item);
+
+    internal bool SameFileAs(ClassifierChoice other) => Slashes(Checkpoint) == Slashes(other.Checkpoint);
+
+    private static string Slashes(string path) => path.Replace('\\', '/');
+}
 
 /// <summary>A feature that the generator must not emit.</summary>
 /// <param name="Name">Key of its rules: <c>[a-z0-9-]+</c>.</param>
@@ -47,8 +94,62 @@ public sealed record ClassifierChoice(string Checkpoint, IReadOnlyList<string>? 
 /// <param name="Class">The class of both classifiers that shows the feature.</param>
 /// <param name="MaxRate">Largest allowed share of all generated images, 0 to 1; judged by its upper bound.</param>
 /// <param name="MinUnlearned">Smallest allowed PUL, (before − after) / before, 0 to 1.</param>
+[NeedsOneOf("maxRate", "minUnlearned")]
 public sealed record UndesiredFeature(
-    string Name, string Annotator, string? Auditor, string Class, double? MaxRate, double? MinUnlearned);
+    [Form(FormAttribute.Key, FormAttribute.KeyWords)] string Name,
+    [NotBlank] string Annotator,
+    [NotBlank] string? Auditor,
+    [NotBlank] string Class,
+    [Within(0, 1)] double? MaxRate,
+    [Within(0, 1)] double? MinUnlearned)
+{
+    internal IEnumerable<string> RuleNames() =>
+    [
+        .. MaxRate is null ? [] : new[] { $"{Name}/maxRate" },
+        .. MinUnlearned is null ? [] : new[] { $"{Name}/minUnlearned" },
+    ];
+
+    internal IEnumerable<PolicyFinding> Check(JsonPath at, UnlearningPolicy policy) =>
+    [
+        .. policy.CheckClassifier(at["annotator"], Annotator),
+        .. policy.CheckClass(at["class"], Class, Annotator),
+        .. Auditor is null ? [] : policy.CheckClassifier(at["auditor"], Auditor),
+        .. Auditor is null || Auditor == Annotator ? [] : policy.CheckClass(at["class"], Class, Auditor),
+        .. CheckIndependence(at, policy),
+        .. CheckProvability(at, policy.Evaluation),
+    ];
+
+    private IEnumerable<PolicyFinding> CheckIndependence(JsonPath at, UnlearningPolicy policy)
+    {
+        const string Consequence = "whoever labels the training feedback also marks the exam";
+        if (Auditor is null)
+            return [at.Warning(PolicyCodes.NoIndependentAuditor, $"names no 'auditor': {Consequence}", at["auditor"])];
+
+        if (Auditor == Annotator)
+            return [at["auditor"].Warning(PolicyCodes.NoIndependentAuditor, $"is the annotator: {Consequence}", at["annotator"])];
+
+        var sameFile = policy.Classifiers.TryGetValue(Annotator, out var annotator)
+            && policy.Classifiers.TryGetValue(Auditor, out var auditor)
+            && annotator.SameFileAs(auditor);
+        var classifiers = JsonPath.Root["classifiers"];
+        return sameFile
+            ? [at["auditor"].Warning(
+                PolicyCodes.NoIndependentAuditor, $"has the annotator's checkpoint: {Consequence}",
+                classifiers[Annotator]["checkpoint"], classifiers[Auditor]["checkpoint"])]
+            : [];
+    }
+
+    private IEnumerable<PolicyFinding> CheckProvability(JsonPath at, EvaluationOptions evaluation)
+    {
+        var bound = evaluation.SmallestProvableRate();
+        return MaxRate < bound
+            ? [at["maxRate"].Warning(
+                PolicyCodes.UnprovableLimit,
+                string.Create(CultureInfo.InvariantCulture, $"cannot be proved: not one hit in {evaluation.MaxSamples} samples still leaves an upper bound of {bound:0.0#e-0}; raise 'evaluation.maxSamples' or the limit"),
+                JsonPath.Root["evaluation"]["samples"], JsonPath.Root["evaluation"]["maxSamples"], JsonPath.Root["evaluation"]["confidence"])]
+            : [];
+    }
+}
 
 /// <summary>What must survive.</summary>
 /// <param name="Extractor">Name of a classifier of this policy, whose features are compared.</param>
@@ -57,24 +158,104 @@ public sealed record UndesiredFeature(
 /// <param name="MaxFrechetIncrease">Relative to before, on the same reference: 0.5 allows 1.5 times.</param>
 /// <param name="MinShareKept">Each retained class must keep at least this part of the share it had, 0 to 1.</param>
 public sealed record QualityOptions(
-    string Extractor, string Reference, double? MaxFrechetDistance, double? MaxFrechetIncrease, double? MinShareKept);
+    [NotBlank] string Extractor,
+    [NotBlank] string Reference,
+    [Within(0, Above = true)] double? MaxFrechetDistance,
+    [Within(0, Above = true)] double? MaxFrechetIncrease,
+    [Within(0, 1)] double? MinShareKept)
+{
+    /// <summary>What the rule of a kept class begins with; the class follows.</summary>
+    internal const string MinShareKeptRule = "quality/minShareKept/";
+
+    internal IEnumerable<string> RuleNames(UnlearningPolicy policy) =>
+    [
+        .. MaxFrechetDistance is null ? [] : new[] { "quality/maxFrechetDistance" },
+        .. MaxFrechetIncrease is null ? [] : new[] { "quality/maxFrechetIncrease" },
+        .. MinShareKept is null ? [] : KeptClasses(policy)?.Select(kept => MinShareKeptRule + kept) ?? [],
+    ];
+
+    /// <summary>The extractor's classes without the undesired ones, or null when the policy does not list them.</summary>
+    internal IEnumerable<string>? KeptClasses(UnlearningPolicy policy)
+    {
+        var undesired = policy.UndesiredFeatures
+            .Where(feature => feature.Annotator == Extractor || feature.Auditor == Extractor)
+            .Select(feature => feature.Class);
+        return policy.Classifiers.GetValueOrDefault(Extractor)?.Classes?.Except(undesired);
+    }
+
+    internal IEnumerable<PolicyFinding> Check(JsonPath at, UnlearningPolicy policy) =>
+        policy.CheckClassifier(at["extractor"], Extractor);
+}
 
 /// <summary>How much is sampled, and with what confidence it is judged.</summary>
-/// <param name="Samples">Images at the first look; at least 100.</param>
+/// <param name="Samples">Images at the first look; 100 to 10,000,000.</param>
 /// <param name="MaxSamples">Images at the last look; the sample doubles while a point estimate is within its limit and its bound is not.</param>
-/// <param name="Confidence">Of the one-sided upper bound, over all looks together.</param>
+/// <param name="Confidence">Of the one-sided upper bound, over all looks together; between 0.5 and 1, both excluded.</param>
 /// <param name="Seed">Of the evaluation latents; never those of training.</param>
-/// <param name="Truncation">1 is none.</param>
-public sealed record EvaluationOptions(int Samples, int MaxSamples, double Confidence, long Seed, double Truncation);
+/// <param name="Truncation">Above 0, at most 1; 1 is none.</param>
+public sealed record EvaluationOptions(
+    [Within(100, 10_000_000)] int Samples,
+    [Within(100, 10_000_000)] int MaxSamples,
+    [Within(0.5, 1, Above = true, Below = true)] double Confidence,
+    [Within(0)] long Seed,
+    [Within(0, 1, Above = true)] double Truncation)
+{
+    /// <summary>The sample sizes at which the gate looks: <see cref="Samples"/>, doubled until <see cref="MaxSamples"/>, which is the last.</summary>
+    public IReadOnlyList<int> Looks()
+    {
+        var looks = new List<int> { Samples };
+        while (looks[^1] < MaxSamples)
+            looks.Add((int)Math.Min(2L * looks[^1], MaxSamples));
+
+        return looks;
+    }
+
+    /// <summary>The upper bound that not one hit in <see cref="MaxSamples"/> leaves, 0 to 1; no lower limit can be proved.</summary>
+    /// <remarks>Clopper–Pearson with k = 0: 1 − α^(1/n), and α = (1 − confidence) / looks (Bonferroni).</remarks>
+    public double SmallestProvableRate() =>
+        1 - Math.Pow((1 - Confidence) / Looks().Count, 1.0 / MaxSamples);
+
+    internal IEnumerable<PolicyFinding> Check(JsonPath at) =>
+        at["maxSamples"].Must(
+            MaxSamples >= Samples, $"must be at least 'samples' ({Samples}), but is {MaxSamples}", at["samples"]);
+}
 
 /// <summary>A failed rule that is let pass for a while.</summary>
 /// <param name="Rule">A rule's name, e.g. <c>digit-8/maxRate</c>.</param>
 /// <param name="Reason">Why.</param>
 /// <param name="ApprovedBy">By whom.</param>
 /// <param name="Expires">Last UTC day on which it holds, <c>yyyy-MM-dd</c>.</param>
-public sealed record Waiver(string Rule, string Reason, string ApprovedBy, string Expires);
+public sealed record Waiver(
+    [NotBlank] string Rule, [NotBlank] string Reason, [NotBlank] string ApprovedBy, [Day] string Expires)
+{
+    internal IEnumerable<PolicyFinding> Check(JsonPath at, UnlearningPolicy policy)
+    {
+        var ofUnlistedClass = policy.Quality is { MinShareKept: not null } quality
+            && quality.KeptClasses(policy) is null
+            && Rule.Length > QualityOptions.MinShareKeptRule.Length
+            && Rule.StartsWith(QualityOptions.MinShareKeptRule, StringComparison.Ordinal);
+        return ofUnlistedClass ? [] : at["rule"].MustBeOneOf(Rule, policy.RuleNames(), "rule of this policy", WhatRulesRestOn(policy));
+    }
+
+    private static JsonPath[] WhatRulesRestOn(UnlearningPolicy policy)
+    {
+        var (features, quality) = (JsonPath.Root["undesiredFeatures"], JsonPath.Root["quality"]);
+        return
+        [
+            features,
+            .. Enumerable.Range(0, policy.UndesiredFeatures.Count).SelectMany(index => new[]
+            {
+                features[index]["name"], features[index]["maxRate"], features[index]["minUnlearned"],
+                features[index]["class"], features[index]["annotator"], features[index]["auditor"],
+            }),
+            quality["maxFrechetDistance"], quality["maxFrechetIncrease"], quality["minShareKept"], quality["extractor"],
+            JsonPath.Root["classifiers"][policy.Quality?.Extractor ?? ""]["classes"],
+        ];
+    }
+}
 
 /// <summary>Which reports are written.</summary>
 /// <param name="Formats">Names of the report catalogue.</param>
 /// <param name="PublishSamples">Whether image samples may leave the build machine.</param>
-public sealed record ReportOptions(IReadOnlyList<string> Formats, bool PublishSamples);
+public sealed record ReportOptions(
+    [KnownName(NameKind.ReportFormat)] IReadOnlyList<string> Formats, bool PublishSamples);

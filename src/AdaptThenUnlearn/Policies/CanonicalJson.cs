@@ -1,0 +1,52 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+
+namespace AdaptThenUnlearn.Policies;
+
+/// <summary>One text for one policy: names in ordinal order, no white space, shortest numbers that read back the same.</summary>
+public static class CanonicalJson
+{
+    /// <summary>The text.</summary>
+    public static string Of(UnlearningPolicy policy)
+    {
+        using var stream = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(stream, new() { Encoder = PolicyJson.Options.Encoder }))
+            WriteSorted(JsonSerializer.SerializeToElement(policy, PolicyJson.Options), writer);
+
+        return Encoding.UTF8.GetString(stream.ToArray());
+    }
+
+    /// <summary>SHA-256 of the text in UTF-8, 64 lower-case hexadecimal digits: the digest of everything that was in effect.</summary>
+    public static string Digest(UnlearningPolicy policy) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Of(policy))));
+
+    private static void WriteSorted(JsonElement element, Utf8JsonWriter writer)
+    {
+        switch (element.ValueKind)
+        {
+            case JsonValueKind.Object:
+                writer.WriteStartObject();
+                foreach (var property in element.EnumerateObject().OrderBy(property => property.Name, StringComparer.Ordinal))
+                {
+                    writer.WritePropertyName(property.Name);
+                    WriteSorted(property.Value, writer);
+                }
+
+                writer.WriteEndObject();
+                break;
+
+            case JsonValueKind.Array:
+                writer.WriteStartArray();
+                foreach (var item in element.EnumerateArray())
+                    WriteSorted(item, writer);
+
+                writer.WriteEndArray();
+                break;
+
+            default:
+                element.WriteTo(writer);
+                break;
+        }
+    }
+}

@@ -1,0 +1,191 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace AdaptThenUnlearn.Policies;
+
+/// <summary>Holds what was written against the shape of a policy, and fills in what was left out.</summary>
+/// <remarks>
+/// A wrong value is reported once and replaced by a stand-in of the right type, so that everything else can still be
+/// judged; its place is remembered, and no judgement may rest on it.
+/// </remarks>
+internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
+{
+    private static readonly Position Nowhere = new("", 0, 0);
+
+    private readonly List<PolicyError> _errors = [];
+    private readonly List<JsonPath> _wrong = [];
+
+    /// <summary>What was found so far.</summary>
+    public IReadOnlyList<PolicyError> Errors => _errors;
+
+    /// <summary>Whether this place, and all that it lies in, is as it was meant.</summary>
+    public bool IsSound(JsonPath path) => !_wrong.Any(path.IsWithin);
+
+    /// <summary>The whole policy, every property present and of its type.</summary>
+    public PolicyNode Complete(ObjectNode policy)
+    {
+        var withoutSchema = policy with { Properties = [.. policy.Properties.Where(property => property.Name != PolicySchema.Reference)] };
+        return Record(withoutSchema, PolicyShape.Policy, PolicyDefaults.For(policy), JsonPath.Root);
+    }
+
+    private PolicyNode Value(PolicyNode node, PolicyMember member, PolicyNode? preset, JsonPath path)
+    {
+        if (node is ScalarNode { Kind: JsonValueKind.Null })
+            return member.Nullable ? node : Wrong(node, member.Shape, preset, path, $"must be {WordsOf(member.Shape)}, but is null");
+
+        if (member.NotEmpty && node is (ListNode { Items.Count: 0 } or ObjectNode { Properties.Count: 0 }))
+            Report(PolicyCodes.ImpossibleValue, node.At, path, "needs at least one entry");
+
+        return (member.Shape, node) switch
+        {
+            (RecordShape shape, ObjectNode written) => Record(written, shape, preset as ObjectNode, path),
+            (MapShape shape, ObjectNode written) => Map(written, shape, path),
+            (ListShape shape, ListNode written) => List(written, shape, member.Constraints, path),
+            (ScalarShape shape, ScalarNode written) => Scalar(written, shape, member, preset, path),
+            _ => Wrong(node, member.Shape, preset, path, $"must be {WordsOf(member.Shape)}, but is {node.Words}"),
+        };
+    }
+
+    private ObjectNode Record(ObjectNode written, RecordShape shape, ObjectNode? presets, JsonPath path)
+    {
+        var known = shape.Members.Select(member => member.Name).ToArray();
+        ReportRepeated(written, path);
+        foreach (var unknown in written.Properties.Where(property => !known.Contains(property.Name)))
+            Report(
+                PolicyCodes.UnknownProperty, unknown.At, path[unknown.Name],
+                $"there is no such property here{Suggestion.DidYouMean(unknown.Name, known)}");
+
+        if (shape.NeedsOneOf is { } needs && needs.Properties.All(name => written.Find(name)?.Value is null or ScalarNode { Kind: JsonValueKind.Null }))
+            Report(PolicyCodes.Missing, written.At, path, needs.Message);
+
+        return new ObjectNode(written.At, [.. shape.Members.Select(member => Property(written, member, presets, path))]);
+    }
+
+    private PolicyProperty Property(ObjectNode written, PolicyMember member, ObjectNode? presets, JsonPath path)
+    {
+        var preset = presets?.Find(member.Name)?.Value;
+        if (written.Find(member.Name) is { } given)
+            return given with { Value = Value(given.Value, member, preset, path[member.Name]) };
+
+        return new(member.Name, written.At, LeftOut(written, member, preset, path[member.Name]));
+    }
+
+    private PolicyNode LeftOut(ObjectNode written, PolicyMember member, PolicyNode? preset, JsonPath path)
+    {
+        if (IsWhole(preset, member.Shape))
+            return preset!;
+
+        if (member.Nullable)
+            return ScalarNode.Null(written.At);
+
+        Report(PolicyCodes.Missing, written.At, path, $"is missing; it must be {WordsOf(member.Shape)}");
+        return StandIn(member.Shape);
+    }
+
+    private ObjectNode Map(ObjectNode written, MapShape shape, JsonPath path)
+    {
+        ReportRepeated(written, path);
+        foreach (var unnamed in written.Properties.Where(property => string.IsNullOrWhiteSpace(property.Name)))
+            Report(PolicyCodes.ImpossibleValue, unnamed.At, path[unnamed.Name], "needs a name");
+
+        var entry = new PolicyMember("", shape.Value, Nullable: false, [], NotEmpty: false);
+        return written with
+        {
+            Properties = [.. written.Properties
+                .DistinctBy(property => property.Name)
+                .Select(property => property with { Value = Value(property.Value, entry, null, path[property.Name]) })],
+        };
+    }
+
+    private ListNode List(ListNode written, ListShape shape, IReadOnlyList<ValueConstraintAttribute> constraints, JsonPath path)
+    {
+        var item = new PolicyMember("", shape.Item, Nullable: false, constraints, NotEmpty: false);
+        return written with { Items = [.. written.Items.Select((node, index) => Value(node, item, null, path[index]))] };
+    }
+
+    private PolicyNode Scalar(ScalarNode written, ScalarShape shape, PolicyMember member, PolicyNode? preset, JsonPath path)
+    {
+        if (!HasType(written, shape))
+            return Wrong(written, shape, preset, path, $"must be {shape.Words}, but is {written.Words}");
+
+        if (OutOfRange(written, shape) is { } message)
+        {
+            Report(PolicyCodes.ImpossibleValue, written.At, path, message);
+            return shape.StandIn(Nowhere);
+        }
+
+        foreach (var constraint in member.Constraints)
+        {
+            if (constraint.Violation(written, vocabulary) is { } violation)
+                Report(constraint.Code, written.At, path, violation);
+        }
+
+        return written;
+    }
+
+    private static bool HasType(ScalarNode written, ScalarShape shape) => shape.SchemaType switch
+    {
+        "string" => written.Kind == JsonValueKind.String,
+        "boolean" => written.Kind is JsonValueKind.True or JsonValueKind.False,
+        "integer" => written.Kind == JsonValueKind.Number && written.Text.AsSpan().IndexOfAny(".eE") < 0,
+        _ => written.Kind == JsonValueKind.Number,
+    };
+
+    private static string? OutOfRange(ScalarNode written, ScalarShape shape)
+    {
+        if (shape.SchemaType == "integer")
+        {
+            var fits = long.TryParse(written.Text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var whole)
+                && whole >= shape.Smallest && whole <= shape.Largest;
+            return fits
+                ? null
+                : string.Create(CultureInfo.InvariantCulture, $"must be from {shape.Smallest} to {shape.Largest}, but is {written.Text}");
+        }
+
+        return shape.SchemaType != "number" || double.IsFinite(double.Parse(written.Text, CultureInfo.InvariantCulture))
+            ? null
+            : $"is too large for a number: {written.Text}";
+    }
+
+    private void ReportRepeated(ObjectNode written, JsonPath path)
+    {
+        var seen = new HashSet<string>();
+        foreach (var repeated in written.Properties.Where(property => !seen.Add(property.Name)))
+            _errors.Add(Error(PolicyCodes.RepeatedProperty, repeated.At, path[repeated.Name], "is given twice; this is the second"));
+    }
+
+    private PolicyNode Wrong(PolicyNode node, PolicyShape shape, PolicyNode? preset, JsonPath path, string message)
+    {
+        Report(PolicyCodes.WrongType, node.At, path, message);
+        return IsWhole(preset, shape) ? preset! : StandIn(shape);
+    }
+
+    /// <summary>Defaults of an object may cover only a part of it: a generator has a format, but no checkpoint.</summary>
+    internal static bool IsWhole(PolicyNode? preset, PolicyShape shape) =>
+        preset is not null && !(shape is RecordShape record && ((ObjectNode)preset).Properties.Count < record.Members.Count);
+
+    private static PolicyNode StandIn(PolicyShape shape) => shape switch
+    {
+        RecordShape record => new ObjectNode(Nowhere, [.. record.Members.Select(member => new PolicyProperty(
+            member.Name, Nowhere, member.Nullable ? ScalarNode.Null(Nowhere) : StandIn(member.Shape)))]),
+        MapShape => new ObjectNode(Nowhere, []),
+        ListShape => new ListNode(Nowhere, []),
+        _ => ((ScalarShape)shape).StandIn(Nowhere),
+    };
+
+    private static string WordsOf(PolicyShape shape) => shape switch
+    {
+        ScalarShape scalar => scalar.Words,
+        ListShape => "a list",
+        _ => "an object",
+    };
+
+    private void Report(string code, Position at, JsonPath path, string message)
+    {
+        _errors.Add(Error(code, at, path, message));
+        _wrong.Add(path);
+    }
+
+    private static PolicyError Error(string code, Position at, JsonPath path, string message) =>
+        new(code, at.File, at.Line, at.Column, path.Text, message);
+}

@@ -1,0 +1,158 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+
+namespace AdaptThenUnlearn.Policies;
+
+/// <summary>What a single value must be; said once beside the parameter, read by the reader and by the schema.</summary>
+/// <remarks>On a list it is about each of its items.</remarks>
+[AttributeUsage(AttributeTargets.Parameter)]
+internal abstract class ValueConstraintAttribute : Attribute
+{
+    /// <summary>The code of a violation.</summary>
+    public virtual string Code => PolicyCodes.ImpossibleValue;
+
+    /// <summary>What is wrong with a value of the right type, or null.</summary>
+    public abstract string? Violation(ScalarNode value, PolicyVocabulary vocabulary);
+
+    /// <summary>Adds the keywords of JSON Schema that say the same.</summary>
+    public abstract void Describe(JsonObject schema);
+}
+
+/// <summary>A number between two ends.</summary>
+internal sealed class WithinAttribute(double min, double max = double.PositiveInfinity) : ValueConstraintAttribute
+{
+    /// <summary>The lower end itself is not allowed.</summary>
+    public bool Above { get; init; }
+
+    /// <summary>The upper end itself is not allowed.</summary>
+    public bool Below { get; init; }
+
+    public override string? Violation(ScalarNode value, PolicyVocabulary vocabulary)
+    {
+        var number = double.Parse(value.Text, CultureInfo.InvariantCulture);
+        var holds = (Above ? number > min : number >= min) && (Below ? number < max : number <= max);
+        return holds ? null : $"must be {Words}, but is {value.Text}";
+    }
+
+    public override void Describe(JsonObject schema)
+    {
+        schema[Above ? "exclusiveMinimum" : "minimum"] = min;
+        if (double.IsFinite(max))
+            schema[Below ? "exclusiveMaximum" : "maximum"] = max;
+    }
+
+    private string Words
+    {
+        get
+        {
+            if (min.Equals(max))
+                return Number(min);
+
+            var lower = $"{(Above ? "above" : "at least")} {Number(min)}";
+            return double.IsFinite(max) ? $"{lower} and {(Below ? "below" : "at most")} {Number(max)}" : lower;
+        }
+    }
+
+    private static string Number(double value) => value.ToString(CultureInfo.InvariantCulture);
+}
+
+/// <summary>Text of a form.</summary>
+internal sealed class FormAttribute(string pattern, string words) : ValueConstraintAttribute
+{
+    /// <summary>Keys of output folders and rules.</summary>
+    public const string Key = "^[a-z0-9-]{1,64}$";
+
+    /// <summary>In the words of a message.</summary>
+    public const string KeyWords = "1 to 64 of the characters a-z, 0-9 and '-'";
+
+    /// <summary>A SHA-256 digest.</summary>
+    public const string Sha256 = "^[0-9a-fA-F]{64}$";
+
+    /// <summary>In the words of a message.</summary>
+    public const string Sha256Words = "a SHA-256 digest of 64 hexadecimal digits";
+
+    private readonly Regex _form = new(pattern.Replace("$", "\\z", StringComparison.Ordinal), RegexOptions.CultureInvariant);
+
+    public override string? Violation(ScalarNode value, PolicyVocabulary vocabulary) =>
+        _form.IsMatch(value.Text) ? null : $"must be {words}, but is '{value.Text}'";
+
+    public override void Describe(JsonObject schema) => schema["pattern"] = pattern;
+}
+
+/// <summary>Text that says something.</summary>
+internal sealed class NotBlankAttribute : ValueConstraintAttribute
+{
+    public override string? Violation(ScalarNode value, PolicyVocabulary vocabulary) =>
+        string.IsNullOrWhiteSpace(value.Text) ? "must not be empty" : null;
+
+    public override void Describe(JsonObject schema) => schema["pattern"] = "\\S";
+}
+
+/// <summary>A day that exists, <c>yyyy-MM-dd</c>.</summary>
+internal sealed class DayAttribute : ValueConstraintAttribute
+{
+    public override string? Violation(ScalarNode value, PolicyVocabulary vocabulary) =>
+        DateOnly.TryParseExact(value.Text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out _)
+            ? null
+            : $"must be a day such as 2026-12-31, but is '{value.Text}'";
+
+    public override void Describe(JsonObject schema)
+    {
+        schema["format"] = "date";
+        schema["pattern"] = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$";
+    }
+}
+
+/// <summary>What kind of name a value is.</summary>
+internal enum NameKind
+{
+    Method,
+    Preset,
+    RepulsionLoss,
+    Distance,
+    CheckpointFormat,
+    ReportFormat,
+}
+
+/// <summary>A name that a catalogue, or this release, knows.</summary>
+internal sealed class KnownNameAttribute(NameKind kind) : ValueConstraintAttribute
+{
+    private static readonly string[] Distances = ["plain", "relative"];
+
+    public override string Code => PolicyCodes.UnknownName;
+
+    public override string? Violation(ScalarNode value, PolicyVocabulary vocabulary)
+    {
+        var (what, names) = kind switch
+        {
+            NameKind.Method => ("method", vocabulary.Methods),
+            NameKind.Preset => ("preset", UnlearningPresets.Names),
+            NameKind.RepulsionLoss => ("repulsion loss", vocabulary.Repulsions),
+            NameKind.Distance => ("distance", Distances),
+            NameKind.CheckpointFormat => ("checkpoint format", ["auto", .. vocabulary.CheckpointFormats]),
+            _ => ("report format", vocabulary.ReportFormats),
+        };
+        return names.Contains(value.Text) ? null : Suggestion.NotOneOf(value.Text, names, what);
+    }
+
+    /// <summary>Names of catalogues stay open, so that a new member needs no new schema.</summary>
+    public override void Describe(JsonObject schema)
+    {
+        if (kind is NameKind.Preset or NameKind.Distance)
+            schema["enum"] = new JsonArray([.. (kind == NameKind.Preset ? UnlearningPresets.Names : Distances).Select(name => JsonValue.Create(name))]);
+    }
+}
+
+/// <summary>A list or a map with at least one entry.</summary>
+[AttributeUsage(AttributeTargets.Parameter)]
+internal sealed class NotEmptyAttribute : Attribute;
+
+/// <summary>An object that needs at least one of these (camel case) properties.</summary>
+[AttributeUsage(AttributeTargets.Class)]
+internal sealed class NeedsOneOfAttribute(params string[] properties) : Attribute
+{
+    public IReadOnlyList<string> Properties => properties;
+
+    public string Message => $"needs {string.Join(" or ", properties.Select(name => $"'{name}'"))}, or both";
+}

@@ -1,0 +1,44 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace AdaptThenUnlearn.Policies;
+
+/// <summary>What stands for everything that a policy leaves out.</summary>
+internal static class PolicyDefaults
+{
+    private static readonly EvaluationOptions Evaluation = new(
+        Samples: 10_000, MaxSamples: 50_000, Confidence: 0.95, Seed: 20, Truncation: 1.0);
+
+    /// <summary>The defaults for this policy: its preset, and numbers that others of its numbers imply.</summary>
+    public static ObjectNode For(ObjectNode policy)
+    {
+        var unlearning = policy.Find("unlearning")?.Value as ObjectNode;
+        var evaluation = policy.Find("evaluation")?.Value as ObjectNode;
+        var values = new
+        {
+            Generator = new { Format = "auto" },
+            Evaluation = Evaluation with { MaxSamples = Math.Max(Evaluation.MaxSamples, Whole(evaluation, "samples") ?? 0) },
+            Unlearning = Proportioned(Preset(unlearning), Whole(unlearning, "steps")),
+            Waivers = Array.Empty<Waiver>(),
+            Report = new ReportOptions(Formats: ["json", "markdown"], PublishSamples: false),
+        };
+        var json = JsonSerializer.Serialize(values, PolicyJson.Options);
+        return (ObjectNode)PolicyText.ParseArgument(json, "default")!;
+    }
+
+    private static UnlearningOptions Preset(ObjectNode? unlearning)
+    {
+        var name = (unlearning?.Find("preset")?.Value as ScalarNode)?.Text;
+        return UnlearningPresets.Of(name is not null && UnlearningPresets.Names.Contains(name) ? name : UnlearningPresets.DefaultName);
+    }
+
+    /// <summary>Recovery keeps its part of the steps, so that a shorter run is not all recovery.</summary>
+    private static UnlearningOptions Proportioned(UnlearningOptions preset, int? steps) =>
+        preset with { RecoverySteps = (int)((long)preset.RecoverySteps * Math.Max(0, steps ?? preset.Steps) / preset.Steps) };
+
+    private static int? Whole(ObjectNode? section, string name) =>
+        section?.Find(name)?.Value is ScalarNode { Kind: JsonValueKind.Number } number
+        && int.TryParse(number.Text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value)
+            ? value
+            : null;
+}

@@ -1,0 +1,56 @@
+namespace AdaptThenUnlearn.Policies;
+
+/// <summary>One thing that is wrong, or questionable, in a policy.</summary>
+/// <param name="Code">One of <see cref="PolicyCodes"/>.</param>
+/// <param name="File">The policy file, or the argument (<c>--set unlearning.steps</c>) the value came from.</param>
+/// <param name="Line">1-based; 0 when it came from an argument.</param>
+/// <param name="Column">1-based, in UTF-16 units; 0 when it came from an argument.</param>
+/// <param name="Path">The JSON path, e.g. <c>$.unlearning.repulsion.weight</c>.</param>
+/// <param name="Message">What is wrong, in the policy's words.</param>
+/// <param name="Severity">Error or warning.</param>
+public sealed record PolicyError(
+    string Code, string File, int Line, int Column, string Path, string Message, Severity Severity = Severity.Error)
+{
+    /// <summary>The diagnostic line of it.</summary>
+    public BuildMessage ToBuildMessage() => new(Severity, Code, $"{Path}: {Message}", File, Line, Column);
+
+    /// <summary>e.g. <c>policy.json(12,16): error ATU1004: $.unlearning.steps: must be at least 1, but is 0</c>.</summary>
+    public override string ToString() => ToBuildMessage().ToString();
+}
+
+/// <summary>The codes of policy errors and warnings; a code never changes its meaning.</summary>
+public static class PolicyCodes
+{
+    /// <summary>Not JSON: from here on nothing can be read.</summary>
+    public const string Syntax = "ATU1001";
+
+    /// <summary>No policy has such a property here.</summary>
+    public const string UnknownProperty = "ATU1002";
+
+    /// <summary>The property was given before in the same object.</summary>
+    public const string RepeatedProperty = "ATU1003";
+
+    /// <summary>The right type, and a value that cannot be.</summary>
+    public const string ImpossibleValue = "ATU1004";
+
+    /// <summary>Another type, or null where a value is needed.</summary>
+    public const string WrongType = "ATU1005";
+
+    /// <summary>Something is needed and not given.</summary>
+    public const string Missing = "ATU1006";
+
+    /// <summary>A name that no catalogue, and nothing in this policy, goes by.</summary>
+    public const string UnknownName = "ATU1007";
+
+    /// <summary>Two entries of a list go by the same name.</summary>
+    public const string RepeatedName = "ATU1008";
+
+    /// <summary>An argument sets a place that this policy cannot have.</summary>
+    public const string ImpossibleOverride = "ATU1009";
+
+    /// <summary>Warning: whoever labels the training feedback also marks the exam.</summary>
+    public const string NoIndependentAuditor = "ATU1101";
+
+    /// <summary>Warning: a limit that no sample of the allowed size can prove.</summary>
+    public const string UnprovableLimit = "ATU1102";
+}

@@ -1,0 +1,106 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+
+namespace AdaptThenUnlearn.Policies;
+
+/// <summary>A policy, or everything that keeps the text from being one.</summary>
+/// <param name="Policy">Null when there are errors.</param>
+/// <param name="Errors">All of them, in the order of the text; those of arguments last.</param>
+/// <param name="Warnings">What is allowed and questionable, in the same order.</param>
+/// <param name="TextSha256">Of the text in UTF-8, as it was read; 64 lower-case hexadecimal digits.</param>
+/// <param name="EffectiveJson">The policy with preset, defaults and arguments filled in, as <see cref="CanonicalJson"/>; empty when there are errors.</param>
+public sealed record PolicyResult(
+    UnlearningPolicy? Policy,
+    IReadOnlyList<PolicyError> Errors,
+    IReadOnlyList<PolicyError> Warnings,
+    string TextSha256,
+    string EffectiveJson);
+
+/// <summary>Turns text into a policy: parse, set arguments, hold against the shape and complete, check.</summary>
+public static class PolicyReader
+{
+    /// <summary>Reads a policy; never throws for what the text holds.</summary>
+    /// <param name="text">JSON; comments and trailing commas are allowed.</param>
+    /// <param name="file">The file's name as messages shall show it.</param>
+    /// <param name="vocabulary">Names that the policy may use.</param>
+    /// <param name="overrides">Arguments that replace or add values; the last one of a path wins.</param>
+    public static PolicyResult Read(
+        string text, string file, PolicyVocabulary vocabulary, IReadOnlyList<PolicyOverride> overrides)
+    {
+        var digest = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
+        var (root, syntaxError) = PolicyText.Parse(text, file);
+        if (syntaxError is not null)
+            return new(null, [syntaxError], [], digest, "");
+
+        if (root is not ObjectNode written)
+            return new(null, [NotAnObject(root!)], [], digest, "");
+
+        var (effective, overrideErrors) = PolicyOverride.ApplyAll(written, overrides);
+        var completion = new PolicyCompletion(vocabulary);
+        var complete = completion.Complete(effective);
+        var policy = Deserialise(complete);
+        var findings = Place(policy.Check(JsonPath.Root).Where(finding => IsFounded(finding, completion)), effective);
+
+        var errors = InOrder([.. overrideErrors, .. completion.Errors, .. findings.Where(found => found.Severity == Severity.Error)]);
+        var warnings = InOrder([.. findings.Where(found => found.Severity == Severity.Warning)]);
+        return errors.Length == 0
+            ? new(policy, [], warnings, digest, CanonicalJson.Of(policy))
+            : new(null, errors, warnings, digest, "");
+    }
+
+    private static PolicyError NotAnObject(PolicyNode root) => new(
+        PolicyCodes.WrongType, root.At.File, root.At.Line, root.At.Column, JsonPath.Root.Text, $"a policy is an object, but this is {root.Words}");
+
+    private static UnlearningPolicy Deserialise(PolicyNode complete)
+    {
+        using var stream = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(stream))
+            complete.WriteTo(writer);
+
+        return JsonSerializer.Deserialize<UnlearningPolicy>(stream.ToArray(), PolicyJson.Options)!;
+    }
+
+    private static bool IsFounded(PolicyFinding finding, PolicyCompletion completion) =>
+        completion.IsSound(finding.Path) && finding.Given.All(completion.IsSound);
+
+    private static IReadOnlyList<PolicyError> Place(IEnumerable<PolicyFinding> findings, ObjectNode effective)
+    {
+        var positions = new Dictionary<string, Position>();
+        Collect(effective, JsonPath.Root, positions);
+        return [.. findings.Select(finding =>
+        {
+            var at = Nearest(finding.Path.Text, positions);
+            return new PolicyError(finding.Code, at.File, at.Line, at.Column, finding.Path.Text, finding.Message, finding.Severity);
+        })];
+    }
+
+    private static void Collect(PolicyNode node, JsonPath path, Dictionary<string, Position> positions)
+    {
+        positions.TryAdd(path.Text, node.At);
+        foreach (var property in (node as ObjectNode)?.Properties ?? [])
+            Collect(property.Value, path[property.Name], positions);
+
+        foreach (var (index, item) in ((node as ListNode)?.Items ?? []).Index())
+            Collect(item, path[index], positions);
+    }
+
+    /// <summary>Where the value stands, or what it was left out of.</summary>
+    private static Position Nearest(string path, Dictionary<string, Position> positions)
+    {
+        Position at;
+        while (!positions.TryGetValue(path, out at))
+            path = path[..path.LastIndexOfAny(['.', '['])];
+
+        return at;
+    }
+
+    private static PolicyError[] InOrder(IReadOnlyList<PolicyError> errors) =>
+    [
+        .. errors
+            .OrderBy(error => error.Line == 0)
+            .ThenBy(error => error.Line)
+            .ThenBy(error => error.Column)
+            .ThenBy(error => error.Path, StringComparer.Ordinal),
+    ];
+}

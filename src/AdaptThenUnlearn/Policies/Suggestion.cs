@@ -1,0 +1,47 @@
+namespace AdaptThenUnlearn.Policies;
+
+/// <summary>Guesses what a misspelt name was meant to be.</summary>
+internal static class Suggestion
+{
+    /// <summary>e.g. <c>'il3' is no repulsion loss; use one of: il2, nl2, el2</c>.</summary>
+    public static string NotOneOf(string name, IReadOnlyCollection<string> names, string what) =>
+        names.Count == 0
+            ? $"'{name}' is no {what}; there is none"
+            : $"'{name}' is no {what}; use one of: {string.Join(", ", names)}{DidYouMean(name, names)}";
+
+    /// <summary><c> (did you mean 'x'?)</c>, or nothing when no name is close.</summary>
+    public static string DidYouMean(string name, IEnumerable<string> names)
+    {
+        var lower = name.ToLowerInvariant();
+        var allowed = Math.Max(1, name.Length / 3);
+        var best = names
+            .Select(candidate => (candidate, distance: Distance(lower, candidate.ToLowerInvariant(), allowed)))
+            .Where(pair => pair.distance <= allowed)
+            .OrderBy(pair => pair.distance)
+            .Select(pair => pair.candidate)
+            .FirstOrDefault();
+        return best is null ? "" : $" (did you mean '{best}'?)";
+    }
+
+    /// <summary>Edit distance (Levenshtein), or any number above <paramref name="allowed"/> when the lengths alone exceed it.</summary>
+    private static int Distance(string a, string b, int allowed)
+    {
+        if (Math.Abs(a.Length - b.Length) > allowed)
+            return int.MaxValue;
+
+        var row = Enumerable.Range(0, b.Length + 1).ToArray();
+        for (var i = 1; i <= a.Length; i++)
+        {
+            var diagonal = row[0];
+            row[0] = i;
+            for (var j = 1; j <= b.Length; j++)
+            {
+                var replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+                diagonal = row[j];
+                row[j] = Math.Min(replaced, 1 + Math.Min(row[j], row[j - 1]));
+            }
+        }
+
+        return row[b.Length];
+    }
+}

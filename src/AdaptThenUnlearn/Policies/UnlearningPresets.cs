@@ -1,0 +1,62 @@
+namespace AdaptThenUnlearn.Policies;
+
+/// <summary>The values of the <c>unlearning</c> section that a policy leaves out: one table.</summary>
+/// <remarks>
+/// A policy that gives <c>steps</c> and not <c>recoverySteps</c> gets the preset's proportion of the two.
+/// <c>paper</c> is the published method (Tiwary et al. 2025, arXiv:2309.14054) and nothing else.
+/// </remarks>
+public static class UnlearningPresets
+{
+    private static readonly UnlearningOptions Default = new(
+        Method: "adapt-then-unlearn",
+        Preset: "default",
+        Seed: 1,
+        FeedbackSamples: 5000,
+        MinimumNegatives: 20,
+        CleanBelow: 0.02,
+        Steps: 1200,
+        RecoverySteps: 600,
+        BatchSize: 16,
+        LearningRate: 0.002,
+        EmaHalfLife: 2000,
+        CandidateEvery: 100,
+        CandidateSamples: 2000,
+        Adversarial: new(R1Weight: 2, R1Every: 16, PathLengthWeight: 0, PathLengthEvery: 4, StyleMixing: 0),
+        Adaptation: new(Steps: 200, LearningRate: 0.002, EwcWeight: 3e4, FisherSamples: 64, Models: 1),
+        Repulsion: new(Loss: "el2", Weight: 10, Alpha: 0.5, Distance: "relative", Limit: 4),
+        Retention: new(Weight: 10),
+        NegativesAsFakes: new(Weight: 1, BatchSize: 8),
+        Extrapolation: new(Gamma: 1),
+        Data: null);
+
+    private static readonly UnlearningOptions[] Table =
+    [
+        Default with { Preset = "quick", Steps = 600, RecoverySteps = 300 },
+        Default,
+        Default with { Preset = "thorough", Steps = 6000, RecoverySteps = 3000 },
+        Default with
+        {
+            Preset = "paper",
+            Steps = 1000,
+            RecoverySteps = 0,
+            CleanBelow = 0.5,
+            Adversarial = Default.Adversarial with { R1Weight = 10, PathLengthWeight = 2, StyleMixing = 0.9 },
+            Adaptation = Default.Adaptation with { Steps = 2000 },
+            Repulsion = Default.Repulsion with { Distance = "plain" },
+            Retention = new(Weight: 0),
+            NegativesAsFakes = Default.NegativesAsFakes with { Weight = 0 },
+        },
+    ];
+
+    /// <summary>The name that stands for a preset left out.</summary>
+    public const string DefaultName = "default";
+
+    /// <summary>Every preset, from the shortest run to the published one.</summary>
+    public static IReadOnlyList<string> Names { get; } = [.. Table.Select(preset => preset.Preset)];
+
+    /// <summary>All values of a preset.</summary>
+    /// <exception cref="ArgumentException">There is no such preset.</exception>
+    public static UnlearningOptions Of(string name) =>
+        Table.FirstOrDefault(preset => preset.Preset == name)
+        ?? throw new ArgumentException(Suggestion.NotOneOf(name, Names, "preset"), nameof(name));
+}
