@@ -45,13 +45,13 @@ public sealed record UnlearningContext(
 /// <param name="Candidates">Every candidate that was judged, in order.</param>
 /// <param name="Kept">The step of the one that was kept.</param>
 /// <param name="Curve">What was logged on the way, in order.</param>
-/// <param name="OriginalSquaredDistances">‖θG − θN‖² for each adapted model; empty where none was adapted.</param>
+/// <param name="Distances">Where the kept generator lies in parameter space.</param>
 public sealed record UnlearnedGenerator(
     GanPair Networks,
     IReadOnlyList<Candidate> Candidates,
     int Kept,
     IReadOnlyList<CurvePoint> Curve,
-    IReadOnlyList<double> OriginalSquaredDistances) : IDisposable
+    ParameterDistances Distances) : IDisposable
 {
     /// <inheritdoc/>
     public void Dispose() => Networks.Dispose();

@@ -65,6 +65,6 @@ public sealed class ExtrapolationMethod : IUnlearningMethod
             [context.Judge.Judge(networks.Generator, step: 0)],
             Kept: 0,
             Curve: [],
-            [.. adapted.Parameters.Select(parameters => RepulsionTerm.SquaredDistance(original, parameters))]);
+            ParameterDistances.Of(original, vector.Values, adapted.Parameters));
     }
 }

@@ -65,11 +65,7 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
         }
 
         return new UnlearnedGenerator(
-            Networks(best.Parameters, trainer),
-            log.Candidates,
-            log.Kept,
-            log.Curve,
-            adapted is null ? [] : [.. adapted.Parameters.Select(parameters => RepulsionTerm.SquaredDistance(original, parameters))]);
+            Networks(best.Parameters, trainer), log.Candidates, log.Kept, log.Curve, ParameterDistances.Of(original, best.Parameters, adapted?.Parameters ?? []));
     }
 
     private (int Done, StageLog Log) Resume(AdversarialTrainer trainer)

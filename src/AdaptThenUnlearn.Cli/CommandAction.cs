@@ -1,0 +1,76 @@
+using System.CommandLine;
+using AdaptThenUnlearn.Runs;
+using AdaptThenUnlearn.Torch;
+using AdaptThenUnlearn.Torch.Adaptation;
+using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Images;
+using AdaptThenUnlearn.Torch.Training;
+
+namespace AdaptThenUnlearn.Cli;
+
+/// <summary>How every command runs: what goes wrong becomes one diagnostic line and an exit code, never a stack trace.</summary>
+public static class CommandAction
+{
+    /// <summary>Sets what a command does.</summary>
+    /// <param name="command">Whose action it becomes.</param>
+    /// <param name="terminal">Where diagnostics go.</param>
+    /// <param name="action">Does the work off the thread that listens for Ctrl-C, and returns the exit code.</param>
+    public static void Does(this Command command, Terminal terminal, Func<ParseResult, CancellationToken, int> action) =>
+        command.SetAction((parsed, cancel) => Task.Run(() => Guarded(terminal, () => action(parsed, cancel)), CancellationToken.None));
+
+    private static int Guarded(Terminal terminal, Func<int> work)
+    {
+        try
+        {
+            return work();
+        }
+        catch (OperationCanceledException)
+        {
+            terminal.Say("cancelled; what was done so far is kept, and --resume goes on from there where the command has it");
+            return ExitCodes.Cancelled;
+        }
+        catch (BadArgumentException bad)
+        {
+            terminal.Diagnose(bad.Diagnostic);
+            return ExitCodes.BadPolicy;
+        }
+        catch (Exception failed)
+        {
+            terminal.Diagnose(new BuildMessage(Severity.Error, CodeOf(failed), MessageOf(failed)));
+            return ExitCodes.NotFinished;
+        }
+    }
+
+    private static string CodeOf(Exception failed) => failed switch
+    {
+        RunException run => run.Code,
+        CheckpointException or ImageFileException => "ATU2001",
+        FeedbackException => "ATU2005",
+        TrainingDivergedException => "ATU2007",
+        TorchBackendException => "ATU2008",
+        RunRecordException => "ATU2009",
+        InvalidDataException => "ATU2010",
+        _ when MemoryShortage.IsShortage(failed) => "ATU2006",
+        _ => "ATU2999",
+    };
+
+    private static string MessageOf(Exception failed)
+    {
+        if (MemoryShortage.IsShortage(failed))
+            return "out of memory; try smaller batches (--set unlearning.batchSize=8) or a machine with more memory";
+        return CodeOf(failed) == "ATU2999" ? $"{failed.GetType().Name}: {failed.Message}" : failed.Message;
+    }
+}
+
+/// <summary>An argument, or the policy it names, is wrong.</summary>
+/// <param name="diagnostic">What and where.</param>
+public sealed class BadArgumentException(BuildMessage diagnostic) : Exception(diagnostic.Text)
+{
+    /// <summary>Says which argument is wrong.</summary>
+    public BadArgumentException(string problem) : this(new BuildMessage(Severity.Error, "ATU2000", problem))
+    {
+    }
+
+    /// <summary>What and where.</summary>
+    public BuildMessage Diagnostic { get; } = diagnostic;
+}

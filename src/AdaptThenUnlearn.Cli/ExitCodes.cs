@@ -1,0 +1,20 @@
+namespace AdaptThenUnlearn.Cli;
+
+/// <summary>What the process tells whoever started it.</summary>
+public static class ExitCodes
+{
+    /// <summary>Passed, or waived.</summary>
+    public const int Passed = 0;
+
+    /// <summary>The gate failed: a limit is not met, or could not be measured.</summary>
+    public const int GateFailed = 1;
+
+    /// <summary>The policy or the arguments are wrong.</summary>
+    public const int BadPolicy = 2;
+
+    /// <summary>The run could not finish.</summary>
+    public const int NotFinished = 3;
+
+    /// <summary>Cancelled by Ctrl-C or a termination request.</summary>
+    public const int Cancelled = 130;
+}

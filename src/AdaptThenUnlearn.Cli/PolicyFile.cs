@@ -1,0 +1,56 @@
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Measuring;
+
+namespace AdaptThenUnlearn.Cli;
+
+/// <summary>A policy as a command line names it: a file, and values set over it.</summary>
+/// <param name="Path">As given.</param>
+/// <param name="Text">Of the file.</param>
+/// <param name="Overrides">As given, <c>path=value</c>.</param>
+/// <param name="Result">What the reader made of it.</param>
+public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> Overrides, PolicyResult Result)
+{
+    /// <summary>The policy.</summary>
+    public UnlearningPolicy Policy => Result.Policy!;
+
+    /// <summary>Reads a policy and tells every error and warning.</summary>
+    /// <exception cref="BadArgumentException">The file cannot be read, or an override cannot be parsed.</exception>
+    /// <returns>With a policy or with errors; both have been told.</returns>
+    public static PolicyFile Read(string path, IReadOnlyList<string> overrides, Terminal terminal)
+    {
+        string text;
+        try
+        {
+            text = File.ReadAllText(path);
+        }
+        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
+        {
+            throw new BadArgumentException(new BuildMessage(Severity.Error, "ATU2000", $"the policy cannot be read: {failed.Message}", path));
+        }
+
+        List<PolicyOverride> parsed = [];
+        foreach (var each in overrides)
+        {
+            try
+            {
+                parsed.Add(PolicyOverride.Parse(each));
+            }
+            catch (FormatException bad)
+            {
+                throw new BadArgumentException(bad.Message);
+            }
+        }
+
+        var result = PolicyReader.Read(text, path, Vocabulary.Known, parsed);
+        foreach (var found in result.Errors.Concat(result.Warnings))
+            terminal.Diagnose(found.ToBuildMessage());
+        return new PolicyFile(path, text, overrides, result);
+    }
+
+    /// <summary>The diagnostic of a file that does not fit the policy, at the property that names it.</summary>
+    public BadArgumentException Explain(PolicyMismatchException mismatch)
+    {
+        var (line, column) = PolicyReader.Locate(Text, mismatch.JsonPath);
+        return new BadArgumentException(new BuildMessage(Severity.Error, PolicyCodes.UnknownName, $"{mismatch.JsonPath}: {mismatch.Problem}", Path, line, column));
+    }
+}

@@ -1,0 +1,18 @@
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Reports;
+using AdaptThenUnlearn.Torch;
+using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Unlearning.Repulsion;
+
+namespace AdaptThenUnlearn.Cli;
+
+/// <summary>The names that policies may use: what the catalogues of this build hold.</summary>
+public static class Vocabulary
+{
+    /// <summary>All of them.</summary>
+    public static PolicyVocabulary Known { get; } = new(
+        [.. UnlearningMethods.All.Select(method => method.Name)],
+        [.. RepulsionLosses.All.Select(loss => loss.Name)],
+        CheckpointFormats.Names,
+        [.. ReportFormats.All.Select(format => format.Name)]);
+}

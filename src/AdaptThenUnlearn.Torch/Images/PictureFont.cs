@@ -1,0 +1,44 @@
+using System.Reflection;
+using ScottPlot;
+using SkiaSharp;
+
+namespace AdaptThenUnlearn.Torch.Images;
+
+/// <summary>The font of grids and plots, embedded so that pictures have their letters on machines without any fonts.</summary>
+internal sealed class PictureFont : IFontResolver
+{
+    /// <summary>Its family name.</summary>
+    public const string Name = "DejaVu Sans";
+
+    private static readonly Lazy<SKTypeface> _typeface = new(Open);
+    private static readonly Lazy<bool> _registered = new(Register);
+
+    private PictureFont()
+    {
+    }
+
+    /// <summary>For drawing with Skia.</summary>
+    public static SKTypeface Typeface => _typeface.Value;
+
+    /// <summary>Makes it the font of every plot in this process.</summary>
+    public static void UseForPlots() => _ = _registered.Value;
+
+    /// <inheritdoc/>
+    public SKTypeface? CreateTypeface(string fontName, FontWeight weight, FontSlant slant, FontSpacing spacing) => fontName == Name ? Open() : null;
+
+    /// <inheritdoc/>
+    public SKTypeface? CreateTypeface(string fontName, bool bold, bool italic) => fontName == Name ? Open() : null;
+
+    private static SKTypeface Open()
+    {
+        using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream("DejaVuSans.ttf")!;
+        return SKTypeface.FromStream(stream);
+    }
+
+    private static bool Register()
+    {
+        ScottPlot.Fonts.FontResolvers.Insert(0, new PictureFont());
+        ScottPlot.Fonts.Default = Name;
+        return true;
+    }
+}

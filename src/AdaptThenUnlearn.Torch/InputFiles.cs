@@ -1,0 +1,94 @@
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Runs;
+using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Images;
+using AdaptThenUnlearn.Torch.Measuring;
+using AdaptThenUnlearn.Torch.Models;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch;
+
+/// <summary>The files that a policy names, resolved against its own folder.</summary>
+/// <param name="policy">Names them.</param>
+/// <param name="policyFile">The policy's own file.</param>
+public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
+{
+    /// <summary>As <c>quality.reference</c>: compare with the original generator's own images.</summary>
+    public const string OriginalGenerator = "original-generator";
+
+    private readonly string _folder = Path.GetDirectoryName(Path.GetFullPath(policyFile))!;
+
+    /// <summary>Path of the generator's checkpoint.</summary>
+    public string Generator => Resolved(policy.Generator.Checkpoint);
+
+    /// <summary>Every file that is read, with its digest.</summary>
+    /// <param name="folder">The run's, against which paths are recorded.</param>
+    public IReadOnlyList<InputFile> Digests(RunFolder folder) =>
+        [.. Named().Select(file => new InputFile(file.Role, folder.Relative(file.Path), RunRecordFile.Digest(file.Path) ?? throw new RunException(
+            "ATU2002", $"{file.Path}: the {file.Role} has gone while the run was under way")))];
+
+    /// <summary>Every file that is read, by its role.</summary>
+    public IEnumerable<(string Role, string Path)> Named()
+    {
+        yield return (InputRoles.Policy, Path.GetFullPath(policyFile));
+        yield return (InputRoles.Generator, Generator);
+        if (policy.Generator.Discriminator is { } discriminator)
+            yield return ("discriminator", Resolved(discriminator));
+        foreach (var (name, choice) in policy.Classifiers)
+            yield return ($"classifier {name}", Resolved(choice.Checkpoint));
+        if (policy.Quality is { } quality && quality.Reference != OriginalGenerator)
+            yield return ("reference", Resolved(quality.Reference));
+    }
+
+    /// <summary>Loads the generator with its discriminator.</summary>
+    /// <exception cref="CheckpointException">It cannot be read, or is not what the policy says.</exception>
+    public LoadedGenerator LoadGenerator(Device device) => GeneratorCheckpoint.Load(
+        Generator, policy.Generator.Format, policy.Generator.Sha256, policy.Generator.Discriminator is { } discriminator ? Resolved(discriminator) : null, device);
+
+    /// <summary>Loads the classifiers.</summary>
+    /// <param name="images">What the generator makes.</param>
+    /// <param name="device">Where they go.</param>
+    /// <exception cref="CheckpointException">One cannot be read.</exception>
+    /// <exception cref="PolicyMismatchException">One does not fit the policy or the generator.</exception>
+    public PolicyClassifiers LoadClassifiers(ImageShape images, Device device) => PolicyClassifiers.Load(policy, _folder, images, device);
+
+    /// <summary>Loads what retained images should look like; null where the policy asks for no quality.</summary>
+    /// <param name="classifiers">Of the policy.</param>
+    /// <param name="original">Serves as reference where the policy says so.</param>
+    /// <param name="evaluation">Draws its images then, from a seed of their own.</param>
+    /// <exception cref="CheckpointException">It cannot be read.</exception>
+    /// <exception cref="PolicyMismatchException">It does not fit the policy.</exception>
+    public QualityReference? LoadReference(PolicyClassifiers classifiers, LoadedGenerator original, EvaluationImages evaluation)
+    {
+        if (policy.Quality is not { } quality)
+            return null;
+
+        using var scope = NewDisposeScope();
+        var extractor = classifiers[quality.Extractor];
+        IReadOnlyList<string> undesired = [.. policy.UndesiredFeatures.Select(feature => feature.Class).Distinct()];
+        if (quality.Reference == OriginalGenerator)
+        {
+            var own = evaluation with { Random = evaluation.Random with { Scope = "reference" } };
+            var images = cat([.. own.UpTo(policy.Evaluation.Samples).Select(batch => own.Draw(original.Generator, batch))]);
+            return QualityReference.Of(images, $"{OriginalGenerator} {original.Sha256}", undesired, extractor);
+        }
+
+        var path = Resolved(quality.Reference);
+        var digest = RunRecordFile.Digest(path) ?? throw new CheckpointException(path, "is missing", "quality.reference names a statistics file (see `atu reference`), a folder of images, or original-generator");
+        if (!Directory.Exists(path))
+        {
+            using var reference = ReferenceStatistics.Load(path);
+            return QualityReference.Of(reference, digest, undesired, extractor, classifiers.Sha256(quality.Extractor));
+        }
+
+        using var folder = ImageFolder.Read(path);
+        if (folder.shape[1] != extractor.Shape.Channels || folder.shape[2] != extractor.Shape.Resolution || folder.shape[3] != extractor.Shape.Resolution)
+            throw new PolicyMismatchException("$.quality.reference", $"the folder's images are {folder.shape[1]}×{folder.shape[2]}×{folder.shape[3]}, the extractor takes {extractor.Shape}");
+        return QualityReference.Of(folder, digest, undesired, extractor);
+    }
+
+    /// <summary>The unlearning options with their data folder resolved.</summary>
+    public UnlearningOptions WithResolvedData(UnlearningOptions options) => options.Data is { } data ? options with { Data = Resolved(data) } : options;
+
+    private string Resolved(string path) => Path.Combine(_folder, path);
+}

@@ -1,0 +1,50 @@
+using AdaptThenUnlearn.Torch.Models;
+using AdaptThenUnlearn.Torch.Training;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Measuring;
+
+/// <summary>Images for measuring: batch number n is always made of the same latents and noise, whichever generator makes it.</summary>
+/// <param name="Random">Of the evaluation, apart from training's.</param>
+/// <param name="Truncation">1 is none.</param>
+/// <param name="Device">Where the generators are.</param>
+public sealed record EvaluationImages(RandomStreams Random, double Truncation, Device Device)
+{
+    /// <summary>Images in a full batch: large enough to be fast, small enough not to fill the memory.</summary>
+    public const int BatchSize = 100;
+
+    /// <summary>The batches that complete a sample.</summary>
+    /// <param name="samples">Images in all.</param>
+    /// <param name="from">Images there are already; a multiple of the batch size or a former <paramref name="samples"/>.</param>
+    public IEnumerable<EvaluationBatch> UpTo(long samples, long from = 0)
+    {
+        for (var start = from; start < samples;)
+        {
+            var within = start % BatchSize;
+            var size = (int)Math.Min(BatchSize - within, samples - start);
+            yield return new EvaluationBatch(start / BatchSize, (int)within, size);
+            start += size;
+        }
+    }
+
+    /// <summary>Makes one batch.</summary>
+    /// <param name="generator">In eval mode.</param>
+    /// <param name="batch">Which.</param>
+    /// <returns><c>[N, C, H, W]</c>, without gradient; belongs to the caller's scope.</returns>
+    public Tensor Draw(ImageGenerator generator, EvaluationBatch batch)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        using var source = Random.At("images", batch.Number);
+        var draw = LatentDraw.Next(generator, BatchSize, source, Device);
+        var latents = draw.Latents.narrow(0, batch.Offset, batch.Size);
+        IReadOnlyList<Tensor> noise = [.. draw.Noise.Select(map => map.narrow(0, batch.Offset, batch.Size))];
+        return generator.Generate(latents, noise, Truncation).MoveToOuterDisposeScope();
+    }
+}
+
+/// <summary>Part of a numbered batch.</summary>
+/// <param name="Number">Of the batch.</param>
+/// <param name="Offset">First image of it.</param>
+/// <param name="Size">Images.</param>
+public sealed record EvaluationBatch(long Number, int Offset, int Size);

@@ -1,0 +1,79 @@
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Features;
+using AdaptThenUnlearn.Torch.Models;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Measuring;
+
+/// <summary>The classifiers that a policy names, loaded once each and checked against the generator and the policy.</summary>
+public sealed class PolicyClassifiers : IDisposable
+{
+    private readonly Dictionary<string, LoadedClassifier> _byName;
+
+    private PolicyClassifiers(Dictionary<string, LoadedClassifier> byName) => _byName = byName;
+
+    /// <summary>A classifier by its name in the policy.</summary>
+    public FeatureClassifier this[string name] => _byName[name].Classifier;
+
+    /// <summary>Digest of a classifier's checkpoint.</summary>
+    public string Sha256(string name) => _byName[name].Sha256;
+
+    /// <summary>Loads every classifier of the policy.</summary>
+    /// <param name="policy">Names them.</param>
+    /// <param name="folder">Against which its paths are resolved.</param>
+    /// <param name="images">What the generator makes.</param>
+    /// <param name="device">Where they go.</param>
+    /// <returns>Belongs to the caller.</returns>
+    /// <exception cref="Checkpoints.CheckpointException">A file is missing, damaged, not pinned so, or no classifier.</exception>
+    /// <exception cref="PolicyMismatchException">A classifier takes other images, or lacks a class that the policy names.</exception>
+    public static PolicyClassifiers Load(UnlearningPolicy policy, string folder, ImageShape images, Device device)
+    {
+        var loaded = new PolicyClassifiers([]);
+        try
+        {
+            foreach (var (name, choice) in policy.Classifiers)
+            {
+                var classifier = ClassifierCheckpoint.Load(Path.Combine(folder, choice.Checkpoint), choice.Sha256, choice.Classes, device);
+                loaded._byName.Add(name, classifier);
+                if (classifier.Classifier.Shape != images)
+                    throw new PolicyMismatchException(
+                        $"$.classifiers.{name}.checkpoint", $"the classifier takes {classifier.Classifier.Shape} images, the generator makes {images}; name a classifier trained on the generator's image size");
+            }
+
+            for (var number = 0; number < policy.UndesiredFeatures.Count; number++)
+            {
+                var feature = policy.UndesiredFeatures[number];
+                foreach (var role in new[] { feature.Annotator, feature.Auditor ?? feature.Annotator })
+                    if (!loaded[role].Classes.Contains(feature.Class))
+                        throw new PolicyMismatchException(
+                            $"$.undesiredFeatures[{number}].class", $"classifier '{role}' has no class '{feature.Class}'; it has: {string.Join(", ", loaded[role].Classes)}");
+            }
+
+            return loaded;
+        }
+        catch
+        {
+            loaded.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var classifier in _byName.Values)
+            classifier.Dispose();
+    }
+}
+
+/// <summary>The policy is well written, but a file it names does not fit it.</summary>
+/// <param name="path">JSON path of the property to mend.</param>
+/// <param name="problem">What does not fit, and how to mend it.</param>
+public sealed class PolicyMismatchException(string path, string problem) : Exception($"{path}: {problem}")
+{
+    /// <summary>JSON path of the property to mend.</summary>
+    public string JsonPath { get; } = path;
+
+    /// <summary>What does not fit, and how to mend it.</summary>
+    public string Problem { get; } = problem;
+}

@@ -1,0 +1,36 @@
+using System.Runtime.InteropServices;
+
+namespace AdaptThenUnlearn.Torch;
+
+/// <summary>Turns libtorch's ways of running out of memory into one message that says what to try.</summary>
+public static class MemoryShortage
+{
+    // "CUDA out of memory" and "DefaultCPUAllocator: can't allocate memory" / "not enough memory"; TorchSharp throws ExternalException for both.
+    private static readonly string[] _signs = ["out of memory", "can't allocate memory", "not enough memory"];
+
+    /// <summary>Does work that may need more memory than there is.</summary>
+    /// <param name="what">Named in the message.</param>
+    /// <param name="batchSize">In use.</param>
+    /// <param name="work">What to do.</param>
+    /// <exception cref="RunException">There was too little memory; the message names the batch size to try.</exception>
+    public static T Explained<T>(string what, int batchSize, Func<T> work)
+    {
+        try
+        {
+            return work();
+        }
+        catch (Exception failed) when (IsShortage(failed))
+        {
+            var smaller = Math.Max(2, batchSize / 2);
+            throw new RunException(
+                "ATU2006",
+                FormattableString.Invariant($"out of memory in {what} with batches of {batchSize} images; try --set unlearning.batchSize={smaller}, or a machine with more memory"),
+                failed);
+        }
+    }
+
+    /// <summary>Whether an exception says that memory ran out.</summary>
+    public static bool IsShortage(Exception failed) =>
+        failed is OutOfMemoryException
+        || (failed is ExternalException && _signs.Any(sign => failed.Message.Contains(sign, StringComparison.OrdinalIgnoreCase)));
+}

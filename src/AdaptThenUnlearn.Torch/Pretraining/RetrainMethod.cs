@@ -1,0 +1,61 @@
+using AdaptThenUnlearn.Torch.Adaptation;
+using AdaptThenUnlearn.Torch.Models.StyleGan2;
+using AdaptThenUnlearn.Torch.Training;
+using AdaptThenUnlearn.Torch.Unlearning;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Pretraining;
+
+/// <summary>Baseline: train from scratch on real images without the undesired features, for whoever still has them.</summary>
+/// <remarks>
+/// The annotator sorts the real images (<c>unlearning.data</c>), so any labelled or unlabelled set serves; the policy's
+/// steps, recovery steps (learning-rate decay) and adversarial terms hold.
+/// </remarks>
+public sealed class RetrainMethod : IUnlearningMethod
+{
+    private const int BatchSize = 100;
+
+    /// <inheritdoc/>
+    public string Name => "retrain";
+
+    /// <inheritdoc/>
+    /// <exception cref="InvalidDataException">The folder holds no images that the generator could be trained on.</exception>
+    public UnlearnedGenerator Run(UnlearningContext context, CancellationToken cancel)
+    {
+        var options = context.Options;
+        if (context.Original.Generator is not StyleGan2Generator { Settings: var model })
+            throw new InvalidDataException($"method '{Name}' trains StyleGAN2 generators, not {context.Original.Generator.GetName()}");
+
+        using var digits = DigitImages.Train(options.Data!);
+        using var reals = new HeldImages(CleanOf(digits.Images, context.Annotation, context.Device));
+        using var training = new GeneratorPretraining(
+            new PretrainingSettings(
+                model, options.TrainingSettings(options.LearningRate), options.Steps, options.RecoverySteps,
+                EarlyR1Weight: 4 * options.Adversarial.R1Weight, EarlySteps: options.Steps / 5, options.Seed),
+            reals,
+            context.Device);
+        var networks = training.Run(context.Journal, context.Progress, cancel);
+        using var original = new ParameterVector(context.Original.Generator);
+        using var retrained = new ParameterVector(networks.Generator);
+        return new UnlearnedGenerator(
+            networks, [context.Judge.Judge(networks.Generator, options.Steps)], options.Steps, [], ParameterDistances.Of(original.Values, retrained.Values, []));
+    }
+
+    private static Tensor CleanOf(Tensor images, Annotation annotation, Device device)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        List<Tensor> clean = [];
+        for (var start = 0L; start < images.shape[0]; start += BatchSize)
+        {
+            using var batchScope = NewDisposeScope();
+            var batch = images.narrow(0, start, Math.Min(BatchSize, images.shape[0] - start)).to(device);
+            clean.Add(batch[annotation.Label(batch.to(float32) / 127.5 - 1).Clean].MoveToOuterDisposeScope());
+        }
+
+        var all = cat(clean);
+        return all.shape[0] > 0
+            ? all.DetachFromDisposeScope()
+            : throw new InvalidDataException($"none of the {images.shape[0]} real images is clean: the annotator sees an undesired feature in every one");
+    }
+}

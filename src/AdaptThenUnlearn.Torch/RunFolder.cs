@@ -1,0 +1,126 @@
+using System.Text;
+using AdaptThenUnlearn.Runs;
+using AdaptThenUnlearn.Torch.Checkpoints;
+
+namespace AdaptThenUnlearn.Torch;
+
+/// <summary>The folder a run writes to. One run at a time; everything in it appears whole or not at all.</summary>
+public sealed class RunFolder : IDisposable
+{
+    private const string LockName = ".lock";
+    private const long SpareBytes = 64 << 20;
+
+    private readonly FileStream _lock;
+    private readonly List<OutputFile> _written = [];
+
+    private RunFolder(string path, FileStream @lock) => (Path, _lock) = (path, @lock);
+
+    /// <summary>The folder.</summary>
+    public string Path { get; }
+
+    /// <summary>What was written so far, with digests.</summary>
+    public IReadOnlyList<OutputFile> Written => _written;
+
+    /// <summary>Where stages keep their states.</summary>
+    public string StateFolder => System.IO.Path.Combine(Path, "state");
+
+    /// <summary>Opens a folder for one run and removes what an earlier run concluded, so that nobody mistakes it for this one's.</summary>
+    /// <param name="path">Made if it is not there.</param>
+    /// <param name="checkpointBytes">Size of the generator's checkpoint, from which the space needed is estimated.</param>
+    /// <exception cref="RunException">It cannot be written, another run writes to it, or its disk is nearly full.</exception>
+    public static RunFolder Open(string path, long checkpointBytes)
+    {
+        FileStream opened;
+        try
+        {
+            Directory.CreateDirectory(path);
+            opened = new FileStream(
+                System.IO.Path.Combine(path, LockName), FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, bufferSize: 1, FileOptions.DeleteOnClose);
+        }
+        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
+        {
+            throw new RunException("ATU2003", $"{path}: the output folder cannot be written, or another run is writing to it: {failed.Message}; name another one with --out");
+        }
+
+        try
+        {
+            // Artifact, candidates and two stages' states: each at most a few times the checkpoint.
+            Require(path, AvailableBytes(path), 12 * checkpointBytes + SpareBytes);
+            File.Delete(System.IO.Path.Combine(path, RunRecord.FileName));
+            return new RunFolder(path, opened);
+        }
+        catch
+        {
+            opened.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Ends the run when there is too little space for it.</summary>
+    /// <exception cref="RunException">There is.</exception>
+    internal static void Require(string path, long available, long needed)
+    {
+        if (available < needed)
+            throw new RunException("ATU2004", FormattableString.Invariant(
+                $"{path}: there is not enough disk space for this run: {needed >> 20} MB are needed, {available >> 20} MB are free; free some, or name a folder on another disk with --out"));
+    }
+
+    /// <summary>Writes a file of bytes.</summary>
+    /// <param name="role">What it is.</param>
+    /// <param name="name">Relative to the folder, with forward slashes.</param>
+    /// <param name="content">Its bytes.</param>
+    /// <exception cref="CheckpointException">It cannot be written.</exception>
+    public void Write(string role, string name, ReadOnlyMemory<byte> content)
+    {
+        ReplacedFile.Write(Full(name), content.Length, stream => stream.Write(content.Span));
+        Record(role, name);
+    }
+
+    /// <summary>Writes a text file.</summary>
+    /// <inheritdoc cref="Write(string, string, ReadOnlyMemory{byte})"/>
+    public void Write(string role, string name, string content) => Write(role, name, Encoding.UTF8.GetBytes(content));
+
+    /// <summary>Copies a file, byte for byte.</summary>
+    /// <inheritdoc cref="Write(string, string, ReadOnlyMemory{byte})"/>
+    public void Copy(string role, string name, string from)
+    {
+        using (var source = File.OpenRead(from))
+            ReplacedFile.Write(Full(name), source.Length, source.CopyTo);
+        Record(role, name);
+    }
+
+    /// <summary>Notes a file that somebody else wrote into the folder.</summary>
+    /// <inheritdoc cref="Write(string, string, ReadOnlyMemory{byte})"/>
+    public void Record(string role, string name) => _written.Add(new OutputFile(role, name, RunRecordFile.Digest(Full(name))!));
+
+    /// <summary>A file's path.</summary>
+    public string Full(string name) => System.IO.Path.Combine(Path, name);
+
+    /// <summary>A path as the record keeps it: relative to this folder where that is possible, with forward slashes.</summary>
+    public string Relative(string path) => System.IO.Path.GetRelativePath(Path, path).Replace('\\', '/');
+
+    /// <inheritdoc/>
+    public void Dispose() => _lock.Dispose();
+
+    private static long AvailableBytes(string path)
+    {
+        try
+        {
+            return new DriveInfo(System.IO.Path.GetFullPath(path)).AvailableFreeSpace;
+        }
+        catch (Exception unknown) when (unknown is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            return long.MaxValue;   // a file system that does not tell; a full disk will still show at the first file
+        }
+    }
+}
+
+/// <summary>A run cannot go on: what happened, where, and what to do.</summary>
+/// <param name="code">ATU2xxx.</param>
+/// <param name="message">One line.</param>
+/// <param name="cause">What it came of, if anything.</param>
+public sealed class RunException(string code, string message, Exception? cause = null) : Exception(message, cause)
+{
+    /// <summary>ATU2xxx.</summary>
+    public string Code { get; } = code;
+}

@@ -1,0 +1,164 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Reports;
+using AdaptThenUnlearn.Runs;
+using AdaptThenUnlearn.Torch.Adaptation;
+using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Measuring;
+using AdaptThenUnlearn.Torch.Models;
+using AdaptThenUnlearn.Torch.Training;
+using AdaptThenUnlearn.Torch.Unlearning;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch;
+
+/// <summary>What a run is asked to do.</summary>
+/// <param name="Policy">Checked.</param>
+/// <param name="Source">The policy as it was written.</param>
+/// <param name="Resume">Whether to go on where an interrupted run stopped.</param>
+/// <param name="Train">Whether a violation is unlearned; otherwise it is only judged.</param>
+/// <param name="Device">Where tensors are.</param>
+/// <param name="Tool">Name and version for the record.</param>
+public sealed record RunRequest(UnlearningPolicy Policy, PolicySource Source, bool Resume, bool Train, Device Device, string Tool);
+
+/// <summary>The whole story: load, measure, adapt, unlearn, measure again, judge.</summary>
+/// <param name="request">What to do.</param>
+/// <param name="inputs">The files that the policy names.</param>
+/// <param name="folder">Where everything goes.</param>
+/// <param name="progress">Told of every step.</param>
+/// <param name="clock">For the record's times.</param>
+public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFolder folder, IProgress<StageProgress> progress, TimeProvider clock)
+{
+    private readonly UnlearningPolicy _policy = request.Policy;
+    private readonly EvaluationImages _images = new(new RandomStreams(request.Policy.Evaluation.Seed, "evaluation"), request.Policy.Evaluation.Truncation, request.Device);
+    private readonly List<StageTime> _stages = [];
+    private readonly DateTimeOffset _started = clock.GetUtcNow();
+
+    /// <summary>Runs the story and writes the evidence.</summary>
+    /// <param name="cancel">Ends the run at the next step; what was done so far can be resumed.</param>
+    /// <returns>The record, as written to the folder.</returns>
+    /// <exception cref="CheckpointException">A file cannot be read or written.</exception>
+    /// <exception cref="PolicyMismatchException">A file does not fit the policy.</exception>
+    /// <exception cref="FeedbackException">The generator's samples hold too little to learn from.</exception>
+    /// <exception cref="TrainingDivergedException">A loss is not finite.</exception>
+    /// <exception cref="RunException">There is too little memory.</exception>
+    public RunRecord Execute(CancellationToken cancel)
+    {
+        using var original = inputs.LoadGenerator(request.Device);
+        using var classifiers = inputs.LoadClassifiers(original.Generator.Shape, request.Device);
+        using var reference = inputs.LoadReference(classifiers, original, _images);
+        var surveyor = new Surveyor(_policy, classifiers, reference, _images);
+        var pictures = new RunPictures(_policy, classifiers, _images, folder);
+
+        var before = Measure(surveyor, "measuring before", original.Generator, original.Sha256, cancel);
+        if (!request.Train || Gate.Judge(_policy, before, after: null, Today()).Passed)
+        {
+            folder.Copy(OutputRoles.Artifact, _policy.Name + Path.GetExtension(_policy.Generator.Checkpoint), inputs.Generator);
+            pictures.Grid(original.Generator, unlearned: null);
+            return Conclude(before, after: null, training: null);
+        }
+
+        using var unlearned = Unlearn(original, classifiers, out var training, cancel);
+        using var artifact = Release(unlearned);
+        var after = Measure(surveyor, "measuring after", artifact.Generator, artifact.Sha256, cancel);
+        pictures.Grid(original.Generator, artifact.Generator);
+        pictures.Curves(unlearned);
+        return Conclude(before, after, training);
+    }
+
+    private Measurement Measure(Surveyor surveyor, string stage, ImageGenerator generator, string sha256, CancellationToken cancel) => Timed(stage, () =>
+    {
+        var evaluation = _policy.Evaluation;
+        var looks = SequentialSampling.Looks(evaluation.Samples, evaluation.MaxSamples);
+        var looked = new CountedSamples(count => progress.Report(new StageProgress(stage, (int)count, (int)looks.First(look => look >= count), Losses: null)));
+        return surveyor.Measure(generator, sha256, looked, cancel);
+    });
+
+    private UnlearnedGenerator Unlearn(LoadedGenerator original, PolicyClassifiers classifiers, out TrainingRecord training, CancellationToken cancel)
+    {
+        if (original.Discriminator is null)
+            throw new PolicyMismatchException("$.generator.discriminator", "the generator's checkpoint has no discriminator, and training needs one; name a checkpoint that has it");
+
+        var options = inputs.WithResolvedData(_policy.Unlearning);
+        var journal = new FolderJournal(folder.StateFolder, Fingerprint(), request.Resume);
+        if (!request.Resume)
+            journal.Clear();
+        var annotation = new Annotation(
+            [.. _policy.UndesiredFeatures.Select(feature => new AnnotatedFeature(feature.Name, classifiers[feature.Annotator], classifiers[feature.Annotator].IndexOf(feature.Class)))],
+            options.CleanBelow);
+        using var feedback = Timed("collecting feedback", () => Feedback.Collect(
+            original.Generator, annotation, options.FeedbackSamples, options.MinimumNegatives, new RandomStreams(options.Seed, "feedback"), request.Device, cancel));
+        using var judge = new CandidateJudge(_policy, annotation, original.Generator, request.Device);
+        var context = new UnlearningContext(
+            new GanPair(original.Generator, original.Discriminator), options, annotation, feedback, judge, journal, progress, request.Device);
+        var unlearned = Timed("training", () => MemoryShortage.Explained(
+            options.Method, options.BatchSize, () => UnlearningMethods.Named(options.Method).Run(context, cancel)));
+        training = TrainingRecordOf(unlearned, feedback);
+        return unlearned;
+    }
+
+    // What is measured and judged is what was saved, read back from the disk.
+    private LoadedGenerator Release(UnlearnedGenerator unlearned)
+    {
+        var name = _policy.Name + ".safetensors";
+        GeneratorCheckpoint.Save(folder.Full(name), unlearned.Networks, new Dictionary<string, string> { ["policy"] = _policy.Name });
+        folder.Record(OutputRoles.Artifact, name);
+        return GeneratorCheckpoint.Load(folder.Full(name), "auto", sha256: null, discriminatorPath: null, request.Device);
+    }
+
+    private RunRecord Conclude(Measurement before, Measurement? after, TrainingRecord? training)
+    {
+        var record = new RunRecord(
+            RunRecord.CurrentSchemaVersion, request.Tool, _policy, request.Source, inputs.Digests(folder), folder.Written, before, after, training,
+            Gate.Judge(_policy, before, after, Today()), Environment(), new RunTimes(_started, clock.GetUtcNow(), _stages));
+        foreach (var format in ReportFormats.All.Where(format => _policy.Report.Formats.Contains(format.Name) && format.FileName != RunRecord.FileName))
+            RunRecordFile.WriteText(folder.Full(format.FileName), format.Render(record));
+        RunRecordFile.Write(folder.Full(RunRecord.FileName), record);
+        new FolderJournal(folder.StateFolder, Fingerprint(), resume: false).Clear();
+        return record;
+    }
+
+    private TrainingRecord TrainingRecordOf(UnlearnedGenerator unlearned, Feedback feedback) => new(
+        _policy.Unlearning.Method,
+        feedback.Positives.Count,
+        feedback.Negatives.Count,
+        unlearned.Kept,
+        unlearned.Candidates.Count == 0 ? 0 : unlearned.Candidates.Max(candidate => candidate.Step),
+        MeanOrNull(unlearned.Distances.OriginalToAdapted),
+        MeanOrNull(unlearned.Distances.ToAdapted),
+        unlearned.Distances.ToOriginal);
+
+    private static double? MeanOrNull(IReadOnlyList<double> values) => values.Count == 0 ? null : values.Average();
+
+    // Everything that decides what training does; a state from other circumstances is not resumed.
+    private string Fingerprint() => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join(
+        '\n', [request.Tool, request.Source.EffectiveSha256, request.Device.ToString(), get_num_threads().ToString(System.Globalization.CultureInfo.InvariantCulture), .. inputs.Digests(folder).Select(input => input.Sha256)]))));
+
+    private RunEnvironment Environment()
+    {
+        using var process = Process.GetCurrentProcess();
+        return new(
+            RuntimeInformation.OSDescription, RuntimeInformation.FrameworkDescription, typeof(Tensor).Assembly.GetName().Version!.ToString(3),
+            request.Device.ToString(), get_num_threads(), process.PeakWorkingSet64);
+    }
+
+    private DateOnly Today() => DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime);
+
+    private T Timed<T>(string stage, Func<T> work)
+    {
+        var begun = clock.GetTimestamp();
+        var result = work();
+        _stages.Add(new StageTime(stage, Math.Round(clock.GetElapsedTime(begun).TotalSeconds, 2)));
+        return result;
+    }
+
+    private sealed class CountedSamples(Action<long> tell) : IProgress<long>
+    {
+        public void Report(long value) => tell(value);
+    }
+}

@@ -1,0 +1,191 @@
+using System.Globalization;
+using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Policies;
+
+namespace AdaptThenUnlearn.Gating;
+
+/// <summary>Compares what was measured with what the policy allows. Pure, and fail-closed: what could not be measured has failed.</summary>
+/// <remarks>
+/// Absolute rules judge the generator that is to be released. Relative rules compare it with the original; where nothing was
+/// trained there is only one generator, and they do not apply, except that a feature which has to be unlearned and was not is
+/// <see cref="FindingState.NotMeasured"/>.
+/// </remarks>
+public static class Gate
+{
+    private const string AtMost = "≤";
+    private const string AtLeast = "≥";
+
+    /// <summary>Judges.</summary>
+    /// <param name="policy">The limits and waivers.</param>
+    /// <param name="before">Readings of the original generator.</param>
+    /// <param name="after">Readings of the unlearned generator; null when nothing was trained, and the original itself is judged.</param>
+    /// <param name="today">UTC day, against which waivers expire.</param>
+    public static Verdict Judge(UnlearningPolicy policy, Measurement before, Measurement? after, DateOnly today)
+    {
+        List<Finding> findings =
+        [
+            .. policy.UndesiredFeatures.SelectMany(feature => FeatureRules(policy.Evaluation, feature, before, after)),
+            .. policy.Quality is { } quality ? QualityRules(policy, quality, before, after) : [],
+        ];
+        List<string> warnings = [];
+        foreach (var waiver in policy.Waivers)
+            Apply(waiver, findings, warnings, today);
+
+        var passed = findings.Count > 0 && findings.TrueForAll(finding => finding.State is FindingState.Passed or FindingState.Waived);
+        return new Verdict(passed, findings, warnings);
+    }
+
+    private static IEnumerable<Finding> FeatureRules(EvaluationOptions evaluation, UndesiredFeature feature, Measurement before, Measurement? after)
+    {
+        var rate = feature.MaxRate is { } largest ? MaxRate(evaluation, feature, largest, after ?? before) : null;
+        if (rate is not null)
+            yield return rate;
+        if (feature.MinUnlearned is { } smallest && !(after is null && rate?.State == FindingState.Passed))
+            yield return MinUnlearned(evaluation, feature, smallest, before, after);
+    }
+
+    private static Finding MaxRate(EvaluationOptions evaluation, UndesiredFeature feature, double limit, Measurement measured)
+    {
+        var rule = new Rule($"{feature.Name}/maxRate", AtMost, limit);
+        if (Reading(feature, measured, evaluation) is not { Looks: [.., var last] } reading)
+            return rule.NotMeasured("the generator's images were not counted as this policy asks");
+
+        var looks = SequentialSampling.Looks(evaluation.Samples, evaluation.MaxSamples);
+        if (!reading.Looks.Select(look => look.Samples).SequenceEqual(looks.Take(reading.Looks.Count)) || reading.Looks.Any(look => look.Hits < 0 || look.Hits > look.Samples))
+            return rule.NotMeasured("the counts do not stand at the sample sizes that this policy asks for");
+
+        var bound = SequentialSampling.UpperBound(last, evaluation.Samples, evaluation.MaxSamples, evaluation.Confidence);
+        return rule.Judge(
+            (double)last.Hits / last.Samples,
+            bound,
+            Invariant($"{last.Hits} of {last.Samples} images; upper bound at {evaluation.Confidence * 100:0.###} % confidence, {reading.Looks.Count} of {looks.Count} looks taken"));
+    }
+
+    private static Finding MinUnlearned(EvaluationOptions evaluation, UndesiredFeature feature, double limit, Measurement before, Measurement? after)
+    {
+        var rule = new Rule($"{feature.Name}/minUnlearned", AtLeast, limit);
+        if (after is null)
+            return rule.NotMeasured("nothing was unlearned, so there is nothing to compare");
+        if (WhyNotComparable(before, after) is { } reason)
+            return rule.NotMeasured(reason);
+        if (Reading(feature, before, evaluation) is not { Looks: [var was, ..] } || Reading(feature, after, evaluation) is not { Looks: [var isNow, ..] } || was.Samples != isNow.Samples)
+            return rule.NotMeasured("the images were not counted on the same latents before and after");
+        if (was.Hits == 0)
+            return rule.NotMeasured(Invariant($"the original never showed the feature in {was.Samples} images, so no share of it can be unlearned"));
+
+        var share = (double)was.Hits / was.Samples;
+        var unfavourable = ClopperPearson.UpperBound(isNow.Hits, isNow.Samples, evaluation.Confidence);
+        return rule.Judge(
+            (double)(was.Hits - isNow.Hits) / was.Hits,
+            1 - unfavourable / share,
+            Invariant($"{was.Hits} before and {isNow.Hits} after in {was.Samples} images from the same latents; judged with the upper bound at {evaluation.Confidence * 100:0.###} % confidence of the rate after"));
+    }
+
+    private static IEnumerable<Finding> QualityRules(UnlearningPolicy policy, QualityOptions quality, Measurement before, Measurement? after)
+    {
+        if (quality.MaxFrechetDistance is { } largest)
+            yield return MaxFrechetDistance(largest, (after ?? before).Quality);
+        if (after is null)
+            yield break;
+
+        if (quality.MaxFrechetIncrease is { } increase)
+            yield return MaxFrechetIncrease(increase, before, after);
+        if (quality.MinShareKept is { } kept)
+            foreach (var finding in MinShareKept(kept, policy, before, after))
+                yield return finding;
+    }
+
+    private static Finding MaxFrechetDistance(double limit, QualityReading? reading)
+    {
+        var rule = new Rule("quality/maxFrechetDistance", AtMost, limit);
+        return reading switch
+        {
+            null => rule.NotMeasured("no image quality was measured"),
+            { FrechetDistance: { } distance } when double.IsFinite(distance) && distance >= 0 => rule.Judge(
+                distance, distance, Invariant($"{reading.Metric} of {reading.Samples} images against {reading.ReferenceSamples} of the reference")),
+            _ => rule.NotMeasured(reading.NotMeasured ?? "the Fréchet distance is no number"),
+        };
+    }
+
+    private static Finding MaxFrechetIncrease(double limit, Measurement before, Measurement after)
+    {
+        var rule = new Rule("quality/maxFrechetIncrease", AtMost, limit);
+        if (WhyNotComparable(before, after) is { } reason)
+            return rule.NotMeasured(reason);
+        if (before.Quality is not { } was || after.Quality is not { } isNow)
+            return rule.NotMeasured("no image quality was measured");
+        if ((was.ExtractorSha256, was.ReferenceSha256, was.Metric, was.Samples, was.ReferenceSamples) != (isNow.ExtractorSha256, isNow.ReferenceSha256, isNow.Metric, isNow.Samples, isNow.ReferenceSamples)
+            || !was.Excluded.SequenceEqual(isNow.Excluded))
+            return rule.NotMeasured("before and after were measured with another extractor, reference or number of images, and cannot be compared");
+        if (was.FrechetDistance is not { } old || isNow.FrechetDistance is not { } now)
+            return rule.NotMeasured(was.NotMeasured ?? isNow.NotMeasured ?? "the Fréchet distance was not measured");
+        if (!(double.IsFinite(old) && old > 0 && double.IsFinite(now) && now >= 0))
+            return rule.NotMeasured("the Fréchet distance is no positive number");
+
+        var increase = now / old - 1;
+        return rule.Judge(increase, increase, Invariant($"{was.Metric} {old:G4} before, {now:G4} after, {was.Samples} images each against the same reference"));
+    }
+
+    private static IEnumerable<Finding> MinShareKept(double limit, UnlearningPolicy policy, Measurement before, Measurement after)
+    {
+        var retained = before.Shares.Where(share => share.Classifier == policy.Quality!.Extractor && !share.Undesired).ToList();
+        if (retained.Count == 0)
+            yield return new Rule("quality/minShareKept", AtLeast, limit).NotMeasured("no retained class was counted");
+
+        foreach (var was in retained)
+        {
+            var rule = new Rule($"quality/minShareKept/{was.Class}", AtLeast, limit);
+            var isNow = after.Shares.SingleOrDefault(share => share.Classifier == was.Classifier && share.Class == was.Class);
+            if (WhyNotComparable(before, after) is { } reason)
+                yield return rule.NotMeasured(reason);
+            else if (isNow is null || was.Samples != isNow.Samples || was.Samples == 0)
+                yield return rule.NotMeasured("the class was not counted on the same latents before and after");
+            else if (was.Hits == 0)
+                yield return rule.NotMeasured(Invariant($"the original never showed this class in {was.Samples} images"));
+            else
+            {
+                var kept = (double)isNow.Hits / was.Hits;
+                yield return rule.Judge(kept, kept, Invariant($"{was.Hits} before and {isNow.Hits} after in {was.Samples} images from the same latents"));
+            }
+        }
+    }
+
+    private static string? WhyNotComparable(Measurement before, Measurement after) =>
+        before.GeneratorSha256 == after.GeneratorSha256 ? "the original was compared with itself"
+        : before.Seed != after.Seed || !before.Truncation.Equals(after.Truncation) ? "before and after were measured on other latents"
+        : null;
+
+    private static FeatureReading? Reading(UndesiredFeature feature, Measurement measured, EvaluationOptions evaluation) =>
+        measured.Seed == evaluation.Seed && measured.Truncation.Equals(evaluation.Truncation)
+            ? measured.Features.SingleOrDefault(reading => reading.Feature == feature.Name && reading.Class == feature.Class && reading.Classifier == (feature.Auditor ?? feature.Annotator))
+            : null;
+
+    // A malformed day counts as expired; a waiver never helps a rule that was not measured.
+    private static void Apply(Waiver waiver, List<Finding> findings, List<string> warnings, DateOnly today)
+    {
+        var at = findings.FindIndex(finding => finding.Rule == waiver.Rule);
+        if (!DateOnly.TryParseExact(waiver.Expires, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var last) || last < today)
+            warnings.Add($"The waiver of {waiver.Rule} has expired ({waiver.Expires}) and was not applied.");
+        else if (at < 0 || findings[at].State is FindingState.Passed)
+            warnings.Add($"The waiver of {waiver.Rule} was not needed; remove it.");
+        else if (findings[at].State is FindingState.NotMeasured)
+            warnings.Add($"The waiver of {waiver.Rule} was not applied: a rule that was not measured cannot be waived.");
+        else
+            findings[at] = findings[at] with { State = FindingState.Waived, Waiver = waiver };
+    }
+
+    private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
+
+    private sealed record Rule(string Name, string Comparator, double Limit)
+    {
+        public Finding NotMeasured(string why) => new(Name, FindingState.NotMeasured, null, null, Comparator, Limit, why, null);
+
+        public Finding Judge(double observed, double judged, string explanation)
+        {
+            if (!double.IsFinite(observed) || !double.IsFinite(judged) || !double.IsFinite(Limit))
+                return NotMeasured("the measured value is no number");
+            var met = Comparator == AtMost ? judged <= Limit : judged >= Limit;
+            return new(Name, met ? FindingState.Passed : FindingState.Failed, observed, judged, Comparator, Limit, explanation, null);
+        }
+    }
+}

@@ -1,0 +1,23 @@
+using AdaptThenUnlearn.Runs;
+
+namespace AdaptThenUnlearn.Reports;
+
+/// <summary>A kind of report: pure text from a run record.</summary>
+public interface IReportFormat
+{
+    /// <summary>As policies name it.</summary>
+    string Name { get; }
+
+    /// <summary>Name of its file in the run's folder.</summary>
+    string FileName { get; }
+
+    /// <summary>Makes the report. The same record gives the same text.</summary>
+    string Render(RunRecord record);
+}
+
+/// <summary>Every report a policy can ask for. A new one: write its file, add its line.</summary>
+public static class ReportFormats
+{
+    /// <summary>All of them. The run record itself (<c>json</c>) is always written.</summary>
+    public static IReadOnlyList<IReportFormat> All { get; } = [new JsonReport(), new MarkdownReport()];
+}

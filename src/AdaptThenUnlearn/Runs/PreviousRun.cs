@@ -1,0 +1,38 @@
+using AdaptThenUnlearn.Policies;
+
+namespace AdaptThenUnlearn.Runs;
+
+/// <summary>Finds out whether an earlier run already answers the question, so that it need not be run again.</summary>
+public static class PreviousRun
+{
+    /// <summary>The earlier run's record, if it passed, was asked the same, and every file still has its hash; otherwise null.</summary>
+    /// <remarks>A failed run never stands: it must fail again, with its reasons, each time it is asked.</remarks>
+    /// <param name="folder">The run's folder.</param>
+    /// <param name="source">The policy as it is now.</param>
+    /// <param name="tool">This tool's name and version.</param>
+    /// <param name="inputs">Every file that a run would read, by its role.</param>
+    /// <param name="vocabulary">What policies may name.</param>
+    /// <param name="today">UTC day, against which waivers expire.</param>
+    public static RunRecord? StillStands(
+        string folder, PolicySource source, string tool, IEnumerable<(string Role, string Path)> inputs, PolicyVocabulary vocabulary, DateOnly today)
+    {
+        RunRecord record;
+        try
+        {
+            record = RunRecordFile.Read(Path.Combine(folder, RunRecord.FileName));
+        }
+        catch (RunRecordException)
+        {
+            return null;   // none, or not one of ours: run
+        }
+
+        var asked = source.Sha256 == record.PolicySource.Sha256
+            && source.EffectiveSha256 == record.PolicySource.EffectiveSha256
+            && source.Overrides.SequenceEqual(record.PolicySource.Overrides)
+            && tool == record.Tool
+            && inputs.Select(input => (input.Role, Full(input.Path))).SequenceEqual(record.Inputs.Select(input => (input.Role, Full(Path.Combine(folder, input.Path)))));
+        return asked && Verification.Of(folder, record, vocabulary, today).Passed ? record : null;
+
+        static string Full(string path) => Path.GetFullPath(path);
+    }
+}

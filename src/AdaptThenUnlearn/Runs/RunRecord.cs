@@ -1,0 +1,91 @@
+using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Policies;
+
+namespace AdaptThenUnlearn.Runs;
+
+/// <summary>All that a report may say about one run; on disk, <c>run.json</c>. Enough to judge the run again without a tensor.</summary>
+/// <param name="SchemaVersion">Always <see cref="CurrentSchemaVersion"/>.</param>
+/// <param name="Tool">Name and version of what made it.</param>
+/// <param name="Policy">The policy as it took effect: presets, defaults and overrides applied.</param>
+/// <param name="PolicySource">The policy as it was written.</param>
+/// <param name="Inputs">Every file the run read, with its digest.</param>
+/// <param name="Outputs">Every file the run wrote beside this record, with its digest.</param>
+/// <param name="Before">Readings of the original generator.</param>
+/// <param name="After">Readings of the released artifact, saved and loaded again; null when nothing was trained.</param>
+/// <param name="Training">How it was unlearned; null when nothing was trained.</param>
+/// <param name="Verdict">Of the gate, on the day of <paramref name="Times"/>.</param>
+/// <param name="Environment">Where it ran.</param>
+/// <param name="Times">When it ran.</param>
+public sealed record RunRecord(
+    int SchemaVersion,
+    string Tool,
+    UnlearningPolicy Policy,
+    PolicySource PolicySource,
+    IReadOnlyList<InputFile> Inputs,
+    IReadOnlyList<OutputFile> Outputs,
+    Measurement Before,
+    Measurement? After,
+    TrainingRecord? Training,
+    Verdict Verdict,
+    RunEnvironment Environment,
+    RunTimes Times)
+{
+    /// <summary>Of the records that this version writes and reads.</summary>
+    public const int CurrentSchemaVersion = 1;
+
+    /// <summary>File name of a record in its run's folder.</summary>
+    public const string FileName = "run.json";
+}
+
+/// <summary>The policy as it was written.</summary>
+/// <param name="File">Path, relative to the run's folder where that is possible.</param>
+/// <param name="Text">Its text.</param>
+/// <param name="Sha256">Of the text in UTF-8.</param>
+/// <param name="EffectiveSha256">Of the canonical JSON of the policy as it took effect.</param>
+/// <param name="Overrides">What was set over it, as <c>path=value</c>.</param>
+public sealed record PolicySource(string File, string Text, string Sha256, string EffectiveSha256, IReadOnlyList<string> Overrides);
+
+/// <summary>A file the run read.</summary>
+/// <param name="Role">What it served as: <c>generator</c>, <c>classifier digits</c>, <c>reference</c> …</param>
+/// <param name="Path">Relative to the run's folder where that is possible.</param>
+/// <param name="Sha256">64 lower-case hexadecimal digits.</param>
+public sealed record InputFile(string Role, string Path, string Sha256);
+
+/// <summary>A file the run wrote.</summary>
+/// <param name="Role">What it is: <c>artifact</c>, <c>image grid</c>, <c>curves</c> …</param>
+/// <param name="Path">Relative to the run's folder, with forward slashes.</param>
+/// <param name="Sha256">64 lower-case hexadecimal digits.</param>
+public sealed record OutputFile(string Role, string Path, string Sha256);
+
+/// <summary>How a generator was unlearned.</summary>
+/// <param name="Method">Name of the method.</param>
+/// <param name="Positives">Clean samples the annotator found.</param>
+/// <param name="Negatives">Samples with an undesired feature it found.</param>
+/// <param name="SelectedStep">Step of the candidate that was kept; the last step of methods without candidates.</param>
+/// <param name="Steps">Steps that were taken.</param>
+/// <param name="AdaptedDistance">‖θG − θN‖², mean over the adapted generators; null for methods without adaptation.</param>
+/// <param name="Distance">‖θ − θN‖² of the kept generator, mean over the adapted generators; null for methods without adaptation.</param>
+/// <param name="DistanceFromOriginal">‖θ − θG‖² of the kept generator.</param>
+public sealed record TrainingRecord(
+    string Method, int Positives, int Negatives, int SelectedStep, int Steps, double? AdaptedDistance, double? Distance, double DistanceFromOriginal);
+
+/// <summary>Where a run ran.</summary>
+/// <param name="OperatingSystem">Its description.</param>
+/// <param name="Runtime">The .NET runtime.</param>
+/// <param name="Torch">Version of TorchSharp.</param>
+/// <param name="Device">What computed: <c>cpu</c>, <c>cuda:0</c>.</param>
+/// <param name="Threads">CPU threads of tensor operations; results are bit-identical for the same number on the same machine.</param>
+/// <param name="PeakMemoryBytes">Of the process.</param>
+public sealed record RunEnvironment(string OperatingSystem, string Runtime, string Torch, string Device, int Threads, long PeakMemoryBytes);
+
+/// <summary>When a run ran.</summary>
+/// <param name="Started">UTC.</param>
+/// <param name="Finished">UTC; its day is the one waivers were held against.</param>
+/// <param name="Stages">How long each stage took, in order.</param>
+public sealed record RunTimes(DateTimeOffset Started, DateTimeOffset Finished, IReadOnlyList<StageTime> Stages);
+
+/// <summary>How long a stage took.</summary>
+/// <param name="Stage">Its name.</param>
+/// <param name="Seconds">Wall time.</param>
+public sealed record StageTime(string Stage, double Seconds);

@@ -1,0 +1,108 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace AdaptThenUnlearn.Runs;
+
+/// <summary>Reads and writes run records, and the text files beside them.</summary>
+public static class RunRecordFile
+{
+    private static readonly JsonSerializerOptions _json = new(JsonSerializerOptions.Strict)
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        WriteIndented = true,
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
+    };
+
+    /// <summary>The record as JSON.</summary>
+    public static string Text(RunRecord record) => JsonSerializer.Serialize(record, _json) + "\n";
+
+    /// <summary>Reads a record.</summary>
+    /// <param name="path">A <c>run.json</c>.</param>
+    /// <exception cref="RunRecordException">It is missing, damaged, or of another version; the message says which and where.</exception>
+    public static RunRecord Read(string path)
+    {
+        string text;
+        try
+        {
+            text = File.ReadAllText(path);
+        }
+        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
+        {
+            throw new RunRecordException($"{path}: the run record cannot be read: {failed.Message}", failed);
+        }
+
+        try
+        {
+            using var document = JsonDocument.Parse(text);
+            if (document.RootElement.ValueKind == JsonValueKind.Object
+                && document.RootElement.TryGetProperty("schemaVersion", out var version)
+                && (!version.TryGetInt32(out var number) || number != RunRecord.CurrentSchemaVersion))
+                throw new RunRecordException($"{path}: is a run record of version {version}, and this tool reads version {RunRecord.CurrentSchemaVersion}");
+
+            return document.Deserialize<RunRecord>(_json) ?? throw new RunRecordException($"{path}: is no run record, but null");
+        }
+        catch (Exception damaged) when (damaged is JsonException or InvalidOperationException)
+        {
+            throw new RunRecordException($"{path}: is no run record: {damaged.Message}", damaged);
+        }
+    }
+
+    /// <summary>Writes a record under a temporary name and moves it into place.</summary>
+    /// <exception cref="RunRecordException">The folder cannot be written.</exception>
+    public static void Write(string path, RunRecord record) => WriteText(path, Text(record));
+
+    /// <summary>Writes a text under a temporary name and moves it into place.</summary>
+    /// <exception cref="RunRecordException">The folder cannot be written.</exception>
+    public static void WriteText(string path, string text)
+    {
+        var temporary = path + ".partial";
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+            File.WriteAllText(temporary, text);
+            File.Move(temporary, path, overwrite: true);
+        }
+        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
+        {
+            throw new RunRecordException($"{path}: cannot be written: {failed.Message}", failed);
+        }
+    }
+
+    /// <summary>SHA-256 of a file, or of the names and digests of all files in a folder; null when it is not there or cannot be read.</summary>
+    /// <returns>64 lower-case hexadecimal digits.</returns>
+    public static string? Digest(string path)
+    {
+        try
+        {
+            if (Directory.Exists(path))
+                return DigestOfFolder(path);
+
+            using var stream = File.OpenRead(path);
+            return Convert.ToHexStringLower(SHA256.HashData(stream));
+        }
+        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    private static string DigestOfFolder(string folder)
+    {
+        var lines = Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
+            .Select(file => Path.GetRelativePath(folder, file).Replace('\\', '/'))
+            .Order(StringComparer.Ordinal)
+            .Select(name => $"{name}\0{Digest(Path.Combine(folder, name))}\n");
+        return Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(string.Concat(lines))));
+    }
+}
+
+/// <summary>A run record cannot be read or written.</summary>
+public sealed class RunRecordException : Exception
+{
+    /// <summary>Says which and why.</summary>
+    public RunRecordException(string message, Exception? cause = null) : base(message, cause)
+    {
+    }
+}

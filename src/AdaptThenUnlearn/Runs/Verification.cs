@@ -1,0 +1,96 @@
+using System.Security.Cryptography;
+using System.Text;
+using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Policies;
+
+namespace AdaptThenUnlearn.Runs;
+
+/// <summary>Judges a run again from its record: hashes every file it names, and holds the stored readings against the policy.</summary>
+/// <param name="Problems">What does not fit, in sentences; empty when the record stands.</param>
+/// <param name="Verdict">Of the stored readings under the recorded policy, today.</param>
+public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdict)
+{
+    /// <summary>Whether the record stands and its generator may be released today.</summary>
+    public bool Passed => Problems.Count == 0 && Verdict.Passed;
+
+    /// <summary>Verifies a record.</summary>
+    /// <param name="folder">The run's folder, against which the record's paths are resolved.</param>
+    /// <param name="record">As read.</param>
+    /// <param name="vocabulary">What policies may name.</param>
+    /// <param name="today">UTC day, against which waivers expire.</param>
+    public static Verification Of(string folder, RunRecord record, PolicyVocabulary vocabulary, DateOnly today)
+    {
+        List<string> problems = [.. PolicyProblems(record, vocabulary), .. FileProblems(folder, record)];
+
+        var artifact = record.Outputs.SingleOrDefault(output => output.Role == OutputRoles.Artifact);
+        var judged = (record.After ?? record.Before).GeneratorSha256;
+        if (artifact is not null && artifact.Sha256 != judged)
+            problems.Add($"the artifact {artifact.Path} is not the generator that was measured ({judged})");
+
+        var original = record.Inputs.SingleOrDefault(input => input.Role == InputRoles.Generator);
+        if (original?.Sha256 != record.Before.GeneratorSha256)
+            problems.Add("the generator that was measured before is not the recorded input");
+
+        var then = Gate.Judge(record.Policy, record.Before, record.After, DateOnly.FromDateTime(record.Times.Finished.UtcDateTime));
+        if (!Same(then, record.Verdict))
+            problems.Add("the recorded verdict is not what the recorded readings give");
+
+        return new Verification(problems, Gate.Judge(record.Policy, record.Before, record.After, today));
+    }
+
+    private static IEnumerable<string> PolicyProblems(RunRecord record, PolicyVocabulary vocabulary)
+    {
+        var source = record.PolicySource;
+        if (Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(source.Text))) != source.Sha256)
+            yield return "the recorded policy text does not have the recorded digest";
+
+        var read = PolicyReader.Read(source.Text, source.File, vocabulary, [.. source.Overrides.Select(PolicyOverride.Parse)]);
+        if (read.Policy is null)
+            yield return $"the recorded policy text is no valid policy: {read.Errors[0]}";
+        else if (CanonicalJson.Digest(read.Policy) != source.EffectiveSha256 || CanonicalJson.Digest(record.Policy) != source.EffectiveSha256)
+            yield return "the recorded policy is not what its text says";
+    }
+
+    private static IEnumerable<string> FileProblems(string folder, RunRecord record)
+    {
+        var files = record.Inputs.Select(input => (input.Role, input.Path, input.Sha256))
+            .Concat(record.Outputs.Select(output => (output.Role, output.Path, output.Sha256)));
+        foreach (var (role, path, expected) in files)
+        {
+            var actual = RunRecordFile.Digest(Path.Combine(folder, path));
+            if (actual is null)
+                yield return $"{role} {path} is missing or cannot be read";
+            else if (actual != expected)
+                yield return $"{role} {path} has changed: its SHA-256 is {actual}, the record says {expected}";
+        }
+    }
+
+    private static bool Same(Verdict one, Verdict other) =>
+        one.Passed == other.Passed && one.Findings.SequenceEqual(other.Findings) && one.Warnings.SequenceEqual(other.Warnings);
+}
+
+/// <summary>Names of the files a run reads, where other code must find one again.</summary>
+public static class InputRoles
+{
+    /// <summary>The checkpoint of the original generator.</summary>
+    public const string Generator = "generator";
+
+    /// <summary>The policy file.</summary>
+    public const string Policy = "policy";
+}
+
+/// <summary>Names of the files a run writes, where other code must find one again.</summary>
+public static class OutputRoles
+{
+    /// <summary>The checkpoint to release.</summary>
+    public const string Artifact = "artifact";
+
+    /// <summary>Images of the original and the unlearned generator for the same latents.</summary>
+    public const string Grid = "before and after";
+
+    /// <summary>Rate, Fréchet distance, losses and parameter distances over the steps, as a plot.</summary>
+    public const string Plot = "curves plot";
+
+    /// <summary>The numbers behind the plot.</summary>
+    public const string Curves = "curves";
+}
