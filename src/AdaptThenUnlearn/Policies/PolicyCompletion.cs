@@ -33,7 +33,7 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
         if (node is ScalarNode { Kind: JsonValueKind.Null })
             return member.Nullable ? node : Wrong(node, member.Shape, preset, path, $"must be {WordsOf(member.Shape)}, but is null");
 
-        if (member.NotEmpty && node is (ListNode { Items.Count: 0 } or ObjectNode { Properties.Count: 0 }))
+        if (member.NotEmpty && IsEmpty(node, member.Shape))
             Report(PolicyCodes.ImpossibleValue, node.At, path, "needs at least one entry");
 
         return (member.Shape, node) switch
@@ -46,6 +46,9 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
         };
     }
 
+    private static bool IsEmpty(PolicyNode node, PolicyShape shape) =>
+        (shape, node) is (ListShape, ListNode { Items.Count: 0 }) or (MapShape, ObjectNode { Properties.Count: 0 });
+
     private ObjectNode Record(ObjectNode written, RecordShape shape, ObjectNode? presets, JsonPath path)
     {
         var known = shape.Members.Select(member => member.Name).ToArray();
@@ -56,7 +59,7 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
                 $"there is no such property here{Suggestion.DidYouMean(unknown.Name, known)}");
 
         if (shape.NeedsOneOf is { } needs && needs.Properties.All(name => written.Find(name)?.Value is null or ScalarNode { Kind: JsonValueKind.Null }))
-            Report(PolicyCodes.Missing, written.At, path, needs.Message);
+            _errors.Add(Error(PolicyCodes.Missing, written.At, path, needs.Message));
 
         return new ObjectNode(written.At, [.. shape.Members.Select(member => Property(written, member, presets, path))]);
     }
@@ -111,13 +114,16 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
         if (OutOfRange(written, shape) is { } message)
         {
             Report(PolicyCodes.ImpossibleValue, written.At, path, message);
-            return shape.StandIn(Nowhere);
+            return preset ?? shape.StandIn(Nowhere);
         }
 
         foreach (var constraint in member.Constraints)
         {
             if (constraint.Violation(written, vocabulary) is { } violation)
+            {
                 Report(constraint.Code, written.At, path, violation);
+                return preset ?? written;   // what is computed from a default cannot run away
+            }
         }
 
         return written;

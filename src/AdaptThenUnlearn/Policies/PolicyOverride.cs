@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using System.Text.Json;
 
 namespace AdaptThenUnlearn.Policies;
@@ -27,6 +29,7 @@ public sealed class PolicyOverride
     /// <exception cref="FormatException">There is no '=' or no such path; the message names the argument.</exception>
     public static PolicyOverride Parse(string argument)
     {
+        argument = Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(argument));   // half a surrogate pair becomes U+FFFD, as in a file
         var equals = argument.IndexOf('=', StringComparison.Ordinal);
         var path = equals < 0 ? "" : argument[..equals].Trim();
         if (path.Length == 0)
@@ -113,7 +116,7 @@ public sealed class PolicyOverride
             while (rest.Length > 0)
             {
                 var close = rest.IndexOf(']', StringComparison.Ordinal);
-                if (rest[0] != '[' || close < 0 || !ushort.TryParse(rest.AsSpan(1, close - 1), System.Globalization.NumberStyles.None, null, out var index))
+                if (rest[0] != '[' || close < 0 || !ushort.TryParse(rest.AsSpan(1, close - 1), NumberStyles.None, CultureInfo.InvariantCulture, out var index))
                     return null;
 
                 steps.Add((int)index);

@@ -201,8 +201,10 @@ public sealed record EvaluationOptions(
     [Within(0, 1, Above = true)] double Truncation)
 {
     /// <summary>The sample sizes at which the gate looks: <see cref="Samples"/>, doubled until <see cref="MaxSamples"/>, which is the last.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There are no samples; a policy that was read has some.</exception>
     public IReadOnlyList<int> Looks()
     {
+        ArgumentOutOfRangeException.ThrowIfLessThan(Samples, 1);
         var looks = new List<int> { Samples };
         while (looks[^1] < MaxSamples)
             looks.Add((int)Math.Min(2L * looks[^1], MaxSamples));

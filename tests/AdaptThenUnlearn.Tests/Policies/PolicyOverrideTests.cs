@@ -40,7 +40,7 @@ public sealed class PolicyOverrideTests
 
         Assert.Equal(
             [
-                "policy.json(10,89): error ATU1004: $.undesiredFeatures[0].maxRate: must be at least 0 and at most 1, but is 3",
+                "policy.json(10,96): error ATU1004: $.undesiredFeatures[0].maxRate: must be at least 0 and at most 1, but is 3",
                 "--set name: error ATU1005: $.name: must be text, but is the number 8",
                 "--set unlearning.stepz: error ATU1002: $.unlearning.stepz: there is no such property here (did you mean 'steps'?)",
             ],
@@ -74,6 +74,12 @@ public sealed class PolicyOverrideTests
         var thrown = Assert.Throws<FormatException>(() => PolicyOverride.Parse(argument));
 
         Assert.StartsWith($"--set {argument}: ", thrown.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Read_HalfASurrogatePairInAnArgument_IsReadLikeOneInAFile()
+    {
+        Assert.Equal("\uFFFD", Read(Smallest, "owner=\uD800").Policy!.Owner);
     }
 
     [Fact]

@@ -106,7 +106,7 @@ public sealed class PolicyReaderTests
                 "policy.json(10,39): error ATU1005: $.unlearning.seed: must be a whole number, but is the number 1.5",
                 "policy.json(10,67): error ATU1007: $.unlearning.repulsion.loss: 'il3' is no repulsion loss; use one of: il2, nl2, el2 (did you mean 'il2'?)",
                 "policy.json(10,84): error ATU1004: $.unlearning.repulsion.weight: must be at least 0, but is -1",
-                "policy.json(11,50): error ATU1004: $.evaluation.maxSamples: must be at least 'samples' (200), but is 100",
+                "policy.json(11,49): error ATU1004: $.evaluation.maxSamples: must be at least 'samples' (200), but is 100",
             ],
             result.Errors.Select(error => error.ToString()));
     }
