@@ -112,6 +112,25 @@ public sealed class PolicyReaderTests
     }
 
     [Fact]
+    public void Read_CharactersOfSeveralBytes_CountsColumnsAsEditorsDo()
+    {
+        // A smiley is 4 bytes and 2 UTF-16 units: { is 1, its quote 3, the quote of b 12; a carriage return ends no line by itself.
+        var unknown = Read("{ \"😀\": 1, \"b\": 2,\r\n \"c.d\": 3 }").Errors.Where(error => error.Code == PolicyCodes.UnknownProperty);
+
+        Assert.Equal(
+            [(1, 3, "$['😀']"), (1, 12, "$.b"), (2, 2, "$['c.d']")],
+            unknown.Select(error => (error.Line, error.Column, error.Path)));
+    }
+
+    [Fact]
+    public void Read_ClassifierWithAnOddName_IsFoundByItsPlace()
+    {
+        var error = Assert.Single(ReadChanged(Full, "\"classifiers\": {", "\"classifiers\": { \"a.b['\": { \"checkpoint\": \"c\", \"classes\": [\"1\", \"1\"] },").Errors);
+
+        Assert.Equal(("$.classifiers['a.b[\\''].classes[1]", 9), (error.Path, error.Line));
+    }
+
+    [Fact]
     public void Read_EmptyObject_ReportsEveryMissingProperty()
     {
         var errors = Read("{}").Errors;
