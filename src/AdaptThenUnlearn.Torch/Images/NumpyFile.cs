@@ -80,24 +80,12 @@ public static partial class NumpyFile
         var sizes = string.Concat(array.shape.Select(size => string.Create(CultureInfo.InvariantCulture, $"{size}, ")));
         var header = $"{{'descr': '{element.Code}', 'fortran_order': False, 'shape': ({sizes.TrimEnd()}), }}";
         header = header.PadRight((_magic.Length + 4 + header.Length + 1 + 63) / 64 * 64 - _magic.Length - 4 - 1) + "\n";   // data begins at a multiple of 64
-        var temporary = path + ".partial";
-        try
-        {
-            Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
-            using (var stream = File.Create(temporary))
-            {
-                stream.Write(_magic);
-                stream.Write([1, 0, (byte)header.Length, (byte)(header.Length >> 8)]);
-                stream.Write(Encoding.ASCII.GetBytes(header));
-                stream.Write(array.detach().cpu().contiguous().bytes);
-            }
-
-            File.Move(temporary, path, overwrite: true);
-        }
-        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
-        {
-            throw new ImageFileException(path, $"cannot be written: {failed.Message}", failed);
-        }
+        using var content = new MemoryStream();
+        content.Write(_magic);
+        content.Write([1, 0, (byte)header.Length, (byte)(header.Length >> 8)]);
+        content.Write(Encoding.ASCII.GetBytes(header));
+        content.Write(array.detach().cpu().contiguous().bytes);
+        PictureFile.Write(path, content.GetBuffer().AsSpan(0, (int)content.Length));
     }
 
     private static (string Text, int End) Header(string path, byte[] bytes)
