@@ -33,6 +33,9 @@ public sealed class Terminal : IProgress<StageProgress>, IDisposable
         Console.Error.WriteLine(text);
     }
 
+    /// <summary>An error or a warning, in the form that builds and editors make into links.</summary>
+    public void Diagnose(BuildMessage message) => Say(message.ToString());
+
     /// <summary>How far a stage is: a bar on a terminal, a plain line every ten seconds elsewhere.</summary>
     public void Report(StageProgress value)
     {

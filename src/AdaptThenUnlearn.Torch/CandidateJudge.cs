@@ -87,7 +87,7 @@ public sealed class CandidateJudge : ICandidateJudge, IDisposable
         var hits = new long[_annotation.Features.Count];
         var byClass = new long[first.Classes.Count];
         List<Tensor> clean = [];
-        foreach (var batch in images.UpTo(_policy.Unlearning.CandidateSamples))
+        foreach (var batch in EvaluationImages.UpTo(_policy.Unlearning.CandidateSamples))
         {
             using var batchScope = NewDisposeScope();
             var drawn = images.Draw(generator, batch);
@@ -95,7 +95,7 @@ public sealed class CandidateJudge : ICandidateJudge, IDisposable
             for (var number = 0; number < hits.Length; number++)
                 hits[number] += labels.Shows[number].sum().item<long>();
             var features = first.Features(drawn);
-            var counts = first.Logits(features).argmax(1).bincount(minlength: byClass.Length).cpu().data<long>().ToArray();
+            var counts = first.Logits(features).argmax(1).bincount(null, byClass.Length).cpu().data<long>().ToArray();
             for (var number = 0; number < byClass.Length; number++)
                 byClass[number] += counts[number];
             clean.Add(features[labels.ShowsAny.logical_not()].MoveToOuterDisposeScope());

@@ -69,7 +69,7 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
         if (quality.Reference == OriginalGenerator)
         {
             var own = evaluation with { Random = evaluation.Random with { Scope = "reference" } };
-            var images = cat([.. own.UpTo(policy.Evaluation.Samples).Select(batch => own.Draw(original.Generator, batch))]);
+            var images = cat([.. EvaluationImages.UpTo(policy.Evaluation.Samples).Select(batch => own.Draw(original.Generator, batch))]);
             return QualityReference.Of(images, $"{OriginalGenerator} {original.Sha256}", undesired, extractor);
         }
 

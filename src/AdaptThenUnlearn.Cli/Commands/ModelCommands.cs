@@ -4,10 +4,11 @@ using System.Text.Json;
 using AdaptThenUnlearn.Torch;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Features;
+using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Models.StyleGan2;
 using AdaptThenUnlearn.Torch.Pretraining;
 using AdaptThenUnlearn.Torch.Training;
-using TorchSharp;
+using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 
@@ -17,8 +18,6 @@ internal static class ModelCommands
     private static readonly Option<DirectoryInfo> _data = new("--data") { Description = "Folder with the four MNIST IDX files", Required = true };
     private static readonly Option<FileInfo> _out = new("--out") { Description = "The safetensors file to write", Required = true };
     private static readonly Option<long> _seed = new("--seed") { Description = "Of weights, latents, noise and order", DefaultValueFactory = _ => 1 };
-    private static readonly Option<string> _device = new("--device") { Description = "auto, cpu, cuda or cuda:n", DefaultValueFactory = _ => "auto" };
-    private static readonly Option<int> _threads = new("--threads") { Description = "CPU threads; the same number gives the same bytes (0: as many as cores)" };
 
     /// <summary>Trains a StyleGAN2 on digits.</summary>
     public static Command Pretrain(Terminal terminal)
@@ -26,10 +25,10 @@ internal static class ModelCommands
         var steps = new Option<int>("--steps") { Description = "Generator updates", DefaultValueFactory = _ => 20000 };
         var decay = new Option<int>("--decay") { Description = "Last updates, in which the learning rate falls", DefaultValueFactory = _ => 4000 };
         var resume = new Option<bool>("--resume") { Description = "Go on from the state beside the output file" };
-        var command = new Command("pretrain", "Train a StyleGAN2 generator from scratch on digit images") { _data, _out, steps, decay, _seed, _device, _threads, resume };
-        command.SetAction((parsed, cancel) => Task.Run(() =>
+        var command = new Command("pretrain", "Train a StyleGAN2 generator from scratch on digit images") { _data, _out, steps, decay, _seed, Machine.Device, Machine.Threads, resume };
+        command.Does(terminal, (parsed, cancel) =>
         {
-            var device = Prepare(parsed);
+            var device = Machine.Prepare(parsed);
             using var digits = DigitImages.Train(parsed.GetRequiredValue(_data).FullName);
             var settings = DigitGenerator(parsed.GetValue(steps), parsed.GetValue(decay), parsed.GetValue(_seed));
             var target = parsed.GetRequiredValue(_out).FullName;
@@ -39,8 +38,8 @@ internal static class ModelCommands
             using var networks = pretraining.Run(journal, terminal, cancel);
             GeneratorCheckpoint.Save(target, networks, new Dictionary<string, string> { ["kind"] = "gan", ["architecture"] = "stylegan2" });
             Terminal.Result(string.Create(CultureInfo.InvariantCulture, $"{target}: SHA-256 {CheckpointDigest.Of(target)}"));
-            return 0;
-        }, cancel));
+            return ExitCodes.Passed;
+        });
         return command;
     }
 
@@ -50,10 +49,10 @@ internal static class ModelCommands
         var architecture = new Option<string>("--architecture") { Description = string.Join(" or ", ClassifierArchitectures.Names), DefaultValueFactory = _ => LeNet5.Name };
         architecture.AcceptOnlyFromAmong([.. ClassifierArchitectures.Names]);
         var epochs = new Option<int>("--epochs") { Description = "Passes over the training images", DefaultValueFactory = _ => 12 };
-        var command = new Command("train-classifier", "Train a digit classifier, to serve as annotator or auditor") { _data, _out, architecture, epochs, _seed, _device, _threads };
-        command.SetAction((parsed, cancel) => Task.Run(() =>
+        var command = new Command("train-classifier", "Train a digit classifier, to serve as annotator or auditor") { _data, _out, architecture, epochs, _seed, Machine.Device, Machine.Threads };
+        command.Does(terminal, (parsed, cancel) =>
         {
-            var device = Prepare(parsed);
+            var device = Machine.Prepare(parsed);
             var folder = parsed.GetRequiredValue(_data).FullName;
             using var train = DigitImages.Train(folder);
             using var test = DigitImages.Test(folder);
@@ -67,8 +66,44 @@ internal static class ModelCommands
             var target = parsed.GetRequiredValue(_out).FullName;
             ClassifierCheckpoint.Save(target, classifier);
             Terminal.Result(string.Create(CultureInfo.InvariantCulture, $"{target}: test accuracy {accuracy:P2}, SHA-256 {CheckpointDigest.Of(target)}"));
-            return 0;
-        }, cancel));
+            return ExitCodes.Passed;
+        });
+        return command;
+    }
+
+    /// <summary><c>atu reference</c>.</summary>
+    public static Command Reference(Terminal terminal)
+    {
+        var extractor = new Option<FileInfo>("--extractor") { Description = "The classifier whose features are summed", Required = true };
+        var samples = new Option<int>("--samples-per-class") { Description = "Single features kept of each class", DefaultValueFactory = _ => 200 };
+        var command = new Command("reference", "Summarise real digit images, class by class, for the Fréchet distance") { _data, _out, extractor, samples, Machine.Device, Machine.Threads };
+        command.Does(terminal, (parsed, cancel) =>
+        {
+            var device = Machine.Prepare(parsed);
+            var folder = parsed.GetRequiredValue(_data).FullName;
+            using var scope = NewDisposeScope();
+            using var loaded = ClassifierCheckpoint.Load(parsed.GetRequiredValue(extractor).FullName, sha256: null, classes: null, device);
+            using var train = DigitImages.Train(folder);
+            using var test = DigitImages.Test(folder);
+            terminal.Say("features of the training images");
+            var (trainFeatures, _) = FeaturePass.Run(loaded.Classifier, train.Images);
+            cancel.ThrowIfCancellationRequested();
+            terminal.Say("features of the test images");
+            var (testFeatures, testLogits) = FeaturePass.Run(loaded.Classifier, test.Images);
+            using var trainStatistics = FeatureStatistics.Of(trainFeatures);
+            using var testStatistics = FeatureStatistics.Of(testFeatures);
+            var floor = FrechetDistance.Between(trainStatistics, testStatistics).Value
+                ?? throw new InvalidDataException($"{folder}: the features do not determine a Fréchet distance");
+            var classes = DigitImages.Classes;
+            var confusion = (test.Labels * classes.Count + testLogits.argmax(1)).bincount(null, classes.Count * classes.Count).view(classes.Count, classes.Count);
+            using var reference = ReferenceStatistics.Build(classes, trainFeatures, train.Labels, parsed.GetValue(samples), loaded.Sha256, confusion, floor);
+            var target = parsed.GetRequiredValue(_out).FullName;
+            reference.Save(target);
+            foreach (var name in classes)
+                terminal.Say(string.Create(CultureInfo.InvariantCulture, $"class {name}: seen in {reference.FalsePositiveRate(name):P3} of real test images of other classes"));
+            Terminal.Result(string.Create(CultureInfo.InvariantCulture, $"{target}: {trainStatistics.Count} images, real training against real test images {floor:F2}, SHA-256 {CheckpointDigest.Of(target)}"));
+            return ExitCodes.Passed;
+        });
         return command;
     }
 
@@ -77,14 +112,6 @@ internal static class ModelCommands
         new StyleGan2Settings(Resolution: 32, ImageChannels: 1, LatentSize: 64, MappingLayers: 4, Channels: [64, 64, 32, 16]),
         new TrainingSettings(BatchSize: 16, LearningRate: 0.002, R1Weight: 2, R1Every: 16, PathLengthWeight: 0, PathLengthEvery: 4, StyleMixing: 0, EmaHalfLife: 10000),
         steps, decay, EarlyR1Weight: 8, EarlySteps: 4000, seed);
-
-    private static torch.Device Prepare(ParseResult parsed)
-    {
-        var device = TorchBackend.Choose(parsed.GetValue(_device)!);
-        if (parsed.GetValue(_threads) > 0)
-            torch.set_num_threads(parsed.GetValue(_threads));
-        return device;
-    }
 
     private sealed class OnEpoch(Action<ClassifierEpoch> tell) : IProgress<ClassifierEpoch>
     {

@@ -1,5 +1,4 @@
 using AdaptThenUnlearn.Torch.Models;
-using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Measuring;
@@ -16,7 +15,7 @@ public sealed record EvaluationImages(RandomStreams Random, double Truncation, D
     /// <summary>The batches that complete a sample.</summary>
     /// <param name="samples">Images in all.</param>
     /// <param name="from">Images there are already; a multiple of the batch size or a former <paramref name="samples"/>.</param>
-    public IEnumerable<EvaluationBatch> UpTo(long samples, long from = 0)
+    public static IEnumerable<EvaluationBatch> UpTo(long samples, long from = 0)
     {
         for (var start = from; start < samples;)
         {

@@ -1,6 +1,5 @@
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
-using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Models;
 using static TorchSharp.torch;
 
@@ -36,7 +35,7 @@ public sealed class Surveyor(UnlearningPolicy policy, PolicyClassifiers classifi
         FirstLook? first = null;
         foreach (var size in SequentialSampling.Looks(evaluation.Samples, evaluation.MaxSamples))
         {
-            foreach (var batch in images.UpTo(size, from: count.Samples))
+            foreach (var batch in EvaluationImages.UpTo(size, from: count.Samples))
             {
                 cancel.ThrowIfCancellationRequested();
                 using var batchScope = NewDisposeScope();
@@ -136,7 +135,7 @@ public sealed class Surveyor(UnlearningPolicy policy, PolicyClassifiers classifi
                 return null;
 
             var extracted = See(_extractor);
-            var classes = extracted.Classes.bincount(minlength: _byClass.Length).cpu().data<long>().ToArray();
+            var classes = extracted.Classes.bincount(null, _byClass.Length).cpu().data<long>().ToArray();
             for (var number = 0; number < _byClass.Length; number++)
                 _byClass[number] += classes[number];
             return extracted.Features[clean].cpu().MoveToOuterDisposeScope();

@@ -1,6 +1,5 @@
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Models;
-using AdaptThenUnlearn.Torch.Training;
 using TorchSharp;
 using static TorchSharp.torch;
 

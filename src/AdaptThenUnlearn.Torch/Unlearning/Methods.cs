@@ -1,6 +1,5 @@
 using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Training;
-using AdaptThenUnlearn.Torch.Unlearning.Repulsion;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Unlearning;

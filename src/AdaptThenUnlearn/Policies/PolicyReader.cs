@@ -49,6 +49,21 @@ public static class PolicyReader
             : new(null, errors, warnings, digest, "");
     }
 
+    /// <summary>Where a property stands, for what is found out about it later; the object it was left out of when it is not there.</summary>
+    /// <param name="text">The policy's text.</param>
+    /// <param name="path">A JSON path, e.g. <c>$.undesiredFeatures[0].class</c>.</param>
+    /// <returns>1-based; zeros when the text is no JSON object.</returns>
+    public static (int Line, int Column) Locate(string text, string path)
+    {
+        if (PolicyText.Parse(text, "").Root is not ObjectNode written)
+            return (0, 0);
+
+        var positions = new Dictionary<string, Position>();
+        Collect(written, JsonPath.Root, positions);
+        var at = Nearest(path, positions);
+        return (at.Line, at.Column);
+    }
+
     private static PolicyError NotAnObject(PolicyNode root) => new(
         PolicyCodes.WrongType, root.At.File, root.At.Line, root.At.Column, JsonPath.Root.Text, $"a policy is an object, but this is {root.Words}");
 

@@ -68,7 +68,7 @@ public sealed record OutputFile(string Role, string Path, string Sha256);
 /// <param name="Distance">‖θ − θN‖² of the kept generator, mean over the adapted generators; null for methods without adaptation.</param>
 /// <param name="DistanceFromOriginal">‖θ − θG‖² of the kept generator.</param>
 public sealed record TrainingRecord(
-    string Method, int Positives, int Negatives, int SelectedStep, int Steps, double? AdaptedDistance, double? Distance, double DistanceFromOriginal);
+    string Method, long Positives, long Negatives, int SelectedStep, int Steps, double? AdaptedDistance, double? Distance, double DistanceFromOriginal);
 
 /// <summary>Where a run ran.</summary>
 /// <param name="OperatingSystem">Its description.</param>

@@ -4,7 +4,7 @@ using System.Security.Cryptography;
 using System.Text;
 using static TorchSharp.torch;
 
-namespace AdaptThenUnlearn.Torch.Training;
+namespace AdaptThenUnlearn.Torch;
 
 /// <summary>Randomness without state: every purpose and every step has a source of its own, derived from one seed.</summary>
 /// <remarks>

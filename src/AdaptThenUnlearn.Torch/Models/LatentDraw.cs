@@ -1,8 +1,7 @@
-using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Models.StyleGan2;
 using static TorchSharp.torch;
 
-namespace AdaptThenUnlearn.Torch.Training;
+namespace AdaptThenUnlearn.Torch.Models;
 
 /// <summary>Everything random behind one batch of generated images, so that two generators can be asked for the same images.</summary>
 /// <param name="Latents"><c>[N, LatentSize]</c>.</param>

@@ -1,0 +1,58 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using AdaptThenUnlearn.Torch.Checkpoints;
+
+namespace AdaptThenUnlearn.Cli.Commands;
+
+/// <summary><c>atu inspect</c>: what a checkpoint is, without building or running anything of it.</summary>
+public static class InspectCommand
+{
+    private static readonly JsonSerializerOptions _json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
+
+    /// <summary>The command.</summary>
+    public static Command Build(Terminal terminal)
+    {
+        var file = new Argument<FileInfo>("CHECKPOINT") { Description = "A checkpoint of any known format" };
+        var json = new Option<bool>("--json") { Description = "As JSON, with every tensor" };
+        var tensors = new Option<bool>("--tensors") { Description = "List every tensor" };
+        var command = new Command("inspect", "Say what a checkpoint holds and what is missing; nothing in it is executed") { file, tensors, json };
+        command.Does(terminal, (parsed, _) =>
+        {
+            var path = parsed.GetRequiredValue(file).FullName;
+            var found = Inspection.Of(path);
+            var content = found.Refused.Count == 0 ? CheckpointFormats.Read(path) : null;
+            found = found with { Architecture = content is null ? null : GeneratorCheckpoint.Describe(content) ?? content.Metadata.GetValueOrDefault("architecture") };
+            var listed = content?.Tensors.Select(tensor => new ListedTensor(tensor.Name, tensor.Type.ToString(), tensor.Shape)).ToList() ?? [];
+            if (parsed.GetValue(json))
+                Terminal.Result(JsonSerializer.Serialize(new { inspection = found, tensors = listed }, _json));
+            else
+                Describe(found, parsed.GetValue(tensors) ? listed : []);
+            return ExitCodes.Passed;
+        });
+        return command;
+    }
+
+    private static void Describe(Inspection found, IReadOnlyList<ListedTensor> tensors)
+    {
+        Terminal.Result($"{found.Path}");
+        Line("format", found.Format);
+        Line("architecture", found.Architecture ?? "not one that this version knows");
+        Line("size", string.Create(CultureInfo.InvariantCulture, $"{found.Bytes:N0} bytes, {found.Tensors} tensors, {found.Parameters:N0} parameters"));
+        Line("sha-256", found.Sha256);
+        foreach (var section in found.Sections)
+            Line(section.Name.Length == 0 ? "(no section)" : section.Name, string.Create(CultureInfo.InvariantCulture, $"{section.Tensors} tensors, {section.Parameters:N0} parameters"));
+        foreach (var (key, value) in found.Metadata)
+            Line($"metadata {key}", value.Length > 200 ? value[..200] + "…" : value);
+        foreach (var value in found.Values)
+            Line($"value {value.Name}", value.Text);
+        foreach (var note in found.Notes)
+            Line("note", note);
+        foreach (var tensor in tensors)
+            Line(tensor.Name, $"{tensor.Type} [{string.Join(", ", tensor.Shape)}]");
+
+        static void Line(string name, string value) => Terminal.Result($"  {name,-16} {value}");
+    }
+
+    private sealed record ListedTensor(string Name, string Type, IReadOnlyList<long> Shape);
+}

@@ -1,0 +1,60 @@
+using System.CommandLine;
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Runs;
+
+namespace AdaptThenUnlearn.Cli.Commands;
+
+/// <summary><c>atu policy check|schema|new</c>.</summary>
+public static class PolicyCommands
+{
+    /// <summary>The command with its three parts.</summary>
+    public static Command Build(Terminal terminal) => new("policy", "Check policies, export their schema, start a new one")
+    {
+        Check(terminal),
+        Schema(terminal),
+        New(terminal),
+    };
+
+    private static Command Check(Terminal terminal)
+    {
+        var policies = new Argument<FileInfo[]>("POLICY") { Description = "Policy files", Arity = ArgumentArity.OneOrMore };
+        var set = new Option<string[]>("--set") { Description = "Set a value over the policy", HelpName = "path=value" };
+        var effective = new Option<bool>("--effective") { Description = "Print the policy as it would take effect, preset and defaults filled in, as canonical JSON" };
+        var command = new Command("check", "Report every mistake in the policies, each with its place") { policies, set, effective };
+        command.Does(terminal, (parsed, _) =>
+        {
+            var read = parsed.GetRequiredValue(policies).Select(file => PolicyFile.Read(file.ToString(), parsed.GetValue(set) ?? [], terminal)).ToList();
+            foreach (var policy in read.Where(policy => policy.Result.Policy is not null))
+                Terminal.Result(parsed.GetValue(effective) ? policy.Result.EffectiveJson : $"{policy.Path}: a valid policy, '{policy.Policy.Name}'");
+            return read.TrueForAll(policy => policy.Result.Policy is not null) ? ExitCodes.Passed : ExitCodes.BadPolicy;
+        });
+        return command;
+    }
+
+    private static Command Schema(Terminal terminal)
+    {
+        var command = new Command("schema", "Print the JSON schema of policies");
+        command.Does(terminal, (_, _) =>
+        {
+            Terminal.ResultText(PolicySchema.Export());
+            return ExitCodes.Passed;
+        });
+        return command;
+    }
+
+    private static Command New(Terminal terminal)
+    {
+        var file = new Argument<FileInfo>("FILE") { Description = "The policy file to write; its name is the policy's" };
+        var command = new Command("new", "Write a commented starter policy") { file };
+        command.Does(terminal, (parsed, _) =>
+        {
+            var target = parsed.GetRequiredValue(file).FullName;
+            if (File.Exists(target))
+                throw new BadArgumentException($"{target} is there already; nothing was written");
+            RunRecordFile.WriteText(target, PolicyTemplate.Starter(Path.GetFileNameWithoutExtension(target)));
+            Terminal.Result(target);
+            return ExitCodes.Passed;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,109 @@
+using System.CommandLine;
+using AdaptThenUnlearn.Torch;
+using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Images;
+using AdaptThenUnlearn.Torch.Models;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Cli.Commands;
+
+/// <summary><c>atu sample</c>: images from a checkpoint, as a grid to look at or as numbers to compare.</summary>
+public sealed class SampleCommand(Terminal terminal)
+{
+    private const int BatchSize = 100;
+    private const int WidestGrid = 16;
+
+    private readonly Argument<FileInfo> _checkpoint = new("CHECKPOINT") { Description = "A generator" };
+    private readonly Option<FileInfo> _out = new("--out") { Description = "PNG file for a grid of the images" };
+    private readonly Option<FileInfo> _npy = new("--npy") { Description = "File for the raw images: float32 [N, C, H, W], nominal [-1, 1], not clipped" };
+    private readonly Option<int> _count = new("--count") { Description = "Images", DefaultValueFactory = _ => 64 };
+    private readonly Option<long> _seed = new("--seed") { Description = "Of latents and noise", DefaultValueFactory = _ => 0 };
+    private readonly Option<FileInfo> _latents = new("--latents") { Description = "Latents instead of --seed and --count: .npy, float32 [N, latent]" };
+    private readonly Option<double> _truncation = new("--truncation") { Description = "Above 0; 1 is none, towards 0 images come nearer to the mean image", DefaultValueFactory = _ => 1 };
+    private readonly Option<string> _noise = new("--noise") { Description = "const: the stored maps; random: from --seed; none", DefaultValueFactory = _ => "random" };
+    private readonly Option<string> _network = new("--network") { Description = "ema (where there is one) or generator", DefaultValueFactory = _ => "ema" };
+    private readonly Option<string> _format = new("--format") { Description = "A checkpoint format, or auto", DefaultValueFactory = _ => "auto" };
+
+    /// <summary>The command.</summary>
+    public Command Build()
+    {
+        _noise.AcceptOnlyFromAmong("const", "random", "none");
+        _network.AcceptOnlyFromAmong("ema", "generator");
+        _format.AcceptOnlyFromAmong(["auto", .. CheckpointFormats.Names]);
+        var command = new Command("sample", "Generate images") { _checkpoint, _out, _npy, _count, _seed, _latents, _truncation, _noise, _network, _format, Machine.Device, Machine.Threads };
+        command.Does(terminal, Run);
+        return command;
+    }
+
+    private int Run(ParseResult parsed, CancellationToken cancel)
+    {
+        var (picture, numbers) = (parsed.GetValue(_out), parsed.GetValue(_npy));
+        if (picture is null && numbers is null)
+            throw new BadArgumentException("nothing to write: name a PNG file with --out, or a NumPy file with --npy");
+        if (!(parsed.GetValue(_truncation) is > 0 and <= 1))
+            throw new BadArgumentException("--truncation must be above 0 and at most 1");
+        if (parsed.GetValue(_count) < 1)
+            throw new BadArgumentException("--count must be at least 1");
+
+        using var loaded = GeneratorCheckpoint.Load(
+            parsed.GetRequiredValue(_checkpoint).FullName, parsed.GetValue(_format)!, sha256: null, discriminatorPath: null, Machine.Prepare(parsed), parsed.GetValue(_network)!);
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        var images = Generate(loaded.Generator, Latents(loaded.Generator, parsed), parsed, cancel);
+        if (numbers is not null)
+        {
+            NumpyFile.Write(numbers.FullName, images);
+            Terminal.Result(numbers.FullName);
+        }
+
+        if (picture is not null)
+        {
+            var columns = Math.Min(WidestGrid, (int)Math.Ceiling(Math.Sqrt(images.shape[0])));
+            var png = ImageGrid.Png([new GridPanel(Path.GetFileName(loaded.Sha256[..12]) + " " + loaded.Description, images, [])], columns, Math.Max(1, 64 / loaded.Generator.Shape.Resolution));
+            PictureFile.Write(picture.FullName, png);
+            Terminal.Result(picture.FullName);
+        }
+
+        return ExitCodes.Passed;
+    }
+
+    private Tensor Latents(ImageGenerator generator, ParseResult parsed)
+    {
+        if (parsed.GetValue(_latents) is not { } file)
+        {
+            using var random = new RandomStreams(parsed.GetValue(_seed), "sample").At("latents");
+            return randn([parsed.GetValue(_count), generator.LatentSize], generator: random);
+        }
+
+        var latents = NumpyFile.Read(file.FullName).to(float32);
+        return latents.dim() == 2 && latents.shape[1] == generator.LatentSize && latents.shape[0] > 0
+            ? latents
+            : throw new BadArgumentException($"{file}: latents have shape [{string.Join(", ", latents.shape)}], the generator takes [N, {generator.LatentSize}]");
+    }
+
+    private Tensor Generate(ImageGenerator generator, Tensor latents, ParseResult parsed, CancellationToken cancel)
+    {
+        var device = Machine.Prepare(parsed);
+        var streams = new RandomStreams(parsed.GetValue(_seed), "sample");
+        List<Tensor> images = [];
+        for (var start = 0L; start < latents.shape[0]; start += BatchSize)
+        {
+            cancel.ThrowIfCancellationRequested();
+            using var scope = NewDisposeScope();
+            var some = latents.narrow(0, start, Math.Min(BatchSize, latents.shape[0] - start)).to(device);
+            images.Add(generator.Generate(some, Noise(some.shape[0], start), parsed.GetValue(_truncation)).cpu().MoveToOuterDisposeScope());
+        }
+
+        return cat(images);
+
+        IReadOnlyList<Tensor>? Noise(long count, long start)
+        {
+            if (parsed.GetValue(_noise) == "none")
+                return null;
+            if (parsed.GetValue(_noise) == "const")
+                return generator.StoredNoise;
+            using var random = streams.At("noise", start);
+            return [.. generator.NoiseSizes.Select(size => randn([count, 1, size, size], generator: random).to(device))];
+        }
+    }
+}

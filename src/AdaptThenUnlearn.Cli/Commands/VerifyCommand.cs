@@ -1,0 +1,31 @@
+using System.CommandLine;
+using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Runs;
+
+namespace AdaptThenUnlearn.Cli.Commands;
+
+/// <summary><c>atu verify</c>: judges a run again from its record, without a tensor.</summary>
+public static class VerifyCommand
+{
+    /// <summary>The command.</summary>
+    public static Command Build(Terminal terminal)
+    {
+        var file = new Argument<FileInfo>("RECORD") { Description = "A run's run.json, in its folder" };
+        var command = new Command("verify", "Judge a run again from its stored readings, and check every hash") { file };
+        command.Does(terminal, (parsed, _) =>
+        {
+            var path = parsed.GetRequiredValue(file).FullName;
+            var record = RunRecordFile.Read(path);
+            var verification = Verification.Of(Path.GetDirectoryName(path)!, record, Vocabulary.Known, DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime));
+            foreach (var problem in verification.Problems)
+                terminal.Diagnose(new BuildMessage(Severity.Error, "ATU3003", problem, path));
+            foreach (var finding in verification.Verdict.Findings.Where(finding => finding.State is FindingState.Failed or FindingState.NotMeasured))
+                terminal.Diagnose(new BuildMessage(Severity.Error, "ATU3001", VerdictText.Of(finding), path));
+            foreach (var finding in verification.Verdict.Findings)
+                Terminal.Result($"  {VerdictText.Of(finding)}");
+            Terminal.Result($"{record.Policy.Name}: {(verification.Passed ? "the record stands: Passed" : verification.Problems.Count > 0 ? "the record does not stand" : "the record stands: Failed")}");
+            return verification.Passed ? ExitCodes.Passed : ExitCodes.GateFailed;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,65 @@
+using SkiaSharp;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Images;
+
+/// <summary>Reads the PNG and JPEG files of a folder as one batch of images.</summary>
+public static class ImageFolder
+{
+    private static readonly string[] _endings = [".png", ".jpg", ".jpeg"];
+
+    /// <summary>Reads every image, in ordinal order of the names.</summary>
+    /// <param name="folder">Its sub-folders are read too.</param>
+    /// <param name="channels">1 turns colours into grey (Rec. 601 luma), 3 repeats grey; null takes 1 when every image is grey.</param>
+    /// <returns><c>[N, 1 or 3, H, W]</c>, float32 in [-1, 1]; belongs to the caller's scope.</returns>
+    /// <exception cref="ImageFileException">There are no images, one cannot be decoded, or their sizes differ.</exception>
+    public static Tensor Read(string folder, int? channels = null)
+    {
+        using var scope = NewDisposeScope();
+        string[] files;
+        try
+        {
+            files = [.. Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Where(file => _endings.Contains(Path.GetExtension(file).ToLowerInvariant())).Order(StringComparer.Ordinal)];
+        }
+        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
+        {
+            throw new ImageFileException(folder, $"the folder cannot be read: {failed.Message}", failed);
+        }
+
+        if (files.Length == 0)
+            throw new ImageFileException(folder, "holds no PNG or JPEG images");
+
+        List<Tensor> images = [];
+        foreach (var file in files)
+        {
+            var image = Decode(file);
+            if (images.Count > 0 && !image.shape.SequenceEqual(images[0].shape))
+                throw new ImageFileException(file, $"is {image.shape[2]}×{image.shape[1]} pixels, the images before it are {images[0].shape[2]}×{images[0].shape[1]}; all must have the same size");
+            images.Add(image);
+        }
+
+        var colours = stack(images);   // [N, 3, H, W], uint8
+        var grey = channels == 1 || (channels is null && IsGrey(colours));
+        var values = colours.to(float32) / 127.5 - 1;
+        return (grey ? values.mul(tensor([0.299f, 0.587f, 0.114f]).view(1, 3, 1, 1)).sum(1, keepdim: true) : values).MoveToOuterDisposeScope();
+    }
+
+    private static bool IsGrey(Tensor colours)
+    {
+        using var scope = NewDisposeScope();
+        return colours.eq(colours.narrow(1, 0, 1)).all().item<bool>();
+    }
+
+    // [3, H, W], uint8
+    private static Tensor Decode(string file)
+    {
+        using var scope = NewDisposeScope();
+        using var codec = SKCodec.Create(file) ?? throw new ImageFileException(file, "is no image that can be decoded");
+        var info = new SKImageInfo(codec.Info.Width, codec.Info.Height, SKColorType.Rgba8888, SKAlphaType.Unpremul);
+        using var bitmap = new SKBitmap(info);
+        if (codec.GetPixels(info, bitmap.GetPixels()) != SKCodecResult.Success)
+            throw new ImageFileException(file, "is a damaged image");
+
+        return tensor(bitmap.GetPixelSpan().ToArray()).view(info.Height, info.Width, 4).narrow(2, 0, 3).permute(2, 0, 1).contiguous().MoveToOuterDisposeScope();
+    }
+}

@@ -1,0 +1,105 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Text;
+using System.Text.RegularExpressions;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Images;
+
+/// <summary>Reads and writes <c>.npy</c> arrays. The header is matched, never evaluated; object arrays are refused.</summary>
+/// <remarks>Format: NumPy documentation, <c>numpy.lib.format</c>, versions 1.0 to 3.0.</remarks>
+public static partial class NumpyFile
+{
+    private const int LongestHeader = 1 << 16;
+    private static readonly byte[] _magic = [0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y'];
+
+    // What NumPy calls an element, what torch does, and its bytes.
+    private static readonly (string Code, ScalarType Type, int Bytes)[] _elements =
+    [
+        ("<f4", ScalarType.Float32, 4), ("<f8", ScalarType.Float64, 8), ("<f2", ScalarType.Float16, 2),
+        ("<i8", ScalarType.Int64, 8), ("<i4", ScalarType.Int32, 4), ("<i2", ScalarType.Int16, 2),
+        ("|i1", ScalarType.Int8, 1), ("|u1", ScalarType.Byte, 1), ("|b1", ScalarType.Bool, 1),
+    ];
+
+    /// <summary>Reads an array.</summary>
+    /// <returns>On the CPU; belongs to the caller's scope.</returns>
+    /// <exception cref="ImageFileException">The file is missing, damaged, in column-major order, big-endian or of objects.</exception>
+    public static Tensor Read(string path)
+    {
+        byte[] bytes;
+        try
+        {
+            bytes = File.ReadAllBytes(path);
+        }
+        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
+        {
+            throw new ImageFileException(path, $"the array cannot be read: {failed.Message}", failed);
+        }
+
+        var (header, start) = Header(path, bytes);
+        if (HeaderPattern().Match(header) is not { Success: true } match)
+            throw new ImageFileException(path, "is no NumPy array that this tool reads: its header is not the usual one; save it with numpy.save");
+        if (match.Groups["order"].Value == "True")
+            throw new ImageFileException(path, "is in column-major order; save it with numpy.ascontiguousarray");
+        var element = Array.Find(_elements, each => each.Code == match.Groups["type"].Value);
+        if (element.Code is null)
+            throw new ImageFileException(path, $"holds elements of type '{match.Groups["type"].Value}'; save it as one of {string.Join(", ", _elements.Select(each => each.Code))}");
+
+        long[] shape;
+        long needed;
+        try
+        {
+            shape = [.. match.Groups["size"].Captures.Select(size => long.Parse(size.Value, NumberStyles.None, CultureInfo.InvariantCulture))];
+            needed = shape.Aggregate((long)element.Bytes, (product, size) => checked(product * size));
+        }
+        catch (OverflowException)
+        {
+            throw new ImageFileException(path, $"claims the impossible shape ({match.Groups["shape"].Value})");
+        }
+
+        if (needed != bytes.Length - start)
+            throw new ImageFileException(path, FormattableString.Invariant($"is truncated or too long: its shape needs {needed} bytes, it holds {bytes.Length - start}"));
+
+        var array = empty(shape, element.Type, device: CPU);
+        if (needed > 0)
+            bytes.AsSpan(start).CopyTo(array.bytes);
+        return array;
+    }
+
+    /// <summary>Writes an array under a temporary name and moves it into place.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="array">Any device; one of the element types that are read.</param>
+    /// <exception cref="ImageFileException">It cannot be written.</exception>
+    public static void Write(string path, Tensor array)
+    {
+        using var scope = NewDisposeScope();
+        var element = Array.Find(_elements, each => each.Type == array.dtype);
+        if (element.Code is null)
+            throw new ImageFileException(path, $"elements of type {array.dtype} cannot be written");
+
+        var sizes = string.Concat(array.shape.Select(size => string.Create(CultureInfo.InvariantCulture, $"{size}, ")));
+        var header = $"{{'descr': '{element.Code}', 'fortran_order': False, 'shape': ({sizes.TrimEnd()}), }}";
+        header = header.PadRight((_magic.Length + 4 + header.Length + 1 + 63) / 64 * 64 - _magic.Length - 4 - 1) + "\n";   // data begins at a multiple of 64
+        using var content = new MemoryStream();
+        content.Write(_magic);
+        content.Write([1, 0, (byte)header.Length, (byte)(header.Length >> 8)]);
+        content.Write(Encoding.ASCII.GetBytes(header));
+        content.Write(array.detach().cpu().contiguous().bytes);
+        PictureFile.Write(path, content.GetBuffer().AsSpan(0, (int)content.Length));
+    }
+
+    private static (string Text, int End) Header(string path, byte[] bytes)
+    {
+        if (bytes.Length < 12 || !bytes.AsSpan(0, 6).SequenceEqual(_magic) || bytes[6] is < 1 or > 3)
+            throw new ImageFileException(path, "is no NumPy array (.npy)");
+
+        var start = bytes[6] == 1 ? 10 : 12;
+        var length = bytes[6] == 1 ? BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(8)) : BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(8));
+        return length <= LongestHeader && start + length <= bytes.Length
+            ? (Encoding.UTF8.GetString(bytes, start, (int)length), start + (int)length)
+            : throw new ImageFileException(path, "is truncated within its header");
+    }
+
+    [GeneratedRegex(@"^\{\s*'descr':\s*'(?<type>[^']{1,8})',\s*'fortran_order':\s*(?<order>True|False),\s*'shape':\s*\((?<shape>(\s*(?<size>\d{1,18})\s*,?)*)\s*\),?\s*\}\s*$", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    private static partial Regex HeaderPattern();
+}

@@ -1,0 +1,68 @@
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Measuring;
+
+/// <summary>Mean and covariance of feature vectors, kept as sums, so that the statistics of parts add up to those of the whole.</summary>
+public sealed class FeatureStatistics : IDisposable
+{
+    /// <summary>Takes sums.</summary>
+    /// <param name="count">Vectors summed; 0 or more.</param>
+    /// <param name="sum">Σx, <c>[d]</c>, float64, on the CPU; owned by this.</param>
+    /// <param name="outerSum">Σxxᵀ, <c>[d, d]</c>, float64, on the CPU; owned by this.</param>
+    internal FeatureStatistics(long count, Tensor sum, Tensor outerSum) =>
+        (Count, Sum, OuterSum) = (count, sum.DetachFromDisposeScope(), outerSum.DetachFromDisposeScope());
+
+    /// <summary>Vectors summed.</summary>
+    public long Count { get; }
+
+    /// <summary>Length of a vector, d.</summary>
+    public long FeatureSize => Sum.shape[0];
+
+    /// <summary>Σx, <c>[d]</c>, float64.</summary>
+    internal Tensor Sum { get; }
+
+    /// <summary>Σxxᵀ, <c>[d, d]</c>, float64.</summary>
+    internal Tensor OuterSum { get; }
+
+    /// <summary>Sums feature vectors.</summary>
+    /// <param name="features"><c>[N, d]</c>, any floating type; stays the caller's.</param>
+    public static FeatureStatistics Of(Tensor features)
+    {
+        using var scope = NewDisposeScope();
+        var exact = features.detach().cpu().to(float64);
+        return new FeatureStatistics(exact.shape[0], exact.sum([0]), exact.t().mm(exact));
+    }
+
+    /// <summary>The statistics of both sets together.</summary>
+    /// <exception cref="ArgumentException">Their vectors have different lengths.</exception>
+    public FeatureStatistics Merge(FeatureStatistics other)
+    {
+        using var scope = NewDisposeScope();
+        return FeatureSize == other.FeatureSize
+            ? new FeatureStatistics(Count + other.Count, Sum + other.Sum, OuterSum + other.OuterSum)
+            : throw new ArgumentException($"features of length {FeatureSize} and {other.FeatureSize} cannot be merged");
+    }
+
+    /// <summary>Mean, <c>[d]</c>, float64; belongs to the caller's scope.</summary>
+    /// <exception cref="InvalidOperationException">There is no vector.</exception>
+    public Tensor Mean() => Count > 0 ? Sum / Count : throw new InvalidOperationException("no features were counted");
+
+    /// <summary>Unbiased covariance (divided by N − 1), <c>[d, d]</c>, float64; belongs to the caller's scope.</summary>
+    /// <exception cref="InvalidOperationException">There are fewer than two vectors.</exception>
+    public Tensor Covariance()
+    {
+        if (Count < 2)
+            throw new InvalidOperationException("a covariance needs at least two feature vectors");
+
+        using var scope = NewDisposeScope();
+        var mean = Mean();
+        return ((OuterSum - Count * mean.outer(mean)) / (Count - 1)).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Sum.Dispose();
+        OuterSum.Dispose();
+    }
+}

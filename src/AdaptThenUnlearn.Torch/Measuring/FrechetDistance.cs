@@ -1,0 +1,62 @@
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Measuring;
+
+/// <summary>Fréchet distance between two sets of features, each taken as a normal distribution.</summary>
+/// <remarks>
+/// ‖μ₁ − μ₂‖² + tr(Σ₁ + Σ₂ − 2(Σ₁^½ Σ₂ Σ₁^½)^½): Dowson and Landau 1982; as a measure of generators, Heusel et al. 2017
+/// (arXiv:1706.08500). Both square roots are of symmetric matrices and come from symmetric eigen-decompositions in double
+/// precision; tr((Σ₁Σ₂)^½) of the common formula is the same number. Called FID only with Inception-v3 features.
+/// </remarks>
+public static class FrechetDistance
+{
+    /// <summary>Measures, or says why it cannot.</summary>
+    /// <param name="first">One set.</param>
+    /// <param name="second">The other.</param>
+    /// <returns>A value of 0 or more in squared feature units; not measured when a set has no more vectors than dimensions or holds numbers that are not finite.</returns>
+    /// <exception cref="ArgumentException">Their vectors have different lengths.</exception>
+    public static MetricResult Between(FeatureStatistics first, FeatureStatistics second)
+    {
+        if (first.FeatureSize != second.FeatureSize)
+            throw new ArgumentException($"features of length {first.FeatureSize} and {second.FeatureSize} cannot be compared");
+
+        foreach (var set in new[] { first, second })
+            if (set.Count <= set.FeatureSize)
+                return MetricResult.Not(FormattableString.Invariant($"{set.Count} feature vectors do not determine a covariance of dimension {set.FeatureSize}; more than {set.FeatureSize} are needed"));
+
+        using var scope = NewDisposeScope();
+        var distance = Between(first.Mean(), first.Covariance(), second.Mean(), second.Covariance());
+        return double.IsFinite(distance) ? new MetricResult(distance, null) : MetricResult.Not("the features hold numbers that are not finite");
+    }
+
+    /// <summary>The formula, for covariances of any rank.</summary>
+    /// <returns>0 or more; NaN when an argument is not finite.</returns>
+    internal static double Between(Tensor firstMean, Tensor firstCovariance, Tensor secondMean, Tensor secondCovariance)
+    {
+        using var scope = NewDisposeScope();
+        if (!isfinite(firstCovariance).all().item<bool>() || !isfinite(secondCovariance).all().item<bool>())
+            return double.NaN;
+
+        var root = SquareRoot(firstCovariance);
+        var product = root.mm(secondCovariance).mm(root);
+        var traceOfRoot = linalg.eigvalsh((product + product.t()) / 2).clamp_min(0).sqrt().sum().item<double>();
+        var means = (firstMean - secondMean).square().sum().item<double>();
+        var traces = firstCovariance.trace().item<double>() + secondCovariance.trace().item<double>();
+        return Math.Max(0, means + traces - 2 * traceOfRoot);   // rounding alone can take it below 0
+    }
+
+    private static Tensor SquareRoot(Tensor symmetric)
+    {
+        var (values, vectors) = linalg.eigh(symmetric);
+        return (vectors * values.clamp_min(0).sqrt()).mm(vectors.t());
+    }
+}
+
+/// <summary>A metric's value, or why there is none.</summary>
+/// <param name="Value">Null when it could not be measured.</param>
+/// <param name="NotMeasured">Why; null when there is a value.</param>
+public sealed record MetricResult(double? Value, string? NotMeasured)
+{
+    /// <summary>No value.</summary>
+    public static MetricResult Not(string why) => new(null, why);
+}

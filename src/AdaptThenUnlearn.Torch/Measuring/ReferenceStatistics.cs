@@ -1,0 +1,166 @@
+using System.Globalization;
+using System.Text.Json;
+using AdaptThenUnlearn.Torch.Checkpoints;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Measuring;
+
+/// <summary>What real images look like to one extractor, class by class; stands in for the images, which need not be kept.</summary>
+/// <remarks>
+/// Kept as safetensors: <c>count</c> [C], <c>sum</c> [C, d], <c>outerSum</c> [C, d, d] (all float64), <c>samples</c> [M, d]
+/// (float32) with <c>sampleLabels</c> [M], and <c>confusion</c> [C, C]: row the true class, column what the extractor said of
+/// real test images.
+/// </remarks>
+public sealed class ReferenceStatistics : IDisposable
+{
+    private const string Kind = "reference-statistics";
+
+    private readonly Tensor _count;
+    private readonly Tensor _sum;
+    private readonly Tensor _outerSum;
+    private readonly Tensor _samples;
+    private readonly Tensor _sampleLabels;
+    private readonly Tensor _confusion;
+
+    private ReferenceStatistics(IReadOnlyList<string> classes, string extractorSha256, double floor, Tensor count, Tensor sum, Tensor outerSum, Tensor samples, Tensor sampleLabels, Tensor confusion)
+    {
+        (Classes, ExtractorSha256, Floor) = (classes, extractorSha256, floor);
+        (_count, _sum, _outerSum) = (count.DetachFromDisposeScope(), sum.DetachFromDisposeScope(), outerSum.DetachFromDisposeScope());
+        (_samples, _sampleLabels, _confusion) = (samples.DetachFromDisposeScope(), sampleLabels.DetachFromDisposeScope(), confusion.DetachFromDisposeScope());
+    }
+
+    /// <summary>Names of the classes.</summary>
+    public IReadOnlyList<string> Classes { get; }
+
+    /// <summary>Digest of the classifier whose features these are.</summary>
+    public string ExtractorSha256 { get; }
+
+    /// <summary>Fréchet distance between real training and real test images: what a perfect generator would reach.</summary>
+    public double Floor { get; }
+
+    /// <summary>Length of a feature vector.</summary>
+    public int FeatureSize => (int)_sum.shape[1];
+
+    /// <summary>Builds statistics.</summary>
+    /// <param name="classes">Names; labels are positions among them.</param>
+    /// <param name="features">Of real images, <c>[N, d]</c>.</param>
+    /// <param name="labels"><c>[N]</c>, int64.</param>
+    /// <param name="samplesPerClass">Single features kept of each class: the first ones.</param>
+    /// <param name="extractorSha256">Of the classifier that made them.</param>
+    /// <param name="confusion"><c>[C, C]</c>, int64: row the true class, column what the extractor said.</param>
+    /// <param name="floor">Real training images against real test images.</param>
+    public static ReferenceStatistics Build(
+        IReadOnlyList<string> classes, Tensor features, Tensor labels, int samplesPerClass, string extractorSha256, Tensor confusion, double floor)
+    {
+        using var scope = NewDisposeScope();
+        var byClass = Enumerable.Range(0, classes.Count).Select(number => features[labels.eq(number)]).ToList();
+        var statistics = byClass.Select(FeatureStatistics.Of).ToList();
+        var samples = byClass.Select(some => some.narrow(0, 0, Math.Min(samplesPerClass, some.shape[0])).to(float32)).ToList();
+        var built = new ReferenceStatistics(
+            classes,
+            extractorSha256,
+            floor,
+            tensor(statistics.Select(each => each.Count).ToArray()),
+            stack([.. statistics.Select(each => each.Sum)]),
+            stack([.. statistics.Select(each => each.OuterSum)]),
+            cat(samples),
+            cat([.. samples.Select((some, number) => full(some.shape[0], number, dtype: int64))]),
+            confusion.clone());
+        foreach (var each in statistics)
+            each.Dispose();
+        return built;
+    }
+
+    /// <summary>Reads statistics.</summary>
+    /// <exception cref="CheckpointException">The file is missing, damaged, or no reference statistics.</exception>
+    public static ReferenceStatistics Load(string path)
+    {
+        using var scope = NewDisposeScope();
+        var file = CheckpointFormats.Read(path, SafetensorsFormat.FormatName);
+        if (file.Metadata.GetValueOrDefault("kind") != Kind)
+            throw new CheckpointException(path, $"holds no reference statistics (its metadata has no kind={Kind})", "make them with `atu reference`");
+
+        try
+        {
+            var classes = JsonSerializer.Deserialize<string[]>(file.Metadata["classes"]) ?? [];
+            var read = new ReferenceStatistics(
+                classes, file.Metadata["extractorSha256"], double.Parse(file.Metadata["floor"], CultureInfo.InvariantCulture),
+                file["count"].Load(int64), file["sum"].Load(float64), file["outerSum"].Load(float64),
+                file["samples"].Load(float32), file["sampleLabels"].Load(int64), file["confusion"].Load(int64));
+            return read.IsConsistent() ? read : throw new CheckpointException(path, "is damaged: its statistics do not fit each other", "make it anew with `atu reference`");
+        }
+        catch (Exception damaged) when (damaged is KeyNotFoundException or FormatException or JsonException)
+        {
+            throw new CheckpointException(path, $"is damaged: {damaged.Message}", "make it anew with `atu reference`", cause: damaged);
+        }
+    }
+
+    /// <summary>Writes them; the same statistics give the same bytes.</summary>
+    /// <exception cref="CheckpointException">The file cannot be written.</exception>
+    public void Save(string path) => SafetensorsFile.Write(
+        path,
+        new Dictionary<string, Tensor>
+        {
+            ["count"] = _count, ["sum"] = _sum, ["outerSum"] = _outerSum, ["samples"] = _samples, ["sampleLabels"] = _sampleLabels, ["confusion"] = _confusion,
+        },
+        new Dictionary<string, string>
+        {
+            ["kind"] = Kind,
+            ["classes"] = JsonSerializer.Serialize(Classes),
+            ["extractorSha256"] = ExtractorSha256,
+            ["floor"] = Floor.ToString("R", CultureInfo.InvariantCulture),
+        });
+
+    /// <summary>Statistics of all classes but some, merged; belong to the caller.</summary>
+    /// <param name="excluded">Names of the classes to leave out.</param>
+    public FeatureStatistics Merged(IReadOnlyList<string> excluded)
+    {
+        using var scope = NewDisposeScope();
+        var rows = Retained(excluded);
+        return new FeatureStatistics(_count.index_select(0, rows).sum().item<long>(), _sum.index_select(0, rows).sum([0]), _outerSum.index_select(0, rows).sum([0]));
+    }
+
+    /// <summary>Single features of all classes but some, <c>[M, d]</c>, float32; belong to the caller.</summary>
+    /// <param name="excluded">Names of the classes to leave out.</param>
+    public Tensor Samples(IReadOnlyList<string> excluded)
+    {
+        using var scope = NewDisposeScope();
+        return _samples[isin(_sampleLabels, Retained(excluded))].DetachFromDisposeScope();
+    }
+
+    /// <summary>How often the extractor sees a class in real images of other classes: a rate below which it cannot tell, 0 to 1.</summary>
+    /// <exception cref="ArgumentException">There is no such class.</exception>
+    public double FalsePositiveRate(string name)
+    {
+        using var scope = NewDisposeScope();
+        var index = Classes.ToList().IndexOf(name);
+        if (index < 0)
+            throw new ArgumentException($"the statistics have no class '{name}'; they have: {string.Join(", ", Classes)}");
+
+        var said = _confusion.select(1, index).sum().item<long>();
+        var right = _confusion[index, index].item<long>();
+        var others = _confusion.sum().item<long>() - _confusion.select(0, index).sum().item<long>();
+        return others == 0 ? 0 : (double)(said - right) / others;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var held in new[] { _count, _sum, _outerSum, _samples, _sampleLabels, _confusion })
+            held.Dispose();
+    }
+
+    private Tensor Retained(IReadOnlyList<string> excluded) =>
+        tensor(Enumerable.Range(0, Classes.Count).Where(number => !excluded.Contains(Classes[number])).Select(number => (long)number).ToArray());
+
+    private bool IsConsistent()
+    {
+        var (classes, size) = ((long)Classes.Count, _sum.dim() == 2 ? _sum.shape[1] : -1);
+        return _count.shape.SequenceEqual([classes])
+            && _sum.shape.SequenceEqual([classes, size])
+            && _outerSum.shape.SequenceEqual([classes, size, size])
+            && _samples.dim() == 2 && _samples.shape[1] == size
+            && _sampleLabels.shape.SequenceEqual([_samples.shape[0]])
+            && _confusion.shape.SequenceEqual([classes, classes]);
+    }
+}
