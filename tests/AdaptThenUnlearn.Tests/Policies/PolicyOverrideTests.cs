@@ -77,9 +77,12 @@ public sealed class PolicyOverrideTests
     }
 
     [Fact]
-    public void Read_HalfASurrogatePairInAnArgument_IsReadLikeOneInAFile()
+    public void Read_HalfASurrogatePairInAnArgument_BecomesTheReplacementCharacter()
     {
-        Assert.Equal("\uFFFD", Read(Smallest, "owner=\uD800").Policy!.Owner);
+        var policy = Read(Smallest, "owner=\uD800", "classifiers.\uD800.checkpoint=c", "classifiers.\uD801.checkpoint=d").Policy!;
+
+        Assert.Equal("\uFFFD", policy.Owner);
+        Assert.Equal("d", policy.Classifiers["\uFFFD"].Checkpoint);
     }
 
     [Fact]

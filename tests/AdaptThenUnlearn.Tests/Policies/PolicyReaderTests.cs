@@ -131,6 +131,14 @@ public sealed class PolicyReaderTests
     }
 
     [Fact]
+    public void Read_WrongPlaceWhoseNameBeginsAnother_DoesNotHideTheOther()
+    {
+        var errors = ReadChanged(Full, "\"classifiers\": {", "\"classifiers\": { \"a\": 7, \"ab\": { \"checkpoint\": \"c\", \"classes\": [\"1\", \"1\"] },").Errors;
+
+        Assert.Equal(["$.classifiers.a", "$.classifiers.ab.classes[1]"], errors.Select(error => error.Path));
+    }
+
+    [Fact]
     public void Read_EmptyObject_ReportsEveryMissingProperty()
     {
         var errors = Read("{}").Errors;
@@ -191,6 +199,8 @@ public sealed class PolicyReaderTests
     [InlineData("\"a.safetensors\", \"classes\": [\"7\", \"8\", \"9\"]", "\"a\", \"classes\": [\"8\", null]", "ATU1005", "$.classifiers.digits.classes[1]")]
     [InlineData("\"a.safetensors\", \"classes\": [\"7\", \"8\", \"9\"]", "\"a\", \"classes\": [\"7\"]", "ATU1007", "$.undesiredFeatures[0].class")]
     [InlineData("\"b.safetensors\", \"classes\": [\"7\", \"8\", \"9\"]", "\"b\", \"classes\": [\"7\"]", "ATU1007", "$.undesiredFeatures[0].class")]
+    [InlineData("\"class\": \"8\"", "\"class\": 8", "ATU1005", "$.undesiredFeatures[0].class")]
+    [InlineData("\"annotator\": \"digits\"", "\"annotator\": {}", "ATU1005", "$.undesiredFeatures[0].annotator")]
     [InlineData("\"auditor\": \"auditor\"", "\"auditor\": \"nobody\"", "ATU1007", "$.undesiredFeatures[0].auditor")]
     [InlineData("\"maxRate\": 0.01", "\"maxRate\": -0.01", "ATU1004", "$.undesiredFeatures[0].maxRate")]
     [InlineData("\"minUnlearned\": 0.9", "\"minUnlearned\": 1.1", "ATU1004", "$.undesiredFeatures[0].minUnlearned")]
@@ -346,7 +356,8 @@ public sealed class PolicyReaderTests
     [Fact]
     public void Read_GermanCulture_ReadsAndSaysTheSame()
     {
-        var mistakes = Full.Replace("\"maxRate\": 0.01", "\"maxRate\": 1.5", StringComparison.Ordinal);
+        var mistakes = Full.Replace("\"maxRate\": 0.01", "\"maxRate\": 1.5", StringComparison.Ordinal)
+            .Replace("\"confidence\": 0.9", "\"confidence\": 0.25", StringComparison.Ordinal);
         const string Unprovable = "undesiredFeatures[0].maxRate=0.0000125";
         var (text, errors, warnings) = (Read(Full).EffectiveJson, Read(mistakes).Errors, Read(Full, Unprovable).Warnings);
         var schema = PolicySchema.Export();
