@@ -101,7 +101,7 @@ internal static class ModelCommands
             reference.Save(target);
             foreach (var name in classes)
                 terminal.Say(string.Create(CultureInfo.InvariantCulture, $"class {name}: seen in {reference.FalsePositiveRate(name):P3} of real test images of other classes"));
-            Terminal.Result(string.Create(CultureInfo.InvariantCulture, $"{target}: {trainStatistics.Count} images, real training against real test images {floor:F2}, SHA-256 {CheckpointDigest.Of(target)}"));
+            Terminal.Result(string.Create(CultureInfo.InvariantCulture, $"{target}: {trainStatistics.Count} images, classifier Fréchet distance of real training to real test images {floor:G4}, SHA-256 {CheckpointDigest.Of(target)}"));
             return ExitCodes.Passed;
         });
         return command;

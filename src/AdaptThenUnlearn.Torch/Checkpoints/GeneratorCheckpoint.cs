@@ -97,7 +97,7 @@ public static class GeneratorCheckpoint
 
             TorchSharp.ModuleExtensionMethods.to(network, device);
             network.eval();
-            return network;
+            return Weights.Freed(network);
         }
         catch
         {

@@ -49,10 +49,10 @@ public static partial class NumpyFile
         long needed;
         try
         {
-            shape = [.. match.Groups["size"].Captures.Select(size => long.Parse(size.Value, NumberStyles.None, CultureInfo.InvariantCulture))];
+            shape = [.. match.Groups["shape"].Value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(size => long.Parse(size, NumberStyles.None, CultureInfo.InvariantCulture))];
             needed = shape.Aggregate((long)element.Bytes, (product, size) => checked(product * size));
         }
-        catch (OverflowException)
+        catch (Exception impossible) when (impossible is OverflowException or FormatException)
         {
             throw new ImageFileException(path, $"claims the impossible shape ({match.Groups["shape"].Value})");
         }
@@ -100,6 +100,6 @@ public static partial class NumpyFile
             : throw new ImageFileException(path, "is truncated within its header");
     }
 
-    [GeneratedRegex(@"^\{\s*'descr':\s*'(?<type>[^']{1,8})',\s*'fortran_order':\s*(?<order>True|False),\s*'shape':\s*\((?<shape>(\s*(?<size>\d{1,18})\s*,?)*)\s*\),?\s*\}\s*$", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    [GeneratedRegex(@"^\{\s*'descr':\s*'(?<type>[^']{1,8})',\s*'fortran_order':\s*(?<order>True|False),\s*'shape':\s*\((?<shape>[\d, ]*)\),?\s*\}\s*$", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
     private static partial Regex HeaderPattern();
 }

@@ -15,6 +15,17 @@ public static class Weights
         fresh.to(source.Values.First().device);
         foreach (var (name, tensor) in fresh.state_dict())
             tensor.copy_(source[name]);
-        return fresh;
+        return Freed(fresh);
+    }
+
+    /// <summary>Frees a network from the dispose scope it was built in: it lives until it is disposed itself.</summary>
+    /// <returns><paramref name="network"/>.</returns>
+    public static T Freed<T>(T network) where T : nn.Module
+    {
+        foreach (var parameter in network.parameters())
+            parameter.DetachFromDisposeScope();
+        foreach (var (_, buffer) in network.named_buffers())
+            buffer.DetachFromDisposeScope();
+        return network;
     }
 }
