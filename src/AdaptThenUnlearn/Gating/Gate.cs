@@ -14,6 +14,7 @@ public static class Gate
 {
     private const string AtMost = "≤";
     private const string AtLeast = "≥";
+    private const string NotCounted = "the images were not counted as this policy asks: on its latents, at its sample sizes, by its auditor";
 
     /// <summary>Judges.</summary>
     /// <param name="policy">The limits and waivers.</param>
@@ -48,17 +49,13 @@ public static class Gate
     {
         var rule = new Rule($"{feature.Name}/maxRate", AtMost, limit);
         if (Reading(feature, measured, evaluation) is not { Looks: [.., var last] } reading)
-            return rule.NotMeasured("the generator's images were not counted as this policy asks");
-
-        var looks = SequentialSampling.Looks(evaluation.Samples, evaluation.MaxSamples);
-        if (!reading.Looks.Select(look => look.Samples).SequenceEqual(looks.Take(reading.Looks.Count)) || reading.Looks.Any(look => look.Hits < 0 || look.Hits > look.Samples))
-            return rule.NotMeasured("the counts do not stand at the sample sizes that this policy asks for");
+            return rule.NotMeasured(NotCounted);
 
         var bound = SequentialSampling.UpperBound(last, evaluation.Samples, evaluation.MaxSamples, evaluation.Confidence);
         return rule.Judge(
             (double)last.Hits / last.Samples,
             bound,
-            Invariant($"{last.Hits} of {last.Samples} images; upper bound at {evaluation.Confidence * 100:0.###} % confidence, {reading.Looks.Count} of {looks.Count} looks taken"));
+            Invariant($"{last.Hits} of {last.Samples} images; upper bound at {evaluation.Confidence * 100:0.###} % confidence, {reading.Looks.Count} of {Looks(evaluation).Count} looks taken"));
     }
 
     private static Finding MinUnlearned(EvaluationOptions evaluation, UndesiredFeature feature, double limit, Measurement before, Measurement? after)
@@ -68,8 +65,8 @@ public static class Gate
             return rule.NotMeasured("nothing was unlearned, so there is nothing to compare");
         if (WhyNotComparable(before, after) is { } reason)
             return rule.NotMeasured(reason);
-        if (Reading(feature, before, evaluation) is not { Looks: [var was, ..] } || Reading(feature, after, evaluation) is not { Looks: [var isNow, ..] } || was.Samples != isNow.Samples)
-            return rule.NotMeasured("the images were not counted on the same latents before and after");
+        if (Reading(feature, before, evaluation) is not { Looks: [var was, ..] } || Reading(feature, after, evaluation) is not { Looks: [var isNow, ..] })
+            return rule.NotMeasured(NotCounted);
         if (was.Hits == 0)
             return rule.NotMeasured(Invariant($"the original never showed the feature in {was.Samples} images, so no share of it can be unlearned"));
 
@@ -155,10 +152,21 @@ public static class Gate
         : before.Seed != after.Seed || !before.Truncation.Equals(after.Truncation) ? "before and after were measured on other latents"
         : null;
 
-    private static FeatureReading? Reading(UndesiredFeature feature, Measurement measured, EvaluationOptions evaluation) =>
-        measured.Seed == evaluation.Seed && measured.Truncation.Equals(evaluation.Truncation)
-            ? measured.Features.SingleOrDefault(reading => reading.Feature == feature.Name && reading.Class == feature.Class && reading.Classifier == (feature.Auditor ?? feature.Annotator))
+    // Null unless the counts are of this feature, on the policy's latents, at the policy's sample sizes, and possible.
+    private static FeatureReading? Reading(UndesiredFeature feature, Measurement measured, EvaluationOptions evaluation)
+    {
+        if (measured.Seed != evaluation.Seed || !measured.Truncation.Equals(evaluation.Truncation))
+            return null;
+
+        var reading = measured.Features.SingleOrDefault(reading => reading.Feature == feature.Name && reading.Class == feature.Class && reading.Classifier == (feature.Auditor ?? feature.Annotator));
+        return reading is not null
+            && reading.Looks.Select(look => look.Samples).SequenceEqual(Looks(evaluation).Take(reading.Looks.Count))
+            && reading.Looks.All(look => look.Hits >= 0 && look.Hits <= look.Samples)
+            ? reading
             : null;
+    }
+
+    private static IReadOnlyList<long> Looks(EvaluationOptions evaluation) => SequentialSampling.Looks(evaluation.Samples, evaluation.MaxSamples);
 
     // A malformed day counts as expired; a waiver never helps a rule that was not measured.
     private static void Apply(Waiver waiver, List<Finding> findings, List<string> warnings, DateOnly today)

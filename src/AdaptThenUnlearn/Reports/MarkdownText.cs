@@ -6,7 +6,7 @@ namespace AdaptThenUnlearn.Reports;
 /// <remarks>GitHub flavoured Markdown, section 2.4: a backslash before punctuation makes it literal. Mentions are broken by an empty comment.</remarks>
 public static class MarkdownText
 {
-    private const string Special = "\\`*_{}[]()<>#|!~$";
+    private const string Special = "\\`*_{}[]()#|!~$";
 
     /// <summary>The same words without links, formatting, HTML, table cells, mentions or line breaks.</summary>
     public static string Escape(string text)
@@ -18,8 +18,8 @@ public static class MarkdownText
                 safe.Append(' ');
             else if (rune.Value == '@')
                 safe.Append("@<!-- -->");
-            else if (rune.Value == '&')
-                safe.Append("&amp;");
+            else if (rune.Value is '&' or '<' or '>')
+                safe.Append(rune.Value == '&' ? "&amp;" : rune.Value == '<' ? "&lt;" : "&gt;");
             else
             {
                 if (rune.IsAscii && Special.Contains((char)rune.Value, StringComparison.Ordinal))

@@ -38,7 +38,7 @@ public static class RunRecordFile
             using var document = JsonDocument.Parse(text);
             if (document.RootElement.ValueKind == JsonValueKind.Object
                 && document.RootElement.TryGetProperty("schemaVersion", out var version)
-                && (!version.TryGetInt32(out var number) || number != RunRecord.CurrentSchemaVersion))
+                && (version.ValueKind != JsonValueKind.Number || !version.TryGetInt32(out var number) || number != RunRecord.CurrentSchemaVersion))
                 throw new RunRecordException($"{path}: is a run record of version {version}, and this tool reads version {RunRecord.CurrentSchemaVersion}");
 
             return document.Deserialize<RunRecord>(_json) ?? throw new RunRecordException($"{path}: is no run record, but null");

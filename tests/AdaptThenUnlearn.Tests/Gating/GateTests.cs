@@ -1,0 +1,173 @@
+using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Policies;
+
+namespace AdaptThenUnlearn.Tests.Gating;
+
+/// <summary>The gate: what passes, what fails, and that what nobody knows never passes.</summary>
+public sealed class GateTests
+{
+    [Fact]
+    public void Judge_EveryLimitMet_Passes()
+    {
+        var verdict = Judge();
+
+        Assert.True(verdict.Passed);
+        Assert.Equal(
+            ["digit-8/maxRate", "digit-8/minUnlearned", "quality/maxFrechetDistance", "quality/maxFrechetIncrease", "quality/minShareKept/9"],
+            verdict.Findings.Select(finding => finding.Rule));
+        Assert.Empty(verdict.Warnings);
+    }
+
+    [Fact]
+    public void Judge_PolicyRules_AreThoseTheGateMakes() =>
+        Assert.Subset(
+            Records.Policy.RuleNames().ToHashSet(),
+            Judge().Findings.Where(finding => !finding.Rule.StartsWith("quality/minShareKept/", StringComparison.Ordinal)).Select(finding => finding.Rule).ToHashSet());
+
+    [Fact]
+    public void Judge_ShareWithinTheLimitButItsBoundIsNot_Fails()
+    {
+        // 90 of 10,000 is 0.9 %, and its bound at 98.75 % is 1.13 %.
+        var finding = Find("digit-8/maxRate", after: Records.Measured("b", hits: 90, distance: 36, nines: 900));
+
+        Assert.Equal(FindingState.Failed, finding.State);
+        Assert.Equal(0.009, finding.Observed!.Value, tolerance: 1e-12);
+        Assert.Equal(ClopperPearson.UpperBound(90, 10000, 0.9875), finding.Judged!.Value, tolerance: 1e-12);
+    }
+
+    [Fact]
+    public void Judge_Unlearned_IsMeasuredOnTheFirstLookAndJudgedByItsBound()
+    {
+        var finding = Find("digit-8/minUnlearned");
+
+        Assert.Equal(0.98, finding.Observed!.Value, tolerance: 1e-12);
+        Assert.Equal(1 - ClopperPearson.UpperBound(20, 10000, 0.95) / 0.1, finding.Judged!.Value, tolerance: 1e-12);
+    }
+
+    [Fact]
+    public void Judge_FrechetIncrease_IsRelativeToBefore() => Assert.Equal(0.2, Find("quality/maxFrechetIncrease").Observed!.Value, tolerance: 1e-12);
+
+    [Fact]
+    public void Judge_ClassThatVanished_Fails() =>
+        Assert.Equal(FindingState.Failed, Find("quality/minShareKept/9", after: Records.Measured("b", 20, 36, nines: 499)).State);
+
+    public static TheoryData<string, string> Unknown => new()
+    {
+        { "the distance was not measured", "quality/maxFrechetDistance" },
+        { "the distance is NaN", "quality/maxFrechetDistance" },
+        { "the distance is NaN", "quality/maxFrechetIncrease" },
+        { "the distance before is zero", "quality/maxFrechetIncrease" },
+        { "another reference", "quality/maxFrechetIncrease" },
+        { "another number of images", "quality/maxFrechetIncrease" },
+        { "other latents", "digit-8/minUnlearned" },
+        { "other latents", "quality/minShareKept/9" },
+        { "the original itself", "digit-8/minUnlearned" },
+        { "the original itself", "quality/maxFrechetIncrease" },
+        { "no looks", "digit-8/maxRate" },
+        { "another sample size", "digit-8/maxRate" },
+        { "more hits than samples", "digit-8/maxRate" },
+        { "never shown before", "digit-8/minUnlearned" },
+        { "no quality", "quality/maxFrechetDistance" },
+        { "the class is gone from the counts", "quality/minShareKept/9" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Unknown))]
+    public void Judge_WhatCouldNotBeMeasured_HasFailed(string situation, string rule)
+    {
+        var (before, after) = (Records.Before, Records.After);
+        (before, after) = situation switch
+        {
+            "the distance was not measured" => (before, Records.Measured("b", 20, null, 900)),
+            "the distance is NaN" => (before, Records.Measured("b", 20, double.NaN, 900)),
+            "the distance before is zero" => (Records.Measured("a", 1000, 0, 1000), after),
+            "another reference" => (before, after with { Quality = after.Quality! with { ReferenceSha256 = "other" } }),
+            "another number of images" => (before, after with { Quality = after.Quality! with { Samples = 4000 } }),
+            "other latents" => (before with { Seed = 21 }, after),
+            "the original itself" => (before, after with { GeneratorSha256 = before.GeneratorSha256 }),
+            "no looks" => (before, after with { Features = [after.Features[0] with { Looks = [] }] }),
+            "another sample size" => (before, after with { Features = [after.Features[0] with { Looks = [new Look(9000, 1)] }] }),
+            "more hits than samples" => (before, after with { Features = [after.Features[0] with { Looks = [new Look(10000, 10001)] }] }),
+            "never shown before" => (Records.Measured("a", 0, 30, 1000), after),
+            "no quality" => (before, after with { Quality = null }),
+            _ => (before, after with { Shares = [] }),
+        };
+
+        var verdict = Gate.Judge(Records.Policy, before, after, Records.Today);
+
+        Assert.Equal(FindingState.NotMeasured, verdict.Findings.Single(finding => finding.Rule == rule).State);
+        Assert.False(verdict.Passed);
+    }
+
+    [Fact]
+    public void Judge_NoRules_IsNotAPass()
+    {
+        var none = Records.Policy with { UndesiredFeatures = [], Quality = null };
+
+        Assert.False(Gate.Judge(none, Records.Before, Records.After, Records.Today).Passed);
+    }
+
+    [Fact]
+    public void Judge_NothingTrainedAndCompliant_PassesOnItsAbsoluteRules()
+    {
+        var verdict = Gate.Judge(Records.Policy, Records.Measured("a", 20, 30, 1000), after: null, Records.Today);
+
+        Assert.True(verdict.Passed);
+        Assert.Equal(["digit-8/maxRate", "quality/maxFrechetDistance"], verdict.Findings.Select(finding => finding.Rule));
+    }
+
+    [Fact]
+    public void Judge_NothingTrainedAndNotCompliant_FailsAlsoForNotUnlearning()
+    {
+        var verdict = Gate.Judge(Records.Policy, Records.Before, after: null, Records.Today);
+
+        Assert.Equal(FindingState.Failed, verdict.Findings.Single(finding => finding.Rule == "digit-8/maxRate").State);
+        Assert.Equal(FindingState.NotMeasured, verdict.Findings.Single(finding => finding.Rule == "digit-8/minUnlearned").State);
+    }
+
+    [Fact]
+    public void Judge_LiveWaiverOfAFailedRule_WaivesIt()
+    {
+        var verdict = WithWaiver("digit-8/maxRate", "2026-03-01", after: Records.Measured("b", 40, 36, 900) with { Features = [Reading(500)] });
+
+        Assert.Equal(FindingState.Waived, verdict.Findings[0].State);
+        Assert.Equal("who", verdict.Findings[0].Waiver!.ApprovedBy);
+    }
+
+    [Theory]
+    [InlineData("2026-02-28")]
+    [InlineData("28.02.2027")]
+    [InlineData("soon")]
+    public void Judge_ExpiredOrMalformedWaiver_DoesNotHelp(string expires)
+    {
+        var verdict = WithWaiver("digit-8/maxRate", expires, after: Records.After with { Features = [Reading(500)] });
+
+        Assert.Equal(FindingState.Failed, verdict.Findings[0].State);
+        Assert.Contains("expired", Assert.Single(verdict.Warnings), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Judge_WaiverOfWhatWasNotMeasured_DoesNotHelp()
+    {
+        var verdict = WithWaiver("quality/maxFrechetDistance", "2027-01-01", after: Records.Measured("b", 20, null, 900));
+
+        Assert.False(verdict.Passed);
+        Assert.Contains("cannot be waived", Assert.Single(verdict.Warnings), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("digit-8/maxRate")]
+    [InlineData("digit-9/maxRate")]
+    public void Judge_WaiverThatNothingNeeds_IsAWarning(string rule) =>
+        Assert.Contains("not needed", Assert.Single(WithWaiver(rule, "2027-01-01", Records.After).Warnings), StringComparison.Ordinal);
+
+    private static FeatureReading Reading(long hits) => new("digit-8", "auditor", "8", [new Look(10000, hits)], null);
+
+    private static Verdict WithWaiver(string rule, string expires, Measurement after) =>
+        Gate.Judge(Records.Policy with { Waivers = [new Waiver(rule, "why", "who", expires)] }, Records.Before, after, Records.Today);
+
+    private static Verdict Judge(Measurement? after = null) => Gate.Judge(Records.Policy, Records.Before, after ?? Records.After, Records.Today);
+
+    private static Finding Find(string rule, Measurement? after = null) => Judge(after).Findings.Single(finding => finding.Rule == rule);
+}

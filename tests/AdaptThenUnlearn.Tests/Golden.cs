@@ -1,0 +1,17 @@
+namespace AdaptThenUnlearn.Tests;
+
+/// <summary>Compares texts with files that a person has looked at; <c>ATU_UPDATE_GOLDEN=1</c> rewrites them.</summary>
+internal static class Golden
+{
+    public static void Check(string name, string actual)
+    {
+        var file = Path.Combine(Repository.Root, "tests", "AdaptThenUnlearn.Tests", "Reports", "golden", name);
+        if (Environment.GetEnvironmentVariable("ATU_UPDATE_GOLDEN") == "1")
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+            File.WriteAllText(file, actual);
+        }
+
+        Assert.Equal(File.ReadAllText(file), actual);
+    }
+}

@@ -1,0 +1,58 @@
+using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Runs;
+
+namespace AdaptThenUnlearn.Tests;
+
+/// <summary>A policy, readings and a run for tests, small and plausible; each test changes what it is about.</summary>
+internal static class Records
+{
+    public static readonly DateOnly Today = new(2026, 3, 1);
+
+    public static readonly PolicyVocabulary Vocabulary = new(["adapt-then-unlearn", "fine-tune", "extrapolation", "retrain"], ["il2", "nl2", "el2"], ["safetensors"], ["json", "markdown"]);
+
+    public const string PolicyText = """
+        {
+          "schemaVersion": 1,
+          "name": "no-eights",
+          "generator": { "checkpoint": "generator.safetensors" },
+          "classifiers": {
+            "annotator": { "checkpoint": "annotator.safetensors" },
+            "auditor": { "checkpoint": "auditor.safetensors" }
+          },
+          "undesiredFeatures": [
+            { "name": "digit-8", "annotator": "annotator", "auditor": "auditor", "class": "8", "maxRate": 0.01, "minUnlearned": 0.95 }
+          ],
+          "quality": { "extractor": "auditor", "reference": "reference.safetensors", "maxFrechetDistance": 40, "maxFrechetIncrease": 0.5, "minShareKept": 0.5 }
+        }
+        """;
+
+    public static UnlearningPolicy Policy { get; } = PolicyReader.Read(PolicyText, "policy.json", Vocabulary, []).Policy!;
+
+    public static Measurement Before { get; } = Measured("a", hits: 1000, distance: 30, nines: 1000);
+
+    public static Measurement After { get; } = Measured("b", hits: 20, distance: 36, nines: 900);
+
+    public static Measurement Measured(string digit, long hits, double? distance, long nines) => new(
+        string.Concat(Enumerable.Repeat(digit, 64)),
+        Seed: 20,
+        Truncation: 1,
+        [new FeatureReading("digit-8", "auditor", "8", [new Look(10000, hits)], hits)],
+        new QualityReading("classifier Fréchet distance", "auditor", "e", "r", ["8"], 5000, 54000, distance, 0.01, 0.001, 0.8, 0.7, 0.9, 0.95, distance is null ? "too few images" : null),
+        [new ClassShare("auditor", "8", Undesired: true, hits, 10000), new ClassShare("auditor", "9", Undesired: false, nines, 10000)]);
+
+    public static RunRecord Run(Verdict? verdict = null, UnlearningPolicy? policy = null) => new(
+        RunRecord.CurrentSchemaVersion,
+        "atu 0.1.0",
+        policy ?? Policy,
+        new PolicySource("../policy.json", PolicyText, Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(PolicyText))), CanonicalJson.Digest(Policy), []),
+        [new InputFile("generator", "generator.safetensors", Before.GeneratorSha256)],
+        [new OutputFile("artifact", "no-eights.safetensors", After.GeneratorSha256), new OutputFile("before and after", "images/before-after.png", new string('c', 64))],
+        Before,
+        After,
+        new TrainingRecord("adapt-then-unlearn", 4200, 540, 800, 1200, 16.5, 173.25, 139),
+        verdict ?? Gate.Judge(policy ?? Policy, Before, After, Today),
+        new RunEnvironment("Linux", ".NET 10.0.0", "0.107.0", "cpu", 2, 900_000_000),
+        new RunTimes(new DateTimeOffset(2026, 3, 1, 10, 0, 0, TimeSpan.Zero), new DateTimeOffset(2026, 3, 1, 10, 3, 20, TimeSpan.Zero), [new StageTime("measuring before", 9.5), new StageTime("training", 150)]));
+}

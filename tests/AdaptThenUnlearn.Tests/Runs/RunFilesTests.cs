@@ -1,0 +1,198 @@
+using System.Security.Cryptography;
+using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Runs;
+
+namespace AdaptThenUnlearn.Tests.Runs;
+
+/// <summary>Run records on disk: what was written is read again, and nothing that was changed since stands.</summary>
+public sealed class RunFilesTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("atu-run-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void Read_WhatWasWritten_IsTheSame()
+    {
+        var record = Records.Run();
+        RunRecordFile.Write(At(RunRecord.FileName), record);
+
+        Assert.Equal(RunRecordFile.Text(record), RunRecordFile.Text(RunRecordFile.Read(At(RunRecord.FileName))));
+        Assert.Equal([RunRecord.FileName], Directory.GetFiles(_folder).Select(Path.GetFileName));
+    }
+
+    [Theory]
+    [InlineData("", "is no run record")]
+    [InlineData("null", "is no run record")]
+    [InlineData("{}", "is no run record")]
+    [InlineData("[1, 2]", "is no run record")]
+    [InlineData("""{ "schemaVersion": 2 }""", "version 2")]
+    [InlineData("""{ "schemaVersion": "one" }""", "version one")]
+    public void Read_NoRecord_SaysSo(string text, string expected)
+    {
+        File.WriteAllText(At("run.json"), text);
+
+        var failed = Assert.Throws<RunRecordException>(() => RunRecordFile.Read(At("run.json")));
+
+        Assert.Contains(expected, failed.Message, StringComparison.Ordinal);
+        Assert.StartsWith(At("run.json"), failed.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Read_Missing_SaysSo() => Assert.Contains("cannot be read", Assert.Throws<RunRecordException>(() => RunRecordFile.Read(At("none.json"))).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void Read_UnknownProperty_IsRefused()
+    {
+        File.WriteAllText(At("run.json"), RunRecordFile.Text(Records.Run()).Replace("\"tool\":", "\"extra\": 1, \"tool\":", StringComparison.Ordinal));
+
+        Assert.Throws<RunRecordException>(() => RunRecordFile.Read(At("run.json")));
+    }
+
+    [Fact]
+    public void WriteText_UnderAFile_SaysSo()
+    {
+        File.WriteAllText(At("file"), "");
+
+        Assert.Contains("cannot be written", Assert.Throws<RunRecordException>(() => RunRecordFile.WriteText(Path.Combine(At("file"), "run.json"), "")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Digest_Folder_DependsOnNamesAndContents()
+    {
+        Directory.CreateDirectory(At("images"));
+        File.WriteAllText(At("images/a"), "1");
+        var one = RunRecordFile.Digest(At("images"));
+        File.WriteAllText(At("images/a"), "2");
+        var changed = RunRecordFile.Digest(At("images"));
+        File.Move(At("images/a"), At("images/b"));
+
+        Assert.Equal(3, new[] { one, changed, RunRecordFile.Digest(At("images")) }.Distinct().Count());
+        Assert.Null(RunRecordFile.Digest(At("nothing")));
+    }
+
+    [Fact]
+    public void Verify_Untouched_Stands()
+    {
+        var verification = Verify(WrittenRun());
+
+        Assert.Empty(verification.Problems);
+        Assert.True(verification.Passed);
+    }
+
+    public static TheoryData<string, string> Tampering => new()
+    {
+        { "the artifact is changed", "artifact no-eights.safetensors has changed" },
+        { "the artifact is gone", "is missing" },
+        { "an input is changed", "generator generator.safetensors has changed" },
+        { "a count is lowered", "not what the recorded readings give" },
+        { "the verdict is turned", "not what the recorded readings give" },
+        { "the limit is raised", "not what its text says" },
+        { "the policy text is changed", "does not have the recorded digest" },
+        { "another generator was measured", "is not the generator that was measured" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Tampering))]
+    public void Verify_Tampered_DoesNotStand(string what, string expected)
+    {
+        var record = WrittenRun();
+        switch (what)
+        {
+            case "the artifact is changed": File.AppendAllText(At("no-eights.safetensors"), "!"); break;
+            case "the artifact is gone": File.Delete(At("no-eights.safetensors")); break;
+            case "an input is changed": File.AppendAllText(At("generator.safetensors"), "!"); break;
+        }
+
+        record = what switch
+        {
+            "a count is lowered" => record with { After = record.After! with { Features = [record.After.Features[0] with { Looks = [new Look(10000, 1)] }] } },
+            "the verdict is turned" => record with { Verdict = record.Verdict with { Passed = false } },
+            "the limit is raised" => record with { Policy = record.Policy with { UndesiredFeatures = [record.Policy.UndesiredFeatures[0] with { MaxRate = 0.5 }] } },
+            "the policy text is changed" => record with { PolicySource = record.PolicySource with { Text = record.PolicySource.Text.Replace("0.01", "0.5", StringComparison.Ordinal) } },
+            "another generator was measured" => record with { After = record.After! with { GeneratorSha256 = new string('f', 64) } },
+            _ => record,
+        };
+        var verification = Verify(record);
+
+        Assert.Contains(verification.Problems, problem => problem.Contains(expected, StringComparison.Ordinal));
+        Assert.False(verification.Passed);
+    }
+
+    [Fact]
+    public void Verify_WaiverThatHasExpiredSince_FailsToday()
+    {
+        var policyText = Records.PolicyText.Replace("\"quality\":", """
+            "waivers": [ { "rule": "digit-8/maxRate", "reason": "r", "approvedBy": "a", "expires": "2026-03-01" } ], "quality":
+            """, StringComparison.Ordinal).Replace("0.01", "0.001", StringComparison.Ordinal);
+        var record = WrittenRun(policyText);
+        Assert.True(record.Verdict.Passed);
+
+        var later = Verification.Of(_folder, record, Records.Vocabulary, Records.Today.AddDays(1));
+
+        Assert.Empty(later.Problems);
+        Assert.False(later.Passed);
+    }
+
+    [Fact]
+    public void StillStands_SameQuestion_IsTheRecord() => Assert.NotNull(StillStands(WrittenRun()));
+
+    [Theory]
+    [InlineData("the policy text")]
+    [InlineData("an override")]
+    [InlineData("the tool")]
+    [InlineData("an input")]
+    [InlineData("the artifact")]
+    [InlineData("the inputs named")]
+    [InlineData("the verdict")]
+    public void StillStands_AnythingElse_MustRunAgain(string what)
+    {
+        var record = WrittenRun();
+        if (what == "the verdict")
+            RunRecordFile.Write(At(RunRecord.FileName), record with { Verdict = record.Verdict with { Passed = false } });
+        if (what is "an input" or "the artifact")
+            File.AppendAllText(At(what == "an input" ? "generator.safetensors" : "no-eights.safetensors"), "!");
+
+        var source = what switch
+        {
+            "the policy text" => record.PolicySource with { Sha256 = new string('0', 64) },
+            "an override" => record.PolicySource with { Overrides = ["unlearning.steps=5"] },
+            _ => record.PolicySource,
+        };
+        var inputs = what == "the inputs named" ? Inputs().Append(("reference", At("reference.safetensors"))) : Inputs();
+
+        Assert.Null(PreviousRun.StillStands(_folder, source, what == "the tool" ? "atu 0.2.0" : record.Tool, inputs, Records.Vocabulary, Records.Today));
+    }
+
+    private RunRecord? StillStands(RunRecord record) => PreviousRun.StillStands(_folder, record.PolicySource, record.Tool, Inputs(), Records.Vocabulary, Records.Today);
+
+    private IEnumerable<(string Role, string Path)> Inputs() => [("generator", At("generator.safetensors"))];
+
+    private Verification Verify(RunRecord record) => Verification.Of(_folder, record, Records.Vocabulary, Records.Today);
+
+    private RunRecord WrittenRun(string policyText = Records.PolicyText)
+    {
+        var policy = PolicyReader.Read(policyText, "policy.json", Records.Vocabulary, []).Policy!;
+        var (before, after) = (Records.Before with { GeneratorSha256 = Written("generator.safetensors") }, Records.After with { GeneratorSha256 = Written("no-eights.safetensors") });
+        var record = Records.Run(Gate.Judge(policy, before, after, Records.Today), policy) with
+        {
+            Before = before,
+            After = after,
+            PolicySource = new PolicySource("policy.json", policyText, Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(policyText))), CanonicalJson.Digest(policy), []),
+            Inputs = [new InputFile("generator", "generator.safetensors", before.GeneratorSha256)],
+            Outputs = [new OutputFile("artifact", "no-eights.safetensors", after.GeneratorSha256)],
+        };
+        RunRecordFile.Write(At(RunRecord.FileName), record);
+        return record;
+    }
+
+    private string Written(string name)
+    {
+        File.WriteAllText(At(name), name);
+        return RunRecordFile.Digest(At(name))!;
+    }
+
+    private string At(string name) => Path.Combine(_folder, name);
+}
