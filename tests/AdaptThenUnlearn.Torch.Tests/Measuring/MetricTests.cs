@@ -1,0 +1,212 @@
+using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Measuring;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Tests.Measuring;
+
+/// <summary>Each metric against closed forms, and against what pytorch-fid and torch-fidelity gave for the same features.</summary>
+public sealed class MetricTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("atu-metrics-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Theory]
+    [InlineData("metrics_d64")]
+    [InlineData("metrics_d192")]
+    public void FrechetDistance_ReferenceFeatures_IsTheReferenceValue(string name)
+    {
+        var reference = Interop.Case(name);
+        using var scope = NewDisposeScope();
+        using var real = FeatureStatistics.Of(reference.Array("real"));
+        using var fake = FeatureStatistics.Of(reference.Array("fake"));
+
+        reference.Agrees("mu_real", real.Mean());
+        reference.Agrees("cov_fake", fake.Covariance());
+        reference.Agrees("fid_reference", FrechetDistance.Between(fake, real).Value!.Value);
+        Assert.Equal(0, FrechetDistance.Between(real, real).Value!.Value, tolerance: 1e-9);
+    }
+
+    [Fact]
+    public void FrechetDistance_RankDeficient_IsNotMeasuredThoughTheFormulaHolds()
+    {
+        var reference = Interop.Case("metrics_rank_deficient_d192");
+        using var scope = NewDisposeScope();
+        using var real = FeatureStatistics.Of(reference.Array("real"));
+        using var fake = FeatureStatistics.Of(reference.Array("fake"));
+
+        var result = FrechetDistance.Between(fake, real);
+
+        Assert.Null(result.Value);
+        Assert.Contains("more than 192", result.NotMeasured, StringComparison.Ordinal);
+        reference.Agrees("fid_symmetric_eigenvalues", FrechetDistance.Between(fake.Mean(), fake.Covariance(), real.Mean(), real.Covariance()));
+    }
+
+    [Fact]
+    public void FrechetDistance_DiagonalCovariances_IsTheClosedForm()
+    {
+        using var scope = NewDisposeScope();
+        var distance = FrechetDistance.Between(
+            tensor([0.0, 1.0]), diag(tensor([1.0, 4.0])), tensor([3.0, 1.0]), diag(tensor([9.0, 4.0])));
+
+        Assert.Equal(13.0, distance, precision: 10);   // (3-0)² + (√9-√1)² + (√4-√4)², by hand
+    }
+
+    [Fact]
+    public void FrechetDistance_NotFinite_IsNotMeasured()
+    {
+        using var scope = NewDisposeScope();
+        var features = randn([50, 4], float64);
+        using var whole = FeatureStatistics.Of(features);
+        features[3, 1] = double.NaN;
+        using var broken = FeatureStatistics.Of(features);
+
+        Assert.Contains("not finite", FrechetDistance.Between(whole, broken).NotMeasured, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void FrechetDistance_OtherLengths_IsAnArgumentError()
+    {
+        using var scope = NewDisposeScope();
+        using var three = FeatureStatistics.Of(randn(20, 3));
+        using var four = FeatureStatistics.Of(randn(20, 4));
+
+        Assert.Throws<ArgumentException>(() => FrechetDistance.Between(three, four));
+        Assert.Throws<ArgumentException>(() => three.Merge(four));
+    }
+
+    [Fact]
+    public void Merge_Shards_AreTheWhole()
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(1);
+        var features = randn([300, 5], float64) * 3 + 7;
+        using var whole = FeatureStatistics.Of(features);
+        using var first = FeatureStatistics.Of(features.narrow(0, 0, 80));
+        using var second = FeatureStatistics.Of(features.narrow(0, 80, 20));
+        using var third = FeatureStatistics.Of(features.narrow(0, 100, 200));
+        using var pair = third.Merge(first);
+        using var merged = pair.Merge(second);
+
+        Assert.Equal(300, merged.Count);
+        Assert.True(allclose(whole.Mean(), merged.Mean(), rtol: 1e-12));
+        Assert.True(allclose(whole.Covariance(), merged.Covariance(), rtol: 1e-9));
+        Assert.True(allclose(whole.Covariance(), features.t().cov(), rtol: 1e-9));
+    }
+
+    [Theory]
+    [InlineData("metrics_d64")]
+    [InlineData("metrics_d192")]
+    [InlineData("metrics_rank_deficient_d192")]
+    public void KernelDistance_GivenSubsets_IsTheReferenceValue(string name)
+    {
+        var reference = Interop.Case(name);
+        using var scope = NewDisposeScope();
+        var (real, fake) = (reference.Array("real"), reference.Array("fake"));
+        var (realRows, fakeRows) = (reference.Array("kid_index_real").to(int64), reference.Array("kid_index_fake").to(int64));
+
+        var distance = KernelDistance.Between(real, fake, realRows, fakeRows);
+
+        reference.Agrees("kid_per_subset", tensor(KernelDistance.PerSubset(real, fake, realRows, fakeRows).ToArray()));
+        reference.Agrees("kid_mean", distance.Mean!.Value);
+        Assert.Equal(reference.Scalar("kid_std"), distance.Deviation!.Value, tolerance: 1e-9);
+    }
+
+    [Fact]
+    public void KernelDistance_SameSeed_SameSubsets()
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(2);
+        var (real, fake) = (randn(80, 6), randn(90, 6) + 0.5);
+
+        Assert.Equal(KernelDistance.Between(real, fake, 5, 40, seed: 1), KernelDistance.Between(real, fake, 5, 40, seed: 1));
+        Assert.NotEqual(KernelDistance.Between(real, fake, 5, 40, seed: 1), KernelDistance.Between(real, fake, 5, 40, seed: 2));
+    }
+
+    [Theory]
+    [InlineData("metrics_d64", 3)]
+    [InlineData("metrics_d64", 5)]
+    [InlineData("metrics_d192", 3)]
+    [InlineData("metrics_rank_deficient_d192", 3)]
+    public void PrecisionAndRecall_ReferenceFeatures_AreTheReferenceValues(string name, int neighbours)
+    {
+        var reference = Interop.Case(name);
+        using var scope = NewDisposeScope();
+
+        var metrics = ManifoldMetrics.Of(reference.Array("real"), reference.Array("fake"), precisionNeighbours: neighbours);
+
+        Assert.Equal(reference.Scalar($"precision_k{neighbours}"), metrics.Precision!.Value, tolerance: 1e-12);
+        Assert.Equal(reference.Scalar($"recall_k{neighbours}"), metrics.Recall!.Value, tolerance: 1e-12);
+    }
+
+    [Fact]
+    public void DensityAndCoverage_OnALine_AreCountedByHand()
+    {
+        using var scope = NewDisposeScope();
+
+        // Reference 0, 1, 2, 10 with k = 1: radii 1, 1, 1, 8. Generated 0.5 lies in three spheres (0, 1; 2 is 1.5 away: no) → 2;
+        // 3 lies in that of 2 and of 10 → 2; 30 in none. Density (2 + 2 + 0) / (1 · 3); all four reference spheres hold one: coverage 1.
+        var metrics = ManifoldMetrics.Of(
+            tensor([0.0, 1, 2, 10]).view(4, 1), tensor([0.5, 3.0, 30]).view(3, 1), precisionNeighbours: 1, densityNeighbours: 1);
+
+        Assert.Equal(4.0 / 3, metrics.Density!.Value, tolerance: 1e-12);
+        Assert.Equal(1.0, metrics.Coverage!.Value, tolerance: 1e-12);
+        Assert.Equal(2.0 / 3, metrics.Precision!.Value, tolerance: 1e-12);
+        Assert.Equal(1.0, metrics.Recall!.Value, tolerance: 1e-12);   // generated radii 2.5, 2.5, 27 reach every reference point
+    }
+
+    [Fact]
+    public void ManifoldMetrics_TooFewSamples_AreNotMeasured() =>
+        Assert.Equal(new ManifoldMetrics(null, null, null, null), ManifoldMetrics.Of(zeros(3, 2), zeros(50, 2)));
+
+    [Fact]
+    public void ReferenceStatistics_SavedAndLoaded_LeaveOutWhatTheyAreAskedTo()
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(3);
+        var features = randn([90, 4], float64);
+        var labels = tensor(Enumerable.Range(0, 90).Select(number => (long)(number % 3)).ToArray());
+        var path = Path.Combine(_folder, "reference.safetensors");
+        using (var built = ReferenceStatistics.Build(["a", "b", "c"], features, labels, samplesPerClass: 10, "e", tensor(new long[,] { { 8, 2, 0 }, { 1, 9, 0 }, { 0, 0, 10 } }), floor: 0.25))
+            built.Save(path);
+
+        using var loaded = ReferenceStatistics.Load(path);
+        using var merged = loaded.Merged(["b"]);
+        using var expected = FeatureStatistics.Of(features[labels.ne(1)]);
+
+        Assert.Equal((60, 0.25, "e", 4), (merged.Count, loaded.Floor, loaded.ExtractorSha256, loaded.FeatureSize));
+        Assert.True(allclose(expected.Covariance(), merged.Covariance(), rtol: 1e-9));
+        Assert.Equal([20, 4], loaded.Samples(["b"]).shape);
+        Assert.Equal(2.0 / 20, loaded.FalsePositiveRate("b"), tolerance: 1e-12);   // 2 of the 20 others were called b
+    }
+
+    [Fact]
+    public void ReferenceStatistics_OtherFile_SaysSo()
+    {
+        var path = Path.Combine(_folder, "other.safetensors");
+        using var some = zeros(2);
+        SafetensorsFile.Write(path, new Dictionary<string, Tensor> { ["x"] = some });
+
+        Assert.Contains("no reference statistics", Assert.Throws<CheckpointException>(() => ReferenceStatistics.Load(path)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void FeaturePass_ManyImages_LeaksNothingAndMatchesOneBatch()
+    {
+        using var classifier = Small.Classifier();
+        using var images = randn(250, 1, 16, 16);
+        void Pass()
+        {
+            using var scope = NewDisposeScope();
+            var (features, logits) = FeaturePass.Run(classifier, images);
+            using var _ = no_grad();
+            Assert.True(allclose(classifier.Features(images), features, atol: 1e-5));
+            Assert.Equal([250, 2], logits.shape);
+        }
+
+        Pass();
+        var live = Tensor.TotalCount;
+        Pass();
+        Assert.Equal(live, Tensor.TotalCount);
+    }
+}

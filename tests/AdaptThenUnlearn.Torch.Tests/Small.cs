@@ -1,0 +1,66 @@
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Adaptation;
+using AdaptThenUnlearn.Torch.Features;
+using AdaptThenUnlearn.Torch.Models;
+using AdaptThenUnlearn.Torch.Models.StyleGan2;
+using AdaptThenUnlearn.Torch.Training;
+using AdaptThenUnlearn.Torch.Unlearning;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Tests;
+
+/// <summary>The smallest networks and options that everything can be tried on.</summary>
+internal static class Small
+{
+    public static readonly StyleGan2Settings Settings = new(Resolution: 16, ImageChannels: 1, LatentSize: 8, MappingLayers: 2, Channels: [8, 6, 4]);
+
+    public static readonly ImageShape Shape = new(1, 16);
+
+    public static UnlearningOptions Options => UnlearningPresets.Of("default") with
+    {
+        Steps = 6, RecoverySteps = 2, BatchSize = 4, CandidateEvery = 2, CandidateSamples = 100, FeedbackSamples = 200, MinimumNegatives = 1, CleanBelow = 0.6,
+        Adaptation = new AdaptationOptions(Steps: 3, LearningRate: 0.002, EwcWeight: 10, FisherSamples: 4, Models: 1),
+    };
+
+    public static GanPair Gan(long seed = 3)
+    {
+        manual_seed(seed);
+        return new GanPair(new StyleGan2Generator(Settings), new StyleGan2Discriminator(Settings));
+    }
+
+    /// <summary>A classifier with two classes, untrained, in eval mode.</summary>
+    public static FeatureClassifier Classifier(long seed = 5)
+    {
+        manual_seed(seed);
+        var classifier = ClassifierArchitectures.Build(StridedConvNet.Name, Shape, ["plain", "banned"]);
+        classifier.eval();
+        return classifier;
+    }
+
+    public static Annotation Annotation(FeatureClassifier classifier) => new([new AnnotatedFeature("banned", classifier, 1)], Options.CleanBelow);
+
+    public static HeldImages Images(int count = 32)
+    {
+        manual_seed(11);
+        return new HeldImages(randn([count, 1, 16, 16]).clamp(-1, 1).DetachFromDisposeScope());
+    }
+
+    public static byte[] Bytes(Tensor tensor)
+    {
+        using var scope = NewDisposeScope();
+        return tensor.detach().cpu().contiguous().bytes.ToArray();
+    }
+
+    /// <summary>Judges by a fixed number for each step.</summary>
+    public sealed class Judge(Func<int, double>? distance = null) : ICandidateJudge
+    {
+        Candidate ICandidateJudge.Judge(ImageGenerator generator, int step) => new(step, 0.1, 0, distance?.Invoke(step) ?? 100 - step, 1);
+    }
+
+    public sealed class Silent : IProgress<StageProgress>
+    {
+        public List<StageProgress> Told { get; } = [];
+
+        public void Report(StageProgress value) => Told.Add(value);
+    }
+}
