@@ -18,7 +18,7 @@ internal static class Small
 
     public static UnlearningOptions Options => UnlearningPresets.Of("default") with
     {
-        Steps = 6, RecoverySteps = 2, BatchSize = 4, CandidateEvery = 2, CandidateSamples = 100, FeedbackSamples = 200, MinimumNegatives = 1, CleanBelow = 0.6,
+        Steps = 6, RecoverySteps = 2, BatchSize = 4, CandidateEvery = 2, CandidateSamples = 100, FeedbackSamples = 200, MinimumNegatives = 1, CleanBelow = 0.5,
         Adaptation = new AdaptationOptions(Steps: 3, LearningRate: 0.002, EwcWeight: 10, FisherSamples: 4, Models: 1),
     };
 
@@ -28,12 +28,20 @@ internal static class Small
         return new GanPair(new StyleGan2Generator(Settings), new StyleGan2Discriminator(Settings));
     }
 
-    /// <summary>A classifier with two classes, untrained, in eval mode.</summary>
+    /// <summary>A classifier with two classes in eval mode: untrained, but shifted so that it sees the second in about a quarter of the smallest GAN's images.</summary>
     public static FeatureClassifier Classifier(long seed = 5)
     {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        using var networks = Gan();
+        var images = networks.Generator.Generate(randn(200, Settings.LatentSize), noise: null);
         manual_seed(seed);
-        var classifier = ClassifierArchitectures.Build(StridedConvNet.Name, Shape, ["plain", "banned"]);
+        var classifier = Weights.Freed(ClassifierArchitectures.Build(StridedConvNet.Name, Shape, ["plain", "banned"]));
         classifier.eval();
+        var output = classifier.named_parameters().ToDictionary(named => named.name, named => named.parameter);
+        output["output.weight"].mul_(50);
+        var logits = classifier.Logits(classifier.Features(images));
+        output["output.bias"][0] += (logits.select(1, 1) - logits.select(1, 0)).quantile(tensor(0.75f)).item<float>();
         return classifier;
     }
 

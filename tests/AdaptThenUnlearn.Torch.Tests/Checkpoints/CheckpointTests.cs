@@ -1,0 +1,227 @@
+using System.IO.Compression;
+using System.Text;
+using AdaptThenUnlearn.Torch.Checkpoints;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Tests.Checkpoints;
+
+/// <summary>Checkpoints are data: what is whole is read exactly, and everything else is one clear error and never executed.</summary>
+public sealed class CheckpointTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("atu-checkpoints-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void Safetensors_EveryElementType_ReadsWhatWasWritten()
+    {
+        using var scope = NewDisposeScope();
+        var tensors = new Dictionary<string, Tensor>
+        {
+            ["float32"] = randn(2, 3), ["float64"] = randn([4], float64), ["int64"] = arange(5, int64), ["uint8"] = arange(7, uint8),
+            ["bool"] = tensor([true, false]), ["half"] = randn(3).to(float16), ["scalar"] = tensor(2.5), ["empty"] = zeros(0, 4),
+        };
+        SafetensorsFile.Write(At("all.safetensors"), tensors, new Dictionary<string, string> { ["key"] = "wert \u00fc \"x\"" });
+
+        var read = SafetensorsFile.Read(At("all.safetensors"));
+
+        Assert.Equal("wert \u00fc \"x\"", read.Metadata["key"]);
+        foreach (var (name, expected) in tensors)
+        {
+            Assert.Equal(expected.shape, read[name].Shape);
+            Assert.Equal(Small.Bytes(expected), Small.Bytes(read[name].Load()));
+        }
+    }
+
+    [Fact]
+    public void Safetensors_SameTensors_SameBytesWhateverTheOrder()
+    {
+        using var scope = NewDisposeScope();
+        var (a, b) = (randn(3), randn(4));
+        SafetensorsFile.Write(At("one"), new Dictionary<string, Tensor> { ["a"] = a, ["b"] = b });
+        SafetensorsFile.Write(At("two"), new Dictionary<string, Tensor> { ["b"] = b, ["a"] = a });
+
+        Assert.Equal(File.ReadAllBytes(At("one")), File.ReadAllBytes(At("two")));
+    }
+
+    public static TheoryData<string, string> BadHeaders => new()
+    {
+        { "not JSON", "{nonsense" },
+        { "beyond the file", """{"a":{"dtype":"F32","shape":[1000],"data_offsets":[0,4000]}}""" },
+        { "overlapping", """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}""" },
+        { "backwards", """{"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}""" },
+        { "shape and bytes differ", """{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}""" },
+        { "negative", """{"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}""" },
+        { "overflowing", """{"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,8]}}""" },
+        { "unknown type", """{"a":{"dtype":"Q7","shape":[2],"data_offsets":[0,8]}}""" },
+        { "twice", """{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""" },
+    };
+
+    [Theory]
+    [MemberData(nameof(BadHeaders))]
+    public void Safetensors_BadHeader_IsOneClearError(string what, string header)
+    {
+        var bytes = Encoding.UTF8.GetBytes(header);
+        File.WriteAllBytes(At("bad.safetensors"), [.. BitConverter.GetBytes((long)bytes.Length), .. bytes, .. new byte[16]]);
+
+        var failed = Assert.Throws<CheckpointException>(() => SafetensorsFile.Read(At("bad.safetensors")));
+
+        Assert.True(failed.Message.StartsWith(At("bad.safetensors"), StringComparison.Ordinal), what);
+    }
+
+    [Theory]
+    [InlineData(long.MaxValue)]
+    [InlineData(-1)]
+    [InlineData(1 << 30)]
+    public void Safetensors_ImpossibleHeaderLength_IsOneClearError(long length)
+    {
+        File.WriteAllBytes(At("bad.safetensors"), [.. BitConverter.GetBytes(length), (byte)'{', (byte)'}']);
+
+        Assert.Throws<CheckpointException>(() => SafetensorsFile.Read(At("bad.safetensors")));
+    }
+
+    // Each pickle would do something when loaded by Python; protocol 2, written by hand from the format's definition:
+    // c global, X text with its length, 0x85 a tuple of one, R call, . stop.
+    [Theory]
+    [InlineData("os system", "cos\nsystem\nX\u0017\0\0\0touch /tmp/atu-was-here\u0085R.")]
+    [InlineData("builtins eval", "cbuiltins\neval\nX\u0003\0\0\01+1\u0085R.")]
+    [InlineData("subprocess Popen", "csubprocess\nPopen\n]X\u0005\0\0\0toucha\u0085R.")]
+    [InlineData("torch load", "ctorch\nload\nX\u0001\0\0\0x\u0085R.")]
+    public void PyTorchZip_PickleThatAsksForMore_IsRefusedByName(string global, string pickle)
+    {
+        File.Delete("/tmp/atu-was-here");
+        WriteZip(Encoding.Latin1.GetBytes(pickle));
+
+        var failed = Assert.Throws<CheckpointException>(() => CheckpointFormats.Read(At("evil.pt")));
+
+        Assert.Contains(global.Split(' ')[1], failed.Message, StringComparison.Ordinal);
+        Assert.False(File.Exists("/tmp/atu-was-here"));
+        Assert.Contains(global, Inspection.Of(At("evil.pt")).Refused);
+    }
+
+    [Theory]
+    [InlineData("")]                                  // nothing
+    [InlineData(".")]                                 // stops with an empty stack
+    [InlineData("R.")]                                // reduces nothing
+    [InlineData("I99999999999999999999999999\n.")]    // a number without end
+    [InlineData("(((((((((((((((((((((((((((((((((")]  // marks without end
+    [InlineData("h\u0009.")]                          // a memo that was never put
+    public void PyTorchZip_NonsensePickle_IsOneClearError(string pickle)
+    {
+        WriteZip(Encoding.Latin1.GetBytes(pickle));
+
+        Assert.Throws<CheckpointException>(() => CheckpointFormats.Read(At("evil.pt")));
+    }
+
+    [Fact]
+    public void Safetensors_AnythingFlippedOrCutOff_IsReadOrRefusedButNothingElse()
+    {
+        using var scope = NewDisposeScope();
+        SafetensorsFile.Write(At("good.safetensors"), new Dictionary<string, Tensor> { ["a"] = randn(4, 3), ["b"] = arange(5, int64) });
+
+        Assert.NotEqual(0, RefusalsOf(File.ReadAllBytes(At("good.safetensors"))));
+    }
+
+    [Fact]
+    public void PyTorchZip_AnythingFlippedOrCutOff_IsReadOrRefusedButNothingElse() =>
+        Assert.NotEqual(0, RefusalsOf(File.ReadAllBytes(Interop.Case("authors_repulsion").PathOf("theta.pt"))));
+
+    // Any other exception than the one that says what is wrong ends the test.
+    private int RefusalsOf(byte[] good)
+    {
+        var random = new Random(4);
+        var refusals = 0;
+        for (var trial = 0; trial < 400; trial++)
+        {
+            var bad = good.ToArray();
+            for (var flip = random.Next(1, 6); flip > 0; flip--)
+                bad[random.Next(bad.Length)] = (byte)random.Next(256);
+            File.WriteAllBytes(At("fuzzed"), trial % 4 == 0 ? bad[..random.Next(bad.Length)] : bad);
+            try
+            {
+                foreach (var tensor in CheckpointFormats.Read(At("fuzzed")).Tensors)
+                    tensor.Load().Dispose();
+            }
+            catch (CheckpointException)
+            {
+                refusals++;
+            }
+        }
+
+        return refusals;
+    }
+
+    [Fact]
+    public void Inspect_PyTorchCheckpoint_ListsSectionsAndValues()
+    {
+        var reference = Interop.Case("rosinality_s32");
+
+        var found = Inspection.Of(reference.PathOf("010000.pt"));
+
+        Assert.Equal(reference["checkpoint"].GetProperty("sha256").GetString(), found.Sha256);
+        Assert.Contains("g_ema", found.Sections.Select(section => section.Name));
+        Assert.Equal(reference["checkpoint"].GetProperty("pickle_globals").EnumerateArray().Select(name => name.GetString()!).Order(StringComparer.Ordinal), found.Globals.Order(StringComparer.Ordinal));
+        Assert.Contains("StyleGAN2", GeneratorCheckpoint.Describe(CheckpointFormats.Read(reference.PathOf("010000.pt"))), StringComparison.Ordinal);
+    }
+
+    public static TheoryData<string> Formats => [.. CheckpointFormats.Names];
+
+    [Theory]
+    [MemberData(nameof(Formats))]
+    public void EveryFormat_OtherContent_IsOneClearError(string format)
+    {
+        File.WriteAllText(At("text"), "this is no checkpoint at all, but long enough to look into");
+
+        var failed = Assert.Throws<CheckpointException>(() => CheckpointFormats.Read(At("text"), format));
+
+        Assert.Contains(At("text"), failed.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Digest_OtherThanPinned_NamesBoth()
+    {
+        File.WriteAllText(At("some"), "x");
+
+        var failed = Assert.Throws<CheckpointException>(() => CheckpointDigest.Check(At("some"), new string('a', 64)));
+
+        Assert.Contains(new string('a', 64), failed.Message, StringComparison.Ordinal);
+        Assert.Contains("2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881", failed.Message, StringComparison.Ordinal);   // SHA-256 of "x"
+    }
+
+    [Fact]
+    public void Write_UnderAFileOrWithoutSpace_SaysSo()
+    {
+        using var some = zeros(3);
+        File.WriteAllText(At("file"), "");
+        Assert.Contains("cannot be written", Assert.Throws<CheckpointException>(() => SafetensorsFile.Write(Path.Combine(At("file"), "x.safetensors"), new Dictionary<string, Tensor> { ["a"] = some })).Message, StringComparison.Ordinal);
+
+        Assert.Contains("not enough disk space", ReplacedFile.Explain("x", 5, new IOException("full", unchecked((int)0x80070070))).Message, StringComparison.Ordinal);
+        Assert.Contains("may not be written", ReplacedFile.Explain("x", 5, new UnauthorizedAccessException()).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Write_Failing_LeavesTheOldFileAndNothingElse()
+    {
+        File.WriteAllText(At("kept"), "old");
+
+        Assert.ThrowsAny<Exception>(() => ReplacedFile.Write(At("kept"), 4, stream =>
+        {
+            stream.Write([1, 2]);
+            throw new IOException("the disk went away");
+        }));
+
+        Assert.Equal("old", File.ReadAllText(At("kept")));
+        Assert.Equal(["kept"], Directory.GetFiles(_folder).Select(Path.GetFileName));
+    }
+
+    private void WriteZip(byte[] pickle)
+    {
+        using var zip = new ZipArchive(File.Create(At("evil.pt")), ZipArchiveMode.Create);
+        using (var entry = zip.CreateEntry("archive/data.pkl", CompressionLevel.NoCompression).Open())
+            entry.Write(pickle);
+        using (var entry = zip.CreateEntry("archive/version", CompressionLevel.NoCompression).Open())
+            entry.Write("3\n"u8);
+    }
+
+    private string At(string name) => Path.Combine(_folder, name);
+}

@@ -1,0 +1,126 @@
+using System.Text;
+using AdaptThenUnlearn.Torch.Images;
+using SkiaSharp;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Tests.Images;
+
+/// <summary>Arrays, image folders, grids and plots: what is written can be read again and seen.</summary>
+public sealed class ImageTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("atu-images-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void Numpy_EveryType_ReadsWhatWasWritten()
+    {
+        using var scope = NewDisposeScope();
+        foreach (var array in new[] { randn(2, 3, 4), randn([5], float64), arange(6, int64).view(2, 3), tensor(3.5f), zeros(0, 2), arange(4, uint8) })
+        {
+            NumpyFile.Write(At("array.npy"), array);
+            var read = NumpyFile.Read(At("array.npy"));
+            Assert.Equal(array.dtype, read.dtype);
+            Assert.Equal(Small.Bytes(array), Small.Bytes(read));
+            Assert.Equal(array.shape, read.shape);
+            Assert.Equal(0, (File.ReadAllBytes(At("array.npy")).Length - array.numel() * array.element_size()) % 64);   // NumPy aligns the data
+        }
+    }
+
+    [Theory]
+    [InlineData("{'descr': '<f4', 'fortran_order': True, 'shape': (2,), }", 8, "column-major")]
+    [InlineData("{'descr': '>f4', 'fortran_order': False, 'shape': (2,), }", 8, "elements of type")]
+    [InlineData("{'descr': '|O', 'fortran_order': False, 'shape': (2,), }", 8, "elements of type")]
+    [InlineData("{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }", 8, "needs 12 bytes")]
+    [InlineData("{'descr': '<f4', 'fortran_order': False, 'shape': (9999999999, 9999999999), }", 8, "impossible shape")]
+    [InlineData("__import__('os').system('true')", 8, "header is not the usual one")]
+    public void Numpy_BadHeader_IsOneClearError(string header, int bytes, string expected)
+    {
+        var text = Encoding.ASCII.GetBytes(header + "\n");
+        File.WriteAllBytes(At("bad.npy"), [0x93, .. "NUMPY"u8, 1, 0, (byte)text.Length, 0, .. text, .. new byte[bytes]]);
+
+        var failed = Assert.Throws<ImageFileException>(() => NumpyFile.Read(At("bad.npy")));
+
+        Assert.Contains(expected, failed.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Numpy_NoArrayOrMissing_SaysSo()
+    {
+        File.WriteAllText(At("text.npy"), "not an array, but long enough");
+
+        Assert.Contains("is no NumPy array", Assert.Throws<ImageFileException>(() => NumpyFile.Read(At("text.npy"))).Message, StringComparison.Ordinal);
+        Assert.Contains("cannot be read", Assert.Throws<ImageFileException>(() => NumpyFile.Read(At("none.npy"))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ImageFolder_GreyImages_AreOneChannelInOrder()
+    {
+        using var scope = NewDisposeScope();
+        WriteImage("b.png", 8, 8, new SKColor(255, 255, 255));
+        WriteImage("a.png", 8, 8, SKColors.Black);
+
+        var images = ImageFolder.Read(_folder);
+
+        Assert.Equal([2, 1, 8, 8], images.shape);
+        Assert.Equal((-1.0, 1.0), (images[0].mean().item<float>(), Math.Round(images[1].mean().item<float>(), 6)));
+        Assert.Equal([2, 3, 8, 8], ImageFolder.Read(_folder, channels: 3).shape);
+    }
+
+    [Fact]
+    public void ImageFolder_OtherSizesDamagedOrEmpty_SaysWhichFile()
+    {
+        Assert.Contains("no PNG or JPEG", Assert.Throws<ImageFileException>(() => ImageFolder.Read(_folder)).Message, StringComparison.Ordinal);
+        WriteImage("a.png", 8, 8, SKColors.Red);
+        WriteImage("b.png", 9, 8, SKColors.Red);
+        Assert.Contains("b.png", Assert.Throws<ImageFileException>(() => ImageFolder.Read(_folder)).Message, StringComparison.Ordinal);
+        File.WriteAllText(At("a.png"), "no image");
+        Assert.Contains("a.png", Assert.Throws<ImageFileException>(() => ImageFolder.Read(_folder)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Grid_FlaggedImages_HaveRedFramesAndPixelsAreScaled()
+    {
+        using var scope = NewDisposeScope();
+        var images = cat([-ones(1, 1, 4, 4), ones(1, 1, 4, 4)]);
+
+        using var picture = SKBitmap.Decode(ImageGrid.Png([new GridPanel("title", images, [false, true])], columns: 2, scale: 10));
+
+        var pixels = picture.Pixels;
+        Assert.Contains(pixels, pixel => pixel is { Red: > 180, Green: < 60, Blue: < 60 });
+        Assert.True(pixels.Count(pixel => pixel == SKColors.Black) >= 40 * 40 - 200);
+        using var unflagged = SKBitmap.Decode(ImageGrid.Png([new GridPanel("title", images, [])], columns: 2, scale: 10));
+        Assert.DoesNotContain(unflagged.Pixels, pixel => pixel is { Red: > 180, Green: < 60, Blue: < 60 });
+    }
+
+    [Fact]
+    public void Grid_Title_IsDrawnWithTheEmbeddedFont()
+    {
+        using var scope = NewDisposeScope();
+        using var with = SKBitmap.Decode(ImageGrid.Png([new GridPanel("θ before ‖x‖²", ones(1, 1, 4, 4), [])], 1, 40));
+        using var without = SKBitmap.Decode(ImageGrid.Png([new GridPanel("", ones(1, 1, 4, 4), [])], 1, 40));
+
+        Assert.True(with.Pixels.Zip(without.Pixels).Count(pair => pair.First != pair.Second) > 50);
+    }
+
+    [Fact]
+    public void Plot_Curves_AreDrawn()
+    {
+        var chart = new Chart("title", [new Curve("a", [new(0, 1), new(10, 5), new(20, double.NaN), new(30, 2)])], Mark: 10);
+
+        using var picture = SKBitmap.Decode(CurvePlot.Png([chart, chart, chart]));
+
+        Assert.Equal((1280, 720), (picture.Width, picture.Height));
+        Assert.True(picture.Pixels.Distinct().Count() > 20);
+    }
+
+    private void WriteImage(string name, int width, int height, SKColor colour)
+    {
+        using var bitmap = new SKBitmap(width, height);
+        bitmap.Erase(colour);
+        using var data = bitmap.Encode(SKEncodedImageFormat.Png, 100);
+        File.WriteAllBytes(At(name), data.ToArray());
+    }
+
+    private string At(string name) => Path.Combine(_folder, name);
+}

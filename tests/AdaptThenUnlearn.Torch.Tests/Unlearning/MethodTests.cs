@@ -1,0 +1,144 @@
+using AdaptThenUnlearn.Torch.Adaptation;
+using AdaptThenUnlearn.Torch.Models;
+using AdaptThenUnlearn.Torch.Training;
+using AdaptThenUnlearn.Torch.Unlearning;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Tests.Unlearning;
+
+/// <summary>Every method on the smallest GAN there is: finite, repeatable, resumable, and the best candidate is the one kept.</summary>
+public sealed class MethodTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("atu-methods-").FullName;
+    private readonly GanPair _networks = Small.Gan();
+    private readonly AdaptThenUnlearn.Torch.Features.FeatureClassifier _classifier = Small.Classifier();
+
+    public void Dispose()
+    {
+        _networks.Dispose();
+        _classifier.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    // retrain needs real images; it has a test of its own.
+    public static TheoryData<string> Trainable => [.. UnlearningMethods.All.Select(method => method.Name).Where(name => name != "retrain")];
+
+    [Theory]
+    [MemberData(nameof(Trainable))]
+    public void Run_AnyMethod_IsFiniteRepeatableAndLeavesTheOriginalAlone(string name)
+    {
+        var before = Weights(_networks);
+        byte[] Run()
+        {
+            using var feedback = Feedback();
+            using var unlearned = UnlearningMethods.Named(name).Run(Context(feedback), CancellationToken.None);
+            Assert.All(unlearned.Networks.Generator.parameters(), parameter => Assert.True(isfinite(parameter).all().item<bool>()));
+            Assert.True(unlearned.Distances.ToOriginal > 0);
+            Assert.NotEmpty(unlearned.Candidates);
+            return Weights(unlearned.Networks);
+        }
+
+        Assert.Equal(Run(), Run());
+        Assert.Equal(before, Weights(_networks));
+    }
+
+    [Theory]
+    [InlineData(4)]
+    [InlineData(6)]
+    public void Run_BestCandidate_IsKeptAndNotTheLast(int best)
+    {
+        using var feedback = Feedback();
+        var judge = new Small.Judge(step => step == best ? 1 : 10);
+
+        using var unlearned = UnlearningMethods.Named("adapt-then-unlearn").Run(Context(feedback) with { Judge = judge }, CancellationToken.None);
+
+        Assert.Equal(best, unlearned.Kept);
+        Assert.Equal([2, 4, 6], unlearned.Candidates.Select(candidate => candidate.Step));
+    }
+
+    [Theory]
+    [InlineData(2)]   // within adaptation
+    [InlineData(4)]   // between two candidates of unlearning
+    [InlineData(8)]
+    public void Run_InterruptedAnywhereAndResumed_GivesTheSameBytes(int afterSteps)
+    {
+        byte[] whole;
+        using (var feedback = Feedback())
+        using (var unlearned = UnlearningMethods.Named("adapt-then-unlearn").Run(Context(feedback), CancellationToken.None))
+            whole = Weights(unlearned.Networks);
+
+        using (var feedback = Feedback())
+        using (var stop = new CancellationTokenSource())
+        {
+            var interrupted = Context(feedback) with { Journal = new FolderJournal(_folder, "f", resume: false), Progress = new StopAfter(afterSteps, stop) };
+            Assert.Throws<OperationCanceledException>(() => UnlearningMethods.Named("adapt-then-unlearn").Run(interrupted, stop.Token));
+        }
+
+        using (var feedback = Feedback())
+        using (var resumed = UnlearningMethods.Named("adapt-then-unlearn").Run(Context(feedback) with { Journal = new FolderJournal(_folder, "f", resume: true) }, CancellationToken.None))
+            Assert.Equal(whole, Weights(resumed.Networks));
+    }
+
+    [Fact]
+    public void Journal_OfAnotherRun_IsRefused()
+    {
+        using var some = zeros(3);
+        new FolderJournal(_folder, "one", resume: false).Save("stage", new StageState(1, new Dictionary<string, Tensor> { ["x"] = some }, new Dictionary<string, double>()));
+
+        var failed = Assert.Throws<AdaptThenUnlearn.Torch.Checkpoints.CheckpointException>(() => new FolderJournal(_folder, "two", resume: true).Load("stage"));
+
+        Assert.Contains("--resume", failed.Message, StringComparison.Ordinal);
+        Assert.Null(new FolderJournal(_folder, "one", resume: false).Load("stage"));
+    }
+
+    [Fact]
+    public void RetentionTerm_ImagesWhoseOriginalIsNegative_AreNotHeld()
+    {
+        using var scope = NewDisposeScope();
+        using var source = new RandomStreams(1, "retention").At("latents");
+        var draw = LatentDraw.Next(_networks.Generator, 64, source, CPU);
+        var original = draw.Images(_networks.Generator).detach();
+        var clean = Small.Annotation(_classifier).Label(original).Clean;
+        var images = (original + 0.5).requires_grad_();
+
+        var loss = new RetentionTerm(_networks.Generator, Small.Annotation(_classifier), weight: 3).Loss(draw, images);
+        loss.backward();
+
+        var held = images.grad!.abs().amax([1, 2, 3]).gt(0);
+        Assert.InRange(clean.sum().item<long>(), 1, 63);
+        Assert.True(held.eq(clean).all().item<bool>());
+        Assert.Equal(3 * 0.25, loss.item<float>(), tolerance: 1e-5);   // weight · 0.5², mean over the clean ones
+    }
+
+    [Fact]
+    public void Candidate_BetterThan_LimitsFirstThenDistance()
+    {
+        var passing = new Candidate(1, 0.01, Excess: 0, FrechetDistance: 30, 0.9);
+
+        Assert.True(passing.BetterThan(null));
+        Assert.True(passing.BetterThan(passing with { Excess = 0.01, FrechetDistance = 1 }));
+        Assert.True((passing with { FrechetDistance = 20 }).BetterThan(passing));
+        Assert.False((passing with { FrechetDistance = null }).BetterThan(passing));
+        Assert.False(passing.BetterThan(passing));
+    }
+
+    private Feedback Feedback() => AdaptThenUnlearn.Torch.Adaptation.Feedback.Collect(
+        _networks.Generator, Small.Annotation(_classifier), Small.Options.FeedbackSamples, 1, new RandomStreams(1, "feedback"), CPU, CancellationToken.None);
+
+    private UnlearningContext Context(Feedback feedback) => new(
+        _networks, Small.Options, Small.Annotation(_classifier), feedback, new Small.Judge(), new NoJournal(), new Small.Silent(), CPU);
+
+    private static byte[] Weights(GanPair networks) =>
+        [.. networks.Generator.parameters().Concat(networks.Discriminator.parameters()).SelectMany(Small.Bytes)];
+
+    private sealed class StopAfter(int steps, CancellationTokenSource stop) : IProgress<StageProgress>
+    {
+        private int _told;
+
+        public void Report(StageProgress value)
+        {
+            if (++_told == steps)
+                stop.Cancel();
+        }
+    }
+}
