@@ -1,6 +1,10 @@
 using System.CommandLine;
+using System.Globalization;
 using AdaptThenUnlearn.Cli;
 using AdaptThenUnlearn.Cli.Commands;
+
+// Arguments and results mean the same on every machine.
+CultureInfo.CurrentCulture = CultureInfo.DefaultThreadCurrentCulture = CultureInfo.InvariantCulture;
 
 using var terminal = new Terminal();
 var root = new RootCommand("Measures, unlearns and gates image generators by policy")
@@ -16,4 +20,6 @@ var root = new RootCommand("Measures, unlearns and gates image generators by pol
     ModelCommands.TrainClassifier(terminal),
     ModelCommands.Reference(terminal),
 };
-return await root.Parse(args).InvokeAsync();
+
+// A step, a batch or a candidate is finished before a cancelled command ends; only one that hangs is cut off.
+return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(30) });

@@ -25,7 +25,7 @@ public static class UnlearningPresets
         Adaptation: new(Steps: 200, LearningRate: 0.002, EwcWeight: 3e4, FisherSamples: 64, Models: 1),
         Repulsion: new(Loss: "el2", Weight: 10, Alpha: 0.5, Distance: "relative", Limit: 4),
         Retention: new(Weight: 10),
-        NegativesAsFakes: new(Weight: 1, BatchSize: 8),
+        NegativesAsFakes: new(Weight: 3, BatchSize: 16),
         Extrapolation: new(Gamma: 1),
         Data: null);
 

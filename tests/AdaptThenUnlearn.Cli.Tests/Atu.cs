@@ -1,0 +1,64 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+
+namespace AdaptThenUnlearn.Cli.Tests;
+
+/// <summary>The real <c>atu</c>, in a process of its own.</summary>
+internal sealed class Atu : IDisposable
+{
+    private static readonly TimeSpan _patience = TimeSpan.FromMinutes(4);
+    private readonly Process _process;
+    private readonly Task<string> _output;
+    private readonly Task<string> _errors;
+
+    private Atu(Process process) =>
+        (_process, _output, _errors) = (process, process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+
+    public static Atu Start(params string[] arguments)
+    {
+        var start = new ProcessStartInfo(Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet")
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = Path.GetTempPath(),
+            Environment = { ["OMP_NUM_THREADS"] = "1", ["LC_ALL"] = "de_DE.UTF-8", ["DOTNET_NOLOGO"] = "1" },
+        };
+        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "atu.dll"));
+        foreach (var argument in arguments)
+            start.ArgumentList.Add(argument);
+        return new Atu(Process.Start(start)!);
+    }
+
+    public static (int ExitCode, string Output, string Errors) Run(params string[] arguments)
+    {
+        using var atu = Start(arguments);
+        return atu.Finish();
+    }
+
+    public bool HasExited => _process.HasExited;
+
+    public void Kill() => _process.Kill();
+
+    public void Interrupt() => Assert.Equal(0, SendSignal(_process.Id, signal: 2));
+
+    public (int ExitCode, string Output, string Errors) Finish()
+    {
+        if (!_process.WaitForExit(_patience))
+        {
+            _process.Kill();
+            Assert.Fail($"atu did not end within {_patience}");
+        }
+
+        return (_process.ExitCode, _output.GetAwaiter().GetResult(), _errors.GetAwaiter().GetResult());
+    }
+
+    public void Dispose()
+    {
+        if (!_process.HasExited)
+            _process.Kill();
+        _process.Dispose();
+    }
+
+    [DllImport("libc", EntryPoint = "kill")]
+    private static extern int SendSignal(int process, int signal);
+}

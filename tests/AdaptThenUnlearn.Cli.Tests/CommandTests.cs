@@ -1,0 +1,124 @@
+using System.Text.Json;
+using AdaptThenUnlearn.Policies;
+
+namespace AdaptThenUnlearn.Cli.Tests;
+
+/// <summary>The smaller commands, in real processes.</summary>
+public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
+{
+    [Fact]
+    public void Sample_SameSeed_SameImagesAndOtherwiseOthers()
+    {
+        byte[] Sample(string name, params string[] more)
+        {
+            var (exitCode, _, errors) = Atu.Run(["sample", house.At("generator.safetensors"), "--npy", house.At(name), "--count", "7", "--threads", "1", .. more]);
+            Assert.True(exitCode == 0, errors);
+            return File.ReadAllBytes(house.At(name));
+        }
+
+        var first = Sample("a.npy", "--seed", "3", "--out", house.At("a.png"));
+
+        Assert.Equal(first, Sample("b.npy", "--seed", "3"));
+        Assert.NotEqual(first, Sample("c.npy", "--seed", "4"));
+        Assert.NotEqual(first, Sample("d.npy", "--seed", "3", "--truncation", "0.5"));
+        Assert.True(new FileInfo(house.At("a.png")).Length > 500);
+        using var array = AdaptThenUnlearn.Torch.Images.NumpyFile.Read(house.At("a.npy"));
+        Assert.Equal([7, 1, 16, 16], array.shape);
+    }
+
+    [Fact]
+    public void Sample_GivenLatents_AreUsed()
+    {
+        using (var latents = TorchSharp.torch.randn(3, 8))
+            AdaptThenUnlearn.Torch.Images.NumpyFile.Write(house.At("z.npy"), latents);
+        Assert.Equal(0, Atu.Run("sample", house.At("generator.safetensors"), "--latents", house.At("z.npy"), "--noise", "const", "--npy", house.At("x.npy")).ExitCode);
+        using (var images = AdaptThenUnlearn.Torch.Images.NumpyFile.Read(house.At("x.npy")))
+            Assert.Equal(3, images.shape[0]);
+
+        using (var latents = TorchSharp.torch.randn(3, 9))
+            AdaptThenUnlearn.Torch.Images.NumpyFile.Write(house.At("z.npy"), latents);
+        var (exitCode, _, errors) = Atu.Run("sample", house.At("generator.safetensors"), "--latents", house.At("z.npy"), "--npy", house.At("x.npy"));
+        Assert.Equal(2, exitCode);
+        Assert.Contains("the generator takes [N, 8]", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Sample_NowhereToWrite_SaysSo() => Assert.Contains("--out", Atu.Run("sample", house.At("generator.safetensors")).Errors, StringComparison.Ordinal);
+
+    [Fact]
+    public void Measure_Json_HasEveryReading()
+    {
+        var (exitCode, output, _) = Atu.Run("measure", house.Policy("measured"), "--json", "--threads", "1");
+
+        Assert.Equal(0, exitCode);
+        using var read = JsonDocument.Parse(output);
+        Assert.Equal(400, read.RootElement.GetProperty("features")[0].GetProperty("looks")[0].GetProperty("samples").GetInt32());
+        Assert.True(read.RootElement.GetProperty("quality").GetProperty("frechetDistance").GetDouble() >= 0);
+        Assert.Equal(2, read.RootElement.GetProperty("shares").GetArrayLength());
+    }
+
+    [Fact]
+    public void Distance_ReferenceFeatures_AreTheReferenceValues()
+    {
+        var reference = AdaptThenUnlearn.Torch.Tests.Interop.Case("metrics_d64");
+        var (exitCode, output, errors) = Atu.Run("distance", reference.PathOf("fake.npy"), reference.PathOf("real.npy"), "--json", "--threads", "1");
+
+        Assert.True(exitCode == 0, errors);
+        using var read = JsonDocument.Parse(output);
+        Assert.Equal(reference.Scalar("fid_reference"), read.RootElement.GetProperty("frechetDistance").GetDouble(), tolerance: 1e-8);
+        Assert.Equal(reference.Scalar("precision_k3"), read.RootElement.GetProperty("precision").GetDouble(), tolerance: 1e-9);
+        Assert.Equal(reference.Scalar("recall_k3"), read.RootElement.GetProperty("recall").GetDouble(), tolerance: 1e-9);
+        Assert.Equal(2000, read.RootElement.GetProperty("n")[0].GetInt32());
+    }
+
+    [Fact]
+    public void Distance_ImagesAgainstStatistics_NeedTheExtractor()
+    {
+        Atu.Run("sample", house.At("generator.safetensors"), "--npy", house.At("many.npy"), "--count", "300", "--threads", "1");
+
+        Assert.Contains("--extractor", Atu.Run("distance", house.At("many.npy"), house.At("reference.safetensors")).Errors, StringComparison.Ordinal);
+        var (exitCode, output, _) = Atu.Run("distance", house.At("many.npy"), house.At("reference.safetensors"), "--extractor", house.At("auditor.safetensors"));
+        Assert.Equal(0, exitCode);
+        Assert.Contains("Fréchet distance", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Inspect_Generator_SaysWhatItIs()
+    {
+        var (exitCode, output, _) = Atu.Run("inspect", house.At("generator.safetensors"));
+
+        Assert.Equal(0, exitCode);
+        Assert.Contains("StyleGAN2", output, StringComparison.Ordinal);
+        Assert.Contains("g_ema", output, StringComparison.Ordinal);
+        using var json = JsonDocument.Parse(Atu.Run("inspect", house.At("generator.safetensors"), "--json").Output);
+        Assert.True(json.RootElement.GetProperty("tensors").GetArrayLength() > 20);
+        Assert.Equal(3, Atu.Run("inspect", house.At("nothing")).ExitCode);
+    }
+
+    [Fact]
+    public void Policy_New_IsAValidPolicyAndNeverOverwrites()
+    {
+        Assert.Equal(0, Atu.Run("policy", "new", house.At("fresh.json")).ExitCode);
+        Assert.Equal(0, Atu.Run("policy", "check", house.At("fresh.json")).ExitCode);
+        var (exitCode, _, errors) = Atu.Run("policy", "new", house.At("fresh.json"));
+
+        Assert.Equal(2, exitCode);
+        Assert.Contains("is there already", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Policy_CheckEffective_ShowsPresetAndOverrides()
+    {
+        var (_, output, _) = Atu.Run("policy", "check", house.Policy("shown"), "--effective", "--set", "unlearning.steps=77");
+
+        using var json = JsonDocument.Parse(output);
+        Assert.Equal(77, json.RootElement.GetProperty("unlearning").GetProperty("steps").GetInt32());
+        Assert.Equal(0.002, json.RootElement.GetProperty("unlearning").GetProperty("learningRate").GetDouble());
+    }
+
+    [Fact]
+    public void Policy_Schema_IsTheExportedOne() => Assert.Equal(PolicySchema.Export(), Atu.Run("policy", "schema").Output);
+
+    [Fact]
+    public void Verify_NoRecord_SaysSo() => Assert.Equal(3, Atu.Run("verify", house.At("generator.safetensors")).ExitCode);
+}

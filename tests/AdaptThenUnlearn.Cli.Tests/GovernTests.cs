@@ -1,0 +1,156 @@
+using AdaptThenUnlearn.Runs;
+
+namespace AdaptThenUnlearn.Cli.Tests;
+
+/// <summary>The main job in a real process: verdicts and exit codes, evidence on disk, and that neither Ctrl-C nor a kill loses or changes anything.</summary>
+public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
+{
+    [Fact]
+    public void Govern_LimitNotMet_TrainsJudgesAndFailsWithAllTheEvidence()
+    {
+        var policy = house.Policy("strict");
+        var (exitCode, output, errors) = Govern(policy);
+
+        Assert.Equal(1, exitCode);
+        Assert.Contains("strict: Failed", output, StringComparison.Ordinal);
+        Assert.Contains($"{policy}: error ATU3001: failed ban/maxRate", errors, StringComparison.Ordinal);
+        Assert.Equal(
+            ["curves.csv", "images/before-after.png", "images/curves.png", "report.md", "run.json", "strict.safetensors"],
+            Directory.EnumerateFiles(Out("strict"), "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(Out("strict"), file).Replace('\\', '/')).Order(StringComparer.Ordinal));
+        var record = RunRecordFile.Read(Out("strict", "run.json"));
+        Assert.Equal(RunRecordFile.Digest(Out("strict", "strict.safetensors")), record.After!.GeneratorSha256);
+        Assert.Equal(400, record.After.Features[0].Looks[0].Samples);
+        Assert.True(record.Training!.Steps == 40 && record.Training.Distance > 0);
+        Assert.True(record.After.Quality!.FrechetDistance > 0, record.After.Quality.NotMeasured);
+
+        // The record stands, and so does its verdict: failed.
+        var (verified, text, _) = Atu.Run("verify", Out("strict", "run.json"));
+        Assert.Equal(1, verified);
+        Assert.Contains("the record stands: Failed", text, StringComparison.Ordinal);
+
+        // A failed run fails again; as advice, it does not fail the build.
+        Assert.Equal(1, Govern(policy).ExitCode);
+        var (advisory, _, warnings) = Govern(policy, "--advisory");
+        Assert.Equal(0, advisory);
+        Assert.Contains("warning ATU3001", warnings, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Govern_AlreadyCompliant_ReleasesTheInputByteForByteAndStandsUntilSomethingChanges()
+    {
+        var policy = house.Policy("lenient", "\"maxRate\": 0.9");
+        var (exitCode, output, _) = Govern(policy);
+
+        Assert.Equal(0, exitCode);
+        Assert.Contains("lenient: Passed", output, StringComparison.Ordinal);
+        Assert.Equal(File.ReadAllBytes(house.At("generator.safetensors")), File.ReadAllBytes(Out("lenient", "lenient.safetensors")));
+        Assert.Contains("byte for byte", File.ReadAllText(Out("lenient", "report.md")), StringComparison.Ordinal);
+        Assert.Equal(0, Atu.Run("verify", Out("lenient", "run.json")).ExitCode);
+
+        var written = File.GetLastWriteTimeUtc(Out("lenient", "run.json"));
+        var again = Govern(policy);
+        Assert.Equal(0, again.ExitCode);
+        Assert.Contains("nothing has changed", again.Errors, StringComparison.Ordinal);
+        Assert.Equal(written, File.GetLastWriteTimeUtc(Out("lenient", "run.json")));
+
+        File.AppendAllText(Out("lenient", "report.md"), " ");   // not evidence that anything rests on
+        File.AppendAllText(Out("lenient", "lenient.safetensors"), "!");
+        Assert.Equal(1, Atu.Run("verify", Out("lenient", "run.json")).ExitCode);
+        Assert.DoesNotContain("nothing has changed", Govern(policy).Errors, StringComparison.Ordinal);
+        Assert.Equal(File.ReadAllBytes(house.At("generator.safetensors")), File.ReadAllBytes(Out("lenient", "lenient.safetensors")));
+    }
+
+    [Fact]
+    public void Govern_NoTrain_OnlyJudges()
+    {
+        var (exitCode, _, _) = Govern(house.Policy("untrained"), "--no-train");
+
+        Assert.Equal(1, exitCode);
+        Assert.Null(RunRecordFile.Read(Out("untrained", "run.json")).Training);
+    }
+
+    [Fact]
+    public void Govern_SameSeed_SameArtifactAndAnotherSeedAnother()
+    {
+        string Artifact(string name, params string[] more)
+        {
+            Govern(house.Policy(name, edit: ("\"name\": \"" + name, "\"name\": \"seeded")), [.. more, "--out", house.At("out-" + name)]);
+            return RunRecordFile.Digest(house.At(Path.Combine("out-" + name, "seeded", "seeded.safetensors")))!;
+        }
+
+        var first = Artifact("one");
+
+        Assert.Equal(first, Artifact("two"));
+        Assert.NotEqual(first, Artifact("three", "--set", "unlearning.seed=2"));
+    }
+
+    [Theory]
+    [InlineData(5)]
+    [InlineData(30)]
+    public void Govern_KilledAndResumed_GivesTheSameArtifact(int afterSteps)
+    {
+        var policy = house.Policy("killed", edit: ("\"steps\": 40", "\"steps\": 60"));
+        Govern(policy, "--out", house.At("whole"));
+        var whole = File.ReadAllBytes(house.At("whole/killed/killed.safetensors"));
+
+        var folder = house.At($"killed-{afterSteps}");
+        using (var atu = Atu.Start("govern", policy, "--out", folder, "--threads", "1"))
+        {
+            // Adaptation saves at its end, unlearning with each candidate: kill as soon as enough of that is there.
+            var state = Path.Combine(folder, "killed", "state", afterSteps < 10 ? "adaptation-1.safetensors" : "unlearning.safetensors");
+            while (!atu.HasExited && !File.Exists(state))
+                Thread.Sleep(1);
+            atu.Kill();
+            Assert.NotEqual(0, atu.Finish().ExitCode);
+        }
+
+        Assert.False(File.Exists(Path.Combine(folder, "killed", "run.json")));
+        Govern(policy, "--resume", "--out", folder);
+
+        Assert.Equal(whole, File.ReadAllBytes(Path.Combine(folder, "killed", "killed.safetensors")));
+        Assert.False(Directory.Exists(Path.Combine(folder, "killed", "state")));
+    }
+
+    [Fact]
+    public void Govern_CtrlC_EndsWith130AndCanBeResumed()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "signals are sent the Unix way");
+        var policy = house.Policy("interrupted", edit: ("\"steps\": 40, \"recoverySteps\": 10", "\"steps\": 4000, \"recoverySteps\": 10"));
+        var folder = house.At("interrupted-out");
+        using var atu = Atu.Start("govern", policy, "--out", folder, "--threads", "1");
+        while (!atu.HasExited && !File.Exists(Path.Combine(folder, "interrupted", "state", "unlearning.safetensors")))
+            Thread.Sleep(5);
+
+        atu.Interrupt();
+        var (exitCode, _, errors) = atu.Finish();
+
+        Assert.Equal(130, exitCode);
+        Assert.Contains("--resume", errors, StringComparison.Ordinal);
+        Assert.True(File.Exists(Path.Combine(folder, "interrupted", "state", "unlearning.safetensors")));
+        Assert.False(File.Exists(Path.Combine(folder, "interrupted", "run.json")));
+    }
+
+    [Fact]
+    public void Govern_SeveralPolicies_GovernsEachAndFailsIfOneDoes()
+    {
+        var (exitCode, output, _) = Govern(house.Policy("first", "\"maxRate\": 0.9"), house.Policy("second"), "--no-train");
+
+        Assert.Equal(1, exitCode);
+        Assert.Contains("first: Passed", output, StringComparison.Ordinal);
+        Assert.Contains("second: Failed", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Govern_OriginalGeneratorAsReference_Measures()
+    {
+        Govern(house.Policy("own", "\"maxRate\": 0.9", ("reference.safetensors\", \"max", "original-generator\", \"max")));
+
+        var quality = RunRecordFile.Read(Out("own", "run.json")).Before.Quality!;
+        Assert.True(quality.FrechetDistance >= 0, quality.NotMeasured);
+    }
+
+    private (int ExitCode, string Output, string Errors) Govern(string policy, params string[] more) =>
+        Atu.Run(["govern", policy, "--threads", "1", .. more, .. more.Contains("--out") ? Array.Empty<string>() : ["--out", house.At("out")]]);
+
+    private string Out(string policy, string file = "") => Path.Combine(house.At("out"), policy, file);
+}
