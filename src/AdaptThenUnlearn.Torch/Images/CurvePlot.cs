@@ -46,7 +46,7 @@ public static class CurvePlot
             line.LegendText = "kept";
         }
 
-        plot.Axes.SetLimitsY(0, Math.Max(1e-9, 1.1 * chart.Curves.SelectMany(curve => curve.Points).Select(point => point.Value).Where(double.IsFinite).DefaultIfEmpty(1).Max()));
+        plot.Axes.SetLimitsY(0, Math.Max(1e-9, 1.35 * chart.Curves.SelectMany(curve => curve.Points).Select(point => point.Value).Where(double.IsFinite).DefaultIfEmpty(1).Max()));
         plot.ShowLegend(Alignment.UpperRight);
     }
 }
