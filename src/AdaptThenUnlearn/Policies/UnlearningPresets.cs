@@ -42,7 +42,8 @@ public static class UnlearningPresets
             CleanBelow = 0.5,
             Adversarial = Default.Adversarial with { R1Weight = 10, PathLengthWeight = 2, StyleMixing = 0.9 },
             Adaptation = Default.Adaptation with { Steps = 2000 },
-            Repulsion = Default.Repulsion with { Distance = "plain" },
+            // The paper's plain distance is about 20 to 40 for the embedded generator: these two push as hard as 100 and 0.5 do relatively.
+            Repulsion = Default.Repulsion with { Distance = "plain", Weight = 100, Alpha = 0.02 },
             Retention = new(Weight: 0),
             NegativesAsFakes = Default.NegativesAsFakes with { Weight = 0 },
         },

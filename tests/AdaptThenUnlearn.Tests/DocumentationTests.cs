@@ -1,0 +1,64 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using AdaptThenUnlearn.Policies;
+
+namespace AdaptThenUnlearn.Tests;
+
+/// <summary>The documentation names what there is, and no other.</summary>
+public sealed partial class DocumentationTests
+{
+    [Fact]
+    public void PolicyPage_EveryPropertyWithItsDefault_IsThere()
+    {
+        var page = Page("policy.md");
+        using var effective = JsonDocument.Parse(CanonicalJson.Of(Records.Policy));
+
+        Assert.All(LeavesOf("", effective.RootElement.GetProperty("unlearning")), leaf =>
+            Assert.Contains($"| `{leaf.Name}` | ", page, StringComparison.Ordinal));
+        foreach (var section in effective.RootElement.GetProperty("unlearning").EnumerateObject().Where(property => property.Value.ValueKind == JsonValueKind.Object))
+        {
+            var text = page[page.IndexOf($"## `unlearning.{section.Name}`", StringComparison.Ordinal)..];
+            text = text[..text.IndexOf("\n## ", 5, StringComparison.Ordinal)];
+            Assert.All(section.Value.EnumerateObject(), leaf => Assert.Matches($@"(?m)^\| `{leaf.Name}` \| .* \| `{Regex.Escape(leaf.Value.ToString())}` \|$", text));
+        }
+    }
+
+    [Fact]
+    public void DiagnosticsPage_EveryCodeInTheSources_IsThere()
+    {
+        var page = Page("diagnostics.md");
+        var used = Directory.EnumerateFiles(Path.Combine(Repository.Root, "src"), "*.cs", SearchOption.AllDirectories)
+            .Where(file => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal))
+            .SelectMany(file => CodePattern().Matches(File.ReadAllText(file)).Select(match => match.Value)).ToHashSet();
+
+        Assert.Equal(used.Order(StringComparer.Ordinal), CodePattern().Matches(page).Select(match => match.Value).Distinct().Order(StringComparer.Ordinal));
+    }
+
+    public static TheoryData<string> Pages =>
+        [.. Directory.EnumerateFiles(Repository.Root, "*.md", SearchOption.TopDirectoryOnly)
+            .Concat(Directory.EnumerateFiles(Path.Combine(Repository.Root, "docs"), "*.md"))
+            .Concat(Directory.EnumerateFiles(Path.Combine(Repository.Root, "models"), "*.md", SearchOption.AllDirectories))
+            .Select(file => Path.GetRelativePath(Repository.Root, file).Replace('\\', '/'))];
+
+    [Theory]
+    [MemberData(nameof(Pages))]
+    public void EveryPage_LinksToFiles_ThatAreThere(string page)
+    {
+        var folder = Path.GetDirectoryName(Path.Combine(Repository.Root, page))!;
+
+        Assert.All(
+            LinkPattern().Matches(File.ReadAllText(Path.Combine(Repository.Root, page))).Select(match => match.Groups[1].Value).Where(link => !link.Contains("://", StringComparison.Ordinal)),
+            link => Assert.True(Path.Exists(Path.Combine(folder, link)), $"{page} links to {link}, which is not there"));
+    }
+
+    private static IEnumerable<(string Name, JsonElement Value)> LeavesOf(string name, JsonElement element) =>
+        element.ValueKind == JsonValueKind.Object ? element.EnumerateObject().SelectMany(property => LeavesOf(property.Name, property.Value)) : [(name, element)];
+
+    private static string Page(string name) => File.ReadAllText(Path.Combine(Repository.Root, "docs", name));
+
+    [GeneratedRegex(@"ATU\d{4}")]
+    private static partial Regex CodePattern();
+
+    [GeneratedRegex(@"\]\(([^)#\s]+)\)")]
+    private static partial Regex LinkPattern();
+}
