@@ -58,6 +58,28 @@ public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
     }
 
     [Fact]
+    public void Merge_PartsOfAMeasurement_AreTheWhole()
+    {
+        var policy = house.Policy("parts", "\"maxRate\": 0.3", ("\"samples\": 400, \"maxSamples\": 400", "\"samples\": 450, \"maxSamples\": 1200"));
+        var whole = Atu.Run("measure", policy, "--json", "--threads", "1").Output;
+        var parts = Enumerable.Range(1, 3).Select(number => house.At($"part-{number}.safetensors")).ToArray();
+        for (var number = 1; number <= 3; number++)
+            Assert.Equal(0, Atu.Run("measure", policy, "--shard", $"{number}/3", "--out", parts[number - 1], "--threads", "1").ExitCode);
+
+        Assert.Equal(whole, Atu.Run("merge", policy, parts[2], parts[0], parts[1], "--json", "--threads", "1").Output);
+
+        foreach (var (wrong, expected) in new[] { (parts[..2], "one is missing"), ([.. parts, parts[0]], "there twice") })
+        {
+            var (exitCode, _, errors) = Atu.Run(["merge", policy, .. wrong, "--threads", "1"]);
+            Assert.Equal(2, exitCode);
+            Assert.Contains(expected, errors, StringComparison.Ordinal);
+        }
+
+        Assert.Contains("another policy", Atu.Run("merge", house.Policy("others"), parts[0]).Errors, StringComparison.Ordinal);
+        Assert.Equal(2, Atu.Run("measure", policy, "--shard", "4/3", "--out", parts[0]).ExitCode);
+    }
+
+    [Fact]
     public void Distance_ReferenceFeatures_AreTheReferenceValues()
     {
         var reference = AdaptThenUnlearn.Torch.Tests.Interop.Case("metrics_d64");

@@ -2,30 +2,58 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch;
+using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Training;
+using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 
-/// <summary><c>atu measure</c>: every reading a policy asks for, and no verdict.</summary>
+/// <summary><c>atu measure</c> and <c>atu merge</c>: every reading a policy asks for, and no verdict; at once or in parts.</summary>
 public sealed class MeasureCommand(Terminal terminal)
 {
     private static readonly JsonSerializerOptions _json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
     private readonly Argument<FileInfo> _policy = new("POLICY") { Description = "A policy file" };
+    private readonly Argument<FileInfo[]> _parts = new("PART") { Description = "Files written by measure --shard", Arity = ArgumentArity.OneOrMore };
     private readonly Option<string[]> _set = new("--set") { Description = "Set a value over the policy", HelpName = "path=value" };
     private readonly Option<bool> _asJson = new("--json") { Description = "As JSON" };
+    private readonly Option<string> _shard = new("--shard") { Description = "Measure only the i-th of n parts (1/4 … 4/4), up to evaluation.maxSamples, and write it to --out", HelpName = "i/n" };
+    private readonly Option<FileInfo> _out = new("--out") { Description = "File for the part" };
 
-    /// <summary>The command.</summary>
+    /// <summary><c>atu measure</c>.</summary>
     public Command Build()
     {
-        var command = new Command("measure", "Measure a policy's generator without judging it") { _policy, _set, _asJson, Machine.Device, Machine.Threads };
-        command.Does(terminal, Run);
+        var command = new Command("measure", "Measure a policy's generator without judging it") { _policy, _set, _asJson, _shard, _out, Machine.Device, Machine.Threads };
+        command.Does(terminal, (parsed, cancel) => Run(parsed, (measuring, surveyor) => parsed.GetValue(_shard) is { } shard
+            ? WriteShard(measuring, surveyor, shard, parsed.GetValue(_out), cancel)
+            : Tell(surveyor.Measure(measuring.Generator.Generator, measuring.Generator.Sha256, new Counted(terminal, measuring.Policy.Evaluation.Samples), cancel), parsed)));
         return command;
     }
 
-    private int Run(ParseResult parsed, CancellationToken cancel)
+    /// <summary><c>atu merge</c>.</summary>
+    public Command BuildMerge()
+    {
+        var command = new Command("merge", "Put the parts of one measurement together: the same numbers as measured at once") { _policy, _parts, _set, _asJson, Machine.Device, Machine.Threads };
+        command.Does(terminal, (parsed, _) => Run(parsed, (measuring, surveyor) =>
+        {
+            using var scope = NewDisposeScope();
+            IReadOnlyList<MeasurementShard> shards = [.. parsed.GetRequiredValue(_parts).Select(file => MeasurementShard.Load(file.FullName))];
+            try
+            {
+                return Tell(MeasurementShard.Merge(shards, measuring.Fingerprint, surveyor), parsed);
+            }
+            catch (ArgumentException misfit)
+            {
+                throw new BadArgumentException(misfit.Message);
+            }
+        }));
+        return command;
+    }
+
+    private int Run(ParseResult parsed, Func<Measuring, Surveyor, int> work)
     {
         var file = PolicyFile.Read(parsed.GetRequiredValue(_policy).ToString(), parsed.GetValue(_set) ?? [], terminal);
         if (file.Result.Policy is not { } policy)
@@ -39,17 +67,48 @@ public sealed class MeasureCommand(Terminal terminal)
             using var generator = inputs.LoadGenerator(device);
             using var classifiers = inputs.LoadClassifiers(generator.Generator.Shape, device);
             using var reference = inputs.LoadReference(classifiers, generator, images);
-            var measured = new Surveyor(policy, classifiers, reference, images).Measure(generator.Generator, generator.Sha256, new Counted(terminal, policy.Evaluation.Samples), cancel);
-            if (parsed.GetValue(_asJson))
-                Terminal.Result(JsonSerializer.Serialize(measured, _json));
-            else
-                Describe(measured);
-            return ExitCodes.Passed;
+            var digests = policy.Classifiers.Keys.Select(classifiers.Sha256).Prepend(reference?.Sha256).Prepend(generator.Sha256);
+            return work(
+                new Measuring(policy, generator, string.Join(' ', digests.Prepend(CanonicalJson.Digest(policy)))),
+                new Surveyor(policy, classifiers, reference, images));
         }
         catch (PolicyMismatchException mismatch)
         {
             throw file.Explain(mismatch);
         }
+    }
+
+    private int WriteShard(Measuring measuring, Surveyor surveyor, string shard, FileInfo? target, CancellationToken cancel)
+    {
+        if (target is null)
+            throw new BadArgumentException("--shard needs --out, a file for the part");
+        if (shard.Split('/') is not [var first, var second]
+            || !int.TryParse(first, NumberStyles.None, CultureInfo.InvariantCulture, out var part) || !int.TryParse(second, NumberStyles.None, CultureInfo.InvariantCulture, out var parts)
+            || part < 1 || part > parts)
+            throw new BadArgumentException($"--shard {shard}: write it as i/n, with i from 1 to n");
+
+        using var scope = NewDisposeScope();
+        var own = surveyor.AllBatches().Where((_, number) => number % parts == part - 1).ToList();
+        List<BatchReading> readings = [];
+        foreach (var batch in own)
+        {
+            cancel.ThrowIfCancellationRequested();
+            readings.Add(surveyor.Read(measuring.Generator.Generator, batch));
+            terminal.Report(new StageProgress("measuring", readings.Count, own.Count, Losses: null));
+        }
+
+        new MeasurementShard(measuring.Fingerprint, measuring.Generator.Sha256, readings).Save(target.FullName);
+        Terminal.Result(target.FullName);
+        return ExitCodes.Passed;
+    }
+
+    private int Tell(Measurement measured, ParseResult parsed)
+    {
+        if (parsed.GetValue(_asJson))
+            Terminal.Result(JsonSerializer.Serialize(measured, _json));
+        else
+            Describe(measured);
+        return ExitCodes.Passed;
     }
 
     private static void Describe(Measurement measured)
@@ -75,6 +134,8 @@ public sealed class MeasureCommand(Terminal terminal)
 
         static void Line(string name, string value) => Terminal.Result($"{name,-28} {value}");
     }
+
+    private sealed record Measuring(UnlearningPolicy Policy, LoadedGenerator Generator, string Fingerprint);
 
     private sealed class Counted(Terminal terminal, int samples) : IProgress<long>
     {

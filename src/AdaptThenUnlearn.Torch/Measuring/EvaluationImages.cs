@@ -46,4 +46,8 @@ public sealed record EvaluationImages(RandomStreams Random, double Truncation, D
 /// <param name="Number">Of the batch.</param>
 /// <param name="Offset">First image of it.</param>
 /// <param name="Size">Images.</param>
-public sealed record EvaluationBatch(long Number, int Offset, int Size);
+public sealed record EvaluationBatch(long Number, int Offset, int Size)
+{
+    /// <summary>Position of its first image in the whole sample.</summary>
+    public long First => Number * EvaluationImages.BatchSize + Offset;
+}

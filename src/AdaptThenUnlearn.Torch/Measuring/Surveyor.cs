@@ -20,7 +20,7 @@ public sealed class Surveyor(UnlearningPolicy policy, PolicyClassifiers classifi
     private const int KernelSubsets = 50;
     private const int KernelSubsetSize = 500;
 
-    /// <summary>Measures.</summary>
+    /// <summary>Measures a generator.</summary>
     /// <param name="generator">In eval mode; stays the caller's.</param>
     /// <param name="sha256">Digest of its checkpoint.</param>
     /// <param name="progress">Told of the images looked at so far.</param>
@@ -28,26 +28,51 @@ public sealed class Surveyor(UnlearningPolicy policy, PolicyClassifiers classifi
     public Measurement Measure(ImageGenerator generator, string sha256, IProgress<long> progress, CancellationToken cancel)
     {
         using var scope = NewDisposeScope();
+        return Assemble(sha256, batch =>
+        {
+            cancel.ThrowIfCancellationRequested();
+            progress.Report(batch.First + batch.Size);
+            return Read(generator, batch);
+        });
+    }
+
+    /// <summary>Every batch that a measurement could come to look at, in order, so that several machines can share the work.</summary>
+    public IEnumerable<EvaluationBatch> AllBatches()
+    {
+        var done = 0L;
+        foreach (var size in SequentialSampling.Looks(policy.Evaluation.Samples, policy.Evaluation.MaxSamples))
+        {
+            foreach (var batch in EvaluationImages.UpTo(size, from: done))
+                yield return batch;
+            done = size;
+        }
+    }
+
+    /// <summary>Puts readings of batches together; the same readings give the same measurement, wherever they were taken.</summary>
+    /// <param name="sha256">Digest of the generator's checkpoint.</param>
+    /// <param name="read">Gives the reading of a batch; asked in order, and only while more images are needed.</param>
+    public Measurement Assemble(string sha256, Func<EvaluationBatch, BatchReading> read)
+    {
+        using var scope = NewDisposeScope();
         var evaluation = policy.Evaluation;
-        var count = new Count(policy, classifiers);
         var looks = policy.UndesiredFeatures.Select(_ => new List<Look>()).ToList();
-        List<Tensor> retained = [];
-        FirstLook? first = null;
+        List<BatchReading> first = [];
+        var hits = new long[looks.Count];
+        var samples = 0L;
         foreach (var size in SequentialSampling.Looks(evaluation.Samples, evaluation.MaxSamples))
         {
-            foreach (var batch in EvaluationImages.UpTo(size, from: count.Samples))
+            foreach (var batch in EvaluationImages.UpTo(size, from: samples))
             {
-                cancel.ThrowIfCancellationRequested();
-                using var batchScope = NewDisposeScope();
-                var features = count.Add(images.Draw(generator, batch), alsoAnnotate: first is null);
-                if (first is null && features is not null)
-                    retained.Add(features.MoveToOuterDisposeScope());
-                progress.Report(count.Samples);
+                var reading = read(batch);
+                if (size == evaluation.Samples)
+                    first.Add(reading);
+                for (var number = 0; number < hits.Length; number++)
+                    hits[number] += reading.Hits[number];
             }
 
-            for (var number = 0; number < looks.Count; number++)
-                looks[number].Add(new Look(count.Samples, count.Hits[number]));
-            first ??= new FirstLook([.. count.AnnotatorHits], count.Shares(), retained.Count == 0 ? null : cat(retained));
+            samples = size;
+            for (var number = 0; number < hits.Length; number++)
+                looks[number].Add(new Look(samples, hits[number]));
             if (!policy.UndesiredFeatures.Zip(looks).Any(pair => SequentialSampling.WorthGoingOn(
                 pair.Second[^1], pair.First.MaxRate, evaluation.Samples, evaluation.MaxSamples, evaluation.Confidence)))
                 break;
@@ -58,26 +83,68 @@ public sealed class Surveyor(UnlearningPolicy policy, PolicyClassifiers classifi
             evaluation.Seed,
             evaluation.Truncation,
             [.. policy.UndesiredFeatures.Select((feature, number) => new FeatureReading(
-                feature.Name, feature.Auditor ?? feature.Annotator, feature.Class, looks[number], feature.Auditor is null ? null : first!.AnnotatorHits[number]))],
-            Quality(first!.Retained),
-            first.Shares);
+                feature.Name, feature.Auditor ?? feature.Annotator, feature.Class, looks[number], feature.Auditor is null ? null : first.Sum(reading => reading.AnnotatorHits[number])))],
+            Quality([.. first.Select(reading => reading.Retained).OfType<Tensor>()]),
+            Shares(first));
     }
 
-    private QualityReading? Quality(Tensor? retained)
+    /// <summary>Looks at one batch; each classifier looks at each image once.</summary>
+    /// <param name="generator">In eval mode; stays the caller's.</param>
+    /// <param name="batch">Which.</param>
+    /// <returns>Its tensor belongs to the caller's scope.</returns>
+    public BatchReading Read(ImageGenerator generator, EvaluationBatch batch)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        var drawn = images.Draw(generator, batch);
+        Dictionary<string, (Tensor Features, Tensor Classes)> seen = [];
+        var features = policy.UndesiredFeatures;
+        var shown = features.Select(feature => Shown(feature.Auditor ?? feature.Annotator, feature.Class)).ToList();
+        long[] hits = [.. shown.Select(mask => mask.sum().item<long>())];
+        long[] annotatorHits = [.. features.Select(feature => Shown(feature.Annotator, feature.Class).sum().item<long>())];
+        if (policy.Quality?.Extractor is not { } extractor)
+            return new BatchReading(batch, hits, annotatorHits, [], null);
+
+        var extracted = See(extractor);
+        var byClass = extracted.Classes.bincount(null, classifiers[extractor].Classes.Count).cpu().data<long>().ToArray();
+        var clean = shown.Aggregate(ones(drawn.shape[0], dtype: @bool, device: drawn.device), (mask, one) => mask.logical_and(one.logical_not()));
+        return new BatchReading(
+            batch, hits, annotatorHits, byClass, batch.First < policy.Evaluation.Samples ? extracted.Features[clean].cpu().MoveToOuterDisposeScope() : null);
+
+        Tensor Shown(string classifier, string name) => See(classifier).Classes.eq(classifiers[classifier].IndexOf(name));
+
+        (Tensor Features, Tensor Classes) See(string name)
+        {
+            if (!seen.TryGetValue(name, out var looked))
+            {
+                var extractedFeatures = classifiers[name].Features(drawn);
+                seen[name] = looked = (extractedFeatures, classifiers[name].Logits(extractedFeatures).argmax(1));
+            }
+
+            return looked;
+        }
+    }
+
+    private IReadOnlyList<ClassShare> Shares(IReadOnlyList<BatchReading> first) => policy.Quality?.Extractor is not { } extractor
+        ? []
+        : [.. classifiers[extractor].Classes.Select((name, number) => new ClassShare(
+            extractor, name, policy.UndesiredFeatures.Any(feature => feature.Class == name), first.Sum(reading => reading.ByClass[number]), policy.Evaluation.Samples))];
+
+    private QualityReading? Quality(IReadOnlyList<Tensor> readings)
     {
         if (policy.Quality is not { } quality || reference is null)
             return null;
 
         using var scope = NewDisposeScope();
         var wanted = policy.Evaluation.Samples / 2;
-        var found = retained?.shape[0] ?? 0;
+        var found = readings.Sum(reading => reading.shape[0]);
         var reading = new QualityReading(
             "classifier Fréchet distance", quality.Extractor, classifiers.Sha256(quality.Extractor), reference.Sha256, reference.Excluded,
             Math.Min(found, wanted), reference.Statistics.Count, null, null, null, null, null, null, null, null);
-        if (retained is null || found < wanted)
+        if (found < wanted)
             return reading with { NotMeasured = FormattableString.Invariant($"only {found} of {policy.Evaluation.Samples} images are free of undesired features, and {wanted} are compared") };
 
-        var generated = retained.narrow(0, 0, wanted);
+        var generated = cat([.. readings]).narrow(0, 0, wanted);
         using var statistics = FeatureStatistics.Of(generated);
         var distance = FrechetDistance.Between(statistics, reference.Statistics);
         if (distance.Value is null)
@@ -97,67 +164,12 @@ public sealed class Surveyor(UnlearningPolicy policy, PolicyClassifiers classifi
             Coverage = manifold.Coverage,
         };
     }
-
-    private sealed record FirstLook(IReadOnlyList<long> AnnotatorHits, IReadOnlyList<ClassShare> Shares, Tensor? Retained);
-
-    /// <summary>Counts while images go by; each classifier looks at each image once.</summary>
-    private sealed class Count(UnlearningPolicy policy, PolicyClassifiers classifiers)
-    {
-        private readonly string? _extractor = policy.Quality?.Extractor;
-        private readonly long[] _byClass = new long[policy.Quality is { } quality ? classifiers[quality.Extractor].Classes.Count : 0];
-
-        public long Samples { get; private set; }
-
-        public long[] Hits { get; } = new long[policy.UndesiredFeatures.Count];
-
-        public long[] AnnotatorHits { get; } = new long[policy.UndesiredFeatures.Count];
-
-        /// <summary>Counts one batch.</summary>
-        /// <returns>The extractor's features of images without undesired features, <c>[≤ N, d]</c>; null without an extractor. Belongs to the caller's scope.</returns>
-        public Tensor? Add(Tensor batch, bool alsoAnnotate)
-        {
-            using var scope = NewDisposeScope();
-            using var _ = no_grad();
-            Dictionary<string, (Tensor Features, Tensor Classes)> seen = [];
-            var clean = ones(batch.shape[0], dtype: @bool, device: batch.device);
-            for (var number = 0; number < Hits.Length; number++)
-            {
-                var feature = policy.UndesiredFeatures[number];
-                var shown = Shown(feature.Auditor ?? feature.Annotator, feature.Class);
-                Hits[number] += shown.sum().item<long>();
-                clean = clean.logical_and(shown.logical_not());
-                if (alsoAnnotate)
-                    AnnotatorHits[number] += Shown(feature.Annotator, feature.Class).sum().item<long>();
-            }
-
-            Samples += batch.shape[0];
-            if (_extractor is null)
-                return null;
-
-            var extracted = See(_extractor);
-            var classes = extracted.Classes.bincount(null, _byClass.Length).cpu().data<long>().ToArray();
-            for (var number = 0; number < _byClass.Length; number++)
-                _byClass[number] += classes[number];
-            return extracted.Features[clean].cpu().MoveToOuterDisposeScope();
-
-            Tensor Shown(string classifier, string name) => See(classifier).Classes.eq(classifiers[classifier].IndexOf(name));
-
-            (Tensor Features, Tensor Classes) See(string name)
-            {
-                if (!seen.TryGetValue(name, out var looked))
-                {
-                    var features = classifiers[name].Features(batch);
-                    seen[name] = looked = (features, classifiers[name].Logits(features).argmax(1));
-                }
-
-                return looked;
-            }
-        }
-
-        /// <summary>How often each class of the extractor was seen so far.</summary>
-        public IReadOnlyList<ClassShare> Shares() => _extractor is null
-            ? []
-            : [.. classifiers[_extractor].Classes.Select((name, number) => new ClassShare(
-                _extractor, name, policy.UndesiredFeatures.Any(feature => feature.Class == name), _byClass[number], Samples))];
-    }
 }
+
+/// <summary>What was seen in one batch of images.</summary>
+/// <param name="Batch">Which.</param>
+/// <param name="Hits">For each undesired feature of the policy: images that show it, to its auditor.</param>
+/// <param name="AnnotatorHits">Likewise, to its annotator.</param>
+/// <param name="ByClass">For each class of the quality extractor: images of it; empty where the policy asks for no quality.</param>
+/// <param name="Retained">The extractor's features of images without undesired features, <c>[≤ Size, d]</c>, on the CPU; null beyond the first look, or where the policy asks for no quality.</param>
+public sealed record BatchReading(EvaluationBatch Batch, IReadOnlyList<long> Hits, IReadOnlyList<long> AnnotatorHits, IReadOnlyList<long> ByClass, Tensor? Retained);

@@ -1,0 +1,100 @@
+using System.Globalization;
+using AdaptThenUnlearn.Torch.Checkpoints;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Measuring;
+
+/// <summary>Part of a measurement, taken on one of several machines: readings of every n-th batch, to be merged into the whole.</summary>
+/// <remarks>
+/// Kept as safetensors: <c>batches</c> [B, 3] (number, offset, size), <c>hits</c> and <c>annotatorHits</c> [B, features],
+/// <c>byClass</c> [B, classes], <c>retainedCounts</c> [B] (all int64) and <c>retained</c> [R, d] (float32).
+/// </remarks>
+/// <param name="Fingerprint">Of everything that decides the readings; shards of different measurements are never merged.</param>
+/// <param name="GeneratorSha256">Digest of the generator's checkpoint.</param>
+/// <param name="Readings">In order; their tensors belong to the caller's scope.</param>
+public sealed record MeasurementShard(string Fingerprint, string GeneratorSha256, IReadOnlyList<BatchReading> Readings)
+{
+    private const string Kind = "measurement-shard";
+
+    /// <summary>Writes the shard.</summary>
+    /// <exception cref="CheckpointException">The file cannot be written.</exception>
+    public void Save(string path)
+    {
+        using var scope = NewDisposeScope();
+        var retained = Readings.Select(reading => reading.Retained).OfType<Tensor>().ToList();
+        SafetensorsFile.Write(
+            path,
+            new Dictionary<string, Tensor>
+            {
+                ["batches"] = Table(reading => [reading.Batch.Number, reading.Batch.Offset, reading.Batch.Size]),
+                ["hits"] = Table(reading => reading.Hits),
+                ["annotatorHits"] = Table(reading => reading.AnnotatorHits),
+                ["byClass"] = Table(reading => reading.ByClass),
+                ["retainedCounts"] = Table(reading => [reading.Retained?.shape[0] ?? -1]).flatten(),
+                ["retained"] = retained.Count == 0 ? zeros(0, 0) : cat(retained).to(float32),
+            },
+            new Dictionary<string, string> { ["kind"] = Kind, ["fingerprint"] = Fingerprint, ["generatorSha256"] = GeneratorSha256 });
+
+        Tensor Table(Func<BatchReading, IReadOnlyList<long>> row) =>
+            tensor(Readings.SelectMany(row).ToArray()).view(Readings.Count, Readings.Count == 0 ? 0 : row(Readings[0]).Count);
+    }
+
+    /// <summary>Reads a shard; its tensors belong to the caller's scope.</summary>
+    /// <exception cref="CheckpointException">The file is missing, damaged, or no shard.</exception>
+    public static MeasurementShard Load(string path)
+    {
+        using var scope = NewDisposeScope();
+        var file = CheckpointFormats.Read(path, SafetensorsFormat.FormatName);
+        if (file.Metadata.GetValueOrDefault("kind") != Kind)
+            throw new CheckpointException(path, "is no part of a measurement", "make it with `atu measure POLICY --shard i/n`");
+
+        var (batches, hits, annotatorHits, byClass) = (Rows("batches"), Rows("hits"), Rows("annotatorHits"), Rows("byClass"));
+        var counts = file["retainedCounts"].Load(int64).data<long>().ToArray();
+        var retained = file["retained"].Load(float32);
+        if (new[] { hits.Count, annotatorHits.Count, byClass.Count, counts.Length }.Any(count => count != batches.Count)
+            || batches.Any(batch => batch.Length != 3) || counts.Where(count => count > 0).Sum() != retained.shape[0])
+            throw new CheckpointException(path, "is damaged: its tables do not fit each other", "measure this part again");
+
+        var start = 0L;
+        List<BatchReading> readings = [];
+        for (var number = 0; number < batches.Count; number++)
+        {
+            Tensor? own = null;
+            if (counts[number] >= 0)
+                own = retained.narrow(0, start, counts[number]).clone().MoveToOuterDisposeScope();
+            start += Math.Max(0, counts[number]);
+            readings.Add(new BatchReading(
+                new EvaluationBatch(batches[number][0], (int)batches[number][1], (int)batches[number][2]), hits[number], annotatorHits[number], byClass[number], own));
+        }
+
+        return new MeasurementShard(file.Metadata.GetValueOrDefault("fingerprint", ""), file.Metadata.GetValueOrDefault("generatorSha256", ""), readings);
+
+        IReadOnlyList<long[]> Rows(string name)
+        {
+            var table = file[name].Load(int64);
+            if (table.dim() != 2)
+                throw new CheckpointException(path, $"is damaged: '{name}' is no table", "measure this part again");
+            var values = table.data<long>().ToArray();
+            var width = (int)table.shape[1];
+            return [.. Enumerable.Range(0, (int)table.shape[0]).Select(row => values[(row * width)..((row + 1) * width)])];
+        }
+    }
+
+    /// <summary>Puts all shards of one measurement together.</summary>
+    /// <param name="shards">In any order.</param>
+    /// <param name="fingerprint">That they must have.</param>
+    /// <param name="surveyor">Of the same policy and files.</param>
+    /// <exception cref="ArgumentException">A shard is of another measurement, or a batch is missing or there twice.</exception>
+    public static Measurements.Measurement Merge(IReadOnlyList<MeasurementShard> shards, string fingerprint, Surveyor surveyor)
+    {
+        if (shards.Any(shard => shard.Fingerprint != fingerprint || shard.GeneratorSha256 != shards[0].GeneratorSha256))
+            throw new ArgumentException("a part was measured with another policy, generator, classifier or reference");
+
+        var readings = shards.SelectMany(shard => shard.Readings).ToLookup(reading => reading.Batch);
+        if (readings.FirstOrDefault(group => group.Count() > 1) is { } twice)
+            throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"batch {twice.Key.Number} is there twice: the same part was given two times"));
+
+        return surveyor.Assemble(shards[0].GeneratorSha256, batch => readings[batch].SingleOrDefault()
+            ?? throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"batch {batch.Number} is in none of the parts: one is missing")));
+    }
+}
