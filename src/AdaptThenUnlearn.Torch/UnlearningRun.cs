@@ -73,9 +73,8 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
 
     private Measurement Measure(Surveyor surveyor, string stage, ImageGenerator generator, string sha256, CancellationToken cancel) => Timed(stage, () =>
     {
-        var evaluation = _policy.Evaluation;
-        var looks = SequentialSampling.Looks(evaluation.Samples, evaluation.MaxSamples);
-        var looked = new CountedSamples(count => progress.Report(new StageProgress(stage, (int)count, (int)looks.First(look => look >= count), Losses: null)));
+        var looks = _policy.Evaluation.Looks();
+        var looked = new CountedSamples(count => progress.Report(new StageProgress(stage, (int)count, looks.First(look => look >= count), Losses: null)));
         return surveyor.Measure(generator, sha256, looked, cancel);
     });
 

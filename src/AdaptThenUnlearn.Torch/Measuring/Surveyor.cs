@@ -40,7 +40,7 @@ public sealed class Surveyor(UnlearningPolicy policy, PolicyClassifiers classifi
     public IEnumerable<EvaluationBatch> AllBatches()
     {
         var done = 0L;
-        foreach (var size in SequentialSampling.Looks(policy.Evaluation.Samples, policy.Evaluation.MaxSamples))
+        foreach (var size in policy.Evaluation.Looks())
         {
             foreach (var batch in EvaluationImages.UpTo(size, from: done))
                 yield return batch;
@@ -59,7 +59,7 @@ public sealed class Surveyor(UnlearningPolicy policy, PolicyClassifiers classifi
         List<BatchReading> first = [];
         var hits = new long[looks.Count];
         var samples = 0L;
-        foreach (var size in SequentialSampling.Looks(evaluation.Samples, evaluation.MaxSamples))
+        foreach (var size in evaluation.Looks())
         {
             foreach (var batch in EvaluationImages.UpTo(size, from: samples))
             {
@@ -74,7 +74,7 @@ public sealed class Surveyor(UnlearningPolicy policy, PolicyClassifiers classifi
             for (var number = 0; number < hits.Length; number++)
                 looks[number].Add(new Look(samples, hits[number]));
             if (!policy.UndesiredFeatures.Zip(looks).Any(pair => SequentialSampling.WorthGoingOn(
-                pair.Second[^1], pair.First.MaxRate, evaluation.Samples, evaluation.MaxSamples, evaluation.Confidence)))
+                pair.Second[^1], pair.First.MaxRate, evaluation.Looks(), evaluation.Confidence)))
                 break;
         }
 

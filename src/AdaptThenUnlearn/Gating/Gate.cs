@@ -51,11 +51,11 @@ public static class Gate
         if (Reading(feature, measured, evaluation) is not { Looks: [.., var last] } reading)
             return rule.NotMeasured(NotCounted);
 
-        var bound = SequentialSampling.UpperBound(last, evaluation.Samples, evaluation.MaxSamples, evaluation.Confidence);
+        var bound = SequentialSampling.UpperBound(last, evaluation.Looks().Count, evaluation.Confidence);
         return rule.Judge(
             (double)last.Hits / last.Samples,
             bound,
-            Invariant($"{last.Hits} of {last.Samples} images; upper bound at {evaluation.Confidence * 100:0.###} % confidence, {reading.Looks.Count} of {Looks(evaluation).Count} looks taken"));
+            Invariant($"{last.Hits} of {last.Samples} images; upper bound at {evaluation.Confidence * 100:0.###} % confidence, {reading.Looks.Count} of {evaluation.Looks().Count} looks taken"));
     }
 
     private static Finding MinUnlearned(EvaluationOptions evaluation, UndesiredFeature feature, double limit, Measurement before, Measurement? after)
@@ -160,13 +160,11 @@ public static class Gate
 
         var reading = measured.Features.SingleOrDefault(reading => reading.Feature == feature.Name && reading.Class == feature.Class && reading.Classifier == (feature.Auditor ?? feature.Annotator));
         return reading is not null
-            && reading.Looks.Select(look => look.Samples).SequenceEqual(Looks(evaluation).Take(reading.Looks.Count))
+            && reading.Looks.Select(look => look.Samples).SequenceEqual(evaluation.Looks().Take(reading.Looks.Count).Select(size => (long)size))
             && reading.Looks.All(look => look.Hits >= 0 && look.Hits <= look.Samples)
             ? reading
             : null;
     }
-
-    private static IReadOnlyList<long> Looks(EvaluationOptions evaluation) => SequentialSampling.Looks(evaluation.Samples, evaluation.MaxSamples);
 
     // A malformed day counts as expired; a waiver never helps a rule that was not measured.
     private static void Apply(Waiver waiver, List<Finding> findings, List<string> warnings, DateOnly today)

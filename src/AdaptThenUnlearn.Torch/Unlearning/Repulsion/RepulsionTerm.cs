@@ -33,9 +33,6 @@ public sealed class RepulsionTerm : IWeightTerm
         _lastStep = lastStep;
     }
 
-    /// <summary>‖θG − θN‖² for each adapted model.</summary>
-    public IReadOnlyList<double> OriginalSquaredDistances => _originalDistances;
-
     /// <summary>‖a − b‖², summed in double.</summary>
     public static double SquaredDistance(Tensor a, Tensor b)
     {
