@@ -45,6 +45,7 @@ public static class CommandAction
     {
         RunException run => run.Code,
         CheckpointException or ImageFileException => "ATU2001",
+        FileNotWrittenException => "ATU2011",
         FeedbackException => "ATU2005",
         TrainingDivergedException => "ATU2007",
         TorchBackendException => "ATU2008",

@@ -1,6 +1,5 @@
 using System.Text;
 using AdaptThenUnlearn.Runs;
-using AdaptThenUnlearn.Torch.Checkpoints;
 
 namespace AdaptThenUnlearn.Torch;
 
@@ -69,10 +68,10 @@ public sealed class RunFolder : IDisposable
     /// <param name="role">What it is.</param>
     /// <param name="name">Relative to the folder, with forward slashes.</param>
     /// <param name="content">Its bytes.</param>
-    /// <exception cref="CheckpointException">It cannot be written.</exception>
+    /// <exception cref="FileNotWrittenException">It cannot be written.</exception>
     public void Write(string role, string name, ReadOnlyMemory<byte> content)
     {
-        ReplacedFile.Write(Full(name), content.Length, stream => stream.Write(content.Span));
+        ReplacedFile.Write(Full(name), content);
         Record(role, name);
     }
 

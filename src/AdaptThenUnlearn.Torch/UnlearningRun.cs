@@ -42,7 +42,8 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
     /// <summary>Runs the story and writes the evidence.</summary>
     /// <param name="cancel">Ends the run at the next step; what was done so far can be resumed.</param>
     /// <returns>The record, as written to the folder.</returns>
-    /// <exception cref="CheckpointException">A file cannot be read or written.</exception>
+    /// <exception cref="CheckpointException">A file cannot be read.</exception>
+    /// <exception cref="FileNotWrittenException">A file cannot be written.</exception>
     /// <exception cref="PolicyMismatchException">A file does not fit the policy.</exception>
     /// <exception cref="FeedbackException">The generator's samples hold too little to learn from.</exception>
     /// <exception cref="TrainingDivergedException">A loss is not finite.</exception>
@@ -116,7 +117,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
             RunRecord.CurrentSchemaVersion, request.Tool, _policy, request.Source, inputs.Digests(folder), folder.Written, before, after, training,
             Gate.Judge(_policy, before, after, Today()), Environment(), new RunTimes(_started, clock.GetUtcNow(), _stages));
         foreach (var format in ReportFormats.All.Where(format => _policy.Report.Formats.Contains(format.Name) && format.FileName != RunRecord.FileName))
-            RunRecordFile.WriteText(folder.Full(format.FileName), format.Render(record));
+            ReplacedFile.Write(folder.Full(format.FileName), format.Render(record));
         RunRecordFile.Write(folder.Full(RunRecord.FileName), record);
         new FolderJournal(folder.StateFolder, Fingerprint(), resume: false).Clear();
         return record;

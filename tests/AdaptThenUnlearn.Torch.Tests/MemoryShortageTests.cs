@@ -18,7 +18,7 @@ public sealed class MemoryShortageTests
     [InlineData("CUDA out of memory. Tried to allocate 2.00 GiB", true)]
     [InlineData("The size of tensor a (3) must match the size of tensor b (4)", false)]
     public void IsShortage_LibtorchsMessages_AreToldApart(string message, bool expected) =>
-        Assert.Equal(expected, MemoryShortage.IsShortage(new System.Runtime.InteropServices.ExternalException(message)));
+        Assert.Equal(expected, MemoryShortage.IsShortage(new FromLibtorch(message)));
 
     [Fact]
     public void Require_TooLittleDisk_SaysHowMuchIsNeeded()
@@ -29,4 +29,7 @@ public sealed class MemoryShortageTests
         Assert.Contains("75 MB are needed, 10 MB are free", failed.Message, StringComparison.Ordinal);
         RunFolder.Require("/out", available: 75 << 20, needed: 75 << 20);
     }
+
+    // What TorchSharp throws for anything that libtorch reports.
+    private sealed class FromLibtorch(string message) : System.Runtime.InteropServices.ExternalException(message);
 }

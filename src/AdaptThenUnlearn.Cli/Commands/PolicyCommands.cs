@@ -1,6 +1,5 @@
 using System.CommandLine;
 using AdaptThenUnlearn.Policies;
-using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 
@@ -51,7 +50,7 @@ public static class PolicyCommands
             var target = parsed.GetRequiredValue(file).FullName;
             if (File.Exists(target))
                 throw new BadArgumentException($"{target} is there already; nothing was written");
-            RunRecordFile.WriteText(target, PolicyTemplate.Starter(Path.GetFileNameWithoutExtension(target)));
+            ReplacedFile.Write(target, PolicyTemplate.Starter(Path.GetFileNameWithoutExtension(target)));
             Terminal.Result(target);
             return ExitCodes.Passed;
         });

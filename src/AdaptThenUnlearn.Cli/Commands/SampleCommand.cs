@@ -60,7 +60,7 @@ public sealed class SampleCommand(Terminal terminal)
         {
             var columns = Math.Min(WidestGrid, (int)Math.Ceiling(Math.Sqrt(images.shape[0])));
             var png = ImageGrid.Png([new GridPanel(Path.GetFileName(loaded.Sha256[..12]) + " " + loaded.Description, images, [])], columns, Math.Max(1, 64 / loaded.Generator.Shape.Resolution));
-            PictureFile.Write(picture.FullName, png);
+            ReplacedFile.Write(picture.FullName, png);
             Terminal.Result(picture.FullName);
         }
 

@@ -47,7 +47,7 @@ public static class GeneratorCheckpoint
     /// <param name="path">Replaced all at once.</param>
     /// <param name="networks">Stay the caller's.</param>
     /// <param name="metadata">Text by key, e.g. the policy's name.</param>
-    /// <exception cref="CheckpointException">The file cannot be written.</exception>
+    /// <exception cref="FileNotWrittenException">The file cannot be written.</exception>
     public static void Save(string path, GanPair networks, IReadOnlyDictionary<string, string> metadata)
     {
         var tensors = Section(RosinalityFormat.AveragedGenerator, networks.Generator).Concat(Section(RosinalityFormat.Discriminator, networks.Discriminator));

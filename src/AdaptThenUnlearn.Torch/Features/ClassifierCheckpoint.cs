@@ -44,7 +44,7 @@ public static class ClassifierCheckpoint
     /// <summary>Saves a classifier; the same weights give the same bytes.</summary>
     /// <param name="path">Replaced all at once.</param>
     /// <param name="classifier">Stays the caller's.</param>
-    /// <exception cref="CheckpointException">The file cannot be written.</exception>
+    /// <exception cref="FileNotWrittenException">The file cannot be written.</exception>
     public static void Save(string path, FeatureClassifier classifier) => SafetensorsFile.Write(path, classifier.state_dict(), new Dictionary<string, string>
     {
         ["kind"] = Kind,

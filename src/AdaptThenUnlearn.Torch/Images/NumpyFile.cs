@@ -69,7 +69,8 @@ public static partial class NumpyFile
     /// <summary>Writes an array under a temporary name and moves it into place.</summary>
     /// <param name="path">The file.</param>
     /// <param name="array">Any device; one of the element types that are read.</param>
-    /// <exception cref="ImageFileException">It cannot be written.</exception>
+    /// <exception cref="ImageFileException">Its elements are of a type that is not written.</exception>
+    /// <exception cref="FileNotWrittenException">The file cannot be written.</exception>
     public static void Write(string path, Tensor array)
     {
         using var scope = NewDisposeScope();
@@ -85,7 +86,7 @@ public static partial class NumpyFile
         content.Write([1, 0, (byte)header.Length, (byte)(header.Length >> 8)]);
         content.Write(Encoding.ASCII.GetBytes(header));
         content.Write(array.detach().cpu().contiguous().bytes);
-        PictureFile.Write(path, content.GetBuffer().AsSpan(0, (int)content.Length));
+        ReplacedFile.Write(path, content.ToArray());
     }
 
     private static (string Text, int End) Header(string path, byte[] bytes)

@@ -17,7 +17,7 @@ public sealed record MeasurementShard(string Fingerprint, string GeneratorSha256
     private const string Kind = "measurement-shard";
 
     /// <summary>Writes the shard.</summary>
-    /// <exception cref="CheckpointException">The file cannot be written.</exception>
+    /// <exception cref="FileNotWrittenException">The file cannot be written.</exception>
     public void Save(string path)
     {
         using var scope = NewDisposeScope();

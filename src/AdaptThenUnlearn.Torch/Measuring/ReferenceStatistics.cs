@@ -96,7 +96,7 @@ public sealed class ReferenceStatistics : IDisposable
     }
 
     /// <summary>Writes them; the same statistics give the same bytes.</summary>
-    /// <exception cref="CheckpointException">The file cannot be written.</exception>
+    /// <exception cref="FileNotWrittenException">The file cannot be written.</exception>
     public void Save(string path) => SafetensorsFile.Write(
         path,
         new Dictionary<string, Tensor>

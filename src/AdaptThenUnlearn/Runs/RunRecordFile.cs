@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 
 namespace AdaptThenUnlearn.Runs;
 
-/// <summary>Reads and writes run records, and the text files beside them.</summary>
+/// <summary>Reads and writes run records, and takes digests.</summary>
 public static class RunRecordFile
 {
     private static readonly JsonSerializerOptions _json = new(JsonSerializerOptions.Strict)
@@ -49,26 +49,9 @@ public static class RunRecordFile
         }
     }
 
-    /// <summary>Writes a record under a temporary name and moves it into place.</summary>
-    /// <exception cref="RunRecordException">The folder cannot be written.</exception>
-    public static void Write(string path, RunRecord record) => WriteText(path, Text(record));
-
-    /// <summary>Writes a text under a temporary name and moves it into place.</summary>
-    /// <exception cref="RunRecordException">The folder cannot be written.</exception>
-    public static void WriteText(string path, string text)
-    {
-        var temporary = path + ".partial";
-        try
-        {
-            Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
-            File.WriteAllText(temporary, text);
-            File.Move(temporary, path, overwrite: true);
-        }
-        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
-        {
-            throw new RunRecordException($"{path}: cannot be written: {failed.Message}", failed);
-        }
-    }
+    /// <summary>Writes a record, whole or not at all.</summary>
+    /// <exception cref="FileNotWrittenException">The folder cannot be written.</exception>
+    public static void Write(string path, RunRecord record) => ReplacedFile.Write(path, Text(record));
 
     /// <summary>SHA-256 of a file, or of the names and digests of all files in a folder; null when it is not there or cannot be read.</summary>
     /// <returns>64 lower-case hexadecimal digits.</returns>
@@ -98,7 +81,7 @@ public static class RunRecordFile
     }
 }
 
-/// <summary>A run record cannot be read or written.</summary>
+/// <summary>A run record cannot be read.</summary>
 public sealed class RunRecordException : Exception
 {
     /// <summary>Says which and why.</summary>

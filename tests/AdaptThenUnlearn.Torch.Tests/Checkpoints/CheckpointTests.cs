@@ -188,32 +188,6 @@ public sealed class CheckpointTests : IDisposable
         Assert.Contains("2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881", failed.Message, StringComparison.Ordinal);   // SHA-256 of "x"
     }
 
-    [Fact]
-    public void Write_UnderAFileOrWithoutSpace_SaysSo()
-    {
-        using var some = zeros(3);
-        File.WriteAllText(At("file"), "");
-        Assert.Contains("cannot be written", Assert.Throws<CheckpointException>(() => SafetensorsFile.Write(Path.Combine(At("file"), "x.safetensors"), new Dictionary<string, Tensor> { ["a"] = some })).Message, StringComparison.Ordinal);
-
-        Assert.Contains("not enough disk space", ReplacedFile.Explain("x", 5, new IOException("full", unchecked((int)0x80070070))).Message, StringComparison.Ordinal);
-        Assert.Contains("may not be written", ReplacedFile.Explain("x", 5, new UnauthorizedAccessException()).Message, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void Write_Failing_LeavesTheOldFileAndNothingElse()
-    {
-        File.WriteAllText(At("kept"), "old");
-
-        Assert.ThrowsAny<Exception>(() => ReplacedFile.Write(At("kept"), 4, stream =>
-        {
-            stream.Write([1, 2]);
-            throw new IOException("the disk went away");
-        }));
-
-        Assert.Equal("old", File.ReadAllText(At("kept")));
-        Assert.Equal(["kept"], Directory.GetFiles(_folder).Select(Path.GetFileName));
-    }
-
     private void WriteZip(byte[] pickle)
     {
         using var zip = new ZipArchive(File.Create(At("evil.pt")), ZipArchiveMode.Create);
