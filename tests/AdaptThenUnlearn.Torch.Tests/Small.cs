@@ -53,6 +53,14 @@ internal static class Small
         return new HeldImages(randn([count, 1, 16, 16]).clamp(-1, 1).DetachFromDisposeScope());
     }
 
+    /// <summary>Live tensors of this process, once what other tests left to the finaliser is gone.</summary>
+    public static long LiveTensors()
+    {
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        return Tensor.TotalCount;
+    }
+
     public static byte[] Bytes(Tensor tensor)
     {
         using var scope = NewDisposeScope();
