@@ -7,8 +7,9 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 /// <param name="Sha256">Digest of what it was made from; readings against different digests are never compared.</param>
 /// <param name="Excluded">Names of the classes left out.</param>
 /// <param name="Statistics">For the Fréchet distance.</param>
+/// <param name="FalsePositiveRates">For classes: how often the extractor sees them in real images of other classes; empty where the reference does not say.</param>
 /// <param name="Samples"><c>[M, d]</c>, float32, for KID, precision, recall, density and coverage; owned by this.</param>
-public sealed record QualityReference(string Sha256, IReadOnlyList<string> Excluded, FeatureStatistics Statistics, Tensor Samples) : IDisposable
+public sealed record QualityReference(string Sha256, IReadOnlyList<string> Excluded, FeatureStatistics Statistics, IReadOnlyDictionary<string, double> FalsePositiveRates, Tensor Samples) : IDisposable
 {
     private const int MostSamples = 2000;
 
@@ -30,7 +31,7 @@ public sealed record QualityReference(string Sha256, IReadOnlyList<string> Exclu
                 throw new PolicyMismatchException(
                     "$.quality.reference", $"the statistics have no class '{name}' to leave out; they have: {string.Join(", ", reference.Classes)}");
 
-        return new QualityReference(sha256, undesired, reference.Merged(undesired), reference.Samples(undesired));
+        return new QualityReference(sha256, undesired, reference.Merged(undesired), reference.Classes.ToDictionary(name => name, reference.FalsePositiveRate), reference.Samples(undesired));
     }
 
     /// <summary>Makes a reference of images, leaving out those in which the extractor sees an undesired class.</summary>
@@ -47,7 +48,7 @@ public sealed record QualityReference(string Sha256, IReadOnlyList<string> Exclu
         var kept = excluded.Aggregate(ones_like(classes).to(@bool), (mask, name) => mask.logical_and(classes.ne(extractor.IndexOf(name))));
         var retained = features[kept];
         return new QualityReference(
-            sha256, excluded, FeatureStatistics.Of(retained), retained.narrow(0, 0, Math.Min(MostSamples, retained.shape[0])).clone().DetachFromDisposeScope());
+            sha256, excluded, FeatureStatistics.Of(retained), new Dictionary<string, double>(), retained.narrow(0, 0, Math.Min(MostSamples, retained.shape[0])).clone().DetachFromDisposeScope());
     }
 
     /// <inheritdoc/>

@@ -83,7 +83,7 @@ public sealed class Surveyor(UnlearningPolicy policy, PolicyClassifiers classifi
             evaluation.Seed,
             evaluation.Truncation,
             [.. policy.UndesiredFeatures.Select((feature, number) => new FeatureReading(
-                feature.Name, feature.Auditor ?? feature.Annotator, feature.Class, looks[number], feature.Auditor is null ? null : first.Sum(reading => reading.AnnotatorHits[number])))],
+                feature.Name, feature.Auditor ?? feature.Annotator, feature.Class, looks[number], feature.Auditor is null ? null : first.Sum(reading => reading.AnnotatorHits[number]), NoiseFloor(feature)))],
             Quality([.. first.Select(reading => reading.Retained).OfType<Tensor>()]),
             Shares(first));
     }
@@ -124,6 +124,10 @@ public sealed class Surveyor(UnlearningPolicy policy, PolicyClassifiers classifi
             return looked;
         }
     }
+
+    // The reference knows the errors of its own extractor alone.
+    private double? NoiseFloor(UndesiredFeature feature) =>
+        policy.Quality?.Extractor == (feature.Auditor ?? feature.Annotator) && reference is not null && reference.FalsePositiveRates.TryGetValue(feature.Class, out var rate) ? rate : null;
 
     private IReadOnlyList<ClassShare> Shares(IReadOnlyList<BatchReading> first) => policy.Quality?.Extractor is not { } extractor
         ? []

@@ -28,7 +28,7 @@ public static class Gate
             .. policy.UndesiredFeatures.SelectMany(feature => FeatureRules(policy.Evaluation, feature, before, after)),
             .. policy.Quality is { } quality ? QualityRules(policy, quality, before, after) : [],
         ];
-        List<string> warnings = [];
+        List<string> warnings = [.. policy.UndesiredFeatures.SelectMany(feature => NoiseWarning(policy.Evaluation, feature, after ?? before))];
         foreach (var waiver in policy.Waivers)
             Apply(waiver, findings, warnings, today);
 
@@ -56,6 +56,12 @@ public static class Gate
             (double)last.Hits / last.Samples,
             bound,
             Invariant($"{last.Hits} of {last.Samples} images; upper bound at {evaluation.Confidence * 100:0.###} % confidence, {reading.Looks.Count} of {evaluation.Looks().Count} looks taken"));
+    }
+
+    private static IEnumerable<string> NoiseWarning(EvaluationOptions evaluation, UndesiredFeature feature, Measurement measured)
+    {
+        if (Reading(feature, measured, evaluation)?.NoiseFloor is { } floor && feature.MaxRate < floor)
+            yield return Invariant($"The limit of {feature.Name}/maxRate ({feature.MaxRate}) is below what the auditor can tell: it sees the class in {floor:G3} of real images that do not show it.");
     }
 
     private static Finding MinUnlearned(EvaluationOptions evaluation, UndesiredFeature feature, double limit, Measurement before, Measurement? after)

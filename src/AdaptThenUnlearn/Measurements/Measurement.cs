@@ -21,8 +21,9 @@ public sealed record Measurement(
 /// <param name="Class">The class that shows the feature.</param>
 /// <param name="Looks">Cumulative counts at each look of the sequential sampling, in order; the first look is the one that PUL compares, the last decides the rate.</param>
 /// <param name="AnnotatorHits">The same first look counted by the annotator, for comparison; null when it is the auditor itself.</param>
+/// <param name="NoiseFloor">How often the auditor sees the class in real images of other classes, 0 to 1: a rate below which it cannot tell; null where the reference does not say.</param>
 public sealed record FeatureReading(
-    string Feature, string Classifier, string Class, IReadOnlyList<Look> Looks, long? AnnotatorHits);
+    string Feature, string Classifier, string Class, IReadOnlyList<Look> Looks, long? AnnotatorHits, double? NoiseFloor);
 
 /// <summary>Counts so far.</summary>
 /// <param name="Samples">n, images looked at.</param>

@@ -71,7 +71,7 @@ public sealed class MarkdownReport : IReportFormat
 
     private static string Features(RunRecord record)
     {
-        var table = new Table("Feature", "Auditor", "Class", "Before", "After", "PUL", "Annotator before", "Annotator after");
+        var table = new Table("Feature", "Auditor", "Class", "Before", "After", "PUL", "Annotator before", "Annotator after", "Auditor's noise floor");
         foreach (var before in record.Before.Features)
         {
             var after = record.After?.Features.SingleOrDefault(reading => reading.Feature == before.Feature);
@@ -79,10 +79,10 @@ public sealed class MarkdownReport : IReportFormat
             double? unlearned = isNow is not null && was.Hits > 0 ? (double)(was.Hits - isNow.Hits) / was.Hits : null;
             table.Row(
                 Escape(before.Feature), Escape(before.Classifier), Escape(before.Class), Share(was.Hits, was.Samples), isNow is null ? None : Share(isNow.Hits, isNow.Samples),
-                Number(unlearned, Percent), Hits(before), Hits(after));
+                Number(unlearned, Percent), Hits(before), Hits(after), Number(before.NoiseFloor, Percent));
         }
 
-        return $"## Undesired features\n\n{table}\nCounts are of the first look, on the same latents before and after. PUL is the share of the feature that was unlearned, (before − after) / before.\n";
+        return $"## Undesired features\n\n{table}\nCounts are of the first look, on the same latents before and after. PUL is the share of the feature that was unlearned, (before − after) / before. The noise floor is how often the auditor sees the class in real images that do not show it.\n";
 
         static string Hits(FeatureReading? reading) => reading?.AnnotatorHits is { } hits ? Share(hits, reading.Looks[0].Samples) : None;
     }

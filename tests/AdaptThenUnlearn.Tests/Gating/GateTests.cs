@@ -162,7 +162,18 @@ public sealed class GateTests
     public void Judge_WaiverThatNothingNeeds_IsAWarning(string rule) =>
         Assert.Contains("not needed", Assert.Single(WithWaiver(rule, "2027-01-01", Records.After).Warnings), StringComparison.Ordinal);
 
-    private static FeatureReading Reading(long hits) => new("digit-8", "auditor", "8", [new Look(10000, hits)], null);
+    [Theory]
+    [InlineData(0.02, true)]    // above the limit of 0.01
+    [InlineData(0.01, false)]
+    [InlineData(null, false)]
+    public void Judge_LimitBelowTheAuditorsNoise_IsAWarning(double? floor, bool expected)
+    {
+        var after = Records.After with { Features = [Records.After.Features[0] with { NoiseFloor = floor }] };
+
+        Assert.Equal(expected, Judge(after).Warnings.Any(warning => warning.Contains("below what the auditor can tell", StringComparison.Ordinal)));
+    }
+
+    private static FeatureReading Reading(long hits) => new("digit-8", "auditor", "8", [new Look(10000, hits)], null, null);
 
     private static Verdict WithWaiver(string rule, string expires, Measurement after) =>
         Gate.Judge(Records.Policy with { Waivers = [new Waiver(rule, "why", "who", expires)] }, Records.Before, after, Records.Today);
