@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using AdaptThenUnlearn;
 using AdaptThenUnlearn.Cli;
 using AdaptThenUnlearn.Cli.Commands;
 
@@ -21,6 +22,14 @@ var root = new RootCommand("Measures, unlearns and gates image generators by pol
     ModelCommands.TrainClassifier(terminal),
     ModelCommands.Reference(terminal),
 };
+var parsed = root.Parse(args);
+if (parsed.Errors.Count > 0)
+{
+    foreach (var error in parsed.Errors)
+        terminal.Diagnose(new BuildMessage(Severity.Error, "ATU2000", error.Message));
+    terminal.Say($"see: atu {(parsed.CommandResult.Command is RootCommand ? "" : parsed.CommandResult.Command.Name + " ")}--help");
+    return ExitCodes.BadPolicy;
+}
 
 // A step, a batch or a candidate is finished before a cancelled command ends; only one that hangs is cut off.
-return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(30) });
+return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(30) });

@@ -37,6 +37,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
     private readonly UnlearningPolicy _policy = request.Policy;
     private readonly EvaluationImages _images = new(new RandomStreams(request.Policy.Evaluation.Seed, "evaluation"), request.Policy.Evaluation.Truncation, request.Device);
     private readonly List<StageTime> _stages = [];
+    private IReadOnlyList<InputFile> _inputs = [];   // as they were when they were loaded
     private readonly DateTimeOffset _started = clock.GetUtcNow();
 
     /// <summary>Runs the story and writes the evidence.</summary>
@@ -53,6 +54,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         using var original = inputs.LoadGenerator(request.Device);
         using var classifiers = inputs.LoadClassifiers(original.Generator.Shape, request.Device);
         using var reference = inputs.LoadReference(classifiers, original, _images);
+        _inputs = inputs.Digests(folder);
         var surveyor = new Surveyor(_policy, classifiers, reference, _images);
         var pictures = new RunPictures(_policy, classifiers, _images, folder);
 
@@ -114,7 +116,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
     private RunRecord Conclude(Measurement before, Measurement? after, TrainingRecord? training)
     {
         var record = new RunRecord(
-            RunRecord.CurrentSchemaVersion, request.Tool, _policy, request.Source, inputs.Digests(folder), folder.Written, before, after, training,
+            RunRecord.CurrentSchemaVersion, request.Tool, _policy, request.Source, _inputs, folder.Written, before, after, training,
             Gate.Judge(_policy, before, after, Today()), Environment(), new RunTimes(_started, clock.GetUtcNow(), _stages));
         foreach (var format in ReportFormats.All.Where(format => _policy.Report.Formats.Contains(format.Name) && format.FileName != RunRecord.FileName))
             ReplacedFile.Write(folder.Full(format.FileName), format.Render(record));
@@ -137,7 +139,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
 
     // Everything that decides what training does; a state from other circumstances is not resumed.
     private string Fingerprint() => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join(
-        '\n', [request.Tool, request.Source.EffectiveSha256, request.Device.ToString(), get_num_threads().ToString(System.Globalization.CultureInfo.InvariantCulture), .. inputs.Digests(folder).Select(input => input.Sha256)]))));
+        '\n', [request.Tool, request.Source.EffectiveSha256, request.Device.ToString(), get_num_threads().ToString(System.Globalization.CultureInfo.InvariantCulture), .. _inputs.Select(input => input.Sha256)]))));
 
     private RunEnvironment Environment()
     {

@@ -89,6 +89,23 @@ public sealed partial class ErrorTests(SmallHouse house) : IClassFixture<SmallHo
     [InlineData("unlearning.steps=-5", "--set unlearning.steps: error ATU1004")]
     public void BadOverride(string set, string expected) => Fails(house.Policy("e"), 2, "error ATU", expected, "--set", set);
 
+    [Theory]
+    [InlineData("see: atu --help")]
+    [InlineData("see: atu govern --help", "govern")]
+    [InlineData("'--bogus'", "inspect", "x", "--bogus")]
+    [InlineData("see: atu sample --help", "sample", "x", "--count", "many")]
+    public void WrongArguments(string expected, params string[] arguments)
+    {
+        var (exitCode, _, errors) = Atu.Run(arguments);
+
+        Assert.Equal(2, exitCode);
+        Assert.Contains("atu: error ATU2000", errors, StringComparison.Ordinal);
+        Assert.Contains(expected, errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Help_IsNoError() => Assert.Equal(0, Atu.Run("govern", "--help").ExitCode);
+
     [Fact]
     public void TwoPoliciesOfOneName()
     {
