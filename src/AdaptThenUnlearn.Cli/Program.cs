@@ -13,6 +13,7 @@ var root = new RootCommand("Measures, unlearns and gates image generators by pol
     new GovernCommand(terminal).Build(),
     new MeasureCommand(terminal).Build(),
     new MeasureCommand(terminal).BuildMerge(),
+    new CompareCommand(terminal).Build(),
     VerifyCommand.Build(terminal),
     PolicyCommands.Build(terminal),
     InspectCommand.Build(terminal),

@@ -25,7 +25,7 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
     /// <param name="folder">The run's, against which paths are recorded.</param>
     public IReadOnlyList<InputFile> Digests(RunFolder folder) =>
         [.. Named().Select(file => new InputFile(file.Role, folder.Relative(file.Path), RunRecordFile.Digest(file.Path) ?? throw new RunException(
-            "ATU2002", $"{file.Path}: the {file.Role} has gone while the run was under way")))];
+            "ATU2002", $"{file.Path}: the {file.Role} is not there, or cannot be read any more")))];
 
     /// <summary>Every file that is read, by its role.</summary>
     public IEnumerable<(string Role, string Path)> Named()
@@ -38,6 +38,8 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
             yield return ($"classifier {name}", Resolved(choice.Checkpoint));
         if (policy.Quality is { } quality && quality.Reference != OriginalGenerator)
             yield return ("reference", Resolved(quality.Reference));
+        if (policy.Unlearning.Data is { } data)
+            yield return ("training data", Resolved(data));
     }
 
     /// <summary>Loads the generator with its discriminator.</summary>

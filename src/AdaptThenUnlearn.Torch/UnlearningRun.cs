@@ -117,7 +117,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
     {
         var record = new RunRecord(
             RunRecord.CurrentSchemaVersion, request.Tool, _policy, request.Source, _inputs, folder.Written, before, after, training,
-            Gate.Judge(_policy, before, after, Today()), Environment(), new RunTimes(_started, clock.GetUtcNow(), _stages));
+            Gate.Judge(_policy, before, after, Today()), Environment(request.Device), new RunTimes(_started, clock.GetUtcNow(), _stages));
         foreach (var format in ReportFormats.All.Where(format => _policy.Report.Formats.Contains(format.Name) && format.FileName != RunRecord.FileName))
             ReplacedFile.Write(folder.Full(format.FileName), format.Render(record));
         RunRecordFile.Write(folder.Full(RunRecord.FileName), record);
@@ -141,12 +141,14 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
     private string Fingerprint() => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join(
         '\n', [request.Tool, request.Source.EffectiveSha256, request.Device.ToString(), get_num_threads().ToString(System.Globalization.CultureInfo.InvariantCulture), .. _inputs.Select(input => input.Sha256)]))));
 
-    private RunEnvironment Environment()
+    /// <summary>Where this process runs, for the record.</summary>
+    /// <param name="device">Where tensors are.</param>
+    public static RunEnvironment Environment(Device device)
     {
         using var process = Process.GetCurrentProcess();
         return new(
             RuntimeInformation.OSDescription, RuntimeInformation.FrameworkDescription, typeof(Tensor).Assembly.GetName().Version!.ToString(3),
-            request.Device.ToString(), get_num_threads(), process.PeakWorkingSet64);
+            device.ToString(), get_num_threads(), process.PeakWorkingSet64);
     }
 
     private DateOnly Today() => DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime);

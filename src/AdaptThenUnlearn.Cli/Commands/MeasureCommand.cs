@@ -82,13 +82,9 @@ public sealed class MeasureCommand(Terminal terminal)
     {
         if (target is null)
             throw new BadArgumentException("--shard needs --out, a file for the part");
-        if (shard.Split('/') is not [var first, var second]
-            || !int.TryParse(first, NumberStyles.None, CultureInfo.InvariantCulture, out var part) || !int.TryParse(second, NumberStyles.None, CultureInfo.InvariantCulture, out var parts)
-            || part < 1 || part > parts)
-            throw new BadArgumentException($"--shard {shard}: write it as i/n, with i from 1 to n");
 
         using var scope = NewDisposeScope();
-        var own = surveyor.AllBatches().Where((_, number) => number % parts == part - 1).ToList();
+        var own = Shard.Parse(shard).Of(surveyor.AllBatches());
         List<BatchReading> readings = [];
         foreach (var batch in own)
         {

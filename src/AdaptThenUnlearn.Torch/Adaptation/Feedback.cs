@@ -25,7 +25,7 @@ public sealed class Feedback : IDisposable
     public IImageSource Negatives => _negatives;
 
     /// <summary>Images that are clean beyond doubt.</summary>
-    public IImageSource Positives => _positives;
+    public HeldImages Positives => _positives;
 
     /// <summary>Negatives of each feature, by its name.</summary>
     public IReadOnlyDictionary<string, long> NegativesByFeature { get; }

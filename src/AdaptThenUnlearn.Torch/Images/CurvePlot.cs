@@ -5,29 +5,15 @@ namespace AdaptThenUnlearn.Torch.Images;
 /// <summary>Draws curves over training steps as one PNG picture, one plot for each quantity.</summary>
 public static class CurvePlot
 {
-    private const int PlotWidth = 640;
-    private const int PlotHeight = 360;
+    private const int Height = 360;
 
     /// <summary>Draws the plots, two in a row.</summary>
     /// <param name="charts">At least one.</param>
     /// <returns>A PNG file's bytes.</returns>
-    public static byte[] Png(IReadOnlyList<Chart> charts)
-    {
-        PictureFont.UseForPlots();
-        var columns = Math.Min(2, charts.Count);
-        var rows = (charts.Count + columns - 1) / columns;
-        var page = new Multiplot();
-        page.AddPlots(charts.Count);
-        page.Layout = new ScottPlot.MultiplotLayouts.Grid(rows, columns);
-        for (var number = 0; number < charts.Count; number++)
-            Draw(page.GetPlot(number), charts[number]);
-
-        return page.Render(columns * PlotWidth, rows * PlotHeight).GetImageBytes(ImageFormat.Png);
-    }
+    public static byte[] Png(IReadOnlyList<Chart> charts) => PlotPage.Png(charts, columns: 2, Height, Draw);
 
     private static void Draw(Plot plot, Chart chart)
     {
-        plot.Font.Set(PictureFont.Name);
         plot.Title(chart.Title);
         plot.XLabel("step");
         foreach (var curve in chart.Curves)

@@ -26,8 +26,16 @@ public sealed class HeldImages(Tensor images) : IImageSource, IDisposable
     public Tensor Draw(int count, Generator random)
     {
         using var scope = NewDisposeScope();
-        var rows = randint(0, Count, [count], dtype: int64, generator: random).to(images.device);
-        var drawn = images.index_select(0, rows);
+        return Rows(randint(0, Count, [count], dtype: int64, generator: random)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Certain images.</summary>
+    /// <param name="rows"><c>[n]</c>, int64, 0 to <see cref="Count"/> − 1.</param>
+    /// <returns><c>[n, C, H, W]</c> in [-1, 1] where the images are; belongs to the caller's scope.</returns>
+    public Tensor Rows(Tensor rows)
+    {
+        using var scope = NewDisposeScope();
+        var drawn = images.index_select(0, rows.to(images.device));
         return (images.dtype == uint8 ? drawn.to(float32) / 127.5 - 1 : drawn).MoveToOuterDisposeScope();
     }
 

@@ -33,6 +33,7 @@ public sealed class FineTuneMethod : IUnlearningMethod
         {
             Retention = context.Options.Retention with { Weight = 0 },
             NegativesAsFakes = context.Options.NegativesAsFakes with { Weight = 0 },
+            ClassBalance = context.Options.ClassBalance with { Rate = 0 },
         };
         return new UnlearningStage(context with { Options = plain }, adapted: null).Run(cancel);
     }

@@ -21,6 +21,7 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
 
     private const int WarmupSteps = 50;
     private const int CurveEvery = 10;
+    private const string BalanceKey = "classBalance";
 
     /// <summary>Trains both networks and returns the best candidate.</summary>
     /// <param name="cancel">Ends training between two steps.</param>
@@ -45,12 +46,17 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
             : null;
         var schedule = new LearningRateSchedule(options.Steps, options.RecoverySteps, Math.Min(WarmupSteps, options.Steps / 4));
 
-        var (done, log) = Resume(trainer);
+        using var balance = options.ClassBalance.Rate > 0
+            ? new ClassBalance(context.Feedback.Positives, context.Annotation.Features[0].Annotator, options.ClassBalance, random, context.Device)
+            : null;
+        var (done, log) = Resume(trainer, balance);
         using var best = new BestCandidate(trainer, log, context.Journal);
         while (done < options.Steps)
         {
             cancel.ThrowIfCancellationRequested();
-            var losses = trainer.Step(done + 1, context.Feedback.Positives, schedule.FactorAt(done + 1), weightTerms, imageTerms, extraFakes);
+            if (done % ClassBalance.Every == 0)
+                balance?.Observe(copy.Generator, done);
+            var losses = trainer.Step(done + 1, balance ?? (IImageSource)context.Feedback.Positives, schedule.FactorAt(done + 1), weightTerms, imageTerms, extraFakes);
             done++;
             string? note = null;
             if (done % CurveEvery == 0 || done == 1 || done == options.Steps)
@@ -58,7 +64,7 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
             if (done % options.CandidateEvery == 0 || done == options.Steps)
             {
                 note = best.Consider(Judge(trainer, done));
-                context.Journal.Save(Name, new StageState(done, WithBest(trainer, best, out var counters), counters, log.ToJson()));
+                context.Journal.Save(Name, new StageState(done, Vectors(trainer, best, balance, out var counters), counters, log.ToJson()));
             }
 
             context.Progress.Report(new StageProgress(Name, done, options.Steps, losses, note));
@@ -68,12 +74,14 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
             Networks(best.Parameters, trainer), log.Candidates, log.Kept, log.Curve, ParameterDistances.Of(original, best.Parameters, adapted?.Parameters ?? []));
     }
 
-    private (int Done, StageLog Log) Resume(AdversarialTrainer trainer)
+    private (int Done, StageLog Log) Resume(AdversarialTrainer trainer, ClassBalance? balance)
     {
         if (context.Journal.Load(Name) is not { } saved)
             return (0, new StageLog());
 
         trainer.Restore(saved.Vectors, saved.Counters);
+        using var _ = no_grad();
+        balance?.LogWeights.copy_(saved.Vectors[BalanceKey]);
         return (saved.Step, StageLog.FromJson(saved.Notes));
     }
 
@@ -106,8 +114,14 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
         adapted?.Parameters.Average(parameters => RepulsionTerm.SquaredDistance(trainer.Generator.Values, parameters)),
         RepulsionTerm.SquaredDistance(trainer.Generator.Values, original));
 
-    private static Dictionary<string, Tensor> WithBest(AdversarialTrainer trainer, BestCandidate best, out IReadOnlyDictionary<string, double> counters) =>
-        new(trainer.State(out counters)) { [BestCandidate.Key] = best.Parameters };
+    private static Dictionary<string, Tensor> Vectors(
+        AdversarialTrainer trainer, BestCandidate best, ClassBalance? balance, out IReadOnlyDictionary<string, double> counters)
+    {
+        var vectors = new Dictionary<string, Tensor>(trainer.State(out counters)) { [BestCandidate.Key] = best.Parameters };
+        if (balance is not null)
+            vectors[BalanceKey] = balance.LogWeights;
+        return vectors;
+    }
 
     /// <summary>The weights of the best candidate so far.</summary>
     private sealed class BestCandidate : IDisposable

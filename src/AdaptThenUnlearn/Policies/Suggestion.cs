@@ -1,7 +1,7 @@
 namespace AdaptThenUnlearn.Policies;
 
 /// <summary>Guesses what a misspelt name was meant to be.</summary>
-internal static class Suggestion
+public static class Suggestion
 {
     /// <summary>e.g. <c>'il3' is no repulsion loss; use one of: il2, nl2, el2</c>.</summary>
     public static string NotOneOf(string name, IReadOnlyCollection<string> names, string what) =>

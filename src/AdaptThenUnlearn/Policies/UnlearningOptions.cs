@@ -19,6 +19,7 @@ namespace AdaptThenUnlearn.Policies;
 /// <param name="Repulsion">What the generator is pushed away with.</param>
 /// <param name="Retention">Keep what is not banned; weight 0 switches it off.</param>
 /// <param name="NegativesAsFakes">Labelled negatives on the discriminator's fake side; weight 0 switches it off.</param>
+/// <param name="ClassBalance">Keep the shares of the retained classes; rate 0 switches it off.</param>
 /// <param name="Extrapolation">Of the method <c>extrapolation</c>.</param>
 /// <param name="Data">Folder with the real images, for the method <c>retrain</c> alone.</param>
 public sealed record UnlearningOptions(
@@ -40,6 +41,7 @@ public sealed record UnlearningOptions(
     RepulsionOptions Repulsion,
     RetentionOptions Retention,
     NegativesAsFakesOptions NegativesAsFakes,
+    ClassBalanceOptions ClassBalance,
     ExtrapolationOptions Extrapolation,
     [NotBlank] string? Data)
 {
@@ -104,6 +106,11 @@ public sealed record RetentionOptions([Within(0)] double Weight);
 /// <param name="Weight">Of their term in the discriminator's loss; 0 or more, 0 switches it off.</param>
 /// <param name="BatchSize">Negatives a step; at least 1.</param>
 public sealed record NegativesAsFakesOptions([Within(0)] double Weight, [Within(1)] int BatchSize);
+
+/// <summary>Class balancing: positives of classes that have become rare are drawn more often.</summary>
+/// <param name="Rate">How fast the weights follow, 0 to 1: the log-weight of a class grows by rate · log(wanted share / made share) at each count; 0 switches it off.</param>
+/// <param name="Limit">Largest factor between a class's weight and 1, either way; above 1.</param>
+public sealed record ClassBalanceOptions([Within(0, 1)] double Rate, [Within(1, Above = true)] double Limit);
 
 /// <summary>The baseline θG + γ(θG − θN).</summary>
 /// <param name="Gamma">How far beyond the original, in units of the adaptation; positive.</param>

@@ -55,7 +55,7 @@ public sealed class MarkdownReport : IReportFormat
 
     private static string Rules(RunRecord record)
     {
-        var table = new Table("Rule", "Verdict", "Measured", "Judged", "Limit", "How");
+        var table = new MarkdownTable("Rule", "Verdict", "Measured", "Judged", "Limit", "How");
         foreach (var finding in record.Verdict.Findings)
         {
             var number = Unit(finding.Rule);
@@ -71,7 +71,7 @@ public sealed class MarkdownReport : IReportFormat
 
     private static string Features(RunRecord record)
     {
-        var table = new Table("Feature", "Auditor", "Class", "Before", "After", "PUL", "Annotator before", "Annotator after", "Auditor's noise floor");
+        var table = new MarkdownTable("Feature", "Auditor", "Class", "Before", "After", "PUL", "Annotator before", "Annotator after", "Auditor's noise floor");
         foreach (var before in record.Before.Features)
         {
             var after = record.After?.Features.SingleOrDefault(reading => reading.Feature == before.Feature);
@@ -93,7 +93,7 @@ public sealed class MarkdownReport : IReportFormat
             return "";
 
         var after = record.After?.Quality;
-        var table = new Table("Metric", "Before", "After", "Ratio");
+        var table = new MarkdownTable("Metric", "Before", "After", "Ratio");
         Line($"{before.Metric} (lower is better)", reading => reading.FrechetDistance);
         Line("Kernel distance, KID (lower is better)", reading => reading.KernelDistance);
         Line("Precision (higher is better)", reading => reading.Precision);
@@ -116,7 +116,7 @@ public sealed class MarkdownReport : IReportFormat
         if (record.Before.Shares.Count == 0)
             return "";
 
-        var table = new Table("Class", "Before", "After", "Kept");
+        var table = new MarkdownTable("Class", "Before", "After", "Kept");
         foreach (var before in record.Before.Shares)
         {
             var after = record.After?.Shares.SingleOrDefault(share => share.Classifier == before.Classifier && share.Class == before.Class);
@@ -134,7 +134,7 @@ public sealed class MarkdownReport : IReportFormat
             return "";
 
         var options = record.Policy.Unlearning;
-        var table = new Table("What", "Value");
+        var table = new MarkdownTable("What", "Value");
         table.Row("Method", $"{Escape(training.Method)}, preset {Escape(options.Preset)}, seed {options.Seed}");
         table.Row("Feedback", $"{training.Positives} clean and {training.Negatives} undesired of {options.FeedbackSamples} of the generator's own images");
         table.Row("Kept", $"the candidate of step {training.SelectedStep} of {training.Steps}");
@@ -145,6 +145,7 @@ public sealed class MarkdownReport : IReportFormat
         table.Row("‖θ − θG‖²", Plain(training.DistanceFromOriginal));
         table.Row("Retention anchoring", options.Retention.Weight > 0 ? $"weight {Plain(options.Retention.Weight)}" : "off");
         table.Row("Negatives as fakes", options.NegativesAsFakes.Weight > 0 ? $"weight {Plain(options.NegativesAsFakes.Weight)}, {options.NegativesAsFakes.BatchSize} a step" : "off");
+        table.Row("Class balancing", options.ClassBalance.Rate > 0 ? $"rate {Plain(options.ClassBalance.Rate)}, weights within a factor of {Plain(options.ClassBalance.Limit)}" : "off");
         return $"## How it was unlearned\n\n{table}\nθG is the original, θN an adapted generator, θ the released one.\n";
     }
 
@@ -156,7 +157,7 @@ public sealed class MarkdownReport : IReportFormat
 
     private static string Files(RunRecord record)
     {
-        var table = new Table("File", "Role", "SHA-256");
+        var table = new MarkdownTable("File", "Role", "SHA-256");
         foreach (var input in record.Inputs)
             table.Row(Code(input.Path), $"in: {Escape(input.Role)}", Code(input.Sha256));
         foreach (var output in record.Outputs)
@@ -167,7 +168,7 @@ public sealed class MarkdownReport : IReportFormat
     private static string HowItRan(RunRecord record)
     {
         var (evaluation, environment, times) = (record.Policy.Evaluation, record.Environment, record.Times);
-        var table = new Table("What", "Value");
+        var table = new MarkdownTable("What", "Value");
         table.Row("Tool", Escape(record.Tool));
         table.Row("Started, finished (UTC)", $"{Moment(times.Started)}, {Moment(times.Finished)}");
         table.Row("Stages", string.Join(", ", times.Stages.Select(stage => Invariant($"{stage.Stage} {stage.Seconds:F1} s"))));
@@ -206,14 +207,4 @@ public sealed class MarkdownReport : IReportFormat
     private static string Escape(string text) => MarkdownText.Escape(text);
 
     private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
-
-    // A table of the GitHub dialect; cells are Markdown already.
-    private sealed class Table(params string[] columns)
-    {
-        private readonly StringBuilder _text = new($"| {string.Join(" | ", columns)} |\n|{string.Concat(columns.Select(_ => " --- |"))}\n");
-
-        public void Row(params string[] cells) => _text.Append("| ").AppendJoin(" | ", cells).Append(" |\n");
-
-        public override string ToString() => _text.ToString();
-    }
 }

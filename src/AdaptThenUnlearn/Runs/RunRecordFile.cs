@@ -7,7 +7,8 @@ namespace AdaptThenUnlearn.Runs;
 /// <summary>Reads and writes run records, and takes digests.</summary>
 public static class RunRecordFile
 {
-    private static readonly JsonSerializerOptions _json = new(JsonSerializerOptions.Strict)
+    /// <summary>How everything that is kept beside a run is written.</summary>
+    internal static JsonSerializerOptions Json { get; } = new(JsonSerializerOptions.Strict)
     {
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
         WriteIndented = true,
@@ -16,7 +17,7 @@ public static class RunRecordFile
     };
 
     /// <summary>The record as JSON.</summary>
-    public static string Text(RunRecord record) => JsonSerializer.Serialize(record, _json) + "\n";
+    public static string Text(RunRecord record) => JsonSerializer.Serialize(record, Json) + "\n";
 
     /// <summary>Reads a record.</summary>
     /// <param name="path">A <c>run.json</c>.</param>
@@ -41,7 +42,7 @@ public static class RunRecordFile
                 && (version.ValueKind != JsonValueKind.Number || !version.TryGetInt32(out var number) || number != RunRecord.CurrentSchemaVersion))
                 throw new RunRecordException($"{path}: is a run record of version {version}, and this tool reads version {RunRecord.CurrentSchemaVersion}");
 
-            return document.Deserialize<RunRecord>(_json) ?? throw new RunRecordException($"{path}: is no run record, but null");
+            return document.Deserialize<RunRecord>(Json) ?? throw new RunRecordException($"{path}: is no run record, but null");
         }
         catch (Exception damaged) when (damaged is JsonException or InvalidOperationException)
         {

@@ -1,0 +1,125 @@
+using AdaptThenUnlearn.Comparing;
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Runs;
+using AdaptThenUnlearn.Torch.Adaptation;
+using AdaptThenUnlearn.Torch.Images;
+using AdaptThenUnlearn.Torch.Training;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch;
+
+/// <summary>One run that a comparison asks for.</summary>
+/// <param name="Key">Which.</param>
+/// <param name="Policy">With the class, seed and method set.</param>
+/// <param name="Source">As it was written, and what was set.</param>
+/// <param name="Inputs">The files it names.</param>
+/// <param name="Asked">Digest of everything that decides the result, see <see cref="ComparedCell.DigestOf"/>.</param>
+public sealed record ComparisonRequest(CellKey Key, UnlearningPolicy Policy, PolicySource Source, InputFiles Inputs, string Asked);
+
+/// <summary>Makes the runs of a comparison, one after another, and keeps what came of each.</summary>
+/// <param name="cells">Folder with one file a cell.</param>
+/// <param name="work">Folder under which each run has its own.</param>
+/// <param name="tool">Name and version for the record.</param>
+/// <param name="device">Where tensors are.</param>
+/// <param name="progress">Told of every step.</param>
+/// <param name="clock">For the record's times.</param>
+public sealed class ComparisonRuns(string cells, string work, string tool, Device device, IProgress<StageProgress> progress, TimeProvider clock)
+{
+    /// <summary>The cell of a run, if it was made with the same settings and the same inputs.</summary>
+    public ComparedCell? Found(ComparisonRequest request) =>
+        ComparedCellFile.Find(cells, request.Key) is { } cell && cell.Asked == request.Asked ? cell : null;
+
+    /// <summary>Makes a run, or goes on with it where it was interrupted, and writes its cell.</summary>
+    /// <exception cref="ArgumentException">The run has no place in a comparison.</exception>
+    public ComparedCell Make(ComparisonRequest request, CancellationToken cancel)
+    {
+        var environment = UnlearningRun.Environment(device);
+        ComparedCell cell;
+        try
+        {
+            using var folder = RunFolder.Open(FolderOf(request), new FileInfo(request.Inputs.Generator) is { Exists: true } checkpoint ? checkpoint.Length : 0);
+            var asked = new RunRequest(request.Policy, request.Source, Resume: true, Train: true, device, tool);
+            var record = new UnlearningRun(asked, request.Inputs, folder, progress, clock).Execute(cancel);
+            cell = Cell(CellOutcome.Of(record), null);
+        }
+        catch (Exception failed) when (failed is TrainingDivergedException or FeedbackException)
+        {
+            cell = Cell(null, failed.Message);   // a result too: this method, with this seed, does not get there
+        }
+
+        ComparedCellFile.Write(cells, cell);
+        return cell;
+
+        ComparedCell Cell(CellOutcome? outcome, string? failure) => new(ComparedCell.CurrentSchemaVersion, request.Key, request.Asked, tool, environment, outcome, failure);
+    }
+
+    /// <summary>Adds the distance to the retrained generator to every cell of a class that lacks it and whose artifact is still there.</summary>
+    /// <param name="retrained">The run without the class; nothing is done while its artifact is not there.</param>
+    /// <param name="others">Runs of the same class.</param>
+    /// <param name="cancel">Ends the measurement between two batches.</param>
+    public void MeasureAgainst(ComparisonRequest retrained, IReadOnlyList<ComparisonRequest> others, CancellationToken cancel)
+    {
+        if (Found(retrained)?.Outcome is not { } yardstick || ArtifactOf(retrained, yardstick) is not { } checkpoint)
+            return;
+
+        var lacking = others.Select(request => (Request: request, Cell: Found(request)))
+            .Where(each => each.Cell?.Outcome is { } outcome && outcome.RetrainedSha256 != yardstick.ArtifactSha256 && each.Request.Key != retrained.Key && ArtifactOf(each.Request, outcome) is not null)
+            .ToList();
+        if (lacking.Count == 0)
+            return;
+
+        using var classifiers = LoadClassifiers(retrained);
+        using var measure = new RetrainedYardstick(retrained.Policy, classifiers, checkpoint, device);
+        foreach (var (done, (request, cell)) in lacking.Index())
+        {
+            var outcome = cell!.Outcome!;
+            progress.Report(new StageProgress($"distance to {retrained.Key}", done + 1, lacking.Count, Losses: null));
+            ComparedCellFile.Write(cells, cell with
+            {
+                Outcome = outcome with { FrechetToRetrained = measure.To(ArtifactOf(request, outcome)!, cancel), RetrainedSha256 = measure.Sha256 },
+            });
+        }
+    }
+
+    /// <summary>Writes the page, the table and the plots.</summary>
+    /// <param name="comparison">What there is.</param>
+    /// <param name="page">Path of the page; the rest goes into a folder of its name beside it.</param>
+    public static void Publish(Comparison comparison, string page)
+    {
+        var name = Path.GetFileNameWithoutExtension(page);
+        var beside = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(page))!, name);
+        ReplacedFile.Write(Path.Combine(beside, "tradeoff.png"), Plot(comparison));
+        ReplacedFile.Write(Path.Combine(beside, "results.csv"), ComparisonCsv.Render(comparison));
+        ReplacedFile.Write(page, ComparisonPage.Render(comparison, name));
+    }
+
+    private static byte[] Plot(Comparison comparison)
+    {
+        var figures = comparison.Methods.Select(method => (Method: method, Figures: comparison.Figures(method, comparison.Classes))).ToList();
+        return ScatterPlot.Png(
+        [
+            new("unlearned against quality", "Fréchet distance after / before", "PUL, %", Points(each => each.FrechetRatio?.Mean, each => 100 * each.Unlearned?.Mean)),
+            new("unlearned against cost", "minutes of training", "PUL, %", Points(each => each.Minutes?.Mean, each => 100 * each.Unlearned?.Mean)),
+            new("quality against cost", "minutes of training", "Fréchet distance after / before", Points(each => each.Minutes?.Mean, each => each.FrechetRatio?.Mean)),
+        ]);
+
+        IReadOnlyList<ScatterPoint> Points(Func<MethodFigures, double?> x, Func<MethodFigures, double?> y) =>
+            [.. figures.Where(each => x(each.Figures) is not null && y(each.Figures) is not null).Select(each => new ScatterPoint(
+                each.Method.Name, ComparisonPage.Heading(each.Method.Family), x(each.Figures)!.Value, y(each.Figures)!.Value))];
+    }
+
+    private Measuring.PolicyClassifiers LoadClassifiers(ComparisonRequest request)
+    {
+        using var generator = request.Inputs.LoadGenerator(device);
+        return request.Inputs.LoadClassifiers(generator.Generator.Shape, device);
+    }
+
+    private string FolderOf(ComparisonRequest request) => Path.Combine(work, request.Key.FileName);
+
+    // The artifact, if it is still the one that was measured.
+    private string? ArtifactOf(ComparisonRequest request, CellOutcome outcome)
+    {
+        var path = Path.Combine(FolderOf(request), request.Policy.Name + ".safetensors");
+        return RunRecordFile.Digest(path) == outcome.ArtifactSha256 ? path : null;
+    }
+}

@@ -1,0 +1,83 @@
+namespace AdaptThenUnlearn.Comparing;
+
+/// <summary>One row of the comparison: what is set over the policy's <c>unlearning</c> section.</summary>
+/// <param name="Name">In tables and arguments: <c>[a-z0-9-]+</c>.</param>
+/// <param name="Family">Under which it is told.</param>
+/// <param name="Words">What it is, for the reader of the page.</param>
+/// <param name="Settings">As <c>path=value</c>, within <c>unlearning</c>.</param>
+/// <param name="OneSeed">Whether one seed a class is enough: it is the yardstick and costs far more than the others.</param>
+public sealed record ComparedMethod(string Name, MethodFamily Family, string Words, IReadOnlyList<string> Settings, bool OneSeed = false);
+
+/// <summary>Kinds of rows.</summary>
+public enum MethodFamily
+{
+    /// <summary>What one would do without this tool.</summary>
+    Baseline,
+
+    /// <summary>The losses of Tiwary et al. 2025, as published and nothing else.</summary>
+    Published,
+
+    /// <summary>This project's presets.</summary>
+    Preset,
+
+    /// <summary>The default preset with one of its parts alone.</summary>
+    Alone,
+
+    /// <summary>The default preset without one of its parts.</summary>
+    LeftOut,
+}
+
+/// <summary>Every row of the comparison. A new one: add its line.</summary>
+public static class ComparedMethods
+{
+    private const string NoRepulsion = "repulsion.weight=0";
+    private const string NoRetention = "retention.weight=0";
+    private const string NoNegatives = "negativesAsFakes.weight=0";
+    private const string NoBalance = "classBalance.rate=0";
+
+    /// <summary>Training anew without the class: what the others are held against.</summary>
+    public static ComparedMethod Retrain { get; } = new(
+        "retrain", MethodFamily.Baseline, "training anew on the real images without the class, as the embedded generator was trained (20,000 steps)",
+        [
+            // Everything that retraining does not read is fixed, so that a change of presets does not ask for hours anew.
+            "method=retrain", "steps=20000", "recoverySteps=4000", "cleanBelow=0.02", "adaptation.steps=1", "adaptation.ewcWeight=0", "repulsion.loss=el2", "repulsion.distance=relative",
+            "repulsion.weight=0", "repulsion.alpha=1", "repulsion.limit=4", NoRetention, NoNegatives, "negativesAsFakes.batchSize=16", NoBalance, "classBalance.limit=3",
+        ],
+        OneSeed: true);
+
+    /// <summary>The default preset.</summary>
+    public static ComparedMethod Default { get; } = new("default", MethodFamily.Preset, "preset `default`", ["preset=default"]);
+
+    /// <summary>The longest preset.</summary>
+    public static ComparedMethod Thorough { get; } = new("thorough", MethodFamily.Preset, "preset `thorough`", ["preset=thorough"]);
+
+    /// <summary>The published method with its best loss.</summary>
+    public static ComparedMethod PublishedEl2 { get; } = new("paper-el2", MethodFamily.Published, "preset `paper`: EL2 as published", ["preset=paper"]);
+
+    /// <summary>Training on positives alone, with the published method's budget.</summary>
+    public static ComparedMethod FineTune { get; } = new(
+        "fine-tune", MethodFamily.Baseline, "training on positives alone, with the steps and terms of preset `paper`", ["preset=paper", "method=fine-tune"]);
+
+    /// <summary>All of them, in the order of the page.</summary>
+    public static IReadOnlyList<ComparedMethod> All { get; } =
+    [
+        Retrain,
+        FineTune,
+        new("extrapolation", MethodFamily.Baseline, "θG + γ(θG − θN) with the adaptation of preset `paper`, γ 1", ["preset=paper", "method=extrapolation"]),
+        new("paper-nl2", MethodFamily.Published, "preset `paper` with NL2", ["preset=paper", "repulsion.loss=nl2", "repulsion.weight=0.1"]),
+        new("paper-il2", MethodFamily.Published, "preset `paper` with IL2", ["preset=paper", "repulsion.loss=il2", "repulsion.weight=100"]),
+        PublishedEl2,
+        new("quick", MethodFamily.Preset, "preset `quick`", ["preset=quick"]),
+        Default,
+        Thorough,
+        new("only-repulsion", MethodFamily.Alone, "`default` with repulsion alone", [NoRetention, NoNegatives, NoBalance]),
+        new("only-retention", MethodFamily.Alone, "`default` with retention anchoring alone", [NoRepulsion, NoNegatives, NoBalance]),
+        new("only-negatives", MethodFamily.Alone, "`default` with negatives as fakes alone", [NoRepulsion, NoRetention, NoBalance]),
+        new("only-balance", MethodFamily.Alone, "`default` with class balancing alone", [NoRepulsion, NoRetention, NoNegatives]),
+        new("no-repulsion", MethodFamily.LeftOut, "`default` without repulsion", [NoRepulsion]),
+        new("no-retention", MethodFamily.LeftOut, "`default` without retention anchoring", [NoRetention]),
+        new("no-negatives", MethodFamily.LeftOut, "`default` without negatives as fakes", [NoNegatives]),
+        new("no-balance", MethodFamily.LeftOut, "`default` without class balancing", [NoBalance]),
+        new("no-recovery", MethodFamily.LeftOut, "`default` without the recovery phase", ["recoverySteps=0"]),
+    ];
+}

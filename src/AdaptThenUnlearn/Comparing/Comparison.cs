@@ -1,0 +1,83 @@
+namespace AdaptThenUnlearn.Comparing;
+
+/// <summary>What is compared, and what came of it so far.</summary>
+/// <param name="Policy">Name of the policy that every run starts from.</param>
+/// <param name="Classes">That are unlearned, one at a time.</param>
+/// <param name="Seeds">Of training.</param>
+/// <param name="Methods">The rows.</param>
+/// <param name="Cells">Those that were run, in any order; at most one a key.</param>
+public sealed record Comparison(
+    string Policy, IReadOnlyList<string> Classes, IReadOnlyList<long> Seeds, IReadOnlyList<ComparedMethod> Methods, IReadOnlyList<ComparedCell> Cells)
+{
+    /// <summary>Every run the comparison asks for: first all of one seed, so that a table that is not finished has whole columns.</summary>
+    public IEnumerable<CellKey> Keys() =>
+        from seed in Seeds
+        from method in Methods
+        where !method.OneSeed || seed == Seeds[0]
+        from name in Classes
+        select new CellKey(method.Name, name, seed);
+
+    /// <summary>The cell of a key, or null.</summary>
+    public ComparedCell? Find(CellKey key) => Cells.FirstOrDefault(cell => cell.Key == key);
+
+    /// <summary>Runs that are asked for and were not made.</summary>
+    public IReadOnlyList<CellKey> Missing() => [.. Keys().Where(key => Find(key) is null)];
+
+    /// <summary>Figures of a method's finished runs on some classes.</summary>
+    public MethodFigures Figures(ComparedMethod method, params IReadOnlyList<string> classes)
+    {
+        var keys = Keys().Where(key => key.Method == method.Name && classes.Contains(key.Class)).ToList();
+        return new MethodFigures([.. keys.Select(Find).OfType<ComparedCell>().Where(cell => cell.Outcome is not null)], keys.Count, Retrained);
+    }
+
+    /// <summary>What retraining without a class came to; null where it was not run.</summary>
+    public CellOutcome? Retrained(string className) => Find(new CellKey(ComparedMethods.Retrain.Name, className, Seeds[0]))?.Outcome;
+}
+
+/// <summary>The figures of one method over some classes and seeds.</summary>
+/// <param name="Cells">Runs that finished.</param>
+/// <param name="Asked">Runs that were asked for.</param>
+/// <param name="Retrained">What retraining without a class came to.</param>
+public sealed record MethodFigures(IReadOnlyList<ComparedCell> Cells, int Asked, Func<string, CellOutcome?> Retrained)
+{
+    /// <summary>PUL, as shares.</summary>
+    public Spread? Unlearned => Over(outcome => outcome.Unlearned);
+
+    /// <summary>Fréchet distance after over before.</summary>
+    public Spread? FrechetRatio => Over(outcome => outcome.FrechetRatio);
+
+    /// <summary>Fréchet distance over retraining's on the same class.</summary>
+    public Spread? ToRetraining => Spread.Of(Cells.Select(cell => cell.Outcome!.FrechetAfter / Retrained(cell.Key.Class)?.FrechetAfter));
+
+    /// <summary>Ret-FD: Fréchet distance to the retrained generator's images.</summary>
+    public Spread? FrechetToRetrained => Over(outcome => outcome.FrechetToRetrained);
+
+    /// <summary>Smallest share kept of any retained class.</summary>
+    public Spread? SmallestShareKept => Over(outcome => outcome.SmallestShareKept);
+
+    /// <summary>Generator updates, adaptation included.</summary>
+    public Spread? Steps => Over(outcome => outcome.Steps);
+
+    /// <summary>Minutes of training, without measuring.</summary>
+    public Spread? Minutes => Over(outcome => outcome.TrainingSeconds / 60);
+
+    /// <summary>Time over retraining's on the same class.</summary>
+    public Spread? TimeToRetraining => Spread.Of(Cells.Select(cell => cell.Outcome!.TrainingSeconds / Retrained(cell.Key.Class)?.TrainingSeconds));
+
+    private Spread? Over(Func<CellOutcome, double?> figure) => Spread.Of(Cells.Select(cell => figure(cell.Outcome!)));
+}
+
+/// <summary>Mean and range of some figures.</summary>
+/// <param name="Mean">Arithmetic.</param>
+/// <param name="Low">Smallest.</param>
+/// <param name="High">Largest.</param>
+/// <param name="Count">How many; at least 1.</param>
+public sealed record Spread(double Mean, double Low, double High, int Count)
+{
+    /// <summary>Of the figures there are; null when there are none.</summary>
+    public static Spread? Of(IEnumerable<double?> figures)
+    {
+        var known = figures.OfType<double>().ToList();
+        return known.Count == 0 ? null : new Spread(known.Average(), known.Min(), known.Max(), known.Count);
+    }
+}

@@ -1,0 +1,220 @@
+using System.Globalization;
+using System.Text;
+using AdaptThenUnlearn.Reports;
+
+namespace AdaptThenUnlearn.Comparing;
+
+/// <summary>The page that tells a comparison: every figure and every sentence with one comes from the cells.</summary>
+public static class ComparisonPage
+{
+    private const string None = "–";
+
+    /// <summary>Draws the page.</summary>
+    /// <param name="comparison">What was compared.</param>
+    /// <param name="files">Folder of the plots and the CSV file, relative to the page.</param>
+    public static string Render(Comparison comparison, string files)
+    {
+        var page = new StringBuilder();
+        foreach (var part in new[]
+        {
+            Head(comparison, files), Aims(comparison), Methods(comparison), Classes(comparison), Published(comparison), Reading(comparison), Protocol(comparison), Gaps(comparison),
+        })
+            page.Append(part).Append('\n');
+        return page.ToString().TrimEnd('\n') + "\n";
+    }
+
+    private static string Head(Comparison comparison, string files)
+    {
+        var (asked, missing) = (comparison.Keys().Count(), comparison.Missing().Count);
+        return $"""
+            # Results
+
+            Printed by `atu compare` from {asked - missing} of {asked} runs on policy `{comparison.Policy}`: {Listed("class", "classes", comparison.Classes)} unlearned one at a
+            time, {Listed("seed", "seeds", [.. comparison.Seeds.Select(seed => seed.ToString(CultureInfo.InvariantCulture))])}. {(missing == 0 ? "None is missing." : $"**{missing} runs are missing**; they are listed at the end and are in no mean.")}
+            Single runs: [{files}/results.csv]({files}/results.csv).
+
+            ![Unlearning against image quality, and against cost]({files}/tradeoff.png)
+
+            """;
+
+        static string Listed(string one, string many, IReadOnlyList<string> names) => (names.Count == 1 ? one : many) + " " + string.Join(", ", names.Select(MarkdownText.Escape));
+    }
+
+    private static string Aims(Comparison comparison)
+    {
+        var table = new MarkdownTable("Preset", "Aim", "Reached", "Worst class");
+        var (usual, thorough) = (ComparedMethods.Default, ComparedMethods.Thorough);
+        Line(usual, "PUL ≥ 97 %, each class, mean over seeds", figures => figures.Unlearned?.Mean, value => value >= 0.97, Percent, worstIsLow: true);
+        Line(usual, "Fréchet distance ≤ 1.4 × before, each class, mean over seeds", figures => figures.FrechetRatio?.Mean, value => value <= 1.4, Times, worstIsLow: false);
+        Line(usual, "no retained class below half its share, any seed", figures => figures.SmallestShareKept?.Low, value => value >= 0.5, Percent, worstIsLow: true);
+        Line(thorough, "PUL ≥ 99 %", figures => figures.Unlearned?.Mean, value => value >= 0.99, Percent, worstIsLow: true);
+        Line(thorough, "Fréchet distance ≤ 1.2 × before", figures => figures.FrechetRatio?.Mean, value => value <= 1.2, Times, worstIsLow: false);
+        Line(thorough, "Fréchet distance ≤ 1.5 × retraining's", figures => figures.ToRetraining?.Mean, value => value <= 1.5, Times, worstIsLow: false);
+        Line(thorough, "at most a third of retraining's time", figures => figures.TimeToRetraining?.Mean, value => value <= 1 / 3.0, Percent, worstIsLow: false);
+        return $"## Aims\n\n{table}";
+
+        void Line(ComparedMethod method, string aim, Func<MethodFigures, double?> figure, Func<double, bool> reached, Func<double, string> unit, bool worstIsLow)
+        {
+            var byClass = comparison.Classes.Select(name => (Name: name, Value: figure(comparison.Figures(method, name)))).ToList();
+            var known = byClass.Where(each => each.Value is not null).OrderBy(each => worstIsLow ? each.Value : -each.Value).ToList();
+            var runs = comparison.Figures(method, comparison.Classes);
+            var answer = known.Count < byClass.Count ? "not measured yet" : known.TrueForAll(each => reached(each.Value!.Value)) ? "yes" : "**no**";
+            if (known.Count == byClass.Count && runs.Cells.Count < runs.Asked)
+                answer += $", so far ({runs.Cells.Count} of {runs.Asked} runs)";
+            table.Row(Code(method.Name), aim, answer, known.Count == 0 ? None : $"{MarkdownText.Escape(known[0].Name)}: {unit(known[0].Value!.Value)}");
+        }
+    }
+
+    private static string Methods(Comparison comparison)
+    {
+        var text = new StringBuilder("## Every method, over all classes and seeds\n\nMean (lowest to highest). PUL: share of the class that was unlearned, counted by the auditor. FD: classifier Fréchet distance of the retained classes.\n");
+        foreach (var family in comparison.Methods.GroupBy(method => method.Family))
+        {
+            var table = new MarkdownTable("Method", "Runs", "PUL", "FD after / before", "FD / retraining's", "Ret-FD", "Smallest share kept", "Steps", "Minutes");
+            foreach (var method in family)
+            {
+                var figures = comparison.Figures(method, comparison.Classes);
+                table.Row(
+                    $"`{method.Name}`", $"{figures.Cells.Count} of {figures.Asked}", Text(figures.Unlearned, Percent), Text(figures.FrechetRatio, Times), Text(figures.ToRetraining, Times),
+                    Text(figures.FrechetToRetrained, Plain), Text(figures.SmallestShareKept, Percent), Text(figures.Steps, Whole), Text(figures.Minutes, Minutes));
+            }
+
+            text.Append("\n### ").Append(Heading(family.Key)).Append("\n\n").Append(table).Append('\n').AppendJoin('\n', family.Select(method => $"- `{method.Name}`: {method.Words}")).Append('\n');
+        }
+
+        return text.ToString();
+    }
+
+    private static string Classes(Comparison comparison)
+    {
+        var text = new StringBuilder("## Class by class\n\nPUL, and FD after / before: mean over seeds (lowest to highest).\n\n");
+        var table = new MarkdownTable(["Method", .. comparison.Classes.SelectMany(name => new[] { $"{MarkdownText.Escape(name)}: PUL", $"{MarkdownText.Escape(name)}: FD ratio" })]);
+        foreach (var method in comparison.Methods)
+        {
+            var byClass = comparison.Classes.Select(name => comparison.Figures(method, name));
+            table.Row([$"`{method.Name}`", .. byClass.SelectMany(figures => new[] { Text(figures.Unlearned, Percent), Text(figures.FrechetRatio, Times) })]);
+        }
+
+        return text.Append(table).ToString();
+    }
+
+    private static string Published(Comparison comparison)
+    {
+        var classes = comparison.Classes.Where(name => PublishedResults.Rows[0].Of(name) is not null).ToList();
+        if (classes.Count == 0)
+            return "";
+
+        var table = new MarkdownTable(["Method", .. classes.SelectMany(name => new[] { $"{name}: paper PUL", $"{name}: ours", $"{name}: paper FID / retraining's", $"{name}: our FD / retraining's" })]);
+        foreach (var row in PublishedResults.Rows)
+            table.Row([row.Name, .. classes.SelectMany(name => Cells(row, name, row.Method))]);
+        foreach (var method in new[] { ComparedMethods.Default, ComparedMethods.Thorough })
+            table.Row([Code(method.Name), .. classes.SelectMany(name => Cells(null, name, method.Name))]);
+        return $"""
+            ## Beside the published table
+
+            {table}
+            Published: Tiwary et al. 2025 (arXiv:2309.14054), MNIST. **The absolute numbers do not compare**: their FID is of Inception-v3 on their
+            generator, ours is a classifier's Fréchet distance on another, smaller one, and their PUL is counted by the classifier that also labelled the
+            training feedback, ours by another. What does compare, with care, is how far each ends from retraining on its own scale.
+
+            """;
+
+        IEnumerable<string> Cells(PublishedRow? row, string name, string method)
+        {
+            var figures = comparison.Methods.FirstOrDefault(each => each.Name == method) is { } own ? comparison.Figures(own, name) : null;
+            yield return row?.Of(name) is { } published ? Percent(published.Unlearned / 100) : None;
+            yield return Mean(figures?.Unlearned, Percent);
+            yield return row is not null && PublishedResults.ToRetraining(row, name) is { } ratio ? Times(ratio) : None;
+            yield return Mean(figures?.ToRetraining, Times);
+        }
+    }
+
+    // Sentences that follow from the cells; what was not run is not spoken of.
+    private static string Reading(Comparison comparison)
+    {
+        var lines = new List<string>();
+        var usual = Of(ComparedMethods.Default.Name);
+        var retrained = Of(ComparedMethods.Retrain.Name);
+        if (usual?.Unlearned is { } own && retrained?.Unlearned is { } ideal)
+            lines.Add($"Retraining unlearns {Percent(ideal.Mean)}, the default preset {Percent(own.Mean)}{(usual.ToRetraining is { } ratio ? $", at {Times(ratio.Mean)} retraining's Fréchet distance" : "")}{(usual.TimeToRetraining is { } time ? $" and {Percent(time.Mean)} of its time" : "")}.");
+        foreach (var method in comparison.Methods.Where(method => method.Family is MethodFamily.Published))
+        {
+            if (Of(method.Name) is { Unlearned: { } published, FrechetRatio: { } quality } && Of(ComparedMethods.FineTune.Name) is { Unlearned: { } plain, FrechetRatio: { } plainQuality })
+                lines.Add($"`{method.Name}` unlearns {(published.Mean > plain.Mean ? "more" : "**less**")} than plain fine-tuning at the same budget: {Percent(published.Mean)} against {Percent(plain.Mean)}, at {Times(quality.Mean)} against {Times(plainQuality.Mean)} the Fréchet distance before.");
+        }
+
+        foreach (var method in comparison.Methods.Where(method => method.Family is MethodFamily.LeftOut))
+        {
+            if (Of(method.Name) is { Unlearned: { } without, FrechetRatio: { } quality } && usual is { Unlearned: { } all, FrechetRatio: { } allQuality })
+                lines.Add($"`{method.Name}`: PUL {Points(without.Mean - all.Mean)} points, Fréchet ratio {Change(quality.Mean - allQuality.Mean)} against the default preset.");
+        }
+
+        return $"## Reading\n\n{(lines.Count == 0 ? "Too few runs are there to say anything.\n" : string.Join('\n', lines.Select(line => "- " + line)) + "\n")}";
+
+        MethodFigures? Of(string name) =>
+            comparison.Methods.FirstOrDefault(method => method.Name == name) is { } method && comparison.Figures(method, comparison.Classes) is { Cells.Count: > 0 } figures ? figures : null;
+    }
+
+    private static string Protocol(Comparison comparison)
+    {
+        var tools = comparison.Cells.Select(cell => $"{cell.Tool} on {cell.Environment.Device} with {cell.Environment.Threads} thread{(cell.Environment.Threads == 1 ? "" : "s")}").Distinct().Order(StringComparer.Ordinal);
+        return $"""
+            ## Protocol
+
+            Every run is `atu govern` on the same policy with one class named undesired, and with what the method sets over the section `unlearning`. Before and after are
+            measured on the same evaluation latents, which no training draws; PUL is counted by the auditor, which neither labels feedback nor chooses candidates. The Fréchet
+            distance compares as many retained images before and after with one reference of real images without the class. Minutes are of feedback and training alone, as
+            measured beside whatever else the machine did. Ret-FD compares with images of the generator that was retrained without the class. Cells were run by {string.Join("; ", tools.DefaultIfEmpty("nobody yet"))}.
+
+            """;
+    }
+
+    private static string Gaps(Comparison comparison)
+    {
+        var failed = comparison.Keys().Select(comparison.Find).OfType<ComparedCell>().Where(cell => cell.Failure is not null).ToList();
+        var missing = comparison.Missing();
+        var text = new StringBuilder("## What is missing\n\n");
+        if (failed.Count == 0 && missing.Count == 0)
+            return text.Append("Nothing.\n").ToString();
+        var lines = failed.Select(cell => $"{MarkdownText.Escape(cell.Key.ToString())}: could not finish: {MarkdownText.Escape(cell.Failure!)}")
+            .Concat(missing.GroupBy(key => key.Method).Select(keys => $"`{keys.Key}`: {string.Join("; ", keys.Select(key => Invariant($"class {MarkdownText.Escape(key.Class)} seed {key.Seed}")))}"));
+        return text.AppendJoin('\n', lines.Select(line => "- " + line)).Append('\n').ToString();
+    }
+
+    /// <summary>Under which a family of methods is told.</summary>
+    public static string Heading(MethodFamily family) => family switch
+    {
+        MethodFamily.Baseline => "Baselines",
+        MethodFamily.Published => "The published losses",
+        MethodFamily.Preset => "Presets",
+        MethodFamily.Alone => "One part alone",
+        _ => "One part left out",
+    };
+
+    private static string Text(Spread? spread, Func<double, string> unit) => spread switch
+    {
+        null => None,
+        { Count: 1 } => unit(spread.Mean),
+        _ => $"{unit(spread.Mean)} ({unit(spread.Low)} to {unit(spread.High)})",
+    };
+
+    private static string Mean(Spread? spread, Func<double, string> unit) => spread is null ? None : unit(spread.Mean);
+
+    private static string Code(string text) => $"`{text}`";
+
+    private static string Percent(double value) => Invariant($"{value * 100:0.0} %");
+
+    private static string Times(double value) => Invariant($"{value:0.00} ×");
+
+    private static string Plain(double value) => Invariant($"{value:0.000}");
+
+    private static string Whole(double value) => Invariant($"{value:0}");
+
+    private static string Minutes(double value) => Invariant($"{value:0.0}");
+
+    private static string Points(double share) => Invariant($"{share * 100:+0.0;−0.0;±0.0}");
+
+    private static string Change(double value) => Invariant($"{value:+0.00;−0.00;±0.00}");
+
+    private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
+}

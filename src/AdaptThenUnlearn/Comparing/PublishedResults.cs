@@ -1,0 +1,40 @@
+namespace AdaptThenUnlearn.Comparing;
+
+/// <summary>What the paper reports on MNIST, to stand beside this project's own figures.</summary>
+/// <remarks>
+/// Tiwary, Guha, Panda and Prathosh 2025 (TMLR, arXiv:2309.14054), means of the MNIST table: PUL in per cent, FID (Inception-v3)
+/// against MNIST without the class, and FID against the retrained generator (Ret-FID).
+/// </remarks>
+public static class PublishedResults
+{
+    /// <summary>Rows in the paper's order; each has the classes 1, 4 and 8.</summary>
+    public static IReadOnlyList<PublishedRow> Rows { get; } =
+    [
+        new("retraining", "retrain", [new("1", 98.80, 4.94, null), new("4", 98.58, 5.24, null), new("8", 99.72, 4.80, null)]),
+        new("extrapolation", "extrapolation", [new("1", 95.10, 41.39, 42.98), new("4", 94.50, 17.90, 27.81), new("8", 90.90, 45.79, 44.30)]),
+        new("NL2", "paper-nl2", [new("1", 97.85, 9.69, 6.70), new("4", 93.03, 10.50, 6.26), new("8", 97.92, 9.95, 6.70)]),
+        new("IL2", "paper-il2", [new("1", 92.97, 13.06, 16.55), new("4", 90.39, 15.54, 8.64), new("8", 98.28, 9.72, 11.64)]),
+        new("EL2", "paper-el2", [new("1", 99.32, 9.65, 6.29), new("4", 96.23, 10.24, 5.80), new("8", 95.22, 8.89, 5.68)]),
+    ];
+
+    /// <summary>FID of a row relative to retraining's, for one class.</summary>
+    public static double? ToRetraining(PublishedRow row, string className) =>
+        row.Of(className)?.Fid / Rows[0].Of(className)?.Fid;
+}
+
+/// <summary>One method of the published table.</summary>
+/// <param name="Name">As the paper calls it.</param>
+/// <param name="Method">The compared method that it corresponds to.</param>
+/// <param name="Figures">One a class.</param>
+public sealed record PublishedRow(string Name, string Method, IReadOnlyList<PublishedFigures> Figures)
+{
+    /// <summary>The figures of a class, or null.</summary>
+    public PublishedFigures? Of(string className) => Figures.SingleOrDefault(figures => figures.Class == className);
+}
+
+/// <summary>Published means for one class.</summary>
+/// <param name="Class">The digit that was unlearned.</param>
+/// <param name="Unlearned">PUL, per cent.</param>
+/// <param name="Fid">Against real images without the class.</param>
+/// <param name="RetFid">Against the retrained generator; none for that itself.</param>
+public sealed record PublishedFigures(string Class, double Unlearned, double Fid, double? RetFid);
