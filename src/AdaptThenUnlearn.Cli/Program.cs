@@ -14,6 +14,7 @@ var root = new RootCommand("Measures, unlearns and gates image generators by pol
     new MeasureCommand(terminal).Build(),
     new MeasureCommand(terminal).BuildMerge(),
     new CompareCommand(terminal).Build(),
+    new TuneCommand(terminal).Build(),
     VerifyCommand.Build(terminal),
     PolicyCommands.Build(terminal),
     InspectCommand.Build(terminal),

@@ -133,7 +133,8 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         unlearned.Candidates.Count == 0 ? 0 : unlearned.Candidates.Max(candidate => candidate.Step),
         MeanOrNull(unlearned.Distances.OriginalToAdapted),
         MeanOrNull(unlearned.Distances.ToAdapted),
-        unlearned.Distances.ToOriginal);
+        unlearned.Distances.ToOriginal,
+        unlearned.Candidates.FirstOrDefault(candidate => candidate.Step == unlearned.Kept) is { } kept ? new SelectedCandidate(kept.Excess, kept.FrechetDistance) : null);
 
     private static double? MeanOrNull(IReadOnlyList<double> values) => values.Count == 0 ? null : values.Average();
 

@@ -3,6 +3,8 @@ namespace AdaptThenUnlearn.Tests;
 /// <summary>Compares texts with files that a person has looked at; <c>ATU_UPDATE_GOLDEN=1</c> rewrites them.</summary>
 internal static class Golden
 {
+    /// <param name="name">Of the file in the folder of golden files.</param>
+    /// <param name="actual">What was rendered.</param>
     public static void Check(string name, string actual)
     {
         var file = Path.Combine(Repository.Root, "tests", "AdaptThenUnlearn.Tests", "Reports", "golden", name);

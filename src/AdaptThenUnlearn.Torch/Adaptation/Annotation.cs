@@ -17,6 +17,19 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
     /// <summary>What is labelled.</summary>
     public IReadOnlyList<AnnotatedFeature> Features { get; } = features;
 
+    /// <summary>How many classes <see cref="Classes"/> tells apart.</summary>
+    public int ClassCount => Features[0].Annotator.Classes.Count;
+
+    /// <summary>The likeliest class of each image, by the first feature's annotator.</summary>
+    /// <param name="images"><c>[N, C, H, W]</c>, nominally [-1, 1].</param>
+    /// <returns><c>[N]</c>, int64; belongs to the caller's scope.</returns>
+    public Tensor Classes(Tensor images)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        return Features[0].Annotator.Probabilities(images).argmax(1).MoveToOuterDisposeScope();
+    }
+
     /// <summary>Labels images.</summary>
     /// <param name="images"><c>[N, C, H, W]</c>, nominally [-1, 1].</param>
     /// <returns>Labels that belong to the caller's scope.</returns>

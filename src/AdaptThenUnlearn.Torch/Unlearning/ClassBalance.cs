@@ -1,5 +1,5 @@
 using AdaptThenUnlearn.Policies;
-using AdaptThenUnlearn.Torch.Features;
+using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
@@ -22,7 +22,7 @@ public sealed class ClassBalance : IImageSource, IDisposable
     private const int LabelledBatch = 256;
 
     private readonly HeldImages _positives;
-    private readonly FeatureClassifier _annotator;
+    private readonly Annotation _annotation;
     private readonly ClassBalanceOptions _options;
     private readonly RandomStreams _random;
     private readonly Device _device;
@@ -31,18 +31,18 @@ public sealed class ClassBalance : IImageSource, IDisposable
 
     /// <summary>Labels the positives.</summary>
     /// <param name="positives">Stay the caller's.</param>
-    /// <param name="annotator">Tells classes; stays the caller's, in eval mode.</param>
+    /// <param name="annotation">Tells classes.</param>
     /// <param name="options">From the policy; the rate is positive.</param>
     /// <param name="random">Where the counted images come from.</param>
     /// <param name="device">Where the generator is.</param>
-    public ClassBalance(HeldImages positives, FeatureClassifier annotator, ClassBalanceOptions options, RandomStreams random, Device device)
+    public ClassBalance(HeldImages positives, Annotation annotation, ClassBalanceOptions options, RandomStreams random, Device device)
     {
-        (_positives, _annotator, _options, _random, _device) = (positives, annotator, options, random, device);
+        (_positives, _annotation, _options, _random, _device) = (positives, annotation, options, random, device);
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         List<Tensor> labels = [];
         for (var start = 0L; start < positives.Count; start += LabelledBatch)
-            labels.Add(Classes(positives.Rows(arange(start, Math.Min(positives.Count, start + LabelledBatch), dtype: int64))));
+            labels.Add(annotation.Classes(positives.Rows(arange(start, Math.Min(positives.Count, start + LabelledBatch), dtype: int64))));
         var classes = cat(labels);
         _classOf = classes.cpu().DetachFromDisposeScope();
         _wanted = Shares(classes).DetachFromDisposeScope();
@@ -73,7 +73,7 @@ public sealed class ClassBalance : IImageSource, IDisposable
         using var _ = no_grad();
         using var source = _random.At("class balance", step);
         var images = LatentDraw.Next(generator, CountedImages, source, _device).Images(generator);
-        var made = Shares(Classes(images));
+        var made = Shares(_annotation.Classes(images));
         var limit = Math.Log(_options.Limit);
         var moved = (LogWeights + _options.Rate * (Smoothed(_wanted) / Smoothed(made)).log()).clamp(-limit, limit);
         LogWeights.copy_(where(_wanted > 0, moved, LogWeights));
@@ -82,9 +82,7 @@ public sealed class ClassBalance : IImageSource, IDisposable
         static Tensor Smoothed(Tensor shares) => shares + 0.5 / CountedImages;
     }
 
-    private Tensor Classes(Tensor images) => _annotator.Logits(_annotator.Features(images)).argmax(1);
-
-    private Tensor Shares(Tensor classes) => classes.bincount(null, _annotator.Classes.Count).to(float32).cpu() / classes.shape[0];
+    private Tensor Shares(Tensor classes) => classes.bincount(null, _annotation.ClassCount).to(float32).cpu() / classes.shape[0];
 
     /// <inheritdoc/>
     public void Dispose()

@@ -47,7 +47,7 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
         var schedule = new LearningRateSchedule(options.Steps, options.RecoverySteps, Math.Min(WarmupSteps, options.Steps / 4));
 
         using var balance = options.ClassBalance.Rate > 0
-            ? new ClassBalance(context.Feedback.Positives, context.Annotation.Features[0].Annotator, options.ClassBalance, random, context.Device)
+            ? new ClassBalance(context.Feedback.Positives, context.Annotation, options.ClassBalance, random, context.Device)
             : null;
         var (done, log) = Resume(trainer, balance);
         using var best = new BestCandidate(trainer, log, context.Journal);

@@ -66,6 +66,7 @@ public sealed record ComparedCell(
 /// <param name="KeptStep">Of the candidate that was kept.</param>
 /// <param name="TrainingSeconds">Feedback and training; without measuring.</param>
 /// <param name="TotalSeconds">The whole run.</param>
+/// <param name="Selected">What the annotators saw of the kept candidate: the only figures that tuning may look at.</param>
 public sealed record CellOutcome(
     string ArtifactSha256,
     long Samples,
@@ -79,7 +80,8 @@ public sealed record CellOutcome(
     int Steps,
     int KeptStep,
     double TrainingSeconds,
-    double TotalSeconds)
+    double TotalSeconds,
+    SelectedCandidate? Selected = null)
 {
     private const double Confidence = 0.95;
 
@@ -122,7 +124,8 @@ public sealed record CellOutcome(
             training.Steps + adaptation,
             training.SelectedStep,
             Math.Round(record.Times.Stages.Where(stage => !stage.Stage.StartsWith("measuring", StringComparison.Ordinal)).Sum(stage => stage.Seconds), 1),
-            Math.Round((record.Times.Finished - record.Times.Started).TotalSeconds, 1));
+            Math.Round((record.Times.Finished - record.Times.Started).TotalSeconds, 1),
+            training.Selected);
     }
 }
 

@@ -30,6 +30,19 @@ public sealed record Comparison(
         return new MethodFigures([.. keys.Select(Find).OfType<ComparedCell>().Where(cell => cell.Outcome is not null)], keys.Count, Retrained);
     }
 
+    /// <summary>Figures of two methods on the classes and seeds that both finished; null where there are none.</summary>
+    public (MethodFigures One, MethodFigures Other)? Matched(ComparedMethod one, ComparedMethod other)
+    {
+        var (these, those) = (Figures(one, Classes), Figures(other, Classes));
+        var common = these.Cells.Select(Place).Intersect(those.Cells.Select(Place)).ToList();
+        return common.Count == 0 ? null : (Of(these), Of(those));
+
+        // Of a method with one seed, the class alone tells its run.
+        (string, long) Place(ComparedCell cell) => (cell.Key.Class, one.OneSeed || other.OneSeed ? 0 : cell.Key.Seed);
+
+        MethodFigures Of(MethodFigures figures) => figures with { Cells = [.. figures.Cells.Where(cell => common.Contains(Place(cell)))] };
+    }
+
     /// <summary>What retraining without a class came to; null where it was not run.</summary>
     public CellOutcome? Retrained(string className) => Find(new CellKey(ComparedMethods.Retrain.Name, className, Seeds[0]))?.Outcome;
 }

@@ -129,30 +129,31 @@ public static class ComparisonPage
         }
     }
 
-    // Sentences that follow from the cells; what was not run is not spoken of.
+    // Sentences that follow from the cells, each from runs of the same classes and seeds; what was not run is not spoken of.
     private static string Reading(Comparison comparison)
     {
         var lines = new List<string>();
-        var usual = Of(ComparedMethods.Default.Name);
-        var retrained = Of(ComparedMethods.Retrain.Name);
-        if (usual?.Unlearned is { } own && retrained?.Unlearned is { } ideal)
-            lines.Add($"Retraining unlearns {Percent(ideal.Mean)}, the default preset {Percent(own.Mean)}{(usual.ToRetraining is { } ratio ? $", at {Times(ratio.Mean)} retraining's Fréchet distance" : "")}{(usual.TimeToRetraining is { } time ? $" and {Percent(time.Mean)} of its time" : "")}.");
-        foreach (var method in comparison.Methods.Where(method => method.Family is MethodFamily.Published))
+        foreach (var preset in comparison.Methods.Where(method => method.Family is MethodFamily.Preset))
         {
-            if (Of(method.Name) is { Unlearned: { } published, FrechetRatio: { } quality } && Of(ComparedMethods.FineTune.Name) is { Unlearned: { } plain, FrechetRatio: { } plainQuality })
-                lines.Add($"`{method.Name}` unlearns {(published.Mean > plain.Mean ? "more" : "**less**")} than plain fine-tuning at the same budget: {Percent(published.Mean)} against {Percent(plain.Mean)}, at {Times(quality.Mean)} against {Times(plainQuality.Mean)} the Fréchet distance before.");
+            if (comparison.Matched(preset, ComparedMethods.Retrain) is ({ Unlearned: { } own, ToRetraining: { } ratio, TimeToRetraining: { } time } figures, { Unlearned: { } ideal }))
+                lines.Add($"{Runs(figures)} Preset `{preset.Name}` unlearns {Percent(own.Mean)} where retraining unlearns {Percent(ideal.Mean)}, at {Times(ratio.Mean)} retraining's Fréchet distance and {Percent(time.Mean)} of its time.");
         }
 
-        foreach (var method in comparison.Methods.Where(method => method.Family is MethodFamily.LeftOut))
+        foreach (var method in comparison.Methods.Where(method => method.Family is MethodFamily.Published))
         {
-            if (Of(method.Name) is { Unlearned: { } without, FrechetRatio: { } quality } && usual is { Unlearned: { } all, FrechetRatio: { } allQuality })
-                lines.Add($"`{method.Name}`: PUL {Points(without.Mean - all.Mean)} points, Fréchet ratio {Change(quality.Mean - allQuality.Mean)} against the default preset.");
+            if (comparison.Matched(method, ComparedMethods.FineTune) is ({ Unlearned: { } published, FrechetRatio: { } quality } figures, { Unlearned: { } plain, FrechetRatio: { } plainQuality }))
+                lines.Add($"{Runs(figures)} `{method.Name}` unlearns {(published.Mean > plain.Mean ? "more" : "**no more**")} than plain fine-tuning at the same budget: {Percent(published.Mean)} against {Percent(plain.Mean)}, at {Times(quality.Mean)} against {Times(plainQuality.Mean)} the Fréchet distance before.");
+        }
+
+        foreach (var method in comparison.Methods.Where(method => method.Family is MethodFamily.LeftOut or MethodFamily.Alone))
+        {
+            if (comparison.Matched(method, ComparedMethods.Default) is ({ Unlearned: { } other, FrechetRatio: { } quality } figures, { Unlearned: { } usual, FrechetRatio: { } usualQuality }))
+                lines.Add($"{Runs(figures)} `{method.Name}` against the default preset: PUL {Points(other.Mean - usual.Mean)} points, Fréchet ratio {Change(quality.Mean - usualQuality.Mean)}.");
         }
 
         return $"## Reading\n\n{(lines.Count == 0 ? "Too few runs are there to say anything.\n" : string.Join('\n', lines.Select(line => "- " + line)) + "\n")}";
 
-        MethodFigures? Of(string name) =>
-            comparison.Methods.FirstOrDefault(method => method.Name == name) is { } method && comparison.Figures(method, comparison.Classes) is { Cells.Count: > 0 } figures ? figures : null;
+        static string Runs(MethodFigures figures) => Invariant($"({figures.Cells.Count} run{(figures.Cells.Count == 1 ? "" : "s")})");
     }
 
     private static string Protocol(Comparison comparison)
@@ -194,7 +195,7 @@ public static class ComparisonPage
     private static string Text(Spread? spread, Func<double, string> unit) => spread switch
     {
         null => None,
-        { Count: 1 } => unit(spread.Mean),
+        { Low: var low, High: var high } when unit(low) == unit(high) => unit(spread.Mean),
         _ => $"{unit(spread.Mean)} ({unit(spread.Low)} to {unit(spread.High)})",
     };
 

@@ -67,8 +67,14 @@ public sealed record OutputFile(string Role, string Path, string Sha256);
 /// <param name="AdaptedDistance">‖θG − θN‖², mean over the adapted generators; null for methods without adaptation.</param>
 /// <param name="Distance">‖θ − θN‖² of the kept generator, mean over the adapted generators; null for methods without adaptation.</param>
 /// <param name="DistanceFromOriginal">‖θ − θG‖² of the kept generator.</param>
+/// <param name="Selected">What the annotators saw of the kept candidate; null for methods without candidates.</param>
 public sealed record TrainingRecord(
-    string Method, long Positives, long Negatives, int SelectedStep, int Steps, double? AdaptedDistance, double? Distance, double DistanceFromOriginal);
+    string Method, long Positives, long Negatives, int SelectedStep, int Steps, double? AdaptedDistance, double? Distance, double DistanceFromOriginal, SelectedCandidate? Selected = null);
+
+/// <summary>Why a candidate was kept: the annotators' judgement, in which no auditor takes part.</summary>
+/// <param name="Excess">How far the upper bounds of the rates miss the policy's limits, summed, plus how far the smallest share kept does; 0 when all are met.</param>
+/// <param name="FrechetDistance">To the original generator's clean images, in the annotator's features; null when it could not be measured.</param>
+public sealed record SelectedCandidate(double Excess, double? FrechetDistance);
 
 /// <summary>Where a run ran.</summary>
 /// <param name="OperatingSystem">Its description.</param>

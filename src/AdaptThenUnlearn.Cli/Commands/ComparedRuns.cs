@@ -1,0 +1,94 @@
+using System.CommandLine;
+using System.Globalization;
+using AdaptThenUnlearn.Comparing;
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Runs;
+using AdaptThenUnlearn.Torch;
+
+namespace AdaptThenUnlearn.Cli.Commands;
+
+/// <summary>What <c>atu compare</c> and <c>atu tune</c> have in common: one policy, run many times with something else set.</summary>
+public sealed class ComparedRuns(Terminal terminal)
+{
+    private readonly Argument<FileInfo> _policy = new("POLICY") { Description = "A policy with one undesired feature" };
+    private readonly Option<string[]> _classes = new("--classes") { Description = "Classes to unlearn, one at a time, e.g. 1,4,8 (the policy's own)", HelpName = "a,b,…" };
+    private readonly Option<string[]> _seeds = new("--seeds") { Description = "Seeds of training, e.g. 1,2,3", HelpName = "a,b,…" };
+    private readonly Option<string[]> _set = new("--set") { Description = "Set a value over the policy, for every run", HelpName = "path=value" };
+    private readonly Dictionary<string, string> _digests = [];   // the same few files are every run's inputs
+
+    /// <summary>Gives a command the arguments that both have.</summary>
+    public void AddTo(Command command)
+    {
+        command.Add(_policy);
+        foreach (var option in new Option[] { _classes, _seeds, _set, Machine.Device, Machine.Threads })
+            command.Add(option);
+    }
+
+    /// <summary>Reads the policy and what is asked of it; null when the policy is wrong, which has been told.</summary>
+    /// <exception cref="BadArgumentException">An argument is wrong, or the policy is not about one feature.</exception>
+    public Task? Read(ParseResult parsed, IReadOnlyList<long> defaultSeeds)
+    {
+        var path = parsed.GetRequiredValue(_policy).ToString();
+        if (PolicyFile.Read(path, parsed.GetValue(_set) ?? [], terminal).Result.Policy is not { } policy)
+            return null;
+        if (policy.UndesiredFeatures is not [var feature])
+            throw new BadArgumentException($"{path}: one class at a time is unlearned here, and this policy lists {policy.UndesiredFeatures.Count} undesired features");
+
+        var classes = List(parsed, _classes);
+        return new Task(path, policy, classes.Count > 0 ? classes : [feature.Class], Seeds(parsed) is { Count: > 0 } seeds ? seeds : defaultSeeds);
+    }
+
+    /// <summary>The runs of some methods, every policy read and checked, so that a wrong class shows at once and not after hours; null when one is wrong, which has been told.</summary>
+    /// <param name="task">As read.</param>
+    /// <param name="plan">Says which runs.</param>
+    /// <param name="parsed">For what is set over every run.</param>
+    /// <param name="data">Folder with the real images, or null.</param>
+    /// <param name="work">Folder under which each run has its own.</param>
+    public IReadOnlyList<ComparisonRequest>? Requests(Task task, Comparison plan, ParseResult parsed, string? data, string work)
+    {
+        var requests = new List<ComparisonRequest>();
+        foreach (var key in plan.Keys())
+        {
+            var method = plan.Methods.Single(each => each.Name == key.Method);
+            var file = PolicyFile.Read(task.Path, [.. CellPolicy.Overrides(method, key, task.Policy.Evaluation.Samples, data), .. parsed.GetValue(_set) ?? []], terminal);
+            if (file.Result.Policy is not { } policy)
+                return null;
+
+            var folder = Path.Combine(work, key.FileName);
+            var inputs = new InputFiles(policy, task.Path);
+            requests.Add(new ComparisonRequest(
+                key, policy,
+                new PolicySource(Path.GetRelativePath(folder, Path.GetFullPath(task.Path)).Replace('\\', '/'), file.Text, file.Result.TextSha256, CanonicalJson.Digest(policy), file.Overrides),
+                inputs, ComparedCell.DigestOf(policy, inputs.Named().Select(input => (input.Role, Digest(input.Path))))));
+        }
+
+        return requests;
+    }
+
+    /// <summary>Makes a run and tells what came of it.</summary>
+    public ComparedCell Make(ComparisonRuns runs, ComparisonRequest request, CancellationToken cancel)
+    {
+        var cell = runs.Make(request, cancel);
+        terminal.Say(cell.Outcome is { } outcome
+            ? FormattableString.Invariant($"{request.Key}: PUL {100 * outcome.Unlearned:0.0} %, Fréchet distance ×{outcome.FrechetRatio:0.00}, smallest share kept {100 * outcome.SmallestShareKept:0} %, {outcome.TrainingSeconds / 60:0.0} minutes of training")
+            : $"{request.Key}: could not finish: {cell.Failure}");
+        return cell;
+    }
+
+    /// <summary>The values of an option that takes several, separated by commas or given again.</summary>
+    public static IReadOnlyList<string> List(ParseResult parsed, Option<string[]> option) =>
+        [.. (parsed.GetValue(option) ?? []).SelectMany(text => text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)).Distinct()];
+
+    private IReadOnlyList<long> Seeds(ParseResult parsed) =>
+        [.. List(parsed, _seeds).Select(text => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seed) ? seed : throw new BadArgumentException($"--seeds: '{text}' is no seed; use whole numbers from 0"))];
+
+    // A missing file has none; its runs will say so.
+    private string Digest(string input) => _digests.TryGetValue(input, out var known) ? known : _digests[input] = RunRecordFile.Digest(input) ?? "";
+
+    /// <summary>What is run many times.</summary>
+    /// <param name="Path">Of the policy file.</param>
+    /// <param name="Policy">As it is.</param>
+    /// <param name="Classes">At least one.</param>
+    /// <param name="Seeds">At least one.</param>
+    public sealed record Task(string Path, UnlearningPolicy Policy, IReadOnlyList<string> Classes, IReadOnlyList<long> Seeds);
+}

@@ -1,0 +1,76 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using AdaptThenUnlearn.Reports;
+
+namespace AdaptThenUnlearn.Comparing;
+
+/// <summary>Tells what a search tried, what it recommends, and why.</summary>
+public static class TuningPage
+{
+    private static readonly JsonSerializerOptions _indented = new() { WriteIndented = true };
+
+    /// <summary>Draws the page.</summary>
+    /// <param name="policy">Name of the policy that was tuned.</param>
+    /// <param name="tasks">What each trial was run on, in words.</param>
+    /// <param name="result">Of the search.</param>
+    public static string Render(string policy, string tasks, TuningResult result)
+    {
+        var table = new MarkdownTable("Trial", "Settings over the policy", "Score", "Annotator's FD", "Excess over the limits", "Auditor: PUL", "Auditor: FD after / before");
+        foreach (var (number, trial) in result.Trials.Index())
+        {
+            var figures = new MethodFigures([.. trial.Cells.Where(cell => cell.Outcome is not null)], trial.Cells.Count, _ => null);
+            table.Row(
+                Invariant($"{number + 1}{(trial == result.Best ? " ←" : "")}"), trial.Settings.Count == 0 ? "none" : string.Join(", ", trial.Settings.Select(setting => $"`{setting}`")),
+                double.IsFinite(trial.Score) ? Invariant($"{trial.Score:0.000}") : "could not finish",
+                Mean(trial, outcome => outcome.Selected?.FrechetDistance, "0.000"), Mean(trial, outcome => outcome.Selected?.Excess, "0.0000"),
+                figures.Unlearned is { } unlearned ? Invariant($"{unlearned.Mean * 100:0.0} %") : "–", figures.FrechetRatio is { } ratio ? Invariant($"{ratio.Mean:0.00} ×") : "–");
+        }
+
+        return $"""
+            # Tuning of `{policy}`
+
+            Each trial was run on {tasks}. {(result.Finished ? "Every setting was tried." : "**The budget ended before every setting was tried.**")} The score is the mean over the runs of the annotator's Fréchet distance
+            relative to trial 1, plus ten times the excess over the limits relative to the rate before; lower is better, and a trial is followed only
+            if it is better by {Invariant($"{TuningSearch.Margin}")}. The auditor's figures stand beside it for the reader; the search does not look at them.
+
+            {table}
+            {Recommendation(result)}
+            """.TrimEnd() + "\n";
+    }
+
+    /// <summary>The policy fragment to paste; empty braces where the policy's own settings are best.</summary>
+    public static string Fragment(IReadOnlyList<string> settings)
+    {
+        var unlearning = new JsonObject();
+        foreach (var setting in settings)
+        {
+            var (path, value) = (setting[..setting.IndexOf('=', StringComparison.Ordinal)], setting[(setting.IndexOf('=', StringComparison.Ordinal) + 1)..]);
+            var names = path.Split('.');
+            var place = unlearning;
+            foreach (var name in names[..^1])
+                place = (JsonObject)(place[name] ??= new JsonObject());
+            place[names[^1]] = JsonNode.Parse(value);
+        }
+
+        return new JsonObject { ["unlearning"] = unlearning }.ToJsonString(_indented);
+    }
+
+    private static string Recommendation(TuningResult result) => result.Best switch
+    {
+        null => "Not even the policy's own settings could be tried.",
+        { Settings.Count: 0 } => "Recommended: the policy's own settings. Nothing that was tried is better by the margin.",
+        { } best => $"""
+            Recommended, because its score is {Invariant($"{best.Score:0.000}")} against {Invariant($"{result.Trials[0].Score:0.000}")} for the policy as it is:
+
+            ```json
+            {Fragment(best.Settings)}
+            ```
+            """,
+    };
+
+    private static string Mean(Trial trial, Func<CellOutcome, double?> figure, string format) =>
+        Spread.Of(trial.Cells.Select(cell => cell.Outcome is { } outcome ? figure(outcome) : null)) is { } spread ? spread.Mean.ToString(format, CultureInfo.InvariantCulture) : "–";
+
+    private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
+}

@@ -1,0 +1,76 @@
+namespace AdaptThenUnlearn.Cli.Tests;
+
+/// <summary><c>atu compare</c> in real processes: runs are made once, shared out, gone on with, and told on one page.</summary>
+public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
+{
+    [Fact]
+    public void Compare_TwiceAndInParts_RunsEachCellOnce()
+    {
+        var policy = house.Policy("compared", "\"minUnlearned\": 0.5");
+        string[] usual = ["compare", policy, "--methods", "fine-tune,default", "--seeds", "1,2", "--out", house.At("page"), "--work", house.At("runs"), "--threads", "1"];
+
+        var (partCode, part, partErrors) = Atu.Run([.. usual, "--shard", "1/2"]);
+        Assert.True(partCode == 0, partErrors);
+        Assert.Contains("2 of 4 runs", part, StringComparison.Ordinal);
+        Assert.Contains("`default`", File.ReadAllText(house.At("page/results.md")), StringComparison.Ordinal);
+        Assert.Contains("2 runs are missing", File.ReadAllText(house.At("page/results.md")), StringComparison.Ordinal);
+
+        Assert.Contains("4 of 4 runs", Atu.Run(usual).Output, StringComparison.Ordinal);
+        Assert.Equal(5, File.ReadAllLines(house.At("page/results/results.csv")).Length);
+
+        var (againCode, again, againErrors) = Atu.Run(usual);
+        Assert.Equal(0, againCode);
+        Assert.Contains("4 of 4 runs are there already, 0 to go", againErrors, StringComparison.Ordinal);
+        Assert.Contains("4 of 4 runs", again, StringComparison.Ordinal);
+        Assert.True(new FileInfo(house.At("page/results/tradeoff.png")).Length > 5000);
+
+        var (_, other, _) = Atu.Run([.. usual, "--set", "unlearning.learningRate=0.001", "--page-only"]);
+        Assert.Contains("0 of 4 runs", other, StringComparison.Ordinal);   // other settings: none of these cells answers that question
+    }
+
+    [Fact]
+    public void Tune_ASmallBudget_TriesRecommendsAndGoesOn()
+    {
+        var policy = house.Policy("tuned", "\"minUnlearned\": 0.5");
+        string[] usual = ["tune", policy, "--knobs", "retention.weight", "--out", house.At("tuned"), "--threads", "1"];
+
+        var (exitCode, output, errors) = Atu.Run([.. usual, "--runs", "2"]);
+        Assert.True(exitCode == 0, errors);
+        Assert.Contains("The budget ended before every setting was tried", output, StringComparison.Ordinal);
+        Assert.Contains("Recommended", output, StringComparison.Ordinal);
+
+        var (_, finished, more) = Atu.Run(usual);
+        Assert.Contains("Every setting was tried", finished, StringComparison.Ordinal);
+        Assert.Equal(finished, File.ReadAllText(house.At("tuned/tuning.md")));
+        Assert.Equal(1, more.Split("measuring before 400/400").Length - 1);   // the two trials made before are not made again
+
+        Assert.Contains("a single trial takes", Atu.Run([.. usual, "--runs", "0"]).Errors, StringComparison.Ordinal);
+        Assert.Contains("did you mean 'retention.weight'", Atu.Run([.. usual, "--knobs", "retention.wieght"]).Errors, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--methods", "defualt", "did you mean 'default'")]
+    [InlineData("--seeds", "x", "is no seed")]
+    [InlineData("--shard", "3/2", "write it as i/n")]
+    [InlineData("--methods", "retrain", "name their folder with --data")]
+    public void Compare_WrongArgument_SaysWhich(string option, string value, string words)
+    {
+        var (exitCode, _, errors) = Atu.Run("compare", house.Policy("compared-wrong"), "--methods", "default", option, value, "--out", house.At("wrong"), "--work", house.At("wrong-runs"));
+
+        Assert.Equal(2, exitCode);
+        Assert.Contains(words, errors, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(house.At("wrong-runs")));
+    }
+
+    [Fact]
+    public void Compare_AClassThatIsNotThere_IsSaidBeforeTheFirstRun()
+    {
+        var policy = house.Policy("compared-class", edit: ("\"annotator.safetensors\"", "\"annotator.safetensors\", \"classes\": [\"plain\", \"banned\"]"));
+
+        var (exitCode, _, errors) = Atu.Run("compare", policy, "--methods", "default", "--classes", "banned,gone", "--out", house.At("gone"), "--work", house.At("gone-runs"));
+
+        Assert.Equal(2, exitCode);
+        Assert.Contains("'gone'", errors, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(house.At("gone-runs")));
+    }
+}

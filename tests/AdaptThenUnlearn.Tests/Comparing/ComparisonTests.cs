@@ -1,0 +1,183 @@
+using System.Globalization;
+using AdaptThenUnlearn.Comparing;
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Runs;
+
+namespace AdaptThenUnlearn.Tests.Comparing;
+
+/// <summary>Which runs a comparison is made of, what their figures come to, and the page that tells them.</summary>
+public sealed class ComparisonTests : IDisposable
+{
+    private static readonly RunEnvironment _environment = new("Linux", ".NET 10.0.0", "0.107.0", "cpu", 1, 900_000_000);
+    private readonly string _folder = Directory.CreateTempSubdirectory("atu-cells-").FullName;
+
+    public static TheoryData<string> Methods => [.. ComparedMethods.All.Select(method => method.Name)];
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Theory]
+    [MemberData(nameof(Methods))]
+    public void EveryMethod_SetOverAPolicy_IsAPolicyWithThatClassAndSeed(string name)
+    {
+        var method = ComparedMethods.All.Single(each => each.Name == name);
+        var key = new CellKey(name, "4", 3);
+
+        var overrides = CellPolicy.Overrides(method, key, samples: 10000, data: "/data").Select(PolicyOverride.Parse).ToList();
+        var read = PolicyReader.Read(Records.PolicyText, "policy.json", Records.Vocabulary, overrides);
+
+        Assert.Empty(read.Errors);
+        Assert.Equal(("4", 3L, key.FileName, 10000), (read.Policy!.UndesiredFeatures[0].Class, read.Policy.Unlearning.Seed, read.Policy.Name, read.Policy.Evaluation.MaxSamples));
+        Assert.Matches("^[a-z0-9-]+$", name);
+    }
+
+    [Fact]
+    public void EveryMethod_AsksForSomethingElse()
+    {
+        var asked = ComparedMethods.All.Select(method => PolicyReader.Read(
+            Records.PolicyText, "policy.json", Records.Vocabulary,
+            [.. CellPolicy.Overrides(method, new CellKey("same", "4", 3), 10000, "/data").Select(PolicyOverride.Parse)]).EffectiveJson);
+
+        Assert.Distinct(asked);
+    }
+
+    [Fact]
+    public void Keys_OneSeedMethods_RunOnce()
+    {
+        var plan = new Comparison("p", ["1", "4"], [7, 8], [ComparedMethods.Retrain, ComparedMethods.Default], []);
+
+        Assert.Equal(
+            ["retrain-1-7", "retrain-4-7", "default-1-7", "default-4-7", "default-1-8", "default-4-8"], plan.Keys().Select(key => key.FileName));
+        Assert.Equal(6, plan.Missing().Count);
+    }
+
+    [Theory]
+    [InlineData("8", "8")]
+    [InlineData("Eyeglasses", "eyeglasses")]
+    [InlineData("big hat", "big-hat")]
+    public void Slug_PlainName_IsReadable(string name, string slug) => Assert.Equal(slug, CellKey.Slug(name));
+
+    [Fact]
+    public void Slug_OtherScripts_StayApart()
+    {
+        string[] names = ["Brille", "眼鏡", "帽子", "-a", "a"];
+
+        var slugs = names.Select(CellKey.Slug).ToList();
+
+        Assert.Distinct(slugs);
+        Assert.All(slugs, slug => Assert.Matches("^[a-z0-9][a-z0-9-]*$", slug));
+    }
+
+    [Fact]
+    public void OutcomeOf_ARun_HasItsFigures()
+    {
+        var outcome = CellOutcome.Of(Records.Run());
+
+        // By hand, from the readings in Records: 1000 and 20 hits of 10,000, distances 30 and 36, nines 1000 and 900.
+        Assert.Equal(0.98, outcome.Unlearned!.Value, 12);
+        Assert.Equal(1.2, outcome.FrechetRatio!.Value, 12);
+        Assert.Equal(0.9, outcome.SmallestShareKept!.Value, 12);
+        Assert.Equal((1400, 800, 150.0, 200.0), (outcome.Steps, outcome.KeptStep, outcome.TrainingSeconds, outcome.TotalSeconds));
+        // Two-sided 95 % Clopper-Pearson for 20 of 10,000 is 0.001222 to 0.003087 (any table).
+        Assert.Equal(1 - 0.03087, outcome.UnlearnedInterval!.Value.Low, 4);
+        Assert.Equal(1 - 0.01222, outcome.UnlearnedInterval!.Value.High, 4);
+    }
+
+    [Fact]
+    public void OutcomeOf_NothingTrained_IsRefused() =>
+        Assert.Throws<ArgumentException>(() => CellOutcome.Of(Records.Run() with { After = null, Training = null }));
+
+    [Fact]
+    public void DigestOf_DecidesByContentAndNotByPlace()
+    {
+        (string, string)[] inputs = [(InputRoles.Policy, "p1"), ("generator", "g1")];
+        var asked = ComparedCell.DigestOf(Records.Policy, inputs);
+
+        Assert.Equal(asked, ComparedCell.DigestOf(Records.Policy with { Unlearning = Records.Policy.Unlearning with { Data = "/elsewhere" } }, [(InputRoles.Policy, "p2"), inputs[1]]));
+        Assert.NotEqual(asked, ComparedCell.DigestOf(Records.Policy, [inputs[0], ("generator", "g2")]));
+        Assert.NotEqual(asked, ComparedCell.DigestOf(Records.Policy with { Unlearning = Records.Policy.Unlearning with { Steps = 7 } }, inputs));
+    }
+
+    [Fact]
+    public void CellFile_WrittenAndRead_IsTheSame()
+    {
+        var cell = Cell("default", "8", 1, after: 20, distance: 36);
+        ComparedCellFile.Write(_folder, cell);
+
+        var read = ComparedCellFile.Find(_folder, cell.Key)!;
+
+        Assert.Equal(cell with { Outcome = null }, read with { Outcome = null });
+        Assert.Equal(cell.Outcome!.Shares, read.Outcome!.Shares);
+        Assert.Equal(cell.Outcome with { Shares = [] }, read.Outcome with { Shares = [] });
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("{}")]
+    [InlineData("null")]
+    public void CellFile_Damaged_IsNoCell(string text)
+    {
+        var key = new CellKey("default", "8", 1);
+        File.WriteAllText(ComparedCellFile.PathOf(_folder, key), text);
+
+        Assert.Null(ComparedCellFile.Find(_folder, key));
+    }
+
+    [Fact]
+    public void Figures_SeveralRuns_AreMeanAndRange()
+    {
+        var comparison = Compared();
+
+        var figures = comparison.Figures(ComparedMethods.Default, "1", "8");
+
+        Assert.Equal((3, 4), (figures.Cells.Count, figures.Asked));   // one is missing
+        Assert.Equal(new Spread(0.98, 0.97, 0.99, 3), figures.Unlearned! with { Mean = Math.Round(figures.Unlearned.Mean, 12) });
+        Assert.Equal(36 / 33.0, figures.ToRetraining!.Low, 12);       // class 8's own retraining, not the other's
+    }
+
+    [Fact]
+    public void Render_SomeRunsMissing_IsTheGoldenPage() => Golden.Check("comparison.md", ComparisonPage.Render(Compared(), "results"));
+
+    [Fact]
+    public void Render_NoRuns_SaysSoAndClaimsNothing()
+    {
+        var page = ComparisonPage.Render(Compared() with { Cells = [] }, "results");
+
+        Assert.Contains("Too few runs are there to say anything", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("| yes", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Csv_IsTheGoldenTable() => Golden.Check("comparison.csv", ComparisonCsv.Render(Compared()));
+
+    [Fact]
+    public void Render_OtherCulture_IsTheSameText()
+    {
+        var (page, csv) = (ComparisonPage.Render(Compared(), "results"), ComparisonCsv.Render(Compared()));
+        CultureInfo.CurrentCulture = new CultureInfo("de-DE");
+
+        Assert.Equal((page, csv), (ComparisonPage.Render(Compared(), "results"), ComparisonCsv.Render(Compared())));
+    }
+
+    [Fact]
+    public void PublishedRows_NameComparedMethods() =>
+        Assert.All(PublishedResults.Rows, row => Assert.Contains(ComparedMethods.All, method => method.Name == row.Method));
+
+    private static Comparison Compared() => new(
+        "no-eights", ["1", "8"], [1, 2],
+        [.. ComparedMethods.All.Where(method => method.Name is "retrain" or "fine-tune" or "paper-el2" or "default" or "no-retention")],
+        [
+            Cell("retrain", "1", 1, after: 5, distance: 30, seconds: 2000), Cell("retrain", "8", 1, after: 3, distance: 33, seconds: 2100),
+            Cell("fine-tune", "1", 1, after: 300, distance: 50), Cell("fine-tune", "8", 1, after: 200, distance: 52),
+            Cell("paper-el2", "1", 1, after: 50, distance: 60),
+            Cell("paper-el2", "8", 1, after: 0, distance: 0) with { Outcome = null, Failure = "unlearning, step 7: a loss is not finite, really" },
+            Cell("default", "1", 1, after: 10, distance: 39), Cell("default", "1", 2, after: 30, distance: 42), Cell("default", "8", 1, after: 20, distance: 36),
+            Cell("no-retention", "1", 1, after: 12, distance: 90), Cell("no-retention", "8", 1, after: 8, distance: null),
+        ]);
+
+    private static ComparedCell Cell(string method, string name, long seed, long after, double? distance, double seconds = 150) => new(
+        ComparedCell.CurrentSchemaVersion, new CellKey(method, name, seed), "asked", "atu 0.1.0", _environment,
+        new CellOutcome(
+            new string('a', 64), 10000, 1000, after, 30, distance, method == "default" ? 12.5 : null, method == "default" ? new string('b', 64) : null,
+            [new RetainedShare("3", 1000, 900 + seed), new RetainedShare("9", 0, 7)], 1400, 800, seconds, seconds + 25),
+        Failure: null);
+}
