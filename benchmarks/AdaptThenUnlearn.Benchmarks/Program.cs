@@ -1,4 +1,26 @@
+using System.Globalization;
 using AdaptThenUnlearn.Benchmarks;
+using AdaptThenUnlearn.Torch;
 using BenchmarkDotNet.Running;
 
-BenchmarkSwitcher.FromAssembly(typeof(TrainingBenchmarks).Assembly).Run(args);
+CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+TorchBackend.Load();
+int Number(int usual) => args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : usual;
+switch (args.FirstOrDefault())
+{
+    case "step":
+        StepComparison.Run(rounds: Number(10));
+        break;
+    case "evaluation":
+        Evaluation.Run();
+        break;
+    case "endurance":
+        Endurance.Run(steps: Number(5000));
+        break;
+    case "scaling":
+        Scaling.Run(args.Length > 1 ? args[1] : "cpu");
+        break;
+    default:
+        BenchmarkSwitcher.FromAssembly(typeof(TrainingBenchmarks).Assembly).Run(args);   // --filter '*'
+        break;
+}

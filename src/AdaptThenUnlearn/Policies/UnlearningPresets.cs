@@ -11,11 +11,11 @@ public static class UnlearningPresets
         Method: "adapt-then-unlearn",
         Preset: "default",
         Seed: 1,
-        FeedbackSamples: 5000,
+        FeedbackSamples: 20000,
         MinimumNegatives: 20,
         CleanBelow: 0.02,
-        Steps: 1200,
-        RecoverySteps: 600,
+        Steps: 1600,
+        RecoverySteps: 800,
         BatchSize: 16,
         LearningRate: 0.002,
         EmaHalfLife: 2000,
@@ -32,13 +32,21 @@ public static class UnlearningPresets
 
     private static readonly UnlearningOptions[] Table =
     [
-        Default with { Preset = "quick", Steps = 600, RecoverySteps = 300 },
+        Default with { Preset = "quick", Steps = 600, RecoverySteps = 300, FeedbackSamples = 5000 },
         Default,
-        Default with { Preset = "thorough", Steps = 6000, RecoverySteps = 3000 },
+        Default with
+        {
+            Preset = "thorough",
+            Steps = 6000,
+            RecoverySteps = 3000,
+            FeedbackSamples = 40000,
+            NegativesAsFakes = Default.NegativesAsFakes with { Weight = 6 },
+        },
         Default with
         {
             Preset = "paper",
             Steps = 1000,
+            FeedbackSamples = 5000,
             RecoverySteps = 0,
             CleanBelow = 0.5,
             Adversarial = Default.Adversarial with { R1Weight = 10, PathLengthWeight = 2, StyleMixing = 0.9 },

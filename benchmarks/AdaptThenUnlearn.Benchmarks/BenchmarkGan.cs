@@ -1,0 +1,44 @@
+using AdaptThenUnlearn.Torch;
+using AdaptThenUnlearn.Torch.Models;
+using AdaptThenUnlearn.Torch.Models.StyleGan2;
+using AdaptThenUnlearn.Torch.Training;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Benchmarks;
+
+/// <summary>A GAN with a trainer, ready to step: what every benchmark of training has in hand.</summary>
+internal sealed class BenchmarkGan : IDisposable
+{
+    public BenchmarkGan(StyleGan2Settings settings, int batchSize, Device? device = null, double r1Weight = 2)
+    {
+        manual_seed(7);
+        Settings = settings;
+        Networks = new GanPair(new StyleGan2Generator(settings), new StyleGan2Discriminator(settings));
+        Networks.Generator.to(device ?? CPU);
+        Networks.Discriminator.to(device ?? CPU);
+        Images = new HeldImages(randn(64, settings.ImageChannels, settings.Resolution, settings.Resolution).clamp(-1, 1).to(device ?? CPU));
+        Trainer = new AdversarialTrainer(
+            Networks.Generator, Networks.Discriminator,
+            new TrainingSettings(batchSize, LearningRate: 0.002, r1Weight, R1Every: 16, PathLengthWeight: 0, PathLengthEvery: 4, StyleMixing: 0, EmaHalfLife: 2000),
+            new RandomStreams(1, "benchmark"));
+    }
+
+    /// <summary>The size of the embedded digit generator.</summary>
+    public static StyleGan2Settings Embedded { get; } = new(Resolution: 32, ImageChannels: 1, LatentSize: 64, MappingLayers: 4, Channels: [64, 64, 32, 16]);
+
+    public StyleGan2Settings Settings { get; }
+
+    public GanPair Networks { get; }
+
+    public HeldImages Images { get; }
+
+    public AdversarialTrainer Trainer { get; }
+
+    public void Dispose()
+    {
+        Trainer.Dispose();
+        Images.Dispose();
+        Networks.Dispose();
+    }
+}
