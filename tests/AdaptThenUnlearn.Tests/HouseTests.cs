@@ -14,6 +14,7 @@ public sealed partial class HouseTests
         ["AdaptThenUnlearn.Gating"] = ["AdaptThenUnlearn.Policies", "AdaptThenUnlearn.Measurements"],
         ["AdaptThenUnlearn.Runs"] = ["AdaptThenUnlearn.Policies", "AdaptThenUnlearn.Measurements", "AdaptThenUnlearn.Gating"],
         ["AdaptThenUnlearn.Reports"] = ["AdaptThenUnlearn.Runs", "AdaptThenUnlearn.Measurements", "AdaptThenUnlearn.Gating"],
+        ["AdaptThenUnlearn.Publishing"] = ["AdaptThenUnlearn.Runs", "AdaptThenUnlearn.Reports", "AdaptThenUnlearn.Gating", "AdaptThenUnlearn.Policies"],
         ["AdaptThenUnlearn.Comparing"] = ["AdaptThenUnlearn.Policies", "AdaptThenUnlearn.Measurements", "AdaptThenUnlearn.Runs", "AdaptThenUnlearn.Reports"],
         ["AdaptThenUnlearn.Torch.Models"] = [],
         ["AdaptThenUnlearn.Torch.Models.StyleGan2"] = [],
