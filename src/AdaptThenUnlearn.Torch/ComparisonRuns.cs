@@ -99,8 +99,8 @@ public sealed class ComparisonRuns(string cells, string work, string tool, Devic
         return ScatterPlot.Png(
         [
             new("unlearned against quality", "Fréchet distance after / before", "PUL, %", Points(each => each.FrechetRatio?.Mean, each => 100 * each.Unlearned?.Mean)),
-            new("unlearned against cost", "minutes of training", "PUL, %", Points(each => each.Minutes?.Mean, each => 100 * each.Unlearned?.Mean)),
-            new("quality against cost", "minutes of training", "Fréchet distance after / before", Points(each => each.Minutes?.Mean, each => each.FrechetRatio?.Mean)),
+            new("unlearned against cost", "minutes of one core", "PUL, %", Points(each => each.ProcessorMinutes?.Mean, each => 100 * each.Unlearned?.Mean)),
+            new("quality against cost", "minutes of one core", "Fréchet distance after / before", Points(each => each.ProcessorMinutes?.Mean, each => each.FrechetRatio?.Mean)),
         ]);
 
         IReadOnlyList<ScatterPoint> Points(Func<MethodFigures, double?> x, Func<MethodFigures, double?> y) =>

@@ -16,6 +16,10 @@ namespace AdaptThenUnlearn.Torch;
 public sealed class FolderJournal(string folder, string fingerprint, bool resume) : ITrainingJournal
 {
     private readonly HashSet<string> _own = [];
+    private readonly Effort _started = Effort.SoFar;
+
+    /// <summary>What earlier processes had spent when they saved the latest of the states that this one went on from.</summary>
+    public Effort Earlier { get; private set; }
 
     /// <inheritdoc/>
     /// <exception cref="CheckpointException">The state is damaged, or belongs to another run.</exception>
@@ -31,6 +35,10 @@ public sealed class FolderJournal(string folder, string fingerprint, bool resume
 
         try
         {
+            // Later stages' states count the earlier stages in.
+            var spent = new Effort(Number("seconds"), Number("processorSeconds"));
+            if (!_own.Contains(stage) && spent.Seconds > Earlier.Seconds)
+                Earlier = spent;
             return new StageState(
                 int.Parse(file.Metadata["step"], CultureInfo.InvariantCulture),
                 file.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Load()),
@@ -41,11 +49,14 @@ public sealed class FolderJournal(string folder, string fingerprint, bool resume
         {
             throw new CheckpointException(path, $"is not a saved state: {damaged.Message}", "start anew without --resume", cause: damaged);
         }
+
+        double Number(string name) => double.Parse(file.Metadata[name], CultureInfo.InvariantCulture);
     }
 
     /// <inheritdoc/>
     public void Save(string stage, StageState state)
     {
+        var spent = Earlier + (Effort.SoFar - _started);
         Directory.CreateDirectory(folder);
         SafetensorsFile.Write(PathOf(stage), state.Vectors, new Dictionary<string, string>
         {
@@ -53,6 +64,8 @@ public sealed class FolderJournal(string folder, string fingerprint, bool resume
             ["step"] = state.Step.ToString(CultureInfo.InvariantCulture),
             ["counters"] = JsonSerializer.Serialize(state.Counters),
             ["notes"] = state.Notes,
+            ["seconds"] = spent.Seconds.ToString("R", CultureInfo.InvariantCulture),
+            ["processorSeconds"] = spent.ProcessorSeconds.ToString("R", CultureInfo.InvariantCulture),
         });
         _own.Add(stage);
     }

@@ -72,6 +72,7 @@ public static class TorchBackend
             if (_loaded || _problem is not null)
                 return _loaded;
 
+            LargeAllocations.Keep();
             _problem = Preload();
             return _loaded = _problem is null;
         }

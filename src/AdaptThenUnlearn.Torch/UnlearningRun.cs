@@ -99,7 +99,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         var context = new UnlearningContext(
             new GanPair(original.Generator, original.Discriminator), options, annotation, feedback, judge, journal, progress, request.Device);
         var unlearned = Timed("training", () => MemoryShortage.Explained(
-            options.Method, options.BatchSize, () => UnlearningMethods.Named(options.Method).Run(context, cancel)));
+            options.Method, options.BatchSize, () => UnlearningMethods.Named(options.Method).Run(context, cancel)), () => journal.Earlier);
         training = TrainingRecordOf(unlearned, feedback);
         return unlearned;
     }
@@ -154,11 +154,12 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
 
     private DateOnly Today() => DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime);
 
-    private T Timed<T>(string stage, Func<T> work)
+    private T Timed<T>(string stage, Func<T> work, Func<Effort>? earlier = null)
     {
-        var begun = clock.GetTimestamp();
+        var begun = Effort.SoFar;
         var result = work();
-        _stages.Add(new StageTime(stage, Math.Round(clock.GetElapsedTime(begun).TotalSeconds, 2)));
+        var spent = Effort.SoFar - begun + (earlier?.Invoke() ?? default);
+        _stages.Add(new StageTime(stage, Math.Round(spent.Seconds, 2), Math.Round(spent.ProcessorSeconds, 2)));
         return result;
     }
 

@@ -64,9 +64,10 @@ public sealed record ComparedCell(
 /// <param name="Shares">Each retained class's images before and after.</param>
 /// <param name="Steps">Generator updates, adaptation included.</param>
 /// <param name="KeptStep">Of the candidate that was kept.</param>
-/// <param name="TrainingSeconds">Feedback and training; without measuring.</param>
-/// <param name="TotalSeconds">The whole run.</param>
+/// <param name="TrainingSeconds">Wall time of feedback and training; without measuring.</param>
+/// <param name="TotalSeconds">Wall time of all stages.</param>
 /// <param name="Selected">What the annotators saw of the kept candidate: the only figures that tuning may look at.</param>
+/// <param name="ProcessorSeconds">Time of all cores together that feedback and training used; null where it was not counted.</param>
 public sealed record CellOutcome(
     string ArtifactSha256,
     long Samples,
@@ -81,7 +82,8 @@ public sealed record CellOutcome(
     int KeptStep,
     double TrainingSeconds,
     double TotalSeconds,
-    SelectedCandidate? Selected = null)
+    SelectedCandidate? Selected = null,
+    double? ProcessorSeconds = null)
 {
     private const double Confidence = 0.95;
 
@@ -109,6 +111,7 @@ public sealed record CellOutcome(
         if (record.Before.Features is not [var before] || after.Features is not [var afterwards])
             throw new ArgumentException("a comparison is about one undesired feature");
 
+        var own = record.Times.Stages.Where(stage => !stage.Stage.StartsWith("measuring", StringComparison.Ordinal)).ToList();
         var adaptation = training.AdaptedDistance is null ? 0 : record.Policy.Unlearning.Adaptation.Steps * record.Policy.Unlearning.Adaptation.Models;
         return new CellOutcome(
             record.Outputs.Single(output => output.Role == OutputRoles.Artifact).Sha256,
@@ -123,9 +126,10 @@ public sealed record CellOutcome(
                 share.Class, share.Hits, after.Shares.Single(other => other.Classifier == share.Classifier && other.Class == share.Class).Hits))],
             training.Steps + adaptation,
             training.SelectedStep,
-            Math.Round(record.Times.Stages.Where(stage => !stage.Stage.StartsWith("measuring", StringComparison.Ordinal)).Sum(stage => stage.Seconds), 1),
-            Math.Round((record.Times.Finished - record.Times.Started).TotalSeconds, 1),
-            training.Selected);
+            Math.Round(own.Sum(stage => stage.Seconds), 1),
+            Math.Round(record.Times.Stages.Sum(stage => stage.Seconds), 1),
+            training.Selected,
+            own.TrueForAll(stage => stage.ProcessorSeconds is not null) ? Math.Round(own.Sum(stage => stage.ProcessorSeconds!.Value), 1) : null);
     }
 }
 

@@ -71,11 +71,14 @@ public sealed record MethodFigures(IReadOnlyList<ComparedCell> Cells, int Asked,
     /// <summary>Generator updates, adaptation included.</summary>
     public Spread? Steps => Over(outcome => outcome.Steps);
 
-    /// <summary>Minutes of training, without measuring.</summary>
+    /// <summary>Minutes of training by the clock, without measuring.</summary>
     public Spread? Minutes => Over(outcome => outcome.TrainingSeconds / 60);
 
-    /// <summary>Time over retraining's on the same class.</summary>
-    public Spread? TimeToRetraining => Spread.Of(Cells.Select(cell => cell.Outcome!.TrainingSeconds / Retrained(cell.Key.Class)?.TrainingSeconds));
+    /// <summary>Minutes of training of one core, without measuring: what is compared, because it hardly depends on what else the machine did.</summary>
+    public Spread? ProcessorMinutes => Over(outcome => outcome.ProcessorSeconds / 60);
+
+    /// <summary>Processor time over retraining's on the same class.</summary>
+    public Spread? TimeToRetraining => Spread.Of(Cells.Select(cell => cell.Outcome!.ProcessorSeconds / Retrained(cell.Key.Class)?.ProcessorSeconds));
 
     private Spread? Over(Func<CellOutcome, double?> figure) => Spread.Of(Cells.Select(cell => figure(cell.Outcome!)));
 }

@@ -93,5 +93,6 @@ public sealed record RunTimes(DateTimeOffset Started, DateTimeOffset Finished, I
 
 /// <summary>How long a stage took.</summary>
 /// <param name="Stage">Its name.</param>
-/// <param name="Seconds">Wall time.</param>
-public sealed record StageTime(string Stage, double Seconds);
+/// <param name="Seconds">Wall time, with what an interrupted process had spent on it before.</param>
+/// <param name="ProcessorSeconds">Time of all cores together that the process used, counted likewise; null where it was not counted.</param>
+public sealed record StageTime(string Stage, double Seconds, double? ProcessorSeconds = null);

@@ -76,7 +76,7 @@ public sealed class ComparisonTests : IDisposable
         Assert.Equal(0.98, outcome.Unlearned!.Value, 12);
         Assert.Equal(1.2, outcome.FrechetRatio!.Value, 12);
         Assert.Equal(0.9, outcome.SmallestShareKept!.Value, 12);
-        Assert.Equal((1400, 800, 150.0, 200.0), (outcome.Steps, outcome.KeptStep, outcome.TrainingSeconds, outcome.TotalSeconds));
+        Assert.Equal((1400, 800, 150.0, 200.0, 290.0), (outcome.Steps, outcome.KeptStep, outcome.TrainingSeconds, outcome.TotalSeconds, outcome.ProcessorSeconds));
         // Two-sided 95 % Clopper-Pearson for 20 of 10,000 is 0.001222 to 0.003087 (any table).
         Assert.Equal(1 - 0.03087, outcome.UnlearnedInterval!.Value.Low, 4);
         Assert.Equal(1 - 0.01222, outcome.UnlearnedInterval!.Value.High, 4);
@@ -178,6 +178,6 @@ public sealed class ComparisonTests : IDisposable
         ComparedCell.CurrentSchemaVersion, new CellKey(method, name, seed), "asked", "atu 0.1.0", _environment,
         new CellOutcome(
             new string('a', 64), 10000, 1000, after, 30, distance, method == "default" ? 12.5 : null, method == "default" ? new string('b', 64) : null,
-            [new RetainedShare("3", 1000, 900 + seed), new RetainedShare("9", 0, 7)], 1400, 800, seconds, seconds + 25),
+            [new RetainedShare("3", 1000, 900 + seed), new RetainedShare("9", 0, 7)], 1400, 800, seconds, seconds + 25, ProcessorSeconds: 2 * seconds),
         Failure: null);
 }

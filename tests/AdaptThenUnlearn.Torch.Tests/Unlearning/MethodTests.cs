@@ -80,6 +80,29 @@ public sealed class MethodTests : IDisposable
     }
 
     [Fact]
+    public void Journal_GoneOnWith_CountsWhatEarlierProcessesSpent()
+    {
+        using var some = zeros(3);
+        var state = new StageState(1, new Dictionary<string, Tensor> { ["x"] = some }, new Dictionary<string, double>());
+        var first = new FolderJournal(_folder, "f", resume: true);
+        Thread.Sleep(50);
+        first.Save("stage", state);
+
+        var second = new FolderJournal(_folder, "f", resume: true);
+        second.Load("stage")!.Vectors["x"].Dispose();
+        var spent = second.Earlier.Seconds;
+        Thread.Sleep(50);
+        second.Save("stage", state);
+        var third = new FolderJournal(_folder, "f", resume: true);
+        third.Load("stage")!.Vectors["x"].Dispose();
+
+        Assert.True(spent >= 0.05, $"{spent} s");
+        Assert.True(third.Earlier.Seconds >= spent + 0.05, $"{third.Earlier.Seconds} s after {spent} s");
+        Assert.True(third.Earlier.ProcessorSeconds >= second.Earlier.ProcessorSeconds);
+        Assert.Equal(0, first.Earlier.Seconds);
+    }
+
+    [Fact]
     public void Journal_OfAnotherRun_IsRefused()
     {
         using var some = zeros(3);
