@@ -14,14 +14,15 @@ sleep 8   # start, and the first steps
 perf record -e cpu-clock -F 499 -o "$data" -p "$job" -- sleep "${1:-20}" > /dev/null 2>&1
 
 # oneDNN generates its kernels at run time: they are the samples in anonymous executable memory.
-perf report -i "$data" --sort dso,symbol --stdio 2> /dev/null | awk '
+# Samples are counted, not percentages: those of single addresses round to nothing.
+perf report -i "$data" --show-nr-samples --sort dso,symbol --stdio 2> /dev/null | awk '
     /^ *[0-9.]+%/ {
-        share = $1 + 0
+        all += $2
         if ($0 ~ /\[JIT\]|dnnl::|mkl_|gemm|jit_/) kind = "convolution and matrix kernels"
         else if ($0 ~ /libc\.so|libc10/) kind = "allocating and copying memory"
         else if ($0 ~ /at::native|cascade_sum|vectorized|TensorIterator/) kind = "elementwise operations and sums"
         else if ($0 ~ /libtorch|libLibTorchSharp|libstdc/) kind = "autograd and dispatch"
         else kind = ".NET, kernel and the rest"
-        sum[kind] += share
+        sum[kind] += $2
     }
-    END { for (kind in sum) printf "%5.1f %%  %s\n", sum[kind], kind }' | sort -rn
+    END { for (kind in sum) printf "%5.1f %%  %s\n", 100 * sum[kind] / all, kind }' | sort -rn

@@ -1,12 +1,16 @@
 using System.Diagnostics;
 using AdaptThenUnlearn.Torch;
 using AdaptThenUnlearn.Torch.Models.StyleGan2;
+using MathNet.Numerics.LinearAlgebra;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Benchmarks;
 
 /// <summary>How a training step grows with batch, resolution and channels, and a model fitted to it that predicts larger ones.</summary>
-/// <remarks>seconds = a + b · operations, by least squares on the relative error; run with <c>cuda</c>, it is fitted to that device.</remarks>
+/// <remarks>
+/// seconds = a + b · operations + c · activations, none negative, by least squares on the relative error: small steps are ruled
+/// by what each operation costs to start, wide layers by arithmetic, fine ones by memory. Run with <c>cuda</c>, it is fitted to that device.
+/// </remarks>
 internal static class Scaling
 {
     private const int Steps = 6;
@@ -14,28 +18,31 @@ internal static class Scaling
     public static void Run(string device)
     {
         var on = TorchBackend.Choose(device);
-        (int Batch, int Resolution, int Cap)[] sizes = [(8, 32, 64), (16, 32, 64), (32, 32, 64), (16, 32, 32), (16, 32, 128), (16, 64, 64), (8, 128, 64), (16, 64, 32)];
-        List<(double Operations, double Seconds)> measured = [];
+        (int Batch, int Resolution, int Cap)[] sizes =
+            [(8, 32, 64), (16, 32, 64), (32, 32, 64), (16, 32, 16), (16, 32, 32), (16, 32, 128), (16, 64, 16), (16, 64, 32), (16, 64, 64), (8, 128, 16), (8, 128, 64)];
+        List<(Size Size, double Seconds)> measured = [];
         foreach (var (batch, resolution, cap) in sizes)
         {
             var settings = Sized(resolution, cap);
             using var gan = new BenchmarkGan(settings, batch, on, r1Weight: 0);
             var seconds = SecondsAStep(gan, on);
-            var operations = Operations(settings) * batch;
-            measured.Add((operations, seconds));
+            var size = new Size(Operations(settings) * batch, Activations(settings) * batch);
+            measured.Add((size, seconds));
             Terminal.Say(FormattableString.Invariant(
-                $"batch {batch}, {resolution}×{resolution}, at most {cap} channels: {seconds * 1000:F0} ms a step, {operations / 1e9:F1} billion operations, {operations / seconds / 1e9:F0} billion a second"));
+                $"batch {batch}, {resolution}×{resolution}, at most {cap} channels: {seconds * 1000:F0} ms a step, {size.Operations / 1e9:F1} billion operations, {size.Operations / seconds / 1e9:F0} billion a second"));
         }
 
-        var (fixedPart, perOperation) = Fit(measured);
-        var worst = measured.Max(each => Math.Abs((fixedPart + perOperation * each.Operations) / each.Seconds - 1));
-        Terminal.Say(FormattableString.Invariant($"fitted on {on}: {fixedPart * 1000:F1} ms + operations / ({1 / perOperation / 1e9:F0} billion a second); worst miss {worst:P0}"));
+        var model = Fit(measured);
+        var misses = measured.Select(each => Math.Abs(model.Seconds(each.Size) / each.Seconds - 1)).Order().ToList();
+        Terminal.Say(FormattableString.Invariant(
+            $"fitted on {on}: {model.Start * 1000:F1} ms + {model.PerOperation * 1e12:F2} ms a billion operations + {model.PerActivation * 1e9:F2} ms a million activations; misses: median {misses[misses.Count / 2]:P0}, worst {misses[^1]:P0}"));
         foreach (var (resolution, cap, batch) in new[] { (128, 128, 16), (256, 64, 16), (256, 512, 16) })
         {
-            var operations = Operations(Sized(resolution, cap)) * batch;
-            var seconds = fixedPart + perOperation * operations;
+            var settings = Sized(resolution, cap);
+            var size = new Size(Operations(settings) * batch, Activations(settings) * batch);
+            var seconds = model.Seconds(size);
             Terminal.Say(FormattableString.Invariant(
-                $"predicted, batch {batch}, {resolution}×{resolution}, at most {cap} channels: {seconds:F2} s a step, {seconds * 1200 / 3600:F1} hours for 1,200 steps; on a device that sustains 20,000 billion a second: {(fixedPart + operations / 2e13) * 1200 / 60:F0} minutes"));
+                $"predicted, batch {batch}, {resolution}×{resolution}, at most {cap} channels: {seconds:F2} s a step, {seconds * 1600 / 3600:F1} hours for the 1,600 steps of preset default; {size.Operations / 1e12:F1} trillion operations, {size.Activations / 1e9:F2} billion activations"));
         }
     }
 
@@ -80,18 +87,43 @@ internal static class Scaling
         static double Convolution(int inputs, int outputs, int size) => 2.0 * 9 * inputs * outputs * size * size;
     }
 
-    // Least squares on (a + b·x)/y − 1, so that small and large sizes weigh the same; neither part may be negative.
-    private static (double Fixed, double PerOperation) Fit(IReadOnlyList<(double X, double Y)> points)
+    /// <summary>Values that the layers of one training step for one image put out, forward passes counted as in <see cref="Operations"/>.</summary>
+    internal static double Activations(StyleGan2Settings settings)
     {
-        var (uu, uv, vv, u, v) = (0.0, 0.0, 0.0, 0.0, 0.0);
-        foreach (var (x, y) in points)
+        double generator = Layer(4), discriminator = Layer(4);
+        for (var resolution = 8; resolution <= settings.Resolution; resolution *= 2)
         {
-            var (a, b) = (1 / y, x / y);
-            (uu, uv, vv, u, v) = (uu + a * a, uv + a * b, vv + b * b, u + a, v + b);
+            generator += 2 * Layer(resolution);
+            discriminator += Layer(resolution) + Layer(resolution / 2);
         }
 
-        var determinant = uu * vv - uv * uv;
-        var constant = (u * vv - v * uv) / determinant;
-        return constant >= 0 ? (constant, (uu * v - uv * u) / determinant) : (0, v / vv);
+        return generator * 2 + discriminator * 3;
+
+        double Layer(int resolution) => (double)settings.ChannelsAt(resolution) * resolution * resolution;
+    }
+
+    // Least squares on predicted/measured − 1, so that small and large sizes weigh the same. A coefficient that would be
+    // negative is left out: of the combinations without one, the best fit.
+    private static CostModel Fit(IReadOnlyList<(Size Size, double Seconds)> measured)
+    {
+        var fits =
+            from used in Enumerable.Range(1, 7).Select(bits => Enumerable.Range(0, 3).Where(term => (bits >> term & 1) == 1).ToList())
+            let rows = Matrix<double>.Build.Dense(measured.Count, used.Count, (row, column) => Terms(measured[row].Size)[used[column]] / measured[row].Seconds)
+            let solved = rows.QR().Solve(Vector<double>.Build.Dense(measured.Count, 1))
+            where solved.All(coefficient => coefficient >= 0)
+            let miss = (rows * solved - 1).L2Norm()
+            orderby miss
+            select Enumerable.Range(0, 3).Select(term => used.IndexOf(term) is >= 0 and var place ? solved[place] : 0).ToList();
+        var best = fits.First();
+        return new CostModel(best[0], best[1], best[2]);
+
+        static double[] Terms(Size size) => [1, size.Operations, size.Activations];
+    }
+
+    private sealed record Size(double Operations, double Activations);
+
+    private sealed record CostModel(double Start, double PerOperation, double PerActivation)
+    {
+        public double Seconds(Size size) => Start + PerOperation * size.Operations + PerActivation * size.Activations;
     }
 }

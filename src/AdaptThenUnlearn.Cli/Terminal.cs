@@ -85,10 +85,14 @@ public sealed class Terminal : IProgress<StageProgress>, IDisposable
         var losses = value.Losses is { } step
             ? string.Create(CultureInfo.InvariantCulture, $", G {step.GeneratorLoss:F2}, D {step.DiscriminatorLoss:F2}{Term("parameters", step.WeightLoss)}{Term("images", step.ImageLoss)}")
             : "";
-        return string.Create(CultureInfo.InvariantCulture, $"{value.Stage} {value.Step}/{value.Steps}, {rate:F1}/s, {left:m\\:ss} left{losses}");
+        return string.Create(CultureInfo.InvariantCulture, $"{value.Stage} {value.Step}/{value.Steps}, {rate:F1}/s, {Duration(left)} left{losses}");
 
         static string Term(string name, double loss) => loss == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $", {name} {loss:G3}");
     }
+
+    /// <summary>E.g. <c>7:32</c>, and <c>1:07:32</c> from an hour on.</summary>
+    internal static string Duration(TimeSpan time) =>
+        string.Create(CultureInfo.InvariantCulture, $"{(time >= TimeSpan.FromHours(1) ? $"{(int)time.TotalHours}:{time.Minutes:00}" : $"{time.Minutes}")}:{time.Seconds:00}");
 
     private static string Bar(StageProgress value)
     {
