@@ -29,6 +29,17 @@ public sealed class ComparisonRuns(string cells, string work, string tool, Devic
     public ComparedCell? Found(ComparisonRequest request) =>
         ComparedCellFile.Find(cells, request.Key) is { } cell && cell.Asked == request.Asked ? cell : null;
 
+    /// <summary>Takes a run's cell over from another folder, such as another machine's, if this one lacks it and that one answers the same question.</summary>
+    /// <returns>Whether it was taken.</returns>
+    public bool TakeOver(ComparisonRequest request, string folder)
+    {
+        if (Found(request) is not null || ComparedCellFile.Find(folder, request.Key) is not { } cell || cell.Asked != request.Asked)
+            return false;
+
+        ComparedCellFile.Write(cells, cell);
+        return true;
+    }
+
     /// <summary>Makes a run, or goes on with it where it was interrupted, and writes its cell.</summary>
     /// <exception cref="ArgumentException">The run has no place in a comparison.</exception>
     public ComparedCell Make(ComparisonRequest request, CancellationToken cancel)

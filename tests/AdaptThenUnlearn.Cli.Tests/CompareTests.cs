@@ -24,6 +24,13 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Contains("4 of 4 runs", again, StringComparison.Ordinal);
         Assert.True(new FileInfo(house.At("page/results/tradeoff.png")).Length > 5000);
 
+        // Another machine's folder: what answers the same question is taken over, the rest is not.
+        string[] elsewhere = [.. usual[..6], "--work", house.At("merged-runs"), "--threads", "1", "--page-only", "--out", house.At("merged"), "--merge", house.At("page")];
+        Assert.Contains("4 of 4 runs", Atu.Run(elsewhere).Output, StringComparison.Ordinal);
+        Assert.Contains("0 runs taken over", Atu.Run(elsewhere).Errors, StringComparison.Ordinal);   // they are there already
+        Assert.Contains("0 runs taken over", Atu.Run([.. elsewhere[..^4], "--out", house.At("other"), "--merge", house.At("page"), "--set", "unlearning.learningRate=0.001"]).Errors, StringComparison.Ordinal);
+        Assert.Contains("no such folder", Atu.Run([.. elsewhere[..^1], house.At("nowhere")]).Errors, StringComparison.Ordinal);
+
         var (_, other, _) = Atu.Run([.. usual, "--set", "unlearning.learningRate=0.001", "--page-only"]);
         Assert.Contains("0 of 4 runs", other, StringComparison.Ordinal);   // other settings: none of these cells answers that question
     }

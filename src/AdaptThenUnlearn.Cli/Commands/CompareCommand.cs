@@ -16,12 +16,13 @@ public sealed class CompareCommand(Terminal terminal)
     private readonly Option<DirectoryInfo> _out = new("--out") { Description = $"Folder for {PageName} and, in a folder beside it, the table, plots and cells", DefaultValueFactory = _ => new DirectoryInfo("artifacts/compare") };
     private readonly Option<DirectoryInfo> _work = new("--work") { Description = "Folder under which each run has its own; interrupted runs go on from there", DefaultValueFactory = _ => new DirectoryInfo("artifacts/compare/runs") };
     private readonly Option<string> _shard = new("--shard") { Description = "Make only the i-th of n parts of the runs, for several processes or machines", HelpName = "i/n" };
+    private readonly Option<DirectoryInfo[]> _merge = new("--merge") { Description = "Folder of cells that another machine's part made (its --out, or a folder of it); those that answer this comparison are taken over" };
     private readonly Option<bool> _pageOnly = new("--page-only") { Description = "Make no run: print the page from the cells there are" };
 
     /// <summary>The command.</summary>
     public Command Build()
     {
-        var command = new Command("compare", "Compare methods, presets and their parts over classes and seeds") { _methods, _data, _out, _work, _shard, _pageOnly };
+        var command = new Command("compare", "Compare methods, presets and their parts over classes and seeds") { _methods, _data, _out, _work, _shard, _merge, _pageOnly };
         _runs.AddTo(command);
         command.Does(terminal, Run);
         return command;
@@ -44,6 +45,8 @@ public sealed class CompareCommand(Terminal terminal)
 
         var page = Path.Combine(parsed.GetRequiredValue(_out).FullName, PageName);
         var runs = new ComparisonRuns(Path.Combine(Path.ChangeExtension(page, null), "cells"), work, Machine.Tool, Machine.Prepare(parsed), terminal, TimeProvider.System);
+        foreach (var folder in parsed.GetValue(_merge) ?? [])
+            Merge(runs, requests, folder);
         if (!parsed.GetValue(_pageOnly))
         {
             var own = shard.Of(requests);
@@ -55,6 +58,16 @@ public sealed class CompareCommand(Terminal terminal)
         var missing = Publish(plan, requests, runs, page).Missing().Count;
         Terminal.Result(FormattableString.Invariant($"{page}: {requests.Count - missing} of {requests.Count} runs"));
         return ExitCodes.Passed;
+    }
+
+    private void Merge(ComparisonRuns runs, IReadOnlyList<ComparisonRequest> requests, DirectoryInfo folder)
+    {
+        if (!folder.Exists)
+            throw new BadArgumentException($"--merge {folder}: there is no such folder");
+
+        var cells = Path.Combine(folder.FullName, Path.GetFileNameWithoutExtension(PageName), "cells") is var nested && Directory.Exists(nested) ? nested : folder.FullName;
+        var taken = requests.Count(request => runs.TakeOver(request, cells));
+        terminal.Say(FormattableString.Invariant($"{taken} runs taken over from {cells}"));
     }
 
     private void Make(ComparisonRuns runs, IReadOnlyList<ComparisonRequest> own, Action publish, CancellationToken cancel)
