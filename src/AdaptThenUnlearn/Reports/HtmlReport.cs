@@ -66,11 +66,11 @@ public sealed class HtmlReport : IReportFormat
         foreach (var before in record.Before.Features)
         {
             var after = record.After?.Features.SingleOrDefault(reading => reading.Feature == before.Feature);
-            yield return (before.Feature, Change(Rate(before), after is null ? null : Rate(after), Figures.Percent));
+            yield return (before.Feature, Change(Rate(before), after is null ? null : Rate(after), ReportText.Percent));
         }
 
         if (record.Before.Quality is { FrechetDistance: { } distance } quality)
-            yield return (quality.Metric, Change(distance, record.After?.Quality?.FrechetDistance, Figures.Plain));
+            yield return (quality.Metric, Change(distance, record.After?.Quality?.FrechetDistance, ReportText.Plain));
 
         static double Rate(FeatureReading reading) => (double)reading.Looks[0].Hits / reading.Looks[0].Samples;
 
@@ -124,7 +124,7 @@ public sealed class HtmlReport : IReportFormat
         })];
 
         string Bar(string when, int y, ClassShare share) =>
-            $"<rect class=\"{when}{(share.Undesired ? " undesired" : "")}\" y=\"{y}\" width=\"{Length(largest > 0 ? Part(share) / largest : 0)}\" height=\"8\" rx=\"2\"><title>{when} {Figures.Share(share.Hits, share.Samples)}</title></rect>";
+            $"<rect class=\"{when}{(share.Undesired ? " undesired" : "")}\" y=\"{y}\" width=\"{Length(largest > 0 ? Part(share) / largest : 0)}\" height=\"8\" rx=\"2\"><title>{when} {ReportText.Share(share.Hits, share.Samples)}</title></rect>";
 
         static double Part(ClassShare share) => share.Samples > 0 ? (double)share.Hits / share.Samples : 0;
     }

@@ -55,7 +55,7 @@ public sealed class MarkdownReport : IReportFormat
     private static string Markdown(IReadOnlyList<Phrase> phrases) => string.Concat(phrases.Select(phrase => phrase.Kind switch
     {
         PhraseKind.Theirs => MarkdownText.Escape(phrase.Text),
-        PhraseKind.Code => Code(phrase.Text),
+        PhraseKind.Code => MarkdownText.Code(phrase.Text),
         PhraseKind.Strong => $"**{phrase.Text}**",
         PhraseKind.Emphasis => $"*{phrase.Text}*",
         PhraseKind.Good => $"✅ {phrase.Text}",
@@ -63,12 +63,4 @@ public sealed class MarkdownReport : IReportFormat
         PhraseKind.Bad => $"❌ {phrase.Text}",
         _ => phrase.Text,
     }));
-
-    private static string Code(string text)
-    {
-        var safe = new StringBuilder(text.Length);
-        foreach (var rune in text.EnumerateRunes())
-            safe.Append(Rune.IsControl(rune) ? " " : rune.Value == '`' ? "'" : rune.Value == '|' ? "\\|" : rune.ToString());
-        return $"`{safe}`";
-    }
 }

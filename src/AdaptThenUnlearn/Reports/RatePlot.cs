@@ -65,7 +65,7 @@ internal static class RatePlot
             {
                 var x = axis.Place(limit);
                 svg.Append(InvariantCulture, $"<line class=\"limit\" x1=\"{Length(x)}\" x2=\"{Length(x)}\" y1=\"{top + FirstPoint - 16}\" y2=\"{top + Height - 12}\"/>");
-                svg.Append(InvariantCulture, $"<text class=\"limit\" x=\"{Length(x)}\" y=\"{top + FirstPoint - 20}\" text-anchor=\"{Anchor(x)}\">limit {Figures.Percent(limit)}</text>\n");
+                svg.Append(InvariantCulture, $"<text class=\"limit\" x=\"{Length(x)}\" y=\"{top + FirstPoint - 20}\" text-anchor=\"{Anchor(x)}\">limit {ReportText.Percent(limit)}</text>\n");
             }
 
             foreach (var (index, point) in Points.Index())
@@ -87,8 +87,8 @@ internal static class RatePlot
             var right = high < 0.6;
             svg.Append(InvariantCulture, $"<line class=\"{When} bound\" x1=\"{Length(low)}\" x2=\"{Length(high)}\" y1=\"{y}\" y2=\"{y}\"/>");
             svg.Append(InvariantCulture, $"<line class=\"{When} bound\" x1=\"{Length(high)}\" x2=\"{Length(high)}\" y1=\"{y - 5}\" y2=\"{y + 5}\"/>");
-            svg.Append(InvariantCulture, $"<circle class=\"{When}\" cx=\"{Length(at)}\" cy=\"{y}\" r=\"5\"><title>{When}: {Figures.Percent(Rate)}, bounds {Figures.Percent(Low)} and {Figures.Percent(High)}</title></circle>");
-            svg.Append(InvariantCulture, $"<text x=\"{Length(right ? high : low)}\" y=\"{y + 5}\" dx=\"{(right ? 11 : -11)}\" text-anchor=\"{(right ? "start" : "end")}\">{When} {Figures.Percent(Rate)}</text>\n");
+            svg.Append(InvariantCulture, $"<circle class=\"{When}\" cx=\"{Length(at)}\" cy=\"{y}\" r=\"5\"><title>{When}: {ReportText.Percent(Rate)}, bounds {ReportText.Percent(Low)} and {ReportText.Percent(High)}</title></circle>");
+            svg.Append(InvariantCulture, $"<text x=\"{Length(right ? high : low)}\" y=\"{y + 5}\" dx=\"{(right ? 11 : -11)}\" text-anchor=\"{(right ? "start" : "end")}\">{When} {ReportText.Percent(Rate)}</text>\n");
         }
     }
 
@@ -117,6 +117,6 @@ internal static class RatePlot
             from factor in Last - First > 2 ? _decades : _steps
             let value = factor * Math.Pow(10, decade)
             where Math.Log10(value) >= First && Math.Log10(value) <= Last
-            select (Place(value), value >= 1e-5 ? Figures.Percent(value) : value.ToString("0e0", InvariantCulture));
+            select (Place(value), value >= 1e-5 ? ReportText.Percent(value) : value.ToString("0e0", InvariantCulture));
     }
 }

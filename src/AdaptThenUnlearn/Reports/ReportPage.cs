@@ -2,7 +2,7 @@ using System.Globalization;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Runs;
-using static AdaptThenUnlearn.Reports.Figures;
+using static AdaptThenUnlearn.Reports.ReportText;
 using static AdaptThenUnlearn.Reports.Phrase;
 
 namespace AdaptThenUnlearn.Reports;

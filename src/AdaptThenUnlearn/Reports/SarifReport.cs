@@ -115,7 +115,7 @@ public sealed class SarifReport : IReportFormat
                 : [],
             ["properties"] = new JsonObject
             {
-                ["state"] = Figures.Words(finding.State),
+                ["state"] = ReportText.Words(finding.State),
                 ["observed"] = finding.Observed,
                 ["judged"] = finding.Judged,
                 ["comparator"] = finding.Comparator,

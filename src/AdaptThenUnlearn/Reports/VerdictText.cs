@@ -12,7 +12,7 @@ public static class VerdictText
         var numbers = finding is { Observed: { } observed, Judged: { } judged }
             ? string.Create(CultureInfo.InvariantCulture, $"{observed:G4}, judged {judged:G4}, must be {finding.Comparator} {finding.Limit}")
             : string.Create(CultureInfo.InvariantCulture, $"must be {finding.Comparator} {finding.Limit}");
-        return $"{Figures.Words(finding.State)} {finding.Rule}: {numbers} ({finding.Explanation})";
+        return $"{ReportText.Words(finding.State)} {finding.Rule}: {numbers} ({finding.Explanation})";
     }
 
     /// <summary>E.g. <c>waived by Ada until 2026-12-31: until the next release</c>; null when the finding has no live waiver.</summary>

@@ -12,10 +12,17 @@ public sealed record RulePlace(string File, string JsonPath, int Line, int Colum
     /// <summary>Finds the place of a rule in the recorded text.</summary>
     /// <param name="record">Any record, a damaged or hostile one too.</param>
     /// <param name="rule">A rule's name, e.g. <c>digit-8/maxRate</c> or <c>quality/minShareKept/9</c>.</param>
-    public static RulePlace Of(RunRecord record, string rule)
+    public static RulePlace Of(RunRecord record, string rule) => Of(record.Policy, record.PolicySource.File, record.PolicySource.Text, rule);
+
+    /// <summary>Finds the place of a rule in a policy that was read.</summary>
+    /// <param name="policy">As it took effect.</param>
+    /// <param name="file">Its path.</param>
+    /// <param name="text">Its text.</param>
+    /// <param name="rule">A rule's name.</param>
+    public static RulePlace Of(UnlearningPolicy policy, string file, string text, string rule)
     {
-        var path = record.Policy.PathOfLimit(rule) ?? Policies.JsonPath.Root.Text;
-        var (line, column) = PolicyReader.Locate(record.PolicySource.Text, path);
-        return new RulePlace(record.PolicySource.File, path, Math.Max(1, line), Math.Max(1, column));
+        var path = policy.PathOfLimit(rule) ?? Policies.JsonPath.Root.Text;
+        var (line, column) = PolicyReader.Locate(text, path);
+        return new RulePlace(file, path, Math.Max(1, line), Math.Max(1, column));
     }
 }
