@@ -1,6 +1,7 @@
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Tests;
@@ -10,7 +11,7 @@ internal static class Records
 {
     public static readonly DateOnly Today = new(2026, 3, 1);
 
-    public static readonly PolicyVocabulary Vocabulary = new(["adapt-then-unlearn", "fine-tune", "extrapolation", "retrain"], ["il2", "nl2", "el2"], ["safetensors"], ["json", "markdown"]);
+    public static readonly PolicyVocabulary Vocabulary = new(["adapt-then-unlearn", "fine-tune", "extrapolation", "retrain"], ["il2", "nl2", "el2"], ["safetensors"], [.. ReportFormats.All.Select(format => format.Name)]);
 
     public const string PolicyText = """
         {
@@ -41,6 +42,25 @@ internal static class Records
         [new FeatureReading("digit-8", "auditor", "8", [new Look(10000, hits)], hits, NoiseFloor: 0.0002)],
         new QualityReading("classifier Fréchet distance", "auditor", "e", "r", ["8"], 5000, 54000, distance, 0.01, 0.001, 0.8, 0.7, 0.9, 0.95, distance is null ? "too few images" : null),
         [new ClassShare("auditor", "8", Undesired: true, hits, 10000), new ClassShare("auditor", "9", Undesired: false, nines, 10000)]);
+
+    /// <summary>A run of each kind that a report must be able to tell of, by name.</summary>
+    public static RunRecord Named(string name) => name switch
+    {
+        "passed" => Run(),
+        "failed" => Judged(Measured("b", 400, 60, 100), new Waiver("quality/maxFrechetIncrease", "until the next release", "Ada", "2026-12-31"), new Waiver("quality/maxFrechetDistance", "was bad once", "Ada", "2026-12-31")),
+        "unmeasured" => Judged(Measured("b", 20, null, 900), new Waiver("digit-8/maxRate", "not needed", "Ada", "2026-12-31")),
+        "untrained" => Untrained(Measured("a", 5, 30, 1000)),
+        _ => throw new ArgumentOutOfRangeException(nameof(name), name, "no such run"),
+    };
+
+    private static RunRecord Judged(Measurement after, params Waiver[] waivers)
+    {
+        var policy = Policy with { Waivers = waivers };
+        return Run(Gate.Judge(policy, Before, after, Today), policy) with { After = after };
+    }
+
+    private static RunRecord Untrained(Measurement compliant) =>
+        Run(Gate.Judge(Policy, compliant, null, Today)) with { Before = compliant, After = null, Training = null };
 
     public static RunRecord Run(Verdict? verdict = null, UnlearningPolicy? policy = null) => new(
         RunRecord.CurrentSchemaVersion,

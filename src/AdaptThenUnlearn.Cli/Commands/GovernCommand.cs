@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch;
 using AdaptThenUnlearn.Torch.Measuring;

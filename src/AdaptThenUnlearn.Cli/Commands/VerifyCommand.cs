@@ -1,5 +1,6 @@
 using System.CommandLine;
 using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Cli.Commands;

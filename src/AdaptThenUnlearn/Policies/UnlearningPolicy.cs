@@ -33,6 +33,24 @@ public sealed record UnlearningPolicy(
     public IReadOnlyList<string> RuleNames() =>
         [.. UndesiredFeatures.SelectMany(feature => feature.RuleNames()), .. Quality?.RuleNames(this) ?? []];
 
+    /// <summary>The JSON path of the limit that a rule of this policy holds against, or null when it has no such rule.</summary>
+    internal string? PathOfLimit(string rule)
+    {
+        var (features, quality) = (JsonPath.Root["undesiredFeatures"], JsonPath.Root["quality"]);
+        foreach (var (index, feature) in UndesiredFeatures.Index())
+            foreach (var limit in new[] { "maxRate", "minUnlearned" })
+                if (rule == $"{feature.Name}/{limit}")
+                    return features[index][limit].Text;
+
+        return rule switch
+        {
+            "quality/maxFrechetDistance" => quality["maxFrechetDistance"].Text,
+            "quality/maxFrechetIncrease" => quality["maxFrechetIncrease"].Text,
+            _ when rule == "quality/minShareKept" || rule.StartsWith(QualityOptions.MinShareKeptRule, StringComparison.Ordinal) => quality["minShareKept"].Text,
+            _ => null,
+        };
+    }
+
     internal IEnumerable<PolicyFinding> Check(JsonPath at) =>
     [
         .. Classifiers.SelectMany(named => named.Value.Check(at["classifiers"][named.Key])),

@@ -19,5 +19,5 @@ public interface IReportFormat
 public static class ReportFormats
 {
     /// <summary>All of them. The run record itself (<c>json</c>) is always written.</summary>
-    public static IReadOnlyList<IReportFormat> All { get; } = [new JsonReport(), new MarkdownReport()];
+    public static IReadOnlyList<IReportFormat> All { get; } = [new JsonReport(), new MarkdownReport(), new HtmlReport(), new JUnitReport(), new SarifReport()];
 }

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using AdaptThenUnlearn.Measurements;
 
 namespace AdaptThenUnlearn.Runs;
 
@@ -34,6 +35,15 @@ public static class RunRecordFile
             throw new RunRecordException($"{path}: the run record cannot be read: {failed.Message}", failed);
         }
 
+        return Parse(text, path);
+    }
+
+    /// <summary>Reads the text of a record.</summary>
+    /// <param name="text">JSON.</param>
+    /// <param name="path">What messages call it.</param>
+    /// <exception cref="RunRecordException">It is damaged, or of another version.</exception>
+    internal static RunRecord Parse(string text, string path)
+    {
         try
         {
             using var document = JsonDocument.Parse(text);
@@ -42,12 +52,38 @@ public static class RunRecordFile
                 && (version.ValueKind != JsonValueKind.Number || !version.TryGetInt32(out var number) || number != RunRecord.CurrentSchemaVersion))
                 throw new RunRecordException($"{path}: is a run record of version {version}, and this tool reads version {RunRecord.CurrentSchemaVersion}");
 
-            return document.Deserialize<RunRecord>(Json) ?? throw new RunRecordException($"{path}: is no run record, but null");
+            var record = document.Deserialize<RunRecord>(Json) ?? throw new RunRecordException($"{path}: is no run record, but null");
+            return (Flaw(document.RootElement, "$") ?? Flaw(record)) is { } flaw ? throw new RunRecordException($"{path}: is no run record: {flaw}") : record;
         }
         catch (Exception damaged) when (damaged is JsonException or InvalidOperationException)
         {
             throw new RunRecordException($"{path}: is no run record: {damaged.Message}", damaged);
         }
+    }
+
+    // What types let pass: nulls in lists, and numbers that no double holds.
+    private static string? Flaw(JsonElement element, string at) => element.ValueKind switch
+    {
+        JsonValueKind.Object => element.EnumerateObject().Select(property => Flaw(property.Value, $"{at}.{property.Name}")).FirstOrDefault(flaw => flaw is not null),
+        JsonValueKind.Array => element.EnumerateArray().Select((item, index) => item.ValueKind is JsonValueKind.Null ? $"{at}[{index}] is null" : Flaw(item, $"{at}[{index}]")).FirstOrDefault(flaw => flaw is not null),
+        JsonValueKind.Number when !double.IsFinite(element.GetDouble()) => $"{at} is no finite number",
+        _ => null,
+    };
+
+    // What reports and the gate rest on: each feature was counted, once, and its counts are possible.
+    private static string? Flaw(RunRecord record)
+    {
+        foreach (var measured in new[] { record.Before, record.After }.OfType<Measurement>())
+        {
+            if (measured.Features.GroupBy(reading => reading.Feature).FirstOrDefault(group => group.Count() > 1) is { } twice)
+                return $"the feature '{twice.Key}' was counted twice";
+            if (measured.Features.FirstOrDefault(reading => reading.Looks.Count == 0 || reading.Looks.Any(look => look.Samples < 1 || look.Hits < 0 || look.Hits > look.Samples)) is { } impossible)
+                return $"the counts of the feature '{impossible.Feature}' are impossible";
+            if (measured.Shares.GroupBy(share => (share.Classifier, share.Class)).FirstOrDefault(group => group.Count() > 1) is { } repeated)
+                return $"the class '{repeated.Key.Class}' was counted twice";
+        }
+
+        return record.Policy.Evaluation.Confidence is > 0 and < 1 ? null : "the confidence does not lie between 0 and 1";
     }
 
     /// <summary>Writes a record, whole or not at all.</summary>

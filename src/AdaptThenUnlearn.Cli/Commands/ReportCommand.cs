@@ -1,0 +1,51 @@
+using System.CommandLine;
+using AdaptThenUnlearn.Reports;
+using AdaptThenUnlearn.Runs;
+
+namespace AdaptThenUnlearn.Cli.Commands;
+
+/// <summary><c>atu report</c>: makes reports from a stored run, without a tensor and whatever its verdict.</summary>
+public static class ReportCommand
+{
+    // The record itself is where reports come from.
+    private static readonly IReadOnlyList<IReportFormat> _formats = [.. ReportFormats.All.Where(format => format.FileName != RunRecord.FileName)];
+
+    /// <summary>The command.</summary>
+    public static Command Build(Terminal terminal)
+    {
+        var records = new Argument<FileInfo[]>("RECORD") { Description = "Run records, run.json, each in its run's folder", Arity = ArgumentArity.OneOrMore };
+        var formats = new Option<string[]>("--format")
+        {
+            Description = $"Which reports: {string.Join(", ", _formats.Select(format => format.Name))}; those of the policy when not given",
+            HelpName = "a,b",
+            AllowMultipleArgumentsPerToken = false,
+        };
+        var folder = new Option<DirectoryInfo>("--out") { Description = "Folder for the reports of one record; beside the record, where its pictures are, when not given" };
+        var command = new Command("report", "Make reports from a stored run; judges nothing and changes no verdict") { records, formats, folder };
+        command.Does(terminal, (parsed, _) =>
+        {
+            var files = parsed.GetRequiredValue(records);
+            var asked = ComparedRuns.List(parsed, formats);
+            if (parsed.GetValue(folder) is not null && files.Length > 1)
+                throw new BadArgumentException("--out takes the reports of one record, or they would overwrite each other; leave it out to write them beside their records");
+            if (asked.FirstOrDefault(name => !_formats.Any(format => format.Name == name)) is { } unknown)
+                throw new BadArgumentException($"--format: '{unknown}' is no report that can be made from a record; use one of {string.Join(", ", _formats.Select(format => format.Name))}");
+
+            foreach (var file in files)
+                Write(file, asked, parsed.GetValue(folder)?.FullName ?? file.DirectoryName!);
+            return ExitCodes.Passed;
+        });
+        return command;
+    }
+
+    private static void Write(FileInfo file, IReadOnlyList<string> asked, string folder)
+    {
+        var record = RunRecordFile.Read(file.FullName);
+        foreach (var format in _formats.Where(format => (asked.Count > 0 ? asked : record.Policy.Report.Formats).Contains(format.Name)))
+        {
+            var target = Path.Combine(folder, format.FileName);
+            ReplacedFile.Write(target, format.Render(record));
+            Terminal.Result(target);
+        }
+    }
+}

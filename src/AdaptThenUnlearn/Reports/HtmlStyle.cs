@@ -1,0 +1,72 @@
+namespace AdaptThenUnlearn.Reports;
+
+/// <summary>How the HTML report looks: light and dark as the reader's system is, a table becomes cards on a phone, and paper gets everything.</summary>
+internal static class HtmlStyle
+{
+    /// <summary>The style sheet.</summary>
+    public const string Sheet = """
+        :root {
+          color-scheme: light dark;
+          --page: #f4f5f3; --card: #ffffff; --ink: #1b2024; --quiet: #5b656d; --line: #e1e5e6;
+          --good: #177245; --good-soft: #e2f3e8; --bad: #b3261e; --bad-soft: #fbe6e3; --caution: #8a5a00; --caution-soft: #fcf1d4;
+          --before: #97a3ad; --after: #2566d0;
+        }
+        @media (prefers-color-scheme: dark) {
+          :root {
+            --page: #111517; --card: #1a1f23; --ink: #e4e8ea; --quiet: #9aa5ad; --line: #2d353a;
+            --good: #6fd39b; --good-soft: #16301f; --bad: #ff9a8f; --bad-soft: #3b1a17; --caution: #f0c264; --caution-soft: #33280e;
+            --before: #7c8993; --after: #76a9ff;
+          }
+        }
+        * { box-sizing: border-box; }
+        body { margin: 0 auto; max-width: 68rem; padding: 1.5rem 1rem 3rem; background: var(--page); color: var(--ink);
+          font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif; }
+        header, section { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 1.25rem 1.5rem; margin: 0 0 1rem; }
+        header { border-left: 6px solid var(--verdict); }
+        header.good { --verdict: var(--good); } header.bad { --verdict: var(--bad); }
+        h1 { margin: 0 0 .4rem; font-size: 1.7rem; line-height: 1.25; overflow-wrap: anywhere; }
+        h1 .mark.mark { background: none; color: var(--verdict); padding: 0; font-size: inherit; }
+        h2 { margin: 0 0 .8rem; font-size: 1.1rem; }
+        p { margin: .4rem 0; } .description { font-size: 1.05rem; color: var(--quiet); }
+        .note, figcaption { color: var(--quiet); font-size: .87rem; } .note { margin: .8rem 0 0; }
+        .warning { background: var(--caution-soft); border-radius: 8px; padding: .6rem .9rem; margin: 0 0 1rem; }
+        .warning::before { content: "⚠ "; color: var(--caution); }
+        .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .75rem; margin: 1rem 0 0; }
+        .tiles div { background: var(--page); border-radius: 8px; padding: .6rem .9rem; }
+        .tiles dt { color: var(--quiet); font-size: .82rem; } .tiles dd { margin: 0; font-size: 1.25rem; font-weight: 600; font-variant-numeric: tabular-nums; }
+        table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .92rem; }
+        th { text-align: left; font-weight: 600; color: var(--quiet); font-size: .82rem; vertical-align: bottom; }
+        th, td { padding: .45rem .6rem .45rem 0; border-bottom: 1px solid var(--line); } td { vertical-align: top; overflow-wrap: anywhere; }
+        .rules td:nth-child(3), .rules td:nth-child(4), .rules td:nth-child(5) { white-space: nowrap; } .rules td:first-child { min-width: 12rem; }
+        tbody tr:last-child td { border-bottom: 0; }
+        code { font: .86em ui-monospace, "Cascadia Mono", Menlo, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
+        .mark { display: inline-block; border-radius: 999px; padding: .05rem .6rem; font-size: .82rem; font-weight: 600; white-space: nowrap; }
+        .mark::before { margin-right: .3em; }
+        .good.mark { color: var(--good); background: var(--good-soft); } .good.mark::before { content: "✓"; }
+        .bad.mark { color: var(--bad); background: var(--bad-soft); } .bad.mark::before { content: "✗"; }
+        .caution.mark { color: var(--caution); background: var(--caution-soft); } .caution.mark::before { content: "!"; }
+        figure { margin: 0 0 1rem; } figure img { max-width: 100%; height: auto; border-radius: 6px; background: #fff; }
+        svg { display: block; overflow: visible; }
+        .plot text { fill: var(--ink); font-size: 13px; } .plot .name { font-weight: 600; } .plot .tick { fill: var(--quiet); font-size: 11px; }
+        .plot .grid { stroke: var(--line); }
+        .plot line.limit { stroke: var(--bad); stroke-width: 2; stroke-dasharray: 5 3; } .plot text.limit { fill: var(--bad); }
+        .bound { stroke-width: 2; } .before { fill: var(--before); stroke: var(--before); } .after { fill: var(--after); stroke: var(--after); }
+        rect.before, rect.after { stroke: none; } rect.undesired { fill: var(--bad); } rect.before.undesired { opacity: .45; }
+        .key { display: inline-block; width: .8em; height: .8em; border-radius: 3px; margin: 0 .3em 0 .9em; } .key.before { background: var(--before); margin-left: 0; } .key.after { background: var(--after); } .key.undesired { background: var(--bad); }
+        th.bars, td.bars { width: 34%; padding-right: 0; }
+        summary { cursor: pointer; } summary h2 { display: inline; } details[open] summary { margin-bottom: .8rem; }
+        @media (max-width: 42rem) {
+          body { padding: .75rem .6rem 2rem; } header, section { padding: 1rem; }
+          thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+          table, tbody { display: block; } tr { display: block; padding: .5rem 0; border-bottom: 1px solid var(--line); }
+          tbody tr:last-child { border-bottom: 0; }
+          td, .rules td:first-child { display: grid; min-width: 0; grid-template-columns: 8.5rem 1fr; gap: .6rem; border: 0; padding: .12rem 0; }
+          td::before { content: attr(data-column); color: var(--quiet); font-size: .82rem; }
+          td.bars { display: block; width: 100%; padding-top: .3rem; } td.bars::before { content: none; }
+        }
+        @media print {
+          body { background: none; max-width: none; padding: 0; } header, section { break-inside: avoid; border-color: #bbb; }
+          details::details-content { content-visibility: visible; block-size: auto; }
+        }
+        """;
+}

@@ -1,0 +1,104 @@
+using System.Globalization;
+using System.Text;
+using System.Xml;
+using System.Xml.Linq;
+using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Runs;
+
+namespace AdaptThenUnlearn.Reports;
+
+/// <summary>The verdict as test results, which Azure Pipelines, GitLab and Jenkins show beside the tests.</summary>
+/// <remarks>
+/// One suite for the policy, one case for each rule. A rule that failed is a failure; one that was not measured is an error,
+/// because nobody knows; one that is waived is skipped, with the waiver's reason, approver and last day, so that it is neither
+/// red nor forgotten. The suite's time is the run's; judging takes none. The elements are those that every reader of the format
+/// shares: <c>skipped</c> has no attributes, and comes before <c>system-out</c>.
+/// </remarks>
+public sealed class JUnitReport : IReportFormat
+{
+    /// <inheritdoc/>
+    public string Name => "junit";
+
+    /// <inheritdoc/>
+    public string FileName => "junit.xml";
+
+    /// <inheritdoc/>
+    public string Render(RunRecord record)
+    {
+        var text = new StringWriterUtf8();
+        using (var writer = XmlWriter.Create(text, new XmlWriterSettings { Indent = true, NewLineChars = "\n" }))
+            new XDocument(Suites(record)).Save(writer);
+        return text + "\n";
+    }
+
+    private static XElement Suites(RunRecord record)
+    {
+        var findings = record.Verdict.Findings;
+        var counts = new[]
+        {
+            new XAttribute("tests", findings.Count),
+            new XAttribute("failures", findings.Count(finding => finding.State is FindingState.Failed)),
+            new XAttribute("errors", findings.Count(finding => finding.State is FindingState.NotMeasured)),
+            new XAttribute("time", Seconds(record.Times.Stages.Sum(stage => stage.Seconds))),
+        };
+        return new XElement("testsuites", new XAttribute("name", "AdaptThenUnlearn"), counts, new XElement(
+            "testsuite",
+            new XAttribute("name", Legal(record.Policy.Name)),
+            counts,
+            new XAttribute("skipped", findings.Count(finding => finding.State is FindingState.Waived)),
+            new XAttribute("timestamp", record.Times.Started.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss", CultureInfo.InvariantCulture)),
+            new XElement("properties", Properties(record).Select(property => new XElement(
+                "property", new XAttribute("name", Legal(property.Name)), new XAttribute("value", Legal(property.Value))))),
+            findings.Select(finding => Case(record.Policy.Name, finding))));
+    }
+
+    private static IEnumerable<(string Name, string Value)> Properties(RunRecord record) =>
+    [
+        ("verdict", record.Verdict.Passed ? "passed" : "failed"),
+        ("generator.before.sha256", record.Before.GeneratorSha256),
+        ("generator.released.sha256", (record.After ?? record.Before).GeneratorSha256),
+        ("policy.file", record.PolicySource.File),
+        ("policy.sha256", record.PolicySource.Sha256),
+        ("policy.effective.sha256", record.PolicySource.EffectiveSha256),
+        ("tool", record.Tool),
+        ("device", record.Environment.Device),
+        .. record.Times.Stages.Select(stage => ($"seconds.{stage.Stage}", Seconds(stage.Seconds))),
+        .. record.Verdict.Warnings.Select(warning => ("warning", warning)),
+    ];
+
+    private static XElement Case(string policy, Finding finding)
+    {
+        var sentence = Legal(VerdictText.Of(finding));
+        var help = RuleHelp.Of(finding.Rule);
+        var test = new XElement(
+            "testcase", new XAttribute("classname", Legal(policy)), new XAttribute("name", Legal(finding.Rule)), new XAttribute("time", Seconds(0)));
+        test.Add(finding.State switch
+        {
+            FindingState.Failed => Problem("failure"),
+            FindingState.NotMeasured => Problem("error"),
+            FindingState.Waived => [new XElement("skipped", Legal(VerdictText.Waived(finding) ?? "waived")), new XElement("system-out", sentence)],
+            _ => [new XElement("system-out", sentence)],
+        });
+        return test;
+
+        XElement[] Problem(string element) =>
+            [new XElement(element, new XAttribute("type", finding.State), new XAttribute("message", sentence), Legal($"{sentence}\n{help.Demand} {help.Advice}"))];
+    }
+
+    private static string Seconds(double seconds) => seconds.ToString("F3", CultureInfo.InvariantCulture);
+
+    // XML 1.0, section 2.2: most control characters and lone surrogates may not even be escaped.
+    private static string Legal(string text)
+    {
+        var legal = new StringBuilder(text.Length);
+        foreach (var rune in text.EnumerateRunes())   // a lone surrogate comes as U+FFFD
+            legal.Append(rune.IsBmp && !XmlConvert.IsXmlChar((char)rune.Value) ? Rune.ReplacementChar : rune);
+        return legal.ToString();
+    }
+
+    // The writer declares the encoding of the text it writes to.
+    private sealed class StringWriterUtf8() : StringWriter(CultureInfo.InvariantCulture)
+    {
+        public override Encoding Encoding => Encoding.UTF8;
+    }
+}

@@ -1,0 +1,207 @@
+using System.Globalization;
+using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Runs;
+using static AdaptThenUnlearn.Reports.ReportText;
+using static AdaptThenUnlearn.Reports.Phrase;
+
+namespace AdaptThenUnlearn.Reports;
+
+/// <summary>What a report says to people, before it has a markup: verdict first, then what was measured, how, and on which files.</summary>
+/// <param name="Title">Verdict and name of the policy.</param>
+/// <param name="Description">Of the policy.</param>
+/// <param name="Outcome">Whether the generator may be released, and how many rules came out how.</param>
+/// <param name="Warnings">Of the verdict.</param>
+/// <param name="Sections">In reading order.</param>
+internal sealed record ReportPage(
+    IReadOnlyList<Phrase> Title, string? Description, string Outcome, IReadOnlyList<string> Warnings, IReadOnlyList<ReportSection> Sections)
+{
+    /// <summary>The page of a run.</summary>
+    public static ReportPage Of(RunRecord record) => new(
+        [record.Verdict.Passed ? Good("Passed") : Bad("Failed"), Ours(": "), Theirs(record.Policy.Name)],
+        record.Policy.Description,
+        OutcomeOf(record),
+        record.Verdict.Warnings,
+        [.. new[] { Rules(record), Features(record), Quality(record), Shares(record), Waivers(record), Training(record), Pictures(record), Files(record), HowItRan(record) }.OfType<ReportSection>()]);
+
+    private static string OutcomeOf(RunRecord record)
+    {
+        var findings = record.Verdict.Findings;
+        var counts = findings.GroupBy(finding => finding.State).OrderBy(group => group.Key).Select(group => $"{group.Count()} {Words(group.Key)}");
+        var released = (record.After, record.Verdict.Passed) switch
+        {
+            (null, true) => "The generator met the policy as it was: nothing was trained, and the artifact is the input, byte for byte.",
+            (null, false) => "Nothing was trained; the generator as it is may not be released.",
+            (_, true) => "The unlearned generator may be released.",
+            (_, false) => "The unlearned generator may not be released.",
+        };
+        return $"{released} Of {findings.Count} rules: {string.Join(", ", counts)}.";
+    }
+
+    private static ReportSection Rules(RunRecord record)
+    {
+        var table = new ReportTable("Rule", "Verdict", "Measured", "Judged", "Limit", "How");
+        foreach (var finding in record.Verdict.Findings)
+        {
+            var number = Unit(finding.Rule);
+            table.Row(
+                [Code(finding.Rule)], [Mark(finding.State)], [Ours(Number(finding.Observed, number))], [Ours(Number(finding.Judged, number))],
+                [Theirs(finding.Comparator), Ours($" {number(finding.Limit)}")],
+                finding.Waiver is { } waiver
+                    ? [Theirs(finding.Explanation), Ours(" "), Strong("Waived"), Ours(" by "), Theirs(waiver.ApprovedBy), Ours(" until "), Theirs(waiver.Expires), Ours(": "), Theirs(waiver.Reason)]
+                    : [Theirs(finding.Explanation)]);
+        }
+
+        return new(ReportTopic.Rules, "Rules", table,
+            [Emphasis("Measured"), Ours(" is the point estimate, "), Emphasis("Judged"), Ours(" its unfavourable bound: the limit is met only if that is within it.")]);
+    }
+
+    private static ReportSection Features(RunRecord record)
+    {
+        var table = new ReportTable("Feature", "Auditor", "Class", "Before", "After", "PUL", "Annotator before", "Annotator after", "Auditor's noise floor");
+        foreach (var before in record.Before.Features)
+        {
+            var after = record.After?.Features.SingleOrDefault(reading => reading.Feature == before.Feature);
+            var (was, isNow) = (before.Looks[0], after?.Looks[0]);
+            double? unlearned = isNow is not null && was.Hits > 0 ? (double)(was.Hits - isNow.Hits) / was.Hits : null;
+            table.Row(
+                [Theirs(before.Feature)], [Theirs(before.Classifier)], [Theirs(before.Class)], [Ours(Share(was.Hits, was.Samples))],
+                [Ours(isNow is null ? None : Share(isNow.Hits, isNow.Samples))], [Ours(Number(unlearned, Percent))],
+                [Ours(Hits(before))], [Ours(Hits(after))], [Ours(Number(before.NoiseFloor, Percent))]);
+        }
+
+        return new(ReportTopic.Features, "Undesired features", table,
+            [Ours("Counts are of the first look, on the same latents before and after. PUL is the share of the feature that was unlearned, (before − after) / before. The noise floor is how often the auditor sees the class in real images that do not show it.")]);
+
+        static string Hits(FeatureReading? reading) => reading?.AnnotatorHits is { } hits ? Share(hits, reading.Looks[0].Samples) : None;
+    }
+
+    private static ReportSection? Quality(RunRecord record)
+    {
+        if (record.Before.Quality is not { } before)
+            return null;
+
+        var after = record.After?.Quality;
+        var table = new ReportTable("Metric", "Before", "After", "Ratio");
+        Line($"{before.Metric} (lower is better)", reading => reading.FrechetDistance);
+        Line("Kernel distance, KID (lower is better)", reading => reading.KernelDistance);
+        Line("Precision (higher is better)", reading => reading.Precision);
+        Line("Recall (higher is better)", reading => reading.Recall);
+        Line("Density (higher is better)", reading => reading.Density);
+        Line("Coverage (higher is better)", reading => reading.Coverage);
+        List<Phrase> note = [Ours(FormattableString.Invariant($"{before.Samples} generated images against {before.ReferenceSamples} of the reference"))];
+        foreach (var (index, excluded) in before.Excluded.Index())
+            note.AddRange([Ours(index == 0 ? ", both without " : ", "), Theirs(excluded)]);
+        note.AddRange([Ours("; features of "), Theirs(before.Extractor), Ours(".")]);
+        return new(ReportTopic.Quality, "Image quality", table, note)
+        {
+            NotMeasured = [.. new[] { before.NotMeasured, after?.NotMeasured }.OfType<string>().Distinct()],
+        };
+
+        void Line(string name, Func<QualityReading, double?> value)
+        {
+            var (was, isNow) = (value(before), after is null ? null : value(after));
+            table.Row([Ours(name)], [Ours(Number(was, Plain))], [Ours(Number(isNow, Plain))], [Ours(Number(was > 0 ? isNow / was : null, Plain))]);
+        }
+    }
+
+    private static ReportSection? Shares(RunRecord record)
+    {
+        if (record.Before.Shares.Count == 0)
+            return null;
+
+        var table = new ReportTable("Class", "Before", "After", "Kept");
+        foreach (var before in record.Before.Shares)
+        {
+            var after = record.After?.Shares.SingleOrDefault(share => share.Classifier == before.Classifier && share.Class == before.Class);
+            table.Row(
+                before.Undesired ? [Theirs(before.Class), Ours(" (undesired)")] : [Theirs(before.Class)], [Ours(Share(before.Hits, before.Samples))],
+                [Ours(after is null ? None : Share(after.Hits, after.Samples))],
+                [Ours(Number(after is not null && before.Hits > 0 ? (double)after.Hits / before.Hits : null, Percent))]);
+        }
+
+        return new(ReportTopic.Shares, "Shares of the classes", table, [Ours("Counted by "), Theirs(record.Before.Shares[0].Classifier), Ours(".")]);
+    }
+
+    private static ReportSection? Waivers(RunRecord record)
+    {
+        if (record.Policy.Waivers.Count == 0)
+            return null;
+
+        var table = new ReportTable("Rule", "Approved by", "Last day (UTC)", "Reason", "Applied");
+        foreach (var waiver in record.Policy.Waivers)
+            table.Row(
+                [Code(waiver.Rule)], [Theirs(waiver.ApprovedBy)], [Theirs(waiver.Expires)], [Theirs(waiver.Reason)],
+                [Ours(record.Verdict.Findings.Any(finding => finding.Rule == waiver.Rule && finding.Waiver is not null) ? "yes" : "no")]);
+        return new(ReportTopic.Waivers, "Waivers", table, []);
+    }
+
+    private static ReportSection? Training(RunRecord record)
+    {
+        if (record.Training is not { } training)
+            return null;
+
+        var options = record.Policy.Unlearning;
+        var table = new ReportTable("What", "Value");
+        Line("Method", Theirs(training.Method), Ours(", preset "), Theirs(options.Preset), Ours(FormattableString.Invariant($", seed {options.Seed}")));
+        Line("Feedback", Ours(FormattableString.Invariant($"{training.Positives} clean and {training.Negatives} undesired of {options.FeedbackSamples} of the generator's own images")));
+        Line("Kept", Ours(FormattableString.Invariant($"the candidate of step {training.SelectedStep} of {training.Steps}")));
+        if (training.AdaptedDistance is not null)
+            Line("Repulsion", Theirs(options.Repulsion.Loss), Ours($", γ {Plain(options.Repulsion.Weight)}, α {Plain(options.Repulsion.Alpha)}, "), Theirs(options.Repulsion.Distance), Ours(" distance"));
+        Line("‖θG − θN‖²", Ours(Number(training.AdaptedDistance, Plain)));
+        Line("‖θ − θN‖²", Ours(Number(training.Distance, Plain)));
+        Line("‖θ − θG‖²", Ours(Plain(training.DistanceFromOriginal)));
+        Line("Retention anchoring", Ours(options.Retention.Weight > 0 ? $"weight {Plain(options.Retention.Weight)}" : "off"));
+        Line("Negatives as fakes", Ours(options.NegativesAsFakes.Weight > 0 ? FormattableString.Invariant($"weight {Plain(options.NegativesAsFakes.Weight)}, {options.NegativesAsFakes.BatchSize} a step") : "off"));
+        Line("Class balancing", Ours(options.ClassBalance.Rate > 0 ? $"rate {Plain(options.ClassBalance.Rate)}, weights within a factor of {Plain(options.ClassBalance.Limit)}" : "off"));
+        return new(ReportTopic.Training, "How it was unlearned", table, [Ours("θG is the original, θN an adapted generator, θ the released one.")]);
+
+        void Line(string what, params Phrase[] value) => table.Row([Ours(what)], value);
+    }
+
+    private static ReportSection? Pictures(RunRecord record)
+    {
+        var pictures = record.Outputs.Where(output => output.Path.EndsWith(".png", StringComparison.Ordinal)).ToList();
+        return pictures.Count == 0 ? null : new(ReportTopic.Pictures, "Pictures", null, []) { Pictures = [.. pictures.Select(picture => new ReportPicture(picture.Role, Link(picture.Path)))] };
+    }
+
+    // Relative to the report whatever the record says: no scheme, no host, no way out of the markup.
+    private static string Link(string path) =>
+        string.Join('/', path.Split('/', '\\').Where(part => part.Length > 0).Select(Uri.EscapeDataString));
+
+    private static ReportSection Files(RunRecord record)
+    {
+        var table = new ReportTable("File", "Role", "SHA-256");
+        foreach (var input in record.Inputs)
+            table.Row([Code(input.Path)], [Ours("in: "), Theirs(input.Role)], [Code(input.Sha256)]);
+        foreach (var output in record.Outputs)
+            table.Row([Code(output.Path)], [Ours("out: "), Theirs(output.Role)], [Code(output.Sha256)]);
+        return new(ReportTopic.Files, "Files", table, []);
+    }
+
+    private static ReportSection HowItRan(RunRecord record)
+    {
+        var (evaluation, environment, times) = (record.Policy.Evaluation, record.Environment, record.Times);
+        var table = new ReportTable("What", "Value");
+        Line("Tool", Theirs(record.Tool));
+        Line("Started, finished (UTC)", Ours($"{Moment(times.Started)}, {Moment(times.Finished)}"));
+        Line("Stages", [.. times.Stages.SelectMany((stage, index) => new[] { Ours(index == 0 ? "" : ", "), Theirs(stage.Stage), Ours(FormattableString.Invariant($" {stage.Seconds:F1} s")) })]);
+        Line("Evaluation", Ours(FormattableString.Invariant($"{evaluation.Samples} to {evaluation.MaxSamples} images, confidence {evaluation.Confidence * 100:0.###} %, seed {evaluation.Seed}, truncation {evaluation.Truncation}")));
+        Line("Machine", Theirs(environment.OperatingSystem), Ours(", "), Theirs(environment.Runtime), Ours(", TorchSharp "), Theirs(environment.Torch), Ours(", "), Theirs(environment.Device), Ours(FormattableString.Invariant($", {environment.Threads} threads")));
+        Line("Peak memory", Ours(FormattableString.Invariant($"{environment.PeakMemoryBytes / 1e6:F0} MB")));
+        Line("Owner", Theirs(record.Policy.Owner ?? None));
+        return new(ReportTopic.Run, "How it ran", table,
+            [Ours("This report is evidence for a release decision; "), Code("atu verify run.json"), Ours(" judges the record again and checks every hash.")]);
+
+        void Line(string what, params Phrase[] value) => table.Row([Ours(what)], value);
+
+        static string Moment(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
+    }
+
+    private static Phrase Mark(FindingState state) => state switch
+    {
+        FindingState.Passed => Good(Words(state)),
+        FindingState.Waived => Caution(Words(state)),
+        _ => Bad(Words(state)),
+    };
+}

@@ -1,0 +1,85 @@
+namespace AdaptThenUnlearn.Reports;
+
+/// <summary>A part of a report under one heading.</summary>
+/// <param name="Topic">What it is about, for formats that show some topics in their own way.</param>
+/// <param name="Heading">Ours.</param>
+/// <param name="Table">Null where there is none.</param>
+/// <param name="Note">Explains the table; empty when it needs no explanation.</param>
+internal sealed record ReportSection(ReportTopic Topic, string Heading, ReportTable? Table, IReadOnlyList<Phrase> Note)
+{
+    /// <summary>Why numbers are missing.</summary>
+    public IReadOnlyList<string> NotMeasured { get; init; } = [];
+
+    /// <summary>Images beside the report.</summary>
+    public IReadOnlyList<ReportPicture> Pictures { get; init; } = [];
+}
+
+/// <summary>What a section is about.</summary>
+internal enum ReportTopic
+{
+    Rules,
+    Features,
+    Quality,
+    Shares,
+    Waivers,
+    Training,
+    Pictures,
+    Files,
+    Run,
+}
+
+/// <summary>An image beside the report.</summary>
+/// <param name="Role">What it shows; theirs.</param>
+/// <param name="Link">Relative and percent-encoded.</param>
+internal sealed record ReportPicture(string Role, string Link);
+
+/// <summary>Rows of cells, each a few phrases.</summary>
+/// <param name="columns">Headings; ours.</param>
+internal sealed class ReportTable(params string[] columns)
+{
+    private readonly List<IReadOnlyList<IReadOnlyList<Phrase>>> _rows = [];
+
+    /// <summary>Headings.</summary>
+    public IReadOnlyList<string> Columns { get; } = columns;
+
+    /// <summary>Rows; a cell for each column.</summary>
+    public IReadOnlyList<IReadOnlyList<IReadOnlyList<Phrase>>> Rows => _rows;
+
+    /// <summary>Adds a row.</summary>
+    public void Row(params IReadOnlyList<Phrase>[] cells) => _rows.Add(cells);
+}
+
+/// <summary>Words, and whose they are: ours may stand in any markup as they are, theirs (a policy's, a classifier's, a file's) are escaped.</summary>
+/// <param name="Text">Without markup.</param>
+/// <param name="Kind">How it is shown.</param>
+internal readonly record struct Phrase(string Text, PhraseKind Kind)
+{
+    public static Phrase Ours(string text) => new(text, PhraseKind.Ours);
+
+    public static Phrase Theirs(string text) => new(text, PhraseKind.Theirs);
+
+    public static Phrase Code(string text) => new(text, PhraseKind.Code);
+
+    public static Phrase Strong(string text) => new(text, PhraseKind.Strong);
+
+    public static Phrase Emphasis(string text) => new(text, PhraseKind.Emphasis);
+
+    public static Phrase Good(string text) => new(text, PhraseKind.Good);
+
+    public static Phrase Caution(string text) => new(text, PhraseKind.Caution);
+
+    public static Phrase Bad(string text) => new(text, PhraseKind.Bad);
+}
+
+/// <summary>How a phrase is shown; <see cref="Good"/>, <see cref="Caution"/> and <see cref="Bad"/> are marked as such.</summary>
+internal enum PhraseKind
+{
+    Ours,
+    Theirs,
+    Code,
+    Strong,
+    Emphasis,
+    Good,
+    Caution,
+    Bad,
+}

@@ -1,0 +1,148 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Runs;
+
+namespace AdaptThenUnlearn.Reports;
+
+/// <summary>The findings as static analysis results at the policy's lines, for hosts and editors that show SARIF.</summary>
+/// <remarks>
+/// SARIF 2.1.0 (OASIS, errata 1). One result for each finding: <c>fail</c> with level error when it failed, was not measured or is
+/// waived (then with an accepted suppression), <c>pass</c> otherwise. A host that shows every result as a problem must be
+/// given the failed ones alone; <c>docs/github-actions.md</c> says how.
+/// </remarks>
+public sealed class SarifReport : IReportFormat
+{
+    private const string Root = "%SRCROOT%";
+
+    private static readonly JsonSerializerOptions _indented = new() { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <inheritdoc/>
+    public string Name => "sarif";
+
+    /// <inheritdoc/>
+    public string FileName => "report.sarif";
+
+    /// <inheritdoc/>
+    public string Render(RunRecord record) => new JsonObject
+    {
+        ["$schema"] = "https://json.schemastore.org/sarif-2.1.0.json",
+        ["version"] = "2.1.0",
+        ["runs"] = new JsonArray(Run(record)),
+    }.ToJsonString(_indented) + "\n";
+
+    private static JsonObject Run(RunRecord record) => new()
+    {
+        ["tool"] = new JsonObject
+        {
+            ["driver"] = new JsonObject
+            {
+                ["name"] = "AdaptThenUnlearn",
+                ["fullName"] = $"AdaptThenUnlearn, {record.Tool}",
+                ["version"] = record.Tool[(record.Tool.IndexOf(' ', StringComparison.Ordinal) + 1)..],
+                ["rules"] = Array(record.Verdict.Findings.Select(Rule)),
+            },
+        },
+        ["automationDetails"] = new JsonObject { ["id"] = $"atu/{record.Policy.Name}/" },
+        ["invocations"] = new JsonArray(Invocation(record)),
+        ["originalUriBaseIds"] = new JsonObject { [Root] = new JsonObject { ["description"] = Text("The root of the checkout.") } },
+        ["artifacts"] = new JsonArray(new JsonObject
+        {
+            ["location"] = PolicyFile(record),
+            ["sourceLanguage"] = "json",
+            ["hashes"] = new JsonObject { ["sha-256"] = record.PolicySource.Sha256 },
+        }),
+        ["columnKind"] = "utf16CodeUnits",
+        ["results"] = Array(record.Verdict.Findings.Select((finding, index) => Result(record, finding, index))),
+        ["properties"] = new JsonObject
+        {
+            ["verdict"] = record.Verdict.Passed ? "passed" : "failed",
+            ["generatorBeforeSha256"] = record.Before.GeneratorSha256,
+            ["generatorReleasedSha256"] = (record.After ?? record.Before).GeneratorSha256,
+            ["policyEffectiveSha256"] = record.PolicySource.EffectiveSha256,
+        },
+    };
+
+    private static JsonObject Rule(Finding finding)
+    {
+        var help = RuleHelp.Of(finding.Rule);
+        return new JsonObject
+        {
+            ["id"] = finding.Rule,
+            ["shortDescription"] = Text(help.Demand),
+            ["fullDescription"] = Text(help.Demand),
+            ["help"] = Text($"{help.Demand} {help.Advice}"),
+            ["defaultConfiguration"] = new JsonObject { ["level"] = "error" },
+        };
+    }
+
+    // The run itself went well, whatever the gate said of the generator: otherwise there would be no record.
+    private static JsonObject Invocation(RunRecord record) => new()
+    {
+        ["executionSuccessful"] = true,
+        ["startTimeUtc"] = Moment(record.Times.Started),
+        ["endTimeUtc"] = Moment(record.Times.Finished),
+        ["toolExecutionNotifications"] = Array(record.Verdict.Warnings.Select(warning => new JsonObject { ["level"] = "warning", ["message"] = Text(warning) })),
+    };
+
+    private static JsonObject Result(RunRecord record, Finding finding, int index)
+    {
+        var passed = finding.State is FindingState.Passed;
+        var place = RulePlace.Of(record, finding.Rule);
+        return new JsonObject
+        {
+            ["ruleId"] = finding.Rule,
+            ["ruleIndex"] = index,
+            ["kind"] = passed ? "pass" : "fail",
+            ["level"] = passed ? "none" : "error",
+            ["message"] = Text(VerdictText.Of(finding)),
+            ["locations"] = new JsonArray(new JsonObject
+            {
+                ["physicalLocation"] = new JsonObject
+                {
+                    ["artifactLocation"] = PolicyFile(record),
+                    ["region"] = new JsonObject { ["startLine"] = place.Line, ["startColumn"] = place.Column },
+                },
+                ["logicalLocations"] = new JsonArray(new JsonObject { ["fullyQualifiedName"] = place.JsonPath, ["kind"] = "property" }),
+            }),
+            ["partialFingerprints"] = new JsonObject { ["policyAndRule/v1"] = Digest($"{record.Policy.Name}\0{finding.Rule}") },
+            ["suppressions"] = VerdictText.Waived(finding) is { } waived
+                ? new JsonArray(new JsonObject { ["kind"] = "external", ["status"] = "accepted", ["justification"] = waived })
+                : [],
+            ["properties"] = new JsonObject
+            {
+                ["state"] = ReportText.Words(finding.State),
+                ["observed"] = finding.Observed,
+                ["judged"] = finding.Judged,
+                ["comparator"] = finding.Comparator,
+                ["limit"] = finding.Limit,
+            },
+        };
+    }
+
+    private static JsonObject PolicyFile(RunRecord record)
+    {
+        var file = record.PolicySource.File.Replace('\\', '/');
+        if (Path.IsPathRooted(file) || file.Contains(':', StringComparison.Ordinal))
+            return new JsonObject { ["uri"] = "file:///" + Encoded(file.TrimStart('/')) };
+
+        // Recorded from the run's folder; hosts resolve it from the checkout's root, which is what both lie in.
+        while (file.StartsWith("../", StringComparison.Ordinal))
+            file = file["../".Length..];
+        return new JsonObject { ["uri"] = Encoded(file), ["uriBaseId"] = Root };
+    }
+
+    private static string Encoded(string path) => string.Join('/', path.Split('/').Select(Uri.EscapeDataString));
+
+    private static JsonObject Text(string text) => new() { ["text"] = text };
+
+    private static JsonArray Array(IEnumerable<JsonNode> items) => [.. items];
+
+    private static string Moment(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
+
+    private static string Digest(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
+}

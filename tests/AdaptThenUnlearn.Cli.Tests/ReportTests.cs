@@ -1,0 +1,76 @@
+using System.Text.Json;
+using System.Xml.Linq;
+using AdaptThenUnlearn.Runs;
+
+namespace AdaptThenUnlearn.Cli.Tests;
+
+/// <summary><c>atu report</c> in real processes: from a stored run, wherever it lies, and one clear error where there is none.</summary>
+public sealed class ReportTests(SmallHouse house) : IClassFixture<SmallHouse>
+{
+    [Fact]
+    public void Report_StoredRun_WritesWhatIsAskedForAndWhatThePolicyAsksFor()
+    {
+        var policy = house.Policy("told", "\"maxRate\": 0.001", ("\"evaluation\":", "\"report\": { \"formats\": [\"json\", \"html\", \"junit\"] }, \"evaluation\":"));
+        Assert.Equal(1, Atu.Run("govern", policy, "--out", house.At("out"), "--no-train", "--threads", "1", "--device", "cpu").ExitCode);
+        var (run, written) = (house.At("out/told/run.json"), new[] { house.At("out/told/report.html"), house.At("out/told/junit.xml") });
+        var texts = written.Select(File.ReadAllText).ToList();
+
+        // What the run wrote is what its record gives, whatever the verdict and the culture.
+        Array.ForEach(written, File.Delete);
+        var (exitCode, output, _) = Atu.Run("report", run);
+        Assert.Equal(0, exitCode);
+        Assert.Equal(written, output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Trim()));
+        Assert.Equal(texts, written.Select(File.ReadAllText));
+
+        Assert.Equal(0, Atu.Run("report", run, "--format", "sarif,markdown", "--format", "junit", "--out", house.At("elsewhere")).ExitCode);
+        Assert.Equal(["junit.xml", "report.md", "report.sarif"], Directory.GetFiles(house.At("elsewhere")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal("told", XDocument.Load(house.At("elsewhere/junit.xml")).Root!.Element("testsuite")!.Attribute("name")!.Value);
+        using var sarif = JsonDocument.Parse(File.ReadAllText(house.At("elsewhere/report.sarif")));
+        Assert.Equal("2.1.0", sarif.RootElement.GetProperty("version").GetString());
+    }
+
+    [Fact]
+    public void Report_RecordThatIsNone_SaysSo()
+    {
+        var (exitCode, _, errors) = Atu.Run("report", house.At("generator.safetensors"), "--format", "html");
+
+        Assert.Equal(3, exitCode);
+        Assert.Contains("error ATU2009", errors, StringComparison.Ordinal);
+        Assert.False(File.Exists(house.At("report.html")));
+    }
+
+    [Theory]
+    [InlineData("pdf is none", "--format", "html,pdf")]
+    [InlineData("json is where it comes from", "--format", "json")]
+    public void Report_UnknownFormat_SaysWhichThereAre(string because, params string[] arguments)
+    {
+        var (exitCode, _, errors) = Atu.Run(["report", house.At("run.json"), .. arguments]);
+
+        Assert.True(exitCode == 2, because);
+        Assert.Contains("error ATU2000", errors, StringComparison.Ordinal);
+        Assert.Contains("markdown, html, junit, sarif", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Report_SeveralRecordsInOneFolder_IsRefused()
+    {
+        var (exitCode, _, errors) = Atu.Run("report", house.At("a/run.json"), house.At("b/run.json"), "--out", house.At("both"));
+
+        Assert.Equal(2, exitCode);
+        Assert.Contains("overwrite each other", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Report_DamagedCounts_AreNoRecord()
+    {
+        Assert.Equal(0, Atu.Run("govern", house.Policy("sound", "\"maxRate\": 0.9"), "--out", house.At("out"), "--threads", "1", "--device", "cpu").ExitCode);
+        var text = File.ReadAllText(house.At("out/sound/run.json"));
+        foreach (var (from, to) in new[] { ("\"samples\": 400,", "\"samples\": 0,"), ("\"looks\": [", "\"looks\": [ null,"), ("\"confidence\": 0.95", "\"confidence\": 1e999") })
+        {
+            Assert.Contains(from, text, StringComparison.Ordinal);
+            File.WriteAllText(house.At("run.json"), text.Replace(from, to, StringComparison.Ordinal));
+            var (exitCode, _, errors) = Atu.Run("report", house.At(RunRecord.FileName), "--format", "html,sarif");
+            Assert.True(exitCode == 3 && errors.Contains("error ATU2009", StringComparison.Ordinal), errors);
+        }
+    }
+}

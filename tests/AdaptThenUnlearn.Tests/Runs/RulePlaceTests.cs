@@ -1,0 +1,47 @@
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Runs;
+
+namespace AdaptThenUnlearn.Tests.Runs;
+
+/// <summary>From a rule to the line of its limit, also in records that nobody should trust.</summary>
+public sealed class RulePlaceTests
+{
+    private const string Text = """
+        {
+          // limits of two features, one of them called like a section
+          "undesiredFeatures": [
+            { "name": "other", "maxRate": 0.5 },
+            { "name": "quality",
+              "maxRate": 0.1, "minUnlearned": 0.9 }
+          ],
+          "quality": {
+            "maxFrechetIncrease": 0.5,
+            "minShareKept": 0.25 }
+        }
+        """;
+
+    [Theory]
+    [InlineData("other/maxRate", 4, 35, "$.undesiredFeatures[0].maxRate")]
+    [InlineData("quality/maxRate", 6, 18, "$.undesiredFeatures[1].maxRate")]
+    [InlineData("quality/minUnlearned", 6, 39, "$.undesiredFeatures[1].minUnlearned")]
+    [InlineData("quality/maxFrechetIncrease", 9, 27, "$.quality.maxFrechetIncrease")]
+    [InlineData("quality/minShareKept/9", 10, 21, "$.quality.minShareKept")]
+    [InlineData("quality/maxFrechetDistance", 8, 14, "$.quality.maxFrechetDistance")]   // set by an argument: the object it was left out of
+    [InlineData("nothing/of/the/kind", 1, 1, "$")]
+    public void Of_Rule_IsThePlaceOfItsLimit(string rule, int line, int column, string path) =>
+        Assert.Equal(new RulePlace("../policy.json", path, line, column), RulePlace.Of(Run(Text), rule));
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("[]")]
+    [InlineData("{ \"undesired")]
+    public void Of_TextThatIsNoPolicy_IsTheFile(string text) =>
+        Assert.Equal(new RulePlace("../policy.json", "$.undesiredFeatures[0].maxRate", 1, 1), RulePlace.Of(Run(text), "other/maxRate"));
+
+    private static RunRecord Run(string text)
+    {
+        UndesiredFeature Named(string name) => Records.Policy.UndesiredFeatures[0] with { Name = name };
+        var run = Records.Run(policy: Records.Policy with { UndesiredFeatures = [Named("other"), Named("quality")] });
+        return run with { PolicySource = run.PolicySource with { Text = text } };
+    }
+}

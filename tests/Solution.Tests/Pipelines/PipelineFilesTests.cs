@@ -1,0 +1,156 @@
+using System.Diagnostics;
+using System.Runtime.Versioning;
+using System.Text.RegularExpressions;
+using YamlDotNet.RepresentationModel;
+using static AdaptThenUnlearn.Solution.Tests.Pipelines.PipelineFiles;
+
+namespace AdaptThenUnlearn.Solution.Tests.Pipelines;
+
+/// <summary>The ready-made pipelines: what GitHub's own schema says of them, and that what a caller writes never becomes code.</summary>
+public sealed partial class PipelineFilesTests
+{
+    public static TheoryData<string> Names => [.. All.Keys];
+
+    public static TheoryData<string> GitHubNames => [.. GitHub];
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void EveryFile_IsYaml(string name) => Assert.NotEmpty(Mappings(name).First().Children);
+
+    [Fact]
+    public void EveryFile_IsFound() =>
+        Assert.Superset(
+            new HashSet<string> { "action.yml", ".github/workflows/ci.yml", ".github/workflows/govern.yml", ".github/workflows/publish.yml", "docs/github-actions.md#1", "docs/azure-pipelines.md#1", "docs/gitlab-ci.md#1" },
+            All.Keys.ToHashSet());
+
+    [Fact]
+    public void GitHubFiles_FollowGitHubsOwnSchemas()
+    {
+        using var folder = new Folder();
+        foreach (var file in Directory.EnumerateFiles(Path.Combine(Root, "tests", "Solution.Tests", "workflows"), "*.*js*"))
+            File.Copy(file, folder.At(Path.GetFileName(file)));
+        var (installed, output) = Run(folder.Path, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund");
+        Assert.SkipUnless(installed == 0, $"Node and npm with a package feed are needed to check workflows: {output.Split('\n')[0]}");
+        var names = GitHub.Select((name, index) => (Name: name, File: folder.At(name == "action.yml" ? name : $"workflow-{index}.yml"))).ToList();
+        foreach (var (name, file) in names)
+            File.WriteAllText(file, All[name]);
+
+        var (exitCode, problems) = Run(folder.Path, "node", ["check.mjs", .. names.Select(name => name.File)]);
+
+        Assert.Equal(0, exitCode);
+        Assert.Equal("", problems);
+
+        // So that silence means something: one letter less is a problem.
+        var broken = folder.At("broken.yml");
+        File.WriteAllText(broken, All[".github/workflows/govern.yml"].Replace("permissions:", "permission:", StringComparison.Ordinal));
+        Assert.Contains("permission", Run(folder.Path, "node", "check.mjs", broken).Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(GitHubNames))]
+    public void GitHubFile_Scripts_HoldNoExpressions(string name) =>
+        Assert.All(Values(name, "run"), script => Assert.DoesNotContain("${{", script, StringComparison.Ordinal));
+
+    [Theory]
+    [MemberData(nameof(GitHubNames))]
+    public void GitHubFile_ForeignActions_SayTheirVersion(string name) =>
+        Assert.All(Values(name, "uses").Where(action => !action.StartsWith("./", StringComparison.Ordinal)), action => Assert.Matches("@(v[0-9]+|[0-9a-f]{40}|VERSION)$", action));
+
+    [Theory]
+    [MemberData(nameof(GitHubNames))]
+    public void GitHubFile_Workflow_SaysItsRightsAndWhatItCancels(string name)
+    {
+        if (name == "action.yml")
+            return;
+
+        var workflow = (YamlMappingNode)Parse(name);
+        Assert.IsType<YamlMappingNode>(workflow["permissions"]);
+        Assert.True(workflow.Children.ContainsKey("concurrency"));
+        Assert.All(((YamlMappingNode)workflow["jobs"]).Children.Values, job => Assert.True(((YamlMappingNode)job).Children.ContainsKey("timeout-minutes")));
+    }
+
+    [Fact]
+    public void Action_Inputs_AreThoseThatItUses()
+    {
+        var declared = ((YamlMappingNode)((YamlMappingNode)Parse("action.yml"))["inputs"]).Children.Keys.Select(key => key.ToString());
+
+        Assert.Equal(declared.Order(StringComparer.Ordinal), InputPattern().Matches(All["action.yml"]).Select(match => match.Groups[1].Value).Distinct().Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void Action_DocumentedInputs_AreThoseThatItHas()
+    {
+        var declared = ((YamlMappingNode)((YamlMappingNode)Parse("action.yml"))["inputs"]).Children.Keys.Select(key => key.ToString());
+        var page = File.ReadAllText(Path.Combine(Root, "docs", "github-actions.md"));
+
+        Assert.All(declared, input => Assert.Contains($"`{input}`", page, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [UnsupportedOSPlatform("windows")]
+    [InlineData("enforce", "0", 0)]
+    [InlineData("enforce", "1", 1)]
+    [InlineData("advisory", "0", 0, "--advisory")]
+    [InlineData("strict", "0", 2)]
+    public void ActionGovern_HostileInputs_ReachTheToolAsTheyAre(string mode, string exitCode, int expected, params string[] more)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows() || Run(Root, "bash", "--version").ExitCode != 0, "a Bash is needed, and a system whose files are programs by their mode");
+        using var folder = new Folder();
+        File.WriteAllText(folder.At("atu"), $"#!/bin/sh\nprintf '%s\\n' \"$@\" > '{folder.At("arguments")}'\nexit {exitCode}\n");
+        File.SetUnixFileMode(folder.At("atu"), UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        File.WriteAllText(folder.At("govern.sh"), Values("action.yml", "run").Single(script => script.Contains("atu govern", StringComparison.Ordinal)));
+        File.WriteAllText(folder.At("outputs"), "");
+
+        var (code, output) = Run(
+            folder.Path, "bash", ["--noprofile", "--norc", "-eo", "pipefail", "govern.sh"],
+            ("PATH", $"{folder.Path}:{Environment.GetEnvironmentVariable("PATH")}"), ("GITHUB_OUTPUT", folder.At("outputs")),
+            ("ATU_POLICIES", "a b.json\n$(touch pwned).json\n"), ("ATU_ARGUMENTS", "--set=description=`touch pwned`; exit 0\n"),
+            ("ATU_MODE", mode), ("ATU_DEVICE", "cpu"), ("ATU_OUT", "the \"out\" folder"));
+
+        Assert.True(code == expected, output);
+        Assert.False(File.Exists(folder.At("pwned")));
+        if (expected == 2)
+            return;
+
+        Assert.Equal(
+            ["govern", "--out", "the \"out\" folder", "--device", "cpu", "--set=description=`touch pwned`; exit 0", .. more, "--", "a b.json", "$(touch pwned).json"],
+            File.ReadAllLines(folder.At("arguments")));
+        Assert.Equal($"exit-code={exitCode}\n", File.ReadAllText(folder.At("outputs")));
+    }
+
+    private static IEnumerable<string> Values(string name, string key) =>
+        Mappings(name).Where(mapping => mapping.Children.TryGetValue(key, out var value) && value is YamlScalarNode).Select(mapping => mapping[key].ToString());
+
+    private static (int ExitCode, string Output) Run(string folder, string program, params string[] arguments) => Run(folder, program, arguments, []);
+
+    private static (int ExitCode, string Output) Run(string folder, string program, string[] arguments, params (string Name, string Value)[] environment)
+    {
+        var start = new ProcessStartInfo(program, arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var (name, value) in environment)
+            start.Environment[name] = value;
+        try
+        {
+            using var process = Process.Start(start)!;
+            var errors = process.StandardError.ReadToEndAsync();
+            var output = process.StandardOutput.ReadToEnd() + errors.GetAwaiter().GetResult();
+            process.WaitForExit();
+            return (process.ExitCode, output);
+        }
+        catch (System.ComponentModel.Win32Exception missing)
+        {
+            return (-1, missing.Message);
+        }
+    }
+
+    [GeneratedRegex(@"\binputs\.([a-z-]+)")]
+    private static partial Regex InputPattern();
+
+    private sealed class Folder : IDisposable
+    {
+        public string Path { get; } = Directory.CreateTempSubdirectory("atu-pipelines-").FullName;
+
+        public string At(string name) => System.IO.Path.Combine(Path, name);
+
+        public void Dispose() => Directory.Delete(Path, recursive: true);
+    }
+}
