@@ -16,6 +16,7 @@ var root = new RootCommand("Measures, unlearns and gates image generators by pol
     new CompareCommand(terminal).Build(),
     new TuneCommand(terminal).Build(),
     VerifyCommand.Build(terminal),
+    new PublishCommand(terminal).Build(),
     PolicyCommands.Build(terminal),
     InspectCommand.Build(terminal),
     new SampleCommand(terminal).Build(),

@@ -1,16 +1,14 @@
 using System.Globalization;
 using System.Text;
-using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Runs;
+using static AdaptThenUnlearn.Reports.ReportText;
 
 namespace AdaptThenUnlearn.Reports;
 
 /// <summary>The report that people read: verdict first, then what was measured, how, and on which files.</summary>
 public sealed class MarkdownReport : IReportFormat
 {
-    private const string None = "–";
-
     /// <inheritdoc/>
     public string Name => "markdown";
 
@@ -60,7 +58,7 @@ public sealed class MarkdownReport : IReportFormat
         {
             var number = Unit(finding.Rule);
             table.Row(
-                Code(finding.Rule), Mark(finding), Number(finding.Observed, number), Number(finding.Judged, number), $"{finding.Comparator} {number(finding.Limit)}",
+                MarkdownText.Code(finding.Rule), Mark(finding.State), Number(finding.Observed, number), Number(finding.Judged, number), $"{finding.Comparator} {number(finding.Limit)}",
                 Escape(finding.Explanation) + (finding.Waiver is { } waiver
                     ? $" **Waived** by {Escape(waiver.ApprovedBy)} until {Escape(waiver.Expires)}: {Escape(waiver.Reason)}"
                     : ""));
@@ -159,9 +157,9 @@ public sealed class MarkdownReport : IReportFormat
     {
         var table = new MarkdownTable("File", "Role", "SHA-256");
         foreach (var input in record.Inputs)
-            table.Row(Code(input.Path), $"in: {Escape(input.Role)}", Code(input.Sha256));
+            table.Row(MarkdownText.Code(input.Path), $"in: {Escape(input.Role)}", MarkdownText.Code(input.Sha256));
         foreach (var output in record.Outputs)
-            table.Row(Code(output.Path), $"out: {Escape(output.Role)}", Code(output.Sha256));
+            table.Row(MarkdownText.Code(output.Path), $"out: {Escape(output.Role)}", MarkdownText.Code(output.Sha256));
         return $"## Files\n\n{table}";
     }
 
@@ -180,29 +178,6 @@ public sealed class MarkdownReport : IReportFormat
 
         static string Moment(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
     }
-
-    private static string Mark(Finding finding) => finding.State switch
-    {
-        FindingState.Passed => "✅ passed",
-        FindingState.Waived => "⚠️ waived",
-        FindingState.Failed => "❌ failed",
-        _ => "❌ not measured",
-    };
-
-    private static string Words(FindingState state) => state is FindingState.NotMeasured ? "not measured" : state.ToString().ToLowerInvariant();
-
-    // Distances are plain numbers, everything else is a share.
-    private static Func<double, string> Unit(string rule) => rule == "quality/maxFrechetDistance" ? Plain : Percent;
-
-    private static string Number(double? value, Func<double, string> unit) => value is { } number ? unit(number) : None;
-
-    private static string Percent(double value) => (value * 100).ToString("0.###", CultureInfo.InvariantCulture) + " %";
-
-    private static string Plain(double value) => value.ToString("G4", CultureInfo.InvariantCulture);
-
-    private static string Share(long hits, long samples) => $"{hits} / {samples} ({(samples == 0 ? None : Percent((double)hits / samples))})";
-
-    private static string Code(string text) => $"`{text.Replace('`', '\'').Replace('\n', ' ').Replace("|", "\\|", StringComparison.Ordinal)}`";
 
     private static string Escape(string text) => MarkdownText.Escape(text);
 

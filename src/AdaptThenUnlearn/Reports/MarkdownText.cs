@@ -1,24 +1,25 @@
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace AdaptThenUnlearn.Reports;
 
-/// <summary>Text from a policy or a classifier, made safe to stand in Markdown.</summary>
-/// <remarks>GitHub flavoured Markdown, section 2.4: a backslash before punctuation makes it literal. Mentions are broken by an empty comment.</remarks>
-public static class MarkdownText
+/// <summary>Text from a policy, a classifier or somebody else's run record, made safe to stand in Markdown.</summary>
+/// <remarks>
+/// GitHub flavoured Markdown, section 2.4: a backslash before punctuation makes it literal. What GitHub links on sight (mentions,
+/// issue numbers, addresses) is looked for in the rendered text, where backslashes are gone: an empty comment breaks it.
+/// </remarks>
+public static partial class MarkdownText
 {
     private const string Special = "\\`*_{}[]()#|!~$";
+    private const string Break = "<!-- -->";
 
-    /// <summary>The same words without links, formatting, HTML, table cells, mentions or line breaks.</summary>
+    /// <summary>The same words without links, formatting, HTML, table cells, mentions, references or line breaks.</summary>
     public static string Escape(string text)
     {
         var safe = new StringBuilder(text.Length + 8);
-        foreach (var rune in text.EnumerateRunes())
+        foreach (var rune in Clean(text).EnumerateRunes())
         {
-            if (Rune.IsControl(rune))
-                safe.Append(' ');
-            else if (rune.Value == '@')
-                safe.Append("@<!-- -->");
-            else if (rune.Value is '&' or '<' or '>')
+            if (rune.Value is '&' or '<' or '>')
                 safe.Append(rune.Value == '&' ? "&amp;" : rune.Value == '<' ? "&lt;" : "&gt;");
             else
             {
@@ -28,6 +29,32 @@ public static class MarkdownText
             }
         }
 
-        return safe.ToString();
+        return LinkedOnSight().Replace(safe.ToString(), found => found.Value + Break);
     }
+
+    /// <summary>The same words as a code span, in which nothing is linked or formatted; fit for table cells.</summary>
+    public static string Code(string text)
+    {
+        var inside = Clean(text).Replace('`', '\'').Replace("|", "\\|", StringComparison.Ordinal);
+        return inside.Length == 0 ? ReportText.None : $"`{inside}`";
+    }
+
+    /// <summary>At most so many characters, with an ellipsis where there were more.</summary>
+    public static string Clip(string text, int length)
+    {
+        if (text.Length <= length)
+            return text;
+
+        var cut = length - 1;
+        return text[..(char.IsHighSurrogate(text[cut - 1]) ? cut - 1 : cut)] + "…";
+    }
+
+    // Control characters would break lines; directional ones would make a line read as something else.
+    private static string Clean(string text) =>
+        string.Concat(text.EnumerateRunes().Select(rune =>
+            Rune.IsControl(rune) || rune.Value is 0x2028 or 0x2029 or (>= 0x202A and <= 0x202E) or (>= 0x2066 and <= 0x2069) ? " " : rune.ToString()));
+
+    // The sign of a mention, of a reference to an issue (#1, GH-1), of an address (http:, www.).
+    [GeneratedRegex(@"@|#(?=\d)|(?<=\bGH)(?=-\d)|:(?=//)|\bwww(?=\.)", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex LinkedOnSight();
 }

@@ -21,12 +21,15 @@ public static class RunRecordFile
 
     /// <summary>Reads a record.</summary>
     /// <param name="path">A <c>run.json</c>.</param>
-    /// <exception cref="RunRecordException">It is missing, damaged, or of another version; the message says which and where.</exception>
-    public static RunRecord Read(string path)
+    /// <param name="maxBytes">Largest file that is read; for records from elsewhere.</param>
+    /// <exception cref="RunRecordException">It is missing, damaged, too large, or of another version; the message says which and where.</exception>
+    public static RunRecord Read(string path, long maxBytes = long.MaxValue)
     {
         string text;
         try
         {
+            if (new FileInfo(path) is { Exists: true } file && file.Length > maxBytes)
+                throw new RunRecordException($"{path}: has {file.Length} bytes, and a run record of more than {maxBytes} is not read");
             text = File.ReadAllText(path);
         }
         catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
@@ -42,6 +45,8 @@ public static class RunRecordFile
                 && (version.ValueKind != JsonValueKind.Number || !version.TryGetInt32(out var number) || number != RunRecord.CurrentSchemaVersion))
                 throw new RunRecordException($"{path}: is a run record of version {version}, and this tool reads version {RunRecord.CurrentSchemaVersion}");
 
+            if (HasNullInAList(document.RootElement))
+                throw new RunRecordException($"{path}: is no run record: a list holds null");
             return document.Deserialize<RunRecord>(Json) ?? throw new RunRecordException($"{path}: is no run record, but null");
         }
         catch (Exception damaged) when (damaged is JsonException or InvalidOperationException)
@@ -49,6 +54,14 @@ public static class RunRecordFile
             throw new RunRecordException($"{path}: is no run record: {damaged.Message}", damaged);
         }
     }
+
+    // The one null that strict reading lets through.
+    private static bool HasNullInAList(JsonElement element) => element.ValueKind switch
+    {
+        JsonValueKind.Array => element.EnumerateArray().Any(item => item.ValueKind == JsonValueKind.Null || HasNullInAList(item)),
+        JsonValueKind.Object => element.EnumerateObject().Any(property => HasNullInAList(property.Value)),
+        _ => false,
+    };
 
     /// <summary>Writes a record, whole or not at all.</summary>
     /// <exception cref="FileNotWrittenException">The folder cannot be written.</exception>
