@@ -18,7 +18,10 @@ public sealed record PublishedRun(RunRecord Record, Verification Judged, Unlearn
     /// <summary>Whether the record comes from a build that anyone may have changed.</summary>
     public bool Untrusted { get; init; }
 
-    /// <summary>Whether it was judged by another policy than the run's own.</summary>
+    /// <summary>Whether it was judged by the repository's policy rather than by the one its record holds.</summary>
+    public bool ByTrustedPolicy { get; init; }
+
+    /// <summary>Whether that is another policy than the run's own.</summary>
     public bool OtherPolicy { get; init; }
 
     /// <summary>The commit that was measured.</summary>

@@ -33,6 +33,7 @@ public sealed class RunAdmission(PolicyVocabulary vocabulary, DateOnly today, st
         return new PublishedRun(
             record, judged with { Verdict = Gate.Judge(policy.Policy, record.Before, record.After, today) }, policy.Policy, policy.Text, RepositoryPath.Of(workspace, Directory.GetCurrentDirectory(), policy.File))
         {
+            ByTrustedPolicy = true,
             OtherPolicy = CanonicalJson.Digest(policy.Policy) != record.PolicySource.EffectiveSha256,
         };
     }

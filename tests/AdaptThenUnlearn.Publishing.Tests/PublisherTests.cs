@@ -371,9 +371,9 @@ public sealed class PublisherTests : IDisposable
     [Fact]
     public void JobSummary_NearlyFull_IsNeverOverflown()
     {
-        File.WriteAllText(_desk.At("summary.md"), new string('x', RunPages.JobSummaryLimit - 3000));
+        File.WriteAllText(_desk.At("summary.md"), new string('x', RunPages.JobSummaryLimit - 1500));
         Assert.Empty(_desk.Publish(_desk.Admit()).Problems);
-        Assert.InRange(new FileInfo(_desk.At("summary.md")).Length, RunPages.JobSummaryLimit - 3000 + 500, RunPages.JobSummaryLimit);
+        Assert.InRange(new FileInfo(_desk.At("summary.md")).Length, RunPages.JobSummaryLimit - 1500 + 500, RunPages.JobSummaryLimit);
         Assert.Contains("rows are left out", _desk.Summary, StringComparison.Ordinal);
 
         File.WriteAllText(_desk.At("summary.md"), new string('x', RunPages.JobSummaryLimit - 30));

@@ -8,7 +8,7 @@ namespace AdaptThenUnlearn.Publishing.Pages;
 public static class Advice
 {
     private const int MostLines = 6;
-    private const string Waive = "Or let it pass for a while: an entry in `waivers` with `rule`, `reason`, `approvedBy` and `expires` (docs/policy.md).";
+    private const string Waive = "Or let it pass for a while: an entry in `waivers` with `rule`, `reason`, `approvedBy` and `expires`.";
 
     /// <summary>Lines of Markdown, each once; none when every rule is met.</summary>
     public static IReadOnlyList<string> For(PublishedRun run)

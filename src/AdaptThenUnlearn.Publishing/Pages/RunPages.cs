@@ -88,9 +88,9 @@ public static class RunPages
     {
         List<string> notes = [.. run.Judged.Problems.Select(problem => $"⛔ {Sentenced(problem)}")];
         if (run.Untrusted)
-            notes.Add("⚠️ The readings come from a build of the pull request itself, which its author controls: they are a claim. They were judged again here.");
+            notes.Add($"⚠️ The readings{(run.ByTrustedPolicy ? "" : ", and the policy,")} come from a build of the pull request itself, which its author controls: they are a claim. They were judged again here.");
         if (run.OtherPolicy)
-            notes.Add("⚠️ The run's own policy is not the one of this repository's checkout, by which it was judged here.");
+            notes.Add("⚠️ The pull request changes the policy; the run was judged by this repository's, as it is without the change.");
         notes.AddRange(run.Judged.Verdict.Warnings.Select(warning => $"⚠️ {Escape(MarkdownText.Clip(warning, 300))}"));
         notes.AddRange(run.Findings.Where(finding => finding.Waiver is not null).Select(finding =>
             $"⚠️ {RuleRow.NameOf(finding)} is waived by {Short(finding.Waiver!.ApprovedBy, 80)} until {Short(finding.Waiver.Expires, 10)}: {Short(finding.Waiver.Reason, 300)}"));
