@@ -97,7 +97,8 @@ public sealed class UntrustedTests : IDisposable
     }
 
     [Theory]
-    [InlineData("\"maxRate\": 0.01", "\"maxRate\": 0.5", "does not have the recorded digest")]
+    [InlineData("\"maxRate\": 0.01", "\"maxRate\": 0.5", "is not what its text says")]
+    [InlineData("\"minUnlearned\": 0.95 }", "\"minUnlearned\": 0.1 }", "does not have the recorded digest")]
     [InlineData("\"overrides\": []", "\"overrides\": [\"nonsense\"]", "an override that cannot be")]
     [InlineData("\"samples\": 10000,\n      \"maxSamples\"", "\"samples\": -1,\n      \"maxSamples\"", "is not what its text says")]
     public void Read_PolicyTamperedWith_IsRefused(string from, string to, string expected)

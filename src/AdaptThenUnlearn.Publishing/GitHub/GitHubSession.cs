@@ -29,7 +29,7 @@ public sealed class GitHubSession : IDisposable
     public GitHubSession(PublishTarget target, GitHubToken token, string version, Waiting waiting, CancellationToken cancel)
     {
         (_target, _token, Waiting) = (target, token, waiting);
-        _http = new RetryingHttpClient(new HttpClientAdapter(HttpMessageHandlerFactory.CreateDefault), waiting, cancel);
+        _http = new RetryingHttpClient(new HttpClientAdapter(() => new GitHubHeaders(HttpMessageHandlerFactory.CreateDefault())), waiting, cancel);
         var connection = new Connection(
             new ProductHeaderValue("atu", version), target.Api, new InMemoryCredentialStore(new Credentials(token.Reveal(), AuthenticationType.Bearer)), _http, new SimpleJsonSerializer());
         connection.SetRequestTimeout(_patience);
