@@ -8,11 +8,13 @@ namespace AdaptThenUnlearn.Publishing.Tests;
 /// <summary>Every request that publishing makes, held to GitHub's own description of its interface.</summary>
 public sealed class OpenApiTests(OpenApi github) : IClassFixture<OpenApi>
 {
+    private static readonly Lazy<List<Sent>> _requests = new(EveryKindOfRequest);
+
     [Fact]
     public async Task Requests_OfEveryKindOfPublish_FitGitHubsDescription()
     {
         Assert.SkipWhen(github.WhyNot is not null, github.WhyNot ?? "");
-        var requests = EveryKindOfRequest();
+        var requests = _requests.Value;
 
         Assert.All(requests, sent => Assert.NotNull(OpenApi.EndpointOf(sent)));
         Assert.Equal(OpenApi.Endpoints, requests.Select(OpenApi.EndpointOf).Distinct().Count());
@@ -39,7 +41,7 @@ public sealed class OpenApiTests(OpenApi github) : IClassFixture<OpenApi>
     public async Task Requests_MadeWrong_AreRefused(string pathEnd, string property, string value)
     {
         Assert.SkipWhen(github.WhyNot is not null, github.WhyNot ?? "");
-        var right = EveryKindOfRequest().First(sent => sent.Method == "POST" && sent.Path.EndsWith(pathEnd, StringComparison.Ordinal));
+        var right = _requests.Value.First(sent => sent.Method == "POST" && sent.Path.EndsWith(pathEnd, StringComparison.Ordinal));
         var wrong = JsonNode.Parse(right.Body)!.AsObject();
         wrong.Remove(property);
         if (value != "missing")
