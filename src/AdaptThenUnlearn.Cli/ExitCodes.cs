@@ -15,6 +15,9 @@ public static class ExitCodes
     /// <summary>The run could not finish.</summary>
     public const int NotFinished = 3;
 
+    /// <summary>Not published, and <c>--require-publish</c> was given; the gate's own exit code comes first.</summary>
+    public const int NotPublished = 4;
+
     /// <summary>Cancelled by Ctrl-C or a termination request.</summary>
     public const int Cancelled = 130;
 }

@@ -17,6 +17,7 @@ var root = new RootCommand("Measures, unlearns and gates image generators by pol
     new TuneCommand(terminal).Build(),
     VerifyCommand.Build(terminal),
     ReportCommand.Build(terminal),
+    new PublishCommand(terminal).Build(),
     PolicyCommands.Build(terminal),
     InspectCommand.Build(terminal),
     new SampleCommand(terminal).Build(),

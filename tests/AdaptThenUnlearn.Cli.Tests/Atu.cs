@@ -14,7 +14,10 @@ internal sealed class Atu : IDisposable
     private Atu(Process process) =>
         (_process, _output, _errors) = (process, process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
 
-    public static Atu Start(params string[] arguments)
+    public static Atu Start(params string[] arguments) => StartWith(new Dictionary<string, string>(), arguments);
+
+    /// <param name="variables">Of the environment, in which nothing else tells of a CI host or holds a token.</param>
+    public static Atu StartWith(IReadOnlyDictionary<string, string> variables, params string[] arguments)
     {
         var start = new ProcessStartInfo(Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet")
         {
@@ -23,6 +26,10 @@ internal sealed class Atu : IDisposable
             WorkingDirectory = Path.GetTempPath(),
             Environment = { ["OMP_NUM_THREADS"] = "1", ["LC_ALL"] = "de_DE.UTF-8", ["DOTNET_NOLOGO"] = "1" },
         };
+        foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("GITHUB_", StringComparison.Ordinal) || name.EndsWith("_TOKEN", StringComparison.Ordinal)).ToList())
+            start.Environment.Remove(name);
+        foreach (var (name, value) in variables)
+            start.Environment[name] = value;
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "atu.dll"));
         foreach (var argument in arguments)
             start.ArgumentList.Add(argument);

@@ -5,9 +5,10 @@ internal static class Golden
 {
     /// <param name="name">Of the file in the folder of golden files.</param>
     /// <param name="actual">What was rendered.</param>
-    public static void Check(string name, string actual)
+    /// <param name="folder">Under the tests.</param>
+    public static void Check(string name, string actual, string folder = "AdaptThenUnlearn.Tests/Reports/golden")
     {
-        var file = Path.Combine(Repository.Root, "tests", "AdaptThenUnlearn.Tests", "Reports", "golden", name);
+        var file = Path.Combine(Repository.Root, "tests", folder, name);
         if (Environment.GetEnvironmentVariable("ATU_UPDATE_GOLDEN") == "1")
         {
             Directory.CreateDirectory(Path.GetDirectoryName(file)!);

@@ -17,12 +17,15 @@ public sealed class GovernCommand(Terminal terminal)
     private readonly Option<bool> _resume = new("--resume") { Description = "Go on where an interrupted run stopped" };
     private readonly Option<bool> _advisory = new("--advisory") { Description = "A failed gate is a warning, and the exit code 0" };
     private readonly Option<bool> _noTrain = new("--no-train") { Description = "Only measure and judge" };
+    private readonly Option<bool> _publish = new("--publish") { Description = "Tell the results on the pull request; the gate's exit code never depends on it" };
+    private readonly Publication _publication = new(terminal);
     private readonly Option<string[]> _set = new("--set") { Description = "Set a value over the policy: unlearning.steps=600", HelpName = "path=value" };
 
     /// <summary>The command.</summary>
     public Command Build()
     {
-        var command = new Command("govern", "Measure a generator, unlearn what its policy bans, and judge the result") { _policies, _out, Machine.Device, Machine.Threads, _resume, _advisory, _noTrain, _set };
+        var command = new Command("govern", "Measure a generator, unlearn what its policy bans, and judge the result") { _policies, _out, Machine.Device, Machine.Threads, _resume, _advisory, _noTrain, _set, _publish };
+        _publication.AddTo(command);
         command.Does(terminal, Run);
         return command;
     }
@@ -35,11 +38,22 @@ public sealed class GovernCommand(Terminal terminal)
         if (read.GroupBy(policy => policy.Policy.Name).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new BadArgumentException($"two policies are called '{twice.Key}' and would write to the same folder");
 
-        var passed = read.Select(policy => Govern(policy, parsed, cancel)).ToList();   // every one of them, whatever came of the first
-        return passed.TrueForAll(each => each) || parsed.GetValue(_advisory) ? ExitCodes.Passed : ExitCodes.GateFailed;
+        var records = new List<string>();
+        try
+        {
+            var passed = read.Select(policy => Govern(policy, parsed, records, cancel)).ToList();   // every one of them, whatever came of the first
+            return Publish(passed.TrueForAll(each => each) || parsed.GetValue(_advisory) ? ExitCodes.Passed : ExitCodes.GateFailed);
+        }
+        catch when (!cancel.IsCancellationRequested && records.Count > 0)
+        {
+            Publish(ExitCodes.NotFinished);   // what was governed before is told even so
+            throw;
+        }
+
+        int Publish(int gate) => parsed.GetValue(_publish) ? _publication.After(gate, records, parsed, parsed.GetValue(_advisory), cancel) : gate;
     }
 
-    private bool Govern(PolicyFile file, ParseResult parsed, CancellationToken cancel)
+    private bool Govern(PolicyFile file, ParseResult parsed, List<string> records, CancellationToken cancel)
     {
         var policy = file.Policy;
         var path = Path.Combine(parsed.GetRequiredValue(_out).FullName, policy.Name);
@@ -51,6 +65,7 @@ public sealed class GovernCommand(Terminal terminal)
         {
             terminal.Say($"{policy.Name}: nothing has changed since the run of {earlier.Times.Finished.UtcDateTime.ToString("u", CultureInfo.InvariantCulture)}; every hash was checked, and the verdict stands");
             Tell(earlier, path, file, advisory: false);
+            records.Add(Path.Combine(path, RunRecord.FileName));
             return true;
         }
 
@@ -61,6 +76,7 @@ public sealed class GovernCommand(Terminal terminal)
             var request = new RunRequest(policy, source, parsed.GetValue(_resume), Train: !parsed.GetValue(_noTrain), device, Machine.Tool);
             var record = new UnlearningRun(request, inputs, folder, terminal, TimeProvider.System).Execute(cancel);
             Tell(record, path, file, parsed.GetValue(_advisory));
+            records.Add(Path.Combine(path, RunRecord.FileName));
             return record.Verdict.Passed;
         }
         catch (PolicyMismatchException mismatch)

@@ -138,10 +138,10 @@ public static class Gate
         foreach (var was in retained)
         {
             var rule = new Rule($"quality/minShareKept/{was.Class}", AtLeast, limit);
-            var isNow = after.Shares.SingleOrDefault(share => share.Classifier == was.Classifier && share.Class == was.Class);
+            var isNow = after.Shares.Where(share => share.Classifier == was.Classifier && share.Class == was.Class).ToList() is [var only] ? only : null;
             if (WhyNotComparable(before, after) is { } reason)
                 yield return rule.NotMeasured(reason);
-            else if (isNow is null || was.Samples != isNow.Samples || was.Samples == 0)
+            else if (isNow is null || was.Samples != isNow.Samples || was.Samples <= 0 || !Possible(was) || !Possible(isNow))
                 yield return rule.NotMeasured("the class was not counted on the same latents before and after");
             else if (was.Hits == 0)
                 yield return rule.NotMeasured(Invariant($"the original never showed this class in {was.Samples} images"));
@@ -152,6 +152,8 @@ public static class Gate
             }
         }
     }
+
+    private static bool Possible(ClassShare share) => share.Hits >= 0 && share.Hits <= share.Samples;
 
     private static string? WhyNotComparable(Measurement before, Measurement after) =>
         before.GeneratorSha256 == after.GeneratorSha256 ? "the original was compared with itself"
@@ -164,8 +166,8 @@ public static class Gate
         if (measured.Seed != evaluation.Seed || !measured.Truncation.Equals(evaluation.Truncation))
             return null;
 
-        var reading = measured.Features.SingleOrDefault(reading => reading.Feature == feature.Name && reading.Class == feature.Class && reading.Classifier == (feature.Auditor ?? feature.Annotator));
-        return reading is not null
+        var readings = measured.Features.Where(reading => reading.Feature == feature.Name && reading.Class == feature.Class && reading.Classifier == (feature.Auditor ?? feature.Annotator)).ToList();
+        return readings is [var reading]
             && reading.Looks.Select(look => look.Samples).SequenceEqual(evaluation.Looks().Take(reading.Looks.Count).Select(size => (long)size))
             && reading.Looks.All(look => look.Hits >= 0 && look.Hits <= look.Samples)
             ? reading

@@ -22,12 +22,15 @@ public static class RunRecordFile
 
     /// <summary>Reads a record.</summary>
     /// <param name="path">A <c>run.json</c>.</param>
-    /// <exception cref="RunRecordException">It is missing, damaged, or of another version; the message says which and where.</exception>
-    public static RunRecord Read(string path)
+    /// <param name="maxBytes">Largest file that is read; for records from elsewhere.</param>
+    /// <exception cref="RunRecordException">It is missing, damaged, too large, or of another version; the message says which and where.</exception>
+    public static RunRecord Read(string path, long maxBytes = long.MaxValue)
     {
         string text;
         try
         {
+            if (new FileInfo(path) is { Exists: true } file && file.Length > maxBytes)
+                throw new RunRecordException($"{path}: has {file.Length} bytes, and a run record of more than {maxBytes} is not read");
             text = File.ReadAllText(path);
         }
         catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)

@@ -20,15 +20,28 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
     /// <param name="today">UTC day, against which waivers expire.</param>
     public static Verification Of(string folder, RunRecord record, PolicyVocabulary vocabulary, DateOnly today)
     {
-        List<string> problems = [.. PolicyProblems(record, vocabulary), .. FileProblems(folder, record)];
+        var readings = OfReadings(record, vocabulary, today);
+        return readings with { Problems = [.. readings.Problems, .. FileProblems(folder, record)] };
+    }
 
-        var artifact = record.Outputs.SingleOrDefault(output => output.Role == OutputRoles.Artifact);
+    /// <summary>Verifies what can be verified where the files are not: the policy, the readings, and that they fit together.</summary>
+    /// <remarks>Never throws for what a record holds: a record may come from anyone.</remarks>
+    /// <param name="record">As read.</param>
+    /// <param name="vocabulary">What policies may name.</param>
+    /// <param name="today">UTC day, against which waivers expire.</param>
+    public static Verification OfReadings(RunRecord record, PolicyVocabulary vocabulary, DateOnly today)
+    {
+        if (PolicyProblem(record, vocabulary) is { } problem)
+            return new Verification([problem], new Verdict(Passed: false, [], []));   // no limits to judge by
+
+        List<string> problems = [];
         var judged = (record.After ?? record.Before).GeneratorSha256;
-        if (artifact is not null && artifact.Sha256 != judged)
-            problems.Add($"the artifact {artifact.Path} is not the generator that was measured ({judged})");
+        var artifacts = record.Outputs.Where(output => output.Role == OutputRoles.Artifact).ToList();
+        if (artifacts.Count > 1)
+            problems.Add("the record names more than one artifact");
+        problems.AddRange(artifacts.Where(artifact => artifact.Sha256 != judged).Select(artifact => $"the artifact {artifact.Path} is not the generator that was measured ({judged})"));
 
-        var original = record.Inputs.SingleOrDefault(input => input.Role == InputRoles.Generator);
-        if (original?.Sha256 != record.Before.GeneratorSha256)
+        if (record.Inputs.Where(input => input.Role == InputRoles.Generator).ToList() is not [var original] || original.Sha256 != record.Before.GeneratorSha256)
             problems.Add("the generator that was measured before is not the recorded input");
 
         var then = Gate.Judge(record.Policy, record.Before, record.After, DateOnly.FromDateTime(record.Times.Finished.UtcDateTime));
@@ -38,17 +51,27 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
         return new Verification(problems, Gate.Judge(record.Policy, record.Before, record.After, today));
     }
 
-    private static IEnumerable<string> PolicyProblems(RunRecord record, PolicyVocabulary vocabulary)
+    /// <summary>Why the recorded policy is not the one that its text says; null when it is.</summary>
+    public static string? PolicyProblem(RunRecord record, PolicyVocabulary vocabulary)
     {
         var source = record.PolicySource;
         if (Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(source.Text))) != source.Sha256)
-            yield return "the recorded policy text does not have the recorded digest";
+            return "the recorded policy text does not have the recorded digest";
 
-        var read = PolicyReader.Read(source.Text, source.File, vocabulary, [.. source.Overrides.Select(PolicyOverride.Parse)]);
-        if (read.Policy is null)
-            yield return $"the recorded policy text is no valid policy: {read.Errors[0]}";
-        else if (CanonicalJson.Digest(read.Policy) != source.EffectiveSha256 || CanonicalJson.Digest(record.Policy) != source.EffectiveSha256)
-            yield return "the recorded policy is not what its text says";
+        try
+        {
+            var read = PolicyReader.Read(source.Text, source.File, vocabulary, [.. source.Overrides.Select(PolicyOverride.Parse)]);
+            if (read.Policy is null)
+                return $"the recorded policy text is no valid policy: {read.Errors[0]}";
+
+            return CanonicalJson.Digest(read.Policy) == source.EffectiveSha256 && CanonicalJson.Digest(record.Policy) == source.EffectiveSha256
+                ? null
+                : "the recorded policy is not what its text says";
+        }
+        catch (FormatException bad)
+        {
+            return $"the record holds an override that cannot be: {bad.Message}";
+        }
     }
 
     private static IEnumerable<string> FileProblems(string folder, RunRecord record)

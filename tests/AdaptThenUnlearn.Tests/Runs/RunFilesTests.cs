@@ -52,6 +52,24 @@ public sealed class RunFilesTests : IDisposable
     }
 
     [Fact]
+    public void Read_NullInAList_IsRefused()
+    {
+        File.WriteAllText(At("run.json"), RunRecordFile.Text(Records.Run()).Replace("\"findings\": [", "\"findings\": [ null,", StringComparison.Ordinal));
+
+        Assert.Contains("holds null", Assert.Throws<RunRecordException>(() => RunRecordFile.Read(At("run.json"))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Read_LargerThanAllowed_IsNotRead()
+    {
+        RunRecordFile.Write(At("run.json"), Records.Run());
+        var bytes = new FileInfo(At("run.json")).Length;
+
+        Assert.NotNull(RunRecordFile.Read(At("run.json"), bytes));
+        Assert.Contains($"more than {bytes - 1}", Assert.Throws<RunRecordException>(() => RunRecordFile.Read(At("run.json"), bytes - 1)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Digest_Folder_DependsOnNamesAndContents()
     {
         Directory.CreateDirectory(At("images"));

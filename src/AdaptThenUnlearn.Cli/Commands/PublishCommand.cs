@@ -1,0 +1,34 @@
+using System.CommandLine;
+using AdaptThenUnlearn.Publishing;
+
+namespace AdaptThenUnlearn.Cli.Commands;
+
+/// <summary><c>atu publish</c>: tells run records on the pull request they were made for.</summary>
+public sealed class PublishCommand(Terminal terminal)
+{
+    private readonly Argument<FileInfo[]> _records = new("RECORD") { Description = "The run.json of each run", Arity = ArgumentArity.OneOrMore };
+    private readonly Option<bool> _advisory = new("--advisory") { Description = "A failed gate is told as advice: the check is neutral" };
+    private readonly Option<bool> _untrusted = new("--untrusted") { Description = "The records come from a build that its author controls, such as a fork's: post only on the pull request whose head they are of" };
+    private readonly Option<FileInfo[]> _policies = new("--policy") { Description = "Judge by this policy instead of the recorded one of the same name", AllowMultipleArgumentsPerToken = true };
+    private readonly Publication _publication = new(terminal);
+
+    /// <summary>The command.</summary>
+    public Command Build()
+    {
+        var command = new Command("publish", "Tell runs on their pull request: comment, check run, job summary") { _records, _advisory, _untrusted, _policies };
+        _publication.AddTo(command);
+        command.Does(terminal, Run);
+        return command;
+    }
+
+    private int Run(ParseResult parsed, CancellationToken cancel)
+    {
+        var policies = (parsed.GetValue(_policies) ?? []).Select(file => PolicyFile.Read(file.ToString(), [], terminal)).ToList();
+        if (policies.Exists(policy => policy.Result.Policy is null))
+            return ExitCodes.BadPolicy;
+
+        return _publication.Publish(
+            [.. parsed.GetRequiredValue(_records).Select(file => file.FullName)], parsed, parsed.GetValue(_advisory), parsed.GetValue(_untrusted),
+            [.. policies.Select(policy => new TrustedPolicy(policy.Path, policy.Text, policy.Policy))], cancel);
+    }
+}

@@ -1,0 +1,116 @@
+using System.CommandLine;
+using AdaptThenUnlearn.Publishing;
+using AdaptThenUnlearn.Publishing.GitHub;
+using AdaptThenUnlearn.Publishing.Hosts;
+using AdaptThenUnlearn.Runs;
+
+namespace AdaptThenUnlearn.Cli;
+
+/// <summary>The options that say where results are published, and publishing itself, for every command that has it.</summary>
+public sealed class Publication(Terminal terminal)
+{
+    private readonly Option<string> _repository = new("--repository") { Description = "Repository to publish to; from GITHUB_REPOSITORY when absent", HelpName = "owner/name" };
+    private readonly Option<int?> _pullRequest = new("--pull-request") { Description = "Number of the pull request; from the event when absent", HelpName = "number" };
+    private readonly Option<string> _sha = new("--sha") { Description = "Commit that was measured; from the event when absent" };
+    private readonly Option<string> _apiUrl = new("--api-url") { Description = "Base address of the GitHub API; from GITHUB_API_URL when absent" };
+    private readonly Option<string> _runUrl = new("--run-url") { Description = "Page of the build, to link to" };
+    private readonly Option<string> _artifactUrl = new("--artifact-url") { Description = "Where the evidence was uploaded, to link to" };
+    private readonly Option<string> _jobSummary = new("--job-summary") { Description = "File that the summary is appended to; from GITHUB_STEP_SUMMARY when absent" };
+    private readonly Option<string> _author = new("--author") { Description = "Login that the token posts as, where it cannot say so itself: my-app[bot]" };
+    private readonly Option<string[]> _only = new("--only") { Description = "Publish only these: comment, check, summary", HelpName = "part", AllowMultipleArgumentsPerToken = true };
+    private readonly Option<bool> _require = new("--require-publish") { Description = "Not being able to publish is an error, and the exit code 4" };
+
+    /// <summary>Gives a command the options.</summary>
+    public void AddTo(Command command)
+    {
+        foreach (var option in new Option[] { _repository, _pullRequest, _sha, _apiUrl, _runUrl, _artifactUrl, _jobSummary, _author, _only, _require })
+            command.Options.Add(option);
+        _only.AcceptOnlyFromAmong("comment", "check", "summary");
+    }
+
+    /// <summary>Judges records again and publishes them. Of what could not be published, one diagnostic tells.</summary>
+    /// <param name="records">Paths of <c>run.json</c>.</param>
+    /// <param name="parsed">The options' values.</param>
+    /// <param name="advisory">Whether a failed gate stops nothing.</param>
+    /// <param name="untrusted">Whether the records come from a build that anyone may have changed.</param>
+    /// <param name="policies">What to judge by instead of the recorded policies; none: by those.</param>
+    /// <param name="cancel">Ends it.</param>
+    /// <returns>The exit code: passed, not published, or gate failed where a record was refused.</returns>
+    /// <exception cref="RunRecordException">A record cannot be read.</exception>
+    public int Publish(IReadOnlyList<string> records, ParseResult parsed, bool advisory, bool untrusted, IReadOnlyList<TrustedPolicy> policies, CancellationToken cancel)
+    {
+        var environment = EnvironmentSnapshot.Take();
+        var today = DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime);
+        var admission = new RunAdmission(Vocabulary.Known, today, environment["GITHUB_WORKSPACE"], policies);
+        var admitted = records.Select(record => Admit(admission, record)).ToList();
+        var runs = admitted.OfType<PublishedRun>().Select(run => run with { Advisory = advisory, Untrusted = untrusted }).ToList();
+        if (runs.Count == 0)
+            return ExitCodes.GateFailed;
+
+        var publisher = new Publisher(environment, Flags(parsed), Machine.Tool["atu ".Length..], new Waiting(TimeProvider.System));
+        var result = publisher.Publish(runs, cancel).GetAwaiter().GetResult();
+        foreach (var done in result.Done)
+            Terminal.Result($"published {done}");
+        if (result.Problems.Count > 0)
+            terminal.Diagnose(Diagnostic(result.Problems, parsed.GetValue(_require)));
+
+        return runs.Count < admitted.Count ? ExitCodes.GateFailed
+            : result.Problems.Count > 0 && parsed.GetValue(_require) ? ExitCodes.NotPublished
+            : ExitCodes.Passed;
+    }
+
+    /// <summary>Publishes what was just governed; the gate's exit code comes first, whatever goes wrong here.</summary>
+    /// <param name="gate">The gate's exit code.</param>
+    /// <param name="records">Paths of <c>run.json</c>.</param>
+    /// <param name="parsed">The options' values.</param>
+    /// <param name="advisory">Whether a failed gate stops nothing.</param>
+    /// <param name="cancel">Ends it.</param>
+    /// <returns>The gate's exit code, or not published where the gate passed.</returns>
+    public int After(int gate, IReadOnlyList<string> records, ParseResult parsed, bool advisory, CancellationToken cancel)
+    {
+        int published;
+        try
+        {
+            published = Publish(records, parsed, advisory, untrusted: false, [], cancel);
+        }
+        catch (Exception failed) when (failed is not OperationCanceledException)
+        {
+            var required = parsed.GetValue(_require);
+            terminal.Diagnose(new BuildMessage(required ? Severity.Error : Severity.Warning, PublishCodes.Unforeseen, $"not published: {failed.Message}"));
+            published = required ? ExitCodes.NotPublished : ExitCodes.Passed;
+        }
+
+        return gate == ExitCodes.Passed && published == ExitCodes.NotPublished ? published : gate;
+    }
+
+    private PublishedRun? Admit(RunAdmission admission, string record)
+    {
+        try
+        {
+            return admission.Read(record);
+        }
+        catch (RecordRefusedException refused)
+        {
+            terminal.Diagnose(new BuildMessage(Severity.Error, "ATU3003", $"{refused.Message}; it was not published", record));
+            return null;
+        }
+    }
+
+    private PublishFlags Flags(ParseResult parsed) => new()
+    {
+        Repository = parsed.GetValue(_repository),
+        PullRequest = parsed.GetValue(_pullRequest),
+        Sha = parsed.GetValue(_sha),
+        ApiUrl = parsed.GetValue(_apiUrl),
+        RunUrl = parsed.GetValue(_runUrl),
+        ArtifactUrl = parsed.GetValue(_artifactUrl),
+        JobSummary = parsed.GetValue(_jobSummary),
+        Author = parsed.GetValue(_author),
+        Parts = parsed.GetValue(_only) is { Length: > 0 } only
+            ? only.Aggregate(PublishParts.None, (parts, name) => parts | Enum.Parse<PublishParts>(name, ignoreCase: true))
+            : PublishParts.All,
+    };
+
+    private static BuildMessage Diagnostic(IReadOnlyList<PublishProblem> problems, bool required) => new(
+        required ? Severity.Error : Severity.Warning, problems[0].Code, "not everything was published: " + string.Join("; ", problems.Select(problem => problem.Text).Distinct()));
+}

@@ -1,0 +1,104 @@
+using Octokit;
+using Octokit.Internal;
+
+namespace AdaptThenUnlearn.Publishing.GitHub;
+
+/// <summary>One publish's conversation with GitHub: what it asks once and remembers, and what it posts.</summary>
+/// <remarks>
+/// The connection is our own, because <see cref="GitHubClient"/> appends <c>/api/v3/</c> to every address but github.com's, and
+/// GITHUB_API_URL is complete already.
+/// </remarks>
+public sealed class GitHubSession : IDisposable
+{
+    private const string ActionsBot = "github-actions[bot]";
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(30);
+
+    private readonly RetryingHttpClient _http;
+    private readonly GitHubClient _client;
+    private readonly PublishTarget _target;
+    private readonly GitHubToken _token;
+    private string? _author;
+    private IReadOnlyList<IssueComment>? _comments;
+
+    /// <summary>Opens it; nothing is sent yet.</summary>
+    /// <param name="target">Where to.</param>
+    /// <param name="token">With whose rights.</param>
+    /// <param name="version">Of this tool, for the user agent.</param>
+    /// <param name="waiting">How time passes.</param>
+    /// <param name="cancel">Ends it.</param>
+    public GitHubSession(PublishTarget target, GitHubToken token, string version, Waiting waiting, CancellationToken cancel)
+    {
+        (_target, _token, Waiting) = (target, token, waiting);
+        _http = new RetryingHttpClient(new HttpClientAdapter(() => new GitHubHeaders(HttpMessageHandlerFactory.CreateDefault())), waiting, cancel);
+        var connection = new Connection(
+            new ProductHeaderValue("atu", version), target.Api, new InMemoryCredentialStore(new Credentials(token.Reveal(), AuthenticationType.Bearer)), _http, new SimpleJsonSerializer());
+        connection.SetRequestTimeout(_patience);
+        _client = new GitHubClient(connection);
+    }
+
+    /// <summary>How time passes.</summary>
+    public Waiting Waiting { get; }
+
+    /// <summary>Requests sent so far.</summary>
+    public int Requests => _http.Sent;
+
+    /// <summary>Login that this token posts as.</summary>
+    /// <remarks>An installation's token may not ask; on Actions without a name given, it is taken for the workflow's own.</remarks>
+    /// <exception cref="PublishException">Nobody says.</exception>
+    public async Task<string> Author()
+    {
+        if (_author is not null || _target.Author is not null)
+            return _author ??= _target.Author!;
+        if (!_token.IsInstallation)
+        {
+            try
+            {
+                return _author = (await _client.User.Current().ConfigureAwait(false)).Login;
+            }
+            catch (Exception refused) when (refused is ForbiddenException or NotFoundException && !GitHubFailure.IsRateLimit(refused))
+            {
+            }
+        }
+
+        return _author = _target.InActions ? ActionsBot : throw new PublishException(
+            PublishCodes.UnknownAuthor, "nobody says who posts with this token, so an earlier comment of ours cannot be told from somebody else's; name the login with --author, e.g. --author 'my-app[bot]'");
+    }
+
+    /// <summary>All comments on a pull request, oldest first; asked for once.</summary>
+    public async Task<IReadOnlyList<IssueComment>> Comments(int pullRequest) =>
+        _comments ??= await _client.Issue.Comment.GetAllForIssue(_target.Owner, _target.Repository, pullRequest, new ApiOptions { PageSize = 100 }).ConfigureAwait(false);
+
+    /// <summary>Forgets the comments that were asked for.</summary>
+    public void ForgetComments() => _comments = null;
+
+    /// <summary>Adds a comment.</summary>
+    public Task<IssueComment> AddComment(int pullRequest, string body) => _client.Issue.Comment.Create(_target.Owner, _target.Repository, pullRequest, body);
+
+    /// <summary>Writes a comment anew.</summary>
+    public Task<IssueComment> ReplaceComment(long comment, string body) => _client.Issue.Comment.Update(_target.Owner, _target.Repository, comment, body);
+
+    /// <summary>The pull request's head as it is now.</summary>
+    public async Task<string> HeadOf(int pullRequest) => (await _client.PullRequest.Get(_target.Owner, _target.Repository, pullRequest).ConfigureAwait(false)).Head.Sha;
+
+    /// <summary>Numbers of the open pull requests from a branch whose head is a commit.</summary>
+    /// <param name="label">Owner and branch: <c>octocat:feature</c>.</param>
+    /// <param name="sha">The commit.</param>
+    public async Task<IReadOnlyList<int>> PullRequestsOf(string label, string sha)
+    {
+        var found = await _client.PullRequest.GetAllForRepository(
+            _target.Owner, _target.Repository, new PullRequestRequest { Head = label, State = ItemStateFilter.Open }, new ApiOptions { PageSize = 100 }).ConfigureAwait(false);
+        return [.. found.Where(pull => pull.Head.Sha.Equals(sha, StringComparison.OrdinalIgnoreCase)).Select(pull => pull.Number)];
+    }
+
+    /// <summary>Adds a check run.</summary>
+    public Task<CheckRun> AddCheckRun(NewCheckRun run) => _client.Check.Run.Create(_target.Owner, _target.Repository, run);
+
+    /// <summary>Adds to a check run.</summary>
+    public Task<CheckRun> ExtendCheckRun(long run, CheckRunUpdate update) => _client.Check.Run.Update(_target.Owner, _target.Repository, run, update);
+
+    /// <summary>Sets a commit's status.</summary>
+    public Task<CommitStatus> SetStatus(string sha, NewCommitStatus status) => _client.Repository.Status.Create(_target.Owner, _target.Repository, sha, status);
+
+    /// <inheritdoc/>
+    public void Dispose() => _http.Dispose();
+}

@@ -1,0 +1,81 @@
+using Octokit;
+using Octokit.Internal;
+
+namespace AdaptThenUnlearn.Publishing.GitHub;
+
+/// <summary>Octokit's way to the network, with patience: sends again what <see cref="RetryPlan"/> says is worth it.</summary>
+/// <param name="inner">What really sends.</param>
+/// <param name="waiting">The clock, and how time passes.</param>
+/// <param name="cancel">Ends waiting and sending.</param>
+public sealed class RetryingHttpClient(IHttpClient inner, Waiting waiting, CancellationToken cancel) : IHttpClient
+{
+    /// <summary>Requests sent so far.</summary>
+    public int Sent { get; private set; }
+
+    /// <inheritdoc/>
+    public async Task<IResponse> Send(IRequest request, CancellationToken cancellationToken, Func<object, object>? preprocessResponseBody = null)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, cancel);
+        for (var number = 1; ; number++)
+        {
+            Sent++;
+            IResponse? response = null;
+            Exception? failed = null;
+            try
+            {
+                response = await inner.Send(request, either.Token, preprocessResponseBody).ConfigureAwait(false);
+            }
+            catch (Exception gone) when (!cancel.IsCancellationRequested && gone is HttpRequestException or OperationCanceledException or IOException)
+            {
+                failed = gone;   // no connection, a broken one, or the request's time was over
+            }
+
+            var attempt = new Attempt(response?.StatusCode, response?.Headers ?? new Dictionary<string, string>(), response?.Body as string ?? "", NeverSent(failed));
+            if (!await waiting.BeforeAnother(attempt, number, IsRepeatable(request), cancel).ConfigureAwait(false))
+                return response ?? throw new UnansweredException(number, failed!);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void SetRequestTimeout(TimeSpan timeout) => inner.SetRequestTimeout(timeout);
+
+    /// <inheritdoc/>
+    public void Dispose() => inner.Dispose();
+
+    // A second comment would stay; a second check run or status only takes the place of the first.
+    private static bool IsRepeatable(IRequest request) =>
+        !(request.Method == HttpMethod.Post && request.Endpoint.OriginalString.EndsWith("/comments", StringComparison.Ordinal));
+
+    private static bool NeverSent(Exception? failed) =>
+        failed is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError };
+}
+
+/// <summary>The clock, and how time passes until something is tried again; one budget for a whole publish.</summary>
+/// <param name="clock">The time.</param>
+/// <param name="delay">Lets time pass; null: real time.</param>
+public sealed class Waiting(TimeProvider clock, Func<TimeSpan, CancellationToken, Task>? delay = null)
+{
+    /// <summary>Time that was waited so far.</summary>
+    public TimeSpan Waited { get; private set; }
+
+    /// <summary>Waits, if another attempt is worth it.</summary>
+    /// <returns>Whether to try again.</returns>
+    public async Task<bool> BeforeAnother(Attempt attempt, int number, bool repeatable, CancellationToken cancel)
+    {
+        if (RetryPlan.WaitAfter(attempt, number, repeatable, clock.GetUtcNow(), Waited) is not { } wait)
+            return false;
+
+        Waited += wait;
+        await (delay is null ? Task.Delay(wait, clock, cancel) : delay(wait, cancel)).ConfigureAwait(false);
+        return true;
+    }
+}
+
+/// <summary>There was no answer to a request.</summary>
+/// <param name="attempts">How often it was sent.</param>
+/// <param name="cause">What the network said.</param>
+public sealed class UnansweredException(int attempts, Exception cause) : Exception(cause is OperationCanceledException ? "no answer in time" : cause.Message, cause)
+{
+    /// <summary>How often it was sent.</summary>
+    public int Attempts { get; } = attempts;
+}

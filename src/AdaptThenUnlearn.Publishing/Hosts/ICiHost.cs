@@ -1,0 +1,71 @@
+namespace AdaptThenUnlearn.Publishing.Hosts;
+
+/// <summary>Where a build runs, and what it knows about the pull request it runs for.</summary>
+public interface ICiHost
+{
+    /// <summary>As people call it.</summary>
+    string Name { get; }
+
+    /// <summary>Whether the environment is this host's.</summary>
+    bool IsThis(EnvironmentSnapshot environment);
+
+    /// <summary>What the environment and the files it names say.</summary>
+    /// <exception cref="CiContextException">A file that the environment names cannot be understood.</exception>
+    CiContext Describe(EnvironmentSnapshot environment);
+}
+
+/// <summary>Every host that is recognised. A new one: write its file, add its line.</summary>
+public static class CiHosts
+{
+    /// <summary>All of them.</summary>
+    public static IReadOnlyList<ICiHost> All { get; } = [new GitHubActions()];
+
+    /// <summary>What is known here; nothing but defaults where no host is recognised.</summary>
+    /// <exception cref="CiContextException">A file that the environment names cannot be understood.</exception>
+    public static CiContext Describe(EnvironmentSnapshot environment) =>
+        All.FirstOrDefault(host => host.IsThis(environment))?.Describe(environment) ?? new CiContext();
+}
+
+/// <summary>What a host knows; null where it says nothing.</summary>
+public sealed record CiContext
+{
+    /// <summary>The host's name; null outside of any.</summary>
+    public string? Host { get; init; }
+
+    /// <summary><c>owner/name</c>.</summary>
+    public string? Repository { get; init; }
+
+    /// <summary>What started the build, in the host's words.</summary>
+    public string? Event { get; init; }
+
+    /// <summary>Number of the pull request.</summary>
+    public int? PullRequest { get; init; }
+
+    /// <summary>The commit that was measured: the pull request's head, never the trial merge.</summary>
+    public string? HeadSha { get; init; }
+
+    /// <summary>Owner and branch of the head, where the pull request has to be looked for by them: <c>octocat:feature</c>.</summary>
+    public string? HeadLabel { get; init; }
+
+    /// <summary>Whether the head lies in another repository, whose builds get a token that may not write.</summary>
+    public bool IsFork { get; init; }
+
+    /// <summary>Where the interface for programs is.</summary>
+    public string? ApiUrl { get; init; }
+
+    /// <summary>Where people look.</summary>
+    public string? ServerUrl { get; init; }
+
+    /// <summary>This build's page.</summary>
+    public string? RunUrl { get; init; }
+
+    /// <summary>A file whose Markdown the host shows on the build's page.</summary>
+    public string? JobSummary { get; init; }
+
+    /// <summary>The checkout.</summary>
+    public string? Workspace { get; init; }
+}
+
+/// <summary>What a host says about itself cannot be understood.</summary>
+/// <param name="problem">Which file, and why.</param>
+public sealed class CiContextException(string problem) : Exception(problem);

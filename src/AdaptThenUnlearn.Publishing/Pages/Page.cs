@@ -1,0 +1,63 @@
+using System.Globalization;
+
+namespace AdaptThenUnlearn.Publishing.Pages;
+
+/// <summary>Markdown that can be shortened by whole rows, the least important ones first.</summary>
+/// <param name="sections">In the order of the text.</param>
+public sealed class Page(params IEnumerable<PageSection> sections)
+{
+    private readonly IReadOnlyList<PageSection> _sections = [.. sections];
+
+    /// <summary>As much of the page as fits, with a note where rows were left out.</summary>
+    /// <param name="limit">Largest size.</param>
+    /// <param name="size">Of a text, in the limit's unit.</param>
+    /// <returns>Null when not even a page without rows fits.</returns>
+    public string? Fit(int limit, Func<string, int> size)
+    {
+        var whole = Render(_sections.Sum(section => section.Rows.Count));
+        if (size(whole) <= limit)
+            return whole;
+
+        var (fits, fitsNot) = (-1, _sections.Sum(section => section.Rows.Count));
+        while (fitsNot - fits > 1)
+        {
+            var middle = (fits + fitsNot) / 2;
+            if (size(Render(middle)) <= limit)
+                fits = middle;
+            else
+                fitsNot = middle;
+        }
+
+        return fits < 0 ? null : Render(fits);
+    }
+
+    private string Render(int rows)
+    {
+        var left = rows;
+        var kept = _sections.OrderBy(section => section.Rank).ToDictionary(section => section, section =>
+        {
+            var count = Math.Min(section.Rows.Count, left);
+            left -= count;
+            return count;
+        });
+        var missing = _sections.Sum(section => section.Rows.Count) - rows;
+        var note = missing > 0
+            ? string.Create(CultureInfo.InvariantCulture, $"> ✂️ Shortened to fit: {missing} rows are left out. The run's own `report.md` has them all.\n")
+            : "";
+        return string.Join('\n', _sections
+            .Where(section => section.Rows.Count == 0 || kept[section] > 0)
+            .Select(section => section.Render([.. section.Rows.Take(kept[section])]))
+            .Append(note)
+            .Where(text => text.Length > 0));
+    }
+}
+
+/// <summary>A part of a page.</summary>
+/// <param name="Rank">Sections of a high rank lose their rows first.</param>
+/// <param name="Rows">What can be left out; none: the section is always there.</param>
+/// <param name="Render">The section with those of its rows that are kept; ends with a line break.</param>
+public sealed record PageSection(int Rank, IReadOnlyList<IReadOnlyList<string>> Rows, Func<IReadOnlyList<IReadOnlyList<string>>, string> Render)
+{
+    /// <summary>A section that is always there.</summary>
+    public static PageSection Fixed(string text) => new(0, [], _ => text);
+}

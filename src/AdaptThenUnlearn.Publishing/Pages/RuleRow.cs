@@ -1,0 +1,66 @@
+using System.Globalization;
+using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Reports;
+using AdaptThenUnlearn.Runs;
+using static AdaptThenUnlearn.Reports.ReportText;
+
+namespace AdaptThenUnlearn.Publishing.Pages;
+
+/// <summary>A rule's numbers side by side: limit, before, after, bound, number of images.</summary>
+/// <param name="Limit">With its comparator.</param>
+/// <param name="Before">Of the original generator.</param>
+/// <param name="After">Of the one to release.</param>
+/// <param name="Bound">What was held against the limit, where that is not the measured value itself.</param>
+/// <param name="Samples">n, images behind the judged number.</param>
+public sealed record RuleRow(string Limit, string Before, string After, string Bound, string Samples)
+{
+    /// <summary>The numbers behind a finding.</summary>
+    public static RuleRow Of(RunRecord record, Finding finding)
+    {
+        var unit = Unit(finding.Rule);
+        var limit = $"{finding.Comparator} {unit(finding.Limit)}";
+        var observed = Number(finding.Observed, unit);
+        var bound = finding.Judged is { } judged && finding.Judged != finding.Observed ? unit(judged) : None;
+        var (before, samples) = Readings(record, finding);
+
+        // Where nothing was trained there is one generator, and what was observed is its.
+        return record.After is null
+            ? new RuleRow(limit, observed, None, bound, samples)
+            : new RuleRow(limit, before, finding.Observed is null ? None : Told(record, finding, observed), bound, samples);
+    }
+
+    private static (string Before, string Samples) Readings(RunRecord record, Finding finding)
+    {
+        var released = record.After ?? record.Before;
+        var parts = finding.Rule.Split('/', 3);
+        switch (parts)
+        {
+            case ["quality", "maxFrechetDistance" or "maxFrechetIncrease"]:
+                return (Number(record.Before.Quality?.FrechetDistance, Plain), Count(released.Quality?.Samples));
+
+            case ["quality", "minShareKept", var name]:
+                var share = record.Before.Shares.FirstOrDefault(share => share.Class == name && share.Classifier == record.Policy.Quality?.Extractor);
+                return (share is { Samples: > 0 } ? Percent((double)share.Hits / share.Samples) : None, Count(share?.Samples));
+
+            default:
+                var was = record.Before.Features.FirstOrDefault(reading => reading.Feature == parts[0])?.Looks is [var first, ..] ? first : null;
+                var looks = released.Features.FirstOrDefault(reading => reading.Feature == parts[0])?.Looks is [_, ..] some ? some : null;
+                var judged = finding.Rule.EndsWith("/minUnlearned", StringComparison.Ordinal) ? looks?[0] : looks?[^1];
+                return (was is { Samples: > 0 } ? Percent((double)was.Hits / was.Samples) : None, Count(judged?.Samples));
+        }
+    }
+
+    // Relative rules observe a relation; what it relates stands before it.
+    private static string Told(RunRecord record, Finding finding, string observed) => finding.Rule.Split('/', 3) switch
+    {
+        ["quality", "maxFrechetIncrease"] => $"{Number(record.After?.Quality?.FrechetDistance, Plain)} ({(finding.Observed >= 0 ? "+" : "")}{observed})",
+        ["quality", "minShareKept", ..] => $"{observed} of it kept",
+        [_, "minUnlearned"] => $"{observed} unlearned",
+        _ => observed,
+    };
+
+    private static string Count(long? samples) => samples?.ToString(CultureInfo.InvariantCulture) ?? None;
+
+    /// <summary>The rule's name, clipped and fit for a table.</summary>
+    public static string NameOf(Finding finding) => MarkdownText.Code(MarkdownText.Clip(finding.Rule, 120));
+}

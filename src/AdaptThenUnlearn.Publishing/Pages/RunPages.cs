@@ -1,0 +1,192 @@
+using System.Globalization;
+using System.Text;
+using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Reports;
+using static AdaptThenUnlearn.Reports.ReportText;
+
+namespace AdaptThenUnlearn.Publishing.Pages;
+
+/// <summary>The comment, the job summary and the texts of a check run: pure, the same run gives the same text.</summary>
+public static class RunPages
+{
+    /// <summary>Characters that GitHub takes as a comment; counted in UTF-16 units, which are never fewer.</summary>
+    public const int CommentLimit = 65_536;
+
+    /// <summary>Bytes that GitHub takes as the summary, and again as the text, of a check run.</summary>
+    public const int CheckLimit = 65_535;
+
+    /// <summary>Bytes that GitHub Actions takes as all summaries of one step.</summary>
+    public const int JobSummaryLimit = 1024 * 1024;
+
+    private const int MostNotes = 10;
+
+    /// <summary>The sticky comment.</summary>
+    /// <param name="run">The run.</param>
+    /// <param name="previous">What the comment said before; null when there is none.</param>
+    /// <param name="limit">Characters at most.</param>
+    public static string Comment(PublishedRun run, ReportMarker? previous, int limit = CommentLimit)
+    {
+        var marker = ReportMarker.Of(run).ToComment() + "\n";
+        return marker + Whole(run, previous).Fit(limit - marker.Length, text => text.Length);
+    }
+
+    /// <summary>What is appended to the job summary; null when there is no room for it.</summary>
+    /// <param name="run">The run.</param>
+    /// <param name="room">Bytes that are left.</param>
+    public static string? JobSummary(PublishedRun run, int room) => Whole(run, previous: null).Fit(room, Encoding.UTF8.GetByteCount);
+
+    /// <summary>The check run's summary.</summary>
+    public static string CheckSummary(PublishedRun run) =>
+        new Page([PageSection.Fixed(Sentence(run)), .. Notes(run), Rules(run), .. Mending(run), PageSection.Fixed(Links(run))]).Fit(CheckLimit, Encoding.UTF8.GetByteCount)!;
+
+    /// <summary>The check run's details.</summary>
+    public static string CheckText(PublishedRun run) => new Page(Details(run)).Fit(CheckLimit, Encoding.UTF8.GetByteCount)!;
+
+    private static Page Whole(PublishedRun run, ReportMarker? previous) => new(
+    [
+        PageSection.Fixed($"### {Heading(run)}\n\n{Sentence(run)}"),
+        .. Notes(run),
+        Rules(run),
+        .. Changes(run, previous),
+        .. Mending(run),
+        Details(run),
+        PageSection.Fixed(Links(run)),
+    ]);
+
+    private static string Heading(PublishedRun run)
+    {
+        var mark = run.Outcome switch
+        {
+            Outcome.Passed => "✅ Passed",
+            Outcome.Waived => "⚠️ Passed with waivers",
+            Outcome.FailedAdvisory => "⚠️ Failed, advisory",
+            _ => "❌ Failed",
+        };
+        return $"{mark}: {Escape(run.Record.Policy.Name)}";
+    }
+
+    private static string Sentence(PublishedRun run)
+    {
+        var findings = run.Judged.Verdict.Findings;
+        var (open, waived) = (findings.Count(finding => finding.State is FindingState.Failed or FindingState.NotMeasured), findings.Count(finding => finding.State == FindingState.Waived));
+        var generator = run.Record.After is null ? "the generator as it is" : "the unlearned generator";
+        var outcome = run.Outcome switch
+        {
+            Outcome.Passed => $"All {Rules(findings.Count)} are met: {generator} may be released.",
+            Outcome.Waived => $"{waived} of {Rules(findings.Count)} not met and waived: {generator} may be released while the waivers last.",
+            _ when run.Judged.Problems.Count > 0 => "**The run record does not stand**, so that nothing may be released on it.",
+            Outcome.FailedAdvisory => $"**{open} of {Rules(findings.Count)} not met.** This is advice: it stops nothing.",
+            _ => $"**{open} of {Rules(findings.Count)} not met**: {generator} may not be released.",
+        };
+        var description = run.Policy.Description is { } words ? $"{Escape(MarkdownText.Clip(words, 300))}\n\n" : "";
+        return description + outcome + (run.HeadSha.Length > 0 ? $" Measured at {Short(run.HeadSha)}.\n" : "\n");
+
+        static string Rules(int count) => string.Create(CultureInfo.InvariantCulture, $"{count} {(count == 1 ? "rule" : "rules")}");
+    }
+
+    private static IEnumerable<PageSection> Notes(PublishedRun run)
+    {
+        List<string> notes = [.. run.Judged.Problems.Select(problem => $"⛔ {Sentenced(problem)}")];
+        if (run.Untrusted)
+            notes.Add($"⚠️ The readings{(run.ByTrustedPolicy ? "" : ", and the policy,")} come from a build of the pull request itself, which its author controls: they are a claim. They were judged again here.");
+        if (run.OtherPolicy)
+            notes.Add("⚠️ The pull request changes the policy; the run was judged by this repository's, as it is without the change.");
+        notes.AddRange(run.Judged.Verdict.Warnings.Select(warning => $"⚠️ {Escape(MarkdownText.Clip(warning, 300))}"));
+        notes.AddRange(run.Findings.Where(finding => finding.Waiver is not null).Select(finding =>
+            $"⚠️ {RuleRow.NameOf(finding)} is waived by {Short(finding.Waiver!.ApprovedBy, 80)} until {Short(finding.Waiver.Expires, 10)}: {Short(finding.Waiver.Reason, 300)}"));
+        if (notes.Count > 0)
+            yield return PageSection.Fixed(string.Join("\n>\n", notes.Take(MostNotes).Select(note => $"> {note}")) + "\n");
+
+        static string Short(string text, int length) => Escape(MarkdownText.Clip(text, length));
+
+        static string Sentenced(string problem) => Escape(MarkdownText.Clip(problem, 300)) + ".";
+    }
+
+    private static PageSection Rules(PublishedRun run)
+    {
+        var confidence = string.Create(CultureInfo.InvariantCulture, $"{run.Policy.Evaluation.Confidence * 100:0.###} %");
+        var rows = run.Findings.Select(finding =>
+        {
+            var row = RuleRow.Of(run.Record, finding);
+            return new[] { RuleRow.NameOf(finding), Mark(finding.State), row.Limit, row.Before, row.After, row.Bound, row.Samples };
+        });
+        return new PageSection(1, [.. rows], kept => rows.Any()
+            ? $"{Table(["Rule", "Verdict", "Limit", "Before", "After", "Bound", "n"], kept)}\n<sub>*Bound* is the unfavourable end at {confidence} confidence: the limit is met only if that is within it. *n* counts images.</sub>\n"
+            : "No rule was judged.\n");
+    }
+
+    private static IEnumerable<PageSection> Changes(PublishedRun run, ReportMarker? previous)
+    {
+        if (previous is null)
+            yield break;
+
+        var since = previous.HeadSha.Length > 0 ? $" since {Short(previous.HeadSha)}" : "";
+        var lines = ChangedRules.Between(previous, run);
+        yield return lines.Count == 0
+            ? PageSection.Fixed($"**Changed{since}:** nothing.\n")
+            : new PageSection(2, [.. lines.Select(line => new[] { line })], kept => $"**Changed{since}:**\n{List(kept)}");
+    }
+
+    private static IEnumerable<PageSection> Mending(PublishedRun run)
+    {
+        var lines = Advice.For(run);
+        if (lines.Count > 0)
+            yield return PageSection.Fixed($"**How to mend it:**\n{List([.. lines.Select(line => new[] { line })])}");
+    }
+
+    private static PageSection Details(PublishedRun run)
+    {
+        var record = run.Record;
+        var (evaluation, options, environment) = (run.Policy.Evaluation, record.Policy.Unlearning, record.Environment);
+        List<string[]> rows =
+        [
+            ["Policy", $"{Code(run.PolicyFile ?? record.PolicySource.File)}, SHA-256 {Code(record.PolicySource.Sha256)}"],
+            .. record.PolicySource.Overrides.Select(set => new[] { "Set over it", Code(set) }),
+            ["Owner", Escape(MarkdownText.Clip(run.Policy.Owner ?? None, 120))],
+            ["Original generator", Code(record.Before.GeneratorSha256)],
+            .. record.After is { } after ? new[] { new[] { "Released generator", Code(after.GeneratorSha256) } } : [],
+            ["Evaluation", Invariant($"{evaluation.Samples} to {evaluation.MaxSamples} images, confidence {evaluation.Confidence * 100:0.###} %, seed {evaluation.Seed}, truncation {evaluation.Truncation}")],
+            .. record.Training is { } training
+                ? new[]
+                {
+                    new[] { "Unlearning", $"{Escape(MarkdownText.Clip(training.Method, 80))}, preset {Escape(options.Preset)}, seed {options.Seed}, the candidate of step {training.SelectedStep} of {training.Steps}" },
+                    ["Feedback", $"{training.Positives} clean and {training.Negatives} undesired images"],
+                }
+                : [],
+            .. run.Findings.Select(finding => new[] { RuleRow.NameOf(finding), Escape(MarkdownText.Clip(finding.Explanation, 300)) }),
+            ["Machine", Escape(MarkdownText.Clip($"{environment.OperatingSystem}, {environment.Runtime}, TorchSharp {environment.Torch}, {environment.Device}, {environment.Threads} threads", 300))],
+            ["Measured", $"{Moment(record.Times.Started)} to {Moment(record.Times.Finished)} UTC with {Escape(MarkdownText.Clip(record.Tool, 80))}"],
+        ];
+        return new PageSection(3, rows, kept => $"<details>\n<summary>How it was measured and unlearned</summary>\n\n{Table(["What", "Value"], kept)}\n</details>\n");
+
+        static string Moment(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
+
+        static string Code(string text) => MarkdownText.Code(MarkdownText.Clip(text, 200));
+    }
+
+    private static string Links(PublishedRun run)
+    {
+        List<string> links = [];
+        if (run.ArtifactUrl is { } artifact)
+            links.Add($"[Evidence]({artifact})");
+        if (run.RunUrl is { } page)
+            links.Add($"[Run]({page})");
+        return string.Join(" · ", links.Append("Evidence for a release decision; `atu verify run.json` judges it again.")) + "\n";
+    }
+
+    private static string Table(string[] columns, IReadOnlyList<IReadOnlyList<string>> rows)
+    {
+        var table = new MarkdownTable(columns);
+        foreach (var row in rows)
+            table.Row([.. row]);
+        return table.ToString();
+    }
+
+    private static string List(IReadOnlyList<IReadOnlyList<string>> lines) => string.Concat(lines.Select(line => $"- {line[0]}\n"));
+
+    private static string Short(string sha) => $"`{sha[..7]}`";
+
+    private static string Escape(string text) => MarkdownText.Escape(text);
+
+    private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
+}

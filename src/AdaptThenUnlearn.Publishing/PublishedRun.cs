@@ -1,0 +1,69 @@
+using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Runs;
+
+namespace AdaptThenUnlearn.Publishing;
+
+/// <summary>A run as it is told on a pull request: its record, and what came of judging it again.</summary>
+/// <param name="Record">As read.</param>
+/// <param name="Judged">The stored readings, judged again today.</param>
+/// <param name="Policy">What was judged by.</param>
+/// <param name="PolicyText">Its text, in which annotations have their lines.</param>
+/// <param name="PolicyFile">Its path from the repository's root; null when it lies elsewhere.</param>
+public sealed record PublishedRun(RunRecord Record, Verification Judged, UnlearningPolicy Policy, string PolicyText, string? PolicyFile)
+{
+    /// <summary>Whether a failed gate is only told, and stops nothing.</summary>
+    public bool Advisory { get; init; }
+
+    /// <summary>Whether the record comes from a build that anyone may have changed.</summary>
+    public bool Untrusted { get; init; }
+
+    /// <summary>Whether it was judged by the repository's policy rather than by the one its record holds.</summary>
+    public bool ByTrustedPolicy { get; init; }
+
+    /// <summary>Whether that is another policy than the run's own.</summary>
+    public bool OtherPolicy { get; init; }
+
+    /// <summary>The commit that was measured.</summary>
+    public string HeadSha { get; init; } = "";
+
+    /// <summary>The build's page; a link that may be shown.</summary>
+    public string? RunUrl { get; init; }
+
+    /// <summary>Where the evidence lies; a link that may be shown.</summary>
+    public string? ArtifactUrl { get; init; }
+
+    /// <summary>What came of it.</summary>
+    public Outcome Outcome =>
+        !Judged.Passed ? (Advisory ? Outcome.FailedAdvisory : Outcome.Failed)
+        : Judged.Verdict.Findings.Any(finding => finding.State == FindingState.Waived) ? Outcome.Waived
+        : Outcome.Passed;
+
+    /// <summary>The findings in the order in which they are told: what has to be looked at first.</summary>
+    public IReadOnlyList<Finding> Findings =>
+    [
+        .. Judged.Verdict.Findings.OrderBy(finding => finding.State switch
+        {
+            FindingState.Failed => 0,
+            FindingState.NotMeasured => 1,
+            FindingState.Waived => 2,
+            _ => 3,
+        }),
+    ];
+}
+
+/// <summary>What came of a run.</summary>
+public enum Outcome
+{
+    /// <summary>Every rule is met.</summary>
+    Passed,
+
+    /// <summary>What is not met is waived.</summary>
+    Waived,
+
+    /// <summary>Not met, and only told.</summary>
+    FailedAdvisory,
+
+    /// <summary>Not met.</summary>
+    Failed,
+}

@@ -1,0 +1,148 @@
+using AdaptThenUnlearn.Publishing.GitHub;
+using AdaptThenUnlearn.Publishing.Hosts;
+
+namespace AdaptThenUnlearn.Publishing;
+
+/// <summary>What came of publishing.</summary>
+/// <param name="Done">In sentences.</param>
+/// <param name="Problems">What could not be done; empty when everything was.</param>
+public sealed record PublishResult(IReadOnlyList<string> Done, IReadOnlyList<PublishProblem> Problems);
+
+/// <summary>Takes runs to where people look: job summary, check run, comment. What goes wrong is told, and never thrown.</summary>
+/// <param name="environment">Says where the build runs, and holds the token.</param>
+/// <param name="flags">Say what the environment does not.</param>
+/// <param name="version">Of this tool.</param>
+/// <param name="waiting">How time passes.</param>
+public sealed class Publisher(EnvironmentSnapshot environment, PublishFlags flags, string version, Waiting waiting)
+{
+    private const string CommentPermission = "pull-requests: write";
+    private const string CheckPermission = "checks: write (or statuses: write)";
+
+    private readonly List<string> _done = [];
+    private readonly List<PublishProblem> _problems = [];
+
+    /// <summary>Publishes every run, whatever came of the one before; gives up where nobody answers.</summary>
+    /// <param name="runs">The runs.</param>
+    /// <param name="cancel">Ends it.</param>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public async Task<PublishResult> Publish(IReadOnlyList<PublishedRun> runs, CancellationToken cancel)
+    {
+        try
+        {
+            var context = CiHosts.Describe(environment);
+            var sha = flags.Sha ?? context.HeadSha;
+            runs = [.. runs.Select(run => run with
+            {
+                RunUrl = PublishTarget.Link(flags.RunUrl ?? context.RunUrl), ArtifactUrl = PublishTarget.Link(flags.ArtifactUrl), HeadSha = PublishTarget.IsSha(sha) ? sha! : "",
+            })];
+            if (flags.Parts.HasFlag(PublishParts.Summary))
+                Summarise(flags.JobSummary ?? context.JobSummary, runs);
+            if ((flags.Parts & (PublishParts.Comment | PublishParts.Check)) != PublishParts.None)
+                await PublishToGitHub(runs, PublishTarget.Of(context, flags), cancel).ConfigureAwait(false);
+        }
+        catch (CiContextException damaged)
+        {
+            _problems.Add(new PublishProblem(PublishCodes.NoTarget, damaged.Message));
+        }
+        catch (PublishException missing)
+        {
+            _problems.Add(missing.Problem);
+        }
+
+        return new PublishResult(_done, _problems);
+    }
+
+    private void Summarise(string? file, IReadOnlyList<PublishedRun> runs)
+    {
+        if (file is null && flags.Parts == PublishParts.Summary)
+            _problems.Add(new PublishProblem(PublishCodes.JobSummary, "there is no job summary here; name a file with --job-summary"));
+        if (file is null)
+            return;   // not on Actions
+
+        try
+        {
+            foreach (var run in runs)
+                _done.Add($"{run.Record.Policy.Name}: {new JobSummary(file).Append(run)}");
+        }
+        catch (PublishException full)
+        {
+            _problems.Add(full.Problem);
+        }
+    }
+
+    private async Task PublishToGitHub(IReadOnlyList<PublishedRun> runs, PublishTarget target, CancellationToken cancel)
+    {
+        var token = GitHubToken.Find(environment)
+            ?? throw new PublishException(PublishCodes.NoToken, $"there is no token: set one of {string.Join(", ", GitHubToken.Variables)}");
+        using var session = new GitHubSession(target, token, version, waiting, cancel);
+        target = await WithPullRequest(target, session, token, runs).ConfigureAwait(false);
+        foreach (var run in runs.Select(run => run with { HeadSha = target.HeadSha }))
+        {
+            if (!await PublishOne(run, target, session, token, cancel).ConfigureAwait(false))
+                return;
+        }
+    }
+
+    // The number comes from the event, from a flag, or from the head that the event names; never from a record.
+    private static async Task<PublishTarget> WithPullRequest(PublishTarget target, GitHubSession session, GitHubToken token, IReadOnlyList<PublishedRun> runs)
+    {
+        try
+        {
+            if (target is { PullRequest: null, HeadLabel: { } label })
+            {
+                var found = await session.PullRequestsOf(label, target.HeadSha).ConfigureAwait(false);
+                if (found is not [var only])
+                    throw new PublishException(PublishCodes.NotOfTheHead, $"{found.Count} open pull requests have {target.HeadSha} of {label} as their head, and one was looked for; nothing was posted");
+                return target with { PullRequest = only };
+            }
+
+            if (!runs.Any(run => run.Untrusted))
+                return target;
+
+            var number = target.PullRequest ?? throw new PublishException(
+                PublishCodes.NoTarget, "an untrusted run is posted on a pull request, and the event names none: run it on workflow_run, or give --pull-request and --sha");
+            var head = await session.HeadOf(number).ConfigureAwait(false);
+            return head.Equals(target.HeadSha, StringComparison.OrdinalIgnoreCase) ? target : throw new PublishException(
+                PublishCodes.NotOfTheHead, $"pull request #{number} is at {head}, and the untrusted run measured {target.HeadSha}; nothing was posted");
+        }
+        catch (Exception failed) when (failed is not OperationCanceledException)
+        {
+            throw new PublishException(GitHubFailure.Explain(failed, "the pull request", "pull-requests: read", target, token));
+        }
+    }
+
+    // Comments are read first and written last, so that the time in which somebody else may write is short.
+    private async Task<bool> PublishOne(PublishedRun run, PublishTarget target, GitHubSession session, GitHubToken token, CancellationToken cancel)
+    {
+        var comment = flags.Parts.HasFlag(PublishParts.Comment) && target.PullRequest is { } number ? new PullRequestComment(session, number) : null;
+        (long, Pages.ReportMarker)? found = null;
+        var readable = comment is not null && await Try("the comment", CommentPermission, async () =>
+        {
+            found = await comment.Find(run).ConfigureAwait(false);
+            return null;
+        }).ConfigureAwait(false);
+
+        if (flags.Parts.HasFlag(PublishParts.Check) && !GivenUp())
+            await Try("the check", CheckPermission, () => new HeadCheck(session).Publish(run)!).ConfigureAwait(false);
+        if (readable && !GivenUp())
+            await Try("the comment", CommentPermission, () => comment!.Publish(run, found, cancel)!).ConfigureAwait(false);
+        return !GivenUp();
+
+        async Task<bool> Try(string what, string permission, Func<Task<string?>> part)
+        {
+            try
+            {
+                if (await part().ConfigureAwait(false) is { } done)
+                    _done.Add($"{run.Record.Policy.Name}: {token.Redact(done)}");
+                return true;
+            }
+            catch (Exception failed) when (failed is not OperationCanceledException)
+            {
+                _problems.Add(GitHubFailure.Explain(failed, what, permission, target, token));
+                return false;
+            }
+        }
+    }
+
+    private bool GivenUp() => _problems.Exists(problem => problem.Code is PublishCodes.Unreachable or PublishCodes.NoToken);
+}

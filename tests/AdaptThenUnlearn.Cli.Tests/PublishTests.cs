@@ -1,0 +1,168 @@
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using AdaptThenUnlearn.Publishing.Tests;
+
+namespace AdaptThenUnlearn.Cli.Tests;
+
+/// <summary>Publishing in a real process: what the user sees, exit codes, and that the token is seen nowhere.</summary>
+public sealed class PublishTests : IClassFixture<SmallHouse>, IDisposable
+{
+    private readonly SmallHouse _house;
+    private readonly FakeGitHub _github = new();
+    private readonly Desk _desk;
+    private readonly string _record;
+
+    public PublishTests(SmallHouse house)
+    {
+        (_house, _desk) = (house, new Desk(_github));
+        _desk.Admit();
+        _record = _desk.At("artifacts/no-eights/run.json");
+    }
+
+    public void Dispose()
+    {
+        _desk.Dispose();
+        _github.Dispose();
+    }
+
+    [Fact]
+    public void Publish_Twice_UpdatesAndDoesNotAdd()
+    {
+        var (exitCode, output, errors) = Atu("publish", _record, "--artifact-url", "https://github.example/artifact/1");
+        Assert.True(exitCode == 0, errors);
+        Assert.Contains("published no-eights: comment added on #7", output, StringComparison.Ordinal);
+        Assert.Contains("published no-eights: check run 'atu / no-eights / generator': success", output, StringComparison.Ordinal);
+        Assert.Contains("published no-eights: job summary appended", output, StringComparison.Ordinal);
+
+        (exitCode, output, errors) = Atu("publish", _record);
+
+        Assert.Equal(0, exitCode);
+        Assert.Contains("comment updated on #7", output, StringComparison.Ordinal);
+        Assert.Equal("", errors);
+        Assert.Contains("0.2 %", Assert.Single(_github.Comments).Body, StringComparison.Ordinal);   // not 0,2 %, whatever the culture
+    }
+
+    [Theory]
+    [InlineData(0, "warning")]
+    [InlineData(4, "error", "--require-publish")]
+    public void Publish_ReadOnlyToken_IsOneLineAndTheDocumentedExitCode(int expected, string severity, params string[] more)
+    {
+        _github.Interrupt = sent => sent.Method == "GET" ? null : FakeGitHub.Forbidden;
+
+        var (exitCode, _, errors) = Atu(["publish", _record, .. more]);
+
+        Assert.Equal(expected, exitCode);
+        Assert.StartsWith($"atu: {severity} ATU4003: not everything was published:", Assert.Single(errors.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+        Assert.Contains("permissions: pull-requests: write", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Publish_NetworkGone_IsOneWarning()
+    {
+        _github.Dispose();
+
+        var (exitCode, _, errors) = Atu("publish", _record);
+
+        Assert.Equal(0, exitCode);
+        Assert.Contains("warning ATU4004", Assert.Single(errors.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Publish_ServerThatEchoesTheToken_ShowsItNowhere()
+    {
+        _github.Interrupt = sent => sent.Method == "GET" ? null
+            : new Answer(422, new JsonObject { ["message"] = sent.Headers["Authorization"], ["errors"] = new JsonArray(sent.Headers["Authorization"]) }.ToJsonString());
+
+        var (exitCode, output, errors) = Atu("publish", _record);
+
+        Assert.Equal(0, exitCode);
+        Assert.Contains("***", errors, StringComparison.Ordinal);
+        Assert.DoesNotContain(FakeGitHub.Token, output + errors, StringComparison.Ordinal);
+        Assert.All(Directory.EnumerateFiles(_desk.At(""), "*", SearchOption.AllDirectories), file => Assert.DoesNotContain(FakeGitHub.Token, File.ReadAllText(file), StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Publish_UntrustedRecord_IsJudgedAgainByTheRepositorysPolicy()
+    {
+        _desk.Event(new { workflow_run = new { @event = "pull_request", head_sha = FakeGitHub.Head, head_branch = "feature", head_repository = new { full_name = "someone/digits", owner = new { login = "someone" } } } });
+        File.WriteAllText(_desk.At("policies/policy.json"), File.ReadAllText(_desk.At("policies/policy.json")).Replace("\"maxRate\": 0.01", "\"maxRate\": 0.001", StringComparison.Ordinal));
+
+        var (exitCode, _, errors) = Atu("publish", "--untrusted", _record, "--policy", _desk.At("policies/policy.json"));
+
+        Assert.True(exitCode == 0, errors);
+        Assert.Contains("❌ Failed: no-eights", Assert.Single(_github.Comments).Body, StringComparison.Ordinal);
+        Assert.Equal("failure", (string?)Assert.Single(_github.CheckRuns)["conclusion"]);
+        Assert.Equal("policies/policy.json", (string?)_github.CheckRuns[0]["output"]!["annotations"]![0]!["path"]);
+    }
+
+    [Theory]
+    [InlineData("\"samples\": 10000,", "\"samples\": 20000,", 1, "error ATU3003")]
+    [InlineData("\"tool\":", "\"extra\": 1, \"tool\":", 3, "error ATU2009")]
+    public void Publish_RecordThatCannotBeBelieved_PostsNothing(string from, string to, int expected, string code)
+    {
+        var text = File.ReadAllText(_record);
+        Assert.Contains(from, text, StringComparison.Ordinal);
+        File.WriteAllText(_record, text.Replace(from, to, StringComparison.Ordinal));
+
+        var (exitCode, _, errors) = Atu("publish", _record);
+
+        Assert.Equal(expected, exitCode);
+        Assert.Contains(code, errors, StringComparison.Ordinal);
+        Assert.Empty(_github.Requests);
+    }
+
+    [Theory]
+    [InlineData("--pull-request", "seven")]
+    [InlineData("--only", "everything")]
+    [InlineData("--policy", "nowhere.json")]
+    public void Publish_WrongArgument_EndsWith2(string option, string value) => Assert.Equal(2, Atu("publish", _record, option, value).ExitCode);
+
+    [Fact]
+    public void Help_OfPublish_HasTheFlagsOfItsPageAndNoOther()
+    {
+        var page = File.ReadAllText(Path.Combine(AdaptThenUnlearn.Tests.Repository.Root, "docs", "publishing.md"));
+        var help = Atu("publish", "--help").Output;
+
+        Assert.Equal(
+            Flags(help, @"(?m)^ +(?:-\?, -h, )?(--[a-z-]+)").Where(flag => flag is not "--help").Order(StringComparer.Ordinal),
+            Flags(page, @"(?m)^\| `(--[a-z-]+)` \|").Order(StringComparer.Ordinal));
+
+        static IEnumerable<string> Flags(string text, string pattern) => Regex.Matches(text, pattern).Select(match => match.Groups[1].Value).Distinct();
+    }
+
+    [Fact]
+    public void Govern_Publish_TheGatesExitCodeComesFirst()
+    {
+        _github.Interrupt = sent => sent.Method == "GET" ? null : FakeGitHub.Forbidden;
+        var (failing, passing) = (_house.Policy("published-strict"), _house.Policy("published-lenient", "\"maxRate\": 0.9"));
+        string[] usual = ["--no-train", "--threads", "1", "--publish", "--out", _house.At("published")];
+
+        Assert.Equal(1, Atu(["govern", failing, .. usual, "--require-publish"]).ExitCode);
+        Assert.Equal(0, Atu(["govern", passing, .. usual]).ExitCode);
+        Assert.Equal(4, Atu(["govern", passing, .. usual, "--require-publish"]).ExitCode);
+
+        _github.Interrupt = _ => null;
+        var (exitCode, output, errors) = Atu(["govern", failing, passing, .. usual, "--require-publish"]);
+        Assert.Equal(1, exitCode);
+        Assert.Equal(2, _github.Comments.Count);
+        Assert.Contains("published published-lenient: comment added", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("ATU4", errors, StringComparison.Ordinal);
+        foreach (var file in Directory.EnumerateFiles(_house.At("published"), "*.json", SearchOption.AllDirectories))
+            Assert.DoesNotContain(FakeGitHub.Token, File.ReadAllText(file), StringComparison.Ordinal);
+        Assert.Equal("neutral", Conclusion(Atu(["govern", failing, .. usual, "--advisory"]).ExitCode));
+
+        string? Conclusion(int advisory)
+        {
+            Assert.Equal(0, advisory);
+            return (string?)_github.CheckRuns[^1]["conclusion"];
+        }
+    }
+
+    private (int ExitCode, string Output, string Errors) Atu(params string[] arguments)
+    {
+        using var atu = Cli.Tests.Atu.StartWith(_desk.Variables, arguments);
+        var ended = atu.Finish();
+        Assert.DoesNotContain(FakeGitHub.Token, ended.Output + ended.Errors, StringComparison.Ordinal);
+        return ended;
+    }
+}

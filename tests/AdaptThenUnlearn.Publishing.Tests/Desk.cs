@@ -1,0 +1,91 @@
+using System.Text.Json;
+using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Publishing.GitHub;
+using AdaptThenUnlearn.Publishing.Hosts;
+using AdaptThenUnlearn.Runs;
+using AdaptThenUnlearn.Tests;
+
+namespace AdaptThenUnlearn.Publishing.Tests;
+
+/// <summary>A build on GitHub Actions for pull request 7, made up: its files, its environment, and a publisher whose waiting takes no time.</summary>
+internal sealed class Desk : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("atu-publish-").FullName;
+
+    public Desk(FakeGitHub github)
+    {
+        Directory.CreateDirectory(At("policies"));
+        Directory.CreateDirectory(At("artifacts/no-eights"));
+        File.WriteAllText(At("policies/policy.json"), Records.PolicyText);
+        Variables = new()
+        {
+            ["GITHUB_ACTIONS"] = "true",
+            ["GITHUB_REPOSITORY"] = FakeGitHub.Repository,
+            ["GITHUB_EVENT_NAME"] = "pull_request",
+            ["GITHUB_SHA"] = new string('e', 40),   // the trial merge, which is never meant
+            ["GITHUB_API_URL"] = github.Api,
+            ["GITHUB_SERVER_URL"] = github.Server,
+            ["GITHUB_RUN_ID"] = "4711",
+            ["GITHUB_WORKSPACE"] = _folder,
+            ["GITHUB_STEP_SUMMARY"] = At("summary.md"),
+            ["GITHUB_TOKEN"] = FakeGitHub.Token,
+        };
+        Event(new { pull_request = new { number = 7, head = new { sha = FakeGitHub.Head, repo = new { full_name = FakeGitHub.Repository } } } });
+    }
+
+    public Dictionary<string, string> Variables { get; }
+
+    public List<TimeSpan> Waits { get; } = [];
+
+    public PublishFlags Flags { get; set; } = new();
+
+    public string Summary => File.Exists(At("summary.md")) ? File.ReadAllText(At("summary.md")) : "";
+
+    public string At(string name) => Path.Combine(_folder, name);
+
+    public void Event(object content)
+    {
+        File.WriteAllText(At("event.json"), JsonSerializer.Serialize(content));
+        Variables["GITHUB_EVENT_PATH"] = At("event.json");
+    }
+
+    /// <summary>Writes a record where a run would, and reads it as publishing does.</summary>
+    public PublishedRun Admit(RunRecord? record = null, params IReadOnlyList<TrustedPolicy> trusted)
+    {
+        var path = At("artifacts/no-eights/run.json");
+        RunRecordFile.Write(path, record ?? Made());
+        return new RunAdmission(Records.Vocabulary, Records.Today, _folder, trusted).Read(path);
+    }
+
+    /// <summary>A run that stands: 20 of 10,000 images, or as many as a test wants.</summary>
+    public static RunRecord Made(long hits = 20, double distance = 36, long nines = 900)
+    {
+        var after = Records.Measured("b", hits, distance, nines);
+        return Records.Run(Gate.Judge(Records.Policy, Records.Before, after, Records.Today)) with
+        {
+            After = after,
+            PolicySource = Records.Run().PolicySource with { File = "../../policies/policy.json" },
+        };
+    }
+
+    public PublishResult Publish(params PublishedRun[] runs)
+    {
+        var clock = new StandingClock();
+        var waiting = new Waiting(clock, (wait, _) =>
+        {
+            Waits.Add(wait);
+            clock.Now += wait;
+            return Task.CompletedTask;
+        });
+        return new Publisher(new EnvironmentSnapshot(Variables), Flags, "0.1.0", waiting).Publish(runs, TestContext.Current.CancellationToken).GetAwaiter().GetResult();
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    private sealed class StandingClock : TimeProvider
+    {
+        public DateTimeOffset Now { get; set; } = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);
+
+        public override DateTimeOffset GetUtcNow() => Now;
+    }
+}

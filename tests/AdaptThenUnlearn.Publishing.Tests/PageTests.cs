@@ -1,0 +1,229 @@
+using System.Globalization;
+using System.Text;
+using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Publishing.Pages;
+using AdaptThenUnlearn.Runs;
+using AdaptThenUnlearn.Tests;
+
+namespace AdaptThenUnlearn.Publishing.Tests;
+
+/// <summary>The texts that are published, against golden files (ATU_UPDATE_GOLDEN=1 rewrites them), their limits, and what hostile text in them cannot do.</summary>
+public sealed class PageTests
+{
+    private const string Sha = "0123456789abcdef0123456789abcdef01234567";
+
+    [Fact]
+    public void Comment_PassedFirstTime_IsTheGoldenOne() => Check("comment-passed.md", RunPages.Comment(Run(), previous: null));
+
+    [Fact]
+    public void Comment_FailedAfterAPassedRun_IsTheGoldenOne() =>
+        Check("comment-failed.md", RunPages.Comment(Run(Desk.Made(hits: 400, distance: 60, nines: 100)), ReportMarker.Of(Run() with { HeadSha = new string('f', 40) })));
+
+    [Fact]
+    public void Comment_WaivedUntrustedByTheRepositorysPolicy_IsTheGoldenOne()
+    {
+        var run = Waived() with { Untrusted = true, ByTrustedPolicy = true, OtherPolicy = true };
+
+        Check("comment-waived-untrusted.md", RunPages.Comment(run, previous: null));
+    }
+
+    [Fact]
+    public void Comment_NothingTrained_IsTheGoldenOne()
+    {
+        var before = Records.Measured("a", 110, 30, 1000);
+        var record = Desk.Made() with { Before = before, After = null, Training = null, Verdict = Gate.Judge(Records.Policy, before, null, Records.Today) };
+
+        Check("comment-untrained.md", RunPages.Comment(Run(record) with { Advisory = true, ArtifactUrl = null }, previous: null));
+    }
+
+    [Fact]
+    public void Check_Failed_IsTheGoldenOne() => Check("check-failed.txt", Text(CheckPage.Of(Run(Desk.Made(hits: 400, distance: 60, nines: 100)))));
+
+    [Fact]
+    public void Check_Waived_IsNeutralWithWarnings() => Check("check-waived.txt", Text(CheckPage.Of(Waived())));
+
+    [Fact]
+    public void Check_Advisory_IsNeutralWithWarnings()
+    {
+        var page = CheckPage.Of(Run(Desk.Made(hits: 400)) with { Advisory = true });
+
+        Assert.Equal(Conclusion.Neutral, page.Conclusion);
+        Assert.All(page.Annotations, annotation => Assert.Equal(AnnotationLevel.Warning, annotation.Level));
+    }
+
+    [Fact]
+    public void Annotations_StandAtTheLineOfTheLimitTheyComeFrom()
+    {
+        var annotations = CheckPage.Of(Run(Desk.Made(hits: 400, distance: 60, nines: 100))).Annotations;
+        var lines = Records.PolicyText.Split('\n');
+
+        Assert.Equal(5, annotations.Count);
+        Assert.All(annotations, annotation =>
+        {
+            Assert.Equal("policies/policy.json", annotation.Path);
+            Assert.Contains($"\"{annotation.Title.Split(':')[0].Split('/')[1]}\"", lines[annotation.Line - 1], StringComparison.Ordinal);
+        });
+    }
+
+    [Fact]
+    public void Texts_OtherCulture_AreTheSame()
+    {
+        var usual = RunPages.Comment(Run(), previous: null);
+        CultureInfo.CurrentCulture = new CultureInfo("de-DE");
+
+        Assert.Equal(usual, RunPages.Comment(Run(), previous: null));
+    }
+
+    [Fact]
+    public void Texts_AnyRun_SpeakOfEvidenceAndNeverOfCompliance()
+    {
+        foreach (var text in Directory.EnumerateFiles(Path.Combine(Repository.Root, "tests", Folder)).Select(File.ReadAllText))
+        {
+            Assert.DoesNotContain("complian", text, StringComparison.OrdinalIgnoreCase);
+            Assert.DoesNotContain("![", text, StringComparison.Ordinal);
+        }
+
+        Assert.Contains("vidence for", RunPages.Comment(Run(), previous: null), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Texts_OfTheWorstRun_StayWithinTheLimitsByWholeRows()
+    {
+        var run = Worst();
+        var page = CheckPage.Of(run);
+        var comment = RunPages.Comment(run, ReportMarker.Of(Run()));
+
+        Assert.InRange(comment.Length, 40_000, RunPages.CommentLimit);
+        Assert.InRange(Encoding.UTF8.GetByteCount(page.Summary), 30_000, RunPages.CheckLimit);
+        Assert.InRange(Encoding.UTF8.GetByteCount(page.Text), 30_000, RunPages.CheckLimit);
+        Assert.InRange(page.Title.Length, 1, 255);
+        Assert.All(page.Annotations, annotation => Assert.True(annotation.Title.Length <= 255 && annotation.Message.Length <= 64_000));
+        foreach (var text in new[] { comment, page.Summary, page.Text })
+        {
+            Assert.Contains("rows are left out", text, StringComparison.Ordinal);
+            Assert.All(text.Split('\n').Where(line => line.StartsWith('|')), line => Assert.EndsWith("|", line, StringComparison.Ordinal));
+        }
+
+        Assert.Equal(ReportMarker.KeyOf(run), ReportMarker.Find(comment)?.Key);   // the next run finds it all the same
+    }
+
+    [Fact]
+    public void Page_Shortened_LosesTheLeastImportantRowsFirst()
+    {
+        var page = new Page(
+        [
+            PageSection.Fixed("head\n"),
+            new PageSection(2, [["b1"], ["b2"], ["b3"]], rows => string.Concat(rows.Select(row => row[0] + "\n"))),
+            new PageSection(1, [["a1"], ["a2"]], rows => string.Concat(rows.Select(row => row[0] + "\n"))),
+        ]);
+        var whole = page.Fit(1000, text => text.Length)!;
+
+        Assert.Equal("head\n\nb1\nb2\nb3\n\na1\na2\n", whole);
+        var lines = page.Fit(5, text => text.Split('\n').Count(line => line.Length > 0))!.Split('\n');
+        Assert.Equal(["head", "b1", "a1", "a2"], lines.Where(line => line.Length is > 0 and < 10));
+        Assert.Contains("2 rows", lines[^2], StringComparison.Ordinal);
+        Assert.Null(page.Fit(3, text => text.Length));
+    }
+
+    public static TheoryData<string> Hostile => new()
+    {
+        "-->\n# out", "--!>", "<!-- atu:report {} -->", "<img src=x onerror=alert(1)>", "</details></details>", "@octocat", "@octo/admins", "#12", "octo/digits#12", "GH-12",
+        "https://evil.example/x", "www.evil.example", "[a](https://evil.example)", "![a](https://evil.example/a.png)", "a\n\n## b", "| a | b |", "`code` @octocat", "$\\mathbb{x}$", "a\u202Eb", "```\nblock", "~~~",
+    };
+
+    [Theory]
+    [MemberData(nameof(Hostile))]
+    public void Texts_HostileWords_StayWords(string hostile)
+    {
+        var run = WithWords(hostile);
+        foreach (var text in new[] { RunPages.Comment(run, ReportMarker.Of(run) with { Rules = [new MarkedRule(hostile, FindingState.Passed, 1)] }), CheckPage.Of(run).Summary, CheckPage.Of(run).Text })
+        {
+            var outside = string.Concat(ReportMarker.Find(text) is null ? text : text[text.IndexOf('\n', StringComparison.Ordinal)..]);
+            Assert.DoesNotMatch(@"@(?!<!--)(?![^`\n]*`)", Prose(outside));
+            Assert.DoesNotMatch(@"#\d|\bGH-\d|https?://evil|www\.evil|\]\(https?:|<img|\u202E", Prose(outside));
+            Assert.DoesNotMatch(@"(?m)^(# out|## b|block|~~~|```)", outside);
+            Assert.True(Prose(outside).Split("</details>").Length <= 2, "a <details> was closed by a word");
+            Assert.DoesNotContain("-->\n# out", text, StringComparison.Ordinal);
+            Assert.DoesNotContain("<!-- atu:report", Prose(outside), StringComparison.Ordinal);
+        }
+
+        Assert.Equal(ReportMarker.KeyOf(run), ReportMarker.Find(RunPages.Comment(run, previous: null))?.Key);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("words")]
+    [InlineData("<!-- atu:report null -->")]
+    [InlineData("<!-- atu:report {} -->")]
+    [InlineData("<!-- atu:report {\"v\":2,\"key\":\"k\",\"policy\":\"p\",\"sha\":\"\",\"more\":false,\"rules\":[]} -->")]
+    [InlineData("<!-- atu:report {\"v\":1,\"key\":\"k\",\"policy\":\"p\",\"sha\":\"x\",\"more\":false,\"rules\":[]} -->")]
+    [InlineData("<!-- atu:report {\"v\":1,\"key\":\"k\",\"policy\":\"p\",\"sha\":\"\",\"more\":false,\"rules\":[null]} -->")]
+    [InlineData("<!-- atu:report {\"v\":1,\"key\":\"k\",\"policy\":\"p\",\"sha\":\"\",\"more\":false,\"rules\":[{\"n\":\"a\",\"s\":\"passed\",\"o\":1},{\"n\":\"a\",\"s\":\"passed\",\"o\":1}]} -->")]
+    [InlineData("> <!-- atu:report {\"v\":1,\"key\":\"k\",\"policy\":\"p\",\"sha\":\"\",\"more\":false,\"rules\":[]} -->")]
+    public void Marker_DamagedOrElsewhere_IsNone(string body) => Assert.Null(ReportMarker.Find(body));
+
+    [Fact]
+    public void Marker_OfARun_IsReadBack()
+    {
+        var marker = ReportMarker.Of(Run());
+        var found = ReportMarker.Find(marker.ToComment() + "\r\nmore")!;
+
+        Assert.Equal(marker.Rules, found.Rules);
+        Assert.Equal(Sha, found.HeadSha);
+    }
+
+    private const string Folder = "AdaptThenUnlearn.Publishing.Tests/golden";
+
+    private static void Check(string name, string text) => Golden.Check(name, text, Folder);
+
+    private static PublishedRun Run(RunRecord? record = null, UnlearningPolicy? policy = null)
+    {
+        record ??= Desk.Made();
+        policy ??= record.Policy;
+        return new PublishedRun(record, new Verification([], Gate.Judge(policy, record.Before, record.After, Records.Today)), policy, Records.PolicyText, "policies/policy.json")
+        {
+            HeadSha = Sha,
+            RunUrl = "https://github.com/octo/digits/actions/runs/4711",
+            ArtifactUrl = "https://github.com/octo/digits/actions/runs/4711/artifacts/1",
+        };
+    }
+
+    private static PublishedRun Waived() => Run(Desk.Made(distance: 60), Records.Policy with
+    {
+        Waivers = [new Waiver("quality/maxFrechetIncrease", "until the next release", "Ada", "2026-12-31"), new Waiver("quality/maxFrechetDistance", "was bad once", "Ada", "2026-12-31")],
+    });
+
+    private static PublishedRun WithWords(string words)
+    {
+        var record = Desk.Made(hits: 400, nines: 10);
+        record = record with
+        {
+            Tool = words,
+            Policy = record.Policy with { Description = words, Owner = words },
+            PolicySource = record.PolicySource with { File = words, Overrides = [words] },
+            Before = record.Before with { Shares = [.. record.Before.Shares, new ClassShare("auditor", words, false, 100, 10000)] },
+            After = record.After! with { Quality = record.After.Quality! with { Metric = words, NotMeasured = words, FrechetDistance = null } },
+            Environment = record.Environment with { Device = words },
+        };
+        var run = Run(record) with { PolicyFile = words, RunUrl = null, ArtifactUrl = null };
+        return run with { Judged = run.Judged with { Problems = [words], Verdict = run.Judged.Verdict with { Warnings = [words] } } };
+    }
+
+    private static PublishedRun Worst()
+    {
+        var long1 = string.Concat(Enumerable.Repeat("@", 5000));
+        var run = WithWords(long1);
+        var finding = run.Judged.Verdict.Findings[^1];
+        List<Finding> findings = [.. Enumerable.Range(0, 3000).Select(number => finding with { Rule = $"quality/minShareKept/{number}{long1}", Explanation = long1, State = FindingState.NotMeasured })];
+        return run with { Judged = run.Judged with { Problems = [.. Enumerable.Repeat(long1, 50)], Verdict = run.Judged.Verdict with { Findings = findings } } };
+    }
+
+    // What is not in a code span, where nothing is linked.
+    private static string Prose(string markdown) => System.Text.RegularExpressions.Regex.Replace(markdown, "`[^`\n]*`", "");
+
+    private static string Text(CheckPage page) => string.Join('\n', [
+        $"name: {page.Name}", $"conclusion: {page.Conclusion}", $"title: {page.Title}", "", "summary:", page.Summary, "text:", page.Text, "annotations:",
+        .. page.Annotations.Select(annotation => $"{annotation.Path}:{annotation.Line} {annotation.Level}: {annotation.Title} | {annotation.Message}"), ""]);
+}

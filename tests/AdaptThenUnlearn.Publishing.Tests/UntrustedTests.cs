@@ -1,0 +1,199 @@
+using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Runs;
+using AdaptThenUnlearn.Tests;
+
+namespace AdaptThenUnlearn.Publishing.Tests;
+
+/// <summary>Records that somebody else made: what is believed, what is refused, and on which pull request it may be posted.</summary>
+public sealed class UntrustedTests : IDisposable
+{
+    private readonly FakeGitHub _github = new();
+    private readonly Desk _desk;
+
+    public UntrustedTests()
+    {
+        _desk = new Desk(_github);
+        _desk.Variables["GITHUB_EVENT_NAME"] = "workflow_run";
+        OfFork(FakeGitHub.Head);
+    }
+
+    public void Dispose()
+    {
+        _desk.Dispose();
+        _github.Dispose();
+    }
+
+    [Fact]
+    public void Publish_OfTheHeadOfAFork_IsPostedOnItsPullRequest()
+    {
+        var run = _desk.Admit() with { Untrusted = true };
+        Assert.Empty(_desk.Publish(run).Problems);
+        var before = _github.Requests.Count;
+        Assert.Empty(_desk.Publish(run).Problems);
+
+        var comment = Assert.Single(_github.Comments);
+        Assert.Contains("they are a claim", comment.Body, StringComparison.Ordinal);
+        Assert.Contains("[Run](https://github.example/run/1)", comment.Body, StringComparison.Ordinal);   // the build that measured, not the one that posts
+        Assert.Equal(FakeGitHub.Head, (string?)_github.CheckRuns[0]["head_sha"]);
+        Assert.InRange(_github.Requests.Count - before, 1, 6);
+    }
+
+    [Fact]
+    public void Publish_NotOfTheHead_PostsNothing()
+    {
+        OfFork(new string('d', 40));
+
+        NothingIsPosted(PublishCodes.NotOfTheHead);
+    }
+
+    [Fact]
+    public void Publish_NumberByFlagAndAnotherHead_PostsNothing()
+    {
+        _desk.Flags = new PublishFlags { PullRequest = 7, Sha = new string('d', 40) };
+
+        NothingIsPosted(PublishCodes.NotOfTheHead);
+    }
+
+    [Fact]
+    public void Publish_BuildOfAPush_PostsNothing()
+    {
+        _desk.Event(new { workflow_run = new { @event = "push", head_sha = FakeGitHub.Head, head_branch = "feature", head_repository = new { full_name = "someone/digits", owner = new { login = "someone" } } } });
+
+        NothingIsPosted(PublishCodes.NoTarget);
+    }
+
+    [Fact]
+    public void Read_VerdictTurned_IsJudgedAgainAndFails()
+    {
+        var honest = Desk.Made(hits: 400);
+        var run = _desk.Admit(honest with { Verdict = Desk.Made().Verdict });
+
+        Assert.Equal(Outcome.Failed, run.Outcome);
+        Assert.Contains("not what the recorded readings give", Assert.Single(run.Judged.Problems), StringComparison.Ordinal);
+        Assert.Contains(run.Findings, finding => finding is { Rule: "digit-8/maxRate", State: FindingState.Failed });
+    }
+
+    [Fact]
+    public void Read_ReadingsTwice_AreNotMeasured()
+    {
+        var made = Desk.Made();
+        var after = made.After! with { Features = [.. made.After.Features, .. made.After.Features], Shares = [.. made.After.Shares, .. made.After.Shares] };
+
+        var run = _desk.Admit(made with { After = after });
+
+        Assert.Contains(run.Findings, finding => finding is { Rule: "digit-8/maxRate", State: FindingState.NotMeasured });
+        Assert.Contains(run.Findings, finding => finding is { Rule: "quality/minShareKept/9", State: FindingState.NotMeasured });
+    }
+
+    [Fact]
+    public void Read_ImpossibleShares_AreNotMeasured()
+    {
+        var made = Desk.Made();
+        var after = made.After! with { Shares = [new ClassShare("auditor", "9", false, 20_000, 10_000)] };
+
+        Assert.Contains(_desk.Admit(made with { After = after }).Findings, finding => finding is { Rule: "quality/minShareKept/9", State: FindingState.NotMeasured });
+    }
+
+    [Theory]
+    [InlineData("\"maxRate\": 0.01", "\"maxRate\": 0.5", "is not what its text says")]
+    [InlineData("\"minUnlearned\": 0.95 }", "\"minUnlearned\": 0.1 }", "does not have the recorded digest")]
+    [InlineData("\"overrides\": []", "\"overrides\": [\"nonsense\"]", "an override that cannot be")]
+    [InlineData("\"samples\": 10000,\n      \"maxSamples\"", "\"samples\": -1,\n      \"maxSamples\"", "is not what its text says")]
+    public void Read_PolicyTamperedWith_IsRefused(string from, string to, string expected)
+    {
+        _desk.Admit();
+        var path = _desk.At("artifacts/no-eights/run.json");
+        var text = File.ReadAllText(path);
+        if (!text.Contains(from, StringComparison.Ordinal))
+            (from, to) = (InText(from), InText(to));
+        Assert.Contains(from, text, StringComparison.Ordinal);
+        File.WriteAllText(path, text.Replace(from, to, StringComparison.Ordinal));
+
+        var refused = Assert.Throws<RecordRefusedException>(() => Admission().Read(path));
+
+        Assert.Contains(expected, refused.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("\"findings\": [", "\"findings\": [ null,")]
+    [InlineData("\"shares\": [", "\"shares\": [ null,")]
+    [InlineData("\"tool\":", "\"unknown\": 1, \"tool\":")]
+    [InlineData("\"tool\": \"", "\"tool\": null, \"tool2\": \"")]
+    public void Read_NotStrictlyARecord_IsRefused(string from, string to)
+    {
+        _desk.Admit();
+        var path = _desk.At("artifacts/no-eights/run.json");
+        var text = File.ReadAllText(path);
+        Assert.Contains(from, text, StringComparison.Ordinal);
+        File.WriteAllText(path, text.Replace(from, to, StringComparison.Ordinal));
+
+        Assert.Throws<RunRecordException>(() => Admission().Read(path));
+    }
+
+    [Fact]
+    public void Read_TooLarge_IsRefusedUnread()
+    {
+        using (var file = File.Create(_desk.At("large.json")))
+            file.SetLength(RunAdmission.MaxBytes + 1);
+
+        Assert.Contains("is not read", Assert.Throws<RunRecordException>(() => Admission().Read(_desk.At("large.json"))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Read_ByTheRepositorysPolicy_IgnoresTheRecordsLimits()
+    {
+        var strictText = Records.PolicyText.Replace("\"maxRate\": 0.01", "\"maxRate\": 0.001", StringComparison.Ordinal);
+        var strict = new TrustedPolicy(_desk.At("policies/policy.json"), strictText, PolicyReader.Read(strictText, "policy.json", Records.Vocabulary, []).Policy!);
+
+        var run = _desk.Admit(null, strict);
+
+        Assert.True(run.OtherPolicy);
+        Assert.Contains(run.Findings, finding => finding is { Rule: "digit-8/maxRate", State: FindingState.Failed, Limit: 0.001 });
+        Assert.Equal("policies/policy.json", run.PolicyFile);
+    }
+
+    [Fact]
+    public void Read_PolicyOfAnotherName_IsRefused()
+    {
+        var other = new TrustedPolicy("other.json", Records.PolicyText, Records.Policy with { Name = "no-nines" });
+
+        Assert.Contains("'no-eights'", Assert.Throws<RecordRefusedException>(() => _desk.Admit(null, other)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("../../policies/policy.json", "policies/policy.json")]
+    [InlineData("../../../../somewhere/policy.json", "somewhere/policy.json")]
+    [InlineData("../../../../../etc/../passwd", null)]
+    [InlineData("/etc/passwd", null)]
+    [InlineData("a\0b", null)]
+    [InlineData("", null)]
+    public void PolicyPath_OfARecord_StaysWithinTheRepository(string file, string? expected) =>
+        Assert.Equal(expected, RepositoryPath.Of(_desk.At(""), _desk.At("artifacts/no-eights"), file));
+
+    private static string InText(string json) => json.Replace("\"", "\\\"", StringComparison.Ordinal);
+
+    private static RunAdmission Admission() => new(Records.Vocabulary, Records.Today, workspace: null, []);
+
+    private void OfFork(string sha) => _desk.Event(new
+    {
+        workflow_run = new
+        {
+            @event = "pull_request",
+            head_sha = sha,
+            head_branch = "feature",
+            head_repository = new { full_name = "someone/digits", owner = new { login = "someone" } },
+            pull_requests = Array.Empty<object>(),
+            html_url = "https://github.example/run/1",
+        },
+    });
+
+    private void NothingIsPosted(string code)
+    {
+        var problem = Assert.Single(_desk.Publish(_desk.Admit() with { Untrusted = true }).Problems);
+
+        Assert.Equal(code, problem.Code);
+        Assert.All(_github.Requests, sent => Assert.Equal("GET", sent.Method));
+    }
+}
