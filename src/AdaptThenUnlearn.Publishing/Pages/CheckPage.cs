@@ -1,7 +1,7 @@
 using System.Globalization;
 using AdaptThenUnlearn.Gating;
-using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Reports;
+using AdaptThenUnlearn.Runs;
 using static AdaptThenUnlearn.Reports.ReportText;
 
 namespace AdaptThenUnlearn.Publishing.Pages;
