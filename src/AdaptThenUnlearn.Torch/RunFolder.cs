@@ -1,4 +1,5 @@
 using System.Text;
+using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Torch;
@@ -45,7 +46,8 @@ public sealed class RunFolder : IDisposable
         {
             // Artifact, candidates and two stages' states: each at most a few times the checkpoint.
             Require(path, AvailableBytes(path), 12 * checkpointBytes + SpareBytes);
-            File.Delete(System.IO.Path.Combine(path, RunRecord.FileName));
+            foreach (var report in ReportFormats.All)   // the record among them
+                File.Delete(System.IO.Path.Combine(path, report.FileName));
             return new RunFolder(path, opened);
         }
         catch

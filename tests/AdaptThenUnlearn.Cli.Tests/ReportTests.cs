@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Xml.Linq;
+using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Cli.Tests;
@@ -8,7 +9,7 @@ namespace AdaptThenUnlearn.Cli.Tests;
 public sealed class ReportTests(SmallHouse house) : IClassFixture<SmallHouse>
 {
     [Fact]
-    public void Report_StoredRun_WritesWhatIsAskedForAndWhatThePolicyAsksFor()
+    public void Report_StoredRun_WritesWhatIsAskedFor()
     {
         var policy = house.Policy("told", "\"maxRate\": 0.001", ("\"evaluation\":", "\"report\": { \"formats\": [\"json\", \"html\", \"junit\"] }, \"evaluation\":"));
         Assert.Equal(1, Atu.Run("govern", policy, "--out", house.At("out"), "--no-train", "--threads", "1", "--device", "cpu").ExitCode);
@@ -17,16 +18,30 @@ public sealed class ReportTests(SmallHouse house) : IClassFixture<SmallHouse>
 
         // What the run wrote is what its record gives, whatever the verdict and the culture.
         Array.ForEach(written, File.Delete);
-        var (exitCode, output, _) = Atu.Run("report", run);
+        var (exitCode, output, _) = Atu.Run("report", run, "--format", "html,junit");
         Assert.Equal(0, exitCode);
         Assert.Equal(written, output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Trim()));
         Assert.Equal(texts, written.Select(File.ReadAllText));
 
         Assert.Equal(0, Atu.Run("report", run, "--format", "sarif,markdown", "--format", "junit", "--out", house.At("elsewhere")).ExitCode);
         Assert.Equal(["junit.xml", "report.md", "report.sarif"], Directory.GetFiles(house.At("elsewhere")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(0, Atu.Run("report", run, "--out", house.At("all")).ExitCode);
+        Assert.Equal(["junit.xml", "report.html", "report.md", "report.sarif"], Directory.GetFiles(house.At("all")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         Assert.Equal("told", XDocument.Load(house.At("elsewhere/junit.xml")).Root!.Element("testsuite")!.Attribute("name")!.Value);
         using var sarif = JsonDocument.Parse(File.ReadAllText(house.At("elsewhere/report.sarif")));
         Assert.Equal("2.1.0", sarif.RootElement.GetProperty("version").GetString());
+    }
+
+    [Fact]
+    public void Govern_RunThatCannotFinish_LeavesNoEarlierReportBehind()
+    {
+        var stale = ReportFormats.All.Select(format => house.At($"out/gone/{format.FileName}")).ToList();
+        Directory.CreateDirectory(house.At("out/gone"));
+        stale.ForEach(file => File.WriteAllText(file, "passed, once"));
+
+        Assert.Equal(3, Atu.Run("govern", house.Policy("gone", edit: ("\"generator.safetensors\"", "\"nowhere.safetensors\"")), "--out", house.At("out"), "--device", "cpu").ExitCode);
+
+        Assert.All(stale, file => Assert.False(File.Exists(file), file));
     }
 
     [Fact]

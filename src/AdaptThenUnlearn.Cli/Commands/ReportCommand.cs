@@ -10,16 +10,13 @@ public static class ReportCommand
     // The record itself is where reports come from.
     private static readonly IReadOnlyList<IReportFormat> _formats = [.. ReportFormats.All.Where(format => format.FileName != RunRecord.FileName)];
 
+    private static readonly string _names = string.Join(", ", _formats.Select(format => format.Name));
+
     /// <summary>The command.</summary>
     public static Command Build(Terminal terminal)
     {
         var records = new Argument<FileInfo[]>("RECORD") { Description = "Run records, run.json, each in its run's folder", Arity = ArgumentArity.OneOrMore };
-        var formats = new Option<string[]>("--format")
-        {
-            Description = $"Which reports: {string.Join(", ", _formats.Select(format => format.Name))}; those of the policy when not given",
-            HelpName = "a,b",
-            AllowMultipleArgumentsPerToken = false,
-        };
+        var formats = new Option<string[]>("--format") { Description = $"Which reports: {_names}; all of them when not given", HelpName = "a,b" };
         var folder = new Option<DirectoryInfo>("--out") { Description = "Folder for the reports of one record; beside the record, where its pictures are, when not given" };
         var command = new Command("report", "Make reports from a stored run; judges nothing and changes no verdict") { records, formats, folder };
         command.Does(terminal, (parsed, _) =>
@@ -29,7 +26,7 @@ public static class ReportCommand
             if (parsed.GetValue(folder) is not null && files.Length > 1)
                 throw new BadArgumentException("--out takes the reports of one record, or they would overwrite each other; leave it out to write them beside their records");
             if (asked.FirstOrDefault(name => !_formats.Any(format => format.Name == name)) is { } unknown)
-                throw new BadArgumentException($"--format: '{unknown}' is no report that can be made from a record; use one of {string.Join(", ", _formats.Select(format => format.Name))}");
+                throw new BadArgumentException($"--format: '{unknown}' is no report that can be made from a record; use one of {_names}");
 
             foreach (var file in files)
                 Write(file, asked, parsed.GetValue(folder)?.FullName ?? file.DirectoryName!);
@@ -41,7 +38,7 @@ public static class ReportCommand
     private static void Write(FileInfo file, IReadOnlyList<string> asked, string folder)
     {
         var record = RunRecordFile.Read(file.FullName);
-        foreach (var format in _formats.Where(format => (asked.Count > 0 ? asked : record.Policy.Report.Formats).Contains(format.Name)))
+        foreach (var format in _formats.Where(format => asked.Count == 0 || asked.Contains(format.Name)))
         {
             var target = Path.Combine(folder, format.FileName);
             ReplacedFile.Write(target, format.Render(record));

@@ -36,8 +36,8 @@ internal static class HtmlStyle
         .tiles dt { color: var(--quiet); font-size: .82rem; } .tiles dd { margin: 0; font-size: 1.25rem; font-weight: 600; font-variant-numeric: tabular-nums; }
         table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .92rem; }
         th { text-align: left; font-weight: 600; color: var(--quiet); font-size: .82rem; vertical-align: bottom; }
-        th, td { padding: .45rem .6rem .45rem 0; border-bottom: 1px solid var(--line); } td { vertical-align: top; overflow-wrap: anywhere; }
-        .rules td:nth-child(3), .rules td:nth-child(4), .rules td:nth-child(5) { white-space: nowrap; } .rules td:first-child { min-width: 12rem; }
+        th, td { padding: .45rem .9rem .45rem 0; border-bottom: 1px solid var(--line); } td { vertical-align: top; overflow-wrap: anywhere; }
+        .rules td:nth-child(3), .rules td:nth-child(4), .rules td:nth-child(5) { white-space: nowrap; } .rules td:first-child { min-width: 14rem; }
         tbody tr:last-child td { border-bottom: 0; }
         code { font: .86em ui-monospace, "Cascadia Mono", Menlo, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
         .mark { display: inline-block; border-radius: 999px; padding: .05rem .6rem; font-size: .82rem; font-weight: 600; white-space: nowrap; }
@@ -62,10 +62,13 @@ internal static class HtmlStyle
           tbody tr:last-child { border-bottom: 0; }
           td, .rules td:first-child { display: grid; min-width: 0; grid-template-columns: 8.5rem 1fr; gap: .6rem; border: 0; padding: .12rem 0; }
           td::before { content: attr(data-column); color: var(--quiet); font-size: .82rem; }
+          .training td, .run td { display: block; } .training td::before, .run td::before { content: none; } .training td:first-child, .run td:first-child { color: var(--quiet); font-size: .82rem; }
+          .tiles { grid-template-columns: 1fr 1fr; }
           td.bars { display: block; width: 100%; padding-top: .3rem; } td.bars::before { content: none; }
         }
         @media print {
-          body { background: none; max-width: none; padding: 0; } header, section { break-inside: avoid; border-color: #bbb; }
+          body { background: none; max-width: none; padding: 0; font-size: 11px; } header, section { border-color: #bbb; padding: .8rem 1rem; }
+          tr, figure { break-inside: avoid; } h2 { break-after: avoid; }
           details::details-content { content-visibility: visible; block-size: auto; }
         }
         """;

@@ -51,6 +51,30 @@ public sealed class RunFilesTests : IDisposable
         Assert.Throws<RunRecordException>(() => RunRecordFile.Read(At("run.json")));
     }
 
+    [Theory]
+    [InlineData("\"looks\": [", "\"looks\": [ null,", "$.before.features[0].looks[0] is null")]
+    [InlineData("\"seconds\": 150", "\"seconds\": 1e999", "$.times.stages[1].seconds is no finite number")]
+    [InlineData("\"hits\": 20\n", "\"hits\": 10001\n", "the counts of the feature 'digit-8' are impossible")]
+    [InlineData("\"confidence\": 0.95", "\"confidence\": 1", "the confidence does not lie between 0 and 1")]
+    [InlineData("\"class\": \"9\",", "\"class\": \"8\",", "the class '8' was counted twice")]
+    public void Read_ImpossibleNumbers_AreNoRecord(string from, string to, string flaw)
+    {
+        var text = RunRecordFile.Text(Records.Run());
+        Assert.Contains(from, text, StringComparison.Ordinal);
+        File.WriteAllText(At("run.json"), text.Replace(from, to, StringComparison.Ordinal));
+
+        Assert.EndsWith(flaw, Assert.Throws<RunRecordException>(() => RunRecordFile.Read(At("run.json"))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Read_FeatureCountedTwice_IsNoRecord()
+    {
+        var run = Records.Run();
+        RunRecordFile.Write(At("run.json"), run with { After = run.After! with { Features = [run.After.Features[0], run.After.Features[0]] } });
+
+        Assert.Contains("the feature 'digit-8' was counted twice", Assert.Throws<RunRecordException>(() => RunRecordFile.Read(At("run.json"))).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Read_NullInAList_IsRefused()
     {
