@@ -6,7 +6,7 @@ var root = MakeAbsolute(Directory(".."));
 var artifacts = root.Combine("artifacts");
 var smoke = artifacts.Combine("smoke");
 var packages = artifacts.Combine("packages");
-var atu = root.CombineWithFilePath(Argument("atu", "src/AdaptThenUnlearn.Cli/bin/Release/net10.0/atu.dll"));
+var atu = new FilePath(Argument("atu", "src/AdaptThenUnlearn.Cli/bin/Release/net10.0/atu.dll")).MakeAbsolute(root);
 
 // Evidence of governed models stays: it may be all that is left of a run.
 Task("Clean").Does(() =>

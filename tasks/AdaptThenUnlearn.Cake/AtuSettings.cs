@@ -6,8 +6,8 @@ namespace AdaptThenUnlearn.Cake;
 
 /// <summary>What every <c>atu</c> command takes: where the tool is.</summary>
 /// <remarks>
-/// Without <see cref="AtuAssembly"/> and <see cref="ToolSettings.ToolPath"/>, Cake's tool locator looks for <c>atu</c> (a <c>#tool</c>, a global
-/// tool, the PATH), and after that <c>dotnet tool run atu</c> uses the tool manifest. What has no property here is added with
+/// Without <see cref="AtuAssembly"/> and <see cref="ToolSettings.ToolPath"/> it is the local tool that a manifest pins (<c>dotnet tool run atu</c>), and
+/// without that what Cake's tool locator finds (a <c>#tool</c>, a global tool, the PATH). What has no property here is added with
 /// <see cref="ToolSettings.ArgumentCustomization"/>. Tokens are never arguments: <c>atu</c> reads them from the environment
 /// (<see cref="ToolSettings.EnvironmentVariables"/>).
 /// </remarks>

@@ -56,6 +56,6 @@ public static class GovernanceAliases
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(files);
         using var runner = new BoundProcessRunner(context.ProcessRunner);
-        new AtuTool(context, runner).Run([.. files], settings);
+        new AtuTool(context, runner, settings).Run([.. files]);
     }
 }
