@@ -7,7 +7,14 @@ using Cake.Core;
 using Cake.Core.IO;
 using Cake.Frosting;
 
-return new CakeHost().UseContext<BuildContext>().Run(args);
+namespace FrostingSample;
+
+/// <summary>The host.</summary>
+public static class Program
+{
+    /// <summary>Runs the target that the arguments name.</summary>
+    public static int Main(string[] args) => new CakeHost().UseContext<BuildContext>().Run(args);
+}
 
 /// <summary>What the tasks share: the arguments.</summary>
 public sealed class BuildContext(ICakeContext context) : FrostingContext(context)

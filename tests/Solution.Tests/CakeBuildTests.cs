@@ -63,11 +63,8 @@ public sealed class CakeBuildTests(CakeHouse house) : IClassFixture<CakeHouse>
         File.WriteAllText(script, $"#addin nuget:?package=AdaptThenUnlearn.Cake&version=0.1.0\nGovernModels(\"policies/mnist-balanced.json\", new GovernModelsSettings {{ ToolPath = \"{tool}\" }});");
 
         using var cake = CakeProcess.StartScript(house.Folder, script);
-        while (!File.Exists(heartbeat))
-        {
-            Assert.False(cake.HasExited, "the script ended before it started the tool");
-            Thread.Sleep(20);
-        }
+        SpinWait.SpinUntil(() => File.Exists(heartbeat) || cake.HasExited, TimeSpan.FromMinutes(1));
+        Assert.True(File.Exists(heartbeat), "the script did not start the tool");
 
         Assert.Equal(0, SendSignal(cake.Id, signal: 15));
         cake.Finish();

@@ -1,6 +1,7 @@
 using System.Reflection;
 using AdaptThenUnlearn.Cake;
 using AdaptThenUnlearn.Tests;
+using Cake.Core;
 
 namespace AdaptThenUnlearn.Solution.Tests;
 
@@ -32,4 +33,8 @@ public sealed class CakeDocumentationTests
 
         Assert.Contains($"RunDotNet(\"{command["dotnet ".Length..]}\")", File.ReadAllText(Path.Combine(Repository.Root, "build", "build.cake")), StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void Cake_ThatTheAliasesAreCompiledAgainst_IsTheOneThatRunsTheScript() =>
+        Assert.Equal(CakeProcess.Version, typeof(ICakeContext).Assembly.GetName().Version!.ToString(3));
 }

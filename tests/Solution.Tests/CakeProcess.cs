@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Text.Json;
+using AdaptThenUnlearn.Tests;
 
 namespace AdaptThenUnlearn.Solution.Tests;
 
@@ -22,6 +24,9 @@ internal sealed class CakeProcess : IDisposable
     private CakeProcess(Process process) =>
         (_process, _output, _errors) = (process, process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
 
+    /// <summary>Of Cake, as the tool manifest pins it.</summary>
+    public static string Version { get; } = VersionInManifest();
+
     public int Id => _process.Id;
 
     public bool HasExited => _process.HasExited;
@@ -42,11 +47,17 @@ internal sealed class CakeProcess : IDisposable
     {
         var packages = Environment.GetEnvironmentVariable("NUGET_PACKAGES") ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
         return Start(
-            new ProcessStartInfo("dotnet", [Path.Combine(packages, "cake.tool", "7.0.0", "tools", "net10.0", "any", "Cake.dll"), .. arguments])
+            new ProcessStartInfo("dotnet", [Path.Combine(packages, "cake.tool", Version, "tools", "net10.0", "any", "Cake.dll"), .. arguments])
             {
                 Environment = { ["CAKE_NUGET_SOURCE"] = Path.Combine(folder, "feed"), ["NUGET_PACKAGES"] = Path.Combine(folder, "feed", "cache") },
             },
             folder);
+    }
+
+    private static string VersionInManifest()
+    {
+        using var manifest = JsonDocument.Parse(File.ReadAllText(Path.Combine(Repository.Root, ".config", "dotnet-tools.json")));
+        return manifest.RootElement.GetProperty("tools").GetProperty("cake.tool").GetProperty("version").GetString()!;
     }
 
     private static CakeProcess Start(ProcessStartInfo start, string folder)
