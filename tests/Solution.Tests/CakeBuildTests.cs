@@ -58,7 +58,7 @@ public sealed class CakeBuildTests(CakeHouse house) : IClassFixture<CakeHouse>
         }
 
         var (tool, heartbeat, script) = (house.At("slow-atu"), house.At("heartbeat"), house.At("slow.cake"));
-        File.WriteAllText(tool, $"#!/bin/sh\nwhile echo . >> '{heartbeat}'; do sleep 0.1; done\n");
+        File.WriteAllText(tool, $"#!/bin/sh\nwhile [ -e '{tool}' ]; do echo . >> '{heartbeat}'; sleep 0.1; done\n");
         File.SetUnixFileMode(tool, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         File.WriteAllText(script, $"#addin nuget:?package=AdaptThenUnlearn.Cake&version=0.1.0\nGovernModels(\"policies/mnist-balanced.json\", new GovernModelsSettings {{ ToolPath = \"{tool}\" }});");
 
@@ -67,11 +67,13 @@ public sealed class CakeBuildTests(CakeHouse house) : IClassFixture<CakeHouse>
         Assert.True(File.Exists(heartbeat), "the script did not start the tool");
 
         Assert.Equal(0, SendSignal(cake.Id, signal: 15));
-        cake.Finish();
+        cake.AwaitExit();
 
         var beats = new FileInfo(heartbeat).Length;
         Thread.Sleep(1000);
-        Assert.Equal(beats, new FileInfo(heartbeat).Length);
+        var later = new FileInfo(heartbeat).Length;
+        File.Delete(tool);   // ends one that was left behind
+        Assert.Equal(beats, later);
     }
 
     [Fact]

@@ -70,13 +70,18 @@ internal sealed class CakeProcess : IDisposable
 
     public (int ExitCode, string Output, string Errors) Finish()
     {
-        if (!_process.WaitForExit(_patience))
-        {
-            _process.Kill(entireProcessTree: true);
-            Assert.Fail($"the process did not end within {_patience}; it said: {_output.GetAwaiter().GetResult()}{_errors.GetAwaiter().GetResult()}");
-        }
+        AwaitExit();
+        Assert.True(Task.WaitAll([_output, _errors], _patience), "the process ended, and what it started still holds its output");
+        return (_process.ExitCode, _output.Result, _errors.Result);
+    }
 
-        return (_process.ExitCode, _output.GetAwaiter().GetResult(), _errors.GetAwaiter().GetResult());
+    public void AwaitExit()
+    {
+        if (_process.WaitForExit(_patience))
+            return;
+
+        _process.Kill(entireProcessTree: true);
+        Assert.Fail($"the process did not end within {_patience}");
     }
 
     public void Dispose()
