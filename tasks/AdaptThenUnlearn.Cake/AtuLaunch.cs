@@ -1,0 +1,53 @@
+using System.Text.RegularExpressions;
+using Cake.Core;
+using Cake.Core.IO;
+
+namespace AdaptThenUnlearn.Cake;
+
+/// <summary>How <c>atu</c> is started: the assembly or program that the settings name, else the local tool of a manifest, else what Cake's tool locator finds.</summary>
+/// <param name="Programs">File names, one of which Cake starts unless the settings name it.</param>
+/// <param name="FirstArguments">What comes before the command.</param>
+internal sealed partial record AtuLaunch(IReadOnlyList<string> Programs, IReadOnlyList<string> FirstArguments)
+{
+    private const string Package = "AdaptThenUnlearn.Tool";
+    private static readonly string[] _atu = ["atu", "atu.exe"];
+    private static readonly string[] _dotnet = ["dotnet", "dotnet.exe"];
+
+    /// <summary>Chooses. A version that the repository pins goes before one that happens to be installed.</summary>
+    /// <exception cref="CakeException">There is none; the message says how to get it.</exception>
+    public static AtuLaunch Choose(ICakeContext context, AtuSettings settings)
+    {
+        if (settings.AtuAssembly?.MakeAbsolute(context.Environment) is { } assembly)
+            return context.FileSystem.Exist(assembly)
+                ? new AtuLaunch(_dotnet, [assembly.FullPath])
+                : throw Missing($"there is no {assembly}; build it first, or leave AtuAssembly unset and install {Package}");
+        if (settings.ToolPath is not null)
+            return new AtuLaunch(_atu, []);
+        if (IsInManifest(settings.WorkingDirectory?.MakeAbsolute(context.Environment) ?? context.Environment.WorkingDirectory))
+            return new AtuLaunch(_dotnet, ["tool", "run", "atu", "--"]);
+        return context.Tools.Resolve(_atu) is not null
+            ? new AtuLaunch(_atu, [])
+            : throw Missing($"the tool is not there: no tool manifest lists {Package}, and Cake found no atu; run 'dotnet new tool-manifest' and 'dotnet tool install {Package}', or set AtuAssembly or ToolPath");
+
+        CakeException Missing(string problem) => new(AtuFailure.NotFinished, $"atu {settings.Command}: {problem}");
+    }
+
+    // What dotnet does: upwards, and no further than a manifest that says it is the root.
+    private static bool IsInManifest(DirectoryPath from)
+    {
+        for (var folder = new DirectoryInfo(from.FullPath); folder is not null; folder = folder.Parent)
+            foreach (var manifest in new[] { $"{folder.FullName}/.config/dotnet-tools.json", $"{folder.FullName}/dotnet-tools.json" }.Where(File.Exists))
+            {
+                var text = File.ReadAllText(manifest);
+                if (text.Contains($"\"{Package}\"", StringComparison.OrdinalIgnoreCase))
+                    return true;
+                if (RootPattern().IsMatch(text))
+                    return false;
+            }
+
+        return false;
+    }
+
+    [GeneratedRegex("\"isRoot\"\\s*:\\s*true", RegexOptions.IgnoreCase)]
+    private static partial Regex RootPattern();
+}

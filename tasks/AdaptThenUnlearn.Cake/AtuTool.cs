@@ -1,0 +1,95 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Cake.Core;
+using Cake.Core.Diagnostics;
+using Cake.Core.IO;
+using Cake.Core.Tooling;
+
+namespace AdaptThenUnlearn.Cake;
+
+/// <summary>Runs <c>atu</c>: builds its arguments, shows what it says, and turns its exit code into an exception. It decides nothing.</summary>
+/// <param name="context">Of the build.</param>
+/// <param name="runner">Starts the process.</param>
+/// <param name="settings">Which command, and how; one instance runs it once.</param>
+/// <exception cref="CakeException">There is no <c>atu</c>.</exception>
+internal sealed partial class AtuTool(ICakeContext context, IProcessRunner runner, AtuSettings settings)
+    : Tool<AtuSettings>(context.FileSystem, context.Environment, runner, context.Tools)
+{
+    private readonly ConcurrentQueue<string> _said = new();
+    private readonly AtuLaunch _launch = AtuLaunch.Choose(context, settings);
+
+    /// <summary>Runs the command over some files.</summary>
+    /// <exception cref="CakeException">It did not end with success.</exception>
+    public void Run(IReadOnlyList<FilePath> files)
+    {
+        if (files.Count == 0)
+            throw new CakeException(AtuFailure.BadArguments, $"atu {settings.Command}: there is no file to work on; did a pattern match nothing?");
+
+        var process = new ProcessSettings { RedirectStandardError = true, RedirectedStandardErrorHandler = Hear };
+        try
+        {
+            Run(settings, Arguments(files), process, Finish);
+        }
+        catch (TimeoutException)
+        {
+            throw new CakeException(AtuFailure.NotFinished, string.Create(CultureInfo.InvariantCulture, $"atu {settings.Command}: stopped after {settings.ToolTimeout}, the timeout that was set"));
+        }
+
+        void Finish(IProcess ended)
+        {
+            ended.WaitForExit();   // a wait with a timeout may return before the last lines have come
+            settings.PostAction?.Invoke(ended);
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override string GetToolName() => "atu";
+
+    /// <inheritdoc/>
+    protected override IEnumerable<string> GetToolExecutableNames() => _launch.Programs;
+
+    /// <inheritdoc/>
+    protected override void ProcessExitCode(int exitCode)
+    {
+        if (exitCode != 0)
+            throw AtuFailure.Of(settings.Command, exitCode, _said);
+    }
+
+    private ProcessArgumentBuilder Arguments(IReadOnlyList<FilePath> files)
+    {
+        var line = new ProcessArgumentBuilder();
+        foreach (var first in _launch.FirstArguments)
+            line.AppendQuoted(first);
+        line.Append(settings.Command);
+        foreach (var file in files)
+            line.AppendQuoted(file.MakeAbsolute(context.Environment).FullPath);
+        settings.AppendTo(line, context.Environment);
+        return line;
+    }
+
+    private string? Hear(string? line)
+    {
+        if (line is null)
+            return null;
+
+        _said.Enqueue(line);
+        switch (DiagnosticPattern().Match(line).Groups[1].Value)
+        {
+            case "error":
+                context.Log.Error(line);
+                break;
+            case "warning":
+                context.Log.Warning(line);
+                break;
+            default:
+                context.Log.Information(line);
+                break;
+        }
+
+        return line;
+    }
+
+    [GeneratedRegex(@": (error|warning) ATU\d{4}: ")]
+    private static partial Regex DiagnosticPattern();
+}
