@@ -16,12 +16,36 @@ public sealed class MarkdownReportTests
     [InlineData("@everyone", "@everyone")]
     [InlineData("a | b", "a | b")]
     [InlineData("one\n## two", "\n## two")]
+    [InlineData("see #12", "#12")]
+    [InlineData("see GH-12", "GH-12")]
+    [InlineData("https://evil.example", "https://")]
+    [InlineData("www.evil.example", "www.")]
+    [InlineData("a\u202Eb", "\u202E")]
     public void Render_HostileText_StaysText(string hostile, string mustNotAppear)
     {
         var policy = Records.Policy with { Description = hostile, Owner = hostile };
 
         Assert.DoesNotContain(mustNotAppear, new MarkdownReport().Render(Records.Run(policy: policy)), StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("plain", "`plain`")]
+    [InlineData("a`b|c\nd", "`a'b\\|c d`")]
+    [InlineData("", "–")]
+    public void Code_AnyText_IsOneSpan(string text, string expected) => Assert.Equal(expected, MarkdownText.Code(text));
+
+    [Theory]
+    [InlineData("short", 5, "short")]
+    [InlineData("longer", 5, "long…")]
+    [InlineData("abc😀d", 5, "abc…")]
+    public void Clip_LongText_EndsWithAnEllipsisAndNoHalfCharacter(string text, int length, string expected) => Assert.Equal(expected, MarkdownText.Clip(text, length));
+
+    [Theory]
+    [InlineData(0.01, "1 %")]
+    [InlineData(0.123456, "12.346 %")]
+    [InlineData(0, "0 %")]
+    [InlineData(0.000001, "0.0001 %")]
+    public void Percent_AnyShare_IsNeverRoundedToNone(double share, string expected) => Assert.Equal(expected, ReportText.Percent(share));
 
     [Theory]
     [InlineData("https://evil.example/a.png", "https%3A/evil.example/a.png")]
