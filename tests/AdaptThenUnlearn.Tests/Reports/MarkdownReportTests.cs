@@ -47,8 +47,6 @@ public sealed class MarkdownReportTests
     [InlineData(0.000001, "0.0001 %")]
     public void Percent_AnyShare_IsNeverRoundedToNone(double share, string expected) => Assert.Equal(expected, ReportText.Percent(share));
 
-    public static TheoryData<string> Formats => [.. ReportFormats.All.Select(format => format.Name)];
-
     [Theory]
     [InlineData("https://evil.example/a.png", "https%3A/evil.example/a.png")]
     [InlineData("//evil.example/a.png", "evil.example/a.png")]
