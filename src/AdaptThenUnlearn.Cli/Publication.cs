@@ -40,14 +40,15 @@ public sealed class Publication(Terminal terminal)
     public int Publish(IReadOnlyList<string> records, ParseResult parsed, bool advisory, bool untrusted, IReadOnlyList<TrustedPolicy> policies, CancellationToken cancel)
     {
         var environment = EnvironmentSnapshot.Take();
+        var context = CiHosts.Describe(environment);
         var today = DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime);
-        var admission = new RunAdmission(Vocabulary.Known, today, environment["GITHUB_WORKSPACE"], policies);
+        var admission = new RunAdmission(Vocabulary.Known, today, context.Workspace, policies);
         var admitted = records.Select(record => Admit(admission, record)).ToList();
         var runs = admitted.OfType<PublishedRun>().Select(run => run with { Advisory = advisory, Untrusted = untrusted }).ToList();
         if (runs.Count == 0)
             return ExitCodes.GateFailed;
 
-        var publisher = new Publisher(environment, Flags(parsed), Machine.Tool["atu ".Length..], new Waiting(TimeProvider.System));
+        var publisher = new Publisher(context, GitHubToken.Find(environment), Flags(parsed), Machine.Tool["atu ".Length..], new Waiting(TimeProvider.System));
         var result = publisher.Publish(runs, cancel).GetAwaiter().GetResult();
         foreach (var done in result.Done)
             Terminal.Result($"published {done}");

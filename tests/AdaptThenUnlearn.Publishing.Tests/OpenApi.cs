@@ -90,7 +90,7 @@ public sealed class OpenApi : IDisposable
         Directory.CreateDirectory(fresh);
         foreach (var name in new[] { "package.json", "package-lock.json" })
             File.Copy(Path.Combine(source, name), Path.Combine(fresh, name));
-        using var npm = Start(OperatingSystem.IsWindows() ? "npm.cmd" : "npm", fresh, "ci", "--ignore-scripts", "--no-audit", "--no-fund");
+        using var npm = Start(OperatingSystem.IsWindows() ? "npm.cmd" : "npm", fresh, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries", "1");
         var errors = npm.StandardError.ReadToEndAsync();
         _ = npm.StandardOutput.ReadToEndAsync();
         if (!npm.WaitForExit(_restorePatience) || npm.ExitCode != 0)
