@@ -28,6 +28,9 @@ public sealed class Publication(Terminal terminal)
         _only.AcceptOnlyFromAmong("comment", "check", "summary");
     }
 
+    /// <summary>Whether publishing was demanded.</summary>
+    public bool IsRequired(ParseResult parsed) => parsed.GetValue(_require);
+
     /// <summary>Judges records again and publishes them. Of what could not be published, one diagnostic tells.</summary>
     /// <param name="records">Paths of <c>run.json</c>.</param>
     /// <param name="parsed">The options' values.</param>
@@ -53,10 +56,10 @@ public sealed class Publication(Terminal terminal)
         foreach (var done in result.Done)
             Terminal.Result($"published {done}");
         if (result.Problems.Count > 0)
-            terminal.Diagnose(Diagnostic(result.Problems, parsed.GetValue(_require)));
+            terminal.Diagnose(Diagnostic(result.Problems, IsRequired(parsed)));
 
         return runs.Count < admitted.Count ? ExitCodes.GateFailed
-            : result.Problems.Count > 0 && parsed.GetValue(_require) ? ExitCodes.NotPublished
+            : result.Problems.Count > 0 && IsRequired(parsed) ? ExitCodes.NotPublished
             : ExitCodes.Passed;
     }
 
@@ -76,7 +79,7 @@ public sealed class Publication(Terminal terminal)
         }
         catch (Exception failed) when (failed is not OperationCanceledException)
         {
-            var required = parsed.GetValue(_require);
+            var required = IsRequired(parsed);
             terminal.Diagnose(new BuildMessage(required ? Severity.Error : Severity.Warning, PublishCodes.Unforeseen, $"not published: {failed.Message}"));
             published = required ? ExitCodes.NotPublished : ExitCodes.Passed;
         }

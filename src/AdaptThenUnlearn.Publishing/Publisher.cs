@@ -58,7 +58,7 @@ public sealed class Publisher(CiContext context, GitHubToken? token, PublishFlag
         try
         {
             foreach (var run in runs)
-                _done.Add($"{run.Record.Policy.Name}: {new JobSummary(file).Append(run)}");
+                _done.Add($"{run.Policy.Name}: {new JobSummary(file).Append(run)}");
         }
         catch (PublishException full)
         {
@@ -131,7 +131,7 @@ public sealed class Publisher(CiContext context, GitHubToken? token, PublishFlag
             try
             {
                 if (await part().ConfigureAwait(false) is { } done)
-                    _done.Add($"{run.Record.Policy.Name}: {token.Redact(done)}");
+                    _done.Add($"{run.Policy.Name}: {token.Redact(done)}");
                 return true;
             }
             catch (Exception failed) when (failed is not OperationCanceledException)

@@ -106,8 +106,8 @@ public sealed class PublisherTests : IDisposable
     public void Publish_OtherPolicyOrGenerator_HasACommentOfItsOwn()
     {
         var run = _desk.Admit();
-        var otherPolicy = run with { Record = run.Record with { Policy = run.Record.Policy with { Name = "no-nines" } } };
-        var otherGenerator = run with { Record = run.Record with { Policy = run.Record.Policy with { Generator = run.Record.Policy.Generator with { Checkpoint = "other.safetensors" } } } };
+        var otherPolicy = run with { Policy = run.Policy with { Name = "no-nines" } };
+        var otherGenerator = run with { Policy = run.Policy with { Generator = run.Policy.Generator with { Checkpoint = "other.safetensors" } } };
 
         _desk.Publish(run, otherPolicy, otherGenerator);
         _desk.Publish(run, otherPolicy, otherGenerator);

@@ -64,7 +64,7 @@ public static class RunPages
             Outcome.FailedAdvisory => "⚠️ Failed, advisory",
             _ => "❌ Failed",
         };
-        return $"{mark}: {Escape(run.Record.Policy.Name)}";
+        return $"{mark}: {Escape(run.Policy.Name)}";
     }
 
     private static string Sentence(PublishedRun run)
