@@ -28,6 +28,9 @@ public sealed class Publication(Terminal terminal)
         _only.AcceptOnlyFromAmong("comment", "check", "summary");
     }
 
+    /// <summary>Whether publishing was demanded.</summary>
+    public bool IsRequired(ParseResult parsed) => parsed.GetValue(_require);
+
     /// <summary>Judges records again and publishes them. Of what could not be published, one diagnostic tells.</summary>
     /// <param name="records">Paths of <c>run.json</c>.</param>
     /// <param name="parsed">The options' values.</param>
@@ -40,22 +43,23 @@ public sealed class Publication(Terminal terminal)
     public int Publish(IReadOnlyList<string> records, ParseResult parsed, bool advisory, bool untrusted, IReadOnlyList<TrustedPolicy> policies, CancellationToken cancel)
     {
         var environment = EnvironmentSnapshot.Take();
+        var context = CiHosts.Describe(environment);
         var today = DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime);
-        var admission = new RunAdmission(Vocabulary.Known, today, environment["GITHUB_WORKSPACE"], policies);
+        var admission = new RunAdmission(Vocabulary.Known, today, context.Workspace, policies);
         var admitted = records.Select(record => Admit(admission, record)).ToList();
         var runs = admitted.OfType<PublishedRun>().Select(run => run with { Advisory = advisory, Untrusted = untrusted }).ToList();
         if (runs.Count == 0)
             return ExitCodes.GateFailed;
 
-        var publisher = new Publisher(environment, Flags(parsed), Machine.Tool["atu ".Length..], new Waiting(TimeProvider.System));
+        var publisher = new Publisher(context, GitHubToken.Find(environment), Flags(parsed), Machine.Tool["atu ".Length..], new Waiting(TimeProvider.System));
         var result = publisher.Publish(runs, cancel).GetAwaiter().GetResult();
         foreach (var done in result.Done)
             Terminal.Result($"published {done}");
         if (result.Problems.Count > 0)
-            terminal.Diagnose(Diagnostic(result.Problems, parsed.GetValue(_require)));
+            terminal.Diagnose(Diagnostic(result.Problems, IsRequired(parsed)));
 
         return runs.Count < admitted.Count ? ExitCodes.GateFailed
-            : result.Problems.Count > 0 && parsed.GetValue(_require) ? ExitCodes.NotPublished
+            : result.Problems.Count > 0 && IsRequired(parsed) ? ExitCodes.NotPublished
             : ExitCodes.Passed;
     }
 
@@ -75,7 +79,7 @@ public sealed class Publication(Terminal terminal)
         }
         catch (Exception failed) when (failed is not OperationCanceledException)
         {
-            var required = parsed.GetValue(_require);
+            var required = IsRequired(parsed);
             terminal.Diagnose(new BuildMessage(required ? Severity.Error : Severity.Warning, PublishCodes.Unforeseen, $"not published: {failed.Message}"));
             published = required ? ExitCodes.NotPublished : ExitCodes.Passed;
         }

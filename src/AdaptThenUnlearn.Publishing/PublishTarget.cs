@@ -3,57 +3,6 @@ using AdaptThenUnlearn.Publishing.Hosts;
 
 namespace AdaptThenUnlearn.Publishing;
 
-/// <summary>The parts that can be published.</summary>
-[Flags]
-public enum PublishParts
-{
-    /// <summary>None.</summary>
-    None = 0,
-
-    /// <summary>The comment on the pull request.</summary>
-    Comment = 1,
-
-    /// <summary>The check run on the head commit, or a commit status where checks are not permitted.</summary>
-    Check = 2,
-
-    /// <summary>The job summary.</summary>
-    Summary = 4,
-
-    /// <summary>Every one of them.</summary>
-    All = Comment | Check | Summary,
-}
-
-/// <summary>What the command line says over what the host says; null where it says nothing.</summary>
-public sealed record PublishFlags
-{
-    /// <summary><c>owner/name</c>.</summary>
-    public string? Repository { get; init; }
-
-    /// <summary>Number of the pull request.</summary>
-    public int? PullRequest { get; init; }
-
-    /// <summary>The commit that was measured.</summary>
-    public string? Sha { get; init; }
-
-    /// <summary>Base address of the interface for programs.</summary>
-    public string? ApiUrl { get; init; }
-
-    /// <summary>The build's page.</summary>
-    public string? RunUrl { get; init; }
-
-    /// <summary>Where the evidence lies.</summary>
-    public string? ArtifactUrl { get; init; }
-
-    /// <summary>A file that the summary is appended to.</summary>
-    public string? JobSummary { get; init; }
-
-    /// <summary>Login that the token posts as.</summary>
-    public string? Author { get; init; }
-
-    /// <summary>What is published.</summary>
-    public PublishParts Parts { get; init; } = PublishParts.All;
-}
-
 /// <summary>Where a run is published.</summary>
 /// <param name="Owner">Of the repository.</param>
 /// <param name="Repository">Its name.</param>
@@ -78,8 +27,7 @@ public sealed partial record PublishTarget(
         if (!RepositoryPattern().IsMatch(repository))
             throw Missing($"'{repository}' is no repository; write it as owner/name");
 
-        // A number given by hand says nothing of what the event's commit belongs to.
-        var sha = flags.Sha ?? context.HeadSha ?? throw Missing("no commit is known: name the one that was measured with --sha");
+        var sha = flags.Sha ?? context.HeadSha ?? throw Missing($"{context.Damage ?? "no commit is known"}: name the one that was measured with --sha");
         if (!IsSha(sha))
             throw Missing($"'{sha}' is no commit; write all its 40 hexadecimal digits");
 

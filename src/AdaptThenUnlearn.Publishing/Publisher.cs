@@ -9,11 +9,12 @@ namespace AdaptThenUnlearn.Publishing;
 public sealed record PublishResult(IReadOnlyList<string> Done, IReadOnlyList<PublishProblem> Problems);
 
 /// <summary>Takes runs to where people look: job summary, check run, comment. What goes wrong is told, and never thrown.</summary>
-/// <param name="environment">Says where the build runs, and holds the token.</param>
-/// <param name="flags">Say what the environment does not.</param>
+/// <param name="context">Where the build runs.</param>
+/// <param name="token">With whose rights; null when there is none.</param>
+/// <param name="flags">Say what the context does not.</param>
 /// <param name="version">Of this tool.</param>
 /// <param name="waiting">How time passes.</param>
-public sealed class Publisher(EnvironmentSnapshot environment, PublishFlags flags, string version, Waiting waiting)
+public sealed class Publisher(CiContext context, GitHubToken? token, PublishFlags flags, string version, Waiting waiting)
 {
     private const string CommentPermission = "pull-requests: write";
     private const string CheckPermission = "checks: write (or statuses: write)";
@@ -29,7 +30,6 @@ public sealed class Publisher(EnvironmentSnapshot environment, PublishFlags flag
     {
         try
         {
-            var context = CiHosts.Describe(environment);
             var sha = flags.Sha ?? context.HeadSha;
             runs = [.. runs.Select(run => run with
             {
@@ -38,11 +38,7 @@ public sealed class Publisher(EnvironmentSnapshot environment, PublishFlags flag
             if (flags.Parts.HasFlag(PublishParts.Summary))
                 Summarise(flags.JobSummary ?? context.JobSummary, runs);
             if ((flags.Parts & (PublishParts.Comment | PublishParts.Check)) != PublishParts.None)
-                await PublishToGitHub(runs, PublishTarget.Of(context, flags), cancel).ConfigureAwait(false);
-        }
-        catch (CiContextException damaged)
-        {
-            _problems.Add(new PublishProblem(PublishCodes.NoTarget, damaged.Message));
+                await PublishToGitHub(runs, cancel).ConfigureAwait(false);
         }
         catch (PublishException missing)
         {
@@ -62,7 +58,7 @@ public sealed class Publisher(EnvironmentSnapshot environment, PublishFlags flag
         try
         {
             foreach (var run in runs)
-                _done.Add($"{run.Record.Policy.Name}: {new JobSummary(file).Append(run)}");
+                _done.Add($"{run.Policy.Name}: {new JobSummary(file).Append(run)}");
         }
         catch (PublishException full)
         {
@@ -70,10 +66,12 @@ public sealed class Publisher(EnvironmentSnapshot environment, PublishFlags flag
         }
     }
 
-    private async Task PublishToGitHub(IReadOnlyList<PublishedRun> runs, PublishTarget target, CancellationToken cancel)
+    private async Task PublishToGitHub(IReadOnlyList<PublishedRun> runs, CancellationToken cancel)
     {
-        var token = GitHubToken.Find(environment)
-            ?? throw new PublishException(PublishCodes.NoToken, $"there is no token: set one of {string.Join(", ", GitHubToken.Variables)}");
+        var target = PublishTarget.Of(context, flags);
+        if (token is null)
+            throw new PublishException(PublishCodes.NoToken, $"there is no token: set one of {string.Join(", ", GitHubToken.Variables)}");
+
         using var session = new GitHubSession(target, token, version, waiting, cancel);
         target = await WithPullRequest(target, session, token, runs).ConfigureAwait(false);
         foreach (var run in runs.Select(run => run with { HeadSha = target.HeadSha }))
@@ -133,7 +131,7 @@ public sealed class Publisher(EnvironmentSnapshot environment, PublishFlags flag
             try
             {
                 if (await part().ConfigureAwait(false) is { } done)
-                    _done.Add($"{run.Record.Policy.Name}: {token.Redact(done)}");
+                    _done.Add($"{run.Policy.Name}: {token.Redact(done)}");
                 return true;
             }
             catch (Exception failed) when (failed is not OperationCanceledException)

@@ -140,6 +140,7 @@ public sealed class PublishTests : IClassFixture<SmallHouse>, IDisposable
         Assert.Equal(1, Atu(["govern", failing, .. usual, "--require-publish"]).ExitCode);
         Assert.Equal(0, Atu(["govern", passing, .. usual]).ExitCode);
         Assert.Equal(4, Atu(["govern", passing, .. usual, "--require-publish"]).ExitCode);
+        Assert.Equal(4, Atu(["govern", passing, .. usual.Where(argument => argument != "--publish"), "--require-publish"]).ExitCode);   // demanded is asked for
 
         _github.Interrupt = _ => null;
         var (exitCode, output, errors) = Atu(["govern", failing, passing, .. usual, "--require-publish"]);

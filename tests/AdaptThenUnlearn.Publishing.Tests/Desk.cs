@@ -77,7 +77,8 @@ internal sealed class Desk : IDisposable
             clock.Now += wait;
             return Task.CompletedTask;
         });
-        return new Publisher(new EnvironmentSnapshot(Variables), Flags, "0.1.0", waiting).Publish(runs, TestContext.Current.CancellationToken).GetAwaiter().GetResult();
+        var environment = new EnvironmentSnapshot(Variables);
+        return new Publisher(CiHosts.Describe(environment), GitHubToken.Find(environment), Flags, "0.1.0", waiting).Publish(runs, TestContext.Current.CancellationToken).GetAwaiter().GetResult();
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);

@@ -81,7 +81,11 @@ public sealed class HostTests : IDisposable
     {
         File.WriteAllText(_event, text);
 
-        Assert.Contains(_event, Assert.Throws<CiContextException>(() => Describe("push", null)).Message, StringComparison.Ordinal);
+        var context = Describe("pull_request", null);
+
+        Assert.Contains(_event, context.Damage, StringComparison.Ordinal);
+        Assert.Contains(_event, Assert.Throws<PublishException>(() => PublishTarget.Of(context, new PublishFlags())).Message, StringComparison.Ordinal);
+        Assert.Equal(3, PublishTarget.Of(context, new PublishFlags { PullRequest = 3, Sha = Head }).PullRequest);
     }
 
     [Theory]

@@ -81,35 +81,46 @@ public sealed class OpenApi : IDisposable
     {
         var source = Path.Combine(Repository.Root, "tests", "AdaptThenUnlearn.Publishing.Tests", "openapi");
         var version = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(Path.Combine(source, "package-lock.json"))))[..12];
-        var folder = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache", "adapt-then-unlearn", $"openapi-{version}");
+        var folder = Path.Combine(Cache, "adapt-then-unlearn", $"openapi-{version}");
         var modules = Path.Combine(folder, "node_modules");
         if (Directory.Exists(modules))
             return modules;
 
         var fresh = $"{folder}.{Guid.NewGuid():N}";
         Directory.CreateDirectory(fresh);
-        foreach (var name in new[] { "package.json", "package-lock.json" })
-            File.Copy(Path.Combine(source, name), Path.Combine(fresh, name));
-        using var npm = Start(OperatingSystem.IsWindows() ? "npm.cmd" : "npm", fresh, "ci", "--ignore-scripts", "--no-audit", "--no-fund");
-        var errors = npm.StandardError.ReadToEndAsync();
-        _ = npm.StandardOutput.ReadToEndAsync();
-        if (!npm.WaitForExit(_restorePatience) || npm.ExitCode != 0)
-        {
-            npm.Kill(entireProcessTree: true);
-            Directory.Delete(fresh, recursive: true);
-            throw new NotHereException($"npm could not restore GitHub's API description and Prism: {errors.GetAwaiter().GetResult().Split('\n').FirstOrDefault(line => line.Contains("ERR", StringComparison.OrdinalIgnoreCase)) ?? "no answer in time"}");
-        }
-
         try
         {
+            foreach (var name in new[] { "package.json", "package-lock.json" })
+                File.Copy(Path.Combine(source, name), Path.Combine(fresh, name));
+            Download(fresh);
             Directory.Move(fresh, folder);   // whole or not at all
         }
         catch (IOException) when (Directory.Exists(modules))
         {
-            Directory.Delete(fresh, recursive: true);   // another test process was faster
+            // another test process was faster
+        }
+        finally
+        {
+            if (Directory.Exists(fresh))
+                Directory.Delete(fresh, recursive: true);
         }
 
         return modules;
+    }
+
+    private static string Cache =>
+        Environment.GetFolderPath(Environment.SpecialFolder.UserProfile) is { Length: > 0 } home ? Path.Combine(home, ".cache") : Path.GetTempPath();
+
+    private static void Download(string folder)
+    {
+        using var npm = Start(OperatingSystem.IsWindows() ? "npm.cmd" : "npm", folder, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries", "1");
+        var errors = npm.StandardError.ReadToEndAsync();
+        _ = npm.StandardOutput.ReadToEndAsync();
+        var ended = npm.WaitForExit(_restorePatience);
+        if (!ended)
+            npm.Kill(entireProcessTree: true);
+        if (!ended || npm.ExitCode != 0)
+            throw new NotHereException($"npm could not restore GitHub's API description and Prism: {(ended ? errors.GetAwaiter().GetResult().Split('\n')[0] : "no answer in time")}");
     }
 
     private Process Serve(string modules)
@@ -147,7 +158,7 @@ public sealed class OpenApi : IDisposable
         }
         catch (System.ComponentModel.Win32Exception missing)
         {
-            throw new NotHereException($"{program} is not installed: {missing.Message}");
+            throw new NotHereException($"{program} cannot be started (it comes with Node): {missing.Message}");
         }
     }
 

@@ -106,6 +106,7 @@ public sealed class PageTests
             Assert.All(text.Split('\n').Where(line => line.StartsWith('|')), line => Assert.EndsWith("|", line, StringComparison.Ordinal));
         }
 
+        Assert.InRange(RunPages.Comment(run, previous: null, RunPages.CommentLimit / 2).Length, 1000, RunPages.CommentLimit / 2);
         Assert.Equal(ReportMarker.KeyOf(run), ReportMarker.Find(comment)?.Key);   // the next run finds it all the same
     }
 

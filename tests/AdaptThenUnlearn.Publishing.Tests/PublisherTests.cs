@@ -1,4 +1,6 @@
 using System.Text.Json.Nodes;
+using AdaptThenUnlearn.Publishing.GitHub;
+using AdaptThenUnlearn.Publishing.Hosts;
 using AdaptThenUnlearn.Publishing.Pages;
 
 namespace AdaptThenUnlearn.Publishing.Tests;
@@ -104,8 +106,8 @@ public sealed class PublisherTests : IDisposable
     public void Publish_OtherPolicyOrGenerator_HasACommentOfItsOwn()
     {
         var run = _desk.Admit();
-        var otherPolicy = run with { Record = run.Record with { Policy = run.Record.Policy with { Name = "no-nines" } } };
-        var otherGenerator = run with { Record = run.Record with { Policy = run.Record.Policy with { Generator = run.Record.Policy.Generator with { Checkpoint = "other.safetensors" } } } };
+        var otherPolicy = run with { Policy = run.Policy with { Name = "no-nines" } };
+        var otherGenerator = run with { Policy = run.Policy with { Generator = run.Policy.Generator with { Checkpoint = "other.safetensors" } } };
 
         _desk.Publish(run, otherPolicy, otherGenerator);
         _desk.Publish(run, otherPolicy, otherGenerator);
@@ -366,6 +368,43 @@ public sealed class PublisherTests : IDisposable
         Assert.Single(_github.CheckRuns);
         Assert.Equal("", _desk.Summary);
         Assert.Empty(_github.Comments);
+    }
+
+    [Fact]
+    public void Publish_TheSameRunTwiceAtOnce_IsOneComment()
+    {
+        var run = _desk.Admit();
+
+        Assert.Empty(_desk.Publish(run, run).Problems);
+
+        Assert.Single(_github.Comments);
+    }
+
+    [Fact]
+    public void Publish_ConnectionLostWhileUpdating_IsTriedFourTimesAndNoMore()
+    {
+        _desk.Publish(_desk.Admit());
+        _github.Interrupt = sent => sent.Method == "PATCH" ? FakeGitHub.BadGateway : null;
+
+        var problem = Assert.Single(_desk.Publish(_desk.Admit()).Problems);
+
+        Assert.Equal(PublishCodes.Unreachable, problem.Code);
+        Assert.Equal(4, _github.Requests.Count(sent => sent.Method == "PATCH"));
+    }
+
+    [Fact]
+    public async Task Publish_Cancelled_EndsAtOnce()
+    {
+        using var cancel = new CancellationTokenSource();
+        _github.Interrupt = _ =>
+        {
+            cancel.Cancel();
+            return FakeGitHub.BadGateway;
+        };
+        var environment = new EnvironmentSnapshot(_desk.Variables);
+        var publisher = new Publisher(CiHosts.Describe(environment), GitHubToken.Find(environment), new PublishFlags(), "0.1.0", new Waiting(TimeProvider.System));
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => publisher.Publish([_desk.Admit()], cancel.Token));
     }
 
     [Fact]

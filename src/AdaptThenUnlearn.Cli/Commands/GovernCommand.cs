@@ -50,7 +50,7 @@ public sealed class GovernCommand(Terminal terminal)
             throw;
         }
 
-        int Publish(int gate) => parsed.GetValue(_publish) ? _publication.After(gate, records, parsed, parsed.GetValue(_advisory), cancel) : gate;
+        int Publish(int gate) => parsed.GetValue(_publish) || _publication.IsRequired(parsed) ? _publication.After(gate, records, parsed, parsed.GetValue(_advisory), cancel) : gate;
     }
 
     private bool Govern(PolicyFile file, ParseResult parsed, List<string> records, CancellationToken cancel)

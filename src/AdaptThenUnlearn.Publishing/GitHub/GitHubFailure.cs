@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using AdaptThenUnlearn.Reports;
 using Octokit;
 
 namespace AdaptThenUnlearn.Publishing.GitHub;
@@ -7,6 +8,8 @@ namespace AdaptThenUnlearn.Publishing.GitHub;
 /// <summary>What Octokit throws, in words that say how to mend it.</summary>
 public static class GitHubFailure
 {
+    private const int LongestText = 1000;
+
     /// <summary>The problem behind an exception.</summary>
     /// <param name="failed">What was thrown.</param>
     /// <param name="what">What was to be done: <c>the comment</c>.</param>
@@ -28,7 +31,7 @@ public static class GitHubFailure
                 CultureInfo.InvariantCulture, $"{what}: {target.Api.Host} answered {(int)answered.StatusCode} again and again; publish again later: atu publish run.json")),
             _ => new(PublishCodes.Unforeseen, $"{what}: {failed.GetType().Name}: {failed.Message}"),
         };
-        return problem with { Text = token.Redact(problem.Text) };
+        return problem with { Text = MarkdownText.Clip(token.Redact(problem.Text), LongestText) };
     }
 
     /// <summary>Whether a token, or its owner, has made too many requests.</summary>

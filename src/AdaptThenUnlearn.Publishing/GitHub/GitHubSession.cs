@@ -72,7 +72,13 @@ public sealed class GitHubSession : IDisposable
     public void ForgetComments() => _comments = null;
 
     /// <summary>Adds a comment.</summary>
-    public Task<IssueComment> AddComment(int pullRequest, string body) => _client.Issue.Comment.Create(_target.Owner, _target.Repository, pullRequest, body);
+    public async Task<IssueComment> AddComment(int pullRequest, string body)
+    {
+        var added = await _client.Issue.Comment.Create(_target.Owner, _target.Repository, pullRequest, body).ConfigureAwait(false);
+        if (_comments is not null)
+            _comments = [.. _comments, added];
+        return added;
+    }
 
     /// <summary>Writes a comment anew.</summary>
     public Task<IssueComment> ReplaceComment(long comment, string body) => _client.Issue.Comment.Update(_target.Owner, _target.Repository, comment, body);

@@ -45,8 +45,6 @@ public sealed class HeadCheck(GitHubSession session)
                 Pages.Conclusion.Neutral => CheckConclusion.Neutral,
                 _ => CheckConclusion.Failure,
             },
-            StartedAt = run.Record.Times.Started,
-            CompletedAt = run.Record.Times.Finished,
             Output = Output(batches.FirstOrDefault() ?? []),
         }).ConfigureAwait(false);
         foreach (var batch in batches.Skip(1))

@@ -40,7 +40,7 @@ public sealed class PullRequestComment(GitHubSession session, int pullRequest)
             {
                 return await Write(run, found).ConfigureAwait(false);
             }
-            catch (Exception failed) when (IsUncertain(failed))
+            catch (Exception failed) when (found is null && IsUncertain(failed))
             {
                 // Whether it was added nobody knows: look again before adding another.
                 if (!await session.Waiting.BeforeAnother(new Attempt(null, new Dictionary<string, string>(), "", NeverSent: false), number, repeatable: true, cancel).ConfigureAwait(false))
@@ -72,5 +72,6 @@ public sealed class PullRequestComment(GitHubSession session, int pullRequest)
         }
     }
 
-    private static bool IsUncertain(Exception failed) => failed is UnansweredException or ApiException { StatusCode: >= HttpStatusCode.InternalServerError };
+    // Sent once, and not answered; what certainly did nothing was sent again already.
+    private static bool IsUncertain(Exception failed) => failed is UnansweredException { Attempts: 1 } or ApiException { StatusCode: >= HttpStatusCode.InternalServerError };
 }

@@ -74,7 +74,7 @@ public static class RetryPlan
     }
 
     private static bool IsSecondary(Attempt attempt) =>
-        attempt.Body.Contains("secondary rate limit", StringComparison.OrdinalIgnoreCase) || attempt.Body.Contains("abuse", StringComparison.OrdinalIgnoreCase);
+        attempt.Body.Contains("secondary rate limit", StringComparison.OrdinalIgnoreCase) || attempt.Body.Contains("abuse detection", StringComparison.OrdinalIgnoreCase);
 
     private static string? Header(Attempt attempt, string name) =>
         attempt.Headers.FirstOrDefault(header => header.Key.Equals(name, StringComparison.OrdinalIgnoreCase)).Value;

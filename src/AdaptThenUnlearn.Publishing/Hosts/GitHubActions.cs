@@ -60,7 +60,7 @@ public sealed class GitHubActions : ICiHost
         }
         catch (Exception failed) when (failed is JsonException or IOException or UnauthorizedAccessException)
         {
-            throw new CiContextException($"the event's file {path} (GITHUB_EVENT_PATH) cannot be read: {failed.Message}");
+            return context with { HeadSha = null, Damage = $"the event's file {path} (GITHUB_EVENT_PATH) cannot be read: {failed.Message}" };
         }
     }
 

@@ -9,8 +9,7 @@ public interface ICiHost
     /// <summary>Whether the environment is this host's.</summary>
     bool IsThis(EnvironmentSnapshot environment);
 
-    /// <summary>What the environment and the files it names say.</summary>
-    /// <exception cref="CiContextException">A file that the environment names cannot be understood.</exception>
+    /// <summary>What the environment and the files it names say; never throws for what they hold.</summary>
     CiContext Describe(EnvironmentSnapshot environment);
 }
 
@@ -20,8 +19,7 @@ public static class CiHosts
     /// <summary>All of them.</summary>
     public static IReadOnlyList<ICiHost> All { get; } = [new GitHubActions()];
 
-    /// <summary>What is known here; nothing but defaults where no host is recognised.</summary>
-    /// <exception cref="CiContextException">A file that the environment names cannot be understood.</exception>
+    /// <summary>What is known here; nothing where no host is recognised.</summary>
     public static CiContext Describe(EnvironmentSnapshot environment) =>
         All.FirstOrDefault(host => host.IsThis(environment))?.Describe(environment) ?? new CiContext();
 }
@@ -64,8 +62,7 @@ public sealed record CiContext
 
     /// <summary>The checkout.</summary>
     public string? Workspace { get; init; }
-}
 
-/// <summary>What a host says about itself cannot be understood.</summary>
-/// <param name="problem">Which file, and why.</param>
-public sealed class CiContextException(string problem) : Exception(problem);
+    /// <summary>Which file of the host cannot be understood, and why, so that what it would have said is missing.</summary>
+    public string? Damage { get; init; }
+}

@@ -34,7 +34,7 @@ public sealed record CheckPage(string Name, Conclusion Conclusion, string Title,
 
     /// <summary><c>atu / POLICY / GENERATOR</c>, the latter as its file is called.</summary>
     public static string NameOf(PublishedRun run) =>
-        MarkdownText.Clip($"atu / {run.Record.Policy.Name} / {Path.GetFileNameWithoutExtension(run.Record.Policy.Generator.Checkpoint.Replace('\\', '/'))}", 100);
+        MarkdownText.Clip($"atu / {run.Policy.Name} / {Path.GetFileNameWithoutExtension(run.Policy.Generator.Checkpoint.Replace('\\', '/'))}", 100);
 
     private static string TitleOf(PublishedRun run)
     {

@@ -14,41 +14,37 @@ public sealed class Page(params IEnumerable<PageSection> sections)
     /// <returns>Null when not even a page without rows fits.</returns>
     public string? Fit(int limit, Func<string, int> size)
     {
-        var whole = Render(_sections.Sum(section => section.Rows.Count));
+        var all = _sections.Sum(section => section.Rows.Count);
+        var whole = Render(all, all);
         if (size(whole) <= limit)
             return whole;
 
-        var (fits, fitsNot) = (-1, _sections.Sum(section => section.Rows.Count));
+        var (fits, fitsNot) = (-1, all);
         while (fitsNot - fits > 1)
         {
             var middle = (fits + fitsNot) / 2;
-            if (size(Render(middle)) <= limit)
+            if (size(Render(middle, all)) <= limit)
                 fits = middle;
             else
                 fitsNot = middle;
         }
 
-        return fits < 0 ? null : Render(fits);
+        return fits < 0 ? null : Render(fits, all);
     }
 
-    private string Render(int rows)
+    private string Render(int rows, int all)
     {
+        var texts = new string[_sections.Count];
         var left = rows;
-        var kept = _sections.OrderBy(section => section.Rank).ToDictionary(section => section, section =>
+        foreach (var (index, section) in _sections.Index().OrderBy(entry => entry.Item.Rank))
         {
-            var count = Math.Min(section.Rows.Count, left);
-            left -= count;
-            return count;
-        });
-        var missing = _sections.Sum(section => section.Rows.Count) - rows;
-        var note = missing > 0
-            ? string.Create(CultureInfo.InvariantCulture, $"> ✂️ Shortened to fit: {missing} rows are left out. The run's own `report.md` has them all.\n")
-            : "";
-        return string.Join('\n', _sections
-            .Where(section => section.Rows.Count == 0 || kept[section] > 0)
-            .Select(section => section.Render([.. section.Rows.Take(kept[section])]))
-            .Append(note)
-            .Where(text => text.Length > 0));
+            var kept = Math.Min(section.Rows.Count, left);
+            left -= kept;
+            texts[index] = kept > 0 || section.Rows.Count == 0 ? section.Render([.. section.Rows.Take(kept)]) : "";
+        }
+
+        var note = rows == all ? "" : string.Create(CultureInfo.InvariantCulture, $"> ✂️ Shortened to fit: {all - rows} rows are left out. The run's own `report.md` has them all.\n");
+        return string.Join('\n', texts.Append(note).Where(text => text.Length > 0));
     }
 }
 

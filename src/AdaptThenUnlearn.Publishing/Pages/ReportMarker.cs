@@ -41,12 +41,12 @@ public sealed record ReportMarker(
         var room = RoomForRules;
         var all = run.Findings.Select(finding => new MarkedRule(NameOf(finding), finding.State, finding.Observed)).DistinctBy(rule => rule.Name).ToList();
         List<MarkedRule> kept = [.. all.TakeWhile(rule => (room -= JsonSerializer.Serialize(rule, _json).Length + 1) >= 0)];
-        return new ReportMarker(1, KeyOf(run), MarkdownText.Clip(run.Record.Policy.Name, LongestName), run.HeadSha, kept.Count < all.Count, kept);
+        return new ReportMarker(1, KeyOf(run), MarkdownText.Clip(run.Policy.Name, LongestName), run.HeadSha, kept.Count < all.Count, kept);
     }
 
     /// <summary>What tells one report from another: the tool, the policy's name, and the generator as the policy names it, which stays the same when the checkpoint's bytes change.</summary>
     public static string KeyOf(PublishedRun run) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"atu\0{run.Record.Policy.Name}\0{run.Record.Policy.Generator.Checkpoint}")))[..32];
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"atu\0{run.Policy.Name}\0{run.Policy.Generator.Checkpoint}")))[..32];
 
     /// <summary>The marker in a comment's first line; null when there is none, or it is damaged.</summary>
     public static ReportMarker? Find(string? body)

@@ -27,7 +27,7 @@ public static class RunPages
     public static string Comment(PublishedRun run, ReportMarker? previous, int limit = CommentLimit)
     {
         var marker = ReportMarker.Of(run).ToComment() + "\n";
-        return marker + Whole(run, previous).Fit(limit - marker.Length, text => text.Length);
+        return marker + (Whole(run, previous).Fit(limit - marker.Length, text => text.Length) ?? Head(run));
     }
 
     /// <summary>What is appended to the job summary; null when there is no room for it.</summary>
@@ -44,7 +44,7 @@ public static class RunPages
 
     private static Page Whole(PublishedRun run, ReportMarker? previous) => new(
     [
-        PageSection.Fixed($"### {Heading(run)}\n\n{Sentence(run)}"),
+        PageSection.Fixed(Head(run)),
         .. Notes(run),
         Rules(run),
         .. Changes(run, previous),
@@ -52,6 +52,8 @@ public static class RunPages
         Details(run),
         PageSection.Fixed(Links(run)),
     ]);
+
+    private static string Head(PublishedRun run) => $"### {Heading(run)}\n\n{Sentence(run)}";
 
     private static string Heading(PublishedRun run)
     {
@@ -62,7 +64,7 @@ public static class RunPages
             Outcome.FailedAdvisory => "⚠️ Failed, advisory",
             _ => "❌ Failed",
         };
-        return $"{mark}: {Escape(run.Record.Policy.Name)}";
+        return $"{mark}: {Escape(run.Policy.Name)}";
     }
 
     private static string Sentence(PublishedRun run)
