@@ -15,6 +15,15 @@ public interface IFeatureExtractor
     /// <summary>Where it computes.</summary>
     Device Device { get; }
 
+    /// <summary>Why these images cannot be taken, or null when they can.</summary>
+    /// <param name="images"><c>[N, C, H, W]</c>.</param>
+    string? Refusal(Tensor images)
+    {
+        var (channels, height, width) = (images.shape[1], images.shape[2], images.shape[3]);
+        var fits = Takes is { } taken ? channels == taken.Channels && height == taken.Resolution && width == taken.Resolution : channels is 1 or 3;
+        return fits ? null : $"the images are {channels}×{height}×{width}, the extractor takes {Takes?.ToString() ?? "1 or 3 channels"}";
+    }
+
     /// <summary>The features of images.</summary>
     /// <param name="images"><c>[N, 1 or 3, H, W]</c>, nominally [-1, 1]; on <see cref="Device"/>.</param>
     /// <returns><c>[N, FeatureSize]</c>; belongs to the caller's scope.</returns>

@@ -49,7 +49,7 @@ public sealed class InceptionV3 : Module<Tensor, Tensor>
     public override Tensor forward(Tensor images)
     {
         using var scope = NewDisposeScope();
-        return MapsAfter(_layers[^1].Name, images).mean([2, 3]).MoveToOuterDisposeScope();
+        return LastMaps(images, seen: null).mean([2, 3]).MoveToOuterDisposeScope();
     }
 
     /// <summary>What enters the first layer: bilinear interpolation without anti-aliasing, corners not aligned, then 2x − 1.</summary>
@@ -62,10 +62,10 @@ public sealed class InceptionV3 : Module<Tensor, Tensor>
         return (resized * 2 - 1).MoveToOuterDisposeScope();
     }
 
-    /// <summary>The maps after a layer.</summary>
-    /// <param name="layer">Its name.</param>
+    /// <summary>The maps that the features are the mean of.</summary>
     /// <param name="images">As for <see cref="forward"/>.</param>
-    internal Tensor MapsAfter(string layer, Tensor images)
+    /// <param name="seen">Shown the name and the maps of every layer; null where nobody looks.</param>
+    internal Tensor LastMaps(Tensor images, Action<string, Tensor>? seen)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
@@ -75,8 +75,7 @@ public sealed class InceptionV3 : Module<Tensor, Tensor>
             var made = next.call(maps);
             maps.Dispose();   // the first maps are the largest: not two layers of them at once
             maps = made;
-            if (name == layer)
-                break;
+            seen?.Invoke(name, maps);
         }
 
         return maps.MoveToOuterDisposeScope();

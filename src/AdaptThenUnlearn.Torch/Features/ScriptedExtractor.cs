@@ -9,6 +9,7 @@ using static TorchSharp.torch;
 namespace AdaptThenUnlearn.Torch.Features;
 
 /// <summary>A TorchScript program as extractor: libtorch's interpreter runs what the file says, so it is only loaded where it was asked for by name.</summary>
+/// <remarks>Source that libtorch cannot compile ends the process, with libtorch's own message: TorchSharp does not catch that exception.</remarks>
 internal sealed class ScriptedExtractor : IFeatureExtractor, IDisposable
 {
     private const int Chunk = 16;

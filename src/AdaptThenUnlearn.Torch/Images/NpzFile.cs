@@ -75,7 +75,7 @@ public static class NpzFile
         using var packed = entry.Open();
         var bytes = new byte[entry.Length];
         var read = packed.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
-        return read == bytes.Length && packed.ReadByte() < 0
+        return read == bytes.Length
             ? bytes
             : throw new ImageFileException(path, FormattableString.Invariant($"{where} does not hold the {entry.Length} bytes that it claims"));
     }

@@ -101,7 +101,7 @@ public sealed class MarkdownReport : IReportFormat
         Line("Density (higher is better)", reading => reading.Density);
         Line("Coverage (higher is better)", reading => reading.Coverage);
         var excluded = before.Excluded.Count == 0 ? "" : $", both without {string.Join(", ", before.Excluded.Select(Escape))}";
-        return $"## Image quality\n\n{table}\n{before.Samples} generated images against {before.ReferenceSamples} of the reference{excluded}; features of {Escape(before.Extractor)}.\n"
+        return $"## Image quality\n\n{table}\n{before.Samples} generated images against {before.ReferenceSize()}{excluded}; features of {Escape(before.Extractor)}.\n"
             + string.Concat(new[] { before.NotMeasured, after?.NotMeasured }.OfType<string>().Distinct().Select(why => $"\n> ⚠️ Not measured: {Escape(why)}\n"));
 
         void Line(string name, Func<QualityReading, double?> value)
