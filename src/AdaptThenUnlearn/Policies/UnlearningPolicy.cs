@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Serialization;
 
 namespace AdaptThenUnlearn.Policies;
 
@@ -155,20 +156,22 @@ public sealed record UndesiredFeature(
 
 /// <summary>What must survive.</summary>
 /// <param name="Extractor">Whose features are compared: the name of a classifier of this policy, <c>inception-v3</c>, or one whose file is run: <c>inception-v3-torchscript</c>, <c>torchscript</c>.</param>
-/// <param name="ExtractorWeights">File of an extractor that is no classifier; nothing is downloaded.</param>
-/// <param name="ExtractorSha256">Pin of that file: 64 hexadecimal digits; a file with another digest is refused.</param>
 /// <param name="Reference">Statistics file, image folder, or <c>original-generator</c>.</param>
 /// <param name="MaxFrechetDistance">Absolute limit, squared feature units.</param>
 /// <param name="MaxFrechetIncrease">Relative to before, on the same reference: 0.5 allows 1.5 times.</param>
 /// <param name="MinShareKept">Each retained class must keep at least this part of the share it had, 0 to 1.</param>
+/// <param name="ExtractorWeights">File of an extractor that is no classifier; nothing is downloaded.</param>
+/// <param name="ExtractorSha256">Pin of that file: 64 hexadecimal digits; a file with another digest is refused.</param>
 public sealed record QualityOptions(
     [NotBlank] string Extractor,
-    [NotBlank] string? ExtractorWeights,
-    [Form(FormAttribute.Sha256, FormAttribute.Sha256Words)] string? ExtractorSha256,
     [NotBlank] string Reference,
     [Within(0, Above = true)] double? MaxFrechetDistance,
     [Within(0, Above = true)] double? MaxFrechetIncrease,
-    [Within(0, 1)] double? MinShareKept)
+    [Within(0, 1)] double? MinShareKept,
+
+    // Left out where there are none, so that the digests of policies from before these properties stand.
+    [NotBlank] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ExtractorWeights = null,
+    [Form(FormAttribute.Sha256, FormAttribute.Sha256Words)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ExtractorSha256 = null)
 {
     /// <summary>What the rule of a kept class begins with; the class follows.</summary>
     internal const string MinShareKeptRule = "quality/minShareKept/";

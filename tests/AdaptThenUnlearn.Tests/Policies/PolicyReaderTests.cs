@@ -42,7 +42,7 @@ public sealed class PolicyReaderTests
             },
             policy.Unlearning);
         Assert.Equal(new EvaluationOptions(1000, 4000, 0.9, 3, 0.7), policy.Evaluation);
-        Assert.Equal(new QualityOptions("auditor", null, null, "r.safetensors", 40, 0.5, 0.5), policy.Quality);
+        Assert.Equal(new QualityOptions("auditor", "r.safetensors", 40, 0.5, 0.5), policy.Quality);
         Assert.Equal([new Waiver("quality/minShareKept/7", "known", "you", "2026-12-31")], policy.Waivers);
         Assert.Equal(["json", "sarif"], policy.Report.Formats);
         Assert.Equal(["7", "8", "9"], policy.Classifiers["auditor"].Classes);

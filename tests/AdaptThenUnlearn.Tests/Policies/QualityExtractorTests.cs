@@ -71,5 +71,12 @@ public sealed class QualityExtractorTests
         Assert.Equal(warned ? ["ATU1102 $.evaluation.samples"] : [], result.Warnings.Select(warning => $"{warning.Code} {warning.Path}"));
     }
 
+    [Fact]
+    public void EffectiveJson_WithoutWeights_IsTheTextOfBefore()
+    {
+        Assert.DoesNotContain("extractorWeights", Read(Full).EffectiveJson, StringComparison.Ordinal);
+        Assert.Contains("\"extractorWeights\":\"w.pth\"", ReadChanged(Enough, OfClassifier, OfInception).EffectiveJson, StringComparison.Ordinal);
+    }
+
     private static string Enough { get; } = Full.Replace("\"samples\": 1000, \"maxSamples\": 4000", "\"samples\": 5000, \"maxSamples\": 9000", StringComparison.Ordinal);
 }
