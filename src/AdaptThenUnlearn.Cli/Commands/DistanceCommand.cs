@@ -80,7 +80,7 @@ public sealed class DistanceCommand(Terminal terminal)
             Terminal.Result(JsonSerializer.Serialize(found, _json));
         else
             foreach (var (name, value) in new (string, double?)[] { (metric, found.frechetDistance), ("kernel distance (KID)", found.kid), ("precision", found.precision), ("recall", found.recall), ("density", found.density), ("coverage", found.coverage) })
-                Terminal.Result(FormattableString.Invariant($"{name,-27} {value?.ToString("G6", CultureInfo.InvariantCulture) ?? "not measured"}"));
+                Terminal.Result(FormattableString.Invariant($"{name,-29} {value?.ToString("G6", CultureInfo.InvariantCulture) ?? "not measured"}"));
         if (frechet.NotMeasured is { } why)
             throw new InvalidDataException($"the {metric} was not measured: {why}");
         return ExitCodes.Passed;

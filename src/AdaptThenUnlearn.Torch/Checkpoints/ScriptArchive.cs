@@ -1,18 +1,27 @@
+using System.IO.Compression;
+
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>Tells a TorchScript program from a file of tensors, without running anything.</summary>
+/// <summary>Tells a TorchScript program from a file of tensors, without unpacking or running anything.</summary>
 internal static class ScriptArchive
 {
-    /// <summary>Whether the file is an archive that <c>torch.jit.save</c> writes: one that holds code.</summary>
-    /// <exception cref="CheckpointException">The file is missing, empty, a folder or unreadable.</exception>
+    /// <summary>Whether the file is an archive that <c>torch.jit.save</c> writes: one that holds code, compressed, unlike one of <c>torch.save</c>.</summary>
+    /// <exception cref="CheckpointException">The file is missing, a folder or unreadable.</exception>
     public static bool IsAt(string path)
     {
-        using var bytes = CheckpointBytes.Open(path);
-        if (bytes.Length < 4 || !bytes.Read(0, 4, "start").AsSpan().SequenceEqual("PK\x3\x4"u8))
-            return false;
-
-        // archive/constants.pkl and archive/code/…: a plain torch.save has neither.
-        var names = StoredZip.Read(bytes).Entries.Select(entry => entry.Name[(entry.Name.IndexOf('/', StringComparison.Ordinal) + 1)..]).ToList();
-        return names.Contains("constants.pkl") && names.Exists(name => name.StartsWith("code/", StringComparison.Ordinal));
+        try
+        {
+            using var archive = ZipFile.OpenRead(path);
+            var names = archive.Entries.Select(entry => entry.FullName[(entry.FullName.IndexOf('/', StringComparison.Ordinal) + 1)..]).ToList();
+            return names.Contains("constants.pkl") && names.Exists(name => name.StartsWith("code/", StringComparison.Ordinal));
+        }
+        catch (InvalidDataException)
+        {
+            return false;   // no zip archive at all
+        }
+        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
+        {
+            throw new CheckpointException(path, $"cannot be read: {CheckpointException.Shown(failed.Message)}", "check the path, and that this user may read it", cause: failed);
+        }
     }
 }

@@ -44,7 +44,7 @@ internal static class ScriptedProgram
 
         void Add(string name, byte[] content)
         {
-            using var entry = archive.CreateEntry("program/" + name, CompressionLevel.NoCompression).Open();
+            using var entry = archive.CreateEntry("program/" + name, name.StartsWith("code/", StringComparison.Ordinal) ? CompressionLevel.Optimal : CompressionLevel.NoCompression).Open();   // as torch does
             entry.Write(content);
         }
     }
