@@ -24,7 +24,7 @@ var root = new RootCommand("Measures, unlearns and gates image generators by pol
     new DistanceCommand(terminal).Build(),
     ModelCommands.Pretrain(terminal),
     ModelCommands.TrainClassifier(terminal),
-    ModelCommands.Reference(terminal),
+    new ReferenceCommand(terminal).Build(),
 };
 var parsed = root.Parse(args);
 if (parsed.Errors.Count > 0)

@@ -4,6 +4,7 @@ using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Models;
+using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch;
@@ -36,6 +37,8 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
             yield return ("discriminator", Resolved(discriminator));
         foreach (var (name, choice) in policy.Classifiers)
             yield return ($"classifier {name}", Resolved(choice.Checkpoint));
+        if (policy.Quality?.ExtractorWeights is { } weights)
+            yield return ("extractor", Resolved(weights));
         if (policy.Quality is { } quality && quality.Reference != OriginalGenerator)
             yield return ("reference", Resolved(quality.Reference));
         if (policy.Unlearning.Data is { } data)
@@ -58,35 +61,55 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
     /// <param name="classifiers">Of the policy.</param>
     /// <param name="original">Serves as reference where the policy says so.</param>
     /// <param name="evaluation">Draws its images then, from a seed of their own.</param>
+    /// <param name="progress">Told of the images looked at so far, where images are looked at.</param>
+    /// <param name="cancel">Ends it between two batches of images.</param>
     /// <exception cref="CheckpointException">It cannot be read.</exception>
     /// <exception cref="PolicyMismatchException">It does not fit the policy.</exception>
-    public QualityReference? LoadReference(PolicyClassifiers classifiers, LoadedGenerator original, EvaluationImages evaluation)
+    public QualityReference? LoadReference(
+        PolicyClassifiers classifiers, LoadedGenerator original, EvaluationImages evaluation, IProgress<StageProgress> progress, CancellationToken cancel)
     {
-        if (policy.Quality is not { } quality)
+        if (policy.Quality is not { } quality || classifiers.Extractor is not { } extractor)
             return null;
 
         using var scope = NewDisposeScope();
-        var extractor = classifiers[quality.Extractor];
         IReadOnlyList<string> undesired = [.. policy.UndesiredFeatures.Select(feature => feature.Class).Distinct()];
         if (quality.Reference == OriginalGenerator)
         {
             var own = evaluation with { Random = evaluation.Random with { Scope = "reference" } };
-            var images = cat([.. EvaluationImages.UpTo(policy.Evaluation.Samples).Select(batch => own.Draw(original.Generator, batch))]);
-            return QualityReference.Of(images, $"{OriginalGenerator} {original.Sha256}", undesired, extractor);
+            return OfImages(EvaluationImages.UpTo(policy.Evaluation.Samples).Select(batch => own.Draw(original.Generator, batch)), policy.Evaluation.Samples, $"{OriginalGenerator} {original.Sha256}");
         }
 
         var path = Resolved(quality.Reference);
         var digest = RunRecordFile.Digest(path) ?? throw new CheckpointException(path, "is missing", "quality.reference names a statistics file (see `atu reference`), a folder of images, or original-generator");
-        if (!Directory.Exists(path))
+        if (Directory.Exists(path))
+            return OfImages(ImageFolder.Batches(path, original.Generator.Shape.Channels, EvaluationImages.BatchSize).Select(Fitting), ImageFolder.Files(path).Count, digest);
+        if (FeatureMoments.IsFile(path))
+            return QualityReference.Of(FeatureMoments.Read(path), digest, undesired, extractor);
+
+        using var reference = ReferenceStatistics.Load(path);
+        return QualityReference.Of(reference, digest, undesired, extractor);
+
+        QualityReference OfImages(IEnumerable<Tensor> batches, int count, string name)
         {
-            using var reference = ReferenceStatistics.Load(path);
-            return QualityReference.Of(reference, digest, undesired, extractor, classifiers.Sha256(quality.Extractor));
+            var seen = 0;
+            return QualityReference.Of(batches.Select(Counted), name, extractor.Extractor, QualityReference.Judges(policy, classifiers));
+
+            Tensor Counted(Tensor batch)
+            {
+                cancel.ThrowIfCancellationRequested();
+                seen += (int)batch.shape[0];
+                progress.Report(new StageProgress("looking at the reference", seen, count, Losses: null));
+                return batch;
+            }
         }
 
-        using var folder = ImageFolder.Read(path);
-        if (folder.shape[1] != extractor.Shape.Channels || folder.shape[2] != extractor.Shape.Resolution || folder.shape[3] != extractor.Shape.Resolution)
-            throw new PolicyMismatchException("$.quality.reference", $"the folder's images are {folder.shape[1]}×{folder.shape[2]}×{folder.shape[3]}, the extractor takes {extractor.Shape}");
-        return QualityReference.Of(folder, digest, undesired, extractor);
+        Tensor Fitting(Tensor batch)
+        {
+            var taken = original.Generator.Shape;
+            return batch.shape[2] == taken.Resolution && batch.shape[3] == taken.Resolution
+                ? batch
+                : throw new PolicyMismatchException("$.quality.reference", $"the folder's images are {batch.shape[1]}×{batch.shape[2]}×{batch.shape[3]}, the generator makes {taken}, and the classifiers look at both");
+        }
     }
 
     /// <summary>The unlearning options with their data folder resolved.</summary>

@@ -22,7 +22,7 @@ public sealed class RetrainedYardstick : IDisposable
     /// <exception cref="ArgumentException">The policy asks for no quality, so that there is no extractor to compare with.</exception>
     public RetrainedYardstick(UnlearningPolicy policy, PolicyClassifiers classifiers, string retrained, Device device)
     {
-        if (policy.Quality is not { } quality)
+        if (policy.Quality is null)
             throw new ArgumentException("the policy asks for no quality, so there is no extractor to compare with");
 
         _images = new EvaluationImages(new RandomStreams(policy.Evaluation.Seed, "evaluation"), policy.Evaluation.Truncation, device);
@@ -30,8 +30,8 @@ public sealed class RetrainedYardstick : IDisposable
         using var scope = NewDisposeScope();
         using var loaded = Load(retrained);
         Sha256 = loaded.Sha256;
-        var drawn = cat([.. EvaluationImages.UpTo(policy.Evaluation.Samples).Select(batch => own.Draw(loaded.Generator, batch))]);
-        _reference = QualityReference.Of(drawn, $"retrained {Sha256}", [.. policy.UndesiredFeatures.Select(feature => feature.Class)], classifiers[quality.Extractor]);
+        var drawn = EvaluationImages.UpTo(policy.Evaluation.Samples).Select(batch => own.Draw(loaded.Generator, batch));
+        _reference = QualityReference.Of(drawn, $"retrained {Sha256}", classifiers.Extractor!.Extractor, QualityReference.Judges(policy, classifiers));
         _surveyor = new Surveyor(policy, classifiers, _reference, _images);
     }
 

@@ -53,7 +53,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
     {
         using var original = inputs.LoadGenerator(request.Device);
         using var classifiers = inputs.LoadClassifiers(original.Generator.Shape, request.Device);
-        using var reference = inputs.LoadReference(classifiers, original, _images);
+        using var reference = inputs.LoadReference(classifiers, original, _images, progress, cancel);
         _inputs = inputs.Digests(folder);
         var surveyor = new Surveyor(_policy, classifiers, reference, _images);
         var pictures = new RunPictures(_policy, classifiers, _images, folder);

@@ -24,7 +24,7 @@ public sealed partial class HouseTests
         ["AdaptThenUnlearn.Torch.Images"] = [],
         ["AdaptThenUnlearn.Torch.Checkpoints"] = ["AdaptThenUnlearn.Torch.Models", "AdaptThenUnlearn.Policies"],
         ["AdaptThenUnlearn.Torch.Checkpoints.Pickle"] = [],
-        ["AdaptThenUnlearn.Torch.Features"] = ["AdaptThenUnlearn.Torch.Checkpoints", "AdaptThenUnlearn.Torch.Images", "AdaptThenUnlearn.Torch.Models"],
+        ["AdaptThenUnlearn.Torch.Features"] = ["AdaptThenUnlearn.Torch.Checkpoints", "AdaptThenUnlearn.Torch.Images", "AdaptThenUnlearn.Torch.Models", "AdaptThenUnlearn.Policies"],
         ["AdaptThenUnlearn.Torch.Measuring"] =
             ["AdaptThenUnlearn.Torch.Features", "AdaptThenUnlearn.Torch.Images", "AdaptThenUnlearn.Torch.Models", "AdaptThenUnlearn.Measurements", "AdaptThenUnlearn.Policies", "AdaptThenUnlearn.Torch.Checkpoints"],
         ["AdaptThenUnlearn.Torch.Training"] = ["AdaptThenUnlearn.Torch.Models"],

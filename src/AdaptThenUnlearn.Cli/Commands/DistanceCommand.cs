@@ -4,6 +4,7 @@ using System.Text.Json;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Measuring;
+using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Cli.Commands;
@@ -11,11 +12,12 @@ namespace AdaptThenUnlearn.Cli.Commands;
 /// <summary><c>atu distance</c>: how far two sets of images or features are apart.</summary>
 public sealed class DistanceCommand(Terminal terminal)
 {
+    private const int BatchSize = 100;
     private static readonly JsonSerializerOptions _json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
-    private readonly Argument<string> _generated = new("A") { Description = "The set under test: a folder of images, an .npy array of images [N, C, H, W] or features [N, d], or a statistics file" };
+    private readonly Argument<string> _generated = new("A") { Description = "The set under test: a folder of images, an .npy array of images [N, C, H, W] or features [N, d], or a statistics file (.safetensors, or pytorch-fid's .npz)" };
     private readonly Argument<string> _reference = new("B") { Description = "The reference: likewise" };
-    private readonly Option<FileInfo> _extractor = new("--extractor") { Description = "Classifier whose features images are turned into" };
+    private readonly ExtractorOptions _extractor = new();
     private readonly Option<int> _subsets = new("--kid-subsets") { Description = "Subsets of the kernel distance", DefaultValueFactory = _ => 100 };
     private readonly Option<int> _subsetSize = new("--kid-subset-size") { Description = "Images in a subset", DefaultValueFactory = _ => 1000 };
     private readonly Option<long> _seed = new("--seed") { Description = "Of the subsets", DefaultValueFactory = _ => 2021 };
@@ -24,7 +26,7 @@ public sealed class DistanceCommand(Terminal terminal)
     /// <summary>The command.</summary>
     public Command Build()
     {
-        var command = new Command("distance", "Fréchet distance, kernel distance, precision, recall, density and coverage of two sets") { _generated, _reference, _extractor, _subsets, _subsetSize, _seed, _asJson, Machine.Device, Machine.Threads };
+        var command = new Command("distance", "Fréchet distance, kernel distance, precision, recall, density and coverage of two sets") { _generated, _reference, _extractor.Extractor, _extractor.Weights, _subsets, _subsetSize, _seed, _asJson, Machine.Device, Machine.Threads };
         command.Does(terminal, Run);
         return command;
     }
@@ -37,18 +39,22 @@ public sealed class DistanceCommand(Terminal terminal)
 
         var device = Machine.Prepare(parsed);
         using var scope = NewDisposeScope();
-        using var extractor = parsed.GetValue(_extractor) is { } file ? ClassifierCheckpoint.Load(file.FullName, sha256: null, classes: null, device) : null;
-        var generated = Load(parsed.GetRequiredValue(_generated), extractor?.Classifier);
-        var reference = Load(parsed.GetRequiredValue(_reference), extractor?.Classifier);
-        if (generated.Statistics.FeatureSize != reference.Statistics.FeatureSize)
-            throw new BadArgumentException($"A has {generated.Statistics.FeatureSize} features an image and B has {reference.Statistics.FeatureSize}: they were made by different extractors");
+        using var extractor = _extractor.Load(parsed, device);
+        using var generated = Load(parsed.GetRequiredValue(_generated), extractor, cancel);
+        using var reference = Load(parsed.GetRequiredValue(_reference), extractor, cancel);
+        foreach (var (name, set) in new[] { ("A", generated), ("B", reference) })
+            if (extractor is not null && set.Moments.FeatureSize != extractor.Extractor.FeatureSize)
+                throw new BadArgumentException($"{name} has {set.Moments.FeatureSize} features an image, the extractor makes {extractor.Extractor.FeatureSize}");
+        if (generated.Moments.FeatureSize != reference.Moments.FeatureSize)
+            throw new BadArgumentException($"A has {generated.Moments.FeatureSize} features an image and B has {reference.Moments.FeatureSize}: they were made by different extractors");
 
-        cancel.ThrowIfCancellationRequested();
-        var frechet = FrechetDistance.Between(generated.Statistics, reference.Statistics);
+        var metric = extractor?.Metric ?? "Fréchet distance";
+        var frechet = FrechetDistance.Between(generated.Moments, reference.Moments);
         var kernel = KernelDistance.Between(reference.Features, generated.Features, subsets, subsetSize, parsed.GetValue(_seed));
         var manifold = ManifoldMetrics.Of(reference.Features, generated.Features);
         var found = new
         {
+            metric,
             frechetDistance = frechet.Value,
             notMeasured = frechet.NotMeasured,
             kid = kernel.Mean,
@@ -57,9 +63,9 @@ public sealed class DistanceCommand(Terminal terminal)
             recall = manifold.Recall,
             density = manifold.Density,
             coverage = manifold.Coverage,
-            n = new[] { generated.Statistics.Count, reference.Statistics.Count },
+            n = new[] { generated.Moments.Count, reference.Moments.Count },
             features = new[] { generated.Features.shape[0], reference.Features.shape[0] },
-            dimension = reference.Statistics.FeatureSize,
+            dimension = reference.Moments.FeatureSize,
             settings = new
             {
                 extractor = extractor?.Sha256,
@@ -70,50 +76,65 @@ public sealed class DistanceCommand(Terminal terminal)
                 densityNeighbours = ManifoldMetrics.DensityNeighbours,
             },
         };
-        generated.Statistics.Dispose();
-        reference.Statistics.Dispose();
         if (parsed.GetValue(_asJson))
             Terminal.Result(JsonSerializer.Serialize(found, _json));
         else
-            foreach (var (name, value) in new (string, double?)[] { ("Fréchet distance", found.frechetDistance), ("kernel distance (KID)", found.kid), ("precision", found.precision), ("recall", found.recall), ("density", found.density), ("coverage", found.coverage) })
-                Terminal.Result(FormattableString.Invariant($"{name,-22} {value?.ToString("G6", CultureInfo.InvariantCulture) ?? "not measured"}"));
+            foreach (var (name, value) in new (string, double?)[] { (metric, found.frechetDistance), ("kernel distance (KID)", found.kid), ("precision", found.precision), ("recall", found.recall), ("density", found.density), ("coverage", found.coverage) })
+                Terminal.Result(FormattableString.Invariant($"{name,-29} {value?.ToString("G6", CultureInfo.InvariantCulture) ?? "not measured"}"));
         if (frechet.NotMeasured is { } why)
-            throw new InvalidDataException($"the Fréchet distance was not measured: {why}");
+            throw new InvalidDataException($"the {metric} was not measured: {why}");
         return ExitCodes.Passed;
     }
 
-    private static Set Load(string path, FeatureClassifier? extractor)
+    private Set Load(string path, LoadedExtractor? extractor, CancellationToken cancel)
     {
         if (Directory.Exists(path))
-            return OfImages(path, ImageFolder.Read(path, extractor?.Shape.Channels), extractor);
+            return OfImages(path, ImageFolder.Batches(path, Needed(path, extractor).Extractor.Takes?.Channels ?? 3, BatchSize), ImageFolder.Files(path).Count, extractor, cancel);
 
         if (Path.GetExtension(path).Equals(".npy", StringComparison.OrdinalIgnoreCase))
         {
             var array = NumpyFile.Read(path);
             return array.dim() switch
             {
-                2 => new Set(FeatureStatistics.Of(array), array),
-                4 => OfImages(path, array, extractor),
+                2 => OfFeatures(array),
+                4 => OfImages(path, FeaturePass.Batches(array), array.shape[0], extractor, cancel),
                 _ => throw new BadArgumentException($"{path}: an array of {array.dim()} dimensions is neither features [N, d] nor images [N, C, H, W]"),
             };
         }
 
         if (!File.Exists(path))
             throw new BadArgumentException($"{path} is neither a folder nor a file");
+        if (FeatureMoments.IsFile(path))
+        {
+            var moments = FeatureMoments.Read(path);
+            return new Set(moments, zeros(0, moments.FeatureSize));
+        }
+
         using var statistics = ReferenceStatistics.Load(path);
-        return new Set(statistics.Merged([]), statistics.Samples([]));
+        using var merged = statistics.Merged([]);
+        return new Set(FeatureMoments.Of(merged), statistics.Samples([]));
     }
 
-    private static Set OfImages(string path, Tensor images, FeatureClassifier? extractor)
+    private Set OfImages(string path, IEnumerable<Tensor> batches, long count, LoadedExtractor? extractor, CancellationToken cancel)
     {
-        if (extractor is null)
-            throw new BadArgumentException($"{path} holds images; name the classifier that makes features of them with --extractor");
-        if (images.shape[1] != extractor.Shape.Channels || images.shape[2] != extractor.Shape.Resolution || images.shape[3] != extractor.Shape.Resolution)
-            throw new BadArgumentException($"{path}: the images are {images.shape[1]}×{images.shape[2]}×{images.shape[3]}, the extractor takes {extractor.Shape}");
+        var needed = Needed(path, extractor).Extractor;
+        return OfFeatures(FeaturePass.Features(
+            needed, batches.Select(Fitting), seen => terminal.Report(new StageProgress($"features of {path}", (int)seen, (int)count, Losses: null)), cancel));
 
-        var (features, _) = FeaturePass.Run(extractor, images);
-        return new Set(FeatureStatistics.Of(features), features);
+        Tensor Fitting(Tensor batch) => needed.Refusal(batch) is { } why ? throw new BadArgumentException($"{path}: {why}") : batch;
     }
 
-    private sealed record Set(FeatureStatistics Statistics, Tensor Features);
+    private static LoadedExtractor Needed(string path, LoadedExtractor? extractor) =>
+        extractor ?? throw new BadArgumentException($"{path} holds images; say what makes features of them with --extractor");
+
+    private static Set OfFeatures(Tensor features)
+    {
+        using var statistics = FeatureStatistics.Of(features);
+        return new Set(FeatureMoments.Of(statistics), features);
+    }
+
+    private sealed record Set(FeatureMoments Moments, Tensor Features) : IDisposable
+    {
+        public void Dispose() => Moments.Dispose();
+    }
 }

@@ -29,7 +29,7 @@ public sealed class MeasureCommand(Terminal terminal)
         var command = new Command("measure", "Measure a policy's generator without judging it") { _policy, _set, _asJson, _shard, _out, Machine.Device, Machine.Threads };
         command.Does(terminal, (parsed, cancel) => Run(parsed, (measuring, surveyor) => parsed.GetValue(_shard) is { } shard
             ? WriteShard(measuring, surveyor, shard, parsed.GetValue(_out), cancel)
-            : Tell(surveyor.Measure(measuring.Generator.Generator, measuring.Generator.Sha256, new Counted(terminal, measuring.Policy.Evaluation.Samples), cancel), parsed)));
+            : Tell(surveyor.Measure(measuring.Generator.Generator, measuring.Generator.Sha256, new Counted(terminal, measuring.Policy.Evaluation.Samples), cancel), parsed), cancel));
         return command;
     }
 
@@ -37,7 +37,7 @@ public sealed class MeasureCommand(Terminal terminal)
     public Command BuildMerge()
     {
         var command = new Command("merge", "Put the parts of one measurement together: the same numbers as measured at once") { _policy, _parts, _set, _asJson, Machine.Device, Machine.Threads };
-        command.Does(terminal, (parsed, _) => Run(parsed, (measuring, surveyor) =>
+        command.Does(terminal, (parsed, cancel) => Run(parsed, (measuring, surveyor) =>
         {
             using var scope = NewDisposeScope();
             IReadOnlyList<MeasurementShard> shards = [.. parsed.GetRequiredValue(_parts).Select(file => MeasurementShard.Load(file.FullName))];
@@ -49,11 +49,11 @@ public sealed class MeasureCommand(Terminal terminal)
             {
                 throw new BadArgumentException(misfit.Message);
             }
-        }));
+        }, cancel));
         return command;
     }
 
-    private int Run(ParseResult parsed, Func<Measuring, Surveyor, int> work)
+    private int Run(ParseResult parsed, Func<Measuring, Surveyor, int> work, CancellationToken cancel)
     {
         var file = PolicyFile.Read(parsed.GetRequiredValue(_policy).ToString(), parsed.GetValue(_set) ?? [], terminal);
         if (file.Result.Policy is not { } policy)
@@ -66,8 +66,8 @@ public sealed class MeasureCommand(Terminal terminal)
         {
             using var generator = inputs.LoadGenerator(device);
             using var classifiers = inputs.LoadClassifiers(generator.Generator.Shape, device);
-            using var reference = inputs.LoadReference(classifiers, generator, images);
-            var digests = policy.Classifiers.Keys.Select(classifiers.Sha256).Prepend(reference?.Sha256).Prepend(generator.Sha256);
+            using var reference = inputs.LoadReference(classifiers, generator, images, terminal, cancel);
+            var digests = policy.Classifiers.Keys.Select(classifiers.Sha256).Prepend(classifiers.Extractor?.Sha256).Prepend(reference?.Sha256).Prepend(generator.Sha256);
             return work(
                 new Measuring(policy, generator, string.Join(' ', digests.Prepend(CanonicalJson.Digest(policy)))),
                 new Surveyor(policy, classifiers, reference, images));
@@ -117,7 +117,7 @@ public sealed class MeasureCommand(Terminal terminal)
         if (measured.Quality is not { } quality)
             return;
 
-        Line(quality.Metric, Number(quality.FrechetDistance) + FormattableString.Invariant($" ({quality.Samples} images against {quality.ReferenceSamples}{(quality.Excluded.Count == 0 ? "" : ", without " + string.Join(", ", quality.Excluded))})"));
+        Line(quality.Metric, Number(quality.FrechetDistance) + FormattableString.Invariant($" ({quality.Samples} images against {quality.ReferenceSize()}{(quality.Excluded.Count == 0 ? "" : ", without " + string.Join(", ", quality.Excluded))})"));
         Line("kernel distance", Number(quality.KernelDistance));
         Line("precision", Number(quality.Precision));
         Line("recall", Number(quality.Recall));

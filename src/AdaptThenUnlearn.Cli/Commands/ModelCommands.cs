@@ -4,11 +4,9 @@ using System.Text.Json;
 using AdaptThenUnlearn.Torch;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Features;
-using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Models.StyleGan2;
 using AdaptThenUnlearn.Torch.Pretraining;
 using AdaptThenUnlearn.Torch.Training;
-using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 
@@ -66,42 +64,6 @@ internal static class ModelCommands
             var target = parsed.GetRequiredValue(_out).FullName;
             ClassifierCheckpoint.Save(target, classifier);
             Terminal.Result(string.Create(CultureInfo.InvariantCulture, $"{target}: test accuracy {accuracy:P2}, SHA-256 {CheckpointDigest.Of(target)}"));
-            return ExitCodes.Passed;
-        });
-        return command;
-    }
-
-    /// <summary><c>atu reference</c>.</summary>
-    public static Command Reference(Terminal terminal)
-    {
-        var extractor = new Option<FileInfo>("--extractor") { Description = "The classifier whose features are summed", Required = true };
-        var samples = new Option<int>("--samples-per-class") { Description = "Single features kept of each class", DefaultValueFactory = _ => 200 };
-        var command = new Command("reference", "Summarise real digit images, class by class, for the Fréchet distance") { _data, _out, extractor, samples, Machine.Device, Machine.Threads };
-        command.Does(terminal, (parsed, cancel) =>
-        {
-            var device = Machine.Prepare(parsed);
-            var folder = parsed.GetRequiredValue(_data).FullName;
-            using var scope = NewDisposeScope();
-            using var loaded = ClassifierCheckpoint.Load(parsed.GetRequiredValue(extractor).FullName, sha256: null, classes: null, device);
-            using var train = DigitImages.Train(folder);
-            using var test = DigitImages.Test(folder);
-            terminal.Say("features of the training images");
-            var (trainFeatures, _) = FeaturePass.Run(loaded.Classifier, train.Images);
-            cancel.ThrowIfCancellationRequested();
-            terminal.Say("features of the test images");
-            var (testFeatures, testLogits) = FeaturePass.Run(loaded.Classifier, test.Images);
-            using var trainStatistics = FeatureStatistics.Of(trainFeatures);
-            using var testStatistics = FeatureStatistics.Of(testFeatures);
-            var floor = FrechetDistance.Between(trainStatistics, testStatistics).Value
-                ?? throw new InvalidDataException($"{folder}: the features do not determine a Fréchet distance");
-            var classes = DigitImages.Classes;
-            var confusion = (test.Labels * classes.Count + testLogits.argmax(1)).bincount(null, classes.Count * classes.Count).view(classes.Count, classes.Count);
-            using var reference = ReferenceStatistics.Build(classes, trainFeatures, train.Labels, parsed.GetValue(samples), loaded.Sha256, confusion, floor);
-            var target = parsed.GetRequiredValue(_out).FullName;
-            reference.Save(target);
-            foreach (var name in classes)
-                terminal.Say(string.Create(CultureInfo.InvariantCulture, $"class {name}: seen in {reference.FalsePositiveRate(name):P3} of real test images of other classes"));
-            Terminal.Result(string.Create(CultureInfo.InvariantCulture, $"{target}: {trainStatistics.Count} images, classifier Fréchet distance of real training to real test images {floor:G4}, SHA-256 {CheckpointDigest.Of(target)}"));
             return ExitCodes.Passed;
         });
         return command;

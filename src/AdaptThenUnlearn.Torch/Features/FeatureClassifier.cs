@@ -5,7 +5,7 @@ namespace AdaptThenUnlearn.Torch.Features;
 
 /// <summary>Says which class an image shows: as <em>annotator</em> it labels training feedback, as <em>auditor</em> it measures for the gate.</summary>
 /// <remarks>The layer before its logits serves as feature extractor for the Fréchet distance.</remarks>
-public abstract class FeatureClassifier(string architecture, ImageShape shape, IReadOnlyList<string> classes) : nn.Module(architecture)
+public abstract class FeatureClassifier(string architecture, ImageShape shape, IReadOnlyList<string> classes) : nn.Module(architecture), IFeatureExtractor
 {
     /// <summary>A name of the classifier catalogue.</summary>
     public string Architecture { get; } = architecture;
@@ -18,6 +18,12 @@ public abstract class FeatureClassifier(string architecture, ImageShape shape, I
 
     /// <summary>Length of a feature vector.</summary>
     public abstract int FeatureSize { get; }
+
+    /// <inheritdoc/>
+    public ImageShape Takes => Shape;
+
+    /// <inheritdoc/>
+    public Device Device => parameters().First().device;
 
     /// <summary>The activations before the last layer.</summary>
     /// <param name="images"><c>[N, Channels, Resolution, Resolution]</c>, nominally [-1, 1].</param>

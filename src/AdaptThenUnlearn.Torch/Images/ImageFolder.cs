@@ -16,32 +16,65 @@ public static class ImageFolder
     public static Tensor Read(string folder, int? channels = null)
     {
         using var scope = NewDisposeScope();
-        string[] files;
+        long[]? size = null;
+        var colours = Decode(Files(folder), ref size);
+        return Values(colours, grey: channels == 1 || (channels is null && IsGrey(colours))).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Reads the images of a folder a batch at a time, so that there may be more of them than the memory holds.</summary>
+    /// <param name="folder">Its sub-folders are read too, in ordinal order of the names.</param>
+    /// <param name="channels">1 turns colours into grey (Rec. 601 luma), 3 repeats grey.</param>
+    /// <param name="size">Images in a full batch; at least 1.</param>
+    /// <returns>Each <c>[n, channels, H, W]</c>, float32 in [-1, 1]; belongs to the scope of whoever asks for it.</returns>
+    /// <exception cref="ImageFileException">There are no images, one cannot be decoded, or their sizes differ.</exception>
+    public static IEnumerable<Tensor> Batches(string folder, int channels, int size)
+    {
+        long[]? first = null;
+        foreach (var files in Files(folder).Chunk(size))
+            yield return Batch(files);
+
+        Tensor Batch(string[] files)
+        {
+            using var scope = NewDisposeScope();
+            return Values(Decode(files, ref first), grey: channels == 1).MoveToOuterDisposeScope();
+        }
+    }
+
+    /// <summary>The PNG and JPEG files of a folder and its sub-folders, in ordinal order of the names; at least one.</summary>
+    /// <exception cref="ImageFileException">There are none, or the folder cannot be read.</exception>
+    public static IReadOnlyList<string> Files(string folder)
+    {
         try
         {
-            files = [.. Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Where(file => _endings.Contains(Path.GetExtension(file).ToLowerInvariant())).Order(StringComparer.Ordinal)];
+            string[] files = [.. Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Where(file => _endings.Contains(Path.GetExtension(file).ToLowerInvariant())).Order(StringComparer.Ordinal)];
+            return files.Length > 0 ? files : throw new ImageFileException(folder, "holds no PNG or JPEG images");
         }
         catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
         {
             throw new ImageFileException(folder, $"the folder cannot be read: {failed.Message}", failed);
         }
+    }
 
-        if (files.Length == 0)
-            throw new ImageFileException(folder, "holds no PNG or JPEG images");
-
+    // [N, 3, H, W], uint8; the first image of all says what size the others must have.
+    private static Tensor Decode(IReadOnlyList<string> files, ref long[]? size)
+    {
         List<Tensor> images = [];
         foreach (var file in files)
         {
             var image = Decode(file);
-            if (images.Count > 0 && !image.shape.SequenceEqual(images[0].shape))
-                throw new ImageFileException(file, $"is {image.shape[2]}×{image.shape[1]} pixels, the images before it are {images[0].shape[2]}×{images[0].shape[1]}; all must have the same size");
+            size ??= image.shape;
+            if (!image.shape.SequenceEqual(size))
+                throw new ImageFileException(file, $"is {image.shape[2]}×{image.shape[1]} pixels, the images before it are {size[2]}×{size[1]}; all must have the same size");
             images.Add(image);
         }
 
-        var colours = stack(images);   // [N, 3, H, W], uint8
-        var grey = channels == 1 || (channels is null && IsGrey(colours));
+        return stack(images);
+    }
+
+    private static Tensor Values(Tensor colours, bool grey)
+    {
         var values = colours.to(float32) / 127.5 - 1;
-        return (grey ? values.mul(tensor([0.299f, 0.587f, 0.114f]).view(1, 3, 1, 1)).sum(1, keepdim: true) : values).MoveToOuterDisposeScope();
+        return grey ? values.mul(tensor([0.299f, 0.587f, 0.114f]).view(1, 3, 1, 1)).sum(1, keepdim: true) : values;
     }
 
     private static bool IsGrey(Tensor colours)

@@ -57,7 +57,7 @@ public static class ImageGrid
     {
         using var scope = NewDisposeScope();
         var (channels, height, width) = ((int)images.shape[1], (int)images.shape[2], (int)images.shape[3]);
-        var values = ((images[number].detach().cpu().to(float32).clamp(-1, 1) + 1) * 127.5).round().to(uint8).contiguous().data<byte>().ToArray();
+        var values = EightBit.Levels(images[number]).cpu().to(uint8).contiguous().data<byte>().ToArray();
         var bitmap = new SKBitmap(new SKImageInfo(width, height, SKColorType.Rgba8888, SKAlphaType.Opaque));
         var plane = height * width;
         var bytes = new byte[plane * 4];

@@ -36,6 +36,16 @@ public static partial class NumpyFile
             throw new ImageFileException(path, $"the array cannot be read: {failed.Message}", failed);
         }
 
+        return Parse(path, bytes);
+    }
+
+    /// <summary>Reads an array from the bytes of its file.</summary>
+    /// <param name="path">Where they come from, for messages.</param>
+    /// <param name="bytes">All of them.</param>
+    /// <returns>On the CPU; belongs to the caller's scope.</returns>
+    /// <exception cref="ImageFileException">They are damaged, in column-major order, big-endian or of objects.</exception>
+    internal static Tensor Parse(string path, byte[] bytes)
+    {
         var (header, start) = Header(path, bytes);
         if (HeaderPattern().Match(header) is not { Success: true } match)
             throw new ImageFileException(path, "is no NumPy array that this tool reads: its header is not the usual one; save it with numpy.save");
@@ -71,7 +81,13 @@ public static partial class NumpyFile
     /// <param name="array">Any device; one of the element types that are read.</param>
     /// <exception cref="ImageFileException">Its elements are of a type that is not written.</exception>
     /// <exception cref="FileNotWrittenException">The file cannot be written.</exception>
-    public static void Write(string path, Tensor array)
+    public static void Write(string path, Tensor array) => ReplacedFile.Write(path, Bytes(path, array));
+
+    /// <summary>The bytes of an array's file.</summary>
+    /// <param name="path">Where they go, for messages.</param>
+    /// <param name="array">Any device; one of the element types that are read.</param>
+    /// <exception cref="ImageFileException">Its elements are of a type that is not written.</exception>
+    internal static byte[] Bytes(string path, Tensor array)
     {
         using var scope = NewDisposeScope();
         var element = Array.Find(_elements, each => each.Type == array.dtype);
@@ -86,7 +102,7 @@ public static partial class NumpyFile
         content.Write([1, 0, (byte)header.Length, (byte)(header.Length >> 8)]);
         content.Write(Encoding.ASCII.GetBytes(header));
         content.Write(array.detach().cpu().contiguous().bytes);
-        ReplacedFile.Write(path, content.ToArray());
+        return content.ToArray();
     }
 
     private static (string Text, int End) Header(string path, byte[] bytes)

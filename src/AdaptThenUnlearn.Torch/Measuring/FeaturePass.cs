@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Measuring;
 
-/// <summary>Runs a classifier over many images, a batch at a time.</summary>
+/// <summary>Runs a classifier or another extractor over many images, a batch at a time.</summary>
 public static class FeaturePass
 {
     private const int BatchSize = 100;
@@ -28,5 +28,38 @@ public static class FeaturePass
         }
 
         return (cat(features).MoveToOuterDisposeScope(), cat(logits).MoveToOuterDisposeScope());
+    }
+
+    /// <summary>Features of images that come in batches, so that only the features need the memory.</summary>
+    /// <param name="extractor">In eval mode.</param>
+    /// <param name="batches">Each <c>[n, C, H, W]</c>, float32 nominally [-1, 1], or uint8 0 to 255; at least one; each is disposed.</param>
+    /// <param name="seen">Told how many images were seen so far.</param>
+    /// <param name="cancel">Ends it between two batches.</param>
+    /// <returns><c>[N, d]</c>, float32 on the CPU, without gradient; belongs to the caller's scope.</returns>
+    public static Tensor Features(IFeatureExtractor extractor, IEnumerable<Tensor> batches, Action<long> seen, CancellationToken cancel)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        List<Tensor> features = [];
+        var count = 0L;
+        foreach (var batch in batches)
+        {
+            cancel.ThrowIfCancellationRequested();
+            using var batchScope = NewDisposeScope();
+            var images = batch.to(extractor.Device);
+            features.Add(extractor.Features(images.dtype == uint8 ? images.to(float32) / 127.5 - 1 : images).cpu().MoveToOuterDisposeScope());
+            seen(count += batch.shape[0]);
+            batch.Dispose();
+        }
+
+        return cat(features).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>An array of images in batches.</summary>
+    /// <param name="images"><c>[N, C, H, W]</c>; stays the caller's.</param>
+    public static IEnumerable<Tensor> Batches(Tensor images)
+    {
+        for (var start = 0L; start < images.shape[0]; start += BatchSize)
+            yield return images.narrow(0, start, Math.Min(BatchSize, images.shape[0] - start));
     }
 }

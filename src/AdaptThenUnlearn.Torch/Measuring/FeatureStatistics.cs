@@ -5,6 +5,8 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 /// <summary>Mean and covariance of feature vectors, kept as sums, so that the statistics of parts add up to those of the whole.</summary>
 public sealed class FeatureStatistics : IDisposable
 {
+    private const int Rows = 10_000;   // in double precision at once
+
     /// <summary>Takes sums.</summary>
     /// <param name="count">Vectors summed; 0 or more.</param>
     /// <param name="sum">Σx, <c>[d]</c>, float64, on the CPU; owned by this.</param>
@@ -29,8 +31,16 @@ public sealed class FeatureStatistics : IDisposable
     public static FeatureStatistics Of(Tensor features)
     {
         using var scope = NewDisposeScope();
-        var exact = features.detach().cpu().to(float64);
-        return new FeatureStatistics(exact.shape[0], exact.sum([0]), exact.t().mm(exact));
+        var (sum, outerSum) = (zeros(features.shape[1], float64), zeros([features.shape[1], features.shape[1]], float64));
+        foreach (var some in features.shape[0] == 0 ? [] : features.split(Rows))
+        {
+            using var inner = NewDisposeScope();
+            var exact = some.detach().cpu().to(float64);
+            sum.add_(exact.sum([0]));
+            outerSum.add_(exact.t().mm(exact));
+        }
+
+        return new FeatureStatistics(features.shape[0], sum, outerSum);
     }
 
     /// <summary>The statistics of both sets together.</summary>

@@ -10,6 +10,8 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 /// </remarks>
 public static class FrechetDistance
 {
+    private const double Precision = 1.0 / (1L << 52);   // of double
+
     /// <summary>Measures, or says why it cannot.</summary>
     /// <param name="first">One set.</param>
     /// <param name="second">The other.</param>
@@ -17,15 +19,20 @@ public static class FrechetDistance
     /// <exception cref="ArgumentException">Their vectors have different lengths.</exception>
     public static MetricResult Between(FeatureStatistics first, FeatureStatistics second)
     {
+        using var ofFirst = FeatureMoments.Of(first);
+        using var ofSecond = FeatureMoments.Of(second);
+        return Between(ofFirst, ofSecond);
+    }
+
+    /// <inheritdoc cref="Between(FeatureStatistics, FeatureStatistics)"/>
+    public static MetricResult Between(FeatureMoments first, FeatureMoments second)
+    {
         if (first.FeatureSize != second.FeatureSize)
             throw new ArgumentException($"features of length {first.FeatureSize} and {second.FeatureSize} cannot be compared");
+        if ((WhyUndetermined(first) ?? WhyUndetermined(second)) is { } why)
+            return MetricResult.Not(why);
 
-        foreach (var set in new[] { first, second })
-            if (set.Count <= set.FeatureSize)
-                return MetricResult.Not(FormattableString.Invariant($"{set.Count} feature vectors do not determine a covariance of dimension {set.FeatureSize}; more than {set.FeatureSize} are needed"));
-
-        using var scope = NewDisposeScope();
-        var distance = Between(first.Mean(), first.Covariance(), second.Mean(), second.Covariance());
+        var distance = Between(first.Mean, first.Covariance, second.Mean, second.Covariance);
         return double.IsFinite(distance) ? new MetricResult(distance, null) : MetricResult.Not("the features hold numbers that are not finite");
     }
 
@@ -43,6 +50,33 @@ public static class FrechetDistance
         var means = (firstMean - secondMean).square().sum().item<double>();
         var traces = firstCovariance.trace().item<double>() + secondCovariance.trace().item<double>();
         return Math.Max(0, means + traces - 2 * traceOfRoot);   // rounding alone can take it below 0
+    }
+
+    private static string? WhyUndetermined(FeatureMoments set)
+    {
+        var size = set.FeatureSize;
+        if (set.Count is { } count)
+            return count > size ? null : FormattableString.Invariant($"{count} feature vectors do not determine a covariance of dimension {size}; more than {size} are needed");
+
+        var (rank, varying) = Rank(set.Covariance);
+        return rank >= varying ? null : FormattableString.Invariant(
+            $"the statistics do not say how many images they are of, and their covariance has rank {rank} where {varying} of {size} features vary, as from too few images; more than {size} are needed");
+    }
+
+    // Of the correlations, so that features of small variance count; those that never vary cannot say how many images there were.
+    private static (long Rank, long Varying) Rank(Tensor covariance)
+    {
+        using var scope = NewDisposeScope();
+        var variances = covariance.diagonal();
+        var varying = variances.gt(0).nonzero().flatten();
+        if (!isfinite(covariance).all().item<bool>() || varying.shape[0] == 0)
+            return (0, 0);   // said elsewhere, in better words
+
+        var deviations = variances.index_select(0, varying).sqrt();
+        var correlations = covariance.index_select(0, varying).index_select(1, varying) / deviations.outer(deviations);
+        var values = linalg.eigvalsh(correlations);
+        var noise = values.max().item<double>() * varying.shape[0] * Precision;   // as numpy.linalg.matrix_rank
+        return (values.gt(noise).sum().item<long>(), varying.shape[0]);
     }
 
     private static Tensor SquareRoot(Tensor symmetric)

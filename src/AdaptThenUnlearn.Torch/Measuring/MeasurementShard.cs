@@ -94,7 +94,7 @@ public sealed record MeasurementShard(string Fingerprint, string GeneratorSha256
         if (readings.FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"batch {twice.Key.Number} is there twice: the same part was given two times"));
 
-        return surveyor.Assemble(shards[0].GeneratorSha256, batch => readings[batch].SingleOrDefault()
+        return surveyor.Assemble(shards[0].GeneratorSha256, (batch, _) => readings[batch].SingleOrDefault()
             ?? throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"batch {batch.Number} is in none of the parts: one is missing")));
     }
 }

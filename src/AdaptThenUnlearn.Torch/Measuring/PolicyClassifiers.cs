@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Measuring;
 
-/// <summary>The classifiers that a policy names, loaded once each and checked against the generator and the policy.</summary>
+/// <summary>The classifiers that a policy names and the extractor of its quality, loaded once each and checked against the generator and the policy.</summary>
 public sealed class PolicyClassifiers : IDisposable
 {
     private readonly Dictionary<string, LoadedClassifier> _byName;
@@ -18,13 +18,16 @@ public sealed class PolicyClassifiers : IDisposable
     /// <summary>Digest of a classifier's checkpoint.</summary>
     public string Sha256(string name) => _byName[name].Sha256;
 
-    /// <summary>Loads every classifier of the policy.</summary>
+    /// <summary>Makes the features that quality is measured by; null where the policy asks for none.</summary>
+    public LoadedExtractor? Extractor { get; private set; }
+
+    /// <summary>Loads every classifier of the policy, and its extractor.</summary>
     /// <param name="policy">Names them.</param>
     /// <param name="folder">Against which its paths are resolved.</param>
     /// <param name="images">What the generator makes.</param>
     /// <param name="device">Where they go.</param>
     /// <returns>Belongs to the caller.</returns>
-    /// <exception cref="Checkpoints.CheckpointException">A file is missing, damaged, not pinned so, or no classifier.</exception>
+    /// <exception cref="Checkpoints.CheckpointException">A file is missing, damaged, not pinned so, or no classifier or extractor.</exception>
     /// <exception cref="PolicyMismatchException">A classifier takes other images, or lacks a class that the policy names.</exception>
     public static PolicyClassifiers Load(UnlearningPolicy policy, string folder, ImageShape images, Device device)
     {
@@ -49,6 +52,10 @@ public sealed class PolicyClassifiers : IDisposable
                             $"$.undesiredFeatures[{number}].class", $"classifier '{role}' has no class '{feature.Class}'; it has: {string.Join(", ", loaded[role].Classes)}");
             }
 
+            if (policy.Quality is { } quality)
+                loaded.Extractor = WeightsExtractor.Named(quality.Extractor) is { } kind
+                    ? FeatureExtractors.Load(kind, Path.Combine(folder, quality.ExtractorWeights!), quality.ExtractorSha256, device)
+                    : LoadedExtractor.Of(loaded._byName[quality.Extractor]);
             return loaded;
         }
         catch
@@ -63,6 +70,7 @@ public sealed class PolicyClassifiers : IDisposable
     {
         foreach (var classifier in _byName.Values)
             classifier.Dispose();
+        Extractor?.Dispose();
     }
 }
 

@@ -1,15 +1,16 @@
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Features;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Measuring;
 
-/// <summary>What retained images should look like: feature statistics and single features, both without the undesired classes.</summary>
+/// <summary>What retained images should look like: mean and covariance of features and single features, both without the undesired classes.</summary>
 /// <param name="Sha256">Digest of what it was made from; readings against different digests are never compared.</param>
 /// <param name="Excluded">Names of the classes left out.</param>
-/// <param name="Statistics">For the Fréchet distance.</param>
+/// <param name="Moments">For the Fréchet distance; owned by this.</param>
 /// <param name="FalsePositiveRates">For classes: how often the extractor sees them in real images of other classes; empty where the reference does not say.</param>
-/// <param name="Samples"><c>[M, d]</c>, float32, for KID, precision, recall, density and coverage; owned by this.</param>
-public sealed record QualityReference(string Sha256, IReadOnlyList<string> Excluded, FeatureStatistics Statistics, IReadOnlyDictionary<string, double> FalsePositiveRates, Tensor Samples) : IDisposable
+/// <param name="Samples"><c>[M, d]</c>, float32, for KID, precision, recall, density and coverage; none where the reference has none; owned by this.</param>
+public sealed record QualityReference(string Sha256, IReadOnlyList<string> Excluded, FeatureMoments Moments, IReadOnlyDictionary<string, double> FalsePositiveRates, Tensor Samples) : IDisposable
 {
     private const int MostSamples = 2000;
 
@@ -18,43 +19,83 @@ public sealed record QualityReference(string Sha256, IReadOnlyList<string> Exclu
     /// <param name="sha256">Of its file.</param>
     /// <param name="undesired">Names of the classes to leave out.</param>
     /// <param name="extractor">Whose features they must be.</param>
-    /// <param name="extractorSha256">Its digest.</param>
     /// <exception cref="PolicyMismatchException">They are features of another extractor, or lack an undesired class, so that it cannot be left out.</exception>
-    public static QualityReference Of(
-        ReferenceStatistics reference, string sha256, IReadOnlyList<string> undesired, FeatureClassifier extractor, string extractorSha256)
+    public static QualityReference Of(ReferenceStatistics reference, string sha256, IReadOnlyList<string> undesired, LoadedExtractor extractor)
     {
-        if (reference.ExtractorSha256 != extractorSha256 || reference.FeatureSize != extractor.FeatureSize)
+        if (reference.ExtractorSha256 != extractor.Sha256 || reference.FeatureSize != extractor.Extractor.FeatureSize)
             throw new PolicyMismatchException(
-                "$.quality.reference", $"the statistics were made with another extractor (SHA-256 {reference.ExtractorSha256}, this one is {extractorSha256}); make them anew with `atu reference`");
+                "$.quality.reference", $"the statistics were made with another extractor (SHA-256 {reference.ExtractorSha256}, this one is {extractor.Sha256}); make them anew with `atu reference`");
         foreach (var name in undesired)
             if (!reference.Classes.Contains(name))
                 throw new PolicyMismatchException(
                     "$.quality.reference", $"the statistics have no class '{name}' to leave out; they have: {string.Join(", ", reference.Classes)}");
 
-        return new QualityReference(sha256, undesired, reference.Merged(undesired), reference.Classes.ToDictionary(name => name, reference.FalsePositiveRate), reference.Samples(undesired));
+        using var merged = reference.Merged(undesired);
+        return new QualityReference(
+            sha256, undesired, FeatureMoments.Of(merged), reference.Classes.ToDictionary(name => name, reference.FalsePositiveRate), reference.Samples(undesired));
     }
 
-    /// <summary>Makes a reference of images, leaving out those in which the extractor sees an undesired class.</summary>
-    /// <param name="images"><c>[N, C, H, W]</c>, nominally [-1, 1]; stays the caller's.</param>
+    /// <summary>Takes a mean and covariance from elsewhere. They have no classes: whoever names them says that they are of images without the undesired features.</summary>
+    /// <param name="moments">Owned by the result.</param>
+    /// <param name="sha256">Of their file.</param>
+    /// <param name="undesired">Names of the classes that they are said to be without.</param>
+    /// <param name="extractor">Whose features they are said to be.</param>
+    /// <exception cref="PolicyMismatchException">The extractor makes another number of features.</exception>
+    public static QualityReference Of(FeatureMoments moments, string sha256, IReadOnlyList<string> undesired, LoadedExtractor extractor)
+    {
+        if (moments.FeatureSize != extractor.Extractor.FeatureSize)
+            throw new PolicyMismatchException(
+                "$.quality.reference", $"the statistics are of {moments.FeatureSize} features, the extractor makes {extractor.Extractor.FeatureSize}; make them anew with `atu reference`");
+
+        return new QualityReference(sha256, undesired, moments, new Dictionary<string, double>(), zeros(0, moments.FeatureSize).DetachFromDisposeScope());
+    }
+
+    /// <summary>Makes a reference of images, leaving out those in which a judge sees an undesired class.</summary>
+    /// <param name="batches">Each <c>[n, C, H, W]</c>, nominally [-1, 1]; disposed one after the other.</param>
     /// <param name="sha256">Digest of what they are.</param>
-    /// <param name="undesired">Classes to leave out; those the extractor does not know leave nothing out.</param>
-    /// <param name="extractor">Makes features and decides.</param>
-    public static QualityReference Of(Tensor images, string sha256, IReadOnlyList<string> undesired, FeatureClassifier extractor)
+    /// <param name="extractor">Makes features.</param>
+    /// <param name="judges">Decide; see <see cref="Judges"/>.</param>
+    public static QualityReference Of(IEnumerable<Tensor> batches, string sha256, IFeatureExtractor extractor, IReadOnlyList<(FeatureClassifier Classifier, string Class)> judges)
     {
         using var scope = NewDisposeScope();
-        var (features, logits) = FeaturePass.Run(extractor, images);
-        var excluded = undesired.Where(extractor.Classes.Contains).ToList();
-        var classes = logits.argmax(1);
-        var kept = excluded.Aggregate(ones_like(classes).to(@bool), (mask, name) => mask.logical_and(classes.ne(extractor.IndexOf(name))));
-        var retained = features[kept];
+        using var _ = no_grad();
+        var statistics = FeatureStatistics.Of(zeros(0, extractor.FeatureSize));
+        List<Tensor> samples = [];
+        foreach (var batch in batches)
+        {
+            using var inner = NewDisposeScope();
+            var images = batch.to(extractor.Device);
+            var features = extractor.Features(images);
+            var shown = judges.Select(judge => judge.Classifier.Logits(judge.Classifier == extractor ? features : judge.Classifier.Features(images)).argmax(1).eq(judge.Classifier.IndexOf(judge.Class)));
+            var clean = shown.Aggregate(ones(images.shape[0], dtype: @bool, device: images.device), (mask, one) => mask.logical_and(one.logical_not()));
+            var retained = features[clean].cpu();
+            using var more = FeatureStatistics.Of(retained);
+            using var former = statistics;
+            statistics = former.Merge(more);
+            var wanted = MostSamples - samples.Sum(some => some.shape[0]);
+            if (wanted > 0 && retained.shape[0] > 0)
+                samples.Add(retained.narrow(0, 0, Math.Min(wanted, retained.shape[0])).clone().MoveToOuterDisposeScope());
+            batch.Dispose();
+        }
+
+        using var all = statistics;
         return new QualityReference(
-            sha256, excluded, FeatureStatistics.Of(retained), new Dictionary<string, double>(), retained.narrow(0, 0, Math.Min(MostSamples, retained.shape[0])).clone().DetachFromDisposeScope());
+            sha256, [.. judges.Select(judge => judge.Class).Distinct()], FeatureMoments.Of(all), new Dictionary<string, double>(),
+            (samples.Count == 0 ? zeros(0, extractor.FeatureSize) : cat(samples)).DetachFromDisposeScope());
     }
+
+    /// <summary>Who leaves images out of a reference: the extractor itself where it is a classifier (classes that it does not know leave nothing out), the auditors elsewhere.</summary>
+    /// <param name="policy">Names the features.</param>
+    /// <param name="classifiers">Of the policy.</param>
+    public static IReadOnlyList<(FeatureClassifier Classifier, string Class)> Judges(UnlearningPolicy policy, PolicyClassifiers classifiers) =>
+        classifiers.Extractor?.Extractor is FeatureClassifier extractor
+            ? [.. policy.UndesiredFeatures.Select(feature => feature.Class).Distinct().Where(extractor.Classes.Contains).Select(name => (extractor, name))]
+            : [.. policy.UndesiredFeatures.Select(feature => (classifiers[feature.Auditor ?? feature.Annotator], feature.Class)).Distinct()];
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        Statistics.Dispose();
+        Moments.Dispose();
         Samples.Dispose();
     }
 }

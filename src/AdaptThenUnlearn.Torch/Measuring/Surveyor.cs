@@ -20,6 +20,10 @@ public sealed class Surveyor(UnlearningPolicy policy, PolicyClassifiers classifi
     private const int KernelSubsets = 50;
     private const int KernelSubsetSize = 500;
 
+    // Retained images that are compared with the reference, and whether so many can be.
+    private int Compared => policy.Evaluation.Samples / 2;
+    private bool IsEnough => reference is not null && Compared > reference.Moments.FeatureSize;
+
     /// <summary>Measures a generator.</summary>
     /// <param name="generator">In eval mode; stays the caller's.</param>
     /// <param name="sha256">Digest of its checkpoint.</param>
@@ -28,11 +32,11 @@ public sealed class Surveyor(UnlearningPolicy policy, PolicyClassifiers classifi
     public Measurement Measure(ImageGenerator generator, string sha256, IProgress<long> progress, CancellationToken cancel)
     {
         using var scope = NewDisposeScope();
-        return Assemble(sha256, batch =>
+        return Assemble(sha256, (batch, retained) =>
         {
             cancel.ThrowIfCancellationRequested();
             progress.Report(batch.First + batch.Size);
-            return Read(generator, batch);
+            return Read(generator, batch, retained);
         });
     }
 
@@ -50,20 +54,21 @@ public sealed class Surveyor(UnlearningPolicy policy, PolicyClassifiers classifi
 
     /// <summary>Puts readings of batches together; the same readings give the same measurement, wherever they were taken.</summary>
     /// <param name="sha256">Digest of the generator's checkpoint.</param>
-    /// <param name="read">Gives the reading of a batch; asked in order, and only while more images are needed.</param>
-    public Measurement Assemble(string sha256, Func<EvaluationBatch, BatchReading> read)
+    /// <param name="read">Gives the reading of a batch; asked in order, and only while more images are needed. Told whether features of retained images are still needed.</param>
+    public Measurement Assemble(string sha256, Func<EvaluationBatch, bool, BatchReading> read)
     {
         using var scope = NewDisposeScope();
         var evaluation = policy.Evaluation;
         var looks = policy.UndesiredFeatures.Select(_ => new List<Look>()).ToList();
         List<BatchReading> first = [];
         var hits = new long[looks.Count];
-        var samples = 0L;
+        var (samples, retained) = (0L, 0L);
         foreach (var size in evaluation.Looks())
         {
             foreach (var batch in EvaluationImages.UpTo(size, from: samples))
             {
-                var reading = read(batch);
+                var reading = read(batch, IsEnough && retained < Compared);
+                retained += reading.Retained?.shape[0] ?? 0;
                 if (size == evaluation.Samples)
                     first.Add(reading);
                 for (var number = 0; number < hits.Length; number++)
@@ -91,8 +96,9 @@ public sealed class Surveyor(UnlearningPolicy policy, PolicyClassifiers classifi
     /// <summary>Looks at one batch; each classifier looks at each image once.</summary>
     /// <param name="generator">In eval mode; stays the caller's.</param>
     /// <param name="batch">Which.</param>
+    /// <param name="retained">Whether features of retained images are wanted: an extractor may take a hundred times as long as all else.</param>
     /// <returns>Its tensor belongs to the caller's scope.</returns>
-    public BatchReading Read(ImageGenerator generator, EvaluationBatch batch)
+    public BatchReading Read(ImageGenerator generator, EvaluationBatch batch, bool retained = true)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
@@ -102,14 +108,15 @@ public sealed class Surveyor(UnlearningPolicy policy, PolicyClassifiers classifi
         var shown = features.Select(feature => Shown(feature.Auditor ?? feature.Annotator, feature.Class)).ToList();
         long[] hits = [.. shown.Select(mask => mask.sum().item<long>())];
         long[] annotatorHits = [.. features.Select(feature => Shown(feature.Annotator, feature.Class).sum().item<long>())];
-        if (policy.Quality?.Extractor is not { } extractor)
+        if (policy.Quality?.ClassCounter(policy) is not { } counter)
             return new BatchReading(batch, hits, annotatorHits, [], null);
 
-        var extracted = See(extractor);
-        var byClass = extracted.Classes.bincount(null, classifiers[extractor].Classes.Count).cpu().data<long>().ToArray();
+        var byClass = See(counter).Classes.bincount(null, classifiers[counter].Classes.Count).cpu().data<long>().ToArray();
         var clean = shown.Aggregate(ones(drawn.shape[0], dtype: @bool, device: drawn.device), (mask, one) => mask.logical_and(one.logical_not()));
         return new BatchReading(
-            batch, hits, annotatorHits, byClass, batch.First < policy.Evaluation.Samples ? extracted.Features[clean].cpu().MoveToOuterDisposeScope() : null);
+            batch, hits, annotatorHits, byClass, retained && batch.First < policy.Evaluation.Samples ? Extracted().cpu().MoveToOuterDisposeScope() : null);
+
+        Tensor Extracted() => policy.Quality.Extractor == counter ? See(counter).Features[clean] : classifiers.Extractor!.Extractor.Features(drawn[clean]);
 
         Tensor Shown(string classifier, string name) => See(classifier).Classes.eq(classifiers[classifier].IndexOf(name));
 
@@ -129,28 +136,31 @@ public sealed class Surveyor(UnlearningPolicy policy, PolicyClassifiers classifi
     private double? NoiseFloor(UndesiredFeature feature) =>
         policy.Quality?.Extractor == (feature.Auditor ?? feature.Annotator) && reference is not null && reference.FalsePositiveRates.TryGetValue(feature.Class, out var rate) ? rate : null;
 
-    private IReadOnlyList<ClassShare> Shares(IReadOnlyList<BatchReading> first) => policy.Quality?.Extractor is not { } extractor
+    private IReadOnlyList<ClassShare> Shares(IReadOnlyList<BatchReading> first) => policy.Quality?.ClassCounter(policy) is not { } counter
         ? []
-        : [.. classifiers[extractor].Classes.Select((name, number) => new ClassShare(
-            extractor, name, policy.UndesiredFeatures.Any(feature => feature.Class == name), first.Sum(reading => reading.ByClass[number]), policy.Evaluation.Samples))];
+        : [.. classifiers[counter].Classes.Select((name, number) => new ClassShare(
+            counter, name, policy.UndesiredFeatures.Any(feature => feature.Class == name), first.Sum(reading => reading.ByClass[number]), policy.Evaluation.Samples))];
 
     private QualityReading? Quality(IReadOnlyList<Tensor> readings)
     {
-        if (policy.Quality is not { } quality || reference is null)
+        if (policy.Quality is not { } quality || reference is null || classifiers.Extractor is not { } extractor)
             return null;
 
         using var scope = NewDisposeScope();
-        var wanted = policy.Evaluation.Samples / 2;
+        var wanted = Compared;
         var found = readings.Sum(reading => reading.shape[0]);
         var reading = new QualityReading(
-            "classifier Fréchet distance", quality.Extractor, classifiers.Sha256(quality.Extractor), reference.Sha256, reference.Excluded,
-            Math.Min(found, wanted), reference.Statistics.Count, null, null, null, null, null, null, null, null);
+            extractor.Metric, quality.Extractor, extractor.Sha256, reference.Sha256, reference.Excluded,
+            Math.Min(found, wanted), reference.Moments.Count ?? 0, null, null, null, null, null, null, null, null);
+        if (!IsEnough)
+            return reading with { NotMeasured = FormattableString.Invariant($"{wanted} images are compared, and more than {reference.Moments.FeatureSize} are needed, one for each dimension of the features: 'evaluation.samples' must be at least {2 * (reference.Moments.FeatureSize + 1)}") };
         if (found < wanted)
             return reading with { NotMeasured = FormattableString.Invariant($"only {found} of {policy.Evaluation.Samples} images are free of undesired features, and {wanted} are compared") };
 
         var generated = cat([.. readings]).narrow(0, 0, wanted);
         using var statistics = FeatureStatistics.Of(generated);
-        var distance = FrechetDistance.Between(statistics, reference.Statistics);
+        using var moments = FeatureMoments.Of(statistics);
+        var distance = FrechetDistance.Between(moments, reference.Moments);
         if (distance.Value is null)
             return reading with { NotMeasured = distance.NotMeasured };
 
@@ -174,6 +184,6 @@ public sealed class Surveyor(UnlearningPolicy policy, PolicyClassifiers classifi
 /// <param name="Batch">Which.</param>
 /// <param name="Hits">For each undesired feature of the policy: images that show it, to its auditor.</param>
 /// <param name="AnnotatorHits">Likewise, to its annotator.</param>
-/// <param name="ByClass">For each class of the quality extractor: images of it; empty where the policy asks for no quality.</param>
-/// <param name="Retained">The extractor's features of images without undesired features, <c>[≤ Size, d]</c>, on the CPU; null beyond the first look, or where the policy asks for no quality.</param>
+/// <param name="ByClass">For each class of the classifier that counts them: images of it; empty where the policy asks for no quality.</param>
+/// <param name="Retained">The extractor's features of images without undesired features, <c>[≤ Size, d]</c>, on the CPU; null beyond the first look, where enough were seen before, or where the policy asks for no quality.</param>
 public sealed record BatchReading(EvaluationBatch Batch, IReadOnlyList<long> Hits, IReadOnlyList<long> AnnotatorHits, IReadOnlyList<long> ByClass, Tensor? Retained);

@@ -22,6 +22,9 @@ public sealed class DigitImages : IDisposable
     /// <summary><c>[N]</c>, int64, 0 to 9.</summary>
     public Tensor Labels { get; }
 
+    /// <summary>Whether a folder looks as if it held them.</summary>
+    public static bool AreIn(string folder) => File.Exists(Path.Combine(folder, "train-images-idx3-ubyte"));
+
     /// <summary>Reads the 60,000 training images.</summary>
     /// <inheritdoc cref="Read"/>
     public static DigitImages Train(string folder) => Read(folder, "train");

@@ -105,7 +105,7 @@ public static class Gate
         {
             null => rule.NotMeasured("no image quality was measured"),
             { FrechetDistance: { } distance } when double.IsFinite(distance) && distance >= 0 => rule.Judge(
-                distance, distance, Invariant($"{reading.Metric} of {reading.Samples} images against {reading.ReferenceSamples} of the reference")),
+                distance, distance, Invariant($"{reading.Metric} of {reading.Samples} images against {reading.ReferenceSize()}")),
             _ => rule.NotMeasured(reading.NotMeasured ?? "the Fréchet distance is no number"),
         };
     }
@@ -131,7 +131,7 @@ public static class Gate
 
     private static IEnumerable<Finding> MinShareKept(double limit, UnlearningPolicy policy, Measurement before, Measurement after)
     {
-        var retained = before.Shares.Where(share => share.Classifier == policy.Quality!.Extractor && !share.Undesired).ToList();
+        var retained = before.Shares.Where(share => share.Classifier == policy.Quality!.ClassCounter(policy) && !share.Undesired).ToList();
         if (retained.Count == 0)
             yield return new Rule("quality/minShareKept", AtLeast, limit).NotMeasured("no retained class was counted");
 

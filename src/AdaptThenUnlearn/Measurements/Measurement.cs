@@ -45,7 +45,7 @@ public sealed record ClassShare(string Classifier, string Class, bool Undesired,
 /// <param name="ReferenceSha256">Digest of the reference.</param>
 /// <param name="Excluded">Classes left out of the reference and of the generated images.</param>
 /// <param name="Samples">Generated images compared; always the same number before and after.</param>
-/// <param name="ReferenceSamples">Reference images behind the statistics.</param>
+/// <param name="ReferenceSamples">Reference images behind the statistics; 0 where their file does not say.</param>
 /// <param name="FrechetDistance">Squared feature units; null when it could not be measured.</param>
 /// <param name="KernelDistance">KID: mean over subsets of the unbiased squared MMD with the cubic polynomial kernel.</param>
 /// <param name="KernelDistanceDeviation">Standard deviation over the subsets.</param>
@@ -69,4 +69,8 @@ public sealed record QualityReading(
     double? Recall,
     double? Density,
     double? Coverage,
-    string? NotMeasured);
+    string? NotMeasured)
+{
+    /// <summary>E.g. <c>10000 of the reference</c>.</summary>
+    public string ReferenceSize() => ReferenceSamples > 0 ? FormattableString.Invariant($"{ReferenceSamples} of the reference") : "a reference that does not say its size";
+}

@@ -41,7 +41,7 @@ public static class PolicyTemplate
 
           // What must survive. Leave the section out, and nothing is asked of the images.
           "quality": {
-            "extractor": "auditor",
+            "extractor": "auditor",              // or "inception-v3" with "extractorWeights", a file you fetch: FID
             "reference": "original-generator",   // or a folder of images, or a statistics file
             "maxFrechetIncrease": 0.5,           // the distance may grow to 1.5 times what it was
             "minShareKept": 0.5,                 // each other class keeps half the share it had, or more

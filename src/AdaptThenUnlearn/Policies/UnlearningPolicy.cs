@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Serialization;
 
 namespace AdaptThenUnlearn.Policies;
 
@@ -54,6 +55,8 @@ public sealed record UnlearningPolicy(
     internal IEnumerable<PolicyFinding> Check(JsonPath at) =>
     [
         .. Classifiers.SelectMany(named => named.Value.Check(at["classifiers"][named.Key])),
+        .. Classifiers.Keys.SelectMany(name => at["classifiers"][name].Must(
+            WeightsExtractor.Named(name) is null, $"'{name}' is the name of an extractor for 'quality'; call the classifier something else")),
         .. at["undesiredFeatures"].MustBeDistinct(UndesiredFeatures.Select(feature => feature.Name), item => item["name"]),
         .. UndesiredFeatures.SelectMany((feature, index) => feature.Check(at["undesiredFeatures"][index], this)),
         .. Quality?.Check(at["quality"], this) ?? [],
@@ -170,17 +173,23 @@ public sealed record UndesiredFeature(
 }
 
 /// <summary>What must survive.</summary>
-/// <param name="Extractor">Name of a classifier of this policy, whose features are compared.</param>
+/// <param name="Extractor">Whose features are compared: the name of a classifier of this policy, <c>inception-v3</c>, or one whose file is run: <c>inception-v3-torchscript</c>, <c>torchscript</c>.</param>
 /// <param name="Reference">Statistics file, image folder, or <c>original-generator</c>.</param>
 /// <param name="MaxFrechetDistance">Absolute limit, squared feature units.</param>
 /// <param name="MaxFrechetIncrease">Relative to before, on the same reference: 0.5 allows 1.5 times.</param>
 /// <param name="MinShareKept">Each retained class must keep at least this part of the share it had, 0 to 1.</param>
+/// <param name="ExtractorWeights">File of an extractor that is no classifier; nothing is downloaded.</param>
+/// <param name="ExtractorSha256">Pin of that file: 64 hexadecimal digits; a file with another digest is refused.</param>
 public sealed record QualityOptions(
     [NotBlank] string Extractor,
     [NotBlank] string Reference,
     [Within(0, Above = true)] double? MaxFrechetDistance,
     [Within(0, Above = true)] double? MaxFrechetIncrease,
-    [Within(0, 1)] double? MinShareKept)
+    [Within(0, 1)] double? MinShareKept,
+
+    // Left out where there are none, so that the digests of policies from before these properties stand.
+    [NotBlank] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ExtractorWeights = null,
+    [Form(FormAttribute.Sha256, FormAttribute.Sha256Words)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ExtractorSha256 = null)
 {
     /// <summary>What the rule of a kept class begins with; the class follows.</summary>
     internal const string MinShareKeptRule = "quality/minShareKept/";
@@ -192,17 +201,52 @@ public sealed record QualityOptions(
         .. MinShareKept is null ? [] : KeptClasses(policy)?.Select(kept => MinShareKeptRule + kept) ?? [],
     ];
 
-    /// <summary>The extractor's classes without the undesired ones, or null when the policy does not list them.</summary>
+    /// <summary>The classifier whose classes are counted for the shares: the extractor, or the first feature's auditor where the extractor has no classes.</summary>
+    /// <param name="policy">That this belongs to.</param>
+    public string ClassCounter(UnlearningPolicy policy) =>
+        WeightsExtractor.Named(Extractor) is null ? Extractor : policy.UndesiredFeatures[0].Auditor ?? policy.UndesiredFeatures[0].Annotator;
+
+    /// <summary>The counted classes without the undesired ones, or null when the policy does not list them.</summary>
     internal IEnumerable<string>? KeptClasses(UnlearningPolicy policy)
     {
+        var counter = ClassCounter(policy);
         var undesired = policy.UndesiredFeatures
-            .Where(feature => feature.Annotator == Extractor || feature.Auditor == Extractor)
+            .Where(feature => feature.Annotator == counter || feature.Auditor == counter)
             .Select(feature => feature.Class);
-        return policy.Classifiers.GetValueOrDefault(Extractor)?.Classes?.Except(undesired);
+        return policy.Classifiers.GetValueOrDefault(counter)?.Classes?.Except(undesired);
     }
 
-    internal IEnumerable<PolicyFinding> Check(JsonPath at, UnlearningPolicy policy) =>
-        policy.CheckClassifier(at["extractor"], Extractor);
+    internal IEnumerable<PolicyFinding> Check(JsonPath at, UnlearningPolicy policy)
+    {
+        if (WeightsExtractor.Named(Extractor) is { } kind)
+            return
+            [
+                .. at["extractorWeights"].Needed(
+                    ExtractorWeights is not null, $"'extractor' is '{kind.Name}', and nothing is downloaded: this must name a copy of {kind.Wanted}", at["extractor"]),
+                .. CheckSamples(at, kind, policy.Evaluation),
+            ];
+
+        return
+        [
+            .. at["extractor"].MustBeOneOf(Extractor, [.. policy.Classifiers.Keys, .. WeightsExtractor.Names], "classifier of this policy, nor an extractor with weights of its own", JsonPath.Root["classifiers"]),
+            .. at["extractorWeights"].Must(ExtractorWeights is null, OnlyWithWeights, at["extractor"]),
+            .. at["extractorSha256"].Must(ExtractorSha256 is null, OnlyWithWeights, at["extractor"]),
+        ];
+    }
+
+    // Half of the samples are compared, and a covariance needs more of them than dimensions.
+    private IEnumerable<PolicyFinding> CheckSamples(JsonPath at, WeightsExtractor kind, EvaluationOptions evaluation)
+    {
+        var (samples, needed) = (JsonPath.Root["evaluation"]["samples"], 2 * (kind.FeatureSize + 1));
+        return (MaxFrechetDistance ?? MaxFrechetIncrease) is not null && evaluation.Samples < needed
+            ? [samples.Warning(
+                PolicyCodes.UnprovableLimit,
+                string.Create(CultureInfo.InvariantCulture, $"'{kind.Name}' makes {kind.FeatureSize} features, and {evaluation.Samples} samples do not determine their distance: it will count as not measured; {needed} or more are needed"),
+                at["extractor"], samples)]
+            : [];
+    }
+
+    private string OnlyWithWeights => $"is only for {string.Join(", ", WeightsExtractor.Names)}; the extractor '{Extractor}' is a classifier, which has its own 'checkpoint' and 'sha256'";
 }
 
 /// <summary>How much is sampled, and with what confidence it is judged.</summary>
@@ -269,7 +313,7 @@ public sealed record Waiver(
                 features[index]["class"], features[index]["annotator"], features[index]["auditor"],
             }),
             quality["maxFrechetDistance"], quality["maxFrechetIncrease"], quality["minShareKept"], quality["extractor"],
-            JsonPath.Root["classifiers"][policy.Quality?.Extractor ?? ""]["classes"],
+            JsonPath.Root["classifiers"][policy.Quality?.ClassCounter(policy) ?? ""]["classes"],
         ];
     }
 }

@@ -89,7 +89,7 @@ internal sealed record ReportPage(
         Line("Recall (higher is better)", reading => reading.Recall);
         Line("Density (higher is better)", reading => reading.Density);
         Line("Coverage (higher is better)", reading => reading.Coverage);
-        List<Phrase> note = [Ours(FormattableString.Invariant($"{before.Samples} generated images against {before.ReferenceSamples} of the reference"))];
+        List<Phrase> note = [Ours(FormattableString.Invariant($"{before.Samples} generated images against {before.ReferenceSize()}"))];
         foreach (var (index, excluded) in before.Excluded.Index())
             note.AddRange([Ours(index == 0 ? ", both without " : ", "), Theirs(excluded)]);
         note.AddRange([Ours("; features of "), Theirs(before.Extractor), Ours(".")]);

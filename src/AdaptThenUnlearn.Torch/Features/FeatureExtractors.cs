@@ -1,0 +1,29 @@
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Checkpoints;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Features;
+
+/// <summary>Loads the extractors that come as a file of weights; classifiers are loaded by <see cref="ClassifierCheckpoint"/>.</summary>
+public static class FeatureExtractors
+{
+    /// <summary>Loads one.</summary>
+    /// <param name="kind">Which.</param>
+    /// <param name="path">Its file; never fetched from anywhere.</param>
+    /// <param name="sha256">Pin, or null.</param>
+    /// <param name="device">Where it goes.</param>
+    /// <returns>In eval mode; belongs to the caller.</returns>
+    /// <exception cref="CheckpointException">The file is missing, damaged, not pinned so, or not what the kind wants; the message says what that is.</exception>
+    public static LoadedExtractor Load(WeightsExtractor kind, string path, string? sha256, Device device)
+    {
+        if (!File.Exists(path))
+            throw new CheckpointException(path, "there is no such file, and nothing is downloaded", $"'{kind.Name}' wants {kind.Wanted}");
+
+        var digest = sha256 is null ? CheckpointDigest.Of(path) : CheckpointDigest.Check(path, sha256);
+        return kind == WeightsExtractor.InceptionV3
+            ? Loaded(InceptionExtractor.Load(path, device))
+            : Loaded(ScriptedExtractor.Load(path, inception: kind == WeightsExtractor.InceptionV3TorchScript, device));
+
+        LoadedExtractor Loaded<T>(T extractor) where T : IFeatureExtractor, IDisposable => new(extractor, kind.Metric(digest), digest, Owned: extractor);
+    }
+}

@@ -1,0 +1,46 @@
+using AdaptThenUnlearn.Torch.Models;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Features;
+
+/// <summary>Turns images into feature vectors, whose distributions are compared.</summary>
+public interface IFeatureExtractor
+{
+    /// <summary>Length of a feature vector.</summary>
+    int FeatureSize { get; }
+
+    /// <summary>Images it takes; null where any size and number of channels will do.</summary>
+    ImageShape? Takes { get; }
+
+    /// <summary>Where it computes.</summary>
+    Device Device { get; }
+
+    /// <summary>Why these images cannot be taken, or null when they can.</summary>
+    /// <param name="images"><c>[N, C, H, W]</c>.</param>
+    string? Refusal(Tensor images)
+    {
+        var (channels, height, width) = (images.shape[1], images.shape[2], images.shape[3]);
+        var fits = Takes is { } taken ? channels == taken.Channels && height == taken.Resolution && width == taken.Resolution : channels is 1 or 3;
+        return fits ? null : $"the images are {channels}×{height}×{width}, the extractor takes {Takes?.ToString() ?? "1 or 3 channels"}";
+    }
+
+    /// <summary>The features of images.</summary>
+    /// <param name="images"><c>[N, 1 or 3, H, W]</c>, nominally [-1, 1]; on <see cref="Device"/>.</param>
+    /// <returns><c>[N, FeatureSize]</c>; belongs to the caller's scope.</returns>
+    Tensor Features(Tensor images);
+}
+
+/// <summary>An extractor from a file.</summary>
+/// <param name="Extractor">In eval mode.</param>
+/// <param name="Metric">Public name of the Fréchet distance of its features.</param>
+/// <param name="Sha256">Of its file.</param>
+/// <param name="Owned">What is disposed with this; null where the extractor belongs to someone else.</param>
+public sealed record LoadedExtractor(IFeatureExtractor Extractor, string Metric, string Sha256, IDisposable? Owned) : IDisposable
+{
+    /// <summary>Of a classifier.</summary>
+    /// <param name="classifier">Stays the caller's.</param>
+    public static LoadedExtractor Of(LoadedClassifier classifier) => new(classifier.Classifier, "classifier Fréchet distance", classifier.Sha256, Owned: null);
+
+    /// <inheritdoc/>
+    public void Dispose() => Owned?.Dispose();
+}

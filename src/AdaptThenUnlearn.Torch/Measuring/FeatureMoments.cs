@@ -1,0 +1,81 @@
+using AdaptThenUnlearn.Torch.Images;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Measuring;
+
+/// <summary>Mean and covariance of features, all that the Fréchet distance needs; on disk, pytorch-fid's <c>.npz</c> form.</summary>
+/// <remarks>
+/// The archive holds <c>mu</c> [d] and <c>sigma</c> [d, d] (divided by N − 1, as <c>numpy.cov</c> does), both float64. What is
+/// written here also holds <c>n</c>, the number of images, which pytorch-fid ignores and its own files do not have.
+/// </remarks>
+/// <param name="Mean"><c>[d]</c>, float64, on the CPU; owned by this.</param>
+/// <param name="Covariance"><c>[d, d]</c>, float64, on the CPU; owned by this.</param>
+/// <param name="Count">Vectors behind them; null where a file does not say.</param>
+public sealed record FeatureMoments(Tensor Mean, Tensor Covariance, long? Count) : IDisposable
+{
+    /// <summary>How such a file's name ends.</summary>
+    public const string FileEnding = ".npz";
+
+    /// <summary>Length of a vector, d.</summary>
+    public long FeatureSize => Mean.shape[0];
+
+    /// <summary>Whether a file's name says that it is one.</summary>
+    public static bool IsFile(string path) => Path.GetExtension(path).Equals(FileEnding, StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>Of sums.</summary>
+    /// <param name="statistics">Stay the caller's.</param>
+    public static FeatureMoments Of(FeatureStatistics statistics)
+    {
+        using var scope = NewDisposeScope();
+        var size = statistics.FeatureSize;
+        var mean = statistics.Count > 0 ? statistics.Mean() : full(size, double.NaN, float64);
+        var covariance = statistics.Count > 1 ? statistics.Covariance() : full([size, size], double.NaN, float64);
+        return new FeatureMoments(mean.DetachFromDisposeScope(), covariance.DetachFromDisposeScope(), statistics.Count);
+    }
+
+    /// <summary>Reads a file.</summary>
+    /// <exception cref="ImageFileException">The file is missing, damaged, or holds no mean with its covariance.</exception>
+    public static FeatureMoments Read(string path)
+    {
+        using var scope = NewDisposeScope();
+        var arrays = NpzFile.Read(path, "mu", "sigma", "n");
+        if (!arrays.TryGetValue("mu", out var mean) || !arrays.TryGetValue("sigma", out var covariance))
+            throw new ImageFileException(path, "holds no statistics: arrays 'mu' and 'sigma' are needed, as pytorch-fid and `atu reference` write them");
+        if (mean.dim() != 1 || mean.shape[0] < 1 || !covariance.shape.SequenceEqual([mean.shape[0], mean.shape[0]]) || !mean.is_floating_point() || !covariance.is_floating_point())
+            throw new ImageFileException(path, $"holds no statistics: 'mu' [{string.Join(", ", mean.shape)}] and 'sigma' [{string.Join(", ", covariance.shape)}] are no mean [d] and covariance [d, d] of floating-point numbers");
+
+        (mean, covariance) = (mean.to(float64), covariance.to(float64));
+        if (!allclose(covariance, covariance.t(), rtol: 1e-5, atol: 1e-8, equal_nan: true))
+            throw new ImageFileException(path, "holds no statistics: 'sigma' is not symmetric, and so no covariance");
+
+        return new FeatureMoments(mean.DetachFromDisposeScope(), covariance.DetachFromDisposeScope(), Counted(path, arrays.GetValueOrDefault("n")));
+    }
+
+    /// <summary>Writes a file; the same statistics give the same bytes.</summary>
+    /// <exception cref="FileNotWrittenException">The file cannot be written.</exception>
+    public void Write(string path)
+    {
+        using var scope = NewDisposeScope();
+        List<(string, Tensor)> arrays = [("mu", Mean), ("sigma", Covariance)];
+        if (Count is { } count)
+            arrays.Add(("n", tensor(count)));
+        NpzFile.Write(path, arrays);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Mean.Dispose();
+        Covariance.Dispose();
+    }
+
+    private static long? Counted(string path, Tensor? stored)
+    {
+        if (stored is null)
+            return null;
+
+        return stored.numel() == 1 && stored.dtype is ScalarType.Int64 or ScalarType.Int32 && stored.to(int64).item<long>() is > 0 and var count
+            ? count
+            : throw new ImageFileException(path, "is damaged: 'n' is no number of images");
+    }
+}

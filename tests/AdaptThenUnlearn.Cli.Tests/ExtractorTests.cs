@@ -1,0 +1,174 @@
+using System.Text.Json;
+using AdaptThenUnlearn.Torch.Measuring;
+using AdaptThenUnlearn.Torch.Tests;
+using AdaptThenUnlearn.Torch.Tests.Features;
+using SkiaSharp;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Cli.Tests;
+
+/// <summary>Extractors that come as a file of weights, through every command that takes one.</summary>
+public sealed class ExtractorTests(SmallHouse house) : IClassFixture<SmallHouse>
+{
+    private const string OfClassifier = "\"extractor\": \"auditor\", \"reference\": \"reference.safetensors\"";
+
+    [Fact]
+    public void Measure_ScriptedExtractor_ComparesWithEveryKindOfReference()
+    {
+        var script = Script();
+        var folder = Images("real", perClass: 30);
+        Succeeds("reference", "--data", folder, "--extractor", "torchscript", "--weights", script, "--out", house.At("by-class.safetensors"));
+        Succeeds("reference", "--data", folder, "--extractor", "torchscript", "--weights", script, "--out", house.At("together.npz"), "--without", "banned");
+
+        var byClass = Measured("by-class.safetensors");
+        var together = Measured("together.npz");
+        var images = Measured("real");
+        var own = Measured("original-generator");
+
+        Assert.Equal((30, 30), (byClass.GetProperty("referenceSamples").GetInt64(), together.GetProperty("referenceSamples").GetInt64()));
+        Assert.Equal(byClass.GetProperty("frechetDistance").GetDouble(), together.GetProperty("frechetDistance").GetDouble(), tolerance: 1e-9);
+        Assert.Equal(JsonValueKind.Null, together.GetProperty("kernelDistance").ValueKind);   // an .npz file has no single features
+        Assert.NotEqual(JsonValueKind.Null, byClass.GetProperty("kernelDistance").ValueKind);
+        Assert.InRange(images.GetProperty("referenceSamples").GetInt64(), 1, 60);   // without those that the auditor calls banned
+        Assert.True(own.GetProperty("frechetDistance").GetDouble() < byClass.GetProperty("frechetDistance").GetDouble());
+
+        JsonElement Measured(string reference)
+        {
+            using var read = JsonDocument.Parse(Succeeds("measure", ScriptedPolicy("scripted", reference), "--json"));
+            Assert.Equal(["auditor"], read.RootElement.GetProperty("shares").EnumerateArray().Select(share => share.GetProperty("classifier").GetString()).Distinct());
+            var quality = read.RootElement.GetProperty("quality").Clone();
+            Assert.Equal("TorchScript Fréchet distance", quality.GetProperty("metric").GetString());
+            Assert.Equal(200, quality.GetProperty("samples").GetInt64());
+            Assert.Equal(["banned"], quality.GetProperty("excluded").EnumerateArray().Select(name => name.GetString()));
+            return quality;
+        }
+    }
+
+    [Fact]
+    public void Govern_ScriptedExtractor_RecordsItsFileAndCallsTheMetricByItsName()
+    {
+        Script();
+        var (exitCode, _, errors) = Atu.Run("govern", ScriptedPolicy("governed", "original-generator"), "--no-train", "--out", house.At("out"), "--threads", "1");
+
+        Assert.True(exitCode == 1, errors);   // the generator violates the policy, and nothing is trained
+        using var record = JsonDocument.Parse(File.ReadAllText(house.At("out/governed/run.json")));
+        Assert.Contains("extractor", record.RootElement.GetProperty("inputs").EnumerateArray().Select(input => input.GetProperty("role").GetString()));
+        Assert.Contains("TorchScript Fréchet distance", File.ReadAllText(house.At("out/governed/report.md")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Measure_StatisticsOfAnotherWidth_AreRefusedAtTheirPlace()
+    {
+        Script();
+        Moments("narrow.npz", 3, count: 100);
+
+        var (exitCode, _, errors) = Atu.Run("measure", ScriptedPolicy("narrow", "narrow.npz"));
+
+        Assert.Equal(2, exitCode);
+        Assert.Contains("ATU1007: $.quality.reference: the statistics are of 3 features, the extractor makes 16", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Distance_InceptionOfAHandfulOfImages_SaysHowManyAreNeeded()
+    {
+        var weights = InceptionFormula.Weights(Interop.Case("inception_hash"), house.At("inception.safetensors"));
+        Moments("inception.npz", 2048, count: 5000);
+
+        var (exitCode, output, errors) = Atu.Run("distance", Images("handful", perClass: 1), house.At("inception.npz"), "--extractor", "inception-v3", "--weights", weights, "--threads", "1");
+
+        Assert.True(exitCode == 3, errors);
+        Assert.Contains("FID (unpublished weights)     not measured", output, StringComparison.Ordinal);
+        Assert.Contains("2 feature vectors do not determine a covariance of dimension 2048; more than 2048 are needed", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Distance_TwoStatisticsFiles_NeedNoExtractor()
+    {
+        Moments("one.npz", 4, count: 100);
+        Moments("other.npz", 4, count: null, scale: 4);
+
+        var output = Succeeds("distance", house.At("one.npz"), house.At("other.npz"), "--json");
+
+        using var read = JsonDocument.Parse(output);
+        Assert.Equal(4, read.RootElement.GetProperty("frechetDistance").GetDouble(), tolerance: 1e-12);   // 4 · (2 - 1)², by hand
+        Assert.Equal("Fréchet distance", read.RootElement.GetProperty("metric").GetString());
+        Assert.Equal(["100", "null"], read.RootElement.GetProperty("n").EnumerateArray().Select(count => count.GetRawText()));
+    }
+
+    [Theory]
+    [InlineData(2, "needs --weights, and nothing is downloaded: name a copy of pt_inception-2015-12-05-6726825d.pth", "--extractor", "inception-v3")]
+    [InlineData(3, "nothing is downloaded; 'inception-v3' wants pt_inception-2015-12-05-6726825d.pth", "--extractor", "inception-v3", "--weights", "nowhere.pth")]
+    [InlineData(2, "--weights is for --extractor inception-v3", "--extractor", "auditor.safetensors", "--weights", "nowhere.pth")]
+    public void Distance_WrongWeights_SaysWhatIsWanted(int exitCode, string expected, params string[] options)
+    {
+        var result = Atu.Run(["distance", house.At("nothing"), house.At("nothing"), .. options]);
+
+        Assert.Equal(exitCode, result.ExitCode);
+        Assert.Contains(expected, result.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Reference_WhatCannotBeSummarised_SaysWhy()
+    {
+        var (script, folder) = (Script(), Images("few", perClass: 5));
+
+        Refuses(3, "10 images do not determine a covariance of 16 features; more than 16 are needed", folder, "x.npz");
+        Refuses(2, "there is no such class in", folder, "x.npz", "--without", "8");
+        Refuses(2, "has no sub-folders, and so no classes", Path.Combine(folder, "plain"), "x.safetensors");
+        Assert.False(File.Exists(house.At("x.npz")));
+
+        void Refuses(int exitCode, string expected, string data, string target, params string[] more)
+        {
+            var result = Atu.Run(["reference", "--data", data, "--extractor", "torchscript", "--weights", script, "--out", house.At(target), .. more]);
+            Assert.Equal(exitCode, result.ExitCode);
+            Assert.Contains(expected, result.Errors, StringComparison.Ordinal);
+        }
+    }
+
+    private static string Succeeds(params string[] arguments)
+    {
+        var (exitCode, output, errors) = Atu.Run([.. arguments, "--threads", "1"]);
+        Assert.True(exitCode == 0, errors);
+        return output;
+    }
+
+    private string ScriptedPolicy(string name, string reference) =>
+        house.Policy(name, edit: (OfClassifier, $"\"extractor\": \"torchscript\", \"extractorWeights\": \"sixteen.pt\", \"reference\": \"{reference}\""));
+
+    private string Script()
+    {
+        if (!File.Exists(house.At("sixteen.pt")))
+            ScriptedProgram.Write(house.At("sixteen.pt"), ScriptedProgram.Sixteen);
+        return house.At("sixteen.pt");
+    }
+
+    // Grey noise, 16 × 16, in a folder for each of the house's classes.
+    private string Images(string name, int perClass)
+    {
+        var random = new Random(7);
+        foreach (var folder in new[] { "plain", "banned" })
+        {
+            Directory.CreateDirectory(house.At($"{name}/{folder}"));
+            for (var number = 0; number < perClass; number++)
+            {
+                using var picture = new SKBitmap(16, 16);
+                for (var pixel = 0; pixel < 256; pixel++)
+                {
+                    var level = (byte)random.Next(folder == "plain" ? 128 : 256);
+                    picture.SetPixel(pixel % 16, pixel / 16, new SKColor(level, level, level));
+                }
+
+                using var file = File.Create(house.At($"{name}/{folder}/{number}.png"));
+                picture.Encode(file, SKEncodedImageFormat.Png, quality: 100);
+            }
+        }
+
+        return house.At(name);
+    }
+
+    private void Moments(string name, int size, long? count, double scale = 1)
+    {
+        using var moments = new FeatureMoments(zeros(size, float64), eye(size, dtype: float64) * scale, count);
+        moments.Write(house.At(name));
+    }
+}

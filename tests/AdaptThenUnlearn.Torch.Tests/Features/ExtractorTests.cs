@@ -1,0 +1,126 @@
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Features;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Tests.Features;
+
+/// <summary>Extractors with files of their own: what they are fed, and what is said of files that are something else.</summary>
+public sealed class ExtractorTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("atu-extractors-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void TorchScript_Images_ComeInEightBits()
+    {
+        using var scope = NewDisposeScope();
+        var path = ScriptedProgram.Write(At("mean.pt"), """
+              def forward(self: __torch__.Program, img: Tensor) -> Tensor:
+                return torch.add(torch.mean(torch.to(img, 6), [2, 3]), 0.25)
+            """);
+        using var loaded = FeatureExtractors.Load(WeightsExtractor.TorchScript, path, CheckpointDigest.Of(path), CPU);
+
+        // -1, beyond 1, and a level between two that rounds down: (-0.5 + 1) · 127.5 = 63.75 → 64; grey is repeated.
+        var grey = stack([full([1, 4, 4], -1f), full([1, 4, 4], 3f), full([1, 4, 4], -0.5f)]);
+        var features = loaded.Extractor.Features(grey);
+
+        Assert.Equal(("TorchScript Fréchet distance", 3), (loaded.Metric, loaded.Extractor.FeatureSize));
+        Assert.Equal([0.25f, 0.25f, 0.25f, 255.25f, 255.25f, 255.25f, 64.25f, 64.25f, 64.25f], features.data<float>().ToArray());
+    }
+
+    [Fact]
+    public void TorchScript_MoreImagesThanAChunk_KeepTheirOrder()
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(1);
+        using var loaded = FeatureExtractors.Load(WeightsExtractor.TorchScript, ScriptedProgram.Write(At("sixteen.pt"), ScriptedProgram.Sixteen), sha256: null, CPU);
+        var images = rand(37, 3, 8, 8) * 2 - 1;
+
+        var all = loaded.Extractor.Features(images);
+
+        Assert.Equal([37, 16], all.shape);
+        Assert.True(allclose(all[30], loaded.Extractor.Features(images.narrow(0, 30, 1))[0]));
+        Assert.Null(loaded.Extractor.Refusal(images));
+        Assert.Contains("1 or 3 channels", loaded.Extractor.Refusal(zeros(1, 4, 8, 8)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void InceptionTorchScript_Published_IsAskedForFeatures()
+    {
+        using var scope = NewDisposeScope();
+        using var loaded = FeatureExtractors.Load(WeightsExtractor.InceptionV3TorchScript, ScriptedProgram.Write(At("nvidia.pt"), ScriptedProgram.LikeInception), sha256: null, CPU);
+
+        Assert.Equal([2, 2048], loaded.Extractor.Features(zeros(2, 3, 16, 16)).shape);
+        Assert.Equal("FID (unpublished weights)", loaded.Metric);
+    }
+
+    [Fact]
+    public void Metric_PublishedFile_IsFid()
+    {
+        Assert.Equal("FID", WeightsExtractor.InceptionV3.Metric("6726825D" + new string('0', 56)));
+        Assert.Equal("FID", WeightsExtractor.InceptionV3TorchScript.Metric(WeightsExtractor.InceptionV3TorchScript.PublishedSha256!));
+        Assert.Equal("FID (unpublished weights)", WeightsExtractor.InceptionV3.Metric(WeightsExtractor.InceptionV3TorchScript.PublishedSha256!));
+    }
+
+    [Fact]
+    public void Load_NoFile_SaysWhichAndThatNothingIsDownloaded() =>
+        Refused(WeightsExtractor.InceptionV3, At("none.pth"), "nothing is downloaded", "pt_inception-2015-12-05-6726825d.pth", "begins with 6726825d", "mseitzer/pytorch-fid");
+
+    [Fact]
+    public void Load_OtherDigestThanPinned_IsRefusedBeforeAnythingRuns()
+    {
+        var path = ScriptedProgram.Write(At("raises.pt"), """
+              def forward(self: __torch__.Program, img: Tensor) -> Tensor:
+                ops.prim.RaiseException("it ran")
+                return img
+            """);
+
+        var failed = Assert.Throws<CheckpointException>(() => FeatureExtractors.Load(WeightsExtractor.TorchScript, path, new string('0', 64), CPU));
+        Assert.Contains("is pinned", failed.Message, StringComparison.Ordinal);
+        Refused(WeightsExtractor.TorchScript, path, "cannot be run on images");
+    }
+
+    [Fact]
+    public void Load_ProgramWhereWeightsAreMeant_IsNotRun() =>
+        Refused(WeightsExtractor.InceptionV3, ScriptedProgram.Write(At("program.pt"), ScriptedProgram.LikeInception), "is a TorchScript program", "'inception-v3-torchscript'");
+
+    [Fact]
+    public void Load_WeightsWhereAProgramIsMeant_SaysSo()
+    {
+        using (var some = zeros(3))
+            SafetensorsFile.Write(At("weights.safetensors"), new Dictionary<string, Tensor> { ["a"] = some });
+
+        Refused(WeightsExtractor.InceptionV3TorchScript, At("weights.safetensors"), "is no TorchScript program", "inception-2015-12-05.pt");
+        Refused(WeightsExtractor.TorchScript, At("weights.safetensors"), "is no TorchScript program", "[N, 3, H, W]");
+        Refused(WeightsExtractor.InceptionV3, At("weights.safetensors"), "has no tensor 'Conv2d_1a_3x3.conv.weight'");
+    }
+
+    [Theory]
+    [InlineData("return img", "does not make one row of features for each image: it returned a tensor [1, 3, 64, 64]")]
+    [InlineData("return torch.mean(torch.to(img, 6))", "it returned a tensor []")]
+    public void Load_ProgramThatMakesNoFeatures_SaysWhatItMade(string body, string expected) => Refused(
+        WeightsExtractor.TorchScript,
+        ScriptedProgram.Write(At("other.pt"), $"  def forward(self: __torch__.Program, img: Tensor) -> Tensor:\n    {body}"),
+        expected, "[N, 3, H, W]");
+
+    [Fact]
+    public void Load_ProgramOfANewerForm_IsOneClearError() =>
+        Refused(WeightsExtractor.TorchScript, ScriptedProgram.Write(At("newer.pt"), ScriptedProgram.Sixteen, version: 9999), "cannot be loaded", "9999");
+
+    [Fact]
+    public void Load_InceptionOfAnotherWidth_IsRefused() => Refused(
+        WeightsExtractor.InceptionV3TorchScript,
+        ScriptedProgram.Write(At("narrow.pt"), ScriptedProgram.LikeInception.Replace("size = 2048", "size = 192", StringComparison.Ordinal)),
+        "makes 192 features");
+
+    private static void Refused(WeightsExtractor kind, string path, params string[] words)
+    {
+        var failed = Assert.Throws<CheckpointException>(() => FeatureExtractors.Load(kind, path, sha256: null, CPU));
+        Assert.All(words, word => Assert.Contains(word, failed.Message, StringComparison.Ordinal));
+        Assert.DoesNotContain('\n', failed.Message);
+    }
+
+    private string At(string name) => Path.Combine(_folder, name);
+}
