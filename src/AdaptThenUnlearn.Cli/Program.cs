@@ -23,6 +23,8 @@ var root = new RootCommand("Measures, unlearns and gates image generators by pol
     ModelCommands.Pretrain(terminal),
     ModelCommands.TrainClassifier(terminal),
     ModelCommands.Reference(terminal),
+    BackendCommands.Build(terminal),
+    ParentProcess.Option,
 };
 var parsed = root.Parse(args);
 if (parsed.Errors.Count > 0)

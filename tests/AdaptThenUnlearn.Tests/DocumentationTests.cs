@@ -27,7 +27,8 @@ public sealed partial class DocumentationTests
     public void DiagnosticsPage_EveryCodeInTheSources_IsThere()
     {
         var page = Page("diagnostics.md");
-        var used = Directory.EnumerateFiles(Path.Combine(Repository.Root, "src"), "*.cs", SearchOption.AllDirectories)
+        var used = new[] { ("src", "*.cs"), ("tasks", "*.cs"), ("tasks", "*.targets") }
+            .SelectMany(kind => Directory.EnumerateFiles(Path.Combine(Repository.Root, kind.Item1), kind.Item2, SearchOption.AllDirectories))
             .Where(file => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal))
             .SelectMany(file => CodePattern().Matches(File.ReadAllText(file)).Select(match => match.Value)).ToHashSet();
 
