@@ -35,6 +35,15 @@ public sealed partial class DocumentationTests
         Assert.Equal(used.Order(StringComparer.Ordinal), CodePattern().Matches(page).Select(match => match.Value).Distinct().Order(StringComparer.Ordinal));
     }
 
+    [Fact]
+    public void MSBuildPage_EveryPropertyOfTheTargets_IsInTheTable()
+    {
+        var targets = Path.Combine(Repository.Root, "tasks", "AdaptThenUnlearn.MSBuild", "build");
+        var used = Directory.EnumerateFiles(targets).SelectMany(file => Regex.Matches(File.ReadAllText(file), @"\$\((GovernModels\w+)\)").Select(match => match.Groups[1].Value)).Distinct();
+
+        Assert.Equal(used.Order(StringComparer.Ordinal), Regex.Matches(Page("msbuild.md"), @"(?m)^\| `(GovernModels\w+)` \|").Select(match => match.Groups[1].Value).Order(StringComparer.Ordinal));
+    }
+
     public static TheoryData<string> Pages =>
         [.. Directory.EnumerateFiles(Repository.Root, "*.md", SearchOption.TopDirectoryOnly)
             .Concat(Directory.EnumerateFiles(Path.Combine(Repository.Root, "docs"), "*.md"))

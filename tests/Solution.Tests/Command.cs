@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -69,6 +70,11 @@ internal sealed class Command : IDisposable
 
     /// <summary>What Ctrl-C sends, to this process alone.</summary>
     public void Interrupt() => Assert.Equal(0, SendSignal(_process.Id, signal: 2));
+
+    /// <summary>Whether SIGINT is ignored, which programs inherit (proc(5): a mask in which bit 1 is signal 2).</summary>
+    public static bool InterruptIsIgnored =>
+        File.ReadLines("/proc/self/status").First(line => line.StartsWith("SigIgn:", StringComparison.Ordinal)) is var line
+        && (ulong.Parse(line["SigIgn:".Length..].Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture) & 0b10) != 0;
 
     public void Dispose()
     {
