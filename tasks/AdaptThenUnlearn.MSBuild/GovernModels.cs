@@ -65,8 +65,10 @@ public sealed class GovernModels : ToolTask
     /// <inheritdoc/>
     public override bool Execute()
     {
-        if (!Enum.TryParse(Mode, ignoreCase: true, out _mode) || !Enum.IsDefined(typeof(GovernMode), _mode) || int.TryParse(Mode, out _))
-            return Fail("ATU5001", $"GovernModelsMode is '{Mode}'; it can be {string.Join(", ", Enum.GetNames(typeof(GovernMode)))}");
+        var modes = Enum.GetNames(typeof(GovernMode));
+        if (!modes.Contains(Mode, StringComparer.OrdinalIgnoreCase))   // by name alone: parsing takes numbers and lists too
+            return Fail("ATU5001", $"GovernModelsMode is '{Mode}'; it can be {string.Join(", ", modes)}");
+        _mode = (GovernMode)Enum.Parse(typeof(GovernMode), Mode, ignoreCase: true);
         if (_mode == GovernMode.Off)
             return true;
         if (Policies.Length == 0)

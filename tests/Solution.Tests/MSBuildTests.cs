@@ -99,6 +99,7 @@ public sealed partial class MSBuildTests(LocalFeed feed, SmallHouse house) : ICl
         [
             ("ATU5001", "GovernModelsMode is 'Strict'; it can be Enforce, Advisory, Off", "GovernModelsMode=Strict"),
             ("ATU5001", "GovernModelsMode is '1'", "GovernModelsMode=1"),
+            ("ATU5001", "GovernModelsMode is 'Enforce,Advisory'", "GovernModelsMode=Enforce,Advisory"),
             ("ATU5002", "no UnlearningPolicy item, or its wildcard finds no file", "Policies="),
             ("ATU5003", "GovernModelsToolPath names 'tools/atu', which is not there", "GovernModelsToolPath=tools/atu"),
             ("ATU5004", "gave 0 verdicts on 1 policies", "GovernModelsArguments=--help"),
