@@ -14,9 +14,15 @@ public static class CommandAction
     /// <summary>Sets what a command does.</summary>
     /// <param name="command">Whose action it becomes.</param>
     /// <param name="terminal">Where diagnostics go.</param>
-    /// <param name="action">Does the work off the thread that listens for Ctrl-C, and returns the exit code.</param>
+    /// <param name="action">Does the work off the thread that listens for Ctrl-C, until that or the parent's end cancels it, and returns the exit code.</param>
     public static void Does(this Command command, Terminal terminal, Func<ParseResult, CancellationToken, int> action) =>
-        command.SetAction((parsed, cancel) => Task.Run(() => Guarded(terminal, () => action(parsed, cancel)), CancellationToken.None));
+        command.SetAction((parsed, cancel) => Task.Run(
+            () =>
+            {
+                using var ending = ParentProcess.Watch(parsed, cancel);
+                return Guarded(terminal, () => action(parsed, ending.Token));
+            },
+            CancellationToken.None));
 
     private static int Guarded(Terminal terminal, Func<int> work)
     {

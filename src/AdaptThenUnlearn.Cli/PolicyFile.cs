@@ -1,3 +1,4 @@
+using System.Globalization;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Measuring;
 
@@ -45,6 +46,15 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
         foreach (var found in result.Errors.Concat(result.Warnings))
             terminal.Diagnose(found.ToBuildMessage());
         return new PolicyFile(path, text, overrides, result);
+    }
+
+    /// <summary>Where the limit of a rule stands, such as that of <c>digit-8/maxRate</c>; zeros when it cannot be told.</summary>
+    public (int Line, int Column) Locate(string rule)
+    {
+        var feature = Policy.UndesiredFeatures.ToList().FindIndex(each => rule.StartsWith(each.Name + "/", StringComparison.Ordinal));
+        return PolicyReader.Locate(Text, feature >= 0
+            ? string.Create(CultureInfo.InvariantCulture, $"$.undesiredFeatures[{feature}].{rule[(Policy.UndesiredFeatures[feature].Name.Length + 1)..]}")
+            : $"$.quality.{rule.Split('/').ElementAtOrDefault(1)}");
     }
 
     /// <summary>The diagnostic of a file that does not fit the policy, at the property that names it.</summary>

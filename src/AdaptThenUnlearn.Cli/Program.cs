@@ -25,6 +25,8 @@ var root = new RootCommand("Measures, unlearns and gates image generators by pol
     ModelCommands.Pretrain(terminal),
     ModelCommands.TrainClassifier(terminal),
     new ReferenceCommand(terminal).Build(),
+    BackendCommands.Build(terminal),
+    ParentProcess.Option,
 };
 var parsed = root.Parse(args);
 if (parsed.Errors.Count > 0)

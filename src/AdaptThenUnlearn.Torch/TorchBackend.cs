@@ -24,6 +24,9 @@ public static class TorchBackend
     /// <summary>Whether libtorch could be loaded; if not, <see cref="Problem"/> says why.</summary>
     public static bool IsAvailable => TryLoad();
 
+    /// <summary>Where libtorch was loaded from; null when the system found it, or nobody did.</summary>
+    public static string? Folder { get; private set; }
+
     /// <summary>What is missing, or null.</summary>
     public static string? Problem => TryLoad() ? null : _problem;
 
@@ -51,7 +54,7 @@ public static class TorchBackend
             : throw new TorchBackendException($"'{wanted}' is not a device; use auto, cpu, cuda or cuda:n");
         if (!cuda_is_available())
             throw new TorchBackendException(
-                $"device '{wanted}' was asked for, but this libtorch sees no CUDA device; use --device cpu, or build with -p:TorchBackend=cuda on a machine with an NVIDIA driver");
+                $"device '{wanted}' was asked for, but this libtorch sees no CUDA device; use --device cpu, or on a machine with an NVIDIA driver 'atu backend install cuda' (or build with -p:TorchBackend=cuda)");
         if (index >= cuda.device_count())
             throw new TorchBackendException($"device '{wanted}' was asked for, but there are only {cuda.device_count()} CUDA devices");
 
@@ -86,8 +89,10 @@ public static class TorchBackend
             if (!NativeLibrary.TryLoad(name.Path ?? name.Name, out _) && name.Required)
                 missing.Add(name.Name);
         if (missing.Count > 0)
-            return $"libtorch was not found or does not load ({string.Join(", ", missing)}). Looked in: {string.Join(", ", folders)}. "
-                + $"Reference a libtorch package (libtorch-cpu-{Platform} 2.10.0), or name a folder that holds libtorch 2.10 in {FolderVariable}";
+            return $"libtorch was not found or does not load ({string.Join(", ", missing)}). Any of these brings it: 'atu backend install cpu' (or cuda), by an ordinary NuGet restore; "
+                + $"{FolderVariable}, naming a folder that holds libtorch {InstalledBackend.LibtorchVersion}, such as torch/lib of the same PyTorch; "
+                + $"or, in a program of your own, a reference to the package libtorch-cpu-{Platform} {InstalledBackend.LibtorchVersion}. Looked in: {string.Join(", ", folders)}";
+        Folder = Path.GetDirectoryName(Find(folders, FileName("torch_cpu")));
 
         var wrapper = Find(folders, FileName(Wrapper));
         if (wrapper is null)
@@ -125,8 +130,11 @@ public static class TorchBackend
         (string, string?, bool) Entry(string name, bool required) => (FileName(name), Find(folders, FileName(name)), required);
     }
 
-    // The environment's folder wins; then wherever the host says native libraries lie; then the output folder itself.
-    private static IEnumerable<string> Folders()
+    // The environment's folder wins; then what lies beside the program; then what the user installed.
+    private static IEnumerable<string> Folders() =>
+        Candidates().Select(folder => Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))).Distinct();
+
+    private static IEnumerable<string> Candidates()
     {
 #pragma warning disable RS0030 // this class is the home of ATU_LIBTORCH
         var chosen = Environment.GetEnvironmentVariable(FolderVariable);
@@ -144,20 +152,27 @@ public static class TorchBackend
         var told = AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? "";
         foreach (var folder in told.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries))
             yield return folder;
+
+        if (InstalledBackend.Folder is { } installed)
+            yield return installed;
     }
 
     private static string? Find(List<string> folders, string file) =>
         folders.Select(folder => Path.Combine(folder, file)).FirstOrDefault(File.Exists);
 
+    /// <summary>Whether a folder holds the library without which nothing works.</summary>
+    public static bool IsIn(string folder) => Find([folder], FileName("torch_cpu")) is not null;
+
+    /// <summary>The runtime identifier of the packages that hold libtorch for this system.</summary>
+    public static string Platform =>
+        OperatingSystem.IsWindows() ? (RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? "win-arm64" : "win-x64")
+        : OperatingSystem.IsMacOS() ? "osx-arm64"
+        : "linux-x64";
+
     private static string FileName(string library) =>
         OperatingSystem.IsWindows() ? library + ".dll"
         : OperatingSystem.IsMacOS() ? $"lib{library}.dylib"
         : $"lib{library}.so";
-
-    private static string Platform =>
-        OperatingSystem.IsWindows() ? (RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? "win-arm64" : "win-x64")
-        : OperatingSystem.IsMacOS() ? "osx-arm64"
-        : "linux-x64";
 }
 
 /// <summary>The tensor library is absent, or not on the device that was asked for.</summary>

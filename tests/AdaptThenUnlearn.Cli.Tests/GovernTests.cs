@@ -13,7 +13,8 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
 
         Assert.Equal(1, exitCode);
         Assert.Contains("strict: Failed", output, StringComparison.Ordinal);
-        Assert.Contains($"{policy}: error ATU3001: failed ban/maxRate", errors, StringComparison.Ordinal);
+        var limit = File.ReadAllLines(policy)[9].IndexOf("0.001", StringComparison.Ordinal) + 1;
+        Assert.Contains($"{policy}(10,{limit}): error ATU3001: failed ban/maxRate", errors, StringComparison.Ordinal);
         Assert.Equal(
             ["curves.csv", "images/before-after.png", "images/curves.png", "report.md", "run.json", "strict.safetensors"],
             Directory.EnumerateFiles(Out("strict"), "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(Out("strict"), file).Replace('\\', '/')).Order(StringComparer.Ordinal));

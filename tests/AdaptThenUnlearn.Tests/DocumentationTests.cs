@@ -27,11 +27,21 @@ public sealed partial class DocumentationTests
     public void DiagnosticsPage_EveryCodeInTheSources_IsThere()
     {
         var page = Page("diagnostics.md");
-        var used = Directory.EnumerateFiles(Path.Combine(Repository.Root, "src"), "*.cs", SearchOption.AllDirectories)
+        var used = new[] { ("src", "*.cs"), ("tasks", "*.cs"), ("tasks", "*.targets") }
+            .SelectMany(kind => Directory.EnumerateFiles(Path.Combine(Repository.Root, kind.Item1), kind.Item2, SearchOption.AllDirectories))
             .Where(file => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal))
             .SelectMany(file => CodePattern().Matches(File.ReadAllText(file)).Select(match => match.Value)).ToHashSet();
 
         Assert.Equal(used.Order(StringComparer.Ordinal), CodePattern().Matches(page).Select(match => match.Value).Distinct().Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void MSBuildPage_EveryPropertyOfTheTargets_IsInTheTable()
+    {
+        var targets = Path.Combine(Repository.Root, "tasks", "AdaptThenUnlearn.MSBuild", "build");
+        var used = Directory.EnumerateFiles(targets).SelectMany(file => Regex.Matches(File.ReadAllText(file), @"\$\((GovernModels\w+)\)").Select(match => match.Groups[1].Value)).Distinct();
+
+        Assert.Equal(used.Order(StringComparer.Ordinal), Regex.Matches(Page("msbuild.md"), @"(?m)^\| `(GovernModels\w+)` \|").Select(match => match.Groups[1].Value).Order(StringComparer.Ordinal));
     }
 
     public static TheoryData<string> Pages =>

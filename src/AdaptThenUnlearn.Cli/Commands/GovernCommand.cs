@@ -90,7 +90,11 @@ public sealed class GovernCommand(Terminal terminal)
         foreach (var warning in record.Verdict.Warnings)
             terminal.Diagnose(new BuildMessage(Severity.Warning, "ATU3002", warning, file.Path));
         foreach (var finding in record.Verdict.Findings.Where(finding => finding.State is FindingState.Failed or FindingState.NotMeasured))
-            terminal.Diagnose(new BuildMessage(advisory ? Severity.Warning : Severity.Error, "ATU3001", VerdictText.Of(finding), file.Path));
+        {
+            var (line, column) = file.Locate(finding.Rule);
+            terminal.Diagnose(new BuildMessage(advisory ? Severity.Warning : Severity.Error, "ATU3001", VerdictText.Of(finding), file.Path, line, column));
+        }
+
         foreach (var finding in record.Verdict.Findings)
             Terminal.Result($"  {VerdictText.Of(finding)}");
         Terminal.Result($"{record.Policy.Name}: {(record.Verdict.Passed ? "Passed" : "Failed")}; evidence in {path}");

@@ -1,0 +1,121 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using AdaptThenUnlearn.Torch;
+
+namespace AdaptThenUnlearn.Cli;
+
+/// <summary>Brings libtorch by an ordinary NuGet restore of a project made for it, so that the tool's own package needs none.</summary>
+/// <remarks>
+/// The feeds, credentials and package folder are those that <c>dotnet restore</c> would use where the command is given. The
+/// files are hard links into NuGet's cache where the file system allows it.
+/// </remarks>
+public sealed class BackendInstallation(Terminal terminal)
+{
+    /// <summary>Installs a kind, unless it is there already, and makes it the one in use.</summary>
+    /// <param name="kind"><c>cpu</c> or <c>cuda</c>.</param>
+    /// <param name="cancel">Ends the restore and leaves what was there before.</param>
+    /// <returns>The folder.</returns>
+    /// <exception cref="TorchBackendException">There is no such package for this system, or it could not be restored.</exception>
+    /// <exception cref="FileNotWrittenException">The user's folder may not be written.</exception>
+    public string Install(string kind, CancellationToken cancel)
+    {
+        var folder = InstalledBackend.FolderOf(kind);
+        if (!TorchBackend.IsIn(folder))
+            Restore(kind, folder, cancel);
+        InstalledBackend.Choose(kind);
+        return folder;
+    }
+
+    /// <summary>The project whose restore brings a kind.</summary>
+    /// <param name="kind"><c>cpu</c> or <c>cuda</c>.</param>
+    /// <param name="platform">A runtime identifier, such as <c>linux-x64</c>.</param>
+    /// <exception cref="TorchBackendException">Nobody makes such a package.</exception>
+    public static string ProjectText(string kind, string platform)
+    {
+        var (package, version) = (kind, platform) switch
+        {
+            ("cpu", "linux-x64" or "win-x64" or "osx-arm64") => ("libtorch-cpu-" + platform, InstalledBackend.LibtorchVersion),
+            ("cuda", "linux-x64") => ("TorchSharp-cuda-linux", InstalledBackend.TorchSharpVersion),
+            ("cuda", "win-x64") => ("TorchSharp-cuda-windows", InstalledBackend.TorchSharpVersion),
+            _ => throw new TorchBackendException($"there is no {kind} libtorch package for {platform}; name a folder that holds libtorch in {TorchBackend.FolderVariable}"),
+        };
+        return $"""
+            <Project Sdk="Microsoft.NET.Sdk">
+              <PropertyGroup>
+                <TargetFramework>net10.0</TargetFramework>
+                <RuntimeIdentifier>{platform}</RuntimeIdentifier>
+                <SelfContained>false</SelfContained>
+                <GenerateDependencyFile>false</GenerateDependencyFile>
+                <DebugType>none</DebugType>
+                <NuGetAudit>false</NuGetAudit>
+                <CreateHardLinksForCopyLocalIfPossible>true</CreateHardLinksForCopyLocalIfPossible>
+                <CreateHardLinksForPublishFilesIfPossible>true</CreateHardLinksForPublishFilesIfPossible>
+              </PropertyGroup>
+              <ItemGroup>
+                <PackageReference Include="{package}" Version="[{version}]" />
+              </ItemGroup>
+            </Project>
+            """;
+    }
+
+    private void Restore(string kind, string folder, CancellationToken cancel)
+    {
+        var work = $"{folder}.{Path.GetRandomFileName()}";   // beside its place, where links are possible and a move is one step
+        var project = Path.Combine(work, "project", "backend.csproj");
+        ReplacedFile.Write(project, ProjectText(kind, TorchBackend.Platform));
+        try
+        {
+            var published = Path.Combine(work, "published");
+            var exitCode = Dotnet(
+                cancel, "publish", project, "--output", published, "--nologo", "--configuration", "Release", $"-p:RestoreRootConfigDirectory={Environment.CurrentDirectory}",
+                "-p:ImportDirectoryBuildProps=false", "-p:ImportDirectoryBuildTargets=false", "-p:ImportDirectoryPackagesProps=false");
+            if (exitCode != 0 || !TorchBackend.IsIn(published))
+                throw new TorchBackendException($"the {kind} libtorch could not be restored (dotnet publish ended with exit code {exitCode}; its errors stand above)");
+
+            if (Directory.Exists(folder))
+                Directory.Delete(folder, recursive: true);   // an incomplete one
+            Directory.Move(published, folder);
+        }
+        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
+        {
+            throw new FileNotWrittenException(folder, $"cannot be written: {refused.Message}", "make room or end the programs that use it");
+        }
+        finally
+        {
+            Directory.Delete(work, recursive: true);
+        }
+    }
+
+    private int Dotnet(CancellationToken cancel, params string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet", arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.WorkingDirectory = Path.GetDirectoryName(arguments[1])!;
+        using var process = Started(start);
+        using var ending = cancel.Register(() => process.Kill(entireProcessTree: true));
+        process.OutputDataReceived += Tell;
+        process.ErrorDataReceived += Tell;
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        process.WaitForExit();
+        cancel.ThrowIfCancellationRequested();
+        return process.ExitCode;
+
+        void Tell(object sender, DataReceivedEventArgs line)
+        {
+            if (!string.IsNullOrWhiteSpace(line.Data))
+                terminal.Say(line.Data);
+        }
+    }
+
+    private static Process Started(ProcessStartInfo start)
+    {
+        try
+        {
+            return Process.Start(start)!;
+        }
+        catch (Win32Exception absent)
+        {
+            throw new TorchBackendException($"dotnet cannot be started ({absent.Message}); the .NET SDK restores the packages, and must be on the PATH");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
+
+namespace AdaptThenUnlearn.MSBuild;
+
+/// <summary>How <c>atu</c> is started: the path a project gives, else the local tool of the nearest manifest, else a program on the PATH.</summary>
+internal sealed class AtuTool
+{
+    private const string PackageId = "adaptthenunlearn.tool";
+
+    private AtuTool(string program, params string[] arguments) => (Program, Arguments) = (program, arguments);
+
+    /// <summary>The program to start.</summary>
+    public string Program { get; }
+
+    /// <summary>What comes before <c>govern</c>.</summary>
+    public IReadOnlyList<string> Arguments { get; }
+
+    /// <summary>Finds it.</summary>
+    /// <param name="given">A program or a .NET assembly, relative to the project; empty when the project gives none.</param>
+    /// <param name="projectFolder">From which manifests are looked for, upwards.</param>
+    /// <param name="packageFolder">NuGet's package folder, if known.</param>
+    /// <returns>Null when there is none.</returns>
+    public static AtuTool? Find(string? given, string projectFolder, string? packageFolder)
+    {
+        if (!string.IsNullOrWhiteSpace(given))
+        {
+            var path = Path.GetFullPath(Path.Combine(projectFolder, given!.Trim()));
+            return !File.Exists(path) ? null
+                : path.EndsWith(".dll", StringComparison.OrdinalIgnoreCase) ? new AtuTool(Dotnet, path)
+                : new AtuTool(path);
+        }
+
+        if (VersionInManifest(projectFolder) is { } version)
+            return Installed(packageFolder, version) is { } assembly ? new AtuTool(Dotnet, assembly) : new AtuTool(Dotnet, "tool", "run", "atu", "--");
+        return OnPath(ProgramName("atu")) is { } program ? new AtuTool(program) : null;
+    }
+
+    /// <summary>One sentence about where it was looked for, and how to get it.</summary>
+    public static string HowToGetIt(string? given) => string.IsNullOrWhiteSpace(given)
+        ? "atu was not found: no tool manifest above the project lists AdaptThenUnlearn.Tool, and no atu is on the PATH; run 'dotnet new tool-manifest' and 'dotnet tool install AdaptThenUnlearn.Tool', or set GovernModelsToolPath"
+        : $"GovernModelsToolPath names '{given}', which is not there";
+
+    // What dotnet does: upwards, and no further than a manifest that says it is the root.
+    private static string? VersionInManifest(string folder)
+    {
+        for (var at = new DirectoryInfo(folder); at is not null; at = at.Parent)
+            foreach (var manifest in new[] { Path.Combine(at.FullName, ".config", "dotnet-tools.json"), Path.Combine(at.FullName, "dotnet-tools.json") })
+            {
+                if (!File.Exists(manifest))
+                    continue;
+
+                var text = File.ReadAllText(manifest);
+                if (Regex.Match(text, $"\"{PackageId}\"\\s*:\\s*{{[^}}]*\"version\"\\s*:\\s*\"([^\"]+)\"", RegexOptions.IgnoreCase) is { Success: true } entry)
+                    return entry.Groups[1].Value;
+                if (Regex.IsMatch(text, "\"isRoot\"\\s*:\\s*true", RegexOptions.IgnoreCase))
+                    return null;
+            }
+
+        return null;
+    }
+
+    // The very file that "dotnet tool run" starts, without the half second that finding it takes; not there before "dotnet tool restore".
+    private static string? Installed(string? packageFolder, string version)
+    {
+        var tools = Path.Combine(packageFolder ?? "", PackageId, version.ToLowerInvariant(), "tools");
+        return Directory.Exists(tools) ? Directory.EnumerateFiles(tools, "atu.dll", SearchOption.AllDirectories).FirstOrDefault() : null;
+    }
+
+    private static string? OnPath(string program) =>
+        Variable("PATH").Split([Path.PathSeparator], StringSplitOptions.RemoveEmptyEntries)
+            .Select(folder => Path.Combine(folder.Trim('"'), program)).FirstOrDefault(File.Exists);
+
+    // The host that runs this build; a build that is not dotnet's own has none.
+    private static string Dotnet => Variable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : OnPath(ProgramName("dotnet")) ?? ProgramName("dotnet");
+
+    private static string ProgramName(string name) => RuntimeInformation.IsOSPlatform(OSPlatform.Windows) ? name + ".exe" : name;
+
+#pragma warning disable RS0030 // the one place of the build that looks for programs
+    private static string Variable(string name) => Environment.GetEnvironmentVariable(name) ?? "";
+#pragma warning restore RS0030
+}

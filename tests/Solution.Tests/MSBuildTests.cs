@@ -1,0 +1,307 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using AdaptThenUnlearn.Cli.Tests;
+
+namespace AdaptThenUnlearn.Solution.Tests;
+
+/// <summary>The MSBuild package, packed and installed, in builds of projects outside the repository.</summary>
+public sealed partial class MSBuildTests(LocalFeed feed, SmallHouse house) : IClassFixture<SmallHouse>
+{
+    private const string Quick = "-p:GovernModelsArguments=--no-train --threads 1";
+
+    [Fact]
+    public void GovernModels_PolicyNotMet_FailsEachBuildWithTheVerdictInTheErrorLine()
+    {
+        var consumer = Consumer("net10.0", house.Policy("strict"));
+
+        // The terminal logger shows nothing of a build but its errors and warnings.
+        var (exitCode, said) = consumer.Dotnet("build", "-t:GovernModels", "-tl:on", Quick);
+        Assert.Equal(1, exitCode);
+        Assert.Matches(@"strict\.json\(10,\d+\): error ATU3001: failed ban/maxRate: 0\.\d+, judged 0\.\d+, must be ≤ 0\.001", TerminalCodePattern().Replace(said, ""));
+        Assert.DoesNotContain("MSB6006", said, StringComparison.Ordinal);
+
+        var (again, saidAgain) = consumer.Dotnet("build", "-t:GovernModels", Quick);
+        Assert.Equal(1, again);
+        Assert.Contains("error ATU3001: failed ban/maxRate", saidAgain, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Pack_PolicyNotMet_MakesNoPackage()
+    {
+        var consumer = Consumer("net10.0", house.Policy("unmet"));
+
+        Assert.Equal(1, consumer.Dotnet("pack", Quick).ExitCode);
+        Assert.Empty(Directory.EnumerateFiles(consumer.Folder, "*.nupkg", SearchOption.AllDirectories));
+
+        Assert.Equal(1, consumer.Dotnet("publish", Quick).ExitCode);
+        Assert.False(Directory.Exists(consumer.At("bin/Release/net10.0/publish")));
+
+        // Building governs nothing: only what leaves the house is governed.
+        Assert.Equal(0, consumer.Dotnet("build").ExitCode);
+    }
+
+    [Fact]
+    public void PackAndPublish_PolicyMet_GovernOnceAndThenAnswerByHashes()
+    {
+        var consumer = Consumer("net10.0", house.Policy("met", "\"maxRate\": 0.9"), house.Policy("also-met", "\"maxRate\": 0.8"));
+
+        var (exitCode, said) = consumer.Dotnet("pack", Quick, "-bl:pack.binlog");
+        Assert.True(exitCode == 0, said);
+        Assert.Equal(2, Verdicts(said));
+        Assert.Single(Directory.EnumerateFiles(consumer.Folder, "*.nupkg", SearchOption.AllDirectories));
+        Assert.True(File.Exists(consumer.At("obj/governed/met/run.json")));
+
+        // The binary log holds all that the child said.
+        var replayed = consumer.Dotnet("msbuild", "pack.binlog", "-v:detailed").Said;
+        Assert.All(new[] { "atu.dll", "--parent-process", "passed ban/maxRate", "met: Passed; evidence in " }, expected => Assert.Contains(expected, replayed, StringComparison.Ordinal));
+
+        var written = File.GetLastWriteTimeUtc(consumer.At("obj/governed/met/run.json"));
+        var (published, saidThen) = consumer.Dotnet("publish", Quick);
+        Assert.True(published == 0, saidThen);
+        Assert.Contains("met: nothing has changed", saidThen, StringComparison.Ordinal);
+        Assert.Equal(written, File.GetLastWriteTimeUtc(consumer.At("obj/governed/met/run.json")));
+    }
+
+    [Fact]
+    public void GovernModels_Unchanged_CostsLittleMoreThanAtuItself()
+    {
+        var policy = house.Policy("timed", "\"maxRate\": 0.9");
+        var consumer = Consumer("net10.0", policy);
+        Assert.Equal(0, consumer.Dotnet("build", "-t:GovernModels", Quick).ExitCode);
+
+        var direct = Enumerable.Range(0, 2).Min(_ => Seconds(() => consumer.Dotnet("tool", "run", "atu", "--", "govern", policy, "--out", consumer.At("obj/governed"))));
+        var target = Enumerable.Range(0, 2).Min(_ =>
+        {
+            var said = consumer.Dotnet("msbuild", "-t:GovernModels", Quick, "-clp:PerformanceSummary", "-tl:off").Said;
+            Assert.Contains("nothing has changed", said, StringComparison.Ordinal);
+            return TargetTimePattern().Matches(said).Max(match => int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture)) / 1000.0;
+        });
+
+        TestContext.Current.SendDiagnosticMessage(string.Create(CultureInfo.InvariantCulture, $"unchanged: atu alone {direct:F2} s, target GovernModels {target:F2} s"));
+        Assert.True(target - direct <= 1.5, $"the target took {target} s, atu alone {direct} s");
+    }
+
+    [Fact]
+    public void GovernModels_Advisory_WarnsAndGoesOn()
+    {
+        var (exitCode, said) = Consumer("net10.0", house.Policy("advised")).Dotnet("build", "-t:GovernModels", Quick, "-p:GovernModelsMode=advisory");
+
+        Assert.True(exitCode == 0, said);
+        Assert.Matches(@"advised\.json\(10,\d+\): warning ATU3001: failed ban/maxRate", said);
+    }
+
+    // Each fault is another set of properties; one build asks them all, because starting builds is what takes the time.
+    // The mode Off is no fault: it needs neither policy nor tool.
+    [Fact]
+    public void GovernModels_WhatCannotBe_IsOneClearError()
+    {
+        (string Code, string Words, string Properties)[] faults =
+        [
+            ("ATU5001", "GovernModelsMode is 'Strict'; it can be Enforce, Advisory, Off", "GovernModelsMode=Strict"),
+            ("ATU5001", "GovernModelsMode is '1'", "GovernModelsMode=1"),
+            ("ATU5001", "GovernModelsMode is 'Enforce,Advisory'", "GovernModelsMode=Enforce,Advisory"),
+            ("ATU5002", "no UnlearningPolicy item, or its wildcard finds no file", "Policies="),
+            ("ATU5003", "GovernModelsToolPath names 'tools/atu', which is not there", "GovernModelsToolPath=tools/atu"),
+            ("ATU5004", "gave 0 verdicts on 1 policies", "GovernModelsArguments=--help"),
+            ("ATU5006", "GovernModelsOutput cannot be written", "GovernModelsOutput=Consumer.csproj"),
+            ("ATU2000", "the policy cannot be read", "Policies=nowhere.json"),
+            ("ATU2000", "'many'", "GovernModelsArguments=--threads many"),
+            ("ATU2008", "'abacus' is not a device", "GovernModelsDevice=abacus"),
+            ("ATU1004", "must be", "GovernModelsArguments=--set undesiredFeatures[0].maxRate=7"),
+        ];
+        var consumer = Consumer("net10.0", house.Policy("faulty"));
+        Assert.Equal(0, consumer.Dotnet("restore").ExitCode);
+        consumer.Write("faults.proj", $"""
+            <Project>
+              <ItemGroup>
+                <Fault Include="off" AdditionalProperties="GovernModelsMode=Off;Policies=;GovernModelsToolPath=nowhere" />
+                {string.Join("\n    ", faults.Select((fault, number) => $"""<Fault Include="{number}" AdditionalProperties="{fault.Properties}" />"""))}
+              </ItemGroup>
+              <Target Name="Build">
+                <MSBuild Projects="Consumer.csproj" Targets="GovernModels" Properties="Number=%(Fault.Identity);%(Fault.AdditionalProperties)" ContinueOnError="ErrorAndContinue" />
+              </Target>
+            </Project>
+            """);
+
+        var (exitCode, said) = consumer.Dotnet("msbuild", "faults.proj", "-tl:off", "-clp:NoSummary");
+
+        Assert.Equal(1, exitCode);
+        var errors = said.Split('\n').Where(line => line.Contains("error ", StringComparison.Ordinal)).ToList();
+        Assert.Equal(faults.Select(fault => fault.Code), errors.Select(error => CodePattern().Match(error).Groups[1].Value));
+        Assert.All(faults.Zip(errors), pair => Assert.Contains(pair.First.Words, pair.Second, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void GovernModels_PolicyWithMistakes_TellsEachWithItsPlace()
+    {
+        var (exitCode, said) = Consumer("net10.0", house.Policy("mistaken", "\"maxRate\": 7", ("\"steps\": 40", "\"steps\": \"many\""))).Dotnet("build", "-t:GovernModels");
+
+        Assert.Equal(1, exitCode);
+        Assert.Matches(@"mistaken\.json\(10,\d+\): error ATU1004: ", said);
+        Assert.Matches(@"mistaken\.json\(15,\d+\): error ATU1005: ", said);
+    }
+
+    [Fact]
+    public void GovernModels_NoToolAnywhere_SaysHowToGetOne()
+    {
+        var consumer = Consumer("net10.0", house.Policy("toolless"));
+        consumer.Write("dotnet-tools.json", """{ "version": 1, "isRoot": true, "tools": {} }""");
+
+        var (exitCode, said) = consumer.Dotnet("build", "-t:GovernModels");
+
+        Assert.Equal(1, exitCode);
+        Assert.Contains("error ATU5003: atu was not found", said, StringComparison.Ordinal);
+        Assert.Contains("dotnet tool install AdaptThenUnlearn.Tool", said, StringComparison.Ordinal);
+    }
+
+    // The project and its builds for each target framework all ask, at the same time; one run answers all of them.
+    [Fact]
+    public void GovernModels_SeveralTargetFrameworks_GovernsOnce()
+    {
+        var consumer = Consumer("net10.0;netstandard2.1", house.Policy("several", "\"maxRate\": 0.9"));
+
+        var (exitCode, said) = consumer.Dotnet("build", "-t:GovernEverywhere", "-m:2", Quick);
+
+        Assert.True(exitCode == 0, said);
+        Assert.Equal(1, Verdicts(said));
+    }
+
+    // A tool package is published for its target framework and packed for none.
+    [Fact]
+    public void Pack_ToolThatPublishesItself_GovernsOnce()
+    {
+        var consumer = Consumer("net10.0", house.Policy("tool", "\"maxRate\": 0.9"));
+
+        var (exitCode, said) = consumer.Dotnet("pack", Quick, "-p:PackAsTool=true");
+
+        Assert.True(exitCode == 0, said);
+        Assert.Equal(1, Verdicts(said));
+    }
+
+    [Fact]
+    public void GovernModels_PolicyOfOneTargetFramework_IsAnErrorAndNotOverlooked()
+    {
+        var consumer = Consumer("net10.0;netstandard2.1", house.Policy("common", "\"maxRate\": 0.9"));
+
+        var (exitCode, said) = consumer.Dotnet("build", "-t:GovernEverywhere", Quick, $"-p:Net10Policies={house.Policy("special", "\"maxRate\": 0.9")}");
+
+        Assert.Equal(1, exitCode);
+        Assert.Matches(@"error ATU5005: .*special\.json", said);
+    }
+
+    // By default each project has a folder of its own; projects that share one wait for each other, and the work is done once.
+    [Theory]
+    [InlineData("", 0)]
+    [InlineData("shared/governed", 1)]
+    public void Build_TwoProjectsAtOnce_DoNotRace(string output, int unchanged)
+    {
+        var consumer = Consumer("net10.0", house.Policy("twice", "\"maxRate\": 0.9"));
+        var project = File.ReadAllText(consumer.At("Consumer.csproj"));
+        foreach (var name in new[] { "First", "Second" })
+        {
+            consumer.Write($"{name}/{name}.csproj", project);
+            consumer.Write($"{name}/Program.cs", "return;");
+        }
+
+        consumer.Write("All.slnx", """<Solution><Project Path="First/First.csproj" /><Project Path="Second/Second.csproj" /></Solution>""");
+
+        var shared = output.Length > 0 ? new[] { $"-p:GovernModelsOutput={consumer.At(output)}" } : [];
+        var (exitCode, said) = consumer.Dotnet(["pack", "All.slnx", "-m:2", Quick, .. shared]);
+
+        Assert.True(exitCode == 0, said);
+        Assert.Equal(2, Verdicts(said));
+        Assert.Equal(unchanged, Regex.Count(said, "nothing has changed"));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void GovernModels_BuildEndsEarly_EndsTheChildWithinSeconds(bool killed)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "signals are sent the Unix way, and processes are looked for in /proc");
+        Assert.SkipWhen(!killed && Command.InterruptIsIgnored, "these tests were started so that Ctrl-C is ignored (as a shell does in the background), and so is every program they start");
+        var policy = house.Policy("endless", edit: ("\"steps\": 40, \"recoverySteps\": 10", "\"steps\": 400000, \"recoverySteps\": 10"));
+        var consumer = Consumer("net10.0", policy);
+        using var build = consumer.Start("build", "-t:GovernModels", "-p:GovernModelsArguments=--threads 1");
+        var deadline = DateTime.UtcNow.AddMinutes(2);
+        while (!build.HasExited && DateTime.UtcNow < deadline && !Directory.Exists(consumer.At("obj/governed/endless/state")))
+            Thread.Sleep(50);
+        Assert.NotEmpty(ProcessesThatName(consumer.Folder));
+
+        if (killed)
+            build.Kill();
+        else
+            build.Interrupt();
+        var patience = DateTime.UtcNow.AddSeconds(15);
+        while (ProcessesThatName(consumer.Folder).Count > 0 && DateTime.UtcNow < patience)
+            Thread.Sleep(50);
+
+        Assert.Empty(ProcessesThatName(consumer.Folder));
+        Assert.NotEqual(0, build.Finish(TimeSpan.FromSeconds(30)).ExitCode);
+    }
+
+    private Consumer Consumer(string targetFrameworks, params string[] policies)
+    {
+        var consumer = feed.NewConsumer();
+        consumer.Write("Consumer.csproj", $"""
+            <Project Sdk="Microsoft.NET.Sdk">
+              <PropertyGroup>
+                <TargetFramework{(targetFrameworks.Contains(';', StringComparison.Ordinal) ? "s" : "")}>{targetFrameworks}</TargetFramework{(targetFrameworks.Contains(';', StringComparison.Ordinal) ? "s" : "")}>
+                <OutputType Condition="'$(TargetFrameworks)' == ''">Exe</OutputType>
+                <!-- Only asked, never compiled: that spares a download. -->
+                <DisableImplicitFrameworkReferences Condition="'$(TargetFramework)' == 'netstandard2.1'">true</DisableImplicitFrameworkReferences>
+                <Policies>{string.Join(';', policies)}</Policies>
+              </PropertyGroup>
+              <ItemGroup>
+                <PackageReference Include="AdaptThenUnlearn.MSBuild" Version="{LocalFeed.Version}" />
+                <UnlearningPolicy Include="$(Policies);nowhere/*.json" />
+                <UnlearningPolicy Include="$(Net10Policies)" Condition="'$(TargetFramework)' == 'net10.0'" />
+              </ItemGroup>
+              <Target Name="GovernEverywhere" DependsOnTargets="GovernModels">
+                <ItemGroup>
+                  <Framework Include="$(TargetFrameworks)" />
+                  <Build Include="$(MSBuildProjectFullPath)" AdditionalProperties="TargetFramework=%(Framework.Identity)" />
+                </ItemGroup>
+                <MSBuild Projects="@(Build)" Targets="GovernModels" BuildInParallel="true" />
+              </Target>
+            </Project>
+            """);
+        consumer.Write("Program.cs", targetFrameworks.Contains(';', StringComparison.Ordinal) ? "" : "return;");
+        return consumer;
+    }
+
+    private static int Verdicts(string said) => Regex.Count(said, "(?m): Passed; evidence in ");
+
+    private static double Seconds(Func<(int ExitCode, string Said)> work)
+    {
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+        var (exitCode, said) = work();
+        Assert.True(exitCode == 0, said);
+        return watch.Elapsed.TotalSeconds;
+    }
+
+    private static List<string> ProcessesThatName(string folder) =>
+        [.. Directory.EnumerateDirectories("/proc").Where(process => int.TryParse(Path.GetFileName(process), out _)).Select(CommandLine)
+            .Where(line => line.Contains("govern", StringComparison.Ordinal) && line.Contains(Path.Combine(folder, "obj"), StringComparison.Ordinal))];
+
+    private static string CommandLine(string process)
+    {
+        try
+        {
+            return File.ReadAllText(Path.Combine(process, "cmdline"));
+        }
+        catch (Exception ended) when (ended is IOException or UnauthorizedAccessException)
+        {
+            return "";
+        }
+    }
+
+    [GeneratedRegex(@"error (\w+):")]
+    private static partial Regex CodePattern();
+
+    [GeneratedRegex(@"\x1b\[[0-9;?]*[A-Za-z]|\x1b\].*?\x1b\\")]
+    private static partial Regex TerminalCodePattern();
+
+    [GeneratedRegex(@"(\d+) ms  GovernModels\b")]
+    private static partial Regex TargetTimePattern();
+}
