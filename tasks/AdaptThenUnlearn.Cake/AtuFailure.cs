@@ -7,15 +7,13 @@ namespace AdaptThenUnlearn.Cake;
 /// <summary>What a build says when <c>atu</c> ended with anything but success: the exit code in words, and the tool's own errors, in one line.</summary>
 internal static partial class AtuFailure
 {
-    /// <summary>The gate failed: a limit is not met, or could not be measured.</summary>
-    public const int GateFailed = 1;
-
     /// <summary>The policy or an argument is wrong.</summary>
     public const int BadArguments = 2;
 
     /// <summary>The run could not finish.</summary>
     public const int NotFinished = 3;
 
+    private const int GateFailed = 1;
     private const int NotPublished = 4;
     private const int Cancelled = 130;
     private const int MostErrors = 3;
