@@ -10,11 +10,10 @@ namespace AdaptThenUnlearn.Cake;
 
 /// <summary>Runs <c>atu</c>: builds its arguments, shows what it says, and turns its exit code into an exception. It decides nothing.</summary>
 /// <param name="context">Of the build.</param>
-/// <param name="runner">Starts the process.</param>
 /// <param name="settings">Which command, and how; one instance runs it once.</param>
 /// <exception cref="CakeException">There is no <c>atu</c>.</exception>
-internal sealed partial class AtuTool(ICakeContext context, IProcessRunner runner, AtuSettings settings)
-    : Tool<AtuSettings>(context.FileSystem, context.Environment, runner, context.Tools)
+internal sealed partial class AtuTool(ICakeContext context, AtuSettings settings)
+    : Tool<AtuSettings>(context.FileSystem, context.Environment, context.ProcessRunner, context.Tools)
 {
     private readonly ConcurrentQueue<string> _said = new();
     private readonly AtuLaunch _launch = AtuLaunch.Choose(context, settings);
@@ -64,6 +63,8 @@ internal sealed partial class AtuTool(ICakeContext context, IProcessRunner runne
         line.Append(settings.Command);
         foreach (var file in files)
             line.AppendQuoted(file.MakeAbsolute(context.Environment).FullPath);
+        // A build that is killed cannot stop what it started: atu watches it, and ends with it.
+        line.Append(string.Create(CultureInfo.InvariantCulture, $"--parent-process {Environment.ProcessId}"));
         settings.AppendTo(line, context.Environment);
         return line;
     }

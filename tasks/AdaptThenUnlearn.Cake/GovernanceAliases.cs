@@ -55,7 +55,6 @@ public static class GovernanceAliases
     {
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(files);
-        using var runner = new BoundProcessRunner(context.ProcessRunner);
-        new AtuTool(context, runner, settings).Run([.. files]);
+        new AtuTool(context, settings).Run([.. files]);
     }
 }

@@ -51,29 +51,19 @@ public sealed class CakeBuildTests(CakeHouse house) : IClassFixture<CakeHouse>
     [Fact]
     public void Script_ToldToEnd_TakesTheToolWithIt()
     {
-        if (OperatingSystem.IsWindows())
-        {
-            Assert.Skip("signals are sent the Unix way");
-            return;
-        }
-
-        var (tool, heartbeat, script) = (house.At("slow-atu"), house.At("heartbeat"), house.At("slow.cake"));
-        File.WriteAllText(tool, $"#!/bin/sh\nwhile [ -e '{tool}' ]; do echo . >> '{heartbeat}'; sleep 0.1; done\n");
-        File.SetUnixFileMode(tool, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        File.WriteAllText(script, $"#addin nuget:?package=AdaptThenUnlearn.Cake&version=0.1.0\nGovernModels(\"policies/mnist-balanced.json\", new GovernModelsSettings {{ ToolPath = \"{tool}\" }});");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "signals are sent the Unix way, and processes are looked for in /proc");
+        var script = house.At("long.cake");
+        File.WriteAllText(script, $"#addin nuget:?package=AdaptThenUnlearn.Cake&version=0.1.0\nGovernModels(\"policies/mnist-no-digit-8.json\", new GovernModelsSettings {{ AtuAssembly = \"{CakeHouse.Atu}\", OutputDirectory = \"artifacts/told-to-end\" }});");
 
         using var cake = CakeProcess.StartScript(house.Folder, script);
-        SpinWait.SpinUntil(() => File.Exists(heartbeat) || cake.HasExited, TimeSpan.FromMinutes(1));
-        Assert.True(File.Exists(heartbeat), "the script did not start the tool");
+        SpinWait.SpinUntil(() => ProcessesOnLinux.ThatGovernInto(house.At("artifacts/told-to-end")).Count > 0 || cake.HasExited, TimeSpan.FromMinutes(1));
+        Assert.NotEmpty(ProcessesOnLinux.ThatGovernInto(house.At("artifacts/told-to-end")));
 
         Assert.Equal(0, SendSignal(cake.Id, signal: 15));
         cake.AwaitExit();
 
-        var beats = new FileInfo(heartbeat).Length;
-        Thread.Sleep(1000);
-        var later = new FileInfo(heartbeat).Length;
-        File.Delete(tool);   // ends one that was left behind
-        Assert.Equal(beats, later);
+        SpinWait.SpinUntil(() => ProcessesOnLinux.ThatGovernInto(house.At("artifacts/told-to-end")).Count == 0, TimeSpan.FromSeconds(15));
+        Assert.Empty(ProcessesOnLinux.ThatGovernInto(house.At("artifacts/told-to-end")));
     }
 
     [Fact]

@@ -22,6 +22,7 @@ internal sealed class FakeBuild : ICakeContext, IProcessRunner, IToolLocator, IC
 
     public string? Started { get; private set; }
 
+    /// <summary>Without the id of the process that the tool must end with, which every command has.</summary>
     public string Arguments { get; private set; } = "";
 
     public ProcessSettings? Settings { get; private set; }
@@ -55,8 +56,15 @@ internal sealed class FakeBuild : ICakeContext, IProcessRunner, IToolLocator, IC
 
     public IProcess Start(FilePath filePath, ProcessSettings settings)
     {
-        (Started, Arguments, Settings) = (filePath.GetFilename().FullPath, settings.Arguments.Render(), settings);
+        (Started, Arguments, Settings) = (filePath.GetFilename().FullPath, Unbound(settings.Arguments.Render()), settings);
         return new FakeProcess(this, settings);
+    }
+
+    private static string Unbound(string arguments)
+    {
+        var bond = string.Create(System.Globalization.CultureInfo.InvariantCulture, $" --parent-process {System.Environment.ProcessId}");
+        Assert.Contains(bond, arguments, StringComparison.Ordinal);
+        return arguments.Replace(bond, "", StringComparison.Ordinal);
     }
 
     public void RegisterFile(FilePath path) => throw new NotSupportedException();

@@ -226,17 +226,17 @@ public sealed partial class MSBuildTests(LocalFeed feed, SmallHouse house) : ICl
         var deadline = DateTime.UtcNow.AddMinutes(2);
         while (!build.HasExited && DateTime.UtcNow < deadline && !Directory.Exists(consumer.At("obj/governed/endless/state")))
             Thread.Sleep(50);
-        Assert.NotEmpty(ProcessesThatName(consumer.Folder));
+        Assert.NotEmpty(ProcessesOnLinux.ThatGovernInto(consumer.At("obj")));
 
         if (killed)
             build.Kill();
         else
             build.Interrupt();
         var patience = DateTime.UtcNow.AddSeconds(15);
-        while (ProcessesThatName(consumer.Folder).Count > 0 && DateTime.UtcNow < patience)
+        while (ProcessesOnLinux.ThatGovernInto(consumer.At("obj")).Count > 0 && DateTime.UtcNow < patience)
             Thread.Sleep(50);
 
-        Assert.Empty(ProcessesThatName(consumer.Folder));
+        Assert.Empty(ProcessesOnLinux.ThatGovernInto(consumer.At("obj")));
         Assert.NotEqual(0, build.Finish(TimeSpan.FromSeconds(30)).ExitCode);
     }
 
@@ -278,22 +278,6 @@ public sealed partial class MSBuildTests(LocalFeed feed, SmallHouse house) : ICl
         var (exitCode, said) = work();
         Assert.True(exitCode == 0, said);
         return watch.Elapsed.TotalSeconds;
-    }
-
-    private static List<string> ProcessesThatName(string folder) =>
-        [.. Directory.EnumerateDirectories("/proc").Where(process => int.TryParse(Path.GetFileName(process), out _)).Select(CommandLine)
-            .Where(line => line.Contains("govern", StringComparison.Ordinal) && line.Contains(Path.Combine(folder, "obj"), StringComparison.Ordinal))];
-
-    private static string CommandLine(string process)
-    {
-        try
-        {
-            return File.ReadAllText(Path.Combine(process, "cmdline"));
-        }
-        catch (Exception ended) when (ended is IOException or UnauthorizedAccessException)
-        {
-            return "";
-        }
     }
 
     [GeneratedRegex(@"error (\w+):")]
