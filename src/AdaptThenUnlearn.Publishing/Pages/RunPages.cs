@@ -74,7 +74,7 @@ public static class RunPages
         var generator = run.Record.After is null ? "the generator as it is" : "the unlearned generator";
         var outcome = run.Outcome switch
         {
-            Outcome.Passed => $"All {Rules(findings.Count)} are met: {generator} may be released.",
+            Outcome.Passed => $"{findings.Count} of {Rules(findings.Count)} met: {generator} may be released.",
             Outcome.Waived => $"{waived} of {Rules(findings.Count)} not met and waived: {generator} may be released while the waivers last.",
             _ when run.Judged.Problems.Count > 0 => "**The run record does not stand**, so that nothing may be released on it.",
             Outcome.FailedAdvisory => $"**{open} of {Rules(findings.Count)} not met.** This is advice: it stops nothing.",
