@@ -76,15 +76,16 @@ public sealed class UntrustedTests : IDisposable
     }
 
     [Fact]
-    public void Read_ReadingsTwice_AreNotMeasured()
+    public void Read_ReadingsTwice_IsRefused()
     {
         var made = Desk.Made();
-        var after = made.After! with { Features = [.. made.After.Features, .. made.After.Features], Shares = [.. made.After.Shares, .. made.After.Shares] };
+        Measurement[] twice =
+        [
+            made.After! with { Features = [.. made.After.Features, .. made.After.Features] },
+            made.After with { Shares = [.. made.After.Shares, .. made.After.Shares] },
+        ];
 
-        var run = _desk.Admit(made with { After = after });
-
-        Assert.Contains(run.Findings, finding => finding is { Rule: "digit-8/maxRate", State: FindingState.NotMeasured });
-        Assert.Contains(run.Findings, finding => finding is { Rule: "quality/minShareKept/9", State: FindingState.NotMeasured });
+        Assert.All(twice, after => Assert.Contains("counted twice", Assert.Throws<RunRecordException>(() => _desk.Admit(made with { After = after })).Message, StringComparison.Ordinal));
     }
 
     [Fact]

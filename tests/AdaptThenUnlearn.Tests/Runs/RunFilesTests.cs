@@ -80,7 +80,7 @@ public sealed class RunFilesTests : IDisposable
     {
         File.WriteAllText(At("run.json"), RunRecordFile.Text(Records.Run()).Replace("\"findings\": [", "\"findings\": [ null,", StringComparison.Ordinal));
 
-        Assert.Contains("holds null", Assert.Throws<RunRecordException>(() => RunRecordFile.Read(At("run.json"))).Message, StringComparison.Ordinal);
+        Assert.Contains("findings[0] is null", Assert.Throws<RunRecordException>(() => RunRecordFile.Read(At("run.json"))).Message, StringComparison.Ordinal);
     }
 
     [Fact]
