@@ -1,6 +1,5 @@
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Checkpoints;
-using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Models;
 using static TorchSharp.torch;
 
@@ -9,8 +8,6 @@ namespace AdaptThenUnlearn.Torch.Features;
 /// <summary>Inception-v3 with the weights of pytorch-fid's port.</summary>
 internal sealed class InceptionExtractor : IFeatureExtractor, IDisposable
 {
-    private const int Chunk = 16;   // images at once: the first maps take 5.5 MB each
-
     private readonly InceptionV3 _network;
 
     private InceptionExtractor(InceptionV3 network, Device device) => (_network, Device) = (network, device);
@@ -37,18 +34,7 @@ internal sealed class InceptionExtractor : IFeatureExtractor, IDisposable
     }
 
     /// <inheritdoc/>
-    public Tensor Features(Tensor images)
-    {
-        using var scope = NewDisposeScope();
-        List<Tensor> features = [];
-        foreach (var some in images.split(Chunk))
-        {
-            using var inner = NewDisposeScope();
-            features.Add(_network.call(EightBit.RgbLevels(some) / 255).MoveToOuterDisposeScope());
-        }
-
-        return cat(features).MoveToOuterDisposeScope();
-    }
+    public Tensor Features(Tensor images) => EightBitChunks.Features(images, FeatureSize, levels => _network.call(levels / 255));
 
     /// <inheritdoc/>
     public void Dispose() => _network.Dispose();

@@ -13,6 +13,11 @@ public sealed class InceptionV3 : Module<Tensor, Tensor>
     /// <summary>Length of a feature vector.</summary>
     public const int FeatureSize = 2048;
 
+    // Names of layers, for whoever looks at the maps between.
+    internal const string FirstPool = "pool_1";
+    internal const string SecondPool = "pool_2";
+    internal const string LastLarge = "Mixed_6e";
+
     private const int Resolution = 299;
     private readonly List<(string Name, Module<Tensor, Tensor> Layer)> _layers = [];
 
@@ -38,10 +43,6 @@ public sealed class InceptionV3 : Module<Tensor, Tensor>
         Add("Mixed_7b", new InceptionE(1280, poolsByMaximum: false));            // [N, 2048,   8,   8]
         Add("Mixed_7c", new InceptionE(2048, poolsByMaximum: true));
     }
-
-    internal const string FirstPool = "pool_1";
-    internal const string SecondPool = "pool_2";
-    internal const string LastLarge = "Mixed_6e";
 
     /// <summary>The features of images: the mean of the last maps.</summary>
     /// <param name="images"><c>[N, 3, H, W]</c>, 0 to 1; resized to 299×299 as <see cref="Prepared"/> says.</param>

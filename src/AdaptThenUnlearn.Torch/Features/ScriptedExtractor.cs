@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Checkpoints;
-using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Models;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -12,7 +11,6 @@ namespace AdaptThenUnlearn.Torch.Features;
 /// <remarks>Source that libtorch cannot compile ends the process, with libtorch's own message: TorchSharp does not catch that exception.</remarks>
 internal sealed class ScriptedExtractor : IFeatureExtractor, IDisposable
 {
-    private const int Chunk = 16;
     private const int ProbeResolution = 64;
 
     private readonly string _path;
@@ -64,18 +62,7 @@ internal sealed class ScriptedExtractor : IFeatureExtractor, IDisposable
     }
 
     /// <inheritdoc/>
-    public Tensor Features(Tensor images)
-    {
-        using var scope = NewDisposeScope();
-        List<Tensor> features = [];
-        foreach (var some in images.split(Chunk))
-        {
-            using var inner = NewDisposeScope();
-            features.Add(Run(EightBit.RgbLevels(some).to(uint8)).to(float32).MoveToOuterDisposeScope());
-        }
-
-        return cat(features).MoveToOuterDisposeScope();
-    }
+    public Tensor Features(Tensor images) => EightBitChunks.Features(images, FeatureSize, levels => Run(levels.to(uint8)).to(float32));
 
     /// <inheritdoc/>
     public void Dispose() => _program.Dispose();

@@ -5,7 +5,7 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 /// <summary>Mean and covariance of feature vectors, kept as sums, so that the statistics of parts add up to those of the whole.</summary>
 public sealed class FeatureStatistics : IDisposable
 {
-    private const int Rows = 10_000;   // in double precision at once
+    private const long MostAtOnce = 1 << 25;   // numbers in double precision: 256 MB
 
     /// <summary>Takes sums.</summary>
     /// <param name="count">Vectors summed; 0 or more.</param>
@@ -32,7 +32,7 @@ public sealed class FeatureStatistics : IDisposable
     {
         using var scope = NewDisposeScope();
         var (sum, outerSum) = (zeros(features.shape[1], float64), zeros([features.shape[1], features.shape[1]], float64));
-        foreach (var some in features.shape[0] == 0 ? [] : features.split(Rows))
+        foreach (var some in features.shape[0] == 0 ? [] : features.split(Math.Max(1, MostAtOnce / features.shape[1])))
         {
             using var inner = NewDisposeScope();
             var exact = some.detach().cpu().to(float64);

@@ -42,6 +42,7 @@ public sealed class ExtractorTests : IDisposable
 
         Assert.Equal([37, 16], all.shape);
         Assert.True(allclose(all[30], loaded.Extractor.Features(images.narrow(0, 30, 1))[0]));
+        Assert.Equal([0, 16], loaded.Extractor.Features(images.narrow(0, 0, 0)).shape);
         Assert.Null(loaded.Extractor.Refusal(images));
         Assert.Contains("1 or 3 channels", loaded.Extractor.Refusal(zeros(1, 4, 8, 8)), StringComparison.Ordinal);
     }
