@@ -10,7 +10,7 @@ public static class CheckpointFormats
     public const int StartBytes = 64;
 
     /// <summary>The formats; the first that recognises a file reads it, so special ones come before general ones.</summary>
-    public static IReadOnlyList<ICheckpointFormat> All { get; } = [new SafetensorsFormat(), new RosinalityFormat(), new PyTorchFormat()];
+    public static IReadOnlyList<ICheckpointFormat> All { get; } = [new SafetensorsFormat(), new RosinalityFormat(), new PyTorchFormat(), new NvidiaFormat()];
 
     /// <summary>What a policy's <c>format</c> may be: <c>auto</c> and every format's name.</summary>
     public static IReadOnlyList<string> Names { get; } = [Auto, .. All.Select(format => format.Name)];
@@ -49,8 +49,7 @@ public static class CheckpointFormats
     }
 
     private static string Guess(ReadOnlySpan<byte> start) =>
-        start is [0x80, >= 2 and <= 5, ..] ? "it looks like a bare pickle, as PyTorch before 1.6 and NVIDIA's networks use: load it with the code it came with and torch.save its state dict"
-        : start.StartsWith("\x89HDF"u8) ? "it looks like HDF5"
+        start.StartsWith("\x89HDF"u8) ? "it looks like HDF5"
         : start.StartsWith("version https://git-lfs"u8) ? "it is a Git LFS pointer, not the file: fetch it with git lfs pull"
         : start is [(byte)'<', ..] ? "it looks like a web page, perhaps of a failed download"
         : $"it begins with the bytes {Convert.ToHexStringLower(start[..Math.Min(8, start.Length)])}";

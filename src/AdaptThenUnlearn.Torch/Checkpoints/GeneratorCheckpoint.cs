@@ -5,8 +5,7 @@ namespace AdaptThenUnlearn.Torch.Checkpoints;
 
 /// <summary>Builds generators and discriminators from checkpoints, and saves them again.</summary>
 /// <remarks>
-/// Sections follow rosinality: <c>g_ema</c> (the averaged generator, which is what one samples from), <c>g</c> (the one
-/// in training) and <c>d</c>. A flat state dict is a generator alone.
+/// Sections are those of <see cref="GanSections"/>; a flat state dict is a generator alone.
 /// </remarks>
 public static class GeneratorCheckpoint
 {
@@ -24,18 +23,18 @@ public static class GeneratorCheckpoint
     {
         var digest = sha256 is null ? CheckpointDigest.Of(path) : CheckpointDigest.Check(path, sha256);
         var file = CheckpointFormats.Read(path, format);
-        var section = SectionFor(file, network);
+        var section = GanSections.GeneratorIn(file, averaged: network != "generator");
         var weights = section is null ? file : file.Section(section);
-        var shapes = Shapes(weights);
-        var architecture = GeneratorArchitectures.Of(shapes) ?? throw new CheckpointException(
+        var stored = Stored(weights);
+        var architecture = GeneratorArchitectures.Of(stored) ?? throw new CheckpointException(
             path,
             $"holds no generator of a known architecture ({string.Join(", ", GeneratorArchitectures.All.Select(known => known.Name))})",
             "see `atu inspect` for what it holds");
         try
         {
-            var generator = Filled(architecture.BuildGenerator(shapes), weights, device);
+            var generator = Filled(architecture.BuildGenerator(stored), architecture, weights, device);
             return new LoadedGenerator(
-                generator, LoadDiscriminator(file, discriminatorPath, architecture, shapes, device), architecture.Name, architecture.Describe(shapes), digest, file.Format, section);
+                generator, LoadDiscriminator(file, discriminatorPath, architecture, generator, device), architecture.Name, architecture.Describe(stored), digest, file.Format, section);
         }
         catch (ArgumentException impossible)
         {
@@ -61,11 +60,11 @@ public static class GeneratorCheckpoint
     /// <param name="file">As read.</param>
     public static string? Describe(TensorFile file)
     {
-        var section = SectionFor(file, "ema");
-        var shapes = Shapes(section is null ? file : file.Section(section));
+        var section = GanSections.GeneratorIn(file, averaged: true);
+        var stored = Stored(section is null ? file : file.Section(section));
         try
         {
-            return GeneratorArchitectures.Of(shapes)?.Describe(shapes);
+            return GeneratorArchitectures.Of(stored)?.Describe(stored);
         }
         catch (ArgumentException)
         {
@@ -78,7 +77,12 @@ public static class GeneratorCheckpoint
     /// <param name="weights">A flat state dict.</param>
     /// <param name="device">Where the network goes.</param>
     /// <exception cref="CheckpointException">A tensor is missing or has another shape; the message names it. The network is disposed.</exception>
-    public static T Filled<T>(T network, TensorFile weights, Device device) where T : nn.Module
+    public static T Filled<T>(T network, TensorFile weights, Device device) where T : nn.Module => Filled(network, name => new StoredTensor(name), weights, device);
+
+    private static T Filled<T>(T network, IGeneratorArchitecture architecture, TensorFile weights, Device device) where T : nn.Module =>
+        Filled(network, name => architecture.Locate(network, name), weights, device);
+
+    private static T Filled<T>(T network, Func<string, StoredTensor> locate, TensorFile weights, Device device) where T : nn.Module
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
@@ -86,13 +90,16 @@ public static class GeneratorCheckpoint
         {
             foreach (var (name, own) in network.state_dict())
             {
-                var stored = weights[name];
-                if (!stored.Shape.SequenceEqual(own.shape))
+                using var tensorScope = NewDisposeScope();   // one tensor at a time is held twice, not the file
+                var (storedName, factor) = locate(name);
+                var stored = weights[storedName];
+                if (!WithoutOnes(stored.Shape).SequenceEqual(WithoutOnes(own.shape)))
                     throw new CheckpointException(
                         weights.Path,
-                        $"tensor '{name}' has shape [{string.Join(", ", stored.Shape)}], the network needs [{string.Join(", ", own.shape)}]",
+                        $"tensor '{storedName}' has shape [{string.Join(", ", stored.Shape)}], the network needs [{string.Join(", ", own.shape)}]",
                         "the file mixes two networks, or was saved by a variant that this version does not know");
-                own.copy_(stored.Load(own.dtype));
+                var values = stored.Load(own.dtype).view(own.shape);
+                own.copy_(factor == 1 ? values : values * factor);
             }
 
             TorchSharp.ModuleExtensionMethods.to(network, device);
@@ -106,29 +113,32 @@ public static class GeneratorCheckpoint
         }
     }
 
-    private static ImageDiscriminator? LoadDiscriminator(
-        TensorFile file, string? otherPath, IGeneratorArchitecture architecture, IReadOnlyDictionary<string, IReadOnlyList<long>> shapes, Device device)
-    {
-        if (file.HasSection(RosinalityFormat.Discriminator))
-            return Filled(architecture.BuildDiscriminator(shapes), file.Section(RosinalityFormat.Discriminator), device);
-        if (otherPath is null)
-            return null;
+    private static IEnumerable<long> WithoutOnes(IEnumerable<long> shape) => shape.Where(size => size != 1);
 
-        var other = CheckpointFormats.Read(otherPath);
-        var weights = other.HasSection(RosinalityFormat.Discriminator) ? other.Section(RosinalityFormat.Discriminator) : other;
-        return Filled(architecture.BuildDiscriminator(shapes), weights, device);
+    private static ImageDiscriminator? LoadDiscriminator(TensorFile file, string? otherPath, IGeneratorArchitecture architecture, ImageGenerator generator, Device device)
+    {
+        try
+        {
+            if (GanSections.DiscriminatorIn(file) is { } section)
+                return Built(file.Section(section));
+            if (otherPath is null)
+                return null;
+
+            var other = CheckpointFormats.Read(otherPath);
+            return Built(GanSections.DiscriminatorIn(other) is { } its ? other.Section(its) : other);
+        }
+        catch
+        {
+            generator.Dispose();
+            throw;
+        }
+
+        ImageDiscriminator Built(TensorFile weights) => Filled(architecture.BuildDiscriminator(Stored(weights), generator), architecture, weights, device);
     }
 
-    private static string? SectionFor(TensorFile file, string network)
-    {
-        string[] preferred = network == "generator"
-            ? [RosinalityFormat.Generator, RosinalityFormat.AveragedGenerator]
-            : [RosinalityFormat.AveragedGenerator, RosinalityFormat.Generator];
-        return preferred.FirstOrDefault(file.HasSection);
-    }
-
-    private static Dictionary<string, IReadOnlyList<long>> Shapes(TensorFile weights) =>
-        weights.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Shape);
+    private static StoredNetwork Stored(TensorFile weights) => new(
+        weights.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Shape),
+        weights.Values.DistinctBy(value => value.Name).ToDictionary(value => value.Name, value => value.Text));
 }
 
 /// <summary>A generator from a checkpoint.</summary>

@@ -13,6 +13,8 @@ public interface ICheckpointFormat
     bool Recognises(ReadOnlySpan<byte> start, string path);
 
     /// <summary>Describes what a file holds; values are read when asked for, and nothing in the file is ever run.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="survey">True lists what the file would be refused for, instead of refusing it.</param>
     /// <exception cref="CheckpointException">The file cannot be read as this format.</exception>
-    TensorFile Read(string path);
+    TensorFile Read(string path, bool survey = false);
 }

@@ -36,7 +36,7 @@ public sealed record Inspection(
     public static Inspection Of(string path)
     {
         var format = CheckpointFormats.Detect(path);
-        var (file, refused) = format is SafetensorsFormat ? (format.Read(path), []) : PyTorchZipFile.Survey(path);
+        var file = format.Read(path, survey: true);
         var sections = file.Tensors
             .GroupBy(tensor => TensorFile.SectionOf(tensor.Name) ?? "")
             .Select(section => new InspectedSection(section.Key, section.Count(), CountParameters(section)))
@@ -45,7 +45,7 @@ public sealed record Inspection(
             path, file.Format, new FileInfo(path).Length, CheckpointDigest.Of(path), Architecture: null,
             sections, file.Tensors.Count, CountParameters(file.Tensors),
             file.Tensors.GroupBy(tensor => tensor.Type).OrderBy(group => group.Key).ToDictionary(group => group.Key.ToString(), group => group.Count()),
-            file.Metadata, file.Values, file.Globals, refused, [.. NotesOn(file, refused)]);
+            file.Metadata, file.Values, file.Globals, file.Refused, [.. NotesOn(file, file.Refused)]);
     }
 
     private static long CountParameters(IEnumerable<TensorEntry> tensors) =>
@@ -59,18 +59,9 @@ public sealed record Inspection(
             yield return "It holds no tensors.";
         else if (file.Sections.Count == 0)
             yield return "It is one flat state dict: one network, not named.";
-        if (!IsGan(file))
-            yield break;
-
-        if (!file.HasSection(RosinalityFormat.AveragedGenerator))
-            yield return "It has no averaged generator (g_ema).";
-        if (!file.HasSection(RosinalityFormat.Generator))
-            yield return "It has no trained generator (g), only its average.";
-        if (!file.HasSection(RosinalityFormat.Discriminator))
-            yield return "It has no discriminator (d).";
+        foreach (var missing in GanSections.MissingIn(file))
+            yield return missing;
     }
-
-    private static bool IsGan(TensorFile file) => file.HasSection(RosinalityFormat.Generator) || file.HasSection(RosinalityFormat.AveragedGenerator);
 }
 
 /// <summary>One section of an inspected checkpoint.</summary>

@@ -13,5 +13,5 @@ public sealed class SafetensorsFormat : ICheckpointFormat
         SafetensorsFile.HeaderBytes(start) is not null && start.Length > 8 && start[8] == '{';
 
     /// <inheritdoc/>
-    public TensorFile Read(string path) => SafetensorsFile.Read(path);
+    public TensorFile Read(string path, bool survey = false) => SafetensorsFile.Read(path);
 }

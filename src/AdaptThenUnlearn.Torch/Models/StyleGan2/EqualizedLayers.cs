@@ -84,7 +84,7 @@ internal sealed class BiasedActivation : Module
         RegisterComponents();
     }
 
-    /// <summary>The bias as <see cref="Activation.Unscaled"/> expects it: <c>[channels]</c>, times the gain.</summary>
+    /// <summary>The bias as <see cref="Activation.Unscaled(Tensor)"/> expects it: <c>[channels]</c>, times the gain.</summary>
     public Tensor ScaledBias => bias * Activation.Gain;
 }
 
@@ -97,6 +97,15 @@ internal static class Activation
 
     /// <summary>The activation of values that carry the gain already.</summary>
     public static Tensor Unscaled(Tensor scaledValues) => functional.leaky_relu(scaledValues, 0.2);
+
+    /// <summary>The same, held within ±<paramref name="clamp"/>.</summary>
+    /// <param name="scaledValues">Carry the gain already.</param>
+    /// <param name="clamp">Positive; null for no limit.</param>
+    public static Tensor Unscaled(Tensor scaledValues, double? clamp) => Clamped(Unscaled(scaledValues), clamp);
+
+    /// <summary>Values held within ±<paramref name="clamp"/>; in place where no gradient is wanted, since they are the caller's own.</summary>
+    public static Tensor Clamped(Tensor values, double? clamp) =>
+        clamp is not { } limit ? values : values.requires_grad ? values.clamp(-limit, limit) : values.clamp_(-limit, limit);
 
     /// <summary>The activation of plain values.</summary>
     public static Tensor Scaled(Tensor values) => Unscaled(values) * Gain;
