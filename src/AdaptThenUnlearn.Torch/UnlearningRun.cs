@@ -11,6 +11,7 @@ using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Models;
+using AdaptThenUnlearn.Torch.Models.StyleGan2;
 using AdaptThenUnlearn.Torch.Training;
 using AdaptThenUnlearn.Torch.Unlearning;
 using static TorchSharp.torch;
@@ -52,6 +53,9 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
     public RunRecord Execute(CancellationToken cancel)
     {
         using var original = inputs.LoadGenerator(request.Device);
+        if (_policy.Evaluation.Truncation != 1 && !original.Generator.Truncates)
+            throw new PolicyMismatchException("$.evaluation.truncation", $"a {original.Architecture} generator has no truncation; leave it at 1");
+
         using var classifiers = inputs.LoadClassifiers(original.Generator.Shape, request.Device);
         using var reference = inputs.LoadReference(classifiers, original, _images);
         _inputs = inputs.Digests(folder);
@@ -87,6 +91,9 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
             throw new PolicyMismatchException("$.generator.discriminator", "the generator's checkpoint has no discriminator, and training needs one; name a checkpoint that has it");
 
         var options = inputs.WithResolvedData(_policy.Unlearning);
+        if (options.Adversarial.PathLengthWeight > 0 && original.Generator is not StyleGan2Generator)
+            throw new PolicyMismatchException("$.unlearning.adversarial.pathLengthWeight", $"a {original.Architecture} generator has no styles whose path length could be regularised; set it to 0");
+
         var journal = new FolderJournal(folder.StateFolder, Fingerprint(), request.Resume);
         if (!request.Resume)
             journal.Clear();

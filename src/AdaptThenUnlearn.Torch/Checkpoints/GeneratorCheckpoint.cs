@@ -82,7 +82,12 @@ public static class GeneratorCheckpoint
     private static T Filled<T>(T network, IGeneratorArchitecture architecture, TensorFile weights, Device device) where T : nn.Module =>
         Filled(network, name => architecture.Locate(network, name), weights, device);
 
-    private static T Filled<T>(T network, Func<string, StoredTensor> locate, TensorFile weights, Device device) where T : nn.Module
+    /// <inheritdoc cref="Filled{T}(T, TensorFile, Device)"/>
+    /// <param name="network">Returned, on the device and in eval mode.</param>
+    /// <param name="locate">Where each of its tensors lies.</param>
+    /// <param name="weights">A flat state dict.</param>
+    /// <param name="device">Where the network goes.</param>
+    internal static T Filled<T>(T network, Func<string, StoredTensor> locate, TensorFile weights, Device device) where T : nn.Module
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
@@ -92,6 +97,9 @@ public static class GeneratorCheckpoint
             {
                 using var tensorScope = NewDisposeScope();   // one tensor at a time is held twice, not the file
                 var (storedName, factor) = locate(name);
+                if (IsCounter(name) && weights.Find(storedName) is null)
+                    continue;   // PyTorch before 0.4.1 did not count
+
                 var stored = weights[storedName];
                 if (!WithoutOnes(stored.Shape).SequenceEqual(WithoutOnes(own.shape)))
                     throw new CheckpointException(
@@ -112,6 +120,9 @@ public static class GeneratorCheckpoint
             throw;
         }
     }
+
+    // How many batches a batch normalisation has seen: says nothing about what it computes.
+    private static bool IsCounter(string name) => name.EndsWith(".num_batches_tracked", StringComparison.Ordinal);
 
     private static IEnumerable<long> WithoutOnes(IEnumerable<long> shape) => shape.Where(size => size != 1);
 

@@ -1,3 +1,5 @@
+using AdaptThenUnlearn.Torch.Models.Dcgan;
+using AdaptThenUnlearn.Torch.Models.Mlp;
 using AdaptThenUnlearn.Torch.Models.StyleGan2;
 
 namespace AdaptThenUnlearn.Torch.Models;
@@ -35,7 +37,7 @@ public interface IGeneratorArchitecture
 public static class GeneratorArchitectures
 {
     /// <summary>All of them.</summary>
-    public static IReadOnlyList<IGeneratorArchitecture> All { get; } = [new StyleGan2Architecture(), new StyleGan2AdaArchitecture()];
+    public static IReadOnlyList<IGeneratorArchitecture> All { get; } = [new StyleGan2Architecture(), new StyleGan2AdaArchitecture(), new DcganArchitecture(), new MlpArchitecture()];
 
     /// <summary>The one these weights belong to, or null.</summary>
     public static IGeneratorArchitecture? Of(StoredNetwork stored) =>

@@ -50,6 +50,9 @@ public sealed class StyleGan2Generator : ImageGenerator
     public StyleGan2Settings Settings { get; }
 
     /// <inheritdoc/>
+    public override bool Truncates => true;
+
+    /// <inheritdoc/>
     public override IReadOnlyList<int> NoiseSizes => _noiseSizes;
 
     /// <inheritdoc/>
