@@ -119,7 +119,7 @@ public sealed class ComparisonRuns(string cells, string work, string tool, Devic
     // The artifact, if it is still the one that was measured.
     private string? ArtifactOf(ComparisonRequest request, CellOutcome outcome)
     {
-        var path = Path.Combine(FolderOf(request), request.Policy.Name + ".safetensors");
+        var path = Path.Combine(FolderOf(request), request.Inputs.ArtifactName);
         return RunRecordFile.Digest(path) == outcome.ArtifactSha256 ? path : null;
     }
 }

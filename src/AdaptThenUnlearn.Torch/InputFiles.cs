@@ -21,6 +21,9 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
     /// <summary>Path of the generator's checkpoint.</summary>
     public string Generator => Resolved(policy.Generator.Checkpoint);
 
+    /// <summary>Name of the file that is released: the policy's, in the format and with the ending of the generator's checkpoint.</summary>
+    public string ArtifactName => policy.Name + Path.GetExtension(Generator);
+
     /// <summary>Every file that is read, with its digest.</summary>
     /// <param name="folder">The run's, against which paths are recorded.</param>
     public IReadOnlyList<InputFile> Digests(RunFolder folder) =>

@@ -65,13 +65,13 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         var before = Measure(surveyor, "measuring before", original.Generator, original.Sha256, cancel);
         if (!request.Train || Gate.Judge(_policy, before, after: null, Today()).Passed)
         {
-            folder.Copy(OutputRoles.Artifact, _policy.Name + Path.GetExtension(_policy.Generator.Checkpoint), inputs.Generator);
+            folder.Copy(OutputRoles.Artifact, inputs.ArtifactName, inputs.Generator);
             pictures.Grid(original.Generator, unlearned: null);
             return Conclude(before, after: null, training: null);
         }
 
         using var unlearned = Unlearn(original, classifiers, out var training, cancel);
-        using var artifact = Release(unlearned);
+        using var artifact = Release(original, unlearned);
         var after = Measure(surveyor, "measuring after", artifact.Generator, artifact.Sha256, cancel);
         pictures.Grid(original.Generator, artifact.Generator);
         pictures.Curves(unlearned);
@@ -111,13 +111,13 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         return unlearned;
     }
 
-    // What is measured and judged is what was saved, read back from the disk.
-    private LoadedGenerator Release(UnlearnedGenerator unlearned)
+    // What is measured and judged is what was saved, in the original's format, and read back from the disk.
+    private LoadedGenerator Release(LoadedGenerator original, UnlearnedGenerator unlearned)
     {
-        var name = _policy.Name + ".safetensors";
-        GeneratorCheckpoint.Save(folder.Full(name), unlearned.Networks, new Dictionary<string, string> { ["policy"] = _policy.Name });
-        folder.Record(OutputRoles.Artifact, name);
-        return GeneratorCheckpoint.Load(folder.Full(name), "auto", sha256: null, discriminatorPath: null, request.Device);
+        var path = folder.Full(inputs.ArtifactName);
+        GeneratorCheckpoint.SaveLike(inputs.Generator, original, path, unlearned.Networks, new Dictionary<string, string> { ["policy"] = _policy.Name, ["tool"] = request.Tool });
+        folder.Record(OutputRoles.Artifact, inputs.ArtifactName);
+        return GeneratorCheckpoint.Load(path, original.Format, sha256: null, discriminatorPath: null, request.Device);
     }
 
     private RunRecord Conclude(Measurement before, Measurement? after, TrainingRecord? training)

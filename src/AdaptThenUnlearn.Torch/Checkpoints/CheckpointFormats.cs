@@ -30,6 +30,10 @@ public static class CheckpointFormats
             ?? throw new CheckpointException(path, $"is of no known format ({string.Join(", ", All.Select(format => format.Name))}); {Guess(start)}", "save it in one of these formats");
     }
 
+    /// <summary>A format by its name.</summary>
+    /// <exception cref="InvalidOperationException">There is none.</exception>
+    public static ICheckpointFormat Named(string name) => All.First(format => format.Name == name);
+
     private static ICheckpointFormat Choose(string path, string name)
     {
         if (name == Auto)

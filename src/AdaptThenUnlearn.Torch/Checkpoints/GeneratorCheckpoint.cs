@@ -56,6 +56,46 @@ public static class GeneratorCheckpoint
             network.state_dict().Select(pair => KeyValuePair.Create($"{name}{TensorFile.SectionSeparator}{pair.Key}", pair.Value));
     }
 
+    /// <summary>Saves a generator with its discriminator the way an original was saved: the same format, names, types and shapes, and everything else that was in it.</summary>
+    /// <remarks>
+    /// Every generator in the original is replaced: a checkpoint that keeps the one in training beside its average would otherwise still hold
+    /// what was unlearned. States of optimisers stay, and belong to the original from then on.
+    /// </remarks>
+    /// <param name="original">The original's file.</param>
+    /// <param name="loaded">What was loaded from it.</param>
+    /// <param name="path">Replaced all at once.</param>
+    /// <param name="networks">Of the original's size; stay the caller's.</param>
+    /// <param name="metadata">Text by key, for formats that keep such.</param>
+    /// <exception cref="CheckpointException">The original has gone or changed.</exception>
+    /// <exception cref="FileNotWrittenException">The file cannot be written.</exception>
+    public static void SaveLike(string original, LoadedGenerator loaded, string path, GanPair networks, IReadOnlyDictionary<string, string> metadata)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        var file = CheckpointFormats.Read(original, loaded.Format);
+        var architecture = GeneratorArchitectures.All.First(known => known.Name == loaded.Architecture);
+        Dictionary<string, Tensor> values = [];
+        if (loaded.Section is null)
+            Add(null, networks.Generator, networks.Generator.state_dict().Keys);
+        foreach (var section in GanSections.GeneratorsIn(file))
+            Add(section, networks.Generator, section == loaded.Section ? networks.Generator.state_dict().Keys : networks.Generator.named_parameters().Select(parameter => parameter.name));
+        if (GanSections.DiscriminatorIn(file) is { } critic)
+            Add(critic, networks.Discriminator, networks.Discriminator.state_dict().Keys);
+        CheckpointFormats.Named(file.Format).Rewrite(file, path, values, metadata);
+
+        void Add(string? section, nn.Module network, IEnumerable<string> names)
+        {
+            var state = network.state_dict();
+            foreach (var name in names)
+            {
+                var (storedName, factor) = architecture.Locate(network, name);
+                var full = section is null ? storedName : $"{section}{TensorFile.SectionSeparator}{storedName}";
+                if (file.Find(full) is not null || !IsCounter(name))
+                    values[full] = factor == 1 ? state[name] : state[name] / factor;
+            }
+        }
+    }
+
     /// <summary>One line about the generator in a checkpoint, or null where it is none that this version knows.</summary>
     /// <param name="file">As read.</param>
     public static string? Describe(TensorFile file)

@@ -1,3 +1,5 @@
+using static TorchSharp.torch;
+
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
 /// <summary>StyleGAN2 as NVIDIA's stylegan2-ada-pytorch saves it: a bare pickle of its networks, whose tensors lie in the pickle itself.</summary>
@@ -20,4 +22,8 @@ public sealed class NvidiaFormat : ICheckpointFormat
 
     /// <inheritdoc/>
     public TensorFile Read(string path, bool survey = false) => PyTorchFile.Read(path, survey);
+
+    /// <inheritdoc/>
+    public void Rewrite(TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata) =>
+        RewrittenFile.Write(file, path, values);
 }

@@ -1,3 +1,5 @@
+using static TorchSharp.torch;
+
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
 /// <summary>Any other state dict that <c>torch.save</c> wrote, before and since PyTorch 1.6.</summary>
@@ -13,6 +15,10 @@ public sealed class PyTorchFormat : ICheckpointFormat
 
     /// <inheritdoc/>
     public TensorFile Read(string path, bool survey = false) => PyTorchFile.Read(path, survey);
+
+    /// <inheritdoc/>
+    public void Rewrite(TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata) =>
+        RewrittenFile.Write(file, path, values, PyTorchZip.SealFor(file, values.Keys));
 
     /// <summary>Whether a file begins as one of <c>torch.save</c> does.</summary>
     internal static bool IsTorchSaved(ReadOnlySpan<byte> start) => IsZip(start) || LegacyTorchStream.Begins(start);

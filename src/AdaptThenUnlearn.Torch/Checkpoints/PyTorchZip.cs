@@ -67,4 +67,21 @@ internal static class PyTorchZip
 
         return new PickleStorage(type, count, entry?.Offset ?? 0);
     }
+
+    /// <summary>What mends the checksums of a copy whose tensors got other values; null for a file that is no archive.</summary>
+    /// <param name="file">As read.</param>
+    /// <param name="changed">Full names of those tensors.</param>
+    public static Action<CheckpointBytes, Stream>? SealFor(TensorFile file, IEnumerable<string> changed)
+    {
+        using var bytes = CheckpointBytes.Open(file.Path);
+        if (!PyTorchFormat.IsZip(bytes.Read(0, (int)Math.Min(bytes.Length, CheckpointFormats.StartBytes), "start")))
+            return null;
+
+        var tensors = changed.Select(name => file[name]).ToList();
+        return (original, copy) =>
+        {
+            foreach (var entry in StoredZip.Read(original).Entries.Where(entry => tensors.Exists(tensor => tensor.LiesWithin(entry.Offset, entry.Bytes))))
+                entry.Reseal(original, copy);
+        };
+    }
 }

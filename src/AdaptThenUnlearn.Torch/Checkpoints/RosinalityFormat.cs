@@ -1,3 +1,5 @@
+using static TorchSharp.torch;
+
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
 /// <summary>StyleGAN2 as rosinality's stylegan2-pytorch saves it: a PyTorch file whose dictionary has <c>g</c>, <c>d</c> or <c>g_ema</c>.</summary>
@@ -36,4 +38,8 @@ public sealed class RosinalityFormat : ICheckpointFormat
             ? file
             : throw new CheckpointException(path, $"has none of the dictionaries '{Generator}', '{Discriminator}' and '{AveragedGenerator}'", $"name its format '{PyTorchFormat.FormatName}' or 'auto'");
     }
+
+    /// <inheritdoc/>
+    public void Rewrite(TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata) =>
+        RewrittenFile.Write(file, path, values, PyTorchZip.SealFor(file, values.Keys));
 }

@@ -1,3 +1,5 @@
+using static TorchSharp.torch;
+
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
 /// <summary>safetensors, the format of our own models.</summary>
@@ -14,4 +16,8 @@ public sealed class SafetensorsFormat : ICheckpointFormat
 
     /// <inheritdoc/>
     public TensorFile Read(string path, bool survey = false) => SafetensorsFile.Read(path);
+
+    /// <inheritdoc/>
+    public void Rewrite(TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata) =>
+        SafetensorsFile.Rewrite(file, path, values, metadata);
 }
