@@ -112,7 +112,7 @@ internal sealed class PickleSource
 internal sealed class PickleSession(bool keepUnknown)
 {
     /// <summary>Most operations that are carried out in one file; a tensor takes some 45, one of NVIDIA's some 90.</summary>
-    public const int MaximumOperations = 1_000_000;
+    public const int MaximumOperations = 500_000;
 
     /// <summary>Longest text, bytes; NVIDIA's networks carry their source along, some 40 kB.</summary>
     public const int LongestText = 1 << 20;

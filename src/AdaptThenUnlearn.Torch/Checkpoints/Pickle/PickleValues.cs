@@ -12,8 +12,13 @@ internal sealed record PickleBytes(long Offset, long Length);
 /// <summary>A list, or a set.</summary>
 internal sealed class PickleList
 {
+    private List<object?>? _items;
+
     /// <summary>Its items, in order.</summary>
-    public List<object?> Items { get; } = [];
+    public IReadOnlyList<object?> Items => _items ?? [];
+
+    /// <summary>Adds items behind the others.</summary>
+    public void Append(object?[] items) => (_items ??= []).AddRange(items);
 }
 
 /// <summary>A dictionary, an ordered dictionary, or an <c>argparse.Namespace</c> (its attributes by name).</summary>

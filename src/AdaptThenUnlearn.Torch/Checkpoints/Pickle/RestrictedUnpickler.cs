@@ -165,7 +165,7 @@ internal sealed class RestrictedUnpickler
     {
         switch (Top())
         {
-            case PickleList list: list.Items.AddRange(items); break;
+            case PickleList list: list.Append(items); break;
             case PickleOpaque: break;
             default: throw Bad("it appends to something that is no list");
         }
