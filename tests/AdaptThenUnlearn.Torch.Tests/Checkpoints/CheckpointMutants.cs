@@ -51,7 +51,7 @@ internal sealed class CheckpointMutants(string folder, int seed)
 
     private static byte[] StateDict(bool old) => Dictionary(
         ("g_ema", Dictionary(("a.weight", Tensor(Storage("0", 6, old), 0, [2, 3], [3, 1])), ("a.bias", Tensor(Storage("1", 2, old), 0, [2], [1])))),
-        ("args", Dictionary(("latent", Integer(512)), ("lr", Number(0.002)), ("layers", List(Integer(1), Integer(2))))));
+        ("args", Dictionary(("latent", Integer(512)), ("lr", Real(0.002)), ("layers", List(Integer(1), Integer(2))))));
 
     private byte[] Changed(byte[] original)
     {

@@ -13,7 +13,7 @@ internal static class PickleText
 
     public static byte[] Integer(long value) => value is >= int.MinValue and <= int.MaxValue ? [(byte)'J', .. Int32((int)value)] : [0x8a, 8, .. Int64(value)];
 
-    public static byte[] Number(double value)
+    public static byte[] Real(double value)
     {
         var bytes = new byte[8];
         BinaryPrimitives.WriteDoubleBigEndian(bytes, value);

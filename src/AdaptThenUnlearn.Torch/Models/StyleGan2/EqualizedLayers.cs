@@ -92,16 +92,14 @@ internal sealed class BiasedActivation : Module
 /// <remarks>Leaky ReLU is positively homogeneous, so the factor may be multiplied into what comes in, where it costs nothing.</remarks>
 internal static class Activation
 {
+    /// <summary>Of negative values.</summary>
+    public const double Slope = 0.2;
+
     /// <summary>√2.</summary>
     public static double Gain { get; } = Math.Sqrt(2);
 
     /// <summary>The activation of values that carry the gain already.</summary>
-    public static Tensor Unscaled(Tensor scaledValues) => functional.leaky_relu(scaledValues, 0.2);
-
-    /// <summary>The same, held within ±<paramref name="clamp"/>.</summary>
-    /// <param name="scaledValues">Carry the gain already.</param>
-    /// <param name="clamp">Positive; null for no limit.</param>
-    public static Tensor Unscaled(Tensor scaledValues, double? clamp) => Clamped(Unscaled(scaledValues), clamp);
+    public static Tensor Unscaled(Tensor scaledValues) => functional.leaky_relu(scaledValues, Slope);
 
     /// <summary>Values held within ±<paramref name="clamp"/>; in place where no gradient is wanted, since they are the caller's own.</summary>
     public static Tensor Clamped(Tensor values, double? clamp) =>

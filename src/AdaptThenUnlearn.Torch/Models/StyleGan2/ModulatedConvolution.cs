@@ -104,8 +104,19 @@ internal sealed class StyledConvolution : Module
     {
         var convolved = conv.Convolve(maps, style, Activation.Gain);
         var offset = activate.ScaledBias.view(1, -1, 1, 1);
+        if (!convolved.requires_grad)
+            return InPlace(convolved, offset, noiseMap);
+
         var noisy = noiseMap is null ? convolved : convolved + noise.Scale(noiseMap, Activation.Gain);
-        return Activation.Unscaled(noisy + offset, _clamp);
+        return Activation.Clamped(Activation.Unscaled(noisy + offset), _clamp);
+    }
+
+    // The same numbers without a map for each step on the way, where no gradient will ask for those.
+    private Tensor InPlace(Tensor maps, Tensor offset, Tensor? noiseMap)
+    {
+        if (noiseMap is not null)
+            maps.add_(noise.Scale(noiseMap, Activation.Gain));
+        return Activation.Clamped(maps.add_(offset).leaky_relu_(Activation.Slope), _clamp);
     }
 }
 

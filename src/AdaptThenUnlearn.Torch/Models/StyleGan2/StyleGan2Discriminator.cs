@@ -115,7 +115,7 @@ public sealed class StyleGan2Discriminator : ImageDiscriminator
         public override Tensor forward(Tensor maps)
         {
             var smooth = _parts.Filter is null ? maps : _parts.Filter.call(maps);
-            return Activation.Unscaled(_parts.Convolution.Convolve(smooth, _parts.Activation.ScaledBias, Activation.Gain), _clamp);
+            return Activation.Clamped(Activation.Unscaled(_parts.Convolution.Convolve(smooth, _parts.Activation.ScaledBias, Activation.Gain)), _clamp);
         }
     }
 
