@@ -96,15 +96,17 @@ public static class GeneratorCheckpoint
         }
     }
 
-    /// <summary>One line about the generator in a checkpoint, or null where it is none that this version knows.</summary>
+    /// <summary>What generator a checkpoint holds, or null where it is none that this version knows.</summary>
     /// <param name="file">As read.</param>
-    public static string? Describe(TensorFile file)
+    public static DescribedGenerator? Describe(TensorFile file)
     {
         var section = GanSections.GeneratorIn(file, averaged: true);
         var stored = Stored(section is null ? file : file.Section(section));
         try
         {
-            return GeneratorArchitectures.Of(stored)?.Describe(stored);
+            return GeneratorArchitectures.Of(stored) is { } architecture
+                ? new DescribedGenerator(architecture.Name, architecture.Describe(stored), architecture.Images(stored).Channels, architecture.Images(stored).Resolution)
+                : null;
         }
         catch (ArgumentException)
         {
@@ -191,6 +193,13 @@ public static class GeneratorCheckpoint
         weights.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Shape),
         weights.Values.DistinctBy(value => value.Name).ToDictionary(value => value.Name, value => value.Text));
 }
+
+/// <summary>What can be said of a generator without building it.</summary>
+/// <param name="Architecture">A name of the catalogue.</param>
+/// <param name="Description">One line about its size.</param>
+/// <param name="Channels">Of its images.</param>
+/// <param name="Resolution">Of its images, pixels a side.</param>
+public sealed record DescribedGenerator(string Architecture, string Description, int Channels, int Resolution);
 
 /// <summary>A generator from a checkpoint.</summary>
 /// <param name="Generator">In eval mode; owned by this.</param>

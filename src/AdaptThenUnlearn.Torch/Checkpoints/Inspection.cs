@@ -1,11 +1,11 @@
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>What can be said about a checkpoint without building a tensor or running anything; plain data, fit for JSON.</summary>
+/// <summary>What can be said about a checkpoint without reading a tensor's values or running anything; plain data, fit for JSON.</summary>
 /// <param name="Path">The file.</param>
 /// <param name="Format">Name of the format it was found to have.</param>
 /// <param name="Bytes">Its length.</param>
 /// <param name="Sha256">64 lower-case hexadecimal digits.</param>
-/// <param name="Architecture">What the model is, with its resolution; null until a catalogue of architectures has named it.</param>
+/// <param name="Generator">The generator in it; null where there is none that this version knows, or the file will not be read.</param>
 /// <param name="Sections">What it holds, by section; one with an empty name for tensors outside of any.</param>
 /// <param name="Tensors">Number of tensors in all sections.</param>
 /// <param name="Parameters">Number of floating-point elements in all sections, buffers and optimiser states included.</param>
@@ -20,7 +20,7 @@ public sealed record Inspection(
     string Format,
     long Bytes,
     string Sha256,
-    string? Architecture,
+    DescribedGenerator? Generator,
     IReadOnlyList<InspectedSection> Sections,
     int Tensors,
     long Parameters,
@@ -42,7 +42,7 @@ public sealed record Inspection(
             .Select(section => new InspectedSection(section.Key, section.Count(), CountParameters(section)))
             .ToList();
         return new Inspection(
-            path, file.Format, new FileInfo(path).Length, CheckpointDigest.Of(path), Architecture: null,
+            path, file.Format, new FileInfo(path).Length, CheckpointDigest.Of(path), file.Refused.Count == 0 ? GeneratorCheckpoint.Describe(file) : null,
             sections, file.Tensors.Count, CountParameters(file.Tensors),
             file.Tensors.GroupBy(tensor => tensor.Type).OrderBy(group => group.Key).ToDictionary(group => group.Key.ToString(), group => group.Count()),
             file.Metadata, file.Values, file.Globals, file.Refused, [.. NotesOn(file, file.Refused)]);

@@ -17,6 +17,10 @@ public interface IGeneratorArchitecture
     /// <exception cref="ArgumentException">The shapes do not belong together; the message says which.</exception>
     string Describe(StoredNetwork stored);
 
+    /// <summary>What images the network makes that these weights belong to.</summary>
+    /// <exception cref="ArgumentException">The shapes do not belong together; the message says which.</exception>
+    ImageShape Images(StoredNetwork stored);
+
     /// <summary>Builds the generator these weights belong to, with fresh weights; belongs to the caller.</summary>
     /// <exception cref="ArgumentException">The shapes do not belong together; the message says which.</exception>
     ImageGenerator BuildGenerator(StoredNetwork stored);

@@ -25,6 +25,9 @@ public sealed class DcganArchitecture : IGeneratorArchitecture
     }
 
     /// <inheritdoc/>
+    public ImageShape Images(StoredNetwork stored) => DcganGenerator.ShapeOf(GeneratorLayers(stored));
+
+    /// <inheritdoc/>
     public ImageGenerator BuildGenerator(StoredNetwork stored) => new DcganGenerator(GeneratorLayers(stored));
 
     /// <inheritdoc/>

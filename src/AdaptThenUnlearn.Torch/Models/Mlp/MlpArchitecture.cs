@@ -28,6 +28,9 @@ public sealed class MlpArchitecture : IGeneratorArchitecture
     }
 
     /// <inheritdoc/>
+    public ImageShape Images(StoredNetwork stored) => ShapeOf(Layers(stored));
+
+    /// <inheritdoc/>
     public ImageGenerator BuildGenerator(StoredNetwork stored)
     {
         var layers = Layers(stored);

@@ -24,6 +24,9 @@ public sealed class StyleGan2AdaArchitecture : IGeneratorArchitecture
     public string Describe(StoredNetwork stored) => StyleGan2Architecture.Description("StyleGAN2-ADA", GeneratorSettings(stored));
 
     /// <inheritdoc/>
+    public ImageShape Images(StoredNetwork stored) => GeneratorSettings(stored).Images;
+
+    /// <inheritdoc/>
     public ImageGenerator BuildGenerator(StoredNetwork stored) => new StyleGan2Generator(GeneratorSettings(stored));
 
     /// <inheritdoc/>

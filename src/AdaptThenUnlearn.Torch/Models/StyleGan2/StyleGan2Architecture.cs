@@ -15,6 +15,9 @@ public sealed class StyleGan2Architecture : IGeneratorArchitecture
     public string Describe(StoredNetwork stored) => Description("StyleGAN2", SettingsOf(stored));
 
     /// <inheritdoc/>
+    public ImageShape Images(StoredNetwork stored) => SettingsOf(stored).Images;
+
+    /// <inheritdoc/>
     public ImageGenerator BuildGenerator(StoredNetwork stored) => new StyleGan2Generator(SettingsOf(stored));
 
     /// <inheritdoc/>

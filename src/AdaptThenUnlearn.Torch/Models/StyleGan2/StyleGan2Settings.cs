@@ -34,6 +34,9 @@ public sealed record StyleGan2Settings(
     /// <summary>Whether the discriminator's blocks have a shortcut.</summary>
     public bool Residual { get; init; } = true;
 
+    /// <summary>What an image looks like.</summary>
+    public ImageShape Images => new(ImageChannels, Resolution);
+
     /// <summary>Layers that take a style: two for each resolution, the image's included.</summary>
     public int StyledLayers => Doublings * 2 + 2;
 
