@@ -12,6 +12,7 @@ internal static class Fuzzing
         var folder = Directory.CreateTempSubdirectory("atu-fuzzing-");
         try
         {
+            CheckpointMutants.Prepare(folder.FullName);
             foreach (var (kind, original) in CheckpointMutants.Originals)
             {
                 var source = new CheckpointMutants(folder.FullName, seed);

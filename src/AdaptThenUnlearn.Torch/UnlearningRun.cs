@@ -65,7 +65,9 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         var before = Measure(surveyor, "measuring before", original.Generator, original.Sha256, cancel);
         if (!request.Train || Gate.Judge(_policy, before, after: null, Today()).Passed)
         {
-            folder.Copy(OutputRoles.Artifact, inputs.ArtifactName, inputs.Generator);
+            folder.Copy(OutputRoles.Artifact, inputs.CopyName, inputs.Generator);
+            foreach (var (index, part) in inputs.GeneratorParts.Index())
+                folder.Copy($"{OutputRoles.Artifact}, part {index + 1}", Path.GetFileName(part), part);
             pictures.Grid(original.Generator, unlearned: null);
             return Conclude(before, after: null, training: null);
         }

@@ -30,6 +30,19 @@ public static class CheckpointFormats
             ?? throw new CheckpointException(path, $"is of no known format ({string.Join(", ", All.Select(format => format.Name))}); {Guess(start)}", "save it in one of these formats");
     }
 
+    /// <summary>The files beside this one that belong to the same checkpoint, full paths; none where it cannot be read, which loading it will say.</summary>
+    public static IReadOnlyList<string> FurtherFiles(string path)
+    {
+        try
+        {
+            return Detect(path).FurtherFiles(path);
+        }
+        catch (CheckpointException)
+        {
+            return [];
+        }
+    }
+
     /// <summary>A format by its name.</summary>
     /// <exception cref="InvalidOperationException">There is none.</exception>
     public static ICheckpointFormat Named(string name) => All.First(format => format.Name == name);
@@ -46,7 +59,8 @@ public static class CheckpointFormats
             : throw new CheckpointException(path, $"is not of the format '{name}'", $"it is of the format '{Detect(path).Name}'; say that, or '{Auto}'");
     }
 
-    private static byte[] Start(string path)
+    /// <summary>The first bytes of a file.</summary>
+    internal static byte[] Start(string path)
     {
         using var bytes = CheckpointBytes.Open(path);
         return bytes.Read(0, (int)Math.Min(bytes.Length, StartBytes), "start");

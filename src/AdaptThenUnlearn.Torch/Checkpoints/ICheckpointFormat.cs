@@ -28,4 +28,8 @@ public interface ICheckpointFormat
     /// <exception cref="CheckpointException">The original has gone or changed, or cannot hold such values.</exception>
     /// <exception cref="FileNotWrittenException">The new file cannot be written.</exception>
     void Rewrite(TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata);
+
+    /// <summary>The files beside this one that belong to the checkpoint, full paths; none for formats that keep everything in one.</summary>
+    /// <exception cref="CheckpointException">It cannot be told.</exception>
+    IReadOnlyList<string> FurtherFiles(string path) => [];
 }

@@ -3,7 +3,7 @@ namespace AdaptThenUnlearn.Torch.Checkpoints;
 /// <summary>What can be said about a checkpoint without reading a tensor's values or running anything; plain data, fit for JSON.</summary>
 /// <param name="Path">The file.</param>
 /// <param name="Format">Name of the format it was found to have.</param>
-/// <param name="Bytes">Its length.</param>
+/// <param name="Bytes">Its length, with the files beside it that belong to it.</param>
 /// <param name="Sha256">64 lower-case hexadecimal digits.</param>
 /// <param name="Generator">The generator in it; null where there is none that this version knows, or the file will not be read.</param>
 /// <param name="Sections">What it holds, by section; one with an empty name for tensors outside of any.</param>
@@ -42,17 +42,19 @@ public sealed record Inspection(
             .Select(section => new InspectedSection(section.Key, section.Count(), CountParameters(section)))
             .ToList();
         return new Inspection(
-            path, file.Format, new FileInfo(path).Length, CheckpointDigest.Of(path), file.Refused.Count == 0 ? GeneratorCheckpoint.Describe(file) : null,
+            path, file.Format, format.FurtherFiles(path).Prepend(path).Sum(each => new FileInfo(each).Length), CheckpointDigest.Of(path), file.Refused.Count == 0 ? GeneratorCheckpoint.Describe(file) : null,
             sections, file.Tensors.Count, CountParameters(file.Tensors),
             file.Tensors.GroupBy(tensor => tensor.Type).OrderBy(group => group.Key).ToDictionary(group => group.Key.ToString(), group => group.Count()),
-            file.Metadata, file.Values, file.Globals, file.Refused, [.. NotesOn(file, file.Refused)]);
+            file.Metadata, file.Values, file.Globals, file.Refused, [.. NotesOn(file, file.Refused, format.FurtherFiles(path).Count)]);
     }
 
     private static long CountParameters(IEnumerable<TensorEntry> tensors) =>
         tensors.Where(tensor => tensor.Type.IsFloatingPoint()).Sum(tensor => tensor.Count);
 
-    private static IEnumerable<string> NotesOn(TensorFile file, IReadOnlyList<string> refused)
+    private static IEnumerable<string> NotesOn(TensorFile file, IReadOnlyList<string> refused, int furtherFiles)
     {
+        if (furtherFiles > 0)
+            yield return $"Its tensors lie in {furtherFiles} files beside it; the digest is the index's alone.";
         if (refused.Count > 0)
             yield return $"It will not be read: its pickle asks for {string.Join(", ", refused.Select(name => $"'{name}'"))}.";
         if (file.Tensors.Count == 0)

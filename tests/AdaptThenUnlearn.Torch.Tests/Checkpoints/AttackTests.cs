@@ -82,6 +82,10 @@ public sealed class AttackTests : IDisposable
         ["two pickles"] = () => Archive(("a/data.pkl", Pickle(Dictionary()), CompressionLevel.NoCompression), ("b/data.pkl", Pickle(Dictionary()), CompressionLevel.NoCompression)),
         ["two entries of a name"] = () => Archive(("a/data.pkl", Pickle(Dictionary()), CompressionLevel.NoCompression), ("a/data.pkl", Pickle(_touch), CompressionLevel.NoCompression)),
         ["overlapping entries"] = () => Overlapping(),
+        ["index that leads out of the folder"] = () => Encoding.UTF8.GetBytes("""{"weight_map":{"w":"../../etc/passwd"} }"""),
+        ["index of itself"] = () => Encoding.UTF8.GetBytes("""{"weight_map":{"w":"attack"} }"""),
+        ["index with a tensor twice"] = () => Encoding.UTF8.GetBytes("""{"weight_map":{"w":"a.safetensors","w":"b.safetensors"} }"""),
+        ["index of many files"] = () => Encoding.UTF8.GetBytes("{\"weight_map\":{" + string.Join(',', Enumerable.Range(0, 50_000).Select(number => $"\"w{number}\":\"f{number}\"")) + "}}"),
         ["safetensors header without end"] = () => [.. Int64(90_000_000), (byte)'{'],
         ["safetensors nested deep"] = () => CheckpointMutants.Safetensors(new string('{', 100_000).Replace("{", "{\"a\":", StringComparison.Ordinal), 8),
         ["safetensors absurd shape"] = () => CheckpointMutants.Safetensors("""{"a":{"dtype":"F32","shape":[9223372036854775807,9223372036854775807],"data_offsets":[0,8]}}""", 8),
@@ -117,6 +121,7 @@ public sealed class AttackTests : IDisposable
     public void CutOff_AtEveryByte_IsRefused(string kind)
     {
         var original = CheckpointMutants.Originals[kind];
+        CheckpointMutants.Prepare(_folder);
         File.WriteAllBytes(At("whole"), original);
         Assert.False(CheckpointMutants.Refuses(At("whole")));
 
@@ -132,6 +137,7 @@ public sealed class AttackTests : IDisposable
     public void Mutants_Thousands_AreReadOrRefusedButNothingElse(string kind)
     {
         const int Mutants = 6000;
+        CheckpointMutants.Prepare(_folder);
         var mutants = new CheckpointMutants(_folder, seed: kind.Length);
         var refused = 0;
         for (var mutant = 0; mutant < Mutants; mutant++)

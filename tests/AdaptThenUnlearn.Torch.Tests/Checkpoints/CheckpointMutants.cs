@@ -10,6 +10,8 @@ internal sealed class CheckpointMutants(string folder, int seed)
     private static readonly byte[][] _extremes =
         [[0xff, 0xff, 0xff, 0xff], [0, 0, 0, 0x80], [0xff, 0xff, 0xff, 0x7f], [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0x80]];
 
+    private const string Part = "part.safetensors";
+
     private readonly Random _random = new(seed);
     private readonly string _path = Path.Combine(folder, $"mutant-{seed}");
 
@@ -17,12 +19,16 @@ internal sealed class CheckpointMutants(string folder, int seed)
     public static IReadOnlyDictionary<string, byte[]> Originals { get; } = new Dictionary<string, byte[]>
     {
         ["safetensors"] = Safetensors("""{"__metadata__":{"a":"b"},"w":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},"h":{"dtype":"BF16","shape":[4],"data_offsets":[24,32]}}""", 32),
+        ["index"] = Encoding.UTF8.GetBytes($$"""{"metadata":{"total_size":32},"weight_map":{"w":"{{Part}}","h":"{{Part}}"} }"""),
         ["zip"] = Zip(Pickle(StateDict(old: false)), ("0", Raw([1, 2, 3, 4, 5, 6])), ("1", Raw([7, 8]))),
         ["old stream"] = Old(Pickle(StateDict(old: true)), ("0", 6, Raw([1, 2, 3, 4, 5, 6])), ("1", 2, Raw([7, 8]))),
         ["bare pickle"] = Pickle(Dictionary(
             ("G_ema", Object("Generator", "import os", ("_parameters", Dictionary(("w", Carried([1, 2, 3])))), ("_buffers", Dictionary(("b", Carried([4])))), ("z_dim", Integer(4)))),
             ("training_set_kwargs", Dictionary(("path", Text("x")), ("xflip", [0x88]))))),
     };
+
+    /// <summary>Puts into a folder what the original index refers to.</summary>
+    public static void Prepare(string folder) => File.WriteAllBytes(Path.Combine(folder, Part), Originals["safetensors"]);
 
     /// <summary>Reads a changed file as a user would: its description and every tensor, or nothing but the error that says what is wrong.</summary>
     /// <returns>Whether it was refused.</returns>

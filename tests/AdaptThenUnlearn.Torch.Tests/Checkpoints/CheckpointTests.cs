@@ -44,6 +44,57 @@ public sealed class CheckpointTests : IDisposable
         Assert.Equal(File.ReadAllBytes(At("one")), File.ReadAllBytes(At("two")));
     }
 
+    [Fact]
+    public void Safetensors_InSeveralFiles_ReadsAsOneAndBecomesOne()
+    {
+        using var scope = NewDisposeScope();
+        var (a, b) = (randn(3, 2), randn([4]).to(float16));
+        WriteIndex(("a", "one.safetensors", a), ("b", "two.safetensors", b));
+
+        var read = CheckpointFormats.Read(At("model.index.json"));
+        CheckpointFormats.Named(read.Format).Rewrite(read, At("whole.safetensors"), new Dictionary<string, Tensor> { ["a"] = a + 1 }, new Dictionary<string, string> { ["policy"] = "p" });
+
+        Assert.Equal("safetensors", read.Format);
+        Assert.Equal(Small.Bytes(a), Small.Bytes(read["a"].Load()));
+        Assert.Equal(Small.Bytes(b), Small.Bytes(read["b"].Load()));
+        Assert.Equal([At("one.safetensors"), At("two.safetensors")], CheckpointFormats.FurtherFiles(At("model.index.json")));
+        var whole = SafetensorsFile.Read(At("whole.safetensors"));
+        Assert.Equal(Small.Bytes(a + 1), Small.Bytes(whole["a"].Load()));
+        Assert.Equal(Small.Bytes(b), Small.Bytes(whole["b"].Load()));
+        Assert.Equal("p", whole.Metadata["policy"]);
+    }
+
+    [Fact]
+    public void Safetensors_InSeveralFiles_CannotBePinned()
+    {
+        using var scope = NewDisposeScope();
+        WriteIndex(("a", "one.safetensors", randn(3)));
+
+        var failed = Assert.Throws<CheckpointException>(() => CheckpointDigest.Check(At("model.index.json"), CheckpointDigest.Of(At("model.index.json"))));
+
+        Assert.Contains("index of several files", failed.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Safetensors_IndexThatDoesNotFit_NamesTheTensor()
+    {
+        using var scope = NewDisposeScope();
+        WriteIndex(("a", "one.safetensors", randn(3)));
+        SafetensorsFile.Write(At("one.safetensors"), new Dictionary<string, Tensor> { ["a"] = randn(3), ["stray"] = randn(1) });
+        Assert.Contains("'stray'", Assert.Throws<CheckpointException>(() => CheckpointFormats.Read(At("model.index.json"))).Message, StringComparison.Ordinal);
+
+        File.WriteAllText(At("model.index.json"), """{"weight_map":{"a":"one.safetensors","stray":"one.safetensors","gone":"one.safetensors"} }""");
+        Assert.Contains("'gone'", Assert.Throws<CheckpointException>(() => CheckpointFormats.Read(At("model.index.json"))).Message, StringComparison.Ordinal);
+    }
+
+    private void WriteIndex(params (string Name, string File, Tensor Tensor)[] tensors)
+    {
+        foreach (var file in tensors.GroupBy(tensor => tensor.File))
+            SafetensorsFile.Write(At(file.Key), file.ToDictionary(tensor => tensor.Name, tensor => tensor.Tensor));
+        File.WriteAllText(At("model.index.json"), System.Text.Json.JsonSerializer.Serialize(
+            new { metadata = new { total_size = 1 }, weight_map = tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.File) }));
+    }
+
     public static TheoryData<string, string> BadHeaders => new()
     {
         { "not JSON", "{nonsense" },
