@@ -154,7 +154,7 @@ public sealed class AttackTests : IDisposable
     public void HonestSource_ThatWouldRunSomething_IsPassedOver()
     {
         File.Delete(_trace);
-        File.WriteAllBytes(At("honest"), Pickle(Dictionary(("G_ema", Object("Generator", $"import os; os.system('touch {_trace}')", ("_parameters", Dictionary(("w", Carried([1, 2])))))))));
+        File.WriteAllBytes(At("honest"), Pickle(Dictionary(("G_ema", Object("Generator", $"import os; os.system('touch {_trace}')", ("_parameters", Dictionary(("w", Carried([1, 2], 2)))))))));
 
         var read = CheckpointFormats.Read(At("honest"));
 

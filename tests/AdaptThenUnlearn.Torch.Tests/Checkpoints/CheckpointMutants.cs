@@ -23,7 +23,7 @@ internal sealed class CheckpointMutants(string folder, int seed)
         ["zip"] = Zip(Pickle(StateDict(old: false)), ("0", Raw([1, 2, 3, 4, 5, 6])), ("1", Raw([7, 8]))),
         ["old stream"] = Old(Pickle(StateDict(old: true)), ("0", 6, Raw([1, 2, 3, 4, 5, 6])), ("1", 2, Raw([7, 8]))),
         ["bare pickle"] = Pickle(Dictionary(
-            ("G_ema", Object("Generator", "import os", ("_parameters", Dictionary(("w", Carried([1, 2, 3])))), ("_buffers", Dictionary(("b", Carried([4])))), ("z_dim", Integer(4)))),
+            ("G_ema", Object("Generator", "import os", ("_parameters", Dictionary(("w", Carried([1, 2, 3], 3)))), ("_buffers", Dictionary(("b", Carried([4], 1)))), ("z_dim", Integer(4)))),
             ("training_set_kwargs", Dictionary(("path", Text("x")), ("xflip", [0x88]))))),
     };
 

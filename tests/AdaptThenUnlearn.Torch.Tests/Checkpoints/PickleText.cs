@@ -74,9 +74,9 @@ internal static class PickleText
     ];
 
     /// <summary>A tensor that is pickled without torch.save: its storage is an old stream of its own within the pickle.</summary>
-    public static byte[] Carried(float[] values) => Tensor(
+    public static byte[] Carried(float[] values, params long[] shape) => Tensor(
         Call(Global("torch.storage", "_load_from_bytes"), Bytes(Old(Pickle(Storage("s", values.Length, old: true)), ("s", values.Length, Raw(values))))),
-        0, [values.Length], [1]);
+        0, shape, [.. shape.Index().Select(dimension => shape.Skip(dimension.Index + 1).Aggregate(1L, (product, size) => product * size))]);
 
     /// <summary>An object as NVIDIA's persistence pickles it.</summary>
     public static byte[] Object(string className, string source, params (string Key, byte[] Value)[] state) => Call(
