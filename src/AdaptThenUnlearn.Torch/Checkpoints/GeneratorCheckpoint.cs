@@ -70,6 +70,9 @@ public static class GeneratorCheckpoint
     /// <exception cref="FileNotWrittenException">The file cannot be written.</exception>
     public static void SaveLike(string original, LoadedGenerator loaded, string path, GanPair networks, IReadOnlyDictionary<string, string> metadata)
     {
+        if (CheckpointDigest.Of(original) != loaded.Sha256)
+            throw new CheckpointException(original, "has changed since it was loaded, so what is saved would be a mixture", "run again on the file as it is now");
+
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         var file = CheckpointFormats.Read(original, loaded.Format);

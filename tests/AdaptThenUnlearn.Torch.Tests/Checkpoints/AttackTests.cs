@@ -51,6 +51,9 @@ public sealed class AttackTests : IDisposable
         ["billion laughs of lists"] = () => Pickle(Dictionary(("a", [(byte)']', 0x94, .. Enumerable.Range(0, 30).SelectMany(level => (byte[])[(byte)']', (byte)'(', .. Repeated($"h{(char)level}", 20), (byte)'e', 0x94])]))),
         ["long list looked at again and again"] = () => Pickle(Dictionary(("a", [(byte)']', (byte)'(', .. Repeated("N", 400_000), (byte)'e', 0x94, (byte)'0', (byte)']', (byte)'(', .. Repeated("h\0", 200_000), (byte)'e']))),
         ["long list named again and again"] = () => Pickle([(byte)']', (byte)'(', .. Repeated("N", 400_000), (byte)'e', 0x94, (byte)']', (byte)'(', .. Repeated("h\0", 200_000), (byte)'e', 0x86]),
+        ["object with much to pass over, again and again"] = () => Pickle(Dictionary(
+            ("child", [.. Object("Module", "", [.. Enumerable.Range(0, 40_000).Select(number => ($"_{number}", None))]), (byte)'r', .. Int32(9)]),
+            ("G", Object("Generator", "", ("_modules", Dictionary([.. Enumerable.Range(0, 40_000).Select(number => ($"m{number}", (byte[])[(byte)'j', .. Int32(9)]))])))))),
         ["list within itself"] = () => Pickle(Dictionary(("a", "]\u0094h\0a"u8.ToArray()))),
         ["dictionary within itself"] = () => Pickle([(byte)'}', 0x94, .. Text("a"), (byte)'h', 0, (byte)'s']),
         ["text longer than the file"] = () => Pickle([(byte)'X', 0xff, 0xff, 0xff, 0x7f]),

@@ -97,6 +97,37 @@ public sealed class ArchitectureContract : IDisposable
     }
 
     [Fact]
+    public void Dcgan_InTraining_ComputesWhatItComputesWhenMeasured()
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        using var networks = Evaluated("dcgan");
+        var latents = randn(4, networks.Generator.LatentSize);
+        var measured = networks.Generator.Generate(latents, noise: null);
+        var stored = networks.Generator.state_dict()["main.1.running_mean"].clone();
+
+        networks.Generator.train();
+        var trained = networks.Generator.Generate(latents, noise: null);
+
+        Assert.Equal(Small.Bytes(measured), Small.Bytes(trained));
+        Assert.Equal(Small.Bytes(stored), Small.Bytes(networks.Generator.state_dict()["main.1.running_mean"]));
+    }
+
+    [Fact]
+    public void SaveLike_OriginalChangedMeanwhile_Refuses()
+    {
+        using var networks = Evaluated("mlp-gan");
+        ForeignFiles.WriteStateDict(At("g"), "mlp-gan", networks.Generator, old: true);
+        using var loaded = GeneratorCheckpoint.Load(At("g"), "auto", null, null, CPU);
+        File.AppendAllText(At("g"), "!");
+
+        var failed = Assert.Throws<CheckpointException>(() => GeneratorCheckpoint.SaveLike(At("g"), loaded, At("saved"), networks, _noMetadata));
+
+        Assert.Contains("has changed since it was loaded", failed.Message, StringComparison.Ordinal);
+        Assert.False(File.Exists(At("saved")));
+    }
+
+    [Fact]
     public void Conditional_ManyLatents_MakesEveryClassEquallyOften()
     {
         using var scope = NewDisposeScope();

@@ -119,7 +119,7 @@ internal sealed class PickleSession(bool keepUnknown)
 
     private const int MaximumGlobals = 1000;
 
-    // NVIDIA's source text is repeated in every file that has it, and refers to itself thereafter.
+    // A source text stands in a pickle once; the objects after the first refer to it.
     private const int MaximumTextBytes = 1 << 24;
 
     private readonly SortedDictionary<string, PickleGlobal> _globals = new(StringComparer.Ordinal);

@@ -83,13 +83,15 @@ internal sealed class PickleState
     // Named as torch's state_dict() names what a module holds; the attributes beside it are plain values.
     private void VisitObject(PickleObject made, string name, char separator, int depth)
     {
+        _visits += made.State.Items?.Count ?? 0;   // what is passed over is looked at too, and one object may be named again and again
+        Count(name, depth);
         _values.Add(new PlainValue(Member("class_name"), "text", CheckpointException.Shown(made.ClassName)));
         foreach (var (key, value) in made.State.Items ?? [])
             switch (key, value)
             {
-                case ("_parameters" or "_buffers" or "_modules", PickleDictionary { Items: var members }):
-                    foreach (var (member, held) in members ?? [])
-                        VisitMember(held, Member(member), depth);
+                case ("_parameters" or "_buffers" or "_modules", PickleDictionary { Items: { } members }):
+                    foreach (var (member, held) in members)
+                        VisitMember(held, Member(member), depth + 1);
                     break;
                 case (['_', ..], _) or (_, PickleTensor or PickleDictionary or PickleObject): break;   // hooks, caches, arguments of constructors
                 default: Visit(value, Member(key), depth + 1); break;
@@ -100,15 +102,11 @@ internal sealed class PickleState
 
     private void VisitMember(object? held, string name, int depth)
     {
+        Count(name, depth);
         if (held is PickleObject child)
-        {
-            Count(name, depth);
-            VisitObject(child, name, '.', depth + 1);
-        }
-        else if (held is not null)
-        {
-            Visit(held, name, depth + 1);
-        }
+            VisitObject(child, name, '.', depth);
+        else if (held is not null)   // a bias that a layer does without
+            Visit(held, name, depth);
     }
 
     private void Add(PickleTensor tensor, string name)
