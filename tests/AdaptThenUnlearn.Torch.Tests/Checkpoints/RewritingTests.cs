@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Globalization;
 using System.IO.Compression;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Models;
@@ -118,6 +120,51 @@ public sealed class RewritingTests : IDisposable
         Assert.Equal(read.Tensors.Select(tensor => (tensor.Name, tensor.Type)), copy.Tensors.Select(tensor => (tensor.Name, tensor.Type)));
         Assert.Equal([0x00, 0x38, 0x66, 0x2e], Small.Bytes(copy["a"].Load()));   // IEEE 754 halves of 0.5 and 0.1
         Assert.Equal(Small.Bytes(read["b"].Load()), Small.Bytes(copy["b"].Load()));
+    }
+
+    // Python's own zip and pickle readers, with stand-ins for torch: archive and checksums are whole, and the values are where PyTorch will look for them.
+    private const string PythonReader = """
+        import collections, pickle, struct, sys, zipfile
+        archive = zipfile.ZipFile(sys.argv[1])
+        assert archive.testzip() is None
+        class Reader(pickle.Unpickler):
+            def find_class(self, module, name):
+                return collections.OrderedDict if name == 'OrderedDict' else type(name, (), {'__new__': lambda cls, *a: a or object.__new__(cls)})
+            def persistent_load(self, id):
+                return archive.read(root + 'data/' + id[2])
+        pickled = [name for name in archive.namelist() if name.endswith('/data.pkl')][0]
+        root = pickled[:-len('data.pkl')]
+        storage, first, shape, *_ = Reader(archive.open(pickled)).load()['g_ema']['conv1.activate.bias']
+        print(*struct.unpack_from('<%df' % shape[0], storage, 4 * first))
+        """;
+
+    [Fact]
+    public void Rewrite_ReadByPython_HoldsTheValues()
+    {
+        using var scope = NewDisposeScope();
+        var read = CheckpointFormats.Read(Interop.Case("rosinality_s32").PathOf("010000.pt"));
+        var values = arange(read["g_ema/conv1.activate.bias"].Count, float32) / 8;   // exact in text and in float32
+        CheckpointFormats.Named(read.Format).Rewrite(read, At("copy"), new Dictionary<string, Tensor> { ["g_ema/conv1.activate.bias"] = values }, new Dictionary<string, string>());
+        File.WriteAllText(At("reader.py"), PythonReader);
+
+        Assert.Equal(values.data<float>().ToArray(), Python(At("reader.py"), At("copy")).Split(' ').Select(number => float.Parse(number, CultureInfo.InvariantCulture)));
+    }
+
+    private static string Python(params string[] arguments)
+    {
+        try
+        {
+            using var process = Process.Start(new ProcessStartInfo("python3", arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            var (output, errors) = (process.StandardOutput.ReadToEnd(), process.StandardError.ReadToEnd());
+            process.WaitForExit();
+            Assert.True(process.ExitCode == 0, errors);
+            return output;
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            Assert.Skip("python3 is not on this machine");
+            throw;
+        }
     }
 
     private static uint ChecksumOf(ZipArchiveEntry entry, ZipArchive scratch)
