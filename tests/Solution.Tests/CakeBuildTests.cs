@@ -35,7 +35,7 @@ public sealed class CakeBuildTests(CakeHouse house) : IClassFixture<CakeHouse>
 
         Assert.Equal(1, exitCode);
         Assert.Contains("mnist-impossible: Failed", output, StringComparison.Ordinal);
-        Assert.Matches("atu govern: the gate failed \\(exit code 1\\): .*mnist-impossible.json: error ATU3001: failed digit-8/maxRate", errors);
+        Assert.Matches("atu govern: the gate failed \\(exit code 1\\): .*mnist-impossible.json\\(\\d+,\\d+\\): error ATU3001: failed digit-8/maxRate", errors);
     }
 
     [Fact]
