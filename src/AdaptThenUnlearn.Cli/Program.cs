@@ -33,7 +33,9 @@ if (parsed.Errors.Count > 0)
 {
     foreach (var error in parsed.Errors)
         terminal.Diagnose(new BuildMessage(Severity.Error, "ATU2000", error.Message));
-    terminal.Say($"see: atu {(parsed.CommandResult.Command is RootCommand ? "" : parsed.CommandResult.Command.Name + " ")}--help");
+    var command = parsed.CommandResult.Command;
+    var above = command.Parents.OfType<Command>().FirstOrDefault();
+    terminal.Say($"see: atu {string.Concat(new[] { above, command }.Where(each => each is not (null or RootCommand)).Select(each => each!.Name + " "))}--help");
     return ExitCodes.BadPolicy;
 }
 

@@ -84,7 +84,7 @@ public sealed class Publication(Terminal terminal)
             published = required ? ExitCodes.NotPublished : ExitCodes.Passed;
         }
 
-        return gate == ExitCodes.Passed && published == ExitCodes.NotPublished ? published : gate;
+        return gate == ExitCodes.Passed && published != ExitCodes.Passed && IsRequired(parsed) ? ExitCodes.NotPublished : gate;
     }
 
     private PublishedRun? Admit(RunAdmission admission, string record)

@@ -92,6 +92,7 @@ public sealed partial class ErrorTests(SmallHouse house) : IClassFixture<SmallHo
     [Theory]
     [InlineData("see: atu --help")]
     [InlineData("see: atu govern --help", "govern")]
+    [InlineData("see: atu backend install --help", "backend", "install", "abacus")]
     [InlineData("'--bogus'", "inspect", "x", "--bogus")]
     [InlineData("see: atu sample --help", "sample", "x", "--count", "many")]
     public void WrongArguments(string expected, params string[] arguments)

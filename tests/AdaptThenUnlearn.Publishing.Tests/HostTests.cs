@@ -150,6 +150,10 @@ public sealed class HostTests : IDisposable
         Assert.Equal("two", GitHubToken.Find(environment)!.Reveal());
         variables["GH_TOKEN"] = "";
         Assert.Equal("three", GitHubToken.Find(environment)!.Reveal());
+        variables["GH_TOKEN"] = " \n";
+        Assert.Equal("three", GitHubToken.Find(environment)!.Reveal());
+        variables.Remove("GITHUB_TOKEN");
+        Assert.Null(GitHubToken.Find(environment));
     }
 
     [Theory]

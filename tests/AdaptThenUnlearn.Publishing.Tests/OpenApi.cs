@@ -29,8 +29,7 @@ public sealed class OpenApi : IDisposable
         ("post", "/repos/{owner}/{repo}/statuses/{sha}"),
     ];
 
-    private static readonly TimeSpan _restorePatience = TimeSpan.FromMinutes(3);
-    private static readonly TimeSpan _startPatience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan _patience = TimeSpan.FromMinutes(3);
 
     private readonly string _description = Path.Combine(Path.GetTempPath(), $"atu-github-{Guid.NewGuid():N}.json");
     private readonly Process? _prism;
@@ -116,7 +115,7 @@ public sealed class OpenApi : IDisposable
         using var npm = Start(OperatingSystem.IsWindows() ? "npm.cmd" : "npm", folder, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries", "1");
         var errors = npm.StandardError.ReadToEndAsync();
         _ = npm.StandardOutput.ReadToEndAsync();
-        var ended = npm.WaitForExit(_restorePatience);
+        var ended = npm.WaitForExit(_patience);
         if (!ended)
             npm.Kill(entireProcessTree: true);
         if (!ended || npm.ExitCode != 0)
@@ -140,7 +139,7 @@ public sealed class OpenApi : IDisposable
         prism.ErrorDataReceived += listen;
         prism.BeginOutputReadLine();
         prism.BeginErrorReadLine();
-        if (!listening.Task.Wait(_startPatience))
+        if (!listening.Task.Wait(_patience))
         {
             prism.Kill(entireProcessTree: true);
             throw new InvalidOperationException($"Prism did not start: {said}");

@@ -16,9 +16,9 @@ public sealed class GitHubToken(string secret, string variable)
     /// <summary>Whether it is an installation's (GITHUB_TOKEN, or an app's own), which has no user behind it.</summary>
     public bool IsInstallation { get; } = secret.StartsWith("ghs_", StringComparison.Ordinal);
 
-    /// <summary>The token of an environment; null when there is none.</summary>
+    /// <summary>The token of an environment; null when there is none. White space, such as of a secret that is not set, is none.</summary>
     public static GitHubToken? Find(EnvironmentSnapshot environment) =>
-        Variables.Where(name => environment[name] is not null).Select(name => new GitHubToken(environment[name]!.Trim(), name)).FirstOrDefault();
+        Variables.Where(name => !string.IsNullOrWhiteSpace(environment[name])).Select(name => new GitHubToken(environment[name]!.Trim(), name)).FirstOrDefault();
 
     /// <summary>For the request's header, and for nothing else.</summary>
     public string Reveal() => secret;
