@@ -46,6 +46,7 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Contains("The budget ended before every setting was tried", output, StringComparison.Ordinal);
         Assert.Contains("Recommended", output, StringComparison.Ordinal);
 
+        Assert.Equal(output, Atu.Run([.. usual, "--page-only"]).Output);
         var (_, finished, more) = Atu.Run(usual);
         Assert.Contains("Every setting was tried", finished, StringComparison.Ordinal);
         Assert.Equal(finished, File.ReadAllText(house.At("tuned/tuning.md")));

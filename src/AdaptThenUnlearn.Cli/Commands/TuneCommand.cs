@@ -16,11 +16,12 @@ public sealed class TuneCommand(Terminal terminal)
     private readonly Option<string[]> _knobs = new("--knobs") { Description = $"What to turn (all): {string.Join(", ", TuningKnobs.All.Select(knob => knob.Path))}", HelpName = "a,b,…" };
     private readonly Option<int> _budget = new("--runs") { Description = "Most runs to make; each takes as long as the policy's training", DefaultValueFactory = _ => 24 };
     private readonly Option<DirectoryInfo> _out = new("--out") { Description = $"Folder for {PageName} and the trials' cells; a search goes on from those", DefaultValueFactory = _ => new DirectoryInfo("artifacts/tune") };
+    private readonly Option<bool> _pageOnly = new("--page-only") { Description = "Make no run: print the page from the trials there are" };
 
     /// <summary>The command.</summary>
     public Command Build()
     {
-        var command = new Command("tune", "Search better settings for a policy's unlearning section, judged by the annotators alone") { _knobs, _budget, _out };
+        var command = new Command("tune", "Search better settings for a policy's unlearning section, judged by the annotators alone") { _knobs, _budget, _out, _pageOnly };
         _runs.AddTo(command);
         command.Does(terminal, Run);
         return command;
@@ -34,8 +35,8 @@ public sealed class TuneCommand(Terminal terminal)
         var knobs = Knobs(parsed);
         var folder = parsed.GetRequiredValue(_out).FullName;
         var runs = new ComparisonRuns(Path.Combine(folder, "cells"), Path.Combine(folder, "runs"), Machine.Tool, Machine.Prepare(parsed), terminal, TimeProvider.System);
-        var left = parsed.GetValue(_budget);
-        if (left < task.Classes.Count * task.Seeds.Count)
+        var left = parsed.GetValue(_pageOnly) ? 0 : parsed.GetValue(_budget);
+        if (!parsed.GetValue(_pageOnly) && left < task.Classes.Count * task.Seeds.Count)
             throw new BadArgumentException(FormattableString.Invariant($"--runs {left}: a single trial takes {task.Classes.Count * task.Seeds.Count} runs, one for each class and seed"));
         var result = new TuningSearch([.. knobs.Select(knob => knob.Settings(task.Policy.Unlearning).ToList())], Evaluate).Run();
         if (result.Best is null)
