@@ -45,7 +45,7 @@ internal static class Small
         return classifier;
     }
 
-    public static Annotation Annotation(FeatureClassifier classifier) => new([new AnnotatedFeature("banned", classifier, 1)], Options.CleanBelow);
+    public static Annotation Annotation(FeatureClassifier classifier) => new([new AnnotatedFeature("banned", new FeatureRule(classifier, "banned", Threshold: null))], Options.CleanBelow);
 
     public static HeldImages Images(int count = 32)
     {

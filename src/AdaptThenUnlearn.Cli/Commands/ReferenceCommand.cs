@@ -79,7 +79,7 @@ public sealed class ReferenceCommand(Terminal terminal)
         using var train = DigitImages.Train(data);
         var features = Features("features of the training images", FeaturePass.Batches(train.Images), train.Images.shape[0], extractor, cancel);
         var count = DigitImages.Classes.Count;
-        if (extractor.Extractor is not FeatureClassifier classifier)
+        if (extractor.Extractor is not FeatureClassifier { Outputs: ClassifierOutputs.Softmax } classifier)
             return new Extracted(DigitImages.Classes, features, train.Labels.clone(), zeros([count, count], int64), double.NaN);
 
         using var test = DigitImages.Test(data);

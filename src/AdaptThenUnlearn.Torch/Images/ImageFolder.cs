@@ -55,6 +55,23 @@ public static class ImageFolder
         }
     }
 
+    /// <summary>The first image of a folder that has another size than it should, by the files' headers alone.</summary>
+    /// <param name="folder">Its sub-folders too, in ordinal order of the names.</param>
+    /// <param name="resolution">Width and height that they should have, pixels.</param>
+    /// <returns>The file and its size in pixels; null when every size is right.</returns>
+    /// <exception cref="ImageFileException">There are no images, or one cannot be decoded.</exception>
+    public static (string File, int Width, int Height)? FirstUnfit(string folder, int resolution)
+    {
+        foreach (var file in Files(folder))
+        {
+            using var codec = Opened(file);
+            if (codec.Info.Width != resolution || codec.Info.Height != resolution)
+                return (file, codec.Info.Width, codec.Info.Height);
+        }
+
+        return null;
+    }
+
     // [N, 3, H, W], uint8; the first image of all says what size the others must have.
     private static Tensor Decode(IReadOnlyList<string> files, ref long[]? size)
     {
@@ -83,11 +100,13 @@ public static class ImageFolder
         return colours.eq(colours.narrow(1, 0, 1)).all().item<bool>();
     }
 
+    private static SKCodec Opened(string file) => SKCodec.Create(file) ?? throw new ImageFileException(file, "is no image that can be decoded");
+
     // [3, H, W], uint8
     private static Tensor Decode(string file)
     {
         using var scope = NewDisposeScope();
-        using var codec = SKCodec.Create(file) ?? throw new ImageFileException(file, "is no image that can be decoded");
+        using var codec = Opened(file);
         var info = new SKImageInfo(codec.Info.Width, codec.Info.Height, SKColorType.Rgba8888, SKAlphaType.Unpremul);
         using var bitmap = new SKBitmap(info);
         if (codec.GetPixels(info, bitmap.GetPixels()) != SKCodecResult.Success)
