@@ -81,7 +81,7 @@ public abstract class FeatureClassifier(string architecture, ImageShape shape, I
     public long[] Count(Tensor logits)
     {
         using var scope = NewDisposeScope();
-        return Holds(logits).sum(0).cpu().data<long>().ToArray();
+        return Holds(logits).sum([0]).cpu().data<long>().ToArray();
     }
 
     /// <summary>The position of a class among <see cref="Classes"/>.</summary>

@@ -83,7 +83,7 @@ public sealed class ClassBalance : IImageSource, IDisposable
         static Tensor Smoothed(Tensor shares) => shares + 0.5 / CountedImages;
     }
 
-    private static Tensor Shares(Tensor classes) => classes.sum(0).to(float32).cpu() / classes.shape[0];
+    private static Tensor Shares(Tensor classes) => classes.sum([0]).to(float32).cpu() / classes.shape[0];
 
     /// <inheritdoc/>
     public void Dispose()
