@@ -13,11 +13,18 @@ public static class ImageFolder
     /// <param name="channels">1 turns colours into grey (Rec. 601 luma), 3 repeats grey; null takes 1 when every image is grey.</param>
     /// <returns><c>[N, 1 or 3, H, W]</c>, float32 in [-1, 1]; belongs to the caller's scope.</returns>
     /// <exception cref="ImageFileException">There are no images, one cannot be decoded, or their sizes differ.</exception>
-    public static Tensor Read(string folder, int? channels = null)
+    public static Tensor Read(string folder, int? channels = null) => Read(Files(folder), channels);
+
+    /// <summary>Reads some images, in the order given.</summary>
+    /// <param name="files">At least one.</param>
+    /// <param name="channels">As for a folder.</param>
+    /// <returns>As of a folder.</returns>
+    /// <exception cref="ImageFileException">One cannot be decoded, or their sizes differ.</exception>
+    public static Tensor Read(IReadOnlyList<string> files, int? channels = null)
     {
         using var scope = NewDisposeScope();
         long[]? size = null;
-        var colours = Decode(Files(folder), ref size);
+        var colours = Decode(files, ref size);
         return Values(colours, grey: channels == 1 || (channels is null && IsGrey(colours))).MoveToOuterDisposeScope();
     }
 
@@ -27,16 +34,23 @@ public static class ImageFolder
     /// <param name="size">Images in a full batch; at least 1.</param>
     /// <returns>Each <c>[n, channels, H, W]</c>, float32 in [-1, 1]; belongs to the scope of whoever asks for it.</returns>
     /// <exception cref="ImageFileException">There are no images, one cannot be decoded, or their sizes differ.</exception>
-    public static IEnumerable<Tensor> Batches(string folder, int channels, int size)
+    public static IEnumerable<Tensor> Batches(string folder, int channels, int size) => Batches(Files(folder), channels, size);
+
+    /// <summary>Reads some images a batch at a time, in the order given.</summary>
+    /// <inheritdoc cref="Batches(string, int, int)"/>
+    /// <param name="files">At least one.</param>
+    /// <param name="channels">As for a folder.</param>
+    /// <param name="size">As for a folder.</param>
+    public static IEnumerable<Tensor> Batches(IReadOnlyList<string> files, int channels, int size)
     {
         long[]? first = null;
-        foreach (var files in Files(folder).Chunk(size))
-            yield return Batch(files);
+        foreach (var some in files.Chunk(size))
+            yield return Batch(some);
 
-        Tensor Batch(string[] files)
+        Tensor Batch(string[] some)
         {
             using var scope = NewDisposeScope();
-            return Values(Decode(files, ref first), grey: channels == 1).MoveToOuterDisposeScope();
+            return Values(Decode(some, ref first), grey: channels == 1).MoveToOuterDisposeScope();
         }
     }
 

@@ -26,13 +26,16 @@ public sealed record QualityReference(string Sha256, IReadOnlyList<string> Exclu
             throw new PolicyMismatchException(
                 "$.quality.reference", $"the statistics were made with another extractor (SHA-256 {reference.ExtractorSha256}, this one is {extractor.Sha256}); make them anew with `atu reference`");
         foreach (var name in undesired)
-            if (!reference.Classes.Contains(name))
+            if (!reference.Names.Contains(name))
                 throw new PolicyMismatchException(
-                    "$.quality.reference", $"the statistics have no class '{name}' to leave out; they have: {string.Join(", ", reference.Classes)}");
+                    "$.quality.reference", $"the statistics have no class '{name}' to leave out; they have: {string.Join(", ", reference.Names)}");
 
         using var merged = reference.Merged(undesired);
+        if (merged.Count == 0)
+            throw new PolicyMismatchException("$.quality.reference", $"the statistics hold no image without {string.Join(", ", undesired)}; make them of images that show what must survive");
+
         return new QualityReference(
-            sha256, undesired, FeatureMoments.Of(merged), reference.Classes.ToDictionary(name => name, reference.FalsePositiveRate), reference.Samples(undesired));
+            sha256, undesired, FeatureMoments.Of(merged), reference.FalsePositiveRates(), reference.Samples(undesired));
     }
 
     /// <summary>Takes a mean and covariance from elsewhere. They have no classes: whoever names them says that they are of images without the undesired features.</summary>
