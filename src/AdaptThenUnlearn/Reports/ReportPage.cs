@@ -1,7 +1,6 @@
 using System.Globalization;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Measurements;
-using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 using static AdaptThenUnlearn.Reports.ReportText;
 using static AdaptThenUnlearn.Reports.Phrase;
@@ -145,7 +144,7 @@ internal sealed record ReportPage(
         var options = record.Policy.Unlearning;
         var table = new ReportTable("What", "Value");
         Line("Method", Theirs(training.Method), Ours(", preset "), Theirs(options.Preset), Ours(FormattableString.Invariant($", seed {options.Seed}")));
-        Line("Feedback", Ours(Feedback(record.Policy, training)));
+        Line("Feedback", Ours(Feedback(record, training)));
         Line("Kept", Ours(FormattableString.Invariant($"the candidate of step {training.SelectedStep} of {training.Steps}")));
         if (training.AdaptedDistance is not null)
             Line("Repulsion", Theirs(options.Repulsion.Loss), Ours($", γ {Plain(options.Repulsion.Weight)}, α {Plain(options.Repulsion.Alpha)}, "), Theirs(options.Repulsion.Distance), Ours(" distance"));
@@ -160,8 +159,9 @@ internal sealed record ReportPage(
         void Line(string what, params Phrase[] value) => table.Row([Ours(what)], value);
     }
 
-    private static string Feedback(UnlearningPolicy policy, TrainingRecord training)
+    private static string Feedback(RunRecord record, TrainingRecord training)
     {
+        var policy = record.Policy;
         var given = policy.UndesiredFeatures.Count(feature => feature.Negatives is not null);
         var found = FormattableString.Invariant($"{training.Positives} clean and {training.Negatives} undesired");
         if (given == 0 && policy.Unlearning.Positives is null)
