@@ -67,8 +67,8 @@ public sealed class CandidateJudge : ICandidateJudge, IDisposable
 
     private double SmallestShareKept(Tally tally)
     {
-        var first = _annotation.Features[0].Annotator;
-        var undesired = _annotation.Features.Where(feature => feature.Annotator == first).Select(feature => feature.ClassIndex).ToHashSet();
+        var first = _annotation.First;
+        var undesired = _annotation.Features.Where(feature => feature.Rule.Classifier == first).Select(feature => feature.Rule.Index).ToHashSet();
         return Enumerable.Range(0, first.Classes.Count)
             .Where(number => !undesired.Contains(number) && _original.ByClass[number] > 0)
             .Select(number => (double)tally.ByClass[number] / _original.ByClass[number])
@@ -83,7 +83,7 @@ public sealed class CandidateJudge : ICandidateJudge, IDisposable
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        var first = _annotation.Features[0].Annotator;
+        var first = _annotation.First;
         var hits = new long[_annotation.Features.Count];
         var byClass = new long[first.Classes.Count];
         List<Tensor> clean = [];
@@ -95,7 +95,7 @@ public sealed class CandidateJudge : ICandidateJudge, IDisposable
             for (var number = 0; number < hits.Length; number++)
                 hits[number] += labels.Shows[number].sum().item<long>();
             var features = first.Features(drawn);
-            var counts = first.Logits(features).argmax(1).bincount(null, byClass.Length).cpu().data<long>().ToArray();
+            var counts = first.Count(first.Logits(features));
             for (var number = 0; number < byClass.Length; number++)
                 byClass[number] += counts[number];
             clean.Add(features[labels.ShowsAny.logical_not()].MoveToOuterDisposeScope());

@@ -1,5 +1,6 @@
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
+using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Measuring;
@@ -60,6 +61,8 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
             yield return ("reference", Resolved(quality.Reference));
         if (policy.Unlearning.Data is { } data)
             yield return ("training data", Resolved(data));
+        foreach (var (role, _, folder) in Given())
+            yield return (role, folder);
     }
 
     /// <summary>Loads the generator with its discriminator.</summary>
@@ -127,6 +130,45 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
                 ? batch
                 : throw new PolicyMismatchException("$.quality.reference", $"the folder's images are {batch.shape[1]}×{batch.shape[2]}×{batch.shape[3]}, the generator makes {taken}, and the classifiers look at both");
         }
+    }
+
+    /// <summary>Whether the images that the policy gives for training have the generator's size.</summary>
+    /// <param name="images">What the generator makes.</param>
+    /// <exception cref="ImageFileException">A folder is missing or empty, or an image cannot be decoded.</exception>
+    /// <exception cref="PolicyMismatchException">An image has another size.</exception>
+    public void CheckGivenImages(ImageShape images)
+    {
+        foreach (var (_, property, folder) in Given())
+            if (ImageFolder.FirstUnfit(folder, images.Resolution) is { } unfit)
+                throw new PolicyMismatchException(
+                    property, FormattableString.Invariant($"{unfit.File} is {unfit.Width}×{unfit.Height} pixels, the generator makes {images.Resolution}×{images.Resolution}; bring the folder's images to that size"));
+    }
+
+    /// <summary>Loads the images that the policy gives for training; as grey or as colours as the generator's.</summary>
+    /// <param name="images">What the generator makes.</param>
+    /// <param name="device">Where they go.</param>
+    /// <returns>Belongs to the caller.</returns>
+    /// <exception cref="ImageFileException">A folder is missing or empty, an image cannot be decoded, or their sizes differ.</exception>
+    public GivenImages LoadGivenImages(ImageShape images, Device device)
+    {
+        return new GivenImages(
+            policy.UndesiredFeatures.Where(feature => feature.Negatives is not null).ToDictionary(feature => feature.Name, feature => Read(feature.Negatives!)),
+            policy.Unlearning.Positives is { } positives ? Read(positives) : null);
+
+        Tensor Read(string folder)
+        {
+            using var scope = NewDisposeScope();
+            return ImageFolder.Read(Resolved(folder), images.Channels).to(device).DetachFromDisposeScope();
+        }
+    }
+
+    private IEnumerable<(string Role, string Property, string Folder)> Given()
+    {
+        foreach (var (number, feature) in policy.UndesiredFeatures.Index())
+            if (feature.Negatives is { } negatives)
+                yield return ($"negatives {feature.Name}", FormattableString.Invariant($"$.undesiredFeatures[{number}].negatives"), Resolved(negatives));
+        if (policy.Unlearning.Positives is { } positives)
+            yield return ("positives", "$.unlearning.positives", Resolved(positives));
     }
 
     /// <summary>The unlearning options with their data folder resolved.</summary>

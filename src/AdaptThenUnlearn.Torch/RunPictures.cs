@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
-using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Models;
@@ -103,11 +102,8 @@ internal sealed class RunPictures(UnlearningPolicy policy, PolicyClassifiers cla
     {
         using var scope = NewDisposeScope();
         var flagged = zeros(batch.shape[0], dtype: @bool, device: batch.device);
-        foreach (var feature in policy.UndesiredFeatures)
-        {
-            FeatureClassifier auditor = classifiers[feature.Auditor ?? feature.Annotator];
-            flagged = flagged.logical_or(auditor.Probabilities(batch).argmax(1).eq(auditor.IndexOf(feature.Class)));
-        }
+        foreach (var rule in policy.UndesiredFeatures.Select(classifiers.Auditor))
+            flagged = flagged.logical_or(rule.Shows(rule.Classifier.Logits(rule.Classifier.Features(batch))));
 
         return flagged.cpu().data<bool>().ToArray();
     }

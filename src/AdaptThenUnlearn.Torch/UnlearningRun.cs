@@ -47,6 +47,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
     /// <exception cref="CheckpointException">A file cannot be read.</exception>
     /// <exception cref="FileNotWrittenException">A file cannot be written.</exception>
     /// <exception cref="PolicyMismatchException">A file does not fit the policy.</exception>
+    /// <exception cref="Images.ImageFileException">An image of a folder cannot be read.</exception>
     /// <exception cref="FeedbackException">The generator's samples hold too little to learn from.</exception>
     /// <exception cref="TrainingDivergedException">A loss is not finite.</exception>
     /// <exception cref="RunException">There is too little memory.</exception>
@@ -56,6 +57,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         if (_policy.Evaluation.Truncation != 1 && !original.Generator.Truncates)
             throw new PolicyMismatchException("$.evaluation.truncation", $"a {original.Architecture} generator has no truncation; leave it at 1");
 
+        inputs.CheckGivenImages(original.Generator.Shape);
         using var classifiers = inputs.LoadClassifiers(original.Generator.Shape, request.Device);
         using var reference = inputs.LoadReference(classifiers, original, _images, progress, cancel);
         _inputs = inputs.Digests(folder);
@@ -100,10 +102,14 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         if (!request.Resume)
             journal.Clear();
         var annotation = new Annotation(
-            [.. _policy.UndesiredFeatures.Select(feature => new AnnotatedFeature(feature.Name, classifiers[feature.Annotator], classifiers[feature.Annotator].IndexOf(feature.Class)))],
+            [.. _policy.UndesiredFeatures.Select(feature => new AnnotatedFeature(feature.Name, classifiers.Annotator(feature)))],
             options.CleanBelow);
-        using var feedback = Timed("collecting feedback", () => Feedback.Collect(
-            original.Generator, annotation, options.FeedbackSamples, options.MinimumNegatives, new RandomStreams(options.Seed, "feedback"), request.Device, cancel));
+        using var feedback = Timed("collecting feedback", () =>
+        {
+            using var given = inputs.LoadGivenImages(original.Generator.Shape, request.Device);
+            return Feedback.Collect(
+                original.Generator, annotation, given, options.FeedbackSamples, options.MinimumNegatives, new RandomStreams(options.Seed, "feedback"), request.Device, cancel);
+        });
         using var judge = new CandidateJudge(_policy, annotation, original.Generator, request.Device);
         var context = new UnlearningContext(
             new GanPair(original.Generator, original.Discriminator), options, annotation, feedback, judge, journal, progress, request.Device);

@@ -38,7 +38,7 @@ public sealed partial class HouseTests
             ["AdaptThenUnlearn.Torch.Adaptation", "AdaptThenUnlearn.Torch.Training", "AdaptThenUnlearn.Torch.Images", "AdaptThenUnlearn.Torch.Models", "AdaptThenUnlearn.Policies"],
         ["AdaptThenUnlearn.Torch.Unlearning.Repulsion"] = ["AdaptThenUnlearn.Torch.Training", "AdaptThenUnlearn.Policies"],
         ["AdaptThenUnlearn.Torch.Pretraining"] =
-            ["AdaptThenUnlearn.Torch.Unlearning", "AdaptThenUnlearn.Torch.Adaptation", "AdaptThenUnlearn.Torch.Training", "AdaptThenUnlearn.Torch.Features", "AdaptThenUnlearn.Torch.Models"],
+            ["AdaptThenUnlearn.Torch.Unlearning", "AdaptThenUnlearn.Torch.Adaptation", "AdaptThenUnlearn.Torch.Training", "AdaptThenUnlearn.Torch.Features", "AdaptThenUnlearn.Torch.Images", "AdaptThenUnlearn.Torch.Models"],
     };
 
     // The stories and the composition root know everything below them.

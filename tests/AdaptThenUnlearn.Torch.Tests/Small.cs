@@ -51,7 +51,23 @@ internal static class Small
         return classifier;
     }
 
-    public static Annotation Annotation(FeatureClassifier classifier) => new([new AnnotatedFeature("banned", classifier, 1)], Options.CleanBelow);
+    /// <summary>A classifier with two labels in eval mode: untrained, but shifted so that it sees each in about a quarter of the smallest GAN's images.</summary>
+    public static FeatureClassifier LabelClassifier(long seed = 5)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        using var networks = Gan();
+        var images = networks.Generator.Generate(randn(200, Settings.LatentSize), noise: null);
+        manual_seed(seed);
+        var classifier = Weights.Freed(ClassifierArchitectures.Build(StridedConvNet.Name, Shape, ["glasses", "hat"], ClassifierOutputs.Sigmoid));
+        classifier.eval();
+        var output = classifier.named_parameters().ToDictionary(named => named.name, named => named.parameter);
+        output["output.weight"].mul_(50);
+        output["output.bias"].sub_(classifier.Logits(classifier.Features(images)).quantile(tensor(0.75f), dim: 0).view(2));
+        return classifier;
+    }
+
+    public static Annotation Annotation(FeatureClassifier classifier) => new([new AnnotatedFeature("banned", new FeatureRule(classifier, classifier.Classes[1], Threshold: null))], Options.CleanBelow);
 
     public static HeldImages Images(int count = 32)
     {

@@ -4,6 +4,7 @@ using System.Text.Json;
 using AdaptThenUnlearn.Torch;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Features;
+using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Models.StyleGan2;
 using AdaptThenUnlearn.Torch.Pretraining;
 using AdaptThenUnlearn.Torch.Training;
@@ -41,19 +42,23 @@ internal static class ModelCommands
         return command;
     }
 
-    /// <summary>Trains a digit classifier.</summary>
+    /// <summary>Trains a classifier of digits, or of images with several labels.</summary>
     public static Command TrainClassifier(Terminal terminal)
     {
         var architecture = new Option<string>("--architecture") { Description = string.Join(" or ", ClassifierArchitectures.Names), DefaultValueFactory = _ => LeNet5.Name };
         architecture.AcceptOnlyFromAmong([.. ClassifierArchitectures.Names]);
+        var data = new Option<DirectoryInfo>("--data") { Description = "Folder with the four MNIST IDX files, or with images and a labels.csv (file,label1,label2… and 0 or 1)", Required = true };
         var epochs = new Option<int>("--epochs") { Description = "Passes over the training images", DefaultValueFactory = _ => 12 };
-        var command = new Command("train-classifier", "Train a digit classifier, to serve as annotator or auditor") { _data, _out, architecture, epochs, _seed, Machine.Device, Machine.Threads };
+        var command = new Command("train-classifier", "Train a classifier, to serve as annotator or auditor") { data, _out, architecture, epochs, _seed, Machine.Device, Machine.Threads };
         command.Does(terminal, (parsed, cancel) =>
         {
             var device = Machine.Prepare(parsed);
-            var folder = parsed.GetRequiredValue(_data).FullName;
-            using var train = DigitImages.Train(folder);
-            using var test = DigitImages.Test(folder);
+            var folder = parsed.GetRequiredValue(data).FullName;
+            var (train, test) = LabelledFolder.IsIn(folder)
+                ? LabelledImages.Of(LabelledFolder.Read(folder))
+                : (LabelledImages.Of(DigitImages.Train(folder)), LabelledImages.Of(DigitImages.Test(folder)));
+            using var trainOwned = train;
+            using var testOwned = test;
             var settings = new ClassifierSettings(parsed.GetValue(architecture)!, parsed.GetValue(epochs), 128, 0.002, parsed.GetValue(_seed));
             var accuracy = 0.0;
             using var classifier = ClassifierTraining.Run(settings, train, test, device, new OnEpoch(epoch =>

@@ -3,11 +3,10 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Adaptation;
 
-/// <summary>A feature and the classifier that labels it in training feedback.</summary>
+/// <summary>A feature and how it is found in training feedback.</summary>
 /// <param name="Name">The feature's name in the policy.</param>
-/// <param name="Annotator">Stays the caller's; in eval mode.</param>
-/// <param name="ClassIndex">The annotator's class that shows the feature.</param>
-public sealed record AnnotatedFeature(string Name, FeatureClassifier Annotator, int ClassIndex);
+/// <param name="Rule">The annotator's.</param>
+public sealed record AnnotatedFeature(string Name, FeatureRule Rule);
 
 /// <summary>Labels images with the annotators of a policy: which show an undesired feature, and which are clean beyond doubt.</summary>
 /// <param name="features">At least one.</param>
@@ -17,17 +16,17 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
     /// <summary>What is labelled.</summary>
     public IReadOnlyList<AnnotatedFeature> Features { get; } = features;
 
-    /// <summary>How many classes <see cref="Classes"/> tells apart.</summary>
-    public int ClassCount => Features[0].Annotator.Classes.Count;
+    /// <summary>The first feature's annotator, whose classes are counted.</summary>
+    public FeatureClassifier First => Features[0].Rule.Classifier;
 
-    /// <summary>The likeliest class of each image, by the first feature's annotator.</summary>
+    /// <summary>Which classes hold for each image, by the first feature's annotator.</summary>
     /// <param name="images"><c>[N, C, H, W]</c>, nominally [-1, 1].</param>
-    /// <returns><c>[N]</c>, int64; belongs to the caller's scope.</returns>
+    /// <returns><c>[N, K]</c>, bool; belongs to the caller's scope.</returns>
     public Tensor Classes(Tensor images)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        return Features[0].Annotator.Probabilities(images).argmax(1).MoveToOuterDisposeScope();
+        return First.Holds(First.Logits(First.Features(images))).MoveToOuterDisposeScope();
     }
 
     /// <summary>Labels images.</summary>
@@ -37,29 +36,26 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        var shown = new List<Tensor>();
+        var logits = Features.Select(feature => feature.Rule.Classifier).Distinct()
+            .ToDictionary(annotator => annotator, annotator => annotator.Logits(annotator.Features(images)));
         var clean = ones(images.shape[0], dtype: @bool, device: images.device);
-        foreach (var byAnnotator in Features.GroupBy(feature => feature.Annotator))
-        {
-            var probabilities = byAnnotator.Key.Probabilities(images);
-            var likeliest = probabilities.argmax(1);
-            foreach (var feature in byAnnotator)
-            {
-                shown.Add(likeliest.eq(feature.ClassIndex).MoveToOuterDisposeScope());
-                clean = clean.logical_and(probabilities.select(1, feature.ClassIndex).lt(cleanBelow));
-            }
-        }
-
-        var order = Features.GroupBy(feature => feature.Annotator).SelectMany(group => group).ToList();
-        return new ImageLabels([.. Features.Select(feature => shown[order.IndexOf(feature)])], clean.MoveToOuterDisposeScope());
+        foreach (var rule in Features.Select(feature => feature.Rule))
+            clean = clean.logical_and(rule.IsFree(logits[rule.Classifier], cleanBelow));
+        return new ImageLabels(
+            [.. Features.Select(feature => feature.Rule.Shows(logits[feature.Rule.Classifier]).MoveToOuterDisposeScope())], clean.MoveToOuterDisposeScope());
     }
 }
 
 /// <summary>What an annotation said of N images.</summary>
-/// <param name="Shows">For each feature: <c>[N]</c>, bool, whether its class is the likeliest.</param>
+/// <param name="Shows">For each feature: <c>[N]</c>, bool, whether the image shows it.</param>
 /// <param name="Clean"><c>[N]</c>, bool, whether no undesired class is even likely.</param>
 public sealed record ImageLabels(IReadOnlyList<Tensor> Shows, Tensor Clean)
 {
     /// <summary><c>[N]</c>, bool, whether any feature is shown; belongs to the caller's scope.</summary>
-    public Tensor ShowsAny => Shows.Aggregate((any, one) => any.logical_or(one));
+    public Tensor ShowsAny => ShowsAnyOf(Enumerable.Range(0, Shows.Count));
+
+    /// <summary>Whether any of some features is shown.</summary>
+    /// <param name="features">Positions in <see cref="Shows"/>; at least one.</param>
+    /// <returns><c>[N]</c>, bool; belongs to the caller's scope.</returns>
+    public Tensor ShowsAnyOf(IEnumerable<int> features) => features.Select(feature => Shows[feature]).Aggregate((any, one) => any.logical_or(one));
 }

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Adaptation;
 
-/// <summary>The generator's own samples, sorted by the annotators: all that training ever sees.</summary>
+/// <summary>All that training ever sees: the generator's own samples, sorted by the annotators, or images that the policy gives instead.</summary>
 public sealed class Feedback : IDisposable
 {
     private const int BatchSize = 100;
@@ -27,15 +27,16 @@ public sealed class Feedback : IDisposable
     /// <summary>Images that are clean beyond doubt.</summary>
     public HeldImages Positives => _positives;
 
-    /// <summary>Negatives of each feature, by its name.</summary>
+    /// <summary>Negatives of each feature, by its name; where images were given, those.</summary>
     public IReadOnlyDictionary<string, long> NegativesByFeature { get; }
 
-    /// <summary>All images looked at; those neither negative nor positive were left out as doubtful.</summary>
+    /// <summary>All samples looked at; those neither negative nor positive were left out as doubtful. None where every kind of image was given.</summary>
     public int Samples { get; }
 
-    /// <summary>Generates and sorts samples.</summary>
+    /// <summary>Generates and sorts samples, for what was not given.</summary>
     /// <param name="generator">Whose samples.</param>
     /// <param name="annotation">Sorts them.</param>
+    /// <param name="given">Stand in for the samples of their kind, and are taken as they are; stay the caller's.</param>
     /// <param name="samples">How many to look at.</param>
     /// <param name="minimumNegatives">Fewest negatives of each feature that training can learn from.</param>
     /// <param name="random">Where latents and noise come from.</param>
@@ -43,13 +44,16 @@ public sealed class Feedback : IDisposable
     /// <param name="cancel">Ends collection between two batches.</param>
     /// <exception cref="FeedbackException">Too few negatives of a feature, or no positives.</exception>
     public static Feedback Collect(
-        ImageGenerator generator, Annotation annotation, int samples, int minimumNegatives, RandomStreams random, Device device, CancellationToken cancel)
+        ImageGenerator generator, Annotation annotation, GivenImages given, int samples, int minimumNegatives, RandomStreams random, Device device, CancellationToken cancel)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         var negatives = new List<Tensor>();
         var positives = new List<Tensor>();
         var counts = new long[annotation.Features.Count];
+        var sought = Enumerable.Range(0, counts.Length).Where(feature => !given.Negatives.ContainsKey(annotation.Features[feature].Name)).ToList();
+        if (sought.Count == 0 && given.Positives is not null)
+            samples = 0;
         for (var batch = 0; batch * BatchSize < samples; batch++)
         {
             cancel.ThrowIfCancellationRequested();
@@ -57,22 +61,35 @@ public sealed class Feedback : IDisposable
             using var source = random.At("feedback", batch);
             var images = LatentDraw.Next(generator, Math.Min(BatchSize, samples - batch * BatchSize), source, device).Images(generator);
             var labels = annotation.Label(images);
-            for (var feature = 0; feature < counts.Length; feature++)
+            foreach (var feature in sought)
                 counts[feature] += labels.Shows[feature].sum().item<long>();
-            negatives.Add(images[labels.ShowsAny].MoveToOuterDisposeScope());
-            positives.Add(images[labels.Clean].MoveToOuterDisposeScope());
+            if (sought.Count > 0)
+                negatives.Add(images[labels.ShowsAnyOf(sought)].MoveToOuterDisposeScope());
+            if (given.Positives is null)
+                positives.Add(images[labels.Clean].MoveToOuterDisposeScope());
+        }
+
+        foreach (var (name, images) in given.Negatives)
+        {
+            counts[annotation.Features.Select(feature => feature.Name).ToList().IndexOf(name)] = images.shape[0];
+            negatives.Add(images);
         }
 
         var byFeature = annotation.Features.Select((feature, number) => (feature.Name, Count: counts[number])).ToDictionary(pair => pair.Name, pair => pair.Count);
         var scarce = byFeature.Where(pair => pair.Value < minimumNegatives).ToList();
         if (scarce.Count > 0)
-            throw new FeedbackException(string.Join("; ", scarce.Select(pair => string.Create(CultureInfo.InvariantCulture,
-                $"the annotator found '{pair.Key}' in {pair.Value} of {samples} samples, and at least {minimumNegatives} are needed to learn from; raise unlearning.feedbackSamples (lower unlearning.minimumNegatives only if you know that so few will do)"))));
-        var clean = cat(positives);
+            throw new FeedbackException(string.Join("; ", scarce.Select(pair => Scarcity(pair.Key, pair.Value))));
+        var clean = given.Positives?.clone() ?? cat(positives);
         if (clean.shape[0] == 0)
             throw new FeedbackException($"none of {samples} samples is clean: the annotator sees an undesired feature with probability of at least unlearning.cleanBelow in every one");
 
         return new Feedback(new HeldImages(cat(negatives).DetachFromDisposeScope()), new HeldImages(clean.DetachFromDisposeScope()), byFeature, samples);
+
+        string Scarcity(string name, long count) => given.Negatives.ContainsKey(name)
+            ? string.Create(CultureInfo.InvariantCulture,
+                $"the folder of '{name}' holds {count} images, and at least {minimumNegatives} are needed to learn from; give more (lower unlearning.minimumNegatives only if you know that so few will do)")
+            : string.Create(CultureInfo.InvariantCulture,
+                $"the annotator found '{name}' in {count} of {samples} samples, and at least {minimumNegatives} are needed to learn from; raise unlearning.feedbackSamples (lower unlearning.minimumNegatives only if you know that so few will do)");
     }
 
     /// <inheritdoc/>

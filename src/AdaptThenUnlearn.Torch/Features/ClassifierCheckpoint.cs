@@ -10,15 +10,19 @@ namespace AdaptThenUnlearn.Torch.Features;
 public static class ClassifierCheckpoint
 {
     private const string Kind = "classifier";
+    private const string OutputsKey = "outputs";
+    private const string Sigmoid = "sigmoid";
+    private const string Softmax = "softmax";
 
     /// <summary>Loads a classifier.</summary>
     /// <param name="path">The checkpoint.</param>
     /// <param name="sha256">Pin, or null.</param>
     /// <param name="classes">Names of its outputs where the policy gives them, or null.</param>
     /// <param name="device">Where it goes.</param>
+    /// <param name="outputs"><c>softmax</c> or <c>sigmoid</c> where the policy says so, or null.</param>
     /// <returns>In eval mode, with its digest; belongs to the caller.</returns>
     /// <exception cref="CheckpointException">The file is missing, damaged, not pinned so, or no classifier that this version knows.</exception>
-    public static LoadedClassifier Load(string path, string? sha256, IReadOnlyList<string>? classes, Device device)
+    public static LoadedClassifier Load(string path, string? sha256, IReadOnlyList<string>? classes, Device device, string? outputs = null)
     {
         var digest = sha256 is null ? CheckpointDigest.Of(path) : CheckpointDigest.Check(path, sha256);
         var file = CheckpointFormats.Read(path);
@@ -34,7 +38,11 @@ public static class ClassifierCheckpoint
             if (classes is not null && classes.Count != stored.Length)
                 throw new CheckpointException(path, $"has {stored.Length} classes, the policy names {classes.Count}", $"the checkpoint's own are: {string.Join(", ", stored)}");
 
-            var network = ClassifierArchitectures.Build(file.Metadata["architecture"], shape, classes ?? stored);
+            var said = file.Metadata.GetValueOrDefault(OutputsKey);
+            if (outputs is not null && said is not null && outputs != said)
+                throw new CheckpointException(path, $"has {said} outputs, the policy says {outputs}", "leave 'outputs' out of the policy: it is for checkpoints that do not say");
+
+            var network = ClassifierArchitectures.Build(file.Metadata["architecture"], shape, classes ?? stored, Named(outputs ?? said));
             return new LoadedClassifier(GeneratorCheckpoint.Filled(network, file, device), digest);
         }
         catch (Exception unreadable) when (unreadable is KeyNotFoundException or FormatException or JsonException or ArgumentException)
@@ -47,14 +55,27 @@ public static class ClassifierCheckpoint
     /// <param name="path">Replaced all at once.</param>
     /// <param name="classifier">Stays the caller's.</param>
     /// <exception cref="FileNotWrittenException">The file cannot be written.</exception>
-    public static void Save(string path, FeatureClassifier classifier) => SafetensorsFile.Write(path, classifier.state_dict(), new Dictionary<string, string>
+    public static void Save(string path, FeatureClassifier classifier)
     {
-        ["kind"] = Kind,
-        ["architecture"] = classifier.Architecture,
-        ["channels"] = classifier.Shape.Channels.ToString(CultureInfo.InvariantCulture),
-        ["resolution"] = classifier.Shape.Resolution.ToString(CultureInfo.InvariantCulture),
-        ["classes"] = JsonSerializer.Serialize(classifier.Classes),
-    });
+        var metadata = new Dictionary<string, string>
+        {
+            ["kind"] = Kind,
+            ["architecture"] = classifier.Architecture,
+            ["channels"] = classifier.Shape.Channels.ToString(CultureInfo.InvariantCulture),
+            ["resolution"] = classifier.Shape.Resolution.ToString(CultureInfo.InvariantCulture),
+            ["classes"] = JsonSerializer.Serialize(classifier.Classes),
+        };
+        if (classifier.Outputs is ClassifierOutputs.Sigmoid)
+            metadata[OutputsKey] = Sigmoid;   // a file that says nothing is of softmax outputs, as all were once
+        SafetensorsFile.Write(path, classifier.state_dict(), metadata);
+    }
+
+    private static ClassifierOutputs Named(string? outputs) => outputs switch
+    {
+        Sigmoid => ClassifierOutputs.Sigmoid,
+        Softmax or null => ClassifierOutputs.Softmax,
+        _ => throw new FormatException($"'{outputs}' is no kind of outputs; {Softmax} and {Sigmoid} are"),
+    };
 }
 
 /// <summary>A classifier from a checkpoint.</summary>

@@ -7,6 +7,9 @@ namespace AdaptThenUnlearn.Torch.Features;
 /// <remarks>The layer before its logits serves as feature extractor for the Fréchet distance.</remarks>
 public abstract class FeatureClassifier(string architecture, ImageShape shape, IReadOnlyList<string> classes) : nn.Module(architecture), IFeatureExtractor
 {
+    /// <summary>From this probability on, a class of <see cref="ClassifierOutputs.Sigmoid"/> holds.</summary>
+    public const double AsLikelyAsNot = 0.5;
+
     /// <summary>A name of the classifier catalogue.</summary>
     public string Architecture { get; } = architecture;
 
@@ -15,6 +18,9 @@ public abstract class FeatureClassifier(string architecture, ImageShape shape, I
 
     /// <summary>Names of its outputs, in order.</summary>
     public IReadOnlyList<string> Classes { get; } = classes;
+
+    /// <summary>Whether one class holds, or several may.</summary>
+    public ClassifierOutputs Outputs { get; init; } = ClassifierOutputs.Softmax;
 
     /// <summary>Length of a feature vector.</summary>
     public abstract int FeatureSize { get; }
@@ -37,11 +43,45 @@ public abstract class FeatureClassifier(string architecture, ImageShape shape, I
 
     /// <summary>Class probabilities.</summary>
     /// <param name="images">As for <see cref="Features"/>.</param>
-    /// <returns><c>[N, Classes]</c>, each row sums to 1; belongs to the caller's scope.</returns>
+    /// <returns><c>[N, Classes]</c>, each 0 to 1; of <see cref="ClassifierOutputs.Softmax"/> each row sums to 1. Belongs to the caller's scope.</returns>
     public Tensor Probabilities(Tensor images)
     {
         using var scope = NewDisposeScope();
-        return Logits(Features(images)).softmax(1).MoveToOuterDisposeScope();
+        return ProbabilitiesOf(Logits(Features(images))).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Class probabilities of images that were looked at already.</summary>
+    /// <param name="logits"><c>[N, Classes]</c>.</param>
+    /// <returns>As of <see cref="Probabilities"/>.</returns>
+    public Tensor ProbabilitiesOf(Tensor logits) => Outputs is ClassifierOutputs.Sigmoid ? logits.sigmoid() : logits.softmax(1);
+
+    /// <summary>Which classes hold.</summary>
+    /// <param name="logits"><c>[N, Classes]</c>.</param>
+    /// <returns><c>[N, Classes]</c>, bool: the likeliest alone, or each whose probability is at least <see cref="AsLikelyAsNot"/>; belongs to the caller's scope.</returns>
+    public Tensor Holds(Tensor logits)
+    {
+        using var scope = NewDisposeScope();
+        var holds = Outputs is ClassifierOutputs.Sigmoid ? AtLeast(ProbabilitiesOf(logits), AsLikelyAsNot) : nn.functional.one_hot(logits.argmax(1), Classes.Count).to(@bool);
+        return holds.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Which probabilities are at least a threshold; one that is no number is, so that nothing passes for being broken.</summary>
+    /// <param name="probabilities">Any shape.</param>
+    /// <param name="threshold">0 to 1.</param>
+    /// <returns>Likewise, bool; belongs to the caller's scope.</returns>
+    internal static Tensor AtLeast(Tensor probabilities, double threshold)
+    {
+        using var below = probabilities.lt(threshold);
+        return below.logical_not();
+    }
+
+    /// <summary>For how many images each class holds.</summary>
+    /// <param name="logits"><c>[N, Classes]</c>.</param>
+    /// <returns>One number a class.</returns>
+    public long[] Count(Tensor logits)
+    {
+        using var scope = NewDisposeScope();
+        return Holds(logits).sum([0]).cpu().data<long>().ToArray();
     }
 
     /// <summary>The position of a class among <see cref="Classes"/>.</summary>
@@ -53,13 +93,23 @@ public abstract class FeatureClassifier(string architecture, ImageShape shape, I
     }
 }
 
+/// <summary>What the outputs of a classifier say of an image.</summary>
+public enum ClassifierOutputs
+{
+    /// <summary>The classes exclude each other: one holds, the likeliest.</summary>
+    Softmax,
+
+    /// <summary>The classes have nothing to do with each other: none, one or several hold.</summary>
+    Sigmoid,
+}
+
 /// <summary>Every classifier architecture that can be built. A new one: write its file, add its line.</summary>
 public static class ClassifierArchitectures
 {
-    private static readonly Dictionary<string, Func<ImageShape, IReadOnlyList<string>, FeatureClassifier>> _builders = new()
+    private static readonly Dictionary<string, Func<ImageShape, IReadOnlyList<string>, ClassifierOutputs, FeatureClassifier>> _builders = new()
     {
-        [LeNet5.Name] = (shape, classes) => new LeNet5(shape, classes),
-        [StridedConvNet.Name] = (shape, classes) => new StridedConvNet(shape, classes),
+        [LeNet5.Name] = (shape, classes, outputs) => new LeNet5(shape, classes) { Outputs = outputs },
+        [StridedConvNet.Name] = (shape, classes, outputs) => new StridedConvNet(shape, classes) { Outputs = outputs },
     };
 
     /// <summary>Their names.</summary>
@@ -67,8 +117,8 @@ public static class ClassifierArchitectures
 
     /// <summary>Builds one with fresh weights from torch's default random source.</summary>
     /// <exception cref="ArgumentException">There is no such architecture, or it does not take such images.</exception>
-    public static FeatureClassifier Build(string architecture, ImageShape shape, IReadOnlyList<string> classes) =>
+    public static FeatureClassifier Build(string architecture, ImageShape shape, IReadOnlyList<string> classes, ClassifierOutputs outputs = ClassifierOutputs.Softmax) =>
         _builders.TryGetValue(architecture, out var build)
-            ? build(shape, classes)
+            ? build(shape, classes, outputs)
             : throw new ArgumentException($"'{architecture}' is not a classifier architecture; use one of: {string.Join(", ", Names)}");
 }

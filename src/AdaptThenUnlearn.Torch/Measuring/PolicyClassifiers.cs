@@ -15,6 +15,12 @@ public sealed class PolicyClassifiers : IDisposable
     /// <summary>A classifier by its name in the policy.</summary>
     public FeatureClassifier this[string name] => _byName[name].Classifier;
 
+    /// <summary>By whom and how a feature is found in training feedback.</summary>
+    public FeatureRule Annotator(UndesiredFeature feature) => new(this[feature.Annotator], feature.Class, feature.Threshold);
+
+    /// <summary>By whom and how a feature is found for the gate.</summary>
+    public FeatureRule Auditor(UndesiredFeature feature) => new(this[feature.Auditor ?? feature.Annotator], feature.Class, feature.AuditorThreshold ?? feature.Threshold);
+
     /// <summary>Digest of a classifier's checkpoint.</summary>
     public string Sha256(string name) => _byName[name].Sha256;
 
@@ -36,7 +42,7 @@ public sealed class PolicyClassifiers : IDisposable
         {
             foreach (var (name, choice) in policy.Classifiers)
             {
-                var classifier = ClassifierCheckpoint.Load(Path.Combine(folder, choice.Checkpoint), choice.Sha256, choice.Classes, device);
+                var classifier = ClassifierCheckpoint.Load(Path.Combine(folder, choice.Checkpoint), choice.Sha256, choice.Classes, device, choice.Outputs);
                 loaded._byName.Add(name, classifier);
                 if (classifier.Classifier.Shape != images)
                     throw new PolicyMismatchException(

@@ -26,13 +26,16 @@ public sealed record QualityReference(string Sha256, IReadOnlyList<string> Exclu
             throw new PolicyMismatchException(
                 "$.quality.reference", $"the statistics were made with another extractor (SHA-256 {reference.ExtractorSha256}, this one is {extractor.Sha256}); make them anew with `atu reference`");
         foreach (var name in undesired)
-            if (!reference.Classes.Contains(name))
+            if (!reference.Names.Contains(name))
                 throw new PolicyMismatchException(
-                    "$.quality.reference", $"the statistics have no class '{name}' to leave out; they have: {string.Join(", ", reference.Classes)}");
+                    "$.quality.reference", $"the statistics have no class '{name}' to leave out; they have: {string.Join(", ", reference.Names)}");
 
         using var merged = reference.Merged(undesired);
+        if (merged.Count == 0)
+            throw new PolicyMismatchException("$.quality.reference", $"the statistics hold no image without {string.Join(", ", undesired)}; make them of images that show what must survive");
+
         return new QualityReference(
-            sha256, undesired, FeatureMoments.Of(merged), reference.Classes.ToDictionary(name => name, reference.FalsePositiveRate), reference.Samples(undesired));
+            sha256, undesired, FeatureMoments.Of(merged), reference.FalsePositiveRates(), reference.Samples(undesired));
     }
 
     /// <summary>Takes a mean and covariance from elsewhere. They have no classes: whoever names them says that they are of images without the undesired features.</summary>
@@ -55,7 +58,7 @@ public sealed record QualityReference(string Sha256, IReadOnlyList<string> Exclu
     /// <param name="sha256">Digest of what they are.</param>
     /// <param name="extractor">Makes features.</param>
     /// <param name="judges">Decide; see <see cref="Judges"/>.</param>
-    public static QualityReference Of(IEnumerable<Tensor> batches, string sha256, IFeatureExtractor extractor, IReadOnlyList<(FeatureClassifier Classifier, string Class)> judges)
+    public static QualityReference Of(IEnumerable<Tensor> batches, string sha256, IFeatureExtractor extractor, IReadOnlyList<FeatureRule> judges)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
@@ -66,7 +69,7 @@ public sealed record QualityReference(string Sha256, IReadOnlyList<string> Exclu
             using var inner = NewDisposeScope();
             var images = batch.to(extractor.Device);
             var features = extractor.Features(images);
-            var shown = judges.Select(judge => judge.Classifier.Logits(judge.Classifier == extractor ? features : judge.Classifier.Features(images)).argmax(1).eq(judge.Classifier.IndexOf(judge.Class)));
+            var shown = judges.Select(judge => judge.Shows(judge.Classifier.Logits(judge.Classifier == extractor ? features : judge.Classifier.Features(images))));
             var clean = shown.Aggregate(ones(images.shape[0], dtype: @bool, device: images.device), (mask, one) => mask.logical_and(one.logical_not()));
             var retained = features[clean].cpu();
             using var more = FeatureStatistics.Of(retained);
@@ -87,10 +90,16 @@ public sealed record QualityReference(string Sha256, IReadOnlyList<string> Exclu
     /// <summary>Who leaves images out of a reference: the extractor itself where it is a classifier (classes that it does not know leave nothing out), the auditors elsewhere.</summary>
     /// <param name="policy">Names the features.</param>
     /// <param name="classifiers">Of the policy.</param>
-    public static IReadOnlyList<(FeatureClassifier Classifier, string Class)> Judges(UnlearningPolicy policy, PolicyClassifiers classifiers) =>
-        classifiers.Extractor?.Extractor is FeatureClassifier extractor
-            ? [.. policy.UndesiredFeatures.Select(feature => feature.Class).Distinct().Where(extractor.Classes.Contains).Select(name => (extractor, name))]
-            : [.. policy.UndesiredFeatures.Select(feature => (classifiers[feature.Auditor ?? feature.Annotator], feature.Class)).Distinct()];
+    public static IReadOnlyList<FeatureRule> Judges(UnlearningPolicy policy, PolicyClassifiers classifiers)
+    {
+        return classifiers.Extractor?.Extractor is FeatureClassifier extractor
+            ? [.. policy.UndesiredFeatures.Where(feature => extractor.Classes.Contains(feature.Class)).Select(feature => As(feature, extractor)).Distinct()]
+            : [.. policy.UndesiredFeatures.Select(classifiers.Auditor).Distinct()];
+
+        // With the feature's own threshold where the extractor is its auditor or its annotator.
+        FeatureRule As(UndesiredFeature feature, FeatureClassifier judge) =>
+            new[] { classifiers.Auditor(feature), classifiers.Annotator(feature) }.FirstOrDefault(rule => rule.Classifier == judge) ?? new FeatureRule(judge, feature.Class, Threshold: null);
+    }
 
     /// <inheritdoc/>
     public void Dispose()

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Measuring;
 
-/// <summary>What real images look like to one extractor, class by class; stands in for the images, which need not be kept.</summary>
+/// <summary>What real images look like to one extractor, class by class (of images with several labels: combination by combination); stands in for the images, which need not be kept.</summary>
 /// <remarks>
 /// Kept as safetensors: <c>count</c> [C], <c>sum</c> [C, d], <c>outerSum</c> [C, d, d] (all float64), <c>samples</c> [M, d]
 /// (float32) with <c>sampleLabels</c> [M], and <c>confusion</c> [C, C]: row the true class, column what the extractor said of
@@ -14,6 +14,7 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 public sealed class ReferenceStatistics : IDisposable
 {
     private const string Kind = "reference-statistics";
+    private const string CombinationsKey = "combinations";
 
     private readonly Tensor _count;
     private readonly Tensor _sum;
@@ -22,15 +23,21 @@ public sealed class ReferenceStatistics : IDisposable
     private readonly Tensor _sampleLabels;
     private readonly Tensor _confusion;
 
-    private ReferenceStatistics(IReadOnlyList<string> classes, string extractorSha256, double floor, Tensor count, Tensor sum, Tensor outerSum, Tensor samples, Tensor sampleLabels, Tensor confusion)
+    private ReferenceStatistics(IReadOnlyList<string> classes, IReadOnlyList<IReadOnlyList<string>>? combinations, string extractorSha256, double floor, Tensor count, Tensor sum, Tensor outerSum, Tensor samples, Tensor sampleLabels, Tensor confusion)
     {
-        (Classes, ExtractorSha256, Floor) = (classes, extractorSha256, floor);
+        (Classes, Combinations, ExtractorSha256, Floor) = (classes, combinations, extractorSha256, floor);
         (_count, _sum, _outerSum) = (count.DetachFromDisposeScope(), sum.DetachFromDisposeScope(), outerSum.DetachFromDisposeScope());
         (_samples, _sampleLabels, _confusion) = (samples.DetachFromDisposeScope(), sampleLabels.DetachFromDisposeScope(), confusion.DetachFromDisposeScope());
     }
 
-    /// <summary>Names of the classes.</summary>
+    /// <summary>Names of the classes, or of the combinations of labels.</summary>
     public IReadOnlyList<string> Classes { get; }
+
+    /// <summary>For each combination the labels it consists of; null where each class stands for itself.</summary>
+    public IReadOnlyList<IReadOnlyList<string>>? Combinations { get; }
+
+    /// <summary>Everything that can be left out: classes, or labels.</summary>
+    public IReadOnlyList<string> Names => Combinations is null ? Classes : [.. Combinations.SelectMany(labels => labels).Distinct()];
 
     /// <summary>Digest of the classifier whose features these are.</summary>
     public string ExtractorSha256 { get; }
@@ -49,8 +56,10 @@ public sealed class ReferenceStatistics : IDisposable
     /// <param name="extractorSha256">Of the classifier that made them.</param>
     /// <param name="confusion"><c>[C, C]</c>, int64: row the true class, column what the extractor said.</param>
     /// <param name="floor">Real training images against real test images.</param>
+    /// <param name="combinations">For each class the labels it consists of, where images may have several.</param>
     public static ReferenceStatistics Build(
-        IReadOnlyList<string> classes, Tensor features, Tensor labels, int samplesPerClass, string extractorSha256, Tensor confusion, double floor)
+        IReadOnlyList<string> classes, Tensor features, Tensor labels, int samplesPerClass, string extractorSha256, Tensor confusion, double floor,
+        IReadOnlyList<IReadOnlyList<string>>? combinations = null)
     {
         using var scope = NewDisposeScope();
         var byClass = Enumerable.Range(0, classes.Count).Select(number => features[labels.eq(number)]).ToList();
@@ -58,6 +67,7 @@ public sealed class ReferenceStatistics : IDisposable
         var samples = byClass.Select(some => some.narrow(0, 0, Math.Min(samplesPerClass, some.shape[0])).to(float32)).ToList();
         var built = new ReferenceStatistics(
             classes,
+            combinations,
             extractorSha256,
             floor,
             tensor(statistics.Select(each => each.Count).ToArray()),
@@ -83,8 +93,9 @@ public sealed class ReferenceStatistics : IDisposable
         try
         {
             var classes = JsonSerializer.Deserialize<string[]>(file.Metadata["classes"]) ?? [];
+            var combinations = file.Metadata.TryGetValue(CombinationsKey, out var text) ? JsonSerializer.Deserialize<string[][]>(text) : null;
             var read = new ReferenceStatistics(
-                classes, file.Metadata["extractorSha256"], double.Parse(file.Metadata["floor"], CultureInfo.InvariantCulture),
+                classes, combinations, file.Metadata["extractorSha256"], double.Parse(file.Metadata["floor"], CultureInfo.InvariantCulture),
                 file["count"].Load(int64), file["sum"].Load(float64), file["outerSum"].Load(float64),
                 file["samples"].Load(float32), file["sampleLabels"].Load(int64), file["confusion"].Load(int64));
             return read.IsConsistent() ? read : throw new CheckpointException(path, "is damaged: its statistics do not fit each other", "make it anew with `atu reference`");
@@ -97,22 +108,28 @@ public sealed class ReferenceStatistics : IDisposable
 
     /// <summary>Writes them; the same statistics give the same bytes.</summary>
     /// <exception cref="FileNotWrittenException">The file cannot be written.</exception>
-    public void Save(string path) => SafetensorsFile.Write(
-        path,
-        new Dictionary<string, Tensor>
-        {
-            ["count"] = _count, ["sum"] = _sum, ["outerSum"] = _outerSum, ["samples"] = _samples, ["sampleLabels"] = _sampleLabels, ["confusion"] = _confusion,
-        },
-        new Dictionary<string, string>
+    public void Save(string path)
+    {
+        var metadata = new Dictionary<string, string>
         {
             ["kind"] = Kind,
             ["classes"] = JsonSerializer.Serialize(Classes),
             ["extractorSha256"] = ExtractorSha256,
             ["floor"] = Floor.ToString("R", CultureInfo.InvariantCulture),
-        });
+        };
+        if (Combinations is not null)
+            metadata[CombinationsKey] = JsonSerializer.Serialize(Combinations);
+        SafetensorsFile.Write(
+            path,
+            new Dictionary<string, Tensor>
+            {
+                ["count"] = _count, ["sum"] = _sum, ["outerSum"] = _outerSum, ["samples"] = _samples, ["sampleLabels"] = _sampleLabels, ["confusion"] = _confusion,
+            },
+            metadata);
+    }
 
     /// <summary>Statistics of all classes but some, merged; belong to the caller.</summary>
-    /// <param name="excluded">Names of the classes to leave out.</param>
+    /// <param name="excluded">Names of the classes to leave out; of labels, every combination with one of them is left out.</param>
     public FeatureStatistics Merged(IReadOnlyList<string> excluded)
     {
         using var scope = NewDisposeScope();
@@ -121,12 +138,16 @@ public sealed class ReferenceStatistics : IDisposable
     }
 
     /// <summary>Single features of all classes but some, <c>[M, d]</c>, float32; belong to the caller.</summary>
-    /// <param name="excluded">Names of the classes to leave out.</param>
+    /// <param name="excluded">As for <see cref="Merged"/>.</param>
     public Tensor Samples(IReadOnlyList<string> excluded)
     {
         using var scope = NewDisposeScope();
         return _samples[isin(_sampleLabels, Retained(excluded))].DetachFromDisposeScope();
     }
+
+    /// <summary>For each class, <see cref="FalsePositiveRate"/>; empty where images have several labels, whose errors are not counted.</summary>
+    public IReadOnlyDictionary<string, double> FalsePositiveRates() =>
+        Combinations is null ? Classes.ToDictionary(name => name, FalsePositiveRate) : new Dictionary<string, double>();
 
     /// <summary>How often the extractor sees a class in real images of other classes: a rate below which it cannot tell, 0 to 1.</summary>
     /// <exception cref="ArgumentException">There is no such class.</exception>
@@ -151,12 +172,13 @@ public sealed class ReferenceStatistics : IDisposable
     }
 
     private Tensor Retained(IReadOnlyList<string> excluded) =>
-        tensor(Enumerable.Range(0, Classes.Count).Where(number => !excluded.Contains(Classes[number])).Select(number => (long)number).ToArray());
+        tensor(Enumerable.Range(0, Classes.Count).Where(number => !(Combinations?[number] ?? [Classes[number]]).Any(excluded.Contains)).Select(number => (long)number).ToArray());
 
     private bool IsConsistent()
     {
         var (classes, size) = ((long)Classes.Count, _sum.dim() == 2 ? _sum.shape[1] : -1);
-        return _count.shape.SequenceEqual([classes])
+        return (Combinations is null || Combinations.Count == classes)
+            && _count.shape.SequenceEqual([classes])
             && _sum.shape.SequenceEqual([classes, size])
             && _outerSum.shape.SequenceEqual([classes, size, size])
             && _samples.dim() == 2 && _samples.shape[1] == size

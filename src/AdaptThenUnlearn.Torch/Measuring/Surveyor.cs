@@ -1,5 +1,6 @@
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Models;
 using static TorchSharp.torch;
 
@@ -103,38 +104,38 @@ public sealed class Surveyor(UnlearningPolicy policy, PolicyClassifiers classifi
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         var drawn = images.Draw(generator, batch);
-        Dictionary<string, (Tensor Features, Tensor Classes)> seen = [];
+        Dictionary<FeatureClassifier, (Tensor Features, Tensor Logits)> seen = [];
         var features = policy.UndesiredFeatures;
-        var shown = features.Select(feature => Shown(feature.Auditor ?? feature.Annotator, feature.Class)).ToList();
+        var shown = features.Select(feature => Shown(classifiers.Auditor(feature))).ToList();
         long[] hits = [.. shown.Select(mask => mask.sum().item<long>())];
-        long[] annotatorHits = [.. features.Select(feature => Shown(feature.Annotator, feature.Class).sum().item<long>())];
+        long[] annotatorHits = [.. features.Select(feature => Shown(classifiers.Annotator(feature)).sum().item<long>())];
         if (policy.Quality?.ClassCounter(policy) is not { } counter)
             return new BatchReading(batch, hits, annotatorHits, [], null);
 
-        var byClass = See(counter).Classes.bincount(null, classifiers[counter].Classes.Count).cpu().data<long>().ToArray();
+        var byClass = classifiers[counter].Count(See(classifiers[counter]).Logits);
         var clean = shown.Aggregate(ones(drawn.shape[0], dtype: @bool, device: drawn.device), (mask, one) => mask.logical_and(one.logical_not()));
         return new BatchReading(
             batch, hits, annotatorHits, byClass, retained && batch.First < policy.Evaluation.Samples ? Extracted().cpu().MoveToOuterDisposeScope() : null);
 
-        Tensor Extracted() => policy.Quality.Extractor == counter ? See(counter).Features[clean] : classifiers.Extractor!.Extractor.Features(drawn[clean]);
+        Tensor Extracted() => policy.Quality.Extractor == counter ? See(classifiers[counter]).Features[clean] : classifiers.Extractor!.Extractor.Features(drawn[clean]);
 
-        Tensor Shown(string classifier, string name) => See(classifier).Classes.eq(classifiers[classifier].IndexOf(name));
+        Tensor Shown(FeatureRule rule) => rule.Shows(See(rule.Classifier).Logits);
 
-        (Tensor Features, Tensor Classes) See(string name)
+        (Tensor Features, Tensor Logits) See(FeatureClassifier classifier)
         {
-            if (!seen.TryGetValue(name, out var looked))
+            if (!seen.TryGetValue(classifier, out var looked))
             {
-                var extractedFeatures = classifiers[name].Features(drawn);
-                seen[name] = looked = (extractedFeatures, classifiers[name].Logits(extractedFeatures).argmax(1));
+                var extractedFeatures = classifier.Features(drawn);
+                seen[classifier] = looked = (extractedFeatures, classifier.Logits(extractedFeatures));
             }
 
             return looked;
         }
     }
 
-    // The reference knows the errors of its own extractor alone.
+    // The reference knows the errors of its own extractor alone, and without a threshold.
     private double? NoiseFloor(UndesiredFeature feature) =>
-        policy.Quality?.Extractor == (feature.Auditor ?? feature.Annotator) && reference is not null && reference.FalsePositiveRates.TryGetValue(feature.Class, out var rate) ? rate : null;
+        classifiers.Auditor(feature).Threshold is null && policy.Quality?.Extractor == (feature.Auditor ?? feature.Annotator) && reference is not null && reference.FalsePositiveRates.TryGetValue(feature.Class, out var rate) ? rate : null;
 
     private IReadOnlyList<ClassShare> Shares(IReadOnlyList<BatchReading> first) => policy.Quality?.ClassCounter(policy) is not { } counter
         ? []
@@ -184,6 +185,6 @@ public sealed class Surveyor(UnlearningPolicy policy, PolicyClassifiers classifi
 /// <param name="Batch">Which.</param>
 /// <param name="Hits">For each undesired feature of the policy: images that show it, to its auditor.</param>
 /// <param name="AnnotatorHits">Likewise, to its annotator.</param>
-/// <param name="ByClass">For each class of the classifier that counts them: images of it; empty where the policy asks for no quality.</param>
+/// <param name="ByClass">For each class of the classifier that counts them: images of it (where several classes may hold, an image counts for each); empty where the policy asks for no quality.</param>
 /// <param name="Retained">The extractor's features of images without undesired features, <c>[≤ Size, d]</c>, on the CPU; null beyond the first look, where enough were seen before, or where the policy asks for no quality.</param>
 public sealed record BatchReading(EvaluationBatch Batch, IReadOnlyList<long> Hits, IReadOnlyList<long> AnnotatorHits, IReadOnlyList<long> ByClass, Tensor? Retained);

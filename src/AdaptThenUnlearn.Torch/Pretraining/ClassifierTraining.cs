@@ -15,8 +15,8 @@ public sealed record ClassifierSettings(string Architecture, int Epochs, int Bat
 
 /// <summary>What one epoch came to.</summary>
 /// <param name="Epoch">Counted from 1.</param>
-/// <param name="Loss">Mean cross-entropy over the distorted training images.</param>
-/// <param name="TestAccuracy">Share of test images classified rightly, 0 to 1.</param>
+/// <param name="Loss">Mean cross-entropy (of independent labels: mean over them, too) over the distorted training images.</param>
+/// <param name="TestAccuracy">Share of test images classified rightly (of independent labels: of all labels of all images), 0 to 1.</param>
 public sealed record ClassifierEpoch(int Epoch, double Loss, double TestAccuracy);
 
 /// <summary>Trains a classifier on labelled images, slightly turned, scaled and shifted anew each time.</summary>
@@ -35,14 +35,15 @@ public static class ClassifierTraining
     /// <param name="cancel">Ends training between two updates.</param>
     /// <returns>The classifier in eval mode; belongs to the caller.</returns>
     public static FeatureClassifier Run(
-        ClassifierSettings settings, DigitImages train, DigitImages test, Device device, IProgress<ClassifierEpoch> progress, CancellationToken cancel)
+        ClassifierSettings settings, LabelledImages train, LabelledImages test, Device device, IProgress<ClassifierEpoch> progress, CancellationToken cancel)
     {
         var random = new RandomStreams(settings.Seed, "classifier");
         var shape = new ImageShape((int)train.Images.shape[1], (int)train.Images.shape[2]);
-        var classifier = random.Seeded("weights", () => ClassifierArchitectures.Build(settings.Architecture, shape, DigitImages.Classes));
+        var classifier = random.Seeded("weights", () => ClassifierArchitectures.Build(settings.Architecture, shape, train.Classes, train.Outputs));
         classifier.to(device);
         using var optimizer = optim.Adam(classifier.parameters(), settings.LearningRate, weight_decay: 1e-4);
-        var batches = (int)(train.Images.shape[0] / settings.BatchSize);
+        var batchSize = (int)Math.Min(settings.BatchSize, train.Images.shape[0]);
+        var batches = (int)(train.Images.shape[0] / batchSize);
         for (var epoch = 1; epoch <= settings.Epochs; epoch++)
         {
             using var epochScope = NewDisposeScope();
@@ -55,10 +56,10 @@ public static class ClassifierTraining
                 cancel.ThrowIfCancellationRequested();
                 SetLearningRate(optimizer, settings.LearningRate * HalfCosine(((epoch - 1.0) * batches + batch) / (settings.Epochs * batches)));
                 using var scope = NewDisposeScope();
-                var rows = order.narrow(0, batch * settings.BatchSize, settings.BatchSize);
+                var rows = order.narrow(0, batch * batchSize, batchSize);
                 var images = Distort(ToFloat(train.Images.index_select(0, rows)), source).to(device);
                 optimizer.zero_grad();
-                var batchLoss = nn.functional.cross_entropy(classifier.Logits(classifier.Features(images)), train.Labels.index_select(0, rows).to(device));
+                var batchLoss = Loss(classifier, classifier.Logits(classifier.Features(images)), train.Labels.index_select(0, rows).to(device));
                 batchLoss.backward();
                 optimizer.step();
                 loss.add_(batchLoss.detach());
@@ -71,8 +72,11 @@ public static class ClassifierTraining
         return classifier;
     }
 
-    /// <summary>Share of images classified rightly, 0 to 1.</summary>
-    public static double Accuracy(FeatureClassifier classifier, DigitImages labelled, Device device)
+    private static Tensor Loss(FeatureClassifier classifier, Tensor logits, Tensor labels) => classifier.Outputs is ClassifierOutputs.Sigmoid
+        ? nn.functional.binary_cross_entropy_with_logits(logits, labels)
+        : nn.functional.cross_entropy(logits, labels);
+
+    private static double Accuracy(FeatureClassifier classifier, LabelledImages labelled, Device device)
     {
         using var _ = no_grad();
         classifier.eval();
@@ -80,16 +84,18 @@ public static class ClassifierTraining
         foreach (var (images, labels) in Batches(labelled))
         {
             using var scope = NewDisposeScope();
-            right += classifier.Logits(classifier.Features(ToFloat(images).to(device))).argmax(1).cpu().eq(labels).sum().item<long>();
+            var logits = classifier.Logits(classifier.Features(ToFloat(images).to(device)));
+            var said = classifier.Outputs is ClassifierOutputs.Sigmoid ? classifier.Holds(logits).to(float32) : logits.argmax(1);
+            right += said.cpu().eq(labels).sum().item<long>();
             images.Dispose();
             labels.Dispose();
         }
 
-        return right / (double)labelled.Images.shape[0];
+        return right / (double)labelled.Labels.numel();
     }
 
-    /// <summary>Labelled images in file order; each pair belongs to the caller.</summary>
-    public static IEnumerable<(Tensor Images, Tensor Labels)> Batches(DigitImages labelled, int size = 250)
+    // In file order; each pair belongs to the caller.
+    private static IEnumerable<(Tensor Images, Tensor Labels)> Batches(LabelledImages labelled, int size = 250)
     {
         var count = labelled.Images.shape[0];
         for (var start = 0L; start < count; start += size)

@@ -11,7 +11,8 @@ namespace AdaptThenUnlearn.Torch.Unlearning;
 /// An addition of this project. What used to be an undesired image turns into its nearest neighbours, and those classes
 /// swell: digit 8 becomes 3 and 7. Every few steps the annotator counts the classes of fresh images; the log-weight of a
 /// class grows by rate · log(wanted share / made share), and positives are drawn in proportion to the weights. The wanted
-/// shares are those among the positives. No gradient passes through the annotator, so it cannot be fooled to please it.
+/// shares are those among the positives. Where several classes may hold, an image weighs the product of its classes'
+/// weights, which moves every class's share towards the wanted one (raking). No gradient passes through the annotator, so it cannot be fooled to please it.
 /// </remarks>
 public sealed class ClassBalance : IImageSource, IDisposable
 {
@@ -26,7 +27,7 @@ public sealed class ClassBalance : IImageSource, IDisposable
     private readonly ClassBalanceOptions _options;
     private readonly RandomStreams _random;
     private readonly Device _device;
-    private readonly Tensor _classOf;   // [N], of each positive
+    private readonly Tensor _classesOf; // [N, K], of each positive
     private readonly Tensor _wanted;    // [K], shares among the positives
 
     /// <summary>Labels the positives.</summary>
@@ -44,7 +45,7 @@ public sealed class ClassBalance : IImageSource, IDisposable
         for (var start = 0L; start < positives.Count; start += LabelledBatch)
             labels.Add(annotation.Classes(positives.Rows(arange(start, Math.Min(positives.Count, start + LabelledBatch), dtype: int64))));
         var classes = cat(labels);
-        _classOf = classes.cpu().DetachFromDisposeScope();
+        _classesOf = classes.cpu().DetachFromDisposeScope();
         _wanted = Shares(classes).DetachFromDisposeScope();
         LogWeights = zeros_like(_wanted).DetachFromDisposeScope();
     }
@@ -59,7 +60,7 @@ public sealed class ClassBalance : IImageSource, IDisposable
     public Tensor Draw(int count, Generator random)
     {
         using var scope = NewDisposeScope();
-        var weights = LogWeights.exp().index_select(0, _classOf);                              // [N]
+        var weights = where(_classesOf, LogWeights.exp(), ones_like(LogWeights)).prod(1);      // [N]
         var rows = multinomial(weights, count, replacement: true, generator: random);
         return _positives.Rows(rows).MoveToOuterDisposeScope();
     }
@@ -82,12 +83,12 @@ public sealed class ClassBalance : IImageSource, IDisposable
         static Tensor Smoothed(Tensor shares) => shares + 0.5 / CountedImages;
     }
 
-    private Tensor Shares(Tensor classes) => classes.bincount(null, _annotation.ClassCount).to(float32).cpu() / classes.shape[0];
+    private static Tensor Shares(Tensor classes) => classes.sum([0]).to(float32).cpu() / classes.shape[0];
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        _classOf.Dispose();
+        _classesOf.Dispose();
         _wanted.Dispose();
         LogWeights.Dispose();
     }

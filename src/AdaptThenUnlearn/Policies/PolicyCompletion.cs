@@ -168,7 +168,7 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
 
     /// <summary>Defaults of an object may cover only a part of it: a generator has a format, but no checkpoint.</summary>
     internal static bool IsWhole(PolicyNode? preset, PolicyShape shape) =>
-        preset is not null && !(shape is RecordShape record && ((ObjectNode)preset).Properties.Count < record.Members.Count);
+        preset is not null && !(shape is RecordShape record && record.Members.Any(member => !member.Nullable && ((ObjectNode)preset).Find(member.Name) is null));
 
     private static PolicyNode StandIn(PolicyShape shape) => shape switch
     {

@@ -112,6 +112,7 @@ internal enum NameKind
     RepulsionLoss,
     Distance,
     CheckpointFormat,
+    ClassifierOutputs,
     ReportFormat,
 }
 
@@ -119,6 +120,7 @@ internal enum NameKind
 internal sealed class KnownNameAttribute(NameKind kind) : ValueConstraintAttribute
 {
     private static readonly string[] Distances = ["plain", "relative"];
+    private static readonly string[] Outputs = ["softmax", "sigmoid"];
 
     public override string Code => PolicyCodes.UnknownName;
 
@@ -130,6 +132,7 @@ internal sealed class KnownNameAttribute(NameKind kind) : ValueConstraintAttribu
             NameKind.Preset => ("preset", UnlearningPresets.Names),
             NameKind.RepulsionLoss => ("repulsion loss", vocabulary.Repulsions),
             NameKind.Distance => ("distance", Distances),
+            NameKind.ClassifierOutputs => ("kind of outputs", Outputs),
             NameKind.CheckpointFormat => ("checkpoint format", ["auto", .. vocabulary.CheckpointFormats]),
             _ => ("report format", vocabulary.ReportFormats),
         };
@@ -139,8 +142,15 @@ internal sealed class KnownNameAttribute(NameKind kind) : ValueConstraintAttribu
     /// <summary>Names of catalogues stay open, so that a new member needs no new schema.</summary>
     public override void Describe(JsonObject schema)
     {
-        if (kind is NameKind.Preset or NameKind.Distance)
-            schema["enum"] = new JsonArray([.. (kind == NameKind.Preset ? UnlearningPresets.Names : Distances).Select(name => JsonValue.Create(name))]);
+        var closed = kind switch
+        {
+            NameKind.Preset => UnlearningPresets.Names,
+            NameKind.Distance => Distances,
+            NameKind.ClassifierOutputs => Outputs,
+            _ => null,
+        };
+        if (closed is not null)
+            schema["enum"] = new JsonArray([.. closed.Select(name => JsonValue.Create(name))]);
     }
 }
 

@@ -61,7 +61,10 @@ public static class PolicySchema
     {
         var schema = Of(member.Shape, member.Constraints, preset, showsDefaults);
         if (member.Nullable)
+        {
             schema["type"] = new JsonArray(schema["type"]!.GetValue<string>(), "null");
+            (schema["enum"] as JsonArray)?.Add(null);
+        }
 
         if (member.NotEmpty)
             schema[member.Shape is ListShape ? "minItems" : "minProperties"] = 1;

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace AdaptThenUnlearn.Policies;
 
 /// <summary>What is done about a violation: a preset's values, and whatever the policy says otherwise.</summary>
@@ -22,6 +24,7 @@ namespace AdaptThenUnlearn.Policies;
 /// <param name="ClassBalance">Keep the shares of the retained classes; rate 0 switches it off.</param>
 /// <param name="Extrapolation">Of the method <c>extrapolation</c>.</param>
 /// <param name="Data">Folder with the real images, for the method <c>retrain</c> alone.</param>
+/// <param name="Positives">Folder of clean images, relative to the policy file; training learns from them instead of the generator's own clean samples.</param>
 public sealed record UnlearningOptions(
     [KnownName(NameKind.Method)] string Method,
     [KnownName(NameKind.Preset)] string Preset,
@@ -43,7 +46,8 @@ public sealed record UnlearningOptions(
     NegativesAsFakesOptions NegativesAsFakes,
     ClassBalanceOptions ClassBalance,
     ExtrapolationOptions Extrapolation,
-    [NotBlank] string? Data)
+    [NotBlank] string? Data,
+    [NotBlank] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Positives = null)
 {
     internal IEnumerable<PolicyFinding> Check(JsonPath at) =>
     [

@@ -95,10 +95,14 @@ public sealed record GeneratorChoice(
 /// <param name="Checkpoint">Path, relative to the policy file.</param>
 /// <param name="Classes">Names of its outputs, in order; taken from the checkpoint when absent.</param>
 /// <param name="Sha256">Pin, as for the generator.</param>
+/// <param name="Outputs">What its outputs say: <c>softmax</c>, one class holds, or <c>sigmoid</c>, several may; what the checkpoint says when absent.</param>
 public sealed record ClassifierChoice(
     [NotBlank] string Checkpoint,
     [NotEmpty, NotBlank] IReadOnlyList<string>? Classes,
-    [Form(FormAttribute.Sha256, FormAttribute.Sha256Words)] string? Sha256)
+    [Form(FormAttribute.Sha256, FormAttribute.Sha256Words)] string? Sha256,
+
+    // Left out where it is absent, here and below, so that the digests of policies from before this property stand.
+    [KnownName(NameKind.ClassifierOutputs)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Outputs = null)
 {
     internal IEnumerable<PolicyFinding> Check(JsonPath at) =>
         at["classes"].MustBeDistinct(Classes ?? [], item => item);
@@ -115,6 +119,9 @@ public sealed record ClassifierChoice(
 /// <param name="Class">The class of both classifiers that shows the feature.</param>
 /// <param name="MaxRate">Largest allowed share of all generated images, 0 to 1; judged by its upper bound.</param>
 /// <param name="MinUnlearned">Smallest allowed PUL, (before − after) / before, 0 to 1.</param>
+/// <param name="Threshold">An image shows the feature when the probability of the class is at least this, above 0, at most 1; when absent, the class must be the likeliest (softmax) or as likely as not (sigmoid).</param>
+/// <param name="AuditorThreshold">The auditor's, where it differs; <paramref name="Threshold"/> when absent.</param>
+/// <param name="Negatives">Folder of images that show the feature, relative to the policy file; training learns from them instead of what the annotator finds.</param>
 [NeedsOneOf("maxRate", "minUnlearned")]
 public sealed record UndesiredFeature(
     [Form(FormAttribute.Key, FormAttribute.KeyWords)] string Name,
@@ -122,7 +129,10 @@ public sealed record UndesiredFeature(
     [NotBlank] string? Auditor,
     [NotBlank] string Class,
     [Within(0, 1)] double? MaxRate,
-    [Within(0, 1)] double? MinUnlearned)
+    [Within(0, 1)] double? MinUnlearned,
+    [Within(0, 1, Above = true)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? Threshold = null,
+    [Within(0, 1, Above = true)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? AuditorThreshold = null,
+    [NotBlank] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Negatives = null)
 {
     internal IEnumerable<string> RuleNames() =>
     [
@@ -136,6 +146,8 @@ public sealed record UndesiredFeature(
         .. policy.CheckClass(at["class"], Class, Annotator),
         .. Auditor is null ? [] : policy.CheckClassifier(at["auditor"], Auditor),
         .. Auditor is null || Auditor == Annotator ? [] : policy.CheckClass(at["class"], Class, Auditor),
+        .. at["auditorThreshold"].Must(
+            AuditorThreshold is null || Auditor is not null, "is for an 'auditor', and none is named; the annotator's is 'threshold'", at["threshold"]),
         .. CheckIndependence(at, policy),
         .. CheckProvability(at, policy.Evaluation),
     ];

@@ -144,7 +144,7 @@ internal sealed record ReportPage(
         var options = record.Policy.Unlearning;
         var table = new ReportTable("What", "Value");
         Line("Method", Theirs(training.Method), Ours(", preset "), Theirs(options.Preset), Ours(FormattableString.Invariant($", seed {options.Seed}")));
-        Line("Feedback", Ours(FormattableString.Invariant($"{training.Positives} clean and {training.Negatives} undesired of {options.FeedbackSamples} of the generator's own images")));
+        Line("Feedback", Ours(Feedback(record, training)));
         Line("Kept", Ours(FormattableString.Invariant($"the candidate of step {training.SelectedStep} of {training.Steps}")));
         if (training.AdaptedDistance is not null)
             Line("Repulsion", Theirs(options.Repulsion.Loss), Ours($", γ {Plain(options.Repulsion.Weight)}, α {Plain(options.Repulsion.Alpha)}, "), Theirs(options.Repulsion.Distance), Ours(" distance"));
@@ -157,6 +157,18 @@ internal sealed record ReportPage(
         return new(ReportTopic.Training, "How it was unlearned", table, [Ours("θG is the original, θN an adapted generator, θ the released one.")]);
 
         void Line(string what, params Phrase[] value) => table.Row([Ours(what)], value);
+    }
+
+    private static string Feedback(RunRecord record, TrainingRecord training)
+    {
+        var policy = record.Policy;
+        var given = policy.UndesiredFeatures.Count(feature => feature.Negatives is not null);
+        var found = FormattableString.Invariant($"{training.Positives} clean and {training.Negatives} undesired");
+        if (given == 0 && policy.Unlearning.Positives is null)
+            return FormattableString.Invariant($"{found} of {policy.Unlearning.FeedbackSamples} of the generator's own images");
+
+        var negatives = given == policy.UndesiredFeatures.Count ? "given" : given > 0 ? "given or found" : "found";
+        return $"{found} images; the clean ones {(policy.Unlearning.Positives is null ? "found" : "given")}, the undesired ones {negatives}";
     }
 
     private static ReportSection? Pictures(RunRecord record)

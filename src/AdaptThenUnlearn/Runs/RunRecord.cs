@@ -60,8 +60,8 @@ public sealed record OutputFile(string Role, string Path, string Sha256);
 
 /// <summary>How a generator was unlearned.</summary>
 /// <param name="Method">Name of the method.</param>
-/// <param name="Positives">Clean samples the annotator found.</param>
-/// <param name="Negatives">Samples with an undesired feature it found.</param>
+/// <param name="Positives">Clean images: samples the annotator found, or those of the policy's folder.</param>
+/// <param name="Negatives">Images with an undesired feature: samples the annotator found, and those of the policy's folders.</param>
 /// <param name="SelectedStep">Step of the candidate that was kept; the last step of methods without candidates.</param>
 /// <param name="Steps">Steps that were taken.</param>
 /// <param name="AdaptedDistance">‖θG − θN‖², mean over the adapted generators; null for methods without adaptation.</param>

@@ -181,6 +181,29 @@ public sealed class MetricTests : IDisposable
     }
 
     [Fact]
+    public void ReferenceStatistics_CombinationsOfLabels_LeaveOutEveryOneWithTheLabel()
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(3);
+        var features = randn([80, 4], float64);
+        var combination = arange(80, int64).remainder(4);
+        var path = Path.Combine(_folder, "combinations.safetensors");
+        using (var built = ReferenceStatistics.Build(
+            ["none", "glasses", "hat", "glasses+hat"], features, combination, samplesPerClass: 10, "e", zeros([4, 4], int64), floor: double.NaN, [[], ["glasses"], ["hat"], ["glasses", "hat"]]))
+            built.Save(path);
+
+        using var loaded = ReferenceStatistics.Load(path);
+        using var bare = loaded.Merged(["hat"]);
+        using var expected = FeatureStatistics.Of(features[combination.lt(2)]);
+
+        Assert.Equal(["glasses", "hat"], loaded.Names);
+        Assert.Equal((40, 20), (bare.Count, loaded.Merged(["hat", "glasses"]).Count));
+        Assert.True(allclose(expected.Covariance(), bare.Covariance(), rtol: 1e-9));
+        Assert.Equal([20, 4], loaded.Samples(["hat"]).shape);
+        Assert.Empty(loaded.FalsePositiveRates());
+    }
+
+    [Fact]
     public void ReferenceStatistics_OtherFile_SaysSo()
     {
         var path = Path.Combine(_folder, "other.safetensors");

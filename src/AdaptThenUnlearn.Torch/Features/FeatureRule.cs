@@ -1,0 +1,37 @@
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Features;
+
+/// <summary>When an image shows a feature: who looks, which class it is, and how likely that must be. Annotators and auditors alike decide by it.</summary>
+/// <param name="Classifier">Stays the caller's; in eval mode.</param>
+/// <param name="Class">One of the classifier's.</param>
+/// <param name="Threshold">Smallest probability, above 0, at most 1; null where the class must hold by the classifier's own reading (<see cref="FeatureClassifier.Holds"/>).</param>
+/// <exception cref="ArgumentException">The classifier has no such class.</exception>
+public sealed record FeatureRule(FeatureClassifier Classifier, string Class, double? Threshold)
+{
+    /// <summary>Position of the class among the classifier's.</summary>
+    public int Index { get; } = Classifier.IndexOf(Class);
+
+    /// <summary>Which images show the feature.</summary>
+    /// <param name="logits">The classifier's, <c>[N, Classes]</c>.</param>
+    /// <returns><c>[N]</c>, bool; belongs to the caller's scope.</returns>
+    public Tensor Shows(Tensor logits)
+    {
+        using var scope = NewDisposeScope();
+        var shows = Threshold is { } threshold ? FeatureClassifier.AtLeast(Probability(logits), threshold) : Classifier.Holds(logits).select(1, Index);
+        return shows.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Which images are free of the feature beyond doubt.</summary>
+    /// <param name="logits">As for <see cref="Shows"/>.</param>
+    /// <param name="below">The probability must be below this, above 0, at most 1, and below the threshold.</param>
+    /// <returns><c>[N]</c>, bool; belongs to the caller's scope.</returns>
+    public Tensor IsFree(Tensor logits, double below)
+    {
+        using var scope = NewDisposeScope();
+        var shownFrom = Threshold ?? (Classifier.Outputs is ClassifierOutputs.Sigmoid ? FeatureClassifier.AsLikelyAsNot : 1);
+        return Probability(logits).lt(Math.Min(below, shownFrom)).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Probability(Tensor logits) => Classifier.ProbabilitiesOf(logits).select(1, Index);
+}

@@ -1,0 +1,55 @@
+using AdaptThenUnlearn.Torch.Features;
+using AdaptThenUnlearn.Torch.Images;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Pretraining;
+
+/// <summary>What a classifier is trained on, or tested with: images and what they show.</summary>
+/// <param name="Classes">Names of the classes.</param>
+/// <param name="Outputs">Whether each image shows one of them, or any number.</param>
+/// <param name="Images"><c>[N, C, H, H]</c>, uint8; owned by this.</param>
+/// <param name="Labels"><c>[N]</c>, int64, the class of each image; where there may be several, <c>[N, classes]</c>, float32, 0 or 1; owned by this.</param>
+public sealed record LabelledImages(IReadOnlyList<string> Classes, ClassifierOutputs Outputs, Tensor Images, Tensor Labels) : IDisposable
+{
+    private const int HeldOut = 10;
+
+    /// <summary>Digits, each of one class.</summary>
+    /// <param name="digits">Owned by the result.</param>
+    public static LabelledImages Of(DigitImages digits) => new(DigitImages.Classes, ClassifierOutputs.Softmax, digits.Images, digits.Labels);
+
+    /// <summary>The images of a labelled folder, each of any number of classes; every tenth is kept for the test.</summary>
+    /// <param name="folder">Grey images are read as grey, others as colours.</param>
+    /// <returns>Both belong to the caller.</returns>
+    /// <exception cref="ImageFileException">An image cannot be decoded, or their sizes differ.</exception>
+    /// <exception cref="InvalidDataException">There are too few images, they are not square, or a label tells nothing apart.</exception>
+    public static (LabelledImages Train, LabelledImages Test) Of(LabelledFolder folder)
+    {
+        using var scope = NewDisposeScope();
+        var count = folder.Files.Count;
+        if (count < HeldOut)
+            throw new InvalidDataException(FormattableString.Invariant($"labels.csv names {count} images; every {HeldOut}th is kept for the test, so at least {HeldOut} are needed"));
+
+        var images = ((ImageFolder.Read(folder.Files) + 1) * 127.5).round().to(uint8);
+        if (images.shape[2] != images.shape[3])
+            throw new InvalidDataException(FormattableString.Invariant($"{folder.Files[0]} is {images.shape[3]}×{images.shape[2]} pixels; classifiers take square images"));
+
+        var labels = tensor(folder.Carried.SelectMany(row => row.Select(carries => carries ? 1f : 0f)).ToArray()).view(count, folder.Labels.Count);
+        var tested = arange(count).remainder(HeldOut).eq(HeldOut - 1);
+        var train = Part(tested.logical_not());
+        foreach (var (number, label) in folder.Labels.Index())
+            if (train.Labels.select(1, number).mean().item<float>() is var share && share is 0 or 1)
+                throw new InvalidDataException($"the label '{label}' is {(share == 0 ? 0 : 1)} for every training image, so nothing can be learnt of it; give images with and without");
+        return (train.Detached(), Part(tested).Detached());
+
+        LabelledImages Part(Tensor rows) => new(folder.Labels, ClassifierOutputs.Sigmoid, images[rows], labels[rows]);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Images.Dispose();
+        Labels.Dispose();
+    }
+
+    private LabelledImages Detached() => this with { Images = Images.DetachFromDisposeScope(), Labels = Labels.DetachFromDisposeScope() };
+}

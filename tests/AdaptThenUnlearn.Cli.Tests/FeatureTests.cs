@@ -1,0 +1,159 @@
+using System.Text.Json;
+using AdaptThenUnlearn.Runs;
+using AdaptThenUnlearn.Torch.Features;
+using AdaptThenUnlearn.Torch.Tests;
+using SkiaSharp;
+
+namespace AdaptThenUnlearn.Cli.Tests;
+
+/// <summary>Features that are no class of a softmax classifier, through the real commands: several labels at once, a threshold, folders of images.</summary>
+public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
+{
+    private const string OneFeature = "{ \"name\": \"ban\", \"annotator\": \"annotator\", \"auditor\": \"auditor\", \"class\": \"banned\", \"maxRate\": 0.001 }";
+    private const string Reference = "\"reference\": \"reference.safetensors\"";
+
+    [Fact]
+    public void Govern_TwoLabelsOfOneClassifier_AreCountedEachAndTogether()
+    {
+        Classifiers();
+        var policy = Labels("labels", "original-generator");
+
+        var (exitCode, _, errors) = Atu.Run("govern", policy, "--out", house.At("out"), "--threads", "1");
+
+        Assert.True(exitCode == 1, errors);   // forty steps do not reach 0.1 %
+        var record = RunRecordFile.Read(house.At("out/labels/run.json"));
+        Assert.True(record.Training!.Steps == 40 && record.Training.Negatives > 0 && record.Training.Positives > 0);
+        foreach (var measured in new[] { record.Before, record.After! })
+        {
+            // By the auditor's own reading the feature's images are those of its label; a threshold moves them.
+            var (hat, glasses, always) = (measured.Features[0].Looks[0].Hits, measured.Features[1].Looks[0].Hits, measured.Features[2].Looks[0].Hits);
+            Assert.Equal(["glasses", "hat"], measured.Shares.Select(share => share.Class));
+            Assert.Equal((glasses, hat), (measured.Shares[0].Hits, measured.Shares[1].Hits));
+            Assert.True(measured.Shares.All(share => share.Undesired));
+            Assert.True(always > hat, $"{always} images with a probability of 0.45, {hat} of 0.5");
+        }
+
+        Assert.InRange(record.Before.Features[0].Looks[0].Hits, 20, 200);
+        Assert.Equal(["glasses", "hat"], record.Before.Quality!.Excluded.Order(StringComparer.Ordinal));
+        Assert.Equal(1, Atu.Run("verify", house.At("out/labels/run.json")).ExitCode);   // it stands, and fails
+    }
+
+    [Fact]
+    public void Merge_LabelsMeasuredInParts_IsTheWhole()
+    {
+        Classifiers();
+        var policy = Labels("parts", "original-generator");
+        string[] parts = [house.At("first.part"), house.At("second.part")];
+        foreach (var number in new[] { 1, 2 })
+            Succeeds("measure", policy, "--shard", $"{number}/2", "--out", parts[number - 1]);
+
+        Assert.Equal(Succeeds("measure", policy, "--json"), Succeeds(["merge", policy, .. parts, "--json"]));
+    }
+
+    [Fact]
+    public void Reference_LabelledFolder_LeavesOutEveryCombinationWithTheLabel()
+    {
+        var folder = house.At("pictures");
+        LabelledPictures.Write(folder, count: 120);
+        var trained = Succeeds("train-classifier", "--data", folder, "--out", house.At("trained.safetensors"), "--architecture", StridedConvNet.Name, "--epochs", "3");
+        Assert.Contains("test accuracy", trained, StringComparison.Ordinal);
+        var made = Summarised("all.safetensors");
+        Assert.Contains("120 images in 4 combinations of labels", made, StringComparison.Ordinal);
+        Assert.Contains("120 images in 2 combinations of labels", Summarised("one.safetensors", "--label", "striped"), StringComparison.Ordinal);
+        Assert.Contains("80 images, without striped", Summarised("without.npz", "--without", "striped"), StringComparison.Ordinal);
+
+        var measured = new[] { "all.safetensors", "one.safetensors", "without.npz" }.Select(Measured).ToList();
+
+        Assert.All(measured, quality => Assert.Equal(80, quality.GetProperty("referenceSamples").GetInt64()));   // every third is striped
+        Assert.All(measured, quality => Assert.Equal(measured[0].GetProperty("frechetDistance").GetDouble(), quality.GetProperty("frechetDistance").GetDouble(), tolerance: 1e-6));
+        var (exitCode, _, errors) = Atu.Run("reference", "--data", folder, "--extractor", house.At("trained.safetensors"), "--out", house.At("x.safetensors"), "--label", "hat");
+        Assert.Equal(2, exitCode);
+        Assert.Contains("labels.csv has no label 'hat'; it has: bright, striped", errors, StringComparison.Ordinal);
+
+        string Summarised(string target, params string[] more) =>
+            Succeeds(["reference", "--data", folder, "--extractor", house.At("trained.safetensors"), "--out", house.At(target), .. more]);
+
+        JsonElement Measured(string reference)
+        {
+            var policy = house.Policy("striped", edit: [
+                ("annotator.safetensors", "trained.safetensors"), ("auditor.safetensors", "trained.safetensors"), ("\"banned\"", "\"striped\""), (Reference, $"\"reference\": \"{reference}\"")]);
+            using var read = JsonDocument.Parse(Succeeds("measure", policy, "--json"));
+            return read.RootElement.GetProperty("quality").Clone();
+        }
+    }
+
+    [Fact]
+    public void Govern_ImageFolders_AreLearntFromAndAreInputsOfTheRun()
+    {
+        Pictures("shown", count: 9, size: 16);
+        Pictures("clean", count: 11, size: 16);
+        var policy = house.Policy("given", "\"negatives\": \"shown\", \"maxRate\": 0.001", ("\"steps\": 40", "\"positives\": \"clean\", \"steps\": 40"));
+
+        var (exitCode, _, errors) = Atu.Run("govern", policy, "--out", house.At("out"), "--threads", "1");
+
+        Assert.True(exitCode == 1, errors);
+        var record = RunRecordFile.Read(house.At("out/given/run.json"));
+        Assert.Equal((9, 11), (record.Training!.Negatives, record.Training.Positives));
+        Assert.Equal(RunRecordFile.Digest(house.At("shown")), record.Inputs.Single(input => input.Role == "negatives ban").Sha256);
+        Assert.Equal(RunRecordFile.Digest(house.At("clean")), record.Inputs.Single(input => input.Role == "positives").Sha256);
+        Assert.Contains("11 clean and 9 undesired images; the clean ones given, the undesired ones given", File.ReadAllText(house.At("out/given/report.md")), StringComparison.Ordinal);
+
+        File.Delete(house.At("shown/8.png"));
+        Assert.Contains("negatives ban", Atu.Run("verify", house.At("out/given/run.json")).Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Govern_FolderOfOtherSize_IsRefusedBeforeAnythingIsMeasured()
+    {
+        Pictures("large", count: 2, size: 16);
+        Pictures("large/more", count: 1, size: 20);
+        var policy = house.Policy("large", "\"negatives\": \"large\", \"maxRate\": 0.001");
+        var column = File.ReadAllLines(policy)[9].IndexOf("\"large\"", StringComparison.Ordinal) + 1;
+
+        var (exitCode, _, errors) = Atu.Run("govern", policy, "--out", house.At("out"), "--threads", "1");
+
+        Assert.Equal(2, exitCode);
+        Assert.Contains(
+            $"{policy}(10,{column}): error ATU1007: $.undesiredFeatures[0].negatives: {house.At("large/more/0.png")} is 20×20 pixels, the generator makes 16×16; bring the folder's images to that size",
+            errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("measuring", errors, StringComparison.Ordinal);
+
+        var missing = Atu.Run("govern", house.Policy("nowhere", edit: ("\"steps\": 40", "\"positives\": \"nowhere\", \"steps\": 40")), "--out", house.At("out"), "--threads", "1");
+        Assert.Equal(3, missing.ExitCode);
+        Assert.Contains($"ATU2001: {house.At("nowhere")}: the folder cannot be read", missing.Errors, StringComparison.Ordinal);
+    }
+
+    // Three features of one classifier: two labels as they are, and one of them by a threshold.
+    private string Labels(string name, string reference) => house.Policy(name, edit: [
+        ("annotator.safetensors", "label-annotator.safetensors"), ("auditor.safetensors", "label-auditor.safetensors"), (Reference, $"\"reference\": \"{reference}\""),
+        (OneFeature, $"{Feature("no-hat", "hat")}, {Feature("no-glasses", "glasses")}, {Feature("hardly-a-hat", "hat", ", \"threshold\": 0.5, \"auditorThreshold\": 0.45")}")]);
+
+    private static string Feature(string name, string label, string more = "") =>
+        $$"""{ "name": "{{name}}", "annotator": "annotator", "auditor": "auditor", "class": "{{label}}", "maxRate": 0.001{{more}} }""";
+
+    private void Classifiers()
+    {
+        foreach (var (file, seed) in new[] { ("label-annotator.safetensors", 5), ("label-auditor.safetensors", 6) })
+            using (var classifier = Small.LabelClassifier(seed))
+                ClassifierCheckpoint.Save(house.At(file), classifier);
+    }
+
+    private void Pictures(string name, int count, int size)
+    {
+        Directory.CreateDirectory(house.At(name));
+        for (var number = 0; number < count; number++)
+        {
+            using var picture = new SKBitmap(size, size);
+            picture.Erase(new SKColor((byte)(20 * number), 90, 90));
+            using var file = File.Create(house.At($"{name}/{number}.png"));
+            picture.Encode(file, SKEncodedImageFormat.Png, quality: 100);
+        }
+    }
+
+    private static string Succeeds(params string[] arguments)
+    {
+        var (exitCode, output, errors) = Atu.Run([.. arguments, "--threads", "1"]);
+        Assert.True(exitCode == 0, errors);
+        return output;
+    }
+}

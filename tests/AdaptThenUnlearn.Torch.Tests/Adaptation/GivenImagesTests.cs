@@ -1,0 +1,68 @@
+using AdaptThenUnlearn.Torch.Adaptation;
+using AdaptThenUnlearn.Torch.Features;
+using AdaptThenUnlearn.Torch.Models;
+using AdaptThenUnlearn.Torch.Training;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Tests.Adaptation;
+
+/// <summary>Images that a policy gives stand in for the generator's own samples of that kind, and for no other.</summary>
+public sealed class GivenImagesTests : IDisposable
+{
+    private readonly GanPair _networks = Small.Gan();
+    private readonly FeatureClassifier _classifier = Small.LabelClassifier();
+
+    public void Dispose()
+    {
+        _networks.Dispose();
+        _classifier.Dispose();
+    }
+
+    [Fact]
+    public void Collect_NegativesOfOneFeature_ReplaceItsFindsAlone()
+    {
+        using var scope = NewDisposeScope();
+        using var found = Collect(GivenImages.None);
+        using var hats = Given(7, value: 0.5f);
+
+        using var feedback = Collect(new GivenImages(new Dictionary<string, Tensor> { ["hat"] = hats }, Positives: null));
+
+        Assert.Equal(7, feedback.NegativesByFeature["hat"]);
+        Assert.Equal(found.NegativesByFeature["glasses"], feedback.NegativesByFeature["glasses"]);
+        Assert.Equal(found.NegativesByFeature["glasses"] + 7, feedback.Negatives.Count);
+        Assert.Equal(Small.Bytes(All(found.Positives)), Small.Bytes(All(feedback.Positives)));
+        Assert.Equal(Small.Bytes(hats), Small.Bytes(All((HeldImages)feedback.Negatives)[^7..]));
+    }
+
+    [Fact]
+    public void Collect_EverythingGiven_LooksAtNoSample()
+    {
+        using var scope = NewDisposeScope();
+        using var given = new GivenImages(new Dictionary<string, Tensor> { ["hat"] = Given(3, 0.5f), ["glasses"] = Given(4, 0.25f) }, Given(5, -1));
+
+        using var feedback = Collect(given);
+
+        Assert.Equal((0, 7, 5), (feedback.Samples, feedback.Negatives.Count, feedback.Positives.Count));
+        Assert.Equal(Small.Bytes(given.Positives!), Small.Bytes(All(feedback.Positives)));
+    }
+
+    [Fact]
+    public void Collect_FolderWithTooFew_SaysWhoseAndHowMany()
+    {
+        using var given = new GivenImages(new Dictionary<string, Tensor> { ["hat"] = Given(3, 0.5f) }, Positives: null);
+
+        var failed = Assert.Throws<FeedbackException>(() => Collect(given, minimumNegatives: 4));
+
+        Assert.Contains("the folder of 'hat' holds 3 images, and at least 4 are needed", failed.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("glasses", failed.Message, StringComparison.Ordinal);
+    }
+
+    private Feedback Collect(GivenImages given, int minimumNegatives = 1) => Feedback.Collect(
+        _networks.Generator, new Annotation([new("hat", Rule("hat")), new("glasses", Rule("glasses"))], cleanBelow: 0.5), given, samples: 200, minimumNegatives, new RandomStreams(1, "feedback"), CPU, CancellationToken.None);
+
+    private FeatureRule Rule(string name) => new(_classifier, name, Threshold: null);
+
+    private static Tensor Given(int count, float value) => full([count, 1, 16, 16], value).DetachFromDisposeScope();
+
+    private static Tensor All(HeldImages images) => images.Rows(arange(images.Count, int64));
+}

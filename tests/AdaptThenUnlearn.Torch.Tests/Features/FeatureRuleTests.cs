@@ -1,0 +1,125 @@
+using AdaptThenUnlearn.Torch.Adaptation;
+using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Features;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Tests.Features;
+
+/// <summary>When an image shows a feature: by the likeliest class, by independent labels, by a threshold.</summary>
+public sealed class FeatureRuleTests : IDisposable
+{
+    // Probabilities of softmax: (0.1, 0.6, 0.3), (0.7, 0.2, 0.1), (0.05, 0.475, 0.475 and a little more)
+    private static readonly double[,] _shares = { { 0.1, 0.6, 0.3 }, { 0.7, 0.2, 0.1 }, { 0.05, 0.4749, 0.4751 } };
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("atu-rules-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Theory]
+    [InlineData(null, new[] { true, false, false })]
+    [InlineData(0.3, new[] { true, false, true })]
+    [InlineData(0.2, new[] { true, true, true })]
+    [InlineData(0.65, new[] { false, false, false })]
+    public void Shows_OneClassHolds_IsTheLikeliestOrReachesTheThreshold(double? threshold, bool[] expected)
+    {
+        using var scope = NewDisposeScope();
+        using var classifier = Built(ClassifierOutputs.Softmax);
+        var logits = (tensor(_shares).to(float32) + 1e-7).log();   // the least above, for what lies at the threshold itself
+
+        Assert.Equal(expected, Values(new FeatureRule(classifier, "b", threshold).Shows(logits)));
+        Assert.Equal([1, 1, 1], classifier.Count(logits));
+    }
+
+    [Fact]
+    public void Holds_SeveralMayHold_EachStandsForItself()
+    {
+        using var scope = NewDisposeScope();
+        using var classifier = Built(ClassifierOutputs.Sigmoid);
+        var logits = tensor(new float[,] { { 2, 3, 4 }, { -1, -2, -3 }, { 0, 5, -5 } });
+
+        Assert.Equal([true, true, true, false, false, false, true, true, false], Values(classifier.Holds(logits).flatten()));
+        Assert.Equal([2, 2, 1], classifier.Count(logits));
+        Assert.Equal([true, false, true], Values(new FeatureRule(classifier, "a", Threshold: null).Shows(logits)));
+        Assert.Equal([true, false, false], Values(new FeatureRule(classifier, "a", Threshold: 0.6).Shows(logits)));
+        Assert.Equal(1 / (1 + Math.Exp(-3)), classifier.ProbabilitiesOf(logits)[0, 1].item<float>(), tolerance: 1e-6);
+    }
+
+    [Theory]
+    [InlineData(ClassifierOutputs.Sigmoid, null)]
+    [InlineData(ClassifierOutputs.Sigmoid, 0.2)]
+    [InlineData(ClassifierOutputs.Softmax, 0.2)]
+    public void IsFree_WhateverIsAskedOf_IsNeverAnImageThatShowsTheFeature(ClassifierOutputs outputs, double? threshold)
+    {
+        using var scope = NewDisposeScope();
+        using var classifier = Built(outputs);
+        manual_seed(4);
+        var logits = 2 * randn(500, 3);
+        var rule = new FeatureRule(classifier, "b", threshold);
+
+        var (shows, free) = (Values(rule.Shows(logits)), Values(rule.IsFree(logits, below: 1)));
+
+        Assert.Equal(shows.Select(shown => !shown), free);
+        Assert.Contains(true, free);
+        Assert.True(Values(rule.IsFree(logits, below: 0.1)).Count(one => one) < free.Count(one => one));
+    }
+
+    [Fact]
+    public void Shows_ImageThatIsNoNumber_NeverPassesForClean()
+    {
+        using var scope = NewDisposeScope();
+        using var classifier = Built(ClassifierOutputs.Sigmoid);
+        var logits = full([1, 3], float.NaN);
+
+        Assert.Equal([true], Values(new FeatureRule(classifier, "b", Threshold: 0.9).Shows(logits)));
+        Assert.Equal([true], Values(new FeatureRule(classifier, "b", Threshold: null).Shows(logits)));
+        Assert.Equal([false], Values(new FeatureRule(classifier, "b", Threshold: null).IsFree(logits, below: 1)));
+    }
+
+    [Fact]
+    public void Label_TwoLabelsOfOneClassifier_MayBothBeShown()
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        using var classifier = Small.LabelClassifier();
+        using var networks = Small.Gan();
+        manual_seed(31);
+        var images = networks.Generator.Generate(randn(300, Small.Settings.LatentSize), noise: null);
+        var annotation = new Annotation([new("hat-off", new FeatureRule(classifier, "hat", Threshold: 0.3)), new("no-glasses", new FeatureRule(classifier, "glasses", Threshold: null))], cleanBelow: 0.1);
+
+        var labels = annotation.Label(images);
+
+        var probabilities = classifier.Probabilities(images);
+        var (glasses, hat) = (Values(probabilities.select(1, 0).ge(0.5)), Values(probabilities.select(1, 1).ge(0.3)));
+        Assert.Equal([hat, glasses], labels.Shows.Select(Values));
+        Assert.Contains(true, glasses.Zip(hat, (one, other) => one && other));
+        Assert.Equal(Values(probabilities.amax([1]).lt(0.1)), Values(labels.Clean));
+        Assert.Equal(hat, Values(labels.ShowsAnyOf([0])));
+    }
+
+    [Fact]
+    public void Checkpoint_IndependentOutputs_AreSaidByTheFileOrElseByThePolicy()
+    {
+        var (labels, classes) = (Path.Combine(_folder, "labels.safetensors"), Path.Combine(_folder, "classes.safetensors"));
+        using (var classifier = Built(ClassifierOutputs.Sigmoid))
+            ClassifierCheckpoint.Save(labels, classifier);
+        using (var classifier = Built(ClassifierOutputs.Softmax))
+            ClassifierCheckpoint.Save(classes, classifier);
+
+        Assert.Equal(ClassifierOutputs.Sigmoid, Loaded(labels, null));
+        Assert.Equal(ClassifierOutputs.Sigmoid, Loaded(labels, "sigmoid"));
+        Assert.Equal(ClassifierOutputs.Softmax, Loaded(classes, null));
+        Assert.Equal(ClassifierOutputs.Sigmoid, Loaded(classes, "sigmoid"));   // the file does not say
+        Assert.DoesNotContain("outputs", CheckpointFormats.Read(classes).Metadata.Keys);   // so that its bytes are those of before
+        Assert.Contains("has sigmoid outputs, the policy says softmax", Assert.Throws<CheckpointException>(() => Loaded(labels, "softmax")).Message, StringComparison.Ordinal);
+
+        static ClassifierOutputs Loaded(string path, string? outputs)
+        {
+            using var loaded = ClassifierCheckpoint.Load(path, sha256: null, classes: null, CPU, outputs);
+            return loaded.Classifier.Outputs;
+        }
+    }
+
+    private static FeatureClassifier Built(ClassifierOutputs outputs) => ClassifierArchitectures.Build(StridedConvNet.Name, Small.Shape, ["a", "b", "c"], outputs);
+
+    private static bool[] Values(Tensor mask) => mask.data<bool>().ToArray();
+}
