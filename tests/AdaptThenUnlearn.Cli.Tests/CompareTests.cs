@@ -71,6 +71,18 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
     }
 
     [Fact]
+    public void Compare_OtherClassThanTheFoldersOfThePolicyShow_IsRefused()
+    {
+        var policy = house.Policy("compared-given", "\"negatives\": \"shown\", \"maxRate\": 0.001");
+
+        var (exitCode, _, errors) = Atu.Run("compare", policy, "--methods", "default", "--classes", "banned,plain", "--out", house.At("given"), "--work", house.At("given-runs"));
+
+        Assert.Equal(2, exitCode);
+        Assert.Contains("--classes plain: the images in 'shown' are for 'banned'", errors, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(house.At("given-runs")));
+    }
+
+    [Fact]
     public void Compare_AClassThatIsNotThere_IsSaidBeforeTheFirstRun()
     {
         var policy = house.Policy("compared-class", edit: ("\"annotator.safetensors\"", "\"annotator.safetensors\", \"classes\": [\"plain\", \"banned\"]"));

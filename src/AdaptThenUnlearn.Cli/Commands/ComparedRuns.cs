@@ -35,6 +35,9 @@ public sealed class ComparedRuns(Terminal terminal)
             throw new BadArgumentException($"{path}: one class at a time is unlearned here, and this policy lists {policy.UndesiredFeatures.Count} undesired features");
 
         var classes = List(parsed, _classes);
+        if ((feature.Negatives ?? policy.Unlearning.Positives) is { } folder && classes.FirstOrDefault(name => name != feature.Class) is { } other)
+            throw new BadArgumentException($"--classes {other}: the images in '{folder}' are for '{feature.Class}'; compare that class alone, or a policy without 'negatives' and 'positives'");
+
         return new Task(path, policy, classes.Count > 0 ? classes : [feature.Class], Seeds(parsed) is { Count: > 0 } seeds ? seeds : defaultSeeds);
     }
 

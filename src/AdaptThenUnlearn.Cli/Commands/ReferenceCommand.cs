@@ -118,14 +118,14 @@ public sealed class ReferenceCommand(Terminal terminal)
         return new Extracted(classes, features, tensor(labels), zeros([classes.Length, classes.Length], int64), double.NaN);
     }
 
-    // An image is of the combination of those of its labels that are kept apart; all are where none is named.
+    // An image is of the combination of those of its labels that are kept apart; all are where none is named. No label holds a comma.
     private Extracted Labelled(LabelledFolder folder, string[]? apart, LoadedExtractor extractor, CancellationToken cancel)
     {
         if (apart?.FirstOrDefault(label => !folder.Labels.Contains(label)) is { } unknown)
             throw new BadArgumentException($"labels.csv has no label '{unknown}'; it has: {string.Join(", ", folder.Labels)}");
 
         var columns = folder.Labels.Index().Where(column => apart is null || apart.Contains(column.Item)).ToList();
-        string[] ofImages = [.. folder.Carried.Select(carried => string.Join('+', columns.Where(column => carried[column.Index]).Select(column => column.Item)))];
+        string[] ofImages = [.. folder.Carried.Select(carried => string.Join(',', columns.Where(column => carried[column.Index]).Select(column => column.Item)))];
         string[] names = [.. ofImages.Distinct().Order(StringComparer.Ordinal)];
         if (names.Length > MostCombinations)
             throw new BadArgumentException(string.Create(CultureInfo.InvariantCulture, $"labels.csv holds {names.Length} combinations of labels, at most {MostCombinations} are kept apart; name those that may be undesired with --label"));

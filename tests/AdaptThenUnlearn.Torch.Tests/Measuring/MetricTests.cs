@@ -189,7 +189,7 @@ public sealed class MetricTests : IDisposable
         var combination = arange(80, int64).remainder(4);
         var path = Path.Combine(_folder, "combinations.safetensors");
         using (var built = ReferenceStatistics.Build(
-            ["none", "glasses", "hat", "glasses+hat"], features, combination, samplesPerClass: 10, "e", zeros([4, 4], int64), floor: double.NaN, [[], ["glasses"], ["hat"], ["glasses", "hat"]]))
+            ["none", "glasses", "hat", "glasses,hat"], features, combination, samplesPerClass: 10, "e", zeros([4, 4], int64), floor: double.NaN, [[], ["glasses"], ["hat"], ["glasses", "hat"]]))
             built.Save(path);
 
         using var loaded = ReferenceStatistics.Load(path);
