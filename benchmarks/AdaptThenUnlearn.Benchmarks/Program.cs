@@ -20,6 +20,15 @@ switch (args.FirstOrDefault())
     case "scaling":
         Scaling.Run(args.Length > 1 ? args[1] : "cpu");
         break;
+    case "loading":
+        Loading.Run();
+        break;
+    case "forms":
+        TwoForms.Run();
+        break;
+    case "fuzz":
+        Fuzzing.Run(mutants: Number(100_000), seed: args.Length > 2 ? int.Parse(args[2], CultureInfo.InvariantCulture) : 1);
+        break;
     default:
         BenchmarkSwitcher.FromAssembly(typeof(TrainingBenchmarks).Assembly).Run(args);   // --filter '*'
         break;

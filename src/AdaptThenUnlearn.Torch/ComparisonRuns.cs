@@ -48,7 +48,7 @@ public sealed class ComparisonRuns(string cells, string work, string tool, Devic
         ComparedCell cell;
         try
         {
-            using var folder = RunFolder.Open(FolderOf(request), new FileInfo(request.Inputs.Generator) is { Exists: true } checkpoint ? checkpoint.Length : 0);
+            using var folder = RunFolder.Open(FolderOf(request), request.Inputs.GeneratorBytes);
             var asked = new RunRequest(request.Policy, request.Source, Resume: true, Train: true, device, tool);
             var record = new UnlearningRun(asked, request.Inputs, folder, progress, clock).Execute(cancel);
             cell = Cell(CellOutcome.Of(record), null);
@@ -130,7 +130,7 @@ public sealed class ComparisonRuns(string cells, string work, string tool, Devic
     // The artifact, if it is still the one that was measured.
     private string? ArtifactOf(ComparisonRequest request, CellOutcome outcome)
     {
-        var path = Path.Combine(FolderOf(request), request.Policy.Name + ".safetensors");
-        return RunRecordFile.Digest(path) == outcome.ArtifactSha256 ? path : null;
+        string[] names = [request.Inputs.ArtifactName, request.Inputs.CopyName];
+        return names.Select(name => Path.Combine(FolderOf(request), name)).FirstOrDefault(path => RunRecordFile.Digest(path) == outcome.ArtifactSha256);
     }
 }

@@ -23,6 +23,18 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
     /// <summary>Path of the generator's checkpoint.</summary>
     public string Generator => Resolved(policy.Generator.Checkpoint);
 
+    /// <summary>Name of the file that is released after training: the policy's, in the format and with the ending of the generator's checkpoint; several files become one.</summary>
+    public string ArtifactName => policy.Name + (GeneratorParts.Count > 0 ? ".safetensors" : Path.GetExtension(Generator));
+
+    /// <summary>Name of the file that is released when the generator passes as it is; where it is an index, the files it names keep their names.</summary>
+    public string CopyName => policy.Name + (GeneratorParts.Count > 0 ? ".safetensors.index.json" : Path.GetExtension(Generator));
+
+    /// <summary>Files beside the generator's checkpoint that belong to it.</summary>
+    public IReadOnlyList<string> GeneratorParts => CheckpointFormats.FurtherFiles(Generator);
+
+    /// <summary>Bytes of the generator's checkpoint; 0 where it is missing.</summary>
+    public long GeneratorBytes => GeneratorParts.Prepend(Generator).Select(path => new FileInfo(path)).Where(file => file.Exists).Sum(file => file.Length);
+
     /// <summary>Every file that is read, with its digest.</summary>
     /// <param name="folder">The run's, against which paths are recorded.</param>
     public IReadOnlyList<InputFile> Digests(RunFolder folder) =>
@@ -33,13 +45,18 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
     public IEnumerable<(string Role, string Path)> Named()
     {
         yield return (InputRoles.Policy, Path.GetFullPath(policyFile));
-        yield return (InputRoles.Generator, Generator);
-        if (policy.Generator.Discriminator is { } discriminator)
-            yield return ("discriminator", Resolved(discriminator));
+        foreach (var file in WithParts(InputRoles.Generator, Generator))
+            yield return file;
+        foreach (var file in policy.Generator.Discriminator is { } discriminator ? WithParts("discriminator", Resolved(discriminator)) : [])
+            yield return file;
         foreach (var (name, choice) in policy.Classifiers)
-            yield return ($"classifier {name}", Resolved(choice.Checkpoint));
-        if (policy.Quality?.ExtractorWeights is { } weights)
-            yield return ("extractor", Resolved(weights));
+        {
+            foreach (var file in WithParts($"classifier {name}", Resolved(choice.Checkpoint)))
+                yield return file;
+        }
+
+        foreach (var file in policy.Quality?.ExtractorWeights is { } weights ? WithParts("extractor", Resolved(weights)) : [])
+            yield return file;
         if (policy.Quality is { } quality && quality.Reference != OriginalGenerator)
             yield return ("reference", Resolved(quality.Reference));
         if (policy.Unlearning.Data is { } data)
@@ -156,6 +173,9 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
 
     /// <summary>The unlearning options with their data folder resolved.</summary>
     public UnlearningOptions WithResolvedData(UnlearningOptions options) => options.Data is { } data ? options with { Data = Resolved(data) } : options;
+
+    private static IEnumerable<(string Role, string Path)> WithParts(string role, string path) =>
+        CheckpointFormats.FurtherFiles(path).Select((part, index) => ($"{role}, part {index + 1}", part)).Prepend((role, path));
 
     private string Resolved(string path) => Path.Combine(_folder, path);
 }

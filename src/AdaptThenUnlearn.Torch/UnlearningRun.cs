@@ -11,6 +11,7 @@ using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Models;
+using AdaptThenUnlearn.Torch.Models.StyleGan2;
 using AdaptThenUnlearn.Torch.Training;
 using AdaptThenUnlearn.Torch.Unlearning;
 using static TorchSharp.torch;
@@ -53,6 +54,8 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
     public RunRecord Execute(CancellationToken cancel)
     {
         using var original = inputs.LoadGenerator(request.Device);
+        if (_policy.Evaluation.Truncation != 1 && !original.Generator.Truncates)
+            throw new PolicyMismatchException("$.evaluation.truncation", $"a {original.Architecture} generator has no truncation; leave it at 1");
         inputs.CheckGivenImages(original.Generator.Shape);
         using var classifiers = inputs.LoadClassifiers(original.Generator.Shape, request.Device);
         using var reference = inputs.LoadReference(classifiers, original, _images, progress, cancel);
@@ -63,13 +66,15 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         var before = Measure(surveyor, "measuring before", original.Generator, original.Sha256, cancel);
         if (!request.Train || Gate.Judge(_policy, before, after: null, Today()).Passed)
         {
-            folder.Copy(OutputRoles.Artifact, _policy.Name + Path.GetExtension(_policy.Generator.Checkpoint), inputs.Generator);
+            folder.Copy(OutputRoles.Artifact, inputs.CopyName, inputs.Generator);
+            foreach (var (index, part) in inputs.GeneratorParts.Index())
+                folder.Copy($"{OutputRoles.Artifact}, part {index + 1}", Path.GetFileName(part), part);
             pictures.Grid(original.Generator, unlearned: null);
             return Conclude(before, after: null, training: null);
         }
 
         using var unlearned = Unlearn(original, classifiers, out var training, cancel);
-        using var artifact = Release(unlearned);
+        using var artifact = Release(original, unlearned);
         var after = Measure(surveyor, "measuring after", artifact.Generator, artifact.Sha256, cancel);
         pictures.Grid(original.Generator, artifact.Generator);
         pictures.Curves(unlearned);
@@ -89,6 +94,9 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
             throw new PolicyMismatchException("$.generator.discriminator", "the generator's checkpoint has no discriminator, and training needs one; name a checkpoint that has it");
 
         var options = inputs.WithResolvedData(_policy.Unlearning);
+        if (options.Adversarial.PathLengthWeight > 0 && original.Generator is not StyleGan2Generator)
+            throw new PolicyMismatchException("$.unlearning.adversarial.pathLengthWeight", $"a {original.Architecture} generator has no styles whose path length could be regularised; set it to 0");
+
         var journal = new FolderJournal(folder.StateFolder, Fingerprint(), request.Resume);
         if (!request.Resume)
             journal.Clear();
@@ -110,13 +118,13 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         return unlearned;
     }
 
-    // What is measured and judged is what was saved, read back from the disk.
-    private LoadedGenerator Release(UnlearnedGenerator unlearned)
+    // What is measured and judged is what was saved, in the original's format, and read back from the disk.
+    private LoadedGenerator Release(LoadedGenerator original, UnlearnedGenerator unlearned)
     {
-        var name = _policy.Name + ".safetensors";
-        GeneratorCheckpoint.Save(folder.Full(name), unlearned.Networks, new Dictionary<string, string> { ["policy"] = _policy.Name });
-        folder.Record(OutputRoles.Artifact, name);
-        return GeneratorCheckpoint.Load(folder.Full(name), "auto", sha256: null, discriminatorPath: null, request.Device);
+        var path = folder.Full(inputs.ArtifactName);
+        GeneratorCheckpoint.SaveLike(inputs.Generator, original, path, unlearned.Networks, new Dictionary<string, string> { ["policy"] = _policy.Name, ["tool"] = request.Tool });
+        folder.Record(OutputRoles.Artifact, inputs.ArtifactName);
+        return GeneratorCheckpoint.Load(path, original.Format, sha256: null, discriminatorPath: null, request.Device);
     }
 
     private RunRecord Conclude(Measurement before, Measurement? after, TrainingRecord? training)

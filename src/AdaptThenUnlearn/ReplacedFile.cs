@@ -11,7 +11,7 @@ public static class ReplacedFile
     /// <summary>Writes a file; the folder is made if need be.</summary>
     /// <param name="path">The file; one that is there is replaced.</param>
     /// <param name="bytes">Its final length, which is reserved first, so that a full disk shows at once.</param>
-    /// <param name="write">Writes the content.</param>
+    /// <param name="write">Writes the content; may go back and read it.</param>
     /// <exception cref="FileNotWrittenException">The folder may not be written or the disk is full.</exception>
     public static void Write(string path, long bytes, Action<Stream> write)
     {
@@ -26,7 +26,7 @@ public static class ReplacedFile
             temporary = Path.Combine(folder, $".{Path.GetFileName(path)}.{Path.GetRandomFileName()}");
             using (var stream = new FileStream(temporary, new FileStreamOptions
             {
-                Mode = FileMode.CreateNew, Access = FileAccess.Write, Share = FileShare.None, PreallocationSize = bytes,
+                Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = FileShare.None, PreallocationSize = bytes,
             }))
             {
                 write(stream);

@@ -67,15 +67,24 @@ public sealed class SmallHouse : IDisposable
         using var networks = Small.Gan();
         GeneratorCheckpoint.Save(At("generator.safetensors"), networks, new Dictionary<string, string>());
         SafetensorsFile.Write(At("no-discriminator.safetensors"), networks.Generator.state_dict());
-        using (var annotator = Small.Classifier(seed: 5))
-            ClassifierCheckpoint.Save(At("annotator.safetensors"), annotator);
-        using var auditor = Small.Classifier(seed: 6);
-        ClassifierCheckpoint.Save(At("auditor.safetensors"), auditor);
+        Furnish(networks.Generator);
         using (var other = Weights.Freed(ClassifierArchitectures.Build(StridedConvNet.Name, new ImageShape(1, 32), ["plain", "banned"])))
             ClassifierCheckpoint.Save(At("classifier-32.safetensors"), other);
+    }
+
+    /// <summary>Makes classifiers that see the banned class in about a quarter of a generator's images, and the reference that goes with them.</summary>
+    /// <param name="generator">Of 1×16×16 images, in eval mode.</param>
+    public void Furnish(ImageGenerator generator)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        using (var annotator = Small.Classifier(generator, seed: 5))
+            ClassifierCheckpoint.Save(At("annotator.safetensors"), annotator);
+        using var auditor = Small.Classifier(generator, seed: 6);
+        ClassifierCheckpoint.Save(At("auditor.safetensors"), auditor);
 
         manual_seed(8);
-        var (features, logits) = FeaturePass.Run(auditor, networks.Generator.Generate(randn(600, networks.Generator.LatentSize), noise: null));
+        var (features, logits) = FeaturePass.Run(auditor, generator.Generate(randn(600, generator.LatentSize), noise: null));
         using var reference = ReferenceStatistics.Build(
             ["plain", "banned"], features, logits.argmax(1), samplesPerClass: 100, CheckpointDigest.Of(At("auditor.safetensors")), tensor(new long[,] { { 9, 1 }, { 0, 10 } }), floor: 0.1);
         reference.Save(At("reference.safetensors"));

@@ -31,10 +31,16 @@ internal static class Small
     /// <summary>A classifier with two classes in eval mode: untrained, but shifted so that it sees the second in about a quarter of the smallest GAN's images.</summary>
     public static FeatureClassifier Classifier(long seed = 5)
     {
+        using var networks = Gan();
+        return Classifier(networks.Generator, seed);
+    }
+
+    /// <summary>The same for another generator of such images.</summary>
+    public static FeatureClassifier Classifier(ImageGenerator generator, long seed)
+    {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        using var networks = Gan();
-        var images = networks.Generator.Generate(randn(200, Settings.LatentSize), noise: null);
+        var images = generator.Generate(randn(200, generator.LatentSize), noise: null);
         manual_seed(seed);
         var classifier = Weights.Freed(ClassifierArchitectures.Build(StridedConvNet.Name, Shape, ["plain", "banned"]));
         classifier.eval();

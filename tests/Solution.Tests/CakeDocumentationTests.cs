@@ -27,6 +27,10 @@ public sealed class CakeDocumentationTests
         Assert.Contains(File.ReadAllText(Path.Combine(Repository.Root, sample)), File.ReadAllText(Path.Combine(Repository.Root, "docs", "cake.md")), StringComparison.Ordinal);
 
     [Fact]
+    public void FrostingSample_Cake_IsOfTheVersionThatTheAliasesAreBuiltAgainst() =>
+        Assert.Contains($"Include=\"Cake.Frosting\" Version=\"{CakeProcess.Version}\"", File.ReadAllText(Path.Combine(Repository.Root, "samples", "frosting", "Frosting.csproj")), StringComparison.Ordinal);
+
+    [Fact]
     public void Script_TestTarget_IsTheReadmesCommand()
     {
         var command = Assert.Single(File.ReadAllLines(Path.Combine(Repository.Root, "README.md")), line => line.StartsWith("dotnet test", StringComparison.Ordinal));

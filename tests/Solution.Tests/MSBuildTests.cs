@@ -62,23 +62,34 @@ public sealed partial class MSBuildTests(LocalFeed feed, SmallHouse house) : ICl
         Assert.Equal(written, File.GetLastWriteTimeUtc(consumer.At("obj/governed/met/run.json")));
     }
 
+    // Other work slows all three down alike, and one calm moment is enough; what is really too slow is so every time.
     [Fact]
-    public void GovernModels_Unchanged_CostsLittleMoreThanAtuItself()
+    public void GovernModels_Unchanged_TakesASecondAndLittleMoreThanAtuItself()
     {
         var policy = house.Policy("timed", "\"maxRate\": 0.9");
         var consumer = Consumer("net10.0", policy);
         Assert.Equal(0, consumer.Dotnet("build", "-t:GovernModels", Quick).ExitCode);
 
-        var direct = Enumerable.Range(0, 2).Min(_ => Seconds(() => consumer.Dotnet("tool", "run", "atu", "--", "govern", policy, "--out", consumer.At("obj/governed"))));
-        var target = Enumerable.Range(0, 2).Min(_ =>
+        List<string> slow = [];
+        while (slow.Count < 5)
+        {
+            var start = Seconds(() => consumer.Dotnet("tool", "run", "atu", "--", "--version"));
+            var direct = Seconds(() => consumer.Dotnet("tool", "run", "atu", "--", "govern", policy, "--out", consumer.At("obj/governed")));
+            var target = SecondsOfTheTarget();
+            if (target - direct <= 1.5 && target <= Math.Max(1, 2 * start))
+                return;
+
+            slow.Add(string.Create(CultureInfo.InvariantCulture, $"the target took {target:F2} s, atu alone {direct:F2} s, and {start:F2} s to say its version"));
+        }
+
+        Assert.Fail(string.Join('\n', slow));
+
+        double SecondsOfTheTarget()
         {
             var said = consumer.Dotnet("msbuild", "-t:GovernModels", Quick, "-clp:PerformanceSummary", "-tl:off").Said;
             Assert.Contains("nothing has changed", said, StringComparison.Ordinal);
             return TargetTimePattern().Matches(said).Max(match => int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture)) / 1000.0;
-        });
-
-        TestContext.Current.SendDiagnosticMessage(string.Create(CultureInfo.InvariantCulture, $"unchanged: atu alone {direct:F2} s, target GovernModels {target:F2} s"));
-        Assert.True(target - direct <= 1.5, $"the target took {target} s, atu alone {direct} s");
+        }
     }
 
     [Fact]
@@ -216,28 +227,25 @@ public sealed partial class MSBuildTests(LocalFeed feed, SmallHouse house) : ICl
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void GovernModels_BuildEndsEarly_EndsTheChildWithinSeconds(bool killed)
+    public void GovernModels_BuildEndsEarly_EndsTheChild(bool killed)
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "signals are sent the Unix way, and processes are looked for in /proc");
         Assert.SkipWhen(!killed && Command.InterruptIsIgnored, "these tests were started so that Ctrl-C is ignored (as a shell does in the background), and so is every program they start");
         var policy = house.Policy("endless", edit: ("\"steps\": 40, \"recoverySteps\": 10", "\"steps\": 400000, \"recoverySteps\": 10"));
         var consumer = Consumer("net10.0", policy);
         using var build = consumer.Start("build", "-t:GovernModels", "-p:GovernModelsArguments=--threads 1");
-        var deadline = DateTime.UtcNow.AddMinutes(2);
-        while (!build.HasExited && DateTime.UtcNow < deadline && !Directory.Exists(consumer.At("obj/governed/endless/state")))
-            Thread.Sleep(50);
+        Patience.Until(() => build.HasExited || Directory.Exists(consumer.At("obj/governed/endless/state")));
         Assert.NotEmpty(ProcessesOnLinux.ThatGovernInto(consumer.At("obj")));
 
         if (killed)
             build.Kill();
         else
             build.Interrupt();
-        var patience = DateTime.UtcNow.AddSeconds(15);
-        while (ProcessesOnLinux.ThatGovernInto(consumer.At("obj")).Count > 0 && DateTime.UtcNow < patience)
-            Thread.Sleep(50);
 
+        // Left to itself it would go on for hours.
+        Patience.Until(() => ProcessesOnLinux.ThatGovernInto(consumer.At("obj")).Count == 0);
         Assert.Empty(ProcessesOnLinux.ThatGovernInto(consumer.At("obj")));
-        Assert.NotEqual(0, build.Finish(TimeSpan.FromSeconds(30)).ExitCode);
+        Assert.NotEqual(0, build.Finish().ExitCode);
     }
 
     private Consumer Consumer(string targetFrameworks, params string[] policies)

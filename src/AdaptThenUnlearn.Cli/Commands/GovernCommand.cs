@@ -70,7 +70,7 @@ public sealed class GovernCommand(Terminal terminal)
         }
 
         var device = Machine.Prepare(parsed);
-        using var folder = RunFolder.Open(path, new FileInfo(inputs.Generator) is { Exists: true } checkpoint ? checkpoint.Length : 0);
+        using var folder = RunFolder.Open(path, inputs.GeneratorBytes);
         try
         {
             var request = new RunRequest(policy, source, parsed.GetValue(_resume), Train: !parsed.GetValue(_noTrain), device, Machine.Tool);

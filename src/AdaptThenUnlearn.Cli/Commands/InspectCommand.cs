@@ -8,6 +8,8 @@ namespace AdaptThenUnlearn.Cli.Commands;
 /// <summary><c>atu inspect</c>: what a checkpoint is, without building or running anything of it.</summary>
 public static class InspectCommand
 {
+    private const int MostValues = 40;
+
     private static readonly JsonSerializerOptions _json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
     /// <summary>The command.</summary>
@@ -22,7 +24,6 @@ public static class InspectCommand
             var path = parsed.GetRequiredValue(file).FullName;
             var found = Inspection.Of(path);
             var content = found.Refused.Count == 0 ? CheckpointFormats.Read(path) : null;
-            found = found with { Architecture = content is null ? null : GeneratorCheckpoint.Describe(content) ?? content.Metadata.GetValueOrDefault("architecture") };
             var listed = content?.Tensors.Select(tensor => new ListedTensor(tensor.Name, tensor.Type.ToString(), tensor.Shape)).ToList() ?? [];
             if (parsed.GetValue(json))
                 Terminal.Result(JsonSerializer.Serialize(new { inspection = found, tensors = listed }, _json));
@@ -37,15 +38,20 @@ public static class InspectCommand
     {
         Terminal.Result($"{found.Path}");
         Line("format", found.Format);
-        Line("architecture", found.Architecture ?? "not one that this version knows");
+        Line("architecture", found.Generator?.Description ?? found.Metadata.GetValueOrDefault("architecture") ?? "not one that this version knows");
+        Line("precision", string.Join(", ", found.Types.Select(type => string.Create(CultureInfo.InvariantCulture, $"{type.Key} ({type.Value} tensors)"))));
         Line("size", string.Create(CultureInfo.InvariantCulture, $"{found.Bytes:N0} bytes, {found.Tensors} tensors, {found.Parameters:N0} parameters"));
         Line("sha-256", found.Sha256);
         foreach (var section in found.Sections)
             Line(section.Name.Length == 0 ? "(no section)" : section.Name, string.Create(CultureInfo.InvariantCulture, $"{section.Tensors} tensors, {section.Parameters:N0} parameters"));
         foreach (var (key, value) in found.Metadata)
             Line($"metadata {key}", value.Length > 200 ? value[..200] + "…" : value);
-        foreach (var value in found.Values)
+        foreach (var value in found.Values.Take(MostValues))
             Line($"value {value.Name}", value.Text);
+        if (found.Values.Count > MostValues)
+            Line("values", string.Create(CultureInfo.InvariantCulture, $"{found.Values.Count - MostValues} more; --json lists them all"));
+        foreach (var global in found.Globals)
+            Line("global", found.Refused.Contains(global) ? $"{global} (refused)" : global);
         foreach (var note in found.Notes)
             Line("note", note);
         foreach (var tensor in tensors)

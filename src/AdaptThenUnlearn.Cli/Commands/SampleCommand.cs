@@ -47,6 +47,9 @@ public sealed class SampleCommand(Terminal terminal)
 
         using var loaded = GeneratorCheckpoint.Load(
             parsed.GetRequiredValue(_checkpoint).FullName, parsed.GetValue(_format)!, sha256: null, discriminatorPath: null, Machine.Prepare(parsed), parsed.GetValue(_network)!);
+        if (parsed.GetValue(_truncation) != 1 && !loaded.Generator.Truncates)
+            throw new BadArgumentException($"a {loaded.Architecture} generator has no truncation; leave --truncation at 1");
+
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         var images = Generate(loaded.Generator, Latents(loaded.Generator, parsed), parsed, cancel);

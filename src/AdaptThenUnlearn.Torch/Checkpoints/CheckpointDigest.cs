@@ -31,9 +31,12 @@ public static class CheckpointDigest
     /// <param name="path">The file.</param>
     /// <param name="pinned">64 hexadecimal digits of either case.</param>
     /// <returns>The file's digest.</returns>
-    /// <exception cref="CheckpointException">The digests differ; the message has both.</exception>
+    /// <exception cref="CheckpointException">The digests differ (the message has both), or the checkpoint is in several files.</exception>
     public static string Check(string path, string pinned)
     {
+        if (CheckpointFormats.FurtherFiles(path).Count > 0)
+            throw new CheckpointException(path, "is an index of several files, and a pin would cover the index alone", "merge them into one safetensors file and pin that");
+
         var actual = Of(path);
         return string.Equals(actual, pinned, StringComparison.OrdinalIgnoreCase)
             ? actual

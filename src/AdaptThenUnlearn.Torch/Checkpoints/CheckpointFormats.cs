@@ -10,7 +10,7 @@ public static class CheckpointFormats
     public const int StartBytes = 64;
 
     /// <summary>The formats; the first that recognises a file reads it, so special ones come before general ones.</summary>
-    public static IReadOnlyList<ICheckpointFormat> All { get; } = [new SafetensorsFormat(), new RosinalityFormat(), new PyTorchFormat()];
+    public static IReadOnlyList<ICheckpointFormat> All { get; } = [new SafetensorsFormat(), new RosinalityFormat(), new PyTorchFormat(), new NvidiaFormat()];
 
     /// <summary>What a policy's <c>format</c> may be: <c>auto</c> and every format's name.</summary>
     public static IReadOnlyList<string> Names { get; } = [Auto, .. All.Select(format => format.Name)];
@@ -30,6 +30,23 @@ public static class CheckpointFormats
             ?? throw new CheckpointException(path, $"is of no known format ({string.Join(", ", All.Select(format => format.Name))}); {Guess(start)}", "save it in one of these formats");
     }
 
+    /// <summary>The files beside this one that belong to the same checkpoint, full paths; none where it cannot be read, which loading it will say.</summary>
+    public static IReadOnlyList<string> FurtherFiles(string path)
+    {
+        try
+        {
+            return Detect(path).FurtherFiles(path);
+        }
+        catch (CheckpointException)
+        {
+            return [];
+        }
+    }
+
+    /// <summary>A format by its name.</summary>
+    /// <exception cref="InvalidOperationException">There is none.</exception>
+    public static ICheckpointFormat Named(string name) => All.First(format => format.Name == name);
+
     private static ICheckpointFormat Choose(string path, string name)
     {
         if (name == Auto)
@@ -42,15 +59,15 @@ public static class CheckpointFormats
             : throw new CheckpointException(path, $"is not of the format '{name}'", $"it is of the format '{Detect(path).Name}'; say that, or '{Auto}'");
     }
 
-    private static byte[] Start(string path)
+    /// <summary>The first bytes of a file.</summary>
+    internal static byte[] Start(string path)
     {
         using var bytes = CheckpointBytes.Open(path);
         return bytes.Read(0, (int)Math.Min(bytes.Length, StartBytes), "start");
     }
 
     private static string Guess(ReadOnlySpan<byte> start) =>
-        start is [0x80, >= 2 and <= 5, ..] ? "it looks like a bare pickle, as PyTorch before 1.6 and NVIDIA's networks use: load it with the code it came with and torch.save its state dict"
-        : start.StartsWith("\x89HDF"u8) ? "it looks like HDF5"
+        start.StartsWith("\x89HDF"u8) ? "it looks like HDF5"
         : start.StartsWith("version https://git-lfs"u8) ? "it is a Git LFS pointer, not the file: fetch it with git lfs pull"
         : start is [(byte)'<', ..] ? "it looks like a web page, perhaps of a failed download"
         : $"it begins with the bytes {Convert.ToHexStringLower(start[..Math.Min(8, start.Length)])}";

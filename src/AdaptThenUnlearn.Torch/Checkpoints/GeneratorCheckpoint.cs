@@ -5,8 +5,7 @@ namespace AdaptThenUnlearn.Torch.Checkpoints;
 
 /// <summary>Builds generators and discriminators from checkpoints, and saves them again.</summary>
 /// <remarks>
-/// Sections follow rosinality: <c>g_ema</c> (the averaged generator, which is what one samples from), <c>g</c> (the one
-/// in training) and <c>d</c>. A flat state dict is a generator alone.
+/// Sections are those of <see cref="GanSections"/>; a flat state dict is a generator alone.
 /// </remarks>
 public static class GeneratorCheckpoint
 {
@@ -24,18 +23,18 @@ public static class GeneratorCheckpoint
     {
         var digest = sha256 is null ? CheckpointDigest.Of(path) : CheckpointDigest.Check(path, sha256);
         var file = CheckpointFormats.Read(path, format);
-        var section = SectionFor(file, network);
+        var section = GanSections.GeneratorIn(file, averaged: network != "generator");
         var weights = section is null ? file : file.Section(section);
-        var shapes = Shapes(weights);
-        var architecture = GeneratorArchitectures.Of(shapes) ?? throw new CheckpointException(
+        var stored = Stored(weights);
+        var architecture = GeneratorArchitectures.Of(stored) ?? throw new CheckpointException(
             path,
             $"holds no generator of a known architecture ({string.Join(", ", GeneratorArchitectures.All.Select(known => known.Name))})",
             "see `atu inspect` for what it holds");
         try
         {
-            var generator = Filled(architecture.BuildGenerator(shapes), weights, device);
+            var generator = Filled(architecture.BuildGenerator(stored), architecture, weights, device);
             return new LoadedGenerator(
-                generator, LoadDiscriminator(file, discriminatorPath, architecture, shapes, device), architecture.Name, architecture.Describe(shapes), digest, file.Format, section);
+                generator, LoadDiscriminator(file, discriminatorPath, architecture, generator, device), architecture.Name, architecture.Describe(stored), digest, file.Format, section);
         }
         catch (ArgumentException impossible)
         {
@@ -57,15 +56,60 @@ public static class GeneratorCheckpoint
             network.state_dict().Select(pair => KeyValuePair.Create($"{name}{TensorFile.SectionSeparator}{pair.Key}", pair.Value));
     }
 
-    /// <summary>One line about the generator in a checkpoint, or null where it is none that this version knows.</summary>
-    /// <param name="file">As read.</param>
-    public static string? Describe(TensorFile file)
+    /// <summary>Saves a generator with its discriminator the way an original was saved: the same format, names, types and shapes, and everything else that was in it.</summary>
+    /// <remarks>
+    /// Every generator in the original is replaced: a checkpoint that keeps the one in training beside its average would otherwise still hold
+    /// what was unlearned. States of optimisers stay, and belong to the original from then on.
+    /// </remarks>
+    /// <param name="original">The original's file.</param>
+    /// <param name="loaded">What was loaded from it.</param>
+    /// <param name="path">Replaced all at once.</param>
+    /// <param name="networks">Of the original's size; stay the caller's.</param>
+    /// <param name="metadata">Text by key, for formats that keep such.</param>
+    /// <exception cref="CheckpointException">The original has gone or changed.</exception>
+    /// <exception cref="FileNotWrittenException">The file cannot be written.</exception>
+    public static void SaveLike(string original, LoadedGenerator loaded, string path, GanPair networks, IReadOnlyDictionary<string, string> metadata)
     {
-        var section = SectionFor(file, "ema");
-        var shapes = Shapes(section is null ? file : file.Section(section));
+        if (CheckpointDigest.Of(original) != loaded.Sha256)
+            throw new CheckpointException(original, "has changed since it was loaded, so what is saved would be a mixture", "run again on the file as it is now");
+
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        var file = CheckpointFormats.Read(original, loaded.Format);
+        var architecture = GeneratorArchitectures.All.First(known => known.Name == loaded.Architecture);
+        Dictionary<string, Tensor> values = [];
+        if (loaded.Section is null)
+            Add(null, networks.Generator, networks.Generator.state_dict().Keys);
+        foreach (var section in GanSections.GeneratorsIn(file))
+            Add(section, networks.Generator, section == loaded.Section ? networks.Generator.state_dict().Keys : networks.Generator.named_parameters().Select(parameter => parameter.name));
+        if (GanSections.DiscriminatorIn(file) is { } critic)
+            Add(critic, networks.Discriminator, networks.Discriminator.state_dict().Keys);
+        CheckpointFormats.Named(file.Format).Rewrite(file, path, values, metadata);
+
+        void Add(string? section, nn.Module network, IEnumerable<string> names)
+        {
+            var state = network.state_dict();
+            foreach (var name in names)
+            {
+                var (storedName, factor) = architecture.Locate(network, name);
+                var full = section is null ? storedName : $"{section}{TensorFile.SectionSeparator}{storedName}";
+                if (file.Find(full) is not null || !IsCounter(name))
+                    values[full] = factor == 1 ? state[name] : state[name] / factor;
+            }
+        }
+    }
+
+    /// <summary>What generator a checkpoint holds, or null where it is none that this version knows.</summary>
+    /// <param name="file">As read.</param>
+    public static DescribedGenerator? Describe(TensorFile file)
+    {
+        var section = GanSections.GeneratorIn(file, averaged: true);
+        var stored = Stored(section is null ? file : file.Section(section));
         try
         {
-            return GeneratorArchitectures.Of(shapes)?.Describe(shapes);
+            return GeneratorArchitectures.Of(stored) is { } architecture
+                ? new DescribedGenerator(architecture.Name, architecture.Describe(stored), architecture.Images(stored).Channels, architecture.Images(stored).Resolution)
+                : null;
         }
         catch (ArgumentException)
         {
@@ -78,7 +122,17 @@ public static class GeneratorCheckpoint
     /// <param name="weights">A flat state dict.</param>
     /// <param name="device">Where the network goes.</param>
     /// <exception cref="CheckpointException">A tensor is missing or has another shape; the message names it. The network is disposed.</exception>
-    public static T Filled<T>(T network, TensorFile weights, Device device) where T : nn.Module
+    public static T Filled<T>(T network, TensorFile weights, Device device) where T : nn.Module => Filled(network, name => new StoredTensor(name), weights, device);
+
+    private static T Filled<T>(T network, IGeneratorArchitecture architecture, TensorFile weights, Device device) where T : nn.Module =>
+        Filled(network, name => architecture.Locate(network, name), weights, device);
+
+    /// <inheritdoc cref="Filled{T}(T, TensorFile, Device)"/>
+    /// <param name="network">Returned, on the device and in eval mode.</param>
+    /// <param name="locate">Where each of its tensors lies.</param>
+    /// <param name="weights">A flat state dict.</param>
+    /// <param name="device">Where the network goes.</param>
+    internal static T Filled<T>(T network, Func<string, StoredTensor> locate, TensorFile weights, Device device) where T : nn.Module
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
@@ -86,13 +140,19 @@ public static class GeneratorCheckpoint
         {
             foreach (var (name, own) in network.state_dict())
             {
-                var stored = weights[name];
-                if (!stored.Shape.SequenceEqual(own.shape))
+                using var tensorScope = NewDisposeScope();   // one tensor at a time is held twice, not the file
+                var (storedName, factor) = locate(name);
+                if (IsCounter(name) && weights.Find(storedName) is null)
+                    continue;   // PyTorch before 0.4.1 did not count
+
+                var stored = weights[storedName];
+                if (!WithoutOnes(stored.Shape).SequenceEqual(WithoutOnes(own.shape)))
                     throw new CheckpointException(
                         weights.Path,
-                        $"tensor '{name}' has shape [{string.Join(", ", stored.Shape)}], the network needs [{string.Join(", ", own.shape)}]",
+                        $"tensor '{storedName}' has shape [{string.Join(", ", stored.Shape)}], the network needs [{string.Join(", ", own.shape)}]",
                         "the file mixes two networks, or was saved by a variant that this version does not know");
-                own.copy_(stored.Load(own.dtype));
+                var values = stored.Load(own.dtype).view(own.shape);
+                own.copy_(factor == 1 ? values : values * factor);
             }
 
             TorchSharp.ModuleExtensionMethods.to(network, device);
@@ -106,30 +166,43 @@ public static class GeneratorCheckpoint
         }
     }
 
-    private static ImageDiscriminator? LoadDiscriminator(
-        TensorFile file, string? otherPath, IGeneratorArchitecture architecture, IReadOnlyDictionary<string, IReadOnlyList<long>> shapes, Device device)
-    {
-        if (file.HasSection(RosinalityFormat.Discriminator))
-            return Filled(architecture.BuildDiscriminator(shapes), file.Section(RosinalityFormat.Discriminator), device);
-        if (otherPath is null)
-            return null;
+    // How many batches a batch normalisation has seen: says nothing about what it computes.
+    private static bool IsCounter(string name) => name.EndsWith(".num_batches_tracked", StringComparison.Ordinal);
 
-        var other = CheckpointFormats.Read(otherPath);
-        var weights = other.HasSection(RosinalityFormat.Discriminator) ? other.Section(RosinalityFormat.Discriminator) : other;
-        return Filled(architecture.BuildDiscriminator(shapes), weights, device);
+    private static IEnumerable<long> WithoutOnes(IEnumerable<long> shape) => shape.Where(size => size != 1);
+
+    private static ImageDiscriminator? LoadDiscriminator(TensorFile file, string? otherPath, IGeneratorArchitecture architecture, ImageGenerator generator, Device device)
+    {
+        try
+        {
+            if (GanSections.DiscriminatorIn(file) is { } section)
+                return Built(file.Section(section));
+            if (otherPath is null)
+                return null;
+
+            var other = CheckpointFormats.Read(otherPath);
+            return Built(GanSections.DiscriminatorIn(other) is { } its ? other.Section(its) : other);
+        }
+        catch
+        {
+            generator.Dispose();
+            throw;
+        }
+
+        ImageDiscriminator Built(TensorFile weights) => Filled(architecture.BuildDiscriminator(Stored(weights), generator), architecture, weights, device);
     }
 
-    private static string? SectionFor(TensorFile file, string network)
-    {
-        string[] preferred = network == "generator"
-            ? [RosinalityFormat.Generator, RosinalityFormat.AveragedGenerator]
-            : [RosinalityFormat.AveragedGenerator, RosinalityFormat.Generator];
-        return preferred.FirstOrDefault(file.HasSection);
-    }
-
-    private static Dictionary<string, IReadOnlyList<long>> Shapes(TensorFile weights) =>
-        weights.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Shape);
+    private static StoredNetwork Stored(TensorFile weights) => new(
+        weights.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Shape),
+        weights.Values.DistinctBy(value => value.Name).ToDictionary(value => value.Name, value => value.Text));
 }
+
+/// <summary>What can be said of a generator without building it.</summary>
+/// <param name="Architecture">A name of the catalogue.</param>
+/// <param name="Description">One line about its size.</param>
+/// <param name="Channels">Of its images.</param>
+/// <param name="Resolution">Of its images, pixels a side.</param>
+public sealed record DescribedGenerator(string Architecture, string Description, int Channels, int Resolution);
 
 /// <summary>A generator from a checkpoint.</summary>
 /// <param name="Generator">In eval mode; owned by this.</param>

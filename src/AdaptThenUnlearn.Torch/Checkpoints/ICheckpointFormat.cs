@@ -1,3 +1,5 @@
+using static TorchSharp.torch;
+
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
 /// <summary>A way in which checkpoints are stored. One more: write its file, add its line to <see cref="CheckpointFormats"/>.</summary>
@@ -13,6 +15,21 @@ public interface ICheckpointFormat
     bool Recognises(ReadOnlySpan<byte> start, string path);
 
     /// <summary>Describes what a file holds; values are read when asked for, and nothing in the file is ever run.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="survey">True lists what the file would be refused for, instead of refusing it.</param>
     /// <exception cref="CheckpointException">The file cannot be read as this format.</exception>
-    TensorFile Read(string path);
+    TensorFile Read(string path, bool survey = false);
+
+    /// <summary>Writes a file of this format anew, with other values for some of its tensors; everything else stays as it was.</summary>
+    /// <param name="file">As read from <see cref="TensorFile.Path"/>, which stays.</param>
+    /// <param name="path">The new file; one that is there is replaced, all at once.</param>
+    /// <param name="values">By full name, as many elements as the stored tensor has; rounded to its type. They stay the caller's.</param>
+    /// <param name="metadata">Text by key, for formats that keep such.</param>
+    /// <exception cref="CheckpointException">The original has gone or changed, or cannot hold such values.</exception>
+    /// <exception cref="FileNotWrittenException">The new file cannot be written.</exception>
+    void Rewrite(TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata);
+
+    /// <summary>The files beside this one that belong to the checkpoint, full paths; none for formats that keep everything in one.</summary>
+    /// <exception cref="CheckpointException">It cannot be told.</exception>
+    IReadOnlyList<string> FurtherFiles(string path) => [];
 }

@@ -1,11 +1,11 @@
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>What can be said about a checkpoint without building a tensor or running anything; plain data, fit for JSON.</summary>
+/// <summary>What can be said about a checkpoint without reading a tensor's values or running anything; plain data, fit for JSON.</summary>
 /// <param name="Path">The file.</param>
 /// <param name="Format">Name of the format it was found to have.</param>
-/// <param name="Bytes">Its length.</param>
+/// <param name="Bytes">Its length, with the files beside it that belong to it.</param>
 /// <param name="Sha256">64 lower-case hexadecimal digits.</param>
-/// <param name="Architecture">What the model is, with its resolution; null until a catalogue of architectures has named it.</param>
+/// <param name="Generator">The generator in it; null where there is none that this version knows, or the file will not be read.</param>
 /// <param name="Sections">What it holds, by section; one with an empty name for tensors outside of any.</param>
 /// <param name="Tensors">Number of tensors in all sections.</param>
 /// <param name="Parameters">Number of floating-point elements in all sections, buffers and optimiser states included.</param>
@@ -20,7 +20,7 @@ public sealed record Inspection(
     string Format,
     long Bytes,
     string Sha256,
-    string? Architecture,
+    DescribedGenerator? Generator,
     IReadOnlyList<InspectedSection> Sections,
     int Tensors,
     long Parameters,
@@ -36,41 +36,34 @@ public sealed record Inspection(
     public static Inspection Of(string path)
     {
         var format = CheckpointFormats.Detect(path);
-        var (file, refused) = format is SafetensorsFormat ? (format.Read(path), []) : PyTorchZipFile.Survey(path);
+        var file = format.Read(path, survey: true);
         var sections = file.Tensors
             .GroupBy(tensor => TensorFile.SectionOf(tensor.Name) ?? "")
             .Select(section => new InspectedSection(section.Key, section.Count(), CountParameters(section)))
             .ToList();
         return new Inspection(
-            path, file.Format, new FileInfo(path).Length, CheckpointDigest.Of(path), Architecture: null,
+            path, file.Format, format.FurtherFiles(path).Prepend(path).Sum(each => new FileInfo(each).Length), CheckpointDigest.Of(path), file.Refused.Count == 0 ? GeneratorCheckpoint.Describe(file) : null,
             sections, file.Tensors.Count, CountParameters(file.Tensors),
             file.Tensors.GroupBy(tensor => tensor.Type).OrderBy(group => group.Key).ToDictionary(group => group.Key.ToString(), group => group.Count()),
-            file.Metadata, file.Values, file.Globals, refused, [.. NotesOn(file, refused)]);
+            file.Metadata, file.Values, file.Globals, file.Refused, [.. NotesOn(file, file.Refused, format.FurtherFiles(path).Count)]);
     }
 
     private static long CountParameters(IEnumerable<TensorEntry> tensors) =>
         tensors.Where(tensor => tensor.Type.IsFloatingPoint()).Sum(tensor => tensor.Count);
 
-    private static IEnumerable<string> NotesOn(TensorFile file, IReadOnlyList<string> refused)
+    private static IEnumerable<string> NotesOn(TensorFile file, IReadOnlyList<string> refused, int furtherFiles)
     {
+        if (furtherFiles > 0)
+            yield return $"Its tensors lie in {furtherFiles} files beside it; the digest is the index's alone.";
         if (refused.Count > 0)
             yield return $"It will not be read: its pickle asks for {string.Join(", ", refused.Select(name => $"'{name}'"))}.";
         if (file.Tensors.Count == 0)
             yield return "It holds no tensors.";
         else if (file.Sections.Count == 0)
             yield return "It is one flat state dict: one network, not named.";
-        if (!IsGan(file))
-            yield break;
-
-        if (!file.HasSection(RosinalityFormat.AveragedGenerator))
-            yield return "It has no averaged generator (g_ema).";
-        if (!file.HasSection(RosinalityFormat.Generator))
-            yield return "It has no trained generator (g), only its average.";
-        if (!file.HasSection(RosinalityFormat.Discriminator))
-            yield return "It has no discriminator (d).";
+        foreach (var missing in GanSections.MissingIn(file))
+            yield return missing;
     }
-
-    private static bool IsGan(TensorFile file) => file.HasSection(RosinalityFormat.Generator) || file.HasSection(RosinalityFormat.AveragedGenerator);
 }
 
 /// <summary>One section of an inspected checkpoint.</summary>

@@ -1,6 +1,8 @@
+using static TorchSharp.torch;
+
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>Any other state dict that <c>torch.save</c> wrote since PyTorch 1.6.</summary>
+/// <summary>Any other state dict that <c>torch.save</c> wrote, before and since PyTorch 1.6.</summary>
 public sealed class PyTorchFormat : ICheckpointFormat
 {
     internal const string FormatName = "pytorch";
@@ -9,10 +11,17 @@ public sealed class PyTorchFormat : ICheckpointFormat
     public string Name => FormatName;
 
     /// <inheritdoc/>
-    public bool Recognises(ReadOnlySpan<byte> start, string path) => IsZip(start);
+    public bool Recognises(ReadOnlySpan<byte> start, string path) => IsTorchSaved(start);
 
     /// <inheritdoc/>
-    public TensorFile Read(string path) => PyTorchZipFile.Read(path);
+    public TensorFile Read(string path, bool survey = false) => PyTorchFile.Read(path, survey);
+
+    /// <inheritdoc/>
+    public void Rewrite(TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata) =>
+        RewrittenFile.Write(file, path, values, PyTorchZip.SealFor(file, values.Keys));
+
+    /// <summary>Whether a file begins as one of <c>torch.save</c> does.</summary>
+    internal static bool IsTorchSaved(ReadOnlySpan<byte> start) => IsZip(start) || LegacyTorchStream.Begins(start);
 
     /// <summary>Whether a file begins as a zip archive does.</summary>
     internal static bool IsZip(ReadOnlySpan<byte> start) => start.StartsWith("PK\x03\x04"u8);

@@ -1,6 +1,8 @@
+using static TorchSharp.torch;
+
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>StyleGAN2 as rosinality's stylegan2-pytorch saves it: a PyTorch zip whose dictionary has <c>g</c>, <c>d</c> or <c>g_ema</c>.</summary>
+/// <summary>StyleGAN2 as rosinality's stylegan2-pytorch saves it: a PyTorch file whose dictionary has <c>g</c>, <c>d</c> or <c>g_ema</c>.</summary>
 /// <remarks>github.com/rosinality/stylegan2-pytorch, <c>train.py</c>; <c>g_optim</c>, <c>d_optim</c>, <c>args</c> and <c>ada_aug_p</c> may lie beside them.</remarks>
 public sealed class RosinalityFormat : ICheckpointFormat
 {
@@ -15,25 +17,29 @@ public sealed class RosinalityFormat : ICheckpointFormat
     /// <inheritdoc/>
     public bool Recognises(ReadOnlySpan<byte> start, string path)
     {
-        if (!PyTorchFormat.IsZip(start))
+        if (!PyTorchFormat.IsTorchSaved(start))
             return false;
 
         try
         {
-            return PyTorchZipFile.Survey(path).File.Format == FormatName;
+            return PyTorchFile.Read(path, survey: true).Format == FormatName;
         }
         catch (CheckpointException)
         {
-            return false;   // the plain PyTorch format, which takes every zip, will say what is wrong
+            return false;   // the plain PyTorch format, which takes everything of torch.save, will say what is wrong
         }
     }
 
     /// <inheritdoc/>
-    public TensorFile Read(string path)
+    public TensorFile Read(string path, bool survey = false)
     {
-        var file = PyTorchZipFile.Read(path);
+        var file = PyTorchFile.Read(path, survey);
         return file.Format == FormatName
             ? file
             : throw new CheckpointException(path, $"has none of the dictionaries '{Generator}', '{Discriminator}' and '{AveragedGenerator}'", $"name its format '{PyTorchFormat.FormatName}' or 'auto'");
     }
+
+    /// <inheritdoc/>
+    public void Rewrite(TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata) =>
+        RewrittenFile.Write(file, path, values, PyTorchZip.SealFor(file, values.Keys));
 }

@@ -39,20 +39,49 @@ public static class SafetensorsFile
         if (ordered.GroupBy(item => item.Name).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new CheckpointException(path, $"two tensors are called '{CheckpointException.Shown(twice.Key)}'", "give each its own name");
 
+        Write(path, ordered.Select(item => (item.Name, item.Type, (IReadOnlyList<long>)item.Tensor.shape)), metadata ?? new Dictionary<string, string>(), stream =>
+        {
+            foreach (var (_, tensor, type) in ordered)
+                WriteElements(stream, tensor, type);
+        });
+    }
+
+    /// <summary>Writes a file anew, with other values for some of its tensors; order, types and shapes stay, its parts (where it is in several) become one.</summary>
+    /// <param name="file">As read from its path.</param>
+    /// <param name="path">The new file; one that is there is replaced.</param>
+    /// <param name="values">By name.</param>
+    /// <param name="metadata">Added to the file's own.</param>
+    /// <exception cref="CheckpointException">The original has gone or changed.</exception>
+    /// <exception cref="FileNotWrittenException">The new file cannot be written.</exception>
+    public static void Rewrite(TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata)
+    {
+        var merged = new Dictionary<string, string>(file.Metadata);
+        foreach (var (key, text) in metadata)
+            merged[key] = text;
+
+        Write(path, file.Tensors.Select(tensor => (tensor.Name, tensor.Type, tensor.Shape)), merged, stream =>
+        {
+            foreach (var tensor in file.Tensors)
+                tensor.WriteTo(stream, values.GetValueOrDefault(tensor.Name));
+        });
+    }
+
+    private static void Write(
+        string path, IEnumerable<(string Name, ElementType Type, IReadOnlyList<long> Shape)> tensors, IReadOnlyDictionary<string, string> metadata, Action<Stream> writeElements)
+    {
         var placed = new List<SafetensorsTensor>();
         var end = 0L;
-        foreach (var (name, tensor, type) in ordered)
-            placed.Add(new SafetensorsTensor(name, type, [.. tensor.shape], end, end += tensor.NumberOfElements * type.Size()));
+        foreach (var (name, type, shape) in tensors)
+            placed.Add(new SafetensorsTensor(name, type, [.. shape], end, end += shape.Aggregate(1L, (product, size) => product * size) * type.Size()));
 
-        var header = new SafetensorsHeader(placed, metadata ?? new Dictionary<string, string>()).ToBytes();
+        var header = new SafetensorsHeader(placed, metadata).ToBytes();
         ReplacedFile.Write(path, PrefixBytes + header.Length + end, stream =>
         {
             var prefix = new byte[PrefixBytes];
             BinaryPrimitives.WriteUInt64LittleEndian(prefix, (ulong)header.Length);
             stream.Write(prefix);
             stream.Write(header);
-            foreach (var (_, tensor, type) in ordered)
-                WriteElements(stream, tensor, type);
+            writeElements(stream);
         });
     }
 

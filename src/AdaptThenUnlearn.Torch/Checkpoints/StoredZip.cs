@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using ICSharpCode.SharpZipLib.Checksum;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
@@ -105,7 +106,7 @@ internal sealed class StoredZip
         if (size < 0 || size > directoryOffset - data)
             throw Bad(bytes, "an entry reaches out of the file", where);
 
-        return (new StoredEntry(name, data, size), at + next);
+        return (new StoredEntry(name, data, size, local, directoryOffset + at), at + next);
     }
 
     // Names become keys, never paths; still, none that could be one outside of a folder is let in.
@@ -179,4 +180,58 @@ internal sealed class StoredZip
 /// <param name="Name">As in the archive, with forward slashes.</param>
 /// <param name="Offset">The file's byte at which its content begins.</param>
 /// <param name="Bytes">Length of its content.</param>
-internal sealed record StoredEntry(string Name, long Offset, long Bytes);
+/// <param name="LocalHeader">The file's byte at which its own header begins.</param>
+/// <param name="DirectoryEntry">The file's byte at which its entry in the directory begins.</param>
+internal sealed record StoredEntry(string Name, long Offset, long Bytes, long LocalHeader, long DirectoryEntry)
+{
+    private const int ChecksumBytes = 4;
+    private const int PieceBytes = 1 << 20;
+    private const uint DescriptorSignature = 0x08074b50;
+
+    /// <summary>Gives a copy of the archive, in which this entry's content has changed, the checksum that fits it.</summary>
+    /// <remarks>It stands in the directory, and in the entry's own header or behind its content; where PyTorch left it at zero, it stays so.</remarks>
+    public void Reseal(CheckpointBytes original, Stream copy)
+    {
+        var old = original.Read(DirectoryEntry + 16, ChecksumBytes, Name);
+        if (old.AsSpan().IndexOfAnyExcept((byte)0) < 0)
+            return;
+
+        var checksum = new byte[ChecksumBytes];
+        BinaryPrimitives.WriteUInt32LittleEndian(checksum, ChecksumOf(copy));
+        foreach (var place in Places(original, old))
+        {
+            copy.Position = place;
+            copy.Write(checksum);
+        }
+    }
+
+    private IEnumerable<long> Places(CheckpointBytes original, byte[] old)
+    {
+        yield return DirectoryEntry + 16;
+        if (original.Read(LocalHeader + 14, ChecksumBytes, Name).AsSpan().SequenceEqual(old))
+            yield return LocalHeader + 14;
+
+        // A data descriptor may or may not begin with a signature.
+        var behind = original.Read(Offset + Bytes, 2 * ChecksumBytes, Name);
+        if (BinaryPrimitives.ReadUInt32LittleEndian(behind) == DescriptorSignature && behind.AsSpan(ChecksumBytes).SequenceEqual(old))
+            yield return Offset + Bytes + ChecksumBytes;
+        else if ((original.Read(LocalHeader + 6, 1, Name)[0] & 8) != 0 && behind.AsSpan(0, ChecksumBytes).SequenceEqual(old))
+            yield return Offset + Bytes;
+    }
+
+    private uint ChecksumOf(Stream copy)
+    {
+        var checksum = new Crc32();
+        var piece = new byte[Math.Min(Bytes, PieceBytes)];
+        copy.Position = Offset;
+        for (var left = Bytes; left > 0;)
+        {
+            var part = new ArraySegment<byte>(piece, 0, (int)Math.Min(left, piece.Length));
+            copy.ReadExactly(part);
+            checksum.Update(part);
+            left -= part.Count;
+        }
+
+        return (uint)checksum.Value;
+    }
+}

@@ -80,14 +80,66 @@ public sealed class TensorEntry
         var flat = empty([extent], Type.ToScalarType(), device: CPU);   // [extent]
         Fill(flat, extent);
 
-        var shaped = _strides.SequenceEqual(RowMajor(_shape)) ? flat.view(_shape) : flat.as_strided(_shape, _strides).contiguous();
+        var shaped = IsRowMajor ? flat.view(_shape) : flat.as_strided(_shape, _strides).contiguous();
         var wanted = type is { } other && other != shaped.dtype ? shaped.to_type(other) : shaped;
         return wanted.MoveToOuterDisposeScope();
     }
 
+    /// <summary>Writes other values to where this tensor's lie, in a copy of its file.</summary>
+    /// <param name="copy">Of the whole file; left behind the last byte that was written.</param>
+    /// <param name="values">As many as this tensor has, on any device and of any type; rounded to the stored one.</param>
+    /// <exception cref="CheckpointException">Two elements of the stored tensor are one, so that they cannot differ; or the file has gone or changed.</exception>
+    internal void Overwrite(Stream copy, Tensor values)
+    {
+        using var scope = NewDisposeScope();
+        var typed = Converted(values);
+        copy.Position = _elements.FileOffset + _elements.First * Type.Size();
+        WriteElements(copy, IsRowMajor ? typed.contiguous().view(-1) : Scattered(typed));
+    }
+
+    /// <summary>Writes the elements one after another, in row-major order.</summary>
+    /// <param name="into">Left behind them.</param>
+    /// <param name="values">To write in their place, as for <see cref="Overwrite"/>; null writes those that are stored.</param>
+    internal void WriteTo(Stream into, Tensor? values)
+    {
+        using var scope = NewDisposeScope();
+        WriteElements(into, (values is null ? Load() : Converted(values)).contiguous().view(-1));
+    }
+
+    /// <summary>Whether a byte of the file belongs to the storage of this tensor.</summary>
+    internal bool LiesWithin(long offset, long bytes) => _elements.FileOffset >= offset && _elements.FileOffset < offset + Math.Max(bytes, 1);
+
     /// <summary>Reads the values as single-precision numbers.</summary>
     /// <inheritdoc cref="Load(ScalarType?)"/>
     public Tensor LoadFloat32() => Load(ScalarType.Float32);
+
+    private bool IsRowMajor => _strides.SequenceEqual(RowMajor(_shape));
+
+    private Tensor Converted(Tensor values) => values.detach().cpu().to_type(Type.ToScalarType()).reshape(_shape);
+
+    // What lies between the elements belongs to other tensors and stays.
+    private Tensor Scattered(Tensor typed)
+    {
+        var extent = (long)Extent(_shape, _strides, Count);
+        if (extent < Count)
+            throw new CheckpointException(
+                _elements.Path, "a stored tensor repeats its elements, so that they cannot be given values of their own",
+                "save it again after calling contiguous() on it", $"tensor '{CheckpointException.Shown(Name)}'");
+
+        var flat = empty([extent], Type.ToScalarType(), device: CPU);   // [extent]
+        Fill(flat, extent);
+        flat.as_strided(_shape, _strides).copy_(typed);
+        return flat;
+    }
+
+    private void WriteElements(Stream stream, Tensor flat)
+    {
+        for (long start = 0, step = ChunkBytes / Type.Size(); start < flat.NumberOfElements; start += step)
+        {
+            using var chunk = flat.narrow(0, start, Math.Min(step, flat.NumberOfElements - start));
+            stream.Write(chunk.bytes);
+        }
+    }
 
     private void Fill(Tensor flat, long extent)
     {

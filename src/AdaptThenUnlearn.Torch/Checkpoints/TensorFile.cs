@@ -18,10 +18,12 @@ public sealed class TensorFile
 
     internal TensorFile(
         string path, string format, IReadOnlyList<TensorEntry> tensors,
-        IReadOnlyDictionary<string, string>? metadata = null, IReadOnlyList<PlainValue>? values = null, IReadOnlyList<string>? globals = null)
+        IReadOnlyDictionary<string, string>? metadata = null, IReadOnlyList<PlainValue>? values = null,
+        IReadOnlyList<string>? globals = null, IReadOnlyList<string>? refused = null)
     {
         (Path, Format, Tensors) = (path, format, tensors);
         (Metadata, Values, Globals) = (metadata ?? new Dictionary<string, string>(), values ?? [], globals ?? []);
+        Refused = refused ?? [];
         foreach (var tensor in tensors)
             if (!_byName.TryAdd(tensor.Name, tensor))
                 throw new CheckpointException(
@@ -51,6 +53,9 @@ public sealed class TensorFile
     /// <summary>The pickle globals that the file refers to, <c>module name</c>, sorted; empty for formats without pickles.</summary>
     public IReadOnlyList<string> Globals { get; }
 
+    /// <summary>Those of <see cref="Globals"/> for which the file is not read; empty unless it was only surveyed.</summary>
+    public IReadOnlyList<string> Refused { get; }
+
     /// <summary>A tensor by its full name.</summary>
     /// <exception cref="CheckpointException">There is none; the message names the nearest ones.</exception>
     public TensorEntry this[string name] => Find(name) ?? throw new CheckpointException(
@@ -79,7 +84,7 @@ public sealed class TensorFile
             [.. Tensors.Where(tensor => tensor.Name.StartsWith(prefix, StringComparison.Ordinal)).Select(tensor => tensor.Renamed(tensor.Name[prefix.Length..]))],
             Metadata,
             [.. Values.Where(value => value.Name.StartsWith(prefix, StringComparison.Ordinal)).Select(value => value with { Name = value.Name[prefix.Length..] })],
-            Globals);
+            Globals, Refused);
     }
 
     /// <summary>The section of a full name, or null where it has none.</summary>

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Features;
 
-/// <summary>Loads and saves classifiers as safetensors whose metadata says what they are.</summary>
+/// <summary>Loads and saves classifiers as safetensors whose metadata says what they are, and loads others that are known by their weights.</summary>
 public static class ClassifierCheckpoint
 {
     private const string Kind = "classifier";
@@ -26,6 +26,8 @@ public static class ClassifierCheckpoint
     {
         var digest = sha256 is null ? CheckpointDigest.Of(path) : CheckpointDigest.Check(path, sha256);
         var file = CheckpointFormats.Read(path);
+        if (KnownClassifiers.Find(file) is { } known)
+            return new LoadedClassifier(known.Load(file, classes, device), digest);
         if (file.Metadata.GetValueOrDefault("kind") != Kind)
             throw new CheckpointException(path, "is not a classifier of this tool (its metadata has no kind=classifier)", "make one with `atu train-classifier`");
 

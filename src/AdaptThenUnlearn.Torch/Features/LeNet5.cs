@@ -17,14 +17,19 @@ public sealed class LeNet5 : FeatureClassifier
     private readonly Conv2d c5;
     private readonly Linear f6;
     private readonly Linear output;
+    private readonly bool _unitRange;
 
     /// <summary>Builds it with fresh weights from torch's default random source.</summary>
+    /// <param name="shape">Images it takes.</param>
+    /// <param name="classes">Names of its outputs, in order.</param>
+    /// <param name="unitRange">Whether it was trained on pixels in [0, 1]; it is shown such, whatever it is given.</param>
     /// <exception cref="ArgumentException">Images are not 32 × 32.</exception>
-    public LeNet5(ImageShape shape, IReadOnlyList<string> classes) : base(Name, shape, classes)
+    public LeNet5(ImageShape shape, IReadOnlyList<string> classes, bool unitRange = false) : base(Name, shape, classes)
     {
         if (shape.Resolution != 32)
             throw new ArgumentException($"{Name} takes 32×32 images, not {shape}");
 
+        _unitRange = unitRange;
         c1 = Conv2d(shape.Channels, 6, 5);
         c3 = Conv2d(6, 16, 5);
         c5 = Conv2d(16, 120, 5);
@@ -40,7 +45,7 @@ public sealed class LeNet5 : FeatureClassifier
     public override Tensor Features(Tensor images)
     {
         using var scope = NewDisposeScope();
-        var maps = functional.max_pool2d(functional.relu(c1.call(images)), 2);   // [N,   6, 14, 14]
+        var maps = functional.max_pool2d(functional.relu(c1.call(_unitRange ? (images + 1) / 2 : images)), 2);   // [N,   6, 14, 14]
         maps = functional.max_pool2d(functional.relu(c3.call(maps)), 2);         // [N,  16,  5,  5]
         maps = functional.relu(c5.call(maps));                                   // [N, 120,  1,  1]
         return functional.relu(f6.call(maps.flatten(1))).MoveToOuterDisposeScope();

@@ -1,3 +1,5 @@
+using AdaptThenUnlearn.Torch.Models.Dcgan;
+using AdaptThenUnlearn.Torch.Models.Mlp;
 using AdaptThenUnlearn.Torch.Models.StyleGan2;
 
 namespace AdaptThenUnlearn.Torch.Models;
@@ -9,29 +11,39 @@ public interface IGeneratorArchitecture
     string Name { get; }
 
     /// <summary>Whether these weights look like a generator of this family.</summary>
-    /// <param name="shapes">Shape of each tensor by its state-dict name.</param>
-    bool Recognises(IReadOnlyDictionary<string, IReadOnlyList<long>> shapes);
+    bool Recognises(StoredNetwork stored);
 
     /// <summary>One line about the network these weights belong to.</summary>
     /// <exception cref="ArgumentException">The shapes do not belong together; the message says which.</exception>
-    string Describe(IReadOnlyDictionary<string, IReadOnlyList<long>> shapes);
+    string Describe(StoredNetwork stored);
+
+    /// <summary>What images the network makes that these weights belong to.</summary>
+    /// <exception cref="ArgumentException">The shapes do not belong together; the message says which.</exception>
+    ImageShape Images(StoredNetwork stored);
 
     /// <summary>Builds the generator these weights belong to, with fresh weights; belongs to the caller.</summary>
     /// <exception cref="ArgumentException">The shapes do not belong together; the message says which.</exception>
-    ImageGenerator BuildGenerator(IReadOnlyDictionary<string, IReadOnlyList<long>> shapes);
+    ImageGenerator BuildGenerator(StoredNetwork stored);
 
-    /// <summary>Builds the discriminator that goes with a generator of this family, with fresh weights; belongs to the caller.</summary>
-    /// <param name="generatorShapes">The generator's weights.</param>
-    ImageDiscriminator BuildDiscriminator(IReadOnlyDictionary<string, IReadOnlyList<long>> generatorShapes);
+    /// <summary>Builds the discriminator these weights belong to, with fresh weights; belongs to the caller.</summary>
+    /// <param name="stored">The discriminator's weights.</param>
+    /// <param name="generator">The generator that it goes with.</param>
+    /// <exception cref="ArgumentException">The shapes do not belong together; the message says which.</exception>
+    ImageDiscriminator BuildDiscriminator(StoredNetwork stored, ImageGenerator generator);
+
+    /// <summary>Where a tensor of one of its networks lies in a checkpoint of this family; under its own name unless the family says otherwise.</summary>
+    /// <param name="network">Generator or discriminator, as built here.</param>
+    /// <param name="name">A name of the network's state dict.</param>
+    StoredTensor Locate(TorchSharp.torch.nn.Module network, string name) => new(name);
 }
 
 /// <summary>Every generator architecture that can be governed. A new one: write its folder, add its line.</summary>
 public static class GeneratorArchitectures
 {
     /// <summary>All of them.</summary>
-    public static IReadOnlyList<IGeneratorArchitecture> All { get; } = [new StyleGan2Architecture()];
+    public static IReadOnlyList<IGeneratorArchitecture> All { get; } = [new StyleGan2Architecture(), new StyleGan2AdaArchitecture(), new DcganArchitecture(), new MlpArchitecture()];
 
     /// <summary>The one these weights belong to, or null.</summary>
-    public static IGeneratorArchitecture? Of(IReadOnlyDictionary<string, IReadOnlyList<long>> shapes) =>
-        All.FirstOrDefault(architecture => architecture.Recognises(shapes));
+    public static IGeneratorArchitecture? Of(StoredNetwork stored) =>
+        All.FirstOrDefault(architecture => architecture.Recognises(stored));
 }

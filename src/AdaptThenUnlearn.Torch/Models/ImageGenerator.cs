@@ -12,13 +12,16 @@ public abstract class ImageGenerator(string name, ImageShape shape, int latentSi
     /// <summary>Length of a latent vector.</summary>
     public int LatentSize { get; } = latentSize;
 
+    /// <summary>Whether it can trade variety for typical images, see <see cref="Generate"/>.</summary>
+    public abstract bool Truncates { get; }
+
     /// <summary>Sizes of the per-pixel noise maps that one image takes, in order; empty where there are none.</summary>
     public abstract IReadOnlyList<int> NoiseSizes { get; }
 
     /// <summary>Generates one image per latent vector.</summary>
     /// <param name="latents"><c>[N, LatentSize]</c>, standard normal.</param>
     /// <param name="noise">One map <c>[N or 1, 1, size, size]</c> for each of <see cref="NoiseSizes"/>; null leaves noise out.</param>
-    /// <param name="truncation">1 is none; towards 0 images come nearer to the mean image.</param>
+    /// <param name="truncation">1 is none; towards 0 images come nearer to the mean image; only where the generator <see cref="Truncates"/>.</param>
     /// <returns><c>[N, Channels, Resolution, Resolution]</c>, raw network output: nominally [-1, 1], not clipped; belongs to the caller's scope.</returns>
     public abstract Tensor Generate(Tensor latents, IReadOnlyList<Tensor>? noise, double truncation = 1);
 

@@ -15,7 +15,11 @@ namespace AdaptThenUnlearn.Torch.Pretraining;
 /// <param name="EarlySteps">How long it holds.</param>
 /// <param name="Seed">Of weights, latents, noise and data order.</param>
 public sealed record PretrainingSettings(
-    StyleGan2Settings Model, TrainingSettings Training, int Steps, int DecaySteps, double EarlyR1Weight, int EarlySteps, long Seed);
+    StyleGan2Settings Model, TrainingSettings Training, int Steps, int DecaySteps, double EarlyR1Weight, int EarlySteps, long Seed)
+{
+    /// <summary>The discriminator's size; the generator's unless it says otherwise.</summary>
+    public StyleGan2Settings DiscriminatorModel { get; init; } = Model;
+}
 
 /// <summary>Trains a StyleGAN2 from scratch on real images: how the embedded generators were made, and how a retrained baseline is.</summary>
 public sealed class GeneratorPretraining : IDisposable
@@ -41,7 +45,7 @@ public sealed class GeneratorPretraining : IDisposable
         _reals = reals;
         _networks = new GanPair(
             random.Seeded("generator", () => new StyleGan2Generator(settings.Model)).to(device),
-            random.Seeded("discriminator", () => new StyleGan2Discriminator(settings.Model)).to(device));
+            random.Seeded("discriminator", () => new StyleGan2Discriminator(settings.DiscriminatorModel)).to(device));
         _trainer = new AdversarialTrainer(_networks.Generator, _networks.Discriminator, settings.Training, random);
     }
 

@@ -23,7 +23,7 @@ public sealed class RetrainMethod : IUnlearningMethod
     public UnlearnedGenerator Run(UnlearningContext context, CancellationToken cancel)
     {
         var options = context.Options;
-        if (context.Original.Generator is not StyleGan2Generator { Settings: var model })
+        if (context.Original is not { Generator: StyleGan2Generator { Settings: var model }, Discriminator: StyleGan2Discriminator { Settings: var critic } })
             throw new InvalidDataException($"method '{Name}' trains StyleGAN2 generators, not {context.Original.Generator.GetName()}");
 
         using var digits = DigitImages.Train(options.Data!);
@@ -31,7 +31,7 @@ public sealed class RetrainMethod : IUnlearningMethod
         using var training = new GeneratorPretraining(
             new PretrainingSettings(
                 model, options.TrainingSettings(options.LearningRate), options.Steps, options.RecoverySteps,
-                EarlyR1Weight: 4 * options.Adversarial.R1Weight, EarlySteps: options.Steps / 5, options.Seed),
+                EarlyR1Weight: 4 * options.Adversarial.R1Weight, EarlySteps: options.Steps / 5, options.Seed) { DiscriminatorModel = critic },
             reals,
             context.Device);
         var networks = training.Run(context.Journal, context.Progress, cancel);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json.Serialization;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
@@ -14,6 +15,7 @@ namespace AdaptThenUnlearn.Comparing;
 public sealed record CellKey(string Method, string Class, long Seed)
 {
     /// <summary>Name of the cell's files: lower-case letters, digits and hyphens.</summary>
+    [JsonIgnore]
     public string FileName => string.Create(CultureInfo.InvariantCulture, $"{Method}-{Slug(Class)}-{Seed}");
 
     /// <inheritdoc/>
@@ -88,18 +90,22 @@ public sealed record CellOutcome(
     private const double Confidence = 0.95;
 
     /// <summary>Percentage of unlearning, as a share: (before − after) / before; null when there was nothing to unlearn.</summary>
+    [JsonIgnore]
     public double? Unlearned => HitsBefore == 0 ? null : (double)(HitsBefore - HitsAfter) / HitsBefore;
 
     /// <summary>Two-sided 95 % interval of <see cref="Unlearned"/>: Clopper–Pearson of the rate after, the rate before taken as known.</summary>
+    [JsonIgnore]
     public (double Low, double High)? UnlearnedInterval => HitsBefore == 0
         ? null
         : (1 - ClopperPearson.UpperBound(HitsAfter, Samples, 1 - (1 - Confidence) / 2) * Samples / HitsBefore,
             1 - ClopperPearson.LowerBound(HitsAfter, Samples, 1 - (1 - Confidence) / 2) * Samples / HitsBefore);
 
     /// <summary>Fréchet distance after over before; null where either was not measured.</summary>
+    [JsonIgnore]
     public double? FrechetRatio => FrechetBefore > 0 ? FrechetAfter / FrechetBefore : null;
 
     /// <summary>Smallest after/before of a retained class's images; null when there is none.</summary>
+    [JsonIgnore]
     public double? SmallestShareKept => Shares.Where(share => share.Before > 0).Select(share => (double?)share.After / share.Before).Min();
 
     /// <summary>Reads the figures off a run record in which something was trained.</summary>

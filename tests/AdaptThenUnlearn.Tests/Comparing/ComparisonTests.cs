@@ -103,6 +103,7 @@ public sealed class ComparisonTests : IDisposable
         var cell = Cell("default", "8", 1, after: 20, distance: 36);
         ComparedCellFile.Write(_folder, cell);
 
+        Assert.DoesNotContain("\"unlearned\"", File.ReadAllText(ComparedCellFile.PathOf(_folder, cell.Key)), StringComparison.Ordinal);   // what follows from the counts is not kept beside them
         var read = ComparedCellFile.Find(_folder, cell.Key)!;
 
         Assert.Equal(cell with { Outcome = null }, read with { Outcome = null });

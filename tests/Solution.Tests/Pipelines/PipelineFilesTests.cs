@@ -100,6 +100,8 @@ public sealed partial class PipelineFilesTests
         File.SetUnixFileMode(folder.At("atu"), UnixFileMode.UserRead | UnixFileMode.UserExecute);
         File.WriteAllText(folder.At("govern.sh"), Values("action.yml", "run").Single(script => script.Contains("atu govern", StringComparison.Ordinal)));
         File.WriteAllText(folder.At("outputs"), "");
+        Directory.CreateDirectory(folder.At("the \"out\" folder/checked in"));
+        File.WriteAllText(folder.At("the \"out\" folder/checked in/run.json"), "{}");
 
         var (code, output) = Run(
             folder.Path, "bash", ["--noprofile", "--norc", "-eo", "pipefail", "govern.sh"],
@@ -116,6 +118,7 @@ public sealed partial class PipelineFilesTests
             ["govern", "--out", "the \"out\" folder", "--device", "cpu", "--set=description=`touch pwned`; exit 0", .. more, "--", "a b.json", "$(touch pwned).json"],
             File.ReadAllLines(folder.At("arguments")));
         Assert.Equal($"exit-code={exitCode}\n", File.ReadAllText(folder.At("outputs")));
+        Assert.False(File.Exists(folder.At("the \"out\" folder/checked in/run.json")), "a record that the checkout brought could be taken for this job's verdict");
     }
 
     private static IEnumerable<string> Values(string name, string key) =>

@@ -1,16 +1,24 @@
 namespace AdaptThenUnlearn.Torch.Checkpoints.Pickle;
 
 // What a pickle becomes here: inert values, none of which can run anything. Beside these there are null, bool, long,
-// BigInteger, double, string and byte[].
+// BigInteger, double and string.
 
 /// <summary>A tuple: fixed when made.</summary>
 internal sealed record PickleTuple(object?[] Items);
 
-/// <summary>A list.</summary>
+/// <summary>Bytes, left in the file where they lie.</summary>
+internal sealed record PickleBytes(long Offset, long Length);
+
+/// <summary>A list, or a set.</summary>
 internal sealed class PickleList
 {
+    private List<object?>? _items;
+
     /// <summary>Its items, in order.</summary>
-    public List<object?> Items { get; } = [];
+    public IReadOnlyList<object?> Items => _items ?? [];
+
+    /// <summary>Adds items behind the others.</summary>
+    public void Append(object?[] items) => (_items ??= []).AddRange(items);
 }
 
 /// <summary>A dictionary, an ordered dictionary, or an <c>argparse.Namespace</c> (its attributes by name).</summary>
@@ -33,8 +41,24 @@ internal sealed class PickleDictionary(bool isNamespace = false)
     public bool TryAdd(string key, object? value) => (Items ??= []).TryAdd(key, value);
 }
 
-/// <summary>A storage of a tensor: <see cref="Count"/> elements that lie at <see cref="Offset"/> of the file.</summary>
-internal sealed record PickleStorage(ElementType Type, long Offset, long Count);
+/// <summary>An object of one of NVIDIA's persistent classes: its attributes, without the class.</summary>
+internal sealed record PickleObject(string ClassName, PickleDictionary State);
+
+/// <summary>A NumPy element type, such as <c>f8</c>.</summary>
+internal sealed record PickleNumpyType(string Code);
+
+/// <summary>A storage of a tensor: <see cref="Count"/> elements.</summary>
+internal sealed class PickleStorage(ElementType type, long count, long? offset)
+{
+    /// <summary>What the elements are.</summary>
+    public ElementType Type { get; } = type;
+
+    /// <summary>How many.</summary>
+    public long Count { get; } = count;
+
+    /// <summary>Where in the file they lie; null until that is known, since older files name their storages before they hold them.</summary>
+    public long? Offset { get; set; } = offset;
+}
 
 /// <summary>A tensor, not yet checked against its storage.</summary>
 internal sealed record PickleTensor(PickleStorage Storage, long First, long[] Shape, long[] Strides);
@@ -52,9 +76,18 @@ internal sealed record PickleGlobal(string Name, PickleRole Role, ElementType El
     private static readonly Dictionary<string, PickleGlobal> _known = new PickleGlobal[]
     {
         new("collections OrderedDict", PickleRole.Dictionary),
+        new("dnnlib.util EasyDict", PickleRole.Dictionary),
         new("argparse Namespace", PickleRole.Namespace),
         new("torch._utils _rebuild_tensor_v2", PickleRole.Tensor),
         new("torch._utils _rebuild_parameter", PickleRole.Parameter),
+        new("torch_utils.persistence _reconstruct_persistent_obj", PickleRole.PersistentObject),
+        new("torch.storage _load_from_bytes", PickleRole.StoredBytes),
+        new("torch Size", PickleRole.Tuple),
+        new("builtins set", PickleRole.Set),
+        new("__builtin__ set", PickleRole.Set),
+        new("numpy dtype", PickleRole.NumpyType),
+        new("numpy.core.multiarray scalar", PickleRole.NumpyScalar),
+        new("numpy._core.multiarray scalar", PickleRole.NumpyScalar),
         new("torch DoubleStorage", PickleRole.Storage, ElementType.F64),
         new("torch FloatStorage", PickleRole.Storage, ElementType.F32),
         new("torch HalfStorage", PickleRole.Storage, ElementType.F16),
@@ -90,4 +123,16 @@ internal enum PickleRole
     Parameter,
     /// <summary>The class of a storage; never called.</summary>
     Storage,
+    /// <summary>Called with bytes in which a storage was saved: that storage.</summary>
+    StoredBytes,
+    /// <summary>Called with a description of an object: its attributes. The source text in it is passed over.</summary>
+    PersistentObject,
+    /// <summary>Called with a tuple: that tuple.</summary>
+    Tuple,
+    /// <summary>Called with nothing or a list: a list.</summary>
+    Set,
+    /// <summary>Called with a type code: a NumPy element type.</summary>
+    NumpyType,
+    /// <summary>Called with a NumPy element type and bytes: a number.</summary>
+    NumpyScalar,
 }

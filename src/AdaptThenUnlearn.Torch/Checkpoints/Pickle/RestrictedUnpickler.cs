@@ -8,56 +8,43 @@ namespace AdaptThenUnlearn.Torch.Checkpoints.Pickle;
 /// <summary>Reads a pickle as data: a machine of our own that knows an allow-list of names and has no way to import or call anything.</summary>
 /// <remarks>
 /// Opcodes as in CPython's <c>Lib/pickletools.py</c>, the subset that protocols 2 to 5 use for dictionaries, lists, tuples, numbers and
-/// text. Work and memory are bounded by <see cref="MaximumOperations"/>; every length is checked against the bytes that are there.
+/// text. Work and memory are bounded by the <see cref="PickleSession"/>; every length is checked against the bytes that are there.
 /// </remarks>
 internal sealed class RestrictedUnpickler
 {
-    /// <summary>Longest pickle that is read, bytes. A StyleGAN2 with its optimisers takes 50 kB: the tensors' values lie elsewhere.</summary>
-    public const int MaximumBytes = 1 << 26;
-
-    /// <summary>Most operations that are carried out; a tensor takes some 45.</summary>
-    public const int MaximumOperations = 2_000_000;
-
     private const int MaximumMarks = 256;
     private const int MaximumIntegerBytes = 32;
-    private const string Damaged = "it is damaged or was made to mislead; fetch it again from where it came";
+    private const int MaximumKeyCharacters = 512;   // of keys and globals, which are hashed each time they are named
 
     private static readonly UTF8Encoding _utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     private readonly string _path;
-    private readonly string _part;
-    private readonly byte[] _pickle;
-    private readonly Func<object?, object?> _persistent;
-    private readonly bool _keepUnknown;
+    private readonly PickleSource _source;
+    private readonly PickleSession _session;
+    private readonly PickleHost _host;
     private readonly List<object?> _stack = [];
     private readonly List<int> _marks = [];
     private readonly Dictionary<long, object?> _memo = [];
-    private readonly Dictionary<string, PickleGlobal> _globals = [];
-    private int _next;
-    private int _opcodeAt;
+    private long _opcodeAt;
 
-    private RestrictedUnpickler(string path, string part, byte[] pickle, Func<object?, object?> persistent, bool keepUnknown) =>
-        (_path, _part, _pickle, _persistent, _keepUnknown) = (path, part, pickle, persistent, keepUnknown);
+    private RestrictedUnpickler(string path, PickleSource source, PickleSession session, PickleHost host) =>
+        (_path, _source, _session, _host) = (path, source, session, host);
 
-    /// <summary>Reads one pickle.</summary>
+    /// <summary>Reads one pickle; its source stands behind it afterwards.</summary>
     /// <param name="path">The file, for messages.</param>
-    /// <param name="part">The part of the file, for messages.</param>
-    /// <param name="pickle">Its bytes; it may end before they do.</param>
-    /// <param name="persistent">What a persistent id stands for; null refuses it.</param>
-    /// <param name="keepUnknown">False refuses a global that is not on the allow-list; true lets it stand as an opaque value, for a survey of the file.</param>
+    /// <param name="source">Its bytes; it may end before they do.</param>
+    /// <param name="session">Shared by all pickles of a file.</param>
+    /// <param name="host">What lies outside of the pickle.</param>
+    /// <returns>The root, made of the types in <c>PickleValues.cs</c>.</returns>
     /// <exception cref="CheckpointException">It holds more than data, or is damaged.</exception>
-    public static PickleResult Read(string path, string part, byte[] pickle, Func<object?, object?> persistent, bool keepUnknown = false)
-    {
-        var machine = new RestrictedUnpickler(path, part, pickle, persistent, keepUnknown);
-        var value = machine.Run();
-        return new PickleResult(value, [.. machine._globals.Values.OrderBy(global => global.Name, StringComparer.Ordinal)], machine._next);
-    }
+    public static object? Read(string path, PickleSource source, PickleSession session, PickleHost host) =>
+        new RestrictedUnpickler(path, source, session, host).Run();
 
     private object? Run()
     {
-        for (var operations = 0; operations < MaximumOperations; operations++)
+        while (_session.SpendOperation())
         {
-            _opcodeAt = _next;
+            _opcodeAt = _source.Position;
             var opcode = Take(1)[0];
             if (opcode == '.')
                 return _stack.Count == 1 && _marks.Count == 0 ? _stack[0] : throw Bad("it ends with something left over");
@@ -65,7 +52,7 @@ internal sealed class RestrictedUnpickler
             Do(opcode);
         }
 
-        throw Bad($"it takes more than {MaximumOperations} operations");
+        throw Bad($"it takes more than {PickleSession.MaximumOperations} operations");
     }
 
     private void Do(byte opcode)
@@ -88,18 +75,21 @@ internal sealed class RestrictedUnpickler
             case 0x8c: Push(Text(Take(1)[0])); break;
             case (byte)'X': Push(Text(BinaryPrimitives.ReadUInt32LittleEndian(Take(4)))); break;
             case 0x8d: Push(Text(BinaryPrimitives.ReadUInt64LittleEndian(Take(8)))); break;
-            case (byte)'C': Push(Take(Take(1)[0]).ToArray()); break;
-            case (byte)'B': Push(Take(BinaryPrimitives.ReadUInt32LittleEndian(Take(4))).ToArray()); break;
-            case 0x8e: Push(Take(BinaryPrimitives.ReadUInt64LittleEndian(Take(8))).ToArray()); break;
+            case (byte)'U': Push(OldText(Take(1)[0])); break;
+            case (byte)'T': Push(OldText(BinaryPrimitives.ReadUInt32LittleEndian(Take(4)))); break;
+            case (byte)'C': Push(_source.Skip(Take(1)[0])); break;
+            case (byte)'B': Push(_source.Skip(BinaryPrimitives.ReadUInt32LittleEndian(Take(4)))); break;
+            case 0x8e: Push(_source.Skip(BinaryPrimitives.ReadUInt64LittleEndian(Take(8)))); break;
 
             case (byte)')': Push(new PickleTuple([])); break;
             case 0x85: Push(new PickleTuple(Pop(1))); break;
             case 0x86: Push(new PickleTuple(Pop(2))); break;
             case 0x87: Push(new PickleTuple(Pop(3))); break;
             case (byte)'t': Push(new PickleTuple(PopToMark())); break;
-            case (byte)']': Push(new PickleList()); break;
+            case (byte)']' or 0x8f: Push(new PickleList()); break;
             case (byte)'a': Append(Pop(1)); break;
-            case (byte)'e': Append(PopToMark()); break;
+            case (byte)'e' or 0x90: Append(PopToMark()); break;
+            case 0x91: Push(new PickleTuple(PopToMark())); break;
             case (byte)'}': Push(new PickleDictionary()); break;
             case (byte)'s': SetItems(Pop(2)); break;
             case (byte)'u': SetItems(PopToMark()); break;
@@ -110,9 +100,9 @@ internal sealed class RestrictedUnpickler
             case (byte)'h': Recall(Take(1)[0]); break;
             case (byte)'j': Recall(BinaryPrimitives.ReadUInt32LittleEndian(Take(4))); break;
 
-            case (byte)'c': PushGlobal(Line(), Line()); break;
+            case (byte)'c': PushGlobal(Text(_source.Line()), Text(_source.Line())); break;
             case 0x93: PushStackGlobal(); break;
-            case (byte)'Q': Push(_persistent(Pop(1)[0]) ?? throw Bad("it refers to something outside of the file that is no storage")); break;
+            case (byte)'Q': Push(_host.Persistent(Pop(1)[0]) ?? throw Bad("it refers to something outside of the file that is no storage")); break;
             case (byte)'R': Make(isCall: true); break;
             case 0x81: Make(isCall: false); break;
             case (byte)'b': Build(); break;
@@ -130,8 +120,8 @@ internal sealed class RestrictedUnpickler
     // Frames only tell a stream how far to read ahead.
     private void Frame()
     {
-        if (BinaryPrimitives.ReadUInt64LittleEndian(Take(8)) > (ulong)(_pickle.Length - _next))
-            throw CutOff();
+        if (BinaryPrimitives.ReadUInt64LittleEndian(Take(8)) > (ulong)_source.Left)
+            throw Bad("it is cut off");
     }
 
     private void Mark()
@@ -147,11 +137,17 @@ internal sealed class RestrictedUnpickler
         if (bytes > MaximumIntegerBytes)
             throw Bad($"it holds an integer of {bytes} bytes");
 
-        var integer = new BigInteger(Take(bytes));
+        var integer = new BigInteger(Take((int)bytes));
         Push(integer >= long.MinValue && integer <= long.MaxValue ? (long)integer : (object)integer);
     }
 
-    private string Text(ulong bytes) => Text(Take(bytes));
+    private string Text(ulong bytes) => Text(TakeText(bytes));
+
+    // Python 2 wrote its byte strings so; the names in a state dict are ASCII.
+    private string OldText(ulong bytes) => Encoding.Latin1.GetString(TakeText(bytes));
+
+    private ReadOnlySpan<byte> TakeText(ulong bytes) =>
+        _session.SpendText(bytes) ? Take((int)bytes) : throw Bad($"it holds text that is too long for a checkpoint ({bytes} bytes here)");
 
     private string Text(ReadOnlySpan<byte> bytes)
     {
@@ -169,7 +165,7 @@ internal sealed class RestrictedUnpickler
     {
         switch (Top())
         {
-            case PickleList list: list.Items.AddRange(items); break;
+            case PickleList list: list.Append(items); break;
             case PickleOpaque: break;
             default: throw Bad("it appends to something that is no list");
         }
@@ -198,6 +194,8 @@ internal sealed class RestrictedUnpickler
                 long number => number.ToString(CultureInfo.InvariantCulture),
                 _ => throw Bad("a dictionary's key is neither text nor an integer"),
             };
+            if (key.Length > MaximumKeyCharacters)
+                throw Bad($"a dictionary has a key of {key.Length} characters");
             if (!dictionary.TryAdd(key, keysAndValues[index + 1]))
                 throw Bad($"a dictionary has the key '{CheckpointException.Shown(key)}' twice");
         }
@@ -218,12 +216,16 @@ internal sealed class RestrictedUnpickler
 
     private void PushGlobal(string module, string name)
     {
+        if (module.Length + name.Length > MaximumKeyCharacters)
+            throw Bad($"it names a global of {module.Length + name.Length} characters");
+
         var global = PickleGlobal.Of(module, name);
-        _globals[global.Name] = global;
-        if (global.Role == PickleRole.Unknown && !_keepUnknown)
+        if (!_session.Note(global))
+            throw Bad("it names more globals than any checkpoint needs");
+        if (global.Role == PickleRole.Unknown && !_session.KeepUnknown)
             throw new CheckpointException(
                 _path, $"refused: it asks for '{global.Name}', and only tensors and plain data are read, nothing is ever run",
-                "save the state dict alone, torch.save(model.state_dict(), …), and do not load this file in Python unless you trust it", Place);
+                "save the state dict alone, torch.save(model.state_dict(), …), and do not load this file in Python unless you trust it", _source.Place(_opcodeAt));
 
         Push(global);
     }
@@ -240,6 +242,14 @@ internal sealed class RestrictedUnpickler
             [PickleGlobal { Role: PickleRole.Tensor }, PickleTuple { Items: [PickleStorage storage, long first, PickleTuple shape, PickleTuple strides, ..] }] when isCall =>
                 new PickleTensor(storage, first, Integers(shape), Integers(strides)),
             [PickleGlobal { Role: PickleRole.Tensor or PickleRole.Parameter }, PickleTuple { Items: [PickleOpaque opaque, ..] }] => opaque,
+            [PickleGlobal { Role: PickleRole.StoredBytes }, PickleTuple { Items: [PickleBytes bytes] }] when isCall =>
+                _host.Stored(bytes) ?? throw Bad("a storage's own bytes hold no storage"),
+            [PickleGlobal { Role: PickleRole.PersistentObject }, PickleTuple { Items: [PickleDictionary description] }] when isCall => ObjectOf(description),
+            [PickleGlobal { Role: PickleRole.Tuple }, PickleTuple { Items: [PickleTuple tuple] }] => tuple,
+            [PickleGlobal { Role: PickleRole.Set }, PickleTuple { Items: [] }] => new PickleList(),
+            [PickleGlobal { Role: PickleRole.Set }, PickleTuple { Items: [PickleList list] }] => list,
+            [PickleGlobal { Role: PickleRole.NumpyType }, PickleTuple { Items: [string code, ..] }] when isCall => new PickleNumpyType(code),
+            [PickleGlobal { Role: PickleRole.NumpyScalar }, PickleTuple { Items: [PickleNumpyType type, PickleBytes bytes] }] when isCall => NumberOf(type, bytes),
             [PickleGlobal global, _] => throw Bad($"'{global.Name}' is given arguments that it does not take"),
             _ => throw Bad("it calls something that is no global"),
         };
@@ -253,9 +263,34 @@ internal sealed class RestrictedUnpickler
         {
             case (PickleDictionary target, PickleDictionary given): target.Build(given); break;
             case (PickleDictionary, null): break;
+            case (PickleNumpyType, PickleTuple { Items: [long, "<" or "|", ..] }): break;
             case (PickleOpaque, _): break;
             default: throw Bad("it sets the state of something that has none");
         }
+    }
+
+    private PickleObject ObjectOf(PickleDictionary description) =>
+        description is { Items: { } items } && items.TryGetValue("type", out var type) && type is "class"
+            && items.TryGetValue("class_name", out var name) && name is string className
+            && items.TryGetValue("state", out var state) && state is PickleDictionary attributes
+            ? new PickleObject(className, attributes)
+            : throw Bad("a persistent object is not described as NVIDIA's code does it");
+
+    private object NumberOf(PickleNumpyType type, PickleBytes bytes)
+    {
+        var size = type.Code switch { "f8" or "i8" => 8, "f4" or "i4" => 4, "b1" => 1, _ => throw Bad($"it holds a NumPy number of type '{CheckpointException.Shown(type.Code)}'") };
+        if (bytes.Length != size)
+            throw Bad("a NumPy number has the wrong length");
+
+        var raw = _source.Read(bytes);
+        return type.Code switch
+        {
+            "f8" => BinaryPrimitives.ReadDoubleLittleEndian(raw),
+            "f4" => (double)BinaryPrimitives.ReadSingleLittleEndian(raw),
+            "i8" => BinaryPrimitives.ReadInt64LittleEndian(raw),
+            "i4" => (long)BinaryPrimitives.ReadInt32LittleEndian(raw),
+            _ => raw[0] != 0,
+        };
     }
 
     // The length is checked first: a pickle may name one huge tuple again and again.
@@ -289,37 +324,16 @@ internal sealed class RestrictedUnpickler
 
     private int Floor => _marks.Count == 0 ? 0 : _marks[^1];
 
-    private ReadOnlySpan<byte> Take(ulong count)
-    {
-        if (count > (ulong)(_pickle.Length - _next))
-            throw CutOff();
+    private ReadOnlySpan<byte> Take(int count) => _source.Take(count);
 
-        var taken = _pickle.AsSpan(_next, (int)count);
-        _next += (int)count;
-        return taken;
-    }
-
-    private string Line()
-    {
-        var length = _pickle.AsSpan(_next).IndexOf((byte)'\n');
-        if (length < 0)
-            throw CutOff();
-
-        var line = Text(Take((ulong)length));
-        _next++;
-        return line;
-    }
-
-    private string Place => $"{_part}, byte {_opcodeAt}";
-
-    private CheckpointException CutOff() => Bad("it is cut off");
-
-    private CheckpointException Bad(string problem, Exception? cause = null) =>
-        new(_path, $"its pickle cannot be read: {problem}", Damaged, Place, cause);
+    private CheckpointException Bad(string problem, Exception? cause = null) => _source.Bad(problem, _opcodeAt, cause);
 }
 
-/// <summary>What a pickle held.</summary>
-/// <param name="Value">The root, made of the types in <c>PickleValues.cs</c>.</param>
-/// <param name="Globals">Every global it referred to, sorted.</param>
-/// <param name="Length">Bytes up to and including its end.</param>
-internal sealed record PickleResult(object? Value, IReadOnlyList<PickleGlobal> Globals, int Length);
+/// <summary>What lies outside of a pickle and may be referred to from within.</summary>
+/// <param name="Persistent">The storage that a persistent id stands for, or null where it stands for nothing.</param>
+/// <param name="Stored">The storage that was saved into these bytes, or null where there is none.</param>
+internal sealed record PickleHost(Func<object?, object?> Persistent, Func<PickleBytes, PickleStorage?> Stored)
+{
+    /// <summary>Nothing outside.</summary>
+    public static PickleHost None { get; } = new(_ => null, _ => null);
+}

@@ -84,7 +84,7 @@ internal sealed class BiasedActivation : Module
         RegisterComponents();
     }
 
-    /// <summary>The bias as <see cref="Activation.Unscaled"/> expects it: <c>[channels]</c>, times the gain.</summary>
+    /// <summary>The bias as <see cref="Activation.Unscaled(Tensor)"/> expects it: <c>[channels]</c>, times the gain.</summary>
     public Tensor ScaledBias => bias * Activation.Gain;
 }
 
@@ -92,11 +92,18 @@ internal sealed class BiasedActivation : Module
 /// <remarks>Leaky ReLU is positively homogeneous, so the factor may be multiplied into what comes in, where it costs nothing.</remarks>
 internal static class Activation
 {
+    /// <summary>Of negative values.</summary>
+    public const double Slope = 0.2;
+
     /// <summary>√2.</summary>
     public static double Gain { get; } = Math.Sqrt(2);
 
     /// <summary>The activation of values that carry the gain already.</summary>
-    public static Tensor Unscaled(Tensor scaledValues) => functional.leaky_relu(scaledValues, 0.2);
+    public static Tensor Unscaled(Tensor scaledValues) => functional.leaky_relu(scaledValues, Slope);
+
+    /// <summary>Values held within ±<paramref name="clamp"/>; in place where no gradient is wanted, since they are the caller's own.</summary>
+    public static Tensor Clamped(Tensor values, double? clamp) =>
+        clamp is not { } limit ? values : values.requires_grad ? values.clamp(-limit, limit) : values.clamp_(-limit, limit);
 
     /// <summary>The activation of plain values.</summary>
     public static Tensor Scaled(Tensor values) => Unscaled(values) * Gain;

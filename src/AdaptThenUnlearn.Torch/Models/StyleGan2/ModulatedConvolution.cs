@@ -11,12 +11,11 @@ namespace AdaptThenUnlearn.Torch.Models.StyleGan2;
 /// </remarks>
 internal sealed class ModulatedConvolution : Module<Tensor, Tensor, Tensor>
 {
-    private const double Epsilon = 1e-8;
-
     private readonly Parameter weight;
     private readonly EqualizedLinear modulation;
     private readonly LowPassFilter? blur;
     private readonly double _scale;
+    private readonly double _epsilon;
     private readonly long _padding;
     private readonly bool _demodulate;
 
@@ -26,10 +25,12 @@ internal sealed class ModulatedConvolution : Module<Tensor, Tensor, Tensor>
     /// <param name="styleSize">Length of w.</param>
     /// <param name="demodulate">Whether outputs are scaled back to unit variance.</param>
     /// <param name="upsample">Whether the resolution doubles.</param>
-    public ModulatedConvolution(int inputs, int outputs, int kernel, int styleSize, bool demodulate = true, bool upsample = false)
+    /// <param name="plainWeights">As <see cref="StyleGan2Settings.PlainWeights"/>.</param>
+    public ModulatedConvolution(int inputs, int outputs, int kernel, int styleSize, bool demodulate = true, bool upsample = false, bool plainWeights = false)
         : base(nameof(ModulatedConvolution))
     {
         _scale = 1 / Math.Sqrt(inputs * kernel * kernel);
+        _epsilon = plainWeights ? 1e-8 * _scale * _scale : 1e-8;   // rsqrt(S + ε) is scale·rsqrt(scale²·S + scale²·ε)
         _padding = kernel / 2;
         _demodulate = demodulate;
         weight = Parameter(randn([1, outputs, inputs, kernel, kernel]));
@@ -57,7 +58,7 @@ internal sealed class ModulatedConvolution : Module<Tensor, Tensor, Tensor>
             return gain == 1 ? convolved : convolved * gain;
 
         var power = kernel.square().sum(new long[] { 2, 3 });                             // [outputs, inputs]
-        var demodulation = (functional.linear(scales.square(), power) + Epsilon).rsqrt() * gain;   // [N, outputs]
+        var demodulation = (functional.linear(scales.square(), power) + _epsilon).rsqrt() * gain;   // [N, outputs]
         return convolved * demodulation.unsqueeze(-1).unsqueeze(-1);
     }
 }
@@ -83,11 +84,16 @@ internal sealed class StyledConvolution : Module
     private readonly ModulatedConvolution conv;
     private readonly NoiseInjection noise;
     private readonly BiasedActivation activate;
+    private readonly double? _clamp;
 
-    /// <inheritdoc cref="ModulatedConvolution(int, int, int, int, bool, bool)"/>
-    public StyledConvolution(int inputs, int outputs, int kernel, int styleSize, bool upsample = false) : base(nameof(StyledConvolution))
+    /// <param name="inputs">Feature maps that come in.</param>
+    /// <param name="outputs">Feature maps that go out.</param>
+    /// <param name="settings">Of the network.</param>
+    /// <param name="upsample">Whether the resolution doubles.</param>
+    public StyledConvolution(int inputs, int outputs, StyleGan2Settings settings, bool upsample = false) : base(nameof(StyledConvolution))
     {
-        conv = new ModulatedConvolution(inputs, outputs, kernel, styleSize, upsample: upsample);
+        _clamp = settings.Clamp;
+        conv = new ModulatedConvolution(inputs, outputs, kernel: 3, settings.StyleSize, upsample: upsample, plainWeights: settings.PlainWeights);
         noise = new NoiseInjection();
         activate = new BiasedActivation(outputs);
         RegisterComponents();
@@ -98,8 +104,19 @@ internal sealed class StyledConvolution : Module
     {
         var convolved = conv.Convolve(maps, style, Activation.Gain);
         var offset = activate.ScaledBias.view(1, -1, 1, 1);
+        if (!convolved.requires_grad)
+            return InPlace(convolved, offset, noiseMap);
+
         var noisy = noiseMap is null ? convolved : convolved + noise.Scale(noiseMap, Activation.Gain);
-        return Activation.Unscaled(noisy + offset);
+        return Activation.Clamped(Activation.Unscaled(noisy + offset), _clamp);
+    }
+
+    // The same numbers without a map for each step on the way, where no gradient will ask for those.
+    private Tensor InPlace(Tensor maps, Tensor offset, Tensor? noiseMap)
+    {
+        if (noiseMap is not null)
+            maps.add_(noise.Scale(noiseMap, Activation.Gain));
+        return Activation.Clamped(maps.add_(offset).leaky_relu_(Activation.Slope), _clamp);
     }
 }
 
@@ -109,15 +126,16 @@ internal sealed class ToImage : Module
     private readonly ModulatedConvolution conv;
     private readonly Parameter bias;
     private readonly LowPassFilter? upsample;
+    private readonly double? _clamp;
 
     /// <param name="inputs">Feature maps that come in.</param>
-    /// <param name="imageChannels">1 or 3.</param>
-    /// <param name="styleSize">Length of w.</param>
+    /// <param name="settings">Of the network.</param>
     /// <param name="enlargeSkip">Whether there is an image of the resolution below.</param>
-    public ToImage(int inputs, int imageChannels, int styleSize, bool enlargeSkip) : base(nameof(ToImage))
+    public ToImage(int inputs, StyleGan2Settings settings, bool enlargeSkip) : base(nameof(ToImage))
     {
-        conv = new ModulatedConvolution(inputs, imageChannels, 1, styleSize, demodulate: false);
-        bias = Parameter(zeros(1, imageChannels, 1, 1));
+        _clamp = settings.Clamp;
+        conv = new ModulatedConvolution(inputs, settings.ImageChannels, 1, settings.StyleSize, demodulate: false);
+        bias = Parameter(zeros(1, settings.ImageChannels, 1, 1));
         upsample = enlargeSkip ? new LowPassFilter(Resampling.Up) : null;
         RegisterComponents();
     }
@@ -125,7 +143,7 @@ internal sealed class ToImage : Module
     /// <summary><c>[N, inputs, H, W]</c>, a style, and the image so far <c>[N, C, H/2, W/2]</c> to <c>[N, C, H, W]</c>.</summary>
     public Tensor Run(Tensor maps, Tensor style, Tensor? skip)
     {
-        var image = conv.call(maps, style) + bias;
+        var image = Activation.Clamped(conv.call(maps, style) + bias, _clamp);
         return skip is null ? image : image + upsample!.call(skip);
     }
 }

@@ -8,11 +8,10 @@ namespace AdaptThenUnlearn.Torch.Models.StyleGan2;
 /// <remarks>Karras et al. 2020 (arXiv:1912.04958), figure 7; state-dict names follow rosinality/stylegan2-pytorch.</remarks>
 public sealed class StyleGan2Discriminator : ImageDiscriminator
 {
-    private const int StatisticsGroup = 4;
-
     private readonly Sequential convs;
     private readonly ConvolutionLayer final_conv;
     private readonly Sequential final_linear;
+    private readonly MappingNetwork? mapping;
 
     /// <summary>Builds it with fresh weights from torch's default random source.</summary>
     /// <exception cref="ArgumentException">The settings cannot be built; the message says why.</exception>
@@ -21,18 +20,19 @@ public sealed class StyleGan2Discriminator : ImageDiscriminator
     {
         Settings = settings;
         var channels = settings.ChannelsAt(settings.Resolution);
-        convs = Sequential(("0", new ConvolutionLayer(settings.ImageChannels, channels, 1)));
+        convs = Sequential(("0", new ConvolutionLayer(settings.ImageChannels, channels, 1, settings.Clamp)));
         for (var (resolution, block) = (settings.Resolution, 1); resolution > 4; resolution /= 2, block++)
         {
             var next = settings.ChannelsAt(resolution / 2);
-            convs.append($"{block}", new ResidualBlock(channels, next));
+            convs.append($"{block}", settings.Residual ? new ResidualBlock(channels, next, settings.Clamp) : new PlainBlock(channels, next, settings.Clamp));
             channels = next;
         }
 
-        final_conv = new ConvolutionLayer(channels + 1, channels, 3);
+        final_conv = new ConvolutionLayer(channels + 1, channels, 3, settings.Clamp);
         final_linear = Sequential(
             ("0", new EqualizedLinear(channels * 4 * 4, channels, activate: true)),
-            ("1", new EqualizedLinear(channels, 1)));
+            ("1", new EqualizedLinear(channels, settings.Classes > 0 ? settings.StyleSize : 1)));
+        mapping = settings.Classes > 0 ? new MappingNetwork(latentSize: 0, settings) : null;
         RegisterComponents();
     }
 
@@ -40,25 +40,54 @@ public sealed class StyleGan2Discriminator : ImageDiscriminator
     public StyleGan2Settings Settings { get; }
 
     /// <inheritdoc/>
+    /// <remarks>A conditional discriminator is asked about every class, and the mean of its answers counts: nobody says of which class a real image is.</remarks>
     public override Tensor Score(Tensor images)
     {
         using var scope = NewDisposeScope();
+        var answers = Answers(images);
+        return (mapping is null ? answers : Projected(answers, EveryClass(answers).mean([0], keepdim: true))).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Scores images of known classes, as the conditional discriminator is trained.</summary>
+    /// <param name="images"><c>[N, Channels, Resolution, Resolution]</c>, nominally [-1, 1].</param>
+    /// <param name="classes">One-hot <c>[N, Classes]</c>.</param>
+    /// <returns>Logits <c>[N, 1]</c>; belongs to the caller's scope.</returns>
+    /// <exception cref="InvalidOperationException">The discriminator is not conditional.</exception>
+    public Tensor Score(Tensor images, Tensor classes)
+    {
+        using var scope = NewDisposeScope();
+        var conditional = mapping ?? throw new InvalidOperationException("the discriminator knows no classes");
+        return Projected(Answers(images), conditional.OfClasses(classes.narrow(1, 0, 0), classes)).MoveToOuterDisposeScope();
+    }
+
+    // [N, 1], or [N, StyleSize] of a conditional one.
+    private Tensor Answers(Tensor images)
+    {
         var maps = convs.call(images);                                         // [N, C4, 4, 4]
         maps = final_conv.call(WithBatchDeviation(maps));
-        return final_linear.call(maps.flatten(1)).MoveToOuterDisposeScope();   // [N, 1]
+        return final_linear.call(maps.flatten(1));
+    }
+
+    // Miyato and Koyama 2018 (arXiv:1802.05637): the answer's part along the class's direction.
+    private Tensor Projected(Tensor answers, Tensor directions) => (answers * directions).sum(1, keepdim: true) / Math.Sqrt(Settings.StyleSize);
+
+    private Tensor EveryClass(Tensor like)
+    {
+        var classes = eye(Settings.Classes, dtype: like.dtype, device: like.device);
+        return mapping!.OfClasses(classes.narrow(1, 0, 0), classes);   // [Classes, StyleSize]
     }
 
     /// <inheritdoc/>
     public override ImageDiscriminator Copy() => Weights.CopiedTo(new StyleGan2Discriminator(Settings), this);
 
     /// <summary>Adds one map that says how much the images of a group differ: a generator that repeats itself is found out.</summary>
-    /// <remarks>Karras et al. 2018 (arXiv:1710.10196), section 3; groups of four as in the reference, whose batch it must divide.</remarks>
-    private static Tensor WithBatchDeviation(Tensor maps)
+    /// <remarks>Karras et al. 2018 (arXiv:1710.10196), section 3; groups of four by default, as in the reference, whose batch it must divide.</remarks>
+    private Tensor WithBatchDeviation(Tensor maps)
     {
         var (images, channels, height, width) = (maps.shape[0], maps.shape[1], maps.shape[2], maps.shape[3]);
-        var group = Math.Min(images, StatisticsGroup);
+        var group = Math.Min(images, Settings.StatisticsGroup);
         if (images % group != 0)
-            throw new ArgumentException($"the discriminator compares images in groups of {StatisticsGroup}: a batch must be a multiple of it or smaller, but has {images} images");
+            throw new ArgumentException($"the discriminator compares images in groups of {Settings.StatisticsGroup}: a batch must be a multiple of it or smaller, but has {images} images");
 
         var grouped = maps.view(group, -1, channels, height, width);
         var deviation = (grouped.var(0, unbiased: false) + 1e-8).sqrt().mean([1, 2, 3], keepdim: true);   // [N/group, 1, 1, 1]
@@ -71,8 +100,11 @@ public sealed class StyleGan2Discriminator : ImageDiscriminator
         // In a tuple, where TorchSharp does not look for modules: it would name them after the fields.
         private readonly (LowPassFilter? Filter, EqualizedConvolution Convolution, BiasedActivation Activation) _parts;
 
-        public ConvolutionLayer(int inputs, int outputs, int kernel, bool halve = false) : base(nameof(ConvolutionLayer))
+        private readonly double? _clamp;
+
+        public ConvolutionLayer(int inputs, int outputs, int kernel, double? clamp, bool halve = false) : base(nameof(ConvolutionLayer))
         {
+            _clamp = clamp;
             _parts = halve
                 ? (new LowPassFilter(Resampling.BeforeStridedConvolution), new EqualizedConvolution(inputs, outputs, kernel, stride: 2), new BiasedActivation(outputs))
                 : (null, new EqualizedConvolution(inputs, outputs, kernel, padding: kernel / 2), new BiasedActivation(outputs));
@@ -83,7 +115,7 @@ public sealed class StyleGan2Discriminator : ImageDiscriminator
         public override Tensor forward(Tensor maps)
         {
             var smooth = _parts.Filter is null ? maps : _parts.Filter.call(maps);
-            return Activation.Unscaled(_parts.Convolution.Convolve(smooth, _parts.Activation.ScaledBias, Activation.Gain));
+            return Activation.Clamped(Activation.Unscaled(_parts.Convolution.Convolve(smooth, _parts.Activation.ScaledBias, Activation.Gain)), _clamp);
         }
     }
 
@@ -96,10 +128,10 @@ public sealed class StyleGan2Discriminator : ImageDiscriminator
         private readonly ConvolutionLayer conv2;
         private readonly Sequential skip;
 
-        public ResidualBlock(int inputs, int outputs) : base(nameof(ResidualBlock))
+        public ResidualBlock(int inputs, int outputs, double? clamp) : base(nameof(ResidualBlock))
         {
-            conv1 = new ConvolutionLayer(inputs, inputs, 3);
-            conv2 = new ConvolutionLayer(inputs, outputs, 3, halve: true);
+            conv1 = new ConvolutionLayer(inputs, inputs, 3, clamp);
+            conv2 = new ConvolutionLayer(inputs, outputs, 3, clamp, halve: true);
             // Thinning out while filtering gives the same pixels as filtering first and a 1×1 convolution of stride 2 then.
             skip = Sequential(
                 ("0", new LowPassFilter(Resampling.Down)),
@@ -108,5 +140,21 @@ public sealed class StyleGan2Discriminator : ImageDiscriminator
         }
 
         public override Tensor forward(Tensor maps) => (conv2.call(conv1.call(maps)) + skip.call(maps)) * _gain;
+    }
+
+    /// <summary>Two convolutions, the second of which halves the resolution.</summary>
+    private sealed class PlainBlock : Module<Tensor, Tensor>
+    {
+        private readonly ConvolutionLayer conv1;
+        private readonly ConvolutionLayer conv2;
+
+        public PlainBlock(int inputs, int outputs, double? clamp) : base(nameof(PlainBlock))
+        {
+            conv1 = new ConvolutionLayer(inputs, inputs, 3, clamp);
+            conv2 = new ConvolutionLayer(inputs, outputs, 3, clamp, halve: true);
+            RegisterComponents();
+        }
+
+        public override Tensor forward(Tensor maps) => conv2.call(conv1.call(maps));
     }
 }

@@ -5,7 +5,10 @@ using static TorchSharp.torch.nn;
 namespace AdaptThenUnlearn.Torch.Models.StyleGan2;
 
 /// <summary>The StyleGAN2 generator with skip connections.</summary>
-/// <remarks>Karras et al. 2020 (arXiv:1912.04958), figures 2 and 7; state-dict names follow rosinality/stylegan2-pytorch.</remarks>
+/// <remarks>
+/// Karras et al. 2020 (arXiv:1912.04958), figures 2 and 7; state-dict names follow rosinality/stylegan2-pytorch. A conditional generator's
+/// latents are z and then one number a class, the largest of which chooses it: standard-normal latents make every class equally often.
+/// </remarks>
 public sealed class StyleGan2Generator : ImageGenerator
 {
     // Field names are the keys of a checkpoint: renaming one orphans saved weights.
@@ -21,20 +24,20 @@ public sealed class StyleGan2Generator : ImageGenerator
     /// <summary>Builds it with fresh weights from torch's default random source.</summary>
     /// <exception cref="ArgumentException">The settings cannot be built; the message says why.</exception>
     public StyleGan2Generator(StyleGan2Settings settings)
-        : base(nameof(StyleGan2Generator), new ImageShape(settings.Checked().ImageChannels, settings.Resolution), settings.LatentSize)
+        : base(nameof(StyleGan2Generator), new ImageShape(settings.Checked().ImageChannels, settings.Resolution), settings.LatentSize + settings.Classes)
     {
         Settings = settings;
-        var (w, channels) = (settings.LatentSize, settings.ChannelsAt(4));
-        style = new MappingNetwork(w, settings.MappingLayers);
+        var channels = settings.ChannelsAt(4);
+        style = new MappingNetwork(settings.LatentSize, settings, settings.StoresMeanStyle);
         input = new LearnedConstant(channels);
-        conv1 = new StyledConvolution(channels, channels, 3, w);
-        to_rgb1 = new ToImage(channels, settings.ImageChannels, w, enlargeSkip: false);
+        conv1 = new StyledConvolution(channels, channels, settings);
+        to_rgb1 = new ToImage(channels, settings, enlargeSkip: false);
         for (var resolution = 8; resolution <= settings.Resolution; resolution *= 2)
         {
             var next = settings.ChannelsAt(resolution);
-            convs.Add(new StyledConvolution(channels, next, 3, w, upsample: true));
-            convs.Add(new StyledConvolution(next, next, 3, w));
-            to_rgbs.Add(new ToImage(next, settings.ImageChannels, w, enlargeSkip: true));
+            convs.Add(new StyledConvolution(channels, next, settings, upsample: true));
+            convs.Add(new StyledConvolution(next, next, settings));
+            to_rgbs.Add(new ToImage(next, settings, enlargeSkip: true));
             channels = next;
         }
 
@@ -47,6 +50,9 @@ public sealed class StyleGan2Generator : ImageGenerator
     public StyleGan2Settings Settings { get; }
 
     /// <inheritdoc/>
+    public override bool Truncates => true;
+
+    /// <inheritdoc/>
     public override IReadOnlyList<int> NoiseSizes => _noiseSizes;
 
     /// <inheritdoc/>
@@ -54,26 +60,26 @@ public sealed class StyleGan2Generator : ImageGenerator
 
     /// <summary>The mapping network: z to w.</summary>
     /// <param name="latents"><c>[N, LatentSize]</c>.</param>
-    /// <returns><c>[N, LatentSize]</c>.</returns>
+    /// <returns><c>[N, StyleSize]</c>.</returns>
     public Tensor Map(Tensor latents) => style.call(latents);
 
     /// <summary>The same style for every layer.</summary>
-    /// <param name="styles"><c>[N, LatentSize]</c>.</param>
-    /// <returns><c>[N, StyledLayers, LatentSize]</c>.</returns>
-    public Tensor Broadcast(Tensor styles) => styles.unsqueeze(1).expand(styles.shape[0], Settings.StyledLayers, LatentSize);
+    /// <param name="styles"><c>[N, StyleSize]</c>.</param>
+    /// <returns><c>[N, StyledLayers, StyleSize]</c>.</returns>
+    public Tensor Broadcast(Tensor styles) => styles.unsqueeze(1).expand(styles.shape[0], Settings.StyledLayers, Settings.StyleSize);
 
     /// <summary>Style mixing: layers before <paramref name="from"/> take the first style, the rest the second.</summary>
-    /// <param name="first"><c>[N, LatentSize]</c>.</param>
-    /// <param name="second"><c>[N, LatentSize]</c>.</param>
+    /// <param name="first"><c>[N, StyleSize]</c>.</param>
+    /// <param name="second"><c>[N, StyleSize]</c>.</param>
     /// <param name="from">1 to StyledLayers − 1.</param>
-    /// <returns><c>[N, StyledLayers, LatentSize]</c>.</returns>
+    /// <returns><c>[N, StyledLayers, StyleSize]</c>.</returns>
     public Tensor Mix(Tensor first, Tensor second, long from)
     {
         var layers = Settings.StyledLayers;
         return cat(
             [
-                first.unsqueeze(1).expand(first.shape[0], from, LatentSize),
-                second.unsqueeze(1).expand(second.shape[0], layers - from, LatentSize),
+                first.unsqueeze(1).expand(first.shape[0], from, Settings.StyleSize),
+                second.unsqueeze(1).expand(second.shape[0], layers - from, Settings.StyleSize),
             ],
             dim: 1);
     }
@@ -82,7 +88,7 @@ public sealed class StyleGan2Generator : ImageGenerator
     public static Tensor Truncate(Tensor styles, Tensor meanStyle, double truncation) => meanStyle + truncation * (styles - meanStyle);
 
     /// <summary>The synthesis network: styles to images.</summary>
-    /// <param name="layerStyles"><c>[N, StyledLayers, LatentSize]</c>.</param>
+    /// <param name="layerStyles"><c>[N, StyledLayers, StyleSize]</c>.</param>
     /// <param name="noise">One map for each of <see cref="NoiseSizes"/>, or null for none.</param>
     /// <returns><c>[N, ImageChannels, Resolution, Resolution]</c>, nominally [-1, 1], not clipped.</returns>
     public Tensor Synthesize(Tensor layerStyles, IReadOnlyList<Tensor>? noise)
@@ -113,37 +119,18 @@ public sealed class StyleGan2Generator : ImageGenerator
     /// <inheritdoc/>
     public override ImageGenerator Copy() => Weights.CopiedTo(new StyleGan2Generator(Settings), this);
 
-    /// <summary>The mean of w over 4,096 latents (as the reference code's <c>mean_latent</c>); a fixed seed, so that one checkpoint has one mean.</summary>
-    /// <returns><c>[1, LatentSize]</c>.</returns>
+    /// <summary>The stored mean of w, or its mean over 4,096 latents (as the reference code's <c>mean_latent</c>); a fixed seed, so that one checkpoint has one mean.</summary>
+    /// <returns><c>[1, StyleSize]</c>.</returns>
     public Tensor MeanStyle()
     {
+        if (style.StoredMean is { } stored)
+            return stored.unsqueeze(0);
+
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         using var random = new Generator(4096, CPU);
         var latents = randn([4096, LatentSize], generator: random).to(style.parameters().First().device);
         return Map(latents).mean([0], keepdim: true).MoveToOuterDisposeScope();
-    }
-}
-
-/// <summary>Normalises z, then maps it to w through a few slow layers; children are numbered from 1 as in the reference.</summary>
-internal sealed class MappingNetwork : Module<Tensor, Tensor>
-{
-    private readonly List<EqualizedLinear> _layers = [];
-
-    public MappingNetwork(int size, int layers) : base(nameof(MappingNetwork))
-    {
-        for (var number = 1; number <= layers; number++)
-        {
-            var layer = new EqualizedLinear(size, size, learningRateMultiplier: 0.01, activate: true);
-            _layers.Add(layer);
-            register_module($"{number}", layer);
-        }
-    }
-
-    public override Tensor forward(Tensor latents)
-    {
-        var rows = latents * (latents.square().mean([1], keepdim: true) + 1e-8).rsqrt();
-        return _layers.Aggregate(rows, (current, layer) => layer.call(current));
     }
 }
 

@@ -1,14 +1,42 @@
 namespace AdaptThenUnlearn.Torch.Models.StyleGan2;
 
-/// <summary>The size of a StyleGAN2.</summary>
+/// <summary>The size of a StyleGAN2, and where its two published implementations differ; the defaults are rosinality's.</summary>
 /// <param name="Resolution">Pixels a side: a power of two, at least 16.</param>
 /// <param name="ImageChannels">1 or 3.</param>
-/// <param name="LatentSize">Length of z and of w.</param>
+/// <param name="LatentSize">Length of z, and of w where <see cref="StyleSize"/> says nothing else.</param>
 /// <param name="MappingLayers">Layers of the mapping network.</param>
 /// <param name="Channels">Feature maps at each resolution, from 4×4 up: one number for each power of two up to <paramref name="Resolution"/>.</param>
 public sealed record StyleGan2Settings(
     int Resolution, int ImageChannels, int LatentSize, int MappingLayers, IReadOnlyList<int> Channels)
 {
+    /// <summary>Most doublings from 4×4 up; 16,384 pixels a side are more than anybody has trained.</summary>
+    internal const int MostDoublings = 12;
+
+    /// <summary>Length of w.</summary>
+    public int StyleSize { get; init; } = LatentSize;
+
+    /// <summary>Classes of a conditional network; 0 where there are none.</summary>
+    public int Classes { get; init; }
+
+    /// <summary>Largest magnitude of an activation (before the gain of a residual branch); null for no limit.</summary>
+    /// <remarks>Karras et al. 2020 (arXiv:2006.06676), appendix B: keeps half precision from overflowing, and holds in single precision too.</remarks>
+    public double? Clamp { get; init; }
+
+    /// <summary>Whether the mean style is stored with the weights, rather than estimated when it is needed.</summary>
+    public bool StoresMeanStyle { get; init; }
+
+    /// <summary>Whether demodulated convolutions take their weights as they are; the usual factor cancels, but for the ε of the demodulation.</summary>
+    public bool PlainWeights { get; init; }
+
+    /// <summary>Images that the discriminator compares with each other.</summary>
+    public int StatisticsGroup { get; init; } = 4;
+
+    /// <summary>Whether the discriminator's blocks have a shortcut.</summary>
+    public bool Residual { get; init; } = true;
+
+    /// <summary>What an image looks like.</summary>
+    public ImageShape Images => new(ImageChannels, Resolution);
+
     /// <summary>Layers that take a style: two for each resolution, the image's included.</summary>
     public int StyledLayers => Doublings * 2 + 2;
 
@@ -34,6 +62,14 @@ public sealed record StyleGan2Settings(
             yield return $"image channels must be 1 or 3, but are {ImageChannels}";
         if (LatentSize < 1)
             yield return $"latent size must be at least 1, but is {LatentSize}";
+        if (StyleSize < 1)
+            yield return $"style size must be at least 1, but is {StyleSize}";
+        if (Classes < 0)
+            yield return $"classes must be at least 0, but are {Classes}";
+        if (Clamp is <= 0)
+            yield return $"the clamp must be positive, but is {Clamp}";
+        if (StatisticsGroup < 1)
+            yield return $"the discriminator's group must be at least 1, but is {StatisticsGroup}";
         if (MappingLayers < 1)
             yield return $"mapping layers must be at least 1, but are {MappingLayers}";
         if (Channels.Any(channels => channels < 1))

@@ -3,45 +3,29 @@ using AdaptThenUnlearn.Torch.Checkpoints.Pickle;
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
 /// <summary>Reads what <c>torch.save</c> has written since PyTorch 1.6: a zip archive with one pickle and one entry per storage.</summary>
-/// <remarks>
-/// The pickle is read by <see cref="RestrictedUnpickler"/>, which builds data and runs nothing. Tensors stay on the disk until asked for.
-/// Layout: PyTorch, <c>torch/serialization.py</c> (<c>_save</c>, <c>_load</c>).
-/// </remarks>
-public static class PyTorchZipFile
+/// <remarks>Layout: PyTorch, <c>torch/serialization.py</c> (<c>_save</c>, <c>_load</c>).</remarks>
+internal static class PyTorchZip
 {
     private const string PickleEntry = "/data.pkl";
     private const string TorchScriptEntry = "/constants.pkl";
     private const string Remedy = "save it again with torch.save(model.state_dict(), …)";
 
-    /// <summary>Describes what a file holds; values are read when asked for.</summary>
-    /// <param name="path">The file.</param>
-    /// <returns>Its tensors, named as <see cref="TensorFile"/> says; its format is <c>pytorch</c> or <c>rosinality</c>, by its sections.</returns>
-    /// <exception cref="CheckpointException">It is damaged, holds more than tensors and plain data, or asks for a name that is not allowed (the message says which).</exception>
-    public static TensorFile Read(string path) => Read(path, keepUnknown: false).File;
-
-    /// <summary>Describes a file that may not be trustworthy: what <see cref="Read(string)"/> would refuse is listed, and still not run.</summary>
-    /// <returns>The content, and the names that are refused.</returns>
-    /// <exception cref="CheckpointException">It is damaged.</exception>
-    internal static (TensorFile File, IReadOnlyList<string> Refused) Survey(string path) => Read(path, keepUnknown: true);
-
-    private static (TensorFile File, IReadOnlyList<string> Refused) Read(string path, bool keepUnknown)
+    /// <summary>Reads the archive's pickle.</summary>
+    /// <returns>Its root; every storage in it knows where it lies.</returns>
+    /// <exception cref="CheckpointException">It is damaged or holds more than data.</exception>
+    public static object? Read(CheckpointBytes bytes, PickleSession session)
     {
-        using var bytes = CheckpointBytes.Open(path);
+        var path = bytes.Path;
         var zip = StoredZip.Read(bytes);
         var pickle = FindPickle(path, zip);
         var root = pickle.Name[..^PickleEntry.Length];
         RefuseBigEndian(bytes, zip, root);
-        if (pickle.Bytes > RestrictedUnpickler.MaximumBytes)
-            throw new CheckpointException(path, $"its pickle of {pickle.Bytes} bytes is too long to be a state dict", Remedy, pickle.Name);
 
-        var content = bytes.Read(pickle.Offset, (int)pickle.Bytes, pickle.Name);
-        var read = RestrictedUnpickler.Read(path, CheckpointException.Shown(pickle.Name), content, id => StorageOf(path, zip, root, id, keepUnknown), keepUnknown);
-        if (read.Length != content.Length)
-            throw new CheckpointException(path, $"{content.Length - read.Length} bytes follow the end of its pickle", Remedy, pickle.Name);
-
-        var (tensors, values) = PickleState.Flatten(path, bytes.Length, read.Value, anyRoot: keepUnknown);
-        var file = new TensorFile(path, FormatOf(tensors), tensors, values: values, globals: [.. read.Globals.Select(global => global.Name)]);
-        return (file, [.. read.Globals.Where(global => global.Role == PickleRole.Unknown).Select(global => global.Name)]);
+        var source = new PickleSource(bytes, pickle.Offset, pickle.Bytes, CheckpointException.Shown(pickle.Name));
+        var value = RestrictedUnpickler.Read(path, source, session, new PickleHost(id => StorageOf(path, zip, root, id, session.KeepUnknown), _ => null));
+        return source.Left == 0
+            ? value
+            : throw new CheckpointException(path, $"{source.Left} bytes follow the end of its pickle", Remedy, pickle.Name);
     }
 
     private static StoredEntry FindPickle(string path, StoredZip zip)
@@ -81,11 +65,23 @@ public static class PyTorchZipFile
             throw new CheckpointException(
                 path, $"a storage claims {count} elements of {type.Size()} bytes, but {entry?.Bytes ?? 0} bytes are there", Remedy, $"entry 'data/{CheckpointException.Shown(key)}'");
 
-        return new PickleStorage(type, entry?.Offset ?? 0, count);
+        return new PickleStorage(type, count, entry?.Offset ?? 0);
     }
 
-    private static string FormatOf(IReadOnlyList<TensorEntry> tensors) =>
-        tensors.Any(tensor => TensorFile.SectionOf(tensor.Name) is RosinalityFormat.Generator or RosinalityFormat.AveragedGenerator or RosinalityFormat.Discriminator)
-            ? RosinalityFormat.FormatName
-            : PyTorchFormat.FormatName;
+    /// <summary>What mends the checksums of a copy whose tensors got other values; null for a file that is no archive.</summary>
+    /// <param name="file">As read.</param>
+    /// <param name="changed">Full names of those tensors.</param>
+    public static Action<CheckpointBytes, Stream>? SealFor(TensorFile file, IEnumerable<string> changed)
+    {
+        using var bytes = CheckpointBytes.Open(file.Path);
+        if (!PyTorchFormat.IsZip(bytes.Read(0, (int)Math.Min(bytes.Length, CheckpointFormats.StartBytes), "start")))
+            return null;
+
+        var tensors = changed.Select(name => file[name]).ToList();
+        return (original, copy) =>
+        {
+            foreach (var entry in StoredZip.Read(original).Entries.Where(entry => tensors.Exists(tensor => tensor.LiesWithin(entry.Offset, entry.Bytes))))
+                entry.Reseal(original, copy);
+        };
+    }
 }

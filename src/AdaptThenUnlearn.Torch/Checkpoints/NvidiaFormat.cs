@@ -1,0 +1,29 @@
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Checkpoints;
+
+/// <summary>StyleGAN2 as NVIDIA's stylegan2-ada-pytorch saves it: a bare pickle of its networks, whose tensors lie in the pickle itself.</summary>
+/// <remarks>
+/// github.com/NVlabs/stylegan2-ada-pytorch, <c>training_loop.py</c> (the dictionary <c>G</c>, <c>D</c>, <c>G_ema</c>) and <c>torch_utils/persistence.py</c>
+/// (an object is its class's name, its source text and its attributes). The attributes are read; the source text is passed over.
+/// </remarks>
+public sealed class NvidiaFormat : ICheckpointFormat
+{
+    internal const string FormatName = "nvidia";
+    internal const string Generator = "G";
+    internal const string Discriminator = "D";
+    internal const string AveragedGenerator = "G_ema";
+
+    /// <inheritdoc/>
+    public string Name => FormatName;
+
+    /// <inheritdoc/>
+    public bool Recognises(ReadOnlySpan<byte> start, string path) => start is [0x80, >= 2 and <= 5, ..] && !LegacyTorchStream.Begins(start);
+
+    /// <inheritdoc/>
+    public TensorFile Read(string path, bool survey = false) => PyTorchFile.Read(path, survey);
+
+    /// <inheritdoc/>
+    public void Rewrite(TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata) =>
+        RewrittenFile.Write(file, path, values);
+}

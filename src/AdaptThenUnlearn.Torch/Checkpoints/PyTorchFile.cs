@@ -1,0 +1,43 @@
+using AdaptThenUnlearn.Torch.Checkpoints.Pickle;
+
+namespace AdaptThenUnlearn.Torch.Checkpoints;
+
+/// <summary>Reads what Python pickled: <c>torch.save</c>'s zip archives and older streams, and bare pickles that carry tensors along.</summary>
+/// <remarks>Pickles are read by <see cref="RestrictedUnpickler"/>, which builds data and runs nothing. Tensors stay on the disk until asked for.</remarks>
+internal static class PyTorchFile
+{
+    private const string Remedy = "save it again with torch.save(model.state_dict(), …)";
+
+    /// <summary>Describes what a file holds; values are read when asked for.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="survey">False refuses a file for a global that is not on the allow-list; true lists it instead, and still runs nothing.</param>
+    /// <returns>Its tensors, named as <see cref="TensorFile"/> says; its format is found by its container and its sections.</returns>
+    /// <exception cref="CheckpointException">It is damaged, holds more than tensors and plain data, or asks for a name that is not allowed (the message says which).</exception>
+    public static TensorFile Read(string path, bool survey = false)
+    {
+        using var bytes = CheckpointBytes.Open(path);
+        var start = bytes.Read(0, (int)Math.Min(bytes.Length, CheckpointFormats.StartBytes), "start");
+        var session = new PickleSession(survey);
+        var root = PyTorchFormat.IsZip(start) ? PyTorchZip.Read(bytes, session)
+            : LegacyTorchStream.Begins(start) ? LegacyTorchStream.Read(bytes, session)
+            : BarePickle(bytes, session);
+
+        var (tensors, values) = PickleState.Flatten(path, bytes.Length, root, anyRoot: survey);
+        return new TensorFile(path, FormatOf(start, tensors), tensors, values: values, globals: session.Globals, refused: session.Refused);
+    }
+
+    private static object? BarePickle(CheckpointBytes bytes, PickleSession session)
+    {
+        var source = new PickleSource(bytes, 0, bytes.Length, "pickle");
+        var root = RestrictedUnpickler.Read(bytes.Path, source, session, new PickleHost(_ => null, within => LegacyTorchStream.ReadStorage(bytes, session, within)));
+        return source.Left == 0
+            ? root
+            : throw new CheckpointException(bytes.Path, $"{source.Left} bytes follow the end of its pickle", Remedy, source.Place(source.Position));
+    }
+
+    private static string FormatOf(ReadOnlySpan<byte> start, IReadOnlyList<TensorEntry> tensors) =>
+        !PyTorchFormat.IsZip(start) && !LegacyTorchStream.Begins(start) ? NvidiaFormat.FormatName
+        : tensors.Any(tensor => TensorFile.SectionOf(tensor.Name) is RosinalityFormat.Generator or RosinalityFormat.AveragedGenerator or RosinalityFormat.Discriminator)
+            ? RosinalityFormat.FormatName
+        : PyTorchFormat.FormatName;
+}

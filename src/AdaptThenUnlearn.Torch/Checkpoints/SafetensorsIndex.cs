@@ -1,0 +1,123 @@
+using System.Text.Json;
+
+namespace AdaptThenUnlearn.Torch.Checkpoints;
+
+/// <summary>Reads a safetensors checkpoint that is spread over several files: a JSON index says which tensor lies in which of them.</summary>
+/// <remarks>Hugging Face's <c>model.safetensors.index.json</c>: <c>weight_map</c> names a file beside the index for each tensor; <c>metadata</c> is free.</remarks>
+internal static class SafetensorsIndex
+{
+    private const int MaximumBytes = 1 << 26;
+    private const int MaximumFiles = 1000;
+    private const string WeightMap = "weight_map";
+    private const string Remedy = "it is damaged or not written by safetensors; fetch or save it again";
+
+    /// <summary>Whether bytes begin as JSON does.</summary>
+    public static bool Begins(ReadOnlySpan<byte> start) => start.TrimStart(" \t\r\n"u8) is [(byte)'{', ..];
+
+    /// <summary>Describes what all the files hold.</summary>
+    /// <exception cref="CheckpointException">The index or one of the files cannot be read, or they contradict each other.</exception>
+    public static TensorFile Read(string path)
+    {
+        var (map, metadata) = Parse(path);
+        List<TensorEntry> tensors = [];
+        foreach (var file in map.Values.Distinct())
+        {
+            foreach (var tensor in SafetensorsFile.Read(PathOf(path, file)).Tensors)
+                tensors.Add(map.GetValueOrDefault(tensor.Name) == file ? tensor : throw Bad(path, $"'{file}' holds a tensor that the index does not place there", tensor.Name));
+        }
+
+        var read = new TensorFile(path, SafetensorsFormat.FormatName, tensors, metadata);
+        return map.Keys.FirstOrDefault(name => read.Find(name) is null) is { } missing
+            ? throw Bad(path, $"'{map[missing]}' does not hold a tensor that the index places there", missing)
+            : read;
+    }
+
+    /// <summary>The files beside an index, full paths, each once.</summary>
+    /// <exception cref="CheckpointException">The index cannot be read.</exception>
+    public static IReadOnlyList<string> Files(string path) => [.. Parse(path).Map.Values.Distinct().Select(file => PathOf(path, file))];
+
+    private static string PathOf(string path, string file) => Path.Combine(Path.GetDirectoryName(Path.GetFullPath(path))!, file);
+
+    private static (Dictionary<string, string> Map, Dictionary<string, string> Metadata) Parse(string path)
+    {
+        using var bytes = CheckpointBytes.Open(path);
+        if (bytes.Length > MaximumBytes)
+            throw new CheckpointException(path, $"is too long for an index ({bytes.Length} bytes)", Remedy);
+
+        var reader = new Utf8JsonReader(bytes.Read(0, (int)bytes.Length, "index"));
+        try
+        {
+            return Parse(path, ref reader);
+        }
+        catch (Exception bad) when (bad is JsonException or InvalidOperationException)   // the latter for text that is not UTF-8
+        {
+            throw new CheckpointException(path, "is not valid JSON, and nothing else that is known begins so", Remedy, $"byte {reader.BytesConsumed}", bad);
+        }
+    }
+
+    private static (Dictionary<string, string> Map, Dictionary<string, string> Metadata) Parse(string path, ref Utf8JsonReader reader)
+    {
+        Dictionary<string, string>? map = null;
+        Dictionary<string, string> metadata = [];
+        reader.Read();   // the object's start
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var name = reader.GetString()!;
+            reader.Read();
+            if (name == WeightMap)
+                map = map is null ? ParseMap(path, ref reader) : throw Bad(path, "is there twice", WeightMap);
+            else if (name == "metadata" && reader.TokenType == JsonTokenType.StartObject)
+                metadata = ParseMetadata(ref reader);
+            else
+                reader.Skip();
+        }
+
+        reader.Read();   // fails on anything but white space behind the object
+        return map is { Count: > 0 } ? (map, metadata) : throw new CheckpointException(path, $"is JSON without a '{WeightMap}', so it is no index of a checkpoint", "name the checkpoint itself");
+    }
+
+    private static Dictionary<string, string> ParseMap(string path, ref Utf8JsonReader reader)
+    {
+        Dictionary<string, string> map = [];
+        HashSet<string> files = [];
+        if (reader.TokenType != JsonTokenType.StartObject)
+            throw Bad(path, "must be an object of texts", WeightMap);
+
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var name = reader.GetString()!;
+            reader.Read();
+            var file = reader.TokenType == JsonTokenType.String ? reader.GetString()! : throw Bad(path, "must name a file", name);
+            if (!IsPlainName(file))
+                throw Bad(path, $"is placed in '{CheckpointException.Shown(file)}', which is not the plain name of a file beside the index", name);
+            if (!map.TryAdd(name, file))
+                throw Bad(path, "is there twice", name);
+            if (files.Add(file) && files.Count > MaximumFiles || map.Count > TensorFile.MaximumNames)
+                throw Bad(path, $"names more than {MaximumFiles} files or {TensorFile.MaximumNames} tensors", WeightMap);
+        }
+
+        return map;
+    }
+
+    // Free; the total size that writers put there would be wrong for one file, so only texts are kept.
+    private static Dictionary<string, string> ParseMetadata(ref Utf8JsonReader reader)
+    {
+        Dictionary<string, string> metadata = [];
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var key = reader.GetString()!;
+            reader.Read();
+            if (reader.TokenType == JsonTokenType.String)
+                metadata[key] = reader.GetString()!;
+            else
+                reader.Skip();
+        }
+
+        return metadata;
+    }
+
+    private static bool IsPlainName(string file) =>
+        file.Length is > 0 and <= 255 && file[0] != '.' && file.AsSpan().IndexOfAny("/\\:\0") < 0;
+
+    private static CheckpointException Bad(string path, string problem, string at) => new(path, problem, Remedy, $"'{CheckpointException.Shown(at)}'");
+}

@@ -1,0 +1,120 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using AdaptThenUnlearn.Runs;
+using AdaptThenUnlearn.Tests;
+using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Tests.Checkpoints;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Cli.Tests;
+
+/// <summary>The examples of <c>docs/bring-your-own-generator.md</c>, run as they stand there on the smallest files of each kind.</summary>
+public sealed partial class OwnGeneratorTests : IDisposable
+{
+    private readonly SmallHouse _house = new();
+
+    public void Dispose() => _house.Dispose();
+
+    public static TheoryData<string> Sections => [.. Examples().Select(example => example.Section)];
+
+    [Theory]
+    [MemberData(nameof(Sections))]
+    public void Example_AsItStandsOnThePage_TrainsAndGivesTheFormatBack(string section)
+    {
+        var (_, generator, commands) = Examples().Single(example => example.Section == section);
+        WriteFiles(section);
+        _house.Policy(
+            "policy",
+            edit: [
+                ("\"generator\": { \"checkpoint\": \"generator.safetensors\" }", generator), ("\"steps\": 40, \"recoverySteps\": 10", "\"steps\": 8, \"recoverySteps\": 2"),
+                ("\"candidateEvery\": 10, \"candidateSamples\": 200", "\"candidateEvery\": 4, \"candidateSamples\": 100"), ("\"steps\": 20, \"fisherSamples\"", "\"steps\": 3, \"fisherSamples\""),
+            ]);
+
+        foreach (var command in commands)
+        {
+            var (exitCode, _, errors) = Atu.Run([.. command.Split(' ').Skip(1).Select(Place)]);
+            Assert.True(exitCode is 0 or 1 && (exitCode == 0 || errors.Contains("ATU3001", StringComparison.Ordinal)), $"{command}: exit code {exitCode}: {errors}");
+        }
+
+        var checkpoint = JsonDocument.Parse($"{{{generator}}}").RootElement.GetProperty("generator").GetProperty("checkpoint").GetString()!;
+        var artifact = _house.At($"artifacts/policy/policy{(checkpoint.EndsWith(".json", StringComparison.Ordinal) ? ".safetensors" : Path.GetExtension(checkpoint))}");
+        var (before, after) = (CheckpointFormats.Read(_house.At(checkpoint)), CheckpointFormats.Read(artifact));
+        Assert.Equal(before.Format, after.Format);
+        Assert.Equal(
+            before.Tensors.Select(tensor => (tensor.Name, tensor.Type, string.Join(' ', tensor.Shape))), after.Tensors.Select(tensor => (tensor.Name, tensor.Type, string.Join(' ', tensor.Shape))));
+        Assert.Equal(before.Values, after.Values);
+        var record = RunRecordFile.Read(_house.At("artifacts/policy/run.json"));
+        Assert.Equal(CheckpointDigest.Of(artifact), record.After!.GeneratorSha256);
+        Assert.Equal(record.Verdict.Passed ? 0 : 1, Atu.Run("verify", _house.At("artifacts/policy/run.json")).ExitCode);
+    }
+
+    [Fact]
+    public void Passing_IndexOfSeveralFiles_IsReleasedWithItsPartsAndStands()
+    {
+        WriteFiles("safetensors, in one file or in several");
+        var policy = _house.Policy("policy", "\"maxRate\": 0.9", ("\"generator.safetensors\"", "\"model.safetensors.index.json\""));
+
+        Assert.Equal(0, Atu.Run("govern", policy, "--out", _house.At("artifacts")).ExitCode);
+        Assert.Contains("nothing has changed", Atu.Run("govern", policy, "--out", _house.At("artifacts")).Errors, StringComparison.Ordinal);
+        var released = CheckpointFormats.Read(_house.At("artifacts/policy/policy.safetensors.index.json"));
+        Assert.Equal(CheckpointFormats.Read(_house.At("model.safetensors.index.json")).Tensors.Count, released.Tensors.Count);
+
+        File.AppendAllText(_house.At("model-00002-of-00002.safetensors"), "!");
+        Assert.DoesNotContain("nothing has changed", Atu.Run("govern", policy, "--out", _house.At("artifacts")).Errors, StringComparison.Ordinal);
+    }
+
+    private void WriteFiles(string section)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        var architecture = section switch { "DCGAN" => "dcgan", "Fully connected GANs" => "mlp-gan", _ => "stylegan2" };
+        using var networks = ForeignFiles.Gan(architecture);
+        networks.Generator.eval();
+        networks.Discriminator.eval();
+        switch (section)
+        {
+            case "rosinality/stylegan2-pytorch":
+                ForeignFiles.WriteRosinality(_house.At("550000.pt"), networks, old: false);
+                break;
+            case "NVIDIA's stylegan2-ada-pytorch":
+                using (var theirs = ForeignFiles.InNvidiasForm(networks))
+                    ForeignFiles.WriteNvidia(_house.At("network-snapshot-000200.pkl"), theirs);
+                break;
+            case "DCGAN":
+                WriteBoth("netG_epoch_99.pth", "netD_epoch_99.pth");
+                break;
+            case "Fully connected GANs":
+                WriteBoth("G--300.ckpt", "D--300.ckpt");
+                break;
+            case "safetensors, in one file or in several":
+                ForeignFiles.WriteShards(_house.Folder, architecture, networks);
+                break;
+            default:
+                Assert.Fail($"say here how to write the files of '{section}'");
+                break;
+        }
+
+        if (architecture != "stylegan2")
+            _house.Furnish(networks.Generator);
+
+        void WriteBoth(string generator, string discriminator)
+        {
+            ForeignFiles.WriteStateDict(_house.At(generator), architecture, networks.Generator, old: true);
+            ForeignFiles.WriteStateDict(_house.At(discriminator), architecture, networks.Discriminator, old: true);
+        }
+    }
+
+    // A file or folder of the example lies in the house.
+    private string Place(string argument) => argument.Contains('.', StringComparison.Ordinal) || argument == "artifacts" ? _house.At(argument) : argument;
+
+    private static IEnumerable<(string Section, string Generator, string[] Commands)> Examples()
+    {
+        var page = File.ReadAllText(Path.Combine(Repository.Root, "docs", "bring-your-own-generator.md"));
+        foreach (var part in page.Split("\n## ").Skip(1))
+            if (Example().Match(part) is { Success: true } example)
+                yield return (part.Split('\n')[0], example.Groups[1].Value.Trim(), example.Groups[2].Value.Trim().Split('\n'));
+    }
+
+    [GeneratedRegex(@"```json\n(""generator"".*?)```\n```\n(.*?)```", RegexOptions.Singleline)]
+    private static partial Regex Example();
+}

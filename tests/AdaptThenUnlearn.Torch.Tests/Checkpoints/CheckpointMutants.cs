@@ -1,0 +1,91 @@
+using System.Text;
+using AdaptThenUnlearn.Torch.Checkpoints;
+using static AdaptThenUnlearn.Torch.Tests.Checkpoints.PickleText;
+
+namespace AdaptThenUnlearn.Torch.Tests.Checkpoints;
+
+/// <summary>Small honest checkpoints of every format, and what becomes of them when something in them is changed.</summary>
+internal sealed class CheckpointMutants(string folder, int seed)
+{
+    private static readonly byte[][] _extremes =
+        [[0xff, 0xff, 0xff, 0xff], [0, 0, 0, 0x80], [0xff, 0xff, 0xff, 0x7f], [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0x80]];
+
+    private const string Part = "part.safetensors";
+
+    private readonly Random _random = new(seed);
+    private readonly string _path = Path.Combine(folder, $"mutant-{seed}");
+
+    /// <summary>One honest file of each kind, by name.</summary>
+    public static IReadOnlyDictionary<string, byte[]> Originals { get; } = new Dictionary<string, byte[]>
+    {
+        ["safetensors"] = Safetensors("""{"__metadata__":{"a":"b"},"w":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},"h":{"dtype":"BF16","shape":[4],"data_offsets":[24,32]}}""", 32),
+        ["index"] = Encoding.UTF8.GetBytes($$"""{"metadata":{"total_size":32},"weight_map":{"w":"{{Part}}","h":"{{Part}}"} }"""),
+        ["zip"] = Zip(Pickle(StateDict(old: false)), ("0", Raw([1, 2, 3, 4, 5, 6])), ("1", Raw([7, 8]))),
+        ["old stream"] = Old(Pickle(StateDict(old: true)), ("0", 6, Raw([1, 2, 3, 4, 5, 6])), ("1", 2, Raw([7, 8]))),
+        ["bare pickle"] = Pickle(Dictionary(
+            ("G_ema", Object("Generator", "import os", ("_parameters", Dictionary(("w", Carried([1, 2, 3], 3)))), ("_buffers", Dictionary(("b", Carried([4], 1)))), ("z_dim", Integer(4)))),
+            ("training_set_kwargs", Dictionary(("path", Text("x")), ("xflip", [0x88]))))),
+    };
+
+    /// <summary>Puts into a folder what the original index refers to.</summary>
+    public static void Prepare(string folder) => File.WriteAllBytes(Path.Combine(folder, Part), Originals["safetensors"]);
+
+    /// <summary>Reads a changed file as a user would: its description and every tensor, or nothing but the error that says what is wrong.</summary>
+    /// <returns>Whether it was refused.</returns>
+    public bool Refused(byte[] original)
+    {
+        File.WriteAllBytes(_path, Changed(original));
+        return Refuses(_path);
+    }
+
+    /// <summary>Whether a file is refused; any other exception than the documented one goes through.</summary>
+    public static bool Refuses(string path)
+    {
+        try
+        {
+            foreach (var tensor in CheckpointFormats.Read(path).Tensors)
+                tensor.Load().Dispose();
+            return false;
+        }
+        catch (CheckpointException)
+        {
+            return true;
+        }
+    }
+
+    public static byte[] Safetensors(string header, int dataBytes) => [.. Int64(header.Length), .. Encoding.UTF8.GetBytes(header), .. new byte[dataBytes]];
+
+    private static byte[] StateDict(bool old) => Dictionary(
+        ("g_ema", Dictionary(("a.weight", Tensor(Storage("0", 6, old), 0, [2, 3], [3, 1])), ("a.bias", Tensor(Storage("1", 2, old), 0, [2], [1])))),
+        ("args", Dictionary(("latent", Integer(512)), ("lr", Real(0.002)), ("layers", List(Integer(1), Integer(2))))));
+
+    private byte[] Changed(byte[] original)
+    {
+        var changed = original.ToList();
+        for (var changes = _random.Next(1, 5); changes > 0 && changed.Count > 0; changes--)
+            Change(changed);
+        return [.. changed];
+    }
+
+    private void Change(List<byte> file)
+    {
+        var at = _random.Next(file.Count);
+        switch (_random.Next(9))
+        {
+            case 0: file[at] ^= (byte)(1 << _random.Next(8)); break;
+            case 1 or 2: file[at] = (byte)_random.Next(256); break;
+            case 3: file.RemoveRange(at, file.Count - at); break;
+            case 4: file.RemoveRange(at, Math.Min(_random.Next(1, 16), file.Count - at)); break;
+            case 5: file.InsertRange(at, file.GetRange(at, Math.Min(_random.Next(1, 64), file.Count - at))); break;
+            case 6: file.InsertRange(at, Enumerable.Repeat((byte)_random.Next(256), _random.Next(1, 32))); break;
+            case 7: Overwrite(file, at, _extremes[_random.Next(_extremes.Length)]); break;
+            default: Overwrite(file, at, [.. file.GetRange(_random.Next(file.Count), 1), .. file.Take(_random.Next(8))]); break;
+        }
+    }
+
+    private static void Overwrite(List<byte> file, int at, byte[] with)
+    {
+        for (var index = 0; index < with.Length && at + index < file.Count; index++)
+            file[at + index] = with[index];
+    }
+}

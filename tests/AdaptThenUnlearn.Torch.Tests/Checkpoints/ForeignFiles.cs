@@ -1,0 +1,139 @@
+using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Models;
+using AdaptThenUnlearn.Torch.Models.Dcgan;
+using AdaptThenUnlearn.Torch.Models.Mlp;
+using AdaptThenUnlearn.Torch.Models.StyleGan2;
+using static AdaptThenUnlearn.Torch.Tests.Checkpoints.PickleText;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Tests.Checkpoints;
+
+/// <summary>The smallest GAN of every architecture, and files of it as other projects write them.</summary>
+internal static class ForeignFiles
+{
+    private static readonly StyleGan2Settings _conditional = Small.Settings with
+    {
+        StyleSize = 6, Classes = 3, Clamp = 256, StoresMeanStyle = true, PlainWeights = true,
+    };
+
+    /// <summary>Makes the smallest GAN of an architecture, 1×16×16.</summary>
+    public static GanPair Gan(string architecture)
+    {
+        manual_seed(3);
+        return architecture switch
+        {
+            "stylegan2" => Small.Gan(),
+            "stylegan2-ada" => new GanPair(
+                new StyleGan2Generator(_conditional),
+                new StyleGan2Discriminator(_conditional with { LatentSize = 6, MappingLayers = 2, PlainWeights = false, StoresMeanStyle = false })),
+            "dcgan" => new GanPair(
+                new DcganGenerator([Layer(0, 8, 12, 1, 0, true), Layer(3, 12, 6, 2, 1, true), Layer(6, 6, 1, 2, 1, false)]),
+                new DcganDiscriminator(Small.Shape, [Layer(0, 1, 4, 2, 1, false), Layer(2, 4, 6, 2, 1, true), Layer(5, 6, 1, 1, 0, false)])),
+            "mlp-gan" => new GanPair(
+                new MlpGenerator(Small.Shape, [new MlpLayer(0, 8, 16), new MlpLayer(2, 16, 256)]),
+                new MlpDiscriminator(Small.Shape, [new MlpLayer(0, 256, 16), new MlpLayer(2, 16, 1)])),
+            _ => throw new ArgumentException($"say here what the smallest {architecture} is"),
+        };
+
+        static DcganLayer Layer(int number, int inputs, int outputs, int stride, int padding, bool normalised) => new(number, inputs, outputs, 4, stride, padding, Bias: false, normalised);
+    }
+
+    /// <summary>The unconditional form of NVIDIA's that makes the same images as a given StyleGAN2, with a discriminator that gives the same scores.</summary>
+    public static GanPair InNvidiasForm(GanPair networks)
+    {
+        using var _ = no_grad();
+        var generator = new StyleGan2Generator(((StyleGan2Generator)networks.Generator).Settings with { Clamp = 256, StoresMeanStyle = true, PlainWeights = true });
+        var source = networks.Generator.state_dict();
+        foreach (var (name, tensor) in generator.state_dict())
+            if (source.TryGetValue(name, out var own))
+                tensor.copy_(own);
+        return new GanPair(generator, networks.Discriminator.Copy());
+    }
+
+    /// <summary>A flat state dict, as <c>torch.save(network.state_dict(), path)</c> writes it.</summary>
+    public static void WriteStateDict(string path, string architecture, nn.Module network, bool old)
+    {
+        var storages = new List<(string Key, float[] Values)>();
+        Write(path, Pickle(Named(architecture, network, (_, tensor) => Stored(tensor, storages, old))), storages, old);
+    }
+
+    /// <summary>A training checkpoint, as rosinality's <c>train.py</c> writes it.</summary>
+    public static void WriteRosinality(string path, GanPair networks, bool old)
+    {
+        var storages = new List<(string Key, float[] Values)>();
+        byte[] Section(nn.Module network) => Named("stylegan2", network, (_, tensor) => Stored(tensor, storages, old));
+        var root = Dictionary(
+            ("g", Section(networks.Generator)), ("d", Section(networks.Discriminator)), ("g_ema", Section(networks.Generator)),
+            ("g_optim", Dictionary(("state", Dictionary(("0", Dictionary(("exp_avg", Stored(ones(3), storages, old)), ("step", Integer(7)))))))),
+            ("args", Dictionary(("latent", Integer(8)), ("size", Integer(16)))), ("ada_aug_p", Real(0.25)));
+        Write(path, Pickle(root), storages, old);
+    }
+
+    /// <summary>A network snapshot, as stylegan2-ada-pytorch's training loop pickles it; the modules' attributes lie flat in one object.</summary>
+    public static void WriteNvidia(string path, GanPair networks)
+    {
+        byte[] Network(string className, nn.Module network, params (string, byte[])[] attributes) => Object(
+            className, "# source",
+            [("_parameters", Named("stylegan2-ada", network, (_, tensor) => Carried(tensor.data<float>().ToArray(), tensor.shape))), .. attributes]);
+        byte[] Generator() => Network("Generator", networks.Generator, ("synthesis.b4.conv1.conv_clamp", Integer(256)), ("mapping.fc0.activation", Text("lrelu")));
+        File.WriteAllBytes(path, Pickle(Dictionary(
+            ("training_set_kwargs", Dictionary(("path", Text("images.zip")))), ("G", Generator()), ("D", Network("Discriminator", networks.Discriminator)), ("G_ema", Generator()), ("augment_pipe", None))));
+    }
+
+    /// <summary>A state dict under the names that a project of this architecture uses, in several safetensors files.</summary>
+    /// <returns>The index.</returns>
+    public static string WriteShards(string folder, string architecture, GanPair networks)
+    {
+        var all = Flat("g_ema", architecture, networks.Generator).Concat(Flat("d", architecture, networks.Discriminator)).ToDictionary();
+        var map = new Dictionary<string, string>();
+        foreach (var (number, half) in all.Chunk((all.Count + 1) / 2).Index())
+        {
+            var file = $"model-{number + 1:D5}-of-00002.safetensors";
+            SafetensorsFile.Write(Path.Combine(folder, file), half);
+            foreach (var (name, _) in half)
+                map[name] = file;
+        }
+
+        var index = Path.Combine(folder, "model.safetensors.index.json");
+        File.WriteAllText(index, System.Text.Json.JsonSerializer.Serialize(new { metadata = new { }, weight_map = map }));
+        return index;
+    }
+
+    private static IEnumerable<KeyValuePair<string, Tensor>> Flat(string section, string architecture, nn.Module network) =>
+        Located(architecture, network).Select(located => KeyValuePair.Create($"{section}/{located.Name}", located.Tensor));
+
+    private static byte[] Named(string architecture, nn.Module network, Func<string, Tensor, byte[]> pickled) =>
+        Dictionary([.. Located(architecture, network).Select(located => (located.Name, pickled(located.Name, located.Tensor)))]);
+
+    private static IEnumerable<(string Name, Tensor Tensor)> Located(string architecture, nn.Module network)
+    {
+        var family = GeneratorArchitectures.All.Single(known => known.Name == architecture);
+        using var _ = no_grad();
+        foreach (var (name, tensor) in network.state_dict().Where(pair => pair.Value.dtype == float32))   // PyTorch counts batches in int64, which the loaders do without
+        {
+            var (stored, factor) = family.Locate(network, name);
+            yield return (stored, (tensor.detach() / factor).contiguous().view(architecture == "stylegan2-ada" ? ShapeThere(stored, tensor.shape) : tensor.shape));
+        }
+    }
+
+    // NVIDIA's code keeps some tensors without the leading dimensions of size 1.
+    private static long[] ShapeThere(string stored, long[] own) => stored switch
+    {
+        _ when stored.EndsWith("b4.const", StringComparison.Ordinal) || own.Length == 5 => own[1..],
+        _ when stored.EndsWith("noise_const", StringComparison.Ordinal) => own[2..],
+        _ when stored.EndsWith("noise_strength", StringComparison.Ordinal) => [],
+        _ when stored.EndsWith("torgb.bias", StringComparison.Ordinal) => [own[1]],
+        _ => own,
+    };
+
+    private static byte[] Stored(Tensor tensor, List<(string Key, float[] Values)> storages, bool old)
+    {
+        var key = $"{storages.Count}";
+        storages.Add((key, tensor.data<float>().ToArray()));
+        return PickleText.Tensor(Storage(key, tensor.NumberOfElements, old), 0, tensor.shape, tensor.stride());
+    }
+
+    private static void Write(string path, byte[] pickle, List<(string Key, float[] Values)> storages, bool old) => File.WriteAllBytes(path, old
+        ? Old(pickle, [.. storages.Select(storage => (storage.Key, storage.Values.Length, Raw(storage.Values)))])
+        : Zip(pickle, [.. storages.Select(storage => (storage.Key, Raw(storage.Values)))]));
+}
