@@ -110,7 +110,7 @@ internal sealed class LabelServer(LabellingSession session, IProgress<StageProgr
     {
         try
         {
-            var answer = await AnswerOfAsync(context.Request, ended).ConfigureAwait(false);
+            var answer = await AnswerOrProblemAsync(context.Request, ended).ConfigureAwait(false);
             var response = context.Response;
             response.StatusCode = (int)answer.Status;
             response.ContentType = answer.Type;
@@ -129,6 +129,19 @@ internal sealed class LabelServer(LabellingSession session, IProgress<StageProgr
         catch (Exception gone) when (gone is HttpListenerException or IOException or ObjectDisposedException or InvalidOperationException)
         {
             context.Response.Abort();   // the browser went away
+        }
+    }
+
+    // Whatever goes wrong, the page is told, and the next request is answered.
+    private async Task<Answer> AnswerOrProblemAsync(HttpListenerRequest request, CancellationToken ended)
+    {
+        try
+        {
+            return await AnswerOfAsync(request, ended).ConfigureAwait(false);
+        }
+        catch (Exception failed) when (failed is not (HttpListenerException or IOException or ObjectDisposedException))
+        {
+            return Answer.Refused(HttpStatusCode.InternalServerError, failed.Message);
         }
     }
 
@@ -185,17 +198,13 @@ internal sealed class LabelServer(LabellingSession session, IProgress<StageProgr
             var said = JsonSerializer.Deserialize<LabelChanges>(body, LabelState.Json) ?? throw new JsonException("it is null");
             Dictionary<int, bool?> changes = [];
             foreach (var change in said.Changes)
-                changes[change.Image] = change.Shows;
+                changes[(change ?? throw new JsonException("a change is null")).Image] = change.Shows;
             session.Change(changes);
             return Answer.Of(State());
         }
         catch (Exception wrong) when (wrong is JsonException or ArgumentException)
         {
             return Answer.Refused(HttpStatusCode.BadRequest, wrong.Message);
-        }
-        catch (FileNotWrittenException unsaved)
-        {
-            return Answer.Refused(HttpStatusCode.InternalServerError, unsaved.Message);
         }
     }
 
@@ -227,9 +236,9 @@ internal sealed class LabelServer(LabellingSession session, IProgress<StageProgr
         {
             _failed = "training was ended";
         }
-        catch (Exception failed) when (failed is LabelException or FileNotWrittenException)
+        catch (Exception failed)
         {
-            _failed = failed.Message;
+            _failed = failed.Message;   // told on the page, where labels can go on being given
         }
         finally
         {

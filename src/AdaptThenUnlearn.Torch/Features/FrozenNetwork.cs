@@ -59,7 +59,8 @@ public sealed record FrozenNetwork(
         Dcgan => Held(new DcganDiscriminator(shape, DcganArchitecture.DiscriminatorLayers(stored, shape))),
         Mlp => Held(new MlpDiscriminator(shape, MlpArchitecture.DiscriminatorLayers(stored, shape))),
         LeNet5.Name when stored.Attributes.ContainsKey(UnitRange) => Of(new LeNet5(shape, ClassesOf(stored), unitRange: true)),
-        _ => Of(ClassifierArchitectures.Build(kind, shape, ClassesOf(stored))),
+        _ when ClassifierArchitectures.Names.Contains(kind) => Of(ClassifierArchitectures.Build(kind, shape, ClassesOf(stored))),
+        _ => throw new ArgumentException($"'{kind}' is no network whose features are known; {string.Join(", ", [StyleGan2, Dcgan, Mlp, .. ClassifierArchitectures.Names])} are"),
     };
 
     /// <inheritdoc/>

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace AdaptThenUnlearn.Labelling;
 
 /// <summary>What a person said of generated images: which of them show a feature and which do not.</summary>
@@ -15,12 +17,15 @@ public sealed record LabelSheet(int SchemaVersion, string Feature, string Genera
     public const int FewestOfEither = 10;
 
     /// <summary>Images that show the feature.</summary>
+    [JsonIgnore]
     public int With => Labels.Values.Count(shows => shows);
 
     /// <summary>Images that do not.</summary>
+    [JsonIgnore]
     public int Without => Labels.Count - With;
 
     /// <summary>Why no classifier can be trained from these labels yet, or null.</summary>
+    [JsonIgnore]
     public string? TooFew => With >= FewestOfEither && Without >= FewestOfEither
         ? null
         : FormattableString.Invariant($"{With} images are labelled as showing '{Feature}' and {Without} as not showing it; at least {FewestOfEither} of each are needed, and 50 to 200 in all are a good number");
