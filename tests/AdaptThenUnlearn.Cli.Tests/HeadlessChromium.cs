@@ -67,6 +67,7 @@ internal sealed class HeadlessChromium : IAsyncDisposable
     /// <summary>Goes to an address and waits until it is loaded.</summary>
     public async Task GoAsync(string address)
     {
+        await SendAsync("Page.navigate", new { url = "about:blank" });   // so that what is found is not of the page before
         await SendAsync("Page.navigate", new { url = address });
         await UntilAsync("document.readyState === 'complete' && document.querySelector('#images button') !== null");
     }
@@ -146,6 +147,7 @@ internal sealed class HeadlessChromium : IAsyncDisposable
         await _page.ConnectAsync(new Uri((string)targets.First(target => (string?)target!["type"] == "page")!["webSocketDebuggerUrl"]!), CancellationToken.None);
         foreach (var domain in new[] { "Page", "Runtime", "Network", "Log" })
             await SendAsync($"{domain}.enable");
+        await SendAsync("Emulation.setFocusEmulationEnabled", new { enabled = true });   // as the window that a person types into
     }
 
     private async Task<JsonElement> ReceiveAsync(CancellationToken cancel)
