@@ -164,6 +164,16 @@ public sealed class LabelServerTests(LabelServerTests.Served served) : IClassFix
         Assert.Contains("ATU2012: cannot listen on 127.0.0.1:", errors, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Start_FolderInUse_SaysSo()
+    {
+        var (exitCode, _, errors) = Atu.Run("label", served.House.At("generator.safetensors"), "--feature", "bright", "--out", served.House.At("served"), "--count", "20");
+
+        Assert.Equal(3, exitCode);
+        Assert.Contains("ATU2003: ", errors, StringComparison.Ordinal);
+        Assert.Contains("another `atu label` is using it", errors, StringComparison.Ordinal);
+    }
+
     /// <summary>A process that serves twenty images.</summary>
     public sealed class Served : IAsyncLifetime
     {

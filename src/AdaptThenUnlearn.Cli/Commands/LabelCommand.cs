@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.RegularExpressions;
 using AdaptThenUnlearn.Cli.Labelling;
 using AdaptThenUnlearn.Labelling;
+using AdaptThenUnlearn.Torch;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Labelling;
@@ -51,6 +52,7 @@ public sealed partial class LabelCommand(Terminal terminal)
 
         var device = Machine.Prepare(parsed);
         var folder = parsed.GetRequiredValue(_out).FullName;
+        using var alone = Held(folder);
         using var loaded = GeneratorCheckpoint.Load(
             parsed.GetRequiredValue(_checkpoint).FullName, "auto", sha256: null, parsed.GetValue(_discriminator)?.FullName, device);
         var sheet = LabelSheetFile.Open(LabellingSession.SheetIn(folder), feature, loaded.Sha256, parsed.GetValue(_seed), parsed.GetValue(_count));
@@ -65,6 +67,20 @@ public sealed partial class LabelCommand(Terminal terminal)
         else
             Serve(session, parsed.GetValue(_port), cancel);
         return ExitCodes.Passed;
+    }
+
+    // Two processes would write over each other's labels.
+    private static FileStream Held(string folder)
+    {
+        try
+        {
+            Directory.CreateDirectory(folder);
+            return new FileStream(Path.Combine(folder, ".lock"), FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, bufferSize: 1, FileOptions.DeleteOnClose);
+        }
+        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
+        {
+            throw new RunException("ATU2003", $"{folder}: the folder cannot be written, or another `atu label` is using it: {failed.Message}; end that one, or name another folder with --out");
+        }
     }
 
     private void Serve(LabellingSession session, int port, CancellationToken cancel)
