@@ -247,8 +247,7 @@ by("help-open").addEventListener("click", () => by("help").showModal());
     state = await ask("state");
     by("feature").textContent = state.feature;
     document.title = `${state.feature} – atu label`;
-    const first = onPage(0).length && [...Array(state.images).keys()].find(image => labelOf(image) === null);
-    current = first ?? 0;   // go on where one left off
+    current = [...Array(state.images).keys()].find(image => labelOf(image) === null) ?? 0;   // go on where one left off
     showPage();
     showCounts();
     buttonOf(current)?.focus();
