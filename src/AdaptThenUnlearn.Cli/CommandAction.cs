@@ -1,4 +1,5 @@
 using System.CommandLine;
+using AdaptThenUnlearn.Labelling;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch;
 using AdaptThenUnlearn.Torch.Adaptation;
@@ -57,6 +58,7 @@ public static class CommandAction
         TorchBackendException => "ATU2008",
         RunRecordException => "ATU2009",
         InvalidDataException => "ATU2010",
+        LabelException => "ATU2012",
         _ when MemoryShortage.IsShortage(failed) => "ATU2006",
         _ => "ATU2999",
     };

@@ -25,6 +25,7 @@ var root = new RootCommand("Measures, unlearns and gates image generators by pol
     ModelCommands.Pretrain(terminal),
     ModelCommands.TrainClassifier(terminal),
     new ReferenceCommand(terminal).Build(),
+    new LabelCommand(terminal).Build(),
     BackendCommands.Build(terminal),
     ParentProcess.Option,
 };

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using System.Text;
 
 namespace AdaptThenUnlearn.Cli.Tests;
 
@@ -11,8 +12,13 @@ internal sealed class Atu : IDisposable
     private readonly Task<string> _output;
     private readonly Task<string> _errors;
 
+    private readonly TaskCompletionSource<string> _firstLine = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     private Atu(Process process) =>
-        (_process, _output, _errors) = (process, process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+        (_process, _output, _errors) = (process, ReadAsync(process.StandardOutput), process.StandardError.ReadToEndAsync());
+
+    /// <summary>The first line of its output, as soon as it is there.</summary>
+    public Task<string> FirstLine => _firstLine.Task.WaitAsync(_patience);
 
     public static Atu Start(params string[] arguments) => StartWith(new Dictionary<string, string>(), arguments);
 
@@ -64,6 +70,16 @@ internal sealed class Atu : IDisposable
         if (!_process.HasExited)
             _process.Kill();
         _process.Dispose();
+    }
+
+    private async Task<string> ReadAsync(StreamReader output)
+    {
+        var line = new StringBuilder();
+        var character = new char[1];
+        while (await output.ReadAsync(character) == 1 && character[0] != '\n')
+            line.Append(character[0]);
+        _firstLine.SetResult(line.ToString().TrimEnd());
+        return line + (character[0] == '\n' ? "\n" : "") + await output.ReadToEndAsync();
     }
 
     [DllImport("libc", EntryPoint = "kill")]

@@ -14,6 +14,7 @@ public sealed partial class HouseTests
         ["AdaptThenUnlearn.Gating"] = ["AdaptThenUnlearn.Policies", "AdaptThenUnlearn.Measurements"],
         ["AdaptThenUnlearn.Runs"] = ["AdaptThenUnlearn.Policies", "AdaptThenUnlearn.Measurements", "AdaptThenUnlearn.Gating"],
         ["AdaptThenUnlearn.Reports"] = ["AdaptThenUnlearn.Runs", "AdaptThenUnlearn.Measurements", "AdaptThenUnlearn.Gating"],
+        ["AdaptThenUnlearn.Labelling"] = ["AdaptThenUnlearn.Measurements"],
         ["AdaptThenUnlearn.Publishing"] = ["AdaptThenUnlearn.Runs", "AdaptThenUnlearn.Reports", "AdaptThenUnlearn.Gating", "AdaptThenUnlearn.Policies"],
         ["AdaptThenUnlearn.Publishing.Hosts"] = [],
         ["AdaptThenUnlearn.Publishing.Pages"] = ["AdaptThenUnlearn.Runs", "AdaptThenUnlearn.Reports", "AdaptThenUnlearn.Gating", "AdaptThenUnlearn.Policies"],
@@ -37,12 +38,14 @@ public sealed partial class HouseTests
         ["AdaptThenUnlearn.Torch.Unlearning"] =
             ["AdaptThenUnlearn.Torch.Adaptation", "AdaptThenUnlearn.Torch.Training", "AdaptThenUnlearn.Torch.Images", "AdaptThenUnlearn.Torch.Models", "AdaptThenUnlearn.Policies"],
         ["AdaptThenUnlearn.Torch.Unlearning.Repulsion"] = ["AdaptThenUnlearn.Torch.Training", "AdaptThenUnlearn.Policies"],
+        ["AdaptThenUnlearn.Torch.Labelling"] =
+            ["AdaptThenUnlearn.Torch.Measuring", "AdaptThenUnlearn.Torch.Training", "AdaptThenUnlearn.Torch.Features", "AdaptThenUnlearn.Torch.Images", "AdaptThenUnlearn.Torch.Models", "AdaptThenUnlearn.Labelling"],
         ["AdaptThenUnlearn.Torch.Pretraining"] =
             ["AdaptThenUnlearn.Torch.Unlearning", "AdaptThenUnlearn.Torch.Adaptation", "AdaptThenUnlearn.Torch.Training", "AdaptThenUnlearn.Torch.Features", "AdaptThenUnlearn.Torch.Images", "AdaptThenUnlearn.Torch.Models"],
     };
 
     // The stories and the composition root know everything below them.
-    private static readonly string[] _knowEverything = ["AdaptThenUnlearn.Torch", "AdaptThenUnlearn.Cli", "AdaptThenUnlearn.Cli.Commands"];
+    private static readonly string[] _knowEverything = ["AdaptThenUnlearn.Torch", "AdaptThenUnlearn.Cli", "AdaptThenUnlearn.Cli.Commands", "AdaptThenUnlearn.Cli.Labelling"];
 
     public static TheoryData<string> Files =>
         [.. new[] { "src", "tasks" }.SelectMany(folder => Directory.EnumerateFiles(Path.Combine(Repository.Root, folder), "*.cs", SearchOption.AllDirectories))

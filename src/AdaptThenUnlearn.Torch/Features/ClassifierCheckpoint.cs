@@ -42,7 +42,9 @@ public static class ClassifierCheckpoint
             if (outputs is not null && said is not null && outputs != said)
                 throw new CheckpointException(path, $"has {said} outputs, the policy says {outputs}", "leave 'outputs' out of the policy: it is for checkpoints that do not say");
 
-            var network = ClassifierArchitectures.Build(file.Metadata["architecture"], shape, classes ?? stored, Named(outputs ?? said));
+            var network = file.Metadata["architecture"] == FrozenFeaturesHead.Name
+                ? FrozenFeaturesHead.Build(file, shape, classes ?? stored, Named(outputs ?? said))
+                : ClassifierArchitectures.Build(file.Metadata["architecture"], shape, classes ?? stored, Named(outputs ?? said));
             return new LoadedClassifier(GeneratorCheckpoint.Filled(network, file, device), digest);
         }
         catch (Exception unreadable) when (unreadable is KeyNotFoundException or FormatException or JsonException or ArgumentException)
@@ -65,6 +67,8 @@ public static class ClassifierCheckpoint
             ["resolution"] = classifier.Shape.Resolution.ToString(CultureInfo.InvariantCulture),
             ["classes"] = JsonSerializer.Serialize(classifier.Classes),
         };
+        foreach (var (key, text) in classifier.Settings)
+            metadata[key] = text;
         if (classifier.Outputs is ClassifierOutputs.Sigmoid)
             metadata[OutputsKey] = Sigmoid;   // a file that says nothing is of softmax outputs, as all were once
         SafetensorsFile.Write(path, classifier.state_dict(), metadata);

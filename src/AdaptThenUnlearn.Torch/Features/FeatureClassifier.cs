@@ -22,6 +22,9 @@ public abstract class FeatureClassifier(string architecture, ImageShape shape, I
     /// <summary>Whether one class holds, or several may.</summary>
     public ClassifierOutputs Outputs { get; init; } = ClassifierOutputs.Softmax;
 
+    /// <summary>What else a checkpoint must say of it, by key, so that it can be built again; empty where shape and classes are all.</summary>
+    public virtual IReadOnlyDictionary<string, string> Settings { get; } = new Dictionary<string, string>();
+
     /// <summary>Length of a feature vector.</summary>
     public abstract int FeatureSize { get; }
 

@@ -38,6 +38,9 @@ public sealed class LeNet5 : FeatureClassifier
         RegisterComponents();
     }
 
+    /// <summary>Whether it was trained on pixels in [0, 1].</summary>
+    public bool UnitRange => _unitRange;
+
     /// <inheritdoc/>
     public override int FeatureSize => 84;
 

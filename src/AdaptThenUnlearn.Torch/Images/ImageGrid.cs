@@ -35,6 +35,17 @@ public static class ImageGrid
         return encoded.ToArray();
     }
 
+    /// <summary>One image by itself, pixel for pixel.</summary>
+    /// <param name="images"><c>[N, 1 or 3, H, W]</c>, nominally [-1, 1]; stay the caller's.</param>
+    /// <param name="number">Which, from 0.</param>
+    /// <returns>A PNG file's bytes.</returns>
+    public static byte[] SinglePng(Tensor images, int number)
+    {
+        using var image = Bitmap(images, number);
+        using var encoded = image.Encode(SKEncodedImageFormat.Png, quality: 100);
+        return encoded.ToArray();
+    }
+
     private static void Draw(SKCanvas canvas, GridPanel panel, int left, int columns, int scale)
     {
         using var ink = new SKPaint { Color = SKColors.Black, IsAntialias = true };

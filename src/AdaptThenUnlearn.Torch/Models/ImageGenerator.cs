@@ -43,6 +43,14 @@ public abstract class ImageDiscriminator(string name, ImageShape shape) : nn.Mod
     /// <returns>Logits <c>[N, 1]</c>: positive is real; belongs to the caller's scope.</returns>
     public abstract Tensor Score(Tensor images);
 
+    /// <summary>Length of <see cref="Features"/>.</summary>
+    public abstract int FeatureSize { get; }
+
+    /// <summary>What the last layer scores, of each image by itself: what stands beside it in the batch makes no difference.</summary>
+    /// <param name="images">As for <see cref="Score"/>.</param>
+    /// <returns><c>[N, FeatureSize]</c>; belongs to the caller's scope.</returns>
+    public abstract Tensor Features(Tensor images);
+
     /// <summary>A discriminator of the same size and weights that shares no tensor with this one; belongs to the caller.</summary>
     public abstract ImageDiscriminator Copy();
 }

@@ -29,6 +29,24 @@ public sealed class DcganDiscriminator : ImageDiscriminator
     }
 
     /// <inheritdoc/>
+    /// <remarks>The last maps with their places, as Radford et al. (section 5) classify by them.</remarks>
+    public override int FeatureSize
+    {
+        get
+        {
+            var size = _layers.SkipLast(1).Aggregate(Shape.Resolution, (before, layer) => (before + 2 * layer.Padding - layer.Kernel) / layer.Stride + 1);
+            return _layers[^1].Inputs * size * size;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override Tensor Features(Tensor images)
+    {
+        using var scope = NewDisposeScope();
+        return main.children().SkipLast(1).Cast<Module<Tensor, Tensor>>().Aggregate(images, (maps, layer) => layer.call(maps)).flatten(1).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
     public override ImageDiscriminator Copy() => Weights.CopiedTo(new DcganDiscriminator(Shape, _layers), this);
 
     private IEnumerable<(string, Module<Tensor, Tensor>)> Parts(DcganLayer layer)

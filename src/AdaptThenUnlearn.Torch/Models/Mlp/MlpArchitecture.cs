@@ -38,13 +38,17 @@ public sealed class MlpArchitecture : IGeneratorArchitecture
     }
 
     /// <inheritdoc/>
-    public ImageDiscriminator BuildDiscriminator(StoredNetwork stored, ImageGenerator generator)
+    public ImageDiscriminator BuildDiscriminator(StoredNetwork stored, ImageGenerator generator) => new MlpDiscriminator(generator.Shape, DiscriminatorLayers(stored, generator.Shape));
+
+    /// <summary>The layers of a discriminator for images of this shape.</summary>
+    /// <exception cref="ArgumentException">They do not take such images, or do not end at one score.</exception>
+    public static IReadOnlyList<MlpLayer> DiscriminatorLayers(StoredNetwork stored, ImageShape images)
     {
         var layers = Layers(stored);
-        var pixels = generator.Shape.Channels * generator.Shape.Resolution * generator.Shape.Resolution;
+        var pixels = images.Channels * images.Resolution * images.Resolution;
         return layers is [{ Inputs: var inputs }, ..] && inputs == pixels && layers[^1].Outputs == 1
-            ? new MlpDiscriminator(generator.Shape, layers)
-            : throw new ArgumentException($"the discriminator does not take {generator.Shape} images");
+            ? layers
+            : throw new ArgumentException($"the discriminator does not take {images} images");
     }
 
     private static List<MlpLayer> Layers(StoredNetwork stored)

@@ -62,11 +62,23 @@ public sealed class MlpDiscriminator : ImageDiscriminator
     public override Tensor Score(Tensor images)
     {
         using var scope = NewDisposeScope();
-        return Mlp.Run(_layers, images.flatten(1), rows => functional.leaky_relu(rows, 0.2)).MoveToOuterDisposeScope();   // [N, 1]
+        return Mlp.Run(_layers, images.flatten(1), Activated).MoveToOuterDisposeScope();   // [N, 1]
+    }
+
+    /// <inheritdoc/>
+    public override int FeatureSize => _sizes[^1].Inputs;
+
+    /// <inheritdoc/>
+    public override Tensor Features(Tensor images)
+    {
+        using var scope = NewDisposeScope();
+        return Activated(Mlp.Run(_layers[..^1], images.flatten(1), Activated)).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
     public override ImageDiscriminator Copy() => Weights.CopiedTo(new MlpDiscriminator(Shape, _sizes), this);
+
+    private static Tensor Activated(Tensor rows) => functional.leaky_relu(rows, 0.2);
 }
 
 /// <summary>What both have in common: layers named by their place in the original sequence, in which activations take places too.</summary>

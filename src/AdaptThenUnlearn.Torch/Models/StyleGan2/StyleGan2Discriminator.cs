@@ -1,3 +1,5 @@
+using System.Globalization;
+using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
@@ -60,6 +62,19 @@ public sealed class StyleGan2Discriminator : ImageDiscriminator
         return Projected(Answers(images), conditional.OfClasses(classes.narrow(1, 0, 0), classes)).MoveToOuterDisposeScope();
     }
 
+    /// <inheritdoc/>
+    public override int FeatureSize => Settings.Channels[0];
+
+    /// <inheritdoc/>
+    /// <remarks>The map that tells how much the images of a batch differ is left at 0, so that an image's features are its own.</remarks>
+    public override Tensor Features(Tensor images)
+    {
+        using var scope = NewDisposeScope();
+        var maps = convs.call(images);                                         // [N, C4, 4, 4]
+        maps = final_conv.call(cat([maps, zeros_like(maps.narrow(1, 0, 1))], dim: 1));
+        return final_linear[0].call(maps.flatten(1)).MoveToOuterDisposeScope();
+    }
+
     // [N, 1], or [N, StyleSize] of a conditional one.
     private Tensor Answers(Tensor images)
     {
@@ -79,6 +94,38 @@ public sealed class StyleGan2Discriminator : ImageDiscriminator
 
     /// <inheritdoc/>
     public override ImageDiscriminator Copy() => Weights.CopiedTo(new StyleGan2Discriminator(Settings), this);
+
+    /// <summary>A copy that knows no classes: its features are the same, its last layer is 0.</summary>
+    public StyleGan2Discriminator WithoutClasses()
+    {
+        using var _ = no_grad();
+        var plain = new StyleGan2Discriminator(Settings with { Classes = 0 });
+        var own = state_dict();
+        plain.to(own.Values.First().device);
+        foreach (var (name, tensor) in plain.state_dict())
+            if (name.StartsWith("final_linear.1.", StringComparison.Ordinal))
+                tensor.zero_();
+            else
+                tensor.copy_(own[name]);
+        return Weights.Freed(plain);
+    }
+
+    /// <summary>Reads the size of a discriminator off its own weights, as they are named here.</summary>
+    /// <param name="stored">A state dict; <c>clamp</c> among its attributes where there is one.</param>
+    /// <exception cref="ArgumentException">The shapes do not belong together.</exception>
+    public static StyleGan2Settings SettingsOf(StoredNetwork stored)
+    {
+        List<int> channels = [stored.Size("convs.0.0.weight", 0)];
+        while (channels.Count <= StyleGan2Settings.MostDoublings && stored.Has($"convs.{channels.Count}.conv2.1.weight"))
+            channels.Add(stored.Size($"convs.{channels.Count}.conv2.1.weight", 0));
+
+        channels.Reverse();
+        return new StyleGan2Settings(4 << (channels.Count - 1), stored.Size("convs.0.0.weight", 1), LatentSize: 1, MappingLayers: 1, channels)
+        {
+            Clamp = stored.Attributes.TryGetValue("clamp", out var clamp) ? double.Parse(clamp, CultureInfo.InvariantCulture) : null,
+            Residual = stored.Has("convs.1.skip.1.weight"),
+        }.Checked();
+    }
 
     /// <summary>Adds one map that says how much the images of a group differ: a generator that repeats itself is found out.</summary>
     /// <remarks>Karras et al. 2018 (arXiv:1710.10196), section 3; groups of four by default, as in the reference, whose batch it must divide.</remarks>

@@ -1,0 +1,119 @@
+using System.CommandLine;
+using System.Text.RegularExpressions;
+using AdaptThenUnlearn.Cli.Labelling;
+using AdaptThenUnlearn.Labelling;
+using AdaptThenUnlearn.Torch;
+using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Features;
+using AdaptThenUnlearn.Torch.Labelling;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Cli.Commands;
+
+/// <summary><c>atu label</c>: a person says on a local page which generated images show a feature, and gets a classifier of it.</summary>
+public sealed partial class LabelCommand(Terminal terminal)
+{
+    private const string Other = "other";
+    private const string OfDiscriminator = "discriminator";
+
+    private readonly Argument<FileInfo> _checkpoint = new("CHECKPOINT") { Description = "A generator with its discriminator" };
+    private readonly Option<string> _feature = new("--feature") { Description = "What to look for, e.g. glasses; the classifier's class and the file's name", Required = true };
+    private readonly Option<DirectoryInfo> _out = new("--out") { Description = "Folder for labels.json and the classifier; one with labels is gone on with", Required = true };
+    private readonly Option<int> _count = new("--count") { Description = "Images to show", DefaultValueFactory = _ => 200 };
+    private readonly Option<long> _seed = new("--seed") { Description = "Of the images and of the division for the held-out error", DefaultValueFactory = _ => 1 };
+    private readonly Option<string> _features = new("--features")
+    {
+        Description = $"Whose features the classifier looks at: {OfDiscriminator}, or a classifier's checkpoint", DefaultValueFactory = _ => OfDiscriminator, HelpName = $"{OfDiscriminator} or CLASSIFIER",
+    };
+    private readonly Option<FileInfo> _discriminator = new("--discriminator") { Description = "Checkpoint with the discriminator, where the generator's has none" };
+    private readonly Option<int> _port = new("--port") { Description = "Of 127.0.0.1; 0 for any that is free" };
+    private readonly Option<bool> _trainOnly = new("--train-only") { Description = "Train from the labels that are there, without a page" };
+
+    /// <summary>The command.</summary>
+    public Command Build()
+    {
+        var command = new Command("label", "Label generated images on a local page and train a classifier from the labels")
+        {
+            _checkpoint, _feature, _out, _count, _seed, _features, _discriminator, _port, _trainOnly, Machine.Device, Machine.Threads,
+        };
+        command.Does(terminal, Run);
+        return command;
+    }
+
+    private int Run(ParseResult parsed, CancellationToken cancel)
+    {
+        var feature = parsed.GetRequiredValue(_feature);
+        if (!NamePattern().IsMatch(feature) || feature == Other)
+            throw new BadArgumentException($"--feature '{feature}' cannot be a feature's name: use 1 to 64 of a-z, 0-9 and -, and not '{Other}'");
+        if (parsed.GetValue(_count) is < 2 * LabelSheet.FewestOfEither or > 10_000)
+            throw new BadArgumentException($"--count must be {2 * LabelSheet.FewestOfEither} to 10000");
+        if (parsed.GetValue(_port) is < 0 or > 65535)
+            throw new BadArgumentException("--port must be 0 to 65535");
+
+        var device = Machine.Prepare(parsed);
+        var folder = parsed.GetRequiredValue(_out).FullName;
+        using var alone = Held(folder);
+        using var loaded = GeneratorCheckpoint.Load(
+            parsed.GetRequiredValue(_checkpoint).FullName, "auto", sha256: null, parsed.GetValue(_discriminator)?.FullName, device);
+        var sheet = LabelSheetFile.Open(LabellingSession.SheetIn(folder), feature, loaded.Sha256, parsed.GetValue(_seed), parsed.GetValue(_count));
+        if (parsed.GetValue(_trainOnly) && sheet.TooFew is { } problem)
+            throw new LabelException($"{LabellingSession.SheetIn(folder)}: {problem}; give them with `atu label`, without --train-only");
+
+        using var classifier = new FrozenFeaturesHead(Network(loaded, parsed, device), [Other, feature]);
+        using var samples = LabelledSamples.Generate(loaded.Generator, classifier, parsed.GetValue(_count), parsed.GetValue(_seed), device, terminal, cancel);
+        var session = new LabellingSession(samples, classifier, sheet, folder);
+        if (parsed.GetValue(_trainOnly))
+            Tell(session, session.Train(terminal, cancel));
+        else
+            Serve(session, parsed.GetValue(_port), cancel);
+        return ExitCodes.Passed;
+    }
+
+    // Two processes would write over each other's labels.
+    private static FileStream Held(string folder)
+    {
+        try
+        {
+            Directory.CreateDirectory(folder);
+            return new FileStream(Path.Combine(folder, ".lock"), FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, bufferSize: 1, FileOptions.DeleteOnClose);
+        }
+        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
+        {
+            throw new RunException("ATU2003", $"{folder}: the folder cannot be written, or another `atu label` is using it: {failed.Message}; end that one, or name another folder with --out");
+        }
+    }
+
+    private void Serve(LabellingSession session, int port, CancellationToken cancel)
+    {
+        using var server = new LabelServer(session, terminal, error => Tell(session, error));
+        server.Start(port);
+        Terminal.Result(server.Address);
+        terminal.Say("open this address in a browser on this machine; the page's Done or Ctrl-C ends it, and labels are saved as they are given");
+        server.RunAsync(cancel).GetAwaiter().GetResult();
+    }
+
+    private void Tell(LabellingSession session, HeldOutError error)
+    {
+        Terminal.Result($"{session.ClassifierPath}: {error}");
+        terminal.Say("for a policy:");
+        terminal.Say(TrainedState.PolicyFragment(session.Feature, session.ClassifierPath));
+    }
+
+    private FrozenNetwork Network(LoadedGenerator loaded, ParseResult parsed, Device device)
+    {
+        var chosen = parsed.GetValue(_features)!;
+        if (chosen == OfDiscriminator)
+            return FrozenNetwork.Of(loaded.Discriminator ?? throw new BadArgumentException(
+                $"{parsed.GetValue(_checkpoint)} has no discriminator whose features could be looked at; name a checkpoint that has it with --discriminator, or a classifier with --features"));
+
+        var network = FrozenNetwork.Of(ClassifierCheckpoint.Load(chosen, sha256: null, classes: null, device).Classifier);
+        if (network.Shape == loaded.Generator.Shape)
+            return network;
+
+        network.Dispose();
+        throw new BadArgumentException($"--features {chosen}: the classifier takes {network.Shape} images, the generator makes {loaded.Generator.Shape}");
+    }
+
+    [GeneratedRegex("^[a-z0-9-]{1,64}$")]
+    private static partial Regex NamePattern();
+}

@@ -1,0 +1,283 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using AdaptThenUnlearn.Labelling;
+using AdaptThenUnlearn.Torch.Labelling;
+using AdaptThenUnlearn.Torch.Training;
+
+namespace AdaptThenUnlearn.Cli.Labelling;
+
+/// <summary>Serves a labelling session to a browser on this machine, and to nobody else.</summary>
+/// <remarks>
+/// It listens on the loopback address alone; who does not know the random token in the address finds nothing; another name for this machine (a
+/// page that rebinds its own name to 127.0.0.1) is refused, and so is what another page sends. The page may load nothing from elsewhere.
+/// </remarks>
+/// <param name="session">What is labelled; stays the caller's.</param>
+/// <param name="progress">Told of training.</param>
+/// <param name="trained">Told of each result.</param>
+internal sealed class LabelServer(LabellingSession session, IProgress<StageProgress> progress, Action<HeldOutError> trained) : IProgress<StageProgress>, IDisposable
+{
+    private const int LargestBody = 64 << 10;
+    private const int Attempts = 10;
+    private const string Policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+    private readonly string _token = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
+    private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Lock _starting = new();
+    private HttpListener _listener = new();
+    private string _host = "";
+    private Task _training = Task.CompletedTask;
+    private volatile StageProgress? _step;
+    private volatile TrainedState? _result;
+    private volatile string? _failed;
+
+    /// <summary>The page's address, once it is listening.</summary>
+    public string Address => $"http://{_host}/{_token}/";
+
+    /// <summary>Begins to listen.</summary>
+    /// <param name="port">0 for any that is free.</param>
+    /// <exception cref="LabelException">The port is taken.</exception>
+    public void Start(int port)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            // The listener cannot choose a port itself; between finding a free one and taking it, another may.
+            _host = FormattableString.Invariant($"{IPAddress.Loopback}:{(port > 0 ? port : FreePort())}");
+            try
+            {
+                _listener.Prefixes.Add($"http://{_host}/");
+                _listener.Start();
+                return;
+            }
+            catch (HttpListenerException taken)
+            {
+                _listener.Close();
+                _listener = new HttpListener();
+                if (port > 0 || attempt == Attempts)
+                    throw new LabelException($"cannot listen on {_host}: {taken.Message}; name another port with --port, or leave it out", taken);
+            }
+        }
+    }
+
+    /// <summary>Answers until the page says that it is done.</summary>
+    /// <param name="cancel">Ends it, and training with it.</param>
+    public async Task RunAsync(CancellationToken cancel)
+    {
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        using var stopping = ended.Token.Register(_listener.Stop);
+        var answering = AnswerAsync(ended.Token);
+        try
+        {
+            await _done.Task.WaitAsync(cancel).ConfigureAwait(false);
+        }
+        finally
+        {
+            await ended.CancelAsync().ConfigureAwait(false);
+            await answering.ConfigureAwait(false);
+            await _training.ConfigureAwait(false);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Report(StageProgress value)
+    {
+        _step = value;
+        progress.Report(value);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _listener.Close();
+
+    private async Task AnswerAsync(CancellationToken ended)
+    {
+        while (!ended.IsCancellationRequested)
+        {
+            try
+            {
+                var context = await _listener.GetContextAsync().ConfigureAwait(false);
+                _ = Task.Run(() => AnswerAsync(context, ended), CancellationToken.None);
+            }
+            catch (Exception stopped) when (stopped is HttpListenerException or ObjectDisposedException or InvalidOperationException)
+            {
+                ended.WaitHandle.WaitOne(millisecondsTimeout: 10);   // the end, or a request too broken to be one
+            }
+        }
+    }
+
+    private async Task AnswerAsync(HttpListenerContext context, CancellationToken ended)
+    {
+        try
+        {
+            var answer = await AnswerOrProblemAsync(context.Request, ended).ConfigureAwait(false);
+            var response = context.Response;
+            response.StatusCode = (int)answer.Status;
+            response.ContentType = answer.Type;
+            response.ContentLength64 = answer.Bytes.Length;
+            foreach (var (name, value) in new[]
+            {
+                ("Cache-Control", "no-store"), ("Content-Security-Policy", Policy), ("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"),
+                ("Cross-Origin-Resource-Policy", "same-origin"), ("Cross-Origin-Opener-Policy", "same-origin"),
+            })
+                response.Headers[name] = value;
+            await response.OutputStream.WriteAsync(answer.Bytes, CancellationToken.None).ConfigureAwait(false);
+            response.Close();
+            if (answer.Last)
+                _done.TrySetResult();
+        }
+        catch (Exception gone) when (gone is HttpListenerException or IOException or ObjectDisposedException or InvalidOperationException)
+        {
+            context.Response.Abort();   // the browser went away
+        }
+    }
+
+    // Whatever goes wrong, the page is told, and the next request is answered.
+    private async Task<Answer> AnswerOrProblemAsync(HttpListenerRequest request, CancellationToken ended)
+    {
+        try
+        {
+            return await AnswerOfAsync(request, ended).ConfigureAwait(false);
+        }
+        catch (Exception failed) when (failed is not (HttpListenerException or IOException or ObjectDisposedException))
+        {
+            return Answer.Refused(HttpStatusCode.InternalServerError, failed.Message);
+        }
+    }
+
+    private async Task<Answer> AnswerOfAsync(HttpListenerRequest request, CancellationToken ended)
+    {
+        if (request.UserHostName != _host)
+            return Answer.Refused(HttpStatusCode.Forbidden, "this address is not served");
+        if (WithinToken(request.RawUrl ?? "") is not { } path)
+            return Answer.Refused(HttpStatusCode.NotFound, "there is nothing here");
+
+        return request.HttpMethod switch
+        {
+            "GET" => Got(path),
+            "POST" => await PostedAsync(path, request, ended).ConfigureAwait(false),
+            _ => Answer.Refused(HttpStatusCode.MethodNotAllowed, "only GET and POST are answered"),
+        };
+    }
+
+    private Answer Got(string path)
+    {
+        if (PageFiles.All.TryGetValue(path, out var file))
+            return new Answer(HttpStatusCode.OK, file.Type, file.Bytes);
+        if (path == "state")
+            return Answer.Of(State());
+        return path.StartsWith("images/", StringComparison.Ordinal) && path.EndsWith(".png", StringComparison.Ordinal)
+            && int.TryParse(path["images/".Length..^".png".Length], System.Globalization.NumberStyles.None, null, out var image) && image < session.Samples.Pictures.Count
+            ? new Answer(HttpStatusCode.OK, "image/png", session.Samples.Pictures[image])
+            : Answer.Refused(HttpStatusCode.NotFound, "there is nothing here");
+    }
+
+    private async Task<Answer> PostedAsync(string path, HttpListenerRequest request, CancellationToken ended)
+    {
+        // A browser always says from which page a request comes.
+        if (request.Headers["Origin"] != $"http://{_host}" || request.Headers["Sec-Fetch-Site"] is not (null or "same-origin"))
+            return Answer.Refused(HttpStatusCode.Forbidden, "only the page itself may send this");
+        if (request.ContentType?.Split(';')[0] != "application/json")
+            return Answer.Refused(HttpStatusCode.UnsupportedMediaType, "only JSON is taken");
+        if (await BodyAsync(request).ConfigureAwait(false) is not { } body)
+            return Answer.Refused(HttpStatusCode.RequestEntityTooLarge, $"at most {LargestBody} bytes are taken");
+
+        return path switch
+        {
+            "labels" => Labelled(body),
+            "train" => Train(ended),
+            "done" => Answer.Of(State()) with { Last = true },
+            _ => Answer.Refused(HttpStatusCode.NotFound, "there is nothing here"),
+        };
+    }
+
+    private Answer Labelled(byte[] body)
+    {
+        try
+        {
+            var said = JsonSerializer.Deserialize<LabelChanges>(body, LabelState.Json) ?? throw new JsonException("it is null");
+            Dictionary<int, bool?> changes = [];
+            foreach (var change in said.Changes)
+                changes[(change ?? throw new JsonException("a change is null")).Image] = change.Shows;
+            session.Change(changes);
+            return Answer.Of(State());
+        }
+        catch (Exception wrong) when (wrong is JsonException or ArgumentException)
+        {
+            return Answer.Refused(HttpStatusCode.BadRequest, wrong.Message);
+        }
+    }
+
+    private Answer Train(CancellationToken ended)
+    {
+        lock (_starting)
+        {
+            if (session.Sheet.TooFew is { } problem)
+                return Answer.Refused(HttpStatusCode.Conflict, problem);
+            if (_training.IsCompleted)
+            {
+                (_failed, _step) = (null, new StageProgress("training the classifier", 0, 1, Losses: null));
+                _training = Task.Run(() => TrainNow(ended), CancellationToken.None);
+            }
+
+            return Answer.Of(State()) with { Status = HttpStatusCode.Accepted };
+        }
+    }
+
+    private void TrainNow(CancellationToken ended)
+    {
+        try
+        {
+            var error = session.Train(this, ended);
+            _result = TrainedState.Of(error, session.Feature, session.ClassifierPath);
+            trained(error);
+        }
+        catch (OperationCanceledException)
+        {
+            _failed = "training was ended";
+        }
+        catch (Exception failed)
+        {
+            _failed = failed.Message;   // told on the page, where labels can go on being given
+        }
+        finally
+        {
+            _step = null;
+        }
+    }
+
+    private LabelState State() => new(
+        session.Feature, session.Samples.Pictures.Count, LabelSheet.FewestOfEither, session.Sheet.Labels, _step, _result, _failed);
+
+    // What follows the token in the address; null where it is another.
+    private string? WithinToken(string address)
+    {
+        var path = address.Split('?')[0];
+        return path.Split('/', 3) is ["", var token, var rest] && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(token), Encoding.UTF8.GetBytes(_token)) ? rest : null;
+    }
+
+    private static async Task<byte[]?> BodyAsync(HttpListenerRequest request)
+    {
+        if (request.ContentLength64 > LargestBody)
+            return null;
+
+        // Where the length is not said, one byte more than is taken shows that there is more.
+        var body = new byte[LargestBody + 1];
+        var length = await request.InputStream.ReadAtLeastAsync(body, body.Length, throwOnEndOfStream: false).ConfigureAwait(false);
+        return length > LargestBody ? null : body[..length];
+    }
+
+    private static int FreePort()
+    {
+        using var probe = new TcpListener(IPAddress.Loopback, 0);
+        probe.Start();
+        return ((IPEndPoint)probe.LocalEndpoint).Port;
+    }
+
+    private sealed record Answer(HttpStatusCode Status, string Type, byte[] Bytes, bool Last = false)
+    {
+        public static Answer Of<T>(T told) => new(HttpStatusCode.OK, "application/json", JsonSerializer.SerializeToUtf8Bytes(told, LabelState.Json));
+
+        public static Answer Refused(HttpStatusCode status, string problem) => Of(new { problem }) with { Status = status };
+    }
+}

@@ -1,0 +1,21 @@
+namespace AdaptThenUnlearn.Cli.Labelling;
+
+/// <summary>The page that labels are given on: three files in this assembly, the same for every session.</summary>
+internal static class PageFiles
+{
+    /// <summary>Content type and bytes by the name in the address; the page itself has none.</summary>
+    public static IReadOnlyDictionary<string, (string Type, byte[] Bytes)> All { get; } = new Dictionary<string, (string, byte[])>
+    {
+        [""] = ("text/html; charset=utf-8", Read("page.html")),
+        ["page.css"] = ("text/css; charset=utf-8", Read("page.css")),
+        ["page.js"] = ("text/javascript; charset=utf-8", Read("page.js")),
+    };
+
+    private static byte[] Read(string name)
+    {
+        using var stream = typeof(PageFiles).Assembly.GetManifestResourceStream($"label/{name}") ?? throw new InvalidOperationException($"the assembly lacks {name}");
+        var bytes = new byte[stream.Length];
+        stream.ReadExactly(bytes);
+        return bytes;
+    }
+}

@@ -1,0 +1,48 @@
+using AdaptThenUnlearn.Torch.Features;
+using AdaptThenUnlearn.Torch.Images;
+using AdaptThenUnlearn.Torch.Measuring;
+using AdaptThenUnlearn.Torch.Models;
+using AdaptThenUnlearn.Torch.Training;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Labelling;
+
+/// <summary>Generated images that a person labels: as pictures to look at, and as features to train on.</summary>
+/// <param name="Pictures">PNG files, pixel for pixel.</param>
+/// <param name="Features"><c>[N, FeatureSize]</c> on the CPU; owned by this.</param>
+public sealed record LabelledSamples(IReadOnlyList<byte[]> Pictures, Tensor Features) : IDisposable
+{
+    /// <summary>Generates them: from one seed always the same, and never the ones that measuring or training draws.</summary>
+    /// <param name="generator">In eval mode.</param>
+    /// <param name="classifier">Makes the features; takes such images.</param>
+    /// <param name="count">Images.</param>
+    /// <param name="seed">Of latents and noise.</param>
+    /// <param name="device">Where both are.</param>
+    /// <param name="progress">Told of the images made so far.</param>
+    /// <param name="cancel">Ends it between two batches.</param>
+    /// <returns>Belongs to the caller.</returns>
+    public static LabelledSamples Generate(
+        ImageGenerator generator, FeatureClassifier classifier, int count, long seed, Device device, IProgress<StageProgress> progress, CancellationToken cancel)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        var drawn = new EvaluationImages(new RandomStreams(seed, "labelling"), Truncation: 1, device);
+        List<byte[]> pictures = [];
+        List<Tensor> features = [];
+        foreach (var batch in EvaluationImages.UpTo(count))
+        {
+            cancel.ThrowIfCancellationRequested();
+            using var inner = NewDisposeScope();
+            var images = drawn.Draw(generator, batch);
+            for (var number = 0; number < batch.Size; number++)
+                pictures.Add(ImageGrid.SinglePng(images, number));
+            features.Add(classifier.Features(images).cpu().MoveToOuterDisposeScope());
+            progress.Report(new StageProgress("generating", pictures.Count, count, Losses: null));
+        }
+
+        return new LabelledSamples(pictures, cat(features).DetachFromDisposeScope());
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Features.Dispose();
+}

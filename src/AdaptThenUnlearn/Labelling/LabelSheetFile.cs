@@ -1,0 +1,57 @@
+using System.Text.Json;
+
+namespace AdaptThenUnlearn.Labelling;
+
+/// <summary>Reads and writes label sheets; a file is replaced all at once, so that one that is there is whole.</summary>
+public static class LabelSheetFile
+{
+    private static readonly JsonSerializerOptions _json = new(JsonSerializerOptions.Strict) { PropertyNamingPolicy = JsonNamingPolicy.CamelCase, WriteIndented = true };
+
+    /// <summary>Goes on with a sheet, or begins one where there is none.</summary>
+    /// <param name="path">The sheet.</param>
+    /// <param name="feature">What is looked for.</param>
+    /// <param name="generator">SHA-256 of the checkpoint.</param>
+    /// <param name="seed">Of the images.</param>
+    /// <param name="images">How many there are; no label may be of one beyond.</param>
+    /// <exception cref="LabelException">The sheet is damaged, or its labels are of other images.</exception>
+    public static LabelSheet Open(string path, string feature, string generator, long seed, int images)
+    {
+        if (!File.Exists(path))
+            return new LabelSheet(LabelSheet.CurrentSchemaVersion, feature, generator, seed, []);
+
+        var sheet = Read(path);
+        var other = sheet switch
+        {
+            { SchemaVersion: not LabelSheet.CurrentSchemaVersion } => FormattableString.Invariant($"is of version {sheet.SchemaVersion}, and this tool knows version {LabelSheet.CurrentSchemaVersion}"),
+            _ when sheet.Feature != feature => $"is about '{sheet.Feature}', not '{feature}'",
+            _ when sheet.Generator != generator => $"is about images of another generator (SHA-256 {sheet.Generator})",
+            _ when sheet.Seed != seed => FormattableString.Invariant($"is about the images of seed {sheet.Seed}, not {seed}"),
+            _ when sheet.Labels.Keys.Any(image => image < 0 || image >= images) => FormattableString.Invariant($"has labels of images beyond the first {images}; raise --count"),
+            _ => null,
+        };
+        return other is null ? sheet : throw new LabelException($"{path}: {other}; name another folder with --out, or the same feature, generator, seed and count as before");
+    }
+
+    /// <summary>Writes a sheet.</summary>
+    /// <param name="path">The folder is made if need be.</param>
+    /// <param name="sheet">What was said.</param>
+    /// <exception cref="FileNotWrittenException">It cannot be written.</exception>
+    public static void Write(string path, LabelSheet sheet) => ReplacedFile.Write(path, JsonSerializer.Serialize(sheet, _json) + "\n");
+
+    private static LabelSheet Read(string path)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<LabelSheet>(File.ReadAllText(path), _json) ?? throw new JsonException("it is null");
+        }
+        catch (Exception unreadable) when (unreadable is JsonException or IOException or UnauthorizedAccessException)
+        {
+            throw new LabelException($"{path}: no label sheet can be read from it: {unreadable.Message}; restore it, or name another folder with --out", unreadable);
+        }
+    }
+}
+
+/// <summary>Labels cannot be used: they are damaged, of other images, or too few to train from.</summary>
+/// <param name="message">What is wrong, and how to mend it.</param>
+/// <param name="cause">What the system said, if anything.</param>
+public sealed class LabelException(string message, Exception? cause = null) : Exception(message, cause);

@@ -1,0 +1,161 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace AdaptThenUnlearn.Cli.Tests;
+
+/// <summary><c>atu label</c> end to end: the real process, and a person's keys in a real browser.</summary>
+public sealed class LabelPageTests(SmallHouse house) : IClassFixture<SmallHouse>
+{
+    private const string Shows = "document.querySelectorAll('#images .shows').length";
+    private const string Free = "document.querySelectorAll('#images .free').length";
+    private const string Focused = "document.activeElement.getAttribute('aria-label')";
+
+    [Theory]
+    [InlineData("light", 1200)]
+    [InlineData("dark", 400)]
+    public async Task Page_KeyboardAlone_LabelsTrainsAndFindsItsLabelsAgain(string colours, int width)
+    {
+        Assert.SkipWhen(HeadlessChromium.Installed is null, "Chromium is not installed");
+        var folder = house.At($"labels-{colours}");
+        using var atu = Atu.Start("label", house.At("generator.safetensors"), "--feature", "bright", "--out", folder, "--count", "60", "--threads", "1");
+        var address = await atu.FirstLine;
+        await using var chromium = await HeadlessChromium.StartAsync();
+        await chromium.AppearAsync(width, colours);
+        await chromium.GoAsync(address);
+
+        // Every second image of the first page shows it, the rest does not; one key does that for all of them.
+        Assert.Equal("Image 1: no label", (await chromium.ValueAsync(Focused)).GetString());
+        for (var number = 0; number < 12; number++)
+            await chromium.PressAsync(number % 2 == 0 ? " " : "Enter", "ArrowRight", "ArrowRight");
+        Assert.Equal(12, (await chromium.ValueAsync(Shows)).GetInt32());
+        await chromium.PressAsync("t");
+        await chromium.UntilAsync("!document.getElementById('problem').hidden");
+        Assert.Contains("at least 10 of each", await chromium.TextAsync("#problem"), StringComparison.Ordinal);
+        await chromium.PressAsync("n", "u", "r");
+        Assert.Equal((12, 28), ((await chromium.ValueAsync(Shows)).GetInt32(), (await chromium.ValueAsync(Free)).GetInt32()));
+        Assert.Contains("12 show it, 28 do not", await chromium.TextAsync("#said"), StringComparison.Ordinal);
+
+        // Up and down go by what stands in a row, and past the edge to the next page.
+        await chromium.PressAsync("End", "ArrowRight", "n", "ArrowDown", "Home");
+        Assert.Equal("Image 41: does not show bright", (await chromium.ValueAsync(Focused)).GetString());
+        Assert.Equal("Page 2 of 2", await chromium.TextAsync("#page"));
+
+        await chromium.PressAsync("t");
+        await chromium.UntilAsync("!document.getElementById('trained').hidden");
+        var rate = await chromium.TextAsync("#rate");
+        Assert.Matches(@"^\d+\.\d %$", rate);
+        Assert.Contains(rate, await chromium.TextAsync("#said"), StringComparison.Ordinal);
+        Assert.Contains("\"annotator\": \"bright\"", await chromium.TextAsync("#policy"), StringComparison.Ordinal);
+        Assert.True(File.Exists(Path.Combine(folder, "bright.safetensors")));
+
+        await chromium.GoAsync(address);
+        Assert.Equal(("12", "29"), (await chromium.TextAsync("#with"), await chromium.TextAsync("#without")));
+        using (var sheet = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(folder, "labels.json"))))
+            Assert.Equal(41, sheet.RootElement.GetProperty("labels").EnumerateObject().Count());
+
+        await LooksRightAsync(chromium, colours);
+        Assert.All(chromium.Requested, asked => Assert.StartsWith(new Uri(address).GetLeftPart(UriPartial.Authority), asked, StringComparison.Ordinal));
+        Assert.DoesNotContain(chromium.Complaints, complaint => !complaint.Contains("409", StringComparison.Ordinal));   // the refusal to train, above
+
+        // By Tab to the last control, and by Enter out of it.
+        await chromium.ValueAsync("document.getElementById('train').focus()");
+        await chromium.PressAsync("Tab", "Enter");
+        var (exitCode, output, errors) = atu.Finish();
+        Assert.True(exitCode == 0, errors);
+        Assert.Contains($"held-out error {rate}", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Page_Mouse_MarksAndUnmarks()
+    {
+        Assert.SkipWhen(HeadlessChromium.Installed is null, "Chromium is not installed");
+        using var atu = Atu.Start("label", house.At("generator.safetensors"), "--feature", "bright", "--out", house.At("labels-mouse"), "--count", "20", "--threads", "1");
+        await using var chromium = await HeadlessChromium.StartAsync();
+        await chromium.GoAsync(await atu.FirstLine);
+        var place = await chromium.ValueAsync("(({ x, y, width, height }) => [x + width / 2, y + height / 2])(document.querySelector('[data-image=\"5\"]').getBoundingClientRect())");
+
+        foreach (var expected in new[] { 1, 0 })
+        {
+            foreach (var type in new[] { "mousePressed", "mouseReleased" })
+                await chromium.SendAsync("Input.dispatchMouseEvent", new { type, x = place[0].GetDouble(), y = place[1].GetDouble(), button = "left", clickCount = 1 });
+            await chromium.UntilAsync($"{Shows} === {expected}");
+        }
+
+        atu.Interrupt();
+        Assert.Equal(130, atu.Finish().ExitCode);
+    }
+
+    [Fact]
+    public void TrainOnly_LabelsOfAnEarlierSession_GiveAClassifierThatAPolicyCanName()
+    {
+        var folder = house.At("labels-script");
+        Directory.CreateDirectory(folder);
+        var labels = string.Join(", ", Enumerable.Range(0, 40).Select(image => string.Create(CultureInfo.InvariantCulture, $"\"{image}\": {(image % 3 == 0 ? "true" : "false")}")));
+        File.WriteAllText(Path.Combine(folder, "labels.json"), $$"""
+            { "schemaVersion": 1, "feature": "odd", "generator": "{{AdaptThenUnlearn.Torch.Checkpoints.CheckpointDigest.Of(house.At("generator.safetensors"))}}", "seed": 1, "labels": { {{labels}} } }
+            """);
+
+        string[] arguments = ["label", house.At("generator.safetensors"), "--feature", "odd", "--out", folder, "--count", "40", "--train-only", "--threads", "1"];
+        var (exitCode, output, errors) = Atu.Run(arguments);
+
+        Assert.True(exitCode == 0, errors);
+        Assert.Matches(@"odd\.safetensors: held-out error \d+\.\d %", output);
+        var bytes = File.ReadAllBytes(Path.Combine(folder, "odd.safetensors"));
+        Assert.Equal(output, Atu.Run(arguments).Output);
+        Assert.Equal(bytes, File.ReadAllBytes(Path.Combine(folder, "odd.safetensors")));
+        var policy = house.Policy("labelled", "\"maxRate\": 0.5", ("annotator.safetensors", "labels-script/odd.safetensors"), ("\"class\": \"banned\"", "\"class\": \"odd\""), ("\"auditor\": \"auditor\", ", ""), ("reference.safetensors", "original-generator"));
+        var measured = Atu.Run("measure", policy, "--json", "--threads", "1");
+        Assert.True(measured.ExitCode == 0, measured.Errors);
+        Assert.Equal(0, Atu.Run([.. arguments, "--features", house.At("auditor.safetensors")]).ExitCode);
+    }
+
+    [Fact]
+    public void Label_WhatCannotBeDone_SaysWhatToDo()
+    {
+        var generator = house.At("generator.safetensors");
+        foreach (var (code, expected, arguments) in new[]
+        {
+            (3, "ATU2012: ", new[] { generator, "--feature", "hat", "--out", house.At("none"), "--train-only" }),
+            (2, "--features", [house.At("no-discriminator.safetensors"), "--feature", "hat", "--out", house.At("none")]),
+            (2, "the generator makes 1×16×16", [generator, "--feature", "hat", "--out", house.At("none"), "--features", house.At("classifier-32.safetensors")]),
+            (2, "a-z, 0-9", [generator, "--feature", "../hat", "--out", house.At("none")]),
+            (2, "not 'other'", [generator, "--feature", "other", "--out", house.At("none")]),
+            (2, "--count", [generator, "--feature", "hat", "--out", house.At("none"), "--count", "5"]),
+        })
+        {
+            var (exitCode, _, errors) = Atu.Run(["label", .. arguments]);
+            Assert.Equal(code, exitCode);
+            Assert.Contains(expected, errors, StringComparison.Ordinal);
+        }
+    }
+
+    // What an automatic checker of accessibility looks for first.
+    private static async Task LooksRightAsync(HeadlessChromium chromium, string colours)
+    {
+        Assert.Empty((await chromium.ValueAsync("""
+            [...document.querySelectorAll('button, a, [tabindex], progress')].filter(control =>
+              !(control.getAttribute('aria-label') || control.labels?.length || control.textContent.trim())).map(control => control.outerHTML)
+            """)).EnumerateArray());
+        Assert.Equal("en", (await chromium.ValueAsync("document.documentElement.lang")).GetString());
+        Assert.Equal(1, (await chromium.ValueAsync("document.querySelectorAll('h1').length")).GetInt32());
+        Assert.False((await chromium.ValueAsync("document.documentElement.scrollWidth > document.documentElement.clientWidth")).GetBoolean());
+
+        var brightness = (await chromium.ValueAsync("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number).reduce((sum, part) => sum + part) / 3")).GetDouble();
+        Assert.True(colours == "dark" ? brightness < 64 : brightness > 192, $"the page's ground has a brightness of {brightness} in {colours}");
+        Assert.Equal("image 42: solid 4px", (await chromium.ValueAsync("(style => `image ${Number(document.activeElement.dataset.image) + 1}: ${style.outlineStyle} ${style.outlineWidth}`)(getComputedStyle(document.activeElement))")).GetString());
+
+        // WCAG 2.2, 1.4.3: text against what lies under it, at least 4.5 to 1.
+        Assert.Empty((await chromium.ValueAsync("""
+            (() => {
+              const parts = colour => colour.match(/[\d.]+/g).map(Number);
+              const light = colour => parts(colour).slice(0, 3).map(part => part / 255).map(part => part <= .04045 ? part / 12.92 : ((part + .055) / 1.055) ** 2.4)
+                .reduce((sum, part, place) => sum + part * [.2126, .7152, .0722][place], 0);
+              const ground = element => element === null ? 'rgb(255, 255, 255)' : parts(getComputedStyle(element).backgroundColor)[3] === 0 ? ground(element.parentElement) : getComputedStyle(element).backgroundColor;
+              return [...document.querySelectorAll('body *')].filter(element => !element.disabled && !element.closest(':disabled') && element.checkVisibility()
+                && [...element.childNodes].some(node => node.nodeType === 3 && node.textContent.trim()))
+                .filter(element => { const [a, b] = [light(getComputedStyle(element).color), light(ground(element))].sort((x, y) => y - x); return (a + .05) / (b + .05) < 4.5; })
+                .map(element => element.outerHTML);
+            })()
+            """)).EnumerateArray());
+    }
+}

@@ -1,0 +1,74 @@
+using AdaptThenUnlearn.Labelling;
+using AdaptThenUnlearn.Measurements;
+
+namespace AdaptThenUnlearn.Tests.Labelling;
+
+/// <summary>Labels outlive the process that took them, and never meet other images.</summary>
+public sealed class LabelSheetTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("atu-labels-").FullName;
+
+    private string Sheet => Path.Combine(_folder, "deeper", "labels.json");
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void Open_WhatWasWritten_IsTheSame()
+    {
+        var sheet = LabelSheetFile.Open(Sheet, "hat", "abc", seed: 7, images: 30).Changed(new Dictionary<int, bool?> { [3] = true, [9] = false, [4] = true });
+        LabelSheetFile.Write(Sheet, sheet.Changed(new Dictionary<int, bool?> { [4] = null }));
+
+        var read = LabelSheetFile.Open(Sheet, "hat", "abc", seed: 7, images: 30);
+
+        Assert.Equal([KeyValuePair.Create(3, true), KeyValuePair.Create(9, false)], read.Labels);
+        Assert.Equal((1, 1), (read.With, read.Without));
+        Assert.Equal(["labels.json"], Directory.EnumerateFiles(Path.GetDirectoryName(Sheet)!).Select(Path.GetFileName));
+    }
+
+    [Theory]
+    [InlineData("scarf", "abc", 7, 30, "about 'hat', not 'scarf'")]
+    [InlineData("hat", "abd", 7, 30, "another generator")]
+    [InlineData("hat", "abc", 8, 30, "seed 7, not 8")]
+    [InlineData("hat", "abc", 7, 3, "--count")]
+    public void Open_LabelsOfOtherImages_AreRefused(string feature, string generator, long seed, int images, string expected)
+    {
+        LabelSheetFile.Write(Sheet, LabelSheetFile.Open(Sheet, "hat", "abc", 7, 30).Changed(new Dictionary<int, bool?> { [3] = true }));
+
+        Assert.Contains(expected, Assert.Throws<LabelException>(() => LabelSheetFile.Open(Sheet, feature, generator, seed, images)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("null")]
+    [InlineData("{}")]
+    [InlineData("""{ "schemaVersion": 1, "feature": "hat", "generator": "abc", "seed": 7, "labels": null }""")]
+    [InlineData("""{ "schemaVersion": 1, "feature": "hat", "generator": "abc", "seed": 7, "labels": {}, "more": 1 }""")]
+    [InlineData("""{ "schemaVersion": 2, "feature": "hat", "generator": "abc", "seed": 7, "labels": {} }""")]
+    public void Open_NoSheet_SaysWhichFile(string text)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(Sheet)!);
+        File.WriteAllText(Sheet, text);
+
+        Assert.StartsWith(Sheet, Assert.Throws<LabelException>(() => LabelSheetFile.Open(Sheet, "hat", "abc", 7, 30)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void TooFew_BelowTenOfEither_SaysHowMany()
+    {
+        var sheet = LabelSheetFile.Open(Sheet, "hat", "abc", 7, 30).Changed(Enumerable.Range(0, 19).ToDictionary(image => image, image => (bool?)(image < 10)));
+
+        Assert.StartsWith("10 images are labelled as showing 'hat' and 9 as not showing it", sheet.TooFew, StringComparison.Ordinal);
+        Assert.Null(sheet.Changed(new Dictionary<int, bool?> { [19] = false }).TooFew);
+    }
+
+    [Fact]
+    public void HeldOutError_Counts_GiveRateAndExactInterval()
+    {
+        var error = new HeldOutError(With: 40, Missed: 3, Without: 60, FalseAlarms: 1);
+
+        Assert.Equal(0.04, error.Rate, precision: 12);
+        Assert.Equal(ClopperPearson.LowerBound(4, 100, 0.975), error.Lower);
+        Assert.Equal(ClopperPearson.UpperBound(4, 100, 0.975), error.Upper);
+        Assert.Equal("held-out error 4.0 % (4 of 100; 95 % interval 1.1 % to 9.9 %): 3 of 40 missed, 1 of 60 false alarms", error.ToString());
+    }
+}
