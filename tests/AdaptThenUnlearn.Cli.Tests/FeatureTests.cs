@@ -83,6 +83,21 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
     }
 
     [Fact]
+    public void Pretrain_FolderOfImages_MakesAGeneratorOfTheirSize()
+    {
+        var folder = house.At("to-learn");
+        LabelledPictures.Write(folder, count: 12);
+
+        Succeeds("pretrain", "--data", folder, "--out", house.At("young.safetensors"), "--channels", "8", "6", "4", "--steps", "3", "--decay", "1");
+
+        Assert.Contains("1×16×16", Succeeds("inspect", house.At("young.safetensors")), StringComparison.Ordinal);
+        var (exitCode, _, errors) = Atu.Run("pretrain", "--data", folder, "--out", house.At("unfit.safetensors"), "--steps", "3", "--decay", "1");
+        Assert.Equal(2, exitCode);
+        Assert.Contains("no StyleGAN2 can be trained on these images: channels must name 3 numbers (4×4 up to 16×16), but names 4", errors, StringComparison.Ordinal);
+        Assert.False(File.Exists(house.At("unfit.safetensors")));
+    }
+
+    [Fact]
     public void Govern_ImageFolders_AreLearntFromAndAreInputsOfTheRun()
     {
         Pictures("shown", count: 9, size: 16);

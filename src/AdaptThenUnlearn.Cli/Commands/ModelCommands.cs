@@ -14,25 +14,30 @@ namespace AdaptThenUnlearn.Cli.Commands;
 /// <summary>The commands that make the embedded models: <c>pretrain</c> and <c>train-classifier</c>.</summary>
 internal static class ModelCommands
 {
-    private static readonly Option<DirectoryInfo> _data = new("--data") { Description = "Folder with the four MNIST IDX files", Required = true };
     private static readonly Option<FileInfo> _out = new("--out") { Description = "The safetensors file to write", Required = true };
     private static readonly Option<long> _seed = new("--seed") { Description = "Of weights, latents, noise and order", DefaultValueFactory = _ => 1 };
 
-    /// <summary>Trains a StyleGAN2 on digits.</summary>
+    /// <summary>Trains a StyleGAN2 on digits, or on the images of a folder.</summary>
     public static Command Pretrain(Terminal terminal)
     {
+        var data = new Option<DirectoryInfo>("--data") { Description = "Folder with the four MNIST IDX files, or with images", Required = true };
+        var channels = new Option<int[]>("--channels") { Description = "Feature maps at 4×4, 8×8 and so on up to the size of the images", HelpName = "n", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [64, 64, 32, 16] };
         var steps = new Option<int>("--steps") { Description = "Generator updates", DefaultValueFactory = _ => 20000 };
         var decay = new Option<int>("--decay") { Description = "Last updates, in which the learning rate falls", DefaultValueFactory = _ => 4000 };
         var resume = new Option<bool>("--resume") { Description = "Go on from the state beside the output file" };
-        var command = new Command("pretrain", "Train a StyleGAN2 generator from scratch on digit images") { _data, _out, steps, decay, _seed, Machine.Device, Machine.Threads, resume };
+        var command = new Command("pretrain", "Train a StyleGAN2 generator from scratch on images") { data, _out, channels, steps, decay, _seed, Machine.Device, Machine.Threads, resume };
         command.Does(terminal, (parsed, cancel) =>
         {
             var device = Machine.Prepare(parsed);
-            using var digits = DigitImages.Train(parsed.GetRequiredValue(_data).FullName);
-            var settings = DigitGenerator(parsed.GetValue(steps), parsed.GetValue(decay), parsed.GetValue(_seed));
+            using var images = TrainingImages.Read(parsed.GetRequiredValue(data).FullName);
+            var model = new StyleGan2Settings((int)images.shape[2], (int)images.shape[1], LatentSize: 64, MappingLayers: 4, parsed.GetRequiredValue(channels));
+            if (model.Problems().FirstOrDefault() is { } problem)
+                throw new BadArgumentException($"no StyleGAN2 can be trained on these images: {problem}");
+
+            var settings = Recipe(model, parsed.GetValue(steps), parsed.GetValue(decay), parsed.GetValue(_seed));
             var target = parsed.GetRequiredValue(_out).FullName;
             var journal = new FolderJournal(target + ".state", JsonSerializer.Serialize(settings), parsed.GetValue(resume));
-            using var reals = new HeldImages(digits.Images.alias());
+            using var reals = new HeldImages(images.alias());
             using var pretraining = new GeneratorPretraining(settings, reals, device);
             using var networks = pretraining.Run(journal, terminal, cancel);
             GeneratorCheckpoint.Save(target, networks, new Dictionary<string, string> { ["kind"] = "gan", ["architecture"] = "stylegan2" });
@@ -74,9 +79,9 @@ internal static class ModelCommands
         return command;
     }
 
-    // What the embedded generator was made with: small enough to train on two cores, large enough to look at.
-    private static PretrainingSettings DigitGenerator(int steps, int decay, long seed) => new(
-        new StyleGan2Settings(Resolution: 32, ImageChannels: 1, LatentSize: 64, MappingLayers: 4, Channels: [64, 64, 32, 16]),
+    // What the embedded generators were made with: small enough to train on two cores, large enough to look at.
+    private static PretrainingSettings Recipe(StyleGan2Settings model, int steps, int decay, long seed) => new(
+        model,
         new TrainingSettings(BatchSize: 16, LearningRate: 0.002, R1Weight: 2, R1Every: 16, PathLengthWeight: 0, PathLengthEvery: 4, StyleMixing: 0, EmaHalfLife: 10000),
         steps, decay, EarlyR1Weight: 8, EarlySteps: 4000, seed);
 

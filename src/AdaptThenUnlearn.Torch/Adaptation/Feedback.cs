@@ -13,8 +13,9 @@ public sealed class Feedback : IDisposable
     private readonly HeldImages _negatives;
     private readonly HeldImages _positives;
 
-    private Feedback(HeldImages negatives, HeldImages positives, IReadOnlyDictionary<string, long> negativesByFeature, int samples)
+    private Feedback(HeldImages negatives, HeldImages positives, IReadOnlyDictionary<string, long> negativesByFeature, int samples, IReadOnlyList<double>? retainedShares)
     {
+        RetainedShares = retainedShares;
         _negatives = negatives;
         _positives = positives;
         NegativesByFeature = negativesByFeature;
@@ -32,6 +33,10 @@ public sealed class Feedback : IDisposable
 
     /// <summary>All samples looked at; those neither negative nor positive were left out as doubtful. None where every kind of image was given.</summary>
     public int Samples { get; }
+
+    /// <summary>For each class of the first annotator, its share of the samples that show nothing undesired, doubtful ones included: what should survive. Null where there were none.</summary>
+    /// <remarks>Among the positives the undesired feature's neighbours are too rare, because more of their images are doubtful.</remarks>
+    public IReadOnlyList<double>? RetainedShares { get; }
 
     /// <summary>Generates and sorts samples, for what was not given.</summary>
     /// <param name="generator">Whose samples.</param>
@@ -51,6 +56,8 @@ public sealed class Feedback : IDisposable
         var negatives = new List<Tensor>();
         var positives = new List<Tensor>();
         var counts = new long[annotation.Features.Count];
+        var retained = 0L;
+        var retainedByClass = zeros(annotation.First.Classes.Count, int64, device);
         var sought = Enumerable.Range(0, counts.Length).Where(feature => !given.Negatives.ContainsKey(annotation.Features[feature].Name)).ToList();
         if (sought.Count == 0 && given.Positives is not null)
             samples = 0;
@@ -66,7 +73,12 @@ public sealed class Feedback : IDisposable
             if (sought.Count > 0)
                 negatives.Add(images[labels.ShowsAnyOf(sought)].MoveToOuterDisposeScope());
             if (given.Positives is null)
+            {
                 positives.Add(images[labels.Clean].MoveToOuterDisposeScope());
+                var others = images[labels.ShowsAny.logical_not()];
+                retained += others.shape[0];
+                retainedByClass.add_(annotation.Classes(others).sum([0]));
+            }
         }
 
         foreach (var (name, images) in given.Negatives)
@@ -83,7 +95,8 @@ public sealed class Feedback : IDisposable
         if (clean.shape[0] == 0)
             throw new FeedbackException($"none of {samples} samples is clean: the annotator sees an undesired feature with probability of at least unlearning.cleanBelow in every one");
 
-        return new Feedback(new HeldImages(cat(negatives).DetachFromDisposeScope()), new HeldImages(clean.DetachFromDisposeScope()), byFeature, samples);
+        return new Feedback(new HeldImages(cat(negatives).DetachFromDisposeScope()), new HeldImages(clean.DetachFromDisposeScope()), byFeature, samples,
+            retained == 0 ? null : [.. retainedByClass.cpu().data<long>().Select(images => images / (double)retained)]);
 
         string Scarcity(string name, long count) => given.Negatives.ContainsKey(name)
             ? string.Create(CultureInfo.InvariantCulture,

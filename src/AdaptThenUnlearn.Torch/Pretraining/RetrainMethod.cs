@@ -26,8 +26,12 @@ public sealed class RetrainMethod : IUnlearningMethod
         if (context.Original is not { Generator: StyleGan2Generator { Settings: var model }, Discriminator: StyleGan2Discriminator { Settings: var critic } })
             throw new InvalidDataException($"method '{Name}' trains StyleGAN2 generators, not {context.Original.Generator.GetName()}");
 
-        using var digits = DigitImages.Train(options.Data!);
-        using var reals = new HeldImages(CleanOf(digits.Images, context.Annotation, context.Device));
+        using var images = TrainingImages.Read(options.Data!);
+        if (images.shape[1] != model.ImageChannels || images.shape[2] != model.Resolution)
+            throw new InvalidDataException(FormattableString.Invariant(
+                $"the images of {options.Data} are {images.shape[1]}×{images.shape[2]}×{images.shape[3]}, the generator makes {model.ImageChannels}×{model.Resolution}×{model.Resolution}"));
+
+        using var reals = new HeldImages(CleanOf(images, context.Annotation, context.Device));
         using var training = new GeneratorPretraining(
             new PretrainingSettings(
                 model, options.TrainingSettings(options.LearningRate), options.Steps, options.RecoverySteps,

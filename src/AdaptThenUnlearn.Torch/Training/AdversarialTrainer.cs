@@ -42,6 +42,14 @@ public interface IImageTerm
     Tensor Loss(LatentDraw draw, Tensor images);
 }
 
+/// <summary>Looks at the images that training makes anyway, without a say in it.</summary>
+public interface IImageObserver
+{
+    /// <summary>Told of every batch of both updates.</summary>
+    /// <param name="images"><c>[N, C, H, W]</c>, without gradient; gone after the call.</param>
+    void Observe(Tensor images);
+}
+
 /// <summary>Images that the discriminator should learn to reject besides the generator's own.</summary>
 /// <param name="Source">Where they come from.</param>
 /// <param name="Weight">Of their part of the loss.</param>
@@ -138,6 +146,7 @@ public sealed class AdversarialTrainer : IDisposable
     /// <param name="weightTerms">Terms on the generator's parameters.</param>
     /// <param name="imageTerms">Terms on the generator's images.</param>
     /// <param name="extraFakes">More images to reject.</param>
+    /// <param name="observer">Told of the images made for the two updates; not of those for regularisation.</param>
     /// <exception cref="TrainingDivergedException">A loss is not finite.</exception>
     public TrainingStep Step(
         int step,
@@ -145,18 +154,19 @@ public sealed class AdversarialTrainer : IDisposable
         double learningRateFactor = 1,
         IReadOnlyList<IWeightTerm>? weightTerms = null,
         IReadOnlyList<IImageTerm>? imageTerms = null,
-        ExtraFakes? extraFakes = null)
+        ExtraFakes? extraFakes = null,
+        IImageObserver? observer = null)
     {
         using var scope = NewDisposeScope();   // frees every tensor of this step together
-        var discriminatorLoss = UpdateDiscriminator(step, reals, extraFakes, learningRateFactor);
-        var (generatorLoss, weightLoss, imageLoss) = UpdateGenerator(step, weightTerms ?? [], imageTerms ?? [], learningRateFactor);
+        var discriminatorLoss = UpdateDiscriminator(step, reals, extraFakes, observer, learningRateFactor);
+        var (generatorLoss, weightLoss, imageLoss) = UpdateGenerator(step, weightTerms ?? [], imageTerms ?? [], observer, learningRateFactor);
         if (Settings.PathLengthWeight > 0 && step % Settings.PathLengthEvery == 0)
             RegulariseGenerator(step, learningRateFactor);
         UpdateAverage();
         return Finite(new(step, generatorLoss, discriminatorLoss, weightLoss, imageLoss));
     }
 
-    private double UpdateDiscriminator(int step, IImageSource reals, ExtraFakes? extraFakes, double factor)
+    private double UpdateDiscriminator(int step, IImageSource reals, ExtraFakes? extraFakes, IImageObserver? observer, double factor)
     {
         Generator.RequiresGradient = false;
         Discriminator.RequiresGradient = true;
@@ -164,6 +174,7 @@ public sealed class AdversarialTrainer : IDisposable
         Tensor fakes;
         using (no_grad())
             fakes = Draw("discriminator", step, Settings.BatchSize).Images(_generator);
+        observer?.Observe(fakes);
         using var order = _random.At("reals", step);
         var realImages = reals.Draw(Settings.BatchSize, order);
         var loss = Losses.Discriminator(_discriminator.Score(realImages), _discriminator.Score(fakes));
@@ -188,13 +199,14 @@ public sealed class AdversarialTrainer : IDisposable
     }
 
     private (double Adversarial, double Weight, double Image) UpdateGenerator(
-        int step, IReadOnlyList<IWeightTerm> weightTerms, IReadOnlyList<IImageTerm> imageTerms, double factor)
+        int step, IReadOnlyList<IWeightTerm> weightTerms, IReadOnlyList<IImageTerm> imageTerms, IImageObserver? observer, double factor)
     {
         Generator.RequiresGradient = true;
         Discriminator.RequiresGradient = false;
         Generator.Gradients.zero_();
         var draw = Draw("generator", step, Settings.BatchSize);
         var images = draw.Images(_generator);
+        observer?.Observe(images.detach());
         var adversarial = Losses.Generator(_discriminator.Score(images));
         var onImages = imageTerms.Select(term => term.Loss(draw, images)).ToList();
         onImages.Aggregate(adversarial, (sum, loss) => sum + loss).backward();

@@ -1,6 +1,5 @@
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Adaptation;
-using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
 
@@ -9,36 +8,35 @@ namespace AdaptThenUnlearn.Torch.Unlearning;
 /// <summary>Class balancing: positives of classes that the generator now makes too seldom are shown to the discriminator more often.</summary>
 /// <remarks>
 /// An addition of this project. What used to be an undesired image turns into its nearest neighbours, and those classes
-/// swell: digit 8 becomes 3 and 7. Every few steps the annotator counts the classes of fresh images; the log-weight of a
-/// class grows by rate · log(wanted share / made share), and positives are drawn in proportion to the weights. The wanted
-/// shares are those among the positives. Where several classes may hold, an image weighs the product of its classes'
-/// weights, which moves every class's share towards the wanted one (raking). No gradient passes through the annotator, so it cannot be fooled to please it.
+/// swell: digit 8 becomes 3 and 7. The annotator counts the classes of every image that training makes anyway; every few
+/// steps the log-weight of a class grows by rate · log(wanted share / made share), and positives are drawn in proportion to
+/// the weights. The rate falls with the learning rate: what a count errs by would otherwise be learnt at the end, where nothing
+/// corrects it any more. The wanted shares are the original generator's, among images that show nothing undesired; positives alone
+/// would make the undesired feature's neighbours rare, because many of their images are doubtful. Where several classes may hold, an image weighs the
+/// product of its classes' weights, which moves every class's share towards the wanted one (raking). No gradient passes
+/// through the annotator, so it cannot be fooled to please it.
 /// </remarks>
-public sealed class ClassBalance : IImageSource, IDisposable
+public sealed class ClassBalance : IImageSource, IImageObserver, IDisposable
 {
-    /// <summary>Steps between two counts.</summary>
+    /// <summary>Steps between two moves of the weights.</summary>
     public const int Every = 25;
 
-    private const int CountedImages = 256;
     private const int LabelledBatch = 256;
 
     private readonly HeldImages _positives;
     private readonly Annotation _annotation;
     private readonly ClassBalanceOptions _options;
-    private readonly RandomStreams _random;
-    private readonly Device _device;
     private readonly Tensor _classesOf; // [N, K], of each positive
-    private readonly Tensor _wanted;    // [K], shares among the positives
+    private readonly Tensor _wanted;    // [K], shares
 
     /// <summary>Labels the positives.</summary>
     /// <param name="positives">Stay the caller's.</param>
     /// <param name="annotation">Tells classes.</param>
     /// <param name="options">From the policy; the rate is positive.</param>
-    /// <param name="random">Where the counted images come from.</param>
-    /// <param name="device">Where the generator is.</param>
-    public ClassBalance(HeldImages positives, Annotation annotation, ClassBalanceOptions options, RandomStreams random, Device device)
+    /// <param name="wanted">Share that each class should have, 0 to 1; that among the positives when null. A class of share 0 is left alone.</param>
+    public ClassBalance(HeldImages positives, Annotation annotation, ClassBalanceOptions options, IReadOnlyList<double>? wanted = null)
     {
-        (_positives, _annotation, _options, _random, _device) = (positives, annotation, options, random, device);
+        (_positives, _annotation, _options) = (positives, annotation, options);
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         List<Tensor> labels = [];
@@ -46,15 +44,20 @@ public sealed class ClassBalance : IImageSource, IDisposable
             labels.Add(annotation.Classes(positives.Rows(arange(start, Math.Min(positives.Count, start + LabelledBatch), dtype: int64))));
         var classes = cat(labels);
         _classesOf = classes.cpu().DetachFromDisposeScope();
-        _wanted = Shares(classes).DetachFromDisposeScope();
-        LogWeights = zeros_like(_wanted).DetachFromDisposeScope();
+        var shares = classes.sum([0]).to(float32).cpu() / positives.Count;
+        _wanted = (wanted is null ? shares.clone() : tensor(wanted.Select(share => (float)share).ToArray())).DetachFromDisposeScope();
+        LogWeights = Limited(where((_wanted > 0) & (shares > 0), (_wanted / shares).log(), zeros_like(shares))).DetachFromDisposeScope();
+        Counts = zeros(_wanted.shape[0] + 1).DetachFromDisposeScope();
     }
 
     /// <inheritdoc/>
     public long Count => _positives.Count;
 
-    /// <summary><c>[K]</c>, one a class, 0 at first, within ± log of the policy's limit; the state that a resumed run needs.</summary>
+    /// <summary><c>[K]</c>, one a class, at first what gives the positives the wanted shares, within ± log of the policy's limit; with <see cref="Counts"/> the state that a resumed run needs.</summary>
     public Tensor LogWeights { get; }
+
+    /// <summary><c>[K + 1]</c>: since the weights were last moved, the images of each class, and of any.</summary>
+    public Tensor Counts { get; }
 
     /// <inheritdoc/>
     public Tensor Draw(int count, Generator random)
@@ -65,25 +68,35 @@ public sealed class ClassBalance : IImageSource, IDisposable
         return _positives.Rows(rows).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Counts what the generator makes now, and moves the weights.</summary>
-    /// <param name="generator">Left as it is.</param>
-    /// <param name="step">Which images are drawn depends on it.</param>
-    public void Observe(ImageGenerator generator, int step)
+    /// <inheritdoc/>
+    public void Observe(Tensor images)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        using var source = _random.At("class balance", step);
-        var images = LatentDraw.Next(generator, CountedImages, source, _device).Images(generator);
-        var made = Shares(_annotation.Classes(images));
-        var limit = Math.Log(_options.Limit);
-        var moved = (LogWeights + _options.Rate * (Smoothed(_wanted) / Smoothed(made)).log()).clamp(-limit, limit);
-        LogWeights.copy_(where(_wanted > 0, moved, LogWeights));
-
-        // Half an image a class, so that a class that was not met does not count as infinitely rare.
-        static Tensor Smoothed(Tensor shares) => shares + 0.5 / CountedImages;
+        var classes = _annotation.Classes(images).sum([0]).to(float32).cpu();
+        Counts.add_(cat([classes, full(1, (float)images.shape[0])]));
     }
 
-    private static Tensor Shares(Tensor classes) => classes.sum([0]).to(float32).cpu() / classes.shape[0];
+    /// <summary>Moves the weights by what was counted since the last time; leaves them where nothing was.</summary>
+    /// <param name="factor">On the policy's rate, 0 to 1.</param>
+    public void Move(double factor)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        var counted = Counts[-1].item<float>();
+        if (counted == 0)
+            return;
+
+        var made = Counts.narrow(0, 0, _wanted.shape[0]) / counted;
+        var moved = Limited(LogWeights + _options.Rate * factor * (Smoothed(_wanted) / Smoothed(made)).log());
+        LogWeights.copy_(where(_wanted > 0, moved, LogWeights));
+        Counts.zero_();
+
+        // Half an image a class, so that a class that was not met does not count as infinitely rare.
+        Tensor Smoothed(Tensor shares) => shares + 0.5 / counted;
+    }
+
+    private Tensor Limited(Tensor logWeights) => logWeights.clamp(-Math.Log(_options.Limit), Math.Log(_options.Limit));
 
     /// <inheritdoc/>
     public void Dispose()
@@ -91,5 +104,6 @@ public sealed class ClassBalance : IImageSource, IDisposable
         _classesOf.Dispose();
         _wanted.Dispose();
         LogWeights.Dispose();
+        Counts.Dispose();
     }
 }

@@ -22,6 +22,7 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
     private const int WarmupSteps = 50;
     private const int CurveEvery = 10;
     private const string BalanceKey = "classBalance";
+    private const string CountsKey = "classCounts";
 
     /// <summary>Trains both networks and returns the best candidate.</summary>
     /// <param name="cancel">Ends training between two steps.</param>
@@ -47,17 +48,18 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
         var schedule = new LearningRateSchedule(options.Steps, options.RecoverySteps, Math.Min(WarmupSteps, options.Steps / 4));
 
         using var balance = options.ClassBalance.Rate > 0
-            ? new ClassBalance(context.Feedback.Positives, context.Annotation, options.ClassBalance, random, context.Device)
+            ? new ClassBalance(context.Feedback.Positives, context.Annotation, options.ClassBalance, context.Feedback.RetainedShares)
             : null;
         var (done, log) = Resume(trainer, balance);
         using var best = new BestCandidate(trainer, log, context.Journal);
         while (done < options.Steps)
         {
             cancel.ThrowIfCancellationRequested();
-            if (done % ClassBalance.Every == 0)
-                balance?.Observe(copy.Generator, done);
-            var losses = trainer.Step(done + 1, balance ?? (IImageSource)context.Feedback.Positives, schedule.FactorAt(done + 1), weightTerms, imageTerms, extraFakes);
+            var factor = schedule.FactorAt(done + 1);
+            var losses = trainer.Step(done + 1, balance ?? (IImageSource)context.Feedback.Positives, factor, weightTerms, imageTerms, extraFakes, balance);
             done++;
+            if (done % ClassBalance.Every == 0)
+                balance?.Move(factor);
             string? note = null;
             if (done % CurveEvery == 0 || done == 1 || done == options.Steps)
                 log.Curve.Add(PointOf(losses, trainer, original));
@@ -82,6 +84,7 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
         trainer.Restore(saved.Vectors, saved.Counters);
         using var _ = no_grad();
         balance?.LogWeights.copy_(saved.Vectors[BalanceKey]);
+        balance?.Counts.copy_(saved.Vectors[CountsKey]);
         return (saved.Step, StageLog.FromJson(saved.Notes));
     }
 
@@ -119,7 +122,7 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
     {
         var vectors = new Dictionary<string, Tensor>(trainer.State(out counters)) { [BestCandidate.Key] = best.Parameters };
         if (balance is not null)
-            vectors[BalanceKey] = balance.LogWeights;
+            (vectors[BalanceKey], vectors[CountsKey]) = (balance.LogWeights, balance.Counts);
         return vectors;
     }
 

@@ -13,7 +13,7 @@ public static class UnlearningPresets
         Seed: 1,
         FeedbackSamples: 20000,
         MinimumNegatives: 20,
-        CleanBelow: 0.02,
+        CleanBelow: 0.001,
         Steps: 1600,
         RecoverySteps: 800,
         BatchSize: 16,
@@ -26,7 +26,7 @@ public static class UnlearningPresets
         Repulsion: new(Loss: "el2", Weight: 10, Alpha: 0.5, Distance: "relative", Limit: 4),
         Retention: new(Weight: 10),
         NegativesAsFakes: new(Weight: 3, BatchSize: 16),
-        ClassBalance: new(Rate: 0.3, Limit: 3),
+        ClassBalance: new(Rate: 0.1, Limit: 3),
         Extrapolation: new(Gamma: 1),
         Data: null);
 

@@ -46,6 +46,21 @@ public sealed class GivenImagesTests : IDisposable
         Assert.Equal(Small.Bytes(given.Positives!), Small.Bytes(All(feedback.Positives)));
     }
 
+    // What should survive is counted among doubtful images too: a stricter choice of positives does not move it.
+    [Fact]
+    public void Collect_Samples_CountsClassesAmongAllThatShowNothing()
+    {
+        using var scope = NewDisposeScope();
+
+        using var lenient = Collect(GivenImages.None, cleanBelow: 0.5, ["hat"]);
+        using var strict = Collect(GivenImages.None, cleanBelow: 0.3, ["hat"]);
+
+        Assert.InRange(strict.Positives.Count, 1, lenient.Positives.Count - 1);
+        Assert.Equal(lenient.RetainedShares, strict.RetainedShares);
+        var ofLenient = _classifier.Holds(_classifier.Logits(_classifier.Features(All(lenient.Positives)))).to(float64).mean([0]).data<double>().ToArray();
+        Assert.Equal(ofLenient, lenient.RetainedShares!.ToArray(), (one, other) => Math.Abs(one - other) < 1e-9);   // at 0.5 nothing is doubtful
+    }
+
     [Fact]
     public void Collect_FolderWithTooFew_SaysWhoseAndHowMany()
     {
@@ -57,8 +72,10 @@ public sealed class GivenImagesTests : IDisposable
         Assert.DoesNotContain("glasses", failed.Message, StringComparison.Ordinal);
     }
 
-    private Feedback Collect(GivenImages given, int minimumNegatives = 1) => Feedback.Collect(
-        _networks.Generator, new Annotation([new("hat", Rule("hat")), new("glasses", Rule("glasses"))], cleanBelow: 0.5), given, samples: 200, minimumNegatives, new RandomStreams(1, "feedback"), CPU, CancellationToken.None);
+    private Feedback Collect(GivenImages given, int minimumNegatives = 1) => Collect(given, 0.5, ["hat", "glasses"], minimumNegatives);
+
+    private Feedback Collect(GivenImages given, double cleanBelow, string[] undesired, int minimumNegatives = 1) => Feedback.Collect(
+        _networks.Generator, new Annotation([.. undesired.Select(name => new AnnotatedFeature(name, Rule(name)))], cleanBelow), given, samples: 200, minimumNegatives, new RandomStreams(1, "feedback"), CPU, CancellationToken.None);
 
     private FeatureRule Rule(string name) => new(_classifier, name, Threshold: null);
 

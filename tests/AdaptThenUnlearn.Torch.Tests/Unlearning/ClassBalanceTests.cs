@@ -21,10 +21,11 @@ public sealed class ClassBalanceTests
         using var classifier = severalMayHold ? Small.LabelClassifier() : Small.Classifier();
         var annotation = Small.Annotation(classifier);
         using var positives = HalfAndHalf(networks.Generator, annotation);
-        using var balance = new ClassBalance(positives, annotation, new ClassBalanceOptions(Rate: 0.5, Limit: 100), new RandomStreams(1, "test"), CPU);
+        using var balance = new ClassBalance(positives, annotation, new ClassBalanceOptions(Rate: 0.5, Limit: 100));
 
         var before = BannedShare(balance, annotation);
-        balance.Observe(networks.Generator, step: 0);
+        balance.Observe(Made(networks.Generator));
+        balance.Move(1);
         var after = BannedShare(balance, annotation);
 
         Assert.InRange(before, 0.45, 0.55);
@@ -41,12 +42,29 @@ public sealed class ClassBalanceTests
         using var classifier = Small.Classifier();
         var annotation = Small.Annotation(classifier);
         using var positives = HalfAndHalf(networks.Generator, annotation);
-        using var balance = new ClassBalance(positives, annotation, new ClassBalanceOptions(Rate: 1, Limit: 2), new RandomStreams(1, "test"), CPU);
+        using var balance = new ClassBalance(positives, annotation, new ClassBalanceOptions(Rate: 1, Limit: 2));
 
+        var made = Made(networks.Generator);
         for (var step = 0; step < 20; step++)
-            balance.Observe(networks.Generator, step);
+        {
+            balance.Observe(made);
+            balance.Move(1);
+        }
 
         Assert.All(balance.LogWeights.data<float>().ToArray(), weight => Assert.Equal(Math.Log(2), Math.Abs(weight), 5));
+    }
+
+    [Fact]
+    public void Draw_OtherSharesWanted_GivesThemFromTheStart()
+    {
+        using var scope = NewDisposeScope();
+        using var networks = Small.Gan();
+        using var classifier = Small.Classifier();
+        var annotation = Small.Annotation(classifier);
+        using var positives = HalfAndHalf(networks.Generator, annotation);
+        using var balance = new ClassBalance(positives, annotation, new ClassBalanceOptions(Rate: 0.5, Limit: 3), [0.3, 0.7]);
+
+        Assert.InRange(BannedShare(balance, annotation), 0.66, 0.74);   // of 2,000 drawn
     }
 
     [Fact]
@@ -57,9 +75,40 @@ public sealed class ClassBalanceTests
         using var classifier = Small.Classifier();
         var annotation = Small.Annotation(classifier);
         using var positives = HalfAndHalf(networks.Generator, annotation);
-        using var balance = new ClassBalance(positives, annotation, new ClassBalanceOptions(Rate: 0.5, Limit: 3), new RandomStreams(1, "test"), CPU);
+        using var balance = new ClassBalance(positives, annotation, new ClassBalanceOptions(Rate: 0.5, Limit: 3));
 
         Assert.True(balance.Draw(8, new Generator(5, CPU)).equal(balance.Draw(8, new Generator(5, CPU))).all().item<bool>());
+    }
+
+    // Where a class's weight moves depends on all images since the last move, and on nothing before it.
+    [Fact]
+    public void Move_SeveralBatches_CountsThemTogetherAndStartsAnew()
+    {
+        using var scope = NewDisposeScope();
+        using var networks = Small.Gan();
+        using var classifier = Small.Classifier();
+        var annotation = Small.Annotation(classifier);
+        using var positives = HalfAndHalf(networks.Generator, annotation);
+        using var balance = new ClassBalance(positives, annotation, new ClassBalanceOptions(Rate: 0.5, Limit: 100));
+        var made = Made(networks.Generator);
+        var banned = annotation.Classes(made).select(1, 1).sum().item<long>();
+
+        balance.Observe(made.narrow(0, 0, 100));
+        balance.Observe(made.narrow(0, 100, 156));
+        balance.Move(0.4);
+
+        var wanted = annotation.Classes(positives.Rows(arange(positives.Count))).select(1, 1).to(float32).mean().item<float>();
+        Assert.Equal(0.4 * 0.5 * Math.Log((wanted + 0.5 / 256) / ((banned + 0.5) / 256)), balance.LogWeights[1].item<float>(), tolerance: 1e-5);
+        var weights = balance.LogWeights.clone();
+        balance.Move(1);
+        Assert.True(weights.equal(balance.LogWeights).all().item<bool>());   // nothing was counted since
+    }
+
+    private static Tensor Made(ImageGenerator generator)
+    {
+        using var _ = no_grad();
+        manual_seed(22);
+        return generator.Generate(randn(256, Small.Settings.LatentSize), noise: null);
     }
 
     private static HeldImages HalfAndHalf(ImageGenerator generator, Annotation annotation)
