@@ -37,10 +37,11 @@ public static class UnlearningPresets
         Default with
         {
             Preset = "thorough",
-            Steps = 6000,
-            RecoverySteps = 3000,
+            Steps = 4000,
+            RecoverySteps = 2000,
             FeedbackSamples = 40000,
-            NegativesAsFakes = Default.NegativesAsFakes with { Weight = 6 },
+            CandidateEvery = 200,
+            CandidateSamples = 4000,
         },
         Default with
         {

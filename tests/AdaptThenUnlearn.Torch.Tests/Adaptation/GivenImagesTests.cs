@@ -53,7 +53,7 @@ public sealed class GivenImagesTests : IDisposable
         using var scope = NewDisposeScope();
 
         using var lenient = Collect(GivenImages.None, cleanBelow: 0.5, ["hat"]);
-        using var strict = Collect(GivenImages.None, cleanBelow: 0.3, ["hat"]);
+        using var strict = Collect(GivenImages.None, cleanBelow: 0.45, ["hat"]);
 
         Assert.InRange(strict.Positives.Count, 1, lenient.Positives.Count - 1);
         Assert.Equal(lenient.RetainedShares, strict.RetainedShares);
