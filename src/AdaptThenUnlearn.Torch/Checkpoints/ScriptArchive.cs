@@ -1,10 +1,22 @@
+using System.IO.Compression;
+using System.Text;
+using System.Text.RegularExpressions;
 using AdaptThenUnlearn.Torch.Checkpoints.Pickle;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>Looks into TorchScript archives without unpacking or running anything: tells them from files of tensors, and finds their weights.</summary>
-internal static class ScriptArchive
+/// <summary>Looks into TorchScript archives without running anything: tells them from files of tensors, finds their weights, and which operators they name.</summary>
+internal static partial class ScriptArchive
 {
+    private const int MaximumSourceBytes = 32 << 20;
+
+    // What libtorch registers by itself; what else a program names comes from a library that is not here.
+    private static readonly HashSet<string> _libtorch =
+    [
+        "aten", "prim", "prims", "rngprims", "quantized", "_quantized", "quantized_decomposed", "prepacked", "mkldnn", "mkldnn_prepacked", "mkl", "onednn",
+        "sparse", "static_runtime", "inductor", "profiler", "c10d", "_caffe2", "cuda", "metal", "metal_prepacked", "vulkan", "vulkan_prepacked", "xnnpack",
+    ];
+
     /// <summary>Whether the file is an archive that <c>torch.jit.save</c> writes: one that holds source text, unlike one of <c>torch.save</c>.</summary>
     /// <exception cref="CheckpointException">The file is missing, a folder or unreadable.</exception>
     public static bool IsAt(string path)
@@ -34,6 +46,46 @@ internal static class ScriptArchive
         var (tensors, values) = PickleState.Flatten(path, bytes.Length, PyTorchZip.Read(bytes, session), anyRoot: survey);
         return new TensorFile(path, TorchScriptFormat.FormatName, tensors, values: values, globals: session.Globals, refused: session.Refused);
     }
+
+    /// <summary>Refuses a program that names operators of other libraries: libtorch ends the process when it meets one.</summary>
+    /// <param name="path">A TorchScript archive.</param>
+    /// <exception cref="CheckpointException">It names one, or its source cannot be unpacked.</exception>
+    public static void RequireOwnOperators(string path)
+    {
+        try
+        {
+            using var archive = ZipFile.OpenRead(path);
+            var left = MaximumSourceBytes;
+            foreach (var entry in archive.Entries.Where(entry => entry.FullName.EndsWith(".py", StringComparison.Ordinal)))
+                if (Operators().Matches(Unpacked(entry, ref left)).FirstOrDefault(named => !_libtorch.Contains(named.Groups[1].Value)) is { } foreign)
+                    throw new CheckpointException(
+                        path, $"uses the operator '{CheckpointException.Shown($"{foreign.Groups[1].Value}::{foreign.Groups[2].Value}")}', which is none of libtorch's own",
+                        "export the module without operators of other libraries", CheckpointException.Shown(entry.FullName));
+        }
+        catch (Exception failed) when (failed is InvalidDataException or IOException or UnauthorizedAccessException)
+        {
+            throw new CheckpointException(path, $"its source cannot be unpacked: {CheckpointException.Shown(failed.Message)}", "it is damaged; save or fetch it again", cause: failed);
+        }
+    }
+
+    private static string Unpacked(ZipArchiveEntry entry, ref int left)
+    {
+        using var packed = entry.Open();
+        using var source = new MemoryStream();
+        var piece = new byte[1 << 16];
+        for (int count; (count = packed.Read(piece)) > 0;)
+        {
+            if ((left -= count) < 0)
+                throw new InvalidDataException(FormattableString.Invariant($"it is longer than {MaximumSourceBytes} bytes"));
+
+            source.Write(piece, 0, count);
+        }
+
+        return Encoding.UTF8.GetString(source.GetBuffer(), 0, (int)source.Length);
+    }
+
+    [GeneratedRegex(@"\bops\.(\w+)\.(\w+)")]
+    private static partial Regex Operators();
 
     /// <summary>What is said of a program where nobody asked for one.</summary>
     public static CheckpointException NotNamed(string path) => new(

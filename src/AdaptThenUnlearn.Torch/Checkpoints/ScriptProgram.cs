@@ -9,14 +9,11 @@ namespace AdaptThenUnlearn.Torch.Checkpoints;
 /// <summary>A TorchScript program in libtorch's interpreter; only made where a policy or a command line names one. What goes wrong in it becomes one line.</summary>
 /// <remarks>
 /// What is run are the bytes whose digest was checked. Random numbers that a program draws come from torch's default source, which is seeded by
-/// what goes in: the same input gives the same output, on every run. An operator that libtorch does not have ends the process with libtorch's
-/// own message, because TorchSharp does not catch that exception.
+/// what goes in: the same input gives the same output, on every run. Source that libtorch cannot compile, such as an operator of a later version,
+/// may end the process with libtorch's own message, because TorchSharp does not catch that exception.
 /// </remarks>
 internal sealed class ScriptProgram : IDisposable
 {
-    /// <summary>Under which a program's module lies in the network that is made of it.</summary>
-    public const string ModuleName = "program";
-
     private const string Forward = "forward";
     private const string OnTheCpu = "its source names a CUDA device: move it to the CPU, module.cpu(), before torch.jit.script or torch.jit.trace, and save it again";
     private const int SeedElements = 1024;
@@ -47,6 +44,7 @@ internal sealed class ScriptProgram : IDisposable
     public static ScriptProgram Load(string path, string sha256, string duty, Device device)
     {
         ScriptArchive.Read(path);   // refuses what is damaged or misleading before libtorch sees it
+        ScriptArchive.RequireOwnOperators(path);
         var bytes = BytesOf(path);
         if (Convert.ToHexStringLower(SHA256.HashData(bytes)) != sha256)
             throw new CheckpointException(path, "has changed since it was looked at", "run again on the file as it is now");
@@ -70,6 +68,17 @@ internal sealed class ScriptProgram : IDisposable
         manual_seed(SeedOf(input));
         return Module.invoke(Forward, [input, .. more]) as Tensor ?? throw Wrong("returns no tensor");
     });
+
+    /// <summary>Gives a network the program's parameters and buffers, by their names in the file.</summary>
+    /// <remarks>Not its module: TorchSharp asks one that lies in another for its children when it is disposed of already.</remarks>
+    /// <param name="network">Disposes this program, after itself.</param>
+    public void RegisterIn(nn.Module network)
+    {
+        foreach (var (name, parameter) in Module.named_parameters())
+            network.register_parameter(name, parameter);
+        foreach (var (name, buffer) in Module.named_buffers())
+            network.register_buffer(name, buffer);
+    }
 
     /// <summary>Refuses parameters that are not computed with here.</summary>
     /// <exception cref="CheckpointException">One is of another type than float32.</exception>

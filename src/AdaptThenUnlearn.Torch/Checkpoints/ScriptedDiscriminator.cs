@@ -11,7 +11,7 @@ internal sealed class ScriptedDiscriminator : ImageDiscriminator, IScriptedNetwo
     private ScriptedDiscriminator(ScriptProgram program, ImageShape shape) : base("TorchScript discriminator", shape)
     {
         Program = program;
-        register_module(ScriptProgram.ModuleName, program.Module);
+        program.RegisterIn(this);
     }
 
     /// <inheritdoc/>
@@ -49,6 +49,21 @@ internal sealed class ScriptedDiscriminator : ImageDiscriminator, IScriptedNetwo
 
     /// <inheritdoc/>
     public override ImageDiscriminator Copy() => Weights.CopiedTo(new ScriptedDiscriminator(Program.Again(), Shape), this);
+
+    /// <inheritdoc/>
+    public override void train(bool train = true)
+    {
+        base.train(train);
+        Program.Module.train(train);
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        base.Dispose(disposing);
+        if (disposing)
+            Program.Dispose();
+    }
 
     private static Tensor Scores(ScriptProgram program, Tensor images)
     {

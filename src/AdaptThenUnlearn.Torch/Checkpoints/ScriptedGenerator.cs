@@ -15,7 +15,7 @@ internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork
     private ScriptedGenerator(ScriptProgram program, ImageShape shape, int latentSize, bool asColumns) : base("TorchScript generator", shape, latentSize)
     {
         (Program, _asColumns) = (program, asColumns);
-        register_module(ScriptProgram.ModuleName, program.Module);
+        program.RegisterIn(this);
     }
 
     /// <inheritdoc/>
@@ -63,6 +63,14 @@ internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork
 
     /// <inheritdoc/>
     public override void train(bool train = true) => base.train(false);
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        base.Dispose(disposing);
+        if (disposing)
+            Program.Dispose();
+    }
 
     // Sizes that no weight has are not guessed; two that do would be a guess.
     private static (int Size, bool AsColumns, ImageShape Shape) OnlyFit(ScriptProgram program)

@@ -14,7 +14,7 @@ internal sealed class ScriptedClassifier : FeatureClassifier
     private ScriptedClassifier(ScriptProgram program, ImageShape shape, IReadOnlyList<string> classes) : base(TorchScriptFormat.FormatName, shape, classes)
     {
         _program = program;
-        register_module(ScriptProgram.ModuleName, program.Module);
+        program.RegisterIn(this);
     }
 
     /// <inheritdoc/>
@@ -60,4 +60,12 @@ internal sealed class ScriptedClassifier : FeatureClassifier
 
     /// <inheritdoc/>
     public override Tensor Logits(Tensor features) => features.alias();
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        base.Dispose(disposing);
+        if (disposing)
+            _program.Dispose();
+    }
 }

@@ -34,6 +34,14 @@ public sealed record UnlearningPolicy(
     public IReadOnlyList<string> RuleNames() =>
         [.. UndesiredFeatures.SelectMany(feature => feature.RuleNames()), .. Quality?.RuleNames(this) ?? []];
 
+    /// <summary>Roles of the files whose programs are run, because the policy names them as such; none where all are weights alone.</summary>
+    public IReadOnlyList<string> Programs() =>
+    [
+        .. Generator.Format == GeneratorChoice.TorchScript ? ["generator", .. Generator.Discriminator is null ? (string[])[] : ["discriminator"]] : (string[])[],
+        .. Classifiers.Where(named => named.Value.Format == GeneratorChoice.TorchScript).Select(named => $"classifier {named.Key}"),
+        .. Quality is { } quality && WeightsExtractor.Named(quality.Extractor) is { IsProgram: true } ? (string[])["extractor"] : [],
+    ];
+
     /// <summary>The JSON path of the limit that a rule of this policy holds against, or null when it has no such rule.</summary>
     internal string? PathOfLimit(string rule)
     {
