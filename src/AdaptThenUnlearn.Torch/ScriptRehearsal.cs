@@ -12,6 +12,7 @@ namespace AdaptThenUnlearn.Torch;
 internal static class ScriptRehearsal
 {
     private const int BatchSize = 4;
+    private const string Cut = "gradients do not pass through it";
 
     /// <summary>Rehearses; nothing to do for networks that are no programs.</summary>
     /// <param name="original">Left alone; has a discriminator.</param>
@@ -31,22 +32,30 @@ internal static class ScriptRehearsal
         using var discriminatorParameters = new ParameterVector(copies.Discriminator) { RequiresGradient = true };
         copies.Generator.train();
         copies.Discriminator.train();
-        var images = zeros([BatchSize, generator.Shape.Channels, generator.Shape.Resolution, generator.Shape.Resolution], device: generator.Program.Device);
+        using var random = new RandomStreams(options.Seed, "rehearsal").At("inputs");
+        var latents = randn([BatchSize, generator.LatentSize], generator: random).to(generator.Program.Device);
+        var images = randn([BatchSize, generator.Shape.Channels, generator.Shape.Resolution, generator.Shape.Resolution], generator: random).to(generator.Program.Device);
 
-        Try(generator, Generator, "gradients do not pass through it", () =>
-        {
-            using var random = new RandomStreams(options.Seed, "rehearsal").At("latents");
-            copies.Generator.Generate(LatentDraw.Next(copies.Generator, BatchSize, random, generator.Program.Device).Latents, noise: null).square().mean().backward();
-        });
-        Try(discriminator, Discriminator, "gradients do not pass through it", () => Losses.Generator(copies.Discriminator.Score(images.detach().requires_grad_())).backward());
+        Try(generator, Generator, Cut, () => copies.Generator.Generate(latents, noise: null).square().mean().backward());
+        RequireGradients(generator, generatorParameters, Generator);
+        Try(discriminator, Discriminator, Cut, () => Losses.Generator(copies.Discriminator.Score(images.detach().requires_grad_())).backward());
+        RequireGradients(discriminator, discriminatorParameters, Discriminator);
         if (options.Adversarial.R1Weight > 0)
-            Try(discriminator, Discriminator, "R1 regularisation needs the gradient of its gradient, and one of its operators has none (unlearning.adversarial.r1Weight of 0 does without)", () => Losses.R1(copies.Discriminator, images).backward());
+            Try(
+                discriminator, Discriminator, "R1 regularisation needs the gradient of its gradient, and one of its operators has none (unlearning.adversarial.r1Weight of 0 does without)",
+                () => Losses.R1(copies.Discriminator, images).backward());
     }
 
     private static void RequireTrainable(IScriptedNetwork network, string property)
     {
         if (network.Program.WhyNotTrainable() is { } reason)
             throw new PolicyMismatchException(property, $"the program {network.Program.Path} {reason}");
+    }
+
+    private static void RequireGradients(IScriptedNetwork network, ParameterVector parameters, string property)
+    {
+        if (parameters.Gradients.count_nonzero().item<long>() == 0)
+            throw new PolicyMismatchException(property, $"the program {network.Program.Path} cannot be trained: {Cut}: what it returns does not depend on its parameters");
     }
 
     private static void Try(IScriptedNetwork network, string property, string problem, Action work)

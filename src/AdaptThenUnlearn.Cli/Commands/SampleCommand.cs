@@ -1,4 +1,5 @@
 using System.CommandLine;
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Images;
@@ -48,6 +49,8 @@ public sealed class SampleCommand(Terminal terminal)
             throw new BadArgumentException("--count must be at least 1");
         if (parsed.GetValue(_latentSize) is < 1 or > 65536)
             throw new BadArgumentException("--latent-size must be 1 to 65536");
+        if (parsed.GetValue(_latentSize) is not null && parsed.GetValue(_format) != GeneratorChoice.TorchScript)
+            throw new BadArgumentException($"--latent-size is for --format {GeneratorChoice.TorchScript}; every other format tells it by its weights");
 
         using var loaded = GeneratorCheckpoint.Load(
             parsed.GetRequiredValue(_checkpoint).FullName, parsed.GetValue(_format)!, sha256: null, discriminatorPath: null, Machine.Prepare(parsed), parsed.GetValue(_network)!, parsed.GetValue(_latentSize));

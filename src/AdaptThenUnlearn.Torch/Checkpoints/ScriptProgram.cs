@@ -102,7 +102,7 @@ internal sealed class ScriptProgram : IDisposable
 
         var file = ScriptArchive.Read(Path);
         foreach (var (name, parameter) in parameters)
-            if (file.Find(name) is not { } stored || !stored.Shape.SequenceEqual(parameter.shape) || !stored.Load(float32).equal(parameter.cpu()).all().item<bool>())
+            if (file.Find(name) is not { } stored || !stored.Shape.SequenceEqual(parameter.shape) || !stored.Load(float32).bytes.SequenceEqual(parameter.cpu().contiguous().bytes))
                 return $"does not keep its parameter '{CheckpointException.Shown(name)}' under that name, so that it could not be given back; save the module without a __getstate__ of its own";
 
         return TensorEntry.Overlapping([.. parameters.Select(parameter => file[parameter.name])]) is { } tied

@@ -77,21 +77,22 @@ internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork
     {
         var sizes = ScriptArchive.Read(program.Path).Tensors.SelectMany(tensor => tensor.Shape.Take(2)).Where(size => size is > 0 and < 65536).Distinct().Order().Take(MostCandidates);
         List<(int Size, bool AsColumns, ImageShape Shape)> fits = [];
+        var last = "";
         foreach (var size in sizes)
         {
             try
             {
                 fits.Add(Tried(program, (int)size));
             }
-            catch (CheckpointException)
+            catch (CheckpointException other)
             {
-                // another size
+                last = $"; with the last, it {other.Problem}";
             }
         }
 
         return fits is [var only] ? only : throw new CheckpointException(
             program.Path,
-            fits.Count == 0 ? "takes latents of none of the sizes that its weights have" : $"takes latents of several sizes ({string.Join(", ", fits.Select(fit => fit.Size))}), so that its own cannot be told",
+            fits.Count == 0 ? $"takes latents of none of the sizes that its weights have{last}" : $"takes latents of several sizes ({string.Join(", ", fits.Select(fit => fit.Size))}), so that its own cannot be told",
             $"say it: \"latentSize\" of the policy's generator, or --latent-size; {Duty}");
     }
 

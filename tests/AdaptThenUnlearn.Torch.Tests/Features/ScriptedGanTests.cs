@@ -101,6 +101,38 @@ public sealed class ScriptedGanTests : IDisposable
     }
 
     [Fact]
+    public void Discriminator_TrainedAndEvaluated_SwitchesItsNormalisation()
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        using var native = Native();
+        using var scripted = Scripted(native);
+        var images = randn(4, 1, 16, 16);
+        var evaluated = Small.Bytes(scripted.Discriminator!.Copy().Score(images));
+
+        scripted.Discriminator.train();
+        native.Discriminator.train();
+        var (trained, expected) = (Small.Bytes(scripted.Discriminator.Score(images)), Small.Bytes(native.Discriminator.Score(images)));
+        using var again = scripted.Discriminator.Copy();
+        scripted.Discriminator.eval();
+        native.Discriminator.eval();
+
+        Assert.Equal(expected, trained);
+        Assert.NotEqual(evaluated, trained);
+        Assert.Equal(Small.Bytes(native.Discriminator.Score(images)), Small.Bytes(scripted.Discriminator.Score(images)));   // by the statistics of that batch now
+        Assert.Equal(Small.Bytes(native.Discriminator.Score(images)), Small.Bytes(again.Score(images)));   // which a copy has too
+    }
+
+    [Fact]
+    public void LatentSize_NoneFits_SaysWhatWasWrong()
+    {
+        using var some = ones(3, 5);
+        Write(At("g.pt"), "  def forward(self: __torch__.Program, z: Tensor) -> Tensor:\n    return torch.linear(z, torch.ones([4, 7]))", [new ScriptedWeight("w", some, IsParameter: true)]);
+
+        Refuses(() => GeneratorCheckpoint.Load(At("g.pt"), "torchscript", null, null, CPU), "takes latents of none of the sizes that its weights have; with the last, it cannot be run on [2, 5]: mat1 and mat2", "\"latentSize\"");
+    }
+
+    [Fact]
     public void Copy_AgainAndAgain_LeavesNothingBehind()
     {
         using var native = Native();
@@ -323,6 +355,7 @@ public sealed class ScriptedGanTests : IDisposable
 
         Cannot("$.generator.checkpoint", "has no parameters to train: torch.jit.freeze", Other("frozen.pt", $"return {Images}"), At("d.pt"));
         Cannot("$.generator.checkpoint", "gradients do not pass through it: element 0 of tensors does not require grad", Other("detached.pt", $"return torch.mul({Images}, torch.detach(self.w))", "w"), At("d.pt"));
+        Cannot("$.generator.discriminator", "what it returns does not depend on its parameters", At("g.pt"), Other("unused.pt", "return torch.mean(torch.flatten(z, 1), [1])", "w"));
         Cannot("$.generator.discriminator", "one of its operators has none", At("g.pt"), Other("double.pt", "return torch.sum(torch._cdist_forward(torch.flatten(torch.mul(z, self.w), 1), torch.ones([3, 256]), 2., 1), [1])", "w"));
         Cannot("$.generator.checkpoint", "'w' and 'v' in the same place (tied weights)", Other("tied.pt", $"return torch.mul(torch.mul({Images}, self.w), self.v)", "w", "v"), At("d.pt"));
 
@@ -384,6 +417,11 @@ public sealed class ScriptedGanTests : IDisposable
         File.WriteAllBytes(At("evil.pt"), System.Text.Encoding.Latin1.GetBytes(text.Replace(asked, "cposix\nsystem123456\n"[..asked.Length], StringComparison.Ordinal)));
 
         Refuses(() => GeneratorCheckpoint.Load(At("evil.pt"), "torchscript", null, null, CPU), "evil.pt", "'posix system");
+        using (var archive = System.IO.Compression.ZipFile.Open(At("packed.pt"), System.IO.Compression.ZipArchiveMode.Create))
+            foreach (var (name, content) in Entries(At("g.pt")))
+                using (var entry = archive.CreateEntry(name, System.IO.Compression.CompressionLevel.Optimal).Open())
+                    entry.Write(content);
+        Refuses(() => GeneratorCheckpoint.Load(At("packed.pt"), "torchscript", null, null, CPU), "packed.pt", "an entry is compressed");
         File.WriteAllBytes(At("cut.pt"), File.ReadAllBytes(At("g.pt"))[..^30]);
         Refuses(() => GeneratorCheckpoint.Load(At("cut.pt"), "torchscript", null, null, CPU), "cut.pt", "its zip directory is missing");
     }
