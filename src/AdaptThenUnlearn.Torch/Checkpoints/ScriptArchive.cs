@@ -84,7 +84,8 @@ internal static partial class ScriptArchive
         return Encoding.UTF8.GetString(source.GetBuffer(), 0, (int)source.Length);
     }
 
-    [GeneratedRegex(@"\bops\.(\w+)\.(\w+)")]
+    // As libtorch prints a call; a module that is called "ops" looks different.
+    [GeneratedRegex(@"(?<![\w.])ops\.(\w+)\.(\w+)\(")]
     private static partial Regex Operators();
 
     /// <summary>What is said of a program where nobody asked for one.</summary>

@@ -1,8 +1,10 @@
+using System.IO.Compression;
+using System.Text;
+using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Models;
-using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Tests.Checkpoints;
 using AdaptThenUnlearn.Torch.Training;
 using static AdaptThenUnlearn.Torch.Tests.Features.ScriptedProgram;
@@ -108,7 +110,7 @@ public sealed class ScriptedGanTests : IDisposable
         using var native = Native();
         using var scripted = Scripted(native);
         var images = randn(4, 1, 16, 16);
-        var evaluated = Small.Bytes(scripted.Discriminator!.Copy().Score(images));
+        var evaluated = Small.Bytes(scripted.Discriminator!.Score(images));
 
         scripted.Discriminator.train();
         native.Discriminator.train();
@@ -359,7 +361,9 @@ public sealed class ScriptedGanTests : IDisposable
         Cannot("$.generator.discriminator", "one of its operators has none", At("g.pt"), Other("double.pt", "return torch.sum(torch._cdist_forward(torch.flatten(torch.mul(z, self.w), 1), torch.ones([3, 256]), 2., 1), [1])", "w"));
         Cannot("$.generator.checkpoint", "'w' and 'v' in the same place (tied weights)", Other("tied.pt", $"return torch.mul(torch.mul({Images}, self.w), self.v)", "w", "v"), At("d.pt"));
 
-        ScriptRehearsal.Hold(GeneratorCheckpoint.Load(At("g.pt"), "torchscript", null, At("d.pt"), CPU), Small.Options);   // honest ones
+        using var honest = GeneratorCheckpoint.Load(At("g.pt"), "torchscript", null, At("d.pt"), CPU);
+        ScriptRehearsal.Hold(honest, Small.Options);
+        Assert.All(honest.Generator.parameters().Concat(honest.Discriminator!.parameters()), parameter => Assert.Null(parameter.grad));   // it was held on copies
 
         void Cannot(string property, string problem, string generator, string discriminator)
         {
@@ -412,14 +416,14 @@ public sealed class ScriptedGanTests : IDisposable
     {
         using var native = Native();
         ScriptedGans.WriteGenerator(At("g.pt"), native);
-        var (text, asked) = (System.Text.Encoding.Latin1.GetString(File.ReadAllBytes(At("g.pt"))), "ctorch\nFloatStorage\n");
+        var (text, asked) = (Encoding.Latin1.GetString(File.ReadAllBytes(At("g.pt"))), "ctorch\nFloatStorage\n");
         Assert.Contains(asked, text, StringComparison.Ordinal);
-        File.WriteAllBytes(At("evil.pt"), System.Text.Encoding.Latin1.GetBytes(text.Replace(asked, "cposix\nsystem123456\n"[..asked.Length], StringComparison.Ordinal)));
+        File.WriteAllBytes(At("evil.pt"), Encoding.Latin1.GetBytes(text.Replace(asked, "cposix\nsystem123456\n"[..asked.Length], StringComparison.Ordinal)));
 
         Refuses(() => GeneratorCheckpoint.Load(At("evil.pt"), "torchscript", null, null, CPU), "evil.pt", "'posix system");
-        using (var archive = System.IO.Compression.ZipFile.Open(At("packed.pt"), System.IO.Compression.ZipArchiveMode.Create))
+        using (var archive = ZipFile.Open(At("packed.pt"), ZipArchiveMode.Create))
             foreach (var (name, content) in Entries(At("g.pt")))
-                using (var entry = archive.CreateEntry(name, System.IO.Compression.CompressionLevel.Optimal).Open())
+                using (var entry = archive.CreateEntry(name, CompressionLevel.Optimal).Open())
                     entry.Write(content);
         Refuses(() => GeneratorCheckpoint.Load(At("packed.pt"), "torchscript", null, null, CPU), "packed.pt", "an entry is compressed");
         File.WriteAllBytes(At("cut.pt"), File.ReadAllBytes(At("g.pt"))[..^30]);
@@ -450,7 +454,7 @@ public sealed class ScriptedGanTests : IDisposable
 
     private static Dictionary<string, byte[]> Entries(string path)
     {
-        using var archive = System.IO.Compression.ZipFile.OpenRead(path);
+        using var archive = ZipFile.OpenRead(path);
         return archive.Entries.ToDictionary(entry => entry.FullName, entry =>
         {
             using var content = entry.Open();
