@@ -176,6 +176,33 @@ public sealed class ScriptedGanTests : IDisposable
     }
 
     [Fact]
+    public void SaveLike_ArchiveOfLibtorchsOwnWriter_IsReadTrainedAndGivenBackInPlace()
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        using var native = Native();
+        ScriptedGans.WriteGenerator(At("g.pt"), native);
+        using (var program = jit.load(At("g.pt")))
+            jit.save(program, At("theirs.pt"));
+        using var loaded = GeneratorCheckpoint.Load(At("theirs.pt"), "torchscript", null, null, CPU);
+        using var changed = new GanPair(loaded.Generator.Copy(), native.Discriminator.Copy());
+        var latents = randn(4, 8);
+
+        GeneratorCheckpoint.SaveLike(At("theirs.pt"), loaded, At("same.pt"), changed, new Dictionary<string, string>());
+        foreach (var parameter in changed.Generator.parameters())
+            parameter.add_(0.125f);
+        GeneratorCheckpoint.SaveLike(At("theirs.pt"), loaded, At("changed.pt"), changed, new Dictionary<string, string>());
+        using var again = GeneratorCheckpoint.Load(At("changed.pt"), "torchscript", null, null, CPU);
+
+        Assert.Equal(native.Generator.state_dict().Keys.Order(StringComparer.Ordinal), CheckpointFormats.Read(At("theirs.pt"), "torchscript").Tensors.Select(tensor => tensor.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(Small.Bytes(native.Generator.Generate(latents, null)), Small.Bytes(loaded.Generator.Generate(latents, null)));
+        Assert.Null(((IScriptedNetwork)loaded.Generator).Program.WhyNotTrainable());
+        Assert.Equal(File.ReadAllBytes(At("theirs.pt")), File.ReadAllBytes(At("same.pt")));
+        Assert.Equal(Small.Bytes(changed.Generator.Generate(latents, null)), Small.Bytes(again.Generator.Generate(latents, null)));
+        Assert.Equal(Entries(At("theirs.pt")).Where(entry => !entry.Key.Contains("/data/", StringComparison.Ordinal)), Entries(At("changed.pt")).Where(entry => !entry.Key.Contains("/data/", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public void Generate_ProgramThatDrawsNoise_MakesTheSameImagesOfTheSameLatents()
     {
         using var scope = NewDisposeScope();
