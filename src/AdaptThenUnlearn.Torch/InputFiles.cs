@@ -68,7 +68,8 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
     /// <summary>Loads the generator with its discriminator.</summary>
     /// <exception cref="CheckpointException">It cannot be read, or is not what the policy says.</exception>
     public LoadedGenerator LoadGenerator(Device device) => GeneratorCheckpoint.Load(
-        Generator, policy.Generator.Format, policy.Generator.Sha256, policy.Generator.Discriminator is { } discriminator ? Resolved(discriminator) : null, device);
+        Generator, policy.Generator.Format, policy.Generator.Sha256, policy.Generator.Discriminator is { } discriminator ? Resolved(discriminator) : null, device,
+        latentSize: policy.Generator.LatentSize);
 
     /// <summary>Loads the classifiers.</summary>
     /// <param name="images">What the generator makes.</param>

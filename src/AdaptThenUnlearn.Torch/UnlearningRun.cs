@@ -98,6 +98,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         if (options.Adversarial.PathLengthWeight > 0 && original.Generator is not StyleGan2Generator)
             throw new PolicyMismatchException("$.unlearning.adversarial.pathLengthWeight", $"a {original.Architecture} generator has no styles whose path length could be regularised; set it to 0");
 
+        ScriptRehearsal.Hold(original, options);
         var journal = new FolderJournal(folder.StateFolder, Fingerprint(), request.Resume);
         if (!request.Resume)
             journal.Clear();
@@ -125,7 +126,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         var path = folder.Full(inputs.ArtifactName);
         GeneratorCheckpoint.SaveLike(inputs.Generator, original, path, unlearned.Networks, new Dictionary<string, string> { ["policy"] = _policy.Name, ["tool"] = request.Tool });
         folder.Record(OutputRoles.Artifact, inputs.ArtifactName);
-        return GeneratorCheckpoint.Load(path, original.Format, sha256: null, discriminatorPath: null, request.Device);
+        return GeneratorCheckpoint.Load(path, original.Format, sha256: null, discriminatorPath: null, request.Device, latentSize: original.Generator.LatentSize);
     }
 
     private RunRecord Conclude(Measurement before, Measurement? after, TrainingRecord? training)

@@ -4,6 +4,7 @@ using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Tests;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Tests.Checkpoints;
+using AdaptThenUnlearn.Torch.Tests.Features;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Cli.Tests;
@@ -36,9 +37,11 @@ public sealed partial class OwnGeneratorTests : IDisposable
             Assert.True(exitCode is 0 or 1 && (exitCode == 0 || errors.Contains("ATU3001", StringComparison.Ordinal)), $"{command}: exit code {exitCode}: {errors}");
         }
 
-        var checkpoint = JsonDocument.Parse($"{{{generator}}}").RootElement.GetProperty("generator").GetProperty("checkpoint").GetString()!;
+        var choice = JsonDocument.Parse($"{{{generator}}}").RootElement.GetProperty("generator");
+        var checkpoint = choice.GetProperty("checkpoint").GetString()!;
+        var format = choice.TryGetProperty("format", out var named) ? named.GetString()! : CheckpointFormats.Auto;
         var artifact = _house.At($"artifacts/policy/policy{(checkpoint.EndsWith(".json", StringComparison.Ordinal) ? ".safetensors" : Path.GetExtension(checkpoint))}");
-        var (before, after) = (CheckpointFormats.Read(_house.At(checkpoint)), CheckpointFormats.Read(artifact));
+        var (before, after) = (CheckpointFormats.Read(_house.At(checkpoint), format), CheckpointFormats.Read(artifact, format));
         Assert.Equal(before.Format, after.Format);
         Assert.Equal(
             before.Tensors.Select(tensor => (tensor.Name, tensor.Type, string.Join(' ', tensor.Shape))), after.Tensors.Select(tensor => (tensor.Name, tensor.Type, string.Join(' ', tensor.Shape))));
@@ -67,7 +70,7 @@ public sealed partial class OwnGeneratorTests : IDisposable
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        var architecture = section switch { "DCGAN" => "dcgan", "Fully connected GANs" => "mlp-gan", _ => "stylegan2" };
+        var architecture = section switch { "DCGAN" or "TorchScript" => "dcgan", "Fully connected GANs" => "mlp-gan", _ => "stylegan2" };
         using var networks = ForeignFiles.Gan(architecture);
         networks.Generator.eval();
         networks.Discriminator.eval();
@@ -85,6 +88,10 @@ public sealed partial class OwnGeneratorTests : IDisposable
                 break;
             case "Fully connected GANs":
                 WriteBoth("G--300.ckpt", "D--300.ckpt");
+                break;
+            case "TorchScript":
+                ScriptedGans.WriteGenerator(_house.At("generator.pt"), networks);
+                ScriptedGans.WriteDiscriminator(_house.At("discriminator.pt"), networks);
                 break;
             case "safetensors, in one file or in several":
                 ForeignFiles.WriteShards(_house.Folder, architecture, networks);

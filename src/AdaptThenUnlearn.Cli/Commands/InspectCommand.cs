@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Checkpoints;
 
 namespace AdaptThenUnlearn.Cli.Commands;
@@ -23,7 +24,7 @@ public static class InspectCommand
         {
             var path = parsed.GetRequiredValue(file).FullName;
             var found = Inspection.Of(path);
-            var content = found.Refused.Count == 0 ? CheckpointFormats.Read(path) : null;
+            var content = found.Refused.Count == 0 ? CheckpointFormats.Read(path, found.Format) : null;
             var listed = content?.Tensors.Select(tensor => new ListedTensor(tensor.Name, tensor.Type.ToString(), tensor.Shape)).ToList() ?? [];
             if (parsed.GetValue(json))
                 Terminal.Result(JsonSerializer.Serialize(new { inspection = found, tensors = listed }, _json));
@@ -38,7 +39,7 @@ public static class InspectCommand
     {
         Terminal.Result($"{found.Path}");
         Line("format", found.Format);
-        Line("architecture", found.Generator?.Description ?? found.Metadata.GetValueOrDefault("architecture") ?? "not one that this version knows");
+        Line("architecture", found.Generator?.Description ?? found.Metadata.GetValueOrDefault("architecture") ?? (found.Format == GeneratorChoice.TorchScript ? "a program brings its own" : "not one that this version knows"));
         Line("precision", string.Join(", ", found.Types.Select(type => string.Create(CultureInfo.InvariantCulture, $"{type.Key} ({type.Value} tensors)"))));
         Line("size", string.Create(CultureInfo.InvariantCulture, $"{found.Bytes:N0} bytes, {found.Tensors} tensors, {found.Parameters:N0} parameters"));
         Line("sha-256", found.Sha256);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Images;
@@ -24,13 +25,15 @@ public sealed class SampleCommand(Terminal terminal)
     private readonly Option<string> _network = new("--network") { Description = "ema (where there is one) or generator", DefaultValueFactory = _ => "ema" };
     private readonly Option<string> _format = new("--format") { Description = "A checkpoint format, or auto", DefaultValueFactory = _ => "auto" };
 
+    private readonly Option<int?> _latentSize = new("--latent-size") { Description = "Of a TorchScript program (--format torchscript), where its weights do not tell it" };
+
     /// <summary>The command.</summary>
     public Command Build()
     {
         _noise.AcceptOnlyFromAmong("const", "random", "none");
         _network.AcceptOnlyFromAmong("ema", "generator");
         _format.AcceptOnlyFromAmong(["auto", .. CheckpointFormats.Names]);
-        var command = new Command("sample", "Generate images") { _checkpoint, _out, _npy, _count, _seed, _latents, _truncation, _noise, _network, _format, Machine.Device, Machine.Threads };
+        var command = new Command("sample", "Generate images") { _checkpoint, _out, _npy, _count, _seed, _latents, _truncation, _noise, _network, _format, _latentSize, Machine.Device, Machine.Threads };
         command.Does(terminal, Run);
         return command;
     }
@@ -44,9 +47,13 @@ public sealed class SampleCommand(Terminal terminal)
             throw new BadArgumentException("--truncation must be above 0 and at most 1");
         if (parsed.GetValue(_count) < 1)
             throw new BadArgumentException("--count must be at least 1");
+        if (parsed.GetValue(_latentSize) is < 1 or > 65536)
+            throw new BadArgumentException("--latent-size must be 1 to 65536");
+        if (parsed.GetValue(_latentSize) is not null && parsed.GetValue(_format) != GeneratorChoice.TorchScript)
+            throw new BadArgumentException($"--latent-size is for --format {GeneratorChoice.TorchScript}; every other format tells it by its weights");
 
         using var loaded = GeneratorCheckpoint.Load(
-            parsed.GetRequiredValue(_checkpoint).FullName, parsed.GetValue(_format)!, sha256: null, discriminatorPath: null, Machine.Prepare(parsed), parsed.GetValue(_network)!);
+            parsed.GetRequiredValue(_checkpoint).FullName, parsed.GetValue(_format)!, sha256: null, discriminatorPath: null, Machine.Prepare(parsed), parsed.GetValue(_network)!, parsed.GetValue(_latentSize));
         if (parsed.GetValue(_truncation) != 1 && !loaded.Generator.Truncates)
             throw new BadArgumentException($"a {loaded.Architecture} generator has no truncation; leave --truncation at 1");
 

@@ -10,7 +10,7 @@ public static class CheckpointFormats
     public const int StartBytes = 64;
 
     /// <summary>The formats; the first that recognises a file reads it, so special ones come before general ones.</summary>
-    public static IReadOnlyList<ICheckpointFormat> All { get; } = [new SafetensorsFormat(), new RosinalityFormat(), new PyTorchFormat(), new NvidiaFormat()];
+    public static IReadOnlyList<ICheckpointFormat> All { get; } = [new SafetensorsFormat(), new TorchScriptFormat(), new RosinalityFormat(), new PyTorchFormat(), new NvidiaFormat()];
 
     /// <summary>What a policy's <c>format</c> may be: <c>auto</c> and every format's name.</summary>
     public static IReadOnlyList<string> Names { get; } = [Auto, .. All.Select(format => format.Name)];
@@ -18,7 +18,7 @@ public static class CheckpointFormats
     /// <summary>Describes what a checkpoint holds; values are read when asked for.</summary>
     /// <param name="path">The file.</param>
     /// <param name="format">One of <see cref="Names"/>.</param>
-    /// <exception cref="CheckpointException">The file is missing, empty, a folder, unreadable, damaged, of an unknown format, or not of the named one.</exception>
+    /// <exception cref="CheckpointException">The file is missing, empty, a folder, unreadable, damaged, of an unknown format, not of the named one, or a program that was not named.</exception>
     public static TensorFile Read(string path, string format = Auto) => Choose(path, format).Read(path);
 
     /// <summary>The format of a file, by its content.</summary>
@@ -50,7 +50,7 @@ public static class CheckpointFormats
     private static ICheckpointFormat Choose(string path, string name)
     {
         if (name == Auto)
-            return Detect(path);
+            return Detect(path) is { IsProgram: false } found ? found : throw ScriptArchive.NotNamed(path);
 
         var chosen = All.FirstOrDefault(format => format.Name == name)
             ?? throw new CheckpointException(path, $"there is no checkpoint format '{CheckpointException.Shown(name)}'", $"use one of {string.Join(", ", Names)}");

@@ -16,12 +16,16 @@ public static class GeneratorCheckpoint
     /// <param name="discriminatorPath">A checkpoint that holds the discriminator where the generator's has none, or null.</param>
     /// <param name="device">Where the networks go.</param>
     /// <param name="network"><c>ema</c> (falls back to the only generator there is) or <c>generator</c>.</param>
+    /// <param name="latentSize">Of a program whose weights do not tell it, or null; other formats tell it themselves.</param>
     /// <returns>Networks in eval mode; belong to the caller.</returns>
     /// <exception cref="CheckpointException">The file is missing, damaged, not pinned so, or no generator that this version knows.</exception>
     public static LoadedGenerator Load(
-        string path, string format, string? sha256, string? discriminatorPath, Device device, string network = "ema")
+        string path, string format, string? sha256, string? discriminatorPath, Device device, string network = "ema", int? latentSize = null)
     {
         var digest = sha256 is null ? CheckpointDigest.Of(path) : CheckpointDigest.Check(path, sha256);
+        if (format == TorchScriptFormat.FormatName)
+            return ScriptedGan.Load(path, digest, latentSize, discriminatorPath, device);
+
         var file = CheckpointFormats.Read(path, format);
         var section = GanSections.GeneratorIn(file, averaged: network != "generator");
         var weights = section is null ? file : file.Section(section);
@@ -76,6 +80,12 @@ public static class GeneratorCheckpoint
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         var file = CheckpointFormats.Read(original, loaded.Format);
+        if (loaded.Format == TorchScriptFormat.FormatName)
+        {
+            CheckpointFormats.Named(file.Format).Rewrite(file, path, ScriptedGan.Trained(networks.Generator), metadata);
+            return;
+        }
+
         var architecture = GeneratorArchitectures.All.First(known => known.Name == loaded.Architecture);
         Dictionary<string, Tensor> values = [];
         if (loaded.Section is null)
@@ -207,7 +217,7 @@ public sealed record DescribedGenerator(string Architecture, string Description,
 /// <summary>A generator from a checkpoint.</summary>
 /// <param name="Generator">In eval mode; owned by this.</param>
 /// <param name="Discriminator">In eval mode; owned by this; null where the checkpoint has none.</param>
-/// <param name="Architecture">A name of the catalogue.</param>
+/// <param name="Architecture">A name of the catalogue, or that of <see cref="TorchScriptFormat"/> where the checkpoint brings its own.</param>
 /// <param name="Description">One line about its size.</param>
 /// <param name="Sha256">Of the checkpoint.</param>
 /// <param name="Format">Of the checkpoint.</param>

@@ -14,6 +14,9 @@ public interface ICheckpointFormat
     /// <returns>False for anything else; a damaged file is recognised, so that reading it can say what is wrong.</returns>
     bool Recognises(ReadOnlySpan<byte> start, string path);
 
+    /// <summary>Whether a file of it is a program that has to be run to be used, so that a policy must name the format: content never decides that.</summary>
+    bool IsProgram => false;
+
     /// <summary>Describes what a file holds; values are read when asked for, and nothing in the file is ever run.</summary>
     /// <param name="path">The file.</param>
     /// <param name="survey">True lists what the file would be refused for, instead of refusing it.</param>

@@ -5,7 +5,7 @@ namespace AdaptThenUnlearn.Torch.Checkpoints;
 /// <param name="Format">Name of the format it was found to have.</param>
 /// <param name="Bytes">Its length, with the files beside it that belong to it.</param>
 /// <param name="Sha256">64 lower-case hexadecimal digits.</param>
-/// <param name="Generator">The generator in it; null where there is none that this version knows, or the file will not be read.</param>
+/// <param name="Generator">The generator in it; null where there is none that this version knows, the file will not be read, or only running it would tell.</param>
 /// <param name="Sections">What it holds, by section; one with an empty name for tensors outside of any.</param>
 /// <param name="Tensors">Number of tensors in all sections.</param>
 /// <param name="Parameters">Number of floating-point elements in all sections, buffers and optimiser states included.</param>
@@ -42,24 +42,26 @@ public sealed record Inspection(
             .Select(section => new InspectedSection(section.Key, section.Count(), CountParameters(section)))
             .ToList();
         return new Inspection(
-            path, file.Format, format.FurtherFiles(path).Prepend(path).Sum(each => new FileInfo(each).Length), CheckpointDigest.Of(path), file.Refused.Count == 0 ? GeneratorCheckpoint.Describe(file) : null,
+            path, file.Format, format.FurtherFiles(path).Prepend(path).Sum(each => new FileInfo(each).Length), CheckpointDigest.Of(path), file.Refused.Count == 0 && !format.IsProgram ? GeneratorCheckpoint.Describe(file) : null,
             sections, file.Tensors.Count, CountParameters(file.Tensors),
             file.Tensors.GroupBy(tensor => tensor.Type).OrderBy(group => group.Key).ToDictionary(group => group.Key.ToString(), group => group.Count()),
-            file.Metadata, file.Values, file.Globals, file.Refused, [.. NotesOn(file, file.Refused, format.FurtherFiles(path).Count)]);
+            file.Metadata, file.Values, file.Globals, file.Refused, [.. NotesOn(file, format.IsProgram, format.FurtherFiles(path).Count)]);
     }
 
     private static long CountParameters(IEnumerable<TensorEntry> tensors) =>
         tensors.Where(tensor => tensor.Type.IsFloatingPoint()).Sum(tensor => tensor.Count);
 
-    private static IEnumerable<string> NotesOn(TensorFile file, IReadOnlyList<string> refused, int furtherFiles)
+    private static IEnumerable<string> NotesOn(TensorFile file, bool isProgram, int furtherFiles)
     {
+        if (isProgram)
+            yield return $"It is a TorchScript program; nothing of it was run. Only where its format is named, '{TorchScriptFormat.FormatName}', is it run.";
         if (furtherFiles > 0)
             yield return $"Its tensors lie in {furtherFiles} files beside it; the digest is the index's alone.";
-        if (refused.Count > 0)
-            yield return $"It will not be read: its pickle asks for {string.Join(", ", refused.Select(name => $"'{name}'"))}.";
+        if (file.Refused.Count > 0)
+            yield return $"It will not be read: its pickle asks for {string.Join(", ", file.Refused.Select(name => $"'{name}'"))}.";
         if (file.Tensors.Count == 0)
             yield return "It holds no tensors.";
-        else if (file.Sections.Count == 0)
+        else if (file.Sections.Count == 0 && !isProgram)
             yield return "It is one flat state dict: one network, not named.";
         foreach (var missing in GanSections.MissingIn(file))
             yield return missing;

@@ -2,12 +2,11 @@ using AdaptThenUnlearn.Torch.Checkpoints.Pickle;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>Reads what <c>torch.save</c> has written since PyTorch 1.6: a zip archive with one pickle and one entry per storage.</summary>
-/// <remarks>Layout: PyTorch, <c>torch/serialization.py</c> (<c>_save</c>, <c>_load</c>).</remarks>
+/// <summary>Reads what <c>torch.save</c> has written since PyTorch 1.6, and the weights of what <c>torch.jit.save</c> writes: a zip archive with one pickle and one entry per storage.</summary>
+/// <remarks>Layout: PyTorch, <c>torch/serialization.py</c> (<c>_save</c>, <c>_load</c>), <c>torch/csrc/jit/serialization/export_module.cpp</c>.</remarks>
 internal static class PyTorchZip
 {
     private const string PickleEntry = "/data.pkl";
-    private const string TorchScriptEntry = "/constants.pkl";
     private const string Remedy = "save it again with torch.save(model.state_dict(), …)";
 
     /// <summary>Reads the archive's pickle.</summary>
@@ -17,6 +16,9 @@ internal static class PyTorchZip
     {
         var path = bytes.Path;
         var zip = StoredZip.Read(bytes);
+        if (zip.IsProgram != session.OfProgram)
+            throw zip.IsProgram ? ScriptArchive.NotNamed(path) : ScriptArchive.NoProgram(path);
+
         var pickle = FindPickle(path, zip);
         var root = pickle.Name[..^PickleEntry.Length];
         RefuseBigEndian(bytes, zip, root);
@@ -30,9 +32,6 @@ internal static class PyTorchZip
 
     private static StoredEntry FindPickle(string path, StoredZip zip)
     {
-        if (zip.Entries.Any(entry => entry.Name.EndsWith(TorchScriptEntry, StringComparison.Ordinal)))
-            throw new CheckpointException(path, "is a TorchScript module, not a state dict", "save its weights with torch.save(module.state_dict(), …)");
-
         // One folder deep: "archive/data.pkl".
         return zip.Entries.Where(entry => entry.Name.IndexOf('/', StringComparison.Ordinal) == entry.Name.Length - PickleEntry.Length
                 && entry.Name.EndsWith(PickleEntry, StringComparison.Ordinal)).ToList() switch

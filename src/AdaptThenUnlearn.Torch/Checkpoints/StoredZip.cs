@@ -4,7 +4,7 @@ using ICSharpCode.SharpZipLib.Checksum;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>The directory of a zip archive whose entries are stored without compression, as PyTorch writes them: where each entry's bytes lie.</summary>
+/// <summary>The directory of a zip archive whose entries are stored without compression, as PyTorch writes them, but for the source text of programs: where each entry's bytes lie.</summary>
 /// <remarks>
 /// PKWARE APPNOTE 6.3.9, sections 4.3 and 4.5.3. Nothing is unpacked, so nothing can expand; tensors are read by offset, which
 /// <see cref="System.IO.Compression"/> does not offer. Checksums are not compared: PyTorch itself may leave them unset
@@ -29,6 +29,9 @@ internal sealed class StoredZip
     /// <summary>Every entry, in the directory's order.</summary>
     public IEnumerable<StoredEntry> Entries => _entries.Values;
 
+    /// <summary>Whether it is what <c>torch.jit.save</c> writes: it holds constants and source text beside the tensors.</summary>
+    public bool IsProgram => Entries.Any(entry => entry.Within == "constants.pkl") && Entries.Any(entry => entry.IsSource);
+
     /// <summary>An entry by name, or null.</summary>
     public StoredEntry? Find(string name) => _entries.GetValueOrDefault(name);
 
@@ -49,7 +52,11 @@ internal sealed class StoredZip
         }
 
         RefuseOverlaps(bytes, entries.Values);
-        return new StoredZip(entries);
+        var zip = new StoredZip(entries);
+        if (entries.Values.FirstOrDefault(entry => entry.IsCompressed && !(zip.IsProgram && entry.IsSource)) is { } compressed)
+            throw Bad(bytes, "an entry is compressed, which torch.save never does", $"entry '{CheckpointException.Shown(compressed.Name)}'");
+
+        return zip;
     }
 
     private static (long Offset, int Size) FindDirectory(CheckpointBytes bytes)
@@ -94,19 +101,18 @@ internal sealed class StoredZip
         var where = $"entry '{CheckpointException.Shown(name)}'";
         if ((UInt16(header[8..]) & 1) != 0)
             throw Bad(bytes, "an entry is encrypted", where);
-        if (UInt16(header[10..]) != 0)
-            throw Bad(bytes, "an entry is compressed, which torch.save never does", where);
 
         long stored = UInt32(header[20..]), size = UInt32(header[24..]), local = UInt32(header[42..]);
         Widen(header.Slice(HeaderBytes + nameBytes, extraBytes), ref size, ref stored, ref local);
-        if (stored != size)
+        var isCompressed = UInt16(header[10..]) != 0;
+        if (stored != size && !isCompressed)
             throw Bad(bytes, "an entry's two sizes differ", where);
 
         var data = DataOffset(bytes, local, rawName, where);
-        if (size < 0 || size > directoryOffset - data)
+        if (stored < 0 || stored > directoryOffset - data)
             throw Bad(bytes, "an entry reaches out of the file", where);
 
-        return (new StoredEntry(name, data, size, local, directoryOffset + at), at + next);
+        return (new StoredEntry(name, data, stored, local, directoryOffset + at, isCompressed), at + next);
     }
 
     // Names become keys, never paths; still, none that could be one outside of a folder is let in.
@@ -179,14 +185,21 @@ internal sealed class StoredZip
 /// <summary>One entry of a <see cref="StoredZip"/>.</summary>
 /// <param name="Name">As in the archive, with forward slashes.</param>
 /// <param name="Offset">The file's byte at which its content begins.</param>
-/// <param name="Bytes">Length of its content.</param>
+/// <param name="Bytes">Length of its content, as it lies there.</param>
 /// <param name="LocalHeader">The file's byte at which its own header begins.</param>
 /// <param name="DirectoryEntry">The file's byte at which its entry in the directory begins.</param>
-internal sealed record StoredEntry(string Name, long Offset, long Bytes, long LocalHeader, long DirectoryEntry)
+/// <param name="IsCompressed">Whether its content is of use only when unpacked, which is never done here.</param>
+internal sealed record StoredEntry(string Name, long Offset, long Bytes, long LocalHeader, long DirectoryEntry, bool IsCompressed)
 {
     private const int ChecksumBytes = 4;
     private const int PieceBytes = 1 << 20;
     private const uint DescriptorSignature = 0x08074b50;
+
+    /// <summary>Its name within the archive's one folder.</summary>
+    public string Within => Name[(Name.IndexOf('/', StringComparison.Ordinal) + 1)..];
+
+    /// <summary>Whether it is a program's source text.</summary>
+    public bool IsSource => Within.StartsWith("code/", StringComparison.Ordinal);
 
     /// <summary>Gives a copy of the archive, in which this entry's content has changed, the checksum that fits it.</summary>
     /// <remarks>It stands in the directory, and in the entry's own header or behind its content; where PyTorch left it at zero, it stays so.</remarks>

@@ -93,7 +93,7 @@ public sealed class TensorEntry
     {
         using var scope = NewDisposeScope();
         var typed = Converted(values);
-        copy.Position = _elements.FileOffset + _elements.First * Type.Size();
+        copy.Position = FirstByte;
         WriteElements(copy, IsRowMajor ? typed.contiguous().view(-1) : Scattered(typed));
     }
 
@@ -109,9 +109,28 @@ public sealed class TensorEntry
     /// <summary>Whether a byte of the file belongs to the storage of this tensor.</summary>
     internal bool LiesWithin(long offset, long bytes) => _elements.FileOffset >= offset && _elements.FileOffset < offset + Math.Max(bytes, 1);
 
+    /// <summary>Two tensors of one file that have elements in common, or null.</summary>
+    internal static (TensorEntry One, TensorEntry Other)? Overlapping(IReadOnlyList<TensorEntry> tensors)
+    {
+        TensorEntry? furthest = null;
+        foreach (var tensor in tensors.Where(tensor => tensor.Count > 0).OrderBy(tensor => tensor.FirstByte))
+        {
+            if (furthest?.EndByte > tensor.FirstByte)
+                return (furthest, tensor);
+            if (furthest is null || tensor.EndByte > furthest.EndByte)
+                furthest = tensor;
+        }
+
+        return null;
+    }
+
     /// <summary>Reads the values as single-precision numbers.</summary>
     /// <inheritdoc cref="Load(ScalarType?)"/>
     public Tensor LoadFloat32() => Load(ScalarType.Float32);
+
+    private long FirstByte => _elements.FileOffset + _elements.First * Type.Size();
+
+    private long EndByte => FirstByte + (long)Extent(_shape, _strides, Count) * Type.Size();
 
     private bool IsRowMajor => _strides.SequenceEqual(RowMajor(_shape));
 
@@ -145,7 +164,7 @@ public sealed class TensorEntry
     {
         using var bytes = CheckpointBytes.Open(_elements.Path);
         var what = $"tensor '{CheckpointException.Shown(Name)}'";
-        var offset = _elements.FileOffset + _elements.First * Type.Size();
+        var offset = FirstByte;
         for (long start = 0, step = ChunkBytes / Type.Size(); start < extent; start += step)
         {
             using var chunk = flat.narrow(0, start, Math.Min(step, extent - start));

@@ -20,12 +20,18 @@ public static class ClassifierCheckpoint
     /// <param name="classes">Names of its outputs where the policy gives them, or null.</param>
     /// <param name="device">Where it goes.</param>
     /// <param name="outputs"><c>softmax</c> or <c>sigmoid</c> where the policy says so, or null.</param>
+    /// <param name="format">A format's name, or <c>auto</c>; a program that is named is run.</param>
+    /// <param name="images">What a program will be given: it does not say what it takes.</param>
     /// <returns>In eval mode, with its digest; belongs to the caller.</returns>
     /// <exception cref="CheckpointException">The file is missing, damaged, not pinned so, or no classifier that this version knows.</exception>
-    public static LoadedClassifier Load(string path, string? sha256, IReadOnlyList<string>? classes, Device device, string? outputs = null)
+    public static LoadedClassifier Load(string path, string? sha256, IReadOnlyList<string>? classes, Device device, string? outputs = null,
+        string format = CheckpointFormats.Auto, ImageShape? images = null)
     {
         var digest = sha256 is null ? CheckpointDigest.Of(path) : CheckpointDigest.Check(path, sha256);
-        var file = CheckpointFormats.Read(path);
+        if (format == TorchScriptFormat.FormatName && classes is not null && images is not null)
+            return new LoadedClassifier(ScriptedClassifier.Load(path, digest, images, classes, Named(outputs), device), digest);
+
+        var file = CheckpointFormats.Read(path, format);
         if (KnownClassifiers.Find(file) is { } known)
             return new LoadedClassifier(known.Load(file, classes, device), digest);
         if (file.Metadata.GetValueOrDefault("kind") != Kind)

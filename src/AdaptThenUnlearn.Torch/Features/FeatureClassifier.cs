@@ -32,7 +32,7 @@ public abstract class FeatureClassifier(string architecture, ImageShape shape, I
     public ImageShape Takes => Shape;
 
     /// <inheritdoc/>
-    public Device Device => parameters().First().device;
+    public virtual Device Device => parameters().First().device;
 
     /// <summary>The activations before the last layer.</summary>
     /// <param name="images"><c>[N, Channels, Resolution, Resolution]</c>, nominally [-1, 1].</param>

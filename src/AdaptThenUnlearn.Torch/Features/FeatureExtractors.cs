@@ -22,7 +22,7 @@ public static class FeatureExtractors
         var digest = sha256 is null ? CheckpointDigest.Of(path) : CheckpointDigest.Check(path, sha256);
         return kind == WeightsExtractor.InceptionV3
             ? Loaded(InceptionExtractor.Load(path, device))
-            : Loaded(ScriptedExtractor.Load(path, inception: kind == WeightsExtractor.InceptionV3TorchScript, device));
+            : Loaded(ScriptedExtractor.Load(path, digest, inception: kind == WeightsExtractor.InceptionV3TorchScript, device));
 
         LoadedExtractor Loaded<T>(T extractor) where T : IFeatureExtractor, IDisposable => new(extractor, kind.Metric(digest), digest, Owned: extractor);
     }

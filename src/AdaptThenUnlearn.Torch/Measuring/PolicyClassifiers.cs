@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Models;
 using static TorchSharp.torch;
@@ -33,7 +34,7 @@ public sealed class PolicyClassifiers : IDisposable
     /// <param name="images">What the generator makes.</param>
     /// <param name="device">Where they go.</param>
     /// <returns>Belongs to the caller.</returns>
-    /// <exception cref="Checkpoints.CheckpointException">A file is missing, damaged, not pinned so, or no classifier or extractor.</exception>
+    /// <exception cref="CheckpointException">A file is missing, damaged, not pinned so, or no classifier or extractor.</exception>
     /// <exception cref="PolicyMismatchException">A classifier takes other images, or lacks a class that the policy names.</exception>
     public static PolicyClassifiers Load(UnlearningPolicy policy, string folder, ImageShape images, Device device)
     {
@@ -42,7 +43,7 @@ public sealed class PolicyClassifiers : IDisposable
         {
             foreach (var (name, choice) in policy.Classifiers)
             {
-                var classifier = ClassifierCheckpoint.Load(Path.Combine(folder, choice.Checkpoint), choice.Sha256, choice.Classes, device, choice.Outputs);
+                var classifier = ClassifierCheckpoint.Load(Path.Combine(folder, choice.Checkpoint), choice.Sha256, choice.Classes, device, choice.Outputs, choice.Format ?? CheckpointFormats.Auto, images);
                 loaded._byName.Add(name, classifier);
                 if (classifier.Classifier.Shape != images)
                     throw new PolicyMismatchException(

@@ -34,6 +34,14 @@ public sealed record UnlearningPolicy(
     public IReadOnlyList<string> RuleNames() =>
         [.. UndesiredFeatures.SelectMany(feature => feature.RuleNames()), .. Quality?.RuleNames(this) ?? []];
 
+    /// <summary>Roles of the files whose programs are run, because the policy names them as such; none where all are weights alone.</summary>
+    public IReadOnlyList<string> Programs() =>
+    [
+        .. Generator.Format == GeneratorChoice.TorchScript ? ["generator", .. Generator.Discriminator is null ? (string[])[] : ["discriminator"]] : (string[])[],
+        .. Classifiers.Where(named => named.Value.Format == GeneratorChoice.TorchScript).Select(named => $"classifier {named.Key}"),
+        .. Quality is { } quality && WeightsExtractor.Named(quality.Extractor) is { IsProgram: true } ? (string[])["extractor"] : [],
+    ];
+
     /// <summary>The JSON path of the limit that a rule of this policy holds against, or null when it has no such rule.</summary>
     internal string? PathOfLimit(string rule)
     {
@@ -54,6 +62,7 @@ public sealed record UnlearningPolicy(
 
     internal IEnumerable<PolicyFinding> Check(JsonPath at) =>
     [
+        .. Generator.Check(at["generator"]),
         .. Classifiers.SelectMany(named => named.Value.Check(at["classifiers"][named.Key])),
         .. Classifiers.Keys.SelectMany(name => at["classifiers"][name].Must(
             WeightsExtractor.Named(name) is null, $"'{name}' is the name of an extractor for 'quality'; call the classifier something else")),
@@ -82,30 +91,44 @@ public sealed record UnlearningPolicy(
 
 /// <summary>The generator under the policy.</summary>
 /// <param name="Checkpoint">Path, relative to the policy file.</param>
-/// <param name="Format">A checkpoint format's name, or <c>auto</c> (found by content).</param>
+/// <param name="Format">A checkpoint format's name, or <c>auto</c> (found by content); <c>torchscript</c>, for both files, runs the programs in them.</param>
 /// <param name="Sha256">Pin: 64 hexadecimal digits; a file with another digest is refused.</param>
 /// <param name="Discriminator">Path of a checkpoint that holds the discriminator, where the generator's has none.</param>
+/// <param name="LatentSize">Length of a latent vector, for a <c>torchscript</c> program that takes more than one of the sizes that its weights have; found out when absent.</param>
 public sealed record GeneratorChoice(
     [NotBlank] string Checkpoint,
     [KnownName(NameKind.CheckpointFormat)] string Format,
     [Form(FormAttribute.Sha256, FormAttribute.Sha256Words)] string? Sha256,
-    [NotBlank] string? Discriminator);
+    [NotBlank] string? Discriminator,
+
+    // Left out where it is absent, here and below, so that the digests of policies from before this property stand.
+    [Within(1, 65536)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? LatentSize = null)
+{
+    /// <summary>The format whose files are programs, which are run: never found by content.</summary>
+    public const string TorchScript = "torchscript";
+
+    internal IEnumerable<PolicyFinding> Check(JsonPath at) => at["latentSize"].Must(
+        LatentSize is null || Format == TorchScript, $"is only for the format '{TorchScript}'; every other tells it by its weights", at["format"]);
+}
 
 /// <summary>A classifier that says whether an image shows a feature.</summary>
 /// <param name="Checkpoint">Path, relative to the policy file.</param>
 /// <param name="Classes">Names of its outputs, in order; taken from the checkpoint when absent.</param>
 /// <param name="Sha256">Pin, as for the generator.</param>
 /// <param name="Outputs">What its outputs say: <c>softmax</c>, one class holds, or <c>sigmoid</c>, several may; what the checkpoint says when absent.</param>
+/// <param name="Format">A checkpoint format's name; found by content when absent. <c>torchscript</c> runs the program in the file, and needs <paramref name="Classes"/>.</param>
 public sealed record ClassifierChoice(
     [NotBlank] string Checkpoint,
     [NotEmpty, NotBlank] IReadOnlyList<string>? Classes,
     [Form(FormAttribute.Sha256, FormAttribute.Sha256Words)] string? Sha256,
-
-    // Left out where it is absent, here and below, so that the digests of policies from before this property stand.
-    [KnownName(NameKind.ClassifierOutputs)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Outputs = null)
+    [KnownName(NameKind.ClassifierOutputs)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Outputs = null,
+    [KnownName(NameKind.CheckpointFormat)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Format = null)
 {
     internal IEnumerable<PolicyFinding> Check(JsonPath at) =>
-        at["classes"].MustBeDistinct(Classes ?? [], item => item);
+    [
+        .. at["classes"].MustBeDistinct(Classes ?? [], item => item),
+        .. at["classes"].Needed(Classes is not null || Format != GeneratorChoice.TorchScript, $"'format' is '{GeneratorChoice.TorchScript}', and a program does not name its outputs: this must, in their order", at["format"]),
+    ];
 
     internal bool SameFileAs(ClassifierChoice other) => Slashes(Checkpoint) == Slashes(other.Checkpoint);
 

@@ -33,6 +33,9 @@ public sealed record WeightsExtractor(string Name, string? PublishedSha256, int?
     /// <summary>The one of that name, or null.</summary>
     public static WeightsExtractor? Named(string name) => All.FirstOrDefault(extractor => extractor.Name == name);
 
+    /// <summary>Whether its file is a program, which is run.</summary>
+    public bool IsProgram => this != InceptionV3;
+
     /// <summary>The public name of the Fréchet distance of its features: FID for the published Inception-v3 alone.</summary>
     /// <param name="sha256">Of the file that was loaded.</param>
     public string Metric(string sha256) =>

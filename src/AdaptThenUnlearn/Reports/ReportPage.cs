@@ -201,6 +201,8 @@ internal sealed record ReportPage(
         Line("Evaluation", Ours(FormattableString.Invariant($"{evaluation.Samples} to {evaluation.MaxSamples} images, confidence {evaluation.Confidence * 100:0.###} %, seed {evaluation.Seed}, truncation {evaluation.Truncation}")));
         Line("Machine", Theirs(environment.OperatingSystem), Ours(", "), Theirs(environment.Runtime), Ours(", TorchSharp "), Theirs(environment.Torch), Ours(", "), Theirs(environment.Device), Ours(FormattableString.Invariant($", {environment.Threads} threads")));
         Line("Peak memory", Ours(FormattableString.Invariant($"{environment.PeakMemoryBytes / 1e6:F0} MB")));
+        if (record.Policy.Programs() is { Count: > 0 } programs)
+            Line("Programs run", [.. programs.SelectMany((program, index) => new[] { Ours(index == 0 ? "" : ", "), Theirs(program) }), Ours(" (TorchScript, by libtorch's interpreter)")]);
         Line("Owner", Theirs(record.Policy.Owner ?? None));
         return new(ReportTopic.Run, "How it ran", table,
             [Ours("This report is evidence for a release decision; "), Code("atu verify run.json"), Ours(" judges the record again and checks every hash.")]);

@@ -80,7 +80,7 @@ public sealed class ExtractorTests : IDisposable
 
         var failed = Assert.Throws<CheckpointException>(() => FeatureExtractors.Load(WeightsExtractor.TorchScript, path, new string('0', 64), CPU));
         Assert.Contains("is pinned", failed.Message, StringComparison.Ordinal);
-        Refused(WeightsExtractor.TorchScript, path, "cannot be run on images");
+        Refused(WeightsExtractor.TorchScript, path, "cannot be run on [1, 3, 64, 64]: it ran");
     }
 
     [Fact]

@@ -109,7 +109,8 @@ internal sealed class PickleSource
 
 /// <summary>What all pickles of one file share: what is let through, and how much work and memory is left.</summary>
 /// <param name="keepUnknown">False refuses a global that is not on the allow-list; true lets it stand as an opaque value, for a survey of the file.</param>
-internal sealed class PickleSession(bool keepUnknown)
+/// <param name="ofProgram">Whether it is a TorchScript archive, whose pickle names classes of the archive's own.</param>
+internal sealed class PickleSession(bool keepUnknown, bool ofProgram = false)
 {
     /// <summary>Most operations that are carried out in one file; a tensor takes some 45, one of NVIDIA's some 90.</summary>
     public const int MaximumOperations = 500_000;
@@ -128,6 +129,9 @@ internal sealed class PickleSession(bool keepUnknown)
 
     /// <summary>Whether unknown globals stand as opaque values.</summary>
     public bool KeepUnknown { get; } = keepUnknown;
+
+    /// <summary>Whether classes of a TorchScript archive are known.</summary>
+    public bool OfProgram { get; } = ofProgram;
 
     /// <summary>Every global that was referred to, <c>module name</c>, sorted.</summary>
     public IReadOnlyList<string> Globals => [.. _globals.Keys];

@@ -31,7 +31,7 @@ internal sealed class PickleState
     /// <exception cref="CheckpointException">The root is no dictionary, a tensor is impossible, or there is too much of something.</exception>
     public static (IReadOnlyList<TensorEntry> Tensors, IReadOnlyList<PlainValue> Values) Flatten(string path, long fileLength, object? root, bool anyRoot)
     {
-        if (root is not (PickleDictionary or PickleObject) && !anyRoot)
+        if (root is not (PickleDictionary or PickleObject or PickleModule) && !anyRoot)
             throw new CheckpointException(path, $"holds {Describe(root)} where a dictionary of tensors is expected", Remedy);
 
         var state = new PickleState(path, fileLength);
@@ -46,6 +46,10 @@ internal sealed class PickleState
         {
             case PickleTensor tensor: Add(tensor, name); break;
             case PickleObject made: VisitObject(made, name, TensorFile.SectionSeparator, depth); break;
+            case PickleModule { State.Items: var attributes }:
+                foreach (var (key, held) in attributes ?? [])
+                    Visit(held, name.Length == 0 ? key : $"{name}.{key}", depth + 1);
+                break;
             case PickleDictionary { Items: { } items }:
                 foreach (var (key, item) in items)
                     Visit(item, Within(name, key), depth + 1);
@@ -118,7 +122,7 @@ internal sealed class PickleState
 
     private static string Within(string name, string key) => name.Length == 0 ? key : $"{name}{TensorFile.SectionSeparator}{key}";
 
-    private static bool IsContainer(object? value) => value is PickleTensor or PickleDictionary or PickleList or PickleTuple or PickleObject;
+    private static bool IsContainer(object? value) => value is PickleTensor or PickleDictionary or PickleList or PickleTuple or PickleObject or PickleModule;
 
     private static PlainValue Plain(object? value, string name) => value switch
     {

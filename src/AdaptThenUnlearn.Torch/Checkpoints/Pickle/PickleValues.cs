@@ -44,6 +44,13 @@ internal sealed class PickleDictionary(bool isNamespace = false)
 /// <summary>An object of one of NVIDIA's persistent classes: its attributes, without the class.</summary>
 internal sealed record PickleObject(string ClassName, PickleDictionary State);
 
+/// <summary>A module of a TorchScript archive: its attributes, without the class.</summary>
+internal sealed class PickleModule
+{
+    /// <summary>Its attributes; empty for one that keeps its state in a way of its own.</summary>
+    public PickleDictionary State { get; set; } = new();
+}
+
 /// <summary>A NumPy element type, such as <c>f8</c>.</summary>
 internal sealed record PickleNumpyType(string Code);
 
@@ -72,6 +79,10 @@ internal sealed record PickleOpaque(PickleGlobal Global);
 /// <param name="Element">Element type of a storage class.</param>
 internal sealed record PickleGlobal(string Name, PickleRole Role, ElementType Element = default)
 {
+    // Classes whose source lies in a TorchScript archive; and how it pickles lists of numbers.
+    private const string ScriptClasses = "__torch__";
+    private const string ScriptValues = "torch.jit._pickle";
+
     /// <summary>Every global that means something here; all others are refused.</summary>
     private static readonly Dictionary<string, PickleGlobal> _known = new PickleGlobal[]
     {
@@ -101,9 +112,17 @@ internal sealed record PickleGlobal(string Name, PickleRole Role, ElementType El
     }.ToDictionary(global => global.Name);
 
     /// <summary>Looks a global up; an unknown one has the role <see cref="PickleRole.Unknown"/>.</summary>
-    public static PickleGlobal Of(string module, string name)
+    /// <param name="module">Where Python would import it from.</param>
+    /// <param name="name">Its name there.</param>
+    /// <param name="ofProgram">Whether a TorchScript archive names it.</param>
+    public static PickleGlobal Of(string module, string name, bool ofProgram)
     {
         var full = $"{module} {name}";
+        if (ofProgram && (module == ScriptClasses || module.StartsWith(ScriptClasses + ".", StringComparison.Ordinal)))
+            return new PickleGlobal(CheckpointException.Shown(full), PickleRole.Module);
+        if (ofProgram && module == ScriptValues)
+            return new PickleGlobal(CheckpointException.Shown(full), PickleRole.Opaque);
+
         return _known.GetValueOrDefault(full) ?? new PickleGlobal(CheckpointException.Shown(full), PickleRole.Unknown);
     }
 }
@@ -113,6 +132,10 @@ internal enum PickleRole
 {
     /// <summary>Nothing that is known here.</summary>
     Unknown,
+    /// <summary>Something that is of no interest, whatever it is given.</summary>
+    Opaque,
+    /// <summary>A class of a TorchScript archive, made without arguments: a module, which gets its attributes then.</summary>
+    Module,
     /// <summary>Called without arguments: an empty dictionary.</summary>
     Dictionary,
     /// <summary>Made without arguments: an empty set of attributes.</summary>

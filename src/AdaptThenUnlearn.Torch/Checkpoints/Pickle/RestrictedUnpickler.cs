@@ -219,7 +219,7 @@ internal sealed class RestrictedUnpickler
         if (module.Length + name.Length > MaximumKeyCharacters)
             throw Bad($"it names a global of {module.Length + name.Length} characters");
 
-        var global = PickleGlobal.Of(module, name);
+        var global = PickleGlobal.Of(module, name, _session.OfProgram);
         if (!_session.Note(global))
             throw Bad("it names more globals than any checkpoint needs");
         if (global.Role == PickleRole.Unknown && !_session.KeepUnknown)
@@ -234,7 +234,8 @@ internal sealed class RestrictedUnpickler
     {
         object made = Pop(2) switch
         {
-            [PickleGlobal { Role: PickleRole.Unknown } unknown, _] => new PickleOpaque(unknown),
+            [PickleGlobal { Role: PickleRole.Module }, PickleTuple { Items: [] }] when !isCall => new PickleModule(),
+            [PickleGlobal { Role: PickleRole.Unknown or PickleRole.Opaque or PickleRole.Module } unknown, _] => new PickleOpaque(unknown),
             [PickleOpaque opaque, _] => opaque,
             [PickleGlobal { Role: PickleRole.Dictionary }, PickleTuple { Items: [] }] => new PickleDictionary(),
             [PickleGlobal { Role: PickleRole.Namespace }, PickleTuple { Items: [] }] => new PickleDictionary(isNamespace: true),
@@ -263,6 +264,8 @@ internal sealed class RestrictedUnpickler
         {
             case (PickleDictionary target, PickleDictionary given): target.Build(given); break;
             case (PickleDictionary, null): break;
+            case (PickleModule target, PickleDictionary given): target.State = given; break;
+            case (PickleModule, _): break;
             case (PickleNumpyType, PickleTuple { Items: [long, "<" or "|", ..] }): break;
             case (PickleOpaque, _): break;
             default: throw Bad("it sets the state of something that has none");

@@ -1,0 +1,179 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Checkpoints;
+
+/// <summary>A TorchScript program in libtorch's interpreter; only made where a policy or a command line names one. What goes wrong in it becomes one line.</summary>
+/// <remarks>
+/// What is run are the bytes whose digest was checked. Random numbers that a program draws come from torch's default source, which is seeded by
+/// what goes in: the same input gives the same output, on every run. Source that libtorch cannot compile, such as an operator of a later version,
+/// may end the process with libtorch's own message, because TorchSharp does not catch that exception.
+/// </remarks>
+internal sealed class ScriptProgram : IDisposable
+{
+    private const string Forward = "forward";
+    private const string OnTheCpu = "its source names a CUDA device: move it to the CPU, module.cpu(), before torch.jit.script or torch.jit.trace, and save it again";
+    private const int SeedElements = 1024;
+
+    private readonly string _duty;
+
+    private ScriptProgram(string path, string sha256, string duty, jit.ScriptModule module, Device device) =>
+        (Path, Sha256, _duty, Module, Device) = (path, sha256, duty, module, device);
+
+    /// <summary>Its file.</summary>
+    public string Path { get; }
+
+    /// <summary>Digest of its file.</summary>
+    public string Sha256 { get; }
+
+    /// <summary>Its module, whose parameters can be trained; owned by this.</summary>
+    public jit.ScriptModule Module { get; }
+
+    /// <summary>Where it is.</summary>
+    public Device Device { get; }
+
+    /// <summary>Loads a program in eval mode; belongs to the caller.</summary>
+    /// <param name="path">A file of <c>torch.jit.save</c>.</param>
+    /// <param name="sha256">Of the file, as it was checked.</param>
+    /// <param name="duty">What its forward must do; ends a sentence.</param>
+    /// <param name="device">Where it goes.</param>
+    /// <exception cref="CheckpointException">The file has gone or changed, is damaged, or libtorch does not take it.</exception>
+    public static ScriptProgram Load(string path, string sha256, string duty, Device device)
+    {
+        ScriptArchive.Read(path);   // refuses what is damaged or misleading before libtorch sees it
+        ScriptArchive.RequireOwnOperators(path);
+        var bytes = BytesOf(path);
+        if (Convert.ToHexStringLower(SHA256.HashData(bytes)) != sha256)
+            throw new CheckpointException(path, "has changed since it was looked at", "run again on the file as it is now");
+
+        var module = Explained(path, "cannot be loaded", duty, () => jit.load(bytes, device));
+        module.eval();
+        return new ScriptProgram(path, sha256, duty, Models.Weights.Freed(module), device);
+    }
+
+    /// <summary>The same program once more, as its file has it; belongs to the caller.</summary>
+    /// <exception cref="CheckpointException">The file has gone or changed.</exception>
+    public ScriptProgram Again() => Load(Path, Sha256, _duty, Device);
+
+    /// <summary>Calls its forward.</summary>
+    /// <param name="input">Its first argument.</param>
+    /// <param name="more">Its further arguments.</param>
+    /// <returns>Belongs to the caller's scope.</returns>
+    /// <exception cref="CheckpointException">It fails, or returns no tensor.</exception>
+    public Tensor Run(Tensor input, params object[] more) => Explained(Path, $"cannot be run on {Shown(input)}", _duty, () =>
+    {
+        manual_seed(SeedOf(input));
+        return Module.invoke(Forward, [input, .. more]) as Tensor ?? throw Wrong("returns no tensor");
+    });
+
+    /// <summary>Gives a network the program's parameters and buffers, by their names in the file.</summary>
+    /// <remarks>Not its module: TorchSharp asks one that lies in another for its children when it is disposed of already.</remarks>
+    /// <param name="network">Disposes this program, after itself.</param>
+    public void RegisterIn(nn.Module network)
+    {
+        foreach (var (name, parameter) in Module.named_parameters())
+            network.register_parameter(name, parameter);
+        foreach (var (name, buffer) in Module.named_buffers())
+            network.register_buffer(name, buffer);
+    }
+
+    /// <summary>Refuses parameters that are not computed with here.</summary>
+    /// <exception cref="CheckpointException">One is of another type than float32.</exception>
+    public void RequireSinglePrecision()
+    {
+        foreach (var (name, parameter) in Module.named_parameters())
+            if (parameter.dtype != float32)
+                throw new CheckpointException(
+                    Path, $"has a parameter of type {parameter.dtype}, and only single precision (Float32) is run", "save it again after module.float()", $"parameter '{CheckpointException.Shown(name)}'");
+    }
+
+    /// <summary>Why its weights cannot be trained and given back, the file's name left out; null when they can.</summary>
+    /// <remarks>To be asked before anything changed them: they are held against the file.</remarks>
+    public string? WhyNotTrainable()
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        var parameters = Module.named_parameters().ToList();
+        if (parameters.Count == 0)
+            return "has no parameters to train: torch.jit.freeze and torch.jit.optimize_for_inference turn weights into constants; save the module as torch.jit.script or torch.jit.trace gives it";
+
+        var file = ScriptArchive.Read(Path);
+        foreach (var (name, parameter) in parameters)
+            if (file.Find(name) is not { } stored || !stored.Shape.SequenceEqual(parameter.shape) || !stored.Load(float32).bytes.SequenceEqual(parameter.cpu().contiguous().bytes))
+                return $"does not keep its parameter '{CheckpointException.Shown(name)}' under that name, so that it could not be given back; save the module without a __getstate__ of its own";
+
+        return TensorEntry.Overlapping([.. parameters.Select(parameter => file[parameter.name])]) is { } tied
+            ? $"keeps its parameters '{CheckpointException.Shown(tied.One.Name)}' and '{CheckpointException.Shown(tied.Other.Name)}' in the same place (tied weights), and nothing ties them when it is loaded; save it with a clone() of one of them"
+            : null;
+    }
+
+    /// <summary>What is said of a program that does something else.</summary>
+    /// <param name="problem">What is wrong, without a full stop.</param>
+    public CheckpointException Wrong(string problem) => new(Path, problem, _duty);
+
+    /// <summary>Does something with a program.</summary>
+    /// <param name="path">Its file.</param>
+    /// <param name="problem">What is said when it fails, before libtorch's reason.</param>
+    /// <param name="duty">What would be right.</param>
+    /// <param name="work">What to do.</param>
+    /// <exception cref="CheckpointException">It failed.</exception>
+    public static T Explained<T>(string path, string problem, string duty, Func<T> work)
+    {
+        try
+        {
+            return work();
+        }
+        catch (Exception failed) when (failed is ExternalException or NotSupportedException or InvalidOperationException or ArgumentException && !MemoryShortage.IsShortage(failed))
+        {
+            var reason = ReasonIn(failed.Message);
+            throw new CheckpointException(path, $"{problem}: {reason}", reason.Contains("CUDA", StringComparison.Ordinal) ? OnTheCpu : $"{duty}, and be of a libtorch version not newer than {torch.__version__}", cause: failed);
+        }
+    }
+
+    /// <summary>A tensor's shape, for messages.</summary>
+    public static string Shown(Tensor tensor) => $"[{string.Join(", ", tensor.shape)}]";
+
+    /// <inheritdoc/>
+    public void Dispose() => Module.Dispose();
+
+    private static byte[] BytesOf(string path)
+    {
+        try
+        {
+            return File.ReadAllBytes(path);
+        }
+        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
+        {
+            throw new CheckpointException(path, $"cannot be read: {CheckpointException.Shown(failed.Message)}", "check the disk it lies on; programs of up to 2 GB are run", cause: failed);
+        }
+    }
+
+    // Of at most so many numbers all over the input: images may have the same border.
+    private static long SeedOf(Tensor input)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        var flat = input.flatten();
+        var some = flat[TensorIndex.Slice(step: Math.Max(1, flat.NumberOfElements / SeedElements))].cpu().contiguous();
+        return (long)(BinaryPrimitives.ReadUInt64LittleEndian(SHA256.HashData(some.bytes)) >> 1);
+    }
+
+    // libtorch's messages go on for pages; an interpreter's begins with where it was, and what was wrong comes last.
+    internal static string ReasonIn(string message)
+    {
+        const string Raised = "Error: ";
+        var lines = message.Split('\n').Select(line => line.Trim()).Where(line => line.Length > 0).ToList();
+        var raised = lines.FirstOrDefault(line => line.IndexOf(Raised, StringComparison.Ordinal) is > 0 and var at && line.AsSpan(0, at).IndexOf(' ') < 0);
+        return CheckpointException.Shown(raised is null ? lines.FirstOrDefault() ?? "" : raised[(raised.IndexOf(Raised, StringComparison.Ordinal) + Raised.Length)..], 300);
+    }
+}
+
+/// <summary>A network whose layers are a TorchScript program's.</summary>
+internal interface IScriptedNetwork
+{
+    /// <summary>The program; owned by the network.</summary>
+    ScriptProgram Program { get; }
+}

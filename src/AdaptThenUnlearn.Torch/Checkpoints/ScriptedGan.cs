@@ -1,0 +1,40 @@
+using System.Globalization;
+using AdaptThenUnlearn.Torch.Models;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Checkpoints;
+
+/// <summary>Makes generators and discriminators of TorchScript programs, and says which of a file's tensors training has changed.</summary>
+internal static class ScriptedGan
+{
+    /// <summary>Loads a generator, and its discriminator where one is named.</summary>
+    /// <param name="path">The generator's program.</param>
+    /// <param name="sha256">Of its file, as it was checked.</param>
+    /// <param name="latentSize">As the policy says it, or null.</param>
+    /// <param name="discriminatorPath">The discriminator's program, or null.</param>
+    /// <param name="device">Where they go.</param>
+    /// <exception cref="CheckpointException">A file is no program that does what is asked of it.</exception>
+    public static LoadedGenerator Load(string path, string sha256, int? latentSize, string? discriminatorPath, Device device)
+    {
+        var generator = Weights.Freed(ScriptedGenerator.Load(path, sha256, latentSize, device));
+        try
+        {
+            var discriminator = discriminatorPath is null ? null : Weights.Freed(ScriptedDiscriminator.Load(discriminatorPath, generator.Shape, device));
+            var parameters = generator.parameters().Sum(parameter => parameter.NumberOfElements);
+            return new LoadedGenerator(
+                generator, discriminator, TorchScriptFormat.FormatName,
+                string.Create(CultureInfo.InvariantCulture, $"TorchScript program, {generator.Shape}, latent {generator.LatentSize}, {parameters} parameters"),
+                sha256, TorchScriptFormat.FormatName, Section: null);
+        }
+        catch
+        {
+            generator.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The parameters of a program's network, by their names in its file; buffers stay as they are stored.</summary>
+    /// <param name="network">Made here.</param>
+    public static IReadOnlyDictionary<string, Tensor> Trained(nn.Module network) =>
+        ((IScriptedNetwork)network).Program.Module.named_parameters().ToDictionary(named => named.name, named => (Tensor)named.parameter);
+}

@@ -1,0 +1,134 @@
+using AdaptThenUnlearn.Torch.Models;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Checkpoints;
+
+/// <summary>A generator that is a TorchScript program: its forward makes images of latents.</summary>
+/// <remarks>It stays in eval mode, in training too, as <see cref="Models.Dcgan.DcganGenerator"/> does: what is trained is then what is measured, and the statistics of batch normalisation stay.</remarks>
+internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork
+{
+    private const string Duty = "its forward must turn latents, float32 [N, latent], into images, float32 [N, 1 or 3, H, H] in -1 to 1";
+    private const int MostCandidates = 256;
+
+    private readonly bool _asColumns;
+
+    private ScriptedGenerator(ScriptProgram program, ImageShape shape, int latentSize, bool asColumns) : base("TorchScript generator", shape, latentSize)
+    {
+        (Program, _asColumns) = (program, asColumns);
+        program.RegisterIn(this);
+    }
+
+    /// <inheritdoc/>
+    public ScriptProgram Program { get; }
+
+    /// <inheritdoc/>
+    public override bool Truncates => false;
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<int> NoiseSizes => [];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<Tensor> StoredNoise => [];
+
+    /// <summary>Loads one, and finds out what it takes and makes by trying it.</summary>
+    /// <param name="path">Its file.</param>
+    /// <param name="sha256">Of the file, as it was checked.</param>
+    /// <param name="latentSize">Length of a latent vector; null to try the sizes of its weights, of which exactly one must do.</param>
+    /// <param name="device">Where it goes.</param>
+    /// <exception cref="CheckpointException">It is no such program, or its latent size cannot be told.</exception>
+    public static ScriptedGenerator Load(string path, string sha256, int? latentSize, Device device)
+    {
+        using var probed = ScriptProgram.Load(path, sha256, Duty, device);
+        probed.RequireSinglePrecision();
+        var (size, asColumns, shape) = latentSize is { } given ? Tried(probed, given) : OnlyFit(probed);
+        return new ScriptedGenerator(probed.Again(), shape, size, asColumns);   // as it was before it was tried
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="NotSupportedException">Truncation other than 1: there is no mean image to come nearer to.</exception>
+    public override Tensor Generate(Tensor latents, IReadOnlyList<Tensor>? noise, double truncation = 1)
+    {
+        if (truncation != 1)
+            throw new NotSupportedException("a TorchScript generator has no truncation; leave it at 1");
+
+        using var scope = NewDisposeScope();
+        var images = Program.Run(_asColumns ? Columns(latents) : latents);
+        return images.shape.SequenceEqual([latents.shape[0], Shape.Channels, Shape.Resolution, Shape.Resolution]) && images.dtype == float32
+            ? images.MoveToOuterDisposeScope()
+            : throw Program.Wrong($"makes {images.dtype} {ScriptProgram.Shown(images)} of {latents.shape[0]} latents, and made {Shape} images before");
+    }
+
+    /// <inheritdoc/>
+    public override ImageGenerator Copy() => Weights.CopiedTo(new ScriptedGenerator(Program.Again(), Shape, LatentSize, _asColumns), this);
+
+    /// <inheritdoc/>
+    public override void train(bool train = true) => base.train(false);
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        base.Dispose(disposing);
+        if (disposing)
+            Program.Dispose();
+    }
+
+    // Sizes that no weight has are not guessed; two that do would be a guess.
+    private static (int Size, bool AsColumns, ImageShape Shape) OnlyFit(ScriptProgram program)
+    {
+        var sizes = ScriptArchive.Read(program.Path).Tensors.SelectMany(tensor => tensor.Shape.Take(2)).Where(size => size is > 0 and < 65536).Distinct().Order().Take(MostCandidates);
+        List<(int Size, bool AsColumns, ImageShape Shape)> fits = [];
+        var last = "";
+        foreach (var size in sizes)
+        {
+            try
+            {
+                fits.Add(Tried(program, (int)size));
+            }
+            catch (CheckpointException other)
+            {
+                last = $"; with the last, it {other.Problem}";
+            }
+        }
+
+        return fits is [var only] ? only : throw new CheckpointException(
+            program.Path,
+            fits.Count == 0 ? $"takes latents of none of the sizes that its weights have{last}" : $"takes latents of several sizes ({string.Join(", ", fits.Select(fit => fit.Size))}), so that its own cannot be told",
+            $"say it: \"latentSize\" of the policy's generator, or --latent-size; {Duty}");
+    }
+
+    private static (int Size, bool AsColumns, ImageShape Shape) Tried(ScriptProgram program, int size)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        using var random = new Generator(0, CPU);
+        var latents = randn([2, size], generator: random).to(program.Device);
+        try
+        {
+            return (size, false, ShapeOf(program, latents));
+        }
+        catch (CheckpointException failed)
+        {
+            try
+            {
+                return (size, true, ShapeOf(program, Columns(latents)));   // as a bare DCGAN takes them
+            }
+            catch (CheckpointException)
+            {
+                throw failed;
+            }
+        }
+    }
+
+    private static ImageShape ShapeOf(ScriptProgram program, Tensor latents)
+    {
+        var images = program.Run(latents);
+        if (images.dtype != float32 || !(images.shape is [2, 1 or 3, var height, var width] && height == width))
+            throw program.Wrong($"makes {images.dtype} {ScriptProgram.Shown(images)} of latents {ScriptProgram.Shown(latents)}");
+
+        return isfinite(images).all().item<bool>()
+            ? new ImageShape((int)images.shape[1], (int)images.shape[2])
+            : throw program.Wrong("makes images that are not finite");
+    }
+
+    private static Tensor Columns(Tensor latents) => latents.unsqueeze(-1).unsqueeze(-1);   // [N, latent, 1, 1]
+}

@@ -1,0 +1,27 @@
+using AdaptThenUnlearn.Policies;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Checkpoints;
+
+/// <summary>A TorchScript program, as <c>torch.jit.save</c> writes it. Here its weights are read and replaced, and nothing of it is run.</summary>
+public sealed class TorchScriptFormat : ICheckpointFormat
+{
+    internal const string FormatName = GeneratorChoice.TorchScript;
+
+    /// <inheritdoc/>
+    public string Name => FormatName;
+
+    /// <inheritdoc/>
+    public bool IsProgram => true;
+
+    /// <inheritdoc/>
+    /// <remarks>A damaged archive is not recognised: nobody can tell that it was a program.</remarks>
+    public bool Recognises(ReadOnlySpan<byte> start, string path) => PyTorchFormat.IsZip(start) && ScriptArchive.IsAt(path);
+
+    /// <inheritdoc/>
+    public TensorFile Read(string path, bool survey = false) => ScriptArchive.Read(path, survey);
+
+    /// <inheritdoc/>
+    public void Rewrite(TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata) =>
+        RewrittenFile.Write(file, path, values, PyTorchZip.SealFor(file, values.Keys));
+}
