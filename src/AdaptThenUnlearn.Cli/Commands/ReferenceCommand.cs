@@ -21,7 +21,7 @@ public sealed class ReferenceCommand(Terminal terminal)
     private readonly ExtractorOptions _extractor = new();
     private readonly Option<string[]> _without = new("--without") { Description = "For .npz: leave out the images of this class, or with this label; may be given again", HelpName = "CLASS" };
     private readonly Option<string[]> _labels = new("--label") { Description = "For a labels.csv and .safetensors: keep the images with and without this label apart, those of the others together; may be given again (all labels by default)", HelpName = "LABEL" };
-    private readonly Option<int> _samples = new("--samples-per-class") { Description = "For .safetensors: single features kept of each class", DefaultValueFactory = _ => 200 };
+    private readonly Option<int> _samples = new("--samples-per-class") { Description = "For .safetensors: single features kept of each class (of a combination of labels: on average)", DefaultValueFactory = _ => 200 };
 
     /// <summary>The command.</summary>
     public Command Build()

@@ -52,7 +52,7 @@ public sealed class ReferenceStatistics : IDisposable
     /// <param name="classes">Names; labels are positions among them.</param>
     /// <param name="features">Of real images, <c>[N, d]</c>.</param>
     /// <param name="labels"><c>[N]</c>, int64.</param>
-    /// <param name="samplesPerClass">Single features kept of each class: the first ones.</param>
+    /// <param name="samplesPerClass">Single features kept of each class: the first ones. Combinations, some of which are rare, share as many among them in proportion to their images.</param>
     /// <param name="extractorSha256">Of the classifier that made them.</param>
     /// <param name="confusion"><c>[C, C]</c>, int64: row the true class, column what the extractor said.</param>
     /// <param name="floor">Real training images against real test images.</param>
@@ -64,7 +64,7 @@ public sealed class ReferenceStatistics : IDisposable
         using var scope = NewDisposeScope();
         var byClass = Enumerable.Range(0, classes.Count).Select(number => features[labels.eq(number)]).ToList();
         var statistics = byClass.Select(FeatureStatistics.Of).ToList();
-        var samples = byClass.Select(some => some.narrow(0, 0, Math.Min(samplesPerClass, some.shape[0])).to(float32)).ToList();
+        var samples = byClass.Select(some => some.narrow(0, 0, Math.Min(Kept(some.shape[0]), some.shape[0])).to(float32)).ToList();
         var built = new ReferenceStatistics(
             classes,
             combinations,
@@ -79,6 +79,10 @@ public sealed class ReferenceStatistics : IDisposable
         foreach (var each in statistics)
             each.Dispose();
         return built;
+
+        long Kept(long images) => combinations is null
+            ? samplesPerClass
+            : Math.Max(1, (long)Math.Round((double)samplesPerClass * classes.Count * images / features.shape[0]));
     }
 
     /// <summary>Reads statistics.</summary>

@@ -108,6 +108,10 @@ public sealed record CellOutcome(
     [JsonIgnore]
     public double? SmallestShareKept => Shares.Where(share => share.Before > 0).Select(share => (double?)share.After / share.Before).Min();
 
+    /// <summary>Largest after/before of a retained class's images: how much of what was undesired went to one class; null when there is none.</summary>
+    [JsonIgnore]
+    public double? LargestShareKept => Shares.Where(share => share.Before > 0).Select(share => (double?)share.After / share.Before).Max();
+
     /// <summary>Reads the figures off a run record in which something was trained.</summary>
     /// <exception cref="ArgumentException">Nothing was trained, or the record has more than one undesired feature.</exception>
     public static CellOutcome Of(RunRecord record)

@@ -68,6 +68,9 @@ public sealed record MethodFigures(IReadOnlyList<ComparedCell> Cells, int Asked,
     /// <summary>Smallest share kept of any retained class.</summary>
     public Spread? SmallestShareKept => Over(outcome => outcome.SmallestShareKept);
 
+    /// <summary>Largest share kept of any retained class.</summary>
+    public Spread? LargestShareKept => Over(outcome => outcome.LargestShareKept);
+
     /// <summary>Generator updates, adaptation included.</summary>
     public Spread? Steps => Over(outcome => outcome.Steps);
 

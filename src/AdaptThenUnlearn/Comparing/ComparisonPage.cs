@@ -19,7 +19,8 @@ public static class ComparisonPage
         {
             Head(comparison, files), Aims(comparison), Methods(comparison), Classes(comparison), Published(comparison), Reading(comparison), Protocol(comparison), Gaps(comparison),
         })
-            page.Append(part).Append('\n');
+            if (part.Length > 0)
+                page.Append(part).Append('\n');
         return page.ToString().TrimEnd('\n') + "\n";
     }
 
@@ -51,10 +52,13 @@ public static class ComparisonPage
         Line(thorough, "Fréchet distance ≤ 1.2 × before", figures => figures.FrechetRatio?.Mean, value => value <= 1.2, Times, worstIsLow: false);
         Line(thorough, "Fréchet distance ≤ 1.5 × retraining's", figures => figures.ToRetraining?.Mean, value => value <= 1.5, Times, worstIsLow: false);
         Line(thorough, "at most a third of retraining's time", figures => figures.TimeToRetraining?.Mean, value => value <= 1 / 3.0, Percent, worstIsLow: false);
-        return $"## Aims\n\n{table}";
+        return comparison.Methods.Contains(usual) || comparison.Methods.Contains(thorough) ? $"## Aims\n\n{table}" : "";
 
         void Line(ComparedMethod method, string aim, Func<MethodFigures, double?> figure, Func<double, bool> reached, Func<double, string> unit, bool worstIsLow)
         {
+            if (!comparison.Methods.Contains(method))
+                return;
+
             var byClass = comparison.Classes.Select(name => (Name: name, Value: figure(comparison.Figures(method, name)))).ToList();
             var known = byClass.Where(each => each.Value is not null).OrderBy(each => worstIsLow ? each.Value : -each.Value).ToList();
             var runs = comparison.Figures(method, comparison.Classes);
@@ -70,13 +74,13 @@ public static class ComparisonPage
         var text = new StringBuilder("## Every method, over all classes and seeds\n\nMean (lowest to highest). PUL: share of the class that was unlearned, counted by the auditor. FD: classifier Fréchet distance of the retained classes.\n");
         foreach (var family in comparison.Methods.GroupBy(method => method.Family))
         {
-            var table = new MarkdownTable("Method", "Runs", "PUL", "FD after / before", "FD / retraining's", "Ret-FD", "Smallest share kept", "Steps", "Minutes of one core", "Minutes by the clock");
+            var table = new MarkdownTable("Method", "Runs", "PUL", "FD after / before", "FD / retraining's", "Ret-FD", "Smallest share kept", "Largest", "Steps", "Minutes of one core", "Minutes by the clock");
             foreach (var method in family)
             {
                 var figures = comparison.Figures(method, comparison.Classes);
                 table.Row(
                     $"`{method.Name}`", $"{figures.Cells.Count} of {figures.Asked}", Text(figures.Unlearned, Percent), Text(figures.FrechetRatio, Times), Text(figures.ToRetraining, Times),
-                    Text(figures.FrechetToRetrained, Plain), Text(figures.SmallestShareKept, Percent), Text(figures.Steps, Whole), Text(figures.ProcessorMinutes, Minutes), Text(figures.Minutes, Minutes));
+                    Text(figures.FrechetToRetrained, Plain), Text(figures.SmallestShareKept, Percent), Text(figures.LargestShareKept, Percent), Text(figures.Steps, Whole), Text(figures.ProcessorMinutes, Minutes), Text(figures.Minutes, Minutes));
             }
 
             text.Append("\n### ").Append(Heading(family.Key)).Append("\n\n").Append(table).Append('\n').AppendJoin('\n', family.Select(method => $"- `{method.Name}`: {method.Words}")).Append('\n');
@@ -107,7 +111,7 @@ public static class ComparisonPage
         var table = new MarkdownTable(["Method", .. classes.SelectMany(name => new[] { $"{name}: paper PUL", $"{name}: ours", $"{name}: paper FID / retraining's", $"{name}: our FD / retraining's" })]);
         foreach (var row in PublishedResults.Rows)
             table.Row([row.Name, .. classes.SelectMany(name => Cells(row, name, row.Method))]);
-        foreach (var method in new[] { ComparedMethods.Default, ComparedMethods.Thorough })
+        foreach (var method in new[] { ComparedMethods.Default, ComparedMethods.Thorough }.Where(comparison.Methods.Contains))
             table.Row([Code(method.Name), .. classes.SelectMany(name => Cells(null, name, method.Name))]);
         return $"""
             ## Beside the published table

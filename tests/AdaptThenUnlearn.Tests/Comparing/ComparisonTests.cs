@@ -148,6 +148,15 @@ public sealed class ComparisonTests : IDisposable
     }
 
     [Fact]
+    public void Render_NoPresetCompared_HasNoAimsToMiss()
+    {
+        var page = ComparisonPage.Render(Compared() with { Methods = [ComparedMethods.All.Single(method => method.Name == "paper-el2")] }, "results");
+
+        Assert.DoesNotContain("## Aims", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("`default`", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Csv_IsTheGoldenTable() => Golden.Check("comparison.csv", ComparisonCsv.Render(Compared()));
 
     [Fact]

@@ -203,6 +203,20 @@ public sealed class MetricTests : IDisposable
         Assert.Empty(loaded.FalsePositiveRates());
     }
 
+    // KID and precision compare with these: a rare combination must not weigh as much as a common one.
+    [Fact]
+    public void ReferenceStatistics_UnevenCombinations_KeepSamplesInTheirProportion()
+    {
+        using var scope = NewDisposeScope();
+        var features = randn([400, 4], float64);
+        var combination = arange(400, int64).lt(300).logical_not().to(int64);   // 300 of none, 100 with a hat
+
+        using var built = ReferenceStatistics.Build(
+            ["none", "hat"], features, combination, samplesPerClass: 40, "e", zeros([2, 2], int64), floor: double.NaN, [[], ["hat"]]);
+
+        Assert.Equal((80, 60), (built.Samples([]).shape[0], built.Samples(["hat"]).shape[0]));
+    }
+
     [Fact]
     public void ReferenceStatistics_OtherFile_SaysSo()
     {
