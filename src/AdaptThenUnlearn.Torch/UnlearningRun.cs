@@ -122,7 +122,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
     {
         var architecture = GeneratorArchitectures.Named(original.Architecture);
         if (method.StartsAnew)
-            return DiscriminatorWarmUp.Fresh(original.Generator, architecture, new RandomStreams(_policy.Unlearning.Seed, DiscriminatorWarmUp.Name));
+            return DiscriminatorWarmUp.Fresh(original.Generator, architecture, _policy.Unlearning.Seed);
 
         return Timed(DiscriminatorWarmUp.Name, () => MemoryShortage.Explained(
             DiscriminatorWarmUp.Name, _policy.Unlearning.BatchSize,

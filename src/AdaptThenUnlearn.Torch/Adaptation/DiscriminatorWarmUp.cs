@@ -8,13 +8,14 @@ namespace AdaptThenUnlearn.Torch.Adaptation;
 
 /// <summary>The stage before the first, for a generator that came without its discriminator: makes one from the generator's own samples.</summary>
 /// <remarks>
-/// Both stages begin with a discriminator that knows what the generator's images look like; a fresh one would lead its first updates
-/// astray, and its logit would make a Fisher information of noise. What takes the place of the lost training data are the generator's own
-/// samples, all of them: the lost discriminator had seen every kind as real, the undesired ones too, and taking those away here would begin
-/// unlearning before adaptation. Against which fakes? Against other samples of the same generator there is nothing to learn. So the
-/// fakes come from a copy whose weights are damaged by noise, and which is trained back against the discriminator, by the terms of the
-/// policy: a GAN's training in small, whose fakes are coarsely wrong at first and finely wrong later. The discriminator is kept, the copy
-/// thrown away. Samples are drawn afresh at each step, so that none can be learned by heart.
+/// Both stages begin with a discriminator that knows what the generator's images look like: a fresh one would lead their first updates
+/// astray, and its logit would make a Fisher information of noise. In place of the lost training data stand the generator's own samples, all
+/// of them: the lost discriminator had seen the undesired ones as real too, and to leave them out would begin unlearning before adaptation.
+/// From other samples of the same generator nothing can be learned. The fakes are made by copies of it whose weights are damaged by
+/// noise, another copy at each step: by much, so that there is something to begin with, down to so little that it takes
+/// finer and finer features to tell. These are the generators that lie around the original in parameter space, and what lies there is what
+/// the discriminator is asked about when training moves the weights. (A copy that is trained back against it instead teaches it
+/// nothing: while both know nothing, the copy wanders.) The loss is the adversarial one, with the policy's lazy R1.
 /// </remarks>
 /// <param name="options">From the policy.</param>
 /// <param name="journal">Where it keeps what it needs to be resumed.</param>
@@ -24,11 +25,13 @@ public sealed class DiscriminatorWarmUp(UnlearningOptions options, ITrainingJour
     /// <summary>The stage's name in progress, journal and times.</summary>
     public const string Name = "discriminator-warm-up";
 
-    /// <summary>Standard deviation of the copy's damage, in units of each tensor's root mean square.</summary>
-    public const double Damage = 0.3;
-
     private const int SaveEvery = 50;
     private const int WarmupSteps = 50;
+    private const string ValuesKey = "discriminator";
+    private const string MomentKey = "discriminator.secondMoment";
+    private const string UpdatesKey = "discriminatorUpdates";
+
+    private readonly RandomStreams _random = new(options.Seed, Name);
 
     /// <summary>Makes the discriminator.</summary>
     /// <param name="original">As it was; left alone.</param>
@@ -38,71 +41,76 @@ public sealed class DiscriminatorWarmUp(UnlearningOptions options, ITrainingJour
     /// <exception cref="TrainingDivergedException">A loss is not finite.</exception>
     public ImageDiscriminator Run(ImageGenerator original, IGeneratorArchitecture architecture, CancellationToken cancel)
     {
-        var steps = options.WarmUp.Steps;
-        var random = new RandomStreams(options.Seed, Name);
         using var scope = NewDisposeScope();
-        var device = original.parameters().First().device;
-        using var networks = new GanPair(original.Copy(), Fresh(original, architecture, random).to(device));
-        using var trainer = new AdversarialTrainer(networks.Generator, networks.Discriminator, options.TrainingSettings(options.LearningRate), random);
-        DamageWeights(trainer.Generator, random);
-        var reals = new OwnSamples(original, device);
+        using var discriminator = Fresh(original, architecture, options.Seed);
+        using var parameters = new ParameterVector(discriminator);
+        using var adam = new Adam(parameters, options.LearningRate, options.Adversarial.R1Weight > 0 ? options.Adversarial.R1Every : 0);
+        using var damaged = new DamagedSamples(original);
+        var own = new GeneratorSamples(original);
+        var steps = options.WarmUp.Steps;
         var schedule = new LearningRateSchedule(steps, DecaySteps: 0, WarmupSteps: Math.Min(WarmupSteps, steps / 4));
 
-        var done = 0;
-        if (journal.Load(Name) is { } saved)
-        {
-            trainer.Restore(saved.Vectors, saved.Counters);
-            done = saved.Step;
-        }
-
+        var done = Resume(parameters, adam);
+        discriminator.train();
         while (done < steps)
         {
             cancel.ThrowIfCancellationRequested();
-            var losses = trainer.Step(done + 1, reals, schedule.FactorAt(done + 1));
             done++;
-            progress.Report(new StageProgress(Name, done, steps, losses));
+            progress.Report(new StageProgress(Name, done, steps, Update(done, schedule.FactorAt(done))));
             if (done % SaveEvery == 0 || done == steps)
-                journal.Save(Name, new StageState(done, trainer.State(out var counters), counters));
+                journal.Save(Name, new StageState(
+                    done,
+                    new Dictionary<string, Tensor> { [ValuesKey] = parameters.Values, [MomentKey] = adam.SecondMoment },
+                    new Dictionary<string, double> { [UpdatesKey] = adam.Updates }));
         }
 
-        var discriminator = networks.Discriminator.Copy();
-        discriminator.eval();
-        return discriminator;
+        var made = discriminator.Copy();
+        made.eval();
+        return made;
+
+        TrainingStep Update(int step, double learningRateFactor)
+        {
+            using var stepScope = NewDisposeScope();
+            parameters.Gradients.zero_();
+            var reals = Draw(own, "own samples", step);
+            var fakeScores = discriminator.Score(Draw(damaged, "damaged samples", step));
+            var loss = Losses.Discriminator(discriminator.Score(reals), fakeScores);
+            loss.backward();
+            adam.Step(learningRateFactor);
+            if (options.Adversarial.R1Weight > 0 && step % options.Adversarial.R1Every == 0)
+            {
+                parameters.Gradients.zero_();
+                (Losses.R1(discriminator, reals) * (options.Adversarial.R1Weight / 2 * options.Adversarial.R1Every)).backward();
+                adam.Step(learningRateFactor);
+            }
+
+            var losses = new TrainingStep(step, Losses.Generator(fakeScores.detach()).item<float>(), loss.item<float>(), WeightLoss: 0, ImageLoss: 0);
+            return double.IsFinite(losses.DiscriminatorLoss) ? losses : throw new TrainingDivergedException(Name, losses);
+        }
     }
 
     /// <summary>A discriminator that suits a generator, before it has learned anything; belongs to the caller.</summary>
     /// <param name="original">The generator.</param>
     /// <param name="architecture">Of the generator.</param>
-    /// <param name="random">Where its weights come from.</param>
-    public static ImageDiscriminator Fresh(ImageGenerator original, IGeneratorArchitecture architecture, RandomStreams random) =>
-        Weights.Freed(random.Seeded("discriminator", () => architecture.MirrorDiscriminator(original)));
+    /// <param name="seed">From the policy.</param>
+    public static ImageDiscriminator Fresh(ImageGenerator original, IGeneratorArchitecture architecture, long seed) =>
+        Weights.Freed(new RandomStreams(seed, Name).Seeded("discriminator", () => architecture.MirrorDiscriminator(original)).to(original.parameters().First().device));
 
-    /// <summary>Adds noise to every parameter, in proportion to the size of its tensor's values.</summary>
-    /// <param name="parameters">Changed in place.</param>
-    /// <param name="random">Where the noise comes from.</param>
-    public static void DamageWeights(ParameterVector parameters, RandomStreams random)
+    private Tensor Draw(IImageSource source, string purpose, int step)
     {
-        using var scope = NewDisposeScope();
-        using var _ = no_grad();
-        using var source = random.At("damage");
-        foreach (var slot in parameters.Slots)
-        {
-            var values = slot.Of(parameters.Values);
-            var noise = randn([.. slot.Shape], generator: source).to(values.device);
-            values.add_(noise * values.square().mean().sqrt() * Damage);
-        }
+        using var random = _random.At(purpose, step);
+        return source.Draw(options.BatchSize, random);
     }
 
-    /// <summary>What a generator makes, never twice the same.</summary>
-    private sealed class OwnSamples(ImageGenerator generator, Device device) : IImageSource
+    private int Resume(ParameterVector parameters, Adam adam)
     {
-        public long Count => long.MaxValue;
+        if (journal.Load(Name) is not { } saved)
+            return 0;
 
-        public Tensor Draw(int count, Generator random)
-        {
-            using var scope = NewDisposeScope();
-            using var _ = no_grad();
-            return LatentDraw.Next(generator, count, random, device).Images(generator).MoveToOuterDisposeScope();
-        }
+        using var _ = no_grad();
+        parameters.Values.copy_(saved.Vectors[ValuesKey]);
+        adam.SecondMoment.copy_(saved.Vectors[MomentKey]);
+        adam.Updates = (long)saved.Counters[UpdatesKey];
+        return saved.Step;
     }
 }
