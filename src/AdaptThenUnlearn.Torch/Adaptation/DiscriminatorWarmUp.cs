@@ -45,7 +45,7 @@ public sealed class DiscriminatorWarmUp(UnlearningOptions options, ITrainingJour
         using var discriminator = Fresh(original, architecture, options.Seed);
         using var parameters = new ParameterVector(discriminator);
         using var adam = new Adam(parameters, options.LearningRate, options.Adversarial.R1Weight > 0 ? options.Adversarial.R1Every : 0);
-        using var damaged = new DamagedSamples(original);
+        using var damaged = new DamagedSamples(original, _random);
         var own = new GeneratorSamples(original);
         var steps = options.WarmUp.Steps;
         var schedule = new LearningRateSchedule(steps, DecaySteps: 0, WarmupSteps: Math.Min(WarmupSteps, steps / 4));
