@@ -14,8 +14,9 @@ namespace AdaptThenUnlearn.Torch.Adaptation;
 /// From other samples of the same generator nothing can be learned. The fakes are made by copies of it whose weights are damaged by
 /// noise, another copy at each step: by much, so that there is something to begin with, down to so little that it takes
 /// finer and finer features to tell. These are the generators that lie around the original in parameter space, and what lies there is what
-/// the discriminator is asked about when training moves the weights. (A copy that is trained back against it instead teaches it
-/// nothing: while both know nothing, the copy wanders.) The loss is the adversarial one, with the policy's lazy R1.
+/// the discriminator is asked about when training moves the weights. (A single damaged copy that is trained back against it, as in a GAN,
+/// teaches it less in as many steps, and each costs twice as much: while neither knows anything, both wander.) The loss is the
+/// adversarial one, with the policy's lazy R1.
 /// </remarks>
 /// <param name="options">From the policy.</param>
 /// <param name="journal">Where it keeps what it needs to be resumed.</param>
