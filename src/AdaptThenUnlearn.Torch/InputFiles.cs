@@ -32,8 +32,24 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
     /// <summary>Files beside the generator's checkpoint that belong to it.</summary>
     public IReadOnlyList<string> GeneratorParts => CheckpointFormats.FurtherFiles(Generator);
 
-    /// <summary>Bytes of the generator's checkpoint; 0 where it is missing.</summary>
-    public long GeneratorBytes => GeneratorParts.Prepend(Generator).Select(path => new FileInfo(path)).Where(file => file.Exists).Sum(file => file.Length);
+    /// <summary>Bytes of the generator's checkpoint, twice where a discriminator of its size must be made; 0 where it is missing.</summary>
+    public long GeneratorBytes => GeneratorParts.Prepend(Generator).Select(path => new FileInfo(path)).Where(file => file.Exists).Sum(file => file.Length) * (LacksDiscriminator ? 2 : 1);
+
+    /// <summary>Whether the generator came without its discriminator, so that one must be warmed up should it have to be unlearned; false where the checkpoint cannot be read, which loading it will say.</summary>
+    public bool LacksDiscriminator
+    {
+        get
+        {
+            try
+            {
+                return policy.Generator.Discriminator is null && GeneratorCheckpoint.IsGeneratorAlone(CheckpointFormats.Read(Generator, policy.Generator.Format));
+            }
+            catch (CheckpointException)
+            {
+                return false;
+            }
+        }
+    }
 
     /// <summary>Every file that is read, with its digest.</summary>
     /// <param name="folder">The run's, against which paths are recorded.</param>

@@ -91,9 +91,6 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
 
     private UnlearnedGenerator Unlearn(LoadedGenerator original, PolicyClassifiers classifiers, out TrainingRecord training, CancellationToken cancel)
     {
-        if (original.Discriminator is null)
-            throw new PolicyMismatchException("$.generator.discriminator", "the generator's checkpoint has no discriminator, and training needs one; name a checkpoint that has it");
-
         var options = inputs.WithResolvedData(_policy.Unlearning);
         if (options.Adversarial.PathLengthWeight > 0 && original.Generator is not StyleGan2Generator)
             throw new PolicyMismatchException("$.unlearning.adversarial.pathLengthWeight", $"a {original.Architecture} generator has no styles whose path length could be regularised; set it to 0");
@@ -111,13 +108,26 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
             return Feedback.Collect(
                 original.Generator, annotation, given, options.FeedbackSamples, options.MinimumNegatives, new RandomStreams(options.Seed, "feedback"), request.Device, cancel);
         });
+        var method = UnlearningMethods.Named(options.Method);
+        using var added = original.Discriminator is null ? NewDiscriminator(original, method, journal, cancel) : null;
         using var judge = new CandidateJudge(_policy, annotation, original.Generator, request.Device);
         var context = new UnlearningContext(
-            new GanPair(original.Generator, original.Discriminator), options, annotation, feedback, judge, journal, progress, request.Device);
-        var unlearned = Timed("training", () => MemoryShortage.Explained(
-            options.Method, options.BatchSize, () => UnlearningMethods.Named(options.Method).Run(context, cancel)), () => journal.Earlier);
-        training = TrainingRecordOf(unlearned, feedback);
+            new GanPair(original.Generator, original.Discriminator ?? added!), options, annotation, feedback, judge, journal, progress, request.Device);
+        var unlearned = Timed("training", () => MemoryShortage.Explained(options.Method, options.BatchSize, () => method.Run(context, cancel)), journal);
+        training = TrainingRecordOf(unlearned, feedback, warmedUp: added is not null && !method.StartsAnew);
         return unlearned;
+    }
+
+    // For a checkpoint that has none.
+    private ImageDiscriminator NewDiscriminator(LoadedGenerator original, IUnlearningMethod method, FolderJournal journal, CancellationToken cancel)
+    {
+        var architecture = GeneratorArchitectures.Named(original.Architecture);
+        if (method.StartsAnew)
+            return DiscriminatorWarmUp.Fresh(original.Generator, architecture, _policy.Unlearning.Seed);
+
+        return Timed(DiscriminatorWarmUp.Name, () => MemoryShortage.Explained(
+            DiscriminatorWarmUp.Name, _policy.Unlearning.BatchSize,
+            () => new DiscriminatorWarmUp(_policy.Unlearning, journal, progress).Run(original.Generator, architecture, cancel)), journal);
     }
 
     // What is measured and judged is what was saved, in the original's format, and read back from the disk.
@@ -141,7 +151,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         return record;
     }
 
-    private TrainingRecord TrainingRecordOf(UnlearnedGenerator unlearned, Feedback feedback) => new(
+    private TrainingRecord TrainingRecordOf(UnlearnedGenerator unlearned, Feedback feedback, bool warmedUp) => new(
         _policy.Unlearning.Method,
         feedback.Positives.Count,
         feedback.Negatives.Count,
@@ -150,7 +160,8 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         MeanOrNull(unlearned.Distances.OriginalToAdapted),
         MeanOrNull(unlearned.Distances.ToAdapted),
         unlearned.Distances.ToOriginal,
-        unlearned.Candidates.FirstOrDefault(candidate => candidate.Step == unlearned.Kept) is { } kept ? new SelectedCandidate(kept.Excess, kept.FrechetDistance) : null);
+        unlearned.Candidates.FirstOrDefault(candidate => candidate.Step == unlearned.Kept) is { } kept ? new SelectedCandidate(kept.Excess, kept.FrechetDistance) : null,
+        warmedUp ? new WarmedUpDiscriminator(_policy.Unlearning.WarmUp.Steps, (long)_policy.Unlearning.WarmUp.Steps * _policy.Unlearning.BatchSize) : null);
 
     private static double? MeanOrNull(IReadOnlyList<double> values) => values.Count == 0 ? null : values.Average();
 
@@ -170,11 +181,12 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
 
     private DateOnly Today() => DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime);
 
-    private T Timed<T>(string stage, Func<T> work, Func<Effort>? earlier = null)
+    // What an interrupted process had spent counts in the stage that went on from it.
+    private T Timed<T>(string stage, Func<T> work, FolderJournal? journal = null)
     {
-        var begun = Effort.SoFar;
+        var (begun, known) = (Effort.SoFar, journal?.Earlier ?? default);
         var result = work();
-        var spent = Effort.SoFar - begun + (earlier?.Invoke() ?? default);
+        var spent = Effort.SoFar - begun + ((journal?.Earlier ?? default) - known);
         _stages.Add(new StageTime(stage, Math.Round(spent.Seconds, 2), Math.Round(spent.ProcessorSeconds, 2)));
         return result;
     }

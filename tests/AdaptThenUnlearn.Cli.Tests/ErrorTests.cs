@@ -57,8 +57,12 @@ public sealed partial class ErrorTests(SmallHouse house) : IClassFixture<SmallHo
     public void NoNegativesFound() => Fails(house.Policy("e", edit: ("\"minimumNegatives\": 1", "\"minimumNegatives\": 399")), 3, "ATU2005", "at least 399 are needed");
 
     [Fact]
-    public void NoDiscriminator() => Fails(
-        house.Policy("e", edit: ("\"generator.safetensors\"", "\"no-discriminator.safetensors\"")), 2, "error ATU1007: $.generator.discriminator", "training needs one");
+    public void DiscriminatorsFileWithoutOne() => Fails(
+        house.Policy("e", edit: ("\"generator.safetensors\"", "\"no-discriminator.safetensors\", \"discriminator\": \"no-discriminator.safetensors\"")), 3, "ATU2001", "holds a generator and no discriminator");
+
+    [Fact]
+    public void DiscriminatorOfAnotherNetwork() => Fails(
+        house.Policy("e", edit: ("\"generator.safetensors\"", "\"no-discriminator.safetensors\", \"discriminator\": \"auditor.safetensors\"")), 3, "ATU2001", "auditor.safetensors: has no tensor 'convs.0.0.weight'");
 
     [Fact]
     public void NotANumberInTraining() => Fails(

@@ -12,6 +12,8 @@ namespace AdaptThenUnlearn.Cli.Tests;
 /// <summary>The examples of <c>docs/bring-your-own-generator.md</c>, run as they stand there on the smallest files of each kind.</summary>
 public sealed partial class OwnGeneratorTests : IDisposable
 {
+    private const string WithoutDiscriminator = "No discriminator?";
+
     private readonly SmallHouse _house = new();
 
     public void Dispose() => _house.Dispose();
@@ -28,7 +30,7 @@ public sealed partial class OwnGeneratorTests : IDisposable
             "policy",
             edit: [
                 ("\"generator\": { \"checkpoint\": \"generator.safetensors\" }", generator), ("\"steps\": 40, \"recoverySteps\": 10", "\"steps\": 8, \"recoverySteps\": 2"),
-                ("\"candidateEvery\": 10, \"candidateSamples\": 200", "\"candidateEvery\": 4, \"candidateSamples\": 100"), ("\"steps\": 20, \"fisherSamples\"", "\"steps\": 3, \"fisherSamples\""),
+                ("\"candidateEvery\": 10, \"candidateSamples\": 200", "\"candidateEvery\": 4, \"candidateSamples\": 100"), ("\"steps\": 20, \"fisherSamples\"", "\"steps\": 3, \"fisherSamples\""), ("\"minimumNegatives\": 1,", "\"minimumNegatives\": 1, \"discriminatorWarmUp\": { \"steps\": 4 },"),
             ]);
 
         foreach (var command in commands)
@@ -48,6 +50,7 @@ public sealed partial class OwnGeneratorTests : IDisposable
         Assert.Equal(before.Values, after.Values);
         var record = RunRecordFile.Read(_house.At("artifacts/policy/run.json"));
         Assert.Equal(CheckpointDigest.Of(artifact), record.After!.GeneratorSha256);
+        Assert.Equal(section == WithoutDiscriminator ? new WarmedUpDiscriminator(Steps: 4, Samples: 16) : null, record.Training!.DiscriminatorWarmUp);
         Assert.Equal(record.Verdict.Passed ? 0 : 1, Atu.Run("verify", _house.At("artifacts/policy/run.json")).ExitCode);
     }
 
@@ -78,6 +81,9 @@ public sealed partial class OwnGeneratorTests : IDisposable
         {
             case "rosinality/stylegan2-pytorch":
                 ForeignFiles.WriteRosinality(_house.At("550000.pt"), networks, old: false);
+                break;
+            case WithoutDiscriminator:
+                ForeignFiles.WriteRosinalityGenerator(_house.At("faces.pt"), networks.Generator);
                 break;
             case "NVIDIA's stylegan2-ada-pytorch":
                 using (var theirs = ForeignFiles.InNvidiasForm(networks))

@@ -24,6 +24,10 @@ public sealed partial class DocumentationTests
     }
 
     [Fact]
+    public void PolicyPage_WarmUpOfAMissingDiscriminator_HasTheDefaultThatThePolicyLeavesOut() =>
+        Assert.Matches($@"(?m)^\| `steps` \| Discriminator updates.* \| `{DiscriminatorWarmUpOptions.Default.Steps}` \|$", Page("policy.md"));
+
+    [Fact]
     public void DiagnosticsPage_EveryCodeInTheSources_IsThere()
     {
         var page = Page("diagnostics.md");

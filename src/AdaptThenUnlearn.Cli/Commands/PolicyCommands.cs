@@ -1,5 +1,6 @@
 using System.CommandLine;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 
@@ -24,10 +25,22 @@ public static class PolicyCommands
         {
             var read = parsed.GetRequiredValue(policies).Select(file => PolicyFile.Read(file.ToString(), parsed.GetValue(set) ?? [], terminal)).ToList();
             foreach (var policy in read.Where(policy => policy.Result.Policy is not null))
+            {
                 Terminal.Result(parsed.GetValue(effective) ? policy.Result.EffectiveJson : $"{policy.Path}: a valid policy, '{policy.Policy.Name}'");
+                SayWhatIsMissing(policy, terminal);
+            }
+
             return read.TrueForAll(policy => policy.Result.Policy is not null) ? ExitCodes.Passed : ExitCodes.BadPolicy;
         });
         return command;
+    }
+
+    // Nothing is wrong with such a policy; a run takes longer, and the report will say why.
+    private static void SayWhatIsMissing(PolicyFile policy, Terminal terminal)
+    {
+        if (new InputFiles(policy.Policy, policy.Path).LacksDiscriminator)
+            terminal.Say(FormattableString.Invariant(
+                $"{policy.Path}: the generator's checkpoint has no discriminator: should it have to be unlearned, one is warmed up first, in {policy.Policy.Unlearning.WarmUp.Steps} steps on the generator's own samples (unlearning.discriminatorWarmUp); or name a file that has one as generator.discriminator"));
     }
 
     private static Command Schema(Terminal terminal)

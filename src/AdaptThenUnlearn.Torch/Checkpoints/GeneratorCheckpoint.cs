@@ -86,7 +86,7 @@ public static class GeneratorCheckpoint
             return;
         }
 
-        var architecture = GeneratorArchitectures.All.First(known => known.Name == loaded.Architecture);
+        var architecture = GeneratorArchitectures.Named(loaded.Architecture);
         Dictionary<string, Tensor> values = [];
         if (loaded.Section is null)
             Add(null, networks.Generator, networks.Generator.state_dict().Keys);
@@ -191,7 +191,12 @@ public static class GeneratorCheckpoint
                 return null;
 
             var other = CheckpointFormats.Read(otherPath);
-            return Built(GanSections.DiscriminatorIn(other) is { } its ? other.Section(its) : other);
+            if (GanSections.DiscriminatorIn(other) is { } its)
+                return Built(other.Section(its));
+
+            return HoldsGenerator(other)
+                ? throw new CheckpointException(otherPath, "holds a generator and no discriminator", "name the file that has it, or leave generator.discriminator out: one is then warmed up on the generator's own samples")
+                : Built(other);
         }
         catch
         {
@@ -201,6 +206,12 @@ public static class GeneratorCheckpoint
 
         ImageDiscriminator Built(TensorFile weights) => Filled(architecture.BuildDiscriminator(Stored(weights), generator), architecture, weights, device);
     }
+
+    private static bool HoldsGenerator(TensorFile file) => GanSections.GeneratorsIn(file).Count > 0 || GeneratorArchitectures.Of(Stored(file)) is not null;
+
+    /// <summary>Whether a file holds a generator that this version knows, and no discriminator beside it.</summary>
+    /// <param name="file">As read.</param>
+    public static bool IsGeneratorAlone(TensorFile file) => GanSections.DiscriminatorIn(file) is null && Describe(file) is not null;
 
     private static StoredNetwork Stored(TensorFile weights) => new(
         weights.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Shape),

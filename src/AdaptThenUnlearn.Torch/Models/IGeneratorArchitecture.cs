@@ -31,6 +31,14 @@ public interface IGeneratorArchitecture
     /// <exception cref="ArgumentException">The shapes do not belong together; the message says which.</exception>
     ImageDiscriminator BuildDiscriminator(StoredNetwork stored, ImageGenerator generator);
 
+    /// <summary>Builds a discriminator that suits a generator of this family, with fresh weights, for checkpoints that hold none; belongs to the caller.</summary>
+    /// <remarks>
+    /// The generator's own layers in reverse: as wide at each resolution, and as deep. Its state is its parameters alone: no batch
+    /// statistics, so that an image's score says the same in training, when it is measured, and after a run was resumed.
+    /// </remarks>
+    /// <param name="generator">As built here.</param>
+    ImageDiscriminator MirrorDiscriminator(ImageGenerator generator);
+
     /// <summary>Where a tensor of one of its networks lies in a checkpoint of this family; under its own name unless the family says otherwise.</summary>
     /// <param name="network">Generator or discriminator, as built here.</param>
     /// <param name="name">A name of the network's state dict.</param>
@@ -46,4 +54,8 @@ public static class GeneratorArchitectures
     /// <summary>The one these weights belong to, or null.</summary>
     public static IGeneratorArchitecture? Of(StoredNetwork stored) =>
         All.FirstOrDefault(architecture => architecture.Recognises(stored));
+
+    /// <summary>An architecture by its name.</summary>
+    /// <exception cref="InvalidOperationException">There is none.</exception>
+    public static IGeneratorArchitecture Named(string name) => All.First(architecture => architecture.Name == name);
 }

@@ -19,6 +19,9 @@ public sealed class RetrainMethod : IUnlearningMethod
     public string Name => "retrain";
 
     /// <inheritdoc/>
+    public bool StartsAnew => true;
+
+    /// <inheritdoc/>
     /// <exception cref="InvalidDataException">The folder holds no images that the generator could be trained on.</exception>
     public UnlearnedGenerator Run(UnlearningContext context, CancellationToken cancel)
     {

@@ -12,6 +12,9 @@ public interface IUnlearningMethod
     /// <summary>Name in the policy.</summary>
     string Name { get; }
 
+    /// <summary>Whether it begins with fresh networks and needs the original's sizes alone, so that no discriminator has to be made for it.</summary>
+    bool StartsAnew => false;
+
     /// <summary>Makes a generator that has forgotten.</summary>
     /// <param name="context">What there is to work with.</param>
     /// <param name="cancel">Ends the work between two steps; what was done so far is in the journal.</param>

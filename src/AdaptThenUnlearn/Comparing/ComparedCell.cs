@@ -64,7 +64,7 @@ public sealed record ComparedCell(
 /// <param name="FrechetToRetrained">Of the retained classes, against the retrained generator's images (Ret-FD); null where none was at hand.</param>
 /// <param name="RetrainedSha256">Of that retrained generator.</param>
 /// <param name="Shares">Each retained class's images before and after.</param>
-/// <param name="Steps">Generator updates, adaptation included.</param>
+/// <param name="Steps">Generator updates, adaptation and the warm-up of a missing discriminator included.</param>
 /// <param name="KeptStep">Of the candidate that was kept.</param>
 /// <param name="TrainingSeconds">Wall time of feedback and training; without measuring.</param>
 /// <param name="TotalSeconds">Wall time of all stages.</param>
@@ -134,7 +134,7 @@ public sealed record CellOutcome(
             RetrainedSha256: null,
             [.. record.Before.Shares.Where(share => !share.Undesired).Select(share => new RetainedShare(
                 share.Class, share.Hits, after.Shares.Single(other => other.Classifier == share.Classifier && other.Class == share.Class).Hits))],
-            training.Steps + adaptation,
+            training.Steps + adaptation + (training.DiscriminatorWarmUp?.Steps ?? 0),
             training.SelectedStep,
             Math.Round(own.Sum(stage => stage.Seconds), 1),
             Math.Round(record.Times.Stages.Sum(stage => stage.Seconds), 1),

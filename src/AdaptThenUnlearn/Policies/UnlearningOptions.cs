@@ -25,6 +25,7 @@ namespace AdaptThenUnlearn.Policies;
 /// <param name="Extrapolation">Of the method <c>extrapolation</c>.</param>
 /// <param name="Data">Folder with the real images, for the method <c>retrain</c> alone.</param>
 /// <param name="Positives">Folder of clean images, relative to the policy file; training learns from them instead of the generator's own clean samples.</param>
+/// <param name="DiscriminatorWarmUp">How a discriminator is made for a generator whose checkpoint has none; <see cref="DiscriminatorWarmUpOptions.Default"/> when absent.</param>
 public sealed record UnlearningOptions(
     [KnownName(NameKind.Method)] string Method,
     [KnownName(NameKind.Preset)] string Preset,
@@ -47,8 +48,15 @@ public sealed record UnlearningOptions(
     ClassBalanceOptions ClassBalance,
     ExtrapolationOptions Extrapolation,
     [NotBlank] string? Data,
-    [NotBlank] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Positives = null)
+    [NotBlank] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Positives = null,
+
+    // Left out where it is absent, as above, so that the digests of policies from before this property stand.
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] DiscriminatorWarmUpOptions? DiscriminatorWarmUp = null)
 {
+    /// <summary>How a missing discriminator is made, whether the policy says so or not.</summary>
+    [JsonIgnore]
+    public DiscriminatorWarmUpOptions WarmUp => DiscriminatorWarmUp ?? DiscriminatorWarmUpOptions.Default;
+
     internal IEnumerable<PolicyFinding> Check(JsonPath at) =>
     [
         .. at["minimumNegatives"].Must(
@@ -119,3 +127,11 @@ public sealed record ClassBalanceOptions([Within(0, 1)] double Rate, [Within(1, 
 /// <summary>The baseline θG + γ(θG − θN).</summary>
 /// <param name="Gamma">How far beyond the original, in units of the adaptation; positive.</param>
 public sealed record ExtrapolationOptions([Within(0, Above = true)] double Gamma);
+
+/// <summary>The stage before the first, for checkpoints that have no discriminator and only for them: one is warmed up on the generator's own samples.</summary>
+/// <param name="Steps">Discriminator updates; at least 1.</param>
+public sealed record DiscriminatorWarmUpOptions([Within(1)] int Steps)
+{
+    /// <summary>What holds where a policy says nothing.</summary>
+    public static DiscriminatorWarmUpOptions Default { get; } = new(Steps: 400);
+}

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
@@ -68,8 +69,15 @@ public sealed record OutputFile(string Role, string Path, string Sha256);
 /// <param name="Distance">‖θ − θN‖² of the kept generator, mean over the adapted generators; null for methods without adaptation.</param>
 /// <param name="DistanceFromOriginal">‖θ − θG‖² of the kept generator.</param>
 /// <param name="Selected">What the annotators saw of the kept candidate; null for methods without candidates.</param>
+/// <param name="DiscriminatorWarmUp">Where the discriminator came from when the checkpoint had none; null, and left out of the record, when it had one.</param>
 public sealed record TrainingRecord(
-    string Method, long Positives, long Negatives, int SelectedStep, int Steps, double? AdaptedDistance, double? Distance, double DistanceFromOriginal, SelectedCandidate? Selected = null);
+    string Method, long Positives, long Negatives, int SelectedStep, int Steps, double? AdaptedDistance, double? Distance, double DistanceFromOriginal, SelectedCandidate? Selected = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] WarmedUpDiscriminator? DiscriminatorWarmUp = null);
+
+/// <summary>A discriminator that the run made because the generator's checkpoint had none; it is no part of the artifact.</summary>
+/// <param name="Steps">Updates.</param>
+/// <param name="Samples">The generator's own samples that it was shown as real, each once; no other image was.</param>
+public sealed record WarmedUpDiscriminator(int Steps, long Samples);
 
 /// <summary>Why a candidate was kept: the annotators' judgement, in which no auditor takes part.</summary>
 /// <param name="Excess">How far the upper bounds of the rates miss the policy's limits, summed, plus how far the smallest share kept does; 0 when all are met.</param>

@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Reports;
+using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Tests.Reports;
 
@@ -8,6 +9,19 @@ public sealed class MarkdownReportTests
     [Fact]
     public void Render_NothingTrained_SaysSo() =>
         Assert.Contains("the artifact is the input, byte for byte", new MarkdownReport().Render(Records.Named("untrained")), StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("markdown")]
+    [InlineData("html")]
+    public void Render_CheckpointWithoutDiscriminator_SaysThatOneWasWarmedUp(string format)
+    {
+        var run = Records.Run();
+        var without = run with { Training = run.Training! with { DiscriminatorWarmUp = new WarmedUpDiscriminator(Steps: 400, Samples: 6400) } };
+        var report = ReportFormats.All.Single(known => known.Name == format);
+
+        Assert.Contains("the checkpoint has none: one was warmed up in 400 steps on 6400 of the generator's own images", report.Render(without).Replace("&#39;", "'", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.DoesNotContain("warmed up", report.Render(run), StringComparison.Ordinal);
+    }
 
     [Theory]
     [InlineData("<script>alert(1)</script>", "<script")]

@@ -69,6 +69,13 @@ internal static class ForeignFiles
         Write(path, Pickle(root), storages, old);
     }
 
+    /// <summary>What rosinality's projects give away: the averaged generator alone, with the mean style beside it.</summary>
+    public static void WriteRosinalityGenerator(string path, ImageGenerator generator)
+    {
+        var storages = new List<(string Key, float[] Values)>();
+        Write(path, Pickle(Dictionary(("g_ema", Named("stylegan2", generator, (_, tensor) => Stored(tensor, storages, old: false))), ("latent_avg", Stored(zeros(8), storages, old: false)))), storages, old: false);
+    }
+
     /// <summary>A network snapshot, as stylegan2-ada-pytorch's training loop pickles it; the modules' attributes lie flat in one object.</summary>
     public static void WriteNvidia(string path, GanPair networks)
     {

@@ -1,6 +1,7 @@
 using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Models;
+using AdaptThenUnlearn.Torch.Models.Dcgan;
 using AdaptThenUnlearn.Torch.Models.StyleGan2;
 using AdaptThenUnlearn.Torch.Tests.Checkpoints;
 using AdaptThenUnlearn.Torch.Training;
@@ -94,6 +95,45 @@ public sealed class ArchitectureContract : IDisposable
         var fisher = FisherInformation.Estimate(networks.Generator, networks.Discriminator, parameters, 4, new RandomStreams(1, "contract"), styleMixing: 0);
 
         Assert.True(fisher.isfinite().all().item<bool>() && fisher.min().item<float>() >= 0 && fisher.max().item<float>() > 0);
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void MirrorDiscriminator_OfTheGenerator_ScoresItsImagesAndCanBeTrained(string name)
+    {
+        using var scope = NewDisposeScope();
+        using var networks = Evaluated(name);
+        using var mirrored = GeneratorArchitectures.Named(name).MirrorDiscriminator(networks.Generator);
+        using var parameters = new ParameterVector(mirrored);
+        var buffers = mirrored.named_buffers().Select(buffer => Small.Bytes(buffer.buffer)).ToList();
+        mirrored.train();
+        var images = networks.Generator.Generate(randn(4, networks.Generator.LatentSize), noise: null).detach().requires_grad_();
+
+        var scores = mirrored.Score(images);
+        (scores.mean() + Losses.R1(mirrored, images)).backward();
+
+        Assert.Equal(networks.Generator.Shape, mirrored.Shape);
+        Assert.Equal([4, 1], scores.shape);
+        Assert.Equal([4, mirrored.FeatureSize], mirrored.Features(images).shape);
+        Assert.True(images.grad!.abs().max().item<float>() > 0);
+        Assert.All(parameters.Slots.Where(slot => slot.Name.EndsWith("weight", StringComparison.Ordinal)), slot => Assert.True(slot.Of(parameters.Gradients).abs().max().item<float>() > 0, slot.Name));
+        Assert.Equal(buffers, mirrored.named_buffers().Select(buffer => Small.Bytes(buffer.buffer)));   // what a resumed run would lack
+        using var copy = mirrored.Copy();
+        Assert.Equal(Small.Bytes(scores), Small.Bytes(copy.Score(images)));
+    }
+
+    [Fact]
+    public void MirrorDiscriminator_DcganThatCutsABorderOff_TakesItsImages()
+    {
+        using var scope = NewDisposeScope();
+        // 1 → 4 → 8 → 16 → 32 pixels a side, then 28.
+        using var generator = new DcganGenerator([Layer(0, 8, 6, 4, 1, 0), Layer(3, 6, 6, 4, 2, 1), Layer(6, 6, 4, 4, 2, 1), Layer(9, 4, 4, 4, 2, 1), Layer(12, 4, 3, 1, 1, 2)]);
+        using var mirrored = GeneratorArchitectures.Named("dcgan").MirrorDiscriminator(generator);
+
+        Assert.Equal(new ImageShape(3, 28), generator.Shape);
+        Assert.Equal([2, 1], mirrored.Score(generator.Generate(randn(2, 8), noise: null)).shape);
+
+        static DcganLayer Layer(int number, int inputs, int outputs, int kernel, int stride, int padding) => new(number, inputs, outputs, kernel, stride, padding, Bias: false, Normalised: number < 12);
     }
 
     [Fact]

@@ -33,6 +33,15 @@ public sealed class DcganArchitecture : IGeneratorArchitecture
     /// <inheritdoc/>
     public ImageDiscriminator BuildDiscriminator(StoredNetwork stored, ImageGenerator generator) => new DcganDiscriminator(generator.Shape, DiscriminatorLayers(stored, generator.Shape));
 
+    /// <inheritdoc/>
+    /// <remarks>A convolution of the same kernel, stride and padding undoes the size of a transposed one, down to the one pixel that the generator begins with.</remarks>
+    public ImageDiscriminator MirrorDiscriminator(ImageGenerator generator)
+    {
+        var layers = ((DcganGenerator)generator).Layers.Reverse().ToList();
+        return new DcganDiscriminator(generator.Shape, [.. layers.Select((layer, index) => new DcganLayer(
+            2 * index, layer.Outputs, index == layers.Count - 1 ? 1 : layer.Inputs, layer.Kernel, layer.Stride, layer.Padding, Bias: true, Normalised: false))]);
+    }
+
     /// <summary>The transposed convolutions of a generator.</summary>
     /// <exception cref="ArgumentException">They do not belong together.</exception>
     public static IReadOnlyList<DcganLayer> GeneratorLayers(StoredNetwork stored)

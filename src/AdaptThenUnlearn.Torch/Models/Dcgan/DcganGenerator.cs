@@ -12,16 +12,18 @@ namespace AdaptThenUnlearn.Torch.Models.Dcgan;
 public sealed class DcganGenerator : ImageGenerator
 {
     private readonly Sequential main;
-    private readonly IReadOnlyList<DcganLayer> _layers;
 
     /// <summary>Builds it with fresh weights from torch's default random source.</summary>
     /// <exception cref="ArgumentException">The layers do not end in images of 1 or 3 channels.</exception>
     public DcganGenerator(IReadOnlyList<DcganLayer> layers) : base(nameof(DcganGenerator), ShapeOf(layers), layers[0].Inputs)
     {
-        _layers = layers;
+        Layers = layers;
         main = Sequential([.. layers.SelectMany(Parts)]);
         RegisterComponents();
     }
+
+    /// <summary>Its transposed convolutions, in order.</summary>
+    public IReadOnlyList<DcganLayer> Layers { get; }
 
     /// <inheritdoc/>
     public override bool Truncates => false;
@@ -44,7 +46,7 @@ public sealed class DcganGenerator : ImageGenerator
     }
 
     /// <inheritdoc/>
-    public override ImageGenerator Copy() => Weights.CopiedTo(new DcganGenerator(_layers), this);
+    public override ImageGenerator Copy() => Weights.CopiedTo(new DcganGenerator(Layers), this);
 
     /// <inheritdoc/>
     public override void train(bool train = true)

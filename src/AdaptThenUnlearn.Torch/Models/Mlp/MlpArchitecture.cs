@@ -40,6 +40,13 @@ public sealed class MlpArchitecture : IGeneratorArchitecture
     /// <inheritdoc/>
     public ImageDiscriminator BuildDiscriminator(StoredNetwork stored, ImageGenerator generator) => new MlpDiscriminator(generator.Shape, DiscriminatorLayers(stored, generator.Shape));
 
+    /// <inheritdoc/>
+    public ImageDiscriminator MirrorDiscriminator(ImageGenerator generator)
+    {
+        var layers = ((MlpGenerator)generator).Layers.Reverse().ToList();
+        return new MlpDiscriminator(generator.Shape, [.. layers.Select((layer, index) => new MlpLayer(2 * index, layer.Outputs, index == layers.Count - 1 ? 1 : layer.Inputs))]);
+    }
+
     /// <summary>The layers of a discriminator for images of this shape.</summary>
     /// <exception cref="ArgumentException">They do not take such images, or do not end at one score.</exception>
     public static IReadOnlyList<MlpLayer> DiscriminatorLayers(StoredNetwork stored, ImageShape images)

@@ -7,7 +7,6 @@ namespace AdaptThenUnlearn.Torch.Models.Mlp;
 /// <summary>Fully connected layers with ReLU, tanh at the end.</summary>
 public sealed class MlpGenerator : ImageGenerator
 {
-    private readonly IReadOnlyList<MlpLayer> _sizes;
     private readonly List<Linear> _layers;
 
     /// <summary>Builds it with fresh weights from torch's default random source.</summary>
@@ -15,9 +14,12 @@ public sealed class MlpGenerator : ImageGenerator
     /// <param name="layers">From latent to pixels.</param>
     public MlpGenerator(ImageShape images, IReadOnlyList<MlpLayer> layers) : base(nameof(MlpGenerator), images, layers[0].Inputs)
     {
-        _sizes = layers;
+        Layers = layers;
         _layers = Mlp.Registered(this, layers);
     }
+
+    /// <summary>The sizes of its layers, in order.</summary>
+    public IReadOnlyList<MlpLayer> Layers { get; }
 
     /// <inheritdoc/>
     public override bool Truncates => false;
@@ -40,7 +42,7 @@ public sealed class MlpGenerator : ImageGenerator
     }
 
     /// <inheritdoc/>
-    public override ImageGenerator Copy() => Weights.CopiedTo(new MlpGenerator(Shape, _sizes), this);
+    public override ImageGenerator Copy() => Weights.CopiedTo(new MlpGenerator(Shape, Layers), this);
 }
 
 /// <summary>Fully connected layers with leaky ReLU; its score is what the original puts through a sigmoid.</summary>

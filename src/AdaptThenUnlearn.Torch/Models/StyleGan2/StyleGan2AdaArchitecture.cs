@@ -33,6 +33,10 @@ public sealed class StyleGan2AdaArchitecture : IGeneratorArchitecture
     public ImageDiscriminator BuildDiscriminator(StoredNetwork stored, ImageGenerator generator) => new StyleGan2Discriminator(DiscriminatorSettings(stored));
 
     /// <inheritdoc/>
+    /// <remarks>Of a conditional generator too, it knows no classes: in training nobody says of which class an image is.</remarks>
+    public ImageDiscriminator MirrorDiscriminator(ImageGenerator generator) => new StyleGan2Discriminator(((StyleGan2Generator)generator).Settings with { Classes = 0 });
+
+    /// <inheritdoc/>
     public StoredTensor Locate(nn.Module network, string name) => network switch
     {
         StyleGan2Generator => NvidiaNames.OfGenerator(name),

@@ -21,8 +21,10 @@ public sealed class StyleGan2Architecture : IGeneratorArchitecture
     public ImageGenerator BuildGenerator(StoredNetwork stored) => new StyleGan2Generator(SettingsOf(stored));
 
     /// <inheritdoc/>
-    public ImageDiscriminator BuildDiscriminator(StoredNetwork stored, ImageGenerator generator) =>
-        new StyleGan2Discriminator(((StyleGan2Generator)generator).Settings);
+    public ImageDiscriminator BuildDiscriminator(StoredNetwork stored, ImageGenerator generator) => MirrorDiscriminator(generator);
+
+    /// <inheritdoc/>
+    public ImageDiscriminator MirrorDiscriminator(ImageGenerator generator) => new StyleGan2Discriminator(((StyleGan2Generator)generator).Settings);
 
     /// <summary>Reads the size of the network off its weights.</summary>
     /// <exception cref="ArgumentException">The shapes do not belong together.</exception>

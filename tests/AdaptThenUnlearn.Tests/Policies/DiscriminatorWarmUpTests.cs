@@ -1,0 +1,53 @@
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Runs;
+using static AdaptThenUnlearn.Tests.Policies.PolicyTexts;
+
+namespace AdaptThenUnlearn.Tests.Policies;
+
+/// <summary>What a policy says of a discriminator that has to be made: a knob that older policies, and their digests, know nothing of.</summary>
+public sealed class DiscriminatorWarmUpTests
+{
+    [Fact]
+    public void Read_Steps_AreInThePolicyAndInItsDigest()
+    {
+        var (without, with) = (Read(Smallest), Read(Smallest, "unlearning.discriminatorWarmUp.steps=7"));
+
+        Assert.Empty(with.Errors);
+        Assert.Equal(7, with.Policy!.Unlearning.WarmUp.Steps);
+        Assert.Contains("\"discriminatorWarmUp\":{\"steps\":7}", with.EffectiveJson, StringComparison.Ordinal);
+        Assert.Equal(with.EffectiveJson, Read(with.EffectiveJson).EffectiveJson);
+        Assert.NotEqual(CanonicalJson.Digest(without.Policy!), CanonicalJson.Digest(with.Policy!));
+    }
+
+    [Fact]
+    public void EffectiveJson_LeftOut_IsTheTextOfBefore()
+    {
+        var policy = Read(Full).Policy!;
+
+        Assert.Equal(DiscriminatorWarmUpOptions.Default, policy.Unlearning.WarmUp);
+        Assert.DoesNotContain("armUp", CanonicalJson.Of(policy), StringComparison.Ordinal);
+        Assert.Equal(CanonicalJson.Of(policy), Read(Full, "unlearning.discriminatorWarmUp=null").EffectiveJson);
+    }
+
+    [Theory]
+    [InlineData("unlearning.discriminatorWarmUp.steps=0", "$.unlearning.discriminatorWarmUp.steps", "must be at least 1, but is 0")]
+    [InlineData("unlearning.discriminatorWarmUp={}", "$.unlearning.discriminatorWarmUp.steps", "is missing")]
+    [InlineData("unlearning.discriminatorWarmUp=400", "$.unlearning.discriminatorWarmUp", "must be an object")]
+    public void Read_ImpossibleValues_AreErrorsAtTheirPlace(string given, string path, string expected)
+    {
+        var error = Assert.Single(Read(Smallest, given).Errors);
+
+        Assert.Equal(path, error.Path);
+        Assert.Contains(expected, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Record_WithAndWithoutWarmUp_ReadsBackAndKeepsTheOldTextWhereThereWasNone()
+    {
+        var run = Records.Run();
+        var with = run with { Training = run.Training! with { DiscriminatorWarmUp = new WarmedUpDiscriminator(Steps: 400, Samples: 6400) } };
+
+        Assert.Equal(with.Training, RunRecordFile.Parse(RunRecordFile.Text(with), "run.json").Training);
+        Assert.DoesNotContain("armUp", RunRecordFile.Text(run), StringComparison.Ordinal);
+    }
+}
