@@ -95,6 +95,9 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         if (options.Adversarial.PathLengthWeight > 0 && original.Generator is not StyleGan2Generator)
             throw new PolicyMismatchException("$.unlearning.adversarial.pathLengthWeight", $"a {original.Architecture} generator has no styles whose path length could be regularised; set it to 0");
 
+        if (original.Discriminator is null && original.Format == TorchScriptFormat.FormatName)
+            throw new PolicyMismatchException("$.generator.discriminator", "a TorchScript generator needs a TorchScript discriminator to be trained: none can be made to measure for an architecture that only its file knows; export it too");
+
         ScriptRehearsal.Hold(original, options);
         var journal = new FolderJournal(folder.StateFolder, Fingerprint(), request.Resume);
         if (!request.Resume)

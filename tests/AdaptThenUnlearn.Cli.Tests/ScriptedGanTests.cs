@@ -55,6 +55,17 @@ public sealed class ScriptedGanTests(ScriptedHouse house) : IClassFixture<Script
     }
 
     [Fact]
+    public void Govern_ProgramWithoutDiscriminator_IsToldThatNoneCanBeMade()
+    {
+        var policy = house.Policy("alone", "\"maxRate\": 0.0000001", (Generator, Named.Replace(", \"discriminator\": \"d.pt\"", "", StringComparison.Ordinal)));
+
+        var (exitCode, _, errors) = Atu.Run("govern", policy, "--out", house.At("out"), "--threads", "1");
+
+        Assert.Equal(2, exitCode);
+        Assert.Contains("ATU1007: $.generator.discriminator: a TorchScript generator needs a TorchScript discriminator to be trained", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void InspectAndSample_Program_ListOneAndRunTheOther()
     {
         var inspected = Atu.Run("inspect", house.At("g.pt"), "--tensors");

@@ -211,7 +211,8 @@ public static class GeneratorCheckpoint
 
     /// <summary>Whether a file holds a generator that this version knows, and no discriminator beside it.</summary>
     /// <param name="file">As read.</param>
-    public static bool IsGeneratorAlone(TensorFile file) => GanSections.DiscriminatorIn(file) is null && Describe(file) is not null;
+    public static bool IsGeneratorAlone(TensorFile file) =>
+        file.Format != TorchScriptFormat.FormatName && GanSections.DiscriminatorIn(file) is null && Describe(file) is not null;
 
     private static StoredNetwork Stored(TensorFile weights) => new(
         weights.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Shape),

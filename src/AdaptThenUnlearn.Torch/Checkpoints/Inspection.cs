@@ -65,7 +65,7 @@ public sealed record Inspection(
             yield return "It is one flat state dict: one network, not named.";
         foreach (var missing in GanSections.MissingIn(file))
             yield return missing;
-        if (file.Refused.Count == 0 && !isProgram && GeneratorCheckpoint.IsGeneratorAlone(file))
+        if (file.Refused.Count == 0 && GeneratorCheckpoint.IsGeneratorAlone(file))
             yield return "It holds a generator alone: should a policy have it unlearned, `atu govern` warms up a discriminator on its samples first, unless generator.discriminator names a file that has one.";
     }
 }
