@@ -18,6 +18,10 @@ public sealed class CandidateJudge : ICandidateJudge, IDisposable
     // Rates are compared by a mild upper bound, so that a candidate is not chosen for its luck with a small sample.
     private const double Confidence = 0.9;
 
+    // Part of each limit that a candidate is held to: training has learned to please the annotators, and the auditors, who have
+    // the last word, still see what those no longer do.
+    private const double Margin = 0.5;
+
     private readonly UnlearningPolicy _policy;
     private readonly Annotation _annotation;
     private readonly EvaluationImages _images;
@@ -50,7 +54,7 @@ public sealed class CandidateJudge : ICandidateJudge, IDisposable
         var excess = _policy.UndesiredFeatures.Select((feature, number) =>
         {
             var limit = Math.Min(feature.MaxRate ?? 1, feature.MinUnlearned is { } unlearned ? (1 - unlearned) * _original.Hits[number] / samples : 1);
-            return Math.Max(0, ClopperPearson.UpperBound(tally.Hits[number], samples, Confidence) - limit);
+            return Math.Max(0, ClopperPearson.UpperBound(tally.Hits[number], samples, Confidence) - Margin * limit);
         }).Sum();
         var kept = SmallestShareKept(tally);
         using var statistics = FeatureStatistics.Of(Compared(tally.Clean));
