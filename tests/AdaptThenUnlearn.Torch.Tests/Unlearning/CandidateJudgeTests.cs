@@ -1,0 +1,45 @@
+using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Policies;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Tests.Unlearning;
+
+/// <summary>How far a candidate misses the limits, as the annotators see it.</summary>
+public sealed class CandidateJudgeTests
+{
+    // The smallest GAN makes about a quarter "banned" images to this classifier.
+    [Theory]
+    [InlineData(0.1, null)]
+    [InlineData(null, 0.5)]
+    [InlineData(0.05, 0.9)]
+    public void Judge_FeatureAboveHalfItsLimit_MissesItByWhatTheUpperBoundIsAbove(double? maxRate, double? minUnlearned)
+    {
+        using var networks = Small.Gan();
+        networks.Generator.eval();
+        using var classifier = Small.Classifier();
+        using var judge = new CandidateJudge(Policy(maxRate, minUnlearned), Small.Annotation(classifier), networks.Generator, CPU);
+
+        var candidate = judge.Judge(networks.Generator, step: 7);
+
+        var limit = Math.Min(maxRate ?? 1, minUnlearned is null ? 1 : (1 - minUnlearned.Value) * candidate.Rate);   // the original itself is judged
+        Assert.InRange(candidate.Rate, 0.1, 0.5);
+        Assert.Equal(ClopperPearson.UpperBound((long)Math.Round(candidate.Rate * 200), 200, 0.9) - limit / 2, candidate.Excess, tolerance: 1e-9);
+        Assert.Equal((7, 1.0), (candidate.Step, candidate.SmallestShareKept));
+    }
+
+    [Fact]
+    public void Judge_FeatureBelowHalfItsLimit_MissesNothing()
+    {
+        using var networks = Small.Gan();
+        networks.Generator.eval();
+        using var classifier = Small.Classifier();
+        using var judge = new CandidateJudge(Policy(maxRate: 1, minUnlearned: null), Small.Annotation(classifier), networks.Generator, CPU);
+
+        Assert.Equal(0, judge.Judge(networks.Generator, step: 1).Excess);
+    }
+
+    private static UnlearningPolicy Policy(double? maxRate, double? minUnlearned) => new(
+        1, "judged", new GeneratorChoice("generator.safetensors", "auto", null, null), new Dictionary<string, ClassifierChoice>(),
+        [new UndesiredFeature("ban", "annotator", null, "banned", maxRate, minUnlearned)], null, null, Quality: null,
+        new EvaluationOptions(400, 400, 0.95, 0, 1), Small.Options with { CandidateSamples = 200 }, [], Report: null!);
+}
