@@ -41,6 +41,11 @@ public static class CommandAction
             terminal.Diagnose(bad.Diagnostic);
             return ExitCodes.BadPolicy;
         }
+        catch (BadFileException bad)
+        {
+            terminal.Diagnose(bad.Diagnostic);
+            return ExitCodes.NotFinished;
+        }
         catch (Exception failed)
         {
             terminal.Diagnose(new BuildMessage(Severity.Error, CodeOf(failed), MessageOf(failed)));
@@ -48,7 +53,8 @@ public static class CommandAction
         }
     }
 
-    private static string CodeOf(Exception failed) => failed switch
+    /// <summary>The diagnostic of an exception that ends a command.</summary>
+    public static string CodeOf(Exception failed) => failed switch
     {
         RunException run => run.Code,
         CheckpointException or ImageFileException => "ATU2001",
@@ -81,5 +87,14 @@ public sealed class BadArgumentException(BuildMessage diagnostic) : Exception(di
     }
 
     /// <summary>What and where.</summary>
+    public BuildMessage Diagnostic { get; } = diagnostic;
+}
+
+/// <summary>A file that a policy names cannot be read.</summary>
+/// <param name="diagnostic">What, and where in the policy.</param>
+/// <param name="cause">What reading it said.</param>
+public sealed class BadFileException(BuildMessage diagnostic, Exception cause) : Exception(diagnostic.Text, cause)
+{
+    /// <summary>What is told.</summary>
     public BuildMessage Diagnostic { get; } = diagnostic;
 }

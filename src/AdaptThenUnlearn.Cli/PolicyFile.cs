@@ -1,5 +1,8 @@
 using System.Globalization;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch;
+using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Measuring;
 
 namespace AdaptThenUnlearn.Cli;
@@ -57,10 +60,32 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
             : $"$.quality.{rule.Split('/').ElementAtOrDefault(1)}");
     }
 
-    /// <summary>The diagnostic of a file that does not fit the policy, at the property that names it.</summary>
-    public BadArgumentException Explain(PolicyMismatchException mismatch)
+    /// <summary>Does work with the files that the policy names; what is wrong with one is told at the property that names it.</summary>
+    /// <exception cref="BadArgumentException">A file does not fit the policy.</exception>
+    /// <exception cref="BadFileException">A file cannot be read.</exception>
+    public T Using<T>(InputFiles inputs, Func<T> work)
     {
-        var (line, column) = PolicyReader.Locate(Text, mismatch.JsonPath);
-        return new BadArgumentException(new BuildMessage(Severity.Error, PolicyCodes.UnknownName, $"{mismatch.JsonPath}: {mismatch.Problem}", Path, line, column));
+        try
+        {
+            return work();
+        }
+        catch (PolicyMismatchException mismatch)
+        {
+            throw new BadArgumentException(At(mismatch.JsonPath, PolicyCodes.UnknownName, mismatch.Problem));
+        }
+        catch (CheckpointException failed) when (inputs.PropertyNaming(failed.Path) is { } property)
+        {
+            throw new BadFileException(At(property, CommandAction.CodeOf(failed), failed.Message), failed);
+        }
+        catch (ImageFileException failed) when (inputs.PropertyNaming(failed.Path) is { } property)
+        {
+            throw new BadFileException(At(property, CommandAction.CodeOf(failed), failed.Message), failed);
+        }
+    }
+
+    private BuildMessage At(string property, string code, string problem)
+    {
+        var (line, column) = PolicyReader.Locate(Text, property);
+        return new BuildMessage(Severity.Error, code, $"{property}: {problem}", Path, line, column);
     }
 }

@@ -31,15 +31,14 @@ public sealed class Publication(Terminal terminal)
     /// <summary>Whether publishing was demanded.</summary>
     public bool IsRequired(ParseResult parsed) => parsed.GetValue(_require);
 
-    /// <summary>Judges records again and publishes them. Of what could not be published, one diagnostic tells.</summary>
+    /// <summary>Judges records again and publishes those that can be told about. Each that cannot has its diagnostic, and one tells of what could not be published.</summary>
     /// <param name="records">Paths of <c>run.json</c>.</param>
     /// <param name="parsed">The options' values.</param>
     /// <param name="advisory">Whether a failed gate stops nothing.</param>
     /// <param name="untrusted">Whether the records come from a build that anyone may have changed.</param>
     /// <param name="policies">What to judge by instead of the recorded policies; none: by those.</param>
     /// <param name="cancel">Ends it.</param>
-    /// <returns>The exit code: passed, not published, or gate failed where a record was refused.</returns>
-    /// <exception cref="RunRecordException">A record cannot be read.</exception>
+    /// <returns>The exit code: passed, not published, gate failed where a record was refused, or not finished where one could not be read.</returns>
     public int Publish(IReadOnlyList<string> records, ParseResult parsed, bool advisory, bool untrusted, IReadOnlyList<TrustedPolicy> policies, CancellationToken cancel)
     {
         var environment = EnvironmentSnapshot.Take();
@@ -47,9 +46,10 @@ public sealed class Publication(Terminal terminal)
         var today = DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime);
         var admission = new RunAdmission(Vocabulary.Known, today, context.Workspace, policies);
         var admitted = records.Select(record => Admit(admission, record)).ToList();
-        var runs = admitted.OfType<PublishedRun>().Select(run => run with { Advisory = advisory, Untrusted = untrusted }).ToList();
+        var runs = admitted.Select(each => each.Run).OfType<PublishedRun>().Select(run => run with { Advisory = advisory, Untrusted = untrusted }).ToList();
+        var left = admitted.Max(each => each.ExitCode);
         if (runs.Count == 0)
-            return ExitCodes.GateFailed;
+            return left;
 
         var publisher = new Publisher(context, GitHubToken.Find(environment), Flags(parsed), Machine.Tool["atu ".Length..], new Waiting(TimeProvider.System));
         var result = publisher.Publish(runs, cancel).GetAwaiter().GetResult();
@@ -58,7 +58,7 @@ public sealed class Publication(Terminal terminal)
         if (result.Problems.Count > 0)
             terminal.Diagnose(Diagnostic(result.Problems, IsRequired(parsed)));
 
-        return runs.Count < admitted.Count ? ExitCodes.GateFailed
+        return left != ExitCodes.Passed ? left
             : result.Problems.Count > 0 && IsRequired(parsed) ? ExitCodes.NotPublished
             : ExitCodes.Passed;
     }
@@ -87,16 +87,21 @@ public sealed class Publication(Terminal terminal)
         return gate == ExitCodes.Passed && published != ExitCodes.Passed && IsRequired(parsed) ? ExitCodes.NotPublished : gate;
     }
 
-    private PublishedRun? Admit(RunAdmission admission, string record)
+    private (PublishedRun? Run, int ExitCode) Admit(RunAdmission admission, string record)
     {
         try
         {
-            return admission.Read(record);
+            return (admission.Read(record), ExitCodes.Passed);
         }
         catch (RecordRefusedException refused)
         {
             terminal.Diagnose(new BuildMessage(Severity.Error, "ATU3003", $"{refused.Message}; it was not published", record));
-            return null;
+            return (null, ExitCodes.GateFailed);
+        }
+        catch (RunRecordException unreadable)
+        {
+            terminal.Diagnose(new BuildMessage(Severity.Error, CommandAction.CodeOf(unreadable), $"{unreadable.Message}; it was not published"));
+            return (null, ExitCodes.NotFinished);
         }
     }
 

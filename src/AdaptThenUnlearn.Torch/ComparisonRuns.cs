@@ -49,7 +49,7 @@ public sealed class ComparisonRuns(string cells, string work, string tool, Devic
         try
         {
             using var folder = RunFolder.Open(FolderOf(request), request.Inputs.GeneratorBytes);
-            var asked = new RunRequest(request.Policy, request.Source, Resume: true, Train: true, device, tool);
+            var asked = new RunRequest(request.Policy, request.Source, Resume: true, Train: true, device, tool, OthersAreStale: true);   // from before a setting changed, say
             var record = new UnlearningRun(asked, request.Inputs, folder, progress, clock).Execute(cancel);
             cell = Cell(CellOutcome.Of(record), null);
         }

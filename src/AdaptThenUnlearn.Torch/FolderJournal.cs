@@ -13,7 +13,8 @@ namespace AdaptThenUnlearn.Torch;
 /// <param name="folder">Made when the first state is saved.</param>
 /// <param name="fingerprint">Of everything that determines the run.</param>
 /// <param name="resume">Whether states left by an earlier process are used.</param>
-public sealed class FolderJournal(string folder, string fingerprint, bool resume) : ITrainingJournal
+/// <param name="othersAreStale">Whether a state that another run left counts as none; otherwise it is refused.</param>
+public sealed class FolderJournal(string folder, string fingerprint, bool resume, bool othersAreStale = false) : ITrainingJournal
 {
     private readonly HashSet<string> _own = [];
     private readonly Effort _started = Effort.SoFar;
@@ -30,7 +31,10 @@ public sealed class FolderJournal(string folder, string fingerprint, bool resume
             return null;
 
         var file = SafetensorsFile.Read(path);
-        if (file.Metadata.GetValueOrDefault("fingerprint") != fingerprint)
+        var fits = file.Metadata.GetValueOrDefault("fingerprint") == fingerprint;
+        if (!fits && othersAreStale)
+            return null;
+        if (!fits)
             throw new CheckpointException(path, "was left by a run with another policy, generator, classifier or seed", "start anew without --resume");
 
         try

@@ -58,27 +58,17 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
             "ATU2002", $"{file.Path}: the {file.Role} is not there, or cannot be read any more")))];
 
     /// <summary>Every file that is read, by its role.</summary>
-    public IEnumerable<(string Role, string Path)> Named()
-    {
-        yield return (InputRoles.Policy, Path.GetFullPath(policyFile));
-        foreach (var file in WithParts(InputRoles.Generator, Generator))
-            yield return file;
-        foreach (var file in policy.Generator.Discriminator is { } discriminator ? WithParts("discriminator", Resolved(discriminator)) : [])
-            yield return file;
-        foreach (var (name, choice) in policy.Classifiers)
-        {
-            foreach (var file in WithParts($"classifier {name}", Resolved(choice.Checkpoint)))
-                yield return file;
-        }
+    public IEnumerable<(string Role, string Path)> Named() =>
+        Properties().Concat(Given()).Select(named => (named.Role, named.Path)).Prepend((InputRoles.Policy, Path.GetFullPath(policyFile)));
 
-        foreach (var file in policy.Quality?.ExtractorWeights is { } weights ? WithParts("extractor", Resolved(weights)) : [])
-            yield return file;
-        if (policy.Quality is { } quality && quality.Reference != OriginalGenerator)
-            yield return ("reference", Resolved(quality.Reference));
-        if (policy.Unlearning.Data is { } data)
-            yield return ("training data", Resolved(data));
-        foreach (var (role, _, folder) in Given())
-            yield return (role, folder);
+    /// <summary>JSON path of the property that names a file, or a folder in which it lies; null where none does.</summary>
+    /// <param name="path">Of the file.</param>
+    public string? PropertyNaming(string path)
+    {
+        var wanted = Path.GetFullPath(path);
+        return Properties().Concat(Given()).FirstOrDefault(named => IsOrHolds(Path.GetFullPath(named.Path))).Property;
+
+        bool IsOrHolds(string file) => file == wanted || wanted.StartsWith(file + Path.DirectorySeparatorChar, StringComparison.Ordinal);
     }
 
     /// <summary>Loads the generator with its discriminator.</summary>
@@ -179,7 +169,28 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
         }
     }
 
-    private IEnumerable<(string Role, string Property, string Folder)> Given()
+    private IEnumerable<(string Role, string Property, string Path)> Properties()
+    {
+        foreach (var (role, path) in WithParts(InputRoles.Generator, Generator))
+            yield return (role, "$.generator.checkpoint", path);
+        foreach (var (role, path) in policy.Generator.Discriminator is { } discriminator ? WithParts("discriminator", Resolved(discriminator)) : [])
+            yield return (role, "$.generator.discriminator", path);
+        foreach (var (name, choice) in policy.Classifiers)
+        {
+            foreach (var (role, path) in WithParts($"classifier {name}", Resolved(choice.Checkpoint)))
+                yield return (role, $"$.classifiers.{name}.checkpoint", path);
+        }
+
+        foreach (var (role, path) in policy.Quality?.ExtractorWeights is { } weights ? WithParts("extractor", Resolved(weights)) : [])
+            yield return (role, "$.quality.extractorWeights", path);
+        if (policy.Quality is { } quality && quality.Reference != OriginalGenerator)
+            yield return ("reference", "$.quality.reference", Resolved(quality.Reference));
+        if (policy.Unlearning.Data is { } data)
+            yield return ("training data", "$.unlearning.data", Resolved(data));
+    }
+
+    // Folders of images to train on.
+    private IEnumerable<(string Role, string Property, string Path)> Given()
     {
         foreach (var (number, feature) in policy.UndesiredFeatures.Index())
             if (feature.Negatives is { } negatives)

@@ -25,7 +25,8 @@ namespace AdaptThenUnlearn.Torch;
 /// <param name="Train">Whether a violation is unlearned; otherwise it is only judged.</param>
 /// <param name="Device">Where tensors are.</param>
 /// <param name="Tool">Name and version for the record.</param>
-public sealed record RunRequest(UnlearningPolicy Policy, PolicySource Source, bool Resume, bool Train, Device Device, string Tool);
+/// <param name="OthersAreStale">Whether to begin anew where what is to be resumed is of another run, instead of refusing.</param>
+public sealed record RunRequest(UnlearningPolicy Policy, PolicySource Source, bool Resume, bool Train, Device Device, string Tool, bool OthersAreStale = false);
 
 /// <summary>The whole story: load, measure, adapt, unlearn, measure again, judge.</summary>
 /// <param name="request">What to do.</param>
@@ -99,7 +100,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
             throw new PolicyMismatchException("$.generator.discriminator", "a TorchScript generator needs a TorchScript discriminator to be trained: none can be made to measure for an architecture that only its file knows; export it too");
 
         ScriptRehearsal.Hold(original, options);
-        var journal = new FolderJournal(folder.StateFolder, Fingerprint(), request.Resume);
+        var journal = new FolderJournal(folder.StateFolder, Fingerprint(), request.Resume, request.OthersAreStale);
         if (!request.Resume)
             journal.Clear();
         var annotation = new Annotation(

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using System.Text;
 
 namespace AdaptThenUnlearn.Cli.Tests;
@@ -52,7 +51,7 @@ internal sealed class Atu : IDisposable
 
     public void Kill() => _process.Kill();
 
-    public void Interrupt() => Assert.Equal(0, SendSignal(_process.Id, signal: 2));
+    public void Interrupt() => Signals.Interrupt(_process.Id);
 
     public (int ExitCode, string Output, string Errors) Finish()
     {
@@ -81,7 +80,4 @@ internal sealed class Atu : IDisposable
         _firstLine.SetResult(line.ToString().TrimEnd());
         return line + (character[0] == '\n' ? "\n" : "") + await output.ReadToEndAsync();
     }
-
-    [DllImport("libc", EntryPoint = "kill")]
-    private static extern int SendSignal(int process, int signal);
 }

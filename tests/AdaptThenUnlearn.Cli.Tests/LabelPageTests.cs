@@ -68,6 +68,7 @@ public sealed class LabelPageTests(SmallHouse house) : IClassFixture<SmallHouse>
     [Fact]
     public async Task Page_Mouse_MarksAndUnmarks()
     {
+        Signals.SkipWithoutInterrupt();
         Assert.SkipWhen(HeadlessChromium.Installed is null, "Chromium is not installed");
         using var atu = Atu.Start("label", house.At("generator.safetensors"), "--feature", "bright", "--out", house.At("labels-mouse"), "--count", "20", "--threads", "1");
         await using var chromium = await HeadlessChromium.StartAsync();

@@ -111,6 +111,17 @@ public sealed class PublishTests : IClassFixture<SmallHouse>, IDisposable
         Assert.Empty(_github.Requests);
     }
 
+    [Fact]
+    public void Publish_OneOfSeveralRecordsIsUnreadable_PublishesTheOthersAndFails()
+    {
+        var (exitCode, output, errors) = Atu("publish", _desk.At("nowhere/run.json"), _record);
+
+        Assert.Equal(3, exitCode);
+        Assert.Contains("error ATU2009", Assert.Single(errors.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+        Assert.Contains("published no-eights", output, StringComparison.Ordinal);
+        Assert.Single(_github.Comments);
+    }
+
     [Theory]
     [InlineData("--pull-request", "seven")]
     [InlineData("--only", "everything")]

@@ -1,5 +1,5 @@
 using System.IO.Compression;
-using System.Runtime.InteropServices;
+using AdaptThenUnlearn.Cli.Tests;
 
 namespace AdaptThenUnlearn.Solution.Tests;
 
@@ -59,7 +59,7 @@ public sealed class CakeBuildTests(CakeHouse house) : IClassFixture<CakeHouse>
         Patience.Until(() => ProcessesOnLinux.ThatGovernInto(house.At("artifacts/told-to-end")).Count > 0 || cake.HasExited);
         Assert.NotEmpty(ProcessesOnLinux.ThatGovernInto(house.At("artifacts/told-to-end")));
 
-        Assert.Equal(0, SendSignal(cake.Id, signal: 15));
+        Signals.Terminate(cake.Id);
         cake.AwaitExit();
 
         Patience.Until(() => ProcessesOnLinux.ThatGovernInto(house.At("artifacts/told-to-end")).Count == 0);
@@ -125,7 +125,4 @@ public sealed class CakeBuildTests(CakeHouse house) : IClassFixture<CakeHouse>
 
     private (int ExitCode, string Output, string Errors) Frosting(string policy) =>
         CakeProcess.Run(house.Folder, "dotnet", "run", "--project", "samples/frosting", "--", "--target=Govern", $"--policies=policies/{policy}.json", "--output=frosting-out", $"--atu={CakeHouse.Atu}", "--no-train");
-
-    [DllImport("libc", EntryPoint = "kill")]
-    private static extern int SendSignal(int process, int signal);
 }

@@ -1,7 +1,6 @@
 using System.Diagnostics;
-using System.Globalization;
-using System.Runtime.InteropServices;
 using System.Text;
+using AdaptThenUnlearn.Cli.Tests;
 
 namespace AdaptThenUnlearn.Solution.Tests;
 
@@ -69,12 +68,7 @@ internal sealed class Command : IDisposable
     public void Kill() => _process.Kill();
 
     /// <summary>What Ctrl-C sends, to this process alone.</summary>
-    public void Interrupt() => Assert.Equal(0, SendSignal(_process.Id, signal: 2));
-
-    /// <summary>Whether SIGINT is ignored, which programs inherit (proc(5): a mask in which bit 1 is signal 2).</summary>
-    public static bool InterruptIsIgnored =>
-        File.ReadLines("/proc/self/status").First(line => line.StartsWith("SigIgn:", StringComparison.Ordinal)) is var line
-        && (ulong.Parse(line["SigIgn:".Length..].Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture) & 0b10) != 0;
+    public void Interrupt() => Signals.Interrupt(_process.Id);
 
     public void Dispose()
     {
@@ -89,7 +83,4 @@ internal sealed class Command : IDisposable
             if (line.Data is not null)
                 _said.AppendLine(line.Data);
     }
-
-    [DllImport("libc", EntryPoint = "kill")]
-    private static extern int SendSignal(int process, int signal);
 }

@@ -50,7 +50,7 @@ public sealed class CompareCommand(Terminal terminal)
         if (!parsed.GetValue(_pageOnly))
         {
             var own = shard.Of(requests);
-            Make(runs, own, () => Publish(plan, requests, runs, page), cancel);
+            Make(task, runs, own, () => Publish(plan, requests, runs, page), cancel);
             foreach (var retrained in requests.Where(request => request.Key.Method == ComparedMethods.Retrain.Name))
                 runs.MeasureAgainst(retrained, [.. own.Where(request => request.Key.Class == retrained.Key.Class)], cancel);
         }
@@ -70,14 +70,14 @@ public sealed class CompareCommand(Terminal terminal)
         terminal.Say(FormattableString.Invariant($"{taken} runs taken over from {cells}"));
     }
 
-    private void Make(ComparisonRuns runs, IReadOnlyList<ComparisonRequest> own, Action publish, CancellationToken cancel)
+    private void Make(ComparedRuns.Task task, ComparisonRuns runs, IReadOnlyList<ComparisonRequest> own, Action publish, CancellationToken cancel)
     {
         var open = own.Where(request => runs.Found(request) is null).ToList();
         terminal.Say(FormattableString.Invariant($"{own.Count - open.Count} of {own.Count} runs are there already, {open.Count} to go"));
         foreach (var (number, request) in open.Index())
         {
             terminal.Say(FormattableString.Invariant($"run {number + 1} of {open.Count}: {request.Key}"));
-            _runs.Make(runs, request, cancel);
+            _runs.Make(task, runs, request, cancel);
             publish();
         }
     }

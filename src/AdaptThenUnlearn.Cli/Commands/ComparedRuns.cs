@@ -29,7 +29,8 @@ public sealed class ComparedRuns(Terminal terminal)
     public Task? Read(ParseResult parsed, IReadOnlyList<long> defaultSeeds)
     {
         var path = parsed.GetRequiredValue(_policy).ToString();
-        if (PolicyFile.Read(path, parsed.GetValue(_set) ?? [], terminal).Result.Policy is not { } policy)
+        var file = PolicyFile.Read(path, parsed.GetValue(_set) ?? [], terminal);
+        if (file.Result.Policy is not { } policy)
             return null;
         if (policy.UndesiredFeatures is not [var feature])
             throw new BadArgumentException($"{path}: one class at a time is unlearned here, and this policy lists {policy.UndesiredFeatures.Count} undesired features");
@@ -38,7 +39,7 @@ public sealed class ComparedRuns(Terminal terminal)
         if ((feature.Negatives ?? policy.Unlearning.Positives) is { } folder && classes.FirstOrDefault(name => name != feature.Class) is { } other)
             throw new BadArgumentException($"--classes {other}: the images in '{folder}' are for '{feature.Class}'; compare that class alone, or a policy without 'negatives' and 'positives'");
 
-        return new Task(path, policy, classes.Count > 0 ? classes : [feature.Class], Seeds(parsed) is { Count: > 0 } seeds ? seeds : defaultSeeds);
+        return new Task(file, classes.Count > 0 ? classes : [feature.Class], Seeds(parsed) is { Count: > 0 } seeds ? seeds : defaultSeeds);
     }
 
     /// <summary>The runs of some methods, every policy read and checked, so that a wrong class shows at once and not after hours; null when one is wrong, which has been told.</summary>
@@ -53,15 +54,15 @@ public sealed class ComparedRuns(Terminal terminal)
         foreach (var key in plan.Keys())
         {
             var method = plan.Methods.Single(each => each.Name == key.Method);
-            var file = PolicyFile.Read(task.Path, [.. CellPolicy.Overrides(method, key, task.Policy.Evaluation.Samples, data), .. parsed.GetValue(_set) ?? []], terminal);
+            var file = PolicyFile.Read(task.File.Path, [.. CellPolicy.Overrides(method, key, task.Policy.Evaluation.Samples, data), .. parsed.GetValue(_set) ?? []], terminal);
             if (file.Result.Policy is not { } policy)
                 return null;
 
             var folder = Path.Combine(work, key.FileName);
-            var inputs = new InputFiles(policy, task.Path);
+            var inputs = new InputFiles(policy, task.File.Path);
             requests.Add(new ComparisonRequest(
                 key, policy,
-                new PolicySource(Path.GetRelativePath(folder, Path.GetFullPath(task.Path)).Replace('\\', '/'), file.Text, file.Result.TextSha256, CanonicalJson.Digest(policy), file.Overrides),
+                new PolicySource(Path.GetRelativePath(folder, Path.GetFullPath(task.File.Path)).Replace('\\', '/'), file.Text, file.Result.TextSha256, CanonicalJson.Digest(policy), file.Overrides),
                 inputs, ComparedCell.DigestOf(policy, inputs.Named().Select(input => (input.Role, Digest(input.Path))))));
         }
 
@@ -69,9 +70,11 @@ public sealed class ComparedRuns(Terminal terminal)
     }
 
     /// <summary>Makes a run and tells what came of it.</summary>
-    public ComparedCell Make(ComparisonRuns runs, ComparisonRequest request, CancellationToken cancel)
+    /// <exception cref="BadArgumentException">A file does not fit the policy.</exception>
+    /// <exception cref="BadFileException">A file cannot be read.</exception>
+    public ComparedCell Make(Task task, ComparisonRuns runs, ComparisonRequest request, CancellationToken cancel)
     {
-        var cell = runs.Make(request, cancel);
+        var cell = task.File.Using(request.Inputs, () => runs.Make(request, cancel));
         terminal.Say(cell.Outcome is { } outcome
             ? FormattableString.Invariant($"{request.Key}: PUL {100 * outcome.Unlearned:0.0} %, Fréchet distance ×{outcome.FrechetRatio:0.00}, smallest share kept {100 * outcome.SmallestShareKept:0} %, {outcome.TrainingSeconds / 60:0.0} minutes of training")
             : $"{request.Key}: could not finish: {cell.Failure}");
@@ -89,9 +92,12 @@ public sealed class ComparedRuns(Terminal terminal)
     private string Digest(string input) => _digests.TryGetValue(input, out var known) ? known : _digests[input] = RunRecordFile.Digest(input) ?? "";
 
     /// <summary>What is run many times.</summary>
-    /// <param name="Path">Of the policy file.</param>
-    /// <param name="Policy">As it is.</param>
+    /// <param name="File">Holds a policy.</param>
     /// <param name="Classes">At least one.</param>
     /// <param name="Seeds">At least one.</param>
-    public sealed record Task(string Path, UnlearningPolicy Policy, IReadOnlyList<string> Classes, IReadOnlyList<long> Seeds);
+    public sealed record Task(PolicyFile File, IReadOnlyList<string> Classes, IReadOnlyList<long> Seeds)
+    {
+        /// <summary>As it is in the file, with what the command line sets.</summary>
+        public UnlearningPolicy Policy => File.Policy;
+    }
 }

@@ -5,7 +5,6 @@ using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch;
-using AdaptThenUnlearn.Torch.Measuring;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 
@@ -71,18 +70,11 @@ public sealed class GovernCommand(Terminal terminal)
 
         var device = Machine.Prepare(parsed);
         using var folder = RunFolder.Open(path, inputs.GeneratorBytes);
-        try
-        {
-            var request = new RunRequest(policy, source, parsed.GetValue(_resume), Train: !parsed.GetValue(_noTrain), device, Machine.Tool);
-            var record = new UnlearningRun(request, inputs, folder, terminal, TimeProvider.System).Execute(cancel);
-            Tell(record, path, file, parsed.GetValue(_advisory));
-            records.Add(Path.Combine(path, RunRecord.FileName));
-            return record.Verdict.Passed;
-        }
-        catch (PolicyMismatchException mismatch)
-        {
-            throw file.Explain(mismatch);
-        }
+        var request = new RunRequest(policy, source, parsed.GetValue(_resume), Train: !parsed.GetValue(_noTrain), device, Machine.Tool);
+        var record = file.Using(inputs, () => new UnlearningRun(request, inputs, folder, terminal, TimeProvider.System).Execute(cancel));
+        Tell(record, path, file, parsed.GetValue(_advisory));
+        records.Add(Path.Combine(path, RunRecord.FileName));
+        return record.Verdict.Passed;
     }
 
     private void Tell(RunRecord record, string path, PolicyFile file, bool advisory)

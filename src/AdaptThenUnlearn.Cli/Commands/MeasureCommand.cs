@@ -62,7 +62,7 @@ public sealed class MeasureCommand(Terminal terminal)
         var device = Machine.Prepare(parsed);
         var inputs = new InputFiles(policy, file.Path);
         var images = new EvaluationImages(new RandomStreams(policy.Evaluation.Seed, "evaluation"), policy.Evaluation.Truncation, device);
-        try
+        return file.Using(inputs, () =>
         {
             using var generator = inputs.LoadGenerator(device);
             using var classifiers = inputs.LoadClassifiers(generator.Generator.Shape, device);
@@ -71,11 +71,7 @@ public sealed class MeasureCommand(Terminal terminal)
             return work(
                 new Measuring(policy, generator, string.Join(' ', digests.Prepend(CanonicalJson.Digest(policy)))),
                 new Surveyor(policy, classifiers, reference, images));
-        }
-        catch (PolicyMismatchException mismatch)
-        {
-            throw file.Explain(mismatch);
-        }
+        });
     }
 
     private int WriteShard(Measuring measuring, Surveyor surveyor, string shard, FileInfo? target, CancellationToken cancel)

@@ -64,9 +64,8 @@ public sealed class ReferenceCommand(Terminal terminal)
     {
         using var reference = ReferenceStatistics.Build(images.Classes, images.Features, images.Labels, samplesPerClass, extractor.Sha256, images.Confusion, images.Floor, images.Combinations);
         reference.Save(target);
-        if (images.Confusion.sum().item<long>() > 0)
-            foreach (var name in images.Classes)
-                terminal.Say(string.Create(CultureInfo.InvariantCulture, $"class {name}: seen in {reference.FalsePositiveRate(name):P3} of real test images of other classes"));
+        foreach (var (name, rate) in reference.FalsePositiveRates())
+            terminal.Say(string.Create(CultureInfo.InvariantCulture, $"class {name}: seen in {rate:P3} of real test images of other classes"));
         var floor = double.IsNaN(images.Floor) ? "" : string.Create(CultureInfo.InvariantCulture, $", {extractor.Metric} of real training to real test images {images.Floor:G4}");
         Terminal.Result(string.Create(CultureInfo.InvariantCulture, $"{target}: {images.Features.shape[0]} images in {images.Classes.Count} {(images.Combinations is null ? "classes" : "combinations of labels")}{floor}"));
     }

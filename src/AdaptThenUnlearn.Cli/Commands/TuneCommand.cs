@@ -60,7 +60,7 @@ public sealed class TuneCommand(Terminal terminal)
                 return null;
             left -= open;
             terminal.Say($"trial: {(settings.Count == 0 ? "the policy as it is" : string.Join(", ", settings))}");
-            return [.. requests.Select(request => runs.Found(request) ?? _runs.Make(runs, request, cancel))];
+            return [.. requests.Select(request => runs.Found(request) ?? _runs.Make(task, runs, request, cancel))];
         }
     }
 

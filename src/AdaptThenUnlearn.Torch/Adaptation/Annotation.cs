@@ -42,14 +42,16 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
         foreach (var rule in Features.Select(feature => feature.Rule))
             clean = clean.logical_and(rule.IsFree(logits[rule.Classifier], cleanBelow));
         return new ImageLabels(
-            [.. Features.Select(feature => feature.Rule.Shows(logits[feature.Rule.Classifier]).MoveToOuterDisposeScope())], clean.MoveToOuterDisposeScope());
+            [.. Features.Select(feature => feature.Rule.Shows(logits[feature.Rule.Classifier]).MoveToOuterDisposeScope())], clean.MoveToOuterDisposeScope(),
+            First.Holds(logits[First]).MoveToOuterDisposeScope());
     }
 }
 
 /// <summary>What an annotation said of N images.</summary>
 /// <param name="Shows">For each feature: <c>[N]</c>, bool, whether the image shows it.</param>
 /// <param name="Clean"><c>[N]</c>, bool, whether no undesired class is even likely.</param>
-public sealed record ImageLabels(IReadOnlyList<Tensor> Shows, Tensor Clean)
+/// <param name="Classes"><c>[N, K]</c>, bool, which classes hold by the first feature's annotator.</param>
+public sealed record ImageLabels(IReadOnlyList<Tensor> Shows, Tensor Clean, Tensor Classes)
 {
     /// <summary><c>[N]</c>, bool, whether any feature is shown; belongs to the caller's scope.</summary>
     public Tensor ShowsAny => ShowsAnyOf(Enumerable.Range(0, Shows.Count));

@@ -75,9 +75,9 @@ public sealed class Feedback : IDisposable
             if (given.Positives is null)
             {
                 positives.Add(images[labels.Clean].MoveToOuterDisposeScope());
-                var others = images[labels.ShowsAny.logical_not()];
+                var others = labels.Classes[labels.ShowsAny.logical_not()];
                 retained += others.shape[0];
-                retainedByClass.add_(annotation.Classes(others).sum([0]));
+                retainedByClass.add_(others.sum([0]));
             }
         }
 

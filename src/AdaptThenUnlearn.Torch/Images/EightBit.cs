@@ -14,7 +14,28 @@ public static class EightBit
         return ((images.detach().to(float32).clamp(-1, 1) + 1) * 127.5).round().MoveToOuterDisposeScope();
     }
 
-    /// <summary>The same, in three channels: a grey one is repeated.</summary>
+    /// <summary>The same as bytes, to keep many images in little memory.</summary>
+    /// <param name="images">Any shape, nominally [-1, 1]; what lies beyond is clipped.</param>
+    /// <returns>uint8; belongs to the caller's scope.</returns>
+    public static Tensor Bytes(Tensor images)
+    {
+        using var scope = NewDisposeScope();
+        return Levels(images).to(uint8).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Images as networks take them.</summary>
+    /// <param name="images">uint8, 0 to 255, or floating point, which is returned as it is.</param>
+    /// <returns>Bytes as float32 in [-1, 1]; belongs to the caller's scope.</returns>
+    public static Tensor Values(Tensor images)
+    {
+        if (images.dtype != uint8)
+            return images;
+
+        using var scope = NewDisposeScope();
+        return (images.to(float32) / 127.5 - 1).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The 256 levels, in three channels: a grey one is repeated.</summary>
     /// <param name="images"><c>[N, 1 or 3, H, W]</c>, nominally [-1, 1].</param>
     /// <returns><c>[N, 3, H, W]</c>, whole numbers 0 to 255, float32; belongs to the caller's scope.</returns>
     public static Tensor RgbLevels(Tensor images)

@@ -4,4 +4,8 @@ namespace AdaptThenUnlearn.Torch.Images;
 /// <param name="path">The file.</param>
 /// <param name="problem">What is wrong, and how to mend it.</param>
 /// <param name="cause">What the system said, if anything.</param>
-public sealed class ImageFileException(string path, string problem, Exception? cause = null) : Exception($"{path}: {problem}", cause);
+public sealed class ImageFileException(string path, string problem, Exception? cause = null) : Exception($"{path}: {problem}", cause)
+{
+    /// <summary>The file.</summary>
+    public string Path { get; } = path;
+}

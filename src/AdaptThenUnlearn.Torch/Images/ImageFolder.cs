@@ -104,7 +104,7 @@ public static class ImageFolder
 
     private static Tensor Values(Tensor colours, bool grey)
     {
-        var values = colours.to(float32) / 127.5 - 1;
+        var values = EightBit.Values(colours);
         return grey ? values.mul(tensor([0.299f, 0.587f, 0.114f]).view(1, 3, 1, 1)).sum(1, keepdim: true) : values;
     }
 

@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Torch.Features;
+using AdaptThenUnlearn.Torch.Images;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Measuring;
@@ -22,7 +23,7 @@ public static class FeaturePass
         {
             using var batchScope = NewDisposeScope();
             var batch = images.narrow(0, start, Math.Min(BatchSize, images.shape[0] - start)).to(device);
-            var seen = classifier.Features(batch.dtype == uint8 ? batch.to(float32) / 127.5 - 1 : batch);
+            var seen = classifier.Features(EightBit.Values(batch));
             features.Add(seen.cpu().MoveToOuterDisposeScope());
             logits.Add(classifier.Logits(seen).cpu().MoveToOuterDisposeScope());
         }
@@ -47,7 +48,7 @@ public static class FeaturePass
             cancel.ThrowIfCancellationRequested();
             using var batchScope = NewDisposeScope();
             var images = batch.to(extractor.Device);
-            features.Add(extractor.Features(images.dtype == uint8 ? images.to(float32) / 127.5 - 1 : images).cpu().MoveToOuterDisposeScope());
+            features.Add(extractor.Features(EightBit.Values(images)).cpu().MoveToOuterDisposeScope());
             seen(count += batch.shape[0]);
             batch.Dispose();
         }

@@ -149,23 +149,16 @@ public sealed class ReferenceStatistics : IDisposable
         return _samples[isin(_sampleLabels, Retained(excluded))].DetachFromDisposeScope();
     }
 
-    /// <summary>For each class, <see cref="FalsePositiveRate"/>; empty where images have several labels, whose errors are not counted.</summary>
-    public IReadOnlyDictionary<string, double> FalsePositiveRates() =>
-        Combinations is null ? Classes.ToDictionary(name => name, FalsePositiveRate) : new Dictionary<string, double>();
-
-    /// <summary>How often the extractor sees a class in real images of other classes: a rate below which it cannot tell, 0 to 1.</summary>
-    /// <exception cref="ArgumentException">There is no such class.</exception>
-    public double FalsePositiveRate(string name)
+    /// <summary>For each class, how often the extractor sees it in real images of other classes: a rate below which it cannot tell, 0 to 1. Without the classes of which no such image was tried.</summary>
+    public IReadOnlyDictionary<string, double> FalsePositiveRates()
     {
         using var scope = NewDisposeScope();
-        var index = Classes.ToList().IndexOf(name);
-        if (index < 0)
-            throw new ArgumentException($"the statistics have no class '{name}'; they have: {string.Join(", ", Classes)}");
-
-        var said = _confusion.select(1, index).sum().item<long>();
-        var right = _confusion[index, index].item<long>();
-        var others = _confusion.sum().item<long>() - _confusion.select(0, index).sum().item<long>();
-        return others == 0 ? 0 : (double)(said - right) / others;
+        var said = _confusion.sum([0]).data<long>().ToArray();
+        var shown = _confusion.sum([1]).data<long>().ToArray();
+        var right = _confusion.diagonal().contiguous().data<long>().ToArray();
+        var all = shown.Sum();
+        return Enumerable.Range(0, Classes.Count).Where(number => all > shown[number])
+            .ToDictionary(number => Classes[number], number => (double)(said[number] - right[number]) / (all - shown[number]));
     }
 
     /// <inheritdoc/>

@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Torch.Features;
+using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Models;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -57,7 +58,7 @@ public static class ClassifierTraining
                 SetLearningRate(optimizer, settings.LearningRate * HalfCosine(((epoch - 1.0) * batches + batch) / (settings.Epochs * batches)));
                 using var scope = NewDisposeScope();
                 var rows = order.narrow(0, batch * batchSize, batchSize);
-                var images = Distort(ToFloat(train.Images.index_select(0, rows)), source).to(device);
+                var images = Distort(EightBit.Values(train.Images.index_select(0, rows)), source).to(device);
                 optimizer.zero_grad();
                 var batchLoss = Loss(classifier, classifier.Logits(classifier.Features(images)), train.Labels.index_select(0, rows).to(device));
                 batchLoss.backward();
@@ -84,7 +85,7 @@ public static class ClassifierTraining
         foreach (var (images, labels) in Batches(labelled))
         {
             using var scope = NewDisposeScope();
-            var logits = classifier.Logits(classifier.Features(ToFloat(images).to(device)));
+            var logits = classifier.Logits(classifier.Features(EightBit.Values(images).to(device)));
             var said = classifier.Outputs is ClassifierOutputs.Sigmoid ? classifier.Holds(logits).to(float32) : logits.argmax(1);
             right += said.cpu().eq(labels).sum().item<long>();
             images.Dispose();
@@ -104,9 +105,6 @@ public static class ClassifierTraining
             yield return (labelled.Images.narrow(0, start, length), labelled.Labels.narrow(0, start, length));
         }
     }
-
-    /// <summary>Bytes 0 to 255 as [-1, 1].</summary>
-    public static Tensor ToFloat(Tensor bytes) => bytes.to(float32) / 127.5 - 1;
 
     private static Tensor Distort(Tensor images, Generator source)
     {

@@ -29,7 +29,7 @@ public sealed record LabelledImages(IReadOnlyList<string> Classes, ClassifierOut
         if (count < HeldOut)
             throw new InvalidDataException(FormattableString.Invariant($"labels.csv names {count} images; every {HeldOut}th is kept for the test, so at least {HeldOut} are needed"));
 
-        var images = ((ImageFolder.Read(folder.Files) + 1) * 127.5).round().to(uint8);
+        var images = EightBit.Bytes(ImageFolder.Read(folder.Files));
         if (images.shape[2] != images.shape[3])
             throw new InvalidDataException(FormattableString.Invariant($"{folder.Files[0]} is {images.shape[3]}×{images.shape[2]} pixels; classifiers take square images"));
 

@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Torch.Adaptation;
+using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Models.StyleGan2;
 using AdaptThenUnlearn.Torch.Training;
 using AdaptThenUnlearn.Torch.Unlearning;
@@ -57,7 +58,7 @@ public sealed class RetrainMethod : IUnlearningMethod
         {
             using var batchScope = NewDisposeScope();
             var batch = images.narrow(0, start, Math.Min(BatchSize, images.shape[0] - start)).to(device);
-            clean.Add(batch[annotation.Label(batch.to(float32) / 127.5 - 1).Clean].MoveToOuterDisposeScope());
+            clean.Add(batch[annotation.Label(EightBit.Values(batch)).Clean].MoveToOuterDisposeScope());
         }
 
         var all = cat(clean);

@@ -25,7 +25,7 @@ public static class TrainingImages
         List<Tensor> batches = [];
         foreach (var batch in ImageFolder.Batches(folder, channels: 3, BatchSize))
         {
-            batches.Add(((batch + 1) * 127.5).round().to(uint8));
+            batches.Add(EightBit.Bytes(batch));
             batch.Dispose();
         }
 

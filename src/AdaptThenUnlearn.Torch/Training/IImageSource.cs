@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Torch.Images;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Training;
@@ -35,8 +36,7 @@ public sealed class HeldImages(Tensor images) : IImageSource, IDisposable
     public Tensor Rows(Tensor rows)
     {
         using var scope = NewDisposeScope();
-        var drawn = images.index_select(0, rows.to(images.device));
-        return (images.dtype == uint8 ? drawn.to(float32) / 127.5 - 1 : drawn).MoveToOuterDisposeScope();
+        return EightBit.Values(images.index_select(0, rows.to(images.device))).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>

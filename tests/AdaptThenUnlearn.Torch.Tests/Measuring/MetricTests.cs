@@ -177,7 +177,22 @@ public sealed class MetricTests : IDisposable
         Assert.Equal((60, 0.25, "e", 4), (merged.Count, loaded.Floor, loaded.ExtractorSha256, loaded.FeatureSize));
         Assert.True(allclose(expected.Covariance(), merged.Covariance(), rtol: 1e-9));
         Assert.Equal([20, 4], loaded.Samples(["b"]).shape);
-        Assert.Equal(2.0 / 20, loaded.FalsePositiveRate("b"), tolerance: 1e-12);   // 2 of the 20 others were called b
+        Assert.Equal(2.0 / 20, loaded.FalsePositiveRates()["b"], tolerance: 1e-12);   // 2 of the 20 others were called b
+    }
+
+    // A rate that nobody counted is not a rate of 0.
+    [Fact]
+    public void ReferenceStatistics_WithoutTestImagesOfOtherClasses_KnowNoFalsePositiveRate()
+    {
+        using var scope = NewDisposeScope();
+        using var untested = Build(zeros([2, 2], int64));
+        using var onlyA = Build(tensor(new long[,] { { 3, 1 }, { 0, 0 } }));
+
+        Assert.Empty(untested.FalsePositiveRates());
+        Assert.Equal(("b", 0.25), (Assert.Single(onlyA.FalsePositiveRates()).Key, onlyA.FalsePositiveRates()["b"]));
+
+        static ReferenceStatistics Build(Tensor confusion) =>
+            ReferenceStatistics.Build(["a", "b"], ones([4, 2], float64), tensor(new long[] { 0, 0, 1, 1 }), samplesPerClass: 2, "e", confusion, floor: double.NaN);
     }
 
     [Fact]

@@ -33,7 +33,7 @@ public sealed class LabelledImagesTests : IDisposable
         Assert.Equal(["bright", "striped"], classifier.Classes);
         Assert.True(epochs.Told[^1].TestAccuracy > 0.9, $"accuracy {epochs.Told[^1].TestAccuracy}");
         using var _ = no_grad();
-        var holds = classifier.Holds(classifier.Logits(classifier.Features(ClassifierTraining.ToFloat(test.Images)))).sum([1]);
+        var holds = classifier.Holds(classifier.Logits(classifier.Features(EightBit.Values(test.Images)))).sum([1]);
         Assert.Contains(0, holds.data<long>().ToArray());
         Assert.Contains(2, holds.data<long>().ToArray());
     }

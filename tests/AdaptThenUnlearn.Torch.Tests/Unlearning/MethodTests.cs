@@ -115,6 +115,16 @@ public sealed class MethodTests : IDisposable
     }
 
     [Fact]
+    public void Journal_OfAnotherRunWhereThoseAreStale_IsPassedOver()
+    {
+        using var some = zeros(3);
+        new FolderJournal(_folder, "one", resume: false).Save("stage", new StageState(1, new Dictionary<string, Tensor> { ["x"] = some }, new Dictionary<string, double>()));
+
+        Assert.Null(new FolderJournal(_folder, "two", resume: true, othersAreStale: true).Load("stage"));
+        Assert.Equal(1, new FolderJournal(_folder, "one", resume: true, othersAreStale: true).Load("stage")!.Step);
+    }
+
+    [Fact]
     public void RetentionTerm_ImagesWhoseOriginalIsNegative_AreNotHeld()
     {
         using var scope = NewDisposeScope();
