@@ -110,13 +110,13 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         {
             using var given = inputs.LoadGivenImages(original.Generator.Shape, request.Device);
             return Feedback.Collect(
-                original.Generator, annotation, given, options.FeedbackSamples, options.MinimumNegatives, new RandomStreams(options.Seed, "feedback"), request.Device, cancel);
+                original.Generator, annotation, given, options.FeedbackSamples, options.MinimumNegatives, options.LeastClean, new RandomStreams(options.Seed, "feedback"), request.Device, cancel);
         });
         var method = UnlearningMethods.Named(options.Method);
         using var added = original.Discriminator is null ? NewDiscriminator(original, method, journal, cancel) : null;
         using var judge = new CandidateJudge(_policy, annotation, original.Generator, request.Device);
         var context = new UnlearningContext(
-            new GanPair(original.Generator, original.Discriminator ?? added!), options, annotation, feedback, judge, journal, progress, request.Device);
+            new GanPair(original.Generator, original.Discriminator ?? added!), options, annotation.WithCleanBelow(feedback.CleanBelow), feedback, judge, journal, progress, request.Device);
         var unlearned = Timed("training", () => MemoryShortage.Explained(options.Method, options.BatchSize, () => method.Run(context, cancel)), journal);
         training = TrainingRecordOf(unlearned, feedback, warmedUp: added is not null && !method.StartsAnew);
         return unlearned;
@@ -165,7 +165,8 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         MeanOrNull(unlearned.Distances.ToAdapted),
         unlearned.Distances.ToOriginal,
         unlearned.Candidates.FirstOrDefault(candidate => candidate.Step == unlearned.Kept) is { } kept ? new SelectedCandidate(kept.Excess, kept.FrechetDistance) : null,
-        warmedUp ? new WarmedUpDiscriminator(_policy.Unlearning.WarmUp.Steps, (long)_policy.Unlearning.WarmUp.Steps * _policy.Unlearning.BatchSize) : null);
+        warmedUp ? new WarmedUpDiscriminator(_policy.Unlearning.WarmUp.Steps, (long)_policy.Unlearning.WarmUp.Steps * _policy.Unlearning.BatchSize) : null,
+        feedback.CleanBelow > _policy.Unlearning.CleanBelow ? feedback.CleanBelow : null);
 
     private static double? MeanOrNull(IReadOnlyList<double> values) => values.Count == 0 ? null : values.Average();
 

@@ -1,4 +1,4 @@
-using System.Text.RegularExpressions;
+using AdaptThenUnlearn.Tasks;
 using Cake.Core;
 using Cake.Core.IO;
 
@@ -7,7 +7,7 @@ namespace AdaptThenUnlearn.Cake;
 /// <summary>How <c>atu</c> is started: the assembly or program that the settings name, else the local tool of a manifest, else what Cake's tool locator finds.</summary>
 /// <param name="Programs">File names, one of which Cake starts unless the settings name it.</param>
 /// <param name="FirstArguments">What comes before the command.</param>
-internal sealed partial record AtuLaunch(IReadOnlyList<string> Programs, IReadOnlyList<string> FirstArguments)
+internal sealed record AtuLaunch(IReadOnlyList<string> Programs, IReadOnlyList<string> FirstArguments)
 {
     private const string Package = "AdaptThenUnlearn.Tool";
     private static readonly string[] _atu = ["atu", "atu.exe"];
@@ -23,7 +23,7 @@ internal sealed partial record AtuLaunch(IReadOnlyList<string> Programs, IReadOn
                 : throw Missing($"there is no {assembly}; build it first, or leave AtuAssembly unset and install {Package}");
         if (settings.ToolPath is not null)
             return new AtuLaunch(_atu, []);
-        if (IsInManifest(settings.WorkingDirectory?.MakeAbsolute(context.Environment) ?? context.Environment.WorkingDirectory))
+        if (ToolManifest.VersionAbove((settings.WorkingDirectory?.MakeAbsolute(context.Environment) ?? context.Environment.WorkingDirectory).FullPath) is not null)
             return new AtuLaunch(_dotnet, ["tool", "run", "atu", "--"]);
         return context.Tools.Resolve(_atu) is not null
             ? new AtuLaunch(_atu, [])
@@ -31,23 +31,4 @@ internal sealed partial record AtuLaunch(IReadOnlyList<string> Programs, IReadOn
 
         CakeException Missing(string problem) => new(AtuFailure.NotFinished, $"atu {settings.Command}: {problem}");
     }
-
-    // What dotnet does: upwards, and no further than a manifest that says it is the root.
-    private static bool IsInManifest(DirectoryPath from)
-    {
-        for (var folder = new DirectoryInfo(from.FullPath); folder is not null; folder = folder.Parent)
-            foreach (var manifest in new[] { $"{folder.FullName}/.config/dotnet-tools.json", $"{folder.FullName}/dotnet-tools.json" }.Where(File.Exists))
-            {
-                var text = File.ReadAllText(manifest);
-                if (text.Contains($"\"{Package}\"", StringComparison.OrdinalIgnoreCase))
-                    return true;
-                if (RootPattern().IsMatch(text))
-                    return false;
-            }
-
-        return false;
-    }
-
-    [GeneratedRegex("\"isRoot\"\\s*:\\s*true", RegexOptions.IgnoreCase)]
-    private static partial Regex RootPattern();
 }

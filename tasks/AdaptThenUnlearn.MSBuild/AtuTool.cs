@@ -1,13 +1,11 @@
 using System.Runtime.InteropServices;
-using System.Text.RegularExpressions;
+using AdaptThenUnlearn.Tasks;
 
 namespace AdaptThenUnlearn.MSBuild;
 
 /// <summary>How <c>atu</c> is started: the path a project gives, else the local tool of the nearest manifest, else a program on the PATH.</summary>
 internal sealed class AtuTool
 {
-    private const string PackageId = "adaptthenunlearn.tool";
-
     private AtuTool(string program, params string[] arguments) => (Program, Arguments) = (program, arguments);
 
     /// <summary>The program to start.</summary>
@@ -31,7 +29,7 @@ internal sealed class AtuTool
                 : new AtuTool(path);
         }
 
-        if (VersionInManifest(projectFolder) is { } version)
+        if (ToolManifest.VersionAbove(projectFolder) is { } version)
             return Installed(packageFolder, version) is { } assembly ? new AtuTool(Dotnet, assembly) : new AtuTool(Dotnet, "tool", "run", "atu", "--");
         return OnPath(ProgramName("atu")) is { } program ? new AtuTool(program) : null;
     }
@@ -41,29 +39,10 @@ internal sealed class AtuTool
         ? "atu was not found: no tool manifest above the project lists AdaptThenUnlearn.Tool, and no atu is on the PATH; run 'dotnet new tool-manifest' and 'dotnet tool install AdaptThenUnlearn.Tool', or set GovernModelsToolPath"
         : $"GovernModelsToolPath names '{given}', which is not there";
 
-    // What dotnet does: upwards, and no further than a manifest that says it is the root.
-    private static string? VersionInManifest(string folder)
-    {
-        for (var at = new DirectoryInfo(folder); at is not null; at = at.Parent)
-            foreach (var manifest in new[] { Path.Combine(at.FullName, ".config", "dotnet-tools.json"), Path.Combine(at.FullName, "dotnet-tools.json") })
-            {
-                if (!File.Exists(manifest))
-                    continue;
-
-                var text = File.ReadAllText(manifest);
-                if (Regex.Match(text, $"\"{PackageId}\"\\s*:\\s*{{[^}}]*\"version\"\\s*:\\s*\"([^\"]+)\"", RegexOptions.IgnoreCase) is { Success: true } entry)
-                    return entry.Groups[1].Value;
-                if (Regex.IsMatch(text, "\"isRoot\"\\s*:\\s*true", RegexOptions.IgnoreCase))
-                    return null;
-            }
-
-        return null;
-    }
-
     // The very file that "dotnet tool run" starts, without the half second that finding it takes; not there before "dotnet tool restore".
     private static string? Installed(string? packageFolder, string version)
     {
-        var tools = Path.Combine(packageFolder ?? "", PackageId, version.ToLowerInvariant(), "tools");
+        var tools = Path.Combine(packageFolder ?? "", ToolManifest.PackageId, version.ToLowerInvariant(), "tools");
         return Directory.Exists(tools) ? Directory.EnumerateFiles(tools, "atu.dll", SearchOption.AllDirectories).FirstOrDefault() : null;
     }
 

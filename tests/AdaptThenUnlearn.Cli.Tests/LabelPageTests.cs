@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
+using AdaptThenUnlearn.Labelling;
+using AdaptThenUnlearn.Torch.Checkpoints;
 
 namespace AdaptThenUnlearn.Cli.Tests;
 
@@ -93,7 +95,7 @@ public sealed class LabelPageTests(SmallHouse house) : IClassFixture<SmallHouse>
         Directory.CreateDirectory(folder);
         var labels = string.Join(", ", Enumerable.Range(0, 40).Select(image => string.Create(CultureInfo.InvariantCulture, $"\"{image}\": {(image % 3 == 0 ? "true" : "false")}")));
         File.WriteAllText(Path.Combine(folder, "labels.json"), $$"""
-            { "schemaVersion": 1, "feature": "odd", "generator": "{{AdaptThenUnlearn.Torch.Checkpoints.CheckpointDigest.Of(house.At("generator.safetensors"))}}", "seed": 1, "labels": { {{labels}} } }
+            { "schemaVersion": 1, "feature": "odd", "generator": "{{CheckpointDigest.Of(house.At("generator.safetensors"))}}", "seed": 1, "labels": { {{labels}} } }
             """);
 
         string[] arguments = ["label", house.At("generator.safetensors"), "--feature", "odd", "--out", folder, "--count", "40", "--train-only", "--threads", "1"];
@@ -111,13 +113,33 @@ public sealed class LabelPageTests(SmallHouse house) : IClassFixture<SmallHouse>
     }
 
     [Fact]
+    public void TrainOnly_GeneratorAlone_WarmsADiscriminatorUpOnceAndLooksAtItsFeatures()
+    {
+        var (folder, generator) = (house.At("labels-alone"), house.At("no-discriminator.safetensors"));
+        LabelSheetFile.Write(Path.Combine(folder, "labels.json"), new LabelSheet(
+            LabelSheet.CurrentSchemaVersion, "odd", CheckpointDigest.Of(generator), Seed: 1, new(Enumerable.Range(0, 40).ToDictionary(image => image, image => image % 3 == 0))));
+        string[] arguments = ["label", generator, "--feature", "odd", "--out", folder, "--count", "40", "--train-only", "--threads", "1"];
+
+        var (exitCode, output, errors) = Atu.Run(arguments);
+
+        Assert.True(exitCode == 0, errors);
+        Assert.Contains("one is warmed up on the generator's own samples", errors, StringComparison.Ordinal);
+        Assert.Contains("discriminator-warm-up 400/400", errors, StringComparison.Ordinal);
+        var bytes = File.ReadAllBytes(Path.Combine(folder, "odd.safetensors"));
+        var (_, again, more) = Atu.Run(arguments);
+        Assert.Equal(output, again);
+        Assert.DoesNotContain("discriminator-warm-up 400/400", more, StringComparison.Ordinal);
+        Assert.Equal(bytes, File.ReadAllBytes(Path.Combine(folder, "odd.safetensors")));
+    }
+
+    [Fact]
     public void Label_WhatCannotBeDone_SaysWhatToDo()
     {
         var generator = house.At("generator.safetensors");
         foreach (var (code, expected, arguments) in new[]
         {
             (3, "ATU2012: ", new[] { generator, "--feature", "hat", "--out", house.At("none"), "--train-only" }),
-            (2, "--features", [house.At("no-discriminator.safetensors"), "--feature", "hat", "--out", house.At("none")]),
+            (2, "--latent-size", [generator, "--feature", "hat", "--out", house.At("none"), "--latent-size", "8"]),
             (2, "the generator makes 1×16×16", [generator, "--feature", "hat", "--out", house.At("none"), "--features", house.At("classifier-32.safetensors")]),
             (2, "a-z, 0-9", [generator, "--feature", "../hat", "--out", house.At("none")]),
             (2, "not 'other'", [generator, "--feature", "other", "--out", house.At("none")]),

@@ -1,3 +1,5 @@
+using AdaptThenUnlearn.Labelling;
+using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Tests.Checkpoints;
 using AdaptThenUnlearn.Torch.Tests.Features;
@@ -77,6 +79,23 @@ public sealed class ScriptedGanTests(ScriptedHouse house) : IClassFixture<Script
         var sampled = Atu.Run("sample", house.At("g.pt"), "--npy", house.At("images.npy"), "--format", "torchscript", "--latent-size", "8", "--count", "3");
         Assert.True(sampled.ExitCode == 0, sampled.Errors);
         Assert.True(File.Exists(house.At("images.npy")));
+    }
+
+    [Fact]
+    public void Label_Program_NeedsTheFeaturesOfAClassifier()
+    {
+        var folder = house.At("labels");
+        LabelSheetFile.Write(Path.Combine(folder, "labels.json"), new LabelSheet(
+            LabelSheet.CurrentSchemaVersion, "odd", CheckpointDigest.Of(house.At("g.pt")), Seed: 1, new(Enumerable.Range(0, 40).ToDictionary(image => image, image => image % 3 == 0))));
+        string[] arguments = ["label", house.At("g.pt"), "--format", "torchscript", "--latent-size", "8", "--feature", "odd", "--out", folder, "--count", "40", "--train-only", "--threads", "1"];
+
+        var refused = Atu.Run(arguments);
+        Assert.Equal(2, refused.ExitCode);
+        Assert.Contains("name a classifier of such images with --features", refused.Errors, StringComparison.Ordinal);
+
+        var (exitCode, output, errors) = Atu.Run([.. arguments, "--features", house.At("annotator.safetensors")]);
+        Assert.True(exitCode == 0, errors);
+        Assert.Contains("odd.safetensors: held-out error", output, StringComparison.Ordinal);
     }
 }
 

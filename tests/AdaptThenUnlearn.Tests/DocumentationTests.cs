@@ -24,8 +24,13 @@ public sealed partial class DocumentationTests
     }
 
     [Fact]
-    public void PolicyPage_WarmUpOfAMissingDiscriminator_HasTheDefaultThatThePolicyLeavesOut() =>
-        Assert.Matches($@"(?m)^\| `steps` \| Discriminator updates.* \| `{DiscriminatorWarmUpOptions.Default.Steps}` \|$", Page("policy.md"));
+    public void PolicyPage_WhatThePolicyLeavesOut_HasItsDefault()
+    {
+        var page = Page("policy.md");
+
+        Assert.Matches($@"(?m)^\| `steps` \| Discriminator updates.* \| `{DiscriminatorWarmUpOptions.Default.Steps}` \|$", page);
+        Assert.Matches(FormattableString.Invariant($@"(?m)^\| `minimumClean` \| .* \| `{UnlearningOptions.DefaultMinimumClean}` \|$"), page);
+    }
 
     [Fact]
     public void DiagnosticsPage_EveryCodeInTheSources_IsThere()

@@ -19,8 +19,9 @@ public sealed partial class HouseTests
         ["AdaptThenUnlearn.Publishing.Hosts"] = [],
         ["AdaptThenUnlearn.Publishing.Pages"] = ["AdaptThenUnlearn.Runs", "AdaptThenUnlearn.Reports", "AdaptThenUnlearn.Gating", "AdaptThenUnlearn.Policies"],
         ["AdaptThenUnlearn.Publishing.GitHub"] = ["AdaptThenUnlearn.Publishing.Hosts", "AdaptThenUnlearn.Publishing.Pages", "AdaptThenUnlearn.Reports"],
-        ["AdaptThenUnlearn.MSBuild"] = [],   // the doors know the command line, and nothing of the house
-        ["AdaptThenUnlearn.Cake"] = [],
+        ["AdaptThenUnlearn.Tasks"] = [],   // the doors know the command line, and nothing of the house
+        ["AdaptThenUnlearn.MSBuild"] = ["AdaptThenUnlearn.Tasks"],
+        ["AdaptThenUnlearn.Cake"] = ["AdaptThenUnlearn.Tasks"],
         ["AdaptThenUnlearn.Comparing"] = ["AdaptThenUnlearn.Policies", "AdaptThenUnlearn.Measurements", "AdaptThenUnlearn.Runs", "AdaptThenUnlearn.Reports"],
         ["AdaptThenUnlearn.Torch.Models"] = [],
         ["AdaptThenUnlearn.Torch.Models.StyleGan2"] = [],
@@ -32,7 +33,7 @@ public sealed partial class HouseTests
         ["AdaptThenUnlearn.Torch.Features"] = ["AdaptThenUnlearn.Torch.Checkpoints", "AdaptThenUnlearn.Torch.Images", "AdaptThenUnlearn.Torch.Models", "AdaptThenUnlearn.Policies"],
         ["AdaptThenUnlearn.Torch.Measuring"] =
             ["AdaptThenUnlearn.Torch.Features", "AdaptThenUnlearn.Torch.Images", "AdaptThenUnlearn.Torch.Models", "AdaptThenUnlearn.Measurements", "AdaptThenUnlearn.Policies", "AdaptThenUnlearn.Torch.Checkpoints"],
-        ["AdaptThenUnlearn.Torch.Training"] = ["AdaptThenUnlearn.Torch.Models"],
+        ["AdaptThenUnlearn.Torch.Training"] = ["AdaptThenUnlearn.Torch.Images", "AdaptThenUnlearn.Torch.Models"],
         ["AdaptThenUnlearn.Torch.Adaptation"] =
             ["AdaptThenUnlearn.Torch.Training", "AdaptThenUnlearn.Torch.Features", "AdaptThenUnlearn.Torch.Images", "AdaptThenUnlearn.Torch.Models", "AdaptThenUnlearn.Policies"],
         ["AdaptThenUnlearn.Torch.Unlearning"] =

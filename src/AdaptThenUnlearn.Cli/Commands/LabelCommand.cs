@@ -2,10 +2,13 @@ using System.CommandLine;
 using System.Text.RegularExpressions;
 using AdaptThenUnlearn.Cli.Labelling;
 using AdaptThenUnlearn.Labelling;
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch;
+using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Labelling;
+using AdaptThenUnlearn.Torch.Models;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Cli.Commands;
@@ -16,14 +19,14 @@ public sealed partial class LabelCommand(Terminal terminal)
     private const string Other = "other";
     private const string OfDiscriminator = "discriminator";
 
-    private readonly Argument<FileInfo> _checkpoint = new("CHECKPOINT") { Description = "A generator with its discriminator" };
+    private readonly GeneratorOptions _generator = new("A generator, best with its discriminator");
     private readonly Option<string> _feature = new("--feature") { Description = "What to look for, e.g. glasses; the classifier's class and the file's name", Required = true };
     private readonly Option<DirectoryInfo> _out = new("--out") { Description = "Folder for labels.json and the classifier; one with labels is gone on with", Required = true };
     private readonly Option<int> _count = new("--count") { Description = "Images to show", DefaultValueFactory = _ => 200 };
     private readonly Option<long> _seed = new("--seed") { Description = "Of the images and of the division for the held-out error", DefaultValueFactory = _ => 1 };
     private readonly Option<string> _features = new("--features")
     {
-        Description = $"Whose features the classifier looks at: {OfDiscriminator}, or a classifier's checkpoint", DefaultValueFactory = _ => OfDiscriminator, HelpName = $"{OfDiscriminator} or CLASSIFIER",
+        Description = $"Whose features the classifier looks at: {OfDiscriminator} (where there is none, one is warmed up), or a classifier's checkpoint", DefaultValueFactory = _ => OfDiscriminator, HelpName = $"{OfDiscriminator} or CLASSIFIER",
     };
     private readonly Option<FileInfo> _discriminator = new("--discriminator") { Description = "Checkpoint with the discriminator, where the generator's has none" };
     private readonly Option<int> _port = new("--port") { Description = "Of 127.0.0.1; 0 for any that is free" };
@@ -34,8 +37,9 @@ public sealed partial class LabelCommand(Terminal terminal)
     {
         var command = new Command("label", "Label generated images on a local page and train a classifier from the labels")
         {
-            _checkpoint, _feature, _out, _count, _seed, _features, _discriminator, _port, _trainOnly, Machine.Device, Machine.Threads,
+            _feature, _out, _count, _seed, _features, _discriminator, _port, _trainOnly, Machine.Device, Machine.Threads,
         };
+        _generator.AddTo(command);
         command.Does(terminal, Run);
         return command;
     }
@@ -53,13 +57,12 @@ public sealed partial class LabelCommand(Terminal terminal)
         var device = Machine.Prepare(parsed);
         var folder = parsed.GetRequiredValue(_out).FullName;
         using var alone = Held(folder);
-        using var loaded = GeneratorCheckpoint.Load(
-            parsed.GetRequiredValue(_checkpoint).FullName, "auto", sha256: null, parsed.GetValue(_discriminator)?.FullName, device);
+        using var loaded = _generator.Load(parsed, parsed.GetValue(_discriminator), device);
         var sheet = LabelSheetFile.Open(LabellingSession.SheetIn(folder), feature, loaded.Sha256, parsed.GetValue(_seed), parsed.GetValue(_count));
         if (parsed.GetValue(_trainOnly) && sheet.TooFew is { } problem)
             throw new LabelException($"{LabellingSession.SheetIn(folder)}: {problem}; give them with `atu label`, without --train-only");
 
-        using var classifier = new FrozenFeaturesHead(Network(loaded, parsed, device), [Other, feature]);
+        using var classifier = new FrozenFeaturesHead(Network(loaded, folder, parsed, device, cancel), [Other, feature]);
         using var samples = LabelledSamples.Generate(loaded.Generator, classifier, parsed.GetValue(_count), parsed.GetValue(_seed), device, terminal, cancel);
         var session = new LabellingSession(samples, classifier, sheet, folder);
         if (parsed.GetValue(_trainOnly))
@@ -99,12 +102,18 @@ public sealed partial class LabelCommand(Terminal terminal)
         terminal.Say(TrainedState.PolicyFragment(session.Feature, session.ClassifierPath));
     }
 
-    private FrozenNetwork Network(LoadedGenerator loaded, ParseResult parsed, Device device)
+    private FrozenNetwork Network(LoadedGenerator loaded, string folder, ParseResult parsed, Device device, CancellationToken cancel)
     {
-        var chosen = parsed.GetValue(_features)!;
+        var chosen = parsed.GetRequiredValue(_features);
+        if (chosen == OfDiscriminator && loaded.Format == GeneratorChoice.TorchScript)
+            throw new BadArgumentException("a TorchScript program shows none of its features, and a discriminator for one cannot be made; name a classifier of such images with --features");
+        if (chosen == OfDiscriminator && loaded.Discriminator is { } own)
+            return FrozenNetwork.Of(own);
         if (chosen == OfDiscriminator)
-            return FrozenNetwork.Of(loaded.Discriminator ?? throw new BadArgumentException(
-                $"{parsed.GetValue(_checkpoint)} has no discriminator whose features could be looked at; name a checkpoint that has it with --discriminator, or a classifier with --features"));
+        {
+            using var made = WarmedUp(loaded, folder, parsed.GetValue(_seed), cancel);
+            return FrozenNetwork.Of(made);
+        }
 
         var network = FrozenNetwork.Of(ClassifierCheckpoint.Load(chosen, sha256: null, classes: null, device).Classifier);
         if (network.Shape == loaded.Generator.Shape)
@@ -112,6 +121,15 @@ public sealed partial class LabelCommand(Terminal terminal)
 
         network.Dispose();
         throw new BadArgumentException($"--features {chosen}: the classifier takes {network.Shape} images, the generator makes {loaded.Generator.Shape}");
+    }
+
+    // Once for a folder: it is kept there, and what it looks at must not change between two trainings.
+    private ImageDiscriminator WarmedUp(LoadedGenerator loaded, string folder, long seed, CancellationToken cancel)
+    {
+        terminal.Say("the checkpoint has no discriminator whose features could be looked at: one is warmed up on the generator's own samples");
+        var options = UnlearningPresets.Of(UnlearningPresets.DefaultName) with { Seed = seed };
+        var journal = new FolderJournal(Path.Combine(folder, "state"), FormattableString.Invariant($"{loaded.Sha256} {seed}"), resume: true, othersAreStale: true);
+        return new DiscriminatorWarmUp(options, journal, terminal).Run(loaded.Generator, GeneratorArchitectures.Named(loaded.Architecture), cancel);
     }
 
     [GeneratedRegex("^[a-z0-9-]{1,64}$")]

@@ -1,7 +1,5 @@
 using System.CommandLine;
-using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch;
-using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Models;
 using static TorchSharp.torch;
@@ -14,7 +12,7 @@ public sealed class SampleCommand(Terminal terminal)
     private const int BatchSize = 100;
     private const int WidestGrid = 16;
 
-    private readonly Argument<FileInfo> _checkpoint = new("CHECKPOINT") { Description = "A generator" };
+    private readonly GeneratorOptions _generator = new("A generator");
     private readonly Option<FileInfo> _out = new("--out") { Description = "PNG file for a grid of the images" };
     private readonly Option<FileInfo> _npy = new("--npy") { Description = "File for the raw images: float32 [N, C, H, W], nominal [-1, 1], not clipped" };
     private readonly Option<int> _count = new("--count") { Description = "Images", DefaultValueFactory = _ => 64 };
@@ -23,17 +21,14 @@ public sealed class SampleCommand(Terminal terminal)
     private readonly Option<double> _truncation = new("--truncation") { Description = "Above 0; 1 is none, towards 0 images come nearer to the mean image", DefaultValueFactory = _ => 1 };
     private readonly Option<string> _noise = new("--noise") { Description = "const: the stored maps; random: from --seed; none", DefaultValueFactory = _ => "random" };
     private readonly Option<string> _network = new("--network") { Description = "ema (where there is one) or generator", DefaultValueFactory = _ => "ema" };
-    private readonly Option<string> _format = new("--format") { Description = "A checkpoint format, or auto", DefaultValueFactory = _ => "auto" };
-
-    private readonly Option<int?> _latentSize = new("--latent-size") { Description = "Of a TorchScript program (--format torchscript), where its weights do not tell it" };
 
     /// <summary>The command.</summary>
     public Command Build()
     {
         _noise.AcceptOnlyFromAmong("const", "random", "none");
         _network.AcceptOnlyFromAmong("ema", "generator");
-        _format.AcceptOnlyFromAmong(["auto", .. CheckpointFormats.Names]);
-        var command = new Command("sample", "Generate images") { _checkpoint, _out, _npy, _count, _seed, _latents, _truncation, _noise, _network, _format, _latentSize, Machine.Device, Machine.Threads };
+        var command = new Command("sample", "Generate images") { _out, _npy, _count, _seed, _latents, _truncation, _noise, _network, Machine.Device, Machine.Threads };
+        _generator.AddTo(command);
         command.Does(terminal, Run);
         return command;
     }
@@ -47,13 +42,8 @@ public sealed class SampleCommand(Terminal terminal)
             throw new BadArgumentException("--truncation must be above 0 and at most 1");
         if (parsed.GetValue(_count) < 1)
             throw new BadArgumentException("--count must be at least 1");
-        if (parsed.GetValue(_latentSize) is < 1 or > 65536)
-            throw new BadArgumentException("--latent-size must be 1 to 65536");
-        if (parsed.GetValue(_latentSize) is not null && parsed.GetValue(_format) != GeneratorChoice.TorchScript)
-            throw new BadArgumentException($"--latent-size is for --format {GeneratorChoice.TorchScript}; every other format tells it by its weights");
 
-        using var loaded = GeneratorCheckpoint.Load(
-            parsed.GetRequiredValue(_checkpoint).FullName, parsed.GetValue(_format)!, sha256: null, discriminatorPath: null, Machine.Prepare(parsed), parsed.GetValue(_network)!, parsed.GetValue(_latentSize));
+        using var loaded = _generator.Load(parsed, discriminator: null, Machine.Prepare(parsed), parsed.GetRequiredValue(_network));
         if (parsed.GetValue(_truncation) != 1 && !loaded.Generator.Truncates)
             throw new BadArgumentException($"a {loaded.Architecture} generator has no truncation; leave --truncation at 1");
 

@@ -13,6 +13,9 @@ public sealed record AnnotatedFeature(string Name, FeatureRule Rule);
 /// <param name="cleanBelow">An image is clean when the probability of every undesired class is below this, 0 to 1.</param>
 public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double cleanBelow)
 {
+    /// <summary>Below which probability of every undesired class an image is clean.</summary>
+    public double CleanBelow => cleanBelow;
+
     /// <summary>What is labelled.</summary>
     public IReadOnlyList<AnnotatedFeature> Features { get; } = features;
 
@@ -29,6 +32,10 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
         return First.Holds(First.Logits(First.Features(images))).MoveToOuterDisposeScope();
     }
 
+    /// <summary>The same annotators, stricter or more lenient.</summary>
+    /// <param name="below">As <see cref="CleanBelow"/>.</param>
+    public Annotation WithCleanBelow(double below) => new(Features, below);
+
     /// <summary>Labels images.</summary>
     /// <param name="images"><c>[N, C, H, W]</c>, nominally [-1, 1].</param>
     /// <returns>Labels that belong to the caller's scope.</returns>
@@ -38,11 +45,12 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
         using var _ = no_grad();
         var logits = Features.Select(feature => feature.Rule.Classifier).Distinct()
             .ToDictionary(annotator => annotator, annotator => annotator.Logits(annotator.Features(images)));
-        var clean = ones(images.shape[0], dtype: @bool, device: images.device);
-        foreach (var rule in Features.Select(feature => feature.Rule))
-            clean = clean.logical_and(rule.IsFree(logits[rule.Classifier], cleanBelow));
+        var rules = Features.Select(feature => feature.Rule).ToList();
+        var clean = rules.Select(rule => rule.IsFree(logits[rule.Classifier], cleanBelow)).Aggregate((all, one) => all.logical_and(one));
         return new ImageLabels(
-            [.. Features.Select(feature => feature.Rule.Shows(logits[feature.Rule.Classifier]).MoveToOuterDisposeScope())], clean.MoveToOuterDisposeScope(),
+            [.. rules.Select(rule => rule.Shows(logits[rule.Classifier]).MoveToOuterDisposeScope())],
+            clean.MoveToOuterDisposeScope(),
+            stack([.. rules.Select(rule => rule.Probability(logits[rule.Classifier]))]).amax([0]).MoveToOuterDisposeScope(),
             First.Holds(logits[First]).MoveToOuterDisposeScope());
     }
 }
@@ -50,8 +58,9 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
 /// <summary>What an annotation said of N images.</summary>
 /// <param name="Shows">For each feature: <c>[N]</c>, bool, whether the image shows it.</param>
 /// <param name="Clean"><c>[N]</c>, bool, whether no undesired class is even likely.</param>
+/// <param name="Doubt"><c>[N]</c>, 0 to 1, the probability of the likeliest undesired class.</param>
 /// <param name="Classes"><c>[N, K]</c>, bool, which classes hold by the first feature's annotator.</param>
-public sealed record ImageLabels(IReadOnlyList<Tensor> Shows, Tensor Clean, Tensor Classes)
+public sealed record ImageLabels(IReadOnlyList<Tensor> Shows, Tensor Clean, Tensor Doubt, Tensor Classes)
 {
     /// <summary><c>[N]</c>, bool, whether any feature is shown; belongs to the caller's scope.</summary>
     public Tensor ShowsAny => ShowsAnyOf(Enumerable.Range(0, Shows.Count));

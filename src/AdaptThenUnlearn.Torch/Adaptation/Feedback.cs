@@ -13,8 +13,9 @@ public sealed class Feedback : IDisposable
     private readonly HeldImages _negatives;
     private readonly HeldImages _positives;
 
-    private Feedback(HeldImages negatives, HeldImages positives, IReadOnlyDictionary<string, long> negativesByFeature, int samples, IReadOnlyList<double>? retainedShares)
+    private Feedback(HeldImages negatives, HeldImages positives, double cleanBelow, IReadOnlyDictionary<string, long> negativesByFeature, int samples, IReadOnlyList<double>? retainedShares)
     {
+        CleanBelow = cleanBelow;
         RetainedShares = retainedShares;
         _negatives = negatives;
         _positives = positives;
@@ -28,6 +29,9 @@ public sealed class Feedback : IDisposable
     /// <summary>Images that are clean beyond doubt.</summary>
     public HeldImages Positives => _positives;
 
+    /// <summary>Below which probability of every undesired class a sample was a positive: what was asked for, or more where that left too few.</summary>
+    public double CleanBelow { get; }
+
     /// <summary>Negatives of each feature, by its name; where images were given, those.</summary>
     public IReadOnlyDictionary<string, long> NegativesByFeature { get; }
 
@@ -40,21 +44,23 @@ public sealed class Feedback : IDisposable
 
     /// <summary>Generates and sorts samples, for what was not given.</summary>
     /// <param name="generator">Whose samples.</param>
-    /// <param name="annotation">Sorts them.</param>
+    /// <param name="annotation">Sorts them; what is clean to it is clean here.</param>
     /// <param name="given">Stand in for the samples of their kind, and are taken as they are; stay the caller's.</param>
     /// <param name="samples">How many to look at.</param>
     /// <param name="minimumNegatives">Fewest negatives of each feature that training can learn from.</param>
+    /// <param name="minimumClean">Share of the samples that show nothing undesired, 0 to 1, that must be positives, doubtful or not: the least doubtful ones.</param>
     /// <param name="random">Where latents and noise come from.</param>
     /// <param name="device">Where the generator is.</param>
     /// <param name="cancel">Ends collection between two batches.</param>
     /// <exception cref="FeedbackException">Too few negatives of a feature, or no positives.</exception>
     public static Feedback Collect(
-        ImageGenerator generator, Annotation annotation, GivenImages given, int samples, int minimumNegatives, RandomStreams random, Device device, CancellationToken cancel)
+        ImageGenerator generator, Annotation annotation, GivenImages given, int samples, int minimumNegatives, double minimumClean, RandomStreams random, Device device, CancellationToken cancel)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         var negatives = new List<Tensor>();
-        var positives = new List<Tensor>();
+        var unshown = new List<Tensor>();
+        var doubts = new List<Tensor>();
         var counts = new long[annotation.Features.Count];
         var retained = 0L;
         var retainedByClass = zeros(annotation.First.Classes.Count, int64, device);
@@ -74,10 +80,11 @@ public sealed class Feedback : IDisposable
                 negatives.Add(images[labels.ShowsAnyOf(sought)].MoveToOuterDisposeScope());
             if (given.Positives is null)
             {
-                positives.Add(images[labels.Clean].MoveToOuterDisposeScope());
-                var others = labels.Classes[labels.ShowsAny.logical_not()];
-                retained += others.shape[0];
-                retainedByClass.add_(others.sum([0]));
+                var shown = labels.ShowsAny;
+                unshown.Add(images[shown.logical_not()].MoveToOuterDisposeScope());
+                doubts.Add(labels.Doubt[shown.logical_not()].MoveToOuterDisposeScope());
+                retained += unshown[^1].shape[0];
+                retainedByClass.add_(labels.Classes[shown.logical_not()].sum([0]));
             }
         }
 
@@ -91,11 +98,12 @@ public sealed class Feedback : IDisposable
         var scarce = byFeature.Where(pair => pair.Value < minimumNegatives).ToList();
         if (scarce.Count > 0)
             throw new FeedbackException(string.Join("; ", scarce.Select(pair => Scarcity(pair.Key, pair.Value))));
-        var clean = given.Positives?.clone() ?? cat(positives);
+        var cleanBelow = given.Positives is null ? Math.Max(annotation.CleanBelow, Reaching(minimumClean, cat(doubts))) : annotation.CleanBelow;
+        var clean = given.Positives?.clone() ?? cat(unshown)[cat(doubts).lt(cleanBelow)];
         if (clean.shape[0] == 0)
             throw new FeedbackException($"none of {samples} samples is clean: the annotator sees an undesired feature with probability of at least unlearning.cleanBelow in every one");
 
-        return new Feedback(new HeldImages(cat(negatives).DetachFromDisposeScope()), new HeldImages(clean.DetachFromDisposeScope()), byFeature, samples,
+        return new Feedback(new HeldImages(cat(negatives).DetachFromDisposeScope()), new HeldImages(clean.DetachFromDisposeScope()), cleanBelow, byFeature, samples,
             retained == 0 ? null : [.. retainedByClass.cpu().data<long>().Select(images => images / (double)retained)]);
 
         string Scarcity(string name, long count) => given.Negatives.ContainsKey(name)
@@ -103,6 +111,13 @@ public sealed class Feedback : IDisposable
                 $"the folder of '{name}' holds {count} images, and at least {minimumNegatives} are needed to learn from; give more (lower unlearning.minimumNegatives only if you know that so few will do)")
             : string.Create(CultureInfo.InvariantCulture,
                 $"the annotator found '{name}' in {count} of {samples} samples, and at least {minimumNegatives} are needed to learn from; raise unlearning.feedbackSamples (lower unlearning.minimumNegatives only if you know that so few will do)");
+    }
+
+    // The least bound below which a share of the doubts lie, ties included.
+    private static double Reaching(double share, Tensor doubts)
+    {
+        var needed = (int)Math.Ceiling(share * doubts.shape[0]);
+        return needed == 0 ? 0 : Math.Min(1, MathF.BitIncrement(doubts.sort().Values[needed - 1].item<float>()));
     }
 
     /// <inheritdoc/>

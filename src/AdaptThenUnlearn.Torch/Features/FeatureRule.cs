@@ -33,5 +33,8 @@ public sealed record FeatureRule(FeatureClassifier Classifier, string Class, dou
         return Probability(logits).lt(Math.Min(below, shownFrom)).MoveToOuterDisposeScope();
     }
 
-    private Tensor Probability(Tensor logits) => Classifier.ProbabilitiesOf(logits).select(1, Index);
+    /// <summary>How likely the class is.</summary>
+    /// <param name="logits">As for <see cref="Shows"/>.</param>
+    /// <returns><c>[N]</c>, 0 to 1; belongs to the caller's scope.</returns>
+    public Tensor Probability(Tensor logits) => Classifier.ProbabilitiesOf(logits).select(1, Index);
 }

@@ -25,6 +25,10 @@ namespace AdaptThenUnlearn.Policies;
 /// <param name="Extrapolation">Of the method <c>extrapolation</c>.</param>
 /// <param name="Data">Folder with the real images, for the method <c>retrain</c> alone.</param>
 /// <param name="Positives">Folder of clean images, relative to the policy file; training learns from them instead of the generator's own clean samples.</param>
+/// <param name="MinimumClean">
+/// <paramref name="CleanBelow"/> is raised until at least this share of the samples that show nothing undesired are positives: an annotator that
+/// is seldom sure would leave too few, and those of one kind. 0 to 1; 0 never raises it. <see cref="DefaultMinimumClean"/> when absent.
+/// </param>
 /// <param name="DiscriminatorWarmUp">How a discriminator is made for a generator whose checkpoint has none; <see cref="DiscriminatorWarmUpOptions.Default"/> when absent.</param>
 public sealed record UnlearningOptions(
     [KnownName(NameKind.Method)] string Method,
@@ -50,9 +54,17 @@ public sealed record UnlearningOptions(
     [NotBlank] string? Data,
     [NotBlank] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Positives = null,
 
-    // Left out where it is absent, as above, so that the digests of policies from before this property stand.
+    // Left out where they are absent, as above, so that the digests of policies from before these properties stand.
+    [Within(0, 1)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? MinimumClean = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] DiscriminatorWarmUpOptions? DiscriminatorWarmUp = null)
 {
+    /// <summary>Of <see cref="MinimumClean"/>.</summary>
+    public const double DefaultMinimumClean = 0.85;
+
+    /// <summary>The smallest share of clean samples, whether the policy says so or not.</summary>
+    [JsonIgnore]
+    public double LeastClean => MinimumClean ?? DefaultMinimumClean;
+
     /// <summary>How a missing discriminator is made, whether the policy says so or not.</summary>
     [JsonIgnore]
     public DiscriminatorWarmUpOptions WarmUp => DiscriminatorWarmUp ?? DiscriminatorWarmUpOptions.Default;

@@ -70,9 +70,11 @@ public sealed record OutputFile(string Role, string Path, string Sha256);
 /// <param name="DistanceFromOriginal">‖θ − θG‖² of the kept generator.</param>
 /// <param name="Selected">What the annotators saw of the kept candidate; null for methods without candidates.</param>
 /// <param name="DiscriminatorWarmUp">Where the discriminator came from when the checkpoint had none; null, and left out of the record, when it had one.</param>
+/// <param name="CleanBelow">Below which probability of every undesired class a sample counted as clean, where <c>unlearning.cleanBelow</c> would have left too few; else null, and left out of the record.</param>
 public sealed record TrainingRecord(
     string Method, long Positives, long Negatives, int SelectedStep, int Steps, double? AdaptedDistance, double? Distance, double DistanceFromOriginal, SelectedCandidate? Selected = null,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] WarmedUpDiscriminator? DiscriminatorWarmUp = null);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] WarmedUpDiscriminator? DiscriminatorWarmUp = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? CleanBelow = null);
 
 /// <summary>A discriminator that the run made because the generator's checkpoint had none; it is no part of the artifact.</summary>
 /// <param name="Steps">Updates.</param>

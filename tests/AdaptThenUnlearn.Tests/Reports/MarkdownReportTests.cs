@@ -24,6 +24,19 @@ public sealed class MarkdownReportTests
     }
 
     [Theory]
+    [InlineData("markdown")]
+    [InlineData("html")]
+    public void Render_CleanBelowWasRaised_SaysToWhatAndWhy(string format)
+    {
+        var run = Records.Run();
+        var raised = run with { Training = run.Training! with { CleanBelow = 0.0712 } };
+        var report = ReportFormats.All.Single(known => known.Name == format);
+
+        Assert.Contains("has a probability below 0.0712: below 0.001, as the policy says, fewer than 85 % of the images", report.Render(raised).Replace("&#160;", " ", StringComparison.Ordinal).Replace("\u00a0", " ", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.DoesNotContain("as the policy says, fewer", report.Render(run), StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("<script>alert(1)</script>", "<script")]
     [InlineData("![x](http://evil.example/a.png)", "![x](")]
     [InlineData("[click](javascript:alert(1))", "[click](")]

@@ -65,7 +65,7 @@ public sealed class AdaptationTests
         using var classifier = Small.Classifier();
 
         var failed = Assert.Throws<FeedbackException>(() => Feedback.Collect(
-            networks.Generator, Small.Annotation(classifier), GivenImages.None, samples: 100, minimumNegatives: 101, new RandomStreams(1, "feedback"), CPU, CancellationToken.None));
+            networks.Generator, Small.Annotation(classifier), GivenImages.None, samples: 100, minimumNegatives: 101, minimumClean: 0, new RandomStreams(1, "feedback"), CPU, CancellationToken.None));
 
         Assert.Contains("'banned'", failed.Message, StringComparison.Ordinal);
         Assert.Contains("of 100 samples", failed.Message, StringComparison.Ordinal);

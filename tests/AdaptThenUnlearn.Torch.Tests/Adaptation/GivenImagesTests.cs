@@ -62,6 +62,26 @@ public sealed class GivenImagesTests : IDisposable
         Assert.Equal(ofLenient, lenient.RetainedShares!.ToArray(), (one, other) => Math.Abs(one - other) < 1e-9);   // at 0.5 nothing is doubtful
     }
 
+    // An annotator that is seldom sure would leave few positives, and those of one kind.
+    [Theory]
+    [InlineData(0.6)]
+    [InlineData(1)]
+    public void Collect_TooFewAreClean_TakesTheLeastDoubtfulUntilTheShareIsReached(double share)
+    {
+        using var scope = NewDisposeScope();
+        using var all = Collect(GivenImages.None, cleanBelow: 0.5, ["hat"]);   // at 0.5 nothing is doubtful
+        var hat = _classifier.Classes.ToList().IndexOf("hat");
+
+        using var raised = Collect(GivenImages.None, cleanBelow: 1e-6, ["hat"], minimumClean: share);
+        using var enough = Collect(GivenImages.None, cleanBelow: 0.5, ["hat"], minimumClean: share);
+
+        Assert.Equal((long)Math.Ceiling(share * all.Positives.Count), raised.Positives.Count);
+        var doubts = _classifier.Logits(_classifier.Features(All(all.Positives))).sigmoid().select(1, hat);
+        Assert.Equal(Small.Bytes(All(all.Positives)[doubts.lt(raised.CleanBelow)]), Small.Bytes(All(raised.Positives)));
+        Assert.InRange(raised.CleanBelow, 1e-6, 0.5);
+        Assert.Equal((0.5, all.Positives.Count), (enough.CleanBelow, enough.Positives.Count));
+    }
+
     [Fact]
     public void Collect_FolderWithTooFew_SaysWhoseAndHowMany()
     {
@@ -75,8 +95,8 @@ public sealed class GivenImagesTests : IDisposable
 
     private Feedback Collect(GivenImages given, int minimumNegatives = 1) => Collect(given, 0.5, ["hat", "glasses"], minimumNegatives);
 
-    private Feedback Collect(GivenImages given, double cleanBelow, string[] undesired, int minimumNegatives = 1) => Feedback.Collect(
-        _networks.Generator, new Annotation([.. undesired.Select(name => new AnnotatedFeature(name, Rule(name)))], cleanBelow), given, samples: 200, minimumNegatives, new RandomStreams(1, "feedback"), CPU, CancellationToken.None);
+    private Feedback Collect(GivenImages given, double cleanBelow, string[] undesired, int minimumNegatives = 1, double minimumClean = 0) => Feedback.Collect(
+        _networks.Generator, new Annotation([.. undesired.Select(name => new AnnotatedFeature(name, Rule(name)))], cleanBelow), given, samples: 200, minimumNegatives, minimumClean, new RandomStreams(1, "feedback"), CPU, CancellationToken.None);
 
     private FeatureRule Rule(string name) => new(_classifier, name, Threshold: null);
 

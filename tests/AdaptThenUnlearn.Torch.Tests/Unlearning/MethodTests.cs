@@ -156,7 +156,7 @@ public sealed class MethodTests : IDisposable
     }
 
     private Feedback Feedback() => AdaptThenUnlearn.Torch.Adaptation.Feedback.Collect(
-        _networks.Generator, Small.Annotation(_classifier), GivenImages.None, Small.Options.FeedbackSamples, 1, new RandomStreams(1, "feedback"), CPU, CancellationToken.None);
+        _networks.Generator, Small.Annotation(_classifier), GivenImages.None, Small.Options.FeedbackSamples, 1, 0, new RandomStreams(1, "feedback"), CPU, CancellationToken.None);
 
     private UnlearningContext Context(Feedback feedback) => new(
         _networks, Small.Options, Small.Annotation(_classifier), feedback, new Small.Judge(), new NoJournal(), new Small.Silent(), CPU);

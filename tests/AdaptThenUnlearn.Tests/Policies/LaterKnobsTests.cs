@@ -1,12 +1,25 @@
+using System.Text.Json.Nodes;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 using static AdaptThenUnlearn.Tests.Policies.PolicyTexts;
 
 namespace AdaptThenUnlearn.Tests.Policies;
 
-/// <summary>What a policy says of a discriminator that has to be made: a knob that older policies, and their digests, know nothing of.</summary>
-public sealed class DiscriminatorWarmUpTests
+/// <summary>Knobs that older policies, and their digests, know nothing of: a discriminator that has to be made, and how many samples must be clean.</summary>
+public sealed class LaterKnobsTests
 {
+    [Fact]
+    public void Read_MinimumClean_IsInTheDigestOnlyWhereThePolicySaysIt()
+    {
+        var (without, with) = (Read(Full), Read(Full, "unlearning.minimumClean=0.5"));
+
+        Assert.Equal((UnlearningOptions.DefaultMinimumClean, 0.5), (without.Policy!.Unlearning.LeastClean, with.Policy!.Unlearning.LeastClean));
+        Assert.DoesNotContain("inimumClean", CanonicalJson.Of(without.Policy!), StringComparison.Ordinal);
+        Assert.DoesNotContain("eastClean", CanonicalJson.Of(with.Policy!), StringComparison.Ordinal);
+        Assert.Equal(with.EffectiveJson, Read(with.EffectiveJson).EffectiveJson);
+        Assert.Equal("$.unlearning.minimumClean", Assert.Single(Read(Smallest, "unlearning.minimumClean=1.5").Errors).Path);
+    }
+
     [Fact]
     public void Read_Steps_AreInThePolicyAndInItsDigest()
     {
@@ -49,5 +62,6 @@ public sealed class DiscriminatorWarmUpTests
 
         Assert.Equal(with.Training, RunRecordFile.Parse(RunRecordFile.Text(with), "run.json").Training);
         Assert.DoesNotContain("armUp", RunRecordFile.Text(run), StringComparison.Ordinal);
+        Assert.DoesNotContain("leanBelow", JsonNode.Parse(RunRecordFile.Text(run))!["training"]!.ToJsonString(), StringComparison.Ordinal);
     }
 }

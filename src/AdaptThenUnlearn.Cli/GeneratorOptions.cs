@@ -1,0 +1,51 @@
+using System.CommandLine;
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Checkpoints;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Cli;
+
+/// <summary>The checkpoint of a generator, where a command takes one instead of a policy.</summary>
+public sealed class GeneratorOptions
+{
+    private readonly Argument<FileInfo> _checkpoint;
+    private readonly Option<string> _format = new("--format") { Description = "A checkpoint format, or auto", DefaultValueFactory = _ => CheckpointFormats.Auto };
+    private readonly Option<int?> _latentSize = new("--latent-size") { Description = "Of a TorchScript program (--format torchscript), where its weights do not tell it" };
+
+    /// <summary>Describes them.</summary>
+    /// <param name="checkpoint">What the checkpoint holds.</param>
+    public GeneratorOptions(string checkpoint)
+    {
+        _checkpoint = new("CHECKPOINT") { Description = checkpoint };
+        _format.AcceptOnlyFromAmong([CheckpointFormats.Auto, .. CheckpointFormats.Names]);
+    }
+
+    /// <summary>Gives a command the argument and the options.</summary>
+    public void AddTo(Command command)
+    {
+        command.Arguments.Add(_checkpoint);
+        command.Options.Add(_format);
+        command.Options.Add(_latentSize);
+    }
+
+    /// <summary>Path of the checkpoint.</summary>
+    public string Path(ParseResult parsed) => parsed.GetRequiredValue(_checkpoint).FullName;
+
+    /// <summary>Loads the generator, and its discriminator where there is one.</summary>
+    /// <param name="parsed">The values.</param>
+    /// <param name="discriminator">Another checkpoint with the discriminator, or null.</param>
+    /// <param name="device">Where they go.</param>
+    /// <param name="network">Which of a checkpoint's generators, see <see cref="GeneratorCheckpoint.Load"/>.</param>
+    /// <exception cref="BadArgumentException">A latent size is wrong, or of no use.</exception>
+    /// <exception cref="CheckpointException">The file cannot be read, or is no generator.</exception>
+    public LoadedGenerator Load(ParseResult parsed, FileInfo? discriminator, Device device, string network = "ema")
+    {
+        var (format, latentSize) = (parsed.GetRequiredValue(_format), parsed.GetValue(_latentSize));
+        if (latentSize is < 1 or > 65536)
+            throw new BadArgumentException("--latent-size must be 1 to 65536");
+        if (latentSize is not null && format != GeneratorChoice.TorchScript)
+            throw new BadArgumentException($"--latent-size is for --format {GeneratorChoice.TorchScript}; every other format tells it by its weights");
+
+        return GeneratorCheckpoint.Load(Path(parsed), format, sha256: null, discriminator?.FullName, device, network, latentSize);
+    }
+}
