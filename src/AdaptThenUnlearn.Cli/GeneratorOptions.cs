@@ -17,7 +17,7 @@ public sealed class GeneratorOptions
     public GeneratorOptions(string checkpoint)
     {
         _checkpoint = new("CHECKPOINT") { Description = checkpoint };
-        _format.AcceptOnlyFromAmong([CheckpointFormats.Auto, .. CheckpointFormats.Names]);
+        _format.AcceptOnlyFromAmong([.. CheckpointFormats.Names]);
     }
 
     /// <summary>Gives a command the argument and the options.</summary>
@@ -27,9 +27,6 @@ public sealed class GeneratorOptions
         command.Options.Add(_format);
         command.Options.Add(_latentSize);
     }
-
-    /// <summary>Path of the checkpoint.</summary>
-    public string Path(ParseResult parsed) => parsed.GetRequiredValue(_checkpoint).FullName;
 
     /// <summary>Loads the generator, and its discriminator where there is one.</summary>
     /// <param name="parsed">The values.</param>
@@ -46,6 +43,6 @@ public sealed class GeneratorOptions
         if (latentSize is not null && format != GeneratorChoice.TorchScript)
             throw new BadArgumentException($"--latent-size is for --format {GeneratorChoice.TorchScript}; every other format tells it by its weights");
 
-        return GeneratorCheckpoint.Load(Path(parsed), format, sha256: null, discriminator?.FullName, device, network, latentSize);
+        return GeneratorCheckpoint.Load(parsed.GetRequiredValue(_checkpoint).FullName, format, sha256: null, discriminator?.FullName, device, network, latentSize);
     }
 }

@@ -73,14 +73,17 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
         {
             throw new BadArgumentException(At(mismatch.JsonPath, PolicyCodes.UnknownName, mismatch.Problem));
         }
-        catch (CheckpointException failed) when (inputs.PropertyNaming(failed.Path) is { } property)
+        catch (Exception failed) when (FileOf(failed) is { } file && inputs.PropertyNaming(file) is { } property)
         {
             throw new BadFileException(At(property, CommandAction.CodeOf(failed), failed.Message), failed);
         }
-        catch (ImageFileException failed) when (inputs.PropertyNaming(failed.Path) is { } property)
+
+        static string? FileOf(Exception failed) => failed switch
         {
-            throw new BadFileException(At(property, CommandAction.CodeOf(failed), failed.Message), failed);
-        }
+            CheckpointException checkpoint => checkpoint.Path,
+            ImageFileException image => image.Path,
+            _ => null,
+        };
     }
 
     private BuildMessage At(string property, string code, string problem)

@@ -38,14 +38,16 @@ public sealed class Publication(Terminal terminal)
     /// <param name="untrusted">Whether the records come from a build that anyone may have changed.</param>
     /// <param name="policies">What to judge by instead of the recorded policies; none: by those.</param>
     /// <param name="cancel">Ends it.</param>
+    /// <param name="fresh">Whether this process has just written them, so that one that cannot be read is no mistake of the caller's.</param>
+    /// <exception cref="RunRecordException">A fresh record cannot be read.</exception>
     /// <returns>The exit code: passed, not published, gate failed where a record was refused, or not finished where one could not be read.</returns>
-    public int Publish(IReadOnlyList<string> records, ParseResult parsed, bool advisory, bool untrusted, IReadOnlyList<TrustedPolicy> policies, CancellationToken cancel)
+    public int Publish(IReadOnlyList<string> records, ParseResult parsed, bool advisory, bool untrusted, IReadOnlyList<TrustedPolicy> policies, CancellationToken cancel, bool fresh = false)
     {
         var environment = EnvironmentSnapshot.Take();
         var context = CiHosts.Describe(environment);
         var today = DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime);
         var admission = new RunAdmission(Vocabulary.Known, today, context.Workspace, policies);
-        var admitted = records.Select(record => Admit(admission, record)).ToList();
+        var admitted = records.Select(record => Admit(admission, record, fresh)).ToList();
         var runs = admitted.Select(each => each.Run).OfType<PublishedRun>().Select(run => run with { Advisory = advisory, Untrusted = untrusted }).ToList();
         var left = admitted.Max(each => each.ExitCode);
         if (runs.Count == 0)
@@ -75,7 +77,7 @@ public sealed class Publication(Terminal terminal)
         int published;
         try
         {
-            published = Publish(records, parsed, advisory, untrusted: false, [], cancel);
+            published = Publish(records, parsed, advisory, untrusted: false, [], cancel, fresh: true);
         }
         catch (Exception failed) when (failed is not OperationCanceledException)
         {
@@ -87,7 +89,7 @@ public sealed class Publication(Terminal terminal)
         return gate == ExitCodes.Passed && published != ExitCodes.Passed && IsRequired(parsed) ? ExitCodes.NotPublished : gate;
     }
 
-    private (PublishedRun? Run, int ExitCode) Admit(RunAdmission admission, string record)
+    private (PublishedRun? Run, int ExitCode) Admit(RunAdmission admission, string record, bool fresh)
     {
         try
         {
@@ -98,7 +100,7 @@ public sealed class Publication(Terminal terminal)
             terminal.Diagnose(new BuildMessage(Severity.Error, "ATU3003", $"{refused.Message}; it was not published", record));
             return (null, ExitCodes.GateFailed);
         }
-        catch (RunRecordException unreadable)
+        catch (RunRecordException unreadable) when (!fresh)
         {
             terminal.Diagnose(new BuildMessage(Severity.Error, CommandAction.CodeOf(unreadable), $"{unreadable.Message}; it was not published"));
             return (null, ExitCodes.NotFinished);

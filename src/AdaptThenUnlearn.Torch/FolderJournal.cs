@@ -51,7 +51,7 @@ public sealed class FolderJournal(string folder, string fingerprint, bool resume
         }
         catch (Exception damaged) when (damaged is KeyNotFoundException or FormatException or JsonException)
         {
-            throw new CheckpointException(path, $"is not a saved state: {damaged.Message}", "start anew without --resume", cause: damaged);
+            throw new CheckpointException(path, $"is not a saved state: {damaged.Message}", othersAreStale ? "delete it" : "start anew without --resume", cause: damaged);
         }
 
         double Number(string name) => double.Parse(file.Metadata[name], CultureInfo.InvariantCulture);

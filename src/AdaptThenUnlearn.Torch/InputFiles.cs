@@ -61,14 +61,14 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
     public IEnumerable<(string Role, string Path)> Named() =>
         Properties().Concat(Given()).Select(named => (named.Role, named.Path)).Prepend((InputRoles.Policy, Path.GetFullPath(policyFile)));
 
-    /// <summary>JSON path of the property that names a file, or a folder in which it lies; null where none does.</summary>
+    /// <summary>JSON path of the property that names a file, or else the innermost folder in which it lies; null where none does.</summary>
     /// <param name="path">Of the file.</param>
     public string? PropertyNaming(string path)
     {
         var wanted = Path.GetFullPath(path);
-        return Properties().Concat(Given()).FirstOrDefault(named => IsOrHolds(Path.GetFullPath(named.Path))).Property;
-
-        bool IsOrHolds(string file) => file == wanted || wanted.StartsWith(file + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+        return Properties().Concat(Given()).Select(named => (named.Property, Path: Path.TrimEndingDirectorySeparator(Path.GetFullPath(named.Path))))
+            .Where(named => named.Path == wanted || wanted.StartsWith(named.Path + Path.DirectorySeparatorChar, StringComparison.Ordinal))
+            .MaxBy(named => named.Path.Length).Property;
     }
 
     /// <summary>Loads the generator with its discriminator.</summary>

@@ -110,7 +110,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         {
             using var given = inputs.LoadGivenImages(original.Generator.Shape, request.Device);
             return Feedback.Collect(
-                original.Generator, annotation, given, options.FeedbackSamples, options.MinimumNegatives, options.LeastClean, new RandomStreams(options.Seed, "feedback"), request.Device, cancel);
+                original.Generator, annotation, given, options.FeedbackSamples, options.MinimumNegatives, options.MinimumCleanOrDefault, new RandomStreams(options.Seed, "feedback"), request.Device, cancel);
         });
         var method = UnlearningMethods.Named(options.Method);
         using var added = original.Discriminator is null ? NewDiscriminator(original, method, journal, cancel) : null;

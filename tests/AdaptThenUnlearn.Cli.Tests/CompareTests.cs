@@ -1,3 +1,5 @@
+using AdaptThenUnlearn.Torch.Checkpoints;
+
 namespace AdaptThenUnlearn.Cli.Tests;
 
 /// <summary><c>atu compare</c> in real processes: runs are made once, shared out, gone on with, and told on one page.</summary>
@@ -17,6 +19,13 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
 
         Assert.Contains("4 of 4 runs", Atu.Run(usual).Output, StringComparison.Ordinal);
         Assert.Equal(5, File.ReadAllLines(house.At("page/results/results.csv")).Length);
+
+        // What a run with other settings left half done is none of this one's business.
+        File.Delete(house.At("page/results/cells/default-banned-2.json"));
+        Directory.CreateDirectory(house.At("runs/default-banned-2/state"));
+        using (var left = TorchSharp.torch.zeros(3))
+            SafetensorsFile.Write(house.At("runs/default-banned-2/state/adaptation-1.safetensors"), new Dictionary<string, TorchSharp.torch.Tensor> { ["x"] = left }, new Dictionary<string, string> { ["fingerprint"] = "another" });
+        Assert.Contains("4 of 4 runs", Atu.Run(usual).Output, StringComparison.Ordinal);
 
         var (againCode, again, againErrors) = Atu.Run(usual);
         Assert.Equal(0, againCode);

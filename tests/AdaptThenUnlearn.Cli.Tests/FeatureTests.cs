@@ -133,9 +133,9 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
             errors, StringComparison.Ordinal);
         Assert.DoesNotContain("measuring", errors, StringComparison.Ordinal);
 
-        var missing = Atu.Run("govern", house.Policy("nowhere", edit: ("\"steps\": 40", "\"positives\": \"nowhere\", \"steps\": 40")), "--out", house.At("out"), "--threads", "1");
+        var missing = Atu.Run("govern", house.Policy("nowhere", edit: ("\"steps\": 40", "\"positives\": \"nowhere/\", \"steps\": 40")), "--out", house.At("out"), "--threads", "1");
         Assert.Equal(3, missing.ExitCode);
-        Assert.Contains($"ATU2001: $.unlearning.positives: {house.At("nowhere")}: the folder cannot be read", missing.Errors, StringComparison.Ordinal);
+        Assert.Contains($"ATU2001: $.unlearning.positives: {house.At("nowhere")}/: the folder cannot be read", missing.Errors, StringComparison.Ordinal);
     }
 
     // Three features of one classifier: two labels as they are, and one of them by a threshold.

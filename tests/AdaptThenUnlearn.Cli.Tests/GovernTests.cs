@@ -139,6 +139,21 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.False(File.Exists(Path.Combine(folder, "interrupted", "run.json")));
     }
 
+    [Theory]
+    [InlineData("\"cleanBelow\": 0.5", false)]
+    [InlineData("\"cleanBelow\": 0.0000001", true)]
+    public void Govern_AnnotatorThatIsSeldomSure_IsHeldToLessAndTheReportSaysSo(string choice, bool raised)
+    {
+        var policy = house.Policy("seldom-sure", edit: [("\"steps\": 40, \"recoverySteps\": 10", "\"steps\": 2, \"recoverySteps\": 1"), ("\"cleanBelow\": 0.5", choice)]);
+
+        Assert.Equal(1, Govern(policy, "--out", house.At($"seldom-sure-{choice.Length}")).ExitCode);
+
+        var folder = house.At($"seldom-sure-{choice.Length}/seldom-sure");
+        var training = RunRecordFile.Read(Path.Combine(folder, "run.json")).Training!;
+        Assert.Equal(raised, training.CleanBelow is > 0.0000001);
+        Assert.Equal(raised, File.ReadAllText(Path.Combine(folder, "report.md")).Contains("| Clean | where every undesired class has a probability below", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void Govern_SeveralPolicies_GovernsEachAndFailsIfOneDoes()
     {

@@ -52,7 +52,11 @@ public sealed class CompareCommand(Terminal terminal)
             var own = shard.Of(requests);
             Make(task, runs, own, () => Publish(plan, requests, runs, page), cancel);
             foreach (var retrained in requests.Where(request => request.Key.Method == ComparedMethods.Retrain.Name))
-                runs.MeasureAgainst(retrained, [.. own.Where(request => request.Key.Class == retrained.Key.Class)], cancel);
+                task.File.Using(retrained.Inputs, () =>
+                {
+                    runs.MeasureAgainst(retrained, [.. own.Where(request => request.Key.Class == retrained.Key.Class)], cancel);
+                    return retrained;
+                });
         }
 
         var missing = Publish(plan, requests, runs, page).Missing().Count;

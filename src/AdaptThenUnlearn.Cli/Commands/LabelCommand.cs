@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using AdaptThenUnlearn.Cli.Labelling;
 using AdaptThenUnlearn.Labelling;
@@ -23,7 +24,7 @@ public sealed partial class LabelCommand(Terminal terminal)
     private readonly Option<string> _feature = new("--feature") { Description = "What to look for, e.g. glasses; the classifier's class and the file's name", Required = true };
     private readonly Option<DirectoryInfo> _out = new("--out") { Description = "Folder for labels.json and the classifier; one with labels is gone on with", Required = true };
     private readonly Option<int> _count = new("--count") { Description = "Images to show", DefaultValueFactory = _ => 200 };
-    private readonly Option<long> _seed = new("--seed") { Description = "Of the images and of the division for the held-out error", DefaultValueFactory = _ => 1 };
+    private readonly Option<long> _seed = new("--seed") { Description = "Of the images, of the division for the held-out error, and of the warm-up where there is one", DefaultValueFactory = _ => 1 };
     private readonly Option<string> _features = new("--features")
     {
         Description = $"Whose features the classifier looks at: {OfDiscriminator} (where there is none, one is warmed up), or a classifier's checkpoint", DefaultValueFactory = _ => OfDiscriminator, HelpName = $"{OfDiscriminator} or CLASSIFIER",
@@ -56,8 +57,8 @@ public sealed partial class LabelCommand(Terminal terminal)
 
         var device = Machine.Prepare(parsed);
         var folder = parsed.GetRequiredValue(_out).FullName;
-        using var alone = Held(folder);
         using var loaded = _generator.Load(parsed, parsed.GetValue(_discriminator), device);
+        using var alone = Held(folder);
         var sheet = LabelSheetFile.Open(LabellingSession.SheetIn(folder), feature, loaded.Sha256, parsed.GetValue(_seed), parsed.GetValue(_count));
         if (parsed.GetValue(_trainOnly) && sheet.TooFew is { } problem)
             throw new LabelException($"{LabellingSession.SheetIn(folder)}: {problem}; give them with `atu label`, without --train-only");
@@ -126,9 +127,9 @@ public sealed partial class LabelCommand(Terminal terminal)
     // Once for a folder: it is kept there, and what it looks at must not change between two trainings.
     private ImageDiscriminator WarmedUp(LoadedGenerator loaded, string folder, long seed, CancellationToken cancel)
     {
-        terminal.Say("the checkpoint has no discriminator whose features could be looked at: one is warmed up on the generator's own samples");
+        terminal.Say($"the checkpoint has no discriminator whose features could be looked at: one is warmed up on the generator's own samples, and kept in {Path.Combine(folder, "state")}");
         var options = UnlearningPresets.Of(UnlearningPresets.DefaultName) with { Seed = seed };
-        var journal = new FolderJournal(Path.Combine(folder, "state"), FormattableString.Invariant($"{loaded.Sha256} {seed}"), resume: true, othersAreStale: true);
+        var journal = new FolderJournal(Path.Combine(folder, "state"), $"{Machine.Tool} {loaded.Sha256} {JsonSerializer.Serialize(options)}", resume: true, othersAreStale: true);
         return new DiscriminatorWarmUp(options, journal, terminal).Run(loaded.Generator, GeneratorArchitectures.Named(loaded.Architecture), cancel);
     }
 

@@ -46,9 +46,12 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
         var logits = Features.Select(feature => feature.Rule.Classifier).Distinct()
             .ToDictionary(annotator => annotator, annotator => annotator.Logits(annotator.Features(images)));
         var rules = Features.Select(feature => feature.Rule).ToList();
-        var clean = rules.Select(rule => rule.IsFree(logits[rule.Classifier], cleanBelow)).Aggregate((all, one) => all.logical_and(one));
+        var shows = rules.Select(rule => rule.Shows(logits[rule.Classifier]).MoveToOuterDisposeScope()).ToList();
+
+        // Of many classes the likeliest may be an unlikely one.
+        var clean = rules.Zip(shows, (rule, shown) => rule.IsFree(logits[rule.Classifier], cleanBelow).logical_and(shown.logical_not())).Aggregate((all, one) => all.logical_and(one));
         return new ImageLabels(
-            [.. rules.Select(rule => rule.Shows(logits[rule.Classifier]).MoveToOuterDisposeScope())],
+            shows,
             clean.MoveToOuterDisposeScope(),
             stack([.. rules.Select(rule => rule.Probability(logits[rule.Classifier]))]).amax([0]).MoveToOuterDisposeScope(),
             First.Holds(logits[First]).MoveToOuterDisposeScope());
@@ -57,10 +60,10 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
 
 /// <summary>What an annotation said of N images.</summary>
 /// <param name="Shows">For each feature: <c>[N]</c>, bool, whether the image shows it.</param>
-/// <param name="Clean"><c>[N]</c>, bool, whether no undesired class is even likely.</param>
-/// <param name="Doubt"><c>[N]</c>, 0 to 1, the probability of the likeliest undesired class.</param>
+/// <param name="Clean"><c>[N]</c>, bool, whether none is shown and no undesired class is even likely.</param>
+/// <param name="UndesiredProbability"><c>[N]</c>, 0 to 1, the probability of the likeliest undesired class.</param>
 /// <param name="Classes"><c>[N, K]</c>, bool, which classes hold by the first feature's annotator.</param>
-public sealed record ImageLabels(IReadOnlyList<Tensor> Shows, Tensor Clean, Tensor Doubt, Tensor Classes)
+public sealed record ImageLabels(IReadOnlyList<Tensor> Shows, Tensor Clean, Tensor UndesiredProbability, Tensor Classes)
 {
     /// <summary><c>[N]</c>, bool, whether any feature is shown; belongs to the caller's scope.</summary>
     public Tensor ShowsAny => ShowsAnyOf(Enumerable.Range(0, Shows.Count));

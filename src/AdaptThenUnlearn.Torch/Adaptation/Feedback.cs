@@ -82,7 +82,7 @@ public sealed class Feedback : IDisposable
             {
                 var shown = labels.ShowsAny;
                 unshown.Add(images[shown.logical_not()].MoveToOuterDisposeScope());
-                doubts.Add(labels.Doubt[shown.logical_not()].MoveToOuterDisposeScope());
+                doubts.Add(labels.UndesiredProbability[shown.logical_not()].MoveToOuterDisposeScope());
                 retained += unshown[^1].shape[0];
                 retainedByClass.add_(labels.Classes[shown.logical_not()].sum([0]));
             }
@@ -99,7 +99,7 @@ public sealed class Feedback : IDisposable
         if (scarce.Count > 0)
             throw new FeedbackException(string.Join("; ", scarce.Select(pair => Scarcity(pair.Key, pair.Value))));
         var cleanBelow = given.Positives is null ? Math.Max(annotation.CleanBelow, Reaching(minimumClean, cat(doubts))) : annotation.CleanBelow;
-        var clean = given.Positives?.clone() ?? cat(unshown)[cat(doubts).lt(cleanBelow)];
+        var clean = given.Positives?.clone() ?? cat([.. unshown.Zip(doubts, (images, doubt) => images[doubt.lt(cleanBelow)])]);
         if (clean.shape[0] == 0)
             throw new FeedbackException($"none of {samples} samples is clean: the annotator sees an undesired feature with probability of at least unlearning.cleanBelow in every one");
 

@@ -63,7 +63,7 @@ public sealed record UnlearningOptions(
 
     /// <summary>The smallest share of clean samples, whether the policy says so or not.</summary>
     [JsonIgnore]
-    public double LeastClean => MinimumClean ?? DefaultMinimumClean;
+    public double MinimumCleanOrDefault => MinimumClean ?? DefaultMinimumClean;
 
     /// <summary>How a missing discriminator is made, whether the policy says so or not.</summary>
     [JsonIgnore]

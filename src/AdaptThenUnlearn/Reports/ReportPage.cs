@@ -146,7 +146,7 @@ internal sealed record ReportPage(
         Line("Method", Theirs(training.Method), Ours(", preset "), Theirs(options.Preset), Ours(FormattableString.Invariant($", seed {options.Seed}")));
         Line("Feedback", Ours(Feedback(record, training)));
         if (training.CleanBelow is { } raised)
-            Line("Clean", Ours($"where every undesired class has a probability below {Plain(raised)}: below {Plain(options.CleanBelow)}, as the policy says, fewer than {Percent(options.LeastClean)} of the images without undesired features are"));
+            Line("Clean", Ours($"where every undesired class has a probability below {Plain(raised)}: below {Plain(options.CleanBelow)}, as the policy says, fewer than {Percent(options.MinimumCleanOrDefault)} of the images without undesired features are"));
         if (training.DiscriminatorWarmUp is { } warmUp)
             Line("Discriminator", Ours(FormattableString.Invariant($"the checkpoint has none: one was warmed up in {warmUp.Steps} steps on {warmUp.Samples} of the generator's own images; it is no part of the artifact")));
         Line("Kept", Ours(FormattableString.Invariant($"the candidate of step {training.SelectedStep} of {training.Steps}")));

@@ -13,9 +13,9 @@ public sealed class LaterKnobsTests
     {
         var (without, with) = (Read(Full), Read(Full, "unlearning.minimumClean=0.5"));
 
-        Assert.Equal((UnlearningOptions.DefaultMinimumClean, 0.5), (without.Policy!.Unlearning.LeastClean, with.Policy!.Unlearning.LeastClean));
+        Assert.Equal((UnlearningOptions.DefaultMinimumClean, 0.5), (without.Policy!.Unlearning.MinimumCleanOrDefault, with.Policy!.Unlearning.MinimumCleanOrDefault));
         Assert.DoesNotContain("inimumClean", CanonicalJson.Of(without.Policy!), StringComparison.Ordinal);
-        Assert.DoesNotContain("eastClean", CanonicalJson.Of(with.Policy!), StringComparison.Ordinal);
+        Assert.DoesNotContain("inimumCleanOrDefault", CanonicalJson.Of(with.Policy!), StringComparison.Ordinal);
         Assert.Equal(with.EffectiveJson, Read(with.EffectiveJson).EffectiveJson);
         Assert.Equal("$.unlearning.minimumClean", Assert.Single(Read(Smallest, "unlearning.minimumClean=1.5").Errors).Path);
     }

@@ -96,6 +96,25 @@ public sealed class FeatureRuleTests : IDisposable
         Assert.Equal(hat, Values(labels.ShowsAnyOf([0])));
     }
 
+    // The likeliest of three classes may have a probability of four tenths: below a lenient bound, and shown all the same.
+    [Fact]
+    public void Label_ClassThatIsTheLikeliestAndStillUnlikely_IsNeverClean()
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        using var classifier = Built(ClassifierOutputs.Softmax);
+        manual_seed(5);
+        var images = randn(400, classifier.Shape.Channels, classifier.Shape.Resolution, classifier.Shape.Resolution);
+        var rule = new FeatureRule(classifier, "b", Threshold: null);
+
+        var labels = new Annotation([new("b", rule)], cleanBelow: 0.9).Label(images);
+
+        var unlikely = labels.Shows[0].logical_and(labels.UndesiredProbability.lt(0.9));
+        Assert.True(unlikely.any().item<bool>());
+        Assert.False(unlikely.logical_and(labels.Clean).any().item<bool>());
+        Assert.Equal(Values(rule.Probability(classifier.Logits(classifier.Features(images))).lt(0.9).logical_and(labels.Shows[0].logical_not())), Values(labels.Clean));
+    }
+
     [Fact]
     public void Checkpoint_IndependentOutputs_AreSaidByTheFileOrElseByThePolicy()
     {

@@ -13,6 +13,20 @@ public sealed class ImageTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
+    public void EightBit_EveryByte_ComesBackFromItsValue()
+    {
+        using var scope = NewDisposeScope();
+        var bytes = arange(256, int64).to(uint8);
+
+        var values = EightBit.Values(bytes);
+
+        Assert.Equal((-1f, 1f), (values[0].item<float>(), values[255].item<float>()));
+        Assert.True(EightBit.Bytes(values).equal(bytes).all().item<bool>());
+        Assert.Equal([0, 255], EightBit.Bytes(tensor([-3f, 3f])).data<byte>().ToArray());
+        Assert.Same(values, EightBit.Values(values));
+    }
+
+    [Fact]
     public void Numpy_EveryType_ReadsWhatWasWritten()
     {
         using var scope = NewDisposeScope();
