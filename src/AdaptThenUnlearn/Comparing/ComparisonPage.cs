@@ -155,7 +155,7 @@ public static class ComparisonPage
                 lines.Add($"{Runs(figures)} `{method.Name}` against the default preset: PUL {Points(other.Mean - usual.Mean)} points, Fréchet ratio {Change(quality.Mean - usualQuality.Mean)}.");
         }
 
-        return $"## Reading\n\n{(lines.Count == 0 ? "Too few runs are there to say anything.\n" : string.Join('\n', lines.Select(line => "- " + line)) + "\n")}";
+        return $"## Reading\n\n{(lines.Count == 0 ? "Of the methods that are held against each other, no two were run.\n" : string.Join('\n', lines.Select(line => "- " + line)) + "\n")}";
 
         static string Runs(MethodFigures figures) => Invariant($"({figures.Cells.Count} run{(figures.Cells.Count == 1 ? "" : "s")})");
     }

@@ -59,7 +59,7 @@ public sealed record UnlearningOptions(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] DiscriminatorWarmUpOptions? DiscriminatorWarmUp = null)
 {
     /// <summary>Of <see cref="MinimumClean"/>.</summary>
-    public const double DefaultMinimumClean = 0.85;
+    public const double DefaultMinimumClean = 0.8;
 
     /// <summary>The smallest share of clean samples, whether the policy says so or not.</summary>
     [JsonIgnore]
