@@ -33,10 +33,10 @@ public static class ScatterPlot
             }
         }
 
-        plot.Axes.Margins(0.12, 0.08);
+        plot.Axes.Margins(left: 0.08, right: 0.3, bottom: 0.1, top: 0.1);   // names stand on the right of their points
         plot.Axes.AutoScale();
         if (chart.Points.Count > 0)
-            plot.ShowLegend(Alignment.LowerRight);
+            plot.ShowLegend(Edge.Bottom);   // beside the plot: any corner may hold a point
     }
 }
 
