@@ -6,7 +6,7 @@ namespace AdaptThenUnlearn.Solution.Tests;
 public sealed class CakeHouse : IDisposable
 {
     private static readonly string[] _parts =
-        ["Directory.Build.props", "Directory.Packages.props", "global.json", ".config", "build", "build.sh", "build.ps1", "docs/cake.md", "models/mnist", "policies", "samples", "tasks/AdaptThenUnlearn.Cake"];
+        ["Directory.Build.props", "Directory.Packages.props", "global.json", ".config", "build", "build.sh", "build.ps1", "docs/cake.md", "models/mnist", "policies", "samples", "tasks/AdaptThenUnlearn.Cake", "tasks/AdaptThenUnlearn.Tasks"];
 
     public CakeHouse()
     {
