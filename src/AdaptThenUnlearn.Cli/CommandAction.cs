@@ -36,15 +36,10 @@ public static class CommandAction
             terminal.Say("cancelled; what was done so far is kept, and --resume goes on from there where the command has it");
             return ExitCodes.Cancelled;
         }
-        catch (BadArgumentException bad)
+        catch (DiagnosedException diagnosed)
         {
-            terminal.Diagnose(bad.Diagnostic);
-            return ExitCodes.BadPolicy;
-        }
-        catch (BadFileException bad)
-        {
-            terminal.Diagnose(bad.Diagnostic);
-            return ExitCodes.NotFinished;
+            terminal.Diagnose(diagnosed.Diagnostic);
+            return diagnosed.ExitCode;
         }
         catch (Exception failed)
         {
@@ -77,24 +72,25 @@ public static class CommandAction
     }
 }
 
+/// <summary>What ends a command and is told as it is.</summary>
+/// <param name="diagnostic">What and where.</param>
+/// <param name="exitCode">One of <see cref="ExitCodes"/>.</param>
+/// <param name="cause">What it came of, if anything.</param>
+public class DiagnosedException(BuildMessage diagnostic, int exitCode, Exception? cause = null) : Exception(diagnostic.Text, cause)
+{
+    /// <summary>What is told.</summary>
+    public BuildMessage Diagnostic { get; } = diagnostic;
+
+    /// <summary>With which the command ends.</summary>
+    public int ExitCode { get; } = exitCode;
+}
+
 /// <summary>An argument, or the policy it names, is wrong.</summary>
 /// <param name="diagnostic">What and where.</param>
-public sealed class BadArgumentException(BuildMessage diagnostic) : Exception(diagnostic.Text)
+public sealed class BadArgumentException(BuildMessage diagnostic) : DiagnosedException(diagnostic, ExitCodes.BadPolicy)
 {
     /// <summary>Says which argument is wrong.</summary>
     public BadArgumentException(string problem) : this(new BuildMessage(Severity.Error, "ATU2000", problem))
     {
     }
-
-    /// <summary>What and where.</summary>
-    public BuildMessage Diagnostic { get; } = diagnostic;
-}
-
-/// <summary>A file that a policy names cannot be read.</summary>
-/// <param name="diagnostic">What, and where in the policy.</param>
-/// <param name="cause">What reading it said.</param>
-public sealed class BadFileException(BuildMessage diagnostic, Exception cause) : Exception(diagnostic.Text, cause)
-{
-    /// <summary>What is told.</summary>
-    public BuildMessage Diagnostic { get; } = diagnostic;
 }

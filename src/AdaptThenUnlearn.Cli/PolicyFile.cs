@@ -18,9 +18,13 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
     public UnlearningPolicy Policy => Result.Policy!;
 
     /// <summary>Reads a policy and tells every error and warning.</summary>
+    /// <param name="path">As given.</param>
+    /// <param name="overrides">As given, <c>path=value</c>.</param>
+    /// <param name="terminal">Told.</param>
+    /// <param name="warnings">Whether these are told too; not where the same policy is read over and over.</param>
     /// <exception cref="BadArgumentException">The file cannot be read, or an override cannot be parsed.</exception>
     /// <returns>With a policy or with errors; both have been told.</returns>
-    public static PolicyFile Read(string path, IReadOnlyList<string> overrides, Terminal terminal)
+    public static PolicyFile Read(string path, IReadOnlyList<string> overrides, Terminal terminal, bool warnings = true)
     {
         string text;
         try
@@ -46,7 +50,7 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
         }
 
         var result = PolicyReader.Read(text, path, Vocabulary.Known, parsed);
-        foreach (var found in result.Errors.Concat(result.Warnings))
+        foreach (var found in result.Errors.Concat(warnings ? result.Warnings : []))
             terminal.Diagnose(found.ToBuildMessage());
         return new PolicyFile(path, text, overrides, result);
     }
@@ -62,7 +66,7 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
 
     /// <summary>Does work with the files that the policy names; what is wrong with one is told at the property that names it.</summary>
     /// <exception cref="BadArgumentException">A file does not fit the policy.</exception>
-    /// <exception cref="BadFileException">A file cannot be read.</exception>
+    /// <exception cref="DiagnosedException">A file cannot be read.</exception>
     public T Using<T>(InputFiles inputs, Func<T> work)
     {
         try
@@ -75,7 +79,7 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
         }
         catch (Exception failed) when (FileOf(failed) is { } file && inputs.PropertyNaming(file) is { } property)
         {
-            throw new BadFileException(At(property, CommandAction.CodeOf(failed), failed.Message), failed);
+            throw new DiagnosedException(At(property, CommandAction.CodeOf(failed), failed.Message), ExitCodes.NotFinished, failed);
         }
 
         static string? FileOf(Exception failed) => failed switch
@@ -85,6 +89,13 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
             _ => null,
         };
     }
+
+    /// <inheritdoc cref="Using{T}"/>
+    public void Using(InputFiles inputs, Action work) => Using(inputs, () =>
+    {
+        work();
+        return true;
+    });
 
     private BuildMessage At(string property, string code, string problem)
     {

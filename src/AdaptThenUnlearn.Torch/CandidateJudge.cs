@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch;
 
-/// <summary>Judges candidates with the annotators alone, against the policy's own limits.</summary>
+/// <summary>Judges candidates with the annotators alone, against the policy's limits: rates against a part of theirs, shares of classes against the whole.</summary>
 /// <remarks>
 /// The auditors mark the exam and so have no part in choosing. Rates, and shares of classes, are relative to the original
 /// generator on the same latents; the Fréchet distance is to the original's clean images from other latents.
@@ -18,15 +18,11 @@ public sealed class CandidateJudge : ICandidateJudge, IDisposable
     // Rates are compared by a mild upper bound, so that a candidate is not chosen for its luck with a small sample.
     private const double Confidence = 0.9;
 
-    // Part of each limit that a candidate is held to: training has learned to please the annotators, and the auditors, who have
-    // the last word, still see what those no longer do.
-    private const double Margin = 0.5;
-
     private readonly UnlearningPolicy _policy;
     private readonly Annotation _annotation;
     private readonly EvaluationImages _images;
     private readonly Tally _original;
-    private readonly FeatureStatistics _reference;
+    private readonly FeatureStatistics? _reference;   // null where the features are too many for a distance
 
     /// <summary>Looks at the original generator.</summary>
     /// <param name="policy">The limits.</param>
@@ -40,7 +36,8 @@ public sealed class CandidateJudge : ICandidateJudge, IDisposable
         using var scope = NewDisposeScope();
         _original = Look(original, _images);
         var elsewhere = Look(original, Images("candidate-reference"));
-        _reference = FeatureStatistics.Of(Compared(elsewhere.Clean));
+        var clean = Compared(elsewhere.Clean);
+        _reference = clean.shape[0] > clean.shape[1] ? FeatureStatistics.Of(clean) : null;
 
         EvaluationImages Images(string purpose) => new(new RandomStreams(policy.Unlearning.Seed, purpose), Truncation: 1, device);
     }
@@ -53,21 +50,20 @@ public sealed class CandidateJudge : ICandidateJudge, IDisposable
         var samples = _policy.Unlearning.CandidateSamples;
         var excess = _policy.UndesiredFeatures.Select((feature, number) =>
         {
-            var limit = Math.Min(feature.MaxRate ?? 1, feature.MinUnlearned is { } unlearned ? (1 - unlearned) * _original.Hits[number] / samples : 1);
-            return Math.Max(0, ClopperPearson.UpperBound(tally.Hits[number], samples, Confidence) - Margin * limit);
+            var limit = Math.Min(feature.MaxRate ?? 1, feature.MinUnlearned is { } unlearned && _annotation.Features[number].Violated ? (1 - unlearned) * _original.Hits[number] / samples : 1);
+            return Math.Max(0, ClopperPearson.UpperBound(tally.Hits[number], samples, Confidence) - _policy.Unlearning.CandidateMarginOrDefault * limit);
         }).Sum();
         var kept = SmallestShareKept(tally);
-        using var statistics = FeatureStatistics.Of(Compared(tally.Clean));
         return new Candidate(
             step,
             (double)tally.Hits.Max() / samples,
             excess + Math.Max(0, (_policy.Quality?.MinShareKept ?? 0) - kept),
-            FrechetDistance.Between(statistics, _reference).Value,
+            DistanceOf(Compared(tally.Clean)),
             kept);
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _reference.Dispose();
+    public void Dispose() => _reference?.Dispose();
 
     private double SmallestShareKept(Tally tally)
     {
@@ -78,6 +74,16 @@ public sealed class CandidateJudge : ICandidateJudge, IDisposable
             .Select(number => (double)tally.ByClass[number] / _original.ByClass[number])
             .DefaultIfEmpty(1)
             .Min();
+    }
+
+    // Of features as wide as this, covariances would fill the memory to say nothing.
+    private double? DistanceOf(Tensor features)
+    {
+        if (_reference is null || features.shape[0] <= features.shape[1])
+            return null;
+
+        using var statistics = FeatureStatistics.Of(features);
+        return FrechetDistance.Between(statistics, _reference).Value;
     }
 
     // The same number for every candidate, because the distance is biased by it.

@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch.Adaptation;
@@ -15,9 +16,6 @@ namespace AdaptThenUnlearn.Torch;
 /// <param name="policyFile">The policy's own file.</param>
 public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
 {
-    /// <summary>As <c>quality.reference</c>: compare with the original generator's own images.</summary>
-    public const string OriginalGenerator = "original-generator";
-
     private readonly string _folder = Path.GetDirectoryName(Path.GetFullPath(policyFile))!;
 
     /// <summary>Path of the generator's checkpoint.</summary>
@@ -100,10 +98,10 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
 
         using var scope = NewDisposeScope();
         IReadOnlyList<string> undesired = [.. policy.UndesiredFeatures.Select(feature => feature.Class).Distinct()];
-        if (quality.Reference == OriginalGenerator)
+        if (quality.Reference == QualityReading.OriginalGenerator)
         {
             var own = evaluation with { Random = evaluation.Random with { Scope = "reference" } };
-            return OfImages(EvaluationImages.UpTo(policy.Evaluation.Samples).Select(batch => own.Draw(original.Generator, batch)), policy.Evaluation.Samples, $"{OriginalGenerator} {original.Sha256}");
+            return OfImages(EvaluationImages.UpTo(policy.Evaluation.Samples).Select(batch => own.Draw(original.Generator, batch)), policy.Evaluation.Samples, QualityReading.OriginalReference(original.Sha256));
         }
 
         var path = Resolved(quality.Reference);
@@ -139,12 +137,14 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
         }
     }
 
-    /// <summary>Whether the images that the policy gives for training have the generator's size.</summary>
+    /// <summary>Whether the images that the policy gives for training are there, and have the generator's size; of <c>unlearning.data</c>, whose size its method says, only the former.</summary>
     /// <param name="images">What the generator makes.</param>
     /// <exception cref="ImageFileException">A folder is missing or empty, or an image cannot be decoded.</exception>
     /// <exception cref="PolicyMismatchException">An image has another size.</exception>
     public void CheckGivenImages(ImageShape images)
     {
+        if (policy.Unlearning.Data is { } data && !Directory.Exists(Resolved(data)))
+            throw new ImageFileException(Resolved(data), "the folder with the real images is missing");
         foreach (var (_, property, folder) in Given())
             if (ImageFolder.FirstUnfit(folder, images.Resolution) is { } unfit)
                 throw new PolicyMismatchException(
@@ -177,14 +177,14 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
             yield return (role, "$.generator.discriminator", path);
         foreach (var (name, choice) in policy.Classifiers)
         {
-            foreach (var (role, path) in WithParts($"classifier {name}", Resolved(choice.Checkpoint)))
+            foreach (var (role, path) in WithParts(InputRoles.Classifier(name), Resolved(choice.Checkpoint)))
                 yield return (role, $"$.classifiers.{name}.checkpoint", path);
         }
 
-        foreach (var (role, path) in policy.Quality?.ExtractorWeights is { } weights ? WithParts("extractor", Resolved(weights)) : [])
+        foreach (var (role, path) in policy.Quality?.ExtractorWeights is { } weights ? WithParts(InputRoles.Extractor, Resolved(weights)) : [])
             yield return (role, "$.quality.extractorWeights", path);
-        if (policy.Quality is { } quality && quality.Reference != OriginalGenerator)
-            yield return ("reference", "$.quality.reference", Resolved(quality.Reference));
+        if (policy.Quality is { } quality && quality.Reference != QualityReading.OriginalGenerator)
+            yield return (InputRoles.Reference, "$.quality.reference", Resolved(quality.Reference));
         if (policy.Unlearning.Data is { } data)
             yield return ("training data", "$.unlearning.data", Resolved(data));
     }

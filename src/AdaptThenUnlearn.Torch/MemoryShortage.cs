@@ -13,7 +13,15 @@ public static class MemoryShortage
     /// <param name="batchSize">In use.</param>
     /// <param name="work">What to do.</param>
     /// <exception cref="RunException">There was too little memory; the message names the batch size to try.</exception>
-    public static T Explained<T>(string what, int batchSize, Func<T> work)
+    public static T Explained<T>(string what, int batchSize, Func<T> work) => Explained(
+        FormattableString.Invariant($"{what} with batches of {batchSize} images"), FormattableString.Invariant($"unlearning.batchSize={Math.Max(2, batchSize / 2)}"), work);
+
+    /// <summary>Does work that may need more memory than there is.</summary>
+    /// <param name="what">Named in the message.</param>
+    /// <param name="smaller">Setting to try, as <c>path=value</c>.</param>
+    /// <param name="work">What to do.</param>
+    /// <exception cref="RunException">There was too little memory; the message names the setting to try.</exception>
+    public static T Explained<T>(string what, string smaller, Func<T> work)
     {
         try
         {
@@ -21,11 +29,7 @@ public static class MemoryShortage
         }
         catch (Exception failed) when (IsShortage(failed))
         {
-            var smaller = Math.Max(2, batchSize / 2);
-            throw new RunException(
-                "ATU2006",
-                FormattableString.Invariant($"out of memory in {what} with batches of {batchSize} images; try --set unlearning.batchSize={smaller}, or a machine with more memory"),
-                failed);
+            throw new RunException("ATU2006", $"out of memory in {what}; try --set {smaller}, or a machine with more memory", failed);
         }
     }
 

@@ -10,6 +10,11 @@ public sealed class RunFolder : IDisposable
     private const string LockName = ".lock";
     private const long SpareBytes = 64 << 20;
 
+    // What .NET gives as HResult of a file that another process holds: EWOULDBLOCK, or ERROR_SHARING_VIOLATION.
+    private const int WouldBlockOnLinux = 11;
+    private const int WouldBlockOnMac = 35;
+    private const int SharingViolationOnWindows = unchecked((int)0x80070020);
+
     private readonly FileStream _lock;
     private readonly List<OutputFile> _written = [];
 
@@ -37,9 +42,13 @@ public sealed class RunFolder : IDisposable
             opened = new FileStream(
                 System.IO.Path.Combine(path, LockName), FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, bufferSize: 1, FileOptions.DeleteOnClose);
         }
+        catch (IOException shared) when (shared.HResult is WouldBlockOnLinux or WouldBlockOnMac or SharingViolationOnWindows)
+        {
+            throw new RunFolderInUseException(path, shared);
+        }
         catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
         {
-            throw new RunException("ATU2003", $"{path}: the output folder cannot be written, or another run is writing to it: {failed.Message}; name another one with --out");
+            throw new RunException("ATU2003", $"{path}: the output folder cannot be written: {failed.Message}; choose another one", failed);
         }
 
         try
@@ -120,8 +129,14 @@ public sealed class RunFolder : IDisposable
 /// <param name="code">ATU2xxx.</param>
 /// <param name="message">One line.</param>
 /// <param name="cause">What it came of, if anything.</param>
-public sealed class RunException(string code, string message, Exception? cause = null) : Exception(message, cause)
+public class RunException(string code, string message, Exception? cause = null) : Exception(message, cause)
 {
     /// <summary>ATU2xxx.</summary>
     public string Code { get; } = code;
 }
+
+/// <summary>Another run is writing to the folder.</summary>
+/// <param name="path">The folder.</param>
+/// <param name="cause">What opening its lock said.</param>
+public sealed class RunFolderInUseException(string path, Exception cause)
+    : RunException("ATU2003", $"{path}: another run is writing to the output folder; wait for it, or choose another folder", cause);

@@ -39,7 +39,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
     private readonly UnlearningPolicy _policy = request.Policy;
     private readonly EvaluationImages _images = new(new RandomStreams(request.Policy.Evaluation.Seed, "evaluation"), request.Policy.Evaluation.Truncation, request.Device);
     private readonly List<StageTime> _stages = [];
-    private IReadOnlyList<InputFile> _inputs = [];   // as they were when they were loaded
+    private IReadOnlyList<InputFile> _inputs = [];   // as they were before the first was loaded
     private readonly DateTimeOffset _started = clock.GetUtcNow();
 
     /// <summary>Runs the story and writes the evidence.</summary>
@@ -51,9 +51,10 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
     /// <exception cref="Images.ImageFileException">An image of a folder cannot be read.</exception>
     /// <exception cref="FeedbackException">The generator's samples hold too little to learn from.</exception>
     /// <exception cref="TrainingDivergedException">A loss is not finite.</exception>
-    /// <exception cref="RunException">There is too little memory.</exception>
+    /// <exception cref="RunException">There is too little memory, or a file was changed while the run was under way.</exception>
     public RunRecord Execute(CancellationToken cancel)
     {
+        var found = inputs.Named().Select(file => RunRecordFile.Digest(file.Path)).ToList();   // of a missing one, loading it says more
         using var original = inputs.LoadGenerator(request.Device);
         if (_policy.Evaluation.Truncation != 1 && !original.Generator.Truncates)
             throw new PolicyMismatchException("$.evaluation.truncation", $"a {original.Architecture} generator has no truncation; leave it at 1");
@@ -61,12 +62,13 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         inputs.CheckGivenImages(original.Generator.Shape);
         using var classifiers = inputs.LoadClassifiers(original.Generator.Shape, request.Device);
         using var reference = inputs.LoadReference(classifiers, original, _images, progress, cancel);
-        _inputs = inputs.Digests(folder);
+        _inputs = Unchanged(found);
         var surveyor = new Surveyor(_policy, classifiers, reference, _images);
         var pictures = new RunPictures(_policy, classifiers, _images, folder);
 
         var before = Measure(surveyor, "measuring before", original.Generator, original.Sha256, cancel);
-        if (!request.Train || Gate.Judge(_policy, before, after: null, Today()).Passed)
+        var violated = Gate.Violated(_policy, before);
+        if (!request.Train || violated.Count == 0)
         {
             folder.Copy(OutputRoles.Artifact, inputs.CopyName, inputs.Generator);
             foreach (var (index, part) in inputs.GeneratorParts.Index())
@@ -75,7 +77,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
             return Conclude(before, after: null, training: null);
         }
 
-        using var unlearned = Unlearn(original, classifiers, out var training, cancel);
+        using var unlearned = Unlearn(original, classifiers, violated, out var training, cancel);
         using var artifact = Release(original, unlearned);
         var after = Measure(surveyor, "measuring after", artifact.Generator, artifact.Sha256, cancel);
         pictures.Grid(original.Generator, artifact.Generator);
@@ -90,7 +92,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         return surveyor.Measure(generator, sha256, looked, cancel);
     });
 
-    private UnlearnedGenerator Unlearn(LoadedGenerator original, PolicyClassifiers classifiers, out TrainingRecord training, CancellationToken cancel)
+    private UnlearnedGenerator Unlearn(LoadedGenerator original, PolicyClassifiers classifiers, IReadOnlyList<UndesiredFeature> violated, out TrainingRecord training, CancellationToken cancel)
     {
         var options = inputs.WithResolvedData(_policy.Unlearning);
         if (options.Adversarial.PathLengthWeight > 0 && original.Generator is not StyleGan2Generator)
@@ -104,13 +106,15 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         if (!request.Resume)
             journal.Clear();
         var annotation = new Annotation(
-            [.. _policy.UndesiredFeatures.Select(feature => new AnnotatedFeature(feature.Name, classifiers.Annotator(feature)))],
+            [.. _policy.UndesiredFeatures.Select(feature => new AnnotatedFeature(feature.Name, classifiers.Annotator(feature), violated.Contains(feature)))],
             options.CleanBelow);
         using var feedback = Timed("collecting feedback", () =>
         {
             using var given = inputs.LoadGivenImages(original.Generator.Shape, request.Device);
-            return Feedback.Collect(
-                original.Generator, annotation, given, options.FeedbackSamples, options.MinimumNegatives, options.MinimumCleanOrDefault, new RandomStreams(options.Seed, "feedback"), request.Device, cancel);
+            return MemoryShortage.Explained(
+                $"feedback of {options.FeedbackSamples} samples", $"unlearning.feedbackSamples={Math.Max(options.MinimumNegatives, options.FeedbackSamples / 4)}",
+                () => Feedback.Collect(
+                    original.Generator, annotation, given, options.FeedbackSamples, options.MinimumNegatives, options.MinimumCleanOrDefault, new RandomStreams(options.Seed, "feedback"), request.Device, cancel));
         });
         var method = UnlearningMethods.Named(options.Method);
         using var added = original.Discriminator is null ? NewDiscriminator(original, method, journal, cancel) : null;
@@ -143,8 +147,21 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         return GeneratorCheckpoint.Load(path, original.Format, sha256: null, discriminatorPath: null, request.Device, latentSize: original.Generator.LatentSize);
     }
 
+    // The inputs' digests, if they are still what they were: what was loaded in between is what they name.
+    private IReadOnlyList<InputFile> Unchanged(List<string?> then)
+    {
+        var now = inputs.Digests(folder);
+        var changed = now.Zip(then).FirstOrDefault(pair => pair.First.Role != InputRoles.Policy && pair.First.Sha256 != pair.Second).First;   // the policy was read before, once
+        return changed is null && now.Count == then.Count
+            ? now
+            : throw new RunException("ATU2002", $"{changed?.Path ?? inputs.Generator}: the {changed?.Role ?? InputRoles.Generator} was changed while the run was under way, so nothing was concluded; run again on the files as they are now");
+    }
+
     private RunRecord Conclude(Measurement before, Measurement? after, TrainingRecord? training)
     {
+        Unchanged([.. _inputs.Select(input => input.Sha256)]);
+        if (folder.Written.Single(output => output.Role == OutputRoles.Artifact).Sha256 != (after ?? before).GeneratorSha256)
+            throw new RunException("ATU2002", $"{folder.Path}: the artifact is not the generator that was measured, so nothing was concluded; run again");
         var record = new RunRecord(
             RunRecord.CurrentSchemaVersion, request.Tool, _policy, request.Source, _inputs, folder.Written, before, after, training,
             Gate.Judge(_policy, before, after, Today()), Environment(request.Device), new RunTimes(_started, clock.GetUtcNow(), _stages));

@@ -13,18 +13,20 @@ public sealed partial class ErrorTests(SmallHouse house) : IClassFixture<SmallHo
     [InlineData("govern", "\"generator.safetensors\"", "\"nowhere.safetensors\"", "$.generator.checkpoint")]
     [InlineData("measure", "\"annotator.safetensors\"", "\"nowhere.safetensors\"", "$.classifiers.annotator.checkpoint")]
     [InlineData("compare", "\"annotator.safetensors\"", "\"nowhere.safetensors\"", "$.classifiers.annotator.checkpoint")]
-    public void MissingCheckpoint_IsToldAtTheLineThatNamesIt(string command, string from, string to, string property)
+    [InlineData("govern", "\"steps\": 40", "\"method\": \"retrain\", \"data\": \"nowhere.safetensors\", \"steps\": 40", "$.unlearning.data")]
+    public void MissingFile_IsToldAtTheLineThatNamesIt(string command, string from, string to, string property)
     {
+        const string Missing = "\"nowhere.safetensors\"";
         var policy = house.Policy("e-line", edit: (from, to));
         var lines = File.ReadAllLines(policy).ToList();
-        var line = lines.FindIndex(text => text.Contains(to, StringComparison.Ordinal));
+        var line = lines.FindIndex(text => text.Contains(Missing, StringComparison.Ordinal));
         string[] more = command == "compare" ? ["--methods", "default", "--out", house.At("e-page"), "--work", house.At("e-work")] : command == "govern" ? ["--out", house.At("out")] : [];
 
         var (exitCode, _, errors) = Atu.Run([command, policy, "--threads", "1", .. more]);
 
         Assert.Equal(3, exitCode);
         Assert.Contains(
-            FormattableString.Invariant($"{policy}({line + 1},{lines[line].IndexOf(to, StringComparison.Ordinal) + 1}): error ATU2001: {property}: {house.At("nowhere.safetensors")}: "), errors, StringComparison.Ordinal);
+            FormattableString.Invariant($"{policy}({line + 1},{lines[line].IndexOf(Missing, StringComparison.Ordinal) + 1}): error ATU2001: {property}: {house.At("nowhere.safetensors")}: "), errors, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -61,6 +61,38 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Equal(File.ReadAllBytes(house.At("generator.safetensors")), File.ReadAllBytes(Out("lenient", "lenient.safetensors")));
     }
 
+    // A waiver lets a generator be released that was unlearned as far as it would go; it does not make the original one that needs no unlearning.
+    [Fact]
+    public void Govern_ViolationThatIsWaived_IsUnlearnedAllTheSame()
+    {
+        var policy = house.Policy("waived", "\"maxRate\": 0.0001", ("\"evaluation\"", "\"waivers\": [{ \"rule\": \"ban/maxRate\", \"reason\": \"r\", \"approvedBy\": \"a\", \"expires\": \"2999-01-01\" }], \"evaluation\""));
+
+        var (exitCode, _, errors) = Govern(policy);
+
+        Assert.True(exitCode == 0, errors);
+        var record = RunRecordFile.Read(Out("waived", "run.json"));
+        Assert.Equal(40, record.Training!.Steps);
+        Assert.NotEqual(record.Before.GeneratorSha256, record.After!.GeneratorSha256);
+    }
+
+    [Fact]
+    public void Govern_ClassifierReplacedMeanwhile_ConcludesNothing()
+    {
+        File.Copy(house.At("auditor.safetensors"), house.At("passing.safetensors"));
+        var policy = house.Policy("replaced", edit: ("\"auditor.safetensors\"", "\"passing.safetensors\""));
+        using var atu = Atu.Start("govern", policy, "--out", house.At("out"), "--threads", "1");
+        while (!atu.HasExited && !File.Exists(Path.Combine(Out("replaced"), "state", "adaptation-1.safetensors")))
+            Thread.Sleep(1);
+
+        File.Copy(house.At("annotator.safetensors"), house.At("passing.safetensors"), overwrite: true);
+        var (exitCode, _, errors) = atu.Finish();
+
+        Assert.Equal(3, exitCode);
+        Assert.Contains("ATU2002", errors, StringComparison.Ordinal);
+        Assert.Contains("was changed while the run was under way", errors, StringComparison.Ordinal);
+        Assert.False(File.Exists(Out("replaced", "run.json")));
+    }
+
     [Fact]
     public void Govern_NoTrain_OnlyJudges()
     {

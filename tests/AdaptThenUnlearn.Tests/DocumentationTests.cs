@@ -30,6 +30,7 @@ public sealed partial class DocumentationTests
 
         Assert.Matches($@"(?m)^\| `steps` \| Discriminator updates.* \| `{DiscriminatorWarmUpOptions.Default.Steps}` \|$", page);
         Assert.Matches(FormattableString.Invariant($@"(?m)^\| `minimumClean` \| .* \| `{UnlearningOptions.DefaultMinimumClean}` \|$"), page);
+        Assert.Matches(FormattableString.Invariant($@"(?m)^\| `candidateMargin` \| .* \| `{UnlearningOptions.DefaultCandidateMargin}` \|$"), page);
     }
 
     [Fact]

@@ -67,7 +67,7 @@ public sealed class MeasureCommand(Terminal terminal)
             using var generator = inputs.LoadGenerator(device);
             using var classifiers = inputs.LoadClassifiers(generator.Generator.Shape, device);
             using var reference = inputs.LoadReference(classifiers, generator, images, terminal, cancel);
-            var digests = policy.Classifiers.Keys.Select(classifiers.Sha256).Prepend(classifiers.Extractor?.Sha256).Prepend(reference?.Sha256).Prepend(generator.Sha256);
+            var digests = policy.Classifiers.Keys.Select(classifiers.Sha256).Prepend(classifiers.Extractor?.Sha256).Prepend(reference?.Sha256).Prepend(generator.Sha256).Concat(inputs.GeneratorParts.Select(CheckpointDigest.Of));   // an index says nothing of its parts
             return work(
                 new Measuring(policy, generator, string.Join(' ', digests.Prepend(CanonicalJson.Digest(policy)))),
                 new Surveyor(policy, classifiers, reference, images));

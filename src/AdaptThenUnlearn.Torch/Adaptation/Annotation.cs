@@ -6,7 +6,8 @@ namespace AdaptThenUnlearn.Torch.Adaptation;
 /// <summary>A feature and how it is found in training feedback.</summary>
 /// <param name="Name">The feature's name in the policy.</param>
 /// <param name="Rule">The annotator's.</param>
-public sealed record AnnotatedFeature(string Name, FeatureRule Rule);
+/// <param name="Violated">Whether it has to be unlearned, and so needs negatives; false where the generator emits it within its limit.</param>
+public sealed record AnnotatedFeature(string Name, FeatureRule Rule, bool Violated = true);
 
 /// <summary>Labels images with the annotators of a policy: which show an undesired feature, and which are clean beyond doubt.</summary>
 /// <param name="features">At least one.</param>
@@ -48,13 +49,13 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
         var rules = Features.Select(feature => feature.Rule).ToList();
         var shows = rules.Select(rule => rule.Shows(logits[rule.Classifier]).MoveToOuterDisposeScope()).ToList();
 
-        // Of many classes the likeliest may be an unlikely one.
-        var clean = rules.Zip(shows, (rule, shown) => rule.IsFree(logits[rule.Classifier], cleanBelow).logical_and(shown.logical_not())).Aggregate((all, one) => all.logical_and(one));
-        return new ImageLabels(
-            shows,
-            clean.MoveToOuterDisposeScope(),
-            stack([.. rules.Select(rule => rule.Probability(logits[rule.Classifier]))]).amax([0]).MoveToOuterDisposeScope(),
-            First.Holds(logits[First]).MoveToOuterDisposeScope());
+        var likeliest = stack([.. rules.Select(rule => rule.Probability(logits[rule.Classifier]))]).amax([0]);
+
+        // Of many classes the likeliest may be an unlikely one: below a lenient bound, and shown all the same.
+        var clean = likeliest.lt(cleanBelow);
+        foreach (var shown in shows)
+            clean = clean.logical_and(shown.logical_not());
+        return new ImageLabels(shows, clean.MoveToOuterDisposeScope(), likeliest.MoveToOuterDisposeScope(), First.Holds(logits[First]).MoveToOuterDisposeScope());
     }
 }
 

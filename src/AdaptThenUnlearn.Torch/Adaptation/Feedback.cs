@@ -47,7 +47,7 @@ public sealed class Feedback : IDisposable
     /// <param name="annotation">Sorts them; what is clean to it is clean here.</param>
     /// <param name="given">Stand in for the samples of their kind, and are taken as they are; stay the caller's.</param>
     /// <param name="samples">How many to look at.</param>
-    /// <param name="minimumNegatives">Fewest negatives of each feature that training can learn from.</param>
+    /// <param name="minimumNegatives">Fewest negatives of each violated feature that training can learn from.</param>
     /// <param name="minimumClean">Share of the samples that show nothing undesired, 0 to 1, that must be positives, doubtful or not: the least doubtful ones.</param>
     /// <param name="random">Where latents and noise come from.</param>
     /// <param name="device">Where the generator is.</param>
@@ -80,11 +80,11 @@ public sealed class Feedback : IDisposable
                 negatives.Add(images[labels.ShowsAnyOf(sought)].MoveToOuterDisposeScope());
             if (given.Positives is null)
             {
-                var shown = labels.ShowsAny;
-                unshown.Add(images[shown.logical_not()].MoveToOuterDisposeScope());
-                doubts.Add(labels.UndesiredProbability[shown.logical_not()].MoveToOuterDisposeScope());
+                var free = labels.ShowsAny.logical_not();
+                unshown.Add(images[free].MoveToOuterDisposeScope());
+                doubts.Add(labels.UndesiredProbability[free].MoveToOuterDisposeScope());
                 retained += unshown[^1].shape[0];
-                retainedByClass.add_(labels.Classes[shown.logical_not()].sum([0]));
+                retainedByClass.add_(labels.Classes[free].sum([0]));
             }
         }
 
@@ -95,7 +95,7 @@ public sealed class Feedback : IDisposable
         }
 
         var byFeature = annotation.Features.Select((feature, number) => (feature.Name, Count: counts[number])).ToDictionary(pair => pair.Name, pair => pair.Count);
-        var scarce = byFeature.Where(pair => pair.Value < minimumNegatives).ToList();
+        var scarce = byFeature.Where(pair => pair.Value < minimumNegatives && annotation.Features.Single(feature => feature.Name == pair.Key).Violated).ToList();
         if (scarce.Count > 0)
             throw new FeedbackException(string.Join("; ", scarce.Select(pair => Scarcity(pair.Key, pair.Value))));
         var cleanBelow = given.Positives is null ? Math.Max(annotation.CleanBelow, Reaching(minimumClean, cat(doubts))) : annotation.CleanBelow;

@@ -162,6 +162,9 @@ public static class GeneratorCheckpoint
                         $"tensor '{storedName}' has shape [{string.Join(", ", stored.Shape)}], the network needs [{string.Join(", ", own.shape)}]",
                         "the file mixes two networks, or was saved by a variant that this version does not know");
                 var values = stored.Load(own.dtype).view(own.shape);
+                if (!isfinite(values).all().item<bool>())
+                    throw new CheckpointException(
+                        weights.Path, $"tensor '{storedName}' holds values that are not finite numbers, so nothing it makes could be measured", "its training has diverged; take an earlier checkpoint");
                 own.copy_(factor == 1 ? values : values * factor);
             }
 

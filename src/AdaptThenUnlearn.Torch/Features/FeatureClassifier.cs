@@ -7,8 +7,8 @@ namespace AdaptThenUnlearn.Torch.Features;
 /// <remarks>The layer before its logits serves as feature extractor for the Fréchet distance.</remarks>
 public abstract class FeatureClassifier(string architecture, ImageShape shape, IReadOnlyList<string> classes) : nn.Module(architecture), IFeatureExtractor
 {
-    /// <summary>From this probability on, a class of <see cref="ClassifierOutputs.Sigmoid"/> holds.</summary>
-    public const double AsLikelyAsNot = 0.5;
+    // From this probability on, one of several independent classes holds.
+    private const double AsLikelyAsNot = 0.5;
 
     /// <summary>A name of the classifier catalogue.</summary>
     public string Architecture { get; } = architecture;
@@ -60,11 +60,13 @@ public abstract class FeatureClassifier(string architecture, ImageShape shape, I
 
     /// <summary>Which classes hold.</summary>
     /// <param name="logits"><c>[N, Classes]</c>.</param>
-    /// <returns><c>[N, Classes]</c>, bool: the likeliest alone, or each whose probability is at least <see cref="AsLikelyAsNot"/>; belongs to the caller's scope.</returns>
+    /// <returns><c>[N, Classes]</c>, bool: the likeliest alone, or each that is at least as likely as not; of an image that is no number every one, so that it never passes for free of something. Belongs to the caller's scope.</returns>
     public Tensor Holds(Tensor logits)
     {
         using var scope = NewDisposeScope();
-        var holds = Outputs is ClassifierOutputs.Sigmoid ? AtLeast(ProbabilitiesOf(logits), AsLikelyAsNot) : nn.functional.one_hot(logits.argmax(1), Classes.Count).to(@bool);
+        var holds = Outputs is ClassifierOutputs.Sigmoid
+            ? AtLeast(ProbabilitiesOf(logits), AsLikelyAsNot)
+            : nn.functional.one_hot(logits.argmax(1), Classes.Count).to(@bool).logical_or(logits.isnan().any(1, keepdim: true));
         return holds.MoveToOuterDisposeScope();
     }
 

@@ -22,17 +22,6 @@ public sealed record FeatureRule(FeatureClassifier Classifier, string Class, dou
         return shows.MoveToOuterDisposeScope();
     }
 
-    /// <summary>Which images are free of the feature beyond doubt.</summary>
-    /// <param name="logits">As for <see cref="Shows"/>.</param>
-    /// <param name="below">The probability must be below this, above 0, at most 1, and below the threshold.</param>
-    /// <returns><c>[N]</c>, bool; belongs to the caller's scope.</returns>
-    public Tensor IsFree(Tensor logits, double below)
-    {
-        using var scope = NewDisposeScope();
-        var shownFrom = Threshold ?? (Classifier.Outputs is ClassifierOutputs.Sigmoid ? FeatureClassifier.AsLikelyAsNot : 1);
-        return Probability(logits).lt(Math.Min(below, shownFrom)).MoveToOuterDisposeScope();
-    }
-
     /// <summary>How likely the class is.</summary>
     /// <param name="logits">As for <see cref="Shows"/>.</param>
     /// <returns><c>[N]</c>, 0 to 1; belongs to the caller's scope.</returns>

@@ -140,7 +140,7 @@ public sealed class Surveyor(UnlearningPolicy policy, PolicyClassifiers classifi
     private IReadOnlyList<ClassShare> Shares(IReadOnlyList<BatchReading> first) => policy.Quality?.ClassCounter(policy) is not { } counter
         ? []
         : [.. classifiers[counter].Classes.Select((name, number) => new ClassShare(
-            counter, name, policy.UndesiredFeatures.Any(feature => feature.Class == name), first.Sum(reading => reading.ByClass[number]), policy.Evaluation.Samples))];
+            counter, name, policy.Quality.UndesiredClasses(policy).Contains(name), first.Sum(reading => reading.ByClass[number]), policy.Evaluation.Samples))];
 
     private QualityReading? Quality(IReadOnlyList<Tensor> readings)
     {

@@ -10,11 +10,10 @@ namespace AdaptThenUnlearn.Torch.Unlearning;
 /// <param name="SmallestShareKept">Of any retained class, relative to the original generator.</param>
 public sealed record Candidate(int Step, double Rate, double Excess, double? FrechetDistance, double SmallestShareKept)
 {
-    /// <summary>Whether this one is to be kept rather than another: nearer to the limits first, then the smaller Fréchet distance.</summary>
-    public bool BetterThan(Candidate? other) =>
-        other is null
-        || Excess < other.Excess
-        || (Excess == other.Excess && (FrechetDistance ?? double.PositiveInfinity) < (other.FrechetDistance ?? double.PositiveInfinity));
+    /// <summary>Whether this one is to be kept rather than another: nearer to the limits first, then the smaller Fréchet distance, then the later step, for what recovery has mended since.</summary>
+    public bool BetterThan(Candidate? other) => other is null || Rank(this).CompareTo(Rank(other)) < 0;
+
+    private static (double, double, int) Rank(Candidate candidate) => (candidate.Excess, candidate.FrechetDistance ?? double.PositiveInfinity, -candidate.Step);
 }
 
 /// <summary>Judges candidates.</summary>

@@ -8,7 +8,8 @@ namespace AdaptThenUnlearn.Gating;
 /// <remarks>
 /// Absolute rules judge the generator that is to be released. Relative rules compare it with the original; where nothing was
 /// trained there is only one generator, and they do not apply, except that a feature which has to be unlearned and was not is
-/// <see cref="FindingState.NotMeasured"/>.
+/// <see cref="FindingState.NotMeasured"/>. A feature that the original emits within its limit has nothing to unlearn: its share
+/// unlearned is not asked for, only that it stays within the limit.
 /// </remarks>
 public static class Gate
 {
@@ -36,12 +37,19 @@ public static class Gate
         return new Verdict(passed, findings, warnings);
     }
 
+    /// <summary>The features that have to be unlearned: those of which the original misses a rule, or might.</summary>
+    /// <remarks>Waivers have no say: they let a generator be released as it is, and do not make the original one that should be.</remarks>
+    /// <param name="policy">The limits.</param>
+    /// <param name="before">Readings of the original generator.</param>
+    public static IReadOnlyList<UndesiredFeature> Violated(UnlearningPolicy policy, Measurement before) =>
+        [.. policy.UndesiredFeatures.Where(feature => FeatureRules(policy.Evaluation, feature, before, after: null).Any(finding => finding.State is not FindingState.Passed))];
+
     private static IEnumerable<Finding> FeatureRules(EvaluationOptions evaluation, UndesiredFeature feature, Measurement before, Measurement? after)
     {
-        var rate = feature.MaxRate is { } largest ? MaxRate(evaluation, feature, largest, after ?? before) : null;
-        if (rate is not null)
-            yield return rate;
-        if (feature.MinUnlearned is { } smallest && !(after is null && rate?.State == FindingState.Passed))
+        if (feature.MaxRate is { } largest)
+            yield return MaxRate(evaluation, feature, largest, after ?? before);
+        var hadNothingToUnlearn = feature.MaxRate is { } limit && MaxRate(evaluation, feature, limit, before).State is FindingState.Passed;
+        if (feature.MinUnlearned is { } smallest && !hadNothingToUnlearn)
             yield return MinUnlearned(evaluation, feature, smallest, before, after);
     }
 
@@ -69,7 +77,7 @@ public static class Gate
         var rule = new Rule($"{feature.Name}/minUnlearned", AtLeast, limit);
         if (after is null)
             return rule.NotMeasured("nothing was unlearned, so there is nothing to compare");
-        if (WhyNotComparable(before, after) is { } reason)
+        if (WhyNotComparable(evaluation, before, after) is { } reason)
             return rule.NotMeasured(reason);
         if (Reading(feature, before, evaluation) is not { Looks: [var was, ..] } || Reading(feature, after, evaluation) is not { Looks: [var isNow, ..] })
             return rule.NotMeasured(NotCounted);
@@ -87,33 +95,35 @@ public static class Gate
     private static IEnumerable<Finding> QualityRules(UnlearningPolicy policy, QualityOptions quality, Measurement before, Measurement? after)
     {
         if (quality.MaxFrechetDistance is { } largest)
-            yield return MaxFrechetDistance(largest, (after ?? before).Quality);
+            yield return MaxFrechetDistance(largest, policy, after ?? before);
         if (after is null)
             yield break;
 
         if (quality.MaxFrechetIncrease is { } increase)
-            yield return MaxFrechetIncrease(increase, before, after);
+            yield return MaxFrechetIncrease(increase, policy, before, after);
         if (quality.MinShareKept is { } kept)
             foreach (var finding in MinShareKept(kept, policy, before, after))
                 yield return finding;
     }
 
-    private static Finding MaxFrechetDistance(double limit, QualityReading? reading)
+    private static Finding MaxFrechetDistance(double limit, UnlearningPolicy policy, Measurement measured)
     {
         var rule = new Rule("quality/maxFrechetDistance", AtMost, limit);
-        return reading switch
+        if (WhyNotAsAsked(policy, measured) is { } reason)
+            return rule.NotMeasured(reason);
+        return measured.Quality switch
         {
             null => rule.NotMeasured("no image quality was measured"),
             { FrechetDistance: { } distance } when double.IsFinite(distance) && distance >= 0 => rule.Judge(
-                distance, distance, Invariant($"{reading.Metric} of {reading.Samples} images against {reading.ReferenceSize()}")),
-            _ => rule.NotMeasured(reading.NotMeasured ?? "the Fréchet distance is no number"),
+                distance, distance, Invariant($"{measured.Quality.Metric} of {measured.Quality.Samples} images against {measured.Quality.ReferenceSize()}")),
+            _ => rule.NotMeasured(measured.Quality.NotMeasured ?? "the Fréchet distance is no number"),
         };
     }
 
-    private static Finding MaxFrechetIncrease(double limit, Measurement before, Measurement after)
+    private static Finding MaxFrechetIncrease(double limit, UnlearningPolicy policy, Measurement before, Measurement after)
     {
         var rule = new Rule("quality/maxFrechetIncrease", AtMost, limit);
-        if (WhyNotComparable(before, after) is { } reason)
+        if ((WhyNotComparable(policy.Evaluation, before, after) ?? WhyNotAsAsked(policy, before) ?? WhyNotAsAsked(policy, after)) is { } reason)
             return rule.NotMeasured(reason);
         if (before.Quality is not { } was || after.Quality is not { } isNow)
             return rule.NotMeasured("no image quality was measured");
@@ -134,14 +144,16 @@ public static class Gate
         var retained = before.Shares.Where(share => share.Classifier == policy.Quality!.ClassCounter(policy) && !share.Undesired).ToList();
         if (retained.Count == 0)
             yield return new Rule("quality/minShareKept", AtLeast, limit).NotMeasured("no retained class was counted");
+        foreach (var uncounted in policy.Quality!.KeptClasses(policy)?.Except(retained.Select(share => share.Class)) ?? [])
+            yield return new Rule(QualityOptions.MinShareKeptRule + uncounted, AtLeast, limit).NotMeasured("the class was not counted before");
 
         foreach (var was in retained)
         {
-            var rule = new Rule($"quality/minShareKept/{was.Class}", AtLeast, limit);
+            var rule = new Rule(QualityOptions.MinShareKeptRule + was.Class, AtLeast, limit);
             var isNow = after.Shares.Where(share => share.Classifier == was.Classifier && share.Class == was.Class).ToList() is [var only] ? only : null;
-            if (WhyNotComparable(before, after) is { } reason)
+            if (WhyNotComparable(policy.Evaluation, before, after) is { } reason)
                 yield return rule.NotMeasured(reason);
-            else if (isNow is null || was.Samples != isNow.Samples || was.Samples <= 0 || !Possible(was) || !Possible(isNow))
+            else if (isNow is null || was.Samples != isNow.Samples || was.Samples != policy.Evaluation.Samples || !Possible(was) || !Possible(isNow))
                 yield return rule.NotMeasured("the class was not counted on the same latents before and after");
             else if (was.Hits == 0)
                 yield return rule.NotMeasured(Invariant($"the original never showed this class in {was.Samples} images"));
@@ -155,15 +167,31 @@ public static class Gate
 
     private static bool Possible(ClassShare share) => share.Hits >= 0 && share.Hits <= share.Samples;
 
-    private static string? WhyNotComparable(Measurement before, Measurement after) =>
+    private static string? WhyNotComparable(EvaluationOptions evaluation, Measurement before, Measurement after) =>
         before.GeneratorSha256 == after.GeneratorSha256 ? "the original was compared with itself"
-        : before.Seed != after.Seed || !before.Truncation.Equals(after.Truncation) ? "before and after were measured on other latents"
+        : !AreLatents(evaluation, before) || !AreLatents(evaluation, after) ? "before and after were not both measured on the policy's latents"
         : null;
+
+    private static bool AreLatents(EvaluationOptions evaluation, Measurement measured) => measured.Seed == evaluation.Seed && measured.Truncation.Equals(evaluation.Truncation);
+
+    // A record may have been made under another policy than the one that judges it; which file the reference was, only its run knows.
+    private static string? WhyNotAsAsked(UnlearningPolicy policy, Measurement measured)
+    {
+        if (!AreLatents(policy.Evaluation, measured))
+            return "the images were not made from the policy's latents";
+        if (measured.Quality is not { } reading)
+            return null;   // said in other words
+        if (reading.Extractor != policy.Quality!.Extractor)
+            return Invariant($"the features are of '{reading.Extractor}', not of the policy's extractor");
+        if (reading.IsAgainstOriginal != (policy.Quality.Reference == QualityReading.OriginalGenerator))
+            return "the reference was another one than the policy's";
+        return reading.FrechetDistance is not null && reading.Samples != policy.Evaluation.Samples / 2 ? "another number of images was compared than the policy asks for" : null;
+    }
 
     // Null unless the counts are of this feature, on the policy's latents, at the policy's sample sizes, and possible.
     private static FeatureReading? Reading(UndesiredFeature feature, Measurement measured, EvaluationOptions evaluation)
     {
-        if (measured.Seed != evaluation.Seed || !measured.Truncation.Equals(evaluation.Truncation))
+        if (!AreLatents(evaluation, measured))
             return null;
 
         var readings = measured.Features.Where(reading => reading.Feature == feature.Name && reading.Class == feature.Class && reading.Classifier == (feature.Auditor ?? feature.Annotator)).ToList();

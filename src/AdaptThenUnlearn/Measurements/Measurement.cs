@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace AdaptThenUnlearn.Measurements;
 
 /// <summary>Everything that was read off one generator: plain counts and numbers, so that they can be judged again later.</summary>
@@ -42,7 +44,7 @@ public sealed record ClassShare(string Classifier, string Class, bool Undesired,
 /// <param name="Metric">The metric's public name: <c>classifier Fréchet distance</c>, or <c>FID</c> for Inception-v3 alone.</param>
 /// <param name="Extractor">Name of the feature extractor in the policy.</param>
 /// <param name="ExtractorSha256">Its digest.</param>
-/// <param name="ReferenceSha256">Digest of the reference.</param>
+/// <param name="ReferenceSha256">Digest of the reference; of samples of the original generator, as <see cref="OriginalReference"/> names them.</param>
 /// <param name="Excluded">Classes left out of the reference and of the generated images.</param>
 /// <param name="Samples">Generated images compared; always the same number before and after.</param>
 /// <param name="ReferenceSamples">Reference images behind the statistics; 0 where their file does not say.</param>
@@ -71,6 +73,17 @@ public sealed record QualityReading(
     double? Coverage,
     string? NotMeasured)
 {
+    /// <summary>As a policy's <c>quality.reference</c>: the original generator's own samples.</summary>
+    public const string OriginalGenerator = "original-generator";
+
+    /// <summary>How a reference of the original generator's own samples is named.</summary>
+    /// <param name="generatorSha256">Digest of the original's checkpoint.</param>
+    public static string OriginalReference(string generatorSha256) => $"{OriginalGenerator} {generatorSha256}";
+
+    /// <summary>Whether the reference was samples of an original generator.</summary>
+    [JsonIgnore]
+    public bool IsAgainstOriginal => ReferenceSha256.StartsWith(OriginalGenerator + " ", StringComparison.Ordinal);
+
     /// <summary>E.g. <c>10000 of the reference</c>.</summary>
     public string ReferenceSize() => ReferenceSamples > 0 ? FormattableString.Invariant($"{ReferenceSamples} of the reference") : "a reference that does not say its size";
 }

@@ -29,6 +29,10 @@ namespace AdaptThenUnlearn.Policies;
 /// <paramref name="CleanBelow"/> is raised until at least this share of the samples that show nothing undesired are positives: an annotator that
 /// is seldom sure would leave too few, and those of one kind. 0 to 1; 0 never raises it. <see cref="DefaultMinimumClean"/> when absent.
 /// </param>
+/// <param name="CandidateMargin">
+/// Part of each rate's limit that a candidate is held to, above 0, at most 1: training has learned to please the annotators, and the auditors, who
+/// have the last word, still see what those no longer do. <see cref="DefaultCandidateMargin"/> when absent.
+/// </param>
 /// <param name="DiscriminatorWarmUp">How a discriminator is made for a generator whose checkpoint has none; <see cref="DiscriminatorWarmUpOptions.Default"/> when absent.</param>
 public sealed record UnlearningOptions(
     [KnownName(NameKind.Method)] string Method,
@@ -56,6 +60,7 @@ public sealed record UnlearningOptions(
 
     // Left out where they are absent, as above, so that the digests of policies from before these properties stand.
     [Within(0, 1)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? MinimumClean = null,
+    [Within(0, 1, Above = true)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? CandidateMargin = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] DiscriminatorWarmUpOptions? DiscriminatorWarmUp = null)
 {
     /// <summary>Of <see cref="MinimumClean"/>.</summary>
@@ -64,6 +69,13 @@ public sealed record UnlearningOptions(
     /// <summary>The smallest share of clean samples, whether the policy says so or not.</summary>
     [JsonIgnore]
     public double MinimumCleanOrDefault => MinimumClean ?? DefaultMinimumClean;
+
+    /// <summary>Of <see cref="CandidateMargin"/>.</summary>
+    public const double DefaultCandidateMargin = 0.5;
+
+    /// <summary>The part of each limit that candidates are held to, whether the policy says so or not.</summary>
+    [JsonIgnore]
+    public double CandidateMarginOrDefault => CandidateMargin ?? DefaultCandidateMargin;
 
     /// <summary>How a missing discriminator is made, whether the policy says so or not.</summary>
     [JsonIgnore]
@@ -78,6 +90,8 @@ public sealed record UnlearningOptions(
             RecoverySteps <= Steps, $"must be at most 'steps' ({Steps}), but is {RecoverySteps}", at["steps"]),
         .. at["batchSize"].Must(
             BatchSize < 4 || BatchSize % 4 == 0, $"must be a multiple of 4, or 2 or 3, but is {BatchSize}"),
+        .. at["negativesAsFakes"]["batchSize"].Must(
+            NegativesAsFakes.BatchSize < 4 || NegativesAsFakes.BatchSize % 4 == 0, $"must be a multiple of 4, or 1 to 3, but is {NegativesAsFakes.BatchSize}"),
         .. at["data"].Needed(
             Data is not null || Method != "retrain", "the method 'retrain' needs a folder with the real images", at["method"]),
     ];
@@ -128,7 +142,7 @@ public sealed record RetentionOptions([Within(0)] double Weight);
 
 /// <summary>Labelled negatives join the discriminator's fake side.</summary>
 /// <param name="Weight">Of their term in the discriminator's loss; 0 or more, 0 switches it off.</param>
-/// <param name="BatchSize">Negatives a step; at least 1.</param>
+/// <param name="BatchSize">Negatives a step; at least 1, a multiple of 4 or below 4 (minibatch standard deviation).</param>
 public sealed record NegativesAsFakesOptions([Within(0)] double Weight, [Within(1)] int BatchSize);
 
 /// <summary>Class balancing: positives of classes that have become rare are drawn more often.</summary>

@@ -242,13 +242,15 @@ public sealed record QualityOptions(
         WeightsExtractor.Named(Extractor) is null ? Extractor : policy.UndesiredFeatures[0].Auditor ?? policy.UndesiredFeatures[0].Annotator;
 
     /// <summary>The counted classes without the undesired ones, or null when the policy does not list them.</summary>
-    internal IEnumerable<string>? KeptClasses(UnlearningPolicy policy)
+    internal IEnumerable<string>? KeptClasses(UnlearningPolicy policy) =>
+        policy.Classifiers.GetValueOrDefault(ClassCounter(policy))?.Classes?.Except(UndesiredClasses(policy));
+
+    /// <summary>Those of the counted classes that are undesired; another classifier's class of the same name is another class.</summary>
+    /// <param name="policy">That this belongs to.</param>
+    public IReadOnlySet<string> UndesiredClasses(UnlearningPolicy policy)
     {
         var counter = ClassCounter(policy);
-        var undesired = policy.UndesiredFeatures
-            .Where(feature => feature.Annotator == counter || feature.Auditor == counter)
-            .Select(feature => feature.Class);
-        return policy.Classifiers.GetValueOrDefault(counter)?.Classes?.Except(undesired);
+        return policy.UndesiredFeatures.Where(feature => feature.Annotator == counter || feature.Auditor == counter).Select(feature => feature.Class).ToHashSet();
     }
 
     internal IEnumerable<PolicyFinding> Check(JsonPath at, UnlearningPolicy policy)

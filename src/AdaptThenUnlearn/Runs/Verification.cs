@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 
 namespace AdaptThenUnlearn.Runs;
@@ -37,12 +38,15 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
         List<string> problems = [];
         var judged = (record.After ?? record.Before).GeneratorSha256;
         var artifacts = record.Outputs.Where(output => output.Role == OutputRoles.Artifact).ToList();
-        if (artifacts.Count > 1)
-            problems.Add("the record names more than one artifact");
+        if (artifacts.Count != 1)
+            problems.Add(artifacts.Count == 0 ? "the record names no artifact" : "the record names more than one artifact");
         problems.AddRange(artifacts.Where(artifact => artifact.Sha256 != judged).Select(artifact => $"the artifact {artifact.Path} is not the generator that was measured ({judged})"));
 
         if (record.Inputs.Where(input => input.Role == InputRoles.Generator).ToList() is not [var original] || original.Sha256 != record.Before.GeneratorSha256)
             problems.Add("the generator that was measured before is not the recorded input");
+
+        foreach (var reading in new[] { record.Before.Quality, record.After?.Quality }.OfType<QualityReading>())
+            problems.AddRange(Strangers(record, reading));
 
         var then = Gate.Judge(record.Policy, record.Before, record.After, DateOnly.FromDateTime(record.Times.Finished.UtcDateTime));
         if (!Same(then, record.Verdict))
@@ -74,6 +78,17 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
         }
     }
 
+    // What images were compared by and with has to be among the files that the record names, or its original generator.
+    private static IEnumerable<string> Strangers(RunRecord record, QualityReading reading)
+    {
+        if (!Named(reading.ExtractorSha256, InputRoles.Extractor, InputRoles.Classifier(reading.Extractor)))
+            yield return $"the extractor that the images were measured with ({reading.ExtractorSha256}) is not a recorded input";
+        if (reading.ReferenceSha256 != QualityReading.OriginalReference(record.Before.GeneratorSha256) && !Named(reading.ReferenceSha256, InputRoles.Reference))
+            yield return $"the reference that the images were compared with ({reading.ReferenceSha256}) is not a recorded input";
+
+        bool Named(string sha256, params string[] roles) => record.Inputs.Any(input => roles.Contains(input.Role) && input.Sha256 == sha256);
+    }
+
     private static IEnumerable<string> FileProblems(string folder, RunRecord record)
     {
         var files = record.Inputs.Select(input => (input.Role, input.Path, input.Sha256))
@@ -100,6 +115,16 @@ public static class InputRoles
 
     /// <summary>The policy file.</summary>
     public const string Policy = "policy";
+
+    /// <summary>What generated images are compared with, where that is a file or a folder.</summary>
+    public const string Reference = "reference";
+
+    /// <summary>Weights of an extractor that is no classifier of the policy.</summary>
+    public const string Extractor = "extractor";
+
+    /// <summary>The checkpoint of a classifier.</summary>
+    /// <param name="name">In the policy.</param>
+    public static string Classifier(string name) => $"classifier {name}";
 }
 
 /// <summary>Names of the files a run writes, where other code must find one again.</summary>

@@ -67,7 +67,12 @@ public sealed class GateTests
         { "no looks", "digit-8/maxRate" },
         { "another sample size", "digit-8/maxRate" },
         { "more hits than samples", "digit-8/maxRate" },
-        { "never shown before", "digit-8/minUnlearned" },
+        { "another extractor", "quality/maxFrechetDistance" },
+        { "the original's own samples", "quality/maxFrechetDistance" },
+        { "fewer images than asked", "quality/maxFrechetDistance" },
+        { "fewer images than asked", "quality/maxFrechetIncrease" },
+        { "latents of another policy", "quality/maxFrechetDistance" },
+        { "latents of another policy", "quality/minShareKept/9" },
         { "no quality", "quality/maxFrechetDistance" },
         { "the class is gone from the counts", "quality/minShareKept/9" },
     };
@@ -89,7 +94,10 @@ public sealed class GateTests
             "no looks" => (before, after with { Features = [after.Features[0] with { Looks = [] }] }),
             "another sample size" => (before, after with { Features = [after.Features[0] with { Looks = [new Look(9000, 1)] }] }),
             "more hits than samples" => (before, after with { Features = [after.Features[0] with { Looks = [new Look(10000, 10001)] }] }),
-            "never shown before" => (Records.Measured("a", 0, 30, 1000), after),
+            "another extractor" => (before, after with { Quality = after.Quality! with { Extractor = "annotator" } }),
+            "the original's own samples" => (before, after with { Quality = after.Quality! with { ReferenceSha256 = QualityReading.OriginalReference(before.GeneratorSha256) } }),
+            "fewer images than asked" => (before with { Quality = before.Quality! with { Samples = 50 } }, after with { Quality = after.Quality! with { Samples = 50 } }),
+            "latents of another policy" => (before with { Seed = 21 }, after with { Seed = 21 }),
             "no quality" => (before, after with { Quality = null }),
             _ => (before, after with { Shares = [] }),
         };
@@ -98,6 +106,49 @@ public sealed class GateTests
 
         Assert.Equal(FindingState.NotMeasured, verdict.Findings.Single(finding => finding.Rule == rule).State);
         Assert.False(verdict.Passed);
+    }
+
+    [Fact]
+    public void Judge_FeatureNeverShownBeforeAndNoLimitOnItsRate_HasFailed()
+    {
+        var policy = Records.Policy with { UndesiredFeatures = [Records.Policy.UndesiredFeatures[0] with { MaxRate = null }] };
+
+        var verdict = Gate.Judge(policy, Records.Measured("a", 0, 30, 1000), Records.After, Records.Today);
+
+        Assert.Equal(FindingState.NotMeasured, verdict.Findings.Single(finding => finding.Rule == "digit-8/minUnlearned").State);
+    }
+
+    // What another feature's unlearning left behind must keep to the limit, and has no share to be rid of.
+    [Fact]
+    public void Judge_FeatureWithinItsLimitBefore_IsNotAskedHowMuchOfItWasUnlearned()
+    {
+        var verdict = Gate.Judge(Records.Policy, Records.Measured("a", 20, 30, 1000), Records.After, Records.Today);
+
+        Assert.True(verdict.Passed);
+        Assert.DoesNotContain(verdict.Findings, finding => finding.Rule == "digit-8/minUnlearned");
+        Assert.False(Gate.Judge(Records.Policy, Records.Measured("a", 20, 30, 1000), Records.Measured("b", 200, 36, 900), Records.Today).Passed);
+    }
+
+    [Fact]
+    public void Judge_ListedClassThatWasNeverCounted_HasFailed()
+    {
+        var policy = PolicyReader.Read(Records.PolicyText, "p", Records.Vocabulary, [PolicyOverride.Parse("""classifiers.auditor.classes=["7","8","9"]""")]).Policy!;
+
+        var verdict = Gate.Judge(policy, Records.Before, Records.After, Records.Today);
+
+        Assert.Equal(FindingState.NotMeasured, verdict.Findings.Single(finding => finding.Rule == "quality/minShareKept/7").State);
+        Assert.False(verdict.Passed);
+    }
+
+    [Theory]
+    [InlineData(1000, true)]
+    [InlineData(20, false)]
+    public void Violated_LiveWaiverOrNot_IsTheFeatureThatIsShownTooOften(long hits, bool expected)
+    {
+        var waived = Records.Policy with { Waivers = [new Waiver("digit-8/maxRate", "why", "who", "2027-01-01")], UndesiredFeatures = [Records.Policy.UndesiredFeatures[0] with { MinUnlearned = null }] };
+        var before = Records.Measured("a", hits, distance: 90, nines: 1000);   // an image quality that fails is no feature to unlearn
+
+        Assert.Equal(expected, Gate.Violated(waived, before).Count == 1);
     }
 
     [Fact]

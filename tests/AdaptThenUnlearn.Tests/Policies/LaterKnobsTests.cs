@@ -5,7 +5,7 @@ using static AdaptThenUnlearn.Tests.Policies.PolicyTexts;
 
 namespace AdaptThenUnlearn.Tests.Policies;
 
-/// <summary>Knobs that older policies, and their digests, know nothing of: a discriminator that has to be made, and how many samples must be clean.</summary>
+/// <summary>Knobs that older policies, and their digests, know nothing of: a discriminator that has to be made, how many samples must be clean, how strictly candidates are judged.</summary>
 public sealed class LaterKnobsTests
 {
     [Fact]
@@ -18,6 +18,18 @@ public sealed class LaterKnobsTests
         Assert.DoesNotContain("inimumCleanOrDefault", CanonicalJson.Of(with.Policy!), StringComparison.Ordinal);
         Assert.Equal(with.EffectiveJson, Read(with.EffectiveJson).EffectiveJson);
         Assert.Equal("$.unlearning.minimumClean", Assert.Single(Read(Smallest, "unlearning.minimumClean=1.5").Errors).Path);
+    }
+
+    [Fact]
+    public void Read_CandidateMargin_IsInTheDigestOnlyWhereThePolicySaysIt()
+    {
+        var (without, with) = (Read(Full), Read(Full, "unlearning.candidateMargin=0.25"));
+
+        Assert.Equal((UnlearningOptions.DefaultCandidateMargin, 0.25), (without.Policy!.Unlearning.CandidateMarginOrDefault, with.Policy!.Unlearning.CandidateMarginOrDefault));
+        Assert.DoesNotContain("andidateMargin", CanonicalJson.Of(without.Policy!), StringComparison.Ordinal);
+        Assert.DoesNotContain("andidateMarginOrDefault", CanonicalJson.Of(with.Policy!), StringComparison.Ordinal);
+        Assert.Equal(with.EffectiveJson, Read(with.EffectiveJson).EffectiveJson);
+        Assert.Equal("$.unlearning.candidateMargin", Assert.Single(Read(Smallest, "unlearning.candidateMargin=0").Errors).Path);
     }
 
     [Fact]

@@ -272,6 +272,7 @@ public sealed class PolicyReaderTests
     [InlineData("retention.weight", "-1")]
     [InlineData("negativesAsFakes.weight", "-1")]
     [InlineData("negativesAsFakes.batchSize", "0")]
+    [InlineData("negativesAsFakes.batchSize", "6")]
     [InlineData("extrapolation.gamma", "0")]
     public void Read_UnlearningOutOfRange_IsTheOnlyErrorAndNamesTheArgument(string property, string value)
     {

@@ -126,6 +126,9 @@ public sealed class RunFilesTests : IDisposable
         { "the limit is raised", "not what its text says" },
         { "the policy text is changed", "does not have the recorded digest" },
         { "another generator was measured", "is not the generator that was measured" },
+        { "another reference was compared with", "is not a recorded input" },
+        { "another extractor was used", "is not a recorded input" },
+        { "the artifact is not named", "names no artifact" },
     };
 
     [Theory]
@@ -146,6 +149,9 @@ public sealed class RunFilesTests : IDisposable
             "the verdict is turned" => record with { Verdict = record.Verdict with { Passed = false } },
             "the limit is raised" => record with { Policy = record.Policy with { UndesiredFeatures = [record.Policy.UndesiredFeatures[0] with { MaxRate = 0.5 }] } },
             "the policy text is changed" => record with { PolicySource = record.PolicySource with { Text = record.PolicySource.Text.Replace("0.01", "0.5", StringComparison.Ordinal) } },
+            "another reference was compared with" => record with { After = record.After! with { Quality = record.After.Quality! with { ReferenceSha256 = new string('f', 64) } } },
+            "another extractor was used" => record with { Before = record.Before with { Quality = record.Before.Quality! with { ExtractorSha256 = new string('f', 64) } } },
+            "the artifact is not named" => record with { Outputs = [] },
             "another generator was measured" => record with { After = record.After! with { GeneratorSha256 = new string('f', 64) } },
             _ => record,
         };
@@ -202,25 +208,31 @@ public sealed class RunFilesTests : IDisposable
 
     private RunRecord? StillStands(RunRecord record) => PreviousRun.StillStands(_folder, record.PolicySource, record.Tool, Inputs(), Records.Vocabulary, Records.Today);
 
-    private IEnumerable<(string Role, string Path)> Inputs() => [("generator", At("generator.safetensors"))];
+    private IEnumerable<(string Role, string Path)> Inputs() => [("generator", At("generator.safetensors")), ("classifier auditor", At("auditor.safetensors")), ("reference", At("reference.safetensors"))];
 
     private Verification Verify(RunRecord record) => Verification.Of(_folder, record, Records.Vocabulary, Records.Today);
 
     private RunRecord WrittenRun(string policyText = Records.PolicyText)
     {
         var policy = PolicyReader.Read(policyText, "policy.json", Records.Vocabulary, []).Policy!;
-        var (before, after) = (Records.Before with { GeneratorSha256 = Written("generator.safetensors") }, Records.After with { GeneratorSha256 = Written("no-eights.safetensors") });
+        var (before, after) = (Measured(Records.Before, "generator.safetensors"), Measured(Records.After, "no-eights.safetensors"));
         var record = Records.Run(Gate.Judge(policy, before, after, Records.Today), policy) with
         {
             Before = before,
             After = after,
             PolicySource = new PolicySource("policy.json", policyText, Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(policyText))), CanonicalJson.Digest(policy), []),
-            Inputs = [new InputFile("generator", "generator.safetensors", before.GeneratorSha256)],
+            Inputs = [.. Inputs().Select(input => new InputFile(input.Role, Path.GetFileName(input.Path), Written(Path.GetFileName(input.Path))))],
             Outputs = [new OutputFile("artifact", "no-eights.safetensors", after.GeneratorSha256)],
         };
         RunRecordFile.Write(At(RunRecord.FileName), record);
         return record;
     }
+
+    private Measurement Measured(Measurement like, string generator) => like with
+    {
+        GeneratorSha256 = Written(generator),
+        Quality = like.Quality! with { ExtractorSha256 = Written("auditor.safetensors"), ReferenceSha256 = Written("reference.safetensors") },
+    };
 
     private string Written(string name)
     {

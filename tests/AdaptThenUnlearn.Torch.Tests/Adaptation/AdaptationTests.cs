@@ -73,6 +73,19 @@ public sealed class AdaptationTests
     }
 
     [Fact]
+    public void Collect_FeatureThatIsNotViolated_NeedsNoNegatives()
+    {
+        using var networks = Small.Gan();
+        using var classifier = Small.Classifier();
+        var annotation = new Annotation([Small.Annotation(classifier).Features[0] with { Violated = false }], cleanBelow: 0.5);
+
+        using var feedback = Feedback.Collect(
+            networks.Generator, annotation, GivenImages.None, samples: 100, minimumNegatives: 101, minimumClean: 0, new RandomStreams(1, "feedback"), CPU, CancellationToken.None);
+
+        Assert.InRange(feedback.NegativesByFeature["banned"], 1, 100);
+    }
+
+    [Fact]
     public void Adapt_SameSeed_SameBytesAndSomewhereElse()
     {
         using var scope = NewDisposeScope();

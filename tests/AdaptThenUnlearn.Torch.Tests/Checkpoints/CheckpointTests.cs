@@ -33,6 +33,23 @@ public sealed class CheckpointTests : IDisposable
         }
     }
 
+    // Its images would be no numbers either, and a classifier's likeliest class of nothing is the first.
+    [Theory]
+    [InlineData(float.NaN)]
+    [InlineData(float.NegativeInfinity)]
+    public void Load_WeightsThatAreNoFiniteNumbers_AreRefused(float value)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        using var networks = Small.Gan();
+        networks.Generator.parameters().First().view(-1)[1] = tensor(value);
+        GeneratorCheckpoint.Save(At("diverged.safetensors"), networks, new Dictionary<string, string>());
+
+        var failed = Assert.Throws<CheckpointException>(() => GeneratorCheckpoint.Load(At("diverged.safetensors"), "auto", null, null, CPU));
+
+        Assert.Contains("not finite numbers", failed.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Safetensors_SameTensors_SameBytesWhateverTheOrder()
     {

@@ -46,33 +46,42 @@ public sealed class FeatureRuleTests : IDisposable
 
     [Theory]
     [InlineData(ClassifierOutputs.Sigmoid, null)]
-    [InlineData(ClassifierOutputs.Sigmoid, 0.2)]
-    [InlineData(ClassifierOutputs.Softmax, 0.2)]
-    public void IsFree_WhateverIsAskedOf_IsNeverAnImageThatShowsTheFeature(ClassifierOutputs outputs, double? threshold)
+    [InlineData(ClassifierOutputs.Sigmoid, 0.8)]
+    [InlineData(ClassifierOutputs.Softmax, null)]
+    [InlineData(ClassifierOutputs.Softmax, 0.8)]
+    public void Label_WhateverIsAskedOfClean_WhatShowsTheFeatureIsNever(ClassifierOutputs outputs, double? threshold)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        using var classifier = outputs is ClassifierOutputs.Sigmoid ? Small.LabelClassifier() : Small.Classifier();
+        using var networks = Small.Gan();
+        manual_seed(4);
+        var images = networks.Generator.Generate(randn(300, Small.Settings.LatentSize), noise: null);
+        var annotation = new Annotation([new("unwanted", new FeatureRule(classifier, classifier.Classes[1], threshold))], cleanBelow: 1);
+
+        var lenient = annotation.Label(images);
+        var strict = annotation.WithCleanBelow(lenient.UndesiredProbability[lenient.Clean].mean().item<float>()).Label(images);
+
+        Assert.Equal(Values(lenient.Shows[0]).Select(shown => !shown), Values(lenient.Clean));
+        Assert.Contains(true, Values(strict.Clean));
+        Assert.True(Values(strict.Clean).Count(one => one) < Values(lenient.Clean).Count(one => one));
+    }
+
+    [Theory]
+    [InlineData(ClassifierOutputs.Sigmoid, null)]
+    [InlineData(ClassifierOutputs.Sigmoid, 0.9)]
+    [InlineData(ClassifierOutputs.Softmax, null)]
+    [InlineData(ClassifierOutputs.Softmax, 0.9)]
+    public void Label_ImageThatIsNoNumber_NeverPassesForClean(ClassifierOutputs outputs, double? threshold)
     {
         using var scope = NewDisposeScope();
         using var classifier = Built(outputs);
-        manual_seed(4);
-        var logits = 2 * randn(500, 3);
-        var rule = new FeatureRule(classifier, "b", threshold);
+        var images = full([2, classifier.Shape.Channels, classifier.Shape.Resolution, classifier.Shape.Resolution], float.NaN);
 
-        var (shows, free) = (Values(rule.Shows(logits)), Values(rule.IsFree(logits, below: 1)));
+        var labels = new Annotation([new("b", new FeatureRule(classifier, "b", threshold))], cleanBelow: 1).Label(images);
 
-        Assert.Equal(shows.Select(shown => !shown), free);
-        Assert.Contains(true, free);
-        Assert.True(Values(rule.IsFree(logits, below: 0.1)).Count(one => one) < free.Count(one => one));
-    }
-
-    [Fact]
-    public void Shows_ImageThatIsNoNumber_NeverPassesForClean()
-    {
-        using var scope = NewDisposeScope();
-        using var classifier = Built(ClassifierOutputs.Sigmoid);
-        var logits = full([1, 3], float.NaN);
-
-        Assert.Equal([true], Values(new FeatureRule(classifier, "b", Threshold: 0.9).Shows(logits)));
-        Assert.Equal([true], Values(new FeatureRule(classifier, "b", Threshold: null).Shows(logits)));
-        Assert.Equal([false], Values(new FeatureRule(classifier, "b", Threshold: null).IsFree(logits, below: 1)));
+        Assert.Equal([true, true], Values(labels.Shows[0]));
+        Assert.Equal([false, false], Values(labels.Clean));
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Adaptation;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Unlearning;
@@ -36,6 +37,48 @@ public sealed class CandidateJudgeTests
         using var judge = new CandidateJudge(Policy(maxRate: 1, minUnlearned: null), Small.Annotation(classifier), networks.Generator, CPU);
 
         Assert.Equal(0, judge.Judge(networks.Generator, step: 1).Excess);
+    }
+
+    [Fact]
+    public void Judge_StricterMargin_HoldsToASmallerPartOfTheLimit()
+    {
+        using var networks = Small.Gan();
+        networks.Generator.eval();
+        using var classifier = Small.Classifier();
+        var policy = Policy(maxRate: 0.1, minUnlearned: null);
+        using var usual = new CandidateJudge(policy, Small.Annotation(classifier), networks.Generator, CPU);
+        using var strict = new CandidateJudge(policy with { Unlearning = policy.Unlearning with { CandidateMargin = 0.2 } }, Small.Annotation(classifier), networks.Generator, CPU);
+
+        Assert.Equal(0.3 * 0.1, strict.Judge(networks.Generator, step: 1).Excess - usual.Judge(networks.Generator, step: 1).Excess, tolerance: 1e-12);
+    }
+
+    // What is within its limit already has no share that it could be rid of.
+    [Fact]
+    public void Judge_FeatureThatIsNotViolated_IsHeldToItsRateAlone()
+    {
+        using var networks = Small.Gan();
+        networks.Generator.eval();
+        using var classifier = Small.Classifier();
+        var annotation = new Annotation([Small.Annotation(classifier).Features[0] with { Violated = false }], cleanBelow: 0.5);
+        using var judge = new CandidateJudge(Policy(maxRate: 1, minUnlearned: 0.99), annotation, networks.Generator, CPU);
+
+        Assert.Equal(0, judge.Judge(networks.Generator, step: 1).Excess);
+    }
+
+    [Fact]
+    public void Judge_MoreFeaturesThanImages_HasNoDistanceAndStillARate()
+    {
+        using var networks = Small.Gan();
+        networks.Generator.eval();
+        using var classifier = Small.Classifier();
+        var policy = Policy(maxRate: 1, minUnlearned: null);
+        using var judge = new CandidateJudge(
+            policy with { Unlearning = policy.Unlearning with { CandidateSamples = 2 * classifier.FeatureSize } }, Small.Annotation(classifier), networks.Generator, CPU);
+
+        var candidate = judge.Judge(networks.Generator, step: 1);
+
+        Assert.Null(candidate.FrechetDistance);
+        Assert.InRange(candidate.Rate, 0.05, 0.6);
     }
 
     private static UnlearningPolicy Policy(double? maxRate, double? minUnlearned) => new(

@@ -152,6 +152,9 @@ public sealed class MethodTests : IDisposable
         Assert.True(passing.BetterThan(passing with { Excess = 0.01, FrechetDistance = 1 }));
         Assert.True((passing with { FrechetDistance = 20 }).BetterThan(passing));
         Assert.False((passing with { FrechetDistance = null }).BetterThan(passing));
+        var unknown = passing with { FrechetDistance = null };
+        Assert.True((unknown with { Step = unknown.Step + 1 }).BetterThan(unknown));   // recovery has mended what it could
+        Assert.False(unknown.BetterThan(unknown with { Step = unknown.Step + 1 }));
         Assert.False(passing.BetterThan(passing));
     }
 
