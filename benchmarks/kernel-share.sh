@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Where a training step's time goes: samples the benchmark `step` with perf (Debian: linux-perf) and sums the samples by kind.
+# Where a training step's time goes: samples the steps of the benchmark `endurance` with perf (Debian: linux-perf) and sums the samples by kind.
 # Usage, after building the benchmarks:  OMP_NUM_THREADS=1 benchmarks/kernel-share.sh [seconds]
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -42,7 +42,7 @@ internal static class Scaling
             var size = new Size(Operations(settings) * batch, Activations(settings) * batch);
             var seconds = model.Seconds(size);
             Terminal.Say(FormattableString.Invariant(
-                $"predicted, batch {batch}, {resolution}×{resolution}, at most {cap} channels: {seconds:F2} s a step, {seconds * 1600 / 3600:F1} hours for the 1,600 steps of preset default; {size.Operations / 1e12:F1} trillion operations, {size.Activations / 1e9:F2} billion activations"));
+                $"predicted, batch {batch}, {resolution}×{resolution}, at most {cap} channels: {seconds:F2} s a step, {seconds * 1600 / 3600:F1} hours for 1,600 such steps; {size.Operations / 1e12:F1} trillion operations, {size.Activations / 1e9:F2} billion activations"));
         }
     }
 

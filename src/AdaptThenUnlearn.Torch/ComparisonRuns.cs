@@ -11,7 +11,7 @@ namespace AdaptThenUnlearn.Torch;
 /// <summary>One run that a comparison asks for.</summary>
 /// <param name="Key">Which.</param>
 /// <param name="Policy">With the class, seed and method set.</param>
-/// <param name="Source">As it was written, and what was set.</param>
+/// <param name="Source">As it was written, and what was set; its file as a full path.</param>
 /// <param name="Inputs">The files it names.</param>
 /// <param name="Asked">Digest of everything that decides the result, see <see cref="ComparedCell.DigestOf"/>.</param>
 public sealed record ComparisonRequest(CellKey Key, UnlearningPolicy Policy, PolicySource Source, InputFiles Inputs, string Asked);
@@ -29,11 +29,13 @@ public sealed class ComparisonRuns(string cells, string work, string tool, Devic
     public ComparedCell? Found(ComparisonRequest request) =>
         ComparedCellFile.Find(cells, request.Key) is { } cell && cell.Asked == request.Asked ? cell : null;
 
-    /// <summary>Takes a run's cell over from another folder, such as another machine's, if this one lacks it and that one answers the same question.</summary>
+    /// <summary>Takes a run's cell over from another folder, such as another machine's, if that one answers the same question, and this one lacks it or lacks its distance to the retrained generator.</summary>
     /// <returns>Whether it was taken.</returns>
     public bool TakeOver(ComparisonRequest request, string folder)
     {
-        if (Found(request) is not null || ComparedCellFile.Find(folder, request.Key) is not { } cell || cell.Asked != request.Asked)
+        if (ComparedCellFile.Find(folder, request.Key) is not { } cell || cell.Asked != request.Asked)
+            return false;
+        if (Found(request) is { } own && !(own.Outcome is { FrechetToRetrained: null } known && cell.Outcome is { FrechetToRetrained: not null } other && known.ArtifactSha256 == other.ArtifactSha256))
             return false;
 
         ComparedCellFile.Write(cells, cell);
@@ -41,7 +43,7 @@ public sealed class ComparisonRuns(string cells, string work, string tool, Devic
     }
 
     /// <summary>Makes a run, or goes on with it where it was interrupted, and writes its cell.</summary>
-    /// <exception cref="ArgumentException">The run has no place in a comparison.</exception>
+    /// <exception cref="RunFolderInUseException">Another process is making it.</exception>
     public ComparedCell Make(ComparisonRequest request, CancellationToken cancel)
     {
         var environment = UnlearningRun.Environment(device);
@@ -49,9 +51,10 @@ public sealed class ComparisonRuns(string cells, string work, string tool, Devic
         try
         {
             using var folder = RunFolder.Open(FolderOf(request), request.Inputs.GeneratorBytes);
-            var asked = new RunRequest(request.Policy, request.Source, Resume: true, Train: true, device, tool, OthersAreStale: true);   // from before a setting changed, say
+            var source = request.Source with { File = Path.GetRelativePath(folder.Path, request.Source.File).Replace('\\', '/') };
+            var asked = new RunRequest(request.Policy, source, Resume: true, Train: true, device, tool, OthersAreStale: true);   // from before a setting changed, say
             var record = new UnlearningRun(asked, request.Inputs, folder, progress, clock).Execute(cancel);
-            cell = Cell(CellOutcome.Of(record), null);
+            cell = record.Training is null ? Cell(null, "there is nothing to unlearn: the generator meets the policy as it is") : Cell(CellOutcome.Of(record), null);
         }
         catch (Exception failed) when (failed is TrainingDivergedException or FeedbackException)
         {
@@ -65,12 +68,12 @@ public sealed class ComparisonRuns(string cells, string work, string tool, Devic
     }
 
     /// <summary>Adds the distance to the retrained generator to every cell of a class that lacks it and whose artifact is still there.</summary>
-    /// <param name="retrained">The run without the class; nothing is done while its artifact is not there.</param>
+    /// <param name="retrained">The run without the class; nothing is done while its artifact is not there, or where its policy asks for no image quality.</param>
     /// <param name="others">Runs of the same class.</param>
     /// <param name="cancel">Ends the measurement between two batches.</param>
     public void MeasureAgainst(ComparisonRequest retrained, IReadOnlyList<ComparisonRequest> others, CancellationToken cancel)
     {
-        if (Found(retrained)?.Outcome is not { } yardstick || ArtifactOf(retrained, yardstick) is not { } checkpoint)
+        if (retrained.Policy.Quality is null || Found(retrained)?.Outcome is not { } yardstick || ArtifactOf(retrained, yardstick) is not { } checkpoint)
             return;
 
         var lacking = others.Select(request => (Request: request, Cell: Found(request)))
@@ -125,7 +128,8 @@ public sealed class ComparisonRuns(string cells, string work, string tool, Devic
         return request.Inputs.LoadClassifiers(generator.Generator.Shape, device);
     }
 
-    private string FolderOf(ComparisonRequest request) => Path.Combine(work, request.Key.FileName);
+    // Runs of other policies and settings may share the work folder, and go by the same keys.
+    private string FolderOf(ComparisonRequest request) => Path.Combine(work, $"{request.Key.FileName}-{request.Asked[..8]}");
 
     // The artifact, if it is still the one that was measured.
     private string? ArtifactOf(ComparisonRequest request, CellOutcome outcome)

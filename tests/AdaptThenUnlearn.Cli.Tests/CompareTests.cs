@@ -22,9 +22,22 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
 
         // What a run with other settings left half done is none of this one's business.
         File.Delete(house.At("page/results/cells/default-banned-2.json"));
-        Directory.CreateDirectory(house.At("runs/default-banned-2/state"));
+        var folder = Assert.Single(Directory.GetDirectories(house.At("runs"), "default-banned-2-*"));
+        Directory.CreateDirectory(Path.Combine(folder, "state"));
         using (var left = TorchSharp.torch.zeros(3))
-            SafetensorsFile.Write(house.At("runs/default-banned-2/state/adaptation-1.safetensors"), new Dictionary<string, TorchSharp.torch.Tensor> { ["x"] = left }, new Dictionary<string, string> { ["fingerprint"] = "another" });
+            SafetensorsFile.Write(Path.Combine(folder, "state", "adaptation-1.safetensors"), new Dictionary<string, TorchSharp.torch.Tensor> { ["x"] = left }, new Dictionary<string, string> { ["fingerprint"] = "another" });
+        Assert.Contains("4 of 4 runs", Atu.Run(usual).Output, StringComparison.Ordinal);
+
+        // A run that another process is at is left to that.
+        File.Delete(house.At("page/results/cells/default-banned-2.json"));
+        using (new FileStream(Path.Combine(folder, ".lock"), FileMode.OpenOrCreate, FileAccess.Write, FileShare.None))
+        {
+            var (busyCode, busy, busyErrors) = Atu.Run(usual);
+            Assert.True(busyCode == 0, busyErrors);
+            Assert.Contains("default, class banned, seed 2 is being made by another process", busyErrors, StringComparison.Ordinal);
+            Assert.Contains("3 of 4 runs", busy, StringComparison.Ordinal);
+        }
+
         Assert.Contains("4 of 4 runs", Atu.Run(usual).Output, StringComparison.Ordinal);
 
         var (againCode, again, againErrors) = Atu.Run(usual);
@@ -45,10 +58,34 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
     }
 
     [Fact]
+    public void Compare_WithoutTheRealImages_LeavesRetrainingOutAndSaysSo()
+    {
+        var (exitCode, output, errors) = Atu.Run("compare", house.Policy("compared-all"), "--page-only", "--out", house.At("all"));
+
+        Assert.True(exitCode == 0, errors);
+        Assert.Contains("the row retrain is left out", errors, StringComparison.Ordinal);
+        Assert.Contains("0 of 51 runs", output, StringComparison.Ordinal);   // every other row, three seeds each
+        Assert.DoesNotContain("`retrain`", File.ReadAllText(house.At("all/results.md")), StringComparison.Ordinal);
+    }
+
+    // One class stands for all: a generator that hardly ever makes it has nothing to unlearn, and the rest goes on.
+    [Fact]
+    public void Compare_ClassThatIsNoViolation_IsARunThatCouldNotFinish()
+    {
+        var policy = house.Policy("compared-lenient", "\"maxRate\": 0.6");   // about a quarter are banned, three quarters plain
+
+        var (exitCode, output, errors) = Atu.Run("compare", policy, "--methods", "fine-tune", "--classes", "banned,plain", "--seeds", "1", "--out", house.At("lenient-page"), "--work", house.At("lenient-runs"), "--threads", "1");
+
+        Assert.True(exitCode == 0, errors);
+        Assert.Contains("1 of 2 runs, 1 could not finish", output, StringComparison.Ordinal);
+        Assert.Contains("there is nothing to unlearn", File.ReadAllText(house.At("lenient-page/results.md")), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Tune_ASmallBudget_TriesRecommendsAndGoesOn()
     {
         var policy = house.Policy("tuned", "\"minUnlearned\": 0.5");
-        string[] usual = ["tune", policy, "--knobs", "retention.weight", "--out", house.At("tuned"), "--threads", "1"];
+        string[] usual = ["tune", policy, "--knobs", "retention.weight", "--seeds", "101", "--out", house.At("tuned"), "--threads", "1"];
 
         var (exitCode, output, errors) = Atu.Run([.. usual, "--runs", "2"]);
         Assert.True(exitCode == 0, errors);
@@ -61,6 +98,7 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Equal(finished, File.ReadAllText(house.At("tuned/tuning.md")));
         Assert.Equal(1, more.Split("measuring before 400/400").Length - 1);   // the two trials made before are not made again
 
+        Assert.Contains("holds no trial of this policy yet", Atu.Run("tune", policy, "--page-only", "--out", house.At("untuned")).Errors, StringComparison.Ordinal);
         Assert.Contains("a single trial takes", Atu.Run([.. usual, "--runs", "0"]).Errors, StringComparison.Ordinal);
         Assert.Contains("did you mean 'retention.weight'", Atu.Run([.. usual, "--knobs", "retention.wieght"]).Errors, StringComparison.Ordinal);
     }
@@ -70,6 +108,10 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
     [InlineData("--seeds", "x", "is no seed")]
     [InlineData("--shard", "3/2", "write it as i/n")]
     [InlineData("--methods", "retrain", "name their folder with --data")]
+    [InlineData("--set", "unlearning.preset=quick", "the row default sets this itself")]
+    [InlineData("--set", "unlearning.seed=5", "every run sets this itself")]
+    [InlineData("--set", "undesiredFeatures[0].class=plain", "every run sets this itself")]
+    [InlineData("--set", "nonsense", "nonsense")]
     public void Compare_WrongArgument_SaysWhich(string option, string value, string words)
     {
         var (exitCode, _, errors) = Atu.Run("compare", house.Policy("compared-wrong"), "--methods", "default", option, value, "--out", house.At("wrong"), "--work", house.At("wrong-runs"));
@@ -91,10 +133,12 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.False(Directory.Exists(house.At("given-runs")));
     }
 
-    [Fact]
-    public void Compare_AClassThatIsNotThere_IsSaidBeforeTheFirstRun()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]   // then the classifier's file says which classes there are
+    public void Compare_AClassThatIsNotThere_IsSaidBeforeTheFirstRun(bool listed)
     {
-        var policy = house.Policy("compared-class", edit: ("\"annotator.safetensors\"", "\"annotator.safetensors\", \"classes\": [\"plain\", \"banned\"]"));
+        var policy = listed ? house.Policy("compared-class", edit: ("\"annotator.safetensors\"", "\"annotator.safetensors\", \"classes\": [\"plain\", \"banned\"]")) : house.Policy("compared-class");
 
         var (exitCode, _, errors) = Atu.Run("compare", policy, "--methods", "default", "--classes", "banned,gone", "--out", house.At("gone"), "--work", house.At("gone-runs"));
 

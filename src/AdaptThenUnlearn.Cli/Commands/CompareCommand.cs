@@ -12,9 +12,9 @@ public sealed class CompareCommand(Terminal terminal)
 
     private readonly ComparedRuns _runs = new(terminal);
     private readonly Option<string[]> _methods = new("--methods") { Description = $"Rows of the table (all): {string.Join(", ", ComparedMethods.All.Select(method => method.Name))}", HelpName = "a,b,…" };
-    private readonly Option<DirectoryInfo> _data = new("--data") { Description = "Folder with the real training images, for the method retrain" };
+    private readonly Option<DirectoryInfo> _data = new("--data") { Description = "Folder with the real training images, for the row retrain and what is held against it; without it that row is left out" };
     private readonly Option<DirectoryInfo> _out = new("--out") { Description = $"Folder for {PageName} and, in a folder beside it, the table, plots and cells", DefaultValueFactory = _ => new DirectoryInfo("artifacts/compare") };
-    private readonly Option<DirectoryInfo> _work = new("--work") { Description = "Folder under which each run has its own; interrupted runs go on from there", DefaultValueFactory = _ => new DirectoryInfo("artifacts/compare/runs") };
+    private readonly Option<DirectoryInfo> _work = new("--work") { Description = "Folder under which each run has its own; interrupted runs go on from there, and Ret-FD needs the generators in it", DefaultValueFactory = _ => new DirectoryInfo("artifacts/compare/runs") };
     private readonly Option<string> _shard = new("--shard") { Description = "Make only the i-th of n parts of the runs, for several processes or machines", HelpName = "i/n" };
     private readonly Option<DirectoryInfo[]> _merge = new("--merge") { Description = "Folder of cells that another machine's part made (its --out, or a folder of it); those that answer this comparison are taken over" };
     private readonly Option<bool> _pageOnly = new("--page-only") { Description = "Make no run: print the page from the cells there are" };
@@ -34,33 +34,30 @@ public sealed class CompareCommand(Terminal terminal)
             return ExitCodes.BadPolicy;
 
         var data = parsed.GetValue(_data)?.FullName;
-        var plan = new Comparison(task.Policy.Name, task.Classes, task.Seeds, Methods(parsed), []);
-        if (plan.Methods.Contains(ComparedMethods.Retrain) && data is null)
-            throw new BadArgumentException("the method retrain needs the real images: name their folder with --data, or leave it out with --methods");
-
-        var work = parsed.GetRequiredValue(_work).FullName;
+        var plan = new Comparison(task.Policy, task.Classes, task.Seeds, Methods(parsed, data), []);
         var shard = parsed.GetValue(_shard) is { } part ? Shard.Parse(part) : new Shard(1, 1);
-        if (_runs.Requests(task, plan, parsed, data, work) is not { } requests)
-            return ExitCodes.BadPolicy;
+        RefuseRowsOwnSettings(parsed, plan);
+        var requests = _runs.Requests(task, plan, parsed, data);
 
+        // Where retraining is no row, what was made of it before is still what the rows are held against.
+        var yardsticks = data is null ? [] : _runs.Requests(task, plan with { Methods = [ComparedMethods.Retrain] }, parsed, data);
+        IReadOnlyList<ComparisonRequest> known = [.. requests.UnionBy(yardsticks, request => request.Key)];
+        var work = parsed.GetRequiredValue(_work).FullName;
         var page = Path.Combine(parsed.GetRequiredValue(_out).FullName, PageName);
         var runs = new ComparisonRuns(Path.Combine(Path.ChangeExtension(page, null), "cells"), work, Machine.Tool, Machine.Prepare(parsed), terminal, TimeProvider.System);
         foreach (var folder in parsed.GetValue(_merge) ?? [])
-            Merge(runs, requests, folder);
+            Merge(runs, known, folder);
         if (!parsed.GetValue(_pageOnly))
         {
             var own = shard.Of(requests);
-            Make(task, runs, own, () => Publish(plan, requests, runs, page), cancel);
-            foreach (var retrained in requests.Where(request => request.Key.Method == ComparedMethods.Retrain.Name))
-                task.File.Using(retrained.Inputs, () =>
-                {
-                    runs.MeasureAgainst(retrained, [.. own.Where(request => request.Key.Class == retrained.Key.Class)], cancel);
-                    return retrained;
-                });
+            Make(task, runs, own, () => Publish(plan, known, runs, page), cancel);
+            foreach (var retrained in yardsticks)
+                task.File.Using(retrained.Inputs, () => runs.MeasureAgainst(retrained, [.. own.Where(request => request.Key.Class == retrained.Key.Class)], cancel));
         }
 
-        var missing = Publish(plan, requests, runs, page).Missing().Count;
-        Terminal.Result(FormattableString.Invariant($"{page}: {requests.Count - missing} of {requests.Count} runs"));
+        var published = Publish(plan, known, runs, page);
+        var (missing, failed) = (published.Missing().Count, published.Failed().Count);
+        Terminal.Result(FormattableString.Invariant($"{page}: {requests.Count - missing - failed} of {requests.Count} runs{(failed > 0 ? $", {failed} could not finish" : "")}"));
         return ExitCodes.Passed;
     }
 
@@ -78,27 +75,57 @@ public sealed class CompareCommand(Terminal terminal)
     {
         var open = own.Where(request => runs.Found(request) is null).ToList();
         terminal.Say(FormattableString.Invariant($"{own.Count - open.Count} of {own.Count} runs are there already, {open.Count} to go"));
+        if (open.Count > 0)
+            ComparedRuns.Check(task, open);
         foreach (var (number, request) in open.Index())
         {
+            if (runs.Found(request) is not null)
+                continue;   // another process has made it meanwhile
+
             terminal.Say(FormattableString.Invariant($"run {number + 1} of {open.Count}: {request.Key}"));
-            _runs.Make(task, runs, request, cancel);
+            try
+            {
+                _runs.Make(task, runs, request, cancel);
+            }
+            catch (RunFolderInUseException)
+            {
+                terminal.Say($"{request.Key} is being made by another process, and left to it");
+                continue;
+            }
+
             publish();
         }
     }
 
-    private static Comparison Publish(Comparison plan, IReadOnlyList<ComparisonRequest> requests, ComparisonRuns runs, string page)
+    // Each row sets some values itself: set over them all, they would make rows alike that are told apart.
+    private void RefuseRowsOwnSettings(ParseResult parsed, Comparison plan)
     {
-        var comparison = plan with { Cells = [.. requests.Select(runs.Found).OfType<ComparedCell>()] };
+        foreach (var path in _runs.SetPaths(parsed))
+        {
+            if (plan.Methods.FirstOrDefault(method => method.Settings.Any(setting => CellPolicy.Touch(path, $"unlearning.{setting.Split('=')[0]}"))) is { } method)
+                throw new BadArgumentException($"--set {path}: the row {method.Name} sets this itself; leave that row out with --methods, or the setting");
+        }
+    }
+
+    private static Comparison Publish(Comparison plan, IReadOnlyList<ComparisonRequest> known, ComparisonRuns runs, string page)
+    {
+        var comparison = plan with { Cells = [.. known.Select(runs.Found).OfType<ComparedCell>()] };
         ComparisonRuns.Publish(comparison, page);
         return comparison;
     }
 
-    private IReadOnlyList<ComparedMethod> Methods(ParseResult parsed)
+    private IReadOnlyList<ComparedMethod> Methods(ParseResult parsed, string? data)
     {
         var names = ComparedRuns.List(parsed, _methods);
         IReadOnlyList<string> known = [.. ComparedMethods.All.Select(method => method.Name)];
         if (names.FirstOrDefault(name => !known.Contains(name)) is { } unknown)
             throw new BadArgumentException("--methods: " + Suggestion.NotOneOf(unknown, known, "method"));
-        return [.. ComparedMethods.All.Where(method => names.Count == 0 || names.Contains(method.Name))];
+        if (data is not null)
+            return [.. ComparedMethods.All.Where(method => names.Count == 0 || names.Contains(method.Name))];
+        if (names.Contains(ComparedMethods.Retrain.Name))
+            throw new BadArgumentException("the method retrain needs the real images: name their folder with --data, or leave it out with --methods");
+        if (names.Count == 0)
+            terminal.Say("without --data there are no real images to retrain on: the row retrain is left out, and nothing is held against it");
+        return [.. ComparedMethods.All.Where(method => names.Count == 0 ? method != ComparedMethods.Retrain : names.Contains(method.Name))];
     }
 }

@@ -4,6 +4,7 @@ using AdaptThenUnlearn.Comparing;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch;
+using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 
@@ -35,6 +36,9 @@ public sealed class ComparedRuns(Terminal terminal)
         if (policy.UndesiredFeatures is not [var feature])
             throw new BadArgumentException($"{path}: one class at a time is unlearned here, and this policy lists {policy.UndesiredFeatures.Count} undesired features");
 
+        if (SetPaths(parsed).FirstOrDefault(path => CellPolicy.OwnPaths.Any(own => CellPolicy.Touch(path, own))) is { } taken)
+            throw new BadArgumentException($"--set {taken}: every run sets this itself; see --classes, --seeds and --data");
+
         var classes = List(parsed, _classes);
         if ((feature.Negatives ?? policy.Unlearning.Positives) is { } folder && classes.FirstOrDefault(name => name != feature.Class) is { } other)
             throw new BadArgumentException($"--classes {other}: the images in '{folder}' are for '{feature.Class}'; compare that class alone, or a policy without 'negatives' and 'positives'");
@@ -42,36 +46,58 @@ public sealed class ComparedRuns(Terminal terminal)
         return new Task(file, classes.Count > 0 ? classes : [feature.Class], Seeds(parsed) is { Count: > 0 } seeds ? seeds : defaultSeeds);
     }
 
-    /// <summary>The runs of some methods, every policy read and checked, so that a wrong class shows at once and not after hours; null when one is wrong, which has been told.</summary>
+    /// <summary>Paths of what the command line sets over every run.</summary>
+    public IReadOnlyList<string> SetPaths(ParseResult parsed) => [.. (parsed.GetValue(_set) ?? []).Select(text => PolicyOverride.Parse(text).Path)];
+
+    /// <summary>The runs of some methods, every policy read and checked.</summary>
     /// <param name="task">As read.</param>
     /// <param name="plan">Says which runs.</param>
     /// <param name="parsed">For what is set over every run.</param>
     /// <param name="data">Folder with the real images, or null.</param>
-    /// <param name="work">Folder under which each run has its own.</param>
-    public IReadOnlyList<ComparisonRequest>? Requests(Task task, Comparison plan, ParseResult parsed, string? data, string work)
+    /// <exception cref="BadArgumentException">A run's policy is wrong; what is wrong with it has been told.</exception>
+    public IReadOnlyList<ComparisonRequest> Requests(Task task, Comparison plan, ParseResult parsed, string? data)
     {
         var requests = new List<ComparisonRequest>();
         foreach (var key in plan.Keys())
         {
             var method = plan.Methods.Single(each => each.Name == key.Method);
-            var file = PolicyFile.Read(task.File.Path, [.. CellPolicy.Overrides(method, key, task.Policy.Evaluation.Samples, data), .. parsed.GetValue(_set) ?? []], terminal);
-            if (file.Result.Policy is not { } policy)
-                return null;
-
-            var folder = Path.Combine(work, key.FileName);
+            string[] overrides = [.. parsed.GetValue(_set) ?? [], .. CellPolicy.Overrides(method, key, task.Policy.Evaluation.Samples, data)];
+            var file = With(overrides);
+            if (method.SpendsAdaptation)
+                file = With([.. overrides, CellPolicy.BothStages(file.Policy.Unlearning)]);
+            var policy = file.Policy;
             var inputs = new InputFiles(policy, task.File.Path);
             requests.Add(new ComparisonRequest(
                 key, policy,
-                new PolicySource(Path.GetRelativePath(folder, Path.GetFullPath(task.File.Path)).Replace('\\', '/'), file.Text, file.Result.TextSha256, CanonicalJson.Digest(policy), file.Overrides),
+                new PolicySource(Path.GetFullPath(task.File.Path), file.Text, file.Result.TextSha256, CanonicalJson.Digest(policy), file.Overrides),
                 inputs, ComparedCell.DigestOf(policy, inputs.Named().Select(input => (input.Role, Digest(input.Path))))));
         }
 
         return requests;
+
+        PolicyFile With(string[] overrides)
+        {
+            var file = PolicyFile.Read(task.File.Path, overrides, terminal, warnings: false);   // those were told once
+            return file.Result.Policy is null ? throw new BadArgumentException($"{task.File.Path}: a run cannot be made with what the comparison sets") : file;
+        }
+    }
+
+    /// <summary>Loads what runs load first, one of each class, so that a class or file that is not there shows at once and not after hours.</summary>
+    /// <exception cref="BadArgumentException">A file does not fit the policy.</exception>
+    /// <exception cref="DiagnosedException">A file cannot be read.</exception>
+    public static void Check(Task task, IReadOnlyList<ComparisonRequest> requests)
+    {
+        foreach (var request in requests.DistinctBy(request => request.Key.Class))
+            task.File.Using(request.Inputs, () =>
+            {
+                using var generator = request.Inputs.LoadGenerator(CPU);
+                using var classifiers = request.Inputs.LoadClassifiers(generator.Generator.Shape, CPU);
+            });
     }
 
     /// <summary>Makes a run and tells what came of it.</summary>
     /// <exception cref="BadArgumentException">A file does not fit the policy.</exception>
-    /// <exception cref="BadFileException">A file cannot be read.</exception>
+    /// <exception cref="DiagnosedException">A file cannot be read.</exception>
     public ComparedCell Make(Task task, ComparisonRuns runs, ComparisonRequest request, CancellationToken cancel)
     {
         var cell = task.File.Using(request.Inputs, () => runs.Make(request, cancel));

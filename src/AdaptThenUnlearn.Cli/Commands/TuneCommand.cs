@@ -29,7 +29,7 @@ public sealed class TuneCommand(Terminal terminal)
 
     private int Run(ParseResult parsed, CancellationToken cancel)
     {
-        if (_runs.Read(parsed, defaultSeeds: [101]) is not { } task)
+        if (_runs.Read(parsed, defaultSeeds: [101, 102]) is not { } task)
             return ExitCodes.BadPolicy;
 
         var knobs = Knobs(parsed);
@@ -38,9 +38,9 @@ public sealed class TuneCommand(Terminal terminal)
         var left = parsed.GetValue(_pageOnly) ? 0 : parsed.GetValue(_budget);
         if (!parsed.GetValue(_pageOnly) && left < task.Classes.Count * task.Seeds.Count)
             throw new BadArgumentException(FormattableString.Invariant($"--runs {left}: a single trial takes {task.Classes.Count * task.Seeds.Count} runs, one for each class and seed"));
-        var result = new TuningSearch([.. knobs.Select(knob => knob.Settings(task.Policy.Unlearning).ToList())], Evaluate).Run();
-        if (result.Best is null)
-            return ExitCodes.BadPolicy;   // a class that is not there: told already
+        var search = new TuningSearch([.. knobs.Select(knob => knob.Settings(task.Policy.Unlearning).ToList())], Evaluate);
+        if (search.Run() is not { } result)
+            throw new BadArgumentException($"{folder} holds no trial of this policy yet; leave out --page-only to make some");
 
         var words = FormattableString.Invariant($"class{(task.Classes.Count == 1 ? "" : "es")} {string.Join(", ", task.Classes)} with seed{(task.Seeds.Count == 1 ? "" : "s")} {string.Join(", ", task.Seeds)}");
         var page = TuningPage.Render(task.Policy.Name, words, result);
@@ -51,10 +51,10 @@ public sealed class TuneCommand(Terminal terminal)
         IReadOnlyList<ComparedCell>? Evaluate(IReadOnlyList<string> settings)
         {
             var method = new ComparedMethod(NameOf(settings), MethodFamily.Preset, "a trial", settings);
-            var plan = new Comparison(task.Policy.Name, task.Classes, task.Seeds, [method], []);
-            if (_runs.Requests(task, plan, parsed, data: null, Path.Combine(folder, "runs")) is not { } requests)
-                return null;
-
+            var plan = new Comparison(task.Policy, task.Classes, task.Seeds, [method], []);
+            var requests = _runs.Requests(task, plan, parsed, data: null);
+            if (settings.Count == 0 && left > 0)
+                ComparedRuns.Check(task, requests);
             var open = requests.Count(request => runs.Found(request) is null);
             if (open > left)
                 return null;

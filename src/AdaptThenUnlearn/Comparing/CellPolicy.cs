@@ -1,11 +1,30 @@
 using System.Globalization;
 using System.Text.Json;
+using AdaptThenUnlearn.Policies;
 
 namespace AdaptThenUnlearn.Comparing;
 
 /// <summary>Turns the compared policy into that of one run.</summary>
 public static class CellPolicy
 {
+    /// <summary>What every cell sets itself, besides its method's settings.</summary>
+    public static IReadOnlyList<string> OwnPaths { get; } =
+        ["name", "undesiredFeatures[0].name", "undesiredFeatures[0].class", "waivers", "evaluation.maxSamples", "unlearning.seed", "unlearning.data"];
+
+    /// <summary>What is set as well for a method that <see cref="ComparedMethod.SpendsAdaptation"/>: the steps of both stages.</summary>
+    /// <param name="options">With everything else set.</param>
+    public static string BothStages(UnlearningOptions options) =>
+        string.Create(CultureInfo.InvariantCulture, $"unlearning.steps={options.Steps + options.Adaptation.Steps * options.Adaptation.Models}");
+
+    /// <summary>Whether setting one path changes what another holds: it is the same, holds it, or lies within it.</summary>
+    /// <param name="one">As in <c>path=value</c>.</param>
+    /// <param name="other">Likewise.</param>
+    public static bool Touch(string one, string other)
+    {
+        var (shorter, longer) = one.Length <= other.Length ? (one, other) : (other, one);
+        return longer.StartsWith(shorter, StringComparison.Ordinal) && (longer.Length == shorter.Length || longer[shorter.Length] is '.' or '[');
+    }
+
     /// <summary>What is set over the policy, as <c>path=value</c>: another class, seed and method, and a single look, so that all runs measure alike.</summary>
     /// <param name="method">The row.</param>
     /// <param name="key">The cell.</param>

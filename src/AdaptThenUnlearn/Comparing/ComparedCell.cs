@@ -32,7 +32,7 @@ public sealed record CellKey(string Method, string Class, long Seed)
 /// <summary>What came of one run of the comparison: plain numbers off its run record, judged by the auditor.</summary>
 /// <param name="SchemaVersion">Always <see cref="CurrentSchemaVersion"/>.</param>
 /// <param name="Key">Which run it was.</param>
-/// <param name="Asked">Digest of all that decides the result: the effective policy and the digests of its inputs.</param>
+/// <param name="Asked">Digest of all that decides the result, see <see cref="DigestOf"/>.</param>
 /// <param name="Tool">Name and version of what ran it.</param>
 /// <param name="Environment">Where it ran.</param>
 /// <param name="Outcome">The figures; null when the run could not finish.</param>
@@ -43,6 +43,9 @@ public sealed record ComparedCell(
     /// <summary>Of the cells that this version writes and reads.</summary>
     public const int CurrentSchemaVersion = 1;
 
+    // To be raised whenever training, choosing candidates or measuring comes to other results: cells from before are then made again.
+    private const int Revision = 1;
+
     /// <summary>Digest of what decides a run's result. Where the training data lies does not; what it holds does.</summary>
     /// <param name="policy">As it takes effect.</param>
     /// <param name="inputs">Digest of each file that the run reads, by its role; the policy file itself is left out, since its effect is in <paramref name="policy"/>.</param>
@@ -50,7 +53,8 @@ public sealed record ComparedCell(
     {
         var lines = inputs.Where(input => input.Role != InputRoles.Policy).Select(input => $"{input.Role} {input.Sha256}");
         var settled = policy with { Unlearning = policy.Unlearning with { Data = null } };
-        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', lines.Prepend(CanonicalJson.Of(settled))))));
+        string[] revision = Revision == 1 ? [] : [FormattableString.Invariant($"revision {Revision}")];   // the first went without saying
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', [CanonicalJson.Of(settled), .. lines, .. revision]))));
     }
 }
 
@@ -70,6 +74,7 @@ public sealed record ComparedCell(
 /// <param name="TotalSeconds">Wall time of all stages.</param>
 /// <param name="Selected">What the annotators saw of the kept candidate: the only figures that tuning may look at.</param>
 /// <param name="ProcessorSeconds">Time of all cores together that feedback and training used; null where it was not counted.</param>
+/// <param name="AnnotatorHitsBefore">Images with the class before, to the annotator: like <paramref name="Selected"/> for tuning; null where it also audits.</param>
 public sealed record CellOutcome(
     string ArtifactSha256,
     long Samples,
@@ -85,7 +90,8 @@ public sealed record CellOutcome(
     double TrainingSeconds,
     double TotalSeconds,
     SelectedCandidate? Selected = null,
-    double? ProcessorSeconds = null)
+    double? ProcessorSeconds = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? AnnotatorHitsBefore = null)
 {
     private const double Confidence = 0.95;
 
@@ -139,7 +145,8 @@ public sealed record CellOutcome(
             Math.Round(own.Sum(stage => stage.Seconds), 1),
             Math.Round(record.Times.Stages.Sum(stage => stage.Seconds), 1),
             training.Selected,
-            own.TrueForAll(stage => stage.ProcessorSeconds is not null) ? Math.Round(own.Sum(stage => stage.ProcessorSeconds!.Value), 1) : null);
+            own.TrueForAll(stage => stage.ProcessorSeconds is not null) ? Math.Round(own.Sum(stage => stage.ProcessorSeconds!.Value), 1) : null,
+            before.AnnotatorHits);
     }
 }
 

@@ -6,7 +6,9 @@ namespace AdaptThenUnlearn.Comparing;
 /// <param name="Words">What it is, for the reader of the page.</param>
 /// <param name="Settings">As <c>path=value</c>, within <c>unlearning</c>.</param>
 /// <param name="OneSeed">Whether one seed a class is enough: it is the yardstick and costs far more than the others.</param>
-public sealed record ComparedMethod(string Name, MethodFamily Family, string Words, IReadOnlyList<string> Settings, bool OneSeed = false);
+/// <param name="SpendsAdaptation">Whether it has one stage and is given the steps of both, so that it costs as much as what it is held against.</param>
+public sealed record ComparedMethod(
+    string Name, MethodFamily Family, string Words, IReadOnlyList<string> Settings, bool OneSeed = false, bool SpendsAdaptation = false);
 
 /// <summary>Kinds of rows.</summary>
 public enum MethodFamily
@@ -30,6 +32,7 @@ public enum MethodFamily
 /// <summary>Every row of the comparison. A new one: add its line.</summary>
 public static class ComparedMethods
 {
+    private const string Usual = "preset=default";
     private const string NoRepulsion = "repulsion.weight=0";
     private const string NoRetention = "retention.weight=0";
     private const string NoNegatives = "negativesAsFakes.weight=0";
@@ -37,7 +40,7 @@ public static class ComparedMethods
 
     /// <summary>Training anew without the class: what the others are held against.</summary>
     public static ComparedMethod Retrain { get; } = new(
-        "retrain", MethodFamily.Baseline, "training anew on the real images without the class, as the embedded generator was trained (20,000 steps)",
+        "retrain", MethodFamily.Baseline, "training anew, for 20,000 steps, on those real images that the annotator finds clean of the class",
         [
             // Everything that retraining does not read is fixed, so that a change of presets does not ask for hours anew.
             "method=retrain", "feedbackSamples=5000", "steps=20000", "recoverySteps=4000", "cleanBelow=0.02", "adaptation.steps=1", "adaptation.ewcWeight=0", "repulsion.loss=el2", "repulsion.distance=relative",
@@ -46,38 +49,39 @@ public static class ComparedMethods
         OneSeed: true);
 
     /// <summary>The default preset.</summary>
-    public static ComparedMethod Default { get; } = new("default", MethodFamily.Preset, "preset `default`", ["preset=default"]);
+    public static ComparedMethod Default { get; } = new("default", MethodFamily.Preset, "preset `default`", [Usual]);
 
     /// <summary>The longest preset.</summary>
     public static ComparedMethod Thorough { get; } = new("thorough", MethodFamily.Preset, "preset `thorough`", ["preset=thorough"]);
 
     /// <summary>The published method with its best loss.</summary>
-    public static ComparedMethod PublishedEl2 { get; } = new("paper-el2", MethodFamily.Published, "preset `paper`: EL2 as published", ["preset=paper"]);
+    public static ComparedMethod PublishedEl2 { get; } = new("paper-el2", MethodFamily.Published, "preset `paper`: EL2, γ 100, α 0.5", ["preset=paper"]);
 
     /// <summary>Training on positives alone, with the published method's budget.</summary>
     public static ComparedMethod FineTune { get; } = new(
-        "fine-tune", MethodFamily.Baseline, "training on positives alone, with the steps and terms of preset `paper`", ["preset=paper", "method=fine-tune"]);
+        "fine-tune", MethodFamily.Baseline, "training on positives alone, with the terms of preset `paper` and as many steps as its two stages together",
+        ["preset=paper", "method=fine-tune"], SpendsAdaptation: true);
 
     /// <summary>All of them, in the order of the page.</summary>
     public static IReadOnlyList<ComparedMethod> All { get; } =
     [
         Retrain,
         FineTune,
-        new("extrapolation", MethodFamily.Baseline, "θG + γ(θG − θN) with the adaptation of preset `paper`, γ 1", ["preset=paper", "method=extrapolation"]),
-        new("paper-nl2", MethodFamily.Published, "preset `paper` with NL2", ["preset=paper", "repulsion.loss=nl2", "repulsion.weight=0.1"]),
-        new("paper-il2", MethodFamily.Published, "preset `paper` with IL2", ["preset=paper", "repulsion.loss=il2", "repulsion.weight=100"]),
+        new("extrapolation", MethodFamily.Baseline, "θG + γ(θG − θN), γ 1, with the adaptation of preset `paper`", ["preset=paper", "method=extrapolation"]),
+        new("paper-nl2", MethodFamily.Published, "preset `paper` with NL2, γ 30, pushed up to d² = 4 ‖θG − θN‖², beyond which it runs away", ["preset=paper", "repulsion.loss=nl2", "repulsion.weight=30", "repulsion.limit=4"]),
+        new("paper-il2", MethodFamily.Published, "preset `paper` with IL2, γ 100", ["preset=paper", "repulsion.loss=il2", "repulsion.weight=100"]),
         PublishedEl2,
         new("quick", MethodFamily.Preset, "preset `quick`", ["preset=quick"]),
         Default,
         Thorough,
-        new("only-repulsion", MethodFamily.Alone, "`default` with repulsion alone", [NoRetention, NoNegatives, NoBalance]),
-        new("only-retention", MethodFamily.Alone, "`default` with retention anchoring alone", [NoRepulsion, NoNegatives, NoBalance]),
-        new("only-negatives", MethodFamily.Alone, "`default` with negatives as fakes alone", [NoRepulsion, NoRetention, NoBalance]),
-        new("only-balance", MethodFamily.Alone, "`default` with class balancing alone", [NoRepulsion, NoRetention, NoNegatives]),
-        new("no-repulsion", MethodFamily.LeftOut, "`default` without repulsion", [NoRepulsion]),
-        new("no-retention", MethodFamily.LeftOut, "`default` without retention anchoring", [NoRetention]),
-        new("no-negatives", MethodFamily.LeftOut, "`default` without negatives as fakes", [NoNegatives]),
-        new("no-balance", MethodFamily.LeftOut, "`default` without class balancing", [NoBalance]),
-        new("no-recovery", MethodFamily.LeftOut, "`default` without the recovery phase", ["recoverySteps=0"]),
+        new("only-repulsion", MethodFamily.Alone, "`default` with repulsion alone", [Usual, NoRetention, NoNegatives, NoBalance]),
+        new("only-retention", MethodFamily.Alone, "`default` with retention anchoring alone", [Usual, NoRepulsion, NoNegatives, NoBalance]),
+        new("only-negatives", MethodFamily.Alone, "`default` with negatives as fakes alone", [Usual, NoRepulsion, NoRetention, NoBalance]),
+        new("only-balance", MethodFamily.Alone, "`default` with class balancing alone", [Usual, NoRepulsion, NoRetention, NoNegatives]),
+        new("no-repulsion", MethodFamily.LeftOut, "`default` without repulsion", [Usual, NoRepulsion]),
+        new("no-retention", MethodFamily.LeftOut, "`default` without retention anchoring", [Usual, NoRetention]),
+        new("no-negatives", MethodFamily.LeftOut, "`default` without negatives as fakes", [Usual, NoNegatives]),
+        new("no-balance", MethodFamily.LeftOut, "`default` without class balancing", [Usual, NoBalance]),
+        new("no-recovery", MethodFamily.LeftOut, "`default` without the recovery phase", [Usual, "recoverySteps=0"]),
     ];
 }

@@ -1,21 +1,26 @@
+using AdaptThenUnlearn.Policies;
+
 namespace AdaptThenUnlearn.Comparing;
 
 /// <summary>What is compared, and what came of it so far.</summary>
-/// <param name="Policy">Name of the policy that every run starts from.</param>
+/// <param name="Policy">That every run starts from.</param>
 /// <param name="Classes">That are unlearned, one at a time.</param>
 /// <param name="Seeds">Of training.</param>
 /// <param name="Methods">The rows.</param>
-/// <param name="Cells">Those that were run, in any order; at most one a key.</param>
+/// <param name="Cells">Those that were run, in any order, at most one a key; retraining's may be among them where it is no row, for the others to be held against.</param>
 public sealed record Comparison(
-    string Policy, IReadOnlyList<string> Classes, IReadOnlyList<long> Seeds, IReadOnlyList<ComparedMethod> Methods, IReadOnlyList<ComparedCell> Cells)
+    UnlearningPolicy Policy, IReadOnlyList<string> Classes, IReadOnlyList<long> Seeds, IReadOnlyList<ComparedMethod> Methods, IReadOnlyList<ComparedCell> Cells)
 {
     /// <summary>Every run the comparison asks for: first all of one seed, so that a table that is not finished has whole columns.</summary>
     public IEnumerable<CellKey> Keys() =>
         from seed in Seeds
         from method in Methods
-        where !method.OneSeed || seed == Seeds[0]
+        where !method.OneSeed || seed == YardstickSeed
         from name in Classes
         select new CellKey(method.Name, name, seed);
+
+    // Whatever the order they are named in, so that it is not made twice.
+    private long YardstickSeed => Seeds.Min();
 
     /// <summary>The cell of a key, or null.</summary>
     public ComparedCell? Find(CellKey key) => Cells.FirstOrDefault(cell => cell.Key == key);
@@ -23,11 +28,15 @@ public sealed record Comparison(
     /// <summary>Runs that are asked for and were not made.</summary>
     public IReadOnlyList<CellKey> Missing() => [.. Keys().Where(key => Find(key) is null)];
 
+    /// <summary>Runs that were made and could not finish: no mean has them, and a method that has some is not what its means say.</summary>
+    public IReadOnlyList<ComparedCell> Failed() => [.. Keys().Select(Find).OfType<ComparedCell>().Where(cell => cell.Failure is not null)];
+
     /// <summary>Figures of a method's finished runs on some classes.</summary>
     public MethodFigures Figures(ComparedMethod method, params IReadOnlyList<string> classes)
     {
         var keys = Keys().Where(key => key.Method == method.Name && classes.Contains(key.Class)).ToList();
-        return new MethodFigures([.. keys.Select(Find).OfType<ComparedCell>().Where(cell => cell.Outcome is not null)], keys.Count, Retrained);
+        var made = keys.Select(Find).OfType<ComparedCell>().ToList();
+        return new MethodFigures([.. made.Where(cell => cell.Outcome is not null)], keys.Count, made.Count(cell => cell.Failure is not null), Retrained);
     }
 
     /// <summary>Figures of two methods on the classes and seeds that both finished; null where there are none.</summary>
@@ -44,14 +53,15 @@ public sealed record Comparison(
     }
 
     /// <summary>What retraining without a class came to; null where it was not run.</summary>
-    public CellOutcome? Retrained(string className) => Find(new CellKey(ComparedMethods.Retrain.Name, className, Seeds[0]))?.Outcome;
+    public CellOutcome? Retrained(string className) => Find(new CellKey(ComparedMethods.Retrain.Name, className, YardstickSeed))?.Outcome;
 }
 
 /// <summary>The figures of one method over some classes and seeds.</summary>
 /// <param name="Cells">Runs that finished.</param>
 /// <param name="Asked">Runs that were asked for.</param>
+/// <param name="Failed">Runs that were made and could not finish.</param>
 /// <param name="Retrained">What retraining without a class came to.</param>
-public sealed record MethodFigures(IReadOnlyList<ComparedCell> Cells, int Asked, Func<string, CellOutcome?> Retrained)
+public sealed record MethodFigures(IReadOnlyList<ComparedCell> Cells, int Asked, int Failed, Func<string, CellOutcome?> Retrained)
 {
     /// <summary>PUL, as shares.</summary>
     public Spread? Unlearned => Over(outcome => outcome.Unlearned);
@@ -63,7 +73,11 @@ public sealed record MethodFigures(IReadOnlyList<ComparedCell> Cells, int Asked,
     public Spread? ToRetraining => Spread.Of(Cells.Select(cell => cell.Outcome!.FrechetAfter / Retrained(cell.Key.Class)?.FrechetAfter));
 
     /// <summary>Ret-FD: Fréchet distance to the retrained generator's images.</summary>
-    public Spread? FrechetToRetrained => Over(outcome => outcome.FrechetToRetrained);
+    public Spread? FrechetToRetrained => Spread.Of(Cells.Select(RetrainedDistance));
+
+    /// <summary>Ret-FD of one run, if it was measured against the retraining that is compared with.</summary>
+    public double? RetrainedDistance(ComparedCell cell) =>
+        cell.Outcome is { } outcome && outcome.RetrainedSha256 == Retrained(cell.Key.Class)?.ArtifactSha256 ? outcome.FrechetToRetrained : null;
 
     /// <summary>Smallest share kept of any retained class.</summary>
     public Spread? SmallestShareKept => Over(outcome => outcome.SmallestShareKept);

@@ -6,7 +6,7 @@ namespace AdaptThenUnlearn.Comparing;
 public static class ComparisonCsv
 {
     private const string Header =
-        "method,class,seed,samples,hits_before,hits_after,pul,pul_low,pul_high,fd_before,fd_after,fd_ratio,fd_to_retraining,ret_fd,smallest_share_kept,largest_share_kept,steps,kept_step,training_seconds,processor_seconds,total_seconds,device,threads,artifact_sha256,failure";
+        "method,class,seed,samples,hits_before,hits_after,pul,pul_low,pul_high,fd_before,fd_after,fd_ratio,fd_to_retraining,ret_fd,smallest_share_kept,largest_share_kept,steps,kept_step,training_seconds,processor_seconds,total_seconds,device,threads,tool,artifact_sha256,failure";
 
     /// <summary>Draws the table; what was not measured is empty.</summary>
     public static string Render(Comparison comparison) =>
@@ -15,12 +15,13 @@ public static class ComparisonCsv
     private static string Line(Comparison comparison, ComparedCell cell)
     {
         var outcome = cell.Outcome;
+        var figures = comparison.Figures(comparison.Methods.Single(method => method.Name == cell.Key.Method), cell.Key.Class);
         return string.Join(',', new object?[]
         {
             cell.Key.Method, Quoted(cell.Key.Class), cell.Key.Seed, outcome?.Samples, outcome?.HitsBefore, outcome?.HitsAfter, outcome?.Unlearned, outcome?.UnlearnedInterval?.Low,
             outcome?.UnlearnedInterval?.High, outcome?.FrechetBefore, outcome?.FrechetAfter, outcome?.FrechetRatio, outcome?.FrechetAfter / comparison.Retrained(cell.Key.Class)?.FrechetAfter,
-            outcome?.FrechetToRetrained, outcome?.SmallestShareKept, outcome?.LargestShareKept, outcome?.Steps, outcome?.KeptStep, outcome?.TrainingSeconds, outcome?.ProcessorSeconds, outcome?.TotalSeconds, cell.Environment.Device,
-            cell.Environment.Threads, outcome?.ArtifactSha256, Quoted(cell.Failure ?? ""),
+            figures.RetrainedDistance(cell), outcome?.SmallestShareKept, outcome?.LargestShareKept, outcome?.Steps, outcome?.KeptStep, outcome?.TrainingSeconds, outcome?.ProcessorSeconds, outcome?.TotalSeconds, cell.Environment.Device,
+            cell.Environment.Threads, Quoted(cell.Tool), outcome?.ArtifactSha256, Quoted(cell.Failure ?? ""),
         }.Select(Text));
     }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Reports;
 
 namespace AdaptThenUnlearn.Comparing;
@@ -26,35 +27,41 @@ public static class ComparisonPage
 
     private static string Head(Comparison comparison, string files)
     {
-        var (asked, missing) = (comparison.Keys().Count(), comparison.Missing().Count);
+        var (asked, missing, failed) = (comparison.Keys().Count(), comparison.Missing().Count, comparison.Failed().Count);
         return $"""
             # Results
 
-            Printed by `atu compare` from {asked - missing} of {asked} runs on policy `{comparison.Policy}`: {Listed("class", "classes", comparison.Classes)} unlearned one at a
-            time, {Listed("seed", "seeds", [.. comparison.Seeds.Select(seed => seed.ToString(CultureInfo.InvariantCulture))])}. {(missing == 0 ? "None is missing." : $"**{missing} runs are missing**; they are listed at the end and are in no mean.")}
+            Printed by `atu compare` from {asked - missing - failed} of {asked} runs on policy `{comparison.Policy.Name}`: {Listed("class", "classes", comparison.Classes)} unlearned one at a
+            time, {Listed("seed", "seeds", [.. comparison.Seeds.Select(seed => seed.ToString(CultureInfo.InvariantCulture))])}. {Absent()}
             Single runs: [{files}/results.csv]({files}/results.csv).
 
             ![Unlearning against image quality, and against cost]({files}/tradeoff.png)
 
             """;
 
-        static string Listed(string one, string many, IReadOnlyList<string> names) => (names.Count == 1 ? one : many) + " " + string.Join(", ", names.Select(MarkdownText.Escape));
+        string Absent() => (missing, failed) switch
+        {
+            (0, 0) => "None is missing.",
+            (_, 0) => $"**{missing} runs are missing**; they are listed at the end and are in no mean.",
+            (0, _) => $"**{failed} runs could not finish**; they are listed at the end and are in no mean.",
+            _ => $"**{missing} runs are missing and {failed} could not finish**; they are listed at the end and are in no mean.",
+        };
     }
 
     private static string Aims(Comparison comparison)
     {
-        var table = new MarkdownTable("Preset", "Aim", "Reached", "Worst class");
+        var table = new MarkdownTable("Preset", "Aim", "Reached", "All classes", "Worst class");
         var (usual, thorough) = (ComparedMethods.Default, ComparedMethods.Thorough);
-        Line(usual, "PUL ≥ 97 %, each class, mean over seeds", figures => figures.Unlearned?.Mean, value => value >= 0.97, Percent, worstIsLow: true);
-        Line(usual, "Fréchet distance ≤ 1.4 × before, each class, mean over seeds", figures => figures.FrechetRatio?.Mean, value => value <= 1.4, Times, worstIsLow: false);
-        Line(usual, "no retained class below half its share, any seed", figures => figures.SmallestShareKept?.Low, value => value >= 0.5, Percent, worstIsLow: true);
-        Line(thorough, "PUL ≥ 99 %", figures => figures.Unlearned?.Mean, value => value >= 0.99, Percent, worstIsLow: true);
-        Line(thorough, "Fréchet distance ≤ 1.2 × before", figures => figures.FrechetRatio?.Mean, value => value <= 1.2, Times, worstIsLow: false);
-        Line(thorough, "Fréchet distance ≤ 1.5 × retraining's", figures => figures.ToRetraining?.Mean, value => value <= 1.5, Times, worstIsLow: false);
-        Line(thorough, "at most a third of retraining's time", figures => figures.TimeToRetraining?.Mean, value => value <= 1 / 3.0, Percent, worstIsLow: false);
+        Line(usual, "PUL ≥ 97 %, each class, mean over seeds", figures => figures.Unlearned?.Mean, value => value >= 0.97, Percent, worstIsLow: true, eachClass: true);
+        Line(usual, "Fréchet distance ≤ 1.4 × before, each class, mean over seeds", figures => figures.FrechetRatio?.Mean, value => value <= 1.4, Times, worstIsLow: false, eachClass: true);
+        Line(usual, "no retained class below half its share, any seed", figures => figures.SmallestShareKept?.Low, value => value >= 0.5, Percent, worstIsLow: true, eachClass: true);
+        Line(thorough, "PUL ≥ 99 %, mean over classes and seeds", figures => figures.Unlearned?.Mean, value => value >= 0.99, Percent, worstIsLow: true, eachClass: false);
+        Line(thorough, "Fréchet distance ≤ 1.2 × before, likewise", figures => figures.FrechetRatio?.Mean, value => value <= 1.2, Times, worstIsLow: false, eachClass: false);
+        Line(thorough, "Fréchet distance ≤ 1.5 × retraining's, likewise", figures => figures.ToRetraining?.Mean, value => value <= 1.5, Times, worstIsLow: false, eachClass: false);
+        Line(thorough, "at most a third of retraining's time, likewise", figures => figures.TimeToRetraining?.Mean, value => value <= 1 / 3.0, Percent, worstIsLow: false, eachClass: false);
         return comparison.Methods.Contains(usual) || comparison.Methods.Contains(thorough) ? $"## Aims\n\n{table}" : "";
 
-        void Line(ComparedMethod method, string aim, Func<MethodFigures, double?> figure, Func<double, bool> reached, Func<double, string> unit, bool worstIsLow)
+        void Line(ComparedMethod method, string aim, Func<MethodFigures, double?> figure, Func<double, bool> reached, Func<double, string> unit, bool worstIsLow, bool eachClass)
         {
             if (!comparison.Methods.Contains(method))
                 return;
@@ -62,16 +69,24 @@ public static class ComparisonPage
             var byClass = comparison.Classes.Select(name => (Name: name, Value: figure(comparison.Figures(method, name)))).ToList();
             var known = byClass.Where(each => each.Value is not null).OrderBy(each => worstIsLow ? each.Value : -each.Value).ToList();
             var runs = comparison.Figures(method, comparison.Classes);
-            var answer = known.Count < byClass.Count ? "not measured yet" : known.TrueForAll(each => reached(each.Value!.Value)) ? "yes" : "**no**";
-            if (known.Count == byClass.Count && runs.Cells.Count < runs.Asked)
-                answer += $", so far ({runs.Cells.Count} of {runs.Asked} runs)";
-            table.Row(Code(method.Name), aim, answer, known.Count == 0 ? None : $"{MarkdownText.Escape(known[0].Name)}: {unit(known[0].Value!.Value)}");
+            var all = figure(runs);
+            table.Row(Code(method.Name), aim, Answer(), all is null ? None : unit(all.Value), known.Count == 0 ? None : $"{MarkdownText.Escape(known[0].Name)}: {unit(known[0].Value!.Value)}");
+
+            string Answer()
+            {
+                if (runs.Failed > 0)
+                    return $"**no**: {runs.Failed} of {runs.Asked} runs could not finish";
+                if (known.Count < byClass.Count)
+                    return "not measured yet";
+                var met = eachClass ? known.TrueForAll(each => reached(each.Value!.Value)) : reached(all!.Value);
+                return (met ? "yes" : "**no**") + (runs.Cells.Count < runs.Asked ? $", so far ({runs.Cells.Count} of {runs.Asked} runs)" : "");
+            }
         }
     }
 
     private static string Methods(Comparison comparison)
     {
-        var text = new StringBuilder("## Every method, over all classes and seeds\n\nMean (lowest to highest). PUL: share of the class that was unlearned, counted by the auditor. FD: classifier Fréchet distance of the retained classes.\n");
+        var text = new StringBuilder("## Every method, over all classes and seeds\n\nMean (lowest to highest). PUL: share of the class that was unlearned, counted by the " + Counter(comparison) + ". FD: " + Metric(comparison) + ", of the retained classes.\n");
         foreach (var family in comparison.Methods.GroupBy(method => method.Family))
         {
             var table = new MarkdownTable("Method", "Runs", "PUL", "FD after / before", "FD / retraining's", "Ret-FD", "Smallest share kept", "Largest", "Steps", "Minutes of one core", "Minutes by the clock");
@@ -79,7 +94,7 @@ public static class ComparisonPage
             {
                 var figures = comparison.Figures(method, comparison.Classes);
                 table.Row(
-                    $"`{method.Name}`", $"{figures.Cells.Count} of {figures.Asked}", Text(figures.Unlearned, Percent), Text(figures.FrechetRatio, Times), Text(figures.ToRetraining, Times),
+                    $"`{method.Name}`", $"{figures.Cells.Count} of {figures.Asked}{(figures.Failed > 0 ? $", {figures.Failed} failed" : "")}", Text(figures.Unlearned, Percent), Text(figures.FrechetRatio, Times), Text(figures.ToRetraining, Times),
                     Text(figures.FrechetToRetrained, Plain), Text(figures.SmallestShareKept, Percent), Text(figures.LargestShareKept, Percent), Text(figures.Steps, Whole), Text(figures.ProcessorMinutes, Minutes), Text(figures.Minutes, Minutes));
             }
 
@@ -105,7 +120,7 @@ public static class ComparisonPage
     private static string Published(Comparison comparison)
     {
         var classes = comparison.Classes.Where(name => PublishedResults.Rows[0].Of(name) is not null).ToList();
-        if (classes.Count == 0)
+        if (classes.Count == 0 || !PublishedResults.AreAbout(comparison.Policy))
             return "";
 
         var table = new MarkdownTable(["Method", .. classes.SelectMany(name => new[] { $"{name}: paper PUL", $"{name}: ours", $"{name}: paper FID / retraining's", $"{name}: our FD / retraining's" })]);
@@ -118,8 +133,8 @@ public static class ComparisonPage
 
             {table}
             Published: Tiwary et al. 2025 (arXiv:2309.14054), MNIST. **The absolute numbers do not compare**: their FID is of Inception-v3 on their
-            generator, ours is a classifier's Fréchet distance on another, smaller one, and their PUL is counted by the classifier that also labelled the
-            training feedback, ours by another. What does compare, with care, is how far each ends from retraining on its own scale.
+            generator, ours the {Metric(comparison)} on another one, and their PUL is counted by the classifier that also labelled the
+            training feedback{(HasAuditor(comparison) ? ", ours by another" : "")}. What does compare, with care, is how far each ends from retraining on its own scale.
 
             """;
 
@@ -139,25 +154,25 @@ public static class ComparisonPage
         var lines = new List<string>();
         foreach (var preset in comparison.Methods.Where(method => method.Family is MethodFamily.Preset))
         {
-            if (comparison.Matched(preset, ComparedMethods.Retrain) is ({ Unlearned: { } own, ToRetraining: { } ratio, TimeToRetraining: { } time } figures, { Unlearned: { } ideal }))
-                lines.Add($"{Runs(figures)} Preset `{preset.Name}` unlearns {Percent(own.Mean)} where retraining unlearns {Percent(ideal.Mean)}, at {Times(ratio.Mean)} retraining's Fréchet distance and {Percent(time.Mean)} of its time.");
+            if (comparison.Matched(preset, ComparedMethods.Retrain) is ({ Unlearned: { } own, ToRetraining: { } ratio, TimeToRetraining: { } time } figures, { Unlearned: { } ideal } retraining))
+                lines.Add($"{Runs(figures, retraining)} Preset `{preset.Name}` unlearns {Percent(own.Mean)} where retraining unlearns {Percent(ideal.Mean)}, at {Times(ratio.Mean)} retraining's Fréchet distance and {Percent(time.Mean)} of its time.");
         }
 
         foreach (var method in comparison.Methods.Where(method => method.Family is MethodFamily.Published))
         {
-            if (comparison.Matched(method, ComparedMethods.FineTune) is ({ Unlearned: { } published, FrechetRatio: { } quality } figures, { Unlearned: { } plain, FrechetRatio: { } plainQuality }))
-                lines.Add($"{Runs(figures)} `{method.Name}` unlearns {(published.Mean > plain.Mean ? "more" : "**no more**")} than plain fine-tuning at the same budget: {Percent(published.Mean)} against {Percent(plain.Mean)}, at {Times(quality.Mean)} against {Times(plainQuality.Mean)} the Fréchet distance before.");
+            if (comparison.Matched(method, ComparedMethods.FineTune) is ({ Unlearned: { } published, FrechetRatio: { } quality } figures, { Unlearned: { } plain, FrechetRatio: { } plainQuality } baseline))
+                lines.Add($"{Runs(figures, baseline)} `{method.Name}` unlearns {(published.Mean > plain.Mean ? "more" : "**no more**")} than plain fine-tuning: {Percent(published.Mean)} against {Percent(plain.Mean)}, at {Times(quality.Mean)} against {Times(plainQuality.Mean)} the Fréchet distance before, in {Text(figures.Steps, Whole)} against {Text(baseline.Steps, Whole)} generator updates.");
         }
 
         foreach (var method in comparison.Methods.Where(method => method.Family is MethodFamily.LeftOut or MethodFamily.Alone))
         {
-            if (comparison.Matched(method, ComparedMethods.Default) is ({ Unlearned: { } other, FrechetRatio: { } quality } figures, { Unlearned: { } usual, FrechetRatio: { } usualQuality }))
-                lines.Add($"{Runs(figures)} `{method.Name}` against the default preset: PUL {Points(other.Mean - usual.Mean)} points, Fréchet ratio {Change(quality.Mean - usualQuality.Mean)}.");
+            if (comparison.Matched(method, ComparedMethods.Default) is ({ Unlearned: { } other, FrechetRatio: { } quality } figures, { Unlearned: { } usual, FrechetRatio: { } usualQuality } whole))
+                lines.Add($"{Runs(figures, whole)} `{method.Name}` against the default preset: PUL {Points(other.Mean - usual.Mean)} points, Fréchet ratio {Change(quality.Mean - usualQuality.Mean)}.");
         }
 
         return $"## Reading\n\n{(lines.Count == 0 ? "Of the methods that are held against each other, no two were run.\n" : string.Join('\n', lines.Select(line => "- " + line)) + "\n")}";
 
-        static string Runs(MethodFigures figures) => Invariant($"({figures.Cells.Count} run{(figures.Cells.Count == 1 ? "" : "s")})");
+        static string Runs(MethodFigures one, MethodFigures other) => Invariant($"({one.Cells.Count} run{(one.Cells.Count == 1 ? "" : "s")} against {other.Cells.Count})");
     }
 
     private static string Protocol(Comparison comparison)
@@ -167,8 +182,8 @@ public static class ComparisonPage
             ## Protocol
 
             Every run is `atu govern` on the same policy with one class named undesired, and with what the method sets over the section `unlearning`. Before and after are
-            measured on the same evaluation latents, which no training draws; PUL is counted by the auditor, which neither labels feedback nor chooses candidates. The Fréchet
-            distance compares as many retained images before and after with one reference of real images without the class. Minutes are of feedback and training alone; those
+            measured on the same evaluation latents, which no training draws; PUL is counted by the {Counter(comparison)}. The {Metric(comparison)}
+            compares as many retained images before and after with one reference: {Reference(comparison)}. Each run has a 95 % interval of its PUL in the CSV file. Minutes are of feedback and training alone; those
             by the clock were measured beside whatever else the machine did, so costs are compared by the time of the cores. Ret-FD compares with images of the generator that was retrained without the class. Cells were run by {string.Join("; ", tools.DefaultIfEmpty("nobody yet"))}.
 
             """;
@@ -176,14 +191,27 @@ public static class ComparisonPage
 
     private static string Gaps(Comparison comparison)
     {
-        var failed = comparison.Keys().Select(comparison.Find).OfType<ComparedCell>().Where(cell => cell.Failure is not null).ToList();
+        var failed = comparison.Failed();
         var missing = comparison.Missing();
         var text = new StringBuilder("## What is missing\n\n");
-        if (failed.Count == 0 && missing.Count == 0)
+        if (failed.Count == 0 && missing.Count == 0 && Unheld() is null)
             return text.Append("Nothing.\n").ToString();
-        var lines = failed.Select(cell => $"{MarkdownText.Escape(cell.Key.ToString())}: could not finish: {MarkdownText.Escape(cell.Failure!)}")
-            .Concat(missing.GroupBy(key => key.Method).Select(keys => $"`{keys.Key}`: {string.Join("; ", keys.Select(key => Invariant($"class {MarkdownText.Escape(key.Class)} seed {key.Seed}")))}"));
+        var lines = failed.Select(cell => $"{MarkdownText.Escape(cell.Key.ToString())}: could not finish: {MarkdownText.Escape(cell.Failure!)} (delete its file, `{cell.Key.FileName}.json`, to have it made again)")
+            .Concat(missing.GroupBy(key => key.Method).Select(keys => $"`{keys.Key}`: {Runs([.. keys])}"))
+            .Concat(Unheld() is { } unheld ? [unheld] : Array.Empty<string>());
         return text.AppendJoin('\n', lines.Select(line => "- " + line)).Append('\n').ToString();
+
+        // Runs of a class that was retrained, whose generators were not at hand together with the retrained one.
+        string? Unheld()
+        {
+            var lacking = comparison.Methods.Where(method => method != ComparedMethods.Retrain).Select(method => comparison.Figures(method, comparison.Classes))
+                .Sum(figures => figures.Cells.Count(cell => comparison.Retrained(cell.Key.Class) is not null && figures.RetrainedDistance(cell) is null));
+            return lacking == 0 ? null : Invariant($"Ret-FD of {lacking} runs: their generators, or the retrained one, were not in the work folder");
+        }
+
+        string Runs(IReadOnlyList<CellKey> keys) => keys.Count > 1 && keys.Count == comparison.Keys().Count(key => key.Method == keys[0].Method)
+            ? Invariant($"all of its {keys.Count} runs")
+            : string.Join("; ", keys.GroupBy(key => key.Class).Select(same => $"class {MarkdownText.Escape(same.Key)}, {Listed("seed", "seeds", [.. same.Select(Seed)])}"));
     }
 
     /// <summary>Under which a family of methods is told.</summary>
@@ -195,6 +223,16 @@ public static class ComparisonPage
         MethodFamily.Alone => "One part alone",
         _ => "One part left out",
     };
+
+    private static bool HasAuditor(Comparison comparison) => comparison.Policy.UndesiredFeatures[0].Auditor is not null;
+
+    private static string Counter(Comparison comparison) =>
+        HasAuditor(comparison) ? "auditor, which neither labels feedback nor chooses candidates" : "**annotator, which also labels feedback and chooses candidates**, because the policy names no auditor";
+
+    private static string Metric(Comparison comparison) => comparison.Policy.Quality is { } quality ? $"Fréchet distance in the features of {Code(quality.Extractor)}" : "Fréchet distance, which this policy does not ask for,";
+
+    private static string Reference(Comparison comparison) =>
+        comparison.Policy.Quality?.Reference == QualityReading.OriginalGenerator ? "samples of the original generator without the class" : "the policy's, without the class";
 
     private static string Text(Spread? spread, Func<double, string> unit) => spread switch
     {
@@ -220,6 +258,10 @@ public static class ComparisonPage
     private static string Points(double share) => Invariant($"{share * 100:+0.0;−0.0;±0.0}");
 
     private static string Change(double value) => Invariant($"{value:+0.00;−0.00;±0.00}");
+
+    private static string Listed(string one, string many, IReadOnlyList<string> names) => (names.Count == 1 ? one : many) + " " + string.Join(", ", names.Select(MarkdownText.Escape));
+
+    private static string Seed(CellKey key) => Invariant($"{key.Seed}");
 
     private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
 }

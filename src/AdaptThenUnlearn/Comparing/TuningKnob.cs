@@ -22,6 +22,7 @@ public static class TuningKnobs
     [
         new("negativesAsFakes.weight", "how hard the discriminator rejects labelled negatives", options => Around(options.NegativesAsFakes.Weight, whenOff: 3)),
         new("feedbackSamples", "of the generator's own images that are labelled", options => [options.FeedbackSamples * 4]),
+        new("cleanBelow", "how sure the annotator must be of the images that are trained on as clean", options => [options.CleanBelow / 5, Math.Min(1, options.CleanBelow * 5)]),
         new("retention.weight", "how firmly clean images are held", options => Around(options.Retention.Weight, whenOff: 10)),
         new("classBalance.rate", "how fast positives of shrinking classes are drawn more often", options => [options.ClassBalance.Rate > 0 ? 0 : 0.3]),
         new("repulsion.weight", "γ, how hard θ is pushed away from θN", options => Around(options.Repulsion.Weight, whenOff: 10)),

@@ -19,10 +19,10 @@ public static class TuningPage
         var table = new MarkdownTable("Trial", "Settings over the policy", "Score", "Annotator's FD", "Excess over the limits", "Auditor: PUL", "Auditor: FD after / before");
         foreach (var (number, trial) in result.Trials.Index())
         {
-            var figures = new MethodFigures([.. trial.Cells.Where(cell => cell.Outcome is not null)], trial.Cells.Count, _ => null);
+            var figures = new MethodFigures([.. trial.Cells.Where(cell => cell.Outcome is not null)], trial.Cells.Count, trial.Cells.Count(cell => cell.Failure is not null), _ => null);
             table.Row(
                 Invariant($"{number + 1}{(trial == result.Best ? " ←" : "")}"), trial.Settings.Count == 0 ? "none" : string.Join(", ", trial.Settings.Select(setting => $"`{setting}`")),
-                double.IsFinite(trial.Score) ? Invariant($"{trial.Score:0.000}") : "could not finish",
+                double.IsFinite(trial.Score) ? Score(trial) : "could not finish",
                 Mean(trial, outcome => outcome.Selected?.FrechetDistance, "0.000"), Mean(trial, outcome => outcome.Selected?.Excess, "0.0000"),
                 figures.Unlearned is { } unlearned ? Invariant($"{unlearned.Mean * 100:0.0} %") : "–", figures.FrechetRatio is { } ratio ? Invariant($"{ratio.Mean:0.00} ×") : "–");
         }
@@ -31,8 +31,8 @@ public static class TuningPage
             # Tuning of `{policy}`
 
             Each trial was run on {tasks}. {(result.Finished ? "Every setting was tried." : "**The budget ended before every setting was tried.**")} The score is the mean over the runs of the annotator's Fréchet distance
-            relative to trial 1, plus ten times the excess over the limits relative to the rate before; lower is better, and a trial is followed only
-            if it is better by {Invariant($"{TuningSearch.Margin}")}. The auditor's figures stand beside it for the reader; the search does not look at them.
+            relative to trial 1, plus ten times the excess (of the rate over its limit, of a share under its own) relative to the rate before; lower is
+            better, and a trial is followed only if its mean is better by {Invariant($"{TuningSearch.Margin}")} and so is every single run. The auditor's figures stand beside it for the reader; the search does not look at them.
 
             {table}
             {Recommendation(result)}
@@ -58,8 +58,7 @@ public static class TuningPage
 
     private static string Recommendation(TuningResult result) => result.Best switch
     {
-        null => "Not even the policy's own settings could be tried.",
-        { Settings.Count: 0 } => "Recommended: the policy's own settings. Nothing that was tried is better by the margin.",
+        { Settings.Count: 0 } => "Recommended: the policy's own settings. Nothing that was tried is better by the margin and in every run.",
         { } best => $"""
             Recommended, because its score is {Invariant($"{best.Score:0.000}")} against {Invariant($"{result.Trials[0].Score:0.000}")} for the policy as it is:
 
@@ -68,6 +67,9 @@ public static class TuningPage
             ```
             """,
     };
+
+    private static string Score(Trial trial) =>
+        Invariant($"{trial.Score:0.000}") + (trial.Scores.Count > 1 ? $" ({string.Join(", ", trial.Scores.Select(score => Invariant($"{score:0.00}")))})" : "");
 
     private static string Mean(Trial trial, Func<CellOutcome, double?> figure, string format) =>
         Spread.Of(trial.Cells.Select(cell => cell.Outcome is { } outcome ? figure(outcome) : null)) is { } spread ? spread.Mean.ToString(format, CultureInfo.InvariantCulture) : "–";

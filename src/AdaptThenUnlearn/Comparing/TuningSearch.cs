@@ -5,13 +5,14 @@ namespace AdaptThenUnlearn.Comparing;
 /// Coordinate descent from the policy's settings. What a trial is worth is read off the annotators' judgement of the
 /// candidates it kept: auditors mark exams, and a search that looked at them would be sitting the exam. The score of a
 /// trial is the mean over its runs of FD / FD of the first trial + 10 · excess / rate before, so a point of PUL missed
-/// weighs as much as a tenth of the Fréchet distance; lower is better.
+/// weighs as much as a tenth of the Fréchet distance; lower is better. Runs of different seeds differ by far more than
+/// settings do, so a trial is followed only if it is better by the margin in the mean and better in every single run.
 /// </remarks>
 /// <param name="steps">For each knob, the settings to try, in order.</param>
-/// <param name="evaluate">Makes a trial's runs and returns what came of them, in the same order each time; null when the budget ended first.</param>
+/// <param name="evaluate">Makes a trial's runs and returns what came of them, in the same order each time; null when there are no runs left to make.</param>
 public sealed class TuningSearch(IReadOnlyList<IReadOnlyList<string>> steps, Func<IReadOnlyList<string>, IReadOnlyList<ComparedCell>?> evaluate)
 {
-    /// <summary>What a trial must be better by to be followed: runs of different seeds differ by about as much.</summary>
+    /// <summary>What a trial's mean must be better by to be followed.</summary>
     public const double Margin = 0.03;
 
     private const double MissWeight = 10;
@@ -19,10 +20,11 @@ public sealed class TuningSearch(IReadOnlyList<IReadOnlyList<string>> steps, Fun
     private readonly List<Trial> _trials = [];
 
     /// <summary>Searches until every setting was tried or the budget ends.</summary>
-    public TuningResult Run()
+    /// <returns>Null when not even the first trial could be made.</returns>
+    public TuningResult? Run()
     {
         if (Try([]) is not { } start)
-            return new TuningResult([], null, Finished: false);
+            return null;
 
         var best = start;
         foreach (var knob in steps)
@@ -32,7 +34,7 @@ public sealed class TuningSearch(IReadOnlyList<IReadOnlyList<string>> steps, Fun
             {
                 if (Try([.. from.Settings, setting]) is not { } trial)
                     return new TuningResult(_trials, best, Finished: false);
-                if (trial.Score < best.Score - Margin)
+                if (trial.Score < best.Score - Margin && trial.Scores.Zip(best.Scores).All(pair => pair.First < pair.Second))
                     best = trial;
             }
         }
@@ -45,33 +47,37 @@ public sealed class TuningSearch(IReadOnlyList<IReadOnlyList<string>> steps, Fun
         if (evaluate(settings) is not { } cells)
             return null;
 
-        var trial = new Trial(settings, cells, Score(cells, _trials.Count == 0 ? cells : _trials[0].Cells));
+        var trial = new Trial(settings, cells, Scores(cells, _trials.Count == 0 ? cells : _trials[0].Cells));
         _trials.Add(trial);
         return trial;
     }
 
-    /// <summary>What a trial is worth; infinite when a run could not finish or nothing could be measured.</summary>
+    /// <summary>What each run of a trial is worth; infinite when it could not finish or nothing could be measured.</summary>
     /// <param name="cells">Of the trial.</param>
     /// <param name="first">Of the first trial, in the same order.</param>
-    public static double Score(IReadOnlyList<ComparedCell> cells, IReadOnlyList<ComparedCell> first)
+    public static IReadOnlyList<double> Scores(IReadOnlyList<ComparedCell> cells, IReadOnlyList<ComparedCell> first)
     {
-        return cells.Zip(first).Select(pair => Of(pair.First, pair.Second)).DefaultIfEmpty(double.PositiveInfinity).Average();
+        return [.. cells.Zip(first).Select(pair => Of(pair.First, pair.Second))];
 
         static double Of(ComparedCell cell, ComparedCell first) =>
-            cell.Outcome is { HitsBefore: > 0, Selected: { FrechetDistance: { } distance } selected } outcome
-                ? distance / (first.Outcome?.Selected?.FrechetDistance ?? distance) + MissWeight * selected.Excess * outcome.Samples / outcome.HitsBefore
+            cell.Outcome is { Selected: { FrechetDistance: { } distance } selected } outcome && (outcome.AnnotatorHitsBefore ?? outcome.HitsBefore) is > 0 and var hits
+                ? distance / (first.Outcome?.Selected?.FrechetDistance ?? distance) + MissWeight * selected.Excess * outcome.Samples / hits
                 : double.PositiveInfinity;
     }
 }
 
 /// <summary>One trial of a search.</summary>
 /// <param name="Settings">Over the policy's own, as <c>path=value</c> within <c>unlearning</c>; none for the first trial.</param>
-/// <param name="Cells">Its runs.</param>
-/// <param name="Score">Lower is better.</param>
-public sealed record Trial(IReadOnlyList<string> Settings, IReadOnlyList<ComparedCell> Cells, double Score);
+/// <param name="Cells">Its runs; at least one.</param>
+/// <param name="Scores">Of each run; lower is better.</param>
+public sealed record Trial(IReadOnlyList<string> Settings, IReadOnlyList<ComparedCell> Cells, IReadOnlyList<double> Scores)
+{
+    /// <summary>Their mean.</summary>
+    public double Score => Scores.Average();
+}
 
 /// <summary>What a search came to.</summary>
-/// <param name="Trials">In the order they were made.</param>
-/// <param name="Best">The one to follow; null when not even the first could be made.</param>
+/// <param name="Trials">In the order they were made; at least one.</param>
+/// <param name="Best">The one to follow.</param>
 /// <param name="Finished">Whether every setting was tried.</param>
-public sealed record TuningResult(IReadOnlyList<Trial> Trials, Trial? Best, bool Finished);
+public sealed record TuningResult(IReadOnlyList<Trial> Trials, Trial Best, bool Finished);

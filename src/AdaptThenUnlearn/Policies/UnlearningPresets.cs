@@ -3,7 +3,7 @@ namespace AdaptThenUnlearn.Policies;
 /// <summary>The values of the <c>unlearning</c> section that a policy leaves out: one table.</summary>
 /// <remarks>
 /// A policy that gives <c>steps</c> and not <c>recoverySteps</c> gets the preset's proportion of the two.
-/// <c>paper</c> is the published method (Tiwary et al. 2025, arXiv:2309.14054) and nothing else.
+/// <c>paper</c> is the published losses (Tiwary et al. 2025, arXiv:2309.14054) and nothing beside them.
 /// </remarks>
 public static class UnlearningPresets
 {
@@ -30,6 +30,9 @@ public static class UnlearningPresets
         Extrapolation: new(Gamma: 1),
         Data: null);
 
+    // No generator gets so far from the adapted one: the push ends by its own loss alone.
+    private const double Never = 1000;
+
     private static readonly UnlearningOptions[] Table =
     [
         Default with { Preset = "quick", Steps = 600, RecoverySteps = 300, FeedbackSamples = 5000 },
@@ -52,8 +55,8 @@ public static class UnlearningPresets
             CleanBelow = 0.5,
             Adversarial = Default.Adversarial with { R1Weight = 10, PathLengthWeight = 2, StyleMixing = 0.9 },
             Adaptation = Default.Adaptation with { Steps = 2000 },
-            // The paper's plain distance is about 20 to 40 for the embedded generator: these two push as hard as 100 and 0.5 do relatively.
-            Repulsion = Default.Repulsion with { Distance = "plain", Weight = 100, Alpha = 0.02 },
+            // In units of ‖θG − θN‖², which only rescales γ and α: how far 2,000 steps of adaptation lead differs between generators by far more than the losses do.
+            Repulsion = Default.Repulsion with { Weight = 100, Limit = Never },
             Retention = new(Weight: 0),
             NegativesAsFakes = Default.NegativesAsFakes with { Weight = 0 },
             ClassBalance = Default.ClassBalance with { Rate = 0 },

@@ -43,10 +43,10 @@ public sealed class ComparisonTests : IDisposable
     [Fact]
     public void Keys_OneSeedMethods_RunOnce()
     {
-        var plan = new Comparison("p", ["1", "4"], [7, 8], [ComparedMethods.Retrain, ComparedMethods.Default], []);
+        var plan = new Comparison(Records.Policy, ["1", "4"], [8, 7], [ComparedMethods.Retrain, ComparedMethods.Default], []);
 
         Assert.Equal(
-            ["retrain-1-7", "retrain-4-7", "default-1-7", "default-4-7", "default-1-8", "default-4-8"], plan.Keys().Select(key => key.FileName));
+            ["default-1-8", "default-4-8", "retrain-1-7", "retrain-4-7", "default-1-7", "default-4-7"], plan.Keys().Select(key => key.FileName));
         Assert.Equal(6, plan.Missing().Count);
     }
 
@@ -145,6 +145,7 @@ public sealed class ComparisonTests : IDisposable
 
         Assert.Contains("Of the methods that are held against each other, no two were run", page, StringComparison.Ordinal);
         Assert.DoesNotContain("| yes", page, StringComparison.Ordinal);
+        Assert.Contains("`default`: all of its 4 runs", page, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -155,6 +156,54 @@ public sealed class ComparisonTests : IDisposable
         Assert.DoesNotContain("## Aims", page, StringComparison.Ordinal);
         Assert.DoesNotContain("`default`", page, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void Render_RunsThatCouldNotFinish_AreCountedAndReachNoAim()
+    {
+        var whole = Compared();
+        var failed = whole.Cells.Select(cell => cell.Key == new CellKey("default", "8", 1) ? cell with { Outcome = null, Failure = "a loss is not finite" } : cell);
+
+        var page = ComparisonPage.Render(whole with { Cells = [.. failed] }, "results");
+
+        Assert.Contains("could not finish**; they are listed at the end", page, StringComparison.Ordinal);
+        Assert.Contains("| `default` | PUL ≥ 97 %, each class, mean over seeds | **no**: 1 of 4 runs could not finish |", page, StringComparison.Ordinal);
+        Assert.Contains("2 of 4, 1 failed", page, StringComparison.Ordinal);
+        Assert.Contains("`default-8-1.json`", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Render_AnotherPolicy_IsToldOfThatPolicy()
+    {
+        var own = Compared() with { Policy = Records.Policy with { UndesiredFeatures = [Records.Policy.UndesiredFeatures[0] with { Auditor = null }], Quality = Records.Policy.Quality! with { Extractor = "inception-v3", Reference = "original-generator" } } };
+
+        var page = ComparisonPage.Render(own, "results");
+
+        Assert.DoesNotContain("Beside the published table", page, StringComparison.Ordinal);   // it need not be about digits
+        Assert.Contains("counted by the **annotator, which also labels feedback", page, StringComparison.Ordinal);
+        Assert.Contains("in the features of `inception-v3`", page, StringComparison.Ordinal);
+        Assert.Contains("one reference: samples of the original generator", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Figures_DistanceToAnotherRetraining_IsNotThisOnes()
+    {
+        var comparison = Compared();
+        var retrained = comparison.Retrained("1")!.ArtifactSha256;
+        var measured = comparison with { Cells = [.. comparison.Cells.Select(cell => cell.Key == new CellKey("default", "1", 1) ? cell with { Outcome = cell.Outcome! with { RetrainedSha256 = retrained } } : cell)] };
+
+        Assert.Null(comparison.Figures(ComparedMethods.Default, "1").FrechetToRetrained);   // all of them were measured against one that has gone
+        Assert.Equal(1, measured.Figures(ComparedMethods.Default, "1").FrechetToRetrained!.Count);
+        Assert.Contains("Ret-FD of", ComparisonPage.Render(measured, "results"), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("unlearning.seed", "unlearning.seed", true)]
+    [InlineData("unlearning", "unlearning.seed", true)]
+    [InlineData("undesiredFeatures", "undesiredFeatures[0].class", true)]
+    [InlineData("unlearning.steps", "unlearning.stepsBefore", false)]
+    [InlineData("unlearning.repulsion.alpha", "unlearning.repulsion.weight", false)]
+    public void Touch_PathsThatHoldEachOther_Do(string one, string other, bool expected) =>
+        Assert.Equal((expected, expected), (CellPolicy.Touch(one, other), CellPolicy.Touch(other, one)));
 
     [Fact]
     public void Csv_IsTheGoldenTable() => Golden.Check("comparison.csv", ComparisonCsv.Render(Compared()));
@@ -172,8 +221,11 @@ public sealed class ComparisonTests : IDisposable
     public void PublishedRows_NameComparedMethods() =>
         Assert.All(PublishedResults.Rows, row => Assert.Contains(ComparedMethods.All, method => method.Name == row.Method));
 
+    private static UnlearningPolicy Digits { get; } = PolicyReader.Read(
+        Records.PolicyText, "policy.json", Records.Vocabulary, [PolicyOverride.Parse("""classifiers.annotator.classes=["0","1","2","3","4","5","6","7","8","9"]""")]).Policy!;
+
     private static Comparison Compared() => new(
-        "no-eights", ["1", "8"], [1, 2],
+        Digits, ["1", "8"], [1, 2],
         [.. ComparedMethods.All.Where(method => method.Name is "retrain" or "fine-tune" or "paper-el2" or "default" or "no-retention")],
         [
             Cell("retrain", "1", 1, after: 5, distance: 30, seconds: 2000), Cell("retrain", "8", 1, after: 3, distance: 33, seconds: 2100),

@@ -17,10 +17,21 @@ public sealed class TuningTests
     {
         var result = new TuningSearch([["a=1", "a=2"], ["b=1"], ["c=1"]], Evaluate).Run();
 
-        Assert.True(result.Finished);
+        Assert.True(result!.Finished);
         Assert.Equal([[], ["a=1"], ["a=2"], ["a=2", "b=1"], ["a=2", "c=1"]], result.Trials.Select(trial => trial.Settings));
-        Assert.Equal(["a=2"], result.Best!.Settings);   // c=1 is better by less than the margin
+        Assert.Equal(["a=2"], result.Best.Settings);   // c=1 is better by less than the margin
     }
+
+    [Fact]
+    public void Run_BetterInTheMeanButNotInEveryRun_IsNotFollowed()
+    {
+        var result = new TuningSearch([["a=1"]], settings => settings.Count == 0 ? [Cell(10), Cell(10)] : [Cell(5), Cell(10.1)]).Run();
+
+        Assert.Empty(result!.Best.Settings);
+    }
+
+    [Fact]
+    public void Run_NoRunsAtAll_HasNoResult() => Assert.Null(new TuningSearch([["a=1"]], _ => null).Run());
 
     [Fact]
     public void Run_BudgetEnds_KeepsWhatItHas()
@@ -29,8 +40,8 @@ public sealed class TuningTests
 
         var result = new TuningSearch([["a=1", "a=2"]], settings => left-- > 0 ? Evaluate(settings) : null).Run();
 
-        Assert.False(result.Finished);
-        Assert.Equal((2, "a=1"), (result.Trials.Count, Assert.Single(result.Best!.Settings)));
+        Assert.False(result!.Finished);
+        Assert.Equal((2, "a=1"), (result.Trials.Count, Assert.Single(result.Best.Settings)));
     }
 
     [Fact]
@@ -38,25 +49,29 @@ public sealed class TuningTests
     {
         var result = new TuningSearch([["a=1"]], settings => settings.Count == 0 ? Evaluate(settings) : [Cell(10) with { Outcome = null, Failure = "NaN" }]).Run();
 
-        Assert.Empty(result.Best!.Settings);
+        Assert.Empty(result!.Best.Settings);
         Assert.Equal(double.PositiveInfinity, result.Trials[1].Score);
     }
 
     [Fact]
     public void Score_IsDistanceRelativeToTheFirstTrial_PlusWhatIsMissed()
     {
-        // 8/10, and an excess of 0.004 over a rate of 0.1 before is 4 points of PUL: 0.8 + 10 · 0.04.
-        Assert.Equal(1.2, TuningSearch.Score([Cell(8, excess: 0.004)], [Cell(10)]), 12);
-        Assert.Equal(1, TuningSearch.Score([Cell(10), Cell(5)], [Cell(10), Cell(5)]), 12);
+        // Each of its runs by itself: 8/10, and an excess of 0.004 over a rate of 0.1 before is 4 points of PUL: 0.8 + 10 · 0.04.
+        Assert.Equal(1.2, Assert.Single(TuningSearch.Scores([Cell(8, excess: 0.004)], [Cell(10)])), 12);
+        Assert.Equal([1, 1], TuningSearch.Scores([Cell(10), Cell(5)], [Cell(10), Cell(5)]));
+        // 2,000 hits to the annotator: the same excess is half as many points.
+        var more = Cell(8, excess: 0.004);
+        Assert.Equal(1, Assert.Single(TuningSearch.Scores([more with { Outcome = more.Outcome! with { AnnotatorHitsBefore = 2000 } }], [Cell(10)])), 12);
     }
 
     [Fact]
     public void Score_AuditorsFigures_DoNotMatter()
     {
         var cell = Cell(8);
+        cell = cell with { Outcome = cell.Outcome! with { AnnotatorHitsBefore = 1000 } };
 
         Assert.Equal(
-            TuningSearch.Score([cell], [Cell(10)]), TuningSearch.Score([cell with { Outcome = cell.Outcome! with { HitsAfter = 999, FrechetAfter = 1e6 } }], [Cell(10)]));
+            TuningSearch.Scores([cell], [Cell(10)]), TuningSearch.Scores([cell with { Outcome = cell.Outcome! with { HitsBefore = 3, HitsAfter = 999, FrechetAfter = 1e6 } }], [Cell(10)]));
     }
 
     [Fact]
@@ -79,11 +94,11 @@ public sealed class TuningTests
 
     [Fact]
     public void Render_ASearch_IsTheGoldenPage() => Golden.Check(
-        "tuning.md", TuningPage.Render("no-eights", "classes 3, 9 with seed 101", new TuningSearch([["a.b=1", "a.b=2"], ["c=1"]], settings => Evaluate([.. settings.Select(setting => setting.Replace("a.b", "a", StringComparison.Ordinal))])).Run()));
+        "tuning.md", TuningPage.Render("no-eights", "classes 3, 9 with seed 101", new TuningSearch([["a.b=1", "a.b=2"], ["c=1"]], settings => Evaluate([.. settings.Select(setting => setting.Replace("a.b", "a", StringComparison.Ordinal))])).Run()!));
 
     [Fact]
     public void Render_NothingBetter_RecommendsThePolicyItself() =>
-        Assert.Contains("the policy's own settings", TuningPage.Render("p", "class 3", new TuningSearch([["b=1"]], Evaluate).Run()), StringComparison.Ordinal);
+        Assert.Contains("the policy's own settings", TuningPage.Render("p", "class 3", new TuningSearch([["b=1"]], Evaluate).Run()!), StringComparison.Ordinal);
 
     [Fact]
     public void Fragment_IsWhatAPolicyWouldSay()

@@ -30,11 +30,12 @@ public sealed class UnlearningPresetsTests
     }
 
     [Fact]
-    public void Of_Paper_HasNothingBesideThePublishedMethod()
+    public void Of_Paper_HasNothingBesideThePublishedLosses()
     {
         var paper = UnlearningPresets.Of("paper");
 
-        Assert.Equal((0, 0, 0, "plain"), (paper.Retention.Weight, paper.NegativesAsFakes.Weight, paper.RecoverySteps, paper.Repulsion.Distance));
+        Assert.Equal((0, 0, 0, 0), (paper.Retention.Weight, paper.NegativesAsFakes.Weight, paper.RecoverySteps, paper.ClassBalance.Rate));
+        Assert.True(paper.Repulsion.Limit > 100 * UnlearningPresets.Of("default").Repulsion.Limit);   // the push ends by its loss alone
     }
 
     [Fact]
