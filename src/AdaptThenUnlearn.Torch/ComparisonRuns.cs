@@ -46,15 +46,18 @@ public sealed class ComparisonRuns(string cells, string work, string tool, Devic
     /// <exception cref="RunFolderInUseException">Another process is making it.</exception>
     public ComparedCell Make(ComparisonRequest request, CancellationToken cancel)
     {
+        using var folder = RunFolder.Open(FolderOf(request), request.Inputs.GeneratorBytes);
+        if (Found(request) is { } made)
+            return made;   // by another process, while the folder was its
+
         var environment = UnlearningRun.Environment(device);
         ComparedCell cell;
         try
         {
-            using var folder = RunFolder.Open(FolderOf(request), request.Inputs.GeneratorBytes);
             var source = request.Source with { File = Path.GetRelativePath(folder.Path, request.Source.File).Replace('\\', '/') };
             var asked = new RunRequest(request.Policy, source, Resume: true, Train: true, device, tool, OthersAreStale: true);   // from before a setting changed, say
             var record = new UnlearningRun(asked, request.Inputs, folder, progress, clock).Execute(cancel);
-            cell = record.Training is null ? Cell(null, "there is nothing to unlearn: the generator meets the policy as it is") : Cell(CellOutcome.Of(record), null);
+            cell = record.Training is null ? Cell(null, "there is nothing to unlearn: the generator emits the class within the limits") : Cell(CellOutcome.Of(record), null);
         }
         catch (Exception failed) when (failed is TrainingDivergedException or FeedbackException)
         {

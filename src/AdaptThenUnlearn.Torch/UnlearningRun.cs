@@ -112,7 +112,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         {
             using var given = inputs.LoadGivenImages(original.Generator.Shape, request.Device);
             return MemoryShortage.Explained(
-                $"feedback of {options.FeedbackSamples} samples", $"unlearning.feedbackSamples={Math.Max(options.MinimumNegatives, options.FeedbackSamples / 4)}",
+                $"feedback of {options.FeedbackSamples} samples", $"unlearning.feedbackSamples={Math.Max(100, options.FeedbackSamples / 4)}",
                 () => Feedback.Collect(
                     original.Generator, annotation, given, options.FeedbackSamples, options.MinimumNegatives, options.MinimumCleanOrDefault, new RandomStreams(options.Seed, "feedback"), request.Device, cancel));
         });

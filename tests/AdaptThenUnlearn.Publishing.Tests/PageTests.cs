@@ -38,6 +38,19 @@ public sealed class PageTests
         Check("comment-untrained.md", RunPages.Comment(Run(record) with { Advisory = true, ArtifactUrl = null }, previous: null));
     }
 
+    // Unlearning makes no better images of what needs none.
+    [Fact]
+    public void Comment_NothingToUnlearnAndImagesNotGoodEnough_DoesNotAdviseToTrain()
+    {
+        var before = Records.Measured("a", 20, distance: 90, nines: 1000);
+        var record = Desk.Made() with { Before = before, After = null, Training = null, Verdict = Gate.Judge(Records.Policy, before, null, Records.Today) };
+
+        var comment = RunPages.Comment(Run(record), previous: null);
+
+        Assert.Contains("makes no better images", comment, StringComparison.Ordinal);
+        Assert.DoesNotContain("--no-train", comment, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Check_Failed_IsTheGoldenOne() => Check("check-failed.txt", Text(CheckPage.Of(Run(Desk.Made(hits: 400, distance: 60, nines: 100)))));
 

@@ -34,7 +34,7 @@ public sealed class CompareCommand(Terminal terminal)
             return ExitCodes.BadPolicy;
 
         var data = parsed.GetValue(_data)?.FullName;
-        var plan = new Comparison(task.Policy, task.Classes, task.Seeds, Methods(parsed, data), []);
+        var plan = new Comparison(task.Policy, task.Classes, task.Seeds, Methods(parsed, data), _runs.Set(parsed), Cells: []);
         var shard = parsed.GetValue(_shard) is { } part ? Shard.Parse(part) : new Shard(1, 1);
         RefuseRowsOwnSettings(parsed, plan);
         var requests = _runs.Requests(task, plan, parsed, data);
@@ -57,7 +57,7 @@ public sealed class CompareCommand(Terminal terminal)
 
         var published = Publish(plan, known, runs, page);
         var (missing, failed) = (published.Missing().Count, published.Failed().Count);
-        Terminal.Result(FormattableString.Invariant($"{page}: {requests.Count - missing - failed} of {requests.Count} runs{(failed > 0 ? $", {failed} could not finish" : "")}"));
+        Terminal.Result(FormattableString.Invariant($"{page}: {requests.Count - missing - failed} of {requests.Count} runs{(failed > 0 ? $", {failed} without result" : "")}"));
         return ExitCodes.Passed;
     }
 
@@ -100,7 +100,7 @@ public sealed class CompareCommand(Terminal terminal)
     // Each row sets some values itself: set over them all, they would make rows alike that are told apart.
     private void RefuseRowsOwnSettings(ParseResult parsed, Comparison plan)
     {
-        foreach (var path in _runs.SetPaths(parsed))
+        foreach (var path in _runs.Set(parsed).Select(ComparedRuns.PathOf))
         {
             if (plan.Methods.FirstOrDefault(method => method.Settings.Any(setting => CellPolicy.Touch(path, $"unlearning.{setting.Split('=')[0]}"))) is { } method)
                 throw new BadArgumentException($"--set {path}: the row {method.Name} sets this itself; leave that row out with --methods, or the setting");

@@ -30,14 +30,14 @@ public sealed class ComparedRuns(Terminal terminal)
     public Task? Read(ParseResult parsed, IReadOnlyList<long> defaultSeeds)
     {
         var path = parsed.GetRequiredValue(_policy).ToString();
-        var file = PolicyFile.Read(path, parsed.GetValue(_set) ?? [], terminal);
+        var file = PolicyFile.Read(path, Set(parsed), terminal);
         if (file.Result.Policy is not { } policy)
             return null;
         if (policy.UndesiredFeatures is not [var feature])
             throw new BadArgumentException($"{path}: one class at a time is unlearned here, and this policy lists {policy.UndesiredFeatures.Count} undesired features");
 
-        if (SetPaths(parsed).FirstOrDefault(path => CellPolicy.OwnPaths.Any(own => CellPolicy.Touch(path, own))) is { } taken)
-            throw new BadArgumentException($"--set {taken}: every run sets this itself; see --classes, --seeds and --data");
+        if (Set(parsed).Select(PathOf).FirstOrDefault(path => CellPolicy.OwnPaths.Any(own => CellPolicy.Touch(path, own))) is { } taken)
+            throw new BadArgumentException($"--set {taken}: every run sets this itself (which classes and seeds there are is said with --classes and --seeds)");
 
         var classes = List(parsed, _classes);
         if ((feature.Negatives ?? policy.Unlearning.Positives) is { } folder && classes.FirstOrDefault(name => name != feature.Class) is { } other)
@@ -46,8 +46,11 @@ public sealed class ComparedRuns(Terminal terminal)
         return new Task(file, classes.Count > 0 ? classes : [feature.Class], Seeds(parsed) is { Count: > 0 } seeds ? seeds : defaultSeeds);
     }
 
-    /// <summary>Paths of what the command line sets over every run.</summary>
-    public IReadOnlyList<string> SetPaths(ParseResult parsed) => [.. (parsed.GetValue(_set) ?? []).Select(text => PolicyOverride.Parse(text).Path)];
+    /// <summary>What the command line sets over every run, as given.</summary>
+    public IReadOnlyList<string> Set(ParseResult parsed) => parsed.GetValue(_set) ?? [];
+
+    /// <summary>The path of something set, once it is known to be one.</summary>
+    public static string PathOf(string set) => PolicyOverride.Parse(set).Path;
 
     /// <summary>The runs of some methods, every policy read and checked.</summary>
     /// <param name="task">As read.</param>
@@ -61,7 +64,7 @@ public sealed class ComparedRuns(Terminal terminal)
         foreach (var key in plan.Keys())
         {
             var method = plan.Methods.Single(each => each.Name == key.Method);
-            string[] overrides = [.. parsed.GetValue(_set) ?? [], .. CellPolicy.Overrides(method, key, task.Policy.Evaluation.Samples, data)];
+            string[] overrides = [.. Set(parsed), .. CellPolicy.Overrides(method, key, task.Policy.Evaluation.Samples, data)];
             var file = With(overrides);
             if (method.SpendsAdaptation)
                 file = With([.. overrides, CellPolicy.BothStages(file.Policy.Unlearning)]);

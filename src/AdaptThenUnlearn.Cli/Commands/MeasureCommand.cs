@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Measuring;
@@ -67,7 +68,7 @@ public sealed class MeasureCommand(Terminal terminal)
             using var generator = inputs.LoadGenerator(device);
             using var classifiers = inputs.LoadClassifiers(generator.Generator.Shape, device);
             using var reference = inputs.LoadReference(classifiers, generator, images, terminal, cancel);
-            var digests = policy.Classifiers.Keys.Select(classifiers.Sha256).Prepend(classifiers.Extractor?.Sha256).Prepend(reference?.Sha256).Prepend(generator.Sha256).Concat(inputs.GeneratorParts.Select(CheckpointDigest.Of));   // an index says nothing of its parts
+            var digests = inputs.Named().Where(file => file.Role != InputRoles.Policy).Select(file => RunRecordFile.Digest(file.Path));   // each part of what is in several files
             return work(
                 new Measuring(policy, generator, string.Join(' ', digests.Prepend(CanonicalJson.Digest(policy)))),
                 new Surveyor(policy, classifiers, reference, images));

@@ -14,7 +14,7 @@ public sealed class TuneCommand(Terminal terminal)
 
     private readonly ComparedRuns _runs = new(terminal);
     private readonly Option<string[]> _knobs = new("--knobs") { Description = $"What to turn (all): {string.Join(", ", TuningKnobs.All.Select(knob => knob.Path))}", HelpName = "a,b,…" };
-    private readonly Option<int> _budget = new("--runs") { Description = "Most runs to make; each takes as long as the policy's training", DefaultValueFactory = _ => 24 };
+    private readonly Option<int?> _budget = new("--runs") { Description = "Most runs to make (all that there are to make); each takes as long as the policy's training" };
     private readonly Option<DirectoryInfo> _out = new("--out") { Description = $"Folder for {PageName} and the trials' cells; a search goes on from those", DefaultValueFactory = _ => new DirectoryInfo("artifacts/tune") };
     private readonly Option<bool> _pageOnly = new("--page-only") { Description = "Make no run: print the page from the trials there are" };
 
@@ -35,7 +35,7 @@ public sealed class TuneCommand(Terminal terminal)
         var knobs = Knobs(parsed);
         var folder = parsed.GetRequiredValue(_out).FullName;
         var runs = new ComparisonRuns(Path.Combine(folder, "cells"), Path.Combine(folder, "runs"), Machine.Tool, Machine.Prepare(parsed), terminal, TimeProvider.System);
-        var left = parsed.GetValue(_pageOnly) ? 0 : parsed.GetValue(_budget);
+        var left = parsed.GetValue(_pageOnly) ? 0 : parsed.GetValue(_budget) ?? int.MaxValue;
         if (!parsed.GetValue(_pageOnly) && left < task.Classes.Count * task.Seeds.Count)
             throw new BadArgumentException(FormattableString.Invariant($"--runs {left}: a single trial takes {task.Classes.Count * task.Seeds.Count} runs, one for each class and seed"));
         var search = new TuningSearch([.. knobs.Select(knob => knob.Settings(task.Policy.Unlearning).ToList())], Evaluate);
@@ -51,7 +51,7 @@ public sealed class TuneCommand(Terminal terminal)
         IReadOnlyList<ComparedCell>? Evaluate(IReadOnlyList<string> settings)
         {
             var method = new ComparedMethod(NameOf(settings), MethodFamily.Preset, "a trial", settings);
-            var plan = new Comparison(task.Policy, task.Classes, task.Seeds, [method], []);
+            var plan = new Comparison(task.Policy, task.Classes, task.Seeds, [method], Set: [], Cells: []);
             var requests = _runs.Requests(task, plan, parsed, data: null);
             if (settings.Count == 0 && left > 0)
                 ComparedRuns.Check(task, requests);

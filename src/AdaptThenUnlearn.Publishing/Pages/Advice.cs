@@ -23,7 +23,7 @@ public static class Advice
         var name = RuleRow.NameOf(finding);
         if (finding.State == FindingState.NotMeasured)
             return $"{name} was not measured: {MarkdownText.Escape(MarkdownText.Clip(finding.Explanation, 300))}. What is not measured has failed.";
-        if (run.Record.Training is null && finding.Rule.StartsWith("quality/", StringComparison.Ordinal))
+        if (run.Record.Training is null && finding.Rule == "quality/maxFrechetDistance" && Gate.Violated(run.Policy, run.Record.Before).Count == 0)
             return $"{name}: the generator as it is makes no better images, and unlearning would not either; train it further, or set a limit that it can meet.";
         if (run.Record.Training is null)
             return $"{name}: nothing was trained in this run; `atu govern POLICY` without `--no-train` makes the generator forget it.";

@@ -110,7 +110,7 @@ public sealed class Feedback : IDisposable
             ? string.Create(CultureInfo.InvariantCulture,
                 $"the folder of '{name}' holds {count} images, and at least {minimumNegatives} are needed to learn from; give more (lower unlearning.minimumNegatives only if you know that so few will do)")
             : string.Create(CultureInfo.InvariantCulture,
-                $"the annotator found '{name}' in {count} of {samples} samples, and at least {minimumNegatives} are needed to learn from; raise unlearning.feedbackSamples (lower unlearning.minimumNegatives only if you know that so few will do)");
+                $"the annotator found '{name}' in {count} of {samples} samples, and at least {minimumNegatives} are needed to learn from; raise unlearning.feedbackSamples, or judge the generator as it is with --no-train (lower unlearning.minimumNegatives only if you know that so few will do)");
     }
 
     // The least bound below which a share of the doubts lie, ties included.

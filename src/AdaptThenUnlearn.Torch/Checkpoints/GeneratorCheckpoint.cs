@@ -164,7 +164,7 @@ public static class GeneratorCheckpoint
                 var values = stored.Load(own.dtype).view(own.shape);
                 if (!isfinite(values).all().item<bool>())
                     throw new CheckpointException(
-                        weights.Path, $"tensor '{storedName}' holds values that are not finite numbers, so nothing it makes could be measured", "its training has diverged; take an earlier checkpoint");
+                        weights.Path, $"tensor '{storedName}' holds values that are not finite numbers", "its training has diverged; take an earlier checkpoint");
                 own.copy_(factor == 1 ? values : values * factor);
             }
 

@@ -7,9 +7,8 @@ namespace AdaptThenUnlearn.Comparing;
 /// <summary>Turns the compared policy into that of one run.</summary>
 public static class CellPolicy
 {
-    /// <summary>What every cell sets itself, besides its method's settings.</summary>
-    public static IReadOnlyList<string> OwnPaths { get; } =
-        ["name", "undesiredFeatures[0].name", "undesiredFeatures[0].class", "waivers", "evaluation.maxSamples", "unlearning.seed", "unlearning.data"];
+    /// <summary>Paths that every cell sets itself, besides its method's settings.</summary>
+    public static IReadOnlyList<string> OwnPaths { get; } = [.. Own(new CellKey("", "", 0), samples: 0).Select(own => own.Split('=')[0]), Data];
 
     /// <summary>What is set as well for a method that <see cref="ComparedMethod.SpendsAdaptation"/>: the steps of both stages.</summary>
     /// <param name="options">With everything else set.</param>
@@ -25,6 +24,18 @@ public static class CellPolicy
         return longer.StartsWith(shorter, StringComparison.Ordinal) && (longer.Length == shorter.Length || longer[shorter.Length] is '.' or '[');
     }
 
+    private const string Data = "unlearning.data";
+
+    private static string[] Own(CellKey key, int samples) =>
+    [
+        $"name={key.FileName}",
+        $"undesiredFeatures[0].name=class-{CellKey.Slug(key.Class)}",
+        $"undesiredFeatures[0].class={JsonSerializer.Serialize(key.Class)}",
+        "waivers=[]",
+        string.Create(CultureInfo.InvariantCulture, $"evaluation.maxSamples={samples}"),
+        string.Create(CultureInfo.InvariantCulture, $"unlearning.seed={key.Seed}"),
+    ];
+
     /// <summary>What is set over the policy, as <c>path=value</c>: another class, seed and method, and a single look, so that all runs measure alike.</summary>
     /// <param name="method">The row.</param>
     /// <param name="key">The cell.</param>
@@ -35,14 +46,9 @@ public static class CellPolicy
         var needsData = method.Settings.Contains("method=retrain");
         return
         [
-            $"name={key.FileName}",
-            $"undesiredFeatures[0].name=class-{CellKey.Slug(key.Class)}",
-            $"undesiredFeatures[0].class={JsonSerializer.Serialize(key.Class)}",
-            "waivers=[]",
-            string.Create(CultureInfo.InvariantCulture, $"evaluation.maxSamples={samples}"),
+            .. Own(key, samples),
             .. method.Settings.Select(setting => $"unlearning.{setting}"),
-            string.Create(CultureInfo.InvariantCulture, $"unlearning.seed={key.Seed}"),
-            .. needsData && data is not null ? [$"unlearning.data={JsonSerializer.Serialize(data)}"] : Array.Empty<string>(),
+            .. needsData && data is not null ? [$"{Data}={JsonSerializer.Serialize(data)}"] : Array.Empty<string>(),
         ];
     }
 }

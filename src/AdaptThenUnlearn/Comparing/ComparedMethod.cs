@@ -16,7 +16,7 @@ public enum MethodFamily
     /// <summary>What one would do without this tool.</summary>
     Baseline,
 
-    /// <summary>The losses of Tiwary et al. 2025, as published and nothing else.</summary>
+    /// <summary>The losses of Tiwary et al. 2025 and nothing beside them.</summary>
     Published,
 
     /// <summary>This project's presets.</summary>
@@ -54,8 +54,8 @@ public static class ComparedMethods
     /// <summary>The longest preset.</summary>
     public static ComparedMethod Thorough { get; } = new("thorough", MethodFamily.Preset, "preset `thorough`", ["preset=thorough"]);
 
-    /// <summary>The published method with its best loss.</summary>
-    public static ComparedMethod PublishedEl2 { get; } = new("paper-el2", MethodFamily.Published, "preset `paper`: EL2, γ 100, α 0.5", ["preset=paper"]);
+    /// <summary>The published losses: the one that the paper recommends.</summary>
+    public static ComparedMethod PublishedEl2 { get; } = new("paper-el2", MethodFamily.Published, "preset `paper`: EL2, γ 100, α 0.5", ["preset=paper", "repulsion.loss=el2", "repulsion.weight=100", "repulsion.alpha=0.5"]);
 
     /// <summary>Training on positives alone, with the published method's budget.</summary>
     public static ComparedMethod FineTune { get; } = new(
@@ -67,8 +67,8 @@ public static class ComparedMethods
     [
         Retrain,
         FineTune,
-        new("extrapolation", MethodFamily.Baseline, "θG + γ(θG − θN), γ 1, with the adaptation of preset `paper`", ["preset=paper", "method=extrapolation"]),
-        new("paper-nl2", MethodFamily.Published, "preset `paper` with NL2, γ 30, pushed up to d² = 4 ‖θG − θN‖², beyond which it runs away", ["preset=paper", "repulsion.loss=nl2", "repulsion.weight=30", "repulsion.limit=4"]),
+        new("extrapolation", MethodFamily.Baseline, "θG + γ(θG − θN), γ 1, with the adaptation of preset `paper`", ["preset=paper", "method=extrapolation", "extrapolation.gamma=1"]),
+        new("paper-nl2", MethodFamily.Published, "preset `paper` with NL2, γ 3, pushed up to d² = 16 ‖θG − θN‖², for it would run away", ["preset=paper", "repulsion.loss=nl2", "repulsion.weight=3", "repulsion.limit=16"]),
         new("paper-il2", MethodFamily.Published, "preset `paper` with IL2, γ 100", ["preset=paper", "repulsion.loss=il2", "repulsion.weight=100"]),
         PublishedEl2,
         new("quick", MethodFamily.Preset, "preset `quick`", ["preset=quick"]),

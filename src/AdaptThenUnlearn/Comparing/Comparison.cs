@@ -7,9 +7,10 @@ namespace AdaptThenUnlearn.Comparing;
 /// <param name="Classes">That are unlearned, one at a time.</param>
 /// <param name="Seeds">Of training.</param>
 /// <param name="Methods">The rows.</param>
+/// <param name="Set">What the command line set over every run, as <c>path=value</c>.</param>
 /// <param name="Cells">Those that were run, in any order, at most one a key; retraining's may be among them where it is no row, for the others to be held against.</param>
 public sealed record Comparison(
-    UnlearningPolicy Policy, IReadOnlyList<string> Classes, IReadOnlyList<long> Seeds, IReadOnlyList<ComparedMethod> Methods, IReadOnlyList<ComparedCell> Cells)
+    UnlearningPolicy Policy, IReadOnlyList<string> Classes, IReadOnlyList<long> Seeds, IReadOnlyList<ComparedMethod> Methods, IReadOnlyList<string> Set, IReadOnlyList<ComparedCell> Cells)
 {
     /// <summary>Every run the comparison asks for: first all of one seed, so that a table that is not finished has whole columns.</summary>
     public IEnumerable<CellKey> Keys() =>

@@ -33,18 +33,20 @@ public static class ComparisonPage
 
             Printed by `atu compare` from {asked - missing - failed} of {asked} runs on policy `{comparison.Policy.Name}`: {Listed("class", "classes", comparison.Classes)} unlearned one at a
             time, {Listed("seed", "seeds", [.. comparison.Seeds.Select(seed => seed.ToString(CultureInfo.InvariantCulture))])}. {Absent()}
-            Single runs: [{files}/results.csv]({files}/results.csv).
+            {SetOverAll()}Single runs: [{files}/results.csv]({files}/results.csv).
 
             ![Unlearning against image quality, and against cost]({files}/tradeoff.png)
 
             """;
 
+        string SetOverAll() => comparison.Set.Count == 0 ? "" : $"Over every run was set: {string.Join(", ", comparison.Set.Select(Code))}. ";
+
         string Absent() => (missing, failed) switch
         {
             (0, 0) => "None is missing.",
             (_, 0) => $"**{missing} runs are missing**; they are listed at the end and are in no mean.",
-            (0, _) => $"**{failed} runs could not finish**; they are listed at the end and are in no mean.",
-            _ => $"**{missing} runs are missing and {failed} could not finish**; they are listed at the end and are in no mean.",
+            (0, _) => $"**{failed} runs came to no result**; they are listed at the end and are in no mean.",
+            _ => $"**{missing} runs are missing and {failed} came to no result**; they are listed at the end and are in no mean.",
         };
     }
 
@@ -75,7 +77,7 @@ public static class ComparisonPage
             string Answer()
             {
                 if (runs.Failed > 0)
-                    return $"**no**: {runs.Failed} of {runs.Asked} runs could not finish";
+                    return $"**no**: {runs.Failed} of {runs.Asked} runs came to no result";
                 if (known.Count < byClass.Count)
                     return "not measured yet";
                 var met = eachClass ? known.TrueForAll(each => reached(each.Value!.Value)) : reached(all!.Value);
@@ -86,7 +88,7 @@ public static class ComparisonPage
 
     private static string Methods(Comparison comparison)
     {
-        var text = new StringBuilder("## Every method, over all classes and seeds\n\nMean (lowest to highest). PUL: share of the class that was unlearned, counted by the " + Counter(comparison) + ". FD: " + Metric(comparison) + ", of the retained classes.\n");
+        var text = new StringBuilder("## Every method, over all classes and seeds\n\nMean (lowest to highest). PUL: share of the class that was unlearned, counted by the " + Counter(comparison) + ". " + Distance(comparison) + "\n");
         foreach (var family in comparison.Methods.GroupBy(method => method.Family))
         {
             var table = new MarkdownTable("Method", "Runs", "PUL", "FD after / before", "FD / retraining's", "Ret-FD", "Smallest share kept", "Largest", "Steps", "Minutes of one core", "Minutes by the clock");
@@ -94,7 +96,7 @@ public static class ComparisonPage
             {
                 var figures = comparison.Figures(method, comparison.Classes);
                 table.Row(
-                    $"`{method.Name}`", $"{figures.Cells.Count} of {figures.Asked}{(figures.Failed > 0 ? $", {figures.Failed} failed" : "")}", Text(figures.Unlearned, Percent), Text(figures.FrechetRatio, Times), Text(figures.ToRetraining, Times),
+                    $"`{method.Name}`", $"{figures.Cells.Count} of {figures.Asked}{(figures.Failed > 0 ? $", {figures.Failed} without result" : "")}", Text(figures.Unlearned, Percent), Text(figures.FrechetRatio, Times), Text(figures.ToRetraining, Times),
                     Text(figures.FrechetToRetrained, Plain), Text(figures.SmallestShareKept, Percent), Text(figures.LargestShareKept, Percent), Text(figures.Steps, Whole), Text(figures.ProcessorMinutes, Minutes), Text(figures.Minutes, Minutes));
             }
 
@@ -133,7 +135,7 @@ public static class ComparisonPage
 
             {table}
             Published: Tiwary et al. 2025 (arXiv:2309.14054), MNIST. **The absolute numbers do not compare**: their FID is of Inception-v3 on their
-            generator, ours the {Metric(comparison)} on another one, and their PUL is counted by the classifier that also labelled the
+            generator, ours another extractor's on another one, and their PUL is counted by the classifier that also labelled the
             training feedback{(HasAuditor(comparison) ? ", ours by another" : "")}. What does compare, with care, is how far each ends from retraining on its own scale.
 
             """;
@@ -181,9 +183,9 @@ public static class ComparisonPage
         return $"""
             ## Protocol
 
-            Every run is `atu govern` on the same policy with one class named undesired, and with what the method sets over the section `unlearning`. Before and after are
-            measured on the same evaluation latents, which no training draws; PUL is counted by the {Counter(comparison)}. The {Metric(comparison)}
-            compares as many retained images before and after with one reference: {Reference(comparison)}. Each run has a 95 % interval of its PUL in the CSV file. Minutes are of feedback and training alone; those
+            Every run is `atu govern` on the same policy with one class named undesired, and with what the method sets over the section `unlearning`; what the policy itself says there
+            holds for every method that does not set it. Before and after are
+            measured on the same evaluation latents, which no training draws; PUL is counted by the {Counter(comparison)}. {Compared(comparison)}Each run has a 95 % interval of its PUL in the CSV file. Minutes are of feedback and training alone; those
             by the clock were measured beside whatever else the machine did, so costs are compared by the time of the cores. Ret-FD compares with images of the generator that was retrained without the class. Cells were run by {string.Join("; ", tools.DefaultIfEmpty("nobody yet"))}.
 
             """;
@@ -196,7 +198,7 @@ public static class ComparisonPage
         var text = new StringBuilder("## What is missing\n\n");
         if (failed.Count == 0 && missing.Count == 0 && Unheld() is null)
             return text.Append("Nothing.\n").ToString();
-        var lines = failed.Select(cell => $"{MarkdownText.Escape(cell.Key.ToString())}: could not finish: {MarkdownText.Escape(cell.Failure!)} (delete its file, `{cell.Key.FileName}.json`, to have it made again)")
+        var lines = failed.Select(cell => $"{MarkdownText.Escape(cell.Key.ToString())}: came to no result: {MarkdownText.Escape(cell.Failure!)} (it is made again once its file, `{cell.Key.FileName}.json`, is gone)")
             .Concat(missing.GroupBy(key => key.Method).Select(keys => $"`{keys.Key}`: {Runs([.. keys])}"))
             .Concat(Unheld() is { } unheld ? [unheld] : Array.Empty<string>());
         return text.AppendJoin('\n', lines.Select(line => "- " + line)).Append('\n').ToString();
@@ -224,15 +226,18 @@ public static class ComparisonPage
         _ => "One part left out",
     };
 
-    private static bool HasAuditor(Comparison comparison) => comparison.Policy.UndesiredFeatures[0].Auditor is not null;
+    private static bool HasAuditor(Comparison comparison) => comparison.Policy.UndesiredFeatures[0].HasIndependentAuditor(comparison.Policy);
 
     private static string Counter(Comparison comparison) =>
-        HasAuditor(comparison) ? "auditor, which neither labels feedback nor chooses candidates" : "**annotator, which also labels feedback and chooses candidates**, because the policy names no auditor";
+        HasAuditor(comparison) ? "auditor, which neither labels feedback nor chooses candidates" : "**annotator, which also labels feedback and chooses candidates**, because the policy names no other auditor";
 
-    private static string Metric(Comparison comparison) => comparison.Policy.Quality is { } quality ? $"Fréchet distance in the features of {Code(quality.Extractor)}" : "Fréchet distance, which this policy does not ask for,";
+    private static string Distance(Comparison comparison) => comparison.Policy.Quality is { } quality
+        ? $"FD: Fréchet distance of the retained classes, in the features of {Code(quality.Extractor)}."
+        : "The policy asks for no image quality, and none was measured.";
 
-    private static string Reference(Comparison comparison) =>
-        comparison.Policy.Quality?.Reference == QualityReading.OriginalGenerator ? "samples of the original generator without the class" : "the policy's, without the class";
+    private static string Compared(Comparison comparison) => comparison.Policy.Quality is { } quality
+        ? $"The Fréchet distance\ncompares as many retained images before and after with one reference: {(quality.Reference == QualityReading.OriginalGenerator ? "samples of the original generator" : "the policy's")}, without the class. "
+        : "";
 
     private static string Text(Spread? spread, Func<double, string> unit) => spread switch
     {

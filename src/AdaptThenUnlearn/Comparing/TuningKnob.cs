@@ -11,7 +11,7 @@ public sealed record TuningKnob(string Path, string Words, Func<UnlearningOption
 {
     /// <summary>The settings that try each alternative.</summary>
     public IEnumerable<string> Settings(UnlearningOptions options) =>
-        Alternatives(options).Select(value => string.Create(CultureInfo.InvariantCulture, $"{Path}={Math.Round(value, 6)}"));
+        Alternatives(options).Select(value => string.Create(CultureInfo.InvariantCulture, $"{Path}={value:G6}"));
 }
 
 /// <summary>Every knob. A new one: add its line.</summary>
@@ -22,7 +22,7 @@ public static class TuningKnobs
     [
         new("negativesAsFakes.weight", "how hard the discriminator rejects labelled negatives", options => Around(options.NegativesAsFakes.Weight, whenOff: 3)),
         new("feedbackSamples", "of the generator's own images that are labelled", options => [options.FeedbackSamples * 4]),
-        new("cleanBelow", "how sure the annotator must be of the images that are trained on as clean", options => [options.CleanBelow / 5, Math.Min(1, options.CleanBelow * 5)]),
+        new("cleanBelow", "how sure the annotator must be of the images that are trained on as clean", options => options.CleanBelow < 1 ? [options.CleanBelow / 5, Math.Min(1, options.CleanBelow * 5)] : [options.CleanBelow / 5]),
         new("retention.weight", "how firmly clean images are held", options => Around(options.Retention.Weight, whenOff: 10)),
         new("classBalance.rate", "how fast positives of shrinking classes are drawn more often", options => [options.ClassBalance.Rate > 0 ? 0 : 0.3]),
         new("repulsion.weight", "γ, how hard θ is pushed away from θN", options => Around(options.Repulsion.Weight, whenOff: 10)),

@@ -38,7 +38,7 @@ public static class Gate
     }
 
     /// <summary>The features that have to be unlearned: those of which the original misses a rule, or might.</summary>
-    /// <remarks>Waivers have no say: they let a generator be released as it is, and do not make the original one that should be.</remarks>
+    /// <remarks>Waivers have no say: they let a generator be released that still fails, and do not spare the original the unlearning.</remarks>
     /// <param name="policy">The limits.</param>
     /// <param name="before">Readings of the original generator.</param>
     public static IReadOnlyList<UndesiredFeature> Violated(UnlearningPolicy policy, Measurement before) =>

@@ -175,6 +175,10 @@ public sealed record UndesiredFeature(
         .. CheckProvability(at, policy.Evaluation),
     ];
 
+    /// <summary>Whether somebody else marks the exam than who labels the training feedback.</summary>
+    /// <param name="policy">That this belongs to.</param>
+    public bool HasIndependentAuditor(UnlearningPolicy policy) => !CheckIndependence(JsonPath.Root, policy).Any();
+
     private IEnumerable<PolicyFinding> CheckIndependence(JsonPath at, UnlearningPolicy policy)
     {
         const string Consequence = "whoever labels the training feedback also marks the exam";
@@ -245,12 +249,16 @@ public sealed record QualityOptions(
     internal IEnumerable<string>? KeptClasses(UnlearningPolicy policy) =>
         policy.Classifiers.GetValueOrDefault(ClassCounter(policy))?.Classes?.Except(UndesiredClasses(policy));
 
-    /// <summary>Those of the counted classes that are undesired; another classifier's class of the same name is another class.</summary>
+    /// <summary>
+    /// Those of the counted classes that are undesired. Where the counter is some feature's annotator or auditor, another classifier's class of the same
+    /// name is another class; where it is none's, names are all that tells.
+    /// </summary>
     /// <param name="policy">That this belongs to.</param>
     public IReadOnlySet<string> UndesiredClasses(UnlearningPolicy policy)
     {
         var counter = ClassCounter(policy);
-        return policy.UndesiredFeatures.Where(feature => feature.Annotator == counter || feature.Auditor == counter).Select(feature => feature.Class).ToHashSet();
+        var own = policy.UndesiredFeatures.Where(feature => feature.Annotator == counter || feature.Auditor == counter).ToList();
+        return (own.Count > 0 ? own : policy.UndesiredFeatures).Select(feature => feature.Class).ToHashSet();
     }
 
     internal IEnumerable<PolicyFinding> Check(JsonPath at, UnlearningPolicy policy)

@@ -30,7 +30,7 @@ public static class UnlearningPresets
         Extrapolation: new(Gamma: 1),
         Data: null);
 
-    // No generator gets so far from the adapted one: the push ends by its own loss alone.
+    // As good as none: EL2 and IL2 fade long before.
     private const double Never = 1000;
 
     private static readonly UnlearningOptions[] Table =
@@ -54,8 +54,7 @@ public static class UnlearningPresets
             RecoverySteps = 0,
             CleanBelow = 0.5,
             Adversarial = Default.Adversarial with { R1Weight = 10, PathLengthWeight = 2, StyleMixing = 0.9 },
-            Adaptation = Default.Adaptation with { Steps = 2000 },
-            // In units of ‖θG − θN‖², which only rescales γ and α: how far 2,000 steps of adaptation lead differs between generators by far more than the losses do.
+            // In units of ‖θG − θN‖², which only rescales γ and α: how far an adaptation leads differs between generators by more than the losses do.
             Repulsion = Default.Repulsion with { Weight = 100, Limit = Never },
             Retention = new(Weight: 0),
             NegativesAsFakes = Default.NegativesAsFakes with { Weight = 0 },

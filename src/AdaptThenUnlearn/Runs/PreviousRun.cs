@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Policies;
 
 namespace AdaptThenUnlearn.Runs;
@@ -6,7 +7,10 @@ namespace AdaptThenUnlearn.Runs;
 public static class PreviousRun
 {
     /// <summary>The earlier run's record, if it passed, was asked the same, and every file still has its hash; otherwise null.</summary>
-    /// <remarks>A failed run never stands: it must fail again, with its reasons, each time it is asked.</remarks>
+    /// <remarks>
+    /// A failed run never stands: it must fail again, with its reasons, each time it is asked. Nor does one that trained nothing though something has to be
+    /// unlearned and is waived: that was only judged.
+    /// </remarks>
     /// <param name="folder">The run's folder.</param>
     /// <param name="source">The policy as it is now.</param>
     /// <param name="tool">This tool's name and version.</param>
@@ -31,6 +35,7 @@ public static class PreviousRun
             && source.Overrides.SequenceEqual(record.PolicySource.Overrides)
             && tool == record.Tool
             && inputs.Select(input => (input.Role, Full(input.Path))).SequenceEqual(record.Inputs.Select(input => (input.Role, Full(Path.Combine(folder, input.Path)))));
+        asked &= record.Training is not null || Gate.Violated(record.Policy, record.Before).Count == 0;
         return asked && Verification.Of(folder, record, vocabulary, today).Passed ? record : null;
 
         static string Full(string path) => Path.GetFullPath(path);

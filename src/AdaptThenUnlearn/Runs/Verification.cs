@@ -70,7 +70,7 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
 
             return CanonicalJson.Digest(read.Policy) == source.EffectiveSha256 && CanonicalJson.Digest(record.Policy) == source.EffectiveSha256
                 ? null
-                : "the recorded policy is not what its text says";
+                : "the recorded policy is not what its text says to this version, whose presets may be others";
         }
         catch (FormatException bad)
         {

@@ -43,7 +43,7 @@ public sealed class ComparisonTests : IDisposable
     [Fact]
     public void Keys_OneSeedMethods_RunOnce()
     {
-        var plan = new Comparison(Records.Policy, ["1", "4"], [8, 7], [ComparedMethods.Retrain, ComparedMethods.Default], []);
+        var plan = new Comparison(Records.Policy, ["1", "4"], [8, 7], [ComparedMethods.Retrain, ComparedMethods.Default], Set: [], Cells: []);
 
         Assert.Equal(
             ["default-1-8", "default-4-8", "retrain-1-7", "retrain-4-7", "default-1-7", "default-4-7"], plan.Keys().Select(key => key.FileName));
@@ -165,9 +165,9 @@ public sealed class ComparisonTests : IDisposable
 
         var page = ComparisonPage.Render(whole with { Cells = [.. failed] }, "results");
 
-        Assert.Contains("could not finish**; they are listed at the end", page, StringComparison.Ordinal);
-        Assert.Contains("| `default` | PUL ≥ 97 %, each class, mean over seeds | **no**: 1 of 4 runs could not finish |", page, StringComparison.Ordinal);
-        Assert.Contains("2 of 4, 1 failed", page, StringComparison.Ordinal);
+        Assert.Contains("came to no result**; they are listed at the end", page, StringComparison.Ordinal);
+        Assert.Contains("| `default` | PUL ≥ 97 %, each class, mean over seeds | **no**: 1 of 4 runs came to no result |", page, StringComparison.Ordinal);
+        Assert.Contains("2 of 4, 1 without result", page, StringComparison.Ordinal);
         Assert.Contains("`default-8-1.json`", page, StringComparison.Ordinal);
     }
 
@@ -183,6 +183,27 @@ public sealed class ComparisonTests : IDisposable
         Assert.Contains("in the features of `inception-v3`", page, StringComparison.Ordinal);
         Assert.Contains("one reference: samples of the original generator", page, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void Render_NoQualityAskedFor_SpeaksOfNone()
+    {
+        var page = ComparisonPage.Render(Compared() with { Policy = Digits with { Quality = null } }, "results");
+
+        Assert.Contains("asks for no image quality", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("reference:", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Render_AuditorThatIsTheAnnotator_IsNoAuditor()
+    {
+        var feature = Digits.UndesiredFeatures[0] with { Auditor = Digits.UndesiredFeatures[0].Annotator };
+
+        Assert.Contains("counted by the **annotator", ComparisonPage.Render(Compared() with { Policy = Digits with { UndesiredFeatures = [feature] } }, "results"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Render_SomethingSetOverEveryRun_SaysWhat() =>
+        Assert.Contains("Over every run was set: `unlearning.steps=7`", ComparisonPage.Render(Compared() with { Set = ["unlearning.steps=7"] }, "results"), StringComparison.Ordinal);
 
     [Fact]
     public void Figures_DistanceToAnotherRetraining_IsNotThisOnes()
@@ -227,6 +248,7 @@ public sealed class ComparisonTests : IDisposable
     private static Comparison Compared() => new(
         Digits, ["1", "8"], [1, 2],
         [.. ComparedMethods.All.Where(method => method.Name is "retrain" or "fine-tune" or "paper-el2" or "default" or "no-retention")],
+        Set: [],
         [
             Cell("retrain", "1", 1, after: 5, distance: 30, seconds: 2000), Cell("retrain", "8", 1, after: 3, distance: 33, seconds: 2100),
             Cell("fine-tune", "1", 1, after: 300, distance: 50), Cell("fine-tune", "8", 1, after: 200, distance: 52),

@@ -129,6 +129,21 @@ public sealed class GateTests
         Assert.False(Gate.Judge(Records.Policy, Records.Measured("a", 20, 30, 1000), Records.Measured("b", 200, 36, 900), Records.Today).Passed);
     }
 
+    // "1" of a classifier of hats is no digit; where a third classifier counts, there are only names to go by.
+    [Theory]
+    [InlineData("auditor", "hats", new[] { "8" })]
+    [InlineData("third", "hats", new[] { "1", "8" })]
+    public void UndesiredClasses_SameNameInAnotherClassifier_IsAnotherClass(string extractor, string other, string[] expected)
+    {
+        var policy = Records.Policy with
+        {
+            UndesiredFeatures = [Records.Policy.UndesiredFeatures[0], new UndesiredFeature("hat", other, null, "1", 0.01, null)],
+            Quality = Records.Policy.Quality! with { Extractor = extractor },
+        };
+
+        Assert.Equal(expected, policy.Quality!.UndesiredClasses(policy).Order(StringComparer.Ordinal));
+    }
+
     [Fact]
     public void Judge_ListedClassThatWasNeverCounted_HasFailed()
     {

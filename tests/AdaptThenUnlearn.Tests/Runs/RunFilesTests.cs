@@ -187,9 +187,10 @@ public sealed class RunFilesTests : IDisposable
     [InlineData("the artifact")]
     [InlineData("the inputs named")]
     [InlineData("the verdict")]
+    [InlineData("what was only waived")]
     public void StillStands_AnythingElse_MustRunAgain(string what)
     {
-        var record = WrittenRun();
+        var record = what == "what was only waived" ? WaivedRun() : WrittenRun();
         if (what == "the verdict")
             RunRecordFile.Write(At(RunRecord.FileName), record with { Verdict = record.Verdict with { Passed = false } });
         if (what is "an input" or "the artifact")
@@ -204,6 +205,25 @@ public sealed class RunFilesTests : IDisposable
         var inputs = what == "the inputs named" ? Inputs().Append(("reference", At("reference.safetensors"))) : Inputs();
 
         Assert.Null(PreviousRun.StillStands(_folder, source, what == "the tool" ? "atu 0.2.0" : record.Tool, inputs, Records.Vocabulary, Records.Today));
+    }
+
+    // As `--no-train` leaves it: judged, let pass, and nothing of it unlearned.
+    private RunRecord WaivedRun()
+    {
+        var text = Records.PolicyText.Replace(", \"minUnlearned\": 0.95", "", StringComparison.Ordinal).Replace("\"quality\":", """
+            "waivers": [ { "rule": "digit-8/maxRate", "reason": "r", "approvedBy": "a", "expires": "2027-01-01" } ], "quality":
+            """, StringComparison.Ordinal);
+        var trained = WrittenRun(text);
+        var record = trained with
+        {
+            After = null,
+            Training = null,
+            Outputs = [new OutputFile("artifact", "generator.safetensors", trained.Before.GeneratorSha256)],
+            Verdict = Gate.Judge(trained.Policy, trained.Before, after: null, Records.Today),
+        };
+        Assert.True(record.Verdict.Passed);
+        RunRecordFile.Write(At(RunRecord.FileName), record);
+        return record;
     }
 
     private RunRecord? StillStands(RunRecord record) => PreviousRun.StillStands(_folder, record.PolicySource, record.Tool, Inputs(), Records.Vocabulary, Records.Today);
