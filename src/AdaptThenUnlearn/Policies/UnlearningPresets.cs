@@ -45,6 +45,7 @@ public static class UnlearningPresets
             FeedbackSamples = 40000,
             CandidateEvery = 200,
             CandidateSamples = 4000,
+            NegativesAsFakes = Default.NegativesAsFakes with { Weight = 9 },   // costs some image quality, which so many steps have to spare
         },
         Default with
         {
