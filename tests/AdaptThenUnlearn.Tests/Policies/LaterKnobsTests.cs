@@ -8,28 +8,27 @@ namespace AdaptThenUnlearn.Tests.Policies;
 /// <summary>Knobs that older policies, and their digests, know nothing of: a discriminator that has to be made, how many samples must be clean, how strictly candidates are judged.</summary>
 public sealed class LaterKnobsTests
 {
-    [Fact]
-    public void Read_MinimumClean_IsInTheDigestOnlyWhereThePolicySaysIt()
+    [Theory]
+    [InlineData("minimumClean", "0.5", "1.5")]
+    [InlineData("candidateMargin", "0.25", "0")]
+    public void Read_KnobThatMayBeLeftOut_IsInTheDigestOnlyWhereThePolicySaysIt(string name, string value, string impossible)
     {
-        var (without, with) = (Read(Full), Read(Full, "unlearning.minimumClean=0.5"));
+        var (without, with) = (Read(Full), Read(Full, $"unlearning.{name}={value}"));
 
-        Assert.Equal((UnlearningOptions.DefaultMinimumClean, 0.5), (without.Policy!.Unlearning.MinimumCleanOrDefault, with.Policy!.Unlearning.MinimumCleanOrDefault));
-        Assert.DoesNotContain("inimumClean", CanonicalJson.Of(without.Policy!), StringComparison.Ordinal);
-        Assert.DoesNotContain("inimumCleanOrDefault", CanonicalJson.Of(with.Policy!), StringComparison.Ordinal);
+        Assert.DoesNotContain(name, CanonicalJson.Of(without.Policy!), StringComparison.OrdinalIgnoreCase);
+        Assert.Contains($"\"{name}\":{value}", with.EffectiveJson, StringComparison.Ordinal);
+        Assert.DoesNotContain("OrDefault", CanonicalJson.Of(with.Policy!), StringComparison.OrdinalIgnoreCase);
         Assert.Equal(with.EffectiveJson, Read(with.EffectiveJson).EffectiveJson);
-        Assert.Equal("$.unlearning.minimumClean", Assert.Single(Read(Smallest, "unlearning.minimumClean=1.5").Errors).Path);
+        Assert.Equal($"$.unlearning.{name}", Assert.Single(Read(Smallest, $"unlearning.{name}={impossible}").Errors).Path);
     }
 
     [Fact]
-    public void Read_CandidateMargin_IsInTheDigestOnlyWhereThePolicySaysIt()
+    public void Read_KnobsLeftOutOrGiven_AreWhatTrainingSees()
     {
-        var (without, with) = (Read(Full), Read(Full, "unlearning.candidateMargin=0.25"));
+        var (without, with) = (Read(Full).Policy!.Unlearning, Read(Full, "unlearning.minimumClean=0.5", "unlearning.candidateMargin=0.25").Policy!.Unlearning);
 
-        Assert.Equal((UnlearningOptions.DefaultCandidateMargin, 0.25), (without.Policy!.Unlearning.CandidateMarginOrDefault, with.Policy!.Unlearning.CandidateMarginOrDefault));
-        Assert.DoesNotContain("andidateMargin", CanonicalJson.Of(without.Policy!), StringComparison.Ordinal);
-        Assert.DoesNotContain("andidateMarginOrDefault", CanonicalJson.Of(with.Policy!), StringComparison.Ordinal);
-        Assert.Equal(with.EffectiveJson, Read(with.EffectiveJson).EffectiveJson);
-        Assert.Equal("$.unlearning.candidateMargin", Assert.Single(Read(Smallest, "unlearning.candidateMargin=0").Errors).Path);
+        Assert.Equal((UnlearningOptions.DefaultMinimumClean, UnlearningOptions.DefaultCandidateMargin), (without.MinimumCleanOrDefault, without.CandidateMarginOrDefault));
+        Assert.Equal((0.5, 0.25), (with.MinimumCleanOrDefault, with.CandidateMarginOrDefault));
     }
 
     [Fact]
