@@ -49,11 +49,10 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
         }
     }
 
-    /// <summary>Every file that is read, with its digest.</summary>
+    /// <summary>Every file that is read, with its digest; that of a missing one is empty, and loading it says more.</summary>
     /// <param name="folder">The run's, against which paths are recorded.</param>
     public IReadOnlyList<InputFile> Digests(RunFolder folder) =>
-        [.. Named().Select(file => new InputFile(file.Role, folder.Relative(file.Path), RunRecordFile.Digest(file.Path) ?? throw new RunException(
-            "ATU2002", $"{file.Path}: the {file.Role} is not there, or cannot be read any more")))];
+        [.. Named().Select(file => new InputFile(file.Role, folder.Relative(file.Path), RunRecordFile.Digest(file.Path) ?? ""))];
 
     /// <summary>Every file that is read, by its role.</summary>
     public IEnumerable<(string Role, string Path)> Named() =>

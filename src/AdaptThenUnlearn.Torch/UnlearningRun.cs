@@ -54,7 +54,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
     /// <exception cref="RunException">There is too little memory, or a file was changed while the run was under way.</exception>
     public RunRecord Execute(CancellationToken cancel)
     {
-        var found = inputs.Named().Select(file => RunRecordFile.Digest(file.Path)).ToList();   // of a missing one, loading it says more
+        _inputs = inputs.Digests(folder);
         using var original = inputs.LoadGenerator(request.Device);
         if (_policy.Evaluation.Truncation != 1 && !original.Generator.Truncates)
             throw new PolicyMismatchException("$.evaluation.truncation", $"a {original.Architecture} generator has no truncation; leave it at 1");
@@ -62,7 +62,8 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         inputs.CheckGivenImages(original.Generator.Shape);
         using var classifiers = inputs.LoadClassifiers(original.Generator.Shape, request.Device);
         using var reference = inputs.LoadReference(classifiers, original, _images, progress, cancel);
-        _inputs = Unchanged(found);
+        if (_inputs.FirstOrDefault(input => input.Sha256.Length == 0) is { } missing)
+            throw new RunException("ATU2002", $"{missing.Path}: the {missing.Role} is not there, or cannot be read any more");
         var surveyor = new Surveyor(_policy, classifiers, reference, _images);
         var pictures = new RunPictures(_policy, classifiers, _images, folder);
 
@@ -147,19 +148,17 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         return GeneratorCheckpoint.Load(path, original.Format, sha256: null, discriminatorPath: null, request.Device, latentSize: original.Generator.LatentSize);
     }
 
-    // The inputs' digests, if they are still what they were: what was loaded in between is what they name.
-    private IReadOnlyList<InputFile> Unchanged(List<string?> then)
+    // What was loaded since they were digested is then what the digests name. The policy was read before, once.
+    private void RequireInputsUnchanged()
     {
-        var now = inputs.Digests(folder);
-        var changed = now.Zip(then).FirstOrDefault(pair => pair.First.Role != InputRoles.Policy && pair.First.Sha256 != pair.Second).First;   // the policy was read before, once
-        return changed is null && now.Count == then.Count
-            ? now
-            : throw new RunException("ATU2002", $"{changed?.Path ?? inputs.Generator}: the {changed?.Role ?? InputRoles.Generator} was changed while the run was under way, so nothing was concluded; run again on the files as they are now");
+        var now = inputs.Digests(folder).ToDictionary(input => input.Role, input => input.Sha256);
+        if (_inputs.FirstOrDefault(input => input.Role != InputRoles.Policy && now.GetValueOrDefault(input.Role) != input.Sha256) is { } changed)
+            throw new RunException("ATU2002", $"{changed.Path}: the {changed.Role} was changed while the run was under way, so nothing was concluded; run again on the files as they are now");
     }
 
     private RunRecord Conclude(Measurement before, Measurement? after, TrainingRecord? training)
     {
-        Unchanged([.. _inputs.Select(input => input.Sha256)]);
+        RequireInputsUnchanged();
         if (folder.Written.Single(output => output.Role == OutputRoles.Artifact).Sha256 != (after ?? before).GeneratorSha256)
             throw new RunException("ATU2002", $"{folder.Path}: the artifact is not the generator that was measured, so nothing was concluded; run again");
         var record = new RunRecord(
