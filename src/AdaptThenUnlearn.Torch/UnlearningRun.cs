@@ -164,8 +164,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         var record = new RunRecord(
             RunRecord.CurrentSchemaVersion, request.Tool, _policy, request.Source, _inputs, folder.Written, before, after, training,
             Gate.Judge(_policy, before, after, Today()), Environment(request.Device), new RunTimes(_started, clock.GetUtcNow(), _stages));
-        foreach (var format in ReportFormats.All.Where(format => _policy.Report.Formats.Contains(format.Name) && format.FileName != RunRecord.FileName))
-            ReplacedFile.Write(folder.Full(format.FileName), format.Render(record));
+        RunReports.Write(folder.Path, record);
         RunRecordFile.Write(folder.Full(RunRecord.FileName), record);
         new FolderJournal(folder.StateFolder, Fingerprint(), resume: false).Clear();
         return record;

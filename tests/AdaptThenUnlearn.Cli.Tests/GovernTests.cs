@@ -54,7 +54,16 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Contains("nothing has changed", again.Errors, StringComparison.Ordinal);
         Assert.Equal(written, File.GetLastWriteTimeUtc(Out("lenient", "run.json")));
 
-        File.AppendAllText(Out("lenient", "report.md"), " ");   // not evidence that anything rests on
+        // A report that says something else than the record does not stand; nothing rests on it, so that it is made anew and no run is.
+        var report = File.ReadAllText(Out("lenient", "report.md"));
+        File.WriteAllText(Out("lenient", "report.md"), report.Replace("lenient", "lenient and checked", StringComparison.Ordinal));
+        var (altered, told, why) = Atu.Run("verify", Out("lenient", "run.json"));
+        Assert.Equal(1, altered);
+        Assert.Contains("error ATU3003: report.md is not what the record says", why, StringComparison.Ordinal);
+        Assert.Contains("the record does not stand", told, StringComparison.Ordinal);
+        Assert.Contains("nothing has changed", Govern(policy).Errors, StringComparison.Ordinal);
+        Assert.Equal(report, File.ReadAllText(Out("lenient", "report.md")));
+
         File.AppendAllText(Out("lenient", "lenient.safetensors"), "!");
         Assert.Equal(1, Atu.Run("verify", Out("lenient", "run.json")).ExitCode);
         Assert.DoesNotContain("nothing has changed", Govern(policy).Errors, StringComparison.Ordinal);

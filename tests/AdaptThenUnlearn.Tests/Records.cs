@@ -67,7 +67,7 @@ internal static class Records
         "atu 0.1.0",
         policy ?? Policy,
         new PolicySource("../policy.json", PolicyText, Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(PolicyText))), CanonicalJson.Digest(Policy), []),
-        [new InputFile("generator", "generator.safetensors", Before.GeneratorSha256), new InputFile("classifier auditor", "auditor.safetensors", "e"), new InputFile("reference", "reference.safetensors", "r")],
+        [new InputFile("generator", "generator.safetensors", Before.GeneratorSha256), new InputFile("classifier annotator", "annotator.safetensors", "n"), new InputFile("classifier auditor", "auditor.safetensors", "e"), new InputFile("reference", "reference.safetensors", "r")],
         [new OutputFile("artifact", "no-eights.safetensors", After.GeneratorSha256), new OutputFile("before and after", "images/before-after.png", new string('c', 64))],
         Before,
         After,

@@ -63,6 +63,7 @@ public sealed class GovernCommand(Terminal terminal)
         if (PreviousRun.StillStands(path, source, Machine.Tool, inputs.Named(), Vocabulary.Known, today) is { } earlier)
         {
             terminal.Say($"{policy.Name}: nothing has changed since the run of {earlier.Times.Finished.UtcDateTime.ToString("u", CultureInfo.InvariantCulture)}; every hash was checked, and the verdict stands");
+            RunReports.Write(path, earlier);   // they are no outputs with hashes, and say what the record says whatever became of them
             Tell(earlier, path, file, advisory: false);
             records.Add(Path.Combine(path, RunRecord.FileName));
             return true;

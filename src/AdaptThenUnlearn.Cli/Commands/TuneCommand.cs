@@ -42,8 +42,11 @@ public sealed class TuneCommand(Terminal terminal)
         if (search.Run() is not { } result)
             throw new BadArgumentException($"{folder} holds no trial of this policy yet; leave out --page-only to make some");
 
+        if (result.Trials[0].WhyNot is { } reason)
+            throw new RunException("ATU2013", $"the search has nothing to start from: {reason}");
+
         var words = FormattableString.Invariant($"class{(task.Classes.Count == 1 ? "" : "es")} {string.Join(", ", task.Classes)} with seed{(task.Seeds.Count == 1 ? "" : "s")} {string.Join(", ", task.Seeds)}");
-        var page = TuningPage.Render(task.Policy.Name, words, result);
+        var page = TuningPage.Render(task.Policy.Name, words, _runs.Set(parsed), result);
         ReplacedFile.Write(Path.Combine(folder, PageName), page);
         Terminal.ResultText(page);
         return ExitCodes.Passed;

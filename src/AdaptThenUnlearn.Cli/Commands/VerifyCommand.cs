@@ -17,15 +17,21 @@ public static class VerifyCommand
         {
             var path = parsed.GetRequiredValue(file).FullName;
             var record = RunRecordFile.Read(path);
-            var verification = Verification.Of(Path.GetDirectoryName(path)!, record, Vocabulary.Known, DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime));
+            var folder = Path.GetDirectoryName(path)!;
+            var verification = Verification.Of(folder, record, Vocabulary.Known, DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime));
+            var own = record.Tool == Machine.Tool;   // another version may put things in other words
+            var altered = RunReports.Altered(folder, record).Select(report => $"{report} is not what the record says{(own ? "" : " to this version")}; it was changed{(own ? "" : $", or {record.Tool} wrote it otherwise")}. `atu report` makes it anew").ToList();
+            foreach (var report in altered)
+                terminal.Diagnose(new BuildMessage(own ? Severity.Error : Severity.Warning, "ATU3003", report, path));
+            var stands = verification.Problems.Count == 0 && !(own && altered.Count > 0);
             foreach (var problem in verification.Problems)
                 terminal.Diagnose(new BuildMessage(Severity.Error, "ATU3003", problem, path));
             foreach (var finding in verification.Verdict.Findings.Where(finding => finding.State is FindingState.Failed or FindingState.NotMeasured))
                 terminal.Diagnose(new BuildMessage(Severity.Error, "ATU3001", VerdictText.Of(finding), path));
             foreach (var finding in verification.Verdict.Findings)
                 Terminal.Result($"  {VerdictText.Of(finding)}");
-            Terminal.Result($"{record.Policy.Name}: {(verification.Passed ? "the record stands: Passed" : verification.Problems.Count > 0 ? "the record does not stand" : "the record stands: Failed")}");
-            return verification.Passed ? ExitCodes.Passed : ExitCodes.GateFailed;
+            Terminal.Result($"{record.Policy.Name}: {(stands ? $"the record stands: {(verification.Passed ? "Passed" : "Failed")}" : "the record does not stand")}");
+            return stands && verification.Passed ? ExitCodes.Passed : ExitCodes.GateFailed;
         });
         return command;
     }

@@ -40,29 +40,40 @@ public sealed record Comparison(
         return new MethodFigures([.. made.Where(cell => cell.Outcome is not null)], keys.Count, made.Count(cell => cell.Failure is not null), Retrained);
     }
 
-    /// <summary>Figures of two methods on the classes and seeds that both finished; null where there are none.</summary>
-    public (MethodFigures One, MethodFigures Other)? Matched(ComparedMethod one, ComparedMethod other)
+    /// <summary>Runs of two methods on the same class and seed in which everything was measured, side by side; where one of them has one seed, its run stands beside each of the other's.</summary>
+    public IReadOnlyList<ComparedPair> Pairs(ComparedMethod one, ComparedMethod other)
     {
-        var (these, those) = (Figures(one, Classes), Figures(other, Classes));
-        var common = these.Cells.Select(Place).Intersect(those.Cells.Select(Place)).ToList();
-        return common.Count == 0 ? null : (Of(these), Of(those));
+        var (these, those) = (Whole(one), Whole(other));
+        return [.. these.SelectMany(mine => those.Where(yours => Place(mine) == Place(yours)).Select(yours => new ComparedPair(mine, yours)))];
 
         // Of a method with one seed, the class alone tells its run.
         (string, long) Place(ComparedCell cell) => (cell.Key.Class, one.OneSeed || other.OneSeed ? 0 : cell.Key.Seed);
 
-        MethodFigures Of(MethodFigures figures) => figures with { Cells = [.. figures.Cells.Where(cell => common.Contains(Place(cell)))] };
+        IEnumerable<ComparedCell> Whole(ComparedMethod method) => Figures(method, Classes).Cells.Where(cell => cell.Outcome is { Unlearned: not null, FrechetRatio: not null });
     }
 
-    /// <summary>What retraining without a class came to; null where it was not run.</summary>
-    public CellOutcome? Retrained(string className) => Find(new CellKey(ComparedMethods.Retrain.Name, className, YardstickSeed))?.Outcome;
+    /// <summary>Figures of some runs, of one method or several.</summary>
+    public MethodFigures Of(IEnumerable<ComparedCell> cells)
+    {
+        var known = cells.ToList();
+        return new MethodFigures(known, known.Count, Failed: 0, Retrained);
+    }
+
+    /// <summary>The run that retrained without a class; null where it was not made or could not finish.</summary>
+    public ComparedCell? Retrained(string className) => Find(new CellKey(ComparedMethods.Retrain.Name, className, YardstickSeed)) is { Outcome: not null } cell ? cell : null;
 }
+
+/// <summary>Two runs of the same class, and of the same seed where both have several.</summary>
+/// <param name="One">Of the method that is spoken of.</param>
+/// <param name="Other">Of the one that it is held against.</param>
+public sealed record ComparedPair(ComparedCell One, ComparedCell Other);
 
 /// <summary>The figures of one method over some classes and seeds.</summary>
 /// <param name="Cells">Runs that finished.</param>
 /// <param name="Asked">Runs that were asked for.</param>
 /// <param name="Failed">Runs that were made and could not finish.</param>
-/// <param name="Retrained">What retraining without a class came to.</param>
-public sealed record MethodFigures(IReadOnlyList<ComparedCell> Cells, int Asked, int Failed, Func<string, CellOutcome?> Retrained)
+/// <param name="Retrained">The run that retrained without a class, or null.</param>
+public sealed record MethodFigures(IReadOnlyList<ComparedCell> Cells, int Asked, int Failed, Func<string, ComparedCell?> Retrained)
 {
     /// <summary>PUL, as shares.</summary>
     public Spread? Unlearned => Over(outcome => outcome.Unlearned);
@@ -71,14 +82,14 @@ public sealed record MethodFigures(IReadOnlyList<ComparedCell> Cells, int Asked,
     public Spread? FrechetRatio => Over(outcome => outcome.FrechetRatio);
 
     /// <summary>Fréchet distance over retraining's on the same class.</summary>
-    public Spread? ToRetraining => Spread.Of(Cells.Select(cell => cell.Outcome!.FrechetAfter / Retrained(cell.Key.Class)?.FrechetAfter));
+    public Spread? ToRetraining => Spread.Of(Cells.Select(cell => cell.Outcome!.FrechetAfter / Retrained(cell.Key.Class)?.Outcome!.FrechetAfter));
 
     /// <summary>Ret-FD: Fréchet distance to the retrained generator's images.</summary>
     public Spread? FrechetToRetrained => Spread.Of(Cells.Select(RetrainedDistance));
 
     /// <summary>Ret-FD of one run, if it was measured against the retraining that is compared with.</summary>
     public double? RetrainedDistance(ComparedCell cell) =>
-        cell.Outcome is { } outcome && outcome.RetrainedSha256 == Retrained(cell.Key.Class)?.ArtifactSha256 ? outcome.FrechetToRetrained : null;
+        cell.Outcome is { } outcome && outcome.RetrainedSha256 == Retrained(cell.Key.Class)?.Outcome!.ArtifactSha256 ? outcome.FrechetToRetrained : null;
 
     /// <summary>Smallest share kept of any retained class.</summary>
     public Spread? SmallestShareKept => Over(outcome => outcome.SmallestShareKept);
@@ -95,8 +106,12 @@ public sealed record MethodFigures(IReadOnlyList<ComparedCell> Cells, int Asked,
     /// <summary>Minutes of training of one core, without measuring: what is compared, because it hardly depends on what else the machine did.</summary>
     public Spread? ProcessorMinutes => Over(outcome => outcome.ProcessorSeconds / 60);
 
-    /// <summary>Processor time over retraining's on the same class.</summary>
-    public Spread? TimeToRetraining => Spread.Of(Cells.Select(cell => cell.Outcome!.ProcessorSeconds / Retrained(cell.Key.Class)?.ProcessorSeconds));
+    /// <summary>Processor time over retraining's on the same class; only of runs on the same kind of device with as many threads, for other times do not compare.</summary>
+    public Spread? TimeToRetraining => Spread.Of(Cells.Select(cell => Retrained(cell.Key.Class) is { } yardstick && Place(yardstick) == Place(cell)
+        ? cell.Outcome!.ProcessorSeconds / yardstick.Outcome!.ProcessorSeconds
+        : null));
+
+    private static (string Device, int Threads) Place(ComparedCell cell) => (cell.Environment.Device, cell.Environment.Threads);
 
     private Spread? Over(Func<CellOutcome, double?> figure) => Spread.Of(Cells.Select(cell => figure(cell.Outcome!)));
 }

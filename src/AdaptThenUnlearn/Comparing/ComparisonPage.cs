@@ -2,14 +2,13 @@ using System.Globalization;
 using System.Text;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Reports;
+using static AdaptThenUnlearn.Comparing.FigureText;
 
 namespace AdaptThenUnlearn.Comparing;
 
 /// <summary>The page that tells a comparison: every figure and every sentence with one comes from the cells.</summary>
 public static class ComparisonPage
 {
-    private const string None = "–";
-
     /// <summary>Draws the page.</summary>
     /// <param name="comparison">What was compared.</param>
     /// <param name="files">Folder of the plots and the CSV file, relative to the page.</param>
@@ -44,9 +43,9 @@ public static class ComparisonPage
         string Absent() => (missing, failed) switch
         {
             (0, 0) => "None is missing.",
-            (_, 0) => $"**{missing} runs are missing**; they are listed at the end and are in no mean.",
-            (0, _) => $"**{failed} runs came to no result**; they are listed at the end and are in no mean.",
-            _ => $"**{missing} runs are missing and {failed} came to no result**; they are listed at the end and are in no mean.",
+            (_, 0) => $"**{Counted(missing, "run is", "runs are")} missing**, as the end of the page says; no mean counts them.",
+            (0, _) => $"**{Counted(failed, "run", "runs")} came to no result**, as the end of the page says; no mean counts them.",
+            _ => $"**{Counted(missing, "run is", "runs are")} missing and {failed} came to no result**, as the end of the page says; no mean counts them.",
         };
     }
 
@@ -54,33 +53,38 @@ public static class ComparisonPage
     {
         var table = new MarkdownTable("Preset", "Aim", "Reached", "All classes", "Worst class");
         var (usual, thorough) = (ComparedMethods.Default, ComparedMethods.Thorough);
-        Line(usual, "PUL ≥ 97 %, each class, mean over seeds", figures => figures.Unlearned?.Mean, value => value >= 0.97, Percent, worstIsLow: true, eachClass: true);
-        Line(usual, "Fréchet distance ≤ 1.4 × before, each class, mean over seeds", figures => figures.FrechetRatio?.Mean, value => value <= 1.4, Times, worstIsLow: false, eachClass: true);
-        Line(usual, "no retained class below half its share, any seed", figures => figures.SmallestShareKept?.Low, value => value >= 0.5, Percent, worstIsLow: true, eachClass: true);
-        Line(thorough, "PUL ≥ 99 %, mean over classes and seeds", figures => figures.Unlearned?.Mean, value => value >= 0.99, Percent, worstIsLow: true, eachClass: false);
-        Line(thorough, "Fréchet distance ≤ 1.2 × before, likewise", figures => figures.FrechetRatio?.Mean, value => value <= 1.2, Times, worstIsLow: false, eachClass: false);
-        Line(thorough, "Fréchet distance ≤ 1.5 × retraining's, likewise", figures => figures.ToRetraining?.Mean, value => value <= 1.5, Times, worstIsLow: false, eachClass: false);
-        Line(thorough, "at most a third of retraining's time, likewise", figures => figures.TimeToRetraining?.Mean, value => value <= 1 / 3.0, Percent, worstIsLow: false, eachClass: false);
+        Line(usual, "PUL ≥ 97 %, each class, mean over seeds", figures => figures.Unlearned, Mean, value => value >= 0.97, Percent, worstIsLow: true, eachClass: true);
+        Line(usual, "Fréchet distance ≤ 1.4 × before, each class, mean over seeds", figures => figures.FrechetRatio, Mean, value => value <= 1.4, Times, worstIsLow: false, eachClass: true);
+        Line(usual, "no retained class below half its share, any seed", figures => figures.SmallestShareKept, spread => spread.Low, value => value >= 0.5, Percent, worstIsLow: true, eachClass: true);
+        Line(thorough, "PUL ≥ 99 %, mean over classes and seeds", figures => figures.Unlearned, Mean, value => value >= 0.99, Percent, worstIsLow: true, eachClass: false);
+        Line(thorough, "Fréchet distance ≤ 1.2 × before, likewise", figures => figures.FrechetRatio, Mean, value => value <= 1.2, Times, worstIsLow: false, eachClass: false);
+        Line(thorough, "Fréchet distance ≤ 1.5 × retraining's, likewise", figures => figures.ToRetraining, Mean, value => value <= 1.5, Times, worstIsLow: false, eachClass: false);
+        Line(thorough, "at most a third of retraining's time, likewise", figures => figures.TimeToRetraining, Mean, value => value <= 1 / 3.0, Percent, worstIsLow: false, eachClass: false);
         return comparison.Methods.Contains(usual) || comparison.Methods.Contains(thorough) ? $"## Aims\n\n{table}" : "";
 
-        void Line(ComparedMethod method, string aim, Func<MethodFigures, double?> figure, Func<double, bool> reached, Func<double, string> unit, bool worstIsLow, bool eachClass)
+        static double Mean(Spread spread) => spread.Mean;
+
+        void Line(
+            ComparedMethod method, string aim, Func<MethodFigures, Spread?> figure, Func<Spread, double> held, Func<double, bool> reached, Func<double, string> unit, bool worstIsLow, bool eachClass)
         {
             if (!comparison.Methods.Contains(method))
                 return;
 
-            var byClass = comparison.Classes.Select(name => (Name: name, Value: figure(comparison.Figures(method, name)))).ToList();
-            var known = byClass.Where(each => each.Value is not null).OrderBy(each => worstIsLow ? each.Value : -each.Value).ToList();
+            var byClass = comparison.Classes.Select(name => (Name: name, Spread: figure(comparison.Figures(method, name)))).ToList();
+            var known = byClass.Where(each => each.Spread is not null).Select(each => (each.Name, Value: held(each.Spread!))).OrderBy(each => worstIsLow ? each.Value : -each.Value).ToList();
             var runs = comparison.Figures(method, comparison.Classes);
             var all = figure(runs);
-            table.Row(Code(method.Name), aim, Answer(), all is null ? None : unit(all.Value), known.Count == 0 ? None : $"{MarkdownText.Escape(known[0].Name)}: {unit(known[0].Value!.Value)}");
+            table.Row(Code(method.Name), aim, Answer(), all is null ? None : unit(held(all)), known.Count == 0 ? None : $"{MarkdownText.Escape(known[0].Name)}: {unit(known[0].Value)}");
 
             string Answer()
             {
                 if (runs.Failed > 0)
                     return $"**no**: {runs.Failed} of {runs.Asked} runs came to no result";
+                if (all is not null && all.Count < runs.Cells.Count)
+                    return $"**no**: it was measured in {all.Count} of {Counted(runs.Cells.Count, "run", "runs")}";
                 if (known.Count < byClass.Count)
                     return "not measured yet";
-                var met = eachClass ? known.TrueForAll(each => reached(each.Value!.Value)) : reached(all!.Value);
+                var met = eachClass ? known.TrueForAll(each => reached(each.Value)) : reached(held(all!));
                 return (met ? "yes" : "**no**") + (runs.Cells.Count < runs.Asked ? $", so far ({runs.Cells.Count} of {runs.Asked} runs)" : "");
             }
         }
@@ -98,13 +102,25 @@ public static class ComparisonPage
                 table.Row(
                     $"`{method.Name}`", $"{figures.Cells.Count} of {figures.Asked}{(figures.Failed > 0 ? $", {figures.Failed} without result" : "")}", Text(figures.Unlearned, Percent), Text(figures.FrechetRatio, Times), Text(figures.ToRetraining, Times),
                     Text(figures.FrechetToRetrained, Plain), Text(figures.SmallestShareKept, Percent), Text(figures.LargestShareKept, Percent), Text(figures.Steps, Whole), Text(figures.ProcessorMinutes, Minutes), Text(figures.Minutes, Minutes));
+
+                string Text(Spread? spread, Func<double, string> unit) => FigureText.Of(spread, unit, figures.Cells.Count);
             }
 
-            text.Append("\n### ").Append(Heading(family.Key)).Append("\n\n").Append(table).Append('\n').AppendJoin('\n', family.Select(method => $"- `{method.Name}`: {method.Words}")).Append('\n');
+            text.Append("\n### ").Append(Heading(family.Key)).Append("\n\n").Append(table).Append('\n').AppendJoin('\n', family.Select(method => $"- `{method.Name}`: {method.Words}")).Append('\n').Append(Caution(family.Key));
         }
 
         return text.ToString();
     }
+
+    private static string Caution(MethodFamily family) => family is MethodFamily.Published
+        ? """
+
+            These are the paper's losses on this generator, and not the paper's experiment: preset `paper` adapts for fewer steps than the paper,
+            measures distances relative to how far the adaptation went, keeps the best candidate and not the last, and its constants come from a
+            small search on one digit of this project's own generator (the documentation's page on comparing tells it).
+
+            """
+        : "";
 
     private static string Classes(Comparison comparison)
     {
@@ -113,7 +129,7 @@ public static class ComparisonPage
         foreach (var method in comparison.Methods)
         {
             var byClass = comparison.Classes.Select(name => comparison.Figures(method, name));
-            table.Row([$"`{method.Name}`", .. byClass.SelectMany(figures => new[] { Text(figures.Unlearned, Percent), Text(figures.FrechetRatio, Times) })]);
+            table.Row([$"`{method.Name}`", .. byClass.SelectMany(figures => new[] { FigureText.Of(figures.Unlearned, Percent, figures.Cells.Count), FigureText.Of(figures.FrechetRatio, Times, figures.Cells.Count) })]);
         }
 
         return text.Append(table).ToString();
@@ -150,31 +166,10 @@ public static class ComparisonPage
         }
     }
 
-    // Sentences that follow from the cells, each from runs of the same classes and seeds; what was not run is not spoken of.
     private static string Reading(Comparison comparison)
     {
-        var lines = new List<string>();
-        foreach (var preset in comparison.Methods.Where(method => method.Family is MethodFamily.Preset))
-        {
-            if (comparison.Matched(preset, ComparedMethods.Retrain) is ({ Unlearned: { } own, ToRetraining: { } ratio, TimeToRetraining: { } time } figures, { Unlearned: { } ideal } retraining))
-                lines.Add($"{Runs(figures, retraining)} Preset `{preset.Name}` unlearns {Percent(own.Mean)} where retraining unlearns {Percent(ideal.Mean)}, at {Times(ratio.Mean)} retraining's Fréchet distance and {Percent(time.Mean)} of its time.");
-        }
-
-        foreach (var method in comparison.Methods.Where(method => method.Family is MethodFamily.Published))
-        {
-            if (comparison.Matched(method, ComparedMethods.FineTune) is ({ Unlearned: { } published, FrechetRatio: { } quality } figures, { Unlearned: { } plain, FrechetRatio: { } plainQuality } baseline))
-                lines.Add($"{Runs(figures, baseline)} `{method.Name}` unlearns {(published.Mean > plain.Mean ? "more" : "**no more**")} than plain fine-tuning: {Percent(published.Mean)} against {Percent(plain.Mean)}, at {Times(quality.Mean)} against {Times(plainQuality.Mean)} the Fréchet distance before, in {Text(figures.Steps, Whole)} against {Text(baseline.Steps, Whole)} generator updates.");
-        }
-
-        foreach (var method in comparison.Methods.Where(method => method.Family is MethodFamily.LeftOut or MethodFamily.Alone))
-        {
-            if (comparison.Matched(method, ComparedMethods.Default) is ({ Unlearned: { } other, FrechetRatio: { } quality } figures, { Unlearned: { } usual, FrechetRatio: { } usualQuality } whole))
-                lines.Add($"{Runs(figures, whole)} `{method.Name}` against the default preset: PUL {Points(other.Mean - usual.Mean)} points, Fréchet ratio {Change(quality.Mean - usualQuality.Mean)}.");
-        }
-
-        return $"## Reading\n\n{(lines.Count == 0 ? "Of the methods that are held against each other, no two were run.\n" : string.Join('\n', lines.Select(line => "- " + line)) + "\n")}";
-
-        static string Runs(MethodFigures one, MethodFigures other) => Invariant($"({one.Cells.Count} run{(one.Cells.Count == 1 ? "" : "s")} against {other.Cells.Count})");
+        var sentences = new ComparisonReading(comparison).Sentences();
+        return $"## Reading\n\n{(sentences.Count == 0 ? "No two methods that are held against each other have runs of the same class and seed in which everything was measured.\n" : string.Join('\n', sentences.Select(sentence => "- " + sentence)) + "\n")}";
     }
 
     private static string Protocol(Comparison comparison)
@@ -185,8 +180,8 @@ public static class ComparisonPage
 
             Every run is `atu govern` on the same policy with one class named undesired, and with what the method sets over the section `unlearning`; what the policy itself says there
             holds for every method that does not set it. Before and after are
-            measured on the same evaluation latents, which no training draws; PUL is counted by the {Counter(comparison)}. {Compared(comparison)}Each run has a 95 % interval of its PUL in the CSV file. Minutes are of feedback and training alone; those
-            by the clock were measured beside whatever else the machine did, so costs are compared by the time of the cores. Ret-FD compares with images of the generator that was retrained without the class. Cells were run by {string.Join("; ", tools.DefaultIfEmpty("nobody yet"))}.
+            measured on the same evaluation latents, which no training draws; PUL is counted by the {Counter(comparison)}. {Compared(comparison)}Each run has a 95 % interval of its PUL in the CSV file (of the rate after, with the rate before taken as known; it does not cover what another seed would do). Minutes are of feedback and training alone; those
+            by the clock were measured beside whatever else the machine did, so costs are compared by the time of the cores, and only between runs on the same kind of device with as many threads. Ret-FD compares with images of the generator that was retrained without the class. Cells were run by {string.Join("; ", tools.DefaultIfEmpty("nobody yet"))}.
 
             """;
     }
@@ -206,9 +201,11 @@ public static class ComparisonPage
         // Runs of a class that was retrained, whose generators were not at hand together with the retrained one.
         string? Unheld()
         {
+            if (comparison.Policy.Quality is null)
+                return null;
             var lacking = comparison.Methods.Where(method => method != ComparedMethods.Retrain).Select(method => comparison.Figures(method, comparison.Classes))
                 .Sum(figures => figures.Cells.Count(cell => comparison.Retrained(cell.Key.Class) is not null && figures.RetrainedDistance(cell) is null));
-            return lacking == 0 ? null : Invariant($"Ret-FD of {lacking} runs: their generators, or the retrained one, were not in the work folder");
+            return lacking == 0 ? null : $"Ret-FD of {Counted(lacking, "run", "runs")}: measured by the whole command without `--page-only`, once the generators and the retrained one lie under `--work`";
         }
 
         string Runs(IReadOnlyList<CellKey> keys) => keys.Count > 1 && keys.Count == comparison.Keys().Count(key => key.Method == keys[0].Method)
@@ -239,30 +236,9 @@ public static class ComparisonPage
         ? $"The Fréchet distance\ncompares as many retained images before and after with one reference: {(quality.Reference == QualityReading.OriginalGenerator ? "samples of the original generator" : "the policy's")}, without the class. "
         : "";
 
-    private static string Text(Spread? spread, Func<double, string> unit) => spread switch
-    {
-        null => None,
-        { Low: var low, High: var high } when unit(low) == unit(high) => unit(spread.Mean),
-        _ => $"{unit(spread.Mean)} ({unit(spread.Low)} to {unit(spread.High)})",
-    };
-
     private static string Mean(Spread? spread, Func<double, string> unit) => spread is null ? None : unit(spread.Mean);
 
     private static string Code(string text) => $"`{text}`";
-
-    private static string Percent(double value) => Invariant($"{value * 100:0.0} %");
-
-    private static string Times(double value) => Invariant($"{value:0.00} ×");
-
-    private static string Plain(double value) => Invariant($"{value:0.000}");
-
-    private static string Whole(double value) => Invariant($"{value:0}");
-
-    private static string Minutes(double value) => Invariant($"{value:0.0}");
-
-    private static string Points(double share) => Invariant($"{share * 100:+0.0;−0.0;±0.0}");
-
-    private static string Change(double value) => Invariant($"{value:+0.00;−0.00;±0.00}");
 
     private static string Listed(string one, string many, IReadOnlyList<string> names) => (names.Count == 1 ? one : many) + " " + string.Join(", ", names.Select(MarkdownText.Escape));
 

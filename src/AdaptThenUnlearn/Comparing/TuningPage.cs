@@ -13,8 +13,9 @@ public static class TuningPage
     /// <summary>Draws the page.</summary>
     /// <param name="policy">Name of the policy that was tuned.</param>
     /// <param name="tasks">What each trial was run on, in words.</param>
-    /// <param name="result">Of the search.</param>
-    public static string Render(string policy, string tasks, TuningResult result)
+    /// <param name="set">What the command line set over every run, as <c>path=value</c>.</param>
+    /// <param name="result">Of the search; its first trial has a score.</param>
+    public static string Render(string policy, string tasks, IReadOnlyList<string> set, TuningResult result)
     {
         var table = new MarkdownTable("Trial", "Settings over the policy", "Score", "Annotator's FD", "Excess over the limits", "Auditor: PUL", "Auditor: FD after / before");
         foreach (var (number, trial) in result.Trials.Index())
@@ -22,7 +23,7 @@ public static class TuningPage
             var figures = new MethodFigures([.. trial.Cells.Where(cell => cell.Outcome is not null)], trial.Cells.Count, trial.Cells.Count(cell => cell.Failure is not null), _ => null);
             table.Row(
                 Invariant($"{number + 1}{(trial == result.Best ? " ←" : "")}"), trial.Settings.Count == 0 ? "none" : string.Join(", ", trial.Settings.Select(setting => $"`{setting}`")),
-                double.IsFinite(trial.Score) ? Score(trial) : "could not finish",
+                trial.IsScored ? Score(trial) : trial.Cells.Any(cell => cell.Failure is not null) ? "could not finish" : "could not be scored",
                 Mean(trial, outcome => outcome.Selected?.FrechetDistance, "0.000"), Mean(trial, outcome => outcome.Selected?.Excess, "0.0000"),
                 figures.Unlearned is { } unlearned ? Invariant($"{unlearned.Mean * 100:0.0} %") : "–", figures.FrechetRatio is { } ratio ? Invariant($"{ratio.Mean:0.00} ×") : "–");
         }
@@ -30,13 +31,15 @@ public static class TuningPage
         return $"""
             # Tuning of `{policy}`
 
-            Each trial was run on {tasks}. {(result.Finished ? "Every setting was tried." : "**The budget ended before every setting was tried.**")} The score is the mean over the runs of the annotator's Fréchet distance
+            Each trial was run on {tasks}. {Set()}{(result.Finished ? "Every setting was tried." : "**The budget ended before every setting was tried.**")} The score is the mean over the runs of the annotator's Fréchet distance
             relative to trial 1, plus ten times the excess (of the rate over its limit, of a share under its own) relative to the rate before; lower is
             better, and a trial is followed only if its mean is better by {Invariant($"{TuningSearch.Margin}")} and so is every single run. The auditor's figures stand beside it for the reader; the search does not look at them.
 
             {table}
             {Recommendation(result)}
             """.TrimEnd() + "\n";
+
+        string Set() => set.Count == 0 ? "" : $"Over every run was set, and what is recommended goes with it: {string.Join(", ", set.Select(MarkdownText.Code))}. ";
     }
 
     /// <summary>The policy fragment to paste; empty braces where the policy's own settings are best.</summary>
@@ -60,7 +63,7 @@ public static class TuningPage
     {
         { Settings.Count: 0 } => "Recommended: the policy's own settings. Nothing that was tried is better by the margin and in every run.",
         { } best => $"""
-            Recommended, because its score is {Invariant($"{best.Score:0.000}")} against {Invariant($"{result.Trials[0].Score:0.000}")} for the policy as it is:
+            Recommended, because its score is {Invariant($"{best.Score:0.000}")} against {Invariant($"{result.Trials[0].Score:0.000}")} for trial 1:
 
             ```json
             {Fragment(best.Settings)}

@@ -1,3 +1,5 @@
+using AdaptThenUnlearn.Runs;
+
 namespace AdaptThenUnlearn.Comparing;
 
 /// <summary>A small search over a policy's own knobs: one after another, each kept only where it helps.</summary>
@@ -5,7 +7,8 @@ namespace AdaptThenUnlearn.Comparing;
 /// Coordinate descent from the policy's settings. What a trial is worth is read off the annotators' judgement of the
 /// candidates it kept: auditors mark exams, and a search that looked at them would be sitting the exam. The score of a
 /// trial is the mean over its runs of FD / FD of the first trial + 10 · excess / rate before, so a point of PUL missed
-/// weighs as much as a tenth of the Fréchet distance; lower is better. Runs of different seeds differ by far more than
+/// weighs as much as a tenth of the Fréchet distance; lower is better. Where the annotator's features are too many for the
+/// candidates' images, no distance is measured in any run, and the first term is 1 in all of them. Runs of different seeds differ by far more than
 /// settings do, so a trial is followed only if it is better by the margin in the mean and better in every single run.
 /// </remarks>
 /// <param name="steps">For each knob, the settings to try, in order.</param>
@@ -20,11 +23,13 @@ public sealed class TuningSearch(IReadOnlyList<IReadOnlyList<string>> steps, Fun
     private readonly List<Trial> _trials = [];
 
     /// <summary>Searches until every setting was tried or the budget ends.</summary>
-    /// <returns>Null when not even the first trial could be made.</returns>
+    /// <returns>Null when not even the first trial could be made; that trial alone when it has no score, for nothing can be better or worse than that.</returns>
     public TuningResult? Run()
     {
         if (Try([]) is not { } start)
             return null;
+        if (!start.IsScored)
+            return new TuningResult(_trials, start, Finished: false);
 
         var best = start;
         foreach (var knob in steps)
@@ -60,9 +65,16 @@ public sealed class TuningSearch(IReadOnlyList<IReadOnlyList<string>> steps, Fun
         return [.. cells.Zip(first).Select(pair => Of(pair.First, pair.Second))];
 
         static double Of(ComparedCell cell, ComparedCell first) =>
-            cell.Outcome is { Selected: { FrechetDistance: { } distance } selected } outcome && (outcome.AnnotatorHitsBefore ?? outcome.HitsBefore) is > 0 and var hits
-                ? distance / (first.Outcome?.Selected?.FrechetDistance ?? distance) + MissWeight * selected.Excess * outcome.Samples / hits
+            cell.Outcome is { Selected: { } selected } outcome && (outcome.AnnotatorHitsBefore ?? outcome.HitsBefore) is > 0 and var hits && Relative(selected, first.Outcome?.Selected) is { } distance
+                ? distance + MissWeight * selected.Excess * outcome.Samples / hits
                 : double.PositiveInfinity;
+
+        static double? Relative(SelectedCandidate own, SelectedCandidate? first) => (own.FrechetDistance, first) switch
+        {
+            (null, { FrechetDistance: not null }) => null,
+            ({ } distance, { FrechetDistance: { } other }) => distance / other,
+            _ => 1,
+        };
     }
 }
 
@@ -74,6 +86,12 @@ public sealed record Trial(IReadOnlyList<string> Settings, IReadOnlyList<Compare
 {
     /// <summary>Their mean.</summary>
     public double Score => Scores.Average();
+
+    /// <summary>Whether every run could be scored.</summary>
+    public bool IsScored => double.IsFinite(Score);
+
+    /// <summary>Why a run could not be scored; null when all could.</summary>
+    public string? WhyNot => Cells.Zip(Scores).Where(pair => !double.IsFinite(pair.Second)).Select(pair => $"{pair.First.Key}: {pair.First.Failure ?? "nothing that the annotator saw can be scored"}").FirstOrDefault();
 }
 
 /// <summary>What a search came to.</summary>

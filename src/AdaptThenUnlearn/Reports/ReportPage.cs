@@ -83,12 +83,12 @@ internal sealed record ReportPage(
 
         var after = record.After?.Quality;
         var table = new ReportTable("Metric", "Before", "After", "Ratio");
-        Line($"{before.Metric} (lower is better)", reading => reading.FrechetDistance);
-        Line("Kernel distance, KID (lower is better)", reading => reading.KernelDistance);
-        Line("Precision (higher is better)", reading => reading.Precision);
-        Line("Recall (higher is better)", reading => reading.Recall);
-        Line("Density (higher is better)", reading => reading.Density);
-        Line("Coverage (higher is better)", reading => reading.Coverage);
+        Line([Theirs(before.Metric), Ours(" (lower is better)")], reading => reading.FrechetDistance);
+        Line([Ours("Kernel distance, KID (lower is better)")], reading => reading.KernelDistance);
+        Line([Ours("Precision (higher is better)")], reading => reading.Precision);
+        Line([Ours("Recall (higher is better)")], reading => reading.Recall);
+        Line([Ours("Density (higher is better)")], reading => reading.Density);
+        Line([Ours("Coverage (higher is better)")], reading => reading.Coverage);
         List<Phrase> note = [Ours(FormattableString.Invariant($"{before.Samples} generated images against {before.ReferenceSize()}"))];
         foreach (var (index, excluded) in before.Excluded.Index())
             note.AddRange([Ours(index == 0 ? ", both without " : ", "), Theirs(excluded)]);
@@ -98,10 +98,10 @@ internal sealed record ReportPage(
             NotMeasured = [.. new[] { before.NotMeasured, after?.NotMeasured }.OfType<string>().Distinct()],
         };
 
-        void Line(string name, Func<QualityReading, double?> value)
+        void Line(IReadOnlyList<Phrase> name, Func<QualityReading, double?> value)
         {
             var (was, isNow) = (value(before), after is null ? null : value(after));
-            table.Row([Ours(name)], [Ours(Number(was, Plain))], [Ours(Number(isNow, Plain))], [Ours(Number(was > 0 ? isNow / was : null, Plain))]);
+            table.Row(name, [Ours(Number(was, Plain))], [Ours(Number(isNow, Plain))], [Ours(Number(was > 0 ? isNow / was : null, Plain))]);
         }
     }
 

@@ -44,6 +44,7 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
 
         if (record.Inputs.Where(input => input.Role == InputRoles.Generator).ToList() is not [var original] || original.Sha256 != record.Before.GeneratorSha256)
             problems.Add("the generator that was measured before is not the recorded input");
+        problems.AddRange(Unpinned(record));
 
         foreach (var reading in new[] { record.Before.Quality, record.After?.Quality }.OfType<QualityReading>())
             problems.AddRange(Strangers(record, reading));
@@ -75,6 +76,22 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
         catch (FormatException bad)
         {
             return $"the record holds an override that cannot be: {bad.Message}";
+        }
+    }
+
+    // What the policy has measured and judged by is among the files that the record names, and is the pinned one where it is pinned.
+    private static IEnumerable<string> Unpinned(RunRecord record)
+    {
+        var policy = record.Policy;
+        var named = policy.Classifiers.Select(each => (Role: InputRoles.Classifier(each.Key), Pin: each.Value.Sha256)).Prepend((InputRoles.Generator, policy.Generator.Sha256));
+        if (policy.Quality?.ExtractorWeights is not null)
+            named = named.Append((InputRoles.Extractor, policy.Quality.ExtractorSha256));
+        foreach (var (role, pin) in named)
+        {
+            if (record.Inputs.Where(input => input.Role == role).ToList() is not [var input])
+                yield return $"the policy's {role} is not one recorded input";
+            else if (pin is not null && !pin.Equals(input.Sha256, StringComparison.OrdinalIgnoreCase))
+                yield return $"the recorded {role} ({input.Sha256}) is not the one that the policy pins ({pin})";
         }
     }
 

@@ -143,7 +143,7 @@ public sealed class ComparisonTests : IDisposable
     {
         var page = ComparisonPage.Render(Compared() with { Cells = [] }, "results");
 
-        Assert.Contains("Of the methods that are held against each other, no two were run", page, StringComparison.Ordinal);
+        Assert.Contains("No two methods that are held against each other have runs", page, StringComparison.Ordinal);
         Assert.DoesNotContain("| yes", page, StringComparison.Ordinal);
         Assert.Contains("`default`: all of its 4 runs", page, StringComparison.Ordinal);
     }
@@ -165,7 +165,7 @@ public sealed class ComparisonTests : IDisposable
 
         var page = ComparisonPage.Render(whole with { Cells = [.. failed] }, "results");
 
-        Assert.Contains("came to no result**; they are listed at the end", page, StringComparison.Ordinal);
+        Assert.Contains("came to no result**, as the end of the page says", page, StringComparison.Ordinal);
         Assert.Contains("| `default` | PUL ≥ 97 %, each class, mean over seeds | **no**: 1 of 4 runs came to no result |", page, StringComparison.Ordinal);
         Assert.Contains("2 of 4, 1 without result", page, StringComparison.Ordinal);
         Assert.Contains("`default-8-1.json`", page, StringComparison.Ordinal);
@@ -209,12 +209,70 @@ public sealed class ComparisonTests : IDisposable
     public void Figures_DistanceToAnotherRetraining_IsNotThisOnes()
     {
         var comparison = Compared();
-        var retrained = comparison.Retrained("1")!.ArtifactSha256;
+        var retrained = comparison.Retrained("1")!.Outcome!.ArtifactSha256;
         var measured = comparison with { Cells = [.. comparison.Cells.Select(cell => cell.Key == new CellKey("default", "1", 1) ? cell with { Outcome = cell.Outcome! with { RetrainedSha256 = retrained } } : cell)] };
 
         Assert.Null(comparison.Figures(ComparedMethods.Default, "1").FrechetToRetrained);   // all of them were measured against one that has gone
         Assert.Equal(1, measured.Figures(ComparedMethods.Default, "1").FrechetToRetrained!.Count);
         Assert.Contains("Ret-FD of", ComparisonPage.Render(measured, "results"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Figures_TimeOnOtherMachinery_DoesNotCompare()
+    {
+        var comparison = Compared();
+        var elsewhere = comparison with { Cells = [.. comparison.Cells.Select(cell => cell.Key.Method == "default" ? cell with { Environment = _environment with { Device = "cuda:0" } } : cell)] };
+
+        Assert.Equal(3, comparison.Figures(ComparedMethods.Default, "1", "8").TimeToRetraining!.Count);
+        Assert.Null(elsewhere.Figures(ComparedMethods.Default, "1", "8").TimeToRetraining);
+        Assert.DoesNotContain("of its time", ComparisonPage.Render(elsewhere, "results"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Pairs_AgainstOneSeed_StandBesideItEach()
+    {
+        var comparison = Compared();
+
+        var pairs = comparison.Pairs(ComparedMethods.Default, ComparedMethods.Retrain);
+
+        Assert.Equal(["default-1-1 retrain-1-1", "default-8-1 retrain-8-1", "default-1-2 retrain-1-1"], pairs.Select(pair => $"{pair.One.Key.FileName} {pair.Other.Key.FileName}"));
+    }
+
+    // The class whose distance was not measured is in neither mean.
+    [Fact]
+    public void Pairs_NotMeasuredInBoth_AreLeftOut()
+    {
+        var without = ComparedMethods.All.Single(method => method.Name == "no-retention");
+
+        Assert.Equal("1", Assert.Single(Compared().Pairs(without, ComparedMethods.Default)).One.Key.Class);
+    }
+
+    [Theory]
+    [InlineData(50, 60, "unlearns more than plain fine-tuning: 95.0 % against 70.0 %, more in 1 of 1 pair of one class and seed. Its images are worse: 2.00 × against 1.67 ×")]
+    [InlineData(300, 50, "unlearns as much as plain fine-tuning: 70.0 % against 70.0 %, more in 0 of 1 pair of one class and seed. Its images are as good")]
+    [InlineData(600, 40, "unlearns **less** than plain fine-tuning: 40.0 % against 70.0 %, more in 0 of 1 pair of one class and seed. Its images are better")]
+    public void Reading_PublishedLossAgainstFineTuning_SaysWhichIsMore(long left, double distance, string expected)
+    {
+        var page = ComparisonPage.Render(With(Cell("paper-el2", "1", 1, left, distance)), "results");
+
+        Assert.Contains(expected, page, StringComparison.Ordinal);
+        Assert.Contains("1 run of `paper-el2` came to no result and is not in this.", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Reading_ClassThatSaysTheOpposite_IsNamed()
+    {
+        var page = ComparisonPage.Render(With(Cell("paper-el2", "1", 1, after: 50, distance: 60), Cell("paper-el2", "8", 1, after: 210, distance: 60)), "results");
+
+        Assert.Contains("more in 1 of 2 pairs of one class and seed, but less on 8.", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Render_AimMeasuredInSomeRunsOnly_IsNotReached()
+    {
+        var page = ComparisonPage.Render(With(Cell("default", "8", 1, after: 20, distance: null)), "results");
+
+        Assert.Contains("| **no**: it was measured in 2 of 3 runs |", page, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -257,6 +315,9 @@ public sealed class ComparisonTests : IDisposable
             Cell("default", "1", 1, after: 10, distance: 39), Cell("default", "1", 2, after: 30, distance: 42), Cell("default", "8", 1, after: 20, distance: 36),
             Cell("no-retention", "1", 1, after: 12, distance: 90), Cell("no-retention", "8", 1, after: 8, distance: null),
         ]);
+
+    private static Comparison With(params ComparedCell[] others) =>
+        Compared() with { Cells = [.. Compared().Cells.Where(cell => !others.Any(other => other.Key == cell.Key)), .. others] };
 
     private static ComparedCell Cell(string method, string name, long seed, long after, double? distance, double seconds = 150) => new(
         ComparedCell.CurrentSchemaVersion, new CellKey(method, name, seed), "asked", "atu 0.1.0", _environment,

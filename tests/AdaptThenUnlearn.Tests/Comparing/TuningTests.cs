@@ -65,6 +65,25 @@ public sealed class TuningTests
     }
 
     [Fact]
+    public void Run_PolicysOwnRunsCannotBeScored_EndsThereAndSaysWhy()
+    {
+        var unfinished = Cell(10) with { Outcome = null, Failure = "a loss is not finite" };
+
+        var result = new TuningSearch([["a=1"]], _ => [Cell(10), unfinished]).Run()!;
+
+        Assert.Equal("trial, class 3, seed 101: a loss is not finite", Assert.Single(result.Trials).WhyNot);
+        Assert.False(result.Finished);
+    }
+
+    // Wide features have no Fréchet distance on a candidate's few images; what is missed still tells settings apart.
+    [Fact]
+    public void Score_NoDistanceAnywhere_IsWhatIsMissedAlone()
+    {
+        Assert.Equal(1.4, Assert.Single(TuningSearch.Scores([Cell(null, excess: 0.004)], [Cell(null)])), 12);
+        Assert.Equal(double.PositiveInfinity, Assert.Single(TuningSearch.Scores([Cell(null)], [Cell(10)])));   // this trial's images alone were too few
+    }
+
+    [Fact]
     public void Score_AuditorsFigures_DoNotMatter()
     {
         var cell = Cell(8);
@@ -94,11 +113,11 @@ public sealed class TuningTests
 
     [Fact]
     public void Render_ASearch_IsTheGoldenPage() => Golden.Check(
-        "tuning.md", TuningPage.Render("no-eights", "classes 3, 9 with seed 101", new TuningSearch([["a.b=1", "a.b=2"], ["c=1"]], settings => Evaluate([.. settings.Select(setting => setting.Replace("a.b", "a", StringComparison.Ordinal))])).Run()!));
+        "tuning.md", TuningPage.Render("no-eights", "classes 3, 9 with seed 101", ["unlearning.steps=700"], new TuningSearch([["a.b=1", "a.b=2"], ["c=1"]], settings => Evaluate([.. settings.Select(setting => setting.Replace("a.b", "a", StringComparison.Ordinal))])).Run()!));
 
     [Fact]
     public void Render_NothingBetter_RecommendsThePolicyItself() =>
-        Assert.Contains("the policy's own settings", TuningPage.Render("p", "class 3", new TuningSearch([["b=1"]], Evaluate).Run()!), StringComparison.Ordinal);
+        Assert.Contains("the policy's own settings", TuningPage.Render("p", "class 3", [], new TuningSearch([["b=1"]], Evaluate).Run()!), StringComparison.Ordinal);
 
     [Fact]
     public void Fragment_IsWhatAPolicyWouldSay()
@@ -110,7 +129,7 @@ public sealed class TuningTests
 
     private static IReadOnlyList<ComparedCell> Evaluate(IReadOnlyList<string> settings) => [Cell(10 + settings.Sum(setting => _effects[setting]))];
 
-    private static ComparedCell Cell(double annotatorDistance, double excess = 0) => new(
+    private static ComparedCell Cell(double? annotatorDistance, double excess = 0) => new(
         ComparedCell.CurrentSchemaVersion, new CellKey("trial", "3", 101), "asked", "atu 0.1.0", _environment,
         new CellOutcome(new string('a', 64), 10000, 1000, 20, 30, 36, null, null, [], 1400, 800, 150, 175, new SelectedCandidate(excess, annotatorDistance)), Failure: null);
 }

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Tests.Runs;
@@ -129,6 +130,7 @@ public sealed class RunFilesTests : IDisposable
         { "another reference was compared with", "is not a recorded input" },
         { "another extractor was used", "is not a recorded input" },
         { "the artifact is not named", "names no artifact" },
+        { "a classifier is not named", "the policy's classifier auditor is not one recorded input" },
     };
 
     [Theory]
@@ -151,6 +153,7 @@ public sealed class RunFilesTests : IDisposable
             "the policy text is changed" => record with { PolicySource = record.PolicySource with { Text = record.PolicySource.Text.Replace("0.01", "0.5", StringComparison.Ordinal) } },
             "another reference was compared with" => record with { After = record.After! with { Quality = record.After.Quality! with { ReferenceSha256 = new string('f', 64) } } },
             "another extractor was used" => record with { Before = record.Before with { Quality = record.Before.Quality! with { ExtractorSha256 = new string('f', 64) } } },
+            "a classifier is not named" => record with { Inputs = [.. record.Inputs.Where(input => input.Role != "classifier auditor"), new InputFile("reference", "auditor.safetensors", record.Before.Quality!.ExtractorSha256)] },
             "the artifact is not named" => record with { Outputs = [] },
             "another generator was measured" => record with { After = record.After! with { GeneratorSha256 = new string('f', 64) } },
             _ => record,
@@ -159,6 +162,38 @@ public sealed class RunFilesTests : IDisposable
 
         Assert.Contains(verification.Problems, problem => problem.Contains(expected, StringComparison.Ordinal));
         Assert.False(verification.Passed);
+    }
+
+    // The record is unsigned: what the policy's text pins is what holds the rest of it.
+    [Theory]
+    [InlineData("generator.safetensors", "the recorded generator (")]
+    [InlineData("auditor.safetensors", "the recorded classifier auditor (")]
+    public void Verify_OtherFileThanThePinned_DoesNotStand(string file, string expected)
+    {
+        var pinned = Records.PolicyText.Replace($"\"{file}\"", $"\"{file}\", \"sha256\": \"{Written(file).ToUpperInvariant()}\"", StringComparison.Ordinal);
+        Assert.Empty(Verify(WrittenRun(pinned)).Problems);
+
+        var other = Records.PolicyText.Replace($"\"{file}\"", $"\"{file}\", \"sha256\": \"{new string('d', 64)}\"", StringComparison.Ordinal);
+        var verification = Verify(WrittenRun(other));
+
+        Assert.StartsWith(expected, Assert.Single(verification.Problems), StringComparison.Ordinal);
+        Assert.False(verification.Passed);
+    }
+
+    [Fact]
+    public void Reports_ChangedAfterwards_AreFoundAndMadeAnew()
+    {
+        var record = WrittenRun();
+        RunReports.Write(_folder, RunRecordFile.Read(At(RunRecord.FileName)));
+        Assert.Empty(RunReports.Altered(_folder, record));
+        Assert.NotEmpty(Directory.GetFiles(_folder, "report.*"));
+
+        File.WriteAllText(At("report.md"), File.ReadAllText(At("report.md")).Replace("no-eights", "no-nines", StringComparison.Ordinal));
+        Assert.Equal(["report.md"], RunReports.Altered(_folder, record));
+
+        RunReports.Write(_folder, record);
+        File.Delete(At("report.html"));   // what is not there says nothing wrong
+        Assert.Empty(RunReports.Altered(_folder, record));
     }
 
     [Fact]
@@ -228,7 +263,7 @@ public sealed class RunFilesTests : IDisposable
 
     private RunRecord? StillStands(RunRecord record) => PreviousRun.StillStands(_folder, record.PolicySource, record.Tool, Inputs(), Records.Vocabulary, Records.Today);
 
-    private IEnumerable<(string Role, string Path)> Inputs() => [("generator", At("generator.safetensors")), ("classifier auditor", At("auditor.safetensors")), ("reference", At("reference.safetensors"))];
+    private IEnumerable<(string Role, string Path)> Inputs() => [("generator", At("generator.safetensors")), ("classifier annotator", At("annotator.safetensors")), ("classifier auditor", At("auditor.safetensors")), ("reference", At("reference.safetensors"))];
 
     private Verification Verify(RunRecord record) => Verification.Of(_folder, record, Records.Vocabulary, Records.Today);
 

@@ -1,0 +1,29 @@
+using AdaptThenUnlearn.Runs;
+
+namespace AdaptThenUnlearn.Reports;
+
+/// <summary>The reports that a policy asks for, beside the record that they are made from.</summary>
+public static class RunReports
+{
+    /// <summary>Writes them, over what was there.</summary>
+    /// <param name="folder">The run's folder.</param>
+    /// <param name="record">Of the run.</param>
+    /// <exception cref="FileNotWrittenException">One cannot be written.</exception>
+    public static void Write(string folder, RunRecord record)
+    {
+        foreach (var format in Asked(record))
+            ReplacedFile.Write(Path.Combine(folder, format.FileName), format.Render(record));
+    }
+
+    /// <summary>Names of those that are there and do not say what the record says, to this version of the tool.</summary>
+    /// <param name="folder">The run's folder.</param>
+    /// <param name="record">Of the run.</param>
+    public static IEnumerable<string> Altered(string folder, RunRecord record) =>
+        from format in Asked(record)
+        let path = Path.Combine(folder, format.FileName)
+        where File.Exists(path) && File.ReadAllText(path).ReplaceLineEndings() != format.Render(record).ReplaceLineEndings()
+        select format.FileName;
+
+    private static IEnumerable<IReportFormat> Asked(RunRecord record) =>
+        ReportFormats.All.Where(format => record.Policy.Report.Formats.Contains(format.Name) && format.FileName != RunRecord.FileName);
+}
