@@ -103,6 +103,17 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Contains("did you mean 'retention.weight'", Atu.Run([.. usual, "--knobs", "retention.wieght"]).Errors, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Tune_NothingToStartFrom_RecommendsNothing()
+    {
+        var (exitCode, output, errors) = Atu.Run("tune", house.Policy("tuned-lenient", "\"maxRate\": 0.9"), "--knobs", "retention.weight", "--seeds", "101", "--out", house.At("tuned-lenient"), "--threads", "1");
+
+        Assert.Equal(3, exitCode);
+        Assert.Contains("error ATU2013: the search has nothing to start from: trial-as-it-is, class banned, seed 101: there is nothing to unlearn", errors, StringComparison.Ordinal);
+        Assert.Empty(output);
+        Assert.False(File.Exists(house.At("tuned-lenient/tuning.md")));
+    }
+
     [Theory]
     [InlineData("--methods", "defualt", "did you mean 'default'")]
     [InlineData("--seeds", "x", "is no seed")]
