@@ -376,6 +376,22 @@ public sealed class PublisherTests : IDisposable
         Assert.Equal(Outcome.Passed, _desk.Admit().Outcome);
     }
 
+    [Theory]
+    [InlineData(PublishParts.Comment, 1)]
+    [InlineData(PublishParts.Comment | PublishParts.Summary, 1)]
+    [InlineData(PublishParts.Comment | PublishParts.Check, 0)]   // on a push there is the check
+    public void Publish_NothingButACommentAndNoPullRequest_SaysSo(PublishParts parts, int problems)
+    {
+        _desk.Event(new { after = FakeGitHub.Head });
+        _desk.Flags = new PublishFlags { Parts = parts };
+
+        var told = _desk.Publish(_desk.Admit()).Problems;
+
+        Assert.Equal(problems, told.Count);
+        Assert.All(told, problem => Assert.Equal(PublishCodes.NoTarget, problem.Code));
+        Assert.Empty(_github.Comments);
+    }
+
     [Fact]
     public void Publish_Only_DoesNothingElse()
     {
