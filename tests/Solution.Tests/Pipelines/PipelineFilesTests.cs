@@ -136,6 +136,26 @@ public sealed partial class PipelineFilesTests
         Assert.All(after, step => Assert.Contains("steps.govern.outputs.exit-code != ''", step["if"].ToString(), StringComparison.Ordinal));
     }
 
+    // Each finds the record of an earlier run believable if every hash fits, and such a one can be checked in.
+    [Theory]
+    [InlineData("docs/azure-pipelines.md#1", "atu govern", "\"$OUT\"/*/run.json")]
+    [InlineData("docs/gitlab-ci.md#1", "atu govern", "artifacts/*/run.json")]
+    [InlineData("docs/publishing.md#1", "-- govern", "artifacts/*/run.json")]
+    public void Example_BeforeItGoverns_RemovesRecordsThatTheCheckoutBrought(string name, string governs, string records) =>
+        Assert.InRange(All[name].IndexOf($"rm -f {records}", StringComparison.Ordinal), 0, All[name].IndexOf(governs, StringComparison.Ordinal));
+
+    // GitHub lets a required check wait forever whose workflow its paths skip, and cancels what waits in a group when another comes.
+    [Theory]
+    [InlineData("docs/github-actions.md#1")]
+    [InlineData("docs/github-actions.md#2")]
+    public void Example_ThatMayBeRequired_RunsOnEachPullRequestAndKeepsOthersWaiting(string name)
+    {
+        var workflow = (YamlMappingNode)Parse(name);
+
+        Assert.DoesNotContain(workflow["on"].AllNodes.OfType<YamlMappingNode>().SelectMany(node => node.Children.Keys), key => key.ToString().StartsWith("paths", StringComparison.Ordinal));
+        Assert.Contains("${{ github.ref }}", workflow["concurrency"]["group"].ToString(), StringComparison.Ordinal);
+    }
+
     private static List<YamlMappingNode> ActionSteps() => [.. ((YamlSequenceNode)Parse("action.yml")["runs"]["steps"]).Cast<YamlMappingNode>()];
 
     private static IEnumerable<string> Values(string name, string key) =>
