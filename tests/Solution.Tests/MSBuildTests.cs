@@ -221,6 +221,21 @@ public sealed partial class MSBuildTests(LocalFeed feed, SmallHouse house) : ICl
         Assert.Empty(Directory.EnumerateFiles(consumer.Folder, "*.nupkg", SearchOption.AllDirectories));
     }
 
+    [Fact]
+    public void Pack_ToolThatEndsWellWithoutAVerdict_MakesNoPackage()
+    {
+        var consumer = Consumer("net10.0", house.Policy("unjudged", "\"maxRate\": 0.9"));
+
+        var (exitCode, said) = consumer.Dotnet("pack", "-p:GovernModelsArguments=--help");
+
+        Assert.Equal(1, exitCode);
+        Assert.Contains("error ATU5004", said, StringComparison.Ordinal);
+        Assert.DoesNotContain("MSB6006", said, StringComparison.Ordinal);
+        Assert.Empty(Directory.EnumerateFiles(consumer.Folder, "*.nupkg", SearchOption.AllDirectories));
+        Assert.Equal(1, consumer.Dotnet("publish", "-p:GovernModelsArguments=--help").ExitCode);
+        Assert.False(Directory.Exists(consumer.At("bin/Release/net10.0/publish")));
+    }
+
     // By default each project has a folder of its own; projects that share one wait for each other, and the work is done once.
     [Theory]
     [InlineData("", 0)]
