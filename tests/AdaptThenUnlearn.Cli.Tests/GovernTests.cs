@@ -81,12 +81,15 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
     {
         var (changed, same) = (house.Policy("changed", "\"maxRate\": 0.9"), house.Policy("same", "\"maxRate\": 0.9"));
         File.WriteAllText(house.At("broken.json"), "{");
-        Assert.Equal(0, Govern(changed, same).ExitCode);
+        foreach (var (wrong, limit) in new[] { ("broken.json", "0.8"), ("nowhere.json", "0.7") })
+        {
+            Assert.Equal(0, Govern(changed, same).ExitCode);
+            house.Policy("changed", $"\"maxRate\": {limit}");
 
-        house.Policy("changed", "\"maxRate\": 0.8");
-        Assert.Equal(2, Govern(same, changed, house.At("broken.json")).ExitCode);
-        Assert.False(File.Exists(Out("changed", "run.json")) || File.Exists(Out("changed", "report.md")));
-        Assert.True(File.Exists(Out("same", "run.json")) && File.Exists(Out("same", "report.md")));
+            Assert.Equal(2, Govern(house.At(wrong), same, changed).ExitCode);
+            Assert.False(File.Exists(Out("changed", "run.json")) || File.Exists(Out("changed", "report.md")));
+            Assert.True(File.Exists(Out("same", "run.json")) && File.Exists(Out("same", "report.md")));
+        }
 
         Assert.Equal(0, Govern(changed).ExitCode);
         house.Policy("changed", "\"maxRate\": 0.9");

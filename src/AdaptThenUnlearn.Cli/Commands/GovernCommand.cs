@@ -31,13 +31,15 @@ public sealed class GovernCommand(Terminal terminal)
 
     private int Run(ParseResult parsed, CancellationToken cancel)
     {
-        var read = parsed.GetRequiredValue(_policies).Select(file => PolicyFile.Read(file.ToString(), parsed.GetValue(_set) ?? [], terminal)).ToList();
+        var (read, unreadable) = Read(parsed);
         var asked = read.Where(policy => policy.Result.Policy is not null).Select(policy => Question.Of(policy, parsed.GetRequiredValue(_out).FullName)).ToList();
         if (asked.GroupBy(question => question.Folder).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new BadArgumentException($"two policies are called '{twice.First().Policy.Name}' and would write to the same folder");
 
         // For all of them before anything can go wrong with one: what does not stand any more must not be left to be taken for what came of this.
         var standing = asked.ConvertAll(Standing);
+        if (unreadable is not null)
+            throw unreadable;
         if (asked.Count < read.Count)
             return ExitCodes.BadPolicy;
 
@@ -61,6 +63,26 @@ public sealed class GovernCommand(Terminal terminal)
         }
 
         int Publish(int gate) => parsed.GetValue(_publish) || _publication.IsRequired(parsed) ? _publication.After(gate, records, parsed, parsed.GetValue(_advisory), cancel) : gate;
+    }
+
+    // The policies that can be read, and why the first of the others cannot.
+    private (List<PolicyFile> Read, BadArgumentException? Unreadable) Read(ParseResult parsed)
+    {
+        List<PolicyFile> read = [];
+        BadArgumentException? unreadable = null;
+        foreach (var file in parsed.GetRequiredValue(_policies))
+        {
+            try
+            {
+                read.Add(PolicyFile.Read(file.ToString(), parsed.GetValue(_set) ?? [], terminal));
+            }
+            catch (BadArgumentException bad)
+            {
+                unreadable ??= bad;
+            }
+        }
+
+        return (read, unreadable);
     }
 
     // The record that answers a question already; where there is none, no report of another answer stays either.
