@@ -7,7 +7,8 @@ var policies = Argument("policies", "policies/*.json");
 var output = Argument("output", "artifacts");
 var atu = Argument<string>("atu", null);   // atu.dll, where the tool was built rather than installed
 
-Task("Govern").Does(() => GovernModels(GetFiles(policies), new GovernModelsSettings
+// The schema that policies name for editors is none.
+Task("Govern").Does(() => GovernModels(GetFiles(policies).Where(file => file.GetFilename().FullPath != "policy.schema.json"), new GovernModelsSettings
 {
     AtuAssembly = atu is null ? null : File(atu),
     OutputDirectory = output,

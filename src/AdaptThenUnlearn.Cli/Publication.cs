@@ -46,9 +46,9 @@ public sealed class Publication(Terminal terminal)
         var environment = EnvironmentSnapshot.Take();
         var context = CiHosts.Describe(environment);
         var today = DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime);
-        var admission = new RunAdmission(Vocabulary.Known, today, context.Workspace, policies);
+        var admission = new RunAdmission(Vocabulary.Known, today, context.Workspace, policies, untrusted);
         var admitted = records.Select(record => Admit(admission, record, fresh)).ToList();
-        var runs = admitted.Select(each => each.Run).OfType<PublishedRun>().Select(run => run with { Advisory = advisory, Untrusted = untrusted }).ToList();
+        var runs = admitted.Select(each => each.Run).OfType<PublishedRun>().Select(run => run with { Advisory = advisory }).ToList();
         var left = admitted.Max(each => each.ExitCode);
         if (runs.Count == 0)
             return left;

@@ -20,8 +20,8 @@ public sealed class Terminal : IProgress<StageProgress>, IDisposable
     private int _stageStart;
     private bool _barShown;
 
-    /// <summary>A line of the result.</summary>
-    public static void Result(string text) => Console.Out.WriteLine(text);
+    /// <summary>A line of the result; class names and the like in it come from policies and records, and a build reads it.</summary>
+    public static void Result(string text) => Console.Out.WriteLine(LogLine.Of(text));
 
     /// <summary>Text of the result, as it is.</summary>
     public static void ResultText(string text) => Console.Out.Write(text);

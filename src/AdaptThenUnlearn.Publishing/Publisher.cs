@@ -74,6 +74,8 @@ public sealed class Publisher(CiContext context, GitHubToken? token, PublishFlag
 
         using var session = new GitHubSession(target, token, version, waiting, cancel);
         target = await WithPullRequest(target, session, token, runs).ConfigureAwait(false);
+        if (target.PullRequest is null && flags.Parts.HasFlag(PublishParts.Comment) && !flags.Parts.HasFlag(PublishParts.Check))
+            throw new PublishException(PublishCodes.NoTarget, "a comment was asked for, and no pull request is known to write it on: name one with --pull-request, or publish the check too");
         foreach (var run in runs.Select(run => run with { HeadSha = target.HeadSha }))
         {
             if (!await PublishOne(run, target, session, token, cancel).ConfigureAwait(false))

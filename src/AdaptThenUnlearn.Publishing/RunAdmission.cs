@@ -9,7 +9,8 @@ namespace AdaptThenUnlearn.Publishing;
 /// <param name="today">UTC day, against which waivers expire.</param>
 /// <param name="workspace">The repository's root; null when nobody says.</param>
 /// <param name="trusted">Policies to judge by instead of the recorded ones; none: by the recorded ones.</param>
-public sealed class RunAdmission(PolicyVocabulary vocabulary, DateOnly today, string? workspace, IReadOnlyList<TrustedPolicy> trusted)
+/// <param name="untrusted">Whether the records come from a build that anyone may have changed; no file that one names is looked at then.</param>
+public sealed class RunAdmission(PolicyVocabulary vocabulary, DateOnly today, string? workspace, IReadOnlyList<TrustedPolicy> trusted, bool untrusted)
 {
     /// <summary>Largest record that is read; real ones have some ten thousand bytes.</summary>
     public const long MaxBytes = 2 * 1024 * 1024;
@@ -26,16 +27,58 @@ public sealed class RunAdmission(PolicyVocabulary vocabulary, DateOnly today, st
 
         var judged = Verification.OfReadings(record, vocabulary, today);
         if (trusted.Count == 0)
-            return new PublishedRun(record, judged, record.Policy, record.PolicySource.Text, RepositoryPath.Of(workspace, Folder(path), record.PolicySource.File));
+        {
+            if (!untrusted && PolicyChanged(Folder(path), record.PolicySource) is { } change)
+                judged = judged with { Problems = [.. judged.Problems, change] };
+            return new PublishedRun(record, judged, record.Policy, record.PolicySource.Text, RepositoryPath.Of(workspace, Folder(path), record.PolicySource.File)) { Untrusted = untrusted };
+        }
 
         var policy = trusted.FirstOrDefault(policy => policy.Policy.Name == record.Policy.Name)
             ?? throw new RecordRefusedException($"its policy is called '{record.Policy.Name}', and none of those given with --policy is");
-        return new PublishedRun(
-            record, judged with { Verdict = Gate.Judge(policy.Policy, record.Before, record.After, today) }, policy.Policy, policy.Text, RepositoryPath.Of(workspace, Directory.GetCurrentDirectory(), policy.File))
+        judged = new Verification([.. judged.Problems, .. MeasuredOtherwise(policy.Policy, record)], Gate.Judge(policy.Policy, record.Before, record.After, today));
+        return new PublishedRun(record, judged, policy.Policy, policy.Text, RepositoryPath.Of(workspace, Directory.GetCurrentDirectory(), policy.File))
         {
+            Untrusted = untrusted,
             ByTrustedPolicy = true,
             OtherPolicy = CanonicalJson.Digest(policy.Policy) != record.PolicySource.EffectiveSha256,
         };
+    }
+
+    // Limits can be held against any readings; they say something only about readings that were taken as the policy asks, of and by the files that it pins.
+    private static IEnumerable<string> MeasuredOtherwise(UnlearningPolicy policy, RunRecord record)
+    {
+        if (MeasuringPart.Differences(policy, record.Policy) is { Count: > 0 } paths)
+            yield return $"the readings were taken under another policy, which differs in {string.Join(", ", paths)}";
+
+        (string Role, string? Sha256)[] pins =
+        [
+            (InputRoles.Generator, policy.Generator.Sha256),
+            .. policy.Classifiers.Select(named => (InputRoles.Classifier(named.Key), named.Value.Sha256)),
+            (InputRoles.Extractor, policy.Quality?.ExtractorSha256),
+        ];
+        foreach (var (role, sha256) in pins.Where(pin => pin.Sha256 is not null))
+            if (record.Inputs.Where(input => input.Role == role).ToList() is not [var read] || !read.Sha256.Equals(sha256, StringComparison.OrdinalIgnoreCase))
+                yield return $"the readings were taken with another {role} than the one that the policy pins ({sha256})";
+    }
+
+    // A run that ends before it begins leaves the record of an earlier one. Records are moved, and the policy need not lie where this one was written.
+    private static string? PolicyChanged(string folder, PolicySource source)
+    {
+        var file = new FileInfo(Path.Combine(folder, source.File));
+        if (!file.Exists)
+            return null;
+
+        try
+        {
+            // A checkout may have given it other line ends.
+            return file.Length <= MaxBytes && File.ReadAllText(file.FullName).ReplaceLineEndings("\n") == source.Text.ReplaceLineEndings("\n")
+                ? null
+                : $"the policy {source.File} has changed since the run";
+        }
+        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
+        {
+            return $"the policy {source.File} cannot be read: {failed.Message}";
+        }
     }
 
     private static string Folder(string path) => Path.GetDirectoryName(Path.GetFullPath(path))!;

@@ -35,11 +35,56 @@ public sealed class RunFolder : IDisposable
     /// <exception cref="RunException">It cannot be written, another run writes to it, or its disk is nearly full.</exception>
     public static RunFolder Open(string path, long checkpointBytes)
     {
-        FileStream opened;
+        var opened = Lock(path);
+        try
+        {
+            RemoveConclusions(path);
+
+            // Artifact, candidates and two stages' states: each at most a few times the checkpoint.
+            Require(path, AvailableBytes(path), 12 * checkpointBytes + SpareBytes);
+            return new RunFolder(path, opened);
+        }
+        catch
+        {
+            opened.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Removes what an earlier run concluded, where no run may come to do it; what can be resumed stays. A folder that another run writes to is left to that.</summary>
+    /// <param name="path">Need not be there.</param>
+    /// <exception cref="RunException">The folder cannot be written.</exception>
+    public static void Withdraw(string path)
+    {
+        if (!Conclusions(path).Any(File.Exists))
+            return;
+
+        try
+        {
+            using var held = Lock(path);
+            RemoveConclusions(path);
+        }
+        catch (RunFolderInUseException)
+        {
+            // It has removed them itself.
+        }
+    }
+
+    // The record is one of the reports.
+    private static IEnumerable<string> Conclusions(string path) => ReportFormats.All.Select(report => System.IO.Path.Combine(path, report.FileName));
+
+    private static void RemoveConclusions(string path)
+    {
+        foreach (var report in Conclusions(path))
+            File.Delete(report);
+    }
+
+    private static FileStream Lock(string path)
+    {
         try
         {
             Directory.CreateDirectory(path);
-            opened = new FileStream(
+            return new FileStream(
                 System.IO.Path.Combine(path, LockName), FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, bufferSize: 1, FileOptions.DeleteOnClose);
         }
         catch (IOException shared) when (shared.HResult is WouldBlockOnLinux or WouldBlockOnMac or SharingViolationOnWindows)
@@ -49,20 +94,6 @@ public sealed class RunFolder : IDisposable
         catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
         {
             throw new RunException("ATU2003", $"{path}: the output folder cannot be written: {failed.Message}; choose another one", failed);
-        }
-
-        try
-        {
-            // Artifact, candidates and two stages' states: each at most a few times the checkpoint.
-            Require(path, AvailableBytes(path), 12 * checkpointBytes + SpareBytes);
-            foreach (var report in ReportFormats.All)   // the record among them
-                File.Delete(System.IO.Path.Combine(path, report.FileName));
-            return new RunFolder(path, opened);
-        }
-        catch
-        {
-            opened.Dispose();
-            throw;
         }
     }
 

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 
 namespace AdaptThenUnlearn;
 
@@ -24,7 +23,7 @@ public enum Severity
 public sealed record BuildMessage(
     Severity Severity, string Code, string Text, string? File = null, int Line = 0, int Column = 0)
 {
-    /// <summary>The line, without a line break.</summary>
+    /// <summary>The line, in which nothing but its form means anything to a build (<see cref="LogLine"/>).</summary>
     public override string ToString()
     {
         var place = (Line, Column) switch
@@ -34,15 +33,6 @@ public sealed record BuildMessage(
             _ => "",
         };
         var severity = Severity == Severity.Error ? "error" : "warning";
-        return OneLine($"{File ?? "atu"}{place}: {severity} {Code}: {Text}");
-    }
-
-    private static string OneLine(string text)
-    {
-        var line = new StringBuilder(text.Length);
-        foreach (var character in text)
-            line.Append(char.IsControl(character) || character is '\u2028' or '\u2029' ? ' ' : character);
-
-        return line.ToString();
+        return LogLine.Of($"{File ?? "atu"}{place}: {severity} {Code}: {Text}");
     }
 }

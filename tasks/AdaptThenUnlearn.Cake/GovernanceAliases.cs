@@ -22,7 +22,7 @@ public static class GovernanceAliases
         GovernModels(context, [policy], settings);
 
     /// <summary>The same for several policies: each is governed whatever came of the others, and one failure fails.</summary>
-    /// <example><code>GovernModels(GetFiles("policies/*.json"));</code></example>
+    /// <example><code>GovernModels(GetFiles("policies/no-*.json"));</code></example>
     /// <param name="context">The context.</param>
     /// <param name="policies">The policy files; none is an error, not a success.</param>
     /// <param name="settings">How to run; the defaults of <c>atu govern</c> when not given.</param>

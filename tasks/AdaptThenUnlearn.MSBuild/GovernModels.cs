@@ -128,9 +128,11 @@ public sealed class GovernModels : ToolTask
     protected override int ExecuteTool(string pathToTool, string responseFileCommands, string commandLineCommands)
     {
         var exitCode = base.ExecuteTool(pathToTool, responseFileCommands, commandLineCommands);
-        if (exitCode == 0 && _verdicts < Policies.Length)
-            Fail("ATU5004", $"{pathToTool} ended well, but gave {_verdicts} verdicts on {Policies.Length} policies: is it atu, and does GovernModelsArguments keep it from governing?");
-        return exitCode;
+        if (exitCode != 0 || _verdicts >= Policies.Length)
+            return exitCode;
+
+        Fail("ATU5004", $"{pathToTool} ended well, but gave {_verdicts} verdicts on {Policies.Length} policies: is it atu, and does GovernModelsArguments keep it from governing?");
+        return -1;   // an error that is told does not yet stop the targets that follow
     }
 
     /// <inheritdoc/>

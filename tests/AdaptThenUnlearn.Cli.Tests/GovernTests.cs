@@ -84,6 +84,47 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.NotEqual(record.Before.GeneratorSha256, record.After!.GeneratorSha256);
     }
 
+    // Whoever publishes what lies in the folder takes it for what came of the last call.
+    [Fact]
+    public void Govern_EndsBeforeItBegins_LeavesOnlyVerdictsThatStand()
+    {
+        var (changed, same) = (house.Policy("changed", "\"maxRate\": 0.9"), house.Policy("same", "\"maxRate\": 0.9"));
+        File.WriteAllText(house.At("broken.json"), "{");
+        foreach (var (wrong, limit) in new[] { ("broken.json", "0.8"), ("nowhere.json", "0.7") })
+        {
+            Assert.Equal(0, Govern(changed, same).ExitCode);
+            house.Policy("changed", $"\"maxRate\": {limit}");
+
+            Assert.Equal(2, Govern(house.At(wrong), same, changed).ExitCode);
+            Assert.False(File.Exists(Out("changed", "run.json")) || File.Exists(Out("changed", "report.md")));
+            Assert.True(File.Exists(Out("same", "run.json")) && File.Exists(Out("same", "report.md")));
+        }
+
+        Assert.Equal(0, Govern(changed).ExitCode);
+        house.Policy("changed", "\"maxRate\": 0.9");
+        var (exitCode, _, errors) = Govern(same, changed, "--device", "abacus");
+        Assert.Equal(3, exitCode);
+        Assert.Contains("ATU2008", errors, StringComparison.Ordinal);
+        Assert.False(File.Exists(Out("changed", "run.json")));
+        Assert.Contains("same: nothing has changed", errors, StringComparison.Ordinal);
+    }
+
+    // The second reads what the first one writes.
+    [Fact]
+    public void Govern_EarlierPolicyWritesWhatALaterOneReads_TheLaterOneIsNotBelieved()
+    {
+        var first = house.Policy("first", "\"maxRate\": 0.9");
+        var folder = house.At("out-chain");
+        Assert.Equal(0, Govern(first, "--out", folder).ExitCode);
+        var second = house.Policy("second", "\"maxRate\": 0.9", ("\"generator.safetensors\"", "\"out-chain/first/first.safetensors\""));
+        Assert.Equal(0, Govern(second, "--out", folder).ExitCode);
+
+        house.Policy("first", "\"maxRate\": 0.9", ("\"generator.safetensors\"", "\"no-discriminator.safetensors\""));
+        var (_, _, errors) = Govern(first, second, "--out", folder);
+
+        Assert.DoesNotContain("nothing has changed", errors, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Govern_ClassifierReplacedMeanwhile_ConcludesNothing()
     {

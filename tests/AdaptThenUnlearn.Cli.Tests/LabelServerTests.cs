@@ -156,6 +156,32 @@ public sealed class LabelServerTests(LabelServerTests.Served served) : IClassFix
     }
 
     [Fact]
+    public async Task Post_DoneWhileTraining_WaitsForTheClassifier()
+    {
+        using var house = new SmallHouse();
+        using var atu = Atu.Start("label", house.At("generator.safetensors"), "--feature", "odd", "--out", house.At("labels"), "--count", "400", "--threads", "1");
+        var address = new Uri(await atu.FirstLine);
+        await PostAsync("labels", new { changes = Enumerable.Range(0, 400).Select(image => new { image, shows = (bool?)(image % 3 == 0) }) });
+        Assert.Contains("\"training\":{", await PostAsync("train", new { }), StringComparison.Ordinal);
+
+        var state = await PostAsync("done", new { });
+
+        Assert.Contains("\"result\":{", state, StringComparison.Ordinal);
+        var (exitCode, output, errors) = atu.Finish();
+        Assert.True(exitCode == 0, errors);
+        Assert.Contains("held-out error", output, StringComparison.Ordinal);
+        Assert.True(File.Exists(Path.Combine(house.At("labels"), "odd.safetensors")));
+
+        async Task<string> PostAsync(string path, object content)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(address, path)) { Content = JsonContent.Create(content), Headers = { { "Origin", $"http://{address.Authority}" } } };
+            using var answer = await served.Client.SendAsync(request);
+            Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
+            return await answer.Content.ReadAsStringAsync();
+        }
+    }
+
+    [Fact]
     public void Start_PortThatIsTaken_SaysSo()
     {
         var (exitCode, _, errors) = Atu.Run("label", served.House.At("generator.safetensors"), "--feature", "bright", "--out", served.House.At("elsewhere"), "--count", "20", "--port", $"{served.Address.Port}");

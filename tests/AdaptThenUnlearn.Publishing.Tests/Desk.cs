@@ -54,7 +54,7 @@ internal sealed class Desk : IDisposable
     {
         var path = At("artifacts/no-eights/run.json");
         RunRecordFile.Write(path, record ?? Made());
-        return new RunAdmission(Records.Vocabulary, Records.Today, _folder, trusted).Read(path);
+        return new RunAdmission(Records.Vocabulary, Records.Today, _folder, trusted, untrusted: false).Read(path);
     }
 
     /// <summary>A run that stands: 20 of 10,000 images, or as many as a test wants.</summary>

@@ -80,6 +80,19 @@ public sealed class PageTests
         });
     }
 
+    // Inception-v3 has no classes: the shares are counted by the first feature's auditor.
+    [Fact]
+    public void Row_OfAClassKeptUnderAnExtractorWithoutClasses_HasItsShareBefore()
+    {
+        var policy = Records.Policy with { Quality = Records.Policy.Quality! with { Extractor = "inception-v3", ExtractorWeights = "inception.pth" } };
+        var record = Desk.Made() with { Policy = policy };
+        var kept = Assert.Single(Gate.Judge(policy, record.Before, record.After, Records.Today).Findings, finding => finding.Rule == "quality/minShareKept/9");
+
+        var row = RuleRow.Of(record, kept);
+
+        Assert.Equal(("10 %", "10000"), (row.Before, row.Samples));
+    }
+
     [Fact]
     public void Texts_OtherCulture_AreTheSame()
     {

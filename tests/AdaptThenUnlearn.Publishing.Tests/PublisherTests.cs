@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using AdaptThenUnlearn.Publishing.GitHub;
 using AdaptThenUnlearn.Publishing.Hosts;
 using AdaptThenUnlearn.Publishing.Pages;
+using AdaptThenUnlearn.Tests;
 
 namespace AdaptThenUnlearn.Publishing.Tests;
 
@@ -356,6 +357,39 @@ public sealed class PublisherTests : IDisposable
         Assert.Equal(PublishCodes.NoToken, problem.Code);
         Assert.Contains("ATU_GITHUB_TOKEN, GH_TOKEN, GITHUB_TOKEN", problem.Text, StringComparison.Ordinal);
         Assert.Contains("no-eights", _desk.Summary, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Read_PolicyChangedSinceTheRun_Fails()
+    {
+        File.WriteAllText(_desk.At("policies/policy.json"), Records.PolicyText.Replace("\n", "\r\n", StringComparison.Ordinal));   // as another checkout has it
+        Assert.Equal(Outcome.Passed, _desk.Admit().Outcome);
+
+        File.WriteAllText(_desk.At("policies/policy.json"), "{");   // over which govern ends before it begins
+        var run = _desk.Admit();
+        Assert.Equal(Outcome.Failed, run.Outcome);
+        Assert.Equal("the policy ../../policies/policy.json has changed since the run", Assert.Single(run.Judged.Problems));
+
+        // A fork's record may name any file, and what was moved is no evidence of anything.
+        Assert.Empty(new RunAdmission(Records.Vocabulary, Records.Today, workspace: null, [], untrusted: true).Read(_desk.At("artifacts/no-eights/run.json")).Judged.Problems);
+        File.Delete(_desk.At("policies/policy.json"));
+        Assert.Equal(Outcome.Passed, _desk.Admit().Outcome);
+    }
+
+    [Theory]
+    [InlineData(PublishParts.Comment, 1)]
+    [InlineData(PublishParts.Comment | PublishParts.Summary, 1)]
+    [InlineData(PublishParts.Comment | PublishParts.Check, 0)]   // on a push there is the check
+    public void Publish_NothingButACommentAndNoPullRequest_SaysSo(PublishParts parts, int problems)
+    {
+        _desk.Event(new { after = FakeGitHub.Head });
+        _desk.Flags = new PublishFlags { Parts = parts };
+
+        var told = _desk.Publish(_desk.Admit()).Problems;
+
+        Assert.Equal(problems, told.Count);
+        Assert.All(told, problem => Assert.Equal(PublishCodes.NoTarget, problem.Code));
+        Assert.Empty(_github.Comments);
     }
 
     [Fact]

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
@@ -145,14 +147,67 @@ public sealed class UntrustedTests : IDisposable
     [Fact]
     public void Read_ByTheRepositorysPolicy_IgnoresTheRecordsLimits()
     {
-        var strictText = Records.PolicyText.Replace("\"maxRate\": 0.01", "\"maxRate\": 0.001", StringComparison.Ordinal);
-        var strict = new TrustedPolicy(_desk.At("policies/policy.json"), strictText, PolicyReader.Read(strictText, "policy.json", Records.Vocabulary, []).Policy!);
-
-        var run = _desk.Admit(null, strict);
+        var run = _desk.Admit(null, Trusted(("\"maxRate\": 0.01", "\"maxRate\": 0.001")));
 
         Assert.True(run.OtherPolicy);
         Assert.Contains(run.Findings, finding => finding is { Rule: "digit-8/maxRate", State: FindingState.Failed, Limit: 0.001 });
         Assert.Equal("policies/policy.json", run.PolicyFile);
+    }
+
+    [Theory]
+    [InlineData("$.generator.checkpoint", "generator.safetensors", "other.safetensors")]
+    [InlineData("$.classifiers.auditor.checkpoint", "\"auditor.safetensors\"", "\"lenient.safetensors\"")]
+    [InlineData("$.classifiers.auditor.classes", "\"auditor.safetensors\"", "\"auditor.safetensors\", \"classes\": [\"8\", \"9\"]")]
+    [InlineData("$.undesiredFeatures[0].auditorThreshold", "\"class\": \"8\"", "\"class\": \"8\", \"auditorThreshold\": 1.0")]
+    [InlineData("$.undesiredFeatures[0].class", "\"class\": \"8\"", "\"class\": \"3\"")]
+    [InlineData("$.undesiredFeatures", "\"minUnlearned\": 0.95 }", "\"minUnlearned\": 0.95 }, { \"name\": \"digit-9\", \"annotator\": \"annotator\", \"class\": \"9\", \"maxRate\": 1 }")]
+    [InlineData("$.quality.reference", "reference.safetensors", "flattering.safetensors")]
+    [InlineData("$.evaluation.truncation", "\"quality\": {", "\"evaluation\": { \"truncation\": 0.1 }, \"quality\": {")]
+    public void Read_MeasuredAsTheRepositorysPolicyDoesNotAsk_Fails(string path, string from, string to)
+    {
+        var run = _desk.Admit(OfAnotherPolicy(from, to), Trusted());
+
+        Assert.Equal(Outcome.Failed, run.Outcome);
+        Assert.Equal($"the readings were taken under another policy, which differs in {path}", Assert.Single(run.Judged.Problems));
+        Assert.Empty(_desk.Publish(run).Problems);
+        var check = Assert.Single(_github.CheckRuns);   // under the name that branch protection asks for, which must not stay green from before
+        Assert.Equal(("atu / no-eights / generator", "failure"), ((string?)check["name"], (string?)check["conclusion"]));
+    }
+
+    [Theory]
+    [InlineData("\"maxRate\": 0.01", "\"maxRate\": 0.5")]
+    [InlineData("\"maxFrechetDistance\": 40, ", "")]
+    [InlineData("\"quality\": {", "\"waivers\": [{ \"rule\": \"digit-8/maxRate\", \"reason\": \"r\", \"approvedBy\": \"a\", \"expires\": \"2999-01-01\" }], \"quality\": {")]
+    [InlineData("\"quality\": {", "\"unlearning\": { \"preset\": \"thorough\" }, \"description\": \"Another.\", \"owner\": \"nobody\", \"quality\": {")]
+    [InlineData("\"auditor.safetensors\"", "\"auditor.safetensors\", \"sha256\": \"eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee\"")]
+    public void Read_OtherLimitsWaiversOrSettings_IsJudgedByTheRepositorysPolicy(string from, string to)
+    {
+        var run = _desk.Admit(OfAnotherPolicy(from, to), Trusted());
+
+        Assert.Equal(Outcome.Passed, run.Outcome);
+        Assert.True(run.OtherPolicy);
+        Assert.Equal(Records.Policy.RuleNames().Count + 1, run.Findings.Count);   // and the class kept, which the policy does not list
+    }
+
+    [Theory]
+    [InlineData("generator", "\"checkpoint\": \"generator.safetensors\"", "a")]
+    [InlineData("classifier auditor", "\"checkpoint\": \"auditor.safetensors\"", "e")]
+    public void Read_FileOfAnotherDigestThanTheRepositorysPolicyPins_Fails(string role, string file, string digit)
+    {
+        var digest = string.Concat(Enumerable.Repeat(digit, 64));
+        var (right, wrong) = (Pinned(digest.ToUpperInvariant()), Pinned(new string('0', 64)));
+        var record = Desk.Made();
+        record = record with { Inputs = [.. record.Inputs.Select(input => input.Role == role ? input with { Sha256 = digest } : input)] };
+        if (role != "generator")
+            record = record with { Before = Seen(record.Before), After = Seen(record.After!) };
+
+        Assert.Empty(_desk.Admit(record, right).Judged.Problems);
+        Assert.Contains($"another {role} than the one that the policy pins", Assert.Single(_desk.Admit(record, wrong).Judged.Problems), StringComparison.Ordinal);
+        Assert.NotEmpty(_desk.Admit(record with { Inputs = [.. record.Inputs, new InputFile(role, "other.safetensors", new string('0', 64))] }, wrong).Judged.Problems);   // not both at will
+
+        TrustedPolicy Pinned(string sha256) => Trusted((file, $"{file}, \"sha256\": \"{sha256}\""));
+
+        Measurement Seen(Measurement measured) => measured with { Quality = measured.Quality! with { ExtractorSha256 = digest } };
     }
 
     [Fact]
@@ -175,7 +230,30 @@ public sealed class UntrustedTests : IDisposable
 
     private static string InText(string json) => json.Replace("\"", "\\\"", StringComparison.Ordinal);
 
-    private static RunAdmission Admission() => new(Records.Vocabulary, Records.Today, workspace: null, []);
+    private static RunAdmission Admission() => new(Records.Vocabulary, Records.Today, workspace: null, [], untrusted: true);
+
+    private TrustedPolicy Trusted(params (string From, string To)[] edits)
+    {
+        var text = edits.Aggregate(Records.PolicyText, (text, edit) => Edited(text, edit.From, edit.To));
+        return new TrustedPolicy(_desk.At("policies/policy.json"), text, PolicyReader.Read(text, "policy.json", Records.Vocabulary, []).Policy!);
+    }
+
+    private RunRecord OfAnotherPolicy(string from, string to)
+    {
+        var (made, other) = (Desk.Made(), Trusted((from, to)));
+        return made with
+        {
+            Policy = other.Policy,
+            PolicySource = made.PolicySource with { Text = other.Text, Sha256 = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(other.Text))), EffectiveSha256 = CanonicalJson.Digest(other.Policy) },
+            Verdict = Gate.Judge(other.Policy, made.Before, made.After, Records.Today),
+        };
+    }
+
+    private static string Edited(string text, string from, string to)
+    {
+        Assert.Contains(from, text, StringComparison.Ordinal);
+        return text.Replace(from, to, StringComparison.Ordinal);
+    }
 
     private void OfFork(string sha) => _desk.Event(new
     {

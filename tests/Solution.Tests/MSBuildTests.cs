@@ -200,6 +200,42 @@ public sealed partial class MSBuildTests(LocalFeed feed, SmallHouse house) : ICl
         Assert.Matches(@"error ATU5005: .*special\.json", said);
     }
 
+    // The instance that governs has no target framework, and the condition turns it off there, while the builds that are packed and published want it.
+    [Theory]
+    [InlineData("Off")]
+    [InlineData("Advisory")]
+    public void PackAndPublish_ModeOfOneTargetFramework_IsAnErrorAndNotOverlooked(string elsewhere)
+    {
+        var consumer = Consumer("net10.0;netstandard2.1", house.Policy("conditional", "\"maxRate\": 0.9"));
+        consumer.Write("Consumer.csproj", File.ReadAllText(consumer.At("Consumer.csproj")).Replace(
+            "<Policies>", $"<GovernModelsMode Condition=\"'$(TargetFramework)' != 'net10.0'\">{elsewhere}</GovernModelsMode><Policies>", StringComparison.Ordinal));
+
+        foreach (var arguments in new[] { new[] { "publish", "--framework", "net10.0" }, ["pack", "--no-build"] })
+        {
+            var (exitCode, said) = consumer.Dotnet([.. arguments, Quick]);
+
+            Assert.Equal(1, exitCode);
+            Assert.Matches(@"error ATU5005: .*conditional\.json", said);
+        }
+
+        Assert.Empty(Directory.EnumerateFiles(consumer.Folder, "*.nupkg", SearchOption.AllDirectories));
+    }
+
+    [Fact]
+    public void Pack_ToolThatEndsWellWithoutAVerdict_MakesNoPackage()
+    {
+        var consumer = Consumer("net10.0", house.Policy("unjudged", "\"maxRate\": 0.9"));
+
+        var (exitCode, said) = consumer.Dotnet("pack", "-p:GovernModelsArguments=--help");
+
+        Assert.Equal(1, exitCode);
+        Assert.Contains("error ATU5004", said, StringComparison.Ordinal);
+        Assert.DoesNotContain("MSB6006", said, StringComparison.Ordinal);
+        Assert.Empty(Directory.EnumerateFiles(consumer.Folder, "*.nupkg", SearchOption.AllDirectories));
+        Assert.Equal(1, consumer.Dotnet("publish", "-p:GovernModelsArguments=--help").ExitCode);
+        Assert.False(Directory.Exists(consumer.At("bin/Release/net10.0/publish")));
+    }
+
     // By default each project has a folder of its own; projects that share one wait for each other, and the work is done once.
     [Theory]
     [InlineData("", 0)]

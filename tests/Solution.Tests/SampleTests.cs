@@ -16,6 +16,7 @@ public sealed class SampleTests(LocalFeed feed)
         foreach (var package in Directory.EnumerateFiles(feed.Packages))
             File.Copy(package, consumer.At($"artifacts/packages/{Path.GetFileName(package)}"));
         var sample = new Consumer(feed, consumer.At("samples/msbuild"));
+        File.Copy(Path.Combine(Repository.Root, "policies", "policy.schema.json"), sample.At("policies/policy.schema.json"));   // where the policies' $schema looks for it
 
         var (restored, how) = sample.Dotnet("tool", "restore");
         Assert.True(restored == 0, how);

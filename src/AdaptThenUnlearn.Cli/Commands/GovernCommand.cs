@@ -31,17 +31,30 @@ public sealed class GovernCommand(Terminal terminal)
 
     private int Run(ParseResult parsed, CancellationToken cancel)
     {
-        var read = parsed.GetRequiredValue(_policies).Select(file => PolicyFile.Read(file.ToString(), parsed.GetValue(_set) ?? [], terminal)).ToList();
-        if (read.Exists(policy => policy.Result.Policy is null))
-            return ExitCodes.BadPolicy;
-        if (read.GroupBy(policy => policy.Policy.Name).FirstOrDefault(group => group.Count() > 1) is { } twice)
-            throw new BadArgumentException($"two policies are called '{twice.Key}' and would write to the same folder");
+        var (read, unreadable) = Read(parsed);
+        var asked = read.Where(policy => policy.Result.Policy is not null).Select(policy => Question.Of(policy, parsed.GetRequiredValue(_out).FullName)).ToList();
+        if (asked.GroupBy(question => question.Folder).FirstOrDefault(group => group.Count() > 1) is { } twice)
+            throw new BadArgumentException($"two policies are called '{twice.First().Policy.Name}' and would write to the same folder");
 
-        var records = new List<string>();
+        // For all of them before anything can go wrong with one: what does not stand any more must not be left to be taken for what came of this.
+        var standing = asked.ConvertAll(Standing);
+        if (unreadable is not null)
+            throw unreadable;
+        if (asked.Count < read.Count)
+            return ExitCodes.BadPolicy;
+
+        var (passed, records, written) = (true, new List<string>(), false);
         try
         {
-            var passed = read.Select(policy => Govern(policy, parsed, records, cancel)).ToList();   // every one of them, whatever came of the first
-            return Publish(passed.TrueForAll(each => each) || parsed.GetValue(_advisory) ? ExitCodes.Passed : ExitCodes.GateFailed);
+            foreach (var (question, earlier) in asked.Zip(standing))   // every one of them, whatever came of the first
+            {
+                var stands = written ? Standing(question) : earlier;   // another may read what one wrote
+                passed &= stands is null ? Govern(question, parsed, cancel) : Repeat(question, stands);
+                written |= stands is null;
+                records.Add(Path.Combine(question.Folder, RunRecord.FileName));
+            }
+
+            return Publish(passed || parsed.GetValue(_advisory) ? ExitCodes.Passed : ExitCodes.GateFailed);
         }
         catch when (!cancel.IsCancellationRequested && records.Count > 0)
         {
@@ -52,44 +65,80 @@ public sealed class GovernCommand(Terminal terminal)
         int Publish(int gate) => parsed.GetValue(_publish) || _publication.IsRequired(parsed) ? _publication.After(gate, records, parsed, parsed.GetValue(_advisory), cancel) : gate;
     }
 
-    private bool Govern(PolicyFile file, ParseResult parsed, List<string> records, CancellationToken cancel)
+    // The policies that can be read, and why the first of the others cannot.
+    private (List<PolicyFile> Read, BadArgumentException? Unreadable) Read(ParseResult parsed)
     {
-        var policy = file.Policy;
-        var path = Path.Combine(parsed.GetRequiredValue(_out).FullName, policy.Name);
-        var inputs = new InputFiles(policy, file.Path);
-        var source = new PolicySource(
-            Path.GetRelativePath(path, Path.GetFullPath(file.Path)).Replace('\\', '/'), file.Text, file.Result.TextSha256, CanonicalJson.Digest(policy), file.Overrides);
-        var today = DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime);
-        if (PreviousRun.StillStands(path, source, Machine.Tool, inputs.Named(), Vocabulary.Known, today) is { } earlier)
+        List<PolicyFile> read = [];
+        BadArgumentException? unreadable = null;
+        foreach (var file in parsed.GetRequiredValue(_policies))
         {
-            terminal.Say($"{policy.Name}: nothing has changed since the run of {earlier.Times.Finished.UtcDateTime.ToString("u", CultureInfo.InvariantCulture)}; every hash was checked, and the verdict stands");
-            RunReports.Write(path, earlier);   // they are no outputs with hashes, and say what the record says whatever became of them
-            Tell(earlier, path, file, advisory: false);
-            records.Add(Path.Combine(path, RunRecord.FileName));
-            return true;
+            try
+            {
+                read.Add(PolicyFile.Read(file.ToString(), parsed.GetValue(_set) ?? [], terminal));
+            }
+            catch (BadArgumentException bad)
+            {
+                unreadable ??= bad;
+            }
         }
 
+        return (read, unreadable);
+    }
+
+    // The record that answers a question already; where there is none, no report of another answer stays either.
+    private static RunRecord? Standing(Question question)
+    {
+        var today = DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime);
+        if (PreviousRun.StillStands(question.Folder, question.Source, Machine.Tool, question.Inputs.Named(), Vocabulary.Known, today) is { } earlier)
+            return earlier;
+
+        RunFolder.Withdraw(question.Folder);
+        return null;
+    }
+
+    private bool Repeat(Question question, RunRecord earlier)
+    {
+        terminal.Say($"{question.Policy.Name}: nothing has changed since the run of {earlier.Times.Finished.UtcDateTime.ToString("u", CultureInfo.InvariantCulture)}; every hash was checked, and the verdict stands");
+        RunReports.Write(question.Folder, earlier);   // they are no outputs with hashes, and say what the record says whatever became of them
+        Tell(earlier, question, advisory: false);
+        return true;
+    }
+
+    private bool Govern(Question question, ParseResult parsed, CancellationToken cancel)
+    {
         var device = Machine.Prepare(parsed);
-        using var folder = RunFolder.Open(path, inputs.GeneratorBytes);
-        var request = new RunRequest(policy, source, parsed.GetValue(_resume), Train: !parsed.GetValue(_noTrain), device, Machine.Tool);
-        var record = file.Using(inputs, () => new UnlearningRun(request, inputs, folder, terminal, TimeProvider.System).Execute(cancel));
-        Tell(record, path, file, parsed.GetValue(_advisory));
-        records.Add(Path.Combine(path, RunRecord.FileName));
+        using var folder = RunFolder.Open(question.Folder, question.Inputs.GeneratorBytes);
+        var request = new RunRequest(question.Policy, question.Source, parsed.GetValue(_resume), Train: !parsed.GetValue(_noTrain), device, Machine.Tool);
+        var record = question.File.Using(question.Inputs, () => new UnlearningRun(request, question.Inputs, folder, terminal, TimeProvider.System).Execute(cancel));
+        Tell(record, question, parsed.GetValue(_advisory));
         return record.Verdict.Passed;
     }
 
-    private void Tell(RunRecord record, string path, PolicyFile file, bool advisory)
+    private void Tell(RunRecord record, Question question, bool advisory)
     {
         foreach (var warning in record.Verdict.Warnings)
-            terminal.Diagnose(new BuildMessage(Severity.Warning, "ATU3002", warning, file.Path));
+            terminal.Diagnose(new BuildMessage(Severity.Warning, "ATU3002", warning, question.File.Path));
         foreach (var finding in record.Verdict.Findings.Where(finding => finding.State is FindingState.Failed or FindingState.NotMeasured))
         {
-            var (line, column) = file.Locate(finding.Rule);
-            terminal.Diagnose(new BuildMessage(advisory ? Severity.Warning : Severity.Error, "ATU3001", VerdictText.Of(finding), file.Path, line, column));
+            var (line, column) = question.File.Locate(finding.Rule);
+            terminal.Diagnose(new BuildMessage(advisory ? Severity.Warning : Severity.Error, "ATU3001", VerdictText.Of(finding), question.File.Path, line, column));
         }
 
         foreach (var finding in record.Verdict.Findings)
             Terminal.Result($"  {VerdictText.Of(finding)}");
-        Terminal.Result($"{record.Policy.Name}: {(record.Verdict.Passed ? "Passed" : "Failed")}; evidence in {path}");
+        Terminal.Result($"{record.Policy.Name}: {(record.Verdict.Passed ? "Passed" : "Failed")}; evidence in {question.Folder}");
+    }
+
+    // What is asked of a run, and where it answers.
+    private sealed record Question(PolicyFile File, string Folder, InputFiles Inputs, PolicySource Source)
+    {
+        public UnlearningPolicy Policy => File.Policy;
+
+        public static Question Of(PolicyFile file, string output)
+        {
+            var folder = Path.Combine(output, file.Policy.Name);
+            return new Question(file, folder, new InputFiles(file.Policy, file.Path), new PolicySource(
+                Path.GetRelativePath(folder, Path.GetFullPath(file.Path)).Replace('\\', '/'), file.Text, file.Result.TextSha256, CanonicalJson.Digest(file.Policy), file.Overrides));
+        }
     }
 }

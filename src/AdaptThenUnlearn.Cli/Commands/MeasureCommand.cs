@@ -98,7 +98,7 @@ public sealed class MeasureCommand(Terminal terminal)
     private int Tell(Measurement measured, ParseResult parsed)
     {
         if (parsed.GetValue(_asJson))
-            Terminal.Result(JsonSerializer.Serialize(measured, _json));
+            Terminal.ResultText(JsonSerializer.Serialize(measured, _json) + "\n");
         else
             Describe(measured);
         return ExitCodes.Passed;

@@ -26,7 +26,10 @@ public static class PolicyCommands
             var read = parsed.GetRequiredValue(policies).Select(file => PolicyFile.Read(file.ToString(), parsed.GetValue(set) ?? [], terminal)).ToList();
             foreach (var policy in read.Where(policy => policy.Result.Policy is not null))
             {
-                Terminal.Result(parsed.GetValue(effective) ? policy.Result.EffectiveJson : $"{policy.Path}: a valid policy, '{policy.Policy.Name}'");
+                if (parsed.GetValue(effective))
+                    Terminal.ResultText(policy.Result.EffectiveJson + "\n");
+                else
+                    Terminal.Result($"{policy.Path}: a valid policy, '{policy.Policy.Name}'");
                 SayWhatIsMissing(policy, terminal);
             }
 

@@ -71,6 +71,7 @@ internal sealed class LabelServer(LabellingSession session, IProgress<StageProgr
         try
         {
             await _done.Task.WaitAsync(cancel).ConfigureAwait(false);
+            await _training.WaitAsync(cancel).ConfigureAwait(false);   // one that was begun after the page had its answer
         }
         finally
         {
@@ -108,9 +109,11 @@ internal sealed class LabelServer(LabellingSession session, IProgress<StageProgr
 
     private async Task AnswerAsync(HttpListenerContext context, CancellationToken ended)
     {
+        var last = false;
         try
         {
             var answer = await AnswerOrProblemAsync(context.Request, ended).ConfigureAwait(false);
+            last = answer.Last;
             var response = context.Response;
             response.StatusCode = (int)answer.Status;
             response.ContentType = answer.Type;
@@ -123,13 +126,14 @@ internal sealed class LabelServer(LabellingSession session, IProgress<StageProgr
                 response.Headers[name] = value;
             await response.OutputStream.WriteAsync(answer.Bytes, CancellationToken.None).ConfigureAwait(false);
             response.Close();
-            if (answer.Last)
-                _done.TrySetResult();
         }
         catch (Exception gone) when (gone is HttpListenerException or IOException or ObjectDisposedException or InvalidOperationException)
         {
-            context.Response.Abort();   // the browser went away
+            context.Response.Abort();   // the browser went away, perhaps once it had said that it is done
         }
+
+        if (last)
+            _done.TrySetResult();
     }
 
     // Whatever goes wrong, the page is told, and the next request is answered.
@@ -186,9 +190,23 @@ internal sealed class LabelServer(LabellingSession session, IProgress<StageProgr
         {
             "labels" => Labelled(body),
             "train" => Train(ended),
-            "done" => Answer.Of(State()) with { Last = true },
+            "done" => await DoneAsync().ConfigureAwait(false),
             _ => Answer.Refused(HttpStatusCode.NotFound, "there is nothing here"),
         };
+    }
+
+    // The page says then that everything is saved, and that is so once the classifier is that is being trained.
+    private async Task<Answer> DoneAsync()
+    {
+        var underWay = _training;
+        if (!underWay.IsCompleted)
+        {
+            await underWay.ConfigureAwait(false);
+            if (_failed is { } problem)
+                return Answer.Refused(HttpStatusCode.Conflict, problem);
+        }
+
+        return Answer.Of(State()) with { Last = true };
     }
 
     private Answer Labelled(byte[] body)

@@ -185,7 +185,9 @@ function showResult(result) {
 async function done() {
   try {
     await saving;
-    await ask("done", {});
+    if (by("train").disabled)
+      tell("Done as soon as the classifier is trained.");
+    await ask("done", {});   // answered once training has ended
     const farewell = document.createElement("p");
     farewell.setAttribute("role", "status");
     farewell.tabIndex = -1;

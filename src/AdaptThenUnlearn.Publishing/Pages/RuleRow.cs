@@ -39,7 +39,7 @@ public sealed record RuleRow(string Limit, string Before, string After, string B
                 return (Number(record.Before.Quality?.FrechetDistance, Plain), Count(released.Quality?.Samples));
 
             case ["quality", "minShareKept", var name]:
-                var share = record.Before.Shares.FirstOrDefault(share => share.Class == name && share.Classifier == record.Policy.Quality?.Extractor);
+                var share = record.Before.Shares.FirstOrDefault(share => share.Class == name && share.Classifier == record.Policy.Quality?.ClassCounter(record.Policy));
                 return (share is { Samples: > 0 } ? Percent((double)share.Hits / share.Samples) : None, Count(share?.Samples));
 
             default:

@@ -92,7 +92,7 @@ public static class RunPages
         if (run.Untrusted)
             notes.Add($"⚠️ The readings{(run.ByTrustedPolicy ? "" : ", and the policy,")} come from a build of the pull request itself, which its author controls: they are a claim. They were judged again here.");
         if (run.OtherPolicy)
-            notes.Add("⚠️ The pull request changes the policy; the run was judged by this repository's, as it is without the change.");
+            notes.Add("⚠️ The pull request changes the policy; limits and waivers are this repository's, as they are without the change.");
         notes.AddRange(run.Judged.Verdict.Warnings.Select(warning => $"⚠️ {Escape(MarkdownText.Clip(warning, 300))}"));
         notes.AddRange(run.Findings.Where(finding => finding.Waiver is not null).Select(finding =>
             $"⚠️ {RuleRow.NameOf(finding)} is waived by {Short(finding.Waiver!.ApprovedBy, 80)} until {Short(finding.Waiver.Expires, 10)}: {Short(finding.Waiver.Reason, 300)}"));

@@ -132,7 +132,7 @@ public sealed record ClassifierChoice(
 
     internal bool SameFileAs(ClassifierChoice other) => Slashes(Checkpoint) == Slashes(other.Checkpoint);
 
-    private static string Slashes(string path) => path.Replace('\\', '/');
+    internal static string Slashes(string path) => path.Replace('\\', '/');
 }
 
 /// <summary>A feature that the generator must not emit.</summary>

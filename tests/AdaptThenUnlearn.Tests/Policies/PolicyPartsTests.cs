@@ -110,6 +110,20 @@ public sealed class BuildMessageTests
     {
         Assert.Equal("atu: warning ATU1101: a  b c", new BuildMessage(Severity.Warning, "ATU1101", "a\r\nb\u2028c").ToString());
     }
+
+    [Theory]
+    [InlineData("a\n::error::b", "a ::error::b")]
+    [InlineData("::error::b", ": :error::b")]
+    [InlineData(" \t::error::b", "  : :error::b")]
+    [InlineData("a ##[error]b", "a ## [error]b")]
+    [InlineData("a ##vso[task.setvariable variable=x]b ##VSO[y]", "a ## vso[task.setvariable variable=x]b ## vso[y]")]
+    [InlineData("a\u001b[2Jb\u009b1A", "a [2Jb 1A")]
+    [InlineData("ban/maxRate: 0.5 :: c # 1 [x]", "ban/maxRate: 0.5 :: c # 1 [x]")]
+    public void LogLine_WhatABuildOrATerminalWouldObey_IsText(string text, string expected) => Assert.Equal(expected, LogLine.Of(text));
+
+    [Fact]
+    public void ToString_CommandsToTheBuild_AreText() =>
+        Assert.Equal("atu: error ATU3001: failed quality/minShareKept/## vso[x]", new BuildMessage(Severity.Error, "ATU3001", "failed quality/minShareKept/##vso[x]").ToString());
 }
 
 public sealed class PolicyCodesTests

@@ -99,27 +99,64 @@ public sealed partial class PipelineFilesTests
         File.WriteAllText(folder.At("atu"), $"#!/bin/sh\nprintf '%s\\n' \"$@\" > '{folder.At("arguments")}'\nexit {exitCode}\n");
         File.SetUnixFileMode(folder.At("atu"), UnixFileMode.UserRead | UnixFileMode.UserExecute);
         File.WriteAllText(folder.At("govern.sh"), Values("action.yml", "run").Single(script => script.Contains("atu govern", StringComparison.Ordinal)));
+        File.WriteAllText(folder.At("first.sh"), ActionSteps()[0]["run"].ToString());
         File.WriteAllText(folder.At("outputs"), "");
         Directory.CreateDirectory(folder.At("the \"out\" folder/checked in"));
         File.WriteAllText(folder.At("the \"out\" folder/checked in/run.json"), "{}");
 
-        var (code, output) = Run(
-            folder.Path, "bash", ["--noprofile", "--norc", "-eo", "pipefail", "govern.sh"],
-            ("PATH", $"{folder.Path}:{Environment.GetEnvironmentVariable("PATH")}"), ("GITHUB_OUTPUT", folder.At("outputs")),
-            ("ATU_POLICIES", "a b.json\n$(touch pwned).json\n"), ("ATU_ARGUMENTS", "--set=description=`touch pwned`; exit 0\n"),
-            ("ATU_MODE", mode), ("ATU_DEVICE", "cpu"), ("ATU_OUT", "the \"out\" folder"));
+        var (first, outputOfFirst) = Script("first.sh");
+        Assert.True(first == 0, outputOfFirst);
+        Assert.False(File.Exists(folder.At("the \"out\" folder/checked in/run.json")), "a record that the checkout brought could be taken for this job's verdict");
+        var (code, output) = Script("govern.sh");
 
         Assert.True(code == expected, output);
         Assert.False(File.Exists(folder.At("pwned")));
+        Assert.Equal(expected == 2 ? "" : $"exit-code={exitCode}\n", File.ReadAllText(folder.At("outputs")));   // without one, nothing is published
         if (expected == 2)
             return;
 
         Assert.Equal(
             ["govern", "--out", "the \"out\" folder", "--device", "cpu", "--set=description=`touch pwned`; exit 0", .. more, "--", "a b.json", "$(touch pwned).json"],
             File.ReadAllLines(folder.At("arguments")));
-        Assert.Equal($"exit-code={exitCode}\n", File.ReadAllText(folder.At("outputs")));
-        Assert.False(File.Exists(folder.At("the \"out\" folder/checked in/run.json")), "a record that the checkout brought could be taken for this job's verdict");
+
+        (int ExitCode, string Output) Script(string name) => Run(
+            folder.Path, "bash", ["--noprofile", "--norc", "-eo", "pipefail", name],
+            ("PATH", $"{folder.Path}:{Environment.GetEnvironmentVariable("PATH")}"), ("GITHUB_OUTPUT", folder.At("outputs")),
+            ("ATU_POLICIES", "a b.json\n$(touch pwned).json\n"), ("ATU_ARGUMENTS", "--set=description=`touch pwned`; exit 0\n"),
+            ("ATU_MODE", mode), ("ATU_DEVICE", "cpu"), ("ATU_OUT", "the \"out\" folder"));
     }
+
+    // A step that runs whatever failed before it must not tell of a job that never came to govern.
+    [Fact]
+    public void Action_StepsAfterGovern_AskWhetherItGoverned()
+    {
+        var after = ActionSteps().SkipWhile(step => !step.Children.TryGetValue("id", out var id) || id.ToString() != "govern").Skip(1).ToList();
+
+        Assert.NotEmpty(after);
+        Assert.All(after, step => Assert.Contains("steps.govern.outputs.exit-code != ''", step["if"].ToString(), StringComparison.Ordinal));
+    }
+
+    // Each finds the record of an earlier run believable if every hash fits, and such a one can be checked in.
+    [Theory]
+    [InlineData("docs/azure-pipelines.md#1", "atu govern", "\"$OUT\"/*/run.json")]
+    [InlineData("docs/gitlab-ci.md#1", "atu govern", "artifacts/*/run.json")]
+    [InlineData("docs/publishing.md#1", "-- govern", "artifacts/*/run.json")]
+    public void Example_BeforeItGoverns_RemovesRecordsThatTheCheckoutBrought(string name, string governs, string records) =>
+        Assert.InRange(All[name].IndexOf($"rm -f {records}", StringComparison.Ordinal), 0, All[name].IndexOf(governs, StringComparison.Ordinal));
+
+    // GitHub lets a required check wait forever whose workflow its paths skip, and cancels what waits in a group when another comes.
+    [Theory]
+    [InlineData("docs/github-actions.md#1")]
+    [InlineData("docs/github-actions.md#2")]
+    public void Example_ThatMayBeRequired_RunsOnEachPullRequestAndKeepsOthersWaiting(string name)
+    {
+        var workflow = (YamlMappingNode)Parse(name);
+
+        Assert.DoesNotContain(workflow["on"].AllNodes.OfType<YamlMappingNode>().SelectMany(node => node.Children.Keys), key => key.ToString().StartsWith("paths", StringComparison.Ordinal));
+        Assert.Contains("${{ github.ref }}", workflow["concurrency"]["group"].ToString(), StringComparison.Ordinal);
+    }
+
+    private static List<YamlMappingNode> ActionSteps() => [.. ((YamlSequenceNode)Parse("action.yml")["runs"]["steps"]).Cast<YamlMappingNode>()];
 
     private static IEnumerable<string> Values(string name, string key) =>
         Mappings(name).Where(mapping => mapping.Children.TryGetValue(key, out var value) && value is YamlScalarNode).Select(mapping => mapping[key].ToString());
