@@ -35,7 +35,7 @@ public sealed class RunAdmission(PolicyVocabulary vocabulary, DateOnly today, st
 
         var policy = trusted.FirstOrDefault(policy => policy.Policy.Name == record.Policy.Name)
             ?? throw new RecordRefusedException($"its policy is called '{record.Policy.Name}', and none of those given with --policy is");
-        judged = new Verification([.. judged.Problems, .. MeasuredOtherwise(policy.Policy, record)], Gate.Judge(policy.Policy, record.Before, record.After, today));
+        judged = new Verification([.. judged.Problems.Union(MeasuredOtherwise(policy.Policy, record))], Gate.Judge(policy.Policy, record.Before, record.After, today));
         return new PublishedRun(record, judged, policy.Policy, policy.Text, RepositoryPath.Of(workspace, Directory.GetCurrentDirectory(), policy.File))
         {
             Untrusted = untrusted,
@@ -47,18 +47,9 @@ public sealed class RunAdmission(PolicyVocabulary vocabulary, DateOnly today, st
     // Limits can be held against any readings; they say something only about readings that were taken as the policy asks, of and by the files that it pins.
     private static IEnumerable<string> MeasuredOtherwise(UnlearningPolicy policy, RunRecord record)
     {
-        if (MeasuringPart.Differences(policy, record.Policy) is { Count: > 0 } paths)
-            yield return $"the readings were taken under another policy, which differs in {string.Join(", ", paths)}";
-
-        (string Role, string? Sha256)[] pins =
-        [
-            (InputRoles.Generator, policy.Generator.Sha256),
-            .. policy.Classifiers.Select(named => (InputRoles.Classifier(named.Key), named.Value.Sha256)),
-            (InputRoles.Extractor, policy.Quality?.ExtractorSha256),
-        ];
-        foreach (var (role, sha256) in pins.Where(pin => pin.Sha256 is not null))
-            if (record.Inputs.Where(input => input.Role == role).ToList() is not [var read] || !read.Sha256.Equals(sha256, StringComparison.OrdinalIgnoreCase))
-                yield return $"the readings were taken with another {role} than the one that the policy pins ({sha256})";
+        var differences = MeasuringPart.Differences(policy, record.Policy);
+        IEnumerable<string> other = differences.Count == 0 ? [] : [$"the readings were taken under another policy, which differs in {string.Join(", ", differences)}"];
+        return other.Concat(Verification.PinProblems(policy, record));
     }
 
     // A run that ends before it begins leaves the record of an earlier one. Records are moved, and the policy need not lie where this one was written.

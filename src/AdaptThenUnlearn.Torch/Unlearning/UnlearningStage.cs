@@ -21,6 +21,7 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
 
     private const int WarmupSteps = 50;
     private const int CurveEvery = 10;
+    private const int SaveEvery = 200;   // besides after every candidate
     private const string BalanceKey = "classBalance";
     private const string CountsKey = "classCounts";
 
@@ -64,11 +65,9 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
             if (done % CurveEvery == 0 || done == 1 || done == options.Steps)
                 log.Curve.Add(PointOf(losses, trainer, original));
             if (done % options.CandidateEvery == 0 || done == options.Steps)
-            {
                 note = best.Consider(Judge(trainer, done));
+            if (note is not null || done % SaveEvery == 0)
                 context.Journal.Save(Name, new StageState(done, Vectors(trainer, best, balance, out var counters), counters, log.ToJson()));
-            }
-
             context.Progress.Report(new StageProgress(Name, done, options.Steps, losses, note));
         }
 

@@ -55,7 +55,7 @@ public static class ComparedMethods
     public static ComparedMethod Thorough { get; } = new("thorough", MethodFamily.Preset, "preset `thorough`", ["preset=thorough"]);
 
     /// <summary>The published losses: the one that the paper recommends.</summary>
-    public static ComparedMethod PublishedEl2 { get; } = new("paper-el2", MethodFamily.Published, "preset `paper`: EL2, γ 100, α 0.5", ["preset=paper", "repulsion.loss=el2", "repulsion.weight=100", "repulsion.alpha=0.5"]);
+    public static ComparedMethod PublishedEl2 { get; } = new("paper-el2", MethodFamily.Published, "preset `paper`: EL2, γ 300, α 0.1", ["preset=paper", "repulsion.loss=el2", "repulsion.weight=300", "repulsion.alpha=0.1"]);
 
     /// <summary>Training on positives alone, with the published method's budget.</summary>
     public static ComparedMethod FineTune { get; } = new(

@@ -33,6 +33,9 @@ public static class UnlearningPresets
     // As good as none: EL2 and IL2 fade long before.
     private const double Never = 1000;
 
+    // No choice among candidates: more steps than anyone asks for, so that the last step's is the only one.
+    private const int AfterTheLast = 1_000_000;
+
     private static readonly UnlearningOptions[] Table =
     [
         Default with { Preset = "quick", Steps = 600, RecoverySteps = 300, FeedbackSamples = 5000 },
@@ -54,9 +57,10 @@ public static class UnlearningPresets
             FeedbackSamples = 5000,
             RecoverySteps = 0,
             CleanBelow = 0.5,
+            CandidateEvery = AfterTheLast,
             Adversarial = Default.Adversarial with { R1Weight = 10, PathLengthWeight = 2, StyleMixing = 0.9 },
             // In units of ‖θG − θN‖², which only rescales γ and α: how far an adaptation leads differs between generators by more than the losses do.
-            Repulsion = Default.Repulsion with { Weight = 100, Limit = Never },
+            Repulsion = Default.Repulsion with { Weight = 300, Alpha = 0.1, Limit = Never },
             Retention = new(Weight: 0),
             NegativesAsFakes = Default.NegativesAsFakes with { Weight = 0 },
             ClassBalance = Default.ClassBalance with { Rate = 0 },

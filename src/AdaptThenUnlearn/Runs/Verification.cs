@@ -44,7 +44,7 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
 
         if (record.Inputs.Where(input => input.Role == InputRoles.Generator).ToList() is not [var original] || original.Sha256 != record.Before.GeneratorSha256)
             problems.Add("the generator that was measured before is not the recorded input");
-        problems.AddRange(Unpinned(record));
+        problems.AddRange(PinProblems(record.Policy, record));
 
         foreach (var reading in new[] { record.Before.Quality, record.After?.Quality }.OfType<QualityReading>())
             problems.AddRange(Strangers(record, reading));
@@ -79,10 +79,11 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
         }
     }
 
-    // What the policy has measured and judged by is among the files that the record names, and is the pinned one where it is pinned.
-    private static IEnumerable<string> Unpinned(RunRecord record)
+    /// <summary>What of a policy's generator, classifiers and extractor is not among the files that a record names, or not the pinned one where it is pinned; the record is unsigned, and pins are what holds it to files.</summary>
+    /// <param name="policy">The record's own, or one that it is to be judged by.</param>
+    /// <param name="record">Of the run.</param>
+    public static IEnumerable<string> PinProblems(UnlearningPolicy policy, RunRecord record)
     {
-        var policy = record.Policy;
         var named = policy.Classifiers.Select(each => (Role: InputRoles.Classifier(each.Key), Pin: each.Value.Sha256)).Prepend((InputRoles.Generator, policy.Generator.Sha256));
         if (policy.Quality?.ExtractorWeights is not null)
             named = named.Append((InputRoles.Extractor, policy.Quality.ExtractorSha256));

@@ -35,6 +35,7 @@ public sealed class UnlearningPresetsTests
         var paper = UnlearningPresets.Of("paper");
 
         Assert.Equal((0, 0, 0, 0), (paper.Retention.Weight, paper.NegativesAsFakes.Weight, paper.RecoverySteps, paper.ClassBalance.Rate));
+        Assert.True(paper.CandidateEvery > 100 * paper.Steps);   // no choice: the last step is kept
         Assert.True(paper.Repulsion.Limit > 100 * UnlearningPresets.Of("default").Repulsion.Limit);   // the push ends by its loss alone
     }
 

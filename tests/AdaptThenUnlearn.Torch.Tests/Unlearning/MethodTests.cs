@@ -79,6 +79,25 @@ public sealed class MethodTests : IDisposable
             Assert.Equal(whole, Weights(resumed.Networks));
     }
 
+    // As with preset paper: the last step's is the only candidate, and hours without one are not lost.
+    [Fact]
+    public void Run_NoCandidateBeforeTheLast_KeepsThatAndGoesOnFromInBetween()
+    {
+        var (options, told) = (Small.Options with { Method = "fine-tune", Steps = 203, CandidateEvery = 1000 }, new Small.Silent());
+
+        using (var feedback = Feedback())
+        using (var stop = new CancellationTokenSource())
+        {
+            var interrupted = Context(feedback) with { Options = options, Journal = new FolderJournal(_folder, "f", resume: false), Progress = new StopAfter(202, stop) };
+            Assert.Throws<OperationCanceledException>(() => UnlearningMethods.Named("fine-tune").Run(interrupted, stop.Token));
+        }
+
+        using (var feedback = Feedback())
+        using (var unlearned = UnlearningMethods.Named("fine-tune").Run(Context(feedback) with { Options = options, Journal = new FolderJournal(_folder, "f", resume: true), Progress = told }, CancellationToken.None))
+            Assert.Equal(203, Assert.Single(unlearned.Candidates).Step);
+        Assert.Equal(201, told.Told[0].Step);
+    }
+
     [Fact]
     public void Journal_GoneOnWith_CountsWhatEarlierProcessesSpent()
     {
