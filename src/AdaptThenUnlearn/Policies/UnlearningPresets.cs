@@ -60,7 +60,7 @@ public static class UnlearningPresets
             CandidateEvery = AfterTheLast,
             Adversarial = Default.Adversarial with { R1Weight = 10, PathLengthWeight = 2, StyleMixing = 0.9 },
             // In units of ‖θG − θN‖², which only rescales γ and α: how far an adaptation leads differs between generators by more than the losses do.
-            Repulsion = Default.Repulsion with { Weight = 300, Alpha = 0.1, Limit = Never },
+            Repulsion = Default.Repulsion with { Weight = 100, Alpha = 0.05, Limit = Never },
             Retention = new(Weight: 0),
             NegativesAsFakes = Default.NegativesAsFakes with { Weight = 0 },
             ClassBalance = Default.ClassBalance with { Rate = 0 },
