@@ -71,7 +71,7 @@ public static class ComparedMethods
         Retrain,
         FineTune,
         new("extrapolation", MethodFamily.Baseline, "θG + γ(θG − θN), γ 1, with the adaptation of preset `paper`", ["preset=paper", "method=extrapolation", "extrapolation.gamma=1", .. _unread]),
-        new("paper-nl2", MethodFamily.Published, "preset `paper` with NL2, γ 3, pushed up to d² = 96 ‖θG − θN‖², for it would run away", ["preset=paper", "repulsion.loss=nl2", "repulsion.weight=3", "repulsion.limit=96"]),
+        new("paper-nl2", MethodFamily.Published, "preset `paper` with NL2, γ 3, pushed up to d² = 128 ‖θG − θN‖², for it would run away", ["preset=paper", "repulsion.loss=nl2", "repulsion.weight=3", "repulsion.limit=128"]),
         new("paper-il2", MethodFamily.Published, "preset `paper` with IL2, γ 100", ["preset=paper", "repulsion.loss=il2", "repulsion.weight=100"]),
         PublishedEl2,
         new("quick", MethodFamily.Preset, "preset `quick`", ["preset=quick"]),
