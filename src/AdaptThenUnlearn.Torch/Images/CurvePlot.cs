@@ -32,6 +32,8 @@ public static class CurvePlot
             line.LegendText = "kept";
         }
 
+        if (chart.Curves.SelectMany(curve => curve.Points).Select(point => point.Step).Distinct().ToList() is [var only])
+            plot.Axes.SetLimitsX(0, 1.05 * Math.Max(1, only));   // around a single point there is no scale
         plot.Axes.SetLimitsY(0, Math.Max(1e-9, 1.35 * chart.Curves.SelectMany(curve => curve.Points).Select(point => point.Value).Where(double.IsFinite).DefaultIfEmpty(1).Max()));
         plot.ShowLegend(Alignment.UpperRight);
     }

@@ -128,6 +128,18 @@ public sealed class ImageTests : IDisposable
         Assert.True(picture.Pixels.Distinct().Count() > 20);
     }
 
+    // Training that has one candidate: around its step alone the axis would have ten labels "1,000".
+    [Fact]
+    public void Plot_SinglePoint_StandsAtTheEndOfTraining()
+    {
+        var chart = new Chart("title", [new Curve("a", [new(1000, 1)])], Mark: null);
+
+        using var picture = SKBitmap.Decode(CurvePlot.Png([chart, chart]));
+
+        var marked = Enumerable.Range(0, 640).Where(x => Enumerable.Range(100, 200).Any(y => picture.GetPixel(x, y) is { Red: < 60, Blue: > 150 }));   // below the legend
+        Assert.InRange(Assert.Single(marked.Chunk(20)).Average(), 540, 640);
+    }
+
     private void WriteImage(string name, int width, int height, SKColor colour)
     {
         using var bitmap = new SKBitmap(width, height);
