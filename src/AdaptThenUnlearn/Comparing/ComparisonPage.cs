@@ -116,7 +116,7 @@ public static class ComparisonPage
         ? """
 
             These are the paper's losses on this generator, and not the paper's experiment: preset `paper` adapts for fewer steps than the paper,
-            measures distances relative to how far the adaptation went, and has constants from a small search on one digit of this project's own
+            measures distances relative to how far the adaptation went, and has constants from a small search on two digits of this project's own
             generator (the documentation's page on comparing tells it). As published, the last step is kept, whatever it came to.
 
             """
