@@ -23,6 +23,9 @@ public sealed class Terminal : IProgress<StageProgress>, IDisposable
     /// <summary>A line of the result; class names and the like in it come from policies and records, and a build reads it.</summary>
     public static void Result(string text) => Console.Out.WriteLine(LogLine.Of(text));
 
+    /// <summary>A document that is the result, such as JSON, as it is; ends its last line.</summary>
+    public static void ResultDocument(string text) => ResultText(text + "\n");
+
     /// <summary>Text of the result, as it is.</summary>
     public static void ResultText(string text) => Console.Out.Write(text);
 

@@ -77,7 +77,7 @@ public sealed class DistanceCommand(Terminal terminal)
             },
         };
         if (parsed.GetValue(_asJson))
-            Terminal.ResultText(JsonSerializer.Serialize(found, _json) + "\n");
+            Terminal.ResultDocument(JsonSerializer.Serialize(found, _json));
         else
             foreach (var (name, value) in new (string, double?)[] { (metric, found.frechetDistance), ("kernel distance (KID)", found.kid), ("precision", found.precision), ("recall", found.recall), ("density", found.density), ("coverage", found.coverage) })
                 Terminal.Result(FormattableString.Invariant($"{name,-29} {value?.ToString("G6", CultureInfo.InvariantCulture) ?? "not measured"}"));

@@ -27,7 +27,7 @@ public static class InspectCommand
             var content = found.Refused.Count == 0 ? CheckpointFormats.Read(path, found.Format) : null;
             var listed = content?.Tensors.Select(tensor => new ListedTensor(tensor.Name, tensor.Type.ToString(), tensor.Shape)).ToList() ?? [];
             if (parsed.GetValue(json))
-                Terminal.ResultText(JsonSerializer.Serialize(new { inspection = found, tensors = listed }, _json) + "\n");
+                Terminal.ResultDocument(JsonSerializer.Serialize(new { inspection = found, tensors = listed }, _json));
             else
                 Describe(found, parsed.GetValue(tensors) ? listed : []);
             return ExitCodes.Passed;

@@ -98,7 +98,7 @@ public sealed class MeasureCommand(Terminal terminal)
     private int Tell(Measurement measured, ParseResult parsed)
     {
         if (parsed.GetValue(_asJson))
-            Terminal.ResultText(JsonSerializer.Serialize(measured, _json) + "\n");
+            Terminal.ResultDocument(JsonSerializer.Serialize(measured, _json));
         else
             Describe(measured);
         return ExitCodes.Passed;

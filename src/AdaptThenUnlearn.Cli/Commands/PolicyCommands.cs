@@ -27,7 +27,7 @@ public static class PolicyCommands
             foreach (var policy in read.Where(policy => policy.Result.Policy is not null))
             {
                 if (parsed.GetValue(effective))
-                    Terminal.ResultText(policy.Result.EffectiveJson + "\n");
+                    Terminal.ResultDocument(policy.Result.EffectiveJson);
                 else
                     Terminal.Result($"{policy.Path}: a valid policy, '{policy.Policy.Name}'");
                 SayWhatIsMissing(policy, terminal);

@@ -7,10 +7,7 @@ namespace AdaptThenUnlearn.Cli.Commands;
 /// <summary><c>atu report</c>: makes reports from a stored run, without a tensor and whatever its verdict.</summary>
 public static class ReportCommand
 {
-    // The record itself is where reports come from.
-    private static readonly IReadOnlyList<IReportFormat> _formats = [.. ReportFormats.All.Where(format => format.FileName != RunRecord.FileName)];
-
-    private static readonly string _names = string.Join(", ", _formats.Select(format => format.Name));
+    private static readonly string _names = string.Join(", ", ReportFormats.FromRecord.Select(format => format.Name));
 
     /// <summary>The command.</summary>
     public static Command Build(Terminal terminal)
@@ -25,7 +22,7 @@ public static class ReportCommand
             var asked = ComparedRuns.List(parsed, formats);
             if (parsed.GetValue(folder) is not null && files.Length > 1)
                 throw new BadArgumentException("--out takes the reports of one record, or they would overwrite each other; leave it out to write them beside their records");
-            if (asked.FirstOrDefault(name => !_formats.Any(format => format.Name == name)) is { } unknown)
+            if (asked.FirstOrDefault(name => !ReportFormats.FromRecord.Any(format => format.Name == name)) is { } unknown)
                 throw new BadArgumentException($"--format: '{unknown}' is no report that can be made from a record; use one of {_names}");
 
             foreach (var file in files)
@@ -38,7 +35,7 @@ public static class ReportCommand
     private static void Write(FileInfo file, IReadOnlyList<string> asked, string folder)
     {
         var record = RunRecordFile.Read(file.FullName);
-        foreach (var format in _formats.Where(format => asked.Count == 0 || asked.Contains(format.Name)))
+        foreach (var format in ReportFormats.FromRecord.Where(format => asked.Count == 0 || asked.Contains(format.Name)))
         {
             var target = Path.Combine(folder, format.FileName);
             ReplacedFile.Write(target, format.Render(record));

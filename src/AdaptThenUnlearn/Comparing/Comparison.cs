@@ -82,7 +82,10 @@ public sealed record MethodFigures(IReadOnlyList<ComparedCell> Cells, int Asked,
     public Spread? FrechetRatio => Over(outcome => outcome.FrechetRatio);
 
     /// <summary>Fréchet distance over retraining's on the same class.</summary>
-    public Spread? ToRetraining => Spread.Of(Cells.Select(cell => cell.Outcome!.FrechetAfter / Retrained(cell.Key.Class)?.Outcome!.FrechetAfter));
+    public Spread? ToRetraining => Spread.Of(Cells.Select(RatioToRetraining));
+
+    /// <summary>Fréchet distance of one run over retraining's on the same class.</summary>
+    public double? RatioToRetraining(ComparedCell cell) => cell.Outcome?.FrechetAfter / Retrained(cell.Key.Class)?.Outcome!.FrechetAfter;
 
     /// <summary>Ret-FD: Fréchet distance to the retrained generator's images.</summary>
     public Spread? FrechetToRetrained => Spread.Of(Cells.Select(RetrainedDistance));

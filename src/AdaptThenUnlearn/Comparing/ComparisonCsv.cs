@@ -19,7 +19,7 @@ public static class ComparisonCsv
         return string.Join(',', new object?[]
         {
             cell.Key.Method, Quoted(cell.Key.Class), cell.Key.Seed, outcome?.Samples, outcome?.HitsBefore, outcome?.HitsAfter, outcome?.Unlearned, outcome?.UnlearnedInterval?.Low,
-            outcome?.UnlearnedInterval?.High, outcome?.FrechetBefore, outcome?.FrechetAfter, outcome?.FrechetRatio, outcome?.FrechetAfter / comparison.Retrained(cell.Key.Class)?.Outcome!.FrechetAfter,
+            outcome?.UnlearnedInterval?.High, outcome?.FrechetBefore, outcome?.FrechetAfter, outcome?.FrechetRatio, figures.RatioToRetraining(cell),
             figures.RetrainedDistance(cell), outcome?.SmallestShareKept, outcome?.LargestShareKept, outcome?.Steps, outcome?.KeptStep, outcome?.TrainingSeconds, outcome?.ProcessorSeconds, outcome?.TotalSeconds, cell.Environment.Device,
             cell.Environment.Threads, Quoted(cell.Tool), outcome?.ArtifactSha256, Quoted(cell.Failure ?? ""),
         }.Select(Text));

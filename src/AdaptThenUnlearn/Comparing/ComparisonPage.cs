@@ -236,8 +236,6 @@ public static class ComparisonPage
         ? $"The Fréchet distance\ncompares as many retained images before and after with one reference: {(quality.Reference == QualityReading.OriginalGenerator ? "samples of the original generator" : "the policy's")}, without the class. "
         : "";
 
-    private static string Mean(Spread? spread, Func<double, string> unit) => spread is null ? None : unit(spread.Mean);
-
     private static string Code(string text) => $"`{text}`";
 
     private static string Listed(string one, string many, IReadOnlyList<string> names) => (names.Count == 1 ? one : many) + " " + string.Join(", ", names.Select(MarkdownText.Escape));

@@ -25,7 +25,7 @@ public static class TuningPage
                 Invariant($"{number + 1}{(trial == result.Best ? " ←" : "")}"), trial.Settings.Count == 0 ? "none" : string.Join(", ", trial.Settings.Select(setting => $"`{setting}`")),
                 trial.IsScored ? Score(trial) : trial.Cells.Any(cell => cell.Failure is not null) ? "could not finish" : "could not be scored",
                 Mean(trial, outcome => outcome.Selected?.FrechetDistance, "0.000"), Mean(trial, outcome => outcome.Selected?.Excess, "0.0000"),
-                figures.Unlearned is { } unlearned ? Invariant($"{unlearned.Mean * 100:0.0} %") : "–", figures.FrechetRatio is { } ratio ? Invariant($"{ratio.Mean:0.00} ×") : "–");
+                FigureText.Mean(figures.Unlearned, FigureText.Percent), FigureText.Mean(figures.FrechetRatio, FigureText.Times));
         }
 
         return $"""

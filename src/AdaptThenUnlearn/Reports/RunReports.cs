@@ -25,5 +25,5 @@ public static class RunReports
         select format.FileName;
 
     private static IEnumerable<IReportFormat> Asked(RunRecord record) =>
-        ReportFormats.All.Where(format => record.Policy.Report.Formats.Contains(format.Name) && format.FileName != RunRecord.FileName);
+        ReportFormats.FromRecord.Where(format => record.Policy.Report.Formats.Contains(format.Name));
 }
