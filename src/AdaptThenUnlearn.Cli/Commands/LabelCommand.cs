@@ -89,7 +89,7 @@ public sealed partial class LabelCommand(Terminal terminal)
 
     private void Serve(LabellingSession session, int port, CancellationToken cancel)
     {
-        using var server = new LabelServer(session, terminal, error => Tell(session, error));
+        using var server = new LabelServer(new LabelPage(session, terminal, error => Tell(session, error)));
         server.Start(port);
         Terminal.Result(server.Address);
         terminal.Say("open this address in a browser on this machine; the page's Done or Ctrl-C ends it, and labels are saved as they are given");

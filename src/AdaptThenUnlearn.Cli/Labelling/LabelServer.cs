@@ -2,10 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
 using AdaptThenUnlearn.Labelling;
-using AdaptThenUnlearn.Torch.Labelling;
-using AdaptThenUnlearn.Torch.Training;
 
 namespace AdaptThenUnlearn.Cli.Labelling;
 
@@ -14,10 +11,8 @@ namespace AdaptThenUnlearn.Cli.Labelling;
 /// It listens on the loopback address alone; who does not know the random token in the address finds nothing; another name for this machine (a
 /// page that rebinds its own name to 127.0.0.1) is refused, and so is what another page sends. The page may load nothing from elsewhere.
 /// </remarks>
-/// <param name="session">What is labelled; stays the caller's.</param>
-/// <param name="progress">Told of training.</param>
-/// <param name="trained">Told of each result.</param>
-internal sealed class LabelServer(LabellingSession session, IProgress<StageProgress> progress, Action<HeldOutError> trained) : IProgress<StageProgress>, IDisposable
+/// <param name="page">What is served.</param>
+internal sealed class LabelServer(LabelPage page) : IDisposable
 {
     private const int LargestBody = 64 << 10;
     private const int Attempts = 10;
@@ -25,13 +20,8 @@ internal sealed class LabelServer(LabellingSession session, IProgress<StageProgr
 
     private readonly string _token = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
     private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly Lock _starting = new();
     private HttpListener _listener = new();
     private string _host = "";
-    private Task _training = Task.CompletedTask;
-    private volatile StageProgress? _step;
-    private volatile TrainedState? _result;
-    private volatile string? _failed;
 
     /// <summary>The page's address, once it is listening.</summary>
     public string Address => $"http://{_host}/{_token}/";
@@ -71,21 +61,14 @@ internal sealed class LabelServer(LabellingSession session, IProgress<StageProgr
         try
         {
             await _done.Task.WaitAsync(cancel).ConfigureAwait(false);
-            await _training.WaitAsync(cancel).ConfigureAwait(false);   // one that was begun after the page had its answer
+            await page.Training.WaitAsync(cancel).ConfigureAwait(false);   // one that was begun after the page had its answer
         }
         finally
         {
             await ended.CancelAsync().ConfigureAwait(false);
             await answering.ConfigureAwait(false);
-            await _training.ConfigureAwait(false);
+            await page.Training.ConfigureAwait(false);
         }
-    }
-
-    /// <inheritdoc/>
-    public void Report(StageProgress value)
-    {
-        _step = value;
-        progress.Report(value);
     }
 
     /// <inheritdoc/>
@@ -158,22 +141,10 @@ internal sealed class LabelServer(LabellingSession session, IProgress<StageProgr
 
         return request.HttpMethod switch
         {
-            "GET" => Got(path),
+            "GET" => page.Got(path),
             "POST" => await PostedAsync(path, request, ended).ConfigureAwait(false),
             _ => Answer.Refused(HttpStatusCode.MethodNotAllowed, "only GET and POST are answered"),
         };
-    }
-
-    private Answer Got(string path)
-    {
-        if (PageFiles.All.TryGetValue(path, out var file))
-            return new Answer(HttpStatusCode.OK, file.Type, file.Bytes);
-        if (path == "state")
-            return Answer.Of(State());
-        return path.StartsWith("images/", StringComparison.Ordinal) && path.EndsWith(".png", StringComparison.Ordinal)
-            && int.TryParse(path["images/".Length..^".png".Length], System.Globalization.NumberStyles.None, null, out var image) && image < session.Samples.Pictures.Count
-            ? new Answer(HttpStatusCode.OK, "image/png", session.Samples.Pictures[image])
-            : Answer.Refused(HttpStatusCode.NotFound, "there is nothing here");
     }
 
     private async Task<Answer> PostedAsync(string path, HttpListenerRequest request, CancellationToken ended)
@@ -186,86 +157,8 @@ internal sealed class LabelServer(LabellingSession session, IProgress<StageProgr
         if (await BodyAsync(request).ConfigureAwait(false) is not { } body)
             return Answer.Refused(HttpStatusCode.RequestEntityTooLarge, $"at most {LargestBody} bytes are taken");
 
-        return path switch
-        {
-            "labels" => Labelled(body),
-            "train" => Train(ended),
-            "done" => await DoneAsync().ConfigureAwait(false),
-            _ => Answer.Refused(HttpStatusCode.NotFound, "there is nothing here"),
-        };
+        return await page.PostedAsync(path, body, ended).ConfigureAwait(false);
     }
-
-    // The page says then that everything is saved, and that is so once the classifier is that is being trained.
-    private async Task<Answer> DoneAsync()
-    {
-        var underWay = _training;
-        if (!underWay.IsCompleted)
-        {
-            await underWay.ConfigureAwait(false);
-            if (_failed is { } problem)
-                return Answer.Refused(HttpStatusCode.Conflict, problem);
-        }
-
-        return Answer.Of(State()) with { Last = true };
-    }
-
-    private Answer Labelled(byte[] body)
-    {
-        try
-        {
-            var said = JsonSerializer.Deserialize<LabelChanges>(body, LabelState.Json) ?? throw new JsonException("it is null");
-            Dictionary<int, bool?> changes = [];
-            foreach (var change in said.Changes)
-                changes[(change ?? throw new JsonException("a change is null")).Image] = change.Shows;
-            session.Change(changes);
-            return Answer.Of(State());
-        }
-        catch (Exception wrong) when (wrong is JsonException or ArgumentException)
-        {
-            return Answer.Refused(HttpStatusCode.BadRequest, wrong.Message);
-        }
-    }
-
-    private Answer Train(CancellationToken ended)
-    {
-        lock (_starting)
-        {
-            if (session.Sheet.TooFew is { } problem)
-                return Answer.Refused(HttpStatusCode.Conflict, problem);
-            if (_training.IsCompleted)
-            {
-                (_failed, _step) = (null, new StageProgress("training the classifier", 0, 1, Losses: null));
-                _training = Task.Run(() => TrainNow(ended), CancellationToken.None);
-            }
-
-            return Answer.Of(State()) with { Status = HttpStatusCode.Accepted };
-        }
-    }
-
-    private void TrainNow(CancellationToken ended)
-    {
-        try
-        {
-            var error = session.Train(this, ended);
-            _result = TrainedState.Of(error, session.Feature, session.ClassifierPath);
-            trained(error);
-        }
-        catch (OperationCanceledException)
-        {
-            _failed = "training was ended";
-        }
-        catch (Exception failed)
-        {
-            _failed = failed.Message;   // told on the page, where labels can go on being given
-        }
-        finally
-        {
-            _step = null;
-        }
-    }
-
-    private LabelState State() => new(
-        session.Feature, session.Samples.Pictures.Count, LabelSheet.FewestOfEither, session.Sheet.Labels, _step, _result, _failed);
 
     // What follows the token in the address; null where it is another.
     private string? WithinToken(string address)
@@ -290,12 +183,5 @@ internal sealed class LabelServer(LabellingSession session, IProgress<StageProgr
         using var probe = new TcpListener(IPAddress.Loopback, 0);
         probe.Start();
         return ((IPEndPoint)probe.LocalEndpoint).Port;
-    }
-
-    private sealed record Answer(HttpStatusCode Status, string Type, byte[] Bytes, bool Last = false)
-    {
-        public static Answer Of<T>(T told) => new(HttpStatusCode.OK, "application/json", JsonSerializer.SerializeToUtf8Bytes(told, LabelState.Json));
-
-        public static Answer Refused(HttpStatusCode status, string problem) => Of(new { problem }) with { Status = status };
     }
 }
