@@ -38,7 +38,17 @@ public static class UnlearningPresets
 
     private static readonly UnlearningOptions[] Table =
     [
-        Default with { Preset = "quick", Steps = 600, RecoverySteps = 300, FeedbackSamples = 5000 },
+        Default with
+        {
+            Preset = "quick",
+            Steps = 500,
+            RecoverySteps = 250,
+            FeedbackSamples = 5000,
+            CandidateEvery = 250,
+            LearningRate = 0.006,   // so few steps have to be longer
+            Adaptation = Default.Adaptation with { Steps = 100 },
+            NegativesAsFakes = Default.NegativesAsFakes with { Weight = 6 },
+        },
         Default,
         Default with
         {
