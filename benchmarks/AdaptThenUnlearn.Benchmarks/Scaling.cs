@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch;
 using AdaptThenUnlearn.Torch.Models.StyleGan2;
 using MathNet.Numerics.LinearAlgebra;
@@ -37,15 +36,13 @@ internal static class Scaling
         var misses = measured.Select(each => Math.Abs(model.Seconds(each.Size) / each.Seconds - 1)).Order().ToList();
         Terminal.Say(FormattableString.Invariant(
             $"fitted on {on}: {model.Start * 1000:F1} ms + {model.PerOperation * 1e12:F2} ms a billion operations + {model.PerActivation * 1e9:F2} ms a million activations; misses: median {misses[misses.Count / 2]:P0}, worst {misses[^1]:P0}"));
-        var preset = UnlearningPresets.Of(UnlearningPresets.DefaultName);
-        var usual = preset.Adaptation.Steps + preset.Steps;
         foreach (var (resolution, cap, batch) in new[] { (128, 128, 16), (256, 64, 16), (256, 512, 16) })
         {
             var settings = Sized(resolution, cap);
             var size = new Size(Operations(settings) * batch, Activations(settings) * batch);
             var seconds = model.Seconds(size);
             Terminal.Say(FormattableString.Invariant(
-                $"predicted, batch {batch}, {resolution}×{resolution}, at most {cap} channels: {seconds:F2} s a step, {seconds * usual / 3600:F1} hours for the {usual:N0} steps of preset {UnlearningPresets.DefaultName}; {size.Operations / 1e12:F1} trillion operations, {size.Activations / 1e9:F2} billion activations"));
+                $"predicted, batch {batch}, {resolution}×{resolution}, at most {cap} channels: {seconds:F2} s a step, {seconds * 1600 / 3600:F1} hours for 1,600 such steps; {size.Operations / 1e12:F1} trillion operations, {size.Activations / 1e9:F2} billion activations"));
         }
     }
 

@@ -46,7 +46,7 @@ public static class ComparedMethods
         "retrain", MethodFamily.Baseline, "training anew, for 20,000 steps, on those real images that the annotator finds clean of the class",
         [
             // Everything that retraining does not read is fixed, so that a change of presets does not ask for hours anew.
-            "method=retrain", "feedbackSamples=5000", "steps=20000", "recoverySteps=4000", "learningRate=0.002", "cleanBelow=0.02", "adaptation.steps=1", "adaptation.ewcWeight=0", "repulsion.loss=el2", "repulsion.distance=relative",
+            "method=retrain", "feedbackSamples=5000", "steps=20000", "recoverySteps=4000", "cleanBelow=0.02", "adaptation.steps=1", "adaptation.ewcWeight=0", "repulsion.loss=el2", "repulsion.distance=relative",
             "repulsion.weight=0", "repulsion.alpha=1", "repulsion.limit=4", NoRetention, NoNegatives, "negativesAsFakes.batchSize=16", NoBalance, "classBalance.limit=3",
         ],
         OneSeed: true);

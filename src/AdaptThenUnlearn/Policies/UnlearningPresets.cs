@@ -7,9 +7,6 @@ namespace AdaptThenUnlearn.Policies;
 /// </remarks>
 public static class UnlearningPresets
 {
-    // StyleGAN2's own (Karras et al. 2020, arXiv:1912.04958), which the paper keeps.
-    private const double PublishedLearningRate = 0.002;
-
     private static readonly UnlearningOptions Default = new(
         Method: "adapt-then-unlearn",
         Preset: "default",
@@ -17,18 +14,18 @@ public static class UnlearningPresets
         FeedbackSamples: 20000,
         MinimumNegatives: 20,
         CleanBelow: 0.001,
-        Steps: 1000,
-        RecoverySteps: 500,
+        Steps: 1600,
+        RecoverySteps: 800,
         BatchSize: 16,
-        LearningRate: 0.006,
+        LearningRate: 0.002,
         EmaHalfLife: 2000,
         CandidateEvery: 100,
         CandidateSamples: 2000,
         Adversarial: new(R1Weight: 2, R1Every: 16, PathLengthWeight: 0, PathLengthEvery: 4, StyleMixing: 0),
-        Adaptation: new(Steps: 200, LearningRate: PublishedLearningRate, EwcWeight: 3e4, FisherSamples: 64, Models: 1),
+        Adaptation: new(Steps: 200, LearningRate: 0.002, EwcWeight: 3e4, FisherSamples: 64, Models: 1),
         Repulsion: new(Loss: "el2", Weight: 10, Alpha: 0.5, Distance: "relative", Limit: 4),
         Retention: new(Weight: 10),
-        NegativesAsFakes: new(Weight: 6, BatchSize: 16),
+        NegativesAsFakes: new(Weight: 3, BatchSize: 16),
         ClassBalance: new(Rate: 0.1, Limit: 3),
         Extrapolation: new(Gamma: 1),
         Data: null);
@@ -48,7 +45,9 @@ public static class UnlearningPresets
             RecoverySteps = 250,
             FeedbackSamples = 5000,
             CandidateEvery = 250,
+            LearningRate = 0.006,   // so few steps have to be longer
             Adaptation = Default.Adaptation with { Steps = 100 },
+            NegativesAsFakes = Default.NegativesAsFakes with { Weight = 6 },
         },
         Default,
         Default with
@@ -57,7 +56,6 @@ public static class UnlearningPresets
             Steps = 4000,
             RecoverySteps = 2000,
             FeedbackSamples = 40000,
-            LearningRate = PublishedLearningRate,   // so many steps need not be long
             CandidateEvery = 200,
             CandidateSamples = 4000,
             NegativesAsFakes = Default.NegativesAsFakes with { Weight = 9 },   // costs some image quality, which so many steps have to spare
@@ -69,7 +67,6 @@ public static class UnlearningPresets
             FeedbackSamples = 5000,
             RecoverySteps = 0,
             CleanBelow = 0.5,
-            LearningRate = PublishedLearningRate,
             CandidateEvery = AfterTheLast,
             Adversarial = Default.Adversarial with { R1Weight = 10, PathLengthWeight = 2, StyleMixing = 0.9 },
             // In units of ‖θG − θN‖², which only rescales γ and α: how far an adaptation leads differs between generators by more than the losses do.
