@@ -10,6 +10,9 @@ namespace AdaptThenUnlearn.Cli.Labelling;
 /// <param name="Last">Whether nothing is answered after it.</param>
 internal sealed record Answer(HttpStatusCode Status, string Type, byte[] Bytes, bool Last = false)
 {
+    /// <summary>For every address that is none of the page's.</summary>
+    public static Answer NotFound { get; } = Refused(HttpStatusCode.NotFound, "there is nothing here");
+
     /// <summary>Something told, as JSON.</summary>
     public static Answer Of<T>(T told) => new(HttpStatusCode.OK, "application/json", JsonSerializer.SerializeToUtf8Bytes(told, LabelState.Json));
 

@@ -31,7 +31,7 @@ internal sealed class LabelPage(LabellingSession session, IProgress<StageProgres
         return path.StartsWith("images/", StringComparison.Ordinal) && path.EndsWith(".png", StringComparison.Ordinal)
             && int.TryParse(path["images/".Length..^".png".Length], System.Globalization.NumberStyles.None, null, out var image) && image < session.Samples.Pictures.Count
             ? new Answer(HttpStatusCode.OK, "image/png", session.Samples.Pictures[image])
-            : Answer.Refused(HttpStatusCode.NotFound, "there is nothing here");
+            : Answer.NotFound;
     }
 
     /// <summary>Takes labels, begins to train, or ends.</summary>
@@ -43,7 +43,7 @@ internal sealed class LabelPage(LabellingSession session, IProgress<StageProgres
         "labels" => Labelled(body),
         "train" => Train(ended),
         "done" => await DoneAsync().ConfigureAwait(false),
-        _ => Answer.Refused(HttpStatusCode.NotFound, "there is nothing here"),
+        _ => Answer.NotFound,
     };
 
     /// <inheritdoc/>

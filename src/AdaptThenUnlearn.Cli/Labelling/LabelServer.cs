@@ -137,7 +137,7 @@ internal sealed class LabelServer(LabelPage page) : IDisposable
         if (request.UserHostName != _host)
             return Answer.Refused(HttpStatusCode.Forbidden, "this address is not served");
         if (WithinToken(request.RawUrl ?? "") is not { } path)
-            return Answer.Refused(HttpStatusCode.NotFound, "there is nothing here");
+            return Answer.NotFound;
 
         return request.HttpMethod switch
         {

@@ -22,5 +22,5 @@ public static class ReportFormats
     public static IReadOnlyList<IReportFormat> All { get; } = [new JsonReport(), new MarkdownReport(), new HtmlReport(), new JUnitReport(), new SarifReport()];
 
     /// <summary>Those that are made from a run's record: all but the record itself.</summary>
-    public static IReadOnlyList<IReportFormat> FromRecord { get; } = [.. All.Where(format => format.FileName != Runs.RunRecord.FileName)];
+    public static IReadOnlyList<IReportFormat> FromRecord { get; } = [.. All.Where(format => format.FileName != RunRecord.FileName)];
 }
