@@ -113,11 +113,14 @@ public sealed class ComparisonRuns(string cells, string work, string tool, Devic
     private static byte[] Plot(Comparison comparison)
     {
         var figures = comparison.Methods.Select(method => (Method: method, Figures: comparison.Figures(method, comparison.Classes))).ToList();
+        var unlearned = ScatterAxis.Removed("PUL, %");
+        var distance = ScatterAxis.Logarithmic("Fréchet distance after / before");
+        var cost = ScatterAxis.Logarithmic("minutes of one core");
         return ScatterPlot.Png(
         [
-            new("unlearned against quality", "Fréchet distance after / before", "PUL, %", Points(each => each.FrechetRatio?.Mean, each => 100 * each.Unlearned?.Mean)),
-            new("unlearned against cost", "minutes of one core", "PUL, %", Points(each => each.ProcessorMinutes?.Mean, each => 100 * each.Unlearned?.Mean)),
-            new("quality against cost", "minutes of one core", "Fréchet distance after / before", Points(each => each.ProcessorMinutes?.Mean, each => each.FrechetRatio?.Mean)),
+            new("unlearned against quality", distance, unlearned, Points(each => each.FrechetRatio?.Mean, each => each.Unlearned?.Mean)),
+            new("unlearned against cost", cost, unlearned, Points(each => each.ProcessorMinutes?.Mean, each => each.Unlearned?.Mean)),
+            new("quality against cost", cost, distance, Points(each => each.ProcessorMinutes?.Mean, each => each.FrechetRatio?.Mean)),
         ]);
 
         IReadOnlyList<ScatterPoint> Points(Func<MethodFigures, double?> x, Func<MethodFigures, double?> y) =>

@@ -1,4 +1,5 @@
 using ScottPlot;
+using SkiaSharp;
 
 namespace AdaptThenUnlearn.Torch.Images;
 
@@ -6,6 +7,11 @@ namespace AdaptThenUnlearn.Torch.Images;
 public static class ScatterPlot
 {
     private const int Height = 520;
+    private const int FontSize = 11;
+    private const float MarkerRadius = 4.5f;
+
+    private static readonly PixelPadding _frame = new(left: 75, right: 15, bottom: 125, top: 45);
+    private static readonly PixelSize _area = new(PlotPage.PlotWidth - _frame.Left - _frame.Right, Height - _frame.Top - _frame.Bottom);
 
     /// <summary>Draws the plots, two in a row.</summary>
     /// <param name="charts">At least one.</param>
@@ -15,37 +21,84 @@ public static class ScatterPlot
     private static void Draw(Plot plot, ScatterChart chart)
     {
         plot.Title(chart.Title);
-        plot.XLabel(chart.X);
-        plot.YLabel(chart.Y);
-        foreach (var group in chart.Points.GroupBy(point => point.Group))
+        plot.Layout.Fixed(_frame);   // names are placed by pixels, so the frame has to be known before anything is drawn
+        var points = chart.Points.Where(point => double.IsFinite(chart.X.Place(point.X)) && double.IsFinite(chart.Y.Place(point.Y))).ToList();
+        var x = Scale.Over(chart.X, [.. points.Select(point => point.X)], _area.Width);
+        var y = Scale.Over(chart.Y, [.. points.Select(point => point.Y)], _area.Height);
+        x.Rule(plot.Axes.Bottom);
+        y.Rule(plot.Axes.Left);
+        if (points.Count == 0)
+            return;
+
+        var colours = points.Select(point => point.Group).Distinct().Index().ToDictionary(group => group.Item, group => plot.Add.Palette.GetColor(group.Index));
+        var places = points.Select(point => new SKPoint((float)x.Pixel(point.X), (float)(_area.Height - y.Pixel(point.Y)))).ToList();
+        var names = NamePlacement.Beside(places, [.. points.Select(point => SizeOf(point.Name))], new SKSize(_area.Width, _area.Height), MarkerRadius);
+        foreach (var (number, point) in points.Index())
+            Name(point.Name, places[number], names[number], colours[point.Group]);
+        foreach (var group in points.GroupBy(point => point.Group))
         {
-            var markers = plot.Add.ScatterPoints(group.Select(point => point.X).ToArray(), group.Select(point => point.Y).ToArray());
+            var markers = plot.Add.ScatterPoints(group.Select(point => chart.X.Place(point.X)).ToArray(), group.Select(point => chart.Y.Place(point.Y)).ToArray(), colours[group.Key]);
             markers.LegendText = group.Key;
-            markers.MarkerSize = 9;
-            foreach (var point in group)
-            {
-                var label = plot.Add.Text(point.Name, point.X, point.Y);
-                label.LabelFontName = PictureFont.Name;
-                label.LabelFontSize = 11;
-                label.LabelFontColor = markers.Color;
-                label.OffsetX = 6;
-                label.OffsetY = -7;
-            }
+            markers.MarkerSize = 2 * MarkerRadius;
         }
 
-        plot.Axes.Margins(left: 0.08, right: 0.3, bottom: 0.1, top: 0.1);   // names stand on the right of their points
-        plot.Axes.AutoScale();
-        if (chart.Points.Count > 0)
-            plot.ShowLegend(Edge.Bottom);   // beside the plot: any corner may hold a point
+        plot.ShowLegend(Edge.Bottom);   // beside the plot: any corner may hold a point
+
+        // A name that had to stand apart from its point is led to it.
+        void Name(string text, SKPoint place, SKRect box, Color colour)
+        {
+            var near = new SKPoint(Math.Clamp(place.X, box.Left, box.Right), Math.Clamp(place.Y, box.Top, box.Bottom));
+            if (SKPoint.Distance(near, place) > 2 * MarkerRadius)
+                plot.Add.Line(Back(place), Back(near)).LineStyle = new LineStyle(0.7f, colour);
+            var label = plot.Add.Text(text, Back(new SKPoint(box.Left, box.Top)));
+            label.LabelFontName = PictureFont.Name;
+            label.LabelFontSize = FontSize;
+            label.LabelFontColor = colour;
+        }
+
+        Coordinates Back(SKPoint pixel) => new(x.Value(pixel.X), y.Value(_area.Height - pixel.Y));
+    }
+
+    private static SKSize SizeOf(string name)
+    {
+        using var font = new SKFont(PictureFont.Typeface, FontSize);
+        return new SKSize(font.MeasureText(name), FontSize + 3);
+    }
+
+    // An axis with its limits, and how many pixels it is long.
+    private sealed record Scale(ScatterAxis Axis, double Low, double High, double Pixels)
+    {
+        private const double Margin = 0.06;
+
+        public static Scale Over(ScatterAxis axis, IReadOnlyList<double> values, double pixels)
+        {
+            var places = values.Select(axis.Place).DefaultIfEmpty(0).ToList();
+            var (low, high) = (places.Min(), places.Max());
+            var span = Math.Max(high - low, 0.1);   // around a single point there is no scale
+            return new Scale(axis, low - (Margin * span), high + (Margin * span), pixels);
+        }
+
+        public double Pixel(double value) => (Axis.Place(value) - Low) / (High - Low) * Pixels;
+
+        public double Value(double pixel) => Low + (pixel / Pixels * (High - Low));
+
+        public void Rule(IAxis on)
+        {
+            on.Min = Low;
+            on.Max = High;
+            on.Label.Text = Axis.Label;
+            var marks = Axis.Marks.Where(mark => Axis.Place(mark) >= Low && Axis.Place(mark) <= High).ToList();
+            on.SetTicks([.. marks.Select(Axis.Place)], [.. marks.Select(Axis.Text)]);
+        }
     }
 }
 
 /// <summary>One plot of named points.</summary>
 /// <param name="Title">What it shows.</param>
-/// <param name="X">Axis, with the unit.</param>
-/// <param name="Y">Axis, with the unit.</param>
-/// <param name="Points">In any order.</param>
-public sealed record ScatterChart(string Title, string X, string Y, IReadOnlyList<ScatterPoint> Points);
+/// <param name="X">Left to right.</param>
+/// <param name="Y">Bottom to top.</param>
+/// <param name="Points">In any order; those that an axis has no place for, such as 0 on a logarithmic one, are left out.</param>
+public sealed record ScatterChart(string Title, ScatterAxis X, ScatterAxis Y, IReadOnlyList<ScatterPoint> Points);
 
 /// <summary>One named point.</summary>
 /// <param name="Name">Written beside it.</param>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Reports;
 using static AdaptThenUnlearn.Comparing.FigureText;
@@ -7,7 +8,7 @@ using static AdaptThenUnlearn.Comparing.FigureText;
 namespace AdaptThenUnlearn.Comparing;
 
 /// <summary>The page that tells a comparison: every figure and every sentence with one comes from the cells.</summary>
-public static class ComparisonPage
+public static partial class ComparisonPage
 {
     /// <summary>Draws the page.</summary>
     /// <param name="comparison">What was compared.</param>
@@ -172,19 +173,30 @@ public static class ComparisonPage
         return $"## Reading\n\n{(sentences.Count == 0 ? "No two methods that are held against each other have runs of the same class and seed in which everything was measured.\n" : string.Join('\n', sentences.Select(sentence => "- " + sentence)) + "\n")}";
     }
 
-    private static string Protocol(Comparison comparison)
+    private static string Protocol(Comparison comparison) => $"""
+        ## Protocol
+
+        Every run is `atu govern` on the same policy with one class named undesired, and with what the method sets over the section `unlearning`; what the policy itself says there
+        holds for every method that does not set it. Before and after are
+        measured on the same evaluation latents, which no training draws; PUL is counted by the {Counter(comparison)}. {Compared(comparison)}Each run has a 95 % interval of its PUL in the CSV file (of the rate after, with the rate before taken as known; it does not cover what another seed would do). Minutes are of feedback and training alone; those
+        by the clock were measured beside whatever else the machine did, so costs are compared by the time of the cores, and only between runs on the same kind of device with as many threads. Ret-FD compares with images of the generator that was retrained without the class.
+
+        Runs were made {Runners(comparison)}. The CSV file names each run's version in full.
+
+        """;
+
+    private static string Runners(Comparison comparison)
     {
-        var tools = comparison.Cells.Select(cell => $"{cell.Tool} on {cell.Environment.Device} with {cell.Environment.Threads} thread{(cell.Environment.Threads == 1 ? "" : "s")}").Distinct().Order(StringComparer.Ordinal);
-        return $"""
-            ## Protocol
+        var places = comparison.Cells.GroupBy(cell => (cell.Environment.Device, cell.Environment.Threads)).OrderBy(cells => cells.Key).Select(cells =>
+            $"on {cells.Key.Device} with {Counted(cells.Key.Threads, "thread", "threads")}, by {string.Join(", ", cells.Select(cell => Short(cell.Tool)).Distinct().Order(StringComparer.Ordinal))}");
+        return string.Join("; ", places.DefaultIfEmpty("by nobody yet"));
 
-            Every run is `atu govern` on the same policy with one class named undesired, and with what the method sets over the section `unlearning`; what the policy itself says there
-            holds for every method that does not set it. Before and after are
-            measured on the same evaluation latents, which no training draws; PUL is counted by the {Counter(comparison)}. {Compared(comparison)}Each run has a 95 % interval of its PUL in the CSV file (of the rate after, with the rate before taken as known; it does not cover what another seed would do). Minutes are of feedback and training alone; those
-            by the clock were measured beside whatever else the machine did, so costs are compared by the time of the cores, and only between runs on the same kind of device with as many threads. Ret-FD compares with images of the generator that was retrained without the class. Cells were run by {string.Join("; ", tools.DefaultIfEmpty("nobody yet"))}.
-
-            """;
+        // The commit by as many digits as tell it: atu 0.1.0+127853ae, with .dirty where it was.
+        static string Short(string tool) => CommitRest().Replace(tool, "");
     }
+
+    [GeneratedRegex(@"(?<=\+[0-9a-f]{8})[0-9a-f]+")]
+    private static partial Regex CommitRest();
 
     private static string Gaps(Comparison comparison)
     {

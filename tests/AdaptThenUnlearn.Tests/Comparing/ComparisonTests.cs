@@ -320,7 +320,7 @@ public sealed class ComparisonTests : IDisposable
         Compared() with { Cells = [.. Compared().Cells.Where(cell => !others.Any(other => other.Key == cell.Key)), .. others] };
 
     private static ComparedCell Cell(string method, string name, long seed, long after, double? distance, double seconds = 150) => new(
-        ComparedCell.CurrentSchemaVersion, new CellKey(method, name, seed), "asked", "atu 0.1.0", _environment,
+        ComparedCell.CurrentSchemaVersion, new CellKey(method, name, seed), "asked", "atu 0.1.0+0123456789abcdef0123456789abcdef01234567.dirty", _environment,
         new CellOutcome(
             new string('a', 64), 10000, 1000, after, 30, distance, method == "default" ? 12.5 : null, method == "default" ? new string('b', 64) : null,
             [new RetainedShare("3", 1000, 900 + seed), new RetainedShare("9", 0, 7)], 1400, 800, seconds, seconds + 25, ProcessorSeconds: 2 * seconds),
