@@ -18,7 +18,7 @@ public static partial class ComparisonPage
         var page = new StringBuilder();
         foreach (var part in new[]
         {
-            Head(comparison, files), Aims(comparison), Methods(comparison), Classes(comparison), Published(comparison), Reading(comparison), Protocol(comparison), Gaps(comparison),
+            Head(comparison, files), Aims(comparison), Methods(comparison), Classes(comparison), Runs(comparison), Published(comparison), Reading(comparison), Protocol(comparison), Gaps(comparison),
         })
             if (part.Length > 0)
                 page.Append(part).Append('\n');
@@ -33,7 +33,7 @@ public static partial class ComparisonPage
 
             Printed by `atu compare` from {asked - missing - failed} of {asked} runs on policy `{comparison.Policy.Name}`: {Listed("class", "classes", comparison.Classes)} unlearned one at a
             time, {Listed("seed", "seeds", [.. comparison.Seeds.Select(seed => seed.ToString(CultureInfo.InvariantCulture))])}. {Absent()}
-            {SetOverAll()}Single runs: [{files}/results.csv]({files}/results.csv).
+            {SetOverAll()}Single runs: [below](#run-by-run), and in [{files}/results.csv]({files}/results.csv).
 
             ![Unlearning against image quality, and against cost]({files}/tradeoff.png)
 
@@ -136,6 +136,25 @@ public static partial class ComparisonPage
         return text.Append(table).ToString();
     }
 
+    // Folded, since it is long: who doubts a mean looks up what it was made of.
+    private static string Runs(Comparison comparison)
+    {
+        var table = new MarkdownTable("Run", "PUL (95 % interval)", "FD before", "FD after", "FD after / before", "FD / retraining's", "Ret-FD", "Smallest share kept", "Steps", "Minutes of one core");
+        foreach (var cell in comparison.Keys().Select(comparison.Find).OfType<ComparedCell>().Where(cell => cell.Outcome is not null))
+        {
+            var figures = comparison.Of([cell]);
+            table.Row(
+                $"`{cell.Key.Method}`, {MarkdownText.Escape(cell.Key.Class)}, {Seed(cell.Key)}", Mean(figures.Unlearned, Percent) + Interval(cell.Outcome!), Distance(cell.Outcome!.FrechetBefore), Distance(cell.Outcome.FrechetAfter),
+                Mean(figures.FrechetRatio, Times), Mean(figures.ToRetraining, Times), Mean(figures.FrechetToRetrained, Plain), Mean(figures.SmallestShareKept, Percent), Mean(figures.Steps, Whole), Mean(figures.ProcessorMinutes, Minutes));
+        }
+
+        return $"## Run by run\n\n<details>\n<summary>Method, class and seed of every run that finished, and what came of it</summary>\n\n{table}\n</details>\n";
+
+        static string Interval(CellOutcome outcome) => outcome.UnlearnedInterval is var (low, high) ? $" ({Percent(low)} to {Percent(high)})" : "";
+
+        static string Distance(double? distance) => distance is { } known ? Plain(known) : None;
+    }
+
     private static string Published(Comparison comparison)
     {
         var classes = comparison.Classes.Where(name => PublishedResults.Rows[0].Of(name) is not null).ToList();
@@ -178,7 +197,7 @@ public static partial class ComparisonPage
 
         Every run is `atu govern` on the same policy with one class named undesired, and with what the method sets over the section `unlearning`; what the policy itself says there
         holds for every method that does not set it. Before and after are
-        measured on the same evaluation latents, which no training draws; PUL is counted by the {Counter(comparison)}. {Compared(comparison)}Each run has a 95 % interval of its PUL in the CSV file (of the rate after, with the rate before taken as known; it does not cover what another seed would do). Minutes are of feedback and training alone; those
+        measured on the same evaluation latents, which no training draws; PUL is counted by the {Counter(comparison)}. {Compared(comparison)}The 95 % interval of a run's PUL is Clopper and Pearson's (of the rate after, with the rate before taken as known; it does not cover what another seed would do). Minutes are of feedback and training alone; those
         by the clock were measured beside whatever else the machine did, so costs are compared by the time of the cores, and only between runs on the same kind of device with as many threads. Ret-FD compares with images of the generator that was retrained without the class.
 
         Runs were made {Runners(comparison)}. The CSV file names each run's version in full.
