@@ -19,13 +19,9 @@ public static class VerifyCommand
             var record = RunRecordFile.Read(path);
             var folder = Path.GetDirectoryName(path)!;
             var verification = Verification.Of(folder, record, Vocabulary.Known, DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime));
-            var own = record.Tool == Machine.Tool;   // another version may put things in other words
-            var altered = RunReports.Altered(folder, record).Select(report => $"{report} is not what the record says{(own ? "" : " to this version")}; it was changed{(own ? "" : $", or {record.Tool} wrote it otherwise")}. `atu report` makes it anew").ToList();
-            foreach (var report in altered)
-                terminal.Diagnose(new BuildMessage(own ? Severity.Error : Severity.Warning, "ATU3003", report, path));
-            var stands = verification.Problems.Count == 0 && !(own && altered.Count > 0);
-            foreach (var problem in verification.Problems)
-                terminal.Diagnose(new BuildMessage(Severity.Error, "ATU3003", problem, path));
+            List<BuildMessage> complaints = [.. Altered(folder, record, path), .. verification.Problems.Select(problem => new BuildMessage(Severity.Error, "ATU3003", problem, path))];
+            complaints.ForEach(terminal.Diagnose);
+            var stands = complaints.TrueForAll(complaint => complaint.Severity != Severity.Error);
             foreach (var finding in verification.Verdict.Findings.Where(finding => finding.State is FindingState.Failed or FindingState.NotMeasured))
                 terminal.Diagnose(new BuildMessage(Severity.Error, "ATU3001", VerdictText.Of(finding), path));
             foreach (var finding in verification.Verdict.Findings)
@@ -35,4 +31,9 @@ public static class VerifyCommand
         });
         return command;
     }
+
+    // Another version of the tool may put things in other words, so what it wrote is only warned of.
+    private static IEnumerable<BuildMessage> Altered(string folder, RunRecord record, string path) => RunReports.Altered(folder, record).Select(report => record.Tool == Machine.Tool
+        ? new BuildMessage(Severity.Error, "ATU3003", $"{report} is not what the record says; it was changed. `atu report` makes it anew", path)
+        : new BuildMessage(Severity.Warning, "ATU3003", $"{report} is not what the record says to this version; it was changed, or {record.Tool} wrote it otherwise. `atu report` makes it anew", path));
 }
