@@ -18,7 +18,7 @@ switch (args.FirstOrDefault())
         Endurance.Run(steps: Number(5000));
         break;
     case "scaling":
-        Scaling.Run(args.Length > 1 ? args[1] : "cpu");
+        Scaling.Run(args.Length > 1 ? args[1] : "cpu", [.. args.Skip(2)]);
         break;
     case "loading":
         Loading.Run();

@@ -9,14 +9,16 @@ namespace AdaptThenUnlearn.Benchmarks;
 /// <summary>How a training step grows with batch, resolution and channels, and a model fitted to it that predicts larger ones.</summary>
 /// <remarks>
 /// seconds = a + b · operations + c · activations, none negative, by least squares on the relative error: small steps are ruled
-/// by what each operation costs to start, wide layers by arithmetic, fine ones by memory. Run with <c>cuda</c>, it is fitted to that device.
+/// by what each operation costs to start, wide layers by arithmetic, fine ones by memory. Run with <c>cuda</c>, it is fitted to that device; three
+/// numbers after the device are a step to predict: resolution, most channels of a layer, batch.
 /// </remarks>
 internal static class Scaling
 {
     private const int Steps = 6;
 
-    public static void Run(string device)
+    public static void Run(string device, params string[] asked)
     {
+        var predicted = asked.Length == 0 ? [(128, 128, 16), (256, 64, 16), (256, 512, 16)] : new[] { Asked(asked) };
         var on = TorchBackend.Choose(device);
         (int Batch, int Resolution, int Cap)[] sizes =
             [(8, 32, 64), (16, 32, 64), (32, 32, 64), (16, 32, 16), (16, 32, 32), (16, 32, 128), (16, 64, 16), (16, 64, 32), (16, 64, 64), (8, 128, 16), (8, 128, 64)];
@@ -36,7 +38,7 @@ internal static class Scaling
         var misses = measured.Select(each => Math.Abs(model.Seconds(each.Size) / each.Seconds - 1)).Order().ToList();
         Terminal.Say(FormattableString.Invariant(
             $"fitted on {on}: {model.Start * 1000:F1} ms + {model.PerOperation * 1e12:F2} ms a billion operations + {model.PerActivation * 1e9:F2} ms a million activations; misses: median {misses[misses.Count / 2]:P0}, worst {misses[^1]:P0}"));
-        foreach (var (resolution, cap, batch) in new[] { (128, 128, 16), (256, 64, 16), (256, 512, 16) })
+        foreach (var (resolution, cap, batch) in predicted)
         {
             var settings = Sized(resolution, cap);
             var size = new Size(Operations(settings) * batch, Activations(settings) * batch);
@@ -45,6 +47,12 @@ internal static class Scaling
                 $"predicted, batch {batch}, {resolution}×{resolution}, at most {cap} channels: {seconds:F2} s a step, {seconds * 1600 / 3600:F1} hours for 1,600 such steps; {size.Operations / 1e12:F1} trillion operations, {size.Activations / 1e9:F2} billion activations"));
         }
     }
+
+    private static (int Resolution, int Cap, int Batch) Asked(string[] numbers) =>
+        numbers is [var resolution, var cap, var batch] && int.TryParse(resolution, out var pixels) && int.TryParse(cap, out var channels) && int.TryParse(batch, out var images)
+        && pixels >= 16 && int.IsPow2(pixels) && channels >= 1 && images >= 1
+            ? (pixels, channels, images)
+            : throw new ArgumentException($"'{string.Join(' ', numbers)}' is no size to predict: give a resolution (a power of 2 from 16), the most channels of a layer and a batch, such as 256 64 16");
 
     private static StyleGan2Settings Sized(int resolution, int cap) =>
         new(resolution, ImageChannels: 3, LatentSize: 64, MappingLayers: 4, StyleGan2Settings.PublishedChannels(resolution, cap));

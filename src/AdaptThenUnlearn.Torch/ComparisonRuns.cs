@@ -27,13 +27,13 @@ public sealed class ComparisonRuns(string cells, string work, string tool, Devic
 {
     /// <summary>The cell of a run, if it was made with the same settings and the same inputs.</summary>
     public ComparedCell? Found(ComparisonRequest request) =>
-        ComparedCellFile.Find(cells, request.Key) is { } cell && cell.Asked == request.Asked ? cell : null;
+        ComparedCellFile.Find(cells, request.Key, request.Asked);
 
     /// <summary>Takes a run's cell over from another folder, such as another machine's, if that one answers the same question, and this one lacks it or lacks its distance to the retrained generator.</summary>
     /// <returns>Whether it was taken.</returns>
     public bool TakeOver(ComparisonRequest request, string folder)
     {
-        if (ComparedCellFile.Find(folder, request.Key) is not { } cell || cell.Asked != request.Asked)
+        if (ComparedCellFile.Find(folder, request.Key, request.Asked) is not { } cell)
             return false;
         if (Found(request) is { } own && !(own.Outcome is { FrechetToRetrained: null } known && cell.Outcome is { FrechetToRetrained: not null } other && known.ArtifactSha256 == other.ArtifactSha256))
             return false;
@@ -125,7 +125,9 @@ public sealed class ComparisonRuns(string cells, string work, string tool, Devic
 
         IReadOnlyList<ScatterPoint> Points(Func<MethodFigures, double?> x, Func<MethodFigures, double?> y) =>
             [.. figures.Where(each => x(each.Figures) is not null && y(each.Figures) is not null).Select(each => new ScatterPoint(
-                each.Method.Name, ComparisonPage.Heading(each.Method.Family), x(each.Figures)!.Value, y(each.Figures)!.Value))];
+                each.Method.Name + Part(each.Figures), ComparisonPage.Heading(each.Method.Family), x(each.Figures)!.Value, y(each.Figures)!.Value))];
+
+        static string Part(MethodFigures figures) => figures.Cells.Count == figures.Asked ? "" : FormattableString.Invariant($" ({figures.Cells.Count} of {figures.Asked})");
     }
 
     private Measuring.PolicyClassifiers LoadClassifiers(ComparisonRequest request)

@@ -96,12 +96,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
     private UnlearnedGenerator Unlearn(LoadedGenerator original, PolicyClassifiers classifiers, IReadOnlyList<UndesiredFeature> violated, out TrainingRecord training, CancellationToken cancel)
     {
         var options = inputs.WithResolvedData(_policy.Unlearning);
-        if (options.Adversarial.PathLengthWeight > 0 && original.Generator is not StyleGan2Generator)
-            throw new PolicyMismatchException("$.unlearning.adversarial.pathLengthWeight", $"a {original.Architecture} generator has no styles whose path length could be regularised; set it to 0");
-
-        if (original.Discriminator is null && original.Format == TorchScriptFormat.FormatName)
-            throw new PolicyMismatchException("$.generator.discriminator", "a TorchScript generator needs a TorchScript discriminator to be trained: none can be made to measure for an architecture that only its file knows; export it too");
-
+        CheckTraining(options, original);
         ScriptRehearsal.Hold(original, options);
         var journal = new FolderJournal(folder.StateFolder, Fingerprint(), request.Resume, request.OthersAreStale);
         if (!request.Resume)
@@ -125,6 +120,20 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         var unlearned = Timed("training", () => MemoryShortage.Explained(options.Method, options.BatchSize, () => method.Run(context, cancel)), journal);
         training = TrainingRecordOf(unlearned, feedback, warmedUp: added is not null && !method.StartsAnew);
         return unlearned;
+    }
+
+    /// <summary>Whether a policy's training is for such a generator at all.</summary>
+    /// <exception cref="PolicyMismatchException">It is not.</exception>
+    public static void CheckTraining(UnlearningOptions options, LoadedGenerator original)
+    {
+        if (UnlearningMethods.Named(options.Method).StartsAnew && original.Generator is not StyleGan2Generator)
+            throw new PolicyMismatchException("$.unlearning.method", $"'{options.Method}' trains StyleGAN2 generators, and this one is {original.Architecture}; choose another method");
+
+        if (options.Adversarial.PathLengthWeight > 0 && original.Generator is not StyleGan2Generator)
+            throw new PolicyMismatchException("$.unlearning.adversarial.pathLengthWeight", $"a {original.Architecture} generator has no styles whose path length could be regularised; set it to 0");
+
+        if (original.Discriminator is null && original.Format == TorchScriptFormat.FormatName)
+            throw new PolicyMismatchException("$.generator.discriminator", "a TorchScript generator needs a TorchScript discriminator to be trained: none can be made to measure for an architecture that only its file knows; export it too");
     }
 
     // For a checkpoint that has none.

@@ -1,4 +1,10 @@
+using AdaptThenUnlearn.Comparing;
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Runs;
+using AdaptThenUnlearn.Torch;
 using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Models;
+using AdaptThenUnlearn.Torch.Training;
 
 namespace AdaptThenUnlearn.Cli.Tests;
 
@@ -55,6 +61,58 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
 
         var (_, other, _) = Atu.Run([.. usual, "--set", "unlearning.learningRate=0.001", "--page-only"]);
         Assert.Contains("0 of 4 runs", other, StringComparison.Ordinal);   // other settings: none of these cells answers that question
+    }
+
+    // The yardstick stands in for a generator that was retrained: here the policy's own, so that a run that changed nothing lies near it, and one with other weights far.
+    [Fact]
+    public void MeasureAgainst_RetrainedGenerator_IsNearForItsLikeAndIsTakenOver()
+    {
+        var policy = house.Policy("yardstick");
+        var (same, other) = (Request("no-repulsion"), Request("no-balance"));
+        var retrained = Request("retrain");
+        using (TorchSharp.torch.no_grad())
+        using (var loaded = same.Inputs.LoadGenerator(TorchSharp.torch.CPU))
+        {
+            foreach (var weights in loaded.Generator.parameters())
+                weights.mul_(0.5);
+            GeneratorCheckpoint.Save(house.At("half.safetensors"), new GanPair(loaded.Generator, loaded.Discriminator!), new Dictionary<string, string>());
+        }
+
+        var runs = Runs("yardstick-cells");
+        foreach (var (request, generator) in new[] { (retrained, "generator.safetensors"), (same, "generator.safetensors"), (other, "half.safetensors") })
+            Put(request, generator);
+
+        runs.MeasureAgainst(retrained, [same, other, retrained], CancellationToken.None);
+
+        var (near, far) = (runs.Found(same)!.Outcome!, runs.Found(other)!.Outcome!);
+        Assert.Equal(RunRecordFile.Digest(house.At("generator.safetensors")), near.RetrainedSha256);
+        Assert.InRange(near.FrechetToRetrained!.Value, 1e-9, 0.2 * far.FrechetToRetrained!.Value);   // not 0: the two are drawn from latents of their own
+        Assert.Null(runs.Found(retrained)!.Outcome!.FrechetToRetrained);
+
+        // A folder that has the run, and not its distance, takes that over.
+        var elsewhere = Runs("yardstick-merged");
+        ComparedCellFile.Write(house.At("yardstick-merged"), runs.Found(same)! with { Outcome = near with { FrechetToRetrained = null, RetrainedSha256 = null } });
+        Assert.True(elsewhere.TakeOver(same, house.At("yardstick-cells")));
+        Assert.Equal(near.FrechetToRetrained, elsewhere.Found(same)!.Outcome!.FrechetToRetrained);
+        Assert.False(elsewhere.TakeOver(same, house.At("yardstick-cells")));
+
+        ComparisonRequest Request(string method)
+        {
+            var read = PolicyReader.Read(File.ReadAllText(policy), policy, Vocabulary.Known, [PolicyOverride.Parse($"name=\"{method}\"")]);
+            return new ComparisonRequest(
+                new CellKey(method, "banned", 1), read.Policy!, new PolicySource(policy, read.EffectiveJson!, read.TextSha256, "effective", []), new InputFiles(read.Policy!, policy), $"question of {method}");
+        }
+
+        ComparisonRuns Runs(string cells) => new(house.At(cells), house.At("yardstick-runs"), "atu", TorchSharp.torch.CPU, new Progress<StageProgress>(), TimeProvider.System);
+
+        void Put(ComparisonRequest request, string generator)
+        {
+            var folder = Directory.CreateDirectory(Path.Combine(house.At("yardstick-runs"), $"{request.Key.FileName}-{request.Asked[..8]}")).FullName;
+            File.Copy(house.At(generator), Path.Combine(folder, request.Inputs.ArtifactName));
+            ComparedCellFile.Write(house.At("yardstick-cells"), new ComparedCell(
+                ComparedCell.CurrentSchemaVersion, request.Key, request.Asked, "atu", new RunEnvironment("Linux", ".NET", "0.107.0", "cpu", 1, 0),
+                new CellOutcome(RunRecordFile.Digest(house.At(generator))!, 400, 100, 1, 1, 1, FrechetToRetrained: null, RetrainedSha256: null, [], 1, 1, 1, 1), Failure: null));
+        }
     }
 
     [Fact]

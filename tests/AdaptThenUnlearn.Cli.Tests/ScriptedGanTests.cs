@@ -97,6 +97,22 @@ public sealed class ScriptedGanTests(ScriptedHouse house) : IClassFixture<Script
         Assert.True(exitCode == 0, errors);
         Assert.Contains("odd.safetensors: held-out error", output, StringComparison.Ordinal);
     }
+
+    // Rows that are for other generators show before hours are spent on those that are not.
+    [Fact]
+    public void Compare_RowThatTheGeneratorIsNotFor_IsRefusedBeforeAnyRun()
+    {
+        var policy = house.Policy("compared", edit: (Generator, Named));
+        string[] command = ["compare", policy, "--methods", "default,paper-el2", "--out", house.At("compared"), "--work", house.At("compared-runs")];
+
+        var (exitCode, _, errors) = Atu.Run(command);
+
+        Assert.Equal(2, exitCode);
+        Assert.Contains("generator has no styles whose path length could be regularised; set it to 0 (this", errors, StringComparison.Ordinal);
+        Assert.Contains("about the run paper-el2, class banned, seed 1", errors, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(house.At("compared-runs")));
+        Assert.Contains("--classes A,a: their runs would go by the same names", Atu.Run([.. command, "--classes", "A,a"]).Errors, StringComparison.Ordinal);
+    }
 }
 
 /// <summary>A <see cref="SmallHouse"/> whose generator, discriminator and annotator are there as TorchScript programs too.</summary>

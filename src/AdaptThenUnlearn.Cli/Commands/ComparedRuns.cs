@@ -4,6 +4,8 @@ using AdaptThenUnlearn.Comparing;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch;
+using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Measuring;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Cli.Commands;
@@ -42,6 +44,9 @@ public sealed class ComparedRuns(Terminal terminal)
         var classes = List(parsed, _classes);
         if ((feature.Negatives ?? policy.Unlearning.Positives) is { } folder && classes.FirstOrDefault(name => name != feature.Class) is { } other)
             throw new BadArgumentException($"--classes {other}: the images in '{folder}' are for '{feature.Class}'; compare that class alone, or a policy without 'negatives' and 'positives'");
+
+        if (classes.GroupBy(CellKey.Slug).FirstOrDefault(same => same.Count() > 1) is { } alike)
+            throw new BadArgumentException($"--classes {string.Join(',', alike)}: their runs would go by the same names; compare one of them at a time, each with an --out of its own");
 
         return new Task(file, classes.Count > 0 ? classes : [feature.Class], Seeds(parsed) is { Count: > 0 } seeds ? seeds : defaultSeeds);
     }
@@ -85,17 +90,32 @@ public sealed class ComparedRuns(Terminal terminal)
         }
     }
 
-    /// <summary>Loads what runs load first, one of each class, so that a class or file that is not there shows at once and not after hours.</summary>
+    /// <summary>Loads what runs load first, once for each class, and holds every run's training against it, so that what is not there or does not fit shows at once and not after hours.</summary>
     /// <exception cref="BadArgumentException">A file does not fit the policy.</exception>
     /// <exception cref="DiagnosedException">A file cannot be read.</exception>
     public static void Check(Task task, IReadOnlyList<ComparisonRequest> requests)
     {
-        foreach (var request in requests.DistinctBy(request => request.Key.Class))
-            task.File.Using(request.Inputs, () =>
+        foreach (var same in requests.GroupBy(request => request.Key.Class).Select(same => same.ToList()))
+            task.File.Using(same[0].Inputs, () =>
             {
-                using var generator = request.Inputs.LoadGenerator(CPU);
-                using var classifiers = request.Inputs.LoadClassifiers(generator.Generator.Shape, CPU);
+                using var generator = same[0].Inputs.LoadGenerator(CPU);
+                using var classifiers = same[0].Inputs.LoadClassifiers(generator.Generator.Shape, CPU);
+                foreach (var request in same)
+                    CheckTraining(request, generator);
             });
+    }
+
+    // The policy itself may be in order, and a row ask for what its generator cannot do.
+    private static void CheckTraining(ComparisonRequest request, LoadedGenerator generator)
+    {
+        try
+        {
+            UnlearningRun.CheckTraining(request.Policy.Unlearning, generator);
+        }
+        catch (PolicyMismatchException mismatch)
+        {
+            throw new PolicyMismatchException(mismatch.JsonPath, $"{mismatch.Problem} (this is about the run {request.Key}; --set sets over all runs, and other runs can be chosen)");
+        }
     }
 
     /// <summary>Makes a run and tells what came of it.</summary>

@@ -46,7 +46,7 @@ public sealed class TuneCommand(Terminal terminal)
             throw new RunException("ATU2013", $"the search has nothing to start from: {reason}");
 
         var words = FormattableString.Invariant($"class{(task.Classes.Count == 1 ? "" : "es")} {string.Join(", ", task.Classes)} with seed{(task.Seeds.Count == 1 ? "" : "s")} {string.Join(", ", task.Seeds)}");
-        var page = TuningPage.Render(task.Policy.Name, words, _runs.Set(parsed), result);
+        var page = TuningPage.Render(task.Policy, words, _runs.Set(parsed), result);
         ReplacedFile.Write(Path.Combine(folder, PageName), page);
         Terminal.ResultText(page);
         return ExitCodes.Passed;

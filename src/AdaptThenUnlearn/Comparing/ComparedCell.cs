@@ -70,7 +70,7 @@ public sealed record ComparedCell(
 /// <param name="Shares">Each retained class's images before and after.</param>
 /// <param name="Steps">Generator updates, adaptation and the warm-up of a missing discriminator included.</param>
 /// <param name="KeptStep">Of the candidate that was kept.</param>
-/// <param name="TrainingSeconds">Wall time of feedback and training; without measuring.</param>
+/// <param name="TrainingSeconds">Wall time of feedback and training, the judging of candidates included; without measuring before and after.</param>
 /// <param name="TotalSeconds">Wall time of all stages.</param>
 /// <param name="Selected">What the annotators saw of the kept candidate: the only figures that tuning may look at.</param>
 /// <param name="ProcessorSeconds">Time of all cores together that feedback and training used; null where it was not counted.</param>
@@ -100,6 +100,10 @@ public sealed record CellOutcome(
     public double? Unlearned => HitsBefore == 0 ? null : (double)(HitsBefore - HitsAfter) / HitsBefore;
 
     /// <summary>Two-sided 95 % interval of <see cref="Unlearned"/>: Clopper–Pearson of the rate after, the rate before taken as known.</summary>
+    /// <remarks>
+    /// The rate before has an error too, on the same latents. Where little of the class is left it hardly matters; where much is, the interval is too wide if the
+    /// images that are left are among those that were there, and too narrow if the two sets have nothing to do with each other.
+    /// </remarks>
     [JsonIgnore]
     public (double Low, double High)? UnlearnedInterval => HitsBefore == 0
         ? null

@@ -9,22 +9,37 @@ public static class ComparedCellFile
     /// <summary>Path of a cell's file.</summary>
     public static string PathOf(string folder, CellKey key) => Path.Combine(folder, key.FileName + ".json");
 
-    /// <summary>The cell of a key; null where there is none, or where the file holds something else.</summary>
-    public static ComparedCell? Find(string folder, CellKey key)
+    /// <summary>The cell of a key that answers a question, be it the last that was asked or one before; null where there is none.</summary>
+    /// <param name="folder">Of the cells.</param>
+    /// <param name="key">Which run.</param>
+    /// <param name="asked">Digest of all that decides the result.</param>
+    public static ComparedCell? Find(string folder, CellKey key, string asked) =>
+        new[] { PathOf(folder, key), AsidePathOf(folder, key, asked) }.Select(Read).FirstOrDefault(cell => cell is not null && cell.Key == key && cell.Asked == asked);
+
+    /// <summary>Writes a cell, whole or not at all. One that answers another question is put aside, for runs take long and settings may come back.</summary>
+    /// <exception cref="FileNotWrittenException">The folder cannot be written.</exception>
+    public static void Write(string folder, ComparedCell cell)
+    {
+        var path = PathOf(folder, cell.Key);
+        if (Read(path) is { } other && other.Asked != cell.Asked)
+            ReplacedFile.Write(AsidePathOf(folder, other.Key, other.Asked), Text(other));
+        ReplacedFile.Write(path, Text(cell));
+    }
+
+    private static string AsidePathOf(string folder, CellKey key, string asked) => Path.Combine(folder, $"{key.FileName}-{asked[..Math.Min(8, asked.Length)]}.json");
+
+    private static string Text(ComparedCell cell) => JsonSerializer.Serialize(cell, RunRecordFile.Json) + "\n";
+
+    // Null where there is none, or where the file holds something else.
+    private static ComparedCell? Read(string path)
     {
         try
         {
-            var cell = JsonSerializer.Deserialize<ComparedCell>(File.ReadAllText(PathOf(folder, key)), RunRecordFile.Json);
-            return cell?.SchemaVersion == ComparedCell.CurrentSchemaVersion && cell.Key == key ? cell : null;
+            return JsonSerializer.Deserialize<ComparedCell>(File.ReadAllText(path), RunRecordFile.Json) is { SchemaVersion: ComparedCell.CurrentSchemaVersion } cell ? cell : null;
         }
         catch (Exception unusable) when (unusable is IOException or UnauthorizedAccessException or JsonException)
         {
             return null;   // it is run again, and written anew
         }
     }
-
-    /// <summary>Writes a cell, whole or not at all.</summary>
-    /// <exception cref="FileNotWrittenException">The folder cannot be written.</exception>
-    public static void Write(string folder, ComparedCell cell) =>
-        ReplacedFile.Write(PathOf(folder, cell.Key), JsonSerializer.Serialize(cell, RunRecordFile.Json) + "\n");
 }

@@ -43,7 +43,7 @@ public static class ComparedMethods
 
     /// <summary>Training anew without the class: what the others are held against.</summary>
     public static ComparedMethod Retrain { get; } = new(
-        "retrain", MethodFamily.Baseline, "training anew, for 20,000 steps, on those real images that the annotator finds clean of the class",
+        "retrain", MethodFamily.Baseline, "training anew, for 20,000 steps, on those real images that the annotator finds clean of the class; it may make the class all the same, for it interpolates between those that it was shown",
         [
             // Everything that retraining does not read is fixed, so that a change of presets does not ask for hours anew.
             "method=retrain", "feedbackSamples=5000", "steps=20000", "recoverySteps=4000", "cleanBelow=0.02", "adaptation.steps=1", "adaptation.ewcWeight=0", "repulsion.loss=el2", "repulsion.distance=relative",
@@ -70,17 +70,17 @@ public static class ComparedMethods
     [
         Retrain,
         FineTune,
-        new("extrapolation", MethodFamily.Baseline, "θG + γ(θG − θN), γ 1, with the adaptation of preset `paper`", ["preset=paper", "method=extrapolation", "extrapolation.gamma=1", .. _unread]),
+        new("extrapolation", MethodFamily.Baseline, "θG + γ(θG − θN), γ 10, with the adaptation of preset `paper`", ["preset=paper", "method=extrapolation", "extrapolation.gamma=10", .. _unread]),
         new("paper-nl2", MethodFamily.Published, "preset `paper` with NL2, γ 3, pushed up to d² = 128 ‖θG − θN‖², for it would run away", ["preset=paper", "repulsion.loss=nl2", "repulsion.weight=3", "repulsion.limit=128"]),
         new("paper-il2", MethodFamily.Published, "preset `paper` with IL2, γ 100", ["preset=paper", "repulsion.loss=il2", "repulsion.weight=100"]),
         PublishedEl2,
         new("quick", MethodFamily.Preset, "preset `quick`", ["preset=quick"]),
         Default,
         Thorough,
-        new("only-repulsion", MethodFamily.Alone, "`default` with repulsion alone", [Usual, NoRetention, NoNegatives, NoBalance]),
-        new("only-retention", MethodFamily.Alone, "`default` with retention anchoring alone", [Usual, NoRepulsion, NoNegatives, NoBalance]),
-        new("only-negatives", MethodFamily.Alone, "`default` with negatives as fakes alone", [Usual, NoRepulsion, NoRetention, NoBalance]),
-        new("only-balance", MethodFamily.Alone, "`default` with class balancing alone", [Usual, NoRepulsion, NoRetention, NoNegatives]),
+        new("only-repulsion", MethodFamily.Alone, "`default` with repulsion alone of the four", [Usual, NoRetention, NoNegatives, NoBalance]),
+        new("only-retention", MethodFamily.Alone, "`default` with retention anchoring alone of the four", [Usual, NoRepulsion, NoNegatives, NoBalance]),
+        new("only-negatives", MethodFamily.Alone, "`default` with negatives as fakes alone of the four", [Usual, NoRepulsion, NoRetention, NoBalance]),
+        new("only-balance", MethodFamily.Alone, "`default` with class balancing alone of the four", [Usual, NoRepulsion, NoRetention, NoNegatives]),
         new("no-repulsion", MethodFamily.LeftOut, "`default` without repulsion", [Usual, NoRepulsion]),
         new("no-retention", MethodFamily.LeftOut, "`default` without retention anchoring", [Usual, NoRetention]),
         new("no-negatives", MethodFamily.LeftOut, "`default` without negatives as fakes", [Usual, NoNegatives]),

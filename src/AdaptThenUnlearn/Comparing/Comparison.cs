@@ -37,7 +37,7 @@ public sealed record Comparison(
     {
         var keys = Keys().Where(key => key.Method == method.Name && classes.Contains(key.Class)).ToList();
         var made = keys.Select(Find).OfType<ComparedCell>().ToList();
-        return new MethodFigures([.. made.Where(cell => cell.Outcome is not null)], keys.Count, made.Count(cell => cell.Failure is not null), Retrained);
+        return new MethodFigures([.. made.Where(cell => cell.Outcome is not null)], keys.Count, made.Count(cell => cell.Failure is not null), Retrained, TimedOn);
     }
 
     /// <summary>Runs of two methods on the same class and seed in which everything was measured, side by side; where one of them has one seed, its run stands beside each of the other's.</summary>
@@ -56,8 +56,11 @@ public sealed record Comparison(
     public MethodFigures Of(IEnumerable<ComparedCell> cells)
     {
         var known = cells.ToList();
-        return new MethodFigures(known, known.Count, Failed: 0, Retrained);
+        return new MethodFigures(known, known.Count, Failed: 0, Retrained, TimedOn);
     }
+
+    /// <summary>Where most runs were made: times of others do not compare. Null while there are none.</summary>
+    public RunPlace? TimedOn => Cells.GroupBy(RunPlace.Of).OrderByDescending(cells => cells.Count()).ThenBy(cells => cells.Key.ToString(), StringComparer.Ordinal).FirstOrDefault()?.Key;
 
     /// <summary>The run that retrained without a class; null where it was not made or could not finish.</summary>
     public ComparedCell? Retrained(string className) => Find(new CellKey(ComparedMethods.Retrain.Name, className, YardstickSeed)) is { Outcome: not null } cell ? cell : null;
@@ -68,12 +71,25 @@ public sealed record Comparison(
 /// <param name="Other">Of the one that it is held against.</param>
 public sealed record ComparedPair(ComparedCell One, ComparedCell Other);
 
+/// <summary>What runs have to have in common for their times to be compared.</summary>
+/// <param name="Device">Kind of it: cpu or cuda.</param>
+/// <param name="Threads">Of the processor.</param>
+public readonly record struct RunPlace(string Device, int Threads)
+{
+    /// <summary>Where a run was made.</summary>
+    public static RunPlace Of(ComparedCell cell) => new(cell.Environment.Device, cell.Environment.Threads);
+
+    /// <inheritdoc/>
+    public override string ToString() => FormattableString.Invariant($"{Device} with {Threads} thread{(Threads == 1 ? "" : "s")}");
+}
+
 /// <summary>The figures of one method over some classes and seeds.</summary>
 /// <param name="Cells">Runs that finished.</param>
 /// <param name="Asked">Runs that were asked for.</param>
 /// <param name="Failed">Runs that were made and could not finish.</param>
 /// <param name="Retrained">The run that retrained without a class, or null.</param>
-public sealed record MethodFigures(IReadOnlyList<ComparedCell> Cells, int Asked, int Failed, Func<string, ComparedCell?> Retrained)
+/// <param name="TimedOn">Where runs have to have been made for their minutes to count; null where none do.</param>
+public sealed record MethodFigures(IReadOnlyList<ComparedCell> Cells, int Asked, int Failed, Func<string, ComparedCell?> Retrained, RunPlace? TimedOn)
 {
     /// <summary>PUL, as shares.</summary>
     public Spread? Unlearned => Over(outcome => outcome.Unlearned);
@@ -103,20 +119,20 @@ public sealed record MethodFigures(IReadOnlyList<ComparedCell> Cells, int Asked,
     /// <summary>Generator updates, adaptation included.</summary>
     public Spread? Steps => Over(outcome => outcome.Steps);
 
-    /// <summary>Minutes of training by the clock, without measuring.</summary>
-    public Spread? Minutes => Over(outcome => outcome.TrainingSeconds / 60);
+    /// <summary>Minutes of feedback and training by the clock, the judging of candidates included, measuring before and after not.</summary>
+    public Spread? Minutes => Over(outcome => outcome.TrainingSeconds / 60, Timed);
 
-    /// <summary>Minutes of training of one core, without measuring: what is compared, because it hardly depends on what else the machine did.</summary>
-    public Spread? ProcessorMinutes => Over(outcome => outcome.ProcessorSeconds / 60);
+    /// <summary>The same as minutes of one core: what is compared, because it hardly depends on what else the machine did.</summary>
+    public Spread? ProcessorMinutes => Over(outcome => outcome.ProcessorSeconds / 60, Timed);
 
-    /// <summary>Processor time over retraining's on the same class; only of runs on the same kind of device with as many threads, for other times do not compare.</summary>
-    public Spread? TimeToRetraining => Spread.Of(Cells.Select(cell => Retrained(cell.Key.Class) is { } yardstick && Place(yardstick) == Place(cell)
+    /// <summary>Processor time over retraining's on the same class.</summary>
+    public Spread? TimeToRetraining => Spread.Of(Timed.Select(cell => Retrained(cell.Key.Class) is { } yardstick && RunPlace.Of(yardstick) == RunPlace.Of(cell)
         ? cell.Outcome!.ProcessorSeconds / yardstick.Outcome!.ProcessorSeconds
         : null));
 
-    private static (string Device, int Threads) Place(ComparedCell cell) => (cell.Environment.Device, cell.Environment.Threads);
+    private IEnumerable<ComparedCell> Timed => Cells.Where(cell => RunPlace.Of(cell) == TimedOn);
 
-    private Spread? Over(Func<CellOutcome, double?> figure) => Spread.Of(Cells.Select(cell => figure(cell.Outcome!)));
+    private Spread? Over(Func<CellOutcome, double?> figure, IEnumerable<ComparedCell>? cells = null) => Spread.Of((cells ?? Cells).Select(cell => figure(cell.Outcome!)));
 }
 
 /// <summary>Mean and range of some figures.</summary>

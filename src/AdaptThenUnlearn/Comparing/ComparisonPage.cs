@@ -18,7 +18,7 @@ public static partial class ComparisonPage
         var page = new StringBuilder();
         foreach (var part in new[]
         {
-            Head(comparison, files), Aims(comparison), Methods(comparison), Classes(comparison), Runs(comparison), Published(comparison), Reading(comparison), Protocol(comparison), Gaps(comparison),
+            Head(comparison, files), ComparisonAims.Render(comparison), Methods(comparison), Classes(comparison), Runs(comparison), Published(comparison), Reading(comparison), Protocol(comparison), Gaps(comparison),
         })
             if (part.Length > 0)
                 page.Append(part).Append('\n');
@@ -39,7 +39,7 @@ public static partial class ComparisonPage
 
             """;
 
-        string SetOverAll() => comparison.Set.Count == 0 ? "" : $"Over every run was set: {string.Join(", ", comparison.Set.Select(Code))}. ";
+        string SetOverAll() => comparison.Set.Count == 0 ? "" : $"Over every run was set: {string.Join(", ", comparison.Set.Select(MarkdownText.Code))}. ";
 
         string Absent() => (missing, failed) switch
         {
@@ -50,50 +50,9 @@ public static partial class ComparisonPage
         };
     }
 
-    private static string Aims(Comparison comparison)
-    {
-        var table = new MarkdownTable("Preset", "Aim", "Reached", "All classes", "Worst class");
-        var (usual, thorough) = (ComparedMethods.Default, ComparedMethods.Thorough);
-        Line(usual, "PUL ≥ 97 %, each class, mean over seeds", figures => figures.Unlearned, Mean, value => value >= 0.97, Percent, worstIsLow: true, eachClass: true);
-        Line(usual, "Fréchet distance ≤ 1.4 × before, each class, mean over seeds", figures => figures.FrechetRatio, Mean, value => value <= 1.4, Times, worstIsLow: false, eachClass: true);
-        Line(usual, "no retained class below half its share, any seed", figures => figures.SmallestShareKept, spread => spread.Low, value => value >= 0.5, Percent, worstIsLow: true, eachClass: true);
-        Line(thorough, "PUL ≥ 99 %, mean over classes and seeds", figures => figures.Unlearned, Mean, value => value >= 0.99, Percent, worstIsLow: true, eachClass: false);
-        Line(thorough, "Fréchet distance ≤ 1.2 × before, likewise", figures => figures.FrechetRatio, Mean, value => value <= 1.2, Times, worstIsLow: false, eachClass: false);
-        Line(thorough, "Fréchet distance ≤ 1.5 × retraining's, likewise", figures => figures.ToRetraining, Mean, value => value <= 1.5, Times, worstIsLow: false, eachClass: false);
-        Line(thorough, "at most a third of retraining's time, likewise", figures => figures.TimeToRetraining, Mean, value => value <= 1 / 3.0, Percent, worstIsLow: false, eachClass: false);
-        return comparison.Methods.Contains(usual) || comparison.Methods.Contains(thorough) ? $"## Aims\n\n{table}" : "";
-
-        static double Mean(Spread spread) => spread.Mean;
-
-        void Line(
-            ComparedMethod method, string aim, Func<MethodFigures, Spread?> figure, Func<Spread, double> held, Func<double, bool> reached, Func<double, string> unit, bool worstIsLow, bool eachClass)
-        {
-            if (!comparison.Methods.Contains(method))
-                return;
-
-            var byClass = comparison.Classes.Select(name => (Name: name, Spread: figure(comparison.Figures(method, name)))).ToList();
-            var known = byClass.Where(each => each.Spread is not null).Select(each => (each.Name, Value: held(each.Spread!))).OrderBy(each => worstIsLow ? each.Value : -each.Value).ToList();
-            var runs = comparison.Figures(method, comparison.Classes);
-            var all = figure(runs);
-            table.Row(Code(method.Name), aim, Answer(), all is null ? None : unit(held(all)), known.Count == 0 ? None : $"{MarkdownText.Escape(known[0].Name)}: {unit(known[0].Value)}");
-
-            string Answer()
-            {
-                if (runs.Failed > 0)
-                    return $"**no**: {runs.Failed} of {runs.Asked} runs came to no result";
-                if (all is not null && all.Count < runs.Cells.Count)
-                    return $"**no**: it was measured in {all.Count} of {Counted(runs.Cells.Count, "run", "runs")}";
-                if (known.Count < byClass.Count)
-                    return "not measured yet";
-                var met = eachClass ? known.TrueForAll(each => reached(each.Value)) : reached(held(all!));
-                return (met ? "yes" : "**no**") + (runs.Cells.Count < runs.Asked ? $", so far ({runs.Cells.Count} of {runs.Asked} runs)" : "");
-            }
-        }
-    }
-
     private static string Methods(Comparison comparison)
     {
-        var text = new StringBuilder("## Every method, over all classes and seeds\n\nMean (lowest to highest). PUL: share of the class that was unlearned, counted by the " + Counter(comparison) + ". " + Distance(comparison) + "\n");
+        var text = new StringBuilder("## Every method, over all classes and seeds\n\nMean (lowest to highest). PUL: share of the class that was unlearned, counted by the " + Counter(comparison) + ". " + Distance(comparison) + Columns);
         foreach (var family in comparison.Methods.GroupBy(method => method.Family))
         {
             var table = new MarkdownTable("Method", "Runs", "PUL", "FD after / before", "FD / retraining's", "Ret-FD", "Smallest share kept", "Largest", "Steps", "Minutes of one core", "Minutes by the clock");
@@ -113,15 +72,33 @@ public static partial class ComparisonPage
         return text.ToString();
     }
 
-    private static string Caution(MethodFamily family) => family is MethodFamily.Published
-        ? """
+    private const string Columns = """
+
+        Smallest share kept, and largest: images of a retained class after, relative to before, for the class that lost and the one that gained most. Steps: generator updates, adaptation included.
+
+        """;
+
+    private static string Caution(MethodFamily family) => family switch
+    {
+        MethodFamily.Baseline => """
+
+            Extrapolation's γ was chosen like the constants of the published losses (the documentation's page on comparing tells how).
+
+            """,
+        MethodFamily.Published => """
 
             These are the paper's losses on this generator, and not the paper's experiment: preset `paper` adapts for fewer steps than the paper,
             measures distances relative to how far the adaptation went, and has constants from a small search on two digits of this project's own
             generator (the documentation's page on comparing tells it). As published, the last step is kept, whatever it came to.
 
-            """
-        : "";
+            """,
+        MethodFamily.Alone => """
+
+            The four are repulsion, retention anchoring, negatives as fakes and class balancing. What counts as clean, the choice of candidates and the recovery phase are those of `default`.
+
+            """,
+        _ => "",
+    };
 
     private static string Classes(Comparison comparison)
     {
@@ -161,11 +138,11 @@ public static partial class ComparisonPage
         if (classes.Count == 0 || !PublishedResults.AreAbout(comparison.Policy))
             return "";
 
-        var table = new MarkdownTable(["Method", .. classes.SelectMany(name => new[] { $"{name}: paper PUL", $"{name}: ours", $"{name}: paper FID / retraining's", $"{name}: our FD / retraining's" })]);
+        var table = new MarkdownTable(["Method", .. classes.SelectMany(name => new[] { $"{name}: paper PUL", $"{name}: our PUL", $"{name}: paper FID / retraining's", $"{name}: our FD / retraining's" })]);
         foreach (var row in PublishedResults.Rows)
             table.Row([row.Name, .. classes.SelectMany(name => Cells(row, name, row.Method))]);
         foreach (var method in new[] { ComparedMethods.Default, ComparedMethods.Thorough }.Where(comparison.Methods.Contains))
-            table.Row([Code(method.Name), .. classes.SelectMany(name => Cells(null, name, method.Name))]);
+            table.Row([MarkdownText.Code(method.Name), .. classes.SelectMany(name => Cells(null, name, method.Name))]);
         return $"""
             ## Beside the published table
 
@@ -173,12 +150,26 @@ public static partial class ComparisonPage
             Published: Tiwary et al. 2025 (arXiv:2309.14054), MNIST. **The absolute numbers do not compare**: their FID is of Inception-v3 on their
             generator, ours another extractor's on another one, and their PUL is counted by the classifier that also labelled the
             training feedback{(HasAuditor(comparison) ? ", ours by another" : "")}. What does compare, with care, is how far each ends from retraining on its own scale.
-
+            {Below()}
             """;
+
+        // What the table shows at a glance should be said as well.
+        string Below()
+        {
+            var pairs = PublishedResults.Rows.SelectMany(row => classes.Select(name => (row.Name, Class: name, Paper: row.Of(name)!.Unlearned / 100, Ours: Own(row.Method, name)?.Unlearned?.Mean))).Where(each => each.Ours is not null).ToList();
+            var below = pairs.Where(each => each.Ours < each.Paper).OrderByDescending(each => each.Paper - each.Ours).ToList();
+            return below.Count == 0 ? "" : $"""
+
+                In {below.Count} of {Counted(pairs.Count, "place", "places")} of the table the same method unlearned less here than in the paper, most of all {below[0].Name} on {below[0].Class}: {Percent(below[0].Ours!.Value)} against {Percent(below[0].Paper)}.
+
+                """;
+        }
+
+        MethodFigures? Own(string method, string name) => comparison.Methods.FirstOrDefault(each => each.Name == method) is { } own ? comparison.Figures(own, name) : null;
 
         IEnumerable<string> Cells(PublishedRow? row, string name, string method)
         {
-            var figures = comparison.Methods.FirstOrDefault(each => each.Name == method) is { } own ? comparison.Figures(own, name) : null;
+            var figures = Own(method, name);
             yield return row?.Of(name) is { } published ? Percent(published.Unlearned / 100) : None;
             yield return Mean(figures?.Unlearned, Percent);
             yield return row is not null && PublishedResults.ToRetraining(row, name) is { } ratio ? Times(ratio) : None;
@@ -188,8 +179,8 @@ public static partial class ComparisonPage
 
     private static string Reading(Comparison comparison)
     {
-        var sentences = new ComparisonReading(comparison).Sentences();
-        return $"## Reading\n\n{(sentences.Count == 0 ? "No two methods that are held against each other have runs of the same class and seed in which everything was measured.\n" : string.Join('\n', sentences.Select(sentence => "- " + sentence)) + "\n")}";
+        var paragraphs = new ComparisonReading(comparison).Paragraphs().Select(paragraph => $"{paragraph.About}:\n\n{string.Concat(paragraph.Sentences.Select(sentence => $"- {sentence}\n"))}").ToList();
+        return $"## Reading\n\n{(paragraphs.Count == 0 ? "No two methods that are held against each other have runs of the same class and seed in which everything was measured.\n" : string.Join('\n', paragraphs))}";
     }
 
     private static string Protocol(Comparison comparison) => $"""
@@ -197,18 +188,19 @@ public static partial class ComparisonPage
 
         Every run is `atu govern` on the same policy with one class named undesired, and with what the method sets over the section `unlearning`; what the policy itself says there
         holds for every method that does not set it. Before and after are
-        measured on the same evaluation latents, which no training draws; PUL is counted by the {Counter(comparison)}. {Compared(comparison)}The 95 % interval of a run's PUL is Clopper and Pearson's (of the rate after, with the rate before taken as known; it does not cover what another seed would do). Minutes are of feedback and training alone; those
-        by the clock were measured beside whatever else the machine did, so costs are compared by the time of the cores, and only between runs on the same kind of device with as many threads. Ret-FD compares with images of the generator that was retrained without the class.
+        measured on the same evaluation latents, which no training draws; PUL is counted by the {Counter(comparison)}. {Compared(comparison)}The 95 % interval of a run's PUL is Clopper and Pearson's (of the rate after, with the rate before taken as known; it does not cover what another seed would do). Minutes are of feedback and training, the judging of candidates included; those
+        by the clock were measured beside whatever else the machine did, so costs are compared by the time of the cores, and only of runs {Timed(comparison)}.
 
         Runs were made {Runners(comparison)}. The CSV file names each run's version in full.
 
         """;
 
+    private static string Timed(Comparison comparison) => comparison.TimedOn is { } place ? $"on {place}" : "on one kind of device with as many threads";
+
     private static string Runners(Comparison comparison)
     {
-        var places = comparison.Cells.GroupBy(cell => (cell.Environment.Device, cell.Environment.Threads)).OrderBy(cells => cells.Key).Select(cells =>
-            $"on {cells.Key.Device} with {Counted(cells.Key.Threads, "thread", "threads")}, by {string.Join(", ", cells.Select(cell => Short(cell.Tool)).Distinct().Order(StringComparer.Ordinal))}");
-        return string.Join("; ", places.DefaultIfEmpty("by nobody yet"));
+        var places = comparison.Cells.GroupBy(RunPlace.Of).Select(cells => $"on {cells.Key}, by {string.Join(", ", cells.Select(cell => Short(cell.Tool)).Distinct().Order(StringComparer.Ordinal))}");
+        return string.Join("; ", places.Order(StringComparer.Ordinal).DefaultIfEmpty("by nobody yet"));
 
         // The commit by as many digits as tell it: atu 0.1.0+127853ae, with .dirty where it was.
         static string Short(string tool) => CommitRest().Replace(tool, "");
@@ -222,21 +214,26 @@ public static partial class ComparisonPage
         var failed = comparison.Failed();
         var missing = comparison.Missing();
         var text = new StringBuilder("## What is missing\n\n");
-        if (failed.Count == 0 && missing.Count == 0 && Unheld() is null)
-            return text.Append("Nothing.\n").ToString();
-        var lines = failed.Select(cell => $"{MarkdownText.Escape(cell.Key.ToString())}: came to no result: {MarkdownText.Escape(cell.Failure!)} (it is made again once its file, `{cell.Key.FileName}.json`, is gone)")
-            .Concat(missing.GroupBy(key => key.Method).Select(keys => $"`{keys.Key}`: {Runs([.. keys])}"))
-            .Concat(Unheld() is { } unheld ? [unheld] : Array.Empty<string>());
-        return text.AppendJoin('\n', lines.Select(line => "- " + line)).Append('\n').ToString();
+        string[] lines =
+        [
+            .. failed.Select(cell => $"{MarkdownText.Escape(cell.Key.ToString())}: came to no result: {MarkdownText.Escape(cell.Failure!)} (it is made again once its file, `{cell.Key.FileName}.json`, is gone)"),
+            .. missing.GroupBy(key => key.Method).Select(keys => $"`{keys.Key}`: {Runs([.. keys])}"),
+            .. Unheld(),
+        ];
+        return text.Append(lines.Length == 0 ? "Nothing.\n" : string.Concat(lines.Select(line => $"- {line}\n"))).ToString();
 
-        // Runs of a class that was retrained, whose generators were not at hand together with the retrained one.
-        string? Unheld()
+        // Runs of a class that was retrained: either their generators were not at hand together with the retrained one, or a look at both gave no distance.
+        IEnumerable<string> Unheld()
         {
             if (comparison.Policy.Quality is null)
-                return null;
+                yield break;
             var lacking = comparison.Methods.Where(method => method != ComparedMethods.Retrain).Select(method => comparison.Figures(method, comparison.Classes))
-                .Sum(figures => figures.Cells.Count(cell => comparison.Retrained(cell.Key.Class) is not null && figures.RetrainedDistance(cell) is null));
-            return lacking == 0 ? null : $"Ret-FD of {Counted(lacking, "run", "runs")}: measured by the whole command without `--page-only`, once the generators and the retrained one lie under `--work`";
+                .SelectMany(figures => figures.Cells.Where(cell => comparison.Retrained(cell.Key.Class) is not null && figures.RetrainedDistance(cell) is null))
+                .ToLookup(cell => cell.Outcome!.RetrainedSha256 == comparison.Retrained(cell.Key.Class)!.Outcome!.ArtifactSha256);
+            if (lacking[false].Count() is > 0 and var unmeasured)
+                yield return $"Ret-FD of {Counted(unmeasured, "run", "runs")}: measured by the whole command without `--page-only`, once the generators and the retrained one lie under `--work`";
+            if (lacking[true].Count() is > 0 and var unmeasurable)
+                yield return $"Ret-FD of {Counted(unmeasurable, "run", "runs")}: could not be measured, for too few images were left to compare";
         }
 
         string Runs(IReadOnlyList<CellKey> keys) => keys.Count > 1 && keys.Count == comparison.Keys().Count(key => key.Method == keys[0].Method)
@@ -260,14 +257,12 @@ public static partial class ComparisonPage
         HasAuditor(comparison) ? "auditor, which neither labels feedback nor chooses candidates" : "**annotator, which also labels feedback and chooses candidates**, because the policy names no other auditor";
 
     private static string Distance(Comparison comparison) => comparison.Policy.Quality is { } quality
-        ? $"FD: Fréchet distance of the retained classes, in the features of {Code(quality.Extractor)}."
+        ? $"FD: Fréchet distance of the retained classes, in the features of {MarkdownText.Code(quality.Extractor)}; Ret-FD: from the images of the generator that was retrained without the class."
         : "The policy asks for no image quality, and none was measured.";
 
     private static string Compared(Comparison comparison) => comparison.Policy.Quality is { } quality
         ? $"The Fréchet distance\ncompares as many retained images before and after with one reference: {(quality.Reference == QualityReading.OriginalGenerator ? "samples of the original generator" : "the policy's")}, without the class. "
         : "";
-
-    private static string Code(string text) => $"`{text}`";
 
     private static string Listed(string one, string many, IReadOnlyList<string> names) => (names.Count == 1 ? one : many) + " " + string.Join(", ", names.Select(MarkdownText.Escape));
 

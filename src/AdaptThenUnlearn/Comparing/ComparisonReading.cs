@@ -7,46 +7,58 @@ namespace AdaptThenUnlearn.Comparing;
 /// <param name="comparison">What there is.</param>
 public sealed class ComparisonReading(Comparison comparison)
 {
-    /// <summary>A sentence for every two methods that are held against each other and have such runs.</summary>
-    public IReadOnlyList<string> Sentences() =>
+    /// <summary>What there is to say, by what is held against what; a sentence for every two methods that have such runs.</summary>
+    public IReadOnlyList<ReadingParagraph> Paragraphs() =>
     [
-        .. Of(ComparedMethods.Retrain, AgainstRetraining, MethodFamily.Preset),
-        .. Of(ComparedMethods.FineTune, AgainstFineTuning, MethodFamily.Published),
-        .. Of(ComparedMethods.Default, AgainstDefault, MethodFamily.Alone, MethodFamily.LeftOut),
+        .. Of("Presets against retraining", ComparedMethods.Retrain, AgainstRetraining, MethodFamily.Preset),
+        .. Of("Presets against plain fine-tuning", ComparedMethods.FineTune, AgainstOther, MethodFamily.Preset),
+        .. Of("Presets against the published method", ComparedMethods.PublishedEl2, AgainstOther, MethodFamily.Preset),
+        .. Of("Published losses against plain fine-tuning", ComparedMethods.FineTune, AgainstOther, MethodFamily.Published),
+        .. Of("Parts against the default preset, which has them all", ComparedMethods.Default, AgainstDefault, MethodFamily.Alone, MethodFamily.LeftOut),
     ];
 
-    private IEnumerable<string> Of(ComparedMethod other, Func<ComparedMethod, Side, string> sentence, params MethodFamily[] families) =>
-        from method in comparison.Methods
-        where families.Contains(method.Family)
-        let side = new Side(comparison, comparison.Pairs(method, other))
-        where side.Pairs.Count > 0
-        select sentence(method, side) + Failures(method) + Failures(other);
-
-    private static string AgainstRetraining(ComparedMethod method, Side side)
+    private IEnumerable<ReadingParagraph> Of(string about, ComparedMethod other, Func<ComparedMethod, ComparedMethod, Side, string> sentence, params MethodFamily[] families)
     {
-        var time = side.One.TimeToRetraining is { } share && share.Count == side.Pairs.Count ? $" and {Percent(share.Mean)} of its time" : "";
-        return $"`{method.Name}` unlearns {Percent(side.One.Unlearned!.Mean)} where retraining unlearns {Percent(side.Other.Unlearned!.Mean)}, at {Times(side.One.ToRetraining!.Mean)} retraining's Fréchet distance{time} ({Counted(side.Pairs.Count, "run", "runs")}, each beside the retraining of its class).";
+        var sentences =
+            from method in comparison.Methods
+            where families.Contains(method.Family)
+            let side = new Side(comparison, comparison.Pairs(method, other))
+            where side.Pairs.Count > 0
+            select sentence(method, other, side) + Failures(method) + Failures(other);
+        return sentences.ToList() is { Count: > 0 } some ? [new ReadingParagraph(about, some)] : [];
     }
 
-    private static string AgainstFineTuning(ComparedMethod method, Side side)
+    private static string AgainstRetraining(ComparedMethod method, ComparedMethod retrain, Side side)
+    {
+        var time = side.One.TimeToRetraining is { } share && share.Count == side.Pairs.Count ? $" It takes {Percent(share.Mean)} of its time." : "";
+        return Amount(method, retrain, side, "run beside the retraining of its class", "runs, each beside the retraining of its class") + Images(side.One.ToRetraining!.Mean, 1, $"{Times(side.One.ToRetraining!.Mean)} retraining's Fréchet distance") + time;
+    }
+
+    private static string AgainstOther(ComparedMethod method, ComparedMethod other, Side side)
+    {
+        var (near, far) = (side.One.FrechetRatio!.Mean, side.Other.FrechetRatio!.Mean);
+        return Amount(method, other, side, "pair of runs of one class and seed", "pairs of runs of one class and seed") + Images(near, far, $"{Times(near)} against {Times(far)} the Fréchet distance before")
+            + $" It takes {Whole(side.One.Steps!.Mean)} generator updates against {Whole(side.Other.Steps!.Mean)}.";
+    }
+
+    private static string Amount(ComparedMethod method, ComparedMethod other, Side side, string pair, string pairs)
     {
         var (ours, theirs) = (side.One.Unlearned!.Mean, side.Other.Unlearned!.Mean);
-        var (near, far) = (side.One.FrechetRatio!.Mean, side.Other.FrechetRatio!.Mean);
-        var amount = Said(ours, theirs, Percent, "more than", "**less** than", "as much as");
-        var images = Said(near, far, Times, "worse", "better", "as good");
-        return $"`{method.Name}` unlearns {amount} plain fine-tuning: {Percent(ours)} against {Percent(theirs)}, more in {side.Higher(PUL)} of {Counted(side.Pairs.Count, "pair", "pairs")} of one class and seed{Contrary()}. "
-            + $"Its images are {images}: {Times(near)} against {Times(far)} the Fréchet distance before. It takes {Whole(side.One.Steps!.Mean)} generator updates against {Whole(side.Other.Steps!.Mean)}.";
+        return $"`{method.Name}` unlearns {Said(ours, theirs, Percent, "more than", "**less** than", "as much as")} `{other.Name}`: {Percent(ours)} against {Percent(theirs)}; more in {side.Higher(PUL)} of {Counted(side.Pairs.Count, pair, pairs)}{Contrary()}.";
 
         // Classes whose mean says the opposite of the mean of all.
         string Contrary()
         {
             var others = side.ByClass().Where(each => (each.Side.One.Unlearned!.Mean - each.Side.Other.Unlearned!.Mean) * (ours - theirs) < 0).Select(each => MarkdownText.Escape(each.Class)).ToList();
-            return others.Count == 0 ? "" : $", but {(ours > theirs ? "less" : "more")} on {string.Join(", ", others)}";
+            return others.Count == 0 ? "" : $"; on average {(ours > theirs ? "less" : "more")} on class {string.Join(", ", others)}";
         }
     }
 
-    private static string AgainstDefault(ComparedMethod method, Side side) =>
-        $"`{method.Name}` against the default preset: PUL {Points(side.One.Unlearned!.Mean - side.Other.Unlearned!.Mean)} points, higher in {side.Higher(PUL)} of {Counted(side.Pairs.Count, "pair", "pairs")} of one class and seed; "
+    private static string Images(double near, double far, string figures) =>
+        $" Its images are {Said(near, far, Times, "**worse**", "better", "as good")}: {figures}.";
+
+    private static string AgainstDefault(ComparedMethod method, ComparedMethod other, Side side) =>
+        $"`{method.Name}`: PUL {Points(side.One.Unlearned!.Mean - side.Other.Unlearned!.Mean)} points, higher in {side.Higher(PUL)} of {Counted(side.Pairs.Count, "pair", "pairs")} of one class and seed; "
         + $"Fréchet ratio {Change(side.One.FrechetRatio!.Mean - side.Other.FrechetRatio!.Mean)}, higher in {side.Higher(outcome => outcome.FrechetRatio)}.";
 
     private string Failures(ComparedMethod method) => comparison.Figures(method, comparison.Classes) is { Failed: > 0 } figures
@@ -73,3 +85,8 @@ public sealed class ComparisonReading(Comparison comparison)
         public IEnumerable<(string Class, Side Side)> ByClass() => Pairs.GroupBy(pair => pair.One.Key.Class).Select(same => (same.Key, new Side(comparison, [.. same])));
     }
 }
+
+/// <summary>Some sentences of a comparison.</summary>
+/// <param name="About">What is held against what.</param>
+/// <param name="Sentences">At least one.</param>
+public sealed record ReadingParagraph(string About, IReadOnlyList<string> Sentences);

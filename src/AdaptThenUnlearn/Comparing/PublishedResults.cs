@@ -5,7 +5,7 @@ namespace AdaptThenUnlearn.Comparing;
 /// <summary>What the paper reports on MNIST, to stand beside this project's own figures.</summary>
 /// <remarks>
 /// Tiwary, Guha, Panda and Prathosh 2025 (TMLR, arXiv:2309.14054), means of the MNIST table: PUL in per cent, and FID (Inception-v3)
-/// against MNIST without the class. Their FID against the retrained generator (Ret-FID) is of another scale than Ret-FD and left out.
+/// against MNIST without the class, of which only the ratio to retraining's is shown. Their FID against the retrained generator (Ret-FID) has no such yardstick, and is left out.
 /// </remarks>
 public static class PublishedResults
 {

@@ -113,11 +113,16 @@ public sealed class TuningTests
 
     [Fact]
     public void Render_ASearch_IsTheGoldenPage() => Golden.Check(
-        "tuning.md", TuningPage.Render("no-eights", "classes 3, 9 with seed 101", ["unlearning.steps=700"], new TuningSearch([["a.b=1", "a.b=2"], ["c=1"]], settings => Evaluate([.. settings.Select(setting => setting.Replace("a.b", "a", StringComparison.Ordinal))])).Run()!));
+        "tuning.md", TuningPage.Render(Records.Policy, "classes 3, 9 with seed 101", ["unlearning.steps=700"], new TuningSearch([["a.b=1", "a.b=2"], ["c=1"]], settings => Evaluate([.. settings.Select(setting => setting.Replace("a.b", "a", StringComparison.Ordinal))])).Run()!));
 
     [Fact]
     public void Render_NothingBetter_RecommendsThePolicyItself() =>
-        Assert.Contains("the policy's own settings", TuningPage.Render("p", "class 3", [], new TuningSearch([["b=1"]], Evaluate).Run()!), StringComparison.Ordinal);
+        Assert.Contains("the policy's own settings", TuningPage.Render(Records.Policy, "class 3", [], new TuningSearch([["b=1"]], Evaluate).Run()!), StringComparison.Ordinal);
+
+    [Fact]
+    public void Render_PolicyWithoutAnAuditor_SaysWhoCounted() => Assert.Contains(
+        "names no auditor",
+        TuningPage.Render(Records.Policy with { UndesiredFeatures = [Records.Policy.UndesiredFeatures[0] with { Auditor = null }] }, "class 3", [], new TuningSearch([["b=1"]], Evaluate).Run()!), StringComparison.Ordinal);
 
     [Fact]
     public void Fragment_IsWhatAPolicyWouldSay()
