@@ -72,7 +72,7 @@ public sealed record Comparison(
 public sealed record ComparedPair(ComparedCell One, ComparedCell Other);
 
 /// <summary>What runs have to have in common for their times to be compared.</summary>
-/// <param name="Device">Kind of it: cpu or cuda.</param>
+/// <param name="Device">What computed: <c>cpu</c>, <c>cuda:0</c>.</param>
 /// <param name="Threads">Of the processor.</param>
 public readonly record struct RunPlace(string Device, int Threads)
 {

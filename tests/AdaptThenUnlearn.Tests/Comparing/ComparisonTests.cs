@@ -98,6 +98,11 @@ public sealed class ComparisonTests : IDisposable
         Assert.NotEqual(asked, ComparedCell.DigestOf(Records.Policy with { Unlearning = Records.Policy.Unlearning with { Steps = 7 } }, inputs));
     }
 
+    // A policy that leaves these out has them in no digest, so that cells would stand that were made with others.
+    [Fact]
+    public void DigestOf_DefaultsThatStayOutOfIt_ChangeOnlyWithItsRevision() => Assert.Equal(
+        (0.8, 0.5, 400), (UnlearningOptions.DefaultMinimumClean, UnlearningOptions.DefaultCandidateMargin, DiscriminatorWarmUpOptions.Default.Steps));   // other values: raise ComparedCell's revision, and write them here
+
     [Fact]
     public void CellFile_WrittenAndRead_IsTheSame()
     {
