@@ -122,8 +122,8 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         return unlearned;
     }
 
-    /// <summary>Whether a policy's training is for such a generator at all.</summary>
-    /// <exception cref="PolicyMismatchException">It is not.</exception>
+    /// <summary>Refuses training that is not for such a generator at all.</summary>
+    /// <exception cref="PolicyMismatchException">It is not; what can be done is said.</exception>
     public static void CheckTraining(UnlearningOptions options, LoadedGenerator original)
     {
         if (UnlearningMethods.Named(options.Method).StartsAnew && original.Generator is not StyleGan2Generator)

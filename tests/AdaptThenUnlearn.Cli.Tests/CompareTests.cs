@@ -1,6 +1,7 @@
 using AdaptThenUnlearn.Comparing;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
+using AdaptThenUnlearn.Tests;
 using AdaptThenUnlearn.Torch;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Models;
@@ -113,6 +114,21 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
                 ComparedCell.CurrentSchemaVersion, request.Key, request.Asked, "atu", new RunEnvironment("Linux", ".NET", "0.107.0", "cpu", 1, 0),
                 new CellOutcome(RunRecordFile.Digest(house.At(generator))!, 400, 100, 1, 1, 1, FrechetToRetrained: null, RetrainedSha256: null, [], 1, 1, 1, 1), Failure: null));
         }
+    }
+
+    // An edit of a policy or of what it names would leave documented cells that answer nothing any more. (What retraining was asked hangs by the real images.)
+    [Theory]
+    [InlineData("mnist-no-digit-8", "1,4,8", "docs")]
+    [InlineData("avatars-no-glasses", "glasses,hat,beard", "docs/avatars")]
+    public void Compare_DocumentedCells_AnswerTodaysQuestions(string policy, string classes, string folder)
+    {
+        var cells = Directory.GetFiles(Path.Combine(Repository.Root, folder, "results", "cells")).Count(file => !Path.GetFileName(file).StartsWith("retrain-", StringComparison.Ordinal));
+
+        var (exitCode, _, errors) = Atu.Run(
+            "compare", Path.Combine(Repository.Root, "policies", policy + ".json"), "--classes", classes, "--page-only", "--out", house.At("documented-" + policy), "--merge", Path.Combine(Repository.Root, folder));
+
+        Assert.True(exitCode == 0, errors);
+        Assert.Contains(FormattableString.Invariant($"{cells} runs taken over"), errors, StringComparison.Ordinal);
     }
 
     [Fact]

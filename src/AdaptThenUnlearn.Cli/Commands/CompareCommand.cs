@@ -76,7 +76,7 @@ public sealed class CompareCommand(Terminal terminal)
         var open = own.Where(request => runs.Found(request) is null).ToList();
         terminal.Say(FormattableString.Invariant($"{own.Count - open.Count} of {own.Count} runs are there already, {open.Count} to go"));
         if (open.Count > 0)
-            ComparedRuns.Check(task, open);
+            ComparedRuns.Check(task, open, "set a value over every run with --set, or leave the row out with --methods");
         foreach (var (number, request) in open.Index())
         {
             if (runs.Found(request) is not null)

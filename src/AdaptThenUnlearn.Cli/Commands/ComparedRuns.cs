@@ -91,9 +91,12 @@ public sealed class ComparedRuns(Terminal terminal)
     }
 
     /// <summary>Loads what runs load first, once for each class, and holds every run's training against it, so that what is not there or does not fit shows at once and not after hours.</summary>
+    /// <param name="task">As read.</param>
+    /// <param name="requests">The runs.</param>
+    /// <param name="hint">What whoever asked for runs that the generator is not for can do about it.</param>
     /// <exception cref="BadArgumentException">A file does not fit the policy.</exception>
     /// <exception cref="DiagnosedException">A file cannot be read.</exception>
-    public static void Check(Task task, IReadOnlyList<ComparisonRequest> requests)
+    public static void Check(Task task, IReadOnlyList<ComparisonRequest> requests, string hint)
     {
         foreach (var same in requests.GroupBy(request => request.Key.Class).Select(same => same.ToList()))
             task.File.Using(same[0].Inputs, () =>
@@ -101,12 +104,12 @@ public sealed class ComparedRuns(Terminal terminal)
                 using var generator = same[0].Inputs.LoadGenerator(CPU);
                 using var classifiers = same[0].Inputs.LoadClassifiers(generator.Generator.Shape, CPU);
                 foreach (var request in same)
-                    CheckTraining(request, generator);
+                    CheckTraining(request, generator, hint);
             });
     }
 
     // The policy itself may be in order, and a row ask for what its generator cannot do.
-    private static void CheckTraining(ComparisonRequest request, LoadedGenerator generator)
+    private static void CheckTraining(ComparisonRequest request, LoadedGenerator generator, string hint)
     {
         try
         {
@@ -114,7 +117,7 @@ public sealed class ComparedRuns(Terminal terminal)
         }
         catch (PolicyMismatchException mismatch)
         {
-            throw new PolicyMismatchException(mismatch.JsonPath, $"{mismatch.Problem} (this is about the run {request.Key}; --set sets over all runs, and other runs can be chosen)");
+            throw new PolicyMismatchException(mismatch.JsonPath, $"{mismatch.Problem} (asked for by the run {request.Key}; {hint})");
         }
     }
 

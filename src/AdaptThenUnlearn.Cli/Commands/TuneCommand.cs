@@ -57,7 +57,7 @@ public sealed class TuneCommand(Terminal terminal)
             var plan = new Comparison(task.Policy, task.Classes, task.Seeds, [method], Set: [], Cells: []);
             var requests = _runs.Requests(task, plan, parsed, data: null);
             if (settings.Count == 0 && left > 0)
-                ComparedRuns.Check(task, requests);
+                ComparedRuns.Check(task, requests, "set it in the policy, or over every run with --set");
             var open = requests.Count(request => runs.Found(request) is null);
             if (open > left)
                 return null;

@@ -65,30 +65,34 @@ public static class ScatterPlot
         return new SKSize(font.MeasureText(name), FontSize + 3);
     }
 
-    // An axis with its limits, and how many pixels it is long.
-    private sealed record Scale(ScatterAxis Axis, double Low, double High, double Pixels)
+    // An axis with its limits, which take in at least two marks where it has them, and how many pixels it is long.
+    internal sealed record Scale(ScatterAxis Axis, double Low, double High, double Pixels)
     {
         private const double Margin = 0.06;
 
         public static Scale Over(ScatterAxis axis, IReadOnlyList<double> values, double pixels)
         {
             var places = values.Select(axis.Place).DefaultIfEmpty(0).ToList();
-            var (low, high) = (places.Min(), places.Max());
-            var span = Math.Max(high - low, 0.1);   // around a single point there is no scale
-            return new Scale(axis, low - (Margin * span), high + (Margin * span), pixels);
+            var margin = Margin * Math.Max(places.Max() - places.Min(), 0.1);   // around a single point there is no scale
+            var (low, high) = (places.Min() - margin, places.Max() + margin);
+            var marks = axis.Marks.Select(axis.Place).ToList();
+            return marks.Count(mark => mark >= low && mark <= high) >= 2
+                ? new Scale(axis, low, high, pixels)
+                : new Scale(axis, marks.Where(mark => mark <= low).DefaultIfEmpty(low).Max() - margin, marks.Where(mark => mark >= high).DefaultIfEmpty(high).Min() + margin, pixels);
         }
 
         public double Pixel(double value) => (Axis.Place(value) - Low) / (High - Low) * Pixels;
 
         public double Value(double pixel) => Low + (pixel / Pixels * (High - Low));
 
+        public IReadOnlyList<double> Marks => [.. Axis.Marks.Where(mark => Axis.Place(mark) >= Low && Axis.Place(mark) <= High)];
+
         public void Rule(IAxis on)
         {
             on.Min = Low;
             on.Max = High;
             on.Label.Text = Axis.Label;
-            var marks = Axis.Marks.Where(mark => Axis.Place(mark) >= Low && Axis.Place(mark) <= High).ToList();
-            on.SetTicks([.. marks.Select(Axis.Place)], [.. marks.Select(Axis.Text)]);
+            on.SetTicks([.. Marks.Select(Axis.Place)], [.. Marks.Select(Axis.Text)]);
         }
     }
 }

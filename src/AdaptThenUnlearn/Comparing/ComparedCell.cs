@@ -43,6 +43,13 @@ public sealed record ComparedCell(
     /// <summary>Of the cells that this version writes and reads.</summary>
     public const int CurrentSchemaVersion = 1;
 
+    /// <summary>The digest by as many digits as tell it in the names of files.</summary>
+    [JsonIgnore]
+    public string AskedStart => StartOf(Asked);
+
+    /// <summary>A digest by as many digits as tell it in the names of files.</summary>
+    public static string StartOf(string asked) => asked[..Math.Min(8, asked.Length)];
+
     // To be raised whenever training, choosing candidates or measuring comes to other results: cells from before are then made again.
     private const int Revision = 1;
 

@@ -24,9 +24,10 @@ public static class ComparedCellFile
         if (Read(path) is { } other && other.Asked != cell.Asked)
             ReplacedFile.Write(AsidePathOf(folder, other.Key, other.Asked), Text(other));
         ReplacedFile.Write(path, Text(cell));
+        File.Delete(AsidePathOf(folder, cell.Key, cell.Asked));   // one file a question
     }
 
-    private static string AsidePathOf(string folder, CellKey key, string asked) => Path.Combine(folder, $"{key.FileName}-{asked[..Math.Min(8, asked.Length)]}.json");
+    private static string AsidePathOf(string folder, CellKey key, string asked) => Path.Combine(folder, $"{key.FileName}-{ComparedCell.StartOf(asked)}.json");
 
     private static string Text(ComparedCell cell) => JsonSerializer.Serialize(cell, RunRecordFile.Json) + "\n";
 

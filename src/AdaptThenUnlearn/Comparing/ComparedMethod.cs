@@ -70,7 +70,7 @@ public static class ComparedMethods
     [
         Retrain,
         FineTune,
-        new("extrapolation", MethodFamily.Baseline, "θG + γ(θG − θN), γ 10, with the adaptation of preset `paper`", ["preset=paper", "method=extrapolation", "extrapolation.gamma=10", .. _unread]),
+        new("extrapolation", MethodFamily.Baseline, "the weights moved away from the adapted ones: θG + γ(θG − θN), θG before and θN after the adaptation of preset `paper`, γ 10, chosen like the constants of the published losses", ["preset=paper", "method=extrapolation", "extrapolation.gamma=10", .. _unread]),
         new("paper-nl2", MethodFamily.Published, "preset `paper` with NL2, γ 3, pushed up to d² = 128 ‖θG − θN‖², for it would run away", ["preset=paper", "repulsion.loss=nl2", "repulsion.weight=3", "repulsion.limit=128"]),
         new("paper-il2", MethodFamily.Published, "preset `paper` with IL2, γ 100", ["preset=paper", "repulsion.loss=il2", "repulsion.weight=100"]),
         PublishedEl2,

@@ -125,8 +125,8 @@ public sealed record MethodFigures(IReadOnlyList<ComparedCell> Cells, int Asked,
     /// <summary>The same as minutes of one core: what is compared, because it hardly depends on what else the machine did.</summary>
     public Spread? ProcessorMinutes => Over(outcome => outcome.ProcessorSeconds / 60, Timed);
 
-    /// <summary>Processor time over retraining's on the same class.</summary>
-    public Spread? TimeToRetraining => Spread.Of(Timed.Select(cell => Retrained(cell.Key.Class) is { } yardstick && RunPlace.Of(yardstick) == RunPlace.Of(cell)
+    /// <summary>Processor time over retraining's on the same class; of runs made on the same place as that, for other times do not compare.</summary>
+    public Spread? TimeToRetraining => Spread.Of(Cells.Select(cell => Retrained(cell.Key.Class) is { } yardstick && RunPlace.Of(yardstick) == RunPlace.Of(cell)
         ? cell.Outcome!.ProcessorSeconds / yardstick.Outcome!.ProcessorSeconds
         : null));
 

@@ -60,10 +60,21 @@ public static partial class ComparisonPage
             {
                 var figures = comparison.Figures(method, comparison.Classes);
                 table.Row(
-                    $"`{method.Name}`", $"{figures.Cells.Count} of {figures.Asked}{(figures.Failed > 0 ? $", {figures.Failed} without result" : "")}", Text(figures.Unlearned, Percent), Text(figures.FrechetRatio, Times), Text(figures.ToRetraining, Times),
-                    Text(figures.FrechetToRetrained, Plain), Text(figures.SmallestShareKept, Percent), Text(figures.LargestShareKept, Percent), Text(figures.Steps, Whole), Text(figures.ProcessorMinutes, Minutes), Text(figures.Minutes, Minutes));
+                    $"`{method.Name}`",
+                    $"{figures.Cells.Count} of {figures.Asked}{(figures.Failed > 0 ? $", {figures.Failed} without result" : "")}",
+                    Text(figures.Unlearned, Percent),
+                    Text(figures.FrechetRatio, Times),
+                    Text(figures.ToRetraining, Times),
+                    Text(figures.FrechetToRetrained, Plain),
+                    Text(figures.SmallestShareKept, Percent),
+                    Text(figures.LargestShareKept, Percent),
+                    Text(figures.Steps, Whole),
+                    Time(figures.ProcessorMinutes),
+                    Time(figures.Minutes));
 
                 string Text(Spread? spread, Func<double, string> unit) => FigureText.Of(spread, unit, figures.Cells.Count);
+
+                string Time(Spread? spread) => FigureText.Of(spread, Minutes, figures.Cells.Count, "counted");
             }
 
             text.Append("\n### ").Append(Heading(family.Key)).Append("\n\n").Append(table).Append('\n').AppendJoin('\n', family.Select(method => $"- `{method.Name}`: {method.Words}")).Append('\n').Append(Caution(family.Key));
@@ -74,17 +85,12 @@ public static partial class ComparisonPage
 
     private const string Columns = """
 
-        Smallest share kept, and largest: images of a retained class after, relative to before, for the class that lost and the one that gained most. Steps: generator updates, adaptation included.
+        Smallest share kept, and largest: of every retained class, its images after over its images before; the smallest and the largest of these. Steps: generator updates, adaptation included.
 
         """;
 
     private static string Caution(MethodFamily family) => family switch
     {
-        MethodFamily.Baseline => """
-
-            Extrapolation's γ was chosen like the constants of the published losses (the documentation's page on comparing tells how).
-
-            """,
         MethodFamily.Published => """
 
             These are the paper's losses on this generator, and not the paper's experiment: preset `paper` adapts for fewer steps than the paper,
@@ -121,15 +127,23 @@ public static partial class ComparisonPage
         {
             var figures = comparison.Of([cell]);
             table.Row(
-                $"`{cell.Key.Method}`, {MarkdownText.Escape(cell.Key.Class)}, {Seed(cell.Key)}", Mean(figures.Unlearned, Percent) + Interval(cell.Outcome!), Distance(cell.Outcome!.FrechetBefore), Distance(cell.Outcome.FrechetAfter),
-                Mean(figures.FrechetRatio, Times), Mean(figures.ToRetraining, Times), Mean(figures.FrechetToRetrained, Plain), Mean(figures.SmallestShareKept, Percent), Mean(figures.Steps, Whole), Mean(figures.ProcessorMinutes, Minutes));
+                $"`{cell.Key.Method}`, {MarkdownText.Escape(cell.Key.Class)}, {Seed(cell.Key)}",
+                Mean(figures.Unlearned, Percent) + Interval(cell.Outcome!),
+                Text(cell.Outcome!.FrechetBefore, Plain),
+                Text(cell.Outcome.FrechetAfter, Plain),
+                Mean(figures.FrechetRatio, Times),
+                Mean(figures.ToRetraining, Times),
+                Mean(figures.FrechetToRetrained, Plain),
+                Mean(figures.SmallestShareKept, Percent),
+                Whole(cell.Outcome.Steps),
+                Text(cell.Outcome.ProcessorSeconds / 60, Minutes));
         }
 
         return $"## Run by run\n\n<details>\n<summary>Method, class and seed of every run that finished, and what came of it</summary>\n\n{table}\n</details>\n";
 
         static string Interval(CellOutcome outcome) => outcome.UnlearnedInterval is var (low, high) ? $" ({Percent(low)} to {Percent(high)})" : "";
 
-        static string Distance(double? distance) => distance is { } known ? Plain(known) : None;
+        static string Text(double? figure, Func<double, string> unit) => figure is { } known ? unit(known) : None;
     }
 
     private static string Published(Comparison comparison)
@@ -156,11 +170,14 @@ public static partial class ComparisonPage
         // What the table shows at a glance should be said as well.
         string Below()
         {
-            var pairs = PublishedResults.Rows.SelectMany(row => classes.Select(name => (row.Name, Class: name, Paper: row.Of(name)!.Unlearned / 100, Ours: Own(row.Method, name)?.Unlearned?.Mean))).Where(each => each.Ours is not null).ToList();
-            var below = pairs.Where(each => each.Ours < each.Paper).OrderByDescending(each => each.Paper - each.Ours).ToList();
-            return below.Count == 0 ? "" : $"""
+            var places = PublishedResults.Rows.SelectMany(row => classes.Select(name => (Row: row, Class: name, Paper: row.Of(name)!.Unlearned / 100, Own: Own(row.Method, name))))
+                .Where(place => place.Own?.Unlearned is not null).ToList();
+            var less = places.Where(place => Percent(place.Own!.Unlearned!.Mean) != Percent(place.Paper) && place.Own.Unlearned.Mean < place.Paper).OrderByDescending(place => place.Paper - place.Own!.Unlearned!.Mean).ToList();
+            var farther = places.Count(place => place.Own!.ToRetraining?.Mean > PublishedResults.ToRetraining(place.Row, place.Class));
+            return less.Count == 0 ? "" : $"""
 
-                In {below.Count} of {Counted(pairs.Count, "place", "places")} of the table the same method unlearned less here than in the paper, most of all {below[0].Name} on {below[0].Class}: {Percent(below[0].Ours!.Value)} against {Percent(below[0].Paper)}.
+                In {less.Count} of {Counted(places.Count, "place", "places")} of the table the method of that name unlearned a smaller share here, by this project's count, than in the paper, by theirs;
+                furthest apart is {less[0].Row.Name} on {less[0].Class}, {Percent(less[0].Own!.Unlearned!.Mean)} and {Percent(less[0].Paper)}. In {farther} of them the distance relative to retraining's is larger here.
 
                 """;
         }
@@ -189,13 +206,13 @@ public static partial class ComparisonPage
         Every run is `atu govern` on the same policy with one class named undesired, and with what the method sets over the section `unlearning`; what the policy itself says there
         holds for every method that does not set it. Before and after are
         measured on the same evaluation latents, which no training draws; PUL is counted by the {Counter(comparison)}. {Compared(comparison)}The 95 % interval of a run's PUL is Clopper and Pearson's (of the rate after, with the rate before taken as known; it does not cover what another seed would do). Minutes are of feedback and training, the judging of candidates included; those
-        by the clock were measured beside whatever else the machine did, so costs are compared by the time of the cores, and only of runs {Timed(comparison)}.
+        by the clock were measured beside whatever else the machine did, so costs are compared by the time of the cores{Timed(comparison)}.
 
         Runs were made {Runners(comparison)}. The CSV file names each run's version in full.
 
         """;
 
-    private static string Timed(Comparison comparison) => comparison.TimedOn is { } place ? $"on {place}" : "on one kind of device with as many threads";
+    private static string Timed(Comparison comparison) => comparison.TimedOn is { } place ? $", and only of runs on {place}" : "";
 
     private static string Runners(Comparison comparison)
     {
@@ -216,11 +233,15 @@ public static partial class ComparisonPage
         var text = new StringBuilder("## What is missing\n\n");
         string[] lines =
         [
-            .. failed.Select(cell => $"{MarkdownText.Escape(cell.Key.ToString())}: came to no result: {MarkdownText.Escape(cell.Failure!)} (it is made again once its file, `{cell.Key.FileName}.json`, is gone)"),
+            .. failed.Select(cell => $"{MarkdownText.Escape(cell.Key.ToString())}: came to no result: {MarkdownText.Escape(cell.Failure!)} (it is made again once its file is gone: `{cell.Key.FileName}-{cell.AskedStart}.json` where there is one, else `{cell.Key.FileName}.json`)"),
             .. missing.GroupBy(key => key.Method).Select(keys => $"`{keys.Key}`: {Runs([.. keys])}"),
             .. Unheld(),
+            .. Untimed(),
         ];
         return text.Append(lines.Length == 0 ? "Nothing.\n" : string.Concat(lines.Select(line => $"- {line}\n"))).ToString();
+
+        IEnumerable<string> Untimed() => comparison.Cells.Where(cell => cell.Outcome is not null && RunPlace.Of(cell) != comparison.TimedOn).GroupBy(RunPlace.Of)
+            .Select(cells => $"minutes of {Counted(cells.Count(), "run", "runs")} on {cells.Key}: in no mean of minutes, for those on other machinery do not compare; the CSV file has them");
 
         // Runs of a class that was retrained: either their generators were not at hand together with the retrained one, or a look at both gave no distance.
         IEnumerable<string> Unheld()

@@ -30,7 +30,7 @@ public sealed class ComparisonReading(Comparison comparison)
 
     private static string AgainstRetraining(ComparedMethod method, ComparedMethod retrain, Side side)
     {
-        var time = side.One.TimeToRetraining is { } share && share.Count == side.Pairs.Count ? $" It takes {Percent(share.Mean)} of its time." : "";
+        var time = side.One.TimeToRetraining is { } share && share.Count == side.Pairs.Count ? $" It takes {Percent(share.Mean)} of the core minutes that retraining takes." : "";
         return Amount(method, retrain, side, "run beside the retraining of its class", "runs, each beside the retraining of its class") + Images(side.One.ToRetraining!.Mean, 1, $"{Times(side.One.ToRetraining!.Mean)} retraining's Fréchet distance") + time;
     }
 
@@ -46,20 +46,25 @@ public sealed class ComparisonReading(Comparison comparison)
         var (ours, theirs) = (side.One.Unlearned!.Mean, side.Other.Unlearned!.Mean);
         return $"`{method.Name}` unlearns {Said(ours, theirs, Percent, "more than", "**less** than", "as much as")} `{other.Name}`: {Percent(ours)} against {Percent(theirs)}; more in {side.Higher(PUL)} of {Counted(side.Pairs.Count, pair, pairs)}{Contrary()}.";
 
-        // Classes whose mean says the opposite of the mean of all.
-        string Contrary()
-        {
-            var others = side.ByClass().Where(each => (each.Side.One.Unlearned!.Mean - each.Side.Other.Unlearned!.Mean) * (ours - theirs) < 0).Select(each => MarkdownText.Escape(each.Class)).ToList();
-            return others.Count == 0 ? "" : $"; on average {(ours > theirs ? "less" : "more")} on class {string.Join(", ", others)}";
-        }
+        // Classes whose mean says something else than the mean of all.
+        string Contrary() => string.Concat(side.ByClass()
+            .GroupBy(each => Said(each.Side.One.Unlearned!.Mean, each.Side.Other.Unlearned!.Mean, Percent, "more", "less", "as much"), each => MarkdownText.Escape(each.Class))
+            .Where(same => same.Key != Said(ours, theirs, Percent, "more", "less", "as much"))
+            .Select(same => $"; on average {same.Key} on class {string.Join(", ", same)}"));
     }
 
     private static string Images(double near, double far, string figures) =>
         $" Its images are {Said(near, far, Times, "**worse**", "better", "as good")}: {figures}.";
 
-    private static string AgainstDefault(ComparedMethod method, ComparedMethod other, Side side) =>
-        $"`{method.Name}`: PUL {Points(side.One.Unlearned!.Mean - side.Other.Unlearned!.Mean)} points, higher in {side.Higher(PUL)} of {Counted(side.Pairs.Count, "pair", "pairs")} of one class and seed; "
-        + $"Fréchet ratio {Change(side.One.FrechetRatio!.Mean - side.Other.FrechetRatio!.Mean)}, higher in {side.Higher(outcome => outcome.FrechetRatio)}.";
+    private static string AgainstDefault(ComparedMethod method, ComparedMethod usual, Side side)
+    {
+        var (more, worse) = (side.One.Unlearned!.Mean - side.Other.Unlearned!.Mean, side.One.FrechetRatio!.Mean - side.Other.FrechetRatio!.Mean);
+        return $"`{method.Name}` unlearns {By(more, Points, "points more than", "points **less** than", "as much as")} `{usual.Name}` (more in {side.Higher(PUL)} of {Counted(side.Pairs.Count, "pair", "pairs")} of runs of one class and seed). "
+            + $"Its images are {Said(side.One.FrechetRatio.Mean, side.Other.FrechetRatio.Mean, Times, "**worse**", "better", "as good")}: FD after / before is {By(worse, Change, "higher", "lower", "the same")} (higher in {side.Higher(outcome => outcome.FrechetRatio)}).";
+
+        static string By(double difference, Func<double, string> unit, string above, string below, string same) =>
+            unit(difference) == unit(0) ? same : $"{unit(Math.Abs(difference))} {(difference > 0 ? above : below)}";
+    }
 
     private string Failures(ComparedMethod method) => comparison.Figures(method, comparison.Classes) is { Failed: > 0 } figures
         ? $" {Counted(figures.Failed, "run", "runs")} of `{method.Name}` came to no result and {(figures.Failed == 1 ? "is" : "are")} not in this."

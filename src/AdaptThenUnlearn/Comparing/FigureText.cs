@@ -21,11 +21,11 @@ public static class FigureText
     /// <summary>A time.</summary>
     public static string Minutes(double value) => Invariant($"{value:0.0}");
 
-    /// <summary>A difference of shares, in points and with its sign.</summary>
-    public static string Points(double share) => Invariant($"{share * 100:+0.0;−0.0;±0.0}");
+    /// <summary>A difference of shares, in points.</summary>
+    public static string Points(double share) => Invariant($"{share * 100:0.0}");
 
-    /// <summary>A difference of ratios, with its sign.</summary>
-    public static string Change(double value) => Invariant($"{value:+0.00;−0.00;±0.00}");
+    /// <summary>A difference of ratios.</summary>
+    public static string Change(double value) => Invariant($"{value:0.00}");
 
     /// <summary>A number of things.</summary>
     public static string Counted(int count, string one, string many) => Invariant($"{count} {(count == 1 ? one : many)}");
@@ -34,12 +34,12 @@ public static class FigureText
     public static string Mean(Spread? spread, Func<double, string> unit) => spread is null ? None : unit(spread.Mean);
 
     /// <summary>Mean, and range where the runs differ; how many of them have the figure, where not all do.</summary>
-    public static string Of(Spread? spread, Func<double, string> unit, int runs)
+    public static string Of(Spread? spread, Func<double, string> unit, int runs, string had = "measured")
     {
         if (spread is null)
             return None;
         var range = unit(spread.Low) == unit(spread.High) ? "" : $" ({unit(spread.Low)} to {unit(spread.High)})";
-        return unit(spread.Mean) + range + (spread.Count < runs ? Invariant($", {spread.Count} of {runs} measured") : "");
+        return unit(spread.Mean) + range + (spread.Count < runs ? Invariant($", {spread.Count} of {runs} {had}") : "");
     }
 
     private static string Invariant(FormattableString text) => FormattableString.Invariant(text);

@@ -100,8 +100,15 @@ public sealed class ComparisonTests : IDisposable
 
     // A policy that leaves these out has them in no digest, so that cells would stand that were made with others.
     [Fact]
-    public void DigestOf_DefaultsThatStayOutOfIt_ChangeOnlyWithItsRevision() => Assert.Equal(
-        (0.8, 0.5, 400), (UnlearningOptions.DefaultMinimumClean, UnlearningOptions.DefaultCandidateMargin, DiscriminatorWarmUpOptions.Default.Steps));   // other values: raise ComparedCell's revision, and write them here
+    public void Defaults_ThatNoDigestHolds_AreThoseThatCellsWereMadeWith()
+    {
+        var text = CanonicalJson.Of(Records.Policy);
+
+        Assert.DoesNotContain("minimumClean", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("candidateMargin", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("discriminatorWarmUp", text, StringComparison.Ordinal);
+        Assert.Equal((0.8, 0.5, 400), (UnlearningOptions.DefaultMinimumClean, UnlearningOptions.DefaultCandidateMargin, DiscriminatorWarmUpOptions.Default.Steps));   // others: raise ComparedCell's revision, and write them here
+    }
 
     [Fact]
     public void CellFile_WrittenAndRead_IsTheSame()
@@ -139,8 +146,12 @@ public sealed class ComparisonTests : IDisposable
 
         Assert.Equal((20, 30), (Hits("0123456789"), Hits("abcdef0123")));
         Assert.Null(ComparedCellFile.Find(_folder, first.Key, "0123456780"));   // its file's name begins alike
+        Assert.True(File.Exists(Aside(first)));
         ComparedCellFile.Write(_folder, first);
         Assert.Equal((20, 30), (Hits("0123456789"), Hits("abcdef0123")));
+        Assert.True(File.Exists(Aside(second)) && !File.Exists(Aside(first)));   // one file a question, so that whoever deletes it asks anew
+
+        string Aside(ComparedCell cell) => Path.Combine(_folder, $"{cell.Key.FileName}-{cell.AskedStart}.json");
 
         long Hits(string asked) => ComparedCellFile.Find(_folder, first.Key, asked)!.Outcome!.HitsAfter;
     }
@@ -170,10 +181,14 @@ public sealed class ComparisonTests : IDisposable
         var read = PolicyReader.Read(File.ReadAllText(Path.Combine(Repository.Root, policy)), policy, Records.Vocabulary, []);
         Assert.Empty(read.Errors);
         var plan = new Comparison(read.Policy!, classes.Split(','), [1, 2, 3], [.. ComparedMethods.All.Where(method => methods.Length == 0 || methods.Split(',').Contains(method.Name))], Set: [], Cells: []);
-        var cells = plan.Keys().Select(key => ComparedCellFile.PathOf(Path.Combine(Path.ChangeExtension(path, null), "cells"), key)).Where(File.Exists)
+        var folder = Path.ChangeExtension(path, null);
+        var cells = plan.Keys().Select(key => ComparedCellFile.PathOf(Path.Combine(folder, "cells"), key)).Where(File.Exists)
             .Select(file => JsonSerializer.Deserialize<ComparedCell>(File.ReadAllText(file), RunRecordFile.Json)!);
 
-        Assert.Equal(File.ReadAllText(path), ComparisonPage.Render(plan with { Cells = [.. cells] }, "results"), ignoreLineEndingDifferences: true);
+        var documented = plan with { Cells = [.. cells] };
+
+        Assert.Equal(File.ReadAllText(path), ComparisonPage.Render(documented, "results"), ignoreLineEndingDifferences: true);
+        Assert.Equal(File.ReadAllText(Path.Combine(folder, "results.csv")), ComparisonCsv.Render(documented), ignoreLineEndingDifferences: true);
     }
 
     [Fact]
@@ -206,7 +221,7 @@ public sealed class ComparisonTests : IDisposable
         Assert.Contains("came to no result**, as the end of the page says", page, StringComparison.Ordinal);
         Assert.Contains("| `default` | PUL ≥ 97 %, each class, mean over seeds | **no**: 1 of 4 runs came to no result |", page, StringComparison.Ordinal);
         Assert.Contains("2 of 4, 1 without result", page, StringComparison.Ordinal);
-        Assert.Contains("`default-8-1.json`", page, StringComparison.Ordinal);
+        Assert.Contains("once its file is gone: `default-8-1-asked.json` where there is one, else `default-8-1.json`", page, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -266,7 +281,12 @@ public sealed class ComparisonTests : IDisposable
         Assert.Equal(5, comparison.Figures(ComparedMethods.Default, "1", "8").ProcessorMinutes!.Mean, 12);
         Assert.Null(elsewhere.Figures(ComparedMethods.Default, "1", "8").ProcessorMinutes);   // most runs are on cpu
         Assert.Contains("only of runs on cpu with 1 thread", ComparisonPage.Render(elsewhere, "results"), StringComparison.Ordinal);
-        Assert.DoesNotContain("of its time", ComparisonPage.Render(elsewhere, "results"), StringComparison.Ordinal);
+        Assert.DoesNotContain("of the core minutes", ComparisonPage.Render(elsewhere, "results"), StringComparison.Ordinal);
+        Assert.Contains("minutes of 3 runs on cuda:0 with 1 thread: in no mean of minutes", ComparisonPage.Render(elsewhere, "results"), StringComparison.Ordinal);
+
+        // A run beside its own yardstick, both elsewhere, is as good a pair as any.
+        var both = comparison with { Cells = [.. comparison.Cells.Select(cell => cell.Key is { Method: "default" or "retrain", Class: "8" } ? cell with { Environment = _environment with { Device = "cuda:0" } } : cell)] };
+        Assert.Equal(3, both.Figures(ComparedMethods.Default, "1", "8").TimeToRetraining!.Count);
     }
 
     [Fact]
@@ -306,6 +326,23 @@ public sealed class ComparisonTests : IDisposable
         var page = ComparisonPage.Render(With(Cell("paper-el2", "1", 1, after: 50, distance: 60), Cell("paper-el2", "8", 1, after: 210, distance: 60)), "results");
 
         Assert.Contains("more in 1 of 2 pairs of runs of one class and seed; on average less on class 8.", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Reading_MeansThatLookAlike_NamesBothSides()
+    {
+        var page = ComparisonPage.Render(With(Cell("paper-el2", "1", 1, after: 200, distance: 60), Cell("paper-el2", "8", 1, after: 300, distance: 60)), "results");
+
+        Assert.Contains("unlearns as much as `fine-tune`: 75.0 % against 75.0 %; more in 1 of 2 pairs of runs of one class and seed; on average more on class 1; on average less on class 8.", page, StringComparison.Ordinal);
+    }
+
+    // Whose yardstick is not made yet has missed nothing.
+    [Fact]
+    public void Render_AimWhoseYardstickIsMissing_IsNotMeasuredYet()
+    {
+        var thorough = Compared() with { Methods = [.. Compared().Methods, ComparedMethods.Thorough], Cells = [.. Compared().Cells.Where(cell => cell.Key != new CellKey("retrain", "8", 1)), Cell("thorough", "1", 1, 5, 31), Cell("thorough", "8", 1, 5, 31)] };
+
+        Assert.Contains("| `thorough` | Fréchet distance ≤ 1.5 × retraining's, likewise | not measured yet |", ComparisonPage.Render(thorough, "results"), StringComparison.Ordinal);
     }
 
     // What the retrained generator does better must be said, be it on one class alone.

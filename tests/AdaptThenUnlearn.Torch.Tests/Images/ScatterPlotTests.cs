@@ -39,6 +39,18 @@ public sealed class ScatterPlotTests
         Assert.Equal(["99.5", "≥ 99.99"], new[] { 0.995, 0.9999 }.Select(axis.Text));
     }
 
+    [Theory]
+    [InlineData(1.05)]
+    [InlineData(1.13, 1.15, 1.33)]
+    [InlineData(0.4, 50.0)]
+    public void Scale_FewOrCloseValues_HasMarksOnBothSides(params double[] values)
+    {
+        var scale = ScatterPlot.Scale.Over(ScatterAxis.Logarithmic("ratio"), values, pixels: 500);
+
+        Assert.True(scale.Marks.Count >= 2, string.Join(' ', scale.Marks));
+        Assert.All(values, value => Assert.InRange(scale.Pixel(value), 0, 500));
+    }
+
     [Fact]
     public void Plot_PointThatAnAxisHasNoPlaceFor_IsLeftOut()
     {
