@@ -177,7 +177,7 @@ public static partial class ComparisonPage
             return less.Count == 0 ? "" : $"""
 
                 In {less.Count} of {Counted(places.Count, "place", "places")} of the table the method of that name unlearned a smaller share here, by this project's count, than in the paper, by theirs;
-                furthest apart is {less[0].Row.Name} on {less[0].Class}, {Percent(less[0].Own!.Unlearned!.Mean)} and {Percent(less[0].Paper)}. In {farther} of them the distance relative to retraining's is larger here.
+                furthest apart is {less[0].Row.Name} on {less[0].Class}, {Percent(less[0].Own!.Unlearned!.Mean)} and {Percent(less[0].Paper)}. In {farther} of the {places.Count} the distance relative to retraining's is larger here.
 
                 """;
         }

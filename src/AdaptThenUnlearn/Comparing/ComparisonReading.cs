@@ -59,11 +59,12 @@ public sealed class ComparisonReading(Comparison comparison)
     private static string AgainstDefault(ComparedMethod method, ComparedMethod usual, Side side)
     {
         var (more, worse) = (side.One.Unlearned!.Mean - side.Other.Unlearned!.Mean, side.One.FrechetRatio!.Mean - side.Other.FrechetRatio!.Mean);
-        return $"`{method.Name}` unlearns {By(more, Points, "points more than", "points **less** than", "as much as")} `{usual.Name}` (more in {side.Higher(PUL)} of {Counted(side.Pairs.Count, "pair", "pairs")} of runs of one class and seed). "
-            + $"Its images are {Said(side.One.FrechetRatio.Mean, side.Other.FrechetRatio.Mean, Times, "**worse**", "better", "as good")}: FD after / before is {By(worse, Change, "higher", "lower", "the same")} (higher in {side.Higher(outcome => outcome.FrechetRatio)}).";
+        return $"`{method.Name}` unlearns {Told(more, Points, "points more than", "points **less** than", "as much as")} `{usual.Name}` (more in {side.Higher(PUL)} of {Counted(side.Pairs.Count, "pair", "pairs")} of runs of one class and seed). "
+            + $"Its images are {Told(worse, Times, "**worse**", "better", "as good")} (FD after / before higher in {side.Higher(outcome => outcome.FrechetRatio)}).";
 
-        static string By(double difference, Func<double, string> unit, string above, string below, string same) =>
-            unit(difference) == unit(0) ? same : $"{unit(Math.Abs(difference))} {(difference > 0 ? above : below)}";
+        // A difference that the page rounds away is none.
+        static string Told(double difference, Func<double, string> unit, string above, string below, string same) =>
+            unit(Math.Abs(difference)) == unit(0) ? same : $"{unit(Math.Abs(difference))} {(difference > 0 ? above : below)}";
     }
 
     private string Failures(ComparedMethod method) => comparison.Figures(method, comparison.Classes) is { Failed: > 0 } figures

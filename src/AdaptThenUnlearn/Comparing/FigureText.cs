@@ -24,8 +24,6 @@ public static class FigureText
     /// <summary>A difference of shares, in points.</summary>
     public static string Points(double share) => Invariant($"{share * 100:0.0}");
 
-    /// <summary>A difference of ratios.</summary>
-    public static string Change(double value) => Invariant($"{value:0.00}");
 
     /// <summary>A number of things.</summary>
     public static string Counted(int count, string one, string many) => Invariant($"{count} {(count == 1 ? one : many)}");
