@@ -59,12 +59,12 @@ public sealed class ComparisonReading(Comparison comparison)
     private static string AgainstDefault(ComparedMethod method, ComparedMethod usual, Side side)
     {
         var (more, worse) = (side.One.Unlearned!.Mean - side.Other.Unlearned!.Mean, side.One.FrechetRatio!.Mean - side.Other.FrechetRatio!.Mean);
-        return $"`{method.Name}` unlearns {Told(more, Points, "points more than", "points **less** than", "as much as")} `{usual.Name}` (more in {side.Higher(PUL)} of {Counted(side.Pairs.Count, "pair", "pairs")} of runs of one class and seed). "
-            + $"Its images are {Told(worse, Times, "**worse**", "better", "as good")} (FD after / before higher in {side.Higher(outcome => outcome.FrechetRatio)}).";
+        return $"`{method.Name}` unlearns {Told(more, Points, points => $"{points} points more than", points => $"{points} points **less** than", "as much as")} `{usual.Name}` (more in {side.Higher(PUL)} of {Counted(side.Pairs.Count, "pair", "pairs")} of runs of one class and seed). "
+            + $"Its images are {Told(worse, Ratio, times => $"**worse** by {times} times the distance before", times => $"better by {times} times the distance before", "as good")} (worse in {side.Higher(outcome => outcome.FrechetRatio)}).";
 
         // A difference that the page rounds away is none.
-        static string Told(double difference, Func<double, string> unit, string above, string below, string same) =>
-            unit(Math.Abs(difference)) == unit(0) ? same : $"{unit(Math.Abs(difference))} {(difference > 0 ? above : below)}";
+        static string Told(double difference, Func<double, string> unit, Func<string, string> above, Func<string, string> below, string same) =>
+            unit(Math.Abs(difference)) is var size && size == unit(0) ? same : difference > 0 ? above(size) : below(size);
     }
 
     private string Failures(ComparedMethod method) => comparison.Figures(method, comparison.Classes) is { Failed: > 0 } figures

@@ -10,7 +10,10 @@ public static class FigureText
     public static string Percent(double value) => Invariant($"{value * 100:0.0} %");
 
     /// <summary>A ratio.</summary>
-    public static string Times(double value) => Invariant($"{value:0.00} ×");
+    public static string Times(double value) => $"{Ratio(value)} ×";
+
+    /// <summary>A ratio, or a difference of two, without its sign of multiplication.</summary>
+    public static string Ratio(double value) => Invariant($"{value:0.00}");
 
     /// <summary>A distance.</summary>
     public static string Plain(double value) => Invariant($"{value:0.000}");

@@ -329,9 +329,9 @@ public sealed class ComparisonTests : IDisposable
     }
 
     [Theory]
-    [InlineData(10, 39, "`no-retention` unlearns as much as `default` (more in 0 of 1 pair of runs of one class and seed). Its images are as good (FD")]
-    [InlineData(20, 42, "`no-retention` unlearns 1.0 points **less** than `default` (more in 0 of 1 pair of runs of one class and seed). Its images are 0.10 × **worse** (FD after / before higher in 1).")]
-    [InlineData(0, 36, "`no-retention` unlearns 1.0 points more than `default` (more in 1 of 1 pair of runs of one class and seed). Its images are 0.10 × better (FD after / before higher in 0).")]
+    [InlineData(10, 39, "`no-retention` unlearns as much as `default` (more in 0 of 1 pair of runs of one class and seed). Its images are as good (worse in 0).")]
+    [InlineData(20, 42, "`no-retention` unlearns 1.0 points **less** than `default` (more in 0 of 1 pair of runs of one class and seed). Its images are **worse** by 0.10 times the distance before (worse in 1).")]
+    [InlineData(0, 36, "`no-retention` unlearns 1.0 points more than `default` (more in 1 of 1 pair of runs of one class and seed). Its images are better by 0.10 times the distance before (worse in 0).")]
     public void Reading_PartAgainstDefault_SaysByHowMuch(long left, double distance, string expected) =>
         Assert.Contains(expected, ComparisonPage.Render(With(Cell("no-retention", "1", 1, left, distance)), "results"), StringComparison.Ordinal);
 
