@@ -367,7 +367,8 @@ public sealed class ComparisonTests : IDisposable
     {
         var comparison = Compared();
         var retrained = comparison.Retrained("8")!.Outcome!.ArtifactSha256;
-        var tried = With(comparison.Find(new CellKey("default", "8", 1))! is var cell ? cell with { Outcome = cell.Outcome! with { FrechetToRetrained = null, RetrainedSha256 = retrained } } : cell);
+        var cell = comparison.Find(new CellKey("default", "8", 1))!;
+        var tried = With(cell with { Outcome = cell.Outcome! with { FrechetToRetrained = null, RetrainedSha256 = retrained } });
 
         Assert.Contains("Ret-FD of 1 run: could not be measured", ComparisonPage.Render(tried, "results"), StringComparison.Ordinal);
         Assert.DoesNotContain("could not be measured", ComparisonPage.Render(comparison, "results"), StringComparison.Ordinal);
