@@ -137,7 +137,7 @@ public sealed class ComparisonRuns(string cells, string work, string tool, Devic
     }
 
     // Runs of other policies and settings may share the work folder, and go by the same keys.
-    private string FolderOf(ComparisonRequest request) => Path.Combine(work, $"{request.Key.FileName}-{ComparedCell.StartOf(request.Asked)}");
+    private string FolderOf(ComparisonRequest request) => Path.Combine(work, request.Key.FileNameFor(request.Asked));
 
     // The artifact, if it is still the one that was measured.
     private string? ArtifactOf(ComparisonRequest request, CellOutcome outcome)

@@ -18,6 +18,10 @@ public sealed record CellKey(string Method, string Class, long Seed)
     [JsonIgnore]
     public string FileName => string.Create(CultureInfo.InvariantCulture, $"{Method}-{Slug(Class)}-{Seed}");
 
+    /// <summary>Name of what belongs to the run as one question asks for it.</summary>
+    /// <param name="asked">Digest of the question, see <see cref="ComparedCell.DigestOf"/>.</param>
+    public string FileNameFor(string asked) => $"{FileName}-{asked[..Math.Min(8, asked.Length)]}";
+
     /// <inheritdoc/>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Method}, class {Class}, seed {Seed}");
 
@@ -42,13 +46,6 @@ public sealed record ComparedCell(
 {
     /// <summary>Of the cells that this version writes and reads.</summary>
     public const int CurrentSchemaVersion = 1;
-
-    /// <summary>The digest by as many digits as tell it in the names of files.</summary>
-    [JsonIgnore]
-    public string AskedStart => StartOf(Asked);
-
-    /// <summary>A digest by as many digits as tell it in the names of files.</summary>
-    public static string StartOf(string asked) => asked[..Math.Min(8, asked.Length)];
 
     // To be raised whenever training, choosing candidates or measuring comes to other results: cells from before are then made again.
     private const int Revision = 1;

@@ -27,7 +27,7 @@ public static class ComparedCellFile
         File.Delete(AsidePathOf(folder, cell.Key, cell.Asked));   // one file a question
     }
 
-    private static string AsidePathOf(string folder, CellKey key, string asked) => Path.Combine(folder, $"{key.FileName}-{ComparedCell.StartOf(asked)}.json");
+    private static string AsidePathOf(string folder, CellKey key, string asked) => Path.Combine(folder, key.FileNameFor(asked) + ".json");
 
     private static string Text(ComparedCell cell) => JsonSerializer.Serialize(cell, RunRecordFile.Json) + "\n";
 

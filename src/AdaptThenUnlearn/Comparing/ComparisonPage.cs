@@ -233,7 +233,7 @@ public static partial class ComparisonPage
         var text = new StringBuilder("## What is missing\n\n");
         string[] lines =
         [
-            .. failed.Select(cell => $"{MarkdownText.Escape(cell.Key.ToString())}: came to no result: {MarkdownText.Escape(cell.Failure!)} (it is made again once its file is gone: `{cell.Key.FileName}-{cell.AskedStart}.json` where there is one, else `{cell.Key.FileName}.json`)"),
+            .. failed.Select(cell => $"{MarkdownText.Escape(cell.Key.ToString())}: came to no result: {MarkdownText.Escape(cell.Failure!)} (it is made again once its file is gone: `{cell.Key.FileNameFor(cell.Asked)}.json` where there is one, else `{cell.Key.FileName}.json`)"),
             .. missing.GroupBy(key => key.Method).Select(keys => $"`{keys.Key}`: {Runs([.. keys])}"),
             .. Unheld(),
             .. Untimed(),

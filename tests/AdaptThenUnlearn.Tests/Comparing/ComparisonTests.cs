@@ -151,7 +151,7 @@ public sealed class ComparisonTests : IDisposable
         Assert.Equal((20, 30), (Hits("0123456789"), Hits("abcdef0123")));
         Assert.True(File.Exists(Aside(second)) && !File.Exists(Aside(first)));   // one file a question, so that whoever deletes it asks anew
 
-        string Aside(ComparedCell cell) => Path.Combine(_folder, $"{cell.Key.FileName}-{cell.AskedStart}.json");
+        string Aside(ComparedCell cell) => Path.Combine(_folder, $"{cell.Key.FileNameFor(cell.Asked)}.json");
 
         long Hits(string asked) => ComparedCellFile.Find(_folder, first.Key, asked)!.Outcome!.HitsAfter;
     }
