@@ -42,3 +42,14 @@ internal sealed class BenchmarkGan : IDisposable
         Networks.Dispose();
     }
 }
+
+/// <summary>Timing on a device that works while the program goes on.</summary>
+internal static class DeviceClock
+{
+    /// <summary>Returns once a device has done what it was given.</summary>
+    public static void Wait(this Device device)
+    {
+        if (device.type == DeviceType.CUDA)
+            cuda.synchronize(device);
+    }
+}

@@ -3,6 +3,7 @@ using AdaptThenUnlearn.Torch;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Models.StyleGan2;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Benchmarks;
@@ -11,17 +12,35 @@ namespace AdaptThenUnlearn.Benchmarks;
 internal static class Evaluation
 {
     private const int Images = 10_000;
+    private const int InceptionImages = 64;
     private static readonly int[] _featureSizes = [64, 192, 2048];
 
-    public static void Run()
+    /// <param name="device">Where images are made and looked at; distances are always computed on the CPU.</param>
+    public static void Run(string device)
     {
+        var on = TorchBackend.Choose(device);
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         using var generator = new StyleGan2Generator(BenchmarkGan.Embedded);
+        generator.to(on);
         generator.eval();
         using var classifier = ClassifierArchitectures.Build(StridedConvNet.Name, generator.Shape, [.. Enumerable.Range(0, 10).Select(number => $"{number}")]);
+        classifier.to(on);
         classifier.eval();
-        var draws = new EvaluationImages(new RandomStreams(1, "benchmark"), Truncation: 1, CPU);
+        var draws = new EvaluationImages(new RandomStreams(1, "benchmark"), Truncation: 1, on);
+        using var inception = new InceptionV3();
+        inception.to(on);
+        inception.eval();
+        void Tell(string what, Action work)
+        {
+            work();
+            on.Wait();
+            var clock = Stopwatch.StartNew();
+            work();
+            on.Wait();
+            Terminal.Say(FormattableString.Invariant($"{what}: {clock.Elapsed.TotalSeconds:F3} s ({on}, {get_num_threads()} threads)"));
+        }
+
         Tell($"{Images} images made", () =>
         {
             foreach (var batch in EvaluationImages.UpTo(Images))
@@ -35,19 +54,20 @@ internal static class Evaluation
                 classifier.Logits(classifier.Features(draws.Draw(generator, batch)));
             }
         });
+        Tell($"{InceptionImages} images through Inception-v3", () =>
+        {
+            foreach (var batch in EvaluationImages.UpTo(InceptionImages))
+            {
+                using var each = NewDisposeScope();
+                foreach (var some in draws.Draw(generator, batch).expand(-1, 3, -1, -1).split(16))
+                    inception.call(some / 2 + 0.5);
+            }
+        });
         foreach (var size in _featureSizes)
         {
             using var first = FeatureStatistics.Of(randn(2 * size, size));
             using var second = FeatureStatistics.Of(randn(2 * size, size) * 1.1);
             Tell($"Fréchet distance, {size} dimensions", () => FrechetDistance.Between(first, second));
         }
-    }
-
-    private static void Tell(string what, Action work)
-    {
-        work();
-        var clock = Stopwatch.StartNew();
-        work();
-        Terminal.Say(FormattableString.Invariant($"{what}: {clock.Elapsed.TotalSeconds:F3} s ({get_num_threads()} threads)"));
     }
 }

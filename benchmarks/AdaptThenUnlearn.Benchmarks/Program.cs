@@ -5,6 +5,7 @@ using BenchmarkDotNet.Running;
 
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 TorchBackend.Load();
+string OnDevice() => args.Length > 1 ? args[1] : "cpu";
 int Number(int usual) => args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : usual;
 switch (args.FirstOrDefault())
 {
@@ -12,13 +13,13 @@ switch (args.FirstOrDefault())
         StepComparison.Run(rounds: Number(10));
         break;
     case "evaluation":
-        Evaluation.Run();
+        Evaluation.Run(OnDevice());
         break;
     case "endurance":
         Endurance.Run(steps: Number(5000));
         break;
     case "scaling":
-        Scaling.Run(args.Length > 1 ? args[1] : "cpu", [.. args.Skip(2)]);
+        Scaling.Run(OnDevice(), [.. args.Skip(2)]);
         break;
     case "loading":
         Loading.Run();

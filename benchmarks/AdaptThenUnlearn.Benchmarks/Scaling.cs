@@ -9,25 +9,30 @@ namespace AdaptThenUnlearn.Benchmarks;
 /// <summary>How a training step grows with batch, resolution and channels, and a model fitted to it that predicts larger ones.</summary>
 /// <remarks>
 /// seconds = a + b · operations + c · activations, none negative, by least squares on the relative error: small steps are ruled
-/// by what each operation costs to start, wide layers by arithmetic, fine ones by memory. Run with <c>cuda</c>, it is fitted to that device; three
-/// numbers after the device are a step to predict: resolution, most channels of a layer, batch.
+/// by what each operation costs to start, wide layers by arithmetic, fine ones by memory. Run with <c>cuda</c>, it is fitted to that device, on
+/// sizes that are work for one, and what it predicts is measured there too; three numbers after the device are a step to predict: resolution,
+/// most channels of a layer, batch.
 /// </remarks>
 internal static class Scaling
 {
     private const int Steps = 6;
 
+    private static readonly (int Batch, int Resolution, int Cap)[] _forCpu =
+        [(8, 32, 64), (16, 32, 64), (32, 32, 64), (16, 32, 16), (16, 32, 32), (16, 32, 128), (16, 64, 16), (16, 64, 32), (16, 64, 64), (8, 128, 16), (8, 128, 64)];
+
+    private static readonly (int Batch, int Resolution, int Cap)[] _forCuda =
+        [(16, 32, 64), (64, 32, 64), (16, 32, 512), (16, 64, 64), (16, 64, 256), (64, 64, 128), (16, 128, 32), (16, 128, 64), (32, 128, 128), (16, 128, 256), (8, 256, 32), (4, 256, 128)];
+
     public static void Run(string device, params string[] asked)
     {
         var predicted = asked.Length == 0 ? [(128, 128, 16), (256, 64, 16), (256, 512, 16)] : new[] { Asked(asked) };
         var on = TorchBackend.Choose(device);
-        (int Batch, int Resolution, int Cap)[] sizes =
-            [(8, 32, 64), (16, 32, 64), (32, 32, 64), (16, 32, 16), (16, 32, 32), (16, 32, 128), (16, 64, 16), (16, 64, 32), (16, 64, 64), (8, 128, 16), (8, 128, 64)];
+        var isCuda = on.type == TorchSharp.DeviceType.CUDA;
         List<(Size Size, double Seconds)> measured = [];
-        foreach (var (batch, resolution, cap) in sizes)
+        foreach (var (batch, resolution, cap) in isCuda ? _forCuda : _forCpu)
         {
             var settings = Sized(resolution, cap);
-            using var gan = new BenchmarkGan(settings, batch, on, r1Weight: 0);
-            var seconds = SecondsAStep(gan, on);
+            var seconds = SecondsAStep(settings, batch, on);
             var size = new Size(Operations(settings) * batch, Activations(settings) * batch);
             measured.Add((size, seconds));
             Terminal.Say(FormattableString.Invariant(
@@ -44,7 +49,19 @@ internal static class Scaling
             var size = new Size(Operations(settings) * batch, Activations(settings) * batch);
             var seconds = model.Seconds(size);
             Terminal.Say(FormattableString.Invariant(
-                $"predicted, batch {batch}, {resolution}×{resolution}, at most {cap} channels: {seconds:F2} s a step, {seconds * 1600 / 3600:F1} hours for 1,600 such steps; {size.Operations / 1e12:F1} trillion operations, {size.Activations / 1e9:F2} billion activations"));
+                $"predicted, batch {batch}, {resolution}×{resolution}, at most {cap} channels: {seconds:F2} s a step, {seconds * 1600 / 3600:F1} hours for 1,600 such steps; {size.Operations / 1e12:F1} trillion operations, {size.Activations / 1e9:F2} billion activations{(isCuda ? "; " + Measured(settings, batch, on) : "")}"));
+        }
+    }
+
+    private static string Measured(StyleGan2Settings settings, int batch, Device device)
+    {
+        try
+        {
+            return FormattableString.Invariant($"measured: {SecondsAStep(settings, batch, device):F2} s");
+        }
+        catch (Exception failed) when (MemoryShortage.IsShortage(failed))
+        {
+            return "not measured: it does not fit into the device's memory";
         }
     }
 
@@ -57,21 +74,16 @@ internal static class Scaling
     private static StyleGan2Settings Sized(int resolution, int cap) =>
         new(resolution, ImageChannels: 3, LatentSize: 64, MappingLayers: 4, StyleGan2Settings.PublishedChannels(resolution, cap));
 
-    private static double SecondsAStep(BenchmarkGan gan, Device device)
+    private static double SecondsAStep(StyleGan2Settings settings, int batch, Device device)
     {
+        using var gan = new BenchmarkGan(settings, batch, device, r1Weight: 0);
         gan.Trainer.Step(1, gan.Images);
-        Wait(device);
+        device.Wait();
         var clock = Stopwatch.StartNew();
         for (var step = 0; step < Steps; step++)
             gan.Trainer.Step(step + 2, gan.Images);
-        Wait(device);
+        device.Wait();
         return clock.Elapsed.TotalSeconds / Steps;
-    }
-
-    private static void Wait(Device device)
-    {
-        if (device.type == TorchSharp.DeviceType.CUDA)
-            cuda.synchronize(device);
     }
 
     /// <summary>

@@ -69,10 +69,11 @@ internal static class Small
 
     public static Annotation Annotation(FeatureClassifier classifier) => new([new AnnotatedFeature("banned", new FeatureRule(classifier, classifier.Classes[1], Threshold: null))], Options.CleanBelow);
 
-    public static HeldImages Images(int count = 32)
+    public static HeldImages Images(int count = 32, Device? device = null)
     {
+        using var scope = NewDisposeScope();
         manual_seed(11);
-        return new HeldImages(randn([count, 1, 16, 16]).clamp(-1, 1).DetachFromDisposeScope());
+        return new HeldImages(randn([count, 1, 16, 16]).clamp(-1, 1).to(device ?? CPU).DetachFromDisposeScope());
     }
 
     /// <summary>Live tensors of this process, once what other tests left to the finaliser is gone.</summary>
