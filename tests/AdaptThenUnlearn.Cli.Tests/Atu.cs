@@ -29,7 +29,8 @@ internal sealed class Atu : IDisposable
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             WorkingDirectory = Path.GetTempPath(),
-            Environment = { ["OMP_NUM_THREADS"] = "1", ["LC_ALL"] = "de_DE.UTF-8", ["DOTNET_NOLOGO"] = "1" },
+            // Only the CPU gives the same bytes each time.
+            Environment = { ["OMP_NUM_THREADS"] = "1", ["CUDA_VISIBLE_DEVICES"] = "", ["LC_ALL"] = "de_DE.UTF-8", ["DOTNET_NOLOGO"] = "1" },
         };
         foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("GITHUB_", StringComparison.Ordinal) || name.EndsWith("_TOKEN", StringComparison.Ordinal)).ToList())
             start.Environment.Remove(name);

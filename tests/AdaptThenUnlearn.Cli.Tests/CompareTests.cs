@@ -120,12 +120,13 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
     [Theory]
     [InlineData("mnist-no-digit-8", "1,4,8", "docs")]
     [InlineData("avatars-no-glasses", "glasses,hat,beard", "docs/avatars")]
+    [InlineData("mnist-no-digit-8", "1,4,8", "docs/gpu")]
     public void Compare_DocumentedCells_AnswerTodaysQuestions(string policy, string classes, string folder)
     {
         var cells = Directory.GetFiles(Path.Combine(Repository.Root, folder, "results", "cells")).Count(file => !Path.GetFileName(file).StartsWith("retrain-", StringComparison.Ordinal));
 
         var (exitCode, _, errors) = Atu.Run(
-            "compare", Path.Combine(Repository.Root, "policies", policy + ".json"), "--classes", classes, "--page-only", "--out", house.At("documented-" + policy), "--merge", Path.Combine(Repository.Root, folder));
+            "compare", Path.Combine(Repository.Root, "policies", policy + ".json"), "--classes", classes, "--page-only", "--out", house.At(folder), "--merge", Path.Combine(Repository.Root, folder));
 
         Assert.True(exitCode == 0, errors);
         Assert.Contains(FormattableString.Invariant($"{cells} runs taken over"), errors, StringComparison.Ordinal);

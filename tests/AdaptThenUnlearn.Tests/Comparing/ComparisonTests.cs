@@ -175,6 +175,7 @@ public sealed class ComparisonTests : IDisposable
     [Theory]
     [InlineData("docs/results.md", "policies/mnist-no-digit-8.json", "1,4,8", "")]
     [InlineData("docs/avatars/results.md", "policies/avatars-no-glasses.json", "glasses,hat,beard", "default")]
+    [InlineData("docs/gpu/results.md", "policies/mnist-no-digit-8.json", "1,4,8", "retrain,fine-tune,paper-el2,quick,default")]
     public void Render_DocumentedRuns_IsTheDocumentedPage(string page, string policy, string classes, string methods)
     {
         var path = Path.Combine(Repository.Root, page);
@@ -189,6 +190,27 @@ public sealed class ComparisonTests : IDisposable
 
         Assert.Equal(File.ReadAllText(path), ComparisonPage.Render(documented, "results"), ignoreLineEndingDifferences: true);
         Assert.Equal(File.ReadAllText(Path.Combine(folder, "results.csv")), ComparisonCsv.Render(documented), ignoreLineEndingDifferences: true);
+    }
+
+    // Measuring must not depend on where it is done.
+    [Fact]
+    public void Documented_RunsOnAGpu_HadMeasuredTheSameBeforeAsThoseOnTheCpu()
+    {
+        var cells = Path.Combine(Repository.Root, "docs", "gpu", "results", "cells");
+        var pairs = Directory.GetFiles(cells).Select(file => (There: Read(file), Here: Read(Path.Combine(Repository.Root, "docs", "results", "cells", Path.GetFileName(file)))))
+            .Where(pair => pair.There.Environment.Device.StartsWith("cuda", StringComparison.Ordinal)).ToList();
+
+        Assert.Equal(36, pairs.Count);
+        Assert.All(pairs, pair =>
+        {
+            var (there, here) = (pair.There.Outcome!, pair.Here.Outcome!);
+            Assert.Equal("cpu", pair.Here.Environment.Device);
+            Assert.Equal((here.Samples, here.HitsBefore), (there.Samples, there.HitsBefore));
+            Assert.Equal(here.Shares.Select(share => share.Before), there.Shares.Select(share => share.Before));
+            Assert.Equal(here.FrechetBefore!.Value, there.FrechetBefore!.Value, tolerance: 1e-6);
+        });
+
+        static ComparedCell Read(string file) => JsonSerializer.Deserialize<ComparedCell>(File.ReadAllText(file), RunRecordFile.Json)!;
     }
 
     [Fact]
