@@ -31,22 +31,12 @@ internal static class Evaluation
         using var inception = new InceptionV3();
         inception.to(on);
         inception.eval();
-        void Tell(string what, Action work)
-        {
-            work();
-            on.Wait();
-            var clock = Stopwatch.StartNew();
-            work();
-            on.Wait();
-            Terminal.Say(FormattableString.Invariant($"{what}: {clock.Elapsed.TotalSeconds:F3} s ({on}, {get_num_threads()} threads)"));
-        }
-
-        Tell($"{Images} images made", () =>
+        Tell($"{Images} images made", on, () =>
         {
             foreach (var batch in EvaluationImages.UpTo(Images))
                 draws.Draw(generator, batch).Dispose();
         });
-        Tell($"{Images} images made and classified", () =>
+        Tell($"{Images} images made and classified", on, () =>
         {
             foreach (var batch in EvaluationImages.UpTo(Images))
             {
@@ -54,7 +44,7 @@ internal static class Evaluation
                 classifier.Logits(classifier.Features(draws.Draw(generator, batch)));
             }
         });
-        Tell($"{InceptionImages} images through Inception-v3", () =>
+        Tell($"{InceptionImages} images through Inception-v3", on, () =>
         {
             foreach (var batch in EvaluationImages.UpTo(InceptionImages))
             {
@@ -67,7 +57,17 @@ internal static class Evaluation
         {
             using var first = FeatureStatistics.Of(randn(2 * size, size));
             using var second = FeatureStatistics.Of(randn(2 * size, size) * 1.1);
-            Tell($"Fréchet distance, {size} dimensions", () => FrechetDistance.Between(first, second));
+            Tell($"Fréchet distance, {size} dimensions", CPU, () => FrechetDistance.Between(first, second));
         }
+    }
+
+    private static void Tell(string what, Device on, Action work)
+    {
+        work();
+        on.Wait();
+        var clock = Stopwatch.StartNew();
+        work();
+        on.Wait();
+        Terminal.Say(FormattableString.Invariant($"{what}: {clock.Elapsed.TotalSeconds:F3} s ({on}, {get_num_threads()} threads)"));
     }
 }

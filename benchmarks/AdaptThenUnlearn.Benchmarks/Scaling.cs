@@ -32,7 +32,12 @@ internal static class Scaling
         foreach (var (batch, resolution, cap) in isCuda ? _forCuda : _forCpu)
         {
             var settings = Sized(resolution, cap);
-            var seconds = SecondsAStep(settings, batch, on);
+            if (SecondsAStep(settings, batch, on) is not { } seconds)
+            {
+                Terminal.Say(FormattableString.Invariant($"batch {batch}, {resolution}×{resolution}, at most {cap} channels: does not fit into memory, and is left out"));
+                continue;
+            }
+
             var size = new Size(Operations(settings) * batch, Activations(settings) * batch);
             measured.Add((size, seconds));
             Terminal.Say(FormattableString.Invariant(
@@ -49,21 +54,12 @@ internal static class Scaling
             var size = new Size(Operations(settings) * batch, Activations(settings) * batch);
             var seconds = model.Seconds(size);
             Terminal.Say(FormattableString.Invariant(
-                $"predicted, batch {batch}, {resolution}×{resolution}, at most {cap} channels: {seconds:F2} s a step, {seconds * 1600 / 3600:F1} hours for 1,600 such steps; {size.Operations / 1e12:F1} trillion operations, {size.Activations / 1e9:F2} billion activations{(isCuda ? "; " + Measured(settings, batch, on) : "")}"));
+                $"predicted, batch {batch}, {resolution}×{resolution}, at most {cap} channels: {seconds:F2} s a step, {seconds * 1600 / 3600:F1} hours for 1,600 such steps; {size.Operations / 1e12:F1} trillion operations, {size.Activations / 1e9:F2} billion activations{(isCuda ? Measured(settings, batch, on) : "")}"));
         }
     }
 
-    private static string Measured(StyleGan2Settings settings, int batch, Device device)
-    {
-        try
-        {
-            return FormattableString.Invariant($"measured: {SecondsAStep(settings, batch, device):F2} s");
-        }
-        catch (Exception failed) when (MemoryShortage.IsShortage(failed))
-        {
-            return "not measured: it does not fit into the device's memory";
-        }
-    }
+    private static string Measured(StyleGan2Settings settings, int batch, Device device) =>
+        SecondsAStep(settings, batch, device) is { } seconds ? FormattableString.Invariant($"; measured: {seconds:F2} s") : "; not measured: it does not fit into memory";
 
     private static (int Resolution, int Cap, int Batch) Asked(string[] numbers) =>
         numbers is [var resolution, var cap, var batch] && int.TryParse(resolution, out var pixels) && int.TryParse(cap, out var channels) && int.TryParse(batch, out var images)
@@ -74,16 +70,24 @@ internal static class Scaling
     private static StyleGan2Settings Sized(int resolution, int cap) =>
         new(resolution, ImageChannels: 3, LatentSize: 64, MappingLayers: 4, StyleGan2Settings.PublishedChannels(resolution, cap));
 
-    private static double SecondsAStep(StyleGan2Settings settings, int batch, Device device)
+    // Null where it does not fit into the memory there is.
+    private static double? SecondsAStep(StyleGan2Settings settings, int batch, Device device)
     {
-        using var gan = new BenchmarkGan(settings, batch, device, r1Weight: 0);
-        gan.Trainer.Step(1, gan.Images);
-        device.Wait();
-        var clock = Stopwatch.StartNew();
-        for (var step = 0; step < Steps; step++)
-            gan.Trainer.Step(step + 2, gan.Images);
-        device.Wait();
-        return clock.Elapsed.TotalSeconds / Steps;
+        try
+        {
+            using var gan = new BenchmarkGan(settings, batch, device, r1Weight: 0);
+            gan.Trainer.Step(1, gan.Images);
+            device.Wait();
+            var clock = Stopwatch.StartNew();
+            for (var step = 0; step < Steps; step++)
+                gan.Trainer.Step(step + 2, gan.Images);
+            device.Wait();
+            return clock.Elapsed.TotalSeconds / Steps;
+        }
+        catch (Exception failed) when (MemoryShortage.IsShortage(failed))
+        {
+            return null;
+        }
     }
 
     /// <summary>

@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace AdaptThenUnlearn.Torch;
 
 /// <summary>Time spent: by the clock on the wall, and by this process on all cores together.</summary>
-/// <remarks>The second hardly depends on what else the machine did, so costs are compared by it.</remarks>
+/// <remarks>The second hardly depends on what else the machine did, so costs are compared by it. (On a GPU it does: a core waits for the device.)</remarks>
 /// <param name="Seconds">Wall time.</param>
 /// <param name="ProcessorSeconds">Of every thread, user and system.</param>
 public readonly record struct Effort(double Seconds, double ProcessorSeconds)

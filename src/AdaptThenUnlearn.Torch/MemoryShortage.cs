@@ -5,8 +5,9 @@ namespace AdaptThenUnlearn.Torch;
 /// <summary>Turns libtorch's ways of running out of memory into one message that says what to try.</summary>
 public static class MemoryShortage
 {
-    // "CUDA out of memory" and "DefaultCPUAllocator: can't allocate memory" / "not enough memory"; TorchSharp throws ExternalException for both.
-    private static readonly string[] _signs = ["out of memory", "can't allocate memory", "not enough memory"];
+    // "CUDA out of memory", "DefaultCPUAllocator: can't allocate memory" / "not enough memory", and CUBLAS_STATUS_ALLOC_FAILED, CUDNN_STATUS_ALLOC_FAILED;
+    // TorchSharp throws ExternalException for all of them.
+    private static readonly string[] _signs = ["out of memory", "can't allocate memory", "not enough memory", "_STATUS_ALLOC_FAILED"];
 
     /// <summary>Does work that may need more memory than there is.</summary>
     /// <param name="what">Named in the message.</param>

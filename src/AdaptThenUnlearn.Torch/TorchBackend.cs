@@ -38,23 +38,23 @@ public static class TorchBackend
             throw new TorchBackendException(_problem!);
     }
 
-    /// <summary>Chooses the device a command line asked for, and holds CUDA to float32.</summary>
+    /// <summary>Has CUDA compute convolutions and matrix products in float32, in the whole process.</summary>
     /// <remarks>
     /// NVIDIA's GPUs otherwise convolve in TF32, with 10 bits of mantissa: faster, and further from what the same generator was
     /// measured with elsewhere. StyleGAN2-ADA's published code switches it off too (<c>allow_tf32</c> in <c>training_loop.py</c>).
     /// </remarks>
+    public static void KeepFloat32() => (backends.cudnn.allow_tf32, backends.cuda.matmul.allow_tf32) = (false, false);
+
+    /// <summary>Chooses the device a command line asked for; CUDA is kept to float32.</summary>
     /// <param name="wanted"><c>auto</c>, <c>cpu</c>, <c>cuda</c> or <c>cuda:n</c>.</param>
     /// <exception cref="TorchBackendException">CUDA was asked for and is absent, or the text names no device.</exception>
     public static Device Choose(string wanted)
     {
         Load();
-        (backends.cudnn.allow_tf32, backends.cuda.matmul.allow_tf32) = (false, false);
-        if (wanted is "auto")
-            return cuda_is_available() ? device("cuda:0") : CPU;
-        if (wanted is "cpu")
+        if (wanted is "cpu" || (wanted is "auto" && !cuda_is_available()))
             return CPU;
 
-        var index = wanted is "cuda" ? 0
+        var index = wanted is "cuda" or "auto" ? 0
             : wanted.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(wanted.AsSpan(5), out var parsed) && parsed >= 0 ? parsed
             : throw new TorchBackendException($"'{wanted}' is not a device; use auto, cpu, cuda or cuda:n");
         if (!cuda_is_available())
@@ -63,6 +63,7 @@ public static class TorchBackend
         if (index >= cuda.device_count())
             throw new TorchBackendException($"device '{wanted}' was asked for, but there are only {cuda.device_count()} CUDA devices");
 
+        KeepFloat32();
         return device($"cuda:{index}");
     }
 

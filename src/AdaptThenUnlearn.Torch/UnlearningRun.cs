@@ -54,6 +54,8 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
     /// <exception cref="RunException">There is too little memory, or a file was changed while the run was under way.</exception>
     public RunRecord Execute(CancellationToken cancel)
     {
+        if (request.Device.type == TorchSharp.DeviceType.CUDA)
+            TorchBackend.KeepFloat32();
         _inputs = inputs.Digests(folder);
         using var original = inputs.LoadGenerator(request.Device);
         if (_policy.Evaluation.Truncation != 1 && !original.Generator.Truncates)

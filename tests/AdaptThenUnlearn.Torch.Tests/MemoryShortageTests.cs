@@ -16,6 +16,7 @@ public sealed class MemoryShortageTests
 
     [Theory]
     [InlineData("CUDA out of memory. Tried to allocate 2.00 GiB", true)]
+    [InlineData("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", true)]
     [InlineData("The size of tensor a (3) must match the size of tensor b (4)", false)]
     public void IsShortage_LibtorchsMessages_AreToldApart(string message, bool expected) =>
         Assert.Equal(expected, MemoryShortage.IsShortage(new FromLibtorch(message)));

@@ -33,6 +33,17 @@ public sealed class TorchBackendTests
         Assert.Contains(expected, Assert.Throws<TorchBackendException>(() => TorchBackend.Choose(wanted)).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void KeepFloat32_WhereTF32WasAllowed_ForbidsIt()
+    {
+        (TorchSharp.torch.backends.cudnn.allow_tf32, TorchSharp.torch.backends.cuda.matmul.allow_tf32) = (true, true);
+
+        TorchBackend.KeepFloat32();
+
+        Assert.False(TorchSharp.torch.backends.cudnn.allow_tf32);
+        Assert.False(TorchSharp.torch.backends.cuda.matmul.allow_tf32);
+    }
+
     // The flag is the only thing that changes: VER_FLG_WEAK in the one entry that names the version.
     [Fact]
     public void Relax_TorchSharpsOwnLibrary_ChangesOneFlag()

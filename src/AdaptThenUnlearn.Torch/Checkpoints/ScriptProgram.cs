@@ -16,6 +16,7 @@ internal sealed class ScriptProgram : IDisposable
 {
     private const string Forward = "forward";
     private const string OnTheCpu = "its source names a CUDA device: move it to the CPU, module.cpu(), before torch.jit.script or torch.jit.trace, and save it again";
+    private const string OnOneDevice = "its source keeps tensors where it was traced: use --device cpu, or have it make them where its input is (device=x.device, in torch.jit.script) and save it again";
     private const int SeedElements = 1024;
 
     private readonly string _duty;
@@ -129,7 +130,10 @@ internal sealed class ScriptProgram : IDisposable
         catch (Exception failed) when (failed is ExternalException or NotSupportedException or InvalidOperationException or ArgumentException && !MemoryShortage.IsShortage(failed))
         {
             var reason = ReasonIn(failed.Message);
-            throw new CheckpointException(path, $"{problem}: {reason}", reason.Contains("CUDA", StringComparison.Ordinal) ? OnTheCpu : $"{duty}, and be of a libtorch version not newer than {torch.__version__}", cause: failed);
+            var remedy = reason.Contains("CUDA", StringComparison.Ordinal) ? OnTheCpu
+                : reason.Contains("on the same device", StringComparison.Ordinal) ? OnOneDevice
+                : $"{duty}, and be of a libtorch version not newer than {torch.__version__}";
+            throw new CheckpointException(path, $"{problem}: {reason}", remedy, cause: failed);
         }
     }
 

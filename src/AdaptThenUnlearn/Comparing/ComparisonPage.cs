@@ -206,13 +206,17 @@ public static partial class ComparisonPage
         Every run is `atu govern` on the same policy with one class named undesired, and with what the method sets over the section `unlearning`; what the policy itself says there
         holds for every method that does not set it. Before and after are
         measured on the same evaluation latents, which no training draws; PUL is counted by the {Counter(comparison)}. {Compared(comparison)}The 95 % interval of a run's PUL is Clopper and Pearson's (of the rate after, with the rate before taken as known; it does not cover what another seed would do). Minutes are of feedback and training, the judging of candidates included; those
-        by the clock were measured beside whatever else the machine did, so costs are compared by the time of the cores{Timed(comparison)}.
+        by the clock were measured beside whatever else the machine did, so costs are compared by the time of the cores{Timed(comparison)}.{Waiting(comparison)}
 
         Runs were made {Runners(comparison)}. The CSV file names each run's version in full.
 
         """;
 
     private static string Timed(Comparison comparison) => comparison.TimedOn is { } place ? $", and only of runs on {place}" : "";
+
+    private static string Waiting(Comparison comparison) => comparison.TimedOn?.Device.StartsWith("cuda", StringComparison.Ordinal) == true
+        ? " On a GPU a core waits for the device: its time is the clock's too, and depends on what else the GPU was given."
+        : "";
 
     private static string Runners(Comparison comparison)
     {

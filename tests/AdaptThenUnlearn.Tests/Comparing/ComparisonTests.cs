@@ -201,6 +201,7 @@ public sealed class ComparisonTests : IDisposable
             .Where(pair => pair.There.Environment.Device.StartsWith("cuda", StringComparison.Ordinal)).ToList();
 
         Assert.Equal(36, pairs.Count);
+        Assert.Equal(["1", "4", "8"], pairs.Select(pair => pair.There.Key.Class).Distinct().Order(StringComparer.Ordinal));
         Assert.All(pairs, pair =>
         {
             var (there, here) = (pair.There.Outcome!, pair.Here.Outcome!);

@@ -332,6 +332,17 @@ public sealed class ScriptedGanTests : IDisposable
         Refuses(() => GeneratorCheckpoint.Load(At("other.pt"), "torchscript", null, null, CPU, latentSize: 8), "other.pt", problem, remedy);
     }
 
+    // What libtorch says on a GPU of a program that was traced on the CPU and makes tensors there.
+    [Fact]
+    public void Explained_TensorsOnTwoDevices_SaysWhereToRunIt()
+    {
+        var failed = Assert.Throws<CheckpointException>(() => ScriptProgram.Explained<int>("g.pt", "cannot be run", "its forward must do", () => throw new InvalidOperationException(
+            "Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!")));
+
+        Assert.Contains("cuda:0 and cpu", failed.Message, StringComparison.Ordinal);
+        Assert.Contains("use --device cpu", failed.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Load_OperatorOfAnotherLibrary_IsNamedBeforeLibtorchEndsTheProcess()
     {
