@@ -128,7 +128,7 @@ public sealed class CudaTests : IDisposable
             }
 
             using var stop = new CancellationTokenSource();
-            Assert.Throws<OperationCanceledException>(() => Run(new StopAfter(afterSteps, stop), stop.Token, resume: false));
+            Assert.Throws<OperationCanceledException>(() => Run(new Small.StopAfter(afterSteps, stop), stop.Token, resume: false));
             var told = new Small.Silent();
             using var unlearned = Run(told, CancellationToken.None, resume: true);
             Assert.Equal((goesOnIn, 3), (told.Told[0].Stage, told.Told[0].Step));
@@ -222,15 +222,4 @@ public sealed class CudaTests : IDisposable
     }
 
     private string At(string name) => Path.Combine(_folder, name);
-
-    private sealed class StopAfter(int steps, CancellationTokenSource stop) : IProgress<StageProgress>
-    {
-        private int _told;
-
-        public void Report(StageProgress value)
-        {
-            if (++_told == steps)
-                stop.Cancel();
-        }
-    }
 }

@@ -102,4 +102,16 @@ internal static class Small
 
         public void Report(StageProgress value) => Told.Add(value);
     }
+
+    /// <summary>Cancels once it was told of so many steps.</summary>
+    public sealed class StopAfter(int steps, CancellationTokenSource stop) : IProgress<StageProgress>
+    {
+        private int _told;
+
+        public void Report(StageProgress value)
+        {
+            if (++_told == steps)
+                stop.Cancel();
+        }
+    }
 }

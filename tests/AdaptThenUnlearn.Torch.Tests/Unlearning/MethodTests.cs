@@ -70,7 +70,7 @@ public sealed class MethodTests : IDisposable
         using (var feedback = Feedback())
         using (var stop = new CancellationTokenSource())
         {
-            var interrupted = Context(feedback) with { Journal = new FolderJournal(_folder, "f", resume: false), Progress = new StopAfter(afterSteps, stop) };
+            var interrupted = Context(feedback) with { Journal = new FolderJournal(_folder, "f", resume: false), Progress = new Small.StopAfter(afterSteps, stop) };
             Assert.Throws<OperationCanceledException>(() => UnlearningMethods.Named("adapt-then-unlearn").Run(interrupted, stop.Token));
         }
 
@@ -88,7 +88,7 @@ public sealed class MethodTests : IDisposable
         using (var feedback = Feedback())
         using (var stop = new CancellationTokenSource())
         {
-            var interrupted = Context(feedback) with { Options = options, Journal = new FolderJournal(_folder, "f", resume: false), Progress = new StopAfter(202, stop) };
+            var interrupted = Context(feedback) with { Options = options, Journal = new FolderJournal(_folder, "f", resume: false), Progress = new Small.StopAfter(202, stop) };
             Assert.Throws<OperationCanceledException>(() => UnlearningMethods.Named("fine-tune").Run(interrupted, stop.Token));
         }
 
@@ -185,15 +185,4 @@ public sealed class MethodTests : IDisposable
 
     private static byte[] Weights(GanPair networks) =>
         [.. networks.Generator.parameters().Concat(networks.Discriminator.parameters()).SelectMany(Small.Bytes)];
-
-    private sealed class StopAfter(int steps, CancellationTokenSource stop) : IProgress<StageProgress>
-    {
-        private int _told;
-
-        public void Report(StageProgress value)
-        {
-            if (++_told == steps)
-                stop.Cancel();
-        }
-    }
 }
