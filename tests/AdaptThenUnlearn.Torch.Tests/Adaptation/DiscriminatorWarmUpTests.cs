@@ -79,7 +79,7 @@ public sealed class DiscriminatorWarmUpTests : IDisposable
         using var stop = new CancellationTokenSource();
         try
         {
-            using var interrupted = WarmUp(networks.Generator, "dcgan", steps: 60, journal: new FolderJournal(_folder, "f", resume: false), progress: new StopAfter(afterSteps, stop), cancel: stop.Token);
+            using var interrupted = WarmUp(networks.Generator, "dcgan", steps: 60, journal: new FolderJournal(_folder, "f", resume: false), progress: new Small.StopAfter(afterSteps, stop), cancel: stop.Token);
             Assert.Equal(60, afterSteps);
         }
         catch (OperationCanceledException)
@@ -229,14 +229,5 @@ public sealed class DiscriminatorWarmUpTests : IDisposable
         public List<long> Counts { get; } = [];
 
         public void Report(StageProgress value) => Counts.Add(Small.LiveTensors());
-    }
-
-    private sealed class StopAfter(int steps, CancellationTokenSource stop) : IProgress<StageProgress>
-    {
-        public void Report(StageProgress value)
-        {
-            if (value.Step == steps)
-                stop.Cancel();
-        }
     }
 }
