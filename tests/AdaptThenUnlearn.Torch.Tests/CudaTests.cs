@@ -1,5 +1,4 @@
 using AdaptThenUnlearn.Policies;
-using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Measuring;
@@ -121,10 +120,9 @@ public sealed class CudaTests : IDisposable
             annotator.to(on);
             UnlearnedGenerator Run(IProgress<StageProgress> progress, CancellationToken cancel, bool resume)
             {
-                using var feedback = Feedback.Collect(
-                    own.Generator, Small.Annotation(annotator), GivenImages.None, Small.Options.FeedbackSamples, 1, 0, new RandomStreams(1, "feedback"), on, cancel);
-                return UnlearningMethods.Named(method).Run(
-                    new UnlearningContext(own, Small.Options, Small.Annotation(annotator), feedback, new Small.Judge(), new FolderJournal(At($"{method}-{on.type}"), "f", resume), progress, on), cancel);
+                using var feedback = Small.Feedback(own, annotator, on);
+                var journal = new FolderJournal(At($"{method}-{on.type}"), "f", resume);
+                return UnlearningMethods.Named(method).Run(Small.Context(own, annotator, feedback, on) with { Journal = journal, Progress = progress }, cancel);
             }
 
             using var stop = new CancellationTokenSource();

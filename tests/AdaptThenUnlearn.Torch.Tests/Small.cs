@@ -69,6 +69,14 @@ internal static class Small
 
     public static Annotation Annotation(FeatureClassifier classifier) => new([new AnnotatedFeature("banned", new FeatureRule(classifier, classifier.Classes[1], Threshold: null))], Options.CleanBelow);
 
+    /// <summary>What the annotator says of the generator's samples.</summary>
+    public static Feedback Feedback(GanPair networks, FeatureClassifier annotator, Device device) => AdaptThenUnlearn.Torch.Adaptation.Feedback.Collect(
+        networks.Generator, Annotation(annotator), GivenImages.None, Options.FeedbackSamples, minimumNegatives: 1, minimumClean: 0, new RandomStreams(1, "feedback"), device, CancellationToken.None);
+
+    /// <summary>A run that keeps and tells nothing.</summary>
+    public static UnlearningContext Context(GanPair networks, FeatureClassifier annotator, Feedback feedback, Device device) =>
+        new(networks, Options, Annotation(annotator), feedback, new Judge(), new NoJournal(), new Silent(), device);
+
     public static HeldImages Images(int count = 32, Device? device = null)
     {
         using var scope = NewDisposeScope();

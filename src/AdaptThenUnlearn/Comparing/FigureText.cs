@@ -27,7 +27,6 @@ public static class FigureText
     /// <summary>A difference of shares, in points.</summary>
     public static string Points(double share) => Invariant($"{share * 100:0.0}");
 
-
     /// <summary>A number of things.</summary>
     public static string Counted(int count, string one, string many) => Invariant($"{count} {(count == 1 ? one : many)}");
 

@@ -184,7 +184,7 @@ public sealed class ComparisonTests : IDisposable
         var plan = new Comparison(read.Policy!, classes.Split(','), [1, 2, 3], [.. ComparedMethods.All.Where(method => methods.Length == 0 || methods.Split(',').Contains(method.Name))], Set: [], Cells: []);
         var folder = Path.ChangeExtension(path, null);
         var cells = plan.Keys().Select(key => ComparedCellFile.PathOf(Path.Combine(folder, "cells"), key)).Where(File.Exists)
-            .Select(file => JsonSerializer.Deserialize<ComparedCell>(File.ReadAllText(file), RunRecordFile.Json)!);
+            .Select(Documented);
 
         var documented = plan with { Cells = [.. cells] };
 
@@ -197,7 +197,7 @@ public sealed class ComparisonTests : IDisposable
     public void Documented_RunsOnAGpu_HadMeasuredTheSameBeforeAsThoseOnTheCpu()
     {
         var cells = Path.Combine(Repository.Root, "docs", "gpu", "results", "cells");
-        var pairs = Directory.GetFiles(cells).Select(file => (There: Read(file), Here: Read(Path.Combine(Repository.Root, "docs", "results", "cells", Path.GetFileName(file)))))
+        var pairs = Directory.GetFiles(cells).Select(file => (There: Documented(file), Here: Documented(Path.Combine(Repository.Root, "docs", "results", "cells", Path.GetFileName(file)))))
             .Where(pair => pair.There.Environment.Device.StartsWith("cuda", StringComparison.Ordinal)).ToList();
 
         Assert.Equal(36, pairs.Count);
@@ -210,9 +210,9 @@ public sealed class ComparisonTests : IDisposable
             Assert.Equal(here.Shares.Select(share => share.Before), there.Shares.Select(share => share.Before));
             Assert.Equal(here.FrechetBefore!.Value, there.FrechetBefore!.Value, tolerance: 1e-6);
         });
-
-        static ComparedCell Read(string file) => JsonSerializer.Deserialize<ComparedCell>(File.ReadAllText(file), RunRecordFile.Json)!;
     }
+
+    private static ComparedCell Documented(string file) => JsonSerializer.Deserialize<ComparedCell>(File.ReadAllText(file), RunRecordFile.Json)!;
 
     [Fact]
     public void Render_NoRuns_SaysSoAndClaimsNothing()

@@ -177,11 +177,9 @@ public sealed class MethodTests : IDisposable
         Assert.False(passing.BetterThan(passing));
     }
 
-    private Feedback Feedback() => AdaptThenUnlearn.Torch.Adaptation.Feedback.Collect(
-        _networks.Generator, Small.Annotation(_classifier), GivenImages.None, Small.Options.FeedbackSamples, 1, 0, new RandomStreams(1, "feedback"), CPU, CancellationToken.None);
+    private Feedback Feedback() => Small.Feedback(_networks, _classifier, CPU);
 
-    private UnlearningContext Context(Feedback feedback) => new(
-        _networks, Small.Options, Small.Annotation(_classifier), feedback, new Small.Judge(), new NoJournal(), new Small.Silent(), CPU);
+    private UnlearningContext Context(Feedback feedback) => Small.Context(_networks, _classifier, feedback, CPU);
 
     private static byte[] Weights(GanPair networks) =>
         [.. networks.Generator.parameters().Concat(networks.Discriminator.parameters()).SelectMany(Small.Bytes)];
