@@ -17,6 +17,21 @@ namespace AdaptThenUnlearn.Torch;
 public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
 {
     private readonly string _folder = Path.GetDirectoryName(Path.GetFullPath(policyFile))!;
+    private readonly List<Remark> _remarks = [];
+
+    /// <summary>What was assumed about the inputs or noticed in them so far, each once, in the order in which it was noted.</summary>
+    public IReadOnlyList<Remark> Remarks => _remarks;
+
+    /// <summary>Notes what was assumed about an input or noticed in it; the same remark is kept once.</summary>
+    /// <param name="about">The input, as the record names it.</param>
+    /// <param name="text">One or two sentences.</param>
+    /// <param name="isWarning">Whether a reader must see it beside the verdict.</param>
+    public void Note(string about, string text, bool isWarning = false)
+    {
+        var remark = new Remark(about, text, isWarning);
+        if (!_remarks.Contains(remark))
+            _remarks.Add(remark);
+    }
 
     /// <summary>Path of the generator's checkpoint.</summary>
     public string Generator => Resolved(policy.Generator.Checkpoint);

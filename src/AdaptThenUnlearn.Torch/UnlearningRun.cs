@@ -174,7 +174,8 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
             throw new RunException("ATU2002", $"{folder.Path}: the artifact is not the generator that was measured, so nothing was concluded; run again");
         var record = new RunRecord(
             RunRecord.CurrentSchemaVersion, request.Tool, _policy, request.Source, _inputs, folder.Written, before, after, training,
-            Gate.Judge(_policy, before, after, Today()), Environment(request.Device), new RunTimes(_started, clock.GetUtcNow(), _stages));
+            Gate.Judge(_policy, before, after, Today()), Environment(request.Device), new RunTimes(_started, clock.GetUtcNow(), _stages),
+            inputs.Remarks.Count == 0 ? null : [.. inputs.Remarks]);
         RunReports.Write(folder.Path, record);
         RunRecordFile.Write(folder.Full(RunRecord.FileName), record);
         new FolderJournal(folder.StateFolder, Fingerprint(), resume: false).Clear();

@@ -118,6 +118,8 @@ public sealed class GovernCommand(Terminal terminal)
     {
         foreach (var warning in record.Verdict.Warnings)
             terminal.Diagnose(new BuildMessage(Severity.Warning, "ATU3002", warning, question.File.Path));
+        foreach (var remark in record.Remarks?.Where(remark => remark.IsWarning) ?? [])
+            terminal.Diagnose(new BuildMessage(Severity.Warning, "ATU2101", $"{remark.About}: {remark.Text}", question.File.Path));
         foreach (var finding in record.Verdict.Findings.Where(finding => finding.State is FindingState.Failed or FindingState.NotMeasured))
         {
             var (line, column) = question.File.Locate(finding.Rule);

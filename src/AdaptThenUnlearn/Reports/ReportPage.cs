@@ -22,7 +22,7 @@ internal sealed record ReportPage(
         record.Policy.Description,
         OutcomeOf(record),
         record.Verdict.Warnings,
-        [.. new[] { Rules(record), Features(record), Quality(record), Shares(record), Waivers(record), Training(record), Pictures(record), Files(record), HowItRan(record) }.OfType<ReportSection>()]);
+        [.. new[] { Rules(record), Remarks(record), Features(record), Quality(record), Shares(record), Waivers(record), Training(record), Pictures(record), Files(record), HowItRan(record) }.OfType<ReportSection>()]);
 
     private static string OutcomeOf(RunRecord record)
     {
@@ -54,6 +54,17 @@ internal sealed record ReportPage(
 
         return new(ReportTopic.Rules, "Rules", table,
             [Emphasis("Measured"), Ours(" is the point estimate, "), Emphasis("Judged"), Ours(" its unfavourable bound: the limit is met only if that is within it.")]);
+    }
+
+    private static ReportSection? Remarks(RunRecord record)
+    {
+        if (record.Remarks is not { Count: > 0 } remarks)
+            return null;
+
+        var table = new ReportTable("Input", "Assumed or noticed");
+        foreach (var remark in remarks)
+            table.Row([Theirs(remark.About)], remark.IsWarning ? [Caution("Warning"), Ours(": "), Theirs(remark.Text)] : [Theirs(remark.Text)]);
+        return new(ReportTopic.Remarks, "Assumed and noticed", table, []);
     }
 
     private static ReportSection Features(RunRecord record)

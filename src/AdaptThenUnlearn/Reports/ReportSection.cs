@@ -18,6 +18,7 @@ internal sealed record ReportSection(ReportTopic Topic, string Heading, ReportTa
 internal enum ReportTopic
 {
     Rules,
+    Remarks,
     Features,
     Quality,
     Shares,

@@ -18,6 +18,7 @@ namespace AdaptThenUnlearn.Runs;
 /// <param name="Verdict">Of the gate, on the day of <paramref name="Times"/>.</param>
 /// <param name="Environment">Where it ran.</param>
 /// <param name="Times">When it ran.</param>
+/// <param name="Remarks">What was assumed about the inputs or noticed in them; null, and left out of the record, where there is nothing to say.</param>
 public sealed record RunRecord(
     int SchemaVersion,
     string Tool,
@@ -30,7 +31,8 @@ public sealed record RunRecord(
     TrainingRecord? Training,
     Verdict Verdict,
     RunEnvironment Environment,
-    RunTimes Times)
+    RunTimes Times,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<Remark>? Remarks = null)
 {
     /// <summary>Of the records that this version writes and reads.</summary>
     public const int CurrentSchemaVersion = 1;

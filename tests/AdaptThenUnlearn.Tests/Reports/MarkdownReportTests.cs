@@ -7,6 +7,18 @@ namespace AdaptThenUnlearn.Tests.Reports;
 public sealed class MarkdownReportTests
 {
     [Fact]
+    public void Render_RemarksOfTheRun_AreListedWithTheirWarnings()
+    {
+        var run = Records.Run() with { Remarks = [new Remark("generator", "taken to end in tanh"), new Remark("reference", "3 files were passed over", IsWarning: true)] };
+
+        var report = new MarkdownReport().Render(run);
+
+        Assert.Contains("| generator | taken to end in tanh |", report, StringComparison.Ordinal);
+        Assert.Contains("Warning", report, StringComparison.Ordinal);
+        Assert.Contains("3 files were passed over", report, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Render_NothingTrained_SaysSo() =>
         Assert.Contains("the artifact is the input, byte for byte", new MarkdownReport().Render(Records.Named("untrained")), StringComparison.Ordinal);
 
