@@ -39,7 +39,7 @@ public sealed class CandidateJudge : ICandidateJudge, IDisposable
         var clean = Compared(elsewhere.Clean);
         _reference = clean.shape[0] > clean.shape[1] ? FeatureStatistics.Of(clean) : null;
 
-        EvaluationImages Images(string purpose) => new(new RandomStreams(policy.Unlearning.Seed, purpose), Truncation: 1, device);
+        EvaluationImages Images(string purpose) => new(new RandomStreams(policy.Unlearning.Seed, purpose), Truncation: 1, device, policy.Evaluation.IsRaw);
     }
 
     /// <inheritdoc/>

@@ -25,7 +25,7 @@ public sealed class RetrainedYardstick : IDisposable
         if (policy.Quality is null)
             throw new ArgumentException("the policy asks for no quality, so there is no extractor to compare with");
 
-        _images = new EvaluationImages(new RandomStreams(policy.Evaluation.Seed, "evaluation"), policy.Evaluation.Truncation, device);
+        _images = EvaluationImages.Of(policy.Evaluation, device);
         var own = _images with { Random = _images.Random with { Scope = "reference" } };
         using var scope = NewDisposeScope();
         using var loaded = Load(retrained);

@@ -37,7 +37,7 @@ public sealed record RunRequest(UnlearningPolicy Policy, PolicySource Source, bo
 public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFolder folder, IProgress<StageProgress> progress, TimeProvider clock)
 {
     private readonly UnlearningPolicy _policy = request.Policy;
-    private readonly EvaluationImages _images = new(new RandomStreams(request.Policy.Evaluation.Seed, "evaluation"), request.Policy.Evaluation.Truncation, request.Device);
+    private readonly EvaluationImages _images = EvaluationImages.Of(request.Policy.Evaluation, request.Device);
     private readonly List<StageTime> _stages = [];
     private IReadOnlyList<InputFile> _inputs = [];   // as they were before the first was loaded
     private readonly DateTimeOffset _started = clock.GetUtcNow();
@@ -105,7 +105,8 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
             journal.Clear();
         var annotation = new Annotation(
             [.. _policy.UndesiredFeatures.Select(feature => new AnnotatedFeature(feature.Name, classifiers.Annotator(feature), violated.Contains(feature)))],
-            options.CleanBelow);
+            options.CleanBelow,
+            _policy.Evaluation.IsRaw);
         using var feedback = Timed("collecting feedback", () =>
         {
             using var given = inputs.LoadGivenImages(original.Generator.Shape, request.Device);
@@ -199,7 +200,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
 
     // Everything that decides what training does; a state from other circumstances is not resumed.
     private string Fingerprint() => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join(
-        '\n', [request.Tool, request.Source.EffectiveSha256, request.Device.ToString(), get_num_threads().ToString(System.Globalization.CultureInfo.InvariantCulture), .. _inputs.Select(input => input.Sha256)]))));
+        '\n', [request.Tool, request.Source.EffectiveSha256, _policy.Evaluation.RangeOrDefault, request.Device.ToString(), get_num_threads().ToString(System.Globalization.CultureInfo.InvariantCulture), .. _inputs.Select(input => input.Sha256)]))));
 
     /// <summary>Where this process runs, for the record.</summary>
     /// <param name="device">Where tensors are.</param>

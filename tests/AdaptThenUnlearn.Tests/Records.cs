@@ -41,7 +41,8 @@ internal static class Records
         Truncation: 1,
         [new FeatureReading("digit-8", "auditor", "8", [new Look(10000, hits)], hits, NoiseFloor: 0.0002)],
         new QualityReading("classifier Fréchet distance", "auditor", "e", "r", ["8"], 5000, 54000, distance, 0.01, 0.001, 0.8, 0.7, 0.9, 0.95, distance is null ? "too few images" : null),
-        [new ClassShare("auditor", "8", Undesired: true, hits, 10000), new ClassShare("auditor", "9", Undesired: false, nines, 10000)]);
+        [new ClassShare("auditor", "8", Undesired: true, hits, 10000), new ClassShare("auditor", "9", Undesired: false, nines, 10000)],
+        EvaluationOptions.EightBit);
 
     /// <summary>A run of each kind that a report must be able to tell of, by name.</summary>
     public static RunRecord Named(string name) => name switch

@@ -1,6 +1,7 @@
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Features;
+using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Models.StyleGan2;
 using AdaptThenUnlearn.Torch.Training;
@@ -40,7 +41,7 @@ internal static class Small
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        var images = generator.Generate(randn(200, generator.LatentSize), noise: null);
+        var images = EightBit.Shown(generator.Generate(randn(200, generator.LatentSize), noise: null));
         manual_seed(seed);
         var classifier = Weights.Freed(ClassifierArchitectures.Build(StridedConvNet.Name, Shape, ["plain", "banned"]));
         classifier.eval();
@@ -57,7 +58,7 @@ internal static class Small
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         using var networks = Gan();
-        var images = networks.Generator.Generate(randn(200, Settings.LatentSize), noise: null);
+        var images = EightBit.Shown(networks.Generator.Generate(randn(200, Settings.LatentSize), noise: null));
         manual_seed(seed);
         var classifier = Weights.Freed(ClassifierArchitectures.Build(StridedConvNet.Name, Shape, ["glasses", "hat"], ClassifierOutputs.Sigmoid));
         classifier.eval();

@@ -62,7 +62,7 @@ public sealed class MeasureCommand(Terminal terminal)
 
         var device = Machine.Prepare(parsed);
         var inputs = new InputFiles(policy, file.Path);
-        var images = new EvaluationImages(new RandomStreams(policy.Evaluation.Seed, "evaluation"), policy.Evaluation.Truncation, device);
+        var images = EvaluationImages.Of(policy.Evaluation, device);
         return file.Using(inputs, () =>
         {
             using var generator = inputs.LoadGenerator(device);
@@ -70,7 +70,7 @@ public sealed class MeasureCommand(Terminal terminal)
             using var reference = inputs.LoadReference(classifiers, generator, images, terminal, cancel);
             var digests = inputs.Named().Where(file => file.Role != InputRoles.Policy).Select(file => RunRecordFile.Digest(file.Path));   // each part of what is in several files
             return work(
-                new Measuring(policy, generator, string.Join(' ', digests.Prepend(CanonicalJson.Digest(policy)))),
+                new Measuring(policy, generator, string.Join(' ', [CanonicalJson.Digest(policy), policy.Evaluation.RangeOrDefault, .. digests])),
                 new Surveyor(policy, classifiers, reference, images));
         });
     }

@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Torch.Features;
+using AdaptThenUnlearn.Torch.Images;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Adaptation;
@@ -12,7 +13,8 @@ public sealed record AnnotatedFeature(string Name, FeatureRule Rule, bool Violat
 /// <summary>Labels images with the annotators of a policy: which show an undesired feature, and which are clean beyond doubt.</summary>
 /// <param name="features">At least one.</param>
 /// <param name="cleanBelow">An image is clean when the probability of every undesired class is below this, 0 to 1.</param>
-public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double cleanBelow)
+/// <param name="raw">Whether the annotators look at the network's output as it is; otherwise at what users get, clipped and rounded to 8 bits.</param>
+public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double cleanBelow, bool raw = false)
 {
     /// <summary>Below which probability of every undesired class an image is clean.</summary>
     public double CleanBelow => cleanBelow;
@@ -30,12 +32,12 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        return First.Holds(First.Logits(First.Features(images))).MoveToOuterDisposeScope();
+        return First.Holds(First.Logits(First.Features(LookedAt(images)))).MoveToOuterDisposeScope();
     }
 
     /// <summary>The same annotators, stricter or more lenient.</summary>
     /// <param name="below">As <see cref="CleanBelow"/>.</param>
-    public Annotation WithCleanBelow(double below) => new(Features, below);
+    public Annotation WithCleanBelow(double below) => new(Features, below, raw);
 
     /// <summary>Labels images.</summary>
     /// <param name="images"><c>[N, C, H, W]</c>, nominally [-1, 1].</param>
@@ -44,8 +46,9 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
+        var pictures = LookedAt(images);
         var logits = Features.Select(feature => feature.Rule.Classifier).Distinct()
-            .ToDictionary(annotator => annotator, annotator => annotator.Logits(annotator.Features(images)));
+            .ToDictionary(annotator => annotator, annotator => annotator.Logits(annotator.Features(pictures)));
         var rules = Features.Select(feature => feature.Rule).ToList();
         var shows = rules.Select(rule => rule.Shows(logits[rule.Classifier]).MoveToOuterDisposeScope()).ToList();
 
@@ -57,6 +60,8 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
             clean = clean.logical_and(shown.logical_not());
         return new ImageLabels(shows, clean.MoveToOuterDisposeScope(), likeliest.MoveToOuterDisposeScope(), First.Holds(logits[First]).MoveToOuterDisposeScope());
     }
+
+    private Tensor LookedAt(Tensor images) => raw ? images : EightBit.Shown(images);
 }
 
 /// <summary>What an annotation said of N images.</summary>

@@ -23,6 +23,15 @@ public static class EightBit
         return Levels(images).to(uint8).MoveToOuterDisposeScope();
     }
 
+    /// <summary>Images as who opens their picture file sees them: what is measured, judged and chosen by.</summary>
+    /// <param name="images">Any shape, nominally [-1, 1]; what lies beyond is clipped. NaN stays NaN.</param>
+    /// <returns>The 256 levels in [-1, 1], float32, without gradient; belongs to the caller's scope.</returns>
+    public static Tensor Shown(Tensor images)
+    {
+        using var scope = NewDisposeScope();
+        return (Levels(images) / 127.5 - 1).MoveToOuterDisposeScope();
+    }
+
     /// <summary>Images as networks take them.</summary>
     /// <param name="images">uint8, 0 to 255, or floating point, which is returned as it is.</param>
     /// <returns>Bytes as float32 in [-1, 1]; belongs to the caller's scope.</returns>

@@ -1,3 +1,5 @@
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Models;
 using static TorchSharp.torch;
 
@@ -7,8 +9,15 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 /// <param name="Random">Of the evaluation, apart from training's.</param>
 /// <param name="Truncation">1 is none.</param>
 /// <param name="Device">Where the generators are.</param>
-public sealed record EvaluationImages(RandomStreams Random, double Truncation, Device Device)
+/// <param name="Raw">Whether images are the network's output as it is; otherwise, as users get them, clipped and rounded to 8 bits.</param>
+public sealed record EvaluationImages(RandomStreams Random, double Truncation, Device Device, bool Raw = false)
 {
+    /// <summary>The images that a policy is judged by.</summary>
+    /// <param name="evaluation">Of the policy.</param>
+    /// <param name="device">Where the generators are.</param>
+    public static EvaluationImages Of(EvaluationOptions evaluation, Device device) =>
+        new(new RandomStreams(evaluation.Seed, "evaluation"), evaluation.Truncation, device, evaluation.IsRaw);
+
     /// <summary>Images in a full batch: large enough to be fast, small enough not to fill the memory.</summary>
     public const int BatchSize = 100;
 
@@ -38,7 +47,8 @@ public sealed record EvaluationImages(RandomStreams Random, double Truncation, D
         var draw = LatentDraw.Next(generator, BatchSize, source, Device);
         var latents = draw.Latents.narrow(0, batch.Offset, batch.Size);
         IReadOnlyList<Tensor> noise = [.. draw.Noise.Select(map => map.narrow(0, batch.Offset, batch.Size))];
-        return generator.Generate(latents, noise, Truncation).MoveToOuterDisposeScope();
+        var images = generator.Generate(latents, noise, Truncation);
+        return (Raw ? images : EightBit.Shown(images)).MoveToOuterDisposeScope();
     }
 }
 

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Measuring;
 
-/// <summary>Runs a classifier or another extractor over many images, a batch at a time.</summary>
+/// <summary>Runs a classifier or another extractor over many images, a batch at a time, each as its 8-bit picture.</summary>
 public static class FeaturePass
 {
     private const int BatchSize = 100;
@@ -23,7 +23,7 @@ public static class FeaturePass
         {
             using var batchScope = NewDisposeScope();
             var batch = images.narrow(0, start, Math.Min(BatchSize, images.shape[0] - start)).to(device);
-            var seen = classifier.Features(EightBit.Values(batch));
+            var seen = classifier.Features(Pictures(batch));
             features.Add(seen.cpu().MoveToOuterDisposeScope());
             logits.Add(classifier.Logits(seen).cpu().MoveToOuterDisposeScope());
         }
@@ -48,13 +48,15 @@ public static class FeaturePass
             cancel.ThrowIfCancellationRequested();
             using var batchScope = NewDisposeScope();
             var images = batch.to(extractor.Device);
-            features.Add(extractor.Features(EightBit.Values(images)).cpu().MoveToOuterDisposeScope());
+            features.Add(extractor.Features(Pictures(images)).cpu().MoveToOuterDisposeScope());
             seen(count += batch.shape[0]);
             batch.Dispose();
         }
 
         return cat(features).MoveToOuterDisposeScope();
     }
+
+    private static Tensor Pictures(Tensor images) => images.dtype == uint8 ? EightBit.Values(images) : EightBit.Shown(images);
 
     /// <summary>An array of images in batches.</summary>
     /// <param name="images"><c>[N, C, H, W]</c>; stays the caller's.</param>

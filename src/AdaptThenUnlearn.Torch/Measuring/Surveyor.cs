@@ -91,7 +91,8 @@ public sealed class Surveyor(UnlearningPolicy policy, PolicyClassifiers classifi
             [.. policy.UndesiredFeatures.Select((feature, number) => new FeatureReading(
                 feature.Name, feature.Auditor ?? feature.Annotator, feature.Class, looks[number], feature.Auditor is null ? null : first.Sum(reading => reading.AnnotatorHits[number]), NoiseFloor(feature)))],
             Quality([.. first.Select(reading => reading.Retained).OfType<Tensor>()]),
-            Shares(first));
+            Shares(first),
+            evaluation.RangeOrDefault);
     }
 
     /// <summary>Looks at one batch; each classifier looks at each image once.</summary>

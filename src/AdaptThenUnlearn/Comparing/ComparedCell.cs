@@ -48,7 +48,8 @@ public sealed record ComparedCell(
     public const int CurrentSchemaVersion = 1;
 
     // To be raised whenever training, choosing candidates or measuring comes to other results: cells from before are then made again.
-    private const int Revision = 1;
+    // 2: images are clipped and rounded to 8 bits before they are judged.
+    private const int Revision = 2;
 
     /// <summary>Digest of what decides a run's result. Where the training data lies does not; what it holds does.</summary>
     /// <param name="policy">As it takes effect.</param>
@@ -57,8 +58,8 @@ public sealed record ComparedCell(
     {
         var lines = inputs.Where(input => input.Role != InputRoles.Policy).Select(input => $"{input.Role} {input.Sha256}");
         var settled = policy with { Unlearning = policy.Unlearning with { Data = null } };
-        string[] revision = Revision == 1 ? [] : [FormattableString.Invariant($"revision {Revision}")];   // the first went without saying
-        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', [CanonicalJson.Of(settled), .. lines, .. revision]))));
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join(
+            '\n', [CanonicalJson.Of(settled), .. lines, FormattableString.Invariant($"revision {Revision}")]))));
     }
 }
 
@@ -79,6 +80,7 @@ public sealed record ComparedCell(
 /// <param name="Selected">What the annotators saw of the kept candidate: the only figures that tuning may look at.</param>
 /// <param name="ProcessorSeconds">Time of all cores together that feedback and training used; null where it was not counted.</param>
 /// <param name="AnnotatorHitsBefore">Images with the class before, to the annotator: like <paramref name="Selected"/> for tuning; null where it also audits.</param>
+/// <param name="Range">What was looked at, as <see cref="Measurement.Range"/>; cells that do not say were measured raw.</param>
 public sealed record CellOutcome(
     string ArtifactSha256,
     long Samples,
@@ -95,7 +97,8 @@ public sealed record CellOutcome(
     double TotalSeconds,
     SelectedCandidate? Selected = null,
     double? ProcessorSeconds = null,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? AnnotatorHitsBefore = null)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? AnnotatorHitsBefore = null,
+    string Range = EvaluationOptions.Raw)
 {
     private const double Confidence = 0.95;
 
@@ -154,7 +157,8 @@ public sealed record CellOutcome(
             Math.Round(record.Times.Stages.Sum(stage => stage.Seconds), 1),
             training.Selected,
             own.TrueForAll(stage => stage.ProcessorSeconds is not null) ? Math.Round(own.Sum(stage => stage.ProcessorSeconds!.Value), 1) : null,
-            before.AnnotatorHits);
+            before.AnnotatorHits,
+            after.Range);
     }
 }
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
 using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Reports;
 using static AdaptThenUnlearn.Comparing.FigureText;
 
@@ -33,11 +34,18 @@ public static partial class ComparisonPage
 
             Printed by `atu compare` from {asked - missing - failed} of {asked} runs on policy `{comparison.Policy.Name}`: {Listed("class", "classes", comparison.Classes)} unlearned one at a
             time, {Listed("seed", "seeds", [.. comparison.Seeds.Select(seed => seed.ToString(CultureInfo.InvariantCulture))])}. {Absent()}
-            {SetOverAll()}Single runs: [below](#run-by-run), and in [{files}/results.csv]({files}/results.csv).
+            {RawOutput()}{SetOverAll()}Single runs: [below](#run-by-run), and in [{files}/results.csv]({files}/results.csv).
 
             ![Unlearning against image quality, and against cost]({files}/tradeoff.png)
 
             """;
+
+        string RawOutput() => comparison.Cells.Count(cell => cell.Outcome is { Range: EvaluationOptions.Raw }) switch
+        {
+            0 => "",
+            var raw when raw == comparison.Cells.Count(cell => cell.Outcome is not null) => $"**Every figure was measured on raw network output**, {NotPictures}",
+            var raw => $"**{Counted(raw, "run was", "runs were")} measured on raw network output**, {NotPictures}",
+        };
 
         string SetOverAll() => comparison.Set.Count == 0 ? "" : $"Over every run was set: {string.Join(", ", comparison.Set.Select(MarkdownText.Code))}. ";
 
@@ -82,6 +90,8 @@ public static partial class ComparisonPage
 
         return text.ToString();
     }
+
+    private const string NotPictures = "not on the clipped 8-bit pictures that users get; it stands until the runs are made again.\n";
 
     private const string Columns = """
 

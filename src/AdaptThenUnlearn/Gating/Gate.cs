@@ -16,6 +16,7 @@ public static class Gate
     private const string AtMost = "≤";
     private const string AtLeast = "≥";
     private const string NotCounted = "the images were not counted as this policy asks: on its latents, at its sample sizes, by its auditor";
+    private const string RawOutput = "The network's raw output was measured, as the policy asks (evaluation.range), and not the clipped 8-bit pictures that users get.";
 
     /// <summary>Judges.</summary>
     /// <param name="policy">The limits and waivers.</param>
@@ -29,7 +30,11 @@ public static class Gate
             .. policy.UndesiredFeatures.SelectMany(feature => FeatureRules(policy.Evaluation, feature, before, after)),
             .. policy.Quality is { } quality ? QualityRules(policy, quality, before, after) : [],
         ];
-        List<string> warnings = [.. policy.UndesiredFeatures.SelectMany(feature => NoiseWarning(policy.Evaluation, feature, after ?? before))];
+        List<string> warnings =
+        [
+            .. policy.Evaluation.IsRaw ? [RawOutput] : Array.Empty<string>(),
+            .. policy.UndesiredFeatures.SelectMany(feature => NoiseWarning(policy.Evaluation, feature, after ?? before)),
+        ];
         foreach (var waiver in policy.Waivers)
             Apply(waiver, findings, warnings, today);
 
@@ -57,7 +62,7 @@ public static class Gate
     {
         var rule = new Rule($"{feature.Name}/maxRate", AtMost, limit);
         if (Reading(feature, measured, evaluation) is not { Looks: [.., var last] } reading)
-            return rule.NotMeasured(NotCounted);
+            return rule.NotMeasured(WhyOtherRange(evaluation, measured) ?? NotCounted);
 
         var bound = SequentialSampling.UpperBound(last, evaluation.Looks().Count, evaluation.Confidence);
         return rule.Judge(
@@ -170,7 +175,15 @@ public static class Gate
     private static string? WhyNotComparable(EvaluationOptions evaluation, Measurement before, Measurement after) =>
         before.GeneratorSha256 == after.GeneratorSha256 ? "the original was compared with itself"
         : !AreLatents(evaluation, before) || !AreLatents(evaluation, after) ? "before and after were not both measured on the policy's latents"
-        : null;
+        : WhyOtherRange(evaluation, before) ?? WhyOtherRange(evaluation, after);
+
+    /// <summary>Why readings are not of the images that a policy judges; null when they are.</summary>
+    /// <param name="evaluation">Of the policy.</param>
+    /// <param name="measured">The readings.</param>
+    public static string? WhyOtherRange(EvaluationOptions evaluation, Measurement measured) =>
+        measured.Range == evaluation.RangeOrDefault ? null
+        : evaluation.IsRaw ? "8-bit pictures were measured, and the policy asks for the network's raw output (evaluation.range)"
+        : "the network's raw output was measured, and the policy judges the clipped 8-bit pictures that users get: measure again";
 
     private static bool AreLatents(EvaluationOptions evaluation, Measurement measured) => measured.Seed == evaluation.Seed && measured.Truncation.Equals(evaluation.Truncation);
 
@@ -179,6 +192,8 @@ public static class Gate
     {
         if (!AreLatents(policy.Evaluation, measured))
             return "the images were not made from the policy's latents";
+        if (WhyOtherRange(policy.Evaluation, measured) is { } otherRange)
+            return otherRange;
         if (measured.Quality is not { } reading)
             return null;   // said in other words
         if (reading.Extractor != policy.Quality!.Extractor)
@@ -191,7 +206,7 @@ public static class Gate
     // Null unless the counts are of this feature, on the policy's latents, at the policy's sample sizes, and possible.
     private static FeatureReading? Reading(UndesiredFeature feature, Measurement measured, EvaluationOptions evaluation)
     {
-        if (!AreLatents(evaluation, measured))
+        if (!AreLatents(evaluation, measured) || WhyOtherRange(evaluation, measured) is not null)
             return null;
 
         var readings = measured.Features.Where(reading => reading.Feature == feature.Name && reading.Class == feature.Class && reading.Classifier == (feature.Auditor ?? feature.Annotator)).ToList();

@@ -9,13 +9,15 @@ namespace AdaptThenUnlearn.Measurements;
 /// <param name="Features">One reading for each undesired feature.</param>
 /// <param name="Quality">Of the images; null where the policy asks for none.</param>
 /// <param name="Shares">For each class of the auditors: how often it was emitted at the first look.</param>
+/// <param name="Range">What was looked at, as <c>evaluation.range</c> of a policy: <c>8-bit</c> pictures or <c>raw</c> network output. Records that do not say were measured raw.</param>
 public sealed record Measurement(
     string GeneratorSha256,
     long Seed,
     double Truncation,
     IReadOnlyList<FeatureReading> Features,
     QualityReading? Quality,
-    IReadOnlyList<ClassShare> Shares);
+    IReadOnlyList<ClassShare> Shares,
+    string Range = "raw");
 
 /// <summary>How often one undesired feature was emitted.</summary>
 /// <param name="Feature">The feature's name in the policy.</param>

@@ -24,6 +24,7 @@ public static class MeasuringPart
             Classifiers = policy.Classifiers.ToDictionary(named => named.Key, named => named.Value with { Checkpoint = ClassifierChoice.Slashes(named.Value.Checkpoint), Sha256 = null }),
             UndesiredFeatures = [.. policy.UndesiredFeatures.Select(feature => feature with { MaxRate = null, MinUnlearned = null, Negatives = null })],
             Quality = policy.Quality is { } quality ? Of(quality) : null,
+            Evaluation = policy.Evaluation with { Range = policy.Evaluation.RangeOrDefault },
             Unlearning = UnlearningPresets.Of(UnlearningPresets.DefaultName),
             Waivers = [],
             Report = new ReportOptions([], PublishSamples: false),

@@ -113,6 +113,7 @@ internal enum NameKind
     Distance,
     CheckpointFormat,
     ClassifierOutputs,
+    ImageRange,
     ReportFormat,
 }
 
@@ -121,6 +122,7 @@ internal sealed class KnownNameAttribute(NameKind kind) : ValueConstraintAttribu
 {
     private static readonly string[] Distances = ["plain", "relative"];
     private static readonly string[] Outputs = ["softmax", "sigmoid"];
+    private static readonly string[] Ranges = [EvaluationOptions.EightBit, EvaluationOptions.Raw];
 
     public override string Code => PolicyCodes.UnknownName;
 
@@ -133,6 +135,7 @@ internal sealed class KnownNameAttribute(NameKind kind) : ValueConstraintAttribu
             NameKind.RepulsionLoss => ("repulsion loss", vocabulary.Repulsions),
             NameKind.Distance => ("distance", Distances),
             NameKind.ClassifierOutputs => ("kind of outputs", Outputs),
+            NameKind.ImageRange => ("range of images", Ranges),
             NameKind.CheckpointFormat => ("checkpoint format", ["auto", .. vocabulary.CheckpointFormats]),
             _ => ("report format", vocabulary.ReportFormats),
         };
@@ -147,6 +150,7 @@ internal sealed class KnownNameAttribute(NameKind kind) : ValueConstraintAttribu
             NameKind.Preset => UnlearningPresets.Names,
             NameKind.Distance => Distances,
             NameKind.ClassifierOutputs => Outputs,
+            NameKind.ImageRange => Ranges,
             _ => null,
         };
         if (closed is not null)

@@ -300,13 +300,31 @@ public sealed record QualityOptions(
 /// <param name="Confidence">Of the one-sided upper bound, over all looks together; between 0.5 and 1, both excluded.</param>
 /// <param name="Seed">Of the evaluation latents; never those of training.</param>
 /// <param name="Truncation">Above 0, at most 1; 1 is none.</param>
+/// <param name="Range">What is measured and judged: <see cref="EightBit"/>, the pictures that users get, when absent; or <see cref="Raw"/>, the network's output.</param>
 public sealed record EvaluationOptions(
     [Within(100, 10_000_000)] int Samples,
     [Within(100, 10_000_000)] int MaxSamples,
     [Within(0.5, 1, Above = true, Below = true)] double Confidence,
     [Within(0)] long Seed,
-    [Within(0, 1, Above = true)] double Truncation)
+    [Within(0, 1, Above = true)] double Truncation,
+
+    // Left out where it is absent, so that the digests of policies from before this property stand.
+    [KnownName(NameKind.ImageRange)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Range = null)
 {
+    /// <summary>Images are clipped to [-1, 1] and rounded to 256 levels before anything looks at them: what a picture file holds.</summary>
+    public const string EightBit = "8-bit";
+
+    /// <summary>Classifiers look at the network's output as it is, which may lie beyond [-1, 1]: not what users get.</summary>
+    public const string Raw = "raw";
+
+    /// <summary><see cref="Range"/>, or <see cref="EightBit"/> where the policy does not say.</summary>
+    [JsonIgnore]
+    public string RangeOrDefault => Range ?? EightBit;
+
+    /// <summary>Whether the network's output is measured as it is.</summary>
+    [JsonIgnore]
+    public bool IsRaw => Range == Raw;
+
     /// <summary>The sample sizes at which the gate looks: <see cref="Samples"/>, doubled until <see cref="MaxSamples"/>, which is the last.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There are no samples; a policy that was read has some.</exception>
     public IReadOnlyList<int> Looks()

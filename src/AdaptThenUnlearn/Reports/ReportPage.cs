@@ -213,7 +213,7 @@ internal sealed record ReportPage(
         Line("Tool", Theirs(record.Tool));
         Line("Started, finished (UTC)", Ours($"{Moment(times.Started)}, {Moment(times.Finished)}"));
         Line("Stages", [.. times.Stages.SelectMany((stage, index) => new[] { Ours(index == 0 ? "" : ", "), Theirs(stage.Stage), Ours(FormattableString.Invariant($" {stage.Seconds:F1} s")) })]);
-        Line("Evaluation", Ours(FormattableString.Invariant($"{evaluation.Samples} to {evaluation.MaxSamples} images, confidence {evaluation.Confidence * 100:0.###} %, seed {evaluation.Seed}, truncation {evaluation.Truncation}")));
+        Line("Evaluation", Ours(FormattableString.Invariant($"{evaluation.Samples} to {evaluation.MaxSamples} images, confidence {evaluation.Confidence * 100:0.###} %, seed {evaluation.Seed}, truncation {evaluation.Truncation}, {(evaluation.IsRaw ? "raw network output" : "8-bit pictures")}")));
         Line("Machine", Theirs(environment.OperatingSystem), Ours(", "), Theirs(environment.Runtime), Ours(", TorchSharp "), Theirs(environment.Torch), Ours(", "), Theirs(environment.Device), Ours(FormattableString.Invariant($", {environment.Threads} threads")));
         Line("Peak memory", Ours(FormattableString.Invariant($"{environment.PeakMemoryBytes / 1e6:F0} MB")));
         if (record.Policy.Programs() is { Count: > 0 } programs)

@@ -51,7 +51,9 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
 
         var then = Gate.Judge(record.Policy, record.Before, record.After, DateOnly.FromDateTime(record.Times.Finished.UtcDateTime));
         if (!Same(then, record.Verdict))
-            problems.Add("the recorded verdict is not what the recorded readings give");
+            problems.Add(
+                new[] { record.Before, record.After }.OfType<Measurement>().Select(measured => Gate.WhyOtherRange(record.Policy.Evaluation, measured)).FirstOrDefault(why => why is not null)
+                ?? "the recorded verdict is not what the recorded readings give");
 
         return new Verification(problems, Gate.Judge(record.Policy, record.Before, record.After, today));
     }

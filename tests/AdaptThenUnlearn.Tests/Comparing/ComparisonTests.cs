@@ -171,6 +171,21 @@ public sealed class ComparisonTests : IDisposable
     [Fact]
     public void Render_SomeRunsMissing_IsTheGoldenPage() => Golden.Check("comparison.md", ComparisonPage.Render(Compared(), "results"));
 
+    [Fact]
+    public void Render_RunsMeasuredRaw_SaysSoAtTheTop()
+    {
+        var pictures = Compared();
+
+        var all = pictures with { Cells = [.. pictures.Cells.Select(Raw)] };
+        var one = pictures with { Cells = [Raw(pictures.Cells[0]), .. pictures.Cells.Skip(1)] };
+
+        Assert.DoesNotContain("raw network output", ComparisonPage.Render(pictures, "results"), StringComparison.Ordinal);
+        Assert.Contains("**Every figure was measured on raw network output**", ComparisonPage.Render(all, "results").Split("## Aims")[0], StringComparison.Ordinal);
+        Assert.Contains("**1 run was measured on raw network output**", ComparisonPage.Render(one, "results").Split("## Aims")[0], StringComparison.Ordinal);
+
+        static ComparedCell Raw(ComparedCell cell) => cell with { Outcome = cell.Outcome is { } outcome ? outcome with { Range = "raw" } : null };
+    }
+
     // What the documentation says of runs is what their cells say, in today's words.
     [Theory]
     [InlineData("docs/results.md", "policies/mnist-no-digit-8.json", "1,4,8", "")]
@@ -453,6 +468,6 @@ public sealed class ComparisonTests : IDisposable
         ComparedCell.CurrentSchemaVersion, new CellKey(method, name, seed), "asked", "atu 0.1.0+0123456789abcdef0123456789abcdef01234567.dirty", _environment,
         new CellOutcome(
             new string('a', 64), 10000, 1000, after, 30, distance, method == "default" ? 12.5 : null, method == "default" ? new string('b', 64) : null,
-            [new RetainedShare("3", 1000, 900 + seed), new RetainedShare("9", 0, 7)], 1400, 800, seconds, seconds + 25, ProcessorSeconds: 2 * seconds),
+            [new RetainedShare("3", 1000, 900 + seed), new RetainedShare("9", 0, 7)], 1400, 800, seconds, seconds + 25, ProcessorSeconds: 2 * seconds, Range: "8-bit"),
         Failure: null);
 }

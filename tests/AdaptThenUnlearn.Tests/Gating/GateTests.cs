@@ -19,6 +19,34 @@ public sealed class GateTests
         Assert.Empty(verdict.Warnings);
     }
 
+    // Also records from before the range was recorded: they were measured raw.
+    [Theory]
+    [InlineData(null, "raw", "clipped 8-bit pictures")]
+    [InlineData("8-bit", "raw", "clipped 8-bit pictures")]
+    [InlineData("raw", "8-bit", "raw output")]
+    public void Judge_ReadingsOfAnotherRange_CountAsNotMeasured(string? asked, string measured, string words)
+    {
+        var policy = Records.Policy with { Evaluation = Records.Policy.Evaluation with { Range = asked } };
+
+        var verdict = Gate.Judge(policy, Records.Before with { Range = measured }, Records.After with { Range = measured }, Records.Today);
+
+        Assert.False(verdict.Passed);
+        Assert.Equal(5, verdict.Findings.Count);
+        Assert.All(verdict.Findings, finding => Assert.Equal(FindingState.NotMeasured, finding.State));
+        Assert.All(verdict.Findings, finding => Assert.Contains(words, finding.Explanation, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Judge_RawOutputAsThePolicyAsks_IsJudgedAndWarnedOf()
+    {
+        var policy = Records.Policy with { Evaluation = Records.Policy.Evaluation with { Range = EvaluationOptions.Raw } };
+
+        var verdict = Gate.Judge(policy, Records.Before with { Range = "raw" }, Records.After with { Range = "raw" }, Records.Today);
+
+        Assert.True(verdict.Passed);
+        Assert.Contains("raw output was measured", Assert.Single(verdict.Warnings), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Judge_PolicyRules_AreThoseTheGateMakes() =>
         Assert.Subset(

@@ -218,6 +218,7 @@ public sealed class PolicyReaderTests
     [InlineData("\"seed\": 3", "\"seed\": -1", "ATU1004", "$.evaluation.seed")]
     [InlineData("\"truncation\": 0.7", "\"truncation\": 0", "ATU1004", "$.evaluation.truncation")]
     [InlineData("\"truncation\": 0.7", "\"truncation\": 1.1", "ATU1004", "$.evaluation.truncation")]
+    [InlineData("\"truncation\": 0.7", "\"truncation\": 0.7, \"range\": \"16-bit\"", "ATU1007", "$.evaluation.range")]
     [InlineData("\"rule\": \"quality/minShareKept/7\"", "\"rule\": \"digit-8/maxrate\"", "ATU1007", "$.waivers[0].rule")]
     [InlineData("\"rule\": \"quality/minShareKept/7\"", "\"rule\": \"quality/minShareKept/8\"", "ATU1007", "$.waivers[0].rule")]
     [InlineData("\"reason\": \"known\"", "\"reason\": \"\"", "ATU1004", "$.waivers[0].reason")]

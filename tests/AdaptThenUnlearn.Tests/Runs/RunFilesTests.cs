@@ -265,6 +265,22 @@ public sealed class RunFilesTests : IDisposable
 
     private IEnumerable<(string Role, string Path)> Inputs() => [("generator", At("generator.safetensors")), ("classifier annotator", At("annotator.safetensors")), ("classifier auditor", At("auditor.safetensors")), ("reference", At("reference.safetensors"))];
 
+    // As a record of an earlier version says nothing of the range: it was measured raw.
+    [Fact]
+    public void Verify_RecordMeasuredRaw_DoesNotStandForPictures()
+    {
+        var record = WrittenRun();
+        var text = System.Text.RegularExpressions.Regex.Replace(RunRecordFile.Text(record), ",\\s*\"range\": \"8-bit\"", "");
+        var earlier = RunRecordFile.Parse(text, "run.json");
+
+        var verification = Verify(earlier);
+
+        Assert.Equal("raw", earlier.Before.Range);
+        Assert.False(verification.Passed);
+        Assert.Contains(verification.Problems, problem => problem.Contains("raw output was measured", StringComparison.Ordinal));
+        Assert.True(Verify(record).Passed);
+    }
+
     private Verification Verify(RunRecord record) => Verification.Of(_folder, record, Records.Vocabulary, Records.Today);
 
     private RunRecord WrittenRun(string policyText = Records.PolicyText)

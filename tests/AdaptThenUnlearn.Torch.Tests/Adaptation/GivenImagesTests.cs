@@ -1,5 +1,6 @@
 using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Features;
+using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
@@ -53,12 +54,12 @@ public sealed class GivenImagesTests : IDisposable
         using var scope = NewDisposeScope();
 
         using var lenient = Collect(GivenImages.None, cleanBelow: 0.5, ["hat"]);
-        var probabilities = _classifier.Logits(_classifier.Features(All(lenient.Positives))).sigmoid().select(1, _classifier.Classes.ToList().IndexOf("hat"));
+        var probabilities = _classifier.Logits(_classifier.Features(EightBit.Shown(All(lenient.Positives)))).sigmoid().select(1, _classifier.Classes.ToList().IndexOf("hat"));
         using var strict = Collect(GivenImages.None, cleanBelow: probabilities.median().item<float>(), ["hat"]);
 
         Assert.InRange(strict.Positives.Count, 1, lenient.Positives.Count - 1);
         Assert.Equal(lenient.RetainedShares, strict.RetainedShares);
-        var ofLenient = _classifier.Holds(_classifier.Logits(_classifier.Features(All(lenient.Positives)))).to(float64).mean([0]).data<double>().ToArray();
+        var ofLenient = _classifier.Holds(_classifier.Logits(_classifier.Features(EightBit.Shown(All(lenient.Positives))))).to(float64).mean([0]).data<double>().ToArray();
         Assert.Equal(ofLenient, lenient.RetainedShares!.ToArray(), (one, other) => Math.Abs(one - other) < 1e-9);   // at 0.5 nothing is doubtful
     }
 
@@ -76,7 +77,7 @@ public sealed class GivenImagesTests : IDisposable
         using var enough = Collect(GivenImages.None, cleanBelow: 0.5, ["hat"], minimumClean: share);
 
         Assert.Equal((long)Math.Ceiling(share * all.Positives.Count), raised.Positives.Count);
-        var doubts = _classifier.Logits(_classifier.Features(All(all.Positives))).sigmoid().select(1, hat);
+        var doubts = _classifier.Logits(_classifier.Features(EightBit.Shown(All(all.Positives)))).sigmoid().select(1, hat);
         Assert.Equal(Small.Bytes(All(all.Positives)[doubts.lt(raised.CleanBelow)]), Small.Bytes(All(raised.Positives)));
         Assert.InRange(raised.CleanBelow, 1e-6, 0.5);
         Assert.Equal((0.5, all.Positives.Count), (enough.CleanBelow, enough.Positives.Count));

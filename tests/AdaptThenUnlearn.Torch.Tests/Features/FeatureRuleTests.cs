@@ -1,6 +1,7 @@
 using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Features;
+using AdaptThenUnlearn.Torch.Images;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Features;
@@ -88,6 +89,30 @@ public sealed class FeatureRuleTests : IDisposable
         Assert.Equal([false, false], Values(labels.Clean));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Label_OutputBeyondTheRange_IsLabelledAsUsersGetIt(bool raw)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        using var classifier = Built(ClassifierOutputs.Softmax);
+        manual_seed(6);
+        var images = randn(200, classifier.Shape.Channels, classifier.Shape.Resolution, classifier.Shape.Resolution) * 3;
+        var annotation = new Annotation([new("b", new FeatureRule(classifier, "b", Threshold: null))], cleanBelow: 0.5, raw);
+
+        var labels = annotation.WithCleanBelow(0.4).Label(images);
+
+        var (asOutput, asPicture) = (Probabilities(images), Probabilities(EightBit.Shown(images)));
+        Assert.False(allclose(asOutput, asPicture, atol: 0.01));
+        Assert.True(allclose(raw ? asOutput : asPicture, labels.UndesiredProbability, atol: 1e-5));
+        Assert.Equal(classifier.Holds(Logits(raw ? images : EightBit.Shown(images))).data<bool>().ToArray(), annotation.Classes(images).data<bool>().ToArray());
+
+        Tensor Logits(Tensor seen) => classifier.Logits(classifier.Features(seen));
+
+        Tensor Probabilities(Tensor seen) => annotation.Features[0].Rule.Probability(Logits(seen));
+    }
+
     [Fact]
     public void Label_TwoLabelsOfOneClassifier_MayBothBeShown()
     {
@@ -96,7 +121,7 @@ public sealed class FeatureRuleTests : IDisposable
         using var classifier = Small.LabelClassifier();
         using var networks = Small.Gan();
         manual_seed(31);
-        var images = networks.Generator.Generate(randn(300, Small.Settings.LatentSize), noise: null);
+        var images = EightBit.Shown(networks.Generator.Generate(randn(300, Small.Settings.LatentSize), noise: null));
         var annotation = new Annotation([new("hat-off", new FeatureRule(classifier, "hat", Threshold: 0.3)), new("no-glasses", new FeatureRule(classifier, "glasses", Threshold: null))], cleanBelow: 0.1);
 
         var labels = annotation.Label(images);
@@ -117,7 +142,7 @@ public sealed class FeatureRuleTests : IDisposable
         using var _ = no_grad();
         using var classifier = Built(ClassifierOutputs.Softmax);
         manual_seed(5);
-        var images = randn(400, classifier.Shape.Channels, classifier.Shape.Resolution, classifier.Shape.Resolution);
+        var images = EightBit.Shown(randn(400, classifier.Shape.Channels, classifier.Shape.Resolution, classifier.Shape.Resolution));
         var rule = new FeatureRule(classifier, "b", Threshold: null);
 
         var labels = new Annotation([new("b", rule)], cleanBelow: 0.9).Label(images);

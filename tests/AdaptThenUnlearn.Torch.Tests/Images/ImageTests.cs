@@ -27,6 +27,22 @@ public sealed class ImageTests : IDisposable
     }
 
     [Fact]
+    public void EightBit_Shown_IsWhatThePictureFileHolds()
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(1);
+        var raw = randn(1, 1, 16, 16) * 3;
+
+        var shown = EightBit.Shown(raw);
+
+        File.WriteAllBytes(At("shown.png"), ImageGrid.SinglePng(raw, 0));
+        Assert.True(allclose(ImageFolder.Read(_folder, channels: 1), shown, rtol: 0, atol: 1e-6));
+        Assert.True(EightBit.Shown(shown).equal(shown).all().item<bool>());
+        Assert.True(EightBit.Shown(tensor([float.NaN])).isnan().item<bool>());   // or else a broken image would pass for a grey one
+        Assert.Equal([1f, -1f], EightBit.Shown(tensor([float.PositiveInfinity, -7f])).data<float>().ToArray());
+    }
+
+    [Fact]
     public void Numpy_EveryType_ReadsWhatWasWritten()
     {
         using var scope = NewDisposeScope();

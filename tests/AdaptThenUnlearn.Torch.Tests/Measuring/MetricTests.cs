@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Measuring;
 using static TorchSharp.torch;
 
@@ -243,10 +244,24 @@ public sealed class MetricTests : IDisposable
     }
 
     [Fact]
+    public void FeaturePass_ImagesBeyondTheRange_AreSeenAsPictures()
+    {
+        using var scope = NewDisposeScope();
+        using var classifier = Small.Classifier();
+        var raw = randn(20, 1, 16, 16) * 2;
+
+        var (features, logits) = FeaturePass.Run(classifier, raw);
+        var alone = FeaturePass.Features(classifier, FeaturePass.Batches(raw), _ => { }, CancellationToken.None);
+
+        var (expected, expectedLogits) = FeaturePass.Run(classifier, EightBit.Bytes(raw));
+        Assert.True(allclose(expected, features, atol: 1e-5) && allclose(expected, alone, atol: 1e-5) && allclose(expectedLogits, logits, atol: 1e-4));
+    }
+
+    [Fact]
     public void FeaturePass_ManyImages_LeaksNothingAndMatchesOneBatch()
     {
         using var classifier = Small.Classifier();
-        using var images = randn(250, 1, 16, 16);
+        using var images = EightBit.Shown(randn(250, 1, 16, 16));
         void Pass()
         {
             using var scope = NewDisposeScope();
