@@ -5,9 +5,12 @@ namespace AdaptThenUnlearn.Torch.Checkpoints;
 /// <summary>The bytes of one checkpoint file, read by offset; every trouble with the file system becomes a <see cref="CheckpointException"/>.</summary>
 internal sealed class CheckpointBytes : IDisposable
 {
-    private readonly SafeFileHandle _handle;
+    private readonly SafeFileHandle? _handle;
+    private readonly byte[] _content = [];
 
     private CheckpointBytes(string path, SafeFileHandle handle, long length) => (Path, _handle, Length) = (path, handle, length);
+
+    private CheckpointBytes(string path, byte[] content) => (Path, _content, Length) = (path, content, content.Length);
 
     /// <summary>The file.</summary>
     public string Path { get; }
@@ -49,6 +52,11 @@ internal sealed class CheckpointBytes : IDisposable
         throw new CheckpointException(path, "is empty or not a plain file", "copy or download it again");
     }
 
+    /// <summary>Bytes that a file keeps in another form, as they are once they are decoded.</summary>
+    /// <param name="path">The file, for messages.</param>
+    /// <param name="content">All of them.</param>
+    public static CheckpointBytes Decoded(string path, byte[] content) => new(path, content);
+
     /// <summary>Fills a buffer.</summary>
     /// <param name="offset">First byte.</param>
     /// <param name="into">Filled to its end.</param>
@@ -85,10 +93,16 @@ internal sealed class CheckpointBytes : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _handle.Dispose();
+    public void Dispose() => _handle?.Dispose();
 
     private int ReadSome(long offset, Span<byte> into, string what)
     {
+        if (_handle is null)
+        {
+            _content.AsSpan((int)offset, into.Length).CopyTo(into);
+            return into.Length;
+        }
+
         try
         {
             return RandomAccess.Read(_handle, into, offset);

@@ -59,6 +59,16 @@ public static class ElementTypes
         _ => ScalarType.Int64,
     };
 
+    /// <summary>The element type of a name, or null for a name of none.</summary>
+    public static ElementType? Named(string name)
+    {
+        foreach (var candidate in Enum.GetValues<ElementType>())
+            if (candidate.ToString() == name)
+                return candidate;
+
+        return null;
+    }
+
     /// <summary>The element type of a TorchSharp tensor, or null for one that checkpoints do not hold (complex numbers, quantised ones).</summary>
     public static ElementType? Of(ScalarType type)
     {

@@ -24,7 +24,7 @@ internal sealed class LegacyTorchStream
     private LegacyTorchStream(CheckpointBytes bytes, PickleSession session, PickleSource source)
     {
         (_bytes, _session, _source) = (bytes, session, source);
-        _host = new PickleHost(StorageOf, _ => null);
+        _host = new PickleHost(StorageOf, (_, _) => null);
     }
 
     /// <summary>Whether bytes begin as such a stream does: with a pickle of its magic number.</summary>
@@ -38,10 +38,21 @@ internal sealed class LegacyTorchStream
         new LegacyTorchStream(bytes, session, new PickleSource(bytes, 0, bytes.Length, "pickle")).Read();
 
     /// <summary>Reads a storage that was saved into bytes of its own within a file, as tensors are that are pickled without <c>torch.save</c>.</summary>
+    /// <param name="bytes">The file.</param>
+    /// <param name="session">Of the file.</param>
+    /// <param name="within">Where in the file, or in the content, the bytes lie.</param>
+    /// <param name="content">What the file keeps in another form, decoded; null where the bytes lie in the file as they are.</param>
     /// <returns>The storage, or null where the bytes hold something else.</returns>
     /// <exception cref="CheckpointException">It is damaged or holds more than data.</exception>
-    public static PickleStorage? ReadStorage(CheckpointBytes bytes, PickleSession session, PickleBytes within) =>
-        new LegacyTorchStream(bytes, session, new PickleSource(bytes, within.Offset, within.Length, "a storage's own pickle", StorageWindowBytes)).Read() as PickleStorage;
+    public static PickleStorage? ReadStorage(CheckpointBytes bytes, PickleSession session, PickleBytes within, byte[]? content)
+    {
+        using var decoded = content is null ? null : CheckpointBytes.Decoded(bytes.Path, content);
+        var source = new PickleSource(decoded ?? bytes, within.Offset, within.Length, "a storage's own pickle", StorageWindowBytes);
+        var storage = new LegacyTorchStream(decoded ?? bytes, session, source).Read() as PickleStorage;
+        if (storage is not null)
+            storage.Content = content;
+        return storage;
+    }
 
     private object? Read()
     {
@@ -69,6 +80,8 @@ internal sealed class LegacyTorchStream
     // ('storage', class, key, location, number of elements, view): views of storages are from before PyTorch 0.4.
     private PickleStorage? StorageOf(object? id)
     {
+        if (id is PickleTuple { Items: ["storage", PickleGlobal { Role: not PickleRole.Storage } other, ..] })
+            throw _source.Unsupported($"it has a storage of the kind '{other.Name}', whose elements are not read", _source.Position);
         if (id is not PickleTuple { Items: ["storage", PickleGlobal { Role: PickleRole.Storage, Element: var type }, string key, _, long count, null] } || count < 0)
             return null;
         if (!_storages.TryGetValue(key, out var storage))

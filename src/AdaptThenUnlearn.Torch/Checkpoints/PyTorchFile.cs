@@ -10,9 +10,9 @@ internal static class PyTorchFile
 
     /// <summary>Describes what a file holds; values are read when asked for.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="survey">False refuses a file for a global that is not on the allow-list; true lists it instead, and still runs nothing.</param>
+    /// <param name="survey">False refuses a file for a global whose purpose is to run code; true lists it instead, and still runs nothing.</param>
     /// <returns>Its tensors, named as <see cref="TensorFile"/> says; its format is found by its container and its sections.</returns>
-    /// <exception cref="CheckpointException">It is damaged, holds more than tensors and plain data, or asks for a name that is not allowed (the message says which).</exception>
+    /// <exception cref="CheckpointException">It is damaged, no state dict is in it, or it asks for a name that is not allowed (the message says which).</exception>
     public static TensorFile Read(string path, bool survey = false)
     {
         using var bytes = CheckpointBytes.Open(path);
@@ -22,14 +22,14 @@ internal static class PyTorchFile
             : LegacyTorchStream.Begins(start) ? LegacyTorchStream.Read(bytes, session)
             : BarePickle(bytes, session);
 
-        var (tensors, values) = PickleState.Flatten(path, bytes.Length, root, anyRoot: survey);
-        return new TensorFile(path, FormatOf(start, tensors), tensors, values: values, globals: session.Globals, refused: session.Refused);
+        var state = PickleState.Flatten(path, bytes.Length, root, anyRoot: survey);
+        return state.ToFile(FormatOf(start, state.Tensors), session);
     }
 
     private static object? BarePickle(CheckpointBytes bytes, PickleSession session)
     {
         var source = new PickleSource(bytes, 0, bytes.Length, "pickle");
-        var root = RestrictedUnpickler.Read(bytes.Path, source, session, new PickleHost(_ => null, within => LegacyTorchStream.ReadStorage(bytes, session, within)));
+        var root = RestrictedUnpickler.Read(bytes.Path, source, session, new PickleHost(_ => null, (within, content) => LegacyTorchStream.ReadStorage(bytes, session, within, content)));
         return source.Left == 0
             ? root
             : throw new CheckpointException(bytes.Path, $"{source.Left} bytes follow the end of its pickle", Remedy, source.Place(source.Position));

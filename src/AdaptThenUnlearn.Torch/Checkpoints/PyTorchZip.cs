@@ -24,7 +24,7 @@ internal static class PyTorchZip
         RefuseBigEndian(bytes, zip, root);
 
         var source = new PickleSource(bytes, pickle.Offset, pickle.Bytes, CheckpointException.Shown(pickle.Name));
-        var value = RestrictedUnpickler.Read(path, source, session, new PickleHost(id => StorageOf(path, zip, root, id, session.KeepUnknown), _ => null));
+        var value = RestrictedUnpickler.Read(path, source, session, new PickleHost(id => StorageOf(path, zip, root, id), (_, _) => null));
         return source.Left == 0
             ? value
             : throw new CheckpointException(path, $"{source.Left} bytes follow the end of its pickle", Remedy, pickle.Name);
@@ -50,10 +50,10 @@ internal static class PyTorchZip
     }
 
     // ('storage', class, key, location, number of elements); the location says where it was, and means nothing here.
-    private static object? StorageOf(string path, StoredZip zip, string root, object? id, bool keepUnknown)
+    private static object? StorageOf(string path, StoredZip zip, string root, object? id)
     {
-        if (id is PickleTuple { Items: ["storage", PickleGlobal { Role: PickleRole.Unknown } unknown, ..] } && keepUnknown)
-            return new PickleOpaque(unknown);
+        if (id is PickleTuple { Items: ["storage", PickleGlobal { Role: not PickleRole.Storage } other, ..] })
+            return new PickleOpaque(other);
         if (id is not PickleTuple { Items: ["storage", PickleGlobal { Role: PickleRole.Storage, Element: var type }, string key, _, long count] })
             return null;
 

@@ -21,7 +21,8 @@ public static class SafetensorsFile
             throw new CheckpointException(path, "its header is longer than the file or than the format allows", Remedy, "byte 0");
 
         var header = SafetensorsHeader.Parse(path, bytes.Read(PrefixBytes, length, "header"));
-        return new TensorFile(path, SafetensorsFormat.FormatName, Describe(path, header, PrefixBytes + length, bytes.Length), header.Metadata);
+        var (tensors, unread) = Describe(path, header, PrefixBytes + length, bytes.Length);
+        return new TensorFile(path, SafetensorsFormat.FormatName, tensors, header.Metadata, unread: unread);
     }
 
     /// <summary>Writes tensors to a temporary name beside the file, then moves them into place.</summary>
@@ -39,7 +40,7 @@ public static class SafetensorsFile
         if (ordered.GroupBy(item => item.Name).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new CheckpointException(path, $"two tensors are called '{CheckpointException.Shown(twice.Key)}'", "give each its own name");
 
-        Write(path, ordered.Select(item => (item.Name, item.Type, (IReadOnlyList<long>)item.Tensor.shape)), metadata ?? new Dictionary<string, string>(), stream =>
+        Write(path, ordered.Select(item => (item.Name, item.Type.ToString(), (IReadOnlyList<long>)item.Tensor.shape, item.Tensor.NumberOfElements * item.Type.Size())), metadata ?? new Dictionary<string, string>(), stream =>
         {
             foreach (var (_, tensor, type) in ordered)
                 WriteElements(stream, tensor, type);
@@ -59,20 +60,40 @@ public static class SafetensorsFile
         foreach (var (key, text) in metadata)
             merged[key] = text;
 
-        Write(path, file.Tensors.Select(tensor => (tensor.Name, tensor.Type, tensor.Shape)), merged, stream =>
+        var parts = Ordered(file).ToList();
+        Write(path, parts.Select(part => part.Read is { } read ? (read.Name, read.Type.ToString(), read.Shape, read.Bytes) : (part.Unread!.Name, part.Unread.Kind, part.Unread.Shape, part.Elements.Available)), merged, stream =>
         {
-            foreach (var tensor in file.Tensors)
-                tensor.WriteTo(stream, values.GetValueOrDefault(tensor.Name));
+            foreach (var (elements, read, _) in parts)
+                if (read is not null)
+                    read.WriteTo(stream, values.GetValueOrDefault(read.Name));
+                else
+                    Copy(elements, stream);
         });
     }
 
+    // As they lie in the file, or in one file after the other.
+    private static IEnumerable<(StoredElements Elements, TensorEntry? Read, UnreadTensor? Unread)> Ordered(TensorFile file)
+    {
+        var all = file.Tensors.Select(tensor => (tensor.Elements, (TensorEntry?)tensor, (UnreadTensor?)null))
+            .Concat(file.Unread.Select(tensor => (tensor.Elements!, (TensorEntry?)null, (UnreadTensor?)tensor))).ToList();
+        var files = all.Select(part => part.Item1.Path).Distinct().Index().ToDictionary(path => path.Item, path => path.Index);
+        return all.OrderBy(part => files[part.Item1.Path]).ThenBy(part => part.Item1.FileOffset);
+    }
+
+    private static void Copy(StoredElements elements, Stream into)
+    {
+        using var bytes = CheckpointBytes.Open(elements.Path);
+        for (var start = 0L; start < elements.Available; start += ChunkBytes)
+            into.Write(bytes.Read(elements.FileOffset + start, (int)Math.Min(ChunkBytes, elements.Available - start), "data"));
+    }
+
     private static void Write(
-        string path, IEnumerable<(string Name, ElementType Type, IReadOnlyList<long> Shape)> tensors, IReadOnlyDictionary<string, string> metadata, Action<Stream> writeElements)
+        string path, IEnumerable<(string Name, string Kind, IReadOnlyList<long> Shape, long Bytes)> tensors, IReadOnlyDictionary<string, string> metadata, Action<Stream> writeElements)
     {
         var placed = new List<SafetensorsTensor>();
         var end = 0L;
-        foreach (var (name, type, shape) in tensors)
-            placed.Add(new SafetensorsTensor(name, type, [.. shape], end, end += shape.Aggregate(1L, (product, size) => product * size) * type.Size()));
+        foreach (var (name, kind, shape, bytes) in tensors)
+            placed.Add(new SafetensorsTensor(name, kind, [.. shape], end, end += bytes));
 
         var header = new SafetensorsHeader(placed, metadata).ToBytes();
         ReplacedFile.Write(path, PrefixBytes + header.Length + end, stream =>
@@ -90,9 +111,9 @@ public static class SafetensorsFile
         start.Length >= PrefixBytes && BinaryPrimitives.ReadUInt64LittleEndian(start) is >= 2 and <= SafetensorsHeader.MaximumBytes and var length ? (int)length : null;
 
     // The data must be covered from its first byte to the file's last: no hole, no overlap, nothing behind.
-    private static List<TensorEntry> Describe(string path, SafetensorsHeader header, long dataOffset, long fileLength)
+    private static (List<TensorEntry> Tensors, List<UnreadTensor> Unread) Describe(string path, SafetensorsHeader header, long dataOffset, long fileLength)
     {
-        var entries = new List<TensorEntry>();
+        var (entries, unread) = (new List<TensorEntry>(), new List<UnreadTensor>());
         var covered = 0L;
         foreach (var tensor in header.Tensors)
         {
@@ -102,17 +123,27 @@ public static class SafetensorsFile
             if (tensor.End > fileLength - dataOffset)
                 throw new CheckpointException(path, "its data lie behind the end of the file", Remedy, at);
 
-            var elements = new StoredElements(path, fileLength, tensor.Type, dataOffset + tensor.Begin, (tensor.End - tensor.Begin) / tensor.Type.Size(), First: 0);
-            var entry = TensorEntry.Describe(tensor.Name, elements, tensor.Shape);
-            if (entry.Bytes != tensor.End - tensor.Begin)
-                throw new CheckpointException(path, $"its shape needs {entry.Bytes} bytes but its data_offsets span {tensor.End - tensor.Begin}", Remedy, at);
+            var elements = new StoredElements(path, fileLength, tensor.Type ?? ElementType.U8, dataOffset + tensor.Begin, (tensor.End - tensor.Begin) / (tensor.Type?.Size() ?? 1), First: 0);
+            if (tensor.Type is null)
+            {
+                unread.Add(tensor.Fits
+                    ? new UnreadTensor(tensor.Name, CheckpointException.Shown(tensor.Kind), tensor.Shape) { Elements = elements }
+                    : throw new CheckpointException(path, $"its shape does not need the {tensor.End - tensor.Begin} bytes that its data_offsets span", Remedy, at));
+            }
+            else
+            {
+                var entry = TensorEntry.Describe(tensor.Name, elements, tensor.Shape);
+                if (entry.Bytes != tensor.End - tensor.Begin)
+                    throw new CheckpointException(path, $"its shape needs {entry.Bytes} bytes but its data_offsets span {tensor.End - tensor.Begin}", Remedy, at);
 
-            entries.Add(entry);
+                entries.Add(entry);
+            }
+
             covered = tensor.End;
         }
 
         return covered == fileLength - dataOffset
-            ? entries
+            ? (entries, unread)
             : throw new CheckpointException(path, $"{fileLength - dataOffset - covered} bytes at its end belong to no tensor", Remedy, $"byte {dataOffset + covered}");
     }
 

@@ -13,6 +13,7 @@ internal sealed record SafetensorsHeader(IReadOnlyList<SafetensorsTensor> Tensor
     private const string MetadataKey = "__metadata__";
     private const string Remedy = "it is damaged or not written by safetensors; fetch or save it again";
     private const int Alignment = 8;
+    private const int LongestType = 32;
 
     // Reads like the reference implementation's JSON: only what JSON demands is escaped.
     private static readonly JsonWriterOptions _written = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -105,7 +106,7 @@ internal sealed record SafetensorsHeader(IReadOnlyList<SafetensorsTensor> Tensor
 
     private static SafetensorsTensor ParseTensor(string path, string name, ref Utf8JsonReader reader)
     {
-        ElementType? type = null;
+        string? type = null;
         long[]? shape = null, offsets = null;
         if (reader.TokenType != JsonTokenType.StartObject)
             throw Bad(path, "must be an object", name);
@@ -128,16 +129,11 @@ internal sealed record SafetensorsHeader(IReadOnlyList<SafetensorsTensor> Tensor
             : throw Bad(path, "must have dtype, shape and two rising data_offsets", name);
     }
 
-    private static ElementType ParseType(string path, string name, ref Utf8JsonReader reader)
+    // What is not read is no reason to refuse the file: it may lie beside what is wanted.
+    private static string ParseType(string path, string name, ref Utf8JsonReader reader)
     {
         var text = reader.TokenType == JsonTokenType.String ? reader.GetString()! : throw Bad(path, "its dtype must be a text", name);
-        foreach (var type in Enum.GetValues<ElementType>())
-            if (type.ToString() == text)
-                return type;
-
-        throw new CheckpointException(
-            path, $"its dtype '{CheckpointException.Shown(text)}' is not supported",
-            $"save it as one of {string.Join(", ", Enum.GetNames<ElementType>())}", $"tensor '{CheckpointException.Shown(name)}'");
+        return text.Length is > 0 and <= LongestType ? text : throw Bad(path, "its dtype is none", name);
     }
 
     private static long[] ParseNumbers(string path, string name, ref Utf8JsonReader reader)
@@ -162,17 +158,31 @@ internal sealed record SafetensorsHeader(IReadOnlyList<SafetensorsTensor> Tensor
 
 /// <summary>One tensor of a safetensors header.</summary>
 /// <param name="Name">As in the header.</param>
-/// <param name="Type">Its <c>dtype</c>.</param>
+/// <param name="Kind">Its <c>dtype</c>, of which some are not read.</param>
 /// <param name="Shape">Sizes, at least 0.</param>
 /// <param name="Begin">First byte, counted from the end of the header.</param>
 /// <param name="End">First byte behind it.</param>
-internal sealed record SafetensorsTensor(string Name, ElementType Type, long[] Shape, long Begin, long End)
+internal sealed record SafetensorsTensor(string Name, string Kind, long[] Shape, long Begin, long End)
 {
+    // Bits of an element of the kinds that are known and not read.
+    private static readonly Dictionary<string, int> _unreadBits = new()
+    {
+        ["U16"] = 16, ["U32"] = 32, ["U64"] = 64, ["C64"] = 64, ["C128"] = 128, ["F4"] = 4, ["F6_E2M3"] = 6, ["F6_E3M2"] = 6,
+        ["F8_E4M3"] = 8, ["F8_E4M3FNUZ"] = 8, ["F8_E5M2"] = 8, ["F8_E5M2FNUZ"] = 8, ["F8_E8M0"] = 8,
+    };
+
+    /// <summary>What its elements are; null for a kind that is not read.</summary>
+    public ElementType? Type { get; } = ElementTypes.Named(Kind);
+
+    /// <summary>Whether its bytes are as many as its shape needs; true where nobody knows.</summary>
+    public bool Fits =>
+        !_unreadBits.TryGetValue(Kind, out var bits) || Shape.Aggregate((Int128)bits, (product, size) => product > long.MaxValue ? product : product * size) == (Int128)8 * (End - Begin);
+
     /// <summary>Writes its header entry.</summary>
     public void Write(Utf8JsonWriter writer)
     {
         writer.WriteStartObject(Name);
-        writer.WriteString("dtype", Type.ToString());
+        writer.WriteString("dtype", Kind);
         WriteNumbers(writer, "shape", Shape);
         WriteNumbers(writer, "data_offsets", [Begin, End]);
         writer.WriteEndObject();

@@ -20,14 +20,17 @@ internal static class SafetensorsIndex
     {
         var (map, metadata) = Parse(path);
         List<TensorEntry> tensors = [];
+        List<UnreadTensor> unread = [];
         foreach (var file in map.Values.Distinct())
         {
-            foreach (var tensor in SafetensorsFile.Read(PathOf(path, file)).Tensors)
-                tensors.Add(map.GetValueOrDefault(tensor.Name) == file ? tensor : throw Bad(path, $"'{file}' holds a tensor that the index does not place there", tensor.Name));
+            // What the index does not name belongs to the checkpoint all the same; of what is there twice, it says which counts.
+            var part = SafetensorsFile.Read(PathOf(path, file));
+            tensors.AddRange(part.Tensors.Where(tensor => map.GetValueOrDefault(tensor.Name, file) == file));
+            unread.AddRange(part.Unread.Where(tensor => map.GetValueOrDefault(tensor.Name, file) == file));
         }
 
-        var read = new TensorFile(path, SafetensorsFormat.FormatName, tensors, metadata);
-        return map.Keys.FirstOrDefault(name => read.Find(name) is null) is { } missing
+        var read = new TensorFile(path, SafetensorsFormat.FormatName, tensors, metadata, unread: unread);
+        return map.Keys.FirstOrDefault(name => read.Find(name) is null && !unread.Exists(tensor => tensor.Name == name)) is { } missing
             ? throw Bad(path, $"'{map[missing]}' does not hold a tensor that the index places there", missing)
             : read;
     }

@@ -43,8 +43,7 @@ internal static partial class ScriptArchive
             throw NoProgram(path);
 
         var session = new PickleSession(survey, ofProgram: true);
-        var (tensors, values) = PickleState.Flatten(path, bytes.Length, PyTorchZip.Read(bytes, session), anyRoot: survey);
-        return new TensorFile(path, TorchScriptFormat.FormatName, tensors, values: values, globals: session.Globals, refused: session.Refused);
+        return PickleState.Flatten(path, bytes.Length, PyTorchZip.Read(bytes, session), anyRoot: survey).ToFile(TorchScriptFormat.FormatName, session);
     }
 
     /// <summary>Refuses a program that names operators of other libraries: libtorch ends the process when it meets one.</summary>

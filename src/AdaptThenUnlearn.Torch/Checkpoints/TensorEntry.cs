@@ -106,8 +106,20 @@ public sealed class TensorEntry
         WriteElements(into, (values is null ? Load() : Converted(values)).contiguous().view(-1));
     }
 
+    /// <summary>Where its elements lie.</summary>
+    internal StoredElements Elements => _elements;
+
+    /// <summary>Whether its elements lie in the file as they are, so that others can be put in their place.</summary>
+    internal bool IsInPlace => _elements.Content is null;
+
+    /// <summary>Whether several of its elements are one, so that they cannot be given values of their own.</summary>
+    internal bool RepeatsElements => Extent(_shape, _strides, Count) < Count;
+
+    /// <summary>Whether it has elements of a storage.</summary>
+    internal bool SharesStorage(StoredElements elements) => IsInPlace && elements.Content is null && elements.FileOffset == _elements.FileOffset;
+
     /// <summary>Whether a byte of the file belongs to the storage of this tensor.</summary>
-    internal bool LiesWithin(long offset, long bytes) => _elements.FileOffset >= offset && _elements.FileOffset < offset + Math.Max(bytes, 1);
+    internal bool LiesWithin(long offset, long bytes) => IsInPlace && _elements.FileOffset >= offset && _elements.FileOffset < offset + Math.Max(bytes, 1);
 
     /// <summary>Two tensors of one file that have elements in common, or null.</summary>
     internal static (TensorEntry One, TensorEntry Other)? Overlapping(IReadOnlyList<TensorEntry> tensors)
@@ -162,7 +174,7 @@ public sealed class TensorEntry
 
     private void Fill(Tensor flat, long extent)
     {
-        using var bytes = CheckpointBytes.Open(_elements.Path);
+        using var bytes = _elements.Content is { } content ? CheckpointBytes.Decoded(_elements.Path, content) : CheckpointBytes.Open(_elements.Path);
         var what = $"tensor '{CheckpointException.Shown(Name)}'";
         var offset = FirstByte;
         for (long start = 0, step = ChunkBytes / Type.Size(); start < extent; start += step)
@@ -208,4 +220,21 @@ public sealed class TensorEntry
 /// <param name="FileOffset">First byte of the storage.</param>
 /// <param name="Available">Elements in the storage.</param>
 /// <param name="First">The storage's element that is the tensor's first.</param>
-internal sealed record StoredElements(string Path, long FileLength, ElementType Type, long FileOffset, long Available, long First);
+internal sealed record StoredElements(string Path, long FileLength, ElementType Type, long FileOffset, long Available, long First)
+{
+    /// <summary>The bytes in which the offset counts where the file keeps them in another form; null where it keeps them as they are.</summary>
+    public byte[]? Content { get; init; }
+}
+
+/// <summary>A tensor that a file holds in a way that is not read here: listed, kept as it is when the file is written again, and never computed with.</summary>
+/// <param name="Name">Its full name, sections as in <see cref="TensorFile"/>; where it lies within another value, that value's.</param>
+/// <param name="Kind">Why it is not read: its element type (<c>C64</c>), or the pickle global that would have made what holds it.</param>
+/// <param name="Shape">Size of each dimension; empty where that is not known.</param>
+public sealed record UnreadTensor(string Name, string Kind, IReadOnlyList<long> Shape)
+{
+    /// <summary>Where its elements lie; null where that is not known.</summary>
+    internal StoredElements? Elements { get; init; }
+
+    /// <summary>Whether a network's weights may be in it: floating-point numbers, and more than one.</summary>
+    internal bool MayBeWeights => Elements is { Available: > 1 } elements && elements.Type.IsFloatingPoint();
+}

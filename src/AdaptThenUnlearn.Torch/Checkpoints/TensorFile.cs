@@ -19,11 +19,11 @@ public sealed class TensorFile
     internal TensorFile(
         string path, string format, IReadOnlyList<TensorEntry> tensors,
         IReadOnlyDictionary<string, string>? metadata = null, IReadOnlyList<PlainValue>? values = null,
-        IReadOnlyList<string>? globals = null, IReadOnlyList<string>? refused = null)
+        IReadOnlyList<string>? globals = null, IReadOnlyList<string>? refused = null, IReadOnlyList<string>? passedOver = null, IReadOnlyList<UnreadTensor>? unread = null)
     {
         (Path, Format, Tensors) = (path, format, tensors);
         (Metadata, Values, Globals) = (metadata ?? new Dictionary<string, string>(), values ?? [], globals ?? []);
-        Refused = refused ?? [];
+        (Refused, PassedOver, Unread) = (refused ?? [], passedOver ?? [], unread ?? []);
         foreach (var tensor in tensors)
             if (!_byName.TryAdd(tensor.Name, tensor))
                 throw new CheckpointException(
@@ -53,14 +53,29 @@ public sealed class TensorFile
     /// <summary>The pickle globals that the file refers to, <c>module name</c>, sorted; empty for formats without pickles.</summary>
     public IReadOnlyList<string> Globals { get; }
 
-    /// <summary>Those of <see cref="Globals"/> for which the file is not read; empty unless it was only surveyed.</summary>
+    /// <summary>Those of <see cref="Globals"/> for which the file is not read, since they run code; empty unless it was only surveyed.</summary>
     public IReadOnlyList<string> Refused { get; }
+
+    /// <summary>Those of <see cref="Globals"/> of which nothing is known: what they would make is passed over, and stays in the file.</summary>
+    public IReadOnlyList<string> PassedOver { get; }
+
+    /// <summary>Tensors that are not read.</summary>
+    public IReadOnlyList<UnreadTensor> Unread { get; }
 
     /// <summary>A tensor by its full name.</summary>
     /// <exception cref="CheckpointException">There is none; the message names the nearest ones.</exception>
-    public TensorEntry this[string name] => Find(name) ?? throw new CheckpointException(
-        Path, $"has no tensor '{CheckpointException.Shown(name)}'",
-        Tensors.Count == 0 ? "it holds no tensors at all" : $"it holds {Tensors.Count}, among them {Nearest(name)}");
+    public TensorEntry this[string name] => Find(name) ?? throw Missing(name);
+
+    private CheckpointException Missing(string name) => Unread.FirstOrDefault(tensor => tensor.Name == name) is { } unread
+        ? NotRead(unread)
+        : new CheckpointException(
+            Path, $"has no tensor '{CheckpointException.Shown(name)}'",
+            Tensors.Count == 0 ? "it holds no tensors at all" : $"it holds {Tensors.Count}, among them {Nearest(name)}");
+
+    /// <summary>What is said where a tensor is needed that is not read.</summary>
+    internal CheckpointException NotRead(UnreadTensor tensor) => new(
+        Path, $"the tensor '{CheckpointException.Shown(tensor.Name)}' is kept as '{tensor.Kind}', which is not read",
+        "load it in Python, and save plain tensors of float32, float16 or bfloat16: torch.save({name: tensor.float().contiguous() for name, tensor in model.state_dict().items()}, …)");
 
     /// <summary>A tensor by its full name, or null.</summary>
     public TensorEntry? Find(string name) => _byName.GetValueOrDefault(name);
@@ -79,13 +94,18 @@ public sealed class TensorFile
                 Sections.Count == 0 ? "it is one flat state dict" : $"it has {string.Join(", ", Sections.Select(name => CheckpointException.Shown(name)))}");
 
         var prefix = section + SectionSeparator;
-        return new TensorFile(
-            Path, Format,
-            [.. Tensors.Where(tensor => tensor.Name.StartsWith(prefix, StringComparison.Ordinal)).Select(tensor => tensor.Renamed(tensor.Name[prefix.Length..]))],
-            Metadata,
-            [.. Values.Where(value => value.Name.StartsWith(prefix, StringComparison.Ordinal)).Select(value => value with { Name = value.Name[prefix.Length..] })],
-            Globals, Refused);
+        return Renamed(name => name.StartsWith(prefix, StringComparison.Ordinal) ? name[prefix.Length..] : null);
     }
+
+    /// <summary>Some of it as a file of its own, under other names.</summary>
+    /// <param name="name">What a full name becomes; null leaves out what is called so.</param>
+    internal TensorFile Renamed(Func<string, string?> name) => new(
+        Path, Format,
+        [.. Tensors.Select(tensor => name(tensor.Name) is { } own ? tensor.Renamed(own) : null).OfType<TensorEntry>()],
+        Metadata,
+        [.. Values.Select(value => name(value.Name) is { } own ? value with { Name = own } : null).OfType<PlainValue>()],
+        Globals, Refused, PassedOver,
+        [.. Unread.Select(tensor => name(tensor.Name) is { } own ? tensor with { Name = own } : null).OfType<UnreadTensor>()]);
 
     /// <summary>The section of a full name, or null where it has none.</summary>
     internal static string? SectionOf(string name) => name.IndexOf(SectionSeparator, StringComparison.Ordinal) is > 0 and var slash ? name[..slash] : null;

@@ -49,8 +49,8 @@ public sealed class AttackTests : IDisposable
         ["much text"] = () => Pickle([.. Enumerable.Repeat(Text(new string('x', 1 << 19)), 64).SelectMany(text => text)]),
         ["billion laughs"] = () => Pickle(Dictionary(("a", [.. Text("lol"), 0x94, .. Enumerable.Range(0, 60).SelectMany(level => (byte[])[(byte)'h', (byte)level, 0x86, 0x94])]))),
         ["billion laughs of lists"] = () => Pickle(Dictionary(("a", [(byte)']', 0x94, .. Enumerable.Range(0, 30).SelectMany(level => (byte[])[(byte)']', (byte)'(', .. Repeated($"h{(char)level}", 20), (byte)'e', 0x94])]))),
-        ["long list looked at again and again"] = () => Pickle(Dictionary(("a", [(byte)']', (byte)'(', .. Repeated("N", 400_000), (byte)'e', 0x94, (byte)'0', (byte)']', (byte)'(', .. Repeated("h\0", 200_000), (byte)'e']))),
-        ["long list named again and again"] = () => Pickle([(byte)']', (byte)'(', .. Repeated("N", 400_000), (byte)'e', 0x94, (byte)']', (byte)'(', .. Repeated("h\0", 200_000), (byte)'e', 0x86]),
+        ["long list looked at again and again"] = () => Pickle(Dictionary(("a", [(byte)']', (byte)'(', .. Repeated("N", 400_000), (byte)'e', 0x94, (byte)'0', (byte)']', (byte)'(', .. Repeated("h\0", 200_000), .. Lone, (byte)'e']))),
+        ["long list named again and again"] = () => Pickle([(byte)']', (byte)'(', .. Repeated("N", 400_000), (byte)'e', 0x94, (byte)']', (byte)'(', .. Repeated("h\0", 200_000), .. Lone, (byte)'e', 0x86]),
         ["object with much to pass over, again and again"] = () => Pickle(Dictionary(
             ("child", [.. Object("Module", "", [.. Enumerable.Range(0, 40_000).Select(number => ($"_{number}", None))]), (byte)'r', .. Int32(9)]),
             ("G", Object("Generator", "", ("_modules", Dictionary([.. Enumerable.Range(0, 40_000).Select(number => ($"m{number}", (byte[])[(byte)'j', .. Int32(9)]))])))))),
@@ -77,7 +77,15 @@ public sealed class AttackTests : IDisposable
         ["expanded storage"] = () => One(0, [1 << 20], [0]),
         ["many dimensions"] = () => One(0, [.. Enumerable.Repeat(1L, 65)], [.. Enumerable.Repeat(1L, 65)]),
         ["same key twice"] = () => Zip(Pickle(Dictionary(("w", None), ("w", None)))),
-        ["key that is a tuple"] = () => Zip(Pickle([(byte)'}', .. Tuple(None), .. None, (byte)'s'])),
+        ["system call as a key"] = () => Zip(Pickle([(byte)'}', .. _touch, .. None, (byte)'s'])),
+        ["system call beside weights"] = () => Zip(Pickle(Dictionary(("w", Tensor(Storage("0", 1, old: false), 0, [1], [1])), ("callback", _touch))), ("0", Raw([1]))),
+        ["dotted name"] = () => Pickle([.. Text("torch"), .. Text("os.system"), 0x93]),
+        ["tensors within something unknown, again and again"] = () => Pickle(Dictionary(
+            ("a", [.. Call(Global("project", "Thing"), List([.. Enumerable.Repeat(None, 40_000)])), (byte)'r', .. Int32(9)]),
+            ("b", List([.. Enumerable.Repeat((byte[])[(byte)'j', .. Int32(9)], 40_000)])))),
+        ["pairs again and again"] = () => Pickle([.. List([.. Enumerable.Range(0, 100_000).Select(number => Tuple(Integer(number), None))]), (byte)'r', .. Int32(9), .. Repeated("ccollections\nOrderedDict\nj\u0009\0\0\0\u0085R", 1000)]),
+        ["text for bytes again and again"] = () => Pickle([.. Text(new string('x', 1 << 19)), (byte)'r', .. Int32(9),
+            .. Repeated("ctorch.storage\n_load_from_bytes\nc_codecs\nencode\nj\u0009\0\0\0X\u0006\0\0\0latin1\u0086R\u0085R", 1000)]),
 
         ["compressed entry"] = () => Archive(("archive/data.pkl", new byte[1 << 20], CompressionLevel.SmallestSize)),
         ["entry that leads out of the folder"] = () => Archive(("archive/data.pkl", Pickle(Dictionary()), CompressionLevel.NoCompression), ("archive/../../evil", [1], CompressionLevel.NoCompression)),
@@ -192,6 +200,9 @@ public sealed class AttackTests : IDisposable
             // Inspecting may be refused as well; what matters is that nothing else happens.
         }
     }
+
+    // A list that holds a tensor is laid out item by item; any other long one is a value.
+    private static byte[] Lone => Carried([1], 1);
 
     private static byte[] One(long first, long[] shape, long[] strides) =>
         Zip(Pickle(Dictionary(("w", Tensor(Storage("0", 2, old: false), first, shape, strides)))), ("0", Raw([1, 2])));

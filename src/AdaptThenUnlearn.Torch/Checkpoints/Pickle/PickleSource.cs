@@ -8,6 +8,7 @@ internal sealed class PickleSource
 
     private const int LongestLine = 1 << 12;
     private const string Damaged = "it is damaged or was made to mislead; fetch it again from where it came";
+    private const string Resave = "load it in the Python that wrote it, and save the weights alone: torch.save(model.state_dict(), …)";
 
     private readonly CheckpointBytes _bytes;
     private readonly string _part;
@@ -80,6 +81,10 @@ internal sealed class PickleSource
     public CheckpointException Bad(string problem, long at, Exception? cause = null) =>
         new(_bytes.Path, $"its pickle cannot be read: {problem}", Damaged, Place(at), cause);
 
+    /// <summary>The error that says what this pickle has that is not read here, though it may be as it should be.</summary>
+    /// <inheritdoc cref="Bad"/>
+    public CheckpointException Unsupported(string problem, long at) => new(_bytes.Path, $"its pickle is not read here: {problem}", Resave, Place(at));
+
     /// <summary>A place in this pickle, for messages.</summary>
     public string Place(long at) => $"{_part}, byte {at - _start}";
 
@@ -108,15 +113,18 @@ internal sealed class PickleSource
 }
 
 /// <summary>What all pickles of one file share: what is let through, and how much work and memory is left.</summary>
-/// <param name="keepUnknown">False refuses a global that is not on the allow-list; true lets it stand as an opaque value, for a survey of the file.</param>
+/// <param name="survey">False refuses a global whose purpose is to run code; true lets it stand as an opaque value, for a survey of the file.</param>
 /// <param name="ofProgram">Whether it is a TorchScript archive, whose pickle names classes of the archive's own.</param>
-internal sealed class PickleSession(bool keepUnknown, bool ofProgram = false)
+internal sealed class PickleSession(bool survey, bool ofProgram = false)
 {
-    /// <summary>Most operations that are carried out in one file; a tensor takes some 45, one of NVIDIA's some 90.</summary>
-    public const int MaximumOperations = 500_000;
+    /// <summary>Most operations that are carried out in one file; a tensor takes some 45, one of NVIDIA's some 90, a NumPy number some 15.</summary>
+    public const int MaximumOperations = 1_000_000;
 
-    /// <summary>Longest text, bytes; NVIDIA's networks carry their source along, some 40 kB.</summary>
+    /// <summary>Longest text that is held, bytes; NVIDIA's networks carry their source along, some 40 kB.</summary>
     public const int LongestText = 1 << 20;
+
+    // What pickle protocol 2 keeps as text is bytes in memory, unlike all else.
+    private const long MaximumDecodedBytes = 1L << 27;
 
     private const int MaximumGlobals = 1000;
 
@@ -126,9 +134,10 @@ internal sealed class PickleSession(bool keepUnknown, bool ofProgram = false)
     private readonly SortedDictionary<string, PickleGlobal> _globals = new(StringComparer.Ordinal);
     private int _operations;
     private long _textBytes;
+    private long _decodedBytes;
 
-    /// <summary>Whether unknown globals stand as opaque values.</summary>
-    public bool KeepUnknown { get; } = keepUnknown;
+    /// <summary>Whether forbidden globals stand as opaque values.</summary>
+    public bool Survey { get; } = survey;
 
     /// <summary>Whether classes of a TorchScript archive are known.</summary>
     public bool OfProgram { get; } = ofProgram;
@@ -136,8 +145,11 @@ internal sealed class PickleSession(bool keepUnknown, bool ofProgram = false)
     /// <summary>Every global that was referred to, <c>module name</c>, sorted.</summary>
     public IReadOnlyList<string> Globals => [.. _globals.Keys];
 
-    /// <summary>Those of them that are not on the allow-list.</summary>
-    public IReadOnlyList<string> Refused => [.. _globals.Values.Where(global => global.Role == PickleRole.Unknown).Select(global => global.Name)];
+    /// <summary>Those of them for which the file is not read.</summary>
+    public IReadOnlyList<string> Refused => Named(PickleRole.Forbidden);
+
+    /// <summary>Those of them of which nothing is known, so that what they would make is passed over.</summary>
+    public IReadOnlyList<string> PassedOver => Named(PickleRole.Unknown);
 
     /// <summary>Notes a global; false when there are too many different ones.</summary>
     public bool Note(PickleGlobal global)
@@ -146,9 +158,14 @@ internal sealed class PickleSession(bool keepUnknown, bool ofProgram = false)
         return _globals.Count <= MaximumGlobals;
     }
 
-    /// <summary>Counts one more operation; false when there have been too many.</summary>
-    public bool SpendOperation() => ++_operations <= MaximumOperations;
+    /// <summary>Counts operations; false when there have been too many.</summary>
+    public bool SpendOperations(int count = 1) => (_operations += count) is >= 0 and <= MaximumOperations;
 
-    /// <summary>Counts a text; false when it, or all of them together, are too long.</summary>
+    /// <summary>Counts a text that is held; false when all of them together are too long.</summary>
     public bool SpendText(ulong bytes) => bytes <= LongestText && (_textBytes += (long)bytes) <= MaximumTextBytes;
+
+    /// <summary>Counts bytes that were text; false when there are too many to be held.</summary>
+    public bool SpendDecoded(long bytes) => bytes <= MaximumDecodedBytes && (_decodedBytes += bytes) <= MaximumDecodedBytes;
+
+    private IReadOnlyList<string> Named(PickleRole role) => [.. _globals.Values.Where(global => global.Role == role).Select(global => global.Name)];
 }

@@ -4,7 +4,10 @@ using System.Numerics;
 namespace AdaptThenUnlearn.Torch.Checkpoints.Pickle;
 
 /// <summary>Lays a pickle's nested dictionaries out flat: tensors by name, and the plain values beside them.</summary>
-/// <remarks>What is shared is visited once for every way that leads to it, so visits, depth and names are bounded.</remarks>
+/// <remarks>
+/// What is shared is visited once for every way that leads to it, so visits, depth and names are bounded. Tensors within a value that is not
+/// read are told apart from those that are: they are of no use, but a copy of the file still holds them.
+/// </remarks>
 internal sealed class PickleState
 {
     private const int MaximumDepth = 64;
@@ -12,32 +15,43 @@ internal sealed class PickleState
     private const int MaximumNameLength = 512;
     private const long MaximumNameCharacters = 1 << 23;
     private const int ShownItems = 16;
-    private const string Remedy = "save the state dict alone: torch.save(model.state_dict(), …)";
+    private const int MostListed = 1000;
+    private const string Remedy = "load it in the Python that wrote it, and save the state dict alone: torch.save(model.state_dict(), …)";
 
     private readonly string _path;
     private readonly long _fileLength;
     private readonly List<TensorEntry> _tensors = [];
     private readonly List<PlainValue> _values = [];
+    private readonly List<UnreadTensor> _unread = [];
     private int _visits;
     private long _nameCharacters;
 
     private PickleState(string path, long fileLength) => (_path, _fileLength) = (path, fileLength);
 
+    /// <summary>The tensors.</summary>
+    public IReadOnlyList<TensorEntry> Tensors => _tensors;
+
     /// <summary>Lays out what a pickle held.</summary>
     /// <param name="path">The file.</param>
     /// <param name="fileLength">Its length, bytes.</param>
     /// <param name="root">The pickle's value.</param>
-    /// <param name="anyRoot">Whether the root may be anything, for a survey of the file; otherwise it must be a dictionary.</param>
-    /// <exception cref="CheckpointException">The root is no dictionary, a tensor is impossible, or there is too much of something.</exception>
-    public static (IReadOnlyList<TensorEntry> Tensors, IReadOnlyList<PlainValue> Values) Flatten(string path, long fileLength, object? root, bool anyRoot)
+    /// <param name="anyRoot">Whether the root may be anything, for a survey of the file; otherwise it must hold others.</param>
+    /// <exception cref="CheckpointException">The root holds nothing, a tensor is impossible, or there is too much of something.</exception>
+    public static PickleState Flatten(string path, long fileLength, object? root, bool anyRoot)
     {
-        if (root is not (PickleDictionary or PickleObject or PickleModule) && !anyRoot)
+        if (root is not (PickleDictionary or PickleObject or PickleModule or PickleList or PickleTuple) && !anyRoot)
             throw new CheckpointException(path, $"holds {Describe(root)} where a dictionary of tensors is expected", Remedy);
 
         var state = new PickleState(path, fileLength);
         state.Visit(root, "", depth: 0);
-        return (state._tensors, state._values);
+        return state;
     }
+
+    /// <summary>The file that holds this.</summary>
+    /// <param name="format">Name of its format.</param>
+    /// <param name="session">In which it was read.</param>
+    public TensorFile ToFile(string format, PickleSession session) =>
+        new(_path, format, _tensors, values: _values, globals: session.Globals, refused: session.Refused, passedOver: session.PassedOver, unread: _unread);
 
     private void Visit(object? value, string name, int depth)
     {
@@ -46,17 +60,90 @@ internal sealed class PickleState
         {
             case PickleTensor tensor: Add(tensor, name); break;
             case PickleObject made: VisitObject(made, name, TensorFile.SectionSeparator, depth); break;
-            case PickleModule { State.Items: var attributes }:
-                foreach (var (key, held) in attributes ?? [])
+            case PickleModule { State: var attributes }:
+                foreach (var (key, held) in attributes.Items ?? [])
                     Visit(held, name.Length == 0 ? key : $"{name}.{key}", depth + 1);
                 break;
-            case PickleDictionary { Items: { } items }:
-                foreach (var (key, item) in items)
-                    Visit(item, Within(name, key), depth + 1);
-                break;
+            case PickleDictionary { Items: null, Others: [] }: _values.Add(Plain(value, name)); break;
+            case PickleDictionary dictionary: VisitDictionary(dictionary, name, depth); break;
             case PickleList list: VisitItems(list, list.Items, name, depth); break;
             case PickleTuple tuple: VisitItems(tuple, tuple.Items, name, depth); break;
+            case PickleOpaque opaque:
+                _values.Add(Plain(opaque, name));
+                AddUnread(opaque, opaque, name);
+                break;
             default: _values.Add(Plain(value, name)); break;
+        }
+    }
+
+    private void VisitDictionary(PickleDictionary dictionary, string name, int depth)
+    {
+        if (IsLongAndPlain(dictionary, (dictionary.Items?.Count ?? 0) + dictionary.Others.Count, name))
+        {
+            _values.Add(Plain(dictionary, name));
+            return;
+        }
+
+        foreach (var (key, item) in dictionary.Items ?? [])
+            Visit(item, Full(name, key), depth + 1);
+        foreach (var (key, item) in dictionary.Others)
+            Visit(item, Full(name, key), depth + 1);
+        if (dictionary.State is { } attributes)
+            AddUnread(attributes, opaque: null, name);
+    }
+
+    private void AddUnread(object root, PickleOpaque? opaque, string name)
+    {
+        foreach (var value in Within(root, name))
+        {
+            var kind = opaque?.Global.Name ?? "attribute";
+            if (value is PickleTensor tensor)
+                _unread.Add(new UnreadTensor(name, kind, tensor.Shape) { Elements = ElementsOf(tensor) });
+            else if (value is PickleStorage storage)
+                _unread.Add(new UnreadTensor(name, kind, [storage.Count]) { Elements = ElementsOf(storage, first: 0) });
+            else if (value is PickleOpaque { Global.MakesTensor: true } made && !made.Parts.Any(part => part is PickleStorage or PickleTensor))
+                _unread.Add(new UnreadTensor(name, made.Global.Name, []));
+        }
+    }
+
+    // Everything is looked at once: objects refer to each other in circles.
+    private IEnumerable<object> Within(object root, string name)
+    {
+        var seen = new HashSet<object>(ReferenceEqualityComparer.Instance);
+        var waiting = new Stack<object>([root]);
+        while (waiting.TryPop(out var value))
+        {
+            if (!seen.Add(value))
+                continue;
+
+            Count(name, depth: 0);
+            yield return value;
+            foreach (var part in PartsOf(value))
+                if (part is PickleStorage or PickleOpaque || (part is not null && IsContainer(part)))
+                    waiting.Push(part);
+        }
+    }
+
+    // A history of losses is one value, however long.
+    private bool IsLongAndPlain(object container, int items, string name) =>
+        items > MostListed && !Within(container, name).Any(value => value is PickleTensor or PickleStorage or PickleOpaque or PickleObject or PickleModule);
+
+    private IEnumerable<object?> PartsOf(object value)
+    {
+        IEnumerable<object?> parts = value switch
+        {
+            PickleOpaque opaque => opaque.Parts,
+            PickleDictionary dictionary => (dictionary.Items?.Values.AsEnumerable() ?? []).Concat(dictionary.Others.Select(other => other.Value)).Append(dictionary.State),
+            PickleList list => list.Items,
+            PickleTuple tuple => tuple.Items,
+            PickleObject { State: var state } => [state],
+            PickleModule { State: var state } => [state],
+            _ => [],
+        };
+        foreach (var part in parts)
+        {
+            _visits++;
+            yield return part;
         }
     }
 
@@ -74,14 +161,16 @@ internal sealed class PickleState
     {
         _visits += items.Count;
         Count(name, depth);
-        if (!items.Any(IsContainer))
+        if (!items.Any(IsContainer) || IsLongAndPlain(list, items.Count, name))
         {
             _values.Add(Plain(list, name));
+            foreach (var opaque in items.OfType<PickleOpaque>())
+                AddUnread(opaque, opaque, name);
             return;
         }
 
         for (var index = 0; index < items.Count; index++)
-            Visit(items[index], Within(name, index.ToString(CultureInfo.InvariantCulture)), depth + 1);
+            Visit(items[index], Full(name, index.ToString(CultureInfo.InvariantCulture)), depth + 1);
     }
 
     // Named as torch's state_dict() names what a module holds; the attributes beside it are plain values.
@@ -113,14 +202,14 @@ internal sealed class PickleState
             Visit(held, name, depth);
     }
 
-    private void Add(PickleTensor tensor, string name)
-    {
-        var storage = tensor.Storage;
-        _tensors.Add(TensorEntry.Describe(
-            name, new StoredElements(_path, _fileLength, storage.Type, storage.Offset ?? 0, storage.Offset is null ? 0 : storage.Count, tensor.First), tensor.Shape, tensor.Strides));
-    }
+    private void Add(PickleTensor tensor, string name) => _tensors.Add(TensorEntry.Describe(name, ElementsOf(tensor), tensor.Shape, tensor.Strides));
 
-    private static string Within(string name, string key) => name.Length == 0 ? key : $"{name}{TensorFile.SectionSeparator}{key}";
+    private StoredElements ElementsOf(PickleTensor tensor) => ElementsOf(tensor.Storage, tensor.First);
+
+    private StoredElements ElementsOf(PickleStorage storage, long first) =>
+        new(_path, _fileLength, storage.Type, storage.Offset ?? 0, storage.Offset is null ? 0 : storage.Count, first) { Content = storage.Content };
+
+    private static string Full(string name, string key) => name.Length == 0 ? key : $"{name}{TensorFile.SectionSeparator}{key}";
 
     private static bool IsContainer(object? value) => value is PickleTensor or PickleDictionary or PickleList or PickleTuple or PickleObject or PickleModule;
 
@@ -139,9 +228,13 @@ internal sealed class PickleState
         null => "None",
         string text => CheckpointException.Shown(text),
         PickleBytes bytes => $"{bytes.Length} bytes",
-        PickleDictionary => "{}",
+        PickleEncodedBytes encoded => $"{encoded.Text?.Length ?? encoded.Place!.Length} bytes",
+        PickleLongText text => $"text of {text.Length} bytes",
+        PickleDictionary dictionary => dictionary is { Items: null, Others: [] } ? "{}" : $"{{…}} ({(dictionary.Items?.Count ?? 0) + dictionary.Others.Count} items)",
+        PickleList or PickleTuple => "[…]",
         PickleOpaque opaque => opaque.Global.Name,
         PickleGlobal global => global.Name,
+        PickleNumpyType type => type.Code,
         IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
         _ => value.ToString() ?? "",
     };
@@ -152,8 +245,8 @@ internal sealed class PickleState
         bool => "boolean",
         long or BigInteger => "integer",
         double => "number",
-        string => "text",
-        PickleBytes => "bytes",
+        string or PickleLongText => "text",
+        PickleBytes or PickleEncodedBytes => "bytes",
         PickleDictionary => "dictionary",
         _ => "opaque",
     };

@@ -9,6 +9,14 @@ internal sealed record PickleTuple(object?[] Items);
 /// <summary>Bytes, left in the file where they lie.</summary>
 internal sealed record PickleBytes(long Offset, long Length);
 
+/// <summary>Text that is too long to be held: left in the file where it lies, in UTF-8.</summary>
+internal sealed record PickleLongText(long Offset, long Length);
+
+/// <summary>Bytes that lie in the file as text, one character each, as pickle protocol 2 writes them; turned into bytes when somebody asks for them.</summary>
+/// <param name="Text">The text, or null where it is too long to be held.</param>
+/// <param name="Place">Where the text lies in the file then.</param>
+internal sealed record PickleEncodedBytes(string? Text, PickleLongText? Place);
+
 /// <summary>A list, or a set.</summary>
 internal sealed class PickleList
 {
@@ -22,23 +30,43 @@ internal sealed class PickleList
 }
 
 /// <summary>A dictionary, an ordered dictionary, or an <c>argparse.Namespace</c> (its attributes by name).</summary>
-/// <remarks>Keys are kept as text, <c>0</c> for the number 0; a second value for the same key is refused.</remarks>
+/// <remarks>A second value for the same text is refused. Other keys are kept apart, under the text that stands for them: <c>0</c> for the number 0.</remarks>
 /// <param name="isNamespace">Whether its state is its content.</param>
 internal sealed class PickleDictionary(bool isNamespace = false)
 {
-    /// <summary>Its items, in the order in which they were set; null while there are none.</summary>
+    private List<(string Key, object? Value)>? _others;
+
+    /// <summary>Its items whose keys are text, in the order in which they were set; null while there are none.</summary>
     public OrderedDictionary<string, object?>? Items { get; private set; }
+
+    /// <summary>Its items whose keys are numbers, tuples or anything else, in the order in which they were set; the text of two may be the same.</summary>
+    public IReadOnlyList<(string Key, object? Value)> Others => _others ?? [];
+
+    /// <summary>Attributes that it was given beside its items; null where there are none.</summary>
+    public object? State { get; private set; }
 
     /// <summary>Takes state that a pickle gives it: a namespace's attributes are its content, shared and not copied, since a
     /// pickle may name the same ones a million times; a state dict's (its <c>_metadata</c>) say nothing about weights.</summary>
-    public void Build(PickleDictionary? state)
+    public void Build(object? state)
     {
-        if (isNamespace)
-            Items ??= state?.Items;
+        if (isNamespace && state is PickleDictionary attributes)
+            Items ??= attributes.Items;
+        else
+            State = state;
     }
 
-    /// <summary>Sets an item; false when the key is taken.</summary>
+    /// <summary>Takes over what another dictionary holds, shared and not copied.</summary>
+    public PickleDictionary Sharing(PickleDictionary other)
+    {
+        (Items, _others) = (other.Items, other._others);
+        return this;
+    }
+
+    /// <summary>Sets an item whose key is text; false when the key is taken.</summary>
     public bool TryAdd(string key, object? value) => (Items ??= []).TryAdd(key, value);
+
+    /// <summary>Sets an item whose key is something else.</summary>
+    public void AddOther(string key, object? value) => (_others ??= []).Add((key, value));
 }
 
 /// <summary>An object of one of NVIDIA's persistent classes: its attributes, without the class.</summary>
@@ -52,11 +80,21 @@ internal sealed class PickleModule
 }
 
 /// <summary>A NumPy element type, such as <c>f8</c>.</summary>
-internal sealed record PickleNumpyType(string Code);
+internal sealed class PickleNumpyType(string code)
+{
+    /// <summary>Kind and bytes.</summary>
+    public string Code { get; } = code;
+
+    /// <summary>Whether its most significant byte comes first.</summary>
+    public bool IsBigEndian { get; set; }
+}
 
 /// <summary>A storage of a tensor: <see cref="Count"/> elements.</summary>
 internal sealed class PickleStorage(ElementType type, long count, long? offset)
 {
+    /// <summary>The bytes in which it lies where that is not the file itself; null where it is.</summary>
+    public byte[]? Content { get; set; }
+
     /// <summary>What the elements are.</summary>
     public ElementType Type { get; } = type;
 
@@ -70,92 +108,17 @@ internal sealed class PickleStorage(ElementType type, long count, long? offset)
 /// <summary>A tensor, not yet checked against its storage.</summary>
 internal sealed record PickleTensor(PickleStorage Storage, long First, long[] Shape, long[] Strides);
 
-/// <summary>Something an unknown global would have made; known by that global's name only.</summary>
-internal sealed record PickleOpaque(PickleGlobal Global);
-
-/// <summary>A reference to something importable, which is never imported.</summary>
-/// <param name="Name"><c>module name</c>.</param>
-/// <param name="Role">What it stands for here.</param>
-/// <param name="Element">Element type of a storage class.</param>
-internal sealed record PickleGlobal(string Name, PickleRole Role, ElementType Element = default)
+/// <summary>Something that is not read: known by the name of the global that would have made it, and by what it would have been made of.</summary>
+internal sealed class PickleOpaque(PickleGlobal global, params object?[] parts)
 {
-    // Classes whose source lies in a TorchScript archive; and how it pickles lists of numbers.
-    private const string ScriptClasses = "__torch__";
-    private const string ScriptValues = "torch.jit._pickle";
+    private readonly List<object?> _parts = [.. parts];
 
-    /// <summary>Every global that means something here; all others are refused.</summary>
-    private static readonly Dictionary<string, PickleGlobal> _known = new PickleGlobal[]
-    {
-        new("collections OrderedDict", PickleRole.Dictionary),
-        new("dnnlib.util EasyDict", PickleRole.Dictionary),
-        new("argparse Namespace", PickleRole.Namespace),
-        new("torch._utils _rebuild_tensor_v2", PickleRole.Tensor),
-        new("torch._utils _rebuild_parameter", PickleRole.Parameter),
-        new("torch_utils.persistence _reconstruct_persistent_obj", PickleRole.PersistentObject),
-        new("torch.storage _load_from_bytes", PickleRole.StoredBytes),
-        new("torch Size", PickleRole.Tuple),
-        new("builtins set", PickleRole.Set),
-        new("__builtin__ set", PickleRole.Set),
-        new("numpy dtype", PickleRole.NumpyType),
-        new("numpy.core.multiarray scalar", PickleRole.NumpyScalar),
-        new("numpy._core.multiarray scalar", PickleRole.NumpyScalar),
-        new("torch DoubleStorage", PickleRole.Storage, ElementType.F64),
-        new("torch FloatStorage", PickleRole.Storage, ElementType.F32),
-        new("torch HalfStorage", PickleRole.Storage, ElementType.F16),
-        new("torch BFloat16Storage", PickleRole.Storage, ElementType.BF16),
-        new("torch LongStorage", PickleRole.Storage, ElementType.I64),
-        new("torch IntStorage", PickleRole.Storage, ElementType.I32),
-        new("torch ShortStorage", PickleRole.Storage, ElementType.I16),
-        new("torch CharStorage", PickleRole.Storage, ElementType.I8),
-        new("torch ByteStorage", PickleRole.Storage, ElementType.U8),
-        new("torch BoolStorage", PickleRole.Storage, ElementType.BOOL),
-    }.ToDictionary(global => global.Name);
+    /// <summary>What would have made it.</summary>
+    public PickleGlobal Global { get; } = global;
 
-    /// <summary>Looks a global up; an unknown one has the role <see cref="PickleRole.Unknown"/>.</summary>
-    /// <param name="module">Where Python would import it from.</param>
-    /// <param name="name">Its name there.</param>
-    /// <param name="ofProgram">Whether a TorchScript archive names it.</param>
-    public static PickleGlobal Of(string module, string name, bool ofProgram)
-    {
-        var full = $"{module} {name}";
-        if (ofProgram && (module == ScriptClasses || module.StartsWith(ScriptClasses + ".", StringComparison.Ordinal)))
-            return new PickleGlobal(CheckpointException.Shown(full), PickleRole.Module);
-        if (ofProgram && module == ScriptValues)
-            return new PickleGlobal(CheckpointException.Shown(full), PickleRole.Opaque);
+    /// <summary>Arguments, items and attributes.</summary>
+    public IReadOnlyList<object?> Parts => _parts;
 
-        return _known.GetValueOrDefault(full) ?? new PickleGlobal(CheckpointException.Shown(full), PickleRole.Unknown);
-    }
-}
-
-/// <summary>What a global stands for.</summary>
-internal enum PickleRole
-{
-    /// <summary>Nothing that is known here.</summary>
-    Unknown,
-    /// <summary>Something that is of no interest, whatever it is given.</summary>
-    Opaque,
-    /// <summary>A class of a TorchScript archive, made without arguments: a module, which gets its attributes then.</summary>
-    Module,
-    /// <summary>Called without arguments: an empty dictionary.</summary>
-    Dictionary,
-    /// <summary>Made without arguments: an empty set of attributes.</summary>
-    Namespace,
-    /// <summary>Called with a storage, an offset, sizes and strides: a tensor.</summary>
-    Tensor,
-    /// <summary>Called with a tensor: that tensor.</summary>
-    Parameter,
-    /// <summary>The class of a storage; never called.</summary>
-    Storage,
-    /// <summary>Called with bytes in which a storage was saved: that storage.</summary>
-    StoredBytes,
-    /// <summary>Called with a description of an object: its attributes. The source text in it is passed over.</summary>
-    PersistentObject,
-    /// <summary>Called with a tuple: that tuple.</summary>
-    Tuple,
-    /// <summary>Called with nothing or a list: a list.</summary>
-    Set,
-    /// <summary>Called with a type code: a NumPy element type.</summary>
-    NumpyType,
-    /// <summary>Called with a NumPy element type and bytes: a number.</summary>
-    NumpyScalar,
+    /// <summary>Adds items or attributes.</summary>
+    public void Take(params object?[] parts) => _parts.AddRange(parts);
 }

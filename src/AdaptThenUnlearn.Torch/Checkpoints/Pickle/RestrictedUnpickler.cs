@@ -7,13 +7,16 @@ namespace AdaptThenUnlearn.Torch.Checkpoints.Pickle;
 
 /// <summary>Reads a pickle as data: a machine of our own that knows an allow-list of names and has no way to import or call anything.</summary>
 /// <remarks>
-/// Opcodes as in CPython's <c>Lib/pickletools.py</c>, the subset that protocols 2 to 5 use for dictionaries, lists, tuples, numbers and
-/// text. Work and memory are bounded by the <see cref="PickleSession"/>; every length is checked against the bytes that are there.
+/// Opcodes as in CPython's <c>Lib/pickletools.py</c>, all that protocols 1 to 5 use for what one file holds. What would be made by a name that
+/// means nothing here stays an opaque value, and is of no use to a tensor. Work and memory are bounded by the <see cref="PickleSession"/>;
+/// every length is checked against the bytes that are there.
 /// </remarks>
 internal sealed class RestrictedUnpickler
 {
     private const int MaximumMarks = 256;
     private const int MaximumIntegerBytes = 32;
+    private const int MaximumIntegerDigits = 100;
+    private const int ShownKeyItems = 4;
     private const int MaximumKeyCharacters = 512;   // of keys and globals, which are hashed each time they are named
 
     private static readonly UTF8Encoding _utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
@@ -42,7 +45,7 @@ internal sealed class RestrictedUnpickler
 
     private object? Run()
     {
-        while (_session.SpendOperation())
+        while (_session.SpendOperations())
         {
             _opcodeAt = _source.Position;
             var opcode = Take(1)[0];
@@ -52,7 +55,7 @@ internal sealed class RestrictedUnpickler
             Do(opcode);
         }
 
-        throw Bad($"it takes more than {PickleSession.MaximumOperations} operations");
+        throw TooMuchWork();
     }
 
     private void Do(byte opcode)
@@ -72,20 +75,28 @@ internal sealed class RestrictedUnpickler
             case 0x8a: PushInteger(Take(1)[0]); break;
             case 0x8b: PushInteger(BinaryPrimitives.ReadUInt32LittleEndian(Take(4))); break;
             case (byte)'G': Push(BinaryPrimitives.ReadDoubleBigEndian(Take(8))); break;
-            case 0x8c: Push(Text(Take(1)[0])); break;
-            case (byte)'X': Push(Text(BinaryPrimitives.ReadUInt32LittleEndian(Take(4)))); break;
-            case 0x8d: Push(Text(BinaryPrimitives.ReadUInt64LittleEndian(Take(8)))); break;
+            case 0x8c: PushText(Take(1)[0]); break;
+            case (byte)'X': PushText(BinaryPrimitives.ReadUInt32LittleEndian(Take(4))); break;
+            case 0x8d: PushText(BinaryPrimitives.ReadUInt64LittleEndian(Take(8))); break;
             case (byte)'U': Push(OldText(Take(1)[0])); break;
             case (byte)'T': Push(OldText(BinaryPrimitives.ReadUInt32LittleEndian(Take(4)))); break;
             case (byte)'C': Push(_source.Skip(Take(1)[0])); break;
             case (byte)'B': Push(_source.Skip(BinaryPrimitives.ReadUInt32LittleEndian(Take(4)))); break;
-            case 0x8e: Push(_source.Skip(BinaryPrimitives.ReadUInt64LittleEndian(Take(8)))); break;
+            case 0x8e or 0x96: Push(_source.Skip(BinaryPrimitives.ReadUInt64LittleEndian(Take(8)))); break;
+
+            case (byte)'I': PushOldInteger(Line()); break;
+            case (byte)'L': PushOldInteger(Line().TrimEnd('L')); break;
+            case (byte)'F': Push(OldReal(Line())); break;
+            case (byte)'S': Push(Unescaped(Line())); break;
+            case (byte)'V': Push(Unescaped(Line())); break;
 
             case (byte)')': Push(new PickleTuple([])); break;
             case 0x85: Push(new PickleTuple(Pop(1))); break;
             case 0x86: Push(new PickleTuple(Pop(2))); break;
             case 0x87: Push(new PickleTuple(Pop(3))); break;
             case (byte)'t': Push(new PickleTuple(PopToMark())); break;
+            case (byte)'l': PushList(PopToMark()); break;
+            case (byte)'d': PushDictionary(PopToMark()); break;
             case (byte)']' or 0x8f: Push(new PickleList()); break;
             case (byte)'a': Append(Pop(1)); break;
             case (byte)'e' or 0x90: Append(PopToMark()); break;
@@ -99,22 +110,33 @@ internal sealed class RestrictedUnpickler
             case 0x94: Remember(_memo.Count); break;
             case (byte)'h': Recall(Take(1)[0]); break;
             case (byte)'j': Recall(BinaryPrimitives.ReadUInt32LittleEndian(Take(4))); break;
+            case (byte)'p': Remember(OldIndex(Line())); break;
+            case (byte)'g': Recall(OldIndex(Line())); break;
+            case (byte)'0': Drop(); break;
+            case (byte)'1': PopToMark(); break;
+            case (byte)'2': Push(Top()); break;
 
-            case (byte)'c': PushGlobal(Text(_source.Line()), Text(_source.Line())); break;
+            case (byte)'c': PushGlobal(Line(), Line()); break;
             case 0x93: PushStackGlobal(); break;
-            case (byte)'Q': Push(_host.Persistent(Pop(1)[0]) ?? throw Bad("it refers to something outside of the file that is no storage")); break;
+            case (byte)'Q': Push(_host.Persistent(Pop(1)[0]) ?? throw Unsupported("it refers to something outside of the pickle that is no storage")); break;
             case (byte)'R': Make(isCall: true); break;
             case 0x81: Make(isCall: false); break;
+            case 0x92: MakeWithKeywords(); break;
+            case (byte)'i': PushGlobal(Line(), Line()); PushInstance(Pop(1)[0], PopToMark()); break;
+            case (byte)'o': PushInstance(PopToMark()); break;
             case (byte)'b': Build(); break;
 
-            default: throw Bad($"it uses opcode 0x{opcode:x2}, which no state dict needs");
+            case 0x97 or 0x98: throw Unsupported("parts of it lie in another file (out-of-band buffers of protocol 5), which does not come with it");
+            case 0x82 or 0x83 or 0x84: throw Unsupported("it names a class by a number of Python's extension registry, which only the program that wrote it knows");
+            case (byte)'P': throw Unsupported("it refers to something outside of the pickle by a line of text");
+            default: throw Bad($"it uses opcode 0x{opcode:x2}, which there is not");
         }
     }
 
     private void Protocol(byte version)
     {
         if (version is < 2 or > 5)
-            throw Bad($"it is written in pickle protocol {version}; 2 to 5 are read");
+            throw Unsupported($"it is written in pickle protocol {version}; 1 to 5 are read");
     }
 
     // Frames only tell a stream how far to read ahead.
@@ -127,7 +149,7 @@ internal sealed class RestrictedUnpickler
     private void Mark()
     {
         if (_marks.Count == MaximumMarks)
-            throw Bad($"it is nested more than {MaximumMarks} deep");
+            throw Unsupported($"it is nested more than {MaximumMarks} deep");
 
         _marks.Add(_stack.Count);
     }
@@ -135,19 +157,66 @@ internal sealed class RestrictedUnpickler
     private void PushInteger(uint bytes)
     {
         if (bytes > MaximumIntegerBytes)
-            throw Bad($"it holds an integer of {bytes} bytes");
+            throw Unsupported($"it holds an integer of {bytes} bytes");
 
-        var integer = new BigInteger(Take((int)bytes));
-        Push(integer >= long.MinValue && integer <= long.MaxValue ? (long)integer : (object)integer);
+        PushInteger(new BigInteger(Take((int)bytes)));
     }
 
-    private string Text(ulong bytes) => Text(TakeText(bytes));
+    private void PushInteger(BigInteger integer)
+    {
+        if (integer >= long.MinValue && integer <= long.MaxValue)
+            Push((long)integer);
+        else
+            Push(integer);
+    }
+
+    // Long text is passed over: names are short, and what is said of a model may be as long as it likes.
+    private void PushText(ulong bytes)
+    {
+        if (bytes <= PickleSession.LongestText)
+        {
+            Push(Text(TakeText(bytes)));
+            return;
+        }
+
+        var (offset, length) = _source.Skip(bytes);
+        Push(new PickleLongText(offset, length));
+    }
+
+    // Python wrote numbers and text as lines before protocol 2; true and false as the numbers 01 and 00.
+    private void PushOldInteger(string line)
+    {
+        if (line is "00" or "01")
+            Push(line == "01");
+        else if (line.Length <= MaximumIntegerDigits && BigInteger.TryParse(line, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var integer))
+            PushInteger(integer);
+        else
+            throw Bad("it holds an integer that is none");
+    }
+
+    private double OldReal(string line) =>
+        double.TryParse(line, CultureInfo.InvariantCulture, out var real) ? real : throw Bad("it holds a number that is none");
+
+    private long OldIndex(string line) => long.TryParse(line, NumberStyles.None, CultureInfo.InvariantCulture, out var index) ? index : throw Bad("it numbers a memo by something else than a number");
+
+    // What is escaped stays escaped: names have nothing to escape, and no other text is interpreted.
+    private static string Unescaped(string line) => line is [('\'' or '"') and var quote, .. var inner, var last] && quote == last ? inner : line;
+
+    private string Line()
+    {
+        var line = _source.Line();
+        return _session.SpendText((ulong)line.Length) ? Text(line) : throw TooMuchText((ulong)line.Length);
+    }
 
     // Python 2 wrote its byte strings so; the names in a state dict are ASCII.
     private string OldText(ulong bytes) => Encoding.Latin1.GetString(TakeText(bytes));
 
     private ReadOnlySpan<byte> TakeText(ulong bytes) =>
-        _session.SpendText(bytes) ? Take((int)bytes) : throw Bad($"it holds text that is too long for a checkpoint ({bytes} bytes here)");
+        _session.SpendText(bytes) ? Take((int)bytes) : throw TooMuchText(bytes);
+
+    private CheckpointException TooMuchText(ulong bytes) => Unsupported($"it holds more text than a checkpoint needs ({bytes} bytes here)");
+
+    private CheckpointException TooMuchWork() => Unsupported($"it takes more than {PickleSession.MaximumOperations} operations");
 
     private string Text(ReadOnlySpan<byte> bytes)
     {
@@ -166,7 +235,7 @@ internal sealed class RestrictedUnpickler
         switch (Top())
         {
             case PickleList list: list.Append(items); break;
-            case PickleOpaque: break;
+            case PickleOpaque opaque: opaque.Take(items); break;
             default: throw Bad("it appends to something that is no list");
         }
     }
@@ -179,7 +248,7 @@ internal sealed class RestrictedUnpickler
         switch (Top())
         {
             case PickleDictionary dictionary: SetItems(dictionary, keysAndValues); break;
-            case PickleOpaque: break;
+            case PickleOpaque opaque: opaque.Take(keysAndValues); break;
             default: throw Bad("it sets items of something that is no dictionary");
         }
     }
@@ -187,18 +256,51 @@ internal sealed class RestrictedUnpickler
     private void SetItems(PickleDictionary dictionary, object?[] keysAndValues)
     {
         for (var index = 0; index < keysAndValues.Length; index += 2)
+            SetItem(dictionary, keysAndValues[index], keysAndValues[index + 1]);
+    }
+
+    private void SetItem(PickleDictionary dictionary, object? key, object? value)
+    {
+        if (key is not string text)
         {
-            var key = keysAndValues[index] switch
-            {
-                string text => text,
-                long number => number.ToString(CultureInfo.InvariantCulture),
-                _ => throw Bad("a dictionary's key is neither text nor an integer"),
-            };
-            if (key.Length > MaximumKeyCharacters)
-                throw Bad($"a dictionary has a key of {key.Length} characters");
-            if (!dictionary.TryAdd(key, keysAndValues[index + 1]))
-                throw Bad($"a dictionary has the key '{CheckpointException.Shown(key)}' twice");
+            dictionary.AddOther(KeyText(key), value);
+            return;
         }
+
+        if (text.Length > MaximumKeyCharacters)
+            throw Unsupported($"a dictionary has a key of {text.Length} characters");
+        if (!dictionary.TryAdd(text, value))
+            throw Bad($"a dictionary has the key '{CheckpointException.Shown(text)}' twice");
+    }
+
+    private static string KeyText(object? key) => key switch
+    {
+        PickleTuple { Items: var items } => $"({string.Join(", ", items.Take(ShownKeyItems).Select(SingleKeyText))}{(items.Length > ShownKeyItems ? ", …" : "")})",
+        _ => SingleKeyText(key),
+    };
+
+    private static string SingleKeyText(object? key) => key switch
+    {
+        null => "None",
+        string text => CheckpointException.Shown(text),
+        bool truth => truth ? "True" : "False",
+        IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
+        PickleOpaque opaque => opaque.Global.Name,
+        PickleGlobal global => global.Name,
+        _ => "…",
+    };
+
+    private void PushList(object?[] items)
+    {
+        var list = new PickleList();
+        list.Append(items);
+        Push(list);
+    }
+
+    private void PushDictionary(object?[] keysAndValues)
+    {
+        Push(new PickleDictionary());
+        SetItems(keysAndValues);
     }
 
     private void Remember(long index) => _memo[index] = Top();
@@ -217,44 +319,111 @@ internal sealed class RestrictedUnpickler
     private void PushGlobal(string module, string name)
     {
         if (module.Length + name.Length > MaximumKeyCharacters)
-            throw Bad($"it names a global of {module.Length + name.Length} characters");
+            throw Unsupported($"it names a global of {module.Length + name.Length} characters");
 
         var global = PickleGlobal.Of(module, name, _session.OfProgram);
         if (!_session.Note(global))
-            throw Bad("it names more globals than any checkpoint needs");
-        if (global.Role == PickleRole.Unknown && !_session.KeepUnknown)
+            throw Unsupported("it names more globals than any checkpoint needs");
+        if (global.Role == PickleRole.Forbidden && !_session.Survey)
             throw new CheckpointException(
-                _path, $"refused: it asks for '{global.Name}', and only tensors and plain data are read, nothing is ever run",
-                "save the state dict alone, torch.save(model.state_dict(), …), and do not load this file in Python unless you trust it", _source.Place(_opcodeAt));
+                _path, $"refused: it asks for '{global.Name}', which runs code where Python loads the file; only data is read here, and nothing is ever run",
+                "do not load this file in Python unless you trust it; if you do, save the weights alone: torch.save(model.state_dict(), …)", _source.Place(_opcodeAt));
 
         Push(global);
     }
 
     private void Make(bool isCall)
     {
-        object made = Pop(2) switch
+        var callee = Pop(2);
+        Push((callee[0], callee[1]) switch
         {
-            [PickleGlobal { Role: PickleRole.Module }, PickleTuple { Items: [] }] when !isCall => new PickleModule(),
-            [PickleGlobal { Role: PickleRole.Unknown or PickleRole.Opaque or PickleRole.Module } unknown, _] => new PickleOpaque(unknown),
-            [PickleOpaque opaque, _] => opaque,
-            [PickleGlobal { Role: PickleRole.Dictionary }, PickleTuple { Items: [] }] => new PickleDictionary(),
-            [PickleGlobal { Role: PickleRole.Namespace }, PickleTuple { Items: [] }] => new PickleDictionary(isNamespace: true),
-            [PickleGlobal { Role: PickleRole.Parameter }, PickleTuple { Items: [PickleTensor tensor, ..] }] when isCall => tensor,
-            [PickleGlobal { Role: PickleRole.Tensor }, PickleTuple { Items: [PickleStorage storage, long first, PickleTuple shape, PickleTuple strides, ..] }] when isCall =>
-                new PickleTensor(storage, first, Integers(shape), Integers(strides)),
-            [PickleGlobal { Role: PickleRole.Tensor or PickleRole.Parameter }, PickleTuple { Items: [PickleOpaque opaque, ..] }] => opaque,
-            [PickleGlobal { Role: PickleRole.StoredBytes }, PickleTuple { Items: [PickleBytes bytes] }] when isCall =>
-                _host.Stored(bytes) ?? throw Bad("a storage's own bytes hold no storage"),
-            [PickleGlobal { Role: PickleRole.PersistentObject }, PickleTuple { Items: [PickleDictionary description] }] when isCall => ObjectOf(description),
-            [PickleGlobal { Role: PickleRole.Tuple }, PickleTuple { Items: [PickleTuple tuple] }] => tuple,
-            [PickleGlobal { Role: PickleRole.Set }, PickleTuple { Items: [] }] => new PickleList(),
-            [PickleGlobal { Role: PickleRole.Set }, PickleTuple { Items: [PickleList list] }] => list,
-            [PickleGlobal { Role: PickleRole.NumpyType }, PickleTuple { Items: [string code, ..] }] when isCall => new PickleNumpyType(code),
-            [PickleGlobal { Role: PickleRole.NumpyScalar }, PickleTuple { Items: [PickleNumpyType type, PickleBytes bytes] }] when isCall => NumberOf(type, bytes),
-            [PickleGlobal global, _] => throw Bad($"'{global.Name}' is given arguments that it does not take"),
+            (PickleGlobal global, PickleTuple { Items: var arguments }) => Made(global, arguments, isCall),
+            (PickleOpaque opaque, var arguments) => new PickleOpaque(opaque.Global, opaque, arguments),
+            (PickleGlobal global, _) => throw Bad($"'{global.Name}' is given arguments that are no tuple"),
             _ => throw Bad("it calls something that is no global"),
-        };
-        Push(made);
+        });
+    }
+
+    // NEWOBJ_EX: a class, its arguments, and those that have names.
+    private void MakeWithKeywords()
+    {
+        var callee = Pop(3);
+        Push(callee[0] switch
+        {
+            PickleGlobal global => new PickleOpaque(global, callee[1], callee[2]),
+            PickleOpaque opaque => new PickleOpaque(opaque.Global, opaque, callee[1], callee[2]),
+            _ => throw Bad("it makes an instance of something that is no global"),
+        });
+    }
+
+    // Instances of classes as Python 2 had them; the first of what was given is the class, unless that is given by itself.
+    private void PushInstance(object?[] classAndArguments)
+    {
+        if (classAndArguments is not [var type, .. var arguments])
+            throw Bad("it makes an instance of nothing");
+
+        PushInstance(type, arguments);
+    }
+
+    private void PushInstance(object? type, object?[] arguments) => Push(type is PickleGlobal global ? Made(global, arguments, isCall: false) : throw Bad("it makes an instance of something that is no global"));
+
+    // What a name that means something here is given beside what it expects makes it as opaque as any other.
+    private object? Made(PickleGlobal global, object?[] arguments, bool isCall) => (global.Role, arguments) switch
+    {
+        (PickleRole.Module, []) when !isCall => new PickleModule(),
+        (PickleRole.Dictionary, [] or [PickleGlobal or null]) => new PickleDictionary(),
+        (PickleRole.Dictionary, [PickleDictionary given]) => new PickleDictionary().Sharing(given),
+        (PickleRole.Dictionary, [PickleList { Items: var pairs }]) when pairs.All(pair => PairOf(pair) is not null) => DictionaryOf(pairs),
+        (PickleRole.Namespace, []) => new PickleDictionary(isNamespace: true),
+        (PickleRole.Parameter, [PickleTensor tensor, ..]) when isCall => tensor,
+        (PickleRole.Tensor, [PickleStorage storage, long first, PickleTuple shape, PickleTuple strides, ..]) when isCall =>
+            new PickleTensor(storage, first, Integers(shape), Integers(strides)),
+        (PickleRole.TensorOfType, [PickleGlobal { Role: PickleRole.Tensor or PickleRole.Parameter } maker, PickleGlobal { Role: PickleRole.TensorType }, PickleTuple { Items: var given }, ..])
+            when isCall => Made(maker, given, isCall),
+        (PickleRole.StoredBytes, [PickleBytes bytes]) when isCall => StorageIn(bytes, content: null),
+        (PickleRole.StoredBytes, [PickleEncodedBytes encoded]) when isCall => Decoded(encoded) is var content ? StorageIn(new PickleBytes(0, content.Length), content) : null,
+        (PickleRole.PersistentObject, [PickleDictionary description]) when isCall && ObjectOf(description) is { } described => described,
+        (PickleRole.Encoding, [string text, string encoding, ..]) when isCall && IsLatin1(encoding) => new PickleEncodedBytes(text, Place: null),
+        (PickleRole.Encoding, [PickleLongText text, string encoding, ..]) when isCall && IsLatin1(encoding) => new PickleEncodedBytes(Text: null, text),
+        (PickleRole.Tuple, [PickleTuple tuple]) => tuple,
+        (PickleRole.Set, []) => new PickleList(),
+        (PickleRole.Set, [PickleList list]) => list,
+        (PickleRole.NumpyType, [string code, ..]) when isCall => new PickleNumpyType(code),
+        (PickleRole.NumpyScalar, [PickleNumpyType type, var value]) when isCall && NumberOf(type, value) is { } number => number,
+        _ => new PickleOpaque(global, arguments),
+    };
+
+    private PickleStorage StorageIn(PickleBytes bytes, byte[]? content) =>
+        _host.Stored(bytes, content) ?? throw Unsupported("bytes in which a storage is expected hold something else");
+
+    // As Python 2 pickles an ordered dictionary.
+    private PickleDictionary DictionaryOf(IReadOnlyList<object?> pairs)
+    {
+        if (!_session.SpendOperations(pairs.Count))
+            throw TooMuchWork();
+
+        var dictionary = new PickleDictionary();
+        foreach (var pair in pairs)
+            SetItem(dictionary, PairOf(pair)![0], PairOf(pair)![1]);
+        return dictionary;
+    }
+
+    private static IReadOnlyList<object?>? PairOf(object? pair) => pair switch
+    {
+        PickleTuple { Items: [_, _] items } => items,
+        PickleList { Items: [_, _] items } => items,
+        _ => null,
+    };
+
+    private static bool IsLatin1(string encoding) => encoding is "latin1" or "latin-1" or "iso-8859-1";
+
+    private byte[] Decoded(PickleEncodedBytes encoded)
+    {
+        if (!_session.SpendDecoded(encoded.Text?.Length ?? encoded.Place!.Length))
+            throw Unsupported("its tensors lie in it as text, as pickle protocol 2 has it, and are too many to be read so; pickle it again with protocol 4");
+
+        var text = encoded.Text ?? Text(_source.Read(new PickleBytes(encoded.Place!.Offset, encoded.Place.Length)));
+        return text.AsSpan().ContainsAnyExceptInRange('\0', '\u00ff') ? throw Bad("what it keeps as text is no bytes") : Encoding.Latin1.GetBytes(text);
     }
 
     private void Build()
@@ -262,44 +431,48 @@ internal sealed class RestrictedUnpickler
         var state = Pop(1)[0];
         switch (Top(), state)
         {
-            case (PickleDictionary target, PickleDictionary given): target.Build(given); break;
-            case (PickleDictionary, null): break;
+            case (PickleDictionary target, _): target.Build(state); break;
             case (PickleModule target, PickleDictionary given): target.State = given; break;
-            case (PickleModule, _): break;
-            case (PickleNumpyType, PickleTuple { Items: [long, "<" or "|", ..] }): break;
-            case (PickleOpaque, _): break;
+            case (PickleModule or PickleList or PickleTensor, _): break;
+            case (PickleNumpyType target, PickleTuple { Items: [_, string order, ..] }): target.IsBigEndian = order == ">"; break;
+            case (PickleOpaque opaque, _): opaque.Take([state]); break;
             default: throw Bad("it sets the state of something that has none");
         }
     }
 
-    private PickleObject ObjectOf(PickleDictionary description) =>
+    private static PickleObject? ObjectOf(PickleDictionary description) =>
         description is { Items: { } items } && items.TryGetValue("type", out var type) && type is "class"
             && items.TryGetValue("class_name", out var name) && name is string className
             && items.TryGetValue("state", out var state) && state is PickleDictionary attributes
             ? new PickleObject(className, attributes)
-            : throw Bad("a persistent object is not described as NVIDIA's code does it");
+            : null;
 
-    private object NumberOf(PickleNumpyType type, PickleBytes bytes)
+    // Null for a number of a kind, or in an order of bytes, that is not read.
+    private object? NumberOf(PickleNumpyType type, object? value)
     {
-        var size = type.Code switch { "f8" or "i8" => 8, "f4" or "i4" => 4, "b1" => 1, _ => throw Bad($"it holds a NumPy number of type '{CheckpointException.Shown(type.Code)}'") };
-        if (bytes.Length != size)
-            throw Bad("a NumPy number has the wrong length");
-
-        var raw = _source.Read(bytes);
-        return type.Code switch
+        var size = type.Code switch { "f8" or "i8" => 8, "f4" or "i4" => 4, "b1" => 1, _ => 0 };
+        var raw = value switch
+        {
+            PickleBytes { Length: var length } bytes when length == size => _source.Read(bytes),
+            PickleEncodedBytes { Text: { } text } encoded when text.Length == size => Decoded(encoded),
+            _ => [],
+        };
+        return type.IsBigEndian || size == 0 || raw.Length != size ? null : type.Code switch
         {
             "f8" => BinaryPrimitives.ReadDoubleLittleEndian(raw),
             "f4" => (double)BinaryPrimitives.ReadSingleLittleEndian(raw),
             "i8" => BinaryPrimitives.ReadInt64LittleEndian(raw),
             "i4" => (long)BinaryPrimitives.ReadInt32LittleEndian(raw),
-            _ => raw[0] != 0,
+            _ => (object)(raw[0] != 0),
         };
     }
 
     // The length is checked first: a pickle may name one huge tuple again and again.
     private long[] Integers(PickleTuple tuple) => tuple.Items.Length > TensorEntry.MaximumRank
-        ? throw Bad($"a tensor has more than {TensorEntry.MaximumRank} dimensions")
+        ? throw Unsupported($"a tensor has more than {TensorEntry.MaximumRank} dimensions")
         : [.. tuple.Items.Select(item => item is long number ? number : throw Bad("a tensor's shape or strides are not integers"))];
+
+    private void Drop() => Pop(1);
 
     private object? Top() => _stack.Count > Floor ? _stack[^1] : throw Bad("its stack is empty");
 
@@ -330,13 +503,15 @@ internal sealed class RestrictedUnpickler
     private ReadOnlySpan<byte> Take(int count) => _source.Take(count);
 
     private CheckpointException Bad(string problem, Exception? cause = null) => _source.Bad(problem, _opcodeAt, cause);
+
+    private CheckpointException Unsupported(string problem) => _source.Unsupported(problem, _opcodeAt);
 }
 
 /// <summary>What lies outside of a pickle and may be referred to from within.</summary>
 /// <param name="Persistent">The storage that a persistent id stands for, or null where it stands for nothing.</param>
-/// <param name="Stored">The storage that was saved into these bytes, or null where there is none.</param>
-internal sealed record PickleHost(Func<object?, object?> Persistent, Func<PickleBytes, PickleStorage?> Stored)
+/// <param name="Stored">The storage that was saved into these bytes of the file, or of the content that is given beside them; null where there is none.</param>
+internal sealed record PickleHost(Func<object?, object?> Persistent, Func<PickleBytes, byte[]?, PickleStorage?> Stored)
 {
     /// <summary>Nothing outside.</summary>
-    public static PickleHost None { get; } = new(_ => null, _ => null);
+    public static PickleHost None { get; } = new(_ => null, (_, _) => null);
 }
