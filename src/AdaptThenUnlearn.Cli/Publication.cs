@@ -53,7 +53,7 @@ public sealed class Publication(Terminal terminal)
         if (runs.Count == 0)
             return left;
 
-        var publisher = new Publisher(context, GitHubToken.Find(environment), Flags(parsed), Machine.Tool["atu ".Length..], new Waiting(TimeProvider.System));
+        var publisher = new Publisher(context, GitHubToken.Find(environment), Flags(parsed), Machine.Tool["atu ".Length..], new Waiting(TimeProvider.System), terminal.Say);
         var result = publisher.Publish(runs, cancel).GetAwaiter().GetResult();
         foreach (var done in result.Done)
             Terminal.Result($"published {done}");

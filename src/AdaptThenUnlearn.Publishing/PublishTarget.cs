@@ -13,8 +13,9 @@ namespace AdaptThenUnlearn.Publishing;
 /// <param name="Api">Base address of the interface for programs, with a slash at its end.</param>
 /// <param name="Author">Login that the token posts as; null when nobody said.</param>
 /// <param name="InActions">Whether the build runs on GitHub Actions, whose own token posts as its bot.</param>
+/// <param name="ApiByDefault">Whether nobody named <paramref name="Api"/>, nor the server that it belongs to.</param>
 public sealed partial record PublishTarget(
-    string Owner, string Repository, int? PullRequest, string HeadSha, string? HeadLabel, bool IsFork, Uri Api, string? Author, bool InActions)
+    string Owner, string Repository, int? PullRequest, string HeadSha, string? HeadLabel, bool IsFork, Uri Api, string? Author, bool InActions, bool ApiByDefault)
 {
     private const string GitHubServer = "https://github.com";
 
@@ -37,7 +38,8 @@ public sealed partial record PublishTarget(
         var (number, label) = (flags.PullRequest ?? context.PullRequest, context.HeadLabel);
         return new PublishTarget(
             repository.Split('/')[0], repository.Split('/')[1], number, sha.ToLowerInvariant(), number is null ? label : null, context.IsFork,
-            ApiOf(flags.ApiUrl ?? context.ApiUrl, context.ServerUrl), flags.Author, context.Host is not null);
+            ApiOf(flags.ApiUrl ?? context.ApiUrl, context.ServerUrl), flags.Author, context.Host is not null,
+            ApiByDefault: flags.ApiUrl is null && context.ApiUrl is null && context.ServerUrl is null);
     }
 
     /// <summary>Whether a text is a commit's full name.</summary>

@@ -14,7 +14,8 @@ public sealed record PublishResult(IReadOnlyList<string> Done, IReadOnlyList<Pub
 /// <param name="flags">Say what the context does not.</param>
 /// <param name="version">Of this tool.</param>
 /// <param name="waiting">How time passes.</param>
-public sealed class Publisher(CiContext context, GitHubToken? token, PublishFlags flags, string version, Waiting waiting)
+/// <param name="say">Told before anything is sent to a host that nobody named; null: nobody listens.</param>
+public sealed class Publisher(CiContext context, GitHubToken? token, PublishFlags flags, string version, Waiting waiting, Action<string>? say = null)
 {
     private const string CommentPermission = "pull-requests: write";
     private const string CheckPermission = "checks: write (or statuses: write)";
@@ -71,6 +72,10 @@ public sealed class Publisher(CiContext context, GitHubToken? token, PublishFlag
         var target = PublishTarget.Of(context, flags);
         if (token is null)
             throw new PublishException(PublishCodes.NoToken, $"there is no token: set one of {string.Join(", ", GitHubToken.Variables)}");
+        if (!token.IsPossible)
+            throw new PublishException(PublishCodes.NoToken, $"the token in {token.Variable} holds a line break or another character that no token has, and was not sent; set the token alone");
+        if (target.ApiByDefault)
+            say?.Invoke($"the token in {token.Variable} goes to {target.Api.Host}, because nothing names another host (--api-url, GITHUB_API_URL, GITHUB_SERVER_URL)");
 
         using var session = new GitHubSession(target, token, version, waiting, cancel);
         target = await WithPullRequest(target, session, token, runs).ConfigureAwait(false);

@@ -37,6 +37,8 @@ internal sealed class Desk : IDisposable
 
     public List<TimeSpan> Waits { get; } = [];
 
+    public List<string> Said { get; } = [];
+
     public PublishFlags Flags { get; set; } = new();
 
     public string Summary => File.Exists(At("summary.md")) ? File.ReadAllText(At("summary.md")) : "";
@@ -78,7 +80,7 @@ internal sealed class Desk : IDisposable
             return Task.CompletedTask;
         });
         var environment = new EnvironmentSnapshot(Variables);
-        return new Publisher(CiHosts.Describe(environment), GitHubToken.Find(environment), Flags, "0.1.0", waiting).Publish(runs, TestContext.Current.CancellationToken).GetAwaiter().GetResult();
+        return new Publisher(CiHosts.Describe(environment), GitHubToken.Find(environment), Flags, "0.1.0", waiting, Said.Add).Publish(runs, TestContext.Current.CancellationToken).GetAwaiter().GetResult();
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);

@@ -24,11 +24,16 @@ public static class GitHubFailure
             UnansweredException unanswered => new(PublishCodes.Unreachable, string.Create(
                 CultureInfo.InvariantCulture, $"{what}: {target.Api.Host} cannot be reached ({unanswered.Message}); tried {unanswered.Attempts} times. Publish again later: atu publish run.json")),
             AuthorizationException => new(PublishCodes.NoToken, $"{what}: {target.Api.Host} does not accept the token in {token.Variable}; renew it"),
+            ForeignAnswerException foreign => new(PublishCodes.Unreachable, $"{what}: {foreign.Message}"),
             _ when IsRateLimit(failed) => new(PublishCodes.Unreachable, $"{what}: the token in {token.Variable} has used up its requests for now, and waiting did not help; publish again later: atu publish run.json"),
+            ApiException { StatusCode: >= HttpStatusCode.InternalServerError } answered => new(PublishCodes.Unreachable, string.Create(
+                CultureInfo.InvariantCulture, $"{what}: {target.Api.Host} answered {(int)answered.StatusCode} again and again; publish again later: atu publish run.json")),
+            ApiException refused when KnownRefusal.Of(refused) is { } known => new(known.Code, string.Create(
+                CultureInfo.InvariantCulture, $"{what}: {known.Meaning} ({(int)refused.StatusCode}: {refused.Message})")),
             ApiException { StatusCode: HttpStatusCode.Forbidden or HttpStatusCode.NotFound } refused => new(PublishCodes.NotPermitted, $"{what}: the token in {token.Variable} may not do this ({(int)refused.StatusCode}: {refused.Message}); {Mend(permission, target)}"),
             ApiException { StatusCode: HttpStatusCode.UnprocessableEntity } refused => new(PublishCodes.Refused, $"{what}: GitHub refused it: {Reasons(refused)}"),
-            ApiException answered => new(PublishCodes.Unreachable, string.Create(
-                CultureInfo.InvariantCulture, $"{what}: {target.Api.Host} answered {(int)answered.StatusCode} again and again; publish again later: atu publish run.json")),
+            ApiException refused => new(PublishCodes.Refused, string.Create(
+                CultureInfo.InvariantCulture, $"{what}: {target.Api.Host} refused it ({(int)refused.StatusCode}): {Reasons(refused)}")),
             _ => new(PublishCodes.Unforeseen, $"{what}: {failed.GetType().Name}: {failed.Message}"),
         };
         return problem with { Text = MarkdownText.Clip(token.Redact(problem.Text), LongestText) };
@@ -48,5 +53,5 @@ public static class GitHubFailure
         : $"the job needs 'permissions: {permission}', see docs/publishing.md";
 
     private static string Reasons(ApiException refused) =>
-        string.Join("; ", new[] { refused.Message }.Concat(refused.ApiError?.Errors?.Select(error => $"{error.Field} {error.Code} {error.Message}".Trim()) ?? []));
+        string.Join("; ", new[] { refused.Message }.Concat(refused.ApiError?.Errors?.Where(error => error is not null).Select(error => $"{error.Field} {error.Code} {error.Message}".Trim()) ?? []));
 }

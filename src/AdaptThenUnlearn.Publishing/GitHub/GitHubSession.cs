@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Net;
 using Octokit;
 using Octokit.Internal;
 
@@ -11,6 +13,8 @@ namespace AdaptThenUnlearn.Publishing.GitHub;
 public sealed class GitHubSession : IDisposable
 {
     private const string ActionsBot = "github-actions[bot]";
+    private const int PageSize = 100;
+    private const int MostPages = 100;
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(30);
 
     private readonly RetryingHttpClient _http;
@@ -29,7 +33,7 @@ public sealed class GitHubSession : IDisposable
     public GitHubSession(PublishTarget target, GitHubToken token, string version, Waiting waiting, CancellationToken cancel)
     {
         (_target, _token, Waiting) = (target, token, waiting);
-        _http = new RetryingHttpClient(new HttpClientAdapter(() => new GitHubHeaders(HttpMessageHandlerFactory.CreateDefault())), waiting, cancel);
+        _http = new RetryingHttpClient(new HttpClientAdapter(() => Network(target.Api)), waiting, cancel);
         var connection = new Connection(
             new ProductHeaderValue("atu", version), target.Api, new InMemoryCredentialStore(new Credentials(token.Reveal(), AuthenticationType.Bearer)), _http, new SimpleJsonSerializer());
         connection.SetRequestTimeout(_patience);
@@ -53,7 +57,7 @@ public sealed class GitHubSession : IDisposable
         {
             try
             {
-                return _author = (await _client.User.Current().ConfigureAwait(false)).Login;
+                return _author = (await Ask(_client.User.Current, user => !string.IsNullOrEmpty(user.Login)).ConfigureAwait(false)).Login;
             }
             catch (Exception refused) when (refused is ForbiddenException or NotFoundException && !GitHubFailure.IsRateLimit(refused))
             {
@@ -66,7 +70,7 @@ public sealed class GitHubSession : IDisposable
 
     /// <summary>All comments on a pull request, oldest first; asked for once.</summary>
     public async Task<IReadOnlyList<IssueComment>> Comments(int pullRequest) =>
-        _comments ??= await _client.Issue.Comment.GetAllForIssue(_target.Owner, _target.Repository, pullRequest, new ApiOptions { PageSize = 100 }).ConfigureAwait(false);
+        _comments ??= await All<IssueComment>(ApiUrls.IssueComments(_target.Owner, _target.Repository, pullRequest), []).ConfigureAwait(false);
 
     /// <summary>Forgets the comments that were asked for.</summary>
     public void ForgetComments() => _comments = null;
@@ -74,37 +78,87 @@ public sealed class GitHubSession : IDisposable
     /// <summary>Adds a comment.</summary>
     public async Task<IssueComment> AddComment(int pullRequest, string body)
     {
-        var added = await _client.Issue.Comment.Create(_target.Owner, _target.Repository, pullRequest, body).ConfigureAwait(false);
+        var added = await Ask(() => _client.Issue.Comment.Create(_target.Owner, _target.Repository, pullRequest, body)).ConfigureAwait(false);
         if (_comments is not null)
             _comments = [.. _comments, added];
         return added;
     }
 
     /// <summary>Writes a comment anew.</summary>
-    public Task<IssueComment> ReplaceComment(long comment, string body) => _client.Issue.Comment.Update(_target.Owner, _target.Repository, comment, body);
+    public Task<IssueComment> ReplaceComment(long comment, string body) =>
+        Ask(() => _client.Issue.Comment.Update(_target.Owner, _target.Repository, comment, body));
 
     /// <summary>The pull request's head as it is now.</summary>
-    public async Task<string> HeadOf(int pullRequest) => (await _client.PullRequest.Get(_target.Owner, _target.Repository, pullRequest).ConfigureAwait(false)).Head.Sha;
+    public async Task<string> HeadOf(int pullRequest) =>
+        (await Ask(() => _client.PullRequest.Get(_target.Owner, _target.Repository, pullRequest), pull => PublishTarget.IsSha(pull.Head?.Sha)).ConfigureAwait(false)).Head.Sha;
 
     /// <summary>Numbers of the open pull requests from a branch whose head is a commit.</summary>
     /// <param name="label">Owner and branch: <c>octocat:feature</c>.</param>
     /// <param name="sha">The commit.</param>
     public async Task<IReadOnlyList<int>> PullRequestsOf(string label, string sha)
     {
-        var found = await _client.PullRequest.GetAllForRepository(
-            _target.Owner, _target.Repository, new PullRequestRequest { Head = label, State = ItemStateFilter.Open }, new ApiOptions { PageSize = 100 }).ConfigureAwait(false);
-        return [.. found.Where(pull => pull.Head.Sha.Equals(sha, StringComparison.OrdinalIgnoreCase)).Select(pull => pull.Number)];
+        var found = await All<PullRequest>(
+            ApiUrls.PullRequests(_target.Owner, _target.Repository), new Dictionary<string, string> { ["head"] = label, ["state"] = "open" }).ConfigureAwait(false);
+        return [.. found.Where(pull => sha.Equals(pull.Head?.Sha, StringComparison.OrdinalIgnoreCase)).Select(pull => pull.Number)];
     }
 
     /// <summary>Adds a check run.</summary>
-    public Task<CheckRun> AddCheckRun(NewCheckRun run) => _client.Check.Run.Create(_target.Owner, _target.Repository, run);
+    public Task<CheckRun> AddCheckRun(NewCheckRun run) => Ask(() => _client.Check.Run.Create(_target.Owner, _target.Repository, run));
 
     /// <summary>Adds to a check run.</summary>
-    public Task<CheckRun> ExtendCheckRun(long run, CheckRunUpdate update) => _client.Check.Run.Update(_target.Owner, _target.Repository, run, update);
+    public Task<CheckRun> ExtendCheckRun(long run, CheckRunUpdate update) =>
+        Ask(() => _client.Check.Run.Update(_target.Owner, _target.Repository, run, update));
 
     /// <summary>Sets a commit's status.</summary>
-    public Task<CommitStatus> SetStatus(string sha, NewCommitStatus status) => _client.Repository.Status.Create(_target.Owner, _target.Repository, sha, status);
+    public Task<CommitStatus> SetStatus(string sha, NewCommitStatus status) =>
+        Ask(() => _client.Repository.Status.Create(_target.Owner, _target.Repository, sha, status));
 
     /// <inheritdoc/>
     public void Dispose() => _http.Dispose();
+
+    // An address on this machine is asked directly: a proxy would take the token off it, unencrypted.
+    private static GitHubHeaders Network(Uri api) => new(new BoundedAnswers(api.Host, new SameOrigin(api, new SocketsHttpHandler
+    {
+        AllowAutoRedirect = false,
+        UseCookies = false,
+        UseProxy = api.Scheme == Uri.UriSchemeHttps,
+        AutomaticDecompression = DecompressionMethods.All,
+    })));
+
+    // Page by page under our own addresses: those that an answer gives for its next page may be anywhere.
+    private async Task<IReadOnlyList<T>> All<T>(Uri list, Dictionary<string, string> parameters)
+    {
+        List<T> all = [];
+        for (var page = 1; page <= MostPages; page++)
+        {
+            var asked = new Dictionary<string, string>(parameters)
+            {
+                ["per_page"] = PageSize.ToString(CultureInfo.InvariantCulture), ["page"] = page.ToString(CultureInfo.InvariantCulture),
+            };
+            var answer = await Ask(() => _client.Connection.Get<List<T>>(list, asked), answer => answer.Body is { } items && items.TrueForAll(item => item is not null)).ConfigureAwait(false);
+            all.AddRange(answer.Body);
+            if (!answer.HttpResponse.ApiInfo.Links.ContainsKey("next"))
+                return all;
+        }
+
+        throw new ForeignAnswerException(string.Create(CultureInfo.InvariantCulture, $"{_target.Api.Host} lists without end: more than {MostPages} pages are not read"));
+    }
+
+    // Octokit's reader throws whatever it meets in JSON of another shape, or leaves nulls.
+    private async Task<T> Ask<T>(Func<Task<T>> request, Func<T, bool>? isWhole = null)
+    {
+        try
+        {
+            if (await request().ConfigureAwait(false) is { } answer && isWhole?.Invoke(answer) != false)
+                return answer;
+        }
+        catch (Exception unreadable) when (unreadable is not (ApiException or UnansweredException or ForeignAnswerException or OperationCanceledException))
+        {
+            throw Foreign(unreadable);
+        }
+
+        throw Foreign(null);
+
+        ForeignAnswerException Foreign(Exception? cause) => new($"{_target.Api.Host} answered JSON that is not what the GitHub API answers to this request", cause);
+    }
 }

@@ -18,20 +18,25 @@ public sealed class GitHubActions : ICiHost
     /// <inheritdoc/>
     public CiContext Describe(EnvironmentSnapshot environment)
     {
-        var context = new CiContext
+        var context = Named(environment) with
         {
             Host = Name,
-            Repository = environment["GITHUB_REPOSITORY"],
             Event = environment["GITHUB_EVENT_NAME"],
-            HeadSha = environment["GITHUB_SHA"],
-            ApiUrl = environment["GITHUB_API_URL"],
-            ServerUrl = environment["GITHUB_SERVER_URL"],
             RunUrl = RunUrl(environment),
             JobSummary = environment["GITHUB_STEP_SUMMARY"],
             Workspace = environment["GITHUB_WORKSPACE"],
         };
         return environment["GITHUB_EVENT_PATH"] is { } path ? WithEvent(context, path) : context;
     }
+
+    /// <summary>What the variables name that mean the same anywhere: repository, commit and server.</summary>
+    public static CiContext Named(EnvironmentSnapshot environment) => new()
+    {
+        Repository = environment["GITHUB_REPOSITORY"],
+        HeadSha = environment["GITHUB_SHA"],
+        ApiUrl = environment["GITHUB_API_URL"],
+        ServerUrl = environment["GITHUB_SERVER_URL"],
+    };
 
     private static string? RunUrl(EnvironmentSnapshot environment)
     {
@@ -58,7 +63,7 @@ public sealed class GitHubActions : ICiHost
             // A comment on a pull request: GITHUB_SHA is the default branch's, and nobody says what was measured.
             return At(root, "issue", "pull_request") is null ? context : context with { PullRequest = Number(At(root, "issue", "number")), HeadSha = null };
         }
-        catch (Exception failed) when (failed is JsonException or IOException or UnauthorizedAccessException)
+        catch (Exception failed) when (failed is JsonException or InvalidOperationException or IOException or UnauthorizedAccessException)
         {
             return context with { HeadSha = null, Damage = $"the event's file {path} (GITHUB_EVENT_PATH) cannot be read: {failed.Message}" };
         }
