@@ -67,6 +67,22 @@ public sealed class PublishTests : IClassFixture<SmallHouse>, IDisposable
         Assert.Contains("warning ATU4004", Assert.Single(errors.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
     }
 
+    // The proxy is not there, so that nothing leaves this machine.
+    [Fact]
+    public void Publish_HostThatNobodyNamed_IsSaidBeforeTheTokenGoesThere()
+    {
+        foreach (var name in _desk.Variables.Keys.Where(name => name.StartsWith("GITHUB_", StringComparison.Ordinal)).ToList())
+            _desk.Variables.Remove(name);
+        foreach (var (name, value) in new[] { ("GH_TOKEN", FakeGitHub.Token), ("HTTPS_PROXY", "http://127.0.0.1:1"), ("https_proxy", "http://127.0.0.1:1"), ("NO_PROXY", ""), ("no_proxy", "") })
+            _desk.Variables[name] = value;
+
+        var (exitCode, _, errors) = Atu("publish", _record, "--repository", "octo/digits", "--sha", FakeGitHub.Head, "--only", "check");
+
+        Assert.Equal(0, exitCode);
+        Assert.StartsWith("the token in GH_TOKEN goes to api.github.com, because nothing names another host", errors, StringComparison.Ordinal);
+        Assert.Contains("warning ATU4004", errors, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Publish_ServerThatEchoesTheToken_ShowsItNowhere()
     {

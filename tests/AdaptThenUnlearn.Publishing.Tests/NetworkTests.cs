@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using AdaptThenUnlearn.Publishing.GitHub;
 using AdaptThenUnlearn.Publishing.Hosts;
 
 namespace AdaptThenUnlearn.Publishing.Tests;
@@ -49,6 +50,24 @@ public sealed class NetworkTests : IDisposable
         Assert.Equal(PublishCodes.Unreachable, problem.Code);
         Assert.Empty(_elsewhere.Requests);
         Assert.Empty(_github.Comments);
+    }
+
+    [Theory]
+    [InlineData("http://ghes.example/api/v3/x")]
+    [InlineData("https://ghes.example:8443/api/v3/x")]
+    [InlineData("https://ghes.example.evil/api/v3/x")]
+    [InlineData("//evil.example/x")]
+    [InlineData("https://ghes.example@evil.example/x")]
+    public async Task SameOrigin_AnotherSchemeHostOrPort_IsNotAsked(string location)
+    {
+        var asked = new Recorded(location);
+        using var client = new HttpClient(new SameOrigin(new Uri("https://ghes.example/api/v3/"), asked));
+
+        var refused = await Assert.ThrowsAsync<ForeignAnswerException>(() => client.GetAsync(new Uri("https://ghes.example/api/v3/y"), TestContext.Current.CancellationToken));
+        await Assert.ThrowsAsync<ForeignAnswerException>(() => client.GetAsync(new Uri(new Uri("https://ghes.example/"), location), TestContext.Current.CancellationToken));
+
+        Assert.Equal(["https://ghes.example/api/v3/y"], asked.Addresses);
+        Assert.Contains("https://ghes.example redirects to ", refused.Message, StringComparison.Ordinal);
     }
 
     // As GitHub answers for a repository that was renamed.
@@ -294,20 +313,15 @@ public sealed class NetworkTests : IDisposable
         Assert.False(PublishTarget.Of(new CiContext { ServerUrl = "https://github.com" }, flags).ApiByDefault);
     }
 
-    // Our login may have written a first line that begins and ends as a marker does, and holds none.
-    [Theory]
-    [InlineData("<!-- atu:report -->")]
-    [InlineData("<!-- atu:report  -->")]
-    [InlineData("<!-- atu:report {} -->")]
-    [InlineData("<!-- atu:report null -->")]
-    [InlineData("<!-- atu:report [] -->")]
-    public void Publish_MangledMarkerInACommentOfOurs_IsPassedOver(string line)
+    private sealed class Recorded(string location) : HttpMessageHandler
     {
-        _github.Add(FakeGitHub.Bot, line + "\nwords");
+        public List<string> Addresses { get; } = [];
 
-        Assert.Empty(_desk.Publish(_desk.Admit()).Problems);
-
-        Assert.Equal(2, _github.Comments.Count);
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            Addresses.Add(request.RequestUri!.AbsoluteUri);
+            return Task.FromResult(new HttpResponseMessage(System.Net.HttpStatusCode.TemporaryRedirect) { Headers = { Location = new Uri(location, UriKind.RelativeOrAbsolute) } });
+        }
     }
 
     private static Answer Redirect(int status, string? location) =>

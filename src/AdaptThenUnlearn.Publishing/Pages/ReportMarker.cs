@@ -52,8 +52,7 @@ public sealed record ReportMarker(
     public static ReportMarker? Find(string? body)
     {
         var line = (body ?? "").Split('\n', 2)[0].TrimEnd('\r');
-        var isMarked = line.StartsWith(Opening, StringComparison.Ordinal) && line.EndsWith(Closing, StringComparison.Ordinal);
-        if (!isMarked || line.Length < Opening.Length + Closing.Length || line.Length > LongestLine)   // the two share a blank
+        if (!line.StartsWith(Opening, StringComparison.Ordinal) || !line.EndsWith(Closing, StringComparison.Ordinal) || line.Length > LongestLine)
             return null;
 
         try

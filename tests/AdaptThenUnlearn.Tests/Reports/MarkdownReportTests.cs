@@ -60,6 +60,20 @@ public sealed class MarkdownReportTests
     [InlineData("https://evil.example", "https://")]
     [InlineData("www.evil.example", "www.")]
     [InlineData("a\u202Eb", "\u202E")]
+    [InlineData("a\u200Eb", "\u200E")]
+    [InlineData("a\u200Fb", "\u200F")]
+    [InlineData("a\u061Cb", "\u061C")]
+    [InlineData("digit\u200B-8", "\u200B")]
+    [InlineData("digit\u2060-8", "\u2060")]
+    [InlineData("digit\uFEFF-8", "\uFEFF")]
+    [InlineData("digit\u00AD-8", "\u00AD")]
+    [InlineData("digit\u3164-8", "\u3164")]
+    [InlineData("digit\U000E0041-8", "\U000E0041")]
+    [InlineData("passed :white_check_mark:", ":white")]
+    [InlineData(":+1: :-1:", ":+1:")]
+    [InlineData("of 0123456789abcdef0123456789abcdef01234567", "0123456")]
+    [InlineData("of aaaa0123456789abcdef0123456789abcdef01234567", "0123456")]
+    [InlineData("of a5c3785", "a5c3785")]
     public void Render_HostileText_StaysText(string hostile, string mustNotAppear)
     {
         var policy = Records.Policy with { Description = hostile, Owner = hostile };
@@ -68,6 +82,13 @@ public sealed class MarkdownReportTests
 
         Assert.DoesNotContain(mustNotAppear, new MarkdownReport().Render(run with { Before = before }), StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("Passed: 12345678 images at 10:30:00, ratio 0.1234567", "Passed: 12345678 images at 10:30:00, ratio 0.1234567")]
+    [InlineData("effaced, defaced", "effaced, defaced")]
+    [InlineData("\u05D0\u05D1 a\u0301 \u2764\uFE0F", "\u05D0\u05D1 a\u0301 \u2764\uFE0F")]
+    [InlineData("1:2:3", "1:<!-- -->2:3")]
+    public void Escape_WordsNumbersAndScripts_StayAsTheyAre(string text, string expected) => Assert.Equal(expected, MarkdownText.Escape(text));
 
     [Theory]
     [InlineData("plain", "`plain`")]
