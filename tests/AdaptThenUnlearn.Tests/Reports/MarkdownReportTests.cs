@@ -84,7 +84,7 @@ public sealed class MarkdownReportTests
     }
 
     [Theory]
-    [InlineData("Passed: 12345678 images at 10:30:00, ratio 0.1234567", "Passed: 12345678 images at 10:30:00, ratio 0.1234567")]
+    [InlineData("Passed: 12345678 images at 10:30, ratio 0.1234567", "Passed: 12345678 images at 10:30, ratio 0.1234567")]
     [InlineData("effaced, defaced", "effaced, defaced")]
     [InlineData("\u05D0\u05D1 a\u0301 \u2764\uFE0F", "\u05D0\u05D1 a\u0301 \u2764\uFE0F")]
     [InlineData("1:2:3", "1:<!-- -->2:3")]
