@@ -12,6 +12,8 @@ public sealed class GeneratorOptions
     private readonly Option<string> _format = new("--format") { Description = "A checkpoint format, or auto", DefaultValueFactory = _ => CheckpointFormats.Auto };
     private readonly Option<int?> _latentSize = new("--latent-size") { Description = "Of a TorchScript program (--format torchscript), where its weights do not tell it" };
 
+    private readonly LayersOption _layers = new();
+
     /// <summary>Describes them.</summary>
     /// <param name="checkpoint">What the checkpoint holds.</param>
     public GeneratorOptions(string checkpoint)
@@ -26,16 +28,18 @@ public sealed class GeneratorOptions
         command.Arguments.Add(_checkpoint);
         command.Options.Add(_format);
         command.Options.Add(_latentSize);
+        _layers.AddTo(command);
     }
 
     /// <summary>Loads the generator, and its discriminator where there is one.</summary>
     /// <param name="parsed">The values.</param>
     /// <param name="discriminator">Another checkpoint with the discriminator, or null.</param>
     /// <param name="device">Where they go.</param>
+    /// <param name="terminal">Told what had to be assumed.</param>
     /// <param name="network">Which of a checkpoint's generators, see <see cref="GeneratorCheckpoint.Load"/>.</param>
     /// <exception cref="BadArgumentException">A latent size is wrong, or of no use.</exception>
     /// <exception cref="CheckpointException">The file cannot be read, or is no generator.</exception>
-    public LoadedGenerator Load(ParseResult parsed, FileInfo? discriminator, Device device, string network = "ema")
+    public LoadedGenerator Load(ParseResult parsed, FileInfo? discriminator, Device device, Terminal terminal, string network = "ema")
     {
         var (format, latentSize) = (parsed.GetRequiredValue(_format), parsed.GetValue(_latentSize));
         if (latentSize is < 1 or > 65536)
@@ -43,6 +47,13 @@ public sealed class GeneratorOptions
         if (latentSize is not null && format != GeneratorChoice.TorchScript)
             throw new BadArgumentException($"--latent-size is for --format {GeneratorChoice.TorchScript}; every other format tells it by its weights");
 
-        return GeneratorCheckpoint.Load(parsed.GetRequiredValue(_checkpoint).FullName, format, sha256: null, discriminator?.FullName, device, network, latentSize);
+        var path = parsed.GetRequiredValue(_checkpoint).FullName;
+        var loaded = GeneratorCheckpoint.Load(path, format, sha256: null, discriminator?.FullName, device, network, latentSize, _layers.Given(parsed));
+        if (loaded.Assumed is { } assumed)
+            terminal.Diagnose(new BuildMessage(
+                Severity.Warning, PolicyCodes.AssumedLayers,
+                $"weights do not tell what this generator computes; assumed: {assumed.Sentence}. If that is right, say it: {LayersOption.Statement(assumed.Layers)}; if not, give --layers what Python's print(netG) shows",
+                path));
+        return loaded;
     }
 }

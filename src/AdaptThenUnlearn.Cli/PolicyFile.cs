@@ -75,7 +75,7 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
         }
         catch (PolicyMismatchException mismatch)
         {
-            throw new BadArgumentException(At(mismatch.JsonPath, PolicyCodes.UnknownName, mismatch.Problem));
+            throw new BadArgumentException(At(mismatch.JsonPath, mismatch.Code, mismatch.Problem));
         }
         catch (Exception failed) when (FileOf(failed) is { } file && inputs.PropertyNaming(file) is { } property)
         {

@@ -6,6 +6,9 @@ using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Models;
+using AdaptThenUnlearn.Torch.Models.Dcgan;
+using AdaptThenUnlearn.Torch.Models.Mlp;
+using AdaptThenUnlearn.Torch.Models.Sequence;
 using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
 
@@ -55,11 +58,27 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
         {
             try
             {
-                return policy.Generator.Discriminator is null && GeneratorCheckpoint.IsGeneratorAlone(CheckpointFormats.Read(Generator, policy.Generator.Format));
+                return policy.Generator.Discriminator is null && GeneratorCheckpoint.IsGeneratorAlone(CheckpointFormats.Read(Generator, policy.Generator.Format), policy.Generator.Layers);
             }
             catch (CheckpointException)
             {
                 return false;
+            }
+        }
+    }
+
+    /// <summary>What would have to be assumed about the generator's layers, in a sentence; null where nothing would, or the checkpoint cannot be read, which loading it will say.</summary>
+    public string? AssumedOfGenerator
+    {
+        get
+        {
+            try
+            {
+                return policy.Generator.Format == GeneratorChoice.TorchScript ? null : GeneratorCheckpoint.Describe(CheckpointFormats.Read(Generator, policy.Generator.Format), policy.Generator.Layers)?.Assumed;
+            }
+            catch (CheckpointException)
+            {
+                return null;
             }
         }
     }
@@ -83,11 +102,21 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
             .MaxBy(named => named.Path.Length).Property;
     }
 
-    /// <summary>Loads the generator with its discriminator.</summary>
+    /// <summary>Loads the generator with its discriminator; what had to be assumed about it is noted.</summary>
     /// <exception cref="CheckpointException">It cannot be read, or is not what the policy says.</exception>
-    public LoadedGenerator LoadGenerator(Device device) => GeneratorCheckpoint.Load(
-        Generator, policy.Generator.Format, policy.Generator.Sha256, policy.Generator.Discriminator is { } discriminator ? Resolved(discriminator) : null, device,
-        latentSize: policy.Generator.LatentSize);
+    public LoadedGenerator LoadGenerator(Device device)
+    {
+        var loaded = GeneratorCheckpoint.Load(
+            Generator, policy.Generator.Format, policy.Generator.Sha256, policy.Generator.Discriminator is { } discriminator ? Resolved(discriminator) : null, device,
+            latentSize: policy.Generator.LatentSize, layers: policy.Generator.Layers);
+        if (loaded.Assumed is { } assumed)
+            Note(InputRoles.Generator, $"its weights do not tell what it computes; assumed: {assumed.Sentence}", isWarning: true);
+        if (loaded.Discriminator is DcganDiscriminator or MlpDiscriminator)
+            Note("discriminator", "its weights do not tell what it computes; assumed: leaky ReLU of slope 0.2, batch normalisation with eps 1e-5, one score at the end. It decides nothing that is measured");
+        if (loaded.Generator is SequentialGenerator { EndsInUnitRange: true })
+            Note(InputRoles.Generator, "it ends in Sigmoid: its outputs, 0 to 1, are taken for images from black to white");
+        return loaded;
+    }
 
     /// <summary>Loads the classifiers.</summary>
     /// <param name="images">What the generator makes.</param>

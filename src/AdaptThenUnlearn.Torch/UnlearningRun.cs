@@ -11,6 +11,7 @@ using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Models;
+using AdaptThenUnlearn.Torch.Models.Sequence;
 using AdaptThenUnlearn.Torch.Models.StyleGan2;
 using AdaptThenUnlearn.Torch.Training;
 using AdaptThenUnlearn.Torch.Unlearning;
@@ -58,6 +59,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
             TorchBackend.KeepFloat32();
         _inputs = inputs.Digests(folder);
         using var original = inputs.LoadGenerator(request.Device);
+        RequireStatedLayers(original);
         if (_policy.Evaluation.Truncation != 1 && !original.Generator.Truncates)
             throw new PolicyMismatchException("$.evaluation.truncation", $"a {original.Architecture} generator has no truncation; leave it at 1");
 
@@ -135,8 +137,32 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         if (options.Adversarial.PathLengthWeight > 0 && original.Generator is not StyleGan2Generator)
             throw new PolicyMismatchException("$.unlearning.adversarial.pathLengthWeight", $"a {original.Architecture} generator has no styles whose path length could be regularised; set it to 0");
 
+        if (original.Discriminator is null && original.Generator is SequentialGenerator)
+        {
+            try
+            {
+                GeneratorArchitectures.Named(original.Architecture).MirrorDiscriminator(original.Generator).Dispose();
+            }
+            catch (ArgumentException unlike)
+            {
+                throw new PolicyMismatchException("$.generator.discriminator", $"is missing, and none can be made to measure for these layers ({unlike.Message}): name a file that has it, or export both as TorchScript");
+            }
+        }
+
         if (original.Discriminator is null && original.Format == TorchScriptFormat.FormatName)
             throw new PolicyMismatchException("$.generator.discriminator", "a TorchScript generator needs a TorchScript discriminator to be trained: none can be made to measure for an architecture that only its file knows; export it too");
+    }
+
+    /// <summary>Refuses to judge a generator whose layers were only assumed: what had to be guessed was not measured.</summary>
+    /// <exception cref="PolicyMismatchException">They were; the statement that is needed is in the message.</exception>
+    public static void RequireStatedLayers(LoadedGenerator original)
+    {
+        if (original.Assumed is { } assumed)
+            throw new PolicyMismatchException(
+                "$.generator.layers",
+                $"is missing: weights do not tell what this generator computes, and no verdict rests on a guess. If it is {assumed.Sentence}, add {UnclearLayersException.Property(assumed.Layers)} to 'generator'; "
+                + "if not, list its layers as Python's print(netG) shows them, or export it as TorchScript (docs/bring-your-own-generator.md)",
+                PolicyCodes.AssumedLayers);
     }
 
     // For a checkpoint that has none.
@@ -157,7 +183,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         var path = folder.Full(inputs.ArtifactName);
         GeneratorCheckpoint.SaveLike(inputs.Generator, original, path, unlearned.Networks, new Dictionary<string, string> { ["policy"] = _policy.Name, ["tool"] = request.Tool });
         folder.Record(OutputRoles.Artifact, inputs.ArtifactName);
-        return GeneratorCheckpoint.Load(path, original.Format, sha256: null, discriminatorPath: null, request.Device, latentSize: original.Generator.LatentSize);
+        return GeneratorCheckpoint.Load(path, original.Format, sha256: null, discriminatorPath: null, request.Device, latentSize: original.Generator.LatentSize, layers: _policy.Generator.Layers);
     }
 
     // What was loaded since they were digested is then what the digests name. The policy was read before, once.

@@ -19,11 +19,13 @@ public static class InspectCommand
         var file = new Argument<FileInfo>("CHECKPOINT") { Description = "A checkpoint of any known format" };
         var json = new Option<bool>("--json") { Description = "As JSON, with every tensor" };
         var tensors = new Option<bool>("--tensors") { Description = "List every tensor" };
+        var layers = new LayersOption();
         var command = new Command("inspect", "Say what a checkpoint holds and what is missing; nothing in it is executed") { file, tensors, json };
+        layers.AddTo(command);
         command.Does(terminal, (parsed, _) =>
         {
             var path = parsed.GetRequiredValue(file).FullName;
-            var found = Inspection.Of(path);
+            var found = Inspection.Of(path, layers.Given(parsed));
             var content = found.Refused.Count == 0 ? CheckpointFormats.Read(path, found.Format) : null;
             var listed = content?.Tensors.Select(tensor => new ListedTensor(tensor.Name, tensor.Type.ToString(), tensor.Shape)).ToList() ?? [];
             if (parsed.GetValue(json))

@@ -57,7 +57,7 @@ public sealed partial class LabelCommand(Terminal terminal)
 
         var device = Machine.Prepare(parsed);
         var folder = parsed.GetRequiredValue(_out).FullName;
-        using var loaded = _generator.Load(parsed, parsed.GetValue(_discriminator), device);
+        using var loaded = _generator.Load(parsed, parsed.GetValue(_discriminator), device, terminal);
         using var alone = Held(folder);
         var sheet = LabelSheetFile.Open(LabellingSession.SheetIn(folder), feature, loaded.Sha256, parsed.GetValue(_seed), parsed.GetValue(_count));
         if (parsed.GetValue(_trainOnly) && sheet.TooFew is { } problem)

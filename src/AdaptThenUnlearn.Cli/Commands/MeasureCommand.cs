@@ -66,6 +66,11 @@ public sealed class MeasureCommand(Terminal terminal)
         return file.Using(inputs, () =>
         {
             using var generator = inputs.LoadGenerator(device);
+            if (generator.Assumed is { } assumed)
+                terminal.Diagnose(new BuildMessage(
+                    Severity.Warning, PolicyCodes.AssumedLayers,
+                    $"$.generator.layers: weights do not tell what this generator computes; assumed: {assumed.Sentence}. No verdict rests on that: if it is right, say it as {LayersOption.Statement(assumed.Layers)}",
+                    file.Path));
             using var classifiers = inputs.LoadClassifiers(generator.Generator.Shape, device);
             using var reference = inputs.LoadReference(classifiers, generator, images, terminal, cancel);
             var digests = inputs.Named().Where(file => file.Role != InputRoles.Policy).Select(file => RunRecordFile.Digest(file.Path));   // each part of what is in several files

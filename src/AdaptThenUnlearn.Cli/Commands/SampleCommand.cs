@@ -14,7 +14,7 @@ public sealed class SampleCommand(Terminal terminal)
 
     private readonly GeneratorOptions _generator = new("A generator");
     private readonly Option<FileInfo> _out = new("--out") { Description = "PNG file for a grid of the images" };
-    private readonly Option<FileInfo> _npy = new("--npy") { Description = "File for the raw images: float32 [N, C, H, W], nominal [-1, 1], not clipped" };
+    private readonly Option<FileInfo> _npy = new("--npy") { Description = "File for the raw images: float32 [N, C, H, W], as the network gives them, nominally [-1, 1], not clipped" };
     private readonly Option<int> _count = new("--count") { Description = "Images", DefaultValueFactory = _ => 64 };
     private readonly Option<long> _seed = new("--seed") { Description = "Of latents and noise", DefaultValueFactory = _ => 0 };
     private readonly Option<FileInfo> _latents = new("--latents") { Description = "Latents instead of --seed and --count: .npy, float32 [N, latent]" };
@@ -43,7 +43,7 @@ public sealed class SampleCommand(Terminal terminal)
         if (parsed.GetValue(_count) < 1)
             throw new BadArgumentException("--count must be at least 1");
 
-        using var loaded = _generator.Load(parsed, discriminator: null, Machine.Prepare(parsed), parsed.GetRequiredValue(_network));
+        using var loaded = _generator.Load(parsed, discriminator: null, Machine.Prepare(parsed), terminal, parsed.GetRequiredValue(_network));
         if (parsed.GetValue(_truncation) != 1 && !loaded.Generator.Truncates)
             throw new BadArgumentException($"a {loaded.Architecture} generator has no truncation; leave --truncation at 1");
 
@@ -52,7 +52,7 @@ public sealed class SampleCommand(Terminal terminal)
         var images = Generate(loaded.Generator, Latents(loaded.Generator, parsed), parsed, cancel);
         if (numbers is not null)
         {
-            NumpyFile.Write(numbers.FullName, images);
+            NumpyFile.Write(numbers.FullName, loaded.Generator.AsNetworkGaveThem(images));
             Terminal.Result(numbers.FullName);
         }
 

@@ -7,6 +7,9 @@ namespace AdaptThenUnlearn.Torch.Checkpoints;
 /// <remarks>The message is one line: which file, what is wrong, where in it, how to mend it.</remarks>
 public sealed class CheckpointException : Exception
 {
+    /// <summary>The way out for a network of a kind that this version does not know.</summary>
+    internal const string AsProgram = "export it as TorchScript, which brings its own layers along (docs/bring-your-own-generator.md, docs/features.md)";
+
     private const int ShownCharacters = 100;
 
     /// <summary>Says what is wrong with a file.</summary>

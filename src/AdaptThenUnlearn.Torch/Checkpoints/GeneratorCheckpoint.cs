@@ -1,4 +1,6 @@
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Models;
+using AdaptThenUnlearn.Torch.Models.Sequence;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
@@ -17,10 +19,12 @@ public static class GeneratorCheckpoint
     /// <param name="device">Where the networks go.</param>
     /// <param name="network"><c>ema</c> (falls back to the only generator there is) or <c>generator</c>.</param>
     /// <param name="latentSize">Of a program whose weights do not tell it, or null; other formats tell it themselves.</param>
+    /// <param name="layers">The layers of a DCGAN or of a fully connected GAN as somebody states them, see <see cref="GeneratorChoice.Layers"/>; null where nobody does.</param>
     /// <returns>Networks in eval mode; belong to the caller.</returns>
     /// <exception cref="CheckpointException">The file is missing, damaged, not pinned so, or no generator that this version knows.</exception>
     public static LoadedGenerator Load(
-        string path, string format, string? sha256, string? discriminatorPath, Device device, string network = "ema", int? latentSize = null)
+        string path, string format, string? sha256, string? discriminatorPath, Device device, string network = "ema", int? latentSize = null,
+        IReadOnlyList<string>? layers = null)
     {
         var digest = sha256 is null ? CheckpointDigest.Of(path) : CheckpointDigest.Check(path, sha256);
         if (format == TorchScriptFormat.FormatName)
@@ -29,20 +33,25 @@ public static class GeneratorCheckpoint
         var file = CheckpointFormats.Read(path, format);
         var section = GanSections.GeneratorIn(file, averaged: network != "generator");
         var weights = section is null ? file : file.Section(section);
-        var stored = Stored(weights);
-        var architecture = GeneratorArchitectures.Of(stored) ?? throw new CheckpointException(
-            path,
-            $"holds no generator of a known architecture ({string.Join(", ", GeneratorArchitectures.All.Select(known => known.Name))})",
-            "see `atu inspect` for what it holds");
+        var critic = DiscriminatorIn(file, discriminatorPath);
+        var stored = Stored(weights) with { Layers = layers, Discriminator = critic is null ? null : Stored(critic) };
+        var architecture = GeneratorArchitectures.Of(stored) ?? throw Unknown(path, stored);
+        if (layers is not null && !architecture.TakesLayers)
+            throw new CheckpointException(path, $"is a {architecture.Name}, whose layers its weights tell", "leave 'layers' out");
+
+        var generator = Built(path, architecture.Name, () => Filled(architecture.BuildGenerator(stored), architecture, weights, device));
         try
         {
-            var generator = Filled(architecture.BuildGenerator(stored), architecture, weights, device);
             return new LoadedGenerator(
-                generator, LoadDiscriminator(file, discriminatorPath, architecture, generator, device), architecture.Name, architecture.Describe(stored), digest, file.Format, section);
+                generator, critic is null ? null : DiscriminatorFrom(critic, architecture, generator, device), architecture.Name, architecture.Describe(stored), digest, file.Format, section)
+            {
+                Assumed = architecture.Assumes(stored),
+            };
         }
-        catch (ArgumentException impossible)
+        catch
         {
-            throw new CheckpointException(path, $"is not a {architecture.Name} that can be built: {impossible.Message}", "check that the file is complete", cause: impossible);
+            generator.Dispose();
+            throw;
         }
     }
 
@@ -111,14 +120,13 @@ public static class GeneratorCheckpoint
 
     /// <summary>What generator a checkpoint holds, or null where it is none that this version knows.</summary>
     /// <param name="file">As read.</param>
-    public static DescribedGenerator? Describe(TensorFile file)
+    /// <param name="layers">Of the generator as somebody states them, or null.</param>
+    public static DescribedGenerator? Describe(TensorFile file, IReadOnlyList<string>? layers = null)
     {
-        var section = GanSections.GeneratorIn(file, averaged: true);
-        var stored = Stored(section is null ? file : file.Section(section));
         try
         {
-            return GeneratorArchitectures.Of(stored) is { } architecture
-                ? new DescribedGenerator(architecture.Name, architecture.Describe(stored), architecture.Images(stored).Channels, architecture.Images(stored).Resolution)
+            return GeneratorIn(file, layers) is ({ } architecture, { } stored)
+                ? new DescribedGenerator(architecture.Name, architecture.Describe(stored), architecture.Images(stored).Channels, architecture.Images(stored).Resolution, architecture.Assumes(stored)?.Sentence)
                 : null;
         }
         catch (ArgumentException)
@@ -127,31 +135,60 @@ public static class GeneratorCheckpoint
         }
     }
 
+    /// <summary>Why a checkpoint that looks like one of a known generator cannot be built, with what to do; null where it can, or looks like none.</summary>
+    /// <param name="file">As read.</param>
+    /// <param name="layers">Of the generator as somebody states them, or null.</param>
+    public static string? WhyNotBuilt(TensorFile file, IReadOnlyList<string>? layers = null)
+    {
+        try
+        {
+            if (GeneratorIn(file, layers) is ({ } architecture, { } stored))
+                architecture.Images(stored);
+            return null;
+        }
+        catch (ArgumentException impossible)
+        {
+            return $"{impossible.Message}; {RemedyFor(impossible)}";
+        }
+    }
+
+    private static (IGeneratorArchitecture? Architecture, StoredNetwork Stored) GeneratorIn(TensorFile file, IReadOnlyList<string>? layers)
+    {
+        var section = GanSections.GeneratorIn(file, averaged: true);
+        var stored = Stored(section is null ? file : file.Section(section)) with { Layers = layers };
+        return (GeneratorArchitectures.Of(stored), stored);
+    }
+
     /// <summary>Copies stored weights into a fresh network, which must have exactly these tensors.</summary>
     /// <param name="network">Returned, on the device and in eval mode.</param>
     /// <param name="weights">A flat state dict.</param>
     /// <param name="device">Where the network goes.</param>
-    /// <exception cref="CheckpointException">A tensor is missing or has another shape; the message names it. The network is disposed.</exception>
-    public static T Filled<T>(T network, TensorFile weights, Device device) where T : nn.Module => Filled(network, name => new StoredTensor(name), weights, device);
+    /// <param name="harmless">Kinds of tensors that may be left over; null for none but counters.</param>
+    /// <exception cref="CheckpointException">A tensor is missing, has another shape, or is left over; the message names it. The network is disposed.</exception>
+    public static T Filled<T>(T network, TensorFile weights, Device device, IReadOnlyList<HarmlessTensor>? harmless = null) where T : nn.Module =>
+        Filled(network, name => new StoredTensor(name), weights, device, harmless);
 
     private static T Filled<T>(T network, IGeneratorArchitecture architecture, TensorFile weights, Device device) where T : nn.Module =>
-        Filled(network, name => architecture.Locate(network, name), weights, device);
+        Filled(network, name => architecture.Locate(network, name), weights, device, architecture.Harmless);
 
-    /// <inheritdoc cref="Filled{T}(T, TensorFile, Device)"/>
+    /// <inheritdoc cref="Filled{T}(T, TensorFile, Device, IReadOnlyList{HarmlessTensor})"/>
     /// <param name="network">Returned, on the device and in eval mode.</param>
     /// <param name="locate">Where each of its tensors lies.</param>
     /// <param name="weights">A flat state dict.</param>
     /// <param name="device">Where the network goes.</param>
-    internal static T Filled<T>(T network, Func<string, StoredTensor> locate, TensorFile weights, Device device) where T : nn.Module
+    /// <param name="harmless">Kinds of tensors that may be left over; null for none but counters.</param>
+    internal static T Filled<T>(T network, Func<string, StoredTensor> locate, TensorFile weights, Device device, IReadOnlyList<HarmlessTensor>? harmless = null) where T : nn.Module
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
+        HashSet<string> used = [];
         try
         {
             foreach (var (name, own) in network.state_dict())
             {
                 using var tensorScope = NewDisposeScope();   // one tensor at a time is held twice, not the file
                 var (storedName, factor) = locate(name);
+                used.Add(storedName);
                 if (IsCounter(name) && weights.Find(storedName) is null)
                     continue;   // PyTorch before 0.4.1 did not count
 
@@ -160,7 +197,7 @@ public static class GeneratorCheckpoint
                     throw new CheckpointException(
                         weights.Path,
                         $"tensor '{storedName}' has shape [{string.Join(", ", stored.Shape)}], the network needs [{string.Join(", ", own.shape)}]",
-                        "the file mixes two networks, or was saved by a variant that this version does not know");
+                        $"the file mixes two networks, or is of a variant that this version does not know; {CheckpointException.AsProgram}");
                 var values = stored.Load(own.dtype).view(own.shape);
                 if (!isfinite(values).all().item<bool>())
                     throw new CheckpointException(
@@ -168,6 +205,7 @@ public static class GeneratorCheckpoint
                 own.copy_(factor == 1 ? values : values * factor);
             }
 
+            UnusedTensors.Refuse(weights, used, harmless ?? []);
             TorchSharp.ModuleExtensionMethods.to(network, device);
             network.eval();
             return Weights.Freed(network);
@@ -184,38 +222,77 @@ public static class GeneratorCheckpoint
 
     private static IEnumerable<long> WithoutOnes(IEnumerable<long> shape) => shape.Where(size => size != 1);
 
-    private static ImageDiscriminator? LoadDiscriminator(TensorFile file, string? otherPath, IGeneratorArchitecture architecture, ImageGenerator generator, Device device)
+    // The weights of the discriminator, in the generator's file or in another; null where neither has any.
+    private static TensorFile? DiscriminatorIn(TensorFile file, string? otherPath)
+    {
+        if (GanSections.DiscriminatorIn(file) is { } section)
+            return file.Section(section);
+        if (otherPath is null)
+            return null;
+
+        var other = CheckpointFormats.Read(otherPath);
+        if (GanSections.DiscriminatorIn(other) is { } its)
+            return other.Section(its);
+        return HoldsGenerator(other)
+            ? throw new CheckpointException(otherPath, "holds a generator and no discriminator", "name the file that has it, or leave generator.discriminator out: one is then warmed up on the generator's own samples")
+            : other;
+    }
+
+    private static ImageDiscriminator DiscriminatorFrom(TensorFile weights, IGeneratorArchitecture architecture, ImageGenerator generator, Device device)
+    {
+        if (generator is SequentialGenerator { EndsInUnitRange: true })
+            throw new CheckpointException(
+                weights.Path, "is a discriminator beside a generator that ends in Sigmoid, whose images of 0 to 1 it was trained on",
+                "leave generator.discriminator out: one is then warmed up on the generator's own samples; or export both as TorchScript");
+
+        return Built(
+            weights.Path, $"discriminator for this {architecture.Name}",
+            () => Filled(architecture.BuildDiscriminator(Stored(weights), generator), architecture, weights, device),
+            ", or leave generator.discriminator out: one is then warmed up on the generator's own samples");
+    }
+
+    private static T Built<T>(string path, string what, Func<T> build, string otherwise = "")
     {
         try
         {
-            if (GanSections.DiscriminatorIn(file) is { } section)
-                return Built(file.Section(section));
-            if (otherPath is null)
-                return null;
-
-            var other = CheckpointFormats.Read(otherPath);
-            if (GanSections.DiscriminatorIn(other) is { } its)
-                return Built(other.Section(its));
-
-            return HoldsGenerator(other)
-                ? throw new CheckpointException(otherPath, "holds a generator and no discriminator", "name the file that has it, or leave generator.discriminator out: one is then warmed up on the generator's own samples")
-                : Built(other);
+            return build();
         }
-        catch
+        catch (ArgumentException impossible)
         {
-            generator.Dispose();
-            throw;
+            throw new CheckpointException(path, $"is not a {what} that can be built: {impossible.Message}", RemedyFor(impossible) + otherwise, cause: impossible);
         }
+    }
 
-        ImageDiscriminator Built(TensorFile weights) => Filled(architecture.BuildDiscriminator(Stored(weights), generator), architecture, weights, device);
+    private static string RemedyFor(ArgumentException impossible) => impossible switch
+    {
+        UnclearLayersException unclear => unclear.Remedy,
+        MissingTensorException => "check that the file is complete",
+        _ => CheckpointException.AsProgram,
+    };
+
+    private static CheckpointException Unknown(string path, StoredNetwork stored)
+    {
+        try
+        {
+            StoredSequence.RefuseSpectralNorm(stored);
+            return new CheckpointException(
+                path,
+                $"holds no generator of a known architecture ({string.Join(", ", GeneratorArchitectures.All.Select(known => known.Name))})",
+                $"see `atu inspect` for what it holds, or {CheckpointException.AsProgram}");
+        }
+        catch (ArgumentException unsupported)
+        {
+            return new CheckpointException(path, $"cannot be rebuilt from its weights: {unsupported.Message}", "see docs/bring-your-own-generator.md", cause: unsupported);
+        }
     }
 
     private static bool HoldsGenerator(TensorFile file) => GanSections.GeneratorsIn(file).Count > 0 || GeneratorArchitectures.Of(Stored(file)) is not null;
 
     /// <summary>Whether a file holds a generator that this version knows, and no discriminator beside it.</summary>
     /// <param name="file">As read.</param>
-    public static bool IsGeneratorAlone(TensorFile file) =>
-        file.Format != TorchScriptFormat.FormatName && GanSections.DiscriminatorIn(file) is null && Describe(file) is not null;
+    /// <param name="layers">Of the generator as somebody states them, or null.</param>
+    public static bool IsGeneratorAlone(TensorFile file, IReadOnlyList<string>? layers = null) =>
+        file.Format != TorchScriptFormat.FormatName && GanSections.DiscriminatorIn(file) is null && Describe(file, layers) is not null;
 
     private static StoredNetwork Stored(TensorFile weights) => new(
         weights.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Shape),
@@ -227,7 +304,8 @@ public static class GeneratorCheckpoint
 /// <param name="Description">One line about its size.</param>
 /// <param name="Channels">Of its images.</param>
 /// <param name="Resolution">Of its images, pixels a side.</param>
-public sealed record DescribedGenerator(string Architecture, string Description, int Channels, int Resolution);
+/// <param name="Assumed">What is taken for granted about its layers because its weights do not tell it, in a sentence; null where nothing is.</param>
+public sealed record DescribedGenerator(string Architecture, string Description, int Channels, int Resolution, string? Assumed = null);
 
 /// <summary>A generator from a checkpoint.</summary>
 /// <param name="Generator">In eval mode; owned by this.</param>
@@ -240,6 +318,9 @@ public sealed record DescribedGenerator(string Architecture, string Description,
 public sealed record LoadedGenerator(
     ImageGenerator Generator, ImageDiscriminator? Discriminator, string Architecture, string Description, string Sha256, string Format, string? Section) : IDisposable
 {
+    /// <summary>What was taken for granted about the generator's layers because its weights do not tell it; null where all is told or was stated.</summary>
+    public AssumedLayers? Assumed { get; init; }
+
     /// <inheritdoc/>
     public void Dispose()
     {

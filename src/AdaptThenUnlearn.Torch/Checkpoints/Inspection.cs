@@ -32,8 +32,10 @@ public sealed record Inspection(
     IReadOnlyList<string> Notes)
 {
     /// <summary>Looks at a file; one that would be refused for its pickle's globals is described all the same.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="layers">Of the generator as somebody states them, or null.</param>
     /// <exception cref="CheckpointException">It is missing, damaged or of no known format.</exception>
-    public static Inspection Of(string path)
+    public static Inspection Of(string path, IReadOnlyList<string>? layers = null)
     {
         var format = CheckpointFormats.Detect(path);
         var file = format.Read(path, survey: true);
@@ -42,16 +44,16 @@ public sealed record Inspection(
             .Select(section => new InspectedSection(section.Key, section.Count(), CountParameters(section)))
             .ToList();
         return new Inspection(
-            path, file.Format, format.FurtherFiles(path).Prepend(path).Sum(each => new FileInfo(each).Length), CheckpointDigest.Of(path), file.Refused.Count == 0 && !format.IsProgram ? GeneratorCheckpoint.Describe(file) : null,
+            path, file.Format, format.FurtherFiles(path).Prepend(path).Sum(each => new FileInfo(each).Length), CheckpointDigest.Of(path), file.Refused.Count == 0 && !format.IsProgram ? GeneratorCheckpoint.Describe(file, layers) : null,
             sections, file.Tensors.Count, CountParameters(file.Tensors),
             file.Tensors.GroupBy(tensor => tensor.Type).OrderBy(group => group.Key).ToDictionary(group => group.Key.ToString(), group => group.Count()),
-            file.Metadata, file.Values, file.Globals, file.Refused, [.. NotesOn(file, format.IsProgram, format.FurtherFiles(path).Count)]);
+            file.Metadata, file.Values, file.Globals, file.Refused, [.. NotesOn(file, format.IsProgram, format.FurtherFiles(path).Count, layers)]);
     }
 
     private static long CountParameters(IEnumerable<TensorEntry> tensors) =>
         tensors.Where(tensor => tensor.Type.IsFloatingPoint()).Sum(tensor => tensor.Count);
 
-    private static IEnumerable<string> NotesOn(TensorFile file, bool isProgram, int furtherFiles)
+    private static IEnumerable<string> NotesOn(TensorFile file, bool isProgram, int furtherFiles, IReadOnlyList<string>? layers)
     {
         if (isProgram)
             yield return $"It is a TorchScript program; nothing of it was run. Only where its format is named, '{TorchScriptFormat.FormatName}', is it run.";
@@ -65,7 +67,11 @@ public sealed record Inspection(
             yield return "It is one flat state dict: one network, not named.";
         foreach (var missing in GanSections.MissingIn(file))
             yield return missing;
-        if (file.Refused.Count == 0 && GeneratorCheckpoint.IsGeneratorAlone(file))
+        if (file.Refused.Count == 0 && !isProgram && GeneratorCheckpoint.Describe(file, layers)?.Assumed is { } assumed)
+            yield return $"Assumed, because weights do not tell it: {assumed}. A verdict needs it stated as `layers` of the policy's generator.";
+        if (file.Refused.Count == 0 && !isProgram && GeneratorCheckpoint.WhyNotBuilt(file, layers) is { } why)
+            yield return $"It cannot be rebuilt: {why}.";
+        if (file.Refused.Count == 0 && GeneratorCheckpoint.IsGeneratorAlone(file, layers))
             yield return "It holds a generator alone: should a policy have it unlearned, `atu govern` warms up a discriminator on its samples first, unless generator.discriminator names a file that has one.";
     }
 }

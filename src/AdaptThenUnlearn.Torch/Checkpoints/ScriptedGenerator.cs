@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
 /// <summary>A generator that is a TorchScript program: its forward makes images of latents.</summary>
-/// <remarks>It stays in eval mode, in training too, as <see cref="Models.Dcgan.DcganGenerator"/> does: what is trained is then what is measured, and the statistics of batch normalisation stay.</remarks>
+/// <remarks>It stays in eval mode, in training too, as <see cref="Models.Sequence.SequentialGenerator"/> does: what is trained is then what is measured, and the statistics of batch normalisation stay.</remarks>
 internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork
 {
     private const string Duty = "its forward must turn latents, float32 [N, latent], into images, float32 [N, 1 or 3, H, H] in -1 to 1";

@@ -35,7 +35,7 @@ public static class ClassifierCheckpoint
         if (KnownClassifiers.Find(file) is { } known)
             return new LoadedClassifier(known.Load(file, classes, device), digest);
         if (file.Metadata.GetValueOrDefault("kind") != Kind)
-            throw new CheckpointException(path, "is not a classifier of this tool (its metadata has no kind=classifier)", "make one with `atu train-classifier`");
+            throw new CheckpointException(path, "is not a classifier of this tool (its metadata has no kind=classifier)", "make one with `atu train-classifier`, or export your own as TorchScript with \"format\": \"torchscript\" (docs/features.md shows how to wrap one)");
 
         try
         {

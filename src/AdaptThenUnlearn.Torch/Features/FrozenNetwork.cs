@@ -56,8 +56,8 @@ public sealed record FrozenNetwork(
     public static FrozenNetwork Build(string kind, StoredNetwork stored, ImageShape shape) => kind switch
     {
         StyleGan2 => Held(new StyleGan2Discriminator(StyleGan2Discriminator.SettingsOf(stored))).Taking(shape),
-        Dcgan => Held(new DcganDiscriminator(shape, DcganArchitecture.DiscriminatorLayers(stored, shape))),
-        Mlp => Held(new MlpDiscriminator(shape, MlpArchitecture.DiscriminatorLayers(stored, shape))),
+        Dcgan => Held(DcganArchitecture.BuildDiscriminator(stored, shape)),
+        Mlp => Held(MlpArchitecture.BuildDiscriminator(stored, shape)),
         LeNet5.Name when stored.Attributes.ContainsKey(UnitRange) => Of(new LeNet5(shape, ClassesOf(stored), unitRange: true)),
         _ when ClassifierArchitectures.Names.Contains(kind) => Of(ClassifierArchitectures.Build(kind, shape, ClassesOf(stored))),
         _ => throw new ArgumentException($"'{kind}' is no network whose features are known; {string.Join(", ", [StyleGan2, Dcgan, Mlp, .. ClassifierArchitectures.Names])} are"),

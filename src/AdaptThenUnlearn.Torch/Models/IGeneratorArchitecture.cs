@@ -25,6 +25,17 @@ public interface IGeneratorArchitecture
     /// <exception cref="ArgumentException">The shapes do not belong together; the message says which.</exception>
     ImageGenerator BuildGenerator(StoredNetwork stored);
 
+    /// <summary>What building the generator takes for granted because weights do not tell it, in a sentence; null where all is told or was stated.</summary>
+    /// <param name="stored">As for <see cref="BuildGenerator"/>.</param>
+    /// <exception cref="ArgumentException">The shapes do not belong together; the message says which.</exception>
+    AssumedLayers? Assumes(StoredNetwork stored) => null;
+
+    /// <summary>Whether somebody may state the layers of its generators (<see cref="StoredNetwork.Layers"/>).</summary>
+    bool TakesLayers => false;
+
+    /// <summary>Tensors that a network of this family may have and that nothing is computed with.</summary>
+    IReadOnlyList<HarmlessTensor> Harmless => [];
+
     /// <summary>Builds the discriminator these weights belong to, with fresh weights; belongs to the caller.</summary>
     /// <param name="stored">The discriminator's weights.</param>
     /// <param name="generator">The generator that it goes with.</param>
@@ -44,6 +55,16 @@ public interface IGeneratorArchitecture
     /// <param name="name">A name of the network's state dict.</param>
     StoredTensor Locate(TorchSharp.torch.nn.Module network, string name) => new(name);
 }
+
+/// <summary>What was taken for granted about a generator's layers.</summary>
+/// <param name="Sentence">What, for a reader.</param>
+/// <param name="Layers">The statement that says the same.</param>
+public sealed record AssumedLayers(string Sentence, IReadOnlyList<string> Layers);
+
+/// <summary>A kind of tensor that files have and that changes no number which a network gives.</summary>
+/// <param name="Ending">How its name ends.</param>
+/// <param name="Reason">Why it may be left out.</param>
+public sealed record HarmlessTensor(string Ending, string Reason);
 
 /// <summary>Every generator architecture that can be governed. A new one: write its folder, add its line.</summary>
 public static class GeneratorArchitectures

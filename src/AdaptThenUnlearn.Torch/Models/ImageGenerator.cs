@@ -25,6 +25,11 @@ public abstract class ImageGenerator(string name, ImageShape shape, int latentSi
     /// <returns><c>[N, Channels, Resolution, Resolution]</c>, raw network output: nominally [-1, 1], not clipped; belongs to the caller's scope.</returns>
     public abstract Tensor Generate(Tensor latents, IReadOnlyList<Tensor>? noise, double truncation = 1);
 
+    /// <summary>Images as the network itself gives them, where those are not what <see cref="Generate"/> makes of them.</summary>
+    /// <param name="images">As from <see cref="Generate"/>.</param>
+    /// <returns>The same images on the network's own scale; belongs to the caller's scope.</returns>
+    public virtual Tensor AsNetworkGaveThem(Tensor images) => images;
+
     /// <summary>The noise maps that are stored with the weights, one for each of <see cref="NoiseSizes"/>, <c>[1, 1, size, size]</c>.</summary>
     public abstract IReadOnlyList<Tensor> StoredNoise { get; }
 

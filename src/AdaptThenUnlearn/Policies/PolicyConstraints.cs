@@ -89,6 +89,17 @@ internal sealed class NotBlankAttribute : ValueConstraintAttribute
     public override void Describe(JsonObject schema) => schema["pattern"] = "\\S";
 }
 
+/// <summary>A layer as Python prints it, or the name of a known layout.</summary>
+internal sealed class LayerFormAttribute : ValueConstraintAttribute
+{
+    public override string? Violation(ScalarNode value, PolicyVocabulary vocabulary) =>
+        LayerText.Layouts.Contains(value.Text) || LayerText.Problem(value.Text) is not { } problem
+            ? null
+            : $"{problem}; or name one layout alone: {string.Join(", ", LayerText.Layouts)}";
+
+    public override void Describe(JsonObject schema) => schema["pattern"] = "\\S";
+}
+
 /// <summary>A day that exists, <c>yyyy-MM-dd</c>.</summary>
 internal sealed class DayAttribute : ValueConstraintAttribute
 {

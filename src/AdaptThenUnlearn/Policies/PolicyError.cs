@@ -53,4 +53,7 @@ public static class PolicyCodes
 
     /// <summary>Warning: a limit that no sample of the allowed size can prove.</summary>
     public const string UnprovableLimit = "ATU1102";
+
+    /// <summary>What the weights cannot say of a generator was assumed: a warning where images are only made, an error where a verdict is asked for.</summary>
+    public const string AssumedLayers = "ATU1110";
 }

@@ -95,6 +95,10 @@ public sealed record UnlearningPolicy(
 /// <param name="Sha256">Pin: 64 hexadecimal digits; a file with another digest is refused.</param>
 /// <param name="Discriminator">Path of a checkpoint that holds the discriminator, where the generator's has none.</param>
 /// <param name="LatentSize">Length of a latent vector, for a <c>torchscript</c> program that takes more than one of the sizes that its weights have; found out when absent.</param>
+/// <param name="Layers">
+/// The layers of a DCGAN or a fully connected GAN that is a state dict, one text each as Python prints them (<see cref="LayerText"/>), or the one
+/// name of a known layout: weights do not tell strides, activations and the like. A verdict needs it; null for every other generator.
+/// </param>
 public sealed record GeneratorChoice(
     [NotBlank] string Checkpoint,
     [KnownName(NameKind.CheckpointFormat)] string Format,
@@ -102,13 +106,21 @@ public sealed record GeneratorChoice(
     [NotBlank] string? Discriminator,
 
     // Left out where it is absent, here and below, so that the digests of policies from before this property stand.
-    [Within(1, 65536)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? LatentSize = null)
+    [Within(1, 65536)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? LatentSize = null,
+    [NotEmpty, LayerForm] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<string>? Layers = null)
 {
     /// <summary>The format whose files are programs, which are run: never found by content.</summary>
     public const string TorchScript = "torchscript";
 
-    internal IEnumerable<PolicyFinding> Check(JsonPath at) => at["latentSize"].Must(
-        LatentSize is null || Format == TorchScript, $"is only for the format '{TorchScript}'; every other tells it by its weights", at["format"]);
+    internal IEnumerable<PolicyFinding> Check(JsonPath at) =>
+    [
+        .. at["latentSize"].Must(
+            LatentSize is null || Format == TorchScript, $"is only for the format '{TorchScript}'; every other tells it by its weights", at["format"]),
+        .. at["layers"].Must(
+            Layers is null || Format != TorchScript, $"is not for the format '{TorchScript}': such a program brings its own layers", at["format"]),
+        .. at["layers"].Must(
+            Layers is not { Count: > 1 } || !Layers.Any(LayerText.Layouts.Contains), $"is one layer a text, or one of {string.Join(", ", LayerText.Layouts)} alone"),
+    ];
 }
 
 /// <summary>A classifier that says whether an image shows a feature.</summary>

@@ -1,117 +1,163 @@
 using System.Globalization;
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Models.Sequence;
 
 namespace AdaptThenUnlearn.Torch.Models.Dcgan;
 
-/// <summary>Rebuilds a DCGAN from the names and shapes of its weights.</summary>
+/// <summary>Rebuilds a DCGAN from its weights, and from what somebody says of its layers.</summary>
 /// <remarks>
 /// Radford, Metz and Chintala 2016 (arXiv:1511.06434), with the names of PyTorch's own example (<c>main.0.weight</c> and on) and of what
-/// was made from it, such as csinva's pre-trained GANs. Shapes do not tell strides: kernels of 4 double or halve, as in those projects.
+/// was made from it. What weights do not tell is stated, or assumed and said where <see cref="DcganLayout"/> leaves one reading.
 /// </remarks>
 public sealed class DcganArchitecture : IGeneratorArchitecture
 {
-    private const int MostLayers = 64;
+    private static readonly string[] _usualPrefixes = ["main", ""];
 
     /// <inheritdoc/>
     public string Name => "dcgan";
 
     /// <inheritdoc/>
-    public bool Recognises(StoredNetwork stored) => stored.Shapes.GetValueOrDefault("main.0.weight") is { Count: 4 } && stored.Has("main.1.running_mean");
+    public bool TakesLayers => true;
+
+    /// <inheritdoc/>
+    public bool Recognises(StoredNetwork stored) =>
+        StoredSequence.Of(stored) is { } sequence && (sequence.Others.Count == 0 || _usualPrefixes.Contains(sequence.Prefix))
+            && sequence.Parts.Values.Any(part => part.IsConvolution) && !IsDiscriminator(sequence);
 
     /// <inheritdoc/>
     public string Describe(StoredNetwork stored)
     {
-        var layers = GeneratorLayers(stored);
-        return string.Create(CultureInfo.InvariantCulture, $"DCGAN, {DcganGenerator.ShapeOf(layers)}, latent {layers[0].Inputs}, channels {string.Join(" ", layers.SkipLast(1).Select(layer => layer.Outputs))}");
+        var layers = Reading(stored).Layers;
+        return string.Create(CultureInfo.InvariantCulture, $"DCGAN, {SequenceShape.Images(layers)}, latent {SequenceShape.LatentSize(layers)}, channels {string.Join(" ", layers.OfType<ConvolutionLayer>().SkipLast(1).Select(layer => layer.Outputs))}");
     }
 
     /// <inheritdoc/>
-    public ImageShape Images(StoredNetwork stored) => DcganGenerator.ShapeOf(GeneratorLayers(stored));
+    public ImageShape Images(StoredNetwork stored) => SequenceShape.Images(Reading(stored).Layers);
 
     /// <inheritdoc/>
-    public ImageGenerator BuildGenerator(StoredNetwork stored) => new DcganGenerator(GeneratorLayers(stored));
+    public AssumedLayers? Assumes(StoredNetwork stored) => Reading(stored).Assumed;
 
     /// <inheritdoc/>
-    public ImageDiscriminator BuildDiscriminator(StoredNetwork stored, ImageGenerator generator) => new DcganDiscriminator(generator.Shape, DiscriminatorLayers(stored, generator.Shape));
-
-    /// <inheritdoc/>
-    /// <remarks>A convolution of the same kernel, stride and padding undoes the size of a transposed one, down to the one pixel that the generator begins with.</remarks>
-    public ImageDiscriminator MirrorDiscriminator(ImageGenerator generator)
+    public ImageGenerator BuildGenerator(StoredNetwork stored)
     {
-        var layers = ((DcganGenerator)generator).Layers.Reverse().ToList();
-        return new DcganDiscriminator(generator.Shape, [.. layers.Select((layer, index) => new DcganLayer(
-            2 * index, layer.Outputs, index == layers.Count - 1 ? 1 : layer.Inputs, layer.Kernel, layer.Stride, layer.Padding, Bias: true, Normalised: false))]);
+        var reading = Reading(stored);
+        return new SequentialGenerator(reading.Prefix, reading.Layers);
     }
 
-    /// <summary>The transposed convolutions of a generator.</summary>
-    /// <exception cref="ArgumentException">They do not belong together.</exception>
-    public static IReadOnlyList<DcganLayer> GeneratorLayers(StoredNetwork stored)
-    {
-        List<DcganLayer> layers = [];
-        foreach (var number in Numbers(stored))
-        {
-            var kernel = stored.Size(Weight(number), 2);
-            var (stride, padding) = (layers.Count, kernel) switch
-            {
-                (0, _) => (1, 0),   // one pixel becomes kernel × kernel
-                (_, 4) => (2, 1),   // doubles
-                (_, 3) => (1, 1),
-                (_, 1) => (1, 2),   // csinva's last layer: cuts a border of two pixels off
-                _ => throw new ArgumentException($"'{Weight(number)}' has a kernel of {kernel}, and only 4, 3 and 1 are known"),
-            };
-            layers.Add(Layer(stored, number, inputs: 0, outputs: 1, kernel, stride, padding));
-        }
+    /// <inheritdoc/>
+    public ImageDiscriminator BuildDiscriminator(StoredNetwork stored, ImageGenerator generator) => BuildDiscriminator(stored, generator.Shape);
 
-        return Chained(layers);
-    }
+    /// <summary>Builds the discriminator these weights belong to, with fresh weights; belongs to the caller.</summary>
+    /// <param name="stored">Its weights.</param>
+    /// <param name="images">What it takes.</param>
+    /// <exception cref="ArgumentException">They do not take such images, or do not end at a single pixel.</exception>
+    public static DcganDiscriminator BuildDiscriminator(StoredNetwork stored, ImageShape images) =>
+        new(images, DiscriminatorLayers(stored, images), StoredSequence.Of(stored)!.Prefix);
 
-    /// <summary>The convolutions of a discriminator for images of this shape.</summary>
-    /// <exception cref="ArgumentException">They do not belong together, or do not end at a single pixel.</exception>
-    public static IReadOnlyList<DcganLayer> DiscriminatorLayers(StoredNetwork stored, ImageShape images)
+    /// <inheritdoc/>
+    /// <remarks>A convolution of the same kernel, stride and padding undoes the size of a transposed one, and one of an enlargement's stride the size of that.</remarks>
+    /// <exception cref="ArgumentException">The layers cannot be reversed so.</exception>
+    public ImageDiscriminator MirrorDiscriminator(ImageGenerator generator) => new DcganDiscriminator(generator.Shape, MirrorOf(((SequentialGenerator)generator).Layers));
+
+    // The convolutions of a discriminator for images of this shape.
+    private static List<DcganLayer> DiscriminatorLayers(StoredNetwork stored, ImageShape images)
     {
+        StoredSequence.RefuseSpectralNorm(stored);
+        var sequence = StoredSequence.Of(stored) ?? throw new ArgumentException("it is not a sequence of convolutions");
+        if (sequence.InOrder.FirstOrDefault(part => part.IsLinear) is { } linear)
+            throw new ArgumentException($"'{sequence.NameOf(linear.Number, "weight")}' is of a fully connected layer, and only discriminators that end in a convolution to one pixel are known");
+
         List<DcganLayer> layers = [];
         var size = images.Resolution;
-        foreach (var number in Numbers(stored))
+        foreach (var part in sequence.InOrder.Where(part => part.IsConvolution))
         {
-            var kernel = stored.Size(Weight(number), 2);
+            var kernel = part.Size(2);
             var (stride, padding) = kernel switch
             {
                 4 when size == 4 => (1, 0),   // what is left becomes one pixel
                 4 => (2, 1),
                 3 => (1, 1),
-                _ => throw new ArgumentException($"'{Weight(number)}' has a kernel of {kernel}, and only 4 and 3 are known"),
+                _ => throw new ArgumentException($"'{sequence.NameOf(part.Number, "weight")}' has a kernel of {kernel}, and only 4 and 3 are known"),
             };
             size = (size + 2 * padding - kernel) / stride + 1;
-            layers.Add(Layer(stored, number, inputs: 1, outputs: 0, kernel, stride, padding));
+            var normalised = sequence.Parts.TryGetValue(part.Number + 1, out var next) && next.IsBatchNorm;
+            layers.Add(new DcganLayer(part.Number, part.Size(1), part.Size(0), kernel, stride, padding, part.HasBias, normalised));
         }
 
         if (size != 1 || layers is [] || layers[0].Inputs != images.Channels)
             throw new ArgumentException($"the discriminator does not take {images} images");
-        return Chained(layers);
-    }
-
-    private static DcganLayer Layer(StoredNetwork stored, int number, int inputs, int outputs, int kernel, int stride, int padding) => new(
-        number, stored.Size(Weight(number), inputs), stored.Size(Weight(number), outputs), kernel, stride, padding,
-        Bias: stored.Has($"main.{number}.bias"), Normalised: stored.Has($"main.{number + 1}.running_mean"));
-
-    private static string Weight(int number) => $"main.{number.ToString(CultureInfo.InvariantCulture)}.weight";
-
-    private static IEnumerable<int> Numbers(StoredNetwork stored) => Enumerable.Range(0, MostLayers).Where(number => stored.Shapes.GetValueOrDefault(Weight(number)) is { Count: 4 });
-
-    private static List<DcganLayer> Chained(List<DcganLayer> layers)
-    {
         foreach (var (layer, next) in layers.Zip(layers.Skip(1)))
             if (layer.Outputs != next.Inputs)
-                throw new ArgumentException($"'{Weight(layer.Number)}' gives {layer.Outputs} maps, '{Weight(next.Number)}' takes {next.Inputs}");
+                throw new ArgumentException($"'{sequence.NameOf(layer.Number, "weight")}' gives {layer.Outputs} maps, '{sequence.NameOf(next.Number, "weight")}' takes {next.Inputs}");
         return layers;
+    }
+
+    // The layers of a discriminator for what these layers make, down to one pixel.
+    private static IReadOnlyList<DcganLayer> MirrorOf(IReadOnlyList<SequenceLayer> layers)
+    {
+        var shapes = SequenceShape.Along(layers);
+        List<(int Inputs, int Outputs, int Kernel, int Stride, int Padding)> mirrored = [];
+        var enlarged = 1;
+        foreach (var (place, layer) in layers.Index())
+        {
+            enlarged *= layer is UpsampleLayer up ? up.Factor : 1;
+            if (layer is UnflattenLayer { Side: > 1 } rows)
+                mirrored.Add((rows.Maps, 1, rows.Side, 1, 0));
+            if (layer is not ConvolutionLayer convolution)
+                continue;
+
+            var stride = convolution.Transposed ? convolution.Stride : enlarged;
+            var (leaves, before) = (shapes[place + 1].Side, shapes[place].Side / enlarged);
+            if ((convolution.Transposed && enlarged > 1) || (!convolution.Transposed && convolution.Stride > 1) || (leaves + 2 * convolution.Padding - convolution.Kernel) / stride + 1 != before)
+                throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"layer {layer.Number} has no counterpart in a discriminator"));
+            mirrored.Add((convolution.Outputs, convolution.Inputs, convolution.Kernel, stride, convolution.Padding));
+            enlarged = 1;
+        }
+
+        mirrored.Reverse();
+        return [.. mirrored.Select((layer, index) => new DcganLayer(
+            2 * index, layer.Inputs, index == mirrored.Count - 1 ? 1 : layer.Outputs, layer.Kernel, layer.Stride, layer.Padding, Bias: true, Normalised: false))];
+    }
+
+    private static SequenceReading Reading(StoredNetwork stored)
+    {
+        var sequence = StoredSequence.Of(stored) ?? throw new ArgumentException("it is not a sequence of layers");
+        if (stored.Layers is [LayerText.DcganTutorial])
+            return DcganLayout.Misfit(sequence) is { } misfit
+                ? throw new ArgumentException($"it is not of the layout '{LayerText.DcganTutorial}': {misfit}")
+                : new SequenceReading(sequence.Prefix, DcganLayout.Layers(sequence), Assumed: null);
+        if (stored.Layers is [LayerText.MlpTutorial])
+            throw new ArgumentException($"'{LayerText.MlpTutorial}' is a layout without convolutions, and it has some");
+        return stored.Layers is { } said ? SequenceReading.Stated(sequence, said) : DcganLayout.Assumed(sequence, stored.Discriminator is { } critic ? images => Takes(critic, images) : null);
+    }
+
+    private static bool Takes(StoredNetwork discriminator, ImageShape images)
+    {
+        try
+        {
+            return DiscriminatorLayers(discriminator, images).Count > 0;
+        }
+        catch (ArgumentException)
+        {
+            return false;
+        }
+    }
+
+    // Convolutions that go from the channels of an image to one score, and not the other way.
+    private static bool IsDiscriminator(StoredSequence sequence)
+    {
+        var convolutions = sequence.InOrder.Where(part => part.IsConvolution).ToList();
+        return convolutions[0].Size(1) is 1 or 3 && convolutions.Zip(convolutions.Skip(1)).All(pair => pair.First.Size(0) == pair.Second.Size(1))
+            && (convolutions.Count > 1 || convolutions[0].Size(0) > convolutions[0].Size(1));
     }
 }
 
-/// <summary>One convolution of a DCGAN.</summary>
+/// <summary>One convolution of a DCGAN's discriminator.</summary>
 /// <param name="Number">Its place in the sequence.</param>
 /// <param name="Inputs">Feature maps that come in.</param>
 /// <param name="Outputs">Feature maps that go out.</param>
 /// <param name="Kernel">Pixels a side.</param>
-/// <param name="Stride">Pixels between two outputs, or inputs of a transposed one.</param>
+/// <param name="Stride">Pixels between two outputs.</param>
 /// <param name="Padding">Pixels around the input.</param>
 /// <param name="Bias">Whether it has one.</param>
 /// <param name="Normalised">Whether batch normalisation follows.</param>

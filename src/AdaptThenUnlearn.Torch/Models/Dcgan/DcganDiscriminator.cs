@@ -1,4 +1,4 @@
-using TorchSharp.Modules;
+using AdaptThenUnlearn.Torch.Models.Sequence;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 
@@ -8,24 +8,33 @@ namespace AdaptThenUnlearn.Torch.Models.Dcgan;
 /// <remarks>Radford, Metz and Chintala 2016 (arXiv:1511.06434), section 3.</remarks>
 public sealed class DcganDiscriminator : ImageDiscriminator
 {
-    private readonly Sequential main;
+    private readonly List<Module<Tensor, Tensor>> _parts = [];
     private readonly IReadOnlyList<DcganLayer> _layers;
+    private readonly string _prefix;
 
     /// <summary>Builds it with fresh weights from torch's default random source.</summary>
     /// <param name="images">What it takes.</param>
     /// <param name="layers">Down to one pixel.</param>
-    public DcganDiscriminator(ImageShape images, IReadOnlyList<DcganLayer> layers) : base(nameof(DcganDiscriminator), images)
+    /// <param name="prefix">The name before its layers' numbers; empty where there is none.</param>
+    public DcganDiscriminator(ImageShape images, IReadOnlyList<DcganLayer> layers, string prefix = "main") : base(nameof(DcganDiscriminator), images)
     {
-        _layers = layers;
-        main = Sequential([.. layers.SelectMany(Parts)]);
-        RegisterComponents();
+        (_layers, _prefix) = (layers, prefix);
+        var owner = prefix.Length == 0 ? (nn.Module)this : new NumberedLayers();
+        foreach (var (name, part) in layers.SelectMany(Parts))
+        {
+            owner.register_module(name, part);
+            _parts.Add(part);
+        }
+
+        if (prefix.Length > 0)
+            register_module(prefix, owner);
     }
 
     /// <inheritdoc/>
     public override Tensor Score(Tensor images)
     {
         using var scope = NewDisposeScope();
-        return main.call(images).flatten(1).MoveToOuterDisposeScope();   // [N, 1]
+        return Through(_parts, images).flatten(1).MoveToOuterDisposeScope();   // [N, 1]
     }
 
     /// <inheritdoc/>
@@ -43,11 +52,13 @@ public sealed class DcganDiscriminator : ImageDiscriminator
     public override Tensor Features(Tensor images)
     {
         using var scope = NewDisposeScope();
-        return main.children().SkipLast(1).Cast<Module<Tensor, Tensor>>().Aggregate(images, (maps, layer) => layer.call(maps)).flatten(1).MoveToOuterDisposeScope();
+        return Through(_parts.SkipLast(1), images).flatten(1).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
-    public override ImageDiscriminator Copy() => Weights.CopiedTo(new DcganDiscriminator(Shape, _layers), this);
+    public override ImageDiscriminator Copy() => Weights.CopiedTo(new DcganDiscriminator(Shape, _layers, _prefix), this);
+
+    private static Tensor Through(IEnumerable<Module<Tensor, Tensor>> parts, Tensor images) => parts.Aggregate(images, (maps, part) => part.call(maps));
 
     private IEnumerable<(string, Module<Tensor, Tensor>)> Parts(DcganLayer layer)
     {

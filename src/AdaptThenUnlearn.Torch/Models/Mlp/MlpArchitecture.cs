@@ -1,85 +1,123 @@
 using System.Globalization;
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Models.Sequence;
 
 namespace AdaptThenUnlearn.Torch.Models.Mlp;
 
-/// <summary>Rebuilds a GAN of fully connected layers from the names and shapes of its weights.</summary>
+/// <summary>Rebuilds a GAN of fully connected layers from its weights, and from what somebody says of its layers.</summary>
 /// <remarks>
-/// Goodfellow et al. 2014 (arXiv:1406.2661), with the names of a bare <c>nn.Sequential</c> whose layers and activations alternate:
+/// Goodfellow et al. 2014 (arXiv:1406.2661), with the names of an <c>nn.Sequential</c> whose layers and activations alternate:
 /// <c>0.weight</c>, <c>2.weight</c> and on, as csinva's pre-trained MNIST GAN has them.
 /// </remarks>
 public sealed class MlpArchitecture : IGeneratorArchitecture
 {
-    private const int SmallestResolution = 8;
-    private const int MostLayers = 64;
+    private const int MnistSide = 28;
+    private const int SmallestAssumedSide = 16;
 
     /// <inheritdoc/>
     public string Name => "mlp-gan";
 
     /// <inheritdoc/>
+    public bool TakesLayers => true;
+
+    /// <inheritdoc/>
     public bool Recognises(StoredNetwork stored) =>
-        stored.Shapes.GetValueOrDefault("0.weight") is { Count: 2 } && Layers(stored) is [_, _, ..] layers
-            && 2 * layers.Count == stored.Shapes.Count && ImageOf(layers[^1].Outputs) is not null;
+        StoredSequence.Of(stored) is { Others: [] } sequence && sequence.Parts.Values.All(part => !part.IsConvolution)
+            && sequence.InOrder.LastOrDefault(part => part.IsLinear) is { } last && SequenceShape.ImageOf(last.Size(0)) is not null;
 
     /// <inheritdoc/>
     public string Describe(StoredNetwork stored)
     {
-        var layers = Layers(stored);
-        return string.Create(CultureInfo.InvariantCulture, $"GAN of fully connected layers, {ShapeOf(layers)}, latent {layers[0].Inputs}, layers {string.Join(" ", layers.Select(layer => layer.Outputs))}");
+        var layers = Reading(stored).Layers;
+        return string.Create(CultureInfo.InvariantCulture, $"GAN of fully connected layers, {SequenceShape.Images(layers)}, latent {SequenceShape.LatentSize(layers)}, layers {string.Join(" ", layers.OfType<LinearLayer>().Select(layer => layer.Outputs))}");
     }
 
     /// <inheritdoc/>
-    public ImageShape Images(StoredNetwork stored) => ShapeOf(Layers(stored));
+    public ImageShape Images(StoredNetwork stored) => SequenceShape.Images(Reading(stored).Layers);
+
+    /// <inheritdoc/>
+    public AssumedLayers? Assumes(StoredNetwork stored) => Reading(stored).Assumed;
 
     /// <inheritdoc/>
     public ImageGenerator BuildGenerator(StoredNetwork stored)
     {
-        var layers = Layers(stored);
-        return new MlpGenerator(ShapeOf(layers), layers);
+        var reading = Reading(stored);
+        return new SequentialGenerator(reading.Prefix, reading.Layers);
     }
 
     /// <inheritdoc/>
-    public ImageDiscriminator BuildDiscriminator(StoredNetwork stored, ImageGenerator generator) => new MlpDiscriminator(generator.Shape, DiscriminatorLayers(stored, generator.Shape));
+    public ImageDiscriminator BuildDiscriminator(StoredNetwork stored, ImageGenerator generator) => BuildDiscriminator(stored, generator.Shape);
+
+    /// <summary>Builds the discriminator these weights belong to, with fresh weights; belongs to the caller.</summary>
+    /// <param name="stored">Its weights.</param>
+    /// <param name="images">What it takes.</param>
+    /// <exception cref="ArgumentException">They do not take such images, or do not end at one score.</exception>
+    public static MlpDiscriminator BuildDiscriminator(StoredNetwork stored, ImageShape images)
+    {
+        StoredSequence.RefuseSpectralNorm(stored);
+        var sequence = StoredSequence.Of(stored) ?? throw new ArgumentException("it is not a sequence of fully connected layers");
+        if (sequence.InOrder.FirstOrDefault(part => !part.IsLinear || !part.HasBias) is { } other)
+            throw new ArgumentException($"'{sequence.NameOf(other.Number, other.Tensors.Keys.First())}' is of a layer that such a discriminator does not have: only fully connected layers with leaky ReLU between them are known");
+
+        var layers = sequence.InOrder.Select(part => new MlpLayer(part.Number, part.Size(1), part.Size(0))).ToList();
+        var pixels = images.Channels * images.Resolution * images.Resolution;
+        return layers is [{ Inputs: var inputs }, ..] && inputs == pixels && layers[^1].Outputs == 1
+            ? new MlpDiscriminator(images, layers, sequence.Prefix)
+            : throw new ArgumentException($"the discriminator does not take {images} images, or does not end at one score");
+    }
 
     /// <inheritdoc/>
     public ImageDiscriminator MirrorDiscriminator(ImageGenerator generator)
     {
-        var layers = ((MlpGenerator)generator).Layers.Reverse().ToList();
+        var layers = ((SequentialGenerator)generator).Layers.OfType<LinearLayer>().Reverse().ToList();
         return new MlpDiscriminator(generator.Shape, [.. layers.Select((layer, index) => new MlpLayer(2 * index, layer.Outputs, index == layers.Count - 1 ? 1 : layer.Inputs))]);
     }
 
-    /// <summary>The layers of a discriminator for images of this shape.</summary>
-    /// <exception cref="ArgumentException">They do not take such images, or do not end at one score.</exception>
-    public static IReadOnlyList<MlpLayer> DiscriminatorLayers(StoredNetwork stored, ImageShape images)
+    private static SequenceReading Reading(StoredNetwork stored)
     {
-        var layers = Layers(stored);
-        var pixels = images.Channels * images.Resolution * images.Resolution;
-        return layers is [{ Inputs: var inputs }, ..] && inputs == pixels && layers[^1].Outputs == 1
-            ? layers
-            : throw new ArgumentException($"the discriminator does not take {images} images");
+        var sequence = StoredSequence.Of(stored) ?? throw new ArgumentException("it is not a sequence of layers");
+        var layers = Alternating(sequence).ToList();
+        var misfit = Misfit(sequence);
+        if (stored.Layers is [LayerText.MlpTutorial])
+            return misfit is null ? new SequenceReading(sequence.Prefix, layers, Assumed: null) : throw new ArgumentException($"it is not of the layout '{LayerText.MlpTutorial}': {misfit}");
+        if (stored.Layers is [LayerText.DcganTutorial])
+            throw new ArgumentException($"'{LayerText.DcganTutorial}' is a layout of convolutions, and it has none");
+        if (stored.Layers is { } said)
+            return SequenceReading.Stated(sequence, said);
+        if (misfit is not null)
+            throw new UnclearLayersException(misfit, [SequenceReading.Suggestion(sequence)]);
+
+        return new SequenceReading(sequence.Prefix, layers, new AssumedLayers("ReLU between its fully connected layers, and tanh at the end", [LayerText.MlpTutorial]));
     }
 
-    private static List<MlpLayer> Layers(StoredNetwork stored)
+    private static IEnumerable<SequenceLayer> Alternating(StoredSequence sequence)
     {
-        List<MlpLayer> layers = [];
-        for (var number = 0; number < 2 * MostLayers && stored.Has($"{number}.weight") && stored.Has($"{number}.bias"); number += 2)
-            layers.Add(new MlpLayer(number, stored.Size($"{number}.weight", 1), stored.Size($"{number}.weight", 0)));
-        return layers;
+        foreach (var part in sequence.InOrder.Where(part => part.IsLinear))
+        {
+            if (part.Number > 0)
+                yield return new ReluLayer(part.Number - 1, 0);
+            yield return new LinearLayer(part.Number, part.Size(1), part.Size(0), part.HasBias);
+        }
+
+        yield return new TanhLayer(sequence.Parts.Keys.Max() + 1);
     }
 
-    private static ImageShape ShapeOf(List<MlpLayer> layers) =>
-        ImageOf(layers[^1].Outputs) ?? throw new ArgumentException($"{layers[^1].Outputs} outputs are no square image of 1 or 3 channels");
-
-    private static ImageShape? ImageOf(int pixels)
+    // Why the layers are not those that alternate with an activation, or null.
+    private static string? Misfit(StoredSequence sequence)
     {
-        foreach (var channels in (int[])[1, 3])
-            if (pixels % channels == 0 && (int)Math.Round(Math.Sqrt(pixels / channels)) is >= SmallestResolution and var side && side * side * channels == pixels)
-                return new ImageShape(channels, side);
-
-        return null;
+        if (sequence.InOrder.FirstOrDefault(part => !part.IsLinear) is { } other)
+            return $"the layout '{LayerText.MlpTutorial}' has no place for {string.Join(", ", other.Tensors.Keys.Select(name => $"'{sequence.NameOf(other.Number, name)}'"))}";
+        var numbers = sequence.InOrder.Select(part => part.Number).ToList();
+        if (numbers.Count < 2 || !numbers.SequenceEqual(Enumerable.Range(0, numbers.Count).Select(index => 2 * index)))
+            return $"layers and activations do not alternate in its numbers ({string.Join(", ", numbers)})";
+        var side = SequenceShape.ImageOf(sequence.Parts[numbers[^1]].Size(0))?.Resolution ?? 0;
+        return side == MnistSide || (side >= SmallestAssumedSide && int.IsPow2(side))
+            ? null
+            : string.Create(CultureInfo.InvariantCulture, $"{sequence.Parts[numbers[^1]].Size(0)} outputs need not be an image: only sides of 28 pixels and of powers of two from 16 on are taken for one");
     }
 }
 
-/// <summary>One fully connected layer.</summary>
+/// <summary>One fully connected layer of a discriminator.</summary>
 /// <param name="Number">Its place in the sequence.</param>
 /// <param name="Inputs">Length of a row that comes in.</param>
 /// <param name="Outputs">Length of a row that goes out.</param>

@@ -17,6 +17,10 @@ public sealed class StyleGan2AdaArchitecture : IGeneratorArchitecture
     public string Name => "stylegan2-ada";
 
     /// <inheritdoc/>
+    public IReadOnlyList<HarmlessTensor> Harmless { get; } =
+        [new(".resample_filter", "every layer and block keeps one there; only those that change the resolution compute with it, and theirs are loaded")];
+
+    /// <inheritdoc/>
     public bool Recognises(StoredNetwork stored) =>
         stored.Has("synthesis.b4.const") && stored.Has("synthesis.b4.conv1.weight") && stored.Has("mapping.fc0.weight");
 
@@ -56,10 +60,7 @@ public sealed class StyleGan2AdaArchitecture : IGeneratorArchitecture
         if (!stored.Has("synthesis.b4.torgb.weight") || stored.Has("synthesis.b8.skip.weight"))
             throw new ArgumentException(OnlySkip);
 
-        RefuseOther(stored, $"synthesis.b{resolution}.conv1.activation", "lrelu");
-        RefuseOther(stored, "mapping.fc0.activation", "lrelu");
-        RefuseOther(stored, "mapping.fc0.bias_gain", "0.01");
-        RefuseOther(stored, "synthesis.b4.conv1.use_noise", "True");
+        NvidiaAttributes.CheckGenerator(stored);
         var styleSize = stored.Size("synthesis.b4.conv1.affine.weight", 1);
         var classes = stored.Has("mapping.embed.weight") ? stored.Size("mapping.embed.weight", 1) : 0;
         var latentSize = stored.Size("mapping.fc0.weight", 1) - (classes > 0 ? stored.Size("mapping.embed.weight", 0) : 0);
@@ -87,6 +88,8 @@ public sealed class StyleGan2AdaArchitecture : IGeneratorArchitecture
         if (stored.Size("b4.conv.weight", 1) != channels[0] + 1)
             throw new ArgumentException("only discriminators with one map of minibatch deviation are known");
 
+        NvidiaAttributes.CheckDiscriminator(stored);
+
         var classes = stored.Has("mapping.embed.weight") ? stored.Size("mapping.embed.weight", 1) : 0;
         var answers = stored.Size("b4.out.weight", 0);
         return new StyleGan2Settings(
@@ -113,10 +116,4 @@ public sealed class StyleGan2AdaArchitecture : IGeneratorArchitecture
 
     private static double? Number(StoredNetwork stored, string attribute) =>
         stored.Attributes.TryGetValue(attribute, out var text) && double.TryParse(text, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number) ? number : null;
-
-    private static void RefuseOther(StoredNetwork stored, string attribute, string known)
-    {
-        if (stored.Attributes.TryGetValue(attribute, out var other) && other != known)
-            throw new ArgumentException($"'{attribute}' is {other}, and only {known} is known");
-    }
 }

@@ -1,0 +1,35 @@
+using AdaptThenUnlearn.Torch.Models;
+
+namespace AdaptThenUnlearn.Torch.Checkpoints;
+
+/// <summary>What a file holds of a network beyond what the network that was built from it has a place for.</summary>
+/// <remarks>A tensor that is left over is a layer that is left out: the network that is measured would be another than the file's.</remarks>
+internal static class UnusedTensors
+{
+    private const int MostShown = 6;
+
+    private static readonly HarmlessTensor[] _always =
+    [
+        new(".num_batches_tracked", "counts the batches that a batch normalisation has seen; nothing is computed with it"),
+    ];
+
+    /// <summary>Refuses a file that holds more of a network than was used.</summary>
+    /// <param name="weights">Of one network; tensors of named sections beside it are other networks'.</param>
+    /// <param name="used">Names of the tensors that were used.</param>
+    /// <param name="harmless">Kinds that change nothing in a network of this family.</param>
+    /// <exception cref="CheckpointException">Something is left over; the message names it.</exception>
+    public static void Refuse(TensorFile weights, IReadOnlySet<string> used, IReadOnlyList<HarmlessTensor> harmless)
+    {
+        var left = weights.Tensors.Select(tensor => tensor.Name)
+            .Where(name => !used.Contains(name) && TensorFile.SectionOf(name) is null && !_always.Concat(harmless).Any(kind => name.EndsWith(kind.Ending, StringComparison.Ordinal)))
+            .ToList();
+        if (left.Count == 0)
+            return;
+
+        var names = string.Join(", ", left.Take(MostShown).Select(name => $"'{CheckpointException.Shown(name)}'"));
+        throw new CheckpointException(
+            weights.Path,
+            FormattableString.Invariant($"holds {left.Count} tensor{(left.Count == 1 ? "" : "s")} that the network that was built has no place for: {names}{(left.Count > MostShown ? ", …" : "")}"),
+            $"it is a variant that this version does not know, and without them it would be another network; {CheckpointException.AsProgram}");
+    }
+}
