@@ -15,6 +15,8 @@ internal sealed record DigitFiles(string Folder, string Prefix)
 
     private static readonly string[] _prefixes = ["", "emnist-digits-", "emnist-mnist-"];
 
+    private static readonly char[] _signs = ['-', '.'];
+
     /// <summary>The names that are looked for, for messages.</summary>
     public const string Names =
         "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte (also .idx3-ubyte, .gz, and as emnist-digits-…)";
@@ -47,7 +49,7 @@ internal sealed record DigitFiles(string Folder, string Prefix)
     private string? Find(string part, string what, int dimensions)
     {
         string[] parts = part == "t10k" && AreTransposed ? ["test", part] : [part];
-        var names = parts.SelectMany(name => new[] { '-', '.' }.Select(sign => FormattableString.Invariant($"{Prefix}{name}-{what}{sign}idx{dimensions}-ubyte")));
+        var names = parts.SelectMany(name => _signs.Select(sign => FormattableString.Invariant($"{Prefix}{name}-{what}{sign}idx{dimensions}-ubyte")));
         return names.SelectMany(name => new[] { name, name + ".gz" }).OrderBy(name => name.EndsWith(".gz", StringComparison.Ordinal))
             .Select(name => Path.Combine(Folder, name)).FirstOrDefault(File.Exists);
     }

@@ -52,9 +52,9 @@ public sealed record LabelledImages(IReadOnlyList<string> Classes, ClassifierOut
         var counts = folders.Counts;
         if (counts.Count < 2)
             throw new InvalidDataException($"{folders.Pictures.Folder} has one class alone, {folders.Classes[0]}; a classifier tells at least two apart");
-        if (counts.Index().FirstOrDefault(counted => counted.Item < HeldOut, (-1, 0)) is { Index: >= 0 } few)
+        if (counts.ToList().FindIndex(count => count < HeldOut) is >= 0 and var few)
             throw new InvalidDataException(FormattableString.Invariant(
-                $"the class '{folders.Classes[few.Index]}' has {few.Item} images; every {HeldOut}th is kept for the test, so at least {HeldOut} are needed"));
+                $"the class '{folders.Classes[few]}' has {counts[few]} images; every {HeldOut}th is kept for the test, so at least {HeldOut} are needed"));
 
         var seen = new int[counts.Count];
         bool[] tested = [.. folders.Labels.Select(label => ++seen[label] % HeldOut == 0)];
