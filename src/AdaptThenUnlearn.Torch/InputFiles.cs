@@ -9,6 +9,7 @@ using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Models.Dcgan;
 using AdaptThenUnlearn.Torch.Models.Mlp;
 using AdaptThenUnlearn.Torch.Models.Sequence;
+using AdaptThenUnlearn.Torch.Pretraining;
 using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
 
@@ -150,7 +151,13 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
         var path = Resolved(quality.Reference);
         var digest = RunRecordFile.Digest(path) ?? throw new CheckpointException(path, "is missing", "quality.reference names a statistics file (see `atu reference`), a folder of images, or original-generator");
         if (Directory.Exists(path))
-            return OfImages(ImageFolder.Batches(path, original.Generator.Shape.Channels, EvaluationImages.BatchSize).Select(Fitting), ImageFolder.Files(path).Count, digest);
+        {
+            var pictures = PictureFolder.List(path);
+            Note(InputRoles.Reference, pictures.Summary);
+            CheckFit(ImageFolder.SizeOf(pictures.Files));
+            return OfImages(ImageFolder.Batches(pictures.Files, original.Generator.Shape.Channels, EvaluationImages.BatchSize), pictures.Files.Count, digest);
+        }
+
         if (FeatureMoments.IsFile(path))
             return QualityReference.Of(FeatureMoments.Read(path), digest, undesired, extractor);
 
@@ -171,12 +178,13 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
             }
         }
 
-        Tensor Fitting(Tensor batch)
+        // All have the size of the first, or reading them says which does not.
+        void CheckFit((int Width, int Height) size)
         {
             var taken = original.Generator.Shape;
-            return batch.shape[2] == taken.Resolution && batch.shape[3] == taken.Resolution
-                ? batch
-                : throw new PolicyMismatchException("$.quality.reference", $"the folder's images are {batch.shape[1]}×{batch.shape[2]}×{batch.shape[3]}, the generator makes {taken}, and the classifiers look at both");
+            if (size.Width != taken.Resolution || size.Height != taken.Resolution)
+                throw new PolicyMismatchException("$.quality.reference", FormattableString.Invariant(
+                    $"the folder's images are {size.Width}×{size.Height} pixels, the generator makes {taken}, and the classifiers look at both"));
         }
     }
 
@@ -188,10 +196,16 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
     {
         if (policy.Unlearning.Data is { } data && !Directory.Exists(Resolved(data)))
             throw new ImageFileException(Resolved(data), "the folder with the real images is missing");
-        foreach (var (_, property, folder) in Given())
-            if (ImageFolder.FirstUnfit(folder, images.Resolution) is { } unfit)
+        if (policy.Unlearning.Data is { } training)
+            Note(InputRoles.TrainingData, TrainingImages.Summary(Resolved(training)));
+        foreach (var (role, property, folder) in Given())
+        {
+            var pictures = PictureFolder.List(folder);
+            Note(role, pictures.Summary);
+            if (ImageFolder.FirstUnfit(pictures.Files, images.Resolution) is { } unfit)
                 throw new PolicyMismatchException(
                     property, FormattableString.Invariant($"{unfit.File} is {unfit.Width}×{unfit.Height} pixels, the generator makes {images.Resolution}×{images.Resolution}; bring the folder's images to that size"));
+        }
     }
 
     /// <summary>Loads the images that the policy gives for training; as grey or as colours as the generator's.</summary>
@@ -229,7 +243,7 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
         if (policy.Quality is { } quality && quality.Reference != QualityReading.OriginalGenerator)
             yield return (InputRoles.Reference, "$.quality.reference", Resolved(quality.Reference));
         if (policy.Unlearning.Data is { } data)
-            yield return ("training data", "$.unlearning.data", Resolved(data));
+            yield return (InputRoles.TrainingData, "$.unlearning.data", Resolved(data));
     }
 
     // Folders of images to train on.

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Tests;
 using AdaptThenUnlearn.Torch.Tests.Features;
@@ -79,6 +80,62 @@ public sealed class ExtractorTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.True(exitCode == 3, errors);
         Assert.Contains("FID (unpublished weights)     not measured", output, StringComparison.Ordinal);
         Assert.Contains("2 feature vectors do not determine a covariance of dimension 2048; more than 2048 are needed", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Distance_FolderOfPictures_SaysWhatWasReadAndPassedOver()
+    {
+        var folder = Images("counted", perClass: 15);
+        Directory.CreateDirectory(Path.Combine(folder, ".ipynb_checkpoints"));
+        File.Copy(Path.Combine(folder, "plain", "0.png"), Path.Combine(folder, ".ipynb_checkpoints", "0-checkpoint.png"));
+        string[] command = ["distance", folder, folder, "--extractor", "torchscript", "--weights", Script()];
+
+        using var read = JsonDocument.Parse(Succeeds([.. command, "--json"]));
+        var set = read.RootElement.GetProperty("sets")[0];
+        Assert.Equal((30, 30), (set.GetProperty("count").GetInt32(), read.RootElement.GetProperty("n")[0].GetInt32()));
+        var passed = Assert.Single(set.GetProperty("passedOver").EnumerateArray());
+        Assert.Equal(("hidden or system entries", 1, ".ipynb_checkpoints"), (passed.GetProperty("why").GetString(), passed.GetProperty("count").GetInt32(), passed.GetProperty("first")[0].GetString()));
+
+        var text = Succeeds(command);
+        Assert.Contains($"A                             30 images, {folder}", text, StringComparison.Ordinal);
+        Assert.Contains("passed over: 1 hidden or system entries (.ipynb_checkpoints)", text, StringComparison.Ordinal);
+
+        File.Copy(Path.Combine(folder, "plain", "0.png"), Path.Combine(folder, "plain", "1.webp.tif"));
+        var (exitCode, _, errors) = Atu.Run(command);
+        Assert.Equal(3, exitCode);
+        Assert.Contains("ATU2001: " + folder + ": holds 1 pictures of kinds that are not read", errors, StringComparison.Ordinal);
+    }
+
+    // A feature that is no number: Fréchet distance and its neighbours are not measured, in text and as JSON, and nothing is printed as NaN.
+    [Fact]
+    public void Distance_FeaturesThatAreNoNumbers_IsNotMeasuredAndSaysWhy()
+    {
+        using var scope = NewDisposeScope();
+        var features = randn(50, 4);
+        NumpyFile.Write(house.At("whole.npy"), features);
+        features[3, 1] = float.NaN;
+        NumpyFile.Write(house.At("broken.npy"), features);
+
+        foreach (var more in new[] { new string[0], ["--json"] })
+        {
+            var (exitCode, output, errors) = Atu.Run(["distance", house.At("broken.npy"), house.At("whole.npy"), "--threads", "1", .. more]);
+            Assert.Equal(3, exitCode);
+            Assert.Contains("ATU2010: the Fréchet distance was not measured: the features hold numbers that are not finite", errors, StringComparison.Ordinal);
+            Assert.Contains("the features hold numbers that are not finite", output, StringComparison.Ordinal);
+            Assert.DoesNotContain("NaN", output, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Distance_ArrayInAnotherRange_IsRefusedWithTheMend()
+    {
+        using var scope = NewDisposeScope();
+        NumpyFile.Write(house.At("levels.npy"), rand(20, 1, 16, 16) * 255);
+
+        var (exitCode, _, errors) = Atu.Run("distance", house.At("levels.npy"), house.At("levels.npy"), "--extractor", "torchscript", "--weights", Script(), "--threads", "1");
+
+        Assert.Equal(3, exitCode);
+        Assert.Contains("as in 0 to 255, and images of numbers are -1 to 1; save them as uint8", errors, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -83,6 +83,29 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
     }
 
     [Fact]
+    public void TrainClassifier_ClassFolders_NamesTheClassesAndWhatIsPassedOver()
+    {
+        foreach (var name in new[] { "train/cat", "train/dog", "val/cat", "__MACOSX" })
+            LabelledPictures.Write(house.At($"folders/{name}"), count: 20);
+
+        var (exitCode, output, errors) = Atu.Run("train-classifier", "--data", house.At("folders/train"), "--out", house.At("cat-or-dog.safetensors"), "--architecture", StridedConvNet.Name, "--epochs", "1", "--threads", "1");
+
+        Assert.True(exitCode == 0, errors);
+        Assert.Contains("test accuracy", output, StringComparison.Ordinal);
+        Assert.Contains("40 images; passed over: 2 files that are no pictures (cat/labels.csv, dog/labels.csv); classes: cat (20), dog (20)", errors, StringComparison.Ordinal);
+
+        var parts = Atu.Run("reference", "--data", house.At("folders"), "--extractor", house.At("cat-or-dog.safetensors"), "--out", house.At("parts.safetensors"), "--threads", "1");
+        Assert.Contains("60 images in 2 classes: train (40), val (20)", parts.Output, StringComparison.Ordinal);
+        Assert.Contains("passed over: 1 hidden or system entries (__MACOSX)", parts.Output, StringComparison.Ordinal);
+        Assert.Contains("warning ATU2102: " + house.At("folders") + ": the classes train, val look like the parts of a data set", parts.Errors, StringComparison.Ordinal);
+
+        var flat = Atu.Run("train-classifier", "--data", house.At("folders/val/cat/.."), "--out", house.At("x.safetensors"), "--threads", "1");
+        Assert.Equal(3, flat.ExitCode);
+        Assert.Contains("ATU2010", flat.Errors, StringComparison.Ordinal);
+        Assert.Contains("has one class alone, cat", flat.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Pretrain_FolderOfImages_MakesAGeneratorOfTheirSize()
     {
         var folder = house.At("to-learn");
@@ -102,6 +125,7 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
     {
         Pictures("shown", count: 9, size: 16);
         Pictures("clean", count: 11, size: 16);
+        File.WriteAllText(house.At("shown/notes.txt"), "where they come from");
         var policy = house.Policy("given", "\"negatives\": \"shown\", \"maxRate\": 0.001", ("\"steps\": 40", "\"positives\": \"clean\", \"steps\": 40"));
 
         var (exitCode, _, errors) = Atu.Run("govern", policy, "--out", house.At("out"), "--threads", "1");
@@ -111,6 +135,9 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Equal((9, 11), (record.Training!.Negatives, record.Training.Positives));
         Assert.Equal(RunRecordFile.Digest(house.At("shown")), record.Inputs.Single(input => input.Role == "negatives ban").Sha256);
         Assert.Equal(RunRecordFile.Digest(house.At("clean")), record.Inputs.Single(input => input.Role == "positives").Sha256);
+        Assert.Equal(
+            [("negatives ban", "9 images; passed over: 1 files that are no pictures (notes.txt)"), ("positives", "11 images")],
+            record.Remarks!.Where(remark => remark.About is "negatives ban" or "positives").Select(remark => (remark.About, remark.Text)));
         Assert.Contains("11 clean and 9 undesired images; the clean ones given, the undesired ones given", File.ReadAllText(house.At("out/given/report.md")), StringComparison.Ordinal);
 
         File.Delete(house.At("shown/8.png"));

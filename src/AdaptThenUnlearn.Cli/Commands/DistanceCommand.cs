@@ -13,9 +13,10 @@ namespace AdaptThenUnlearn.Cli.Commands;
 public sealed class DistanceCommand(Terminal terminal)
 {
     private const int BatchSize = 100;
+    private const string InStatistics = "images, in statistics";
     private static readonly JsonSerializerOptions _json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
-    private readonly Argument<string> _generated = new("A") { Description = "The set under test: a folder of images, an .npy array of images [N, C, H, W] or features [N, d], or a statistics file (.safetensors, or pytorch-fid's .npz)" };
+    private readonly Argument<string> _generated = new("A") { Description = "The set under test: a folder of images, an .npy array of images [N, C, H, W] (uint8, or -1 to 1) or features [N, d], or a statistics file (.safetensors, or pytorch-fid's .npz)" };
     private readonly Argument<string> _reference = new("B") { Description = "The reference: likewise" };
     private readonly ExtractorOptions _extractor = new();
     private readonly Option<int> _subsets = new("--kid-subsets") { Description = "Subsets of the kernel distance", DefaultValueFactory = _ => 100 };
@@ -42,6 +43,8 @@ public sealed class DistanceCommand(Terminal terminal)
         using var extractor = _extractor.Load(parsed, device);
         using var generated = Load(parsed.GetRequiredValue(_generated), extractor, cancel);
         using var reference = Load(parsed.GetRequiredValue(_reference), extractor, cancel);
+        foreach (var doubt in new[] { generated.Doubt, reference.Doubt }.OfType<string>())
+            terminal.Diagnose(new BuildMessage(Severity.Warning, "ATU2102", doubt));
         foreach (var (name, set) in new[] { ("A", generated), ("B", reference) })
             if (extractor is not null && set.Moments.FeatureSize != extractor.Extractor.FeatureSize)
                 throw new BadArgumentException($"{name} has {set.Moments.FeatureSize} features an image, the extractor makes {extractor.Extractor.FeatureSize}");
@@ -63,7 +66,13 @@ public sealed class DistanceCommand(Terminal terminal)
             recall = manifold.Recall,
             density = manifold.Density,
             coverage = manifold.Coverage,
+            kidNotMeasured = kernel.NotMeasured,
+            manifoldNotMeasured = manifold.NotMeasured,
             n = new[] { generated.Moments.Count, reference.Moments.Count },
+            sets = new[] { generated, reference }.Select(set => new
+            {
+                set.Path, set.Kind, count = set.Moments.Count, passedOver = set.PassedOver.Select(some => new { why = some.Why, count = some.Entries.Count, first = some.First }), set.Doubt,
+            }),
             features = new[] { generated.Features.shape[0], reference.Features.shape[0] },
             dimension = reference.Moments.FeatureSize,
             settings = new
@@ -79,25 +88,42 @@ public sealed class DistanceCommand(Terminal terminal)
         if (parsed.GetValue(_asJson))
             Terminal.ResultDocument(JsonSerializer.Serialize(found, _json));
         else
-            foreach (var (name, value) in new (string, double?)[] { (metric, found.frechetDistance), ("kernel distance (KID)", found.kid), ("precision", found.precision), ("recall", found.recall), ("density", found.density), ("coverage", found.coverage) })
-                Terminal.Result(FormattableString.Invariant($"{name,-29} {value?.ToString("G6", CultureInfo.InvariantCulture) ?? "not measured"}"));
+            Tell(metric, frechet, kernel, manifold, generated, reference);
         if (frechet.NotMeasured is { } why)
             throw new InvalidDataException($"the {metric} was not measured: {why}");
         return ExitCodes.Passed;
     }
 
+    private static void Tell(string metric, MetricResult frechet, KernelDistance kernel, ManifoldMetrics manifold, Set generated, Set reference)
+    {
+        foreach (var (name, value, why) in new[]
+        {
+            (metric, frechet.Value, null), ("kernel distance (KID)", kernel.Mean, kernel.NotMeasured), ("precision", manifold.Precision, manifold.NotMeasured),
+            ("recall", manifold.Recall, manifold.NotMeasured), ("density", manifold.Density, manifold.NotMeasured), ("coverage", manifold.Coverage, manifold.NotMeasured),
+        })
+            Line(name, value?.ToString("G6", CultureInfo.InvariantCulture) ?? "not measured" + (why is null ? "" : $": {why}"));
+        foreach (var (name, set) in new[] { ("A", generated), ("B", reference) })
+        {
+            Line(name, FormattableString.Invariant($"{set.Moments.Count?.ToString(CultureInfo.InvariantCulture) ?? "an unknown number of"} {set.Kind}, {set.Path}"));
+            foreach (var passed in set.PassedOver)
+                Line("", $"passed over: {passed}");
+        }
+
+        static void Line(string name, string value) => Terminal.Result($"{name,-29} {value}");
+    }
+
     private Set Load(string path, LoadedExtractor? extractor, CancellationToken cancel)
     {
         if (Directory.Exists(path))
-            return OfImages(path, ImageFolder.Batches(path, Needed(path, extractor).Extractor.Takes?.Channels ?? 3, BatchSize), ImageFolder.Files(path).Count, extractor, cancel);
+            return OfFolder(path, Needed(path, extractor).Extractor, cancel);
 
         if (Path.GetExtension(path).Equals(".npy", StringComparison.OrdinalIgnoreCase))
         {
             var array = NumpyFile.Read(path);
             return array.dim() switch
             {
-                2 => OfFeatures(array),
-                4 => OfImages(path, FeaturePass.Batches(array), array.shape[0], extractor, cancel),
+                2 => OfFeatures(path, "feature vectors", array),
+                4 => OfArray(path, array, Needed(path, extractor).Extractor, cancel),
                 _ => throw new BadArgumentException($"{path}: an array of {array.dim()} dimensions is neither features [N, d] nor images [N, C, H, W]"),
             };
         }
@@ -107,34 +133,60 @@ public sealed class DistanceCommand(Terminal terminal)
         if (FeatureMoments.IsFile(path))
         {
             var moments = FeatureMoments.Read(path);
-            return new Set(moments, zeros(0, moments.FeatureSize));
+            return new Set(path, InStatistics, moments, zeros(0, moments.FeatureSize));
         }
 
         using var statistics = ReferenceStatistics.Load(path);
         using var merged = statistics.Merged([]);
-        return new Set(FeatureMoments.Of(merged), statistics.Samples([]));
+        return new Set(path, InStatistics, FeatureMoments.Of(merged), statistics.Samples([]));
     }
 
-    private Set OfImages(string path, IEnumerable<Tensor> batches, long count, LoadedExtractor? extractor, CancellationToken cancel)
+    private Set OfFolder(string path, IFeatureExtractor extractor, CancellationToken cancel)
     {
-        var needed = Needed(path, extractor).Extractor;
-        return OfFeatures(FeaturePass.Features(
-            needed, batches.Select(Fitting), seen => terminal.Report(new StageProgress($"features of {path}", (int)seen, (int)count, Losses: null)), cancel));
+        var pictures = PictureFolder.List(path);
+        if (extractor.Refusal(ImageFolder.SizeOf(pictures.Files)) is { } why)
+            throw new BadArgumentException($"{path}: {why}");
 
-        Tensor Fitting(Tensor batch) => needed.Refusal(batch) is { } why ? throw new BadArgumentException($"{path}: {why}") : batch;
+        var batches = ImageFolder.Batches(pictures.Files, extractor.Takes?.Channels ?? 3, BatchSize);
+        return OfImages(path, batches, pictures.Files.Count, extractor, cancel) with { PassedOver = pictures.PassedOver };
+    }
+
+    private Set OfArray(string path, Tensor array, IFeatureExtractor extractor, CancellationToken cancel)
+    {
+        var (images, doubt) = ImageArray.Of(path, array);
+        return OfImages(path, FeaturePass.Batches(images), images.shape[0], extractor, cancel) with { Doubt = doubt is null ? null : $"{path}: {doubt}" };
+    }
+
+    private Set OfImages(string path, IEnumerable<Tensor> batches, long count, IFeatureExtractor extractor, CancellationToken cancel)
+    {
+        return OfFeatures(path, "images", FeaturePass.Features(
+            extractor, batches.Select(Fitting), seen => terminal.Report(new StageProgress($"features of {path}", (int)seen, (int)count, Losses: null)), cancel));
+
+        Tensor Fitting(Tensor batch) => extractor.Refusal(batch) is { } why ? throw new BadArgumentException($"{path}: {why}") : batch;
     }
 
     private static LoadedExtractor Needed(string path, LoadedExtractor? extractor) =>
         extractor ?? throw new BadArgumentException($"{path} holds images; say what makes features of them with --extractor");
 
-    private static Set OfFeatures(Tensor features)
+    private static Set OfFeatures(string path, string kind, Tensor features)
     {
+        if (!features.is_floating_point())
+            throw new BadArgumentException($"{path}: features are floating-point numbers, and these are {features.dtype}");
+
         using var statistics = FeatureStatistics.Of(features);
-        return new Set(FeatureMoments.Of(statistics), features);
+        return new Set(path, kind, FeatureMoments.Of(statistics), features);
     }
 
-    private sealed record Set(FeatureMoments Moments, Tensor Features) : IDisposable
+    /// <param name="Path">As the command line names it.</param>
+    /// <param name="Kind">What is counted, as a plural.</param>
+    /// <param name="Moments">Owned by this.</param>
+    /// <param name="Features"><c>[N, d]</c>; none of a statistics file that has none.</param>
+    private sealed record Set(string Path, string Kind, FeatureMoments Moments, Tensor Features) : IDisposable
     {
+        public IReadOnlyList<PassedOver> PassedOver { get; init; } = [];
+
+        public string? Doubt { get; init; }
+
         public void Dispose() => Moments.Dispose();
     }
 }

@@ -29,7 +29,9 @@ internal static class ModelCommands
         command.Does(terminal, (parsed, cancel) =>
         {
             var device = Machine.Prepare(parsed);
-            using var images = TrainingImages.Read(parsed.GetRequiredValue(data).FullName);
+            var folder = parsed.GetRequiredValue(data).FullName;
+            terminal.Say(TrainingImages.Summary(folder));
+            using var images = TrainingImages.Read(folder);
             var model = new StyleGan2Settings((int)images.shape[2], (int)images.shape[1], LatentSize: 64, MappingLayers: 4, parsed.GetRequiredValue(channels));
             if (model.Problems().FirstOrDefault() is { } problem)
                 throw new BadArgumentException($"no StyleGAN2 can be trained on these images: {problem}");
@@ -47,21 +49,19 @@ internal static class ModelCommands
         return command;
     }
 
-    /// <summary>Trains a classifier of digits, or of images with several labels.</summary>
+    /// <summary>Trains a classifier of digits, of classes that each have a folder, or of images with several labels.</summary>
     public static Command TrainClassifier(Terminal terminal)
     {
         var architecture = new Option<string>("--architecture") { Description = string.Join(" or ", ClassifierArchitectures.Names), DefaultValueFactory = _ => LeNet5.Name };
         architecture.AcceptOnlyFromAmong([.. ClassifierArchitectures.Names]);
-        var data = new Option<DirectoryInfo>("--data") { Description = "Folder with the four MNIST IDX files, or with images and a labels.csv (file,label1,label2… and 0 or 1)", Required = true };
+        var data = new Option<DirectoryInfo>("--data") { Description = "Folder with the four MNIST IDX files, or with images: a sub-folder for each class, a labels.csv (file,label1,label2… and 0 or 1), or CelebA's list_attr_celeba.txt", Required = true };
         var epochs = new Option<int>("--epochs") { Description = "Passes over the training images", DefaultValueFactory = _ => 12 };
         var command = new Command("train-classifier", "Train a classifier, to serve as annotator or auditor") { data, _out, architecture, epochs, _seed, Machine.Device, Machine.Threads };
         command.Does(terminal, (parsed, cancel) =>
         {
             var device = Machine.Prepare(parsed);
             var folder = parsed.GetRequiredValue(data).FullName;
-            var (train, test) = LabelledFolder.IsIn(folder)
-                ? LabelledImages.Of(LabelledFolder.Read(folder))
-                : (LabelledImages.Of(DigitImages.Train(folder)), LabelledImages.Of(DigitImages.Test(folder)));
+            var (train, test) = Labelled(folder, terminal);
             using var trainOwned = train;
             using var testOwned = test;
             var settings = new ClassifierSettings(parsed.GetValue(architecture)!, parsed.GetValue(epochs), 128, 0.002, parsed.GetValue(_seed));
@@ -77,6 +77,35 @@ internal static class ModelCommands
             return ExitCodes.Passed;
         });
         return command;
+    }
+
+    // Says what is read, before it is.
+    private static (LabelledImages Train, LabelledImages Test) Labelled(string folder, Terminal terminal)
+    {
+        if (DigitImages.AreIn(folder))
+        {
+            var (train, test) = (DigitImages.Train(folder), DigitImages.Test(folder));
+            terminal.Say($"training: {train.Summary}");
+            terminal.Say($"test: {test.Summary}");
+            return (LabelledImages.Of(train), LabelledImages.Of(test));
+        }
+
+        if (LabelledFolder.IsIn(folder))
+        {
+            var labelled = LabelledFolder.Read(folder);
+            terminal.Say(labelled.Summary);
+            return LabelledImages.Of(labelled);
+        }
+
+        var classes = ClassFolders.Of(folder);
+        if (classes.Classes.Count == 0)
+            throw new InvalidDataException(
+                $"{classes.Misfit}, or say what they show in a labels.csv (`file,label1,label2`, then a line for each image with 0 or 1 for each label)");
+
+        terminal.Say($"{classes.Pictures.Summary}; classes: {classes.Summary}");
+        if (classes.Doubt is { } doubt)
+            terminal.Diagnose(new BuildMessage(Severity.Warning, "ATU2102", doubt));
+        return LabelledImages.Of(classes);
     }
 
     // What the embedded generators were made with: small enough to train on two cores, large enough to look at.

@@ -24,6 +24,12 @@ public interface IFeatureExtractor
         return fits ? null : $"the images are {channels}×{height}×{width}, the extractor takes {Takes?.ToString() ?? "1 or 3 channels"}";
     }
 
+    /// <summary>Why images of a size cannot be taken, or null when they can; asked before they are decoded.</summary>
+    /// <param name="size">Pixels.</param>
+    string? Refusal((int Width, int Height) size) => Takes is { } taken && (size.Width != taken.Resolution || size.Height != taken.Resolution)
+        ? FormattableString.Invariant($"the images are {size.Width}×{size.Height} pixels, the extractor takes {taken}")
+        : null;
+
     /// <summary>The features of images.</summary>
     /// <param name="images"><c>[N, 1 or 3, H, W]</c>, nominally [-1, 1]; on <see cref="Device"/>.</param>
     /// <returns><c>[N, FeatureSize]</c>; belongs to the caller's scope.</returns>

@@ -1,51 +1,81 @@
+using System.Globalization;
+
 namespace AdaptThenUnlearn.Torch.Images;
 
-/// <summary>A folder of images that may each carry several labels, as its <c>labels.csv</c> says.</summary>
+/// <summary>A folder of images that may each carry several labels, as its <c>labels.csv</c> or CelebA's list of attributes says.</summary>
 /// <remarks>
-/// The first line names the columns, <c>file,glasses,hat</c>; every other line is an image: its path within the folder, and
-/// 0 or 1 for each label. Images without a line are left out.
+/// The first line of a <c>labels.csv</c> names the columns, <c>file,glasses,hat</c>; every other line is an image: its path within
+/// the folder, and 0 or 1 for each label. CelebA's list (<c>list_attr_celeba.txt</c>) begins with the number of images and is
+/// separated by blanks. Images without a line are left out.
 /// </remarks>
+/// <param name="List">The file that says what the images carry.</param>
 /// <param name="Labels">In the order of the columns; at least one.</param>
 /// <param name="Files">Full paths, in the order of the lines; at least one.</param>
 /// <param name="Carried">For each file, one value a label.</param>
-public sealed record LabelledFolder(IReadOnlyList<string> Labels, IReadOnlyList<string> Files, IReadOnlyList<bool[]> Carried)
+public sealed record LabelledFolder(string List, IReadOnlyList<string> Labels, IReadOnlyList<string> Files, IReadOnlyList<bool[]> Carried)
 {
-    private const string FileName = "labels.csv";
     private const string FileColumn = "file";
+    private static readonly string[] _fileColumns = [FileColumn, "filename", "file_name", "image", "image_id", "path"];
+    private static readonly string[] _lists =
+        ["labels.csv", "list_attr_celeba.txt", "list_attr_celeba.csv", Path.Combine("Anno", "list_attr_celeba.txt"), Path.Combine("Anno", "list_attr_celeba.csv")];
+
+    // Where CelebA's archives keep the images.
+    private static readonly string[] _imageFolders =
+        ["", "img_align_celeba", Path.Combine("img_align_celeba", "img_align_celeba"), Path.Combine("Img", "img_align_celeba"), "img_celeba", Path.Combine("Img", "img_celeba")];
+
+    /// <summary>The pictures of the folder that have no line; null where every picture has one.</summary>
+    public PassedOver? Unnamed { get; private init; }
+
+    /// <summary>Images with each label, in the order of the labels.</summary>
+    public IReadOnlyList<int> Counts => [.. Labels.Select((_, number) => Carried.Count(row => row[number]))];
+
+    /// <summary>How many images are read, which labels they carry, and what is passed over.</summary>
+    public string Summary =>
+        FormattableString.Invariant($"{Files.Count} images of {List}, labels {string.Join(", ", Labels.Zip(Counts, (name, count) => FormattableString.Invariant($"{name} ({count})")))}") +
+        (Unnamed is null ? "" : $"; passed over: {Unnamed}");
 
     /// <summary>Whether a folder says what its images carry.</summary>
-    public static bool IsIn(string folder) => File.Exists(Path.Combine(folder, FileName));
+    public static bool IsIn(string folder) => ListIn(folder) is not null;
 
     /// <summary>Reads what the images of a folder carry; the images themselves are not opened.</summary>
-    /// <exception cref="InvalidDataException">The file is not of this form, or names an image that is not there; the message names the line.</exception>
+    /// <exception cref="InvalidDataException">The file is not of this form, or names an image twice or one that is not there; the message names the line.</exception>
     public static LabelledFolder Read(string folder)
     {
-        var path = Path.Combine(folder, FileName);
-        string[] lines = [.. File.ReadAllLines(path).Select(line => line.Trim())];
-        var columns = Cells(lines.FirstOrDefault() ?? "");
-        if (columns.Length < 2 || columns[0] != FileColumn || columns.Any(string.IsNullOrEmpty) || columns.Distinct().Count() < columns.Length)
-            throw Wrong(path, 1, $"the first line must name the columns, '{FileColumn},' and then the labels, each once");
-
+        var path = ListIn(folder) ?? throw new InvalidDataException($"{folder} holds no labels.csv");
+        var table = LabelTable.Read(path, path.EndsWith(".txt", StringComparison.OrdinalIgnoreCase) ? null : _fileColumns, FileColumn);
+        var values = new LabelValues(table);
+        Dictionary<string, LabelRow> named = [];
         List<string> files = [];
         List<bool[]> carried = [];
-        foreach (var (index, line) in lines.Index().Skip(1).Where(numbered => numbered.Item.Length > 0))
+        foreach (var row in table.Rows)
         {
-            var cells = Cells(line);
-            if (cells.Length != columns.Length || cells.Skip(1).Any(cell => cell is not ("0" or "1")))
-                throw Wrong(path, index + 1, $"must be a file and {columns.Length - 1} times 0 or 1, separated by commas, but is '{line}'");
+            var labels = values.Of(row);
+            var file = Found(folder, row.File) ?? throw table.Wrong(row, $"there is no file '{row.File}' in the folder");
+            if (named.TryGetValue(file, out var first))
+                throw table.Wrong(row, string.Create(CultureInfo.InvariantCulture,
+                    $"names '{row.File}' again, {(values.Of(first).SequenceEqual(labels) ? "with the same labels" : "with other labels")}; line {first.Line} names it first: each image has one line"));
 
-            var file = Path.Combine(folder, cells[0]);
-            if (!File.Exists(file))
-                throw Wrong(path, index + 1, $"there is no file '{cells[0]}' in the folder");
-
+            named.Add(file, row);
             files.Add(file);
-            carried.Add([.. cells.Skip(1).Select(cell => cell == "1")]);
+            carried.Add(labels);
         }
 
-        return files.Count > 0 ? new LabelledFolder(columns[1..], files, carried) : throw Wrong(path, 1, "names no images");
+        return files.Count == 0
+            ? throw table.Wrong(1, "names no images")
+            : new LabelledFolder(path, table.Labels, files, carried) { Unnamed = WithoutLine(folder, named.ContainsKey) };
     }
 
-    private static string[] Cells(string line) => [.. line.Split(',').Select(cell => cell.Trim())];
+    private static string? ListIn(string folder) => _lists.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
 
-    private static InvalidDataException Wrong(string path, int line, string problem) => new(FormattableString.Invariant($"{path}({line}): {problem}"));
+    // As named, or with the separators of the system that wrote the list.
+    private static string? Found(string folder, string name) =>
+        new[] { name, name.Replace('\\', '/') }.Distinct()
+            .SelectMany(spelt => _imageFolders.Select(images => Path.GetFullPath(Path.Combine(folder, images, spelt))))
+            .FirstOrDefault(File.Exists);
+
+    private static PassedOver? WithoutLine(string folder, Func<string, bool> isNamed)
+    {
+        string[] others = [.. PictureFolder.Listed(folder).Files.Where(PictureKinds.IsPicture).Where(file => !isNamed(file)).Select(file => Path.GetRelativePath(folder, file))];
+        return others.Length == 0 ? null : new PassedOver("images without a line", others);
+    }
 }

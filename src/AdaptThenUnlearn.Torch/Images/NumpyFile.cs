@@ -13,17 +13,17 @@ public static partial class NumpyFile
     private const int LongestHeader = 1 << 16;
     private static readonly byte[] _magic = [0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y'];
 
-    // What NumPy calls an element, what torch does, and its bytes.
+    // What NumPy calls an element after its byte order, what torch does, and its bytes. Both orders of bytes are read, the low byte first is written.
     private static readonly (string Code, ScalarType Type, int Bytes)[] _elements =
     [
-        ("<f4", ScalarType.Float32, 4), ("<f8", ScalarType.Float64, 8), ("<f2", ScalarType.Float16, 2),
-        ("<i8", ScalarType.Int64, 8), ("<i4", ScalarType.Int32, 4), ("<i2", ScalarType.Int16, 2),
-        ("|i1", ScalarType.Int8, 1), ("|u1", ScalarType.Byte, 1), ("|b1", ScalarType.Bool, 1),
+        ("f4", ScalarType.Float32, 4), ("f8", ScalarType.Float64, 8), ("f2", ScalarType.Float16, 2),
+        ("i8", ScalarType.Int64, 8), ("i4", ScalarType.Int32, 4), ("i2", ScalarType.Int16, 2),
+        ("i1", ScalarType.Int8, 1), ("u1", ScalarType.Byte, 1), ("b1", ScalarType.Bool, 1),
     ];
 
-    /// <summary>Reads an array.</summary>
-    /// <returns>On the CPU; belongs to the caller's scope.</returns>
-    /// <exception cref="ImageFileException">The file is missing, damaged, in column-major order, big-endian or of objects.</exception>
+    /// <summary>Reads an array, in either order of bytes, and in either order of rows and columns, which its values do not show.</summary>
+    /// <returns>On the CPU, contiguous; belongs to the caller's scope.</returns>
+    /// <exception cref="ImageFileException">The file is missing, damaged, or of elements that are not read, such as objects.</exception>
     public static Tensor Read(string path)
     {
         byte[] bytes;
@@ -43,17 +43,16 @@ public static partial class NumpyFile
     /// <param name="path">Where they come from, for messages.</param>
     /// <param name="bytes">All of them.</param>
     /// <returns>On the CPU; belongs to the caller's scope.</returns>
-    /// <exception cref="ImageFileException">They are damaged, in column-major order, big-endian or of objects.</exception>
+    /// <exception cref="ImageFileException">They are damaged, or of elements that are not read, such as objects.</exception>
     internal static Tensor Parse(string path, byte[] bytes)
     {
         var (header, start) = Header(path, bytes);
         if (HeaderPattern().Match(header) is not { Success: true } match)
             throw new ImageFileException(path, "is no NumPy array that this tool reads: its header is not the usual one; save it with numpy.save");
-        if (match.Groups["order"].Value == "True")
-            throw new ImageFileException(path, "is in column-major order; save it with numpy.ascontiguousarray");
-        var element = Array.Find(_elements, each => each.Code == match.Groups["type"].Value);
+        var type = match.Groups["type"].Value;
+        var element = type[0] is '<' or '>' or '|' ? Array.Find(_elements, each => each.Code == type[1..] && (type[0] != '|' || each.Bytes == 1)) : default;
         if (element.Code is null)
-            throw new ImageFileException(path, $"holds elements of type '{match.Groups["type"].Value}'; save it as one of {string.Join(", ", _elements.Select(each => each.Code))}");
+            throw new ImageFileException(path, $"holds elements of type '{type}'; save it as one of {string.Join(", ", _elements.Select(each => each.Code))}");
 
         long[] shape;
         long needed;
@@ -70,10 +69,14 @@ public static partial class NumpyFile
         if (needed != bytes.Length - start)
             throw new ImageFileException(path, FormattableString.Invariant($"is truncated or too long: its shape needs {needed} bytes, it holds {bytes.Length - start}"));
 
-        var array = empty(shape, element.Type, device: CPU);
+        if (type[0] == '>')
+            Reverse(bytes.AsSpan(start), element.Bytes);
+        var columnsFirst = match.Groups["order"].Value == "True";
+        using var scope = NewDisposeScope();
+        var array = empty(columnsFirst ? [.. shape.Reverse()] : shape, element.Type, device: CPU);
         if (needed > 0)
             bytes.AsSpan(start).CopyTo(array.bytes);
-        return array;
+        return (columnsFirst ? array.permute([.. Enumerable.Range(0, shape.Length).Select(axis => (long)(shape.Length - 1 - axis))]).contiguous() : array).MoveToOuterDisposeScope();
     }
 
     /// <summary>Writes an array under a temporary name and moves it into place.</summary>
@@ -95,7 +98,7 @@ public static partial class NumpyFile
             throw new ImageFileException(path, $"elements of type {array.dtype} cannot be written");
 
         var sizes = string.Concat(array.shape.Select(size => string.Create(CultureInfo.InvariantCulture, $"{size}, ")));
-        var header = $"{{'descr': '{element.Code}', 'fortran_order': False, 'shape': ({sizes.TrimEnd()}), }}";
+        var header = $"{{'descr': '{(element.Bytes == 1 ? '|' : '<')}{element.Code}', 'fortran_order': False, 'shape': ({sizes.TrimEnd()}), }}";
         header = header.PadRight((_magic.Length + 4 + header.Length + 1 + 63) / 64 * 64 - _magic.Length - 4 - 1) + "\n";   // data begins at a multiple of 64
         using var content = new MemoryStream();
         content.Write(_magic);
@@ -103,6 +106,13 @@ public static partial class NumpyFile
         content.Write(Encoding.ASCII.GetBytes(header));
         content.Write(array.detach().cpu().contiguous().bytes);
         return content.ToArray();
+    }
+
+    // Turns the bytes of each element round.
+    private static void Reverse(Span<byte> bytes, int each)
+    {
+        for (var at = 0; each > 1 && at < bytes.Length; at += each)
+            bytes.Slice(at, each).Reverse();
     }
 
     private static (string Text, int End) Header(string path, byte[] bytes)

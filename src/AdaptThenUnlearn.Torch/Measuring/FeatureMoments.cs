@@ -16,6 +16,8 @@ public sealed record FeatureMoments(Tensor Mean, Tensor Covariance, long? Count)
     /// <summary>How such a file's name ends.</summary>
     public const string FileEnding = ".npz";
 
+    private const double MostImages = 1L << 53;   // that a double counts exactly
+
     /// <summary>Length of a vector, d.</summary>
     public long FeatureSize => Mean.shape[0];
 
@@ -48,6 +50,9 @@ public sealed record FeatureMoments(Tensor Mean, Tensor Covariance, long? Count)
         if (!allclose(covariance, covariance.t(), rtol: 1e-5, atol: 1e-8, equal_nan: true))
             throw new ImageFileException(path, "holds no statistics: 'sigma' is not symmetric, and so no covariance");
 
+        if (covariance.diagonal().lt(0).any().item<bool>())
+            throw new ImageFileException(path, "holds no statistics: 'sigma' has variances below 0 on its diagonal, and so is no covariance");
+
         return new FeatureMoments(mean.DetachFromDisposeScope(), covariance.DetachFromDisposeScope(), Counted(path, arrays.GetValueOrDefault("n")));
     }
 
@@ -74,8 +79,14 @@ public sealed record FeatureMoments(Tensor Mean, Tensor Covariance, long? Count)
         if (stored is null)
             return null;
 
-        return stored.numel() == 1 && stored.dtype is ScalarType.Int64 or ScalarType.Int32 && stored.to(int64).item<long>() is > 0 and var count
-            ? count
-            : throw new ImageFileException(path, "is damaged: 'n' is no number of images");
+        return stored.numel() == 1 && stored.dtype != ScalarType.Bool && stored.to(float64).item<double>() is >= 1 and <= MostImages and var count && count == Math.Floor(count)
+            ? (long)count
+            : throw new ImageFileException(path, FormattableString.Invariant($"holds no statistics: 'n' must be one whole number of images, of 1 or more, but is {Shown(stored)}"));
+    }
+
+    private static string Shown(Tensor stored)
+    {
+        using var scope = NewDisposeScope();
+        return stored.numel() == 1 ? FormattableString.Invariant($"{stored.to(float64).item<double>()}") : $"an array of shape [{string.Join(", ", stored.shape)}]";
     }
 }

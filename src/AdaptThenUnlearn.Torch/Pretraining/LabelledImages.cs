@@ -27,21 +27,40 @@ public sealed record LabelledImages(IReadOnlyList<string> Classes, ClassifierOut
         using var scope = NewDisposeScope();
         var count = folder.Files.Count;
         if (count < HeldOut)
-            throw new InvalidDataException(FormattableString.Invariant($"labels.csv names {count} images; every {HeldOut}th is kept for the test, so at least {HeldOut} are needed"));
+            throw new InvalidDataException(FormattableString.Invariant($"{Path.GetFileName(folder.List)} names {count} images; every {HeldOut}th is kept for the test, so at least {HeldOut} are needed"));
 
-        var images = EightBit.Bytes(ImageFolder.Read(folder.Files));
-        if (images.shape[2] != images.shape[3])
-            throw new InvalidDataException(FormattableString.Invariant($"{folder.Files[0]} is {images.shape[3]}×{images.shape[2]} pixels; classifiers take square images"));
-
+        var images = Square(folder.Files);
         var labels = tensor(folder.Carried.SelectMany(row => row.Select(carries => carries ? 1f : 0f)).ToArray()).view(count, folder.Labels.Count);
-        var tested = arange(count).remainder(HeldOut).eq(HeldOut - 1);
-        var train = Part(tested.logical_not());
+        var (train, test) = Parted(folder.Labels, ClassifierOutputs.Sigmoid, images, labels, arange(count).remainder(HeldOut).eq(HeldOut - 1));
         foreach (var (number, label) in folder.Labels.Index())
             if (train.Labels.select(1, number).mean().item<float>() is var share && share is 0 or 1)
                 throw new InvalidDataException($"the label '{label}' is {(share == 0 ? 0 : 1)} for every training image, so nothing can be learnt of it; give images with and without");
-        return (train.Detached(), Part(tested).Detached());
+        return (train.Detached(), test.Detached());
+    }
 
-        LabelledImages Part(Tensor rows) => new(folder.Labels, ClassifierOutputs.Sigmoid, images[rows], labels[rows]);
+    /// <summary>The images of class folders, each of one class; every tenth of each class is kept for the test.</summary>
+    /// <param name="folders">Grey images are read as grey, others as colours.</param>
+    /// <returns>Both belong to the caller.</returns>
+    /// <exception cref="ImageFileException">An image cannot be decoded, or their sizes differ.</exception>
+    /// <exception cref="InvalidDataException">There is one class alone, a class has too few images, an image has none, or the images are not square.</exception>
+    public static (LabelledImages Train, LabelledImages Test) Of(ClassFolders folders)
+    {
+        using var scope = NewDisposeScope();
+        if (folders.Misfit is { } misfit)
+            throw new InvalidDataException(misfit);
+
+        var counts = folders.Counts;
+        if (counts.Count < 2)
+            throw new InvalidDataException($"{folders.Pictures.Folder} has one class alone, {folders.Classes[0]}; a classifier tells at least two apart");
+        if (counts.ToList().FindIndex(count => count < HeldOut) is >= 0 and var few)
+            throw new InvalidDataException(FormattableString.Invariant(
+                $"the class '{folders.Classes[few]}' has {counts[few]} images; every {HeldOut}th is kept for the test, so at least {HeldOut} are needed"));
+
+        var seen = new int[counts.Count];
+        bool[] tested = [.. folders.Labels.Select(label => ++seen[label] % HeldOut == 0)];
+        var labels = tensor(folders.Labels.Select(label => (long)label).ToArray());
+        var (train, test) = Parted(folders.Classes, ClassifierOutputs.Softmax, Square(folders.Pictures.Files), labels, tensor(tested));
+        return (train.Detached(), test.Detached());
     }
 
     /// <inheritdoc/>
@@ -49,6 +68,21 @@ public sealed record LabelledImages(IReadOnlyList<string> Classes, ClassifierOut
     {
         Images.Dispose();
         Labels.Dispose();
+    }
+
+    private static Tensor Square(IReadOnlyList<string> files)
+    {
+        var images = ImageFolder.Bytes(files);
+        return images.shape[2] == images.shape[3]
+            ? images
+            : throw new InvalidDataException(FormattableString.Invariant($"{files[0]} is {images.shape[3]}×{images.shape[2]} pixels; classifiers take square images"));
+    }
+
+    private static (LabelledImages Train, LabelledImages Test) Parted(IReadOnlyList<string> classes, ClassifierOutputs outputs, Tensor images, Tensor labels, Tensor tested)
+    {
+        return (Part(tested.logical_not()), Part(tested));
+
+        LabelledImages Part(Tensor rows) => new(classes, outputs, images[rows], labels[rows]);
     }
 
     private LabelledImages Detached() => this with { Images = Images.DetachFromDisposeScope(), Labels = Labels.DetachFromDisposeScope() };

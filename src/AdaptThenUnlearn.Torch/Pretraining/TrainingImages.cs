@@ -3,11 +3,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Pretraining;
 
-/// <summary>The real images that a generator is trained on: digits in their IDX files, or any folder of PNG and JPEG files.</summary>
+/// <summary>The real images that a generator is trained on: digits in their IDX files, or any folder of pictures.</summary>
 public static class TrainingImages
 {
-    private const int BatchSize = 500;
-
     /// <summary>Reads all of them.</summary>
     /// <param name="folder">Holds the four MNIST files, of which the training images are taken, or images, in sub-folders too.</param>
     /// <returns><c>[N, 1 or 3, H, H]</c>, uint8; grey where every image is grey. Belongs to the caller.</returns>
@@ -22,18 +20,17 @@ public static class TrainingImages
             return digits.Images.clone().MoveToOuterDisposeScope();
         }
 
-        List<Tensor> batches = [];
-        foreach (var batch in ImageFolder.Batches(folder, channels: 3, BatchSize))
-        {
-            batches.Add(EightBit.Bytes(batch));
-            batch.Dispose();
-        }
-
-        var images = cat(batches);
+        var images = ImageFolder.Bytes(PictureFolder.List(folder).Files);
         if (images.shape[2] != images.shape[3])
             throw new InvalidDataException(FormattableString.Invariant($"the images of {folder} are {images.shape[3]}×{images.shape[2]} pixels; generators are trained on square ones"));
 
-        var grey = images.eq(images.narrow(1, 0, 1)).all().item<bool>();
-        return (grey ? images.narrow(1, 0, 1).clone() : images).MoveToOuterDisposeScope();
+        return images.MoveToOuterDisposeScope();
     }
+
+    /// <summary>How many images are read from where, and what is passed over; no image is decoded.</summary>
+    /// <param name="folder">As for <see cref="Read"/>.</param>
+    /// <exception cref="InvalidDataException">It holds several sets of digits.</exception>
+    /// <exception cref="ImageFileException">There are no images, or some are of a kind that is not read.</exception>
+    public static string Summary(string folder) =>
+        DigitFiles.In(folder) is { } digits ? $"the digits of {digits.Images("train")}" : PictureFolder.List(folder).Summary;
 }

@@ -93,7 +93,7 @@ public static class RunRecordFile
     /// <exception cref="FileNotWrittenException">The folder cannot be written.</exception>
     public static void Write(string path, RunRecord record) => ReplacedFile.Write(path, Text(record));
 
-    /// <summary>SHA-256 of a file, or of the names and digests of all files in a folder; null when it is not there or cannot be read.</summary>
+    /// <summary>SHA-256 of a file, or of the names and digests of the files that count in a folder (<see cref="FolderListing"/>); null when it is not there or cannot be read.</summary>
     /// <returns>64 lower-case hexadecimal digits.</returns>
     public static string? Digest(string path)
     {
@@ -113,7 +113,7 @@ public static class RunRecordFile
 
     private static string DigestOfFolder(string folder)
     {
-        var lines = Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
+        var lines = FolderListing.Of(folder).Files
             .Select(file => Path.GetRelativePath(folder, file).Replace('\\', '/'))
             .Order(StringComparer.Ordinal)
             .Select(name => $"{name}\0{Digest(Path.Combine(folder, name))}\n");

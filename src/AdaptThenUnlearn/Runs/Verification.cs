@@ -139,6 +139,9 @@ public static class InputRoles
     /// <summary>What generated images are compared with, where that is a file or a folder.</summary>
     public const string Reference = "reference";
 
+    /// <summary>The folder of real images that a generator is retrained on.</summary>
+    public const string TrainingData = "training data";
+
     /// <summary>Weights of an extractor that is no classifier of the policy.</summary>
     public const string Extractor = "extractor";
 

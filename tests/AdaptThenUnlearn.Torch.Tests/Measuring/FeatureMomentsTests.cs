@@ -78,13 +78,29 @@ public sealed class FeatureMomentsTests : IDisposable
         Refused("no mean [d] and covariance [d, d]", ("mu", zeros(3, float64)), ("sigma", eye(4, dtype: float64)));
         Refused("no mean [d] and covariance [d, d]", ("mu", zeros(3, int64)), ("sigma", eye(3, dtype: int64)));
         Refused("not symmetric", ("mu", zeros(2, float64)), ("sigma", arange(4, float64).view(2, 2)));
-        Refused("no number of images", ("mu", zeros(2, float64)), ("sigma", eye(2, dtype: float64)), ("n", tensor(-1L)));
+        Refused("variances below 0", ("mu", zeros(2, float64)), ("sigma", eye(2, dtype: float64).neg()));
+        foreach (var (count, shown) in new[] { (tensor(-1L), "-1"), (tensor(0L), "0"), (tensor(99.5), "99.5"), (tensor(double.NaN), "NaN"), (tensor(new[] { 4L, 5L }), "an array of shape [2]") })
+            Refused($"'n' must be one whole number of images, of 1 or more, but is {shown}", ("mu", zeros(2, float64)), ("sigma", eye(2, dtype: float64)), ("n", count));
 
         void Refused(string expected, params (string, Tensor)[] arrays)
         {
             Archive("other.npz", CompressionLevel.Optimal, arrays);
             Assert.Contains(expected, Assert.Throws<ImageFileException>(() => FeatureMoments.Read(At("other.npz"))).Message, StringComparison.Ordinal);
             File.Delete(At("other.npz"));
+        }
+    }
+
+    // numpy.savez turns a Python float, an int32 or a list of one number into such arrays.
+    [Fact]
+    public void Read_CountOfAnotherType_IsThatNumber()
+    {
+        using var scope = NewDisposeScope();
+        foreach (var count in new[] { tensor(40.0), tensor(40), tensor(new[] { 40L }), tensor(40f) })
+        {
+            Archive("counted.npz", CompressionLevel.Optimal, ("mu", zeros(2, float64)), ("sigma", eye(2, dtype: float64)), ("n", count));
+            using var read = FeatureMoments.Read(At("counted.npz"));
+            Assert.Equal(40, read.Count);
+            File.Delete(At("counted.npz"));
         }
     }
 

@@ -65,6 +65,45 @@ public sealed class MetricTests : IDisposable
         Assert.Contains("not finite", FrechetDistance.Between(whole, broken).NotMeasured, StringComparison.Ordinal);
     }
 
+    // 0.1 is no double: the variance of a constant comes out a little off 0.
+    [Fact]
+    public void EveryMetric_ConstantFeaturesInBothSets_IsNotMeasured()
+    {
+        using var scope = NewDisposeScope();
+        var constant = full([50, 4], 0.1, float64);
+        var varying = randn([50, 4], float64);
+        using var same = FeatureStatistics.Of(constant);
+        using var other = FeatureStatistics.Of(varying);
+
+        Assert.Contains("no feature varies in either set", FrechetDistance.Between(same, same).NotMeasured, StringComparison.Ordinal);
+        Assert.Contains("no feature varies", KernelDistance.Between(constant, constant, 5, 40, seed: 1).NotMeasured, StringComparison.Ordinal);
+        Assert.Contains("no feature varies", ManifoldMetrics.Of(constant, constant).NotMeasured, StringComparison.Ordinal);
+        Assert.NotNull(FrechetDistance.Between(same, other).Value);   // a generator that makes one image over and over
+        Assert.NotNull(KernelDistance.Between(varying, constant, 5, 40, seed: 1).Mean);
+        Assert.NotNull(ManifoldMetrics.Of(varying, constant).Precision);
+    }
+
+    [Theory]
+    [InlineData(double.NaN)]
+    [InlineData(double.PositiveInfinity)]
+    public void SingleFeatures_NotFinite_AreNotMeasured(double value)
+    {
+        using var scope = NewDisposeScope();
+        var (features, broken) = (randn([50, 4], float64), randn([50, 4], float64));
+        broken[3, 1] = value;
+
+        foreach (var (real, fake) in new[] { (features, broken), (broken, features) })
+        {
+            Assert.Equal(new KernelDistance(null, null, "the features hold numbers that are not finite"), KernelDistance.Between(real, fake, 5, 40, seed: 1));
+            Assert.Equal(new ManifoldMetrics(null, null, null, null, "the features hold numbers that are not finite"), ManifoldMetrics.Of(real, fake));
+        }
+
+        var few = features.narrow(0, 0, 4);
+        Assert.Contains("50 and 4 single features were compared, and at least 6 of each are needed", ManifoldMetrics.Of(few, features).NotMeasured, StringComparison.Ordinal);
+        Assert.Contains("0 and 4 single features", KernelDistance.Between(few, zeros([0, 4], float64), 5, 40, seed: 1).NotMeasured, StringComparison.Ordinal);
+        Assert.Contains("kernel is not finite", KernelDistance.Between(features * 1e200, features, 5, 40, seed: 1).NotMeasured, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void FrechetDistance_OtherLengths_IsAnArgumentError()
     {

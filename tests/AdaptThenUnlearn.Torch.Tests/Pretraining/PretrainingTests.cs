@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using System.Globalization;
+using System.IO.Compression;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Pretraining;
 using AdaptThenUnlearn.Torch.Training;
@@ -28,7 +30,10 @@ public sealed class PretrainingTests : IDisposable
     }
 
     [Theory]
-    [InlineData("missing", "is missing")]
+    [InlineData("missing", "the file of the training images is missing among train-labels-idx1-ubyte; the four MNIST files are train-images-idx3-ubyte")]
+    [InlineData("label missing", "the file of the training labels is missing; the four MNIST files are train-images-idx3-ubyte")]
+    [InlineData("too long", "is too long")]
+    [InlineData("letters", "holds the label 26; only sets with the labels 0 to 9 are read")]
     [InlineData("truncated", "is truncated")]
     [InlineData("compressed", "must be unpacked")]
     [InlineData("miscounted", "labels")]
@@ -39,6 +44,9 @@ public sealed class PretrainingTests : IDisposable
         switch (what)
         {
             case "missing": File.Delete(images); break;
+            case "label missing": File.Delete(Path.Combine(_folder, "train-labels-idx1-ubyte")); break;
+            case "too long": File.WriteAllBytes(images, [.. File.ReadAllBytes(images), 0]); break;
+            case "letters": WriteIdx("train-labels-idx1-ubyte", [12], _ => 26); break;
             case "truncated": File.WriteAllBytes(images, File.ReadAllBytes(images)[..^5]); break;
             case "compressed": File.WriteAllBytes(images, [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]); break;
             default: WriteIdx("train-labels-idx1-ubyte", [7], _ => 1); break;
@@ -46,6 +54,86 @@ public sealed class PretrainingTests : IDisposable
 
         Assert.Contains(expected, Assert.Throws<InvalidDataException>(() => DigitImages.Train(_folder)).Message, StringComparison.Ordinal);
     }
+
+    // As 7-Zip and Kaggle unpack them, as they are packed, and where torchvision puts them.
+    [Theory]
+    [InlineData("{0}-{1}.idx{2}-ubyte", false)]
+    [InlineData("{0}-{1}-idx{2}-ubyte.gz", false)]
+    [InlineData("MNIST/raw/{0}-{1}-idx{2}-ubyte", false)]
+    [InlineData("FashionMNIST/raw/{0}-{1}-idx{2}-ubyte.gz", false)]
+    [InlineData("emnist-digits-{0}-{1}-idx{2}-ubyte", true)]
+    [InlineData("gzip/emnist-digits-{0}-{1}-idx{2}-ubyte.gz", true)]
+    public void Digits_OtherNames_AreTheSameDigits(string names, bool transposed)
+    {
+        WriteDigits(count: 12);
+        using var plain = DigitImages.Train(_folder);
+        foreach (var (what, dimensions) in new[] { ("images", 3), ("labels", 1) })
+            Rename(FormattableString.Invariant($"train-{what}-idx{dimensions}-ubyte"), string.Format(CultureInfo.InvariantCulture, names, "train", what, dimensions));
+
+        using var digits = DigitImages.Train(_folder);
+
+        Assert.True(DigitImages.AreIn(_folder));
+        using var scope = NewDisposeScope();
+        Assert.True(digits.Images.equal(transposed ? plain.Images.transpose(2, 3) : plain.Images).all().item<bool>());
+        Assert.Equal(transposed, digits.Source.Contains("they were turned", StringComparison.Ordinal));
+        Assert.Equal([2, 2, 1, 1, 1, 1, 1, 1, 1, 1], digits.Counts);
+    }
+
+    [Fact]
+    public void Digits_EmnistsTestFiles_SayTest()
+    {
+        WriteDigits(count: 12);
+        foreach (var (what, dimensions) in new[] { ("images", 3), ("labels", 1) })
+        {
+            File.Copy(At($"train-{what}-idx{dimensions}-ubyte"), At($"emnist-digits-test-{what}-idx{dimensions}-ubyte"));
+            Rename($"train-{what}-idx{dimensions}-ubyte", $"emnist-digits-train-{what}-idx{dimensions}-ubyte");
+        }
+
+        using var test = DigitImages.Test(_folder);
+
+        Assert.Equal(12, test.Images.shape[0]);
+    }
+
+    [Fact]
+    public void Digits_SeveralSets_AreRefusedByName()
+    {
+        WriteDigits(count: 12);
+        Directory.CreateDirectory(At("KMNIST/raw"));
+        File.Copy(At("train-images-idx3-ubyte"), At("KMNIST/raw/train-images-idx3-ubyte"));
+
+        Assert.Contains("holds several sets of digits", Assert.Throws<InvalidDataException>(() => DigitImages.AreIn(_folder)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Digits_DamagedPackedFile_IsNamed()
+    {
+        WriteDigits(count: 12);
+        Rename("train-images-idx3-ubyte", "train-images-idx3-ubyte.gz");
+        var packed = File.ReadAllBytes(At("train-images-idx3-ubyte.gz"));
+        File.WriteAllBytes(At("train-images-idx3-ubyte.gz"), packed[..(packed.Length / 2)]);
+        Assert.Contains("train-images-idx3-ubyte.gz is truncated", Refused(), StringComparison.Ordinal);
+
+        File.WriteAllText(At("train-images-idx3-ubyte.gz"), "no gzip");
+        Assert.Contains("train-images-idx3-ubyte.gz is damaged", Refused(), StringComparison.Ordinal);
+
+        string Refused() => Assert.Throws<InvalidDataException>(() => DigitImages.Train(_folder)).Message;
+    }
+
+    // Packs what is to end in .gz.
+    private void Rename(string from, string to)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(At(to))!);
+        if (to.EndsWith(".gz", StringComparison.Ordinal))
+        {
+            using var packed = new GZipStream(File.Create(At(to)), CompressionLevel.Optimal);
+            packed.Write(File.ReadAllBytes(At(from)));
+            File.Delete(At(from));
+        }
+        else
+            File.Move(At(from), At(to));
+    }
+
+    private string At(string name) => Path.Combine(_folder, name);
 
     [Fact]
     public void Pretraining_InterruptedAndResumed_GivesTheSameBytes()

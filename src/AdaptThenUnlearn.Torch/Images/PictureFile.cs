@@ -1,0 +1,108 @@
+using System.Text;
+using SkiaSharp;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Images;
+
+/// <summary>One picture file. Its header is looked at first: nothing is set aside for a size that is not wanted or cannot be.</summary>
+/// <param name="Path">The file.</param>
+/// <param name="Width">Pixels.</param>
+/// <param name="Height">Pixels.</param>
+internal sealed record PictureFile(string Path, int Width, int Height)
+{
+    private const int MostPixelsASide = 16384;
+    private const long MostPixels = 1L << 26;
+    private const long MostBytes = 1L << 30;
+    private const int LongestPointer = 1024;   // bytes of a file that stands for another
+
+    private static readonly SKEncodedImageFormat[] _kinds =
+        [SKEncodedImageFormat.Png, SKEncodedImageFormat.Jpeg, SKEncodedImageFormat.Webp, SKEncodedImageFormat.Gif, SKEncodedImageFormat.Bmp];
+
+    /// <summary>Reads a file's header.</summary>
+    /// <param name="path">Its name ends as a kind that is read does; its content may be of another that can be decoded.</param>
+    /// <exception cref="ImageFileException">There is no such file, it is no picture, an animation, or too large.</exception>
+    public static PictureFile Open(string path)
+    {
+        using var codec = Opened(path);
+        return new PictureFile(path, codec.Info.Width, codec.Info.Height);
+    }
+
+    /// <summary>Decodes it.</summary>
+    /// <returns><c>[3, H, W]</c>, uint8; belongs to the caller's scope.</returns>
+    /// <exception cref="ImageFileException">It is damaged, or was changed since its header was read.</exception>
+    public Tensor Decode()
+    {
+        using var codec = Opened(Path);
+        if (codec.Info.Width != Width || codec.Info.Height != Height)
+            throw new ImageFileException(Path, "was changed while it was read; run again");
+
+        using var scope = NewDisposeScope();
+        var pixels = empty([Height, Width, 4], uint8, device: CPU);
+        var result = Into(codec, pixels);
+        return result is SKCodecResult.Success
+            ? pixels.narrow(2, 0, 3).permute(2, 0, 1).contiguous().MoveToOuterDisposeScope()
+            : throw new ImageFileException(Path, result is SKCodecResult.IncompleteInput ? "is a damaged image: it ends too early; fetch it again" : "is a damaged image; fetch it again");
+    }
+
+    private static unsafe SKCodecResult Into(SKCodec codec, Tensor pixels)
+    {
+        fixed (byte* first = pixels.bytes)
+            return codec.GetPixels(new SKImageInfo(codec.Info.Width, codec.Info.Height, SKColorType.Rgba8888, SKAlphaType.Unpremul), (nint)first);
+    }
+
+    private static SKCodec Opened(string path)
+    {
+        if (!PictureKinds.IsRead(path))
+            throw new ImageFileException(path, $"its name does not end in {PictureKinds.Endings}; {PictureKinds.Read} files are read");
+        if (WhyUnreadable(path) is { } why)
+            throw new ImageFileException(path, why);
+
+        var codec = SKCodec.Create(path) ?? throw new ImageFileException(path, "is no image that can be decoded" + Instead(path));
+        if ((_kinds.Contains(codec.EncodedFormat) ? WhyRefused(codec) : $"is no image of a kind that is read: {PictureKinds.Read} are") is not { } refused)
+            return codec;
+
+        codec.Dispose();
+        throw new ImageFileException(path, refused);
+    }
+
+    private static string? WhyUnreadable(string path)
+    {
+        try
+        {
+            var file = new FileInfo(path);
+            if (!file.Exists)
+                return Directory.Exists(path) ? "is a folder, and no image" : "is missing, or a link that leads nowhere";
+            if (file.Length == 0)
+                return "is empty, or no regular file; fetch it again, or take it out of the folder";
+            if (file.Length > MostBytes)
+                return FormattableString.Invariant($"is {file.Length} bytes long, and images of up to {MostBytes} are read");
+            using var readable = file.OpenRead();
+            return null;
+        }
+        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
+        {
+            return $"cannot be read: {failed.Message}";
+        }
+    }
+
+    private static string? WhyRefused(SKCodec codec)
+    {
+        var (width, height) = (codec.Info.Width, codec.Info.Height);
+        if (width < 1 || height < 1 || width > MostPixelsASide || height > MostPixelsASide || (long)width * height > MostPixels)
+            return FormattableString.Invariant($"is {width}×{height} pixels, and images of up to {MostPixelsASide} a side and {MostPixels} in all are read");
+        return codec.FrameCount > 1 ? FormattableString.Invariant($"is an animation of {codec.FrameCount} frames, and no image; save the frame that is meant as PNG") : null;
+    }
+
+    // What a file holds that stands for an image which was not fetched.
+    private static string Instead(string path)
+    {
+        var bytes = new byte[LongestPointer];
+        using var stream = File.OpenRead(path);
+        var text = Encoding.UTF8.GetString(bytes, 0, stream.ReadAtLeast(bytes, LongestPointer, throwOnEndOfStream: false)).Trim();
+        if (text.StartsWith("version https://git-lfs", StringComparison.Ordinal))
+            return ": it is a pointer of Git LFS; fetch the images with `git lfs pull`";
+        return PictureKinds.IsRead(text) && !text.Contains('\n', StringComparison.Ordinal)
+            ? $": it holds only the text '{text}', as a link does that was copied or checked out as a file; copy the images instead of the links"
+            : "";
+    }
+}

@@ -1,0 +1,60 @@
+namespace AdaptThenUnlearn.Torch.Images;
+
+/// <summary>Which files are pictures: by the endings of their names, or else by their first bytes.</summary>
+internal static class PictureKinds
+{
+    /// <summary>The kinds that are read.</summary>
+    public const string Read = "PNG, JPEG and WebP";
+
+    private const int LongestMagic = 16;
+
+    private static readonly string[] _read = [".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp"];
+
+    private static readonly HashSet<string> _notRead = new(StringComparer.OrdinalIgnoreCase)
+    {
+        ".apng", ".arw", ".avif", ".bmp", ".cr2", ".cr3", ".dcm", ".dds", ".dib", ".dng", ".emf", ".eps", ".exr", ".gif", ".hdr", ".heic", ".heif", ".ico", ".j2k",
+        ".jp2", ".jxl", ".jxr", ".nef", ".pbm", ".pcx", ".pgm", ".pnm", ".ppm", ".psd", ".qoi", ".svg", ".tga", ".tif", ".tiff", ".wbmp", ".wmf", ".xbm", ".xpm",
+    };
+
+    // Where a magic begins, and its bytes; the first 16 bytes of a file hold it.
+    private static readonly (int At, byte[] Magic)[] _magics =
+    [
+        (0, [0x89, .. "PNG"u8]), (0, [0xff, 0xd8, 0xff]), (8, [.. "WEBPVP8"u8]), (0, [.. "GIF8"u8]), (0, [.. "II*\0"u8]), (0, [.. "MM\0*"u8]),
+        (4, [.. "ftypheic"u8]), (4, [.. "ftypheix"u8]), (4, [.. "ftypmif1"u8]), (4, [.. "ftypavif"u8]), (4, [.. "jP  "u8]), (4, [.. "JXL "u8]),
+        (0, [0xff, 0x4f, 0xff, 0x51]), (0, [.. "8BPS"u8]), (0, [.. "qoif"u8]), (0, [0x76, 0x2f, 0x31, 0x01]),
+    ];
+
+    /// <summary>The endings of names that are read, for messages.</summary>
+    public static string Endings => string.Join(", ", _read);
+
+    /// <summary>Whether a file's name says that it is of a kind that is read.</summary>
+    public static bool IsRead(string file) => _read.Contains(Path.GetExtension(file).ToLowerInvariant());
+
+    /// <summary>Whether a file's name says that it is a picture of another kind.</summary>
+    public static bool IsNotRead(string file) => _notRead.Contains(Path.GetExtension(file));
+
+    /// <summary>Whether a file's name says that it is a picture of any kind.</summary>
+    public static bool IsPicture(string file) => IsRead(file) || IsNotRead(file);
+
+    /// <summary>Whether a file's first bytes say that it is a picture; false where it cannot be read.</summary>
+    public static bool HoldsPicture(string file)
+    {
+        try
+        {
+            if (new FileInfo(file) is not { Exists: true, Length: >= LongestMagic })   // devices and pipes have no length
+                return false;
+
+            using var stream = File.OpenRead(file);
+            var first = new byte[LongestMagic];
+            stream.ReadExactly(first);
+            return _magics.Any(each => first.AsSpan(each.At).StartsWith(each.Magic)) || IsBitmap(first);
+        }
+        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    // "BM" begins texts too: the four bytes after the length are zero in a bitmap.
+    private static bool IsBitmap(byte[] first) => first.AsSpan().StartsWith("BM"u8) && first.AsSpan(6, 4).IndexOfAnyExcept((byte)0) < 0;
+}

@@ -1,0 +1,69 @@
+using System.Buffers.Binary;
+using System.IO.Compression;
+
+namespace AdaptThenUnlearn.Torch.Pretraining;
+
+/// <summary>Reads IDX files of bytes, as they are or packed by gzip.</summary>
+/// <remarks>Format: LeCun, Cortes and Burges, "The MNIST database of handwritten digits", section "File formats".</remarks>
+internal static class IdxFile
+{
+    private const long MostBytes = 1L << 30;   // seventeen times EMNIST's largest set
+
+    /// <summary>Reads a file.</summary>
+    /// <param name="path">Packed where its name ends in <c>.gz</c>.</param>
+    /// <param name="dimensions">How many it must have.</param>
+    /// <returns>All values, in order, and how many there are along each dimension; at least one.</returns>
+    /// <exception cref="InvalidDataException">It cannot be read, is truncated or not what its name says.</exception>
+    public static (byte[] Values, int[] Shape) Read(string path, int dimensions)
+    {
+        try
+        {
+            if (new FileInfo(path).Length == 0)
+                throw new InvalidDataException($"{path} is empty, or no regular file");
+
+            using var file = File.OpenRead(path);
+            using var unpacked = path.EndsWith(".gz", StringComparison.Ordinal) ? new GZipStream(file, CompressionMode.Decompress) : (Stream)file;
+            return Read(path, unpacked, dimensions);
+        }
+        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
+        {
+            throw new InvalidDataException($"{path} cannot be read: {failed.Message}", failed);
+        }
+    }
+
+    private static (byte[] Values, int[] Shape) Read(string path, Stream content, int dimensions)
+    {
+        var header = new byte[4 + 4 * dimensions];
+        var read = Next(path, content, header);
+        if (read < header.Length || BinaryPrimitives.ReadInt32BigEndian(header) != 0x0800 + dimensions)
+            throw new InvalidDataException(
+                $"{path} is not an IDX file of {dimensions}-dimensional bytes" + (header is [0x1f, 0x8b, ..] ? ": it is packed by gzip, and its name must end in .gz, or it must be unpacked" : ""));
+
+        int[] shape = [.. Enumerable.Range(1, dimensions).Select(number => BinaryPrimitives.ReadInt32BigEndian(header.AsSpan(4 * number)))];
+        var promised = shape.Aggregate((Int128)1, (product, size) => product * size);
+        if (shape.Any(size => size < 1) || promised > MostBytes)
+            throw new InvalidDataException($"{path} promises {string.Join("×", shape)} bytes, and up to {MostBytes} are read");
+
+        // One more than promised, so that a file that is too long shows.
+        using var held = new MemoryStream();
+        var buffer = new byte[1 << 16];
+        while (held.Length <= promised && Next(path, content, buffer) is > 0 and var some)
+            held.Write(buffer, 0, some);
+        return held.Length == promised
+            ? (held.ToArray(), shape)
+            : throw new InvalidDataException($"{path} is {(held.Length < promised ? "truncated" : "too long")}: its header promises {string.Join("×", shape)} bytes, it holds {(held.Length < promised ? held.Length : "more")}");
+    }
+
+    // Fills what it is given, unless the file ends.
+    private static int Next(string path, Stream content, byte[] into)
+    {
+        try
+        {
+            return content.ReadAtLeast(into, into.Length, throwOnEndOfStream: false);
+        }
+        catch (InvalidDataException damaged)
+        {
+            throw new InvalidDataException($"{path} is damaged: {damaged.Message}", damaged);
+        }
+    }
+}
