@@ -69,6 +69,50 @@ public sealed partial class OwnGeneratorTests : IDisposable
         Assert.DoesNotContain("nothing has changed", Atu.Run("govern", policy, "--out", _house.At("artifacts")).Errors, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("DCGAN", "netG_epoch_99.pth", "dcgan-tutorial")]
+    [InlineData("Fully connected GANs", "G--300.ckpt", "mlp-relu-tanh")]
+    public void LayersUnstated_Govern_RefusesAndEveryOtherCommandSaysWhatItAssumes(string section, string generator, string layout)
+    {
+        WriteFiles(section);
+        var policy = _house.Policy("policy", "\"maxRate\": 0.9", ("\"generator.safetensors\"", $"\"{generator}\""));
+        var numbers = _house.At("images.npy");
+
+        var governed = Atu.Run("govern", policy, "--no-train", "--out", _house.At("artifacts"));
+        var measured = Atu.Run("measure", policy);
+        var warned = Atu.Run("sample", _house.At(generator), "--npy", numbers);
+
+        Assert.Equal(2, governed.ExitCode);
+        Assert.Contains("policy.json(4,", governed.Errors, StringComparison.Ordinal);
+        Assert.Contains($"error ATU1110: $.generator.layers: is missing", governed.Errors, StringComparison.Ordinal);
+        Assert.Contains($"\"layers\": [\"{layout}\"]", governed.Errors, StringComparison.Ordinal);
+        Assert.False(File.Exists(_house.At("artifacts/policy/run.json")));
+        Assert.All((IEnumerable<string>)[measured.Errors, warned.Errors, Atu.Run("policy", "check", policy).Errors], errors => Assert.Contains("warning ATU1110", errors, StringComparison.Ordinal));
+        Assert.Equal((0, 0), (measured.ExitCode, warned.ExitCode));
+        Assert.Contains("Assumed, because weights do not tell it", Atu.Run("inspect", _house.At(generator)).Output, StringComparison.Ordinal);
+
+        var stated = _house.Policy("policy", "\"maxRate\": 0.9", ("\"generator.safetensors\"", $"\"{generator}\", \"layers\": [\"{layout}\"]"));
+        Assert.Equal(0, Atu.Run("govern", stated, "--no-train", "--out", _house.At("artifacts")).ExitCode);
+        Assert.DoesNotContain("ATU1110", Atu.Run("sample", _house.At(generator), "--npy", numbers, "--layers", layout).Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("Assumed", Atu.Run("inspect", _house.At(generator), "--layers", layout).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void LayersFile_AsPythonPrintsThem_IsTheStatement()
+    {
+        WriteFiles("Fully connected GANs");
+        var (printed, wrong, numbers) = (_house.At("layers.txt"), _house.At("wrong.txt"), _house.At("images.npy"));
+        File.WriteAllText(printed, "Sequential(\n  (0): Linear(in_features=8, out_features=16, bias=True)\n  (1): LeakyReLU(negative_slope=0.2)\n  (2): Linear(in_features=16, out_features=256, bias=True)\n  (3): Tanh()\n)\n");
+        File.WriteAllText(wrong, "[\"Linear\", \"Swish\"]");
+
+        var (exitCode, _, errors) = Atu.Run("sample", _house.At("G--300.ckpt"), "--npy", numbers, "--layers", printed);
+
+        Assert.Equal((0, false), (exitCode, errors.Contains("ATU1110", StringComparison.Ordinal)));
+        var refused = Atu.Run("sample", _house.At("G--300.ckpt"), "--npy", numbers, "--layers", wrong);
+        Assert.Equal(2, refused.ExitCode);
+        Assert.Contains("wrong.txt, layer 1: 'Swish'", refused.Errors, StringComparison.Ordinal);
+    }
+
     private void WriteFiles(string section)
     {
         using var scope = NewDisposeScope();

@@ -25,8 +25,9 @@ public sealed partial class HouseTests
         ["AdaptThenUnlearn.Comparing"] = ["AdaptThenUnlearn.Policies", "AdaptThenUnlearn.Measurements", "AdaptThenUnlearn.Runs", "AdaptThenUnlearn.Reports"],
         ["AdaptThenUnlearn.Torch.Models"] = [],
         ["AdaptThenUnlearn.Torch.Models.StyleGan2"] = [],
-        ["AdaptThenUnlearn.Torch.Models.Dcgan"] = [],
-        ["AdaptThenUnlearn.Torch.Models.Mlp"] = [],
+        ["AdaptThenUnlearn.Torch.Models.Sequence"] = ["AdaptThenUnlearn.Policies"],   // how layers are stated
+        ["AdaptThenUnlearn.Torch.Models.Dcgan"] = ["AdaptThenUnlearn.Torch.Models.Sequence", "AdaptThenUnlearn.Policies"],
+        ["AdaptThenUnlearn.Torch.Models.Mlp"] = ["AdaptThenUnlearn.Torch.Models.Sequence", "AdaptThenUnlearn.Policies"],
         ["AdaptThenUnlearn.Torch.Images"] = [],
         ["AdaptThenUnlearn.Torch.Checkpoints"] = ["AdaptThenUnlearn.Torch.Models", "AdaptThenUnlearn.Policies"],
         ["AdaptThenUnlearn.Torch.Checkpoints.Pickle"] = [],

@@ -2,6 +2,7 @@ using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Models.Dcgan;
 using AdaptThenUnlearn.Torch.Models.Mlp;
+using AdaptThenUnlearn.Torch.Models.Sequence;
 using AdaptThenUnlearn.Torch.Models.StyleGan2;
 using static AdaptThenUnlearn.Torch.Tests.Checkpoints.PickleText;
 using static TorchSharp.torch;
@@ -27,16 +28,28 @@ internal static class ForeignFiles
                 new StyleGan2Generator(_conditional),
                 new StyleGan2Discriminator(_conditional with { LatentSize = 6, MappingLayers = 2, PlainWeights = false, StoresMeanStyle = false })),
             "dcgan" => new GanPair(
-                new DcganGenerator([Layer(0, 8, 12, 1, 0, true), Layer(3, 12, 6, 2, 1, true), Layer(6, 6, 1, 2, 1, false)]),
+                DcganGenerator([(8, 12, 1, 0), (12, 6, 2, 1), (6, 1, 2, 1)]),
                 new DcganDiscriminator(Small.Shape, [Layer(0, 1, 4, 2, 1, false), Layer(2, 4, 6, 2, 1, true), Layer(5, 6, 1, 1, 0, false)])),
             "mlp-gan" => new GanPair(
-                new MlpGenerator(Small.Shape, [new MlpLayer(0, 8, 16), new MlpLayer(2, 16, 256)]),
+                new SequentialGenerator("", [new LinearLayer(0, 8, 16, Bias: true), new ReluLayer(1, 0), new LinearLayer(2, 16, 256, Bias: true), new TanhLayer(3)]),
                 new MlpDiscriminator(Small.Shape, [new MlpLayer(0, 256, 16), new MlpLayer(2, 16, 1)])),
             _ => throw new ArgumentException($"say here what the smallest {architecture} is"),
         };
 
         static DcganLayer Layer(int number, int inputs, int outputs, int stride, int padding, bool normalised) => new(number, inputs, outputs, 4, stride, padding, Bias: false, normalised);
     }
+
+    /// <summary>A DCGAN of kernels of 4, with batch normalisation and ReLU after each layer but the last.</summary>
+    /// <param name="layers">Inputs, outputs, stride and padding.</param>
+    public static SequentialGenerator DcganGenerator(IReadOnlyList<(int Inputs, int Outputs, int Stride, int Padding)> layers) => new(
+        "main",
+        [
+            .. layers.SkipLast(1).SelectMany((layer, index) => new SequenceLayer[] { Convolution(3 * index, layer), new BatchNormLayer(3 * index + 1, layer.Outputs, 1e-5, Rows: false, Affine: true), new ReluLayer(3 * index + 2, 0) }),
+            Convolution(3 * (layers.Count - 1), layers[^1]), new TanhLayer(3 * layers.Count - 2),
+        ]);
+
+    private static ConvolutionLayer Convolution(int number, (int Inputs, int Outputs, int Stride, int Padding) layer) =>
+        new(number, layer.Inputs, layer.Outputs, Kernel: 4, layer.Stride, layer.Padding, OutputPadding: 0, Bias: false, Transposed: true);
 
     /// <summary>The unconditional form of NVIDIA's that makes the same images as a given StyleGAN2, with a discriminator that gives the same scores.</summary>
     public static GanPair InNvidiasForm(GanPair networks)

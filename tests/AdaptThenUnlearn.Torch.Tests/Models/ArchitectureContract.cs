@@ -1,7 +1,7 @@
 using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Models;
-using AdaptThenUnlearn.Torch.Models.Dcgan;
+using AdaptThenUnlearn.Torch.Models.Sequence;
 using AdaptThenUnlearn.Torch.Models.StyleGan2;
 using AdaptThenUnlearn.Torch.Tests.Checkpoints;
 using AdaptThenUnlearn.Torch.Training;
@@ -127,13 +127,12 @@ public sealed class ArchitectureContract : IDisposable
     {
         using var scope = NewDisposeScope();
         // 1 → 4 → 8 → 16 → 32 pixels a side, then 28.
-        using var generator = new DcganGenerator([Layer(0, 8, 6, 4, 1, 0), Layer(3, 6, 6, 4, 2, 1), Layer(6, 6, 4, 4, 2, 1), Layer(9, 4, 4, 4, 2, 1), Layer(12, 4, 3, 1, 1, 2)]);
+        using var doubling = ForeignFiles.DcganGenerator([(8, 6, 1, 0), (6, 6, 2, 1), (6, 4, 2, 1), (4, 4, 2, 1), (4, 3, 1, 1)]);
+        using var generator = new SequentialGenerator("main", [.. doubling.Layers.SkipLast(2), new ConvolutionLayer(12, 4, 3, Kernel: 1, Stride: 1, Padding: 2, OutputPadding: 0, Bias: false, Transposed: true), new TanhLayer(13)]);
         using var mirrored = GeneratorArchitectures.Named("dcgan").MirrorDiscriminator(generator);
 
         Assert.Equal(new ImageShape(3, 28), generator.Shape);
         Assert.Equal([2, 1], mirrored.Score(generator.Generate(randn(2, 8), noise: null)).shape);
-
-        static DcganLayer Layer(int number, int inputs, int outputs, int kernel, int stride, int padding) => new(number, inputs, outputs, kernel, stride, padding, Bias: false, Normalised: number < 12);
     }
 
     [Fact]

@@ -1,0 +1,75 @@
+using AdaptThenUnlearn.Policies;
+using static AdaptThenUnlearn.Tests.Policies.PolicyTexts;
+
+namespace AdaptThenUnlearn.Tests.Policies;
+
+/// <summary>Layers as Python prints them, alone and as <c>generator.layers</c>.</summary>
+public sealed class LayerTextTests
+{
+    private const string Generator = "\"checkpoint\": \"g.safetensors\"";
+
+    [Theory]
+    [InlineData("ConvTranspose2d(64, 32, kernel_size=(4, 4), stride=(2, 2), padding=(1, 1), bias=False)", "ConvTranspose2d", "stride", 2)]
+    [InlineData("  (3): ConvTranspose2d(64, 32, 4, 2, 1, 1)", "ConvTranspose2d", "output_padding", 1)]
+    [InlineData("Conv2d(6, 3, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1))", "Conv2d", "kernel_size", 3)]
+    [InlineData("Linear(in_features=100, out_features=128, bias=True)", "Linear", "out_features", 128)]
+    [InlineData("Upsample(scale_factor=2.0, mode='nearest')", "Upsample", "scale_factor", 2)]
+    [InlineData("PReLU(num_parameters=1)", "PReLU", "num_parameters", 1)]
+    public void Parse_AsPythonPrintsThem_KnowsTypeAndNumbers(string text, string type, string argument, int value)
+    {
+        var layer = LayerText.Parse(text);
+
+        Assert.Equal((type, (int?)value), (layer.Type, layer.Whole(argument)));
+    }
+
+    [Fact]
+    public void Parse_WhatIsLeftOut_HasPyTorchsDefault()
+    {
+        Assert.Equal(1e-5, LayerText.Parse("BatchNorm2d").Number("eps", 1e-5));
+        Assert.Equal(1e-3, LayerText.Parse("BatchNorm2d(512, eps=1e-03, momentum=0.1, affine=True, track_running_stats=True)").Number("eps", 1e-5));
+        Assert.Null(LayerText.Parse("ReLU()").Whole("stride"));
+        Assert.Equal((128, 7), LayerText.Parse("Unflatten(dim=1, unflattened_size=(128, 7, 7))").Unflattened());
+    }
+
+    [Theory]
+    [InlineData("ReLUU", "did you mean 'ReLU'?")]
+    [InlineData("relu then tanh", "as Python prints it")]
+    [InlineData("Conv2d(stride=(2, 1))", "same in both directions")]
+    [InlineData("Conv2d(strid=2)", "'strid' is not known")]
+    [InlineData("Conv2d(3, 4, 3, 1, 1, 1, 2)", "'groups' is 2")]
+    [InlineData("Conv2d(stride=2, stride=3)", "given twice")]
+    [InlineData("Conv2d(stride=0)", "at least 1")]
+    [InlineData("Conv2d(stride=1.5)", "whole number")]
+    [InlineData("Upsample(scale_factor=2.0, mode='bilinear')", "'mode' is bilinear")]
+    [InlineData("Upsample(mode=nearest)", "needs 'scale_factor'")]
+    [InlineData("BatchNorm2d(eps=0)", "must be positive")]
+    [InlineData("BatchNorm2d(8, track_running_stats=False)", "'track_running_stats' is False")]
+    [InlineData("LeakyReLU(negative_slope=steep)", "must be a number")]
+    [InlineData("ReLU(==)", "cannot be read")]
+    [InlineData("SelfAttention(64)", "SelfAttention")]
+    public void Problem_WhatCannotBeComputed_IsSaid(string text, string words) => Assert.Contains(words, LayerText.Problem(text), StringComparison.Ordinal);
+
+    [Fact]
+    public void Read_Layers_AreInThePolicyAndInItsDigest()
+    {
+        var result = Changed((Generator, Generator + ", \"layers\": [\"Linear\", \"ReLU\", \"Linear(7, 784)\", \"Tanh\"]"));
+
+        Assert.Empty(result.Errors);
+        Assert.Equal(["Linear", "ReLU", "Linear(7, 784)", "Tanh"], result.Policy!.Generator.Layers!);
+        Assert.NotEqual(FullDigest, CanonicalJson.Digest(result.Policy));
+        Assert.Equal(["dcgan-tutorial"], Changed((Generator, Generator + ", \"layers\": [\"dcgan-tutorial\"]")).Policy!.Generator.Layers!);
+    }
+
+    [Theory]
+    [InlineData("[\"Linear\", \"Softmaxx\"]", "$.generator.layers[1]", "Softmaxx")]
+    [InlineData("[\"Linear\", \"dcgan-tutorial\"]", "$.generator.layers", "alone")]
+    [InlineData("[]", "$.generator.layers", "at least one")]
+    [InlineData("[\"Linear\"], \"format\": \"torchscript\"", "$.generator.layers", "brings its own layers")]
+    public void Read_LayersThatAreNone_AreAnErrorAtTheirPlace(string layers, string path, string words)
+    {
+        var error = Assert.Single(Changed((Generator, $"{Generator}, \"layers\": {layers}")).Errors);
+
+        Assert.Equal((PolicyCodes.ImpossibleValue, path), (error.Code, error.Path));
+        Assert.Contains(words, error.Message, StringComparison.Ordinal);
+    }
+}
