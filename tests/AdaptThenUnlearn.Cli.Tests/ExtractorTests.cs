@@ -116,7 +116,7 @@ public sealed class ExtractorTests(SmallHouse house) : IClassFixture<SmallHouse>
         features[3, 1] = float.NaN;
         NumpyFile.Write(house.At("broken.npy"), features);
 
-        foreach (var more in new[] { new string[0], ["--json"] })
+        foreach (var more in new string[][] { [], ["--json"] })
         {
             var (exitCode, output, errors) = Atu.Run(["distance", house.At("broken.npy"), house.At("whole.npy"), "--threads", "1", .. more]);
             Assert.Equal(3, exitCode);

@@ -9,8 +9,9 @@ internal static class SingleFeatures
     /// <param name="reference"><c>[M, d]</c>.</param>
     /// <param name="generated"><c>[N, d]</c>.</param>
     /// <param name="fewest">How many each set must have.</param>
-    public static string TooFew(Tensor reference, Tensor generated, int fewest) => FormattableString.Invariant(
-        $"{generated.shape[0]} and {reference.shape[0]} single features were compared, and at least {fewest} of each are needed (a file of mean and covariance has none)");
+    public static string TooFew(Tensor reference, Tensor generated, int fewest) => reference.shape[0] == 0 || generated.shape[0] == 0
+        ? "a set of mean and covariance alone has no single features to compare"
+        : FormattableString.Invariant($"{generated.shape[0]} and {reference.shape[0]} vectors were compared, and at least {fewest} of each are needed");
 
     /// <summary>What is wrong with the numbers; null where nothing is.</summary>
     /// <inheritdoc cref="TooFew"/>

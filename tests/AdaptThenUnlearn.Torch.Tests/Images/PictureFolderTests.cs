@@ -35,7 +35,7 @@ public sealed class PictureFolderTests : IDisposable
         using var bitmap = Noise(seed: 3);
         Write("a.png", SKEncodedImageFormat.Png, bitmap);
         using (var pixels = bitmap.PeekPixels())
-        using (var data = pixels.Encode(new SKWebpEncoderOptions(SKWebpEncoderCompression.Lossless, 100)))
+        using (var data = pixels.Encode(new SKWebpEncoderOptions(SKWebpEncoderCompression.Lossless, 100))!)
             File.WriteAllBytes(At("b.webp"), data.ToArray());
 
         var images = ImageFolder.Bytes(PictureFolder.List(_folder).Files);

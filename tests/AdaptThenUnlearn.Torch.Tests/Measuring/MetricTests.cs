@@ -99,8 +99,8 @@ public sealed class MetricTests : IDisposable
         }
 
         var few = features.narrow(0, 0, 4);
-        Assert.Contains("50 and 4 single features were compared, and at least 6 of each are needed", ManifoldMetrics.Of(few, features).NotMeasured, StringComparison.Ordinal);
-        Assert.Contains("0 and 4 single features", KernelDistance.Between(few, zeros([0, 4], float64), 5, 40, seed: 1).NotMeasured, StringComparison.Ordinal);
+        Assert.Contains("50 and 4 vectors were compared, and at least 6 of each are needed", ManifoldMetrics.Of(few, features).NotMeasured, StringComparison.Ordinal);
+        Assert.Contains("has no single features to compare", KernelDistance.Between(few, zeros([0, 4], float64), 5, 40, seed: 1).NotMeasured, StringComparison.Ordinal);
         Assert.Contains("kernel is not finite", KernelDistance.Between(features * 1e200, features, 5, 40, seed: 1).NotMeasured, StringComparison.Ordinal);
     }
 

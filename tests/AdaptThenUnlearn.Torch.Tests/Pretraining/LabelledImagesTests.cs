@@ -123,8 +123,8 @@ public sealed class LabelledImagesTests : IDisposable
 
         Assert.Equal((ClassifierOutputs.Softmax, "cat,dog"), (train.Outputs, string.Join(',', train.Classes)));
         Assert.Equal([27, 1, 16, 16], train.Images.shape);
-        Assert.Equal([18, 9], train.Labels.bincount().data<long>().ToArray());
-        Assert.Equal([2, 1], test.Labels.bincount().data<long>().ToArray());
+        Assert.Equal([18, 9], train.Labels.bincount(null, 2).data<long>().ToArray());
+        Assert.Equal([2, 1], test.Labels.bincount(null, 2).data<long>().ToArray());
     }
 
     [Fact]
