@@ -16,6 +16,7 @@ internal sealed partial class AtuTool(ICakeContext context, AtuSettings settings
     : Tool<AtuSettings>(context.FileSystem, context.Environment, context.ProcessRunner, context.Tools)
 {
     private readonly ConcurrentQueue<string> _said = new();
+    private int _exitCode;
     private readonly AtuLaunch _launch = AtuLaunch.Choose(context, settings);
 
     /// <summary>Runs the command over some files.</summary>
@@ -29,6 +30,7 @@ internal sealed partial class AtuTool(ICakeContext context, AtuSettings settings
         try
         {
             Run(settings, Arguments(files), process, Finish);
+            TellWhatIsLetThrough();
         }
         catch (TimeoutException)
         {
@@ -38,6 +40,7 @@ internal sealed partial class AtuTool(ICakeContext context, AtuSettings settings
         void Finish(IProcess ended)
         {
             ended.WaitForExit();   // a wait with a timeout may return before the last lines have come
+            _exitCode = ended.GetExitCode();
             settings.PostAction?.Invoke(ended);
         }
     }
@@ -53,6 +56,17 @@ internal sealed partial class AtuTool(ICakeContext context, AtuSettings settings
     {
         if (exitCode != 0)
             throw AtuFailure.Of(settings.Command, exitCode, _said);
+    }
+
+    // What the build's own settings turn from a failure into a success is said last, where a reader of the log looks.
+    private void TellWhatIsLetThrough()
+    {
+        if (_exitCode != 0)
+            Warn(string.Create(CultureInfo.InvariantCulture, $"ended with exit code {_exitCode}, and the build goes on because HandleExitCode says so"));
+        else if (_said.Any(line => AdvicePattern().IsMatch(line)))
+            Warn("the gate failed, and the build goes on because atu was told to be advisory");
+
+        void Warn(string text) => context.Log.Warning($"atu {settings.Command}: warning ATU5008: {text}".Replace("{", "{{", StringComparison.Ordinal).Replace("}", "}}", StringComparison.Ordinal));
     }
 
     private ProcessArgumentBuilder Arguments(IReadOnlyList<FilePath> files)
@@ -90,6 +104,9 @@ internal sealed partial class AtuTool(ICakeContext context, AtuSettings settings
 
         return line;
     }
+
+    [GeneratedRegex(@": warning ATU3001: ")]
+    private static partial Regex AdvicePattern();
 
     [GeneratedRegex(@": (error|warning) ATU\d{4}: ")]
     private static partial Regex DiagnosticPattern();

@@ -20,6 +20,9 @@ public sealed class GovernModelsSettings : AtuSettings
     /// <summary>Goes on where an interrupted run stopped.</summary>
     public bool Resume { get; set; }
 
+    /// <summary>Measures anew, whatever record of an earlier run is there; <c>false</c> believes such a record on a build server too. When not set, it is believed where no build server is.</summary>
+    public bool? Fresh { get; set; }
+
     /// <summary>A failed gate is a warning, and the build goes on.</summary>
     public bool Advisory { get; set; }
 
@@ -50,7 +53,7 @@ public sealed class GovernModelsSettings : AtuSettings
             line.AppendSwitch("--threads", threads.ToString(CultureInfo.InvariantCulture));
         foreach (var (path, value) in Set)
             line.AppendSwitchQuoted("--set", $"{path}={value as string ?? JsonSerializer.Serialize(value)}");
-        line.AppendFlag(Resume, "--resume").AppendFlag(Advisory, "--advisory").AppendFlag(NoTrain, "--no-train")
+        line.AppendFlag(Resume, "--resume").AppendFlag(Fresh == true, "--fresh").AppendFlag(Fresh == false, "--reuse").AppendFlag(Advisory, "--advisory").AppendFlag(NoTrain, "--no-train")
             .AppendFlag(Publish, "--publish").AppendFlag(RequirePublish, "--require-publish");
     }
 }

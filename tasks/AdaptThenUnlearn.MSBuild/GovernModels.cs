@@ -16,9 +16,13 @@ public sealed class GovernModels : ToolTask
     // How atu govern ends what it says about each policy.
     private const string EndOfVerdict = "; evidence in ";
 
+    // How it tells of a rule that failed where a failed gate is only advice.
+    private const string FailedAndLetThrough = ": warning ATU3001: ";
+
     private GovernMode _mode;
     private AtuTool? _tool;
     private string _lastWords = "";
+    private bool _letThrough;
     private int _verdicts;
 
     /// <summary>The project that is built; its folder is where relative paths start.</summary>
@@ -45,6 +49,9 @@ public sealed class GovernModels : ToolTask
     /// <summary>The tool, a program or a .NET assembly; empty to look for it in a tool manifest and on the PATH.</summary>
     public string? AtuPath { get; set; }
 
+    /// <summary><c>true</c>: measure anew; <c>false</c>: believe a record that is there; empty: as <c>atu</c> does by itself.</summary>
+    public string? Fresh { get; set; }
+
     /// <summary>More arguments for <c>atu govern</c>, as on a command line.</summary>
     public string? Arguments { get; set; }
 
@@ -70,13 +77,17 @@ public sealed class GovernModels : ToolTask
             return Fail("ATU5001", $"GovernModelsMode is '{Mode}'; it can be {string.Join(", ", modes)}");
         _mode = (GovernMode)Enum.Parse(typeof(GovernMode), Mode, ignoreCase: true);
         if (_mode == GovernMode.Off)
-            return true;
+            return TellThatNothingIsGoverned();
+        if (!IsEmptyOr(Fresh, "true", "false"))
+            return Fail("ATU5009", $"GovernModelsFresh is '{Fresh}'; it can be true, false, or empty");
         if (Policies.Length == 0)
             return Fail("ATU5002", "there is no policy to govern by: no UnlearningPolicy item, or its wildcard finds no file; correct it, or set GovernModelsMode to Off");
 
         _tool = AtuTool.Find(AtuPath, ProjectFolder, PackageFolder);
         if (_tool is null)
             return Fail("ATU5003", AtuTool.HowToGetIt(AtuPath));
+        if (_mode == GovernMode.Enforce && AdvisoryArgument.IsIn(Arguments))
+            TellThatItLetsThrough();
 
         try
         {
@@ -110,6 +121,8 @@ public sealed class GovernModels : ToolTask
         line.AppendSwitchIfNotNull("--parent-process ", Process.GetCurrentProcess().Id.ToString(CultureInfo.InvariantCulture));
         if (_mode == GovernMode.Advisory)
             line.AppendSwitch("--advisory");
+        if (!string.IsNullOrWhiteSpace(Fresh))
+            line.AppendSwitch(Fresh!.Trim().Equals("true", StringComparison.OrdinalIgnoreCase) ? "--fresh" : "--reuse");
 
         return string.IsNullOrWhiteSpace(Arguments) ? line.ToString() : $"{line} {Arguments!.Trim()}";
     }
@@ -119,6 +132,8 @@ public sealed class GovernModels : ToolTask
     {
         if (singleLine.Contains(EndOfVerdict))
             _verdicts++;
+        if (_mode == GovernMode.Enforce && singleLine.Contains(FailedAndLetThrough))
+            TellThatItLetsThrough();   // asked for in a way that the arguments do not show, such as a response file
         if (!string.IsNullOrWhiteSpace(singleLine))
             _lastWords = singleLine.Trim();
         base.LogEventsFromTextOutput(singleLine, messageImportance);
@@ -140,6 +155,27 @@ public sealed class GovernModels : ToolTask
         HasLoggedErrors || ToolCanceled.WaitOne(0)
             ? false
             : Fail("ATU5004", $"atu ended with exit code {ExitCode} and without an error; its last words: {_lastWords}");
+
+    private bool TellThatNothingIsGoverned()
+    {
+        if (Policies.Length > 0)
+            Warn("ATU5007", $"GovernModelsMode is Off: {Policies.Length} {(Policies.Length == 1 ? "policy is" : "policies are")} not asked, and what this build packs or publishes is not governed");
+        else
+            Log.LogMessage(MessageImportance.High, "{0}: GovernModelsMode is Off, and nothing is governed", Project);
+        return true;
+    }
+
+    private void TellThatItLetsThrough()
+    {
+        if (!_letThrough)
+            Warn("ATU5008", "a failed gate does not fail this build, although GovernModelsMode is Enforce: GovernModelsArguments makes atu advisory; take --advisory out, or set GovernModelsMode to Advisory");
+        _letThrough = true;
+    }
+
+    private static bool IsEmptyOr(string? value, params string[] allowed) =>
+        string.IsNullOrWhiteSpace(value) || allowed.Contains(value!.Trim(), StringComparer.OrdinalIgnoreCase);
+
+    private void Warn(string code, string text) => Log.LogWarning(null, code, null, Project, 0, 0, 0, 0, text);
 
     private bool Fail(string code, string text)
     {

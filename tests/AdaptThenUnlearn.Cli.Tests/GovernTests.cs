@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Cli.Tests;
@@ -76,6 +77,60 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Contains("warning ATU3003: report.md is not what the record says to this version; it was changed, or atu 0.0.1 wrote it otherwise", warned, StringComparison.Ordinal);
         Assert.Contains("the record stands: Passed", stands, StringComparison.Ordinal);
     }
+
+    // A record that is consistent and forged: what decides is who may have written it, and what the caller says.
+    [Theory]
+    [InlineData("", "", false)]
+    [InlineData("--fresh", "", true)]
+    [InlineData("", "CI=true", true)]
+    [InlineData("", "TF_BUILD=True", true)]
+    [InlineData("", "CI=false", false)]
+    [InlineData("--reuse", "CI=true", false)]
+    [InlineData("--fresh", "CI=true", true)]
+    public void Govern_RecordThatNobodyMeasured_IsBelievedOnlyWhereTheFolderIsTheCallersOwn(string option, string variable, bool measuredAnew)
+    {
+        var name = $"forged{option}{variable.Replace('=', '-')}".ToLowerInvariant().Replace('_', '-');
+        var policy = house.Policy(name, "\"maxRate\": 0.9");
+        Assert.Equal(0, Govern(policy, "--no-train").ExitCode);
+        var honest = RunRecordFile.Read(Out(name, "run.json"));
+        RunRecordFile.Write(Out(name, "run.json"), Forged(honest));
+
+        var environment = variable.Split('=') is [{ Length: > 0 } key, var value] ? new Dictionary<string, string> { [key] = value } : [];
+        using var atu = Atu.StartWith(environment, ["govern", policy, "--threads", "1", "--out", house.At("out"), "--no-train", .. option.Length > 0 ? new[] { option } : []]);
+        var (exitCode, _, errors) = atu.Finish();
+
+        Assert.Equal(0, exitCode);
+        Assert.Equal(!measuredAnew, errors.Contains("nothing has changed", StringComparison.Ordinal));
+        Assert.Equal(measuredAnew && option.Length == 0, errors.Contains("is not believed, because this is a build server", StringComparison.Ordinal));
+        Assert.Equal(measuredAnew ? honest.Before.Features[0].Looks[0].Hits : 0, RunRecordFile.Read(Out(name, "run.json")).Before.Features[0].Looks[0].Hits);
+
+        static RunRecord Forged(RunRecord honest)
+        {
+            var before = honest.Before with { Features = [.. honest.Before.Features.Select(reading => reading with { Looks = [.. reading.Looks.Select(look => look with { Hits = 0 })] })] };
+            return honest with { Before = before, Verdict = Gate.Judge(honest.Policy, before, honest.After, DateOnly.FromDateTime(honest.Times.Finished.UtcDateTime)) };
+        }
+    }
+
+    [Fact]
+    public void Govern_FolderThatAnybodyMayWrite_IsMeasuredAnew()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "modes are the Unix way");
+        var policy = house.Policy("open", "\"maxRate\": 0.9");
+        Assert.Equal(0, Govern(policy, "--no-train").ExitCode);
+        Assert.Contains("nothing has changed", Govern(policy, "--no-train").Errors, StringComparison.Ordinal);
+        Open(Out("open"));
+
+        var errors = Govern(policy, "--no-train").Errors;
+
+        Assert.Contains("is not believed, because anybody may write", errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("nothing has changed", errors, StringComparison.Ordinal);
+
+        [System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
+        static void Open(string folder) => File.SetUnixFileMode(folder, File.GetUnixFileMode(folder) | UnixFileMode.OtherWrite);
+    }
+
+    [Fact]
+    public void Govern_FreshAndReuse_IsAWrongArgument() => Assert.Equal(2, Govern(house.Policy("both", "\"maxRate\": 0.9"), "--fresh", "--reuse").ExitCode);
 
     // A waiver lets a generator be released that was unlearned as far as it would go; it does not make the original one that needs no unlearning.
     [Fact]

@@ -23,6 +23,7 @@ public sealed class CakeAliasTests
             Device = "cuda:1",
             Threads = 4,
             Resume = true,
+            Fresh = true,
             Advisory = true,
             NoTrain = true,
             Publish = true,
@@ -35,7 +36,7 @@ public sealed class CakeAliasTests
             $"govern \"{build.Here}/policies/no digit 8.json\" --out \"{build.Here}/out put\" --device \"cuda:1\" --threads 4 "
             + "--set \"unlearning.steps=2400\" --set \"undesiredFeatures[0].maxRate=0.005\" --set \"report.publishSamples=true\" "
             + "--set \"owner=the \\\"team\\\"\" --set \"unlearning.data=null\" --set \"report.formats=[\\\"json\\\"]\" "
-            + "--resume --advisory --no-train --publish --require-publish",
+            + "--resume --fresh --advisory --no-train --publish --require-publish",
             build.Arguments);
     }
 
@@ -68,10 +69,13 @@ public sealed class CakeAliasTests
     {
         var (govern, publish) = (new FakeBuild { Installed = ["atu"] }, new FakeBuild { Installed = ["atu"] });
 
+        var reuse = new FakeBuild { Installed = ["atu"] };
         govern.GovernModels("/p/a.json");
+        reuse.GovernModels("/p/a.json", new GovernModelsSettings { Fresh = false });
         publish.PublishGovernanceReport("/r/run.json");
 
         Assert.Equal("govern \"/p/a.json\"", govern.Arguments);
+        Assert.Equal("govern \"/p/a.json\" --reuse", reuse.Arguments);
         Assert.Equal("publish \"/r/run.json\"", publish.Arguments);
     }
 
@@ -211,6 +215,21 @@ public sealed class CakeAliasTests
         build.GovernModels("/p/a.json", new GovernModelsSettings { HandleExitCode = exitCode => exitCode == 1 });
 
         Assert.Equal("atu", build.Started);
+        Assert.Equal((LogLevel.Warning, "atu govern: warning ATU5008: ended with exit code 1, and the build goes on because HandleExitCode says so"), build.Logged[^1]);
+    }
+
+    // Whether by the setting or by an argument of the build's own.
+    [Fact]
+    public void Advisory_GateThatFailed_IsSaidLast()
+    {
+        var advice = Failed.Replace("error", "warning", StringComparison.Ordinal);
+        var (failed, passed) = (new FakeBuild { Installed = ["atu"], Says = [advice, "words"] }, new FakeBuild { Installed = ["atu"], Says = ["words"] });
+
+        failed.GovernModels("/p/a.json", new GovernModelsSettings { ArgumentCustomization = line => line.Append("--advisory") });
+        passed.GovernModels("/p/a.json", new GovernModelsSettings { Advisory = true });
+
+        Assert.Equal((LogLevel.Warning, "atu govern: warning ATU5008: the gate failed, and the build goes on because atu was told to be advisory"), failed.Logged[^1]);
+        Assert.DoesNotContain(passed.Logged, line => line.Item1 == LogLevel.Warning);
     }
 
     [Fact]

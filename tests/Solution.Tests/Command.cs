@@ -23,6 +23,9 @@ internal sealed class Command : IDisposable
         // A build that runs these tests must not steer the builds that they start.
         foreach (var inherited in start.Environment.Keys.Where(name => name.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase)).ToList())
             start.Environment.Remove(inherited);
+        // Nor must they take themselves for a build server's, unless a test says so.
+        foreach (var server in new[] { "GITHUB_ACTIONS", "GITLAB_CI", "TF_BUILD", "JENKINS_URL", "TEAMCITY_VERSION" })
+            start.Environment.Remove(server);
         foreach (var (name, value) in new Dictionary<string, string?>(environment)
         {
             ["LC_ALL"] = "de_DE.UTF-8", ["DOTNET_CLI_UI_LANGUAGE"] = "en", ["DOTNET_NOLOGO"] = "1", ["OMP_NUM_THREADS"] = "1",

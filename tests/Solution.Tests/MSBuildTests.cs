@@ -99,6 +99,41 @@ public sealed partial class MSBuildTests(LocalFeed feed, SmallHouse house) : ICl
 
         Assert.True(exitCode == 0, said);
         Assert.Matches(@"advised\.json\(10,\d+\): warning ATU3001: failed ban/maxRate", said);
+        Assert.DoesNotContain("ATU5008", said, StringComparison.Ordinal);
+    }
+
+    // The log must show a reader that nothing could have stopped this build.
+    [Theory]
+    [InlineData("-p:GovernModelsMode=Off", "warning ATU5007: GovernModelsMode is Off: 1 policy is not asked")]
+    [InlineData("-p:GovernModelsArguments=--no-train --threads 1 --advisory", "warning ATU5008: a failed gate does not fail this build")]
+    [InlineData("-p:GovernModelsArguments=--no-train --threads 1 @loose.rsp", "warning ATU5008: a failed gate does not fail this build")]
+    public void GovernModels_WhatLetsAFailedGateThrough_IsWarnedOf(string property, string warning)
+    {
+        var consumer = Consumer("net10.0", house.Policy("loose"));
+        consumer.Write("loose.rsp", "--advisory");
+
+        var (exitCode, said) = consumer.Dotnet("build", "-t:GovernModels", property);
+
+        Assert.True(exitCode == 0, said);
+        Assert.Equal(1, Regex.Count(said.Split("Warning(s)")[0].Split("Build succeeded")[0], Regex.Escape(warning)));
+    }
+
+    // A forged record would pass; the property asks for a new one, and a build server does by itself.
+    [Theory]
+    [InlineData("", "", 1)]
+    [InlineData("", "true", 0)]
+    [InlineData("-p:GovernModelsFresh=true", "", 0)]
+    [InlineData("-p:GovernModelsFresh=false", "true", 1)]
+    public void GovernModels_EarlierRecord_IsBelievedWhereItMayBe(string property, string continuous, int unchanged)
+    {
+        var consumer = Consumer("net10.0", house.Policy("earlier", "\"maxRate\": 0.9"));
+        Assert.Equal(0, consumer.Dotnet("build", "-t:GovernModels", Quick).ExitCode);
+
+        using var build = consumer.Start(new() { ["GITLAB_CI"] = continuous }, ["build", "-t:GovernModels", Quick, .. property.Length > 0 ? new[] { property } : []]);
+        var (exitCode, said) = build.Finish();
+
+        Assert.True(exitCode == 0, said);
+        Assert.Equal(unchanged, Regex.Count(said, "nothing has changed"));
     }
 
     // Each fault is another set of properties; one build asks them all, because starting builds is what takes the time.
@@ -112,6 +147,7 @@ public sealed partial class MSBuildTests(LocalFeed feed, SmallHouse house) : ICl
             ("ATU5001", "GovernModelsMode is '1'", "GovernModelsMode=1"),
             ("ATU5001", "GovernModelsMode is 'Enforce,Advisory'", "GovernModelsMode=Enforce,Advisory"),
             ("ATU5002", "no UnlearningPolicy item, or its wildcard finds no file", "Policies="),
+            ("ATU5009", "GovernModelsFresh is 'perhaps'", "GovernModelsFresh=perhaps"),
             ("ATU5003", "GovernModelsToolPath names 'tools/atu', which is not there", "GovernModelsToolPath=tools/atu"),
             ("ATU5004", "gave 0 verdicts on 1 policies", "GovernModelsArguments=--help"),
             ("ATU5006", "GovernModelsOutput cannot be written", "GovernModelsOutput=Consumer.csproj"),

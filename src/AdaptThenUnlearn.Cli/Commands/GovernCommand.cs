@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Publishing.Hosts;
 using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch;
@@ -16,6 +17,8 @@ public sealed class GovernCommand(Terminal terminal)
     private readonly Option<bool> _resume = new("--resume") { Description = "Go on where an interrupted run stopped" };
     private readonly Option<bool> _advisory = new("--advisory") { Description = "A failed gate is a warning, and the exit code 0" };
     private readonly Option<bool> _noTrain = new("--no-train") { Description = "Only measure and judge" };
+    private readonly Option<bool> _fresh = new("--fresh") { Description = "Measure anew, whatever record of an earlier run is there" };
+    private readonly Option<bool> _reuse = new("--reuse") { Description = "Let a record that is there answer when nothing has changed, on a build server too: whoever may write the output folder then decides" };
     private readonly Option<bool> _publish = new("--publish") { Description = "Tell the results on the pull request; the gate's exit code never depends on it" };
     private readonly Publication _publication = new(terminal);
     private readonly Option<string[]> _set = new("--set") { Description = "Set a value over the policy: unlearning.steps=600", HelpName = "path=value" };
@@ -23,7 +26,7 @@ public sealed class GovernCommand(Terminal terminal)
     /// <summary>The command.</summary>
     public Command Build()
     {
-        var command = new Command("govern", "Measure a generator, unlearn what its policy bans, and judge the result") { _policies, _out, Machine.Device, Machine.Threads, _resume, _advisory, _noTrain, _set, _publish };
+        var command = new Command("govern", "Measure a generator, unlearn what its policy bans, and judge the result") { _policies, _out, Machine.Device, Machine.Threads, _resume, _advisory, _noTrain, _set, _fresh, _reuse, _publish };
         _publication.AddTo(command);
         command.Does(terminal, Run);
         return command;
@@ -31,13 +34,17 @@ public sealed class GovernCommand(Terminal terminal)
 
     private int Run(ParseResult parsed, CancellationToken cancel)
     {
+        if (parsed.GetValue(_fresh) && parsed.GetValue(_reuse))
+            throw new BadArgumentException("--fresh measures anew and --reuse does not; give one of them");
+
+        var earlierRecords = new EarlierRecords(parsed.GetValue(_fresh), parsed.GetValue(_reuse), EnvironmentSnapshot.Take());
         var (read, unreadable) = Read(parsed);
         var asked = read.Where(policy => policy.Result.Policy is not null).Select(policy => Question.Of(policy, parsed.GetRequiredValue(_out).FullName)).ToList();
         if (asked.GroupBy(question => question.Folder).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new BadArgumentException($"two policies are called '{twice.First().Policy.Name}' and would write to the same folder");
 
         // For all of them before anything can go wrong with one: what does not stand any more must not be left to be taken for what came of this.
-        var standing = asked.ConvertAll(Standing);
+        var standing = asked.ConvertAll(question => Standing(question, earlierRecords));
         if (unreadable is not null)
             throw unreadable;
         if (asked.Count < read.Count)
@@ -48,7 +55,7 @@ public sealed class GovernCommand(Terminal terminal)
         {
             foreach (var (question, earlier) in asked.Zip(standing))   // every one of them, whatever came of the first
             {
-                var stands = written ? Standing(question) : earlier;   // another may read what one wrote
+                var stands = written ? Standing(question, earlierRecords) : earlier;   // another may read what one wrote
                 passed &= stands is null ? Govern(question, parsed, cancel) : Repeat(question, stands);
                 written |= stands is null;
                 records.Add(Path.Combine(question.Folder, RunRecord.FileName));
@@ -86,14 +93,26 @@ public sealed class GovernCommand(Terminal terminal)
     }
 
     // The record that answers a question already; where there is none, no report of another answer stays either.
-    private static RunRecord? Standing(Question question)
+    private RunRecord? Standing(Question question, EarlierRecords earlierRecords)
     {
-        var today = DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime);
-        if (PreviousRun.StillStands(question.Folder, question.Source, Machine.Tool, question.Inputs.Named(), Vocabulary.Known, today) is { } earlier)
-            return earlier;
+        if (earlierRecords.MayAnswer(question.Folder, out var doubt))
+        {
+            if (StillStanding(question) is { } earlier)
+                return earlier;
+        }
+        else if (doubt is not null)
+        {
+            terminal.Say($"{question.Policy.Name}: the record of an earlier run is not believed, because {doubt}; the generator is measured anew (--reuse believes it)");
+        }
 
         RunFolder.Withdraw(question.Folder);
         return null;
+    }
+
+    private static RunRecord? StillStanding(Question question)
+    {
+        var today = DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime);
+        return PreviousRun.StillStands(question.Folder, question.Source, Machine.Tool, question.Inputs.Named(), Vocabulary.Known, today);
     }
 
     private bool Repeat(Question question, RunRecord earlier)

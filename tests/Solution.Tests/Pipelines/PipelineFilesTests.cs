@@ -88,11 +88,12 @@ public sealed partial class PipelineFilesTests
 
     [Theory]
     [UnsupportedOSPlatform("windows")]
-    [InlineData("enforce", "0", 0)]
-    [InlineData("enforce", "1", 1)]
-    [InlineData("advisory", "0", 0, "--advisory")]
-    [InlineData("strict", "0", 2)]
-    public void ActionGovern_HostileInputs_ReachTheToolAsTheyAre(string mode, string exitCode, int expected, params string[] more)
+    [InlineData("enforce", "true", "0", 0, "--fresh")]
+    [InlineData("enforce", "false", "1", 1, "--reuse")]
+    [InlineData("advisory", "true", "0", 0, "--advisory", "--fresh")]
+    [InlineData("strict", "true", "0", 2)]
+    [InlineData("enforce", "perhaps", "0", 2)]
+    public void ActionGovern_HostileInputs_ReachTheToolAsTheyAre(string mode, string fresh, string exitCode, int expected, params string[] more)
     {
         Assert.SkipWhen(OperatingSystem.IsWindows() || Run(Root, "bash", "--version").ExitCode != 0, "a Bash is needed, and a system whose files are programs by their mode");
         using var folder = new Folder();
@@ -123,7 +124,7 @@ public sealed partial class PipelineFilesTests
             folder.Path, "bash", ["--noprofile", "--norc", "-eo", "pipefail", name],
             ("PATH", $"{folder.Path}:{Environment.GetEnvironmentVariable("PATH")}"), ("GITHUB_OUTPUT", folder.At("outputs")),
             ("ATU_POLICIES", "a b.json\n$(touch pwned).json\n"), ("ATU_ARGUMENTS", "--set=description=`touch pwned`; exit 0\n"),
-            ("ATU_MODE", mode), ("ATU_DEVICE", "cpu"), ("ATU_OUT", "the \"out\" folder"));
+            ("ATU_MODE", mode), ("ATU_FRESH", fresh), ("ATU_DEVICE", "cpu"), ("ATU_OUT", "the \"out\" folder"));
     }
 
     // A step that runs whatever failed before it must not tell of a job that never came to govern.
@@ -143,6 +144,20 @@ public sealed partial class PipelineFilesTests
     [InlineData("docs/publishing.md#1", "-- govern", "artifacts/*/run.json")]
     public void Example_BeforeItGoverns_RemovesRecordsThatTheCheckoutBrought(string name, string governs, string records) =>
         Assert.InRange(All[name].IndexOf($"rm -f {records}", StringComparison.Ordinal), 0, All[name].IndexOf(governs, StringComparison.Ordinal));
+
+    // A record proves nothing about who wrote it: a pipeline asks for a new one.
+    [Theory]
+    [InlineData("docs/azure-pipelines.md")]
+    [InlineData("docs/gitlab-ci.md")]
+    [InlineData("docs/publishing.md")]
+    [InlineData("README.md")]
+    public void Example_ThatGoverns_MeasuresAnew(string page)
+    {
+        var steps = File.ReadAllLines(Path.Combine(Root, page)).Where(line => line.Contains("govern ", StringComparison.Ordinal) && (line.Contains("- run:", StringComparison.Ordinal) || line.StartsWith("    ", StringComparison.Ordinal))).ToList();
+
+        Assert.NotEmpty(steps);
+        Assert.All(steps, step => Assert.Contains(" --fresh", step, StringComparison.Ordinal));
+    }
 
     // GitHub lets a required check wait forever whose workflow its paths skip, and cancels what waits in a group when another comes.
     [Theory]

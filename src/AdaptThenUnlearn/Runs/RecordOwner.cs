@@ -1,0 +1,69 @@
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace AdaptThenUnlearn.Runs;
+
+/// <summary>Whether somebody else than this process's user could have written the record that lies in a run's folder.</summary>
+/// <remarks>A record is not signed. Who may write it decides what it says, so owners and modes are asked where the system has them: not on Windows.</remarks>
+public static class RecordOwner
+{
+    private const uint Superuser = 0;
+
+    /// <summary>Why the record may be somebody else's; null where it is this user's, or there is none.</summary>
+    /// <param name="folder">The run's folder.</param>
+    public static string? Doubt(string folder)
+    {
+        var record = Path.Combine(folder, RunRecord.FileName);
+        if (OperatingSystem.IsWindows() || !File.Exists(record))
+            return null;
+
+        try
+        {
+            var above = Path.GetDirectoryName(Path.GetFullPath(folder));
+            if (new FileInfo(record).LinkTarget is not null)
+                return $"{record} is a link";
+            return Doubt(record, mayBeSuperusers: false) ?? Doubt(Resolved(folder), mayBeSuperusers: false) ?? (above is null ? null : Doubt(Resolved(above), mayBeSuperusers: true));
+        }
+        catch (Exception unknown) when (unknown is IOException or UnauthorizedAccessException)
+        {
+            return $"its owner cannot be found out: {unknown.Message}";
+        }
+    }
+
+    private static string? Doubt(string path, bool mayBeSuperusers)
+    {
+#pragma warning disable CA1416 // not on Windows, as the caller has seen to
+        var mode = File.GetUnixFileMode(path);
+#pragma warning restore CA1416
+        if (mode.HasFlag(UnixFileMode.OtherWrite) && !mode.HasFlag(UnixFileMode.StickyBit))
+            return $"anybody may write {path}";
+        return OwnerOf(path) is { } owner && owner != User() && !(mayBeSuperusers && owner == Superuser) ? $"{path} belongs to another user" : null;
+    }
+
+    private static string Resolved(string folder) => Directory.ResolveLinkTarget(folder, returnFinalTarget: true)?.FullName ?? folder;
+
+    // struct statx: the owner stands at 20. Elsewhere than on Linux the mode alone is asked.
+    private static uint? OwnerOf(string path)
+    {
+        const int CurrentFolder = -100;
+        const uint Owner = 8;
+        if (!OperatingSystem.IsLinux())
+            return null;
+
+        try
+        {
+            var buffer = new byte[256];
+            return Statx(CurrentFolder, Encoding.UTF8.GetBytes(path + "\0"), 0, Owner, buffer) == 0 ? BitConverter.ToUInt32(buffer, 20) : null;
+        }
+        catch (Exception absent) when (absent is EntryPointNotFoundException or DllNotFoundException)
+        {
+            return null;
+        }
+    }
+
+    [DllImport("libc", EntryPoint = "statx")]
+    private static extern int Statx(int folder, byte[] path, int flags, uint mask, [Out] byte[] buffer);
+
+    [DllImport("libc", EntryPoint = "geteuid")]
+    private static extern uint User();
+}
