@@ -35,6 +35,9 @@ public static class PublishCodes
     /// <summary>A record from an untrusted build is not of the head of the pull request it came for.</summary>
     public const string NotOfTheHead = "ATU4009";
 
+    /// <summary>Untrusted records, and no policy of this repository to judge them by.</summary>
+    public const string NoTrustedPolicy = "ATU4010";
+
     /// <summary>Something unforeseen; please report it.</summary>
     public const string Unforeseen = "ATU4999";
 }

@@ -24,6 +24,12 @@ public sealed record PublishedRun(RunRecord Record, Verification Judged, Unlearn
     /// <summary>Whether that is another policy than the run's own.</summary>
     public bool OtherPolicy { get; init; }
 
+    /// <summary>JSON paths of the trusted policy's pins that are missing, without which another build could have measured with any file.</summary>
+    public IReadOnlyList<string> Loose { get; init; } = [];
+
+    /// <summary>Whether rules are met by an untrusted record that nothing holds to this repository's policy and files: a claim, and no verdict.</summary>
+    public bool IsUnproven => Untrusted && Judged.Passed && (!ByTrustedPolicy || Loose.Count > 0);
+
     /// <summary>The commit that was measured.</summary>
     public string HeadSha { get; init; } = "";
 

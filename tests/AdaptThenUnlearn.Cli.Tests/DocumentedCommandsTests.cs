@@ -37,7 +37,7 @@ public sealed partial class DocumentedCommandsTests
     [Theory]
     [InlineData("docs/github-actions.md", "govern")]
     [InlineData("docs/azure-pipelines.md", "report \"$OUT\"/*/run.json --format html,markdown,junit,sarif")]
-    [InlineData("docs/gitlab-ci.md", "govern policies/my-policy.json --out artifacts")]
+    [InlineData("docs/gitlab-ci.md", "govern policies/my-policy.json --fresh --out artifacts")]
     [InlineData("action.yml", "report --format html,markdown,junit,sarif -- \"${records[@]}\"")]
     [InlineData(".github/workflows/publish.yml", "publish --untrusted")]
     [InlineData("docs/github-forks.md", "publish --untrusted")]

@@ -111,6 +111,17 @@ public sealed class PublishTests : IClassFixture<SmallHouse>, IDisposable
         Assert.Equal("policies/policy.json", (string?)_github.CheckRuns[0]["output"]!["annotations"]![0]!["path"]);
     }
 
+    // Its author could have raised the limits.
+    [Fact]
+    public void Publish_UntrustedWithoutAPolicy_PostsNothingAndEndsWith2()
+    {
+        var (exitCode, _, errors) = Atu("publish", "--untrusted", _record);
+
+        Assert.Equal(2, exitCode);
+        Assert.Contains("error ATU4010: --untrusted needs --policy", errors, StringComparison.Ordinal);
+        Assert.Empty(_github.Requests);
+    }
+
     [Theory]
     [InlineData("\"samples\": 10000,", "\"samples\": 20000,", 1, "error ATU3003")]
     [InlineData("\"tool\":", "\"extra\": 1, \"tool\":", 3, "error ATU2009")]

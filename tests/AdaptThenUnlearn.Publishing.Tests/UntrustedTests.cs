@@ -3,6 +3,7 @@ using System.Text;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Publishing.Pages;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Tests;
 
@@ -210,6 +211,77 @@ public sealed class UntrustedTests : IDisposable
         Measurement Seen(Measurement measured) => measured with { Quality = measured.Quality! with { ExtractorSha256 = digest } };
     }
 
+    // What a fork could have measured with is not known: no green check, and the way to get one.
+    [Fact]
+    public void Publish_UntrustedByAPolicyThatPinsNothing_IsNeutralAndNamesThePins()
+    {
+        var run = AdmitUntrusted(Desk.Made(), Trusted());
+
+        Assert.True(run.IsUnproven);
+        Assert.Equal(["$.classifiers.auditor.sha256", "$.quality.reference (a copy of it beside this policy)"], run.Loose);
+        Assert.Empty(_desk.Publish(run).Problems);
+        var check = Assert.Single(_github.CheckRuns);
+        Assert.Equal("neutral", (string?)check["conclusion"]);
+        Assert.StartsWith("Not proven: the policy pins no $.classifiers.auditor.sha256", (string?)check["output"]!["title"], StringComparison.Ordinal);
+        var comment = Assert.Single(_github.Comments).Body;
+        Assert.Contains("⚠️ Not proven: no-eights", comment, StringComparison.Ordinal);
+        Assert.Contains("Add to this repository's policy: `$.classifiers.auditor.sha256`", comment, StringComparison.Ordinal);
+        Assert.DoesNotContain("may be released.", comment, StringComparison.Ordinal);
+        Assert.DoesNotContain("✅ Passed", comment, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Publish_UnprovenWhereChecksAreNotPermitted_IsNoGreenStatus()
+    {
+        _github.Interrupt = sent => sent.Path.EndsWith("/check-runs", StringComparison.Ordinal) ? FakeGitHub.Forbidden : null;
+
+        Assert.Empty(_desk.Publish(AdmitUntrusted(Desk.Made(), Trusted())).Problems);
+
+        Assert.Equal("failure", (string?)Assert.Single(_github.Statuses)["state"]);
+    }
+
+    [Fact]
+    public void Publish_UntrustedByItsOwnPolicy_IsNeverGreen()
+    {
+        Assert.Empty(_desk.Publish(_desk.Admit() with { Untrusted = true }).Problems);
+
+        Assert.Equal("neutral", (string?)Assert.Single(_github.CheckRuns)["conclusion"]);
+    }
+
+    [Fact]
+    public void Read_UntrustedByAPolicyThatPinsWhatMeasures_Passes()
+    {
+        var record = Desk.Made();
+        File.WriteAllText(_desk.At("policies/reference.safetensors"), "the repository's own");
+        record = record with { Inputs = [.. record.Inputs.Select(input => input.Role == InputRoles.Reference ? input with { Sha256 = RunRecordFile.Digest(_desk.At("policies/reference.safetensors"))! } : input)] };
+        record = record with { Before = Seen(record.Before), After = Seen(record.After!) };
+        var auditor = record.Inputs.Single(input => input.Role == InputRoles.Classifier("auditor")).Sha256;
+        var pinned = Trusted(("\"checkpoint\": \"auditor.safetensors\"", $"\"checkpoint\": \"auditor.safetensors\", \"sha256\": \"{auditor}\""));
+
+        var run = AdmitUntrusted(record, pinned);
+
+        Assert.Empty(run.Judged.Problems);
+        Assert.False(run.IsUnproven);
+        Assert.Equal(Conclusion.Success, CheckPage.Of(run).Conclusion);
+
+        Measurement Seen(Measurement measured) =>
+            measured with { Quality = measured.Quality! with { ReferenceSha256 = record.Inputs.Single(input => input.Role == InputRoles.Reference).Sha256 } };
+    }
+
+    // A path says nothing about what lies there in a fork; this checkout's copy does.
+    [Theory]
+    [InlineData("auditor.safetensors", "classifier auditor")]
+    [InlineData("reference.safetensors", "reference")]
+    public void Read_UntrustedWithAnotherFileThanTheRepositorysOwn_Fails(string file, string role)
+    {
+        File.WriteAllText(_desk.At($"policies/{file}"), "the repository's own");
+
+        var run = AdmitUntrusted(Desk.Made(), Trusted());
+
+        Assert.StartsWith($"the recorded {role} is not this repository's {file}", Assert.Single(run.Judged.Problems), StringComparison.Ordinal);
+        Assert.Equal(Conclusion.Failure, CheckPage.Of(run).Conclusion);
+    }
+
     [Fact]
     public void Read_PolicyOfAnotherName_IsRefused()
     {
@@ -229,6 +301,12 @@ public sealed class UntrustedTests : IDisposable
         Assert.Equal(expected, RepositoryPath.Of(_desk.At(""), _desk.At("artifacts/no-eights"), file));
 
     private static string InText(string json) => json.Replace("\"", "\\\"", StringComparison.Ordinal);
+
+    private PublishedRun AdmitUntrusted(RunRecord record, TrustedPolicy trusted)
+    {
+        RunRecordFile.Write(_desk.At("artifacts/no-eights/run.json"), record);
+        return new RunAdmission(Records.Vocabulary, Records.Today, _desk.At(""), [trusted], untrusted: true).Read(_desk.At("artifacts/no-eights/run.json"));
+    }
 
     private static RunAdmission Admission() => new(Records.Vocabulary, Records.Today, workspace: null, [], untrusted: true);
 

@@ -8,7 +8,7 @@ public sealed class PublishCommand(Terminal terminal)
 {
     private readonly Argument<FileInfo[]> _records = new("RECORD") { Description = "The run.json of each run", Arity = ArgumentArity.OneOrMore };
     private readonly Option<bool> _advisory = new("--advisory") { Description = "A failed gate is told as advice: the check is neutral" };
-    private readonly Option<bool> _untrusted = new("--untrusted") { Description = "The records come from a build that its author controls, such as a fork's: post only on the pull request whose head they are of" };
+    private readonly Option<bool> _untrusted = new("--untrusted") { Description = "The records come from a build that its author controls, such as a fork's: post only on the pull request whose head they are of, judged by --policy" };
     private readonly Option<FileInfo[]> _policies = new("--policy") { Description = "Judge by this policy instead of the recorded one of the same name", AllowMultipleArgumentsPerToken = true };
     private readonly Publication _publication = new(terminal);
 
@@ -24,6 +24,9 @@ public sealed class PublishCommand(Terminal terminal)
     private int Run(ParseResult parsed, CancellationToken cancel)
     {
         var policies = (parsed.GetValue(_policies) ?? []).Select(file => PolicyFile.Read(file.ToString(), [], terminal)).ToList();
+        if (parsed.GetValue(_untrusted) && policies.Count == 0)
+            throw new BadArgumentException(new BuildMessage(
+                Severity.Error, PublishCodes.NoTrustedPolicy, "--untrusted needs --policy: a record that anyone may have written is judged by a policy of this repository alone, never by its own, whose limits its author may have raised"));
         if (policies.Exists(policy => policy.Result.Policy is null))
             return ExitCodes.BadPolicy;
 

@@ -57,7 +57,8 @@ public sealed class HeadCheck(GitHubSession session)
 
     private async Task<string> SetStatus(PublishedRun run, CheckPage page)
     {
-        var state = page.Conclusion == Pages.Conclusion.Failure ? CommitState.Failure : CommitState.Success;   // a status knows no neutral; its words do
+        // A status knows no neutral. Waivers and advice are somebody's decision to go on; that nothing is proven is nobody's.
+        var state = page.Conclusion == Pages.Conclusion.Failure || run.IsUnproven ? CommitState.Failure : CommitState.Success;
         await session.SetStatus(run.HeadSha, new NewCommitStatus
         {
             State = state,

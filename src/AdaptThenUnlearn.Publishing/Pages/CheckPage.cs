@@ -8,7 +8,7 @@ namespace AdaptThenUnlearn.Publishing.Pages;
 
 /// <summary>All that a check run, or a commit status in its place, says.</summary>
 /// <param name="Name">The same for every run of a policy and generator, so that branch protection can name it.</param>
-/// <param name="Conclusion">Success, neutral (waived, or only advice) or failure.</param>
+/// <param name="Conclusion">Success, neutral (waived, only advice, or not proven) or failure.</param>
 /// <param name="Title">The verdict in a line.</param>
 /// <param name="Summary">Markdown; at most 65,535 bytes.</param>
 /// <param name="Text">Markdown; at most 65,535 bytes.</param>
@@ -21,7 +21,7 @@ public sealed record CheckPage(string Name, Conclusion Conclusion, string Title,
     /// <summary>Of a run.</summary>
     public static CheckPage Of(PublishedRun run) => new(
         NameOf(run),
-        run.Outcome switch
+        run.IsUnproven ? Conclusion.Neutral : run.Outcome switch
         {
             Outcome.Passed => Conclusion.Success,
             Outcome.Failed => Conclusion.Failure,
@@ -38,6 +38,9 @@ public sealed record CheckPage(string Name, Conclusion Conclusion, string Title,
 
     private static string TitleOf(PublishedRun run)
     {
+        if (run.IsUnproven)
+            return run.ByTrustedPolicy ? $"Not proven: the policy pins no {string.Join(", ", run.Loose)}" : "Not proven: judged by the pull request's own policy";
+
         var findings = run.Judged.Verdict.Findings;
         var open = run.Findings.Where(finding => finding.State is FindingState.Failed or FindingState.NotMeasured or FindingState.Waived).Select(finding => finding.Rule).ToList();
         return run.Outcome switch

@@ -57,7 +57,7 @@ public static class RunPages
 
     private static string Heading(PublishedRun run)
     {
-        var mark = run.Outcome switch
+        var mark = run.IsUnproven ? "⚠️ Not proven" : run.Outcome switch
         {
             Outcome.Passed => "✅ Passed",
             Outcome.Waived => "⚠️ Passed with waivers",
@@ -72,7 +72,7 @@ public static class RunPages
         var findings = run.Judged.Verdict.Findings;
         var (open, waived) = (findings.Count(finding => finding.State is FindingState.Failed or FindingState.NotMeasured), findings.Count(finding => finding.State == FindingState.Waived));
         var generator = run.Record.After is null ? "the generator as it is" : "the unlearned generator";
-        var outcome = run.Outcome switch
+        var outcome = run.IsUnproven ? "The rules are met by a claim that nothing holds to this repository's policy and files: **this is no verdict**, and nothing may be released on it." : run.Outcome switch
         {
             Outcome.Passed => $"{findings.Count} of {Rules(findings.Count)} met: {generator} may be released.",
             Outcome.Waived => $"{waived} of {Rules(findings.Count)} not met and waived: {generator} may be released while the waivers last.",
@@ -91,6 +91,8 @@ public static class RunPages
         List<string> notes = [.. run.Judged.Problems.Select(problem => $"⛔ {Sentenced(problem)}")];
         if (run.Untrusted)
             notes.Add($"⚠️ The readings{(run.ByTrustedPolicy ? "" : ", and the policy,")} come from a build of the pull request itself, which its author controls: they are a claim. They were judged again here.");
+        if (run.IsUnproven && run.ByTrustedPolicy)
+            notes.Add($"⚠️ The build may have measured with any file in place of what the policy does not pin. Add to this repository's policy: {string.Join(", ", run.Loose.Select(path => MarkdownText.Code(MarkdownText.Clip(path, 120))))}; `sha256sum FILE` gives the digits.");
         if (run.OtherPolicy)
             notes.Add("⚠️ The pull request changes the policy; limits and waivers are this repository's, as they are without the change.");
         notes.AddRange(run.Judged.Verdict.Warnings.Select(warning => $"⚠️ {Escape(MarkdownText.Clip(warning, 300))}"));
