@@ -254,8 +254,9 @@ public sealed class UntrustedTests : IDisposable
         var record = Desk.Made();
         File.WriteAllText(_desk.At("policies/reference.safetensors"), "the repository's own");
         record = record with { Inputs = [.. record.Inputs.Select(input => input.Role == InputRoles.Reference ? input with { Sha256 = RunRecordFile.Digest(_desk.At("policies/reference.safetensors"))! } : input)] };
+        var auditor = new string('e', 64);
+        record = record with { Inputs = [.. record.Inputs.Select(input => input.Role == InputRoles.Classifier("auditor") ? input with { Sha256 = auditor } : input)] };
         record = record with { Before = Seen(record.Before), After = Seen(record.After!) };
-        var auditor = record.Inputs.Single(input => input.Role == InputRoles.Classifier("auditor")).Sha256;
         var pinned = Trusted(("\"checkpoint\": \"auditor.safetensors\"", $"\"checkpoint\": \"auditor.safetensors\", \"sha256\": \"{auditor}\""));
 
         var run = AdmitUntrusted(record, pinned);
@@ -265,7 +266,7 @@ public sealed class UntrustedTests : IDisposable
         Assert.Equal(Conclusion.Success, CheckPage.Of(run).Conclusion);
 
         Measurement Seen(Measurement measured) =>
-            measured with { Quality = measured.Quality! with { ReferenceSha256 = record.Inputs.Single(input => input.Role == InputRoles.Reference).Sha256 } };
+            measured with { Quality = measured.Quality! with { ExtractorSha256 = auditor, ReferenceSha256 = record.Inputs.Single(input => input.Role == InputRoles.Reference).Sha256 } };
     }
 
     // A path says nothing about what lies there in a fork; this checkout's copy does.
