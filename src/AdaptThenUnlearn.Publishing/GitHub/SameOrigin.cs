@@ -13,6 +13,7 @@ namespace AdaptThenUnlearn.Publishing.GitHub;
 internal sealed class SameOrigin(Uri origin, HttpMessageHandler inner) : DelegatingHandler(inner)
 {
     private const int MostHops = 5;
+    private const int MostDrained = 64 * 1024;
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
@@ -32,6 +33,7 @@ internal sealed class SameOrigin(Uri origin, HttpMessageHandler inner) : Delegat
                     throw new ForeignAnswerException(string.Create(CultureInfo.InvariantCulture, $"{Name(origin)} redirects in a circle: {MostHops} redirects were followed, and none led to an answer"));
 
                 request.RequestUri = target;
+                await Drain(response.Content, cancellationToken).ConfigureAwait(false);
             }
         }
     }
@@ -50,6 +52,14 @@ internal sealed class SameOrigin(Uri origin, HttpMessageHandler inner) : Delegat
         var target = new Uri(request.RequestUri!, location);
         return IsSame(target) ? target : throw new ForeignAnswerException(
             $"{Name(origin)} redirects to {Name(target)}: another scheme, host or port gets neither the token nor the text, and nothing was sent there. If the API is there, name it with --api-url");
+    }
+
+    // What a redirect says is not needed, but read: a connection that is left in the middle of an answer cannot serve the next request.
+    private static async Task Drain(HttpContent content, CancellationToken cancellationToken)
+    {
+        var stream = await content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
+        await using (stream.ConfigureAwait(false))
+            await stream.ReadAtLeastAsync(new byte[MostDrained], MostDrained, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false);
     }
 
     private bool IsSame(Uri address) =>
