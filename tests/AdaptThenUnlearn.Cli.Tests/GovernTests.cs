@@ -1,3 +1,4 @@
+using System.Runtime.Versioning;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Runs;
 
@@ -112,21 +113,19 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
     }
 
     [Fact]
+    [UnsupportedOSPlatform("windows")]
     public void Govern_FolderThatAnybodyMayWrite_IsMeasuredAnew()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "modes are the Unix way");
         var policy = house.Policy("open", "\"maxRate\": 0.9");
         Assert.Equal(0, Govern(policy, "--no-train").ExitCode);
         Assert.Contains("nothing has changed", Govern(policy, "--no-train").Errors, StringComparison.Ordinal);
-        Open(Out("open"));
+        File.SetUnixFileMode(Out("open"), File.GetUnixFileMode(Out("open")) | UnixFileMode.OtherWrite);
 
         var errors = Govern(policy, "--no-train").Errors;
 
         Assert.Contains("is not believed, because anybody may write", errors, StringComparison.Ordinal);
         Assert.DoesNotContain("nothing has changed", errors, StringComparison.Ordinal);
-
-        [System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
-        static void Open(string folder) => File.SetUnixFileMode(folder, File.GetUnixFileMode(folder) | UnixFileMode.OtherWrite);
     }
 
     [Fact]
