@@ -110,6 +110,8 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
         var loaded = GeneratorCheckpoint.Load(
             Generator, policy.Generator.Format, policy.Generator.Sha256, policy.Generator.Discriminator is { } discriminator ? Resolved(discriminator) : null, device,
             latentSize: policy.Generator.LatentSize, layers: policy.Generator.Layers);
+        foreach (var note in loaded.Notes)
+            Note(InputRoles.Generator, note);
         if (loaded.Assumed is { } assumed)
             Note(InputRoles.Generator, $"its weights do not tell what it computes; assumed: {assumed.Sentence}", isWarning: true);
         if (loaded.Discriminator is DcganDiscriminator or MlpDiscriminator)

@@ -102,6 +102,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         var options = inputs.WithResolvedData(_policy.Unlearning);
         CheckTraining(options, original);
         ScriptRehearsal.Hold(original, options);
+        GeneratorCheckpoint.RequireRewritable(inputs.Generator, original);
         var journal = new FolderJournal(folder.StateFolder, Fingerprint(), request.Resume, request.OthersAreStale);
         if (!request.Resume)
             journal.Clear();

@@ -10,6 +10,7 @@ namespace AdaptThenUnlearn.Cli.Commands;
 public static class InspectCommand
 {
     private const int MostValues = 40;
+    private const int MostTensors = 8;
 
     private static readonly JsonSerializerOptions _json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
@@ -31,7 +32,7 @@ public static class InspectCommand
             if (parsed.GetValue(json))
                 Terminal.ResultDocument(JsonSerializer.Serialize(new { inspection = found, tensors = listed }, _json));
             else
-                Describe(found, parsed.GetValue(tensors) ? listed : []);
+                Describe(found, [.. parsed.GetValue(tensors) ? listed : listed.Take(MostTensors)]);
             return ExitCodes.Passed;
         });
         return command;
@@ -42,6 +43,8 @@ public static class InspectCommand
         Terminal.Result($"{found.Path}");
         Line("format", found.Format);
         Line("architecture", found.Generator?.Description ?? found.Metadata.GetValueOrDefault("architecture") ?? (found.Format == GeneratorChoice.TorchScript ? "a program brings its own" : "not one that this version knows"));
+        if (found.Generator is { Place: { } place })
+            Line("read from", place);
         Line("precision", string.Join(", ", found.Types.Select(type => string.Create(CultureInfo.InvariantCulture, $"{type.Key} ({type.Value} tensors)"))));
         Line("size", string.Create(CultureInfo.InvariantCulture, $"{found.Bytes:N0} bytes, {found.Tensors} tensors, {found.Parameters:N0} parameters"));
         Line("sha-256", found.Sha256);
@@ -54,11 +57,13 @@ public static class InspectCommand
         if (found.Values.Count > MostValues)
             Line("values", string.Create(CultureInfo.InvariantCulture, $"{found.Values.Count - MostValues} more; --json lists them all"));
         foreach (var global in found.Globals)
-            Line("global", found.Refused.Contains(global) ? $"{global} (refused)" : global);
+            Line("global", found.Refused.Contains(global) ? $"{global} (refused)" : found.PassedOver.Contains(global) ? $"{global} (passed over)" : global);
         foreach (var note in found.Notes)
             Line("note", note);
         foreach (var tensor in tensors)
             Line(tensor.Name, $"{tensor.Type} [{string.Join(", ", tensor.Shape)}]");
+        if (tensors.Count < found.Tensors)
+            Line("tensors", string.Create(CultureInfo.InvariantCulture, $"{found.Tensors - tensors.Count} more; --tensors lists them all"));
 
         static void Line(string name, string value) => Terminal.Result($"  {name,-16} {value}");
     }

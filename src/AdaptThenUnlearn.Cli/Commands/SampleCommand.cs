@@ -18,6 +18,7 @@ public sealed class SampleCommand(Terminal terminal)
     private readonly Option<int> _count = new("--count") { Description = "Images", DefaultValueFactory = _ => 64 };
     private readonly Option<long> _seed = new("--seed") { Description = "Of latents and noise", DefaultValueFactory = _ => 0 };
     private readonly Option<FileInfo> _latents = new("--latents") { Description = "Latents instead of --seed and --count: .npy, float32 [N, latent]" };
+    private readonly Option<FileInfo> _labels = new("--labels") { Description = "Classes for a conditional generator: .npy, float32 [N, classes], one 1 a row and 0 elsewhere; the latents are [N, z] then" };
     private readonly Option<double> _truncation = new("--truncation") { Description = "Above 0; 1 is none, towards 0 images come nearer to the mean image", DefaultValueFactory = _ => 1 };
     private readonly Option<string> _noise = new("--noise") { Description = "const: the stored maps; random: from --seed; none", DefaultValueFactory = _ => "random" };
     private readonly Option<string> _network = new("--network") { Description = "ema (where there is one) or generator", DefaultValueFactory = _ => "ema" };
@@ -27,7 +28,7 @@ public sealed class SampleCommand(Terminal terminal)
     {
         _noise.AcceptOnlyFromAmong("const", "random", "none");
         _network.AcceptOnlyFromAmong("ema", "generator");
-        var command = new Command("sample", "Generate images") { _out, _npy, _count, _seed, _latents, _truncation, _noise, _network, Machine.Device, Machine.Threads };
+        var command = new Command("sample", "Generate images") { _out, _npy, _count, _seed, _latents, _labels, _truncation, _noise, _network, Machine.Device, Machine.Threads };
         _generator.AddTo(command);
         command.Does(terminal, Run);
         return command;
@@ -46,6 +47,9 @@ public sealed class SampleCommand(Terminal terminal)
         using var loaded = _generator.Load(parsed, discriminator: null, Machine.Prepare(parsed), terminal, parsed.GetRequiredValue(_network));
         if (parsed.GetValue(_truncation) != 1 && !loaded.Generator.Truncates)
             throw new BadArgumentException($"a {loaded.Architecture} generator has no truncation; leave --truncation at 1");
+
+        if (parsed.GetValue(_noise) == "const" && loaded.Generator is { NoiseSizes.Count: > 0, StoredNoise.Count: 0 })
+            throw new BadArgumentException("--noise const: the checkpoint holds no noise maps; take random, or none");
 
         using var scope = NewDisposeScope();
         using var _ = no_grad();
@@ -69,16 +73,41 @@ public sealed class SampleCommand(Terminal terminal)
 
     private Tensor Latents(ImageGenerator generator, ParseResult parsed)
     {
-        if (parsed.GetValue(_latents) is not { } file)
+        var labels = Labels(generator, parsed);
+        var size = generator.LatentSize - (labels is null ? 0 : generator.Classes);
+        Tensor latents;
+        if (parsed.GetValue(_latents) is { } file)
+        {
+            latents = NumpyFile.Read(file.FullName).to(float32);
+            if (latents.dim() != 2 || latents.shape[1] != size || latents.shape[0] == 0)
+                throw new BadArgumentException(
+                    $"{file}: latents have shape [{string.Join(", ", latents.shape)}], the generator takes [N, {size}]{(labels is null && generator.Classes > 0 ? $", or [N, {size - generator.Classes}] with --labels" : "")}");
+        }
+        else
         {
             using var random = new RandomStreams(parsed.GetValue(_seed), "sample").At("latents");
-            return randn([parsed.GetValue(_count), generator.LatentSize], generator: random);
+            latents = randn([labels?.shape[0] ?? parsed.GetValue(_count), size], generator: random);
         }
 
-        var latents = NumpyFile.Read(file.FullName).to(float32);
-        return latents.dim() == 2 && latents.shape[1] == generator.LatentSize && latents.shape[0] > 0
-            ? latents
-            : throw new BadArgumentException($"{file}: latents have shape [{string.Join(", ", latents.shape)}], the generator takes [N, {generator.LatentSize}]");
+        if (labels is not null && labels.shape[0] != latents.shape[0])
+            throw new BadArgumentException($"--labels has {labels.shape[0]} rows, --latents {latents.shape[0]}");
+        return labels is null ? latents : cat([latents, labels], dim: 1);
+    }
+
+    private Tensor? Labels(ImageGenerator generator, ParseResult parsed)
+    {
+        if (parsed.GetValue(_labels) is not { } file)
+            return null;
+        if (generator.Classes == 0)
+            throw new BadArgumentException("--labels is for conditional generators, and this one knows no classes");
+
+        var labels = NumpyFile.Read(file.FullName).to(float32);
+        if (labels.dim() != 2 || labels.shape[1] != generator.Classes || labels.shape[0] == 0)
+            throw new BadArgumentException($"{file}: labels have shape [{string.Join(", ", labels.shape)}], the generator takes [N, {generator.Classes}]");
+        if (!((labels == 0) | (labels == 1)).all().item<bool>() || !(labels.sum(1) == 1).all().item<bool>())
+            throw new BadArgumentException($"{file}: each row of labels must have one 1 and 0 elsewhere");
+
+        return labels;
     }
 
     private Tensor Generate(ImageGenerator generator, Tensor latents, ParseResult parsed, CancellationToken cancel)

@@ -27,7 +27,7 @@ public static class CheckpointFormats
     {
         var start = Start(path);
         return All.FirstOrDefault(format => format.Recognises(start, path))
-            ?? throw new CheckpointException(path, $"is of no known format ({string.Join(", ", All.Select(format => format.Name))}); {Guess(start)}", "save it in one of these formats");
+            ?? throw UnknownFile.Refusal(path, start, All.Select(format => format.Name));
     }
 
     /// <summary>The files beside this one that belong to the same checkpoint, full paths; none where it cannot be read, which loading it will say.</summary>
@@ -65,10 +65,4 @@ public static class CheckpointFormats
         using var bytes = CheckpointBytes.Open(path);
         return bytes.Read(0, (int)Math.Min(bytes.Length, StartBytes), "start");
     }
-
-    private static string Guess(ReadOnlySpan<byte> start) =>
-        start.StartsWith("\x89HDF"u8) ? "it looks like HDF5"
-        : start.StartsWith("version https://git-lfs"u8) ? "it is a Git LFS pointer, not the file: fetch it with git lfs pull"
-        : start is [(byte)'<', ..] ? "it looks like a web page, perhaps of a failed download"
-        : $"it begins with the bytes {Convert.ToHexStringLower(start[..Math.Min(8, start.Length)])}";
 }

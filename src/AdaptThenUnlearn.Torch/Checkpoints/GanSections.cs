@@ -1,34 +1,161 @@
+using AdaptThenUnlearn.Torch.Models;
+
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>Under which names checkpoints keep the networks of a GAN.</summary>
-/// <remarks>rosinality's <c>g</c>, <c>g_ema</c> and <c>d</c>, NVIDIA's <c>G</c>, <c>G_ema</c> and <c>D</c>.</remarks>
+/// <summary>Which networks of a GAN a checkpoint holds, and where.</summary>
+/// <remarks>
+/// A StyleGAN2 is found under any name, by the names of its own tensors; a sequence of layers, whose names are numbers, only under names that
+/// say that it is a generator or say nothing. Where several could be meant, nothing is chosen.
+/// </remarks>
 internal static class GanSections
 {
-    private static readonly string[] _averaged = [RosinalityFormat.AveragedGenerator, NvidiaFormat.AveragedGenerator];
-    private static readonly string[] _trained = [RosinalityFormat.Generator, NvidiaFormat.Generator];
-    private static readonly string[] _discriminators = [RosinalityFormat.Discriminator, NvidiaFormat.Discriminator];
+    private const int MostPlaces = 256;
 
-    /// <summary>The section that holds the averaged generator, which is what one samples from, or the one in training; the other where there is only that; null where there is none.</summary>
-    public static string? GeneratorIn(TensorFile file, bool averaged) =>
-        (averaged ? _averaged.Concat(_trained) : _trained.Concat(_averaged)).FirstOrDefault(file.HasSection);
+    /// <summary>Every generator in a file, outer ones first; one that is there twice, in the same bytes, once.</summary>
+    public static IReadOnlyList<FoundGenerator> GeneratorsIn(TensorFile file)
+    {
+        List<FoundGenerator> found = [];
+        foreach (var place in PlacesIn(file).Distinct().Take(MostPlaces).OrderBy(place => place.Prefix.Length).ThenBy(place => place.Prefix, StringComparer.Ordinal))
+        {
+            if (found.Exists(other => other.Place.Encloses(place)))
+                continue;
 
-    /// <summary>Every section that holds a generator.</summary>
-    public static IReadOnlyList<string> GeneratorsIn(TensorFile file) => [.. _averaged.Concat(_trained).Where(file.HasSection)];
+            var weights = place.In(file);
+            var stored = StoredIn(weights);
+            if (GeneratorArchitectures.Of(stored) is { } architecture && !found.Exists(other => IsTheSame(other.Weights, weights)))
+                found.Add(new FoundGenerator(place, architecture, weights, stored));
+        }
 
-    /// <summary>The section that holds the discriminator, or null.</summary>
-    public static string? DiscriminatorIn(TensorFile file) => _discriminators.FirstOrDefault(file.HasSection);
+        return found;
+    }
+
+    /// <summary>The generator that is meant: the average, which is what one samples from, or the one in training; the other where there is only that.</summary>
+    /// <param name="file">As read.</param>
+    /// <param name="averaged">Whether the average is.</param>
+    /// <returns>Null where there is none.</returns>
+    /// <exception cref="CheckpointException">Several could be meant; the message names them.</exception>
+    public static FoundGenerator? GeneratorIn(TensorFile file, bool averaged)
+    {
+        var found = GeneratorsIn(file);
+        return WhyUnclear(found) is { } unclear
+            ? throw new CheckpointException(file.Path, unclear, "save the one that is meant alone, for instance torch.save(torch.load(…)['netG'], 'netG.pth')")
+            : found.FirstOrDefault(generator => generator.IsAverage == averaged) ?? (found.Count > 0 ? found[0] : null);
+    }
+
+    /// <summary>Why it cannot be told which generator of a file is meant; null where it can, or there is none.</summary>
+    public static string? WhyUnclear(IReadOnlyList<FoundGenerator> found) =>
+        found.Count < 2 || (found.Count == 2 && found[0].IsAverage != found[1].IsAverage && found[0].HasShapesOf(found[1]))
+            ? null
+            : $"holds several generators ({string.Join(", ", found.Select(generator => $"'{CheckpointException.Shown(generator.Place.Name ?? "no prefix")}'"))}), and nothing says which is meant";
+
+    /// <summary>The discriminators in a file, those in training before averages; of a file that holds a generator too.</summary>
+    public static IReadOnlyList<NetworkPlace> DiscriminatorsIn(TensorFile file)
+    {
+        var places = file.Tensors.Select(tensor => DiscriminatorOf(tensor.Name)).OfType<string>().Distinct().Select(prefix => new NetworkPlace(prefix)).ToList();
+        var trained = places.Where(place => !place.Parts.Any(NetworkNames.IsAverage)).ToList();
+        return [.. (trained.Count > 0 ? trained : places).Select(place => Unwrapped(file, place))];
+    }
+
+    /// <summary>The discriminator in a file, or null.</summary>
+    /// <exception cref="CheckpointException">Several could be meant; the message names them.</exception>
+    public static NetworkPlace? DiscriminatorIn(TensorFile file) => DiscriminatorsIn(file) switch
+    {
+        [] => null,
+        [var only] => only,
+        var several => throw new CheckpointException(
+            file.Path, $"holds several discriminators ({string.Join(", ", several.Select(place => $"'{CheckpointException.Shown(place.Name!)}'"))}), and nothing says which is meant",
+            "save generator and the one that is meant alone"),
+    };
+
+    /// <summary>The one network in a file that holds no other, whatever it is wrapped in.</summary>
+    public static NetworkPlace WholeOf(TensorFile file) => Unwrapped(file, new NetworkPlace(""));
 
     /// <summary>What a GAN's checkpoint lacks, in sentences; nothing for a file that holds no GAN in sections.</summary>
     public static IEnumerable<string> MissingIn(TensorFile file)
     {
-        if (GeneratorsIn(file).Count == 0)
+        var generators = GeneratorsIn(file);
+        if (!generators.Any(generator => generator.Place.Name is not null) || WhyUnclear(generators) is not null)
             yield break;
 
-        if (!_averaged.Any(file.HasSection))
+        if (!generators.Any(generator => generator.IsAverage))
             yield return "It has no averaged generator (g_ema).";
-        if (!_trained.Any(file.HasSection))
+        if (generators.All(generator => generator.IsAverage))
             yield return "It has no trained generator (g), only its average.";
-        if (DiscriminatorIn(file) is null)
+        if (DiscriminatorsIn(file).Count == 0)
             yield return "It has no discriminator (d).";
     }
+
+    /// <summary>What one network's part of a file says about it.</summary>
+    public static StoredNetwork StoredIn(TensorFile weights) => new(
+        weights.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Shape),
+        weights.Values.DistinctBy(value => value.Name).ToDictionary(value => value.Name, value => value.Text));
+
+    private static IEnumerable<NetworkPlace> PlacesIn(TensorFile file)
+    {
+        var landmarks = GeneratorArchitectures.All.Select(architecture => architecture.Landmark).OfType<string>().ToList();
+        yield return new NetworkPlace("");
+        foreach (var name in file.Tensors.Select(tensor => tensor.Name))
+        {
+            foreach (var part in NamePart.Of(name).TakeWhile(NetworkNames.MayBeGenerator))
+                yield return new NetworkPlace(name[..part.End]);
+            foreach (var landmark in landmarks)
+                if (name.Length > landmark.Length && name.EndsWith(landmark, StringComparison.Ordinal) && name[^(landmark.Length + 1)] is '.' or TensorFile.SectionSeparator
+                    && !NamePart.Of(name).Any(part => NetworkNames.IsDiscriminator(part.Text)))
+                    yield return new NetworkPlace(name[..^landmark.Length]);
+        }
+    }
+
+    // The beginning of a discriminator's name, or null for a tensor of something else.
+    private static string? DiscriminatorOf(string name)
+    {
+        foreach (var part in NamePart.Of(name))
+        {
+            if (NetworkNames.IsDiscriminator(part.Text))
+                return name[..part.End];
+            if (!NetworkNames.IsWrapper(part.Text))
+                return null;
+        }
+
+        return null;
+    }
+
+    private static NetworkPlace Unwrapped(TensorFile file, NetworkPlace place)
+    {
+        while (OnlyPartIn(file, place) is { } only && (NetworkNames.IsWrapper(only) || NetworkNames.IsDiscriminator(only)))
+            place = new NetworkPlace(place.Prefix + only);
+        return place;
+    }
+
+    // What all names there begin with, its separator included; null where they begin in several ways, or numbers follow: then it is the name of the sequence itself.
+    private static string? OnlyPartIn(TensorFile file, NetworkPlace place)
+    {
+        var names = file.Tensors.Select(tensor => tensor.Name).Where(name => name.StartsWith(place.Prefix, StringComparison.Ordinal)).Select(name => name[place.Prefix.Length..])
+            .Where(name => !NetworkNames.IsOptimiser(name.Split('.', TensorFile.SectionSeparator)[0])).ToList();
+        var beginnings = names.Select(name => name[..(name.AsSpan().IndexOfAny('.', TensorFile.SectionSeparator) + 1)]).Distinct().Take(2).ToList();
+        return beginnings is [{ Length: > 0 } only] && !names.TrueForAll(name => name.Length > only.Length && char.IsAsciiDigit(name[only.Length])) ? only : null;
+    }
+
+    private static bool IsTheSame(TensorFile one, TensorFile other) =>
+        one.Tensors.Select(tensor => (tensor.Name, tensor.Elements)).SequenceEqual(other.Tensors.Select(tensor => (tensor.Name, tensor.Elements)));
+}
+
+/// <summary>A generator in a file.</summary>
+/// <param name="Place">Where.</param>
+/// <param name="Architecture">Of which family.</param>
+/// <param name="Weights">Its tensors, under their own names.</param>
+/// <param name="Stored">What they say about it.</param>
+internal sealed record FoundGenerator(NetworkPlace Place, IGeneratorArchitecture Architecture, TensorFile Weights, StoredNetwork Stored)
+{
+    /// <summary>Whether it is an average over training.</summary>
+    public bool IsAverage => Place.Parts.Any(NetworkNames.IsAverage);
+
+    /// <summary>Whether it takes noise and the file keeps no fixed maps of it.</summary>
+    public bool LacksNoise => Architecture.Landmark is not null
+        && !Stored.Shapes.Keys.Any(name => name.StartsWith("noises.", StringComparison.Ordinal) || name.EndsWith(".noise_const", StringComparison.Ordinal));
+
+    /// <summary>Whether it is of the same family and size as another.</summary>
+    public bool HasShapesOf(FoundGenerator other) => Architecture == other.Architecture && Weights.Tensors.Where(IsParameter).All(tensor =>
+        !other.Stored.Shapes.TryGetValue(tensor.Name, out var shape) || shape.SequenceEqual(tensor.Shape));
+
+    private static bool IsParameter(TensorEntry tensor) => tensor.Type.IsFloatingPoint();
 }

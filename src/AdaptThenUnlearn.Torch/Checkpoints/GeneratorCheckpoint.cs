@@ -7,10 +7,12 @@ namespace AdaptThenUnlearn.Torch.Checkpoints;
 
 /// <summary>Builds generators and discriminators from checkpoints, and saves them again.</summary>
 /// <remarks>
-/// Sections are those of <see cref="GanSections"/>; a flat state dict is a generator alone.
+/// Where networks lie is found by <see cref="GanSections"/>, under the names that projects give them; saved, they keep those.
 /// </remarks>
 public static class GeneratorCheckpoint
 {
+    private const int MostNamed = 6;
+
     /// <summary>Loads a generator, and its discriminator where there is one.</summary>
     /// <param name="path">The checkpoint.</param>
     /// <param name="format">A format's name, or <c>auto</c>.</param>
@@ -31,11 +33,10 @@ public static class GeneratorCheckpoint
             return ScriptedGan.Load(path, digest, latentSize, discriminatorPath, device);
 
         var file = CheckpointFormats.Read(path, format);
-        var section = GanSections.GeneratorIn(file, averaged: network != "generator");
-        var weights = section is null ? file : file.Section(section);
+        var found = GanSections.GeneratorIn(file, averaged: network != "generator") ?? throw new UnknownGenerator(file).Refusal();
+        var (weights, architecture) = (found.Weights, found.Architecture);
         var critic = DiscriminatorIn(file, discriminatorPath);
-        var stored = Stored(weights) with { Layers = layers, Discriminator = critic is null ? null : Stored(critic) };
-        var architecture = GeneratorArchitectures.Of(stored) ?? throw Unknown(path, stored);
+        var stored = found.Stored with { Layers = layers, Discriminator = critic is null ? null : GanSections.StoredIn(critic) };
         if (layers is not null && !architecture.TakesLayers)
             throw new CheckpointException(path, $"is a {architecture.Name}, whose layers its weights tell", "leave 'layers' out");
 
@@ -43,9 +44,10 @@ public static class GeneratorCheckpoint
         try
         {
             return new LoadedGenerator(
-                generator, critic is null ? null : DiscriminatorFrom(critic, architecture, generator, device), architecture.Name, architecture.Describe(stored), digest, file.Format, section)
+                generator, critic is null ? null : DiscriminatorFrom(critic, architecture, generator, device), architecture.Name, architecture.Describe(stored), digest, file.Format, found.Place.Name)
             {
                 Assumed = architecture.Assumes(stored),
+                Notes = [.. NotesOn(file, found)],
             };
         }
         catch
@@ -95,25 +97,49 @@ public static class GeneratorCheckpoint
             return;
         }
 
-        var architecture = GeneratorArchitectures.Named(loaded.Architecture);
+        var states = new[] { networks.Generator, (nn.Module)networks.Discriminator }.ToDictionary(network => network, network => network.state_dict());
         Dictionary<string, Tensor> values = [];
-        if (loaded.Section is null)
-            Add(null, networks.Generator, networks.Generator.state_dict().Keys);
-        foreach (var section in GanSections.GeneratorsIn(file))
-            Add(section, networks.Generator, section == loaded.Section ? networks.Generator.state_dict().Keys : networks.Generator.named_parameters().Select(parameter => parameter.name));
-        if (GanSections.DiscriminatorIn(file) is { } critic)
-            Add(critic, networks.Discriminator, networks.Discriminator.state_dict().Keys);
+        foreach (var (full, network, name, factor) in WrittenOf(file, loaded, networks.Generator, networks.Discriminator))
+            values[full] = factor == 1 ? states[network][name] : states[network][name] / factor;
         CheckpointFormats.Named(file.Format).Rewrite(file, path, values, metadata);
+    }
 
-        void Add(string? section, nn.Module network, IEnumerable<string> names)
+    /// <summary>Refuses a checkpoint that a trained generator cannot be saved like, before anything is trained.</summary>
+    /// <param name="original">The original's file.</param>
+    /// <param name="loaded">What was loaded from it.</param>
+    /// <exception cref="CheckpointException">
+    /// A tensor repeats its elements or shares them with another layer's; or a copy of the generator may lie in the file where it is not read,
+    /// and would still hold what was unlearned.
+    /// </exception>
+    public static void RequireRewritable(string original, LoadedGenerator loaded)
+    {
+        if (loaded.Format is TorchScriptFormat.FormatName or SafetensorsFormat.FormatName)
+            return;
+
+        var file = CheckpointFormats.Read(original, loaded.Format);
+        var written = WrittenOf(file, loaded, loaded.Generator, loaded.Discriminator).Select(one => (Tensor: file[one.Full], Source: (one.Network, one.Name))).ToList();
+        RewrittenTensors.Require(file, written);
+    }
+
+    // Which tensors of the file get new values, and from where: of generators that were not loaded, the parameters alone.
+    private static IEnumerable<(string Full, nn.Module Network, string Name, double Factor)> WrittenOf(
+        TensorFile file, LoadedGenerator loaded, ImageGenerator generator, ImageDiscriminator? discriminator)
+    {
+        var architecture = GeneratorArchitectures.Named(loaded.Architecture);
+        foreach (var found in GanSections.GeneratorsIn(file))
+            foreach (var written in Located(found.Place, generator, found.Place.Name == loaded.Section ? generator.state_dict().Keys : generator.named_parameters().Select(parameter => parameter.name)))
+                yield return written;
+        if (discriminator is not null && GanSections.DiscriminatorIn(file) is { } place)
+            foreach (var written in Located(place, discriminator, discriminator.state_dict().Keys))
+                yield return written;
+
+        IEnumerable<(string, nn.Module, string, double)> Located(NetworkPlace place, nn.Module network, IEnumerable<string> names)
         {
-            var state = network.state_dict();
             foreach (var name in names)
             {
                 var (storedName, factor) = architecture.Locate(network, name);
-                var full = section is null ? storedName : $"{section}{TensorFile.SectionSeparator}{storedName}";
-                if (file.Find(full) is not null || !IsCounter(name))
-                    values[full] = factor == 1 ? state[name] : state[name] / factor;
+                if (file.Find(place.Prefix + storedName) is not null || !IsCounter(name))
+                    yield return (place.Prefix + storedName, network, name, factor);
             }
         }
     }
@@ -125,8 +151,9 @@ public static class GeneratorCheckpoint
     {
         try
         {
-            return GeneratorIn(file, layers) is ({ } architecture, { } stored)
-                ? new DescribedGenerator(architecture.Name, architecture.Describe(stored), architecture.Images(stored).Channels, architecture.Images(stored).Resolution, architecture.Assumes(stored)?.Sentence)
+            return GeneratorIn(file, layers) is { Architecture: var architecture, Stored: var stored, Place: var place }
+                ? new DescribedGenerator(
+                    architecture.Name, architecture.Describe(stored), architecture.Images(stored).Channels, architecture.Images(stored).Resolution, architecture.Assumes(stored)?.Sentence, place.Name)
                 : null;
         }
         catch (ArgumentException)
@@ -142,9 +169,9 @@ public static class GeneratorCheckpoint
     {
         try
         {
-            if (GeneratorIn(file, layers) is ({ } architecture, { } stored))
-                architecture.Images(stored);
-            return null;
+            if (GeneratorIn(file, layers) is { } found)
+                found.Architecture.Images(found.Stored);
+            return GanSections.WhyUnclear(GanSections.GeneratorsIn(file)) is { } unclear ? $"it {unclear}; save the one that is meant alone" : null;
         }
         catch (ArgumentException impossible)
         {
@@ -152,11 +179,25 @@ public static class GeneratorCheckpoint
         }
     }
 
-    private static (IGeneratorArchitecture? Architecture, StoredNetwork Stored) GeneratorIn(TensorFile file, IReadOnlyList<string>? layers)
+    private static FoundGenerator? GeneratorIn(TensorFile file, IReadOnlyList<string>? layers) =>
+        GanSections.WhyUnclear(GanSections.GeneratorsIn(file)) is null && GanSections.GeneratorIn(file, averaged: true) is { } found
+            ? found with { Stored = found.Stored with { Layers = layers } }
+            : null;
+
+    /// <summary>What is to be noticed of the generator in a file, in sentences that say "it" of the generator.</summary>
+    /// <param name="file">As read.</param>
+    internal static IEnumerable<string> NotesOn(TensorFile file) => GeneratorIn(file, layers: null) is { } found ? NotesOn(file, found) : [];
+
+    private static IEnumerable<string> NotesOn(TensorFile file, FoundGenerator found)
     {
-        var section = GanSections.GeneratorIn(file, averaged: true);
-        var stored = Stored(section is null ? file : file.Section(section)) with { Layers = layers };
-        return (GeneratorArchitectures.Of(stored), stored);
+        if (found.Place.Name is { } name)
+            yield return $"it is read from '{CheckpointException.Shown(name)}' of its file";
+        if (found.Weights.Unread.Where(tensor => TensorFile.SectionOf(tensor.Name) is null).Select(tensor => $"'{CheckpointException.Shown(tensor.Name)}'").Distinct().ToList() is { Count: > 0 } beside)
+            yield return $"beside it lie tensors that are not read: {string.Join(", ", beside.Take(MostNamed))}";
+        if (file.PassedOver.Count > 0)
+            yield return $"its file names what is passed over and kept as it is: {string.Join(", ", file.PassedOver.Take(MostNamed))}";
+        if (found.LacksNoise)
+            yield return "it has no stored noise maps; noise is drawn anew wherever it is measured";
     }
 
     /// <summary>Copies stored weights into a fresh network, which must have exactly these tensors.</summary>
@@ -225,17 +266,17 @@ public static class GeneratorCheckpoint
     // The weights of the discriminator, in the generator's file or in another; null where neither has any.
     private static TensorFile? DiscriminatorIn(TensorFile file, string? otherPath)
     {
-        if (GanSections.DiscriminatorIn(file) is { } section)
-            return file.Section(section);
+        if (GanSections.DiscriminatorIn(file) is { } place)
+            return place.In(file);
         if (otherPath is null)
             return null;
 
         var other = CheckpointFormats.Read(otherPath);
         if (GanSections.DiscriminatorIn(other) is { } its)
-            return other.Section(its);
-        return HoldsGenerator(other)
+            return its.In(other);
+        return GanSections.GeneratorsIn(other).Count > 0
             ? throw new CheckpointException(otherPath, "holds a generator and no discriminator", "name the file that has it, or leave generator.discriminator out: one is then warmed up on the generator's own samples")
-            : other;
+            : GanSections.WholeOf(other).In(other);
     }
 
     private static ImageDiscriminator DiscriminatorFrom(TensorFile weights, IGeneratorArchitecture architecture, ImageGenerator generator, Device device)
@@ -247,7 +288,7 @@ public static class GeneratorCheckpoint
 
         return Built(
             weights.Path, $"discriminator for this {architecture.Name}",
-            () => Filled(architecture.BuildDiscriminator(Stored(weights), generator), architecture, weights, device),
+            () => Filled(architecture.BuildDiscriminator(GanSections.StoredIn(weights), generator), architecture, weights, device),
             ", or leave generator.discriminator out: one is then warmed up on the generator's own samples");
     }
 
@@ -270,33 +311,11 @@ public static class GeneratorCheckpoint
         _ => CheckpointException.AsProgram,
     };
 
-    private static CheckpointException Unknown(string path, StoredNetwork stored)
-    {
-        try
-        {
-            StoredSequence.RefuseSpectralNorm(stored);
-            return new CheckpointException(
-                path,
-                $"holds no generator of a known architecture ({string.Join(", ", GeneratorArchitectures.All.Select(known => known.Name))})",
-                $"see `atu inspect` for what it holds, or {CheckpointException.AsProgram}");
-        }
-        catch (ArgumentException unsupported)
-        {
-            return new CheckpointException(path, $"cannot be rebuilt from its weights: {unsupported.Message}", "see docs/bring-your-own-generator.md", cause: unsupported);
-        }
-    }
-
-    private static bool HoldsGenerator(TensorFile file) => GanSections.GeneratorsIn(file).Count > 0 || GeneratorArchitectures.Of(Stored(file)) is not null;
-
     /// <summary>Whether a file holds a generator that this version knows, and no discriminator beside it.</summary>
     /// <param name="file">As read.</param>
     /// <param name="layers">Of the generator as somebody states them, or null.</param>
     public static bool IsGeneratorAlone(TensorFile file, IReadOnlyList<string>? layers = null) =>
-        file.Format != TorchScriptFormat.FormatName && GanSections.DiscriminatorIn(file) is null && Describe(file, layers) is not null;
-
-    private static StoredNetwork Stored(TensorFile weights) => new(
-        weights.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Shape),
-        weights.Values.DistinctBy(value => value.Name).ToDictionary(value => value.Name, value => value.Text));
+        file.Format != TorchScriptFormat.FormatName && GanSections.DiscriminatorsIn(file).Count == 0 && Describe(file, layers) is not null;
 }
 
 /// <summary>What can be said of a generator without building it.</summary>
@@ -305,7 +324,8 @@ public static class GeneratorCheckpoint
 /// <param name="Channels">Of its images.</param>
 /// <param name="Resolution">Of its images, pixels a side.</param>
 /// <param name="Assumed">What is taken for granted about its layers because its weights do not tell it, in a sentence; null where nothing is.</param>
-public sealed record DescribedGenerator(string Architecture, string Description, int Channels, int Resolution, string? Assumed = null);
+/// <param name="Place">Under which name it lies in the file: a section (<c>g_ema</c>), or what stands before its tensors' names (<c>module.</c>); null where nothing does.</param>
+public sealed record DescribedGenerator(string Architecture, string Description, int Channels, int Resolution, string? Assumed = null, string? Place = null);
 
 /// <summary>A generator from a checkpoint.</summary>
 /// <param name="Generator">In eval mode; owned by this.</param>
@@ -314,12 +334,15 @@ public sealed record DescribedGenerator(string Architecture, string Description,
 /// <param name="Description">One line about its size.</param>
 /// <param name="Sha256">Of the checkpoint.</param>
 /// <param name="Format">Of the checkpoint.</param>
-/// <param name="Section">Which of its generators this is; null for a flat state dict.</param>
+/// <param name="Section">Which of its generators this is: a section (<c>g_ema</c>), or what stands before its tensors' names (<c>module.</c>); null where nothing does.</param>
 public sealed record LoadedGenerator(
     ImageGenerator Generator, ImageDiscriminator? Discriminator, string Architecture, string Description, string Sha256, string Format, string? Section) : IDisposable
 {
     /// <summary>What was taken for granted about the generator's layers because its weights do not tell it; null where all is told or was stated.</summary>
     public AssumedLayers? Assumed { get; init; }
+
+    /// <summary>What was noticed in the file, in sentences that say "it" of the generator.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
 
     /// <inheritdoc/>
     public void Dispose()

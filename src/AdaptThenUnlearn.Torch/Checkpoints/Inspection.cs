@@ -14,6 +14,7 @@ namespace AdaptThenUnlearn.Torch.Checkpoints;
 /// <param name="Values">Plain values beside the tensors.</param>
 /// <param name="Globals">Pickle globals it refers to.</param>
 /// <param name="Refused">Those of them for which it will not be read.</param>
+/// <param name="PassedOver">Those of them of which nothing is known: what they would make is passed over.</param>
 /// <param name="Notes">What is missing or unusual, in sentences.</param>
 public sealed record Inspection(
     string Path,
@@ -29,8 +30,11 @@ public sealed record Inspection(
     IReadOnlyList<PlainValue> Values,
     IReadOnlyList<string> Globals,
     IReadOnlyList<string> Refused,
+    IReadOnlyList<string> PassedOver,
     IReadOnlyList<string> Notes)
 {
+    private const int MostNamed = 6;
+
     /// <summary>Looks at a file; one that would be refused for its pickle's globals is described all the same.</summary>
     /// <param name="path">The file.</param>
     /// <param name="layers">Of the generator as somebody states them, or null.</param>
@@ -47,7 +51,7 @@ public sealed record Inspection(
             path, file.Format, format.FurtherFiles(path).Prepend(path).Sum(each => new FileInfo(each).Length), CheckpointDigest.Of(path), file.Refused.Count == 0 && !format.IsProgram ? GeneratorCheckpoint.Describe(file, layers) : null,
             sections, file.Tensors.Count, CountParameters(file.Tensors),
             file.Tensors.GroupBy(tensor => tensor.Type).OrderBy(group => group.Key).ToDictionary(group => group.Key.ToString(), group => group.Count()),
-            file.Metadata, file.Values, file.Globals, file.Refused, [.. NotesOn(file, format.IsProgram, format.FurtherFiles(path).Count, layers)]);
+            file.Metadata, file.Values, file.Globals, file.Refused, file.PassedOver, [.. NotesOn(file, format.IsProgram, format.FurtherFiles(path).Count, layers)]);
     }
 
     private static long CountParameters(IEnumerable<TensorEntry> tensors) =>
@@ -65,6 +69,11 @@ public sealed record Inspection(
             yield return "It holds no tensors.";
         else if (file.Sections.Count == 0 && !isProgram)
             yield return "It is one flat state dict: one network, not named.";
+        if (file.Unread.Count > 0)
+            yield return $"It holds tensors that are not read: {string.Join(", ", file.Unread.DistinctBy(tensor => tensor.Name).Take(MostNamed).Select(tensor => $"'{CheckpointException.Shown(tensor.Name)}' ({tensor.Kind})"))}.";
+        if (file.Refused.Count == 0 && !isProgram)
+            foreach (var note in GeneratorCheckpoint.NotesOn(file))
+                yield return $"The generator: {note}.";
         foreach (var missing in GanSections.MissingIn(file))
             yield return missing;
         if (file.Refused.Count == 0 && !isProgram && GeneratorCheckpoint.Describe(file, layers)?.Assumed is { } assumed)

@@ -140,9 +140,11 @@ public sealed class TensorEntry
     /// <inheritdoc cref="Load(ScalarType?)"/>
     public Tensor LoadFloat32() => Load(ScalarType.Float32);
 
-    private long FirstByte => _elements.FileOffset + _elements.First * Type.Size();
+    /// <summary>The file's byte at which its first element lies.</summary>
+    internal long FirstByte => _elements.FileOffset + _elements.First * Type.Size();
 
-    private long EndByte => FirstByte + (long)Extent(_shape, _strides, Count) * Type.Size();
+    /// <summary>The file's byte behind its last element.</summary>
+    internal long EndByte => FirstByte + (long)Extent(_shape, _strides, Count) * Type.Size();
 
     private bool IsRowMajor => _strides.SequenceEqual(RowMajor(_shape));
 

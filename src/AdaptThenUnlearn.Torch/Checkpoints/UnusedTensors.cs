@@ -8,6 +8,13 @@ internal static class UnusedTensors
 {
     private const int MostShown = 6;
 
+    // What layers call their own. A lone number of another name, beside the network and not within it, is none of its layers.
+    private static readonly HashSet<string> _ofLayers =
+    [
+        "weight", "bias", "gamma", "beta", "alpha", "scale", "shift", "slope", "strength", "noise_strength", "gain", "eps", "mean", "std", "running_mean", "running_var",
+        "weight_g", "weight_v", "weight_u", "weight_orig", "temperature", "a", "b", "g", "v", "w",
+    ];
+
     private static readonly HarmlessTensor[] _always =
     [
         new(".num_batches_tracked", "counts the batches that a batch normalisation has seen; nothing is computed with it"),
@@ -20,7 +27,11 @@ internal static class UnusedTensors
     /// <exception cref="CheckpointException">Something is left over; the message names it.</exception>
     public static void Refuse(TensorFile weights, IReadOnlySet<string> used, IReadOnlyList<HarmlessTensor> harmless)
     {
-        var left = weights.Tensors.Select(tensor => tensor.Name)
+        var own = used.Select(FirstPart).ToHashSet();
+        if (weights.Unread.FirstOrDefault(tensor => TensorFile.SectionOf(tensor.Name) is null && (own.Contains(FirstPart(tensor.Name)) || _ofLayers.Contains(LastPart(tensor.Name)))) is { } unread)
+            throw weights.NotRead(unread);
+
+        var left = weights.Tensors.Where(tensor => !IsBeside(tensor)).Select(tensor => tensor.Name)
             .Where(name => !used.Contains(name) && TensorFile.SectionOf(name) is null && !_always.Concat(harmless).Any(kind => name.EndsWith(kind.Ending, StringComparison.Ordinal)))
             .ToList();
         if (left.Count == 0)
@@ -31,5 +42,12 @@ internal static class UnusedTensors
             weights.Path,
             FormattableString.Invariant($"holds {left.Count} tensor{(left.Count == 1 ? "" : "s")} that the network that was built has no place for: {names}{(left.Count > MostShown ? ", …" : "")}"),
             $"it is a variant that this version does not know, and without them it would be another network; {CheckpointException.AsProgram}");
+
+        bool IsBeside(TensorEntry tensor) =>
+            tensor.Count == 0 || (tensor.Count == 1 && !own.Contains(FirstPart(tensor.Name)) && !_ofLayers.Contains(LastPart(tensor.Name)));
     }
+
+    private static string FirstPart(string name) => name.Split('.')[0];
+
+    private static string LastPart(string name) => name[(name.LastIndexOf('.') + 1)..];
 }

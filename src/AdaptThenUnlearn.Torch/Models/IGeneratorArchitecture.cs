@@ -10,6 +10,9 @@ public interface IGeneratorArchitecture
     /// <summary>In checkpoints and reports.</summary>
     string Name { get; }
 
+    /// <summary>A tensor that every generator of this family has and nothing else, by whose name one is found wherever it lies in a file; null where names tell too little.</summary>
+    string? Landmark => null;
+
     /// <summary>Whether these weights look like a generator of this family.</summary>
     bool Recognises(StoredNetwork stored);
 

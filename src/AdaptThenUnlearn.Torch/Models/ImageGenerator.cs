@@ -30,7 +30,10 @@ public abstract class ImageGenerator(string name, ImageShape shape, int latentSi
     /// <returns>The same images on the network's own scale; belongs to the caller's scope.</returns>
     public virtual Tensor AsNetworkGaveThem(Tensor images) => images;
 
-    /// <summary>The noise maps that are stored with the weights, one for each of <see cref="NoiseSizes"/>, <c>[1, 1, size, size]</c>.</summary>
+    /// <summary>Classes of a conditional generator, whose latents end in one number a class; 0 where there are none.</summary>
+    public virtual int Classes => 0;
+
+    /// <summary>The noise maps that are stored with the weights, one for each of <see cref="NoiseSizes"/>, <c>[1, 1, size, size]</c>; none where the checkpoint holds none.</summary>
     public abstract IReadOnlyList<Tensor> StoredNoise { get; }
 
     /// <summary>A generator of the same size and weights that shares no tensor with this one; belongs to the caller.</summary>

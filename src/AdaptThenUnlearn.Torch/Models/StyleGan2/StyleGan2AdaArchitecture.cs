@@ -21,6 +21,9 @@ public sealed class StyleGan2AdaArchitecture : IGeneratorArchitecture
         [new(".resample_filter", "every layer and block keeps one there; only those that change the resolution compute with it, and theirs are loaded")];
 
     /// <inheritdoc/>
+    public string Landmark => "synthesis.b4.const";
+
+    /// <inheritdoc/>
     public bool Recognises(StoredNetwork stored) =>
         stored.Has("synthesis.b4.const") && stored.Has("synthesis.b4.conv1.weight") && stored.Has("mapping.fc0.weight");
 
@@ -73,6 +76,7 @@ public sealed class StyleGan2AdaArchitecture : IGeneratorArchitecture
             Classes = classes,
             Clamp = Number(stored, "synthesis.b4.conv1.conv_clamp"),
             StoresMeanStyle = stored.Has("mapping.w_avg"),
+            StoresNoise = stored.Shapes.Keys.Any(name => name.EndsWith(".noise_const", StringComparison.Ordinal)),
             PlainWeights = true,
         }.Checked();
     }

@@ -9,6 +9,9 @@ public sealed class StyleGan2Architecture : IGeneratorArchitecture
     public string Name => "stylegan2";
 
     /// <inheritdoc/>
+    public string Landmark => "to_rgb1.conv.weight";
+
+    /// <inheritdoc/>
     public bool Recognises(StoredNetwork stored) => stored.Has("style.1.weight") && stored.Has("conv1.conv.weight") && stored.Has("to_rgb1.conv.weight");
 
     /// <inheritdoc/>
@@ -39,7 +42,10 @@ public sealed class StyleGan2Architecture : IGeneratorArchitecture
             channels.Add(stored.Size($"convs.{2 * doubling}.conv.weight", 1));
 
         return new StyleGan2Settings(
-            4 << (channels.Count - 1), stored.Size("to_rgb1.conv.weight", 1), stored.Size("style.1.weight", 0), mappingLayers, channels).Checked();
+            4 << (channels.Count - 1), stored.Size("to_rgb1.conv.weight", 1), stored.Size("style.1.weight", 0), mappingLayers, channels)
+        {
+            StoresNoise = stored.Shapes.Keys.Any(name => name.StartsWith("noises.", StringComparison.Ordinal)),   // earlier code kept none
+        }.Checked();
     }
 
     internal static string Description(string family, StyleGan2Settings settings) => string.Create(CultureInfo.InvariantCulture,

@@ -42,7 +42,7 @@ public sealed class StyleGan2Generator : ImageGenerator
         }
 
         _noiseSizes = [4, .. Enumerable.Range(0, settings.Doublings * 2).Select(layer => 8 << (layer / 2))];
-        noises = new StoredNoiseMaps(_noiseSizes);
+        noises = new StoredNoiseMaps(settings.StoresNoise ? _noiseSizes : []);
         RegisterComponents();
     }
 
@@ -51,6 +51,9 @@ public sealed class StyleGan2Generator : ImageGenerator
 
     /// <inheritdoc/>
     public override bool Truncates => true;
+
+    /// <inheritdoc/>
+    public override int Classes => Settings.Classes;
 
     /// <inheritdoc/>
     public override IReadOnlyList<int> NoiseSizes => _noiseSizes;

@@ -25,6 +25,9 @@ public sealed record StyleGan2Settings(
     /// <summary>Whether the mean style is stored with the weights, rather than estimated when it is needed.</summary>
     public bool StoresMeanStyle { get; init; }
 
+    /// <summary>Whether fixed noise maps are stored with the weights.</summary>
+    public bool StoresNoise { get; init; } = true;
+
     /// <summary>Whether demodulated convolutions take their weights as they are; the usual factor cancels, but for the ε of the demodulation.</summary>
     public bool PlainWeights { get; init; }
 

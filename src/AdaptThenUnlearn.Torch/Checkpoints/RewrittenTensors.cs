@@ -1,0 +1,43 @@
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Checkpoints;
+
+/// <summary>Whether tensors of a file can be given values of their own where they lie, and leave no other copy of what they held.</summary>
+internal static class RewrittenTensors
+{
+    private const string Remedy = "save it again after giving each tensor its own elements: torch.save({name: tensor.clone().contiguous() for name, tensor in model.state_dict().items()}, …)";
+
+    /// <summary>Refuses a file in which they cannot.</summary>
+    /// <param name="file">As read.</param>
+    /// <param name="written">The tensors that get values, and which tensor of which network each gets them from.</param>
+    /// <exception cref="CheckpointException">They cannot; the message names the tensors.</exception>
+    public static void Require(TensorFile file, IReadOnlyList<(TensorEntry Tensor, (nn.Module Network, string Name) Source)> written)
+    {
+        if (written.Any(one => !one.Tensor.IsInPlace))
+            throw new CheckpointException(
+                file.Path, "its tensors lie in it as text, as pickle protocol 2 has it, and trained ones could not take their places", "load it in Python and pickle it again with protocol 4");
+        if (written.FirstOrDefault(one => one.Tensor.RepeatsElements).Tensor is { } repeated)
+            throw new CheckpointException(
+                file.Path, "a stored tensor repeats its elements, so that trained ones could not be saved in their places", Remedy, $"tensor '{CheckpointException.Shown(repeated.Name)}'");
+
+        RefuseShared(file, written);
+        if (file.Unread.FirstOrDefault(unread => unread.MayBeWeights && !written.Any(one => one.Tensor.SharesStorage(unread.Elements!))) is { } hidden)
+            throw new CheckpointException(
+                file.Path, $"'{CheckpointException.Shown(hidden.Name)}' holds floating-point tensors within '{hidden.Kind}', which is not read: were they a copy of the generator, it would still hold what was unlearned",
+                "save the networks' state dicts and nothing else: torch.save({'g': generator.state_dict(), 'd': discriminator.state_dict()}, …)");
+    }
+
+    // Averages may share elements with the generator in training: both get the same values.
+    private static void RefuseShared(TensorFile file, IReadOnlyList<(TensorEntry Tensor, (nn.Module Network, string Name) Source)> written)
+    {
+        (TensorEntry Tensor, (nn.Module, string) Source)? furthest = null;
+        foreach (var one in written.Where(one => one.Tensor.Count > 0).OrderBy(one => one.Tensor.FirstByte))
+        {
+            if (furthest is { } other && other.Tensor.EndByte > one.Tensor.FirstByte && other.Source != one.Source)
+                throw new CheckpointException(
+                    file.Path, $"'{CheckpointException.Shown(other.Tensor.Name)}' and '{CheckpointException.Shown(one.Tensor.Name)}' share elements, so that one would be saved over the other once they are trained", Remedy);
+            if (furthest is null || one.Tensor.EndByte > furthest.Value.Tensor.EndByte)
+                furthest = one;
+        }
+    }
+}
