@@ -43,6 +43,62 @@ public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
     }
 
     [Fact]
+    public void Sample_LabelsOfAConditionalGenerator_GivesTheReferenceImages()
+    {
+        var reference = AdaptThenUnlearn.Torch.Tests.Interop.Case("nvidia_r64_c3_cond");
+
+        var (exitCode, _, errors) = Atu.Run(
+            "sample", reference.PathOf("network-snapshot-000200.pkl"), "--latents", reference.PathOf("z.npy"), "--labels", reference.PathOf("c.npy"), "--noise", "const", "--npy", house.At("x.npy"));
+
+        Assert.True(exitCode == 0, errors);
+        using var images = AdaptThenUnlearn.Torch.Images.NumpyFile.Read(house.At("x.npy"));
+        reference.Agrees("images_psi1", images);
+    }
+
+    [Fact]
+    public void Sample_LabelsThatDoNotFit_AreRefused()
+    {
+        var conditional = house.At("conditional.pkl");
+        AdaptThenUnlearn.Torch.Tests.Checkpoints.ForeignFiles.WriteNvidia(conditional, AdaptThenUnlearn.Torch.Tests.Checkpoints.ForeignFiles.Gan("stylegan2-ada"));
+        string Refusal(string checkpoint, TorchSharp.torch.Tensor labels)
+        {
+            AdaptThenUnlearn.Torch.Images.NumpyFile.Write(house.At("c.npy"), labels);
+            var (exitCode, _, errors) = Atu.Run("sample", checkpoint, "--labels", house.At("c.npy"), "--npy", house.At("x.npy"));
+            Assert.Equal(2, exitCode);
+            return errors;
+        }
+
+        Assert.Contains("knows no classes", Refusal(house.At("generator.safetensors"), TorchSharp.torch.eye(3)), StringComparison.Ordinal);
+        Assert.Contains("the generator takes [N, 3]", Refusal(conditional, TorchSharp.torch.eye(4)), StringComparison.Ordinal);
+        Assert.Contains("one 1", Refusal(conditional, TorchSharp.torch.ones(2, 3)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Sample_StoredNoiseOfACheckpointWithoutIt_IsRefused()
+    {
+        var whole = AdaptThenUnlearn.Torch.Checkpoints.CheckpointFormats.Read(house.At("generator.safetensors"));
+        AdaptThenUnlearn.Torch.Checkpoints.SafetensorsFile.Write(
+            house.At("without.safetensors"), whole.Tensors.Where(tensor => !tensor.Name.Contains("noises", StringComparison.Ordinal)).Select(tensor => KeyValuePair.Create(tensor.Name, tensor.Load())), whole.Metadata);
+
+        var (exitCode, _, errors) = Atu.Run("sample", house.At("without.safetensors"), "--noise", "const", "--npy", house.At("x.npy"));
+
+        Assert.Equal(2, exitCode);
+        Assert.Contains("holds no noise maps", errors, StringComparison.Ordinal);
+        Assert.Equal(0, Atu.Run("sample", house.At("without.safetensors"), "--noise", "none", "--npy", house.At("x.npy")).ExitCode);
+        Assert.Contains("no stored noise maps", Atu.Run("inspect", house.At("without.safetensors")).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Inspect_AnyCheckpoint_ListsTensorsWithTheirShapesAndWhereTheGeneratorLies()
+    {
+        var (_, output, _) = Atu.Run("inspect", house.At("generator.safetensors"));
+
+        Assert.Matches(@"read from +g_ema", output);
+        Assert.Matches(@"g_ema/\S+ +F32 \[\d", output);
+        Assert.Contains("--tensors lists them all", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Sample_NowhereToWrite_SaysSo() => Assert.Contains("--out", Atu.Run("sample", house.At("generator.safetensors")).Errors, StringComparison.Ordinal);
 
     [Fact]

@@ -54,7 +54,9 @@ internal sealed class StoredZip
         RefuseOverlaps(bytes, entries.Values);
         var zip = new StoredZip(entries);
         if (entries.Values.FirstOrDefault(entry => entry.IsCompressed && !(zip.IsProgram && entry.IsSource)) is { } compressed)
-            throw Bad(bytes, "an entry is compressed, which torch.save never does", $"entry '{CheckpointException.Shown(compressed.Name)}'");
+            throw new CheckpointException(
+                bytes.Path, "an entry is compressed, which torch.save never does: the archive was packed again", "load it in PyTorch and save it again, or pack it without compression (zip -0)",
+                $"entry '{CheckpointException.Shown(compressed.Name)}'");
 
         return zip;
     }

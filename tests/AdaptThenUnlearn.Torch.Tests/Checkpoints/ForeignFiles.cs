@@ -119,6 +119,30 @@ internal static class ForeignFiles
         return index;
     }
 
+    /// <summary>State dicts under names of a project's own, each within the sections that a slash ends.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="architecture">Of the networks.</param>
+    /// <param name="networks">By what stands before their tensors' names.</param>
+    /// <param name="safetensors">Whether it is safetensors, and not a zip of torch.save.</param>
+    public static void WriteUnder(string path, string architecture, IReadOnlyDictionary<string, nn.Module> networks, bool safetensors)
+    {
+        var named = networks.SelectMany(network => Located(architecture, network.Value).Select(located => KeyValuePair.Create(network.Key + located.Name, located.Tensor))).ToList();
+        if (safetensors)
+        {
+            SafetensorsFile.Write(path, named);
+            return;
+        }
+
+        var storages = new List<(string Key, float[] Values)>();
+        Write(path, Pickle(Nested([.. named.Select(pair => (pair.Key, Stored(pair.Value, storages, old: false)))])), storages, old: false);
+    }
+
+    private static byte[] Nested(IReadOnlyList<(string Name, byte[] Value)> items) => Dictionary([.. items
+        .GroupBy(item => TensorFile.SectionOf(item.Name))
+        .SelectMany(section => section.Key is { } key
+            ? [(key, Nested([.. section.Select(item => (item.Name[(key.Length + 1)..], item.Value))]))]
+            : section.AsEnumerable())]);
+
     private static IEnumerable<KeyValuePair<string, Tensor>> Flat(string section, string architecture, nn.Module network) =>
         Located(architecture, network).Select(located => KeyValuePair.Create($"{section}/{located.Name}", located.Tensor));
 

@@ -1,0 +1,259 @@
+using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Models;
+using static AdaptThenUnlearn.Torch.Tests.Checkpoints.PickleText;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Tests.Checkpoints;
+
+/// <summary>Networks are found under the names that projects give them, where only one can be meant, and go back under them.</summary>
+public sealed class NetworkPlacesTests : IDisposable
+{
+    private static readonly Dictionary<string, string> _noMetadata = [];
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("atu-places-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    // What stands before the generator's names, before the discriminator's, and what is told of it.
+    private static readonly (string Generator, string? Discriminator, string Told)[] _layouts =
+    [
+        ("module.", null, "module."),
+        ("state_dict/", null, "state_dict"),
+        ("model_state_dict/", null, "model_state_dict"),
+        ("netG/", "netD/", "netG"),
+        ("generator.", "discriminator.", "generator."),
+        ("state_dict/generator.", "state_dict/discriminator.", "state_dict/generator."),
+        ("G_ema/module.", "D/module.", "G_ema/module."),
+        ("checkpoint/g_state_dict/", "checkpoint/d_state_dict/", "checkpoint/g_state_dict"),
+        ("state_dict/decoder.", null, "state_dict/decoder."),
+        ("g_ema.", "d.", "g_ema."),
+        ("params_ema/", null, "params_ema"),
+    ];
+
+    public static TheoryData<string, int, bool> Layouts
+    {
+        get
+        {
+            var all = new TheoryData<string, int, bool>();
+            foreach (var architecture in GeneratorArchitectures.All)
+                for (var layout = 0; layout < _layouts.Length; layout++)
+                    foreach (var safetensors in (bool[])[false, true])
+                        all.Add(architecture.Name, layout, safetensors);
+            return all;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Layouts))]
+    public void Load_AnyUsualLayout_FindsTheNetworksAndSavesThemUnderTheirNames(string architecture, int layout, bool safetensors)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        using var networks = ForeignFiles.Gan(architecture);
+        var (generator, discriminator, prefix) = _layouts[layout];
+        // Numbers follow there, so that it is the name of the sequence itself.
+        var told = architecture == "mlp-gan" && prefix is ("module." or "G_ema/module." or "state_dict/decoder.") ? TensorFile.SectionOf(prefix) : prefix;
+        Write("file", architecture, safetensors, [(generator, networks.Generator), .. discriminator is null ? Array.Empty<(string, nn.Module)>() : [(discriminator, networks.Discriminator)]]);
+
+        using var loaded = GeneratorCheckpoint.Load(At("file"), "auto", null, null, CPU);
+        using var changed = new GanPair(loaded.Generator, loaded.Discriminator ?? networks.Discriminator).Copy();
+        foreach (var parameter in changed.Generator.parameters().Concat(changed.Discriminator.parameters()))
+            parameter.add_(0.125f);
+        GeneratorCheckpoint.RequireRewritable(At("file"), loaded);
+        GeneratorCheckpoint.SaveLike(At("file"), loaded, At("saved"), changed, _noMetadata);
+
+        Assert.Equal((told, told), (loaded.Section, Inspection.Of(At("file")).Generator!.Place));
+        Assert.Equal(discriminator is null, loaded.Discriminator is null);
+        Assert.Equal(Bytes(networks.Generator), Bytes(loaded.Generator));
+        Assert.Equal(Names(At("file")), Names(At("saved")));
+        using var saved = GeneratorCheckpoint.Load(At("saved"), loaded.Format, null, null, CPU);
+        Assert.Equal(Bytes(changed.Generator), Bytes(saved.Generator));
+        if (discriminator is not null)
+            Assert.Equal(Bytes(changed.Discriminator), Bytes(saved.Discriminator!));
+    }
+
+    public static TheoryData<string> Architectures => [.. GeneratorArchitectures.All.Select(architecture => architecture.Name)];
+
+    [Theory]
+    [MemberData(nameof(Architectures))]
+    public void Load_DiscriminatorInAWrappedFileOfItsOwn_FindsIt(string architecture)
+    {
+        using var scope = NewDisposeScope();
+        using var networks = ForeignFiles.Gan(architecture);
+        Write("g", architecture, safetensors: false, ("module.", networks.Generator));
+        Write("d", architecture, safetensors: false, ("model_state_dict/module.", networks.Discriminator));
+
+        using var loaded = GeneratorCheckpoint.Load(At("g"), "auto", null, At("d"), CPU);
+
+        Assert.Equal(Bytes(networks.Discriminator), Bytes(loaded.Discriminator!));
+    }
+
+    [Theory]
+    [InlineData("netG_A/", "netG_B/")]
+    [InlineData("0/", "1/")]
+    [InlineData("generator.", "state_dict/")]
+    public void Load_TwoGeneratorsOfWhichNoneIsTheOthersAverage_RefusesAndNamesBoth(string one, string other)
+    {
+        using var networks = ForeignFiles.Gan("stylegan2");
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        using var second = networks.Generator.Copy();
+        second.parameters().First().add_(1f);
+        Write("file", "stylegan2", safetensors: false, (one, networks.Generator), (other, second));
+
+        var failed = Assert.Throws<CheckpointException>(() => GeneratorCheckpoint.Load(At("file"), "auto", null, null, CPU));
+
+        Assert.Contains($"'{one.TrimEnd('/')}'", failed.Message, StringComparison.Ordinal);
+        Assert.Contains($"'{other.TrimEnd('/')}'", failed.Message, StringComparison.Ordinal);
+        Assert.Contains(Inspection.Of(At("file")).Notes, note => note.Contains("several generators", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Load_GeneratorBesideItsAverage_TakesTheOneThatIsAskedForAndReplacesBoth()
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        using var networks = ForeignFiles.Gan("dcgan");
+        using var average = networks.Generator.Copy();
+        foreach (var parameter in average.parameters())
+            parameter.add_(0.5f);
+        Write("file", "dcgan", safetensors: false, ("generator/", networks.Generator), ("generator_ema/", average));
+
+        using var averaged = GeneratorCheckpoint.Load(At("file"), "auto", null, null, CPU);
+        using var trained = GeneratorCheckpoint.Load(At("file"), "auto", null, null, CPU, network: "generator");
+        GeneratorCheckpoint.SaveLike(At("file"), averaged, At("saved"), new GanPair(averaged.Generator, networks.Discriminator), _noMetadata);
+
+        Assert.Equal(("generator_ema", "generator"), (averaged.Section, trained.Section));
+        Assert.Equal((Bytes(average), Bytes(networks.Generator)), (Bytes(averaged.Generator), Bytes(trained.Generator)));
+        using var saved = GeneratorCheckpoint.Load(At("saved"), "auto", null, null, CPU, network: "generator");
+        Assert.Equal(saved.Generator.parameters().Select(Small.Bytes), average.parameters().Select(Small.Bytes));
+    }
+
+    [Fact]
+    public void Load_SequenceUnderANameThatSaysItIsSomethingElse_IsNotTakenForAGenerator()
+    {
+        using var networks = ForeignFiles.Gan("dcgan");
+        Write("file", "dcgan", safetensors: false, ("encoder/features.", networks.Generator));
+
+        var failed = Assert.Throws<CheckpointException>(() => GeneratorCheckpoint.Load(At("file"), "auto", null, null, CPU));
+
+        Assert.Contains("'encoder/features.main.0.weight' [8, 12, 4, 4]", failed.Message, StringComparison.Ordinal);
+        Assert.Contains("TorchScript", failed.Message, StringComparison.Ordinal);
+        Assert.Contains("docs/bring-your-own-generator.md", failed.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Load_WithoutStoredNoise_MakesTheImagesOfTheOneWithItAndSavesNone()
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        using var networks = ForeignFiles.Gan("stylegan2");
+        Write("with", "stylegan2", safetensors: false, ("g_ema/", networks.Generator));
+        var whole = CheckpointFormats.Read(At("with"));
+        SafetensorsFile.Write(At("without"), whole.Tensors.Where(tensor => !tensor.Name.Contains("noises", StringComparison.Ordinal)).Select(tensor => KeyValuePair.Create(tensor.Name, tensor.Load())));
+        var latents = randn(3, networks.Generator.LatentSize);
+
+        using var loaded = GeneratorCheckpoint.Load(At("without"), "auto", null, null, CPU);
+        GeneratorCheckpoint.SaveLike(At("without"), loaded, At("saved"), new GanPair(loaded.Generator, networks.Discriminator), _noMetadata);
+
+        Assert.Equal(Small.Bytes(networks.Generator.Generate(latents, noise: null)), Small.Bytes(loaded.Generator.Generate(latents, noise: null)));
+        Assert.Empty(loaded.Generator.StoredNoise);
+        Assert.NotEmpty(loaded.Generator.NoiseSizes);
+        Assert.Contains(loaded.Notes, note => note.Contains("no stored noise maps", StringComparison.Ordinal));
+        Assert.Equal(Names(At("without")), Names(At("saved")));
+    }
+
+    [Theory]
+    [InlineData(true)]    // one element, shown again and again
+    [InlineData(false)]   // two layers in one storage
+    public void RequireRewritable_ElementsThatAreShared_RefusesBeforeAnythingIsTrained(bool repeated)
+    {
+        using var networks = ForeignFiles.Gan("mlp-gan");
+        var storages = new List<(string, byte[])>();
+        var entries = networks.Generator.state_dict().Select(pair => (pair.Key, Value: pair.Value.data<float>().ToArray(), pair.Value.shape)).ToList();
+        var items = entries.Select(entry =>
+        {
+            var key = $"{storages.Count}";
+            storages.Add((key, Raw(entry.Value)));
+            return (entry.Key, Tensor(Storage(key, entry.Value.Length, old: false), 0, entry.shape, [.. entry.shape.Index().Select(dimension => entry.shape.Skip(dimension.Index + 1).Aggregate(1L, (product, size) => product * size))]));
+        }).ToList();
+        items[1] = repeated
+            ? (items[1].Key, Tensor(Storage("1", entries[1].Value.Length, old: false), 0, entries[1].shape, [0]))
+            : (items[1].Key, Tensor(Storage("0", entries[0].Value.Length, old: false), 0, entries[1].shape, [1]));
+        File.WriteAllBytes(At("file"), Zip(Pickle(Dictionary([.. items])), [.. storages]));
+        using var loaded = GeneratorCheckpoint.Load(At("file"), "auto", null, null, CPU, layers: null);
+
+        var failed = Assert.Throws<CheckpointException>(() => GeneratorCheckpoint.RequireRewritable(At("file"), loaded));
+
+        Assert.Contains($"'{items[1].Key}'", failed.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void RequireRewritable_CopyWithinAnObjectThatIsNotRead_Refuses()
+    {
+        using var networks = ForeignFiles.Gan("mlp-gan");
+        List<(string, byte[])> storages = [("9", Raw(new float[64]))];
+        List<(string, byte[])> items = [("average", Call(Global("project", "Average"), Dictionary(("w", Tensor(Storage("9", 64, old: false), 0, [8, 8], [8, 1])))))];
+        items.Add(("G", Dictionary([.. networks.Generator.state_dict().Index().Select(entry =>
+        {
+            storages.Add(($"{entry.Index}", Raw(entry.Item.Value.data<float>().ToArray())));
+            return (entry.Item.Key, Tensor(Storage($"{entry.Index}", entry.Item.Value.NumberOfElements, old: false), 0, entry.Item.Value.shape, entry.Item.Value.stride()));
+        })])));
+        File.WriteAllBytes(At("file"), Zip(Pickle(Dictionary([.. items])), [.. storages]));
+        using var loaded = GeneratorCheckpoint.Load(At("file"), "auto", null, null, CPU);
+
+        var failed = Assert.Throws<CheckpointException>(() => GeneratorCheckpoint.RequireRewritable(At("file"), loaded));
+
+        Assert.Contains("'project Average'", failed.Message, StringComparison.Ordinal);
+    }
+
+    public static TheoryData<string, byte[]> Strangers => new()
+    {
+        { "HDF5", [0x89, (byte)'H', (byte)'D', (byte)'F', 13, 10, 26, 10] },
+        { "gunzip", [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3] },
+        { "ONNX", [8, 7, 0x12, 7, .. "pytorch"u8] },
+        { "before 0.1.10", "sys_info\0\0\0\0\0\0\0\0"u8.ToArray() },
+        { "before 0.1.10", [.. new byte[257], .. "ustar"u8, .. new byte[250]] },
+        { "git lfs pull", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"u8.ToArray() },
+        { "web page", "<!DOCTYPE html><html></html>"u8.ToArray() },
+        { "NumPy array", [0x93, .. "NUMPY"u8, 1, 0] },
+        { "compressed archive", [0x28, 0xb5, 0x2f, 0xfd, 0] },
+    };
+
+    [Theory]
+    [MemberData(nameof(Strangers))]
+    public void Detect_FileOfAnotherKind_SaysWhatItIs(string what, byte[] content)
+    {
+        File.WriteAllBytes(At("file"), content);
+
+        Assert.Contains(what, Assert.Throws<CheckpointException>(() => CheckpointFormats.Detect(At("file"))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Load_PickleOfTensorFlow_NamesTheConversion()
+    {
+        File.WriteAllBytes(At("file"), Pickle(Tuple([.. Call(Global("copy_reg", "_reconstructor"), Global("dnnlib.tflib.network", "Network"), Global("__builtin__", "object"), None), .. Dictionary(("version", Integer(4))), (byte)'b'])));
+
+        Assert.Contains("legacy.py", Assert.Throws<CheckpointException>(() => GeneratorCheckpoint.Load(At("file"), "auto", null, null, CPU)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Load_StyleGan3_SaysSoAndNamesTheWayOut()
+    {
+        File.WriteAllBytes(At("file"), Pickle(Dictionary(("G_ema", Object("Generator", "", ("_buffers", Dictionary(("synthesis.input.freqs", Carried([1, 2], 2)))))))));
+
+        var failed = Assert.Throws<CheckpointException>(() => GeneratorCheckpoint.Load(At("file"), "auto", null, null, CPU));
+
+        Assert.Contains("StyleGAN3", failed.Message, StringComparison.Ordinal);
+        Assert.Contains("TorchScript", failed.Message, StringComparison.Ordinal);
+    }
+
+    private void Write(string name, string architecture, bool safetensors, params (string Prefix, nn.Module Network)[] networks) =>
+        ForeignFiles.WriteUnder(At(name), architecture, networks.ToDictionary(network => network.Prefix, network => network.Network), safetensors);
+
+    private static string Bytes(nn.Module network) => string.Join('\n', network.state_dict().Where(pair => pair.Value.dtype == float32).Select(pair => Convert.ToHexString(Small.Bytes(pair.Value))));
+
+    private static IEnumerable<string> Names(string path) => CheckpointFormats.Read(path).Tensors.Select(tensor => tensor.Name).Order(StringComparer.Ordinal);
+
+    private string At(string name) => Path.Combine(_folder, name);
+}
