@@ -27,6 +27,9 @@ switch (args.FirstOrDefault())
     case "forms":
         TwoForms.Run();
         break;
+    case "frechet-bound":
+        FrechetBounds.Run(trials: Number(1000));
+        break;
     case "fuzz":
         Fuzzing.Run(mutants: Number(100_000), seed: args.Length > 2 ? int.Parse(args[2], CultureInfo.InvariantCulture) : 1);
         break;

@@ -97,9 +97,15 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
         return true;
     });
 
-    private BuildMessage At(string property, string code, string problem)
+    /// <summary>A warning about a property, at its place or, where the policy leaves it out, at the file.</summary>
+    /// <param name="property">JSON path.</param>
+    /// <param name="code">Of the warning.</param>
+    /// <param name="problem">What is questionable.</param>
+    public BuildMessage Warning(string property, string code, string problem) => At(property, code, problem, Severity.Warning);
+
+    private BuildMessage At(string property, string code, string problem, Severity severity = Severity.Error)
     {
         var (line, column) = PolicyReader.Locate(Text, property);
-        return new BuildMessage(Severity.Error, code, $"{property}: {problem}", Path, line, column);
+        return new BuildMessage(severity, code, $"{property}: {problem}", Path, line, column);
     }
 }

@@ -3,6 +3,7 @@ using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Models;
@@ -84,6 +85,29 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
         }
     }
 
+    /// <summary>
+    /// Why the policy's samples are few for the distance of its extractor's features; null where they are not, or where the extractor is no classifier that
+    /// shows how many features it makes.
+    /// </summary>
+    public string? FewForExtractor
+    {
+        get
+        {
+            if (policy.Quality is not { } quality || !policy.Classifiers.TryGetValue(quality.Extractor, out var choice) || choice.Format == GeneratorChoice.TorchScript)
+                return null;
+
+            try
+            {
+                var file = CheckpointFormats.Read(Resolved(choice.Checkpoint), choice.Format ?? CheckpointFormats.Auto);
+                return ClassifierCheckpoint.FeatureSize(file) is { } features ? quality.FewFor(features, policy.Evaluation) : null;
+            }
+            catch (CheckpointException)
+            {
+                return null;
+            }
+        }
+    }
+
     /// <summary>Every file that is read, with its digest; that of a missing one is empty, and loading it says more.</summary>
     /// <param name="folder">The run's, against which paths are recorded.</param>
     public IReadOnlyList<InputFile> Digests(RunFolder folder) =>
@@ -142,6 +166,8 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
         if (policy.Quality is not { } quality || classifiers.Extractor is not { } extractor)
             return null;
 
+        if (quality.FewFor(extractor.Extractor.FeatureSize, policy.Evaluation) is { } few)
+            Note("quality", few, isWarning: true);
         using var scope = NewDisposeScope();
         IReadOnlyList<string> undesired = [.. policy.UndesiredFeatures.Select(feature => feature.Class).Distinct()];
         if (quality.Reference == QualityReading.OriginalGenerator)

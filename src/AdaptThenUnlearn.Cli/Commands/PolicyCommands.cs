@@ -31,6 +31,8 @@ public static class PolicyCommands
                 else
                     Terminal.Result($"{policy.Path}: a valid policy, '{policy.Policy.Name}'");
                 SayWhatIsMissing(policy, terminal);
+                if (new InputFiles(policy.Policy, policy.Path).FewForExtractor is { } few)
+                    terminal.Diagnose(policy.Warning("$.evaluation.samples", PolicyCodes.FewForTheExtractor, few));
             }
 
             return read.TrueForAll(policy => policy.Result.Policy is not null) ? ExitCodes.Passed : ExitCodes.BadPolicy;

@@ -59,6 +59,11 @@ public static class ClassifierCheckpoint
         }
     }
 
+    /// <summary>Length of a classifier's feature vectors, by the weights of its last layer; null where the file has none of a known name.</summary>
+    /// <param name="file">Its tensors are not loaded.</param>
+    public static int? FeatureSize(TensorFile file) =>
+        (file.Find("output.weight") ?? file.Find("fc.f7.weight")) is { Shape: [_, var features] } ? (int)features : null;
+
     /// <summary>Saves a classifier; the same weights give the same bytes.</summary>
     /// <param name="path">Replaced all at once.</param>
     /// <param name="classifier">Stays the caller's.</param>

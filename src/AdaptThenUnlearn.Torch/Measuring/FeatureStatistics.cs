@@ -53,6 +53,14 @@ public sealed class FeatureStatistics : IDisposable
             : throw new ArgumentException($"features of length {FeatureSize} and {other.FeatureSize} cannot be merged");
     }
 
+    /// <summary>The statistics of what is left when a part is taken away.</summary>
+    /// <param name="part">Of vectors that are among these.</param>
+    internal FeatureStatistics Without(FeatureStatistics part)
+    {
+        using var scope = NewDisposeScope();
+        return new FeatureStatistics(Count - part.Count, Sum - part.Sum, OuterSum - part.OuterSum);
+    }
+
     /// <summary>Mean, <c>[d]</c>, float64; belongs to the caller's scope.</summary>
     /// <exception cref="InvalidOperationException">There is no vector.</exception>
     public Tensor Mean() => Count > 0 ? Sum / Count : throw new InvalidOperationException("no features were counted");

@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Measurements;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Measuring;
@@ -48,8 +49,14 @@ public static class FrechetDistance
         if (!isfinite(firstCovariance).all().item<bool>() || !isfinite(secondCovariance).all().item<bool>())
             return double.NaN;
 
-        var root = SquareRoot(firstCovariance);
-        var product = root.mm(secondCovariance).mm(root);
+        return Between(firstMean, firstCovariance, secondMean, secondCovariance, SquareRoot(secondCovariance));
+    }
+
+    // The root of the second covariance serves for many first ones.
+    private static double Between(Tensor firstMean, Tensor firstCovariance, Tensor secondMean, Tensor secondCovariance, Tensor root)
+    {
+        using var scope = NewDisposeScope();
+        var product = root.mm(firstCovariance).mm(root);
         var traceOfRoot = linalg.eigvalsh((product + product.t()) / 2).clamp_min(0).sqrt().sum().item<double>();
         var means = (firstMean - secondMean).square().sum().item<double>();
         var traces = firstCovariance.trace().item<double>() + secondCovariance.trace().item<double>();
@@ -60,6 +67,32 @@ public static class FrechetDistance
     {
         using var scope = NewDisposeScope();
         return set.Covariance.diagonal().le(set.Mean.square() * LeastVariation).all().item<bool>();
+    }
+
+    /// <summary>The distance without each group of vectors in turn, from which its error is estimated.</summary>
+    /// <param name="features"><c>[N, d]</c>, finite; more than d of them.</param>
+    /// <param name="latents">For each vector the number of its latent, which says its group.</param>
+    /// <param name="reference">What they are compared with; finite.</param>
+    /// <returns>Null when a group has no vector.</returns>
+    public static FrechetGroups? Groups(Tensor features, IReadOnlyList<long> latents, FeatureMoments reference)
+    {
+        using var scope = NewDisposeScope();
+        var members = Enumerable.Range(0, FrechetGroups.Count)
+            .Select(group => latents.Index().Where(latent => latent.Item % FrechetGroups.Count == group).Select(latent => (long)latent.Index).ToArray()).ToList();
+        if (members.Exists(rows => rows.Length == 0 || rows.Length >= latents.Count - 1))
+            return null;
+
+        var root = SquareRoot(reference.Covariance);
+        using var all = FeatureStatistics.Of(features);
+        return new FrechetGroups([.. members.Select(rows => rows.LongLength)], [.. members.Select(Without)]);
+
+        double Without(long[] rows)
+        {
+            using var inner = NewDisposeScope();
+            using var group = FeatureStatistics.Of(features.index_select(0, tensor(rows)));
+            using var rest = all.Without(group);
+            return Between(rest.Mean(), rest.Covariance(), reference.Mean, reference.Covariance, root);
+        }
     }
 
     private static string? WhyUndetermined(FeatureMoments set)

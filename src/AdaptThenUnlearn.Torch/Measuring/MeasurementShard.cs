@@ -7,7 +7,7 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 /// <summary>Part of a measurement, taken on one of several machines: readings of every n-th batch, to be merged into the whole.</summary>
 /// <remarks>
 /// Kept as safetensors: <c>batches</c> [B, 3] (number, offset, size), <c>hits</c> and <c>annotatorHits</c> [B, features],
-/// <c>byClass</c> [B, classes], <c>retainedCounts</c> [B] (all int64) and <c>retained</c> [R, d] (float32).
+/// <c>byClass</c> [B, classes], <c>retainedCounts</c> [B], <c>retainedAt</c> [R] (all int64) and <c>retained</c> [R, d] (float32).
 /// </remarks>
 /// <param name="Fingerprint">Of everything that decides the readings; shards of different measurements are never merged.</param>
 /// <param name="GeneratorSha256">Digest of the generator's checkpoint.</param>
@@ -31,6 +31,7 @@ public sealed record MeasurementShard(string Fingerprint, string GeneratorSha256
                 ["annotatorHits"] = Table(reading => reading.AnnotatorHits),
                 ["byClass"] = Table(reading => reading.ByClass),
                 ["retainedCounts"] = Table(reading => [reading.Retained?.shape[0] ?? -1]).flatten(),
+                ["retainedAt"] = tensor(Readings.SelectMany(reading => reading.RetainedAt).ToArray()),
                 ["retained"] = retained.Count == 0 ? zeros(0, 0) : cat(retained).to(float32),
             },
             new Dictionary<string, string> { ["kind"] = Kind, ["fingerprint"] = Fingerprint, ["generatorSha256"] = GeneratorSha256 });
@@ -50,9 +51,9 @@ public sealed record MeasurementShard(string Fingerprint, string GeneratorSha256
 
         var (batches, hits, annotatorHits, byClass) = (Rows("batches"), Rows("hits"), Rows("annotatorHits"), Rows("byClass"));
         var counts = file["retainedCounts"].Load(int64).data<long>().ToArray();
-        var retained = file["retained"].Load(float32);
+        var (retained, places) = (file["retained"].Load(float32), file["retainedAt"].Load(int64).data<long>().ToArray());
         if (new[] { hits.Count, annotatorHits.Count, byClass.Count, counts.Length }.Any(count => count != batches.Count)
-            || batches.Any(batch => batch.Length != 3) || counts.Where(count => count > 0).Sum() != retained.shape[0])
+            || batches.Any(batch => batch.Length != 3) || counts.Where(count => count > 0).Sum() != retained.shape[0] || places.Length != retained.shape[0])
             throw new CheckpointException(path, "is damaged: its tables do not fit each other", "measure this part again");
 
         var start = 0L;
@@ -60,11 +61,13 @@ public sealed record MeasurementShard(string Fingerprint, string GeneratorSha256
         for (var number = 0; number < batches.Count; number++)
         {
             Tensor? own = null;
+            var count = Math.Max(0, counts[number]);
             if (counts[number] >= 0)
-                own = retained.narrow(0, start, counts[number]).clone().MoveToOuterDisposeScope();
-            start += Math.Max(0, counts[number]);
+                own = retained.narrow(0, start, count).clone().MoveToOuterDisposeScope();
+            long[] at = places[(int)start..(int)(start + count)];
+            start += count;
             readings.Add(new BatchReading(
-                new EvaluationBatch(batches[number][0], (int)batches[number][1], (int)batches[number][2]), hits[number], annotatorHits[number], byClass[number], own));
+                new EvaluationBatch(batches[number][0], (int)batches[number][1], (int)batches[number][2]), hits[number], annotatorHits[number], byClass[number], own, at));
         }
 
         return new MeasurementShard(file.Metadata.GetValueOrDefault("fingerprint", ""), file.Metadata.GetValueOrDefault("generatorSha256", ""), readings);

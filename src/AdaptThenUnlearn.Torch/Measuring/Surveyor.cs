@@ -90,7 +90,7 @@ public sealed class Surveyor(UnlearningPolicy policy, PolicyClassifiers classifi
             evaluation.Truncation,
             [.. policy.UndesiredFeatures.Select((feature, number) => new FeatureReading(
                 feature.Name, feature.Auditor ?? feature.Annotator, feature.Class, looks[number], feature.Auditor is null ? null : first.Sum(reading => reading.AnnotatorHits[number]), NoiseFloor(feature)))],
-            Quality([.. first.Select(reading => reading.Retained).OfType<Tensor>()]),
+            Quality([.. first.Where(reading => reading.Retained is not null)]),
             Shares(first),
             evaluation.RangeOrDefault);
     }
@@ -111,12 +111,13 @@ public sealed class Surveyor(UnlearningPolicy policy, PolicyClassifiers classifi
         long[] hits = [.. shown.Select(mask => mask.sum().item<long>())];
         long[] annotatorHits = [.. features.Select(feature => Shown(classifiers.Annotator(feature)).sum().item<long>())];
         if (policy.Quality?.ClassCounter(policy) is not { } counter)
-            return new BatchReading(batch, hits, annotatorHits, [], null);
+            return new BatchReading(batch, hits, annotatorHits, [], null, []);
 
         var byClass = classifiers[counter].Count(See(classifiers[counter]).Logits);
         var clean = shown.Aggregate(ones(drawn.shape[0], dtype: @bool, device: drawn.device), (mask, one) => mask.logical_and(one.logical_not()));
-        return new BatchReading(
-            batch, hits, annotatorHits, byClass, retained && batch.First < policy.Evaluation.Samples ? Extracted().cpu().MoveToOuterDisposeScope() : null);
+        return retained && batch.First < policy.Evaluation.Samples
+            ? new BatchReading(batch, hits, annotatorHits, byClass, Extracted().cpu().MoveToOuterDisposeScope(), clean.nonzero().flatten().cpu().data<long>().ToArray())
+            : new BatchReading(batch, hits, annotatorHits, byClass, null, []);
 
         Tensor Extracted() => policy.Quality.Extractor == counter ? See(classifiers[counter]).Features[clean] : classifiers.Extractor!.Extractor.Features(drawn[clean]);
 
@@ -143,14 +144,14 @@ public sealed class Surveyor(UnlearningPolicy policy, PolicyClassifiers classifi
         : [.. classifiers[counter].Classes.Select((name, number) => new ClassShare(
             counter, name, policy.Quality.UndesiredClasses(policy).Contains(name), first.Sum(reading => reading.ByClass[number]), policy.Evaluation.Samples))];
 
-    private QualityReading? Quality(IReadOnlyList<Tensor> readings)
+    private QualityReading? Quality(IReadOnlyList<BatchReading> readings)
     {
         if (policy.Quality is not { } quality || reference is null || classifiers.Extractor is not { } extractor)
             return null;
 
         using var scope = NewDisposeScope();
         var wanted = Compared;
-        var found = readings.Sum(reading => reading.shape[0]);
+        var found = readings.Sum(reading => reading.Retained!.shape[0]);
         var reading = new QualityReading(
             extractor.Metric, quality.Extractor, extractor.Sha256, reference.Sha256, reference.Excluded,
             Math.Min(found, wanted), reference.Moments.Count ?? 0, null, null, null, null, null, null, null, null);
@@ -159,25 +160,28 @@ public sealed class Surveyor(UnlearningPolicy policy, PolicyClassifiers classifi
         if (found < wanted)
             return reading with { NotMeasured = FormattableString.Invariant($"only {found} of {policy.Evaluation.Samples} images are free of undesired features, and {wanted} are compared") };
 
-        var generated = cat([.. readings]).narrow(0, 0, wanted);
+        var generated = cat([.. readings.Select(reading => reading.Retained!)]).narrow(0, 0, wanted);
         using var statistics = FeatureStatistics.Of(generated);
         using var moments = FeatureMoments.Of(statistics);
         var distance = FrechetDistance.Between(moments, reference.Moments);
         if (distance.Value is null)
             return reading with { NotMeasured = distance.NotMeasured };
 
+        IReadOnlyList<long> latents = [.. readings.SelectMany(batch => batch.RetainedAt.Select(place => batch.Batch.First + place)).Take(wanted)];
         var kernel = KernelDistance.Between(reference.Samples, generated, KernelSubsets, KernelSubsetSize, policy.Evaluation.Seed);
         var some = generated.narrow(0, 0, Math.Min(generated.shape[0], reference.Samples.shape[0]));
         var manifold = ManifoldMetrics.Of(reference.Samples, some);
         return reading with
         {
             FrechetDistance = distance.Value,
+            Groups = FrechetDistance.Groups(generated, latents, reference.Moments),
             KernelDistance = kernel.Mean,
             KernelDistanceDeviation = kernel.Deviation,
             Precision = manifold.Precision,
             Recall = manifold.Recall,
             Density = manifold.Density,
             Coverage = manifold.Coverage,
+            OthersNotMeasured = kernel.NotMeasured ?? manifold.NotMeasured,
         };
     }
 }
@@ -188,4 +192,6 @@ public sealed class Surveyor(UnlearningPolicy policy, PolicyClassifiers classifi
 /// <param name="AnnotatorHits">Likewise, to its annotator.</param>
 /// <param name="ByClass">For each class of the classifier that counts them: images of it (where several classes may hold, an image counts for each); empty where the policy asks for no quality.</param>
 /// <param name="Retained">The extractor's features of images without undesired features, <c>[≤ Size, d]</c>, on the CPU; null beyond the first look, where enough were seen before, or where the policy asks for no quality.</param>
-public sealed record BatchReading(EvaluationBatch Batch, IReadOnlyList<long> Hits, IReadOnlyList<long> AnnotatorHits, IReadOnlyList<long> ByClass, Tensor? Retained);
+/// <param name="RetainedAt">Place in the batch of each image whose features are <paramref name="Retained"/>, ascending from 0; none where that is null.</param>
+public sealed record BatchReading(
+    EvaluationBatch Batch, IReadOnlyList<long> Hits, IReadOnlyList<long> AnnotatorHits, IReadOnlyList<long> ByClass, Tensor? Retained, IReadOnlyList<long> RetainedAt);

@@ -16,6 +16,7 @@ public static class Gate
     private const string AtMost = "≤";
     private const string AtLeast = "≥";
     private const string NotCounted = "the images were not counted as this policy asks: on its latents, at its sample sizes, by its auditor";
+    private const string NoBound = "the error of the Fréchet distance was not recorded, so it has no upper bound: measure again";
     private const string RawOutput = "The network's raw output was measured, as the policy asks (evaluation.range), and not the clipped 8-bit pictures that users get.";
 
     /// <summary>Judges.</summary>
@@ -119,11 +120,20 @@ public static class Gate
         return measured.Quality switch
         {
             null => rule.NotMeasured("no image quality was measured"),
-            { FrechetDistance: { } distance } when double.IsFinite(distance) && distance >= 0 => rule.Judge(
-                distance, distance, Invariant($"{measured.Quality.Metric} of {measured.Quality.Samples} images against {measured.Quality.ReferenceSize()}")),
+            { FrechetDistance: { } distance } when double.IsFinite(distance) && distance >= 0 => MaxFrechetDistance(rule, policy.Evaluation, measured.Quality, distance),
             _ => rule.NotMeasured(measured.Quality.NotMeasured ?? "the Fréchet distance is no number"),
         };
     }
+
+    private static Finding MaxFrechetDistance(Rule rule, EvaluationOptions evaluation, QualityReading reading, double distance) => GroupsOf(reading) is { } groups
+        ? rule.Judge(
+            distance, FrechetBound.OfDistance(distance, groups, evaluation.Confidence),
+            Invariant($"{reading.Metric} of {reading.Samples} images against {reading.ReferenceSize()}; upper bound at {Percent(evaluation)} confidence"))
+        : rule.NotMeasured(NoBound);
+
+    private static FrechetGroups? GroupsOf(QualityReading reading) => reading.Groups is { } groups && groups.AreOf(reading.Samples) ? groups : null;
+
+    private static string Percent(EvaluationOptions evaluation) => Invariant($"{evaluation.Confidence * 100:0.###} %");
 
     private static Finding MaxFrechetIncrease(double limit, UnlearningPolicy policy, Measurement before, Measurement after)
     {
@@ -140,8 +150,15 @@ public static class Gate
         if (!(double.IsFinite(old) && old > 0 && double.IsFinite(now) && now >= 0))
             return rule.NotMeasured("the Fréchet distance is no positive number");
 
-        var increase = now / old - 1;
-        return rule.Judge(increase, increase, Invariant($"{was.Metric} {old:G4} before, {now:G4} after, {was.Samples} images each against the same reference"));
+        if (GroupsOf(was) is not { } groupsBefore || GroupsOf(isNow) is not { } groupsAfter)
+            return rule.NotMeasured(NoBound);
+        if (FrechetBound.OfIncrease(old, groupsBefore, now, groupsAfter, policy.Evaluation.Confidence) is not { } increase)
+            return rule.NotMeasured(Invariant($"{was.Samples} images cannot tell the distance before ({old:G4}) from the distance that so few images have anyway, and nothing bounds its increase: raise evaluation.samples"));
+
+        return rule.Judge(
+            increase.Increase,
+            increase.UpperBound,
+            Invariant($"{was.Metric} {old:G4} before, {now:G4} after, {was.Samples} images each against the same reference; without the bias of so few images {increase.Before:G4} and {increase.After:G4}; upper bound at {Percent(policy.Evaluation)} confidence, paired over the same latents"));
     }
 
     private static IEnumerable<Finding> MinShareKept(double limit, UnlearningPolicy policy, Measurement before, Measurement after)

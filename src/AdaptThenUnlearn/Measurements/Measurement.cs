@@ -58,6 +58,8 @@ public sealed record ClassShare(string Classifier, string Class, bool Undesired,
 /// <param name="Density">Fidelity as average neighbourhood count over k; may exceed 1.</param>
 /// <param name="Coverage">Share of reference images with a generated one in their neighbourhood, 0 to 1.</param>
 /// <param name="NotMeasured">Why the Fréchet distance is null.</param>
+/// <param name="Groups">From which the error of the Fréchet distance is estimated; null where there is no distance, and in records from before it was.</param>
+/// <param name="OthersNotMeasured">Why metrics beside the Fréchet distance are null; null where they are not, or where it is null too.</param>
 public sealed record QualityReading(
     string Metric,
     string Extractor,
@@ -73,7 +75,9 @@ public sealed record QualityReading(
     double? Recall,
     double? Density,
     double? Coverage,
-    string? NotMeasured)
+    string? NotMeasured,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] FrechetGroups? Groups = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? OthersNotMeasured = null)
 {
     /// <summary>As a policy's <c>quality.reference</c>: the original generator's own samples.</summary>
     public const string OriginalGenerator = "original-generator";

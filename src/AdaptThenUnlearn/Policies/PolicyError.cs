@@ -56,4 +56,7 @@ public static class PolicyCodes
 
     /// <summary>What the weights cannot say of a generator was assumed: a warning where images are only made, an error where a verdict is asked for.</summary>
     public const string AssumedLayers = "ATU1110";
+
+    /// <summary>Warning: fewer images are compared than the Fréchet distance of so many features needs for a narrow bound.</summary>
+    public const string FewForTheExtractor = "ATU1120";
 }

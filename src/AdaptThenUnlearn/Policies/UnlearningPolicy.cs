@@ -291,17 +291,29 @@ public sealed record QualityOptions(
         ];
     }
 
+    /// <summary>Compared images a feature below which a distance has a wide bound.</summary>
+    private const int ImagesPerFeature = 20;
+
     // Half of the samples are compared, and a covariance needs more of them than dimensions.
     private IEnumerable<PolicyFinding> CheckSamples(JsonPath at, WeightsExtractor kind, EvaluationOptions evaluation)
     {
         var (samples, needed) = (JsonPath.Root["evaluation"]["samples"], 2 * (kind.FeatureSize + 1));
-        return (MaxFrechetDistance ?? MaxFrechetIncrease) is not null && evaluation.Samples < needed
-            ? [samples.Warning(
+        if ((MaxFrechetDistance ?? MaxFrechetIncrease) is null)
+            return [];
+        if (evaluation.Samples < needed)
+            return [samples.Warning(
                 PolicyCodes.UnprovableLimit,
                 string.Create(CultureInfo.InvariantCulture, $"'{kind.Name}' makes {kind.FeatureSize} features, and {evaluation.Samples} samples do not determine their distance: it will count as not measured; {needed} or more are needed"),
-                at["extractor"], samples)]
-            : [];
+                at["extractor"], samples)];
+        return kind.FeatureSize is { } features && FewFor(features, evaluation) is { } why ? [samples.Warning(PolicyCodes.FewForTheExtractor, why, at["extractor"], samples)] : [];
     }
+
+    /// <summary>Why so few images leave a Fréchet limit hard to meet; null where they are enough, or no such limit is asked for.</summary>
+    /// <param name="features">That the extractor makes of an image.</param>
+    /// <param name="evaluation">Says how many images there are.</param>
+    public string? FewFor(int features, EvaluationOptions evaluation) =>
+        (MaxFrechetDistance ?? MaxFrechetIncrease) is null || evaluation.Samples / 2 >= (long)ImagesPerFeature * features ? null
+        : string.Create(CultureInfo.InvariantCulture, $"half of {evaluation.Samples} samples are compared by {features} features, fewer than {ImagesPerFeature} a feature: the distance of few images is too large and its upper bound wide, so that good generators may fail; {2L * ImagesPerFeature * features} samples or more make it narrow");
 
     private string OnlyWithWeights => $"is only for {string.Join(", ", WeightsExtractor.Names)}; the extractor '{Extractor}' is a classifier, which has its own 'checkpoint' and 'sha256'";
 }

@@ -95,6 +95,10 @@ internal sealed record ReportPage(
         var after = record.After?.Quality;
         var table = new ReportTable("Metric", "Before", "After", "Ratio");
         Line([Theirs(before.Metric), Ours(" (lower is better)")], reading => reading.FrechetDistance);
+        var confidence = record.Policy.Evaluation.Confidence;
+        table.Row(
+            [Ours(FormattableString.Invariant($"Its upper bound at {confidence * 100:0.###} % confidence"))], [Ours(Number(Bound(before), Plain))], [Ours(Number(Bound(after), Plain))],
+            [Ours(Number(1 + Grown()?.UpperBound, Plain))]);
         Line([Ours("Kernel distance, KID (lower is better)")], reading => reading.KernelDistance);
         Line([Ours("Precision (higher is better)")], reading => reading.Precision);
         Line([Ours("Recall (higher is better)")], reading => reading.Recall);
@@ -104,10 +108,18 @@ internal sealed record ReportPage(
         foreach (var (index, excluded) in before.Excluded.Index())
             note.AddRange([Ours(index == 0 ? ", both without " : ", "), Theirs(excluded)]);
         note.AddRange([Ours("; features of "), Theirs(before.Extractor), Ours(".")]);
+        if (Grown() is { } grown)
+            note.Add(Ours($" Without the bias of so few images the distance is {Plain(grown.Before)} before and {Plain(grown.After)} after, {Plain(1 + grown.Increase)} times; the bound of the ratio is of that."));
         return new(ReportTopic.Quality, "Image quality", table, note)
         {
-            NotMeasured = [.. new[] { before.NotMeasured, after?.NotMeasured }.OfType<string>().Distinct()],
+            NotMeasured = [.. new[] { before.NotMeasured, after?.NotMeasured, before.OthersNotMeasured, after?.OthersNotMeasured }.OfType<string>().Distinct()],
         };
+
+        double? Bound(QualityReading? reading) => reading is { FrechetDistance: { } distance, Groups: { } groups } && groups.AreOf(reading.Samples) ? FrechetBound.OfDistance(distance, groups, confidence) : null;
+
+        FrechetIncrease? Grown() => after is { FrechetDistance: { } now, Groups: { } groupsAfter } && before is { FrechetDistance: { } old, Groups: { } groups } && groups.AreOf(before.Samples) && groupsAfter.AreOf(after.Samples)
+            ? FrechetBound.OfIncrease(old, groups, now, groupsAfter, confidence)
+            : null;
 
         void Line(IReadOnlyList<Phrase> name, Func<QualityReading, double?> value)
         {

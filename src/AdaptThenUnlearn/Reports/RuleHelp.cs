@@ -7,6 +7,8 @@ internal sealed record RuleHelp(string Demand, string Advice)
 {
     private const string MoreTraining = "Train longer or push harder (unlearning.preset, unlearning.steps, or what 'atu tune' recommends).";
 
+    private const string KeepMore = "Keep more of the original: raise unlearning.retention.weight, or lower the repulsion weight.";
+
     /// <summary>The help of a rule, by its name.</summary>
     public static RuleHelp Of(string rule)
     {
@@ -20,11 +22,11 @@ internal sealed record RuleHelp(string Demand, string Advice)
                 $"At least this share of '{subject}' must have been unlearned, (before − after) / before, judged by the unfavourable bound of the rate after.",
                 MoreTraining),
             "maxFrechetDistance" => new(
-                "The Fréchet distance of the retained images to the reference may be at most this, in squared feature units.",
-                "Keep more of the original: raise unlearning.retention.weight, or lower the repulsion weight."),
+                "The Fréchet distance of the retained images to the reference may be at most this, in squared feature units; its upper confidence bound is held against the limit.",
+                KeepMore + " Where the distance is within the limit and its bound is not, raise evaluation.samples."),
             "maxFrechetIncrease" => new(
-                "The Fréchet distance of the retained images may grow by at most this share of what it was before.",
-                "Keep more of the original: raise unlearning.retention.weight, or lower the repulsion weight."),
+                "The Fréchet distance of the retained images may grow by at most this share of what it was before; the upper confidence bound of the increase is held against the limit.",
+                KeepMore + " Where the distance is within the limit and its bound is not, raise evaluation.samples."),
             "minShareKept" => new(
                 "Every class that is to be kept must keep at least this part of the share it had.",
                 "Raise unlearning.retention.weight or unlearning.classBalance.rate."),

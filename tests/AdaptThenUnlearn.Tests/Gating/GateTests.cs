@@ -77,6 +77,81 @@ public sealed class GateTests
     public void Judge_FrechetIncrease_IsRelativeToBefore() => Assert.Equal(0.2, Find("quality/maxFrechetIncrease").Observed!.Value, tolerance: 1e-12);
 
     [Fact]
+    public void Judge_DistanceWithinTheLimitAndItsBoundBeyond_Fails()
+    {
+        // Standard error √19 · 1 = 4.36; 36 + 1.729 · 4.36 = 43.5, above the limit of 40.
+        var finding = Find("quality/maxFrechetDistance", after: WithGroups(Records.After, Records.Groups(36, step: 1)));
+
+        Assert.Equal(FindingState.Failed, finding.State);
+        Assert.Equal(36, finding.Observed);
+        Assert.Equal(36 + 1.7291328 * Math.Sqrt(19), finding.Judged!.Value, tolerance: 1e-6);
+        Assert.Contains("upper bound at 95 % confidence", finding.Explanation, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Judge_IncreaseWithinTheLimitAndItsBoundBeyond_Fails()
+    {
+        var before = WithGroups(Records.Before, Records.Groups(30, step: 1));
+        var together = Find("quality/maxFrechetIncrease", WithGroups(Records.After, Records.Groups(36, step: 1)), before);
+        var against = Find("quality/maxFrechetIncrease", WithGroups(Records.After, Records.Groups(36, step: -1)), before);
+
+        // Over the same latents errors that go together cancel.
+        Assert.Equal(FindingState.Passed, together.State);
+        Assert.Equal(FindingState.Failed, against.State);
+        Assert.Equal((0.2, 0.2), (Math.Round(together.Observed!.Value, 9), Math.Round(against.Observed!.Value, 9)));
+        Assert.True(together.Judged < 0.27 && against.Judged > 0.5);
+    }
+
+    // Few images add about the same to both distances and draw their ratio to 1.
+    [Fact]
+    public void Judge_IncreaseOfFewImages_IsTakenWithoutTheirBias()
+    {
+        var finding = Find("quality/maxFrechetIncrease", Biased(Records.After, 36, bias: 15), Biased(Records.Before, 30, bias: 15));
+
+        Assert.Equal(21.0 / 15 - 1, finding.Observed!.Value, tolerance: 1e-9);
+
+        // A bias of b with n images is b n / m with m of them, here 19 of 20 groups.
+        static Measurement Biased(Measurement measured, double distance, double bias) => WithGroups(
+            measured, new FrechetGroups([.. Enumerable.Repeat(250L, 20)], [.. Enumerable.Repeat(distance + bias * (20.0 / 19 - 1), 20)]));
+    }
+
+    [Theory]
+    [InlineData("none")]
+    [InlineData("of other images")]
+    [InlineData("too few")]
+    [InlineData("no number")]
+    public void Judge_DistanceWithoutWhatBoundsIt_CountsAsNotMeasured(string groups)
+    {
+        var whole = Records.Groups(36);
+        var given = groups switch
+        {
+            "none" => null,
+            "of other images" => whole with { Sizes = [.. whole.Sizes.Skip(1), 249] },
+            "too few" => new FrechetGroups([2500, 2500], [36, 36]),
+            _ => whole with { Without = [.. whole.Without.Skip(1), double.NaN] },
+        };
+        var after = WithGroups(Records.After, given);
+
+        foreach (var rule in new[] { "quality/maxFrechetDistance", "quality/maxFrechetIncrease" })
+        {
+            var finding = Find(rule, after: after);
+            Assert.Equal(FindingState.NotMeasured, finding.State);
+            Assert.Contains("measure again", finding.Explanation, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Judge_DistanceBeforeThatMayBeZero_BoundsNoIncrease()
+    {
+        var finding = Find("quality/maxFrechetIncrease", before: WithGroups(Records.Before, Records.Groups(30, step: 5)));
+
+        Assert.Equal(FindingState.NotMeasured, finding.State);
+        Assert.Contains("raise evaluation.samples", finding.Explanation, StringComparison.Ordinal);
+    }
+
+    private static Measurement WithGroups(Measurement measured, FrechetGroups? groups) => measured with { Quality = measured.Quality! with { Groups = groups } };
+
+    [Fact]
     public void Judge_ClassThatVanished_Fails() =>
         Assert.Equal(FindingState.Failed, Find("quality/minShareKept/9", after: Records.Measured("b", 20, 36, nines: 499)).State);
 
@@ -272,7 +347,7 @@ public sealed class GateTests
     private static Verdict WithWaiver(string rule, string expires, Measurement after) =>
         Gate.Judge(Records.Policy with { Waivers = [new Waiver(rule, "why", "who", expires)] }, Records.Before, after, Records.Today);
 
-    private static Verdict Judge(Measurement? after = null) => Gate.Judge(Records.Policy, Records.Before, after ?? Records.After, Records.Today);
+    private static Verdict Judge(Measurement? after = null, Measurement? before = null) => Gate.Judge(Records.Policy, before ?? Records.Before, after ?? Records.After, Records.Today);
 
-    private static Finding Find(string rule, Measurement? after = null) => Judge(after).Findings.Single(finding => finding.Rule == rule);
+    private static Finding Find(string rule, Measurement? after = null, Measurement? before = null) => Judge(after, before).Findings.Single(finding => finding.Rule == rule);
 }

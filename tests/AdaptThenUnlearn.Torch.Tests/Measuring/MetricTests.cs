@@ -196,8 +196,13 @@ public sealed class MetricTests : IDisposable
     }
 
     [Fact]
-    public void ManifoldMetrics_TooFewSamples_AreNotMeasured() =>
-        Assert.Equal(new ManifoldMetrics(null, null, null, null), ManifoldMetrics.Of(zeros(3, 2), zeros(50, 2)));
+    public void ManifoldMetrics_TooFewSamples_AreNotMeasured()
+    {
+        var metrics = ManifoldMetrics.Of(zeros(3, 2), zeros(50, 2));
+
+        Assert.Equal(new ManifoldMetrics(null, null, null, null, metrics.NotMeasured), metrics);
+        Assert.Contains("more than 5", metrics.NotMeasured, StringComparison.Ordinal);
+    }
 
     [Fact]
     public void ReferenceStatistics_SavedAndLoaded_LeaveOutWhatTheyAreAskedTo()
