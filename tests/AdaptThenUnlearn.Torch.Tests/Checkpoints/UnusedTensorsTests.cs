@@ -13,8 +13,6 @@ public sealed class UnusedTensorsTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    public static TheoryData<string> Architectures => [.. GeneratorArchitectures.All.Select(architecture => architecture.Name)];
-
     [Theory]
     [InlineData("g_ema/attn8.query.weight")]
     [InlineData("g_ema/label_embed.weight")]
@@ -45,7 +43,9 @@ public sealed class UnusedTensorsTests : IDisposable
     }
 
     [Theory]
-    [MemberData(nameof(Architectures))]
+    [InlineData("stylegan2")]
+    [InlineData("dcgan")]
+    [InlineData("mlp-gan")]
     public void Load_FlatStateDictWithATensorMore_IsRefused(string architecture)
     {
         using var scope = NewDisposeScope();

@@ -131,11 +131,12 @@ public sealed class DcganArchitecture : IGeneratorArchitecture
         return stored.Layers is { } said ? SequenceReading.Stated(sequence, said) : DcganLayout.Assumed(sequence, stored.Discriminator is { } critic ? images => Takes(critic, images) : null);
     }
 
+    // Down to the 4×4 pixels that the last convolution covers, as those projects have it.
     private static bool Takes(StoredNetwork discriminator, ImageShape images)
     {
         try
         {
-            return DiscriminatorLayers(discriminator, images).Count > 0;
+            return DiscriminatorLayers(discriminator, images)[^1].Stride == 1;
         }
         catch (ArgumentException)
         {
@@ -143,12 +144,12 @@ public sealed class DcganArchitecture : IGeneratorArchitecture
         }
     }
 
-    // Convolutions that go from the channels of an image to one score, and not the other way.
+    // It begins with a convolution of an image's channels and goes on from there, which transposed convolutions do the other way round.
     private static bool IsDiscriminator(StoredSequence sequence)
     {
         var convolutions = sequence.InOrder.Where(part => part.IsConvolution).ToList();
-        return convolutions[0].Size(1) is 1 or 3 && convolutions.Zip(convolutions.Skip(1)).All(pair => pair.First.Size(0) == pair.Second.Size(1))
-            && (convolutions.Count > 1 || convolutions[0].Size(0) > convolutions[0].Size(1));
+        return sequence.InOrder.First().IsConvolution && convolutions[0].Size(1) is 1 or 3 && convolutions.Zip(convolutions.Skip(1)).All(pair => pair.First.Size(0) == pair.Second.Size(1))
+            && (convolutions.Count > 1 || convolutions[0].Size(0) == 1);
     }
 }
 

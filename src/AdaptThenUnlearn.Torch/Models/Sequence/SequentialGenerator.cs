@@ -28,6 +28,7 @@ public sealed class SequentialGenerator : ImageGenerator
             _steps.Add(Step(layer, prefix.Length == 0 ? this : numbered));
         if (prefix.Length > 0)
             register_module(prefix, numbered);
+        train();   // of which batch normalisation stays out, from the beginning
     }
 
     /// <summary>The name before its layers' numbers; empty where there is none.</summary>

@@ -55,7 +55,7 @@ public sealed class StyleGan2AdaArchitecture : IGeneratorArchitecture
     /// <exception cref="ArgumentException">They do not belong together, or to a generator of another kind.</exception>
     public static StyleGan2Settings GeneratorSettings(StoredNetwork stored)
     {
-        if ((stored.Size("synthesis.b4.const", 1), stored.Size("synthesis.b4.const", 2)) is not (4, 4))
+        if (stored.Shapes["synthesis.b4.const"] is not [.., 4, 4])
             throw new ArgumentException("its images are not square: 'synthesis.b4.const' is not 4×4");
 
         var channels = new List<int> { stored.Size("synthesis.b4.const", 0) };
