@@ -8,7 +8,8 @@ namespace AdaptThenUnlearn.Torch.Features;
 /// <summary>Inception-v3 with the weights of pytorch-fid's port.</summary>
 internal sealed class InceptionExtractor : IFeatureExtractor, IDisposable
 {
-    private static readonly HarmlessTensor[] _harmless =
+    /// <summary>What pytorch-fid's file holds beyond the network.</summary>
+    internal static IReadOnlyList<HarmlessTensor> Harmless { get; } =
     [
         new("fc.weight", "of the last layer, which names what is in a picture; features are taken before it"),
         new("fc.bias", "likewise"),
@@ -36,7 +37,7 @@ internal sealed class InceptionExtractor : IFeatureExtractor, IDisposable
                 path, "is a TorchScript program, not weights alone, and to use it is to run it",
                 $"say '{WeightsExtractor.InceptionV3TorchScript.Name}' if that is meant; '{WeightsExtractor.InceptionV3.Name}' wants {WeightsExtractor.InceptionV3.Wanted}");
 
-        return new InceptionExtractor(GeneratorCheckpoint.Filled(new InceptionV3(), CheckpointFormats.Read(path), device, _harmless), device);
+        return new InceptionExtractor(GeneratorCheckpoint.Filled(new InceptionV3(), CheckpointFormats.Read(path), device, Harmless), device);
     }
 
     /// <inheritdoc/>
