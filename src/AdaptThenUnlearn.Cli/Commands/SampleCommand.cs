@@ -18,7 +18,11 @@ public sealed class SampleCommand(Terminal terminal)
     private readonly Option<int> _count = new("--count") { Description = "Images", DefaultValueFactory = _ => 64 };
     private readonly Option<long> _seed = new("--seed") { Description = "Of latents and noise", DefaultValueFactory = _ => 0 };
     private readonly Option<FileInfo> _latents = new("--latents") { Description = "Latents instead of --seed and --count: .npy, float32 [N, latent]" };
-    private readonly Option<FileInfo> _labels = new("--labels") { Description = "Classes for a conditional generator: .npy, float32 [N, classes], one 1 a row and 0 elsewhere; the latents are [N, z] then" };
+    private readonly Option<FileInfo> _labels = new("--labels")
+    {
+        Description = "Classes for a conditional generator: .npy, float32 [N, classes], one 1 a row and 0 elsewhere; the latents are [N, z] then",
+    };
+
     private readonly Option<double> _truncation = new("--truncation") { Description = "Above 0; 1 is none, towards 0 images come nearer to the mean image", DefaultValueFactory = _ => 1 };
     private readonly Option<string> _noise = new("--noise") { Description = "const: the stored maps; random: from --seed; none", DefaultValueFactory = _ => "random" };
     private readonly Option<string> _network = new("--network") { Description = "ema (where there is one) or generator", DefaultValueFactory = _ => "ema" };
@@ -80,8 +84,11 @@ public sealed class SampleCommand(Terminal terminal)
         {
             latents = NumpyFile.Read(file.FullName).to(float32);
             if (latents.dim() != 2 || latents.shape[1] != size || latents.shape[0] == 0)
+            {
+                var withLabels = labels is null && generator.Classes > 0 ? $", or [N, {size - generator.Classes}] with --labels" : "";
                 throw new BadArgumentException(
-                    $"{file}: latents have shape [{string.Join(", ", latents.shape)}], the generator takes [N, {size}]{(labels is null && generator.Classes > 0 ? $", or [N, {size - generator.Classes}] with --labels" : "")}");
+                    $"{file}: latents have shape [{string.Join(", ", latents.shape)}], the generator takes [N, {size}]{withLabels}");
+            }
         }
         else
         {
@@ -103,7 +110,8 @@ public sealed class SampleCommand(Terminal terminal)
 
         var labels = NumpyFile.Read(file.FullName).to(float32);
         if (labels.dim() != 2 || labels.shape[1] != generator.Classes || labels.shape[0] == 0)
-            throw new BadArgumentException($"{file}: labels have shape [{string.Join(", ", labels.shape)}], the generator takes [N, {generator.Classes}]");
+            throw new BadArgumentException(
+                $"{file}: labels have shape [{string.Join(", ", labels.shape)}], the generator takes [N, {generator.Classes}]");
         if (!((labels == 0) | (labels == 1)).all().item<bool>() || !(labels.sum(1) == 1).all().item<bool>())
             throw new BadArgumentException($"{file}: each row of labels must have one 1 and 0 elsewhere");
 

@@ -4,8 +4,8 @@ namespace AdaptThenUnlearn.Torch.Checkpoints;
 
 /// <summary>Which networks of a GAN a checkpoint holds, and where.</summary>
 /// <remarks>
-/// A StyleGAN2 is found under any name, by the names of its own tensors; a sequence of layers, whose names are numbers, only under names that
-/// say that it is a generator or say nothing. Where several could be meant, nothing is chosen.
+/// A StyleGAN2 is found under any name, by the names of its own tensors; a sequence of layers, whose names are numbers, only under
+/// names that say that it is a generator or say nothing. Where several could be meant, nothing is chosen.
 /// </remarks>
 internal static class GanSections
 {
@@ -15,7 +15,8 @@ internal static class GanSections
     public static IReadOnlyList<FoundGenerator> GeneratorsIn(TensorFile file)
     {
         List<FoundGenerator> found = [];
-        foreach (var place in PlacesIn(file).Distinct().Take(MostPlaces).OrderBy(place => place.Prefix.Length).ThenBy(place => place.Prefix, StringComparer.Ordinal))
+        var places = PlacesIn(file).Distinct().Take(MostPlaces);
+        foreach (var place in places.OrderBy(place => place.Prefix.Length).ThenBy(place => place.Prefix, StringComparer.Ordinal))
         {
             if (found.Exists(other => other.Place.Encloses(place)))
                 continue;
@@ -29,7 +30,7 @@ internal static class GanSections
         return found;
     }
 
-    /// <summary>The generator that is meant: the average, which is what one samples from, or the one in training; the other where there is only that.</summary>
+    /// <summary>The generator that is meant: the average, which one samples from, or the one in training; the other where there is only that.</summary>
     /// <param name="file">As read.</param>
     /// <param name="averaged">Whether the average is.</param>
     /// <returns>Null where there is none.</returns>
@@ -38,7 +39,8 @@ internal static class GanSections
     {
         var found = GeneratorsIn(file);
         return WhyUnclear(found) is { } unclear
-            ? throw new CheckpointException(file.Path, unclear, "save the one that is meant alone, for instance torch.save(torch.load(…)['netG'], 'netG.pth')")
+            ? throw new CheckpointException(
+                file.Path, unclear, "save the one that is meant alone, for instance torch.save(torch.load(…)['netG'], 'netG.pth')")
             : found.FirstOrDefault(generator => generator.IsAverage == averaged) ?? (found.Count > 0 ? found[0] : null);
     }
 
@@ -46,12 +48,13 @@ internal static class GanSections
     public static string? WhyUnclear(IReadOnlyList<FoundGenerator> found) =>
         found.Count < 2 || (found.Count == 2 && found[0].IsAverage != found[1].IsAverage && found[0].HasShapesOf(found[1]))
             ? null
-            : $"holds several generators ({string.Join(", ", found.Select(generator => $"'{CheckpointException.Shown(generator.Place.Name ?? "no prefix")}'"))}), and nothing says which is meant";
+            : $"holds several generators ({Listed(found.Select(generator => generator.Place))}), and nothing says which is meant";
 
     /// <summary>The discriminators in a file, those in training before averages; of a file that holds a generator too.</summary>
     public static IReadOnlyList<NetworkPlace> DiscriminatorsIn(TensorFile file)
     {
-        var places = file.Tensors.Select(tensor => DiscriminatorOf(tensor.Name)).OfType<string>().Distinct().Select(prefix => new NetworkPlace(prefix)).ToList();
+        var places = file.Tensors.Select(tensor => DiscriminatorOf(tensor.Name)).OfType<string>().Distinct()
+            .Select(prefix => new NetworkPlace(prefix)).ToList();
         var trained = places.Where(place => !place.Parts.Any(NetworkNames.IsAverage)).ToList();
         return [.. (trained.Count > 0 ? trained : places).Select(place => Unwrapped(file, place))];
     }
@@ -63,7 +66,7 @@ internal static class GanSections
         [] => null,
         [var only] => only,
         var several => throw new CheckpointException(
-            file.Path, $"holds several discriminators ({string.Join(", ", several.Select(place => $"'{CheckpointException.Shown(place.Name!)}'"))}), and nothing says which is meant",
+            file.Path, $"holds several discriminators ({Listed(several)}), and nothing says which is meant",
             "save generator and the one that is meant alone"),
     };
 
@@ -90,6 +93,9 @@ internal static class GanSections
         weights.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Shape),
         weights.Values.DistinctBy(value => value.Name).ToDictionary(value => value.Name, value => value.Text));
 
+    private static string Listed(IEnumerable<NetworkPlace> places) =>
+        string.Join(", ", places.Select(place => $"'{CheckpointException.Shown(place.Name ?? "no prefix")}'"));
+
     private static IEnumerable<NetworkPlace> PlacesIn(TensorFile file)
     {
         var landmarks = GeneratorArchitectures.All.Select(architecture => architecture.Landmark).OfType<string>().ToList();
@@ -99,8 +105,7 @@ internal static class GanSections
             foreach (var part in NamePart.Of(name).TakeWhile(NetworkNames.MayBeGenerator))
                 yield return new NetworkPlace(name[..part.End]);
             foreach (var landmark in landmarks)
-                if (name.Length > landmark.Length && name.EndsWith(landmark, StringComparison.Ordinal) && name[^(landmark.Length + 1)] is '.' or TensorFile.SectionSeparator
-                    && !NamePart.Of(name).Any(part => NetworkNames.IsDiscriminator(part.Text)))
+                if (NamePart.EndsIn(name, landmark) && !NamePart.Of(name).Any(part => NetworkNames.IsDiscriminator(part.Text)))
                     yield return new NetworkPlace(name[..^landmark.Length]);
         }
     }
@@ -126,17 +131,27 @@ internal static class GanSections
         return place;
     }
 
-    // What all names there begin with, its separator included; null where they begin in several ways, or numbers follow: then it is the name of the sequence itself.
+    // What all names there begin with, its separator included; null where they begin in several ways, or numbers follow: then it is the
+    // name of the sequence itself.
     private static string? OnlyPartIn(TensorFile file, NetworkPlace place)
     {
-        var names = file.Tensors.Select(tensor => tensor.Name).Where(name => name.StartsWith(place.Prefix, StringComparison.Ordinal)).Select(name => name[place.Prefix.Length..])
-            .Where(name => !NetworkNames.IsOptimiser(name.Split('.', TensorFile.SectionSeparator)[0])).ToList();
-        var beginnings = names.Select(name => name[..(name.AsSpan().IndexOfAny('.', TensorFile.SectionSeparator) + 1)]).Distinct().Take(2).ToList();
-        return beginnings is [{ Length: > 0 } only] && !names.TrueForAll(name => name.Length > only.Length && char.IsAsciiDigit(name[only.Length])) ? only : null;
+        var names = file.Tensors.Select(tensor => tensor.Name)
+            .Where(name => name.StartsWith(place.Prefix, StringComparison.Ordinal))
+            .Select(name => name[place.Prefix.Length..])
+            .Where(name => !NetworkNames.IsOptimiser(name.Split('.', TensorFile.SectionSeparator)[0]))
+            .ToList();
+        var beginnings = names.Select(name => name[..(name.AsSpan().IndexOfAny('.', TensorFile.SectionSeparator) + 1)]).Distinct().Take(2);
+        return beginnings.ToList() is [{ Length: > 0 } only] && !names.TrueForAll(name => NumberFollows(name, only)) ? only : null;
     }
 
-    private static bool IsTheSame(TensorFile one, TensorFile other) =>
-        one.Tensors.Select(tensor => (tensor.Name, tensor.Elements)).SequenceEqual(other.Tensors.Select(tensor => (tensor.Name, tensor.Elements)));
+    private static bool NumberFollows(string name, string beginning) => name.Length > beginning.Length && char.IsAsciiDigit(name[beginning.Length]);
+
+    private static bool IsTheSame(TensorFile one, TensorFile other)
+    {
+        return Places(one).SequenceEqual(Places(other));
+
+        static IEnumerable<(string, StoredElements)> Places(TensorFile file) => file.Tensors.Select(tensor => (tensor.Name, tensor.Elements));
+    }
 }
 
 /// <summary>A generator in a file.</summary>
@@ -151,11 +166,10 @@ internal sealed record FoundGenerator(NetworkPlace Place, IGeneratorArchitecture
 
     /// <summary>Whether it takes noise and the file keeps no fixed maps of it.</summary>
     public bool LacksNoise => Architecture.Landmark is not null
-        && !Stored.Shapes.Keys.Any(name => name.StartsWith("noises.", StringComparison.Ordinal) || name.EndsWith(".noise_const", StringComparison.Ordinal));
+        && !Stored.Shapes.Keys.Any(name =>
+            name.StartsWith("noises.", StringComparison.Ordinal) || name.EndsWith(".noise_const", StringComparison.Ordinal));
 
     /// <summary>Whether it is of the same family and size as another.</summary>
-    public bool HasShapesOf(FoundGenerator other) => Architecture == other.Architecture && Weights.Tensors.Where(IsParameter).All(tensor =>
-        !other.Stored.Shapes.TryGetValue(tensor.Name, out var shape) || shape.SequenceEqual(tensor.Shape));
-
-    private static bool IsParameter(TensorEntry tensor) => tensor.Type.IsFloatingPoint();
+    public bool HasShapesOf(FoundGenerator other) => Architecture == other.Architecture
+        && Weights.Tensors.All(tensor => !other.Stored.Shapes.TryGetValue(tensor.Name, out var shape) || shape.SequenceEqual(tensor.Shape));
 }

@@ -13,6 +13,10 @@ public static class GeneratorCheckpoint
 {
     private const int MostNamed = 6;
 
+    // Where the projects themselves keep a generator.
+    private static readonly string[] _documented =
+        [RosinalityFormat.Generator, RosinalityFormat.AveragedGenerator, NvidiaFormat.Generator, NvidiaFormat.AveragedGenerator];
+
     /// <summary>Loads a generator, and its discriminator where there is one.</summary>
     /// <param name="path">The checkpoint.</param>
     /// <param name="format">A format's name, or <c>auto</c>.</param>
@@ -190,7 +194,7 @@ public static class GeneratorCheckpoint
 
     private static IEnumerable<string> NotesOn(TensorFile file, FoundGenerator found)
     {
-        if (found.Place.Name is { } name)
+        if (found.Place.Name is { } name && !_documented.Contains(name))
             yield return $"it is read from '{CheckpointException.Shown(name)}' of its file";
         if (found.Weights.Unread.Where(tensor => TensorFile.SectionOf(tensor.Name) is null).Select(tensor => $"'{CheckpointException.Shown(tensor.Name)}'").Distinct().ToList() is { Count: > 0 } beside)
             yield return $"beside it lie tensors that are not read: {string.Join(", ", beside.Take(MostNamed))}";

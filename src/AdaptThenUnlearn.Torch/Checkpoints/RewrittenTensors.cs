@@ -2,10 +2,11 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>Whether tensors of a file can be given values of their own where they lie, and leave no other copy of what they held.</summary>
+/// <summary>Whether tensors of a file can be given other values where they lie, and no other copy of what they held is left.</summary>
 internal static class RewrittenTensors
 {
-    private const string Remedy = "save it again after giving each tensor its own elements: torch.save({name: tensor.clone().contiguous() for name, tensor in model.state_dict().items()}, …)";
+    private const string Remedy = "save it again after giving each tensor its own elements: "
+        + "torch.save({name: tensor.contiguous().clone() for name, tensor in model.state_dict().items()}, …)";
 
     /// <summary>Refuses a file in which they cannot.</summary>
     /// <param name="file">As read.</param>
@@ -15,16 +16,22 @@ internal static class RewrittenTensors
     {
         if (written.Any(one => !one.Tensor.IsInPlace))
             throw new CheckpointException(
-                file.Path, "its tensors lie in it as text, as pickle protocol 2 has it, and trained ones could not take their places", "load it in Python and pickle it again with protocol 4");
+                file.Path, "its tensors lie in it as text, as pickle protocol 2 has it, and trained ones could not take their places",
+                "load it in Python and pickle it again with protocol 4");
         if (written.FirstOrDefault(one => one.Tensor.RepeatsElements).Tensor is { } repeated)
             throw new CheckpointException(
-                file.Path, "a stored tensor repeats its elements, so that trained ones could not be saved in their places", Remedy, $"tensor '{CheckpointException.Shown(repeated.Name)}'");
+                file.Path, "a stored tensor repeats its elements, so that trained ones could not be saved in their places", Remedy,
+                $"tensor '{CheckpointException.Shown(repeated.Name)}'");
 
         RefuseShared(file, written);
-        if (file.Unread.FirstOrDefault(unread => unread.MayBeWeights && !written.Any(one => one.Tensor.SharesStorage(unread.Elements!))) is { } hidden)
+        if (file.Unread.FirstOrDefault(MayBeACopy) is { } hidden)
             throw new CheckpointException(
-                file.Path, $"'{CheckpointException.Shown(hidden.Name)}' holds floating-point tensors within '{hidden.Kind}', which is not read: were they a copy of the generator, it would still hold what was unlearned",
-                "save the networks' state dicts and nothing else: torch.save({'g': generator.state_dict(), 'd': discriminator.state_dict()}, …)");
+                file.Path,
+                $"'{CheckpointException.Shown(hidden.Name)}' holds floating-point tensors within '{hidden.Kind}', which is not read: "
+                    + "were they a copy of the generator, it would still hold what was unlearned",
+                "save the networks' state dicts and nothing else: torch.save({'g': g.state_dict(), 'd': d.state_dict()}, …)");
+
+        bool MayBeACopy(UnreadTensor unread) => unread.MayBeWeights && !written.Any(one => one.Tensor.SharesStorage(unread.Elements!));
     }
 
     // Averages may share elements with the generator in training: both get the same values.
@@ -35,7 +42,10 @@ internal static class RewrittenTensors
         {
             if (furthest is { } other && other.Tensor.EndByte > one.Tensor.FirstByte && other.Source != one.Source)
                 throw new CheckpointException(
-                    file.Path, $"'{CheckpointException.Shown(other.Tensor.Name)}' and '{CheckpointException.Shown(one.Tensor.Name)}' share elements, so that one would be saved over the other once they are trained", Remedy);
+                    file.Path,
+                    $"'{CheckpointException.Shown(other.Tensor.Name)}' and '{CheckpointException.Shown(one.Tensor.Name)}' share elements, "
+                        + "so that one would be saved over the other once they are trained",
+                    Remedy);
             if (furthest is null || one.Tensor.EndByte > furthest.Value.Tensor.EndByte)
                 furthest = one;
         }

@@ -5,6 +5,8 @@ internal static class UnknownFile
 {
     private const int TarMarkAt = 257;
     private const string Unpack = "unpack it and name what is in it";
+    private const string AsWeights = $"save the weights from PyTorch with torch.save(model.state_dict(), …), or {CheckpointException.AsProgram}";
+    private const string AsZip = "load it in PyTorch and save it again with torch.save(model.state_dict(), …); unpack any other archive first";
 
     /// <summary>The refusal of a file.</summary>
     /// <param name="path">The file.</param>
@@ -18,18 +20,19 @@ internal static class UnknownFile
 
     private static (string What, string Remedy) Guess(string path, ReadOnlySpan<byte> start) => start switch
     {
-        [0x89, (byte)'H', (byte)'D', (byte)'F', ..] => ("it is HDF5, as Keras and TensorFlow write it", $"load the weights in PyTorch and save them with torch.save(model.state_dict(), …), or {CheckpointException.AsProgram}"),
+        [0x89, (byte)'H', (byte)'D', (byte)'F', ..] => ("it is HDF5, as Keras and TensorFlow write it", AsWeights),
         [0x1f, 0x8b, ..] => ("it is compressed with gzip", Unpack + ": gunzip"),
-        [(byte)'B', (byte)'Z', (byte)'h', ..] or [0xfd, (byte)'7', (byte)'z', ..] or [(byte)'7', (byte)'z', 0xbc, ..] or [0x28, 0xb5, 0x2f, 0xfd, ..] or [(byte)'R', (byte)'a', (byte)'r', (byte)'!', ..] =>
-            ("it is a compressed archive", Unpack),
-        [0x08, < 0x20, 0x12, ..] or [0x08, < 0x20, 0x3a, ..] => ("it is ONNX", $"save the weights from PyTorch with torch.save(model.state_dict(), …), or {CheckpointException.AsProgram}"),
+        [(byte)'B', (byte)'Z', (byte)'h', ..] or [0xfd, (byte)'7', (byte)'z', ..] or [(byte)'7', (byte)'z', 0xbc, ..]
+            or [0x28, 0xb5, 0x2f, 0xfd, ..] or [(byte)'R', (byte)'a', (byte)'r', (byte)'!', ..] => ("it is a compressed archive", Unpack),
+        [0x08, < 0x20, 0x12, ..] or [0x08, < 0x20, 0x3a, ..] => ("it is ONNX", AsWeights),
         [(byte)'<', ..] => ("it looks like a web page, perhaps of a failed download", "download the file itself again"),
         [0x89, (byte)'P', (byte)'N', (byte)'G', ..] or [0xff, 0xd8, 0xff, ..] => ("it is an image", "name the checkpoint"),
-        _ when start.StartsWith("version https://git-lfs"u8) => ("it is a Git LFS pointer, not the file", "fetch the file with git lfs pull"),
+        _ when start.StartsWith("version https://git-lfs"u8) =>
+            ("it is a Git LFS pointer, not the file", "fetch the file with git lfs pull"),
         [0x93, (byte)'N', (byte)'U', (byte)'M', ..] => ("it is a NumPy array", "name the checkpoint"),
         _ when start.StartsWith("sys_info"u8) || start.StartsWith("storages"u8) || IsTar(path) =>
-            ("it is a tar archive, as PyTorch before 0.1.10 saved", "load it in PyTorch and save it again with torch.save(model.state_dict(), …); unpack any other archive first"),
-        [(byte)'(', ..] or [(byte)'}', ..] or [(byte)']', ..] or [(byte)'c', ..] => ("it may be a pickle of protocol 0 or 1", "load it in Python and save the weights with torch.save(model.state_dict(), …)"),
+            ("it is a tar archive, as PyTorch before 0.1.10 saved", AsZip),
+        [(byte)'(', ..] or [(byte)'}', ..] or [(byte)']', ..] or [(byte)'c', ..] => ("it may be a pickle of protocol 0 or 1", AsWeights),
         _ => ($"it begins with the bytes {Convert.ToHexStringLower(start[..Math.Min(8, start.Length)])}", "save it in one of these formats"),
     };
 

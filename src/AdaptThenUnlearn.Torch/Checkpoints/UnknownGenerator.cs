@@ -8,25 +8,28 @@ namespace AdaptThenUnlearn.Torch.Checkpoints;
 internal sealed class UnknownGenerator(TensorFile file)
 {
     private const int MostNamed = 4;
+    private const string StyleGan3 = "synthesis.input.freqs";
 
     /// <summary>The refusal.</summary>
     public CheckpointException Refusal()
     {
-        if (file.Globals.FirstOrDefault(global => global.Contains("dnnlib.tflib", StringComparison.Ordinal) || global.StartsWith("tensorflow", StringComparison.Ordinal)) is { } tensorFlow)
+        if (file.Globals.FirstOrDefault(IsOfTensorFlow) is { } tensorFlow)
             return new CheckpointException(
                 file.Path, $"is a network of TensorFlow ('{tensorFlow}'), as the first StyleGAN2 saved it",
                 "convert it with NVIDIA's stylegan2-ada-pytorch: python legacy.py --source=network.pkl --dest=converted.pkl");
-        if (file.Tensors.FirstOrDefault(tensor => tensor.Name.EndsWith("synthesis.input.freqs", StringComparison.Ordinal)) is { } frequencies)
-            return new CheckpointException(file.Path, $"is a StyleGAN3 generator ('{CheckpointException.Shown(frequencies.Name)}'), which is not built in", CheckpointException.AsProgram);
+        if (file.Tensors.Select(tensor => tensor.Name).FirstOrDefault(name => name.EndsWith(StyleGan3, StringComparison.Ordinal)) is { } name)
+            return new CheckpointException(
+                file.Path, $"is a StyleGAN3 generator ('{CheckpointException.Shown(name)}'), which is not built in", CheckpointException.AsProgram);
 
         try
         {
-            foreach (var place in file.Sections.Select(section => new NetworkPlace(section + TensorFile.SectionSeparator)).Prepend(new NetworkPlace("")))
-                StoredSequence.RefuseSpectralNorm(GanSections.StoredIn(place.In(file)));
+            foreach (var prefix in file.Sections.Select(section => section + TensorFile.SectionSeparator).Prepend(""))
+                StoredSequence.RefuseSpectralNorm(GanSections.StoredIn(new NetworkPlace(prefix).In(file)));
         }
         catch (ArgumentException unsupported)
         {
-            return new CheckpointException(file.Path, $"cannot be rebuilt from its weights: {unsupported.Message}", "see docs/bring-your-own-generator.md", cause: unsupported);
+            return new CheckpointException(
+                file.Path, $"cannot be rebuilt from its weights: {unsupported.Message}", "see docs/bring-your-own-generator.md", cause: unsupported);
         }
 
         return new CheckpointException(
@@ -37,8 +40,14 @@ internal sealed class UnknownGenerator(TensorFile file)
 
     private string Content => file switch
     {
-        { Tensors: [], Unread: [var first, ..] } => $"its tensors lie within '{first.Kind}', which is not read: save model.state_dict() instead of the model",
+        { Tensors: [], Unread: [var first, ..] } =>
+            $"its tensors lie within '{first.Kind}', which is not read: save model.state_dict() instead of the model",
         { Tensors: [] } => "it holds no tensors",
-        _ => $"its first tensors are {string.Join(", ", file.Tensors.Take(MostNamed).Select(tensor => $"'{CheckpointException.Shown(tensor.Name)}' [{string.Join(", ", tensor.Shape)}]"))}",
+        _ => $"its first tensors are {string.Join(", ", file.Tensors.Take(MostNamed).Select(Shown))}",
     };
+
+    private static string Shown(TensorEntry tensor) => $"'{CheckpointException.Shown(tensor.Name)}' [{string.Join(", ", tensor.Shape)}]";
+
+    private static bool IsOfTensorFlow(string global) =>
+        global.Contains("dnnlib.tflib", StringComparison.Ordinal) || global.StartsWith("tensorflow", StringComparison.Ordinal);
 }

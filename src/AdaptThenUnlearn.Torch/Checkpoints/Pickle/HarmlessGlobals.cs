@@ -24,13 +24,13 @@ internal static class HarmlessGlobals
         "os", "posix", "nt", "subprocess", "_posixsubprocess", "commands", "popen2", "sys", "shutil", "pty", "socket", "_socket", "ssl", "ctypes", "_ctypes", "importlib", "imp",
         "_imp", "runpy", "code", "codeop", "pickle", "_pickle", "cPickle", "marshal", "operator", "_operator", "asyncio", "multiprocessing", "concurrent", "threading", "_thread",
         "signal", "pdb", "bdb", "timeit", "trace", "profile", "cProfile", "pip", "ensurepip", "setuptools", "distutils", "urllib", "urllib2", "http", "httplib", "requests",
-        "ftplib", "telnetlib", "smtplib", "tarfile", "zipfile", "webbrowser", "inspect", "gc", "atexit", "site", "pydoc", "doctest", "sqlite3", "xmlrpc", "io", "_io", "pkgutil", "venv",
+        "ftplib", "telnetlib", "smtplib", "tarfile", "zipfile", "webbrowser", "inspect", "gc", "atexit", "site", "pydoc", "doctest", "sqlite3", "xmlrpc", "pkgutil", "venv",
     ];
 
     private static readonly HashSet<string> _runningNames =
     [
         "torch load", "torch.serialization load", "torch.jit load", "numpy load", "numpy.lib.npyio load", "functools reduce", "types FunctionType", "types CodeType", "types LambdaType",
-        "types MethodType", "types ModuleType", "codecs open", "fileinput input", "tempfile mktemp",
+        "types MethodType", "types ModuleType", "codecs open", "io open", "io open_code", "io FileIO", "_io open", "_io open_code", "_io FileIO", "fileinput input", "tempfile mktemp",
     ];
 
     private static readonly string[] _runningModules = ["torch.hub", "torch.utils.cpp_extension", "torch.utils.model_zoo", "numpy.testing", "numpy.f2py", "torch._dynamo", "torch._inductor"];
@@ -45,9 +45,11 @@ internal static class HarmlessGlobals
             return name.Split('.').Any(_runners.Contains) ? PickleRole.Forbidden : PickleRole.Unknown;
         if (module is "builtins" or "__builtin__" or "__builtins__")
             return _builtInValues.Contains(name) ? PickleRole.Opaque : PickleRole.Forbidden;
-        if (_runners.Contains(module.Split('.')[0]) || _runningNames.Contains($"{module} {name}") || Array.Exists(_runningModules, running => module == running || module.StartsWith(running + ".", StringComparison.Ordinal)))
+        if (_runners.Contains(module.Split('.')[0]) || _runningNames.Contains($"{module} {name}") || Array.Exists(_runningModules, IsWithin))
             return PickleRole.Forbidden;
 
         return _values.Contains(module) ? PickleRole.Opaque : PickleRole.Unknown;
+
+        bool IsWithin(string running) => module == running || module.StartsWith(running + ".", StringComparison.Ordinal);
     }
 }

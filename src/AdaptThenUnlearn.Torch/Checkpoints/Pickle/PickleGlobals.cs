@@ -49,7 +49,11 @@ internal sealed record PickleGlobal(string Name, PickleRole Role, ElementType El
     }.ToDictionary(global => global.Name);
 
     // What projects copy in below names of their own.
-    private static readonly Dictionary<string, PickleRole> _vendored = new() { ["_reconstruct_persistent_obj"] = PickleRole.PersistentObject, ["EasyDict"] = PickleRole.Dictionary };
+    private static readonly Dictionary<string, PickleRole> _vendored = new()
+    {
+        ["_reconstruct_persistent_obj"] = PickleRole.PersistentObject,
+        ["EasyDict"] = PickleRole.Dictionary,
+    };
 
     /// <summary>Whether it makes a tensor, so that what it makes is one even where it is not read.</summary>
     public bool MakesTensor => Role is PickleRole.Tensor or PickleRole.Parameter or PickleRole.TensorOfType or PickleRole.StoredBytes

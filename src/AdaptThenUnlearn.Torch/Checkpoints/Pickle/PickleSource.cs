@@ -8,7 +8,8 @@ internal sealed class PickleSource
 
     private const int LongestLine = 1 << 12;
     private const string Damaged = "it is damaged or was made to mislead; fetch it again from where it came";
-    private const string Resave = "load it in the Python that wrote it, and save the weights alone: torch.save(model.state_dict(), …)";
+    private const string Resave =
+        "load it in the Python that wrote it, and save the weights alone: torch.save(model.state_dict(), …)";
 
     private readonly CheckpointBytes _bytes;
     private readonly string _part;
@@ -83,7 +84,8 @@ internal sealed class PickleSource
 
     /// <summary>The error that says what this pickle has that is not read here, though it may be as it should be.</summary>
     /// <inheritdoc cref="Bad"/>
-    public CheckpointException Unsupported(string problem, long at) => new(_bytes.Path, $"its pickle is not read here: {problem}", Resave, Place(at));
+    public CheckpointException Unsupported(string problem, long at) =>
+        new(_bytes.Path, $"its pickle is not read here: {problem}", Resave, Place(at));
 
     /// <summary>A place in this pickle, for messages.</summary>
     public string Place(long at) => $"{_part}, byte {at - _start}";
@@ -167,5 +169,6 @@ internal sealed class PickleSession(bool survey, bool ofProgram = false)
     /// <summary>Counts bytes that were text; false when there are too many to be held.</summary>
     public bool SpendDecoded(long bytes) => bytes <= MaximumDecodedBytes && (_decodedBytes += bytes) <= MaximumDecodedBytes;
 
-    private IReadOnlyList<string> Named(PickleRole role) => [.. _globals.Values.Where(global => global.Role == role).Select(global => global.Name)];
+    private IReadOnlyList<string> Named(PickleRole role) =>
+        [.. _globals.Values.Where(global => global.Role == role).Select(global => global.Name)];
 }

@@ -5,8 +5,8 @@ namespace AdaptThenUnlearn.Torch.Checkpoints.Pickle;
 
 /// <summary>Lays a pickle's nested dictionaries out flat: tensors by name, and the plain values beside them.</summary>
 /// <remarks>
-/// What is shared is visited once for every way that leads to it, so visits, depth and names are bounded. Tensors within a value that is not
-/// read are told apart from those that are: they are of no use, but a copy of the file still holds them.
+/// What is shared is visited once for every way that leads to it, so visits, depth and names are bounded. Tensors within a value that
+/// is not read are told apart from those that are: they are of no use, but a copy of the file still holds them.
 /// </remarks>
 internal sealed class PickleState
 {
@@ -16,7 +16,8 @@ internal sealed class PickleState
     private const long MaximumNameCharacters = 1 << 23;
     private const int ShownItems = 16;
     private const int MostListed = 1000;
-    private const string Remedy = "load it in the Python that wrote it, and save the state dict alone: torch.save(model.state_dict(), …)";
+    private const string Remedy =
+        "load it in the Python that wrote it, and save the state dict alone: torch.save(model.state_dict(), …)";
 
     private readonly string _path;
     private readonly long _fileLength;
@@ -36,7 +37,7 @@ internal sealed class PickleState
     /// <param name="fileLength">Its length, bytes.</param>
     /// <param name="root">The pickle's value.</param>
     /// <param name="anyRoot">Whether the root may be anything, for a survey of the file; otherwise it must hold others.</param>
-    /// <exception cref="CheckpointException">The root holds nothing, a tensor is impossible, or there is too much of something.</exception>
+    /// <exception cref="CheckpointException">The root holds nothing, a tensor is impossible, or there is too much.</exception>
     public static PickleState Flatten(string path, long fileLength, object? root, bool anyRoot)
     {
         if (root is not (PickleDictionary or PickleObject or PickleModule or PickleList or PickleTuple) && !anyRoot)
@@ -50,8 +51,9 @@ internal sealed class PickleState
     /// <summary>The file that holds this.</summary>
     /// <param name="format">Name of its format.</param>
     /// <param name="session">In which it was read.</param>
-    public TensorFile ToFile(string format, PickleSession session) =>
-        new(_path, format, _tensors, values: _values, globals: session.Globals, refused: session.Refused, passedOver: session.PassedOver, unread: _unread);
+    public TensorFile ToFile(string format, PickleSession session) => new(
+        _path, format, _tensors, values: _values,
+        globals: session.Globals, refused: session.Refused, passedOver: session.PassedOver, unread: _unread);
 
     private void Visit(object? value, string name, int depth)
     {
@@ -125,15 +127,16 @@ internal sealed class PickleState
     }
 
     // A history of losses is one value, however long.
-    private bool IsLongAndPlain(object container, int items, string name) =>
-        items > MostListed && !Within(container, name).Any(value => value is PickleTensor or PickleStorage or PickleOpaque or PickleObject or PickleModule);
+    private bool IsLongAndPlain(object container, int items, string name) => items > MostListed
+        && !Within(container, name).Any(value => value is PickleTensor or PickleStorage or PickleOpaque or PickleObject or PickleModule);
 
     private IEnumerable<object?> PartsOf(object value)
     {
         IEnumerable<object?> parts = value switch
         {
             PickleOpaque opaque => opaque.Parts,
-            PickleDictionary dictionary => (dictionary.Items?.Values.AsEnumerable() ?? []).Concat(dictionary.Others.Select(other => other.Value)).Append(dictionary.State),
+            PickleDictionary dictionary =>
+                (dictionary.Items?.Values.AsEnumerable() ?? []).Concat(dictionary.Others.Select(other => other.Value)).Append(dictionary.State),
             PickleList list => list.Items,
             PickleTuple tuple => tuple.Items,
             PickleObject { State: var state } => [state],
@@ -202,7 +205,8 @@ internal sealed class PickleState
             Visit(held, name, depth);
     }
 
-    private void Add(PickleTensor tensor, string name) => _tensors.Add(TensorEntry.Describe(name, ElementsOf(tensor), tensor.Shape, tensor.Strides));
+    private void Add(PickleTensor tensor, string name) =>
+        _tensors.Add(TensorEntry.Describe(name, ElementsOf(tensor), tensor.Shape, tensor.Strides));
 
     private StoredElements ElementsOf(PickleTensor tensor) => ElementsOf(tensor.Storage, tensor.First);
 
@@ -230,7 +234,8 @@ internal sealed class PickleState
         PickleBytes bytes => $"{bytes.Length} bytes",
         PickleEncodedBytes encoded => $"{encoded.Text?.Length ?? encoded.Place!.Length} bytes",
         PickleLongText text => $"text of {text.Length} bytes",
-        PickleDictionary dictionary => dictionary is { Items: null, Others: [] } ? "{}" : $"{{…}} ({(dictionary.Items?.Count ?? 0) + dictionary.Others.Count} items)",
+        PickleDictionary { Items: null, Others: [] } => "{}",
+        PickleDictionary dictionary => $"{{…}} ({(dictionary.Items?.Count ?? 0) + dictionary.Others.Count} items)",
         PickleList or PickleTuple => "[…]",
         PickleOpaque opaque => opaque.Global.Name,
         PickleGlobal global => global.Name,

@@ -12,7 +12,7 @@ internal sealed record PickleBytes(long Offset, long Length);
 /// <summary>Text that is too long to be held: left in the file where it lies, in UTF-8.</summary>
 internal sealed record PickleLongText(long Offset, long Length);
 
-/// <summary>Bytes that lie in the file as text, one character each, as pickle protocol 2 writes them; turned into bytes when somebody asks for them.</summary>
+/// <summary>Bytes that lie in the file as text, one character each, as pickle protocol 2 writes them; decoded when asked for.</summary>
 /// <param name="Text">The text, or null where it is too long to be held.</param>
 /// <param name="Place">Where the text lies in the file then.</param>
 internal sealed record PickleEncodedBytes(string? Text, PickleLongText? Place);
@@ -30,7 +30,7 @@ internal sealed class PickleList
 }
 
 /// <summary>A dictionary, an ordered dictionary, or an <c>argparse.Namespace</c> (its attributes by name).</summary>
-/// <remarks>A second value for the same text is refused. Other keys are kept apart, under the text that stands for them: <c>0</c> for the number 0.</remarks>
+/// <remarks>A second value for the same text is refused. Other keys are kept apart, under a text for them: <c>0</c> for the number 0.</remarks>
 /// <param name="isNamespace">Whether its state is its content.</param>
 internal sealed class PickleDictionary(bool isNamespace = false)
 {
@@ -39,7 +39,7 @@ internal sealed class PickleDictionary(bool isNamespace = false)
     /// <summary>Its items whose keys are text, in the order in which they were set; null while there are none.</summary>
     public OrderedDictionary<string, object?>? Items { get; private set; }
 
-    /// <summary>Its items whose keys are numbers, tuples or anything else, in the order in which they were set; the text of two may be the same.</summary>
+    /// <summary>Its items whose keys are numbers, tuples or anything else, in the order in which they were set; two may have one text.</summary>
     public IReadOnlyList<(string Key, object? Value)> Others => _others ?? [];
 
     /// <summary>Attributes that it was given beside its items; null where there are none.</summary>
@@ -108,7 +108,7 @@ internal sealed class PickleStorage(ElementType type, long count, long? offset)
 /// <summary>A tensor, not yet checked against its storage.</summary>
 internal sealed record PickleTensor(PickleStorage Storage, long First, long[] Shape, long[] Strides);
 
-/// <summary>Something that is not read: known by the name of the global that would have made it, and by what it would have been made of.</summary>
+/// <summary>Something that is not read: known by the name of the global that would have made it, and by what of.</summary>
 internal sealed class PickleOpaque(PickleGlobal global, params object?[] parts)
 {
     private readonly List<object?> _parts = [.. parts];

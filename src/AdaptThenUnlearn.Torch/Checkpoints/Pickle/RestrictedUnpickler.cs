@@ -118,7 +118,7 @@ internal sealed class RestrictedUnpickler
 
             case (byte)'c': PushGlobal(Line(), Line()); break;
             case 0x93: PushStackGlobal(); break;
-            case (byte)'Q': Push(_host.Persistent(Pop(1)[0]) ?? throw Unsupported("it refers to something outside of the pickle that is no storage")); break;
+            case (byte)'Q': Push(_host.Persistent(Pop(1)[0]) ?? throw Unsupported("it refers to what is outside of it and no storage")); break;
             case (byte)'R': Make(isCall: true); break;
             case 0x81: Make(isCall: false); break;
             case 0x92: MakeWithKeywords(); break;
@@ -126,8 +126,8 @@ internal sealed class RestrictedUnpickler
             case (byte)'o': PushInstance(PopToMark()); break;
             case (byte)'b': Build(); break;
 
-            case 0x97 or 0x98: throw Unsupported("parts of it lie in another file (out-of-band buffers of protocol 5), which does not come with it");
-            case 0x82 or 0x83 or 0x84: throw Unsupported("it names a class by a number of Python's extension registry, which only the program that wrote it knows");
+            case 0x97 or 0x98: throw Unsupported("parts of it lie in another file (out-of-band buffers of protocol 5)");
+            case 0x82 or 0x83 or 0x84: throw Unsupported("it names a class by a number of Python's extension registry");
             case (byte)'P': throw Unsupported("it refers to something outside of the pickle by a line of text");
             default: throw Bad($"it uses opcode 0x{opcode:x2}, which there is not");
         }
@@ -188,7 +188,8 @@ internal sealed class RestrictedUnpickler
     {
         if (line is "00" or "01")
             Push(line == "01");
-        else if (line.Length <= MaximumIntegerDigits && BigInteger.TryParse(line, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var integer))
+        else if (line.Length <= MaximumIntegerDigits
+            && BigInteger.TryParse(line, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var integer))
             PushInteger(integer);
         else
             throw Bad("it holds an integer that is none");
@@ -197,10 +198,13 @@ internal sealed class RestrictedUnpickler
     private double OldReal(string line) =>
         double.TryParse(line, CultureInfo.InvariantCulture, out var real) ? real : throw Bad("it holds a number that is none");
 
-    private long OldIndex(string line) => long.TryParse(line, NumberStyles.None, CultureInfo.InvariantCulture, out var index) ? index : throw Bad("it numbers a memo by something else than a number");
+    private long OldIndex(string line) => long.TryParse(line, NumberStyles.None, CultureInfo.InvariantCulture, out var index)
+        ? index
+        : throw Bad("it numbers a memo by something else than a number");
 
     // What is escaped stays escaped: names have nothing to escape, and no other text is interpreted.
-    private static string Unescaped(string line) => line is [('\'' or '"') and var quote, .. var inner, var last] && quote == last ? inner : line;
+    private static string Unescaped(string line) =>
+        line is [('\'' or '"') and var quote, .. var inner, var last] && quote == last ? inner : line;
 
     private string Line()
     {
@@ -214,7 +218,8 @@ internal sealed class RestrictedUnpickler
     private ReadOnlySpan<byte> TakeText(ulong bytes) =>
         _session.SpendText(bytes) ? Take((int)bytes) : throw TooMuchText(bytes);
 
-    private CheckpointException TooMuchText(ulong bytes) => Unsupported($"it holds more text than a checkpoint needs ({bytes} bytes here)");
+    private CheckpointException TooMuchText(ulong bytes) =>
+        Unsupported($"it holds more text than a checkpoint needs ({bytes} bytes here)");
 
     private CheckpointException TooMuchWork() => Unsupported($"it takes more than {PickleSession.MaximumOperations} operations");
 
@@ -275,7 +280,8 @@ internal sealed class RestrictedUnpickler
 
     private static string KeyText(object? key) => key switch
     {
-        PickleTuple { Items: var items } => $"({string.Join(", ", items.Take(ShownKeyItems).Select(SingleKeyText))}{(items.Length > ShownKeyItems ? ", …" : "")})",
+        PickleTuple { Items: var items } =>
+            $"({string.Join(", ", items.Take(ShownKeyItems).Select(SingleKeyText))}{(items.Length > ShownKeyItems ? ", …" : "")})",
         _ => SingleKeyText(key),
     };
 
@@ -326,8 +332,10 @@ internal sealed class RestrictedUnpickler
             throw Unsupported("it names more globals than any checkpoint needs");
         if (global.Role == PickleRole.Forbidden && !_session.Survey)
             throw new CheckpointException(
-                _path, $"refused: it asks for '{global.Name}', which runs code where Python loads the file; only data is read here, and nothing is ever run",
-                "do not load this file in Python unless you trust it; if you do, save the weights alone: torch.save(model.state_dict(), …)", _source.Place(_opcodeAt));
+                _path,
+                $"refused: it asks for '{global.Name}', which runs code where Python loads the file; only data is read here, nothing is ever run",
+                "do not load this file in Python unless you trust it; if you do, save the weights alone: torch.save(model.state_dict(), …)",
+                _source.Place(_opcodeAt));
 
         Push(global);
     }
@@ -365,7 +373,9 @@ internal sealed class RestrictedUnpickler
         PushInstance(type, arguments);
     }
 
-    private void PushInstance(object? type, object?[] arguments) => Push(type is PickleGlobal global ? Made(global, arguments, isCall: false) : throw Bad("it makes an instance of something that is no global"));
+    private void PushInstance(object? type, object?[] arguments) => Push(type is PickleGlobal global
+        ? Made(global, arguments, isCall: false)
+        : throw Bad("it makes an instance of something that is no global"));
 
     // What a name that means something here is given beside what it expects makes it as opaque as any other.
     private object? Made(PickleGlobal global, object?[] arguments, bool isCall) => (global.Role, arguments) switch
@@ -373,18 +383,22 @@ internal sealed class RestrictedUnpickler
         (PickleRole.Module, []) when !isCall => new PickleModule(),
         (PickleRole.Dictionary, [] or [PickleGlobal or null]) => new PickleDictionary(),
         (PickleRole.Dictionary, [PickleDictionary given]) => new PickleDictionary().Sharing(given),
-        (PickleRole.Dictionary, [PickleList { Items: var pairs }]) when pairs.All(pair => PairOf(pair) is not null) => DictionaryOf(pairs),
+        (PickleRole.Dictionary, [PickleList { Items: var pairs }])
+            when pairs.All(pair => PairOf(pair) is not null) => DictionaryOf(pairs),
         (PickleRole.Namespace, []) => new PickleDictionary(isNamespace: true),
         (PickleRole.Parameter, [PickleTensor tensor, ..]) when isCall => tensor,
         (PickleRole.Tensor, [PickleStorage storage, long first, PickleTuple shape, PickleTuple strides, ..]) when isCall =>
             new PickleTensor(storage, first, Integers(shape), Integers(strides)),
-        (PickleRole.TensorOfType, [PickleGlobal { Role: PickleRole.Tensor or PickleRole.Parameter } maker, PickleGlobal { Role: PickleRole.TensorType }, PickleTuple { Items: var given }, ..])
-            when isCall => Made(maker, given, isCall),
+        (PickleRole.TensorOfType, [PickleGlobal maker, PickleGlobal { Role: PickleRole.TensorType }, PickleTuple { Items: var given }, ..])
+            when isCall && maker.Role is PickleRole.Tensor or PickleRole.Parameter => Made(maker, given, isCall),
         (PickleRole.StoredBytes, [PickleBytes bytes]) when isCall => StorageIn(bytes, content: null),
-        (PickleRole.StoredBytes, [PickleEncodedBytes encoded]) when isCall => Decoded(encoded) is var content ? StorageIn(new PickleBytes(0, content.Length), content) : null,
-        (PickleRole.PersistentObject, [PickleDictionary description]) when isCall && ObjectOf(description) is { } described => described,
-        (PickleRole.Encoding, [string text, string encoding, ..]) when isCall && IsLatin1(encoding) => new PickleEncodedBytes(text, Place: null),
-        (PickleRole.Encoding, [PickleLongText text, string encoding, ..]) when isCall && IsLatin1(encoding) => new PickleEncodedBytes(Text: null, text),
+        (PickleRole.StoredBytes, [PickleEncodedBytes encoded]) when isCall => StorageIn(Decoded(encoded)),
+        (PickleRole.PersistentObject, [PickleDictionary description])
+            when isCall && ObjectOf(description) is { } described => described,
+        (PickleRole.Encoding, [string text, string encoding, ..])
+            when isCall && IsLatin1(encoding) => new PickleEncodedBytes(text, Place: null),
+        (PickleRole.Encoding, [PickleLongText text, string encoding, ..])
+            when isCall && IsLatin1(encoding) => new PickleEncodedBytes(Text: null, text),
         (PickleRole.Tuple, [PickleTuple tuple]) => tuple,
         (PickleRole.Set, []) => new PickleList(),
         (PickleRole.Set, [PickleList list]) => list,
@@ -392,6 +406,8 @@ internal sealed class RestrictedUnpickler
         (PickleRole.NumpyScalar, [PickleNumpyType type, var value]) when isCall && NumberOf(type, value) is { } number => number,
         _ => new PickleOpaque(global, arguments),
     };
+
+    private PickleStorage StorageIn(byte[] content) => StorageIn(new PickleBytes(0, content.Length), content);
 
     private PickleStorage StorageIn(PickleBytes bytes, byte[]? content) =>
         _host.Stored(bytes, content) ?? throw Unsupported("bytes in which a storage is expected hold something else");
@@ -420,10 +436,12 @@ internal sealed class RestrictedUnpickler
     private byte[] Decoded(PickleEncodedBytes encoded)
     {
         if (!_session.SpendDecoded(encoded.Text?.Length ?? encoded.Place!.Length))
-            throw Unsupported("its tensors lie in it as text, as pickle protocol 2 has it, and are too many to be read so; pickle it again with protocol 4");
+            throw Unsupported("too many of its tensors lie in it as text, as pickle protocol 2 has it; pickle it again with protocol 4");
 
         var text = encoded.Text ?? Text(_source.Read(new PickleBytes(encoded.Place!.Offset, encoded.Place.Length)));
-        return text.AsSpan().ContainsAnyExceptInRange('\0', '\u00ff') ? throw Bad("what it keeps as text is no bytes") : Encoding.Latin1.GetBytes(text);
+        return text.AsSpan().ContainsAnyExceptInRange('\0', '\u00ff')
+            ? throw Bad("what it keeps as text is no bytes")
+            : Encoding.Latin1.GetBytes(text);
     }
 
     private void Build()
