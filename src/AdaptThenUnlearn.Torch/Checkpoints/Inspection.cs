@@ -71,6 +71,8 @@ public sealed record Inspection(
             yield return "It is one flat state dict: one network, not named.";
         if (file.Unread.Count > 0)
             yield return $"It holds tensors that are not read: {string.Join(", ", file.Unread.DistinctBy(tensor => tensor.Name).Take(MostNamed).Select(tensor => $"'{CheckpointException.Shown(tensor.Name)}' ({tensor.Kind})"))}.";
+        if (new UnknownGenerator(file).Kind is (var what, var remedy))
+            yield return $"It {what}; {remedy}.";
         if (file.Refused.Count == 0 && !isProgram)
             foreach (var note in GeneratorCheckpoint.NotesOn(file))
                 yield return $"The generator: {note}.";

@@ -10,16 +10,27 @@ internal sealed class UnknownGenerator(TensorFile file)
     private const int MostNamed = 4;
     private const string StyleGan3 = "synthesis.input.freqs";
 
+    /// <summary>What it is where that can be told, and the way out; null otherwise.</summary>
+    public (string What, string Remedy)? Kind
+    {
+        get
+        {
+            if (file.Globals.FirstOrDefault(IsOfTensorFlow) is { } tensorFlow)
+                return (
+                    $"is a network of TensorFlow ('{tensorFlow}'), as the first StyleGAN2 saved it",
+                    "convert it with NVIDIA's stylegan2-ada-pytorch: python legacy.py --source=network.pkl --dest=converted.pkl");
+            if (file.Tensors.Select(tensor => tensor.Name).FirstOrDefault(name => name.EndsWith(StyleGan3, StringComparison.Ordinal)) is { } name)
+                return ($"is a StyleGAN3 generator ('{CheckpointException.Shown(name)}'), which is not built in", CheckpointException.AsProgram);
+
+            return null;
+        }
+    }
+
     /// <summary>The refusal.</summary>
     public CheckpointException Refusal()
     {
-        if (file.Globals.FirstOrDefault(IsOfTensorFlow) is { } tensorFlow)
-            return new CheckpointException(
-                file.Path, $"is a network of TensorFlow ('{tensorFlow}'), as the first StyleGAN2 saved it",
-                "convert it with NVIDIA's stylegan2-ada-pytorch: python legacy.py --source=network.pkl --dest=converted.pkl");
-        if (file.Tensors.Select(tensor => tensor.Name).FirstOrDefault(name => name.EndsWith(StyleGan3, StringComparison.Ordinal)) is { } name)
-            return new CheckpointException(
-                file.Path, $"is a StyleGAN3 generator ('{CheckpointException.Shown(name)}'), which is not built in", CheckpointException.AsProgram);
+        if (Kind is (var what, var remedy))
+            return new CheckpointException(file.Path, what, remedy);
 
         try
         {

@@ -92,6 +92,7 @@ public sealed class NetworkPlacesTests : IDisposable
     [InlineData("netG_A/", "netG_B/")]
     [InlineData("0/", "1/")]
     [InlineData("generator.", "state_dict/")]
+    [InlineData("netG_A2B/module.", "netG_B2A/module.")]
     public void Load_TwoGeneratorsOfWhichNoneIsTheOthersAverage_RefusesAndNamesBoth(string one, string other)
     {
         using var networks = ForeignFiles.Gan("stylegan2");
@@ -235,6 +236,7 @@ public sealed class NetworkPlacesTests : IDisposable
         File.WriteAllBytes(At("file"), Pickle(Tuple([.. Call(Global("copy_reg", "_reconstructor"), Global("dnnlib.tflib.network", "Network"), Global("__builtin__", "object"), None), .. Dictionary(("version", Integer(4))), (byte)'b'])));
 
         Assert.Contains("legacy.py", Assert.Throws<CheckpointException>(() => GeneratorCheckpoint.Load(At("file"), "auto", null, null, CPU)).Message, StringComparison.Ordinal);
+        Assert.Contains(Inspection.Of(At("file")).Notes, note => note.Contains("legacy.py", StringComparison.Ordinal));
     }
 
     [Fact]
