@@ -138,7 +138,7 @@ internal static class ForeignFiles
     }
 
     private static byte[] Nested(IReadOnlyList<(string Name, byte[] Value)> items) => Dictionary([.. items
-        .GroupBy(item => TensorFile.SectionOf(item.Name))
+        .GroupBy(item => item.Name.Contains(TensorFile.SectionSeparator) ? item.Name.Split(TensorFile.SectionSeparator)[0] : null)
         .SelectMany(section => section.Key is { } key
             ? [(key, Nested([.. section.Select(item => (item.Name[(key.Length + 1)..], item.Value))]))]
             : section.AsEnumerable())]);
