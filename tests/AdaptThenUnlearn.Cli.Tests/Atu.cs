@@ -22,14 +22,21 @@ internal sealed class Atu : IDisposable
 
     public static Atu Start(params string[] arguments) => StartWith(new Dictionary<string, string>(), arguments);
 
+    /// <param name="folder">Its working directory.</param>
+    /// <param name="arguments">Of the command line.</param>
+    public static Atu StartIn(string folder, params string[] arguments) => StartWith(new Dictionary<string, string>(), folder, arguments);
+
     /// <param name="variables">Of the environment, in which nothing else tells of a CI host or holds a token.</param>
-    public static Atu StartWith(IReadOnlyDictionary<string, string> variables, params string[] arguments)
+    /// <param name="arguments">Of the command line.</param>
+    public static Atu StartWith(IReadOnlyDictionary<string, string> variables, params string[] arguments) => StartWith(variables, Path.GetTempPath(), arguments);
+
+    private static Atu StartWith(IReadOnlyDictionary<string, string> variables, string folder, string[] arguments)
     {
         var start = new ProcessStartInfo(Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet")
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-            WorkingDirectory = Path.GetTempPath(),
+            WorkingDirectory = folder,
             // Only the CPU gives the same bytes each time.
             Environment = { ["OMP_NUM_THREADS"] = "1", ["CUDA_VISIBLE_DEVICES"] = "", ["LC_ALL"] = "de_DE.UTF-8", ["DOTNET_NOLOGO"] = "1" },
         };
