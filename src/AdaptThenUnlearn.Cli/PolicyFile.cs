@@ -103,7 +103,12 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
     /// <param name="problem">What is questionable.</param>
     public BuildMessage Warning(string property, string code, string problem) => At(property, code, problem, Severity.Warning);
 
-    private BuildMessage At(string property, string code, string problem, Severity severity = Severity.Error)
+    /// <summary>A message about a property, with its line and column.</summary>
+    /// <param name="property">JSON path.</param>
+    /// <param name="code">Of the diagnostic.</param>
+    /// <param name="problem">What is wrong, and how to mend it.</param>
+    /// <param name="severity">Error or warning.</param>
+    public BuildMessage At(string property, string code, string problem, Severity severity = Severity.Error)
     {
         var (line, column) = PolicyReader.Locate(Text, property);
         return new BuildMessage(severity, code, $"{property}: {problem}", Path, line, column);

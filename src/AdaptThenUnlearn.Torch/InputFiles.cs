@@ -150,7 +150,21 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
     /// <param name="device">Where they go.</param>
     /// <exception cref="CheckpointException">One cannot be read.</exception>
     /// <exception cref="PolicyMismatchException">One does not fit the policy or the generator.</exception>
-    public PolicyClassifiers LoadClassifiers(ImageShape images, Device device) => PolicyClassifiers.Load(policy, _folder, images, device);
+    /// <exception cref="ImageFileException">An image that the policy says shows a feature cannot be read.</exception>
+    public PolicyClassifiers LoadClassifiers(ImageShape images, Device device)
+    {
+        var classifiers = PolicyClassifiers.Load(policy, _folder, images, device);
+        try
+        {
+            TryOnGivenImages(classifiers, images);
+            return classifiers;
+        }
+        catch
+        {
+            classifiers.Dispose();
+            throw;
+        }
+    }
 
     /// <summary>Loads what retained images should look like; null where the policy asks for no quality.</summary>
     /// <param name="classifiers">Of the policy.</param>
@@ -230,9 +244,7 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
         {
             var pictures = PictureFolder.List(folder);
             Note(role, pictures.Summary);
-            if (ImageFolder.FirstUnfit(pictures.Files, images.Resolution) is { } unfit)
-                throw new PolicyMismatchException(
-                    property, FormattableString.Invariant($"{unfit.File} is {unfit.Width}×{unfit.Height} pixels, the generator makes {images.Resolution}×{images.Resolution}; bring the folder's images to that size"));
+            RequireSize(property, pictures, images);
         }
     }
 
@@ -252,6 +264,25 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
             using var scope = NewDisposeScope();
             return ImageFolder.Read(Resolved(folder), images.Channels).to(device).DetachFromDisposeScope();
         }
+    }
+
+    // What the policy says shows a feature is what its auditor can be tried on.
+    private void TryOnGivenImages(PolicyClassifiers classifiers, ImageShape images)
+    {
+        using var scope = NewDisposeScope();
+        foreach (var (number, feature) in policy.UndesiredFeatures.Index().Where(entry => entry.Item.Negatives is not null))
+        {
+            var pictures = PictureFolder.List(Resolved(feature.Negatives!));
+            RequireSize(FormattableString.Invariant($"$.undesiredFeatures[{number}].negatives"), pictures, images);
+            classifiers.Try(feature, ImageFolder.Read(pictures.Folder, images.Channels));
+        }
+    }
+
+    private static void RequireSize(string property, PictureFolder pictures, ImageShape images)
+    {
+        if (ImageFolder.FirstUnfit(pictures.Files, images.Resolution) is { } unfit)
+            throw new PolicyMismatchException(
+                property, FormattableString.Invariant($"{unfit.File} is {unfit.Width}×{unfit.Height} pixels, the generator makes {images.Resolution}×{images.Resolution}; bring the folder's images to that size"));
     }
 
     private IEnumerable<(string Role, string Property, string Path)> Properties()

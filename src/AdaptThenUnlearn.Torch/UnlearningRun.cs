@@ -73,7 +73,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
 
         var before = Measure(surveyor, "measuring before", original.Generator, original.Sha256, cancel);
         var violated = Gate.Violated(_policy, before);
-        if (!request.Train || violated.Count == 0)
+        if (!request.Train || violated.Count == 0 || Gate.IsMeaningless(before))
         {
             folder.Copy(OutputRoles.Artifact, inputs.CopyName, inputs.Generator);
             foreach (var (index, part) in inputs.GeneratorParts.Index())
@@ -84,17 +84,18 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
 
         using var unlearned = Unlearn(original, classifiers, violated, out var training, cancel);
         using var artifact = Release(original, unlearned);
-        var after = Measure(surveyor, "measuring after", artifact.Generator, artifact.Sha256, cancel);
+        var after = Measure(surveyor, "measuring after", artifact.Generator, artifact.Sha256, cancel, before);
         pictures.Grid(original.Generator, artifact.Generator);
         pictures.Curves(unlearned);
         return Conclude(before, after, training);
     }
 
-    private Measurement Measure(Surveyor surveyor, string stage, ImageGenerator generator, string sha256, CancellationToken cancel) => Timed(stage, () =>
+    private Measurement Measure(
+        Surveyor surveyor, string stage, ImageGenerator generator, string sha256, CancellationToken cancel, Measurement? before = null) => Timed(stage, () =>
     {
         var looks = _policy.Evaluation.Looks();
         var looked = new CountedSamples(count => progress.Report(new StageProgress(stage, (int)count, looks.First(look => look >= count), Losses: null)));
-        return surveyor.Measure(generator, sha256, looked, cancel);
+        return surveyor.Measure(generator, sha256, looked, cancel, before);
     });
 
     private UnlearnedGenerator Unlearn(LoadedGenerator original, PolicyClassifiers classifiers, IReadOnlyList<UndesiredFeature> violated, out TrainingRecord training, CancellationToken cancel)

@@ -19,7 +19,7 @@ public sealed class LabelPageTests(SmallHouse house) : IClassFixture<SmallHouse>
     {
         Assert.SkipWhen(HeadlessChromium.Installed is null, "Chromium is not installed");
         var folder = house.At($"labels-{colours}");
-        using var atu = Atu.Start("label", house.At("generator.safetensors"), "--feature", "bright", "--out", folder, "--count", "60", "--threads", "1");
+        using var atu = Atu.Start("label", house.At("generator.safetensors"), "--feature", "bright", "--out", folder, "--count", "60", "--keep-useless", "--threads", "1");
         var address = await atu.FirstLine;
         await using var chromium = await HeadlessChromium.StartAsync();
         await chromium.AppearAsync(width, colours);
@@ -98,17 +98,17 @@ public sealed class LabelPageTests(SmallHouse house) : IClassFixture<SmallHouse>
             { "schemaVersion": 1, "feature": "odd", "generator": "{{CheckpointDigest.Of(house.At("generator.safetensors"))}}", "seed": 1, "labels": { {{labels}} } }
             """);
 
-        string[] arguments = ["label", house.At("generator.safetensors"), "--feature", "odd", "--out", folder, "--count", "40", "--train-only", "--threads", "1"];
+        string[] arguments = ["label", house.At("generator.safetensors"), "--feature", "odd", "--out", folder, "--count", "40", "--train-only", "--keep-useless", "--threads", "1"];
         var (exitCode, output, errors) = Atu.Run(arguments);
 
         Assert.True(exitCode == 0, errors);
-        Assert.Matches(@"odd\.safetensors: held-out error \d+\.\d %", output);
+        Assert.Matches(@"odd\.safetensors: finds \d+ of \d+ images that show it .*; held-out error \d+\.\d %", output);
         var bytes = File.ReadAllBytes(Path.Combine(folder, "odd.safetensors"));
         Assert.Equal(output, Atu.Run(arguments).Output);
         Assert.Equal(bytes, File.ReadAllBytes(Path.Combine(folder, "odd.safetensors")));
         var policy = house.Policy("labelled", "\"maxRate\": 0.5", ("annotator.safetensors", "labels-script/odd.safetensors"), ("\"class\": \"banned\"", "\"class\": \"odd\""), ("\"auditor\": \"auditor\", ", ""), ("reference.safetensors", "original-generator"));
         var measured = Atu.Run("measure", policy, "--json", "--threads", "1");
-        Assert.True(measured.ExitCode == 0, measured.Errors);
+        Assert.True(measured.ExitCode is 0 or 2, measured.Errors);   // labels by chance may have given a classifier that is known to find nothing
         Assert.Equal(0, Atu.Run([.. arguments, "--features", house.At("auditor.safetensors")]).ExitCode);
     }
 
@@ -118,7 +118,7 @@ public sealed class LabelPageTests(SmallHouse house) : IClassFixture<SmallHouse>
         var (folder, generator) = (house.At("labels-alone"), house.At("no-discriminator.safetensors"));
         LabelSheetFile.Write(Path.Combine(folder, "labels.json"), new LabelSheet(
             LabelSheet.CurrentSchemaVersion, "odd", CheckpointDigest.Of(generator), Seed: 1, new(Enumerable.Range(0, 40).ToDictionary(image => image, image => image % 3 == 0))));
-        string[] arguments = ["label", generator, "--feature", "odd", "--out", folder, "--count", "40", "--train-only", "--threads", "1"];
+        string[] arguments = ["label", generator, "--feature", "odd", "--out", folder, "--count", "40", "--train-only", "--keep-useless", "--threads", "1"];
 
         var (exitCode, output, errors) = Atu.Run(arguments);
 

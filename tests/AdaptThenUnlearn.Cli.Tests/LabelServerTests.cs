@@ -159,7 +159,7 @@ public sealed class LabelServerTests(LabelServerTests.Served served) : IClassFix
     public async Task Post_DoneWhileTraining_WaitsForTheClassifier()
     {
         using var house = new SmallHouse();
-        using var atu = Atu.Start("label", house.At("generator.safetensors"), "--feature", "odd", "--out", house.At("labels"), "--count", "400", "--threads", "1");
+        using var atu = Atu.Start("label", house.At("generator.safetensors"), "--feature", "odd", "--out", house.At("labels"), "--count", "400", "--keep-useless", "--threads", "1");
         var address = new Uri(await atu.FirstLine);
         await PostAsync("labels", new { changes = Enumerable.Range(0, 400).Select(image => new { image, shows = (bool?)(image % 3 == 0) }) });
         Assert.Contains("\"training\":{", await PostAsync("train", new { }), StringComparison.Ordinal);

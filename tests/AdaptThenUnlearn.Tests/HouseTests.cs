@@ -31,9 +31,10 @@ public sealed partial class HouseTests
         ["AdaptThenUnlearn.Torch.Images"] = [],
         ["AdaptThenUnlearn.Torch.Checkpoints"] = ["AdaptThenUnlearn.Torch.Models", "AdaptThenUnlearn.Policies"],
         ["AdaptThenUnlearn.Torch.Checkpoints.Pickle"] = [],
-        ["AdaptThenUnlearn.Torch.Features"] = ["AdaptThenUnlearn.Torch.Checkpoints", "AdaptThenUnlearn.Torch.Images", "AdaptThenUnlearn.Torch.Models", "AdaptThenUnlearn.Policies"],
+        ["AdaptThenUnlearn.Torch.Features"] =
+            ["AdaptThenUnlearn.Torch.Checkpoints", "AdaptThenUnlearn.Torch.Images", "AdaptThenUnlearn.Torch.Models", "AdaptThenUnlearn.Policies", "AdaptThenUnlearn.Labelling"],
         ["AdaptThenUnlearn.Torch.Measuring"] =
-            ["AdaptThenUnlearn.Torch.Features", "AdaptThenUnlearn.Torch.Images", "AdaptThenUnlearn.Torch.Models", "AdaptThenUnlearn.Measurements", "AdaptThenUnlearn.Policies", "AdaptThenUnlearn.Torch.Checkpoints"],
+            ["AdaptThenUnlearn.Torch.Features", "AdaptThenUnlearn.Torch.Images", "AdaptThenUnlearn.Torch.Models", "AdaptThenUnlearn.Measurements", "AdaptThenUnlearn.Policies", "AdaptThenUnlearn.Labelling", "AdaptThenUnlearn.Torch.Checkpoints"],
         ["AdaptThenUnlearn.Torch.Training"] = ["AdaptThenUnlearn.Torch.Images", "AdaptThenUnlearn.Torch.Models"],
         ["AdaptThenUnlearn.Torch.Adaptation"] =
             ["AdaptThenUnlearn.Torch.Training", "AdaptThenUnlearn.Torch.Features", "AdaptThenUnlearn.Torch.Images", "AdaptThenUnlearn.Torch.Models", "AdaptThenUnlearn.Policies"],
@@ -43,7 +44,8 @@ public sealed partial class HouseTests
         ["AdaptThenUnlearn.Torch.Labelling"] =
             ["AdaptThenUnlearn.Torch.Measuring", "AdaptThenUnlearn.Torch.Training", "AdaptThenUnlearn.Torch.Features", "AdaptThenUnlearn.Torch.Images", "AdaptThenUnlearn.Torch.Models", "AdaptThenUnlearn.Labelling"],
         ["AdaptThenUnlearn.Torch.Pretraining"] =
-            ["AdaptThenUnlearn.Torch.Unlearning", "AdaptThenUnlearn.Torch.Adaptation", "AdaptThenUnlearn.Torch.Training", "AdaptThenUnlearn.Torch.Features", "AdaptThenUnlearn.Torch.Images", "AdaptThenUnlearn.Torch.Models"],
+            ["AdaptThenUnlearn.Torch.Unlearning", "AdaptThenUnlearn.Torch.Adaptation", "AdaptThenUnlearn.Torch.Training", "AdaptThenUnlearn.Torch.Features", "AdaptThenUnlearn.Torch.Images", "AdaptThenUnlearn.Torch.Models",
+                "AdaptThenUnlearn.Labelling"],
     };
 
     // The stories and the composition root know everything below them.

@@ -1,8 +1,10 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using AdaptThenUnlearn.Labelling;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Features;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 
@@ -50,6 +52,8 @@ public static class InspectCommand
         Line("sha-256", found.Sha256);
         foreach (var section in found.Sections)
             Line(section.Name.Length == 0 ? "(no section)" : section.Name, string.Create(CultureInfo.InvariantCulture, $"{section.Tensors} tensors, {section.Parameters:N0} parameters"));
+        foreach (var (name, counts) in HeldOut(found)?.ByClass ?? new Dictionary<string, HeldOutError>())
+            Line($"held out {name}", counts.ToString());
         foreach (var (key, value) in found.Metadata)
             Line($"metadata {key}", value.Length > 200 ? value[..200] + "…" : value);
         foreach (var value in found.Values.Take(MostValues))
@@ -66,6 +70,19 @@ public static class InspectCommand
             Line("tensors", string.Create(CultureInfo.InvariantCulture, $"{found.Tensors - tensors.Count} more; --tensors lists them all"));
 
         static void Line(string name, string value) => Terminal.Result($"  {name,-16} {value}");
+    }
+
+    // Damaged counts are shown as they stand, among the metadata.
+    private static HeldOutCounts? HeldOut(Inspection found)
+    {
+        try
+        {
+            return ClassifierCheckpoint.HeldOutIn(found.Metadata);
+        }
+        catch (FormatException)
+        {
+            return null;
+        }
     }
 
     private sealed record ListedTensor(string Name, string Type, IReadOnlyList<long> Shape);

@@ -31,6 +31,7 @@ public sealed partial class LabelCommand(Terminal terminal)
     };
     private readonly Option<FileInfo> _discriminator = new("--discriminator") { Description = "Checkpoint with the discriminator, where the generator's has none" };
     private readonly Option<int> _port = new("--port") { Description = "Of 127.0.0.1; 0 for any that is free" };
+    private readonly Option<bool> _keepUseless = new("--keep-useless") { Description = "Write the classifier, too, when by its held-out counts it finds nothing, or no more than by chance" };
     private readonly Option<bool> _trainOnly = new("--train-only") { Description = "Train from the labels that are there, without a page" };
 
     /// <summary>The command.</summary>
@@ -38,7 +39,7 @@ public sealed partial class LabelCommand(Terminal terminal)
     {
         var command = new Command("label", "Label generated images on a local page and train a classifier from the labels")
         {
-            _feature, _out, _count, _seed, _features, _discriminator, _port, _trainOnly, Machine.Device, Machine.Threads,
+            _feature, _out, _count, _seed, _features, _discriminator, _port, _trainOnly, _keepUseless, Machine.Device, Machine.Threads,
         };
         _generator.AddTo(command);
         command.Does(terminal, Run);
@@ -65,7 +66,7 @@ public sealed partial class LabelCommand(Terminal terminal)
 
         using var classifier = new FrozenFeaturesHead(Network(loaded, folder, parsed, device, cancel), [Other, feature]);
         using var samples = LabelledSamples.Generate(loaded.Generator, classifier, parsed.GetValue(_count), parsed.GetValue(_seed), device, terminal, cancel);
-        var session = new LabellingSession(samples, classifier, sheet, folder);
+        var session = new LabellingSession(samples, classifier, sheet, folder, parsed.GetValue(_keepUseless));
         if (parsed.GetValue(_trainOnly))
             Tell(session, session.Train(terminal, cancel));
         else
@@ -100,7 +101,7 @@ public sealed partial class LabelCommand(Terminal terminal)
     {
         Terminal.Result($"{session.ClassifierPath}: {error}");
         terminal.Say("for a policy:");
-        terminal.Say(TrainedState.PolicyFragment(session.Feature, session.ClassifierPath));
+        terminal.Say(TrainedState.PolicyFragment(session.Feature, Path.GetRelativePath(Environment.CurrentDirectory, session.ClassifierPath)));
     }
 
     private FrozenNetwork Network(LoadedGenerator loaded, string folder, ParseResult parsed, Device device, CancellationToken cancel)

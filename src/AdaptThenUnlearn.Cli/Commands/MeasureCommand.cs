@@ -30,7 +30,7 @@ public sealed class MeasureCommand(Terminal terminal)
         var command = new Command("measure", "Measure a policy's generator without judging it") { _policy, _set, _asJson, _shard, _out, Machine.Device, Machine.Threads };
         command.Does(terminal, (parsed, cancel) => Run(parsed, (measuring, surveyor) => parsed.GetValue(_shard) is { } shard
             ? WriteShard(measuring, surveyor, shard, parsed.GetValue(_out), cancel)
-            : Tell(surveyor.Measure(measuring.Generator.Generator, measuring.Generator.Sha256, new Counted(terminal, measuring.Policy.Evaluation.Samples), cancel), parsed), cancel));
+            : Tell(surveyor.Measure(measuring.Generator.Generator, measuring.Generator.Sha256, new Counted(terminal, measuring.Policy.Evaluation.Samples), cancel), measuring, parsed), cancel));
         return command;
     }
 
@@ -44,7 +44,7 @@ public sealed class MeasureCommand(Terminal terminal)
             IReadOnlyList<MeasurementShard> shards = [.. parsed.GetRequiredValue(_parts).Select(file => MeasurementShard.Load(file.FullName))];
             try
             {
-                return Tell(MeasurementShard.Merge(shards, measuring.Fingerprint, surveyor), parsed);
+                return Tell(MeasurementShard.Merge(shards, measuring.Fingerprint, surveyor), measuring, parsed);
             }
             catch (ArgumentException misfit)
             {
@@ -75,7 +75,7 @@ public sealed class MeasureCommand(Terminal terminal)
             using var reference = inputs.LoadReference(classifiers, generator, images, terminal, cancel);
             var digests = inputs.Named().Where(file => file.Role != InputRoles.Policy).Select(file => RunRecordFile.Digest(file.Path));   // each part of what is in several files
             return work(
-                new Measuring(policy, generator, string.Join(' ', [CanonicalJson.Digest(policy), policy.Evaluation.RangeOrDefault, .. digests])),
+                new Measuring(file, policy, generator, string.Join(' ', [CanonicalJson.Digest(policy), policy.Evaluation.RangeOrDefault, .. digests])),
                 new Surveyor(policy, classifiers, reference, images));
         });
     }
@@ -88,6 +88,7 @@ public sealed class MeasureCommand(Terminal terminal)
         using var scope = NewDisposeScope();
         var own = Shard.Parse(shard).Of(surveyor.AllBatches());
         List<BatchReading> readings = [];
+        using var questions = surveyor.Ask(measuring.Generator.Generator);
         foreach (var batch in own)
         {
             cancel.ThrowIfCancellationRequested();
@@ -95,23 +96,34 @@ public sealed class MeasureCommand(Terminal terminal)
             terminal.Report(new StageProgress("measuring", readings.Count, own.Count, Losses: null));
         }
 
+        questions.AskAgain();
         new MeasurementShard(measuring.Fingerprint, measuring.Generator.Sha256, readings).Save(target.FullName);
         Terminal.Result(target.FullName);
         return ExitCodes.Passed;
     }
 
-    private int Tell(Measurement measured, ParseResult parsed)
+    private int Tell(Measurement measured, Measuring measuring, ParseResult parsed)
     {
+        var unmeasured = measuring.Policy.UndesiredFeatures
+            .Select((feature, number) => (Number: number, Why: WhyNot(measured, feature.Name)))
+            .Where(feature => feature.Why is not null).ToList();
+        foreach (var (number, why) in unmeasured)
+            terminal.Diagnose(measuring.File.At(FormattableString.Invariant($"$.undesiredFeatures[{number}]"), PolicyCodes.NotMeasured, $"not measured: {why}"));
         if (parsed.GetValue(_asJson))
             Terminal.ResultDocument(JsonSerializer.Serialize(measured, _json));
         else
             Describe(measured);
-        return ExitCodes.Passed;
+        return unmeasured.Count == 0 ? ExitCodes.Passed : ExitCodes.BadPolicy;
     }
+
+    private static string? WhyNot(Measurement measured, string feature) =>
+        measured.Diversity?.WhyOneImage ?? measured.Features.FirstOrDefault(reading => reading.Feature == feature)?.NotMeasured;
 
     private static void Describe(Measurement measured)
     {
-        foreach (var feature in measured.Features)
+        foreach (var feature in measured.Features.Where(feature => WhyNot(measured, feature.Feature) is not null))
+            Line(feature.Feature, $"not measured: {WhyNot(measured, feature.Feature)}");
+        foreach (var feature in measured.Features.Where(feature => WhyNot(measured, feature.Feature) is null))
             foreach (var look in feature.Looks)
                 Line(feature.Feature, FormattableString.Invariant($"{look.Hits} of {look.Samples} images ({100.0 * look.Hits / look.Samples:0.###} %), by {feature.Classifier}"));
         foreach (var share in measured.Shares)
@@ -133,7 +145,7 @@ public sealed class MeasureCommand(Terminal terminal)
         static void Line(string name, string value) => Terminal.Result($"{name,-28} {value}");
     }
 
-    private sealed record Measuring(UnlearningPolicy Policy, LoadedGenerator Generator, string Fingerprint);
+    private sealed record Measuring(PolicyFile File, UnlearningPolicy Policy, LoadedGenerator Generator, string Fingerprint);
 
     private sealed class Counted(Terminal terminal, int samples) : IProgress<long>
     {

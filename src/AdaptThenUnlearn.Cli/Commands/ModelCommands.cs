@@ -72,7 +72,10 @@ internal static class ModelCommands
                 terminal.Say(string.Create(CultureInfo.InvariantCulture, $"epoch {epoch.Epoch}/{settings.Epochs}: loss {epoch.Loss:F4}, test accuracy {epoch.TestAccuracy:P2}"));
             }), cancel);
             var target = parsed.GetRequiredValue(_out).FullName;
-            ClassifierCheckpoint.Save(target, classifier);
+            var heldOut = ClassifierTraining.HeldOut(classifier, train, test, device);
+            ClassifierCheckpoint.Save(target, classifier, heldOut);
+            foreach (var (name, counts) in heldOut.ByClass)
+                terminal.Say($"class {name}: {counts}");
             Terminal.Result(string.Create(CultureInfo.InvariantCulture, $"{target}: test accuracy {accuracy:P2}, SHA-256 {CheckpointDigest.Of(target)}"));
             return ExitCodes.Passed;
         });

@@ -24,8 +24,18 @@ public static class PolicyCommands
         command.Does(terminal, (parsed, _) =>
         {
             var read = parsed.GetRequiredValue(policies).Select(file => PolicyFile.Read(file.ToString(), parsed.GetValue(set) ?? [], terminal)).ToList();
+            var refused = false;
             foreach (var policy in read.Where(policy => policy.Result.Policy is not null))
             {
+                var found = ClassifierFilesCheck.Of(policy);
+                foreach (var message in found)
+                    terminal.Diagnose(message);
+                if (found.Any(message => message.Severity == Severity.Error))
+                {
+                    refused = true;
+                    continue;
+                }
+
                 if (parsed.GetValue(effective))
                     Terminal.ResultDocument(policy.Result.EffectiveJson);
                 else
@@ -35,7 +45,7 @@ public static class PolicyCommands
                     terminal.Diagnose(policy.Warning("$.evaluation.samples", PolicyCodes.FewForTheExtractor, few));
             }
 
-            return read.TrueForAll(policy => policy.Result.Policy is not null) ? ExitCodes.Passed : ExitCodes.BadPolicy;
+            return !refused && read.TrueForAll(policy => policy.Result.Policy is not null) ? ExitCodes.Passed : ExitCodes.BadPolicy;
         });
         return command;
     }

@@ -21,19 +21,22 @@ internal sealed record LabelState(
 
 /// <summary>What training gave.</summary>
 /// <param name="Rate">Held-out error, 0 to 1.</param>
-/// <param name="Lower">Of its 95 % interval.</param>
-/// <param name="Upper">Of its 95 % interval.</param>
 /// <param name="With">Images that show the feature.</param>
 /// <param name="Missed">Of those.</param>
+/// <param name="Found">The share that was found, with its 95 % interval; 0 to 1.</param>
 /// <param name="Without">Images that do not.</param>
 /// <param name="FalseAlarms">Among those.</param>
+/// <param name="Alarms">Their share, likewise.</param>
+/// <param name="Doubt">What is to be doubted of the classifier, in a sentence; null where nothing is.</param>
 /// <param name="Classifier">Path of its checkpoint.</param>
 /// <param name="Policy">Part of a policy that names it.</param>
-internal sealed record TrainedState(double Rate, double Lower, double Upper, int With, int Missed, int Without, int FalseAlarms, string Classifier, string Policy)
+internal sealed record TrainedState(
+    double Rate, int With, int Missed, ShareState Found, int Without, int FalseAlarms, ShareState Alarms, string? Doubt, string Classifier, string Policy)
 {
     /// <summary>For the page.</summary>
     public static TrainedState Of(HeldOutError error, string feature, string path) => new(
-        error.Rate, error.Lower, error.Upper, error.With, error.Missed, error.Without, error.FalseAlarms, path, PolicyFragment(feature, path));
+        error.Rate, error.With, error.Missed, ShareState.Of(error.Found), error.Without, error.FalseAlarms, ShareState.Of(error.Alarms), error.Doubt, path,
+        PolicyFragment(feature, Path.GetRelativePath(Environment.CurrentDirectory, path)));
 
     /// <summary>What one puts into a policy to have the classifier judge.</summary>
     public static string PolicyFragment(string feature, string path) => $$"""
@@ -41,11 +44,22 @@ internal sealed record TrainedState(double Rate, double Lower, double Upper, int
           "{{feature}}": { "checkpoint": {{JsonSerializer.Serialize(path.Replace('\\', '/'), _readable)}} }
         },
         "undesiredFeatures": [
+          // Name another classifier as "auditor" too: this one must not mark its own exam.
           { "name": "{{feature}}", "annotator": "{{feature}}", "class": "{{feature}}", "maxRate": 0.01 }
         ]
         """;
 
     private static readonly JsonSerializerOptions _readable = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+}
+
+/// <summary>A share with its 95 % interval, each 0 to 1.</summary>
+/// <param name="Share">The share.</param>
+/// <param name="Lower">Lower end.</param>
+/// <param name="Upper">Upper end.</param>
+internal sealed record ShareState(double Share, double Lower, double Upper)
+{
+    /// <summary>For the page.</summary>
+    public static ShareState Of((double Share, double Lower, double Upper) share) => new(share.Share, share.Lower, share.Upper);
 }
 
 /// <summary>Labels that were given or taken away.</summary>

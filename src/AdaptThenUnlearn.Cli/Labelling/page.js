@@ -169,17 +169,22 @@ async function watch() {
   }
 }
 
+const interval = share => `95 % interval ${percent(share.lower)} to ${percent(share.upper)}`;
 const percent = share => `${(100 * share).toFixed(1)} %`;
 
 function showResult(result) {
   by("trained").hidden = false;
   by("rate").textContent = percent(result.rate);
-  by("interval").textContent = `${percent(result.lower)} to ${percent(result.upper)}`;
+  by("found").textContent = percent(result.found.share);
+  by("found-interval").textContent = interval(result.found);
   by("missed").textContent = `${result.missed} of ${result.with}`;
   by("alarms").textContent = `${result.falseAlarms} of ${result.without}`;
+  by("alarms-interval").textContent = interval(result.alarms);
+  by("doubt").hidden = !result.doubt;
+  by("doubt").textContent = result.doubt ?? "";
   by("file").textContent = result.classifier;
   by("policy").textContent = result.policy;
-  tell(`Trained. Held-out error ${percent(result.rate)}: ${result.missed} of ${result.with} missed, ${result.falseAlarms} of ${result.without} false alarms.`);
+  tell(`Trained. Finds ${result.with - result.missed} of ${result.with} (${interval(result.found)}), ${result.falseAlarms} of ${result.without} false alarms, held-out error ${percent(result.rate)}. ${result.doubt ?? ""}`);
 }
 
 async function done() {

@@ -9,7 +9,8 @@ namespace AdaptThenUnlearn.Torch.Checkpoints;
 /// <summary>A TorchScript program in libtorch's interpreter; only made where a policy or a command line names one. What goes wrong in it becomes one line.</summary>
 /// <remarks>
 /// What is run are the bytes whose digest was checked. Random numbers that a program draws come from torch's default source, which is seeded by
-/// what goes in: the same input gives the same output, on every run. Source that libtorch cannot compile, such as an operator of a later version,
+/// what goes in. A program without a state of its own thus gives the same output for the same input, on every run; one that keeps a state, or
+/// looks at how many images it is given, need not, and <c>Measuring.RepeatedQuestions</c> finds it out before and after each measurement. Source that libtorch cannot compile, such as an operator of a later version,
 /// may end the process with libtorch's own message, because TorchSharp does not catch that exception.
 /// </remarks>
 internal sealed class ScriptProgram : IDisposable
@@ -17,6 +18,7 @@ internal sealed class ScriptProgram : IDisposable
     private const string Forward = "forward";
     private const string OnTheCpu = "its source names a CUDA device: move it to the CPU, module.cpu(), before torch.jit.script or torch.jit.trace, and save it again";
     private const string OnOneDevice = "its source keeps tensors where it was traced: use --device cpu, or have it make them where its input is (device=x.device, in torch.jit.script) and save it again";
+    private const string NoTensor = "a dictionary, a tuple, a list or something else that holds one: return the tensor itself, as in \"return out['logits']\" or \"return out[0]\"";
     private const int SeedElements = 1024;
 
     private readonly string _duty;
@@ -64,11 +66,31 @@ internal sealed class ScriptProgram : IDisposable
     /// <param name="more">Its further arguments.</param>
     /// <returns>Belongs to the caller's scope.</returns>
     /// <exception cref="CheckpointException">It fails, or returns no tensor.</exception>
-    public Tensor Run(Tensor input, params object[] more) => Explained(Path, $"cannot be run on {Shown(input)}", _duty, () =>
+    public Tensor Run(Tensor input, params object[] more) => Run(SeedOf(input), input, more);
+
+    /// <summary>Calls its forward, with a seed of the caller's for what it draws.</summary>
+    /// <inheritdoc cref="Run(Tensor, object[])"/>
+    /// <param name="seed">Of torch's default source.</param>
+    /// <param name="input">Its first argument.</param>
+    /// <param name="more">Its further arguments.</param>
+    public Tensor Run(long seed, Tensor input, params object[] more) => Explained(Path, $"cannot be run on {Shown(input)}", _duty, () =>
     {
-        manual_seed(SeedOf(input));
-        return Module.invoke(Forward, [input, .. more]) as Tensor ?? throw Wrong("returns no tensor");
+        manual_seed(seed);
+        return Returned(input, more) as Tensor ?? throw Wrong($"returns no tensor, but {NoTensor}");
     });
+
+    // TorchSharp knows tensors, lists, tuples and numbers; of a dictionary it says that an index is out of range.
+    private object? Returned(Tensor input, object[] more)
+    {
+        try
+        {
+            return Module.invoke(Forward, [input, .. more]);
+        }
+        catch (ArgumentOutOfRangeException)
+        {
+            throw Wrong($"returns no tensor, but {NoTensor}");
+        }
+    }
 
     /// <summary>Gives a network the program's parameters and buffers, by their names in the file.</summary>
     /// <remarks>Not its module: TorchSharp asks one that lies in another for its children when it is disposed of already.</remarks>
@@ -173,6 +195,19 @@ internal sealed class ScriptProgram : IDisposable
         var raised = lines.FirstOrDefault(line => line.IndexOf(Raised, StringComparison.Ordinal) is > 0 and var at && line.AsSpan(0, at).IndexOf(' ') < 0);
         return CheckpointException.Shown(raised is null ? lines.FirstOrDefault() ?? "" : raised[(raised.IndexOf(Raised, StringComparison.Ordinal) + Raised.Length)..], 300);
     }
+}
+
+/// <summary>A program that can be asked the same thing again.</summary>
+internal interface IAskedProgram
+{
+    /// <summary>The program; owned by whoever implements this.</summary>
+    ScriptProgram Program { get; }
+
+    /// <summary>What it makes of inputs, with a seed of the caller's for what it draws.</summary>
+    /// <param name="inputs">Latents of a generator, images <c>[N, C, H, W]</c>, nominally [-1, 1], of everything else.</param>
+    /// <param name="seed">Of torch's default source.</param>
+    /// <returns>One row for each input; belongs to the caller's scope.</returns>
+    Tensor Answer(Tensor inputs, long seed);
 }
 
 /// <summary>A network whose layers are a TorchScript program's.</summary>

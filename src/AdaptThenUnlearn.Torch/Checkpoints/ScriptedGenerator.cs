@@ -5,7 +5,7 @@ namespace AdaptThenUnlearn.Torch.Checkpoints;
 
 /// <summary>A generator that is a TorchScript program: its forward makes images of latents.</summary>
 /// <remarks>It stays in eval mode, in training too, as <see cref="Models.Sequence.SequentialGenerator"/> does: what is trained is then what is measured, and the statistics of batch normalisation stay.</remarks>
-internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork
+internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork, IAskedProgram
 {
     private const string Duty = "its forward must turn latents, float32 [N, latent], into images, float32 [N, 1 or 3, H, H] in -1 to 1";
     private const int MostCandidates = 256;
@@ -57,6 +57,9 @@ internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork
             ? images.MoveToOuterDisposeScope()
             : throw Program.Wrong($"makes {images.dtype} {ScriptProgram.Shown(images)} of {latents.shape[0]} latents, and made {Shape} images before");
     }
+
+    /// <inheritdoc/>
+    public Tensor Answer(Tensor inputs, long seed) => Program.Run(seed, _asColumns ? Columns(inputs) : inputs);
 
     /// <inheritdoc/>
     public override ImageGenerator Copy() => Weights.CopiedTo(new ScriptedGenerator(Program.Again(), Shape, LatentSize, _asColumns), this);

@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
+using AdaptThenUnlearn.Labelling;
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Models;
 using static TorchSharp.torch;
@@ -11,15 +13,14 @@ public static class ClassifierCheckpoint
 {
     private const string Kind = "classifier";
     private const string OutputsKey = "outputs";
-    private const string Sigmoid = "sigmoid";
-    private const string Softmax = "softmax";
+    private const string HeldOutKey = "heldOut";
 
     /// <summary>Loads a classifier.</summary>
     /// <param name="path">The checkpoint.</param>
     /// <param name="sha256">Pin, or null.</param>
     /// <param name="classes">Names of its outputs where the policy gives them, or null.</param>
     /// <param name="device">Where it goes.</param>
-    /// <param name="outputs"><c>softmax</c> or <c>sigmoid</c> where the policy says so, or null.</param>
+    /// <param name="outputs">One of <see cref="OutputKinds"/> where the policy says so, or null.</param>
     /// <param name="format">A format's name, or <c>auto</c>; a program that is named is run.</param>
     /// <param name="images">What a program will be given: it does not say what it takes.</param>
     /// <returns>In eval mode, with its digest; belongs to the caller.</returns>
@@ -51,7 +52,7 @@ public static class ClassifierCheckpoint
             var network = file.Metadata["architecture"] == FrozenFeaturesHead.Name
                 ? FrozenFeaturesHead.Build(file, shape, classes ?? stored, Named(outputs ?? said))
                 : ClassifierArchitectures.Build(file.Metadata["architecture"], shape, classes ?? stored, Named(outputs ?? said));
-            return new LoadedClassifier(GeneratorCheckpoint.Filled(network, file, device), digest);
+            return new LoadedClassifier(GeneratorCheckpoint.Filled(network, file, device), digest, HeldOutIn(file.Metadata));
         }
         catch (Exception unreadable) when (unreadable is KeyNotFoundException or FormatException or JsonException or ArgumentException)
         {
@@ -67,8 +68,9 @@ public static class ClassifierCheckpoint
     /// <summary>Saves a classifier; the same weights give the same bytes.</summary>
     /// <param name="path">Replaced all at once.</param>
     /// <param name="classifier">Stays the caller's.</param>
+    /// <param name="heldOut">How it did on images that it was not trained on; null where nobody counted.</param>
     /// <exception cref="FileNotWrittenException">The file cannot be written.</exception>
-    public static void Save(string path, FeatureClassifier classifier)
+    public static void Save(string path, FeatureClassifier classifier, HeldOutCounts? heldOut = null)
     {
         var metadata = new Dictionary<string, string>
         {
@@ -81,22 +83,32 @@ public static class ClassifierCheckpoint
         foreach (var (key, text) in classifier.Settings)
             metadata[key] = text;
         if (classifier.Outputs is ClassifierOutputs.Sigmoid)
-            metadata[OutputsKey] = Sigmoid;   // a file that says nothing is of softmax outputs, as all were once
+            metadata[OutputsKey] = OutputKinds.Sigmoid;   // a file that says nothing is of softmax outputs, as all were once
+        if (heldOut is not null)
+            metadata[HeldOutKey] = heldOut.ToText();
         SafetensorsFile.Write(path, classifier.state_dict(), metadata);
     }
 
+    /// <summary>What a checkpoint's metadata say of how its classifier did on images that it was not trained on; null where they say nothing.</summary>
+    /// <param name="metadata">Of the file.</param>
+    /// <exception cref="FormatException">They are damaged.</exception>
+    public static HeldOutCounts? HeldOutIn(IReadOnlyDictionary<string, string> metadata) => metadata.TryGetValue(HeldOutKey, out var text) ? HeldOutCounts.Parse(text) : null;
+
     private static ClassifierOutputs Named(string? outputs) => outputs switch
     {
-        Sigmoid => ClassifierOutputs.Sigmoid,
-        Softmax or null => ClassifierOutputs.Softmax,
-        _ => throw new FormatException($"'{outputs}' is no kind of outputs; {Softmax} and {Sigmoid} are"),
+        OutputKinds.Sigmoid => ClassifierOutputs.Sigmoid,
+        OutputKinds.Softmax or null => ClassifierOutputs.Softmax,
+        OutputKinds.Probabilities => ClassifierOutputs.Probabilities,
+        OutputKinds.IndependentProbabilities => ClassifierOutputs.IndependentProbabilities,
+        _ => throw new FormatException($"'{outputs}' is no kind of outputs; use one of: {string.Join(", ", OutputKinds.All)}"),
     };
 }
 
 /// <summary>A classifier from a checkpoint.</summary>
 /// <param name="Classifier">In eval mode; owned by this.</param>
 /// <param name="Sha256">Of the checkpoint.</param>
-public sealed record LoadedClassifier(FeatureClassifier Classifier, string Sha256) : IDisposable
+/// <param name="HeldOut">How it did on images that it was not trained on; null where the checkpoint does not say.</param>
+public sealed record LoadedClassifier(FeatureClassifier Classifier, string Sha256, HeldOutCounts? HeldOut = null) : IDisposable
 {
     /// <inheritdoc/>
     public void Dispose() => Classifier.Dispose();

@@ -19,8 +19,11 @@ public abstract class FeatureClassifier(string architecture, ImageShape shape, I
     /// <summary>Names of its outputs, in order.</summary>
     public IReadOnlyList<string> Classes { get; } = classes;
 
-    /// <summary>Whether one class holds, or several may.</summary>
+    /// <summary>Whether one class holds, or several may, and whether the outputs are logits or probabilities.</summary>
     public ClassifierOutputs Outputs { get; init; } = ClassifierOutputs.Softmax;
+
+    /// <summary>Whether its architecture says that its outputs are logits; false for a program, of which only the policy says what it puts out.</summary>
+    public virtual bool IsKnownToMakeLogits => true;
 
     /// <summary>What else a checkpoint must say of it, by key, so that it can be built again; empty where shape and classes are all.</summary>
     public virtual IReadOnlyDictionary<string, string> Settings { get; } = new Dictionary<string, string>();
@@ -54,19 +57,38 @@ public abstract class FeatureClassifier(string architecture, ImageShape shape, I
     }
 
     /// <summary>Class probabilities of images that were looked at already.</summary>
+    /// <param name="logits"><c>[N, Classes]</c>; of <see cref="ClassifierOutputs.Probabilities"/> and <see cref="ClassifierOutputs.IndependentProbabilities"/> these are probabilities already.</param>
+    /// <returns>As of <see cref="Probabilities"/>; NaN in every class of an image of which one output is no finite number.</returns>
+    public Tensor ProbabilitiesOf(Tensor logits)
+    {
+        using var scope = NewDisposeScope();
+        var probabilities = Outputs switch
+        {
+            ClassifierOutputs.Sigmoid => logits.sigmoid(),
+            ClassifierOutputs.Softmax => logits.softmax(1),
+            _ => logits,
+        };
+        return probabilities.masked_fill(Unreadable(logits).unsqueeze(1), double.NaN).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Of which images an output is no finite number: what they show cannot be told, so they count as showing everything.</summary>
     /// <param name="logits"><c>[N, Classes]</c>.</param>
-    /// <returns>As of <see cref="Probabilities"/>.</returns>
-    public Tensor ProbabilitiesOf(Tensor logits) => Outputs is ClassifierOutputs.Sigmoid ? logits.sigmoid() : logits.softmax(1);
+    /// <returns><c>[N]</c>, bool; belongs to the caller's scope.</returns>
+    internal static Tensor Unreadable(Tensor logits)
+    {
+        using var scope = NewDisposeScope();
+        return logits.isfinite().all(1).logical_not().MoveToOuterDisposeScope();
+    }
 
     /// <summary>Which classes hold.</summary>
     /// <param name="logits"><c>[N, Classes]</c>.</param>
-    /// <returns><c>[N, Classes]</c>, bool: the likeliest alone, or each that is at least as likely as not; of an image that is no number every one, so that it never passes for free of something. Belongs to the caller's scope.</returns>
+    /// <returns><c>[N, Classes]</c>, bool: the likeliest alone, or each that is at least as likely as not; of an image of which an output is no finite number every one, so that it never passes for free of something. Belongs to the caller's scope.</returns>
     public Tensor Holds(Tensor logits)
     {
         using var scope = NewDisposeScope();
-        var holds = Outputs is ClassifierOutputs.Sigmoid
+        var holds = Outputs is ClassifierOutputs.Sigmoid or ClassifierOutputs.IndependentProbabilities
             ? AtLeast(ProbabilitiesOf(logits), AsLikelyAsNot)
-            : nn.functional.one_hot(logits.argmax(1), Classes.Count).to(@bool).logical_or(logits.isnan().any(1, keepdim: true));
+            : nn.functional.one_hot(logits.argmax(1), Classes.Count).to(@bool).logical_or(Unreadable(logits).unsqueeze(1));
         return holds.MoveToOuterDisposeScope();
     }
 
@@ -106,6 +128,12 @@ public enum ClassifierOutputs
 
     /// <summary>The classes have nothing to do with each other: none, one or several hold.</summary>
     Sigmoid,
+
+    /// <summary>As <see cref="Softmax"/>, and the outputs are probabilities already: a program that ends in a softmax of its own.</summary>
+    Probabilities,
+
+    /// <summary>As <see cref="Sigmoid"/>, and the outputs are probabilities already: a program that ends in a sigmoid of its own.</summary>
+    IndependentProbabilities,
 }
 
 /// <summary>Every classifier architecture that can be built. A new one: write its file, add its line.</summary>

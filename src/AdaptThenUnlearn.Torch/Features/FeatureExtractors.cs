@@ -12,9 +12,10 @@ public static class FeatureExtractors
     /// <param name="path">Its file; never fetched from anywhere.</param>
     /// <param name="sha256">Pin, or null.</param>
     /// <param name="device">Where it goes.</param>
+    /// <param name="resolution">Height and width of the images it will be given; null where the caller does not know.</param>
     /// <returns>In eval mode; belongs to the caller.</returns>
     /// <exception cref="CheckpointException">The file is missing, damaged, not pinned so, or not what the kind wants; the message says what that is.</exception>
-    public static LoadedExtractor Load(WeightsExtractor kind, string path, string? sha256, Device device)
+    public static LoadedExtractor Load(WeightsExtractor kind, string path, string? sha256, Device device, int? resolution = null)
     {
         if (!File.Exists(path))
             throw new CheckpointException(path, "there is no such file, and nothing is downloaded", $"'{kind.Name}' wants {kind.Wanted}");
@@ -22,7 +23,7 @@ public static class FeatureExtractors
         var digest = sha256 is null ? CheckpointDigest.Of(path) : CheckpointDigest.Check(path, sha256);
         return kind == WeightsExtractor.InceptionV3
             ? Loaded(InceptionExtractor.Load(path, device))
-            : Loaded(ScriptedExtractor.Load(path, digest, inception: kind == WeightsExtractor.InceptionV3TorchScript, device));
+            : Loaded(ScriptedExtractor.Load(path, digest, inception: kind == WeightsExtractor.InceptionV3TorchScript, device, resolution));
 
         LoadedExtractor Loaded<T>(T extractor) where T : IFeatureExtractor, IDisposable => new(extractor, kind.Metric(digest), digest, Owned: extractor);
     }

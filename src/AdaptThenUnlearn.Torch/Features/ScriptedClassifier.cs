@@ -4,24 +4,28 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Features;
 
-/// <summary>A classifier that is a TorchScript program: its forward makes logits of images. What lies before them is not known, so they are its features too.</summary>
-internal sealed class ScriptedClassifier : FeatureClassifier
+/// <summary>A classifier that is a TorchScript program: its forward makes logits of images, or probabilities where the policy says so. What lies before them is not known, so they are its features too.</summary>
+internal sealed class ScriptedClassifier : FeatureClassifier, IAskedProgram
 {
-    private const string Duty = "its forward must turn images, float32 [N, C, H, H] in -1 to 1, into one logit for each class of the policy, float32 [N, K]";
-
-    private readonly ScriptProgram _program;
+    private const string Duty = "its forward must turn images, float32 [N, C, H, H] in -1 to 1, into one logit for each class of the policy, floating point [N, K] (or probabilities, where the policy's 'outputs' says so)";
 
     private ScriptedClassifier(ScriptProgram program, ImageShape shape, IReadOnlyList<string> classes) : base(TorchScriptFormat.FormatName, shape, classes)
     {
-        _program = program;
+        Program = program;
         program.RegisterIn(this);
     }
+
+    /// <inheritdoc/>
+    public ScriptProgram Program { get; }
 
     /// <inheritdoc/>
     public override int FeatureSize => Classes.Count;
 
     /// <inheritdoc/>
-    public override Device Device => _program.Device;
+    public override bool IsKnownToMakeLogits => false;
+
+    /// <inheritdoc/>
+    public override Device Device => Program.Device;
 
     /// <summary>Loads one in eval mode, and tries it; belongs to the caller.</summary>
     /// <param name="path">Its file.</param>
@@ -38,7 +42,7 @@ internal sealed class ScriptedClassifier : FeatureClassifier
         var classifier = Weights.Freed(new ScriptedClassifier(ScriptProgram.Load(path, sha256, Duty, device), shape, classes) { Outputs = outputs });
         try
         {
-            classifier.Features(zeros([2, shape.Channels, shape.Resolution, shape.Resolution], device: device));
+            classifier.RequireAnswers(zeros([2, shape.Channels, shape.Resolution, shape.Resolution], device: device));
             return classifier;
         }
         catch
@@ -52,11 +56,44 @@ internal sealed class ScriptedClassifier : FeatureClassifier
     public override Tensor Features(Tensor images)
     {
         using var scope = NewDisposeScope();
-        var logits = _program.Run(images);
-        return logits.dtype == float32 && logits.shape.SequenceEqual([images.shape[0], Classes.Count])
-            ? logits.MoveToOuterDisposeScope()
-            : throw _program.Wrong($"makes {logits.dtype} {ScriptProgram.Shown(logits)} of images {ScriptProgram.Shown(images)}, and the policy names {Classes.Count} classes");
+        var logits = Program.Run(images);
+        if (logits.dim() == 1 && Classes.Count == 1)
+            logits = logits.unsqueeze(1);   // one class, squeezed
+        return logits.is_floating_point() && logits.shape.SequenceEqual([images.shape[0], Classes.Count])
+            ? logits.to(float32).MoveToOuterDisposeScope()
+            : throw Program.Wrong($"makes {logits.dtype} {ScriptProgram.Shown(logits)} of images {ScriptProgram.Shown(images)}, and the policy names {Classes.Count} classes");
     }
+
+    // One that takes a single image was traced for it.
+    private void RequireAnswers(Tensor images)
+    {
+        try
+        {
+            Features(images);
+        }
+        catch (CheckpointException failed) when (TakesOne(images))
+        {
+            throw new CheckpointException(
+                Program.Path, $"takes one image at a time: {failed.Problem}",
+                "its batch size was fixed when it was traced; have its forward take any, as torch.flatten(x, 1) or x.view(x.shape[0], -1) do in torch.jit.script, and save it again", cause: failed);
+        }
+    }
+
+    private bool TakesOne(Tensor images)
+    {
+        try
+        {
+            Features(images.narrow(0, 0, 1));
+            return true;
+        }
+        catch (CheckpointException)
+        {
+            return false;
+        }
+    }
+
+    /// <inheritdoc/>
+    public Tensor Answer(Tensor inputs, long seed) => Program.Run(seed, inputs);
 
     /// <inheritdoc/>
     public override Tensor Logits(Tensor features) => features.alias();
@@ -66,6 +103,6 @@ internal sealed class ScriptedClassifier : FeatureClassifier
     {
         base.Dispose(disposing);
         if (disposing)
-            _program.Dispose();
+            Program.Dispose();
     }
 }

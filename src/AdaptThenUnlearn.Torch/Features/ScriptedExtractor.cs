@@ -1,25 +1,29 @@
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Models;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Features;
 
 /// <summary>A TorchScript program as extractor: libtorch's interpreter runs what the file says, so it is only loaded where it was asked for by name.</summary>
-internal sealed class ScriptedExtractor : IFeatureExtractor, IDisposable
+internal sealed class ScriptedExtractor : IFeatureExtractor, IAskedProgram, IDisposable
 {
-    private const int ProbeResolution = 64;
+    // Programs may take images of one size alone; of a caller who does not know the size, the usual ones are tried.
+    private static readonly int[] _usualResolutions = [64, 32, 28, 16, 128, 224, 256, 299, 512, 1024];
+
     private const string Duty = "it must turn uint8 images [N, 3, H, W] into features [N, D]";
 
-    private readonly ScriptProgram _program;
     private readonly bool _asksForFeatures;
 
-    private ScriptedExtractor(ScriptProgram program, bool asksForFeatures)
+    private ScriptedExtractor(ScriptProgram program, bool asksForFeatures, int? resolution)
     {
-        (_program, _asksForFeatures) = (program, asksForFeatures);
-        using var scope = NewDisposeScope();
-        FeatureSize = (int)Run(zeros([1, 3, ProbeResolution, ProbeResolution], uint8, Device)).shape[1];
+        (Program, _asksForFeatures) = (program, asksForFeatures);
+        FeatureSize = resolution is { } known ? FeaturesOf(known) : FeaturesOfUsual();
     }
+
+    /// <inheritdoc/>
+    public ScriptProgram Program { get; }
 
     /// <inheritdoc/>
     public int FeatureSize { get; }
@@ -28,15 +32,16 @@ internal sealed class ScriptedExtractor : IFeatureExtractor, IDisposable
     public ImageShape? Takes => null;
 
     /// <inheritdoc/>
-    public Device Device => _program.Device;
+    public Device Device => Program.Device;
 
     /// <summary>Loads a program and tries it on a black image.</summary>
     /// <param name="path">A file of <c>torch.jit.save</c>.</param>
     /// <param name="sha256">Of the file, as it was checked.</param>
     /// <param name="inception">Whether it is NVIDIA's Inception-v3, which returns class scores unless its second argument, <c>return_features</c>, is true.</param>
     /// <param name="device">Where it goes.</param>
+    /// <param name="resolution">Height and width of the images it will be given; null where the caller does not know.</param>
     /// <exception cref="CheckpointException">The file is missing, no TorchScript program, or makes no features of images.</exception>
-    public static ScriptedExtractor Load(string path, string sha256, bool inception, Device device)
+    public static ScriptedExtractor Load(string path, string sha256, bool inception, Device device, int? resolution)
     {
         var kind = inception ? WeightsExtractor.InceptionV3TorchScript : WeightsExtractor.TorchScript;
         if (!ScriptArchive.IsAt(path))
@@ -45,7 +50,7 @@ internal sealed class ScriptedExtractor : IFeatureExtractor, IDisposable
         var program = ScriptProgram.Load(path, sha256, Duty, device);
         try
         {
-            var extractor = new ScriptedExtractor(program, inception);
+            var extractor = new ScriptedExtractor(program, inception, resolution);
             return !inception || extractor.FeatureSize == InceptionV3.FeatureSize
                 ? extractor
                 : throw new CheckpointException(path, $"makes {extractor.FeatureSize} features of an image, Inception-v3 makes {InceptionV3.FeatureSize}", $"fetch {kind.Wanted}");
@@ -61,16 +66,48 @@ internal sealed class ScriptedExtractor : IFeatureExtractor, IDisposable
     public Tensor Features(Tensor images) => EightBitChunks.Features(images, FeatureSize, levels => Run(levels.to(uint8)).to(float32));
 
     /// <inheritdoc/>
-    public void Dispose() => _program.Dispose();
+    public Tensor Answer(Tensor inputs, long seed)
+    {
+        using var scope = NewDisposeScope();
+        return Run(EightBit.RgbLevels(inputs).to(uint8), seed).to(float32).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Program.Dispose();
+
+    private int FeaturesOf(int resolution)
+    {
+        using var scope = NewDisposeScope();
+        return (int)Run(zeros([1, 3, resolution, resolution], uint8, Device)).shape[1];
+    }
+
+    private int FeaturesOfUsual()
+    {
+        CheckpointException? first = null;
+        foreach (var resolution in _usualResolutions)
+        {
+            try
+            {
+                return FeaturesOf(resolution);
+            }
+            catch (CheckpointException refused)
+            {
+                first ??= refused;
+            }
+        }
+
+        throw first!;
+    }
 
     // images: [N, 3, H, W], uint8
-    private Tensor Run(Tensor images)
+    private Tensor Run(Tensor images, long? seed = null)
     {
         using var _ = no_grad();
-        var features = _asksForFeatures ? _program.Run(images, true) : _program.Run(images);
+        object[] more = _asksForFeatures ? [true] : [];
+        var features = seed is { } given ? Program.Run(given, images, more) : Program.Run(images, more);
         return features.dim() == 2 && features.shape[0] == images.shape[0]
             ? features
             : throw new CheckpointException(
-                _program.Path, $"does not make one row of features for each image: it returned a tensor {ScriptProgram.Shown(features)}", "its forward must turn [N, 3, H, W] into [N, D]");
+                Program.Path, $"does not make one row of features for each image: it returned a tensor {ScriptProgram.Shown(features)}", "its forward must turn [N, 3, H, W] into [N, D]");
     }
 }

@@ -9,7 +9,8 @@ namespace AdaptThenUnlearn.Torch.Labelling;
 /// <param name="classifier">Its second class is the feature; its last layer is trained. Stays the caller's.</param>
 /// <param name="sheet">Labels to begin with.</param>
 /// <param name="folder">Where labels and classifier are kept.</param>
-public sealed class LabellingSession(LabelledSamples samples, FrozenFeaturesHead classifier, LabelSheet sheet, string folder)
+/// <param name="keepsUseless">Whether a classifier is written, too, that finds nothing by its held-out counts, or no more than by chance.</param>
+public sealed class LabellingSession(LabelledSamples samples, FrozenFeaturesHead classifier, LabelSheet sheet, string folder, bool keepsUseless = false)
 {
     private readonly Lock _labels = new();
     private readonly Lock _training = new();
@@ -50,7 +51,7 @@ public sealed class LabellingSession(LabelledSamples samples, FrozenFeaturesHead
     /// <summary>Trains the classifier from the labels so far and writes it.</summary>
     /// <param name="progress">Told of each step.</param>
     /// <param name="cancel">Ends it between two steps.</param>
-    /// <exception cref="LabelException">There are too few labels.</exception>
+    /// <exception cref="LabelException">There are too few labels, or nothing was learnt from them; a classifier that was there is left as it is.</exception>
     /// <exception cref="FileNotWrittenException">The classifier cannot be written.</exception>
     public HeldOutError Train(IProgress<StageProgress> progress, CancellationToken cancel)
     {
@@ -61,8 +62,11 @@ public sealed class LabellingSession(LabelledSamples samples, FrozenFeaturesHead
                 throw new LabelException(problem);
 
             using var head = HeadTraining.Run(samples.Features, labels.Labels, labels.Seed, progress, cancel);
+            if (!keepsUseless && head.HeldOut.WhyUseless is { } useless)
+                throw new LabelException($"no classifier was written: {useless}; label more images that show '{Feature}', or name other features with --features (--keep-useless writes it all the same)");
+
             classifier.Set(head.Weights, head.Bias);
-            ClassifierCheckpoint.Save(ClassifierPath, classifier);
+            ClassifierCheckpoint.Save(ClassifierPath, classifier, new HeldOutCounts(new Dictionary<string, HeldOutError> { [Feature] = head.HeldOut }, labels.Sha256()));
             return head.HeldOut;
         }
     }

@@ -17,7 +17,7 @@ public static class FeaturePass
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        var device = classifier.parameters().First().device;
+        var device = classifier.Device;
         List<Tensor> features = [], logits = [];
         for (var start = 0L; start < images.shape[0]; start += BatchSize)
         {

@@ -7,7 +7,9 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 /// <summary>Part of a measurement, taken on one of several machines: readings of every n-th batch, to be merged into the whole.</summary>
 /// <remarks>
 /// Kept as safetensors: <c>batches</c> [B, 3] (number, offset, size), <c>hits</c> and <c>annotatorHits</c> [B, features],
-/// <c>byClass</c> [B, classes], <c>retainedCounts</c> [B], <c>retainedAt</c> [R] (all int64) and <c>retained</c> [R, d] (float32).
+/// <c>byClass</c> [B, classes], <c>retainedCounts</c> [B], <c>retainedAt</c> [R] (all int64) and <c>retained</c> [R, d] (float32). Of the batches of the
+/// first look also <c>evidence</c> [E, n] (float64), <c>evidenceClasses</c> [classifiers] and <c>imageKeys</c> [images] (int64); <c>evidenceOf</c> [B] says
+/// which those are.
 /// </remarks>
 /// <param name="Fingerprint">Of everything that decides the readings; shards of different measurements are never merged.</param>
 /// <param name="GeneratorSha256">Digest of the generator's checkpoint.</param>
@@ -22,6 +24,8 @@ public sealed record MeasurementShard(string Fingerprint, string GeneratorSha256
     {
         using var scope = NewDisposeScope();
         var retained = Readings.Select(reading => reading.Retained).OfType<Tensor>().ToList();
+        var evidence = Readings.Select(reading => reading.Evidence).OfType<ReadingEvidence>().ToList();
+        var rows = evidence.Select(each => each.ToRow().ToArray()).ToList();
         SafetensorsFile.Write(
             path,
             new Dictionary<string, Tensor>
@@ -33,6 +37,10 @@ public sealed record MeasurementShard(string Fingerprint, string GeneratorSha256
                 ["retainedCounts"] = Table(reading => [reading.Retained?.shape[0] ?? -1]).flatten(),
                 ["retainedAt"] = tensor(Readings.SelectMany(reading => reading.RetainedAt).ToArray()),
                 ["retained"] = retained.Count == 0 ? zeros(0, 0) : cat(retained).to(float32),
+                ["evidence"] = tensor(rows.SelectMany(row => row).ToArray(), dtype: float64).view(rows.Count, rows.Count == 0 ? 0 : rows[0].Length),
+                ["evidenceClasses"] = tensor(evidence.Count == 0 ? [] : evidence[0].Outputs.Select(tally => (long)tally.Least.Count).ToArray(), dtype: int64),
+                ["evidenceOf"] = tensor(Readings.Select(reading => reading.Evidence is null ? 0L : 1L).ToArray(), dtype: int64),
+                ["imageKeys"] = tensor(evidence.SelectMany(each => each.Images.Keys).ToArray(), dtype: int64),
             },
             new Dictionary<string, string> { ["kind"] = Kind, ["fingerprint"] = Fingerprint, ["generatorSha256"] = GeneratorSha256 });
 
@@ -52,7 +60,8 @@ public sealed record MeasurementShard(string Fingerprint, string GeneratorSha256
         var (batches, hits, annotatorHits, byClass) = (Rows("batches"), Rows("hits"), Rows("annotatorHits"), Rows("byClass"));
         var counts = file["retainedCounts"].Load(int64).data<long>().ToArray();
         var (retained, places) = (file["retained"].Load(float32), file["retainedAt"].Load(int64).data<long>().ToArray());
-        if (new[] { hits.Count, annotatorHits.Count, byClass.Count, counts.Length }.Any(count => count != batches.Count)
+        var evidence = EvidenceIn(file, batches, hits.Count == 0 ? 0 : hits[0].Length);
+        if (new[] { hits.Count, annotatorHits.Count, byClass.Count, counts.Length, evidence.Count }.Any(count => count != batches.Count)
             || batches.Any(batch => batch.Length != 3) || counts.Where(count => count > 0).Sum() != retained.shape[0] || places.Length != retained.shape[0])
             throw new CheckpointException(path, "is damaged: its tables do not fit each other", "measure this part again");
 
@@ -67,7 +76,7 @@ public sealed record MeasurementShard(string Fingerprint, string GeneratorSha256
             long[] at = places[(int)start..(int)(start + count)];
             start += count;
             readings.Add(new BatchReading(
-                new EvaluationBatch(batches[number][0], (int)batches[number][1], (int)batches[number][2]), hits[number], annotatorHits[number], byClass[number], own, at));
+                new EvaluationBatch(batches[number][0], (int)batches[number][1], (int)batches[number][2]), hits[number], annotatorHits[number], byClass[number], own, at, evidence[number]));
         }
 
         return new MeasurementShard(file.Metadata.GetValueOrDefault("fingerprint", ""), file.Metadata.GetValueOrDefault("generatorSha256", ""), readings);
@@ -83,11 +92,43 @@ public sealed record MeasurementShard(string Fingerprint, string GeneratorSha256
         }
     }
 
+    // One entry a batch; null for those beyond the first look.
+    private static List<ReadingEvidence?> EvidenceIn(TensorFile file, IReadOnlyList<long[]> batches, int features)
+    {
+        var table = file["evidence"].Load(float64);
+        var (values, there, keys) = (table.data<double>().ToArray(), Numbers("evidenceOf"), Numbers("imageKeys"));
+        int[] classes = [.. Numbers("evidenceClasses").Select(count => (int)Math.Clamp(count, 0, int.MaxValue))];
+        var width = table.dim() == 2 ? (int)table.shape[1] : -1;
+        var wanted = there.Sum() == 0 ? 0 : 2 + features + classes.Sum(OutputTally.RowLength);
+        var images = batches.Zip(there).Where(pair => pair.Second != 0).Sum(pair => pair.First.ElementAtOrDefault(2));
+        if (width != wanted || table.shape[0] != there.Count(flag => flag != 0) || there.Length != batches.Count || keys.Length != images)
+            throw new CheckpointException(file.Path, "is damaged: its tables do not fit each other", "measure this part again");
+
+        List<ReadingEvidence?> read = [];
+        var (row, key) = (0, 0);
+        foreach (var (batch, flag) in batches.Zip(there))
+        {
+            if (flag == 0)
+            {
+                read.Add(null);
+                continue;
+            }
+
+            read.Add(ReadingEvidence.FromRow(values.AsSpan(row++ * width, width), keys[key..(key + (int)batch[2])], features, classes));
+            key += (int)batch[2];
+        }
+
+        return read;
+
+        long[] Numbers(string name) => file[name].Load(int64).data<long>().ToArray();
+    }
+
     /// <summary>Puts all shards of one measurement together.</summary>
     /// <param name="shards">In any order.</param>
     /// <param name="fingerprint">That they must have.</param>
     /// <param name="surveyor">Of the same policy and files.</param>
     /// <exception cref="ArgumentException">A shard is of another measurement, or a batch is missing or there twice.</exception>
+    /// <exception cref="PolicyMismatchException">A classifier's outputs are not what the policy says.</exception>
     public static Measurements.Measurement Merge(IReadOnlyList<MeasurementShard> shards, string fingerprint, Surveyor surveyor)
     {
         if (shards.Any(shard => shard.Fingerprint != fingerprint || shard.GeneratorSha256 != shards[0].GeneratorSha256))

@@ -1,3 +1,5 @@
+using AdaptThenUnlearn.Labelling;
+using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Features;
@@ -22,8 +24,29 @@ public sealed class PolicyClassifiers : IDisposable
     /// <summary>By whom and how a feature is found for the gate.</summary>
     public FeatureRule Auditor(UndesiredFeature feature) => new(this[feature.Auditor ?? feature.Annotator], feature.Class, feature.AuditorThreshold ?? feature.Threshold);
 
+    /// <summary>How a classifier did on images that it was not trained on; null where its checkpoint does not say.</summary>
+    public HeldOutCounts? HeldOut(string name) => _byName[name].HeldOut;
+
     /// <summary>Digest of a classifier's checkpoint.</summary>
     public string Sha256(string name) => _byName[name].Sha256;
+
+    /// <summary>How auditors did on images that the policy says show the feature, by the feature's name; empty where it names none.</summary>
+    public IReadOnlyDictionary<string, DetectionCounts> Tried { get; private set; } = new Dictionary<string, DetectionCounts>();
+
+    /// <summary>Has an auditor look at images that the policy says show its feature.</summary>
+    /// <param name="feature">Of the policy.</param>
+    /// <param name="images"><c>[N, C, H, W]</c>, nominally [-1, 1]; stay the caller's.</param>
+    public void Try(UndesiredFeature feature, Tensor images)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        var auditor = Auditor(feature);
+        var found = auditor.Shows(FeaturePass.Run(auditor.Classifier, images).Logits).sum().item<long>();
+        Tried = new Dictionary<string, DetectionCounts>(Tried)
+        {
+            [feature.Name] = new DetectionCounts("of the policy's folder 'negatives'", images.shape[0], images.shape[0] - found, Without: 0, FalseAlarms: 0),
+        };
+    }
 
     /// <summary>Makes the features that quality is measured by; null where the policy asks for none.</summary>
     public LoadedExtractor? Extractor { get; private set; }
@@ -48,6 +71,8 @@ public sealed class PolicyClassifiers : IDisposable
                 if (classifier.Classifier.Shape != images)
                     throw new PolicyMismatchException(
                         $"$.classifiers.{name}.checkpoint", $"the classifier takes {classifier.Classifier.Shape} images, the generator makes {images}; name a classifier trained on the generator's image size");
+                if (WhyNotSo(classifier.Classifier) is { } problem)
+                    throw new PolicyMismatchException($"$.classifiers.{name}.outputs", problem);
             }
 
             for (var number = 0; number < policy.UndesiredFeatures.Count; number++)
@@ -61,7 +86,7 @@ public sealed class PolicyClassifiers : IDisposable
 
             if (policy.Quality is { } quality)
                 loaded.Extractor = WeightsExtractor.Named(quality.Extractor) is { } kind
-                    ? FeatureExtractors.Load(kind, Path.Combine(folder, quality.ExtractorWeights!), quality.ExtractorSha256, device)
+                    ? FeatureExtractors.Load(kind, Path.Combine(folder, quality.ExtractorWeights!), quality.ExtractorSha256, device, images.Resolution)
                     : LoadedExtractor.Of(loaded._byName[quality.Extractor]);
             return loaded;
         }
@@ -71,6 +96,14 @@ public sealed class PolicyClassifiers : IDisposable
             throw;
         }
     }
+
+    private static string? WhyNotSo(FeatureClassifier classifier) => classifier.Outputs switch
+    {
+        ClassifierOutputs.Softmax => OutputKinds.WhyNotOf(OutputKinds.Softmax, classifier.Classes.Count),
+        ClassifierOutputs.Probabilities or ClassifierOutputs.IndependentProbabilities when classifier.IsKnownToMakeLogits =>
+            $"'{classifier.Architecture}' ends in a layer of logits, and probabilities are for programs that do not: say \"{OutputKinds.Softmax}\" or \"{OutputKinds.Sigmoid}\", or leave this out where the checkpoint says it",
+        _ => null,
+    };
 
     /// <inheritdoc/>
     public void Dispose()

@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Features;
 using static TorchSharp.torch;
@@ -13,6 +14,9 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 public sealed record QualityReference(string Sha256, IReadOnlyList<string> Excluded, FeatureMoments Moments, IReadOnlyDictionary<string, double> FalsePositiveRates, Tensor Samples) : IDisposable
 {
     private const int MostSamples = 2000;
+
+    /// <summary>For classes: how the extractor did on real images; empty where the reference does not say.</summary>
+    public IReadOnlyDictionary<string, DetectionCounts> Detections { get; init; } = new Dictionary<string, DetectionCounts>();
 
     /// <summary>Takes the retained classes of reference statistics.</summary>
     /// <param name="reference">As loaded.</param>
@@ -35,7 +39,7 @@ public sealed record QualityReference(string Sha256, IReadOnlyList<string> Exclu
             throw new PolicyMismatchException("$.quality.reference", $"the statistics hold no image without {string.Join(", ", undesired)}; make them of images that show what must survive");
 
         return new QualityReference(
-            sha256, undesired, FeatureMoments.Of(merged), reference.FalsePositiveRates(), reference.Samples(undesired));
+            sha256, undesired, FeatureMoments.Of(merged), reference.FalsePositiveRates(), reference.Samples(undesired)) { Detections = reference.Detections() };
     }
 
     /// <summary>Takes a mean and covariance from elsewhere. They have no classes: whoever names them says that they are of images without the undesired features.</summary>

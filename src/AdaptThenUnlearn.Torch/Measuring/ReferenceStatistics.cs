@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using static TorchSharp.torch;
 
@@ -150,15 +151,21 @@ public sealed class ReferenceStatistics : IDisposable
     }
 
     /// <summary>For each class, how often the extractor sees it in real images of other classes: a rate below which it cannot tell, 0 to 1. Without the classes of which no such image was tried.</summary>
-    public IReadOnlyDictionary<string, double> FalsePositiveRates()
+    public IReadOnlyDictionary<string, double> FalsePositiveRates() =>
+        Detections().Where(pair => pair.Value.Without > 0).ToDictionary(pair => pair.Key, pair => (double)pair.Value.FalseAlarms / pair.Value.Without);
+
+    /// <summary>For each class, how the extractor did on real test images of it and of the others. Without the classes of which nothing was tried.</summary>
+    public IReadOnlyDictionary<string, DetectionCounts> Detections()
     {
         using var scope = NewDisposeScope();
         var said = _confusion.sum([0]).data<long>().ToArray();
         var shown = _confusion.sum([1]).data<long>().ToArray();
         var right = _confusion.diagonal().contiguous().data<long>().ToArray();
         var all = shown.Sum();
-        return Enumerable.Range(0, Classes.Count).Where(number => all > shown[number])
-            .ToDictionary(number => Classes[number], number => (double)(said[number] - right[number]) / (all - shown[number]));
+        return Enumerable.Range(0, Classes.Count).Where(number => all > 0).ToDictionary(
+            number => Classes[number],
+            number => new DetectionCounts(
+                "real test images of the reference", shown[number], shown[number] - right[number], all - shown[number], said[number] - right[number]));
     }
 
     /// <inheritdoc/>
@@ -180,6 +187,6 @@ public sealed class ReferenceStatistics : IDisposable
             && _outerSum.shape.SequenceEqual([classes, size, size])
             && _samples.dim() == 2 && _samples.shape[1] == size
             && _sampleLabels.shape.SequenceEqual([_samples.shape[0]])
-            && _confusion.shape.SequenceEqual([classes, classes]);
+            && _confusion.shape.SequenceEqual([classes, classes]) && _confusion.ge(0).all().item<bool>();
     }
 }

@@ -21,6 +21,8 @@ public sealed class Surveyor(UnlearningPolicy policy, PolicyClassifiers classifi
     private const int KernelSubsets = 50;
     private const int KernelSubsetSize = 500;
 
+    private readonly AuditorCheck _check = new(policy, classifiers, reference);
+
     // Retained images that are compared with the reference, and whether so many can be.
     private int Compared => policy.Evaluation.Samples / 2;
     private bool IsEnough => reference is not null && Compared > reference.Moments.FeatureSize;
@@ -30,16 +32,27 @@ public sealed class Surveyor(UnlearningPolicy policy, PolicyClassifiers classifi
     /// <param name="sha256">Digest of its checkpoint.</param>
     /// <param name="progress">Told of the images looked at so far.</param>
     /// <param name="cancel">Ends the measurement between two batches.</param>
-    public Measurement Measure(ImageGenerator generator, string sha256, IProgress<long> progress, CancellationToken cancel)
+    /// <param name="before">Readings of the original generator; null where this is it.</param>
+    /// <exception cref="PolicyMismatchException">A classifier's outputs are not what the policy says, or a program answers differently from one time to the next.</exception>
+    public Measurement Measure(ImageGenerator generator, string sha256, IProgress<long> progress, CancellationToken cancel, Measurement? before = null)
     {
         using var scope = NewDisposeScope();
-        return Assemble(sha256, (batch, retained) =>
+        using var questions = Ask(generator);
+        var measured = Assemble(sha256, (batch, retained) =>
         {
             cancel.ThrowIfCancellationRequested();
             progress.Report(batch.First + batch.Size);
             return Read(generator, batch, retained);
-        });
+        }, before);
+        questions.AskAgain();
+        return measured;
     }
+
+    /// <summary>Asks the programs among generator, classifiers and extractor the same thing twice; ask again when the readings are taken.</summary>
+    /// <param name="generator">That is measured.</param>
+    /// <returns>Belongs to the caller.</returns>
+    /// <exception cref="PolicyMismatchException">A program answers differently.</exception>
+    public RepeatedQuestions Ask(ImageGenerator generator) => RepeatedQuestions.Ask(generator, policy, classifiers, images);
 
     /// <summary>Every batch that a measurement could come to look at, in order, so that several machines can share the work.</summary>
     public IEnumerable<EvaluationBatch> AllBatches()
@@ -56,7 +69,9 @@ public sealed class Surveyor(UnlearningPolicy policy, PolicyClassifiers classifi
     /// <summary>Puts readings of batches together; the same readings give the same measurement, wherever they were taken.</summary>
     /// <param name="sha256">Digest of the generator's checkpoint.</param>
     /// <param name="read">Gives the reading of a batch; asked in order, and only while more images are needed. Told whether features of retained images are still needed.</param>
-    public Measurement Assemble(string sha256, Func<EvaluationBatch, bool, BatchReading> read)
+    /// <param name="before">Readings of the original generator; null where this is it.</param>
+    /// <exception cref="PolicyMismatchException">A classifier's outputs are not what the policy says.</exception>
+    public Measurement Assemble(string sha256, Func<EvaluationBatch, bool, BatchReading> read, Measurement? before = null)
     {
         using var scope = NewDisposeScope();
         var evaluation = policy.Evaluation;
@@ -64,6 +79,7 @@ public sealed class Surveyor(UnlearningPolicy policy, PolicyClassifiers classifi
         List<BatchReading> first = [];
         var hits = new long[looks.Count];
         var (samples, retained) = (0L, 0L);
+        ReadingEvidence? evidence = null;
         foreach (var size in evaluation.Looks())
         {
             foreach (var batch in EvaluationImages.UpTo(size, from: samples))
@@ -77,6 +93,12 @@ public sealed class Surveyor(UnlearningPolicy policy, PolicyClassifiers classifi
             }
 
             samples = size;
+            if (size == evaluation.Samples)
+            {
+                evidence = first.Select(reading => reading.Evidence).OfType<ReadingEvidence>().Aggregate((one, other) => one.Merge(other));
+                _check.RequireOutputs(evidence);
+            }
+
             for (var number = 0; number < hits.Length; number++)
                 looks[number].Add(new Look(samples, hits[number]));
             if (!policy.UndesiredFeatures.Zip(looks).Any(pair => SequentialSampling.WorthGoingOn(
@@ -88,11 +110,12 @@ public sealed class Surveyor(UnlearningPolicy policy, PolicyClassifiers classifi
             sha256,
             evaluation.Seed,
             evaluation.Truncation,
-            [.. policy.UndesiredFeatures.Select((feature, number) => new FeatureReading(
-                feature.Name, feature.Auditor ?? feature.Annotator, feature.Class, looks[number], feature.Auditor is null ? null : first.Sum(reading => reading.AnnotatorHits[number]), NoiseFloor(feature)))],
+            [.. policy.UndesiredFeatures.Select((feature, number) => _check.Completed(number, new FeatureReading(
+                feature.Name, feature.Auditor ?? feature.Annotator, feature.Class, looks[number], feature.Auditor is null ? null : first.Sum(reading => reading.AnnotatorHits[number]), NoiseFloor(feature)), evidence!, before))],
             Quality([.. first.Where(reading => reading.Retained is not null)]),
             Shares(first),
-            evaluation.RangeOrDefault);
+            evaluation.RangeOrDefault,
+            evidence!.Images.ToReading());
     }
 
     /// <summary>Looks at one batch; each classifier looks at each image once.</summary>
@@ -110,14 +133,22 @@ public sealed class Surveyor(UnlearningPolicy policy, PolicyClassifiers classifi
         var shown = features.Select(feature => Shown(classifiers.Auditor(feature))).ToList();
         long[] hits = [.. shown.Select(mask => mask.sum().item<long>())];
         long[] annotatorHits = [.. features.Select(feature => Shown(classifiers.Annotator(feature)).sum().item<long>())];
+        var evidence = batch.First < policy.Evaluation.Samples ? Evidence() : null;
         if (policy.Quality?.ClassCounter(policy) is not { } counter)
-            return new BatchReading(batch, hits, annotatorHits, [], null, []);
+            return new BatchReading(batch, hits, annotatorHits, [], null, [], evidence);
 
         var byClass = classifiers[counter].Count(See(classifiers[counter]).Logits);
         var clean = shown.Aggregate(ones(drawn.shape[0], dtype: @bool, device: drawn.device), (mask, one) => mask.logical_and(one.logical_not()));
         return retained && batch.First < policy.Evaluation.Samples
-            ? new BatchReading(batch, hits, annotatorHits, byClass, Extracted().cpu().MoveToOuterDisposeScope(), clean.nonzero().flatten().cpu().data<long>().ToArray())
-            : new BatchReading(batch, hits, annotatorHits, byClass, null, []);
+            ? new BatchReading(batch, hits, annotatorHits, byClass, Extracted().cpu().MoveToOuterDisposeScope(), clean.nonzero().flatten().cpu().data<long>().ToArray(), evidence)
+            : new BatchReading(batch, hits, annotatorHits, byClass, null, [], evidence);
+
+        ReadingEvidence Evidence() => new(
+            [.. _check.Names.Select(name => OutputTally.Of(See(classifiers[name]).Logits))],
+            [.. features.Select(feature => ReadingEvidence.Differ(Output(classifiers.Auditor(feature)), Output(classifiers.Annotator(feature))))],
+            DiversityTally.Of(drawn));
+
+        Tensor Output(FeatureRule rule) => See(rule.Classifier).Logits.select(1, rule.Index);
 
         Tensor Extracted() => policy.Quality.Extractor == counter ? See(classifiers[counter]).Features[clean] : classifiers.Extractor!.Extractor.Features(drawn[clean]);
 
@@ -193,5 +224,7 @@ public sealed class Surveyor(UnlearningPolicy policy, PolicyClassifiers classifi
 /// <param name="ByClass">For each class of the classifier that counts them: images of it (where several classes may hold, an image counts for each); empty where the policy asks for no quality.</param>
 /// <param name="Retained">The extractor's features of images without undesired features, <c>[≤ Size, d]</c>, on the CPU; null beyond the first look, where enough were seen before, or where the policy asks for no quality.</param>
 /// <param name="RetainedAt">Place in the batch of each image whose features are <paramref name="Retained"/>, ascending from 0; none where that is null.</param>
+/// <param name="Evidence">What the batch tells of the classifiers and of the images; null beyond the first look.</param>
 public sealed record BatchReading(
-    EvaluationBatch Batch, IReadOnlyList<long> Hits, IReadOnlyList<long> AnnotatorHits, IReadOnlyList<long> ByClass, Tensor? Retained, IReadOnlyList<long> RetainedAt);
+    EvaluationBatch Batch, IReadOnlyList<long> Hits, IReadOnlyList<long> AnnotatorHits, IReadOnlyList<long> ByClass, Tensor? Retained, IReadOnlyList<long> RetainedAt,
+    ReadingEvidence? Evidence);

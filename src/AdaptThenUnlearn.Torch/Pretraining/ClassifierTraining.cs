@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using AdaptThenUnlearn.Labelling;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Models;
@@ -71,6 +73,36 @@ public static class ClassifierTraining
 
         classifier.eval();
         return classifier;
+    }
+
+    /// <summary>How a classifier does on images that it was not trained on, class by class.</summary>
+    /// <param name="classifier">In eval mode.</param>
+    /// <param name="train">What it was trained on; their labels are part of the digest.</param>
+    /// <param name="test">Never trained on.</param>
+    /// <param name="device">Where the classifier is.</param>
+    public static HeldOutCounts HeldOut(FeatureClassifier classifier, LabelledImages train, LabelledImages test, Device device)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        var counts = zeros([4, classifier.Classes.Count], int64);   // rows: with, missed, without, false alarms
+        foreach (var (images, labels) in Batches(test))
+        {
+            using var inner = NewDisposeScope();
+            var sees = classifier.Holds(classifier.Logits(classifier.Features(EightBit.Values(images).to(device)))).cpu();
+            var shows = classifier.Outputs is ClassifierOutputs.Sigmoid ? labels.gt(0.5) : nn.functional.one_hot(labels, classifier.Classes.Count).to(@bool);
+            var (hidden, blind) = (shows.logical_not(), sees.logical_not());
+            counts.add_(stack([shows.sum([0]), shows.logical_and(blind).sum([0]), hidden.sum([0]), hidden.logical_and(sees).sum([0])]));
+            images.Dispose();
+            labels.Dispose();
+        }
+
+        var numbers = counts.data<long>().ToArray().Select(number => (int)number).ToArray();
+        var all = classifier.Classes.Count;
+        return new HeldOutCounts(
+            classifier.Classes.Index().ToDictionary(
+                named => named.Item,
+                named => new HeldOutError(numbers[named.Index], numbers[all + named.Index], numbers[2 * all + named.Index], numbers[3 * all + named.Index])),
+            Convert.ToHexStringLower(SHA256.HashData([.. train.Labels.contiguous().bytes, .. test.Labels.contiguous().bytes])));
     }
 
     private static Tensor Loss(FeatureClassifier classifier, Tensor logits, Tensor labels) => classifier.Outputs is ClassifierOutputs.Sigmoid

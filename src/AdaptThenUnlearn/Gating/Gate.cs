@@ -35,6 +35,7 @@ public static class Gate
         [
             .. policy.Evaluation.IsRaw ? [RawOutput] : Array.Empty<string>(),
             .. policy.UndesiredFeatures.SelectMany(feature => NoiseWarning(policy.Evaluation, feature, after ?? before)),
+            .. ReadingDoubts.Of(policy, after ?? before),
         ];
         foreach (var waiver in policy.Waivers)
             Apply(waiver, findings, warnings, today);
@@ -50,27 +51,38 @@ public static class Gate
     public static IReadOnlyList<UndesiredFeature> Violated(UnlearningPolicy policy, Measurement before) =>
         [.. policy.UndesiredFeatures.Where(feature => FeatureRules(policy.Evaluation, feature, before, after: null).Any(finding => finding.State is not FindingState.Passed))];
 
+    /// <summary>Whether readings of the original generator say nothing of a feature, so that training to a limit would be training to nothing.</summary>
+    /// <param name="before">Readings of the original generator.</param>
+    public static bool IsMeaningless(Measurement before) => before.Diversity?.WhyOneImage is not null || before.Features.Any(reading => reading.NotMeasured is not null);
+
     private static IEnumerable<Finding> FeatureRules(EvaluationOptions evaluation, UndesiredFeature feature, Measurement before, Measurement? after)
     {
         if (feature.MaxRate is { } largest)
-            yield return MaxRate(evaluation, feature, largest, after ?? before);
-        var hadNothingToUnlearn = feature.MaxRate is { } limit && MaxRate(evaluation, feature, limit, before).State is FindingState.Passed;
+            yield return MaxRate(evaluation, feature, largest, before, after);
+        var hadNothingToUnlearn = feature.MaxRate is { } limit && MaxRate(evaluation, feature, limit, before, after: null).State is FindingState.Passed;
         if (feature.MinUnlearned is { } smallest && !hadNothingToUnlearn)
             yield return MinUnlearned(evaluation, feature, smallest, before, after);
     }
 
-    private static Finding MaxRate(EvaluationOptions evaluation, UndesiredFeature feature, double limit, Measurement measured)
+    private static Finding MaxRate(EvaluationOptions evaluation, UndesiredFeature feature, double limit, Measurement before, Measurement? after)
     {
         var rule = new Rule($"{feature.Name}/maxRate", AtMost, limit);
-        if (Reading(feature, measured, evaluation) is not { Looks: [.., var last] } reading)
-            return rule.NotMeasured(WhyOtherRange(evaluation, measured) ?? NotCounted);
+        if (WhyMeaningless(feature, before, after) is { } meaningless)
+            return rule.NotMeasured(meaningless);
+        if (Reading(feature, after ?? before, evaluation) is not { Looks: [.., var last] } reading)
+            return rule.NotMeasured(WhyOtherRange(evaluation, after ?? before) ?? NotCounted);
 
         var bound = SequentialSampling.UpperBound(last, evaluation.Looks().Count, evaluation.Confidence);
         return rule.Judge(
             (double)last.Hits / last.Samples,
             bound,
-            Invariant($"{last.Hits} of {last.Samples} images; upper bound at {evaluation.Confidence * 100:0.###} % confidence, {reading.Looks.Count} of {evaluation.Looks().Count} looks taken"));
+            Invariant($"{last.Hits} of {last.Samples} images; upper bound at {evaluation.Confidence * 100:0.###} % confidence, {reading.Looks.Count} of {evaluation.Looks().Count} looks taken{(reading.Detection is { } known ? $"; the auditor on known images: {known.Words}" : "")}"));
     }
+
+    // An auditor that cannot tell, or one image many times: before or after, it is the same comparison that means nothing.
+    private static string? WhyMeaningless(UndesiredFeature feature, params IEnumerable<Measurement?> measured) => measured.OfType<Measurement>()
+        .Select(each => each.Diversity?.WhyOneImage ?? each.Features.FirstOrDefault(reading => reading.Feature == feature.Name)?.NotMeasured)
+        .FirstOrDefault(reason => reason is not null);
 
     private static IEnumerable<string> NoiseWarning(EvaluationOptions evaluation, UndesiredFeature feature, Measurement measured)
     {
@@ -81,6 +93,8 @@ public static class Gate
     private static Finding MinUnlearned(EvaluationOptions evaluation, UndesiredFeature feature, double limit, Measurement before, Measurement? after)
     {
         var rule = new Rule($"{feature.Name}/minUnlearned", AtLeast, limit);
+        if (WhyMeaningless(feature, before, after) is { } meaningless)
+            return rule.NotMeasured(meaningless);
         if (after is null)
             return rule.NotMeasured("nothing was unlearned, so there is nothing to compare");
         if (WhyNotComparable(evaluation, before, after) is { } reason)
@@ -192,7 +206,7 @@ public static class Gate
     private static string? WhyNotComparable(EvaluationOptions evaluation, Measurement before, Measurement after) =>
         before.GeneratorSha256 == after.GeneratorSha256 ? "the original was compared with itself"
         : !AreLatents(evaluation, before) || !AreLatents(evaluation, after) ? "before and after were not both measured on the policy's latents"
-        : WhyOtherRange(evaluation, before) ?? WhyOtherRange(evaluation, after);
+        : WhyOtherRange(evaluation, before) ?? WhyOtherRange(evaluation, after) ?? before.Diversity?.WhyOneImage ?? after.Diversity?.WhyOneImage;
 
     /// <summary>Why readings are not of the images that a policy judges; null when they are.</summary>
     /// <param name="evaluation">Of the policy.</param>
@@ -209,8 +223,8 @@ public static class Gate
     {
         if (!AreLatents(policy.Evaluation, measured))
             return "the images were not made from the policy's latents";
-        if (WhyOtherRange(policy.Evaluation, measured) is { } otherRange)
-            return otherRange;
+        if ((WhyOtherRange(policy.Evaluation, measured) ?? measured.Diversity?.WhyOneImage) is { } meaningless)
+            return meaningless;
         if (measured.Quality is not { } reading)
             return null;   // said in other words
         if (reading.Extractor != policy.Quality!.Extractor)

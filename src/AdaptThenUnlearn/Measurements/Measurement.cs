@@ -10,6 +10,7 @@ namespace AdaptThenUnlearn.Measurements;
 /// <param name="Quality">Of the images; null where the policy asks for none.</param>
 /// <param name="Shares">For each class of the auditors: how often it was emitted at the first look.</param>
 /// <param name="Range">What was looked at, as <c>evaluation.range</c> of a policy: <c>8-bit</c> pictures or <c>raw</c> network output. Records that do not say were measured raw.</param>
+/// <param name="Diversity">How much the images of the first look differ; null, and left out, in records from before it was counted.</param>
 public sealed record Measurement(
     string GeneratorSha256,
     long Seed,
@@ -17,7 +18,8 @@ public sealed record Measurement(
     IReadOnlyList<FeatureReading> Features,
     QualityReading? Quality,
     IReadOnlyList<ClassShare> Shares,
-    string Range = "raw");
+    string Range = "raw",
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] ImageDiversity? Diversity = null);
 
 /// <summary>How often one undesired feature was emitted.</summary>
 /// <param name="Feature">The feature's name in the policy.</param>
@@ -26,8 +28,21 @@ public sealed record Measurement(
 /// <param name="Looks">Cumulative counts at each look of the sequential sampling, in order; the first look is the one that PUL compares, the last decides the rate.</param>
 /// <param name="AnnotatorHits">The same first look counted by the annotator, for comparison; null when it is the auditor itself.</param>
 /// <param name="NoiseFloor">How often the auditor sees the class in real images of other classes, 0 to 1: a rate below which it cannot tell; null where the reference does not say.</param>
+/// <param name="Detection">How the auditor did on images that were known to show the class, or not to; null, and left out, where nothing says it.</param>
+/// <param name="Unreadable">Images of the first look of which an output of the auditor was no finite number; each counts as showing the feature. Null, and left out, where there were none.</param>
+/// <param name="IsAnnotator">Whether the auditor goes by another name than the annotator and says the same of every image of the first look; left out where it does not.</param>
+/// <param name="NotMeasured">Why the counts say nothing of the feature, in a sentence without a full stop; null, and left out, where they do.</param>
 public sealed record FeatureReading(
-    string Feature, string Classifier, string Class, IReadOnlyList<Look> Looks, long? AnnotatorHits, double? NoiseFloor);
+    string Feature,
+    string Classifier,
+    string Class,
+    IReadOnlyList<Look> Looks,
+    long? AnnotatorHits,
+    double? NoiseFloor,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] DetectionCounts? Detection = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? Unreadable = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool IsAnnotator = false,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? NotMeasured = null);
 
 /// <summary>Counts so far.</summary>
 /// <param name="Samples">n, images looked at.</param>

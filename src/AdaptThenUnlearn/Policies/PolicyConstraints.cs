@@ -132,7 +132,6 @@ internal enum NameKind
 internal sealed class KnownNameAttribute(NameKind kind) : ValueConstraintAttribute
 {
     private static readonly string[] Distances = ["plain", "relative"];
-    private static readonly string[] Outputs = ["softmax", "sigmoid"];
     private static readonly string[] Ranges = [EvaluationOptions.EightBit, EvaluationOptions.Raw];
 
     public override string Code => PolicyCodes.UnknownName;
@@ -145,7 +144,7 @@ internal sealed class KnownNameAttribute(NameKind kind) : ValueConstraintAttribu
             NameKind.Preset => ("preset", UnlearningPresets.Names),
             NameKind.RepulsionLoss => ("repulsion loss", vocabulary.Repulsions),
             NameKind.Distance => ("distance", Distances),
-            NameKind.ClassifierOutputs => ("kind of outputs", Outputs),
+            NameKind.ClassifierOutputs => ("kind of outputs", OutputKinds.All),
             NameKind.ImageRange => ("range of images", Ranges),
             NameKind.CheckpointFormat => ("checkpoint format", ["auto", .. vocabulary.CheckpointFormats]),
             _ => ("report format", vocabulary.ReportFormats),
@@ -160,7 +159,7 @@ internal sealed class KnownNameAttribute(NameKind kind) : ValueConstraintAttribu
         {
             NameKind.Preset => UnlearningPresets.Names,
             NameKind.Distance => Distances,
-            NameKind.ClassifierOutputs => Outputs,
+            NameKind.ClassifierOutputs => OutputKinds.All,
             NameKind.ImageRange => Ranges,
             _ => null,
         };

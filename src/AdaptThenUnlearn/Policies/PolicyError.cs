@@ -54,6 +54,18 @@ public static class PolicyCodes
     /// <summary>Warning: a limit that no sample of the allowed size can prove.</summary>
     public const string UnprovableLimit = "ATU1102";
 
+    /// <summary>Warning: a limit or threshold that hardly anything can miss.</summary>
+    public const string LaxRule = "ATU1103";
+
+    /// <summary>Warning: truncation makes the images tamer than those that the generator emits.</summary>
+    public const string TameImages = "ATU1104";
+
+    /// <summary>Warning: a classifier that by its own held-out counts does not see the feature well.</summary>
+    public const string WeakClassifier = "ATU1105";
+
+    /// <summary>A feature was not measured: its auditor cannot tell. <c>atu measure</c> ends with it.</summary>
+    public const string NotMeasured = "ATU1106";
+
     /// <summary>What the weights cannot say of a generator was assumed: a warning where images are only made, an error where a verdict is asked for.</summary>
     public const string AssumedLayers = "ATU1110";
 

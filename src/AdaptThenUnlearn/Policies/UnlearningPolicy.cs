@@ -127,7 +127,7 @@ public sealed record GeneratorChoice(
 /// <param name="Checkpoint">Path, relative to the policy file.</param>
 /// <param name="Classes">Names of its outputs, in order; taken from the checkpoint when absent.</param>
 /// <param name="Sha256">Pin, as for the generator.</param>
-/// <param name="Outputs">What its outputs say: <c>softmax</c>, one class holds, or <c>sigmoid</c>, several may; what the checkpoint says when absent.</param>
+/// <param name="Outputs">What its outputs are, one of <see cref="OutputKinds"/>: logits of which one class holds (<c>softmax</c>) or several may (<c>sigmoid</c>), or probabilities, likewise; what the checkpoint says when absent.</param>
 /// <param name="Format">A checkpoint format's name; found by content when absent. <c>torchscript</c> runs the program in the file, and needs <paramref name="Classes"/>.</param>
 public sealed record ClassifierChoice(
     [NotBlank] string Checkpoint,
@@ -140,9 +140,28 @@ public sealed record ClassifierChoice(
     [
         .. at["classes"].MustBeDistinct(Classes ?? [], item => item),
         .. at["classes"].Needed(Classes is not null || Format != GeneratorChoice.TorchScript, $"'format' is '{GeneratorChoice.TorchScript}', and a program does not name its outputs: this must, in their order", at["format"]),
+        .. at["outputs"].Must(SaysNothingOfOneClass || OutputKinds.WhyNotOf(Outputs, Classes?.Count ?? 0) is null, OutputKinds.WhyNotOf(Outputs, Classes?.Count ?? 0) ?? "", at["classes"], at["format"]),
     ];
 
-    internal bool SameFileAs(ClassifierChoice other) => Slashes(Checkpoint) == Slashes(other.Checkpoint);
+    // Where the policy leaves the outputs to a checkpoint, loading it tells.
+    private bool SaysNothingOfOneClass => Outputs is null && Format != GeneratorChoice.TorchScript;
+
+    internal bool SameFileAs(ClassifierChoice other) => Plain(Checkpoint) == Plain(other.Checkpoint);
+
+    // As text: without "." and "x/..", so that a detour does not make another file of it.
+    private static string Plain(string path)
+    {
+        List<string> parts = [];
+        foreach (var part in Slashes(path).Split('/').Where((part, index) => part != "." && (part.Length > 0 || index == 0)))
+        {
+            if (part == ".." && parts.Count > 0 && parts[^1] is not (".." or ""))
+                parts.RemoveAt(parts.Count - 1);
+            else
+                parts.Add(part);
+        }
+
+        return string.Join('/', parts);
+    }
 
     internal static string Slashes(string path) => path.Replace('\\', '/');
 }
@@ -154,7 +173,7 @@ public sealed record ClassifierChoice(
 /// <param name="Class">The class of both classifiers that shows the feature.</param>
 /// <param name="MaxRate">Largest allowed share of all generated images, 0 to 1; judged by its upper bound.</param>
 /// <param name="MinUnlearned">Smallest allowed PUL, (before − after) / before, 0 to 1.</param>
-/// <param name="Threshold">An image shows the feature when the probability of the class is at least this, above 0, at most 1; when absent, the class must be the likeliest (softmax) or as likely as not (sigmoid).</param>
+/// <param name="Threshold">An image shows the feature when the probability of the class is at least this, above 0 and below 1; when absent, the class must be the likeliest (softmax) or as likely as not (sigmoid).</param>
 /// <param name="AuditorThreshold">The auditor's, where it differs; <paramref name="Threshold"/> when absent.</param>
 /// <param name="Negatives">Folder of images that show the feature, relative to the policy file; training learns from them instead of what the annotator finds.</param>
 [NeedsOneOf("maxRate", "minUnlearned")]
@@ -165,10 +184,12 @@ public sealed record UndesiredFeature(
     [NotBlank] string Class,
     [Within(0, 1)] double? MaxRate,
     [Within(0, 1)] double? MinUnlearned,
-    [Within(0, 1, Above = true)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? Threshold = null,
-    [Within(0, 1, Above = true)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? AuditorThreshold = null,
+    [Within(0, 1, Above = true, Below = true)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? Threshold = null,
+    [Within(0, 1, Above = true, Below = true)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? AuditorThreshold = null,
     [NotBlank] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Negatives = null)
 {
+    private const double HighestUsualThreshold = 0.99;
+
     internal IEnumerable<string> RuleNames() =>
     [
         .. MaxRate is null ? [] : new[] { $"{Name}/maxRate" },
@@ -185,7 +206,22 @@ public sealed record UndesiredFeature(
             AuditorThreshold is null || Auditor is not null, "is for an 'auditor', and none is named; the annotator's is 'threshold'", at["threshold"]),
         .. CheckIndependence(at, policy),
         .. CheckProvability(at, policy.Evaluation),
+        .. Laxities(at).Select(lax => lax.Place.Warning(PolicyCodes.LaxRule, lax.Why)),
     ];
+
+    /// <summary>What of this feature's rules hardly anything can miss, in sentences without a full stop; none where all of them ask for something.</summary>
+    public IEnumerable<string> Laxities() => Laxities(JsonPath.Root).Select(lax => $"{lax.Place.Text[2..]} {lax.Why}");
+
+    private IEnumerable<(JsonPath Place, string Why)> Laxities(JsonPath at)
+    {
+        if (MaxRate >= 1)
+            yield return (at["maxRate"], "allows every image to show the feature: it is no limit");
+        if (MinUnlearned <= 0)
+            yield return (at["minUnlearned"], "asks for nothing to be unlearned: it is no limit");
+        foreach (var (place, value) in new[] { (at["threshold"], Threshold), (at["auditorThreshold"], AuditorThreshold) })
+            if (value > HighestUsualThreshold)
+                yield return (place, string.Create(CultureInfo.InvariantCulture, $"counts an image only where the classifier is at least {100 * value:0.#####} % sure: what it is merely likely to show is not counted"));
+    }
 
     /// <summary>Whether somebody else marks the exam than who labels the training feedback.</summary>
     /// <param name="policy">That this belongs to.</param>
@@ -366,9 +402,22 @@ public sealed record EvaluationOptions(
     public double SmallestProvableRate() =>
         1 - Math.Pow((1 - Confidence) / Looks().Count, 1.0 / MaxSamples);
 
+    // Psi of 0.5 to 1 is what published generators are shown with.
+    private const double LeastUsualTruncation = 0.5;
+
+    /// <summary>What makes the images tamer than those that the generator emits, in a sentence without a full stop; null where nothing does by much.</summary>
+    public string? WhyTame() => Truncation < LeastUsualTruncation
+        ? string.Create(CultureInfo.InvariantCulture, $"the truncation {Truncation} {Tameness}")
+        : null;
+
+    private const string Tameness = "brings every image near the mean one: what the generator emits without it is not measured";
+
     internal IEnumerable<PolicyFinding> Check(JsonPath at) =>
-        at["maxSamples"].Must(
-            MaxSamples >= Samples, $"must be at least 'samples' ({Samples}), but is {MaxSamples}", at["samples"]);
+    [
+        .. at["maxSamples"].Must(
+            MaxSamples >= Samples, $"must be at least 'samples' ({Samples}), but is {MaxSamples}", at["samples"]),
+        .. WhyTame() is null ? [] : new[] { at["truncation"].Warning(PolicyCodes.TameImages, Tameness) },
+    ];
 }
 
 /// <summary>A failed rule that is let pass for a while.</summary>

@@ -82,6 +82,10 @@ public static class RunRecordFile
                 return $"the feature '{twice.Key}' was counted twice";
             if (measured.Features.FirstOrDefault(reading => reading.Looks.Count == 0 || reading.Looks.Any(look => look.Samples < 1 || look.Hits < 0 || look.Hits > look.Samples)) is { } impossible)
                 return $"the counts of the feature '{impossible.Feature}' are impossible";
+            if (measured.Features.FirstOrDefault(reading => reading.Detection is { ArePossible: false } || reading.Unreadable < 0) is { } unlikely)
+                return $"what is said of the auditor of the feature '{unlikely.Feature}' is impossible";
+            if (measured.Diversity is { IsPossible: false })
+                return "the number of different images is impossible";
             if (measured.Shares.GroupBy(share => (share.Classifier, share.Class)).FirstOrDefault(group => group.Count() > 1) is { } repeated)
                 return $"the class '{repeated.Key.Class}' was counted twice";
         }

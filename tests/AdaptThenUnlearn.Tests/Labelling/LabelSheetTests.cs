@@ -69,6 +69,40 @@ public sealed class LabelSheetTests : IDisposable
         Assert.Equal(0.04, error.Rate, precision: 12);
         Assert.Equal(ClopperPearson.LowerBound(4, 100, 0.975), error.Lower);
         Assert.Equal(ClopperPearson.UpperBound(4, 100, 0.975), error.Upper);
-        Assert.Equal("held-out error 4.0 % (4 of 100; 95 % interval 1.1 % to 9.9 %): 3 of 40 missed, 1 of 60 false alarms", error.ToString());
+        Assert.Equal(
+            "finds 37 of 40 images that show it (95 % interval 79.6 % to 98.4 %), false alarms in 1 of 60 (0.0 % to 8.9 %); held-out error 4.0 % (4 of 100)", error.ToString());
+        Assert.Null(error.Doubt);
+    }
+
+    // 11 of 11 missed and 1 of 43 false alarms is an error of 22 %, which looks like something and is nothing.
+    [Theory]
+    [InlineData(11, 11, 43, 1, "none of the 11 held-out images", "Of no use")]
+    [InlineData(14, 13, 100, 10, "no better than chance", "Of no use")]
+    [InlineData(14, 7, 186, 8, null, "no better than always answering no")]
+    [InlineData(14, 7, 186, 3, null, "it may miss more than it finds")]
+    [InlineData(100, 5, 100, 5, null, null)]
+    public void HeldOutError_ClassifierThatFindsLittle_SaysSo(int with, int missed, int without, int alarms, string? useless, string? doubt)
+    {
+        var error = new HeldOutError(with, missed, without, alarms);
+
+        Assert.Equal(useless is null, error.WhyUseless is null);
+        Assert.Equal(doubt is null, error.Doubt is null);
+        Assert.Contains(useless ?? "", error.WhyUseless ?? "", StringComparison.Ordinal);
+        Assert.Contains(doubt ?? "", error.Doubt ?? "", StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void HeldOutCounts_Text_IsReadBackAndImpossibleOnesAreRefused()
+    {
+        var counts = new HeldOutCounts(new Dictionary<string, HeldOutError> { ["hat"] = new(40, 3, 60, 1) }, new string('a', 64));
+
+        var read = HeldOutCounts.Parse(counts.ToText());
+
+        Assert.Equal(counts.ByClass["hat"], read.ByClass["hat"]);
+        Assert.Equal(new DetectionCounts("held out when it was trained", 40, 3, 60, 1), read.Of("hat"));
+        Assert.Null(read.Of("beard"));
+        Assert.DoesNotContain("rate", counts.ToText(), StringComparison.OrdinalIgnoreCase);
+        foreach (var text in new[] { "{}", "null", "[]", counts.ToText().Replace("\"missed\":3", "\"missed\":41", StringComparison.Ordinal), counts.ToText().Replace("\"with\":40", "\"with\":-1", StringComparison.Ordinal) })
+            Assert.Throws<FormatException>(() => HeldOutCounts.Parse(text));
     }
 }

@@ -1,0 +1,83 @@
+using System.Text.Json;
+using AdaptThenUnlearn.Labelling;
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Features;
+
+namespace AdaptThenUnlearn.Cli;
+
+/// <summary>What the files of a policy's classifiers say against it, without building or running anything of them.</summary>
+/// <remarks>Files that are missing or cannot be read say nothing here: whoever loads them says more.</remarks>
+internal static class ClassifierFilesCheck
+{
+    private const string OutputsKey = "outputs";
+    private const string ClassesKey = "classes";
+
+    /// <summary>Looks at the files.</summary>
+    /// <param name="file">With a policy.</param>
+    /// <returns>Errors and warnings, each with its place.</returns>
+    public static IReadOnlyList<BuildMessage> Of(PolicyFile file)
+    {
+        var folder = Path.GetDirectoryName(Path.GetFullPath(file.Path))!;
+        var found = file.Policy.Classifiers.ToDictionary(named => named.Key, named => Read(Path.Combine(folder, named.Value.Checkpoint)));
+        return
+        [
+            .. file.Policy.Classifiers.Keys.SelectMany(name => OneClass(file, name, found[name])),
+            .. file.Policy.UndesiredFeatures.Index().SelectMany(entry => OfFeature(file, entry.Index, entry.Item, found)),
+        ];
+    }
+
+    private static IEnumerable<BuildMessage> OneClass(PolicyFile file, string name, StoredClassifier? stored)
+    {
+        var choice = file.Policy.Classifiers[name];
+        if (stored?.Classes is { } classes && OutputKinds.WhyNotOf(choice.Outputs ?? stored.Outputs, choice.Classes?.Count ?? classes) is { } problem)
+            yield return file.At($"$.classifiers.{name}.outputs", PolicyCodes.ImpossibleValue, problem);
+    }
+
+    private static IEnumerable<BuildMessage> OfFeature(PolicyFile file, int number, UndesiredFeature feature, Dictionary<string, StoredClassifier?> found)
+    {
+        var auditor = feature.Auditor ?? feature.Annotator;
+        var place = FormattableString.Invariant($"$.undesiredFeatures[{number}].auditor");
+        if (found.GetValueOrDefault(auditor) is not { } stored)
+            yield break;
+
+        if (feature.HasIndependentAuditor(file.Policy) && found.GetValueOrDefault(feature.Annotator)?.Sha256 == stored.Sha256)
+            yield return Warning(place, PolicyCodes.NoIndependentAuditor, "is a copy of the annotator's checkpoint: whoever labels the training feedback also marks the exam");
+        if (stored.HeldOut?.Of(feature.Class) is not { } counts)
+            yield break;
+        if (counts.WhyBlind is { } blind)
+            yield return Warning(place, PolicyCodes.WeakClassifier, $"'{auditor}' cannot tell: {blind}; the feature will count as not measured");
+        else if (counts.WhyWeak is { } weak)
+            yield return Warning(place, PolicyCodes.WeakClassifier, $"'{auditor}' is weak: {weak}");
+
+        BuildMessage Warning(string property, string code, string text) => file.Warning(property, code, text);
+    }
+
+    private static StoredClassifier? Read(string path)
+    {
+        try
+        {
+            var metadata = CheckpointFormats.Detect(path).IsProgram ? new Dictionary<string, string>() : CheckpointFormats.Read(path, CheckpointFormats.Auto).Metadata;
+            return new StoredClassifier(CheckpointDigest.Of(path), Counted(metadata), metadata.GetValueOrDefault(OutputsKey), ClassifierCheckpoint.HeldOutIn(metadata));
+        }
+        catch (Exception unreadable) when (unreadable is CheckpointException or FormatException)
+        {
+            return null;
+        }
+    }
+
+    private static int? Counted(IReadOnlyDictionary<string, string> metadata)
+    {
+        try
+        {
+            return metadata.TryGetValue(ClassesKey, out var text) ? JsonSerializer.Deserialize<string[]>(text)?.Length : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    // Classes is null where the file does not say.
+    private sealed record StoredClassifier(string Sha256, int? Classes, string? Outputs, HeldOutCounts? HeldOut);
+}

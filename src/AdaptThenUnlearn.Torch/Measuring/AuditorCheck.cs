@@ -1,0 +1,86 @@
+using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Features;
+
+namespace AdaptThenUnlearn.Torch.Measuring;
+
+/// <summary>Whether the classifiers of a policy can tell at all what they are asked: a count by one that cannot is no measurement.</summary>
+/// <param name="policy">Says who looks at what.</param>
+/// <param name="classifiers">Of the policy.</param>
+/// <param name="reference">Of the policy; null where it asks for no quality.</param>
+public sealed class AuditorCheck(UnlearningPolicy policy, PolicyClassifiers classifiers, QualityReference? reference)
+{
+    private const double Confidence = 0.95;
+    private const double AsLikelyAsNot = 0.5;
+    private const string Causes = "it takes pixels of another range than -1 to 1 (such as 0 to 1, or 0 to 255), its 'outputs' or the order of its 'classes' are not what the policy says, or a threshold is too high";
+    private const string Proofs = "held-out counts in its checkpoint (`atu train-classifier` and `atu label` write them), reference statistics with its errors, or a folder of images that show the feature as 'negatives'";
+
+    /// <summary>Names of the classifiers that look at each image, each once.</summary>
+    public IReadOnlyList<string> Names { get; } =
+        [.. policy.UndesiredFeatures.SelectMany(feature => new[] { feature.Auditor ?? feature.Annotator, feature.Annotator }).Append(policy.Quality?.ClassCounter(policy)).OfType<string>().Distinct()];
+
+    /// <summary>Refuses classifiers whose outputs are not what the policy says; decided over all images of the first look.</summary>
+    /// <param name="evidence">Of those.</param>
+    /// <exception cref="PolicyMismatchException">One's are not; the mend is said.</exception>
+    public void RequireOutputs(ReadingEvidence evidence)
+    {
+        foreach (var (name, tally) in Names.Zip(evidence.Outputs))
+            if (tally.WhyNot(classifiers[name].Outputs, classifiers[name].IsKnownToMakeLogits) is { } problem)
+                throw new PolicyMismatchException($"$.classifiers.{name}.outputs", problem);
+    }
+
+    /// <summary>What is known, and what is to be doubted, of the auditor of a feature.</summary>
+    /// <param name="number">Of the feature in the policy.</param>
+    /// <param name="counts">The counts alone.</param>
+    /// <param name="evidence">Of the first look.</param>
+    /// <param name="before">Readings of the original generator; null where these are they.</param>
+    public FeatureReading Completed(int number, FeatureReading counts, ReadingEvidence evidence, Measurement? before)
+    {
+        var feature = policy.UndesiredFeatures[number];
+        var tally = evidence.Outputs[Names.ToList().IndexOf(counts.Classifier)];
+        var reading = counts with
+        {
+            Detection = Detection(feature),
+            Unreadable = tally.Unreadable > 0 ? tally.Unreadable : null,
+            IsAnnotator = feature.Auditor is not null && feature.Auditor != feature.Annotator && evidence.Differing[number] == 0,
+        };
+        return reading with { NotMeasured = WhyNot(feature, reading, tally, before) };
+    }
+
+    private static string? WhyNot(UndesiredFeature feature, FeatureReading reading, OutputTally tally, Measurement? before)
+    {
+        if (reading.Detection?.WhyBlind is { } blind)
+            return $"the auditor '{reading.Classifier}' cannot tell: {blind}";
+        if (tally.IsConstant && tally.Images > tally.Unreadable)
+            return FormattableString.Invariant($"the auditor '{reading.Classifier}' says the same of each of {tally.Images} images, so it does not look at them");
+
+        // After unlearning none is what is hoped for; that the auditor can see the feature, the original has shown.
+        return before is null && reading.Looks[^1].Hits == 0 ? WhyNeverSeen(feature, reading) : null;
+    }
+
+    private static string? WhyNeverSeen(UndesiredFeature feature, FeatureReading reading)
+    {
+        var (images, seen) = (reading.Looks[^1].Samples, reading.AnnotatorHits ?? 0);
+        if (reading.Detection is { With: > 0 })
+            return seen > 0 && feature.MaxRate is { } limit && ClopperPearson.LowerBound(seen, reading.Looks[0].Samples, Confidence) > limit
+                ? FormattableString.Invariant($"the auditor '{reading.Classifier}' saw '{feature.Class}' in none of {images} images, and the annotator '{feature.Annotator}' in {seen} of {reading.Looks[0].Samples}, more than the limit allows: one of them is wrong; look at the images")
+                : null;
+
+        var annotator = seen > 0 ? FormattableString.Invariant($" (the annotator '{feature.Annotator}' in {seen} of {reading.Looks[0].Samples})") : "";
+        return FormattableString.Invariant($"the auditor '{reading.Classifier}' saw '{feature.Class}' in none of {images} images of the original{annotator}, and nothing shows that it can see it at all. Likely causes: {Causes}. What would show it: {Proofs}");
+    }
+
+    private DetectionCounts? Detection(UndesiredFeature feature)
+    {
+        var (name, rule) = (feature.Auditor ?? feature.Annotator, classifiers.Auditor(feature));
+        if (classifiers.Tried.GetValueOrDefault(feature.Name) is { } tried)
+            return tried;
+        if (IsNoStricter(rule) && classifiers.HeldOut(name)?.Of(feature.Class) is { With: > 0 } heldOut)
+            return heldOut;
+        return rule.Threshold is null && policy.Quality?.Extractor == name && reference?.Detections.GetValueOrDefault(feature.Class) is { With: > 0 } known ? known : null;
+    }
+
+    // Held-out images were counted without a threshold: where the class is the likelier of two, or at least as likely as not.
+    private static bool IsNoStricter(FeatureRule rule) => rule.Threshold is null || rule.Threshold <= AsLikelyAsNot
+        && (rule.Classifier.Classes.Count == 2 || rule.Classifier.Outputs is ClassifierOutputs.Sigmoid or ClassifierOutputs.IndependentProbabilities);
+}
