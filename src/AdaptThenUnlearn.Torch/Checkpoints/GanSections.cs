@@ -38,11 +38,25 @@ internal static class GanSections
     public static FoundGenerator? GeneratorIn(TensorFile file, bool averaged)
     {
         var found = GeneratorsIn(file);
-        return WhyUnclear(found) is { } unclear
+        if (WhyUnclear(found) is { } unclear)
+            throw new CheckpointException(
+                file.Path, unclear, "save the one that is meant alone, for instance torch.save(torch.load(…)['netG'], 'netG.pth')");
+        if (found.FirstOrDefault(generator => generator.IsAverage == averaged) is { } meant)
+            return meant;
+
+        // The other one stands in where the file has none of the wanted kind, and not where it has one that cannot be read.
+        return found.Count > 0 && UnreadIn(file, found).FirstOrDefault(place => place.Parts.Any(NetworkNames.IsAverage) == averaged) is { } unread
             ? throw new CheckpointException(
-                file.Path, unclear, "save the one that is meant alone, for instance torch.save(torch.load(…)['netG'], 'netG.pth')")
-            : found.FirstOrDefault(generator => generator.IsAverage == averaged) ?? (found.Count > 0 ? found[0] : null);
+                file.Path, $"holds '{CheckpointException.Shown(unread.Name!)}', which is not a generator that this version knows; to read '{CheckpointException.Shown(found[0].Place.Name ?? "the rest")}' in its place would be a guess",
+                "check that the file is complete; where the other one is meant, save it alone")
+            : found.Count > 0 ? found[0] : null;
     }
+
+    // Places whose name says that they hold a generator, and where none was found.
+    private static IEnumerable<NetworkPlace> UnreadIn(TensorFile file, IReadOnlyList<FoundGenerator> found) =>
+        file.Tensors.Select(tensor => GeneratorOf(tensor.Name)).OfType<string>().Distinct()
+            .Where(prefix => !found.Any(generator => generator.Place.Prefix.StartsWith(prefix, StringComparison.Ordinal) || prefix.StartsWith(generator.Place.Prefix, StringComparison.Ordinal)))
+            .Select(prefix => new NetworkPlace(prefix));
 
     /// <summary>Why it cannot be told which generator of a file is meant; null where it can, or there is none.</summary>
     public static string? WhyUnclear(IReadOnlyList<FoundGenerator> found) =>
@@ -116,6 +130,20 @@ internal static class GanSections
         foreach (var part in NamePart.Of(name))
         {
             if (NetworkNames.IsDiscriminator(part.Text))
+                return name[..part.End];
+            if (!NetworkNames.IsWrapper(part.Text))
+                return null;
+        }
+
+        return null;
+    }
+
+    // The beginning of a generator's name, or null for a tensor of something else.
+    private static string? GeneratorOf(string name)
+    {
+        foreach (var part in NamePart.Of(name))
+        {
+            if (NetworkNames.IsGenerator(part.Text) || (NetworkNames.IsAverage(part.Text) && NetworkNames.IsWrapper(part.Text)))
                 return name[..part.End];
             if (!NetworkNames.IsWrapper(part.Text))
                 return null;

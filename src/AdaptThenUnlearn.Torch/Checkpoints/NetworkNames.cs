@@ -3,22 +3,26 @@ namespace AdaptThenUnlearn.Torch.Checkpoints;
 /// <summary>What projects call the networks of a GAN, and what they wrap them in.</summary>
 /// <remarks>
 /// rosinality's <c>g</c>, <c>g_ema</c>, <c>d</c>; NVIDIA's <c>G</c>, <c>G_ema</c>, <c>D</c>; the DCGAN example's <c>netG</c>,
-/// <c>netD</c>; PyTorch's <c>module.</c> (<c>DataParallel</c>), <c>state_dict</c> and <c>model_state_dict</c>; Lightning's <c>generator.</c>.
+/// <c>netD</c>; PyTorch's <c>module.</c> (<c>DataParallel</c>) and <c>_orig_mod.</c> (<c>compile</c>), <c>state_dict</c> and <c>model_state_dict</c>; Lightning's <c>generator.</c>.
 /// </remarks>
 internal static class NetworkNames
 {
     private static readonly string[] _averages = ["ema", "average", "avg", "running", "shadow"];
     private static readonly string[] _states = ["statedict", "state", "params", "parameters", "weights"];
-    private static readonly HashSet<string> _wrappers = ["", "module", "model", "net", "network", "checkpoint", "ckpt"];
-    private static readonly HashSet<string> _generators =
-        ["g", "gs", "gen", "netg", "gnet", "modelg", "gmodel", "decoder", "dec", "main", "layers", "seq", "sequential"];
+    private static readonly HashSet<string> _wrappers = ["", "module", "origmod", "model", "net", "network", "checkpoint", "ckpt"];
+    private static readonly HashSet<string> _generators = ["g", "gs", "gen", "netg", "gnet", "modelg", "gmodel"];
+    private static readonly HashSet<string> _sequences = ["decoder", "dec", "main", "layers", "seq", "sequential"];
     private static readonly HashSet<string> _discriminators = ["d", "dis", "disc", "dnet", "modeld", "dmodel", "critic"];
 
     /// <summary>Whether a part of a name says that what follows is a generator, or does not say what it is.</summary>
     public static bool MayBeGenerator(NamePart part) =>
         Bare(part.Text) is var bare
-        && (_wrappers.Contains(bare) || _generators.Contains(bare) || (part.IsSection && bare.All(char.IsAsciiDigit))
+        && (_wrappers.Contains(bare) || _generators.Contains(bare) || _sequences.Contains(bare) || (part.IsSection && bare.All(char.IsAsciiDigit))
             || bare.StartsWith("netg", StringComparison.Ordinal) || bare.StartsWith("generator", StringComparison.Ordinal));
+
+    /// <summary>Whether a part of a name says outright that what follows is a generator.</summary>
+    public static bool IsGenerator(string part) => !IsOptimiser(part) && Bare(part) is var bare
+        && (_generators.Contains(bare) || bare.StartsWith("netg", StringComparison.Ordinal) || bare.StartsWith("generator", StringComparison.Ordinal));
 
     /// <summary>Whether a part of a name says that what follows is a discriminator.</summary>
     public static bool IsDiscriminator(string part) => !IsOptimiser(part) && Bare(part) is var bare

@@ -28,7 +28,29 @@ public sealed class NetworkPlacesTests : IDisposable
         ("state_dict/decoder.", null, "state_dict/decoder."),
         ("g_ema.", "d.", "g_ema."),
         ("params_ema/", null, "params_ema"),
+        ("g_ema/_orig_mod.", "d/_orig_mod.", "g_ema/_orig_mod."),
     ];
+
+    [Theory]
+    [InlineData("g/", "g_ema/")]
+    [InlineData("params/", "params_ema/")]
+    [InlineData("netG/", "netG_ema/")]
+    public void Load_AverageThatCannotBeRead_TheOtherGeneratorDoesNotStandInForIt(string trained, string averaged)
+    {
+        using var scope = NewDisposeScope();
+        using var networks = ForeignFiles.Gan("stylegan2");
+        Write("whole", "stylegan2", safetensors: true, [(trained, networks.Generator), (averaged, networks.Generator)]);
+        var tensors = CheckpointFormats.Read(At("whole")).Tensors.Where(tensor => tensor.Name != averaged + "conv1.conv.weight")
+            .Select(tensor => KeyValuePair.Create(tensor.Name, tensor.Load(float32))).ToList();
+        SafetensorsFile.Write(At("without"), tensors);
+
+        var refused = Assert.Throws<CheckpointException>(() => GeneratorCheckpoint.Load(At("without"), "auto", null, null, CPU));
+
+        Assert.Contains($"holds '{averaged.TrimEnd('/')}', which is not a generator", refused.Message, StringComparison.Ordinal);
+        using var whole = GeneratorCheckpoint.Load(At("whole"), "auto", null, null, CPU);
+        using var asked = GeneratorCheckpoint.Load(At("without"), "auto", null, null, CPU, network: "generator");
+        Assert.Equal(whole.Generator.Shape, asked.Generator.Shape);
+    }
 
     public static TheoryData<string, int, bool> Layouts
     {
@@ -52,7 +74,7 @@ public sealed class NetworkPlacesTests : IDisposable
         using var networks = ForeignFiles.Gan(architecture);
         var (generator, discriminator, prefix) = _layouts[layout];
         // Numbers follow there, so that it is the name of the sequence itself.
-        var told = architecture == "mlp-gan" && prefix is ("module." or "G_ema/module." or "state_dict/decoder.") ? TensorFile.SectionOf(prefix) : prefix;
+        var told = architecture == "mlp-gan" && prefix is ("module." or "G_ema/module." or "g_ema/_orig_mod." or "state_dict/decoder.") ? TensorFile.SectionOf(prefix) : prefix;
         Write("file", architecture, safetensors, [(generator, networks.Generator), .. discriminator is null ? Array.Empty<(string, nn.Module)>() : [(discriminator, networks.Discriminator)]]);
 
         using var loaded = GeneratorCheckpoint.Load(At("file"), "auto", null, null, CPU);
