@@ -18,7 +18,7 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         var limit = File.ReadAllLines(policy)[9].IndexOf("0.001", StringComparison.Ordinal) + 1;
         Assert.Contains($"{policy}(10,{limit}): error ATU3001: failed ban/maxRate", errors, StringComparison.Ordinal);
         Assert.Equal(
-            ["curves.csv", "images/before-after.png", "images/curves.png", "report.md", "run.json", "strict.safetensors"],
+            [".atu-made", "curves.csv", "images/before-after.png", "images/curves.png", "report.md", "run.json", "strict.safetensors"],
             Directory.EnumerateFiles(Out("strict"), "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(Out("strict"), file).Replace('\\', '/')).Order(StringComparer.Ordinal));
         var record = RunRecordFile.Read(Out("strict", "run.json"));
         Assert.Equal(RunRecordFile.Digest(Out("strict", "strict.safetensors")), record.After!.GeneratorSha256);

@@ -13,12 +13,12 @@ public static class VerifyCommand
     {
         var file = new Argument<FileInfo>("RECORD") { Description = "A run's run.json, in its folder" };
         var command = new Command("verify", "Judge a run again from its stored readings, and check every hash") { file };
-        command.Does(terminal, (parsed, _) =>
+        command.Does(terminal, (parsed, cancel) =>
         {
             var path = parsed.GetRequiredValue(file).FullName;
             var record = RunRecordFile.Read(path);
             var folder = Path.GetDirectoryName(path)!;
-            var verification = Verification.Of(folder, record, Vocabulary.Known, DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime));
+            var verification = Verification.Of(folder, record, Vocabulary.Known, DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime), cancel);
             List<BuildMessage> complaints = [.. Altered(folder, record, path), .. verification.Problems.Select(problem => new BuildMessage(Severity.Error, "ATU3003", problem, path))];
             complaints.ForEach(terminal.Diagnose);
             var stands = complaints.TrueForAll(complaint => complaint.Severity != Severity.Error);

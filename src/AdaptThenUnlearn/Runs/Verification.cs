@@ -19,10 +19,11 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
     /// <param name="record">As read.</param>
     /// <param name="vocabulary">What policies may name.</param>
     /// <param name="today">UTC day, against which waivers expire.</param>
-    public static Verification Of(string folder, RunRecord record, PolicyVocabulary vocabulary, DateOnly today)
+    /// <param name="cancel">Ends hashing soon, also of a large file.</param>
+    public static Verification Of(string folder, RunRecord record, PolicyVocabulary vocabulary, DateOnly today, CancellationToken cancel = default)
     {
         var readings = OfReadings(record, vocabulary, today);
-        return readings with { Problems = [.. readings.Problems, .. FileProblems(folder, record)] };
+        return readings with { Problems = [.. readings.Problems, .. FileProblems(folder, record, cancel).OfType<string>()] };
     }
 
     /// <summary>Verifies what can be verified where the files are not: the policy, the readings, and that they fit together.</summary>
@@ -109,19 +110,30 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
         bool Named(string sha256, params string[] roles) => record.Inputs.Any(input => roles.Contains(input.Role) && input.Sha256 == sha256);
     }
 
-    private static IEnumerable<string> FileProblems(string folder, RunRecord record)
+    // A record may come from anyone: what it says it wrote lies in its folder and is a file, and only images are read from folders.
+    private static IEnumerable<string?> FileProblems(string folder, RunRecord record, CancellationToken cancel)
     {
-        var files = record.Inputs.Select(input => (input.Role, input.Path, input.Sha256))
-            .Concat(record.Outputs.Select(output => (output.Role, output.Path, output.Sha256)));
-        foreach (var (role, path, expected) in files)
+        foreach (var output in record.Outputs)
+            yield return IsWithin(output.Path) ? Problem(output.Role, output.Path, output.Sha256, mayBeFolder: false) : $"{output.Role} {output.Path} does not lie in the run's folder, where a run writes";
+        foreach (var input in record.Inputs)
+            yield return Problem(input.Role, input.Path, input.Sha256, InputRoles.MayBeFolder(input.Role));
+
+        string? Problem(string role, string path, string expected, bool mayBeFolder)
         {
-            var actual = RunRecordFile.Digest(Path.Combine(folder, path));
-            if (actual is null)
-                yield return $"{role} {path} is missing or cannot be read";
-            else if (actual != expected)
-                yield return $"{role} {path} has changed: its SHA-256 is {actual}, the record says {expected}";
+            var full = Path.Combine(folder, path);
+            if (!mayBeFolder && Directory.Exists(full))
+                return $"{role} {path} is a folder, and must be a file";
+
+            return RunRecordFile.Digest(full, cancel) switch
+            {
+                null => $"{role} {path} is missing or cannot be read",
+                var actual when actual != expected => $"{role} {path} has changed: its SHA-256 is {actual}, the record says {expected}",
+                _ => null,
+            };
         }
     }
+
+    private static bool IsWithin(string path) => !Path.IsPathRooted(path) && !path.Split('/', '\\').Contains("..");
 
     private static bool Same(Verdict one, Verdict other) =>
         one.Passed == other.Passed && one.Findings.SequenceEqual(other.Findings) && one.Warnings.SequenceEqual(other.Warnings);
@@ -144,6 +156,17 @@ public static class InputRoles
 
     /// <summary>Weights of an extractor that is no classifier of the policy.</summary>
     public const string Extractor = "extractor";
+
+    /// <summary>Images without undesired features that the policy gives.</summary>
+    public const string Positives = "positives";
+
+    /// <summary>Images with an undesired feature that the policy gives.</summary>
+    /// <param name="feature">Name of the feature.</param>
+    public static string Negatives(string feature) => $"negatives {feature}";
+
+    /// <summary>Whether an input of a role may be a folder, of images.</summary>
+    /// <param name="role">As a record has it.</param>
+    public static bool MayBeFolder(string role) => role is Reference or TrainingData or Positives || role.StartsWith(Negatives(""), StringComparison.Ordinal);
 
     /// <summary>The checkpoint of a classifier.</summary>
     /// <param name="name">In the policy.</param>

@@ -95,6 +95,62 @@ public sealed class RunFilesTests : IDisposable
     }
 
     [Fact]
+    public void Read_LargerThanAnyRecord_IsNotHeldInMemory()
+    {
+        using (var file = File.Create(At("run.json")))
+            file.SetLength(800 << 20);   // no byte of it is on the disk
+        var before = GC.GetTotalAllocatedBytes();
+
+        Assert.Contains("is not read", Assert.Throws<RunRecordException>(() => RunRecordFile.Read(At("run.json"))).Message, StringComparison.Ordinal);
+        Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 1 << 20);
+    }
+
+    [Fact]
+    public void Read_NulInAPath_IsNoRecord()
+    {
+        var run = Records.Run();
+        RunRecordFile.Write(At("run.json"), run with { Inputs = [run.Inputs[0] with { Path = "a\0b" }] });
+
+        Assert.EndsWith("a path holds a NUL character", Assert.Throws<RunRecordException>(() => RunRecordFile.Read(At("run.json"))).Message, StringComparison.Ordinal);
+    }
+
+    // What a record names need not be what a run would have written or read.
+    [Theory]
+    [InlineData("/dev/zero", "does not lie in the run's folder")]
+    [InlineData("../outside", "does not lie in the run's folder")]
+    [InlineData("images", "is a folder, and must be a file")]
+    [InlineData("pipe", "is missing or cannot be read")]
+    public async Task Verify_OutputThatNoRunWrites_IsAProblemAtOnce(string path, string expected)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "devices and pipes go by other names there");
+        Directory.CreateDirectory(At("images"));
+        Files.FilesOnDisk.Fifo(At("pipe"));
+        var record = WrittenRun();
+        var forged = record with { Outputs = [.. record.Outputs, new OutputFile("curves", path, new string('0', 64))] };
+
+        var verification = await Task.Run(() => Verify(forged)).WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+
+        Assert.Contains(verification.Problems, problem => problem.Contains(expected, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Verify_InputThatIsNoFolderOfImages_IsNotHashedAsOne()
+    {
+        var record = WrittenRun();
+        var forged = record with { Inputs = [.. record.Inputs, new InputFile("policy", "/", new string('0', 64))] };
+
+        Assert.Contains(Verify(forged).Problems, problem => problem.Contains("is a folder, and must be a file", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Verify_Cancelled_Ends()
+    {
+        var record = WrittenRun();
+
+        Assert.Throws<OperationCanceledException>(() => Verification.Of(_folder, record, Records.Vocabulary, Records.Today, new CancellationToken(canceled: true)));
+    }
+
+    [Fact]
     public void Digest_Folder_DependsOnNamesAndContents()
     {
         Directory.CreateDirectory(At("images"));
