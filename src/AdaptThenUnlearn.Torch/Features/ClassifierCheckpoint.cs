@@ -36,7 +36,7 @@ public static class ClassifierCheckpoint
     /// <param name="sha256">Pin, or null.</param>
     /// <param name="classes">Names of its outputs where the policy gives them, or null.</param>
     /// <param name="device">Where it goes.</param>
-    /// <param name="outputs"><c>softmax</c> or <c>sigmoid</c> where the policy says so, or null.</param>
+    /// <param name="outputs">One of <see cref="OutputKinds"/> where the policy says so, or null.</param>
     /// <param name="format">A format's name, or <c>auto</c>; a program that is named is run.</param>
     /// <param name="images">What a program will be given: it does not say what it takes.</param>
     public static LoadedClassifier Load(CheckpointFile opened, string? sha256, IReadOnlyList<string>? classes, Device device, string? outputs = null,
