@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Security.Cryptography;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
@@ -63,15 +62,6 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
         foreach (var found in result.Errors.Concat(warnings ? result.Warnings : []))
             terminal.Diagnose(found.ToBuildMessage());
         return new PolicyFile(path, RegularFile.TextOf(bytes), overrides, result) { Sha256 = Convert.ToHexStringLower(SHA256.HashData(bytes)) };
-    }
-
-    /// <summary>Where the limit of a rule stands, such as that of <c>digit-8/maxRate</c>; zeros when it cannot be told.</summary>
-    public (int Line, int Column) Locate(string rule)
-    {
-        var feature = Policy.UndesiredFeatures.ToList().FindIndex(each => rule.StartsWith(each.Name + "/", StringComparison.Ordinal));
-        return PolicyReader.Locate(Text, feature >= 0
-            ? string.Create(CultureInfo.InvariantCulture, $"$.undesiredFeatures[{feature}].{rule[(Policy.UndesiredFeatures[feature].Name.Length + 1)..]}")
-            : $"$.quality.{rule.Split('/').ElementAtOrDefault(1)}");
     }
 
     /// <summary>Does work with the files that the policy names; what is wrong with one is told at the property that names it.</summary>

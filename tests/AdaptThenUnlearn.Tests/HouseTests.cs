@@ -14,7 +14,7 @@ public sealed partial class HouseTests
         ["AdaptThenUnlearn.Measurements"] = [],
         ["AdaptThenUnlearn.Gating"] = ["AdaptThenUnlearn.Policies", "AdaptThenUnlearn.Measurements"],
         ["AdaptThenUnlearn.Runs"] = ["AdaptThenUnlearn.Policies", "AdaptThenUnlearn.Measurements", "AdaptThenUnlearn.Gating"],
-        ["AdaptThenUnlearn.Reports"] = ["AdaptThenUnlearn.Runs", "AdaptThenUnlearn.Measurements", "AdaptThenUnlearn.Gating"],
+        ["AdaptThenUnlearn.Reports"] = ["AdaptThenUnlearn.Runs", "AdaptThenUnlearn.Measurements", "AdaptThenUnlearn.Gating", "AdaptThenUnlearn.Policies"],
         ["AdaptThenUnlearn.Labelling"] = ["AdaptThenUnlearn.Measurements"],
         ["AdaptThenUnlearn.Publishing"] = ["AdaptThenUnlearn.Runs", "AdaptThenUnlearn.Reports", "AdaptThenUnlearn.Gating", "AdaptThenUnlearn.Policies"],
         ["AdaptThenUnlearn.Publishing.Hosts"] = [],

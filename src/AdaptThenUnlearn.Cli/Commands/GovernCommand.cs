@@ -150,24 +150,13 @@ public sealed class GovernCommand(Terminal terminal)
         var request = new RunRequest(question.Policy, question.Source, parsed.GetValue(_resume), Train: !parsed.GetValue(_noTrain), device, Machine.Tool);
         var record = question.File.Using(question.Inputs, () => new UnlearningRun(request, question.Inputs, folder, terminal, TimeProvider.System).Execute(cancel));
         Tell(record, question, parsed.GetValue(_advisory));
-        return record.Verdict.Passed;
+        return record.Verdict.Outcome.IsPass();
     }
 
     private void Tell(RunRecord record, Question question, bool advisory)
     {
-        foreach (var warning in record.Verdict.Warnings)
-            terminal.Diagnose(new BuildMessage(Severity.Warning, "ATU3002", warning, question.File.Path));
-        foreach (var remark in record.Remarks?.Where(remark => remark.IsWarning) ?? [])
-            terminal.Diagnose(new BuildMessage(Severity.Warning, "ATU2101", $"{remark.About}: {remark.Text}", question.File.Path));
-        foreach (var finding in record.Verdict.Findings.Where(finding => finding.State is FindingState.Failed or FindingState.NotMeasured))
-        {
-            var (line, column) = question.File.Locate(finding.Rule);
-            terminal.Diagnose(new BuildMessage(advisory ? Severity.Warning : Severity.Error, "ATU3001", VerdictText.Of(finding), question.File.Path, line, column));
-        }
-
-        foreach (var finding in record.Verdict.Findings)
-            Terminal.Result($"  {VerdictText.Of(finding)}");
-        Terminal.Result($"{record.Policy.Name}: {(record.Verdict.Passed ? "Passed" : "Failed")}; evidence in {question.Folder}");
+        new VerdictLines(terminal, question.Policy, question.File.Path, question.File.Text).Tell(record.Verdict, record.Remarks, advisory);
+        Terminal.Result($"{record.Policy.Name}: {OutcomeText.Words(record.Verdict.Outcome.ToldAs(advisory))}; evidence in {question.Folder}");
     }
 
     // What is asked of a run, and where it answers.

@@ -30,7 +30,7 @@ public static class ReportCommand
             foreach (var (file, target, names) in targets)
                 OutputFiles.RequireIn(target, names, [("run record", file.FullName)], _ => target == file.DirectoryName && file.Name == RunRecord.FileName);
             foreach (var (file, target, names) in targets)
-                Write(file, asked, target, names);
+                Write(terminal, file, asked, target, names);
             return ExitCodes.Passed;
         });
         return command;
@@ -38,7 +38,7 @@ public static class ReportCommand
 
     private static IEnumerable<IReportFormat> Asked(IReadOnlyList<string> names) => ReportFormats.FromRecord.Where(format => names.Count == 0 || names.Contains(format.Name));
 
-    private static void Write(FileInfo file, IReadOnlyList<string> asked, string folder, IReadOnlyList<string> names)
+    private static void Write(Terminal terminal, FileInfo file, IReadOnlyList<string> asked, string folder, IReadOnlyList<string> names)
     {
         var record = RunRecordFile.Read(file.FullName);
         FolderMark.Add(folder, names);
@@ -48,5 +48,7 @@ public static class ReportCommand
             ReplacedFile.Write(target, format.Render(record));
             Terminal.Result(target);
         }
+
+        terminal.Say(LogLine.Of($"{record.Policy.Name}: {OutcomeText.Words(record.Verdict.Outcome)}, as recorded; `atu verify` judges it again"));
     }
 }

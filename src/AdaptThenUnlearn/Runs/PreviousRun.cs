@@ -37,7 +37,7 @@ public static class PreviousRun
             && tool == record.Tool
             && inputs.Select(input => (input.Role, Full(input.Path))).SequenceEqual(record.Inputs.Select(input => (input.Role, Full(Path.Combine(folder, input.Path)))));
         asked &= record.Training is not null || Gate.Violated(record.Policy, record.Before).Count == 0;
-        return asked && Verification.Of(folder, record, vocabulary, today, cancel).Passed ? record : null;
+        return asked && Verification.Of(folder, record, vocabulary, today, cancel) is { Passed: true, IsReworded: false } ? record : null;
 
         static string Full(string path) => Path.GetFullPath(path);
     }

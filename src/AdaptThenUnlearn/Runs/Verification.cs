@@ -11,8 +11,14 @@ namespace AdaptThenUnlearn.Runs;
 /// <param name="Verdict">Of the stored readings under the recorded policy, today.</param>
 public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdict)
 {
+    /// <summary>Whether the recorded verdict decides what its readings give, and says it in other words: an edited record, or one that another version wrote.</summary>
+    public bool IsReworded { get; init; }
+
+    /// <summary>What came of it today; failed where the record does not stand.</summary>
+    public Outcome Outcome => Problems.Count == 0 ? Verdict.Outcome : Outcome.Failed;
+
     /// <summary>Whether the record stands and its generator may be released today.</summary>
-    public bool Passed => Problems.Count == 0 && Verdict.Passed;
+    public bool Passed => Outcome.IsPass();
 
     /// <summary>Verifies a record.</summary>
     /// <param name="folder">The run's folder, against which the record's paths are resolved.</param>
@@ -51,12 +57,12 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
             problems.AddRange(Strangers(record, reading));
 
         var then = Gate.Judge(record.Policy, record.Before, record.After, DateOnly.FromDateTime(record.Times.Finished.UtcDateTime));
-        if (!Same(then, record.Verdict))
+        if (!Decides(record.Verdict, then))
             problems.Add(
                 new[] { record.Before, record.After }.OfType<Measurement>().Select(measured => Gate.WhyOtherRange(record.Policy.Evaluation, measured)).FirstOrDefault(why => why is not null)
                 ?? "the recorded verdict is not what the recorded readings give");
 
-        return new Verification(problems, Gate.Judge(record.Policy, record.Before, record.After, today));
+        return new Verification(problems, Gate.Judge(record.Policy, record.Before, record.After, today)) { IsReworded = !Says(record.Verdict, then) };
     }
 
     /// <summary>Why the recorded policy is not the one that its text says; null when it is.</summary>
@@ -135,8 +141,19 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
 
     private static bool IsWithin(string path) => !Path.IsPathRooted(path) && !path.Split('/', '\\').Contains("..");
 
-    private static bool Same(Verdict one, Verdict other) =>
-        one.Passed == other.Passed && one.Findings.SequenceEqual(other.Findings) && one.Warnings.SequenceEqual(other.Warnings);
+    private static bool Decides(Verdict recorded, Verdict judged) =>
+        recorded.Passed == judged.Passed
+        && (recorded.Recorded is null || recorded.Recorded == judged.Outcome)
+        && recorded.Findings.Select(Decision).SequenceEqual(Comparable(recorded, judged).Select(Decision));
+
+    private static bool Says(Verdict recorded, Verdict judged) =>
+        recorded.Findings.SequenceEqual(Comparable(recorded, judged)) && recorded.Warnings.SequenceEqual(judged.Warnings);
+
+    // Records without an outcome are from before rules that do not apply had findings.
+    private static IEnumerable<Finding> Comparable(Verdict recorded, Verdict judged) =>
+        recorded.Recorded is null ? judged.Findings.Where(finding => finding.State is not FindingState.NotApplicable) : judged.Findings;
+
+    private static Finding Decision(Finding finding) => finding with { Explanation = "" };
 }
 
 /// <summary>Names of the files a run reads, where other code must find one again.</summary>
