@@ -1,6 +1,8 @@
 using System.Text.Json;
 using AdaptThenUnlearn.Labelling;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Runs;
+using AdaptThenUnlearn.Torch;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Features;
 
@@ -18,8 +20,8 @@ internal static class ClassifierFilesCheck
     /// <returns>Errors and warnings, each with its place.</returns>
     public static IReadOnlyList<BuildMessage> Of(PolicyFile file)
     {
-        var folder = Path.GetDirectoryName(Path.GetFullPath(file.Path))!;
-        var found = file.Policy.Classifiers.ToDictionary(named => named.Key, named => Read(Path.Combine(folder, named.Value.Checkpoint)));
+        var paths = new InputFiles(file.Policy, file.Path).Named().ToLookup(named => named.Role, named => named.Path);
+        var found = file.Policy.Classifiers.Keys.ToDictionary(name => name, name => Read(paths[InputRoles.Classifier(name)].First()));
         return
         [
             .. file.Policy.Classifiers.Keys.SelectMany(name => OneClass(file, name, found[name])),
@@ -57,8 +59,9 @@ internal static class ClassifierFilesCheck
     {
         try
         {
-            var metadata = CheckpointFormats.Detect(path).IsProgram ? new Dictionary<string, string>() : CheckpointFormats.Read(path, CheckpointFormats.Auto).Metadata;
-            return new StoredClassifier(CheckpointDigest.Of(path), Counted(metadata), metadata.GetValueOrDefault(OutputsKey), ClassifierCheckpoint.HeldOutIn(metadata));
+            var opened = CheckpointFile.Open(path);
+            var metadata = CheckpointFormats.Detect(opened).IsProgram ? new Dictionary<string, string>() : CheckpointFormats.Read(opened).Metadata;
+            return new StoredClassifier(opened.Sha256, Counted(metadata), metadata.GetValueOrDefault(OutputsKey), ClassifierCheckpoint.HeldOutIn(metadata));
         }
         catch (Exception unreadable) when (unreadable is CheckpointException or FormatException)
         {

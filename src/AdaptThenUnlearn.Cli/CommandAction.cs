@@ -1,4 +1,5 @@
 using System.CommandLine;
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Labelling;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch;
@@ -60,7 +61,10 @@ public static class CommandAction
         RunRecordException => "ATU2009",
         InvalidDataException => "ATU2010",
         LabelException => "ATU2012",
+        OutputException => "ATU2014",
+        ChangedFileException => "ATU2002",
         _ when MemoryShortage.IsShortage(failed) => "ATU2006",
+        IOException or UnauthorizedAccessException => "ATU2015",
         _ => "ATU2999",
     };
 

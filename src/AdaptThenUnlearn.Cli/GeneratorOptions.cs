@@ -31,12 +31,15 @@ public sealed class GeneratorOptions
         _layers.AddTo(command);
     }
 
+    /// <summary>Path of the checkpoint.</summary>
+    public string Checkpoint(ParseResult parsed) => parsed.GetRequiredValue(_checkpoint).FullName;
+
     /// <summary>Loads the generator, and its discriminator where there is one.</summary>
     /// <param name="parsed">The values.</param>
     /// <param name="discriminator">Another checkpoint with the discriminator, or null.</param>
     /// <param name="device">Where they go.</param>
     /// <param name="terminal">Told what had to be assumed.</param>
-    /// <param name="network">Which of a checkpoint's generators, see <see cref="GeneratorCheckpoint.Load"/>.</param>
+    /// <param name="network">Which of a checkpoint's generators, see <see cref="GeneratorCheckpoint"/>.</param>
     /// <exception cref="BadArgumentException">A latent size is wrong, or of no use.</exception>
     /// <exception cref="CheckpointException">The file cannot be read, or is no generator.</exception>
     public LoadedGenerator Load(ParseResult parsed, FileInfo? discriminator, Device device, Terminal terminal, string network = "ema")
@@ -47,7 +50,7 @@ public sealed class GeneratorOptions
         if (latentSize is not null && format != GeneratorChoice.TorchScript)
             throw new BadArgumentException($"--latent-size is for --format {GeneratorChoice.TorchScript}; every other format tells it by its weights");
 
-        var path = parsed.GetRequiredValue(_checkpoint).FullName;
+        var path = Checkpoint(parsed);
         var loaded = GeneratorCheckpoint.Load(path, format, sha256: null, discriminator?.FullName, device, network, latentSize, _layers.Given(parsed));
         if (loaded.Assumed is { } assumed)
             terminal.Diagnose(new BuildMessage(

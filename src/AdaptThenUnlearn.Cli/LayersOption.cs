@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Models.Sequence;
 
@@ -27,12 +28,12 @@ public sealed class LayersOption
             return null;
         if (LayerText.Layouts.Contains(given))
             return [given];
-        if (!File.Exists(given))
+        if (!RegularFile.IsAt(given))
             throw new BadArgumentException($"--layers: '{given}' is neither a file nor one of {string.Join(", ", LayerText.Layouts)}");
         if (new FileInfo(given).Length > LargestFile)
             throw new BadArgumentException($"--layers: {given} is larger than any list of layers");
 
-        var layers = Listed(File.ReadAllText(given), given);
+        var layers = Listed(RegularFile.ReadAllText(given, LargestFile), given);
         foreach (var (number, layer) in layers.Index())
             if (!(layers.Count == 1 && LayerText.Layouts.Contains(layer)) && LayerText.Problem(layer) is { } problem)
                 throw new BadArgumentException(FormattableString.Invariant($"--layers: {given}, layer {number}: {problem}"));

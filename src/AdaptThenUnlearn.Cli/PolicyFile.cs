@@ -1,4 +1,5 @@
-using System.Globalization;
+using System.Security.Cryptography;
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch;
 using AdaptThenUnlearn.Torch.Checkpoints;
@@ -14,6 +15,14 @@ namespace AdaptThenUnlearn.Cli;
 /// <param name="Result">What the reader made of it.</param>
 public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> Overrides, PolicyResult Result)
 {
+    private const long MaxBytes = 4 << 20;
+
+    /// <summary>SHA-256 of the bytes that the text was read from.</summary>
+    public required string Sha256 { get; init; }
+
+    /// <summary>The files that the policy names.</summary>
+    public InputFiles Inputs() => new(Policy, Path) { PolicySha256 = Sha256 };
+
     /// <summary>The policy.</summary>
     public UnlearningPolicy Policy => Result.Policy!;
 
@@ -26,10 +35,10 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
     /// <returns>With a policy or with errors; both have been told.</returns>
     public static PolicyFile Read(string path, IReadOnlyList<string> overrides, Terminal terminal, bool warnings = true)
     {
-        string text;
+        byte[] bytes;
         try
         {
-            text = File.ReadAllText(path);
+            bytes = RegularFile.ReadAllBytes(path, MaxBytes);
         }
         catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
         {
@@ -49,19 +58,10 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
             }
         }
 
-        var result = PolicyReader.Read(text, path, Vocabulary.Known, parsed);
+        var result = PolicyReader.Read(RegularFile.TextOf(bytes), path, Vocabulary.Known, parsed);
         foreach (var found in result.Errors.Concat(warnings ? result.Warnings : []))
             terminal.Diagnose(found.ToBuildMessage());
-        return new PolicyFile(path, text, overrides, result);
-    }
-
-    /// <summary>Where the limit of a rule stands, such as that of <c>digit-8/maxRate</c>; zeros when it cannot be told.</summary>
-    public (int Line, int Column) Locate(string rule)
-    {
-        var feature = Policy.UndesiredFeatures.ToList().FindIndex(each => rule.StartsWith(each.Name + "/", StringComparison.Ordinal));
-        return PolicyReader.Locate(Text, feature >= 0
-            ? string.Create(CultureInfo.InvariantCulture, $"$.undesiredFeatures[{feature}].{rule[(Policy.UndesiredFeatures[feature].Name.Length + 1)..]}")
-            : $"$.quality.{rule.Split('/').ElementAtOrDefault(1)}");
+        return new PolicyFile(path, RegularFile.TextOf(bytes), overrides, result) { Sha256 = Convert.ToHexStringLower(SHA256.HashData(bytes)) };
     }
 
     /// <summary>Does work with the files that the policy names; what is wrong with one is told at the property that names it.</summary>

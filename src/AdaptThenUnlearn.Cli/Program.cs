@@ -40,5 +40,6 @@ if (parsed.Errors.Count > 0)
     return ExitCodes.BadPolicy;
 }
 
-// A step, a batch or a candidate is finished before a cancelled command ends; only one that hangs is cut off.
-return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(30) });
+// A cancelled command ends by itself; only one that hangs is cut off.
+using var end = new ForcedEnd(terminal);
+return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = Timeout.InfiniteTimeSpan });

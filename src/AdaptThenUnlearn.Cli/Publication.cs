@@ -2,6 +2,7 @@ using System.CommandLine;
 using AdaptThenUnlearn.Publishing;
 using AdaptThenUnlearn.Publishing.GitHub;
 using AdaptThenUnlearn.Publishing.Hosts;
+using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Cli;
@@ -53,6 +54,8 @@ public sealed class Publication(Terminal terminal)
         if (runs.Count == 0)
             return left;
 
+        foreach (var run in runs)
+            terminal.Say(LogLine.Of($"{run.Policy.Name}: {OutcomeText.Words(run.Outcome)}, judged again for publishing"));
         var publisher = new Publisher(context, GitHubToken.Find(environment), Flags(parsed), Machine.Tool["atu ".Length..], new Waiting(TimeProvider.System), terminal.Say);
         var result = publisher.Publish(runs, cancel).GetAwaiter().GetResult();
         foreach (var done in result.Done)

@@ -21,19 +21,30 @@ public sealed class Terminal : IProgress<StageProgress>, IDisposable
     private bool _barShown;
 
     /// <summary>A line of the result; class names and the like in it come from policies and records, and a build reads it.</summary>
-    public static void Result(string text) => Console.Out.WriteLine(LogLine.Of(text));
+    public static void Result(string text) => ResultText(LogLine.Of(text) + Environment.NewLine);
 
     /// <summary>A document that is the result, such as JSON, as it is; ends its last line.</summary>
     public static void ResultDocument(string text) => ResultText(text + "\n");
 
     /// <summary>Text of the result, as it is.</summary>
-    public static void ResultText(string text) => Console.Out.Write(text);
+    /// <exception cref="OutputException">Nobody takes it: the output is closed, or its disk is full.</exception>
+    public static void ResultText(string text)
+    {
+        try
+        {
+            Console.Out.Write(text);
+        }
+        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException or ObjectDisposedException)
+        {
+            throw new OutputException(refused);
+        }
+    }
 
     /// <summary>A line about what is going on.</summary>
     public void Say(string text)
     {
         EndBar();
-        Console.Error.WriteLine(text);
+        ToErrors(text + Environment.NewLine);
     }
 
     /// <summary>An error or a warning, in the form that builds and editors make into links.</summary>
@@ -60,11 +71,11 @@ public sealed class Terminal : IProgress<StageProgress>, IDisposable
         var line = Line(value);
         if (!_interactive)
         {
-            Console.Error.WriteLine(line);
+            ToErrors(line + Environment.NewLine);
             return;
         }
 
-        _errors.Profile.Out.Writer.Write("\r\u001b[K" + Bar(value) + " " + line);
+        ToErrors("\r\u001b[K" + Bar(value) + " " + line);
         _barShown = true;
         if (last)
             EndBar();
@@ -76,8 +87,20 @@ public sealed class Terminal : IProgress<StageProgress>, IDisposable
     private void EndBar()
     {
         if (_barShown)
-            Console.Error.WriteLine();
+            ToErrors(Environment.NewLine);
         _barShown = false;
+    }
+
+    // Where nobody takes this, there is nobody to be told; the exit code says what came of the command.
+    private void ToErrors(string text)
+    {
+        try
+        {
+            _errors.Profile.Out.Writer.Write(text);
+        }
+        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException or ObjectDisposedException)
+        {
+        }
     }
 
     private string Line(StageProgress value)
@@ -104,3 +127,7 @@ public sealed class Terminal : IProgress<StageProgress>, IDisposable
         return new string('█', full) + new string('░', Width - full);
     }
 }
+
+/// <summary>The standard output takes no results: it is closed, or its disk is full.</summary>
+/// <param name="cause">What the system said.</param>
+public sealed class OutputException(Exception cause) : Exception($"the results cannot be written to the standard output: {cause.Message}; what was made is on the disk", cause);

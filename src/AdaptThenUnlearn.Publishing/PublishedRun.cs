@@ -39,11 +39,8 @@ public sealed record PublishedRun(RunRecord Record, Verification Judged, Unlearn
     /// <summary>Where the evidence lies; a link that may be shown.</summary>
     public string? ArtifactUrl { get; init; }
 
-    /// <summary>What came of it.</summary>
-    public Outcome Outcome =>
-        !Judged.Passed ? (Advisory ? Outcome.FailedAdvisory : Outcome.Failed)
-        : Judged.Verdict.Findings.Any(finding => finding.State == FindingState.Waived) ? Outcome.Waived
-        : Outcome.Passed;
+    /// <summary>What came of it, as it is told; failed where the record does not stand.</summary>
+    public Outcome Outcome => IsUnproven ? Outcome.NotProven : Judged.Outcome.ToldAs(Advisory);
 
     /// <summary>The findings in the order in which they are told: what has to be looked at first.</summary>
     public IReadOnlyList<Finding> Findings =>
@@ -53,23 +50,8 @@ public sealed record PublishedRun(RunRecord Record, Verification Judged, Unlearn
             FindingState.Failed => 0,
             FindingState.NotMeasured => 1,
             FindingState.Waived => 2,
-            _ => 3,
+            FindingState.Passed => 3,
+            _ => 4,
         }),
     ];
-}
-
-/// <summary>What came of a run.</summary>
-public enum Outcome
-{
-    /// <summary>Every rule is met.</summary>
-    Passed,
-
-    /// <summary>What is not met is waived.</summary>
-    Waived,
-
-    /// <summary>Not met, and only told.</summary>
-    FailedAdvisory,
-
-    /// <summary>Not met.</summary>
-    Failed,
 }

@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
@@ -65,7 +66,7 @@ public sealed class RunAdmission(PolicyVocabulary vocabulary, DateOnly today, st
         try
         {
             // A checkout may have given it other line ends.
-            return file.Length <= MaxBytes && File.ReadAllText(file.FullName).ReplaceLineEndings("\n") == source.Text.ReplaceLineEndings("\n")
+            return RegularFile.ReadAllText(file.FullName, MaxBytes).ReplaceLineEndings("\n") == source.Text.ReplaceLineEndings("\n")
                 ? null
                 : $"the policy {source.File} has changed since the run";
         }

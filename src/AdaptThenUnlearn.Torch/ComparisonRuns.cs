@@ -25,6 +25,9 @@ public sealed record ComparisonRequest(CellKey Key, UnlearningPolicy Policy, Pol
 /// <param name="clock">For the record's times.</param>
 public sealed class ComparisonRuns(string cells, string work, string tool, Device device, IProgress<StageProgress> progress, TimeProvider clock)
 {
+    private const string PlotName = "tradeoff.png";
+    private const string TableName = "results.csv";
+
     /// <summary>The cell of a run, if it was made with the same settings and the same inputs.</summary>
     public ComparedCell? Found(ComparisonRequest request) =>
         ComparedCellFile.Find(cells, request.Key, request.Asked);
@@ -46,7 +49,7 @@ public sealed class ComparisonRuns(string cells, string work, string tool, Devic
     /// <exception cref="RunFolderInUseException">Another process is making it.</exception>
     public ComparedCell Make(ComparisonRequest request, CancellationToken cancel)
     {
-        using var folder = RunFolder.Open(FolderOf(request), request.Inputs.GeneratorBytes);
+        using var folder = RunFolder.Open(FolderOf(request), request.Inputs);
         if (Found(request) is { } made)
             return made;   // by another process, while the folder was its
 
@@ -98,6 +101,10 @@ public sealed class ComparisonRuns(string cells, string work, string tool, Devic
         }
     }
 
+    /// <summary>Names of what <see cref="Publish"/> writes, relative to the page's folder.</summary>
+    /// <param name="page">Name of the page.</param>
+    public static IReadOnlyList<string> NamesFor(string page) => [page, .. new[] { PlotName, TableName }.Select(name => $"{Path.GetFileNameWithoutExtension(page)}/{name}")];
+
     /// <summary>Writes the page, the table and the plots.</summary>
     /// <param name="comparison">What there is.</param>
     /// <param name="page">Path of the page; the rest goes into a folder of its name beside it.</param>
@@ -105,8 +112,8 @@ public sealed class ComparisonRuns(string cells, string work, string tool, Devic
     {
         var name = Path.GetFileNameWithoutExtension(page);
         var beside = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(page))!, name);
-        ReplacedFile.Write(Path.Combine(beside, "tradeoff.png"), Plot(comparison));
-        ReplacedFile.Write(Path.Combine(beside, "results.csv"), ComparisonCsv.Render(comparison));
+        ReplacedFile.Write(Path.Combine(beside, PlotName), Plot(comparison));
+        ReplacedFile.Write(Path.Combine(beside, TableName), ComparisonCsv.Render(comparison));
         ReplacedFile.Write(page, ComparisonPage.Render(comparison, name));
     }
 

@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
@@ -22,6 +23,11 @@ namespace AdaptThenUnlearn.Torch;
 public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
 {
     private readonly string _folder = Path.GetDirectoryName(Path.GetFullPath(policyFile))!;
+    private OpenedInputs? _opened;
+
+    /// <summary>SHA-256 of the policy file's bytes when its text was read; where nobody says, the file is hashed when the others are.</summary>
+    public string? PolicySha256 { get; init; }
+
     private readonly List<Remark> _remarks = [];
 
     /// <summary>What was assumed about the inputs or noticed in them so far, each once, in the order in which it was noted.</summary>
@@ -48,7 +54,7 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
     public string CopyName => policy.Name + (GeneratorParts.Count > 0 ? ".safetensors.index.json" : Path.GetExtension(Generator));
 
     /// <summary>Files beside the generator's checkpoint that belong to it.</summary>
-    public IReadOnlyList<string> GeneratorParts => CheckpointFormats.FurtherFiles(Generator);
+    public IReadOnlyList<string> GeneratorParts => PartsOf(Generator);
 
     /// <summary>Bytes of the generator's checkpoint, twice where a discriminator of its size must be made; 0 where it is missing.</summary>
     public long GeneratorBytes => GeneratorParts.Prepend(Generator).Select(path => new FileInfo(path)).Where(file => file.Exists).Sum(file => file.Length) * (LacksDiscriminator ? 2 : 1);
@@ -60,7 +66,7 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
         {
             try
             {
-                return policy.Generator.Discriminator is null && GeneratorCheckpoint.IsGeneratorAlone(CheckpointFormats.Read(Generator, policy.Generator.Format), policy.Generator.Layers);
+                return policy.Generator.Discriminator is null && GeneratorCheckpoint.IsGeneratorAlone(CheckpointFormats.Read(Glanced, policy.Generator.Format), policy.Generator.Layers);
             }
             catch (CheckpointException)
             {
@@ -76,7 +82,7 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
         {
             try
             {
-                return policy.Generator.Format == GeneratorChoice.TorchScript ? null : GeneratorCheckpoint.Describe(CheckpointFormats.Read(Generator, policy.Generator.Format), policy.Generator.Layers)?.Assumed;
+                return policy.Generator.Format == GeneratorChoice.TorchScript ? null : GeneratorCheckpoint.Describe(CheckpointFormats.Read(Glanced, policy.Generator.Format), policy.Generator.Layers)?.Assumed;
             }
             catch (CheckpointException)
             {
@@ -98,7 +104,7 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
 
             try
             {
-                var file = CheckpointFormats.Read(Resolved(choice.Checkpoint), choice.Format ?? CheckpointFormats.Auto);
+                var file = CheckpointFormats.Read(CheckpointFile.Glance(Resolved(choice.Checkpoint)), choice.Format ?? CheckpointFormats.Auto);
                 return ClassifierCheckpoint.FeatureSize(file) is { } features ? quality.FewFor(features, policy.Evaluation) : null;
             }
             catch (CheckpointException)
@@ -108,10 +114,24 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
         }
     }
 
-    /// <summary>Every file that is read, with its digest; that of a missing one is empty, and loading it says more.</summary>
+    /// <summary>Opens every file anew and hashes it; what is loaded from here on are the bytes that were hashed.</summary>
     /// <param name="folder">The run's, against which paths are recorded.</param>
-    public IReadOnlyList<InputFile> Digests(RunFolder folder) =>
-        [.. Named().Select(file => new InputFile(file.Role, folder.Relative(file.Path), RunRecordFile.Digest(file.Path) ?? ""))];
+    /// <param name="cancel">Ends it within a file.</param>
+    /// <returns>Every file that is read, with its digest; that of a missing one is empty, and loading it says more.</returns>
+    public IReadOnlyList<InputFile> Open(RunFolder folder, CancellationToken cancel) =>
+        [.. Open(cancel).Select(file => new InputFile(file.Role, folder.Relative(file.Path), file.Sha256))];
+
+    /// <inheritdoc cref="Open(RunFolder, CancellationToken)"/>
+    public IReadOnlyList<(string Role, string Path, string Sha256)> Open(CancellationToken cancel)
+    {
+        _opened = new OpenedInputs();
+        return [.. Named().Select(file => (file.Role, file.Path, (file.Role == InputRoles.Policy ? PolicySha256 : null) ?? _opened.Digest(file.Path, cancel) ?? ""))];
+    }
+
+    /// <summary>The digest that each file has now, by its role; null for one that has gone.</summary>
+    /// <param name="cancel">Ends it within a file.</param>
+    public IReadOnlyDictionary<string, string?> DigestsNow(CancellationToken cancel) =>
+        Named().ToDictionary(file => file.Role, file => RunRecordFile.Digest(file.Path, cancel));
 
     /// <summary>Every file that is read, by its role.</summary>
     public IEnumerable<(string Role, string Path)> Named() =>
@@ -127,12 +147,21 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
             .MaxBy(named => named.Path.Length).Property;
     }
 
+    /// <summary>The generator's checkpoint, as it was hashed.</summary>
+    /// <exception cref="CheckpointException">It cannot be opened.</exception>
+    public CheckpointFile OriginalFile => Opened.Checkpoint(Generator);
+
+    /// <summary>A file that the policy names, as it was hashed.</summary>
+    /// <param name="path">Its full path.</param>
+    /// <exception cref="IOException">It cannot be opened.</exception>
+    internal HashedFile Hashed(string path) => Opened.File(path);
+
     /// <summary>Loads the generator with its discriminator; what had to be assumed about it is noted.</summary>
     /// <exception cref="CheckpointException">It cannot be read, or is not what the policy says.</exception>
     public LoadedGenerator LoadGenerator(Device device)
     {
         var loaded = GeneratorCheckpoint.Load(
-            Generator, policy.Generator.Format, policy.Generator.Sha256, policy.Generator.Discriminator is { } discriminator ? Resolved(discriminator) : null, device,
+            OriginalFile, policy.Generator.Format, policy.Generator.Sha256, policy.Generator.Discriminator is { } discriminator ? Opened.Checkpoint(Resolved(discriminator)) : null, device,
             latentSize: policy.Generator.LatentSize, layers: policy.Generator.Layers);
         foreach (var note in loaded.Notes)
             Note(InputRoles.Generator, note);
@@ -153,7 +182,7 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
     /// <exception cref="ImageFileException">An image that the policy says shows a feature cannot be read.</exception>
     public PolicyClassifiers LoadClassifiers(ImageShape images, Device device)
     {
-        var classifiers = PolicyClassifiers.Load(policy, _folder, images, device);
+        var classifiers = PolicyClassifiers.Load(policy, Resolved, Opened.Checkpoint, images, device);
         try
         {
             TryOnGivenImages(classifiers, images);
@@ -191,19 +220,19 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
         }
 
         var path = Resolved(quality.Reference);
-        var digest = RunRecordFile.Digest(path) ?? throw new CheckpointException(path, "is missing", "quality.reference names a statistics file (see `atu reference`), a folder of images, or original-generator");
+        var digest = Opened.Digest(path, cancel) ?? throw new CheckpointException(path, "is missing or cannot be read", "quality.reference names a statistics file (see `atu reference`), a folder of images, or original-generator");
         if (Directory.Exists(path))
         {
             var pictures = PictureFolder.List(path);
             Note(InputRoles.Reference, pictures.Summary);
             CheckFit(ImageFolder.SizeOf(pictures.Files));
-            return OfImages(ImageFolder.Batches(pictures.Files, original.Generator.Shape.Channels, EvaluationImages.BatchSize), pictures.Files.Count, digest);
+            return OfImages(ImageFolder.Batches(pictures.Files, original.Generator.Shape.Channels, EvaluationImages.BatchSize, Opened.Folder(path, cancel)), pictures.Files.Count, digest);
         }
 
         if (FeatureMoments.IsFile(path))
-            return QualityReference.Of(FeatureMoments.Read(path), digest, undesired, extractor);
+            return QualityReference.Of(FeatureMoments.Read(path, Opened.File(path, cancel)), digest, undesired, extractor);
 
-        using var reference = ReferenceStatistics.Load(path);
+        using var reference = ReferenceStatistics.Load(Opened.Checkpoint(path));
         return QualityReference.Of(reference, digest, undesired, extractor);
 
         QualityReference OfImages(IEnumerable<Tensor> batches, int count, string name)
@@ -262,7 +291,7 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
         Tensor Read(string folder)
         {
             using var scope = NewDisposeScope();
-            return ImageFolder.Read(Resolved(folder), images.Channels).to(device).DetachFromDisposeScope();
+            return ImageFolder.Read(Resolved(folder), images.Channels, HashedIn(Resolved(folder))).to(device).DetachFromDisposeScope();
         }
     }
 
@@ -274,7 +303,7 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
         {
             var pictures = PictureFolder.List(Resolved(feature.Negatives!));
             RequireSize(FormattableString.Invariant($"$.undesiredFeatures[{number}].negatives"), pictures, images);
-            classifiers.Try(feature, ImageFolder.Read(pictures.Folder, images.Channels));
+            classifiers.Try(feature, ImageFolder.Read(pictures.Folder, images.Channels, HashedIn(Resolved(feature.Negatives!))));
         }
     }
 
@@ -310,16 +339,33 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
     {
         foreach (var (number, feature) in policy.UndesiredFeatures.Index())
             if (feature.Negatives is { } negatives)
-                yield return ($"negatives {feature.Name}", FormattableString.Invariant($"$.undesiredFeatures[{number}].negatives"), Resolved(negatives));
+                yield return (InputRoles.Negatives(feature.Name), FormattableString.Invariant($"$.undesiredFeatures[{number}].negatives"), Resolved(negatives));
         if (policy.Unlearning.Positives is { } positives)
-            yield return ("positives", "$.unlearning.positives", Resolved(positives));
+            yield return (InputRoles.Positives, "$.unlearning.positives", Resolved(positives));
     }
 
     /// <summary>The unlearning options with their data folder resolved.</summary>
     public UnlearningOptions WithResolvedData(UnlearningOptions options) => options.Data is { } data ? options with { Data = Resolved(data) } : options;
 
-    private static IEnumerable<(string Role, string Path)> WithParts(string role, string path) =>
-        CheckpointFormats.FurtherFiles(path).Select((part, index) => ($"{role}, part {index + 1}", part)).Prepend((role, path));
+    private IEnumerable<(string Role, string Path)> WithParts(string role, string path) =>
+        PartsOf(path).Select((part, index) => ($"{role}, part {index + 1}", part)).Prepend((role, path));
 
-    private string Resolved(string path) => Path.Combine(_folder, path);
+    private OpenedInputs Opened => _opened ??= new OpenedInputs();
+
+    // For hints alone: before a run has opened its files, this one is not hashed.
+    private CheckpointFile Glanced => _opened?.Checkpoint(Generator) ?? CheckpointFile.Glance(Generator);
+
+    private IReadOnlyList<string> PartsOf(string path) => _opened is { } opened ? opened.PartsOf(path) : CheckpointFormats.FurtherFiles(path);
+
+    // Null where it cannot be hashed; reading it says why.
+    private HashedFolder? HashedIn(string folder) => Directory.Exists(folder) ? Opened.Folder(folder) : null;
+
+    // Policies travel between systems: a path of Windows is one of its folders too, unless a file has that very name.
+    private string Resolved(string path)
+    {
+        var written = Path.Combine(_folder, path);
+        return Path.DirectorySeparatorChar == '\\' || !path.Contains('\\', StringComparison.Ordinal) || Path.Exists(written)
+            ? written
+            : Path.Combine(_folder, path.Replace('\\', '/'));
+    }
 }

@@ -1,6 +1,9 @@
 using System.Text;
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;
+using AdaptThenUnlearn.Torch.Adaptation;
+using AdaptThenUnlearn.Torch.Unlearning;
 
 namespace AdaptThenUnlearn.Torch;
 
@@ -8,6 +11,7 @@ namespace AdaptThenUnlearn.Torch;
 public sealed class RunFolder : IDisposable
 {
     private const string LockName = ".lock";
+    private const string StateName = "state";
     private const long SpareBytes = 64 << 20;
 
     // What .NET gives as HResult of a file that another process holds: EWOULDBLOCK, or ERROR_SHARING_VIOLATION.
@@ -27,18 +31,53 @@ public sealed class RunFolder : IDisposable
     public IReadOnlyList<OutputFile> Written => _written;
 
     /// <summary>Where stages keep their states.</summary>
-    public string StateFolder => System.IO.Path.Combine(Path, "state");
+    public string StateFolder => System.IO.Path.Combine(Path, StateName);
+
+    /// <summary>Names of all files that a run may write, relative to its folder.</summary>
+    /// <param name="inputs">Say what its artifact is called.</param>
+    public static IReadOnlyList<string> NamesFor(InputFiles inputs) =>
+    [
+        inputs.ArtifactName, inputs.CopyName, .. inputs.GeneratorParts.Select(part => System.IO.Path.GetFileName(part)), .. ReportFormats.All.Select(report => report.FileName), .. RunPictures.Names,
+    ];
+
+    /// <summary>Refuses a folder in which a run would write over one of its inputs, or over a file that atu did not make. Nothing is changed.</summary>
+    /// <param name="path">Need not be there.</param>
+    /// <param name="inputs">The run's.</param>
+    /// <exception cref="RunException">Something is in the way; the message names it.</exception>
+    public static void Require(string path, InputFiles inputs)
+    {
+        var read = inputs.Named().Select(input => (input.Role, input.Path)).ToList();
+        var made = FolderMark.Read(path);
+        var isRunFolder = HasRecord(path);
+        var obstacle = NamesFor(inputs).Select(name => WriteGuard.Obstacle(System.IO.Path.Combine(path, name), read, _ => isRunFolder || made.Contains(name))).FirstOrDefault(found => found is not null)
+            ?? WriteGuard.Obstacle(System.IO.Path.Combine(path, LockName), read, _ => false)
+            ?? (FolderJournal.ForeignIn(System.IO.Path.Combine(path, StateName), IsStage) is { } foreign ? $"{foreign} is there already, and is no state that atu saved" : null);
+        if (obstacle is not null)
+            throw new RunException("ATU2003", $"{obstacle}; nothing was written: name another folder with --out, or move the file away");
+    }
 
     /// <summary>Opens a folder for one run and removes what an earlier run concluded, so that nobody mistakes it for this one's.</summary>
     /// <param name="path">Made if it is not there.</param>
+    /// <param name="inputs">The run's; none of them, and no file that atu did not make, is written over.</param>
+    /// <exception cref="RunException">It cannot be written, another run writes to it, something in it would be lost, or its disk is nearly full.</exception>
+    public static RunFolder Open(string path, InputFiles inputs) => Open(path, inputs.GeneratorBytes, inputs);
+
+    /// <inheritdoc cref="Open(string, InputFiles)"/>
+    /// <param name="path">Made if it is not there.</param>
     /// <param name="checkpointBytes">Size of the generator's checkpoint, from which the space needed is estimated.</param>
-    /// <exception cref="RunException">It cannot be written, another run writes to it, or its disk is nearly full.</exception>
-    public static RunFolder Open(string path, long checkpointBytes)
+    /// <param name="inputs">The run's; null where nothing is known of them.</param>
+    internal static RunFolder Open(string path, long checkpointBytes, InputFiles? inputs = null)
     {
+        if (inputs is not null)
+            Require(path, inputs);
         var opened = Lock(path);
         try
         {
+            if (inputs is not null)
+                FolderMark.Add(path, NamesFor(inputs));
             RemoveConclusions(path);
+            foreach (var folder in new[] { path, System.IO.Path.Combine(path, "images"), System.IO.Path.Combine(path, StateName) })
+                ReplacedFile.ClearLeftovers(folder);
 
             // Artifact, candidates and two stages' states: each at most a few times the checkpoint.
             Require(path, AvailableBytes(path), 12 * checkpointBytes + SpareBytes);
@@ -56,7 +95,7 @@ public sealed class RunFolder : IDisposable
     /// <exception cref="RunException">The folder cannot be written.</exception>
     public static void Withdraw(string path)
     {
-        if (!Conclusions(path).Any(File.Exists))
+        if (!Conclusions(path).Any(System.IO.Path.Exists))
             return;
 
         try
@@ -73,11 +112,37 @@ public sealed class RunFolder : IDisposable
     // The record is one of the reports.
     private static IEnumerable<string> Conclusions(string path) => ReportFormats.All.Select(report => System.IO.Path.Combine(path, report.FileName));
 
+    // Those of a run: what somebody else calls so is left, and refuses the run.
     private static void RemoveConclusions(string path)
     {
-        foreach (var report in Conclusions(path))
-            File.Delete(report);
+        var isRunFolder = HasRecord(path);
+        var made = FolderMark.Read(path);
+        try
+        {
+            foreach (var report in Conclusions(path).Where(System.IO.Path.Exists).Where(report => isRunFolder || made.Contains(System.IO.Path.GetFileName(report)) || new FileInfo(report).Length == 0))
+                File.Delete(report);
+        }
+        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
+        {
+            throw new RunException("ATU2003", $"{path}: what an earlier run concluded cannot be removed: {refused.Message}; delete it, or choose another folder", refused);
+        }
     }
+
+    // Whatever its version: one that cannot be read any more is still a record of a run.
+    private static bool HasRecord(string path)
+    {
+        try
+        {
+            var text = RegularFile.ReadAllText(System.IO.Path.Combine(path, RunRecord.FileName), RunRecordFile.MaxBytes);
+            return text.Contains("\"schemaVersion\"", StringComparison.Ordinal) && text.Contains("\"policySource\"", StringComparison.Ordinal);
+        }
+        catch (Exception none) when (none is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    private static bool IsStage(string name) => name is UnlearningStage.Name or DiscriminatorWarmUp.Name || name.StartsWith(AdaptationStage.NamePrefix, StringComparison.Ordinal);
 
     private static FileStream Lock(string path)
     {
@@ -121,11 +186,15 @@ public sealed class RunFolder : IDisposable
     /// <inheritdoc cref="Write(string, string, ReadOnlyMemory{byte})"/>
     public void Write(string role, string name, string content) => Write(role, name, Encoding.UTF8.GetBytes(content));
 
-    /// <summary>Copies a file, byte for byte.</summary>
+    /// <summary>Copies a file, byte for byte as it was hashed.</summary>
     /// <inheritdoc cref="Write(string, string, ReadOnlyMemory{byte})"/>
-    public void Copy(string role, string name, string from)
+    /// <param name="role">What it is.</param>
+    /// <param name="name">Relative to the folder, with forward slashes.</param>
+    /// <param name="from">The file.</param>
+    /// <exception cref="IOException">The file has changed or cannot be read.</exception>
+    public void Copy(string role, string name, HashedFile from)
     {
-        using (var source = File.OpenRead(from))
+        using (var source = from.OpenRead())
             ReplacedFile.Write(Full(name), source.Length, source.CopyTo);
         Record(role, name);
     }

@@ -17,10 +17,16 @@ namespace AdaptThenUnlearn.Torch;
 /// <param name="folder">Where pictures go.</param>
 internal sealed class RunPictures(UnlearningPolicy policy, PolicyClassifiers classifiers, EvaluationImages images, RunFolder folder)
 {
+    private const string GridName = "images/before-after.png";
+    private const string CurvesName = "curves.csv";
+    private const string PlotName = "images/curves.png";
     private const int Columns = 8;
     private const int Half = 32;
     private const int BatchesSearched = 50;
     private const int PictureHeight = 512;
+
+    /// <summary>Names of the files, relative to the run's folder.</summary>
+    public static IReadOnlyList<string> Names { get; } = [GridName, CurvesName, PlotName];
 
     /// <summary>Images of both generators for the same latents: first such whose original shows an undesired feature, then others.</summary>
     public void Grid(ImageGenerator original, ImageGenerator? unlearned)
@@ -50,13 +56,13 @@ internal sealed class RunPictures(UnlearningPolicy policy, PolicyClassifiers cla
         if (unlearned is not null)
             panels.Add(Panel("after, same latents", [.. undesiredAfter, .. othersAfter]));
         var scale = Math.Max(1, PictureHeight / Columns / original.Shape.Resolution);
-        folder.Write(OutputRoles.Grid, "images/before-after.png", ImageGrid.Png(panels, Columns, scale));
+        folder.Write(OutputRoles.Grid, GridName, ImageGrid.Png(panels, Columns, scale));
     }
 
     /// <summary>The numbers of training as CSV, and the plot of them.</summary>
     public void Curves(UnlearnedGenerator unlearned)
     {
-        folder.Write(OutputRoles.Curves, "curves.csv", Csv(unlearned));
+        folder.Write(OutputRoles.Curves, CurvesName, Csv(unlearned));
         var (curve, candidates) = (unlearned.Curve, unlearned.Candidates);
         List<Chart> charts =
         [
@@ -69,7 +75,7 @@ internal sealed class RunPictures(UnlearningPolicy policy, PolicyClassifiers cla
                 new("losses", [StepCurve("generator", point => point.GeneratorLoss), StepCurve("discriminator", point => point.DiscriminatorLoss), StepCurve("repulsion", point => Math.Max(0, point.RepulsionLoss)), StepCurve("retention", point => point.RetentionLoss)], unlearned.Kept),
                 new("squared distance in parameters", [StepCurve("‖θ − θN‖²", point => point.SquaredDistance ?? double.NaN), StepCurve("‖θ − θG‖²", point => point.SquaredDistanceFromOriginal)], unlearned.Kept),
             ]);
-        folder.Write(OutputRoles.Plot, "images/curves.png", CurvePlot.Png(charts));
+        folder.Write(OutputRoles.Plot, PlotName, CurvePlot.Png(charts));
 
         Curve CandidateCurve(string name, Func<Candidate, double> value) => new(name, [.. candidates.Select(candidate => new CurveValue(candidate.Step, value(candidate)))]);
 

@@ -92,7 +92,7 @@ public static class TorchBackend
         var folders = Folders().ToList();
         var missing = new List<string>();
         foreach (var name in LibtorchFiles(folders))
-            if (!NativeLibrary.TryLoad(name.Path ?? name.Name, out _) && name.Required)
+            if (!(Loadable(name.Name, name.Path, OperatingSystem.IsWindows()) is { } library && NativeLibrary.TryLoad(library, out _)) && name.Required)
                 missing.Add(name.Name);
         if (missing.Count > 0)
             return $"libtorch was not found or does not load ({string.Join(", ", missing)}). Any of these brings it: 'atu backend install cpu' (or cuda), by an ordinary NuGet restore; "
@@ -118,6 +118,9 @@ public static class TorchBackend
             return $"{wrapper} does not load: {refused.Message}";
         }
     }
+
+    /// <summary>What is given to the loader: the file that was found, or its name for the system to find; not on Windows, which would look in the current folder too.</summary>
+    internal static string? Loadable(string name, string? found, bool onWindows) => found ?? (onWindows ? null : name);
 
     private static IEnumerable<(string Name, string? Path, bool Required)> LibtorchFiles(List<string> folders)
     {

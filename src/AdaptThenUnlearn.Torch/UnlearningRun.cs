@@ -57,7 +57,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
     {
         if (request.Device.type == TorchSharp.DeviceType.CUDA)
             TorchBackend.KeepFloat32();
-        _inputs = inputs.Digests(folder);
+        _inputs = inputs.Open(folder, cancel);
         using var original = inputs.LoadGenerator(request.Device);
         RequireStatedLayers(original);
         if (_policy.Evaluation.Truncation != 1 && !original.Generator.Truncates)
@@ -75,11 +75,11 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         var violated = Gate.Violated(_policy, before);
         if (!request.Train || violated.Count == 0 || Gate.IsMeaningless(before))
         {
-            folder.Copy(OutputRoles.Artifact, inputs.CopyName, inputs.Generator);
+            folder.Copy(OutputRoles.Artifact, inputs.CopyName, inputs.Hashed(inputs.Generator));
             foreach (var (index, part) in inputs.GeneratorParts.Index())
-                folder.Copy($"{OutputRoles.Artifact}, part {index + 1}", Path.GetFileName(part), part);
+                folder.Copy($"{OutputRoles.Artifact}, part {index + 1}", Path.GetFileName(part), inputs.Hashed(part));
             pictures.Grid(original.Generator, unlearned: null);
-            return Conclude(before, after: null, training: null);
+            return Conclude(before, after: null, training: null, cancel);
         }
 
         using var unlearned = Unlearn(original, classifiers, violated, out var training, cancel);
@@ -87,7 +87,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         var after = Measure(surveyor, "measuring after", artifact.Generator, artifact.Sha256, cancel, before);
         pictures.Grid(original.Generator, artifact.Generator);
         pictures.Curves(unlearned);
-        return Conclude(before, after, training);
+        return Conclude(before, after, training, cancel);
     }
 
     private Measurement Measure(
@@ -183,22 +183,22 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
     private LoadedGenerator Release(LoadedGenerator original, UnlearnedGenerator unlearned)
     {
         var path = folder.Full(inputs.ArtifactName);
-        GeneratorCheckpoint.SaveLike(inputs.Generator, original, path, unlearned.Networks, new Dictionary<string, string> { ["policy"] = _policy.Name, ["tool"] = request.Tool });
+        GeneratorCheckpoint.SaveLike(inputs.OriginalFile, original, path, unlearned.Networks, new Dictionary<string, string> { ["policy"] = _policy.Name, ["tool"] = request.Tool });
         folder.Record(OutputRoles.Artifact, inputs.ArtifactName);
         return GeneratorCheckpoint.Load(path, original.Format, sha256: null, discriminatorPath: null, request.Device, latentSize: original.Generator.LatentSize, layers: _policy.Generator.Layers);
     }
 
-    // What was loaded since they were digested is then what the digests name. The policy was read before, once.
-    private void RequireInputsUnchanged()
+    // What was loaded are the bytes that were digested; a file that is another one by now would leave a record that cannot be verified. The policy was read before, once.
+    private void RequireInputsUnchanged(CancellationToken cancel)
     {
-        var now = inputs.Digests(folder).ToDictionary(input => input.Role, input => input.Sha256);
+        var now = inputs.DigestsNow(cancel);
         if (_inputs.FirstOrDefault(input => input.Role != InputRoles.Policy && now.GetValueOrDefault(input.Role) != input.Sha256) is { } changed)
             throw new RunException("ATU2002", $"{changed.Path}: the {changed.Role} was changed while the run was under way, so nothing was concluded; run again on the files as they are now");
     }
 
-    private RunRecord Conclude(Measurement before, Measurement? after, TrainingRecord? training)
+    private RunRecord Conclude(Measurement before, Measurement? after, TrainingRecord? training, CancellationToken cancel)
     {
-        RequireInputsUnchanged();
+        RequireInputsUnchanged(cancel);
         if (folder.Written.Single(output => output.Role == OutputRoles.Artifact).Sha256 != (after ?? before).GeneratorSha256)
             throw new RunException("ATU2002", $"{folder.Path}: the artifact is not the generator that was measured, so nothing was concluded; run again");
         var record = new RunRecord(

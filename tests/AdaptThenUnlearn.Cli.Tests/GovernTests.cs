@@ -18,7 +18,7 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         var limit = File.ReadAllLines(policy)[9].IndexOf("0.001", StringComparison.Ordinal) + 1;
         Assert.Contains($"{policy}(10,{limit}): error ATU3001: failed ban/maxRate", errors, StringComparison.Ordinal);
         Assert.Equal(
-            ["curves.csv", "images/before-after.png", "images/curves.png", "report.md", "run.json", "strict.safetensors"],
+            [".atu-made", "curves.csv", "images/before-after.png", "images/curves.png", "report.md", "run.json", "strict.safetensors"],
             Directory.EnumerateFiles(Out("strict"), "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(Out("strict"), file).Replace('\\', '/')).Order(StringComparer.Ordinal));
         var record = RunRecordFile.Read(Out("strict", "run.json"));
         Assert.Equal(RunRecordFile.Digest(Out("strict", "strict.safetensors")), record.After!.GeneratorSha256);
@@ -33,10 +33,47 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
 
         // A failed run fails again; as advice, it does not fail the build.
         Assert.Equal(1, Govern(policy).ExitCode);
-        var (advisory, _, warnings) = Govern(policy, "--advisory");
+        var (advisory, told, warnings) = Govern(policy, "--advisory");
         Assert.Equal(0, advisory);
         Assert.Contains("warning ATU3001", warnings, StringComparison.Ordinal);
+        Assert.Contains("warning ATU3005: strict: the gate failed and was let through", warnings, StringComparison.Ordinal);
+        Assert.Contains("strict: Failed (advisory); evidence in", told, StringComparison.Ordinal);
+        Assert.Equal(1, Atu.Run("verify", Out("strict", "run.json")).ExitCode);   // the evidence is the same
     }
+
+    // Passed with waivers is no pass: each door says so, and who let it through.
+    [Fact]
+    public void Govern_WaivedRule_IsToldAsSuchByEveryCommand()
+    {
+        const string Waivers = "\"waivers\": [{ \"rule\": \"ban/maxRate\", \"reason\": \"until summer\", \"approvedBy\": \"Ada\", \"expires\": \"2999-01-01\" }],";
+        var policy = house.Policy("let-pass", edit: [("\"evaluation\"", Waivers + " \"evaluation\"")]);
+        var (exitCode, output, errors) = Govern(policy, "--no-train");
+        var (verified, again, repeated) = Atu.Run("verify", Out("let-pass", "run.json"));
+        var column = Line(policy, 13).IndexOf("{ \"rule\"", StringComparison.Ordinal) + 1;
+
+        Assert.Equal((0, 0), (exitCode, verified));
+        Assert.Contains($"{policy}(13,{column}): warning ATU3004: waived ban/maxRate: ", errors, StringComparison.Ordinal);
+        Assert.Contains("; waived by Ada until 2999-01-01: until summer", errors, StringComparison.Ordinal);
+        Assert.Contains($"(13,{column}): warning ATU3004: waived ban/maxRate: ", repeated, StringComparison.Ordinal);
+        Assert.Contains("let-pass: Passed with waivers; evidence in", output, StringComparison.Ordinal);
+        Assert.Contains("the record stands: Passed with waivers", again, StringComparison.Ordinal);
+        Assert.Contains("Passed with waivers, as recorded", Atu.Run("report", Out("let-pass", "run.json")).Errors, StringComparison.Ordinal);
+        Assert.Contains("# ⚠️ Passed with waivers: let-pass", File.ReadAllText(Out("let-pass", "report.md")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Govern_FeatureCalledLikeTheSectionOfQuality_IsNotTakenForIt()
+    {
+        var policy = house.Policy(
+            "namesakes", edit: [("\"name\": \"ban\"", "\"name\": \"quality\""), ("\"maxFrechetIncrease\": 100", "\"maxFrechetDistance\": 0.0000001")]);
+
+        var (_, _, errors) = Govern(policy, "--no-train");
+
+        Assert.Contains($"{policy}(10,{Line(policy, 10).IndexOf("0.001", StringComparison.Ordinal) + 1}): error ATU3001: failed quality/maxRate", errors, StringComparison.Ordinal);
+        Assert.Contains($"{policy}(12,{Line(policy, 12).IndexOf("0.0000001", StringComparison.Ordinal) + 1}): error ATU3001: failed quality/maxFrechetDistance", errors, StringComparison.Ordinal);
+    }
+
+    private static string Line(string file, int number) => File.ReadAllLines(file)[number - 1];
 
     [Fact]
     public void Govern_AlreadyCompliant_ReleasesTheInputByteForByteAndStandsUntilSomethingChanges()

@@ -47,7 +47,7 @@ public sealed class PageTests
 
         var comment = RunPages.Comment(Run(record), previous: null);
 
-        Assert.Contains("makes no better images", comment, StringComparison.Ordinal);
+        Assert.Contains("this is the generator as it is", comment, StringComparison.Ordinal);
         Assert.DoesNotContain("--no-train", comment, StringComparison.Ordinal);
     }
 
@@ -191,6 +191,107 @@ public sealed class PageTests
     [InlineData("> <!-- atu:report {\"v\":1,\"key\":\"k\",\"policy\":\"p\",\"sha\":\"\",\"more\":false,\"rules\":[]} -->")]
     public void Marker_DamagedOrElsewhere_IsNone(string body) => Assert.Null(ReportMarker.Find(body));
 
+    // Anybody may write into a comment that we posted, and whoever mangles its first line must not end publishing.
+    [Theory]
+    [InlineData("<!-- atu:report -->")]
+    [InlineData("<!-- atu:report  -->")]
+    [InlineData("<!-- atu:report-->")]
+    [InlineData("<!-- atu:report {\"v\":1,\"key\":\"\\ud800\",\"policy\":\"p\",\"sha\":\"\",\"more\":false,\"rules\":[]} -->")]
+    [InlineData("<!-- atu:report {\"v\":1,\"key\":\"k\",\"policy\":\"p\",\"sha\":\"\",\"more\":false,\"rules\":[{\"n\":\"a\",\"s\":\"passed\",\"o\":1e999}]} -->")]
+    [InlineData("<!-- atu:report {\"v\":1,\"key\":\"k\",\"policy\":\"p\",\"sha\":\"\",\"more\":false,\"rules\":[{\"n\":\"a\",\"s\":\"passed\",\"o\":1,\"w\":\"@all\"}]} -->")]
+    public void Marker_Mangled_IsNone(string body) => Assert.Null(ReportMarker.Find(body));
+
+    [Fact]
+    public void Marker_OneHalfOfASurrogatePair_IsNone() => Assert.Null(ReportMarker.Find(ReportMarker.Of(Run()).ToComment().Replace("no-eights", "no\ud800", StringComparison.Ordinal)));
+
+    [Fact]
+    public void Marker_AnyMutation_NeverThrows()
+    {
+        var random = new Random(18);
+        var whole = ReportMarker.Of(Waived()).ToComment();
+        var alphabet = "{}[]\",:-<>!0123456789eE.\\u\ud800\0 \r\ntrue null" + whole;
+        for (var round = 0; round < 20_000; round++)
+        {
+            var text = whole.ToCharArray().ToList();
+            for (var edits = random.Next(1, 6); edits > 0; edits--)
+            {
+                var at = random.Next(text.Count);
+                switch (random.Next(4))
+                {
+                    case 0: text[at] = alphabet[random.Next(alphabet.Length)]; break;
+                    case 1: text.Insert(at, alphabet[random.Next(alphabet.Length)]); break;
+                    case 2: text.RemoveRange(at, Math.Min(text.Count - at - 1, random.Next(1, 40))); break;
+                    default: text = [.. text.Take(at), .. text.Skip(random.Next(text.Count - 1))]; break;
+                }
+
+                if (text.Count < 2)
+                    text = [.. whole];
+            }
+
+            if (ReportMarker.Find(new string([.. text])) is { } found)
+                RunPages.Comment(Run(), found);
+        }
+    }
+
+    // What is escaped takes more room; a line that is too long would not be found again, and a second comment would be written.
+    [Fact]
+    public void Marker_NamesFullOfHyphens_IsFoundAgain()
+    {
+        var run = Run();
+        var finding = run.Judged.Verdict.Findings[^1];
+        List<Finding> findings = [.. Enumerable.Range(0, 100).Select(number => finding with { Rule = $"quality/minShareKept/{number}{new string('-', 90)}" })];
+        run = run with { Judged = run.Judged with { Verdict = run.Judged.Verdict with { Findings = findings } } };
+
+        Assert.True(ReportMarker.Find(RunPages.Comment(run, previous: null)) is { Shortened: true, Rules.Count: > 5 });
+    }
+
+    // As a version wrote it that kept neither limits nor digests.
+    [Fact]
+    public void Marker_OfAnOlderVersion_IsReadAndComparedAsFarAsItGoes()
+    {
+        const string Older = "<!-- atu:report {\"v\":1,\"key\":\"e7aaca8b28358a2bda8520f07e57e0a4\",\"policy\":\"no-eights\",\"sha\":\"\",\"more\":false,\"rules\":[{\"n\":\"digit-8/maxRate\",\"s\":\"passed\",\"o\":0.003}]} -->\n### words";
+        var found = ReportMarker.Find(Older)!;
+        var comment = RunPages.Comment(Run(), found);
+
+        Assert.Contains("**Changed:**", comment, StringComparison.Ordinal);
+        Assert.Contains("- `digit-8/maxRate`: 0.3 % → 0.2 %\n", comment, StringComparison.Ordinal);
+        Assert.DoesNotContain("same policy", comment, StringComparison.Ordinal);
+    }
+
+    // A number that passes because its limit moved is told from one that passes because the generator changed.
+    [Fact]
+    public void Comment_LimitLoosenedAndAnotherSeed_SaysSo()
+    {
+        var strict = Records.Policy with
+        {
+            UndesiredFeatures = [Records.Policy.UndesiredFeatures[0] with { MaxRate = 0.001 }],
+            Waivers = [new Waiver("digit-8/maxRate", "r", "Ada", "2026-06-30")],
+        };
+        var loose = strict with
+        {
+            UndesiredFeatures = [strict.UndesiredFeatures[0] with { MaxRate = 0.0015 }],
+            Waivers = [strict.Waivers[0] with { Expires = "2026-12-31" }],
+            Evaluation = strict.Evaluation with { Seed = 21 },
+        };
+        var record = Desk.Made();
+        record = record with { Before = record.Before with { Seed = 21 }, After = record.After! with { Seed = 21 } };
+
+        var comment = RunPages.Comment(Run(record, loose), ReportMarker.Of(Run(policy: strict) with { HeadSha = new string('f', 40) }));
+
+        Assert.Contains("**Changed since `fffffff`** (**the policy changed**, same generator, **another seed**, 20 → 21):", comment, StringComparison.Ordinal);
+        Assert.Contains("- `digit-8/maxRate`: limit ≤ 0.1 % → ≤ 0.15 %, waived until 2026-06-30 → 2026-12-31\n", comment, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Comment_AnotherGenerator_SaysSo()
+    {
+        var other = Run() with { Record = Desk.Made() with { Before = Records.Before with { GeneratorSha256 = new string('9', 64) } } };
+
+        var comment = RunPages.Comment(other, ReportMarker.Of(Run()));
+
+        Assert.Contains("(same policy, **another generator**, same seed): no rule.", comment, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Marker_OfARun_IsReadBack()
     {
@@ -198,6 +299,7 @@ public sealed class PageTests
         var found = ReportMarker.Find(marker.ToComment() + "\r\nmore")!;
 
         Assert.Equal(marker.Rules, found.Rules);
+        Assert.Equal(marker with { Rules = [] }, found with { Rules = [] });
         Assert.Equal(Sha, found.HeadSha);
     }
 

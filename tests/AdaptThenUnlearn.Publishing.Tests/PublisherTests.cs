@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Publishing.GitHub;
 using AdaptThenUnlearn.Publishing.Hosts;
 using AdaptThenUnlearn.Publishing.Pages;
@@ -53,7 +54,7 @@ public sealed class PublisherTests : IDisposable
         Assert.InRange(_github.Requests.Count - before, 1, 6);
 
         _desk.Publish(_desk.Admit(Desk.Made(hits: 400)));
-        Assert.Contains("**Changed since `aaaaaaa`:** nothing.", Assert.Single(_github.Comments).Body, StringComparison.Ordinal);
+        Assert.Contains("**Changed since `aaaaaaa`** (same policy, same generator, same seed): no rule.", Assert.Single(_github.Comments).Body, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -55,6 +55,8 @@ internal static class Records
         "failed" => Judged(Measured("b", 400, 60, 100), new Waiver("quality/maxFrechetIncrease", "until the next release", "Ada", "2026-12-31"), new Waiver("quality/maxFrechetDistance", "was bad once", "Ada", "2026-12-31")),
         "unmeasured" => Judged(Measured("b", 20, null, 900), new Waiver("digit-8/maxRate", "not needed", "Ada", "2026-12-31")),
         "untrained" => Untrained(Measured("a", 5, 30, 1000)),
+        "waived" => Judged(Measured("b", 20, 60, 900), new Waiver("quality/maxFrechetIncrease", "until the next release", "Ada", "2026-12-31"), new Waiver("quality/maxFrechetDistance", "was bad once", "Ada", "2026-11-30")),
+        "waived-untrained" => Untrained(Measured("a", 500, 30, 1000), Policy with { UndesiredFeatures = [Policy.UndesiredFeatures[0] with { MinUnlearned = null }], Waivers = [new Waiver("digit-8/maxRate", "too few samples show it", "Grace", "2026-12-31")] }),
         _ => throw new ArgumentOutOfRangeException(nameof(name), name, "no such run"),
     };
 
@@ -64,8 +66,8 @@ internal static class Records
         return Run(Gate.Judge(policy, Before, after, Today), policy) with { After = after };
     }
 
-    private static RunRecord Untrained(Measurement compliant) =>
-        Run(Gate.Judge(Policy, compliant, null, Today)) with { Before = compliant, After = null, Training = null };
+    private static RunRecord Untrained(Measurement only, UnlearningPolicy? policy = null) =>
+        Run(Gate.Judge(policy ?? Policy, only, null, Today), policy) with { Before = only, After = null, Training = null };
 
     public static RunRecord Run(Verdict? verdict = null, UnlearningPolicy? policy = null) => new(
         RunRecord.CurrentSchemaVersion,

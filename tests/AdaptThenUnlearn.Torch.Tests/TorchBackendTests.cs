@@ -3,6 +3,14 @@ namespace AdaptThenUnlearn.Torch.Tests;
 /// <summary>libtorch loads wherever the tests run, and devices that are not there are named.</summary>
 public sealed class TorchBackendTests
 {
+    // A bare name is looked for in the current folder there, where anyone's checkout may have put such a file.
+    [Theory]
+    [InlineData("/opt/libtorch/libtorch.so", false, "/opt/libtorch/libtorch.so")]
+    [InlineData(null, false, "libtorch.so")]
+    [InlineData(null, true, null)]
+    public void Loadable_NotFound_IsLeftToTheSystemButNotOnWindows(string? found, bool onWindows, string? expected) =>
+        Assert.Equal(expected, TorchBackend.Loadable("libtorch.so", found, onWindows));
+
     [Fact]
     public void Load_HereAndNow_Works()
     {

@@ -17,7 +17,7 @@ public sealed partial class MSBuildTests(LocalFeed feed, SmallHouse house) : ICl
         // The terminal logger shows nothing of a build but its errors and warnings.
         var (exitCode, said) = consumer.Dotnet("build", "-t:GovernModels", "-tl:on", Quick);
         Assert.Equal(1, exitCode);
-        Assert.Matches(@"strict\.json\(10,\d+\): error ATU3001: failed ban/maxRate: 0\.\d+, judged 0\.\d+, must be ≤ 0\.001", TerminalCodePattern().Replace(said, ""));
+        Assert.Matches(@"strict\.json\(10,\d+\): error ATU3001: failed ban/maxRate: \d+(\.\d+)? %, judged \d+(\.\d+)? %, must be ≤ 0\.1 %", TerminalCodePattern().Replace(said, ""));
         Assert.DoesNotContain("MSB6006", said, StringComparison.Ordinal);
 
         var (again, saidAgain) = consumer.Dotnet("build", "-t:GovernModels", Quick);
@@ -99,6 +99,8 @@ public sealed partial class MSBuildTests(LocalFeed feed, SmallHouse house) : ICl
 
         Assert.True(exitCode == 0, said);
         Assert.Matches(@"advised\.json\(10,\d+\): warning ATU3001: failed ban/maxRate", said);
+        Assert.Matches(@"advised\.json ?: warning ATU3005: advised: the gate failed and was let through", said);
+        Assert.Contains("advised: Failed (advisory); evidence in ", said, StringComparison.Ordinal);
         Assert.DoesNotContain("ATU5008", said, StringComparison.Ordinal);
     }
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Comparing;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch;
@@ -44,6 +45,9 @@ public sealed class CompareCommand(Terminal terminal)
         IReadOnlyList<ComparisonRequest> known = [.. requests.UnionBy(yardsticks, request => request.Key)];
         var work = parsed.GetRequiredValue(_work).FullName;
         var page = Path.Combine(parsed.GetRequiredValue(_out).FullName, PageName);
+        var outputs = Path.GetDirectoryName(page)!;
+        OutputFiles.RequireIn(outputs, ComparisonRuns.NamesFor(PageName), ComparedRuns.Read(known, ("--data", data)), _ => OutputFiles.IsPage(page, "Printed by `atu compare`"));
+        FolderMark.Add(outputs, ComparisonRuns.NamesFor(PageName));
         var runs = new ComparisonRuns(Path.Combine(Path.ChangeExtension(page, null), "cells"), work, Machine.Tool, Machine.Prepare(parsed), terminal, TimeProvider.System);
         foreach (var folder in parsed.GetValue(_merge) ?? [])
             Merge(runs, known, folder);

@@ -74,7 +74,7 @@ public sealed class ComparedRuns(Terminal terminal)
             if (method.SpendsAdaptation)
                 file = With([.. overrides, CellPolicy.BothStages(file.Policy.Unlearning)]);
             var policy = file.Policy;
-            var inputs = new InputFiles(policy, task.File.Path);
+            var inputs = file.Inputs();
             requests.Add(new ComparisonRequest(
                 key, policy,
                 new PolicySource(Path.GetFullPath(task.File.Path), file.Text, file.Result.TextSha256, CanonicalJson.Digest(policy), file.Overrides),
@@ -132,6 +132,10 @@ public sealed class ComparedRuns(Terminal terminal)
             : $"{request.Key}: could not finish: {cell.Failure}");
         return cell;
     }
+
+    /// <summary>Every file that some runs read, and others that the command names.</summary>
+    public static IEnumerable<(string What, string? Path)> Read(IReadOnlyList<ComparisonRequest> requests, params IEnumerable<(string What, string? Path)> more) =>
+        requests.SelectMany(request => request.Inputs.Named()).DistinctBy(input => input.Path).Select(input => (input.Role, (string?)input.Path)).Concat(more);
 
     /// <summary>The values of an option that takes several, separated by commas or given again.</summary>
     public static IReadOnlyList<string> List(ParseResult parsed, Option<string[]> option) =>

@@ -43,8 +43,10 @@ public sealed class GovernCommand(Terminal terminal)
         if (asked.GroupBy(question => question.Folder).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new BadArgumentException($"two policies are called '{twice.First().Policy.Name}' and would write to the same folder");
 
+        RequireFolders(asked);
+
         // For all of them before anything can go wrong with one: what does not stand any more must not be left to be taken for what came of this.
-        var standing = asked.ConvertAll(question => Standing(question, earlierRecords));
+        var standing = asked.ConvertAll(question => Standing(question, earlierRecords, cancel));
         if (unreadable is not null)
             throw unreadable;
         if (asked.Count < read.Count)
@@ -55,7 +57,7 @@ public sealed class GovernCommand(Terminal terminal)
         {
             foreach (var (question, earlier) in asked.Zip(standing))   // every one of them, whatever came of the first
             {
-                var stands = written ? Standing(question, earlierRecords) : earlier;   // another may read what one wrote
+                var stands = written ? Standing(question, earlierRecords, cancel) : earlier;   // another may read what one wrote
                 passed &= stands is null ? Govern(question, parsed, cancel) : Repeat(question, stands);
                 written |= stands is null;
                 records.Add(Path.Combine(question.Folder, RunRecord.FileName));
@@ -92,12 +94,30 @@ public sealed class GovernCommand(Terminal terminal)
         return (read, unreadable);
     }
 
+    // Before anything is written or removed, for all of them: no input and no file of somebody else is written over. A verdict that is there is withdrawn all the same, for no run will answer.
+    private static void RequireFolders(IReadOnlyList<Question> asked)
+    {
+        foreach (var question in asked)
+        {
+            try
+            {
+                RunFolder.Require(question.Folder, question.Inputs);
+            }
+            catch (RunException)
+            {
+                foreach (var each in asked)
+                    RunFolder.Withdraw(each.Folder);
+                throw;
+            }
+        }
+    }
+
     // The record that answers a question already; where there is none, no report of another answer stays either.
-    private RunRecord? Standing(Question question, EarlierRecords earlierRecords)
+    private RunRecord? Standing(Question question, EarlierRecords earlierRecords, CancellationToken cancel)
     {
         if (earlierRecords.MayAnswer(question.Folder, out var doubt))
         {
-            if (StillStanding(question) is { } earlier)
+            if (StillStanding(question, cancel) is { } earlier)
                 return earlier;
         }
         else if (doubt is not null)
@@ -109,10 +129,10 @@ public sealed class GovernCommand(Terminal terminal)
         return null;
     }
 
-    private static RunRecord? StillStanding(Question question)
+    private static RunRecord? StillStanding(Question question, CancellationToken cancel)
     {
         var today = DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime);
-        return PreviousRun.StillStands(question.Folder, question.Source, Machine.Tool, question.Inputs.Named(), Vocabulary.Known, today);
+        return PreviousRun.StillStands(question.Folder, question.Source, Machine.Tool, question.Inputs.Named(), Vocabulary.Known, today, cancel);
     }
 
     private bool Repeat(Question question, RunRecord earlier)
@@ -126,28 +146,17 @@ public sealed class GovernCommand(Terminal terminal)
     private bool Govern(Question question, ParseResult parsed, CancellationToken cancel)
     {
         var device = Machine.Prepare(parsed);
-        using var folder = RunFolder.Open(question.Folder, question.Inputs.GeneratorBytes);
+        using var folder = RunFolder.Open(question.Folder, question.Inputs);
         var request = new RunRequest(question.Policy, question.Source, parsed.GetValue(_resume), Train: !parsed.GetValue(_noTrain), device, Machine.Tool);
         var record = question.File.Using(question.Inputs, () => new UnlearningRun(request, question.Inputs, folder, terminal, TimeProvider.System).Execute(cancel));
         Tell(record, question, parsed.GetValue(_advisory));
-        return record.Verdict.Passed;
+        return record.Verdict.Outcome.IsPass();
     }
 
     private void Tell(RunRecord record, Question question, bool advisory)
     {
-        foreach (var warning in record.Verdict.Warnings)
-            terminal.Diagnose(new BuildMessage(Severity.Warning, "ATU3002", warning, question.File.Path));
-        foreach (var remark in record.Remarks?.Where(remark => remark.IsWarning) ?? [])
-            terminal.Diagnose(new BuildMessage(Severity.Warning, "ATU2101", $"{remark.About}: {remark.Text}", question.File.Path));
-        foreach (var finding in record.Verdict.Findings.Where(finding => finding.State is FindingState.Failed or FindingState.NotMeasured))
-        {
-            var (line, column) = question.File.Locate(finding.Rule);
-            terminal.Diagnose(new BuildMessage(advisory ? Severity.Warning : Severity.Error, "ATU3001", VerdictText.Of(finding), question.File.Path, line, column));
-        }
-
-        foreach (var finding in record.Verdict.Findings)
-            Terminal.Result($"  {VerdictText.Of(finding)}");
-        Terminal.Result($"{record.Policy.Name}: {(record.Verdict.Passed ? "Passed" : "Failed")}; evidence in {question.Folder}");
+        new VerdictLines(terminal, question.Policy, question.File.Path, question.File.Text).Tell(record.Verdict, record.Remarks, advisory);
+        Terminal.Result($"{record.Policy.Name}: {OutcomeText.Words(record.Verdict.Outcome.ToldAs(advisory))}; evidence in {question.Folder}");
     }
 
     // What is asked of a run, and where it answers.
@@ -158,7 +167,7 @@ public sealed class GovernCommand(Terminal terminal)
         public static Question Of(PolicyFile file, string output)
         {
             var folder = Path.Combine(output, file.Policy.Name);
-            return new Question(file, folder, new InputFiles(file.Policy, file.Path), new PolicySource(
+            return new Question(file, folder, file.Inputs(), new PolicySource(
                 Path.GetRelativePath(folder, Path.GetFullPath(file.Path)).Replace('\\', '/'), file.Text, file.Result.TextSha256, CanonicalJson.Digest(file.Policy), file.Overrides));
         }
     }

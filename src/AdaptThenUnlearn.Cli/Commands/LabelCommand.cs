@@ -56,8 +56,12 @@ public sealed partial class LabelCommand(Terminal terminal)
         if (parsed.GetValue(_port) is < 0 or > 65535)
             throw new BadArgumentException("--port must be 0 to 65535");
 
-        var device = Machine.Prepare(parsed);
         var folder = parsed.GetRequiredValue(_out).FullName;
+        OutputFiles.RequireIn(
+            folder, [LabellingSession.SheetName, feature + ".safetensors"],
+            [("generator", _generator.Checkpoint(parsed)), ("--discriminator", parsed.GetValue(_discriminator)?.FullName), ("--features", parsed.GetValue(_features))],
+            path => LabelSheetFile.IsOne(path) || SafetensorsFile.IsOwn(path, ClassifierCheckpoint.Kind, FrozenFeaturesHead.Name));
+        var device = Machine.Prepare(parsed);
         using var loaded = _generator.Load(parsed, parsed.GetValue(_discriminator), device, terminal);
         using var alone = Held(folder);
         var sheet = LabelSheetFile.Open(LabellingSession.SheetIn(folder), feature, loaded.Sha256, parsed.GetValue(_seed), parsed.GetValue(_count));

@@ -4,7 +4,6 @@ using System.Text.Json;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
-using AdaptThenUnlearn.Torch;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Training;
@@ -27,7 +26,7 @@ public sealed class MeasureCommand(Terminal terminal)
     /// <summary><c>atu measure</c>.</summary>
     public Command Build()
     {
-        var command = new Command("measure", "Measure a policy's generator without judging it") { _policy, _set, _asJson, _shard, _out, Machine.Device, Machine.Threads };
+        var command = new Command("measure", "Measure a policy's generator without judging it") { _policy, _set, _asJson, _shard, _out, OutputFiles.Overwrite, Machine.Device, Machine.Threads };
         command.Does(terminal, (parsed, cancel) => Run(parsed, (measuring, surveyor) => parsed.GetValue(_shard) is { } shard
             ? WriteShard(measuring, surveyor, shard, parsed.GetValue(_out), cancel)
             : Tell(surveyor.Measure(measuring.Generator.Generator, measuring.Generator.Sha256, new Counted(terminal, measuring.Policy.Evaluation.Samples), cancel), measuring, parsed), cancel));
@@ -60,11 +59,13 @@ public sealed class MeasureCommand(Terminal terminal)
         if (file.Result.Policy is not { } policy)
             return ExitCodes.BadPolicy;
 
+        var inputs = file.Inputs();
+        OutputFiles.Require(parsed, [parsed.GetValue(_out)?.FullName], inputs.Named().Select(input => (input.Role, (string?)input.Path)), path => SafetensorsFile.IsOwn(path, MeasurementShard.Kind));
         var device = Machine.Prepare(parsed);
-        var inputs = new InputFiles(policy, file.Path);
         var images = EvaluationImages.Of(policy.Evaluation, device);
         return file.Using(inputs, () =>
         {
+            var opened = inputs.Open(cancel);
             using var generator = inputs.LoadGenerator(device);
             if (generator.Assumed is { } assumed)
                 terminal.Diagnose(new BuildMessage(
@@ -73,7 +74,7 @@ public sealed class MeasureCommand(Terminal terminal)
                     file.Path));
             using var classifiers = inputs.LoadClassifiers(generator.Generator.Shape, device);
             using var reference = inputs.LoadReference(classifiers, generator, images, terminal, cancel);
-            var digests = inputs.Named().Where(file => file.Role != InputRoles.Policy).Select(file => RunRecordFile.Digest(file.Path));   // each part of what is in several files
+            var digests = opened.Where(file => file.Role != InputRoles.Policy).Select(file => file.Sha256);   // each part of what is in several files
             return work(
                 new Measuring(file, policy, generator, string.Join(' ', [CanonicalJson.Digest(policy), policy.Evaluation.RangeOrDefault, .. digests])),
                 new Surveyor(policy, classifiers, reference, images));

@@ -14,6 +14,8 @@ namespace AdaptThenUnlearn.Cli.Commands;
 /// <summary>The commands that make the embedded models: <c>pretrain</c> and <c>train-classifier</c>.</summary>
 internal static class ModelCommands
 {
+    private const string Gan = "gan";
+
     private static readonly Option<FileInfo> _out = new("--out") { Description = "The safetensors file to write", Required = true };
     private static readonly Option<long> _seed = new("--seed") { Description = "Of weights, latents, noise and order", DefaultValueFactory = _ => 1 };
 
@@ -25,11 +27,13 @@ internal static class ModelCommands
         var steps = new Option<int>("--steps") { Description = "Generator updates", DefaultValueFactory = _ => 20000 };
         var decay = new Option<int>("--decay") { Description = "Last updates, in which the learning rate falls", DefaultValueFactory = _ => 4000 };
         var resume = new Option<bool>("--resume") { Description = "Go on from the state beside the output file" };
-        var command = new Command("pretrain", "Train a StyleGAN2 generator from scratch on images") { data, _out, channels, steps, decay, _seed, Machine.Device, Machine.Threads, resume };
+        var command = new Command("pretrain", "Train a StyleGAN2 generator from scratch on images") { data, _out, channels, steps, decay, _seed, OutputFiles.Overwrite, Machine.Device, Machine.Threads, resume };
         command.Does(terminal, (parsed, cancel) =>
         {
             var device = Machine.Prepare(parsed);
             var folder = parsed.GetRequiredValue(data).FullName;
+            var target = parsed.GetRequiredValue(_out).FullName;
+            OutputFiles.Require(parsed, [target], [("folder of images", folder)], path => SafetensorsFile.IsOwn(path, Gan));
             terminal.Say(TrainingImages.Summary(folder));
             using var images = TrainingImages.Read(folder);
             var model = new StyleGan2Settings((int)images.shape[2], (int)images.shape[1], LatentSize: 64, MappingLayers: 4, parsed.GetRequiredValue(channels));
@@ -37,12 +41,11 @@ internal static class ModelCommands
                 throw new BadArgumentException($"no StyleGAN2 can be trained on these images: {problem}");
 
             var settings = Recipe(model, parsed.GetValue(steps), parsed.GetValue(decay), parsed.GetValue(_seed));
-            var target = parsed.GetRequiredValue(_out).FullName;
             var journal = new FolderJournal(target + ".state", JsonSerializer.Serialize(settings), parsed.GetValue(resume));
             using var reals = new HeldImages(images.alias());
             using var pretraining = new GeneratorPretraining(settings, reals, device);
             using var networks = pretraining.Run(journal, terminal, cancel);
-            GeneratorCheckpoint.Save(target, networks, new Dictionary<string, string> { ["kind"] = "gan", ["architecture"] = "stylegan2" });
+            GeneratorCheckpoint.Save(target, networks, new Dictionary<string, string> { ["kind"] = Gan, ["architecture"] = "stylegan2" });
             Terminal.Result(string.Create(CultureInfo.InvariantCulture, $"{target}: SHA-256 {CheckpointDigest.Of(target)}"));
             return ExitCodes.Passed;
         });
@@ -56,11 +59,13 @@ internal static class ModelCommands
         architecture.AcceptOnlyFromAmong([.. ClassifierArchitectures.Names]);
         var data = new Option<DirectoryInfo>("--data") { Description = "Folder with the four MNIST IDX files, or with images: a sub-folder for each class, a labels.csv (file,label1,label2… and 0 or 1), or CelebA's list_attr_celeba.txt", Required = true };
         var epochs = new Option<int>("--epochs") { Description = "Passes over the training images", DefaultValueFactory = _ => 12 };
-        var command = new Command("train-classifier", "Train a classifier, to serve as annotator or auditor") { data, _out, architecture, epochs, _seed, Machine.Device, Machine.Threads };
+        var command = new Command("train-classifier", "Train a classifier, to serve as annotator or auditor") { data, _out, architecture, epochs, _seed, OutputFiles.Overwrite, Machine.Device, Machine.Threads };
         command.Does(terminal, (parsed, cancel) =>
         {
             var device = Machine.Prepare(parsed);
             var folder = parsed.GetRequiredValue(data).FullName;
+            var target = parsed.GetRequiredValue(_out).FullName;
+            OutputFiles.Require(parsed, [target], [("folder of images", folder)], path => SafetensorsFile.IsOwn(path, ClassifierCheckpoint.Kind));
             var (train, test) = Labelled(folder, terminal);
             using var trainOwned = train;
             using var testOwned = test;
@@ -71,7 +76,6 @@ internal static class ModelCommands
                 accuracy = epoch.TestAccuracy;
                 terminal.Say(string.Create(CultureInfo.InvariantCulture, $"epoch {epoch.Epoch}/{settings.Epochs}: loss {epoch.Loss:F4}, test accuracy {epoch.TestAccuracy:P2}"));
             }), cancel);
-            var target = parsed.GetRequiredValue(_out).FullName;
             var heldOut = ClassifierTraining.HeldOut(classifier, train, test, device);
             ClassifierCheckpoint.Save(target, classifier, heldOut);
             foreach (var (name, counts) in heldOut.ByClass)

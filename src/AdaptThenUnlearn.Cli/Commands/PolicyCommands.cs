@@ -1,6 +1,5 @@
 using System.CommandLine;
 using AdaptThenUnlearn.Policies;
-using AdaptThenUnlearn.Torch;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 
@@ -41,7 +40,7 @@ public static class PolicyCommands
                 else
                     Terminal.Result($"{policy.Path}: a valid policy, '{policy.Policy.Name}'");
                 SayWhatIsMissing(policy, terminal);
-                if (new InputFiles(policy.Policy, policy.Path).FewForExtractor is { } few)
+                if (policy.Inputs().FewForExtractor is { } few)
                     terminal.Diagnose(policy.Warning("$.evaluation.samples", PolicyCodes.FewForTheExtractor, few));
             }
 
@@ -53,14 +52,15 @@ public static class PolicyCommands
     // Nothing is wrong with such a policy; a run takes longer, and the report will say why.
     private static void SayWhatIsMissing(PolicyFile policy, Terminal terminal)
     {
-        if (new InputFiles(policy.Policy, policy.Path).AssumedOfGenerator is { } assumed)
+        var inputs = policy.Inputs();
+        if (inputs.AssumedOfGenerator is { } assumed)
         {
             var (line, column) = PolicyReader.Locate(policy.Text, "$.generator.layers");
             terminal.Diagnose(new BuildMessage(
                 Severity.Warning, PolicyCodes.AssumedLayers, $"$.generator.layers: is missing: weights do not tell what this generator computes, and `atu govern` will not judge a guess: {assumed}", policy.Path, line, column));
         }
 
-        if (new InputFiles(policy.Policy, policy.Path).LacksDiscriminator)
+        if (inputs.LacksDiscriminator)
             terminal.Say(FormattableString.Invariant(
                 $"{policy.Path}: the generator's checkpoint has no discriminator: should it have to be unlearned, one is warmed up first, in {policy.Policy.Unlearning.WarmUp.Steps} steps on the generator's own samples (unlearning.discriminatorWarmUp); or name a file that has one as generator.discriminator"));
     }

@@ -30,7 +30,10 @@ public sealed class ReferenceCommand(Terminal terminal)
     public Command Build()
     {
         _extractor.Extractor.Required = true;
-        var command = new Command("reference", "Summarise real images for the Fréchet distance") { _data, _out, _extractor.Extractor, _extractor.Weights, _without, _labels, _samples, _asJson, Machine.Device, Machine.Threads };
+        var command = new Command("reference", "Summarise real images for the Fréchet distance")
+        {
+            _data, _out, _extractor.Extractor, _extractor.Weights, _without, _labels, _samples, OutputFiles.Overwrite, _asJson, Machine.Device, Machine.Threads,
+        };
         command.Does(terminal, Run);
         return command;
     }
@@ -45,6 +48,9 @@ public sealed class ReferenceCommand(Terminal terminal)
         if (Named(parsed) is not null && (!byClass || !LabelledFolder.IsIn(data)))
             throw new BadArgumentException("--label is for a folder with a labels.csv and a .safetensors file to write");
 
+        OutputFiles.Require(
+            parsed, [target], [("folder of images", data), ("--extractor", parsed.GetValue(_extractor.Extractor)), ("--weights", parsed.GetValue(_extractor.Weights)?.FullName)],
+            OutputFiles.IsReference);
         using var scope = NewDisposeScope();
         using var extractor = _extractor.Load(parsed, Machine.Prepare(parsed))!;
         var images = DigitImages.AreIn(data) ? Digits(data, extractor, cancel)

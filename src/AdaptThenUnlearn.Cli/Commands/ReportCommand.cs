@@ -1,4 +1,5 @@
 using System.CommandLine;
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;
 
@@ -25,21 +26,29 @@ public static class ReportCommand
             if (asked.FirstOrDefault(name => !ReportFormats.FromRecord.Any(format => format.Name == name)) is { } unknown)
                 throw new BadArgumentException($"--format: '{unknown}' is no report that can be made from a record; use one of {_names}");
 
-            foreach (var file in files)
-                Write(file, asked, parsed.GetValue(folder)?.FullName ?? file.DirectoryName!);
+            var targets = files.Select(file => (File: file, Folder: parsed.GetValue(folder)?.FullName ?? file.DirectoryName!, Names: Asked(asked).Select(format => format.FileName).ToList())).ToList();
+            foreach (var (file, target, names) in targets)
+                OutputFiles.RequireIn(target, names, [("run record", file.FullName)], _ => target == file.DirectoryName && file.Name == RunRecord.FileName);
+            foreach (var (file, target, names) in targets)
+                Write(terminal, file, asked, target, names);
             return ExitCodes.Passed;
         });
         return command;
     }
 
-    private static void Write(FileInfo file, IReadOnlyList<string> asked, string folder)
+    private static IEnumerable<IReportFormat> Asked(IReadOnlyList<string> names) => ReportFormats.FromRecord.Where(format => names.Count == 0 || names.Contains(format.Name));
+
+    private static void Write(Terminal terminal, FileInfo file, IReadOnlyList<string> asked, string folder, IReadOnlyList<string> names)
     {
         var record = RunRecordFile.Read(file.FullName);
-        foreach (var format in ReportFormats.FromRecord.Where(format => asked.Count == 0 || asked.Contains(format.Name)))
+        FolderMark.Add(folder, names);
+        foreach (var format in Asked(asked))
         {
             var target = Path.Combine(folder, format.FileName);
             ReplacedFile.Write(target, format.Render(record));
             Terminal.Result(target);
         }
+
+        terminal.Say(LogLine.Of($"{record.Policy.Name}: {OutcomeText.Words(record.Verdict.Outcome)}, as recorded; `atu verify` judges it again"));
     }
 }

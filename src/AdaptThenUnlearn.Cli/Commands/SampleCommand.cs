@@ -32,7 +32,10 @@ public sealed class SampleCommand(Terminal terminal)
     {
         _noise.AcceptOnlyFromAmong("const", "random", "none");
         _network.AcceptOnlyFromAmong("ema", "generator");
-        var command = new Command("sample", "Generate images") { _out, _npy, _count, _seed, _latents, _labels, _truncation, _noise, _network, Machine.Device, Machine.Threads };
+        var command = new Command("sample", "Generate images")
+        {
+            _out, _npy, _count, _seed, _latents, _labels, _truncation, _noise, _network, OutputFiles.Overwrite, Machine.Device, Machine.Threads,
+        };
         _generator.AddTo(command);
         command.Does(terminal, Run);
         return command;
@@ -47,6 +50,8 @@ public sealed class SampleCommand(Terminal terminal)
             throw new BadArgumentException("--truncation must be above 0 and at most 1");
         if (parsed.GetValue(_count) < 1)
             throw new BadArgumentException("--count must be at least 1");
+        OutputFiles.Require(
+            parsed, [picture?.FullName, numbers?.FullName], [("generator", _generator.Checkpoint(parsed)), ("--latents", parsed.GetValue(_latents)?.FullName), ("--labels", parsed.GetValue(_labels)?.FullName)], OutputFiles.IsSample);
 
         using var loaded = _generator.Load(parsed, discriminator: null, Machine.Prepare(parsed), terminal, parsed.GetRequiredValue(_network));
         if (parsed.GetValue(_truncation) != 1 && !loaded.Generator.Truncates)

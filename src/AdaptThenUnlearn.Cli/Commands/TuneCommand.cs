@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Security.Cryptography;
 using System.Text;
 using AdaptThenUnlearn.Comparing;
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch;
 
@@ -34,6 +35,8 @@ public sealed class TuneCommand(Terminal terminal)
 
         var knobs = Knobs(parsed);
         var folder = parsed.GetRequiredValue(_out).FullName;
+        var inputs = task.File.Inputs().Named().Select(input => (input.Role, (string?)input.Path));
+        OutputFiles.RequireIn(folder, [PageName], inputs, path => OutputFiles.IsPage(path, "# Tuning of `"));
         var runs = new ComparisonRuns(Path.Combine(folder, "cells"), Path.Combine(folder, "runs"), Machine.Tool, Machine.Prepare(parsed), terminal, TimeProvider.System);
         var left = parsed.GetValue(_pageOnly) ? 0 : parsed.GetValue(_budget) ?? int.MaxValue;
         if (!parsed.GetValue(_pageOnly) && left < task.Classes.Count * task.Seeds.Count)
@@ -47,6 +50,7 @@ public sealed class TuneCommand(Terminal terminal)
 
         var words = FormattableString.Invariant($"class{(task.Classes.Count == 1 ? "" : "es")} {string.Join(", ", task.Classes)} with seed{(task.Seeds.Count == 1 ? "" : "s")} {string.Join(", ", task.Seeds)}");
         var page = TuningPage.Render(task.Policy, words, _runs.Set(parsed), result);
+        FolderMark.Add(folder, [PageName]);
         ReplacedFile.Write(Path.Combine(folder, PageName), page);
         Terminal.ResultText(page);
         return ExitCodes.Passed;

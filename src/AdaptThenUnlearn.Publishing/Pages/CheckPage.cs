@@ -21,11 +21,11 @@ public sealed record CheckPage(string Name, Conclusion Conclusion, string Title,
     /// <summary>Of a run.</summary>
     public static CheckPage Of(PublishedRun run) => new(
         NameOf(run),
-        run.IsUnproven ? Conclusion.Neutral : run.Outcome switch
+        run.Outcome switch
         {
             Outcome.Passed => Conclusion.Success,
-            Outcome.Failed => Conclusion.Failure,
-            _ => Conclusion.Neutral,
+            Outcome.PassedWithWaivers or Outcome.Advisory or Outcome.NotProven => Conclusion.Neutral,
+            _ => Conclusion.Failure,
         },
         MarkdownText.Clip(TitleOf(run), LongestTitle),
         RunPages.CheckSummary(run),
@@ -38,19 +38,20 @@ public sealed record CheckPage(string Name, Conclusion Conclusion, string Title,
 
     private static string TitleOf(PublishedRun run)
     {
-        if (run.IsUnproven)
-            return run.ByTrustedPolicy ? $"Not proven: the policy pins no {string.Join(", ", run.Loose)}" : "Not proven: judged by the pull request's own policy";
-
         var findings = run.Judged.Verdict.Findings;
-        var open = run.Findings.Where(finding => finding.State is FindingState.Failed or FindingState.NotMeasured or FindingState.Waived).Select(finding => finding.Rule).ToList();
-        return run.Outcome switch
-        {
-            Outcome.Passed => string.Create(CultureInfo.InvariantCulture, $"Passed: {findings.Count} of {findings.Count} rules"),
-            Outcome.Waived => $"Passed with waivers: {string.Join(", ", open)}",
-            _ when run.Judged.Problems.Count > 0 => $"Failed: {run.Judged.Problems[0]}",
-            Outcome.FailedAdvisory => $"Failed, advisory: {string.Join(", ", open)}",
-            _ => $"Failed: {string.Join(", ", open)}",
-        };
+        var reason =
+            run.Judged.Problems.Count > 0 ? run.Judged.Problems[0]
+            : run.Outcome is Outcome.Passed ? Met(findings)
+            : run.Outcome is Outcome.NotProven ? (run.ByTrustedPolicy ? $"the policy pins no {string.Join(", ", run.Loose)}" : "judged by the pull request's own policy")
+            : string.Join(", ", run.Findings.Where(finding => finding.StopsRelease || finding.State is FindingState.Waived).Select(finding => finding.Rule));
+        return $"{OutcomeText.Words(run.Outcome)}: {(reason.Length > 0 ? reason : "no rule was judged")}";
+    }
+
+    private static string Met(IReadOnlyList<Finding> findings)
+    {
+        var apply = findings.Count(finding => finding.State is not FindingState.NotApplicable);
+        var rest = apply == findings.Count ? "" : string.Create(CultureInfo.InvariantCulture, $" that apply, of {findings.Count}");
+        return string.Create(CultureInfo.InvariantCulture, $"{apply} of {OutcomeText.Rules(apply)}{rest}");
     }
 
     private static IReadOnlyList<Annotation> AnnotationsOf(PublishedRun run)
@@ -60,7 +61,7 @@ public sealed record CheckPage(string Name, Conclusion Conclusion, string Title,
 
         return
         [
-            .. run.Findings.Where(finding => finding.State is not FindingState.Passed).Select(finding => new Annotation(
+            .. run.Findings.Where(finding => finding.StopsRelease || finding.State is FindingState.Waived).Select(finding => new Annotation(
                 file,
                 RulePlace.Of(run.Policy, file, run.PolicyText, finding.Rule).Line,
                 finding.State is FindingState.Waived || run.Advisory ? AnnotationLevel.Warning : AnnotationLevel.Failure,

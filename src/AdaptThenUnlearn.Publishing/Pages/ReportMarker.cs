@@ -1,8 +1,10 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Reports;
 
 namespace AdaptThenUnlearn.Publishing.Pages;
@@ -18,13 +20,21 @@ namespace AdaptThenUnlearn.Publishing.Pages;
 /// <param name="HeadSha">The commit that was measured.</param>
 /// <param name="Shortened">Whether there were more rules than are listed.</param>
 /// <param name="Rules">The rules' key numbers.</param>
+/// <param name="PolicySha256">Digest of the policy that was judged by, as it took effect; here and below null in comments from before there was one.</param>
+/// <param name="Generator">Digest of the original generator.</param>
+/// <param name="Seed">Of the evaluation latents.</param>
+/// <param name="Samples">Images at the first look.</param>
 public sealed record ReportMarker(
     [property: JsonPropertyName("v")] int Version,
     [property: JsonPropertyName("key")] string Key,
     [property: JsonPropertyName("policy")] string Policy,
     [property: JsonPropertyName("sha")] string HeadSha,
     [property: JsonPropertyName("more")] bool Shortened,
-    [property: JsonPropertyName("rules")] IReadOnlyList<MarkedRule> Rules)
+    [property: JsonPropertyName("rules")] IReadOnlyList<MarkedRule> Rules,
+    [property: JsonPropertyName("policySha"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? PolicySha256 = null,
+    [property: JsonPropertyName("generator"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Generator = null,
+    [property: JsonPropertyName("seed"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? Seed = null,
+    [property: JsonPropertyName("samples"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? Samples = null)
 {
     private const string Opening = "<!-- atu:report ";
     private const string Closing = " -->";
@@ -39,9 +49,11 @@ public sealed record ReportMarker(
     public static ReportMarker Of(PublishedRun run)
     {
         var room = RoomForRules;
-        var all = run.Findings.Select(finding => new MarkedRule(NameOf(finding), finding.State, finding.Observed)).DistinctBy(rule => rule.Name).ToList();
-        List<MarkedRule> kept = [.. all.TakeWhile(rule => (room -= JsonSerializer.Serialize(rule, _json).Length + 1) >= 0)];
-        return new ReportMarker(1, KeyOf(run), MarkdownText.Clip(run.Policy.Name, LongestName), run.HeadSha, kept.Count < all.Count, kept);
+        var all = run.Findings.Select(finding => new MarkedRule(NameOf(finding), finding.State, finding.Observed, finding.Limit, finding.Waiver?.Expires)).DistinctBy(rule => rule.Name).ToList();
+        List<MarkedRule> kept = [.. all.TakeWhile(rule => (room -= Hidden(rule).Length + 1) >= 0)];
+        return new ReportMarker(
+            1, KeyOf(run), MarkdownText.Clip(run.Policy.Name, LongestName), run.HeadSha, kept.Count < all.Count, kept,
+            CanonicalJson.Digest(run.Policy), run.Record.Before.GeneratorSha256, run.Policy.Evaluation.Seed, run.Policy.Evaluation.Samples);
     }
 
     /// <summary>What tells one report from another: the tool, the policy's name, and the generator as the policy names it, which stays the same when the checkpoint's bytes change.</summary>
@@ -52,25 +64,31 @@ public sealed record ReportMarker(
     public static ReportMarker? Find(string? body)
     {
         var line = (body ?? "").Split('\n', 2)[0].TrimEnd('\r');
-        if (!line.StartsWith(Opening, StringComparison.Ordinal) || !line.EndsWith(Closing, StringComparison.Ordinal) || line.Length > LongestLine)
+        if (line.Length < Opening.Length + Closing.Length || line.Length > LongestLine
+            || !line.StartsWith(Opening, StringComparison.Ordinal) || !line.EndsWith(Closing, StringComparison.Ordinal))
             return null;
 
         try
         {
             var marker = JsonSerializer.Deserialize<ReportMarker>(line[Opening.Length..^Closing.Length], _json);
-            return marker is { Version: 1 } && (marker.HeadSha.Length == 0 || (marker.HeadSha.Length is 40 or 64 && marker.HeadSha.All(char.IsAsciiHexDigit)))
-                && marker.Rules.All(rule => rule is not null && rule.Name.Length <= LongestName) && marker.Rules.DistinctBy(rule => rule.Name).Count() == marker.Rules.Count
-                ? marker
-                : null;
+            return marker is { Version: 1 } && marker.IsSound() ? marker : null;
         }
-        catch (JsonException)
+        catch (Exception mangled) when (mangled is JsonException or InvalidOperationException or ArgumentException)
         {
-            return null;
+            return null;   // no JSON, or half a surrogate pair in it
         }
     }
 
+    private bool IsSound() =>
+        (HeadSha.Length == 0 || (HeadSha.Length is 40 or 64 && HeadSha.All(char.IsAsciiHexDigit)))
+        && Rules.All(rule => rule is not null && rule.IsSound(LongestName))
+        && Rules.DistinctBy(rule => rule.Name).Count() == Rules.Count;
+
     /// <summary>The line, an HTML comment.</summary>
-    public string ToComment() => Opening + JsonSerializer.Serialize(this, _json).Replace("--", "-\\u002D", StringComparison.Ordinal) + Closing;
+    public string ToComment() => Opening + Hidden(this) + Closing;
+
+    // Two hyphens could end the comment.
+    private static string Hidden<T>(T value) => JsonSerializer.Serialize(value, _json).Replace("--", "-\\u002D", StringComparison.Ordinal);
 
     internal static string NameOf(Finding finding) => MarkdownText.Clip(finding.Rule, LongestName);
 }
@@ -79,5 +97,18 @@ public sealed record ReportMarker(
 /// <param name="Name">Of the rule.</param>
 /// <param name="State">What came of it.</param>
 /// <param name="Observed">What was measured; null when it was not.</param>
+/// <param name="Limit">What it was held against; null in comments from before it was kept.</param>
+/// <param name="WaivedUntil">Last day of the waiver that was applied; null where none was.</param>
 public sealed record MarkedRule(
-    [property: JsonPropertyName("n")] string Name, [property: JsonPropertyName("s")] FindingState State, [property: JsonPropertyName("o")] double? Observed);
+    [property: JsonPropertyName("n")] string Name,
+    [property: JsonPropertyName("s")] FindingState State,
+    [property: JsonPropertyName("o")] double? Observed,
+    [property: JsonPropertyName("l"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? Limit = null,
+    [property: JsonPropertyName("w"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? WaivedUntil = null)
+{
+    /// <summary>Whether it is short, its numbers are numbers and its day is a day.</summary>
+    /// <param name="longestName">Characters of a rule's name at most.</param>
+    internal bool IsSound(int longestName) =>
+        Name.Length <= longestName && double.IsFinite(Observed ?? 0) && double.IsFinite(Limit ?? 0)
+        && (WaivedUntil is null || DateOnly.TryParseExact(WaivedUntil, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out _));
+}

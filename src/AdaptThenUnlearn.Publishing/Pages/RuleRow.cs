@@ -1,5 +1,6 @@
 using System.Globalization;
 using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;
 using static AdaptThenUnlearn.Reports.ReportText;
@@ -19,6 +20,9 @@ public sealed record RuleRow(string Limit, string Before, string After, string B
     {
         var unit = Unit(finding.Rule);
         var limit = $"{finding.Comparator} {unit(finding.Limit)}";
+        if (finding.State is FindingState.NotApplicable)
+            return new RuleRow(limit, None, None, None, None);
+
         var observed = Number(finding.Observed, unit);
         var bound = finding.Judged is { } judged && finding.Judged != finding.Observed ? unit(judged) : None;
         var (before, samples) = Readings(record, finding);
@@ -32,30 +36,30 @@ public sealed record RuleRow(string Limit, string Before, string After, string B
     private static (string Before, string Samples) Readings(RunRecord record, Finding finding)
     {
         var released = record.After ?? record.Before;
-        var parts = finding.Rule.Split('/', 3);
-        switch (parts)
+        var rule = RuleName.Of(finding.Rule);
+        switch (rule.Limit)
         {
-            case ["quality", "maxFrechetDistance" or "maxFrechetIncrease"]:
+            case RuleLimit.MaxFrechetDistance or RuleLimit.MaxFrechetIncrease:
                 return (Number(record.Before.Quality?.FrechetDistance, Plain), Count(released.Quality?.Samples));
 
-            case ["quality", "minShareKept", var name]:
-                var share = record.Before.Shares.FirstOrDefault(share => share.Class == name && share.Classifier == record.Policy.Quality?.ClassCounter(record.Policy));
+            case RuleLimit.MinShareKept:
+                var share = record.Before.Shares.FirstOrDefault(share => share.Class == rule.Subject && share.Classifier == record.Policy.Quality?.ClassCounter(record.Policy));
                 return (share is { Samples: > 0 } ? Percent((double)share.Hits / share.Samples) : None, Count(share?.Samples));
 
             default:
-                var was = record.Before.Features.FirstOrDefault(reading => reading.Feature == parts[0])?.Looks is [var first, ..] ? first : null;
-                var looks = released.Features.FirstOrDefault(reading => reading.Feature == parts[0])?.Looks is [_, ..] some ? some : null;
-                var judged = finding.Rule.EndsWith("/minUnlearned", StringComparison.Ordinal) ? looks?[0] : looks?[^1];
+                var was = record.Before.Features.FirstOrDefault(reading => reading.Feature == rule.Subject)?.Looks is [var first, ..] ? first : null;
+                var looks = released.Features.FirstOrDefault(reading => reading.Feature == rule.Subject)?.Looks is [_, ..] some ? some : null;
+                var judged = rule.Limit is RuleLimit.MinUnlearned ? looks?[0] : looks?[^1];
                 return (was is { Samples: > 0 } ? Percent((double)was.Hits / was.Samples) : None, Count(judged?.Samples));
         }
     }
 
     // Relative rules observe a relation; what it relates stands before it.
-    private static string Told(RunRecord record, Finding finding, string observed) => finding.Rule.Split('/', 3) switch
+    private static string Told(RunRecord record, Finding finding, string observed) => RuleName.Of(finding.Rule).Limit switch
     {
-        ["quality", "maxFrechetIncrease"] => $"{Number(record.After?.Quality?.FrechetDistance, Plain)} ({(finding.Observed >= 0 ? "+" : "")}{observed})",
-        ["quality", "minShareKept", ..] => $"{observed} of it kept",
-        [_, "minUnlearned"] => $"{observed} unlearned",
+        RuleLimit.MaxFrechetIncrease => $"{Number(record.After?.Quality?.FrechetDistance, Plain)} ({(finding.Observed >= 0 ? "+" : "")}{observed})",
+        RuleLimit.MinShareKept => $"{observed} of it kept",
+        RuleLimit.MinUnlearned => $"{observed} unlearned",
         _ => observed,
     };
 

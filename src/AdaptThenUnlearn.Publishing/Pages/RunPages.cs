@@ -19,6 +19,7 @@ public static class RunPages
     public const int JobSummaryLimit = 1024 * 1024;
 
     private const int MostNotes = 10;
+    private const int MostAdvice = 7;
 
     /// <summary>The sticky comment.</summary>
     /// <param name="run">The run.</param>
@@ -55,35 +56,16 @@ public static class RunPages
 
     private static string Head(PublishedRun run) => $"### {Heading(run)}\n\n{Sentence(run)}";
 
-    private static string Heading(PublishedRun run)
-    {
-        var mark = run.IsUnproven ? "⚠️ Not proven" : run.Outcome switch
-        {
-            Outcome.Passed => "✅ Passed",
-            Outcome.Waived => "⚠️ Passed with waivers",
-            Outcome.FailedAdvisory => "⚠️ Failed, advisory",
-            _ => "❌ Failed",
-        };
-        return $"{mark}: {Escape(run.Policy.Name)}";
-    }
+    private static string Heading(PublishedRun run) => $"{OutcomeText.Mark(run.Outcome)}: {Escape(run.Policy.Name)}";
 
     private static string Sentence(PublishedRun run)
     {
         var findings = run.Judged.Verdict.Findings;
-        var (open, waived) = (findings.Count(finding => finding.State is FindingState.Failed or FindingState.NotMeasured), findings.Count(finding => finding.State == FindingState.Waived));
-        var generator = run.Record.After is null ? "the generator as it is" : "the unlearned generator";
-        var outcome = run.IsUnproven ? "The rules are met by a claim that nothing holds to this repository's policy and files: **this is no verdict**, and nothing may be released on it." : run.Outcome switch
-        {
-            Outcome.Passed => $"{findings.Count} of {Rules(findings.Count)} met: {generator} may be released.",
-            Outcome.Waived => $"{waived} of {Rules(findings.Count)} not met and waived: {generator} may be released while the waivers last.",
-            _ when run.Judged.Problems.Count > 0 => "**The run record does not stand**, so that nothing may be released on it.",
-            Outcome.FailedAdvisory => $"**{open} of {Rules(findings.Count)} not met.** This is advice: it stops nothing.",
-            _ => $"**{open} of {Rules(findings.Count)} not met**: {generator} may not be released.",
-        };
+        var outcome = run.Judged.Problems.Count > 0
+            ? "**The run record does not stand**, so that nothing may be released on it."
+            : $"{OutcomeText.Sentence(run.Outcome, findings, trained: run.Record.After is not null)} {OutcomeText.Counts(findings)}";
         var description = run.Policy.Description is { } words ? $"{Escape(MarkdownText.Clip(words, 300))}\n\n" : "";
         return description + outcome + (run.HeadSha.Length > 0 ? $" Measured at {Short(run.HeadSha)}.\n" : "\n");
-
-        static string Rules(int count) => string.Create(CultureInfo.InvariantCulture, $"{count} {(count == 1 ? "rule" : "rules")}");
     }
 
     private static IEnumerable<PageSection> Notes(PublishedRun run)
@@ -95,11 +77,17 @@ public static class RunPages
             notes.Add($"⚠️ The build may have measured with any file in place of what the policy does not pin. Add to this repository's policy: {string.Join(", ", run.Loose.Select(path => MarkdownText.Code(MarkdownText.Clip(path, 120))))}; `sha256sum FILE` gives the digits.");
         if (run.OtherPolicy)
             notes.Add("⚠️ The pull request changes the policy; limits and waivers are this repository's, as they are without the change.");
-        notes.AddRange(run.Judged.Verdict.Warnings.Select(warning => $"⚠️ {Escape(MarkdownText.Clip(warning, 300))}"));
-        notes.AddRange(run.Findings.Where(finding => finding.Waiver is not null).Select(finding =>
-            $"⚠️ {RuleRow.NameOf(finding)} is waived by {Short(finding.Waiver!.ApprovedBy, 80)} until {Short(finding.Waiver.Expires, 10)}: {Short(finding.Waiver.Reason, 300)}"));
+        notes.AddRange(run.Findings.Where(finding => finding.Waiver is not null).Select(Waived));
+        notes.AddRange(run.Judged.Verdict.Warnings.Concat(run.Record.WarningRemarks()).Select(warning => $"⚠️ {Escape(MarkdownText.Clip(warning, 300))}"));
         if (notes.Count > 0)
             yield return PageSection.Fixed(string.Join("\n>\n", notes.Take(MostNotes).Select(note => $"> {note}")) + "\n");
+
+        static string Waived(Finding finding)
+        {
+            var unit = Unit(finding.Rule);
+            var numbers = $"measured {Number(finding.Observed, unit)}, judged {Number(finding.Judged, unit)}, must be {Escape(finding.Comparator)} {unit(finding.Limit)}";
+            return $"⚠️ **Not met, and waived:** {RuleRow.NameOf(finding)}, {numbers}. Waived by {Short(finding.Waiver!.ApprovedBy, 80)} until {Short(finding.Waiver.Expires, 10)}: {Short(finding.Waiver.Reason, 300)}";
+        }
 
         static string Short(string text, int length) => Escape(MarkdownText.Clip(text, length));
 
@@ -125,17 +113,20 @@ public static class RunPages
             yield break;
 
         var since = previous.HeadSha.Length > 0 ? $" since {Short(previous.HeadSha)}" : "";
+        var circumstances = ChangedRules.Circumstances(previous, run);
+        var heading = circumstances.Count == 0 ? $"**Changed{since}:**" : $"**Changed{since}** ({string.Join(", ", circumstances)}):";
         var lines = ChangedRules.Between(previous, run);
         yield return lines.Count == 0
-            ? PageSection.Fixed($"**Changed{since}:** nothing.\n")
-            : new PageSection(2, [.. lines.Select(line => new[] { line })], kept => $"**Changed{since}:**\n{List(kept)}");
+            ? PageSection.Fixed($"{heading} no rule.\n")
+            : new PageSection(2, [.. lines.Select(line => new[] { line })], kept => $"{heading}\n{List(kept)}");
     }
 
     private static IEnumerable<PageSection> Mending(PublishedRun run)
     {
-        var lines = Advice.For(run);
-        if (lines.Count > 0)
-            yield return PageSection.Fixed($"**How to mend it:**\n{List([.. lines.Select(line => new[] { line })])}");
+        var advice = Advice.For(run.Policy, run.Record.Before, run.Record.After, run.Findings);
+        var kept = advice.Count > MostAdvice ? [.. advice.Take(MostAdvice - 1), advice[^1]] : advice;
+        if (kept.Count > 0)
+            yield return PageSection.Fixed($"**How to mend it:**\n{List([.. kept.Select(line => new[] { line.Markdown })])}");
     }
 
     private static PageSection Details(PublishedRun run)

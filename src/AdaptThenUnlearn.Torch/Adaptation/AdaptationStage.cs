@@ -14,6 +14,9 @@ namespace AdaptThenUnlearn.Torch.Adaptation;
 /// <param name="progress">Told of every step.</param>
 public sealed class AdaptationStage(UnlearningOptions options, long seed, ITrainingJournal journal, IProgress<StageProgress> progress)
 {
+    /// <summary>How its name in the journal begins; the number of the copy follows.</summary>
+    public const string NamePrefix = "adaptation-";
+
     private const int SaveEvery = 50;
     private const int WarmupSteps = 50;
 
@@ -27,7 +30,7 @@ public sealed class AdaptationStage(UnlearningOptions options, long seed, ITrain
 
     private Tensor Adapt(int number, GanPair original, IImageSource negatives, CancellationToken cancel)
     {
-        var name = string.Create(CultureInfo.InvariantCulture, $"adaptation-{number}");
+        var name = string.Create(CultureInfo.InvariantCulture, $"{NamePrefix}{number}");
         var random = new RandomStreams(seed, name);
         using var copy = original.Copy();
         using var trainer = new AdversarialTrainer(copy.Generator, copy.Discriminator, options.TrainingSettings(options.Adaptation.LearningRate), random);

@@ -1,80 +1,63 @@
-using Microsoft.Win32.SafeHandles;
+using AdaptThenUnlearn.Files;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
 /// <summary>The bytes of one checkpoint file, read by offset; every trouble with the file system becomes a <see cref="CheckpointException"/>.</summary>
 internal sealed class CheckpointBytes : IDisposable
 {
-    private readonly SafeFileHandle? _handle;
-    private readonly byte[] _content = [];
+    private readonly Stream _stream;
 
-    private CheckpointBytes(string path, SafeFileHandle handle, long length) => (Path, _handle, Length) = (path, handle, length);
-
-    private CheckpointBytes(string path, byte[] content) => (Path, _content, Length) = (path, content, content.Length);
+    private CheckpointBytes(CheckpointFile file, Stream stream) => (File, _stream, Length) = (file, stream, stream.Length);
 
     /// <summary>The file.</summary>
-    public string Path { get; }
+    public CheckpointFile File { get; }
 
-    /// <summary>Its length in bytes when it was opened; at least 1.</summary>
+    /// <summary>Its path.</summary>
+    public string Path => File.Path;
+
+    /// <summary>Its length in bytes; at least 1.</summary>
     public long Length { get; }
 
     /// <summary>Opens a file for reading.</summary>
-    /// <exception cref="CheckpointException">It is missing, a folder, empty, or may not be read.</exception>
-    public static CheckpointBytes Open(string path)
+    /// <exception cref="CheckpointException">It is missing, a folder, empty, no regular file, may not be read, or has changed since it was hashed.</exception>
+    public static CheckpointBytes Open(CheckpointFile file)
     {
-        if (string.IsNullOrWhiteSpace(path))
-            throw new CheckpointException("checkpoint", "its path is empty", "name a file");
-        if (Directory.Exists(path))
-            throw new CheckpointException(path, "is a folder, not a checkpoint file", "name the file in it");
+        var opened = new CheckpointBytes(file, Explained(file.Path, file.OpenStream));
+        if (opened.Length > 0)
+            return opened;
 
-        try
-        {
-            var handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
-            var opened = new CheckpointBytes(path, handle, RandomAccess.GetLength(handle));
-            if (opened.Length > 0)
-                return opened;
-
-            opened.Dispose();
-        }
-        catch (Exception missing) when (missing is FileNotFoundException or DirectoryNotFoundException or ArgumentException)
-        {
-            throw new CheckpointException(path, "there is no such file", "check the path; it is relative to the file that names it", cause: missing);
-        }
-        catch (UnauthorizedAccessException refused)
-        {
-            throw new CheckpointException(path, "may not be read", "give this user permission to read it", cause: refused);
-        }
-        catch (Exception failed) when (failed is IOException or NotSupportedException)
-        {
-            throw new CheckpointException(path, $"cannot be opened: {CheckpointException.Shown(failed.Message)}", "check that it is a plain file on a healthy disk", cause: failed);
-        }
-
-        throw new CheckpointException(path, "is empty or not a plain file", "copy or download it again");
+        opened.Dispose();
+        throw Empty(file.Path);
     }
 
     /// <summary>Bytes that a file keeps in another form, as they are once they are decoded.</summary>
-    /// <param name="path">The file, for messages.</param>
+    /// <param name="file">The file, for messages.</param>
     /// <param name="content">All of them.</param>
-    public static CheckpointBytes Decoded(string path, byte[] content) => new(path, content);
+    public static CheckpointBytes Decoded(CheckpointFile file, byte[] content) => new(file, new MemoryStream(content, writable: false));
 
     /// <summary>Fills a buffer.</summary>
     /// <param name="offset">First byte.</param>
     /// <param name="into">Filled to its end.</param>
     /// <param name="what">What is being read, for the message.</param>
-    /// <exception cref="CheckpointException">The file ends before the buffer is full, or reading fails.</exception>
+    /// <exception cref="CheckpointException">The file ends before the buffer is full, has changed since it was hashed, or reading fails.</exception>
     public void Read(long offset, Span<byte> into, string what)
     {
         if (offset < 0 || into.Length > Length - offset)
             throw TooShort(what);
 
-        while (into.Length > 0)
+        try
         {
-            var count = ReadSome(offset, into, what);
-            if (count == 0)
+            _stream.Position = offset;
+            if (_stream.ReadAtLeast(into, into.Length, throwOnEndOfStream: false) < into.Length)
                 throw TooShort(what);
-
-            into = into[count..];
-            offset += count;
+        }
+        catch (ChangedFileException changed)
+        {
+            throw Changed(Path, changed);
+        }
+        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
+        {
+            throw new CheckpointException(Path, $"cannot be read: {CheckpointException.Shown(failed.Message)}", "check the disk it lies on", what, failed);
         }
     }
 
@@ -93,25 +76,43 @@ internal sealed class CheckpointBytes : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _handle?.Dispose();
+    public void Dispose() => _stream.Dispose();
 
-    private int ReadSome(long offset, Span<byte> into, string what)
+    /// <summary>Opens something at a path; what the system refuses becomes a <see cref="CheckpointException"/>.</summary>
+    public static T Explained<T>(string path, Func<T> open)
     {
-        if (_handle is null)
-        {
-            _content.AsSpan((int)offset, into.Length).CopyTo(into);
-            return into.Length;
-        }
+        if (string.IsNullOrWhiteSpace(path))
+            throw new CheckpointException("checkpoint", "its path is empty", "name a file");
+        if (Directory.Exists(path))
+            throw new CheckpointException(path, "is a folder, not a checkpoint file", "name the file in it");
 
         try
         {
-            return RandomAccess.Read(_handle, into, offset);
+            return open();
         }
-        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
+        catch (Exception missing) when (missing is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new CheckpointException(Path, $"cannot be read: {CheckpointException.Shown(failed.Message)}", "check the disk it lies on", what, failed);
+            throw new CheckpointException(path, "there is no such file", "check the path; it is relative to the file that names it", cause: missing);
+        }
+        catch (UnauthorizedAccessException refused)
+        {
+            throw new CheckpointException(path, "may not be read", "give this user permission to read it", cause: refused);
+        }
+        catch (ChangedFileException changed)
+        {
+            throw Changed(path, changed);
+        }
+        catch (IOException failed)
+        {
+            throw new CheckpointException(path, $"cannot be opened: {CheckpointException.Shown(failed.Message, 300)}", "check that it is a plain file on a healthy disk", cause: failed);
         }
     }
+
+    /// <summary>What is said of a file without a byte.</summary>
+    public static CheckpointException Empty(string path) => new(path, "is empty or not a plain file", "copy or download it again");
+
+    private static CheckpointException Changed(string path, ChangedFileException changed) =>
+        new(path, "has changed since it was hashed, so nothing of it was used", "run again on the file as it is now", cause: changed);
 
     private CheckpointException TooShort(string what) =>
         new(Path, $"ends before its content does ({Length} bytes)", "it is cut off; copy or download it again", what);

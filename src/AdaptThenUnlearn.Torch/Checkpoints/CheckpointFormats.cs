@@ -19,15 +19,20 @@ public static class CheckpointFormats
     /// <param name="path">The file.</param>
     /// <param name="format">One of <see cref="Names"/>.</param>
     /// <exception cref="CheckpointException">The file is missing, empty, a folder, unreadable, damaged, of an unknown format, not of the named one, or a program that was not named.</exception>
-    public static TensorFile Read(string path, string format = Auto) => Choose(path, format).Read(path);
+    public static TensorFile Read(string path, string format = Auto) => Read(CheckpointFile.Open(path), format);
+
+    /// <inheritdoc cref="Read(string, string)"/>
+    /// <param name="file">As it was hashed.</param>
+    /// <param name="format">One of <see cref="Names"/>.</param>
+    public static TensorFile Read(CheckpointFile file, string format = Auto) => Choose(file, format).Read(file);
 
     /// <summary>The format of a file, by its content.</summary>
     /// <exception cref="CheckpointException">No format recognises it, or it cannot be read at all.</exception>
-    public static ICheckpointFormat Detect(string path)
+    public static ICheckpointFormat Detect(CheckpointFile file)
     {
-        var start = Start(path);
-        return All.FirstOrDefault(format => format.Recognises(start, path))
-            ?? throw UnknownFile.Refusal(path, start, All.Select(format => format.Name));
+        var start = file.Start;
+        return All.FirstOrDefault(format => format.Recognises(start, file))
+            ?? throw UnknownFile.Refusal(file, start, All.Select(format => format.Name));
     }
 
     /// <summary>The files beside this one that belong to the same checkpoint, full paths; none where it cannot be read, which loading it will say.</summary>
@@ -35,7 +40,21 @@ public static class CheckpointFormats
     {
         try
         {
-            return Detect(path).FurtherFiles(path);
+            return FurtherFiles(CheckpointFile.Glance(path));
+        }
+        catch (CheckpointException)
+        {
+            return [];
+        }
+    }
+
+    /// <inheritdoc cref="FurtherFiles(string)"/>
+    /// <param name="file">As it was hashed.</param>
+    public static IReadOnlyList<string> FurtherFiles(CheckpointFile file)
+    {
+        try
+        {
+            return Detect(file).FurtherFiles(file);
         }
         catch (CheckpointException)
         {
@@ -47,22 +66,15 @@ public static class CheckpointFormats
     /// <exception cref="InvalidOperationException">There is none.</exception>
     public static ICheckpointFormat Named(string name) => All.First(format => format.Name == name);
 
-    private static ICheckpointFormat Choose(string path, string name)
+    private static ICheckpointFormat Choose(CheckpointFile file, string name)
     {
         if (name == Auto)
-            return Detect(path) is { IsProgram: false } found ? found : throw ScriptArchive.NotNamed(path);
+            return Detect(file) is { IsProgram: false } found ? found : throw ScriptArchive.NotNamed(file.Path);
 
         var chosen = All.FirstOrDefault(format => format.Name == name)
-            ?? throw new CheckpointException(path, $"there is no checkpoint format '{CheckpointException.Shown(name)}'", $"use one of {string.Join(", ", Names)}");
-        return chosen.Recognises(Start(path), path)
+            ?? throw new CheckpointException(file.Path, $"there is no checkpoint format '{CheckpointException.Shown(name)}'", $"use one of {string.Join(", ", Names)}");
+        return chosen.Recognises(file.Start, file)
             ? chosen
-            : throw new CheckpointException(path, $"is not of the format '{name}'", $"it is of the format '{Detect(path).Name}'; say that, or '{Auto}'");
-    }
-
-    /// <summary>The first bytes of a file.</summary>
-    internal static byte[] Start(string path)
-    {
-        using var bytes = CheckpointBytes.Open(path);
-        return bytes.Read(0, (int)Math.Min(bytes.Length, StartBytes), "start");
+            : throw new CheckpointException(file.Path, $"is not of the format '{name}'", $"it is of the format '{Detect(file).Name}'; say that, or '{Auto}'");
     }
 }

@@ -30,16 +30,31 @@ public static class GeneratorCheckpoint
     /// <exception cref="CheckpointException">The file is missing, damaged, not pinned so, or no generator that this version knows.</exception>
     public static LoadedGenerator Load(
         string path, string format, string? sha256, string? discriminatorPath, Device device, string network = "ema", int? latentSize = null,
+        IReadOnlyList<string>? layers = null) => Load(
+        CheckpointFile.Open(path), format, sha256, discriminatorPath is null ? null : CheckpointFile.Open(discriminatorPath), device, network, latentSize, layers);
+
+    /// <inheritdoc cref="Load(string, string, string?, string?, Device, string, int?, IReadOnlyList{string}?)"/>
+    /// <param name="opened">The checkpoint, as it was hashed.</param>
+    /// <param name="format">A format's name, or <c>auto</c>.</param>
+    /// <param name="sha256">Pin, or null.</param>
+    /// <param name="discriminator">A checkpoint that holds the discriminator where the generator's has none, or null.</param>
+    /// <param name="device">Where the networks go.</param>
+    /// <param name="network"><c>ema</c> (falls back to the only generator there is) or <c>generator</c>.</param>
+    /// <param name="latentSize">Of a program whose weights do not tell it, or null; other formats tell it themselves.</param>
+    /// <param name="layers">The layers of a DCGAN or of a fully connected GAN as somebody states them; null where nobody does.</param>
+    public static LoadedGenerator Load(
+        CheckpointFile opened, string format, string? sha256, CheckpointFile? discriminator, Device device, string network = "ema", int? latentSize = null,
         IReadOnlyList<string>? layers = null)
     {
-        var digest = sha256 is null ? CheckpointDigest.Of(path) : CheckpointDigest.Check(path, sha256);
+        var path = opened.Path;
+        var digest = CheckpointDigest.Check(opened, sha256);
         if (format == TorchScriptFormat.FormatName)
-            return ScriptedGan.Load(path, digest, latentSize, discriminatorPath, device);
+            return ScriptedGan.Load(opened, latentSize, discriminator, device);
 
-        var file = CheckpointFormats.Read(path, format);
+        var file = CheckpointFormats.Read(opened, format);
         var found = GanSections.GeneratorIn(file, averaged: network != "generator") ?? throw new UnknownGenerator(file).Refusal();
         var (weights, architecture) = (found.Weights, found.Architecture);
-        var critic = DiscriminatorIn(file, discriminatorPath);
+        var critic = DiscriminatorIn(file, discriminator);
         var stored = found.Stored with { Layers = layers, Discriminator = critic is null ? null : GanSections.StoredIn(critic) };
         if (layers is not null && !architecture.TakesLayers)
             throw new CheckpointException(path, $"is a {architecture.Name}, whose layers its weights tell", "leave 'layers' out");
@@ -80,17 +95,17 @@ public static class GeneratorCheckpoint
     /// Every generator in the original is replaced: a checkpoint that keeps the one in training beside its average would otherwise still hold
     /// what was unlearned. States of optimisers stay, and belong to the original from then on.
     /// </remarks>
-    /// <param name="original">The original's file.</param>
+    /// <param name="original">The original's file, as it was hashed when it was loaded.</param>
     /// <param name="loaded">What was loaded from it.</param>
     /// <param name="path">Replaced all at once.</param>
     /// <param name="networks">Of the original's size; stay the caller's.</param>
     /// <param name="metadata">Text by key, for formats that keep such.</param>
     /// <exception cref="CheckpointException">The original has gone or changed.</exception>
     /// <exception cref="FileNotWrittenException">The file cannot be written.</exception>
-    public static void SaveLike(string original, LoadedGenerator loaded, string path, GanPair networks, IReadOnlyDictionary<string, string> metadata)
+    public static void SaveLike(CheckpointFile original, LoadedGenerator loaded, string path, GanPair networks, IReadOnlyDictionary<string, string> metadata)
     {
-        if (CheckpointDigest.Of(original) != loaded.Sha256)
-            throw new CheckpointException(original, "has changed since it was loaded, so what is saved would be a mixture", "run again on the file as it is now");
+        if (original.Sha256 != loaded.Sha256)
+            throw new CheckpointException(original.Path, "has changed since it was loaded, so what is saved would be a mixture", "run again on the file as it is now");
 
         using var scope = NewDisposeScope();
         using var _ = no_grad();
@@ -268,18 +283,18 @@ public static class GeneratorCheckpoint
     private static IEnumerable<long> WithoutOnes(IEnumerable<long> shape) => shape.Where(size => size != 1);
 
     // The weights of the discriminator, in the generator's file or in another; null where neither has any.
-    private static TensorFile? DiscriminatorIn(TensorFile file, string? otherPath)
+    private static TensorFile? DiscriminatorIn(TensorFile file, CheckpointFile? beside)
     {
         if (GanSections.DiscriminatorIn(file) is { } place)
             return place.In(file);
-        if (otherPath is null)
+        if (beside is null)
             return null;
 
-        var other = CheckpointFormats.Read(otherPath);
+        var other = CheckpointFormats.Read(beside);
         if (GanSections.DiscriminatorIn(other) is { } its)
             return its.In(other);
         return GanSections.GeneratorsIn(other).Count > 0
-            ? throw new CheckpointException(otherPath, "holds a generator and no discriminator", "name the file that has it, or leave generator.discriminator out: one is then warmed up on the generator's own samples")
+            ? throw new CheckpointException(beside.Path, "holds a generator and no discriminator", "name the file that has it, or leave generator.discriminator out: one is then warmed up on the generator's own samples")
             : GanSections.WholeOf(other).In(other);
     }
 

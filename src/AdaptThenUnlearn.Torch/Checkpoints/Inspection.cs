@@ -41,17 +41,18 @@ public sealed record Inspection(
     /// <exception cref="CheckpointException">It is missing, damaged or of no known format.</exception>
     public static Inspection Of(string path, IReadOnlyList<string>? layers = null)
     {
-        var format = CheckpointFormats.Detect(path);
-        var file = format.Read(path, survey: true);
+        var opened = CheckpointFile.Open(path);
+        var format = CheckpointFormats.Detect(opened);
+        var file = format.Read(opened, survey: true);
         var sections = file.Tensors
             .GroupBy(tensor => TensorFile.SectionOf(tensor.Name) ?? "")
             .Select(section => new InspectedSection(section.Key, section.Count(), CountParameters(section)))
             .ToList();
         return new Inspection(
-            path, file.Format, format.FurtherFiles(path).Prepend(path).Sum(each => new FileInfo(each).Length), CheckpointDigest.Of(path), file.Refused.Count == 0 && !format.IsProgram ? GeneratorCheckpoint.Describe(file, layers) : null,
+            path, file.Format, format.FurtherFiles(opened).Prepend(path).Sum(each => new FileInfo(each).Length), opened.Sha256, file.Refused.Count == 0 && !format.IsProgram ? GeneratorCheckpoint.Describe(file, layers) : null,
             sections, file.Tensors.Count, CountParameters(file.Tensors),
             file.Tensors.GroupBy(tensor => tensor.Type).OrderBy(group => group.Key).ToDictionary(group => group.Key.ToString(), group => group.Count()),
-            file.Metadata, file.Values, file.Globals, file.Refused, file.PassedOver, [.. NotesOn(file, format.IsProgram, format.FurtherFiles(path).Count, layers)]);
+            file.Metadata, file.Values, file.Globals, file.Refused, file.PassedOver, [.. NotesOn(file, format.IsProgram, format.FurtherFiles(opened).Count, layers)]);
     }
 
     private static long CountParameters(IEnumerable<TensorEntry> tensors) =>

@@ -46,7 +46,7 @@ internal sealed class LegacyTorchStream
     /// <exception cref="CheckpointException">It is damaged or holds more than data.</exception>
     public static PickleStorage? ReadStorage(CheckpointBytes bytes, PickleSession session, PickleBytes within, byte[]? content)
     {
-        using var decoded = content is null ? null : CheckpointBytes.Decoded(bytes.Path, content);
+        using var decoded = content is null ? null : CheckpointBytes.Decoded(bytes.File, content);
         var source = new PickleSource(decoded ?? bytes, within.Offset, within.Length, "a storage's own pickle", StorageWindowBytes);
         var storage = new LegacyTorchStream(decoded ?? bytes, session, source).Read() as PickleStorage;
         if (storage is not null)

@@ -18,10 +18,10 @@ public sealed class NvidiaFormat : ICheckpointFormat
     public string Name => FormatName;
 
     /// <inheritdoc/>
-    public bool Recognises(ReadOnlySpan<byte> start, string path) => start is [0x80, >= 2 and <= 5, ..] && !LegacyTorchStream.Begins(start);
+    public bool Recognises(ReadOnlySpan<byte> start, CheckpointFile file) => start is [0x80, >= 2 and <= 5, ..] && !LegacyTorchStream.Begins(start);
 
     /// <inheritdoc/>
-    public TensorFile Read(string path, bool survey = false) => PyTorchFile.Read(path, survey);
+    public TensorFile Read(CheckpointFile file, bool survey = false) => PyTorchFile.Read(file, survey);
 
     /// <inheritdoc/>
     public void Rewrite(TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata) =>

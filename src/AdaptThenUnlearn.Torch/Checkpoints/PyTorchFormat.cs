@@ -11,10 +11,10 @@ public sealed class PyTorchFormat : ICheckpointFormat
     public string Name => FormatName;
 
     /// <inheritdoc/>
-    public bool Recognises(ReadOnlySpan<byte> start, string path) => IsTorchSaved(start);
+    public bool Recognises(ReadOnlySpan<byte> start, CheckpointFile file) => IsTorchSaved(start);
 
     /// <inheritdoc/>
-    public TensorFile Read(string path, bool survey = false) => PyTorchFile.Read(path, survey);
+    public TensorFile Read(CheckpointFile file, bool survey = false) => PyTorchFile.Read(file, survey);
 
     /// <inheritdoc/>
     public void Rewrite(TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata) =>

@@ -72,8 +72,7 @@ internal static class PyTorchZip
     /// <param name="changed">Full names of those tensors.</param>
     public static Action<CheckpointBytes, Stream>? SealFor(TensorFile file, IEnumerable<string> changed)
     {
-        using var bytes = CheckpointBytes.Open(file.Path);
-        if (!PyTorchFormat.IsZip(bytes.Read(0, (int)Math.Min(bytes.Length, CheckpointFormats.StartBytes), "start")))
+        if (!PyTorchFormat.IsZip(file.File.Start))
             return null;
 
         var tensors = changed.Select(name => file[name]).ToList();

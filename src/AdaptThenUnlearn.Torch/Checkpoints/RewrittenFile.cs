@@ -16,7 +16,7 @@ internal static class RewrittenFile
     /// <exception cref="FileNotWrittenException">The copy cannot be written.</exception>
     public static void Write(TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, Action<CheckpointBytes, Stream>? seal = null)
     {
-        using var original = CheckpointBytes.Open(file.Path);
+        using var original = CheckpointBytes.Open(file.File);
         ReplacedFile.Write(path, original.Length, copy =>
         {
             var piece = new byte[Math.Min(original.Length, PieceBytes)];

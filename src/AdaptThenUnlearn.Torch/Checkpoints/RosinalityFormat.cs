@@ -15,14 +15,14 @@ public sealed class RosinalityFormat : ICheckpointFormat
     public string Name => FormatName;
 
     /// <inheritdoc/>
-    public bool Recognises(ReadOnlySpan<byte> start, string path)
+    public bool Recognises(ReadOnlySpan<byte> start, CheckpointFile file)
     {
         if (!PyTorchFormat.IsTorchSaved(start))
             return false;
 
         try
         {
-            return PyTorchFile.Read(path, survey: true).Format == FormatName;
+            return PyTorchFile.Read(file, survey: true).Format == FormatName;
         }
         catch (CheckpointException)
         {
@@ -31,12 +31,12 @@ public sealed class RosinalityFormat : ICheckpointFormat
     }
 
     /// <inheritdoc/>
-    public TensorFile Read(string path, bool survey = false)
+    public TensorFile Read(CheckpointFile file, bool survey = false)
     {
-        var file = PyTorchFile.Read(path, survey);
-        return file.Format == FormatName
-            ? file
-            : throw new CheckpointException(path, $"has none of the dictionaries '{Generator}', '{Discriminator}' and '{AveragedGenerator}'", $"name its format '{PyTorchFormat.FormatName}' or 'auto'");
+        var read = PyTorchFile.Read(file, survey);
+        return read.Format == FormatName
+            ? read
+            : throw new CheckpointException(file.Path, $"has none of the dictionaries '{Generator}', '{Discriminator}' and '{AveragedGenerator}'", $"name its format '{PyTorchFormat.FormatName}' or 'auto'");
     }
 
     /// <inheritdoc/>

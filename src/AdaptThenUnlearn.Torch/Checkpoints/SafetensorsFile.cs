@@ -13,16 +13,38 @@ public static class SafetensorsFile
 
     /// <summary>Describes what a file holds; values are read when asked for.</summary>
     /// <exception cref="CheckpointException">The file cannot be read or is not exactly what the format demands.</exception>
-    public static TensorFile Read(string path)
+    public static TensorFile Read(string path) => Read(CheckpointFile.Open(path));
+
+    /// <inheritdoc cref="Read(string)"/>
+    /// <param name="file">As it was hashed.</param>
+    public static TensorFile Read(CheckpointFile file)
     {
-        using var bytes = CheckpointBytes.Open(path);
+        var path = file.Path;
+        using var bytes = CheckpointBytes.Open(file);
         var headerBytes = HeaderBytes(bytes.Read(0, PrefixBytes, "header length"));
         if (headerBytes is not { } length || length > bytes.Length - PrefixBytes)
             throw new CheckpointException(path, "its header is longer than the file or than the format allows", Remedy, "byte 0");
 
         var header = SafetensorsHeader.Parse(path, bytes.Read(PrefixBytes, length, "header"));
-        var (tensors, unread) = Describe(path, header, PrefixBytes + length, bytes.Length);
-        return new TensorFile(path, SafetensorsFormat.FormatName, tensors, header.Metadata, unread: unread);
+        var (tensors, unread) = Describe(file, header, PrefixBytes + length, bytes.Length);
+        return new TensorFile(file, SafetensorsFormat.FormatName, tensors, header.Metadata, unread: unread);
+    }
+
+    /// <summary>Whether a file says of itself that it is of a kind that this tool writes, such as <c>classifier</c>.</summary>
+    /// <param name="path">May be anything.</param>
+    /// <param name="kind">As its metadata say it.</param>
+    /// <param name="architecture">Likewise; null for any.</param>
+    public static bool IsOwn(string path, string kind, string? architecture = null)
+    {
+        try
+        {
+            var metadata = Read(CheckpointFile.Glance(path)).Metadata;
+            return metadata.GetValueOrDefault("kind") == kind && (architecture is null || metadata.GetValueOrDefault("architecture") == architecture);
+        }
+        catch (CheckpointException)
+        {
+            return false;
+        }
     }
 
     /// <summary>Writes tensors to a temporary name beside the file, then moves them into place.</summary>
@@ -76,13 +98,13 @@ public static class SafetensorsFile
     {
         var all = file.Tensors.Select(tensor => (tensor.Elements, (TensorEntry?)tensor, (UnreadTensor?)null))
             .Concat(file.Unread.Select(tensor => (tensor.Elements!, (TensorEntry?)null, (UnreadTensor?)tensor))).ToList();
-        var files = all.Select(part => part.Item1.Path).Distinct().Index().ToDictionary(path => path.Item, path => path.Index);
-        return all.OrderBy(part => files[part.Item1.Path]).ThenBy(part => part.Item1.FileOffset);
+        var files = all.Select(part => part.Item1.File.Path).Distinct().Index().ToDictionary(path => path.Item, path => path.Index);
+        return all.OrderBy(part => files[part.Item1.File.Path]).ThenBy(part => part.Item1.FileOffset);
     }
 
     private static void Copy(StoredElements elements, Stream into)
     {
-        using var bytes = CheckpointBytes.Open(elements.Path);
+        using var bytes = CheckpointBytes.Open(elements.File);
         for (var start = 0L; start < elements.Available; start += ChunkBytes)
             into.Write(bytes.Read(elements.FileOffset + start, (int)Math.Min(ChunkBytes, elements.Available - start), "data"));
     }
@@ -111,8 +133,9 @@ public static class SafetensorsFile
         start.Length >= PrefixBytes && BinaryPrimitives.ReadUInt64LittleEndian(start) is >= 2 and <= SafetensorsHeader.MaximumBytes and var length ? (int)length : null;
 
     // The data must be covered from its first byte to the file's last: no hole, no overlap, nothing behind.
-    private static (List<TensorEntry> Tensors, List<UnreadTensor> Unread) Describe(string path, SafetensorsHeader header, long dataOffset, long fileLength)
+    private static (List<TensorEntry> Tensors, List<UnreadTensor> Unread) Describe(CheckpointFile file, SafetensorsHeader header, long dataOffset, long fileLength)
     {
+        var path = file.Path;
         var (entries, unread) = (new List<TensorEntry>(), new List<UnreadTensor>());
         var covered = 0L;
         foreach (var tensor in header.Tensors)
@@ -123,7 +146,7 @@ public static class SafetensorsFile
             if (tensor.End > fileLength - dataOffset)
                 throw new CheckpointException(path, "its data lie behind the end of the file", Remedy, at);
 
-            var elements = new StoredElements(path, fileLength, tensor.Type ?? ElementType.U8, dataOffset + tensor.Begin, (tensor.End - tensor.Begin) / (tensor.Type?.Size() ?? 1), First: 0);
+            var elements = new StoredElements(file, fileLength, tensor.Type ?? ElementType.U8, dataOffset + tensor.Begin, (tensor.End - tensor.Begin) / (tensor.Type?.Size() ?? 1), First: 0);
             if (tensor.Type is null)
             {
                 unread.Add(tensor.Fits

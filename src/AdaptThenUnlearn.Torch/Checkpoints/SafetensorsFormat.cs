@@ -11,23 +11,19 @@ public sealed class SafetensorsFormat : ICheckpointFormat
     public string Name => FormatName;
 
     /// <inheritdoc/>
-    public bool Recognises(ReadOnlySpan<byte> start, string path) =>
+    public bool Recognises(ReadOnlySpan<byte> start, CheckpointFile file) =>
         SafetensorsIndex.Begins(start) || (SafetensorsFile.HeaderBytes(start) is not null && start.Length > 8 && start[8] == '{');
 
     /// <inheritdoc/>
-    public TensorFile Read(string path, bool survey = false) => IsIndex(path) ? SafetensorsIndex.Read(path) : SafetensorsFile.Read(path);
+    public TensorFile Read(CheckpointFile file, bool survey = false) => IsIndex(file) ? SafetensorsIndex.Read(file) : SafetensorsFile.Read(file);
 
     /// <inheritdoc/>
     public void Rewrite(TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata) =>
         SafetensorsFile.Rewrite(file, path, values, metadata);
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> FurtherFiles(string path) => IsIndex(path) ? SafetensorsIndex.Files(path) : [];
+    public IReadOnlyList<string> FurtherFiles(CheckpointFile file) => IsIndex(file) ? SafetensorsIndex.Files(file) : [];
 
     // A header's length may begin with the same byte; its last bytes are zero then, which no JSON has.
-    private static bool IsIndex(string path)
-    {
-        var start = CheckpointFormats.Start(path);
-        return SafetensorsIndex.Begins(start) && SafetensorsFile.HeaderBytes(start) is null;
-    }
+    private static bool IsIndex(CheckpointFile file) => SafetensorsIndex.Begins(file.Start) && SafetensorsFile.HeaderBytes(file.Start) is null;
 }

@@ -16,20 +16,21 @@ internal static class SafetensorsIndex
 
     /// <summary>Describes what all the files hold.</summary>
     /// <exception cref="CheckpointException">The index or one of the files cannot be read, or they contradict each other.</exception>
-    public static TensorFile Read(string path)
+    public static TensorFile Read(CheckpointFile index)
     {
-        var (map, metadata) = Parse(path);
+        var path = index.Path;
+        var (map, metadata) = Parse(index);
         List<TensorEntry> tensors = [];
         List<UnreadTensor> unread = [];
         foreach (var file in map.Values.Distinct())
         {
             // What the index does not name belongs to the checkpoint all the same; of what is there twice, it says which counts.
-            var part = SafetensorsFile.Read(PathOf(path, file));
+            var part = SafetensorsFile.Read(index.Beside(PathOf(path, file)));
             tensors.AddRange(part.Tensors.Where(tensor => map.GetValueOrDefault(tensor.Name, file) == file));
             unread.AddRange(part.Unread.Where(tensor => map.GetValueOrDefault(tensor.Name, file) == file));
         }
 
-        var read = new TensorFile(path, SafetensorsFormat.FormatName, tensors, metadata, unread: unread);
+        var read = new TensorFile(index, SafetensorsFormat.FormatName, tensors, metadata, unread: unread);
         return map.Keys.FirstOrDefault(name => read.Find(name) is null && !unread.Exists(tensor => tensor.Name == name)) is { } missing
             ? throw Bad(path, $"'{map[missing]}' does not hold a tensor that the index places there", missing)
             : read;
@@ -37,13 +38,14 @@ internal static class SafetensorsIndex
 
     /// <summary>The files beside an index, full paths, each once.</summary>
     /// <exception cref="CheckpointException">The index cannot be read.</exception>
-    public static IReadOnlyList<string> Files(string path) => [.. Parse(path).Map.Values.Distinct().Select(file => PathOf(path, file))];
+    public static IReadOnlyList<string> Files(CheckpointFile index) => [.. Parse(index).Map.Values.Distinct().Select(file => PathOf(index.Path, file))];
 
     private static string PathOf(string path, string file) => Path.Combine(Path.GetDirectoryName(Path.GetFullPath(path))!, file);
 
-    private static (Dictionary<string, string> Map, Dictionary<string, string> Metadata) Parse(string path)
+    private static (Dictionary<string, string> Map, Dictionary<string, string> Metadata) Parse(CheckpointFile index)
     {
-        using var bytes = CheckpointBytes.Open(path);
+        var path = index.Path;
+        using var bytes = CheckpointBytes.Open(index);
         if (bytes.Length > MaximumBytes)
             throw new CheckpointException(path, $"is too long for an index ({bytes.Length} bytes)", Remedy);
 

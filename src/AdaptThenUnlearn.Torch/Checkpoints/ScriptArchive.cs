@@ -19,9 +19,9 @@ internal static partial class ScriptArchive
 
     /// <summary>Whether the file is an archive that <c>torch.jit.save</c> writes: one that holds source text, unlike one of <c>torch.save</c>.</summary>
     /// <exception cref="CheckpointException">The file is missing, a folder or unreadable.</exception>
-    public static bool IsAt(string path)
+    public static bool IsAt(CheckpointFile file)
     {
-        using var bytes = CheckpointBytes.Open(path);
+        using var bytes = CheckpointBytes.Open(file);
         try
         {
             return StoredZip.Read(bytes).IsProgram;
@@ -33,27 +33,28 @@ internal static partial class ScriptArchive
     }
 
     /// <summary>Describes its tensors, by the names that the program's own modules give them.</summary>
-    /// <param name="path">The file.</param>
+    /// <param name="file">The file.</param>
     /// <param name="survey">True lists what its pickle would be refused for, instead of refusing it.</param>
     /// <exception cref="CheckpointException">It is damaged, or no TorchScript program.</exception>
-    public static TensorFile Read(string path, bool survey = false)
+    public static TensorFile Read(CheckpointFile file, bool survey = false)
     {
-        using var bytes = CheckpointBytes.Open(path);
-        if (!PyTorchFormat.IsZip(bytes.Read(0, (int)Math.Min(bytes.Length, CheckpointFormats.StartBytes), "start")))
-            throw NoProgram(path);
+        using var bytes = CheckpointBytes.Open(file);
+        if (!PyTorchFormat.IsZip(file.Start))
+            throw NoProgram(file.Path);
 
         var session = new PickleSession(survey, ofProgram: true);
-        return PickleState.Flatten(path, bytes.Length, PyTorchZip.Read(bytes, session), anyRoot: survey).ToFile(TorchScriptFormat.FormatName, session);
+        return PickleState.Flatten(file, bytes.Length, PyTorchZip.Read(bytes, session), anyRoot: survey).ToFile(TorchScriptFormat.FormatName, session);
     }
 
     /// <summary>Refuses a program that names operators of other libraries: libtorch ends the process when it meets one.</summary>
-    /// <param name="path">A TorchScript archive.</param>
+    /// <param name="file">A TorchScript archive.</param>
     /// <exception cref="CheckpointException">It names one, or its source cannot be unpacked.</exception>
-    public static void RequireOwnOperators(string path)
+    public static void RequireOwnOperators(CheckpointFile file)
     {
+        var path = file.Path;
         try
         {
-            using var archive = ZipFile.OpenRead(path);
+            using var archive = new ZipArchive(file.OpenStream(), ZipArchiveMode.Read);
             var left = MaximumSourceBytes;
             foreach (var entry in archive.Entries.Where(entry => entry.FullName.EndsWith(".py", StringComparison.Ordinal)))
                 if (Operators().Matches(Unpacked(entry, ref left)).FirstOrDefault(named => !_libtorch.Contains(named.Groups[1].Value)) is { } foreign)

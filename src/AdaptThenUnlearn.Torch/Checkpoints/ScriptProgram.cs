@@ -23,14 +23,14 @@ internal sealed class ScriptProgram : IDisposable
 
     private readonly string _duty;
 
-    private ScriptProgram(string path, string sha256, string duty, jit.ScriptModule module, Device device) =>
-        (Path, Sha256, _duty, Module, Device) = (path, sha256, duty, module, device);
+    private ScriptProgram(CheckpointFile file, string duty, jit.ScriptModule module, Device device) =>
+        (File, _duty, Module, Device) = (file, duty, module, device);
 
-    /// <summary>Its file.</summary>
-    public string Path { get; }
+    /// <summary>Its file, as it was hashed.</summary>
+    public CheckpointFile File { get; }
 
-    /// <summary>Digest of its file.</summary>
-    public string Sha256 { get; }
+    /// <summary>Path of its file.</summary>
+    public string Path => File.Path;
 
     /// <summary>Its module, whose parameters can be trained; owned by this.</summary>
     public jit.ScriptModule Module { get; }
@@ -39,27 +39,23 @@ internal sealed class ScriptProgram : IDisposable
     public Device Device { get; }
 
     /// <summary>Loads a program in eval mode; belongs to the caller.</summary>
-    /// <param name="path">A file of <c>torch.jit.save</c>.</param>
-    /// <param name="sha256">Of the file, as it was checked.</param>
+    /// <param name="file">A file of <c>torch.jit.save</c>.</param>
     /// <param name="duty">What its forward must do; ends a sentence.</param>
     /// <param name="device">Where it goes.</param>
     /// <exception cref="CheckpointException">The file has gone or changed, is damaged, or libtorch does not take it.</exception>
-    public static ScriptProgram Load(string path, string sha256, string duty, Device device)
+    public static ScriptProgram Load(CheckpointFile file, string duty, Device device)
     {
-        ScriptArchive.Read(path);   // refuses what is damaged or misleading before libtorch sees it
-        ScriptArchive.RequireOwnOperators(path);
-        var bytes = BytesOf(path);
-        if (Convert.ToHexStringLower(SHA256.HashData(bytes)) != sha256)
-            throw new CheckpointException(path, "has changed since it was looked at", "run again on the file as it is now");
-
-        var module = Explained(path, "cannot be loaded", duty, () => jit.load(bytes, device));
+        ScriptArchive.Read(file);   // refuses what is damaged or misleading before libtorch sees it
+        ScriptArchive.RequireOwnOperators(file);
+        var bytes = BytesOf(file);
+        var module = Explained(file.Path, "cannot be loaded", duty, () => jit.load(bytes, device));
         module.eval();
-        return new ScriptProgram(path, sha256, duty, Models.Weights.Freed(module), device);
+        return new ScriptProgram(file, duty, Models.Weights.Freed(module), device);
     }
 
     /// <summary>The same program once more, as its file has it; belongs to the caller.</summary>
     /// <exception cref="CheckpointException">The file has gone or changed.</exception>
-    public ScriptProgram Again() => Load(Path, Sha256, _duty, Device);
+    public ScriptProgram Again() => Load(File, _duty, Device);
 
     /// <summary>Calls its forward.</summary>
     /// <param name="input">Its first argument.</param>
@@ -123,7 +119,7 @@ internal sealed class ScriptProgram : IDisposable
         if (parameters.Count == 0)
             return "has no parameters to train: torch.jit.freeze and torch.jit.optimize_for_inference turn weights into constants; save the module as torch.jit.script or torch.jit.trace gives it";
 
-        var file = ScriptArchive.Read(Path);
+        var file = ScriptArchive.Read(File);
         foreach (var (name, parameter) in parameters)
             if (file.Find(name) is not { } stored || !stored.Shape.SequenceEqual(parameter.shape) || !stored.Load(float32).bytes.SequenceEqual(parameter.cpu().contiguous().bytes))
                 return $"does not keep its parameter '{CheckpointException.Shown(name)}' under that name, so that it could not be given back; save the module without a __getstate__ of its own";
@@ -165,16 +161,12 @@ internal sealed class ScriptProgram : IDisposable
     /// <inheritdoc/>
     public void Dispose() => Module.Dispose();
 
-    private static byte[] BytesOf(string path)
+    private static byte[] BytesOf(CheckpointFile file)
     {
-        try
-        {
-            return File.ReadAllBytes(path);
-        }
-        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
-        {
-            throw new CheckpointException(path, $"cannot be read: {CheckpointException.Shown(failed.Message)}", "check the disk it lies on; programs of up to 2 GB are run", cause: failed);
-        }
+        using var bytes = CheckpointBytes.Open(file);
+        return bytes.Length <= Array.MaxLength
+            ? bytes.Read(0, (int)bytes.Length, "program")
+            : throw new CheckpointException(file.Path, FormattableString.Invariant($"has {bytes.Length} bytes, and programs of up to 2 GB are run"), "save it with fewer constants");
     }
 
     // Of at most so many numbers all over the input: images may have the same border.

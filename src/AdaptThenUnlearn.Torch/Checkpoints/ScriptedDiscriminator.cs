@@ -22,15 +22,15 @@ internal sealed class ScriptedDiscriminator : ImageDiscriminator, IScriptedNetwo
     public override int FeatureSize => throw NoFeatures();
 
     /// <summary>Loads one, and tries it.</summary>
-    /// <param name="path">Its file.</param>
+    /// <param name="file">Its file.</param>
     /// <param name="shape">What the generator makes.</param>
     /// <param name="device">Where it goes.</param>
     /// <exception cref="CheckpointException">It is no such program.</exception>
-    public static ScriptedDiscriminator Load(string path, ImageShape shape, Device device)
+    public static ScriptedDiscriminator Load(CheckpointFile file, ImageShape shape, Device device)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        using var probed = ScriptProgram.Load(path, CheckpointDigest.Of(path), Duty, device);
+        using var probed = ScriptProgram.Load(file, Duty, device);
         probed.RequireSinglePrecision();
         Scores(probed, zeros([2, shape.Channels, shape.Resolution, shape.Resolution], device: device));
         return new ScriptedDiscriminator(probed.Again(), shape);

@@ -8,23 +8,22 @@ namespace AdaptThenUnlearn.Torch.Checkpoints;
 internal static class ScriptedGan
 {
     /// <summary>Loads a generator, and its discriminator where one is named.</summary>
-    /// <param name="path">The generator's program.</param>
-    /// <param name="sha256">Of its file, as it was checked.</param>
+    /// <param name="file">The generator's program.</param>
     /// <param name="latentSize">As the policy says it, or null.</param>
-    /// <param name="discriminatorPath">The discriminator's program, or null.</param>
+    /// <param name="beside">The discriminator's program, or null.</param>
     /// <param name="device">Where they go.</param>
     /// <exception cref="CheckpointException">A file is no program that does what is asked of it.</exception>
-    public static LoadedGenerator Load(string path, string sha256, int? latentSize, string? discriminatorPath, Device device)
+    public static LoadedGenerator Load(CheckpointFile file, int? latentSize, CheckpointFile? beside, Device device)
     {
-        var generator = Weights.Freed(ScriptedGenerator.Load(path, sha256, latentSize, device));
+        var generator = Weights.Freed(ScriptedGenerator.Load(file, latentSize, device));
         try
         {
-            var discriminator = discriminatorPath is null ? null : Weights.Freed(ScriptedDiscriminator.Load(discriminatorPath, generator.Shape, device));
+            var discriminator = beside is null ? null : Weights.Freed(ScriptedDiscriminator.Load(beside, generator.Shape, device));
             var parameters = generator.parameters().Sum(parameter => parameter.NumberOfElements);
             return new LoadedGenerator(
                 generator, discriminator, TorchScriptFormat.FormatName,
                 string.Create(CultureInfo.InvariantCulture, $"TorchScript program, {generator.Shape}, latent {generator.LatentSize}, {parameters} parameters"),
-                sha256, TorchScriptFormat.FormatName, Section: null);
+                file.Sha256, TorchScriptFormat.FormatName, Section: null);
         }
         catch
         {

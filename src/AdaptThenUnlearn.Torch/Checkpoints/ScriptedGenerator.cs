@@ -31,14 +31,13 @@ internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork, IAsk
     public override IReadOnlyList<Tensor> StoredNoise => [];
 
     /// <summary>Loads one, and finds out what it takes and makes by trying it.</summary>
-    /// <param name="path">Its file.</param>
-    /// <param name="sha256">Of the file, as it was checked.</param>
+    /// <param name="file">Its file.</param>
     /// <param name="latentSize">Length of a latent vector; null to try the sizes of its weights, of which exactly one must do.</param>
     /// <param name="device">Where it goes.</param>
     /// <exception cref="CheckpointException">It is no such program, or its latent size cannot be told.</exception>
-    public static ScriptedGenerator Load(string path, string sha256, int? latentSize, Device device)
+    public static ScriptedGenerator Load(CheckpointFile file, int? latentSize, Device device)
     {
-        using var probed = ScriptProgram.Load(path, sha256, Duty, device);
+        using var probed = ScriptProgram.Load(file, Duty, device);
         probed.RequireSinglePrecision();
         var (size, asColumns, shape) = latentSize is { } given ? Tried(probed, given) : OnlyFit(probed);
         return new ScriptedGenerator(probed.Again(), shape, size, asColumns);   // as it was before it was tried
@@ -78,7 +77,7 @@ internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork, IAsk
     // Sizes that no weight has are not guessed; two that do would be a guess.
     private static (int Size, bool AsColumns, ImageShape Shape) OnlyFit(ScriptProgram program)
     {
-        var sizes = ScriptArchive.Read(program.Path).Tensors.SelectMany(tensor => tensor.Shape.Take(2)).Where(size => size is > 0 and < 65536).Distinct().Order().Take(MostCandidates);
+        var sizes = ScriptArchive.Read(program.File).Tensors.SelectMany(tensor => tensor.Shape.Take(2)).Where(size => size is > 0 and < 65536).Distinct().Order().Take(MostCandidates);
         List<(int Size, bool AsColumns, ImageShape Shape)> fits = [];
         var last = "";
         foreach (var size in sizes)

@@ -63,7 +63,7 @@ public sealed class TensorEntry
 
         return new TensorEntry(name, elements, shape, strides, count);
 
-        CheckpointException Bad(string problem) => new(elements.Path, problem, Damaged, $"tensor '{CheckpointException.Shown(name)}'");
+        CheckpointException Bad(string problem) => new(elements.File.Path, problem, Damaged, $"tensor '{CheckpointException.Shown(name)}'");
     }
 
     /// <summary>The same tensor under another name.</summary>
@@ -156,7 +156,7 @@ public sealed class TensorEntry
         var extent = (long)Extent(_shape, _strides, Count);
         if (extent < Count)
             throw new CheckpointException(
-                _elements.Path, "a stored tensor repeats its elements, so that they cannot be given values of their own",
+                _elements.File.Path, "a stored tensor repeats its elements, so that they cannot be given values of their own",
                 "save it again after calling contiguous() on it", $"tensor '{CheckpointException.Shown(Name)}'");
 
         var flat = empty([extent], Type.ToScalarType(), device: CPU);   // [extent]
@@ -176,7 +176,7 @@ public sealed class TensorEntry
 
     private void Fill(Tensor flat, long extent)
     {
-        using var bytes = _elements.Content is { } content ? CheckpointBytes.Decoded(_elements.Path, content) : CheckpointBytes.Open(_elements.Path);
+        using var bytes = _elements.Content is { } content ? CheckpointBytes.Decoded(_elements.File, content) : CheckpointBytes.Open(_elements.File);
         var what = $"tensor '{CheckpointException.Shown(Name)}'";
         var offset = FirstByte;
         for (long start = 0, step = ChunkBytes / Type.Size(); start < extent; start += step)
@@ -185,7 +185,7 @@ public sealed class TensorEntry
             var memory = chunk.bytes;
             bytes.Read(offset + start * Type.Size(), memory, what);
             if (Type == ElementType.BOOL && memory.ContainsAnyExceptInRange((byte)0, (byte)1))
-                throw new CheckpointException(_elements.Path, "a Boolean is neither 0 nor 1", Damaged, what);
+                throw new CheckpointException(_elements.File.Path, "a Boolean is neither 0 nor 1", Damaged, what);
         }
     }
 
@@ -216,13 +216,13 @@ public sealed class TensorEntry
 }
 
 /// <summary>Where a tensor's elements lie in a file.</summary>
-/// <param name="Path">The file.</param>
+/// <param name="File">The file, as it was hashed.</param>
 /// <param name="FileLength">Its length when it was described, bytes.</param>
 /// <param name="Type">What the elements are.</param>
 /// <param name="FileOffset">First byte of the storage.</param>
 /// <param name="Available">Elements in the storage.</param>
 /// <param name="First">The storage's element that is the tensor's first.</param>
-internal sealed record StoredElements(string Path, long FileLength, ElementType Type, long FileOffset, long Available, long First)
+internal sealed record StoredElements(CheckpointFile File, long FileLength, ElementType Type, long FileOffset, long Available, long First)
 {
     /// <summary>The bytes in which the offset counts where the file keeps them in another form; null where it keeps them as they are.</summary>
     public byte[]? Content { get; init; }

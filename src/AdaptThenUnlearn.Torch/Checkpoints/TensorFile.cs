@@ -17,23 +17,26 @@ public sealed class TensorFile
     private readonly Dictionary<string, TensorEntry> _byName = [];
 
     internal TensorFile(
-        string path, string format, IReadOnlyList<TensorEntry> tensors,
+        CheckpointFile file, string format, IReadOnlyList<TensorEntry> tensors,
         IReadOnlyDictionary<string, string>? metadata = null, IReadOnlyList<PlainValue>? values = null,
         IReadOnlyList<string>? globals = null, IReadOnlyList<string>? refused = null, IReadOnlyList<string>? passedOver = null, IReadOnlyList<UnreadTensor>? unread = null)
     {
-        (Path, Format, Tensors) = (path, format, tensors);
+        (File, Format, Tensors) = (file, format, tensors);
         (Metadata, Values, Globals) = (metadata ?? new Dictionary<string, string>(), values ?? [], globals ?? []);
         (Refused, PassedOver, Unread) = (refused ?? [], passedOver ?? [], unread ?? []);
         foreach (var tensor in tensors)
             if (!_byName.TryAdd(tensor.Name, tensor))
                 throw new CheckpointException(
-                    path, "two tensors have the same name", "save it again under distinct names", $"tensor '{CheckpointException.Shown(tensor.Name)}'");
+                    Path, "two tensors have the same name", "save it again under distinct names", $"tensor '{CheckpointException.Shown(tensor.Name)}'");
 
         Sections = [.. tensors.Select(tensor => SectionOf(tensor.Name)).OfType<string>().Distinct()];
     }
 
-    /// <summary>The file.</summary>
-    public string Path { get; }
+    /// <summary>The file, as it was hashed.</summary>
+    public CheckpointFile File { get; }
+
+    /// <summary>Path of the file.</summary>
+    public string Path => File.Path;
 
     /// <summary>Name of the format it was read as.</summary>
     public string Format { get; }
@@ -100,7 +103,7 @@ public sealed class TensorFile
     /// <summary>Some of it as a file of its own, under other names.</summary>
     /// <param name="name">What a full name becomes; null leaves out what is called so.</param>
     internal TensorFile Renamed(Func<string, string?> name) => new(
-        Path, Format,
+        File, Format,
         [.. Tensors.Select(tensor => name(tensor.Name) is { } own ? tensor.Renamed(own) : null).OfType<TensorEntry>()],
         Metadata,
         [.. Values.Select(value => name(value.Name) is { } own ? value with { Name = own } : null).OfType<PlainValue>()],

@@ -16,10 +16,10 @@ public sealed class TorchScriptFormat : ICheckpointFormat
 
     /// <inheritdoc/>
     /// <remarks>A damaged archive is not recognised: nobody can tell that it was a program.</remarks>
-    public bool Recognises(ReadOnlySpan<byte> start, string path) => PyTorchFormat.IsZip(start) && ScriptArchive.IsAt(path);
+    public bool Recognises(ReadOnlySpan<byte> start, CheckpointFile file) => PyTorchFormat.IsZip(start) && ScriptArchive.IsAt(file);
 
     /// <inheritdoc/>
-    public TensorFile Read(string path, bool survey = false) => ScriptArchive.Read(path, survey);
+    public TensorFile Read(CheckpointFile file, bool survey = false) => ScriptArchive.Read(file, survey);
 
     /// <inheritdoc/>
     public void Rewrite(TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata) =>

@@ -9,16 +9,16 @@ internal static class UnknownFile
     private const string AsZip = "load it in PyTorch and save it again with torch.save(model.state_dict(), …); unpack any other archive first";
 
     /// <summary>The refusal of a file.</summary>
-    /// <param name="path">The file.</param>
+    /// <param name="file">The file.</param>
     /// <param name="start">Its first bytes.</param>
     /// <param name="formats">Names of the formats that are known.</param>
-    public static CheckpointException Refusal(string path, ReadOnlySpan<byte> start, IEnumerable<string> formats)
+    public static CheckpointException Refusal(CheckpointFile file, ReadOnlySpan<byte> start, IEnumerable<string> formats)
     {
-        var (what, remedy) = Guess(path, start);
-        return new CheckpointException(path, $"is of no known format ({string.Join(", ", formats)}); {what}", remedy);
+        var (what, remedy) = Guess(file, start);
+        return new CheckpointException(file.Path, $"is of no known format ({string.Join(", ", formats)}); {what}", remedy);
     }
 
-    private static (string What, string Remedy) Guess(string path, ReadOnlySpan<byte> start) => start switch
+    private static (string What, string Remedy) Guess(CheckpointFile file, ReadOnlySpan<byte> start) => start switch
     {
         [0x89, (byte)'H', (byte)'D', (byte)'F', ..] => ("it is HDF5, as Keras and TensorFlow write it", AsWeights),
         [0x1f, 0x8b, ..] => ("it is compressed with gzip", Unpack + ": gunzip"),
@@ -30,15 +30,15 @@ internal static class UnknownFile
         _ when start.StartsWith("version https://git-lfs"u8) =>
             ("it is a Git LFS pointer, not the file", "fetch the file with git lfs pull"),
         [0x93, (byte)'N', (byte)'U', (byte)'M', ..] => ("it is a NumPy array", "name the checkpoint"),
-        _ when start.StartsWith("sys_info"u8) || start.StartsWith("storages"u8) || IsTar(path) =>
+        _ when start.StartsWith("sys_info"u8) || start.StartsWith("storages"u8) || IsTar(file) =>
             ("it is a tar archive, as PyTorch before 0.1.10 saved", AsZip),
         [(byte)'(', ..] or [(byte)'}', ..] or [(byte)']', ..] or [(byte)'c', ..] => ("it may be a pickle of protocol 0 or 1", AsWeights),
         _ => ($"it begins with the bytes {Convert.ToHexStringLower(start[..Math.Min(8, start.Length)])}", "save it in one of these formats"),
     };
 
-    private static bool IsTar(string path)
+    private static bool IsTar(CheckpointFile file)
     {
-        using var bytes = CheckpointBytes.Open(path);
+        using var bytes = CheckpointBytes.Open(file);
         return bytes.Length >= TarMarkAt + 5 && bytes.Read(TarMarkAt, 5, "start").AsSpan().SequenceEqual("ustar"u8);
     }
 }

@@ -11,7 +11,9 @@ namespace AdaptThenUnlearn.Torch.Features;
 /// <summary>Loads and saves classifiers as safetensors whose metadata says what they are, and loads others that are known by their weights.</summary>
 public static class ClassifierCheckpoint
 {
-    private const string Kind = "classifier";
+    /// <summary>What its metadata say it is.</summary>
+    public const string Kind = "classifier";
+
     private const string OutputsKey = "outputs";
     private const string HeldOutKey = "heldOut";
 
@@ -26,13 +28,26 @@ public static class ClassifierCheckpoint
     /// <returns>In eval mode, with its digest; belongs to the caller.</returns>
     /// <exception cref="CheckpointException">The file is missing, damaged, not pinned so, or no classifier that this version knows.</exception>
     public static LoadedClassifier Load(string path, string? sha256, IReadOnlyList<string>? classes, Device device, string? outputs = null,
+        string format = CheckpointFormats.Auto, ImageShape? images = null) =>
+        Load(CheckpointFile.Open(path), sha256, classes, device, outputs, format, images);
+
+    /// <inheritdoc cref="Load(string, string?, IReadOnlyList{string}?, Device, string?, string, ImageShape?)"/>
+    /// <param name="opened">As it was hashed.</param>
+    /// <param name="sha256">Pin, or null.</param>
+    /// <param name="classes">Names of its outputs where the policy gives them, or null.</param>
+    /// <param name="device">Where it goes.</param>
+    /// <param name="outputs">One of <see cref="OutputKinds"/> where the policy says so, or null.</param>
+    /// <param name="format">A format's name, or <c>auto</c>; a program that is named is run.</param>
+    /// <param name="images">What a program will be given: it does not say what it takes.</param>
+    public static LoadedClassifier Load(CheckpointFile opened, string? sha256, IReadOnlyList<string>? classes, Device device, string? outputs = null,
         string format = CheckpointFormats.Auto, ImageShape? images = null)
     {
-        var digest = sha256 is null ? CheckpointDigest.Of(path) : CheckpointDigest.Check(path, sha256);
+        var path = opened.Path;
+        var digest = CheckpointDigest.Check(opened, sha256);
         if (format == TorchScriptFormat.FormatName && classes is not null && images is not null)
-            return new LoadedClassifier(ScriptedClassifier.Load(path, digest, images, classes, Named(outputs), device), digest);
+            return new LoadedClassifier(ScriptedClassifier.Load(opened, images, classes, Named(outputs), device), digest);
 
-        var file = CheckpointFormats.Read(path, format);
+        var file = CheckpointFormats.Read(opened, format);
         if (KnownClassifiers.Find(file) is { } known)
             return new LoadedClassifier(known.Load(file, classes, device), digest);
         if (file.Metadata.GetValueOrDefault("kind") != Kind)

@@ -13,17 +13,19 @@ public static class FeatureExtractors
     /// <param name="sha256">Pin, or null.</param>
     /// <param name="device">Where it goes.</param>
     /// <param name="resolution">Height and width of the images it will be given; null where the caller does not know.</param>
+    /// <param name="open">Gives a file as it was hashed before; null hashes it now.</param>
     /// <returns>In eval mode; belongs to the caller.</returns>
     /// <exception cref="CheckpointException">The file is missing, damaged, not pinned so, or not what the kind wants; the message says what that is.</exception>
-    public static LoadedExtractor Load(WeightsExtractor kind, string path, string? sha256, Device device, int? resolution = null)
+    public static LoadedExtractor Load(WeightsExtractor kind, string path, string? sha256, Device device, int? resolution = null, Func<string, CheckpointFile>? open = null)
     {
-        if (!File.Exists(path))
+        if (!Path.Exists(path))
             throw new CheckpointException(path, "there is no such file, and nothing is downloaded", $"'{kind.Name}' wants {kind.Wanted}");
 
-        var digest = sha256 is null ? CheckpointDigest.Of(path) : CheckpointDigest.Check(path, sha256);
+        var file = open is null ? CheckpointFile.Open(path) : open(path);
+        var digest = CheckpointDigest.Check(file, sha256);
         return kind == WeightsExtractor.InceptionV3
-            ? Loaded(InceptionExtractor.Load(path, device))
-            : Loaded(ScriptedExtractor.Load(path, digest, inception: kind == WeightsExtractor.InceptionV3TorchScript, device, resolution));
+            ? Loaded(InceptionExtractor.Load(file, device))
+            : Loaded(ScriptedExtractor.Load(file, inception: kind == WeightsExtractor.InceptionV3TorchScript, device, resolution));
 
         LoadedExtractor Loaded<T>(T extractor) where T : IFeatureExtractor, IDisposable => new(extractor, kind.Metric(digest), digest, Owned: extractor);
     }

@@ -30,14 +30,14 @@ internal sealed class InceptionExtractor : IFeatureExtractor, IDisposable
 
     /// <summary>Loads the weights.</summary>
     /// <exception cref="CheckpointException">The file is missing, damaged, or holds other weights.</exception>
-    public static InceptionExtractor Load(string path, Device device)
+    public static InceptionExtractor Load(CheckpointFile file, Device device)
     {
-        if (ScriptArchive.IsAt(path))
+        if (ScriptArchive.IsAt(file))
             throw new CheckpointException(
-                path, "is a TorchScript program, not weights alone, and to use it is to run it",
+                file.Path, "is a TorchScript program, not weights alone, and to use it is to run it",
                 $"say '{WeightsExtractor.InceptionV3TorchScript.Name}' if that is meant; '{WeightsExtractor.InceptionV3.Name}' wants {WeightsExtractor.InceptionV3.Wanted}");
 
-        return new InceptionExtractor(GeneratorCheckpoint.Filled(new InceptionV3(), CheckpointFormats.Read(path), device, Harmless), device);
+        return new InceptionExtractor(GeneratorCheckpoint.Filled(new InceptionV3(), CheckpointFormats.Read(file), device, Harmless), device);
     }
 
     /// <inheritdoc/>

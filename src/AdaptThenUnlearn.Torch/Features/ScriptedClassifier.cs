@@ -28,18 +28,17 @@ internal sealed class ScriptedClassifier : FeatureClassifier, IAskedProgram
     public override Device Device => Program.Device;
 
     /// <summary>Loads one in eval mode, and tries it; belongs to the caller.</summary>
-    /// <param name="path">Its file.</param>
-    /// <param name="sha256">Of the file, as it was checked.</param>
+    /// <param name="file">Its file.</param>
     /// <param name="shape">Images it will be given.</param>
     /// <param name="classes">Names of its outputs, in order.</param>
     /// <param name="outputs">Whether one class holds, or several may.</param>
     /// <param name="device">Where it goes.</param>
     /// <exception cref="CheckpointException">It is no such program.</exception>
-    public static ScriptedClassifier Load(string path, string sha256, ImageShape shape, IReadOnlyList<string> classes, ClassifierOutputs outputs, Device device)
+    public static ScriptedClassifier Load(CheckpointFile file, ImageShape shape, IReadOnlyList<string> classes, ClassifierOutputs outputs, Device device)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        var classifier = Weights.Freed(new ScriptedClassifier(ScriptProgram.Load(path, sha256, Duty, device), shape, classes) { Outputs = outputs });
+        var classifier = Weights.Freed(new ScriptedClassifier(ScriptProgram.Load(file, Duty, device), shape, classes) { Outputs = outputs });
         try
         {
             classifier.RequireAnswers(zeros([2, shape.Channels, shape.Resolution, shape.Resolution], device: device));

@@ -35,25 +35,24 @@ internal sealed class ScriptedExtractor : IFeatureExtractor, IAskedProgram, IDis
     public Device Device => Program.Device;
 
     /// <summary>Loads a program and tries it on a black image.</summary>
-    /// <param name="path">A file of <c>torch.jit.save</c>.</param>
-    /// <param name="sha256">Of the file, as it was checked.</param>
+    /// <param name="file">A file of <c>torch.jit.save</c>.</param>
     /// <param name="inception">Whether it is NVIDIA's Inception-v3, which returns class scores unless its second argument, <c>return_features</c>, is true.</param>
     /// <param name="device">Where it goes.</param>
     /// <param name="resolution">Height and width of the images it will be given; null where the caller does not know.</param>
     /// <exception cref="CheckpointException">The file is missing, no TorchScript program, or makes no features of images.</exception>
-    public static ScriptedExtractor Load(string path, string sha256, bool inception, Device device, int? resolution)
+    public static ScriptedExtractor Load(CheckpointFile file, bool inception, Device device, int? resolution)
     {
         var kind = inception ? WeightsExtractor.InceptionV3TorchScript : WeightsExtractor.TorchScript;
-        if (!ScriptArchive.IsAt(path))
-            throw new CheckpointException(path, "is no TorchScript program", $"'{kind.Name}' wants {kind.Wanted}");
+        if (!ScriptArchive.IsAt(file))
+            throw new CheckpointException(file.Path, "is no TorchScript program", $"'{kind.Name}' wants {kind.Wanted}");
 
-        var program = ScriptProgram.Load(path, sha256, Duty, device);
+        var program = ScriptProgram.Load(file, Duty, device);
         try
         {
             var extractor = new ScriptedExtractor(program, inception, resolution);
             return !inception || extractor.FeatureSize == InceptionV3.FeatureSize
                 ? extractor
-                : throw new CheckpointException(path, $"makes {extractor.FeatureSize} features of an image, Inception-v3 makes {InceptionV3.FeatureSize}", $"fetch {kind.Wanted}");
+                : throw new CheckpointException(file.Path, $"makes {extractor.FeatureSize} features of an image, Inception-v3 makes {InceptionV3.FeatureSize}", $"fetch {kind.Wanted}");
         }
         catch
         {

@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Files;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Images;
@@ -11,22 +12,24 @@ public static class ImageFolder
     /// <summary>Reads every image of a folder, in ordinal order of the names.</summary>
     /// <param name="folder">Its sub-folders are read too; what is passed over is said by <see cref="PictureFolder.List"/>.</param>
     /// <param name="channels">1 turns colours into grey (Rec. 601 luma), 3 repeats grey.</param>
+    /// <param name="hashed">The folder as it was hashed before, so that no other bytes are decoded; or null.</param>
     /// <returns><c>[N, channels, H, W]</c>, float32 in [-1, 1]; belongs to the caller's scope.</returns>
     /// <exception cref="ImageFileException">There are no images, some are of a kind that is not read, one cannot be decoded, or their sizes differ.</exception>
-    public static Tensor Read(string folder, int channels)
+    public static Tensor Read(string folder, int channels, HashedFolder? hashed = null)
     {
         using var scope = NewDisposeScope();
-        return cat([.. Batches(PictureFolder.List(folder).Files, channels, BatchSize)]).MoveToOuterDisposeScope();
+        return cat([.. Batches(PictureFolder.List(folder).Files, channels, BatchSize, hashed)]).MoveToOuterDisposeScope();
     }
 
     /// <summary>Reads some images, in the order given, as bytes.</summary>
     /// <param name="files">At least one.</param>
+    /// <param name="hashed">Their folder as it was hashed before, so that no other bytes are decoded; or null.</param>
     /// <returns><c>[N, 1 or 3, H, W]</c>, uint8; one channel where every image is grey. Belongs to the caller's scope.</returns>
     /// <exception cref="ImageFileException">One cannot be decoded, or their sizes differ.</exception>
-    public static Tensor Bytes(IReadOnlyList<string> files)
+    public static Tensor Bytes(IReadOnlyList<string> files, HashedFolder? hashed = null)
     {
         using var scope = NewDisposeScope();
-        var images = cat([.. Decoded(files, BatchSize)]);
+        var images = cat([.. Decoded(files, BatchSize, hashed)]);
         var grey = images.eq(images.narrow(1, 0, 1)).all().item<bool>();
         return (grey ? images.narrow(1, 0, 1).clone() : images).MoveToOuterDisposeScope();
     }
@@ -35,11 +38,12 @@ public static class ImageFolder
     /// <param name="files">At least one.</param>
     /// <param name="channels">1 turns colours into grey (Rec. 601 luma), 3 repeats grey.</param>
     /// <param name="size">Images in a full batch, at least 1; fewer where they are large.</param>
+    /// <param name="hashed">Their folder as it was hashed before, so that no other bytes are decoded; or null.</param>
     /// <returns>Each <c>[n, channels, H, W]</c>, float32 in [-1, 1]; belongs to the scope of whoever asks for it.</returns>
     /// <exception cref="ImageFileException">One cannot be decoded, or their sizes differ.</exception>
-    public static IEnumerable<Tensor> Batches(IReadOnlyList<string> files, int channels, int size)
+    public static IEnumerable<Tensor> Batches(IReadOnlyList<string> files, int channels, int size, HashedFolder? hashed = null)
     {
-        foreach (var colours in Decoded(files, size))
+        foreach (var colours in Decoded(files, size, hashed))
         {
             var values = Values(colours, grey: channels == 1);
             colours.Dispose();
@@ -67,7 +71,7 @@ public static class ImageFolder
             .Select(file => ((string, int, int)?)(file.Path, file.Width, file.Height)).FirstOrDefault();
 
     // Each [n, 3, H, W], uint8; the first image of all says what size the others must have.
-    private static IEnumerable<Tensor> Decoded(IReadOnlyList<string> files, int size)
+    private static IEnumerable<Tensor> Decoded(IReadOnlyList<string> files, int size, HashedFolder? hashed)
     {
         var (width, height) = SizeOf(files);
         foreach (var some in files.Chunk((int)Math.Clamp(MostPixelsABatch / ((long)width * height), 1, size)))
@@ -76,7 +80,7 @@ public static class ImageFolder
         Tensor Batch(string[] some)
         {
             using var scope = NewDisposeScope();
-            return stack([.. some.Select(file => Fitting(PictureFile.Open(file)).Decode())]).MoveToOuterDisposeScope();
+            return stack([.. some.Select(file => Fitting(PictureFile.Open(file)).Decode(hashed))]).MoveToOuterDisposeScope();
         }
 
         PictureFile Fitting(PictureFile file) => file.Width == width && file.Height == height

@@ -32,8 +32,12 @@ public static class ImageGrid
             Draw(canvas, panels[number], Margin + number * (panelWidth + Margin), columns, scale);
 
         using var encoded = picture.Encode(SKEncodedImageFormat.Png, quality: 100);
-        return encoded.ToArray();
+        return PngMark.Marked(encoded.AsSpan());
     }
+
+    /// <summary>Whether a file is a picture that was drawn here.</summary>
+    /// <param name="path">May be anything.</param>
+    public static bool IsOwn(string path) => PngMark.IsOn(path);
 
     /// <summary>One image by itself, pixel for pixel.</summary>
     /// <param name="images"><c>[N, 1 or 3, H, W]</c>, nominally [-1, 1]; stay the caller's.</param>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using AdaptThenUnlearn.Files;
 
 namespace AdaptThenUnlearn.Torch.Images;
 
@@ -11,6 +12,7 @@ namespace AdaptThenUnlearn.Torch.Images;
 internal sealed record LabelTable(string Path, IReadOnlyList<string> Labels, IReadOnlyList<LabelRow> Rows, string Separator)
 {
     private const char Blank = ' ';
+    private const long MostBytes = 1L << 28;
     private static readonly (char Sign, string Name)[] _separators = [(',', "commas"), (';', "semicolons"), ('\t', "tabs")];
 
     /// <summary>Reads a list.</summary>
@@ -23,7 +25,7 @@ internal sealed record LabelTable(string Path, IReadOnlyList<string> Labels, IRe
         string[] lines;
         try
         {
-            lines = File.ReadAllLines(path);
+            lines = RegularFile.ReadAllText(path, MostBytes).ReplaceLineEndings("\n").TrimEnd('\n').Split('\n');
         }
         catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
         {

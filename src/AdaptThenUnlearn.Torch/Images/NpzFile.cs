@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using AdaptThenUnlearn.Files;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Images;
@@ -10,6 +11,7 @@ public static class NpzFile
     private const long MostBytes = 1L << 29;        // of one array unpacked: a covariance of 8,192 dimensions
     private const long MostExpansion = 1032;        // deflate cannot do more (zlib documentation, "Maximum Compression Factor")
     private const string Ending = ".npy";
+    private const string Comment = "AdaptThenUnlearn";
     private static readonly DateTimeOffset _timeless = new(1980, 1, 1, 0, 0, 0, TimeSpan.Zero);   // the same arrays give the same bytes
 
     /// <summary>Reads arrays by name.</summary>
@@ -17,11 +19,17 @@ public static class NpzFile
     /// <param name="names">Without <c>.npy</c>; those that the archive does not hold are left out of the result.</param>
     /// <returns>On the CPU; belong to the caller's scope.</returns>
     /// <exception cref="ImageFileException">The file is missing, damaged, no such archive, or an array is too large, of objects, or not as <see cref="NumpyFile"/> reads it.</exception>
-    public static IReadOnlyDictionary<string, Tensor> Read(string path, params IReadOnlyList<string> names)
+    public static IReadOnlyDictionary<string, Tensor> Read(string path, params IReadOnlyList<string> names) => Read(path, hashed: null, names);
+
+    /// <inheritdoc cref="Read(string, IReadOnlyList{string})"/>
+    /// <param name="path">The archive.</param>
+    /// <param name="hashed">As it was hashed before, so that no other bytes are read; or null.</param>
+    /// <param name="names">Without <c>.npy</c>.</param>
+    public static IReadOnlyDictionary<string, Tensor> Read(string path, HashedFile? hashed, params IReadOnlyList<string> names)
     {
         try
         {
-            using var stream = File.OpenRead(path);
+            using var stream = hashed?.OpenRead() ?? RegularFile.OpenRead(path);
             using var archive = new ZipArchive(stream, ZipArchiveMode.Read);
             var found = new Dictionary<string, Tensor>();
             foreach (var name in names)
@@ -53,6 +61,8 @@ public static class NpzFile
     {
         using var content = new MemoryStream();
         using (var archive = new ZipArchive(content, ZipArchiveMode.Create, leaveOpen: true))
+        {
+            archive.Comment = Comment;
             foreach (var (name, array) in arrays)
             {
                 var entry = archive.CreateEntry(name + Ending, CompressionLevel.Fastest);
@@ -60,8 +70,25 @@ public static class NpzFile
                 using var packed = entry.Open();
                 packed.Write(NumpyFile.Bytes(path, array));
             }
+        }
 
         ReplacedFile.Write(path, content.ToArray());
+    }
+
+    /// <summary>Whether a file is an archive that this tool wrote, as its comment says.</summary>
+    /// <param name="path">May be anything.</param>
+    public static bool IsOwn(string path)
+    {
+        try
+        {
+            using var stream = RegularFile.OpenRead(path);
+            using var archive = new ZipArchive(stream, ZipArchiveMode.Read);
+            return archive.Comment == Comment;
+        }
+        catch (Exception other) when (other is IOException or UnauthorizedAccessException or InvalidDataException)
+        {
+            return false;
+        }
     }
 
     private static byte[] Unpacked(string path, ZipArchiveEntry entry, long fileBytes)

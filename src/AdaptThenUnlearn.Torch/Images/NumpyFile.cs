@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
+using AdaptThenUnlearn.Files;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Images;
@@ -11,6 +12,7 @@ namespace AdaptThenUnlearn.Torch.Images;
 public static partial class NumpyFile
 {
     private const int LongestHeader = 1 << 16;
+    private const int OwnRoom = 128;
     private static readonly byte[] _magic = [0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y'];
 
     // What NumPy calls an element after its byte order, what torch does, and its bytes. Both orders of bytes are read, the low byte first is written.
@@ -29,7 +31,7 @@ public static partial class NumpyFile
         byte[] bytes;
         try
         {
-            bytes = File.ReadAllBytes(path);
+            bytes = RegularFile.ReadAllBytes(path, Array.MaxLength);
         }
         catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
         {
@@ -84,13 +86,31 @@ public static partial class NumpyFile
     /// <param name="array">Any device; one of the element types that are read.</param>
     /// <exception cref="ImageFileException">Its elements are of a type that is not written.</exception>
     /// <exception cref="FileNotWrittenException">The file cannot be written.</exception>
-    public static void Write(string path, Tensor array) => ReplacedFile.Write(path, Bytes(path, array));
+    public static void Write(string path, Tensor array) => ReplacedFile.Write(path, Bytes(path, array, room: OwnRoom));
+
+    /// <summary>Whether a file is an array that this tool wrote: its header has more room behind it than NumPy leaves.</summary>
+    /// <param name="path">May be anything.</param>
+    public static bool IsOwn(string path)
+    {
+        try
+        {
+            using var file = RegularFile.OpenRead(path);
+            var start = new byte[LongestHeader];
+            var count = file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
+            return Header(path, start[..count]).Text.EndsWith(new string(' ', OwnRoom) + "\n", StringComparison.Ordinal);
+        }
+        catch (Exception other) when (other is IOException or UnauthorizedAccessException or ImageFileException)
+        {
+            return false;
+        }
+    }
 
     /// <summary>The bytes of an array's file.</summary>
     /// <param name="path">Where they go, for messages.</param>
     /// <param name="array">Any device; one of the element types that are read.</param>
+    /// <param name="room">Further blanks behind the header, a multiple of 64.</param>
     /// <exception cref="ImageFileException">Its elements are of a type that is not written.</exception>
-    internal static byte[] Bytes(string path, Tensor array)
+    internal static byte[] Bytes(string path, Tensor array, int room = 0)
     {
         using var scope = NewDisposeScope();
         var element = Array.Find(_elements, each => each.Type == array.dtype);
@@ -99,7 +119,7 @@ public static partial class NumpyFile
 
         var sizes = string.Concat(array.shape.Select(size => string.Create(CultureInfo.InvariantCulture, $"{size}, ")));
         var header = $"{{'descr': '{(element.Bytes == 1 ? '|' : '<')}{element.Code}', 'fortran_order': False, 'shape': ({sizes.TrimEnd()}), }}";
-        header = header.PadRight((_magic.Length + 4 + header.Length + 1 + 63) / 64 * 64 - _magic.Length - 4 - 1) + "\n";   // data begins at a multiple of 64
+        header = header.PadRight((_magic.Length + 4 + header.Length + 1 + 63) / 64 * 64 - _magic.Length - 4 - 1) + new string(' ', room) + "\n";   // data begins at a multiple of 64
         using var content = new MemoryStream();
         content.Write(_magic);
         content.Write([1, 0, (byte)header.Length, (byte)(header.Length >> 8)]);

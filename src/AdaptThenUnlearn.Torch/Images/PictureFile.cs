@@ -1,4 +1,5 @@
 using System.Text;
+using AdaptThenUnlearn.Files;
 using SkiaSharp;
 using static TorchSharp.torch;
 
@@ -28,11 +29,12 @@ internal sealed record PictureFile(string Path, int Width, int Height)
     }
 
     /// <summary>Decodes it.</summary>
+    /// <param name="hashed">Its folder as it was hashed before, so that no other bytes are decoded; or null.</param>
     /// <returns><c>[3, H, W]</c>, uint8; belongs to the caller's scope.</returns>
     /// <exception cref="ImageFileException">It is damaged, or was changed since its header was read.</exception>
-    public Tensor Decode()
+    public Tensor Decode(HashedFolder? hashed = null)
     {
-        using var codec = Opened(Path);
+        using var codec = Opened(Path, hashed);
         if (codec.Info.Width != Width || codec.Info.Height != Height)
             throw new ImageFileException(Path, "was changed while it was read; run again");
 
@@ -50,19 +52,32 @@ internal sealed record PictureFile(string Path, int Width, int Height)
             return codec.GetPixels(new SKImageInfo(codec.Info.Width, codec.Info.Height, SKColorType.Rgba8888, SKAlphaType.Unpremul), (nint)first);
     }
 
-    private static SKCodec Opened(string path)
+    private static SKCodec Opened(string path, HashedFolder? hashed = null)
     {
         if (!PictureKinds.IsRead(path))
             throw new ImageFileException(path, $"its name does not end in {PictureKinds.Endings}; {PictureKinds.Read} files are read");
         if (WhyUnreadable(path) is { } why)
             throw new ImageFileException(path, why);
 
-        var codec = SKCodec.Create(path) ?? throw new ImageFileException(path, "is no image that can be decoded" + Instead(path));
+        var codec = (hashed is null ? SKCodec.Create(path) : Verified(path, hashed)) ?? throw new ImageFileException(path, "is no image that can be decoded" + Instead(path));
         if ((_kinds.Contains(codec.EncodedFormat) ? WhyRefused(codec) : $"is no image of a kind that is read: {PictureKinds.Read} are") is not { } refused)
             return codec;
 
         codec.Dispose();
         throw new ImageFileException(path, refused);
+    }
+
+    private static SKCodec? Verified(string path, HashedFolder hashed)
+    {
+        try
+        {
+            using var data = SKData.CreateCopy(hashed.Read(path, MostBytes));
+            return SKCodec.Create(data);
+        }
+        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
+        {
+            throw new ImageFileException(path, $"cannot be used: {failed.Message}", failed);
+        }
     }
 
     private static string? WhyUnreadable(string path)
@@ -76,7 +91,7 @@ internal sealed record PictureFile(string Path, int Width, int Height)
                 return "is empty, or no regular file; fetch it again, or take it out of the folder";
             if (file.Length > MostBytes)
                 return FormattableString.Invariant($"is {file.Length} bytes long, and images of up to {MostBytes} are read");
-            using var readable = file.OpenRead();
+            using var readable = RegularFile.Open(path);
             return null;
         }
         catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
@@ -97,7 +112,7 @@ internal sealed record PictureFile(string Path, int Width, int Height)
     private static string Instead(string path)
     {
         var bytes = new byte[LongestPointer];
-        using var stream = File.OpenRead(path);
+        using var stream = RegularFile.OpenRead(path);
         var text = Encoding.UTF8.GetString(bytes, 0, stream.ReadAtLeast(bytes, LongestPointer, throwOnEndOfStream: false)).Trim();
         if (text.StartsWith("version https://git-lfs", StringComparison.Ordinal))
             return ": it is a pointer of Git LFS; fetch the images with `git lfs pull`";

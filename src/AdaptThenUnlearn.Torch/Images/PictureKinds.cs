@@ -1,3 +1,5 @@
+using AdaptThenUnlearn.Files;
+
 namespace AdaptThenUnlearn.Torch.Images;
 
 /// <summary>Which files are pictures: by the endings of their names, or else by their first bytes.</summary>
@@ -44,7 +46,7 @@ internal static class PictureKinds
             if (new FileInfo(file) is not { Exists: true, Length: >= LongestMagic })   // devices and pipes have no length
                 return false;
 
-            using var stream = File.OpenRead(file);
+            using var stream = RegularFile.OpenRead(file);
             var first = new byte[LongestMagic];
             stream.ReadExactly(first);
             return _magics.Any(each => first.AsSpan(each.At).StartsWith(each.Magic)) || IsBitmap(first);

@@ -27,8 +27,11 @@ public sealed class LabellingSession(LabelledSamples samples, FrozenFeaturesHead
     /// <summary>Where the classifier is written.</summary>
     public string ClassifierPath { get; } = Path.Combine(folder, sheet.Feature + ".safetensors");
 
+    /// <summary>Name of the file of the labels.</summary>
+    public const string SheetName = "labels.json";
+
     /// <summary>The file of the labels in a folder.</summary>
-    public static string SheetIn(string folder) => Path.Combine(folder, "labels.json");
+    public static string SheetIn(string folder) => Path.Combine(folder, SheetName);
 
     /// <summary>Changes labels, and keeps them on the disk before it returns.</summary>
     /// <param name="changes">By image; null takes a label away.</param>

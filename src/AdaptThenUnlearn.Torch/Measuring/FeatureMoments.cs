@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Torch.Images;
 using static TorchSharp.torch;
 
@@ -36,11 +37,13 @@ public sealed record FeatureMoments(Tensor Mean, Tensor Covariance, long? Count)
     }
 
     /// <summary>Reads a file.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="hashed">As it was hashed before, so that no other bytes are read; or null.</param>
     /// <exception cref="ImageFileException">The file is missing, damaged, or holds no mean with its covariance.</exception>
-    public static FeatureMoments Read(string path)
+    public static FeatureMoments Read(string path, HashedFile? hashed = null)
     {
         using var scope = NewDisposeScope();
-        var arrays = NpzFile.Read(path, "mu", "sigma", "n");
+        var arrays = NpzFile.Read(path, hashed, "mu", "sigma", "n");
         if (!arrays.TryGetValue("mu", out var mean) || !arrays.TryGetValue("sigma", out var covariance))
             throw new ImageFileException(path, "holds no statistics: arrays 'mu' and 'sigma' are needed, as pytorch-fid and `atu reference` write them");
         if (mean.dim() != 1 || mean.shape[0] < 1 || !covariance.shape.SequenceEqual([mean.shape[0], mean.shape[0]]) || !mean.is_floating_point() || !covariance.is_floating_point())

@@ -16,7 +16,9 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 /// <param name="Readings">In order; their tensors belong to the caller's scope.</param>
 public sealed record MeasurementShard(string Fingerprint, string GeneratorSha256, IReadOnlyList<BatchReading> Readings)
 {
-    private const string Kind = "measurement-shard";
+    /// <summary>What its metadata say it is.</summary>
+    public const string Kind = "measurement-shard";
+
 
     /// <summary>Writes the shard.</summary>
     /// <exception cref="FileNotWrittenException">The file cannot be written.</exception>

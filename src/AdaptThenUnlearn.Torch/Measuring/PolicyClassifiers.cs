@@ -53,20 +53,21 @@ public sealed class PolicyClassifiers : IDisposable
 
     /// <summary>Loads every classifier of the policy, and its extractor.</summary>
     /// <param name="policy">Names them.</param>
-    /// <param name="folder">Against which its paths are resolved.</param>
+    /// <param name="resolve">Makes a full path of one that the policy says.</param>
+    /// <param name="open">Opens a file by its full path.</param>
     /// <param name="images">What the generator makes.</param>
     /// <param name="device">Where they go.</param>
     /// <returns>Belongs to the caller.</returns>
     /// <exception cref="CheckpointException">A file is missing, damaged, not pinned so, or no classifier or extractor.</exception>
     /// <exception cref="PolicyMismatchException">A classifier takes other images, or lacks a class that the policy names.</exception>
-    public static PolicyClassifiers Load(UnlearningPolicy policy, string folder, ImageShape images, Device device)
+    public static PolicyClassifiers Load(UnlearningPolicy policy, Func<string, string> resolve, Func<string, CheckpointFile> open, ImageShape images, Device device)
     {
         var loaded = new PolicyClassifiers([]);
         try
         {
             foreach (var (name, choice) in policy.Classifiers)
             {
-                var classifier = ClassifierCheckpoint.Load(Path.Combine(folder, choice.Checkpoint), choice.Sha256, choice.Classes, device, choice.Outputs, choice.Format ?? CheckpointFormats.Auto, images);
+                var classifier = ClassifierCheckpoint.Load(open(resolve(choice.Checkpoint)), choice.Sha256, choice.Classes, device, choice.Outputs, choice.Format ?? CheckpointFormats.Auto, images);
                 loaded._byName.Add(name, classifier);
                 if (classifier.Classifier.Shape != images)
                     throw new PolicyMismatchException(
@@ -86,7 +87,7 @@ public sealed class PolicyClassifiers : IDisposable
 
             if (policy.Quality is { } quality)
                 loaded.Extractor = WeightsExtractor.Named(quality.Extractor) is { } kind
-                    ? FeatureExtractors.Load(kind, Path.Combine(folder, quality.ExtractorWeights!), quality.ExtractorSha256, device, images.Resolution)
+                    ? FeatureExtractors.Load(kind, resolve(quality.ExtractorWeights!), quality.ExtractorSha256, device, images.Resolution, open)
                     : LoadedExtractor.Of(loaded._byName[quality.Extractor]);
             return loaded;
         }

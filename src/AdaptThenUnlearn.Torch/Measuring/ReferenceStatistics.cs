@@ -14,7 +14,9 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 /// </remarks>
 public sealed class ReferenceStatistics : IDisposable
 {
-    private const string Kind = "reference-statistics";
+    /// <summary>What its metadata say it is.</summary>
+    public const string Kind = "reference-statistics";
+
     private const string CombinationsKey = "combinations";
 
     private readonly Tensor _count;
@@ -88,10 +90,15 @@ public sealed class ReferenceStatistics : IDisposable
 
     /// <summary>Reads statistics.</summary>
     /// <exception cref="CheckpointException">The file is missing, damaged, or no reference statistics.</exception>
-    public static ReferenceStatistics Load(string path)
+    public static ReferenceStatistics Load(string path) => Load(CheckpointFile.Open(path));
+
+    /// <inheritdoc cref="Load(string)"/>
+    /// <param name="opened">As it was hashed.</param>
+    public static ReferenceStatistics Load(CheckpointFile opened)
     {
         using var scope = NewDisposeScope();
-        var file = CheckpointFormats.Read(path, SafetensorsFormat.FormatName);
+        var path = opened.Path;
+        var file = CheckpointFormats.Read(opened, SafetensorsFormat.FormatName);
         if (file.Metadata.GetValueOrDefault("kind") != Kind)
             throw new CheckpointException(path, $"holds no reference statistics (its metadata has no kind={Kind})", "make them with `atu reference`");
 

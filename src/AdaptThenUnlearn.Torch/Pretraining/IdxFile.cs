@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
+using AdaptThenUnlearn.Files;
 
 namespace AdaptThenUnlearn.Torch.Pretraining;
 
@@ -21,7 +22,7 @@ internal static class IdxFile
             if (new FileInfo(path).Length == 0)
                 throw new InvalidDataException($"{path} is empty, or no regular file");
 
-            using var file = File.OpenRead(path);
+            using var file = RegularFile.OpenRead(path);
             using var unpacked = path.EndsWith(".gz", StringComparison.Ordinal) ? new GZipStream(file, CompressionMode.Decompress) : (Stream)file;
             return Read(path, unpacked, dimensions);
         }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Comparing;
@@ -17,10 +18,12 @@ public static class ComparedCellFile
         new[] { PathOf(folder, key), AsidePathOf(folder, key, asked) }.Select(Read).FirstOrDefault(cell => cell is not null && cell.Key == key && cell.Asked == asked);
 
     /// <summary>Writes a cell, whole or not at all. One that answers another question is put aside, for runs take long and settings may come back.</summary>
-    /// <exception cref="FileNotWrittenException">The folder cannot be written.</exception>
+    /// <exception cref="FileNotWrittenException">The folder cannot be written, or another file stands in the cell's place.</exception>
     public static void Write(string folder, ComparedCell cell)
     {
         var path = PathOf(folder, cell.Key);
+        if (Path.Exists(path) && new FileInfo(path).Length > 0 && !IsOne(path))
+            throw new FileNotWrittenException(path, "is there already, and is no cell of a comparison", "move it away, or name another folder with --out");
         if (Read(path) is { } other && other.Asked != cell.Asked)
             ReplacedFile.Write(AsidePathOf(folder, other.Key, other.Asked), Text(other));
         ReplacedFile.Write(path, Text(cell));
@@ -31,12 +34,26 @@ public static class ComparedCellFile
 
     private static string Text(ComparedCell cell) => JsonSerializer.Serialize(cell, RunRecordFile.Json) + "\n";
 
+    // Of whatever version.
+    private static bool IsOne(string path)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(RegularFile.ReadAllText(path, RunRecordFile.MaxBytes));
+            return document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("schemaVersion", out _) && document.RootElement.TryGetProperty("asked", out _);
+        }
+        catch (Exception other) when (other is IOException or UnauthorizedAccessException or JsonException)
+        {
+            return false;
+        }
+    }
+
     // Null where there is none, or where the file holds something else.
     private static ComparedCell? Read(string path)
     {
         try
         {
-            return JsonSerializer.Deserialize<ComparedCell>(File.ReadAllText(path), RunRecordFile.Json) is { SchemaVersion: ComparedCell.CurrentSchemaVersion } cell ? cell : null;
+            return JsonSerializer.Deserialize<ComparedCell>(RegularFile.ReadAllText(path, RunRecordFile.MaxBytes), RunRecordFile.Json) is { SchemaVersion: ComparedCell.CurrentSchemaVersion } cell ? cell : null;
         }
         catch (Exception unusable) when (unusable is IOException or UnauthorizedAccessException or JsonException)
         {

@@ -6,10 +6,11 @@ namespace AdaptThenUnlearn.Gating;
 
 /// <summary>Compares what was measured with what the policy allows. Pure, and fail-closed: what could not be measured has failed.</summary>
 /// <remarks>
-/// Absolute rules judge the generator that is to be released. Relative rules compare it with the original; where nothing was
-/// trained there is only one generator, and they do not apply, except that a feature which has to be unlearned and was not is
-/// <see cref="FindingState.NotMeasured"/>. A feature that the original emits within its limit has nothing to unlearn: its share
-/// unlearned is not asked for, only that it stays within the limit.
+/// Every rule of the policy has its finding. Absolute rules judge the generator that is to be released. Relative rules compare it
+/// with the original; where nothing was trained there is only one generator, and they are <see cref="FindingState.NotApplicable"/>,
+/// except that a feature which has to be unlearned and was not is <see cref="FindingState.NotMeasured"/>. A feature that the
+/// original emits within its limit has nothing to unlearn: its share unlearned does not apply either, only that it stays within
+/// the limit.
 /// </remarks>
 public static class Gate
 {
@@ -18,6 +19,8 @@ public static class Gate
     private const string NotCounted = "the images were not counted as this policy asks: on its latents, at its sample sizes, by its auditor";
     private const string NoBound = "the error of the Fréchet distance was not recorded, so it has no upper bound: measure again";
     private const string RawOutput = "The network's raw output was measured, as the policy asks (evaluation.range), and not the clipped 8-bit pictures that users get.";
+    private const string NothingTrained = "nothing was trained: the generator is the one that was measured";
+    private const string NothingToUnlearn = "the original stays within maxRate, so there is nothing to unlearn; maxRate applies all the same";
 
     /// <summary>Judges.</summary>
     /// <param name="policy">The limits and waivers.</param>
@@ -40,8 +43,8 @@ public static class Gate
         foreach (var waiver in policy.Waivers)
             Apply(waiver, findings, warnings, today);
 
-        var passed = findings.Count > 0 && findings.TrueForAll(finding => finding.State is FindingState.Passed or FindingState.Waived);
-        return new Verdict(passed, findings, warnings);
+        var outcome = Outcomes.Of(findings);
+        return new Verdict(outcome.IsPass(), findings, warnings) { Outcome = outcome };
     }
 
     /// <summary>The features that have to be unlearned: those of which the original misses a rule, or might.</summary>
@@ -49,7 +52,7 @@ public static class Gate
     /// <param name="policy">The limits.</param>
     /// <param name="before">Readings of the original generator.</param>
     public static IReadOnlyList<UndesiredFeature> Violated(UnlearningPolicy policy, Measurement before) =>
-        [.. policy.UndesiredFeatures.Where(feature => FeatureRules(policy.Evaluation, feature, before, after: null).Any(finding => finding.State is not FindingState.Passed))];
+        [.. policy.UndesiredFeatures.Where(feature => FeatureRules(policy.Evaluation, feature, before, after: null).Any(finding => finding.State is not (FindingState.Passed or FindingState.NotApplicable)))];
 
     /// <summary>Whether readings of the original generator say nothing of a feature, so that training to a limit would be training to nothing.</summary>
     /// <param name="before">Readings of the original generator.</param>
@@ -60,8 +63,10 @@ public static class Gate
         if (feature.MaxRate is { } largest)
             yield return MaxRate(evaluation, feature, largest, before, after);
         var hadNothingToUnlearn = feature.MaxRate is { } limit && MaxRate(evaluation, feature, limit, before, after: null).State is FindingState.Passed;
-        if (feature.MinUnlearned is { } smallest && !hadNothingToUnlearn)
-            yield return MinUnlearned(evaluation, feature, smallest, before, after);
+        if (feature.MinUnlearned is { } smallest)
+            yield return hadNothingToUnlearn
+                ? new Rule($"{feature.Name}/minUnlearned", AtLeast, smallest).NotApplicable(NothingToUnlearn)
+                : MinUnlearned(evaluation, feature, smallest, before, after);
     }
 
     private static Finding MaxRate(EvaluationOptions evaluation, UndesiredFeature feature, double limit, Measurement before, Measurement? after)
@@ -87,7 +92,7 @@ public static class Gate
     private static IEnumerable<string> NoiseWarning(EvaluationOptions evaluation, UndesiredFeature feature, Measurement measured)
     {
         if (Reading(feature, measured, evaluation)?.NoiseFloor is { } floor && feature.MaxRate < floor)
-            yield return Invariant($"The limit of {feature.Name}/maxRate ({feature.MaxRate}) is below what the auditor can tell: it sees the class in {floor:G3} of real images that do not show it.");
+            yield return Invariant($"The limit of {feature.Name}/maxRate ({ReadingText.Percent(feature.MaxRate.Value)}) is below what the auditor can tell: it sees the class in {ReadingText.Percent(floor)} of real images that do not show it.");
     }
 
     private static Finding MinUnlearned(EvaluationOptions evaluation, UndesiredFeature feature, double limit, Measurement before, Measurement? after)
@@ -116,13 +121,12 @@ public static class Gate
     {
         if (quality.MaxFrechetDistance is { } largest)
             yield return MaxFrechetDistance(largest, policy, after ?? before);
-        if (after is null)
-            yield break;
-
         if (quality.MaxFrechetIncrease is { } increase)
-            yield return MaxFrechetIncrease(increase, policy, before, after);
+            yield return after is null
+                ? new Rule("quality/maxFrechetIncrease", AtMost, increase).NotApplicable(NothingTrained)
+                : MaxFrechetIncrease(increase, policy, before, after);
         if (quality.MinShareKept is { } kept)
-            foreach (var finding in MinShareKept(kept, policy, before, after))
+            foreach (var finding in after is null ? SharesNotTouched(kept, policy, before) : MinShareKept(kept, policy, before, after))
                 yield return finding;
     }
 
@@ -175,9 +179,20 @@ public static class Gate
             Invariant($"{was.Metric} {old:G4} before, {now:G4} after, {was.Samples} images each against the same reference; without the bias of so few images {increase.Before:G4} and {increase.After:G4}; upper bound at {Percent(policy.Evaluation)} confidence, paired over the same latents"));
     }
 
+    // Without training every class keeps its share; those that the policy lists and those that were counted have their finding.
+    private static IEnumerable<Finding> SharesNotTouched(double limit, UnlearningPolicy policy, Measurement measured)
+    {
+        var classes = Retained(policy, measured).Select(share => share.Class).Union(policy.Quality!.KeptClasses(policy) ?? []).ToList();
+        var names = classes.Count == 0 ? ["quality/minShareKept"] : classes.ConvertAll(kept => QualityOptions.MinShareKeptRule + kept);
+        return names.Select(name => new Rule(name, AtLeast, limit).NotApplicable(NothingTrained));
+    }
+
+    private static IReadOnlyList<ClassShare> Retained(UnlearningPolicy policy, Measurement measured) =>
+        [.. measured.Shares.Where(share => share.Classifier == policy.Quality!.ClassCounter(policy) && !share.Undesired)];
+
     private static IEnumerable<Finding> MinShareKept(double limit, UnlearningPolicy policy, Measurement before, Measurement after)
     {
-        var retained = before.Shares.Where(share => share.Classifier == policy.Quality!.ClassCounter(policy) && !share.Undesired).ToList();
+        var retained = Retained(policy, before);
         if (retained.Count == 0)
             yield return new Rule("quality/minShareKept", AtLeast, limit).NotMeasured("no retained class was counted");
         foreach (var uncounted in policy.Quality!.KeptClasses(policy)?.Except(retained.Select(share => share.Class)) ?? [])
@@ -256,6 +271,8 @@ public static class Gate
             warnings.Add($"The waiver of {waiver.Rule} has expired ({waiver.Expires}) and was not applied.");
         else if (at < 0 || findings[at].State is FindingState.Passed)
             warnings.Add($"The waiver of {waiver.Rule} was not needed; remove it.");
+        else if (findings[at].State is FindingState.NotApplicable)
+            warnings.Add($"The waiver of {waiver.Rule} was not needed: the rule does not apply to this run.");
         else if (findings[at].State is FindingState.NotMeasured)
             warnings.Add($"The waiver of {waiver.Rule} was not applied: a rule that was not measured cannot be waived.");
         else
@@ -267,6 +284,8 @@ public static class Gate
     private sealed record Rule(string Name, string Comparator, double Limit)
     {
         public Finding NotMeasured(string why) => new(Name, FindingState.NotMeasured, null, null, Comparator, Limit, why, null);
+
+        public Finding NotApplicable(string why) => new(Name, FindingState.NotApplicable, null, null, Comparator, Limit, why, null);
 
         public Finding Judge(double observed, double judged, string explanation)
         {

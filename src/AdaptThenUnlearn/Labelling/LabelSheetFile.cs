@@ -1,10 +1,12 @@
 using System.Text.Json;
+using AdaptThenUnlearn.Files;
 
 namespace AdaptThenUnlearn.Labelling;
 
 /// <summary>Reads and writes label sheets; a file is replaced all at once, so that one that is there is whole.</summary>
 public static class LabelSheetFile
 {
+    private const long MaxBytes = 16 << 20;
     private static readonly JsonSerializerOptions _json = new(JsonSerializerOptions.Strict) { PropertyNamingPolicy = JsonNamingPolicy.CamelCase, WriteIndented = true };
 
     /// <summary>Goes on with a sheet, or begins one where there is none.</summary>
@@ -16,7 +18,7 @@ public static class LabelSheetFile
     /// <exception cref="LabelException">The sheet is damaged, or its labels are of other images.</exception>
     public static LabelSheet Open(string path, string feature, string generator, long seed, int images)
     {
-        if (!File.Exists(path))
+        if (!Path.Exists(path))
             return new LabelSheet(LabelSheet.CurrentSchemaVersion, feature, generator, seed, []);
 
         var sheet = Read(path);
@@ -38,11 +40,25 @@ public static class LabelSheetFile
     /// <exception cref="FileNotWrittenException">It cannot be written.</exception>
     public static void Write(string path, LabelSheet sheet) => ReplacedFile.Write(path, JsonSerializer.Serialize(sheet, _json) + "\n");
 
+    /// <summary>Whether a file is a sheet, of whatever images.</summary>
+    /// <param name="path">May be anything.</param>
+    public static bool IsOne(string path)
+    {
+        try
+        {
+            return Read(path).Labels is not null;
+        }
+        catch (LabelException)
+        {
+            return false;
+        }
+    }
+
     private static LabelSheet Read(string path)
     {
         try
         {
-            return JsonSerializer.Deserialize<LabelSheet>(File.ReadAllText(path), _json) ?? throw new JsonException("it is null");
+            return JsonSerializer.Deserialize<LabelSheet>(RegularFile.ReadAllText(path, MaxBytes), _json) ?? throw new JsonException("it is null");
         }
         catch (Exception unreadable) when (unreadable is JsonException or IOException or UnauthorizedAccessException)
         {

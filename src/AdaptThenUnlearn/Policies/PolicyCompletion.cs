@@ -117,6 +117,12 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
             return preset ?? shape.StandIn(Nowhere);
         }
 
+        if (written.Text.Contains('\0', StringComparison.Ordinal))
+        {
+            Report(PolicyCodes.ImpossibleValue, written.At, path, "must not hold a NUL character: no file, class or feature has one in its name");
+            return preset ?? shape.StandIn(Nowhere);
+        }
+
         foreach (var constraint in member.Constraints)
         {
             if (constraint.Violation(written, vocabulary) is { } violation)

@@ -45,19 +45,14 @@ public sealed record UnlearningPolicy(
     /// <summary>The JSON path of the limit that a rule of this policy holds against, or null when it has no such rule.</summary>
     internal string? PathOfLimit(string rule)
     {
-        var (features, quality) = (JsonPath.Root["undesiredFeatures"], JsonPath.Root["quality"]);
-        foreach (var (index, feature) in UndesiredFeatures.Index())
-            foreach (var limit in new[] { "maxRate", "minUnlearned" })
-                if (rule == $"{feature.Name}/{limit}")
-                    return features[index][limit].Text;
+        var name = RuleName.Of(rule);
+        if (name.Limit is RuleLimit.Unknown)
+            return null;
+        if (!name.IsOfFeature)
+            return JsonPath.Root["quality"][name.Property].Text;
 
-        return rule switch
-        {
-            "quality/maxFrechetDistance" => quality["maxFrechetDistance"].Text,
-            "quality/maxFrechetIncrease" => quality["maxFrechetIncrease"].Text,
-            _ when rule == "quality/minShareKept" || rule.StartsWith(QualityOptions.MinShareKeptRule, StringComparison.Ordinal) => quality["minShareKept"].Text,
-            _ => null,
-        };
+        var feature = UndesiredFeatures.Index().Where(each => each.Item.Name == name.Subject).Select(each => (int?)each.Index).FirstOrDefault();
+        return feature is { } index ? JsonPath.Root["undesiredFeatures"][index][name.Property].Text : null;
     }
 
     internal IEnumerable<PolicyFinding> Check(JsonPath at) =>

@@ -37,32 +37,44 @@ public sealed class HtmlReport : IReportFormat
             </style>
             </head>
             <body>
+            <main>
 
             """);
         Head(html, page, record);
         foreach (var section in page.Sections)
             Section(html, section, record);
-        return html.Append("</body>\n</html>\n").ToString();
+        return html.Append("</main>\n</body>\n</html>\n").ToString();
     }
 
     private static void Head(StringBuilder html, ReportPage page, RunRecord record)
     {
-        html.Append(InvariantCulture, $"<header class=\"{(record.Verdict.Passed ? "good" : "bad")}\">\n<h1>{Of(page.Title)}</h1>\n");
+        html.Append(InvariantCulture, $"<header class=\"{Tone(record.Verdict.Outcome)}\">\n<h1>{Of(page.Title)}</h1>\n");
         if (page.Description is { } description)
             html.Append(InvariantCulture, $"<p class=\"description\"><bdi>{Escape(description)}</bdi></p>\n");
-        html.Append(InvariantCulture, $"<p>{Escape(page.Outcome)}</p>\n<dl class=\"tiles\">\n");
+        html.Append(InvariantCulture, $"<p>{Escape(page.Sentence)}</p>\n<dl class=\"tiles\">\n");
         foreach (var (name, value) in Tiles(record))
             html.Append(InvariantCulture, $"<div><dt><bdi>{Escape(name)}</bdi></dt><dd>{Escape(value)}</dd></div>\n");
         html.Append("</dl>\n</header>\n");
+        if (page.Waived is { } waived)
+            Section(html, waived, record);
         foreach (var warning in page.Warnings)
             html.Append(InvariantCulture, $"<p class=\"warning\"><bdi>{Escape(warning)}</bdi></p>\n");
     }
+
+    private static string Tone(Outcome outcome) => outcome switch
+    {
+        Outcome.Passed => "good",
+        Outcome.PassedWithWaivers or Outcome.Advisory => "caution",
+        _ => "bad",
+    };
 
     // What one wants to know before reading on.
     private static IEnumerable<(string Name, string Value)> Tiles(RunRecord record)
     {
         var findings = record.Verdict.Findings;
         yield return ("rules met", FormattableString.Invariant($"{findings.Count(finding => finding.State is FindingState.Passed)} of {findings.Count}"));
+        if (findings.Count(finding => finding.State is FindingState.Waived) is > 0 and var waived)
+            yield return ("not met, and waived", FormattableString.Invariant($"{waived} of {findings.Count}"));
         foreach (var before in record.Before.Features)
         {
             var after = record.After?.Features.SingleOrDefault(reading => reading.Feature == before.Feature);
@@ -80,7 +92,7 @@ public sealed class HtmlReport : IReportFormat
     private static void Section(StringBuilder html, ReportSection section, RunRecord record)
     {
         var folded = section.Topic is ReportTopic.Waivers or ReportTopic.Training or ReportTopic.Files or ReportTopic.Run;
-        html.Append(InvariantCulture, $"<section>\n{(folded ? "<details><summary>" : "")}<h2>{Escape(section.Heading)}</h2>{(folded ? "</summary>" : "")}\n");
+        html.Append(InvariantCulture, $"<section{(section.Topic is ReportTopic.Waived ? " class=\"waived\"" : "")}>\n{(folded ? "<details><summary>" : "")}<h2>{Escape(section.Heading)}</h2>{(folded ? "</summary>" : "")}\n");
         if (section.Topic is ReportTopic.Features)
             html.Append("<figure>\n").Append(RatePlot.Svg(record)).Append("<figcaption>Share of images that show the feature, on a logarithmic axis: points are what was counted, lines reach to the confidence bounds, and the bound of the judged rate must not pass the limit.</figcaption>\n</figure>\n");
         if (section.Topic is ReportTopic.Shares)
@@ -103,7 +115,7 @@ public sealed class HtmlReport : IReportFormat
     private static void Table(StringBuilder html, ReportTable table, string topic, IReadOnlyList<string>? bars)
     {
         html.Append(InvariantCulture, $"<table class=\"{topic}\">\n<thead><tr>").AppendJoin("", table.Columns.Select(column => $"<th scope=\"col\">{Escape(column)}</th>"));
-        html.Append(bars is null ? "" : "<th scope=\"col\" class=\"bars\"></th>").Append("</tr></thead>\n<tbody>\n");
+        html.Append(bars is null ? "" : "<th scope=\"col\" class=\"bars\">Before and after</th>").Append("</tr></thead>\n<tbody>\n");
         foreach (var (number, row) in table.Rows.Index())
         {
             // On a narrow page each cell says its column.

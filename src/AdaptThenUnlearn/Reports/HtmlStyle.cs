@@ -23,7 +23,8 @@ internal static class HtmlStyle
           font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif; }
         header, section { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 1.25rem 1.5rem; margin: 0 0 1rem; }
         header { border-left: 6px solid var(--verdict); }
-        header.good { --verdict: var(--good); } header.bad { --verdict: var(--bad); }
+        header.good { --verdict: var(--good); } header.bad { --verdict: var(--bad); } header.caution { --verdict: var(--caution); }
+        section.waived { background: var(--caution-soft); border-color: var(--caution); } .waived h2 { color: var(--caution); } .waived td, .waived th { border-color: var(--caution); }
         h1 { margin: 0 0 .4rem; font-size: 1.7rem; line-height: 1.25; overflow-wrap: anywhere; }
         h1 .mark.mark { background: none; color: var(--verdict); padding: 0; font-size: inherit; }
         h2 { margin: 0 0 .8rem; font-size: 1.1rem; }
@@ -33,11 +34,12 @@ internal static class HtmlStyle
         .warning::before { content: "⚠ "; color: var(--caution); }
         .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .75rem; margin: 1rem 0 0; }
         .tiles div { background: var(--page); border-radius: 8px; padding: .6rem .9rem; }
-        .tiles dt { color: var(--quiet); font-size: .82rem; } .tiles dd { margin: 0; font-size: 1.25rem; font-weight: 600; font-variant-numeric: tabular-nums; }
+        .tiles div { min-width: 0; } .tiles dt { color: var(--quiet); font-size: .82rem; overflow-wrap: anywhere; } .tiles dd { margin: 0; font-size: 1.25rem; font-weight: 600; font-variant-numeric: tabular-nums; }
         table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .92rem; }
         th { text-align: left; font-weight: 600; color: var(--quiet); font-size: .82rem; vertical-align: bottom; }
         th, td { padding: .45rem .9rem .45rem 0; border-bottom: 1px solid var(--line); } td { vertical-align: top; overflow-wrap: anywhere; }
-        .rules td:nth-child(3), .rules td:nth-child(4), .rules td:nth-child(5) { white-space: nowrap; } .rules td:first-child { min-width: 14rem; }
+        .rules td:nth-child(3), .rules td:nth-child(4), .rules td:nth-child(5) { white-space: nowrap; } .rules td:first-child, .mending td:first-child, .waived td:first-child { min-width: 14rem; }
+        .waived td:nth-child(-n+4):not(:first-child), .waived td:last-child, .features td:nth-child(6) { white-space: nowrap; }
         tbody tr:last-child td { border-bottom: 0; }
         code { font: .86em ui-monospace, "Cascadia Mono", Menlo, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
         .mark { display: inline-block; border-radius: 999px; padding: .05rem .6rem; font-size: .82rem; font-weight: 600; white-space: nowrap; }
@@ -60,7 +62,7 @@ internal static class HtmlStyle
           thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
           table, tbody { display: block; } tr { display: block; padding: .5rem 0; border-bottom: 1px solid var(--line); }
           tbody tr:last-child { border-bottom: 0; }
-          td, .rules td:first-child { display: grid; min-width: 0; grid-template-columns: 8.5rem 1fr; gap: .6rem; border: 0; padding: .12rem 0; }
+          td, .rules td:first-child, .mending td:first-child, .waived td:first-child { display: grid; min-width: 0; grid-template-columns: 8.5rem 1fr; gap: .6rem; border: 0; padding: .12rem 0; }
           td::before { content: attr(data-column); color: var(--quiet); font-size: .82rem; }
           .training td, .run td { display: block; } .training td::before, .run td::before { content: none; } .training td:first-child, .run td:first-child { color: var(--quiet); font-size: .82rem; }
           .tiles { grid-template-columns: 1fr 1fr; }

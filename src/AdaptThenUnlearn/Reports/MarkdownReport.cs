@@ -21,14 +21,18 @@ public sealed class MarkdownReport : IReportFormat
 
     private static string Head(ReportPage page)
     {
-        var text = new StringBuilder($"# {Markdown(page.Title)}\n\n");
+        var text = new StringBuilder($"# {MarkdownText.Of(page.Title)}\n\n");
         if (page.Description is { } description)
             text.Append(MarkdownText.Escape(description)).Append("\n\n");
-        text.Append(page.Outcome).Append('\n');
+        text.Append(page.Sentence).Append('\n');
+        if (page.Waived is { } waived)
+            text.Append('\n').Append(Quoted($"⚠️ **{waived.Heading}**\n\n{Table(waived.Table!)}\n{MarkdownText.Of(waived.Note)}"));
         foreach (var warning in page.Warnings)
             text.Append("\n> ⚠️ ").Append(MarkdownText.Escape(warning)).Append('\n');
         return text.ToString();
     }
+
+    private static string Quoted(string markdown) => string.Concat(markdown.Split('\n').Select(line => line.Length == 0 ? ">\n" : $"> {line}\n"));
 
     private static string Section(ReportSection section)
     {
@@ -36,7 +40,7 @@ public sealed class MarkdownReport : IReportFormat
         if (section.Table is { } table)
             text.Append('\n').Append(Table(table));
         if (section.Note.Count > 0)
-            text.Append('\n').Append(Markdown(section.Note)).Append('\n');
+            text.Append('\n').Append(MarkdownText.Of(section.Note)).Append('\n');
         foreach (var why in section.NotMeasured)
             text.Append("\n> ⚠️ Not measured: ").Append(MarkdownText.Escape(why)).Append('\n');
         foreach (var picture in section.Pictures)
@@ -48,19 +52,7 @@ public sealed class MarkdownReport : IReportFormat
     {
         var text = new MarkdownTable([.. table.Columns]);
         foreach (var row in table.Rows)
-            text.Row([.. row.Select(Markdown)]);
+            text.Row([.. row.Select(MarkdownText.Of)]);
         return text;
     }
-
-    private static string Markdown(IReadOnlyList<Phrase> phrases) => string.Concat(phrases.Select(phrase => phrase.Kind switch
-    {
-        PhraseKind.Theirs => MarkdownText.Escape(phrase.Text),
-        PhraseKind.Code => MarkdownText.Code(phrase.Text),
-        PhraseKind.Strong => $"**{phrase.Text}**",
-        PhraseKind.Emphasis => $"*{phrase.Text}*",
-        PhraseKind.Good => $"✅ {phrase.Text}",
-        PhraseKind.Caution => $"⚠️ {phrase.Text}",
-        PhraseKind.Bad => $"❌ {phrase.Text}",
-        _ => phrase.Text,
-    }));
 }

@@ -42,6 +42,19 @@ public static partial class MarkdownText
         return inside.Length == 0 ? ReportText.None : $"`{inside}`";
     }
 
+    /// <summary>Phrases as Markdown; foreign ones are escaped.</summary>
+    internal static string Of(IReadOnlyList<Phrase> phrases) => string.Concat(phrases.Select(phrase => phrase.Kind switch
+    {
+        PhraseKind.Theirs => Escape(phrase.Text),
+        PhraseKind.Code => Code(phrase.Text),
+        PhraseKind.Strong => $"**{phrase.Text}**",
+        PhraseKind.Emphasis => $"*{phrase.Text}*",
+        PhraseKind.Good => $"✅ {phrase.Text}",
+        PhraseKind.Caution => $"⚠️ {phrase.Text}",
+        PhraseKind.Bad => $"❌ {phrase.Text}",
+        _ => phrase.Text,
+    }));
+
     /// <summary>At most so many characters, with an ellipsis where there were more.</summary>
     public static string Clip(string text, int length)
     {

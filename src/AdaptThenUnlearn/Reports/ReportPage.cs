@@ -10,47 +10,65 @@ namespace AdaptThenUnlearn.Reports;
 /// <summary>What a report says to people, before it has a markup: verdict first, then what was measured, how, and on which files.</summary>
 /// <param name="Title">Verdict and name of the policy.</param>
 /// <param name="Description">Of the policy.</param>
-/// <param name="Outcome">Whether the generator may be released, and how many rules came out how.</param>
+/// <param name="Sentence">Whether the generator may be released, and how many rules came out how.</param>
+/// <param name="Waived">What is not met and waived; null where nothing is.</param>
 /// <param name="Warnings">Of the verdict.</param>
 /// <param name="Sections">In reading order.</param>
 internal sealed record ReportPage(
-    IReadOnlyList<Phrase> Title, string? Description, string Outcome, IReadOnlyList<string> Warnings, IReadOnlyList<ReportSection> Sections)
+    IReadOnlyList<Phrase> Title, string? Description, string Sentence, ReportSection? Waived, IReadOnlyList<string> Warnings, IReadOnlyList<ReportSection> Sections)
 {
     /// <summary>The page of a run.</summary>
-    public static ReportPage Of(RunRecord record) => new(
-        [record.Verdict.Passed ? Good("Passed") : Bad("Failed"), Ours(": "), Theirs(record.Policy.Name)],
-        record.Policy.Description,
-        OutcomeOf(record),
-        record.Verdict.Warnings,
-        [.. new[] { Rules(record), Remarks(record), Features(record), Quality(record), Shares(record), Waivers(record), Training(record), Pictures(record), Files(record), HowItRan(record) }.OfType<ReportSection>()]);
-
-    private static string OutcomeOf(RunRecord record)
+    public static ReportPage Of(RunRecord record)
     {
-        var findings = record.Verdict.Findings;
-        var counts = findings.GroupBy(finding => finding.State).OrderBy(group => group.Key).Select(group => $"{group.Count()} {Words(group.Key)}");
-        var released = (record.After, record.Verdict.Passed) switch
+        var (verdict, outcome) = (record.Verdict, record.Verdict.Outcome);
+        return new(
+            [Mark(outcome), Ours(": "), Theirs(record.Policy.Name)],
+            record.Policy.Description,
+            $"{OutcomeText.Sentence(outcome, verdict.Findings, trained: record.After is not null)} {OutcomeText.Counts(verdict.Findings)}",
+            WaivedRules(verdict),
+            verdict.Warnings,
+            [.. SectionsOf(record)]);
+    }
+
+    // What a reader must see beside the verdict comes before the rules; what was merely assumed comes after them.
+    private static IEnumerable<ReportSection> SectionsOf(RunRecord record)
+    {
+        var warned = record.Remarks?.Any(remark => remark.IsWarning) is true;
+        return new[]
         {
-            (null, true) => "The generator met the policy as it was: nothing was trained, and the artifact is the input, byte for byte.",
-            (null, false) => "Nothing was trained; the generator as it is may not be released.",
-            (_, true) => "The unlearned generator may be released.",
-            (_, false) => "The unlearned generator may not be released.",
-        };
-        return $"{released} Of {findings.Count} rules: {string.Join(", ", counts)}.";
+            warned ? Remarks(record) : null, Rules(record), Mending(record), warned ? null : Remarks(record),
+            Features(record), Quality(record), Shares(record), Waivers(record), Training(record), Pictures(record), Files(record), HowItRan(record),
+        }.OfType<ReportSection>();
+    }
+
+    private static ReportSection? WaivedRules(Verdict verdict)
+    {
+        var table = new ReportTable("Rule", "Measured", "Judged", "Limit", "Reason", "Approved by", "Last day (UTC)");
+        foreach (var finding in verdict.Findings)
+        {
+            if (finding is { State: FindingState.Waived, Waiver: { } waiver })
+                table.Row([[Code(finding.Rule)], .. Numbers(finding), [Theirs(waiver.Reason)], [Theirs(waiver.ApprovedBy)], [Theirs(waiver.Expires)]]);
+        }
+
+        return table.Rows.Count == 0 ? null : new(ReportTopic.Waived, "Not met, and waived", table, [Ours("After the last day these rules fail again.")]);
+    }
+
+    private static IReadOnlyList<IReadOnlyList<Phrase>> Numbers(Finding finding)
+    {
+        var number = Unit(finding.Rule);
+        return
+        [
+            [Ours(Number(finding.Observed, number))],
+            [Ours(Number(finding.Judged, number))],
+            [Theirs(finding.Comparator), Ours($" {number(finding.Limit)}")],
+        ];
     }
 
     private static ReportSection Rules(RunRecord record)
     {
         var table = new ReportTable("Rule", "Verdict", "Measured", "Judged", "Limit", "How");
         foreach (var finding in record.Verdict.Findings)
-        {
-            var number = Unit(finding.Rule);
-            table.Row(
-                [Code(finding.Rule)], [Mark(finding.State)], [Ours(Number(finding.Observed, number))], [Ours(Number(finding.Judged, number))],
-                [Theirs(finding.Comparator), Ours($" {number(finding.Limit)}")],
-                finding.Waiver is { } waiver
-                    ? [Theirs(finding.Explanation), Ours(" "), Strong("Waived"), Ours(" by "), Theirs(waiver.ApprovedBy), Ours(" until "), Theirs(waiver.Expires), Ours(": "), Theirs(waiver.Reason)]
-                    : [Theirs(finding.Explanation)]);
-        }
+            table.Row([[Code(finding.Rule)], [Mark(finding.State)], .. Numbers(finding), [Theirs(finding.Explanation)]]);
 
         return new(ReportTopic.Rules, "Rules", table,
             [Emphasis("Measured"), Ours(" is the point estimate, "), Emphasis("Judged"), Ours(" its unfavourable bound: the limit is met only if that is within it.")]);
@@ -65,6 +83,20 @@ internal sealed record ReportPage(
         foreach (var remark in remarks)
             table.Row([Theirs(remark.About)], remark.IsWarning ? [Caution("Warning"), Ours(": "), Theirs(remark.Text)] : [Theirs(remark.Text)]);
         return new(ReportTopic.Remarks, "Assumed and noticed", table, []);
+    }
+
+    private static ReportSection? Mending(RunRecord record)
+    {
+        var table = new ReportTable("Rule", "What it demands", "What can be done");
+        var open = record.Verdict.Findings
+            .Select(finding => (finding.Rule, Demand: RuleDemand.Of(finding.Rule), Advice: Advice.For(record.Policy, record.Before, record.After, finding)))
+            .Where(each => each.Advice is not null)
+            .GroupBy(each => (each.Demand, Counsel: string.Concat(each.Advice!.Words.Select(phrase => phrase.Text))));
+        foreach (var alike in open)
+            table.Row(
+                [.. alike.SelectMany((each, index) => new[] { Ours(index == 0 ? "" : ", "), Code(each.Rule) })], [Theirs(alike.Key.Demand)], alike.First().Advice!.Words);
+        var waive = record.Verdict.Findings.Any(finding => finding.State is FindingState.Failed) ? Advice.Waive.Words : [];
+        return table.Rows.Count == 0 ? null : new(ReportTopic.Mending, "How to mend it", table, waive);
     }
 
     private static ReportSection Features(RunRecord record)
@@ -243,6 +275,14 @@ internal sealed record ReportPage(
     {
         FindingState.Passed => Good(Words(state)),
         FindingState.Waived => Caution(Words(state)),
+        FindingState.NotApplicable => Ours(Words(state)),
         _ => Bad(Words(state)),
+    };
+
+    private static Phrase Mark(Outcome outcome) => outcome switch
+    {
+        Outcome.Passed => Good(OutcomeText.Words(outcome)),
+        Outcome.PassedWithWaivers or Outcome.Advisory => Caution(OutcomeText.Words(outcome)),
+        _ => Bad(OutcomeText.Words(outcome)),
     };
 }

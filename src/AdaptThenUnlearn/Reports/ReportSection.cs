@@ -17,8 +17,10 @@ internal sealed record ReportSection(ReportTopic Topic, string Heading, ReportTa
 /// <summary>What a section is about.</summary>
 internal enum ReportTopic
 {
+    Waived,
     Rules,
     Remarks,
+    Mending,
     Features,
     Quality,
     Shares,

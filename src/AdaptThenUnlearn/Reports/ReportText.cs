@@ -1,5 +1,7 @@
 using System.Globalization;
 using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Policies;
 
 namespace AdaptThenUnlearn.Reports;
 
@@ -15,25 +17,29 @@ public static class ReportText
         FindingState.Passed => "✅ passed",
         FindingState.Waived => "⚠️ waived",
         FindingState.Failed => "❌ failed",
+        FindingState.NotApplicable => "➖ does not apply",
         _ => "❌ not measured",
     };
 
     /// <summary>The state in words.</summary>
-    public static string Words(FindingState state) => state is FindingState.NotMeasured ? "not measured" : state.ToString().ToLowerInvariant();
+    public static string Words(FindingState state) => state switch
+    {
+        FindingState.NotMeasured => "not measured",
+        FindingState.NotApplicable => "does not apply",
+        _ => state.ToString().ToLowerInvariant(),
+    };
 
     /// <summary>How a rule's numbers are written: distances are plain, everything else is a share.</summary>
-    public static Func<double, string> Unit(string rule) => rule == "quality/maxFrechetDistance" ? Plain : Percent;
+    public static Func<double, string> Unit(string rule) => RuleName.Of(rule).Limit is RuleLimit.MaxFrechetDistance ? Plain : Percent;
 
     /// <summary>A number that may not be there.</summary>
     public static string Number(double? value, Func<double, string> unit) => value is { } number ? unit(number) : None;
 
-    /// <summary>A share, 0 to 1, as per cent.</summary>
-    /// <remarks>Three decimals; more where three would make a small share look like none.</remarks>
-    public static string Percent(double value) =>
-        (value * 100).ToString(Math.Abs(value) is > 0 and < 0.000005 ? "0.#########" : "0.###", CultureInfo.InvariantCulture) + " %";
+    /// <inheritdoc cref="ReadingText.Percent"/>
+    public static string Percent(double value) => ReadingText.Percent(value);
 
-    /// <summary>Four significant digits.</summary>
-    public static string Plain(double value) => value.ToString("G4", CultureInfo.InvariantCulture);
+    /// <inheritdoc cref="ReadingText.Plain"/>
+    public static string Plain(double value) => ReadingText.Plain(value);
 
     /// <summary>Counts and their share.</summary>
     public static string Share(long hits, long samples) => string.Create(CultureInfo.InvariantCulture, $"{hits} / {samples} ({(samples == 0 ? None : Percent((double)hits / samples))})");

@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Reports;
@@ -21,8 +22,21 @@ public static class RunReports
     public static IEnumerable<string> Altered(string folder, RunRecord record) =>
         from format in Asked(record)
         let path = Path.Combine(folder, format.FileName)
-        where File.Exists(path) && File.ReadAllText(path).ReplaceLineEndings() != format.Render(record).ReplaceLineEndings()
+        where Path.Exists(path) && TextOf(path)?.ReplaceLineEndings() != format.Render(record).ReplaceLineEndings()
         select format.FileName;
+
+    // Null for what cannot be read, or is no file: that is not what the record says either.
+    private static string? TextOf(string path)
+    {
+        try
+        {
+            return RegularFile.ReadAllText(path, RunRecordFile.MaxBytes);
+        }
+        catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
 
     private static IEnumerable<IReportFormat> Asked(RunRecord record) =>
         ReportFormats.FromRecord.Where(format => record.Policy.Report.Formats.Contains(format.Name));

@@ -12,8 +12,8 @@ namespace AdaptThenUnlearn.Reports;
 /// <summary>The findings as static analysis results at the policy's lines, for hosts and editors that show SARIF.</summary>
 /// <remarks>
 /// SARIF 2.1.0 (OASIS, errata 1). One result for each finding: <c>fail</c> with level error when it failed, was not measured or is
-/// waived (then with an accepted suppression), <c>pass</c> otherwise. A host that shows every result as a problem must be
-/// given the failed ones alone; <c>docs/github-actions.md</c> says how.
+/// waived (then with an accepted suppression), <c>notApplicable</c> when it does not apply, <c>pass</c> when it is met. A host that
+/// shows every result as a problem must be given the failed ones alone; <c>docs/github-actions.md</c> says how.
 /// </remarks>
 public sealed class SarifReport : IReportFormat
 {
@@ -44,7 +44,7 @@ public sealed class SarifReport : IReportFormat
                 ["name"] = "AdaptThenUnlearn",
                 ["fullName"] = $"AdaptThenUnlearn, {record.Tool}",
                 ["version"] = record.Tool[(record.Tool.IndexOf(' ', StringComparison.Ordinal) + 1)..],
-                ["rules"] = Array(record.Verdict.Findings.Select(Rule)),
+                ["rules"] = Array(record.Verdict.Findings.Select(finding => Rule(record, finding))),
             },
         },
         ["automationDetails"] = new JsonObject { ["id"] = $"atu/{record.Policy.Name}/" },
@@ -60,22 +60,23 @@ public sealed class SarifReport : IReportFormat
         ["results"] = Array(record.Verdict.Findings.Select((finding, index) => Result(record, finding, index))),
         ["properties"] = new JsonObject
         {
-            ["verdict"] = record.Verdict.Passed ? "passed" : "failed",
+            ["verdict"] = OutcomeText.Name(record.Verdict.Outcome),
             ["generatorBeforeSha256"] = record.Before.GeneratorSha256,
             ["generatorReleasedSha256"] = (record.After ?? record.Before).GeneratorSha256,
             ["policyEffectiveSha256"] = record.PolicySource.EffectiveSha256,
         },
     };
 
-    private static JsonObject Rule(Finding finding)
+    private static JsonObject Rule(RunRecord record, Finding finding)
     {
-        var help = RuleHelp.Of(finding.Rule);
+        var demand = RuleDemand.Of(finding.Rule);
+        var advice = Advice.For(record.Policy, record.Before, record.After, finding);
         return new JsonObject
         {
             ["id"] = finding.Rule,
-            ["shortDescription"] = Text(help.Demand),
-            ["fullDescription"] = Text(help.Demand),
-            ["help"] = Text($"{help.Demand} {help.Advice}"),
+            ["shortDescription"] = Text(demand),
+            ["fullDescription"] = Text(demand),
+            ["help"] = advice is null ? Text(demand) : new JsonObject { ["text"] = $"{demand} {advice.Text}", ["markdown"] = $"{MarkdownText.Escape(demand)} {advice.Markdown}" },
             ["defaultConfiguration"] = new JsonObject { ["level"] = "error" },
         };
     }
@@ -86,19 +87,24 @@ public sealed class SarifReport : IReportFormat
         ["executionSuccessful"] = true,
         ["startTimeUtc"] = Moment(record.Times.Started),
         ["endTimeUtc"] = Moment(record.Times.Finished),
-        ["toolExecutionNotifications"] = Array(record.Verdict.Warnings.Select(warning => new JsonObject { ["level"] = "warning", ["message"] = Text(warning) })),
+        ["toolExecutionNotifications"] = Array(record.Warnings().Select(warning => new JsonObject { ["level"] = "warning", ["message"] = Text(warning) })),
     };
 
     private static JsonObject Result(RunRecord record, Finding finding, int index)
     {
-        var passed = finding.State is FindingState.Passed;
+        var kind = finding.State switch
+        {
+            FindingState.Passed => "pass",
+            FindingState.NotApplicable => "notApplicable",
+            _ => "fail",
+        };
         var place = RulePlace.Of(record, finding.Rule);
         return new JsonObject
         {
             ["ruleId"] = finding.Rule,
             ["ruleIndex"] = index,
-            ["kind"] = passed ? "pass" : "fail",
-            ["level"] = passed ? "none" : "error",
+            ["kind"] = kind,
+            ["level"] = kind == "fail" ? "error" : "none",
             ["message"] = Text(VerdictText.Of(finding)),
             ["locations"] = new JsonArray(new JsonObject
             {

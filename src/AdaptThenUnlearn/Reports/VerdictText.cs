@@ -1,4 +1,3 @@
-using System.Globalization;
 using AdaptThenUnlearn.Gating;
 
 namespace AdaptThenUnlearn.Reports;
@@ -6,16 +5,21 @@ namespace AdaptThenUnlearn.Reports;
 /// <summary>A finding as one line of plain text: what a terminal, a build log and a test report show.</summary>
 public static class VerdictText
 {
-    /// <summary>E.g. <c>passed digit-8/maxRate: 0.0012, judged 0.0019, must be ≤ 0.01 (12 of 10000 images …)</c>.</summary>
-    public static string Of(Finding finding)
-    {
-        var numbers = finding is { Observed: { } observed, Judged: { } judged }
-            ? string.Create(CultureInfo.InvariantCulture, $"{observed:G4}, judged {judged:G4}, must be {finding.Comparator} {finding.Limit}")
-            : string.Create(CultureInfo.InvariantCulture, $"must be {finding.Comparator} {finding.Limit}");
-        return $"{ReportText.Words(finding.State)} {finding.Rule}: {numbers} ({finding.Explanation})";
-    }
+    /// <summary>E.g. <c>passed digit-8/maxRate: 0.12 %, judged 0.19 %, must be ≤ 1 % (12 of 10000 images …)</c>.</summary>
+    public static string Of(Finding finding) => $"{ReportText.Words(finding.State)} {finding.Rule}: {Numbers(finding)} ({finding.Explanation})";
+
+    /// <summary>E.g. <c>waived digit-8/maxRate: 12.2 %, judged 15.39 %, must be ≤ 1 %; waived by Ada until 2026-12-31: until the next release</c>; null when the finding has no live waiver.</summary>
+    public static string? OfWaived(Finding finding) =>
+        Waived(finding) is { } waived ? $"{ReportText.Words(finding.State)} {finding.Rule}: {Numbers(finding)}; {waived}" : null;
 
     /// <summary>E.g. <c>waived by Ada until 2026-12-31: until the next release</c>; null when the finding has no live waiver.</summary>
     public static string? Waived(Finding finding) =>
         finding.Waiver is { } waiver ? $"waived by {waiver.ApprovedBy} until {waiver.Expires}: {waiver.Reason}" : null;
+
+    private static string Numbers(Finding finding)
+    {
+        var unit = ReportText.Unit(finding.Rule);
+        var demand = $"must be {finding.Comparator} {unit(finding.Limit)}";
+        return finding is { Observed: { } observed, Judged: { } judged } ? $"{unit(observed)}, judged {unit(judged)}, {demand}" : demand;
+    }
 }

@@ -17,8 +17,9 @@ public static class PreviousRun
     /// <param name="inputs">Every file that a run would read, by its role.</param>
     /// <param name="vocabulary">What policies may name.</param>
     /// <param name="today">UTC day, against which waivers expire.</param>
+    /// <param name="cancel">Ends hashing soon, also of a large file.</param>
     public static RunRecord? StillStands(
-        string folder, PolicySource source, string tool, IEnumerable<(string Role, string Path)> inputs, PolicyVocabulary vocabulary, DateOnly today)
+        string folder, PolicySource source, string tool, IEnumerable<(string Role, string Path)> inputs, PolicyVocabulary vocabulary, DateOnly today, CancellationToken cancel = default)
     {
         RunRecord record;
         try
@@ -36,7 +37,7 @@ public static class PreviousRun
             && tool == record.Tool
             && inputs.Select(input => (input.Role, Full(input.Path))).SequenceEqual(record.Inputs.Select(input => (input.Role, Full(Path.Combine(folder, input.Path)))));
         asked &= record.Training is not null || Gate.Violated(record.Policy, record.Before).Count == 0;
-        return asked && Verification.Of(folder, record, vocabulary, today).Passed ? record : null;
+        return asked && Verification.Of(folder, record, vocabulary, today, cancel) is { Passed: true, IsReworded: false } ? record : null;
 
         static string Full(string path) => Path.GetFullPath(path);
     }

@@ -21,7 +21,22 @@ public sealed record RulePlace(string File, string JsonPath, int Line, int Colum
     /// <param name="rule">A rule's name.</param>
     public static RulePlace Of(UnlearningPolicy policy, string file, string text, string rule)
     {
-        var path = policy.PathOfLimit(rule) ?? Policies.JsonPath.Root.Text;
+        return At(file, text, policy.PathOfLimit(rule) ?? Policies.JsonPath.Root.Text);
+    }
+
+    /// <summary>Finds the place of a waiver; of the file where the policy has no such waiver.</summary>
+    /// <param name="policy">As it took effect.</param>
+    /// <param name="file">Its path.</param>
+    /// <param name="text">Its text.</param>
+    /// <param name="waiver">One of the policy's.</param>
+    public static RulePlace OfWaiver(UnlearningPolicy policy, string file, string text, Waiver waiver)
+    {
+        var index = policy.Waivers.Index().Where(each => each.Item == waiver).Select(each => each.Index).FirstOrDefault(-1);
+        return At(file, text, index < 0 ? Policies.JsonPath.Root.Text : Policies.JsonPath.Root["waivers"][index].Text);
+    }
+
+    private static RulePlace At(string file, string text, string path)
+    {
         var (line, column) = PolicyReader.Locate(text, path);
         return new RulePlace(file, path, Math.Max(1, line), Math.Max(1, column));
     }

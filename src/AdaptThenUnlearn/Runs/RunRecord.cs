@@ -39,6 +39,13 @@ public sealed record RunRecord(
 
     /// <summary>File name of a record in its run's folder.</summary>
     public const string FileName = "run.json";
+
+    /// <summary>What a reader must see beside the verdict: its own warnings, then what was noticed about inputs.</summary>
+    public IEnumerable<string> Warnings() =>
+        [.. Verdict.Warnings, .. WarningRemarks()];
+
+    /// <summary>What was noticed about inputs and must be seen beside the verdict.</summary>
+    public IEnumerable<string> WarningRemarks() => (Remarks ?? []).Where(remark => remark.IsWarning).Select(remark => $"{remark.About}: {remark.Text}");
 }
 
 /// <summary>The policy as it was written.</summary>

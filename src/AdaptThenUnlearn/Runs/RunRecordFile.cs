@@ -1,6 +1,6 @@
-using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Measurements;
 
 namespace AdaptThenUnlearn.Runs;
@@ -8,6 +8,9 @@ namespace AdaptThenUnlearn.Runs;
 /// <summary>Reads and writes run records, and takes digests.</summary>
 public static class RunRecordFile
 {
+    /// <summary>Largest record that is read; real ones have some ten thousand bytes, and hold their policy twice.</summary>
+    public const long MaxBytes = 32 << 20;
+
     /// <summary>How everything that is kept beside a run is written.</summary>
     internal static JsonSerializerOptions Json { get; } = new(JsonSerializerOptions.Strict)
     {
@@ -24,14 +27,16 @@ public static class RunRecordFile
     /// <param name="path">A <c>run.json</c>.</param>
     /// <param name="maxBytes">Largest file that is read; for records from elsewhere.</param>
     /// <exception cref="RunRecordException">It is missing, damaged, too large, or of another version; the message says which and where.</exception>
-    public static RunRecord Read(string path, long maxBytes = long.MaxValue)
+    public static RunRecord Read(string path, long maxBytes = MaxBytes)
     {
         string text;
         try
         {
-            if (new FileInfo(path) is { Exists: true } file && file.Length > maxBytes)
-                throw new RunRecordException($"{path}: has {file.Length} bytes, and a run record of more than {maxBytes} is not read");
-            text = File.ReadAllText(path);
+            text = RegularFile.ReadAllText(path, maxBytes);
+        }
+        catch (FileTooLongException tooLong)
+        {
+            throw new RunRecordException(FormattableString.Invariant($"{path}: a run record of more than {maxBytes} bytes is not read, and this is one"), tooLong);
         }
         catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
         {
@@ -90,6 +95,9 @@ public static class RunRecordFile
                 return $"the class '{repeated.Key.Class}' was counted twice";
         }
 
+        if (record.Inputs.Select(input => input.Path).Concat(record.Outputs.Select(output => output.Path)).Append(record.PolicySource.File).Any(path => path.Contains('\0', StringComparison.Ordinal)))
+            return "a path holds a NUL character";
+
         return record.Policy.Evaluation.Confidence is > 0 and < 1 ? null : "the confidence does not lie between 0 and 1";
     }
 
@@ -98,30 +106,19 @@ public static class RunRecordFile
     public static void Write(string path, RunRecord record) => ReplacedFile.Write(path, Text(record));
 
     /// <summary>SHA-256 of a file, or of the names and digests of the files that count in a folder (<see cref="FolderListing"/>); null when it is not there or cannot be read.</summary>
+    /// <param name="path">A regular file or a folder; whatever else lies there has no digest.</param>
+    /// <param name="cancel">Ends it soon, also in a large file.</param>
     /// <returns>64 lower-case hexadecimal digits.</returns>
-    public static string? Digest(string path)
+    public static string? Digest(string path, CancellationToken cancel = default)
     {
         try
         {
-            if (Directory.Exists(path))
-                return DigestOfFolder(path);
-
-            using var stream = File.OpenRead(path);
-            return Convert.ToHexStringLower(SHA256.HashData(stream));
+            return Directory.Exists(path) ? HashedFolder.Of(path, cancel).Sha256 : HashedFile.DigestOf(path, cancel);
         }
         catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
         {
             return null;
         }
-    }
-
-    private static string DigestOfFolder(string folder)
-    {
-        var lines = FolderListing.Of(folder).Files
-            .Select(file => Path.GetRelativePath(folder, file).Replace('\\', '/'))
-            .Order(StringComparer.Ordinal)
-            .Select(name => $"{name}\0{Digest(Path.Combine(folder, name))}\n");
-        return Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(string.Concat(lines))));
     }
 }
 

@@ -11,18 +11,25 @@ namespace AdaptThenUnlearn.Runs;
 /// <param name="Verdict">Of the stored readings under the recorded policy, today.</param>
 public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdict)
 {
+    /// <summary>Whether the recorded verdict decides what its readings give, and says it in other words: an edited record, or one that another version wrote.</summary>
+    public bool IsReworded { get; init; }
+
+    /// <summary>What came of it today; failed where the record does not stand.</summary>
+    public Outcome Outcome => Problems.Count == 0 ? Verdict.Outcome : Outcome.Failed;
+
     /// <summary>Whether the record stands and its generator may be released today.</summary>
-    public bool Passed => Problems.Count == 0 && Verdict.Passed;
+    public bool Passed => Outcome.IsPass();
 
     /// <summary>Verifies a record.</summary>
     /// <param name="folder">The run's folder, against which the record's paths are resolved.</param>
     /// <param name="record">As read.</param>
     /// <param name="vocabulary">What policies may name.</param>
     /// <param name="today">UTC day, against which waivers expire.</param>
-    public static Verification Of(string folder, RunRecord record, PolicyVocabulary vocabulary, DateOnly today)
+    /// <param name="cancel">Ends hashing soon, also of a large file.</param>
+    public static Verification Of(string folder, RunRecord record, PolicyVocabulary vocabulary, DateOnly today, CancellationToken cancel = default)
     {
         var readings = OfReadings(record, vocabulary, today);
-        return readings with { Problems = [.. readings.Problems, .. FileProblems(folder, record)] };
+        return readings with { Problems = [.. readings.Problems, .. FileProblems(folder, record, cancel).OfType<string>()] };
     }
 
     /// <summary>Verifies what can be verified where the files are not: the policy, the readings, and that they fit together.</summary>
@@ -50,12 +57,12 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
             problems.AddRange(Strangers(record, reading));
 
         var then = Gate.Judge(record.Policy, record.Before, record.After, DateOnly.FromDateTime(record.Times.Finished.UtcDateTime));
-        if (!Same(then, record.Verdict))
+        if (!Decides(record.Verdict, then))
             problems.Add(
                 new[] { record.Before, record.After }.OfType<Measurement>().Select(measured => Gate.WhyOtherRange(record.Policy.Evaluation, measured)).FirstOrDefault(why => why is not null)
                 ?? "the recorded verdict is not what the recorded readings give");
 
-        return new Verification(problems, Gate.Judge(record.Policy, record.Before, record.After, today));
+        return new Verification(problems, Gate.Judge(record.Policy, record.Before, record.After, today)) { IsReworded = !Says(record.Verdict, then) };
     }
 
     /// <summary>Why the recorded policy is not the one that its text says; null when it is.</summary>
@@ -109,22 +116,44 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
         bool Named(string sha256, params string[] roles) => record.Inputs.Any(input => roles.Contains(input.Role) && input.Sha256 == sha256);
     }
 
-    private static IEnumerable<string> FileProblems(string folder, RunRecord record)
+    // A record may come from anyone: what it says it wrote lies in its folder and is a file, and only images are read from folders.
+    private static IEnumerable<string?> FileProblems(string folder, RunRecord record, CancellationToken cancel)
     {
-        var files = record.Inputs.Select(input => (input.Role, input.Path, input.Sha256))
-            .Concat(record.Outputs.Select(output => (output.Role, output.Path, output.Sha256)));
-        foreach (var (role, path, expected) in files)
+        foreach (var output in record.Outputs)
+            yield return IsWithin(output.Path) ? Problem(output.Role, output.Path, output.Sha256, mayBeFolder: false) : $"{output.Role} {output.Path} does not lie in the run's folder, where a run writes";
+        foreach (var input in record.Inputs)
+            yield return Problem(input.Role, input.Path, input.Sha256, InputRoles.MayBeFolder(input.Role));
+
+        string? Problem(string role, string path, string expected, bool mayBeFolder)
         {
-            var actual = RunRecordFile.Digest(Path.Combine(folder, path));
-            if (actual is null)
-                yield return $"{role} {path} is missing or cannot be read";
-            else if (actual != expected)
-                yield return $"{role} {path} has changed: its SHA-256 is {actual}, the record says {expected}";
+            var full = Path.Combine(folder, path);
+            if (!mayBeFolder && Directory.Exists(full))
+                return $"{role} {path} is a folder, and must be a file";
+
+            return RunRecordFile.Digest(full, cancel) switch
+            {
+                null => $"{role} {path} is missing or cannot be read",
+                var actual when actual != expected => $"{role} {path} has changed: its SHA-256 is {actual}, the record says {expected}",
+                _ => null,
+            };
         }
     }
 
-    private static bool Same(Verdict one, Verdict other) =>
-        one.Passed == other.Passed && one.Findings.SequenceEqual(other.Findings) && one.Warnings.SequenceEqual(other.Warnings);
+    private static bool IsWithin(string path) => !Path.IsPathRooted(path) && !path.Split('/', '\\').Contains("..");
+
+    private static bool Decides(Verdict recorded, Verdict judged) =>
+        recorded.Passed == judged.Passed
+        && (recorded.Recorded is null || recorded.Recorded == judged.Outcome)
+        && recorded.Findings.Select(Decision).SequenceEqual(Comparable(recorded, judged).Select(Decision));
+
+    private static bool Says(Verdict recorded, Verdict judged) =>
+        recorded.Findings.SequenceEqual(Comparable(recorded, judged)) && recorded.Warnings.SequenceEqual(judged.Warnings);
+
+    // Records without an outcome are from before rules that do not apply had findings.
+    private static IEnumerable<Finding> Comparable(Verdict recorded, Verdict judged) =>
+        recorded.Recorded is null ? judged.Findings.Where(finding => finding.State is not FindingState.NotApplicable) : judged.Findings;
+
+    private static Finding Decision(Finding finding) => finding with { Explanation = "" };
 }
 
 /// <summary>Names of the files a run reads, where other code must find one again.</summary>
@@ -144,6 +173,17 @@ public static class InputRoles
 
     /// <summary>Weights of an extractor that is no classifier of the policy.</summary>
     public const string Extractor = "extractor";
+
+    /// <summary>Images without undesired features that the policy gives.</summary>
+    public const string Positives = "positives";
+
+    /// <summary>Images with an undesired feature that the policy gives.</summary>
+    /// <param name="feature">Name of the feature.</param>
+    public static string Negatives(string feature) => $"negatives {feature}";
+
+    /// <summary>Whether an input of a role may be a folder, of images.</summary>
+    /// <param name="role">As a record has it.</param>
+    public static bool MayBeFolder(string role) => role is Reference or TrainingData or Positives || role.StartsWith(Negatives(""), StringComparison.Ordinal);
 
     /// <summary>The checkpoint of a classifier.</summary>
     /// <param name="name">In the policy.</param>

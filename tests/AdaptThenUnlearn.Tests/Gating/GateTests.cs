@@ -228,7 +228,7 @@ public sealed class GateTests
         var verdict = Gate.Judge(Records.Policy, Records.Measured("a", 20, 30, 1000), Records.After, Records.Today);
 
         Assert.True(verdict.Passed);
-        Assert.DoesNotContain(verdict.Findings, finding => finding.Rule == "digit-8/minUnlearned");
+        Assert.Equal(FindingState.NotApplicable, verdict.Findings.Single(finding => finding.Rule == "digit-8/minUnlearned").State);
         Assert.False(Gate.Judge(Records.Policy, Records.Measured("a", 20, 30, 1000), Records.Measured("b", 200, 36, 900), Records.Today).Passed);
     }
 
@@ -278,13 +278,79 @@ public sealed class GateTests
     }
 
     [Fact]
-    public void Judge_NothingTrainedAndCompliant_PassesOnItsAbsoluteRules()
+    public void Judge_NothingTrainedAndCompliant_PassesOnItsAbsoluteRulesAndTellsOfTheOthers()
     {
         var verdict = Gate.Judge(Records.Policy, Records.Measured("a", 20, 30, 1000), after: null, Records.Today);
 
         Assert.True(verdict.Passed);
-        Assert.Equal(["digit-8/maxRate", "quality/maxFrechetDistance"], verdict.Findings.Select(finding => finding.Rule));
+        Assert.Equal(
+            [
+                ("digit-8/maxRate", FindingState.Passed), ("digit-8/minUnlearned", FindingState.NotApplicable), ("quality/maxFrechetDistance", FindingState.Passed),
+                ("quality/maxFrechetIncrease", FindingState.NotApplicable), ("quality/minShareKept/9", FindingState.NotApplicable),
+            ],
+            verdict.Findings.Select(finding => (finding.Rule, finding.State)));
     }
+
+    // A reviewer holds the policy beside the record: each of its rules is there, whether anything was trained or not.
+    [Theory]
+    [InlineData(20, false)]
+    [InlineData(20, true)]
+    [InlineData(1000, false)]
+    [InlineData(1000, true)]
+    public void Judge_AnyRun_HasAFindingForEveryRuleOfThePolicy(long hits, bool trained)
+    {
+        var policy = PolicyReader.Read(Records.PolicyText, "p", Records.Vocabulary, [PolicyOverride.Parse("""classifiers.auditor.classes=["7","8","9"]""")]).Policy!;
+
+        var verdict = Gate.Judge(policy, Records.Measured("a", hits, 30, 1000), trained ? Records.After : null, Records.Today);
+
+        Assert.Equal(policy.RuleNames().Order(StringComparer.Ordinal), verdict.Findings.Select(finding => finding.Rule).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void Judge_OnlyRulesThatDoNotApply_IsNotAPass()
+    {
+        var policy = Records.Policy with { UndesiredFeatures = [], Quality = Records.Policy.Quality! with { MaxFrechetDistance = null, Extractor = "auditor" } };
+        policy = policy with { Quality = policy.Quality! with { MinShareKept = null } };
+
+        var verdict = Gate.Judge(policy, Records.Before, after: null, Records.Today);
+
+        Assert.Equal([FindingState.NotApplicable], verdict.Findings.Select(finding => finding.State));
+        Assert.Equal((false, Outcome.NotMeasured), (verdict.Passed, verdict.Outcome));
+    }
+
+    [Fact]
+    public void Violated_WithinTheLimit_IsNothingWhateverElseIsAsked() =>
+        Assert.Empty(Gate.Violated(Records.Policy, Records.Measured("a", 20, 30, 1000)));
+
+    [Theory]
+    [InlineData(Outcome.Passed, FindingState.Passed, FindingState.NotApplicable)]
+    [InlineData(Outcome.PassedWithWaivers, FindingState.Passed, FindingState.Waived)]
+    [InlineData(Outcome.PassedWithWaivers, FindingState.Waived, FindingState.Waived)]
+    [InlineData(Outcome.Failed, FindingState.Waived, FindingState.Failed)]
+    [InlineData(Outcome.Failed, FindingState.NotMeasured, FindingState.Failed)]
+    [InlineData(Outcome.NotMeasured, FindingState.Waived, FindingState.NotMeasured)]
+    [InlineData(Outcome.NotMeasured, FindingState.NotApplicable, FindingState.NotApplicable)]
+    public void Outcome_OfFindings_IsTheWorstOfThem(Outcome expected, params FindingState[] states)
+    {
+        List<Finding> findings = [.. states.Select(state => new Finding("a/maxRate", state, 0, 0, "≤", 1, "", null))];
+        var outcome = Outcomes.Of(findings);
+
+        Assert.Equal(expected, outcome);
+        Assert.Equal(expected is Outcome.Passed or Outcome.PassedWithWaivers, outcome.IsPass());
+        Assert.Equal(outcome.IsPass() ? outcome : Outcome.Advisory, outcome.ToldAs(advisory: true));
+        Assert.Equal(outcome, outcome.ToldAs(advisory: false));
+    }
+
+    [Fact]
+    public void Outcome_NoFindings_IsNotMeasured() => Assert.Equal(Outcome.NotMeasured, Outcomes.Of([]));
+
+    // A record may say what it likes: what is told follows from the findings, and from the less favourable of the two.
+    [Theory]
+    [InlineData(true, FindingState.Waived, Outcome.PassedWithWaivers)]
+    [InlineData(true, FindingState.Failed, Outcome.Failed)]
+    [InlineData(false, FindingState.Passed, Outcome.Failed)]
+    public void Outcome_RecordThatSaysPassed_IsWhatItsFindingsSay(bool passed, FindingState state, Outcome expected) =>
+        Assert.Equal(expected, new Verdict(passed, [new Finding("a/maxRate", state, 0, 0, "≤", 1, "", null)], []) { Outcome = Outcome.Passed }.Outcome);
 
     [Fact]
     public void Judge_NothingTrainedAndNotCompliant_FailsAlsoForNotUnlearning()
@@ -331,6 +397,17 @@ public sealed class GateTests
     public void Judge_WaiverThatNothingNeeds_IsAWarning(string rule) =>
         Assert.Contains("not needed", Assert.Single(WithWaiver(rule, "2027-01-01", Records.After).Warnings), StringComparison.Ordinal);
 
+    [Fact]
+    public void Judge_WaiverOfWhatDoesNotApply_IsAWarning()
+    {
+        var policy = Records.Policy with { Waivers = [new Waiver("quality/maxFrechetIncrease", "why", "who", "2027-01-01")] };
+
+        var verdict = Gate.Judge(policy, Records.Measured("a", 20, 30, 1000), after: null, Records.Today);
+
+        Assert.Equal(["The waiver of quality/maxFrechetIncrease was not needed: the rule does not apply to this run."], verdict.Warnings);
+        Assert.Equal(Outcome.Passed, verdict.Outcome);
+    }
+
     [Theory]
     [InlineData(0.02, true)]    // above the limit of 0.01
     [InlineData(0.01, false)]
@@ -339,7 +416,9 @@ public sealed class GateTests
     {
         var after = Records.After with { Features = [Records.After.Features[0] with { NoiseFloor = floor }] };
 
-        Assert.Equal(expected, Judge(after).Warnings.Any(warning => warning.Contains("below what the auditor can tell", StringComparison.Ordinal)));
+        Assert.Equal(
+            expected ? ["The limit of digit-8/maxRate (1 %) is below what the auditor can tell: it sees the class in 2 % of real images that do not show it."] : [],
+            Judge(after).Warnings);
     }
 
     private static FeatureReading Reading(long hits) => new("digit-8", "auditor", "8", [new Look(10000, hits)], null, null);

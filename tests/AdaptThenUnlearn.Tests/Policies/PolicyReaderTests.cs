@@ -23,6 +23,17 @@ public sealed class PolicyReaderTests
         Assert.Null(policy.Quality);
     }
 
+    [Theory]
+    [InlineData("generator.checkpoint")]
+    [InlineData("quality.reference")]
+    [InlineData("unlearning.data")]
+    public void Read_NulInAPath_IsAnError(string path)
+    {
+        var result = PolicyReader.Read(Full, "policy.json", Vocabulary, [PolicyOverride.Parse(path + "=\"a\\u0000b\"")]);
+
+        Assert.Contains(result.Errors, error => error.Path == "$." + path && error.Message.Contains("NUL", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void Read_FullPolicy_TakesWhatIsWrittenAndThePresetForTheRest()
     {

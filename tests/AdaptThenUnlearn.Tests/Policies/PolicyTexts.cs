@@ -69,6 +69,19 @@ internal static class PolicyTexts
         return Read(text.Replace(from, to, StringComparison.Ordinal));
     }
 
+    /// <summary>The smallest policy after replacements in its text, read by a version that knows TorchScript too.</summary>
+    public static PolicyResult Changed(params (string From, string To)[] changes)
+    {
+        var text = Smallest;
+        foreach (var (from, to) in changes)
+        {
+            Assert.Contains(from, text, StringComparison.Ordinal);
+            text = text.Replace(from, to, StringComparison.Ordinal);
+        }
+
+        return PolicyReader.Read(text, "policy.json", Vocabulary with { CheckpointFormats = ["safetensors", "torchscript"] }, []);
+    }
+
     /// <summary>The folder <c>policies/</c> of the repository.</summary>
     public static string ExampleFolder()
     {

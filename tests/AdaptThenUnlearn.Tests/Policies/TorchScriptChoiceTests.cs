@@ -60,16 +60,4 @@ public sealed class TorchScriptChoiceTests
         Assert.Contains("| Programs run | generator, discriminator (TorchScript, by libtorch's interpreter) |", new MarkdownReport().Render(Records.Run(policy: policy)), StringComparison.Ordinal);
         Assert.DoesNotContain("Programs run", new MarkdownReport().Render(Records.Run()), StringComparison.Ordinal);
     }
-
-    private static PolicyResult Changed(params (string From, string To)[] changes)
-    {
-        var text = Smallest;
-        foreach (var (from, to) in changes)
-        {
-            Assert.Contains(from, text, StringComparison.Ordinal);
-            text = text.Replace(from, to, StringComparison.Ordinal);
-        }
-
-        return PolicyReader.Read(text, "policy.json", Vocabulary with { CheckpointFormats = ["safetensors", "torchscript"] }, []);
-    }
 }

@@ -21,11 +21,13 @@ public sealed partial class HtmlReportTests
     [Theory]
     [InlineData("passed", "✓", "Passed")]
     [InlineData("failed", "✗", "Failed")]
+    [InlineData("unmeasured", "✗", "Failed \\(not measured\\)")]
+    [InlineData("waived", "!", "Passed with waivers")]
     public void Render_Verdict_StandsFirst(string run, string mark, string word)
     {
         var page = new HtmlReport().Render(Records.Named(run));
 
-        Assert.Matches($"<body>\\s*<header[^>]*>\\s*<h1><span[^>]*>{word}</span>", page);
+        Assert.Matches($"<body>\\s*<main>\\s*<header[^>]*>\\s*<h1><span[^>]*>{word}</span>", page);
         Assert.Contains($"content: \"{mark}\"", page, StringComparison.Ordinal);
     }
 

@@ -8,7 +8,7 @@ namespace AdaptThenUnlearn.Tests.Reports;
 /// <summary>The test results, against the published schema, and what each verdict becomes.</summary>
 public sealed class JUnitReportTests
 {
-    public static TheoryData<string> Runs => ["passed", "failed", "unmeasured", "untrained"];
+    public static TheoryData<string> Runs => ["passed", "failed", "unmeasured", "untrained", "waived", "waived-untrained"];
 
     [Theory]
     [MemberData(nameof(Runs))]
@@ -42,9 +42,10 @@ public sealed class JUnitReportTests
     public void Render_EachVerdict_BecomesItsElement()
     {
         var failed = Case("failed", "digit-8/maxRate");
-        Assert.StartsWith("failed digit-8/maxRate: 0.04, judged", failed.Element("failure")!.Attribute("message")!.Value, StringComparison.Ordinal);
+        Assert.StartsWith("failed digit-8/maxRate: 4 %, judged", failed.Element("failure")!.Attribute("message")!.Value, StringComparison.Ordinal);
         Assert.Equal("waived by Ada until 2026-12-31: was bad once", Case("failed", "quality/maxFrechetDistance").Element("skipped")!.Value);
         Assert.Contains("too few images", Case("unmeasured", "quality/maxFrechetDistance").Element("error")!.Value, StringComparison.Ordinal);
+        Assert.StartsWith("does not apply: nothing was trained", Case("untrained", "quality/maxFrechetIncrease").Element("skipped")!.Value, StringComparison.Ordinal);
         Assert.Equal(["system-out"], Case("passed", "digit-8/maxRate").Elements().Select(element => element.Name.LocalName));
     }
 

@@ -16,7 +16,7 @@ public sealed partial class ReportFormatContract
 
     public static TheoryData<string> Formats => [.. ReportFormats.All.Select(format => format.Name)];
 
-    public static MatrixTheoryData<string, string> FormatsAndRuns => new(ReportFormats.All.Select(format => format.Name), ["passed", "failed", "unmeasured", "untrained"]);
+    public static MatrixTheoryData<string, string> FormatsAndRuns => new(ReportFormats.All.Select(format => format.Name), ["passed", "failed", "unmeasured", "untrained", "waived", "waived-untrained"]);
 
     [Fact]
     public void All_NamesAndFiles_AreDistinct()

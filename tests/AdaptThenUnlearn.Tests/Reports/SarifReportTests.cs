@@ -11,7 +11,7 @@ public sealed class SarifReportTests
 {
     private static readonly JsonSchema _schema = JsonSchema.FromFile(Path.Combine(AppContext.BaseDirectory, "Reports", "schemas", "sarif-2.1.0.json"));
 
-    public static TheoryData<string> Runs => ["passed", "failed", "unmeasured", "untrained"];
+    public static TheoryData<string> Runs => ["passed", "failed", "unmeasured", "untrained", "waived", "waived-untrained"];
 
     [Theory]
     [MemberData(nameof(Runs))]
@@ -37,6 +37,7 @@ public sealed class SarifReportTests
     [InlineData("failed", "digit-8/maxRate", "fail", "error", 0)]
     [InlineData("failed", "quality/maxFrechetDistance", "fail", "error", 1)]
     [InlineData("unmeasured", "quality/maxFrechetDistance", "fail", "error", 0)]
+    [InlineData("untrained", "quality/minShareKept/9", "notApplicable", "none", 0)]
     public void Render_EachVerdict_HasItsKindAndLevel(string run, string rule, string kind, string level, int suppressions)
     {
         var result = Result(Records.Named(run), rule);

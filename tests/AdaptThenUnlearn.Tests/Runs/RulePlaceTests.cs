@@ -32,6 +32,39 @@ public sealed class RulePlaceTests
         Assert.Equal(new RulePlace("../policy.json", path, line, column), RulePlace.Of(Run(Text), rule));
 
     [Theory]
+    [InlineData("quality/maxRate", RuleLimit.MaxRate, "quality")]
+    [InlineData("quality/minUnlearned", RuleLimit.MinUnlearned, "quality")]
+    [InlineData("quality/maxFrechetDistance", RuleLimit.MaxFrechetDistance, null)]
+    [InlineData("quality/maxFrechetIncrease", RuleLimit.MaxFrechetIncrease, null)]
+    [InlineData("quality/minShareKept", RuleLimit.MinShareKept, null)]
+    [InlineData("quality/minShareKept/maxRate", RuleLimit.MinShareKept, "maxRate")]
+    [InlineData("quality/minShareKept/a/minUnlearned", RuleLimit.MinShareKept, "a/minUnlearned")]
+    [InlineData("other/maxFrechetDistance", RuleLimit.Unknown, "other/maxFrechetDistance")]
+    [InlineData("other/maxRate/more", RuleLimit.Unknown, "other/maxRate/more")]
+    [InlineData("", RuleLimit.Unknown, "")]
+    public void RuleName_AnyText_IsTakenApartByItsStructure(string rule, RuleLimit limit, string? subject)
+    {
+        var name = RuleName.Of(rule);
+
+        Assert.Equal(new RuleName(limit, subject), name);
+        Assert.Equal(rule, name.ToString());
+    }
+
+    [Fact]
+    public void OfWaiver_OneOfSeveral_IsItsOwnPlace()
+    {
+        const string Waivers = """
+            { "waivers": [ { "rule": "a/maxRate" },
+              { "rule": "b/maxRate" } ] }
+            """;
+        Waiver first = new("a/maxRate", "r", "a", "2026-12-31"), second = first with { Rule = "b/maxRate" };
+        var policy = Records.Policy with { Waivers = [first, second] };
+
+        Assert.Equal(new RulePlace("p.json", "$.waivers[1]", 2, 3), RulePlace.OfWaiver(policy, "p.json", Waivers, second));
+        Assert.Equal(new RulePlace("p.json", "$", 1, 1), RulePlace.OfWaiver(policy, "p.json", Waivers, first with { Rule = "c" }));
+    }
+
+    [Theory]
     [InlineData("")]
     [InlineData("[]")]
     [InlineData("{ \"undesired")]

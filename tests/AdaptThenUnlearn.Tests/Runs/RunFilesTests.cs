@@ -95,6 +95,62 @@ public sealed class RunFilesTests : IDisposable
     }
 
     [Fact]
+    public void Read_LargerThanAnyRecord_IsNotHeldInMemory()
+    {
+        using (var file = File.Create(At("run.json")))
+            file.SetLength(800 << 20);   // no byte of it is on the disk
+        var before = GC.GetTotalAllocatedBytes();
+
+        Assert.Contains("is not read", Assert.Throws<RunRecordException>(() => RunRecordFile.Read(At("run.json"))).Message, StringComparison.Ordinal);
+        Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 1 << 20);
+    }
+
+    [Fact]
+    public void Read_NulInAPath_IsNoRecord()
+    {
+        var run = Records.Run();
+        RunRecordFile.Write(At("run.json"), run with { Inputs = [run.Inputs[0] with { Path = "a\0b" }] });
+
+        Assert.EndsWith("a path holds a NUL character", Assert.Throws<RunRecordException>(() => RunRecordFile.Read(At("run.json"))).Message, StringComparison.Ordinal);
+    }
+
+    // What a record names need not be what a run would have written or read.
+    [Theory]
+    [InlineData("/dev/zero", "does not lie in the run's folder")]
+    [InlineData("../outside", "does not lie in the run's folder")]
+    [InlineData("images", "is a folder, and must be a file")]
+    [InlineData("pipe", "is missing or cannot be read")]
+    public async Task Verify_OutputThatNoRunWrites_IsAProblemAtOnce(string path, string expected)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "devices and pipes go by other names there");
+        Directory.CreateDirectory(At("images"));
+        Files.FilesOnDisk.Fifo(At("pipe"));
+        var record = WrittenRun();
+        var forged = record with { Outputs = [.. record.Outputs, new OutputFile("curves", path, new string('0', 64))] };
+
+        var verification = await Task.Run(() => Verify(forged)).WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+
+        Assert.Contains(verification.Problems, problem => problem.Contains(expected, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Verify_InputThatIsNoFolderOfImages_IsNotHashedAsOne()
+    {
+        var record = WrittenRun();
+        var forged = record with { Inputs = [.. record.Inputs, new InputFile("policy", "/", new string('0', 64))] };
+
+        Assert.Contains(Verify(forged).Problems, problem => problem.Contains("is a folder, and must be a file", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Verify_Cancelled_Ends()
+    {
+        var record = WrittenRun();
+
+        Assert.Throws<OperationCanceledException>(() => Verification.Of(_folder, record, Records.Vocabulary, Records.Today, new CancellationToken(canceled: true)));
+    }
+
+    [Fact]
     public void Digest_Folder_DependsOnNamesAndContents()
     {
         Directory.CreateDirectory(At("images"));
@@ -124,6 +180,8 @@ public sealed class RunFilesTests : IDisposable
         { "an input is changed", "generator generator.safetensors has changed" },
         { "a count is lowered", "not what the recorded readings give" },
         { "the verdict is turned", "not what the recorded readings give" },
+        { "the outcome is turned", "not what the recorded readings give" },
+        { "a rule is left out", "not what the recorded readings give" },
         { "the limit is raised", "not what its text says" },
         { "the policy text is changed", "does not have the recorded digest" },
         { "another generator was measured", "is not the generator that was measured" },
@@ -149,6 +207,8 @@ public sealed class RunFilesTests : IDisposable
         {
             "a count is lowered" => record with { After = record.After! with { Features = [record.After.Features[0] with { Looks = [new Look(10000, 1)] }] } },
             "the verdict is turned" => record with { Verdict = record.Verdict with { Passed = false } },
+            "the outcome is turned" => record with { Verdict = record.Verdict with { Outcome = Outcome.PassedWithWaivers } },
+            "a rule is left out" => record with { Verdict = record.Verdict with { Findings = [.. record.Verdict.Findings.Skip(1)] } },
             "the limit is raised" => record with { Policy = record.Policy with { UndesiredFeatures = [record.Policy.UndesiredFeatures[0] with { MaxRate = 0.5 }] } },
             "the policy text is changed" => record with { PolicySource = record.PolicySource with { Text = record.PolicySource.Text.Replace("0.01", "0.5", StringComparison.Ordinal) } },
             "another reference was compared with" => record with { After = record.After! with { Quality = record.After.Quality! with { ReferenceSha256 = new string('f', 64) } } },
@@ -162,6 +222,55 @@ public sealed class RunFilesTests : IDisposable
 
         Assert.Contains(verification.Problems, problem => problem.Contains(expected, StringComparison.Ordinal));
         Assert.False(verification.Passed);
+    }
+
+    // Written before there were outcomes, and before rules that do not apply had findings.
+    [Fact]
+    public void Verify_OlderRecord_Stands()
+    {
+        var compliant = Records.Measured("a", 5, 30, 1000);
+        var trained = WrittenRun();
+        compliant = Measured(compliant, "generator.safetensors");
+        var verdict = Gate.Judge(trained.Policy, compliant, after: null, Records.Today);
+        var older = trained with
+        {
+            Before = compliant,
+            After = null,
+            Training = null,
+            Outputs = [new OutputFile("artifact", "generator.safetensors", compliant.GeneratorSha256)],
+            Verdict = new Verdict(true, [.. verdict.Findings.Where(finding => finding.State is not FindingState.NotApplicable)], []),
+        };
+        var text = RunRecordFile.Text(older).Replace("    \"outcome\": \"passed\",\n", "", StringComparison.Ordinal);
+        text = text.Replace(",\n    \"outcome\": \"passed\"", "", StringComparison.Ordinal);
+        Assert.DoesNotContain("outcome", text, StringComparison.Ordinal);
+
+        var verification = Verify(RunRecordFile.Parse(text, "run.json"));
+
+        Assert.Empty(verification.Problems);
+        Assert.False(verification.IsReworded);
+        Assert.Equal(5, verification.Verdict.Findings.Count);   // and today none of them is missing
+    }
+
+    [Fact]
+    public void Verify_OtherWordsForTheSameDecision_IsToldApartFromAnotherDecision()
+    {
+        var record = WrittenRun();
+        var findings = record.Verdict.Findings;
+
+        var explained = Verify(record with { Verdict = record.Verdict with { Findings = [findings[0] with { Explanation = "all is well" }, .. findings.Skip(1)] } });
+        var warned = Verify(record with { Verdict = record.Verdict with { Warnings = ["look out"] } });
+
+        Assert.All([explained, warned], verification => Assert.True(verification is { Problems: [], IsReworded: true }));
+        Assert.False(Verify(record).IsReworded);
+    }
+
+    [Fact]
+    public void Read_VerdictWithWaivers_StatesItsOutcome()
+    {
+        var text = RunRecordFile.Text(Records.Named("waived"));
+
+        Assert.Contains("\"outcome\": \"passedWithWaivers\"", text, StringComparison.Ordinal);
+        Assert.Equal(Outcome.PassedWithWaivers, RunRecordFile.Parse(text, "run.json").Verdict.Recorded);
     }
 
     // The record is unsigned: what the policy's text pins is what holds the rest of it.
@@ -222,12 +331,15 @@ public sealed class RunFilesTests : IDisposable
     [InlineData("the artifact")]
     [InlineData("the inputs named")]
     [InlineData("the verdict")]
+    [InlineData("a word of it")]
     [InlineData("what was only waived")]
     public void StillStands_AnythingElse_MustRunAgain(string what)
     {
         var record = what == "what was only waived" ? WaivedRun() : WrittenRun();
         if (what == "the verdict")
             RunRecordFile.Write(At(RunRecord.FileName), record with { Verdict = record.Verdict with { Passed = false } });
+        if (what == "a word of it")
+            RunRecordFile.Write(At(RunRecord.FileName), record with { Verdict = record.Verdict with { Warnings = ["look out"] } });
         if (what is "an input" or "the artifact")
             File.AppendAllText(At(what == "an input" ? "generator.safetensors" : "no-eights.safetensors"), "!");
 

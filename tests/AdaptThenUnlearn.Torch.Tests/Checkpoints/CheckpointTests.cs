@@ -87,7 +87,7 @@ public sealed class CheckpointTests : IDisposable
         using var scope = NewDisposeScope();
         WriteIndex(("a", "one.safetensors", randn(3)));
 
-        var failed = Assert.Throws<CheckpointException>(() => CheckpointDigest.Check(At("model.index.json"), CheckpointDigest.Of(At("model.index.json"))));
+        var failed = Assert.Throws<CheckpointException>(() => CheckpointDigest.Check(CheckpointFile.Open(At("model.index.json")), CheckpointDigest.Of(At("model.index.json"))));
 
         Assert.Contains("index of several files", failed.Message, StringComparison.Ordinal);
     }
@@ -289,7 +289,7 @@ public sealed class CheckpointTests : IDisposable
     {
         File.WriteAllText(At("some"), "x");
 
-        var failed = Assert.Throws<CheckpointException>(() => CheckpointDigest.Check(At("some"), new string('a', 64)));
+        var failed = Assert.Throws<CheckpointException>(() => CheckpointDigest.Check(CheckpointFile.Open(At("some")), new string('a', 64)));
 
         Assert.Contains(new string('a', 64), failed.Message, StringComparison.Ordinal);
         Assert.Contains("2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881", failed.Message, StringComparison.Ordinal);   // SHA-256 of "x"

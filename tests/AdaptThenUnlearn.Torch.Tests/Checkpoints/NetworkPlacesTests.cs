@@ -82,7 +82,7 @@ public sealed class NetworkPlacesTests : IDisposable
         foreach (var parameter in changed.Generator.parameters().Concat(changed.Discriminator.parameters()))
             parameter.add_(0.125f);
         GeneratorCheckpoint.RequireRewritable(At("file"), loaded);
-        GeneratorCheckpoint.SaveLike(At("file"), loaded, At("saved"), changed, _noMetadata);
+        GeneratorCheckpoint.SaveLike(CheckpointFile.Open(At("file")), loaded, At("saved"), changed, _noMetadata);
 
         Assert.Equal((told, told), (loaded.Section, Inspection.Of(At("file")).Generator!.Place));
         Assert.Equal(discriminator is null, loaded.Discriminator is null);
@@ -144,7 +144,7 @@ public sealed class NetworkPlacesTests : IDisposable
 
         using var averaged = GeneratorCheckpoint.Load(At("file"), "auto", null, null, CPU);
         using var trained = GeneratorCheckpoint.Load(At("file"), "auto", null, null, CPU, network: "generator");
-        GeneratorCheckpoint.SaveLike(At("file"), averaged, At("saved"), new GanPair(averaged.Generator, networks.Discriminator), _noMetadata);
+        GeneratorCheckpoint.SaveLike(CheckpointFile.Open(At("file")), averaged, At("saved"), new GanPair(averaged.Generator, networks.Discriminator), _noMetadata);
 
         Assert.Equal(("generator_ema", "generator"), (averaged.Section, trained.Section));
         Assert.Equal((Bytes(average), Bytes(networks.Generator)), (Bytes(averaged.Generator), Bytes(trained.Generator)));
@@ -177,7 +177,7 @@ public sealed class NetworkPlacesTests : IDisposable
         var latents = randn(3, networks.Generator.LatentSize);
 
         using var loaded = GeneratorCheckpoint.Load(At("without"), "auto", null, null, CPU);
-        GeneratorCheckpoint.SaveLike(At("without"), loaded, At("saved"), new GanPair(loaded.Generator, networks.Discriminator), _noMetadata);
+        GeneratorCheckpoint.SaveLike(CheckpointFile.Open(At("without")), loaded, At("saved"), new GanPair(loaded.Generator, networks.Discriminator), _noMetadata);
 
         Assert.Equal(Small.Bytes(networks.Generator.Generate(latents, noise: null)), Small.Bytes(loaded.Generator.Generate(latents, noise: null)));
         Assert.Empty(loaded.Generator.StoredNoise);
@@ -249,7 +249,7 @@ public sealed class NetworkPlacesTests : IDisposable
     {
         File.WriteAllBytes(At("file"), content);
 
-        Assert.Contains(what, Assert.Throws<CheckpointException>(() => CheckpointFormats.Detect(At("file"))).Message, StringComparison.Ordinal);
+        Assert.Contains(what, Assert.Throws<CheckpointException>(() => CheckpointFormats.Detect(CheckpointFile.Open(At("file")))).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -159,10 +159,10 @@ public sealed class ScriptedGanTests : IDisposable
         using var loaded = Scripted(native);
         using var changed = new GanPair(loaded.Generator, loaded.Discriminator!).Copy();
 
-        GeneratorCheckpoint.SaveLike(At("g.pt"), loaded, At("same.pt"), changed, new Dictionary<string, string>());
+        GeneratorCheckpoint.SaveLike(CheckpointFile.Open(At("g.pt")), loaded, At("same.pt"), changed, new Dictionary<string, string>());
         foreach (var parameter in changed.Generator.parameters())
             parameter.add_(0.125f);
-        GeneratorCheckpoint.SaveLike(At("g.pt"), loaded, At("changed.pt"), changed, new Dictionary<string, string>());
+        GeneratorCheckpoint.SaveLike(CheckpointFile.Open(At("g.pt")), loaded, At("changed.pt"), changed, new Dictionary<string, string>());
 
         Assert.Equal(File.ReadAllBytes(At("g.pt")), File.ReadAllBytes(At("same.pt")));
         using var again = GeneratorCheckpoint.Load(At("changed.pt"), "torchscript", null, null, CPU);
@@ -188,10 +188,10 @@ public sealed class ScriptedGanTests : IDisposable
         using var changed = new GanPair(loaded.Generator.Copy(), native.Discriminator.Copy());
         var latents = randn(4, 8);
 
-        GeneratorCheckpoint.SaveLike(At("theirs.pt"), loaded, At("same.pt"), changed, new Dictionary<string, string>());
+        GeneratorCheckpoint.SaveLike(CheckpointFile.Open(At("theirs.pt")), loaded, At("same.pt"), changed, new Dictionary<string, string>());
         foreach (var parameter in changed.Generator.parameters())
             parameter.add_(0.125f);
-        GeneratorCheckpoint.SaveLike(At("theirs.pt"), loaded, At("changed.pt"), changed, new Dictionary<string, string>());
+        GeneratorCheckpoint.SaveLike(CheckpointFile.Open(At("theirs.pt")), loaded, At("changed.pt"), changed, new Dictionary<string, string>());
         using var again = GeneratorCheckpoint.Load(At("changed.pt"), "torchscript", null, null, CPU);
 
         Assert.Equal(native.Generator.state_dict().Keys.Order(StringComparer.Ordinal), CheckpointFormats.Read(At("theirs.pt"), "torchscript").Tensors.Select(tensor => tensor.Name).Order(StringComparer.Ordinal));
@@ -437,7 +437,7 @@ public sealed class ScriptedGanTests : IDisposable
             File.WriteAllBytes(At("bad.pt"), trial % 4 == 0 ? bad[..random.Next(bad.Length)] : bad);
             try
             {
-                foreach (var tensor in ScriptArchive.Read(At("bad.pt")).Tensors)
+                foreach (var tensor in ScriptArchive.Read(CheckpointFile.Open(At("bad.pt"))).Tensors)
                     tensor.Load().Dispose();
             }
             catch (CheckpointException)

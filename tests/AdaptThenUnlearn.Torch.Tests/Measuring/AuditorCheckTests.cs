@@ -42,7 +42,7 @@ public sealed class AuditorCheckTests : IDisposable
                 Path.Combine(folder, "auditor.safetensors"), other, heldOut is null ? null : new HeldOutCounts(new Dictionary<string, HeldOutError> { ["banned"] = heldOut }, new string('0', 64)));
         }
 
-        return PolicyClassifiers.Load(Policy, folder, Small.Shape, CPU);
+        return PolicyClassifiers.Load(Policy, path => Path.Combine(folder, path), path => CheckpointFile.Open(path), Small.Shape, CPU);
     }
 
     [Fact]

@@ -53,10 +53,10 @@ public sealed class ArchitectureContract : IDisposable
         using var loaded = GeneratorCheckpoint.Load(At("g"), "auto", null, At("d"), CPU);
         using var changed = new GanPair(loaded.Generator, loaded.Discriminator!).Copy();
 
-        GeneratorCheckpoint.SaveLike(At("g"), loaded, At("same"), changed, _noMetadata);
+        GeneratorCheckpoint.SaveLike(CheckpointFile.Open(At("g")), loaded, At("same"), changed, _noMetadata);
         foreach (var parameter in changed.Generator.parameters())
             parameter.add_(0.125f);
-        GeneratorCheckpoint.SaveLike(At("g"), loaded, At("changed"), changed, _noMetadata);
+        GeneratorCheckpoint.SaveLike(CheckpointFile.Open(At("g")), loaded, At("changed"), changed, _noMetadata);
 
         Assert.Equal(File.ReadAllBytes(At("g")), File.ReadAllBytes(At("same")));
         using var again = GeneratorCheckpoint.Load(At("changed"), "auto", null, null, CPU);
@@ -160,7 +160,7 @@ public sealed class ArchitectureContract : IDisposable
         using var loaded = GeneratorCheckpoint.Load(At("g"), "auto", null, null, CPU);
         File.AppendAllText(At("g"), "!");
 
-        var failed = Assert.Throws<CheckpointException>(() => GeneratorCheckpoint.SaveLike(At("g"), loaded, At("saved"), networks, _noMetadata));
+        var failed = Assert.Throws<CheckpointException>(() => GeneratorCheckpoint.SaveLike(CheckpointFile.Open(At("g")), loaded, At("saved"), networks, _noMetadata));
 
         Assert.Contains("has changed since it was loaded", failed.Message, StringComparison.Ordinal);
         Assert.False(File.Exists(At("saved")));

@@ -120,7 +120,7 @@ public sealed class StatedLayersTests : IDisposable
         foreach (var parameter in networks.Generator.parameters())
             parameter.add_(0.25f);
 
-        GeneratorCheckpoint.SaveLike(path, loaded, saved, networks, new Dictionary<string, string>());
+        GeneratorCheckpoint.SaveLike(CheckpointFile.Open(path), loaded, saved, networks, new Dictionary<string, string>());
 
         using var again = Load(saved, Networks[name].Layers);
         Assert.Equal(CheckpointFormats.Read(path).Tensors.Select(tensor => tensor.Name), CheckpointFormats.Read(saved).Tensors.Select(tensor => tensor.Name));

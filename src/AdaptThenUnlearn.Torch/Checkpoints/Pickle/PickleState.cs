@@ -19,7 +19,7 @@ internal sealed class PickleState
     private const string Remedy =
         "load it in the Python that wrote it, and save the state dict alone: torch.save(model.state_dict(), …)";
 
-    private readonly string _path;
+    private readonly CheckpointFile _file;
     private readonly long _fileLength;
     private readonly List<TensorEntry> _tensors = [];
     private readonly List<PlainValue> _values = [];
@@ -27,23 +27,23 @@ internal sealed class PickleState
     private int _visits;
     private long _nameCharacters;
 
-    private PickleState(string path, long fileLength) => (_path, _fileLength) = (path, fileLength);
+    private PickleState(CheckpointFile file, long fileLength) => (_file, _fileLength) = (file, fileLength);
 
     /// <summary>The tensors.</summary>
     public IReadOnlyList<TensorEntry> Tensors => _tensors;
 
     /// <summary>Lays out what a pickle held.</summary>
-    /// <param name="path">The file.</param>
+    /// <param name="file">The file.</param>
     /// <param name="fileLength">Its length, bytes.</param>
     /// <param name="root">The pickle's value.</param>
     /// <param name="anyRoot">Whether the root may be anything, for a survey of the file; otherwise it must hold others.</param>
     /// <exception cref="CheckpointException">The root holds nothing, a tensor is impossible, or there is too much.</exception>
-    public static PickleState Flatten(string path, long fileLength, object? root, bool anyRoot)
+    public static PickleState Flatten(CheckpointFile file, long fileLength, object? root, bool anyRoot)
     {
         if (root is not (PickleDictionary or PickleObject or PickleModule or PickleList or PickleTuple) && !anyRoot)
-            throw new CheckpointException(path, $"holds {Describe(root)} where a dictionary of tensors is expected", Remedy);
+            throw new CheckpointException(file.Path, $"holds {Describe(root)} where a dictionary of tensors is expected", Remedy);
 
-        var state = new PickleState(path, fileLength);
+        var state = new PickleState(file, fileLength);
         state.Visit(root, "", depth: 0);
         return state;
     }
@@ -52,7 +52,7 @@ internal sealed class PickleState
     /// <param name="format">Name of its format.</param>
     /// <param name="session">In which it was read.</param>
     public TensorFile ToFile(string format, PickleSession session) => new(
-        _path, format, _tensors, values: _values,
+        _file, format, _tensors, values: _values,
         globals: session.Globals, refused: session.Refused, passedOver: session.PassedOver, unread: _unread);
 
     private void Visit(object? value, string name, int depth)
@@ -155,7 +155,7 @@ internal sealed class PickleState
         if (depth > MaximumDepth || ++_visits > MaximumVisits || name.Length > MaximumNameLength || (_nameCharacters += name.Length) > MaximumNameCharacters
             || _tensors.Count + _values.Count > TensorFile.MaximumNames)
             throw new CheckpointException(
-                _path, $"its content is nested more than {MaximumDepth} deep, has more than {TensorFile.MaximumNames} names, or names over {MaximumNameLength} characters",
+                _file.Path, $"its content is nested more than {MaximumDepth} deep, has more than {TensorFile.MaximumNames} names, or names over {MaximumNameLength} characters",
                 Remedy, CheckpointException.Shown(name));
     }
 
@@ -211,7 +211,7 @@ internal sealed class PickleState
     private StoredElements ElementsOf(PickleTensor tensor) => ElementsOf(tensor.Storage, tensor.First);
 
     private StoredElements ElementsOf(PickleStorage storage, long first) =>
-        new(_path, _fileLength, storage.Type, storage.Offset ?? 0, storage.Offset is null ? 0 : storage.Count, first) { Content = storage.Content };
+        new(_file, _fileLength, storage.Type, storage.Offset ?? 0, storage.Offset is null ? 0 : storage.Count, first) { Content = storage.Content };
 
     private static string Full(string name, string key) => name.Length == 0 ? key : $"{name}{TensorFile.SectionSeparator}{key}";
 

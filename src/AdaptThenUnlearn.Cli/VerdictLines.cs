@@ -1,0 +1,47 @@
+using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Reports;
+using AdaptThenUnlearn.Runs;
+
+namespace AdaptThenUnlearn.Cli;
+
+/// <summary>What a terminal says about a verdict: diagnostics at the policy's lines on stderr, every rule on stdout; the same for each command.</summary>
+/// <param name="terminal">Told.</param>
+/// <param name="policy">That was judged by.</param>
+/// <param name="file">Where diagnostics point: the policy's file, or the record's where that is not the policy any more.</param>
+/// <param name="text">Of the policy, for lines; null where the file is none.</param>
+internal sealed class VerdictLines(Terminal terminal, UnlearningPolicy policy, string file, string? text)
+{
+    /// <summary>Tells warnings, what is not met, what is waived, and every rule.</summary>
+    /// <param name="verdict">Of the gate.</param>
+    /// <param name="remarks">What the run noticed about its inputs.</param>
+    /// <param name="advisory">Whether a failed gate is let through.</param>
+    public void Tell(Verdict verdict, IReadOnlyList<Remark>? remarks, bool advisory)
+    {
+        foreach (var warning in verdict.Warnings)
+            terminal.Diagnose(new BuildMessage(Severity.Warning, "ATU3002", warning, file));
+        foreach (var remark in remarks?.Where(remark => remark.IsWarning) ?? [])
+            terminal.Diagnose(new BuildMessage(Severity.Warning, "ATU2101", $"{remark.About}: {remark.Text}", file));
+        foreach (var finding in verdict.Findings)
+        {
+            if (finding.StopsRelease)
+                Diagnose(advisory ? Severity.Warning : Severity.Error, "ATU3001", VerdictText.Of(finding), At(finding));
+            else if (VerdictText.OfWaived(finding) is { } waived)
+                Diagnose(Severity.Warning, "ATU3004", waived, At(finding));
+        }
+
+        if (verdict.Outcome.ToldAs(advisory) is Outcome.Advisory)
+            terminal.Diagnose(new BuildMessage(
+                Severity.Warning, "ATU3005", $"{policy.Name}: the gate failed and was let through, because --advisory was given; nothing may be released on it", file));
+        foreach (var finding in verdict.Findings)
+            Terminal.Result($"  {VerdictText.Of(finding)}");
+    }
+
+    private RulePlace? At(Finding finding) =>
+        text is null ? null
+        : finding.Waiver is { } waiver ? RulePlace.OfWaiver(policy, file, text, waiver)
+        : RulePlace.Of(policy, file, text, finding.Rule);
+
+    private void Diagnose(Severity severity, string code, string words, RulePlace? place) =>
+        terminal.Diagnose(new BuildMessage(severity, code, words, file, place?.Line ?? 0, place?.Column ?? 0));
+}

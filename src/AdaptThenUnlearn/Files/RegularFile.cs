@@ -1,0 +1,103 @@
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+
+namespace AdaptThenUnlearn.Files;
+
+/// <summary>Opens files that policies, records and arguments name: regular ones alone. A pipe or a device could keep a reader waiting, or never end.</summary>
+/// <remarks>
+/// What lies at the path is asked for before it is opened, links followed, and once more when it is open. Nothing but <see cref="IOException"/> and
+/// <see cref="UnauthorizedAccessException"/> is thrown, whatever the path holds.
+/// </remarks>
+public static class RegularFile
+{
+    private const int FirstBytes = 1 << 16;
+
+    /// <summary>Whether a regular file lies at a path, links followed.</summary>
+    /// <param name="path">May hold anything.</param>
+    public static bool IsAt(string path) => NativeFiles.At(path) is { Kind: FileKind.Regular or FileKind.Unknown };
+
+    /// <summary>Opens a file for reading.</summary>
+    /// <param name="path">The file, or a link to one.</param>
+    /// <returns>Belongs to the caller.</returns>
+    /// <exception cref="FileNotFoundException">There is none.</exception>
+    /// <exception cref="IOException">It is a folder, a device, a pipe or a socket, the path cannot be one, or opening fails.</exception>
+    /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
+    public static SafeFileHandle Open(string path)
+    {
+        Refuse(path, NativeFiles.At(path)?.Kind);
+        try
+        {
+            var handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
+            var kind = NativeFiles.Of(handle).Kind;
+            if (kind is FileKind.Regular or FileKind.Unknown)
+                return handle;
+
+            handle.Dispose();
+            throw NotRegular(path);
+        }
+        catch (Exception impossible) when (impossible is ArgumentException or NotSupportedException)
+        {
+            throw new IOException($"'{path}' cannot be a file: {impossible.Message}", impossible);
+        }
+    }
+
+    /// <summary>Opens a file to be read from its beginning.</summary>
+    /// <inheritdoc cref="Open"/>
+    public static FileStream OpenRead(string path) => new(Open(path), FileAccess.Read);
+
+    /// <summary>Reads a whole file.</summary>
+    /// <inheritdoc cref="Open"/>
+    /// <param name="path">The file, or a link to one.</param>
+    /// <param name="maxBytes">A longer one is refused before it is in memory.</param>
+    /// <exception cref="FileTooLongException">It is longer.</exception>
+    public static byte[] ReadAllBytes(string path, long maxBytes)
+    {
+        using var file = OpenRead(path);
+        if (file.Length > maxBytes)
+            throw new FileTooLongException(path, file.Length, maxBytes);
+
+        // The length is no promise: some files have more to say than it tells.
+        using var read = new MemoryStream((int)Math.Min(file.Length, maxBytes));
+        var piece = new byte[FirstBytes];
+        for (int count; (count = file.Read(piece)) > 0;)
+        {
+            if (read.Length + count > maxBytes)
+                throw new FileTooLongException(path, read.Length + count, maxBytes);
+            read.Write(piece, 0, count);
+        }
+
+        return read.ToArray();
+    }
+
+    /// <summary>Reads a whole text file: UTF-8, or as its byte order mark says.</summary>
+    /// <inheritdoc cref="ReadAllBytes"/>
+    public static string ReadAllText(string path, long maxBytes) => TextOf(ReadAllBytes(path, maxBytes));
+
+    /// <summary>The text of a file's bytes: UTF-8, or as its byte order mark says.</summary>
+    public static string TextOf(byte[] bytes)
+    {
+        using var reader = new StreamReader(new MemoryStream(bytes), Encoding.UTF8, detectEncodingFromByteOrderMarks: true);
+        return reader.ReadToEnd();
+    }
+
+    private static void Refuse(string path, FileKind? kind)
+    {
+        if (path.Length == 0)
+            throw new IOException("the path is empty");
+        if (path.Contains('\0', StringComparison.Ordinal))
+            throw new IOException($"'{path.Replace("\0", "\\0", StringComparison.Ordinal)}' holds a NUL character, and cannot be a file");
+        if (kind is FileKind.Folder)
+            throw new IOException($"'{path}' is a folder, not a file");
+        if (kind is FileKind.Other)
+            throw NotRegular(path);
+    }
+
+    private static IOException NotRegular(string path) => new($"'{path}' is not a regular file but a device, a pipe or a socket, and those are not read");
+}
+
+/// <summary>A file is longer than it may be.</summary>
+/// <param name="path">The file.</param>
+/// <param name="bytes">How long it is, at least.</param>
+/// <param name="maxBytes">How long it may be.</param>
+public sealed class FileTooLongException(string path, long bytes, long maxBytes)
+    : IOException(FormattableString.Invariant($"'{path}' has {bytes} bytes, and {maxBytes} are read at most"));

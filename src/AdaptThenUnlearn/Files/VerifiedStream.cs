@@ -1,0 +1,99 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace AdaptThenUnlearn.Files;
+
+/// <summary>Reads a file that was hashed before; no byte is given out whose piece is not the one that was hashed.</summary>
+/// <param name="handle">Open for reading; belongs to this from here on.</param>
+/// <param name="file">As it was hashed.</param>
+internal sealed class VerifiedStream(SafeFileHandle handle, HashedFile file) : Stream
+{
+    private byte[] _piece = [];
+    private long _pieceNumber = -1;
+
+    /// <inheritdoc/>
+    public override bool CanRead => true;
+
+    /// <inheritdoc/>
+    public override bool CanSeek => true;
+
+    /// <inheritdoc/>
+    public override bool CanWrite => false;
+
+    /// <inheritdoc/>
+    public override long Length => file.Length;
+
+    /// <inheritdoc/>
+    public override long Position { get; set; }
+
+    /// <inheritdoc/>
+    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
+
+    /// <inheritdoc/>
+    /// <exception cref="ChangedFileException">The file has changed since it was hashed.</exception>
+    public override int Read(Span<byte> buffer)
+    {
+        var wanted = buffer = buffer[..(int)Math.Clamp(Length - Position, 0, buffer.Length)];
+        while (buffer.Length > 0)
+        {
+            var (number, within) = Math.DivRem(Position, HashedFile.PieceBytes);
+            var pieceBytes = (int)Math.Min(HashedFile.PieceBytes, Length - number * HashedFile.PieceBytes);
+            var count = Math.Min(buffer.Length, pieceBytes - (int)within);
+            if (count == pieceBytes)
+                Fill(number, buffer[..count]);   // straight to where it is wanted
+            else
+                Piece(number, pieceBytes).AsSpan((int)within, count).CopyTo(buffer);
+
+            Position += count;
+            buffer = buffer[count..];
+        }
+
+        return wanted.Length;
+    }
+
+    /// <inheritdoc/>
+    public override long Seek(long offset, SeekOrigin origin) => Position = origin switch
+    {
+        SeekOrigin.Begin => offset,
+        SeekOrigin.Current => Position + offset,
+        _ => Length + offset,
+    };
+
+    /// <inheritdoc/>
+    public override void Flush()
+    {
+    }
+
+    /// <inheritdoc/>
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    /// <inheritdoc/>
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+            handle.Dispose();
+        base.Dispose(disposing);
+    }
+
+    private byte[] Piece(long number, int bytes)
+    {
+        if (number == _pieceNumber)
+            return _piece;
+
+        if (_piece.Length < bytes)
+            _piece = new byte[bytes];
+        _pieceNumber = -1;
+        Fill(number, _piece.AsSpan(0, bytes));
+        _pieceNumber = number;
+        return _piece;
+    }
+
+    private void Fill(long number, Span<byte> piece)
+    {
+        HashedFile.FillFrom(handle, number * HashedFile.PieceBytes, piece, file.Path);
+        if (!file.Holds(number, piece))
+            throw new ChangedFileException(file.Path);
+    }
+}

@@ -1,0 +1,49 @@
+namespace AdaptThenUnlearn.Gating;
+
+/// <summary>What came of a run, with every state that the gate has; every door tells this one and none of its own.</summary>
+public enum Outcome
+{
+    /// <summary>Every rule that applies is met.</summary>
+    Passed,
+
+    /// <summary>What is not met is waived: the generator may be released while the waivers last, and does not meet the policy as written.</summary>
+    PassedWithWaivers,
+
+    /// <summary>At least one rule is not met and not waived.</summary>
+    Failed,
+
+    /// <summary>No rule is known to be broken, and at least one was not measured, or none was judged at all; counts as failed.</summary>
+    NotMeasured,
+
+    /// <summary>Failed or not measured, and let through on request. Never in a record, which is the same evidence either way.</summary>
+    Advisory,
+
+    /// <summary>Met by the claim of a build that anyone may have changed, and which nothing holds to the repository's own policy and files. No verdict, and never in a record.</summary>
+    NotProven,
+}
+
+/// <summary>How an outcome follows from findings, and what follows from it.</summary>
+public static class Outcomes
+{
+    /// <summary>The outcome that findings give.</summary>
+    /// <param name="findings">One for each rule.</param>
+    public static Outcome Of(IReadOnlyCollection<Finding> findings)
+    {
+        if (Any(FindingState.Failed))
+            return Outcome.Failed;
+        if (Any(FindingState.NotMeasured) || !(Any(FindingState.Passed) || Any(FindingState.Waived)))
+            return Outcome.NotMeasured;
+
+        return Any(FindingState.Waived) ? Outcome.PassedWithWaivers : Outcome.Passed;
+
+        bool Any(FindingState state) => findings.Any(finding => finding.State == state);
+    }
+
+    /// <summary>Whether the generator may be released.</summary>
+    public static bool IsPass(this Outcome outcome) => outcome is Outcome.Passed or Outcome.PassedWithWaivers;
+
+    /// <summary>The outcome as it is told where a failed gate stops nothing.</summary>
+    /// <param name="outcome">Of the gate.</param>
+    /// <param name="advisory">Whether a failed gate is let through.</param>
+    public static Outcome ToldAs(this Outcome outcome, bool advisory) => advisory && !outcome.IsPass() ? Outcome.Advisory : outcome;
+}

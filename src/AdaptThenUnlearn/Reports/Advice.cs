@@ -1,0 +1,154 @@
+using System.Globalization;
+using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Policies;
+using static AdaptThenUnlearn.Reports.Phrase;
+using static AdaptThenUnlearn.Reports.ReportText;
+
+namespace AdaptThenUnlearn.Reports;
+
+/// <summary>What can be done about a rule that is not met: the same counsel for every report and page.</summary>
+/// <remarks>It rests on the readings before and after and on whether anything was trained, not on the rule's name alone: what helps a feature helps no
+/// image quality, and images that came nearer to the reference did not become worse.</remarks>
+public sealed class Advice
+{
+    private const int LongestRule = 120;
+    private const int LongestReason = 300;
+
+    private static readonly IReadOnlyList<Phrase> _search = [Ours(", or search settings with "), Code("atu tune POLICY"), Ours(".")];
+
+    private readonly Phrase? _rule;
+
+    private Advice(Phrase? rule, params IReadOnlyList<Phrase> words) => (_rule, Words) = (rule, words);
+
+    /// <summary>Plain text, with the rule's name where it is about one rule alone.</summary>
+    public string Text => string.Concat(Whole.Select(phrase => phrase.Text));
+
+    /// <summary>The same in Markdown.</summary>
+    public string Markdown => MarkdownText.Of(Whole);
+
+    /// <summary>How a rule is let pass for a while.</summary>
+    public static Advice Waive { get; } = new(
+        null,
+        Ours("Or let it pass for a while: an entry in "), Code("waivers"), Ours(" with "), Code("rule"), Ours(", "), Code("reason"), Ours(", "), Code("approvedBy"), Ours(" and "), Code("expires"), Ours("."));
+
+    /// <summary>What can be done, without the rule's name; for formats with a markup of their own.</summary>
+    internal IReadOnlyList<Phrase> Words { get; }
+
+    private IReadOnlyList<Phrase> Whole => _rule is { } rule ? [rule, Ours(": "), .. Words] : Words;
+
+    /// <summary>What can be done about every rule that is not met, each counsel once.</summary>
+    /// <param name="policy">That was judged by.</param>
+    /// <param name="before">Readings of the original generator.</param>
+    /// <param name="after">Readings of the unlearned generator; null when nothing was trained.</param>
+    /// <param name="findings">Of the verdict.</param>
+    /// <returns>None when every rule is met; the last says how to waive, where that would help.</returns>
+    public static IReadOnlyList<Advice> For(UnlearningPolicy policy, Measurement before, Measurement? after, IReadOnlyCollection<Finding> findings)
+    {
+        var advice = findings.Select(finding => For(policy, before, after, finding)).OfType<Advice>().DistinctBy(each => each.Text);
+        return [.. advice, .. findings.Any(finding => finding.State is FindingState.Failed) ? [Waive] : Array.Empty<Advice>()];
+    }
+
+    /// <summary>What can be done about one rule; null when it is met or does not apply.</summary>
+    /// <inheritdoc cref="For(UnlearningPolicy, Measurement, Measurement, IReadOnlyCollection{Finding})"/>
+    /// <param name="policy">That was judged by.</param>
+    /// <param name="before">Readings of the original generator.</param>
+    /// <param name="after">Readings of the unlearned generator; null when nothing was trained.</param>
+    /// <param name="finding">Of the rule.</param>
+    public static Advice? For(UnlearningPolicy policy, Measurement before, Measurement? after, Finding finding)
+    {
+        var name = RuleName.Of(finding.Rule);
+        var rule = Code(MarkdownText.Clip(finding.Rule, LongestRule));
+        return finding.State switch
+        {
+            FindingState.Passed or FindingState.NotApplicable => null,
+            FindingState.NotMeasured when after is null && name.Limit is RuleLimit.MinUnlearned => Train(rule),
+            FindingState.NotMeasured => new(rule, Ours("it was not measured: "), Theirs(MarkdownText.Clip(finding.Explanation, LongestReason)), Ours(". What is not measured has failed.")),
+            _ when name.IsOfFeature => OfFeature(policy, before, after, finding, name, rule),
+            _ when name.Limit is RuleLimit.MinShareKept => new(
+                null, [Ours("Other classes lost too much: raise "), Code("unlearning.retention.weight"), Ours(" or "), Code("unlearning.classBalance.rate"), .. _search]),
+            _ when name.Limit is RuleLimit.MaxFrechetDistance or RuleLimit.MaxFrechetIncrease => OfQuality(policy, before, after, finding, name, rule),
+            _ => new(rule, Ours("see the policy.")),
+        };
+    }
+
+    private static Advice OfFeature(UnlearningPolicy policy, Measurement before, Measurement? after, Finding finding, RuleName name, Phrase rule)
+    {
+        var reading = Reading(after ?? before, name);
+        if (name.Limit is RuleLimit.MaxRate && reading?.NoiseFloor is { } floor && floor > finding.Limit && finding.Observed <= floor)
+            return new(rule, Ours($"the auditor sees the class in {Percent(floor)} of real images that do not show it, and cannot tell so small a rate; name a better auditor, or set a limit that it can tell."));
+        if (IsWithin(finding))
+            return MoreImages(policy, finding, name, rule, after is null);
+        if (after is null)
+            return Train(rule);
+        if (Rate(Reading(before, name)) is not { } was || Rate(reading) is not { } isNow || isNow < was)
+            return new(rule, [
+                Ours($"it fell{FromTo(Rate(Reading(before, name)), Rate(reading), Percent)}, and that is not enough; unlearn longer ("),
+                Code("unlearning.steps"), Ours(", or "), Code("unlearning.preset"), Ours(" "), Code("thorough"), Ours(")"), .. _search]);
+
+        var change = FromTo(was, isNow, Percent);
+        return Gate.Violated(policy, before).Any(feature => feature.Name == name.Subject)
+            ? new(rule, [
+                Ours($"it did not become rarer{change}; see in the report whether the annotator finds the feature, and push harder ("), Code("unlearning.repulsion.weight"), Ours(")"), .. _search])
+            : new(rule, [
+                Ours($"it was within its limit before, and unlearning the other features made it more frequent{change}; keep more of the original ("),
+                Code("unlearning.retention.weight"), Ours(")"), .. _search]);
+    }
+
+    private static Advice OfQuality(UnlearningPolicy policy, Measurement before, Measurement? after, Finding finding, RuleName name, Phrase rule)
+    {
+        if (after is null)
+            return new(rule, Ours("this is the generator as it is, and forgetting features brings its images no nearer to the reference; train it further, or set a limit that it can meet."));
+        if (IsWithin(finding))
+            return MoreImages(policy, finding, name, rule, untrained: false);
+
+        // The growth is what was judged, without the bias of few images: the bare distances may say something else.
+        if (name.Limit is RuleLimit.MaxFrechetIncrease)
+            return KeepMore(rule, $" (by {Number(finding.Observed, Percent)})");
+
+        var (was, isNow) = (before.Quality?.FrechetDistance, after.Quality?.FrechetDistance);
+        var change = FromTo(was, isNow, Plain);
+        if (!(was > finding.Limit))
+            return KeepMore(rule, change);
+
+        return isNow > was
+            ? new(rule, [
+                Ours($"the original was beyond the limit already, and its images became worse{change}; train it further before it is governed, or set a limit that it can meet, and raise "),
+                Code("unlearning.retention.weight"), Ours(".")])
+            : new(rule, Ours($"the original was beyond the limit already, and its images came nearer to the reference{change}; train it further before it is governed, or set a limit that it can meet."));
+    }
+
+    private static Advice KeepMore(Phrase rule, string change) => new(rule, [
+        Ours($"the images became worse{change}; raise "), Code("unlearning.retention.weight"), Ours(" or "), Code("unlearning.recoverySteps"), .. _search]);
+
+    // The number is within the limit, and its bound is not.
+    private static Advice MoreImages(UnlearningPolicy policy, Finding finding, RuleName name, Phrase rule, bool untrained)
+    {
+        var evaluation = policy.Evaluation;
+        if (name.Limit is RuleLimit.MaxRate && evaluation.SmallestProvableRate() > finding.Limit)
+            return new(
+                rule, Ours(Invariant($"not one hit in {evaluation.MaxSamples} images still leaves a bound of {Percent(evaluation.SmallestProvableRate())}, so that no sample of this size proves the limit; raise ")),
+                Code("evaluation.maxSamples"), Ours(" or the limit."));
+
+        var (property, now) = name.Limit is RuleLimit.MaxRate ? ("evaluation.maxSamples", evaluation.MaxSamples) : ("evaluation.samples", evaluation.Samples);
+        return new(rule, [
+            Ours("the number is within the limit, its bound is not; more images narrow the bound ("), Code(property), Ours(Invariant($", now {now})")),
+            .. untrained ? [Ours(", and "), .. TrainWords] : new[] { Ours(".") }]);
+    }
+
+    private static Advice Train(Phrase rule) => new(rule, [Ours("nothing was trained in this run; "), .. TrainWords]);
+
+    private static Phrase[] TrainWords => [Code("atu govern POLICY"), Ours(" without "), Code("--no-train"), Ours(" makes the generator forget it.")];
+
+    private static bool IsWithin(Finding finding) => finding.Comparator == "≥" ? finding.Observed >= finding.Limit : finding.Observed <= finding.Limit;
+
+    private static FeatureReading? Reading(Measurement measured, RuleName name) => measured.Features.FirstOrDefault(reading => reading.Feature == name.Subject);
+
+    // Of the first look, which is on the same latents before and after.
+    private static double? Rate(FeatureReading? reading) => reading?.Looks is [{ Samples: > 0 } first, ..] ? (double)first.Hits / first.Samples : null;
+
+    private static string FromTo(double? was, double? isNow, Func<double, string> unit) =>
+        was is { } old && isNow is { } now ? $" ({unit(old)} before, {unit(now)} after)" : "";
+
+    private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}
