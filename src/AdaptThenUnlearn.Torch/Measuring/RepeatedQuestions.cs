@@ -104,7 +104,7 @@ public sealed class RepeatedQuestions : IDisposable
     private static void Require(Question question, Tensor one, Tensor other, string how)
     {
         using var scope = NewDisposeScope();
-        var scale = Math.Max(1, one.abs().max().item<float>());
+        var scale = Math.Max(1, one.to(float64).abs().max().item<double>());
         var difference = Difference(one, other);
         if (!(difference <= Tolerance * scale + NoiseFactor * question.Noise))
             throw new PolicyMismatchException(question.Property, FormattableString.Invariant(
@@ -115,9 +115,12 @@ public sealed class RepeatedQuestions : IDisposable
     private static double Difference(Tensor one, Tensor other)
     {
         using var scope = NewDisposeScope();
-        var (first, second) = (one.flatten(1).to(float64), other.flatten(1).to(float64));
+        var (first, second) = (Numbers(one), Numbers(other));
         return where(first.eq(second), zeros_like(first), first - second).square().mean([1]).sqrt().max().item<double>();
     }
+
+    // [N, numbers of one answer], whatever the program's precision; a single number may come without a dimension of its own.
+    private static Tensor Numbers(Tensor answers) => answers.to(float64).reshape(answers.dim() == 0 ? 1 : answers.shape[0], -1);
 
     // Tensors are owned by the questions.
     private sealed record Question(string Property, IAskedProgram Program, Tensor Inputs, Tensor Answers, double Noise);
