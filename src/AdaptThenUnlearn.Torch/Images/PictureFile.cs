@@ -94,6 +94,10 @@ internal sealed record PictureFile(string Path, int Width, int Height)
             using var readable = RegularFile.Open(path);
             return null;
         }
+        catch (FileNotFoundException)
+        {
+            return "is missing, or a link that leads nowhere";
+        }
         catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
         {
             return $"cannot be read: {failed.Message}";
