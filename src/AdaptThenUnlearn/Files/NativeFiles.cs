@@ -60,6 +60,9 @@ internal static class NativeFiles
         }
     }
 
+    /// <summary>Number of the user whose rights this process has; null where users have none.</summary>
+    public static uint? User() => OperatingSystem.IsWindows() ? null : EffectiveUser();
+
     /// <summary>Brings what was written to an open file to the disk.</summary>
     /// <remarks>.NET's own flush says nothing of a disk that failed; the kernel tells it once.</remarks>
     /// <exception cref="IOException">The disk did not take it.</exception>
@@ -120,14 +123,15 @@ internal static class NativeFiles
 
     private static byte[] Terminated(string path) => Encoding.UTF8.GetBytes(path + "\0");
 
-    // struct statx: mode at 28, inode at 32, device at 136 and 140. struct stat of macOS: device at 0, mode at 4, inode at 8.
+    // struct statx: owner at 20, mode at 28, inode at 32, device at 136 and 140. struct stat of macOS: device at 0, mode at 4, inode at 8, owner at 16.
     private static FileIdentity Parsed(ReadOnlySpan<byte> stat)
     {
         var mac = OperatingSystem.IsMacOS();
         var mode = BinaryPrimitives.ReadUInt16LittleEndian(stat[(mac ? 4 : 28)..]);
         var inode = BinaryPrimitives.ReadUInt64LittleEndian(stat[(mac ? 8 : 32)..]);
         var device = mac ? BinaryPrimitives.ReadUInt32LittleEndian(stat) : BinaryPrimitives.ReadUInt64LittleEndian(stat[136..]);
-        return new FileIdentity((mode & 0xF000) switch { 0x8000 => FileKind.Regular, 0x4000 => FileKind.Folder, _ => FileKind.Other }, device, inode);
+        var owner = BinaryPrimitives.ReadUInt32LittleEndian(stat[(mac ? 16 : 20)..]);
+        return new FileIdentity((mode & 0xF000) switch { 0x8000 => FileKind.Regular, 0x4000 => FileKind.Folder, _ => FileKind.Other }, device, inode, owner);
     }
 
     private static FileIdentity? OnWindows(string path)
@@ -182,6 +186,9 @@ internal static class NativeFiles
     [DllImport("libc", EntryPoint = "fstat$INODE64", SetLastError = true)]
     private static extern int FstatOnOlderMac(int descriptor, [Out] byte[] buffer);
 
+    [DllImport("libc", EntryPoint = "geteuid")]
+    private static extern uint EffectiveUser();
+
     [DllImport("libc", EntryPoint = "fsync", SetLastError = true)]
     private static extern int Fsync(int descriptor);
 
@@ -219,7 +226,8 @@ internal enum FileKind
 /// <param name="Kind">What it is.</param>
 /// <param name="Device">On which disk; 0 where it is not known.</param>
 /// <param name="Inode">Which file there; 0 where it is not known.</param>
-internal readonly record struct FileIdentity(FileKind Kind, ulong Device, ulong Inode)
+/// <param name="Owner">Number of the user that it belongs to; null where there are none, or it is not known.</param>
+internal readonly record struct FileIdentity(FileKind Kind, ulong Device, ulong Inode, uint? Owner = null)
 {
     /// <summary>Whether the system said which file it is.</summary>
     public bool IsKnown => Device != 0 || Inode != 0;

@@ -1,5 +1,4 @@
-using System.Runtime.InteropServices;
-using System.Text;
+using AdaptThenUnlearn.Files;
 
 namespace AdaptThenUnlearn.Runs;
 
@@ -37,33 +36,8 @@ public static class RecordOwner
 #pragma warning restore CA1416
         if (mode.HasFlag(UnixFileMode.OtherWrite) && !mode.HasFlag(UnixFileMode.StickyBit))
             return $"anybody may write {path}";
-        return OwnerOf(path) is { } owner && owner != User() && !(mayBeSuperusers && owner == Superuser) ? $"{path} belongs to another user" : null;
+        return NativeFiles.At(path)?.Owner is { } owner && owner != NativeFiles.User() && !(mayBeSuperusers && owner == Superuser) ? $"{path} belongs to another user" : null;
     }
 
     private static string Resolved(string folder) => Directory.ResolveLinkTarget(folder, returnFinalTarget: true)?.FullName ?? folder;
-
-    // struct statx: the owner stands at 20. Elsewhere than on Linux the mode alone is asked.
-    private static uint? OwnerOf(string path)
-    {
-        const int CurrentFolder = -100;
-        const uint Owner = 8;
-        if (!OperatingSystem.IsLinux())
-            return null;
-
-        try
-        {
-            var buffer = new byte[256];
-            return Statx(CurrentFolder, Encoding.UTF8.GetBytes(path + "\0"), 0, Owner, buffer) == 0 ? BitConverter.ToUInt32(buffer, 20) : null;
-        }
-        catch (Exception absent) when (absent is EntryPointNotFoundException or DllNotFoundException)
-        {
-            return null;
-        }
-    }
-
-    [DllImport("libc", EntryPoint = "statx")]
-    private static extern int Statx(int folder, byte[] path, int flags, uint mask, [Out] byte[] buffer);
-
-    [DllImport("libc", EntryPoint = "geteuid")]
-    private static extern uint User();
 }
