@@ -201,7 +201,7 @@ public sealed class MetricTests : IDisposable
         var metrics = ManifoldMetrics.Of(zeros(3, 2), zeros(50, 2));
 
         Assert.Equal(new ManifoldMetrics(null, null, null, null, metrics.NotMeasured), metrics);
-        Assert.Contains("more than 5", metrics.NotMeasured, StringComparison.Ordinal);
+        Assert.Contains("at least 6", metrics.NotMeasured, StringComparison.Ordinal);
     }
 
     [Fact]
