@@ -110,6 +110,8 @@ public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
         using var read = JsonDocument.Parse(output);
         Assert.Equal(400, read.RootElement.GetProperty("features")[0].GetProperty("looks")[0].GetProperty("samples").GetInt32());
         Assert.True(read.RootElement.GetProperty("quality").GetProperty("frechetDistance").GetDouble() >= 0);
+        Assert.Equal(200, read.RootElement.GetProperty("quality").GetProperty("groups").GetProperty("sizes").EnumerateArray().Sum(size => size.GetInt32()));
+        Assert.Equal("8-bit", read.RootElement.GetProperty("range").GetString());
         Assert.Equal(2, read.RootElement.GetProperty("shares").GetArrayLength());
     }
 
@@ -192,6 +194,17 @@ public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
         using var json = JsonDocument.Parse(output);
         Assert.Equal(77, json.RootElement.GetProperty("unlearning").GetProperty("steps").GetInt32());
         Assert.Equal(0.002, json.RootElement.GetProperty("unlearning").GetProperty("learningRate").GetDouble());
+    }
+
+    [Fact]
+    public void Policy_Check_WarnsOfFewImagesForTheExtractor()
+    {
+        var few = Atu.Run("policy", "check", house.Policy("few"));
+        var enough = Atu.Run("policy", "check", house.Policy("enough"), "--set", "evaluation.samples=40000");
+
+        Assert.Equal((0, 0), (few.ExitCode, enough.ExitCode));
+        Assert.Contains("warning ATU1120: $.evaluation.samples: half of 400 samples are compared", few.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("ATU1120", enough.Errors, StringComparison.Ordinal);
     }
 
     [Fact]

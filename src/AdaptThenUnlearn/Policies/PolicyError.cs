@@ -71,4 +71,7 @@ public static class PolicyCodes
 
     /// <summary>Warning: fewer images are compared than the Fréchet distance of so many features needs for a narrow bound.</summary>
     public const string FewForTheExtractor = "ATU1120";
+
+    /// <summary>Warning: an increase is asked for over the distance between a generator and its own samples, which is hardly above 0.</summary>
+    public const string IncreaseOverItself = "ATU1121";
 }

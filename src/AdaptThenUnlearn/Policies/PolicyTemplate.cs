@@ -43,7 +43,7 @@ public static class PolicyTemplate
           "quality": {
             "extractor": "auditor",              // or "inception-v3" with "extractorWeights", a file you fetch: FID
             "reference": "original-generator",   // or a folder of images, or a statistics file
-            "maxFrechetIncrease": 0.5,           // the distance may grow to 1.5 times what it was
+            "maxFrechetDistance": 1.0,           // how far the images may move, in squared units of the extractor's features: see what a first run measures
             "minShareKept": 0.5,                 // each other class keeps half the share it had, or more
           },
 

@@ -273,6 +273,8 @@ public sealed record QualityOptions(
     [NotBlank] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ExtractorWeights = null,
     [Form(FormAttribute.Sha256, FormAttribute.Sha256Words)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ExtractorSha256 = null)
 {
+    private const string OriginalGenerator = "original-generator";   // as a reading calls it
+
     /// <summary>What the rule of a kept class begins with; the class follows.</summary>
     internal const string MinShareKeptRule = "quality/minShareKept/";
 
@@ -304,7 +306,16 @@ public sealed record QualityOptions(
         return (own.Count > 0 ? own : policy.UndesiredFeatures).Select(feature => feature.Class).ToHashSet();
     }
 
-    internal IEnumerable<PolicyFinding> Check(JsonPath at, UnlearningPolicy policy)
+    internal IEnumerable<PolicyFinding> Check(JsonPath at, UnlearningPolicy policy) => [.. CheckExtractor(at, policy), .. CheckIncrease(at)];
+
+    private IEnumerable<PolicyFinding> CheckIncrease(JsonPath at) => MaxFrechetIncrease is not null && Reference == OriginalGenerator
+        ? [at["maxFrechetIncrease"].Warning(
+            PolicyCodes.IncreaseOverItself,
+            "is taken over the distance between the original generator and its own samples, which is hardly above 0, so that any change is a large increase or the rule is not measured; use 'maxFrechetDistance', or another reference",
+            at["reference"])]
+        : [];
+
+    private IEnumerable<PolicyFinding> CheckExtractor(JsonPath at, UnlearningPolicy policy)
     {
         if (WeightsExtractor.Named(Extractor) is { } kind)
             return

@@ -73,6 +73,15 @@ public sealed class QualityExtractorTests
     }
 
     [Fact]
+    public void Read_IncreaseOverTheOriginalItself_IsWarnedOf()
+    {
+        var itself = Read(Full, "quality.reference=original-generator");
+
+        Assert.Equal(["ATU1121 $.quality.maxFrechetIncrease"], itself.Warnings.Select(warning => $"{warning.Code} {warning.Path}"));
+        Assert.Empty(Read(Full, "quality.reference=original-generator", "quality.maxFrechetIncrease=null").Warnings);
+    }
+
+    [Fact]
     public void EffectiveJson_WithoutWeights_IsTheTextOfBefore()
     {
         Assert.DoesNotContain("extractorWeights", Read(Full).EffectiveJson, StringComparison.Ordinal);
