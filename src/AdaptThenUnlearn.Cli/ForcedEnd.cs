@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace AdaptThenUnlearn.Cli;
 
-/// <summary>Ends the process where a command does not end by itself: some time after Ctrl-C, or at the second one.</summary>
+/// <summary>Cancels the command at Ctrl-C, and ends the process where the command does not end by itself: some time later, or at the second Ctrl-C.</summary>
 /// <remarks>
 /// A step, a batch or a candidate is finished before a cancelled command ends. One that hangs, such as a program in a checkpoint that never returns, is cut
 /// off without running the libraries' own ends: those would take memory away from threads that still compute, and the process would die of that.
@@ -12,6 +12,7 @@ internal sealed class ForcedEnd : IDisposable
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(10);
 
     private readonly List<PosixSignalRegistration> _registrations = [];
+    private readonly CancellationTokenSource _cancel = new();
     private readonly Terminal _terminal;
     private int _signals;
 
@@ -23,6 +24,9 @@ internal sealed class ForcedEnd : IDisposable
         foreach (var signal in new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM })
             _registrations.Add(PosixSignalRegistration.Create(signal, Heard));
     }
+
+    /// <summary>Cancelled at Ctrl-C or a termination request.</summary>
+    public CancellationToken Token => _cancel.Token;
 
     /// <summary>Ends this process at once; files that are being written stay as they were before.</summary>
     /// <param name="exitCode">One of <see cref="ExitCodes"/>.</param>
@@ -42,7 +46,11 @@ internal sealed class ForcedEnd : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _registrations.ForEach(registration => registration.Dispose());
+    public void Dispose()
+    {
+        _registrations.ForEach(registration => registration.Dispose());
+        _cancel.Dispose();
+    }
 
     private void Heard(PosixSignalContext context)
     {
@@ -56,6 +64,7 @@ internal sealed class ForcedEnd : IDisposable
             _terminal.Say(FormattableString.Invariant($"cancelled; what was under way did not end within {_patience.TotalSeconds} seconds and was cut off. What was saved before is kept"));
             Now(ExitCodes.Cancelled);
         }) { IsBackground = true, Name = "forced end" }.Start();
+        _cancel.Cancel();
     }
 
     [DllImport("libc", EntryPoint = "_exit")]

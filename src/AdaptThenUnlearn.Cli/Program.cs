@@ -42,4 +42,4 @@ if (parsed.Errors.Count > 0)
 
 // A cancelled command ends by itself; only one that hangs is cut off.
 using var end = new ForcedEnd(terminal);
-return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = Timeout.InfiniteTimeSpan });
+return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null }, end.Token);
