@@ -167,6 +167,8 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
             Note(InputRoles.Generator, note);
         if (loaded.Assumed is { } assumed)
             Note(InputRoles.Generator, $"its weights do not tell what it computes; assumed: {assumed.Sentence}", isWarning: true);
+        if (policy.Generator.Layers is { } stated)
+            Note(InputRoles.Generator, $"its weights do not tell its layers; the policy states them: {string.Join(", ", stated)}");
         if (loaded.Discriminator is DcganDiscriminator or MlpDiscriminator)
             Note("discriminator", "its weights do not tell what it computes; assumed: leaky ReLU of slope 0.2, batch normalisation with eps 1e-5, one score at the end. It decides nothing that is measured");
         if (loaded.Generator is SequentialGenerator { EndsInUnitRange: true })
