@@ -6,6 +6,7 @@ using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Measuring;
+using AdaptThenUnlearn.Torch.Models.Sequence;
 using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
 
@@ -70,7 +71,7 @@ public sealed class MeasureCommand(Terminal terminal)
             if (generator.Assumed is { } assumed)
                 terminal.Diagnose(new BuildMessage(
                     Severity.Warning, PolicyCodes.AssumedLayers,
-                    $"$.generator.layers: weights do not tell what this generator computes; assumed: {assumed.Sentence}. No verdict rests on that: if it is right, say it as {LayersOption.Statement(assumed.Layers)}",
+                    $"$.generator.layers: weights do not tell what this generator computes; assumed: {assumed.Sentence}. No verdict rests on that: if it is right, say it: {UnclearLayersException.Property(assumed.Layers)}",
                     file.Path));
             using var classifiers = inputs.LoadClassifiers(generator.Generator.Shape, device);
             using var reference = inputs.LoadReference(classifiers, generator, images, terminal, cancel);
