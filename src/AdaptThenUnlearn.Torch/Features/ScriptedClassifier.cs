@@ -55,12 +55,16 @@ internal sealed class ScriptedClassifier : FeatureClassifier, IAskedProgram
     public override Tensor Features(Tensor images)
     {
         using var scope = NewDisposeScope();
-        var logits = Program.Run(images);
-        if (logits.dim() == 1 && Classes.Count == 1)
-            logits = logits.unsqueeze(1);   // one class, squeezed
+        return Rows(Program.Run(images), images).MoveToOuterDisposeScope();
+    }
+
+    // One row an image, in single precision; of one class, a program may have squeezed them.
+    private Tensor Rows(Tensor made, Tensor images)
+    {
+        var logits = made.dim() == 1 && Classes.Count == 1 ? made.unsqueeze(1) : made;
         return logits.is_floating_point() && logits.shape.SequenceEqual([images.shape[0], Classes.Count])
-            ? logits.to(float32).MoveToOuterDisposeScope()
-            : throw Program.Wrong($"makes {logits.dtype} {ScriptProgram.Shown(logits)} of images {ScriptProgram.Shown(images)}, and the policy names {Classes.Count} classes");
+            ? logits.to(float32)
+            : throw Program.Wrong($"makes {made.dtype} {ScriptProgram.Shown(made)} of images {ScriptProgram.Shown(images)}, and the policy names {Classes.Count} classes");
     }
 
     // One that takes a single image was traced for it.
@@ -92,7 +96,11 @@ internal sealed class ScriptedClassifier : FeatureClassifier, IAskedProgram
     }
 
     /// <inheritdoc/>
-    public Tensor Answer(Tensor inputs, long seed) => Program.Run(seed, inputs);
+    public Tensor Answer(Tensor inputs, long seed)
+    {
+        using var scope = NewDisposeScope();
+        return Rows(Program.Run(seed, inputs), inputs).MoveToOuterDisposeScope();
+    }
 
     /// <inheritdoc/>
     public override Tensor Logits(Tensor features) => features.alias();
