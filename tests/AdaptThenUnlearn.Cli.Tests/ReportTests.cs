@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Xml.Linq;
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;
 
@@ -24,9 +25,9 @@ public sealed class ReportTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Equal(texts, written.Select(File.ReadAllText));
 
         Assert.Equal(0, Atu.Run("report", run, "--format", "sarif,markdown", "--format", "junit", "--out", house.At("elsewhere")).ExitCode);
-        Assert.Equal(["junit.xml", "report.md", "report.sarif"], Directory.GetFiles(house.At("elsewhere")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal([".atu-made", "junit.xml", "report.md", "report.sarif"], Directory.GetFiles(house.At("elsewhere")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         Assert.Equal(0, Atu.Run("report", run, "--out", house.At("all")).ExitCode);
-        Assert.Equal(["junit.xml", "report.html", "report.md", "report.sarif"], Directory.GetFiles(house.At("all")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal([".atu-made", "junit.xml", "report.html", "report.md", "report.sarif"], Directory.GetFiles(house.At("all")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         Assert.Equal("told", XDocument.Load(house.At("elsewhere/junit.xml")).Root!.Element("testsuite")!.Attribute("name")!.Value);
         using var sarif = JsonDocument.Parse(File.ReadAllText(house.At("elsewhere/report.sarif")));
         Assert.Equal("2.1.0", sarif.RootElement.GetProperty("version").GetString());
@@ -38,6 +39,7 @@ public sealed class ReportTests(SmallHouse house) : IClassFixture<SmallHouse>
         var stale = ReportFormats.All.Select(format => house.At($"out/gone/{format.FileName}")).ToList();
         Directory.CreateDirectory(house.At("out/gone"));
         stale.ForEach(file => File.WriteAllText(file, "passed, once"));
+        FolderMark.Add(house.At("out/gone"), ReportFormats.All.Select(format => format.FileName));
 
         Assert.Equal(3, Atu.Run("govern", house.Policy("gone", edit: ("\"generator.safetensors\"", "\"nowhere.safetensors\"")), "--out", house.At("out"), "--device", "cpu").ExitCode);
 
