@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Files;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
@@ -24,7 +25,7 @@ public sealed class RosinalityFormat : ICheckpointFormat
         {
             return PyTorchFile.Read(file, survey: true).Format == FormatName;
         }
-        catch (CheckpointException)
+        catch (CheckpointException other) when (other.InnerException is not ChangedFileException)
         {
             return false;   // the plain PyTorch format, which takes everything of torch.save, will say what is wrong
         }

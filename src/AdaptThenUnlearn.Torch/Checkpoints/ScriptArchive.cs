@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Text;
 using System.Text.RegularExpressions;
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Torch.Checkpoints.Pickle;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
@@ -26,7 +27,7 @@ internal static partial class ScriptArchive
         {
             return StoredZip.Read(bytes).IsProgram;
         }
-        catch (CheckpointException)
+        catch (CheckpointException other) when (other.InnerException is not ChangedFileException)
         {
             return false;   // no zip archive at all, or one that is damaged
         }
