@@ -70,10 +70,11 @@ public sealed class HashedFileTests : IDisposable
     [Fact]
     public void OpenRead_ChangedWhileOpen_GivesNoByteOfIt()
     {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "nobody can write to a file there that is open for reading");
         var hashed = HashedFile.Of(At("file"));
         using var stream = hashed.OpenRead();
         stream.ReadExactly(new byte[10]);
-        using (var writer = File.OpenWrite(At("file")))
+        using (var writer = new FileStream(At("file"), FileMode.Open, FileAccess.Write, FileShare.ReadWrite))   // as a program that heeds no locks
         {
             writer.Position = HashedFile.PieceBytes + 1;
             writer.WriteByte((byte)~_content[HashedFile.PieceBytes + 1]);
