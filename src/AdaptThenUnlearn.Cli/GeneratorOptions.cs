@@ -40,9 +40,11 @@ public sealed class GeneratorOptions
     /// <param name="device">Where they go.</param>
     /// <param name="terminal">Told what had to be assumed.</param>
     /// <param name="network">Which of a checkpoint's generators, see <see cref="GeneratorCheckpoint"/>.</param>
+    /// <param name="generatorAlone">Whether a discriminator in the same file is left alone, fitting or not.</param>
     /// <exception cref="BadArgumentException">A latent size is wrong, or of no use.</exception>
     /// <exception cref="CheckpointException">The file cannot be read, or is no generator.</exception>
-    public LoadedGenerator Load(ParseResult parsed, FileInfo? discriminator, Device device, Terminal terminal, string network = "ema")
+    public LoadedGenerator Load(
+        ParseResult parsed, FileInfo? discriminator, Device device, Terminal terminal, string network = "ema", bool generatorAlone = false)
     {
         var (format, latentSize) = (parsed.GetRequiredValue(_format), parsed.GetValue(_latentSize));
         if (latentSize is < 1 or > 65536)
@@ -51,7 +53,7 @@ public sealed class GeneratorOptions
             throw new BadArgumentException($"--latent-size is for --format {GeneratorChoice.TorchScript}; every other format tells it by its weights");
 
         var path = Checkpoint(parsed);
-        var loaded = GeneratorCheckpoint.Load(path, format, sha256: null, discriminator?.FullName, device, network, latentSize, _layers.Given(parsed));
+        var loaded = GeneratorCheckpoint.Load(path, format, sha256: null, discriminator?.FullName, device, network, latentSize, _layers.Given(parsed), generatorAlone);
         if (loaded.Assumed is { } assumed)
             terminal.Diagnose(new BuildMessage(
                 Severity.Warning, PolicyCodes.AssumedLayers,

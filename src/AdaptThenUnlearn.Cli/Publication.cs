@@ -1,4 +1,5 @@
 using System.CommandLine;
+using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Publishing;
 using AdaptThenUnlearn.Publishing.GitHub;
 using AdaptThenUnlearn.Publishing.Hosts;
@@ -54,7 +55,7 @@ public sealed class Publication(Terminal terminal)
         if (runs.Count == 0)
             return left;
 
-        foreach (var run in runs)
+        foreach (var run in runs.Where(run => run.Outcome is not Outcome.Passed))   // one that passed is told by what was published
             terminal.Say(LogLine.Of($"{run.Policy.Name}: {OutcomeText.Words(run.Outcome)}, judged again for publishing"));
         var publisher = new Publisher(context, GitHubToken.Find(environment), Flags(parsed), Machine.Tool["atu ".Length..], new Waiting(TimeProvider.System), terminal.Say);
         var result = publisher.Publish(runs, cancel).GetAwaiter().GetResult();

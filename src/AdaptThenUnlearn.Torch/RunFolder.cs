@@ -92,15 +92,18 @@ public sealed class RunFolder : IDisposable
 
     /// <summary>Removes what an earlier run concluded, where no run may come to do it; what can be resumed stays. A folder that another run writes to is left to that.</summary>
     /// <param name="path">Need not be there.</param>
+    /// <param name="inputs">The run's that may come, which then knows the folder as its own although the record is gone; null where none may.</param>
     /// <exception cref="RunException">The folder cannot be written.</exception>
-    public static void Withdraw(string path)
+    public static void Withdraw(string path, InputFiles? inputs = null)
     {
-        if (!Conclusions(path).Any(System.IO.Path.Exists))
+        if (!Conclusions(path).Any(File.Exists))
             return;
 
         try
         {
             using var held = Lock(path);
+            if (inputs is not null && HasRecord(path))
+                FolderMark.Add(path, NamesFor(inputs));
             RemoveConclusions(path);
         }
         catch (RunFolderInUseException)
@@ -119,7 +122,7 @@ public sealed class RunFolder : IDisposable
         var made = FolderMark.Read(path);
         try
         {
-            foreach (var report in Conclusions(path).Where(System.IO.Path.Exists).Where(report => isRunFolder || made.Contains(System.IO.Path.GetFileName(report)) || new FileInfo(report).Length == 0))
+            foreach (var report in Conclusions(path).Where(File.Exists).Where(report => isRunFolder || made.Contains(System.IO.Path.GetFileName(report)) || new FileInfo(report).Length == 0))
                 File.Delete(report);
         }
         catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)

@@ -106,7 +106,7 @@ public sealed class GovernCommand(Terminal terminal)
             catch (RunException)
             {
                 foreach (var each in asked)
-                    RunFolder.Withdraw(each.Folder);
+                    RunFolder.Withdraw(each.Folder, each.Inputs);
                 throw;
             }
         }
@@ -125,7 +125,7 @@ public sealed class GovernCommand(Terminal terminal)
             terminal.Say($"{question.Policy.Name}: the record of an earlier run is not believed, because {doubt}; the generator is measured anew (--reuse believes it)");
         }
 
-        RunFolder.Withdraw(question.Folder);
+        RunFolder.Withdraw(question.Folder, question.Inputs);
         return null;
     }
 

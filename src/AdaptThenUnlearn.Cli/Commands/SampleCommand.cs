@@ -53,7 +53,7 @@ public sealed class SampleCommand(Terminal terminal)
         OutputFiles.Require(
             parsed, [picture?.FullName, numbers?.FullName], [("generator", _generator.Checkpoint(parsed)), ("--latents", parsed.GetValue(_latents)?.FullName), ("--labels", parsed.GetValue(_labels)?.FullName)], OutputFiles.IsSample);
 
-        using var loaded = _generator.Load(parsed, discriminator: null, Machine.Prepare(parsed), terminal, parsed.GetRequiredValue(_network));
+        using var loaded = _generator.Load(parsed, discriminator: null, Machine.Prepare(parsed), terminal, parsed.GetRequiredValue(_network), generatorAlone: true);
         if (parsed.GetValue(_truncation) != 1 && !loaded.Generator.Truncates)
             throw new BadArgumentException($"a {loaded.Architecture} generator has no truncation; leave --truncation at 1");
 

@@ -26,14 +26,16 @@ public static class GeneratorCheckpoint
     /// <param name="network"><c>ema</c> (falls back to the only generator there is) or <c>generator</c>.</param>
     /// <param name="latentSize">Of a program whose weights do not tell it, or null; other formats tell it themselves.</param>
     /// <param name="layers">The layers of a DCGAN or of a fully connected GAN as somebody states them, see <see cref="GeneratorChoice.Layers"/>; null where nobody does.</param>
+    /// <param name="generatorAlone">Whether a discriminator in the same file is left alone, fitting or not.</param>
     /// <returns>Networks in eval mode; belong to the caller.</returns>
     /// <exception cref="CheckpointException">The file is missing, damaged, not pinned so, or no generator that this version knows.</exception>
     public static LoadedGenerator Load(
         string path, string format, string? sha256, string? discriminatorPath, Device device, string network = "ema", int? latentSize = null,
-        IReadOnlyList<string>? layers = null) => Load(
-        CheckpointFile.Open(path), format, sha256, discriminatorPath is null ? null : CheckpointFile.Open(discriminatorPath), device, network, latentSize, layers);
+        IReadOnlyList<string>? layers = null, bool generatorAlone = false) => Load(
+        CheckpointFile.Open(path), format, sha256, discriminatorPath is null ? null : CheckpointFile.Open(discriminatorPath), device, network, latentSize,
+        layers, generatorAlone);
 
-    /// <inheritdoc cref="Load(string, string, string?, string?, Device, string, int?, IReadOnlyList{string}?)"/>
+    /// <inheritdoc cref="Load(string, string, string?, string?, Device, string, int?, IReadOnlyList{string}?, bool)"/>
     /// <param name="opened">The checkpoint, as it was hashed.</param>
     /// <param name="format">A format's name, or <c>auto</c>.</param>
     /// <param name="sha256">Pin, or null.</param>
@@ -42,9 +44,10 @@ public static class GeneratorCheckpoint
     /// <param name="network"><c>ema</c> (falls back to the only generator there is) or <c>generator</c>.</param>
     /// <param name="latentSize">Of a program whose weights do not tell it, or null; other formats tell it themselves.</param>
     /// <param name="layers">The layers of a DCGAN or of a fully connected GAN as somebody states them; null where nobody does.</param>
+    /// <param name="generatorAlone">Whether a discriminator in the same file is left alone, fitting or not.</param>
     public static LoadedGenerator Load(
         CheckpointFile opened, string format, string? sha256, CheckpointFile? discriminator, Device device, string network = "ema", int? latentSize = null,
-        IReadOnlyList<string>? layers = null)
+        IReadOnlyList<string>? layers = null, bool generatorAlone = false)
     {
         var path = opened.Path;
         var digest = CheckpointDigest.Check(opened, sha256);
@@ -54,7 +57,7 @@ public static class GeneratorCheckpoint
         var file = CheckpointFormats.Read(opened, format);
         var found = GanSections.GeneratorIn(file, averaged: network != "generator") ?? throw new UnknownGenerator(file).Refusal();
         var (weights, architecture) = (found.Weights, found.Architecture);
-        var critic = DiscriminatorIn(file, discriminator);
+        var critic = !generatorAlone ? DiscriminatorIn(file, discriminator) : GanSections.DiscriminatorsIn(file) is [var beside] ? beside.In(file) : null;
         var stored = found.Stored with { Layers = layers, Discriminator = critic is null ? null : GanSections.StoredIn(critic) };
         if (layers is not null && !architecture.TakesLayers)
             throw new CheckpointException(path, $"is a {architecture.Name}, whose layers its weights tell", "leave 'layers' out");
@@ -63,7 +66,8 @@ public static class GeneratorCheckpoint
         try
         {
             return new LoadedGenerator(
-                generator, critic is null ? null : DiscriminatorFrom(critic, architecture, generator, device), architecture.Name, architecture.Describe(stored), digest, file.Format, found.Place.Name)
+                generator, critic is null || generatorAlone ? null : DiscriminatorFrom(critic, architecture, generator, device), architecture.Name,
+                architecture.Describe(stored), digest, file.Format, found.Place.Name)
             {
                 Assumed = architecture.Assumes(stored),
                 Notes = [.. NotesOn(file, found)],

@@ -52,6 +52,20 @@ public sealed class NetworkPlacesTests : IDisposable
         Assert.Equal(whole.Generator.Shape, asked.Generator.Shape);
     }
 
+    [Fact]
+    public void Load_DiscriminatorThatDoesNotFit_IsNoHindranceToTheGeneratorAlone()
+    {
+        using var scope = NewDisposeScope();
+        using var networks = ForeignFiles.Gan("dcgan");
+        using var other = nn.Linear(3, 3);
+        Write("file", "dcgan", safetensors: true, [("netG/", networks.Generator), ("netD/", other)]);
+
+        using var alone = GeneratorCheckpoint.Load(At("file"), "auto", null, null, CPU, generatorAlone: true);
+
+        Assert.Null(alone.Discriminator);
+        Assert.Throws<CheckpointException>(() => GeneratorCheckpoint.Load(At("file"), "auto", null, null, CPU));
+    }
+
     public static TheoryData<string, int, bool> Layouts
     {
         get

@@ -5,8 +5,19 @@ namespace AdaptThenUnlearn.Torch.Models.StyleGan2;
 /// <summary>Rebuilds a StyleGAN2 from the names and shapes of its weights (rosinality's names).</summary>
 public sealed class StyleGan2Architecture : IGeneratorArchitecture
 {
+    // Layers whose penalty the code numbers; more than any published resolution has.
+    private const int MostPenalised = 64;
+
     /// <inheritdoc/>
     public string Name => "stylegan2";
+
+    /// <inheritdoc/>
+    /// <remarks>The published code of the method keeps its penalty in buffers of the generator, such as <c>conv__weight__1_fisher</c>.</remarks>
+    public IReadOnlyList<HarmlessTensor> Harmless { get; } =
+    [
+        .. Enumerable.Range(1, MostPenalised).SelectMany(number => new[] { "mean", "fisher" }, (number, what) => new HarmlessTensor(
+            string.Create(CultureInfo.InvariantCulture, $"__{number}_{what}"), "elastic weight consolidation keeps its means and Fisher information there; no image is computed with them")),
+    ];
 
     /// <inheritdoc/>
     public string Landmark => "to_rgb1.conv.weight";
