@@ -1,3 +1,4 @@
+using System.Buffers;
 using Microsoft.Win32.SafeHandles;
 
 namespace AdaptThenUnlearn.Files;
@@ -7,6 +8,7 @@ namespace AdaptThenUnlearn.Files;
 /// <param name="file">As it was hashed.</param>
 internal sealed class VerifiedStream(SafeFileHandle handle, HashedFile file) : Stream
 {
+    // Lent: a checkpoint of many small tensors opens the file for each, and a large array each time would keep the collector busy.
     private byte[] _piece = [];
     private long _pieceNumber = -1;
 
@@ -73,7 +75,11 @@ internal sealed class VerifiedStream(SafeFileHandle handle, HashedFile file) : S
     protected override void Dispose(bool disposing)
     {
         if (disposing)
+        {
             handle.Dispose();
+            GiveBack();
+        }
+
         base.Dispose(disposing);
     }
 
@@ -83,11 +89,22 @@ internal sealed class VerifiedStream(SafeFileHandle handle, HashedFile file) : S
             return _piece;
 
         if (_piece.Length < bytes)
-            _piece = new byte[bytes];
+        {
+            GiveBack();
+            _piece = ArrayPool<byte>.Shared.Rent(bytes);
+        }
+
         _pieceNumber = -1;
         Fill(number, _piece.AsSpan(0, bytes));
         _pieceNumber = number;
         return _piece;
+    }
+
+    private void GiveBack()
+    {
+        if (_piece.Length > 0)
+            ArrayPool<byte>.Shared.Return(_piece);
+        (_piece, _pieceNumber) = ([], -1);
     }
 
     private void Fill(long number, Span<byte> piece)

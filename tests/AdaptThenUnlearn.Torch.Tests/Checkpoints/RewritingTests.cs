@@ -66,7 +66,8 @@ public sealed class RewritingTests : IDisposable
         using var scope = NewDisposeScope();
         var original = Interop.Case(name).PathOf(file);
         var read = CheckpointFormats.Read(original);
-        var values = read.Tensors.Where(tensor => tensor.Type == ElementType.F32).ToDictionary(tensor => tensor.Name, tensor => tensor.Load() + 1);
+        var one = ones(1);
+        var values = read.Tensors.Where(tensor => tensor.Type == ElementType.F32).ToDictionary(tensor => tensor.Name, tensor => tensor.Load() + one);
 
         CheckpointFormats.Named(read.Format).Rewrite(read, At("copy"), values, new Dictionary<string, string>());
 
