@@ -117,19 +117,21 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
     }
 
     // An edit of a policy or of what it names would leave documented cells that answer nothing any more. (What retraining was asked hangs by the real images.)
+    // Cells that were measured on raw output are never taken for those of 8-bit pictures; their page says that they wait to be made again.
     [Theory]
     [InlineData("mnist-no-digit-8", "1,4,8", "docs")]
     [InlineData("avatars-no-glasses", "glasses,hat,beard", "docs/avatars")]
     [InlineData("mnist-no-digit-8", "1,4,8", "docs/gpu")]
-    public void Compare_DocumentedCells_AnswerTodaysQuestions(string policy, string classes, string folder)
+    public void Compare_DocumentedCells_AnswerTodaysQuestionsOrTheirPageSaysThatTheyAreOlder(string policy, string classes, string folder)
     {
         var cells = Directory.GetFiles(Path.Combine(Repository.Root, folder, "results", "cells")).Count(file => !Path.GetFileName(file).StartsWith("retrain-", StringComparison.Ordinal));
+        var older = File.ReadAllText(Path.Combine(Repository.Root, folder, "results.md")).Contains("measured on raw network output", StringComparison.Ordinal);
 
         var (exitCode, _, errors) = Atu.Run(
             "compare", Path.Combine(Repository.Root, "policies", policy + ".json"), "--classes", classes, "--page-only", "--out", house.At(folder), "--merge", Path.Combine(Repository.Root, folder));
 
         Assert.True(exitCode == 0, errors);
-        Assert.Contains(FormattableString.Invariant($"{cells} runs taken over"), errors, StringComparison.Ordinal);
+        Assert.Contains(FormattableString.Invariant($"\n{(older ? 0 : cells)} runs taken over"), errors, StringComparison.Ordinal);
     }
 
     [Fact]
