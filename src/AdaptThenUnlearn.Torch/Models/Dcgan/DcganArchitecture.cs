@@ -7,45 +7,25 @@ namespace AdaptThenUnlearn.Torch.Models.Dcgan;
 /// <summary>Rebuilds a DCGAN from its weights, and from what somebody says of its layers.</summary>
 /// <remarks>
 /// Radford, Metz and Chintala 2016 (arXiv:1511.06434), with the names of PyTorch's own example (<c>main.0.weight</c> and on) and of what
-/// was made from it. What weights do not tell is stated, or assumed and said where <see cref="DcganLayout"/> leaves one reading.
+/// was made from it; <see cref="DcganLayout"/> is its usual layout.
 /// </remarks>
-public sealed class DcganArchitecture : IGeneratorArchitecture
+public sealed class DcganArchitecture : SequenceArchitecture
 {
     private static readonly string[] _usualPrefixes = ["main", ""];
 
     /// <inheritdoc/>
-    public string Name => "dcgan";
+    public override string Name => "dcgan";
 
     /// <inheritdoc/>
-    public bool TakesLayers => true;
+    protected override string Layout => LayerText.DcganTutorial;
 
     /// <inheritdoc/>
-    public bool Recognises(StoredNetwork stored) =>
+    public override bool Recognises(StoredNetwork stored) =>
         StoredSequence.Of(stored) is { } sequence && (sequence.Others.Count == 0 || _usualPrefixes.Contains(sequence.Prefix))
             && sequence.Parts.Values.Any(part => part.IsConvolution) && !IsDiscriminator(sequence);
 
     /// <inheritdoc/>
-    public string Describe(StoredNetwork stored)
-    {
-        var layers = Reading(stored).Layers;
-        return string.Create(CultureInfo.InvariantCulture, $"DCGAN, {SequenceShape.Images(layers)}, latent {SequenceShape.LatentSize(layers)}, channels {string.Join(" ", layers.OfType<ConvolutionLayer>().SkipLast(1).Select(layer => layer.Outputs))}");
-    }
-
-    /// <inheritdoc/>
-    public ImageShape Images(StoredNetwork stored) => SequenceShape.Images(Reading(stored).Layers);
-
-    /// <inheritdoc/>
-    public AssumedLayers? Assumes(StoredNetwork stored) => Reading(stored).Assumed;
-
-    /// <inheritdoc/>
-    public ImageGenerator BuildGenerator(StoredNetwork stored)
-    {
-        var reading = Reading(stored);
-        return new SequentialGenerator(reading.Prefix, reading.Layers);
-    }
-
-    /// <inheritdoc/>
-    public ImageDiscriminator BuildDiscriminator(StoredNetwork stored, ImageGenerator generator) => BuildDiscriminator(stored, generator.Shape);
+    public override ImageDiscriminator BuildDiscriminator(StoredNetwork stored, ImageGenerator generator) => BuildDiscriminator(stored, generator.Shape);
 
     /// <summary>Builds the discriminator these weights belong to, with fresh weights; belongs to the caller.</summary>
     /// <param name="stored">Its weights.</param>
@@ -57,7 +37,22 @@ public sealed class DcganArchitecture : IGeneratorArchitecture
     /// <inheritdoc/>
     /// <remarks>A convolution of the same kernel, stride and padding undoes the size of a transposed one, and one of an enlargement's stride the size of that.</remarks>
     /// <exception cref="ArgumentException">The layers cannot be reversed so.</exception>
-    public ImageDiscriminator MirrorDiscriminator(ImageGenerator generator) => new DcganDiscriminator(generator.Shape, MirrorOf(((SequentialGenerator)generator).Layers));
+    public override ImageDiscriminator MirrorDiscriminator(ImageGenerator generator) => new DcganDiscriminator(generator.Shape, MirrorOf(((SequentialGenerator)generator).Layers));
+
+    /// <inheritdoc/>
+    protected override string Describe(IReadOnlyList<SequenceLayer> layers) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"DCGAN, {SequenceShape.Images(layers)}, latent {SequenceShape.LatentSize(layers)}, channels {string.Join(" ", layers.OfType<ConvolutionLayer>().SkipLast(1).Select(layer => layer.Outputs))}");
+
+    /// <inheritdoc/>
+    protected override string? Misfit(StoredSequence sequence) => DcganLayout.Misfit(sequence);
+
+    /// <inheritdoc/>
+    protected override IReadOnlyList<SequenceLayer> Usual(StoredSequence sequence) => DcganLayout.Layers(sequence);
+
+    /// <inheritdoc/>
+    protected override SequenceReading Assumed(StoredSequence sequence, StoredNetwork? discriminator) =>
+        DcganLayout.Assumed(sequence, discriminator is null ? null : images => Takes(discriminator, images));
 
     // The convolutions of a discriminator for images of this shape.
     private static List<DcganLayer> DiscriminatorLayers(StoredNetwork stored, ImageShape images)
@@ -117,18 +112,6 @@ public sealed class DcganArchitecture : IGeneratorArchitecture
         mirrored.Reverse();
         return [.. mirrored.Select((layer, index) => new DcganLayer(
             2 * index, layer.Inputs, index == mirrored.Count - 1 ? 1 : layer.Outputs, layer.Kernel, layer.Stride, layer.Padding, Bias: true, Normalised: false))];
-    }
-
-    private static SequenceReading Reading(StoredNetwork stored)
-    {
-        var sequence = StoredSequence.Of(stored) ?? throw new ArgumentException("it is not a sequence of layers");
-        if (stored.Layers is [LayerText.DcganTutorial])
-            return DcganLayout.Misfit(sequence) is { } misfit
-                ? throw new ArgumentException($"it is not of the layout '{LayerText.DcganTutorial}': {misfit}")
-                : new SequenceReading(sequence.Prefix, DcganLayout.Layers(sequence), Assumed: null);
-        if (stored.Layers is [LayerText.MlpTutorial])
-            throw new ArgumentException($"'{LayerText.MlpTutorial}' is a layout without convolutions, and it has some");
-        return stored.Layers is { } said ? SequenceReading.Stated(sequence, said) : DcganLayout.Assumed(sequence, stored.Discriminator is { } critic ? images => Takes(critic, images) : null);
     }
 
     // Down to the 4×4 pixels that the last convolution covers, as those projects have it.

@@ -9,44 +9,24 @@ namespace AdaptThenUnlearn.Torch.Models.Mlp;
 /// Goodfellow et al. 2014 (arXiv:1406.2661), with the names of an <c>nn.Sequential</c> whose layers and activations alternate:
 /// <c>0.weight</c>, <c>2.weight</c> and on, as csinva's pre-trained MNIST GAN has them.
 /// </remarks>
-public sealed class MlpArchitecture : IGeneratorArchitecture
+public sealed class MlpArchitecture : SequenceArchitecture
 {
     private const int MnistSide = 28;
     private const int SmallestAssumedSide = 16;
 
     /// <inheritdoc/>
-    public string Name => "mlp-gan";
+    public override string Name => "mlp-gan";
 
     /// <inheritdoc/>
-    public bool TakesLayers => true;
+    protected override string Layout => LayerText.MlpTutorial;
 
     /// <inheritdoc/>
-    public bool Recognises(StoredNetwork stored) =>
+    public override bool Recognises(StoredNetwork stored) =>
         StoredSequence.Of(stored) is { Others: [] } sequence && sequence.Parts.Values.All(part => !part.IsConvolution)
             && sequence.InOrder.LastOrDefault(part => part.IsLinear) is { } last && SequenceShape.ImageOf(last.Size(0)) is not null;
 
     /// <inheritdoc/>
-    public string Describe(StoredNetwork stored)
-    {
-        var layers = Reading(stored).Layers;
-        return string.Create(CultureInfo.InvariantCulture, $"GAN of fully connected layers, {SequenceShape.Images(layers)}, latent {SequenceShape.LatentSize(layers)}, layers {string.Join(" ", layers.OfType<LinearLayer>().Select(layer => layer.Outputs))}");
-    }
-
-    /// <inheritdoc/>
-    public ImageShape Images(StoredNetwork stored) => SequenceShape.Images(Reading(stored).Layers);
-
-    /// <inheritdoc/>
-    public AssumedLayers? Assumes(StoredNetwork stored) => Reading(stored).Assumed;
-
-    /// <inheritdoc/>
-    public ImageGenerator BuildGenerator(StoredNetwork stored)
-    {
-        var reading = Reading(stored);
-        return new SequentialGenerator(reading.Prefix, reading.Layers);
-    }
-
-    /// <inheritdoc/>
-    public ImageDiscriminator BuildDiscriminator(StoredNetwork stored, ImageGenerator generator) => BuildDiscriminator(stored, generator.Shape);
+    public override ImageDiscriminator BuildDiscriminator(StoredNetwork stored, ImageGenerator generator) => BuildDiscriminator(stored, generator.Shape);
 
     /// <summary>Builds the discriminator these weights belong to, with fresh weights; belongs to the caller.</summary>
     /// <param name="stored">Its weights.</param>
@@ -67,28 +47,24 @@ public sealed class MlpArchitecture : IGeneratorArchitecture
     }
 
     /// <inheritdoc/>
-    public ImageDiscriminator MirrorDiscriminator(ImageGenerator generator)
+    public override ImageDiscriminator MirrorDiscriminator(ImageGenerator generator)
     {
         var layers = ((SequentialGenerator)generator).Layers.OfType<LinearLayer>().Reverse().ToList();
         return new MlpDiscriminator(generator.Shape, [.. layers.Select((layer, index) => new MlpLayer(2 * index, layer.Outputs, index == layers.Count - 1 ? 1 : layer.Inputs))]);
     }
 
-    private static SequenceReading Reading(StoredNetwork stored)
-    {
-        var sequence = StoredSequence.Of(stored) ?? throw new ArgumentException("it is not a sequence of layers");
-        var layers = Alternating(sequence).ToList();
-        var misfit = Misfit(sequence);
-        if (stored.Layers is [LayerText.MlpTutorial])
-            return misfit is null ? new SequenceReading(sequence.Prefix, layers, Assumed: null) : throw new ArgumentException($"it is not of the layout '{LayerText.MlpTutorial}': {misfit}");
-        if (stored.Layers is [LayerText.DcganTutorial])
-            throw new ArgumentException($"'{LayerText.DcganTutorial}' is a layout of convolutions, and it has none");
-        if (stored.Layers is { } said)
-            return SequenceReading.Stated(sequence, said);
-        if (misfit is not null)
-            throw new UnclearLayersException(misfit, [SequenceReading.Suggestion(sequence)]);
+    /// <inheritdoc/>
+    protected override string Describe(IReadOnlyList<SequenceLayer> layers) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"GAN of fully connected layers, {SequenceShape.Images(layers)}, latent {SequenceShape.LatentSize(layers)}, layers {string.Join(" ", layers.OfType<LinearLayer>().Select(layer => layer.Outputs))}");
 
-        return new SequenceReading(sequence.Prefix, layers, new AssumedLayers("ReLU between its fully connected layers, and tanh at the end", [LayerText.MlpTutorial]));
-    }
+    /// <inheritdoc/>
+    protected override SequenceReading Assumed(StoredSequence sequence, StoredNetwork? discriminator) => Misfit(sequence) is { } misfit
+        ? throw new UnclearLayersException(misfit, [SequenceReading.Suggestion(sequence)])
+        : new SequenceReading(sequence.Prefix, Usual(sequence), new AssumedLayers("ReLU between its fully connected layers, and tanh at the end", [Layout]));
+
+    /// <inheritdoc/>
+    protected override IReadOnlyList<SequenceLayer> Usual(StoredSequence sequence) => [.. Alternating(sequence)];
 
     private static IEnumerable<SequenceLayer> Alternating(StoredSequence sequence)
     {
@@ -102,8 +78,8 @@ public sealed class MlpArchitecture : IGeneratorArchitecture
         yield return new TanhLayer(sequence.Parts.Keys.Max() + 1);
     }
 
-    // Why the layers are not those that alternate with an activation, or null.
-    private static string? Misfit(StoredSequence sequence)
+    /// <inheritdoc/>
+    protected override string? Misfit(StoredSequence sequence)
     {
         if (sequence.InOrder.FirstOrDefault(part => !part.IsLinear) is { } other)
             return $"the layout '{LayerText.MlpTutorial}' has no place for {string.Join(", ", other.Tensors.Keys.Select(name => $"'{sequence.NameOf(other.Number, name)}'"))}";

@@ -1,0 +1,72 @@
+using AdaptThenUnlearn.Policies;
+
+namespace AdaptThenUnlearn.Torch.Models.Sequence;
+
+/// <summary>A family of generators that are one sequence of layers, rebuilt from their weights and from what somebody says of their layers.</summary>
+/// <remarks>What weights do not tell is stated, or assumed and said where the family's usual layout leaves one reading.</remarks>
+public abstract class SequenceArchitecture : IGeneratorArchitecture
+{
+    /// <inheritdoc/>
+    public abstract string Name { get; }
+
+    /// <inheritdoc/>
+    public bool TakesLayers => true;
+
+    /// <summary>Name of the family's usual layout, as somebody states it in place of the layers (<see cref="LayerText"/>).</summary>
+    protected abstract string Layout { get; }
+
+    /// <inheritdoc/>
+    public abstract bool Recognises(StoredNetwork stored);
+
+    /// <inheritdoc/>
+    public string Describe(StoredNetwork stored) => Describe(Reading(stored).Layers);
+
+    /// <inheritdoc/>
+    public ImageShape Images(StoredNetwork stored) => SequenceShape.Images(Reading(stored).Layers);
+
+    /// <inheritdoc/>
+    public AssumedLayers? Assumes(StoredNetwork stored) => Reading(stored).Assumed;
+
+    /// <inheritdoc/>
+    public ImageGenerator BuildGenerator(StoredNetwork stored)
+    {
+        var reading = Reading(stored);
+        return new SequentialGenerator(reading.Prefix, reading.Layers);
+    }
+
+    /// <inheritdoc/>
+    public abstract ImageDiscriminator BuildDiscriminator(StoredNetwork stored, ImageGenerator generator);
+
+    /// <inheritdoc/>
+    public abstract ImageDiscriminator MirrorDiscriminator(ImageGenerator generator);
+
+    /// <summary>One line about a generator of these layers.</summary>
+    protected abstract string Describe(IReadOnlyList<SequenceLayer> layers);
+
+    /// <summary>Why a sequence is not of the family's usual layout, or null where it is.</summary>
+    protected abstract string? Misfit(StoredSequence sequence);
+
+    /// <summary>The layers of a sequence that has no <see cref="Misfit"/>.</summary>
+    protected abstract IReadOnlyList<SequenceLayer> Usual(StoredSequence sequence);
+
+    /// <summary>Reads a sequence of which nobody has stated the layers.</summary>
+    /// <param name="sequence">As stored.</param>
+    /// <param name="discriminator">That goes with it; null where none is known.</param>
+    /// <exception cref="UnclearLayersException">It may be more than one network.</exception>
+    protected abstract SequenceReading Assumed(StoredSequence sequence, StoredNetwork? discriminator);
+
+    private SequenceReading Reading(StoredNetwork stored)
+    {
+        var sequence = StoredSequence.Of(stored) ?? throw new ArgumentException("it is not a sequence of layers");
+        return stored.Layers switch
+        {
+            null => Assumed(sequence, stored.Discriminator),
+            [var layout] when layout == Layout => Misfit(sequence) is { } misfit
+                ? throw new ArgumentException($"it is not of the layout '{layout}': {misfit}")
+                : new SequenceReading(sequence.Prefix, Usual(sequence), Assumed: null),
+            [LayerText.DcganTutorial] => throw new ArgumentException($"'{LayerText.DcganTutorial}' is a layout of convolutions, and it has none"),
+            [LayerText.MlpTutorial] => throw new ArgumentException($"'{LayerText.MlpTutorial}' is a layout without convolutions, and it has some"),
+            var said => SequenceReading.Stated(sequence, said),
+        };
+    }
+}
