@@ -103,7 +103,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         var options = inputs.WithResolvedData(_policy.Unlearning);
         CheckTraining(options, original);
         ScriptRehearsal.Hold(original, options);
-        GeneratorCheckpoint.RequireRewritable(inputs.Generator, original);
+        GeneratorCheckpoint.RequireRewritable(inputs.OriginalFile, original);
         var journal = new FolderJournal(folder.StateFolder, Fingerprint(), request.Resume, request.OthersAreStale);
         if (!request.Resume)
             journal.Clear();

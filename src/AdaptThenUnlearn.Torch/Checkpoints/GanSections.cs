@@ -38,9 +38,19 @@ internal static class GanSections
     public static FoundGenerator? GeneratorIn(TensorFile file, bool averaged)
     {
         var found = GeneratorsIn(file);
-        if (WhyUnclear(found) is { } unclear)
-            throw new CheckpointException(
-                file.Path, unclear, "save the one that is meant alone, for instance torch.save(torch.load(…)['netG'], 'netG.pth')");
+        return WhyUnclear(found) is { } unclear
+            ? throw new CheckpointException(
+                file.Path, unclear, "save the one that is meant alone, for instance torch.save(torch.load(…)['netG'], 'netG.pth')")
+            : Meant(file, found, averaged);
+    }
+
+    /// <summary>The generator that one samples from, for a description; null where there is none, or several could be meant.</summary>
+    /// <exception cref="CheckpointException">The average is there and cannot be read.</exception>
+    public static FoundGenerator? ClearGeneratorIn(TensorFile file) =>
+        GeneratorsIn(file) is var found && WhyUnclear(found) is null ? Meant(file, found, averaged: true) : null;
+
+    private static FoundGenerator? Meant(TensorFile file, IReadOnlyList<FoundGenerator> found, bool averaged)
+    {
         if (found.FirstOrDefault(generator => generator.IsAverage == averaged) is { } meant)
             return meant;
 
@@ -125,25 +135,18 @@ internal static class GanSections
     }
 
     // The beginning of a discriminator's name, or null for a tensor of something else.
-    private static string? DiscriminatorOf(string name)
-    {
-        foreach (var part in NamePart.Of(name))
-        {
-            if (NetworkNames.IsDiscriminator(part.Text))
-                return name[..part.End];
-            if (!NetworkNames.IsWrapper(part.Text))
-                return null;
-        }
-
-        return null;
-    }
+    private static string? DiscriminatorOf(string name) => BeginningOf(name, NetworkNames.IsDiscriminator);
 
     // The beginning of a generator's name, or null for a tensor of something else.
-    private static string? GeneratorOf(string name)
+    private static string? GeneratorOf(string name) =>
+        BeginningOf(name, part => NetworkNames.IsGenerator(part) || (NetworkNames.IsAverage(part) && NetworkNames.IsWrapper(part)));
+
+    // A name up to the first part that names such a network; null where one comes before it that says something else.
+    private static string? BeginningOf(string name, Func<string, bool> isOfNetwork)
     {
         foreach (var part in NamePart.Of(name))
         {
-            if (NetworkNames.IsGenerator(part.Text) || (NetworkNames.IsAverage(part.Text) && NetworkNames.IsWrapper(part.Text)))
+            if (isOfNetwork(part.Text))
                 return name[..part.End];
             if (!NetworkNames.IsWrapper(part.Text))
                 return null;

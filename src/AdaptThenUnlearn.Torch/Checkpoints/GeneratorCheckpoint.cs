@@ -128,13 +128,13 @@ public static class GeneratorCheckpoint
     }
 
     /// <summary>Refuses a checkpoint that a trained generator cannot be saved like, before anything is trained.</summary>
-    /// <param name="original">The original's file.</param>
+    /// <param name="original">The original's file, as it was hashed when it was loaded.</param>
     /// <param name="loaded">What was loaded from it.</param>
     /// <exception cref="CheckpointException">
     /// A tensor repeats its elements or shares them with another layer's; or a copy of the generator may lie in the file where it is not read,
     /// and would still hold what was unlearned.
     /// </exception>
-    public static void RequireRewritable(string original, LoadedGenerator loaded)
+    public static void RequireRewritable(CheckpointFile original, LoadedGenerator loaded)
     {
         if (loaded.Format is TorchScriptFormat.FormatName or SafetensorsFormat.FormatName)
             return;
@@ -174,10 +174,12 @@ public static class GeneratorCheckpoint
     {
         try
         {
-            return GeneratorIn(file, layers) is { Architecture: var architecture, Stored: var stored, Place: var place }
-                ? new DescribedGenerator(
-                    architecture.Name, architecture.Describe(stored), architecture.Images(stored).Channels, architecture.Images(stored).Resolution, architecture.Assumes(stored)?.Sentence, place.Name)
-                : null;
+            if (GeneratorIn(file, layers) is not { Architecture: var architecture, Stored: var stored, Place: var place })
+                return null;
+
+            var (channels, resolution) = architecture.Images(stored);
+            return new DescribedGenerator(
+                architecture.Name, architecture.Describe(stored), channels, resolution, architecture.Assumes(stored)?.Sentence, place.Name);
         }
         catch (ArgumentException)
         {
@@ -203,9 +205,7 @@ public static class GeneratorCheckpoint
     }
 
     private static FoundGenerator? GeneratorIn(TensorFile file, IReadOnlyList<string>? layers) =>
-        GanSections.WhyUnclear(GanSections.GeneratorsIn(file)) is null && GanSections.GeneratorIn(file, averaged: true) is { } found
-            ? found with { Stored = found.Stored with { Layers = layers } }
-            : null;
+        GanSections.ClearGeneratorIn(file) is { } found ? found with { Stored = found.Stored with { Layers = layers } } : null;
 
     /// <summary>What is to be noticed of the generator in a file, in sentences that say "it" of the generator.</summary>
     /// <param name="file">As read.</param>

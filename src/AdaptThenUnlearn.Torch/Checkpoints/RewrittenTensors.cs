@@ -23,7 +23,13 @@ internal static class RewrittenTensors
                 file.Path, "a stored tensor repeats its elements, so that trained ones could not be saved in their places", Remedy,
                 $"tensor '{CheckpointException.Shown(repeated.Name)}'");
 
-        RefuseShared(file, written);
+        // Averages may share elements with the generator in training: both get the same values.
+        if (TensorEntry.Overlapping(written) is var (one, other))
+            throw new CheckpointException(
+                file.Path,
+                $"'{CheckpointException.Shown(one.Name)}' and '{CheckpointException.Shown(other.Name)}' share elements, "
+                    + "so that one would be saved over the other once they are trained",
+                Remedy);
         if (file.Unread.FirstOrDefault(MayBeACopy) is { } hidden)
             throw new CheckpointException(
                 file.Path,
@@ -32,22 +38,5 @@ internal static class RewrittenTensors
                 "save the networks' state dicts and nothing else: torch.save({'g': g.state_dict(), 'd': d.state_dict()}, …)");
 
         bool MayBeACopy(UnreadTensor unread) => unread.MayBeWeights && !written.Any(one => one.Tensor.SharesStorage(unread.Elements!));
-    }
-
-    // Averages may share elements with the generator in training: both get the same values.
-    private static void RefuseShared(TensorFile file, IReadOnlyList<(TensorEntry Tensor, (nn.Module Network, string Name) Source)> written)
-    {
-        (TensorEntry Tensor, (nn.Module, string) Source)? furthest = null;
-        foreach (var one in written.Where(one => one.Tensor.Count > 0).OrderBy(one => one.Tensor.FirstByte))
-        {
-            if (furthest is { } other && other.Tensor.EndByte > one.Tensor.FirstByte && other.Source != one.Source)
-                throw new CheckpointException(
-                    file.Path,
-                    $"'{CheckpointException.Shown(other.Tensor.Name)}' and '{CheckpointException.Shown(one.Tensor.Name)}' share elements, "
-                        + "so that one would be saved over the other once they are trained",
-                    Remedy);
-            if (furthest is null || one.Tensor.EndByte > furthest.Value.Tensor.EndByte)
-                furthest = one;
-        }
     }
 }

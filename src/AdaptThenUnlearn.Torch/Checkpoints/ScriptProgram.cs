@@ -124,7 +124,7 @@ internal sealed class ScriptProgram : IDisposable
             if (file.Find(name) is not { } stored || !stored.Shape.SequenceEqual(parameter.shape) || !stored.Load(float32).bytes.SequenceEqual(parameter.cpu().contiguous().bytes))
                 return $"does not keep its parameter '{CheckpointException.Shown(name)}' under that name, so that it could not be given back; save the module without a __getstate__ of its own";
 
-        return TensorEntry.Overlapping([.. parameters.Select(parameter => file[parameter.name])]) is { } tied
+        return TensorEntry.Overlapping(parameters.Select(parameter => (file[parameter.name], parameter.name))) is { } tied
             ? $"keeps its parameters '{CheckpointException.Shown(tied.One.Name)}' and '{CheckpointException.Shown(tied.Other.Name)}' in the same place (tied weights), and nothing ties them when it is loaded; save it with a clone() of one of them"
             : null;
     }

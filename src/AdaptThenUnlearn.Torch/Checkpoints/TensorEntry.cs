@@ -121,16 +121,17 @@ public sealed class TensorEntry
     /// <summary>Whether a byte of the file belongs to the storage of this tensor.</summary>
     internal bool LiesWithin(long offset, long bytes) => IsInPlace && _elements.FileOffset >= offset && _elements.FileOffset < offset + Math.Max(bytes, 1);
 
-    /// <summary>Two tensors of one file that have elements in common, or null.</summary>
-    internal static (TensorEntry One, TensorEntry Other)? Overlapping(IReadOnlyList<TensorEntry> tensors)
+    /// <summary>Two tensors of one file that have elements in common and are to hold different values, or null.</summary>
+    /// <param name="tensors">Each with a key; those of one key are to hold the same values, and may share elements.</param>
+    internal static (TensorEntry One, TensorEntry Other)? Overlapping<TKey>(IEnumerable<(TensorEntry Tensor, TKey Key)> tensors) where TKey : notnull
     {
-        TensorEntry? furthest = null;
-        foreach (var tensor in tensors.Where(tensor => tensor.Count > 0).OrderBy(tensor => tensor.FirstByte))
+        (TensorEntry Tensor, TKey Key)? furthest = null;
+        foreach (var next in tensors.Where(each => each.Tensor.Count > 0).OrderBy(each => each.Tensor.FirstByte))
         {
-            if (furthest?.EndByte > tensor.FirstByte)
-                return (furthest, tensor);
-            if (furthest is null || tensor.EndByte > furthest.EndByte)
-                furthest = tensor;
+            if (furthest is { } before && before.Tensor.EndByte > next.Tensor.FirstByte && !before.Key.Equals(next.Key))
+                return (before.Tensor, next.Tensor);
+            if (furthest is null || next.Tensor.EndByte > furthest.Value.Tensor.EndByte)
+                furthest = next;
         }
 
         return null;

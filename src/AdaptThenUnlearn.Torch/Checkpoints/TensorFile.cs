@@ -83,23 +83,6 @@ public sealed class TensorFile
     /// <summary>A tensor by its full name, or null.</summary>
     public TensorEntry? Find(string name) => _byName.GetValueOrDefault(name);
 
-    /// <summary>Whether the file has this section.</summary>
-    public bool HasSection(string section) => Sections.Contains(section);
-
-    /// <summary>One section as a file of its own, the section's name taken off.</summary>
-    /// <param name="section">One of <see cref="Sections"/>.</param>
-    /// <exception cref="CheckpointException">There is no such section.</exception>
-    public TensorFile Section(string section)
-    {
-        if (!HasSection(section))
-            throw new CheckpointException(
-                Path, $"has no section '{CheckpointException.Shown(section)}'",
-                Sections.Count == 0 ? "it is one flat state dict" : $"it has {string.Join(", ", Sections.Select(name => CheckpointException.Shown(name)))}");
-
-        var prefix = section + SectionSeparator;
-        return Renamed(name => name.StartsWith(prefix, StringComparison.Ordinal) ? name[prefix.Length..] : null);
-    }
-
     /// <summary>Some of it as a file of its own, under other names.</summary>
     /// <param name="name">What a full name becomes; null leaves out what is called so.</param>
     internal TensorFile Renamed(Func<string, string?> name) => new(

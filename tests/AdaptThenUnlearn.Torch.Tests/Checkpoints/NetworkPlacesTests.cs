@@ -95,7 +95,7 @@ public sealed class NetworkPlacesTests : IDisposable
         using var changed = new GanPair(loaded.Generator, loaded.Discriminator ?? networks.Discriminator).Copy();
         foreach (var parameter in changed.Generator.parameters().Concat(changed.Discriminator.parameters()))
             parameter.add_(0.125f);
-        GeneratorCheckpoint.RequireRewritable(At("file"), loaded);
+        GeneratorCheckpoint.RequireRewritable(CheckpointFile.Open(At("file")), loaded);
         GeneratorCheckpoint.SaveLike(CheckpointFile.Open(At("file")), loaded, At("saved"), changed, _noMetadata);
 
         Assert.Equal((told, told), (loaded.Section, Inspection.Of(At("file")).Generator!.Place));
@@ -220,7 +220,7 @@ public sealed class NetworkPlacesTests : IDisposable
         File.WriteAllBytes(At("file"), Zip(Pickle(Dictionary([.. items])), [.. storages]));
         using var loaded = GeneratorCheckpoint.Load(At("file"), "auto", null, null, CPU, layers: null);
 
-        var failed = Assert.Throws<CheckpointException>(() => GeneratorCheckpoint.RequireRewritable(At("file"), loaded));
+        var failed = Assert.Throws<CheckpointException>(() => GeneratorCheckpoint.RequireRewritable(CheckpointFile.Open(At("file")), loaded));
 
         Assert.Contains($"'{items[1].Key}'", failed.Message, StringComparison.Ordinal);
     }
@@ -239,7 +239,7 @@ public sealed class NetworkPlacesTests : IDisposable
         File.WriteAllBytes(At("file"), Zip(Pickle(Dictionary([.. items])), [.. storages]));
         using var loaded = GeneratorCheckpoint.Load(At("file"), "auto", null, null, CPU);
 
-        var failed = Assert.Throws<CheckpointException>(() => GeneratorCheckpoint.RequireRewritable(At("file"), loaded));
+        var failed = Assert.Throws<CheckpointException>(() => GeneratorCheckpoint.RequireRewritable(CheckpointFile.Open(At("file")), loaded));
 
         Assert.Contains("'project Average'", failed.Message, StringComparison.Ordinal);
     }

@@ -96,8 +96,8 @@ public sealed class StyleGan2ReferenceTests
         var file = CheckpointFormats.Read(reference.PathOf("010000.pt"));
 
         // The low-pass filters' kernels are constants: stored by the original, and by us.
-        Assert.Equal(file.Section("g_ema").Tensors.Select(tensor => tensor.Name).Order(), loaded.Generator.state_dict().Keys.Order());
-        Assert.Equal(file.Section("d").Tensors.Select(tensor => tensor.Name).Order(), loaded.Discriminator!.state_dict().Keys.Order());
+        Assert.Equal(new NetworkPlace("g_ema/").In(file).Tensors.Select(tensor => tensor.Name).Order(), loaded.Generator.state_dict().Keys.Order());
+        Assert.Equal(new NetworkPlace("d/").In(file).Tensors.Select(tensor => tensor.Name).Order(), loaded.Discriminator!.state_dict().Keys.Order());
     }
 
     private static LoadedGenerator Load(Interop reference, string network) =>

@@ -419,8 +419,8 @@ internal sealed class RestrictedUnpickler
             throw TooMuchWork();
 
         var dictionary = new PickleDictionary();
-        foreach (var pair in pairs)
-            SetItem(dictionary, PairOf(pair)![0], PairOf(pair)![1]);
+        foreach (var pair in pairs.Select(PairOf))
+            SetItem(dictionary, pair![0], pair[1]);
         return dictionary;
     }
 
