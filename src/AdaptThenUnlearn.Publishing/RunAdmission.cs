@@ -36,14 +36,14 @@ public sealed class RunAdmission(PolicyVocabulary vocabulary, DateOnly today, st
 
         var policy = trusted.FirstOrDefault(policy => policy.Policy.Name == record.Policy.Name)
             ?? throw new RecordRefusedException($"its policy is called '{record.Policy.Name}', and none of those given with --policy is");
-        var held = new HeldFiles(policy.Policy, policy.File, record);
-        var replaced = untrusted ? held.Replaced : [];
+        var held = untrusted ? new HeldFiles(policy.Policy, policy.File, record) : null;   // hashes files, which a trusted record needs not
+        var replaced = held?.Replaced ?? [];
         judged = new Verification([.. judged.Problems.Union(MeasuredOtherwise(policy.Policy, record)).Concat(replaced)], Gate.Judge(policy.Policy, record.Before, record.After, today));
         return new PublishedRun(record, judged, policy.Policy, policy.Text, RepositoryPath.Of(workspace, Directory.GetCurrentDirectory(), policy.File))
         {
             Untrusted = untrusted,
             ByTrustedPolicy = true,
-            Loose = held.Loose,
+            Loose = held?.Loose ?? [],
             OtherPolicy = CanonicalJson.Digest(policy.Policy) != record.PolicySource.EffectiveSha256,
         };
     }

@@ -39,7 +39,7 @@ public sealed class FolderJournal(string folder, string fingerprint, bool resume
         if ((!resume && !_own.Contains(stage)) || !File.Exists(path))
             return null;
 
-        var file = SafetensorsFile.Read(path);
+        var file = SafetensorsFile.Read(CheckpointFile.Glance(path));   // the checksum in it is what it is held against
         var fits = file.Metadata.GetValueOrDefault(FingerprintKey) == fingerprint;
         if (!fits && othersAreStale)
             return null;

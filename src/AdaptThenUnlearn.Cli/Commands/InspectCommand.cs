@@ -25,11 +25,11 @@ public static class InspectCommand
         var layers = new LayersOption();
         var command = new Command("inspect", "Say what a checkpoint holds and what is missing; nothing in it is executed") { file, tensors, json };
         layers.AddTo(command);
-        command.Does(terminal, (parsed, _) =>
+        command.Does(terminal, (parsed, cancel) =>
         {
-            var path = parsed.GetRequiredValue(file).FullName;
-            var found = Inspection.Of(path, layers.Given(parsed));
-            var content = found.Refused.Count == 0 ? CheckpointFormats.Read(path, found.Format) : null;
+            var opened = CheckpointFile.Open(parsed.GetRequiredValue(file).FullName, cancel);
+            var found = Inspection.Of(opened, layers.Given(parsed));
+            var content = found.Refused.Count == 0 ? CheckpointFormats.Read(opened, found.Format) : null;
             var listed = content?.Tensors.Select(tensor => new ListedTensor(tensor.Name, tensor.Type.ToString(), tensor.Shape)).ToList() ?? [];
             if (parsed.GetValue(json))
                 Terminal.ResultDocument(JsonSerializer.Serialize(new { inspection = found, tensors = listed }, _json));

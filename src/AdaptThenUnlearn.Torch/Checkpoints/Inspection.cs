@@ -39,26 +39,33 @@ public sealed record Inspection(
     /// <param name="path">The file.</param>
     /// <param name="layers">Of the generator as somebody states them, or null.</param>
     /// <exception cref="CheckpointException">It is missing, damaged or of no known format.</exception>
-    public static Inspection Of(string path, IReadOnlyList<string>? layers = null)
+    public static Inspection Of(string path, IReadOnlyList<string>? layers = null) => Of(CheckpointFile.Open(path), layers);
+
+    /// <inheritdoc cref="Of(string, IReadOnlyList{string})"/>
+    /// <param name="opened">The file, as it was hashed.</param>
+    /// <param name="layers">Of the generator as somebody states them, or null.</param>
+    public static Inspection Of(CheckpointFile opened, IReadOnlyList<string>? layers = null)
     {
-        var opened = CheckpointFile.Open(path);
+        var path = opened.Path;
         var format = CheckpointFormats.Detect(opened);
         var file = format.Read(opened, survey: true);
         var sections = file.Tensors
             .GroupBy(tensor => TensorFile.SectionOf(tensor.Name) ?? "")
             .Select(section => new InspectedSection(section.Key, section.Count(), CountParameters(section)))
             .ToList();
+        var further = format.FurtherFiles(opened);
+        var generator = file.Refused.Count == 0 && !format.IsProgram ? GeneratorCheckpoint.Describe(file, layers) : null;
         return new Inspection(
-            path, file.Format, format.FurtherFiles(opened).Prepend(path).Sum(each => new FileInfo(each).Length), opened.Sha256, file.Refused.Count == 0 && !format.IsProgram ? GeneratorCheckpoint.Describe(file, layers) : null,
+            path, file.Format, further.Prepend(path).Sum(each => new FileInfo(each).Length), opened.Sha256, generator,
             sections, file.Tensors.Count, CountParameters(file.Tensors),
             file.Tensors.GroupBy(tensor => tensor.Type).OrderBy(group => group.Key).ToDictionary(group => group.Key.ToString(), group => group.Count()),
-            file.Metadata, file.Values, file.Globals, file.Refused, file.PassedOver, [.. NotesOn(file, format.IsProgram, format.FurtherFiles(opened).Count, layers)]);
+            file.Metadata, file.Values, file.Globals, file.Refused, file.PassedOver, [.. NotesOn(file, format.IsProgram, further.Count, generator?.Assumed, layers)]);
     }
 
     private static long CountParameters(IEnumerable<TensorEntry> tensors) =>
         tensors.Where(tensor => tensor.Type.IsFloatingPoint()).Sum(tensor => tensor.Count);
 
-    private static IEnumerable<string> NotesOn(TensorFile file, bool isProgram, int furtherFiles, IReadOnlyList<string>? layers)
+    private static IEnumerable<string> NotesOn(TensorFile file, bool isProgram, int furtherFiles, string? assumed, IReadOnlyList<string>? layers)
     {
         if (isProgram)
             yield return $"It is a TorchScript program; nothing of it was run. Only where its format is named, '{TorchScriptFormat.FormatName}', is it run.";
@@ -79,7 +86,7 @@ public sealed record Inspection(
                 yield return $"The generator: {note}.";
         foreach (var missing in GanSections.MissingIn(file))
             yield return missing;
-        if (file.Refused.Count == 0 && !isProgram && GeneratorCheckpoint.Describe(file, layers)?.Assumed is { } assumed)
+        if (assumed is not null)
             yield return $"Assumed, because weights do not tell it: {assumed}. A verdict needs it stated as `layers` of the policy's generator.";
         if (file.Refused.Count == 0 && !isProgram && GeneratorCheckpoint.WhyNotBuilt(file, layers) is { } why)
             yield return $"It cannot be rebuilt: {why}.";

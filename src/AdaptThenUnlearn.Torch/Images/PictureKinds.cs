@@ -43,9 +43,6 @@ internal static class PictureKinds
     {
         try
         {
-            if (new FileInfo(file) is not { Exists: true, Length: >= LongestMagic })   // devices and pipes have no length
-                return false;
-
             using var stream = RegularFile.OpenRead(file);
             var first = new byte[LongestMagic];
             stream.ReadExactly(first);

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Security.Cryptography;
 
 namespace AdaptThenUnlearn.Files;
@@ -37,14 +38,21 @@ public sealed class HashedFile
         using var whole = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var length = RandomAccess.GetLength(handle);
         var pieces = new byte[(length + PieceBytes - 1) / PieceBytes * SHA256.HashSizeInBytes];
-        var buffer = new byte[(int)Math.Min(length, PieceBytes)];
-        for (long offset = 0; offset < length; offset += PieceBytes)
+        var buffer = ArrayPool<byte>.Shared.Rent(PieceBytes);
+        try
         {
-            cancel.ThrowIfCancellationRequested();
-            var piece = buffer.AsSpan(0, (int)Math.Min(PieceBytes, length - offset));
-            FillFrom(handle, offset, piece, path);
-            whole.AppendData(piece);
-            SHA256.HashData(piece, pieces.AsSpan((int)(offset / PieceBytes) * SHA256.HashSizeInBytes, SHA256.HashSizeInBytes));
+            for (long offset = 0; offset < length; offset += PieceBytes)
+            {
+                cancel.ThrowIfCancellationRequested();
+                var piece = buffer.AsSpan(0, (int)Math.Min(PieceBytes, length - offset));
+                FillFrom(handle, offset, piece, path);
+                whole.AppendData(piece);
+                SHA256.HashData(piece, pieces.AsSpan((int)(offset / PieceBytes) * SHA256.HashSizeInBytes, SHA256.HashSizeInBytes));
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
         }
 
         return new HashedFile(path, length, Convert.ToHexStringLower(whole.GetHashAndReset()), pieces);
@@ -57,12 +65,19 @@ public sealed class HashedFile
     {
         using var handle = RegularFile.Open(path);
         using var whole = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var buffer = new byte[PieceBytes];
-        long offset = 0;
-        for (int count; (count = RandomAccess.Read(handle, buffer, offset)) > 0; offset += count)
+        var buffer = ArrayPool<byte>.Shared.Rent(PieceBytes);   // a folder may hold thousands of small files
+        try
         {
-            cancel.ThrowIfCancellationRequested();
-            whole.AppendData(buffer, 0, count);
+            long offset = 0;
+            for (int count; (count = RandomAccess.Read(handle, buffer, offset)) > 0; offset += count)
+            {
+                cancel.ThrowIfCancellationRequested();
+                whole.AppendData(buffer, 0, count);
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
         }
 
         return Convert.ToHexStringLower(whole.GetHashAndReset());
