@@ -14,14 +14,14 @@ internal sealed class VerdictLines(Terminal terminal, UnlearningPolicy policy, s
 {
     /// <summary>Tells warnings, what is not met, what is waived, and every rule.</summary>
     /// <param name="verdict">Of the gate.</param>
-    /// <param name="remarks">What the run noticed about its inputs.</param>
+    /// <param name="remarks">What the run noticed about its inputs, and a reader must see.</param>
     /// <param name="advisory">Whether a failed gate is let through.</param>
-    public void Tell(Verdict verdict, IReadOnlyList<Remark>? remarks, bool advisory)
+    public void Tell(Verdict verdict, IEnumerable<string> remarks, bool advisory)
     {
         foreach (var warning in verdict.Warnings)
             terminal.Diagnose(new BuildMessage(Severity.Warning, "ATU3002", warning, file));
-        foreach (var remark in remarks?.Where(remark => remark.IsWarning) ?? [])
-            terminal.Diagnose(new BuildMessage(Severity.Warning, "ATU2101", $"{remark.About}: {remark.Text}", file));
+        foreach (var remark in remarks)
+            terminal.Diagnose(new BuildMessage(Severity.Warning, "ATU2101", remark, file));
         foreach (var finding in verdict.Findings)
         {
             if (finding.StopsRelease)

@@ -17,7 +17,7 @@ public sealed class GovernCommand(Terminal terminal)
     private readonly Option<bool> _resume = new("--resume") { Description = "Go on where an interrupted run stopped" };
     private readonly Option<bool> _advisory = new("--advisory") { Description = "A failed gate is a warning, and the exit code 0" };
     private readonly Option<bool> _noTrain = new("--no-train") { Description = "Only measure and judge" };
-    private readonly Option<bool> _fresh = new("--fresh") { Description = "Measure anew, whatever record of an earlier run is there" };
+    private readonly Option<bool> _fresh = new("--fresh") { Description = "Measure again, even where the record of an earlier run exists" };
     private readonly Option<bool> _reuse = new("--reuse") { Description = "Let a record that is there answer when nothing has changed, on a build server too: whoever may write the output folder then decides" };
     private readonly Option<bool> _publish = new("--publish") { Description = "Tell the results on the pull request; the gate's exit code never depends on it" };
     private readonly Publication _publication = new(terminal);
@@ -155,7 +155,7 @@ public sealed class GovernCommand(Terminal terminal)
 
     private void Tell(RunRecord record, Question question, bool advisory)
     {
-        new VerdictLines(terminal, question.Policy, question.File.Path, question.File.Text).Tell(record.Verdict, record.Remarks, advisory);
+        new VerdictLines(terminal, question.Policy, question.File.Path, question.File.Text).Tell(record.Verdict, record.WarningRemarks(), advisory);
         Terminal.Result($"{record.Policy.Name}: {OutcomeText.Words(record.Verdict.Outcome.ToldAs(advisory))}; evidence in {question.Folder}");
     }
 

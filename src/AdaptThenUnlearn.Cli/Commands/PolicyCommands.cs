@@ -54,12 +54,9 @@ public static class PolicyCommands
     {
         var inputs = policy.Inputs();
         if (inputs.AssumedOfGenerator is { } assumed)
-        {
-            var (line, column) = PolicyReader.Locate(policy.Text, "$.generator.layers");
-            terminal.Diagnose(new BuildMessage(
-                Severity.Warning, PolicyCodes.AssumedLayers, $"$.generator.layers: is missing: weights do not tell what this generator computes, and `atu govern` will not judge a guess: {assumed}", policy.Path, line, column));
-        }
-
+            terminal.Diagnose(policy.Warning(
+                "$.generator.layers", PolicyCodes.AssumedLayers,
+                $"is missing: weights do not tell what this generator computes, and `atu govern` will not judge a guess: {assumed}"));
         if (inputs.LacksDiscriminator)
             terminal.Say(FormattableString.Invariant(
                 $"{policy.Path}: the generator's checkpoint has no discriminator: should it have to be unlearned, one is warmed up first, in {policy.Policy.Unlearning.WarmUp.Steps} steps on the generator's own samples (unlearning.discriminatorWarmUp); or name a file that has one as generator.discriminator"));

@@ -26,23 +26,23 @@ public static class ReportCommand
             if (asked.FirstOrDefault(name => !ReportFormats.FromRecord.Any(format => format.Name == name)) is { } unknown)
                 throw new BadArgumentException($"--format: '{unknown}' is no report that can be made from a record; use one of {_names}");
 
-            var targets = files.Select(file => (File: file, Folder: parsed.GetValue(folder)?.FullName ?? file.DirectoryName!, Names: Asked(asked).Select(format => format.FileName).ToList())).ToList();
-            foreach (var (file, target, names) in targets)
+            var chosen = ReportFormats.FromRecord.Where(format => asked.Count == 0 || asked.Contains(format.Name)).ToList();
+            var names = chosen.ConvertAll(format => format.FileName);
+            var targets = files.Select(file => (File: file, Folder: parsed.GetValue(folder)?.FullName ?? file.DirectoryName!)).ToList();
+            foreach (var (file, target) in targets)
                 OutputFiles.RequireIn(target, names, [("run record", file.FullName)], _ => target == file.DirectoryName && file.Name == RunRecord.FileName);
-            foreach (var (file, target, names) in targets)
-                Write(terminal, file, asked, target, names);
+            foreach (var (file, target) in targets)
+                Write(terminal, file, target, chosen);
             return ExitCodes.Passed;
         });
         return command;
     }
 
-    private static IEnumerable<IReportFormat> Asked(IReadOnlyList<string> names) => ReportFormats.FromRecord.Where(format => names.Count == 0 || names.Contains(format.Name));
-
-    private static void Write(Terminal terminal, FileInfo file, IReadOnlyList<string> asked, string folder, IReadOnlyList<string> names)
+    private static void Write(Terminal terminal, FileInfo file, string folder, IReadOnlyList<IReportFormat> formats)
     {
         var record = RunRecordFile.Read(file.FullName);
-        FolderMark.Add(folder, names);
-        foreach (var format in Asked(asked))
+        FolderMark.Add(folder, formats.Select(format => format.FileName));
+        foreach (var format in formats)
         {
             var target = Path.Combine(folder, format.FileName);
             ReplacedFile.Write(target, format.Render(record));

@@ -22,7 +22,7 @@ public static class VerifyCommand
             List<BuildMessage> complaints = [.. Altered(folder, record, verification.IsReworded, path), .. verification.Problems.Select(problem => new BuildMessage(Severity.Error, "ATU3003", problem, path))];
             complaints.ForEach(terminal.Diagnose);
             var stands = complaints.TrueForAll(complaint => complaint.Severity != Severity.Error);
-            Lines(terminal, record, path, cancel).Tell(verification.Verdict, record.Remarks, advisory: false);
+            Lines(terminal, record, path, cancel).Tell(verification.Verdict, record.WarningRemarks(), advisory: false);
             var outcome = verification.Verdict.Outcome;
             Terminal.Result($"{record.Policy.Name}: {(stands ? $"the record stands: {OutcomeText.Words(outcome)}" : "the record does not stand")}");
             return stands && outcome.IsPass() ? ExitCodes.Passed : ExitCodes.GateFailed;

@@ -81,7 +81,7 @@ public static class Gate
         return rule.Judge(
             (double)last.Hits / last.Samples,
             bound,
-            Invariant($"{last.Hits} of {last.Samples} images; upper bound at {evaluation.Confidence * 100:0.###} % confidence, {reading.Looks.Count} of {evaluation.Looks().Count} looks taken{(reading.Detection is { } known ? $"; the auditor on known images: {known.Words}" : "")}"));
+            Invariant($"{last.Hits} of {last.Samples} images; upper bound at {ReadingText.Percent(evaluation.Confidence)} confidence, {reading.Looks.Count} of {evaluation.Looks().Count} looks taken{(reading.Detection is { } known ? $"; the auditor on known images: {known.Words}" : "")}"));
     }
 
     // An auditor that cannot tell, or one image many times: before or after, it is the same comparison that means nothing.
@@ -114,7 +114,7 @@ public static class Gate
         return rule.Judge(
             (double)(was.Hits - isNow.Hits) / was.Hits,
             1 - unfavourable / share,
-            Invariant($"{was.Hits} before and {isNow.Hits} after in {was.Samples} images from the same latents; judged with the upper bound at {evaluation.Confidence * 100:0.###} % confidence of the rate after"));
+            Invariant($"{was.Hits} before and {isNow.Hits} after in {was.Samples} images from the same latents; judged with the upper bound at {ReadingText.Percent(evaluation.Confidence)} confidence of the rate after"));
     }
 
     private static IEnumerable<Finding> QualityRules(UnlearningPolicy policy, QualityOptions quality, Measurement before, Measurement? after)
@@ -143,15 +143,11 @@ public static class Gate
         };
     }
 
-    private static Finding MaxFrechetDistance(Rule rule, EvaluationOptions evaluation, QualityReading reading, double distance) => GroupsOf(reading) is { } groups
+    private static Finding MaxFrechetDistance(Rule rule, EvaluationOptions evaluation, QualityReading reading, double distance) => reading.UsableGroups is { } groups
         ? rule.Judge(
             distance, FrechetBound.OfDistance(distance, groups, evaluation.Confidence),
-            Invariant($"{reading.Metric} of {reading.Samples} images against {reading.ReferenceSize()}; upper bound at {Percent(evaluation)} confidence"))
+            Invariant($"{reading.Metric} of {reading.Samples} images against {reading.ReferenceSize()}; upper bound at {ReadingText.Percent(evaluation.Confidence)} confidence"))
         : rule.NotMeasured(NoBound);
-
-    private static FrechetGroups? GroupsOf(QualityReading reading) => reading.Groups is { } groups && groups.AreOf(reading.Samples) ? groups : null;
-
-    private static string Percent(EvaluationOptions evaluation) => Invariant($"{evaluation.Confidence * 100:0.###} %");
 
     private static Finding MaxFrechetIncrease(double limit, UnlearningPolicy policy, Measurement before, Measurement after)
     {
@@ -168,7 +164,7 @@ public static class Gate
         if (!(double.IsFinite(old) && old > 0 && double.IsFinite(now) && now >= 0))
             return rule.NotMeasured("the Fréchet distance is no positive number");
 
-        if (GroupsOf(was) is not { } groupsBefore || GroupsOf(isNow) is not { } groupsAfter)
+        if (was.UsableGroups is not { } groupsBefore || isNow.UsableGroups is not { } groupsAfter)
             return rule.NotMeasured(NoBound);
         if (FrechetBound.OfIncrease(old, groupsBefore, now, groupsAfter, policy.Evaluation.Confidence) is not { } increase)
             return rule.NotMeasured(Invariant($"{was.Samples} images cannot tell the distance before ({old:G4}) from the distance that so few images have anyway, and nothing bounds its increase: raise evaluation.samples"));
@@ -176,7 +172,7 @@ public static class Gate
         return rule.Judge(
             increase.Increase,
             increase.UpperBound,
-            Invariant($"{was.Metric} {old:G4} before, {now:G4} after, {was.Samples} images each against the same reference; without the bias of so few images {increase.Before:G4} and {increase.After:G4}; upper bound at {Percent(policy.Evaluation)} confidence, paired over the same latents"));
+            Invariant($"{was.Metric} {old:G4} before, {now:G4} after, {was.Samples} images each against the same reference; without the bias of so few images {increase.Before:G4} and {increase.After:G4}; upper bound at {ReadingText.Percent(policy.Evaluation.Confidence)} confidence, paired over the same latents"));
     }
 
     // Without training every class keeps its share; those that the policy lists and those that were counted have their finding.

@@ -101,6 +101,10 @@ public sealed record QualityReading(
     /// <param name="generatorSha256">Digest of the original's checkpoint.</param>
     public static string OriginalReference(string generatorSha256) => $"{OriginalGenerator} {generatorSha256}";
 
+    /// <summary><see cref="Groups"/>, where they can be groups of the compared images; null where nothing can be estimated from them.</summary>
+    [JsonIgnore]
+    public FrechetGroups? UsableGroups => Groups is { } groups && groups.AreOf(Samples) ? groups : null;
+
     /// <summary>Whether the reference was samples of an original generator.</summary>
     [JsonIgnore]
     public bool IsAgainstOriginal => ReferenceSha256.StartsWith(OriginalGenerator + " ", StringComparison.Ordinal);

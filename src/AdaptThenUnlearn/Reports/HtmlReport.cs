@@ -48,7 +48,7 @@ public sealed class HtmlReport : IReportFormat
 
     private static void Head(StringBuilder html, ReportPage page, RunRecord record)
     {
-        html.Append(InvariantCulture, $"<header class=\"{Tone(record.Verdict.Outcome)}\">\n<h1>{Of(page.Title)}</h1>\n");
+        html.Append(InvariantCulture, $"<header class=\"{OutcomeText.Tone(record.Verdict.Outcome).ToString().ToLowerInvariant()}\">\n<h1>{Of(page.Title)}</h1>\n");
         if (page.Description is { } description)
             html.Append(InvariantCulture, $"<p class=\"description\"><bdi>{Escape(description)}</bdi></p>\n");
         html.Append(InvariantCulture, $"<p>{Escape(page.Sentence)}</p>\n<dl class=\"tiles\">\n");
@@ -60,13 +60,6 @@ public sealed class HtmlReport : IReportFormat
         foreach (var warning in page.Warnings)
             html.Append(InvariantCulture, $"<p class=\"warning\"><bdi>{Escape(warning)}</bdi></p>\n");
     }
-
-    private static string Tone(Outcome outcome) => outcome switch
-    {
-        Outcome.Passed => "good",
-        Outcome.PassedWithWaivers or Outcome.Advisory => "caution",
-        _ => "bad",
-    };
 
     // What one wants to know before reading on.
     private static IEnumerable<(string Name, string Value)> Tiles(RunRecord record)

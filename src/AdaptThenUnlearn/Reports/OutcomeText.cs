@@ -22,7 +22,7 @@ public static class OutcomeText
     };
 
     /// <summary>The words with their sign: green, amber or red.</summary>
-    public static string Mark(Outcome outcome) => $"{Sign(outcome)} {Words(outcome)}";
+    public static string Mark(Outcome outcome) => MarkdownText.Of([new Phrase(Words(outcome), Tone(outcome))]);
 
     /// <summary>As records and other files for programs have it, e.g. <c>passedWithWaivers</c>.</summary>
     public static string Name(Outcome outcome) => JsonNamingPolicy.CamelCase.ConvertName(outcome.ToString());
@@ -90,10 +90,11 @@ public static class OutcomeText
     private static string Counted(FindingState state, int count) => string.Create(
         CultureInfo.InvariantCulture, $"{count} {(state is FindingState.NotApplicable && count > 1 ? "do not apply" : ReportText.Words(state))}");
 
-    private static string Sign(Outcome outcome) => outcome switch
+    /// <summary>Whether it is told as good, as something to look at, or as bad.</summary>
+    internal static PhraseKind Tone(Outcome outcome) => outcome switch
     {
-        Outcome.Passed => "✅",
-        Outcome.PassedWithWaivers or Outcome.Advisory or Outcome.NotProven => "⚠️",
-        _ => "❌",
+        Outcome.Passed => PhraseKind.Good,
+        Outcome.PassedWithWaivers or Outcome.Advisory or Outcome.NotProven => PhraseKind.Caution,
+        _ => PhraseKind.Bad,
     };
 }

@@ -129,7 +129,7 @@ internal sealed record ReportPage(
         Line([Theirs(before.Metric), Ours(" (lower is better)")], reading => reading.FrechetDistance);
         var confidence = record.Policy.Evaluation.Confidence;
         table.Row(
-            [Ours(FormattableString.Invariant($"Its upper bound at {confidence * 100:0.###} % confidence"))], [Ours(Number(Bound(before), Plain))], [Ours(Number(Bound(after), Plain))],
+            [Ours($"Its upper bound at {Percent(confidence)} confidence")], [Ours(Number(Bound(before), Plain))], [Ours(Number(Bound(after), Plain))],
             [Ours(Number(1 + Grown()?.UpperBound, Plain))]);
         Line([Ours("Kernel distance, KID (lower is better)")], reading => reading.KernelDistance);
         Line([Ours("Precision (higher is better)")], reading => reading.Precision);
@@ -147,9 +147,9 @@ internal sealed record ReportPage(
             NotMeasured = [.. new[] { before.NotMeasured, after?.NotMeasured, before.OthersNotMeasured, after?.OthersNotMeasured }.OfType<string>().Distinct()],
         };
 
-        double? Bound(QualityReading? reading) => reading is { FrechetDistance: { } distance, Groups: { } groups } && groups.AreOf(reading.Samples) ? FrechetBound.OfDistance(distance, groups, confidence) : null;
+        double? Bound(QualityReading? reading) => reading is { FrechetDistance: { } distance, UsableGroups: { } groups } ? FrechetBound.OfDistance(distance, groups, confidence) : null;
 
-        FrechetIncrease? Grown() => after is { FrechetDistance: { } now, Groups: { } groupsAfter } && before is { FrechetDistance: { } old, Groups: { } groups } && groups.AreOf(before.Samples) && groupsAfter.AreOf(after.Samples)
+        FrechetIncrease? Grown() => after is { FrechetDistance: { } now, UsableGroups: { } groupsAfter } && before is { FrechetDistance: { } old, UsableGroups: { } groups }
             ? FrechetBound.OfIncrease(old, groups, now, groupsAfter, confidence)
             : null;
 
@@ -279,10 +279,5 @@ internal sealed record ReportPage(
         _ => Bad(Words(state)),
     };
 
-    private static Phrase Mark(Outcome outcome) => outcome switch
-    {
-        Outcome.Passed => Good(OutcomeText.Words(outcome)),
-        Outcome.PassedWithWaivers or Outcome.Advisory => Caution(OutcomeText.Words(outcome)),
-        _ => Bad(OutcomeText.Words(outcome)),
-    };
+    private static Phrase Mark(Outcome outcome) => new(OutcomeText.Words(outcome), OutcomeText.Tone(outcome));
 }
