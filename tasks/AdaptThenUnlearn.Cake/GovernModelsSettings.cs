@@ -20,7 +20,7 @@ public sealed class GovernModelsSettings : AtuSettings
     /// <summary>Goes on where an interrupted run stopped.</summary>
     public bool Resume { get; set; }
 
-    /// <summary>Measures anew, whatever record of an earlier run is there; <c>false</c> believes such a record on a build server too. When not set, it is believed where no build server is.</summary>
+    /// <summary>Measures again, even where the record of an earlier run exists; <c>false</c> believes such a record on a build server too. When not set, it is believed where no build server is.</summary>
     public bool? Fresh { get; set; }
 
     /// <summary>A failed gate is a warning, and the build goes on.</summary>
