@@ -177,11 +177,6 @@ public static class SafetensorsFile
     private static void WriteElements(Stream stream, Tensor tensor, ElementType type)
     {
         using var scope = NewDisposeScope();
-        var flat = tensor.detach().cpu().contiguous().view(-1);   // [count]
-        for (long start = 0, step = ChunkBytes / type.Size(); start < flat.NumberOfElements; start += step)
-        {
-            using var chunk = flat.narrow(0, start, Math.Min(step, flat.NumberOfElements - start));
-            stream.Write(chunk.bytes);
-        }
+        TensorEntry.WriteElements(stream, tensor.detach().cpu().contiguous().view(-1), type);
     }
 }

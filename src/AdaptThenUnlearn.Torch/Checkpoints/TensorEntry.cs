@@ -94,7 +94,7 @@ public sealed class TensorEntry
         using var scope = NewDisposeScope();
         var typed = Converted(values);
         copy.Position = FirstByte;
-        WriteElements(copy, IsRowMajor ? typed.contiguous().view(-1) : Scattered(typed));
+        WriteElements(copy, IsRowMajor ? typed.contiguous().view(-1) : Scattered(typed), Type);
     }
 
     /// <summary>Writes the elements one after another, in row-major order.</summary>
@@ -103,7 +103,7 @@ public sealed class TensorEntry
     internal void WriteTo(Stream into, Tensor? values)
     {
         using var scope = NewDisposeScope();
-        WriteElements(into, (values is null ? Load() : Converted(values)).contiguous().view(-1));
+        WriteElements(into, (values is null ? Load() : Converted(values)).contiguous().view(-1), Type);
     }
 
     /// <summary>Where its elements lie.</summary>
@@ -166,9 +166,13 @@ public sealed class TensorEntry
         return flat;
     }
 
-    private void WriteElements(Stream stream, Tensor flat)
+    /// <summary>Writes elements one after another, some at a time: a span cannot be longer than 2 GB.</summary>
+    /// <param name="stream">Left behind them.</param>
+    /// <param name="flat"><c>[count]</c>, contiguous and on the CPU.</param>
+    /// <param name="type">Of its elements.</param>
+    internal static void WriteElements(Stream stream, Tensor flat, ElementType type)
     {
-        for (long start = 0, step = ChunkBytes / Type.Size(); start < flat.NumberOfElements; start += step)
+        for (long start = 0, step = ChunkBytes / type.Size(); start < flat.NumberOfElements; start += step)
         {
             using var chunk = flat.narrow(0, start, Math.Min(step, flat.NumberOfElements - start));
             stream.Write(chunk.bytes);
