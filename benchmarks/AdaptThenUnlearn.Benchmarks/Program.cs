@@ -1,6 +1,6 @@
 using System.Globalization;
 using AdaptThenUnlearn.Benchmarks;
-using AdaptThenUnlearn.Torch;
+using AdaptThenUnlearn.Torch.Backend;
 using BenchmarkDotNet.Running;
 
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;

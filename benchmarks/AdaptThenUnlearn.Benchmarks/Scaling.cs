@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using AdaptThenUnlearn.Torch;
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Models.StyleGan2;
 using MathNet.Numerics.LinearAlgebra;
 using static TorchSharp.torch;

@@ -1,9 +1,9 @@
 using System.Diagnostics;
 using AdaptThenUnlearn.Policies;
-using AdaptThenUnlearn.Torch;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Models.StyleGan2;
+using AdaptThenUnlearn.Torch.Randomness;
 using AdaptThenUnlearn.Torch.Training;
 using AdaptThenUnlearn.Torch.Unlearning.Repulsion;
 using static TorchSharp.torch;

@@ -1,5 +1,6 @@
-using AdaptThenUnlearn.Torch;
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Models;
+using AdaptThenUnlearn.Torch.Randomness;
 using BenchmarkDotNet.Attributes;
 using BenchmarkDotNet.Engines;
 using static TorchSharp.torch;

@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
-using AdaptThenUnlearn.Torch;
+using AdaptThenUnlearn.Files;
+using AdaptThenUnlearn.Torch.Backend;
 
 namespace AdaptThenUnlearn.Cli;
 

@@ -1,10 +1,12 @@
 using System.Text.Json;
+using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Labelling;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
-using AdaptThenUnlearn.Torch;
 using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Features;
+using AdaptThenUnlearn.Torch.Governing;
 
 namespace AdaptThenUnlearn.Cli;
 

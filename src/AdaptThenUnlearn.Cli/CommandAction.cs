@@ -1,10 +1,12 @@
 using System.CommandLine;
+using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Labelling;
 using AdaptThenUnlearn.Runs;
-using AdaptThenUnlearn.Torch;
 using AdaptThenUnlearn.Torch.Adaptation;
-using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Backend;
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
+using AdaptThenUnlearn.Torch.Governing;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Training;
 
@@ -73,28 +75,5 @@ public static class CommandAction
         if (MemoryShortage.IsShortage(failed))
             return "out of memory; try smaller batches (--set unlearning.batchSize=8) or a machine with more memory";
         return CodeOf(failed) == "ATU2999" ? $"{failed.GetType().Name}: {failed.Message}" : failed.Message;
-    }
-}
-
-/// <summary>What ends a command and is told as it is.</summary>
-/// <param name="diagnostic">What and where.</param>
-/// <param name="exitCode">One of <see cref="ExitCodes"/>.</param>
-/// <param name="cause">What it came of, if anything.</param>
-public class DiagnosedException(BuildMessage diagnostic, int exitCode, Exception? cause = null) : Exception(diagnostic.Text, cause)
-{
-    /// <summary>What is told.</summary>
-    public BuildMessage Diagnostic { get; } = diagnostic;
-
-    /// <summary>With which the command ends.</summary>
-    public int ExitCode { get; } = exitCode;
-}
-
-/// <summary>An argument, or the policy it names, is wrong.</summary>
-/// <param name="diagnostic">What and where.</param>
-public sealed class BadArgumentException(BuildMessage diagnostic) : DiagnosedException(diagnostic, ExitCodes.BadPolicy)
-{
-    /// <summary>Says which argument is wrong.</summary>
-    public BadArgumentException(string problem) : this(new BuildMessage(Severity.Error, "ATU2000", problem))
-    {
     }
 }

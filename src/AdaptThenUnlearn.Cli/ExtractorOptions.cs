@@ -23,7 +23,7 @@ public sealed class ExtractorOptions
 
     /// <summary>Loads what the options name; null where they name none.</summary>
     /// <exception cref="BadArgumentException">Weights are needed and not given, or given and not needed.</exception>
-    /// <exception cref="Torch.Checkpoints.CheckpointException">A file cannot be read, or is not what it should be.</exception>
+    /// <exception cref="Torch.Checkpoints.Tensors.CheckpointException">A file cannot be read, or is not what it should be.</exception>
     public LoadedExtractor? Load(ParseResult parsed, Device device)
     {
         var weights = parsed.GetValue(Weights);

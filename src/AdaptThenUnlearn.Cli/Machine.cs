@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Reflection;
-using AdaptThenUnlearn.Torch;
+using AdaptThenUnlearn.Torch.Backend;
 using TorchSharp;
 
 namespace AdaptThenUnlearn.Cli;

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
-using AdaptThenUnlearn;
 using AdaptThenUnlearn.Cli;
 using AdaptThenUnlearn.Cli.Commands;
+using AdaptThenUnlearn.Diagnostics;
 
 // Arguments and results mean the same on every machine.
 CultureInfo.CurrentCulture = CultureInfo.DefaultThreadCurrentCulture = CultureInfo.InvariantCulture;

@@ -1,8 +1,11 @@
 using System.CommandLine;
+using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Publishing;
+using AdaptThenUnlearn.Publishing.Admission;
 using AdaptThenUnlearn.Publishing.GitHub;
 using AdaptThenUnlearn.Publishing.Hosts;
+using AdaptThenUnlearn.Publishing.Targets;
 using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;
 

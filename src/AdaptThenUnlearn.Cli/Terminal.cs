@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Torch.Training;
 using Spectre.Console;
 
@@ -127,7 +128,3 @@ public sealed class Terminal : IProgress<StageProgress>, IDisposable
         return new string('█', full) + new string('░', Width - full);
     }
 }
-
-/// <summary>The standard output takes no results: it is closed, or its disk is full.</summary>
-/// <param name="cause">What the system said.</param>
-public sealed class OutputException(Exception cause) : Exception($"the results cannot be written to the standard output: {cause.Message}; what was made is on the disk", cause);

@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Reports;

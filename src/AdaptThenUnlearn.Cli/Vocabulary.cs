@@ -1,7 +1,7 @@
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Reports;
-using AdaptThenUnlearn.Torch;
 using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Unlearning;
 using AdaptThenUnlearn.Torch.Unlearning.Repulsion;
 
 namespace AdaptThenUnlearn.Cli;

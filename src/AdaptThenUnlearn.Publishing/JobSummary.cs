@@ -1,5 +1,7 @@
 using System.Text;
+using AdaptThenUnlearn.Publishing.Admission;
 using AdaptThenUnlearn.Publishing.Pages;
+using AdaptThenUnlearn.Publishing.Targets;
 
 namespace AdaptThenUnlearn.Publishing;
 

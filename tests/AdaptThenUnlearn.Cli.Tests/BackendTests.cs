@@ -1,5 +1,5 @@
 using System.Xml.Linq;
-using AdaptThenUnlearn.Torch;
+using AdaptThenUnlearn.Torch.Backend;
 
 namespace AdaptThenUnlearn.Cli.Tests;
 

@@ -1,9 +1,9 @@
-using AdaptThenUnlearn.Comparing;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Tests;
-using AdaptThenUnlearn.Torch;
 using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Comparing;
+using AdaptThenUnlearn.Torch.Governing;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Training;
 

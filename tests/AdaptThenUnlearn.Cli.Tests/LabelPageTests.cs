@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using AdaptThenUnlearn.Labelling;
-using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
 namespace AdaptThenUnlearn.Cli.Tests;
 

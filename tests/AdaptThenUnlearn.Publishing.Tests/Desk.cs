@@ -1,5 +1,6 @@
 using System.Text.Json;
 using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Publishing.Admission;
 using AdaptThenUnlearn.Publishing.GitHub;
 using AdaptThenUnlearn.Publishing.Hosts;
 using AdaptThenUnlearn.Runs;

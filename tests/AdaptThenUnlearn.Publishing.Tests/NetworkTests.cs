@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using AdaptThenUnlearn.Publishing.GitHub;
 using AdaptThenUnlearn.Publishing.Hosts;
+using AdaptThenUnlearn.Publishing.Targets;
 
 namespace AdaptThenUnlearn.Publishing.Tests;
 

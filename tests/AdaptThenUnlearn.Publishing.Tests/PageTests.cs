@@ -3,6 +3,7 @@ using System.Text;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Publishing.Admission;
 using AdaptThenUnlearn.Publishing.Pages;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Tests;

@@ -1,8 +1,10 @@
 using System.Text.Json.Nodes;
 using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Publishing.Admission;
 using AdaptThenUnlearn.Publishing.GitHub;
 using AdaptThenUnlearn.Publishing.Hosts;
 using AdaptThenUnlearn.Publishing.Pages;
+using AdaptThenUnlearn.Publishing.Targets;
 using AdaptThenUnlearn.Tests;
 
 namespace AdaptThenUnlearn.Publishing.Tests;

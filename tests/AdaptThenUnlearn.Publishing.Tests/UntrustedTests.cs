@@ -3,7 +3,9 @@ using System.Text;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Publishing.Admission;
 using AdaptThenUnlearn.Publishing.Pages;
+using AdaptThenUnlearn.Publishing.Targets;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Tests;
 

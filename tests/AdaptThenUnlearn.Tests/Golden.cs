@@ -5,8 +5,8 @@ internal static class Golden
 {
     /// <param name="name">Of the file in the folder of golden files.</param>
     /// <param name="actual">What was rendered.</param>
-    /// <param name="folder">Under the tests.</param>
-    public static void Check(string name, string actual, string folder = "AdaptThenUnlearn.Tests/Reports/golden")
+    /// <param name="folder">Of the golden files, relative to <c>tests</c>.</param>
+    public static void Check(string name, string actual, string folder)
     {
         var file = Path.Combine(Repository.Root, "tests", folder, name);
         if (Environment.GetEnvironmentVariable("ATU_UPDATE_GOLDEN") == "1")

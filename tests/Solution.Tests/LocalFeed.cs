@@ -1,5 +1,5 @@
 using AdaptThenUnlearn.Tests;
-using AdaptThenUnlearn.Torch;
+using AdaptThenUnlearn.Torch.Backend;
 
 [assembly: AssemblyFixture(typeof(AdaptThenUnlearn.Solution.Tests.LocalFeed))]
 

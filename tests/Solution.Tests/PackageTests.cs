@@ -2,7 +2,7 @@ using System.IO.Compression;
 using System.Xml.Linq;
 using AdaptThenUnlearn.Cli.Tests;
 using AdaptThenUnlearn.Tests;
-using AdaptThenUnlearn.Torch;
+using AdaptThenUnlearn.Torch.Backend;
 
 namespace AdaptThenUnlearn.Solution.Tests;
 

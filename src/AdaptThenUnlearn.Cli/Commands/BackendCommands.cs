@@ -1,5 +1,5 @@
 using System.CommandLine;
-using AdaptThenUnlearn.Torch;
+using AdaptThenUnlearn.Torch.Backend;
 using TorchSharp;
 
 namespace AdaptThenUnlearn.Cli.Commands;

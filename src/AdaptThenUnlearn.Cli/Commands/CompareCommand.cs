@@ -1,8 +1,9 @@
 using System.CommandLine;
+using AdaptThenUnlearn.Cli.Comparing;
 using AdaptThenUnlearn.Files;
-using AdaptThenUnlearn.Comparing;
 using AdaptThenUnlearn.Policies;
-using AdaptThenUnlearn.Torch;
+using AdaptThenUnlearn.Torch.Comparing;
+using AdaptThenUnlearn.Torch.Governing;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 
@@ -46,8 +47,8 @@ public sealed class CompareCommand(Terminal terminal)
         var work = parsed.GetRequiredValue(_work).FullName;
         var page = Path.Combine(parsed.GetRequiredValue(_out).FullName, PageName);
         var outputs = Path.GetDirectoryName(page)!;
-        OutputFiles.RequireIn(outputs, ComparisonRuns.NamesFor(PageName), ComparedRuns.Read(known, ("--data", data)), _ => OutputFiles.IsPage(page, "Printed by `atu compare`"));
-        FolderMark.Add(outputs, ComparisonRuns.NamesFor(PageName));
+        OutputFiles.RequireIn(outputs, ComparisonFiles.NamesFor(PageName), ComparedRuns.Read(known, ("--data", data)), _ => OutputFiles.IsPage(page, "Printed by `atu compare`"));
+        FolderMark.Add(outputs, ComparisonFiles.NamesFor(PageName));
         var runs = new ComparisonRuns(Path.Combine(Path.ChangeExtension(page, null), "cells"), work, Machine.Tool, Machine.Prepare(parsed), terminal, TimeProvider.System);
         foreach (var folder in parsed.GetValue(_merge) ?? [])
             Merge(runs, known, folder);
@@ -114,7 +115,7 @@ public sealed class CompareCommand(Terminal terminal)
     private static Comparison Publish(Comparison plan, IReadOnlyList<ComparisonRequest> known, ComparisonRuns runs, string page)
     {
         var comparison = plan with { Cells = [.. known.Select(runs.Found).OfType<ComparedCell>()] };
-        ComparisonRuns.Publish(comparison, page);
+        ComparisonFiles.Publish(comparison, page);
         return comparison;
     }
 

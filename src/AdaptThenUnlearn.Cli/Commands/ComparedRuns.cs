@@ -1,10 +1,11 @@
 using System.CommandLine;
 using System.Globalization;
-using AdaptThenUnlearn.Comparing;
+using AdaptThenUnlearn.Cli.Comparing;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
-using AdaptThenUnlearn.Torch;
 using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Comparing;
+using AdaptThenUnlearn.Torch.Governing;
 using AdaptThenUnlearn.Torch.Measuring;
 using static TorchSharp.torch;
 

@@ -5,7 +5,7 @@ using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Publishing.Hosts;
 using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;
-using AdaptThenUnlearn.Torch;
+using AdaptThenUnlearn.Torch.Governing;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 

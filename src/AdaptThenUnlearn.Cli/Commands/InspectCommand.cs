@@ -4,6 +4,7 @@ using System.Text.Json;
 using AdaptThenUnlearn.Labelling;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Features;
 
 namespace AdaptThenUnlearn.Cli.Commands;

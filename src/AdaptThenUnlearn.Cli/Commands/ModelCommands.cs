@@ -1,9 +1,11 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
-using AdaptThenUnlearn.Torch;
+using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Features;
+using AdaptThenUnlearn.Torch.Governing;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Models.StyleGan2;
 using AdaptThenUnlearn.Torch.Pretraining;

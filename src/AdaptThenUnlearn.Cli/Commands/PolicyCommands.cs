@@ -1,4 +1,6 @@
 using System.CommandLine;
+using AdaptThenUnlearn.Diagnostics;
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
 
 namespace AdaptThenUnlearn.Cli.Commands;

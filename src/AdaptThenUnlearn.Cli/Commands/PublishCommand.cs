@@ -1,5 +1,7 @@
 using System.CommandLine;
-using AdaptThenUnlearn.Publishing;
+using AdaptThenUnlearn.Diagnostics;
+using AdaptThenUnlearn.Publishing.Admission;
+using AdaptThenUnlearn.Publishing.Targets;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;

@@ -1,7 +1,8 @@
 using System.CommandLine;
-using AdaptThenUnlearn.Torch;
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Models;
+using AdaptThenUnlearn.Torch.Randomness;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Cli.Commands;

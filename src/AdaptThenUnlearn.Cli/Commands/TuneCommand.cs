@@ -1,10 +1,11 @@
 using System.CommandLine;
 using System.Security.Cryptography;
 using System.Text;
-using AdaptThenUnlearn.Comparing;
+using AdaptThenUnlearn.Cli.Comparing;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
-using AdaptThenUnlearn.Torch;
+using AdaptThenUnlearn.Torch.Comparing;
+using AdaptThenUnlearn.Torch.Governing;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using AdaptThenUnlearn.Publishing.Targets;
 using AdaptThenUnlearn.Reports;
 using Octokit;
 

@@ -1,4 +1,5 @@
 using System.Net;
+using AdaptThenUnlearn.Publishing.Admission;
 using AdaptThenUnlearn.Publishing.Pages;
 using AdaptThenUnlearn.Reports;
 using Octokit;

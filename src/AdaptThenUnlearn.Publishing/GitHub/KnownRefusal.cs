@@ -1,4 +1,5 @@
 using System.Net;
+using AdaptThenUnlearn.Publishing.Targets;
 using Octokit;
 
 namespace AdaptThenUnlearn.Publishing.GitHub;

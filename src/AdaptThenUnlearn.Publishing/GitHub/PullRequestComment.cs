@@ -1,5 +1,7 @@
 using System.Net;
+using AdaptThenUnlearn.Publishing.Admission;
 using AdaptThenUnlearn.Publishing.Pages;
+using AdaptThenUnlearn.Publishing.Targets;
 using Octokit;
 
 namespace AdaptThenUnlearn.Publishing.GitHub;

@@ -70,12 +70,3 @@ public sealed class Waiting(TimeProvider clock, Func<TimeSpan, CancellationToken
         return true;
     }
 }
-
-/// <summary>There was no answer to a request.</summary>
-/// <param name="attempts">How often it was sent.</param>
-/// <param name="cause">What the network said.</param>
-public sealed class UnansweredException(int attempts, Exception cause) : Exception(cause is OperationCanceledException ? "no answer in time" : cause.Message, cause)
-{
-    /// <summary>How often it was sent.</summary>
-    public int Attempts { get; } = attempts;
-}

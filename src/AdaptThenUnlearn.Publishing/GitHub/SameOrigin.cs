@@ -67,8 +67,3 @@ internal sealed class SameOrigin(Uri origin, HttpMessageHandler inner) : Delegat
 
     private static string Name(Uri address) => address.GetLeftPart(UriPartial.Authority);
 }
-
-/// <summary>What answered is not the GitHub API, or points away from it; asking again would not help.</summary>
-/// <param name="problem">What it did.</param>
-/// <param name="cause">What could not be done with the answer.</param>
-public sealed class ForeignAnswerException(string problem, Exception? cause = null) : Exception(problem, cause);

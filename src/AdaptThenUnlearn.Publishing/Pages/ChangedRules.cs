@@ -1,5 +1,6 @@
 using System.Globalization;
 using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Publishing.Admission;
 using AdaptThenUnlearn.Reports;
 using static AdaptThenUnlearn.Reports.ReportText;
 

@@ -5,6 +5,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Publishing.Admission;
 using AdaptThenUnlearn.Reports;
 
 namespace AdaptThenUnlearn.Publishing.Pages;

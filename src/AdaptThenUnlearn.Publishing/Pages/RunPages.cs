@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Publishing.Admission;
 using AdaptThenUnlearn.Reports;
 using static AdaptThenUnlearn.Reports.ReportText;
 

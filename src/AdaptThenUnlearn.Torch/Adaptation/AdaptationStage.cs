@@ -1,6 +1,7 @@
 using System.Globalization;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Models;
+using AdaptThenUnlearn.Torch.Randomness;
 using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using AdaptThenUnlearn.Torch.Models;
+using AdaptThenUnlearn.Torch.Randomness;
 using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
 
@@ -127,6 +128,3 @@ public sealed class Feedback : IDisposable
         _positives.Dispose();
     }
 }
-
-/// <summary>The generator's samples do not hold what training needs.</summary>
-public sealed class FeedbackException(string message) : Exception(message);

@@ -1,3 +1,5 @@
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
+
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
 /// <summary>Every checkpoint format that a policy can name, and how one is found by content.</summary>

@@ -1,3 +1,5 @@
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
+
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
 /// <summary>What can be said about a checkpoint without reading a tensor's values or running anything; plain data, fit for JSON.</summary>

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Numerics;
 using AdaptThenUnlearn.Torch.Checkpoints.Pickle;
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 

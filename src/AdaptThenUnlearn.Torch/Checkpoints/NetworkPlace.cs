@@ -1,3 +1,5 @@
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
+
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
 /// <summary>Where in a file the tensors of one network lie: those whose names begin alike.</summary>

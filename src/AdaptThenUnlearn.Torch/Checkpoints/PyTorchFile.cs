@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Torch.Checkpoints.Pickle;
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 

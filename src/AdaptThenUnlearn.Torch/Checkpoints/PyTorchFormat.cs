@@ -1,3 +1,5 @@
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
+
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;

@@ -1,3 +1,6 @@
+using AdaptThenUnlearn.Files;
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
+
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;

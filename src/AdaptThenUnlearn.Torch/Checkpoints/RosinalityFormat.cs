@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Files;
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;

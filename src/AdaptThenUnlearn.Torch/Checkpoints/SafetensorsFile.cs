@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using AdaptThenUnlearn.Files;
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;

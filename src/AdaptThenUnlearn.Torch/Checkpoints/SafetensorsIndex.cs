@@ -1,4 +1,5 @@
 using System.Text.Json;
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 

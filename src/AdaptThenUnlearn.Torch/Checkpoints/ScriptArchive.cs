@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.RegularExpressions;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Torch.Checkpoints.Pickle;
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 

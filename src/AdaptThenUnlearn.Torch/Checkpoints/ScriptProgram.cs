@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
+using AdaptThenUnlearn.Torch.Backend;
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using TorchSharp;
 using static TorchSharp.torch;
 

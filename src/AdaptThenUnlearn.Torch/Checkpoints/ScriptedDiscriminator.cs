@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Models;
 using static TorchSharp.torch;
 

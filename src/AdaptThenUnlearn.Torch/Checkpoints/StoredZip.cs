@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using ICSharpCode.SharpZipLib.Checksum;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;

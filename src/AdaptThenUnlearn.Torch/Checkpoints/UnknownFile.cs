@@ -1,3 +1,5 @@
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
+
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
 /// <summary>What a file of no known format seems to be, and what can be done about it.</summary>

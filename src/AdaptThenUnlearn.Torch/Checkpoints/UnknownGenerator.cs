@@ -1,4 +1,4 @@
-using AdaptThenUnlearn.Torch.Models;
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Models.Sequence;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;

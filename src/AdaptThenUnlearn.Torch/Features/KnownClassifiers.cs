@@ -1,5 +1,6 @@
 using System.Globalization;
 using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Models;
 using static TorchSharp.torch;
 

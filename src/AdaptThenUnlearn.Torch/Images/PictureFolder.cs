@@ -1,3 +1,5 @@
+using AdaptThenUnlearn.Files;
+
 namespace AdaptThenUnlearn.Torch.Images;
 
 /// <summary>The pictures of a folder and its sub-folders, and what of the folder is passed over, by one rule for every command.</summary>

@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Labelling;
+using AdaptThenUnlearn.Torch.Randomness;
 using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
 

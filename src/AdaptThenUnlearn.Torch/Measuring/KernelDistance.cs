@@ -1,3 +1,5 @@
+using AdaptThenUnlearn.Torch.Randomness;
+
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Measuring;

@@ -1,5 +1,7 @@
 using System.Globalization;
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Measuring;

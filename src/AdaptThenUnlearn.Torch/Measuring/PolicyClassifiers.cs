@@ -2,6 +2,7 @@ using AdaptThenUnlearn.Labelling;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Models;
 using static TorchSharp.torch;
@@ -113,20 +114,4 @@ public sealed class PolicyClassifiers : IDisposable
             classifier.Dispose();
         Extractor?.Dispose();
     }
-}
-
-/// <summary>The policy is well written, but a file it names does not fit it.</summary>
-/// <param name="path">JSON path of the property to mend.</param>
-/// <param name="problem">What does not fit, and how to mend it.</param>
-/// <param name="code">What the diagnostic is called; <see cref="PolicyCodes.UnknownName"/> unless it has its own.</param>
-public sealed class PolicyMismatchException(string path, string problem, string code = PolicyCodes.UnknownName) : Exception($"{path}: {problem}")
-{
-    /// <summary>One of <see cref="PolicyCodes"/>.</summary>
-    public string Code { get; } = code;
-
-    /// <summary>JSON path of the property to mend.</summary>
-    public string JsonPath { get; } = path;
-
-    /// <summary>What does not fit, and how to mend it.</summary>
-    public string Problem { get; } = problem;
 }

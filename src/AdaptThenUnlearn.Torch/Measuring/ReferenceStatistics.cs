@@ -1,7 +1,9 @@
 using System.Globalization;
 using System.Text.Json;
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Measuring;

@@ -26,7 +26,3 @@ public sealed record StoredNetwork(IReadOnlyDictionary<string, IReadOnlyList<lon
 /// <param name="Name">Its name there; the shape may differ by dimensions of size 1.</param>
 /// <param name="Factor">Own value / stored value; a power of two, so that nothing is rounded.</param>
 public sealed record StoredTensor(string Name, double Factor = 1);
-
-/// <summary>A network lacks a tensor that every network of its kind has.</summary>
-/// <param name="tensor">Its name.</param>
-public sealed class MissingTensorException(string tensor) : ArgumentException($"it has no '{tensor}'");

@@ -3,6 +3,7 @@ using AdaptThenUnlearn.Labelling;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Models;
+using AdaptThenUnlearn.Torch.Randomness;
 using TorchSharp;
 using static TorchSharp.torch;
 

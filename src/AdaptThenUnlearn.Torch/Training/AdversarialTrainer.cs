@@ -1,5 +1,6 @@
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Models.StyleGan2;
+using AdaptThenUnlearn.Torch.Randomness;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Training;
@@ -270,8 +271,3 @@ public sealed class AdversarialTrainer : IDisposable
         Discriminator.Dispose();
     }
 }
-
-/// <summary>A loss became NaN or infinite: the run ends here, nothing smooths it over.</summary>
-public sealed class TrainingDivergedException(string stage, TrainingStep step) : Exception(
-    string.Create(System.Globalization.CultureInfo.InvariantCulture,
-        $"{stage}, step {step.Step}: a loss is not finite (generator {step.GeneratorLoss}, discriminator {step.DiscriminatorLoss}, parameters {step.WeightLoss}, images {step.ImageLoss}); lower the learning rate or the weight of the term that grew"));

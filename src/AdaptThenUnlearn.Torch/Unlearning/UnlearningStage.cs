@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using AdaptThenUnlearn.Torch.Adaptation;
+using AdaptThenUnlearn.Torch.Randomness;
 using AdaptThenUnlearn.Torch.Training;
 using AdaptThenUnlearn.Torch.Unlearning.Repulsion;
 using static TorchSharp.torch;

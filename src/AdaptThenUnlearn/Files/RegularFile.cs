@@ -94,10 +94,3 @@ public static class RegularFile
 
     private static IOException NotRegular(string path) => new($"'{path}' is not a regular file but a device, a pipe or a socket, and those are not read");
 }
-
-/// <summary>A file is longer than it may be.</summary>
-/// <param name="path">The file.</param>
-/// <param name="bytes">How long it is, at least.</param>
-/// <param name="maxBytes">How long it may be.</param>
-public sealed class FileTooLongException(string path, long bytes, long maxBytes)
-    : IOException(FormattableString.Invariant($"'{path}' has {bytes} bytes, and {maxBytes} are read at most"));

@@ -1,3 +1,5 @@
+using AdaptThenUnlearn.Diagnostics;
+
 namespace AdaptThenUnlearn.Policies;
 
 /// <summary>A place in a policy, e.g. <c>$.unlearning.repulsion.weight</c>.</summary>

@@ -12,7 +12,7 @@ public static class RunRecordFile
     public const long MaxBytes = 32 << 20;
 
     /// <summary>How everything that is kept beside a run is written.</summary>
-    internal static JsonSerializerOptions Json { get; } = new(JsonSerializerOptions.Strict)
+    public static JsonSerializerOptions Json { get; } = new(JsonSerializerOptions.Strict)
     {
         PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
         WriteIndented = true,
@@ -119,14 +119,5 @@ public static class RunRecordFile
         {
             return null;
         }
-    }
-}
-
-/// <summary>A run record cannot be read.</summary>
-public sealed class RunRecordException : Exception
-{
-    /// <summary>Says which and why.</summary>
-    public RunRecordException(string message, Exception? cause = null) : base(message, cause)
-    {
     }
 }

@@ -1,4 +1,5 @@
 using System.Reflection;
+using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Policies;
 using static AdaptThenUnlearn.Tests.Policies.PolicyTexts;
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Policies;
 using static AdaptThenUnlearn.Tests.Policies.PolicyTexts;
 

@@ -28,7 +28,7 @@ public sealed partial class ReportFormatContract
     [Theory]
     [MemberData(nameof(FormatsAndRuns))]
     public void Render_ARun_IsTheGoldenReport(string format, string run) =>
-        Golden.Check($"{run}.{Named(format).FileName}", Named(format).Render(Records.Named(run)));
+        Golden.Check($"{run}.{Named(format).FileName}", Named(format).Render(Records.Named(run)), "AdaptThenUnlearn.Tests/Reports/golden");
 
     [Theory]
     [MemberData(nameof(Formats))]

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.IO.Compression;
 using System.Text;
 using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using static AdaptThenUnlearn.Torch.Tests.Checkpoints.PickleText;
 
 namespace AdaptThenUnlearn.Torch.Tests.Checkpoints;

@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using static AdaptThenUnlearn.Torch.Tests.Checkpoints.PickleText;
 
 namespace AdaptThenUnlearn.Torch.Tests.Checkpoints;

@@ -1,5 +1,6 @@
 using System.Text;
 using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using static AdaptThenUnlearn.Torch.Tests.Checkpoints.PickleText;
 
 namespace AdaptThenUnlearn.Torch.Tests.Checkpoints;

@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Models.Dcgan;
 using AdaptThenUnlearn.Torch.Models.Mlp;

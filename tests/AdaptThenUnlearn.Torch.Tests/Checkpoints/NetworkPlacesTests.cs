@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Models;
 using static AdaptThenUnlearn.Torch.Tests.Checkpoints.PickleText;
 using static TorchSharp.torch;

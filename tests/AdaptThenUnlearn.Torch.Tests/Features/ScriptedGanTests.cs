@@ -2,11 +2,14 @@ using System.IO.Compression;
 using System.Text;
 using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Models;
+using AdaptThenUnlearn.Torch.Randomness;
 using AdaptThenUnlearn.Torch.Tests.Checkpoints;
 using AdaptThenUnlearn.Torch.Training;
+using AdaptThenUnlearn.Torch.Unlearning;
 using static AdaptThenUnlearn.Torch.Tests.Features.ScriptedProgram;
 using static TorchSharp.torch;
 

@@ -1,6 +1,7 @@
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Adaptation;
+using AdaptThenUnlearn.Torch.Unlearning;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Unlearning;

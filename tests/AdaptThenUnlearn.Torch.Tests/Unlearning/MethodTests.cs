@@ -1,5 +1,7 @@
 using AdaptThenUnlearn.Torch.Adaptation;
+using AdaptThenUnlearn.Torch.Governing;
 using AdaptThenUnlearn.Torch.Models;
+using AdaptThenUnlearn.Torch.Randomness;
 using AdaptThenUnlearn.Torch.Training;
 using AdaptThenUnlearn.Torch.Unlearning;
 using static TorchSharp.torch;
@@ -127,7 +129,7 @@ public sealed class MethodTests : IDisposable
         using var some = zeros(3);
         new FolderJournal(_folder, "one", resume: false).Save("stage", new StageState(1, new Dictionary<string, Tensor> { ["x"] = some }, new Dictionary<string, double>()));
 
-        var failed = Assert.Throws<AdaptThenUnlearn.Torch.Checkpoints.CheckpointException>(() => new FolderJournal(_folder, "two", resume: true).Load("stage"));
+        var failed = Assert.Throws<AdaptThenUnlearn.Torch.Checkpoints.Tensors.CheckpointException>(() => new FolderJournal(_folder, "two", resume: true).Load("stage"));
 
         Assert.Contains("--resume", failed.Message, StringComparison.Ordinal);
         Assert.Null(new FolderJournal(_folder, "one", resume: false).Load("stage"));

@@ -1,3 +1,5 @@
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
+
 namespace AdaptThenUnlearn.Torch.Checkpoints.Pickle;
 
 /// <summary>A reference to something importable, which is never imported.</summary>

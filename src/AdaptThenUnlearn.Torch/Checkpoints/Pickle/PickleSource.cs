@@ -1,3 +1,5 @@
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
+
 namespace AdaptThenUnlearn.Torch.Checkpoints.Pickle;
 
 /// <summary>The bytes of one pickle within a file, read in order through a small window: long values are passed over, not held.</summary>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Numerics;
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints.Pickle;
 

@@ -1,3 +1,5 @@
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
+
 namespace AdaptThenUnlearn.Torch.Checkpoints.Pickle;
 
 // What a pickle becomes here: inert values, none of which can run anything. Beside these there are null, bool, long,

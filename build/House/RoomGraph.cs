@@ -1,0 +1,75 @@
+namespace AdaptThenUnlearn.House;
+
+/// <summary>Which rooms (namespaces, which are folders) use which, and through which types.</summary>
+public sealed class RoomGraph
+{
+    /// <summary>Groups uses of types by the namespaces of both ends.</summary>
+    /// <param name="uses">From one or more assemblies.</param>
+    public RoomGraph(IEnumerable<TypeUse> uses)
+    {
+        var distinct = uses.Distinct().ToList();
+        Rooms = [.. distinct.SelectMany(use => new[] { RoomOf(use.From), RoomOf(use.To) }).Distinct().Order(StringComparer.Ordinal)];
+        Arrows = distinct.Where(use => RoomOf(use.From) != RoomOf(use.To))
+            .GroupBy(use => (RoomOf(use.From), RoomOf(use.To)))
+            .ToDictionary(arrow => arrow.Key, IReadOnlyList<TypeUse> (arrow) => [.. arrow.OrderBy(use => use.From, StringComparer.Ordinal).ThenBy(use => use.To, StringComparer.Ordinal)]);
+    }
+
+    /// <summary>Reads every project of a built checkout.</summary>
+    /// <param name="root">The checkout.</param>
+    /// <param name="configuration"><c>Release</c> or <c>Debug</c>.</param>
+    /// <exception cref="FileNotFoundException">A project of <c>src</c> or <c>tasks</c> is not built.</exception>
+    public static RoomGraph OfCheckout(string root, string configuration) =>
+        new(Assemblies(root, configuration).SelectMany(CompiledReferences.Read));
+
+    /// <summary>Namespaces that hold or use a type, sorted.</summary>
+    public IReadOnlyList<string> Rooms { get; }
+
+    /// <summary>From one room to another, with the types that make the arrow.</summary>
+    public IReadOnlyDictionary<(string From, string To), IReadOnlyList<TypeUse>> Arrows { get; }
+
+    /// <summary>The rooms that a room uses, sorted.</summary>
+    /// <param name="room">A namespace.</param>
+    public IEnumerable<string> KnownBy(string room) => Rooms.Where(to => Arrows.ContainsKey((room, to)));
+
+    /// <summary>The rooms that use a room, sorted.</summary>
+    /// <param name="room">A namespace.</param>
+    public IEnumerable<string> UsersOf(string room) => Rooms.Where(from => Arrows.ContainsKey((from, room)));
+
+    /// <summary>Groups of two or more rooms each of which reaches every other: strongly connected components.</summary>
+    public IReadOnlyList<IReadOnlyList<string>> Cycles()
+    {
+        var reached = Rooms.ToDictionary(room => room, Reachable);
+        return [.. Rooms.Select(room => reached[room].Where(other => reached[other].Contains(room)).Append(room).Distinct().Order(StringComparer.Ordinal).ToList())
+            .Where(group => group.Count > 1).DistinctBy(group => group[0])];
+    }
+
+    /// <summary>The namespace of a full type name.</summary>
+    /// <param name="type">As in <see cref="TypeUse"/>.</param>
+    public static string RoomOf(string type) => type[..type.LastIndexOf('.')];
+
+    private HashSet<string> Reachable(string room)
+    {
+        var found = new HashSet<string>();
+        var waiting = new Queue<string>(KnownBy(room));
+        while (waiting.TryDequeue(out var next))
+        {
+            if (!found.Add(next))
+                continue;
+            foreach (var further in KnownBy(next))
+                waiting.Enqueue(further);
+        }
+        return found;
+    }
+
+    private static IEnumerable<string> Assemblies(string root, string configuration)
+    {
+        foreach (var project in new[] { "src", "tasks" }.SelectMany(folder => Directory.EnumerateFiles(Path.Combine(root, folder), "*.csproj", SearchOption.AllDirectories)).Order(StringComparer.Ordinal))
+        {
+            var output = Path.Combine(Path.GetDirectoryName(project)!, "bin", configuration);
+            var names = new[] { $"{Path.GetFileNameWithoutExtension(project)}.dll", "atu.dll" };
+            yield return names.SelectMany(name => Directory.Exists(output) ? Directory.EnumerateFiles(output, name, SearchOption.AllDirectories) : [])
+                .OrderBy(path => path.Count(letter => letter == Path.DirectorySeparatorChar)).FirstOrDefault()
+                ?? throw new FileNotFoundException($"{project} is not built ({configuration}); run: dotnet build --configuration {configuration}");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+using AdaptThenUnlearn.Reports;
+using AdaptThenUnlearn.Torch.Comparing;
+using static AdaptThenUnlearn.Cli.Comparing.FigureText;
+
+namespace AdaptThenUnlearn.Cli.Comparing;
+
+/// <summary>What the presets are to reach, and whether they do: a section of the comparison's page.</summary>
+internal static class ComparisonAims
+{
+    private static readonly IReadOnlyList<Aim> _aims =
+    [
+        new(ComparedMethods.Default, "PUL ≥ 97 %, each class, mean over seeds", figures => figures.Unlearned, value => value >= 0.97, Percent) { EachClass = true, MoreIsBetter = true },
+        new(ComparedMethods.Default, "Fréchet distance ≤ 1.4 × before, each class, mean over seeds", figures => figures.FrechetRatio, value => value <= 1.4, Times) { EachClass = true },
+        new(ComparedMethods.Default, "no retained class below half its share, any seed", figures => figures.SmallestShareKept, value => value >= 0.5, Percent) { EachClass = true, MoreIsBetter = true, Held = spread => spread.Low },
+        new(ComparedMethods.Thorough, "PUL ≥ 99 %, mean over classes and seeds", figures => figures.Unlearned, value => value >= 0.99, Percent) { MoreIsBetter = true },
+        new(ComparedMethods.Thorough, "Fréchet distance ≤ 1.2 × before, likewise", figures => figures.FrechetRatio, value => value <= 1.2, Times),
+        new(ComparedMethods.Thorough, "Fréchet distance ≤ 1.5 × retraining's, likewise", figures => figures.ToRetraining, value => value <= 1.5, Times) { Relative = true },
+        new(ComparedMethods.Thorough, "at most a third of retraining's time, likewise", figures => figures.TimeToRetraining, value => value <= 1 / 3.0, Percent) { Relative = true },
+    ];
+
+    /// <summary>Draws the section; nothing where no preset that has aims is compared.</summary>
+    public static string Render(Comparison comparison)
+    {
+        var aims = _aims.Where(aim => comparison.Methods.Contains(aim.Method)).ToList();
+        if (aims.Count == 0)
+            return "";
+
+        var table = new MarkdownTable("Preset", "Aim", "Reached", "All classes", "Worst unlearned class");
+        foreach (var aim in aims)
+        {
+            var runs = comparison.Figures(aim.Method, comparison.Classes);
+            var all = aim.Figure(runs);
+            var classes = comparison.Classes.Select(name => (Name: name, Spread: aim.Figure(comparison.Figures(aim.Method, name)))).Where(each => each.Spread is not null)
+                .Select(each => (each.Name, Value: aim.Held(each.Spread!))).OrderBy(each => aim.MoreIsBetter ? each.Value : -each.Value).ToList();
+            var values = classes.Count == comparison.Classes.Count ? classes.Select(each => each.Value) : null;
+            table.Row(
+                MarkdownText.Code(aim.Method.Name),
+                aim.Words,
+                Answer(aim, runs, all, aim.EachClass || values is null ? values : [aim.Held(all!)]),
+                all is null ? None : aim.Unit(aim.Held(all)),
+                classes.Count == 0 ? None : $"{MarkdownText.Escape(classes[0].Name)}: {aim.Unit(classes[0].Value)}");
+        }
+
+        return $"## Aims\n\n{table}";
+    }
+
+    // The values that all have to reach the aim; null while there are not all.
+    private static string Answer(Aim aim, MethodFigures runs, Spread? all, IEnumerable<double>? values)
+    {
+        if (runs.Failed > 0)
+            return $"**no**: {runs.Failed} of {runs.Asked} runs came to no result";
+        var lacking = all is not null && all.Count < runs.Cells.Count;
+        if (lacking && !aim.Relative)
+            return $"**no**: it was measured in {all!.Count} of {Counted(runs.Cells.Count, "run", "runs")}";
+        if (values is null || lacking)
+            return "not measured yet";
+        return (values.All(aim.Reached) ? "yes" : "**no**") + (runs.Cells.Count < runs.Asked ? $", so far ({runs.Cells.Count} of {runs.Asked} runs)" : "");
+    }
+
+    private sealed record Aim(ComparedMethod Method, string Words, Func<MethodFigures, Spread?> Figure, Func<double, bool> Reached, Func<double, string> Unit)
+    {
+        /// <summary>What of the runs is held to the aim.</summary>
+        public Func<Spread, double> Held { get; init; } = spread => spread.Mean;
+
+        /// <summary>Whether each class has to reach it, and not only all together.</summary>
+        public bool EachClass { get; init; }
+
+        /// <summary>Which class is the worst.</summary>
+        public bool MoreIsBetter { get; init; }
+
+        /// <summary>Whether it needs the retraining of the class, on the same kind of device, so that it may be lacking without the run's fault.</summary>
+        public bool Relative { get; init; }
+    }
+}

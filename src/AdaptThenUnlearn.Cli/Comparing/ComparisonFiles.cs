@@ -1,0 +1,47 @@
+using AdaptThenUnlearn.Files;
+using AdaptThenUnlearn.Torch.Images;
+
+namespace AdaptThenUnlearn.Cli.Comparing;
+
+/// <summary>The files of a comparison that people look at: the page, the table and the plots.</summary>
+public static class ComparisonFiles
+{
+    private const string PlotName = "tradeoff.png";
+    private const string TableName = "results.csv";
+
+    /// <summary>Names of what <see cref="Publish"/> writes, relative to the page's folder.</summary>
+    /// <param name="page">Name of the page.</param>
+    public static IReadOnlyList<string> NamesFor(string page) => [page, .. new[] { PlotName, TableName }.Select(name => $"{Path.GetFileNameWithoutExtension(page)}/{name}")];
+
+    /// <summary>Writes the page, the table and the plots.</summary>
+    /// <param name="comparison">What there is.</param>
+    /// <param name="page">Path of the page; the rest goes into a folder of its name beside it.</param>
+    public static void Publish(Comparison comparison, string page)
+    {
+        var name = Path.GetFileNameWithoutExtension(page);
+        var beside = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(page))!, name);
+        ReplacedFile.Write(Path.Combine(beside, PlotName), Plot(comparison));
+        ReplacedFile.Write(Path.Combine(beside, TableName), ComparisonCsv.Render(comparison));
+        ReplacedFile.Write(page, ComparisonPage.Render(comparison, name));
+    }
+
+    private static byte[] Plot(Comparison comparison)
+    {
+        var figures = comparison.Methods.Select(method => (Method: method, Figures: comparison.Figures(method, comparison.Classes))).ToList();
+        var unlearned = ScatterAxis.Removed("PUL, %");
+        var distance = ScatterAxis.Logarithmic("Fréchet distance after / before");
+        var cost = ScatterAxis.Logarithmic("minutes of one core");
+        return ScatterPlot.Png(
+        [
+            new("unlearned against quality", distance, unlearned, Points(each => each.FrechetRatio?.Mean, each => each.Unlearned?.Mean)),
+            new("unlearned against cost", cost, unlearned, Points(each => each.ProcessorMinutes?.Mean, each => each.Unlearned?.Mean)),
+            new("quality against cost", cost, distance, Points(each => each.ProcessorMinutes?.Mean, each => each.FrechetRatio?.Mean)),
+        ]);
+
+        IReadOnlyList<ScatterPoint> Points(Func<MethodFigures, double?> x, Func<MethodFigures, double?> y) =>
+            [.. figures.Where(each => x(each.Figures) is not null && y(each.Figures) is not null).Select(each => new ScatterPoint(
+                each.Method.Name + Part(each.Figures), ComparisonPage.Heading(each.Method.Family), x(each.Figures)!.Value, y(each.Figures)!.Value))];
+
+        static string Part(MethodFigures figures) => figures.Cells.Count == figures.Asked ? "" : FormattableString.Invariant($" ({figures.Cells.Count} of {figures.Asked})");
+    }
+}

@@ -1,0 +1,46 @@
+namespace AdaptThenUnlearn.Cli.Comparing;
+
+/// <summary>How figures are written on the pages of comparisons, in every culture alike.</summary>
+public static class FigureText
+{
+    /// <summary>What stands where there is no figure.</summary>
+    public const string None = "–";
+
+    /// <summary>A share, as per cent.</summary>
+    public static string Percent(double value) => Invariant($"{value * 100:0.0} %");
+
+    /// <summary>A ratio.</summary>
+    public static string Times(double value) => $"{Ratio(value)} ×";
+
+    /// <summary>A ratio, or a difference of two, without its sign of multiplication.</summary>
+    public static string Ratio(double value) => Invariant($"{value:0.00}");
+
+    /// <summary>A distance.</summary>
+    public static string Plain(double value) => Invariant($"{value:0.000}");
+
+    /// <summary>A count, or a mean of counts.</summary>
+    public static string Whole(double value) => Invariant($"{value:0}");
+
+    /// <summary>A time.</summary>
+    public static string Minutes(double value) => Invariant($"{value:0.0}");
+
+    /// <summary>A difference of shares, in points.</summary>
+    public static string Points(double share) => Invariant($"{share * 100:0.0}");
+
+    /// <summary>A number of things.</summary>
+    public static string Counted(int count, string one, string many) => Invariant($"{count} {(count == 1 ? one : many)}");
+
+    /// <summary>Mean alone.</summary>
+    public static string Mean(Spread? spread, Func<double, string> unit) => spread is null ? None : unit(spread.Mean);
+
+    /// <summary>Mean, and range where the runs differ; how many of them have the figure, where not all do.</summary>
+    public static string Of(Spread? spread, Func<double, string> unit, int runs, string had = "measured")
+    {
+        if (spread is null)
+            return None;
+        var range = unit(spread.Low) == unit(spread.High) ? "" : $" ({unit(spread.Low)} to {unit(spread.High)})";
+        return unit(spread.Mean) + range + (spread.Count < runs ? Invariant($", {spread.Count} of {runs} {had}") : "");
+    }
+
+    private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
+}

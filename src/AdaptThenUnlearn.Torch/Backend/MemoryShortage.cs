@@ -1,0 +1,42 @@
+using System.Runtime.InteropServices;
+using AdaptThenUnlearn.Torch.Governing;
+
+namespace AdaptThenUnlearn.Torch.Backend;
+
+/// <summary>Turns libtorch's ways of running out of memory into one message that says what to try.</summary>
+public static class MemoryShortage
+{
+    // "CUDA out of memory", "DefaultCPUAllocator: can't allocate memory" / "not enough memory", and CUBLAS_STATUS_ALLOC_FAILED, CUDNN_STATUS_ALLOC_FAILED;
+    // TorchSharp throws ExternalException for all of them.
+    private static readonly string[] _signs = ["out of memory", "can't allocate memory", "not enough memory", "_STATUS_ALLOC_FAILED"];
+
+    /// <summary>Does work that may need more memory than there is.</summary>
+    /// <param name="what">Named in the message.</param>
+    /// <param name="batchSize">In use.</param>
+    /// <param name="work">What to do.</param>
+    /// <exception cref="RunException">There was too little memory; the message names the batch size to try.</exception>
+    public static T Explained<T>(string what, int batchSize, Func<T> work) => Explained(
+        FormattableString.Invariant($"{what} with batches of {batchSize} images"), FormattableString.Invariant($"unlearning.batchSize={Math.Max(2, batchSize / 2)}"), work);
+
+    /// <summary>Does work that may need more memory than there is.</summary>
+    /// <param name="what">Named in the message.</param>
+    /// <param name="smaller">Setting to try, as <c>path=value</c>.</param>
+    /// <param name="work">What to do.</param>
+    /// <exception cref="RunException">There was too little memory; the message names the setting to try.</exception>
+    public static T Explained<T>(string what, string smaller, Func<T> work)
+    {
+        try
+        {
+            return work();
+        }
+        catch (Exception failed) when (IsShortage(failed))
+        {
+            throw new RunException("ATU2006", $"out of memory in {what}; try --set {smaller}, or a machine with more memory", failed);
+        }
+    }
+
+    /// <summary>Whether an exception says that memory ran out.</summary>
+    public static bool IsShortage(Exception failed) =>
+        failed is OutOfMemoryException
+        || (failed is ExternalException && _signs.Any(sign => failed.Message.Contains(sign, StringComparison.OrdinalIgnoreCase)));
+}

@@ -1,0 +1,185 @@
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Backend;
+
+/// <summary>Finds and loads libtorch before TorchSharp looks for it, and says plainly what is missing when it cannot.</summary>
+/// <remarks>
+/// TorchSharp's own search ends in a message about the wrong file on systems whose libstdc++ is older than the one it
+/// was built with (Debian 12, Ubuntu 22.04). Here the libraries are loaded by absolute path, in order; TorchSharp then
+/// finds them by their SONAME. Nothing in the output folder is touched.
+/// </remarks>
+public static class TorchBackend
+{
+    /// <summary>A folder with libtorch, such as <c>torch/lib</c> of a PyTorch installation of the same minor version.</summary>
+    public const string FolderVariable = "ATU_LIBTORCH";
+
+    private const string Wrapper = "LibTorchSharp";
+    private static readonly Lock _gate = new();
+    private static bool _loaded;
+    private static string? _problem;
+
+    /// <summary>Whether libtorch could be loaded; if not, <see cref="Problem"/> says why.</summary>
+    public static bool IsAvailable => TryLoad();
+
+    /// <summary>Where libtorch was loaded from; null when the system found it, or nobody did.</summary>
+    public static string? Folder { get; private set; }
+
+    /// <summary>What is missing, or null.</summary>
+    public static string? Problem => TryLoad() ? null : _problem;
+
+    /// <summary>Loads libtorch once per process.</summary>
+    /// <exception cref="TorchBackendException">It could not be loaded; the message names what is missing.</exception>
+    public static void Load()
+    {
+        if (!TryLoad())
+            throw new TorchBackendException(_problem!);
+    }
+
+    /// <summary>Has CUDA compute convolutions and matrix products in float32, in the whole process.</summary>
+    /// <remarks>
+    /// NVIDIA's GPUs otherwise convolve in TF32, with 10 bits of mantissa: faster, and further from what the same generator was
+    /// measured with elsewhere. StyleGAN2-ADA's published code switches it off too (<c>allow_tf32</c> in <c>training_loop.py</c>).
+    /// </remarks>
+    public static void KeepFloat32() => (backends.cudnn.allow_tf32, backends.cuda.matmul.allow_tf32) = (false, false);
+
+    /// <summary>Chooses the device a command line asked for; CUDA is kept to float32.</summary>
+    /// <param name="wanted"><c>auto</c>, <c>cpu</c>, <c>cuda</c> or <c>cuda:n</c>.</param>
+    /// <exception cref="TorchBackendException">CUDA was asked for and is absent, or the text names no device.</exception>
+    public static Device Choose(string wanted)
+    {
+        Load();
+        if (wanted is "cpu" || (wanted is "auto" && !cuda_is_available()))
+            return CPU;
+
+        var index = wanted is "cuda" or "auto" ? 0
+            : wanted.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(wanted.AsSpan(5), out var parsed) && parsed >= 0 ? parsed
+            : throw new TorchBackendException($"'{wanted}' is not a device; use auto, cpu, cuda or cuda:n");
+        if (!cuda_is_available())
+            throw new TorchBackendException(
+                $"device '{wanted}' was asked for, but this libtorch sees no CUDA device; use --device cpu, or on a machine with an NVIDIA driver 'atu backend install cuda' (or build with -p:TorchBackend=cuda)");
+        if (index >= cuda.device_count())
+            throw new TorchBackendException($"device '{wanted}' was asked for, but there are only {cuda.device_count()} CUDA devices");
+
+        KeepFloat32();
+        return device($"cuda:{index}");
+    }
+
+    // A library's initialiser is the one moment that is certain to come before TorchSharp is touched.
+    // It never throws: a program that needs no tensors must run without libtorch.
+#pragma warning disable CA2255
+    [ModuleInitializer]
+    internal static void Initialise() => TryLoad();
+#pragma warning restore CA2255
+
+    private static bool TryLoad()
+    {
+        lock (_gate)
+        {
+            if (_loaded || _problem is not null)
+                return _loaded;
+
+            LargeAllocations.Keep();
+            _problem = Preload();
+            return _loaded = _problem is null;
+        }
+    }
+
+    private static string? Preload()
+    {
+        var folders = Folders().ToList();
+        var missing = new List<string>();
+        foreach (var name in LibtorchFiles(folders))
+            if (!(Loadable(name.Name, name.Path, OperatingSystem.IsWindows()) is { } library && NativeLibrary.TryLoad(library, out _)) && name.Required)
+                missing.Add(name.Name);
+        if (missing.Count > 0)
+            return $"libtorch was not found or does not load ({string.Join(", ", missing)}). Any of these brings it: 'atu backend install cpu' (or cuda), by an ordinary NuGet restore; "
+                + $"{FolderVariable}, naming a folder that holds libtorch {InstalledBackend.LibtorchVersion}, such as torch/lib of the same PyTorch; "
+                + $"or, in a program of your own, a reference to the package libtorch-cpu-{Platform} {InstalledBackend.LibtorchVersion}. Looked in: {string.Join(", ", folders)}";
+        Folder = Path.GetDirectoryName(Find(folders, FileName("torch_cpu")));
+
+        var wrapper = Find(folders, FileName(Wrapper));
+        if (wrapper is null)
+            return $"{FileName(Wrapper)} of TorchSharp was not found. Looked in: {string.Join(", ", folders)}";
+
+        try
+        {
+            NativeLibrary.Load(wrapper);
+            return null;
+        }
+        catch (DllNotFoundException tooNew) when (OperatingSystem.IsLinux() && tooNew.Message.Contains(RelaxedElf.Version, StringComparison.Ordinal))
+        {
+            return RelaxedElf.Load(wrapper);
+        }
+        catch (Exception refused) when (refused is DllNotFoundException or BadImageFormatException)
+        {
+            return $"{wrapper} does not load: {refused.Message}";
+        }
+    }
+
+    /// <summary>What is given to the loader: the file that was found, or its name for the system to find; not on Windows, which would look in the current folder too.</summary>
+    internal static string? Loadable(string name, string? found, bool onWindows) => found ?? (onWindows ? null : name);
+
+    private static IEnumerable<(string Name, string? Path, bool Required)> LibtorchFiles(List<string> folders)
+    {
+        // OpenMP and CUDA parts carry hashed or versioned names and are absent from some builds.
+        foreach (var openMp in folders.Where(Directory.Exists).SelectMany(folder => Directory.EnumerateFiles(folder, "libgomp*")).Take(1))
+            yield return (Path.GetFileName(openMp), openMp, false);
+
+        yield return Entry("c10", required: true);
+        if (Find(folders, FileName("c10_cuda")) is not null)
+            yield return Entry("c10_cuda", required: false);
+        yield return Entry("torch_cpu", required: true);
+        if (Find(folders, FileName("torch_cuda")) is not null)
+            yield return Entry("torch_cuda", required: false);
+        yield return Entry("torch", required: true);
+
+        (string, string?, bool) Entry(string name, bool required) => (FileName(name), Find(folders, FileName(name)), required);
+    }
+
+    // The environment's folder wins; then what lies beside the program; then what the user installed.
+    private static IEnumerable<string> Folders() =>
+        Candidates().Select(folder => Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))).Distinct();
+
+    private static IEnumerable<string> Candidates()
+    {
+#pragma warning disable RS0030 // this class is the home of ATU_LIBTORCH
+        var chosen = Environment.GetEnvironmentVariable(FolderVariable);
+#pragma warning restore RS0030
+        if (!string.IsNullOrEmpty(chosen))
+            yield return chosen;
+
+        var besideAssembly = Path.GetDirectoryName(Assembly.GetExecutingAssembly().Location);
+        foreach (var root in new[] { AppContext.BaseDirectory, besideAssembly }.OfType<string>().Where(root => root.Length > 0).Distinct())
+        {
+            yield return Path.Combine(root, "runtimes", Platform, "native");
+            yield return root;
+        }
+
+        var told = AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? "";
+        foreach (var folder in told.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries))
+            yield return folder;
+
+        if (InstalledBackend.Folder is { } installed)
+            yield return installed;
+    }
+
+    private static string? Find(List<string> folders, string file) =>
+        folders.Select(folder => Path.Combine(folder, file)).FirstOrDefault(File.Exists);
+
+    /// <summary>Whether a folder holds the library without which nothing works.</summary>
+    public static bool IsIn(string folder) => Find([folder], FileName("torch_cpu")) is not null;
+
+    /// <summary>The runtime identifier of the packages that hold libtorch for this system.</summary>
+    public static string Platform =>
+        OperatingSystem.IsWindows() ? (RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? "win-arm64" : "win-x64")
+        : OperatingSystem.IsMacOS() ? "osx-arm64"
+        : "linux-x64";
+
+    private static string FileName(string library) =>
+        OperatingSystem.IsWindows() ? library + ".dll"
+        : OperatingSystem.IsMacOS() ? $"lib{library}.dylib"
+        : $"lib{library}.so";
+}

@@ -1,0 +1,119 @@
+using AdaptThenUnlearn.Files;
+
+namespace AdaptThenUnlearn.Torch.Checkpoints.Tensors;
+
+/// <summary>The bytes of one checkpoint file, read by offset; every trouble with the file system becomes a <see cref="CheckpointException"/>.</summary>
+internal sealed class CheckpointBytes : IDisposable
+{
+    private readonly Stream _stream;
+
+    private CheckpointBytes(CheckpointFile file, Stream stream) => (File, _stream, Length) = (file, stream, stream.Length);
+
+    /// <summary>The file.</summary>
+    public CheckpointFile File { get; }
+
+    /// <summary>Its path.</summary>
+    public string Path => File.Path;
+
+    /// <summary>Its length in bytes; at least 1.</summary>
+    public long Length { get; }
+
+    /// <summary>Opens a file for reading.</summary>
+    /// <exception cref="CheckpointException">It is missing, a folder, empty, no regular file, may not be read, or has changed since it was hashed.</exception>
+    public static CheckpointBytes Open(CheckpointFile file)
+    {
+        var opened = new CheckpointBytes(file, Explained(file.Path, file.OpenStream));
+        if (opened.Length > 0)
+            return opened;
+
+        opened.Dispose();
+        throw Empty(file.Path);
+    }
+
+    /// <summary>Bytes that a file keeps in another form, as they are once they are decoded.</summary>
+    /// <param name="file">The file, for messages.</param>
+    /// <param name="content">All of them.</param>
+    public static CheckpointBytes Decoded(CheckpointFile file, byte[] content) => new(file, new MemoryStream(content, writable: false));
+
+    /// <summary>Fills a buffer.</summary>
+    /// <param name="offset">First byte.</param>
+    /// <param name="into">Filled to its end.</param>
+    /// <param name="what">What is being read, for the message.</param>
+    /// <exception cref="CheckpointException">The file ends before the buffer is full, has changed since it was hashed, or reading fails.</exception>
+    public void Read(long offset, Span<byte> into, string what)
+    {
+        if (offset < 0 || into.Length > Length - offset)
+            throw TooShort(what);
+
+        try
+        {
+            _stream.Position = offset;
+            if (_stream.ReadAtLeast(into, into.Length, throwOnEndOfStream: false) < into.Length)
+                throw TooShort(what);
+        }
+        catch (ChangedFileException changed)
+        {
+            throw Changed(Path, changed);
+        }
+        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
+        {
+            throw new CheckpointException(Path, $"cannot be read: {CheckpointException.Shown(failed.Message)}", "check the disk it lies on", what, failed);
+        }
+    }
+
+    /// <inheritdoc cref="Read(long, Span{byte}, string)"/>
+    /// <param name="offset">First byte.</param>
+    /// <param name="count">How many bytes.</param>
+    /// <param name="what">What is being read, for the message.</param>
+    public byte[] Read(long offset, int count, string what)
+    {
+        if (offset < 0 || count > Length - offset)
+            throw TooShort(what);
+
+        var bytes = new byte[count];
+        Read(offset, bytes, what);
+        return bytes;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _stream.Dispose();
+
+    /// <summary>Opens something at a path; what the system refuses becomes a <see cref="CheckpointException"/>.</summary>
+    public static T Explained<T>(string path, Func<T> open)
+    {
+        if (string.IsNullOrWhiteSpace(path))
+            throw new CheckpointException("checkpoint", "its path is empty", "name a file");
+        if (Directory.Exists(path))
+            throw new CheckpointException(path, "is a folder, not a checkpoint file", "name the file in it");
+
+        try
+        {
+            return open();
+        }
+        catch (Exception missing) when (missing is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new CheckpointException(path, "there is no such file", "check the path; it is relative to the file that names it", cause: missing);
+        }
+        catch (UnauthorizedAccessException refused)
+        {
+            throw new CheckpointException(path, "may not be read", "give this user permission to read it", cause: refused);
+        }
+        catch (ChangedFileException changed)
+        {
+            throw Changed(path, changed);
+        }
+        catch (IOException failed)
+        {
+            throw new CheckpointException(path, $"cannot be opened: {CheckpointException.Shown(failed.Message, 300)}", "check that it is a plain file on a healthy disk", cause: failed);
+        }
+    }
+
+    /// <summary>What is said of a file without a byte.</summary>
+    public static CheckpointException Empty(string path) => new(path, "is empty or not a plain file", "copy or download it again");
+
+    private static CheckpointException Changed(string path, ChangedFileException changed) =>
+        new(path, "has changed since it was hashed, so nothing of it was used", "run again on the file as it is now", cause: changed);
+
+    private CheckpointException TooShort(string what) =>
+        new(Path, $"ends before its content does ({Length} bytes)", "it is cut off; copy or download it again", what);
+}

@@ -1,0 +1,32 @@
+namespace AdaptThenUnlearn.Torch.Checkpoints.Tensors;
+
+/// <summary>The SHA-256 of a file: what a policy pins, and what a run record names a checkpoint by.</summary>
+public static class CheckpointDigest
+{
+    /// <summary>Number of hexadecimal digits.</summary>
+    public const int Digits = 64;
+
+    /// <summary>Reads a file once, in pieces. Whoever reads its content too takes both from one <see cref="CheckpointFile"/>.</summary>
+    /// <returns>64 lower-case hexadecimal digits.</returns>
+    /// <exception cref="CheckpointException">The file is missing, empty, a folder or unreadable.</exception>
+    public static string Of(string path) => CheckpointFile.Open(path).Sha256;
+
+    /// <summary>Refuses a file that is not the one that was pinned.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="pinned">64 hexadecimal digits of either case; null where nothing is.</param>
+    /// <returns>The file's digest.</returns>
+    /// <exception cref="CheckpointException">The digests differ (the message has both), or the checkpoint is in several files.</exception>
+    public static string Check(CheckpointFile file, string? pinned)
+    {
+        if (pinned is null)
+            return file.Sha256;
+        if (CheckpointFormats.FurtherFiles(file).Count > 0)
+            throw new CheckpointException(file.Path, "is an index of several files, and a pin would cover the index alone", "merge them into one safetensors file and pin that");
+
+        return string.Equals(file.Sha256, pinned, StringComparison.OrdinalIgnoreCase)
+            ? file.Sha256
+            : throw new CheckpointException(
+                file.Path, $"has SHA-256 {file.Sha256}, but {CheckpointException.Shown(pinned)} is pinned",
+                "fetch the pinned file, or change the pin if the new file is meant");
+    }
+}

@@ -1,0 +1,90 @@
+namespace AdaptThenUnlearn.Torch.Comparing;
+
+/// <summary>One row of the comparison: what is set over the policy's <c>unlearning</c> section.</summary>
+/// <param name="Name">In tables and arguments: <c>[a-z0-9-]+</c>.</param>
+/// <param name="Family">Under which it is told.</param>
+/// <param name="Words">What it is, for the reader of the page.</param>
+/// <param name="Settings">As <c>path=value</c>, within <c>unlearning</c>.</param>
+/// <param name="OneSeed">Whether one seed a class is enough: it is the yardstick and costs far more than the others.</param>
+/// <param name="SpendsAdaptation">Whether it has one stage and is given the steps of both, so that it costs as much as what it is held against.</param>
+public sealed record ComparedMethod(
+    string Name, MethodFamily Family, string Words, IReadOnlyList<string> Settings, bool OneSeed = false, bool SpendsAdaptation = false);
+
+/// <summary>Kinds of rows.</summary>
+public enum MethodFamily
+{
+    /// <summary>What one would do without this tool.</summary>
+    Baseline,
+
+    /// <summary>The losses of Tiwary et al. 2025 and nothing beside them.</summary>
+    Published,
+
+    /// <summary>This project's presets.</summary>
+    Preset,
+
+    /// <summary>The default preset with one of its parts alone.</summary>
+    Alone,
+
+    /// <summary>The default preset without one of its parts.</summary>
+    LeftOut,
+}
+
+/// <summary>Every row of the comparison. A new one: add its line.</summary>
+public static class ComparedMethods
+{
+    private const string Usual = "preset=default";
+    private const string NoRepulsion = "repulsion.weight=0";
+    private const string NoRetention = "retention.weight=0";
+    private const string NoNegatives = "negativesAsFakes.weight=0";
+    private const string NoBalance = "classBalance.rate=0";
+
+    // For rows that do not push: fixed, so that another choice of the push does not ask for them anew.
+    private static readonly string[] _unread = ["repulsion.loss=el2", "repulsion.weight=300", "repulsion.alpha=0.1", "repulsion.limit=1000"];
+
+    /// <summary>Training anew without the class: what the others are held against.</summary>
+    public static ComparedMethod Retrain { get; } = new(
+        "retrain", MethodFamily.Baseline, "training anew, for 20,000 steps, on those real images that the annotator finds clean of the class; it may make the class all the same, for it interpolates between those that it was shown",
+        [
+            // Everything that retraining does not read is fixed, so that a change of presets does not ask for hours anew.
+            "method=retrain", "feedbackSamples=5000", "steps=20000", "recoverySteps=4000", "cleanBelow=0.02", "adaptation.steps=1", "adaptation.ewcWeight=0", "repulsion.loss=el2", "repulsion.distance=relative",
+            "repulsion.weight=0", "repulsion.alpha=1", "repulsion.limit=4", NoRetention, NoNegatives, "negativesAsFakes.batchSize=16", NoBalance, "classBalance.limit=3",
+        ],
+        OneSeed: true);
+
+    /// <summary>The default preset.</summary>
+    public static ComparedMethod Default { get; } = new("default", MethodFamily.Preset, "preset `default`", [Usual]);
+
+    /// <summary>The longest preset.</summary>
+    public static ComparedMethod Thorough { get; } = new("thorough", MethodFamily.Preset, "preset `thorough`", ["preset=thorough"]);
+
+    /// <summary>The published losses: the one that the paper recommends.</summary>
+    public static ComparedMethod PublishedEl2 { get; } = new("paper-el2", MethodFamily.Published, "preset `paper`: EL2, γ 100, α 0.05", ["preset=paper", "repulsion.loss=el2", "repulsion.weight=100", "repulsion.alpha=0.05"]);
+
+    /// <summary>Training on positives alone, with the published method's budget.</summary>
+    public static ComparedMethod FineTune { get; } = new(
+        "fine-tune", MethodFamily.Baseline, "training on positives alone, with the terms of preset `paper` and as many steps as its two stages together",
+        ["preset=paper", "method=fine-tune", .. _unread], SpendsAdaptation: true);
+
+    /// <summary>All of them, in the order of the page.</summary>
+    public static IReadOnlyList<ComparedMethod> All { get; } =
+    [
+        Retrain,
+        FineTune,
+        new("extrapolation", MethodFamily.Baseline, "the weights moved away from the adapted ones: θG + γ(θG − θN), θG before and θN after the adaptation of preset `paper`, γ 10, chosen like the constants of the published losses", ["preset=paper", "method=extrapolation", "extrapolation.gamma=10", .. _unread]),
+        new("paper-nl2", MethodFamily.Published, "preset `paper` with NL2, γ 3, pushed up to d² = 128 ‖θG − θN‖², for it would run away", ["preset=paper", "repulsion.loss=nl2", "repulsion.weight=3", "repulsion.limit=128"]),
+        new("paper-il2", MethodFamily.Published, "preset `paper` with IL2, γ 100", ["preset=paper", "repulsion.loss=il2", "repulsion.weight=100"]),
+        PublishedEl2,
+        new("quick", MethodFamily.Preset, "preset `quick`", ["preset=quick"]),
+        Default,
+        Thorough,
+        new("only-repulsion", MethodFamily.Alone, "`default` with repulsion alone of the four", [Usual, NoRetention, NoNegatives, NoBalance]),
+        new("only-retention", MethodFamily.Alone, "`default` with retention anchoring alone of the four", [Usual, NoRepulsion, NoNegatives, NoBalance]),
+        new("only-negatives", MethodFamily.Alone, "`default` with negatives as fakes alone of the four", [Usual, NoRepulsion, NoRetention, NoBalance]),
+        new("only-balance", MethodFamily.Alone, "`default` with class balancing alone of the four", [Usual, NoRepulsion, NoRetention, NoNegatives]),
+        new("no-repulsion", MethodFamily.LeftOut, "`default` without repulsion", [Usual, NoRepulsion]),
+        new("no-retention", MethodFamily.LeftOut, "`default` without retention anchoring", [Usual, NoRetention]),
+        new("no-negatives", MethodFamily.LeftOut, "`default` without negatives as fakes", [Usual, NoNegatives]),
+        new("no-balance", MethodFamily.LeftOut, "`default` without class balancing", [Usual, NoBalance]),
+        new("no-recovery", MethodFamily.LeftOut, "`default` without the recovery phase", [Usual, "recoverySteps=0"]),
+    ];
+}

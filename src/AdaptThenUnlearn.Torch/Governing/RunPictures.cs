@@ -1,0 +1,116 @@
+using System.Globalization;
+using System.Text;
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Runs;
+using AdaptThenUnlearn.Torch.Images;
+using AdaptThenUnlearn.Torch.Measuring;
+using AdaptThenUnlearn.Torch.Models;
+using AdaptThenUnlearn.Torch.Unlearning;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Governing;
+
+/// <summary>The pictures of a run: what the same latents became, and how training went.</summary>
+/// <param name="policy">Says what is undesired.</param>
+/// <param name="classifiers">Of the policy.</param>
+/// <param name="images">Evaluation images.</param>
+/// <param name="folder">Where pictures go.</param>
+internal sealed class RunPictures(UnlearningPolicy policy, PolicyClassifiers classifiers, EvaluationImages images, RunFolder folder)
+{
+    private const string GridName = "images/before-after.png";
+    private const string CurvesName = "curves.csv";
+    private const string PlotName = "images/curves.png";
+    private const int Columns = 8;
+    private const int Half = 32;
+    private const int BatchesSearched = 50;
+    private const int PictureHeight = 512;
+
+    /// <summary>Names of the files, relative to the run's folder.</summary>
+    public static IReadOnlyList<string> Names { get; } = [GridName, CurvesName, PlotName];
+
+    /// <summary>Images of both generators for the same latents: first such whose original shows an undesired feature, then others.</summary>
+    public void Grid(ImageGenerator original, ImageGenerator? unlearned)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        List<Tensor> undesired = [], others = [];
+        List<Tensor> undesiredAfter = [], othersAfter = [];
+        for (var number = 0; number < BatchesSearched && (undesired.Count < Half || others.Count < Half); number++)
+        {
+            var batch = new EvaluationBatch(number, 0, EvaluationImages.BatchSize);
+            var before = images.Draw(original, batch);
+            var after = unlearned is null ? null : images.Draw(unlearned, batch);
+            var flagged = Flagged(before);
+            for (var image = 0; image < flagged.Length; image++)
+            {
+                var (kept, keptAfter) = flagged[image] ? (undesired, undesiredAfter) : (others, othersAfter);
+                if (kept.Count >= Half)
+                    continue;
+                kept.Add(before[image]);
+                if (after is not null)
+                    keptAfter.Add(after[image]);
+            }
+        }
+
+        var panels = new List<GridPanel> { Panel("before", [.. undesired, .. others]) };
+        if (unlearned is not null)
+            panels.Add(Panel("after, same latents", [.. undesiredAfter, .. othersAfter]));
+        var scale = Math.Max(1, PictureHeight / Columns / original.Shape.Resolution);
+        folder.Write(OutputRoles.Grid, GridName, ImageGrid.Png(panels, Columns, scale));
+    }
+
+    /// <summary>The numbers of training as CSV, and the plot of them.</summary>
+    public void Curves(UnlearnedGenerator unlearned)
+    {
+        folder.Write(OutputRoles.Curves, CurvesName, Csv(unlearned));
+        var (curve, candidates) = (unlearned.Curve, unlearned.Candidates);
+        List<Chart> charts =
+        [
+            new("undesired features, % of candidate's images (annotator)", [CandidateCurve("largest rate", candidate => 100 * candidate.Rate)], unlearned.Kept),
+            new("Fréchet distance of candidate to the original's clean images", [CandidateCurve("Fréchet distance", candidate => candidate.FrechetDistance ?? double.NaN)], unlearned.Kept),
+        ];
+        if (curve.Count > 0)
+            charts.AddRange(
+            [
+                new("losses", [StepCurve("generator", point => point.GeneratorLoss), StepCurve("discriminator", point => point.DiscriminatorLoss), StepCurve("repulsion", point => Math.Max(0, point.RepulsionLoss)), StepCurve("retention", point => point.RetentionLoss)], unlearned.Kept),
+                new("squared distance in parameters", [StepCurve("‖θ − θN‖²", point => point.SquaredDistance ?? double.NaN), StepCurve("‖θ − θG‖²", point => point.SquaredDistanceFromOriginal)], unlearned.Kept),
+            ]);
+        folder.Write(OutputRoles.Plot, PlotName, CurvePlot.Png(charts));
+
+        Curve CandidateCurve(string name, Func<Candidate, double> value) => new(name, [.. candidates.Select(candidate => new CurveValue(candidate.Step, value(candidate)))]);
+
+        Curve StepCurve(string name, Func<CurvePoint, double> value) => new(name, [.. curve.Select(point => new CurveValue(point.Step, value(point)))]);
+    }
+
+    private static string Csv(UnlearnedGenerator unlearned)
+    {
+        var text = new StringBuilder("step,generatorLoss,discriminatorLoss,repulsionLoss,retentionLoss,squaredDistanceToAdapted,squaredDistanceToOriginal,candidateRate,candidateFrechetDistance,candidateSmallestShareKept,kept\n");
+        var candidates = unlearned.Candidates.ToDictionary(candidate => candidate.Step);
+        var points = unlearned.Curve.ToDictionary(point => point.Step);
+        foreach (var step in candidates.Keys.Union(points.Keys).Order())
+        {
+            var point = points.GetValueOrDefault(step);
+            var candidate = candidates.GetValueOrDefault(step);
+            text.Append(CultureInfo.InvariantCulture, $"{step},{point?.GeneratorLoss},{point?.DiscriminatorLoss},{point?.RepulsionLoss},{point?.RetentionLoss},{point?.SquaredDistance},{point?.SquaredDistanceFromOriginal},")
+                .Append(CultureInfo.InvariantCulture, $"{candidate?.Rate},{candidate?.FrechetDistance},{candidate?.SmallestShareKept},{(candidate is not null && step == unlearned.Kept ? 1 : 0)}\n");
+        }
+
+        return text.ToString();
+    }
+
+    private GridPanel Panel(string title, IReadOnlyList<Tensor> pictures)
+    {
+        var all = stack(pictures);
+        return new GridPanel($"{title} (red: undesired)", all, Flagged(all));
+    }
+
+    private bool[] Flagged(Tensor batch)
+    {
+        using var scope = NewDisposeScope();
+        var flagged = zeros(batch.shape[0], dtype: @bool, device: batch.device);
+        foreach (var rule in policy.UndesiredFeatures.Select(classifiers.Auditor))
+            flagged = flagged.logical_or(rule.Shows(rule.Classifier.Logits(rule.Classifier.Features(batch))));
+
+        return flagged.cpu().data<bool>().ToArray();
+    }
+}

@@ -1,0 +1,19 @@
+using AdaptThenUnlearn.Torch.Adaptation;
+
+namespace AdaptThenUnlearn.Torch.Unlearning;
+
+/// <summary>The method: adapt to the negatives, then unlearn while being pushed away from what that led to.</summary>
+/// <remarks>Tiwary et al. 2025 (arXiv:2309.14054).</remarks>
+public sealed class AdaptThenUnlearnMethod : IUnlearningMethod
+{
+    /// <inheritdoc/>
+    public string Name => "adapt-then-unlearn";
+
+    /// <inheritdoc/>
+    public UnlearnedGenerator Run(UnlearningContext context, CancellationToken cancel)
+    {
+        using var adapted = new AdaptationStage(context.Options, context.Options.Seed, context.Journal, context.Progress)
+            .Run(context.Original, context.Feedback.Negatives, cancel);
+        return new UnlearningStage(context, adapted).Run(cancel);
+    }
+}

@@ -1,0 +1,39 @@
+using AdaptThenUnlearn.Torch.Backend;
+using AdaptThenUnlearn.Torch.Governing;
+
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Tests.Backend;
+
+/// <summary>Running out of memory ends with the batch size to try, whichever way libtorch puts it.</summary>
+public sealed class MemoryShortageTests
+{
+    [Fact]
+    public void Explained_MoreThanAnyMachineHas_NamesTheBatchSizeToTry()
+    {
+        var failed = Assert.Throws<RunException>(() => MemoryShortage.Explained("training", batchSize: 16, () => empty(1L << 50)));
+
+        Assert.Equal("ATU2006", failed.Code);
+        Assert.Contains("out of memory in training with batches of 16 images; try --set unlearning.batchSize=8", failed.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("CUDA out of memory. Tried to allocate 2.00 GiB", true)]
+    [InlineData("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", true)]
+    [InlineData("The size of tensor a (3) must match the size of tensor b (4)", false)]
+    public void IsShortage_LibtorchsMessages_AreToldApart(string message, bool expected) =>
+        Assert.Equal(expected, MemoryShortage.IsShortage(new FromLibtorch(message)));
+
+    [Fact]
+    public void Require_TooLittleDisk_SaysHowMuchIsNeeded()
+    {
+        var failed = Assert.Throws<RunException>(() => RunFolder.Require("/out", available: 10 << 20, needed: 75 << 20));
+
+        Assert.Equal("ATU2004", failed.Code);
+        Assert.Contains("75 MB are needed, 10 MB are free", failed.Message, StringComparison.Ordinal);
+        RunFolder.Require("/out", available: 75 << 20, needed: 75 << 20);
+    }
+
+    // What TorchSharp throws for anything that libtorch reports.
+    private sealed class FromLibtorch(string message) : System.Runtime.InteropServices.ExternalException(message);
+}
