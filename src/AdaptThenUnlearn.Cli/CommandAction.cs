@@ -6,7 +6,6 @@ using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
-using AdaptThenUnlearn.Torch.Governing;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Training;
 

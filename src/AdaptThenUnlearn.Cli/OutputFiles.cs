@@ -1,7 +1,7 @@
 using System.CommandLine;
+using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Torch.Checkpoints;
-using AdaptThenUnlearn.Torch.Governing;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Measuring;
 

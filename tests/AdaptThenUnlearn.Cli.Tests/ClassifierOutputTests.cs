@@ -1,5 +1,5 @@
 using AdaptThenUnlearn.Labelling;
-using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
+using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Tests;
 using AdaptThenUnlearn.Torch.Tests.Features;

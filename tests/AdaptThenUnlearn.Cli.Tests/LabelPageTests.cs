@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using AdaptThenUnlearn.Labelling;
-using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
+using AdaptThenUnlearn.Torch.Checkpoints;
 
 namespace AdaptThenUnlearn.Cli.Tests;
 

@@ -3,7 +3,6 @@ using System.Text.RegularExpressions;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Tests;
 using AdaptThenUnlearn.Torch.Checkpoints;
-using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Tests.Checkpoints;
 using AdaptThenUnlearn.Torch.Tests.Features;
 using static TorchSharp.torch;

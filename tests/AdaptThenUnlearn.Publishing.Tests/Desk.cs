@@ -3,6 +3,7 @@ using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Publishing.Admission;
 using AdaptThenUnlearn.Publishing.GitHub;
 using AdaptThenUnlearn.Publishing.Hosts;
+using AdaptThenUnlearn.Publishing.Targets;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Tests;
 

@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Checkpoints;

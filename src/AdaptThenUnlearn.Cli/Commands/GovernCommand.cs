@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Publishing.Hosts;

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using AdaptThenUnlearn.Cli.Labelling;
+using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Labelling;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Adaptation;

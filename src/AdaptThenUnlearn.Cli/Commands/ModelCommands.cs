@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Text.Json;
 using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Torch.Checkpoints;
-using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Governing;
 using AdaptThenUnlearn.Torch.Images;

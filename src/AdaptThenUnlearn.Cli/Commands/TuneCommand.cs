@@ -2,10 +2,10 @@ using System.CommandLine;
 using System.Security.Cryptography;
 using System.Text;
 using AdaptThenUnlearn.Cli.Comparing;
+using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Comparing;
-using AdaptThenUnlearn.Torch.Governing;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 

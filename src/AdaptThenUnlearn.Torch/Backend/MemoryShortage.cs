@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using AdaptThenUnlearn.Torch.Governing;
+using AdaptThenUnlearn.Diagnostics;
 
 namespace AdaptThenUnlearn.Torch.Backend;
 

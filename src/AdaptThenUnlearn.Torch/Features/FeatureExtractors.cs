@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using static TorchSharp.torch;
 

@@ -1,4 +1,5 @@
 using System.Text;
+using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;

@@ -1,3 +1,5 @@
+using AdaptThenUnlearn.Diagnostics;
+
 namespace AdaptThenUnlearn.Torch.Governing;
 
 /// <summary>Another run is writing to the folder.</summary>

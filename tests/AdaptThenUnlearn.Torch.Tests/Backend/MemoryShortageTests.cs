@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Governing;
 

@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Models;

@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Torch.Governing;
 
 namespace AdaptThenUnlearn.Torch.Tests.Governing;

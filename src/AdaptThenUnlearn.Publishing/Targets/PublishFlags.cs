@@ -1,4 +1,4 @@
-namespace AdaptThenUnlearn.Publishing;
+namespace AdaptThenUnlearn.Publishing.Targets;
 
 /// <summary>What the command line says over what the host says; null where it says nothing.</summary>
 public sealed record PublishFlags

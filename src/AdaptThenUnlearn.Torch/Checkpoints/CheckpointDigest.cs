@@ -1,4 +1,6 @@
-namespace AdaptThenUnlearn.Torch.Checkpoints.Tensors;
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
+
+namespace AdaptThenUnlearn.Torch.Checkpoints;
 
 /// <summary>The SHA-256 of a file: what a policy pins, and what a run record names a checkpoint by.</summary>
 public static class CheckpointDigest

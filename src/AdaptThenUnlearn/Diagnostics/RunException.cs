@@ -1,4 +1,4 @@
-namespace AdaptThenUnlearn.Torch.Governing;
+namespace AdaptThenUnlearn.Diagnostics;
 
 /// <summary>A run cannot go on: what happened, where, and what to do.</summary>
 /// <param name="code">ATU2xxx.</param>
