@@ -188,9 +188,9 @@ public sealed class ComparisonTests : IDisposable
 
     // What the documentation says of runs is what their cells say, in today's words.
     [Theory]
-    [InlineData("docs/results.md", "policies/mnist-no-digit-8.json", "1,4,8", "")]
-    [InlineData("docs/avatars/results.md", "policies/avatars-no-glasses.json", "glasses,hat,beard", "default")]
-    [InlineData("docs/gpu/results.md", "policies/mnist-no-digit-8.json", "1,4,8", "retrain,fine-tune,paper-el2,quick,default")]
+    [InlineData("results/mnist/results.md", "policies/mnist-no-digit-8.json", "1,4,8", "")]
+    [InlineData("results/avatars/results.md", "policies/avatars-no-glasses.json", "glasses,hat,beard", "default")]
+    [InlineData("results/gpu/results.md", "policies/mnist-no-digit-8.json", "1,4,8", "retrain,fine-tune,paper-el2,quick,default")]
     public void Render_DocumentedRuns_IsTheDocumentedPage(string page, string policy, string classes, string methods)
     {
         var path = Path.Combine(Repository.Root, page);
@@ -211,8 +211,8 @@ public sealed class ComparisonTests : IDisposable
     [Fact]
     public void Documented_RunsOnAGpu_HadMeasuredTheSameBeforeAsThoseOnTheCpu()
     {
-        var cells = Path.Combine(Repository.Root, "docs", "gpu", "results", "cells");
-        var pairs = Directory.GetFiles(cells).Select(file => (There: Documented(file), Here: Documented(Path.Combine(Repository.Root, "docs", "results", "cells", Path.GetFileName(file)))))
+        var cells = Path.Combine(Repository.Root, "results", "gpu", "results", "cells");
+        var pairs = Directory.GetFiles(cells).Select(file => (There: Documented(file), Here: Documented(Path.Combine(Repository.Root, "results", "mnist", "results", "cells", Path.GetFileName(file)))))
             .Where(pair => pair.There.Environment.Device.StartsWith("cuda", StringComparison.Ordinal)).ToList();
 
         Assert.Equal(36, pairs.Count);
