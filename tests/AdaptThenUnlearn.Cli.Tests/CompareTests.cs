@@ -119,9 +119,9 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
     // An edit of a policy or of what it names would leave documented cells that answer nothing any more. (What retraining was asked hangs by the real images.)
     // Cells that were measured on raw output are never taken for those of 8-bit pictures; their page says that they wait to be made again.
     [Theory]
-    [InlineData("mnist-no-digit-8", "1,4,8", "docs")]
-    [InlineData("avatars-no-glasses", "glasses,hat,beard", "docs/avatars")]
-    [InlineData("mnist-no-digit-8", "1,4,8", "docs/gpu")]
+    [InlineData("mnist-no-digit-8", "1,4,8", "results/mnist")]
+    [InlineData("avatars-no-glasses", "glasses,hat,beard", "results/avatars")]
+    [InlineData("mnist-no-digit-8", "1,4,8", "results/gpu")]
     public void Compare_DocumentedCells_AnswerTodaysQuestionsOrTheirPageSaysThatTheyAreOlder(string policy, string classes, string folder)
     {
         var cells = Directory.GetFiles(Path.Combine(Repository.Root, folder, "results", "cells")).Count(file => !Path.GetFileName(file).StartsWith("retrain-", StringComparison.Ordinal));

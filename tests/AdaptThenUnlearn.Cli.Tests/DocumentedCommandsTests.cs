@@ -11,8 +11,8 @@ public sealed partial class DocumentedCommandsTests
 
     public static TheoryData<string> Files =>
         [.. Directory.EnumerateFiles(Repository.Root, "*.md")
-            .Concat(Directory.EnumerateFiles(Path.Combine(Repository.Root, "docs"), "*.md"))
-            .Concat(Directory.EnumerateFiles(Path.Combine(Repository.Root, "models"), "*.md", SearchOption.AllDirectories))
+            .Concat(new[] { "docs", "models", "results" }.SelectMany(folder =>
+                Directory.EnumerateFiles(Path.Combine(Repository.Root, folder), "*.md", SearchOption.AllDirectories)))
             .Concat(Directory.EnumerateFiles(Path.Combine(Repository.Root, ".github", "workflows"), "*.yml"))
             .Append(Path.Combine(Repository.Root, "action.yml"))
             .Select(file => Path.GetRelativePath(Repository.Root, file).Replace('\\', '/'))];

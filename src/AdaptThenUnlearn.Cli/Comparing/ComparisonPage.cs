@@ -20,7 +20,8 @@ public static partial class ComparisonPage
         var page = new StringBuilder();
         foreach (var part in new[]
         {
-            Head(comparison, files), ComparisonAims.Render(comparison), Methods(comparison), Classes(comparison), Runs(comparison), Published(comparison), Reading(comparison), Protocol(comparison), Gaps(comparison),
+            Head(comparison, files), Reading(comparison), ComparisonAims.Render(comparison), Methods(comparison), Classes(comparison),
+            Runs(comparison), Published(comparison), Protocol(comparison), Gaps(comparison),
         })
             if (part.Length > 0)
                 page.Append(part).Append('\n');
@@ -106,7 +107,7 @@ public static partial class ComparisonPage
 
             These are the paper's losses on this generator, and not the paper's experiment: preset `paper` adapts for fewer steps than the paper,
             measures distances relative to how far the adaptation went, and has constants from a small search on two digits of this project's own
-            generator (the documentation's page on comparing tells it). As published, the last step is kept, whatever it came to.
+            generator (the project's `results/notes/comparing.md` lists the trials). As published, the last step is kept, whatever it came to.
 
             """,
         MethodFamily.Alone => """

@@ -191,31 +191,29 @@ public sealed class ComparisonTests : IDisposable
 
     // What the documentation says of runs is what their cells say, in today's words.
     [Theory]
-    [InlineData("docs/results.md", "policies/mnist-no-digit-8.json", "1,4,8", "")]
-    [InlineData("docs/avatars/results.md", "policies/avatars-no-glasses.json", "glasses,hat,beard", "default")]
-    [InlineData("docs/gpu/results.md", "policies/mnist-no-digit-8.json", "1,4,8", "retrain,fine-tune,paper-el2,quick,default")]
+    [InlineData("results/mnist/results.md", "policies/mnist-no-digit-8.json", "1,4,8", "")]
+    [InlineData("results/avatars/results.md", "policies/avatars-no-glasses.json", "glasses,hat,beard", "default")]
+    [InlineData("results/gpu/results.md", "policies/mnist-no-digit-8.json", "1,4,8", "retrain,fine-tune,paper-el2,quick,default")]
     public void Render_DocumentedRuns_IsTheDocumentedPage(string page, string policy, string classes, string methods)
     {
-        var path = Path.Combine(Repository.Root, page);
         var read = PolicyReader.Read(File.ReadAllText(Path.Combine(Repository.Root, policy)), policy, Records.Vocabulary, []);
         Assert.Empty(read.Errors);
         var plan = new Comparison(read.Policy!, classes.Split(','), [1, 2, 3], [.. ComparedMethods.All.Where(method => methods.Length == 0 || methods.Split(',').Contains(method.Name))], Set: [], Cells: []);
-        var folder = Path.ChangeExtension(path, null);
-        var cells = plan.Keys().Select(key => ComparedCellFile.PathOf(Path.Combine(folder, "cells"), key)).Where(File.Exists)
-            .Select(Documented);
+        var folder = Path.Combine(Repository.Root, Path.ChangeExtension(page, null), "cells");
+        var cells = plan.Keys().Select(key => ComparedCellFile.PathOf(folder, key)).Where(File.Exists).Select(Documented);
 
         var documented = plan with { Cells = [.. cells] };
 
-        Assert.Equal(File.ReadAllText(path), ComparisonPage.Render(documented, "results"), ignoreLineEndingDifferences: true);
-        Assert.Equal(File.ReadAllText(Path.Combine(folder, "results.csv")), ComparisonCsv.Render(documented), ignoreLineEndingDifferences: true);
+        Golden.Check(page, ComparisonPage.Render(documented, "results"), folder: "..");
+        Golden.Check(Path.ChangeExtension(page, null) + "/results.csv", ComparisonCsv.Render(documented), folder: "..");
     }
 
     // Measuring must not depend on where it is done.
     [Fact]
     public void Documented_RunsOnAGpu_HadMeasuredTheSameBeforeAsThoseOnTheCpu()
     {
-        var cells = Path.Combine(Repository.Root, "docs", "gpu", "results", "cells");
-        var pairs = Directory.GetFiles(cells).Select(file => (There: Documented(file), Here: Documented(Path.Combine(Repository.Root, "docs", "results", "cells", Path.GetFileName(file)))))
+        var cells = Path.Combine(Repository.Root, "results", "gpu", "results", "cells");
+        var pairs = Directory.GetFiles(cells).Select(file => (There: Documented(file), Here: Documented(Path.Combine(Repository.Root, "results", "mnist", "results", "cells", Path.GetFileName(file)))))
             .Where(pair => pair.There.Environment.Device.StartsWith("cuda", StringComparison.Ordinal)).ToList();
 
         Assert.Equal(36, pairs.Count);
