@@ -1,5 +1,4 @@
 using AdaptThenUnlearn.Cli.Tests;
-using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Tests;
 using AdaptThenUnlearn.Torch;
 using AdaptThenUnlearn.Torch.Checkpoints;
