@@ -1,13 +1,13 @@
-// A pipeline step that governs a generator and publishes what came of it. In a repository of your own:
+// A pipeline step that governs a generator and publishes the report. In your own repository:
 //   dotnet new tool-manifest && dotnet tool install Cake.Tool && dotnet tool install AdaptThenUnlearn.Tool
 //   dotnet cake build.cake --target=Govern
 #addin nuget:?package=AdaptThenUnlearn.Cake&version=0.1.0
 
 var policies = Argument("policies", "policies/*.json");
 var output = Argument("output", "artifacts");
-var atu = Argument<string>("atu", null);   // atu.dll, where the tool was built rather than installed
+var atu = Argument<string>("atu", null);   // atu.dll, if the tool was built rather than installed
 
-// The schema that policies name for editors is none.
+// The schema that policies name for editors is not a policy.
 Task("Govern").Does(() => GovernModels(GetFiles(policies).Where(file => file.GetFilename().FullPath != "policy.schema.json"), new GovernModelsSettings
 {
     AtuAssembly = atu is null ? null : File(atu),
@@ -17,14 +17,14 @@ Task("Govern").Does(() => GovernModels(GetFiles(policies).Where(file => file.Get
     Set = { ["evaluation.seed"] = 20 },
 }));
 
-// Not behind Govern: a gate that failed is what a reviewer needs to read most. Run it in a step that always runs.
+// Does not depend on Govern, so that a failed gate is reported too. Run it in a step that always runs.
 Task("PublishReport").Does(() => PublishGovernanceReport(GetFiles($"{output}/*/run.json"), new PublishGovernanceReportSettings
 {
     AtuAssembly = atu is null ? null : File(atu),
     RequirePublish = true,
 }));
 
-// Cake wraps what a task throws and ends with 1 whatever it was; unwrapped, the exit code is atu's.
+// Cake wraps the exception of a task and always exits with 1. Unwrap it, so that the exit code is atu's.
 try
 {
     RunTarget(Argument("target", "Govern"));

@@ -9,12 +9,8 @@ public sealed class SampleTests(LocalFeed feed)
     [Fact]
     public void MSBuildSample_Pack_PutsTheGovernedGeneratorIntoThePackage()
     {
-        var consumer = feed.NewConsumer();
-        Copy("samples", consumer);
+        var consumer = CopyOfSamples(feed);
         Copy("models/mnist", consumer);
-        Directory.CreateDirectory(consumer.At("artifacts/packages"));
-        foreach (var package in Directory.EnumerateFiles(feed.Packages))
-            File.Copy(package, consumer.At($"artifacts/packages/{Path.GetFileName(package)}"));
         var sample = new Consumer(feed, consumer.At("samples/msbuild"));
         File.Copy(Path.Combine(Repository.Root, "policies", "policy.schema.json"), sample.At("policies/policy.schema.json"));   // where the policies' $schema looks for it
 
@@ -28,6 +24,17 @@ public sealed class SampleTests(LocalFeed feed)
         using var made = ZipFile.OpenRead(Assert.Single(Directory.EnumerateFiles(sample.Folder, "*.nupkg", SearchOption.AllDirectories)));
         Assert.NotNull(made.GetEntry("evidence/run.json"));
         Assert.Equal(new FileInfo(consumer.At("models/mnist/stylegan2.safetensors")).Length, made.GetEntry("models/no-digit-8.safetensors")?.Length);
+    }
+
+    /// <summary>The samples outside the repository, with the packages where their <c>NuGet.config</c> looks for them.</summary>
+    internal static Consumer CopyOfSamples(LocalFeed feed)
+    {
+        var consumer = feed.NewConsumer();
+        Copy("samples", consumer);
+        Directory.CreateDirectory(consumer.At("artifacts/packages"));
+        foreach (var package in Directory.EnumerateFiles(feed.Packages))
+            File.Copy(package, consumer.At($"artifacts/packages/{Path.GetFileName(package)}"));
+        return consumer;
     }
 
     private static void Copy(string folder, Consumer to)
