@@ -17,7 +17,7 @@ internal sealed class BenchmarkGan : IDisposable
         Networks = new GanPair(new StyleGan2Generator(settings), new StyleGan2Discriminator(settings));
         Networks.Generator.to(device ?? CPU);
         Networks.Discriminator.to(device ?? CPU);
-        Images = new HeldImages(randn(64, settings.ImageChannels, settings.Resolution, settings.Resolution).clamp(-1, 1).to(device ?? CPU));
+        Images = new InMemoryImages(randn(64, settings.ImageChannels, settings.Resolution, settings.Resolution).clamp(-1, 1).to(device ?? CPU));
         Trainer = new AdversarialTrainer(
             Networks.Generator, Networks.Discriminator,
             new TrainingSettings(batchSize, LearningRate: 0.002, r1Weight, R1Every: 16, PathLengthWeight: 0, PathLengthEvery: 4, StyleMixing: 0, EmaHalfLife: 2000),
@@ -31,7 +31,7 @@ internal sealed class BenchmarkGan : IDisposable
 
     public GanPair Networks { get; }
 
-    public HeldImages Images { get; }
+    public InMemoryImages Images { get; }
 
     public AdversarialTrainer Trainer { get; }
 

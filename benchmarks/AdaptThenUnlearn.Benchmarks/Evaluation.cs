@@ -32,22 +32,22 @@ internal static class Evaluation
         using var inception = new InceptionV3();
         inception.to(on);
         inception.eval();
-        Tell($"{Images} images made", on, () =>
+        MeasureTime($"{Images} images made", on, () =>
         {
-            foreach (var batch in EvaluationImages.UpTo(Images))
+            foreach (var batch in EvaluationImages.EnumerateBatches(Images))
                 draws.Draw(generator, batch).Dispose();
         });
-        Tell($"{Images} images made and classified", on, () =>
+        MeasureTime($"{Images} images made and classified", on, () =>
         {
-            foreach (var batch in EvaluationImages.UpTo(Images))
+            foreach (var batch in EvaluationImages.EnumerateBatches(Images))
             {
                 using var each = NewDisposeScope();
                 classifier.Logits(classifier.Features(draws.Draw(generator, batch)));
             }
         });
-        Tell($"{InceptionImages} images through Inception-v3", on, () =>
+        MeasureTime($"{InceptionImages} images through Inception-v3", on, () =>
         {
-            foreach (var batch in EvaluationImages.UpTo(InceptionImages))
+            foreach (var batch in EvaluationImages.EnumerateBatches(InceptionImages))
             {
                 using var each = NewDisposeScope();
                 foreach (var some in draws.Draw(generator, batch).expand(-1, 3, -1, -1).split(16))
@@ -56,19 +56,19 @@ internal static class Evaluation
         });
         foreach (var size in _featureSizes)
         {
-            using var first = FeatureStatistics.Of(randn(2 * size, size));
-            using var second = FeatureStatistics.Of(randn(2 * size, size) * 1.1);
-            Tell($"Fréchet distance, {size} dimensions", CPU, () => FrechetDistance.Between(first, second));
+            using var first = FeatureStatistics.FromFeatures(randn(2 * size, size));
+            using var second = FeatureStatistics.FromFeatures(randn(2 * size, size) * 1.1);
+            MeasureTime($"Fréchet distance, {size} dimensions", CPU, () => FrechetDistance.Between(first, second));
         }
     }
 
-    private static void Tell(string what, Device on, Action work)
+    private static void MeasureTime(string what, Device on, Action work)
     {
         work();
         on.Wait();
         var clock = Stopwatch.StartNew();
         work();
         on.Wait();
-        Terminal.Say(FormattableString.Invariant($"{what}: {clock.Elapsed.TotalSeconds:F3} s ({on}, {get_num_threads()} threads)"));
+        Terminal.WriteLine(FormattableString.Invariant($"{what}: {clock.Elapsed.TotalSeconds:F3} s ({on}, {get_num_threads()} threads)"));
     }
 }

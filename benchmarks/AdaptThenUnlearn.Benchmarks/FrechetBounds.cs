@@ -18,13 +18,13 @@ internal static class FrechetBounds
 
     public static void Run(int trials)
     {
-        Terminal.Say($"limit of the increase {Limit}, confidence {Confidence}, {trials} trials a row; shares of runs in %");
-        Terminal.Say("| features | images | images / feature | kind | ratio of estimates passes at 1.5 (limit) | at 1.75 | bound passes at 1.5 (limit) | at 1.75 | at 1.25 | at 1 | not measured at 1 | distance: bound passes at its limit |");
-        Terminal.Say("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+        Terminal.WriteLine($"limit of the increase {Limit}, confidence {Confidence}, {trials} trials a row; shares of runs in %");
+        Terminal.WriteLine("| features | images | images / feature | kind | ratio of estimates passes at 1.5 (limit) | at 1.75 | bound passes at 1.5 (limit) | at 1.75 | at 1.25 | at 1 | not measured at 1 | distance: bound passes at its limit |");
+        Terminal.WriteLine("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
         foreach (var (dimensions, images) in new[] { (16, 70), (16, 250), (16, 1000), (64, 70), (64, 250), (64, 500), (64, 1300), (64, 5000) })
             foreach (var kind in new[] { Kind.Normal, Kind.Skewed, Kind.Wider })
                 if (kind == Kind.Normal || images is 250 or 1300)
-                    Terminal.Say(Row(dimensions, images, kind, trials));
+                    Terminal.WriteLine(Row(dimensions, images, kind, trials));
     }
 
     private static string Row(int dimensions, int images, Kind kind, int trials)
@@ -47,12 +47,12 @@ internal static class FrechetBounds
             {
                 var after = Measured(ratio, Correlation * shared + Math.Sqrt(1 - Correlation * Correlation) * Noise());
                 points[number] += after.Distance / before.Distance - 1 <= Limit ? 1 : 0;
-                var increase = FrechetBound.OfIncrease(before.Distance, before.Groups, after.Distance, after.Groups, Confidence);
+                var increase = FrechetBound.ForIncrease(before.Distance, before.Groups, after.Distance, after.Groups, Confidence);
                 bounds[number] += increase?.UpperBound <= Limit ? 1 : 0;
                 unbounded += number == 0 && increase is null ? 1 : 0;
             }
 
-            absolute += FrechetBound.OfDistance(before.Distance, before.Groups, Confidence) <= total / 20 ? 1 : 0;
+            absolute += FrechetBound.ForDistance(before.Distance, before.Groups, Confidence) <= total / 20 ? 1 : 0;
         }
 
         return FormattableString.Invariant(
@@ -71,9 +71,9 @@ internal static class FrechetBounds
             var half = ratio / 20 / 2;
             var stretch = kind == Kind.Wider ? 1 + Math.Sqrt(half) : 1 - Math.Sqrt(half);
             var features = noise * deviations * stretch + Math.Sqrt(half * total / dimensions);
-            using var statistics = FeatureStatistics.Of(features);
-            using var moments = FeatureMoments.Of(statistics);
-            return (FrechetDistance.Between(moments, reference).Value!.Value, FrechetDistance.Groups(features, latents, reference)!);
+            using var statistics = FeatureStatistics.FromFeatures(features);
+            using var moments = FeatureMoments.FromStatistics(statistics);
+            return (FrechetDistance.Between(moments, reference).Value!.Value, FrechetDistance.ComputeLeavingOutGroups(features, latents, reference)!);
         }
     }
 

@@ -21,7 +21,7 @@ internal static class Fuzzing
                 {
                     refused += source.Refused(original) ? 1 : 0;
                     if (mutant % Reported == 0 || mutant == mutants)
-                        Terminal.Say(FormattableString.Invariant($"{kind}: {mutant} mutants, {refused} refused, the others read"));
+                        Terminal.WriteLine(FormattableString.Invariant($"{kind}: {mutant} mutants, {refused} refused, the others read"));
                 }
             }
         }

@@ -29,7 +29,7 @@ internal static class Loading
             }
 
             var (best, ours) = (raw.Min(), loaded.Min());
-            Terminal.Say(FormattableString.Invariant(
+            Terminal.WriteLine(FormattableString.Invariant(
                 $"{new FileInfo(path).Length / 1e6:F0} MB: bytes and copy {best * 1000:F0} ms, loaded {ours * 1000:F0} ms, {ours / best:F2} times (best of {Rounds})"));
         }
         finally

@@ -16,7 +16,7 @@ switch (args.FirstOrDefault())
         Evaluation.Run(OnDevice());
         break;
     case "endurance":
-        Endurance.Run(steps: Number(5000));
+        LeakCheck.Run(steps: Number(5000));
         break;
     case "scaling":
         Scaling.Run(OnDevice(), [.. args.Skip(2)]);
@@ -25,7 +25,7 @@ switch (args.FirstOrDefault())
         Loading.Run();
         break;
     case "forms":
-        TwoForms.Run();
+        GeneratorVariants.Run();
         break;
     case "frechet-bound":
         FrechetBounds.Run(trials: Number(1000));

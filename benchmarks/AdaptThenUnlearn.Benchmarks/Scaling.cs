@@ -34,26 +34,26 @@ internal static class Scaling
             var settings = Sized(resolution, cap);
             if (SecondsAStep(settings, batch, on) is not { } seconds)
             {
-                Terminal.Say(FormattableString.Invariant($"batch {batch}, {resolution}×{resolution}, at most {cap} channels: does not fit into memory, and is left out"));
+                Terminal.WriteLine(FormattableString.Invariant($"batch {batch}, {resolution}×{resolution}, at most {cap} channels: does not fit into memory, and is left out"));
                 continue;
             }
 
             var size = new Size(Operations(settings) * batch, Activations(settings) * batch);
             measured.Add((size, seconds));
-            Terminal.Say(FormattableString.Invariant(
+            Terminal.WriteLine(FormattableString.Invariant(
                 $"batch {batch}, {resolution}×{resolution}, at most {cap} channels: {seconds * 1000:F0} ms a step, {size.Operations / 1e9:F1} billion operations, {size.Operations / seconds / 1e9:F0} billion a second"));
         }
 
         var model = Fit(measured);
         var misses = measured.Select(each => Math.Abs(model.Seconds(each.Size) / each.Seconds - 1)).Order().ToList();
-        Terminal.Say(FormattableString.Invariant(
+        Terminal.WriteLine(FormattableString.Invariant(
             $"fitted on {on}: {model.Start * 1000:F1} ms + {model.PerOperation * 1e12:F2} ms a billion operations + {model.PerActivation * 1e9:F2} ms a million activations; misses: median {misses[misses.Count / 2]:P0}, worst {misses[^1]:P0}"));
         foreach (var (resolution, cap, batch) in predicted)
         {
             var settings = Sized(resolution, cap);
             var size = new Size(Operations(settings) * batch, Activations(settings) * batch);
             var seconds = model.Seconds(size);
-            Terminal.Say(FormattableString.Invariant(
+            Terminal.WriteLine(FormattableString.Invariant(
                 $"predicted, batch {batch}, {resolution}×{resolution}, at most {cap} channels: {seconds:F2} s a step, {seconds * 1600 / 3600:F1} hours for 1,600 such steps; {size.Operations / 1e12:F1} trillion operations, {size.Activations / 1e9:F2} billion activations{(isCuda ? Measured(settings, batch, on) : "")}"));
         }
     }

@@ -37,7 +37,7 @@ internal static class StepComparison
         // Networks whose parameters are not views of one vector, as in the published code.
         using var grouped = new ReferenceStep(theirs.Networks.Copy(), theirs.Images, checkpoint, plainBlur: false);
         using var published = new ReferenceStep(theirs.Networks.Copy(), theirs.Images, checkpoint, plainBlur: true);
-        Terminal.Say(FormattableString.Invariant(
+        Terminal.WriteLine(FormattableString.Invariant(
             $"largest difference to this project's images: {grouped.Difference(ours.Networks.Generator):G2} and {published.Difference(ours.Networks.Generator):G2}"));
 
         (string Name, Action<int> Step, List<double> Times)[] formulations =
@@ -60,8 +60,8 @@ internal static class StepComparison
 
         var own = Median(formulations[0].Times);
         foreach (var (name, _, times) in formulations)
-            Terminal.Say(FormattableString.Invariant($"{Median(times):F1} ms a step ({times.Min():F1} to {times.Max():F1}), this project takes {own / Median(times):F2} of it: {name}"));
-        Terminal.Say(FormattableString.Invariant($"{get_num_threads()} threads, batch {BatchSize}, medians of {rounds} alternating rounds of {R1Every} steps"));
+            Terminal.WriteLine(FormattableString.Invariant($"{Median(times):F1} ms a step ({times.Min():F1} to {times.Max():F1}), this project takes {own / Median(times):F2} of it: {name}"));
+        Terminal.WriteLine(FormattableString.Invariant($"{get_num_threads()} threads, batch {BatchSize}, medians of {rounds} alternating rounds of {R1Every} steps"));
     }
 
     private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
@@ -75,7 +75,7 @@ internal static class StepComparison
     }
 
     /// <summary>The step as the published code writes it.</summary>
-    private sealed class ReferenceStep(GanPair networks, HeldImages images, string checkpoint, bool plainBlur) : IDisposable
+    private sealed class ReferenceStep(GanPair networks, InMemoryImages images, string checkpoint, bool plainBlur) : IDisposable
     {
         private readonly GroupedSynthesis _synthesis = new((StyleGan2Generator)networks.Generator, plainBlur);
         private readonly TorchSharp.Modules.Adam _generatorAdam = optim.Adam(networks.Generator.parameters(), 0.002, beta1: 0, beta2: 0.99);
@@ -129,7 +129,7 @@ internal static class StepComparison
         private LatentDraw Draw(string purpose, int step)
         {
             using var random = new RandomStreams(1, "reference").At(purpose, step);
-            return LatentDraw.Next(networks.Generator, BatchSize, random, CPU);
+            return LatentDraw.Sample(networks.Generator, BatchSize, random, CPU);
         }
 
         private static void Require(TorchSharp.torch.nn.Module network, bool gradient)

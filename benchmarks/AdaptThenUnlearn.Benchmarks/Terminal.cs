@@ -5,5 +5,5 @@ namespace AdaptThenUnlearn.Benchmarks;
 internal static class Terminal
 {
     /// <summary>A line of the result.</summary>
-    public static void Say(string text) => Console.Out.WriteLine(text);
+    public static void WriteLine(string text) => Console.Out.WriteLine(text);
 }

@@ -39,6 +39,6 @@ public class TrainingBenchmarks
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         using var source = new RandomStreams(1, "benchmark").At("images");
-        LatentDraw.Next(_gan.Networks.Generator, 100, source, CPU).Images(_gan.Networks.Generator);
+        LatentDraw.Sample(_gan.Networks.Generator, 100, source, CPU).Images(_gan.Networks.Generator);
     }
 }

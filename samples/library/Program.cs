@@ -1,7 +1,7 @@
 // Verifies a run without atu and without libtorch, and writes its report for a browser:
 //   dotnet run -- POLICY RUN_JSON
 // Exit codes are those of atu: 0 passed, 1 failed, 2 wrong policy or arguments, 3 the record cannot be read.
-using AdaptThenUnlearn;
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;
@@ -41,7 +41,7 @@ catch (RunRecordException unreadable)
 // Verify it: hash every file that it names, and judge its readings again under its policy, with today's waivers.
 var folder = Path.GetDirectoryName(Path.GetFullPath(recordPath))!;
 var today = DateOnly.FromDateTime(DateTime.UtcNow);
-var verification = Verification.Of(folder, record, vocabulary, today);
+var verification = Verification.VerifyRun(folder, record, vocabulary, today);
 List<string> problems = [.. verification.Problems];
 
 // The record brings its own policy. Require that it is the one that was just read.
@@ -50,19 +50,19 @@ if (record.PolicySource.EffectiveSha256 != CanonicalJson.Digest(read.Policy))
 
 // Print the verdict, rule by rule.
 foreach (var finding in verification.Verdict.Findings)
-    Console.WriteLine(VerdictText.Of(finding));
+    Console.WriteLine(VerdictText.Describe(finding));
 if (problems.Count > 0)
 {
     problems.ForEach(Console.Error.WriteLine);
     return 1;
 }
 
-Console.WriteLine($"{record.Policy.Name}: {OutcomeText.Words(verification.Outcome)}");
+Console.WriteLine($"{record.Policy.Name}: {OutcomeText.Describe(verification.Outcome)}");
 
 // Write the report beside the record, where the pictures are that it links to.
 var report = new HtmlReport();
 var reportPath = Path.Combine(folder, report.FileName);
-ReplacedFile.Write(reportPath, report.Render(record));
+AtomicFile.Write(reportPath, report.Render(record));
 Console.WriteLine(reportPath);
 
 return verification.Passed ? 0 : 1;

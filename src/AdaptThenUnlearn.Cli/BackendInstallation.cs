@@ -21,7 +21,7 @@ public sealed class BackendInstallation(Terminal terminal)
     public string Install(string kind, CancellationToken cancel)
     {
         var folder = InstalledBackend.FolderOf(kind);
-        if (!TorchBackend.IsIn(folder))
+        if (!TorchBackend.ContainsLibtorch(folder))
             Restore(kind, folder, cancel);
         InstalledBackend.Choose(kind);
         return folder;
@@ -63,14 +63,14 @@ public sealed class BackendInstallation(Terminal terminal)
     {
         var work = $"{folder}.{Path.GetRandomFileName()}";   // beside its place, where links are possible and a move is one step
         var project = Path.Combine(work, "project", "backend.csproj");
-        ReplacedFile.Write(project, ProjectText(kind, TorchBackend.Platform));
+        AtomicFile.Write(project, ProjectText(kind, TorchBackend.Platform));
         try
         {
             var published = Path.Combine(work, "published");
             var exitCode = Dotnet(
                 cancel, "publish", project, "--output", published, "--nologo", "--configuration", "Release", $"-p:RestoreRootConfigDirectory={Environment.CurrentDirectory}",
                 "-p:ImportDirectoryBuildProps=false", "-p:ImportDirectoryBuildTargets=false", "-p:ImportDirectoryPackagesProps=false");
-            if (exitCode != 0 || !TorchBackend.IsIn(published))
+            if (exitCode != 0 || !TorchBackend.ContainsLibtorch(published))
                 throw new TorchBackendException($"the {kind} libtorch could not be restored (dotnet publish ended with exit code {exitCode}; its errors stand above)");
 
             if (Directory.Exists(folder))
@@ -104,7 +104,7 @@ public sealed class BackendInstallation(Terminal terminal)
         void Tell(object sender, DataReceivedEventArgs line)
         {
             if (!string.IsNullOrWhiteSpace(line.Data))
-                terminal.Say(line.Data);
+                terminal.WriteStatus(line.Data);
         }
     }
 

@@ -20,9 +20,9 @@ internal static class ClassifierFilesCheck
     /// <summary>Looks at the files.</summary>
     /// <param name="file">With a policy.</param>
     /// <returns>Errors and warnings, each with its place.</returns>
-    public static IReadOnlyList<BuildMessage> Of(PolicyFile file)
+    public static IReadOnlyList<BuildMessage> Check(PolicyFile file)
     {
-        var paths = new InputFiles(file.Policy, file.Path).Named().ToLookup(named => named.Role, named => named.Path);
+        var paths = new InputFiles(file.Policy, file.Path).EnumerateFiles().ToLookup(named => named.Role, named => named.Path);
         var found = file.Policy.Classifiers.Keys.ToDictionary(name => name, name => Read(paths[InputRoles.Classifier(name)].First()));
         return
         [
@@ -34,8 +34,8 @@ internal static class ClassifierFilesCheck
     private static IEnumerable<BuildMessage> OneClass(PolicyFile file, string name, StoredClassifier? stored)
     {
         var choice = file.Policy.Classifiers[name];
-        if (stored?.Classes is { } classes && OutputKinds.WhyNotOf(choice.Outputs ?? stored.Outputs, choice.Classes?.Count ?? classes) is { } problem)
-            yield return file.At($"$.classifiers.{name}.outputs", PolicyCodes.ImpossibleValue, problem);
+        if (stored?.Classes is { } classes && OutputKinds.SingleClassProblem(choice.Outputs ?? stored.Outputs, choice.Classes?.Count ?? classes) is { } problem)
+            yield return file.CreateMessage($"$.classifiers.{name}.outputs", PolicyCodes.ImpossibleValue, problem);
     }
 
     private static IEnumerable<BuildMessage> OfFeature(PolicyFile file, int number, UndesiredFeature feature, Dictionary<string, StoredClassifier?> found)
@@ -47,14 +47,14 @@ internal static class ClassifierFilesCheck
 
         if (feature.HasIndependentAuditor(file.Policy) && found.GetValueOrDefault(feature.Annotator)?.Sha256 == stored.Sha256)
             yield return Warning(place, PolicyCodes.NoIndependentAuditor, "is a copy of the annotator's checkpoint: whoever labels the training feedback also marks the exam");
-        if (stored.HeldOut?.Of(feature.Class) is not { } counts)
+        if (stored.HeldOut?.ForClass(feature.Class) is not { } counts)
             yield break;
         if (counts.WhyBlind is { } blind)
             yield return Warning(place, PolicyCodes.WeakClassifier, $"'{auditor}' cannot tell: {blind}; the feature will count as not measured");
         else if (counts.WhyWeak is { } weak)
             yield return Warning(place, PolicyCodes.WeakClassifier, $"'{auditor}' is weak: {weak}");
 
-        BuildMessage Warning(string property, string code, string text) => file.Warning(property, code, text);
+        BuildMessage Warning(string property, string code, string text) => file.CreateWarning(property, code, text);
     }
 
     private static StoredClassifier? Read(string path)

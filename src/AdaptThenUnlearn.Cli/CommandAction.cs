@@ -18,7 +18,7 @@ public static class CommandAction
     /// <param name="command">Whose action it becomes.</param>
     /// <param name="terminal">Where diagnostics go.</param>
     /// <param name="action">Does the work off the thread that listens for Ctrl-C, until that or the parent's end cancels it, and returns the exit code.</param>
-    public static void Does(this Command command, Terminal terminal, Func<ParseResult, CancellationToken, int> action) =>
+    public static void SetGuardedAction(this Command command, Terminal terminal, Func<ParseResult, CancellationToken, int> action) =>
         command.SetAction((parsed, cancel) => Task.Run(
             () =>
             {
@@ -35,17 +35,17 @@ public static class CommandAction
         }
         catch (OperationCanceledException)
         {
-            terminal.Say("cancelled; what was done so far is kept, and --resume goes on from there where the command has it");
+            terminal.WriteStatus("cancelled; what was done so far is kept, and --resume goes on from there where the command has it");
             return ExitCodes.Cancelled;
         }
-        catch (DiagnosedException diagnosed)
+        catch (DiagnosticException diagnosed)
         {
-            terminal.Diagnose(diagnosed.Diagnostic);
+            terminal.WriteDiagnostic(diagnosed.Diagnostic);
             return diagnosed.ExitCode;
         }
         catch (Exception failed)
         {
-            terminal.Diagnose(new BuildMessage(Severity.Error, CodeOf(failed), MessageOf(failed)));
+            terminal.WriteDiagnostic(new BuildMessage(Severity.Error, CodeOf(failed), MessageOf(failed)));
             return ExitCodes.NotFinished;
         }
     }

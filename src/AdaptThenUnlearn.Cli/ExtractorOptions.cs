@@ -16,10 +16,10 @@ public sealed class ExtractorOptions
     };
 
     /// <summary>Its option.</summary>
-    public Option<FileInfo> Weights { get; } = new("--weights") { Description = $"The file of such an extractor; nothing is downloaded. {WeightsExtractor.InceptionV3.Name}: {WeightsExtractor.InceptionV3.Wanted}" };
+    public Option<FileInfo> Weights { get; } = new("--weights") { Description = $"The file of such an extractor; nothing is downloaded. {WeightsExtractor.InceptionV3.Name}: {WeightsExtractor.InceptionV3.FileDescription}" };
 
     /// <summary>The kind of extractor that comes with weights, or null for a classifier or none.</summary>
-    public WeightsExtractor? Kind(ParseResult parsed) => parsed.GetValue(Extractor) is { } name ? WeightsExtractor.Named(name) : null;
+    public WeightsExtractor? Kind(ParseResult parsed) => parsed.GetValue(Extractor) is { } name ? WeightsExtractor.Find(name) : null;
 
     /// <summary>Loads what the options name; null where they name none.</summary>
     /// <exception cref="BadArgumentException">Weights are needed and not given, or given and not needed.</exception>
@@ -29,7 +29,7 @@ public sealed class ExtractorOptions
         var weights = parsed.GetValue(Weights);
         if (Kind(parsed) is { } kind)
             return weights is null
-                ? throw new BadArgumentException($"--extractor {kind.Name} needs --weights, and nothing is downloaded: name a copy of {kind.Wanted}")
+                ? throw new BadArgumentException($"--extractor {kind.Name} needs --weights, and nothing is downloaded: name a copy of {kind.FileDescription}")
                 : FeatureExtractors.Load(kind, weights.FullName, sha256: null, device);
 
         if (weights is not null)
@@ -38,6 +38,6 @@ public sealed class ExtractorOptions
             return null;
 
         var classifier = ClassifierCheckpoint.Load(checkpoint, sha256: null, classes: null, device);
-        return LoadedExtractor.Of(classifier) with { Owned = classifier };
+        return LoadedExtractor.FromClassifier(classifier) with { Owned = classifier };
     }
 }

@@ -55,9 +55,9 @@ public sealed class GeneratorOptions
             throw new BadArgumentException($"--latent-size is for --format {GeneratorChoice.TorchScript}; every other format tells it by its weights");
 
         var path = Checkpoint(parsed);
-        var loaded = GeneratorCheckpoint.Load(path, format, sha256: null, discriminator?.FullName, device, network, latentSize, _layers.Given(parsed), generatorAlone);
+        var loaded = GeneratorCheckpoint.Load(path, format, sha256: null, discriminator?.FullName, device, network, latentSize, _layers.GetLayers(parsed), generatorAlone);
         if (loaded.Assumed is { } assumed)
-            terminal.Diagnose(new BuildMessage(
+            terminal.WriteDiagnostic(new BuildMessage(
                 Severity.Warning, PolicyCodes.AssumedLayers,
                 $"weights do not tell what this generator computes; assumed: {assumed.Sentence}. If that is right, say it: {LayersOption.Statement(assumed.Layers)}; if not, give --layers what Python's print(netG) shows",
                 path));

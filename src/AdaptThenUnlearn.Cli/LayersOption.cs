@@ -9,7 +9,7 @@ namespace AdaptThenUnlearn.Cli;
 /// <summary><c>--layers</c>: what a policy says as <c>generator.layers</c>, where a command takes a checkpoint instead of a policy.</summary>
 public sealed class LayersOption
 {
-    private const long LargestFile = 1 << 20;
+    private const long MaxFileBytes = 1 << 20;
 
     private readonly Option<string?> _layers = new("--layers")
     {
@@ -22,20 +22,20 @@ public sealed class LayersOption
 
     /// <summary>The layers that were given, or null.</summary>
     /// <exception cref="BadArgumentException">They cannot be read; the message says which line.</exception>
-    public IReadOnlyList<string>? Given(ParseResult parsed)
+    public IReadOnlyList<string>? GetLayers(ParseResult parsed)
     {
         if (parsed.GetValue(_layers) is not { } given)
             return null;
         if (LayerText.Layouts.Contains(given))
             return [given];
-        if (!RegularFile.IsAt(given))
+        if (!RegularFile.Exists(given))
             throw new BadArgumentException($"--layers: '{given}' is neither a file nor one of {string.Join(", ", LayerText.Layouts)}");
-        if (new FileInfo(given).Length > LargestFile)
+        if (new FileInfo(given).Length > MaxFileBytes)
             throw new BadArgumentException($"--layers: {given} is larger than any list of layers");
 
-        var layers = Listed(RegularFile.ReadAllText(given, LargestFile), given);
+        var layers = Listed(RegularFile.ReadAllText(given, MaxFileBytes), given);
         foreach (var (number, layer) in layers.Index())
-            if (!(layers.Count == 1 && LayerText.Layouts.Contains(layer)) && LayerText.Problem(layer) is { } problem)
+            if (!(layers.Count == 1 && LayerText.Layouts.Contains(layer)) && LayerText.FindProblem(layer) is { } problem)
                 throw new BadArgumentException(FormattableString.Invariant($"--layers: {given}, layer {number}: {problem}"));
         return layers.Count > 0 ? layers : throw new BadArgumentException($"--layers: {given} lists no layers");
     }

@@ -15,7 +15,7 @@ public static class Machine
     public static Option<int> Threads { get; } = new("--threads") { Description = "CPU threads; the same number gives the same bytes (0: as many as cores)" };
 
     /// <summary>Name and version.</summary>
-    public static string Tool { get; } =
+    public static string ToolVersion { get; } =
         "atu " + typeof(Machine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
 
     /// <summary>Loads libtorch, sets the threads and chooses the device.</summary>

@@ -26,7 +26,7 @@ internal static class OutputFiles
             throw new BadArgumentException($"{twice.Key} is to be written twice; name two files");
 
         var read = inputs.Where(input => input.Path is not null).Select(input => (input.What, input.Path!)).ToList();
-        if (written.Select(output => WriteGuard.Obstacle(output, read, isOwn, parsed.GetValue(Overwrite))).FirstOrDefault(found => found is not null) is { } obstacle)
+        if (written.Select(output => WriteGuard.FindObstacle(output, read, isOwn, parsed.GetValue(Overwrite))).FirstOrDefault(found => found is not null) is { } obstacle)
             throw new BadArgumentException($"{obstacle}; nothing was written: name another file, or say --overwrite where a file that is no input may be replaced");
     }
 
@@ -38,17 +38,17 @@ internal static class OutputFiles
     /// <exception cref="RunException">Something is in the way.</exception>
     public static void RequireIn(string folder, IEnumerable<string> names, IEnumerable<(string What, string? Path)> inputs, Func<string, bool> isOwn)
     {
-        var made = FolderMark.Read(folder);
+        var made = WrittenFiles.Read(folder);
         var read = inputs.Where(input => input.Path is not null).Select(input => (input.What, input.Path!)).ToList();
-        if (names.Select(name => WriteGuard.Obstacle(Path.Combine(folder, name), read, path => made.Contains(name) || isOwn(path))).FirstOrDefault(found => found is not null) is { } obstacle)
+        if (names.Select(name => WriteGuard.FindObstacle(Path.Combine(folder, name), read, path => made.Contains(name) || isOwn(path))).FirstOrDefault(found => found is not null) is { } obstacle)
             throw new RunException("ATU2003", $"{obstacle}; nothing was written: name another folder with --out, or move the file away");
     }
 
     /// <summary>Whether a file is statistics of <c>atu reference</c>.</summary>
-    public static bool IsReference(string path) => FeatureMoments.IsFile(path) ? NpzFile.IsOwn(path) : SafetensorsFile.IsOwn(path, ReferenceStatistics.Kind);
+    public static bool IsReference(string path) => FeatureMoments.IsFile(path) ? NpzFile.IsWrittenByAtu(path) : SafetensorsFile.IsWrittenByAtu(path, ReferenceStatistics.Kind);
 
     /// <summary>Whether a file is a picture or an array of <c>atu sample</c>.</summary>
-    public static bool IsSample(string path) => ImageGrid.IsOwn(path) || NumpyFile.IsOwn(path);
+    public static bool IsSample(string path) => ImageGrid.IsWrittenByAtu(path) || NumpyFile.IsWrittenByAtu(path);
 
     /// <summary>Whether a page begins as those of a command do.</summary>
     /// <param name="path">The page.</param>

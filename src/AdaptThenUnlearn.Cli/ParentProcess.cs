@@ -42,7 +42,7 @@ public static class ParentProcess
         }
 
         Thread.Sleep(_patience);
-        ForcedEnd.Now(ExitCodes.Cancelled);
+        ProcessTermination.ExitNow(ExitCodes.Cancelled);
     }
 
     // Ids are given again: the process is the same only if it started at the same time. A killed one that nobody has waited for is no longer alive.

@@ -59,16 +59,16 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
             }
         }
 
-        var result = PolicyReader.Read(RegularFile.TextOf(bytes), path, Vocabulary.Known, parsed);
+        var result = PolicyReader.Read(RegularFile.DecodeText(bytes), path, Vocabulary.Known, parsed);
         foreach (var found in result.Errors.Concat(warnings ? result.Warnings : []))
-            terminal.Diagnose(found.ToBuildMessage());
-        return new PolicyFile(path, RegularFile.TextOf(bytes), overrides, result) { Sha256 = Convert.ToHexStringLower(SHA256.HashData(bytes)) };
+            terminal.WriteDiagnostic(found.ToBuildMessage());
+        return new PolicyFile(path, RegularFile.DecodeText(bytes), overrides, result) { Sha256 = Convert.ToHexStringLower(SHA256.HashData(bytes)) };
     }
 
     /// <summary>Does work with the files that the policy names; what is wrong with one is told at the property that names it.</summary>
     /// <exception cref="BadArgumentException">A file does not fit the policy.</exception>
-    /// <exception cref="DiagnosedException">A file cannot be read.</exception>
-    public T Using<T>(InputFiles inputs, Func<T> work)
+    /// <exception cref="DiagnosticException">A file cannot be read.</exception>
+    public T RunWithLocatedErrors<T>(InputFiles inputs, Func<T> work)
     {
         try
         {
@@ -76,11 +76,11 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
         }
         catch (PolicyMismatchException mismatch)
         {
-            throw new BadArgumentException(At(mismatch.JsonPath, mismatch.Code, mismatch.Problem));
+            throw new BadArgumentException(CreateMessage(mismatch.JsonPath, mismatch.Code, mismatch.Problem));
         }
-        catch (Exception failed) when (FileOf(failed) is { } file && inputs.PropertyNaming(file) is { } property)
+        catch (Exception failed) when (FileOf(failed) is { } file && inputs.FindProperty(file) is { } property)
         {
-            throw new DiagnosedException(At(property, CommandAction.CodeOf(failed), failed.Message), ExitCodes.NotFinished, failed);
+            throw new DiagnosticException(CreateMessage(property, CommandAction.CodeOf(failed), failed.Message), ExitCodes.NotFinished, failed);
         }
 
         static string? FileOf(Exception failed) => failed switch
@@ -91,8 +91,8 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
         };
     }
 
-    /// <inheritdoc cref="Using{T}"/>
-    public void Using(InputFiles inputs, Action work) => Using(inputs, () =>
+    /// <inheritdoc cref="RunWithLocatedErrors{T}"/>
+    public void RunWithLocatedErrors(InputFiles inputs, Action work) => RunWithLocatedErrors(inputs, () =>
     {
         work();
         return true;
@@ -102,14 +102,14 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
     /// <param name="property">JSON path.</param>
     /// <param name="code">Of the warning.</param>
     /// <param name="problem">What is questionable.</param>
-    public BuildMessage Warning(string property, string code, string problem) => At(property, code, problem, Severity.Warning);
+    public BuildMessage CreateWarning(string property, string code, string problem) => CreateMessage(property, code, problem, Severity.Warning);
 
     /// <summary>A message about a property, with its line and column.</summary>
     /// <param name="property">JSON path.</param>
     /// <param name="code">Of the diagnostic.</param>
     /// <param name="problem">What is wrong, and how to mend it.</param>
     /// <param name="severity">Error or warning.</param>
-    public BuildMessage At(string property, string code, string problem, Severity severity = Severity.Error)
+    public BuildMessage CreateMessage(string property, string code, string problem, Severity severity = Severity.Error)
     {
         var (line, column) = PolicyReader.Locate(Text, property);
         return new BuildMessage(severity, code, $"{property}: {problem}", Path, line, column);

@@ -33,13 +33,13 @@ var parsed = root.Parse(args);
 if (parsed.Errors.Count > 0)
 {
     foreach (var error in parsed.Errors)
-        terminal.Diagnose(new BuildMessage(Severity.Error, "ATU2000", error.Message));
+        terminal.WriteDiagnostic(new BuildMessage(Severity.Error, "ATU2000", error.Message));
     var command = parsed.CommandResult.Command;
     var above = command.Parents.OfType<Command>().FirstOrDefault();
-    terminal.Say($"see: atu {string.Concat(new[] { above, command }.Where(each => each is not (null or RootCommand)).Select(each => each!.Name + " "))}--help");
+    terminal.WriteStatus($"see: atu {string.Concat(new[] { above, command }.Where(each => each is not (null or RootCommand)).Select(each => each!.Name + " "))}--help");
     return ExitCodes.BadPolicy;
 }
 
 // A cancelled command ends by itself; only one that hangs is cut off.
-using var end = new ForcedEnd(terminal);
+using var end = new ProcessTermination(terminal);
 return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null }, end.Token);

@@ -48,26 +48,26 @@ public sealed class Publication(Terminal terminal)
     /// <returns>The exit code: passed, not published, gate failed where a record was refused, or not finished where one could not be read.</returns>
     public int Publish(IReadOnlyList<string> records, ParseResult parsed, bool advisory, bool untrusted, IReadOnlyList<TrustedPolicy> policies, CancellationToken cancel, bool fresh = false)
     {
-        var environment = EnvironmentSnapshot.Take();
+        var environment = EnvironmentSnapshot.Capture();
         var context = CiHosts.Describe(environment);
         var today = DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime);
-        var admission = new RunAdmission(Vocabulary.Known, today, context.Workspace, policies, untrusted);
-        var admitted = records.Select(record => Admit(admission, record, fresh)).ToList();
-        var runs = admitted.Select(each => each.Run).OfType<PublishedRun>().Select(run => run with { Advisory = advisory }).ToList();
-        var left = admitted.Max(each => each.ExitCode);
+        var admission = new PublishedRunReader(Vocabulary.Known, today, context.Workspace, policies, untrusted);
+        var loaded = records.Select(record => ReadRecord(admission, record, fresh)).ToList();
+        var runs = loaded.Select(each => each.Run).OfType<PublishedRun>().Select(run => run with { Advisory = advisory }).ToList();
+        var exitCode = loaded.Max(each => each.ExitCode);
         if (runs.Count == 0)
-            return left;
+            return exitCode;
 
         foreach (var run in runs.Where(run => run.Outcome is not Outcome.Passed))   // one that passed is told by what was published
-            terminal.Say(LogLine.Of($"{run.Policy.Name}: {OutcomeText.Words(run.Outcome)}, judged again for publishing"));
-        var publisher = new Publisher(context, GitHubToken.Find(environment), Flags(parsed), Machine.Tool["atu ".Length..], new Waiting(TimeProvider.System), terminal.Say);
-        var result = publisher.Publish(runs, cancel).GetAwaiter().GetResult();
+            terminal.WriteStatus(LogLine.Sanitize($"{run.Policy.Name}: {OutcomeText.Describe(run.Outcome)}, judged again for publishing"));
+        var publisher = new Publisher(context, GitHubToken.Find(environment), Flags(parsed), Machine.ToolVersion["atu ".Length..], new RetryDelay(TimeProvider.System), terminal.WriteStatus);
+        var result = publisher.PublishAsync(runs, cancel).GetAwaiter().GetResult();
         foreach (var done in result.Done)
-            Terminal.Result($"published {done}");
+            Terminal.WriteResultLine($"published {done}");
         if (result.Problems.Count > 0)
-            terminal.Diagnose(Diagnostic(result.Problems, IsRequired(parsed)));
+            terminal.WriteDiagnostic(Diagnostic(result.Problems, IsRequired(parsed)));
 
-        return left != ExitCodes.Passed ? left
+        return exitCode != ExitCodes.Passed ? exitCode
             : result.Problems.Count > 0 && IsRequired(parsed) ? ExitCodes.NotPublished
             : ExitCodes.Passed;
     }
@@ -79,7 +79,7 @@ public sealed class Publication(Terminal terminal)
     /// <param name="advisory">Whether a failed gate stops nothing.</param>
     /// <param name="cancel">Ends it.</param>
     /// <returns>The gate's exit code, or not published where the gate passed.</returns>
-    public int After(int gate, IReadOnlyList<string> records, ParseResult parsed, bool advisory, CancellationToken cancel)
+    public int PublishAfterGate(int gate, IReadOnlyList<string> records, ParseResult parsed, bool advisory, CancellationToken cancel)
     {
         int published;
         try
@@ -89,14 +89,14 @@ public sealed class Publication(Terminal terminal)
         catch (Exception failed) when (failed is not OperationCanceledException)
         {
             var required = IsRequired(parsed);
-            terminal.Diagnose(new BuildMessage(required ? Severity.Error : Severity.Warning, PublishCodes.Unforeseen, $"not published: {failed.Message}"));
+            terminal.WriteDiagnostic(new BuildMessage(required ? Severity.Error : Severity.Warning, PublishCodes.Unforeseen, $"not published: {failed.Message}"));
             published = required ? ExitCodes.NotPublished : ExitCodes.Passed;
         }
 
         return gate == ExitCodes.Passed && published != ExitCodes.Passed && IsRequired(parsed) ? ExitCodes.NotPublished : gate;
     }
 
-    private (PublishedRun? Run, int ExitCode) Admit(RunAdmission admission, string record, bool fresh)
+    private (PublishedRun? Run, int ExitCode) ReadRecord(PublishedRunReader admission, string record, bool fresh)
     {
         try
         {
@@ -104,12 +104,12 @@ public sealed class Publication(Terminal terminal)
         }
         catch (RecordRefusedException refused)
         {
-            terminal.Diagnose(new BuildMessage(Severity.Error, "ATU3003", $"{refused.Message}; it was not published", record));
+            terminal.WriteDiagnostic(new BuildMessage(Severity.Error, "ATU3003", $"{refused.Message}; it was not published", record));
             return (null, ExitCodes.GateFailed);
         }
         catch (RunRecordException unreadable) when (!fresh)
         {
-            terminal.Diagnose(new BuildMessage(Severity.Error, CommandAction.CodeOf(unreadable), $"{unreadable.Message}; it was not published"));
+            terminal.WriteDiagnostic(new BuildMessage(Severity.Error, CommandAction.CodeOf(unreadable), $"{unreadable.Message}; it was not published"));
             return (null, ExitCodes.NotFinished);
         }
     }

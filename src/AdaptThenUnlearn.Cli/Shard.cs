@@ -17,5 +17,5 @@ public sealed record Shard(int Part, int Parts)
             : throw new BadArgumentException($"--shard {text}: write it as i/n, with i from 1 to n");
 
     /// <summary>The items of this part: every n-th.</summary>
-    public IReadOnlyList<T> Of<T>(IEnumerable<T> all) => [.. all.Where((_, number) => number % Parts == Part - 1)];
+    public IReadOnlyList<T> SelectFrom<T>(IEnumerable<T> all) => [.. all.Where((_, number) => number % Parts == Part - 1)];
 }

@@ -10,8 +10,8 @@ namespace AdaptThenUnlearn.Cli;
 #pragma warning disable RS0030 // this class is the console's home
 public sealed class Terminal : IProgress<StageProgress>, IDisposable
 {
-    private static readonly TimeSpan _sparse = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan _lively = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan _lineInterval = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan _barInterval = TimeSpan.FromMilliseconds(200);
 
     private readonly Stopwatch _sinceLine = Stopwatch.StartNew();
     private readonly Stopwatch _stage = Stopwatch.StartNew();
@@ -22,14 +22,14 @@ public sealed class Terminal : IProgress<StageProgress>, IDisposable
     private bool _barShown;
 
     /// <summary>A line of the result; class names and the like in it come from policies and records, and a build reads it.</summary>
-    public static void Result(string text) => ResultText(LogLine.Of(text) + Environment.NewLine);
+    public static void WriteResultLine(string text) => WriteResult(LogLine.Sanitize(text) + Environment.NewLine);
 
     /// <summary>A document that is the result, such as JSON, as it is; ends its last line.</summary>
-    public static void ResultDocument(string text) => ResultText(text + "\n");
+    public static void WriteResultDocument(string text) => WriteResult(text + "\n");
 
     /// <summary>Text of the result, as it is.</summary>
     /// <exception cref="OutputException">Nobody takes it: the output is closed, or its disk is full.</exception>
-    public static void ResultText(string text)
+    public static void WriteResult(string text)
     {
         try
         {
@@ -42,14 +42,14 @@ public sealed class Terminal : IProgress<StageProgress>, IDisposable
     }
 
     /// <summary>A line about what is going on.</summary>
-    public void Say(string text)
+    public void WriteStatus(string text)
     {
         EndBar();
         ToErrors(text + Environment.NewLine);
     }
 
     /// <summary>An error or a warning, in the form that builds and editors make into links.</summary>
-    public void Diagnose(BuildMessage message) => Say(message.ToString());
+    public void WriteDiagnostic(BuildMessage message) => WriteStatus(message.ToString());
 
     /// <summary>How far a stage is: a bar on a terminal, a plain line every ten seconds elsewhere.</summary>
     public void Report(StageProgress value)
@@ -63,9 +63,9 @@ public sealed class Terminal : IProgress<StageProgress>, IDisposable
         }
 
         if (value.Note is not null)
-            Say($"  {value.Stage}: {value.Note}");
+            WriteStatus($"  {value.Stage}: {value.Note}");
         var last = value.Step >= value.Steps;
-        if (!last && value.Step > 1 && _sinceLine.Elapsed < (_interactive ? _lively : _sparse))
+        if (!last && value.Step > 1 && _sinceLine.Elapsed < (_interactive ? _barInterval : _lineInterval))
             return;
 
         _sinceLine.Restart();

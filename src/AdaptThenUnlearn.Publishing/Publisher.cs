@@ -15,9 +15,9 @@ public sealed record PublishResult(IReadOnlyList<string> Done, IReadOnlyList<Pub
 /// <param name="token">With whose rights; null when there is none.</param>
 /// <param name="flags">Say what the context does not.</param>
 /// <param name="version">Of this tool.</param>
-/// <param name="waiting">How time passes.</param>
-/// <param name="say">Told before anything is sent to a host that nobody named; null: nobody listens.</param>
-public sealed class Publisher(CiContext context, GitHubToken? token, PublishFlags flags, string version, Waiting waiting, Action<string>? say = null)
+/// <param name="retryDelay">How time passes.</param>
+/// <param name="log">Told before anything is sent to a host that nobody named; null: nobody listens.</param>
+public sealed class Publisher(CiContext context, GitHubToken? token, PublishFlags flags, string version, RetryDelay retryDelay, Action<string>? log = null)
 {
     private const string CommentPermission = "pull-requests: write";
     private const string CheckPermission = "checks: write (or statuses: write)";
@@ -29,7 +29,7 @@ public sealed class Publisher(CiContext context, GitHubToken? token, PublishFlag
     /// <param name="runs">The runs.</param>
     /// <param name="cancel">Ends it.</param>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public async Task<PublishResult> Publish(IReadOnlyList<PublishedRun> runs, CancellationToken cancel)
+    public async Task<PublishResult> PublishAsync(IReadOnlyList<PublishedRun> runs, CancellationToken cancel)
     {
         try
         {
@@ -41,7 +41,7 @@ public sealed class Publisher(CiContext context, GitHubToken? token, PublishFlag
             if (flags.Parts.HasFlag(PublishParts.Summary))
                 Summarise(flags.JobSummary ?? context.JobSummary, runs);
             if ((flags.Parts & (PublishParts.Comment | PublishParts.Check)) != PublishParts.None)
-                await PublishToGitHub(runs, cancel).ConfigureAwait(false);
+                await PublishToGitHubAsync(runs, cancel).ConfigureAwait(false);
         }
         catch (PublishException missing)
         {
@@ -69,35 +69,35 @@ public sealed class Publisher(CiContext context, GitHubToken? token, PublishFlag
         }
     }
 
-    private async Task PublishToGitHub(IReadOnlyList<PublishedRun> runs, CancellationToken cancel)
+    private async Task PublishToGitHubAsync(IReadOnlyList<PublishedRun> runs, CancellationToken cancel)
     {
-        var target = PublishTarget.Of(context, flags);
+        var target = PublishTarget.Create(context, flags);
         if (token is null)
             throw new PublishException(PublishCodes.NoToken, $"there is no token: set one of {string.Join(", ", GitHubToken.Variables)}");
-        if (!token.IsPossible)
+        if (!token.IsValidHeaderValue)
             throw new PublishException(PublishCodes.NoToken, $"the token in {token.Variable} holds a line break or another character that no token has, and was not sent; set the token alone");
-        if (target.ApiByDefault)
-            say?.Invoke($"the token in {token.Variable} goes to {target.Api.Host}, because nothing names another host (--api-url, GITHUB_API_URL, GITHUB_SERVER_URL)");
+        if (target.UsesDefaultApi)
+            log?.Invoke($"the token in {token.Variable} goes to {target.Api.Host}, because nothing names another host (--api-url, GITHUB_API_URL, GITHUB_SERVER_URL)");
 
-        using var session = new GitHubSession(target, token, version, waiting, cancel);
-        target = await WithPullRequest(target, session, token, runs).ConfigureAwait(false);
+        using var session = new GitHubSession(target, token, version, retryDelay, cancel);
+        target = await ResolvePullRequestAsync(target, session, token, runs).ConfigureAwait(false);
         if (target.PullRequest is null && flags.Parts.HasFlag(PublishParts.Comment) && !flags.Parts.HasFlag(PublishParts.Check))
             throw new PublishException(PublishCodes.NoTarget, "a comment was asked for, and no pull request is known to write it on: name one with --pull-request, or publish the check too");
         foreach (var run in runs.Select(run => run with { HeadSha = target.HeadSha }))
         {
-            if (!await PublishOne(run, target, session, token, cancel).ConfigureAwait(false))
+            if (!await PublishRunAsync(run, target, session, token, cancel).ConfigureAwait(false))
                 return;
         }
     }
 
     // The number comes from the event, from a flag, or from the head that the event names; never from a record.
-    private static async Task<PublishTarget> WithPullRequest(PublishTarget target, GitHubSession session, GitHubToken token, IReadOnlyList<PublishedRun> runs)
+    private static async Task<PublishTarget> ResolvePullRequestAsync(PublishTarget target, GitHubSession session, GitHubToken token, IReadOnlyList<PublishedRun> runs)
     {
         try
         {
             if (target is { PullRequest: null, HeadLabel: { } label })
             {
-                var found = await session.PullRequestsOf(label, target.HeadSha).ConfigureAwait(false);
+                var found = await session.FindPullRequestsAsync(label, target.HeadSha).ConfigureAwait(false);
                 if (found is not [var only])
                     throw new PublishException(PublishCodes.NotOfTheHead, $"{found.Count} open pull requests have {target.HeadSha} of {label} as their head, and one was looked for; nothing was posted");
                 return target with { PullRequest = only };
@@ -108,7 +108,7 @@ public sealed class Publisher(CiContext context, GitHubToken? token, PublishFlag
 
             var number = target.PullRequest ?? throw new PublishException(
                 PublishCodes.NoTarget, "an untrusted run is posted on a pull request, and the event names none: run it on workflow_run, or give --pull-request and --sha");
-            var head = await session.HeadOf(number).ConfigureAwait(false);
+            var head = await session.GetHeadAsync(number).ConfigureAwait(false);
             return head.Equals(target.HeadSha, StringComparison.OrdinalIgnoreCase) ? target : throw new PublishException(
                 PublishCodes.NotOfTheHead, $"pull request #{number} is at {head}, and the untrusted run measured {target.HeadSha}; nothing was posted");
         }
@@ -119,23 +119,23 @@ public sealed class Publisher(CiContext context, GitHubToken? token, PublishFlag
     }
 
     // Comments are read first and written last, so that the time in which somebody else may write is short.
-    private async Task<bool> PublishOne(PublishedRun run, PublishTarget target, GitHubSession session, GitHubToken token, CancellationToken cancel)
+    private async Task<bool> PublishRunAsync(PublishedRun run, PublishTarget target, GitHubSession session, GitHubToken token, CancellationToken cancel)
     {
         var comment = flags.Parts.HasFlag(PublishParts.Comment) && target.PullRequest is { } number ? new PullRequestComment(session, number) : null;
         (long, Pages.ReportMarker)? found = null;
-        var readable = comment is not null && await Try("the comment", CommentPermission, async () =>
+        var readable = comment is not null && await TryPublishAsync("the comment", CommentPermission, async () =>
         {
-            found = await comment.Find(run).ConfigureAwait(false);
+            found = await comment.FindAsync(run).ConfigureAwait(false);
             return null;
         }).ConfigureAwait(false);
 
-        if (flags.Parts.HasFlag(PublishParts.Check) && !GivenUp())
-            await Try("the check", CheckPermission, () => new HeadCheck(session).Publish(run)!).ConfigureAwait(false);
-        if (readable && !GivenUp())
-            await Try("the comment", CommentPermission, () => comment!.Publish(run, found, cancel)!).ConfigureAwait(false);
-        return !GivenUp();
+        if (flags.Parts.HasFlag(PublishParts.Check) && !ShouldStop())
+            await TryPublishAsync("the check", CheckPermission, () => new HeadCheck(session).PublishAsync(run)!).ConfigureAwait(false);
+        if (readable && !ShouldStop())
+            await TryPublishAsync("the comment", CommentPermission, () => comment!.PublishAsync(run, found, cancel)!).ConfigureAwait(false);
+        return !ShouldStop();
 
-        async Task<bool> Try(string what, string permission, Func<Task<string?>> part)
+        async Task<bool> TryPublishAsync(string what, string permission, Func<Task<string?>> part)
         {
             try
             {
@@ -151,5 +151,5 @@ public sealed class Publisher(CiContext context, GitHubToken? token, PublishFlag
         }
     }
 
-    private bool GivenUp() => _problems.Exists(problem => problem.Code is PublishCodes.Unreachable or PublishCodes.NoToken);
+    private bool ShouldStop() => _problems.Exists(problem => problem.Code is PublishCodes.Unreachable or PublishCodes.NoToken);
 }

@@ -16,30 +16,30 @@ internal static partial class AtuFailure
     private const int GateFailed = 1;
     private const int NotPublished = 4;
     private const int Cancelled = 130;
-    private const int MostErrors = 3;
+    private const int MaxErrors = 3;
 
     /// <summary>The exception for an exit code.</summary>
     /// <param name="command">As <c>atu</c> names it.</param>
     /// <param name="exitCode">Not 0.</param>
-    /// <param name="said">The lines of stderr.</param>
+    /// <param name="errorLines">The lines of stderr.</param>
     /// <remarks>Exit code 1 without a diagnostic is no verdict: whoever starts <c>atu</c> (such as <c>dotnet tool run</c>) fails with it too.
     /// It becomes "could not finish", so that nobody takes a tool that is not there for a gate that has judged.</remarks>
-    public static CakeException Of(string command, int exitCode, IEnumerable<string> said)
+    public static CakeException Create(string command, int exitCode, IEnumerable<string> errorLines)
     {
-        var lines = said.Where(line => !string.IsNullOrWhiteSpace(line)).ToList();
+        var lines = errorLines.Where(line => !string.IsNullOrWhiteSpace(line)).ToList();
         var errors = lines.Where(line => ErrorPattern().IsMatch(line)).ToList();
         if (exitCode == GateFailed && errors.Count == 0)
             exitCode = NotFinished;
 
-        var reasons = errors.Count > 0 ? Shortened(errors) : lines.LastOrDefault()?.Trim();
+        var reasons = errors.Count > 0 ? Shorten(errors) : lines.LastOrDefault()?.Trim();
         var outcome = string.Create(CultureInfo.InvariantCulture, $"atu {command}: {Meaning(exitCode)} (exit code {exitCode})");
         return new CakeException(exitCode, string.IsNullOrEmpty(reasons) ? outcome : $"{outcome}: {reasons}");
     }
 
-    private static string Shortened(List<string> errors)
+    private static string Shorten(List<string> errors)
     {
-        var first = string.Join("; ", errors.Take(MostErrors));
-        return errors.Count <= MostErrors ? first : string.Create(CultureInfo.InvariantCulture, $"{first}; and {errors.Count - MostErrors} more above");
+        var first = string.Join("; ", errors.Take(MaxErrors));
+        return errors.Count <= MaxErrors ? first : string.Create(CultureInfo.InvariantCulture, $"{first}; and {errors.Count - MaxErrors} more above");
     }
 
     private static string Meaning(int exitCode) => exitCode switch

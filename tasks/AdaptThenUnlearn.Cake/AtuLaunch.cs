@@ -23,7 +23,7 @@ internal sealed record AtuLaunch(IReadOnlyList<string> Programs, IReadOnlyList<s
                 : throw Missing($"there is no {assembly}; build it first, or leave AtuAssembly unset and install {Package}");
         if (settings.ToolPath is not null)
             return new AtuLaunch(_atu, []);
-        if (ToolManifest.VersionAbove((settings.WorkingDirectory?.MakeAbsolute(context.Environment) ?? context.Environment.WorkingDirectory).FullPath) is not null)
+        if (ToolManifest.FindVersion((settings.WorkingDirectory?.MakeAbsolute(context.Environment) ?? context.Environment.WorkingDirectory).FullPath) is not null)
             return new AtuLaunch(_dotnet, ["tool", "run", "atu", "--"]);
         return context.Tools.Resolve(_atu) is not null
             ? new AtuLaunch(_atu, [])

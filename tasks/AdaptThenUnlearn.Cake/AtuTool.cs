@@ -15,7 +15,7 @@ namespace AdaptThenUnlearn.Cake;
 internal sealed partial class AtuTool(ICakeContext context, AtuSettings settings)
     : Tool<AtuSettings>(context.FileSystem, context.Environment, context.ProcessRunner, context.Tools)
 {
-    private readonly ConcurrentQueue<string> _said = new();
+    private readonly ConcurrentQueue<string> _errorLines = new();
     private int _exitCode;
     private readonly AtuLaunch _launch = AtuLaunch.Choose(context, settings);
 
@@ -26,11 +26,11 @@ internal sealed partial class AtuTool(ICakeContext context, AtuSettings settings
         if (files.Count == 0)
             throw new CakeException(AtuFailure.BadArguments, $"atu {settings.Command}: there is no file to work on; did a pattern match nothing?");
 
-        var process = new ProcessSettings { RedirectStandardError = true, RedirectedStandardErrorHandler = Hear };
+        var process = new ProcessSettings { RedirectStandardError = true, RedirectedStandardErrorHandler = OnErrorLine };
         try
         {
             Run(settings, Arguments(files), process, Finish);
-            TellWhatIsLetThrough();
+            WarnAboutIgnoredFailure();
         }
         catch (TimeoutException)
         {
@@ -55,15 +55,15 @@ internal sealed partial class AtuTool(ICakeContext context, AtuSettings settings
     protected override void ProcessExitCode(int exitCode)
     {
         if (exitCode != 0)
-            throw AtuFailure.Of(settings.Command, exitCode, _said);
+            throw AtuFailure.Create(settings.Command, exitCode, _errorLines);
     }
 
     // What the build's own settings turn from a failure into a success is said last, where a reader of the log looks.
-    private void TellWhatIsLetThrough()
+    private void WarnAboutIgnoredFailure()
     {
         if (_exitCode != 0)
             Warn(string.Create(CultureInfo.InvariantCulture, $"ended with exit code {_exitCode}, and the build goes on because HandleExitCode says so"));
-        else if (_said.Any(line => AdvicePattern().IsMatch(line)))
+        else if (_errorLines.Any(line => AdvicePattern().IsMatch(line)))
             Warn("the gate failed, and the build goes on because atu was told to be advisory");
 
         void Warn(string text) => context.Log.Warning($"atu {settings.Command}: warning ATU5008: {text}".Replace("{", "{{", StringComparison.Ordinal).Replace("}", "}}", StringComparison.Ordinal));
@@ -83,12 +83,12 @@ internal sealed partial class AtuTool(ICakeContext context, AtuSettings settings
         return line;
     }
 
-    private string? Hear(string? line)
+    private string? OnErrorLine(string? line)
     {
         if (line is null)
             return null;
 
-        _said.Enqueue(line);
+        _errorLines.Enqueue(line);
         switch (DiagnosticPattern().Match(line).Groups[1].Value)
         {
             case "error":

@@ -29,7 +29,7 @@ internal sealed class AtuTool
                 : new AtuTool(path);
         }
 
-        if (ToolManifest.VersionAbove(projectFolder) is { } version)
+        if (ToolManifest.FindVersion(projectFolder) is { } version)
             return Installed(packageFolder, version) is { } assembly ? new AtuTool(Dotnet, assembly) : new AtuTool(Dotnet, "tool", "run", "atu", "--");
         return OnPath(ProgramName("atu")) is { } program ? new AtuTool(program) : null;
     }

@@ -77,7 +77,7 @@ public sealed class GovernModels : ToolTask
             return Fail("ATU5001", $"GovernModelsMode is '{Mode}'; it can be {string.Join(", ", modes)}");
         _mode = (GovernMode)Enum.Parse(typeof(GovernMode), Mode, ignoreCase: true);
         if (_mode == GovernMode.Off)
-            return TellThatNothingIsGoverned();
+            return LogNothingGoverned();
         if (!IsEmptyOr(Fresh, "true", "false"))
             return Fail("ATU5009", $"GovernModelsFresh is '{Fresh}'; it can be true, false, or empty");
         if (Policies.Length == 0)
@@ -87,12 +87,12 @@ public sealed class GovernModels : ToolTask
         if (_tool is null)
             return Fail("ATU5003", AtuTool.HowToGetIt(AtuPath));
         if (_mode == GovernMode.Enforce && AdvisoryArgument.IsIn(Arguments))
-            TellThatItLetsThrough();
+            WarnAboutAdvisoryArgument();
 
         try
         {
-            using var alone = OutputLock.Wait(FullOutput, ToolCanceled);
-            return alone is not null && base.Execute();
+            using var outputLock = OutputLock.Wait(FullOutput, ToolCanceled);
+            return outputLock is not null && base.Execute();
         }
         catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
         {
@@ -133,7 +133,7 @@ public sealed class GovernModels : ToolTask
         if (singleLine.Contains(EndOfVerdict))
             _verdicts++;
         if (_mode == GovernMode.Enforce && singleLine.Contains(FailedAndLetThrough))
-            TellThatItLetsThrough();   // asked for in a way that the arguments do not show, such as a response file
+            WarnAboutAdvisoryArgument();   // asked for in a way that the arguments do not show, such as a response file
         if (!string.IsNullOrWhiteSpace(singleLine))
             _lastWords = singleLine.Trim();
         base.LogEventsFromTextOutput(singleLine, messageImportance);
@@ -156,7 +156,7 @@ public sealed class GovernModels : ToolTask
             ? false
             : Fail("ATU5004", $"atu ended with exit code {ExitCode} and without an error; its last words: {_lastWords}");
 
-    private bool TellThatNothingIsGoverned()
+    private bool LogNothingGoverned()
     {
         if (Policies.Length > 0)
             Warn("ATU5007", $"GovernModelsMode is Off: {Policies.Length} {(Policies.Length == 1 ? "policy is" : "policies are")} not asked, and what this build packs or publishes is not governed");
@@ -165,7 +165,7 @@ public sealed class GovernModels : ToolTask
         return true;
     }
 
-    private void TellThatItLetsThrough()
+    private void WarnAboutAdvisoryArgument()
     {
         if (!_letThrough)
             Warn("ATU5008", "a failed gate does not fail this build, although GovernModelsMode is Enforce: GovernModelsArguments makes atu advisory; take --advisory out, or set GovernModelsMode to Advisory");

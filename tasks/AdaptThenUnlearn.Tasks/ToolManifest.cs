@@ -11,7 +11,7 @@ internal static class ToolManifest
     /// <summary>The version that the nearest manifest pins, looked for as dotnet does: upwards, and no further than a manifest that says it is the root.</summary>
     /// <param name="folder">Where to begin.</param>
     /// <returns>Null where no manifest lists the tool.</returns>
-    public static string? VersionAbove(string folder)
+    public static string? FindVersion(string folder)
     {
         for (var at = new DirectoryInfo(folder); at is not null; at = at.Parent)
             foreach (var manifest in new[] { Path.Combine(at.FullName, ".config", "dotnet-tools.json"), Path.Combine(at.FullName, "dotnet-tools.json") })

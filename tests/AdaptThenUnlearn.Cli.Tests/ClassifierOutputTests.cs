@@ -157,7 +157,7 @@ public sealed class ClassifierOutputTests(SmallHouse house) : IClassFixture<Smal
     {
         var folder = house.At("chance");
         LabelSheetFile.Write(Path.Combine(folder, "labels.json"), new LabelSheet(
-            LabelSheet.CurrentSchemaVersion, "odd", CheckpointDigest.Of(house.At("generator.safetensors")), Seed: 1, new(Enumerable.Range(0, 60).ToDictionary(image => image, image => image % 6 == 0))));
+            LabelSheet.CurrentSchemaVersion, "odd", CheckpointDigest.Compute(house.At("generator.safetensors")), Seed: 1, new(Enumerable.Range(0, 60).ToDictionary(image => image, image => image % 6 == 0))));
         string[] arguments = ["label", house.At("generator.safetensors"), "--feature", "odd", "--out", folder, "--count", "60", "--train-only", "--threads", "1"];
 
         var refused = Atu.Run(arguments);

@@ -156,7 +156,7 @@ public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
     {
         Atu.Run("sample", house.At("generator.safetensors"), "--npy", house.At("many.npy"), "--count", "300", "--threads", "1");
         using (var raw = AdaptThenUnlearn.Torch.Images.NumpyFile.Read(house.At("many.npy")))   // far beyond -1 to 1, for nothing was trained
-        using (var pictures = AdaptThenUnlearn.Torch.Images.EightBit.Bytes(raw))
+        using (var pictures = AdaptThenUnlearn.Torch.Images.ImageQuantizer.ToBytes(raw))
             AdaptThenUnlearn.Torch.Images.NumpyFile.Write(house.At("many.npy"), pictures);
 
         Assert.Contains("--extractor", Atu.Run("distance", house.At("many.npy"), house.At("reference.safetensors")).Errors, StringComparison.Ordinal);

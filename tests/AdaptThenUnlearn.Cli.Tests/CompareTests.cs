@@ -83,7 +83,7 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
         foreach (var (request, generator) in new[] { (retrained, "generator.safetensors"), (same, "generator.safetensors"), (other, "half.safetensors") })
             Put(request, generator);
 
-        runs.MeasureAgainst(retrained, [same, other, retrained], CancellationToken.None);
+        runs.MeasureDistancesTo(retrained, [same, other, retrained], CancellationToken.None);
 
         var (near, far) = (runs.Found(same)!.Outcome!, runs.Found(other)!.Outcome!);
         Assert.Equal(RunRecordFile.Digest(house.At("generator.safetensors")), near.RetrainedSha256);
@@ -93,9 +93,9 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
         // A folder that has the run, and not its distance, takes that over.
         var elsewhere = Runs("yardstick-merged");
         ComparedCellFile.Write(house.At("yardstick-merged"), runs.Found(same)! with { Outcome = near with { FrechetToRetrained = null, RetrainedSha256 = null } });
-        Assert.True(elsewhere.TakeOver(same, house.At("yardstick-cells")));
+        Assert.True(elsewhere.Import(same, house.At("yardstick-cells")));
         Assert.Equal(near.FrechetToRetrained, elsewhere.Found(same)!.Outcome!.FrechetToRetrained);
-        Assert.False(elsewhere.TakeOver(same, house.At("yardstick-cells")));
+        Assert.False(elsewhere.Import(same, house.At("yardstick-cells")));
 
         ComparisonRequest Request(string method)
         {

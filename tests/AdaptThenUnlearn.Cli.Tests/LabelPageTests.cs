@@ -95,7 +95,7 @@ public sealed class LabelPageTests(SmallHouse house) : IClassFixture<SmallHouse>
         Directory.CreateDirectory(folder);
         var labels = string.Join(", ", Enumerable.Range(0, 40).Select(image => string.Create(CultureInfo.InvariantCulture, $"\"{image}\": {(image % 3 == 0 ? "true" : "false")}")));
         File.WriteAllText(Path.Combine(folder, "labels.json"), $$"""
-            { "schemaVersion": 1, "feature": "odd", "generator": "{{CheckpointDigest.Of(house.At("generator.safetensors"))}}", "seed": 1, "labels": { {{labels}} } }
+            { "schemaVersion": 1, "feature": "odd", "generator": "{{CheckpointDigest.Compute(house.At("generator.safetensors"))}}", "seed": 1, "labels": { {{labels}} } }
             """);
 
         string[] arguments = ["label", house.At("generator.safetensors"), "--feature", "odd", "--out", folder, "--count", "40", "--train-only", "--keep-useless", "--threads", "1"];
@@ -117,7 +117,7 @@ public sealed class LabelPageTests(SmallHouse house) : IClassFixture<SmallHouse>
     {
         var (folder, generator) = (house.At("labels-alone"), house.At("no-discriminator.safetensors"));
         LabelSheetFile.Write(Path.Combine(folder, "labels.json"), new LabelSheet(
-            LabelSheet.CurrentSchemaVersion, "odd", CheckpointDigest.Of(generator), Seed: 1, new(Enumerable.Range(0, 40).ToDictionary(image => image, image => image % 3 == 0))));
+            LabelSheet.CurrentSchemaVersion, "odd", CheckpointDigest.Compute(generator), Seed: 1, new(Enumerable.Range(0, 40).ToDictionary(image => image, image => image % 3 == 0))));
         string[] arguments = ["label", generator, "--feature", "odd", "--out", folder, "--count", "40", "--train-only", "--keep-useless", "--threads", "1"];
 
         var (exitCode, output, errors) = Atu.Run(arguments);

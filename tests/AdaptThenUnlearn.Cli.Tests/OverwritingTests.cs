@@ -66,7 +66,7 @@ public sealed class OverwritingTests(SmallHouse house) : IClassFixture<SmallHous
 
         Assert.Equal(1, Atu.Run(govern).ExitCode);
         Assert.Equal("mine", File.ReadAllText(house.At("again-out/again/state/my-precious.txt")));
-        File.Delete(house.At($"again-out/again/{FolderMark.FileName}"));   // as of a version before this, its record says whose folder it is
+        File.Delete(house.At($"again-out/again/{WrittenFiles.FileName}"));   // as of a version before this, its record says whose folder it is
         Assert.Equal(1, Atu.Run(govern).ExitCode);
     }
 

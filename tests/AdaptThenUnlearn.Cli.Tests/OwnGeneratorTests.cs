@@ -49,7 +49,7 @@ public sealed partial class OwnGeneratorTests : IDisposable
             before.Tensors.Select(tensor => (tensor.Name, tensor.Type, string.Join(' ', tensor.Shape))), after.Tensors.Select(tensor => (tensor.Name, tensor.Type, string.Join(' ', tensor.Shape))));
         Assert.Equal(before.Values, after.Values);
         var record = RunRecordFile.Read(_house.At("artifacts/policy/run.json"));
-        Assert.Equal(CheckpointDigest.Of(artifact), record.After!.GeneratorSha256);
+        Assert.Equal(CheckpointDigest.Compute(artifact), record.After!.GeneratorSha256);
         Assert.Equal(section == WithoutDiscriminator ? new WarmedUpDiscriminator(Steps: 4, Samples: 16) : null, record.Training!.DiscriminatorWarmUp);
         Assert.Equal(record.Verdict.Passed ? 0 : 1, Atu.Run("verify", _house.At("artifacts/policy/run.json")).ExitCode);
     }

@@ -39,7 +39,7 @@ public sealed class ReportTests(SmallHouse house) : IClassFixture<SmallHouse>
         var stale = ReportFormats.All.Select(format => house.At($"out/gone/{format.FileName}")).ToList();
         Directory.CreateDirectory(house.At("out/gone"));
         stale.ForEach(file => File.WriteAllText(file, "passed, once"));
-        FolderMark.Add(house.At("out/gone"), ReportFormats.All.Select(format => format.FileName));
+        WrittenFiles.Add(house.At("out/gone"), ReportFormats.All.Select(format => format.FileName));
 
         Assert.Equal(3, Atu.Run("govern", house.Policy("gone", edit: ("\"generator.safetensors\"", "\"nowhere.safetensors\"")), "--out", house.At("out"), "--device", "cpu").ExitCode);
 

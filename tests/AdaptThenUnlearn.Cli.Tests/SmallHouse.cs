@@ -68,7 +68,7 @@ public sealed class SmallHouse : IDisposable
         GeneratorCheckpoint.Save(At("generator.safetensors"), networks, new Dictionary<string, string>());
         SafetensorsFile.Write(At("no-discriminator.safetensors"), networks.Generator.state_dict());
         Furnish(networks.Generator);
-        using (var other = Weights.Freed(ClassifierArchitectures.Build(StridedConvNet.Name, new ImageShape(1, 32), ["plain", "banned"])))
+        using (var other = Weights.Detach(ClassifierArchitectures.Build(StridedConvNet.Name, new ImageShape(1, 32), ["plain", "banned"])))
             ClassifierCheckpoint.Save(At("classifier-32.safetensors"), other);
     }
 
@@ -87,7 +87,7 @@ public sealed class SmallHouse : IDisposable
         var paler = 0.7f * generator.Generate(randn(600, generator.LatentSize), noise: null);   // so that there is a distance that can grow
         var (features, logits) = FeaturePass.Run(auditor, paler);
         using var reference = ReferenceStatistics.Build(
-            ["plain", "banned"], features, logits.argmax(1), samplesPerClass: 100, CheckpointDigest.Of(At("auditor.safetensors")), tensor(new long[,] { { 9, 1 }, { 0, 10 } }), floor: 0.1);
+            ["plain", "banned"], features, logits.argmax(1), samplesPerClass: 100, CheckpointDigest.Compute(At("auditor.safetensors")), tensor(new long[,] { { 9, 1 }, { 0, 10 } }), floor: 0.1);
         reference.Save(At("reference.safetensors"));
     }
 }

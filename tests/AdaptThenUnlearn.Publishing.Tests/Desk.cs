@@ -58,7 +58,7 @@ internal sealed class Desk : IDisposable
     {
         var path = At("artifacts/no-eights/run.json");
         RunRecordFile.Write(path, record ?? Made());
-        return new RunAdmission(Records.Vocabulary, Records.Today, _folder, trusted, untrusted: false).Read(path);
+        return new PublishedRunReader(Records.Vocabulary, Records.Today, _folder, trusted, untrusted: false).Read(path);
     }
 
     /// <summary>A run that stands: 20 of 10,000 images, or as many as a test wants.</summary>
@@ -75,14 +75,14 @@ internal sealed class Desk : IDisposable
     public PublishResult Publish(params PublishedRun[] runs)
     {
         var clock = new StandingClock();
-        var waiting = new Waiting(clock, (wait, _) =>
+        var waiting = new RetryDelay(clock, (wait, _) =>
         {
             Waits.Add(wait);
             clock.Now += wait;
             return Task.CompletedTask;
         });
         var environment = new EnvironmentSnapshot(Variables);
-        return new Publisher(CiHosts.Describe(environment), GitHubToken.Find(environment), Flags, "0.1.0", waiting, Said.Add).Publish(runs, TestContext.Current.CancellationToken).GetAwaiter().GetResult();
+        return new Publisher(CiHosts.Describe(environment), GitHubToken.Find(environment), Flags, "0.1.0", waiting, Said.Add).PublishAsync(runs, TestContext.Current.CancellationToken).GetAwaiter().GetResult();
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);

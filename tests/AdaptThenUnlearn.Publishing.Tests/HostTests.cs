@@ -24,7 +24,7 @@ public sealed class HostTests : IDisposable
         var host = CiHosts.All.Single(host => host.Name == name);
         var nothing = new EnvironmentSnapshot(new Dictionary<string, string>());
 
-        Assert.False(host.IsThis(nothing));
+        Assert.False(host.Matches(nothing));
         var described = host.Describe(nothing);
         Assert.Equal(new CiContext { Host = name }, described);
     }
@@ -84,9 +84,9 @@ public sealed class HostTests : IDisposable
 
         var context = Describe("pull_request", null);
 
-        Assert.Contains(_event, context.Damage, StringComparison.Ordinal);
-        Assert.Contains(_event, Assert.Throws<PublishException>(() => PublishTarget.Of(context, new PublishFlags())).Message, StringComparison.Ordinal);
-        Assert.Equal(3, PublishTarget.Of(context, new PublishFlags { PullRequest = 3, Sha = Head }).PullRequest);
+        Assert.Contains(_event, context.ReadError, StringComparison.Ordinal);
+        Assert.Contains(_event, Assert.Throws<PublishException>(() => PublishTarget.Create(context, new PublishFlags())).Message, StringComparison.Ordinal);
+        Assert.Equal(3, PublishTarget.Create(context, new PublishFlags { PullRequest = 3, Sha = Head }).PullRequest);
     }
 
     [Theory]
@@ -99,7 +99,7 @@ public sealed class HostTests : IDisposable
     [InlineData(null, "https://ghes.example", "https://ghes.example/api/v3/")]
     [InlineData("http://localhost:5000", null, "http://localhost:5000/")]
     public void Target_Api_IsTheHostsOwn(string? api, string? server, string expected) =>
-        Assert.Equal(expected, PublishTarget.Of(new CiContext { Repository = "o/r", HeadSha = Head, ApiUrl = api, ServerUrl = server }, new PublishFlags()).Api.AbsoluteUri);
+        Assert.Equal(expected, PublishTarget.Create(new CiContext { Repository = "o/r", HeadSha = Head, ApiUrl = api, ServerUrl = server }, new PublishFlags()).Api.AbsoluteUri);
 
     [Theory]
     [InlineData("o", Head, null, "write it as owner/name")]
@@ -111,7 +111,7 @@ public sealed class HostTests : IDisposable
     [InlineData("o/r", Head, "ftp://x", "is no address")]
     public void Target_Impossible_SaysWhat(string repository, string sha, string? api, string expected)
     {
-        var failed = Assert.Throws<PublishException>(() => PublishTarget.Of(new CiContext(), new PublishFlags { Repository = repository, Sha = sha, ApiUrl = api }));
+        var failed = Assert.Throws<PublishException>(() => PublishTarget.Create(new CiContext(), new PublishFlags { Repository = repository, Sha = sha, ApiUrl = api }));
 
         Assert.Equal(PublishCodes.NoTarget, failed.Problem.Code);
         Assert.Contains(expected, failed.Message, StringComparison.Ordinal);
@@ -123,7 +123,7 @@ public sealed class HostTests : IDisposable
     {
         var context = new CiContext { Repository = "o/r", PullRequest = 1, HeadSha = Merge, HeadLabel = "a:b", ApiUrl = "https://one.example" };
 
-        var target = PublishTarget.Of(context, new PublishFlags { Repository = "p/s", PullRequest = 2, Sha = Head, ApiUrl = "https://two.example" });
+        var target = PublishTarget.Create(context, new PublishFlags { Repository = "p/s", PullRequest = 2, Sha = Head, ApiUrl = "https://two.example" });
 
         Assert.Equal(("p", "s", 2, Head, null, "https://two.example/"), (target.Owner, target.Repository, target.PullRequest, target.HeadSha, target.HeadLabel, target.Api.AbsoluteUri));
     }
@@ -173,7 +173,7 @@ public sealed class HostTests : IDisposable
     {
         var attempt = new Attempt((System.Net.HttpStatusCode)status, new Dictionary<string, string> { [header] = value, ["X-RateLimit-Remaining"] = header == "x-ratelimit-reset" ? "0" : "9" }, "", NeverSent: false);
 
-        Assert.Equal(seconds, RetryPlan.WaitAfter(attempt, 1, repeatable: true, DateTimeOffset.FromUnixTimeSeconds(1_000_000_000), TimeSpan.Zero)?.TotalSeconds);
+        Assert.Equal(seconds, RetryPlan.DelayAfter(attempt, 1, repeatable: true, DateTimeOffset.FromUnixTimeSeconds(1_000_000_000), TimeSpan.Zero)?.TotalSeconds);
     }
 
     [Fact]
@@ -182,10 +182,10 @@ public sealed class HostTests : IDisposable
         var gone = new Attempt(null, new Dictionary<string, string>(), "", NeverSent: true);
         var now = DateTimeOffset.UnixEpoch;
 
-        Assert.NotNull(RetryPlan.WaitAfter(gone, 3, false, now, TimeSpan.Zero));
-        Assert.Null(RetryPlan.WaitAfter(gone, 4, true, now, TimeSpan.Zero));
-        Assert.Null(RetryPlan.WaitAfter(gone, 1, true, now, RetryPlan.MostWaiting));
-        Assert.Null(RetryPlan.WaitAfter(gone with { NeverSent = false }, 1, repeatable: false, now, TimeSpan.Zero));
+        Assert.NotNull(RetryPlan.DelayAfter(gone, 3, false, now, TimeSpan.Zero));
+        Assert.Null(RetryPlan.DelayAfter(gone, 4, true, now, TimeSpan.Zero));
+        Assert.Null(RetryPlan.DelayAfter(gone, 1, true, now, RetryPlan.MaxTotalWait));
+        Assert.Null(RetryPlan.DelayAfter(gone with { NeverSent = false }, 1, repeatable: false, now, TimeSpan.Zero));
     }
 
     private CiContext Describe(string name, object? content)

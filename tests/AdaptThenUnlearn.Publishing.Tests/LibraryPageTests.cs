@@ -1,6 +1,8 @@
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Publishing.Admission;
 using AdaptThenUnlearn.Publishing.GitHub;
 using AdaptThenUnlearn.Publishing.Hosts;
+using AdaptThenUnlearn.Publishing.Targets;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Tests;
 
@@ -34,14 +36,14 @@ public sealed class LibraryPageTests
 
         // Read the record and judge its readings again, with today's waivers.
         var today = DateOnly.FromDateTime(DateTime.UtcNow);
-        var admission = new RunAdmission(vocabulary, today, context.Workspace, trusted: [], untrusted: false);
-        var run = admission.Read(recordPath);
+        var reader = new PublishedRunReader(vocabulary, today, context.Workspace, trusted: [], untrusted: false);
+        var run = reader.Read(recordPath);
 
         // Write the comment, the check run and the job summary.
         var token = GitHubToken.Find(environment);
-        var waiting = new Waiting(TimeProvider.System);   // how requests wait before they are repeated
+        var waiting = new RetryDelay(TimeProvider.System);   // how requests wait before they are repeated
         var publisher = new Publisher(context, token, new PublishFlags(), version: "1.0.0", waiting);
-        return await publisher.Publish([run], cancel);
+        return await publisher.PublishAsync([run], cancel);
     }
 
     // End docs/library.md

@@ -62,10 +62,10 @@ public sealed class NetworkTests : IDisposable
     public async Task SameOrigin_AnotherSchemeHostOrPort_IsNotAsked(string location)
     {
         var asked = new Recorded(location);
-        using var client = new HttpClient(new SameOrigin(new Uri("https://ghes.example/api/v3/"), asked));
+        using var client = new HttpClient(new SameOriginHandler(new Uri("https://ghes.example/api/v3/"), asked));
 
-        var refused = await Assert.ThrowsAsync<ForeignAnswerException>(() => client.GetAsync(new Uri("https://ghes.example/api/v3/y"), TestContext.Current.CancellationToken));
-        await Assert.ThrowsAsync<ForeignAnswerException>(() => client.GetAsync(new Uri(new Uri("https://ghes.example/"), location), TestContext.Current.CancellationToken));
+        var refused = await Assert.ThrowsAsync<UnexpectedResponseException>(() => client.GetAsync(new Uri("https://ghes.example/api/v3/y"), TestContext.Current.CancellationToken));
+        await Assert.ThrowsAsync<UnexpectedResponseException>(() => client.GetAsync(new Uri(new Uri("https://ghes.example/"), location), TestContext.Current.CancellationToken));
 
         Assert.Equal(["https://ghes.example/api/v3/y"], asked.Addresses);
         Assert.Contains("https://ghes.example redirects to ", refused.Message, StringComparison.Ordinal);
@@ -309,9 +309,9 @@ public sealed class NetworkTests : IDisposable
     {
         var flags = new PublishFlags { Repository = "o/r", Sha = FakeGitHub.Head };
 
-        Assert.True(PublishTarget.Of(new CiContext(), flags).ApiByDefault);
-        Assert.False(PublishTarget.Of(new CiContext(), flags with { ApiUrl = "https://api.github.com" }).ApiByDefault);
-        Assert.False(PublishTarget.Of(new CiContext { ServerUrl = "https://github.com" }, flags).ApiByDefault);
+        Assert.True(PublishTarget.Create(new CiContext(), flags).UsesDefaultApi);
+        Assert.False(PublishTarget.Create(new CiContext(), flags with { ApiUrl = "https://api.github.com" }).UsesDefaultApi);
+        Assert.False(PublishTarget.Create(new CiContext { ServerUrl = "https://github.com" }, flags).UsesDefaultApi);
     }
 
     private sealed class Recorded(string location) : HttpMessageHandler

@@ -80,9 +80,9 @@ public sealed class OpenApiTests(OpenApi github) : IClassFixture<OpenApi>
 
     private static PublishedRun WithManyAnnotations(PublishedRun run)
     {
-        var finding = run.Judged.Verdict.Findings[^1];
+        var finding = run.Verification.Verdict.Findings[^1];
         var many = Enumerable.Range(0, 2 * HeadCheck.AnnotationsPerRequest).Select(number => finding with { Rule = $"quality/minShareKept/{number}" });
-        return run with { Judged = run.Judged with { Verdict = run.Judged.Verdict with { Findings = [.. many] } } };
+        return run with { Verification = run.Verification with { Verdict = run.Verification.Verdict with { Findings = [.. many] } } };
     }
 
     // Some of GitHub's examples do not fit its own schema, and Prism finds that out too when it answers with them.

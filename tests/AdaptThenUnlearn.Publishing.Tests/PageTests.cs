@@ -20,12 +20,12 @@ public sealed class PageTests
 
     [Fact]
     public void Comment_FailedAfterAPassedRun_IsTheGoldenOne() =>
-        Check("comment-failed.md", RunPages.Comment(Run(Desk.Made(hits: 400, distance: 60, nines: 100)), ReportMarker.Of(Run() with { HeadSha = new string('f', 40) })));
+        Check("comment-failed.md", RunPages.Comment(Run(Desk.Made(hits: 400, distance: 60, nines: 100)), ReportMarker.Create(Run() with { HeadSha = new string('f', 40) })));
 
     [Fact]
     public void Comment_WaivedUntrustedByTheRepositorysPolicy_IsTheGoldenOne()
     {
-        var run = Waived() with { Untrusted = true, ByTrustedPolicy = true, OtherPolicy = true };
+        var run = Waived() with { Untrusted = true, JudgedByTrustedPolicy = true, PolicyDiffers = true };
 
         Check("comment-waived-untrusted.md", RunPages.Comment(run, previous: null));
     }
@@ -53,15 +53,15 @@ public sealed class PageTests
     }
 
     [Fact]
-    public void Check_Failed_IsTheGoldenOne() => Check("check-failed.txt", Text(CheckPage.Of(Run(Desk.Made(hits: 400, distance: 60, nines: 100)))));
+    public void Check_Failed_IsTheGoldenOne() => Check("check-failed.txt", Text(CheckPage.Create(Run(Desk.Made(hits: 400, distance: 60, nines: 100)))));
 
     [Fact]
-    public void Check_Waived_IsNeutralWithWarnings() => Check("check-waived.txt", Text(CheckPage.Of(Waived())));
+    public void Check_Waived_IsNeutralWithWarnings() => Check("check-waived.txt", Text(CheckPage.Create(Waived())));
 
     [Fact]
     public void Check_Advisory_IsNeutralWithWarnings()
     {
-        var page = CheckPage.Of(Run(Desk.Made(hits: 400)) with { Advisory = true });
+        var page = CheckPage.Create(Run(Desk.Made(hits: 400)) with { Advisory = true });
 
         Assert.Equal(Conclusion.Neutral, page.Conclusion);
         Assert.All(page.Annotations, annotation => Assert.Equal(AnnotationLevel.Warning, annotation.Level));
@@ -70,7 +70,7 @@ public sealed class PageTests
     [Fact]
     public void Annotations_StandAtTheLineOfTheLimitTheyComeFrom()
     {
-        var annotations = CheckPage.Of(Run(Desk.Made(hits: 400, distance: 60, nines: 100))).Annotations;
+        var annotations = CheckPage.Create(Run(Desk.Made(hits: 400, distance: 60, nines: 100))).Annotations;
         var lines = Records.PolicyText.Split('\n');
 
         Assert.Equal(5, annotations.Count);
@@ -89,7 +89,7 @@ public sealed class PageTests
         var record = Desk.Made() with { Policy = policy };
         var kept = Assert.Single(Gate.Judge(policy, record.Before, record.After, Records.Today).Findings, finding => finding.Rule == "quality/minShareKept/9");
 
-        var row = RuleRow.Of(record, kept);
+        var row = RuleRow.Create(record, kept);
 
         Assert.Equal(("10 %", "10000"), (row.Before, row.Samples));
     }
@@ -119,8 +119,8 @@ public sealed class PageTests
     public void Texts_OfTheWorstRun_StayWithinTheLimitsByWholeRows()
     {
         var run = Worst();
-        var page = CheckPage.Of(run);
-        var comment = RunPages.Comment(run, ReportMarker.Of(Run()));
+        var page = CheckPage.Create(run);
+        var comment = RunPages.Comment(run, ReportMarker.Create(Run()));
 
         Assert.InRange(comment.Length, 40_000, RunPages.CommentLimit);
         Assert.InRange(Encoding.UTF8.GetByteCount(page.Summary), 30_000, RunPages.CheckLimit);
@@ -166,7 +166,7 @@ public sealed class PageTests
     public void Texts_HostileWords_StayWords(string hostile)
     {
         var run = WithWords(hostile);
-        foreach (var text in new[] { RunPages.Comment(run, ReportMarker.Of(run) with { Rules = [new MarkedRule(hostile, FindingState.Passed, 1)] }), CheckPage.Of(run).Summary, CheckPage.Of(run).Text })
+        foreach (var text in new[] { RunPages.Comment(run, ReportMarker.Create(run) with { Rules = [new MarkedRule(hostile, FindingState.Passed, 1)] }), CheckPage.Create(run).Summary, CheckPage.Create(run).Text })
         {
             var outside = string.Concat(ReportMarker.Find(text) is null ? text : text[text.IndexOf('\n', StringComparison.Ordinal)..]);
             Assert.DoesNotMatch(@"@(?!<!--)(?![^`\n]*`)", Prose(outside));
@@ -203,13 +203,13 @@ public sealed class PageTests
     public void Marker_Mangled_IsNone(string body) => Assert.Null(ReportMarker.Find(body));
 
     [Fact]
-    public void Marker_OneHalfOfASurrogatePair_IsNone() => Assert.Null(ReportMarker.Find(ReportMarker.Of(Run()).ToComment().Replace("no-eights", "no\ud800", StringComparison.Ordinal)));
+    public void Marker_OneHalfOfASurrogatePair_IsNone() => Assert.Null(ReportMarker.Find(ReportMarker.Create(Run()).ToComment().Replace("no-eights", "no\ud800", StringComparison.Ordinal)));
 
     [Fact]
     public void Marker_AnyMutation_NeverThrows()
     {
         var random = new Random(18);
-        var whole = ReportMarker.Of(Waived()).ToComment();
+        var whole = ReportMarker.Create(Waived()).ToComment();
         var alphabet = "{}[]\",:-<>!0123456789eE.\\u\ud800\0 \r\ntrue null" + whole;
         for (var round = 0; round < 20_000; round++)
         {
@@ -239,9 +239,9 @@ public sealed class PageTests
     public void Marker_NamesFullOfHyphens_IsFoundAgain()
     {
         var run = Run();
-        var finding = run.Judged.Verdict.Findings[^1];
+        var finding = run.Verification.Verdict.Findings[^1];
         List<Finding> findings = [.. Enumerable.Range(0, 100).Select(number => finding with { Rule = $"quality/minShareKept/{number}{new string('-', 90)}" })];
-        run = run with { Judged = run.Judged with { Verdict = run.Judged.Verdict with { Findings = findings } } };
+        run = run with { Verification = run.Verification with { Verdict = run.Verification.Verdict with { Findings = findings } } };
 
         Assert.True(ReportMarker.Find(RunPages.Comment(run, previous: null)) is { Shortened: true, Rules.Count: > 5 });
     }
@@ -277,7 +277,7 @@ public sealed class PageTests
         var record = Desk.Made();
         record = record with { Before = record.Before with { Seed = 21 }, After = record.After! with { Seed = 21 } };
 
-        var comment = RunPages.Comment(Run(record, loose), ReportMarker.Of(Run(policy: strict) with { HeadSha = new string('f', 40) }));
+        var comment = RunPages.Comment(Run(record, loose), ReportMarker.Create(Run(policy: strict) with { HeadSha = new string('f', 40) }));
 
         Assert.Contains("**Changed since `fffffff`** (**the policy changed**, same generator, **another seed**, 20 → 21):", comment, StringComparison.Ordinal);
         Assert.Contains("- `digit-8/maxRate`: limit ≤ 0.1 % → ≤ 0.15 %, waived until 2026-06-30 → 2026-12-31\n", comment, StringComparison.Ordinal);
@@ -288,7 +288,7 @@ public sealed class PageTests
     {
         var other = Run() with { Record = Desk.Made() with { Before = Records.Before with { GeneratorSha256 = new string('9', 64) } } };
 
-        var comment = RunPages.Comment(other, ReportMarker.Of(Run()));
+        var comment = RunPages.Comment(other, ReportMarker.Create(Run()));
 
         Assert.Contains("(same policy, **another generator**, same seed): no rule.", comment, StringComparison.Ordinal);
     }
@@ -296,7 +296,7 @@ public sealed class PageTests
     [Fact]
     public void Marker_OfARun_IsReadBack()
     {
-        var marker = ReportMarker.Of(Run());
+        var marker = ReportMarker.Create(Run());
         var found = ReportMarker.Find(marker.ToComment() + "\r\nmore")!;
 
         Assert.Equal(marker.Rules, found.Rules);
@@ -338,16 +338,16 @@ public sealed class PageTests
             Environment = record.Environment with { Device = words },
         };
         var run = Run(record) with { PolicyFile = words, RunUrl = null, ArtifactUrl = null };
-        return run with { Judged = run.Judged with { Problems = [words], Verdict = run.Judged.Verdict with { Warnings = [words] } } };
+        return run with { Verification = run.Verification with { Problems = [words], Verdict = run.Verification.Verdict with { Warnings = [words] } } };
     }
 
     private static PublishedRun Worst()
     {
         var long1 = string.Concat(Enumerable.Repeat("@", 5000));
         var run = WithWords(long1);
-        var finding = run.Judged.Verdict.Findings[^1];
+        var finding = run.Verification.Verdict.Findings[^1];
         List<Finding> findings = [.. Enumerable.Range(0, 3000).Select(number => finding with { Rule = $"quality/minShareKept/{number}{long1}", Explanation = long1, State = FindingState.NotMeasured })];
-        return run with { Judged = run.Judged with { Problems = [.. Enumerable.Repeat(long1, 50)], Verdict = run.Judged.Verdict with { Findings = findings } } };
+        return run with { Verification = run.Verification with { Problems = [.. Enumerable.Repeat(long1, 50)], Verdict = run.Verification.Verdict with { Findings = findings } } };
     }
 
     // What is not in a code span, where nothing is linked.

@@ -213,9 +213,9 @@ public sealed class PublisherTests : IDisposable
             ? new Answer(422, """{"message":"Validation Failed","errors":[{"resource":"IssueComment","code":"unprocessable","field":"data","message":"Body is too long"}]}""")
             : null;
         var run = _desk.Admit();
-        var findings = Enumerable.Range(0, 2000).Select(number => run.Judged.Verdict.Findings[^1] with { Rule = $"quality/minShareKept/class-{number}" });
+        var findings = Enumerable.Range(0, 2000).Select(number => run.Verification.Verdict.Findings[^1] with { Rule = $"quality/minShareKept/class-{number}" });
 
-        var result = _desk.Publish(run with { Judged = run.Judged with { Verdict = run.Judged.Verdict with { Findings = [.. findings] } } });
+        var result = _desk.Publish(run with { Verification = run.Verification with { Verdict = run.Verification.Verdict with { Findings = [.. findings] } } });
 
         Assert.Empty(result.Problems);
         Assert.Contains(result.Done, done => done.Contains("shortened further", StringComparison.Ordinal));
@@ -289,10 +289,10 @@ public sealed class PublisherTests : IDisposable
     public void Publish_MoreThanFiftyAnnotations_AllArrive()
     {
         var run = _desk.Admit(Desk.Made(nines: 1));
-        var failed = run.Judged.Verdict.Findings.Single(finding => finding.Rule == "quality/minShareKept/9");
+        var failed = run.Verification.Verdict.Findings.Single(finding => finding.Rule == "quality/minShareKept/9");
         var findings = Enumerable.Range(0, 120).Select(number => failed with { Rule = $"quality/minShareKept/{number}" });
 
-        var result = _desk.Publish(run with { Judged = run.Judged with { Verdict = run.Judged.Verdict with { Findings = [.. findings] } } });
+        var result = _desk.Publish(run with { Verification = run.Verification with { Verdict = run.Verification.Verdict with { Findings = [.. findings] } } });
 
         Assert.Empty(result.Problems);
         Assert.Equal(120, (int)Assert.Single(_github.CheckRuns)["taken"]!);
@@ -371,10 +371,10 @@ public sealed class PublisherTests : IDisposable
         File.WriteAllText(_desk.At("policies/policy.json"), "{");   // over which govern ends before it begins
         var run = _desk.Admit();
         Assert.Equal(Outcome.Failed, run.Outcome);
-        Assert.Equal("the policy ../../policies/policy.json has changed since the run", Assert.Single(run.Judged.Problems));
+        Assert.Equal("the policy ../../policies/policy.json has changed since the run", Assert.Single(run.Verification.Problems));
 
         // A fork's record may name any file, and what was moved is no evidence of anything.
-        Assert.Empty(new RunAdmission(Records.Vocabulary, Records.Today, workspace: null, [], untrusted: true).Read(_desk.At("artifacts/no-eights/run.json")).Judged.Problems);
+        Assert.Empty(new PublishedRunReader(Records.Vocabulary, Records.Today, workspace: null, [], untrusted: true).Read(_desk.At("artifacts/no-eights/run.json")).Verification.Problems);
         File.Delete(_desk.At("policies/policy.json"));
         Assert.Equal(Outcome.Passed, _desk.Admit().Outcome);
     }
@@ -439,9 +439,9 @@ public sealed class PublisherTests : IDisposable
             return FakeGitHub.BadGateway;
         };
         var environment = new EnvironmentSnapshot(_desk.Variables);
-        var publisher = new Publisher(CiHosts.Describe(environment), GitHubToken.Find(environment), new PublishFlags(), "0.1.0", new Waiting(TimeProvider.System));
+        var publisher = new Publisher(CiHosts.Describe(environment), GitHubToken.Find(environment), new PublishFlags(), "0.1.0", new RetryDelay(TimeProvider.System));
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => publisher.Publish([_desk.Admit()], cancel.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => publisher.PublishAsync([_desk.Admit()], cancel.Token));
     }
 
     [Fact]

@@ -76,7 +76,7 @@ public sealed class UntrustedTests : IDisposable
         var run = _desk.Admit(honest with { Verdict = Desk.Made().Verdict });
 
         Assert.Equal(Outcome.Failed, run.Outcome);
-        Assert.Contains("not what the recorded readings give", Assert.Single(run.Judged.Problems), StringComparison.Ordinal);
+        Assert.Contains("not what the recorded readings give", Assert.Single(run.Verification.Problems), StringComparison.Ordinal);
         Assert.Contains(run.Findings, finding => finding is { Rule: "digit-8/maxRate", State: FindingState.Failed });
     }
 
@@ -142,7 +142,7 @@ public sealed class UntrustedTests : IDisposable
     public void Read_TooLarge_IsRefusedUnread()
     {
         using (var file = File.Create(_desk.At("large.json")))
-            file.SetLength(RunAdmission.MaxBytes + 1);
+            file.SetLength(PublishedRunReader.MaxBytes + 1);
 
         Assert.Contains("is not read", Assert.Throws<RunRecordException>(() => Admission().Read(_desk.At("large.json"))).Message, StringComparison.Ordinal);
     }
@@ -171,7 +171,7 @@ public sealed class UntrustedTests : IDisposable
     {
         var run = _desk.Admit(null, Trusted(("\"maxRate\": 0.01", "\"maxRate\": 0.001")));
 
-        Assert.True(run.OtherPolicy);
+        Assert.True(run.PolicyDiffers);
         Assert.Contains(run.Findings, finding => finding is { Rule: "digit-8/maxRate", State: FindingState.Failed, Limit: 0.001 });
         Assert.Equal("policies/policy.json", run.PolicyFile);
     }
@@ -190,7 +190,7 @@ public sealed class UntrustedTests : IDisposable
         var run = _desk.Admit(OfAnotherPolicy(from, to), Trusted());
 
         Assert.Equal(Outcome.Failed, run.Outcome);
-        Assert.Equal($"the readings were taken under another policy, which differs in {path}", Assert.Single(run.Judged.Problems));
+        Assert.Equal($"the readings were taken under another policy, which differs in {path}", Assert.Single(run.Verification.Problems));
         Assert.Empty(_desk.Publish(run).Problems);
         var check = Assert.Single(_github.CheckRuns);   // under the name that branch protection asks for, which must not stay green from before
         Assert.Equal(("atu / no-eights / generator", "failure"), ((string?)check["name"], (string?)check["conclusion"]));
@@ -207,7 +207,7 @@ public sealed class UntrustedTests : IDisposable
         var run = _desk.Admit(OfAnotherPolicy(from, to), Trusted());
 
         Assert.Equal(Outcome.Passed, run.Outcome);
-        Assert.True(run.OtherPolicy);
+        Assert.True(run.PolicyDiffers);
         Assert.Equal(Records.Policy.RuleNames().Count + 1, run.Findings.Count);   // and the class kept, which the policy does not list
     }
 
@@ -223,9 +223,9 @@ public sealed class UntrustedTests : IDisposable
         if (role != "generator")
             record = record with { Before = Seen(record.Before), After = Seen(record.After!) };
 
-        Assert.Empty(_desk.Admit(record, right).Judged.Problems);
-        Assert.StartsWith($"the recorded {role} ({digest}) is not the one that the policy pins", Assert.Single(_desk.Admit(record, wrong).Judged.Problems), StringComparison.Ordinal);
-        Assert.NotEmpty(_desk.Admit(record with { Inputs = [.. record.Inputs, new InputFile(role, "other.safetensors", new string('0', 64))] }, wrong).Judged.Problems);   // not both at will
+        Assert.Empty(_desk.Admit(record, right).Verification.Problems);
+        Assert.StartsWith($"the recorded {role} ({digest}) is not the one that the policy pins", Assert.Single(_desk.Admit(record, wrong).Verification.Problems), StringComparison.Ordinal);
+        Assert.NotEmpty(_desk.Admit(record with { Inputs = [.. record.Inputs, new InputFile(role, "other.safetensors", new string('0', 64))] }, wrong).Verification.Problems);   // not both at will
 
         TrustedPolicy Pinned(string sha256) => Trusted((file, $"{file}, \"sha256\": \"{sha256}\""));
 
@@ -239,7 +239,7 @@ public sealed class UntrustedTests : IDisposable
         var run = AdmitUntrusted(Desk.Made(), Trusted());
 
         Assert.True(run.IsUnproven);
-        Assert.Equal(["$.classifiers.auditor.sha256", "$.quality.reference (a copy of it beside this policy)"], run.Loose);
+        Assert.Equal(["$.classifiers.auditor.sha256", "$.quality.reference (a copy of it beside this policy)"], run.UnpinnedPaths);
         Assert.Empty(_desk.Publish(run).Problems);
         var check = Assert.Single(_github.CheckRuns);
         Assert.Equal("neutral", (string?)check["conclusion"]);
@@ -282,9 +282,9 @@ public sealed class UntrustedTests : IDisposable
 
         var run = AdmitUntrusted(record, pinned);
 
-        Assert.Empty(run.Judged.Problems);
+        Assert.Empty(run.Verification.Problems);
         Assert.False(run.IsUnproven);
-        Assert.Equal(Conclusion.Success, CheckPage.Of(run).Conclusion);
+        Assert.Equal(Conclusion.Success, CheckPage.Create(run).Conclusion);
 
         Measurement Seen(Measurement measured) =>
             measured with { Quality = measured.Quality! with { ExtractorSha256 = auditor, ReferenceSha256 = record.Inputs.Single(input => input.Role == InputRoles.Reference).Sha256 } };
@@ -300,8 +300,8 @@ public sealed class UntrustedTests : IDisposable
 
         var run = AdmitUntrusted(Desk.Made(), Trusted());
 
-        Assert.StartsWith($"the recorded {role} is not this repository's {file}", Assert.Single(run.Judged.Problems), StringComparison.Ordinal);
-        Assert.Equal(Conclusion.Failure, CheckPage.Of(run).Conclusion);
+        Assert.StartsWith($"the recorded {role} is not this repository's {file}", Assert.Single(run.Verification.Problems), StringComparison.Ordinal);
+        Assert.Equal(Conclusion.Failure, CheckPage.Create(run).Conclusion);
     }
 
     [Fact]
@@ -320,17 +320,17 @@ public sealed class UntrustedTests : IDisposable
     [InlineData("a\0b", null)]
     [InlineData("", null)]
     public void PolicyPath_OfARecord_StaysWithinTheRepository(string file, string? expected) =>
-        Assert.Equal(expected, RepositoryPath.Of(_desk.At(""), _desk.At("artifacts/no-eights"), file));
+        Assert.Equal(expected, RepositoryPath.Resolve(_desk.At(""), _desk.At("artifacts/no-eights"), file));
 
     private static string InText(string json) => json.Replace("\"", "\\\"", StringComparison.Ordinal);
 
     private PublishedRun AdmitUntrusted(RunRecord record, TrustedPolicy trusted)
     {
         RunRecordFile.Write(_desk.At("artifacts/no-eights/run.json"), record);
-        return new RunAdmission(Records.Vocabulary, Records.Today, _desk.At(""), [trusted], untrusted: true).Read(_desk.At("artifacts/no-eights/run.json"));
+        return new PublishedRunReader(Records.Vocabulary, Records.Today, _desk.At(""), [trusted], untrusted: true).Read(_desk.At("artifacts/no-eights/run.json"));
     }
 
-    private static RunAdmission Admission() => new(Records.Vocabulary, Records.Today, workspace: null, [], untrusted: true);
+    private static PublishedRunReader Admission() => new(Records.Vocabulary, Records.Today, workspace: null, [], untrusted: true);
 
     private TrustedPolicy Trusted(params (string From, string To)[] edits)
     {

@@ -11,7 +11,7 @@ public sealed partial class DocumentationTests
     public void PolicyPage_EveryPropertyWithItsDefault_IsThere()
     {
         var page = Page("policy.md");
-        using var effective = JsonDocument.Parse(CanonicalJson.Of(Records.Policy));
+        using var effective = JsonDocument.Parse(CanonicalJson.Serialize(Records.Policy));
 
         Assert.All(LeavesOf("", effective.RootElement.GetProperty("unlearning")), leaf =>
             Assert.Contains($"| `{leaf.Name}` | ", page, StringComparison.Ordinal));

@@ -153,15 +153,15 @@ public sealed class CudaTests : IDisposable
         using var classifier = Small.Classifier();
         using var there = Small.Classifier();
         there.to(device);
-        var images = LatentDraw.Next(networks.Generator, 150, new RandomStreams(1, "cuda").At("images"), CPU).Images(networks.Generator).detach();
+        var images = LatentDraw.Sample(networks.Generator, 150, new RandomStreams(1, "cuda").At("images"), CPU).Images(networks.Generator).detach();
 
         var (features, logits) = FeaturePass.Run(classifier, images);
         var (featuresThere, logitsThere) = FeaturePass.Run(there, images);
 
         Agree(features, featuresThere, 1e-5);
         Agree(logits, logitsThere, 1e-5);
-        using var own = FeatureStatistics.Of(features);
-        using var other = FeatureStatistics.Of(featuresThere);
+        using var own = FeatureStatistics.FromFeatures(features);
+        using var other = FeatureStatistics.FromFeatures(featuresThere);
         Assert.Equal(0, FrechetDistance.Between(own, other).Value!.Value, tolerance: 1e-6);
     }
 
@@ -172,7 +172,7 @@ public sealed class CudaTests : IDisposable
         var reference = Interop.Case("inception_hash");
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        using var network = GeneratorCheckpoint.Filled(new InceptionV3(), CheckpointFormats.Read(InceptionFormula.Weights(reference, At("weights.safetensors"))), device);
+        using var network = GeneratorCheckpoint.LoadStateDict(new InceptionV3(), CheckpointFormats.Read(InceptionFormula.Weights(reference, At("weights.safetensors"))), device);
 
         var features = network.call(reference.Array("images_s64").to(float32).to(device));
 
@@ -198,7 +198,7 @@ public sealed class CudaTests : IDisposable
     {
         var device = Device();
 
-        var failed = Assert.Throws<RunException>(() => MemoryShortage.Explained("training", batchSize: 16, () => empty(1L << 44, device: device)));
+        var failed = Assert.Throws<RunException>(() => MemoryShortage.RunOrExplain("training", batchSize: 16, () => empty(1L << 44, device: device)));
 
         Assert.Contains("try --set unlearning.batchSize=8", failed.Message, StringComparison.Ordinal);
     }

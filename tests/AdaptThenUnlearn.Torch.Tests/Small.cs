@@ -18,7 +18,7 @@ internal static class Small
 
     public static readonly ImageShape Shape = new(1, 16);
 
-    public static UnlearningOptions Options => UnlearningPresets.Of("default") with
+    public static UnlearningOptions Options => UnlearningPresets.Get("default") with
     {
         Steps = 6, RecoverySteps = 2, BatchSize = 4, CandidateEvery = 2, CandidateSamples = 100, FeedbackSamples = 200, MinimumNegatives = 1, CleanBelow = 0.5,
         Adaptation = new AdaptationOptions(Steps: 3, LearningRate: 0.002, EwcWeight: 10, FisherSamples: 4, Models: 1),
@@ -42,9 +42,9 @@ internal static class Small
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        var images = EightBit.Shown(generator.Generate(randn(200, generator.LatentSize), noise: null));
+        var images = ImageQuantizer.Quantize(generator.Generate(randn(200, generator.LatentSize), noise: null));
         manual_seed(seed);
-        var classifier = Weights.Freed(ClassifierArchitectures.Build(StridedConvNet.Name, Shape, ["plain", "banned"]));
+        var classifier = Weights.Detach(ClassifierArchitectures.Build(StridedConvNet.Name, Shape, ["plain", "banned"]));
         classifier.eval();
         var output = classifier.named_parameters().ToDictionary(named => named.name, named => named.parameter);
         output["output.weight"].mul_(50);
@@ -59,9 +59,9 @@ internal static class Small
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         using var networks = Gan();
-        var images = EightBit.Shown(networks.Generator.Generate(randn(200, Settings.LatentSize), noise: null));
+        var images = ImageQuantizer.Quantize(networks.Generator.Generate(randn(200, Settings.LatentSize), noise: null));
         manual_seed(seed);
-        var classifier = Weights.Freed(ClassifierArchitectures.Build(StridedConvNet.Name, Shape, ["glasses", "hat"], ClassifierOutputs.Sigmoid));
+        var classifier = Weights.Detach(ClassifierArchitectures.Build(StridedConvNet.Name, Shape, ["glasses", "hat"], ClassifierOutputs.Sigmoid));
         classifier.eval();
         var output = classifier.named_parameters().ToDictionary(named => named.name, named => named.parameter);
         output["output.weight"].mul_(50);
@@ -79,11 +79,11 @@ internal static class Small
     public static UnlearningContext Context(GanPair networks, FeatureClassifier annotator, Feedback feedback, Device device) =>
         new(networks, Options, Annotation(annotator), feedback, new Judge(), new NoJournal(), new Silent(), device);
 
-    public static HeldImages Images(int count = 32, Device? device = null)
+    public static InMemoryImages Images(int count = 32, Device? device = null)
     {
         using var scope = NewDisposeScope();
         manual_seed(11);
-        return new HeldImages(randn([count, 1, 16, 16]).clamp(-1, 1).to(device ?? CPU).DetachFromDisposeScope());
+        return new InMemoryImages(randn([count, 1, 16, 16]).clamp(-1, 1).to(device ?? CPU).DetachFromDisposeScope());
     }
 
     /// <summary>Live tensors of this process, once what other tests left to the finaliser is gone.</summary>
@@ -101,9 +101,9 @@ internal static class Small
     }
 
     /// <summary>Judges by a fixed number for each step.</summary>
-    public sealed class Judge(Func<int, double>? distance = null) : ICandidateJudge
+    public sealed class Judge(Func<int, double>? distance = null) : ICandidateEvaluator
     {
-        Candidate ICandidateJudge.Judge(ImageGenerator generator, int step) => new(step, 0.1, 0, distance?.Invoke(step) ?? 100 - step, 1);
+        Candidate ICandidateEvaluator.Evaluate(ImageGenerator generator, int step) => new(step, 0.1, 0, distance?.Invoke(step) ?? 100 - step, 1);
     }
 
     public sealed class Silent : IProgress<StageProgress>

@@ -1,9 +1,10 @@
 using AdaptThenUnlearn.Cli.Tests;
 using AdaptThenUnlearn.Tests;
-using AdaptThenUnlearn.Torch;
+using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Models;
+using AdaptThenUnlearn.Torch.Unlearning;
 using AdaptThenUnlearn.Torch.Unlearning.Repulsion;
 using TorchSharp;
 
@@ -56,7 +57,7 @@ public sealed class LibraryPageTests(LocalFeed feed, SmallHouse house) : IClassF
 
         WriteImages(house.At("generator.safetensors"), picture, seed: 1);
 
-        Assert.True(ImageGrid.IsOwn(picture));
+        Assert.True(ImageGrid.IsWrittenByAtu(picture));
     }
 
     [Theory]
@@ -91,7 +92,7 @@ public sealed class LibraryPageTests(LocalFeed feed, SmallHouse house) : IClassF
         using var scope = torch.NewDisposeScope();
         using var noGradients = torch.no_grad();
         using var random = new torch.Generator(seed, torch.CPU);
-        var draw = LatentDraw.Next(loaded.Generator, images: 64, random, device);
+        var draw = LatentDraw.Sample(loaded.Generator, images: 64, random, device);
         var images = draw.Images(loaded.Generator);   // [64, channels, resolution, resolution], nominally [-1, 1]
 
         // Draw them as one picture, 8 in a row, twice as large.

@@ -19,9 +19,9 @@ public static class BackendCommands
         var kind = new Argument<string>("KIND") { Description = string.Join(" or ", InstalledBackend.Kinds) };
         kind.AcceptOnlyFromAmong([.. InstalledBackend.Kinds]);
         var command = new Command("install", "Restore libtorch with NuGet and keep it for this user (cpu: 130 MB to download, cuda: over 2 GB)") { kind };
-        command.Does(terminal, (parsed, cancel) =>
+        command.SetGuardedAction(terminal, (parsed, cancel) =>
         {
-            Terminal.Result(new BackendInstallation(terminal).Install(parsed.GetRequiredValue(kind), cancel));
+            Terminal.WriteResultLine(new BackendInstallation(terminal).Install(parsed.GetRequiredValue(kind), cancel));
             return ExitCodes.Passed;
         });
         return command;
@@ -30,11 +30,11 @@ public static class BackendCommands
     private static Command Show(Terminal terminal)
     {
         var command = new Command("show", "Say where libtorch was found, and which devices it sees");
-        command.Does(terminal, (_, _) =>
+        command.SetGuardedAction(terminal, (_, _) =>
         {
             TorchBackend.Load();
-            Terminal.Result($"libtorch  {TorchBackend.Folder ?? "found by the system"}");
-            Terminal.Result($"devices   cpu{string.Concat(Enumerable.Range(0, torch.cuda_is_available() ? torch.cuda.device_count() : 0).Select(number => $", cuda:{number}"))}");
+            Terminal.WriteResultLine($"libtorch  {TorchBackend.Folder ?? "found by the system"}");
+            Terminal.WriteResultLine($"devices   cpu{string.Concat(Enumerable.Range(0, torch.cuda_is_available() ? torch.cuda.device_count() : 0).Select(number => $", cuda:{number}"))}");
             return ExitCodes.Passed;
         });
         return command;

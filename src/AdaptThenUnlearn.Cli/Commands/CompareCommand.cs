@@ -12,7 +12,7 @@ public sealed class CompareCommand(Terminal terminal)
 {
     private const string PageName = "results.md";
 
-    private readonly ComparedRuns _runs = new(terminal);
+    private readonly ComparisonArguments _runs = new(terminal);
     private readonly Option<string[]> _methods = new("--methods") { Description = $"Rows of the table (all): {string.Join(", ", ComparedMethods.All.Select(method => method.Name))}", HelpName = "a,b,…" };
     private readonly Option<DirectoryInfo> _data = new("--data") { Description = "Folder with the real training images, for the row retrain and what is held against it; without it that row is left out" };
     private readonly Option<DirectoryInfo> _out = new("--out") { Description = $"Folder for {PageName} and, in a folder beside it, the table, plots and cells", DefaultValueFactory = _ => new DirectoryInfo("artifacts/compare") };
@@ -26,43 +26,43 @@ public sealed class CompareCommand(Terminal terminal)
     {
         var command = new Command("compare", "Compare methods, presets and their parts over classes and seeds") { _methods, _data, _out, _work, _shard, _merge, _pageOnly };
         _runs.AddTo(command);
-        command.Does(terminal, Run);
+        command.SetGuardedAction(terminal, Run);
         return command;
     }
 
     private int Run(ParseResult parsed, CancellationToken cancel)
     {
-        if (_runs.Read(parsed, defaultSeeds: [1, 2, 3]) is not { } task)
+        if (_runs.Read(parsed, defaultSeeds: [1, 2, 3]) is not { } scope)
             return ExitCodes.BadPolicy;
 
         var data = parsed.GetValue(_data)?.FullName;
-        var plan = new Comparison(task.Policy, task.Classes, task.Seeds, Methods(parsed, data), _runs.Set(parsed), Cells: []);
+        var plan = new Comparison(scope.Policy, scope.Classes, scope.Seeds, Methods(parsed, data), _runs.Overrides(parsed), Cells: []);
         var shard = parsed.GetValue(_shard) is { } part ? Shard.Parse(part) : new Shard(1, 1);
         RefuseRowsOwnSettings(parsed, plan);
-        var requests = _runs.Requests(task, plan, parsed, data);
+        var requests = _runs.Requests(scope, plan, parsed, data);
 
         // Where retraining is no row, what was made of it before is still what the rows are held against.
-        var yardsticks = data is null ? [] : _runs.Requests(task, plan with { Methods = [ComparedMethods.Retrain] }, parsed, data);
-        IReadOnlyList<ComparisonRequest> known = [.. requests.UnionBy(yardsticks, request => request.Key)];
+        var retrainedReferences = data is null ? [] : _runs.Requests(scope, plan with { Methods = [ComparedMethods.Retrain] }, parsed, data);
+        IReadOnlyList<ComparisonRequest> known = [.. requests.UnionBy(retrainedReferences, request => request.Key)];
         var work = parsed.GetRequiredValue(_work).FullName;
         var page = Path.Combine(parsed.GetRequiredValue(_out).FullName, PageName);
         var outputs = Path.GetDirectoryName(page)!;
-        OutputFiles.RequireIn(outputs, ComparisonFiles.NamesFor(PageName), ComparedRuns.Read(known, ("--data", data)), _ => OutputFiles.IsPage(page, "Printed by `atu compare`"));
-        FolderMark.Add(outputs, ComparisonFiles.NamesFor(PageName));
-        var runs = new ComparisonRuns(Path.Combine(Path.ChangeExtension(page, null), "cells"), work, Machine.Tool, Machine.Prepare(parsed), terminal, TimeProvider.System);
+        OutputFiles.RequireIn(outputs, ComparisonFiles.NamesFor(PageName), ComparisonArguments.Read(known, ("--data", data)), _ => OutputFiles.IsPage(page, "Printed by `atu compare`"));
+        WrittenFiles.Add(outputs, ComparisonFiles.NamesFor(PageName));
+        var runs = new ComparisonRuns(Path.Combine(Path.ChangeExtension(page, null), "cells"), work, Machine.ToolVersion, Machine.Prepare(parsed), terminal, TimeProvider.System);
         foreach (var folder in parsed.GetValue(_merge) ?? [])
             Merge(runs, known, folder);
         if (!parsed.GetValue(_pageOnly))
         {
-            var own = shard.Of(requests);
-            Make(task, runs, own, () => Publish(plan, known, runs, page), cancel);
-            foreach (var retrained in yardsticks)
-                task.File.Using(retrained.Inputs, () => runs.MeasureAgainst(retrained, [.. own.Where(request => request.Key.Class == retrained.Key.Class)], cancel));
+            var own = shard.SelectFrom(requests);
+            RunMissing(scope, runs, own, () => Publish(plan, known, runs, page), cancel);
+            foreach (var retrained in retrainedReferences)
+                scope.File.RunWithLocatedErrors(retrained.Inputs, () => runs.MeasureDistancesTo(retrained, [.. own.Where(request => request.Key.Class == retrained.Key.Class)], cancel));
         }
 
         var published = Publish(plan, known, runs, page);
         var (missing, failed) = (published.Missing().Count, published.Failed().Count);
-        Terminal.Result(FormattableString.Invariant($"{page}: {requests.Count - missing - failed} of {requests.Count} runs{(failed > 0 ? $", {failed} without result" : "")}"));
+        Terminal.WriteResultLine(FormattableString.Invariant($"{page}: {requests.Count - missing - failed} of {requests.Count} runs{(failed > 0 ? $", {failed} without result" : "")}"));
         return ExitCodes.Passed;
     }
 
@@ -72,29 +72,29 @@ public sealed class CompareCommand(Terminal terminal)
             throw new BadArgumentException($"--merge {folder}: there is no such folder");
 
         var cells = Path.Combine(folder.FullName, Path.GetFileNameWithoutExtension(PageName), "cells") is var nested && Directory.Exists(nested) ? nested : folder.FullName;
-        var taken = requests.Count(request => runs.TakeOver(request, cells));
-        terminal.Say(FormattableString.Invariant($"{taken} runs taken over from {cells}"));
+        var taken = requests.Count(request => runs.Import(request, cells));
+        terminal.WriteStatus(FormattableString.Invariant($"{taken} runs taken over from {cells}"));
     }
 
-    private void Make(ComparedRuns.Task task, ComparisonRuns runs, IReadOnlyList<ComparisonRequest> own, Action publish, CancellationToken cancel)
+    private void RunMissing(ComparisonArguments.ComparisonScope scope, ComparisonRuns runs, IReadOnlyList<ComparisonRequest> shardRequests, Action publish, CancellationToken cancel)
     {
-        var open = own.Where(request => runs.Found(request) is null).ToList();
-        terminal.Say(FormattableString.Invariant($"{own.Count - open.Count} of {own.Count} runs are there already, {open.Count} to go"));
+        var open = shardRequests.Where(request => runs.Found(request) is null).ToList();
+        terminal.WriteStatus(FormattableString.Invariant($"{shardRequests.Count - open.Count} of {shardRequests.Count} runs are there already, {open.Count} to go"));
         if (open.Count > 0)
-            ComparedRuns.Check(task, open, "set a value over every run with --set, or leave the row out with --methods");
+            ComparisonArguments.Check(scope, open, "set a value over every run with --set, or leave the row out with --methods");
         foreach (var (number, request) in open.Index())
         {
             if (runs.Found(request) is not null)
                 continue;   // another process has made it meanwhile
 
-            terminal.Say(FormattableString.Invariant($"run {number + 1} of {open.Count}: {request.Key}"));
+            terminal.WriteStatus(FormattableString.Invariant($"run {number + 1} of {open.Count}: {request.Key}"));
             try
             {
-                _runs.Make(task, runs, request, cancel);
+                _runs.RunAndReport(scope, runs, request, cancel);
             }
             catch (RunFolderInUseException)
             {
-                terminal.Say($"{request.Key} is being made by another process, and left to it");
+                terminal.WriteStatus($"{request.Key} is being made by another process, and left to it");
                 continue;
             }
 
@@ -105,9 +105,9 @@ public sealed class CompareCommand(Terminal terminal)
     // Each row sets some values itself: set over them all, they would make rows alike that are told apart.
     private void RefuseRowsOwnSettings(ParseResult parsed, Comparison plan)
     {
-        foreach (var path in _runs.Set(parsed).Select(ComparedRuns.PathOf))
+        foreach (var path in _runs.Overrides(parsed).Select(ComparisonArguments.PathOf))
         {
-            if (plan.Methods.FirstOrDefault(method => method.Settings.Any(setting => CellPolicy.Touch(path, $"unlearning.{setting.Split('=')[0]}"))) is { } method)
+            if (plan.Methods.FirstOrDefault(method => method.Settings.Any(setting => CellPolicy.Overlap(path, $"unlearning.{setting.Split('=')[0]}"))) is { } method)
                 throw new BadArgumentException($"--set {path}: the row {method.Name} sets this itself; leave that row out with --methods, or the setting");
         }
     }
@@ -121,7 +121,7 @@ public sealed class CompareCommand(Terminal terminal)
 
     private IReadOnlyList<ComparedMethod> Methods(ParseResult parsed, string? data)
     {
-        var names = ComparedRuns.List(parsed, _methods);
+        var names = ComparisonArguments.ParseList(parsed, _methods);
         IReadOnlyList<string> known = [.. ComparedMethods.All.Select(method => method.Name)];
         if (names.FirstOrDefault(name => !known.Contains(name)) is { } unknown)
             throw new BadArgumentException("--methods: " + Suggestion.NotOneOf(unknown, known, "method"));
@@ -130,7 +130,7 @@ public sealed class CompareCommand(Terminal terminal)
         if (names.Contains(ComparedMethods.Retrain.Name))
             throw new BadArgumentException("the method retrain needs the real images: name their folder with --data, or leave it out with --methods");
         if (names.Count == 0)
-            terminal.Say("without --data there are no real images to retrain on: the row retrain is left out, and nothing is held against it");
+            terminal.WriteStatus("without --data there are no real images to retrain on: the row retrain is left out, and nothing is held against it");
         return [.. ComparedMethods.All.Where(method => names.Count == 0 ? method != ComparedMethods.Retrain : names.Contains(method.Name))];
     }
 }

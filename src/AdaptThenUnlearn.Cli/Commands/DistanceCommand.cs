@@ -29,7 +29,7 @@ public sealed class DistanceCommand(Terminal terminal)
     public Command Build()
     {
         var command = new Command("distance", "Fréchet distance, kernel distance, precision, recall, density and coverage of two sets") { _generated, _reference, _extractor.Extractor, _extractor.Weights, _subsets, _subsetSize, _seed, _asJson, Machine.Device, Machine.Threads };
-        command.Does(terminal, Run);
+        command.SetGuardedAction(terminal, Run);
         return command;
     }
 
@@ -45,7 +45,7 @@ public sealed class DistanceCommand(Terminal terminal)
         using var generated = Load(parsed.GetRequiredValue(_generated), extractor, cancel);
         using var reference = Load(parsed.GetRequiredValue(_reference), extractor, cancel);
         foreach (var doubt in new[] { generated.Doubt, reference.Doubt }.OfType<string>())
-            terminal.Diagnose(new BuildMessage(Severity.Warning, "ATU2102", doubt));
+            terminal.WriteDiagnostic(new BuildMessage(Severity.Warning, "ATU2102", doubt));
         foreach (var (name, set) in new[] { ("A", generated), ("B", reference) })
             if (extractor is not null && set.Moments.FeatureSize != extractor.Extractor.FeatureSize)
                 throw new BadArgumentException($"{name} has {set.Moments.FeatureSize} features an image, the extractor makes {extractor.Extractor.FeatureSize}");
@@ -55,7 +55,7 @@ public sealed class DistanceCommand(Terminal terminal)
         var metric = extractor?.Metric ?? "Fréchet distance";
         var frechet = FrechetDistance.Between(generated.Moments, reference.Moments);
         var kernel = KernelDistance.Between(reference.Features, generated.Features, subsets, subsetSize, parsed.GetValue(_seed));
-        var manifold = ManifoldMetrics.Of(reference.Features, generated.Features);
+        var manifold = ManifoldMetrics.Compute(reference.Features, generated.Features);
         var found = new
         {
             metric,
@@ -87,15 +87,15 @@ public sealed class DistanceCommand(Terminal terminal)
             },
         };
         if (parsed.GetValue(_asJson))
-            Terminal.ResultDocument(JsonSerializer.Serialize(found, _json));
+            Terminal.WriteResultDocument(JsonSerializer.Serialize(found, _json));
         else
-            Tell(metric, frechet, kernel, manifold, generated, reference);
+            PrintResult(metric, frechet, kernel, manifold, generated, reference);
         if (frechet.NotMeasured is { } why)
             throw new InvalidDataException($"the {metric} was not measured: {why}");
         return ExitCodes.Passed;
     }
 
-    private static void Tell(string metric, MetricResult frechet, KernelDistance kernel, ManifoldMetrics manifold, Set generated, Set reference)
+    private static void PrintResult(string metric, MetricResult frechet, KernelDistance kernel, ManifoldMetrics manifold, SampleSet generated, SampleSet reference)
     {
         foreach (var (name, value, why) in new[]
         {
@@ -110,13 +110,13 @@ public sealed class DistanceCommand(Terminal terminal)
                 Line("", $"passed over: {passed}");
         }
 
-        static void Line(string name, string value) => Terminal.Result($"{name,-29} {value}");
+        static void Line(string name, string value) => Terminal.WriteResultLine($"{name,-29} {value}");
     }
 
-    private Set Load(string path, LoadedExtractor? extractor, CancellationToken cancel)
+    private SampleSet Load(string path, LoadedExtractor? extractor, CancellationToken cancel)
     {
         if (Directory.Exists(path))
-            return OfFolder(path, Needed(path, extractor).Extractor, cancel);
+            return OfFolder(path, RequireExtractor(path, extractor).Extractor, cancel);
 
         if (Path.GetExtension(path).Equals(".npy", StringComparison.OrdinalIgnoreCase))
         {
@@ -124,7 +124,7 @@ public sealed class DistanceCommand(Terminal terminal)
             return array.dim() switch
             {
                 2 => OfFeatures(path, "feature vectors", array),
-                4 => OfArray(path, array, Needed(path, extractor).Extractor, cancel),
+                4 => OfArray(path, array, RequireExtractor(path, extractor).Extractor, cancel),
                 _ => throw new BadArgumentException($"{path}: an array of {array.dim()} dimensions is neither features [N, d] nor images [N, C, H, W]"),
             };
         }
@@ -134,57 +134,57 @@ public sealed class DistanceCommand(Terminal terminal)
         if (FeatureMoments.IsFile(path))
         {
             var moments = FeatureMoments.Read(path);
-            return new Set(path, InStatistics, moments, zeros(0, moments.FeatureSize));
+            return new SampleSet(path, InStatistics, moments, zeros(0, moments.FeatureSize));
         }
 
         using var statistics = ReferenceStatistics.Load(path);
-        using var merged = statistics.Merged([]);
-        return new Set(path, InStatistics, FeatureMoments.Of(merged), statistics.Samples([]));
+        using var merged = statistics.MergeExcept([]);
+        return new SampleSet(path, InStatistics, FeatureMoments.FromStatistics(merged), statistics.Samples([]));
     }
 
-    private Set OfFolder(string path, IFeatureExtractor extractor, CancellationToken cancel)
+    private SampleSet OfFolder(string path, IFeatureExtractor extractor, CancellationToken cancel)
     {
         var pictures = PictureFolder.List(path);
-        if (extractor.Refusal(ImageFolder.SizeOf(pictures.Files)) is { } why)
+        if (extractor.ExplainMismatch(ImageFolder.SizeOf(pictures.Files)) is { } why)
             throw new BadArgumentException($"{path}: {why}");
 
-        var batches = ImageFolder.Batches(pictures.Files, extractor.Takes?.Channels ?? 3, BatchSize);
+        var batches = ImageFolder.Batches(pictures.Files, extractor.InputShape?.Channels ?? 3, BatchSize);
         return OfImages(path, batches, pictures.Files.Count, extractor, cancel) with { PassedOver = pictures.PassedOver };
     }
 
-    private Set OfArray(string path, Tensor array, IFeatureExtractor extractor, CancellationToken cancel)
+    private SampleSet OfArray(string path, Tensor array, IFeatureExtractor extractor, CancellationToken cancel)
     {
-        var (images, doubt) = ImageArray.Of(path, array);
+        var (images, doubt) = ImageArray.Parse(path, array);
         return OfImages(path, FeaturePass.Batches(images), images.shape[0], extractor, cancel) with { Doubt = doubt is null ? null : $"{path}: {doubt}" };
     }
 
-    private Set OfImages(string path, IEnumerable<Tensor> batches, long count, IFeatureExtractor extractor, CancellationToken cancel)
+    private SampleSet OfImages(string path, IEnumerable<Tensor> batches, long count, IFeatureExtractor extractor, CancellationToken cancel)
     {
         return OfFeatures(path, "images", FeaturePass.Features(
             extractor, batches.Select(Fitting), seen => terminal.Report(new StageProgress($"features of {path}", (int)seen, (int)count, Losses: null)), cancel));
 
-        Tensor Fitting(Tensor batch) => extractor.Refusal(batch) is { } why ? throw new BadArgumentException($"{path}: {why}") : batch;
+        Tensor Fitting(Tensor batch) => extractor.ExplainMismatch(batch) is { } why ? throw new BadArgumentException($"{path}: {why}") : batch;
     }
 
-    private static LoadedExtractor Needed(string path, LoadedExtractor? extractor) =>
+    private static LoadedExtractor RequireExtractor(string path, LoadedExtractor? extractor) =>
         extractor ?? throw new BadArgumentException($"{path} holds images; say what makes features of them with --extractor");
 
-    private static Set OfFeatures(string path, string kind, Tensor features)
+    private static SampleSet OfFeatures(string path, string kind, Tensor features)
     {
         if (!features.is_floating_point())
             throw new BadArgumentException($"{path}: features are floating-point numbers, and these are {features.dtype}");
 
-        using var statistics = FeatureStatistics.Of(features);
-        return new Set(path, kind, FeatureMoments.Of(statistics), features);
+        using var statistics = FeatureStatistics.FromFeatures(features);
+        return new SampleSet(path, kind, FeatureMoments.FromStatistics(statistics), features);
     }
 
     /// <param name="Path">As the command line names it.</param>
     /// <param name="Kind">What is counted, as a plural.</param>
     /// <param name="Moments">Owned by this.</param>
     /// <param name="Features"><c>[N, d]</c>; none of a statistics file that has none.</param>
-    private sealed record Set(string Path, string Kind, FeatureMoments Moments, Tensor Features) : IDisposable
+    private sealed record SampleSet(string Path, string Kind, FeatureMoments Moments, Tensor Features) : IDisposable
     {
-        public IReadOnlyList<PassedOver> PassedOver { get; init; } = [];
+        public IReadOnlyList<SkippedFiles> PassedOver { get; init; } = [];
 
         public string? Doubt { get; init; }
 

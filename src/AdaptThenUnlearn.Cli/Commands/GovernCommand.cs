@@ -29,7 +29,7 @@ public sealed class GovernCommand(Terminal terminal)
     {
         var command = new Command("govern", "Measure a generator, unlearn what its policy bans, and judge the result") { _policies, _out, Machine.Device, Machine.Threads, _resume, _advisory, _noTrain, _set, _fresh, _reuse, _publish };
         _publication.AddTo(command);
-        command.Does(terminal, Run);
+        command.SetGuardedAction(terminal, Run);
         return command;
     }
 
@@ -38,30 +38,30 @@ public sealed class GovernCommand(Terminal terminal)
         if (parsed.GetValue(_fresh) && parsed.GetValue(_reuse))
             throw new BadArgumentException("--fresh measures anew and --reuse does not; give one of them");
 
-        var earlierRecords = new EarlierRecords(parsed.GetValue(_fresh), parsed.GetValue(_reuse), EnvironmentSnapshot.Take());
+        var earlierRecords = new RecordReuse(parsed.GetValue(_fresh), parsed.GetValue(_reuse), EnvironmentSnapshot.Capture());
         var (read, unreadable) = Read(parsed);
-        var asked = read.Where(policy => policy.Result.Policy is not null).Select(policy => Question.Of(policy, parsed.GetRequiredValue(_out).FullName)).ToList();
-        if (asked.GroupBy(question => question.Folder).FirstOrDefault(group => group.Count() > 1) is { } twice)
-            throw new BadArgumentException($"two policies are called '{twice.First().Policy.Name}' and would write to the same folder");
+        var plannedRuns = read.Where(policy => policy.Result.Policy is not null).Select(policy => PlannedRun.Create(policy, parsed.GetRequiredValue(_out).FullName)).ToList();
+        if (plannedRuns.GroupBy(run => run.Folder).FirstOrDefault(group => group.Count() > 1) is { } duplicate)
+            throw new BadArgumentException($"two policies are called '{duplicate.First().Policy.Name}' and would write to the same folder");
 
-        RequireFolders(asked);
+        RequireFolders(plannedRuns);
 
         // For all of them before anything can go wrong with one: what does not stand any more must not be left to be taken for what came of this.
-        var standing = asked.ConvertAll(question => Standing(question, earlierRecords, cancel));
+        var reusableRecords = plannedRuns.ConvertAll(run => FindReusableRecord(run, earlierRecords, cancel));
         if (unreadable is not null)
             throw unreadable;
-        if (asked.Count < read.Count)
+        if (plannedRuns.Count < read.Count)
             return ExitCodes.BadPolicy;
 
         var (passed, records, written) = (true, new List<string>(), false);
         try
         {
-            foreach (var (question, earlier) in asked.Zip(standing))   // every one of them, whatever came of the first
+            foreach (var (run, earlier) in plannedRuns.Zip(reusableRecords))   // every one of them, whatever came of the first
             {
-                var stands = written ? Standing(question, earlierRecords, cancel) : earlier;   // another may read what one wrote
-                passed &= stands is null ? Govern(question, parsed, cancel) : Repeat(question, stands);
-                written |= stands is null;
-                records.Add(Path.Combine(question.Folder, RunRecord.FileName));
+                var reusable = written ? FindReusableRecord(run, earlierRecords, cancel) : earlier;   // another may read what one wrote
+                passed &= reusable is null ? Govern(run, parsed, cancel) : ReportUpToDate(run, reusable);
+                written |= reusable is null;
+                records.Add(Path.Combine(run.Folder, RunRecord.FileName));
             }
 
             return Publish(passed || parsed.GetValue(_advisory) ? ExitCodes.Passed : ExitCodes.GateFailed);
@@ -72,7 +72,7 @@ public sealed class GovernCommand(Terminal terminal)
             throw;
         }
 
-        int Publish(int gate) => parsed.GetValue(_publish) || _publication.IsRequired(parsed) ? _publication.After(gate, records, parsed, parsed.GetValue(_advisory), cancel) : gate;
+        int Publish(int gate) => parsed.GetValue(_publish) || _publication.IsRequired(parsed) ? _publication.PublishAfterGate(gate, records, parsed, parsed.GetValue(_advisory), cancel) : gate;
     }
 
     // The policies that can be read, and why the first of the others cannot.
@@ -96,79 +96,79 @@ public sealed class GovernCommand(Terminal terminal)
     }
 
     // Before anything is written or removed, for all of them: no input and no file of somebody else is written over. A verdict that is there is withdrawn all the same, for no run will answer.
-    private static void RequireFolders(IReadOnlyList<Question> asked)
+    private static void RequireFolders(IReadOnlyList<PlannedRun> plannedRuns)
     {
-        foreach (var question in asked)
+        foreach (var run in plannedRuns)
         {
             try
             {
-                RunFolder.Require(question.Folder, question.Inputs);
+                RunFolder.RequireUsable(run.Folder, run.Inputs);
             }
             catch (RunException)
             {
-                foreach (var each in asked)
-                    RunFolder.Withdraw(each.Folder, each.Inputs);
+                foreach (var each in plannedRuns)
+                    RunFolder.DeleteStaleReports(each.Folder, each.Inputs);
                 throw;
             }
         }
     }
 
     // The record that answers a question already; where there is none, no report of another answer stays either.
-    private RunRecord? Standing(Question question, EarlierRecords earlierRecords, CancellationToken cancel)
+    private RunRecord? FindReusableRecord(PlannedRun run, RecordReuse earlierRecords, CancellationToken cancel)
     {
-        if (earlierRecords.MayAnswer(question.Folder, out var doubt))
+        if (earlierRecords.MayReuse(run.Folder, out var doubt))
         {
-            if (StillStanding(question, cancel) is { } earlier)
+            if (FindUpToDateRecord(run, cancel) is { } earlier)
                 return earlier;
         }
         else if (doubt is not null)
         {
-            terminal.Say($"{question.Policy.Name}: the record of an earlier run is not believed, because {doubt}; the generator is measured anew (--reuse believes it)");
+            terminal.WriteStatus($"{run.Policy.Name}: the record of an earlier run is not believed, because {doubt}; the generator is measured anew (--reuse believes it)");
         }
 
-        RunFolder.Withdraw(question.Folder, question.Inputs);
+        RunFolder.DeleteStaleReports(run.Folder, run.Inputs);
         return null;
     }
 
-    private static RunRecord? StillStanding(Question question, CancellationToken cancel)
+    private static RunRecord? FindUpToDateRecord(PlannedRun run, CancellationToken cancel)
     {
         var today = DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime);
-        return PreviousRun.StillStands(question.Folder, question.Source, Machine.Tool, question.Inputs.Named(), Vocabulary.Known, today, cancel);
+        return PreviousRun.FindUpToDate(run.Folder, run.Source, Machine.ToolVersion, run.Inputs.EnumerateFiles(), Vocabulary.Known, today, cancel);
     }
 
-    private bool Repeat(Question question, RunRecord earlier)
+    private bool ReportUpToDate(PlannedRun run, RunRecord earlier)
     {
-        terminal.Say($"{question.Policy.Name}: nothing has changed since the run of {earlier.Times.Finished.UtcDateTime.ToString("u", CultureInfo.InvariantCulture)}; every hash was checked, and the verdict stands");
-        RunReports.Write(question.Folder, earlier);   // they are no outputs with hashes, and say what the record says whatever became of them
-        Tell(earlier, question, advisory: false);
+        terminal.WriteStatus($"{run.Policy.Name}: nothing has changed since the run of {earlier.Times.Finished.UtcDateTime.ToString("u", CultureInfo.InvariantCulture)}; every hash was checked, and the verdict stands");
+        RunReports.Write(run.Folder, earlier);   // they are no outputs with hashes, and say what the record says whatever became of them
+        PrintVerdict(earlier, run, advisory: false);
         return true;
     }
 
-    private bool Govern(Question question, ParseResult parsed, CancellationToken cancel)
+    private bool Govern(PlannedRun run, ParseResult parsed, CancellationToken cancel)
     {
         var device = Machine.Prepare(parsed);
-        using var folder = RunFolder.Open(question.Folder, question.Inputs);
-        var request = new RunRequest(question.Policy, question.Source, parsed.GetValue(_resume), Train: !parsed.GetValue(_noTrain), device, Machine.Tool);
-        var record = question.File.Using(question.Inputs, () => new UnlearningRun(request, question.Inputs, folder, terminal, TimeProvider.System).Execute(cancel));
-        Tell(record, question, parsed.GetValue(_advisory));
+        using var folder = RunFolder.Open(run.Folder, run.Inputs);
+        var request = new RunRequest(run.Policy, run.Source, parsed.GetValue(_resume), Train: !parsed.GetValue(_noTrain), device, Machine.ToolVersion);
+        var record = run.File.RunWithLocatedErrors(run.Inputs, () => new UnlearningRun(request, run.Inputs, folder, terminal, TimeProvider.System).Execute(cancel));
+        PrintVerdict(record, run, parsed.GetValue(_advisory));
         return record.Verdict.Outcome.IsPass();
     }
 
-    private void Tell(RunRecord record, Question question, bool advisory)
+    private void PrintVerdict(RunRecord record, PlannedRun run, bool advisory)
     {
-        new VerdictLines(terminal, question.Policy, question.File.Path, question.File.Text).Tell(record.Verdict, record.WarningRemarks(), advisory);
-        Terminal.Result($"{record.Policy.Name}: {OutcomeText.Words(record.Verdict.Outcome.ToldAs(advisory))}; evidence in {question.Folder}");
+        new VerdictPrinter(terminal, run.Policy, run.File.Path, run.File.Text).Print(record.Verdict, record.WarningRemarks(), advisory);
+        Terminal.WriteResultLine($"{record.Policy.Name}: {OutcomeText.Describe(record.Verdict.Outcome.WithAdvisory(advisory))}; evidence in {run.Folder}");
     }
 
     // What is asked of a run, and where it answers.
-    private sealed record Question(PolicyFile File, string Folder, InputFiles Inputs, PolicySource Source)
+    private sealed record PlannedRun(PolicyFile File, string Folder, InputFiles Inputs, PolicySource Source)
     {
         public UnlearningPolicy Policy => File.Policy;
 
-        public static Question Of(PolicyFile file, string output)
+        public static PlannedRun Create(PolicyFile file, string output)
         {
             var folder = Path.Combine(output, file.Policy.Name);
-            return new Question(file, folder, file.Inputs(), new PolicySource(
+            return new PlannedRun(file, folder, file.Inputs(), new PolicySource(
                 Path.GetRelativePath(folder, Path.GetFullPath(file.Path)).Replace('\\', '/'), file.Text, file.Result.TextSha256, CanonicalJson.Digest(file.Policy), file.Overrides));
         }
     }

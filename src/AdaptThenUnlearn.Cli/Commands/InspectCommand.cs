@@ -12,8 +12,8 @@ namespace AdaptThenUnlearn.Cli.Commands;
 /// <summary><c>atu inspect</c>: what a checkpoint is, without building or running anything of it.</summary>
 public static class InspectCommand
 {
-    private const int MostValues = 40;
-    private const int MostTensors = 8;
+    private const int MaxValuesShown = 40;
+    private const int MaxTensorsShown = 8;
 
     private static readonly JsonSerializerOptions _json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
@@ -26,16 +26,16 @@ public static class InspectCommand
         var layers = new LayersOption();
         var command = new Command("inspect", "Say what a checkpoint holds and what is missing; nothing in it is executed") { file, tensors, json };
         layers.AddTo(command);
-        command.Does(terminal, (parsed, cancel) =>
+        command.SetGuardedAction(terminal, (parsed, cancel) =>
         {
             var opened = CheckpointFile.Open(parsed.GetRequiredValue(file).FullName, cancel);
-            var found = Inspection.Of(opened, layers.Given(parsed));
+            var found = Inspection.Inspect(opened, layers.GetLayers(parsed));
             var content = found.Refused.Count == 0 ? CheckpointFormats.Read(opened, found.Format) : null;
             var listed = content?.Tensors.Select(tensor => new ListedTensor(tensor.Name, tensor.Type.ToString(), tensor.Shape)).ToList() ?? [];
             if (parsed.GetValue(json))
-                Terminal.ResultDocument(JsonSerializer.Serialize(new { inspection = found, tensors = listed }, _json));
+                Terminal.WriteResultDocument(JsonSerializer.Serialize(new { inspection = found, tensors = listed }, _json));
             else
-                Describe(found, [.. parsed.GetValue(tensors) ? listed : listed.Take(MostTensors)]);
+                Describe(found, [.. parsed.GetValue(tensors) ? listed : listed.Take(MaxTensorsShown)]);
             return ExitCodes.Passed;
         });
         return command;
@@ -43,7 +43,7 @@ public static class InspectCommand
 
     private static void Describe(Inspection found, IReadOnlyList<ListedTensor> tensors)
     {
-        Terminal.Result($"{found.Path}");
+        Terminal.WriteResultLine($"{found.Path}");
         Line("format", found.Format);
         Line("architecture", found.Generator?.Description ?? found.Metadata.GetValueOrDefault("architecture") ?? (found.Format == GeneratorChoice.TorchScript ? "a program brings its own" : "not one that this version knows"));
         if (found.Generator is { Place: { } place })
@@ -57,10 +57,10 @@ public static class InspectCommand
             Line($"held out {name}", counts.ToString());
         foreach (var (key, value) in found.Metadata)
             Line($"metadata {key}", value.Length > 200 ? value[..200] + "…" : value);
-        foreach (var value in found.Values.Take(MostValues))
+        foreach (var value in found.Values.Take(MaxValuesShown))
             Line($"value {value.Name}", value.Text);
-        if (found.Values.Count > MostValues)
-            Line("values", string.Create(CultureInfo.InvariantCulture, $"{found.Values.Count - MostValues} more; --json lists them all"));
+        if (found.Values.Count > MaxValuesShown)
+            Line("values", string.Create(CultureInfo.InvariantCulture, $"{found.Values.Count - MaxValuesShown} more; --json lists them all"));
         foreach (var global in found.Globals)
             Line("global", found.Refused.Contains(global) ? $"{global} (refused)" : found.PassedOver.Contains(global) ? $"{global} (passed over)" : global);
         foreach (var note in found.Notes)
@@ -70,7 +70,7 @@ public static class InspectCommand
         if (tensors.Count < found.Tensors)
             Line("tensors", string.Create(CultureInfo.InvariantCulture, $"{found.Tensors - tensors.Count} more; --tensors lists them all"));
 
-        static void Line(string name, string value) => Terminal.Result($"  {name,-16} {value}");
+        static void Line(string name, string value) => Terminal.WriteResultLine($"  {name,-16} {value}");
     }
 
     // Damaged counts are shown as they stand, among the metadata.

@@ -19,7 +19,7 @@ namespace AdaptThenUnlearn.Cli.Commands;
 public sealed partial class LabelCommand(Terminal terminal)
 {
     private const string Other = "other";
-    private const string OfDiscriminator = "discriminator";
+    private const string DiscriminatorFeatures = "discriminator";
 
     private readonly GeneratorOptions _generator = new("A generator, best with its discriminator");
     private readonly Option<string> _feature = new("--feature") { Description = "What to look for, e.g. glasses; the classifier's class and the file's name", Required = true };
@@ -28,7 +28,7 @@ public sealed partial class LabelCommand(Terminal terminal)
     private readonly Option<long> _seed = new("--seed") { Description = "Of the images, of the division for the held-out error, and of the warm-up where there is one", DefaultValueFactory = _ => 1 };
     private readonly Option<string> _features = new("--features")
     {
-        Description = $"Whose features the classifier looks at: {OfDiscriminator} (where there is none, one is warmed up), or a classifier's checkpoint", DefaultValueFactory = _ => OfDiscriminator, HelpName = $"{OfDiscriminator} or CLASSIFIER",
+        Description = $"Whose features the classifier looks at: {DiscriminatorFeatures} (where there is none, one is warmed up), or a classifier's checkpoint", DefaultValueFactory = _ => DiscriminatorFeatures, HelpName = $"{DiscriminatorFeatures} or CLASSIFIER",
     };
     private readonly Option<FileInfo> _discriminator = new("--discriminator") { Description = "Checkpoint with the discriminator, where the generator's has none" };
     private readonly Option<int> _port = new("--port") { Description = "Of 127.0.0.1; 0 for any that is free" };
@@ -43,7 +43,7 @@ public sealed partial class LabelCommand(Terminal terminal)
             _feature, _out, _count, _seed, _features, _discriminator, _port, _trainOnly, _keepUseless, Machine.Device, Machine.Threads,
         };
         _generator.AddTo(command);
-        command.Does(terminal, Run);
+        command.SetGuardedAction(terminal, Run);
         return command;
     }
 
@@ -52,8 +52,8 @@ public sealed partial class LabelCommand(Terminal terminal)
         var feature = parsed.GetRequiredValue(_feature);
         if (!NamePattern().IsMatch(feature) || feature == Other)
             throw new BadArgumentException($"--feature '{feature}' cannot be a feature's name: use 1 to 64 of a-z, 0-9 and -, and not '{Other}'");
-        if (parsed.GetValue(_count) is < 2 * LabelSheet.FewestOfEither or > 10_000)
-            throw new BadArgumentException($"--count must be {2 * LabelSheet.FewestOfEither} to 10000");
+        if (parsed.GetValue(_count) is < 2 * LabelSheet.MinLabelsPerClass or > 10_000)
+            throw new BadArgumentException($"--count must be {2 * LabelSheet.MinLabelsPerClass} to 10000");
         if (parsed.GetValue(_port) is < 0 or > 65535)
             throw new BadArgumentException("--port must be 0 to 65535");
 
@@ -61,26 +61,26 @@ public sealed partial class LabelCommand(Terminal terminal)
         OutputFiles.RequireIn(
             folder, [LabellingSession.SheetName, feature + ".safetensors"],
             [("generator", _generator.Checkpoint(parsed)), ("--discriminator", parsed.GetValue(_discriminator)?.FullName), ("--features", parsed.GetValue(_features))],
-            path => LabelSheetFile.IsOne(path) || SafetensorsFile.IsOwn(path, ClassifierCheckpoint.Kind, FrozenFeaturesHead.Name));
+            path => LabelSheetFile.IsLabelSheet(path) || SafetensorsFile.IsWrittenByAtu(path, ClassifierCheckpoint.Kind, FrozenFeaturesHead.Name));
         var device = Machine.Prepare(parsed);
         using var loaded = _generator.Load(parsed, parsed.GetValue(_discriminator), device, terminal);
-        using var alone = Held(folder);
+        using var folderLock = LockFolder(folder);
         var sheet = LabelSheetFile.Open(LabellingSession.SheetIn(folder), feature, loaded.Sha256, parsed.GetValue(_seed), parsed.GetValue(_count));
-        if (parsed.GetValue(_trainOnly) && sheet.TooFew is { } problem)
+        if (parsed.GetValue(_trainOnly) && sheet.WhyTooFewLabels is { } problem)
             throw new LabelException($"{LabellingSession.SheetIn(folder)}: {problem}; give them with `atu label`, without --train-only");
 
-        using var classifier = new FrozenFeaturesHead(Network(loaded, folder, parsed, device, cancel), [Other, feature]);
+        using var classifier = new FrozenFeaturesHead(LoadFeatureNetwork(loaded, folder, parsed, device, cancel), [Other, feature]);
         using var samples = LabelledSamples.Generate(loaded.Generator, classifier, parsed.GetValue(_count), parsed.GetValue(_seed), device, terminal, cancel);
         var session = new LabellingSession(samples, classifier, sheet, folder, parsed.GetValue(_keepUseless));
         if (parsed.GetValue(_trainOnly))
-            Tell(session, session.Train(terminal, cancel));
+            PrintHeldOutError(session, session.Train(terminal, cancel));
         else
             Serve(session, parsed.GetValue(_port), cancel);
         return ExitCodes.Passed;
     }
 
     // Two processes would write over each other's labels.
-    private static FileStream Held(string folder)
+    private static FileStream LockFolder(string folder)
     {
         try
         {
@@ -95,34 +95,34 @@ public sealed partial class LabelCommand(Terminal terminal)
 
     private void Serve(LabellingSession session, int port, CancellationToken cancel)
     {
-        using var server = new LabelServer(new LabelPage(session, terminal, error => Tell(session, error)));
+        using var server = new LabelServer(new LabelPage(session, terminal, error => PrintHeldOutError(session, error)));
         server.Start(port);
-        Terminal.Result(server.Address);
-        terminal.Say("open this address in a browser on this machine; the page's Done or Ctrl-C ends it, and labels are saved as they are given");
+        Terminal.WriteResultLine(server.Address);
+        terminal.WriteStatus("open this address in a browser on this machine; the page's Done or Ctrl-C ends it, and labels are saved as they are given");
         server.RunAsync(cancel).GetAwaiter().GetResult();
     }
 
-    private void Tell(LabellingSession session, HeldOutError error)
+    private void PrintHeldOutError(LabellingSession session, HeldOutError error)
     {
-        Terminal.Result($"{session.ClassifierPath}: {error}");
-        terminal.Say("for a policy:");
-        terminal.Say(TrainedState.PolicyFragment(session.Feature, Path.GetRelativePath(Environment.CurrentDirectory, session.ClassifierPath)));
+        Terminal.WriteResultLine($"{session.ClassifierPath}: {error}");
+        terminal.WriteStatus("for a policy:");
+        terminal.WriteStatus(TrainedState.PolicyFragment(session.Feature, Path.GetRelativePath(Environment.CurrentDirectory, session.ClassifierPath)));
     }
 
-    private FrozenNetwork Network(LoadedGenerator loaded, string folder, ParseResult parsed, Device device, CancellationToken cancel)
+    private FrozenNetwork LoadFeatureNetwork(LoadedGenerator loaded, string folder, ParseResult parsed, Device device, CancellationToken cancel)
     {
         var chosen = parsed.GetRequiredValue(_features);
-        if (chosen == OfDiscriminator && loaded.Format == GeneratorChoice.TorchScript)
+        if (chosen == DiscriminatorFeatures && loaded.Format == GeneratorChoice.TorchScript)
             throw new BadArgumentException("a TorchScript program shows none of its features, and a discriminator for one cannot be made; name a classifier of such images with --features");
-        if (chosen == OfDiscriminator && loaded.Discriminator is { } own)
-            return FrozenNetwork.Of(own);
-        if (chosen == OfDiscriminator)
+        if (chosen == DiscriminatorFeatures && loaded.Discriminator is { } own)
+            return FrozenNetwork.From(own);
+        if (chosen == DiscriminatorFeatures)
         {
-            using var made = WarmedUp(loaded, folder, parsed.GetValue(_seed), cancel);
-            return FrozenNetwork.Of(made);
+            using var made = WarmUpDiscriminator(loaded, folder, parsed.GetValue(_seed), cancel);
+            return FrozenNetwork.From(made);
         }
 
-        var network = FrozenNetwork.Of(ClassifierCheckpoint.Load(chosen, sha256: null, classes: null, device).Classifier);
+        var network = FrozenNetwork.From(ClassifierCheckpoint.Load(chosen, sha256: null, classes: null, device).Classifier);
         if (network.Shape == loaded.Generator.Shape)
             return network;
 
@@ -131,11 +131,11 @@ public sealed partial class LabelCommand(Terminal terminal)
     }
 
     // Once for a folder: it is kept there, and what it looks at must not change between two trainings.
-    private ImageDiscriminator WarmedUp(LoadedGenerator loaded, string folder, long seed, CancellationToken cancel)
+    private ImageDiscriminator WarmUpDiscriminator(LoadedGenerator loaded, string folder, long seed, CancellationToken cancel)
     {
-        terminal.Say($"the checkpoint has no discriminator whose features could be looked at: one is warmed up on the generator's own samples, and kept in {Path.Combine(folder, "state")}");
-        var options = UnlearningPresets.Of(UnlearningPresets.DefaultName) with { Seed = seed };
-        var journal = new FolderJournal(Path.Combine(folder, "state"), $"{Machine.Tool} {loaded.Sha256} {JsonSerializer.Serialize(options)}", resume: true, othersAreStale: true);
+        terminal.WriteStatus($"the checkpoint has no discriminator whose features could be looked at: one is warmed up on the generator's own samples, and kept in {Path.Combine(folder, "state")}");
+        var options = UnlearningPresets.Get(UnlearningPresets.DefaultName) with { Seed = seed };
+        var journal = new FolderJournal(Path.Combine(folder, "state"), $"{Machine.ToolVersion} {loaded.Sha256} {JsonSerializer.Serialize(options)}", resume: true, discardOtherRuns: true);
         return new DiscriminatorWarmUp(options, journal, terminal).Run(loaded.Generator, GeneratorArchitectures.Named(loaded.Architecture), cancel);
     }
 

@@ -29,9 +29,9 @@ public sealed class MeasureCommand(Terminal terminal)
     public Command Build()
     {
         var command = new Command("measure", "Measure a policy's generator without judging it") { _policy, _set, _asJson, _shard, _out, OutputFiles.Overwrite, Machine.Device, Machine.Threads };
-        command.Does(terminal, (parsed, cancel) => Run(parsed, (measuring, surveyor) => parsed.GetValue(_shard) is { } shard
+        command.SetGuardedAction(terminal, (parsed, cancel) => Run(parsed, (measuring, surveyor) => parsed.GetValue(_shard) is { } shard
             ? WriteShard(measuring, surveyor, shard, parsed.GetValue(_out), cancel)
-            : Tell(surveyor.Measure(measuring.Generator.Generator, measuring.Generator.Sha256, new Counted(terminal, measuring.Policy.Evaluation.Samples), cancel), measuring, parsed), cancel));
+            : PrintMeasurement(surveyor.Measure(measuring.Generator.Generator, measuring.Generator.Sha256, new SampleProgress(terminal, measuring.Policy.Evaluation.Samples), cancel), measuring, parsed), cancel));
         return command;
     }
 
@@ -39,13 +39,13 @@ public sealed class MeasureCommand(Terminal terminal)
     public Command BuildMerge()
     {
         var command = new Command("merge", "Put the parts of one measurement together: the same numbers as measured at once") { _policy, _parts, _set, _asJson, Machine.Device, Machine.Threads };
-        command.Does(terminal, (parsed, cancel) => Run(parsed, (measuring, surveyor) =>
+        command.SetGuardedAction(terminal, (parsed, cancel) => Run(parsed, (measuring, surveyor) =>
         {
             using var scope = NewDisposeScope();
             IReadOnlyList<MeasurementShard> shards = [.. parsed.GetRequiredValue(_parts).Select(file => MeasurementShard.Load(file.FullName))];
             try
             {
-                return Tell(MeasurementShard.Merge(shards, measuring.Fingerprint, surveyor), measuring, parsed);
+                return PrintMeasurement(MeasurementShard.Merge(shards, measuring.Fingerprint, surveyor), measuring, parsed);
             }
             catch (ArgumentException misfit)
             {
@@ -55,22 +55,22 @@ public sealed class MeasureCommand(Terminal terminal)
         return command;
     }
 
-    private int Run(ParseResult parsed, Func<Measuring, Surveyor, int> work, CancellationToken cancel)
+    private int Run(ParseResult parsed, Func<MeasureContext, GeneratorEvaluator, int> work, CancellationToken cancel)
     {
         var file = PolicyFile.Read(parsed.GetRequiredValue(_policy).ToString(), parsed.GetValue(_set) ?? [], terminal);
         if (file.Result.Policy is not { } policy)
             return ExitCodes.BadPolicy;
 
         var inputs = file.Inputs();
-        OutputFiles.Require(parsed, [parsed.GetValue(_out)?.FullName], inputs.Named().Select(input => (input.Role, (string?)input.Path)), path => SafetensorsFile.IsOwn(path, MeasurementShard.Kind));
+        OutputFiles.Require(parsed, [parsed.GetValue(_out)?.FullName], inputs.EnumerateFiles().Select(input => (input.Role, (string?)input.Path)), path => SafetensorsFile.IsWrittenByAtu(path, MeasurementShard.Kind));
         var device = Machine.Prepare(parsed);
-        var images = EvaluationImages.Of(policy.Evaluation, device);
-        return file.Using(inputs, () =>
+        var images = EvaluationImages.FromOptions(policy.Evaluation, device);
+        return file.RunWithLocatedErrors(inputs, () =>
         {
             var opened = inputs.Open(cancel);
             using var generator = inputs.LoadGenerator(device);
             if (generator.Assumed is { } assumed)
-                terminal.Diagnose(new BuildMessage(
+                terminal.WriteDiagnostic(new BuildMessage(
                     Severity.Warning, PolicyCodes.AssumedLayers,
                     $"$.generator.layers: weights do not tell what this generator computes; assumed: {assumed.Sentence}. No verdict rests on that: if it is right, say it: {UnclearLayersException.Property(assumed.Layers)}",
                     file.Path));
@@ -78,55 +78,55 @@ public sealed class MeasureCommand(Terminal terminal)
             using var reference = inputs.LoadReference(classifiers, generator, images, terminal, cancel);
             var digests = opened.Where(file => file.Role != InputRoles.Policy).Select(file => file.Sha256);   // each part of what is in several files
             return work(
-                new Measuring(file, policy, generator, string.Join(' ', [CanonicalJson.Digest(policy), policy.Evaluation.RangeOrDefault, .. digests])),
-                new Surveyor(policy, classifiers, reference, images));
+                new MeasureContext(file, policy, generator, string.Join(' ', [CanonicalJson.Digest(policy), policy.Evaluation.RangeOrDefault, .. digests])),
+                new GeneratorEvaluator(policy, classifiers, reference, images));
         });
     }
 
-    private int WriteShard(Measuring measuring, Surveyor surveyor, string shard, FileInfo? target, CancellationToken cancel)
+    private int WriteShard(MeasureContext context, GeneratorEvaluator evaluator, string shard, FileInfo? target, CancellationToken cancel)
     {
         if (target is null)
             throw new BadArgumentException("--shard needs --out, a file for the part");
 
         using var scope = NewDisposeScope();
-        var own = Shard.Parse(shard).Of(surveyor.AllBatches());
+        var own = Shard.Parse(shard).SelectFrom(evaluator.AllBatches());
         List<BatchReading> readings = [];
-        using var questions = surveyor.Ask(measuring.Generator.Generator);
+        using var questions = evaluator.StartConsistencyCheck(context.Generator.Generator);
         foreach (var batch in own)
         {
             cancel.ThrowIfCancellationRequested();
-            readings.Add(surveyor.Read(measuring.Generator.Generator, batch));
+            readings.Add(evaluator.Read(context.Generator.Generator, batch));
             terminal.Report(new StageProgress("measuring", readings.Count, own.Count, Losses: null));
         }
 
-        questions.AskAgain();
-        new MeasurementShard(measuring.Fingerprint, measuring.Generator.Sha256, readings).Save(target.FullName);
-        Terminal.Result(target.FullName);
+        questions.ProbeAgain();
+        new MeasurementShard(context.Fingerprint, context.Generator.Sha256, readings).Save(target.FullName);
+        Terminal.WriteResultLine(target.FullName);
         return ExitCodes.Passed;
     }
 
-    private int Tell(Measurement measured, Measuring measuring, ParseResult parsed)
+    private int PrintMeasurement(Measurement measured, MeasureContext context, ParseResult parsed)
     {
-        var unmeasured = measuring.Policy.UndesiredFeatures
-            .Select((feature, number) => (Number: number, Why: WhyNot(measured, feature.Name)))
+        var unmeasured = context.Policy.UndesiredFeatures
+            .Select((feature, number) => (Number: number, Why: WhyNotMeasured(measured, feature.Name)))
             .Where(feature => feature.Why is not null).ToList();
         foreach (var (number, why) in unmeasured)
-            terminal.Diagnose(measuring.File.At(FormattableString.Invariant($"$.undesiredFeatures[{number}]"), PolicyCodes.NotMeasured, $"not measured: {why}"));
+            terminal.WriteDiagnostic(context.File.CreateMessage(FormattableString.Invariant($"$.undesiredFeatures[{number}]"), PolicyCodes.NotMeasured, $"not measured: {why}"));
         if (parsed.GetValue(_asJson))
-            Terminal.ResultDocument(JsonSerializer.Serialize(measured, _json));
+            Terminal.WriteResultDocument(JsonSerializer.Serialize(measured, _json));
         else
             Describe(measured);
         return unmeasured.Count == 0 ? ExitCodes.Passed : ExitCodes.BadPolicy;
     }
 
-    private static string? WhyNot(Measurement measured, string feature) =>
+    private static string? WhyNotMeasured(Measurement measured, string feature) =>
         measured.Diversity?.WhyOneImage ?? measured.Features.FirstOrDefault(reading => reading.Feature == feature)?.NotMeasured;
 
     private static void Describe(Measurement measured)
     {
-        foreach (var feature in measured.Features.Where(feature => WhyNot(measured, feature.Feature) is not null))
-            Line(feature.Feature, $"not measured: {WhyNot(measured, feature.Feature)}");
-        foreach (var feature in measured.Features.Where(feature => WhyNot(measured, feature.Feature) is null))
+        foreach (var feature in measured.Features.Where(feature => WhyNotMeasured(measured, feature.Feature) is not null))
+            Line(feature.Feature, $"not measured: {WhyNotMeasured(measured, feature.Feature)}");
+        foreach (var feature in measured.Features.Where(feature => WhyNotMeasured(measured, feature.Feature) is null))
             foreach (var look in feature.Looks)
                 Line(feature.Feature, FormattableString.Invariant($"{look.Hits} of {look.Samples} images ({100.0 * look.Hits / look.Samples:0.###} %), by {feature.Classifier}"));
         foreach (var share in measured.Shares)
@@ -145,12 +145,12 @@ public sealed class MeasureCommand(Terminal terminal)
 
         static string Number(double? value) => value?.ToString("G5", CultureInfo.InvariantCulture) ?? "not measured";
 
-        static void Line(string name, string value) => Terminal.Result($"{name,-28} {value}");
+        static void Line(string name, string value) => Terminal.WriteResultLine($"{name,-28} {value}");
     }
 
-    private sealed record Measuring(PolicyFile File, UnlearningPolicy Policy, LoadedGenerator Generator, string Fingerprint);
+    private sealed record MeasureContext(PolicyFile File, UnlearningPolicy Policy, LoadedGenerator Generator, string Fingerprint);
 
-    private sealed class Counted(Terminal terminal, int samples) : IProgress<long>
+    private sealed class SampleProgress(Terminal terminal, int samples) : IProgress<long>
     {
         public void Report(long value) => terminal.Report(new StageProgress("measuring", (int)value, (int)Math.Max(value, samples), Losses: null));
     }

@@ -29,13 +29,13 @@ internal static class ModelCommands
         var decay = new Option<int>("--decay") { Description = "Last updates, in which the learning rate falls", DefaultValueFactory = _ => 4000 };
         var resume = new Option<bool>("--resume") { Description = "Go on from the state beside the output file" };
         var command = new Command("pretrain", "Train a StyleGAN2 generator from scratch on images") { data, _out, channels, steps, decay, _seed, OutputFiles.Overwrite, Machine.Device, Machine.Threads, resume };
-        command.Does(terminal, (parsed, cancel) =>
+        command.SetGuardedAction(terminal, (parsed, cancel) =>
         {
             var device = Machine.Prepare(parsed);
             var folder = parsed.GetRequiredValue(data).FullName;
             var target = parsed.GetRequiredValue(_out).FullName;
-            OutputFiles.Require(parsed, [target], [("folder of images", folder)], path => SafetensorsFile.IsOwn(path, Gan));
-            terminal.Say(TrainingImages.Summary(folder));
+            OutputFiles.Require(parsed, [target], [("folder of images", folder)], path => SafetensorsFile.IsWrittenByAtu(path, Gan));
+            terminal.WriteStatus(TrainingImages.Summary(folder));
             using var images = TrainingImages.Read(folder);
             var model = new StyleGan2Settings((int)images.shape[2], (int)images.shape[1], LatentSize: 64, MappingLayers: 4, parsed.GetRequiredValue(channels));
             if (model.Problems().FirstOrDefault() is { } problem)
@@ -43,11 +43,11 @@ internal static class ModelCommands
 
             var settings = Recipe(model, parsed.GetValue(steps), parsed.GetValue(decay), parsed.GetValue(_seed));
             var journal = new FolderJournal(target + ".state", JsonSerializer.Serialize(settings), parsed.GetValue(resume));
-            using var reals = new HeldImages(images.alias());
+            using var reals = new InMemoryImages(images.alias());
             using var pretraining = new GeneratorPretraining(settings, reals, device);
             using var networks = pretraining.Run(journal, terminal, cancel);
             GeneratorCheckpoint.Save(target, networks, new Dictionary<string, string> { ["kind"] = Gan, ["architecture"] = "stylegan2" });
-            Terminal.Result(string.Create(CultureInfo.InvariantCulture, $"{target}: SHA-256 {CheckpointDigest.Of(target)}"));
+            Terminal.WriteResultLine(string.Create(CultureInfo.InvariantCulture, $"{target}: SHA-256 {CheckpointDigest.Compute(target)}"));
             return ExitCodes.Passed;
         });
         return command;
@@ -61,27 +61,27 @@ internal static class ModelCommands
         var data = new Option<DirectoryInfo>("--data") { Description = "Folder with the four MNIST IDX files, or with images: a sub-folder for each class, a labels.csv (file,label1,label2… and 0 or 1), or CelebA's list_attr_celeba.txt", Required = true };
         var epochs = new Option<int>("--epochs") { Description = "Passes over the training images", DefaultValueFactory = _ => 12 };
         var command = new Command("train-classifier", "Train a classifier, to serve as annotator or auditor") { data, _out, architecture, epochs, _seed, OutputFiles.Overwrite, Machine.Device, Machine.Threads };
-        command.Does(terminal, (parsed, cancel) =>
+        command.SetGuardedAction(terminal, (parsed, cancel) =>
         {
             var device = Machine.Prepare(parsed);
             var folder = parsed.GetRequiredValue(data).FullName;
             var target = parsed.GetRequiredValue(_out).FullName;
-            OutputFiles.Require(parsed, [target], [("folder of images", folder)], path => SafetensorsFile.IsOwn(path, ClassifierCheckpoint.Kind));
+            OutputFiles.Require(parsed, [target], [("folder of images", folder)], path => SafetensorsFile.IsWrittenByAtu(path, ClassifierCheckpoint.Kind));
             var (train, test) = Labelled(folder, terminal);
             using var trainOwned = train;
             using var testOwned = test;
             var settings = new ClassifierSettings(parsed.GetValue(architecture)!, parsed.GetValue(epochs), 128, 0.002, parsed.GetValue(_seed));
             var accuracy = 0.0;
-            using var classifier = ClassifierTraining.Run(settings, train, test, device, new OnEpoch(epoch =>
+            using var classifier = ClassifierTraining.Run(settings, train, test, device, new EpochProgress(epoch =>
             {
                 accuracy = epoch.TestAccuracy;
-                terminal.Say(string.Create(CultureInfo.InvariantCulture, $"epoch {epoch.Epoch}/{settings.Epochs}: loss {epoch.Loss:F4}, test accuracy {epoch.TestAccuracy:P2}"));
+                terminal.WriteStatus(string.Create(CultureInfo.InvariantCulture, $"epoch {epoch.Epoch}/{settings.Epochs}: loss {epoch.Loss:F4}, test accuracy {epoch.TestAccuracy:P2}"));
             }), cancel);
             var heldOut = ClassifierTraining.HeldOut(classifier, train, test, device);
             ClassifierCheckpoint.Save(target, classifier, heldOut);
             foreach (var (name, counts) in heldOut.ByClass)
-                terminal.Say($"class {name}: {counts}");
-            Terminal.Result(string.Create(CultureInfo.InvariantCulture, $"{target}: test accuracy {accuracy:P2}, SHA-256 {CheckpointDigest.Of(target)}"));
+                terminal.WriteStatus($"class {name}: {counts}");
+            Terminal.WriteResultLine(string.Create(CultureInfo.InvariantCulture, $"{target}: test accuracy {accuracy:P2}, SHA-256 {CheckpointDigest.Compute(target)}"));
             return ExitCodes.Passed;
         });
         return command;
@@ -90,30 +90,30 @@ internal static class ModelCommands
     // Says what is read, before it is.
     private static (LabelledImages Train, LabelledImages Test) Labelled(string folder, Terminal terminal)
     {
-        if (DigitImages.AreIn(folder))
+        if (MnistDataset.ExistsIn(folder))
         {
-            var (train, test) = (DigitImages.Train(folder), DigitImages.Test(folder));
-            terminal.Say($"training: {train.Summary}");
-            terminal.Say($"test: {test.Summary}");
-            return (LabelledImages.Of(train), LabelledImages.Of(test));
+            var (train, test) = (MnistDataset.Train(folder), MnistDataset.Test(folder));
+            terminal.WriteStatus($"training: {train.Summary}");
+            terminal.WriteStatus($"test: {test.Summary}");
+            return (LabelledImages.From(train), LabelledImages.From(test));
         }
 
-        if (LabelledFolder.IsIn(folder))
+        if (LabelledFolder.ExistsIn(folder))
         {
             var labelled = LabelledFolder.Read(folder);
-            terminal.Say(labelled.Summary);
-            return LabelledImages.Of(labelled);
+            terminal.WriteStatus(labelled.Summary);
+            return LabelledImages.From(labelled);
         }
 
-        var classes = ClassFolders.Of(folder);
+        var classes = ClassFolders.Read(folder);
         if (classes.Classes.Count == 0)
             throw new InvalidDataException(
-                $"{classes.Misfit}, or say what they show in a labels.csv (`file,label1,label2`, then a line for each image with 0 or 1 for each label)");
+                $"{classes.Problem}, or say what they show in a labels.csv (`file,label1,label2`, then a line for each image with 0 or 1 for each label)");
 
-        terminal.Say($"{classes.Pictures.Summary}; classes: {classes.Summary}");
-        if (classes.Doubt is { } doubt)
-            terminal.Diagnose(new BuildMessage(Severity.Warning, "ATU2102", doubt));
-        return LabelledImages.Of(classes);
+        terminal.WriteStatus($"{classes.Pictures.Summary}; classes: {classes.Summary}");
+        if (classes.Warning is { } doubt)
+            terminal.WriteDiagnostic(new BuildMessage(Severity.Warning, "ATU2102", doubt));
+        return LabelledImages.From(classes);
     }
 
     // What the embedded generators were made with: small enough to train on two cores, large enough to look at.
@@ -122,8 +122,8 @@ internal static class ModelCommands
         new TrainingSettings(BatchSize: 16, LearningRate: 0.002, R1Weight: 2, R1Every: 16, PathLengthWeight: 0, PathLengthEvery: 4, StyleMixing: 0, EmaHalfLife: 10000),
         steps, decay, EarlyR1Weight: 8, EarlySteps: 4000, seed);
 
-    private sealed class OnEpoch(Action<ClassifierEpoch> tell) : IProgress<ClassifierEpoch>
+    private sealed class EpochProgress(Action<ClassifierEpoch> report) : IProgress<ClassifierEpoch>
     {
-        public void Report(ClassifierEpoch value) => tell(value);
+        public void Report(ClassifierEpoch value) => report(value);
     }
 }

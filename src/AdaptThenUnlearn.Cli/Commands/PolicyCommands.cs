@@ -22,15 +22,15 @@ public static class PolicyCommands
         var set = new Option<string[]>("--set") { Description = "Set a value over the policy", HelpName = "path=value" };
         var effective = new Option<bool>("--effective") { Description = "Print the policy as it would take effect, preset and defaults filled in, as canonical JSON" };
         var command = new Command("check", "Report every mistake in the policies, each with its place") { policies, set, effective };
-        command.Does(terminal, (parsed, _) =>
+        command.SetGuardedAction(terminal, (parsed, _) =>
         {
             var read = parsed.GetRequiredValue(policies).Select(file => PolicyFile.Read(file.ToString(), parsed.GetValue(set) ?? [], terminal)).ToList();
             var refused = false;
             foreach (var policy in read.Where(policy => policy.Result.Policy is not null))
             {
-                var found = ClassifierFilesCheck.Of(policy);
+                var found = ClassifierFilesCheck.Check(policy);
                 foreach (var message in found)
-                    terminal.Diagnose(message);
+                    terminal.WriteDiagnostic(message);
                 if (found.Any(message => message.Severity == Severity.Error))
                 {
                     refused = true;
@@ -38,12 +38,12 @@ public static class PolicyCommands
                 }
 
                 if (parsed.GetValue(effective))
-                    Terminal.ResultDocument(policy.Result.EffectiveJson);
+                    Terminal.WriteResultDocument(policy.Result.EffectiveJson);
                 else
-                    Terminal.Result($"{policy.Path}: a valid policy, '{policy.Policy.Name}'");
-                SayWhatIsMissing(policy, terminal);
-                if (policy.Inputs().FewForExtractor is { } few)
-                    terminal.Diagnose(policy.Warning("$.evaluation.samples", PolicyCodes.FewForTheExtractor, few));
+                    Terminal.WriteResultLine($"{policy.Path}: a valid policy, '{policy.Policy.Name}'");
+                WarnAboutMissingInputs(policy, terminal);
+                if (policy.Inputs().TooFewSamplesReason is { } few)
+                    terminal.WriteDiagnostic(policy.CreateWarning("$.evaluation.samples", PolicyCodes.FewForTheExtractor, few));
             }
 
             return !refused && read.TrueForAll(policy => policy.Result.Policy is not null) ? ExitCodes.Passed : ExitCodes.BadPolicy;
@@ -52,24 +52,24 @@ public static class PolicyCommands
     }
 
     // Nothing is wrong with such a policy; a run takes longer, and the report will say why.
-    private static void SayWhatIsMissing(PolicyFile policy, Terminal terminal)
+    private static void WarnAboutMissingInputs(PolicyFile policy, Terminal terminal)
     {
         var inputs = policy.Inputs();
-        if (inputs.AssumedOfGenerator is { } assumed)
-            terminal.Diagnose(policy.Warning(
+        if (inputs.GeneratorAssumption is { } assumed)
+            terminal.WriteDiagnostic(policy.CreateWarning(
                 "$.generator.layers", PolicyCodes.AssumedLayers,
                 $"is missing: weights do not tell what this generator computes, and `atu govern` will not judge a guess: {assumed}"));
         if (inputs.LacksDiscriminator)
-            terminal.Say(FormattableString.Invariant(
+            terminal.WriteStatus(FormattableString.Invariant(
                 $"{policy.Path}: the generator's checkpoint has no discriminator: should it have to be unlearned, one is warmed up first, in {policy.Policy.Unlearning.WarmUp.Steps} steps on the generator's own samples (unlearning.discriminatorWarmUp); or name a file that has one as generator.discriminator"));
     }
 
     private static Command Schema(Terminal terminal)
     {
         var command = new Command("schema", "Print the JSON schema of policies");
-        command.Does(terminal, (_, _) =>
+        command.SetGuardedAction(terminal, (_, _) =>
         {
-            Terminal.ResultText(PolicySchema.Export());
+            Terminal.WriteResult(PolicySchema.Export());
             return ExitCodes.Passed;
         });
         return command;
@@ -79,13 +79,13 @@ public static class PolicyCommands
     {
         var file = new Argument<FileInfo>("FILE") { Description = "The policy file to write; its name is the policy's" };
         var command = new Command("new", "Write a commented starter policy") { file };
-        command.Does(terminal, (parsed, _) =>
+        command.SetGuardedAction(terminal, (parsed, _) =>
         {
             var target = parsed.GetRequiredValue(file).FullName;
             if (File.Exists(target))
                 throw new BadArgumentException($"{target} is there already; nothing was written");
-            ReplacedFile.Write(target, PolicyTemplate.Starter(Path.GetFileNameWithoutExtension(target)));
-            Terminal.Result(target);
+            AtomicFile.Write(target, PolicyTemplate.Starter(Path.GetFileNameWithoutExtension(target)));
+            Terminal.WriteResultLine(target);
             return ExitCodes.Passed;
         });
         return command;

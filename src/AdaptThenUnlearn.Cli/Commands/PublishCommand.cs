@@ -19,7 +19,7 @@ public sealed class PublishCommand(Terminal terminal)
     {
         var command = new Command("publish", "Tell runs on their pull request: comment, check run, job summary") { _records, _advisory, _untrusted, _policies };
         _publication.AddTo(command);
-        command.Does(terminal, Run);
+        command.SetGuardedAction(terminal, Run);
         return command;
     }
 

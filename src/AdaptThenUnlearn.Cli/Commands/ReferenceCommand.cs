@@ -16,7 +16,7 @@ namespace AdaptThenUnlearn.Cli.Commands;
 public sealed class ReferenceCommand(Terminal terminal)
 {
     private const int BatchSize = 100;
-    private const int MostCombinations = 256;
+    private const int MaxLabelCombinations = 256;
     private static readonly JsonSerializerOptions _json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
     private readonly Option<DirectoryInfo> _data = new("--data") { Description = "Folder with the four MNIST IDX files, or with images: a sub-folder for each class, a labels.csv, or CelebA's list_attr_celeba.txt", Required = true };
@@ -35,7 +35,7 @@ public sealed class ReferenceCommand(Terminal terminal)
         {
             _data, _out, _extractor.Extractor, _extractor.Weights, _without, _labels, _samples, OutputFiles.Overwrite, _asJson, Machine.Device, Machine.Threads,
         };
-        command.Does(terminal, Run);
+        command.SetGuardedAction(terminal, Run);
         return command;
     }
 
@@ -46,7 +46,7 @@ public sealed class ReferenceCommand(Terminal terminal)
         if (byClass && without.Length > 0)
             throw new BadArgumentException("--without is for .npz files; a .safetensors file keeps the classes apart, and the policy's undesired ones are left out when it is used");
 
-        if (Named(parsed) is not null && (!byClass || !LabelledFolder.IsIn(data)))
+        if (RequestedLabels(parsed) is not null && (!byClass || !LabelledFolder.ExistsIn(data)))
             throw new BadArgumentException("--label is for a folder with a labels.csv and a .safetensors file to write");
 
         OutputFiles.Require(
@@ -54,25 +54,25 @@ public sealed class ReferenceCommand(Terminal terminal)
             OutputFiles.IsReference);
         using var scope = NewDisposeScope();
         using var extractor = _extractor.Load(parsed, Machine.Prepare(parsed))!;
-        var images = DigitImages.AreIn(data) ? Digits(data, extractor, cancel)
-            : LabelledFolder.IsIn(data) ? Labelled(LabelledFolder.Read(data), byClass ? Named(parsed) : without, extractor, cancel)
+        var images = MnistDataset.ExistsIn(data) ? Digits(data, extractor, cancel)
+            : LabelledFolder.ExistsIn(data) ? ExtractLabelled(LabelledFolder.Read(data), byClass ? RequestedLabels(parsed) : without, extractor, cancel)
             : Folder(data, extractor, needsClasses: byClass || without.Length > 0, cancel);
         if (without.FirstOrDefault(name => !images.Names.Contains(name)) is { } unknown)
             throw new BadArgumentException($"--without {unknown}: there is no such class in {data}; there are: {string.Join(", ", images.Names)}");
 
         foreach (var doubt in images.Doubts)
-            terminal.Diagnose(new BuildMessage(Severity.Warning, "ATU2102", doubt));
+            terminal.WriteDiagnostic(new BuildMessage(Severity.Warning, "ATU2102", doubt));
         var kept = byClass ? SaveByClass(target, images, extractor, parsed.GetValue(_samples)) : SaveTogether(target, images, without);
-        Tell(parsed, target, images, kept, without);
+        PrintSummary(parsed, target, images, kept, without);
         return ExitCodes.Passed;
     }
 
-    private void Tell(ParseResult parsed, string target, Extracted images, long kept, string[] without)
+    private void PrintSummary(ParseResult parsed, string target, ExtractedFeatures images, long kept, string[] without)
     {
-        var sha256 = CheckpointDigest.Of(target);
+        var sha256 = CheckpointDigest.Compute(target);
         if (parsed.GetValue(_asJson))
         {
-            Terminal.ResultDocument(JsonSerializer.Serialize(new
+            Terminal.WriteResultDocument(JsonSerializer.Serialize(new
             {
                 file = target,
                 sha256,
@@ -90,91 +90,91 @@ public sealed class ReferenceCommand(Terminal terminal)
 
         var floor = double.IsNaN(images.Floor) ? "" : string.Create(CultureInfo.InvariantCulture, $"; Fréchet distance of real training to real test images {images.Floor:G4}");
         if (without.Length > 0)
-            Terminal.Result(string.Create(CultureInfo.InvariantCulture, $"{target}: {kept} images, without {string.Join(", ", without)}"));
+            Terminal.WriteResultLine(string.Create(CultureInfo.InvariantCulture, $"{target}: {kept} images, without {string.Join(", ", without)}"));
         else
-            Terminal.Result(string.Create(CultureInfo.InvariantCulture, $"{target}: {images.Described}{floor}"));
-        Terminal.Result($"read: {images.Source}{(without.Length > 0 ? ", " + images.Described : "")}");
+            Terminal.WriteResultLine(string.Create(CultureInfo.InvariantCulture, $"{target}: {images.Described}{floor}"));
+        Terminal.WriteResultLine($"read: {images.Source}{(without.Length > 0 ? ", " + images.Described : "")}");
         foreach (var passed in images.PassedOver)
-            Terminal.Result($"passed over: {passed}");
-        Terminal.Result($"SHA-256 {sha256}");
+            Terminal.WriteResultLine($"passed over: {passed}");
+        Terminal.WriteResultLine($"SHA-256 {sha256}");
     }
 
-    private string[]? Named(ParseResult parsed) => parsed.GetValue(_labels) is { Length: > 0 } labels ? labels : null;
+    private string[]? RequestedLabels(ParseResult parsed) => parsed.GetValue(_labels) is { Length: > 0 } labels ? labels : null;
 
-    private long SaveByClass(string target, Extracted images, LoadedExtractor extractor, int samplesPerClass)
+    private long SaveByClass(string target, ExtractedFeatures images, LoadedExtractor extractor, int samplesPerClass)
     {
         using var reference = ReferenceStatistics.Build(images.Classes, images.Features, images.Labels, samplesPerClass, extractor.Sha256, images.Confusion, images.Floor, images.Combinations);
         reference.Save(target);
         foreach (var (name, rate) in reference.FalsePositiveRates())
-            terminal.Say(string.Create(CultureInfo.InvariantCulture, $"class {name}: seen in {rate:P3} of real test images of other classes"));
+            terminal.WriteStatus(string.Create(CultureInfo.InvariantCulture, $"class {name}: seen in {rate:P3} of real test images of other classes"));
         return images.Features.shape[0];
     }
 
-    private static long SaveTogether(string target, Extracted images, string[] without)
+    private static long SaveTogether(string target, ExtractedFeatures images, string[] without)
     {
         var dropped = Enumerable.Range(0, images.Classes.Count).Where(number => (images.Combinations?[number] ?? [images.Classes[number]]).Any(without.Contains)).Select(number => (long)number);
         var kept = isin(images.Labels, tensor(dropped.ToArray())).logical_not();
-        using var statistics = FeatureStatistics.Of(images.Features[kept]);
+        using var statistics = FeatureStatistics.FromFeatures(images.Features[kept]);
         if (statistics.Count <= statistics.FeatureSize)
             throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture, $"{target} was not written: {statistics.Count} images do not determine a covariance of {statistics.FeatureSize} features; more than {statistics.FeatureSize} are needed"));
 
-        using var moments = FeatureMoments.Of(statistics);
+        using var moments = FeatureMoments.FromStatistics(statistics);
         moments.Write(target);
         return statistics.Count;
     }
 
-    private Extracted Digits(string data, LoadedExtractor extractor, CancellationToken cancel)
+    private ExtractedFeatures Digits(string data, LoadedExtractor extractor, CancellationToken cancel)
     {
-        using var train = DigitImages.Train(data);
+        using var train = MnistDataset.Train(data);
         var features = Features("features of the training images", FeaturePass.Batches(train.Images), train.Images.shape[0], extractor, cancel);
-        var count = DigitImages.Classes.Count;
+        var count = MnistDataset.Classes.Count;
         if (extractor.Extractor is not FeatureClassifier { Outputs: ClassifierOutputs.Softmax } classifier)
-            return new Extracted(train.Source, DigitImages.Classes, features, train.Labels.clone(), zeros([count, count], int64), double.NaN);
+            return new ExtractedFeatures(train.Source, MnistDataset.Classes, features, train.Labels.clone(), zeros([count, count], int64), double.NaN);
 
-        using var test = DigitImages.Test(data);
-        terminal.Say("features of the test images");
+        using var test = MnistDataset.Test(data);
+        terminal.WriteStatus("features of the test images");
         var (testFeatures, testLogits) = FeaturePass.Run(classifier, test.Images);
-        using var trainStatistics = FeatureStatistics.Of(features);
-        using var testStatistics = FeatureStatistics.Of(testFeatures);
+        using var trainStatistics = FeatureStatistics.FromFeatures(features);
+        using var testStatistics = FeatureStatistics.FromFeatures(testFeatures);
         var floor = FrechetDistance.Between(trainStatistics, testStatistics);
         if (floor.Value is not { } distance)
             throw new InvalidDataException(
                 FormattableString.Invariant($"{data}: the features of its {train.Images.shape[0]} training and {test.Images.shape[0]} test images do not determine a Fréchet distance: {floor.NotMeasured}"));
-        return new Extracted(train.Source, DigitImages.Classes, features, train.Labels.clone(), (test.Labels * count + testLogits.argmax(1)).bincount(null, count * count).view(count, count), distance);
+        return new ExtractedFeatures(train.Source, MnistDataset.Classes, features, train.Labels.clone(), (test.Labels * count + testLogits.argmax(1)).bincount(null, count * count).view(count, count), distance);
     }
 
-    private Extracted Folder(string data, LoadedExtractor extractor, bool needsClasses, CancellationToken cancel)
+    private ExtractedFeatures Folder(string data, LoadedExtractor extractor, bool needsClasses, CancellationToken cancel)
     {
-        var folders = ClassFolders.Of(data);
-        if (needsClasses && folders.Misfit is { } misfit)
+        var folders = ClassFolders.Read(data);
+        if (needsClasses && folders.Problem is { } misfit)
             throw new BadArgumentException($"{misfit}, or write an .npz file of all of them without --without");
 
         // Where classes are not needed, images without one are read too.
-        string[] classes = folders.Misfit is null ? [.. folders.Classes] : [];
+        string[] classes = folders.Problem is null ? [.. folders.Classes] : [];
         var files = folders.Pictures.Files;
         var features = FeaturesOf($"features of {data}", files, extractor, cancel);
-        return new Extracted(data, classes, features, tensor(folders.Labels.Select(label => (long)label).ToArray()), zeros([classes.Length, classes.Length], int64), double.NaN)
+        return new ExtractedFeatures(data, classes, features, tensor(folders.Labels.Select(label => (long)label).ToArray()), zeros([classes.Length, classes.Length], int64), double.NaN)
         {
             PassedOver = folders.Pictures.PassedOver,
-            Doubts = needsClasses && folders.Doubt is { } doubt ? [doubt] : [],
+            Doubts = needsClasses && folders.Warning is { } doubt ? [doubt] : [],
         };
     }
 
     // An image is of the combination of those of its labels that are kept apart; all are where none is named. No label holds a comma.
-    private Extracted Labelled(LabelledFolder folder, string[]? apart, LoadedExtractor extractor, CancellationToken cancel)
+    private ExtractedFeatures ExtractLabelled(LabelledFolder folder, string[]? separateLabels, LoadedExtractor extractor, CancellationToken cancel)
     {
-        if (apart?.FirstOrDefault(label => !folder.Labels.Contains(label)) is { } unknown)
+        if (separateLabels?.FirstOrDefault(label => !folder.Labels.Contains(label)) is { } unknown)
             throw new BadArgumentException($"{Path.GetFileName(folder.List)} has no label '{unknown}'; it has: {string.Join(", ", folder.Labels)}");
 
-        var columns = folder.Labels.Index().Where(column => apart is null || apart.Contains(column.Item)).ToList();
-        string[] ofImages = [.. folder.Carried.Select(carried => string.Join(',', columns.Where(column => carried[column.Index]).Select(column => column.Item)))];
+        var columns = folder.Labels.Index().Where(column => separateLabels is null || separateLabels.Contains(column.Item)).ToList();
+        string[] ofImages = [.. folder.LabelFlags.Select(carried => string.Join(',', columns.Where(column => carried[column.Index]).Select(column => column.Item)))];
         string[] names = [.. ofImages.Distinct().Order(StringComparer.Ordinal)];
-        if (names.Length > MostCombinations)
-            throw new BadArgumentException(string.Create(CultureInfo.InvariantCulture, $"{Path.GetFileName(folder.List)} holds {names.Length} combinations of labels, at most {MostCombinations} are kept apart; name those that may be undesired with --label"));
+        if (names.Length > MaxLabelCombinations)
+            throw new BadArgumentException(string.Create(CultureInfo.InvariantCulture, $"{Path.GetFileName(folder.List)} holds {names.Length} combinations of labels, at most {MaxLabelCombinations} are kept apart; name those that may be undesired with --label"));
 
-        string[][] combinations = [.. names.Select(name => folder.Carried[Array.IndexOf(ofImages, name)]).Select(carried => columns.Where(column => carried[column.Index]).Select(column => column.Item).ToArray())];
+        string[][] combinations = [.. names.Select(name => folder.LabelFlags[Array.IndexOf(ofImages, name)]).Select(carried => columns.Where(column => carried[column.Index]).Select(column => column.Item).ToArray())];
         var features = FeaturesOf("features of the labelled images", folder.Files, extractor, cancel);
-        return new Extracted(
+        return new ExtractedFeatures(
             folder.List, [.. names.Select(name => name.Length == 0 ? "none" : name)], features, tensor(ofImages.Select(name => (long)Array.IndexOf(names, name)).ToArray()),
             zeros([names.Length, names.Length], int64), double.NaN)
         {
@@ -184,16 +184,16 @@ public sealed class ReferenceCommand(Terminal terminal)
 
     private Tensor FeaturesOf(string what, IReadOnlyList<string> files, LoadedExtractor extractor, CancellationToken cancel)
     {
-        if (extractor.Extractor.Refusal(ImageFolder.SizeOf(files)) is { } why)
+        if (extractor.Extractor.ExplainMismatch(ImageFolder.SizeOf(files)) is { } why)
             throw new BadArgumentException(why);
-        return Features(what, ImageFolder.Batches(files, extractor.Extractor.Takes?.Channels ?? 3, BatchSize), files.Count, extractor, cancel);
+        return Features(what, ImageFolder.Batches(files, extractor.Extractor.InputShape?.Channels ?? 3, BatchSize), files.Count, extractor, cancel);
     }
 
     private Tensor Features(string what, IEnumerable<Tensor> batches, long count, LoadedExtractor extractor, CancellationToken cancel)
     {
         return FeaturePass.Features(extractor.Extractor, batches.Select(Fitting), seen => terminal.Report(new StageProgress(what, (int)seen, (int)count, Losses: null)), cancel);
 
-        Tensor Fitting(Tensor batch) => extractor.Extractor.Refusal(batch) is { } why ? throw new BadArgumentException(why) : batch;
+        Tensor Fitting(Tensor batch) => extractor.Extractor.ExplainMismatch(batch) is { } why ? throw new BadArgumentException(why) : batch;
     }
 
     /// <param name="Source">The folder or file that the images are of.</param>
@@ -202,7 +202,7 @@ public sealed class ReferenceCommand(Terminal terminal)
     /// <param name="Labels"><c>[N]</c>, int64, positions among the classes.</param>
     /// <param name="Confusion">Of real test images; zeros where there are none.</param>
     /// <param name="Floor">NaN where there are no test images.</param>
-    private sealed record Extracted(string Source, IReadOnlyList<string> Classes, Tensor Features, Tensor Labels, Tensor Confusion, double Floor)
+    private sealed record ExtractedFeatures(string Source, IReadOnlyList<string> Classes, Tensor Features, Tensor Labels, Tensor Confusion, double Floor)
     {
         /// <summary>The labels of each combination; null where each class stands for itself.</summary>
         public string[][]? Combinations { get; init; }
@@ -216,7 +216,7 @@ public sealed class ReferenceCommand(Terminal terminal)
             $" in {Classes.Count} {(Combinations is null ? "classes" : "combinations of labels")}: {string.Join(", ", Classes.Zip(Counts, (name, count) => FormattableString.Invariant($"{name} ({count})")))}"));
 
         /// <summary>What of the folder was not read, and why.</summary>
-        public IReadOnlyList<PassedOver> PassedOver { get; init; } = [];
+        public IReadOnlyList<SkippedFiles> PassedOver { get; init; } = [];
 
         /// <summary>What a reader must know.</summary>
         public IReadOnlyList<string> Doubts { get; init; } = [];

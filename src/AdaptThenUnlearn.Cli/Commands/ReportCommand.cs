@@ -18,16 +18,16 @@ public static class ReportCommand
         var formats = new Option<string[]>("--format") { Description = $"Which reports: {_names}; all of them when not given", HelpName = "a,b" };
         var folder = new Option<DirectoryInfo>("--out") { Description = "Folder for the reports of one record; beside the record, where its pictures are, when not given" };
         var command = new Command("report", "Make reports from a stored run; judges nothing and changes no verdict") { records, formats, folder };
-        command.Does(terminal, (parsed, _) =>
+        command.SetGuardedAction(terminal, (parsed, _) =>
         {
             var files = parsed.GetRequiredValue(records);
-            var asked = ComparedRuns.List(parsed, formats);
+            var requestedFormats = ComparisonArguments.ParseList(parsed, formats);
             if (parsed.GetValue(folder) is not null && files.Length > 1)
                 throw new BadArgumentException("--out takes the reports of one record, or they would overwrite each other; leave it out to write them beside their records");
-            if (asked.FirstOrDefault(name => !ReportFormats.FromRecord.Any(format => format.Name == name)) is { } unknown)
+            if (requestedFormats.FirstOrDefault(name => !ReportFormats.FromRecord.Any(format => format.Name == name)) is { } unknown)
                 throw new BadArgumentException($"--format: '{unknown}' is no report that can be made from a record; use one of {_names}");
 
-            var chosen = ReportFormats.FromRecord.Where(format => asked.Count == 0 || asked.Contains(format.Name)).ToList();
+            var chosen = ReportFormats.FromRecord.Where(format => requestedFormats.Count == 0 || requestedFormats.Contains(format.Name)).ToList();
             var names = chosen.ConvertAll(format => format.FileName);
             var targets = files.Select(file => (File: file, Folder: parsed.GetValue(folder)?.FullName ?? file.DirectoryName!)).ToList();
             foreach (var (file, target) in targets)
@@ -42,14 +42,14 @@ public static class ReportCommand
     private static void Write(Terminal terminal, FileInfo file, string folder, IReadOnlyList<IReportFormat> formats)
     {
         var record = RunRecordFile.Read(file.FullName);
-        FolderMark.Add(folder, formats.Select(format => format.FileName));
+        WrittenFiles.Add(folder, formats.Select(format => format.FileName));
         foreach (var format in formats)
         {
             var target = Path.Combine(folder, format.FileName);
-            ReplacedFile.Write(target, format.Render(record));
-            Terminal.Result(target);
+            AtomicFile.Write(target, format.Render(record));
+            Terminal.WriteResultLine(target);
         }
 
-        terminal.Say(LogLine.Of($"{record.Policy.Name}: {OutcomeText.Words(record.Verdict.Outcome)}, as recorded; `atu verify` judges it again"));
+        terminal.WriteStatus(LogLine.Sanitize($"{record.Policy.Name}: {OutcomeText.Describe(record.Verdict.Outcome)}, as recorded; `atu verify` judges it again"));
     }
 }

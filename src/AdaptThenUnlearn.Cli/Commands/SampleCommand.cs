@@ -11,7 +11,7 @@ namespace AdaptThenUnlearn.Cli.Commands;
 public sealed class SampleCommand(Terminal terminal)
 {
     private const int BatchSize = 100;
-    private const int WidestGrid = 16;
+    private const int MaxGridColumns = 16;
 
     private readonly GeneratorOptions _generator = new("A generator");
     private readonly Option<FileInfo> _out = new("--out") { Description = "PNG file for a grid of the images" };
@@ -38,7 +38,7 @@ public sealed class SampleCommand(Terminal terminal)
             _out, _npy, _count, _seed, _latents, _labels, _truncation, _noise, _network, OutputFiles.Overwrite, Machine.Device, Machine.Threads,
         };
         _generator.AddTo(command);
-        command.Does(terminal, Run);
+        command.SetGuardedAction(terminal, Run);
         return command;
     }
 
@@ -55,7 +55,7 @@ public sealed class SampleCommand(Terminal terminal)
             parsed, [picture?.FullName, numbers?.FullName], [("generator", _generator.Checkpoint(parsed)), ("--latents", parsed.GetValue(_latents)?.FullName), ("--labels", parsed.GetValue(_labels)?.FullName)], OutputFiles.IsSample);
 
         using var loaded = _generator.Load(parsed, discriminator: null, Machine.Prepare(parsed), terminal, parsed.GetRequiredValue(_network), generatorAlone: true);
-        if (parsed.GetValue(_truncation) != 1 && !loaded.Generator.Truncates)
+        if (parsed.GetValue(_truncation) != 1 && !loaded.Generator.SupportsTruncation)
             throw new BadArgumentException($"a {loaded.Architecture} generator has no truncation; leave --truncation at 1");
 
         if (parsed.GetValue(_noise) == "const" && loaded.Generator is { NoiseSizes.Count: > 0, StoredNoise.Count: 0 })
@@ -66,16 +66,16 @@ public sealed class SampleCommand(Terminal terminal)
         var images = Generate(loaded.Generator, Latents(loaded.Generator, parsed), parsed, cancel);
         if (numbers is not null)
         {
-            NumpyFile.Write(numbers.FullName, loaded.Generator.AsNetworkGaveThem(images));
-            Terminal.Result(numbers.FullName);
+            NumpyFile.Write(numbers.FullName, loaded.Generator.ToNetworkRange(images));
+            Terminal.WriteResultLine(numbers.FullName);
         }
 
         if (picture is not null)
         {
-            var columns = Math.Min(WidestGrid, (int)Math.Ceiling(Math.Sqrt(images.shape[0])));
+            var columns = Math.Min(MaxGridColumns, (int)Math.Ceiling(Math.Sqrt(images.shape[0])));
             var png = ImageGrid.Png([new GridPanel(Path.GetFileName(loaded.Sha256[..12]) + " " + loaded.Description, images, [])], columns, Math.Max(1, 64 / loaded.Generator.Shape.Resolution));
-            ReplacedFile.Write(picture.FullName, png);
-            Terminal.Result(picture.FullName);
+            AtomicFile.Write(picture.FullName, png);
+            Terminal.WriteResultLine(picture.FullName);
         }
 
         return ExitCodes.Passed;

@@ -14,41 +14,41 @@ public static class VerifyCommand
     {
         var file = new Argument<FileInfo>("RECORD") { Description = "A run's run.json, in its folder" };
         var command = new Command("verify", "Judge a run again from its stored readings, and check every hash") { file };
-        command.Does(terminal, (parsed, cancel) =>
+        command.SetGuardedAction(terminal, (parsed, cancel) =>
         {
             var path = parsed.GetRequiredValue(file).FullName;
             var record = RunRecordFile.Read(path);
             var folder = Path.GetDirectoryName(path)!;
-            var verification = Verification.Of(folder, record, Vocabulary.Known, DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime), cancel);
-            List<BuildMessage> complaints = [.. Altered(folder, record, verification.IsReworded, path), .. verification.Problems.Select(problem => new BuildMessage(Severity.Error, "ATU3003", problem, path))];
-            complaints.ForEach(terminal.Diagnose);
-            var stands = complaints.TrueForAll(complaint => complaint.Severity != Severity.Error);
-            Lines(terminal, record, path, cancel).Tell(verification.Verdict, record.WarningRemarks(), advisory: false);
+            var verification = Verification.VerifyRun(folder, record, Vocabulary.Known, DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime), cancel);
+            List<BuildMessage> diagnostics = [.. CheckReports(folder, record, verification.IsReworded, path), .. verification.Problems.Select(problem => new BuildMessage(Severity.Error, "ATU3003", problem, path))];
+            diagnostics.ForEach(terminal.WriteDiagnostic);
+            var isValid = diagnostics.TrueForAll(diagnostic => diagnostic.Severity != Severity.Error);
+            CreateVerdictPrinter(terminal, record, path, cancel).Print(verification.Verdict, record.WarningRemarks(), advisory: false);
             var outcome = verification.Verdict.Outcome;
-            Terminal.Result($"{record.Policy.Name}: {(stands ? $"the record stands: {OutcomeText.Words(outcome)}" : "the record does not stand")}");
-            return stands && outcome.IsPass() ? ExitCodes.Passed : ExitCodes.GateFailed;
+            Terminal.WriteResultLine($"{record.Policy.Name}: {(isValid ? $"the record stands: {OutcomeText.Describe(outcome)}" : "the record does not stand")}");
+            return isValid && outcome.IsPass() ? ExitCodes.Passed : ExitCodes.GateFailed;
         });
         return command;
     }
 
     // At the policy's lines where it lies where the record says, as the record has it; otherwise at the record.
-    private static VerdictLines Lines(Terminal terminal, RunRecord record, string path, CancellationToken cancel)
+    private static VerdictPrinter CreateVerdictPrinter(Terminal terminal, RunRecord record, string path, CancellationToken cancel)
     {
         var policy = Path.Combine(Path.GetDirectoryName(path)!, record.PolicySource.File);
         return RunRecordFile.Digest(policy, cancel) == record.PolicySource.Sha256
-            ? new VerdictLines(terminal, record.Policy, Path.GetRelativePath(Directory.GetCurrentDirectory(), policy), record.PolicySource.Text)
-            : new VerdictLines(terminal, record.Policy, path, text: null);
+            ? new VerdictPrinter(terminal, record.Policy, Path.GetRelativePath(Directory.GetCurrentDirectory(), policy), record.PolicySource.Text)
+            : new VerdictPrinter(terminal, record.Policy, path, text: null);
     }
 
     // Another version of the tool may put things in other words, so what it wrote is only warned of.
-    private static IEnumerable<BuildMessage> Altered(string folder, RunRecord record, bool reworded, string path)
+    private static IEnumerable<BuildMessage> CheckReports(string folder, RunRecord record, bool wordingDiffers, string path)
     {
-        var (severity, how) = record.Tool == Machine.Tool
+        var (severity, how) = record.Tool == Machine.ToolVersion
             ? (Severity.Error, "; it was changed")
             : (Severity.Warning, $" to this version; it was changed, or {record.Tool} wrote it otherwise");
-        foreach (var report in RunReports.Altered(folder, record))
+        foreach (var report in RunReports.FindAltered(folder, record))
             yield return new BuildMessage(severity, "ATU3003", $"{report} is not what the record says{how}. `atu report` makes it anew", path);
-        if (reworded)
+        if (wordingDiffers)
             yield return new BuildMessage(severity, "ATU3003", $"an explanation or a warning of the recorded verdict is not what the recorded readings give{how}", path);
     }
 }

@@ -11,7 +11,7 @@ internal static class ComparisonAims
     [
         new(ComparedMethods.Default, "PUL ≥ 97 %, each class, mean over seeds", figures => figures.Unlearned, value => value >= 0.97, Percent) { EachClass = true, MoreIsBetter = true },
         new(ComparedMethods.Default, "Fréchet distance ≤ 1.4 × before, each class, mean over seeds", figures => figures.FrechetRatio, value => value <= 1.4, Times) { EachClass = true },
-        new(ComparedMethods.Default, "no retained class below half its share, any seed", figures => figures.SmallestShareKept, value => value >= 0.5, Percent) { EachClass = true, MoreIsBetter = true, Held = spread => spread.Low },
+        new(ComparedMethods.Default, "no retained class below half its share, any seed", figures => figures.SmallestShareKept, value => value >= 0.5, Percent) { EachClass = true, MoreIsBetter = true, Statistic = spread => spread.Low },
         new(ComparedMethods.Thorough, "PUL ≥ 99 %, mean over classes and seeds", figures => figures.Unlearned, value => value >= 0.99, Percent) { MoreIsBetter = true },
         new(ComparedMethods.Thorough, "Fréchet distance ≤ 1.2 × before, likewise", figures => figures.FrechetRatio, value => value <= 1.2, Times),
         new(ComparedMethods.Thorough, "Fréchet distance ≤ 1.5 × retraining's, likewise", figures => figures.ToRetraining, value => value <= 1.5, Times) { Relative = true },
@@ -31,13 +31,13 @@ internal static class ComparisonAims
             var runs = comparison.Figures(aim.Method, comparison.Classes);
             var all = aim.Figure(runs);
             var classes = comparison.Classes.Select(name => (Name: name, Spread: aim.Figure(comparison.Figures(aim.Method, name)))).Where(each => each.Spread is not null)
-                .Select(each => (each.Name, Value: aim.Held(each.Spread!))).OrderBy(each => aim.MoreIsBetter ? each.Value : -each.Value).ToList();
+                .Select(each => (each.Name, Value: aim.Statistic(each.Spread!))).OrderBy(each => aim.MoreIsBetter ? each.Value : -each.Value).ToList();
             var values = classes.Count == comparison.Classes.Count ? classes.Select(each => each.Value) : null;
-            table.Row(
+            table.AddRow(
                 MarkdownText.Code(aim.Method.Name),
-                aim.Words,
-                Answer(aim, runs, all, aim.EachClass || values is null ? values : [aim.Held(all!)]),
-                all is null ? None : aim.Unit(aim.Held(all)),
+                aim.Description,
+                DescribeResult(aim, runs, all, aim.EachClass || values is null ? values : [aim.Statistic(all!)]),
+                all is null ? None : aim.Unit(aim.Statistic(all)),
                 classes.Count == 0 ? None : $"{MarkdownText.Escape(classes[0].Name)}: {aim.Unit(classes[0].Value)}");
         }
 
@@ -45,22 +45,22 @@ internal static class ComparisonAims
     }
 
     // The values that all have to reach the aim; null while there are not all.
-    private static string Answer(Aim aim, MethodFigures runs, Spread? all, IEnumerable<double>? values)
+    private static string DescribeResult(Aim aim, MethodFigures runs, Spread? all, IEnumerable<double>? values)
     {
         if (runs.Failed > 0)
-            return $"**no**: {runs.Failed} of {runs.Asked} runs came to no result";
+            return $"**no**: {runs.Failed} of {runs.Planned} runs came to no result";
         var lacking = all is not null && all.Count < runs.Cells.Count;
         if (lacking && !aim.Relative)
-            return $"**no**: it was measured in {all!.Count} of {Counted(runs.Cells.Count, "run", "runs")}";
+            return $"**no**: it was measured in {all!.Count} of {FormatCount(runs.Cells.Count, "run", "runs")}";
         if (values is null || lacking)
             return "not measured yet";
-        return (values.All(aim.Reached) ? "yes" : "**no**") + (runs.Cells.Count < runs.Asked ? $", so far ({runs.Cells.Count} of {runs.Asked} runs)" : "");
+        return (values.All(aim.IsReached) ? "yes" : "**no**") + (runs.Cells.Count < runs.Planned ? $", so far ({runs.Cells.Count} of {runs.Planned} runs)" : "");
     }
 
-    private sealed record Aim(ComparedMethod Method, string Words, Func<MethodFigures, Spread?> Figure, Func<double, bool> Reached, Func<double, string> Unit)
+    private sealed record Aim(ComparedMethod Method, string Description, Func<MethodFigures, Spread?> Figure, Func<double, bool> IsReached, Func<double, string> Unit)
     {
         /// <summary>What of the runs is held to the aim.</summary>
-        public Func<Spread, double> Held { get; init; } = spread => spread.Mean;
+        public Func<Spread, double> Statistic { get; init; } = spread => spread.Mean;
 
         /// <summary>Whether each class has to reach it, and not only all together.</summary>
         public bool EachClass { get; init; }

@@ -20,9 +20,9 @@ public static class ComparisonFiles
     {
         var name = Path.GetFileNameWithoutExtension(page);
         var beside = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(page))!, name);
-        ReplacedFile.Write(Path.Combine(beside, PlotName), Plot(comparison));
-        ReplacedFile.Write(Path.Combine(beside, TableName), ComparisonCsv.Render(comparison));
-        ReplacedFile.Write(page, ComparisonPage.Render(comparison, name));
+        AtomicFile.Write(Path.Combine(beside, PlotName), Plot(comparison));
+        AtomicFile.Write(Path.Combine(beside, TableName), ComparisonCsv.Render(comparison));
+        AtomicFile.Write(page, ComparisonPage.Render(comparison, name));
     }
 
     private static byte[] Plot(Comparison comparison)
@@ -42,6 +42,6 @@ public static class ComparisonFiles
             [.. figures.Where(each => x(each.Figures) is not null && y(each.Figures) is not null).Select(each => new ScatterPoint(
                 each.Method.Name + Part(each.Figures), ComparisonPage.Heading(each.Method.Family), x(each.Figures)!.Value, y(each.Figures)!.Value))];
 
-        static string Part(MethodFigures figures) => figures.Cells.Count == figures.Asked ? "" : FormattableString.Invariant($" ({figures.Cells.Count} of {figures.Asked})");
+        static string Part(MethodFigures figures) => figures.Cells.Count == figures.Planned ? "" : FormattableString.Invariant($" ({figures.Cells.Count} of {figures.Planned})");
     }
 }

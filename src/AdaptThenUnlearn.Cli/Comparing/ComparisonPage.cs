@@ -20,7 +20,7 @@ public static partial class ComparisonPage
         var page = new StringBuilder();
         foreach (var part in new[]
         {
-            Head(comparison, files), Reading(comparison), ComparisonAims.Render(comparison), Methods(comparison), Classes(comparison),
+            Head(comparison, files), Summary(comparison), ComparisonAims.Render(comparison), Methods(comparison), Classes(comparison),
             Runs(comparison), Published(comparison), Protocol(comparison), Gaps(comparison),
         })
             if (part.Length > 0)
@@ -45,18 +45,18 @@ public static partial class ComparisonPage
         string RawOutput() => comparison.Cells.Count(cell => cell.Outcome is { Range: EvaluationOptions.Raw }) switch
         {
             0 => "",
-            var raw when raw == comparison.Cells.Count(cell => cell.Outcome is not null) => $"**Every figure was measured on raw network output**, {NotPictures}",
-            var raw => $"**{Counted(raw, "run was", "runs were")} measured on raw network output**, {NotPictures}",
+            var raw when raw == comparison.Cells.Count(cell => cell.Outcome is not null) => $"**Every figure was measured on raw network output**, {RawOutputCaution}",
+            var raw => $"**{FormatCount(raw, "run was", "runs were")} measured on raw network output**, {RawOutputCaution}",
         };
 
-        string SetOverAll() => comparison.Set.Count == 0 ? "" : $"Over every run was set: {string.Join(", ", comparison.Set.Select(MarkdownText.Code))}. ";
+        string SetOverAll() => comparison.Overrides.Count == 0 ? "" : $"Over every run was set: {string.Join(", ", comparison.Overrides.Select(MarkdownText.Code))}. ";
 
         string Absent() => (missing, failed) switch
         {
             (0, 0) => "None is missing.",
-            (_, 0) => $"**{Counted(missing, "run is", "runs are")} missing**, as the end of the page says; no mean counts them.",
-            (0, _) => $"**{Counted(failed, "run", "runs")} came to no result**, as the end of the page says; no mean counts them.",
-            _ => $"**{Counted(missing, "run is", "runs are")} missing and {failed} came to no result**, as the end of the page says; no mean counts them.",
+            (_, 0) => $"**{FormatCount(missing, "run is", "runs are")} missing**, as the end of the page says; no mean counts them.",
+            (0, _) => $"**{FormatCount(failed, "run", "runs")} came to no result**, as the end of the page says; no mean counts them.",
+            _ => $"**{FormatCount(missing, "run is", "runs are")} missing and {failed} came to no result**, as the end of the page says; no mean counts them.",
         };
     }
 
@@ -69,9 +69,9 @@ public static partial class ComparisonPage
             foreach (var method in family)
             {
                 var figures = comparison.Figures(method, comparison.Classes);
-                table.Row(
+                table.AddRow(
                     $"`{method.Name}`",
-                    $"{figures.Cells.Count} of {figures.Asked}{(figures.Failed > 0 ? $", {figures.Failed} without result" : "")}",
+                    $"{figures.Cells.Count} of {figures.Planned}{(figures.Failed > 0 ? $", {figures.Failed} without result" : "")}",
                     Text(figures.Unlearned, Percent),
                     Text(figures.FrechetRatio, Times),
                     Text(figures.ToRetraining, Times),
@@ -82,18 +82,18 @@ public static partial class ComparisonPage
                     Time(figures.ProcessorMinutes),
                     Time(figures.Minutes));
 
-                string Text(Spread? spread, Func<double, string> unit) => FigureText.Of(spread, unit, figures.Cells.Count);
+                string Text(Spread? spread, Func<double, string> unit) => FigureText.Format(spread, unit, figures.Cells.Count);
 
-                string Time(Spread? spread) => FigureText.Of(spread, Minutes, figures.Cells.Count, "counted");
+                string Time(Spread? spread) => FigureText.Format(spread, Minutes, figures.Cells.Count, "counted");
             }
 
-            text.Append("\n### ").Append(Heading(family.Key)).Append("\n\n").Append(table).Append('\n').AppendJoin('\n', family.Select(method => $"- `{method.Name}`: {method.Words}")).Append('\n').Append(Caution(family.Key));
+            text.Append("\n### ").Append(Heading(family.Key)).Append("\n\n").Append(table).Append('\n').AppendJoin('\n', family.Select(method => $"- `{method.Name}`: {method.Description}")).Append('\n').Append(Caution(family.Key));
         }
 
         return text.ToString();
     }
 
-    private const string NotPictures = "not on the clipped 8-bit pictures that users get; it stands until the runs are made again.\n";
+    private const string RawOutputCaution = "not on the clipped 8-bit pictures that users get; it stands until the runs are made again.\n";
 
     private const string Columns = """
 
@@ -125,7 +125,7 @@ public static partial class ComparisonPage
         foreach (var method in comparison.Methods)
         {
             var byClass = comparison.Classes.Select(name => comparison.Figures(method, name));
-            table.Row([$"`{method.Name}`", .. byClass.SelectMany(figures => new[] { FigureText.Of(figures.Unlearned, Percent, figures.Cells.Count), FigureText.Of(figures.FrechetRatio, Times, figures.Cells.Count) })]);
+            table.AddRow([$"`{method.Name}`", .. byClass.SelectMany(figures => new[] { FigureText.Format(figures.Unlearned, Percent, figures.Cells.Count), FigureText.Format(figures.FrechetRatio, Times, figures.Cells.Count) })]);
         }
 
         return text.Append(table).ToString();
@@ -137,8 +137,8 @@ public static partial class ComparisonPage
         var table = new MarkdownTable("Run", "PUL (95 % interval)", "FD before", "FD after", "FD after / before", "FD / retraining's", "Ret-FD", "Smallest share kept", "Steps", "Minutes of one core");
         foreach (var cell in comparison.Keys().Select(comparison.Find).OfType<ComparedCell>().Where(cell => cell.Outcome is not null))
         {
-            var figures = comparison.Of([cell]);
-            table.Row(
+            var figures = comparison.FiguresOf([cell]);
+            table.AddRow(
                 $"`{cell.Key.Method}`, {MarkdownText.Escape(cell.Key.Class)}, {Seed(cell.Key)}",
                 Mean(figures.Unlearned, Percent) + Interval(cell.Outcome!),
                 Text(cell.Outcome!.FrechetBefore, Plain),
@@ -160,15 +160,15 @@ public static partial class ComparisonPage
 
     private static string Published(Comparison comparison)
     {
-        var classes = comparison.Classes.Where(name => PublishedResults.Rows[0].Of(name) is not null).ToList();
-        if (classes.Count == 0 || !PublishedResults.AreAbout(comparison.Policy))
+        var classes = comparison.Classes.Where(name => PublishedResults.Rows[0].FiguresFor(name) is not null).ToList();
+        if (classes.Count == 0 || !PublishedResults.AppliesTo(comparison.Policy))
             return "";
 
         var table = new MarkdownTable(["Method", .. classes.SelectMany(name => new[] { $"{name}: paper PUL", $"{name}: our PUL", $"{name}: paper FID / retraining's", $"{name}: our FD / retraining's" })]);
         foreach (var row in PublishedResults.Rows)
-            table.Row([row.Name, .. classes.SelectMany(name => Cells(row, name, row.Method))]);
+            table.AddRow([row.Name, .. classes.SelectMany(name => Cells(row, name, row.Method))]);
         foreach (var method in new[] { ComparedMethods.Default, ComparedMethods.Thorough }.Where(comparison.Methods.Contains))
-            table.Row([MarkdownText.Code(method.Name), .. classes.SelectMany(name => Cells(null, name, method.Name))]);
+            table.AddRow([MarkdownText.Code(method.Name), .. classes.SelectMany(name => Cells(null, name, method.Name))]);
         return $"""
             ## Beside the published table
 
@@ -182,13 +182,13 @@ public static partial class ComparisonPage
         // What the table shows at a glance should be said as well.
         string Below()
         {
-            var places = PublishedResults.Rows.SelectMany(row => classes.Select(name => (Row: row, Class: name, Paper: row.Of(name)!.Unlearned / 100, Own: Own(row.Method, name))))
+            var places = PublishedResults.Rows.SelectMany(row => classes.Select(name => (Row: row, Class: name, Paper: row.FiguresFor(name)!.Unlearned / 100, Own: Own(row.Method, name))))
                 .Where(place => place.Own?.Unlearned is not null).ToList();
             var less = places.Where(place => Percent(place.Own!.Unlearned!.Mean) != Percent(place.Paper) && place.Own.Unlearned.Mean < place.Paper).OrderByDescending(place => place.Paper - place.Own!.Unlearned!.Mean).ToList();
             var farther = places.Count(place => place.Own!.ToRetraining?.Mean > PublishedResults.ToRetraining(place.Row, place.Class));
             return less.Count == 0 ? "" : $"""
 
-                In {less.Count} of {Counted(places.Count, "place", "places")} of the table the method of that name unlearned a smaller share here, by this project's count, than in the paper, by theirs;
+                In {less.Count} of {FormatCount(places.Count, "place", "places")} of the table the method of that name unlearned a smaller share here, by this project's count, than in the paper, by theirs;
                 furthest apart is {less[0].Row.Name} on {less[0].Class}, {Percent(less[0].Own!.Unlearned!.Mean)} and {Percent(less[0].Paper)}. In {farther} of the {places.Count} the distance relative to retraining's is larger here.
 
                 """;
@@ -199,16 +199,16 @@ public static partial class ComparisonPage
         IEnumerable<string> Cells(PublishedRow? row, string name, string method)
         {
             var figures = Own(method, name);
-            yield return row?.Of(name) is { } published ? Percent(published.Unlearned / 100) : None;
+            yield return row?.FiguresFor(name) is { } published ? Percent(published.Unlearned / 100) : None;
             yield return Mean(figures?.Unlearned, Percent);
             yield return row is not null && PublishedResults.ToRetraining(row, name) is { } ratio ? Times(ratio) : None;
             yield return Mean(figures?.ToRetraining, Times);
         }
     }
 
-    private static string Reading(Comparison comparison)
+    private static string Summary(Comparison comparison)
     {
-        var paragraphs = new ComparisonReading(comparison).Paragraphs().Select(paragraph => $"{paragraph.About}:\n\n{string.Concat(paragraph.Sentences.Select(sentence => $"- {sentence}\n"))}").ToList();
+        var paragraphs = new ComparisonSummary(comparison).Paragraphs().Select(paragraph => $"{paragraph.About}:\n\n{string.Concat(paragraph.Sentences.Select(sentence => $"- {sentence}\n"))}").ToList();
         return $"## Reading\n\n{(paragraphs.Count == 0 ? "No two methods that are held against each other have runs of the same class and seed in which everything was measured.\n" : string.Join('\n', paragraphs))}";
     }
 
@@ -224,15 +224,15 @@ public static partial class ComparisonPage
 
         """;
 
-    private static string Timed(Comparison comparison) => comparison.TimedOn is { } place ? $", and only of runs on {place}" : "";
+    private static string Timed(Comparison comparison) => comparison.TimingHardware is { } place ? $", and only of runs on {place}" : "";
 
-    private static string Waiting(Comparison comparison) => comparison.TimedOn?.Device.StartsWith("cuda", StringComparison.Ordinal) == true
+    private static string Waiting(Comparison comparison) => comparison.TimingHardware?.Device.StartsWith("cuda", StringComparison.Ordinal) == true
         ? " On a GPU a core waits for the device: its time is the clock's too, and depends on what else the GPU was given."
         : "";
 
     private static string Runners(Comparison comparison)
     {
-        var places = comparison.Cells.GroupBy(RunPlace.Of).Select(cells => $"on {cells.Key}, by {string.Join(", ", cells.Select(cell => Short(cell.Tool)).Distinct().Order(StringComparer.Ordinal))}");
+        var places = comparison.Cells.GroupBy(RunHardware.FromCell).Select(cells => $"on {cells.Key}, by {string.Join(", ", cells.Select(cell => Short(cell.Tool)).Distinct().Order(StringComparer.Ordinal))}");
         return string.Join("; ", places.Order(StringComparer.Ordinal).DefaultIfEmpty("by nobody yet"));
 
         // The commit by as many digits as tell it: atu 0.1.0+127853ae, with .dirty where it was.
@@ -251,16 +251,16 @@ public static partial class ComparisonPage
         [
             .. failed.Select(cell => $"{MarkdownText.Escape(cell.Key.ToString())}: came to no result: {MarkdownText.Escape(cell.Failure!)} (it is made again once its file is gone: `{cell.Key.FileNameFor(cell.Asked)}.json` where there is one, else `{cell.Key.FileName}.json`)"),
             .. missing.GroupBy(key => key.Method).Select(keys => $"`{keys.Key}`: {Runs([.. keys])}"),
-            .. Unheld(),
+            .. WithoutRetrainedDistance(),
             .. Untimed(),
         ];
         return text.Append(lines.Length == 0 ? "Nothing.\n" : string.Concat(lines.Select(line => $"- {line}\n"))).ToString();
 
-        IEnumerable<string> Untimed() => comparison.Cells.Where(cell => cell.Outcome is not null && RunPlace.Of(cell) != comparison.TimedOn).GroupBy(RunPlace.Of)
-            .Select(cells => $"minutes of {Counted(cells.Count(), "run", "runs")} on {cells.Key}: in no mean of minutes, for those on other machinery do not compare; the CSV file has them");
+        IEnumerable<string> Untimed() => comparison.Cells.Where(cell => cell.Outcome is not null && RunHardware.FromCell(cell) != comparison.TimingHardware).GroupBy(RunHardware.FromCell)
+            .Select(cells => $"minutes of {FormatCount(cells.Count(), "run", "runs")} on {cells.Key}: in no mean of minutes, for those on other machinery do not compare; the CSV file has them");
 
         // Runs of a class that was retrained: either their generators were not at hand together with the retrained one, or a look at both gave no distance.
-        IEnumerable<string> Unheld()
+        IEnumerable<string> WithoutRetrainedDistance()
         {
             if (comparison.Policy.Quality is null)
                 yield break;
@@ -268,9 +268,9 @@ public static partial class ComparisonPage
                 .SelectMany(figures => figures.Cells.Where(cell => comparison.Retrained(cell.Key.Class) is not null && figures.RetrainedDistance(cell) is null))
                 .ToLookup(cell => cell.Outcome!.RetrainedSha256 == comparison.Retrained(cell.Key.Class)!.Outcome!.ArtifactSha256);
             if (lacking[false].Count() is > 0 and var unmeasured)
-                yield return $"Ret-FD of {Counted(unmeasured, "run", "runs")}: measured by the whole command without `--page-only`, once the generators and the retrained one lie under `--work`";
+                yield return $"Ret-FD of {FormatCount(unmeasured, "run", "runs")}: measured by the whole command without `--page-only`, once the generators and the retrained one lie under `--work`";
             if (lacking[true].Count() is > 0 and var unmeasurable)
-                yield return $"Ret-FD of {Counted(unmeasurable, "run", "runs")}: could not be measured, for too few images were left to compare";
+                yield return $"Ret-FD of {FormatCount(unmeasurable, "run", "runs")}: could not be measured, for too few images were left to compare";
         }
 
         string Runs(IReadOnlyList<CellKey> keys) => keys.Count > 1 && keys.Count == comparison.Keys().Count(key => key.Method == keys[0].Method)

@@ -28,13 +28,13 @@ public static class FigureText
     public static string Points(double share) => Invariant($"{share * 100:0.0}");
 
     /// <summary>A number of things.</summary>
-    public static string Counted(int count, string one, string many) => Invariant($"{count} {(count == 1 ? one : many)}");
+    public static string FormatCount(int count, string one, string many) => Invariant($"{count} {(count == 1 ? one : many)}");
 
     /// <summary>Mean alone.</summary>
     public static string Mean(Spread? spread, Func<double, string> unit) => spread is null ? None : unit(spread.Mean);
 
     /// <summary>Mean, and range where the runs differ; how many of them have the figure, where not all do.</summary>
-    public static string Of(Spread? spread, Func<double, string> unit, int runs, string had = "measured")
+    public static string Format(Spread? spread, Func<double, string> unit, int runs, string had = "measured")
     {
         if (spread is null)
             return None;

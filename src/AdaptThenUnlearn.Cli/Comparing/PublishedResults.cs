@@ -21,12 +21,12 @@ public static class PublishedResults
 
     /// <summary>Whether a policy is about digits, so that the paper's table is about the same classes.</summary>
     /// <param name="policy">Its first feature's annotator says which classes there are.</param>
-    public static bool AreAbout(UnlearningPolicy policy) =>
+    public static bool AppliesTo(UnlearningPolicy policy) =>
         policy.Classifiers.GetValueOrDefault(policy.UndesiredFeatures[0].Annotator)?.Classes?.ToHashSet().SetEquals(["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]) == true;
 
     /// <summary>FID of a row relative to retraining's, for one class.</summary>
     public static double? ToRetraining(PublishedRow row, string className) =>
-        row.Of(className)?.Fid / Rows[0].Of(className)?.Fid;
+        row.FiguresFor(className)?.Fid / Rows[0].FiguresFor(className)?.Fid;
 }
 
 /// <summary>One method of the published table.</summary>
@@ -36,7 +36,7 @@ public static class PublishedResults
 public sealed record PublishedRow(string Name, string Method, IReadOnlyList<PublishedFigures> Figures)
 {
     /// <summary>The figures of a class, or null.</summary>
-    public PublishedFigures? Of(string className) => Figures.SingleOrDefault(figures => figures.Class == className);
+    public PublishedFigures? FiguresFor(string className) => Figures.SingleOrDefault(figures => figures.Class == className);
 }
 
 /// <summary>Published means for one class.</summary>

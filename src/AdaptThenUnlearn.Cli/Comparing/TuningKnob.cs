@@ -5,9 +5,9 @@ namespace AdaptThenUnlearn.Cli.Comparing;
 
 /// <summary>A value of the policy's <c>unlearning</c> section that tuning may turn.</summary>
 /// <param name="Path">Within <c>unlearning</c>.</param>
-/// <param name="Words">What it does, for the reader of the result.</param>
+/// <param name="Description">What it does, for the reader of the result.</param>
 /// <param name="Alternatives">Values to try instead of the ones in force.</param>
-public sealed record TuningKnob(string Path, string Words, Func<UnlearningOptions, IReadOnlyList<double>> Alternatives)
+public sealed record TuningKnob(string Path, string Description, Func<UnlearningOptions, IReadOnlyList<double>> Alternatives)
 {
     /// <summary>The settings that try each alternative.</summary>
     public IEnumerable<string> Settings(UnlearningOptions options) =>

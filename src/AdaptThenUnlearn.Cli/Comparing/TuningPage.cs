@@ -14,16 +14,16 @@ public static class TuningPage
 
     /// <summary>Draws the page.</summary>
     /// <param name="policy">That was tuned.</param>
-    /// <param name="tasks">What each trial was run on, in words.</param>
-    /// <param name="set">What the command line set over every run, as <c>path=value</c>.</param>
+    /// <param name="scope">What each trial was run on, in words.</param>
+    /// <param name="overrides">What the command line set over every run, as <c>path=value</c>.</param>
     /// <param name="result">Of the search; its first trial has a score.</param>
-    public static string Render(UnlearningPolicy policy, string tasks, IReadOnlyList<string> set, TuningResult result)
+    public static string Render(UnlearningPolicy policy, string scope, IReadOnlyList<string> overrides, TuningResult result)
     {
         var table = new MarkdownTable("Trial", "Settings over the policy", "Score", "Annotator's FD", "Excess over the limits", "PUL", "FD after / before");
         foreach (var (number, trial) in result.Trials.Index())
         {
-            var figures = new MethodFigures([.. trial.Cells.Where(cell => cell.Outcome is not null)], trial.Cells.Count, trial.Cells.Count(cell => cell.Failure is not null), _ => null, TimedOn: null);
-            table.Row(
+            var figures = new MethodFigures([.. trial.Cells.Where(cell => cell.Outcome is not null)], trial.Cells.Count, trial.Cells.Count(cell => cell.Failure is not null), _ => null, TimingHardware: null);
+            table.AddRow(
                 Invariant($"{number + 1}{(trial == result.Best ? " ←" : "")}"), trial.Settings.Count == 0 ? "none" : string.Join(", ", trial.Settings.Select(setting => $"`{setting}`")),
                 trial.IsScored ? Score(trial) : trial.Cells.Any(cell => cell.Failure is not null) ? "could not finish" : "could not be scored",
                 Mean(trial, outcome => outcome.Selected?.FrechetDistance, "0.000"), Mean(trial, outcome => outcome.Selected?.Excess, "0.0000"),
@@ -33,19 +33,19 @@ public static class TuningPage
         return $"""
             # Tuning of `{policy.Name}`
 
-            Each trial was run on {tasks}. {Set()}{(result.Finished ? "Every setting was tried." : "**The budget ended before every setting was tried.**")} The score is the mean over the runs of the annotator's Fréchet distance
+            Each trial was run on {scope}. {OverridesText()}{(result.Finished ? "Every setting was tried." : "**The budget ended before every setting was tried.**")} The score is the mean over the runs of the annotator's Fréchet distance
             relative to trial 1, plus ten times the excess (of the rate over its limit, of a share under its own) relative to the rate before; lower is
-            better, and a trial is followed only if its mean is better by {Invariant($"{TuningSearch.Margin}")} and so is every single run. {Exam()}
+            better, and a trial is followed only if its mean is better by {Invariant($"{TuningSearch.Margin}")} and so is every single run. {AuditorNote()}
 
             {table}
             {Recommendation(result)}
             """.TrimEnd() + "\n";
 
-        string Exam() => policy.UndesiredFeatures[0].HasIndependentAuditor(policy)
+        string AuditorNote() => policy.UndesiredFeatures[0].HasIndependentAuditor(policy)
             ? "PUL, which the auditor counts, and the distance that the gate judges stand beside it for the reader; the search does not look at them."
             : "PUL and the distance that the gate judges stand beside it for the reader. **The policy names no auditor, so that PUL is counted by the very annotator that chose the candidates.**";
 
-        string Set() => set.Count == 0 ? "" : $"Over every run was set, and what is recommended goes with it: {string.Join(", ", set.Select(MarkdownText.Code))}. ";
+        string OverridesText() => overrides.Count == 0 ? "" : $"Over every run was set, and what is recommended goes with it: {string.Join(", ", overrides.Select(MarkdownText.Code))}. ";
     }
 
     /// <summary>The policy fragment to paste; empty braces where the policy's own settings are best.</summary>
@@ -81,7 +81,7 @@ public static class TuningPage
         Invariant($"{trial.Score:0.000}") + (trial.Scores.Count > 1 ? $" ({string.Join(", ", trial.Scores.Select(score => Invariant($"{score:0.00}")))})" : "");
 
     private static string Mean(Trial trial, Func<CellOutcome, double?> figure, string format) =>
-        Spread.Of(trial.Cells.Select(cell => cell.Outcome is { } outcome ? figure(outcome) : null)) is { } spread ? spread.Mean.ToString(format, CultureInfo.InvariantCulture) : "–";
+        Spread.Compute(trial.Cells.Select(cell => cell.Outcome is { } outcome ? figure(outcome) : null)) is { } spread ? spread.Mean.ToString(format, CultureInfo.InvariantCulture) : "–";
 
     private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
 }

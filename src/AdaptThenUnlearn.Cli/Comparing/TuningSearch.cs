@@ -12,9 +12,9 @@ namespace AdaptThenUnlearn.Cli.Comparing;
 /// candidates' images, no distance is measured in any run, and the first term is 1 in all of them. Runs of different seeds differ by far more than
 /// settings do, so a trial is followed only if it is better by the margin in the mean and better in every single run.
 /// </remarks>
-/// <param name="steps">For each knob, the settings to try, in order.</param>
+/// <param name="knobSettings">For each knob, the settings to try, in order.</param>
 /// <param name="evaluate">Makes a trial's runs and returns what came of them, in the same order each time; null when there are no runs left to make.</param>
-public sealed class TuningSearch(IReadOnlyList<IReadOnlyList<string>> steps, Func<IReadOnlyList<string>, IReadOnlyList<ComparedCell>?> evaluate)
+public sealed class TuningSearch(IReadOnlyList<IReadOnlyList<string>> knobSettings, Func<IReadOnlyList<string>, IReadOnlyList<ComparedCell>?> evaluate)
 {
     /// <summary>What a trial's mean must be better by to be followed.</summary>
     public const double Margin = 0.03;
@@ -27,18 +27,18 @@ public sealed class TuningSearch(IReadOnlyList<IReadOnlyList<string>> steps, Fun
     /// <returns>Null when not even the first trial could be made; that trial alone when it has no score, for nothing can be better or worse than that.</returns>
     public TuningResult? Run()
     {
-        if (Try([]) is not { } start)
+        if (RunTrial([]) is not { } start)
             return null;
         if (!start.IsScored)
             return new TuningResult(_trials, start, Finished: false);
 
         var best = start;
-        foreach (var knob in steps)
+        foreach (var knob in knobSettings)
         {
             var from = best;
             foreach (var setting in knob)
             {
-                if (Try([.. from.Settings, setting]) is not { } trial)
+                if (RunTrial([.. from.Settings, setting]) is not { } trial)
                     return new TuningResult(_trials, best, Finished: false);
                 if (trial.Score < best.Score - Margin && trial.Scores.Zip(best.Scores).All(pair => pair.First < pair.Second))
                     best = trial;
@@ -48,7 +48,7 @@ public sealed class TuningSearch(IReadOnlyList<IReadOnlyList<string>> steps, Fun
         return new TuningResult(_trials, best, Finished: true);
     }
 
-    private Trial? Try(IReadOnlyList<string> settings)
+    private Trial? RunTrial(IReadOnlyList<string> settings)
     {
         if (evaluate(settings) is not { } cells)
             return null;
@@ -63,9 +63,9 @@ public sealed class TuningSearch(IReadOnlyList<IReadOnlyList<string>> steps, Fun
     /// <param name="first">Of the first trial, in the same order.</param>
     public static IReadOnlyList<double> Scores(IReadOnlyList<ComparedCell> cells, IReadOnlyList<ComparedCell> first)
     {
-        return [.. cells.Zip(first).Select(pair => Of(pair.First, pair.Second))];
+        return [.. cells.Zip(first).Select(pair => Score(pair.First, pair.Second))];
 
-        static double Of(ComparedCell cell, ComparedCell first) =>
+        static double Score(ComparedCell cell, ComparedCell first) =>
             cell.Outcome is { Selected: { } selected } outcome && (outcome.AnnotatorHitsBefore ?? outcome.HitsBefore) is > 0 and var hits && Relative(selected, first.Outcome?.Selected) is { } distance
                 ? distance + MissWeight * selected.Excess * outcome.Samples / hits
                 : double.PositiveInfinity;
@@ -92,7 +92,7 @@ public sealed record Trial(IReadOnlyList<string> Settings, IReadOnlyList<Compare
     public bool IsScored => double.IsFinite(Score);
 
     /// <summary>Why a run could not be scored; null when all could.</summary>
-    public string? WhyNot => Cells.Zip(Scores).Where(pair => !double.IsFinite(pair.Second)).Select(pair => $"{pair.First.Key}: {pair.First.Failure ?? "nothing that the annotator saw can be scored"}").FirstOrDefault();
+    public string? WhyNotScored => Cells.Zip(Scores).Where(pair => !double.IsFinite(pair.Second)).Select(pair => $"{pair.First.Key}: {pair.First.Failure ?? "nothing that the annotator saw can be scored"}").FirstOrDefault();
 }
 
 /// <summary>What a search came to.</summary>

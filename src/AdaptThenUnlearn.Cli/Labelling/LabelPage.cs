@@ -9,10 +9,10 @@ namespace AdaptThenUnlearn.Cli.Labelling;
 /// <summary>What the page that labels are given on gets, and what it may ask for.</summary>
 /// <param name="session">What is labelled; stays the caller's.</param>
 /// <param name="progress">Told of training.</param>
-/// <param name="trained">Told of each result.</param>
-internal sealed class LabelPage(LabellingSession session, IProgress<StageProgress> progress, Action<HeldOutError> trained) : IProgress<StageProgress>
+/// <param name="onTrained">Told of each result.</param>
+internal sealed class LabelPage(LabellingSession session, IProgress<StageProgress> progress, Action<HeldOutError> onTrained) : IProgress<StageProgress>
 {
-    private readonly Lock _starting = new();
+    private readonly Lock _trainingLock = new();
     private volatile StageProgress? _step;
     private volatile TrainedState? _result;
     private volatile string? _failed;
@@ -22,28 +22,28 @@ internal sealed class LabelPage(LabellingSession session, IProgress<StageProgres
 
     /// <summary>The page and its files, the images, and how things stand.</summary>
     /// <param name="path">What follows the token in the address.</param>
-    public Answer Got(string path)
+    public PageResponse HandleGet(string path)
     {
         if (PageFiles.All.TryGetValue(path, out var file))
-            return new Answer(HttpStatusCode.OK, file.Type, file.Bytes);
+            return new PageResponse(HttpStatusCode.OK, file.Type, file.Bytes);
         if (path == "state")
-            return Answer.Of(State());
+            return PageResponse.CreateJson(State());
         return path.StartsWith("images/", StringComparison.Ordinal) && path.EndsWith(".png", StringComparison.Ordinal)
             && int.TryParse(path["images/".Length..^".png".Length], System.Globalization.NumberStyles.None, null, out var image) && image < session.Samples.Pictures.Count
-            ? new Answer(HttpStatusCode.OK, "image/png", session.Samples.Pictures[image])
-            : Answer.NotFound;
+            ? new PageResponse(HttpStatusCode.OK, "image/png", session.Samples.Pictures[image])
+            : PageResponse.NotFound;
     }
 
     /// <summary>Takes labels, begins to train, or ends.</summary>
     /// <param name="path">What follows the token in the address.</param>
     /// <param name="body">JSON.</param>
     /// <param name="ended">Ends training.</param>
-    public async Task<Answer> PostedAsync(string path, byte[] body, CancellationToken ended) => path switch
+    public async Task<PageResponse> HandlePostAsync(string path, byte[] body, CancellationToken ended) => path switch
     {
-        "labels" => Labelled(body),
-        "train" => Train(ended),
-        "done" => await DoneAsync().ConfigureAwait(false),
-        _ => Answer.NotFound,
+        "labels" => ApplyLabels(body),
+        "train" => StartTraining(ended),
+        "done" => await FinishAsync().ConfigureAwait(false),
+        _ => PageResponse.NotFound,
     };
 
     /// <inheritdoc/>
@@ -54,59 +54,59 @@ internal sealed class LabelPage(LabellingSession session, IProgress<StageProgres
     }
 
     // The page says then that everything is saved, and that is so once the classifier is that is being trained.
-    private async Task<Answer> DoneAsync()
+    private async Task<PageResponse> FinishAsync()
     {
-        var underWay = Training;
-        if (!underWay.IsCompleted)
+        var training = Training;
+        if (!training.IsCompleted)
         {
-            await underWay.ConfigureAwait(false);
+            await training.ConfigureAwait(false);
             if (_failed is { } problem)
-                return Answer.Refused(HttpStatusCode.Conflict, problem);
+                return PageResponse.CreateProblem(HttpStatusCode.Conflict, problem);
         }
 
-        return Answer.Of(State()) with { Last = true };
+        return PageResponse.CreateJson(State()) with { EndsSession = true };
     }
 
-    private Answer Labelled(byte[] body)
+    private PageResponse ApplyLabels(byte[] body)
     {
         try
         {
-            var said = JsonSerializer.Deserialize<LabelChanges>(body, LabelState.Json) ?? throw new JsonException("it is null");
+            var request = JsonSerializer.Deserialize<LabelChanges>(body, LabelState.Json) ?? throw new JsonException("it is null");
             Dictionary<int, bool?> changes = [];
-            foreach (var change in said.Changes)
+            foreach (var change in request.Changes)
                 changes[(change ?? throw new JsonException("a change is null")).Image] = change.Shows;
             session.Change(changes);
-            return Answer.Of(State());
+            return PageResponse.CreateJson(State());
         }
         catch (Exception wrong) when (wrong is JsonException or ArgumentException)
         {
-            return Answer.Refused(HttpStatusCode.BadRequest, wrong.Message);
+            return PageResponse.CreateProblem(HttpStatusCode.BadRequest, wrong.Message);
         }
     }
 
-    private Answer Train(CancellationToken ended)
+    private PageResponse StartTraining(CancellationToken ended)
     {
-        lock (_starting)
+        lock (_trainingLock)
         {
-            if (session.Sheet.TooFew is { } problem)
-                return Answer.Refused(HttpStatusCode.Conflict, problem);
+            if (session.Sheet.WhyTooFewLabels is { } problem)
+                return PageResponse.CreateProblem(HttpStatusCode.Conflict, problem);
             if (Training.IsCompleted)
             {
                 (_failed, _step) = (null, new StageProgress("training the classifier", 0, 1, Losses: null));
-                Training = Task.Run(() => TrainNow(ended), CancellationToken.None);
+                Training = Task.Run(() => RunTraining(ended), CancellationToken.None);
             }
 
-            return Answer.Of(State()) with { Status = HttpStatusCode.Accepted };
+            return PageResponse.CreateJson(State()) with { Status = HttpStatusCode.Accepted };
         }
     }
 
-    private void TrainNow(CancellationToken ended)
+    private void RunTraining(CancellationToken ended)
     {
         try
         {
             var error = session.Train(this, ended);
-            _result = TrainedState.Of(error, session.Feature, session.ClassifierPath);
-            trained(error);
+            _result = TrainedState.Create(error, session.Feature, session.ClassifierPath);
+            onTrained(error);
         }
         catch (OperationCanceledException)
         {
@@ -123,5 +123,5 @@ internal sealed class LabelPage(LabellingSession session, IProgress<StageProgres
     }
 
     private LabelState State() => new(
-        session.Feature, session.Samples.Pictures.Count, LabelSheet.FewestOfEither, session.Sheet.Labels, _step, _result, _failed);
+        session.Feature, session.Samples.Pictures.Count, LabelSheet.MinLabelsPerClass, session.Sheet.Labels, _step, _result, _failed);
 }

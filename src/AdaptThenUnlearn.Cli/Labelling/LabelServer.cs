@@ -14,9 +14,9 @@ namespace AdaptThenUnlearn.Cli.Labelling;
 /// <param name="page">What is served.</param>
 internal sealed class LabelServer(LabelPage page) : IDisposable
 {
-    private const int LargestBody = 64 << 10;
+    private const int MaxBodyBytes = 64 << 10;
     private const int Attempts = 10;
-    private const string Policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    private const string ContentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
     private readonly string _token = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
     private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -55,9 +55,9 @@ internal sealed class LabelServer(LabelPage page) : IDisposable
     /// <param name="cancel">Ends it, and training with it.</param>
     public async Task RunAsync(CancellationToken cancel)
     {
-        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        using var stopping = ended.Token.Register(_listener.Stop);
-        var answering = AnswerAsync(ended.Token);
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        using var stopping = linked.Token.Register(_listener.Stop);
+        var answering = HandleAsync(linked.Token);
         try
         {
             await _done.Task.WaitAsync(cancel).ConfigureAwait(false);
@@ -65,7 +65,7 @@ internal sealed class LabelServer(LabelPage page) : IDisposable
         }
         finally
         {
-            await ended.CancelAsync().ConfigureAwait(false);
+            await linked.CancelAsync().ConfigureAwait(false);
             await answering.ConfigureAwait(false);
             await page.Training.ConfigureAwait(false);
         }
@@ -74,14 +74,14 @@ internal sealed class LabelServer(LabelPage page) : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _listener.Close();
 
-    private async Task AnswerAsync(CancellationToken ended)
+    private async Task HandleAsync(CancellationToken ended)
     {
         while (!ended.IsCancellationRequested)
         {
             try
             {
                 var context = await _listener.GetContextAsync().ConfigureAwait(false);
-                _ = Task.Run(() => AnswerAsync(context, ended), CancellationToken.None);
+                _ = Task.Run(() => HandleAsync(context, ended), CancellationToken.None);
             }
             catch (Exception stopped) when (stopped is HttpListenerException or ObjectDisposedException or InvalidOperationException)
             {
@@ -90,20 +90,20 @@ internal sealed class LabelServer(LabelPage page) : IDisposable
         }
     }
 
-    private async Task AnswerAsync(HttpListenerContext context, CancellationToken ended)
+    private async Task HandleAsync(HttpListenerContext context, CancellationToken ended)
     {
         var last = false;
         try
         {
             var answer = await AnswerOrProblemAsync(context.Request, ended).ConfigureAwait(false);
-            last = answer.Last;
+            last = answer.EndsSession;
             var response = context.Response;
             response.StatusCode = (int)answer.Status;
             response.ContentType = answer.Type;
             response.ContentLength64 = answer.Bytes.Length;
             foreach (var (name, value) in new[]
             {
-                ("Cache-Control", "no-store"), ("Content-Security-Policy", Policy), ("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"),
+                ("Cache-Control", "no-store"), ("Content-Security-Policy", ContentSecurityPolicy), ("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"),
                 ("Cross-Origin-Resource-Policy", "same-origin"), ("Cross-Origin-Opener-Policy", "same-origin"),
             })
                 response.Headers[name] = value;
@@ -120,7 +120,7 @@ internal sealed class LabelServer(LabelPage page) : IDisposable
     }
 
     // Whatever goes wrong, the page is told, and the next request is answered.
-    private async Task<Answer> AnswerOrProblemAsync(HttpListenerRequest request, CancellationToken ended)
+    private async Task<PageResponse> AnswerOrProblemAsync(HttpListenerRequest request, CancellationToken ended)
     {
         try
         {
@@ -128,36 +128,36 @@ internal sealed class LabelServer(LabelPage page) : IDisposable
         }
         catch (Exception failed) when (failed is not (HttpListenerException or IOException or ObjectDisposedException))
         {
-            return Answer.Refused(HttpStatusCode.InternalServerError, failed.Message);
+            return PageResponse.CreateProblem(HttpStatusCode.InternalServerError, failed.Message);
         }
     }
 
-    private async Task<Answer> AnswerOfAsync(HttpListenerRequest request, CancellationToken ended)
+    private async Task<PageResponse> AnswerOfAsync(HttpListenerRequest request, CancellationToken ended)
     {
         if (request.UserHostName != _host)
-            return Answer.Refused(HttpStatusCode.Forbidden, "this address is not served");
+            return PageResponse.CreateProblem(HttpStatusCode.Forbidden, "this address is not served");
         if (WithinToken(request.RawUrl ?? "") is not { } path)
-            return Answer.NotFound;
+            return PageResponse.NotFound;
 
         return request.HttpMethod switch
         {
-            "GET" => page.Got(path),
-            "POST" => await PostedAsync(path, request, ended).ConfigureAwait(false),
-            _ => Answer.Refused(HttpStatusCode.MethodNotAllowed, "only GET and POST are answered"),
+            "GET" => page.HandleGet(path),
+            "POST" => await HandlePostAsync(path, request, ended).ConfigureAwait(false),
+            _ => PageResponse.CreateProblem(HttpStatusCode.MethodNotAllowed, "only GET and POST are answered"),
         };
     }
 
-    private async Task<Answer> PostedAsync(string path, HttpListenerRequest request, CancellationToken ended)
+    private async Task<PageResponse> HandlePostAsync(string path, HttpListenerRequest request, CancellationToken ended)
     {
         // A browser always says from which page a request comes.
         if (request.Headers["Origin"] != $"http://{_host}" || request.Headers["Sec-Fetch-Site"] is not (null or "same-origin"))
-            return Answer.Refused(HttpStatusCode.Forbidden, "only the page itself may send this");
+            return PageResponse.CreateProblem(HttpStatusCode.Forbidden, "only the page itself may send this");
         if (request.ContentType?.Split(';')[0] != "application/json")
-            return Answer.Refused(HttpStatusCode.UnsupportedMediaType, "only JSON is taken");
+            return PageResponse.CreateProblem(HttpStatusCode.UnsupportedMediaType, "only JSON is taken");
         if (await BodyAsync(request).ConfigureAwait(false) is not { } body)
-            return Answer.Refused(HttpStatusCode.RequestEntityTooLarge, $"at most {LargestBody} bytes are taken");
+            return PageResponse.CreateProblem(HttpStatusCode.RequestEntityTooLarge, $"at most {MaxBodyBytes} bytes are taken");
 
-        return await page.PostedAsync(path, body, ended).ConfigureAwait(false);
+        return await page.HandlePostAsync(path, body, ended).ConfigureAwait(false);
     }
 
     // What follows the token in the address; null where it is another.
@@ -169,13 +169,13 @@ internal sealed class LabelServer(LabelPage page) : IDisposable
 
     private static async Task<byte[]?> BodyAsync(HttpListenerRequest request)
     {
-        if (request.ContentLength64 > LargestBody)
+        if (request.ContentLength64 > MaxBodyBytes)
             return null;
 
         // Where the length is not said, one byte more than is taken shows that there is more.
-        var body = new byte[LargestBody + 1];
+        var body = new byte[MaxBodyBytes + 1];
         var length = await request.InputStream.ReadAtLeastAsync(body, body.Length, throwOnEndOfStream: false).ConfigureAwait(false);
-        return length > LargestBody ? null : body[..length];
+        return length > MaxBodyBytes ? null : body[..length];
     }
 
     private static int FreePort()

@@ -34,8 +34,8 @@ internal sealed record TrainedState(
     double Rate, int With, int Missed, ShareState Found, int Without, int FalseAlarms, ShareState Alarms, string? Doubt, string Classifier, string Policy)
 {
     /// <summary>For the page.</summary>
-    public static TrainedState Of(HeldOutError error, string feature, string path) => new(
-        error.Rate, error.With, error.Missed, ShareState.Of(error.Found), error.Without, error.FalseAlarms, ShareState.Of(error.Alarms), error.Doubt, path,
+    public static TrainedState Create(HeldOutError error, string feature, string path) => new(
+        error.Rate, error.With, error.Missed, ShareState.Create(error.Found), error.Without, error.FalseAlarms, ShareState.Create(error.Alarms), error.Doubt, path,
         PolicyFragment(feature, Path.GetRelativePath(Environment.CurrentDirectory, path)));
 
     /// <summary>What one puts into a policy to have the classifier judge.</summary>
@@ -59,7 +59,7 @@ internal sealed record TrainedState(
 internal sealed record ShareState(double Share, double Lower, double Upper)
 {
     /// <summary>For the page.</summary>
-    public static ShareState Of((double Share, double Lower, double Upper) share) => new(share.Share, share.Lower, share.Upper);
+    public static ShareState Create((double Share, double Lower, double Upper) share) => new(share.Share, share.Lower, share.Upper);
 }
 
 /// <summary>Labels that were given or taken away.</summary>

@@ -9,7 +9,7 @@ namespace AdaptThenUnlearn.Publishing.GitHub;
 /// <summary>What Octokit throws, in words that say how to mend it.</summary>
 public static class GitHubFailure
 {
-    private const int LongestText = 1000;
+    private const int MaxTextLength = 1000;
 
     /// <summary>The problem behind an exception.</summary>
     /// <param name="failed">What was thrown.</param>
@@ -22,22 +22,22 @@ public static class GitHubFailure
         var problem = failed switch
         {
             PublishException known => known.Problem,
-            UnansweredException unanswered => new(PublishCodes.Unreachable, string.Create(
+            NoResponseException unanswered => new(PublishCodes.Unreachable, string.Create(
                 CultureInfo.InvariantCulture, $"{what}: {target.Api.Host} cannot be reached ({unanswered.Message}); tried {unanswered.Attempts} times. Publish again later: atu publish run.json")),
             AuthorizationException => new(PublishCodes.NoToken, $"{what}: {target.Api.Host} does not accept the token in {token.Variable}; renew it"),
-            ForeignAnswerException foreign => new(PublishCodes.Unreachable, $"{what}: {foreign.Message}"),
+            UnexpectedResponseException foreign => new(PublishCodes.Unreachable, $"{what}: {foreign.Message}"),
             _ when IsRateLimit(failed) => new(PublishCodes.Unreachable, $"{what}: the token in {token.Variable} has used up its requests for now, and waiting did not help; publish again later: atu publish run.json"),
             ApiException { StatusCode: >= HttpStatusCode.InternalServerError } answered => new(PublishCodes.Unreachable, string.Create(
                 CultureInfo.InvariantCulture, $"{what}: {target.Api.Host} answered {(int)answered.StatusCode} again and again; publish again later: atu publish run.json")),
-            ApiException refused when KnownRefusal.Of(refused) is { } known => new(known.Code, string.Create(
+            ApiException refused when KnownRefusal.Find(refused) is { } known => new(known.Code, string.Create(
                 CultureInfo.InvariantCulture, $"{what}: {known.Meaning} ({(int)refused.StatusCode}: {refused.Message})")),
-            ApiException { StatusCode: HttpStatusCode.Forbidden or HttpStatusCode.NotFound } refused => new(PublishCodes.NotPermitted, $"{what}: the token in {token.Variable} may not do this ({(int)refused.StatusCode}: {refused.Message}); {Mend(permission, target)}"),
+            ApiException { StatusCode: HttpStatusCode.Forbidden or HttpStatusCode.NotFound } refused => new(PublishCodes.NotPermitted, $"{what}: the token in {token.Variable} may not do this ({(int)refused.StatusCode}: {refused.Message}); {Remedy(permission, target)}"),
             ApiException { StatusCode: HttpStatusCode.UnprocessableEntity } refused => new(PublishCodes.Refused, $"{what}: GitHub refused it: {Reasons(refused)}"),
             ApiException refused => new(PublishCodes.Refused, string.Create(
                 CultureInfo.InvariantCulture, $"{what}: {target.Api.Host} refused it ({(int)refused.StatusCode}): {Reasons(refused)}")),
             _ => new(PublishCodes.Unforeseen, $"{what}: {failed.GetType().Name}: {failed.Message}"),
         };
-        return problem with { Text = MarkdownText.Clip(token.Redact(problem.Text), LongestText) };
+        return problem with { Text = MarkdownText.Clip(token.Redact(problem.Text), MaxTextLength) };
     }
 
     /// <summary>Whether a token, or its owner, has made too many requests.</summary>
@@ -49,7 +49,7 @@ public static class GitHubFailure
     public static bool IsTooLong(Exception failed) =>
         failed is ApiException { StatusCode: HttpStatusCode.UnprocessableEntity } refused && Reasons(refused).Contains("too long", StringComparison.OrdinalIgnoreCase);
 
-    private static string Mend(string permission, PublishTarget target) => target.IsFork
+    private static string Remedy(string permission, PublishTarget target) => target.IsFork
         ? "builds of a pull request from a fork get a token that only reads: post from a second workflow, see docs/github-forks.md"
         : $"the job needs 'permissions: {permission}', see docs/publishing.md";
 

@@ -15,8 +15,8 @@ public sealed class GitHubSession : IDisposable
 {
     private const string ActionsBot = "github-actions[bot]";
     private const int PageSize = 100;
-    private const int MostPages = 100;
-    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(30);
+    private const int MaxPages = 100;
+    private static readonly TimeSpan _requestTimeout = TimeSpan.FromSeconds(30);
 
     private readonly RetryingHttpClient _http;
     private readonly GitHubClient _client;
@@ -29,20 +29,20 @@ public sealed class GitHubSession : IDisposable
     /// <param name="target">Where to.</param>
     /// <param name="token">With whose rights.</param>
     /// <param name="version">Of this tool, for the user agent.</param>
-    /// <param name="waiting">How time passes.</param>
+    /// <param name="retryDelay">How time passes.</param>
     /// <param name="cancel">Ends it.</param>
-    public GitHubSession(PublishTarget target, GitHubToken token, string version, Waiting waiting, CancellationToken cancel)
+    public GitHubSession(PublishTarget target, GitHubToken token, string version, RetryDelay retryDelay, CancellationToken cancel)
     {
-        (_target, _token, Waiting) = (target, token, waiting);
-        _http = new RetryingHttpClient(new HttpClientAdapter(() => Network(target.Api)), waiting, cancel);
+        (_target, _token, RetryDelay) = (target, token, retryDelay);
+        _http = new RetryingHttpClient(new HttpClientAdapter(() => CreateHandler(target.Api)), retryDelay, cancel);
         var connection = new Connection(
             new ProductHeaderValue("atu", version), target.Api, new InMemoryCredentialStore(new Credentials(token.Reveal(), AuthenticationType.Bearer)), _http, new SimpleJsonSerializer());
-        connection.SetRequestTimeout(_patience);
+        connection.SetRequestTimeout(_requestTimeout);
         _client = new GitHubClient(connection);
     }
 
     /// <summary>How time passes.</summary>
-    public Waiting Waiting { get; }
+    public RetryDelay RetryDelay { get; }
 
     /// <summary>Requests sent so far.</summary>
     public int Requests => _http.Sent;
@@ -50,7 +50,7 @@ public sealed class GitHubSession : IDisposable
     /// <summary>Login that this token posts as.</summary>
     /// <remarks>An installation's token may not ask; on Actions without a name given, it is taken for the workflow's own.</remarks>
     /// <exception cref="PublishException">Nobody says.</exception>
-    public async Task<string> Author()
+    public async Task<string> GetAuthorAsync()
     {
         if (_author is not null || _target.Author is not null)
             return _author ??= _target.Author!;
@@ -58,67 +58,67 @@ public sealed class GitHubSession : IDisposable
         {
             try
             {
-                return _author = (await Ask(_client.User.Current, user => !string.IsNullOrEmpty(user.Login)).ConfigureAwait(false)).Login;
+                return _author = (await SendAsync(_client.User.Current, user => !string.IsNullOrEmpty(user.Login)).ConfigureAwait(false)).Login;
             }
             catch (Exception refused) when (refused is ForbiddenException or NotFoundException && !GitHubFailure.IsRateLimit(refused))
             {
             }
         }
 
-        return _author = _target.InActions ? ActionsBot : throw new PublishException(
+        return _author = _target.IsGitHubActions ? ActionsBot : throw new PublishException(
             PublishCodes.UnknownAuthor, "nobody says who posts with this token, so an earlier comment of ours cannot be told from somebody else's; name the login with --author, e.g. --author 'my-app[bot]'");
     }
 
     /// <summary>All comments on a pull request, oldest first; asked for once.</summary>
-    public async Task<IReadOnlyList<IssueComment>> Comments(int pullRequest) =>
-        _comments ??= await All<IssueComment>(ApiUrls.IssueComments(_target.Owner, _target.Repository, pullRequest), []).ConfigureAwait(false);
+    public async Task<IReadOnlyList<IssueComment>> GetCommentsAsync(int pullRequest) =>
+        _comments ??= await GetAllPagesAsync<IssueComment>(ApiUrls.IssueComments(_target.Owner, _target.Repository, pullRequest), []).ConfigureAwait(false);
 
     /// <summary>Forgets the comments that were asked for.</summary>
-    public void ForgetComments() => _comments = null;
+    public void ClearCommentCache() => _comments = null;
 
     /// <summary>Adds a comment.</summary>
-    public async Task<IssueComment> AddComment(int pullRequest, string body)
+    public async Task<IssueComment> AddCommentAsync(int pullRequest, string body)
     {
-        var added = await Ask(() => _client.Issue.Comment.Create(_target.Owner, _target.Repository, pullRequest, body)).ConfigureAwait(false);
+        var added = await SendAsync(() => _client.Issue.Comment.Create(_target.Owner, _target.Repository, pullRequest, body)).ConfigureAwait(false);
         if (_comments is not null)
             _comments = [.. _comments, added];
         return added;
     }
 
     /// <summary>Writes a comment anew.</summary>
-    public Task<IssueComment> ReplaceComment(long comment, string body) =>
-        Ask(() => _client.Issue.Comment.Update(_target.Owner, _target.Repository, comment, body));
+    public Task<IssueComment> UpdateCommentAsync(long comment, string body) =>
+        SendAsync(() => _client.Issue.Comment.Update(_target.Owner, _target.Repository, comment, body));
 
     /// <summary>The pull request's head as it is now.</summary>
-    public async Task<string> HeadOf(int pullRequest) =>
-        (await Ask(() => _client.PullRequest.Get(_target.Owner, _target.Repository, pullRequest), pull => PublishTarget.IsSha(pull.Head?.Sha)).ConfigureAwait(false)).Head.Sha;
+    public async Task<string> GetHeadAsync(int pullRequest) =>
+        (await SendAsync(() => _client.PullRequest.Get(_target.Owner, _target.Repository, pullRequest), pull => PublishTarget.IsSha(pull.Head?.Sha)).ConfigureAwait(false)).Head.Sha;
 
     /// <summary>Numbers of the open pull requests from a branch whose head is a commit.</summary>
     /// <param name="label">Owner and branch: <c>octocat:feature</c>.</param>
     /// <param name="sha">The commit.</param>
-    public async Task<IReadOnlyList<int>> PullRequestsOf(string label, string sha)
+    public async Task<IReadOnlyList<int>> FindPullRequestsAsync(string label, string sha)
     {
-        var found = await All<PullRequest>(
+        var found = await GetAllPagesAsync<PullRequest>(
             ApiUrls.PullRequests(_target.Owner, _target.Repository), new Dictionary<string, string> { ["head"] = label, ["state"] = "open" }).ConfigureAwait(false);
         return [.. found.Where(pull => sha.Equals(pull.Head?.Sha, StringComparison.OrdinalIgnoreCase)).Select(pull => pull.Number)];
     }
 
     /// <summary>Adds a check run.</summary>
-    public Task<CheckRun> AddCheckRun(NewCheckRun run) => Ask(() => _client.Check.Run.Create(_target.Owner, _target.Repository, run));
+    public Task<CheckRun> AddCheckRunAsync(NewCheckRun run) => SendAsync(() => _client.Check.Run.Create(_target.Owner, _target.Repository, run));
 
     /// <summary>Adds to a check run.</summary>
-    public Task<CheckRun> ExtendCheckRun(long run, CheckRunUpdate update) =>
-        Ask(() => _client.Check.Run.Update(_target.Owner, _target.Repository, run, update));
+    public Task<CheckRun> UpdateCheckRunAsync(long run, CheckRunUpdate update) =>
+        SendAsync(() => _client.Check.Run.Update(_target.Owner, _target.Repository, run, update));
 
     /// <summary>Sets a commit's status.</summary>
-    public Task<CommitStatus> SetStatus(string sha, NewCommitStatus status) =>
-        Ask(() => _client.Repository.Status.Create(_target.Owner, _target.Repository, sha, status));
+    public Task<CommitStatus> SetStatusAsync(string sha, NewCommitStatus status) =>
+        SendAsync(() => _client.Repository.Status.Create(_target.Owner, _target.Repository, sha, status));
 
     /// <inheritdoc/>
     public void Dispose() => _http.Dispose();
 
     // An address on this machine is asked directly: a proxy would take the token off it, unencrypted.
-    private static GitHubHeaders Network(Uri api) => new(new BoundedAnswers(api.Host, new SameOrigin(api, new SocketsHttpHandler
+    private static GitHubHeadersHandler CreateHandler(Uri api) => new(new ResponseLimitHandler(api.Host, new SameOriginHandler(api, new SocketsHttpHandler
     {
         AllowAutoRedirect = false,
         UseCookies = false,
@@ -127,39 +127,39 @@ public sealed class GitHubSession : IDisposable
     })));
 
     // Page by page under our own addresses: those that an answer gives for its next page may be anywhere.
-    private async Task<IReadOnlyList<T>> All<T>(Uri list, Dictionary<string, string> parameters)
+    private async Task<IReadOnlyList<T>> GetAllPagesAsync<T>(Uri list, Dictionary<string, string> parameters)
     {
         List<T> all = [];
-        for (var page = 1; page <= MostPages; page++)
+        for (var page = 1; page <= MaxPages; page++)
         {
-            var asked = new Dictionary<string, string>(parameters)
+            var query = new Dictionary<string, string>(parameters)
             {
                 ["per_page"] = PageSize.ToString(CultureInfo.InvariantCulture), ["page"] = page.ToString(CultureInfo.InvariantCulture),
             };
-            var answer = await Ask(() => _client.Connection.Get<List<T>>(list, asked), answer => answer.Body is { } items && items.TrueForAll(item => item is not null)).ConfigureAwait(false);
+            var answer = await SendAsync(() => _client.Connection.Get<List<T>>(list, query), answer => answer.Body is { } items && items.TrueForAll(item => item is not null)).ConfigureAwait(false);
             all.AddRange(answer.Body);
             if (!answer.HttpResponse.ApiInfo.Links.ContainsKey("next"))
                 return all;
         }
 
-        throw new ForeignAnswerException(string.Create(CultureInfo.InvariantCulture, $"{_target.Api.Host} lists without end: more than {MostPages} pages are not read"));
+        throw new UnexpectedResponseException(string.Create(CultureInfo.InvariantCulture, $"{_target.Api.Host} lists without end: more than {MaxPages} pages are not read"));
     }
 
     // Octokit's reader throws whatever it meets in JSON of another shape, or leaves nulls.
-    private async Task<T> Ask<T>(Func<Task<T>> request, Func<T, bool>? isWhole = null)
+    private async Task<T> SendAsync<T>(Func<Task<T>> request, Func<T, bool>? isComplete = null)
     {
         try
         {
-            if (await request().ConfigureAwait(false) is { } answer && isWhole?.Invoke(answer) != false)
+            if (await request().ConfigureAwait(false) is { } answer && isComplete?.Invoke(answer) != false)
                 return answer;
         }
-        catch (Exception unreadable) when (unreadable is not (ApiException or UnansweredException or ForeignAnswerException or OperationCanceledException))
+        catch (Exception unreadable) when (unreadable is not (ApiException or NoResponseException or UnexpectedResponseException or OperationCanceledException))
         {
-            throw Foreign(unreadable);
+            throw UnexpectedResponse(unreadable);
         }
 
-        throw Foreign(null);
+        throw UnexpectedResponse(null);
 
-        ForeignAnswerException Foreign(Exception? cause) => new($"{_target.Api.Host} answered JSON that is not what the GitHub API answers to this request", cause);
+        UnexpectedResponseException UnexpectedResponse(Exception? cause) => new($"{_target.Api.Host} answered JSON that is not what the GitHub API answers to this request", cause);
     }
 }

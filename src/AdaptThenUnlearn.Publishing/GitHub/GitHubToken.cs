@@ -24,7 +24,7 @@ public sealed class GitHubToken(string secret, string variable)
         Variables.Where(name => !string.IsNullOrWhiteSpace(environment[name])).Select(name => new GitHubToken(environment[name]!.Trim(), name)).FirstOrDefault();
 
     /// <summary>Whether it can stand in a header at all; one with a line break or a control character within was pasted or read wrongly.</summary>
-    public bool IsPossible { get; } = secret.All(character => character is > ' ' and <= '~');
+    public bool IsValidHeaderValue { get; } = secret.All(character => character is > ' ' and <= '~');
 
     /// <summary>For the request's header, and for nothing else.</summary>
     public string Reveal() => secret;
@@ -47,14 +47,14 @@ public sealed class GitHubToken(string secret, string variable)
     private int LongestPart(ReadOnlySpan<char> text)
     {
         var length = Math.Min(ShortestPart, secret.Length);
-        if (length == 0 || text.Length < length || !Holds(text[..length]))
+        if (length == 0 || text.Length < length || !SecretContains(text[..length]))
             return 0;
-        while (length < text.Length && Holds(text[..(length + 1)]))
+        while (length < text.Length && SecretContains(text[..(length + 1)]))
             length++;
         return length;
     }
 
-    private bool Holds(ReadOnlySpan<char> part) => secret.AsSpan().Contains(part, StringComparison.OrdinalIgnoreCase);
+    private bool SecretContains(ReadOnlySpan<char> part) => secret.AsSpan().Contains(part, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Stars.</summary>
     public override string ToString() => "***";

@@ -15,27 +15,27 @@ public sealed class HeadCheck(GitHubSession session)
     /// <summary>Annotations that GitHub takes with a request; it drops more without a word.</summary>
     public const int AnnotationsPerRequest = 50;
 
-    private const int LongestDescription = 140;
+    private const int MaxDescriptionLength = 140;
 
     /// <summary>Publishes a run's verdict on its commit.</summary>
     /// <returns>What was done.</returns>
-    public async Task<string> Publish(PublishedRun run)
+    public async Task<string> PublishAsync(PublishedRun run)
     {
-        var page = CheckPage.Of(run);
+        var page = CheckPage.Create(run);
         try
         {
-            return await AddCheckRun(run, page).ConfigureAwait(false);
+            return await AddCheckRunAsync(run, page).ConfigureAwait(false);
         }
         catch (ApiException refused) when (refused.StatusCode is HttpStatusCode.Forbidden or HttpStatusCode.NotFound && !GitHubFailure.IsRateLimit(refused))
         {
-            return await SetStatus(run, page).ConfigureAwait(false);   // a user's token, or one without checks: write
+            return await SetStatusAsync(run, page).ConfigureAwait(false);   // a user's token, or one without checks: write
         }
     }
 
-    private async Task<string> AddCheckRun(PublishedRun run, CheckPage page)
+    private async Task<string> AddCheckRunAsync(PublishedRun run, CheckPage page)
     {
-        var batches = page.Annotations.Select(Of).Chunk(AnnotationsPerRequest).ToList();
-        var added = await session.AddCheckRun(new NewCheckRun(page.Name, run.HeadSha)
+        var batches = page.Annotations.Select(ToCheckRunAnnotation).Chunk(AnnotationsPerRequest).ToList();
+        var added = await session.AddCheckRunAsync(new NewCheckRun(page.Name, run.HeadSha)
         {
             ExternalId = ReportMarker.KeyOf(run),
             DetailsUrl = run.RunUrl,
@@ -49,28 +49,28 @@ public sealed class HeadCheck(GitHubSession session)
             Output = Output(batches.FirstOrDefault() ?? []),
         }).ConfigureAwait(false);
         foreach (var batch in batches.Skip(1))
-            await session.ExtendCheckRun(added.Id, new CheckRunUpdate { Output = Output(batch) }).ConfigureAwait(false);
+            await session.UpdateCheckRunAsync(added.Id, new CheckRunUpdate { Output = Output(batch) }).ConfigureAwait(false);
 
         return $"check run '{page.Name}': {page.Conclusion.ToString().ToLowerInvariant()}";
 
         NewCheckRunOutput Output(IReadOnlyList<NewCheckRunAnnotation> annotations) => new(page.Title, page.Summary) { Text = page.Text, Annotations = annotations };
     }
 
-    private async Task<string> SetStatus(PublishedRun run, CheckPage page)
+    private async Task<string> SetStatusAsync(PublishedRun run, CheckPage page)
     {
         // A status knows no neutral. Waivers and advice are somebody's decision to go on; that nothing is proven is nobody's.
         var state = page.Conclusion == Pages.Conclusion.Failure || run.IsUnproven ? CommitState.Failure : CommitState.Success;
-        await session.SetStatus(run.HeadSha, new NewCommitStatus
+        await session.SetStatusAsync(run.HeadSha, new NewCommitStatus
         {
             State = state,
             Context = page.Name,
-            Description = MarkdownText.Clip(page.Title, LongestDescription),
+            Description = MarkdownText.Clip(page.Title, MaxDescriptionLength),
             TargetUrl = run.RunUrl,
         }).ConfigureAwait(false);
         return $"commit status '{page.Name}': {state.ToString().ToLowerInvariant()} (the token may not write check runs)";
     }
 
-    private static NewCheckRunAnnotation Of(Annotation annotation) => new(
+    private static NewCheckRunAnnotation ToCheckRunAnnotation(Annotation annotation) => new(
         annotation.Path, annotation.Line, annotation.Line,
         annotation.Level == AnnotationLevel.Failure ? CheckAnnotationLevel.Failure : CheckAnnotationLevel.Warning, annotation.Message)
     {

@@ -30,7 +30,7 @@ internal sealed record KnownRefusal(string Code, string Meaning)
     private static KnownRefusal SignOn => new(PublishCodes.NotPermitted, "the organization asks for single sign-on; authorize the token for it where the token was made (Configure SSO)");
 
     /// <summary>What a refusal means; null where it may be a missing permission.</summary>
-    public static KnownRefusal? Of(ApiException refused)
+    public static KnownRefusal? Find(ApiException refused)
     {
         if (refused.StatusCode == HttpStatusCode.UnavailableForLegalReasons)
             return new(PublishCodes.Refused, "the repository is unavailable for legal reasons");

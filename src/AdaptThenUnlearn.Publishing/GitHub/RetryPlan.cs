@@ -18,10 +18,10 @@ public sealed record Attempt(HttpStatusCode? Status, IReadOnlyDictionary<string,
 public static class RetryPlan
 {
     /// <summary>Times a request is sent at most.</summary>
-    public const int MostAttempts = 4;
+    public const int MaxAttempts = 4;
 
     /// <summary>Time that all waiting of one publish may take together.</summary>
-    public static TimeSpan MostWaiting { get; } = TimeSpan.FromMinutes(5);
+    public static TimeSpan MaxTotalWait { get; } = TimeSpan.FromMinutes(5);
 
     private static readonly TimeSpan _secondaryWait = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan _longestSecondaryWait = TimeSpan.FromMinutes(4);
@@ -32,20 +32,20 @@ public static class RetryPlan
     /// <param name="repeatable">Whether it may be done twice without harm.</param>
     /// <param name="now">The time.</param>
     /// <param name="waited">Time that was waited before.</param>
-    public static TimeSpan? WaitAfter(Attempt attempt, int number, bool repeatable, DateTimeOffset now, TimeSpan waited)
+    public static TimeSpan? DelayAfter(Attempt attempt, int number, bool repeatable, DateTimeOffset now, TimeSpan waited)
     {
-        if (number >= MostAttempts)
+        if (number >= MaxAttempts)
             return null;
 
         var wait = attempt.Status switch
         {
-            null => repeatable || attempt.NeverSent ? Doubled(TimeSpan.FromSeconds(1), number) : null,
+            null => repeatable || attempt.NeverSent ? ExponentialBackoff(TimeSpan.FromSeconds(1), number) : null,
             HttpStatusCode.InternalServerError or HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout =>
-                repeatable ? RetryAfter(attempt, now) ?? Doubled(TimeSpan.FromSeconds(1), number) : null,
+                repeatable ? RetryAfter(attempt, now) ?? ExponentialBackoff(TimeSpan.FromSeconds(1), number) : null,
             HttpStatusCode.Forbidden or HttpStatusCode.TooManyRequests => RateLimitWait(attempt, number, now),
             _ => (TimeSpan?)null,
         };
-        return wait is { } time && time + waited <= MostWaiting ? time : null;
+        return wait is { } time && time + waited <= MaxTotalWait ? time : null;
     }
 
     /// <summary>Whether an answer means: too many requests.</summary>
@@ -56,12 +56,12 @@ public static class RetryPlan
     {
         if (!IsRateLimit(attempt))
             return null;   // simply not permitted
-        if (RetryAfter(attempt, now) is { } told)
-            return told;
+        if (RetryAfter(attempt, now) is { } retryAfter)
+            return retryAfter;
         if (Header(attempt, "x-ratelimit-remaining") == "0" && long.TryParse(Header(attempt, "x-ratelimit-reset"), NumberStyles.None, CultureInfo.InvariantCulture, out var reset) && reset < 100_000_000_000)
             return Positive(DateTimeOffset.FromUnixTimeSeconds(reset) - now) + TimeSpan.FromSeconds(1);
 
-        var wait = Doubled(_secondaryWait, number);
+        var wait = ExponentialBackoff(_secondaryWait, number);
         return wait < _longestSecondaryWait ? wait : _longestSecondaryWait;
     }
 
@@ -79,7 +79,7 @@ public static class RetryPlan
     private static string? Header(Attempt attempt, string name) =>
         attempt.Headers.FirstOrDefault(header => header.Key.Equals(name, StringComparison.OrdinalIgnoreCase)).Value;
 
-    private static TimeSpan Doubled(TimeSpan first, int number) => first * Math.Pow(2, number - 1);
+    private static TimeSpan ExponentialBackoff(TimeSpan first, int number) => first * Math.Pow(2, number - 1);
 
     private static TimeSpan Positive(TimeSpan time) => time > TimeSpan.Zero ? time : TimeSpan.Zero;
 }

@@ -5,9 +5,9 @@ namespace AdaptThenUnlearn.Publishing.GitHub;
 
 /// <summary>Octokit's way to the network, with patience: sends again what <see cref="RetryPlan"/> says is worth it.</summary>
 /// <param name="inner">What really sends.</param>
-/// <param name="waiting">The clock, and how time passes.</param>
+/// <param name="retryDelay">The clock, and how time passes.</param>
 /// <param name="cancel">Ends waiting and sending.</param>
-public sealed class RetryingHttpClient(IHttpClient inner, Waiting waiting, CancellationToken cancel) : IHttpClient
+public sealed class RetryingHttpClient(IHttpClient inner, RetryDelay retryDelay, CancellationToken cancel) : IHttpClient
 {
     /// <summary>Requests sent so far.</summary>
     public int Sent { get; private set; }
@@ -31,8 +31,8 @@ public sealed class RetryingHttpClient(IHttpClient inner, Waiting waiting, Cance
             }
 
             var attempt = new Attempt(response?.StatusCode, response?.Headers ?? new Dictionary<string, string>(), response?.Body as string ?? "", NeverSent(failed));
-            if (!await waiting.BeforeAnother(attempt, number, IsRepeatable(request), cancel).ConfigureAwait(false))
-                return response ?? throw new UnansweredException(number, failed!);
+            if (!await retryDelay.TryWaitAsync(attempt, number, IsRepeatable(request), cancel).ConfigureAwait(false))
+                return response ?? throw new NoResponseException(number, failed!);
         }
     }
 
@@ -53,19 +53,19 @@ public sealed class RetryingHttpClient(IHttpClient inner, Waiting waiting, Cance
 /// <summary>The clock, and how time passes until something is tried again; one budget for a whole publish.</summary>
 /// <param name="clock">The time.</param>
 /// <param name="delay">Lets time pass; null: real time.</param>
-public sealed class Waiting(TimeProvider clock, Func<TimeSpan, CancellationToken, Task>? delay = null)
+public sealed class RetryDelay(TimeProvider clock, Func<TimeSpan, CancellationToken, Task>? delay = null)
 {
     /// <summary>Time that was waited so far.</summary>
-    public TimeSpan Waited { get; private set; }
+    public TimeSpan TotalWaited { get; private set; }
 
     /// <summary>Waits, if another attempt is worth it.</summary>
     /// <returns>Whether to try again.</returns>
-    public async Task<bool> BeforeAnother(Attempt attempt, int number, bool repeatable, CancellationToken cancel)
+    public async Task<bool> TryWaitAsync(Attempt attempt, int number, bool repeatable, CancellationToken cancel)
     {
-        if (RetryPlan.WaitAfter(attempt, number, repeatable, clock.GetUtcNow(), Waited) is not { } wait)
+        if (RetryPlan.DelayAfter(attempt, number, repeatable, clock.GetUtcNow(), TotalWaited) is not { } wait)
             return false;
 
-        Waited += wait;
+        TotalWaited += wait;
         await (delay is null ? Task.Delay(wait, clock, cancel) : delay(wait, cancel)).ConfigureAwait(false);
         return true;
     }

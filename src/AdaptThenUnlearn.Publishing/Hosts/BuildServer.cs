@@ -12,6 +12,6 @@ public static class BuildServer
 
     /// <summary>The variable that tells; null where none does. One that says <c>false</c> or <c>0</c> tells nothing.</summary>
     /// <param name="environment">Of the process.</param>
-    public static string? VariableOf(EnvironmentSnapshot environment) => Variables.FirstOrDefault(
+    public static string? DetectVariable(EnvironmentSnapshot environment) => Variables.FirstOrDefault(
         name => environment[name] is { } value && !value.Equals("false", StringComparison.OrdinalIgnoreCase) && value != "0");
 }

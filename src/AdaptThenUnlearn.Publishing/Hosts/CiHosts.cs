@@ -8,5 +8,5 @@ public static class CiHosts
 
     /// <summary>What is known here; where no host is recognised, what GitHub's own variables name, which any pipeline and any person may set.</summary>
     public static CiContext Describe(EnvironmentSnapshot environment) =>
-        All.FirstOrDefault(host => host.IsThis(environment))?.Describe(environment) ?? GitHubActions.Named(environment);
+        All.FirstOrDefault(host => host.Matches(environment))?.Describe(environment) ?? GitHubActions.Named(environment);
 }

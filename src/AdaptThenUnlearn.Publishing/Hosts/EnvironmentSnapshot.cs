@@ -10,7 +10,7 @@ public sealed class EnvironmentSnapshot
     public EnvironmentSnapshot(IReadOnlyDictionary<string, string> variables) => _variables = variables;
 
     /// <summary>That of this process.</summary>
-    public static EnvironmentSnapshot Take()
+    public static EnvironmentSnapshot Capture()
     {
 #pragma warning disable RS0030 // this class is the environment's home
         var variables = Environment.GetEnvironmentVariables();

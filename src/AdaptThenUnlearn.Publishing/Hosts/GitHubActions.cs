@@ -13,7 +13,7 @@ public sealed class GitHubActions : ICiHost
     public string Name => "GitHub Actions";
 
     /// <inheritdoc/>
-    public bool IsThis(EnvironmentSnapshot environment) => environment["GITHUB_ACTIONS"] == "true" || environment["GITHUB_EVENT_PATH"] is not null || environment["GITHUB_STEP_SUMMARY"] is not null;
+    public bool Matches(EnvironmentSnapshot environment) => environment["GITHUB_ACTIONS"] == "true" || environment["GITHUB_EVENT_PATH"] is not null || environment["GITHUB_STEP_SUMMARY"] is not null;
 
     /// <inheritdoc/>
     public CiContext Describe(EnvironmentSnapshot environment)
@@ -65,7 +65,7 @@ public sealed class GitHubActions : ICiHost
         }
         catch (Exception failed) when (failed is JsonException or InvalidOperationException or IOException or UnauthorizedAccessException)
         {
-            return context with { HeadSha = null, Damage = $"the event's file {path} (GITHUB_EVENT_PATH) cannot be read: {failed.Message}" };
+            return context with { HeadSha = null, ReadError = $"the event's file {path} (GITHUB_EVENT_PATH) cannot be read: {failed.Message}" };
         }
     }
 

@@ -7,7 +7,7 @@ public interface ICiHost
     string Name { get; }
 
     /// <summary>Whether the environment is this host's.</summary>
-    bool IsThis(EnvironmentSnapshot environment);
+    bool Matches(EnvironmentSnapshot environment);
 
     /// <summary>What the environment and the files it names say; never throws for what they hold.</summary>
     CiContext Describe(EnvironmentSnapshot environment);
@@ -53,5 +53,5 @@ public sealed record CiContext
     public string? Workspace { get; init; }
 
     /// <summary>Which file of the host cannot be understood, and why, so that what it would have said is missing.</summary>
-    public string? Damage { get; init; }
+    public string? ReadError { get; init; }
 }

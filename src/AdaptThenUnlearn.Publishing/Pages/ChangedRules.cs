@@ -15,7 +15,7 @@ public static class ChangedRules
     /// <returns>A few words each.</returns>
     public static IReadOnlyList<string> Circumstances(ReportMarker previous, PublishedRun run)
     {
-        var now = ReportMarker.Of(run);
+        var now = ReportMarker.Create(run);
         List<string> words = [];
         if (previous.PolicySha256 is { } policy)
             words.Add(policy == now.PolicySha256 ? "same policy" : "**the policy changed**");

@@ -16,11 +16,11 @@ namespace AdaptThenUnlearn.Publishing.Pages;
 /// <param name="Annotations">At the policy's own lines.</param>
 public sealed record CheckPage(string Name, Conclusion Conclusion, string Title, string Summary, string Text, IReadOnlyList<Annotation> Annotations)
 {
-    private const int LongestTitle = 200;
-    private const int LongestMessage = 2000;
+    private const int MaxTitleLength = 200;
+    private const int MaxMessageLength = 2000;
 
     /// <summary>Of a run.</summary>
-    public static CheckPage Of(PublishedRun run) => new(
+    public static CheckPage Create(PublishedRun run) => new(
         NameOf(run),
         run.Outcome switch
         {
@@ -28,7 +28,7 @@ public sealed record CheckPage(string Name, Conclusion Conclusion, string Title,
             Outcome.PassedWithWaivers or Outcome.Advisory or Outcome.NotProven => Conclusion.Neutral,
             _ => Conclusion.Failure,
         },
-        MarkdownText.Clip(TitleOf(run), LongestTitle),
+        MarkdownText.Clip(TitleOf(run), MaxTitleLength),
         RunPages.CheckSummary(run),
         RunPages.CheckText(run),
         AnnotationsOf(run));
@@ -39,13 +39,13 @@ public sealed record CheckPage(string Name, Conclusion Conclusion, string Title,
 
     private static string TitleOf(PublishedRun run)
     {
-        var findings = run.Judged.Verdict.Findings;
+        var findings = run.Verification.Verdict.Findings;
         var reason =
-            run.Judged.Problems.Count > 0 ? run.Judged.Problems[0]
+            run.Verification.Problems.Count > 0 ? run.Verification.Problems[0]
             : run.Outcome is Outcome.Passed ? Met(findings)
-            : run.Outcome is Outcome.NotProven ? (run.ByTrustedPolicy ? $"the policy pins no {string.Join(", ", run.Loose)}" : "judged by the pull request's own policy")
+            : run.Outcome is Outcome.NotProven ? (run.JudgedByTrustedPolicy ? $"the policy pins no {string.Join(", ", run.UnpinnedPaths)}" : "judged by the pull request's own policy")
             : string.Join(", ", run.Findings.Where(finding => finding.StopsRelease || finding.State is FindingState.Waived).Select(finding => finding.Rule));
-        return $"{OutcomeText.Words(run.Outcome)}: {(reason.Length > 0 ? reason : "no rule was judged")}";
+        return $"{OutcomeText.Describe(run.Outcome)}: {(reason.Length > 0 ? reason : "no rule was judged")}";
     }
 
     private static string Met(IReadOnlyList<Finding> findings)
@@ -64,10 +64,10 @@ public sealed record CheckPage(string Name, Conclusion Conclusion, string Title,
         [
             .. run.Findings.Where(finding => finding.StopsRelease || finding.State is FindingState.Waived).Select(finding => new Annotation(
                 file,
-                RulePlace.Of(run.Policy, file, run.PolicyText, finding.Rule).Line,
+                RuleLocation.Find(run.Policy, file, run.PolicyText, finding.Rule).Line,
                 finding.State is FindingState.Waived || run.Advisory ? AnnotationLevel.Warning : AnnotationLevel.Failure,
-                MarkdownText.Clip($"{finding.Rule}: {Words(finding.State)}", LongestTitle),
-                MarkdownText.Clip(MessageOf(finding), LongestMessage))),
+                MarkdownText.Clip($"{finding.Rule}: {Describe(finding.State)}", MaxTitleLength),
+                MarkdownText.Clip(MessageOf(finding), MaxMessageLength))),
         ];
     }
 

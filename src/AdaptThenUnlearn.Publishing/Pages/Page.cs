@@ -19,14 +19,14 @@ public sealed class Page(params IEnumerable<PageSection> sections)
         if (size(whole) <= limit)
             return whole;
 
-        var (fits, fitsNot) = (-1, all);
-        while (fitsNot - fits > 1)
+        var (fits, tooMany) = (-1, all);
+        while (tooMany - fits > 1)
         {
-            var middle = (fits + fitsNot) / 2;
+            var middle = (fits + tooMany) / 2;
             if (size(Render(middle, all)) <= limit)
                 fits = middle;
             else
-                fitsNot = middle;
+                tooMany = middle;
         }
 
         return fits < 0 ? null : Render(fits, all);

@@ -39,21 +39,21 @@ public sealed record ReportMarker(
 {
     private const string Opening = "<!-- atu:report ";
     private const string Closing = " -->";
-    private const int LongestName = 120;
-    private const int LongestLine = 10_000;
+    private const int MaxNameLength = 120;
+    private const int MaxLineLength = 10_000;
     private const int RoomForRules = 8_000;
 
     // The default encoder leaves no '<', '>' or '&', so that nothing in it can end the comment it stands in.
     private static readonly JsonSerializerOptions _json = new(JsonSerializerOptions.Strict) { Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false) } };
 
     /// <summary>The marker of a run; as many of its rules as a hidden line should hold, those that are not met first.</summary>
-    public static ReportMarker Of(PublishedRun run)
+    public static ReportMarker Create(PublishedRun run)
     {
         var room = RoomForRules;
         var all = run.Findings.Select(finding => new MarkedRule(NameOf(finding), finding.State, finding.Observed, finding.Limit, finding.Waiver?.Expires)).DistinctBy(rule => rule.Name).ToList();
         List<MarkedRule> kept = [.. all.TakeWhile(rule => (room -= Hidden(rule).Length + 1) >= 0)];
         return new ReportMarker(
-            1, KeyOf(run), MarkdownText.Clip(run.Policy.Name, LongestName), run.HeadSha, kept.Count < all.Count, kept,
+            1, KeyOf(run), MarkdownText.Clip(run.Policy.Name, MaxNameLength), run.HeadSha, kept.Count < all.Count, kept,
             CanonicalJson.Digest(run.Policy), run.Record.Before.GeneratorSha256, run.Policy.Evaluation.Seed, run.Policy.Evaluation.Samples);
     }
 
@@ -65,14 +65,14 @@ public sealed record ReportMarker(
     public static ReportMarker? Find(string? body)
     {
         var line = (body ?? "").Split('\n', 2)[0].TrimEnd('\r');
-        if (line.Length < Opening.Length + Closing.Length || line.Length > LongestLine
+        if (line.Length < Opening.Length + Closing.Length || line.Length > MaxLineLength
             || !line.StartsWith(Opening, StringComparison.Ordinal) || !line.EndsWith(Closing, StringComparison.Ordinal))
             return null;
 
         try
         {
             var marker = JsonSerializer.Deserialize<ReportMarker>(line[Opening.Length..^Closing.Length], _json);
-            return marker is { Version: 1 } && marker.IsSound() ? marker : null;
+            return marker is { Version: 1 } && marker.IsValid() ? marker : null;
         }
         catch (Exception mangled) when (mangled is JsonException or InvalidOperationException or ArgumentException)
         {
@@ -80,9 +80,9 @@ public sealed record ReportMarker(
         }
     }
 
-    private bool IsSound() =>
+    private bool IsValid() =>
         (HeadSha.Length == 0 || (HeadSha.Length is 40 or 64 && HeadSha.All(char.IsAsciiHexDigit)))
-        && Rules.All(rule => rule is not null && rule.IsSound(LongestName))
+        && Rules.All(rule => rule is not null && rule.IsValid(MaxNameLength))
         && Rules.DistinctBy(rule => rule.Name).Count() == Rules.Count;
 
     /// <summary>The line, an HTML comment.</summary>
@@ -91,7 +91,7 @@ public sealed record ReportMarker(
     // Two hyphens could end the comment.
     private static string Hidden<T>(T value) => JsonSerializer.Serialize(value, _json).Replace("--", "-\\u002D", StringComparison.Ordinal);
 
-    internal static string NameOf(Finding finding) => MarkdownText.Clip(finding.Rule, LongestName);
+    internal static string NameOf(Finding finding) => MarkdownText.Clip(finding.Rule, MaxNameLength);
 }
 
 /// <summary>A rule's key numbers.</summary>
@@ -108,8 +108,8 @@ public sealed record MarkedRule(
     [property: JsonPropertyName("w"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? WaivedUntil = null)
 {
     /// <summary>Whether it is short, its numbers are numbers and its day is a day.</summary>
-    /// <param name="longestName">Characters of a rule's name at most.</param>
-    internal bool IsSound(int longestName) =>
-        Name.Length <= longestName && double.IsFinite(Observed ?? 0) && double.IsFinite(Limit ?? 0)
+    /// <param name="maxNameLength">Characters of a rule's name at most.</param>
+    internal bool IsValid(int maxNameLength) =>
+        Name.Length <= maxNameLength && double.IsFinite(Observed ?? 0) && double.IsFinite(Limit ?? 0)
         && (WaivedUntil is null || DateOnly.TryParseExact(WaivedUntil, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out _));
 }

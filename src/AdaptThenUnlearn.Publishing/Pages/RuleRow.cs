@@ -16,7 +16,7 @@ namespace AdaptThenUnlearn.Publishing.Pages;
 public sealed record RuleRow(string Limit, string Before, string After, string Bound, string Samples)
 {
     /// <summary>The numbers behind a finding.</summary>
-    public static RuleRow Of(RunRecord record, Finding finding)
+    public static RuleRow Create(RunRecord record, Finding finding)
     {
         var unit = Unit(finding.Rule);
         var limit = $"{finding.Comparator} {unit(finding.Limit)}";
@@ -30,20 +30,20 @@ public sealed record RuleRow(string Limit, string Before, string After, string B
         // Where nothing was trained there is one generator, and what was observed is its.
         return record.After is null
             ? new RuleRow(limit, observed, None, bound, samples)
-            : new RuleRow(limit, before, finding.Observed is null ? None : Told(record, finding, observed), bound, samples);
+            : new RuleRow(limit, before, finding.Observed is null ? None : DescribeAfter(record, finding, observed), bound, samples);
     }
 
     private static (string Before, string Samples) Readings(RunRecord record, Finding finding)
     {
         var released = record.After ?? record.Before;
-        var rule = RuleName.Of(finding.Rule);
+        var rule = RuleName.Parse(finding.Rule);
         switch (rule.Limit)
         {
             case RuleLimit.MaxFrechetDistance or RuleLimit.MaxFrechetIncrease:
                 return (Number(record.Before.Quality?.FrechetDistance, Plain), Count(released.Quality?.Samples));
 
             case RuleLimit.MinShareKept:
-                var share = record.Before.Shares.FirstOrDefault(share => share.Class == rule.Subject && share.Classifier == record.Policy.Quality?.ClassCounter(record.Policy));
+                var share = record.Before.Shares.FirstOrDefault(share => share.Class == rule.Subject && share.Classifier == record.Policy.Quality?.CountingClassifier(record.Policy));
                 return (share is { Samples: > 0 } ? Percent((double)share.Hits / share.Samples) : None, Count(share?.Samples));
 
             default:
@@ -55,7 +55,7 @@ public sealed record RuleRow(string Limit, string Before, string After, string B
     }
 
     // Relative rules observe a relation; what it relates stands before it.
-    private static string Told(RunRecord record, Finding finding, string observed) => RuleName.Of(finding.Rule).Limit switch
+    private static string DescribeAfter(RunRecord record, Finding finding, string observed) => RuleName.Parse(finding.Rule).Limit switch
     {
         RuleLimit.MaxFrechetIncrease => $"{Number(record.After?.Quality?.FrechetDistance, Plain)} ({(finding.Observed >= 0 ? "+" : "")}{observed})",
         RuleLimit.MinShareKept => $"{observed} of it kept",

@@ -19,8 +19,8 @@ public static class RunPages
     /// <summary>Bytes that GitHub Actions takes as all summaries of one step.</summary>
     public const int JobSummaryLimit = 1024 * 1024;
 
-    private const int MostNotes = 10;
-    private const int MostAdvice = 7;
+    private const int MaxNotes = 10;
+    private const int MaxAdvice = 7;
 
     /// <summary>The sticky comment.</summary>
     /// <param name="run">The run.</param>
@@ -28,7 +28,7 @@ public static class RunPages
     /// <param name="limit">Characters at most.</param>
     public static string Comment(PublishedRun run, ReportMarker? previous, int limit = CommentLimit)
     {
-        var marker = ReportMarker.Of(run).ToComment() + "\n";
+        var marker = ReportMarker.Create(run).ToComment() + "\n";
         return marker + (Whole(run, previous).Fit(limit - marker.Length, text => text.Length) ?? Head(run));
     }
 
@@ -39,7 +39,7 @@ public static class RunPages
 
     /// <summary>The check run's summary.</summary>
     public static string CheckSummary(PublishedRun run) =>
-        new Page([PageSection.Fixed(Sentence(run)), .. Notes(run), Rules(run), .. Mending(run), PageSection.Fixed(Links(run))]).Fit(CheckLimit, Encoding.UTF8.GetByteCount)!;
+        new Page([PageSection.Fixed(Sentence(run)), .. Notes(run), Rules(run), .. AdviceSection(run), PageSection.Fixed(Links(run))]).Fit(CheckLimit, Encoding.UTF8.GetByteCount)!;
 
     /// <summary>The check run's details.</summary>
     public static string CheckText(PublishedRun run) => new Page(Details(run)).Fit(CheckLimit, Encoding.UTF8.GetByteCount)!;
@@ -50,7 +50,7 @@ public static class RunPages
         .. Notes(run),
         Rules(run),
         .. Changes(run, previous),
-        .. Mending(run),
+        .. AdviceSection(run),
         Details(run),
         PageSection.Fixed(Links(run)),
     ]);
@@ -61,8 +61,8 @@ public static class RunPages
 
     private static string Sentence(PublishedRun run)
     {
-        var findings = run.Judged.Verdict.Findings;
-        var outcome = run.Judged.Problems.Count > 0
+        var findings = run.Verification.Verdict.Findings;
+        var outcome = run.Verification.Problems.Count > 0
             ? "**The run record does not stand**, so that nothing may be released on it."
             : $"{OutcomeText.Sentence(run.Outcome, findings, trained: run.Record.After is not null)} {OutcomeText.Counts(findings)}";
         var description = run.Policy.Description is { } words ? $"{Escape(MarkdownText.Clip(words, 300))}\n\n" : "";
@@ -71,17 +71,17 @@ public static class RunPages
 
     private static IEnumerable<PageSection> Notes(PublishedRun run)
     {
-        List<string> notes = [.. run.Judged.Problems.Select(problem => $"⛔ {Sentenced(problem)}")];
+        List<string> notes = [.. run.Verification.Problems.Select(problem => $"⛔ {AsSentence(problem)}")];
         if (run.Untrusted)
-            notes.Add($"⚠️ The readings{(run.ByTrustedPolicy ? "" : ", and the policy,")} come from a build of the pull request itself, which its author controls: they are a claim. They were judged again here.");
-        if (run.IsUnproven && run.ByTrustedPolicy)
-            notes.Add($"⚠️ The build may have measured with any file in place of what the policy does not pin. Add to this repository's policy: {string.Join(", ", run.Loose.Select(path => MarkdownText.Code(MarkdownText.Clip(path, 120))))}; `sha256sum FILE` gives the digits.");
-        if (run.OtherPolicy)
+            notes.Add($"⚠️ The readings{(run.JudgedByTrustedPolicy ? "" : ", and the policy,")} come from a build of the pull request itself, which its author controls: they are a claim. They were judged again here.");
+        if (run.IsUnproven && run.JudgedByTrustedPolicy)
+            notes.Add($"⚠️ The build may have measured with any file in place of what the policy does not pin. Add to this repository's policy: {string.Join(", ", run.UnpinnedPaths.Select(path => MarkdownText.Code(MarkdownText.Clip(path, 120))))}; `sha256sum FILE` gives the digits.");
+        if (run.PolicyDiffers)
             notes.Add("⚠️ The pull request changes the policy; limits and waivers are this repository's, as they are without the change.");
         notes.AddRange(run.Findings.Where(finding => finding.Waiver is not null).Select(Waived));
-        notes.AddRange(run.Judged.Verdict.Warnings.Concat(run.Record.WarningRemarks()).Select(warning => $"⚠️ {Escape(MarkdownText.Clip(warning, 300))}"));
+        notes.AddRange(run.Verification.Verdict.Warnings.Concat(run.Record.WarningRemarks()).Select(warning => $"⚠️ {Escape(MarkdownText.Clip(warning, 300))}"));
         if (notes.Count > 0)
-            yield return PageSection.Fixed(string.Join("\n>\n", notes.Take(MostNotes).Select(note => $"> {note}")) + "\n");
+            yield return PageSection.Fixed(string.Join("\n>\n", notes.Take(MaxNotes).Select(note => $"> {note}")) + "\n");
 
         static string Waived(Finding finding)
         {
@@ -92,7 +92,7 @@ public static class RunPages
 
         static string Short(string text, int length) => Escape(MarkdownText.Clip(text, length));
 
-        static string Sentenced(string problem) => Escape(MarkdownText.Clip(problem, 300)) + ".";
+        static string AsSentence(string problem) => Escape(MarkdownText.Clip(problem, 300)) + ".";
     }
 
     private static PageSection Rules(PublishedRun run)
@@ -100,7 +100,7 @@ public static class RunPages
         var confidence = string.Create(CultureInfo.InvariantCulture, $"{run.Policy.Evaluation.Confidence * 100:0.###} %");
         var rows = run.Findings.Select(finding =>
         {
-            var row = RuleRow.Of(run.Record, finding);
+            var row = RuleRow.Create(run.Record, finding);
             return new[] { RuleRow.NameOf(finding), Mark(finding.State), row.Limit, row.Before, row.After, row.Bound, row.Samples };
         });
         return new PageSection(1, [.. rows], kept => rows.Any()
@@ -122,10 +122,10 @@ public static class RunPages
             : new PageSection(2, [.. lines.Select(line => new[] { line })], kept => $"{heading}\n{List(kept)}");
     }
 
-    private static IEnumerable<PageSection> Mending(PublishedRun run)
+    private static IEnumerable<PageSection> AdviceSection(PublishedRun run)
     {
         var advice = Advice.For(run.Policy, run.Record.Before, run.Record.After, run.Findings);
-        var kept = advice.Count > MostAdvice ? [.. advice.Take(MostAdvice - 1), advice[^1]] : advice;
+        var kept = advice.Count > MaxAdvice ? [.. advice.Take(MaxAdvice - 1), advice[^1]] : advice;
         if (kept.Count > 0)
             yield return PageSection.Fixed($"**How to mend it:**\n{List([.. kept.Select(line => new[] { line.Markdown })])}");
     }
@@ -174,7 +174,7 @@ public static class RunPages
     {
         var table = new MarkdownTable(columns);
         foreach (var row in rows)
-            table.Row([.. row]);
+            table.AddRow([.. row]);
         return table.ToString();
     }
 

@@ -12,23 +12,23 @@ namespace AdaptThenUnlearn.Publishing.Targets;
 /// <param name="IsFork">Whether the head lies in another repository.</param>
 /// <param name="Api">Base address of the interface for programs, with a slash at its end.</param>
 /// <param name="Author">Login that the token posts as; null when nobody said.</param>
-/// <param name="InActions">Whether the build runs on GitHub Actions, whose own token posts as its bot.</param>
-/// <param name="ApiByDefault">Whether nobody named <paramref name="Api"/>, nor the server that it belongs to.</param>
+/// <param name="IsGitHubActions">Whether the build runs on GitHub Actions, whose own token posts as its bot.</param>
+/// <param name="UsesDefaultApi">Whether nobody named <paramref name="Api"/>, nor the server that it belongs to.</param>
 public sealed partial record PublishTarget(
-    string Owner, string Repository, int? PullRequest, string HeadSha, string? HeadLabel, bool IsFork, Uri Api, string? Author, bool InActions, bool ApiByDefault)
+    string Owner, string Repository, int? PullRequest, string HeadSha, string? HeadLabel, bool IsFork, Uri Api, string? Author, bool IsGitHubActions, bool UsesDefaultApi)
 {
     private const string GitHubServer = "https://github.com";
 
     /// <summary>Puts together what the flags and the host say; flags win.</summary>
     /// <exception cref="PublishException">Something is missing or cannot be; the message says how to mend it.</exception>
-    public static PublishTarget Of(CiContext context, PublishFlags flags)
+    public static PublishTarget Create(CiContext context, PublishFlags flags)
     {
         var repository = flags.Repository ?? context.Repository
             ?? throw Missing("no repository is known: run it on GitHub Actions, or name one with --repository owner/name");
         if (!RepositoryPattern().IsMatch(repository))
             throw Missing($"'{repository}' is no repository; write it as owner/name");
 
-        var sha = flags.Sha ?? context.HeadSha ?? throw Missing($"{context.Damage ?? "no commit is known"}: name the one that was measured with --sha");
+        var sha = flags.Sha ?? context.HeadSha ?? throw Missing($"{context.ReadError ?? "no commit is known"}: name the one that was measured with --sha");
         if (!IsSha(sha))
             throw Missing($"'{sha}' is no commit; write all its 40 hexadecimal digits");
 
@@ -39,7 +39,7 @@ public sealed partial record PublishTarget(
         return new PublishTarget(
             repository.Split('/')[0], repository.Split('/')[1], number, sha.ToLowerInvariant(), number is null ? label : null, context.IsFork,
             ApiOf(flags.ApiUrl ?? context.ApiUrl, context.ServerUrl), flags.Author, context.Host is not null,
-            ApiByDefault: flags.ApiUrl is null && context.ApiUrl is null && context.ServerUrl is null);
+            UsesDefaultApi: flags.ApiUrl is null && context.ApiUrl is null && context.ServerUrl is null);
     }
 
     /// <summary>Whether a text is a commit's full name.</summary>

@@ -11,7 +11,7 @@ public static class RepositoryPath
     /// <param name="workspace">The repository's root; null: the nearest folder with a <c>.git</c> above <paramref name="folder"/>.</param>
     /// <param name="folder">What <paramref name="file"/> is relative to.</param>
     /// <param name="file">Relative or absolute.</param>
-    public static string? Of(string? workspace, string folder, string file)
+    public static string? Resolve(string? workspace, string folder, string file)
     {
         if (file.Contains('\0', StringComparison.Ordinal))
             return null;

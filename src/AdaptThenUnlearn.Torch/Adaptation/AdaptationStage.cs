@@ -60,7 +60,7 @@ public sealed class AdaptationStage(UnlearningOptions options, long seed, ITrain
                 journal.Save(name, new StageState(done, trainer.State(out var counters), counters));
         }
 
-        return trainer.Average.clone().DetachFromDisposeScope();
+        return trainer.EmaWeights.clone().DetachFromDisposeScope();
     }
 }
 

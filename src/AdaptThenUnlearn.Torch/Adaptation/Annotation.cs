@@ -23,7 +23,7 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
     public IReadOnlyList<AnnotatedFeature> Features { get; } = features;
 
     /// <summary>The first feature's annotator, whose classes are counted.</summary>
-    public FeatureClassifier First => Features[0].Rule.Classifier;
+    public FeatureClassifier FirstClassifier => Features[0].Rule.Classifier;
 
     /// <summary>Which classes hold for each image, by the first feature's annotator.</summary>
     /// <param name="images"><c>[N, C, H, W]</c>, nominally [-1, 1].</param>
@@ -32,7 +32,7 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        return First.Holds(First.Logits(First.Features(LookedAt(images)))).MoveToOuterDisposeScope();
+        return FirstClassifier.DetectClasses(FirstClassifier.Logits(FirstClassifier.Features(ToClassifierInput(images)))).MoveToOuterDisposeScope();
     }
 
     /// <summary>The same annotators, stricter or more lenient.</summary>
@@ -46,7 +46,7 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        var pictures = LookedAt(images);
+        var pictures = ToClassifierInput(images);
         var logits = Features.Select(feature => feature.Rule.Classifier).Distinct()
             .ToDictionary(annotator => annotator, annotator => annotator.Logits(annotator.Features(pictures)));
         var rules = Features.Select(feature => feature.Rule).ToList();
@@ -58,10 +58,10 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
         var clean = likeliest.lt(cleanBelow);
         foreach (var shown in shows)
             clean = clean.logical_and(shown.logical_not());
-        return new ImageLabels(shows, clean.MoveToOuterDisposeScope(), likeliest.MoveToOuterDisposeScope(), First.Holds(logits[First]).MoveToOuterDisposeScope());
+        return new ImageLabels(shows, clean.MoveToOuterDisposeScope(), likeliest.MoveToOuterDisposeScope(), FirstClassifier.DetectClasses(logits[FirstClassifier]).MoveToOuterDisposeScope());
     }
 
-    private Tensor LookedAt(Tensor images) => raw ? images : EightBit.Shown(images);
+    private Tensor ToClassifierInput(Tensor images) => raw ? images : ImageQuantizer.Quantize(images);
 }
 
 /// <summary>What an annotation said of N images.</summary>

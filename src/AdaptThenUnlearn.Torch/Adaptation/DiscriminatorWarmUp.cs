@@ -44,7 +44,7 @@ public sealed class DiscriminatorWarmUp(UnlearningOptions options, ITrainingJour
     public ImageDiscriminator Run(ImageGenerator original, IGeneratorArchitecture architecture, CancellationToken cancel)
     {
         using var scope = NewDisposeScope();
-        using var discriminator = Fresh(original, architecture, options.Seed);
+        using var discriminator = CreateUntrained(original, architecture, options.Seed);
         using var parameters = new ParameterVector(discriminator);
         using var adam = new Adam(parameters, options.LearningRate, options.Adversarial.R1Weight > 0 ? options.Adversarial.R1Every : 0);
         using var damaged = new DamagedSamples(original, _random);
@@ -95,8 +95,8 @@ public sealed class DiscriminatorWarmUp(UnlearningOptions options, ITrainingJour
     /// <param name="original">The generator.</param>
     /// <param name="architecture">Of the generator.</param>
     /// <param name="seed">From the policy.</param>
-    public static ImageDiscriminator Fresh(ImageGenerator original, IGeneratorArchitecture architecture, long seed) =>
-        Weights.Freed(new RandomStreams(seed, Name).Seeded("discriminator", () => architecture.MirrorDiscriminator(original)).to(original.parameters().First().device));
+    public static ImageDiscriminator CreateUntrained(ImageGenerator original, IGeneratorArchitecture architecture, long seed) =>
+        Weights.Detach(new RandomStreams(seed, Name).Seeded("discriminator", () => architecture.MirrorDiscriminator(original)).to(original.parameters().First().device));
 
     private Tensor Draw(IImageSource source, string purpose, int step)
     {

@@ -11,10 +11,10 @@ public sealed class Feedback : IDisposable
 {
     private const int BatchSize = 100;
 
-    private readonly HeldImages _negatives;
-    private readonly HeldImages _positives;
+    private readonly InMemoryImages _negatives;
+    private readonly InMemoryImages _positives;
 
-    private Feedback(HeldImages negatives, HeldImages positives, double cleanBelow, IReadOnlyDictionary<string, long> negativesByFeature, int samples, IReadOnlyList<double>? retainedShares)
+    private Feedback(InMemoryImages negatives, InMemoryImages positives, double cleanBelow, IReadOnlyDictionary<string, long> negativesByFeature, int samples, IReadOnlyList<double>? retainedShares)
     {
         CleanBelow = cleanBelow;
         RetainedShares = retainedShares;
@@ -28,7 +28,7 @@ public sealed class Feedback : IDisposable
     public IImageSource Negatives => _negatives;
 
     /// <summary>Images that are clean beyond doubt.</summary>
-    public HeldImages Positives => _positives;
+    public InMemoryImages Positives => _positives;
 
     /// <summary>Below which probability of every undesired class a sample was a positive: what was asked for, or more where that left too few.</summary>
     public double CleanBelow { get; }
@@ -60,32 +60,32 @@ public sealed class Feedback : IDisposable
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         var negatives = new List<Tensor>();
-        var unshown = new List<Tensor>();
-        var doubts = new List<Tensor>();
+        var retainedImages = new List<Tensor>();
+        var retainedProbabilities = new List<Tensor>();
         var counts = new long[annotation.Features.Count];
         var retained = 0L;
-        var retainedByClass = zeros(annotation.First.Classes.Count, int64, device);
-        var sought = Enumerable.Range(0, counts.Length).Where(feature => !given.Negatives.ContainsKey(annotation.Features[feature].Name)).ToList();
-        if (sought.Count == 0 && given.Positives is not null)
+        var retainedByClass = zeros(annotation.FirstClassifier.Classes.Count, int64, device);
+        var sampledFeatures = Enumerable.Range(0, counts.Length).Where(feature => !given.Negatives.ContainsKey(annotation.Features[feature].Name)).ToList();
+        if (sampledFeatures.Count == 0 && given.Positives is not null)
             samples = 0;
         for (var batch = 0; batch * BatchSize < samples; batch++)
         {
             cancel.ThrowIfCancellationRequested();
             using var batchScope = NewDisposeScope();
             using var source = random.At("feedback", batch);
-            var images = LatentDraw.Next(generator, Math.Min(BatchSize, samples - batch * BatchSize), source, device).Images(generator);
+            var images = LatentDraw.Sample(generator, Math.Min(BatchSize, samples - batch * BatchSize), source, device).Images(generator);
             var labels = annotation.Label(images);
-            foreach (var feature in sought)
+            foreach (var feature in sampledFeatures)
                 counts[feature] += labels.Shows[feature].sum().item<long>();
-            if (sought.Count > 0)
-                negatives.Add(images[labels.ShowsAnyOf(sought)].MoveToOuterDisposeScope());
+            if (sampledFeatures.Count > 0)
+                negatives.Add(images[labels.ShowsAnyOf(sampledFeatures)].MoveToOuterDisposeScope());
             if (given.Positives is null)
             {
-                var free = labels.ShowsAny.logical_not();
-                unshown.Add(images[free].MoveToOuterDisposeScope());
-                doubts.Add(labels.UndesiredProbability[free].MoveToOuterDisposeScope());
-                retained += unshown[^1].shape[0];
-                retainedByClass.add_(labels.Classes[free].sum([0]));
+                var isRetained = labels.ShowsAny.logical_not();
+                retainedImages.Add(images[isRetained].MoveToOuterDisposeScope());
+                retainedProbabilities.Add(labels.UndesiredProbability[isRetained].MoveToOuterDisposeScope());
+                retained += retainedImages[^1].shape[0];
+                retainedByClass.add_(labels.Classes[isRetained].sum([0]));
             }
         }
 
@@ -96,18 +96,18 @@ public sealed class Feedback : IDisposable
         }
 
         var byFeature = annotation.Features.Select((feature, number) => (feature.Name, Count: counts[number])).ToDictionary(pair => pair.Name, pair => pair.Count);
-        var scarce = byFeature.Where(pair => pair.Value < minimumNegatives && annotation.Features.Single(feature => feature.Name == pair.Key).Violated).ToList();
-        if (scarce.Count > 0)
-            throw new FeedbackException(string.Join("; ", scarce.Select(pair => Scarcity(pair.Key, pair.Value))));
-        var cleanBelow = given.Positives is null ? Math.Max(annotation.CleanBelow, Reaching(minimumClean, cat(doubts))) : annotation.CleanBelow;
-        var clean = given.Positives?.clone() ?? cat([.. unshown.Zip(doubts, (images, doubt) => images[doubt.lt(cleanBelow)])]);
+        var tooFew = byFeature.Where(pair => pair.Value < minimumNegatives && annotation.Features.Single(feature => feature.Name == pair.Key).Violated).ToList();
+        if (tooFew.Count > 0)
+            throw new FeedbackException(string.Join("; ", tooFew.Select(pair => DescribeTooFew(pair.Key, pair.Value))));
+        var cleanBelow = given.Positives is null ? Math.Max(annotation.CleanBelow, FindBound(minimumClean, cat(retainedProbabilities))) : annotation.CleanBelow;
+        var clean = given.Positives?.clone() ?? cat([.. retainedImages.Zip(retainedProbabilities, (images, doubt) => images[doubt.lt(cleanBelow)])]);
         if (clean.shape[0] == 0)
             throw new FeedbackException($"none of {samples} samples is clean: the annotator sees an undesired feature with probability of at least unlearning.cleanBelow in every one");
 
-        return new Feedback(new HeldImages(cat(negatives).DetachFromDisposeScope()), new HeldImages(clean.DetachFromDisposeScope()), cleanBelow, byFeature, samples,
+        return new Feedback(new InMemoryImages(cat(negatives).DetachFromDisposeScope()), new InMemoryImages(clean.DetachFromDisposeScope()), cleanBelow, byFeature, samples,
             retained == 0 ? null : [.. retainedByClass.cpu().data<long>().Select(images => images / (double)retained)]);
 
-        string Scarcity(string name, long count) => given.Negatives.ContainsKey(name)
+        string DescribeTooFew(string name, long count) => given.Negatives.ContainsKey(name)
             ? string.Create(CultureInfo.InvariantCulture,
                 $"the folder of '{name}' holds {count} images, and at least {minimumNegatives} are needed to learn from; give more (lower unlearning.minimumNegatives only if you know that so few will do)")
             : string.Create(CultureInfo.InvariantCulture,
@@ -115,7 +115,7 @@ public sealed class Feedback : IDisposable
     }
 
     // The least bound below which a share of the doubts lie, ties included.
-    private static double Reaching(double share, Tensor doubts)
+    private static double FindBound(double share, Tensor doubts)
     {
         var needed = (int)Math.Ceiling(share * doubts.shape[0]);
         return needed == 0 ? 0 : Math.Min(1, MathF.BitIncrement(doubts.sort().Values[needed - 1].item<float>()));

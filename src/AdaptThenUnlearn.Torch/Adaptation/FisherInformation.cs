@@ -28,7 +28,7 @@ public static class FisherInformation
         Estimate(parameters, (samples + Group - 1) / Group, group =>
         {
             using var source = random.At("fisher", group);
-            var draw = LatentDraw.Next(generator, Group, source, parameters.Values.device, styleMixing);
+            var draw = LatentDraw.Sample(generator, Group, source, parameters.Values.device, styleMixing);
             return discriminator.Score(draw.Images(generator));
         });
 
@@ -78,8 +78,8 @@ public sealed class ElasticPenalty(Tensor fisher, Tensor anchor, double weight) 
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         var moved = generator.Values - anchor;
-        var pull = fisher * moved;
-        generator.Gradients.add_(pull, 2 * weight);
-        return weight * (pull * moved).sum(float64).item<double>();
+        var weightedDifference = fisher * moved;
+        generator.Gradients.add_(weightedDifference, 2 * weight);
+        return weight * (weightedDifference * moved).sum(float64).item<double>();
     }
 }

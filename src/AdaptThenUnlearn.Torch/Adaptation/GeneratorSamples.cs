@@ -18,7 +18,7 @@ public sealed class GeneratorSamples(ImageGenerator generator) : IImageSource
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        return LatentDraw.Next(generator, count, random, generator.parameters().First().device).Images(generator).MoveToOuterDisposeScope();
+        return LatentDraw.Sample(generator, count, random, generator.parameters().First().device).Images(generator).MoveToOuterDisposeScope();
     }
 }
 
@@ -34,7 +34,7 @@ public sealed class DamagedSamples : IImageSource, IDisposable
     private const double Ratio = 1.25;           // of two that are tried one after another
     private const int CopiesTried = 4;
     private const int ImagesTried = 32;
-    private const double LeastOfMost = 0.05;
+    private const double MinLevelRatio = 0.05;
 
     private readonly ImageGenerator _copy;
     private readonly ParameterVector _parameters;
@@ -49,13 +49,13 @@ public sealed class DamagedSamples : IImageSource, IDisposable
         _copy.eval();
         _parameters = new ParameterVector(_copy);
         _sound = _parameters.Values.detach().clone().DetachFromDisposeScope();
-        Most = FirstTried;
-        while (Most < LastTried && !IsUnrecognisable(random))
-            Most *= Ratio;
+        MaxLevel = FirstTried;
+        while (MaxLevel < LastTried && !IsUnrecognisable(random))
+            MaxLevel *= Ratio;
     }
 
     /// <summary>The largest damage, in units of each tensor's root mean square; the smallest is a twentieth of it.</summary>
-    public double Most { get; private set; }
+    public double MaxLevel { get; private set; }
 
     /// <inheritdoc/>
     /// <remarks>There is no end to them.</remarks>
@@ -66,8 +66,8 @@ public sealed class DamagedSamples : IImageSource, IDisposable
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        DamageTo(Most * Math.Pow(LeastOfMost, rand([1], generator: random).item<float>()), random);   // log-uniform
-        return LatentDraw.Next(_copy, count, random, _sound.device).Images(_copy).MoveToOuterDisposeScope();
+        DamageTo(MaxLevel * Math.Pow(MinLevelRatio, rand([1], generator: random).item<float>()), random);   // log-uniform
+        return LatentDraw.Sample(_copy, count, random, _sound.device).Images(_copy).MoveToOuterDisposeScope();
     }
 
     /// <summary>Adds normal noise to every parameter, in proportion to the size of its tensor's values.</summary>
@@ -79,10 +79,10 @@ public sealed class DamagedSamples : IImageSource, IDisposable
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         var noise = randn(parameters.Values.shape, generator: random).to(parameters.Values.device);
-        foreach (var slot in parameters.Slots)
+        foreach (var slice in parameters.Slices)
         {
-            var values = slot.Of(parameters.Values);
-            values.add_(slot.Of(noise) * values.square().mean().sqrt() * level);
+            var values = slice.ViewOf(parameters.Values);
+            values.add_(slice.ViewOf(noise) * values.square().mean().sqrt() * level);
         }
     }
 
@@ -98,13 +98,13 @@ public sealed class DamagedSamples : IImageSource, IDisposable
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         using var latents = random.At("images tried");
-        var draw = LatentDraw.Next(_copy, ImagesTried, latents, _sound.device);
+        var draw = LatentDraw.Sample(_copy, ImagesTried, latents, _sound.device);
         _parameters.Values.copy_(_sound);
         var images = draw.Images(_copy);
         var changed = Enumerable.Range(0, CopiesTried).Average(number =>
         {
             using var noise = random.At("damage tried", number);
-            DamageTo(Most, noise);
+            DamageTo(MaxLevel, noise);
             return (draw.Images(_copy) - images).square().mean().item<float>();
         });
         return changed >= 2 * images.var(0, unbiased: true).mean().item<float>();

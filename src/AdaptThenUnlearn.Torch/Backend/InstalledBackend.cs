@@ -45,5 +45,5 @@ public static class InstalledBackend
 
     /// <summary>Makes a kind the one that is used from now on.</summary>
     /// <exception cref="FileNotWrittenException">The folder may not be written.</exception>
-    public static void Choose(string kind) => ReplacedFile.Write(Path.Combine(Path.GetDirectoryName(FolderOf(kind))!, ChoiceFile), kind);
+    public static void Choose(string kind) => AtomicFile.Write(Path.Combine(Path.GetDirectoryName(FolderOf(kind))!, ChoiceFile), kind);
 }

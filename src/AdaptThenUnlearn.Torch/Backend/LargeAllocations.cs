@@ -16,7 +16,7 @@ internal static class LargeAllocations
     private const int KeptUpTo = int.MaxValue;
 
     /// <summary>Asks for it, where the C library is glibc; elsewhere nothing happens.</summary>
-    public static void Keep()
+    public static void KeepFreedBlocks()
     {
         if (!OperatingSystem.IsLinux())
             return;

@@ -15,7 +15,7 @@ public static class MemoryShortage
     /// <param name="batchSize">In use.</param>
     /// <param name="work">What to do.</param>
     /// <exception cref="RunException">There was too little memory; the message names the batch size to try.</exception>
-    public static T Explained<T>(string what, int batchSize, Func<T> work) => Explained(
+    public static T RunOrExplain<T>(string what, int batchSize, Func<T> work) => RunOrExplain(
         FormattableString.Invariant($"{what} with batches of {batchSize} images"), FormattableString.Invariant($"unlearning.batchSize={Math.Max(2, batchSize / 2)}"), work);
 
     /// <summary>Does work that may need more memory than there is.</summary>
@@ -23,7 +23,7 @@ public static class MemoryShortage
     /// <param name="smaller">Setting to try, as <c>path=value</c>.</param>
     /// <param name="work">What to do.</param>
     /// <exception cref="RunException">There was too little memory; the message names the setting to try.</exception>
-    public static T Explained<T>(string what, string smaller, Func<T> work)
+    public static T RunOrExplain<T>(string what, string smaller, Func<T> work)
     {
         try
         {

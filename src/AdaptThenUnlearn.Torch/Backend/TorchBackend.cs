@@ -81,7 +81,7 @@ public static class TorchBackend
             if (_loaded || _problem is not null)
                 return _loaded;
 
-            LargeAllocations.Keep();
+            LargeAllocations.KeepFreedBlocks();
             _problem = Preload();
             return _loaded = _problem is null;
         }
@@ -92,7 +92,7 @@ public static class TorchBackend
         var folders = Folders().ToList();
         var missing = new List<string>();
         foreach (var name in LibtorchFiles(folders))
-            if (!(Loadable(name.Name, name.Path, OperatingSystem.IsWindows()) is { } library && NativeLibrary.TryLoad(library, out _)) && name.Required)
+            if (!(ResolveLibrary(name.Name, name.Path, OperatingSystem.IsWindows()) is { } library && NativeLibrary.TryLoad(library, out _)) && name.Required)
                 missing.Add(name.Name);
         if (missing.Count > 0)
             return $"libtorch was not found or does not load ({string.Join(", ", missing)}). Any of these brings it: 'atu backend install cpu' (or cuda), by an ordinary NuGet restore; "
@@ -120,7 +120,7 @@ public static class TorchBackend
     }
 
     /// <summary>What is given to the loader: the file that was found, or its name for the system to find; not on Windows, which would look in the current folder too.</summary>
-    internal static string? Loadable(string name, string? found, bool onWindows) => found ?? (onWindows ? null : name);
+    internal static string? ResolveLibrary(string name, string? found, bool onWindows) => found ?? (onWindows ? null : name);
 
     private static IEnumerable<(string Name, string? Path, bool Required)> LibtorchFiles(List<string> folders)
     {
@@ -158,8 +158,8 @@ public static class TorchBackend
             yield return root;
         }
 
-        var told = AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? "";
-        foreach (var folder in told.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries))
+        var searchDirectories = AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? "";
+        foreach (var folder in searchDirectories.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries))
             yield return folder;
 
         if (InstalledBackend.Folder is { } installed)
@@ -170,7 +170,7 @@ public static class TorchBackend
         folders.Select(folder => Path.Combine(folder, file)).FirstOrDefault(File.Exists);
 
     /// <summary>Whether a folder holds the library without which nothing works.</summary>
-    public static bool IsIn(string folder) => Find([folder], FileName("torch_cpu")) is not null;
+    public static bool ContainsLibtorch(string folder) => Find([folder], FileName("torch_cpu")) is not null;
 
     /// <summary>The runtime identifier of the packages that hold libtorch for this system.</summary>
     public static string Platform =>

@@ -11,14 +11,14 @@ public static class CheckpointDigest
     /// <summary>Reads a file once, in pieces. Whoever reads its content too takes both from one <see cref="CheckpointFile"/>.</summary>
     /// <returns>64 lower-case hexadecimal digits.</returns>
     /// <exception cref="CheckpointException">The file is missing, empty, a folder or unreadable.</exception>
-    public static string Of(string path) => CheckpointFile.Open(path).Sha256;
+    public static string Compute(string path) => CheckpointFile.Open(path).Sha256;
 
     /// <summary>Refuses a file that is not the one that was pinned.</summary>
     /// <param name="file">The file.</param>
     /// <param name="pinned">64 hexadecimal digits of either case; null where nothing is.</param>
     /// <returns>The file's digest.</returns>
     /// <exception cref="CheckpointException">The digests differ (the message has both), or the checkpoint is in several files.</exception>
-    public static string Check(CheckpointFile file, string? pinned)
+    public static string RequirePinned(CheckpointFile file, string? pinned)
     {
         if (pinned is null)
             return file.Sha256;
@@ -28,7 +28,7 @@ public static class CheckpointDigest
         return string.Equals(file.Sha256, pinned, StringComparison.OrdinalIgnoreCase)
             ? file.Sha256
             : throw new CheckpointException(
-                file.Path, $"has SHA-256 {file.Sha256}, but {CheckpointException.Shown(pinned)} is pinned",
+                file.Path, $"has SHA-256 {file.Sha256}, but {CheckpointException.Sanitize(pinned)} is pinned",
                 "fetch the pinned file, or change the pin if the new file is meant");
     }
 }

@@ -34,7 +34,7 @@ public static class CheckpointFormats
     {
         var start = file.Start;
         return All.FirstOrDefault(format => format.Recognises(start, file))
-            ?? throw UnknownFile.Refusal(file, start, All.Select(format => format.Name));
+            ?? throw UnknownFile.CreateException(file, start, All.Select(format => format.Name));
     }
 
     /// <summary>The files beside this one that belong to the same checkpoint, full paths; none where it cannot be read, which loading it will say.</summary>
@@ -42,7 +42,7 @@ public static class CheckpointFormats
     {
         try
         {
-            return FurtherFiles(CheckpointFile.Glance(path));
+            return FurtherFiles(CheckpointFile.OpenUnhashed(path));
         }
         catch (CheckpointException)
         {
@@ -74,7 +74,7 @@ public static class CheckpointFormats
             return Detect(file) is { IsProgram: false } found ? found : throw ScriptArchive.NotNamed(file.Path);
 
         var chosen = All.FirstOrDefault(format => format.Name == name)
-            ?? throw new CheckpointException(file.Path, $"there is no checkpoint format '{CheckpointException.Shown(name)}'", $"use one of {string.Join(", ", Names)}");
+            ?? throw new CheckpointException(file.Path, $"there is no checkpoint format '{CheckpointException.Sanitize(name)}'", $"use one of {string.Join(", ", Names)}");
         return chosen.Recognises(file.Start, file)
             ? chosen
             : throw new CheckpointException(file.Path, $"is not of the format '{name}'", $"it is of the format '{Detect(file).Name}'; say that, or '{Auto}'");

@@ -24,7 +24,7 @@ internal static class GanSections
 
             var weights = place.In(file);
             var stored = StoredIn(weights);
-            if (GeneratorArchitectures.Of(stored) is { } architecture && !found.Exists(other => IsTheSame(other.Weights, weights)))
+            if (GeneratorArchitectures.Detect(stored) is { } architecture && !found.Exists(other => IsTheSame(other.Weights, weights)))
                 found.Add(new FoundGenerator(place, architecture, weights, stored));
         }
 
@@ -58,7 +58,7 @@ internal static class GanSections
         // The other one stands in where the file has none of the wanted kind, and not where it has one that cannot be read.
         return found.Count > 0 && UnreadIn(file, found).FirstOrDefault(place => place.Parts.Any(NetworkNames.IsAverage) == averaged) is { } unread
             ? throw new CheckpointException(
-                file.Path, $"holds '{CheckpointException.Shown(unread.Name!)}', which is not a generator that this version knows; to read '{CheckpointException.Shown(found[0].Place.Name ?? "the rest")}' in its place would be a guess",
+                file.Path, $"holds '{CheckpointException.Sanitize(unread.Name!)}', which is not a generator that this version knows; to read '{CheckpointException.Sanitize(found[0].Place.Name ?? "the rest")}' in its place would be a guess",
                 "check that the file is complete; where the other one is meant, save it alone")
             : found.Count > 0 ? found[0] : null;
     }
@@ -119,18 +119,18 @@ internal static class GanSections
         weights.Values.DistinctBy(value => value.Name).ToDictionary(value => value.Name, value => value.Text));
 
     private static string Listed(IEnumerable<NetworkPlace> places) =>
-        string.Join(", ", places.Select(place => $"'{CheckpointException.Shown(place.Name ?? "no prefix")}'"));
+        string.Join(", ", places.Select(place => $"'{CheckpointException.Sanitize(place.Name ?? "no prefix")}'"));
 
     private static IEnumerable<NetworkPlace> PlacesIn(TensorFile file)
     {
-        var landmarks = GeneratorArchitectures.All.Select(architecture => architecture.Landmark).OfType<string>().ToList();
+        var landmarks = GeneratorArchitectures.All.Select(architecture => architecture.MarkerTensor).OfType<string>().ToList();
         yield return new NetworkPlace("");
         foreach (var name in file.Tensors.Select(tensor => tensor.Name))
         {
-            foreach (var part in NamePart.Of(name).TakeWhile(NetworkNames.MayBeGenerator))
+            foreach (var part in NamePart.Split(name).TakeWhile(NetworkNames.MayBeGenerator))
                 yield return new NetworkPlace(name[..part.End]);
             foreach (var landmark in landmarks)
-                if (NamePart.EndsIn(name, landmark) && !NamePart.Of(name).Any(part => NetworkNames.IsDiscriminator(part.Text)))
+                if (NamePart.EndsIn(name, landmark) && !NamePart.Split(name).Any(part => NetworkNames.IsDiscriminator(part.Text)))
                     yield return new NetworkPlace(name[..^landmark.Length]);
         }
     }
@@ -145,7 +145,7 @@ internal static class GanSections
     // A name up to the first part that names such a network; null where one comes before it that says something else.
     private static string? BeginningOf(string name, Func<string, bool> isOfNetwork)
     {
-        foreach (var part in NamePart.Of(name))
+        foreach (var part in NamePart.Split(name))
         {
             if (isOfNetwork(part.Text))
                 return name[..part.End];
@@ -197,7 +197,7 @@ internal sealed record FoundGenerator(NetworkPlace Place, IGeneratorArchitecture
     public bool IsAverage => Place.Parts.Any(NetworkNames.IsAverage);
 
     /// <summary>Whether it takes noise and the file keeps no fixed maps of it.</summary>
-    public bool LacksNoise => Architecture.Landmark is not null
+    public bool LacksNoise => Architecture.MarkerTensor is not null
         && !Stored.Shapes.Keys.Any(name =>
             name.StartsWith("noises.", StringComparison.Ordinal) || name.EndsWith(".noise_const", StringComparison.Ordinal));
 

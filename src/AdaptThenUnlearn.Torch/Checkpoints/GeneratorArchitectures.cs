@@ -12,7 +12,7 @@ public static class GeneratorArchitectures
     public static IReadOnlyList<IGeneratorArchitecture> All { get; } = [new StyleGan2Architecture(), new StyleGan2AdaArchitecture(), new DcganArchitecture(), new MlpArchitecture()];
 
     /// <summary>The one these weights belong to, or null.</summary>
-    public static IGeneratorArchitecture? Of(StoredNetwork stored) =>
+    public static IGeneratorArchitecture? Detect(StoredNetwork stored) =>
         All.FirstOrDefault(architecture => architecture.Recognises(stored));
 
     /// <summary>An architecture by its name.</summary>

@@ -52,26 +52,26 @@ public static class GeneratorCheckpoint
         IReadOnlyList<string>? layers = null, bool generatorAlone = false)
     {
         var path = opened.Path;
-        var digest = CheckpointDigest.Check(opened, sha256);
+        var digest = CheckpointDigest.RequirePinned(opened, sha256);
         if (format == TorchScriptFormat.FormatName)
             return ScriptedGan.Load(opened, latentSize, discriminator, device);
 
         var file = CheckpointFormats.Read(opened, format);
-        var found = GanSections.GeneratorIn(file, averaged: network != "generator") ?? throw new UnknownGenerator(file).Refusal();
+        var found = GanSections.GeneratorIn(file, averaged: network != "generator") ?? throw new UnknownGenerator(file).CreateException();
         var (weights, architecture) = (found.Weights, found.Architecture);
         var critic = !generatorAlone ? DiscriminatorIn(file, discriminator) : GanSections.DiscriminatorsIn(file) is [var beside] ? beside.In(file) : null;
         var stored = found.Stored with { Layers = layers, Discriminator = critic is null ? null : GanSections.StoredIn(critic) };
         if (layers is not null && !architecture.TakesLayers)
             throw new CheckpointException(path, $"is a {architecture.Name}, whose layers its weights tell", "leave 'layers' out");
 
-        var generator = Built(path, architecture.Name, () => Filled(architecture.BuildGenerator(stored), architecture, weights, device));
+        var generator = Built(path, architecture.Name, () => LoadStateDict(architecture.BuildGenerator(stored), architecture, weights, device));
         try
         {
             return new LoadedGenerator(
                 generator, critic is null || generatorAlone ? null : DiscriminatorFrom(critic, architecture, generator, device), architecture.Name,
                 architecture.Describe(stored), digest, file.Format, found.Place.Name)
             {
-                Assumed = architecture.Assumes(stored),
+                Assumed = architecture.GetAssumedLayers(stored),
                 Notes = [.. NotesOn(file, found)],
             };
         }
@@ -108,7 +108,7 @@ public static class GeneratorCheckpoint
     /// <param name="metadata">Text by key, for formats that keep such.</param>
     /// <exception cref="CheckpointException">The original has gone or changed.</exception>
     /// <exception cref="FileNotWrittenException">The file cannot be written.</exception>
-    public static void SaveLike(CheckpointFile original, LoadedGenerator loaded, string path, GanPair networks, IReadOnlyDictionary<string, string> metadata)
+    public static void SaveInFormatOf(CheckpointFile original, LoadedGenerator loaded, string path, GanPair networks, IReadOnlyDictionary<string, string> metadata)
     {
         if (original.Sha256 != loaded.Sha256)
             throw new CheckpointException(original.Path, "has changed since it was loaded, so what is saved would be a mixture", "run again on the file as it is now");
@@ -124,7 +124,7 @@ public static class GeneratorCheckpoint
 
         var states = new[] { networks.Generator, (nn.Module)networks.Discriminator }.ToDictionary(network => network, network => network.state_dict());
         Dictionary<string, Tensor> values = [];
-        foreach (var (full, network, name, factor) in WrittenOf(file, loaded, networks.Generator, networks.Discriminator))
+        foreach (var (full, network, name, factor) in EnumerateWrittenTensors(file, loaded, networks.Generator, networks.Discriminator))
             values[full] = factor == 1 ? states[network][name] : states[network][name] / factor;
         CheckpointFormats.Named(file.Format).Rewrite(file, path, values, metadata);
     }
@@ -142,12 +142,12 @@ public static class GeneratorCheckpoint
             return;
 
         var file = CheckpointFormats.Read(original, loaded.Format);
-        var written = WrittenOf(file, loaded, loaded.Generator, loaded.Discriminator).Select(one => (Tensor: file[one.Full], Source: (one.Network, one.Name))).ToList();
-        RewrittenTensors.Require(file, written);
+        var written = EnumerateWrittenTensors(file, loaded, loaded.Generator, loaded.Discriminator).Select(one => (Tensor: file[one.Full], Source: (one.Network, one.Name))).ToList();
+        RewriteCheck.RequireRewritable(file, written);
     }
 
     // Which tensors of the file get new values, and from where: of generators that were not loaded, the parameters alone.
-    private static IEnumerable<(string Full, nn.Module Network, string Name, double Factor)> WrittenOf(
+    private static IEnumerable<(string Full, nn.Module Network, string Name, double Factor)> EnumerateWrittenTensors(
         TensorFile file, LoadedGenerator loaded, ImageGenerator generator, ImageDiscriminator? discriminator)
     {
         var architecture = GeneratorArchitectures.Named(loaded.Architecture);
@@ -181,7 +181,7 @@ public static class GeneratorCheckpoint
 
             var (channels, resolution) = architecture.Images(stored);
             return new DescribedGenerator(
-                architecture.Name, architecture.Describe(stored), channels, resolution, architecture.Assumes(stored)?.Sentence, place.Name);
+                architecture.Name, architecture.Describe(stored), channels, resolution, architecture.GetAssumedLayers(stored)?.Sentence, place.Name);
         }
         catch (ArgumentException)
         {
@@ -216,8 +216,8 @@ public static class GeneratorCheckpoint
     private static IEnumerable<string> NotesOn(TensorFile file, FoundGenerator found)
     {
         if (found.Place.Name is { } name && !_documented.Contains(name))
-            yield return $"it is read from '{CheckpointException.Shown(name)}' of its file";
-        if (found.Weights.Unread.Where(tensor => TensorFile.SectionOf(tensor.Name) is null).Select(tensor => $"'{CheckpointException.Shown(tensor.Name)}'").Distinct().ToList() is { Count: > 0 } beside)
+            yield return $"it is read from '{CheckpointException.Sanitize(name)}' of its file";
+        if (found.Weights.Unread.Where(tensor => TensorFile.SectionOf(tensor.Name) is null).Select(tensor => $"'{CheckpointException.Sanitize(tensor.Name)}'").Distinct().ToList() is { Count: > 0 } beside)
             yield return $"beside it lie tensors that are not read: {string.Join(", ", beside.Take(MostNamed))}";
         if (file.PassedOver.Count > 0)
             yield return $"its file names what is passed over and kept as it is: {string.Join(", ", file.PassedOver.Take(MostNamed))}";
@@ -231,19 +231,19 @@ public static class GeneratorCheckpoint
     /// <param name="device">Where the network goes.</param>
     /// <param name="harmless">Kinds of tensors that may be left over; null for none but counters.</param>
     /// <exception cref="CheckpointException">A tensor is missing, has another shape, or is left over; the message names it. The network is disposed.</exception>
-    public static T Filled<T>(T network, TensorFile weights, Device device, IReadOnlyList<HarmlessTensor>? harmless = null) where T : nn.Module =>
-        Filled(network, name => new StoredTensor(name), weights, device, harmless);
+    public static T LoadStateDict<T>(T network, TensorFile weights, Device device, IReadOnlyList<IgnoredTensor>? harmless = null) where T : nn.Module =>
+        LoadStateDict(network, name => new StoredTensor(name), weights, device, harmless);
 
-    private static T Filled<T>(T network, IGeneratorArchitecture architecture, TensorFile weights, Device device) where T : nn.Module =>
-        Filled(network, name => architecture.Locate(network, name), weights, device, architecture.Harmless);
+    private static T LoadStateDict<T>(T network, IGeneratorArchitecture architecture, TensorFile weights, Device device) where T : nn.Module =>
+        LoadStateDict(network, name => architecture.Locate(network, name), weights, device, architecture.IgnoredTensors);
 
-    /// <inheritdoc cref="Filled{T}(T, TensorFile, Device, IReadOnlyList{HarmlessTensor})"/>
+    /// <inheritdoc cref="LoadStateDict{T}(T, TensorFile, Device, IReadOnlyList{IgnoredTensor})"/>
     /// <param name="network">Returned, on the device and in eval mode.</param>
     /// <param name="locate">Where each of its tensors lies.</param>
     /// <param name="weights">A flat state dict.</param>
     /// <param name="device">Where the network goes.</param>
     /// <param name="harmless">Kinds of tensors that may be left over; null for none but counters.</param>
-    internal static T Filled<T>(T network, Func<string, StoredTensor> locate, TensorFile weights, Device device, IReadOnlyList<HarmlessTensor>? harmless = null) where T : nn.Module
+    internal static T LoadStateDict<T>(T network, Func<string, StoredTensor> locate, TensorFile weights, Device device, IReadOnlyList<IgnoredTensor>? harmless = null) where T : nn.Module
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
@@ -263,7 +263,7 @@ public static class GeneratorCheckpoint
                     throw new CheckpointException(
                         weights.Path,
                         $"tensor '{storedName}' has shape [{string.Join(", ", stored.Shape)}], the network needs [{string.Join(", ", own.shape)}]",
-                        $"the file mixes two networks, or is of a variant that this version does not know; {CheckpointException.AsProgram}");
+                        $"the file mixes two networks, or is of a variant that this version does not know; {CheckpointException.ExportAdvice}");
                 var values = stored.Load(own.dtype).view(own.shape);
                 if (!isfinite(values).all().item<bool>())
                     throw new CheckpointException(
@@ -271,10 +271,10 @@ public static class GeneratorCheckpoint
                 own.copy_(factor == 1 ? values : values * factor);
             }
 
-            UnusedTensors.Refuse(weights, used, harmless ?? []);
+            UnusedTensors.RequireNone(weights, used, harmless ?? []);
             TorchSharp.ModuleExtensionMethods.to(network, device);
             network.eval();
-            return Weights.Freed(network);
+            return Weights.Detach(network);
         }
         catch
         {
@@ -313,7 +313,7 @@ public static class GeneratorCheckpoint
 
         return Built(
             weights.Path, $"discriminator for this {architecture.Name}",
-            () => Filled(architecture.BuildDiscriminator(GanSections.StoredIn(weights), generator), architecture, weights, device),
+            () => LoadStateDict(architecture.BuildDiscriminator(GanSections.StoredIn(weights), generator), architecture, weights, device),
             ", or leave generator.discriminator out: one is then warmed up on the generator's own samples");
     }
 
@@ -333,13 +333,13 @@ public static class GeneratorCheckpoint
     {
         UnclearLayersException unclear => unclear.Remedy,
         MissingTensorException => "check that the file is complete",
-        _ => CheckpointException.AsProgram,
+        _ => CheckpointException.ExportAdvice,
     };
 
     /// <summary>Whether a file holds a generator that this version knows, and no discriminator beside it.</summary>
     /// <param name="file">As read.</param>
     /// <param name="layers">Of the generator as somebody states them, or null.</param>
-    public static bool IsGeneratorAlone(TensorFile file, IReadOnlyList<string>? layers = null) =>
+    public static bool HasGeneratorOnly(TensorFile file, IReadOnlyList<string>? layers = null) =>
         file.Format != TorchScriptFormat.FormatName && GanSections.DiscriminatorsIn(file).Count == 0 && Describe(file, layers) is not null;
 }
 

@@ -22,9 +22,9 @@ public interface ICheckpointFormat
 
     /// <summary>Describes what a file holds; values are read when asked for, and nothing in the file is ever run.</summary>
     /// <param name="file">The file.</param>
-    /// <param name="survey">True lists what the file would be refused for, instead of refusing it.</param>
+    /// <param name="inspectOnly">True lists what the file would be refused for, instead of refusing it.</param>
     /// <exception cref="CheckpointException">The file cannot be read as this format.</exception>
-    TensorFile Read(CheckpointFile file, bool survey = false);
+    TensorFile Read(CheckpointFile file, bool inspectOnly = false);
 
     /// <summary>Writes a file of this format anew, with other values for some of its tensors; everything else stays as it was.</summary>
     /// <param name="file">As read; its own file stays.</param>

@@ -41,16 +41,16 @@ public sealed record Inspection(
     /// <param name="path">The file.</param>
     /// <param name="layers">Of the generator as somebody states them, or null.</param>
     /// <exception cref="CheckpointException">It is missing, damaged or of no known format.</exception>
-    public static Inspection Of(string path, IReadOnlyList<string>? layers = null) => Of(CheckpointFile.Open(path), layers);
+    public static Inspection Inspect(string path, IReadOnlyList<string>? layers = null) => Inspect(CheckpointFile.Open(path), layers);
 
-    /// <inheritdoc cref="Of(string, IReadOnlyList{string})"/>
+    /// <inheritdoc cref="Inspect(string, IReadOnlyList{string})"/>
     /// <param name="opened">The file, as it was hashed.</param>
     /// <param name="layers">Of the generator as somebody states them, or null.</param>
-    public static Inspection Of(CheckpointFile opened, IReadOnlyList<string>? layers = null)
+    public static Inspection Inspect(CheckpointFile opened, IReadOnlyList<string>? layers = null)
     {
         var path = opened.Path;
         var format = CheckpointFormats.Detect(opened);
-        var file = format.Read(opened, survey: true);
+        var file = format.Read(opened, inspectOnly: true);
         var sections = file.Tensors
             .GroupBy(tensor => TensorFile.SectionOf(tensor.Name) ?? "")
             .Select(section => new InspectedSection(section.Key, section.Count(), CountParameters(section)))
@@ -80,7 +80,7 @@ public sealed record Inspection(
         else if (file.Sections.Count == 0 && !isProgram)
             yield return "It is one flat state dict: one network, not named.";
         if (file.Unread.Count > 0)
-            yield return $"It holds tensors that are not read: {string.Join(", ", file.Unread.DistinctBy(tensor => tensor.Name).Take(MostNamed).Select(tensor => $"'{CheckpointException.Shown(tensor.Name)}' ({tensor.Kind})"))}.";
+            yield return $"It holds tensors that are not read: {string.Join(", ", file.Unread.DistinctBy(tensor => tensor.Name).Take(MostNamed).Select(tensor => $"'{CheckpointException.Sanitize(tensor.Name)}' ({tensor.Kind})"))}.";
         if (new UnknownGenerator(file).Kind is (var what, var remedy))
             yield return $"It {what}; {remedy}.";
         if (file.Refused.Count == 0 && !isProgram)
@@ -92,7 +92,7 @@ public sealed record Inspection(
             yield return $"Assumed, because weights do not tell it: {assumed}. A verdict needs it stated as `layers` of the policy's generator.";
         if (file.Refused.Count == 0 && !isProgram && GeneratorCheckpoint.WhyNotBuilt(file, layers) is { } why)
             yield return $"It cannot be rebuilt: {why}.";
-        if (file.Refused.Count == 0 && GeneratorCheckpoint.IsGeneratorAlone(file, layers))
+        if (file.Refused.Count == 0 && GeneratorCheckpoint.HasGeneratorOnly(file, layers))
             yield return "It holds a generator alone: should a policy have it unlearned, `atu govern` warms up a discriminator on its samples first, unless generator.discriminator names a file that has one.";
     }
 }

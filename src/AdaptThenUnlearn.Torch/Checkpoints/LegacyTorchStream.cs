@@ -47,7 +47,7 @@ internal sealed class LegacyTorchStream
     /// <exception cref="CheckpointException">It is damaged or holds more than data.</exception>
     public static PickleStorage? ReadStorage(CheckpointBytes bytes, PickleSession session, PickleBytes within, byte[]? content)
     {
-        using var decoded = content is null ? null : CheckpointBytes.Decoded(bytes.File, content);
+        using var decoded = content is null ? null : CheckpointBytes.FromMemory(bytes.File, content);
         var source = new PickleSource(decoded ?? bytes, within.Offset, within.Length, "a storage's own pickle", StorageWindowBytes);
         var storage = new LegacyTorchStream(decoded ?? bytes, session, source).Read() as PickleStorage;
         if (storage is not null)
@@ -71,7 +71,7 @@ internal sealed class LegacyTorchStream
         foreach (var key in keys)
             Place(key);
         if (_storages.FirstOrDefault(storage => storage.Value.Offset is null) is { Key: { } missing })
-            throw Bad($"does not hold the storage '{CheckpointException.Shown(missing)}' that it names");
+            throw Bad($"does not hold the storage '{CheckpointException.Sanitize(missing)}' that it names");
 
         return _source.Left == 0 ? root : throw Bad($"has {_source.Left} bytes behind its last storage");
     }
@@ -88,7 +88,7 @@ internal sealed class LegacyTorchStream
         if (!_storages.TryGetValue(key, out var storage))
             return _storages[key] = new PickleStorage(type, count, offset: null);
 
-        return storage.Type == type && storage.Count == count ? storage : throw Bad($"describes the storage '{CheckpointException.Shown(key)}' in two ways");
+        return storage.Type == type && storage.Count == count ? storage : throw Bad($"describes the storage '{CheckpointException.Sanitize(key)}' in two ways");
     }
 
     private void Place(object? key)
@@ -96,11 +96,11 @@ internal sealed class LegacyTorchStream
         if (key is not string name || !_storages.TryGetValue(name, out var storage))
             throw Bad("lists a storage that nothing refers to");
         if (storage.Offset is not null)
-            throw Bad($"lists the storage '{CheckpointException.Shown(name)}' twice");
+            throw Bad($"lists the storage '{CheckpointException.Sanitize(name)}' twice");
 
         var count = BinaryPrimitives.ReadInt64LittleEndian(_source.Take(CountBytes));
         if (count != storage.Count || count > _source.Left / storage.Type.Size())
-            throw Bad($"claims {storage.Count} elements of {storage.Type.Size()} bytes for the storage '{CheckpointException.Shown(name)}', but {Math.Min(count, _source.Left)} are there");
+            throw Bad($"claims {storage.Count} elements of {storage.Type.Size()} bytes for the storage '{CheckpointException.Sanitize(name)}', but {Math.Min(count, _source.Left)} are there");
 
         storage.Offset = _source.Skip((ulong)(count * storage.Type.Size())).Offset;
     }

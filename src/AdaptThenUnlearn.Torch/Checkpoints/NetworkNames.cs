@@ -42,8 +42,8 @@ internal static class NetworkNames
     private static string Bare(string part)
     {
         var bare = string.Concat(part.Where(char.IsAsciiLetterOrDigit)).ToLowerInvariant();
-        foreach (var told in _averages.Concat(_states))
-            bare = bare.Replace(told, "", StringComparison.Ordinal);
+        foreach (var affix in _averages.Concat(_states))
+            bare = bare.Replace(affix, "", StringComparison.Ordinal);
         return bare;
     }
 }

@@ -10,7 +10,7 @@ internal sealed record NetworkPlace(string Prefix)
     public string? Name => Prefix.Length == 0 ? null : Prefix.TrimEnd(TensorFile.SectionSeparator);
 
     /// <summary>The parts of its prefix.</summary>
-    public IEnumerable<string> Parts => NamePart.Of(Prefix).Select(part => part.Text);
+    public IEnumerable<string> Parts => NamePart.Split(Prefix).Select(part => part.Text);
 
     /// <summary>The network's tensors as a file of their own, the prefix taken off; sections within are other networks'.</summary>
     public TensorFile In(TensorFile file) => file.Renamed(name => Covers(name) ? name[Prefix.Length..] : null);
@@ -29,7 +29,7 @@ internal sealed record NetworkPlace(string Prefix)
 internal readonly record struct NamePart(string Text, int End, bool IsSection)
 {
     /// <summary>The parts of a name, but for the last one.</summary>
-    public static IEnumerable<NamePart> Of(string name)
+    public static IEnumerable<NamePart> Split(string name)
     {
         var start = 0;
         for (int end; (end = name.AsSpan(start).IndexOfAny('.', TensorFile.SectionSeparator) + start) >= start; start = end + 1)

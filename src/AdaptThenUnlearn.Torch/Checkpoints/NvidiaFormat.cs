@@ -23,9 +23,9 @@ public sealed class NvidiaFormat : ICheckpointFormat
     public bool Recognises(ReadOnlySpan<byte> start, CheckpointFile file) => start is [0x80, >= 2 and <= 5, ..] && !LegacyTorchStream.Begins(start);
 
     /// <inheritdoc/>
-    public TensorFile Read(CheckpointFile file, bool survey = false) => PyTorchFile.Read(file, survey);
+    public TensorFile Read(CheckpointFile file, bool inspectOnly = false) => PyTorchFile.Read(file, inspectOnly);
 
     /// <inheritdoc/>
     public void Rewrite(TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata) =>
-        RewrittenFile.Write(file, path, values);
+        InPlaceRewriter.Write(file, path, values);
 }

@@ -11,19 +11,19 @@ internal static class PyTorchFile
 
     /// <summary>Describes what a file holds; values are read when asked for.</summary>
     /// <param name="file">The file.</param>
-    /// <param name="survey">False refuses a file for a global whose purpose is to run code; true lists it instead, and still runs nothing.</param>
+    /// <param name="inspectOnly">False refuses a file for a global whose purpose is to run code; true lists it instead, and still runs nothing.</param>
     /// <returns>Its tensors, named as <see cref="TensorFile"/> says; its format is found by its container and its sections.</returns>
     /// <exception cref="CheckpointException">It is damaged, no state dict is in it, or it asks for a name that is not allowed (the message says which).</exception>
-    public static TensorFile Read(CheckpointFile file, bool survey = false)
+    public static TensorFile Read(CheckpointFile file, bool inspectOnly = false)
     {
         using var bytes = CheckpointBytes.Open(file);
         var start = file.Start;
-        var session = new PickleSession(survey);
+        var session = new PickleSession(inspectOnly);
         var root = PyTorchFormat.IsZip(start) ? PyTorchZip.Read(bytes, session)
             : LegacyTorchStream.Begins(start) ? LegacyTorchStream.Read(bytes, session)
             : BarePickle(bytes, session);
 
-        var state = PickleState.Flatten(file, bytes.Length, root, anyRoot: survey);
+        var state = PickleState.Flatten(file, bytes.Length, root, anyRoot: inspectOnly);
         return state.ToFile(FormatOf(start, state.Tensors), session);
     }
 

@@ -16,11 +16,11 @@ public sealed class PyTorchFormat : ICheckpointFormat
     public bool Recognises(ReadOnlySpan<byte> start, CheckpointFile file) => IsTorchSaved(start);
 
     /// <inheritdoc/>
-    public TensorFile Read(CheckpointFile file, bool survey = false) => PyTorchFile.Read(file, survey);
+    public TensorFile Read(CheckpointFile file, bool inspectOnly = false) => PyTorchFile.Read(file, inspectOnly);
 
     /// <inheritdoc/>
     public void Rewrite(TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata) =>
-        RewrittenFile.Write(file, path, values, PyTorchZip.SealFor(file, values.Keys));
+        InPlaceRewriter.Write(file, path, values, PyTorchZip.CreateChecksumUpdate(file, values.Keys));
 
     /// <summary>Whether a file begins as one of <c>torch.save</c> does.</summary>
     internal static bool IsTorchSaved(ReadOnlySpan<byte> start) => IsZip(start) || LegacyTorchStream.Begins(start);

@@ -24,7 +24,7 @@ internal static class PyTorchZip
         var root = pickle.Name[..^PickleEntry.Length];
         RefuseBigEndian(bytes, zip, root);
 
-        var source = new PickleSource(bytes, pickle.Offset, pickle.Bytes, CheckpointException.Shown(pickle.Name));
+        var source = new PickleSource(bytes, pickle.Offset, pickle.Bytes, CheckpointException.Sanitize(pickle.Name));
         var value = RestrictedUnpickler.Read(path, source, session, new PickleHost(id => StorageOf(path, zip, root, id), (_, _) => null));
         return source.Left == 0
             ? value
@@ -60,10 +60,10 @@ internal static class PyTorchZip
 
         var entry = zip.Find($"{root}/data/{key}");
         if (entry is null && count != 0)
-            throw new CheckpointException(path, "a tensor's storage is missing", Remedy, $"entry 'data/{CheckpointException.Shown(key)}'");
+            throw new CheckpointException(path, "a tensor's storage is missing", Remedy, $"entry 'data/{CheckpointException.Sanitize(key)}'");
         if (count < 0 || count > (entry?.Bytes ?? 0) / type.Size())
             throw new CheckpointException(
-                path, $"a storage claims {count} elements of {type.Size()} bytes, but {entry?.Bytes ?? 0} bytes are there", Remedy, $"entry 'data/{CheckpointException.Shown(key)}'");
+                path, $"a storage claims {count} elements of {type.Size()} bytes, but {entry?.Bytes ?? 0} bytes are there", Remedy, $"entry 'data/{CheckpointException.Sanitize(key)}'");
 
         return new PickleStorage(type, count, entry?.Offset ?? 0);
     }
@@ -71,7 +71,7 @@ internal static class PyTorchZip
     /// <summary>What mends the checksums of a copy whose tensors got other values; null for a file that is no archive.</summary>
     /// <param name="file">As read.</param>
     /// <param name="changed">Full names of those tensors.</param>
-    public static Action<CheckpointBytes, Stream>? SealFor(TensorFile file, IEnumerable<string> changed)
+    public static Action<CheckpointBytes, Stream>? CreateChecksumUpdate(TensorFile file, IEnumerable<string> changed)
     {
         if (!PyTorchFormat.IsZip(file.File.Start))
             return null;
@@ -80,7 +80,7 @@ internal static class PyTorchZip
         return (original, copy) =>
         {
             foreach (var entry in StoredZip.Read(original).Entries.Where(entry => tensors.Exists(tensor => tensor.LiesWithin(entry.Offset, entry.Bytes))))
-                entry.Reseal(original, copy);
+                entry.UpdateChecksum(original, copy);
         };
     }
 }

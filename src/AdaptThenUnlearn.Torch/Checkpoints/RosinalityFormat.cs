@@ -24,7 +24,7 @@ public sealed class RosinalityFormat : ICheckpointFormat
 
         try
         {
-            return PyTorchFile.Read(file, survey: true).Format == FormatName;
+            return PyTorchFile.Read(file, inspectOnly: true).Format == FormatName;
         }
         catch (CheckpointException other) when (other.InnerException is not ChangedFileException)
         {
@@ -33,9 +33,9 @@ public sealed class RosinalityFormat : ICheckpointFormat
     }
 
     /// <inheritdoc/>
-    public TensorFile Read(CheckpointFile file, bool survey = false)
+    public TensorFile Read(CheckpointFile file, bool inspectOnly = false)
     {
-        var read = PyTorchFile.Read(file, survey);
+        var read = PyTorchFile.Read(file, inspectOnly);
         return read.Format == FormatName
             ? read
             : throw new CheckpointException(file.Path, $"has none of the dictionaries '{Generator}', '{Discriminator}' and '{AveragedGenerator}'", $"name its format '{PyTorchFormat.FormatName}' or 'auto'");
@@ -43,5 +43,5 @@ public sealed class RosinalityFormat : ICheckpointFormat
 
     /// <inheritdoc/>
     public void Rewrite(TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata) =>
-        RewrittenFile.Write(file, path, values, PyTorchZip.SealFor(file, values.Keys));
+        InPlaceRewriter.Write(file, path, values, PyTorchZip.CreateChecksumUpdate(file, values.Keys));
 }

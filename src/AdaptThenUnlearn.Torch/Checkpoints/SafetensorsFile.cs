@@ -36,11 +36,11 @@ public static class SafetensorsFile
     /// <param name="path">May be anything.</param>
     /// <param name="kind">As its metadata say it.</param>
     /// <param name="architecture">Likewise; null for any.</param>
-    public static bool IsOwn(string path, string kind, string? architecture = null)
+    public static bool IsWrittenByAtu(string path, string kind, string? architecture = null)
     {
         try
         {
-            var metadata = Read(CheckpointFile.Glance(path)).Metadata;
+            var metadata = Read(CheckpointFile.OpenUnhashed(path)).Metadata;
             return metadata.GetValueOrDefault("kind") == kind && (architecture is null || metadata.GetValueOrDefault("architecture") == architecture);
         }
         catch (CheckpointException)
@@ -62,7 +62,7 @@ public static class SafetensorsFile
             .OrderByDescending(item => item.Type).ThenBy(item => item.Name, StringComparer.Ordinal)
             .ToList();
         if (ordered.GroupBy(item => item.Name).FirstOrDefault(group => group.Count() > 1) is { } twice)
-            throw new CheckpointException(path, $"two tensors are called '{CheckpointException.Shown(twice.Key)}'", "give each its own name");
+            throw new CheckpointException(path, $"two tensors are called '{CheckpointException.Sanitize(twice.Key)}'", "give each its own name");
 
         Write(path, ordered.Select(item => (item.Name, item.Type.ToString(), (IReadOnlyList<long>)item.Tensor.shape, item.Tensor.NumberOfElements * item.Type.Size())), metadata ?? new Dictionary<string, string>(), stream =>
         {
@@ -120,7 +120,7 @@ public static class SafetensorsFile
             placed.Add(new SafetensorsTensor(name, kind, [.. shape], end, end += bytes));
 
         var header = new SafetensorsHeader(placed, metadata).ToBytes();
-        ReplacedFile.Write(path, PrefixBytes + header.Length + end, stream =>
+        AtomicFile.Write(path, PrefixBytes + header.Length + end, stream =>
         {
             var prefix = new byte[PrefixBytes];
             BinaryPrimitives.WriteUInt64LittleEndian(prefix, (ulong)header.Length);
@@ -142,7 +142,7 @@ public static class SafetensorsFile
         var covered = 0L;
         foreach (var tensor in header.Tensors)
         {
-            var at = $"tensor '{CheckpointException.Shown(tensor.Name)}'";
+            var at = $"tensor '{CheckpointException.Sanitize(tensor.Name)}'";
             if (tensor.Begin != covered)
                 throw new CheckpointException(path, tensor.Begin > covered ? "there is a hole before its data" : "its data overlap another tensor's", Remedy, at);
             if (tensor.End > fileLength - dataOffset)
@@ -152,7 +152,7 @@ public static class SafetensorsFile
             if (tensor.Type is null)
             {
                 unread.Add(tensor.Fits
-                    ? new UnreadTensor(tensor.Name, CheckpointException.Shown(tensor.Kind), tensor.Shape) { Elements = elements }
+                    ? new UnreadTensor(tensor.Name, CheckpointException.Sanitize(tensor.Kind), tensor.Shape) { Elements = elements }
                     : throw new CheckpointException(path, $"its shape does not need the {tensor.End - tensor.Begin} bytes that its data_offsets span", Remedy, at));
             }
             else
@@ -173,8 +173,8 @@ public static class SafetensorsFile
     }
 
     private static ElementType TypeOf(string path, string name, Tensor tensor) =>
-        ElementTypes.Of(tensor.dtype) ?? throw new CheckpointException(
-            path, $"tensor '{CheckpointException.Shown(name)}' has elements of type {tensor.dtype}, which cannot be written", "convert it to float32 first");
+        ElementTypes.FromScalarType(tensor.dtype) ?? throw new CheckpointException(
+            path, $"tensor '{CheckpointException.Sanitize(name)}' has elements of type {tensor.dtype}, which cannot be written", "convert it to float32 first");
 
     private static void WriteElements(Stream stream, Tensor tensor, ElementType type)
     {

@@ -17,7 +17,7 @@ public sealed class SafetensorsFormat : ICheckpointFormat
         SafetensorsIndex.Begins(start) || (SafetensorsFile.HeaderBytes(start) is not null && start.Length > 8 && start[8] == '{');
 
     /// <inheritdoc/>
-    public TensorFile Read(CheckpointFile file, bool survey = false) => IsIndex(file) ? SafetensorsIndex.Read(file) : SafetensorsFile.Read(file);
+    public TensorFile Read(CheckpointFile file, bool inspectOnly = false) => IsIndex(file) ? SafetensorsIndex.Read(file) : SafetensorsFile.Read(file);
 
     /// <inheritdoc/>
     public void Rewrite(TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata) =>

@@ -97,9 +97,9 @@ internal sealed record SafetensorsHeader(IReadOnlyList<SafetensorsTensor> Tensor
             var key = reader.GetString()!;
             reader.Read();
             if (reader.TokenType != JsonTokenType.String)
-                throw Bad(path, $"'{CheckpointException.Shown(key)}' must be a text", MetadataKey);
+                throw Bad(path, $"'{CheckpointException.Sanitize(key)}' must be a text", MetadataKey);
             if (!metadata.TryAdd(key, reader.GetString()!))
-                throw Bad(path, $"'{CheckpointException.Shown(key)}' is there twice", MetadataKey);
+                throw Bad(path, $"'{CheckpointException.Sanitize(key)}' is there twice", MetadataKey);
         }
 
         return metadata;
@@ -121,7 +121,7 @@ internal sealed record SafetensorsHeader(IReadOnlyList<SafetensorsTensor> Tensor
                 case "dtype" when type is null: type = ParseType(path, name, ref reader); break;
                 case "shape" when shape is null: shape = ParseNumbers(path, name, ref reader); break;
                 case "data_offsets" when offsets is null: offsets = ParseNumbers(path, name, ref reader); break;
-                default: throw Bad(path, $"its property '{CheckpointException.Shown(property)}' is unknown or there twice", name);
+                default: throw Bad(path, $"its property '{CheckpointException.Sanitize(property)}' is unknown or there twice", name);
             }
         }
 
@@ -154,7 +154,7 @@ internal sealed record SafetensorsHeader(IReadOnlyList<SafetensorsTensor> Tensor
     }
 
     private static CheckpointException Bad(string path, string problem, string name) =>
-        new(path, $"header entry '{CheckpointException.Shown(name)}': {problem}", Remedy);
+        new(path, $"header entry '{CheckpointException.Sanitize(name)}': {problem}", Remedy);
 }
 
 /// <summary>One tensor of a safetensors header.</summary>
@@ -173,7 +173,7 @@ internal sealed record SafetensorsTensor(string Name, string Kind, long[] Shape,
     };
 
     /// <summary>What its elements are; null for a kind that is not read.</summary>
-    public ElementType? Type { get; } = ElementTypes.Named(Kind);
+    public ElementType? Type { get; } = ElementTypes.Parse(Kind);
 
     /// <summary>Whether its bytes are as many as its shape needs; true where nobody knows.</summary>
     public bool Fits =>

@@ -26,7 +26,7 @@ internal static class SafetensorsIndex
         foreach (var file in map.Values.Distinct())
         {
             // What the index does not name belongs to the checkpoint all the same; of what is there twice, it says which counts.
-            var part = SafetensorsFile.Read(index.Beside(PathOf(path, file)));
+            var part = SafetensorsFile.Read(index.OpenSibling(PathOf(path, file)));
             tensors.AddRange(part.Tensors.Where(tensor => map.GetValueOrDefault(tensor.Name, file) == file));
             unread.AddRange(part.Unread.Where(tensor => map.GetValueOrDefault(tensor.Name, file) == file));
         }
@@ -95,7 +95,7 @@ internal static class SafetensorsIndex
             reader.Read();
             var file = reader.TokenType == JsonTokenType.String ? reader.GetString()! : throw Bad(path, "must name a file", name);
             if (!IsPlainName(file))
-                throw Bad(path, $"is placed in '{CheckpointException.Shown(file)}', which is not the plain name of a file beside the index", name);
+                throw Bad(path, $"is placed in '{CheckpointException.Sanitize(file)}', which is not the plain name of a file beside the index", name);
             if (!map.TryAdd(name, file))
                 throw Bad(path, "is there twice", name);
             if (files.Add(file) && files.Count > MaximumFiles || map.Count > TensorFile.MaximumNames)
@@ -125,5 +125,5 @@ internal static class SafetensorsIndex
     private static bool IsPlainName(string file) =>
         file.Length is > 0 and <= 255 && file[0] != '.' && file.AsSpan().IndexOfAny("/\\:\0") < 0;
 
-    private static CheckpointException Bad(string path, string problem, string at) => new(path, problem, Remedy, $"'{CheckpointException.Shown(at)}'");
+    private static CheckpointException Bad(string path, string problem, string at) => new(path, problem, Remedy, $"'{CheckpointException.Sanitize(at)}'");
 }

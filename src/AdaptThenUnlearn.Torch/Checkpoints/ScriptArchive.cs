@@ -21,7 +21,7 @@ internal static partial class ScriptArchive
 
     /// <summary>Whether the file is an archive that <c>torch.jit.save</c> writes: one that holds source text, unlike one of <c>torch.save</c>.</summary>
     /// <exception cref="CheckpointException">The file is missing, a folder or unreadable.</exception>
-    public static bool IsAt(CheckpointFile file)
+    public static bool IsProgram(CheckpointFile file)
     {
         using var bytes = CheckpointBytes.Open(file);
         try
@@ -36,16 +36,16 @@ internal static partial class ScriptArchive
 
     /// <summary>Describes its tensors, by the names that the program's own modules give them.</summary>
     /// <param name="file">The file.</param>
-    /// <param name="survey">True lists what its pickle would be refused for, instead of refusing it.</param>
+    /// <param name="inspectOnly">True lists what its pickle would be refused for, instead of refusing it.</param>
     /// <exception cref="CheckpointException">It is damaged, or no TorchScript program.</exception>
-    public static TensorFile Read(CheckpointFile file, bool survey = false)
+    public static TensorFile Read(CheckpointFile file, bool inspectOnly = false)
     {
         using var bytes = CheckpointBytes.Open(file);
         if (!PyTorchFormat.IsZip(file.Start))
             throw NoProgram(file.Path);
 
-        var session = new PickleSession(survey, ofProgram: true);
-        return PickleState.Flatten(file, bytes.Length, PyTorchZip.Read(bytes, session), anyRoot: survey).ToFile(TorchScriptFormat.FormatName, session);
+        var session = new PickleSession(inspectOnly, ofProgram: true);
+        return PickleState.Flatten(file, bytes.Length, PyTorchZip.Read(bytes, session), anyRoot: inspectOnly).ToFile(TorchScriptFormat.FormatName, session);
     }
 
     /// <summary>Refuses a program that names operators of other libraries: libtorch ends the process when it meets one.</summary>
@@ -61,12 +61,12 @@ internal static partial class ScriptArchive
             foreach (var entry in archive.Entries.Where(entry => entry.FullName.EndsWith(".py", StringComparison.Ordinal)))
                 if (Operators().Matches(Unpacked(entry, ref left)).FirstOrDefault(named => !_libtorch.Contains(named.Groups[1].Value)) is { } foreign)
                     throw new CheckpointException(
-                        path, $"uses the operator '{CheckpointException.Shown($"{foreign.Groups[1].Value}::{foreign.Groups[2].Value}")}', which is none of libtorch's own",
-                        "export the module without operators of other libraries", CheckpointException.Shown(entry.FullName));
+                        path, $"uses the operator '{CheckpointException.Sanitize($"{foreign.Groups[1].Value}::{foreign.Groups[2].Value}")}', which is none of libtorch's own",
+                        "export the module without operators of other libraries", CheckpointException.Sanitize(entry.FullName));
         }
         catch (Exception failed) when (failed is InvalidDataException or IOException or UnauthorizedAccessException)
         {
-            throw new CheckpointException(path, $"its source cannot be unpacked: {CheckpointException.Shown(failed.Message)}", "it is damaged; save or fetch it again", cause: failed);
+            throw new CheckpointException(path, $"its source cannot be unpacked: {CheckpointException.Sanitize(failed.Message)}", "it is damaged; save or fetch it again", cause: failed);
         }
     }
 

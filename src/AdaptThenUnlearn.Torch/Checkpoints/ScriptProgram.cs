@@ -23,10 +23,10 @@ internal sealed class ScriptProgram : IDisposable
     private const string NoTensor = "a dictionary, a tuple, a list or something else that holds one: return the tensor itself, as in \"return out['logits']\" or \"return out[0]\"";
     private const int SeedElements = 1024;
 
-    private readonly string _duty;
+    private readonly string _contract;
 
     private ScriptProgram(CheckpointFile file, string duty, jit.ScriptModule module, Device device) =>
-        (File, _duty, Module, Device) = (file, duty, module, device);
+        (File, _contract, Module, Device) = (file, duty, module, device);
 
     /// <summary>Its file, as it was hashed.</summary>
     public CheckpointFile File { get; }
@@ -42,39 +42,39 @@ internal sealed class ScriptProgram : IDisposable
 
     /// <summary>Loads a program in eval mode; belongs to the caller.</summary>
     /// <param name="file">A file of <c>torch.jit.save</c>.</param>
-    /// <param name="duty">What its forward must do; ends a sentence.</param>
+    /// <param name="contract">What its forward must do; ends a sentence.</param>
     /// <param name="device">Where it goes.</param>
     /// <exception cref="CheckpointException">The file has gone or changed, is damaged, or libtorch does not take it.</exception>
-    public static ScriptProgram Load(CheckpointFile file, string duty, Device device)
+    public static ScriptProgram Load(CheckpointFile file, string contract, Device device)
     {
         ScriptArchive.Read(file);   // refuses what is damaged or misleading before libtorch sees it
         ScriptArchive.RequireOwnOperators(file);
         var bytes = BytesOf(file);
-        var module = Explained(file.Path, "cannot be loaded", duty, () => jit.load(bytes, device));
+        var module = RunOrExplain(file.Path, "cannot be loaded", contract, () => jit.load(bytes, device));
         module.eval();
-        return new ScriptProgram(file, duty, Models.Weights.Freed(module), device);
+        return new ScriptProgram(file, contract, Models.Weights.Detach(module), device);
     }
 
     /// <summary>The same program once more, as its file has it; belongs to the caller.</summary>
     /// <exception cref="CheckpointException">The file has gone or changed.</exception>
-    public ScriptProgram Again() => Load(File, _duty, Device);
+    public ScriptProgram Reload() => Load(File, _contract, Device);
 
     /// <summary>Calls its forward.</summary>
     /// <param name="input">Its first argument.</param>
-    /// <param name="more">Its further arguments.</param>
+    /// <param name="extraArguments">Its further arguments.</param>
     /// <returns>Belongs to the caller's scope.</returns>
     /// <exception cref="CheckpointException">It fails, or returns no tensor.</exception>
-    public Tensor Run(Tensor input, params object[] more) => Run(SeedOf(input), input, more);
+    public Tensor Run(Tensor input, params object[] extraArguments) => Run(SeedOf(input), input, extraArguments);
 
     /// <summary>Calls its forward, with a seed of the caller's for what it draws.</summary>
     /// <inheritdoc cref="Run(Tensor, object[])"/>
     /// <param name="seed">Of torch's default source.</param>
     /// <param name="input">Its first argument.</param>
-    /// <param name="more">Its further arguments.</param>
-    public Tensor Run(long seed, Tensor input, params object[] more) => Explained(Path, $"cannot be run on {Shown(input)}", _duty, () =>
+    /// <param name="extraArguments">Its further arguments.</param>
+    public Tensor Run(long seed, Tensor input, params object[] extraArguments) => RunOrExplain(Path, $"cannot be run on {ShapeText(input)}", _contract, () =>
     {
         manual_seed(seed);
-        return Returned(input, more) as Tensor ?? throw Wrong($"returns no tensor, but {NoTensor}");
+        return Returned(input, extraArguments) as Tensor ?? throw ContractViolation($"returns no tensor, but {NoTensor}");
     });
 
     // TorchSharp knows tensors, lists, tuples and numbers; of a dictionary it says that an index is out of range.
@@ -86,7 +86,7 @@ internal sealed class ScriptProgram : IDisposable
         }
         catch (ArgumentOutOfRangeException)
         {
-            throw Wrong($"returns no tensor, but {NoTensor}");
+            throw ContractViolation($"returns no tensor, but {NoTensor}");
         }
     }
 
@@ -108,7 +108,7 @@ internal sealed class ScriptProgram : IDisposable
         foreach (var (name, parameter) in Module.named_parameters())
             if (parameter.dtype != float32)
                 throw new CheckpointException(
-                    Path, $"has a parameter of type {parameter.dtype}, and only single precision (Float32) is run", "save it again after module.float()", $"parameter '{CheckpointException.Shown(name)}'");
+                    Path, $"has a parameter of type {parameter.dtype}, and only single precision (Float32) is run", "save it again after module.float()", $"parameter '{CheckpointException.Sanitize(name)}'");
     }
 
     /// <summary>Why its weights cannot be trained and given back, the file's name left out; null when they can.</summary>
@@ -124,24 +124,24 @@ internal sealed class ScriptProgram : IDisposable
         var file = ScriptArchive.Read(File);
         foreach (var (name, parameter) in parameters)
             if (file.Find(name) is not { } stored || !stored.Shape.SequenceEqual(parameter.shape) || !stored.Load(float32).bytes.SequenceEqual(parameter.cpu().contiguous().bytes))
-                return $"does not keep its parameter '{CheckpointException.Shown(name)}' under that name, so that it could not be given back; save the module without a __getstate__ of its own";
+                return $"does not keep its parameter '{CheckpointException.Sanitize(name)}' under that name, so that it could not be given back; save the module without a __getstate__ of its own";
 
         return TensorEntry.Overlapping(parameters.Select(parameter => (file[parameter.name], parameter.name))) is { } tied
-            ? $"keeps its parameters '{CheckpointException.Shown(tied.One.Name)}' and '{CheckpointException.Shown(tied.Other.Name)}' in the same place (tied weights), and nothing ties them when it is loaded; save it with a clone() of one of them"
+            ? $"keeps its parameters '{CheckpointException.Sanitize(tied.One.Name)}' and '{CheckpointException.Sanitize(tied.Other.Name)}' in the same place (tied weights), and nothing ties them when it is loaded; save it with a clone() of one of them"
             : null;
     }
 
     /// <summary>What is said of a program that does something else.</summary>
     /// <param name="problem">What is wrong, without a full stop.</param>
-    public CheckpointException Wrong(string problem) => new(Path, problem, _duty);
+    public CheckpointException ContractViolation(string problem) => new(Path, problem, _contract);
 
     /// <summary>Does something with a program.</summary>
     /// <param name="path">Its file.</param>
     /// <param name="problem">What is said when it fails, before libtorch's reason.</param>
-    /// <param name="duty">What would be right.</param>
+    /// <param name="contract">What would be right.</param>
     /// <param name="work">What to do.</param>
     /// <exception cref="CheckpointException">It failed.</exception>
-    public static T Explained<T>(string path, string problem, string duty, Func<T> work)
+    public static T RunOrExplain<T>(string path, string problem, string contract, Func<T> work)
     {
         try
         {
@@ -149,16 +149,16 @@ internal sealed class ScriptProgram : IDisposable
         }
         catch (Exception failed) when (failed is ExternalException or NotSupportedException or InvalidOperationException or ArgumentException && !MemoryShortage.IsShortage(failed))
         {
-            var reason = ReasonIn(failed.Message);
+            var reason = ExtractReason(failed.Message);
             var remedy = reason.Contains("CUDA", StringComparison.Ordinal) ? OnTheCpu
                 : reason.Contains("on the same device", StringComparison.Ordinal) ? OnOneDevice
-                : $"{duty}, and be of a libtorch version not newer than {torch.__version__}";
+                : $"{contract}, and be of a libtorch version not newer than {torch.__version__}";
             throw new CheckpointException(path, $"{problem}: {reason}", remedy, cause: failed);
         }
     }
 
     /// <summary>A tensor's shape, for messages.</summary>
-    public static string Shown(Tensor tensor) => $"[{string.Join(", ", tensor.shape)}]";
+    public static string ShapeText(Tensor tensor) => $"[{string.Join(", ", tensor.shape)}]";
 
     /// <inheritdoc/>
     public void Dispose() => Module.Dispose();
@@ -182,17 +182,17 @@ internal sealed class ScriptProgram : IDisposable
     }
 
     // libtorch's messages go on for pages; an interpreter's begins with where it was, and what was wrong comes last.
-    internal static string ReasonIn(string message)
+    internal static string ExtractReason(string message)
     {
         const string Raised = "Error: ";
         var lines = message.Split('\n').Select(line => line.Trim()).Where(line => line.Length > 0).ToList();
         var raised = lines.FirstOrDefault(line => line.IndexOf(Raised, StringComparison.Ordinal) is > 0 and var at && line.AsSpan(0, at).IndexOf(' ') < 0);
-        return CheckpointException.Shown(raised is null ? lines.FirstOrDefault() ?? "" : raised[(raised.IndexOf(Raised, StringComparison.Ordinal) + Raised.Length)..], 300);
+        return CheckpointException.Sanitize(raised is null ? lines.FirstOrDefault() ?? "" : raised[(raised.IndexOf(Raised, StringComparison.Ordinal) + Raised.Length)..], 300);
     }
 }
 
 /// <summary>A program that can be asked the same thing again.</summary>
-internal interface IAskedProgram
+internal interface IProbedProgram
 {
     /// <summary>The program; owned by whoever implements this.</summary>
     ScriptProgram Program { get; }
@@ -201,7 +201,7 @@ internal interface IAskedProgram
     /// <param name="inputs">Latents of a generator, images <c>[N, C, H, W]</c>, nominally [-1, 1], of everything else.</param>
     /// <param name="seed">Of torch's default source.</param>
     /// <returns>One row for each input; belongs to the caller's scope.</returns>
-    Tensor Answer(Tensor inputs, long seed);
+    Tensor RunWithSeed(Tensor inputs, long seed);
 }
 
 /// <summary>A network whose layers are a TorchScript program's.</summary>

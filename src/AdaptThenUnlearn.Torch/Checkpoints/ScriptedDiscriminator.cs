@@ -7,7 +7,7 @@ namespace AdaptThenUnlearn.Torch.Checkpoints;
 /// <summary>A discriminator that is a TorchScript program: its forward scores images.</summary>
 internal sealed class ScriptedDiscriminator : ImageDiscriminator, IScriptedNetwork
 {
-    private const string Duty = "its forward must turn images, float32 [N, C, H, H] in -1 to 1, into one score each, float32 [N] or [N, 1], before any sigmoid";
+    private const string Contract = "its forward must turn images, float32 [N, C, H, H] in -1 to 1, into one score each, float32 [N] or [N, 1], before any sigmoid";
 
     private ScriptedDiscriminator(ScriptProgram program, ImageShape shape) : base("TorchScript discriminator", shape)
     {
@@ -31,10 +31,10 @@ internal sealed class ScriptedDiscriminator : ImageDiscriminator, IScriptedNetwo
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        using var probed = ScriptProgram.Load(file, Duty, device);
+        using var probed = ScriptProgram.Load(file, Contract, device);
         probed.RequireSinglePrecision();
         Scores(probed, zeros([2, shape.Channels, shape.Resolution, shape.Resolution], device: device));
-        return new ScriptedDiscriminator(probed.Again(), shape);
+        return new ScriptedDiscriminator(probed.Reload(), shape);
     }
 
     /// <inheritdoc/>
@@ -49,7 +49,7 @@ internal sealed class ScriptedDiscriminator : ImageDiscriminator, IScriptedNetwo
     public override Tensor Features(Tensor images) => throw NoFeatures();
 
     /// <inheritdoc/>
-    public override ImageDiscriminator Copy() => Weights.CopiedTo(new ScriptedDiscriminator(Program.Again(), Shape), this);
+    public override ImageDiscriminator Copy() => Weights.CopiedTo(new ScriptedDiscriminator(Program.Reload(), Shape), this);
 
     /// <inheritdoc/>
     public override void train(bool train = true)
@@ -71,7 +71,7 @@ internal sealed class ScriptedDiscriminator : ImageDiscriminator, IScriptedNetwo
         var scores = program.Run(images);
         return scores.dtype == float32 && scores.dim() > 0 && scores.shape[0] == images.shape[0] && scores.NumberOfElements == images.shape[0]
             ? scores.view(-1, 1)   // [N, 1]
-            : throw program.Wrong($"makes {scores.dtype} {ScriptProgram.Shown(scores)} of images {ScriptProgram.Shown(images)}");
+            : throw program.ContractViolation($"makes {scores.dtype} {ScriptProgram.ShapeText(scores)} of images {ScriptProgram.ShapeText(images)}");
     }
 
     private static NotSupportedException NoFeatures() => new("the features of a TorchScript discriminator are not known");

@@ -16,10 +16,10 @@ internal static class ScriptedGan
     /// <exception cref="CheckpointException">A file is no program that does what is asked of it.</exception>
     public static LoadedGenerator Load(CheckpointFile file, int? latentSize, CheckpointFile? beside, Device device)
     {
-        var generator = Weights.Freed(ScriptedGenerator.Load(file, latentSize, device));
+        var generator = Weights.Detach(ScriptedGenerator.Load(file, latentSize, device));
         try
         {
-            var discriminator = beside is null ? null : Weights.Freed(ScriptedDiscriminator.Load(beside, generator.Shape, device));
+            var discriminator = beside is null ? null : Weights.Detach(ScriptedDiscriminator.Load(beside, generator.Shape, device));
             var parameters = generator.parameters().Sum(parameter => parameter.NumberOfElements);
             return new LoadedGenerator(
                 generator, discriminator, TorchScriptFormat.FormatName,

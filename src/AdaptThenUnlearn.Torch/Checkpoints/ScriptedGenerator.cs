@@ -6,9 +6,9 @@ namespace AdaptThenUnlearn.Torch.Checkpoints;
 
 /// <summary>A generator that is a TorchScript program: its forward makes images of latents.</summary>
 /// <remarks>It stays in eval mode, in training too, as <see cref="Models.Sequence.SequentialGenerator"/> does: what is trained is then what is measured, and the statistics of batch normalisation stay.</remarks>
-internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork, IAskedProgram
+internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork, IProbedProgram
 {
-    private const string Duty = "its forward must turn latents, float32 [N, latent], into images, float32 [N, 1 or 3, H, H] in -1 to 1";
+    private const string Contract = "its forward must turn latents, float32 [N, latent], into images, float32 [N, 1 or 3, H, H] in -1 to 1";
     private const int MostCandidates = 256;
 
     private readonly bool _asColumns;
@@ -23,7 +23,7 @@ internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork, IAsk
     public ScriptProgram Program { get; }
 
     /// <inheritdoc/>
-    public override bool Truncates => false;
+    public override bool SupportsTruncation => false;
 
     /// <inheritdoc/>
     public override IReadOnlyList<int> NoiseSizes => [];
@@ -38,10 +38,10 @@ internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork, IAsk
     /// <exception cref="CheckpointException">It is no such program, or its latent size cannot be told.</exception>
     public static ScriptedGenerator Load(CheckpointFile file, int? latentSize, Device device)
     {
-        using var probed = ScriptProgram.Load(file, Duty, device);
+        using var probed = ScriptProgram.Load(file, Contract, device);
         probed.RequireSinglePrecision();
-        var (size, asColumns, shape) = latentSize is { } given ? Tried(probed, given) : OnlyFit(probed);
-        return new ScriptedGenerator(probed.Again(), shape, size, asColumns);   // as it was before it was tried
+        var (size, asColumns, shape) = latentSize is { } given ? Tried(probed, given) : FindLatentSize(probed);
+        return new ScriptedGenerator(probed.Reload(), shape, size, asColumns);   // as it was before it was tried
     }
 
     /// <inheritdoc/>
@@ -55,14 +55,14 @@ internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork, IAsk
         var images = Program.Run(_asColumns ? Columns(latents) : latents);
         return images.shape.SequenceEqual([latents.shape[0], Shape.Channels, Shape.Resolution, Shape.Resolution]) && images.dtype == float32
             ? images.MoveToOuterDisposeScope()
-            : throw Program.Wrong($"makes {images.dtype} {ScriptProgram.Shown(images)} of {latents.shape[0]} latents, and made {Shape} images before");
+            : throw Program.ContractViolation($"makes {images.dtype} {ScriptProgram.ShapeText(images)} of {latents.shape[0]} latents, and made {Shape} images before");
     }
 
     /// <inheritdoc/>
-    public Tensor Answer(Tensor inputs, long seed) => Program.Run(seed, _asColumns ? Columns(inputs) : inputs);
+    public Tensor RunWithSeed(Tensor inputs, long seed) => Program.Run(seed, _asColumns ? Columns(inputs) : inputs);
 
     /// <inheritdoc/>
-    public override ImageGenerator Copy() => Weights.CopiedTo(new ScriptedGenerator(Program.Again(), Shape, LatentSize, _asColumns), this);
+    public override ImageGenerator Copy() => Weights.CopiedTo(new ScriptedGenerator(Program.Reload(), Shape, LatentSize, _asColumns), this);
 
     /// <inheritdoc/>
     public override void train(bool train = true) => base.train(false);
@@ -76,7 +76,7 @@ internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork, IAsk
     }
 
     // Sizes that no weight has are not guessed; two that do would be a guess.
-    private static (int Size, bool AsColumns, ImageShape Shape) OnlyFit(ScriptProgram program)
+    private static (int Size, bool AsColumns, ImageShape Shape) FindLatentSize(ScriptProgram program)
     {
         var sizes = ScriptArchive.Read(program.File).Tensors.SelectMany(tensor => tensor.Shape.Take(2)).Where(size => size is > 0 and < 65536).Distinct().Order().Take(MostCandidates);
         List<(int Size, bool AsColumns, ImageShape Shape)> fits = [];
@@ -96,7 +96,7 @@ internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork, IAsk
         return fits is [var only] ? only : throw new CheckpointException(
             program.Path,
             fits.Count == 0 ? $"takes latents of none of the sizes that its weights have{last}" : $"takes latents of several sizes ({string.Join(", ", fits.Select(fit => fit.Size))}), so that its own cannot be told",
-            $"say it: \"latentSize\" of the policy's generator, or --latent-size; {Duty}");
+            $"say it: \"latentSize\" of the policy's generator, or --latent-size; {Contract}");
     }
 
     private static (int Size, bool AsColumns, ImageShape Shape) Tried(ScriptProgram program, int size)
@@ -126,11 +126,11 @@ internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork, IAsk
     {
         var images = program.Run(latents);
         if (images.dtype != float32 || !(images.shape is [2, 1 or 3, var height, var width] && height == width))
-            throw program.Wrong($"makes {images.dtype} {ScriptProgram.Shown(images)} of latents {ScriptProgram.Shown(latents)}");
+            throw program.ContractViolation($"makes {images.dtype} {ScriptProgram.ShapeText(images)} of latents {ScriptProgram.ShapeText(latents)}");
 
         return isfinite(images).all().item<bool>()
             ? new ImageShape((int)images.shape[1], (int)images.shape[2])
-            : throw program.Wrong("makes images that are not finite");
+            : throw program.ContractViolation("makes images that are not finite");
     }
 
     private static Tensor Columns(Tensor latents) => latents.unsqueeze(-1).unsqueeze(-1);   // [N, latent, 1, 1]

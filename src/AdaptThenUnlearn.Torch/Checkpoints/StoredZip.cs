@@ -47,7 +47,7 @@ internal sealed class StoredZip
         {
             var (entry, next) = ReadEntry(bytes, directory, at, directoryOffset: offset);
             if (!entries.TryAdd(entry.Name, entry))
-                throw Bad(bytes, "two entries have the same name", $"entry '{CheckpointException.Shown(entry.Name)}'");
+                throw Bad(bytes, "two entries have the same name", $"entry '{CheckpointException.Sanitize(entry.Name)}'");
 
             at = next;
         }
@@ -57,7 +57,7 @@ internal sealed class StoredZip
         if (entries.Values.FirstOrDefault(entry => entry.IsCompressed && !(zip.IsProgram && entry.IsSource)) is { } compressed)
             throw new CheckpointException(
                 bytes.Path, "an entry is compressed, which torch.save never does: the archive was packed again", "load it in PyTorch and save it again, or pack it without compression (zip -0)",
-                $"entry '{CheckpointException.Shown(compressed.Name)}'");
+                $"entry '{CheckpointException.Sanitize(compressed.Name)}'");
 
         return zip;
     }
@@ -101,7 +101,7 @@ internal sealed class StoredZip
 
         var rawName = header.Slice(HeaderBytes, nameBytes);
         var name = NameOf(bytes, rawName);
-        var where = $"entry '{CheckpointException.Shown(name)}'";
+        var where = $"entry '{CheckpointException.Sanitize(name)}'";
         if ((UInt16(header[8..]) & 1) != 0)
             throw Bad(bytes, "an entry is encrypted", where);
 
@@ -123,7 +123,7 @@ internal sealed class StoredZip
     {
         var name = Encoding.UTF8.GetString(raw);
         var isPath = name.Length == 0 || name[0] == '/' || name.Contains('\\') || name.Contains(':') || name.Contains('\0') || name.Split('/').Contains("..");
-        return isPath ? throw Bad(bytes, "an entry's name could lead out of a folder", $"entry '{CheckpointException.Shown(name)}'") : name;
+        return isPath ? throw Bad(bytes, "an entry's name could lead out of a folder", $"entry '{CheckpointException.Sanitize(name)}'") : name;
     }
 
     // Zip64: eight-byte values, in this order, for those fields that hold only ones.
@@ -170,7 +170,7 @@ internal sealed class StoredZip
         foreach (var entry in entries.OrderBy(entry => entry.Offset).ThenBy(entry => entry.Bytes))
         {
             if (entry.Offset < free)
-                throw Bad(bytes, "two entries overlap", $"entry '{CheckpointException.Shown(entry.Name)}'");
+                throw Bad(bytes, "two entries overlap", $"entry '{CheckpointException.Sanitize(entry.Name)}'");
 
             free = entry.Offset + entry.Bytes;
         }
@@ -206,7 +206,7 @@ internal sealed record StoredEntry(string Name, long Offset, long Bytes, long Lo
 
     /// <summary>Gives a copy of the archive, in which this entry's content has changed, the checksum that fits it.</summary>
     /// <remarks>It stands in the directory, and in the entry's own header or behind its content; where PyTorch left it at zero, it stays so.</remarks>
-    public void Reseal(CheckpointBytes original, Stream copy)
+    public void UpdateChecksum(CheckpointBytes original, Stream copy)
     {
         var old = original.Read(DirectoryEntry + 16, ChecksumBytes, Name);
         if (old.AsSpan().IndexOfAnyExcept((byte)0) < 0)

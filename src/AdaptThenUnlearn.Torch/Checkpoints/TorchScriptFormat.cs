@@ -17,12 +17,12 @@ public sealed class TorchScriptFormat : ICheckpointFormat
 
     /// <inheritdoc/>
     /// <remarks>A damaged archive is not recognised: nobody can tell that it was a program.</remarks>
-    public bool Recognises(ReadOnlySpan<byte> start, CheckpointFile file) => PyTorchFormat.IsZip(start) && ScriptArchive.IsAt(file);
+    public bool Recognises(ReadOnlySpan<byte> start, CheckpointFile file) => PyTorchFormat.IsZip(start) && ScriptArchive.IsProgram(file);
 
     /// <inheritdoc/>
-    public TensorFile Read(CheckpointFile file, bool survey = false) => ScriptArchive.Read(file, survey);
+    public TensorFile Read(CheckpointFile file, bool inspectOnly = false) => ScriptArchive.Read(file, inspectOnly);
 
     /// <inheritdoc/>
     public void Rewrite(TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata) =>
-        RewrittenFile.Write(file, path, values, PyTorchZip.SealFor(file, values.Keys));
+        InPlaceRewriter.Write(file, path, values, PyTorchZip.CreateChecksumUpdate(file, values.Keys));
 }

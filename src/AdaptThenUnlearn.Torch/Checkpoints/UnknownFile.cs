@@ -7,14 +7,14 @@ internal static class UnknownFile
 {
     private const int TarMarkAt = 257;
     private const string Unpack = "unpack it and name what is in it";
-    private const string AsWeights = $"save the weights from PyTorch with torch.save(model.state_dict(), …), or {CheckpointException.AsProgram}";
+    private const string AsWeights = $"save the weights from PyTorch with torch.save(model.state_dict(), …), or {CheckpointException.ExportAdvice}";
     private const string AsZip = "load it in PyTorch and save it again with torch.save(model.state_dict(), …); unpack any other archive first";
 
     /// <summary>The refusal of a file.</summary>
     /// <param name="file">The file.</param>
     /// <param name="start">Its first bytes.</param>
     /// <param name="formats">Names of the formats that are known.</param>
-    public static CheckpointException Refusal(CheckpointFile file, ReadOnlySpan<byte> start, IEnumerable<string> formats)
+    public static CheckpointException CreateException(CheckpointFile file, ReadOnlySpan<byte> start, IEnumerable<string> formats)
     {
         var (what, remedy) = Guess(file, start);
         return new CheckpointException(file.Path, $"is of no known format ({string.Join(", ", formats)}); {what}", remedy);

@@ -20,14 +20,14 @@ internal sealed class UnknownGenerator(TensorFile file)
                     $"is a network of TensorFlow ('{tensorFlow}'), as the first StyleGAN2 saved it",
                     "convert it with NVIDIA's stylegan2-ada-pytorch: python legacy.py --source=network.pkl --dest=converted.pkl");
             if (file.Tensors.Select(tensor => tensor.Name).FirstOrDefault(name => name.EndsWith(StyleGan3, StringComparison.Ordinal)) is { } name)
-                return ($"is a StyleGAN3 generator ('{CheckpointException.Shown(name)}'), which is not built in", CheckpointException.AsProgram);
+                return ($"is a StyleGAN3 generator ('{CheckpointException.Sanitize(name)}'), which is not built in", CheckpointException.ExportAdvice);
 
             return null;
         }
     }
 
     /// <summary>The refusal.</summary>
-    public CheckpointException Refusal()
+    public CheckpointException CreateException()
     {
         if (Kind is (var what, var remedy))
             return new CheckpointException(file.Path, what, remedy);
@@ -46,7 +46,7 @@ internal sealed class UnknownGenerator(TensorFile file)
         return new CheckpointException(
             file.Path,
             $"holds no generator of a known architecture ({string.Join(", ", GeneratorArchitectures.All.Select(known => known.Name))}); {Content}",
-            $"`atu inspect --tensors` lists all it holds; {CheckpointException.AsProgram}");
+            $"`atu inspect --tensors` lists all it holds; {CheckpointException.ExportAdvice}");
     }
 
     private string Content => file switch
@@ -57,7 +57,7 @@ internal sealed class UnknownGenerator(TensorFile file)
         _ => $"its first tensors are {string.Join(", ", file.Tensors.Take(MostNamed).Select(Shown))}",
     };
 
-    private static string Shown(TensorEntry tensor) => $"'{CheckpointException.Shown(tensor.Name)}' [{string.Join(", ", tensor.Shape)}]";
+    private static string Shown(TensorEntry tensor) => $"'{CheckpointException.Sanitize(tensor.Name)}' [{string.Join(", ", tensor.Shape)}]";
 
     private static bool IsOfTensorFlow(string global) =>
         global.Contains("dnnlib.tflib", StringComparison.Ordinal) || global.StartsWith("tensorflow", StringComparison.Ordinal);

@@ -16,7 +16,7 @@ internal static class UnusedTensors
         "weight_g", "weight_v", "weight_u", "weight_orig", "temperature", "a", "b", "g", "v", "w",
     ];
 
-    private static readonly HarmlessTensor[] _always =
+    private static readonly IgnoredTensor[] _always =
     [
         new(".num_batches_tracked", "counts the batches that a batch normalisation has seen; nothing is computed with it"),
     ];
@@ -26,23 +26,23 @@ internal static class UnusedTensors
     /// <param name="used">Names of the tensors that were used.</param>
     /// <param name="harmless">Kinds that change nothing in a network of this family.</param>
     /// <exception cref="CheckpointException">Something is left over; the message names it.</exception>
-    public static void Refuse(TensorFile weights, IReadOnlySet<string> used, IReadOnlyList<HarmlessTensor> harmless)
+    public static void RequireNone(TensorFile weights, IReadOnlySet<string> used, IReadOnlyList<IgnoredTensor> harmless)
     {
         var own = used.Select(FirstPart).ToHashSet();
         if (weights.Unread.FirstOrDefault(tensor => TensorFile.SectionOf(tensor.Name) is null && (own.Contains(FirstPart(tensor.Name)) || _ofLayers.Contains(LastPart(tensor.Name)))) is { } unread)
             throw weights.NotRead(unread);
 
         var left = weights.Tensors.Where(tensor => !IsBeside(tensor)).Select(tensor => tensor.Name)
-            .Where(name => !used.Contains(name) && TensorFile.SectionOf(name) is null && !_always.Concat(harmless).Any(kind => name.EndsWith(kind.Ending, StringComparison.Ordinal)))
+            .Where(name => !used.Contains(name) && TensorFile.SectionOf(name) is null && !_always.Concat(harmless).Any(kind => name.EndsWith(kind.Suffix, StringComparison.Ordinal)))
             .ToList();
         if (left.Count == 0)
             return;
 
-        var names = string.Join(", ", left.Take(MostShown).Select(name => $"'{CheckpointException.Shown(name)}'"));
+        var names = string.Join(", ", left.Take(MostShown).Select(name => $"'{CheckpointException.Sanitize(name)}'"));
         throw new CheckpointException(
             weights.Path,
             FormattableString.Invariant($"holds {left.Count} tensor{(left.Count == 1 ? "" : "s")} that the network that was built has no place for: {names}{(left.Count > MostShown ? ", …" : "")}"),
-            $"it is a variant that this version does not know, and without them it would be another network; {CheckpointException.AsProgram}");
+            $"it is a variant that this version does not know, and without them it would be another network; {CheckpointException.ExportAdvice}");
 
         bool IsBeside(TensorEntry tensor) =>
             tensor.Count == 0 || (tensor.Count == 1 && !own.Contains(FirstPart(tensor.Name)) && !_ofLayers.Contains(LastPart(tensor.Name)));

@@ -8,17 +8,17 @@ namespace AdaptThenUnlearn.Torch.Comparing;
 public static class CellPolicy
 {
     /// <summary>Paths that every cell sets itself, besides its method's settings.</summary>
-    public static IReadOnlyList<string> OwnPaths { get; } = [.. Own(new CellKey("", "", 0), samples: 0).Select(own => own.Split('=')[0]), Data];
+    public static IReadOnlyList<string> ReservedPaths { get; } = [.. Own(new CellKey("", "", 0), samples: 0).Select(own => own.Split('=')[0]), Data];
 
-    /// <summary>What is set as well for a method that <see cref="ComparedMethod.SpendsAdaptation"/>: the steps of both stages.</summary>
+    /// <summary>What is set as well for a method that <see cref="ComparedMethod.IncludesAdaptationSteps"/>: the steps of both stages.</summary>
     /// <param name="options">With everything else set.</param>
-    public static string BothStages(UnlearningOptions options) =>
+    public static string CombinedStepsOverride(UnlearningOptions options) =>
         string.Create(CultureInfo.InvariantCulture, $"unlearning.steps={options.Steps + options.Adaptation.Steps * options.Adaptation.Models}");
 
     /// <summary>Whether setting one path changes what another holds: it is the same, holds it, or lies within it.</summary>
     /// <param name="one">As in <c>path=value</c>.</param>
     /// <param name="other">Likewise.</param>
-    public static bool Touch(string one, string other)
+    public static bool Overlap(string one, string other)
     {
         var (shorter, longer) = one.Length <= other.Length ? (one, other) : (other, one);
         return longer.StartsWith(shorter, StringComparison.Ordinal) && (longer.Length == shorter.Length || longer[shorter.Length] is '.' or '[');

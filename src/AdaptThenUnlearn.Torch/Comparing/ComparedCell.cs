@@ -19,8 +19,8 @@ public sealed record CellKey(string Method, string Class, long Seed)
     public string FileName => string.Create(CultureInfo.InvariantCulture, $"{Method}-{Slug(Class)}-{Seed}");
 
     /// <summary>Name of what belongs to the run as one question asks for it.</summary>
-    /// <param name="asked">Digest of the question, see <see cref="ComparedCell.DigestOf"/>.</param>
-    public string FileNameFor(string asked) => $"{FileName}-{asked[..Math.Min(8, asked.Length)]}";
+    /// <param name="digest">Digest of the question, see <see cref="ComparedCell.DigestOf"/>.</param>
+    public string FileNameFor(string digest) => $"{FileName}-{digest[..Math.Min(8, digest.Length)]}";
 
     /// <inheritdoc/>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Method}, class {Class}, seed {Seed}");
@@ -59,7 +59,7 @@ public sealed record ComparedCell(
         var lines = inputs.Where(input => input.Role != InputRoles.Policy).Select(input => $"{input.Role} {input.Sha256}");
         var settled = policy with { Unlearning = policy.Unlearning with { Data = null } };
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join(
-            '\n', [CanonicalJson.Of(settled), .. lines, FormattableString.Invariant($"revision {Revision}")]))));
+            '\n', [CanonicalJson.Serialize(settled), .. lines, FormattableString.Invariant($"revision {Revision}")]))));
     }
 }
 
@@ -131,7 +131,7 @@ public sealed record CellOutcome(
 
     /// <summary>Reads the figures off a run record in which something was trained.</summary>
     /// <exception cref="ArgumentException">Nothing was trained, or the record has more than one undesired feature.</exception>
-    public static CellOutcome Of(RunRecord record)
+    public static CellOutcome FromRecord(RunRecord record)
     {
         if (record.After is not { } after || record.Training is not { } training)
             throw new ArgumentException("nothing was trained: the generator met the policy as it was");

@@ -13,29 +13,29 @@ public static class ComparedCellFile
     /// <summary>The cell of a key that answers a question, be it the last that was asked or one before; null where there is none.</summary>
     /// <param name="folder">Of the cells.</param>
     /// <param name="key">Which run.</param>
-    /// <param name="asked">Digest of all that decides the result.</param>
-    public static ComparedCell? Find(string folder, CellKey key, string asked) =>
-        new[] { PathOf(folder, key), AsidePathOf(folder, key, asked) }.Select(Read).FirstOrDefault(cell => cell is not null && cell.Key == key && cell.Asked == asked);
+    /// <param name="digest">Digest of all that decides the result.</param>
+    public static ComparedCell? Find(string folder, CellKey key, string digest) =>
+        new[] { PathOf(folder, key), ArchivePathOf(folder, key, digest) }.Select(Read).FirstOrDefault(cell => cell is not null && cell.Key == key && cell.Asked == digest);
 
     /// <summary>Writes a cell, whole or not at all. One that answers another question is put aside, for runs take long and settings may come back.</summary>
     /// <exception cref="FileNotWrittenException">The folder cannot be written, or another file stands in the cell's place.</exception>
     public static void Write(string folder, ComparedCell cell)
     {
         var path = PathOf(folder, cell.Key);
-        if (Path.Exists(path) && new FileInfo(path).Length > 0 && !IsOne(path))
+        if (Path.Exists(path) && new FileInfo(path).Length > 0 && !IsCellFile(path))
             throw new FileNotWrittenException(path, "is there already, and is no cell of a comparison", "move it away, or name another folder with --out");
         if (Read(path) is { } other && other.Asked != cell.Asked)
-            ReplacedFile.Write(AsidePathOf(folder, other.Key, other.Asked), Text(other));
-        ReplacedFile.Write(path, Text(cell));
-        File.Delete(AsidePathOf(folder, cell.Key, cell.Asked));   // one file a question
+            AtomicFile.Write(ArchivePathOf(folder, other.Key, other.Asked), ToJson(other));
+        AtomicFile.Write(path, ToJson(cell));
+        File.Delete(ArchivePathOf(folder, cell.Key, cell.Asked));   // one file a question
     }
 
-    private static string AsidePathOf(string folder, CellKey key, string asked) => Path.Combine(folder, key.FileNameFor(asked) + ".json");
+    private static string ArchivePathOf(string folder, CellKey key, string digest) => Path.Combine(folder, key.FileNameFor(digest) + ".json");
 
-    private static string Text(ComparedCell cell) => JsonSerializer.Serialize(cell, RunRecordFile.Json) + "\n";
+    private static string ToJson(ComparedCell cell) => JsonSerializer.Serialize(cell, RunRecordFile.Json) + "\n";
 
     // Of whatever version.
-    private static bool IsOne(string path)
+    private static bool IsCellFile(string path)
     {
         try
         {

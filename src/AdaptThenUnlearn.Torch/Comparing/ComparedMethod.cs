@@ -3,12 +3,12 @@ namespace AdaptThenUnlearn.Torch.Comparing;
 /// <summary>One row of the comparison: what is set over the policy's <c>unlearning</c> section.</summary>
 /// <param name="Name">In tables and arguments: <c>[a-z0-9-]+</c>.</param>
 /// <param name="Family">Under which it is told.</param>
-/// <param name="Words">What it is, for the reader of the page.</param>
+/// <param name="Description">What it is, for the reader of the page.</param>
 /// <param name="Settings">As <c>path=value</c>, within <c>unlearning</c>.</param>
 /// <param name="OneSeed">Whether one seed a class is enough: it is the yardstick and costs far more than the others.</param>
-/// <param name="SpendsAdaptation">Whether it has one stage and is given the steps of both, so that it costs as much as what it is held against.</param>
+/// <param name="IncludesAdaptationSteps">Whether it has one stage and is given the steps of both, so that it costs as much as what it is held against.</param>
 public sealed record ComparedMethod(
-    string Name, MethodFamily Family, string Words, IReadOnlyList<string> Settings, bool OneSeed = false, bool SpendsAdaptation = false);
+    string Name, MethodFamily Family, string Description, IReadOnlyList<string> Settings, bool OneSeed = false, bool IncludesAdaptationSteps = false);
 
 /// <summary>Kinds of rows.</summary>
 public enum MethodFamily
@@ -63,7 +63,7 @@ public static class ComparedMethods
     /// <summary>Training on positives alone, with the published method's budget.</summary>
     public static ComparedMethod FineTune { get; } = new(
         "fine-tune", MethodFamily.Baseline, "training on positives alone, with the terms of preset `paper` and as many steps as its two stages together",
-        ["preset=paper", "method=fine-tune", .. _unread], SpendsAdaptation: true);
+        ["preset=paper", "method=fine-tune", .. _unread], IncludesAdaptationSteps: true);
 
     /// <summary>All of them, in the order of the page.</summary>
     public static IReadOnlyList<ComparedMethod> All { get; } =

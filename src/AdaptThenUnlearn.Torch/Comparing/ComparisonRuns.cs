@@ -31,7 +31,7 @@ public sealed class ComparisonRuns(string cells, string work, string tool, Devic
 
     /// <summary>Takes a run's cell over from another folder, such as another machine's, if that one answers the same question, and this one lacks it or lacks its distance to the retrained generator.</summary>
     /// <returns>Whether it was taken.</returns>
-    public bool TakeOver(ComparisonRequest request, string folder)
+    public bool Import(ComparisonRequest request, string folder)
     {
         if (ComparedCellFile.Find(folder, request.Key, request.Asked) is not { } cell)
             return false;
@@ -50,14 +50,14 @@ public sealed class ComparisonRuns(string cells, string work, string tool, Devic
         if (Found(request) is { } made)
             return made;   // by another process, while the folder was its
 
-        var environment = UnlearningRun.Environment(device);
+        var environment = UnlearningRun.CaptureEnvironment(device);
         ComparedCell cell;
         try
         {
             var source = request.Source with { File = Path.GetRelativePath(folder.Path, request.Source.File).Replace('\\', '/') };
-            var asked = new RunRequest(request.Policy, source, Resume: true, Train: true, device, tool, OthersAreStale: true);   // from before a setting changed, say
+            var asked = new RunRequest(request.Policy, source, Resume: true, Train: true, device, tool, DiscardOtherRuns: true);   // from before a setting changed, say
             var record = new UnlearningRun(asked, request.Inputs, folder, progress, clock).Execute(cancel);
-            cell = record.Training is null ? Cell(null, "there is nothing to unlearn: the generator emits the class within the limits") : Cell(CellOutcome.Of(record), null);
+            cell = record.Training is null ? Cell(null, "there is nothing to unlearn: the generator emits the class within the limits") : Cell(CellOutcome.FromRecord(record), null);
         }
         catch (Exception failed) when (failed is TrainingDivergedException or FeedbackException)
         {
@@ -74,26 +74,26 @@ public sealed class ComparisonRuns(string cells, string work, string tool, Devic
     /// <param name="retrained">The run without the class; nothing is done while its artifact is not there, or where its policy asks for no image quality.</param>
     /// <param name="others">Runs of the same class.</param>
     /// <param name="cancel">Ends the measurement between two batches.</param>
-    public void MeasureAgainst(ComparisonRequest retrained, IReadOnlyList<ComparisonRequest> others, CancellationToken cancel)
+    public void MeasureDistancesTo(ComparisonRequest retrained, IReadOnlyList<ComparisonRequest> others, CancellationToken cancel)
     {
-        if (retrained.Policy.Quality is null || Found(retrained)?.Outcome is not { } yardstick || ArtifactOf(retrained, yardstick) is not { } checkpoint)
+        if (retrained.Policy.Quality is null || Found(retrained)?.Outcome is not { } reference || ArtifactOf(retrained, reference) is not { } checkpoint)
             return;
 
         var lacking = others.Select(request => (Request: request, Cell: Found(request)))
-            .Where(each => each.Cell?.Outcome is { } outcome && outcome.RetrainedSha256 != yardstick.ArtifactSha256 && each.Request.Key != retrained.Key && ArtifactOf(each.Request, outcome) is not null)
+            .Where(each => each.Cell?.Outcome is { } outcome && outcome.RetrainedSha256 != reference.ArtifactSha256 && each.Request.Key != retrained.Key && ArtifactOf(each.Request, outcome) is not null)
             .ToList();
         if (lacking.Count == 0)
             return;
 
         using var classifiers = LoadClassifiers(retrained);
-        using var measure = new RetrainedYardstick(retrained.Policy, classifiers, checkpoint, device);
+        using var measure = new RetrainedReference(retrained.Policy, classifiers, checkpoint, device);
         foreach (var (done, (request, cell)) in lacking.Index())
         {
             var outcome = cell!.Outcome!;
             progress.Report(new StageProgress($"distance to {retrained.Key}", done + 1, lacking.Count, Losses: null));
             ComparedCellFile.Write(cells, cell with
             {
-                Outcome = outcome with { FrechetToRetrained = measure.To(ArtifactOf(request, outcome)!, cancel), RetrainedSha256 = measure.Sha256 },
+                Outcome = outcome with { FrechetToRetrained = measure.MeasureDistance(ArtifactOf(request, outcome)!, cancel), RetrainedSha256 = measure.Sha256 },
             });
         }
     }

@@ -45,9 +45,9 @@ public static class ClassifierCheckpoint
         string format = CheckpointFormats.Auto, ImageShape? images = null)
     {
         var path = opened.Path;
-        var digest = CheckpointDigest.Check(opened, sha256);
+        var digest = CheckpointDigest.RequirePinned(opened, sha256);
         if (format == TorchScriptFormat.FormatName && classes is not null && images is not null)
-            return new LoadedClassifier(ScriptedClassifier.Load(opened, images, classes, Named(outputs), device), digest);
+            return new LoadedClassifier(ScriptedClassifier.Load(opened, images, classes, ParseOutputs(outputs), device), digest);
 
         var file = CheckpointFormats.Read(opened, format);
         if (KnownClassifiers.Find(file) is { } known)
@@ -62,14 +62,14 @@ public static class ClassifierCheckpoint
             if (classes is not null && classes.Count != stored.Length)
                 throw new CheckpointException(path, $"has {stored.Length} classes, the policy names {classes.Count}", $"the checkpoint's own are: {string.Join(", ", stored)}");
 
-            var said = file.Metadata.GetValueOrDefault(OutputsKey);
-            if (outputs is not null && said is not null && outputs != said)
-                throw new CheckpointException(path, $"has {said} outputs, the policy says {outputs}", "leave 'outputs' out of the policy: it is for checkpoints that do not say");
+            var storedOutputs = file.Metadata.GetValueOrDefault(OutputsKey);
+            if (outputs is not null && storedOutputs is not null && outputs != storedOutputs)
+                throw new CheckpointException(path, $"has {storedOutputs} outputs, the policy says {outputs}", "leave 'outputs' out of the policy: it is for checkpoints that do not say");
 
             var network = file.Metadata["architecture"] == FrozenFeaturesHead.Name
-                ? FrozenFeaturesHead.Build(file, shape, classes ?? stored, Named(outputs ?? said))
-                : ClassifierArchitectures.Build(file.Metadata["architecture"], shape, classes ?? stored, Named(outputs ?? said));
-            return new LoadedClassifier(GeneratorCheckpoint.Filled(network, file, device), digest, HeldOutIn(file.Metadata));
+                ? FrozenFeaturesHead.Build(file, shape, classes ?? stored, ParseOutputs(outputs ?? storedOutputs))
+                : ClassifierArchitectures.Build(file.Metadata["architecture"], shape, classes ?? stored, ParseOutputs(outputs ?? storedOutputs));
+            return new LoadedClassifier(GeneratorCheckpoint.LoadStateDict(network, file, device), digest, HeldOutIn(file.Metadata));
         }
         catch (Exception unreadable) when (unreadable is KeyNotFoundException or FormatException or JsonException or ArgumentException)
         {
@@ -111,7 +111,7 @@ public static class ClassifierCheckpoint
     /// <exception cref="FormatException">They are damaged.</exception>
     public static HeldOutCounts? HeldOutIn(IReadOnlyDictionary<string, string> metadata) => metadata.TryGetValue(HeldOutKey, out var text) ? HeldOutCounts.Parse(text) : null;
 
-    private static ClassifierOutputs Named(string? outputs) => outputs switch
+    private static ClassifierOutputs ParseOutputs(string? outputs) => outputs switch
     {
         OutputKinds.Sigmoid => ClassifierOutputs.Sigmoid,
         OutputKinds.Softmax or null => ClassifierOutputs.Softmax,

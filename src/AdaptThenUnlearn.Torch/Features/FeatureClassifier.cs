@@ -32,7 +32,7 @@ public abstract class FeatureClassifier(string architecture, ImageShape shape, I
     public abstract int FeatureSize { get; }
 
     /// <inheritdoc/>
-    public ImageShape Takes => Shape;
+    public ImageShape InputShape => Shape;
 
     /// <inheritdoc/>
     public virtual Device Device => parameters().First().device;
@@ -68,13 +68,13 @@ public abstract class FeatureClassifier(string architecture, ImageShape shape, I
             ClassifierOutputs.Softmax => logits.softmax(1),
             _ => logits,
         };
-        return probabilities.masked_fill(Unreadable(logits).unsqueeze(1), double.NaN).MoveToOuterDisposeScope();
+        return probabilities.masked_fill(HasNonFinite(logits).unsqueeze(1), double.NaN).MoveToOuterDisposeScope();
     }
 
     /// <summary>Of which images an output is no finite number: what they show cannot be told, so they count as showing everything.</summary>
     /// <param name="logits"><c>[N, Classes]</c>.</param>
     /// <returns><c>[N]</c>, bool; belongs to the caller's scope.</returns>
-    internal static Tensor Unreadable(Tensor logits)
+    internal static Tensor HasNonFinite(Tensor logits)
     {
         using var scope = NewDisposeScope();
         return logits.isfinite().all(1).logical_not().MoveToOuterDisposeScope();
@@ -83,12 +83,12 @@ public abstract class FeatureClassifier(string architecture, ImageShape shape, I
     /// <summary>Which classes hold.</summary>
     /// <param name="logits"><c>[N, Classes]</c>.</param>
     /// <returns><c>[N, Classes]</c>, bool: the likeliest alone, or each that is at least as likely as not; of an image of which an output is no finite number every one, so that it never passes for free of something. Belongs to the caller's scope.</returns>
-    public Tensor Holds(Tensor logits)
+    public Tensor DetectClasses(Tensor logits)
     {
         using var scope = NewDisposeScope();
         var holds = Outputs is ClassifierOutputs.Sigmoid or ClassifierOutputs.IndependentProbabilities
             ? AtLeast(ProbabilitiesOf(logits), AsLikelyAsNot)
-            : nn.functional.one_hot(logits.argmax(1), Classes.Count).to(@bool).logical_or(Unreadable(logits).unsqueeze(1));
+            : nn.functional.one_hot(logits.argmax(1), Classes.Count).to(@bool).logical_or(HasNonFinite(logits).unsqueeze(1));
         return holds.MoveToOuterDisposeScope();
     }
 
@@ -108,7 +108,7 @@ public abstract class FeatureClassifier(string architecture, ImageShape shape, I
     public long[] Count(Tensor logits)
     {
         using var scope = NewDisposeScope();
-        return Holds(logits).sum([0]).cpu().data<long>().ToArray();
+        return DetectClasses(logits).sum([0]).cpu().data<long>().ToArray();
     }
 
     /// <summary>The position of a class among <see cref="Classes"/>.</summary>

@@ -20,14 +20,14 @@ public static class FeatureExtractors
     public static LoadedExtractor Load(WeightsExtractor kind, string path, string? sha256, Device device, int? resolution = null, Func<string, CheckpointFile>? open = null)
     {
         if (!Path.Exists(path))
-            throw new CheckpointException(path, "there is no such file, and nothing is downloaded", $"'{kind.Name}' wants {kind.Wanted}");
+            throw new CheckpointException(path, "there is no such file, and nothing is downloaded", $"'{kind.Name}' wants {kind.FileDescription}");
 
         var file = open is null ? CheckpointFile.Open(path) : open(path);
-        var digest = CheckpointDigest.Check(file, sha256);
+        var digest = CheckpointDigest.RequirePinned(file, sha256);
         return kind == WeightsExtractor.InceptionV3
             ? Loaded(InceptionExtractor.Load(file, device))
             : Loaded(ScriptedExtractor.Load(file, inception: kind == WeightsExtractor.InceptionV3TorchScript, device, resolution));
 
-        LoadedExtractor Loaded<T>(T extractor) where T : IFeatureExtractor, IDisposable => new(extractor, kind.Metric(digest), digest, Owned: extractor);
+        LoadedExtractor Loaded<T>(T extractor) where T : IFeatureExtractor, IDisposable => new(extractor, kind.MetricName(digest), digest, Owned: extractor);
     }
 }

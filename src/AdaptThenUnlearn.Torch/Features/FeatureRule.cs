@@ -5,7 +5,7 @@ namespace AdaptThenUnlearn.Torch.Features;
 /// <summary>When an image shows a feature: who looks, which class it is, and how likely that must be. Annotators and auditors alike decide by it.</summary>
 /// <param name="Classifier">Stays the caller's; in eval mode.</param>
 /// <param name="Class">One of the classifier's.</param>
-/// <param name="Threshold">Smallest probability, above 0, at most 1; null where the class must hold by the classifier's own reading (<see cref="FeatureClassifier.Holds"/>).</param>
+/// <param name="Threshold">Smallest probability, above 0, at most 1; null where the class must hold by the classifier's own reading (<see cref="FeatureClassifier.DetectClasses"/>).</param>
 /// <exception cref="ArgumentException">The classifier has no such class.</exception>
 public sealed record FeatureRule(FeatureClassifier Classifier, string Class, double? Threshold)
 {
@@ -18,7 +18,7 @@ public sealed record FeatureRule(FeatureClassifier Classifier, string Class, dou
     public Tensor Shows(Tensor logits)
     {
         using var scope = NewDisposeScope();
-        var shows = Threshold is { } threshold ? FeatureClassifier.AtLeast(Probability(logits), threshold) : Classifier.Holds(logits).select(1, Index);
+        var shows = Threshold is { } threshold ? FeatureClassifier.AtLeast(Probability(logits), threshold) : Classifier.DetectClasses(logits).select(1, Index);
         return shows.MoveToOuterDisposeScope();
     }
 

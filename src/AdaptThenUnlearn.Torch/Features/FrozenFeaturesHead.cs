@@ -48,7 +48,7 @@ public sealed class FrozenFeaturesHead : FeatureClassifier
     /// <summary>Gives the last layer of two classes what makes the second as likely as a logistic function of the features says.</summary>
     /// <param name="weights"><c>[FeatureSize]</c>.</param>
     /// <param name="bias">The logistic function is σ(weights·features + bias).</param>
-    public void Set(Tensor weights, double bias)
+    public void SetWeights(Tensor weights, double bias)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
@@ -57,7 +57,7 @@ public sealed class FrozenFeaturesHead : FeatureClassifier
     }
 
     /// <summary>Gives the network below up to the caller; this is of no use from then on.</summary>
-    internal FrozenNetwork WithoutHead()
+    internal FrozenNetwork ReleaseNetwork()
     {
         output.Dispose();
         return _network;

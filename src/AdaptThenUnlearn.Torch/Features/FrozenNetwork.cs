@@ -27,7 +27,7 @@ public sealed record FrozenNetwork(
     /// <param name="discriminator">Copied; stays the caller's.</param>
     /// <returns>Belongs to the caller.</returns>
     /// <exception cref="ArgumentException">It is of a family whose features are not known.</exception>
-    public static FrozenNetwork Of(ImageDiscriminator discriminator) => Held(discriminator switch
+    public static FrozenNetwork From(ImageDiscriminator discriminator) => Freeze(discriminator switch
     {
         StyleGan2Discriminator { Settings.Classes: > 0 } conditional => conditional.WithoutClasses(),
         _ => discriminator.Copy(),
@@ -36,10 +36,10 @@ public sealed record FrozenNetwork(
     /// <summary>The features of a classifier.</summary>
     /// <param name="classifier">Belongs to the network from here on.</param>
     /// <returns>Belongs to the caller; of a head on frozen features, the network below it.</returns>
-    public static FrozenNetwork Of(FeatureClassifier classifier)
+    public static FrozenNetwork From(FeatureClassifier classifier)
     {
         if (classifier is FrozenFeaturesHead head)
-            return head.WithoutHead();
+            return head.ReleaseNetwork();
 
         classifier.eval();
         return new FrozenNetwork(
@@ -55,18 +55,18 @@ public sealed record FrozenNetwork(
     /// <exception cref="FormatException">An attribute is no number.</exception>
     public static FrozenNetwork Build(string kind, StoredNetwork stored, ImageShape shape) => kind switch
     {
-        StyleGan2 => Held(new StyleGan2Discriminator(StyleGan2Discriminator.SettingsOf(stored))).Taking(shape),
-        Dcgan => Held(DcganArchitecture.BuildDiscriminator(stored, shape)),
-        Mlp => Held(MlpArchitecture.BuildDiscriminator(stored, shape)),
-        LeNet5.Name when stored.Attributes.ContainsKey(UnitRange) => Of(new LeNet5(shape, ClassesOf(stored), unitRange: true)),
-        _ when ClassifierArchitectures.Names.Contains(kind) => Of(ClassifierArchitectures.Build(kind, shape, ClassesOf(stored))),
+        StyleGan2 => Freeze(new StyleGan2Discriminator(StyleGan2Discriminator.SettingsOf(stored))).RequireShape(shape),
+        Dcgan => Freeze(DcganArchitecture.BuildDiscriminator(stored, shape)),
+        Mlp => Freeze(MlpArchitecture.BuildDiscriminator(stored, shape)),
+        LeNet5.Name when stored.Attributes.ContainsKey(UnitRange) => From(new LeNet5(shape, ClassesOf(stored), unitRange: true)),
+        _ when ClassifierArchitectures.Names.Contains(kind) => From(ClassifierArchitectures.Build(kind, shape, ClassesOf(stored))),
         _ => throw new ArgumentException($"'{kind}' is no network whose features are known; {string.Join(", ", [StyleGan2, Dcgan, Mlp, .. ClassifierArchitectures.Names])} are"),
     };
 
     /// <inheritdoc/>
     public void Dispose() => Network.Dispose();
 
-    private FrozenNetwork Taking(ImageShape shape)
+    private FrozenNetwork RequireShape(ImageShape shape)
     {
         if (Shape == shape)
             return this;
@@ -75,7 +75,7 @@ public sealed record FrozenNetwork(
         throw new ArgumentException($"its features are of {Shape} images, and it says {shape}");
     }
 
-    private static FrozenNetwork Held(ImageDiscriminator discriminator)
+    private static FrozenNetwork Freeze(ImageDiscriminator discriminator)
     {
         discriminator.eval();
         var (kind, attributes) = discriminator switch

@@ -10,23 +10,23 @@ public interface IFeatureExtractor
     int FeatureSize { get; }
 
     /// <summary>Images it takes; null where any size and number of channels will do.</summary>
-    ImageShape? Takes { get; }
+    ImageShape? InputShape { get; }
 
     /// <summary>Where it computes.</summary>
     Device Device { get; }
 
     /// <summary>Why these images cannot be taken, or null when they can.</summary>
     /// <param name="images"><c>[N, C, H, W]</c>.</param>
-    string? Refusal(Tensor images)
+    string? ExplainMismatch(Tensor images)
     {
         var (channels, height, width) = (images.shape[1], images.shape[2], images.shape[3]);
-        var fits = Takes is { } taken ? channels == taken.Channels && height == taken.Resolution && width == taken.Resolution : channels is 1 or 3;
-        return fits ? null : $"the images are {channels}×{height}×{width}, the extractor takes {Takes?.ToString() ?? "1 or 3 channels"}";
+        var fits = InputShape is { } taken ? channels == taken.Channels && height == taken.Resolution && width == taken.Resolution : channels is 1 or 3;
+        return fits ? null : $"the images are {channels}×{height}×{width}, the extractor takes {InputShape?.ToString() ?? "1 or 3 channels"}";
     }
 
     /// <summary>Why images of a size cannot be taken, or null when they can; asked before they are decoded.</summary>
     /// <param name="size">Pixels.</param>
-    string? Refusal((int Width, int Height) size) => Takes is { } taken && (size.Width != taken.Resolution || size.Height != taken.Resolution)
+    string? ExplainMismatch((int Width, int Height) size) => InputShape is { } taken && (size.Width != taken.Resolution || size.Height != taken.Resolution)
         ? FormattableString.Invariant($"the images are {size.Width}×{size.Height} pixels, the extractor takes {taken}")
         : null;
 
@@ -45,7 +45,7 @@ public sealed record LoadedExtractor(IFeatureExtractor Extractor, string Metric,
 {
     /// <summary>Of a classifier.</summary>
     /// <param name="classifier">Stays the caller's.</param>
-    public static LoadedExtractor Of(LoadedClassifier classifier) => new(classifier.Classifier, "classifier Fréchet distance", classifier.Sha256, Owned: null);
+    public static LoadedExtractor FromClassifier(LoadedClassifier classifier) => new(classifier.Classifier, "classifier Fréchet distance", classifier.Sha256, Owned: null);
 
     /// <inheritdoc/>
     public void Dispose() => Owned?.Dispose();

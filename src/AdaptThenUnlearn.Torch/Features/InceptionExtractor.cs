@@ -10,7 +10,7 @@ namespace AdaptThenUnlearn.Torch.Features;
 internal sealed class InceptionExtractor : IFeatureExtractor, IDisposable
 {
     /// <summary>What pytorch-fid's file holds beyond the network.</summary>
-    internal static IReadOnlyList<HarmlessTensor> Harmless { get; } =
+    internal static IReadOnlyList<IgnoredTensor> Harmless { get; } =
     [
         new("fc.weight", "of the last layer, which names what is in a picture; features are taken before it"),
         new("fc.bias", "likewise"),
@@ -24,7 +24,7 @@ internal sealed class InceptionExtractor : IFeatureExtractor, IDisposable
     public int FeatureSize => InceptionV3.FeatureSize;
 
     /// <inheritdoc/>
-    public ImageShape? Takes => null;
+    public ImageShape? InputShape => null;
 
     /// <inheritdoc/>
     public Device Device { get; }
@@ -33,16 +33,16 @@ internal sealed class InceptionExtractor : IFeatureExtractor, IDisposable
     /// <exception cref="CheckpointException">The file is missing, damaged, or holds other weights.</exception>
     public static InceptionExtractor Load(CheckpointFile file, Device device)
     {
-        if (ScriptArchive.IsAt(file))
+        if (ScriptArchive.IsProgram(file))
             throw new CheckpointException(
                 file.Path, "is a TorchScript program, not weights alone, and to use it is to run it",
-                $"say '{WeightsExtractor.InceptionV3TorchScript.Name}' if that is meant; '{WeightsExtractor.InceptionV3.Name}' wants {WeightsExtractor.InceptionV3.Wanted}");
+                $"say '{WeightsExtractor.InceptionV3TorchScript.Name}' if that is meant; '{WeightsExtractor.InceptionV3.Name}' wants {WeightsExtractor.InceptionV3.FileDescription}");
 
-        return new InceptionExtractor(GeneratorCheckpoint.Filled(new InceptionV3(), CheckpointFormats.Read(file), device, Harmless), device);
+        return new InceptionExtractor(GeneratorCheckpoint.LoadStateDict(new InceptionV3(), CheckpointFormats.Read(file), device, Harmless), device);
     }
 
     /// <inheritdoc/>
-    public Tensor Features(Tensor images) => EightBitChunks.Features(images, FeatureSize, levels => _network.call(levels / 255));
+    public Tensor Features(Tensor images) => QuantizedChunks.Features(images, FeatureSize, levels => _network.call(levels / 255));
 
     /// <inheritdoc/>
     public void Dispose() => _network.Dispose();

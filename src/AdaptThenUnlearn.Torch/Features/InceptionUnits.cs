@@ -9,7 +9,7 @@ namespace AdaptThenUnlearn.Torch.Features;
 internal sealed class ConvolutionUnit : Module<Tensor, Tensor>
 {
     private readonly Conv2d conv;
-    private readonly StoredNorm bn;
+    private readonly FrozenBatchNorm bn;
 
     /// <param name="inputs">Channels that come in.</param>
     /// <param name="outputs">Channels that go out.</param>
@@ -19,7 +19,7 @@ internal sealed class ConvolutionUnit : Module<Tensor, Tensor>
     public ConvolutionUnit(long inputs, long outputs, (long, long) kernel, long stride, (long, long) padding) : base(nameof(ConvolutionUnit))
     {
         conv = Conv2d(inputs, outputs, kernel, (stride, stride), padding, bias: false);
-        bn = new StoredNorm(outputs);
+        bn = new FrozenBatchNorm(outputs);
         RegisterComponents();
     }
 
@@ -31,14 +31,14 @@ internal sealed class ConvolutionUnit : Module<Tensor, Tensor>
 }
 
 /// <summary>Batch normalisation that never trains, so that it needs no count of batches, which the published weights lack.</summary>
-internal sealed class StoredNorm : Module<Tensor, Tensor>
+internal sealed class FrozenBatchNorm : Module<Tensor, Tensor>
 {
     private const double Epsilon = 0.001;   // of the TensorFlow original
 
     private readonly Parameter weight;
     private readonly Parameter bias;
 
-    public StoredNorm(long channels) : base(nameof(StoredNorm))
+    public FrozenBatchNorm(long channels) : base(nameof(FrozenBatchNorm))
     {
         weight = Parameter(ones(channels), requires_grad: false);
         bias = Parameter(zeros(channels), requires_grad: false);

@@ -51,6 +51,6 @@ internal sealed record KnownClassifier(
             throw new CheckpointException(file.Path, $"has {outputs} classes, the policy names {classes.Count}", "name all of them, in the order of its outputs");
 
         var names = classes ?? [.. Enumerable.Range(0, outputs).Select(number => number.ToString(CultureInfo.InvariantCulture))];
-        return GeneratorCheckpoint.Filled(Build((int)file[FirstWeight].Shape[1], names), name => new StoredTensor(Names[name]), file, device);
+        return GeneratorCheckpoint.LoadStateDict(Build((int)file[FirstWeight].Shape[1], names), name => new StoredTensor(Names[name]), file, device);
     }
 }

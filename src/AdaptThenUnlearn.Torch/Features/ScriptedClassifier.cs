@@ -6,9 +6,9 @@ using static TorchSharp.torch;
 namespace AdaptThenUnlearn.Torch.Features;
 
 /// <summary>A classifier that is a TorchScript program: its forward makes logits of images, or probabilities where the policy says so. What lies before them is not known, so they are its features too.</summary>
-internal sealed class ScriptedClassifier : FeatureClassifier, IAskedProgram
+internal sealed class ScriptedClassifier : FeatureClassifier, IProbedProgram
 {
-    private const string Duty = "its forward must turn images, float32 [N, C, H, H] in -1 to 1, into one logit for each class of the policy, floating point [N, K] (or probabilities, where the policy's 'outputs' says so)";
+    private const string Contract = "its forward must turn images, float32 [N, C, H, H] in -1 to 1, into one logit for each class of the policy, floating point [N, K] (or probabilities, where the policy's 'outputs' says so)";
 
     private ScriptedClassifier(ScriptProgram program, ImageShape shape, IReadOnlyList<string> classes) : base(TorchScriptFormat.FormatName, shape, classes)
     {
@@ -39,7 +39,7 @@ internal sealed class ScriptedClassifier : FeatureClassifier, IAskedProgram
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        var classifier = Weights.Freed(new ScriptedClassifier(ScriptProgram.Load(file, Duty, device), shape, classes) { Outputs = outputs });
+        var classifier = Weights.Detach(new ScriptedClassifier(ScriptProgram.Load(file, Contract, device), shape, classes) { Outputs = outputs });
         try
         {
             classifier.RequireAnswers(zeros([2, shape.Channels, shape.Resolution, shape.Resolution], device: device));
@@ -65,7 +65,7 @@ internal sealed class ScriptedClassifier : FeatureClassifier, IAskedProgram
         var logits = made.dim() == 1 && Classes.Count == 1 ? made.unsqueeze(1) : made;
         return logits.is_floating_point() && logits.shape.SequenceEqual([images.shape[0], Classes.Count])
             ? logits.to(float32)
-            : throw Program.Wrong($"makes {made.dtype} {ScriptProgram.Shown(made)} of images {ScriptProgram.Shown(images)}, and the policy names {Classes.Count} classes");
+            : throw Program.ContractViolation($"makes {made.dtype} {ScriptProgram.ShapeText(made)} of images {ScriptProgram.ShapeText(images)}, and the policy names {Classes.Count} classes");
     }
 
     // One that takes a single image was traced for it.
@@ -97,7 +97,7 @@ internal sealed class ScriptedClassifier : FeatureClassifier, IAskedProgram
     }
 
     /// <inheritdoc/>
-    public Tensor Answer(Tensor inputs, long seed)
+    public Tensor RunWithSeed(Tensor inputs, long seed)
     {
         using var scope = NewDisposeScope();
         return Rows(Program.Run(seed, inputs), inputs).MoveToOuterDisposeScope();

@@ -8,12 +8,12 @@ using static TorchSharp.torch;
 namespace AdaptThenUnlearn.Torch.Features;
 
 /// <summary>A TorchScript program as extractor: libtorch's interpreter runs what the file says, so it is only loaded where it was asked for by name.</summary>
-internal sealed class ScriptedExtractor : IFeatureExtractor, IAskedProgram, IDisposable
+internal sealed class ScriptedExtractor : IFeatureExtractor, IProbedProgram, IDisposable
 {
     // Programs may take images of one size alone; of a caller who does not know the size, the usual ones are tried.
     private static readonly int[] _usualResolutions = [64, 32, 28, 16, 128, 224, 256, 299, 512, 1024];
 
-    private const string Duty = "it must turn uint8 images [N, 3, H, W] into features [N, D]";
+    private const string Contract = "it must turn uint8 images [N, 3, H, W] into features [N, D]";
 
     private readonly bool _asksForFeatures;
 
@@ -30,7 +30,7 @@ internal sealed class ScriptedExtractor : IFeatureExtractor, IAskedProgram, IDis
     public int FeatureSize { get; }
 
     /// <inheritdoc/>
-    public ImageShape? Takes => null;
+    public ImageShape? InputShape => null;
 
     /// <inheritdoc/>
     public Device Device => Program.Device;
@@ -44,16 +44,16 @@ internal sealed class ScriptedExtractor : IFeatureExtractor, IAskedProgram, IDis
     public static ScriptedExtractor Load(CheckpointFile file, bool inception, Device device, int? resolution)
     {
         var kind = inception ? WeightsExtractor.InceptionV3TorchScript : WeightsExtractor.TorchScript;
-        if (!ScriptArchive.IsAt(file))
-            throw new CheckpointException(file.Path, "is no TorchScript program", $"'{kind.Name}' wants {kind.Wanted}");
+        if (!ScriptArchive.IsProgram(file))
+            throw new CheckpointException(file.Path, "is no TorchScript program", $"'{kind.Name}' wants {kind.FileDescription}");
 
-        var program = ScriptProgram.Load(file, Duty, device);
+        var program = ScriptProgram.Load(file, Contract, device);
         try
         {
             var extractor = new ScriptedExtractor(program, inception, resolution);
             return !inception || extractor.FeatureSize == InceptionV3.FeatureSize
                 ? extractor
-                : throw new CheckpointException(file.Path, $"makes {extractor.FeatureSize} features of an image, Inception-v3 makes {InceptionV3.FeatureSize}", $"fetch {kind.Wanted}");
+                : throw new CheckpointException(file.Path, $"makes {extractor.FeatureSize} features of an image, Inception-v3 makes {InceptionV3.FeatureSize}", $"fetch {kind.FileDescription}");
         }
         catch
         {
@@ -63,13 +63,13 @@ internal sealed class ScriptedExtractor : IFeatureExtractor, IAskedProgram, IDis
     }
 
     /// <inheritdoc/>
-    public Tensor Features(Tensor images) => EightBitChunks.Features(images, FeatureSize, levels => Run(levels.to(uint8)).to(float32));
+    public Tensor Features(Tensor images) => QuantizedChunks.Features(images, FeatureSize, levels => Run(levels.to(uint8)).to(float32));
 
     /// <inheritdoc/>
-    public Tensor Answer(Tensor inputs, long seed)
+    public Tensor RunWithSeed(Tensor inputs, long seed)
     {
         using var scope = NewDisposeScope();
-        return Run(EightBit.RgbLevels(inputs).to(uint8), seed).to(float32).MoveToOuterDisposeScope();
+        return Run(ImageQuantizer.ToRgbLevels(inputs).to(uint8), seed).to(float32).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
@@ -108,6 +108,6 @@ internal sealed class ScriptedExtractor : IFeatureExtractor, IAskedProgram, IDis
         return features.dim() == 2 && features.shape[0] == images.shape[0]
             ? features
             : throw new CheckpointException(
-                Program.Path, $"does not make one row of features for each image: it returned a tensor {ScriptProgram.Shown(features)}", "its forward must turn [N, 3, H, W] into [N, D]");
+                Program.Path, $"does not make one row of features for each image: it returned a tensor {ScriptProgram.ShapeText(features)}", "its forward must turn [N, 3, H, W] into [N, D]");
     }
 }

@@ -19,8 +19,8 @@ namespace AdaptThenUnlearn.Torch.Governing;
 /// <param name="folder">Made when the first state is saved.</param>
 /// <param name="fingerprint">Of everything that determines the run.</param>
 /// <param name="resume">Whether states left by an earlier process are used.</param>
-/// <param name="othersAreStale">Whether a state that another run left counts as none; otherwise it is refused.</param>
-public sealed class FolderJournal(string folder, string fingerprint, bool resume, bool othersAreStale = false) : ITrainingJournal
+/// <param name="discardOtherRuns">Whether a state that another run left counts as none; otherwise it is refused.</param>
+public sealed class FolderJournal(string folder, string fingerprint, bool resume, bool discardOtherRuns = false) : ITrainingJournal
 {
     private const string FingerprintKey = "fingerprint";
     private const string ChecksumKey = "checksum";
@@ -28,10 +28,10 @@ public sealed class FolderJournal(string folder, string fingerprint, bool resume
     private const long HashedElements = 1 << 24;   // at a time
 
     private readonly HashSet<string> _own = [];
-    private readonly Effort _started = Effort.SoFar;
+    private readonly ProcessTimes _started = ProcessTimes.Now;
 
     /// <summary>What earlier processes had spent when they saved the latest of the states that this one went on from.</summary>
-    public Effort Earlier { get; private set; }
+    public ProcessTimes TimeBeforeResume { get; private set; }
 
     /// <inheritdoc/>
     /// <exception cref="CheckpointException">The state is damaged, or belongs to another run.</exception>
@@ -41,9 +41,9 @@ public sealed class FolderJournal(string folder, string fingerprint, bool resume
         if ((!resume && !_own.Contains(stage)) || !File.Exists(path))
             return null;
 
-        var file = SafetensorsFile.Read(CheckpointFile.Glance(path));   // the checksum in it is what it is held against
+        var file = SafetensorsFile.Read(CheckpointFile.OpenUnhashed(path));   // the checksum in it is what it is held against
         var fits = file.Metadata.GetValueOrDefault(FingerprintKey) == fingerprint;
-        if (!fits && othersAreStale)
+        if (!fits && discardOtherRuns)
             return null;
         if (!fits)
             throw new CheckpointException(path, "was left by a run with another policy, generator, classifier or seed", "start anew without --resume");
@@ -51,9 +51,9 @@ public sealed class FolderJournal(string folder, string fingerprint, bool resume
         try
         {
             // Later stages' states count the earlier stages in.
-            var spent = new Effort(Number("seconds"), Number("processorSeconds"));
-            if (!_own.Contains(stage) && spent.Seconds > Earlier.Seconds)
-                Earlier = spent;
+            var spent = new ProcessTimes(Number("seconds"), Number("processorSeconds"));
+            if (!_own.Contains(stage) && spent.Seconds > TimeBeforeResume.Seconds)
+                TimeBeforeResume = spent;
             var vectors = file.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Load());
             if (file.Metadata[ChecksumKey] != Checksum(vectors, file.Metadata))
             {
@@ -70,7 +70,7 @@ public sealed class FolderJournal(string folder, string fingerprint, bool resume
         }
         catch (Exception damaged) when (damaged is KeyNotFoundException or FormatException or JsonException)
         {
-            throw new CheckpointException(path, $"is not a saved state: {damaged.Message}", othersAreStale ? "delete it" : "start anew without --resume", cause: damaged);
+            throw new CheckpointException(path, $"is not a saved state: {damaged.Message}", discardOtherRuns ? "delete it" : "start anew without --resume", cause: damaged);
         }
 
         double Number(string name) => double.Parse(file.Metadata[name], CultureInfo.InvariantCulture);
@@ -79,7 +79,7 @@ public sealed class FolderJournal(string folder, string fingerprint, bool resume
     /// <inheritdoc/>
     public void Save(string stage, StageState state)
     {
-        var spent = Earlier + (Effort.SoFar - _started);
+        var spent = TimeBeforeResume + (ProcessTimes.Now - _started);
         if (Foreign(PathOf(stage)))
             throw new FileNotWrittenException(PathOf(stage), "is there already, and is no state that atu saved", "move it away, or name another output folder");
 
@@ -108,7 +108,7 @@ public sealed class FolderJournal(string folder, string fingerprint, bool resume
 
         try
         {
-            ReplacedFile.ClearLeftovers(folder);
+            AtomicFile.DeleteTemporaryFiles(folder);
             foreach (var file in Directory.EnumerateFiles(folder, "*" + Ending).Where(IsState).ToList())
                 File.Delete(file);
             if (!Directory.EnumerateFileSystemEntries(folder).Any())
@@ -123,7 +123,7 @@ public sealed class FolderJournal(string folder, string fingerprint, bool resume
     /// <summary>A file that stands where a stage's state would be saved and is none; null where there is no such file.</summary>
     /// <param name="folder">Need not be there.</param>
     /// <param name="isStage">Whether a name is a stage's.</param>
-    public static string? ForeignIn(string folder, Func<string, bool> isStage) => !Directory.Exists(folder)
+    public static string? FindForeignFile(string folder, Func<string, bool> isStage) => !Directory.Exists(folder)
         ? null
         : Directory.EnumerateFileSystemEntries(folder, "*" + Ending).FirstOrDefault(file => isStage(Path.GetFileNameWithoutExtension(file)) && Foreign(file));
 
@@ -133,7 +133,7 @@ public sealed class FolderJournal(string folder, string fingerprint, bool resume
     {
         try
         {
-            return SafetensorsFile.Read(CheckpointFile.Glance(file)).Metadata.ContainsKey(FingerprintKey);
+            return SafetensorsFile.Read(CheckpointFile.OpenUnhashed(file)).Metadata.ContainsKey(FingerprintKey);
         }
         catch (CheckpointException)
         {

@@ -38,7 +38,7 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
     /// <param name="about">The input, as the record names it.</param>
     /// <param name="text">One or two sentences.</param>
     /// <param name="isWarning">Whether a reader must see it beside the verdict.</param>
-    public void Note(string about, string text, bool isWarning = false)
+    public void AddRemark(string about, string text, bool isWarning = false)
     {
         var remark = new Remark(about, text, isWarning);
         if (!_remarks.Contains(remark))
@@ -46,7 +46,7 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
     }
 
     /// <summary>Path of the generator's checkpoint.</summary>
-    public string Generator => Resolved(policy.Generator.Checkpoint);
+    public string Generator => Resolve(policy.Generator.Checkpoint);
 
     /// <summary>Name of the file that is released after training: the policy's, in the format and with the ending of the generator's checkpoint; several files become one.</summary>
     public string ArtifactName => policy.Name + (GeneratorParts.Count > 0 ? ".safetensors" : Path.GetExtension(Generator));
@@ -67,7 +67,7 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
         {
             try
             {
-                return policy.Generator.Discriminator is null && GeneratorCheckpoint.IsGeneratorAlone(CheckpointFormats.Read(Glanced, policy.Generator.Format), policy.Generator.Layers);
+                return policy.Generator.Discriminator is null && GeneratorCheckpoint.HasGeneratorOnly(CheckpointFormats.Read(UnhashedGenerator, policy.Generator.Format), policy.Generator.Layers);
             }
             catch (CheckpointException)
             {
@@ -77,13 +77,13 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
     }
 
     /// <summary>What would have to be assumed about the generator's layers, in a sentence; null where nothing would, or the checkpoint cannot be read, which loading it will say.</summary>
-    public string? AssumedOfGenerator
+    public string? GeneratorAssumption
     {
         get
         {
             try
             {
-                return policy.Generator.Format == GeneratorChoice.TorchScript ? null : GeneratorCheckpoint.Describe(CheckpointFormats.Read(Glanced, policy.Generator.Format), policy.Generator.Layers)?.Assumed;
+                return policy.Generator.Format == GeneratorChoice.TorchScript ? null : GeneratorCheckpoint.Describe(CheckpointFormats.Read(UnhashedGenerator, policy.Generator.Format), policy.Generator.Layers)?.Assumed;
             }
             catch (CheckpointException)
             {
@@ -96,7 +96,7 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
     /// Why the policy's samples are few for the distance of its extractor's features; null where they are not, or where the extractor is no classifier that
     /// shows how many features it makes.
     /// </summary>
-    public string? FewForExtractor
+    public string? TooFewSamplesReason
     {
         get
         {
@@ -105,8 +105,8 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
 
             try
             {
-                var file = CheckpointFormats.Read(CheckpointFile.Glance(Resolved(choice.Checkpoint)), choice.Format ?? CheckpointFormats.Auto);
-                return ClassifierCheckpoint.FeatureSize(file) is { } features ? quality.FewFor(features, policy.Evaluation) : null;
+                var file = CheckpointFormats.Read(CheckpointFile.OpenUnhashed(Resolve(choice.Checkpoint)), choice.Format ?? CheckpointFormats.Auto);
+                return ClassifierCheckpoint.FeatureSize(file) is { } features ? quality.WhyTooFewImages(features, policy.Evaluation) : null;
             }
             catch (CheckpointException)
             {
@@ -126,24 +126,24 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
     public IReadOnlyList<(string Role, string Path, string Sha256)> Open(CancellationToken cancel)
     {
         _opened = new OpenedInputs();
-        return [.. Named().Select(file => (file.Role, file.Path, (file.Role == InputRoles.Policy ? PolicySha256 : null) ?? _opened.Digest(file.Path, cancel) ?? ""))];
+        return [.. EnumerateFiles().Select(file => (file.Role, file.Path, (file.Role == InputRoles.Policy ? PolicySha256 : null) ?? _opened.Digest(file.Path, cancel) ?? ""))];
     }
 
     /// <summary>The digest that each file has now, by its role; null for one that has gone.</summary>
     /// <param name="cancel">Ends it within a file.</param>
-    public IReadOnlyDictionary<string, string?> DigestsNow(CancellationToken cancel) =>
-        Named().ToDictionary(file => file.Role, file => RunRecordFile.Digest(file.Path, cancel));
+    public IReadOnlyDictionary<string, string?> ComputeDigests(CancellationToken cancel) =>
+        EnumerateFiles().ToDictionary(file => file.Role, file => RunRecordFile.Digest(file.Path, cancel));
 
     /// <summary>Every file that is read, by its role.</summary>
-    public IEnumerable<(string Role, string Path)> Named() =>
-        Properties().Concat(Given()).Select(named => (named.Role, named.Path)).Prepend((InputRoles.Policy, Path.GetFullPath(policyFile)));
+    public IEnumerable<(string Role, string Path)> EnumerateFiles() =>
+        EnumeratePolicyFiles().Concat(EnumerateImageFolders()).Select(named => (named.Role, named.Path)).Prepend((InputRoles.Policy, Path.GetFullPath(policyFile)));
 
     /// <summary>JSON path of the property that names a file, or else the innermost folder in which it lies; null where none does.</summary>
     /// <param name="path">Of the file.</param>
-    public string? PropertyNaming(string path)
+    public string? FindProperty(string path)
     {
         var wanted = Path.GetFullPath(path);
-        return Properties().Concat(Given()).Select(named => (named.Property, Path: Path.TrimEndingDirectorySeparator(Path.GetFullPath(named.Path))))
+        return EnumeratePolicyFiles().Concat(EnumerateImageFolders()).Select(named => (named.Property, Path: Path.TrimEndingDirectorySeparator(Path.GetFullPath(named.Path))))
             .Where(named => named.Path == wanted || wanted.StartsWith(named.Path + Path.DirectorySeparatorChar, StringComparison.Ordinal))
             .MaxBy(named => named.Path.Length).Property;
     }
@@ -155,25 +155,25 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
     /// <summary>A file that the policy names, as it was hashed.</summary>
     /// <param name="path">Its full path.</param>
     /// <exception cref="IOException">It cannot be opened.</exception>
-    internal HashedFile Hashed(string path) => Opened.File(path);
+    internal HashedFile OpenHashed(string path) => Opened.File(path);
 
     /// <summary>Loads the generator with its discriminator; what had to be assumed about it is noted.</summary>
     /// <exception cref="CheckpointException">It cannot be read, or is not what the policy says.</exception>
     public LoadedGenerator LoadGenerator(Device device)
     {
         var loaded = GeneratorCheckpoint.Load(
-            OriginalFile, policy.Generator.Format, policy.Generator.Sha256, policy.Generator.Discriminator is { } discriminator ? Opened.Checkpoint(Resolved(discriminator)) : null, device,
+            OriginalFile, policy.Generator.Format, policy.Generator.Sha256, policy.Generator.Discriminator is { } discriminator ? Opened.Checkpoint(Resolve(discriminator)) : null, device,
             latentSize: policy.Generator.LatentSize, layers: policy.Generator.Layers);
         foreach (var note in loaded.Notes)
-            Note(InputRoles.Generator, note);
+            AddRemark(InputRoles.Generator, note);
         if (loaded.Assumed is { } assumed)
-            Note(InputRoles.Generator, $"its weights do not tell what it computes; assumed: {assumed.Sentence}", isWarning: true);
+            AddRemark(InputRoles.Generator, $"its weights do not tell what it computes; assumed: {assumed.Sentence}", isWarning: true);
         if (policy.Generator.Layers is { } stated)
-            Note(InputRoles.Generator, $"its weights do not tell its layers; the policy states them: {string.Join(", ", stated)}");
+            AddRemark(InputRoles.Generator, $"its weights do not tell its layers; the policy states them: {string.Join(", ", stated)}");
         if (loaded.Discriminator is DcganDiscriminator or MlpDiscriminator)
-            Note("discriminator", "its weights do not tell what it computes; assumed: leaky ReLU of slope 0.2, batch normalisation with eps 1e-5, one score at the end. It decides nothing that is measured");
+            AddRemark("discriminator", "its weights do not tell what it computes; assumed: leaky ReLU of slope 0.2, batch normalisation with eps 1e-5, one score at the end. It decides nothing that is measured");
         if (loaded.Generator is SequentialGenerator { EndsInUnitRange: true })
-            Note(InputRoles.Generator, "it ends in Sigmoid: its outputs, 0 to 1, are taken for images from black to white");
+            AddRemark(InputRoles.Generator, "it ends in Sigmoid: its outputs, 0 to 1, are taken for images from black to white");
         return loaded;
     }
 
@@ -185,10 +185,10 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
     /// <exception cref="ImageFileException">An image that the policy says shows a feature cannot be read.</exception>
     public PolicyClassifiers LoadClassifiers(ImageShape images, Device device)
     {
-        var classifiers = PolicyClassifiers.Load(policy, Resolved, Opened.Checkpoint, images, device);
+        var classifiers = PolicyClassifiers.Load(policy, Resolve, Opened.Checkpoint, images, device);
         try
         {
-            TryOnGivenImages(classifiers, images);
+            TestAuditorsOnGivenImages(classifiers, images);
             return classifiers;
         }
         catch
@@ -212,36 +212,36 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
         if (policy.Quality is not { } quality || classifiers.Extractor is not { } extractor)
             return null;
 
-        if (quality.FewFor(extractor.Extractor.FeatureSize, policy.Evaluation) is { } few)
-            Note("quality", few, isWarning: true);
+        if (quality.WhyTooFewImages(extractor.Extractor.FeatureSize, policy.Evaluation) is { } few)
+            AddRemark("quality", few, isWarning: true);
         using var scope = NewDisposeScope();
         IReadOnlyList<string> undesired = [.. policy.UndesiredFeatures.Select(feature => feature.Class).Distinct()];
         if (quality.Reference == QualityReading.OriginalGenerator)
         {
             var own = evaluation with { Random = evaluation.Random with { Scope = "reference" } };
-            return OfImages(EvaluationImages.UpTo(policy.Evaluation.Samples).Select(batch => own.Draw(original.Generator, batch)), policy.Evaluation.Samples, QualityReading.OriginalReference(original.Sha256));
+            return OfImages(EvaluationImages.EnumerateBatches(policy.Evaluation.Samples).Select(batch => own.Draw(original.Generator, batch)), policy.Evaluation.Samples, QualityReading.OriginalReference(original.Sha256));
         }
 
-        var path = Resolved(quality.Reference);
+        var path = Resolve(quality.Reference);
         var digest = Opened.Digest(path, cancel) ?? throw new CheckpointException(path, "is missing or cannot be read", "quality.reference names a statistics file (see `atu reference`), a folder of images, or original-generator");
         if (Directory.Exists(path))
         {
             var pictures = PictureFolder.List(path);
-            Note(InputRoles.Reference, pictures.Summary);
+            AddRemark(InputRoles.Reference, pictures.Summary);
             CheckFit(ImageFolder.SizeOf(pictures.Files));
             return OfImages(ImageFolder.Batches(pictures.Files, original.Generator.Shape.Channels, EvaluationImages.BatchSize, Opened.Folder(path, cancel)), pictures.Files.Count, digest);
         }
 
         if (FeatureMoments.IsFile(path))
-            return QualityReference.Of(FeatureMoments.Read(path, Opened.File(path, cancel)), digest, undesired, extractor);
+            return QualityReference.Create(FeatureMoments.Read(path, Opened.File(path, cancel)), digest, undesired, extractor);
 
         using var reference = ReferenceStatistics.Load(Opened.Checkpoint(path));
-        return QualityReference.Of(reference, digest, undesired, extractor);
+        return QualityReference.Create(reference, digest, undesired, extractor);
 
         QualityReference OfImages(IEnumerable<Tensor> batches, int count, string name)
         {
             var seen = 0;
-            return QualityReference.Of(batches.Select(Counted), name, extractor.Extractor, QualityReference.Judges(policy, classifiers));
+            return QualityReference.Create(batches.Select(Counted), name, extractor.Extractor, QualityReference.ExclusionRules(policy, classifiers));
 
             Tensor Counted(Tensor batch)
             {
@@ -268,14 +268,14 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
     /// <exception cref="PolicyMismatchException">An image has another size.</exception>
     public void CheckGivenImages(ImageShape images)
     {
-        if (policy.Unlearning.Data is { } data && !Directory.Exists(Resolved(data)))
-            throw new ImageFileException(Resolved(data), "the folder with the real images is missing");
+        if (policy.Unlearning.Data is { } data && !Directory.Exists(Resolve(data)))
+            throw new ImageFileException(Resolve(data), "the folder with the real images is missing");
         if (policy.Unlearning.Data is { } training)
-            Note(InputRoles.TrainingData, TrainingImages.Summary(Resolved(training)));
-        foreach (var (role, property, folder) in Given())
+            AddRemark(InputRoles.TrainingData, TrainingImages.Summary(Resolve(training)));
+        foreach (var (role, property, folder) in EnumerateImageFolders())
         {
             var pictures = PictureFolder.List(folder);
-            Note(role, pictures.Summary);
+            AddRemark(role, pictures.Summary);
             RequireSize(property, pictures, images);
         }
     }
@@ -294,19 +294,19 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
         Tensor Read(string folder)
         {
             using var scope = NewDisposeScope();
-            return ImageFolder.Read(Resolved(folder), images.Channels, HashedIn(Resolved(folder))).to(device).DetachFromDisposeScope();
+            return ImageFolder.Read(Resolve(folder), images.Channels, TryOpenFolder(Resolve(folder))).to(device).DetachFromDisposeScope();
         }
     }
 
     // What the policy says shows a feature is what its auditor can be tried on.
-    private void TryOnGivenImages(PolicyClassifiers classifiers, ImageShape images)
+    private void TestAuditorsOnGivenImages(PolicyClassifiers classifiers, ImageShape images)
     {
         using var scope = NewDisposeScope();
         foreach (var (number, feature) in policy.UndesiredFeatures.Index().Where(entry => entry.Item.Negatives is not null))
         {
-            var pictures = PictureFolder.List(Resolved(feature.Negatives!));
+            var pictures = PictureFolder.List(Resolve(feature.Negatives!));
             RequireSize(FormattableString.Invariant($"$.undesiredFeatures[{number}].negatives"), pictures, images);
-            classifiers.Try(feature, ImageFolder.Read(pictures.Folder, images.Channels, HashedIn(Resolved(feature.Negatives!))));
+            classifiers.TestAuditor(feature, ImageFolder.Read(pictures.Folder, images.Channels, TryOpenFolder(Resolve(feature.Negatives!))));
         }
     }
 
@@ -317,38 +317,38 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
                 property, FormattableString.Invariant($"{unfit.File} is {unfit.Width}×{unfit.Height} pixels, the generator makes {images.Resolution}×{images.Resolution}; bring the folder's images to that size"));
     }
 
-    private IEnumerable<(string Role, string Property, string Path)> Properties()
+    private IEnumerable<(string Role, string Property, string Path)> EnumeratePolicyFiles()
     {
         foreach (var (role, path) in WithParts(InputRoles.Generator, Generator))
             yield return (role, "$.generator.checkpoint", path);
-        foreach (var (role, path) in policy.Generator.Discriminator is { } discriminator ? WithParts("discriminator", Resolved(discriminator)) : [])
+        foreach (var (role, path) in policy.Generator.Discriminator is { } discriminator ? WithParts("discriminator", Resolve(discriminator)) : [])
             yield return (role, "$.generator.discriminator", path);
         foreach (var (name, choice) in policy.Classifiers)
         {
-            foreach (var (role, path) in WithParts(InputRoles.Classifier(name), Resolved(choice.Checkpoint)))
+            foreach (var (role, path) in WithParts(InputRoles.Classifier(name), Resolve(choice.Checkpoint)))
                 yield return (role, $"$.classifiers.{name}.checkpoint", path);
         }
 
-        foreach (var (role, path) in policy.Quality?.ExtractorWeights is { } weights ? WithParts(InputRoles.Extractor, Resolved(weights)) : [])
+        foreach (var (role, path) in policy.Quality?.ExtractorWeights is { } weights ? WithParts(InputRoles.Extractor, Resolve(weights)) : [])
             yield return (role, "$.quality.extractorWeights", path);
         if (policy.Quality is { } quality && quality.Reference != QualityReading.OriginalGenerator)
-            yield return (InputRoles.Reference, "$.quality.reference", Resolved(quality.Reference));
+            yield return (InputRoles.Reference, "$.quality.reference", Resolve(quality.Reference));
         if (policy.Unlearning.Data is { } data)
-            yield return (InputRoles.TrainingData, "$.unlearning.data", Resolved(data));
+            yield return (InputRoles.TrainingData, "$.unlearning.data", Resolve(data));
     }
 
     // Folders of images to train on.
-    private IEnumerable<(string Role, string Property, string Path)> Given()
+    private IEnumerable<(string Role, string Property, string Path)> EnumerateImageFolders()
     {
         foreach (var (number, feature) in policy.UndesiredFeatures.Index())
             if (feature.Negatives is { } negatives)
-                yield return (InputRoles.Negatives(feature.Name), FormattableString.Invariant($"$.undesiredFeatures[{number}].negatives"), Resolved(negatives));
+                yield return (InputRoles.Negatives(feature.Name), FormattableString.Invariant($"$.undesiredFeatures[{number}].negatives"), Resolve(negatives));
         if (policy.Unlearning.Positives is { } positives)
-            yield return (InputRoles.Positives, "$.unlearning.positives", Resolved(positives));
+            yield return (InputRoles.Positives, "$.unlearning.positives", Resolve(positives));
     }
 
     /// <summary>The unlearning options with their data folder resolved.</summary>
-    public UnlearningOptions WithResolvedData(UnlearningOptions options) => options.Data is { } data ? options with { Data = Resolved(data) } : options;
+    public UnlearningOptions WithResolvedData(UnlearningOptions options) => options.Data is { } data ? options with { Data = Resolve(data) } : options;
 
     private IEnumerable<(string Role, string Path)> WithParts(string role, string path) =>
         PartsOf(path).Select((part, index) => ($"{role}, part {index + 1}", part)).Prepend((role, path));
@@ -356,15 +356,15 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
     private OpenedInputs Opened => _opened ??= new OpenedInputs();
 
     // For hints alone: before a run has opened its files, this one is not hashed.
-    private CheckpointFile Glanced => _opened?.Checkpoint(Generator) ?? CheckpointFile.Glance(Generator);
+    private CheckpointFile UnhashedGenerator => _opened?.Checkpoint(Generator) ?? CheckpointFile.OpenUnhashed(Generator);
 
     private IReadOnlyList<string> PartsOf(string path) => _opened is { } opened ? opened.PartsOf(path) : CheckpointFormats.FurtherFiles(path);
 
     // Null where it cannot be hashed; reading it says why.
-    private HashedFolder? HashedIn(string folder) => Directory.Exists(folder) ? Opened.Folder(folder) : null;
+    private HashedFolder? TryOpenFolder(string folder) => Directory.Exists(folder) ? Opened.Folder(folder) : null;
 
     // Policies travel between systems: a path of Windows is one of its folders too, unless a file has that very name.
-    private string Resolved(string path)
+    private string Resolve(string path)
     {
         var written = Path.Combine(_folder, path);
         return Path.DirectorySeparatorChar == '\\' || !path.Contains('\\', StringComparison.Ordinal) || Path.Exists(written)

@@ -15,7 +15,7 @@ internal sealed class OpenedInputs
     /// <exception cref="CheckpointException">It cannot be opened.</exception>
     public CheckpointFile Checkpoint(string path) => _checkpoints.TryGetValue(path, out var known)
         ? known
-        : _checkpoints[path] = CheckpointFile.Of(CheckpointBytes.Explained(path, () => File(path)), Checkpoint);
+        : _checkpoints[path] = CheckpointFile.FromHashed(CheckpointBytes.RunOrExplain(path, () => File(path)), Checkpoint);
 
     /// <summary>The files beside a checkpoint that belong to it; none where it cannot be opened, which loading it will say.</summary>
     public IReadOnlyList<string> PartsOf(string path)
@@ -34,13 +34,13 @@ internal sealed class OpenedInputs
     /// <exception cref="IOException">It cannot be opened.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
     public HashedFile File(string path, CancellationToken cancel = default) =>
-        _files.TryGetValue(path, out var known) ? known : _files[path] = HashedFile.Of(path, cancel);
+        _files.TryGetValue(path, out var known) ? known : _files[path] = HashedFile.Create(path, cancel);
 
     /// <summary>A folder of images.</summary>
     /// <exception cref="IOException">It cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
     public HashedFolder Folder(string path, CancellationToken cancel = default) =>
-        _folders.TryGetValue(path, out var known) ? known : _folders[path] = HashedFolder.Of(path, cancel);
+        _folders.TryGetValue(path, out var known) ? known : _folders[path] = HashedFolder.Create(path, cancel);
 
     /// <summary>The digest of a file or folder, opened if it is not; null where it cannot be.</summary>
     public string? Digest(string path, CancellationToken cancel)

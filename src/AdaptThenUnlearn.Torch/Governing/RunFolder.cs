@@ -29,7 +29,7 @@ public sealed class RunFolder : IDisposable
     public string Path { get; }
 
     /// <summary>What was written so far, with digests.</summary>
-    public IReadOnlyList<OutputFile> Written => _written;
+    public IReadOnlyList<OutputFile> Outputs => _written;
 
     /// <summary>Where stages keep their states.</summary>
     public string StateFolder => System.IO.Path.Combine(Path, StateName);
@@ -45,14 +45,14 @@ public sealed class RunFolder : IDisposable
     /// <param name="path">Need not be there.</param>
     /// <param name="inputs">The run's.</param>
     /// <exception cref="RunException">Something is in the way; the message names it.</exception>
-    public static void Require(string path, InputFiles inputs)
+    public static void RequireUsable(string path, InputFiles inputs)
     {
-        var read = inputs.Named().Select(input => (input.Role, input.Path)).ToList();
-        var made = FolderMark.Read(path);
+        var read = inputs.EnumerateFiles().Select(input => (input.Role, input.Path)).ToList();
+        var made = WrittenFiles.Read(path);
         var isRunFolder = HasRecord(path);
-        var obstacle = NamesFor(inputs).Select(name => WriteGuard.Obstacle(System.IO.Path.Combine(path, name), read, _ => isRunFolder || made.Contains(name))).FirstOrDefault(found => found is not null)
-            ?? WriteGuard.Obstacle(System.IO.Path.Combine(path, LockName), read, _ => false)
-            ?? (FolderJournal.ForeignIn(System.IO.Path.Combine(path, StateName), IsStage) is { } foreign ? $"{foreign} is there already, and is no state that atu saved" : null);
+        var obstacle = NamesFor(inputs).Select(name => WriteGuard.FindObstacle(System.IO.Path.Combine(path, name), read, _ => isRunFolder || made.Contains(name))).FirstOrDefault(found => found is not null)
+            ?? WriteGuard.FindObstacle(System.IO.Path.Combine(path, LockName), read, _ => false)
+            ?? (FolderJournal.FindForeignFile(System.IO.Path.Combine(path, StateName), IsStage) is { } foreign ? $"{foreign} is there already, and is no state that atu saved" : null);
         if (obstacle is not null)
             throw new RunException("ATU2003", $"{obstacle}; nothing was written: name another folder with --out, or move the file away");
     }
@@ -70,18 +70,18 @@ public sealed class RunFolder : IDisposable
     internal static RunFolder Open(string path, long checkpointBytes, InputFiles? inputs = null)
     {
         if (inputs is not null)
-            Require(path, inputs);
+            RequireUsable(path, inputs);
         var opened = Lock(path);
         try
         {
             if (inputs is not null)
-                FolderMark.Add(path, NamesFor(inputs));
-            RemoveConclusions(path);
+                WrittenFiles.Add(path, NamesFor(inputs));
+            DeleteReports(path);
             foreach (var folder in new[] { path, System.IO.Path.Combine(path, "images"), System.IO.Path.Combine(path, StateName) })
-                ReplacedFile.ClearLeftovers(folder);
+                AtomicFile.DeleteTemporaryFiles(folder);
 
             // Artifact, candidates and two stages' states: each at most a few times the checkpoint.
-            Require(path, AvailableBytes(path), 12 * checkpointBytes + SpareBytes);
+            RequireUsable(path, AvailableBytes(path), 12 * checkpointBytes + SpareBytes);
             return new RunFolder(path, opened);
         }
         catch
@@ -95,17 +95,17 @@ public sealed class RunFolder : IDisposable
     /// <param name="path">Need not be there.</param>
     /// <param name="inputs">The run's that may come, which then knows the folder as its own although the record is gone; null where none may.</param>
     /// <exception cref="RunException">The folder cannot be written.</exception>
-    public static void Withdraw(string path, InputFiles? inputs = null)
+    public static void DeleteStaleReports(string path, InputFiles? inputs = null)
     {
-        if (!Conclusions(path).Any(File.Exists))
+        if (!ReportPaths(path).Any(File.Exists))
             return;
 
         try
         {
             using var held = Lock(path);
             if (inputs is not null && HasRecord(path))
-                FolderMark.Add(path, NamesFor(inputs));
-            RemoveConclusions(path);
+                WrittenFiles.Add(path, NamesFor(inputs));
+            DeleteReports(path);
         }
         catch (RunFolderInUseException)
         {
@@ -114,16 +114,16 @@ public sealed class RunFolder : IDisposable
     }
 
     // The record is one of the reports.
-    private static IEnumerable<string> Conclusions(string path) => ReportFormats.All.Select(report => System.IO.Path.Combine(path, report.FileName));
+    private static IEnumerable<string> ReportPaths(string path) => ReportFormats.All.Select(report => System.IO.Path.Combine(path, report.FileName));
 
     // Those of a run: what somebody else calls so is left, and refuses the run.
-    private static void RemoveConclusions(string path)
+    private static void DeleteReports(string path)
     {
         var isRunFolder = HasRecord(path);
-        var made = FolderMark.Read(path);
+        var made = WrittenFiles.Read(path);
         try
         {
-            foreach (var report in Conclusions(path).Where(File.Exists).Where(report => isRunFolder || made.Contains(System.IO.Path.GetFileName(report)) || new FileInfo(report).Length == 0))
+            foreach (var report in ReportPaths(path).Where(File.Exists).Where(report => isRunFolder || made.Contains(System.IO.Path.GetFileName(report)) || new FileInfo(report).Length == 0))
                 File.Delete(report);
         }
         catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
@@ -168,7 +168,7 @@ public sealed class RunFolder : IDisposable
 
     /// <summary>Ends the run when there is too little space for it.</summary>
     /// <exception cref="RunException">There is.</exception>
-    internal static void Require(string path, long available, long needed)
+    internal static void RequireUsable(string path, long available, long needed)
     {
         if (available < needed)
             throw new RunException("ATU2004", FormattableString.Invariant(
@@ -182,8 +182,8 @@ public sealed class RunFolder : IDisposable
     /// <exception cref="FileNotWrittenException">It cannot be written.</exception>
     public void Write(string role, string name, ReadOnlyMemory<byte> content)
     {
-        ReplacedFile.Write(Full(name), content);
-        Record(role, name);
+        AtomicFile.Write(GetPath(name), content);
+        RecordOutput(role, name);
     }
 
     /// <summary>Writes a text file.</summary>
@@ -199,16 +199,16 @@ public sealed class RunFolder : IDisposable
     public void Copy(string role, string name, HashedFile from)
     {
         using (var source = from.OpenRead())
-            ReplacedFile.Write(Full(name), source.Length, source.CopyTo);
-        Record(role, name);
+            AtomicFile.Write(GetPath(name), source.Length, source.CopyTo);
+        RecordOutput(role, name);
     }
 
     /// <summary>Notes a file that somebody else wrote into the folder.</summary>
     /// <inheritdoc cref="Write(string, string, ReadOnlyMemory{byte})"/>
-    public void Record(string role, string name) => _written.Add(new OutputFile(role, name, RunRecordFile.Digest(Full(name))!));
+    public void RecordOutput(string role, string name) => _written.Add(new OutputFile(role, name, RunRecordFile.Digest(GetPath(name))!));
 
     /// <summary>A file's path.</summary>
-    public string Full(string name) => System.IO.Path.Combine(Path, name);
+    public string GetPath(string name) => System.IO.Path.Combine(Path, name);
 
     /// <summary>A path as the record keeps it: relative to this folder where that is possible, with forward slashes.</summary>
     public string Relative(string path) => System.IO.Path.GetRelativePath(Path, path).Replace('\\', '/');

@@ -66,14 +66,14 @@ internal sealed class RunPictures(UnlearningPolicy policy, PolicyClassifiers cla
         var (curve, candidates) = (unlearned.Curve, unlearned.Candidates);
         List<Chart> charts =
         [
-            new("undesired features, % of candidate's images (annotator)", [CandidateCurve("largest rate", candidate => 100 * candidate.Rate)], unlearned.Kept),
-            new("Fréchet distance of candidate to the original's clean images", [CandidateCurve("Fréchet distance", candidate => candidate.FrechetDistance ?? double.NaN)], unlearned.Kept),
+            new("undesired features, % of candidate's images (annotator)", [CandidateCurve("largest rate", candidate => 100 * candidate.Rate)], unlearned.SelectedStep),
+            new("Fréchet distance of candidate to the original's clean images", [CandidateCurve("Fréchet distance", candidate => candidate.FrechetDistance ?? double.NaN)], unlearned.SelectedStep),
         ];
         if (curve.Count > 0)
             charts.AddRange(
             [
-                new("losses", [StepCurve("generator", point => point.GeneratorLoss), StepCurve("discriminator", point => point.DiscriminatorLoss), StepCurve("repulsion", point => Math.Max(0, point.RepulsionLoss)), StepCurve("retention", point => point.RetentionLoss)], unlearned.Kept),
-                new("squared distance in parameters", [StepCurve("‖θ − θN‖²", point => point.SquaredDistance ?? double.NaN), StepCurve("‖θ − θG‖²", point => point.SquaredDistanceFromOriginal)], unlearned.Kept),
+                new("losses", [StepCurve("generator", point => point.GeneratorLoss), StepCurve("discriminator", point => point.DiscriminatorLoss), StepCurve("repulsion", point => Math.Max(0, point.RepulsionLoss)), StepCurve("retention", point => point.RetentionLoss)], unlearned.SelectedStep),
+                new("squared distance in parameters", [StepCurve("‖θ − θN‖²", point => point.SquaredDistance ?? double.NaN), StepCurve("‖θ − θG‖²", point => point.SquaredDistanceFromOriginal)], unlearned.SelectedStep),
             ]);
         folder.Write(OutputRoles.Plot, PlotName, CurvePlot.Png(charts));
 
@@ -92,7 +92,7 @@ internal sealed class RunPictures(UnlearningPolicy policy, PolicyClassifiers cla
             var point = points.GetValueOrDefault(step);
             var candidate = candidates.GetValueOrDefault(step);
             text.Append(CultureInfo.InvariantCulture, $"{step},{point?.GeneratorLoss},{point?.DiscriminatorLoss},{point?.RepulsionLoss},{point?.RetentionLoss},{point?.SquaredDistance},{point?.SquaredDistanceFromOriginal},")
-                .Append(CultureInfo.InvariantCulture, $"{candidate?.Rate},{candidate?.FrechetDistance},{candidate?.SmallestShareKept},{(candidate is not null && step == unlearned.Kept ? 1 : 0)}\n");
+                .Append(CultureInfo.InvariantCulture, $"{candidate?.Rate},{candidate?.FrechetDistance},{candidate?.SmallestShareKept},{(candidate is not null && step == unlearned.SelectedStep ? 1 : 0)}\n");
         }
 
         return text.ToString();

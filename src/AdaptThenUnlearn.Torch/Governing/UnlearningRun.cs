@@ -31,8 +31,8 @@ namespace AdaptThenUnlearn.Torch.Governing;
 /// <param name="Train">Whether a violation is unlearned; otherwise it is only judged.</param>
 /// <param name="Device">Where tensors are.</param>
 /// <param name="Tool">Name and version for the record.</param>
-/// <param name="OthersAreStale">Whether to begin anew where what is to be resumed is of another run, instead of refusing.</param>
-public sealed record RunRequest(UnlearningPolicy Policy, PolicySource Source, bool Resume, bool Train, Device Device, string Tool, bool OthersAreStale = false);
+/// <param name="DiscardOtherRuns">Whether to begin anew where what is to be resumed is of another run, instead of refusing.</param>
+public sealed record RunRequest(UnlearningPolicy Policy, PolicySource Source, bool Resume, bool Train, Device Device, string Tool, bool DiscardOtherRuns = false);
 
 /// <summary>The whole story: load, measure, adapt, unlearn, measure again, judge.</summary>
 /// <param name="request">What to do.</param>
@@ -43,7 +43,7 @@ public sealed record RunRequest(UnlearningPolicy Policy, PolicySource Source, bo
 public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFolder folder, IProgress<StageProgress> progress, TimeProvider clock)
 {
     private readonly UnlearningPolicy _policy = request.Policy;
-    private readonly EvaluationImages _images = EvaluationImages.Of(request.Policy.Evaluation, request.Device);
+    private readonly EvaluationImages _images = EvaluationImages.FromOptions(request.Policy.Evaluation, request.Device);
     private readonly List<StageTime> _stages = [];
     private IReadOnlyList<InputFile> _inputs = [];   // as they were before the first was loaded
     private readonly DateTimeOffset _started = clock.GetUtcNow();
@@ -65,7 +65,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         _inputs = inputs.Open(folder, cancel);
         using var original = inputs.LoadGenerator(request.Device);
         RequireStatedLayers(original);
-        if (_policy.Evaluation.Truncation != 1 && !original.Generator.Truncates)
+        if (_policy.Evaluation.Truncation != 1 && !original.Generator.SupportsTruncation)
             throw new PolicyMismatchException("$.evaluation.truncation", $"a {original.Architecture} generator has no truncation; leave it at 1");
 
         inputs.CheckGivenImages(original.Generator.Shape);
@@ -73,43 +73,43 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         using var reference = inputs.LoadReference(classifiers, original, _images, progress, cancel);
         if (_inputs.FirstOrDefault(input => input.Sha256.Length == 0) is { } missing)
             throw new RunException("ATU2002", $"{missing.Path}: the {missing.Role} is not there, or cannot be read any more");
-        var surveyor = new Surveyor(_policy, classifiers, reference, _images);
+        var evaluator = new GeneratorEvaluator(_policy, classifiers, reference, _images);
         var pictures = new RunPictures(_policy, classifiers, _images, folder);
 
-        var before = Measure(surveyor, "measuring before", original.Generator, original.Sha256, cancel);
-        var violated = Gate.Violated(_policy, before);
+        var before = Measure(evaluator, "measuring before", original.Generator, original.Sha256, cancel);
+        var violated = Gate.ViolatedFeatures(_policy, before);
         if (!request.Train || violated.Count == 0 || Gate.IsMeaningless(before))
         {
-            folder.Copy(OutputRoles.Artifact, inputs.CopyName, inputs.Hashed(inputs.Generator));
+            folder.Copy(OutputRoles.Artifact, inputs.CopyName, inputs.OpenHashed(inputs.Generator));
             foreach (var (index, part) in inputs.GeneratorParts.Index())
-                folder.Copy($"{OutputRoles.Artifact}, part {index + 1}", Path.GetFileName(part), inputs.Hashed(part));
+                folder.Copy($"{OutputRoles.Artifact}, part {index + 1}", Path.GetFileName(part), inputs.OpenHashed(part));
             pictures.Grid(original.Generator, unlearned: null);
             return Conclude(before, after: null, training: null, cancel);
         }
 
         using var unlearned = Unlearn(original, classifiers, violated, out var training, cancel);
         using var artifact = Release(original, unlearned);
-        var after = Measure(surveyor, "measuring after", artifact.Generator, artifact.Sha256, cancel, before);
+        var after = Measure(evaluator, "measuring after", artifact.Generator, artifact.Sha256, cancel, before);
         pictures.Grid(original.Generator, artifact.Generator);
         pictures.Curves(unlearned);
         return Conclude(before, after, training, cancel);
     }
 
     private Measurement Measure(
-        Surveyor surveyor, string stage, ImageGenerator generator, string sha256, CancellationToken cancel, Measurement? before = null) => Timed(stage, () =>
+        GeneratorEvaluator evaluator, string stage, ImageGenerator generator, string sha256, CancellationToken cancel, Measurement? before = null) => Timed(stage, () =>
     {
         var looks = _policy.Evaluation.Looks();
-        var looked = new CountedSamples(count => progress.Report(new StageProgress(stage, (int)count, looks.First(look => look >= count), Losses: null)));
-        return surveyor.Measure(generator, sha256, looked, cancel, before);
+        var sampleProgress = new SampleProgress(count => progress.Report(new StageProgress(stage, (int)count, looks.First(look => look >= count), Losses: null)));
+        return evaluator.Measure(generator, sha256, sampleProgress, cancel, before);
     });
 
     private UnlearnedGenerator Unlearn(LoadedGenerator original, PolicyClassifiers classifiers, IReadOnlyList<UndesiredFeature> violated, out TrainingRecord training, CancellationToken cancel)
     {
         var options = inputs.WithResolvedData(_policy.Unlearning);
-        CheckTraining(options, original);
-        ScriptRehearsal.Hold(original, options);
+        RequireTrainable(options, original);
+        GradientCheck.Run(original, options);
         GeneratorCheckpoint.RequireRewritable(inputs.OriginalFile, original);
-        var journal = new FolderJournal(folder.StateFolder, Fingerprint(), request.Resume, request.OthersAreStale);
+        var journal = new FolderJournal(folder.StateFolder, Fingerprint(), request.Resume, request.DiscardOtherRuns);
         if (!request.Resume)
             journal.Clear();
         var annotation = new Annotation(
@@ -119,26 +119,26 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         using var feedback = Timed("collecting feedback", () =>
         {
             using var given = inputs.LoadGivenImages(original.Generator.Shape, request.Device);
-            return MemoryShortage.Explained(
+            return MemoryShortage.RunOrExplain(
                 $"feedback of {options.FeedbackSamples} samples", $"unlearning.feedbackSamples={Math.Max(100, options.FeedbackSamples / 4)}",
                 () => Feedback.Collect(
                     original.Generator, annotation, given, options.FeedbackSamples, options.MinimumNegatives, options.MinimumCleanOrDefault, new RandomStreams(options.Seed, "feedback"), request.Device, cancel));
         });
         var method = UnlearningMethods.Named(options.Method);
         using var added = original.Discriminator is null ? NewDiscriminator(original, method, journal, cancel) : null;
-        using var judge = new CandidateJudge(_policy, annotation, original.Generator, request.Device);
+        using var candidateEvaluator = new CandidateEvaluator(_policy, annotation, original.Generator, request.Device);
         var context = new UnlearningContext(
-            new GanPair(original.Generator, original.Discriminator ?? added!), options, annotation.WithCleanBelow(feedback.CleanBelow), feedback, judge, journal, progress, request.Device);
-        var unlearned = Timed("training", () => MemoryShortage.Explained(options.Method, options.BatchSize, () => method.Run(context, cancel)), journal);
-        training = TrainingRecordOf(unlearned, feedback, warmedUp: added is not null && !method.StartsAnew);
+            new GanPair(original.Generator, original.Discriminator ?? added!), options, annotation.WithCleanBelow(feedback.CleanBelow), feedback, candidateEvaluator, journal, progress, request.Device);
+        var unlearned = Timed("training", () => MemoryShortage.RunOrExplain(options.Method, options.BatchSize, () => method.Run(context, cancel)), journal);
+        training = TrainingRecordOf(unlearned, feedback, warmedUp: added is not null && !method.TrainsFromScratch);
         return unlearned;
     }
 
     /// <summary>Refuses training that is not for such a generator at all.</summary>
     /// <exception cref="PolicyMismatchException">It is not; what can be done is said.</exception>
-    public static void CheckTraining(UnlearningOptions options, LoadedGenerator original)
+    public static void RequireTrainable(UnlearningOptions options, LoadedGenerator original)
     {
-        if (UnlearningMethods.Named(options.Method).StartsAnew && original.Generator is not StyleGan2Generator)
+        if (UnlearningMethods.Named(options.Method).TrainsFromScratch && original.Generator is not StyleGan2Generator)
             throw new PolicyMismatchException("$.unlearning.method", $"'{options.Method}' trains StyleGAN2 generators, and this one is {original.Architecture}; choose another method");
 
         if (options.Adversarial.PathLengthWeight > 0 && original.Generator is not StyleGan2Generator)
@@ -176,10 +176,10 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
     private ImageDiscriminator NewDiscriminator(LoadedGenerator original, IUnlearningMethod method, FolderJournal journal, CancellationToken cancel)
     {
         var architecture = GeneratorArchitectures.Named(original.Architecture);
-        if (method.StartsAnew)
-            return DiscriminatorWarmUp.Fresh(original.Generator, architecture, _policy.Unlearning.Seed);
+        if (method.TrainsFromScratch)
+            return DiscriminatorWarmUp.CreateUntrained(original.Generator, architecture, _policy.Unlearning.Seed);
 
-        return Timed(DiscriminatorWarmUp.Name, () => MemoryShortage.Explained(
+        return Timed(DiscriminatorWarmUp.Name, () => MemoryShortage.RunOrExplain(
             DiscriminatorWarmUp.Name, _policy.Unlearning.BatchSize,
             () => new DiscriminatorWarmUp(_policy.Unlearning, journal, progress).Run(original.Generator, architecture, cancel)), journal);
     }
@@ -187,16 +187,16 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
     // What is measured and judged is what was saved, in the original's format, and read back from the disk.
     private LoadedGenerator Release(LoadedGenerator original, UnlearnedGenerator unlearned)
     {
-        var path = folder.Full(inputs.ArtifactName);
-        GeneratorCheckpoint.SaveLike(inputs.OriginalFile, original, path, unlearned.Networks, new Dictionary<string, string> { ["policy"] = _policy.Name, ["tool"] = request.Tool });
-        folder.Record(OutputRoles.Artifact, inputs.ArtifactName);
+        var path = folder.GetPath(inputs.ArtifactName);
+        GeneratorCheckpoint.SaveInFormatOf(inputs.OriginalFile, original, path, unlearned.Networks, new Dictionary<string, string> { ["policy"] = _policy.Name, ["tool"] = request.Tool });
+        folder.RecordOutput(OutputRoles.Artifact, inputs.ArtifactName);
         return GeneratorCheckpoint.Load(path, original.Format, sha256: null, discriminatorPath: null, request.Device, latentSize: original.Generator.LatentSize, layers: _policy.Generator.Layers);
     }
 
     // What was loaded are the bytes that were digested; a file that is another one by now would leave a record that cannot be verified. The policy was read before, once.
     private void RequireInputsUnchanged(CancellationToken cancel)
     {
-        var now = inputs.DigestsNow(cancel);
+        var now = inputs.ComputeDigests(cancel);
         if (_inputs.FirstOrDefault(input => input.Role != InputRoles.Policy && now.GetValueOrDefault(input.Role) != input.Sha256) is { } changed)
             throw new RunException("ATU2002", $"{changed.Path}: the {changed.Role} was changed while the run was under way, so nothing was concluded; run again on the files as they are now");
     }
@@ -204,14 +204,14 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
     private RunRecord Conclude(Measurement before, Measurement? after, TrainingRecord? training, CancellationToken cancel)
     {
         RequireInputsUnchanged(cancel);
-        if (folder.Written.Single(output => output.Role == OutputRoles.Artifact).Sha256 != (after ?? before).GeneratorSha256)
+        if (folder.Outputs.Single(output => output.Role == OutputRoles.Artifact).Sha256 != (after ?? before).GeneratorSha256)
             throw new RunException("ATU2002", $"{folder.Path}: the artifact is not the generator that was measured, so nothing was concluded; run again");
         var record = new RunRecord(
-            RunRecord.CurrentSchemaVersion, request.Tool, _policy, request.Source, _inputs, folder.Written, before, after, training,
-            Gate.Judge(_policy, before, after, Today()), Environment(request.Device), new RunTimes(_started, clock.GetUtcNow(), _stages),
+            RunRecord.CurrentSchemaVersion, request.Tool, _policy, request.Source, _inputs, folder.Outputs, before, after, training,
+            Gate.Judge(_policy, before, after, Today()), CaptureEnvironment(request.Device), new RunTimes(_started, clock.GetUtcNow(), _stages),
             inputs.Remarks.Count == 0 ? null : [.. inputs.Remarks]);
         RunReports.Write(folder.Path, record);
-        RunRecordFile.Write(folder.Full(RunRecord.FileName), record);
+        RunRecordFile.Write(folder.GetPath(RunRecord.FileName), record);
         new FolderJournal(folder.StateFolder, Fingerprint(), resume: false).Clear();
         return record;
     }
@@ -220,12 +220,12 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         _policy.Unlearning.Method,
         feedback.Positives.Count,
         feedback.Negatives.Count,
-        unlearned.Kept,
+        unlearned.SelectedStep,
         unlearned.Candidates.Count == 0 ? 0 : unlearned.Candidates.Max(candidate => candidate.Step),
         MeanOrNull(unlearned.Distances.OriginalToAdapted),
         MeanOrNull(unlearned.Distances.ToAdapted),
         unlearned.Distances.ToOriginal,
-        unlearned.Candidates.FirstOrDefault(candidate => candidate.Step == unlearned.Kept) is { } kept ? new SelectedCandidate(kept.Excess, kept.FrechetDistance) : null,
+        unlearned.Candidates.FirstOrDefault(candidate => candidate.Step == unlearned.SelectedStep) is { } kept ? new SelectedCandidate(kept.Excess, kept.FrechetDistance) : null,
         warmedUp ? new WarmedUpDiscriminator(_policy.Unlearning.WarmUp.Steps, (long)_policy.Unlearning.WarmUp.Steps * _policy.Unlearning.BatchSize) : null,
         feedback.CleanBelow > _policy.Unlearning.CleanBelow ? feedback.CleanBelow : null);
 
@@ -237,7 +237,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
 
     /// <summary>Where this process runs, for the record.</summary>
     /// <param name="device">Where tensors are.</param>
-    public static RunEnvironment Environment(Device device)
+    public static RunEnvironment CaptureEnvironment(Device device)
     {
         using var process = Process.GetCurrentProcess();
         return new(
@@ -250,15 +250,15 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
     // What an interrupted process had spent counts in the stage that went on from it.
     private T Timed<T>(string stage, Func<T> work, FolderJournal? journal = null)
     {
-        var (begun, known) = (Effort.SoFar, journal?.Earlier ?? default);
+        var (begun, known) = (ProcessTimes.Now, journal?.TimeBeforeResume ?? default);
         var result = work();
-        var spent = Effort.SoFar - begun + ((journal?.Earlier ?? default) - known);
+        var spent = ProcessTimes.Now - begun + ((journal?.TimeBeforeResume ?? default) - known);
         _stages.Add(new StageTime(stage, Math.Round(spent.Seconds, 2), Math.Round(spent.ProcessorSeconds, 2)));
         return result;
     }
 
-    private sealed class CountedSamples(Action<long> tell) : IProgress<long>
+    private sealed class SampleProgress(Action<long> report) : IProgress<long>
     {
-        public void Report(long value) => tell(value);
+        public void Report(long value) => report(value);
     }
 }

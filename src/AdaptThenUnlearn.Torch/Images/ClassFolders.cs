@@ -19,13 +19,13 @@ public sealed record ClassFolders(PictureFolder Pictures, IReadOnlyList<string> 
     public string Summary => string.Join(", ", Classes.Zip(Counts, (name, count) => FormattableString.Invariant($"{name} ({count})")));
 
     /// <summary>What speaks against the classes, should they be needed: they look like the parts of a data set. Null where nothing does.</summary>
-    public string? Doubt => Classes.Count > 0 && Classes.All(_parts.Contains)
+    public string? Warning => Classes.Count > 0 && Classes.All(_parts.Contains)
         ? $"{Pictures.Folder}: the classes {string.Join(", ", Classes)} look like the parts of a data set and not like what its images show; name one part, such as {Path.Combine(Pictures.Folder, Classes[0])}"
         : null;
 
     /// <summary>Lists a folder; no image is decoded.</summary>
     /// <exception cref="ImageFileException">As of <see cref="PictureFolder.List"/>.</exception>
-    public static ClassFolders Of(string folder)
+    public static ClassFolders Read(string folder)
     {
         var pictures = PictureFolder.List(folder);
         string[] classes = [.. PictureFolder.SubFolders(folder).Except(pictures.PassedOver.SelectMany(some => some.Entries))];
@@ -33,7 +33,7 @@ public sealed record ClassFolders(PictureFolder Pictures, IReadOnlyList<string> 
     }
 
     /// <summary>An image without a class, a class without an image, or no class at all; the message names it. Null where classes and images fit.</summary>
-    public string? Misfit
+    public string? Problem
     {
         get
         {

@@ -16,7 +16,7 @@ public static class ImageArray
     /// <param name="array"><c>[N, C, H, W]</c>; stays the caller's.</param>
     /// <returns>uint8, or float32 nominally in [-1, 1]; belongs to the caller's scope. And what is doubtful about it; null where nothing is.</returns>
     /// <exception cref="ImageFileException">Its axes are in another order, or its numbers of another type, in another range or not finite.</exception>
-    public static (Tensor Images, string? Doubt) Of(string path, Tensor array)
+    public static (Tensor Images, string? Doubt) Parse(string path, Tensor array)
     {
         if (array.numel() == 0)
             throw new ImageFileException(path, $"holds no images: its shape is [{string.Join(", ", array.shape)}]");
@@ -29,13 +29,13 @@ public static class ImageArray
             throw new ImageFileException(path, $"holds images of {array.dtype}; save them as uint8, 0 to 255, or as float32, -1 to 1");
 
         using var scope = NewDisposeScope();
-        var range = Range.Of(array);
+        var range = ValueRange.Compute(array);
         if (WhyAnother(range) is { } why)
             throw new ImageFileException(path, why);
         return (array.to(float32).MoveToOuterDisposeScope(), Doubt(range));
     }
 
-    private static string? WhyAnother(Range range)
+    private static string? WhyAnother(ValueRange range)
     {
         if (!double.IsFinite(range.Least) || !double.IsFinite(range.Most))
             return "holds numbers that are not finite";
@@ -50,16 +50,16 @@ public static class ImageArray
             : null;
     }
 
-    private static string? Doubt(Range range) => Math.Max(-range.Least, range.Most) <= Narrow
+    private static string? Doubt(ValueRange range) => Math.Max(-range.Least, range.Most) <= Narrow
         ? string.Create(CultureInfo.InvariantCulture, $"holds numbers from {range.Least:G4} to {range.Most:G4} alone, where images of numbers are -1 to 1; if these are -0.5 to 0.5, save them as images * 2")
         : null;
 
     /// <param name="Least">NaN where one number is.</param>
     /// <param name="Most">NaN where one number is.</param>
     /// <param name="ShareBeyond">Of the numbers, further from 0 than <see cref="Beyond"/>.</param>
-    private sealed record Range(double Least, double Most, double ShareBeyond)
+    private sealed record ValueRange(double Least, double Most, double ShareBeyond)
     {
-        public static Range Of(Tensor numbers)
+        public static ValueRange Compute(Tensor numbers)
         {
             var (least, most, beyond) = (double.PositiveInfinity, double.NegativeInfinity, 0L);
             foreach (var some in numbers.reshape(-1).split(NumbersAtOnce))
@@ -71,7 +71,7 @@ public static class ImageArray
                 beyond += exact.abs().gt(Beyond).sum().item<long>();
             }
 
-            return new Range(least, most, beyond / (double)numbers.numel());
+            return new ValueRange(least, most, beyond / (double)numbers.numel());
         }
     }
 }

@@ -26,7 +26,7 @@ public static class ImageFolder
     /// <param name="hashed">Their folder as it was hashed before, so that no other bytes are decoded; or null.</param>
     /// <returns><c>[N, 1 or 3, H, W]</c>, uint8; one channel where every image is grey. Belongs to the caller's scope.</returns>
     /// <exception cref="ImageFileException">One cannot be decoded, or their sizes differ.</exception>
-    public static Tensor Bytes(IReadOnlyList<string> files, HashedFolder? hashed = null)
+    public static Tensor ReadBytes(IReadOnlyList<string> files, HashedFolder? hashed = null)
     {
         using var scope = NewDisposeScope();
         var images = cat([.. Decoded(files, BatchSize, hashed)]);
@@ -92,7 +92,7 @@ public static class ImageFolder
     private static Tensor Values(Tensor colours, bool grey)
     {
         using var scope = NewDisposeScope();
-        var values = EightBit.Values(colours);
+        var values = ImageQuantizer.FromBytes(colours);
         return (grey ? values.mul(tensor([0.299f, 0.587f, 0.114f]).view(1, 3, 1, 1)).sum(1, keepdim: true) : values).MoveToOuterDisposeScope();
     }
 }

@@ -32,12 +32,12 @@ public static class ImageGrid
             Draw(canvas, panels[number], Margin + number * (panelWidth + Margin), columns, scale);
 
         using var encoded = picture.Encode(SKEncodedImageFormat.Png, quality: 100);
-        return PngMark.Marked(encoded.AsSpan());
+        return PngMark.AddMark(encoded.AsSpan());
     }
 
     /// <summary>Whether a file is a picture that was drawn here.</summary>
     /// <param name="path">May be anything.</param>
-    public static bool IsOwn(string path) => PngMark.IsOn(path);
+    public static bool IsWrittenByAtu(string path) => PngMark.HasMark(path);
 
     /// <summary>One image by itself, pixel for pixel.</summary>
     /// <param name="images"><c>[N, 1 or 3, H, W]</c>, nominally [-1, 1]; stay the caller's.</param>
@@ -72,7 +72,7 @@ public static class ImageGrid
     {
         using var scope = NewDisposeScope();
         var (channels, height, width) = ((int)images.shape[1], (int)images.shape[2], (int)images.shape[3]);
-        var values = EightBit.Levels(images[number]).cpu().to(uint8).contiguous().data<byte>().ToArray();
+        var values = ImageQuantizer.ToLevels(images[number]).cpu().to(uint8).contiguous().data<byte>().ToArray();
         var bitmap = new SKBitmap(new SKImageInfo(width, height, SKColorType.Rgba8888, SKAlphaType.Opaque));
         var plane = height * width;
         var bytes = new byte[plane * 4];

@@ -18,9 +18,9 @@ internal sealed record LabelTable(string Path, IReadOnlyList<string> Labels, IRe
     /// <summary>Reads a list.</summary>
     /// <param name="path">The file.</param>
     /// <param name="fileColumns">Names that the first column may have; null for CelebA's form, which does not name it.</param>
-    /// <param name="usual">The name among them that messages give.</param>
+    /// <param name="fileColumn">The name among them that messages give.</param>
     /// <exception cref="InvalidDataException">It is not of this form; the message names the line.</exception>
-    public static LabelTable Read(string path, IReadOnlyList<string>? fileColumns, string usual)
+    public static LabelTable Read(string path, IReadOnlyList<string>? fileColumns, string fileColumn)
     {
         string[] lines;
         try
@@ -32,7 +32,7 @@ internal sealed record LabelTable(string Path, IReadOnlyList<string> Labels, IRe
             throw new InvalidDataException($"{path}: cannot be read: {failed.Message}", failed);
         }
 
-        return fileColumns is null ? OfCelebA(path, lines) : OfColumns(path, lines, fileColumns, usual);
+        return fileColumns is null ? OfCelebA(path, lines) : OfColumns(path, lines, fileColumns, fileColumn);
     }
 
     /// <summary>The error of a line.</summary>
@@ -43,7 +43,7 @@ internal sealed record LabelTable(string Path, IReadOnlyList<string> Labels, IRe
 
     private static InvalidDataException Wrong(string path, int line, string problem) => new(string.Create(CultureInfo.InvariantCulture, $"{path}({line}): {problem}"));
 
-    private static LabelTable OfColumns(string path, string[] lines, IReadOnlyList<string> fileColumns, string usual)
+    private static LabelTable OfColumns(string path, string[] lines, IReadOnlyList<string> fileColumns, string fileColumn)
     {
         var first = lines.FirstOrDefault() ?? "";
         var (sign, name) = _separators.MaxBy(each => first.Count(letter => letter == each.Sign));
@@ -51,7 +51,7 @@ internal sealed record LabelTable(string Path, IReadOnlyList<string> Labels, IRe
         if (columns.Count > 0 && columns[^1].Length == 0)
             columns.RemoveAt(columns.Count - 1);   // a separator at the end of the line
         if (columns.Count < 2 || !fileColumns.Contains(columns[0], StringComparer.OrdinalIgnoreCase))
-            throw Wrong(path, 1, $"the first line must name the columns, '{usual},' and then the labels, each once, but is '{first}'");
+            throw Wrong(path, 1, $"the first line must name the columns, '{fileColumn},' and then the labels, each once, but is '{first}'");
         CheckNames(path, 1, columns);
 
         List<LabelRow> rows = [];

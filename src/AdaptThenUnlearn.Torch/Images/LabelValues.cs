@@ -9,7 +9,7 @@ internal sealed class LabelValues(LabelTable table)
 
     /// <summary>The labels of a line.</summary>
     /// <exception cref="InvalidDataException">It has another number of cells, or another value.</exception>
-    public bool[] Of(LabelRow row)
+    public bool[] Parse(LabelRow row)
     {
         if (row.Cells.Count != table.Labels.Count + 1 || row.File.Length == 0)
             throw Wrong(row);
@@ -18,8 +18,8 @@ internal sealed class LabelValues(LabelTable table)
 
     private bool Holds(string cell, LabelRow row)
     {
-        if (bool.TryParse(cell, out var said))
-            return said;
+        if (bool.TryParse(cell, out var flag))
+            return flag;
         if (!double.TryParse(cell, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) || value is not (0 or 1 or -1))
             throw Wrong(row);
         if (value == 1)

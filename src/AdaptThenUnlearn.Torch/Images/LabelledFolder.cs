@@ -11,8 +11,8 @@ namespace AdaptThenUnlearn.Torch.Images;
 /// <param name="List">The file that says what the images carry.</param>
 /// <param name="Labels">In the order of the columns; at least one.</param>
 /// <param name="Files">Full paths, in the order of the lines; at least one.</param>
-/// <param name="Carried">For each file, one value a label.</param>
-public sealed record LabelledFolder(string List, IReadOnlyList<string> Labels, IReadOnlyList<string> Files, IReadOnlyList<bool[]> Carried)
+/// <param name="LabelFlags">For each file, one value a label.</param>
+public sealed record LabelledFolder(string List, IReadOnlyList<string> Labels, IReadOnlyList<string> Files, IReadOnlyList<bool[]> LabelFlags)
 {
     private const string FileColumn = "file";
     private static readonly string[] _fileColumns = [FileColumn, "filename", "file_name", "image", "image_id", "path"];
@@ -24,10 +24,10 @@ public sealed record LabelledFolder(string List, IReadOnlyList<string> Labels, I
         ["", "img_align_celeba", Path.Combine("img_align_celeba", "img_align_celeba"), Path.Combine("Img", "img_align_celeba"), "img_celeba", Path.Combine("Img", "img_celeba")];
 
     /// <summary>The pictures of the folder that have no line; null where every picture has one.</summary>
-    public PassedOver? Unnamed { get; private init; }
+    public SkippedFiles? Unnamed { get; private init; }
 
     /// <summary>Images with each label, in the order of the labels.</summary>
-    public IReadOnlyList<int> Counts => [.. Labels.Select((_, number) => Carried.Count(row => row[number]))];
+    public IReadOnlyList<int> Counts => [.. Labels.Select((_, number) => LabelFlags.Count(row => row[number]))];
 
     /// <summary>How many images are read, which labels they carry, and what is passed over.</summary>
     public string Summary =>
@@ -35,7 +35,7 @@ public sealed record LabelledFolder(string List, IReadOnlyList<string> Labels, I
         (Unnamed is null ? "" : $"; passed over: {Unnamed}");
 
     /// <summary>Whether a folder says what its images carry.</summary>
-    public static bool IsIn(string folder) => ListIn(folder) is not null;
+    public static bool ExistsIn(string folder) => ListIn(folder) is not null;
 
     /// <summary>Reads what the images of a folder carry; the images themselves are not opened.</summary>
     /// <exception cref="InvalidDataException">The file is not of this form, or names an image twice or one that is not there; the message names the line.</exception>
@@ -49,11 +49,11 @@ public sealed record LabelledFolder(string List, IReadOnlyList<string> Labels, I
         List<bool[]> carried = [];
         foreach (var row in table.Rows)
         {
-            var labels = values.Of(row);
+            var labels = values.Parse(row);
             var file = Found(folder, row.File) ?? throw table.Wrong(row, $"there is no file '{row.File}' in the folder");
             if (named.TryGetValue(file, out var first))
                 throw table.Wrong(row, string.Create(CultureInfo.InvariantCulture,
-                    $"names '{row.File}' again, {(values.Of(first).SequenceEqual(labels) ? "with the same labels" : "with other labels")}; line {first.Line} names it first: each image has one line"));
+                    $"names '{row.File}' again, {(values.Parse(first).SequenceEqual(labels) ? "with the same labels" : "with other labels")}; line {first.Line} names it first: each image has one line"));
 
             named.Add(file, row);
             files.Add(file);
@@ -73,9 +73,9 @@ public sealed record LabelledFolder(string List, IReadOnlyList<string> Labels, I
             .SelectMany(spelt => _imageFolders.Select(images => Path.GetFullPath(Path.Combine(folder, images, spelt))))
             .FirstOrDefault(File.Exists);
 
-    private static PassedOver? WithoutLine(string folder, Func<string, bool> isNamed)
+    private static SkippedFiles? WithoutLine(string folder, Func<string, bool> isNamed)
     {
         string[] others = [.. PictureFolder.Listed(folder).Files.Where(PictureKinds.IsPicture).Where(file => !isNamed(file)).Select(file => Path.GetRelativePath(folder, file))];
-        return others.Length == 0 ? null : new PassedOver("images without a line", others);
+        return others.Length == 0 ? null : new SkippedFiles("images without a line", others);
     }
 }

@@ -72,12 +72,12 @@ public static class NpzFile
             }
         }
 
-        ReplacedFile.Write(path, content.ToArray());
+        AtomicFile.Write(path, content.ToArray());
     }
 
     /// <summary>Whether a file is an archive that this tool wrote, as its comment says.</summary>
     /// <param name="path">May be anything.</param>
-    public static bool IsOwn(string path)
+    public static bool IsWrittenByAtu(string path)
     {
         try
         {

@@ -86,11 +86,11 @@ public static partial class NumpyFile
     /// <param name="array">Any device; one of the element types that are read.</param>
     /// <exception cref="ImageFileException">Its elements are of a type that is not written.</exception>
     /// <exception cref="FileNotWrittenException">The file cannot be written.</exception>
-    public static void Write(string path, Tensor array) => ReplacedFile.Write(path, Bytes(path, array, room: OwnRoom));
+    public static void Write(string path, Tensor array) => AtomicFile.Write(path, Bytes(path, array, room: OwnRoom));
 
     /// <summary>Whether a file is an array that this tool wrote: its header has more room behind it than NumPy leaves.</summary>
     /// <param name="path">May be anything.</param>
-    public static bool IsOwn(string path)
+    public static bool IsWrittenByAtu(string path)
     {
         try
         {

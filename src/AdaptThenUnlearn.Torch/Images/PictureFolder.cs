@@ -11,7 +11,7 @@ namespace AdaptThenUnlearn.Torch.Images;
 /// <param name="Folder">The folder.</param>
 /// <param name="Files">Full paths, in ordinal order; at least one.</param>
 /// <param name="PassedOver">What is not read, and why; empty where everything is.</param>
-public sealed record PictureFolder(string Folder, IReadOnlyList<string> Files, IReadOnlyList<PassedOver> PassedOver)
+public sealed record PictureFolder(string Folder, IReadOnlyList<string> Files, IReadOnlyList<SkippedFiles> PassedOver)
 {
     private const string Mend = "convert them to PNG, which loses nothing, or take them out of the folder";
 
@@ -33,7 +33,7 @@ public sealed record PictureFolder(string Folder, IReadOnlyList<string> Files, I
 
         return new PictureFolder(folder, pictures, [.. Passed()]);
 
-        IEnumerable<PassedOver> Passed()
+        IEnumerable<SkippedFiles> Passed()
         {
             if (listing.Hidden.Count > 0)
                 yield return new("hidden or system entries", listing.Hidden);
@@ -51,13 +51,13 @@ public sealed record PictureFolder(string Folder, IReadOnlyList<string> Files, I
 
     /// <summary>All files of a folder that count.</summary>
     /// <exception cref="ImageFileException">The folder cannot be read.</exception>
-    internal static FolderListing Listed(string folder) => Guarded(folder, () => FolderListing.Of(folder));
+    internal static FolderListing Listed(string folder) => Guarded(folder, () => FolderListing.Scan(folder));
 
     private static void Refuse(string folder, IEnumerable<string> files, string why)
     {
         string[] found = [.. files.Select(file => Path.GetRelativePath(folder, file))];
         if (found.Length > 0)
-            throw new ImageFileException(folder, FormattableString.Invariant($"holds {found.Length} {why}: {Images.PassedOver.Names(found)}"));
+            throw new ImageFileException(folder, FormattableString.Invariant($"holds {found.Length} {why}: {Images.SkippedFiles.Names(found)}"));
     }
 
     private static T Guarded<T>(string folder, Func<T> read)
@@ -76,7 +76,7 @@ public sealed record PictureFolder(string Folder, IReadOnlyList<string> Files, I
 /// <summary>What of a folder is not read, and why.</summary>
 /// <param name="Why">As a plural, with which a sentence can go on.</param>
 /// <param name="Entries">Relative to the folder; at least one.</param>
-public sealed record PassedOver(string Why, IReadOnlyList<string> Entries)
+public sealed record SkippedFiles(string Why, IReadOnlyList<string> Entries)
 {
     private const int Shown = 3;
 

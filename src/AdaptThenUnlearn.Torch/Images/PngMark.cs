@@ -14,11 +14,11 @@ internal static class PngMark
 
     /// <summary>The picture with the mark; nothing else of it changes.</summary>
     /// <param name="png">A PNG file's bytes, without the mark.</param>
-    public static byte[] Marked(ReadOnlySpan<byte> png) => [.. png[..SignatureAndHeader], .. _chunk, .. png[SignatureAndHeader..]];
+    public static byte[] AddMark(ReadOnlySpan<byte> png) => [.. png[..SignatureAndHeader], .. _chunk, .. png[SignatureAndHeader..]];
 
     /// <summary>Whether a file is a picture with the mark.</summary>
     /// <param name="path">May be anything.</param>
-    public static bool IsOn(string path)
+    public static bool HasMark(string path)
     {
         try
         {

@@ -38,7 +38,7 @@ public static class HeadTraining
         var coordinates = u * s;                                                                                    // [N, min(N, d)]
         var random = new RandomStreams(seed, "head");
 
-        var seen = zeros_like(shows);
+        var predictions = zeros_like(shows);
         foreach (var (number, part) in Parts(shows, random, "held-out").Index())
         {
             cancel.ThrowIfCancellationRequested();
@@ -46,10 +46,10 @@ public static class HeadTraining
             using var inner = NewDisposeScope();
             var (kept, held) = (part.logical_not(), part);
             var weights = Best(coordinates[kept], shows[kept], random);
-            seen[held] = LogisticRegression.Margins(coordinates[held], weights).gt(0).to(float64);
+            predictions[held] = LogisticRegression.Margins(coordinates[held], weights).gt(0).to(float64);
         }
 
-        var wrong = seen.ne(shows).to(float64);
+        var wrong = predictions.ne(shows).to(float64);
         var best = Best(coordinates, shows, random);
         progress.Report(new StageProgress("training the classifier", Folds + 1, Folds + 1, Losses: null));
         var inFeatures = v.t().mv(best[..^1]) * scale;                                                              // [d]

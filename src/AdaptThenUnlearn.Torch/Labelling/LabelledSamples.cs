@@ -30,7 +30,7 @@ public sealed record LabelledSamples(IReadOnlyList<byte[]> Pictures, Tensor Feat
         var drawn = new EvaluationImages(new RandomStreams(seed, "labelling"), Truncation: 1, device);
         List<byte[]> pictures = [];
         List<Tensor> features = [];
-        foreach (var batch in EvaluationImages.UpTo(count))
+        foreach (var batch in EvaluationImages.EnumerateBatches(count))
         {
             cancel.ThrowIfCancellationRequested();
             using var inner = NewDisposeScope();

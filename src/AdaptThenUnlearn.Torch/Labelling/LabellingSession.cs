@@ -46,7 +46,7 @@ public sealed class LabellingSession(LabelledSamples samples, FrozenFeaturesHead
 
         lock (_labels)
         {
-            var changed = Sheet.Changed(changes);
+            var changed = Sheet.WithChanges(changes);
             LabelSheetFile.Write(SheetIn(folder), changed);
             return Sheet = changed;
         }
@@ -62,14 +62,14 @@ public sealed class LabellingSession(LabelledSamples samples, FrozenFeaturesHead
         lock (_training)
         {
             var labels = Sheet;
-            if (labels.TooFew is { } problem)
+            if (labels.WhyTooFewLabels is { } problem)
                 throw new LabelException(problem);
 
             using var head = HeadTraining.Run(samples.Features, labels.Labels, labels.Seed, progress, cancel);
             if (!keepsUseless && head.HeldOut.WhyUseless is { } useless)
                 throw new LabelException($"no classifier was written: {useless}; label more images that show '{Feature}', or name other features with --features (--keep-useless writes it all the same)");
 
-            classifier.Set(head.Weights, head.Bias);
+            classifier.SetWeights(head.Weights, head.Bias);
             ClassifierCheckpoint.Save(ClassifierPath, classifier, new HeldOutCounts(new Dictionary<string, HeldOutError> { [Feature] = head.HeldOut }, labels.Sha256()));
             return head.HeldOut;
         }

@@ -16,16 +16,16 @@ public sealed class AuditorCheck(UnlearningPolicy policy, PolicyClassifiers clas
     private const string Proofs = "held-out counts in its checkpoint (`atu train-classifier` and `atu label` write them), reference statistics with its errors, or a folder of images that show the feature as 'negatives'";
 
     /// <summary>Names of the classifiers that look at each image, each once.</summary>
-    public IReadOnlyList<string> Names { get; } =
-        [.. policy.UndesiredFeatures.SelectMany(feature => new[] { feature.Auditor ?? feature.Annotator, feature.Annotator }).Append(policy.Quality?.ClassCounter(policy)).OfType<string>().Distinct()];
+    public IReadOnlyList<string> ClassifierNames { get; } =
+        [.. policy.UndesiredFeatures.SelectMany(feature => new[] { feature.Auditor ?? feature.Annotator, feature.Annotator }).Append(policy.Quality?.CountingClassifier(policy)).OfType<string>().Distinct()];
 
     /// <summary>Refuses classifiers whose outputs are not what the policy says; decided over all images of the first look.</summary>
     /// <param name="evidence">Of those.</param>
     /// <exception cref="PolicyMismatchException">One's are not; the mend is said.</exception>
     public void RequireOutputs(ReadingEvidence evidence)
     {
-        foreach (var (name, tally) in Names.Zip(evidence.Outputs))
-            if (tally.WhyNot(classifiers[name].Outputs, classifiers[name].IsKnownToMakeLogits) is { } problem)
+        foreach (var (name, outputRange) in ClassifierNames.Zip(evidence.Outputs))
+            if (outputRange.WhyNot(classifiers[name].Outputs, classifiers[name].IsKnownToMakeLogits) is { } problem)
                 throw new PolicyMismatchException($"$.classifiers.{name}.outputs", problem);
     }
 
@@ -34,25 +34,25 @@ public sealed class AuditorCheck(UnlearningPolicy policy, PolicyClassifiers clas
     /// <param name="counts">The counts alone.</param>
     /// <param name="evidence">Of the first look.</param>
     /// <param name="before">Readings of the original generator; null where these are they.</param>
-    public FeatureReading Completed(int number, FeatureReading counts, ReadingEvidence evidence, Measurement? before)
+    public FeatureReading Complete(int number, FeatureReading counts, ReadingEvidence evidence, Measurement? before)
     {
         var feature = policy.UndesiredFeatures[number];
-        var tally = evidence.Outputs[Names.ToList().IndexOf(counts.Classifier)];
+        var outputRange = evidence.Outputs[ClassifierNames.ToList().IndexOf(counts.Classifier)];
         var reading = counts with
         {
             Detection = Detection(feature),
-            Unreadable = tally.Unreadable > 0 ? tally.Unreadable : null,
-            IsAnnotator = feature.Auditor is not null && feature.Auditor != feature.Annotator && evidence.Differing[number] == 0,
+            Unreadable = outputRange.Unreadable > 0 ? outputRange.Unreadable : null,
+            IsAnnotator = feature.Auditor is not null && feature.Auditor != feature.Annotator && evidence.AnnotatorDifferences[number] == 0,
         };
-        return reading with { NotMeasured = WhyNot(feature, reading, tally, before) };
+        return reading with { NotMeasured = WhyNot(feature, reading, outputRange, before) };
     }
 
-    private static string? WhyNot(UndesiredFeature feature, FeatureReading reading, OutputTally tally, Measurement? before)
+    private static string? WhyNot(UndesiredFeature feature, FeatureReading reading, OutputRange outputRange, Measurement? before)
     {
         if (reading.Detection?.WhyBlind is { } blind)
             return $"the auditor '{reading.Classifier}' cannot tell: {blind}";
-        if (tally.IsConstant && tally.Images > tally.Unreadable)
-            return FormattableString.Invariant($"the auditor '{reading.Classifier}' says the same of each of {tally.Images} images, so it does not look at them");
+        if (outputRange.IsConstant && outputRange.Images > outputRange.Unreadable)
+            return FormattableString.Invariant($"the auditor '{reading.Classifier}' says the same of each of {outputRange.Images} images, so it does not look at them");
 
         // After unlearning none is what is hoped for; that the auditor can see the feature, the original has shown.
         return before is null && reading.Looks[^1].Hits == 0 ? WhyNeverSeen(feature, reading) : null;
@@ -75,12 +75,12 @@ public sealed class AuditorCheck(UnlearningPolicy policy, PolicyClassifiers clas
         var (name, rule) = (feature.Auditor ?? feature.Annotator, classifiers.Auditor(feature));
         if (classifiers.Tried.GetValueOrDefault(feature.Name) is { } tried)
             return tried;
-        if (IsNoStricter(rule) && classifiers.HeldOut(name)?.Of(feature.Class) is { With: > 0 } heldOut)
+        if (IsNoStricterThanHeldOut(rule) && classifiers.HeldOut(name)?.ForClass(feature.Class) is { With: > 0 } heldOut)
             return heldOut;
         return rule.Threshold is null && policy.Quality?.Extractor == name && reference?.Detections.GetValueOrDefault(feature.Class) is { With: > 0 } known ? known : null;
     }
 
     // Held-out images were counted without a threshold: where the class is the likelier of two, or at least as likely as not.
-    private static bool IsNoStricter(FeatureRule rule) => rule.Threshold is null || rule.Threshold <= AsLikelyAsNot
+    private static bool IsNoStricterThanHeldOut(FeatureRule rule) => rule.Threshold is null || rule.Threshold <= AsLikelyAsNot
         && (rule.Classifier.Classes.Count == 2 || rule.Classifier.Outputs is ClassifierOutputs.Sigmoid or ClassifierOutputs.IndependentProbabilities);
 }

@@ -16,7 +16,7 @@ public sealed record EvaluationImages(RandomStreams Random, double Truncation, D
     /// <summary>The images that a policy is judged by.</summary>
     /// <param name="evaluation">Of the policy.</param>
     /// <param name="device">Where the generators are.</param>
-    public static EvaluationImages Of(EvaluationOptions evaluation, Device device) =>
+    public static EvaluationImages FromOptions(EvaluationOptions evaluation, Device device) =>
         new(new RandomStreams(evaluation.Seed, "evaluation"), evaluation.Truncation, device, evaluation.IsRaw);
 
     /// <summary>Images in a full batch: large enough to be fast, small enough not to fill the memory.</summary>
@@ -25,7 +25,7 @@ public sealed record EvaluationImages(RandomStreams Random, double Truncation, D
     /// <summary>The batches that complete a sample.</summary>
     /// <param name="samples">Images in all.</param>
     /// <param name="from">Images there are already; a multiple of the batch size or a former <paramref name="samples"/>.</param>
-    public static IEnumerable<EvaluationBatch> UpTo(long samples, long from = 0)
+    public static IEnumerable<EvaluationBatch> EnumerateBatches(long samples, long from = 0)
     {
         for (var start = from; start < samples;)
         {
@@ -45,11 +45,11 @@ public sealed record EvaluationImages(RandomStreams Random, double Truncation, D
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         using var source = Random.At("images", batch.Number);
-        var draw = LatentDraw.Next(generator, BatchSize, source, Device);
+        var draw = LatentDraw.Sample(generator, BatchSize, source, Device);
         var latents = draw.Latents.narrow(0, batch.Offset, batch.Size);
         IReadOnlyList<Tensor> noise = [.. draw.Noise.Select(map => map.narrow(0, batch.Offset, batch.Size))];
         var images = generator.Generate(latents, noise, Truncation);
-        return (Raw ? images : EightBit.Shown(images)).MoveToOuterDisposeScope();
+        return (Raw ? images : ImageQuantizer.Quantize(images)).MoveToOuterDisposeScope();
     }
 }
 

@@ -27,7 +27,7 @@ public sealed record FeatureMoments(Tensor Mean, Tensor Covariance, long? Count)
 
     /// <summary>Of sums.</summary>
     /// <param name="statistics">Stay the caller's.</param>
-    public static FeatureMoments Of(FeatureStatistics statistics)
+    public static FeatureMoments FromStatistics(FeatureStatistics statistics)
     {
         using var scope = NewDisposeScope();
         var size = statistics.FeatureSize;
@@ -84,10 +84,10 @@ public sealed record FeatureMoments(Tensor Mean, Tensor Covariance, long? Count)
 
         return stored.numel() == 1 && stored.dtype != ScalarType.Bool && stored.to(float64).item<double>() is >= 1 and <= MostImages and var count && count == Math.Floor(count)
             ? (long)count
-            : throw new ImageFileException(path, FormattableString.Invariant($"holds no statistics: 'n' must be one whole number of images, of 1 or more, but is {Shown(stored)}"));
+            : throw new ImageFileException(path, FormattableString.Invariant($"holds no statistics: 'n' must be one whole number of images, of 1 or more, but is {Describe(stored)}"));
     }
 
-    private static string Shown(Tensor stored)
+    private static string Describe(Tensor stored)
     {
         using var scope = NewDisposeScope();
         return stored.numel() == 1 ? FormattableString.Invariant($"{stored.to(float64).item<double>()}") : $"an array of shape [{string.Join(", ", stored.shape)}]";

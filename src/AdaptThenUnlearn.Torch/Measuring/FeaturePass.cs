@@ -23,7 +23,7 @@ public static class FeaturePass
         {
             using var batchScope = NewDisposeScope();
             var batch = images.narrow(0, start, Math.Min(BatchSize, images.shape[0] - start)).to(device);
-            var seen = classifier.Features(Pictures(batch));
+            var seen = classifier.Features(ToEightBit(batch));
             features.Add(seen.cpu().MoveToOuterDisposeScope());
             logits.Add(classifier.Logits(seen).cpu().MoveToOuterDisposeScope());
         }
@@ -34,10 +34,10 @@ public static class FeaturePass
     /// <summary>Features of images that come in batches, so that only the features need the memory.</summary>
     /// <param name="extractor">In eval mode.</param>
     /// <param name="batches">Each <c>[n, C, H, W]</c>, float32 nominally [-1, 1], or uint8 0 to 255; at least one; each is disposed.</param>
-    /// <param name="seen">Told how many images were seen so far.</param>
+    /// <param name="reportCount">Told how many images were seen so far.</param>
     /// <param name="cancel">Ends it between two batches.</param>
     /// <returns><c>[N, d]</c>, float32 on the CPU, without gradient; belongs to the caller's scope.</returns>
-    public static Tensor Features(IFeatureExtractor extractor, IEnumerable<Tensor> batches, Action<long> seen, CancellationToken cancel)
+    public static Tensor Features(IFeatureExtractor extractor, IEnumerable<Tensor> batches, Action<long> reportCount, CancellationToken cancel)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
@@ -48,15 +48,15 @@ public static class FeaturePass
             cancel.ThrowIfCancellationRequested();
             using var batchScope = NewDisposeScope();
             var images = batch.to(extractor.Device);
-            features.Add(extractor.Features(Pictures(images)).cpu().MoveToOuterDisposeScope());
-            seen(count += batch.shape[0]);
+            features.Add(extractor.Features(ToEightBit(images)).cpu().MoveToOuterDisposeScope());
+            reportCount(count += batch.shape[0]);
             batch.Dispose();
         }
 
         return cat(features).MoveToOuterDisposeScope();
     }
 
-    private static Tensor Pictures(Tensor images) => images.dtype == uint8 ? EightBit.Values(images) : EightBit.Shown(images);
+    private static Tensor ToEightBit(Tensor images) => images.dtype == uint8 ? ImageQuantizer.FromBytes(images) : ImageQuantizer.Quantize(images);
 
     /// <summary>An array of images in batches.</summary>
     /// <param name="images"><c>[N, C, H, W]</c>; stays the caller's.</param>

@@ -28,7 +28,7 @@ public sealed class FeatureStatistics : IDisposable
 
     /// <summary>Sums feature vectors.</summary>
     /// <param name="features"><c>[N, d]</c>, any floating type; stays the caller's.</param>
-    public static FeatureStatistics Of(Tensor features)
+    public static FeatureStatistics FromFeatures(Tensor features)
     {
         using var scope = NewDisposeScope();
         var (sum, outerSum) = (zeros(features.shape[1], float64), zeros([features.shape[1], features.shape[1]], float64));
@@ -55,7 +55,7 @@ public sealed class FeatureStatistics : IDisposable
 
     /// <summary>The statistics of what is left when a part is taken away.</summary>
     /// <param name="part">Of vectors that are among these.</param>
-    internal FeatureStatistics Without(FeatureStatistics part)
+    internal FeatureStatistics Subtract(FeatureStatistics part)
     {
         using var scope = NewDisposeScope();
         return new FeatureStatistics(Count - part.Count, Sum - part.Sum, OuterSum - part.OuterSum);

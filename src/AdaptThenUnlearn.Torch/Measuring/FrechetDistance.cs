@@ -21,8 +21,8 @@ public static class FrechetDistance
     /// <exception cref="ArgumentException">Their vectors have different lengths.</exception>
     public static MetricResult Between(FeatureStatistics first, FeatureStatistics second)
     {
-        using var ofFirst = FeatureMoments.Of(first);
-        using var ofSecond = FeatureMoments.Of(second);
+        using var ofFirst = FeatureMoments.FromStatistics(first);
+        using var ofSecond = FeatureMoments.FromStatistics(second);
         return Between(ofFirst, ofSecond);
     }
 
@@ -32,13 +32,13 @@ public static class FrechetDistance
         if (first.FeatureSize != second.FeatureSize)
             throw new ArgumentException($"features of length {first.FeatureSize} and {second.FeatureSize} cannot be compared");
         if ((WhyUndetermined(first) ?? WhyUndetermined(second)) is { } why)
-            return MetricResult.Not(why);
+            return MetricResult.Unmeasured(why);
 
         if (IsConstant(first) && IsConstant(second))
-            return MetricResult.Not("no feature varies in either set, as of an extractor that sees the same in every image");
+            return MetricResult.Unmeasured("no feature varies in either set, as of an extractor that sees the same in every image");
 
         var distance = Between(first.Mean, first.Covariance, second.Mean, second.Covariance);
-        return double.IsFinite(distance) ? new MetricResult(distance, null) : MetricResult.Not("the features hold numbers that are not finite");
+        return double.IsFinite(distance) ? new MetricResult(distance, null) : MetricResult.Unmeasured("the features hold numbers that are not finite");
     }
 
     /// <summary>The formula, for covariances of any rank.</summary>
@@ -74,7 +74,7 @@ public static class FrechetDistance
     /// <param name="latents">For each vector the number of its latent, which says its group.</param>
     /// <param name="reference">What they are compared with; finite.</param>
     /// <returns>Null when a group has no vector.</returns>
-    public static FrechetGroups? Groups(Tensor features, IReadOnlyList<long> latents, FeatureMoments reference)
+    public static FrechetGroups? ComputeLeavingOutGroups(Tensor features, IReadOnlyList<long> latents, FeatureMoments reference)
     {
         using var scope = NewDisposeScope();
         var members = Enumerable.Range(0, FrechetGroups.Count)
@@ -83,14 +83,14 @@ public static class FrechetDistance
             return null;
 
         var root = SquareRoot(reference.Covariance);
-        using var all = FeatureStatistics.Of(features);
+        using var all = FeatureStatistics.FromFeatures(features);
         return new FrechetGroups([.. members.Select(rows => rows.LongLength)], [.. members.Select(Without)]);
 
         double Without(long[] rows)
         {
             using var inner = NewDisposeScope();
-            using var group = FeatureStatistics.Of(features.index_select(0, tensor(rows)));
-            using var rest = all.Without(group);
+            using var group = FeatureStatistics.FromFeatures(features.index_select(0, tensor(rows)));
+            using var rest = all.Subtract(group);
             return Between(rest.Mean(), rest.Covariance(), reference.Mean, reference.Covariance, root);
         }
     }
@@ -135,5 +135,5 @@ public static class FrechetDistance
 public sealed record MetricResult(double? Value, string? NotMeasured)
 {
     /// <summary>No value.</summary>
-    public static MetricResult Not(string why) => new(null, why);
+    public static MetricResult Unmeasured(string why) => new(null, why);
 }

@@ -27,7 +27,7 @@ public sealed record KernelDistance(double? Mean, double? Deviation, string? Not
         using var scope = NewDisposeScope();
         var size = Math.Min(subsetSize, Math.Min(reference.shape[0], generated.shape[0]));
         if (size < FewestInSubset)
-            return Not(SingleFeatures.TooFew(reference, generated, FewestInSubset));
+            return Unmeasured(FeatureSetCheck.TooFew(reference, generated, FewestInSubset));
 
         using var random = new RandomStreams(seed, "kernel-distance").At("subsets");
         return Between(reference, generated, Rows(reference.shape[0]), Rows(generated.shape[0]));
@@ -42,17 +42,17 @@ public sealed record KernelDistance(double? Mean, double? Deviation, string? Not
     /// <param name="generatedRows"><c>[S, m]</c>, int64.</param>
     public static KernelDistance Between(Tensor reference, Tensor generated, Tensor referenceRows, Tensor generatedRows)
     {
-        if (SingleFeatures.WhyUnusable(reference, generated) is { } why)
-            return Not(why);
+        if (FeatureSetCheck.WhyUnusable(reference, generated) is { } why)
+            return Unmeasured(why);
 
         var values = PerSubset(reference, generated, referenceRows, generatedRows);
         var mean = values.Average();
         return double.IsFinite(mean)
             ? new KernelDistance(mean, Math.Sqrt(values.Average(value => (value - mean) * (value - mean))))
-            : Not("the features are so large that their kernel is not finite");
+            : Unmeasured("the features are so large that their kernel is not finite");
     }
 
-    private static KernelDistance Not(string why) => new(null, null, why);
+    private static KernelDistance Unmeasured(string why) => new(null, null, why);
 
     /// <summary>The value of each subset.</summary>
     internal static IReadOnlyList<double> PerSubset(Tensor reference, Tensor generated, Tensor referenceRows, Tensor generatedRows)

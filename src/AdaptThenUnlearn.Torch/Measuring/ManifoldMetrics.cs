@@ -28,13 +28,13 @@ public sealed record ManifoldMetrics(double? Precision, double? Recall, double? 
     /// <param name="precisionNeighbours">k of precision and recall.</param>
     /// <param name="densityNeighbours">k of density and coverage.</param>
     /// <returns>Nulls where a set has too few samples for its neighbours, or its numbers are not finite.</returns>
-    public static ManifoldMetrics Of(
+    public static ManifoldMetrics Compute(
         Tensor reference, Tensor generated, int precisionNeighbours = PrecisionNeighbours, int densityNeighbours = DensityNeighbours)
     {
         var neighbours = Math.Max(precisionNeighbours, densityNeighbours);
         var why = Math.Min(reference.shape[0], generated.shape[0]) <= neighbours
-            ? SingleFeatures.TooFew(reference, generated, neighbours + 1)
-            : SingleFeatures.WhyUnusable(reference, generated);
+            ? FeatureSetCheck.TooFew(reference, generated, neighbours + 1)
+            : FeatureSetCheck.WhyUnusable(reference, generated);
         if (why is not null)
             return new ManifoldMetrics(null, null, null, null, why);
 

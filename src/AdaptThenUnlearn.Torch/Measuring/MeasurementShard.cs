@@ -39,12 +39,12 @@ public sealed record MeasurementShard(string Fingerprint, string GeneratorSha256
                 ["annotatorHits"] = Table(reading => reading.AnnotatorHits),
                 ["byClass"] = Table(reading => reading.ByClass),
                 ["retainedCounts"] = Table(reading => [reading.Retained?.shape[0] ?? -1]).flatten(),
-                ["retainedAt"] = tensor(Readings.SelectMany(reading => reading.RetainedAt).ToArray()),
+                ["retainedAt"] = tensor(Readings.SelectMany(reading => reading.RetainedPositions).ToArray()),
                 ["retained"] = retained.Count == 0 ? zeros(0, 0) : cat(retained).to(float32),
                 ["evidence"] = tensor(rows.SelectMany(row => row).ToArray(), dtype: float64).view(rows.Count, rows.Count == 0 ? 0 : rows[0].Length),
-                ["evidenceClasses"] = tensor(evidence.Count == 0 ? [] : evidence[0].Outputs.Select(tally => (long)tally.Least.Count).ToArray(), dtype: int64),
+                ["evidenceClasses"] = tensor(evidence.Count == 0 ? [] : evidence[0].Outputs.Select(outputRange => (long)outputRange.Minimum.Count).ToArray(), dtype: int64),
                 ["evidenceOf"] = tensor(Readings.Select(reading => reading.Evidence is null ? 0L : 1L).ToArray(), dtype: int64),
-                ["imageKeys"] = tensor(evidence.SelectMany(each => each.Images.Keys).ToArray(), dtype: int64),
+                ["imageKeys"] = tensor(evidence.SelectMany(each => each.Images.ImageHashes).ToArray(), dtype: int64),
             },
             new Dictionary<string, string> { ["kind"] = Kind, ["fingerprint"] = Fingerprint, ["generatorSha256"] = GeneratorSha256 });
 
@@ -103,7 +103,7 @@ public sealed record MeasurementShard(string Fingerprint, string GeneratorSha256
         var (values, there, keys) = (table.data<double>().ToArray(), Numbers("evidenceOf"), Numbers("imageKeys"));
         int[] classes = [.. Numbers("evidenceClasses").Select(count => (int)Math.Clamp(count, 0, int.MaxValue))];
         var width = table.dim() == 2 ? (int)table.shape[1] : -1;
-        var wanted = there.Sum() == 0 ? 0 : 2 + features + classes.Sum(OutputTally.RowLength);
+        var wanted = there.Sum() == 0 ? 0 : 2 + features + classes.Sum(OutputRange.RowLength);
         var images = batches.Zip(there).Where(pair => pair.Second != 0).Sum(pair => pair.First.ElementAtOrDefault(2));
         if (width != wanted || table.shape[0] != there.Count(flag => flag != 0) || there.Length != batches.Count || keys.Length != images)
             throw new CheckpointException(file.Path, "is damaged: its tables do not fit each other", "measure this part again");
@@ -130,10 +130,10 @@ public sealed record MeasurementShard(string Fingerprint, string GeneratorSha256
     /// <summary>Puts all shards of one measurement together.</summary>
     /// <param name="shards">In any order.</param>
     /// <param name="fingerprint">That they must have.</param>
-    /// <param name="surveyor">Of the same policy and files.</param>
+    /// <param name="evaluator">Of the same policy and files.</param>
     /// <exception cref="ArgumentException">A shard is of another measurement, or a batch is missing or there twice.</exception>
     /// <exception cref="PolicyMismatchException">A classifier's outputs are not what the policy says.</exception>
-    public static Measurements.Measurement Merge(IReadOnlyList<MeasurementShard> shards, string fingerprint, Surveyor surveyor)
+    public static Measurements.Measurement Merge(IReadOnlyList<MeasurementShard> shards, string fingerprint, GeneratorEvaluator evaluator)
     {
         if (shards.Any(shard => shard.Fingerprint != fingerprint || shard.GeneratorSha256 != shards[0].GeneratorSha256))
             throw new ArgumentException("a part was measured with another policy, generator, classifier or reference");
@@ -142,7 +142,7 @@ public sealed record MeasurementShard(string Fingerprint, string GeneratorSha256
         if (readings.FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"batch {twice.Key.Number} is there twice: the same part was given two times"));
 
-        return surveyor.Assemble(shards[0].GeneratorSha256, (batch, _) => readings[batch].SingleOrDefault()
+        return evaluator.Assemble(shards[0].GeneratorSha256, (batch, _) => readings[batch].SingleOrDefault()
             ?? throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"batch {batch.Number} is in none of the parts: one is missing")));
     }
 }

@@ -37,7 +37,7 @@ public sealed class PolicyClassifiers : IDisposable
     /// <summary>Has an auditor look at images that the policy says show its feature.</summary>
     /// <param name="feature">Of the policy.</param>
     /// <param name="images"><c>[N, C, H, W]</c>, nominally [-1, 1]; stay the caller's.</param>
-    public void Try(UndesiredFeature feature, Tensor images)
+    public void TestAuditor(UndesiredFeature feature, Tensor images)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
@@ -87,9 +87,9 @@ public sealed class PolicyClassifiers : IDisposable
             }
 
             if (policy.Quality is { } quality)
-                loaded.Extractor = WeightsExtractor.Named(quality.Extractor) is { } kind
+                loaded.Extractor = WeightsExtractor.Find(quality.Extractor) is { } kind
                     ? FeatureExtractors.Load(kind, resolve(quality.ExtractorWeights!), quality.ExtractorSha256, device, images.Resolution, open)
-                    : LoadedExtractor.Of(loaded._byName[quality.Extractor]);
+                    : LoadedExtractor.FromClassifier(loaded._byName[quality.Extractor]);
             return loaded;
         }
         catch
@@ -101,7 +101,7 @@ public sealed class PolicyClassifiers : IDisposable
 
     private static string? WhyNotSo(FeatureClassifier classifier) => classifier.Outputs switch
     {
-        ClassifierOutputs.Softmax => OutputKinds.WhyNotOf(OutputKinds.Softmax, classifier.Classes.Count),
+        ClassifierOutputs.Softmax => OutputKinds.SingleClassProblem(OutputKinds.Softmax, classifier.Classes.Count),
         ClassifierOutputs.Probabilities or ClassifierOutputs.IndependentProbabilities when classifier.IsKnownToMakeLogits =>
             $"'{classifier.Architecture}' ends in a layer of logits, and probabilities are for programs that do not: say \"{OutputKinds.Softmax}\" or \"{OutputKinds.Sigmoid}\", or leave this out where the checkpoint says it",
         _ => null,

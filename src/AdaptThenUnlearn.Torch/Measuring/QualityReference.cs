@@ -24,7 +24,7 @@ public sealed record QualityReference(string Sha256, IReadOnlyList<string> Exclu
     /// <param name="undesired">Names of the classes to leave out.</param>
     /// <param name="extractor">Whose features they must be.</param>
     /// <exception cref="PolicyMismatchException">They are features of another extractor, or lack an undesired class, so that it cannot be left out.</exception>
-    public static QualityReference Of(ReferenceStatistics reference, string sha256, IReadOnlyList<string> undesired, LoadedExtractor extractor)
+    public static QualityReference Create(ReferenceStatistics reference, string sha256, IReadOnlyList<string> undesired, LoadedExtractor extractor)
     {
         if (reference.ExtractorSha256 != extractor.Sha256 || reference.FeatureSize != extractor.Extractor.FeatureSize)
             throw new PolicyMismatchException(
@@ -34,12 +34,12 @@ public sealed record QualityReference(string Sha256, IReadOnlyList<string> Exclu
                 throw new PolicyMismatchException(
                     "$.quality.reference", $"the statistics have no class '{name}' to leave out; they have: {string.Join(", ", reference.Names)}");
 
-        using var merged = reference.Merged(undesired);
+        using var merged = reference.MergeExcept(undesired);
         if (merged.Count == 0)
             throw new PolicyMismatchException("$.quality.reference", $"the statistics hold no image without {string.Join(", ", undesired)}; make them of images that show what must survive");
 
         return new QualityReference(
-            sha256, undesired, FeatureMoments.Of(merged), reference.FalsePositiveRates(), reference.Samples(undesired)) { Detections = reference.Detections() };
+            sha256, undesired, FeatureMoments.FromStatistics(merged), reference.FalsePositiveRates(), reference.Samples(undesired)) { Detections = reference.Detections() };
     }
 
     /// <summary>Takes a mean and covariance from elsewhere. They have no classes: whoever names them says that they are of images without the undesired features.</summary>
@@ -48,7 +48,7 @@ public sealed record QualityReference(string Sha256, IReadOnlyList<string> Exclu
     /// <param name="undesired">Names of the classes that they are said to be without.</param>
     /// <param name="extractor">Whose features they are said to be.</param>
     /// <exception cref="PolicyMismatchException">The extractor makes another number of features.</exception>
-    public static QualityReference Of(FeatureMoments moments, string sha256, IReadOnlyList<string> undesired, LoadedExtractor extractor)
+    public static QualityReference Create(FeatureMoments moments, string sha256, IReadOnlyList<string> undesired, LoadedExtractor extractor)
     {
         if (moments.FeatureSize != extractor.Extractor.FeatureSize)
             throw new PolicyMismatchException(
@@ -61,22 +61,22 @@ public sealed record QualityReference(string Sha256, IReadOnlyList<string> Exclu
     /// <param name="batches">Each <c>[n, C, H, W]</c>, nominally [-1, 1]; disposed one after the other.</param>
     /// <param name="sha256">Digest of what they are.</param>
     /// <param name="extractor">Makes features.</param>
-    /// <param name="judges">Decide; see <see cref="Judges"/>.</param>
-    public static QualityReference Of(IEnumerable<Tensor> batches, string sha256, IFeatureExtractor extractor, IReadOnlyList<FeatureRule> judges)
+    /// <param name="exclusionRules">Decide; see <see cref="ExclusionRules"/>.</param>
+    public static QualityReference Create(IEnumerable<Tensor> batches, string sha256, IFeatureExtractor extractor, IReadOnlyList<FeatureRule> exclusionRules)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        var statistics = FeatureStatistics.Of(zeros(0, extractor.FeatureSize));
+        var statistics = FeatureStatistics.FromFeatures(zeros(0, extractor.FeatureSize));
         List<Tensor> samples = [];
         foreach (var batch in batches)
         {
             using var inner = NewDisposeScope();
             var images = batch.to(extractor.Device);
             var features = extractor.Features(images);
-            var shown = judges.Select(judge => judge.Shows(judge.Classifier.Logits(judge.Classifier == extractor ? features : judge.Classifier.Features(images))));
-            var clean = shown.Aggregate(ones(images.shape[0], dtype: @bool, device: images.device), (mask, one) => mask.logical_and(one.logical_not()));
-            var retained = features[clean].cpu();
-            using var more = FeatureStatistics.Of(retained);
+            var shown = exclusionRules.Select(judge => judge.Shows(judge.Classifier.Logits(judge.Classifier == extractor ? features : judge.Classifier.Features(images))));
+            var isRetained = shown.Aggregate(ones(images.shape[0], dtype: @bool, device: images.device), (mask, one) => mask.logical_and(one.logical_not()));
+            var retained = features[isRetained].cpu();
+            using var more = FeatureStatistics.FromFeatures(retained);
             using var former = statistics;
             statistics = former.Merge(more);
             var wanted = MostSamples - samples.Sum(some => some.shape[0]);
@@ -87,14 +87,14 @@ public sealed record QualityReference(string Sha256, IReadOnlyList<string> Exclu
 
         using var all = statistics;
         return new QualityReference(
-            sha256, [.. judges.Select(judge => judge.Class).Distinct()], FeatureMoments.Of(all), new Dictionary<string, double>(),
+            sha256, [.. exclusionRules.Select(judge => judge.Class).Distinct()], FeatureMoments.FromStatistics(all), new Dictionary<string, double>(),
             (samples.Count == 0 ? zeros(0, extractor.FeatureSize) : cat(samples)).DetachFromDisposeScope());
     }
 
     /// <summary>Who leaves images out of a reference: the extractor itself where it is a classifier (classes that it does not know leave nothing out), the auditors elsewhere.</summary>
     /// <param name="policy">Names the features.</param>
     /// <param name="classifiers">Of the policy.</param>
-    public static IReadOnlyList<FeatureRule> Judges(UnlearningPolicy policy, PolicyClassifiers classifiers)
+    public static IReadOnlyList<FeatureRule> ExclusionRules(UnlearningPolicy policy, PolicyClassifiers classifiers)
     {
         return classifiers.Extractor?.Extractor is FeatureClassifier extractor
             ? [.. policy.UndesiredFeatures.Where(feature => extractor.Classes.Contains(feature.Class)).Select(feature => As(feature, extractor)).Distinct()]

@@ -68,7 +68,7 @@ public sealed class ReferenceStatistics : IDisposable
     {
         using var scope = NewDisposeScope();
         var byClass = Enumerable.Range(0, classes.Count).Select(number => features[labels.eq(number)]).ToList();
-        var statistics = byClass.Select(FeatureStatistics.Of).ToList();
+        var statistics = byClass.Select(FeatureStatistics.FromFeatures).ToList();
         var samples = byClass.Select(some => some.narrow(0, 0, Math.Min(Kept(some.shape[0]), some.shape[0])).to(float32)).ToList();
         var built = new ReferenceStatistics(
             classes,
@@ -144,7 +144,7 @@ public sealed class ReferenceStatistics : IDisposable
 
     /// <summary>Statistics of all classes but some, merged; belong to the caller.</summary>
     /// <param name="excluded">Names of the classes to leave out; of labels, every combination with one of them is left out.</param>
-    public FeatureStatistics Merged(IReadOnlyList<string> excluded)
+    public FeatureStatistics MergeExcept(IReadOnlyList<string> excluded)
     {
         using var scope = NewDisposeScope();
         var rows = Retained(excluded);
@@ -152,7 +152,7 @@ public sealed class ReferenceStatistics : IDisposable
     }
 
     /// <summary>Single features of all classes but some, <c>[M, d]</c>, float32; belong to the caller.</summary>
-    /// <param name="excluded">As for <see cref="Merged"/>.</param>
+    /// <param name="excluded">As for <see cref="MergeExcept"/>.</param>
     public Tensor Samples(IReadOnlyList<string> excluded)
     {
         using var scope = NewDisposeScope();
@@ -167,14 +167,14 @@ public sealed class ReferenceStatistics : IDisposable
     public IReadOnlyDictionary<string, DetectionCounts> Detections()
     {
         using var scope = NewDisposeScope();
-        var said = _confusion.sum([0]).data<long>().ToArray();
-        var shown = _confusion.sum([1]).data<long>().ToArray();
+        var predicted = _confusion.sum([0]).data<long>().ToArray();
+        var actual = _confusion.sum([1]).data<long>().ToArray();
         var right = _confusion.diagonal().contiguous().data<long>().ToArray();
-        var all = shown.Sum();
+        var all = actual.Sum();
         return Enumerable.Range(0, Classes.Count).Where(number => all > 0).ToDictionary(
             number => Classes[number],
             number => new DetectionCounts(
-                "real test images of the reference", shown[number], shown[number] - right[number], all - shown[number], said[number] - right[number]));
+                "real test images of the reference", actual[number], actual[number] - right[number], all - actual[number], predicted[number] - right[number]));
     }
 
     /// <inheritdoc/>

@@ -7,7 +7,7 @@ public interface IGeneratorArchitecture
     string Name { get; }
 
     /// <summary>A tensor that every generator of this family has and nothing else, by whose name one is found wherever it lies in a file; null where names tell too little.</summary>
-    string? Landmark => null;
+    string? MarkerTensor => null;
 
     /// <summary>Whether these weights look like a generator of this family.</summary>
     bool Recognises(StoredNetwork stored);
@@ -27,13 +27,13 @@ public interface IGeneratorArchitecture
     /// <summary>What building the generator takes for granted because weights do not tell it, in a sentence; null where all is told or was stated.</summary>
     /// <param name="stored">As for <see cref="BuildGenerator"/>.</param>
     /// <exception cref="ArgumentException">The shapes do not belong together; the message says which.</exception>
-    AssumedLayers? Assumes(StoredNetwork stored) => null;
+    AssumedLayers? GetAssumedLayers(StoredNetwork stored) => null;
 
     /// <summary>Whether somebody may state the layers of its generators (<see cref="StoredNetwork.Layers"/>).</summary>
     bool TakesLayers => false;
 
     /// <summary>Tensors that a network of this family may have and that nothing is computed with.</summary>
-    IReadOnlyList<HarmlessTensor> Harmless => [];
+    IReadOnlyList<IgnoredTensor> IgnoredTensors => [];
 
     /// <summary>Builds the discriminator these weights belong to, with fresh weights; belongs to the caller.</summary>
     /// <param name="stored">The discriminator's weights.</param>
@@ -61,6 +61,6 @@ public interface IGeneratorArchitecture
 public sealed record AssumedLayers(string Sentence, IReadOnlyList<string> Layers);
 
 /// <summary>A kind of tensor that files have and that changes no number which a network gives.</summary>
-/// <param name="Ending">How its name ends.</param>
+/// <param name="Suffix">How its name ends.</param>
 /// <param name="Reason">Why it may be left out.</param>
-public sealed record HarmlessTensor(string Ending, string Reason);
+public sealed record IgnoredTensor(string Suffix, string Reason);

@@ -13,7 +13,7 @@ public abstract class ImageGenerator(string name, ImageShape shape, int latentSi
     public int LatentSize { get; } = latentSize;
 
     /// <summary>Whether it can trade variety for typical images, see <see cref="Generate"/>.</summary>
-    public abstract bool Truncates { get; }
+    public abstract bool SupportsTruncation { get; }
 
     /// <summary>Sizes of the per-pixel noise maps that one image takes, in order; empty where there are none.</summary>
     public abstract IReadOnlyList<int> NoiseSizes { get; }
@@ -21,14 +21,14 @@ public abstract class ImageGenerator(string name, ImageShape shape, int latentSi
     /// <summary>Generates one image per latent vector.</summary>
     /// <param name="latents"><c>[N, LatentSize]</c>, standard normal.</param>
     /// <param name="noise">One map <c>[N or 1, 1, size, size]</c> for each of <see cref="NoiseSizes"/>; null leaves noise out.</param>
-    /// <param name="truncation">1 is none; towards 0 images come nearer to the mean image; only where the generator <see cref="Truncates"/>.</param>
+    /// <param name="truncation">1 is none; towards 0 images come nearer to the mean image; only where the generator <see cref="SupportsTruncation"/>.</param>
     /// <returns><c>[N, Channels, Resolution, Resolution]</c>, raw network output: nominally [-1, 1], not clipped; belongs to the caller's scope.</returns>
     public abstract Tensor Generate(Tensor latents, IReadOnlyList<Tensor>? noise, double truncation = 1);
 
     /// <summary>Images as the network itself gives them, where those are not what <see cref="Generate"/> makes of them.</summary>
     /// <param name="images">As from <see cref="Generate"/>.</param>
     /// <returns>The same images on the network's own scale; belongs to the caller's scope.</returns>
-    public virtual Tensor AsNetworkGaveThem(Tensor images) => images;
+    public virtual Tensor ToNetworkRange(Tensor images) => images;
 
     /// <summary>Classes of a conditional generator, whose latents end in one number a class; 0 where there are none.</summary>
     public virtual int Classes => 0;

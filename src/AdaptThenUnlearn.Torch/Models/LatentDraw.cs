@@ -16,7 +16,7 @@ public sealed record LatentDraw(Tensor Latents, Tensor? Second, long MixFrom, IR
     /// <param name="random">Where they come from.</param>
     /// <param name="device">Where they go.</param>
     /// <param name="styleMixing">Probability of a second latent; only style-based generators mix.</param>
-    public static LatentDraw Next(ImageGenerator generator, int images, Generator random, Device device, double styleMixing = 0)
+    public static LatentDraw Sample(ImageGenerator generator, int images, Generator random, Device device, double styleMixing = 0)
     {
         var latents = Normal();
         IReadOnlyList<Tensor> noise = [.. generator.NoiseSizes.Select(size => randn([images, 1, size, size], generator: random).to(device))];

@@ -15,12 +15,12 @@ public static class Weights
         fresh.to(source.Values.First().device);
         foreach (var (name, tensor) in fresh.state_dict())
             tensor.copy_(source[name]);
-        return Freed(fresh);
+        return Detach(fresh);
     }
 
     /// <summary>Frees a network from the dispose scope it was built in: it lives until it is disposed itself.</summary>
     /// <returns><paramref name="network"/>.</returns>
-    public static T Freed<T>(T network) where T : nn.Module
+    public static T Detach<T>(T network) where T : nn.Module
     {
         foreach (var parameter in network.parameters())
             parameter.DetachFromDisposeScope();

@@ -61,7 +61,7 @@ public static class ClassifierTraining
                 SetLearningRate(optimizer, settings.LearningRate * HalfCosine(((epoch - 1.0) * batches + batch) / (settings.Epochs * batches)));
                 using var scope = NewDisposeScope();
                 var rows = order.narrow(0, batch * batchSize, batchSize);
-                var images = Distort(EightBit.Values(train.Images.index_select(0, rows)), source).to(device);
+                var images = Distort(ImageQuantizer.FromBytes(train.Images.index_select(0, rows)), source).to(device);
                 optimizer.zero_grad();
                 var batchLoss = Loss(classifier, classifier.Logits(classifier.Features(images)), train.Labels.index_select(0, rows).to(device));
                 batchLoss.backward();
@@ -89,10 +89,10 @@ public static class ClassifierTraining
         foreach (var (images, labels) in Batches(test))
         {
             using var inner = NewDisposeScope();
-            var sees = classifier.Holds(classifier.Logits(classifier.Features(EightBit.Values(images).to(device)))).cpu();
-            var shows = classifier.Outputs is ClassifierOutputs.Sigmoid ? labels.gt(0.5) : nn.functional.one_hot(labels, classifier.Classes.Count).to(@bool);
-            var (hidden, blind) = (shows.logical_not(), sees.logical_not());
-            counts.add_(stack([shows.sum([0]), shows.logical_and(blind).sum([0]), hidden.sum([0]), hidden.logical_and(sees).sum([0])]));
+            var predicted = classifier.DetectClasses(classifier.Logits(classifier.Features(ImageQuantizer.FromBytes(images).to(device)))).cpu();
+            var actual = classifier.Outputs is ClassifierOutputs.Sigmoid ? labels.gt(0.5) : nn.functional.one_hot(labels, classifier.Classes.Count).to(@bool);
+            var (hidden, blind) = (actual.logical_not(), predicted.logical_not());
+            counts.add_(stack([actual.sum([0]), actual.logical_and(blind).sum([0]), hidden.sum([0]), hidden.logical_and(predicted).sum([0])]));
             images.Dispose();
             labels.Dispose();
         }
@@ -118,9 +118,9 @@ public static class ClassifierTraining
         foreach (var (images, labels) in Batches(labelled))
         {
             using var scope = NewDisposeScope();
-            var logits = classifier.Logits(classifier.Features(EightBit.Values(images).to(device)));
-            var said = classifier.Outputs is ClassifierOutputs.Sigmoid ? classifier.Holds(logits).to(float32) : logits.argmax(1);
-            right += said.cpu().eq(labels).sum().item<long>();
+            var logits = classifier.Logits(classifier.Features(ImageQuantizer.FromBytes(images).to(device)));
+            var predicted = classifier.Outputs is ClassifierOutputs.Sigmoid ? classifier.DetectClasses(logits).to(float32) : logits.argmax(1);
+            right += predicted.cpu().eq(labels).sum().item<long>();
             images.Dispose();
             labels.Dispose();
         }

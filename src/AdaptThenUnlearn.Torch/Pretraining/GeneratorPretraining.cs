@@ -90,7 +90,7 @@ public sealed class GeneratorPretraining : IDisposable
         var networks = _networks.Copy();
         using var _ = no_grad();
         using var vector = new ParameterVector(networks.Generator);
-        vector.Values.copy_(_trainer.Average);
+        vector.Values.copy_(_trainer.EmaWeights);
         networks.Generator.eval();
         networks.Discriminator.eval();
         return networks;

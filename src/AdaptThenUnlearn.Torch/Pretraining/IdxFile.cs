@@ -41,18 +41,18 @@ internal static class IdxFile
                 $"{path} is not an IDX file of {dimensions}-dimensional bytes" + (header is [0x1f, 0x8b, ..] ? ": it is packed by gzip, and its name must end in .gz, or it must be unpacked" : ""));
 
         int[] shape = [.. Enumerable.Range(1, dimensions).Select(number => BinaryPrimitives.ReadInt32BigEndian(header.AsSpan(4 * number)))];
-        var promised = shape.Aggregate((Int128)1, (product, size) => product * size);
-        if (shape.Any(size => size < 1) || promised > MostBytes)
+        var expectedBytes = shape.Aggregate((Int128)1, (product, size) => product * size);
+        if (shape.Any(size => size < 1) || expectedBytes > MostBytes)
             throw new InvalidDataException($"{path} promises {string.Join("×", shape)} bytes, and up to {MostBytes} are read");
 
         // One more than promised, so that a file that is too long shows.
         using var held = new MemoryStream();
         var buffer = new byte[1 << 16];
-        while (held.Length <= promised && Next(path, content, buffer) is > 0 and var some)
+        while (held.Length <= expectedBytes && Next(path, content, buffer) is > 0 and var some)
             held.Write(buffer, 0, some);
-        return held.Length == promised
+        return held.Length == expectedBytes
             ? (held.ToArray(), shape)
-            : throw new InvalidDataException($"{path} is {(held.Length < promised ? "truncated" : "too long")}: its header promises {string.Join("×", shape)} bytes, it holds {(held.Length < promised ? held.Length : "more")}");
+            : throw new InvalidDataException($"{path} is {(held.Length < expectedBytes ? "truncated" : "too long")}: its header promises {string.Join("×", shape)} bytes, it holds {(held.Length < expectedBytes ? held.Length : "more")}");
     }
 
     // Fills what it is given, unless the file ends.

@@ -15,14 +15,14 @@ public sealed record LabelledImages(IReadOnlyList<string> Classes, ClassifierOut
 
     /// <summary>Digits, each of one class.</summary>
     /// <param name="digits">Owned by the result.</param>
-    public static LabelledImages Of(DigitImages digits) => new(DigitImages.Classes, ClassifierOutputs.Softmax, digits.Images, digits.Labels);
+    public static LabelledImages From(MnistDataset digits) => new(MnistDataset.Classes, ClassifierOutputs.Softmax, digits.Images, digits.Labels);
 
     /// <summary>The images of a labelled folder, each of any number of classes; every tenth is kept for the test.</summary>
     /// <param name="folder">Grey images are read as grey, others as colours.</param>
     /// <returns>Both belong to the caller.</returns>
     /// <exception cref="ImageFileException">An image cannot be decoded, or their sizes differ.</exception>
     /// <exception cref="InvalidDataException">There are too few images, they are not square, or a label tells nothing apart.</exception>
-    public static (LabelledImages Train, LabelledImages Test) Of(LabelledFolder folder)
+    public static (LabelledImages Train, LabelledImages Test) From(LabelledFolder folder)
     {
         using var scope = NewDisposeScope();
         var count = folder.Files.Count;
@@ -30,7 +30,7 @@ public sealed record LabelledImages(IReadOnlyList<string> Classes, ClassifierOut
             throw new InvalidDataException(FormattableString.Invariant($"{Path.GetFileName(folder.List)} names {count} images; every {HeldOut}th is kept for the test, so at least {HeldOut} are needed"));
 
         var images = Square(folder.Files);
-        var labels = tensor(folder.Carried.SelectMany(row => row.Select(carries => carries ? 1f : 0f)).ToArray()).view(count, folder.Labels.Count);
+        var labels = tensor(folder.LabelFlags.SelectMany(row => row.Select(carries => carries ? 1f : 0f)).ToArray()).view(count, folder.Labels.Count);
         var (train, test) = Parted(folder.Labels, ClassifierOutputs.Sigmoid, images, labels, arange(count).remainder(HeldOut).eq(HeldOut - 1));
         foreach (var (number, label) in folder.Labels.Index())
             if (train.Labels.select(1, number).mean().item<float>() is var share && share is 0 or 1)
@@ -43,10 +43,10 @@ public sealed record LabelledImages(IReadOnlyList<string> Classes, ClassifierOut
     /// <returns>Both belong to the caller.</returns>
     /// <exception cref="ImageFileException">An image cannot be decoded, or their sizes differ.</exception>
     /// <exception cref="InvalidDataException">There is one class alone, a class has too few images, an image has none, or the images are not square.</exception>
-    public static (LabelledImages Train, LabelledImages Test) Of(ClassFolders folders)
+    public static (LabelledImages Train, LabelledImages Test) From(ClassFolders folders)
     {
         using var scope = NewDisposeScope();
-        if (folders.Misfit is { } misfit)
+        if (folders.Problem is { } misfit)
             throw new InvalidDataException(misfit);
 
         var counts = folders.Counts;
@@ -72,7 +72,7 @@ public sealed record LabelledImages(IReadOnlyList<string> Classes, ClassifierOut
 
     private static Tensor Square(IReadOnlyList<string> files)
     {
-        var images = ImageFolder.Bytes(files);
+        var images = ImageFolder.ReadBytes(files);
         return images.shape[2] == images.shape[3]
             ? images
             : throw new InvalidDataException(FormattableString.Invariant($"{files[0]} is {images.shape[3]}×{images.shape[2]} pixels; classifiers take square images"));

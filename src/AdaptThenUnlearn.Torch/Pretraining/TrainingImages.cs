@@ -14,13 +14,13 @@ public static class TrainingImages
     public static Tensor Read(string folder)
     {
         using var scope = NewDisposeScope();
-        if (DigitImages.AreIn(folder))
+        if (MnistDataset.ExistsIn(folder))
         {
-            using var digits = DigitImages.Train(folder);
+            using var digits = MnistDataset.Train(folder);
             return digits.Images.clone().MoveToOuterDisposeScope();
         }
 
-        var images = ImageFolder.Bytes(PictureFolder.List(folder).Files);
+        var images = ImageFolder.ReadBytes(PictureFolder.List(folder).Files);
         if (images.shape[2] != images.shape[3])
             throw new InvalidDataException(FormattableString.Invariant($"the images of {folder} are {images.shape[3]}×{images.shape[2]} pixels; generators are trained on square ones"));
 
@@ -32,5 +32,5 @@ public static class TrainingImages
     /// <exception cref="InvalidDataException">It holds several sets of digits.</exception>
     /// <exception cref="ImageFileException">There are no images, or some are of a kind that is not read.</exception>
     public static string Summary(string folder) =>
-        DigitFiles.In(folder) is { } digits ? $"the digits of {digits.Images("train")}" : PictureFolder.List(folder).Summary;
+        MnistFiles.FindIn(folder) is { } digits ? $"the digits of {digits.Images("train")}" : PictureFolder.List(folder).Summary;
 }

@@ -81,9 +81,9 @@ public sealed class AdversarialTrainer : IDisposable
     /// <param name="discriminator">Trained in place; stays the caller's.</param>
     /// <param name="settings">How.</param>
     /// <param name="random">Where latents, noise and data order come from.</param>
-    /// <param name="averageFrom">The moving average starts as this network; the generator itself when null.</param>
+    /// <param name="initialEmaWeights">The moving average starts as this network; the generator itself when null.</param>
     public AdversarialTrainer(
-        ImageGenerator generator, ImageDiscriminator discriminator, TrainingSettings settings, RandomStreams random, Tensor? averageFrom = null)
+        ImageGenerator generator, ImageDiscriminator discriminator, TrainingSettings settings, RandomStreams random, Tensor? initialEmaWeights = null)
     {
         _generator = generator;
         _discriminator = discriminator;
@@ -94,7 +94,7 @@ public sealed class AdversarialTrainer : IDisposable
         _device = Generator.Values.device;
         _generatorAdam = new Adam(Generator, settings.LearningRate, settings.PathLengthWeight > 0 ? settings.PathLengthEvery : 0);
         _discriminatorAdam = new Adam(Discriminator, settings.LearningRate, settings.R1Weight > 0 ? settings.R1Every : 0);
-        Average = (averageFrom ?? Generator.Values).detach().clone().DetachFromDisposeScope();
+        EmaWeights = (initialEmaWeights ?? Generator.Values).detach().clone().DetachFromDisposeScope();
         generator.train();
         discriminator.train();
     }
@@ -109,7 +109,7 @@ public sealed class AdversarialTrainer : IDisposable
     public ParameterVector Discriminator { get; }
 
     /// <summary>The moving average of the generator's parameters, <c>[P]</c>: what is measured and saved.</summary>
-    public Tensor Average { get; }
+    public Tensor EmaWeights { get; }
 
     /// <summary>Everything that another process needs to go on from here, by name; the tensors stay this trainer's.</summary>
     public IReadOnlyDictionary<string, Tensor> State(out IReadOnlyDictionary<string, double> counters)
@@ -163,7 +163,7 @@ public sealed class AdversarialTrainer : IDisposable
         var (generatorLoss, weightLoss, imageLoss) = UpdateGenerator(step, weightTerms ?? [], imageTerms ?? [], observer, learningRateFactor);
         if (Settings.PathLengthWeight > 0 && step % Settings.PathLengthEvery == 0)
             RegulariseGenerator(step, learningRateFactor);
-        UpdateAverage();
+        UpdateEmaWeights();
         return Finite(new(step, generatorLoss, discriminatorLoss, weightLoss, imageLoss));
     }
 
@@ -179,7 +179,7 @@ public sealed class AdversarialTrainer : IDisposable
         using var order = _random.At("reals", step);
         var realImages = reals.Draw(Settings.BatchSize, order);
         var loss = Losses.Discriminator(_discriminator.Score(realImages), _discriminator.Score(fakes));
-        var total = extraFakes is null ? loss : loss + Reject(extraFakes, step);
+        var total = extraFakes is null ? loss : loss + ExtraFakesLoss(extraFakes, step);
         total.backward();
         _discriminatorAdam.Step(factor);
 
@@ -193,7 +193,7 @@ public sealed class AdversarialTrainer : IDisposable
         return loss.item<float>();
     }
 
-    private Tensor Reject(ExtraFakes extra, int step)
+    private Tensor ExtraFakesLoss(ExtraFakes extra, int step)
     {
         using var order = _random.At("extra fakes", step);
         return nn.functional.softplus(_discriminator.Score(extra.Source.Draw(extra.BatchSize, order))).mean() * extra.Weight;
@@ -238,20 +238,20 @@ public sealed class AdversarialTrainer : IDisposable
     private LatentDraw Draw(string purpose, int step, int images)
     {
         using var random = _random.At(purpose, step);
-        return LatentDraw.Next(_generator, images, random, _device, Settings.StyleMixing);
+        return LatentDraw.Sample(_generator, images, random, _device, Settings.StyleMixing);
     }
 
-    private void UpdateAverage()
+    private void UpdateEmaWeights()
     {
         using var _ = no_grad();
-        Average.lerp_(Generator.Values, tensor((float)(1 - Math.Pow(0.5, Settings.BatchSize / Settings.EmaHalfLife)), device: _device));
+        EmaWeights.lerp_(Generator.Values, tensor((float)(1 - Math.Pow(0.5, Settings.BatchSize / Settings.EmaHalfLife)), device: _device));
     }
 
     private Dictionary<string, Tensor> Vectors() => new()
     {
         ["generator"] = Generator.Values,
         ["discriminator"] = Discriminator.Values,
-        ["average"] = Average,
+        ["average"] = EmaWeights,
         ["generator.secondMoment"] = _generatorAdam.SecondMoment,
         ["discriminator.secondMoment"] = _discriminatorAdam.SecondMoment,
     };
@@ -264,7 +264,7 @@ public sealed class AdversarialTrainer : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        Average.Dispose();
+        EmaWeights.Dispose();
         _generatorAdam.Dispose();
         _discriminatorAdam.Dispose();
         Generator.Dispose();

@@ -18,7 +18,7 @@ public interface IImageSource
 
 /// <summary>Images held in one tensor: bytes (0 to 255, a quarter of the memory) or floats in [-1, 1].</summary>
 /// <param name="images"><c>[N, C, H, W]</c>, uint8 or float32, N ≥ 1; owned and disposed by this source.</param>
-public sealed class HeldImages(Tensor images) : IImageSource, IDisposable
+public sealed class InMemoryImages(Tensor images) : IImageSource, IDisposable
 {
     /// <inheritdoc/>
     public long Count => images.shape[0];
@@ -36,7 +36,7 @@ public sealed class HeldImages(Tensor images) : IImageSource, IDisposable
     public Tensor Rows(Tensor rows)
     {
         using var scope = NewDisposeScope();
-        return EightBit.Values(images.index_select(0, rows.to(images.device))).MoveToOuterDisposeScope();
+        return ImageQuantizer.FromBytes(images.index_select(0, rows.to(images.device))).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>

@@ -20,18 +20,18 @@ public sealed class ParameterVector : IDisposable
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         _parameters = [.. network.named_parameters().OrderBy(named => named.name, StringComparer.Ordinal).Select(named => (named.name, named.parameter))];
-        Slots = [.. SlotsOf(_parameters)];
+        Slices = [.. ComputeSlices(_parameters)];
         Values = cat([.. _parameters.Select(named => named.Parameter.detach().flatten())]).MoveToOuterDisposeScope();
         Gradients = zeros_like(Values).MoveToOuterDisposeScope();
-        foreach (var ((_, parameter), slot) in _parameters.Zip(Slots))
+        foreach (var ((_, parameter), slice) in _parameters.Zip(Slices))
         {
-            parameter.set_(slot.Of(Values));
-            parameter.grad = slot.Of(Gradients);
+            parameter.set_(slice.ViewOf(Values));
+            parameter.grad = slice.ViewOf(Gradients);
         }
     }
 
     /// <summary>Where each parameter lies in the vector.</summary>
-    public IReadOnlyList<ParameterSlot> Slots { get; }
+    public IReadOnlyList<ParameterSlice> Slices { get; }
 
     /// <summary>θ, <c>[P]</c>; writing to it changes the network.</summary>
     public Tensor Values { get; }
@@ -56,12 +56,12 @@ public sealed class ParameterVector : IDisposable
         Values.Dispose();
     }
 
-    private static IEnumerable<ParameterSlot> SlotsOf(IEnumerable<(string Name, Parameter Parameter)> parameters)
+    private static IEnumerable<ParameterSlice> ComputeSlices(IEnumerable<(string Name, Parameter Parameter)> parameters)
     {
         var offset = 0L;
         foreach (var (name, parameter) in parameters)
         {
-            yield return new ParameterSlot(name, offset, parameter.numel(), parameter.shape);
+            yield return new ParameterSlice(name, offset, parameter.numel(), parameter.shape);
             offset += parameter.numel();
         }
     }
@@ -72,8 +72,8 @@ public sealed class ParameterVector : IDisposable
 /// <param name="Offset">Of its first element.</param>
 /// <param name="Count">Elements.</param>
 /// <param name="Shape">Of the parameter itself.</param>
-public sealed record ParameterSlot(string Name, long Offset, long Count, IReadOnlyList<long> Shape)
+public sealed record ParameterSlice(string Name, long Offset, long Count, IReadOnlyList<long> Shape)
 {
     /// <summary>The parameter's view of a vector of this layout.</summary>
-    public Tensor Of(Tensor vector) => vector.narrow(0, Offset, Count).view([.. Shape]);
+    public Tensor ViewOf(Tensor vector) => vector.narrow(0, Offset, Count).view([.. Shape]);
 }

@@ -11,16 +11,16 @@ namespace AdaptThenUnlearn.Torch.Unlearning;
 public sealed record Candidate(int Step, double Rate, double Excess, double? FrechetDistance, double SmallestShareKept)
 {
     /// <summary>Whether this one is to be kept rather than another: nearer to the limits first, then the smaller Fréchet distance, then the later step, for what recovery has mended since.</summary>
-    public bool BetterThan(Candidate? other) => other is null || Rank(this).CompareTo(Rank(other)) < 0;
+    public bool IsBetterThan(Candidate? other) => other is null || Rank(this).CompareTo(Rank(other)) < 0;
 
     private static (double, double, int) Rank(Candidate candidate) => (candidate.Excess, candidate.FrechetDistance ?? double.PositiveInfinity, -candidate.Step);
 }
 
 /// <summary>Judges candidates.</summary>
-public interface ICandidateJudge
+public interface ICandidateEvaluator
 {
     /// <summary>Judges a generator; always on the same latents, so that candidates can be compared.</summary>
     /// <param name="generator">In eval mode; stays the caller's.</param>
     /// <param name="step">After which it was taken.</param>
-    Candidate Judge(ImageGenerator generator, int step);
+    Candidate Evaluate(ImageGenerator generator, int step);
 }

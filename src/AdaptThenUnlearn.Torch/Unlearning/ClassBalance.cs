@@ -23,18 +23,18 @@ public sealed class ClassBalance : IImageSource, IImageObserver, IDisposable
 
     private const int LabelledBatch = 256;
 
-    private readonly HeldImages _positives;
+    private readonly InMemoryImages _positives;
     private readonly Annotation _annotation;
     private readonly ClassBalanceOptions _options;
-    private readonly Tensor _classesOf; // [N, K], of each positive
-    private readonly Tensor _wanted;    // [K], shares
+    private readonly Tensor _positiveClasses; // [N, K], of each positive
+    private readonly Tensor _targetShares;    // [K], shares
 
     /// <summary>Labels the positives.</summary>
     /// <param name="positives">Stay the caller's.</param>
     /// <param name="annotation">Tells classes.</param>
     /// <param name="options">From the policy; the rate is positive.</param>
-    /// <param name="wanted">Share that each class should have, 0 to 1; that among the positives when null. A class of share 0 is left alone.</param>
-    public ClassBalance(HeldImages positives, Annotation annotation, ClassBalanceOptions options, IReadOnlyList<double>? wanted = null)
+    /// <param name="targetShares">Share that each class should have, 0 to 1; that among the positives when null. A class of share 0 is left alone.</param>
+    public ClassBalance(InMemoryImages positives, Annotation annotation, ClassBalanceOptions options, IReadOnlyList<double>? targetShares = null)
     {
         (_positives, _annotation, _options) = (positives, annotation, options);
         using var scope = NewDisposeScope();
@@ -43,11 +43,11 @@ public sealed class ClassBalance : IImageSource, IImageObserver, IDisposable
         for (var start = 0L; start < positives.Count; start += LabelledBatch)
             labels.Add(annotation.Classes(positives.Rows(arange(start, Math.Min(positives.Count, start + LabelledBatch), dtype: int64))));
         var classes = cat(labels);
-        _classesOf = classes.cpu().DetachFromDisposeScope();
+        _positiveClasses = classes.cpu().DetachFromDisposeScope();
         var shares = classes.sum([0]).to(float32).cpu() / positives.Count;
-        _wanted = (wanted is null ? shares.clone() : tensor(wanted.Select(share => (float)share).ToArray())).DetachFromDisposeScope();
-        LogWeights = Limited(where((_wanted > 0) & (shares > 0), (_wanted / shares).log(), zeros_like(shares))).DetachFromDisposeScope();
-        Counts = zeros(_wanted.shape[0] + 1).DetachFromDisposeScope();
+        _targetShares = (targetShares is null ? shares.clone() : tensor(targetShares.Select(share => (float)share).ToArray())).DetachFromDisposeScope();
+        LogWeights = Limited(where((_targetShares > 0) & (shares > 0), (_targetShares / shares).log(), zeros_like(shares))).DetachFromDisposeScope();
+        Counts = zeros(_targetShares.shape[0] + 1).DetachFromDisposeScope();
     }
 
     /// <inheritdoc/>
@@ -63,7 +63,7 @@ public sealed class ClassBalance : IImageSource, IImageObserver, IDisposable
     public Tensor Draw(int count, Generator random)
     {
         using var scope = NewDisposeScope();
-        var weights = where(_classesOf, LogWeights.exp(), ones_like(LogWeights)).prod(1);      // [N]
+        var weights = where(_positiveClasses, LogWeights.exp(), ones_like(LogWeights)).prod(1);      // [N]
         var rows = multinomial(weights, count, replacement: true, generator: random);
         return _positives.Rows(rows).MoveToOuterDisposeScope();
     }
@@ -79,7 +79,7 @@ public sealed class ClassBalance : IImageSource, IImageObserver, IDisposable
 
     /// <summary>Moves the weights by what was counted since the last time; leaves them where nothing was.</summary>
     /// <param name="factor">On the policy's rate, 0 to 1.</param>
-    public void Move(double factor)
+    public void UpdateWeights(double factor)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
@@ -87,9 +87,9 @@ public sealed class ClassBalance : IImageSource, IImageObserver, IDisposable
         if (counted == 0)
             return;
 
-        var made = Counts.narrow(0, 0, _wanted.shape[0]) / counted;
-        var moved = Limited(LogWeights + _options.Rate * factor * (Smoothed(_wanted) / Smoothed(made)).log());
-        LogWeights.copy_(where(_wanted > 0, moved, LogWeights));
+        var generatedShares = Counts.narrow(0, 0, _targetShares.shape[0]) / counted;
+        var moved = Limited(LogWeights + _options.Rate * factor * (Smoothed(_targetShares) / Smoothed(generatedShares)).log());
+        LogWeights.copy_(where(_targetShares > 0, moved, LogWeights));
         Counts.zero_();
 
         // Half an image a class, so that a class that was not met does not count as infinitely rare.
@@ -101,8 +101,8 @@ public sealed class ClassBalance : IImageSource, IImageObserver, IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _classesOf.Dispose();
-        _wanted.Dispose();
+        _positiveClasses.Dispose();
+        _targetShares.Dispose();
         LogWeights.Dispose();
         Counts.Dispose();
     }

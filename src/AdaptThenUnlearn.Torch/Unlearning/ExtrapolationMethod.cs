@@ -27,9 +27,9 @@ public sealed class ExtrapolationMethod : IUnlearningMethod
         networks.Discriminator.eval();
         return new UnlearnedGenerator(
             networks,
-            [context.Judge.Judge(networks.Generator, step: 0)],
-            Kept: 0,
+            [context.Evaluator.Evaluate(networks.Generator, step: 0)],
+            SelectedStep: 0,
             Curve: [],
-            ParameterDistances.Of(original, vector.Values, adapted.Parameters));
+            ParameterDistances.Compute(original, vector.Values, adapted.Parameters));
     }
 }

@@ -13,7 +13,7 @@ public interface IUnlearningMethod
     string Name { get; }
 
     /// <summary>Whether it begins with fresh networks and needs the original's sizes alone, so that no discriminator has to be made for it.</summary>
-    bool StartsAnew => false;
+    bool TrainsFromScratch => false;
 
     /// <summary>Makes a generator that has forgotten.</summary>
     /// <param name="context">What there is to work with.</param>
@@ -29,7 +29,7 @@ public interface IUnlearningMethod
 /// <param name="Options">From the policy.</param>
 /// <param name="Annotation">Labels images.</param>
 /// <param name="Feedback">The generator's own samples, sorted.</param>
-/// <param name="Judge">Judges candidates.</param>
+/// <param name="Evaluator">Judges candidates.</param>
 /// <param name="Journal">Where stages keep what they need to be resumed.</param>
 /// <param name="Progress">Told of every step.</param>
 /// <param name="Device">Where everything is.</param>
@@ -38,7 +38,7 @@ public sealed record UnlearningContext(
     UnlearningOptions Options,
     Annotation Annotation,
     Feedback Feedback,
-    ICandidateJudge Judge,
+    ICandidateEvaluator Evaluator,
     ITrainingJournal Journal,
     IProgress<StageProgress> Progress,
     Device Device);
@@ -46,13 +46,13 @@ public sealed record UnlearningContext(
 /// <summary>What came of unlearning.</summary>
 /// <param name="Networks">The generator (in eval mode) and its discriminator; owned by this.</param>
 /// <param name="Candidates">Every candidate that was judged, in order.</param>
-/// <param name="Kept">The step of the one that was kept.</param>
+/// <param name="SelectedStep">The step of the one that was kept.</param>
 /// <param name="Curve">What was logged on the way, in order.</param>
 /// <param name="Distances">Where the kept generator lies in parameter space.</param>
 public sealed record UnlearnedGenerator(
     GanPair Networks,
     IReadOnlyList<Candidate> Candidates,
-    int Kept,
+    int SelectedStep,
     IReadOnlyList<CurvePoint> Curve,
     ParameterDistances Distances) : IDisposable
 {

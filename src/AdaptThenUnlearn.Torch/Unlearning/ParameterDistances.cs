@@ -13,7 +13,7 @@ public sealed record ParameterDistances(IReadOnlyList<double> OriginalToAdapted,
     /// <param name="original">θG, <c>[P]</c>.</param>
     /// <param name="current">θ, <c>[P]</c>.</param>
     /// <param name="adapted">Each θN, <c>[P]</c>.</param>
-    public static ParameterDistances Of(Tensor original, Tensor current, IReadOnlyList<Tensor> adapted) => new(
+    public static ParameterDistances Compute(Tensor original, Tensor current, IReadOnlyList<Tensor> adapted) => new(
         [.. adapted.Select(parameters => RepulsionTerm.SquaredDistance(original, parameters))],
         [.. adapted.Select(parameters => RepulsionTerm.SquaredDistance(current, parameters))],
         RepulsionTerm.SquaredDistance(current, original));

@@ -20,7 +20,7 @@ public sealed class RetrainMethod : IUnlearningMethod
     public string Name => "retrain";
 
     /// <inheritdoc/>
-    public bool StartsAnew => true;
+    public bool TrainsFromScratch => true;
 
     /// <inheritdoc/>
     /// <exception cref="InvalidDataException">The folder holds no images that the generator could be trained on.</exception>
@@ -35,7 +35,7 @@ public sealed class RetrainMethod : IUnlearningMethod
             throw new InvalidDataException(FormattableString.Invariant(
                 $"the images of {options.Data} are {images.shape[1]}×{images.shape[2]}×{images.shape[3]}, the generator makes {model.ImageChannels}×{model.Resolution}×{model.Resolution}"));
 
-        using var reals = new HeldImages(CleanOf(images, context.Annotation, context.Device));
+        using var reals = new InMemoryImages(CleanOf(images, context.Annotation, context.Device));
         using var training = new GeneratorPretraining(
             new PretrainingSettings(
                 model, options.TrainingSettings(options.LearningRate), options.Steps, options.RecoverySteps,
@@ -46,7 +46,7 @@ public sealed class RetrainMethod : IUnlearningMethod
         using var original = new ParameterVector(context.Original.Generator);
         using var retrained = new ParameterVector(networks.Generator);
         return new UnlearnedGenerator(
-            networks, [context.Judge.Judge(networks.Generator, options.Steps)], options.Steps, [], ParameterDistances.Of(original.Values, retrained.Values, []));
+            networks, [context.Evaluator.Evaluate(networks.Generator, options.Steps)], options.Steps, [], ParameterDistances.Compute(original.Values, retrained.Values, []));
     }
 
     private static Tensor CleanOf(Tensor images, Annotation annotation, Device device)
@@ -58,7 +58,7 @@ public sealed class RetrainMethod : IUnlearningMethod
         {
             using var batchScope = NewDisposeScope();
             var batch = images.narrow(0, start, Math.Min(BatchSize, images.shape[0] - start)).to(device);
-            clean.Add(batch[annotation.Label(EightBit.Values(batch)).Clean].MoveToOuterDisposeScope());
+            clean.Add(batch[annotation.Label(ImageQuantizer.FromBytes(batch)).Clean].MoveToOuterDisposeScope());
         }
 
         var all = cat(clean);

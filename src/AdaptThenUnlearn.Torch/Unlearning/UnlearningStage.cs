@@ -61,7 +61,7 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
             var losses = trainer.Step(done + 1, balance ?? (IImageSource)context.Feedback.Positives, factor, weightTerms, imageTerms, extraFakes, balance);
             done++;
             if (done % ClassBalance.Every == 0)
-                balance?.Move(factor);
+                balance?.UpdateWeights(factor);
             string? note = null;
             if (done % CurveEvery == 0 || done == 1 || done == options.Steps)
                 log.Curve.Add(PointOf(losses, trainer, original));
@@ -73,7 +73,7 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
         }
 
         return new UnlearnedGenerator(
-            Networks(best.Parameters, trainer), log.Candidates, log.Kept, log.Curve, ParameterDistances.Of(original, best.Parameters, adapted?.Parameters ?? []));
+            Networks(best.Parameters, trainer), log.Candidates, log.Kept, log.Curve, ParameterDistances.Compute(original, best.Parameters, adapted?.Parameters ?? []));
     }
 
     private (int Done, StageLog Log) Resume(AdversarialTrainer trainer, ClassBalance? balance)
@@ -90,8 +90,8 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
 
     private Candidate Judge(AdversarialTrainer trainer, int step)
     {
-        using var candidate = Networks(trainer.Average, trainer);
-        return context.Judge.Judge(candidate.Generator, step);
+        using var candidate = Networks(trainer.EmaWeights, trainer);
+        return context.Evaluator.Evaluate(candidate.Generator, step);
     }
 
     // The moving average is what is measured and saved; the discriminator is kept as it is.
@@ -138,8 +138,8 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
         {
             _trainer = trainer;
             _log = log;
-            var saved = log.Candidates.Count > 0 ? journal.Load(Name)!.Vectors[Key] : trainer.Average;
-            Parameters = saved.to(trainer.Average.device).clone().DetachFromDisposeScope();
+            var saved = log.Candidates.Count > 0 ? journal.Load(Name)!.Vectors[Key] : trainer.EmaWeights;
+            Parameters = saved.to(trainer.EmaWeights.device).clone().DetachFromDisposeScope();
         }
 
         public Tensor Parameters { get; }
@@ -148,13 +148,13 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
         /// <returns>One line about it.</returns>
         public string Consider(Candidate candidate)
         {
-            var kept = candidate.BetterThan(_log.Candidates.FirstOrDefault(earlier => earlier.Step == _log.Kept));
+            var kept = candidate.IsBetterThan(_log.Candidates.FirstOrDefault(earlier => earlier.Step == _log.Kept));
             _log.Candidates.Add(candidate);
             if (kept)
             {
                 _log.Kept = candidate.Step;
                 using var _ = no_grad();
-                Parameters.copy_(_trainer.Average);
+                Parameters.copy_(_trainer.EmaWeights);
             }
 
             return string.Create(CultureInfo.InvariantCulture,

@@ -33,6 +33,6 @@ public sealed record BuildMessage(
             _ => "",
         };
         var severity = Severity == Severity.Error ? "error" : "warning";
-        return LogLine.Of($"{File ?? "atu"}{place}: {severity} {Code}: {Text}");
+        return LogLine.Sanitize($"{File ?? "atu"}{place}: {severity} {Code}: {Text}");
     }
 }

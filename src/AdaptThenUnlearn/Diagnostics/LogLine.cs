@@ -6,7 +6,7 @@ namespace AdaptThenUnlearn.Diagnostics;
 public static class LogLine
 {
     /// <summary>The text as such a line: control characters become spaces, and what GitHub (<c>::</c> first, <c>##[</c>) or Azure (<c>##[</c>, <c>##vso[</c>) would obey gets a space within.</summary>
-    public static string Of(string text)
+    public static string Sanitize(string text)
     {
         var line = new StringBuilder(text.Length);
         foreach (var character in text)

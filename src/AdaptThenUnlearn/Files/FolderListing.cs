@@ -10,7 +10,7 @@ namespace AdaptThenUnlearn.Files;
 /// <param name="Repeated">Links to folders that are read elsewhere, or that enclose this one; relative, in ordinal order.</param>
 public sealed record FolderListing(IReadOnlyList<string> Files, IReadOnlyList<string> Hidden, IReadOnlyList<string> Repeated)
 {
-    private const int MostLinks = 40;   // of one path, as Linux follows them
+    private const int MaxLinks = 40;   // of one path, as Linux follows them
 
     // Left behind by macOS, Windows, and the file servers of Synology and QNAP.
     private static readonly HashSet<string> _system = new(StringComparer.OrdinalIgnoreCase)
@@ -26,7 +26,7 @@ public sealed record FolderListing(IReadOnlyList<string> Files, IReadOnlyList<st
     /// <param name="folder">Its own name does not matter, only those of what it holds.</param>
     /// <exception cref="IOException">It, or a folder in it, cannot be read, or links lead nowhere but to each other.</exception>
     /// <exception cref="UnauthorizedAccessException">A folder may not be read.</exception>
-    public static FolderListing Of(string folder)
+    public static FolderListing Scan(string folder)
     {
         var root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
         var real = RealPath(root);
@@ -79,7 +79,7 @@ public sealed record FolderListing(IReadOnlyList<string> Files, IReadOnlyList<st
             var at = Path.Combine(Real(parent), Path.GetFileName(full));
             if (new DirectoryInfo(at).LinkTarget is not { } target)
                 return at;
-            if (++followed > MostLinks)
+            if (++followed > MaxLinks)
                 throw new IOException($"{path}: too many links in a row");
             return Real(Path.TrimEndingDirectorySeparator(Path.GetFullPath(target, Path.GetDirectoryName(at)!)));
         }

@@ -32,7 +32,7 @@ public sealed class HashedFile
     /// <param name="cancel">Ends it within a piece.</param>
     /// <exception cref="IOException">It is missing or not a regular file, cannot be read, or is being written.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
-    public static HashedFile Of(string path, CancellationToken cancel = default)
+    public static HashedFile Create(string path, CancellationToken cancel = default)
     {
         using var handle = RegularFile.Open(path);
         using var whole = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -45,7 +45,7 @@ public sealed class HashedFile
             {
                 cancel.ThrowIfCancellationRequested();
                 var piece = buffer.AsSpan(0, (int)Math.Min(PieceBytes, length - offset));
-                FillFrom(handle, offset, piece, path);
+                ReadExactly(handle, offset, piece, path);
                 whole.AppendData(piece);
                 SHA256.HashData(piece, pieces.AsSpan((int)(offset / PieceBytes) * SHA256.HashSizeInBytes, SHA256.HashSizeInBytes));
             }
@@ -59,7 +59,7 @@ public sealed class HashedFile
     }
 
     /// <summary>The digest of a file alone, for files that are not read afterwards.</summary>
-    /// <inheritdoc cref="Of"/>
+    /// <inheritdoc cref="Create"/>
     /// <returns>64 lower-case hexadecimal digits.</returns>
     public static string DigestOf(string path, CancellationToken cancel = default)
     {
@@ -114,7 +114,7 @@ public sealed class HashedFile
     /// <summary>Whether these bytes are the ones of a piece that were hashed.</summary>
     /// <param name="number">Of the piece, from 0.</param>
     /// <param name="bytes">All of it.</param>
-    internal bool Holds(long number, ReadOnlySpan<byte> bytes)
+    internal bool MatchesPiece(long number, ReadOnlySpan<byte> bytes)
     {
         Span<byte> found = stackalloc byte[SHA256.HashSizeInBytes];
         SHA256.HashData(bytes, found);
@@ -123,7 +123,7 @@ public sealed class HashedFile
 
     /// <summary>Fills a buffer from an open file.</summary>
     /// <exception cref="ChangedFileException">The file has become shorter.</exception>
-    internal static void FillFrom(Microsoft.Win32.SafeHandles.SafeFileHandle handle, long offset, Span<byte> into, string path)
+    internal static void ReadExactly(Microsoft.Win32.SafeHandles.SafeFileHandle handle, long offset, Span<byte> into, string path)
     {
         while (into.Length > 0)
         {

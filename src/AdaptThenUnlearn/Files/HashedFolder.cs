@@ -7,7 +7,7 @@ namespace AdaptThenUnlearn.Files;
 public sealed class HashedFolder
 {
     /// <summary>A folder with more files is not hashed: no set of images that is compared has so many.</summary>
-    internal const int MostFiles = 2_000_000;
+    internal const int MaxFiles = 2_000_000;
 
     private readonly Dictionary<string, string?> _digests;
 
@@ -24,11 +24,11 @@ public sealed class HashedFolder
     /// <param name="cancel">Ends it within a file.</param>
     /// <exception cref="IOException">It cannot be read, or holds too many files.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
-    public static HashedFolder Of(string folder, CancellationToken cancel = default)
+    public static HashedFolder Create(string folder, CancellationToken cancel = default)
     {
-        var files = FolderListing.Of(folder).Files;
-        if (files.Count > MostFiles)
-            throw new IOException(FormattableString.Invariant($"'{folder}' holds more than {MostFiles} files"));
+        var files = FolderListing.Scan(folder).Files;
+        if (files.Count > MaxFiles)
+            throw new IOException(FormattableString.Invariant($"'{folder}' holds more than {MaxFiles} files"));
 
         var digests = new Dictionary<string, string?>(StringComparer.Ordinal);
         using var whole = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);

@@ -18,7 +18,7 @@ internal static class NativeFiles
     private const int Interrupted = 4;         // EINTR
 
     /// <summary>What lies at a path, links followed; null where nothing does, or it may not be looked at.</summary>
-    public static FileIdentity? At(string path)
+    public static FileIdentity? FindIdentity(string path)
     {
         if (path.Length == 0 || path.Contains('\0', StringComparison.Ordinal))
             return null;
@@ -40,7 +40,7 @@ internal static class NativeFiles
     }
 
     /// <summary>What an open file is.</summary>
-    public static FileIdentity Of(SafeFileHandle handle)
+    public static FileIdentity GetIdentity(SafeFileHandle handle)
     {
         if (OperatingSystem.IsWindows())
             return IdentityOnWindows(handle);

@@ -14,7 +14,7 @@ public static class RegularFile
 
     /// <summary>Whether a regular file lies at a path, links followed.</summary>
     /// <param name="path">May hold anything.</param>
-    public static bool IsAt(string path) => NativeFiles.At(path) is { Kind: FileKind.Regular or FileKind.Unknown };
+    public static bool Exists(string path) => NativeFiles.FindIdentity(path) is { Kind: FileKind.Regular or FileKind.Unknown };
 
     /// <summary>Opens a file for reading.</summary>
     /// <param name="path">The file, or a link to one.</param>
@@ -24,11 +24,11 @@ public static class RegularFile
     /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
     public static SafeFileHandle Open(string path)
     {
-        Refuse(path, NativeFiles.At(path)?.Kind);
+        ThrowIfNotRegular(path, NativeFiles.FindIdentity(path)?.Kind);
         try
         {
             var handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
-            var kind = NativeFiles.Of(handle).Kind;
+            var kind = NativeFiles.GetIdentity(handle).Kind;
             if (kind is FileKind.Regular or FileKind.Unknown)
                 return handle;
 
@@ -71,16 +71,16 @@ public static class RegularFile
 
     /// <summary>Reads a whole text file: UTF-8, or as its byte order mark says.</summary>
     /// <inheritdoc cref="ReadAllBytes"/>
-    public static string ReadAllText(string path, long maxBytes) => TextOf(ReadAllBytes(path, maxBytes));
+    public static string ReadAllText(string path, long maxBytes) => DecodeText(ReadAllBytes(path, maxBytes));
 
     /// <summary>The text of a file's bytes: UTF-8, or as its byte order mark says.</summary>
-    public static string TextOf(byte[] bytes)
+    public static string DecodeText(byte[] bytes)
     {
         using var reader = new StreamReader(new MemoryStream(bytes), Encoding.UTF8, detectEncodingFromByteOrderMarks: true);
         return reader.ReadToEnd();
     }
 
-    private static void Refuse(string path, FileKind? kind)
+    private static void ThrowIfNotRegular(string path, FileKind? kind)
     {
         if (path.Length == 0)
             throw new IOException("the path is empty");

@@ -109,8 +109,8 @@ internal sealed class VerifiedStream(SafeFileHandle handle, HashedFile file) : S
 
     private void Fill(long number, Span<byte> piece)
     {
-        HashedFile.FillFrom(handle, number * HashedFile.PieceBytes, piece, file.Path);
-        if (!file.Holds(number, piece))
+        HashedFile.ReadExactly(handle, number * HashedFile.PieceBytes, piece, file.Path);
+        if (!file.MatchesPiece(number, piece))
             throw new ChangedFileException(file.Path);
     }
 }

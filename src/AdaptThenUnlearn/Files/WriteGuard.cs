@@ -8,9 +8,9 @@ public static class WriteGuard
     /// <param name="inputs">Files and folders that are read, and what each is.</param>
     /// <param name="isOwn">Whether a file that is there was made by this tool, and may be replaced.</param>
     /// <param name="overwrite">Whether the caller was told to replace a file whoever made it; never an input.</param>
-    public static string? Obstacle(string output, IEnumerable<(string What, string Path)> inputs, Func<string, bool> isOwn, bool overwrite = false)
+    public static string? FindObstacle(string output, IEnumerable<(string What, string Path)> inputs, Func<string, bool> isOwn, bool overwrite = false)
     {
-        var there = NativeFiles.At(output);
+        var there = NativeFiles.FindIdentity(output);
         if (there is null)
             return null;
         if (there is { Kind: FileKind.Folder })
@@ -21,10 +21,10 @@ public static class WriteGuard
         var own = IsEmpty(output) || isOwn(output);
         foreach (var (what, path) in inputs)
         {
-            var input = NativeFiles.At(path);
+            var input = NativeFiles.FindIdentity(path);
             if (AreSame(output, there.Value, path, input))
                 return $"{output} is the {what}, which is read and would be lost";
-            if (!own && input is { Kind: FileKind.Folder } folder && LiesIn(output, folder))
+            if (!own && input is { Kind: FileKind.Folder } folder && IsInside(output, folder))
                 return $"{output} belongs to the {what} ({path}), which is read";
         }
 
@@ -39,10 +39,10 @@ public static class WriteGuard
             ? (there.Device, there.Inode) == (known.Device, known.Inode)
             : Path.GetFullPath(output).Equals(Path.GetFullPath(path), OperatingSystem.IsWindows() ? StringComparison.OrdinalIgnoreCase : StringComparison.Ordinal);
 
-    private static bool LiesIn(string output, FileIdentity folder)
+    private static bool IsInside(string output, FileIdentity folder)
     {
         for (var above = Path.GetDirectoryName(Path.GetFullPath(output)); above is not null; above = Path.GetDirectoryName(above))
-            if (folder.IsKnown && NativeFiles.At(above) == folder)
+            if (folder.IsKnown && NativeFiles.FindIdentity(above) == folder)
                 return true;
 
         return false;

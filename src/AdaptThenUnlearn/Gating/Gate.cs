@@ -38,12 +38,12 @@ public static class Gate
         [
             .. policy.Evaluation.IsRaw ? [RawOutput] : Array.Empty<string>(),
             .. policy.UndesiredFeatures.SelectMany(feature => NoiseWarning(policy.Evaluation, feature, after ?? before)),
-            .. ReadingDoubts.Of(policy, after ?? before),
+            .. MeasurementWarnings.Find(policy, after ?? before),
         ];
         foreach (var waiver in policy.Waivers)
             Apply(waiver, findings, warnings, today);
 
-        var outcome = Outcomes.Of(findings);
+        var outcome = Outcomes.FromFindings(findings);
         return new Verdict(outcome.IsPass(), findings, warnings) { Outcome = outcome };
     }
 
@@ -51,7 +51,7 @@ public static class Gate
     /// <remarks>Waivers have no say: they let a generator be released that still fails, and do not spare the original the unlearning.</remarks>
     /// <param name="policy">The limits.</param>
     /// <param name="before">Readings of the original generator.</param>
-    public static IReadOnlyList<UndesiredFeature> Violated(UnlearningPolicy policy, Measurement before) =>
+    public static IReadOnlyList<UndesiredFeature> ViolatedFeatures(UnlearningPolicy policy, Measurement before) =>
         [.. policy.UndesiredFeatures.Where(feature => FeatureRules(policy.Evaluation, feature, before, after: null).Any(finding => finding.State is not (FindingState.Passed or FindingState.NotApplicable)))];
 
     /// <summary>Whether readings of the original generator say nothing of a feature, so that training to a limit would be training to nothing.</summary>
@@ -74,7 +74,7 @@ public static class Gate
         var rule = new Rule($"{feature.Name}/maxRate", AtMost, limit);
         if (WhyMeaningless(feature, before, after) is { } meaningless)
             return rule.NotMeasured(meaningless);
-        if (Reading(feature, after ?? before, evaluation) is not { Looks: [.., var last] } reading)
+        if (FindReading(feature, after ?? before, evaluation) is not { Looks: [.., var last] } reading)
             return rule.NotMeasured(WhyOtherRange(evaluation, after ?? before) ?? NotCounted);
 
         var bound = SequentialSampling.UpperBound(last, evaluation.Looks().Count, evaluation.Confidence);
@@ -91,7 +91,7 @@ public static class Gate
 
     private static IEnumerable<string> NoiseWarning(EvaluationOptions evaluation, UndesiredFeature feature, Measurement measured)
     {
-        if (Reading(feature, measured, evaluation)?.NoiseFloor is { } floor && feature.MaxRate < floor)
+        if (FindReading(feature, measured, evaluation)?.NoiseFloor is { } floor && feature.MaxRate < floor)
             yield return Invariant($"The limit of {feature.Name}/maxRate ({ReadingText.Percent(feature.MaxRate.Value)}) is below what the auditor can tell: it sees the class in {ReadingText.Percent(floor)} of real images that do not show it.");
     }
 
@@ -104,7 +104,7 @@ public static class Gate
             return rule.NotMeasured("nothing was unlearned, so there is nothing to compare");
         if (WhyNotComparable(evaluation, before, after) is { } reason)
             return rule.NotMeasured(reason);
-        if (Reading(feature, before, evaluation) is not { Looks: [var was, ..] } || Reading(feature, after, evaluation) is not { Looks: [var isNow, ..] })
+        if (FindReading(feature, before, evaluation) is not { Looks: [var was, ..] } || FindReading(feature, after, evaluation) is not { Looks: [var isNow, ..] })
             return rule.NotMeasured(NotCounted);
         if (was.Hits == 0)
             return rule.NotMeasured(Invariant($"the original never showed the feature in {was.Samples} images, so no share of it can be unlearned"));
@@ -126,7 +126,7 @@ public static class Gate
                 ? new Rule("quality/maxFrechetIncrease", AtMost, increase).NotApplicable(NothingTrained)
                 : MaxFrechetIncrease(increase, policy, before, after);
         if (quality.MinShareKept is { } kept)
-            foreach (var finding in after is null ? SharesNotTouched(kept, policy, before) : MinShareKept(kept, policy, before, after))
+            foreach (var finding in after is null ? SharesNotApplicable(kept, policy, before) : MinShareKept(kept, policy, before, after))
                 yield return finding;
     }
 
@@ -145,7 +145,7 @@ public static class Gate
 
     private static Finding MaxFrechetDistance(Rule rule, EvaluationOptions evaluation, QualityReading reading, double distance) => reading.UsableGroups is { } groups
         ? rule.Judge(
-            distance, FrechetBound.OfDistance(distance, groups, evaluation.Confidence),
+            distance, FrechetBound.ForDistance(distance, groups, evaluation.Confidence),
             Invariant($"{reading.Metric} of {reading.Samples} images against {reading.ReferenceSize()}; upper bound at {ReadingText.Percent(evaluation.Confidence)} confidence"))
         : rule.NotMeasured(NoBound);
 
@@ -166,7 +166,7 @@ public static class Gate
 
         if (was.UsableGroups is not { } groupsBefore || isNow.UsableGroups is not { } groupsAfter)
             return rule.NotMeasured(NoBound);
-        if (FrechetBound.OfIncrease(old, groupsBefore, now, groupsAfter, policy.Evaluation.Confidence) is not { } increase)
+        if (FrechetBound.ForIncrease(old, groupsBefore, now, groupsAfter, policy.Evaluation.Confidence) is not { } increase)
             return rule.NotMeasured(Invariant($"{was.Samples} images cannot tell the distance before ({old:G4}) from the distance that so few images have anyway, and nothing bounds its increase: raise evaluation.samples"));
 
         return rule.Judge(
@@ -176,7 +176,7 @@ public static class Gate
     }
 
     // Without training every class keeps its share; those that the policy lists and those that were counted have their finding.
-    private static IEnumerable<Finding> SharesNotTouched(double limit, UnlearningPolicy policy, Measurement measured)
+    private static IEnumerable<Finding> SharesNotApplicable(double limit, UnlearningPolicy policy, Measurement measured)
     {
         var classes = Retained(policy, measured).Select(share => share.Class).Union(policy.Quality!.KeptClasses(policy) ?? []).ToList();
         var names = classes.Count == 0 ? ["quality/minShareKept"] : classes.ConvertAll(kept => QualityOptions.MinShareKeptRule + kept);
@@ -184,7 +184,7 @@ public static class Gate
     }
 
     private static IReadOnlyList<ClassShare> Retained(UnlearningPolicy policy, Measurement measured) =>
-        [.. measured.Shares.Where(share => share.Classifier == policy.Quality!.ClassCounter(policy) && !share.Undesired)];
+        [.. measured.Shares.Where(share => share.Classifier == policy.Quality!.CountingClassifier(policy) && !share.Undesired)];
 
     private static IEnumerable<Finding> MinShareKept(double limit, UnlearningPolicy policy, Measurement before, Measurement after)
     {
@@ -216,7 +216,7 @@ public static class Gate
 
     private static string? WhyNotComparable(EvaluationOptions evaluation, Measurement before, Measurement after) =>
         before.GeneratorSha256 == after.GeneratorSha256 ? "the original was compared with itself"
-        : !AreLatents(evaluation, before) || !AreLatents(evaluation, after) ? "before and after were not both measured on the policy's latents"
+        : !UsesPolicyLatents(evaluation, before) || !UsesPolicyLatents(evaluation, after) ? "before and after were not both measured on the policy's latents"
         : WhyOtherRange(evaluation, before) ?? WhyOtherRange(evaluation, after) ?? before.Diversity?.WhyOneImage ?? after.Diversity?.WhyOneImage;
 
     /// <summary>Why readings are not of the images that a policy judges; null when they are.</summary>
@@ -227,12 +227,12 @@ public static class Gate
         : evaluation.IsRaw ? "8-bit pictures were measured, and the policy asks for the network's raw output (evaluation.range)"
         : "the network's raw output was measured, and the policy judges the clipped 8-bit pictures that users get: measure again";
 
-    private static bool AreLatents(EvaluationOptions evaluation, Measurement measured) => measured.Seed == evaluation.Seed && measured.Truncation.Equals(evaluation.Truncation);
+    private static bool UsesPolicyLatents(EvaluationOptions evaluation, Measurement measured) => measured.Seed == evaluation.Seed && measured.Truncation.Equals(evaluation.Truncation);
 
     // A record may have been made under another policy than the one that judges it; which file the reference was, only its run knows.
     private static string? WhyNotAsAsked(UnlearningPolicy policy, Measurement measured)
     {
-        if (!AreLatents(policy.Evaluation, measured))
+        if (!UsesPolicyLatents(policy.Evaluation, measured))
             return "the images were not made from the policy's latents";
         if ((WhyOtherRange(policy.Evaluation, measured) ?? measured.Diversity?.WhyOneImage) is { } meaningless)
             return meaningless;
@@ -246,9 +246,9 @@ public static class Gate
     }
 
     // Null unless the counts are of this feature, on the policy's latents, at the policy's sample sizes, and possible.
-    private static FeatureReading? Reading(UndesiredFeature feature, Measurement measured, EvaluationOptions evaluation)
+    private static FeatureReading? FindReading(UndesiredFeature feature, Measurement measured, EvaluationOptions evaluation)
     {
-        if (!AreLatents(evaluation, measured) || WhyOtherRange(evaluation, measured) is not null)
+        if (!UsesPolicyLatents(evaluation, measured) || WhyOtherRange(evaluation, measured) is not null)
             return null;
 
         var readings = measured.Features.Where(reading => reading.Feature == feature.Name && reading.Class == feature.Class && reading.Classifier == (feature.Auditor ?? feature.Annotator)).ToList();

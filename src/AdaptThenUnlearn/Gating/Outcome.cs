@@ -27,7 +27,7 @@ public static class Outcomes
 {
     /// <summary>The outcome that findings give.</summary>
     /// <param name="findings">One for each rule.</param>
-    public static Outcome Of(IReadOnlyCollection<Finding> findings)
+    public static Outcome FromFindings(IReadOnlyCollection<Finding> findings)
     {
         if (Any(FindingState.Failed))
             return Outcome.Failed;
@@ -45,5 +45,5 @@ public static class Outcomes
     /// <summary>The outcome as it is told where a failed gate stops nothing.</summary>
     /// <param name="outcome">Of the gate.</param>
     /// <param name="advisory">Whether a failed gate is let through.</param>
-    public static Outcome ToldAs(this Outcome outcome, bool advisory) => advisory && !outcome.IsPass() ? Outcome.Advisory : outcome;
+    public static Outcome WithAdvisory(this Outcome outcome, bool advisory) => advisory && !outcome.IsPass() ? Outcome.Advisory : outcome;
 }

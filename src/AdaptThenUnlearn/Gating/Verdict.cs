@@ -14,7 +14,7 @@ public sealed record Verdict(bool Passed, IReadOnlyList<Finding> Findings, IRead
     /// <summary>What came of it: always what the findings say, whatever was set or read from a record.</summary>
     public Outcome Outcome
     {
-        get => Passed || !Outcomes.Of(Findings).IsPass() ? Outcomes.Of(Findings) : Outcome.Failed;
+        get => Passed || !Outcomes.FromFindings(Findings).IsPass() ? Outcomes.FromFindings(Findings) : Outcome.Failed;
         init => _recorded = value;
     }
 

@@ -33,5 +33,5 @@ public sealed record HeldOutCounts(IReadOnlyDictionary<string, HeldOutError> ByC
 
     /// <summary>Of one class; null where it was not counted.</summary>
     /// <param name="name">The class.</param>
-    public DetectionCounts? Of(string name) => ByClass.GetValueOrDefault(name)?.Counts(Source);
+    public DetectionCounts? ForClass(string name) => ByClass.GetValueOrDefault(name)?.Counts(Source);
 }

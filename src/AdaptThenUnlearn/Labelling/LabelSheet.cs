@@ -17,7 +17,7 @@ public sealed record LabelSheet(int SchemaVersion, string Feature, string Genera
     public const int CurrentSchemaVersion = 1;
 
     /// <summary>Fewest labels of either kind that a classifier is trained from.</summary>
-    public const int FewestOfEither = 10;
+    public const int MinLabelsPerClass = 10;
 
     /// <summary>Images that show the feature.</summary>
     [JsonIgnore]
@@ -29,9 +29,9 @@ public sealed record LabelSheet(int SchemaVersion, string Feature, string Genera
 
     /// <summary>Why no classifier can be trained from these labels yet, or null.</summary>
     [JsonIgnore]
-    public string? TooFew => With >= FewestOfEither && Without >= FewestOfEither
+    public string? WhyTooFewLabels => With >= MinLabelsPerClass && Without >= MinLabelsPerClass
         ? null
-        : FormattableString.Invariant($"{With} images are labelled as showing '{Feature}' and {Without} as not showing it; at least {FewestOfEither} of each are needed, and 50 to 200 in all are a good number");
+        : FormattableString.Invariant($"{With} images are labelled as showing '{Feature}' and {Without} as not showing it; at least {MinLabelsPerClass} of each are needed, and 50 to 200 in all are a good number");
 
     /// <summary>SHA-256 of what was said of which images: 64 lower-case hexadecimal digits.</summary>
     public string Sha256() => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(
@@ -39,12 +39,12 @@ public sealed record LabelSheet(int SchemaVersion, string Feature, string Genera
 
     /// <summary>The same with some labels changed.</summary>
     /// <param name="changes">By image; null takes a label away.</param>
-    public LabelSheet Changed(IReadOnlyDictionary<int, bool?> changes)
+    public LabelSheet WithChanges(IReadOnlyDictionary<int, bool?> changes)
     {
         var labels = new SortedDictionary<int, bool>(Labels);
         foreach (var (image, shows) in changes)
-            if (shows is { } said)
-                labels[image] = said;
+            if (shows is { } label)
+                labels[image] = label;
             else
                 labels.Remove(image);
         return this with { Labels = labels };

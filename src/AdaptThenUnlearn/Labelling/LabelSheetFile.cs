@@ -38,11 +38,11 @@ public static class LabelSheetFile
     /// <param name="path">The folder is made if need be.</param>
     /// <param name="sheet">What was said.</param>
     /// <exception cref="FileNotWrittenException">It cannot be written.</exception>
-    public static void Write(string path, LabelSheet sheet) => ReplacedFile.Write(path, JsonSerializer.Serialize(sheet, _json) + "\n");
+    public static void Write(string path, LabelSheet sheet) => AtomicFile.Write(path, JsonSerializer.Serialize(sheet, _json) + "\n");
 
     /// <summary>Whether a file is a sheet, of whatever images.</summary>
     /// <param name="path">May be anything.</param>
-    public static bool IsOne(string path)
+    public static bool IsLabelSheet(string path)
     {
         try
         {

@@ -16,11 +16,11 @@ public sealed record DetectionCounts(string Source, long With, long Missed, long
 
     /// <summary>Lower end of the two-sided 95 % interval of the share that is missed; 0 where no image shows the class.</summary>
     [JsonIgnore]
-    public double LeastMissed => With == 0 ? 0 : ClopperPearson.LowerBound(Missed, With, (1 + Confidence) / 2);
+    public double MissedLowerBound => With == 0 ? 0 : ClopperPearson.LowerBound(Missed, With, (1 + Confidence) / 2);
 
     /// <summary>Upper end of the two-sided 95 % interval of the share that is missed; 1 where no image shows the class.</summary>
     [JsonIgnore]
-    public double MostMissed => With == 0 ? 1 : ClopperPearson.UpperBound(Missed, With, (1 + Confidence) / 2);
+    public double MissedUpperBound => With == 0 ? 1 : ClopperPearson.UpperBound(Missed, With, (1 + Confidence) / 2);
 
     /// <summary>Whether the counts can be.</summary>
     [JsonIgnore]
@@ -46,7 +46,7 @@ public sealed record DetectionCounts(string Source, long With, long Missed, long
                 return null;
             if (Without > 0 && IsNoBetterThanNo)
                 return $"{Words}: no better than always answering no";
-            return MostMissed > Half ? $"{Words}: it may miss more than it finds, and the true rate is higher by as much" : null;
+            return MissedUpperBound > Half ? $"{Words}: it may miss more than it finds, and the true rate is higher by as much" : null;
         }
     }
 
@@ -57,5 +57,5 @@ public sealed record DetectionCounts(string Source, long With, long Missed, long
     /// <summary>E.g. <c>it missed 2 of 11 images that show the class (2.3 % to 51.8 %) and saw it in 1 of 43 that do not, held out when it was trained</c>.</summary>
     [JsonIgnore]
     public string Words => string.Create(CultureInfo.InvariantCulture,
-        $"it missed {Missed} of {With} images that show the class ({100 * LeastMissed:0.#} % to {100 * MostMissed:0.#} %){(Without > 0 ? $" and saw it in {FalseAlarms} of {Without} that do not" : "")}, {Source}");
+        $"it missed {Missed} of {With} images that show the class ({100 * MissedLowerBound:0.#} % to {100 * MissedUpperBound:0.#} %){(Without > 0 ? $" and saw it in {FalseAlarms} of {Without} that do not" : "")}, {Source}");
 }

@@ -16,7 +16,7 @@ public static class FrechetBound
     /// <param name="distance">Of all compared images.</param>
     /// <param name="groups">Of the same images.</param>
     /// <param name="confidence">One-sided, at least 0.5, below 1.</param>
-    public static double OfDistance(double distance, FrechetGroups groups, double confidence) =>
+    public static double ForDistance(double distance, FrechetGroups groups, double confidence) =>
         distance + Quantile(confidence) * Math.Sqrt(new Jackknife(distance, groups).Variance);
 
     /// <summary>How much a distance grew, and the upper bound of that.</summary>
@@ -30,7 +30,7 @@ public static class FrechetBound
     /// <param name="groupsAfter">Of its images.</param>
     /// <param name="confidence">One-sided, at least 0.5, below 1.</param>
     /// <returns>Null when the distance before cannot be told from 0, so that nothing bounds the ratio.</returns>
-    public static FrechetIncrease? OfIncrease(double before, FrechetGroups groupsBefore, double after, FrechetGroups groupsAfter, double confidence)
+    public static FrechetIncrease? ForIncrease(double before, FrechetGroups groupsBefore, double after, FrechetGroups groupsAfter, double confidence)
     {
         var (was, isNow) = (new Jackknife(before, groupsBefore), new Jackknife(after, groupsAfter));
         var squared = Quantile(confidence) * Quantile(confidence);

@@ -11,6 +11,6 @@ public sealed record FrechetGroups(IReadOnlyList<long> Sizes, IReadOnlyList<doub
 
     /// <summary>Whether they can be groups of so many images.</summary>
     /// <param name="samples">Images compared.</param>
-    public bool AreOf(long samples) => Sizes.Count == Count && Without.Count == Count
+    public bool AreValidFor(long samples) => Sizes.Count == Count && Without.Count == Count
         && Sizes.All(size => size > 0) && Sizes.Sum() == samples && Without.All(distance => double.IsFinite(distance) && distance >= 0);
 }

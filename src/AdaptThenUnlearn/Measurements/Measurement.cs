@@ -103,7 +103,7 @@ public sealed record QualityReading(
 
     /// <summary><see cref="Groups"/>, where they can be groups of the compared images; null where nothing can be estimated from them.</summary>
     [JsonIgnore]
-    public FrechetGroups? UsableGroups => Groups is { } groups && groups.AreOf(Samples) ? groups : null;
+    public FrechetGroups? UsableGroups => Groups is { } groups && groups.AreValidFor(Samples) ? groups : null;
 
     /// <summary>Whether the reference was samples of an original generator.</summary>
     [JsonIgnore]

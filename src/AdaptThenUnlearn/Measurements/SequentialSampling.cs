@@ -24,7 +24,7 @@ public static class SequentialSampling
     /// <param name="limit">The largest allowed rate; null where there is none.</param>
     /// <param name="looks">The sample sizes at which one may look, in order.</param>
     /// <param name="confidence">Over all looks.</param>
-    public static bool WorthGoingOn(Look look, double? limit, IReadOnlyList<int> looks, double confidence) =>
+    public static bool ShouldContinue(Look look, double? limit, IReadOnlyList<int> looks, double confidence) =>
         limit is { } largest
         && look.Samples < looks[^1]
         && (double)look.Hits / look.Samples <= largest

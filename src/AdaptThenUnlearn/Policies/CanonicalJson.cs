@@ -8,7 +8,7 @@ namespace AdaptThenUnlearn.Policies;
 public static class CanonicalJson
 {
     /// <summary>The text.</summary>
-    public static string Of(UnlearningPolicy policy)
+    public static string Serialize(UnlearningPolicy policy)
     {
         using var stream = new MemoryStream();
         using (var writer = new Utf8JsonWriter(stream, new() { Encoder = PolicyJson.Options.Encoder }))
@@ -19,7 +19,7 @@ public static class CanonicalJson
 
     /// <summary>SHA-256 of the text in UTF-8, 64 lower-case hexadecimal digits: the digest of everything that was in effect.</summary>
     public static string Digest(UnlearningPolicy policy) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Of(policy))));
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Serialize(policy))));
 
     private static void WriteSorted(JsonElement element, Utf8JsonWriter writer)
     {

@@ -22,21 +22,21 @@ internal readonly record struct JsonPath(string Text)
     /// <summary>Nothing when <paramref name="holds"/>, otherwise one finding at this place.</summary>
     /// <param name="holds">What is demanded.</param>
     /// <param name="message">What is said when it does not hold.</param>
-    /// <param name="given">Other places the demand rests on: when one of them is wrong, this is not judged.</param>
-    public IEnumerable<PolicyFinding> Must(bool holds, string message, params JsonPath[] given) =>
-        holds ? [] : [new PolicyFinding(PolicyCodes.ImpossibleValue, this, message, given)];
+    /// <param name="dependsOn">Other places the demand rests on: when one of them is wrong, this is not judged.</param>
+    public IEnumerable<PolicyFinding> Must(bool holds, string message, params JsonPath[] dependsOn) =>
+        holds ? [] : [new PolicyFinding(PolicyCodes.ImpossibleValue, this, message, dependsOn)];
 
     /// <summary>Nothing when <paramref name="holds"/>, otherwise one finding that something is missing here.</summary>
-    public IEnumerable<PolicyFinding> Needed(bool holds, string message, params JsonPath[] given) =>
-        holds ? [] : [new PolicyFinding(PolicyCodes.Missing, this, message, given)];
+    public IEnumerable<PolicyFinding> MustBePresent(bool holds, string message, params JsonPath[] dependsOn) =>
+        holds ? [] : [new PolicyFinding(PolicyCodes.Missing, this, message, dependsOn)];
 
     /// <summary>A warning at this place.</summary>
-    public PolicyFinding Warning(string code, string message, params JsonPath[] given) =>
-        new(code, this, message, given, Severity.Warning);
+    public PolicyFinding Warning(string code, string message, params JsonPath[] dependsOn) =>
+        new(code, this, message, dependsOn, Severity.Warning);
 
     /// <summary>Nothing when <paramref name="name"/> is one of <paramref name="names"/>, otherwise one finding at this place.</summary>
-    public IEnumerable<PolicyFinding> MustBeOneOf(string name, IReadOnlyCollection<string> names, string what, params JsonPath[] given) =>
-        names.Contains(name) ? [] : [new PolicyFinding(PolicyCodes.UnknownName, this, Suggestion.NotOneOf(name, names, what), given)];
+    public IEnumerable<PolicyFinding> MustBeOneOf(string name, IReadOnlyCollection<string> names, string what, params JsonPath[] dependsOn) =>
+        names.Contains(name) ? [] : [new PolicyFinding(PolicyCodes.UnknownName, this, Suggestion.NotOneOf(name, names, what), dependsOn)];
 
     /// <summary>A finding for every name that stands in the list before.</summary>
     public IEnumerable<PolicyFinding> MustBeDistinct(IEnumerable<string> names, Func<JsonPath, JsonPath> placeInItem)
@@ -57,7 +57,7 @@ internal readonly record struct JsonPath(string Text)
 /// <param name="Code">One of <see cref="PolicyCodes"/>.</param>
 /// <param name="Path">The place.</param>
 /// <param name="Message">What is wrong.</param>
-/// <param name="Given">Other places it rests on.</param>
+/// <param name="DependsOn">Other places it rests on.</param>
 /// <param name="Severity">Error or warning.</param>
 internal sealed record PolicyFinding(
-    string Code, JsonPath Path, string Message, IReadOnlyList<JsonPath> Given, Severity Severity = Severity.Error);
+    string Code, JsonPath Path, string Message, IReadOnlyList<JsonPath> DependsOn, Severity Severity = Severity.Error);

@@ -60,7 +60,7 @@ public sealed partial record LayerText(string Type, IReadOnlyDictionary<string, 
     };
 
     /// <summary>What is wrong with a text, or null.</summary>
-    public static string? Problem(string text)
+    public static string? FindProblem(string text)
     {
         try
         {
@@ -87,13 +87,13 @@ public sealed partial record LayerText(string Type, IReadOnlyDictionary<string, 
         var arguments = new Dictionary<string, string>();
         var written = match.Groups["arguments"].Value;
         if (Argument().Replace(written, "").AsSpan().ContainsAnyExcept(" ,"))
-            throw new FormatException($"'{text}': its arguments cannot be read; {Words(type, names)}");
+            throw new FormatException($"'{text}': its arguments cannot be read; {DescribeArguments(type, names)}");
 
         foreach (var (place, part) in Argument().Matches(written).Index())
         {
             var name = part.Groups["name"] is { Success: true } named ? named.Value : names.ElementAtOrDefault(place);
             if (name is null || !names.Contains(name))
-                throw new FormatException($"'{text}': {(name is null ? "it has too many arguments" : $"'{name}' is not known here")}; {Words(type, names)}");
+                throw new FormatException($"'{text}': {(name is null ? "it has too many arguments" : $"'{name}' is not known here")}; {DescribeArguments(type, names)}");
             if (!arguments.TryAdd(name, part.Groups["value"].Value.Trim('\'', '"')))
                 throw new FormatException($"'{text}': '{name}' is given twice");
         }
@@ -105,7 +105,7 @@ public sealed partial record LayerText(string Type, IReadOnlyDictionary<string, 
 
     /// <summary>A whole number, or the one number of a square pair; null where it was not said.</summary>
     /// <exception cref="FormatException">It is something else.</exception>
-    public int? Whole(string argument)
+    public int? GetInt32(string argument)
     {
         if (!Arguments.TryGetValue(argument, out var text))
             return null;
@@ -118,16 +118,16 @@ public sealed partial record LayerText(string Type, IReadOnlyDictionary<string, 
 
     /// <summary>A number; the default where it was not said.</summary>
     /// <exception cref="FormatException">It is something else.</exception>
-    public double Number(string argument, double otherwise) =>
-        !Arguments.TryGetValue(argument, out var text) ? otherwise
+    public double GetDouble(string argument, double defaultValue) =>
+        !Arguments.TryGetValue(argument, out var text) ? defaultValue
         : double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number) ? number
         : throw new FormatException($"{Type}: '{argument}' must be a number, but is {text}");
 
     /// <summary>True or False; the default where it was not said.</summary>
     /// <exception cref="FormatException">It is something else.</exception>
-    public bool Flag(string argument, bool otherwise) => Arguments.GetValueOrDefault(argument) switch
+    public bool GetBoolean(string argument, bool defaultValue) => Arguments.GetValueOrDefault(argument) switch
     {
-        null => otherwise,
+        null => defaultValue,
         "True" or "true" => true,
         "False" or "false" => false,
         var other => throw new FormatException($"{Type}: '{argument}' must be True or False, but is {other}"),
@@ -135,7 +135,7 @@ public sealed partial record LayerText(string Type, IReadOnlyDictionary<string, 
 
     /// <summary>The three sizes of <c>Unflatten</c>: maps, height, width.</summary>
     /// <exception cref="FormatException">They are something else.</exception>
-    public (int Maps, int Side) Unflattened() =>
+    public (int Maps, int Side) GetUnflattenedSize() =>
         Arguments.TryGetValue("unflattened_size", out var text) && Sizes(text) is [var maps, var height, var width] && height == width
             ? (maps, height)
             : throw new FormatException("Unflatten needs 'unflattened_size' with maps, height and width, the last two alike: Unflatten(1, (128, 7, 7))");
@@ -162,30 +162,30 @@ public sealed partial record LayerText(string Type, IReadOnlyDictionary<string, 
             switch (argument)
             {
                 case "eps" or "momentum" or "negative_slope" or "p":
-                    Number(argument, 0);
+                    GetDouble(argument, 0);
                     break;
                 case "bias" or "affine" or "track_running_stats" or "inplace":
-                    Flag(argument, false);
+                    GetBoolean(argument, false);
                     break;
                 case "mode" or "unflattened_size":
                     break;
                 default:
-                    Whole(argument);
+                    GetInt32(argument);
                     break;
             }
         }
 
-        if (Whole("stride") is 0 || Whole("scale_factor") is 0 || Whole("kernel_size") is 0)
+        if (GetInt32("stride") is 0 || GetInt32("scale_factor") is 0 || GetInt32("kernel_size") is 0)
             throw new FormatException($"{Type}: strides, kernels and factors are at least 1");
-        if (Number("eps", 1e-5) <= 0)
+        if (GetDouble("eps", 1e-5) <= 0)
             throw new FormatException($"{Type}: 'eps' must be positive");
-        if (Type.StartsWith("Upsampl", StringComparison.Ordinal) && Whole("scale_factor") is null)
+        if (Type.StartsWith("Upsampl", StringComparison.Ordinal) && GetInt32("scale_factor") is null)
             throw new FormatException($"{Type} needs 'scale_factor'");
         if (Type == "Unflatten")
-            Unflattened();
+            GetUnflattenedSize();
     }
 
-    private static string Words(string type, string[] names) => names.Length == 0 ? $"{type} takes none" : $"{type} takes {string.Join(", ", names)}";
+    private static string DescribeArguments(string type, string[] names) => names.Length == 0 ? $"{type} takes none" : $"{type} takes {string.Join(", ", names)}";
 
     [GeneratedRegex(@"^\s*(?:\(\d+\):\s*)?(?<type>[A-Za-z]\w*)\s*(?:\((?<arguments>(?:[^()]|\([^()]*\))*)\))?\s*$", RegexOptions.CultureInvariant)]
     private static partial Regex Layer();

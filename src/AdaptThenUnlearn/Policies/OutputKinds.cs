@@ -21,7 +21,7 @@ public static class OutputKinds
     /// <summary>Why one class cannot have such outputs, with the mend; null where it can.</summary>
     /// <param name="outputs">One of <see cref="All"/>; null for <see cref="Softmax"/>.</param>
     /// <param name="classes">How many classes there are.</param>
-    public static string? WhyNotOf(string? outputs, int classes) => classes != 1 ? null : outputs switch
+    public static string? SingleClassProblem(string? outputs, int classes) => classes != 1 ? null : outputs switch
     {
         null or Softmax => $"one class alone has the probability 1 of every image under '{Softmax}', so that each would show it: say \"outputs\": \"{Sigmoid}\"",
         Probabilities => $"one class alone would have to be 1 of every image: say \"outputs\": \"{IndependentProbabilities}\"",

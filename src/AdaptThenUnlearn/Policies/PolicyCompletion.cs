@@ -13,13 +13,13 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
     private static readonly Position Nowhere = new("", 0, 0);
 
     private readonly List<PolicyError> _errors = [];
-    private readonly List<JsonPath> _wrong = [];
+    private readonly List<JsonPath> _invalidPaths = [];
 
     /// <summary>What was found so far.</summary>
     public IReadOnlyList<PolicyError> Errors => _errors;
 
     /// <summary>Whether this place, and all that it lies in, is as it was meant.</summary>
-    public bool IsSound(JsonPath path) => !_wrong.Any(path.IsWithin);
+    public bool IsValid(JsonPath path) => !_invalidPaths.Any(path.IsWithin);
 
     /// <summary>The whole policy, every property present and of its type.</summary>
     public PolicyNode Complete(ObjectNode policy)
@@ -31,7 +31,7 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
     private PolicyNode Value(PolicyNode node, PolicyMember member, PolicyNode? preset, JsonPath path)
     {
         if (node is ScalarNode { Kind: JsonValueKind.Null })
-            return member.Nullable ? node : Wrong(node, member.Shape, preset, path, $"must be {WordsOf(member.Shape)}, but is null");
+            return member.Nullable ? node : ReportWrongType(node, member.Shape, preset, path, $"must be {WordsOf(member.Shape)}, but is null");
 
         if (member.NotEmpty && IsEmpty(node, member.Shape))
             Report(PolicyCodes.ImpossibleValue, node.At, path, "needs at least one entry");
@@ -42,7 +42,7 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
             (MapShape shape, ObjectNode written) => Map(written, shape, path),
             (ListShape shape, ListNode written) => List(written, shape, member.Constraints, path),
             (ScalarShape shape, ScalarNode written) => Scalar(written, shape, member, preset, path),
-            _ => Wrong(node, member.Shape, preset, path, $"must be {WordsOf(member.Shape)}, but is {node.Words}"),
+            _ => ReportWrongType(node, member.Shape, preset, path, $"must be {WordsOf(member.Shape)}, but is {node.Description}"),
         };
     }
 
@@ -70,19 +70,19 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
         if (written.Find(member.Name) is { } given)
             return given with { Value = Value(given.Value, member, preset, path[member.Name]) };
 
-        return new(member.Name, written.At, LeftOut(written, member, preset, path[member.Name]));
+        return new(member.Name, written.At, FillMissing(written, member, preset, path[member.Name]));
     }
 
-    private PolicyNode LeftOut(ObjectNode written, PolicyMember member, PolicyNode? preset, JsonPath path)
+    private PolicyNode FillMissing(ObjectNode written, PolicyMember member, PolicyNode? preset, JsonPath path)
     {
-        if (IsWhole(preset, member.Shape))
+        if (IsComplete(preset, member.Shape))
             return preset!;
 
         if (member.Nullable)
             return ScalarNode.Null(written.At);
 
         Report(PolicyCodes.Missing, written.At, path, $"is missing; it must be {WordsOf(member.Shape)}");
-        return StandIn(member.Shape);
+        return CreatePlaceholder(member.Shape);
     }
 
     private ObjectNode Map(ObjectNode written, MapShape shape, JsonPath path)
@@ -109,23 +109,23 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
     private PolicyNode Scalar(ScalarNode written, ScalarShape shape, PolicyMember member, PolicyNode? preset, JsonPath path)
     {
         if (!HasType(written, shape))
-            return Wrong(written, shape, preset, path, $"must be {shape.Words}, but is {written.Words}");
+            return ReportWrongType(written, shape, preset, path, $"must be {shape.Description}, but is {written.Description}");
 
-        if (OutOfRange(written, shape) is { } message)
+        if (RangeProblem(written, shape) is { } message)
         {
             Report(PolicyCodes.ImpossibleValue, written.At, path, message);
-            return preset ?? shape.StandIn(Nowhere);
+            return preset ?? shape.CreatePlaceholder(Nowhere);
         }
 
         if (written.Text.Contains('\0', StringComparison.Ordinal))
         {
             Report(PolicyCodes.ImpossibleValue, written.At, path, "must not hold a NUL character: no file, class or feature has one in its name");
-            return preset ?? shape.StandIn(Nowhere);
+            return preset ?? shape.CreatePlaceholder(Nowhere);
         }
 
         foreach (var constraint in member.Constraints)
         {
-            if (constraint.Violation(written, vocabulary) is { } violation)
+            if (constraint.FindViolation(written, vocabulary) is { } violation)
             {
                 Report(constraint.Code, written.At, path, violation);
                 return preset ?? written;   // what is computed from a default cannot run away
@@ -143,7 +143,7 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
         _ => written.Kind == JsonValueKind.Number,
     };
 
-    private static string? OutOfRange(ScalarNode written, ScalarShape shape)
+    private static string? RangeProblem(ScalarNode written, ScalarShape shape)
     {
         if (shape.SchemaType == "integer")
         {
@@ -166,28 +166,28 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
             _errors.Add(Error(PolicyCodes.RepeatedProperty, repeated.At, path[repeated.Name], "is given twice; this is the second"));
     }
 
-    private PolicyNode Wrong(PolicyNode node, PolicyShape shape, PolicyNode? preset, JsonPath path, string message)
+    private PolicyNode ReportWrongType(PolicyNode node, PolicyShape shape, PolicyNode? preset, JsonPath path, string message)
     {
         Report(PolicyCodes.WrongType, node.At, path, message);
-        return IsWhole(preset, shape) ? preset! : StandIn(shape);
+        return IsComplete(preset, shape) ? preset! : CreatePlaceholder(shape);
     }
 
     /// <summary>Defaults of an object may cover only a part of it: a generator has a format, but no checkpoint.</summary>
-    internal static bool IsWhole(PolicyNode? preset, PolicyShape shape) =>
+    internal static bool IsComplete(PolicyNode? preset, PolicyShape shape) =>
         preset is not null && !(shape is RecordShape record && record.Members.Any(member => !member.Nullable && ((ObjectNode)preset).Find(member.Name) is null));
 
-    private static PolicyNode StandIn(PolicyShape shape) => shape switch
+    private static PolicyNode CreatePlaceholder(PolicyShape shape) => shape switch
     {
         RecordShape record => new ObjectNode(Nowhere, [.. record.Members.Select(member => new PolicyProperty(
-            member.Name, Nowhere, member.Nullable ? ScalarNode.Null(Nowhere) : StandIn(member.Shape)))]),
+            member.Name, Nowhere, member.Nullable ? ScalarNode.Null(Nowhere) : CreatePlaceholder(member.Shape)))]),
         MapShape => new ObjectNode(Nowhere, []),
         ListShape => new ListNode(Nowhere, []),
-        _ => ((ScalarShape)shape).StandIn(Nowhere),
+        _ => ((ScalarShape)shape).CreatePlaceholder(Nowhere),
     };
 
     private static string WordsOf(PolicyShape shape) => shape switch
     {
-        ScalarShape scalar => scalar.Words,
+        ScalarShape scalar => scalar.Description,
         ListShape => "a list",
         _ => "an object",
     };
@@ -195,7 +195,7 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
     private void Report(string code, Position at, JsonPath path, string message)
     {
         _errors.Add(Error(code, at, path, message));
-        _wrong.Add(path);
+        _invalidPaths.Add(path);
     }
 
     private static PolicyError Error(string code, Position at, JsonPath path, string message) =>

@@ -13,10 +13,10 @@ internal abstract class ValueConstraintAttribute : Attribute
     public virtual string Code => PolicyCodes.ImpossibleValue;
 
     /// <summary>What is wrong with a value of the right type, or null.</summary>
-    public abstract string? Violation(ScalarNode value, PolicyVocabulary vocabulary);
+    public abstract string? FindViolation(ScalarNode value, PolicyVocabulary vocabulary);
 
     /// <summary>Adds the keywords of JSON Schema that say the same.</summary>
-    public abstract void Describe(JsonObject schema);
+    public abstract void AddToSchema(JsonObject schema);
 }
 
 /// <summary>A number between two ends.</summary>
@@ -28,14 +28,14 @@ internal sealed class WithinAttribute(double min, double max = double.PositiveIn
     /// <summary>The upper end itself is not allowed.</summary>
     public bool Below { get; init; }
 
-    public override string? Violation(ScalarNode value, PolicyVocabulary vocabulary)
+    public override string? FindViolation(ScalarNode value, PolicyVocabulary vocabulary)
     {
         var number = double.Parse(value.Text, CultureInfo.InvariantCulture);
         var holds = (Above ? number > min : number >= min) && (Below ? number < max : number <= max);
         return holds ? null : $"must be {Words}, but is {value.Text}";
     }
 
-    public override void Describe(JsonObject schema)
+    public override void AddToSchema(JsonObject schema)
     {
         schema[Above ? "exclusiveMinimum" : "minimum"] = min;
         if (double.IsFinite(max))
@@ -58,7 +58,7 @@ internal sealed class WithinAttribute(double min, double max = double.PositiveIn
 }
 
 /// <summary>Text of a form.</summary>
-internal sealed class FormAttribute(string pattern, string words) : ValueConstraintAttribute
+internal sealed class TextPatternAttribute(string pattern, string words) : ValueConstraintAttribute
 {
     /// <summary>Keys of output folders and rules.</summary>
     public const string Key = "^[a-z0-9-]{1,64}$";
@@ -74,41 +74,41 @@ internal sealed class FormAttribute(string pattern, string words) : ValueConstra
 
     private readonly Regex _form = new(pattern.Replace("$", "\\z", StringComparison.Ordinal), RegexOptions.CultureInvariant);
 
-    public override string? Violation(ScalarNode value, PolicyVocabulary vocabulary) =>
+    public override string? FindViolation(ScalarNode value, PolicyVocabulary vocabulary) =>
         _form.IsMatch(value.Text) ? null : $"must be {words}, but is '{value.Text}'";
 
-    public override void Describe(JsonObject schema) => schema["pattern"] = pattern;
+    public override void AddToSchema(JsonObject schema) => schema["pattern"] = pattern;
 }
 
 /// <summary>Text that says something.</summary>
 internal sealed class NotBlankAttribute : ValueConstraintAttribute
 {
-    public override string? Violation(ScalarNode value, PolicyVocabulary vocabulary) =>
+    public override string? FindViolation(ScalarNode value, PolicyVocabulary vocabulary) =>
         string.IsNullOrWhiteSpace(value.Text) ? "must not be empty" : null;
 
-    public override void Describe(JsonObject schema) => schema["pattern"] = "\\S";
+    public override void AddToSchema(JsonObject schema) => schema["pattern"] = "\\S";
 }
 
 /// <summary>A layer as Python prints it, or the name of a known layout.</summary>
-internal sealed class LayerFormAttribute : ValueConstraintAttribute
+internal sealed class LayerPatternAttribute : ValueConstraintAttribute
 {
-    public override string? Violation(ScalarNode value, PolicyVocabulary vocabulary) =>
-        LayerText.Layouts.Contains(value.Text) || LayerText.Problem(value.Text) is not { } problem
+    public override string? FindViolation(ScalarNode value, PolicyVocabulary vocabulary) =>
+        LayerText.Layouts.Contains(value.Text) || LayerText.FindProblem(value.Text) is not { } problem
             ? null
             : $"{problem}; or name one layout alone: {string.Join(", ", LayerText.Layouts)}";
 
-    public override void Describe(JsonObject schema) => schema["pattern"] = "\\S";
+    public override void AddToSchema(JsonObject schema) => schema["pattern"] = "\\S";
 }
 
 /// <summary>A day that exists, <c>yyyy-MM-dd</c>.</summary>
 internal sealed class DayAttribute : ValueConstraintAttribute
 {
-    public override string? Violation(ScalarNode value, PolicyVocabulary vocabulary) =>
+    public override string? FindViolation(ScalarNode value, PolicyVocabulary vocabulary) =>
         DateOnly.TryParseExact(value.Text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out _)
             ? null
             : $"must be a day such as 2026-12-31, but is '{value.Text}'";
 
-    public override void Describe(JsonObject schema)
+    public override void AddToSchema(JsonObject schema)
     {
         schema["format"] = "date";
         schema["pattern"] = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$";
@@ -136,7 +136,7 @@ internal sealed class KnownNameAttribute(NameKind kind) : ValueConstraintAttribu
 
     public override string Code => PolicyCodes.UnknownName;
 
-    public override string? Violation(ScalarNode value, PolicyVocabulary vocabulary)
+    public override string? FindViolation(ScalarNode value, PolicyVocabulary vocabulary)
     {
         var (what, names) = kind switch
         {
@@ -153,7 +153,7 @@ internal sealed class KnownNameAttribute(NameKind kind) : ValueConstraintAttribu
     }
 
     /// <summary>Names of catalogues stay open, so that a new member needs no new schema.</summary>
-    public override void Describe(JsonObject schema)
+    public override void AddToSchema(JsonObject schema)
     {
         var closed = kind switch
         {

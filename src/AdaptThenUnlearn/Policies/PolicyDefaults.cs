@@ -29,7 +29,7 @@ internal static class PolicyDefaults
     private static UnlearningOptions Preset(ObjectNode? unlearning)
     {
         var name = (unlearning?.Find("preset")?.Value as ScalarNode)?.Text;
-        return UnlearningPresets.Of(name is not null && UnlearningPresets.Names.Contains(name) ? name : UnlearningPresets.DefaultName);
+        return UnlearningPresets.Get(name is not null && UnlearningPresets.Names.Contains(name) ? name : UnlearningPresets.DefaultName);
     }
 
     /// <summary>Recovery keeps its part of the steps, so that a shorter run is not all recovery.</summary>

@@ -12,7 +12,7 @@ internal readonly record struct Position(string File, int Line, int Column);
 internal abstract record PolicyNode(Position At)
 {
     /// <summary>The type, in the words of a message.</summary>
-    public abstract string Words { get; }
+    public abstract string Description { get; }
 
     public abstract void WriteTo(Utf8JsonWriter writer);
 }
@@ -23,7 +23,7 @@ internal sealed record PolicyProperty(string Name, Position At, PolicyNode Value
 /// <summary>Properties in the order of the text, repeated ones included.</summary>
 internal sealed record ObjectNode(Position At, IReadOnlyList<PolicyProperty> Properties) : PolicyNode(At)
 {
-    public override string Words => "an object";
+    public override string Description => "an object";
 
     /// <summary>The first property of that name, or null.</summary>
     public PolicyProperty? Find(string name) => Properties.FirstOrDefault(property => property.Name == name);
@@ -43,7 +43,7 @@ internal sealed record ObjectNode(Position At, IReadOnlyList<PolicyProperty> Pro
 
 internal sealed record ListNode(Position At, IReadOnlyList<PolicyNode> Items) : PolicyNode(At)
 {
-    public override string Words => "a list";
+    public override string Description => "a list";
 
     public override void WriteTo(Utf8JsonWriter writer)
     {
@@ -60,7 +60,7 @@ internal sealed record ScalarNode(Position At, JsonValueKind Kind, string Text) 
 {
     public static ScalarNode Null(Position at) => new(at, JsonValueKind.Null, "null");
 
-    public override string Words => Kind switch
+    public override string Description => Kind switch
     {
         JsonValueKind.String => "text",
         JsonValueKind.Number => $"the number {Text}",

@@ -52,7 +52,7 @@ public sealed class PolicyOverride
             {
                 policy = (ObjectNode)each.Set(policy, 0);
             }
-            catch (NoSuchPlaceException none)
+            catch (PathNotFoundException none)
             {
                 errors.Add(new PolicyError(PolicyCodes.ImpossibleOverride, each.Origin, 0, 0, $"$.{each.Path}", none.Message));
             }
@@ -72,8 +72,8 @@ public sealed class PolicyOverride
             (string name, null or ScalarNode { Kind: JsonValueKind.Null }) => SetProperty(new ObjectNode(_value.At, []), name, depth),
             (int index, ListNode written) => SetItem(written, index, depth),
             (int index, null or ScalarNode { Kind: JsonValueKind.Null }) => SetItem(new ListNode(_value.At, []), index, depth),
-            (string name, _) => throw new NoSuchPlaceException($"there is no '{name}' to set, because what it would be in is {node.Words}"),
-            (var index, _) => throw new NoSuchPlaceException($"there is no entry [{index}] to set, because what it would be in is {node!.Words}"),
+            (string name, _) => throw new PathNotFoundException($"there is no '{name}' to set, because what it would be in is {node.Description}"),
+            (var index, _) => throw new PathNotFoundException($"there is no entry [{index}] to set, because what it would be in is {node!.Description}"),
         };
     }
 
@@ -89,7 +89,7 @@ public sealed class PolicyOverride
     private ListNode SetItem(ListNode written, int index, int depth)
     {
         if (index > written.Items.Count)
-            throw new NoSuchPlaceException($"there is no entry [{index}] to set; the list has {written.Items.Count}");
+            throw new PathNotFoundException($"there is no entry [{index}] to set; the list has {written.Items.Count}");
 
         var items = written.Items.ToList();
         var changed = Set(index < items.Count ? items[index] : null, depth + 1);
@@ -129,5 +129,5 @@ public sealed class PolicyOverride
 
     private static string OriginOf(string path) => $"--set {path}";
 
-    private sealed class NoSuchPlaceException(string message) : Exception(message);
+    private sealed class PathNotFoundException(string message) : Exception(message);
 }

@@ -41,12 +41,12 @@ public static class PolicyReader
         var completion = new PolicyCompletion(vocabulary);
         var complete = completion.Complete(effective);
         var policy = Deserialise(complete);
-        var findings = Place(policy.Check(JsonPath.Root).Where(finding => IsFounded(finding, completion)), effective);
+        var findings = Place(policy.Check(JsonPath.Root).Where(finding => HasValidInputs(finding, completion)), effective);
 
         var errors = InOrder([.. overrideErrors, .. completion.Errors, .. findings.Where(found => found.Severity == Severity.Error)]);
         var warnings = InOrder([.. findings.Where(found => found.Severity == Severity.Warning)]);
         return errors.Length == 0
-            ? new(policy, [], warnings, digest, CanonicalJson.Of(policy))
+            ? new(policy, [], warnings, digest, CanonicalJson.Serialize(policy))
             : new(null, errors, warnings, digest, "");
     }
 
@@ -66,7 +66,7 @@ public static class PolicyReader
     }
 
     private static PolicyError NotAnObject(PolicyNode root) => new(
-        PolicyCodes.WrongType, root.At.File, root.At.Line, root.At.Column, JsonPath.Root.Text, $"a policy is an object, but this is {root.Words}");
+        PolicyCodes.WrongType, root.At.File, root.At.Line, root.At.Column, JsonPath.Root.Text, $"a policy is an object, but this is {root.Description}");
 
     private static UnlearningPolicy Deserialise(PolicyNode complete)
     {
@@ -77,8 +77,8 @@ public static class PolicyReader
         return JsonSerializer.Deserialize<UnlearningPolicy>(stream.ToArray(), PolicyJson.Options)!;
     }
 
-    private static bool IsFounded(PolicyFinding finding, PolicyCompletion completion) =>
-        completion.IsSound(finding.Path) && finding.Given.All(completion.IsSound);
+    private static bool HasValidInputs(PolicyFinding finding, PolicyCompletion completion) =>
+        completion.IsValid(finding.Path) && finding.DependsOn.All(completion.IsValid);
 
     private static IReadOnlyList<PolicyError> Place(IEnumerable<PolicyFinding> findings, ObjectNode effective)
     {

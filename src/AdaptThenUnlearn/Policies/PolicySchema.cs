@@ -43,7 +43,7 @@ public static class PolicySchema
 
             // What is left out of 'unlearning' comes from the preset that the policy names: no one default to show.
             properties[member.Name] = Member(member, preset, showsDefaults && member.Name != "unlearning");
-            if (!member.Nullable && !PolicyCompletion.IsWhole(preset, member.Shape))
+            if (!member.Nullable && !PolicyCompletion.IsComplete(preset, member.Shape))
                 required.Add(member.Name);
         }
 
@@ -92,7 +92,7 @@ public static class PolicySchema
             default:
                 var schema = new JsonObject { ["type"] = ((ScalarShape)shape).SchemaType };
                 foreach (var constraint in constraints)
-                    constraint.Describe(schema);
+                    constraint.AddToSchema(schema);
 
                 return schema;
         }

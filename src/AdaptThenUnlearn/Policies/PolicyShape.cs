@@ -7,18 +7,18 @@ namespace AdaptThenUnlearn.Policies;
 internal abstract record PolicyShape
 {
     /// <summary>The shape of a whole policy.</summary>
-    public static RecordShape Policy { get; } = (RecordShape)Of(typeof(UnlearningPolicy), new NullabilityInfoContext());
+    public static RecordShape Policy { get; } = (RecordShape)FromType(typeof(UnlearningPolicy), new NullabilityInfoContext());
 
-    private static PolicyShape Of(Type type, NullabilityInfoContext nullability)
+    private static PolicyShape FromType(Type type, NullabilityInfoContext nullability)
     {
         if (ScalarShape.Known.TryGetValue(type, out var scalar))
             return scalar;
 
         if (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyList<>))
-            return new ListShape(Of(type.GenericTypeArguments[0], nullability));
+            return new ListShape(FromType(type.GenericTypeArguments[0], nullability));
 
         if (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyDictionary<,>))
-            return new MapShape(Of(type.GenericTypeArguments[1], nullability));
+            return new MapShape(FromType(type.GenericTypeArguments[1], nullability));
 
         var constructor = type.GetConstructors().Single(each => each.GetParameters().Length > 0);
         return new RecordShape(
@@ -31,7 +31,7 @@ internal abstract record PolicyShape
         var type = Nullable.GetUnderlyingType(parameter.ParameterType) ?? parameter.ParameterType;
         return new PolicyMember(
             JsonNamingPolicy.CamelCase.ConvertName(parameter.Name!),
-            Of(type, nullability),
+            FromType(type, nullability),
             nullability.Create(parameter).WriteState == NullabilityState.Nullable,
             [.. parameter.GetCustomAttributes<ValueConstraintAttribute>()],
             parameter.GetCustomAttribute<NotEmptyAttribute>() is not null);
@@ -56,11 +56,11 @@ internal sealed record MapShape(PolicyShape Value) : PolicyShape;
 internal sealed record ListShape(PolicyShape Item) : PolicyShape;
 
 /// <summary>Text, number, or true and false.</summary>
-/// <param name="Words">In a message.</param>
+/// <param name="Description">In a message.</param>
 /// <param name="SchemaType">In JSON Schema.</param>
 /// <param name="Smallest">Of a whole number.</param>
 /// <param name="Largest">Of a whole number.</param>
-internal sealed record ScalarShape(string Words, string SchemaType, long Smallest = 0, long Largest = 0) : PolicyShape
+internal sealed record ScalarShape(string Description, string SchemaType, long Smallest = 0, long Largest = 0) : PolicyShape
 {
     public static IReadOnlyDictionary<Type, ScalarShape> Known { get; } = new Dictionary<Type, ScalarShape>
     {
@@ -72,7 +72,7 @@ internal sealed record ScalarShape(string Words, string SchemaType, long Smalles
     };
 
     /// <summary>A value of this type that stands in for a wrong one while the rest is judged.</summary>
-    public ScalarNode StandIn(Position at) => SchemaType switch
+    public ScalarNode CreatePlaceholder(Position at) => SchemaType switch
     {
         "string" => new(at, JsonValueKind.String, ""),
         "boolean" => new(at, JsonValueKind.False, "false"),

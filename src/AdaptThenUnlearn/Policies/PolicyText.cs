@@ -57,7 +57,7 @@ internal static class PolicyText
         switch (reader.TokenType)
         {
             case JsonTokenType.StartObject:
-                RefuseDepth(reader);
+                ThrowIfTooDeep(reader);
                 var properties = new List<PolicyProperty>();
                 while (reader.Read() && reader.TokenType != JsonTokenType.EndObject)
                 {
@@ -69,7 +69,7 @@ internal static class PolicyText
                 return new ObjectNode(here, properties);
 
             case JsonTokenType.StartArray:
-                RefuseDepth(reader);
+                ThrowIfTooDeep(reader);
                 var items = new List<PolicyNode>();
                 while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
                     items.Add(ReadValue(ref reader, at));
@@ -93,7 +93,7 @@ internal static class PolicyText
         }
     }
 
-    private static void RefuseDepth(in Utf8JsonReader reader)
+    private static void ThrowIfTooDeep(in Utf8JsonReader reader)
     {
         if (reader.CurrentDepth >= MaxDepth)
             throw new UnreadableTextException($"nested deeper than {MaxDepth} levels");

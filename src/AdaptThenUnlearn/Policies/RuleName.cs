@@ -10,7 +10,7 @@ public sealed record RuleName(RuleLimit Limit, string? Subject = null)
 
     /// <summary>Takes a name apart.</summary>
     /// <param name="rule">E.g. <c>digit-8/maxRate</c>; may be any text.</param>
-    public static RuleName Of(string rule) => rule.Split('/', 3) switch
+    public static RuleName Parse(string rule) => rule.Split('/', 3) switch
     {
         [Section, "maxFrechetDistance"] => new(RuleLimit.MaxFrechetDistance),
         [Section, "maxFrechetIncrease"] => new(RuleLimit.MaxFrechetIncrease),

@@ -92,7 +92,7 @@ public sealed record UnlearningOptions(
             BatchSize < 4 || BatchSize % 4 == 0, $"must be a multiple of 4, or 2 or 3, but is {BatchSize}"),
         .. at["negativesAsFakes"]["batchSize"].Must(
             NegativesAsFakes.BatchSize < 4 || NegativesAsFakes.BatchSize % 4 == 0, $"must be a multiple of 4, or 1 to 3, but is {NegativesAsFakes.BatchSize}"),
-        .. at["data"].Needed(
+        .. at["data"].MustBePresent(
             Data is not null || Method != "retrain", "the method 'retrain' needs a folder with the real images", at["method"]),
     ];
 }

@@ -18,7 +18,7 @@ namespace AdaptThenUnlearn.Policies;
 /// <param name="Report">Which reports are written.</param>
 public sealed record UnlearningPolicy(
     [Within(1, 1)] int SchemaVersion,
-    [Form(FormAttribute.Key, FormAttribute.KeyWords)] string Name,
+    [TextPattern(TextPatternAttribute.Key, TextPatternAttribute.KeyWords)] string Name,
     GeneratorChoice Generator,
     [NotEmpty] IReadOnlyDictionary<string, ClassifierChoice> Classifiers,
     [NotEmpty] IReadOnlyList<UndesiredFeature> UndesiredFeatures,
@@ -35,17 +35,17 @@ public sealed record UnlearningPolicy(
         [.. UndesiredFeatures.SelectMany(feature => feature.RuleNames()), .. Quality?.RuleNames(this) ?? []];
 
     /// <summary>Roles of the files whose programs are run, because the policy names them as such; none where all are weights alone.</summary>
-    public IReadOnlyList<string> Programs() =>
+    public IReadOnlyList<string> ProgramRoles() =>
     [
         .. Generator.Format == GeneratorChoice.TorchScript ? ["generator", .. Generator.Discriminator is null ? (string[])[] : ["discriminator"]] : (string[])[],
         .. Classifiers.Where(named => named.Value.Format == GeneratorChoice.TorchScript).Select(named => $"classifier {named.Key}"),
-        .. Quality is { } quality && WeightsExtractor.Named(quality.Extractor) is { IsProgram: true } ? (string[])["extractor"] : [],
+        .. Quality is { } quality && WeightsExtractor.Find(quality.Extractor) is { IsProgram: true } ? (string[])["extractor"] : [],
     ];
 
     /// <summary>The JSON path of the limit that a rule of this policy holds against, or null when it has no such rule.</summary>
     internal string? PathOfLimit(string rule)
     {
-        var name = RuleName.Of(rule);
+        var name = RuleName.Parse(rule);
         if (name.Limit is RuleLimit.Unknown)
             return null;
         if (!name.IsOfFeature)
@@ -60,7 +60,7 @@ public sealed record UnlearningPolicy(
         .. Generator.Check(at["generator"]),
         .. Classifiers.SelectMany(named => named.Value.Check(at["classifiers"][named.Key])),
         .. Classifiers.Keys.SelectMany(name => at["classifiers"][name].Must(
-            WeightsExtractor.Named(name) is null, $"'{name}' is the name of an extractor for 'quality'; call the classifier something else")),
+            WeightsExtractor.Find(name) is null, $"'{name}' is the name of an extractor for 'quality'; call the classifier something else")),
         .. at["undesiredFeatures"].MustBeDistinct(UndesiredFeatures.Select(feature => feature.Name), item => item["name"]),
         .. UndesiredFeatures.SelectMany((feature, index) => feature.Check(at["undesiredFeatures"][index], this)),
         .. Quality?.Check(at["quality"], this) ?? [],
@@ -97,12 +97,12 @@ public sealed record UnlearningPolicy(
 public sealed record GeneratorChoice(
     [NotBlank] string Checkpoint,
     [KnownName(NameKind.CheckpointFormat)] string Format,
-    [Form(FormAttribute.Sha256, FormAttribute.Sha256Words)] string? Sha256,
+    [TextPattern(TextPatternAttribute.Sha256, TextPatternAttribute.Sha256Words)] string? Sha256,
     [NotBlank] string? Discriminator,
 
     // Left out where it is absent, here and below, so that the digests of policies from before this property stand.
     [Within(1, 65536)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? LatentSize = null,
-    [NotEmpty, LayerForm] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<string>? Layers = null)
+    [NotEmpty, LayerPattern] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<string>? Layers = null)
 {
     /// <summary>The format whose files are programs, which are run: never found by content.</summary>
     public const string TorchScript = "torchscript";
@@ -127,27 +127,27 @@ public sealed record GeneratorChoice(
 public sealed record ClassifierChoice(
     [NotBlank] string Checkpoint,
     [NotEmpty, NotBlank] IReadOnlyList<string>? Classes,
-    [Form(FormAttribute.Sha256, FormAttribute.Sha256Words)] string? Sha256,
+    [TextPattern(TextPatternAttribute.Sha256, TextPatternAttribute.Sha256Words)] string? Sha256,
     [KnownName(NameKind.ClassifierOutputs)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Outputs = null,
     [KnownName(NameKind.CheckpointFormat)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Format = null)
 {
     internal IEnumerable<PolicyFinding> Check(JsonPath at) =>
     [
         .. at["classes"].MustBeDistinct(Classes ?? [], item => item),
-        .. at["classes"].Needed(Classes is not null || Format != GeneratorChoice.TorchScript, $"'format' is '{GeneratorChoice.TorchScript}', and a program does not name its outputs: this must, in their order", at["format"]),
-        .. at["outputs"].Must(SaysNothingOfOneClass || OutputKinds.WhyNotOf(Outputs, Classes?.Count ?? 0) is null, OutputKinds.WhyNotOf(Outputs, Classes?.Count ?? 0) ?? "", at["classes"], at["format"]),
+        .. at["classes"].MustBePresent(Classes is not null || Format != GeneratorChoice.TorchScript, $"'format' is '{GeneratorChoice.TorchScript}', and a program does not name its outputs: this must, in their order", at["format"]),
+        .. at["outputs"].Must(OutputsComeFromCheckpoint || OutputKinds.SingleClassProblem(Outputs, Classes?.Count ?? 0) is null, OutputKinds.SingleClassProblem(Outputs, Classes?.Count ?? 0) ?? "", at["classes"], at["format"]),
     ];
 
     // Where the policy leaves the outputs to a checkpoint, loading it tells.
-    private bool SaysNothingOfOneClass => Outputs is null && Format != GeneratorChoice.TorchScript;
+    private bool OutputsComeFromCheckpoint => Outputs is null && Format != GeneratorChoice.TorchScript;
 
-    internal bool SameFileAs(ClassifierChoice other) => Plain(Checkpoint) == Plain(other.Checkpoint);
+    internal bool SameFileAs(ClassifierChoice other) => NormalizePath(Checkpoint) == NormalizePath(other.Checkpoint);
 
     // As text: without "." and "x/..", so that a detour does not make another file of it.
-    private static string Plain(string path)
+    private static string NormalizePath(string path)
     {
         List<string> parts = [];
-        foreach (var part in Slashes(path).Split('/').Where((part, index) => part != "." && (part.Length > 0 || index == 0)))
+        foreach (var part in NormalizeSlashes(path).Split('/').Where((part, index) => part != "." && (part.Length > 0 || index == 0)))
         {
             if (part == ".." && parts.Count > 0 && parts[^1] is not (".." or ""))
                 parts.RemoveAt(parts.Count - 1);
@@ -158,7 +158,7 @@ public sealed record ClassifierChoice(
         return string.Join('/', parts);
     }
 
-    internal static string Slashes(string path) => path.Replace('\\', '/');
+    internal static string NormalizeSlashes(string path) => path.Replace('\\', '/');
 }
 
 /// <summary>A feature that the generator must not emit.</summary>
@@ -173,7 +173,7 @@ public sealed record ClassifierChoice(
 /// <param name="Negatives">Folder of images that show the feature, relative to the policy file; training learns from them instead of what the annotator finds.</param>
 [NeedsOneOf("maxRate", "minUnlearned")]
 public sealed record UndesiredFeature(
-    [Form(FormAttribute.Key, FormAttribute.KeyWords)] string Name,
+    [TextPattern(TextPatternAttribute.Key, TextPatternAttribute.KeyWords)] string Name,
     [NotBlank] string Annotator,
     [NotBlank] string? Auditor,
     [NotBlank] string Class,
@@ -201,13 +201,13 @@ public sealed record UndesiredFeature(
             AuditorThreshold is null || Auditor is not null, "is for an 'auditor', and none is named; the annotator's is 'threshold'", at["threshold"]),
         .. CheckIndependence(at, policy),
         .. CheckProvability(at, policy.Evaluation),
-        .. Laxities(at).Select(lax => lax.Place.Warning(PolicyCodes.LaxRule, lax.Why)),
+        .. LaxLimits(at).Select(lax => lax.Place.Warning(PolicyCodes.LaxRule, lax.Why)),
     ];
 
     /// <summary>What of this feature's rules hardly anything can miss, in sentences without a full stop; none where all of them ask for something.</summary>
-    public IEnumerable<string> Laxities() => Laxities(JsonPath.Root).Select(lax => $"{lax.Place.Text[2..]} {lax.Why}");
+    public IEnumerable<string> LaxLimits() => LaxLimits(JsonPath.Root).Select(lax => $"{lax.Place.Text[2..]} {lax.Why}");
 
-    private IEnumerable<(JsonPath Place, string Why)> Laxities(JsonPath at)
+    private IEnumerable<(JsonPath Place, string Why)> LaxLimits(JsonPath at)
     {
         if (MaxRate >= 1)
             yield return (at["maxRate"], "allows every image to show the feature: it is no limit");
@@ -271,7 +271,7 @@ public sealed record QualityOptions(
 
     // Left out where there are none, so that the digests of policies from before these properties stand.
     [NotBlank] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ExtractorWeights = null,
-    [Form(FormAttribute.Sha256, FormAttribute.Sha256Words)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ExtractorSha256 = null)
+    [TextPattern(TextPatternAttribute.Sha256, TextPatternAttribute.Sha256Words)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ExtractorSha256 = null)
 {
     private const string OriginalGenerator = "original-generator";   // as a reading calls it
 
@@ -287,12 +287,12 @@ public sealed record QualityOptions(
 
     /// <summary>The classifier whose classes are counted for the shares: the extractor, or the first feature's auditor where the extractor has no classes.</summary>
     /// <param name="policy">That this belongs to.</param>
-    public string ClassCounter(UnlearningPolicy policy) =>
-        WeightsExtractor.Named(Extractor) is null ? Extractor : policy.UndesiredFeatures[0].Auditor ?? policy.UndesiredFeatures[0].Annotator;
+    public string CountingClassifier(UnlearningPolicy policy) =>
+        WeightsExtractor.Find(Extractor) is null ? Extractor : policy.UndesiredFeatures[0].Auditor ?? policy.UndesiredFeatures[0].Annotator;
 
     /// <summary>The counted classes without the undesired ones, or null when the policy does not list them.</summary>
     internal IEnumerable<string>? KeptClasses(UnlearningPolicy policy) =>
-        policy.Classifiers.GetValueOrDefault(ClassCounter(policy))?.Classes?.Except(UndesiredClasses(policy));
+        policy.Classifiers.GetValueOrDefault(CountingClassifier(policy))?.Classes?.Except(UndesiredClasses(policy));
 
     /// <summary>
     /// Those of the counted classes that are undesired. Where the counter is some feature's annotator or auditor, another classifier's class of the same
@@ -301,7 +301,7 @@ public sealed record QualityOptions(
     /// <param name="policy">That this belongs to.</param>
     public IReadOnlySet<string> UndesiredClasses(UnlearningPolicy policy)
     {
-        var counter = ClassCounter(policy);
+        var counter = CountingClassifier(policy);
         var own = policy.UndesiredFeatures.Where(feature => feature.Annotator == counter || feature.Auditor == counter).ToList();
         return (own.Count > 0 ? own : policy.UndesiredFeatures).Select(feature => feature.Class).ToHashSet();
     }
@@ -317,11 +317,11 @@ public sealed record QualityOptions(
 
     private IEnumerable<PolicyFinding> CheckExtractor(JsonPath at, UnlearningPolicy policy)
     {
-        if (WeightsExtractor.Named(Extractor) is { } kind)
+        if (WeightsExtractor.Find(Extractor) is { } kind)
             return
             [
-                .. at["extractorWeights"].Needed(
-                    ExtractorWeights is not null, $"'extractor' is '{kind.Name}', and nothing is downloaded: this must name a copy of {kind.Wanted}", at["extractor"]),
+                .. at["extractorWeights"].MustBePresent(
+                    ExtractorWeights is not null, $"'extractor' is '{kind.Name}', and nothing is downloaded: this must name a copy of {kind.FileDescription}", at["extractor"]),
                 .. CheckSamples(at, kind, policy.Evaluation),
             ];
 
@@ -347,13 +347,13 @@ public sealed record QualityOptions(
                 PolicyCodes.UnprovableLimit,
                 string.Create(CultureInfo.InvariantCulture, $"'{kind.Name}' makes {kind.FeatureSize} features, and {evaluation.Samples} samples do not determine their distance: it will count as not measured; {needed} or more are needed"),
                 at["extractor"], samples)];
-        return kind.FeatureSize is { } features && FewFor(features, evaluation) is { } why ? [samples.Warning(PolicyCodes.FewForTheExtractor, why, at["extractor"], samples)] : [];
+        return kind.FeatureSize is { } features && WhyTooFewImages(features, evaluation) is { } why ? [samples.Warning(PolicyCodes.FewForTheExtractor, why, at["extractor"], samples)] : [];
     }
 
     /// <summary>Why so few images leave a Fréchet limit hard to meet; null where they are enough, or no such limit is asked for.</summary>
     /// <param name="features">That the extractor makes of an image.</param>
     /// <param name="evaluation">Says how many images there are.</param>
-    public string? FewFor(int features, EvaluationOptions evaluation) =>
+    public string? WhyTooFewImages(int features, EvaluationOptions evaluation) =>
         (MaxFrechetDistance ?? MaxFrechetIncrease) is null || evaluation.Samples / 2 >= (long)ImagesPerFeature * features ? null
         : string.Create(CultureInfo.InvariantCulture, $"half of {evaluation.Samples} samples are compared by {features} features, fewer than {ImagesPerFeature} a feature: the distance of few images is too large and its upper bound wide, so that good generators may fail; {2L * ImagesPerFeature * features} samples or more make it narrow");
 
@@ -440,10 +440,10 @@ public sealed record Waiver(
             && quality.KeptClasses(policy) is null
             && Rule.Length > QualityOptions.MinShareKeptRule.Length
             && Rule.StartsWith(QualityOptions.MinShareKeptRule, StringComparison.Ordinal);
-        return ofUnlistedClass ? [] : at["rule"].MustBeOneOf(Rule, policy.RuleNames(), "rule of this policy", WhatRulesRestOn(policy));
+        return ofUnlistedClass ? [] : at["rule"].MustBeOneOf(Rule, policy.RuleNames(), "rule of this policy", PathsBehindRuleNames(policy));
     }
 
-    private static JsonPath[] WhatRulesRestOn(UnlearningPolicy policy)
+    private static JsonPath[] PathsBehindRuleNames(UnlearningPolicy policy)
     {
         var (features, quality) = (JsonPath.Root["undesiredFeatures"], JsonPath.Root["quality"]);
         return
@@ -455,7 +455,7 @@ public sealed record Waiver(
                 features[index]["class"], features[index]["annotator"], features[index]["auditor"],
             }),
             quality["maxFrechetDistance"], quality["maxFrechetIncrease"], quality["minShareKept"], quality["extractor"],
-            JsonPath.Root["classifiers"][policy.Quality?.ClassCounter(policy) ?? ""]["classes"],
+            JsonPath.Root["classifiers"][policy.Quality?.CountingClassifier(policy) ?? ""]["classes"],
         ];
     }
 }

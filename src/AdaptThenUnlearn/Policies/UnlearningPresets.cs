@@ -85,7 +85,7 @@ public static class UnlearningPresets
 
     /// <summary>All values of a preset.</summary>
     /// <exception cref="ArgumentException">There is no such preset.</exception>
-    public static UnlearningOptions Of(string name) =>
+    public static UnlearningOptions Get(string name) =>
         Table.FirstOrDefault(preset => preset.Preset == name)
         ?? throw new ArgumentException(Suggestion.NotOneOf(name, Names, "preset"), nameof(name));
 }

@@ -5,8 +5,8 @@ namespace AdaptThenUnlearn.Policies;
 /// <param name="Name">In a policy's <c>quality.extractor</c> and on the command line.</param>
 /// <param name="PublishedSha256">What the SHA-256 of the published file begins with; null where any file will do.</param>
 /// <param name="FeatureSize">Length of a feature vector; null where the file decides.</param>
-/// <param name="Wanted">Which file is meant, and where it is published; ends a sentence.</param>
-public sealed record WeightsExtractor(string Name, string? PublishedSha256, int? FeatureSize, string Wanted)
+/// <param name="FileDescription">Which file is meant, and where it is published; ends a sentence.</param>
+public sealed record WeightsExtractor(string Name, string? PublishedSha256, int? FeatureSize, string FileDescription)
 {
     private const int InceptionFeatures = 2048;
 
@@ -31,14 +31,14 @@ public sealed record WeightsExtractor(string Name, string? PublishedSha256, int?
     public static IReadOnlyList<string> Names { get; } = [.. All.Select(extractor => extractor.Name)];
 
     /// <summary>The one of that name, or null.</summary>
-    public static WeightsExtractor? Named(string name) => All.FirstOrDefault(extractor => extractor.Name == name);
+    public static WeightsExtractor? Find(string name) => All.FirstOrDefault(extractor => extractor.Name == name);
 
     /// <summary>Whether its file is a program, which is run.</summary>
     public bool IsProgram => this != InceptionV3;
 
     /// <summary>The public name of the Fréchet distance of its features: FID for the published Inception-v3 alone.</summary>
     /// <param name="sha256">Of the file that was loaded.</param>
-    public string Metric(string sha256) =>
+    public string MetricName(string sha256) =>
         PublishedSha256 is null ? "TorchScript Fréchet distance"
         : sha256.StartsWith(PublishedSha256, StringComparison.OrdinalIgnoreCase) ? "FID"
         : "FID (unpublished weights)";

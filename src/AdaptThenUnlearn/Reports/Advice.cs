@@ -15,27 +15,27 @@ public sealed class Advice
     private const int LongestRule = 120;
     private const int LongestReason = 300;
 
-    private static readonly IReadOnlyList<Phrase> _search = [Ours(", or search settings with "), Code("atu tune POLICY"), Ours(".")];
+    private static readonly IReadOnlyList<Phrase> _search = [Trusted(", or search settings with "), Code("atu tune POLICY"), Trusted(".")];
 
     private readonly Phrase? _rule;
 
-    private Advice(Phrase? rule, params IReadOnlyList<Phrase> words) => (_rule, Words) = (rule, words);
+    private Advice(Phrase? rule, params IReadOnlyList<Phrase> words) => (_rule, Phrases) = (rule, words);
 
     /// <summary>Plain text, with the rule's name where it is about one rule alone.</summary>
-    public string Text => string.Concat(Whole.Select(phrase => phrase.Text));
+    public string Text => string.Concat(AllPhrases.Select(phrase => phrase.Text));
 
     /// <summary>The same in Markdown.</summary>
-    public string Markdown => MarkdownText.Of(Whole);
+    public string Markdown => MarkdownText.RenderPhrases(AllPhrases);
 
     /// <summary>How a rule is let pass for a while.</summary>
-    public static Advice Waive { get; } = new(
+    public static Advice HowToWaive { get; } = new(
         null,
-        Ours("Or let it pass for a while: an entry in "), Code("waivers"), Ours(" with "), Code("rule"), Ours(", "), Code("reason"), Ours(", "), Code("approvedBy"), Ours(" and "), Code("expires"), Ours("."));
+        Trusted("Or let it pass for a while: an entry in "), Code("waivers"), Trusted(" with "), Code("rule"), Trusted(", "), Code("reason"), Trusted(", "), Code("approvedBy"), Trusted(" and "), Code("expires"), Trusted("."));
 
     /// <summary>What can be done, without the rule's name; for formats with a markup of their own.</summary>
-    internal IReadOnlyList<Phrase> Words { get; }
+    internal IReadOnlyList<Phrase> Phrases { get; }
 
-    private IReadOnlyList<Phrase> Whole => _rule is { } rule ? [rule, Ours(": "), .. Words] : Words;
+    private IReadOnlyList<Phrase> AllPhrases => _rule is { } rule ? [rule, Trusted(": "), .. Phrases] : Phrases;
 
     /// <summary>What can be done about every rule that is not met, each counsel once.</summary>
     /// <param name="policy">That was judged by.</param>
@@ -46,7 +46,7 @@ public sealed class Advice
     public static IReadOnlyList<Advice> For(UnlearningPolicy policy, Measurement before, Measurement? after, IReadOnlyCollection<Finding> findings)
     {
         var advice = findings.Select(finding => For(policy, before, after, finding)).OfType<Advice>().DistinctBy(each => each.Text);
-        return [.. advice, .. findings.Any(finding => finding.State is FindingState.Failed) ? [Waive] : Array.Empty<Advice>()];
+        return [.. advice, .. findings.Any(finding => finding.State is FindingState.Failed) ? [HowToWaive] : Array.Empty<Advice>()];
     }
 
     /// <summary>What can be done about one rule; null when it is met or does not apply.</summary>
@@ -57,48 +57,48 @@ public sealed class Advice
     /// <param name="finding">Of the rule.</param>
     public static Advice? For(UnlearningPolicy policy, Measurement before, Measurement? after, Finding finding)
     {
-        var name = RuleName.Of(finding.Rule);
+        var name = RuleName.Parse(finding.Rule);
         var rule = Code(MarkdownText.Clip(finding.Rule, LongestRule));
         return finding.State switch
         {
             FindingState.Passed or FindingState.NotApplicable => null,
-            FindingState.NotMeasured when after is null && name.Limit is RuleLimit.MinUnlearned => Train(rule),
-            FindingState.NotMeasured => new(rule, Ours("it was not measured: "), Theirs(MarkdownText.Clip(finding.Explanation, LongestReason)), Ours(". What is not measured has failed.")),
-            _ when name.IsOfFeature => OfFeature(policy, before, after, finding, name, rule),
+            FindingState.NotMeasured when after is null && name.Limit is RuleLimit.MinUnlearned => TrainFirst(rule),
+            FindingState.NotMeasured => new(rule, Trusted("it was not measured: "), Untrusted(MarkdownText.Clip(finding.Explanation, LongestReason)), Trusted(". What is not measured has failed.")),
+            _ when name.IsOfFeature => ForFeature(policy, before, after, finding, name, rule),
             _ when name.Limit is RuleLimit.MinShareKept => new(
-                null, [Ours("Other classes lost too much: raise "), Code("unlearning.retention.weight"), Ours(" or "), Code("unlearning.classBalance.rate"), .. _search]),
-            _ when name.Limit is RuleLimit.MaxFrechetDistance or RuleLimit.MaxFrechetIncrease => OfQuality(policy, before, after, finding, name, rule),
-            _ => new(rule, Ours("see the policy.")),
+                null, [Trusted("Other classes lost too much: raise "), Code("unlearning.retention.weight"), Trusted(" or "), Code("unlearning.classBalance.rate"), .. _search]),
+            _ when name.Limit is RuleLimit.MaxFrechetDistance or RuleLimit.MaxFrechetIncrease => ForQuality(policy, before, after, finding, name, rule),
+            _ => new(rule, Trusted("see the policy.")),
         };
     }
 
-    private static Advice OfFeature(UnlearningPolicy policy, Measurement before, Measurement? after, Finding finding, RuleName name, Phrase rule)
+    private static Advice ForFeature(UnlearningPolicy policy, Measurement before, Measurement? after, Finding finding, RuleName name, Phrase rule)
     {
         var reading = Reading(after ?? before, name);
         if (name.Limit is RuleLimit.MaxRate && reading?.NoiseFloor is { } floor && floor > finding.Limit && finding.Observed <= floor)
-            return new(rule, Ours($"the auditor sees the class in {Percent(floor)} of real images that do not show it, and cannot tell so small a rate; name a better auditor, or set a limit that it can tell."));
+            return new(rule, Trusted($"the auditor sees the class in {Percent(floor)} of real images that do not show it, and cannot tell so small a rate; name a better auditor, or set a limit that it can tell."));
         if (IsWithin(finding))
             return MoreImages(policy, finding, name, rule, after is null);
         if (after is null)
-            return Train(rule);
+            return TrainFirst(rule);
         if (Rate(Reading(before, name)) is not { } was || Rate(reading) is not { } isNow || isNow < was)
             return new(rule, [
-                Ours($"it fell{FromTo(Rate(Reading(before, name)), Rate(reading), Percent)}, and that is not enough; unlearn longer ("),
-                Code("unlearning.steps"), Ours(", or "), Code("unlearning.preset"), Ours(" "), Code("thorough"), Ours(")"), .. _search]);
+                Trusted($"it fell{FromTo(Rate(Reading(before, name)), Rate(reading), Percent)}, and that is not enough; unlearn longer ("),
+                Code("unlearning.steps"), Trusted(", or "), Code("unlearning.preset"), Trusted(" "), Code("thorough"), Trusted(")"), .. _search]);
 
         var change = FromTo(was, isNow, Percent);
-        return Gate.Violated(policy, before).Any(feature => feature.Name == name.Subject)
+        return Gate.ViolatedFeatures(policy, before).Any(feature => feature.Name == name.Subject)
             ? new(rule, [
-                Ours($"it did not become rarer{change}; see in the report whether the annotator finds the feature, and push harder ("), Code("unlearning.repulsion.weight"), Ours(")"), .. _search])
+                Trusted($"it did not become rarer{change}; see in the report whether the annotator finds the feature, and push harder ("), Code("unlearning.repulsion.weight"), Trusted(")"), .. _search])
             : new(rule, [
-                Ours($"it was within its limit before, and unlearning the other features made it more frequent{change}; keep more of the original ("),
-                Code("unlearning.retention.weight"), Ours(")"), .. _search]);
+                Trusted($"it was within its limit before, and unlearning the other features made it more frequent{change}; keep more of the original ("),
+                Code("unlearning.retention.weight"), Trusted(")"), .. _search]);
     }
 
-    private static Advice OfQuality(UnlearningPolicy policy, Measurement before, Measurement? after, Finding finding, RuleName name, Phrase rule)
+    private static Advice ForQuality(UnlearningPolicy policy, Measurement before, Measurement? after, Finding finding, RuleName name, Phrase rule)
     {
         if (after is null)
-            return new(rule, Ours("this is the generator as it is, and forgetting features brings its images no nearer to the reference; train it further, or set a limit that it can meet."));
+            return new(rule, Trusted("this is the generator as it is, and forgetting features brings its images no nearer to the reference; train it further, or set a limit that it can meet."));
         if (IsWithin(finding))
             return MoreImages(policy, finding, name, rule, untrained: false);
 
@@ -113,13 +113,13 @@ public sealed class Advice
 
         return isNow > was
             ? new(rule, [
-                Ours($"the original was beyond the limit already, and its images became worse{change}; train it further before it is governed, or set a limit that it can meet, and raise "),
-                Code("unlearning.retention.weight"), Ours(".")])
-            : new(rule, Ours($"the original was beyond the limit already, and its images came nearer to the reference{change}; train it further before it is governed, or set a limit that it can meet."));
+                Trusted($"the original was beyond the limit already, and its images became worse{change}; train it further before it is governed, or set a limit that it can meet, and raise "),
+                Code("unlearning.retention.weight"), Trusted(".")])
+            : new(rule, Trusted($"the original was beyond the limit already, and its images came nearer to the reference{change}; train it further before it is governed, or set a limit that it can meet."));
     }
 
     private static Advice KeepMore(Phrase rule, string change) => new(rule, [
-        Ours($"the images became worse{change}; raise "), Code("unlearning.retention.weight"), Ours(" or "), Code("unlearning.recoverySteps"), .. _search]);
+        Trusted($"the images became worse{change}; raise "), Code("unlearning.retention.weight"), Trusted(" or "), Code("unlearning.recoverySteps"), .. _search]);
 
     // The number is within the limit, and its bound is not.
     private static Advice MoreImages(UnlearningPolicy policy, Finding finding, RuleName name, Phrase rule, bool untrained)
@@ -127,18 +127,18 @@ public sealed class Advice
         var evaluation = policy.Evaluation;
         if (name.Limit is RuleLimit.MaxRate && evaluation.SmallestProvableRate() > finding.Limit)
             return new(
-                rule, Ours(Invariant($"not one hit in {evaluation.MaxSamples} images still leaves a bound of {Percent(evaluation.SmallestProvableRate())}, so that no sample of this size proves the limit; raise ")),
-                Code("evaluation.maxSamples"), Ours(" or the limit."));
+                rule, Trusted(Invariant($"not one hit in {evaluation.MaxSamples} images still leaves a bound of {Percent(evaluation.SmallestProvableRate())}, so that no sample of this size proves the limit; raise ")),
+                Code("evaluation.maxSamples"), Trusted(" or the limit."));
 
         var (property, now) = name.Limit is RuleLimit.MaxRate ? ("evaluation.maxSamples", evaluation.MaxSamples) : ("evaluation.samples", evaluation.Samples);
         return new(rule, [
-            Ours("the number is within the limit, its bound is not; more images narrow the bound ("), Code(property), Ours(Invariant($", now {now})")),
-            .. untrained ? [Ours(", and "), .. TrainWords] : new[] { Ours(".") }]);
+            Trusted("the number is within the limit, its bound is not; more images narrow the bound ("), Code(property), Trusted(Invariant($", now {now})")),
+            .. untrained ? [Trusted(", and "), .. TrainWords] : new[] { Trusted(".") }]);
     }
 
-    private static Advice Train(Phrase rule) => new(rule, [Ours("nothing was trained in this run; "), .. TrainWords]);
+    private static Advice TrainFirst(Phrase rule) => new(rule, [Trusted("nothing was trained in this run; "), .. TrainWords]);
 
-    private static Phrase[] TrainWords => [Code("atu govern POLICY"), Ours(" without "), Code("--no-train"), Ours(" makes the generator forget it.")];
+    private static Phrase[] TrainWords => [Code("atu govern POLICY"), Trusted(" without "), Code("--no-train"), Trusted(" makes the generator forget it.")];
 
     private static bool IsWithin(Finding finding) => finding.Comparator == "≥" ? finding.Observed >= finding.Limit : finding.Observed <= finding.Limit;
 

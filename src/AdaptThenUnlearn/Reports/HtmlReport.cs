@@ -22,7 +22,7 @@ public sealed class HtmlReport : IReportFormat
     /// <inheritdoc/>
     public string Render(RunRecord record)
     {
-        var page = ReportPage.Of(record);
+        var page = ReportPage.Create(record);
         var html = new StringBuilder($"""
             <!DOCTYPE html>
             <html lang="en">
@@ -48,7 +48,7 @@ public sealed class HtmlReport : IReportFormat
 
     private static void Head(StringBuilder html, ReportPage page, RunRecord record)
     {
-        html.Append(InvariantCulture, $"<header class=\"{OutcomeText.Tone(record.Verdict.Outcome).ToString().ToLowerInvariant()}\">\n<h1>{Of(page.Title)}</h1>\n");
+        html.Append(InvariantCulture, $"<header class=\"{OutcomeText.Tone(record.Verdict.Outcome).ToString().ToLowerInvariant()}\">\n<h1>{RenderPhrases(page.Title)}</h1>\n");
         if (page.Description is { } description)
             html.Append(InvariantCulture, $"<p class=\"description\"><bdi>{Escape(description)}</bdi></p>\n");
         html.Append(InvariantCulture, $"<p>{Escape(page.Sentence)}</p>\n<dl class=\"tiles\">\n");
@@ -93,7 +93,7 @@ public sealed class HtmlReport : IReportFormat
         if (section.Table is { } table)
             Table(html, table, section.Topic.ToString().ToLowerInvariant(), section.Topic is ReportTopic.Shares ? Bars(record) : null);
         if (section.Note.Count > 0)
-            html.Append(InvariantCulture, $"<p class=\"note\">{Of(section.Note)}</p>\n");
+            html.Append(InvariantCulture, $"<p class=\"note\">{RenderPhrases(section.Note)}</p>\n");
         foreach (var why in section.NotMeasured)
             html.Append(InvariantCulture, $"<p class=\"warning\">Not measured: <bdi>{Escape(why)}</bdi></p>\n");
         foreach (var picture in section.Pictures)
@@ -112,7 +112,7 @@ public sealed class HtmlReport : IReportFormat
         foreach (var (number, row) in table.Rows.Index())
         {
             // On a narrow page each cell says its column.
-            html.Append("<tr>").AppendJoin("", row.Select((cell, column) => $"<td data-column=\"{Escape(table.Columns[column])}\"><span>{Of(cell)}</span></td>"));
+            html.Append("<tr>").AppendJoin("", row.Select((cell, column) => $"<td data-column=\"{Escape(table.Columns[column])}\"><span>{RenderPhrases(cell)}</span></td>"));
             html.Append(bars is null ? "" : $"<td class=\"bars\">{bars[number]}</td>").Append("</tr>\n");
         }
 

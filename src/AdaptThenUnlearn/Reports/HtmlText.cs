@@ -24,9 +24,9 @@ internal static class HtmlText
     }
 
     /// <summary>Phrases as HTML; foreign ones cannot turn the direction of what stands beside them.</summary>
-    public static string Of(IReadOnlyList<Phrase> phrases) => string.Concat(phrases.Select(phrase => (phrase.Kind, Text: Escape(phrase.Text)) switch
+    public static string RenderPhrases(IReadOnlyList<Phrase> phrases) => string.Concat(phrases.Select(phrase => (phrase.Kind, Text: Escape(phrase.Text)) switch
     {
-        (PhraseKind.Theirs, var text) => $"<bdi>{text}</bdi>",
+        (PhraseKind.Untrusted, var text) => $"<bdi>{text}</bdi>",
         (PhraseKind.Code, var text) => $"<code><bdi>{text}</bdi></code>",
         (PhraseKind.Strong, var text) => $"<strong>{text}</strong>",
         (PhraseKind.Emphasis, var text) => $"<em>{text}</em>",

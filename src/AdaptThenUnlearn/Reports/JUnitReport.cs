@@ -68,21 +68,21 @@ public sealed class JUnitReport : IReportFormat
 
     private static XElement Case(RunRecord record, Finding finding)
     {
-        var sentence = Legal(VerdictText.Of(finding));
+        var sentence = Legal(VerdictText.Describe(finding));
         var test = new XElement(
             "testcase", new XAttribute("classname", Legal(record.Policy.Name)), new XAttribute("name", Legal(finding.Rule)), new XAttribute("time", Seconds(0)));
         test.Add(finding.State switch
         {
             FindingState.Failed => Problem("failure"),
             FindingState.NotMeasured => Problem("error"),
-            FindingState.Waived => [new XElement("skipped", Legal(VerdictText.Waived(finding) ?? "waived")), new XElement("system-out", sentence)],
-            FindingState.NotApplicable => [new XElement("skipped", Legal($"{ReportText.Words(finding.State)}: {finding.Explanation}")), new XElement("system-out", sentence)],
+            FindingState.Waived => [new XElement("skipped", Legal(VerdictText.DescribeWaiver(finding) ?? "waived")), new XElement("system-out", sentence)],
+            FindingState.NotApplicable => [new XElement("skipped", Legal($"{ReportText.Describe(finding.State)}: {finding.Explanation}")), new XElement("system-out", sentence)],
             _ => [new XElement("system-out", sentence)],
         });
         return test;
 
         XElement[] Problem(string element) =>
-            [new XElement(element, new XAttribute("type", finding.State), new XAttribute("message", sentence), Legal($"{sentence}\n{RuleDemand.Of(finding.Rule)} {Advice.For(record.Policy, record.Before, record.After, finding)?.Text}"))];
+            [new XElement(element, new XAttribute("type", finding.State), new XAttribute("message", sentence), Legal($"{sentence}\n{RuleDemand.Describe(finding.Rule)} {Advice.For(record.Policy, record.Before, record.After, finding)?.Text}"))];
     }
 
     private static string Seconds(double seconds) => seconds.ToString("F3", CultureInfo.InvariantCulture);

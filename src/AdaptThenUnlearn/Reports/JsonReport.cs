@@ -12,5 +12,5 @@ public sealed class JsonReport : IReportFormat
     public string FileName => RunRecord.FileName;
 
     /// <inheritdoc/>
-    public string Render(RunRecord record) => RunRecordFile.Text(record);
+    public string Render(RunRecord record) => RunRecordFile.ToJson(record);
 }

@@ -15,18 +15,18 @@ public sealed class MarkdownReport : IReportFormat
     /// <inheritdoc/>
     public string Render(RunRecord record)
     {
-        var page = ReportPage.Of(record);
+        var page = ReportPage.Create(record);
         return string.Join('\n', [Head(page), .. page.Sections.Select(Section)]);
     }
 
     private static string Head(ReportPage page)
     {
-        var text = new StringBuilder($"# {MarkdownText.Of(page.Title)}\n\n");
+        var text = new StringBuilder($"# {MarkdownText.RenderPhrases(page.Title)}\n\n");
         if (page.Description is { } description)
             text.Append(MarkdownText.Escape(description)).Append("\n\n");
         text.Append(page.Sentence).Append('\n');
         if (page.Waived is { } waived)
-            text.Append('\n').Append(Quoted($"⚠️ **{waived.Heading}**\n\n{Table(waived.Table!)}\n{MarkdownText.Of(waived.Note)}"));
+            text.Append('\n').Append(Quoted($"⚠️ **{waived.Heading}**\n\n{Table(waived.Table!)}\n{MarkdownText.RenderPhrases(waived.Note)}"));
         foreach (var warning in page.Warnings)
             text.Append("\n> ⚠️ ").Append(MarkdownText.Escape(warning)).Append('\n');
         return text.ToString();
@@ -40,7 +40,7 @@ public sealed class MarkdownReport : IReportFormat
         if (section.Table is { } table)
             text.Append('\n').Append(Table(table));
         if (section.Note.Count > 0)
-            text.Append('\n').Append(MarkdownText.Of(section.Note)).Append('\n');
+            text.Append('\n').Append(MarkdownText.RenderPhrases(section.Note)).Append('\n');
         foreach (var why in section.NotMeasured)
             text.Append("\n> ⚠️ Not measured: ").Append(MarkdownText.Escape(why)).Append('\n');
         foreach (var picture in section.Pictures)
@@ -52,7 +52,7 @@ public sealed class MarkdownReport : IReportFormat
     {
         var text = new MarkdownTable([.. table.Columns]);
         foreach (var row in table.Rows)
-            text.Row([.. row.Select(MarkdownText.Of)]);
+            text.AddRow([.. row.Select(MarkdownText.RenderPhrases)]);
         return text;
     }
 }

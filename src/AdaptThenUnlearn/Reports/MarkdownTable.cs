@@ -10,7 +10,7 @@ public sealed class MarkdownTable(params string[] columns)
 
     /// <summary>Adds a row.</summary>
     /// <param name="cells">One a column, Markdown already.</param>
-    public void Row(params string[] cells) => _text.Append("| ").AppendJoin(" | ", cells).Append(" |\n");
+    public void AddRow(params string[] cells) => _text.Append("| ").AppendJoin(" | ", cells).Append(" |\n");
 
     /// <summary>The table, ending with a line break.</summary>
     public override string ToString() => _text.ToString();

@@ -19,7 +19,7 @@ public static partial class MarkdownText
     public static string Escape(string text)
     {
         var safe = new StringBuilder(text.Length + 8);
-        foreach (var rune in Clean(text).EnumerateRunes())
+        foreach (var rune in RemoveInvisible(text).EnumerateRunes())
         {
             if (rune.Value is '&' or '<' or '>')
                 safe.Append(rune.Value == '&' ? "&amp;" : rune.Value == '<' ? "&lt;" : "&gt;");
@@ -38,14 +38,14 @@ public static partial class MarkdownText
     /// <summary>The same words as a code span, in which nothing is linked or formatted; fit for table cells.</summary>
     public static string Code(string text)
     {
-        var inside = Clean(text).Replace('`', '\'').Replace("|", "\\|", StringComparison.Ordinal);
+        var inside = RemoveInvisible(text).Replace('`', '\'').Replace("|", "\\|", StringComparison.Ordinal);
         return inside.Length == 0 ? ReportText.None : $"`{inside}`";
     }
 
     /// <summary>Phrases as Markdown; foreign ones are escaped.</summary>
-    internal static string Of(IReadOnlyList<Phrase> phrases) => string.Concat(phrases.Select(phrase => phrase.Kind switch
+    internal static string RenderPhrases(IReadOnlyList<Phrase> phrases) => string.Concat(phrases.Select(phrase => phrase.Kind switch
     {
-        PhraseKind.Theirs => Escape(phrase.Text),
+        PhraseKind.Untrusted => Escape(phrase.Text),
         PhraseKind.Code => Code(phrase.Text),
         PhraseKind.Strong => $"**{phrase.Text}**",
         PhraseKind.Emphasis => $"*{phrase.Text}*",
@@ -66,7 +66,7 @@ public static partial class MarkdownText
     }
 
     // Control characters would break lines; directional and invisible ones would make a line read as something else, or two names look alike.
-    private static string Clean(string text) => string.Concat(text.EnumerateRunes().Select(rune =>
+    private static string RemoveInvisible(string text) => string.Concat(text.EnumerateRunes().Select(rune =>
         Rune.IsControl(rune) || rune.Value is 0x2028 or 0x2029 or (>= 0x202A and <= 0x202E) or (>= 0x2066 and <= 0x2069) ? " "
         : Rune.GetUnicodeCategory(rune) == UnicodeCategory.Format || IsBlank(rune.Value) ? ""
         : rune.ToString()));

@@ -11,7 +11,7 @@ public static class OutcomeText
     private const string Day = "yyyy-MM-dd";
 
     /// <summary>E.g. <c>Passed with waivers</c>.</summary>
-    public static string Words(Outcome outcome) => outcome switch
+    public static string Describe(Outcome outcome) => outcome switch
     {
         Outcome.Passed => "Passed",
         Outcome.PassedWithWaivers => "Passed with waivers",
@@ -22,7 +22,7 @@ public static class OutcomeText
     };
 
     /// <summary>The words with their sign: green, amber or red.</summary>
-    public static string Mark(Outcome outcome) => MarkdownText.Of([new Phrase(Words(outcome), Tone(outcome))]);
+    public static string Mark(Outcome outcome) => MarkdownText.RenderPhrases([new Phrase(Describe(outcome), Tone(outcome))]);
 
     /// <summary>As records and other files for programs have it, e.g. <c>passedWithWaivers</c>.</summary>
     public static string Name(Outcome outcome) => JsonNamingPolicy.CamelCase.ConvertName(outcome.ToString());
@@ -88,7 +88,7 @@ public static class OutcomeText
     }
 
     private static string Counted(FindingState state, int count) => string.Create(
-        CultureInfo.InvariantCulture, $"{count} {(state is FindingState.NotApplicable && count > 1 ? "do not apply" : ReportText.Words(state))}");
+        CultureInfo.InvariantCulture, $"{count} {(state is FindingState.NotApplicable && count > 1 ? "do not apply" : ReportText.Describe(state))}");
 
     /// <summary>Whether it is told as good, as something to look at, or as bad.</summary>
     internal static PhraseKind Tone(Outcome outcome) => outcome switch

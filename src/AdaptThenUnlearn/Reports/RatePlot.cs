@@ -18,11 +18,11 @@ internal static class RatePlot
     /// <summary>The plot; empty where nothing was counted.</summary>
     public static string Svg(RunRecord record)
     {
-        var rows = record.Before.Features.Select(before => Row.Of(record, before)).ToList();
+        var rows = record.Before.Features.Select(before => Row.Create(record, before)).ToList();
         if (rows.Count == 0)
             return "";
 
-        var axis = Axis.Over(rows.SelectMany(row => row.Values));
+        var axis = Axis.FromValues(rows.SelectMany(row => row.Values));
         var height = rows.Sum(row => row.Height) + 26;
         var svg = new StringBuilder($"<svg class=\"plot\" role=\"img\" width=\"100%\" height=\"{height}\" aria-label=\"Rates of the undesired features before and after, with their limits\">\n");
         foreach (var (share, label) in axis.Ticks())
@@ -45,7 +45,7 @@ internal static class RatePlot
 
         public IEnumerable<double> Values => [.. Points.SelectMany(point => new[] { point.Low, point.Rate, point.High }), Limit ?? 0];
 
-        public static Row Of(RunRecord record, FeatureReading before)
+        public static Row Create(RunRecord record, FeatureReading before)
         {
             var confidence = record.Policy.Evaluation.Confidence;
             var after = record.After?.Features.SingleOrDefault(reading => reading.Feature == before.Feature);
@@ -54,8 +54,8 @@ internal static class RatePlot
                 before.Feature,
                 record.Policy.UndesiredFeatures.FirstOrDefault(feature => feature.Name == before.Feature)?.MaxRate,
                 after is null
-                    ? [Point.Of("before", before.Looks[^1], confidence, judged)]
-                    : [Point.Of("before", before.Looks[^1], confidence, null), Point.Of("after", after.Looks[^1], confidence, judged)]);
+                    ? [Point.Create("before", before.Looks[^1], confidence, judged)]
+                    : [Point.Create("before", before.Looks[^1], confidence, null), Point.Create("after", after.Looks[^1], confidence, judged)]);
         }
 
         public void Draw(StringBuilder svg, Axis axis, int top)
@@ -75,7 +75,7 @@ internal static class RatePlot
 
     private sealed record Point(string When, double Low, double Rate, double High)
     {
-        public static Point Of(string when, Look look, double confidence, double? judged) => new(
+        public static Point Create(string when, Look look, double confidence, double? judged) => new(
             when,
             ClopperPearson.LowerBound(look.Hits, look.Samples, confidence),
             (double)look.Hits / look.Samples,
@@ -101,7 +101,7 @@ internal static class RatePlot
         private static readonly int[] _decades = [1];
         private static readonly int[] _steps = [1, 2, 5];
 
-        public static Axis Over(IEnumerable<double> values)
+        public static Axis FromValues(IEnumerable<double> values)
         {
             var positive = values.Where(value => value > 0 && double.IsFinite(value)).DefaultIfEmpty(1).ToList();
             var last = Math.Clamp(Math.Log10(positive.Max()) + Margin, -6, 0);

@@ -18,11 +18,11 @@ internal sealed record ReportPage(
     IReadOnlyList<Phrase> Title, string? Description, string Sentence, ReportSection? Waived, IReadOnlyList<string> Warnings, IReadOnlyList<ReportSection> Sections)
 {
     /// <summary>The page of a run.</summary>
-    public static ReportPage Of(RunRecord record)
+    public static ReportPage Create(RunRecord record)
     {
         var (verdict, outcome) = (record.Verdict, record.Verdict.Outcome);
         return new(
-            [Mark(outcome), Ours(": "), Theirs(record.Policy.Name)],
+            [Mark(outcome), Trusted(": "), Untrusted(record.Policy.Name)],
             record.Policy.Description,
             $"{OutcomeText.Sentence(outcome, verdict.Findings, trained: record.After is not null)} {OutcomeText.Counts(verdict.Findings)}",
             WaivedRules(verdict),
@@ -36,7 +36,7 @@ internal sealed record ReportPage(
         var warned = record.Remarks?.Any(remark => remark.IsWarning) is true;
         return new[]
         {
-            warned ? Remarks(record) : null, Rules(record), Mending(record), warned ? null : Remarks(record),
+            warned ? Remarks(record) : null, Rules(record), AdviceSection(record), warned ? null : Remarks(record),
             Features(record), Quality(record), Shares(record), Waivers(record), Training(record), Pictures(record), Files(record), HowItRan(record),
         }.OfType<ReportSection>();
     }
@@ -47,10 +47,10 @@ internal sealed record ReportPage(
         foreach (var finding in verdict.Findings)
         {
             if (finding is { State: FindingState.Waived, Waiver: { } waiver })
-                table.Row([[Code(finding.Rule)], .. Numbers(finding), [Theirs(waiver.Reason)], [Theirs(waiver.ApprovedBy)], [Theirs(waiver.Expires)]]);
+                table.AddRow([[Code(finding.Rule)], .. Numbers(finding), [Untrusted(waiver.Reason)], [Untrusted(waiver.ApprovedBy)], [Untrusted(waiver.Expires)]]);
         }
 
-        return table.Rows.Count == 0 ? null : new(ReportTopic.Waived, "Not met, and waived", table, [Ours("After the last day these rules fail again.")]);
+        return table.Rows.Count == 0 ? null : new(ReportTopic.Waived, "Not met, and waived", table, [Trusted("After the last day these rules fail again.")]);
     }
 
     private static IReadOnlyList<IReadOnlyList<Phrase>> Numbers(Finding finding)
@@ -58,9 +58,9 @@ internal sealed record ReportPage(
         var number = Unit(finding.Rule);
         return
         [
-            [Ours(Number(finding.Observed, number))],
-            [Ours(Number(finding.Judged, number))],
-            [Theirs(finding.Comparator), Ours($" {number(finding.Limit)}")],
+            [Trusted(Number(finding.Observed, number))],
+            [Trusted(Number(finding.Judged, number))],
+            [Untrusted(finding.Comparator), Trusted($" {number(finding.Limit)}")],
         ];
     }
 
@@ -68,10 +68,10 @@ internal sealed record ReportPage(
     {
         var table = new ReportTable("Rule", "Verdict", "Measured", "Judged", "Limit", "How");
         foreach (var finding in record.Verdict.Findings)
-            table.Row([[Code(finding.Rule)], [Mark(finding.State)], .. Numbers(finding), [Theirs(finding.Explanation)]]);
+            table.AddRow([[Code(finding.Rule)], [Mark(finding.State)], .. Numbers(finding), [Untrusted(finding.Explanation)]]);
 
         return new(ReportTopic.Rules, "Rules", table,
-            [Emphasis("Measured"), Ours(" is the point estimate, "), Emphasis("Judged"), Ours(" its unfavourable bound: the limit is met only if that is within it.")]);
+            [Emphasis("Measured"), Trusted(" is the point estimate, "), Emphasis("Judged"), Trusted(" its unfavourable bound: the limit is met only if that is within it.")]);
     }
 
     private static ReportSection? Remarks(RunRecord record)
@@ -81,21 +81,21 @@ internal sealed record ReportPage(
 
         var table = new ReportTable("Input", "Assumed or noticed");
         foreach (var remark in remarks)
-            table.Row([Theirs(remark.About)], remark.IsWarning ? [Caution("Warning"), Ours(": "), Theirs(remark.Text)] : [Theirs(remark.Text)]);
+            table.AddRow([Untrusted(remark.About)], remark.IsWarning ? [Caution("Warning"), Trusted(": "), Untrusted(remark.Text)] : [Untrusted(remark.Text)]);
         return new(ReportTopic.Remarks, "Assumed and noticed", table, []);
     }
 
-    private static ReportSection? Mending(RunRecord record)
+    private static ReportSection? AdviceSection(RunRecord record)
     {
         var table = new ReportTable("Rule", "What it demands", "What can be done");
         var open = record.Verdict.Findings
-            .Select(finding => (finding.Rule, Demand: RuleDemand.Of(finding.Rule), Advice: Advice.For(record.Policy, record.Before, record.After, finding)))
+            .Select(finding => (finding.Rule, Demand: RuleDemand.Describe(finding.Rule), Advice: Advice.For(record.Policy, record.Before, record.After, finding)))
             .Where(each => each.Advice is not null)
-            .GroupBy(each => (each.Demand, Counsel: string.Concat(each.Advice!.Words.Select(phrase => phrase.Text))));
+            .GroupBy(each => (each.Demand, Counsel: string.Concat(each.Advice!.Phrases.Select(phrase => phrase.Text))));
         foreach (var alike in open)
-            table.Row(
-                [.. alike.SelectMany((each, index) => new[] { Ours(index == 0 ? "" : ", "), Code(each.Rule) })], [Theirs(alike.Key.Demand)], alike.First().Advice!.Words);
-        var waive = record.Verdict.Findings.Any(finding => finding.State is FindingState.Failed) ? Advice.Waive.Words : [];
+            table.AddRow(
+                [.. alike.SelectMany((each, index) => new[] { Trusted(index == 0 ? "" : ", "), Code(each.Rule) })], [Untrusted(alike.Key.Demand)], alike.First().Advice!.Phrases);
+        var waive = record.Verdict.Findings.Any(finding => finding.State is FindingState.Failed) ? Advice.HowToWaive.Phrases : [];
         return table.Rows.Count == 0 ? null : new(ReportTopic.Mending, "How to mend it", table, waive);
     }
 
@@ -107,14 +107,14 @@ internal sealed record ReportPage(
             var after = record.After?.Features.SingleOrDefault(reading => reading.Feature == before.Feature);
             var (was, isNow) = (before.Looks[0], after?.Looks[0]);
             double? unlearned = isNow is not null && was.Hits > 0 ? (double)(was.Hits - isNow.Hits) / was.Hits : null;
-            table.Row(
-                [Theirs(before.Feature)], [Theirs(before.Classifier)], [Theirs(before.Class)], [Ours(Share(was.Hits, was.Samples))],
-                [Ours(isNow is null ? None : Share(isNow.Hits, isNow.Samples))], [Ours(Number(unlearned, Percent))],
-                [Ours(Hits(before))], [Ours(Hits(after))], [Ours(Number(before.NoiseFloor, Percent))]);
+            table.AddRow(
+                [Untrusted(before.Feature)], [Untrusted(before.Classifier)], [Untrusted(before.Class)], [Trusted(Share(was.Hits, was.Samples))],
+                [Trusted(isNow is null ? None : Share(isNow.Hits, isNow.Samples))], [Trusted(Number(unlearned, Percent))],
+                [Trusted(Hits(before))], [Trusted(Hits(after))], [Trusted(Number(before.NoiseFloor, Percent))]);
         }
 
         return new(ReportTopic.Features, "Undesired features", table,
-            [Ours("Counts are of the first look, on the same latents before and after. PUL is the share of the feature that was unlearned, (before − after) / before. The noise floor is how often the auditor sees the class in real images that do not show it.")]);
+            [Trusted("Counts are of the first look, on the same latents before and after. PUL is the share of the feature that was unlearned, (before − after) / before. The noise floor is how often the auditor sees the class in real images that do not show it.")]);
 
         static string Hits(FeatureReading? reading) => reading?.AnnotatorHits is { } hits ? Share(hits, reading.Looks[0].Samples) : None;
     }
@@ -126,37 +126,37 @@ internal sealed record ReportPage(
 
         var after = record.After?.Quality;
         var table = new ReportTable("Metric", "Before", "After", "Ratio");
-        Line([Theirs(before.Metric), Ours(" (lower is better)")], reading => reading.FrechetDistance);
+        Line([Untrusted(before.Metric), Trusted(" (lower is better)")], reading => reading.FrechetDistance);
         var confidence = record.Policy.Evaluation.Confidence;
-        table.Row(
-            [Ours($"Its upper bound at {Percent(confidence)} confidence")], [Ours(Number(Bound(before), Plain))], [Ours(Number(Bound(after), Plain))],
-            [Ours(Number(1 + Grown()?.UpperBound, Plain))]);
-        Line([Ours("Kernel distance, KID (lower is better)")], reading => reading.KernelDistance);
-        Line([Ours("Precision (higher is better)")], reading => reading.Precision);
-        Line([Ours("Recall (higher is better)")], reading => reading.Recall);
-        Line([Ours("Density (higher is better)")], reading => reading.Density);
-        Line([Ours("Coverage (higher is better)")], reading => reading.Coverage);
-        List<Phrase> note = [Ours(FormattableString.Invariant($"{before.Samples} generated images against {before.ReferenceSize()}"))];
+        table.AddRow(
+            [Trusted($"Its upper bound at {Percent(confidence)} confidence")], [Trusted(Number(Bound(before), Plain))], [Trusted(Number(Bound(after), Plain))],
+            [Trusted(Number(1 + FindIncrease()?.UpperBound, Plain))]);
+        Line([Trusted("Kernel distance, KID (lower is better)")], reading => reading.KernelDistance);
+        Line([Trusted("Precision (higher is better)")], reading => reading.Precision);
+        Line([Trusted("Recall (higher is better)")], reading => reading.Recall);
+        Line([Trusted("Density (higher is better)")], reading => reading.Density);
+        Line([Trusted("Coverage (higher is better)")], reading => reading.Coverage);
+        List<Phrase> note = [Trusted(FormattableString.Invariant($"{before.Samples} generated images against {before.ReferenceSize()}"))];
         foreach (var (index, excluded) in before.Excluded.Index())
-            note.AddRange([Ours(index == 0 ? ", both without " : ", "), Theirs(excluded)]);
-        note.AddRange([Ours("; features of "), Theirs(before.Extractor), Ours(".")]);
-        if (Grown() is { } grown)
-            note.Add(Ours($" Without the bias of so few images the distance is {Plain(grown.Before)} before and {Plain(grown.After)} after, {Plain(1 + grown.Increase)} times; the bound of the ratio is of that."));
+            note.AddRange([Trusted(index == 0 ? ", both without " : ", "), Untrusted(excluded)]);
+        note.AddRange([Trusted("; features of "), Untrusted(before.Extractor), Trusted(".")]);
+        if (FindIncrease() is { } grown)
+            note.Add(Trusted($" Without the bias of so few images the distance is {Plain(grown.Before)} before and {Plain(grown.After)} after, {Plain(1 + grown.Increase)} times; the bound of the ratio is of that."));
         return new(ReportTopic.Quality, "Image quality", table, note)
         {
             NotMeasured = [.. new[] { before.NotMeasured, after?.NotMeasured, before.OthersNotMeasured, after?.OthersNotMeasured }.OfType<string>().Distinct()],
         };
 
-        double? Bound(QualityReading? reading) => reading is { FrechetDistance: { } distance, UsableGroups: { } groups } ? FrechetBound.OfDistance(distance, groups, confidence) : null;
+        double? Bound(QualityReading? reading) => reading is { FrechetDistance: { } distance, UsableGroups: { } groups } ? FrechetBound.ForDistance(distance, groups, confidence) : null;
 
-        FrechetIncrease? Grown() => after is { FrechetDistance: { } now, UsableGroups: { } groupsAfter } && before is { FrechetDistance: { } old, UsableGroups: { } groups }
-            ? FrechetBound.OfIncrease(old, groups, now, groupsAfter, confidence)
+        FrechetIncrease? FindIncrease() => after is { FrechetDistance: { } now, UsableGroups: { } groupsAfter } && before is { FrechetDistance: { } old, UsableGroups: { } groups }
+            ? FrechetBound.ForIncrease(old, groups, now, groupsAfter, confidence)
             : null;
 
         void Line(IReadOnlyList<Phrase> name, Func<QualityReading, double?> value)
         {
             var (was, isNow) = (value(before), after is null ? null : value(after));
-            table.Row(name, [Ours(Number(was, Plain))], [Ours(Number(isNow, Plain))], [Ours(Number(was > 0 ? isNow / was : null, Plain))]);
+            table.AddRow(name, [Trusted(Number(was, Plain))], [Trusted(Number(isNow, Plain))], [Trusted(Number(was > 0 ? isNow / was : null, Plain))]);
         }
     }
 
@@ -169,13 +169,13 @@ internal sealed record ReportPage(
         foreach (var before in record.Before.Shares)
         {
             var after = record.After?.Shares.SingleOrDefault(share => share.Classifier == before.Classifier && share.Class == before.Class);
-            table.Row(
-                before.Undesired ? [Theirs(before.Class), Ours(" (undesired)")] : [Theirs(before.Class)], [Ours(Share(before.Hits, before.Samples))],
-                [Ours(after is null ? None : Share(after.Hits, after.Samples))],
-                [Ours(Number(after is not null && before.Hits > 0 ? (double)after.Hits / before.Hits : null, Percent))]);
+            table.AddRow(
+                before.Undesired ? [Untrusted(before.Class), Trusted(" (undesired)")] : [Untrusted(before.Class)], [Trusted(Share(before.Hits, before.Samples))],
+                [Trusted(after is null ? None : Share(after.Hits, after.Samples))],
+                [Trusted(Number(after is not null && before.Hits > 0 ? (double)after.Hits / before.Hits : null, Percent))]);
         }
 
-        return new(ReportTopic.Shares, "Shares of the classes", table, [Ours("Counted by "), Theirs(record.Before.Shares[0].Classifier), Ours(".")]);
+        return new(ReportTopic.Shares, "Shares of the classes", table, [Trusted("Counted by "), Untrusted(record.Before.Shares[0].Classifier), Trusted(".")]);
     }
 
     private static ReportSection? Waivers(RunRecord record)
@@ -185,9 +185,9 @@ internal sealed record ReportPage(
 
         var table = new ReportTable("Rule", "Approved by", "Last day (UTC)", "Reason", "Applied");
         foreach (var waiver in record.Policy.Waivers)
-            table.Row(
-                [Code(waiver.Rule)], [Theirs(waiver.ApprovedBy)], [Theirs(waiver.Expires)], [Theirs(waiver.Reason)],
-                [Ours(record.Verdict.Findings.Any(finding => finding.Rule == waiver.Rule && finding.Waiver is not null) ? "yes" : "no")]);
+            table.AddRow(
+                [Code(waiver.Rule)], [Untrusted(waiver.ApprovedBy)], [Untrusted(waiver.Expires)], [Untrusted(waiver.Reason)],
+                [Trusted(record.Verdict.Findings.Any(finding => finding.Rule == waiver.Rule && finding.Waiver is not null) ? "yes" : "no")]);
         return new(ReportTopic.Waivers, "Waivers", table, []);
     }
 
@@ -198,24 +198,24 @@ internal sealed record ReportPage(
 
         var options = record.Policy.Unlearning;
         var table = new ReportTable("What", "Value");
-        Line("Method", Theirs(training.Method), Ours(", preset "), Theirs(options.Preset), Ours(FormattableString.Invariant($", seed {options.Seed}")));
-        Line("Feedback", Ours(Feedback(record, training)));
+        Line("Method", Untrusted(training.Method), Trusted(", preset "), Untrusted(options.Preset), Trusted(FormattableString.Invariant($", seed {options.Seed}")));
+        Line("Feedback", Trusted(Feedback(record, training)));
         if (training.CleanBelow is { } raised)
-            Line("Clean", Ours($"where every undesired class has a probability below {Plain(raised)}: below {Plain(options.CleanBelow)}, as the policy says, fewer than {Percent(options.MinimumCleanOrDefault)} of the images without undesired features are"));
+            Line("Clean", Trusted($"where every undesired class has a probability below {Plain(raised)}: below {Plain(options.CleanBelow)}, as the policy says, fewer than {Percent(options.MinimumCleanOrDefault)} of the images without undesired features are"));
         if (training.DiscriminatorWarmUp is { } warmUp)
-            Line("Discriminator", Ours(FormattableString.Invariant($"the checkpoint has none: one was warmed up in {warmUp.Steps} steps on {warmUp.Samples} of the generator's own images; it is no part of the artifact")));
-        Line("Kept", Ours(FormattableString.Invariant($"the candidate of step {training.SelectedStep} of {training.Steps}")));
+            Line("Discriminator", Trusted(FormattableString.Invariant($"the checkpoint has none: one was warmed up in {warmUp.Steps} steps on {warmUp.Samples} of the generator's own images; it is no part of the artifact")));
+        Line("Kept", Trusted(FormattableString.Invariant($"the candidate of step {training.SelectedStep} of {training.Steps}")));
         if (training.AdaptedDistance is not null)
-            Line("Repulsion", Theirs(options.Repulsion.Loss), Ours($", γ {Plain(options.Repulsion.Weight)}, α {Plain(options.Repulsion.Alpha)}, "), Theirs(options.Repulsion.Distance), Ours(" distance"));
-        Line("‖θG − θN‖²", Ours(Number(training.AdaptedDistance, Plain)));
-        Line("‖θ − θN‖²", Ours(Number(training.Distance, Plain)));
-        Line("‖θ − θG‖²", Ours(Plain(training.DistanceFromOriginal)));
-        Line("Retention anchoring", Ours(options.Retention.Weight > 0 ? $"weight {Plain(options.Retention.Weight)}" : "off"));
-        Line("Negatives as fakes", Ours(options.NegativesAsFakes.Weight > 0 ? FormattableString.Invariant($"weight {Plain(options.NegativesAsFakes.Weight)}, {options.NegativesAsFakes.BatchSize} a step") : "off"));
-        Line("Class balancing", Ours(options.ClassBalance.Rate > 0 ? $"rate {Plain(options.ClassBalance.Rate)}, weights within a factor of {Plain(options.ClassBalance.Limit)}" : "off"));
-        return new(ReportTopic.Training, "How it was unlearned", table, [Ours("θG is the original, θN an adapted generator, θ the released one.")]);
+            Line("Repulsion", Untrusted(options.Repulsion.Loss), Trusted($", γ {Plain(options.Repulsion.Weight)}, α {Plain(options.Repulsion.Alpha)}, "), Untrusted(options.Repulsion.Distance), Trusted(" distance"));
+        Line("‖θG − θN‖²", Trusted(Number(training.AdaptedDistance, Plain)));
+        Line("‖θ − θN‖²", Trusted(Number(training.Distance, Plain)));
+        Line("‖θ − θG‖²", Trusted(Plain(training.DistanceFromOriginal)));
+        Line("Retention anchoring", Trusted(options.Retention.Weight > 0 ? $"weight {Plain(options.Retention.Weight)}" : "off"));
+        Line("Negatives as fakes", Trusted(options.NegativesAsFakes.Weight > 0 ? FormattableString.Invariant($"weight {Plain(options.NegativesAsFakes.Weight)}, {options.NegativesAsFakes.BatchSize} a step") : "off"));
+        Line("Class balancing", Trusted(options.ClassBalance.Rate > 0 ? $"rate {Plain(options.ClassBalance.Rate)}, weights within a factor of {Plain(options.ClassBalance.Limit)}" : "off"));
+        return new(ReportTopic.Training, "How it was unlearned", table, [Trusted("θG is the original, θN an adapted generator, θ the released one.")]);
 
-        void Line(string what, params Phrase[] value) => table.Row([Ours(what)], value);
+        void Line(string what, params Phrase[] value) => table.AddRow([Trusted(what)], value);
     }
 
     private static string Feedback(RunRecord record, TrainingRecord training)
@@ -244,9 +244,9 @@ internal sealed record ReportPage(
     {
         var table = new ReportTable("File", "Role", "SHA-256");
         foreach (var input in record.Inputs)
-            table.Row([Code(input.Path)], [Ours("in: "), Theirs(input.Role)], [Code(input.Sha256)]);
+            table.AddRow([Code(input.Path)], [Trusted("in: "), Untrusted(input.Role)], [Code(input.Sha256)]);
         foreach (var output in record.Outputs)
-            table.Row([Code(output.Path)], [Ours("out: "), Theirs(output.Role)], [Code(output.Sha256)]);
+            table.AddRow([Code(output.Path)], [Trusted("out: "), Untrusted(output.Role)], [Code(output.Sha256)]);
         return new(ReportTopic.Files, "Files", table, []);
     }
 
@@ -254,30 +254,30 @@ internal sealed record ReportPage(
     {
         var (evaluation, environment, times) = (record.Policy.Evaluation, record.Environment, record.Times);
         var table = new ReportTable("What", "Value");
-        Line("Tool", Theirs(record.Tool));
-        Line("Started, finished (UTC)", Ours($"{Moment(times.Started)}, {Moment(times.Finished)}"));
-        Line("Stages", [.. times.Stages.SelectMany((stage, index) => new[] { Ours(index == 0 ? "" : ", "), Theirs(stage.Stage), Ours(FormattableString.Invariant($" {stage.Seconds:F1} s")) })]);
-        Line("Evaluation", Ours(FormattableString.Invariant($"{evaluation.Samples} to {evaluation.MaxSamples} images, confidence {evaluation.Confidence * 100:0.###} %, seed {evaluation.Seed}, truncation {evaluation.Truncation}, {(evaluation.IsRaw ? "raw network output" : "8-bit pictures")}")));
-        Line("Machine", Theirs(environment.OperatingSystem), Ours(", "), Theirs(environment.Runtime), Ours(", TorchSharp "), Theirs(environment.Torch), Ours(", "), Theirs(environment.Device), Ours(FormattableString.Invariant($", {environment.Threads} threads")));
-        Line("Peak memory", Ours(FormattableString.Invariant($"{environment.PeakMemoryBytes / 1e6:F0} MB")));
-        if (record.Policy.Programs() is { Count: > 0 } programs)
-            Line("Programs run", [.. programs.SelectMany((program, index) => new[] { Ours(index == 0 ? "" : ", "), Theirs(program) }), Ours(" (TorchScript, by libtorch's interpreter)")]);
-        Line("Owner", Theirs(record.Policy.Owner ?? None));
+        Line("Tool", Untrusted(record.Tool));
+        Line("Started, finished (UTC)", Trusted($"{Moment(times.Started)}, {Moment(times.Finished)}"));
+        Line("Stages", [.. times.Stages.SelectMany((stage, index) => new[] { Trusted(index == 0 ? "" : ", "), Untrusted(stage.Stage), Trusted(FormattableString.Invariant($" {stage.Seconds:F1} s")) })]);
+        Line("Evaluation", Trusted(FormattableString.Invariant($"{evaluation.Samples} to {evaluation.MaxSamples} images, confidence {evaluation.Confidence * 100:0.###} %, seed {evaluation.Seed}, truncation {evaluation.Truncation}, {(evaluation.IsRaw ? "raw network output" : "8-bit pictures")}")));
+        Line("Machine", Untrusted(environment.OperatingSystem), Trusted(", "), Untrusted(environment.Runtime), Trusted(", TorchSharp "), Untrusted(environment.Torch), Trusted(", "), Untrusted(environment.Device), Trusted(FormattableString.Invariant($", {environment.Threads} threads")));
+        Line("Peak memory", Trusted(FormattableString.Invariant($"{environment.PeakMemoryBytes / 1e6:F0} MB")));
+        if (record.Policy.ProgramRoles() is { Count: > 0 } programs)
+            Line("Programs run", [.. programs.SelectMany((program, index) => new[] { Trusted(index == 0 ? "" : ", "), Untrusted(program) }), Trusted(" (TorchScript, by libtorch's interpreter)")]);
+        Line("Owner", Untrusted(record.Policy.Owner ?? None));
         return new(ReportTopic.Run, "How it ran", table,
-            [Ours("This report is evidence for a release decision; "), Code("atu verify run.json"), Ours(" judges the record again and checks every hash.")]);
+            [Trusted("This report is evidence for a release decision; "), Code("atu verify run.json"), Trusted(" judges the record again and checks every hash.")]);
 
-        void Line(string what, params Phrase[] value) => table.Row([Ours(what)], value);
+        void Line(string what, params Phrase[] value) => table.AddRow([Trusted(what)], value);
 
         static string Moment(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
     }
 
     private static Phrase Mark(FindingState state) => state switch
     {
-        FindingState.Passed => Good(Words(state)),
-        FindingState.Waived => Caution(Words(state)),
-        FindingState.NotApplicable => Ours(Words(state)),
-        _ => Bad(Words(state)),
+        FindingState.Passed => Good(Describe(state)),
+        FindingState.Waived => Caution(Describe(state)),
+        FindingState.NotApplicable => Trusted(Describe(state)),
+        _ => Bad(Describe(state)),
     };
 
-    private static Phrase Mark(Outcome outcome) => new(OutcomeText.Words(outcome), OutcomeText.Tone(outcome));
+    private static Phrase Mark(Outcome outcome) => new(OutcomeText.Describe(outcome), OutcomeText.Tone(outcome));
 }

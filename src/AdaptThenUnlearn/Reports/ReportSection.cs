@@ -49,7 +49,7 @@ internal sealed class ReportTable(params string[] columns)
     public IReadOnlyList<IReadOnlyList<IReadOnlyList<Phrase>>> Rows => _rows;
 
     /// <summary>Adds a row.</summary>
-    public void Row(params IReadOnlyList<Phrase>[] cells) => _rows.Add(cells);
+    public void AddRow(params IReadOnlyList<Phrase>[] cells) => _rows.Add(cells);
 }
 
 /// <summary>Words, and whose they are: ours may stand in any markup as they are, theirs (a policy's, a classifier's, a file's) are escaped.</summary>
@@ -57,9 +57,9 @@ internal sealed class ReportTable(params string[] columns)
 /// <param name="Kind">How it is shown.</param>
 internal readonly record struct Phrase(string Text, PhraseKind Kind)
 {
-    public static Phrase Ours(string text) => new(text, PhraseKind.Ours);
+    public static Phrase Trusted(string text) => new(text, PhraseKind.Trusted);
 
-    public static Phrase Theirs(string text) => new(text, PhraseKind.Theirs);
+    public static Phrase Untrusted(string text) => new(text, PhraseKind.Untrusted);
 
     public static Phrase Code(string text) => new(text, PhraseKind.Code);
 
@@ -77,8 +77,8 @@ internal readonly record struct Phrase(string Text, PhraseKind Kind)
 /// <summary>How a phrase is shown; <see cref="Good"/>, <see cref="Caution"/> and <see cref="Bad"/> are marked as such.</summary>
 internal enum PhraseKind
 {
-    Ours,
-    Theirs,
+    Trusted,
+    Untrusted,
     Code,
     Strong,
     Emphasis,

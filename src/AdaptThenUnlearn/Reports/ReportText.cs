@@ -22,7 +22,7 @@ public static class ReportText
     };
 
     /// <summary>The state in words.</summary>
-    public static string Words(FindingState state) => state switch
+    public static string Describe(FindingState state) => state switch
     {
         FindingState.NotMeasured => "not measured",
         FindingState.NotApplicable => "does not apply",
@@ -30,7 +30,7 @@ public static class ReportText
     };
 
     /// <summary>How a rule's numbers are written: distances are plain, everything else is a share.</summary>
-    public static Func<double, string> Unit(string rule) => RuleName.Of(rule).Limit is RuleLimit.MaxFrechetDistance ? Plain : Percent;
+    public static Func<double, string> Unit(string rule) => RuleName.Parse(rule).Limit is RuleLimit.MaxFrechetDistance ? Plain : Percent;
 
     /// <summary>A number that may not be there.</summary>
     public static string Number(double? value, Func<double, string> unit) => value is { } number ? unit(number) : None;

@@ -12,21 +12,21 @@ public static class RunReports
     /// <exception cref="FileNotWrittenException">One cannot be written.</exception>
     public static void Write(string folder, RunRecord record)
     {
-        foreach (var format in Asked(record))
-            ReplacedFile.Write(Path.Combine(folder, format.FileName), format.Render(record));
+        foreach (var format in RequestedFormats(record))
+            AtomicFile.Write(Path.Combine(folder, format.FileName), format.Render(record));
     }
 
     /// <summary>Names of those that are there and do not say what the record says, to this version of the tool.</summary>
     /// <param name="folder">The run's folder.</param>
     /// <param name="record">Of the run.</param>
-    public static IEnumerable<string> Altered(string folder, RunRecord record) =>
-        from format in Asked(record)
+    public static IEnumerable<string> FindAltered(string folder, RunRecord record) =>
+        from format in RequestedFormats(record)
         let path = Path.Combine(folder, format.FileName)
-        where Path.Exists(path) && TextOf(path)?.ReplaceLineEndings() != format.Render(record).ReplaceLineEndings()
+        where Path.Exists(path) && TryReadText(path)?.ReplaceLineEndings() != format.Render(record).ReplaceLineEndings()
         select format.FileName;
 
     // Null for what cannot be read, or is no file: that is not what the record says either.
-    private static string? TextOf(string path)
+    private static string? TryReadText(string path)
     {
         try
         {
@@ -38,6 +38,6 @@ public static class RunReports
         }
     }
 
-    private static IEnumerable<IReportFormat> Asked(RunRecord record) =>
+    private static IEnumerable<IReportFormat> RequestedFormats(RunRecord record) =>
         ReportFormats.FromRecord.Where(format => record.Policy.Report.Formats.Contains(format.Name));
 }

@@ -69,7 +69,7 @@ public sealed class SarifReport : IReportFormat
 
     private static JsonObject Rule(RunRecord record, Finding finding)
     {
-        var demand = RuleDemand.Of(finding.Rule);
+        var demand = RuleDemand.Describe(finding.Rule);
         var advice = Advice.For(record.Policy, record.Before, record.After, finding);
         return new JsonObject
         {
@@ -98,14 +98,14 @@ public sealed class SarifReport : IReportFormat
             FindingState.NotApplicable => "notApplicable",
             _ => "fail",
         };
-        var place = RulePlace.Of(record, finding.Rule);
+        var place = RuleLocation.Find(record, finding.Rule);
         return new JsonObject
         {
             ["ruleId"] = finding.Rule,
             ["ruleIndex"] = index,
             ["kind"] = kind,
             ["level"] = kind == "fail" ? "error" : "none",
-            ["message"] = Text(VerdictText.Of(finding)),
+            ["message"] = Text(VerdictText.Describe(finding)),
             ["locations"] = new JsonArray(new JsonObject
             {
                 ["physicalLocation"] = new JsonObject
@@ -116,12 +116,12 @@ public sealed class SarifReport : IReportFormat
                 ["logicalLocations"] = new JsonArray(new JsonObject { ["fullyQualifiedName"] = place.JsonPath, ["kind"] = "property" }),
             }),
             ["partialFingerprints"] = new JsonObject { ["policyAndRule/v1"] = Digest($"{record.Policy.Name}\0{finding.Rule}") },
-            ["suppressions"] = VerdictText.Waived(finding) is { } waived
+            ["suppressions"] = VerdictText.DescribeWaiver(finding) is { } waived
                 ? new JsonArray(new JsonObject { ["kind"] = "external", ["status"] = "accepted", ["justification"] = waived })
                 : [],
             ["properties"] = new JsonObject
             {
-                ["state"] = ReportText.Words(finding.State),
+                ["state"] = ReportText.Describe(finding.State),
                 ["observed"] = finding.Observed,
                 ["judged"] = finding.Judged,
                 ["comparator"] = finding.Comparator,

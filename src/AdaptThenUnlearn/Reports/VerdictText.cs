@@ -6,14 +6,14 @@ namespace AdaptThenUnlearn.Reports;
 public static class VerdictText
 {
     /// <summary>E.g. <c>passed digit-8/maxRate: 0.12 %, judged 0.19 %, must be ≤ 1 % (12 of 10000 images …)</c>.</summary>
-    public static string Of(Finding finding) => $"{ReportText.Words(finding.State)} {finding.Rule}: {Numbers(finding)} ({finding.Explanation})";
+    public static string Describe(Finding finding) => $"{ReportText.Describe(finding.State)} {finding.Rule}: {Numbers(finding)} ({finding.Explanation})";
 
     /// <summary>E.g. <c>waived digit-8/maxRate: 12.2 %, judged 15.39 %, must be ≤ 1 %; waived by Ada until 2026-12-31: until the next release</c>; null when the finding has no live waiver.</summary>
-    public static string? OfWaived(Finding finding) =>
-        Waived(finding) is { } waived ? $"{ReportText.Words(finding.State)} {finding.Rule}: {Numbers(finding)}; {waived}" : null;
+    public static string? DescribeWaived(Finding finding) =>
+        DescribeWaiver(finding) is { } waived ? $"{ReportText.Describe(finding.State)} {finding.Rule}: {Numbers(finding)}; {waived}" : null;
 
     /// <summary>E.g. <c>waived by Ada until 2026-12-31: until the next release</c>; null when the finding has no live waiver.</summary>
-    public static string? Waived(Finding finding) =>
+    public static string? DescribeWaiver(Finding finding) =>
         finding.Waiver is { } waiver ? $"waived by {waiver.ApprovedBy} until {waiver.Expires}: {waiver.Reason}" : null;
 
     private static string Numbers(Finding finding)

@@ -18,7 +18,7 @@ public static class PreviousRun
     /// <param name="vocabulary">What policies may name.</param>
     /// <param name="today">UTC day, against which waivers expire.</param>
     /// <param name="cancel">Ends hashing soon, also of a large file.</param>
-    public static RunRecord? StillStands(
+    public static RunRecord? FindUpToDate(
         string folder, PolicySource source, string tool, IEnumerable<(string Role, string Path)> inputs, PolicyVocabulary vocabulary, DateOnly today, CancellationToken cancel = default)
     {
         RunRecord record;
@@ -31,13 +31,13 @@ public static class PreviousRun
             return null;   // none, or not one of ours: run
         }
 
-        var asked = source.Sha256 == record.PolicySource.Sha256
+        var isSameRequest = source.Sha256 == record.PolicySource.Sha256
             && source.EffectiveSha256 == record.PolicySource.EffectiveSha256
             && source.Overrides.SequenceEqual(record.PolicySource.Overrides)
             && tool == record.Tool
             && inputs.Select(input => (input.Role, Full(input.Path))).SequenceEqual(record.Inputs.Select(input => (input.Role, Full(Path.Combine(folder, input.Path)))));
-        asked &= record.Training is not null || Gate.Violated(record.Policy, record.Before).Count == 0;
-        return asked && Verification.Of(folder, record, vocabulary, today, cancel) is { Passed: true, IsReworded: false } ? record : null;
+        isSameRequest &= record.Training is not null || Gate.ViolatedFeatures(record.Policy, record.Before).Count == 0;
+        return isSameRequest && Verification.VerifyRun(folder, record, vocabulary, today, cancel) is { Passed: true, IsReworded: false } ? record : null;
 
         static string Full(string path) => Path.GetFullPath(path);
     }

@@ -10,7 +10,7 @@ public static class RecordOwner
 
     /// <summary>Why the record may be somebody else's; null where it is this user's, or there is none.</summary>
     /// <param name="folder">The run's folder.</param>
-    public static string? Doubt(string folder)
+    public static string? FindProblem(string folder)
     {
         var record = Path.Combine(folder, RunRecord.FileName);
         if (OperatingSystem.IsWindows() || !File.Exists(record))
@@ -21,7 +21,7 @@ public static class RecordOwner
             var above = Path.GetDirectoryName(Path.GetFullPath(folder));
             if (new FileInfo(record).LinkTarget is not null)
                 return $"{record} is a link";
-            return Doubt(record, mayBeSuperusers: false) ?? Doubt(Resolved(folder), mayBeSuperusers: false) ?? (above is null ? null : Doubt(Resolved(above), mayBeSuperusers: true));
+            return FindProblem(record, mayBeSuperusers: false) ?? FindProblem(Resolved(folder), mayBeSuperusers: false) ?? (above is null ? null : FindProblem(Resolved(above), mayBeSuperusers: true));
         }
         catch (Exception unknown) when (unknown is IOException or UnauthorizedAccessException)
         {
@@ -29,14 +29,14 @@ public static class RecordOwner
         }
     }
 
-    private static string? Doubt(string path, bool mayBeSuperusers)
+    private static string? FindProblem(string path, bool mayBeSuperusers)
     {
 #pragma warning disable CA1416 // not on Windows, as the caller has seen to
         var mode = File.GetUnixFileMode(path);
 #pragma warning restore CA1416
         if (mode.HasFlag(UnixFileMode.OtherWrite) && !mode.HasFlag(UnixFileMode.StickyBit))
             return $"anybody may write {path}";
-        return NativeFiles.At(path)?.Owner is { } owner && owner != NativeFiles.User() && !(mayBeSuperusers && owner == Superuser) ? $"{path} belongs to another user" : null;
+        return NativeFiles.FindIdentity(path)?.Owner is { } owner && owner != NativeFiles.User() && !(mayBeSuperusers && owner == Superuser) ? $"{path} belongs to another user" : null;
     }
 
     private static string Resolved(string folder) => Directory.ResolveLinkTarget(folder, returnFinalTarget: true)?.FullName ?? folder;

@@ -21,7 +21,7 @@ public static class RunRecordFile
     };
 
     /// <summary>The record as JSON.</summary>
-    public static string Text(RunRecord record) => JsonSerializer.Serialize(record, Json) + "\n";
+    public static string ToJson(RunRecord record) => JsonSerializer.Serialize(record, Json) + "\n";
 
     /// <summary>Reads a record.</summary>
     /// <param name="path">A <c>run.json</c>.</param>
@@ -61,7 +61,7 @@ public static class RunRecordFile
                 throw new RunRecordException($"{path}: is a run record of version {version}, and this tool reads version {RunRecord.CurrentSchemaVersion}");
 
             var record = document.Deserialize<RunRecord>(Json) ?? throw new RunRecordException($"{path}: is no run record, but null");
-            return (Flaw(document.RootElement, "$") ?? Flaw(record)) is { } flaw ? throw new RunRecordException($"{path}: is no run record: {flaw}") : record;
+            return (FindProblem(document.RootElement, "$") ?? FindProblem(record)) is { } flaw ? throw new RunRecordException($"{path}: is no run record: {flaw}") : record;
         }
         catch (Exception damaged) when (damaged is JsonException or InvalidOperationException)
         {
@@ -70,16 +70,16 @@ public static class RunRecordFile
     }
 
     // What types let pass: nulls in lists, and numbers that no double holds.
-    private static string? Flaw(JsonElement element, string at) => element.ValueKind switch
+    private static string? FindProblem(JsonElement element, string at) => element.ValueKind switch
     {
-        JsonValueKind.Object => element.EnumerateObject().Select(property => Flaw(property.Value, $"{at}.{property.Name}")).FirstOrDefault(flaw => flaw is not null),
-        JsonValueKind.Array => element.EnumerateArray().Select((item, index) => item.ValueKind is JsonValueKind.Null ? $"{at}[{index}] is null" : Flaw(item, $"{at}[{index}]")).FirstOrDefault(flaw => flaw is not null),
+        JsonValueKind.Object => element.EnumerateObject().Select(property => FindProblem(property.Value, $"{at}.{property.Name}")).FirstOrDefault(flaw => flaw is not null),
+        JsonValueKind.Array => element.EnumerateArray().Select((item, index) => item.ValueKind is JsonValueKind.Null ? $"{at}[{index}] is null" : FindProblem(item, $"{at}[{index}]")).FirstOrDefault(flaw => flaw is not null),
         JsonValueKind.Number when !double.IsFinite(element.GetDouble()) => $"{at} is no finite number",
         _ => null,
     };
 
     // What reports and the gate rest on: each feature was counted, once, and its counts are possible.
-    private static string? Flaw(RunRecord record)
+    private static string? FindProblem(RunRecord record)
     {
         foreach (var measured in new[] { record.Before, record.After }.OfType<Measurement>())
         {
@@ -103,7 +103,7 @@ public static class RunRecordFile
 
     /// <summary>Writes a record, whole or not at all.</summary>
     /// <exception cref="FileNotWrittenException">The folder cannot be written.</exception>
-    public static void Write(string path, RunRecord record) => ReplacedFile.Write(path, Text(record));
+    public static void Write(string path, RunRecord record) => AtomicFile.Write(path, ToJson(record));
 
     /// <summary>SHA-256 of a file, or of the names and digests of the files that count in a folder (<see cref="FolderListing"/>); null when it is not there or cannot be read.</summary>
     /// <param name="path">A regular file or a folder; whatever else lies there has no digest.</param>
@@ -113,7 +113,7 @@ public static class RunRecordFile
     {
         try
         {
-            return Directory.Exists(path) ? HashedFolder.Of(path, cancel).Sha256 : HashedFile.DigestOf(path, cancel);
+            return Directory.Exists(path) ? HashedFolder.Create(path, cancel).Sha256 : HashedFile.DigestOf(path, cancel);
         }
         catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
         {

@@ -26,9 +26,9 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
     /// <param name="vocabulary">What policies may name.</param>
     /// <param name="today">UTC day, against which waivers expire.</param>
     /// <param name="cancel">Ends hashing soon, also of a large file.</param>
-    public static Verification Of(string folder, RunRecord record, PolicyVocabulary vocabulary, DateOnly today, CancellationToken cancel = default)
+    public static Verification VerifyRun(string folder, RunRecord record, PolicyVocabulary vocabulary, DateOnly today, CancellationToken cancel = default)
     {
-        var readings = OfReadings(record, vocabulary, today);
+        var readings = VerifyReadings(record, vocabulary, today);
         return readings with { Problems = [.. readings.Problems, .. FileProblems(folder, record, cancel).OfType<string>()] };
     }
 
@@ -37,7 +37,7 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
     /// <param name="record">As read.</param>
     /// <param name="vocabulary">What policies may name.</param>
     /// <param name="today">UTC day, against which waivers expire.</param>
-    public static Verification OfReadings(RunRecord record, PolicyVocabulary vocabulary, DateOnly today)
+    public static Verification VerifyReadings(RunRecord record, PolicyVocabulary vocabulary, DateOnly today)
     {
         if (PolicyProblem(record, vocabulary) is { } problem)
             return new Verification([problem], new Verdict(Passed: false, [], []));   // no limits to judge by
@@ -54,15 +54,15 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
         problems.AddRange(PinProblems(record.Policy, record));
 
         foreach (var reading in new[] { record.Before.Quality, record.After?.Quality }.OfType<QualityReading>())
-            problems.AddRange(Strangers(record, reading));
+            problems.AddRange(UnknownFileProblems(record, reading));
 
         var then = Gate.Judge(record.Policy, record.Before, record.After, DateOnly.FromDateTime(record.Times.Finished.UtcDateTime));
-        if (!Decides(record.Verdict, then))
+        if (!HasSameDecisions(record.Verdict, then))
             problems.Add(
                 new[] { record.Before, record.After }.OfType<Measurement>().Select(measured => Gate.WhyOtherRange(record.Policy.Evaluation, measured)).FirstOrDefault(why => why is not null)
                 ?? "the recorded verdict is not what the recorded readings give");
 
-        return new Verification(problems, Gate.Judge(record.Policy, record.Before, record.After, today)) { IsReworded = !Says(record.Verdict, then) };
+        return new Verification(problems, Gate.Judge(record.Policy, record.Before, record.After, today)) { IsReworded = !HasSameWording(record.Verdict, then) };
     }
 
     /// <summary>Why the recorded policy is not the one that its text says; null when it is.</summary>
@@ -106,7 +106,7 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
     }
 
     // What images were compared by and with has to be among the files that the record names, or its original generator.
-    private static IEnumerable<string> Strangers(RunRecord record, QualityReading reading)
+    private static IEnumerable<string> UnknownFileProblems(RunRecord record, QualityReading reading)
     {
         if (!Named(reading.ExtractorSha256, InputRoles.Extractor, InputRoles.Classifier(reading.Extractor)))
             yield return $"the extractor that the images were measured with ({reading.ExtractorSha256}) is not a recorded input";
@@ -141,16 +141,16 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
 
     private static bool IsWithin(string path) => !Path.IsPathRooted(path) && !path.Split('/', '\\').Contains("..");
 
-    private static bool Decides(Verdict recorded, Verdict judged) =>
+    private static bool HasSameDecisions(Verdict recorded, Verdict judged) =>
         recorded.Passed == judged.Passed
         && (recorded.Recorded is null || recorded.Recorded == judged.Outcome)
-        && recorded.Findings.Select(Decision).SequenceEqual(Comparable(recorded, judged).Select(Decision));
+        && recorded.Findings.Select(Decision).SequenceEqual(ComparableFindings(recorded, judged).Select(Decision));
 
-    private static bool Says(Verdict recorded, Verdict judged) =>
-        recorded.Findings.SequenceEqual(Comparable(recorded, judged)) && recorded.Warnings.SequenceEqual(judged.Warnings);
+    private static bool HasSameWording(Verdict recorded, Verdict judged) =>
+        recorded.Findings.SequenceEqual(ComparableFindings(recorded, judged)) && recorded.Warnings.SequenceEqual(judged.Warnings);
 
     // Records without an outcome are from before rules that do not apply had findings.
-    private static IEnumerable<Finding> Comparable(Verdict recorded, Verdict judged) =>
+    private static IEnumerable<Finding> ComparableFindings(Verdict recorded, Verdict judged) =>
         recorded.Recorded is null ? judged.Findings.Where(finding => finding.State is not FindingState.NotApplicable) : judged.Findings;
 
     private static Finding Decision(Finding finding) => finding with { Explanation = "" };

@@ -47,7 +47,7 @@ public sealed class ComparisonTests : IDisposable
     [Fact]
     public void Keys_OneSeedMethods_RunOnce()
     {
-        var plan = new Comparison(Records.Policy, ["1", "4"], [8, 7], [ComparedMethods.Retrain, ComparedMethods.Default], Set: [], Cells: []);
+        var plan = new Comparison(Records.Policy, ["1", "4"], [8, 7], [ComparedMethods.Retrain, ComparedMethods.Default], Overrides: [], Cells: []);
 
         Assert.Equal(
             ["default-1-8", "default-4-8", "retrain-1-7", "retrain-4-7", "default-1-7", "default-4-7"], plan.Keys().Select(key => key.FileName));
@@ -74,7 +74,7 @@ public sealed class ComparisonTests : IDisposable
     [Fact]
     public void OutcomeOf_ARun_HasItsFigures()
     {
-        var outcome = CellOutcome.Of(Records.Run());
+        var outcome = CellOutcome.FromRecord(Records.Run());
 
         // By hand, from the readings in Records: 1000 and 20 hits of 10,000, distances 30 and 36, nines 1000 and 900.
         Assert.Equal(0.98, outcome.Unlearned!.Value, 12);
@@ -88,7 +88,7 @@ public sealed class ComparisonTests : IDisposable
 
     [Fact]
     public void OutcomeOf_NothingTrained_IsRefused() =>
-        Assert.Throws<ArgumentException>(() => CellOutcome.Of(Records.Run() with { After = null, Training = null }));
+        Assert.Throws<ArgumentException>(() => CellOutcome.FromRecord(Records.Run() with { After = null, Training = null }));
 
     [Fact]
     public void DigestOf_DecidesByContentAndNotByPlace()
@@ -105,7 +105,7 @@ public sealed class ComparisonTests : IDisposable
     [Fact]
     public void Defaults_ThatNoDigestHolds_AreThoseThatCellsWereMadeWith()
     {
-        var text = CanonicalJson.Of(Records.Policy);
+        var text = CanonicalJson.Serialize(Records.Policy);
 
         Assert.DoesNotContain("minimumClean", text, StringComparison.Ordinal);
         Assert.DoesNotContain("candidateMargin", text, StringComparison.Ordinal);
@@ -166,7 +166,7 @@ public sealed class ComparisonTests : IDisposable
 
         var figures = comparison.Figures(ComparedMethods.Default, "1", "8");
 
-        Assert.Equal((3, 4), (figures.Cells.Count, figures.Asked));   // one is missing
+        Assert.Equal((3, 4), (figures.Cells.Count, figures.Planned));   // one is missing
         Assert.Equal(new Spread(0.98, 0.97, 0.99, 3), figures.Unlearned! with { Mean = Math.Round(figures.Unlearned.Mean, 12) });
         Assert.Equal(36 / 33.0, figures.ToRetraining!.Low, 12);       // class 8's own retraining, not the other's
     }
@@ -198,7 +198,7 @@ public sealed class ComparisonTests : IDisposable
     {
         var read = PolicyReader.Read(File.ReadAllText(Path.Combine(Repository.Root, policy)), policy, Records.Vocabulary, []);
         Assert.Empty(read.Errors);
-        var plan = new Comparison(read.Policy!, classes.Split(','), [1, 2, 3], [.. ComparedMethods.All.Where(method => methods.Length == 0 || methods.Split(',').Contains(method.Name))], Set: [], Cells: []);
+        var plan = new Comparison(read.Policy!, classes.Split(','), [1, 2, 3], [.. ComparedMethods.All.Where(method => methods.Length == 0 || methods.Split(',').Contains(method.Name))], Overrides: [], Cells: []);
         var folder = Path.Combine(Repository.Root, Path.ChangeExtension(page, null), "cells");
         var cells = plan.Keys().Select(key => ComparedCellFile.PathOf(folder, key)).Where(File.Exists).Select(Documented);
 
@@ -295,7 +295,7 @@ public sealed class ComparisonTests : IDisposable
 
     [Fact]
     public void Render_SomethingSetOverEveryRun_SaysWhat() =>
-        Assert.Contains("Over every run was set: `unlearning.steps=7`", ComparisonPage.Render(Compared() with { Set = ["unlearning.steps=7"] }, "results"), StringComparison.Ordinal);
+        Assert.Contains("Over every run was set: `unlearning.steps=7`", ComparisonPage.Render(Compared() with { Overrides = ["unlearning.steps=7"] }, "results"), StringComparison.Ordinal);
 
     [Fact]
     public void Figures_DistanceToAnotherRetraining_IsNotThisOnes()
@@ -428,7 +428,7 @@ public sealed class ComparisonTests : IDisposable
     [InlineData("unlearning.steps", "unlearning.stepsBefore", false)]
     [InlineData("unlearning.repulsion.alpha", "unlearning.repulsion.weight", false)]
     public void Touch_PathsThatHoldEachOther_Do(string one, string other, bool expected) =>
-        Assert.Equal((expected, expected), (CellPolicy.Touch(one, other), CellPolicy.Touch(other, one)));
+        Assert.Equal((expected, expected), (CellPolicy.Overlap(one, other), CellPolicy.Overlap(other, one)));
 
     [Fact]
     public void Csv_IsTheGoldenTable() => Golden.Check("comparison.csv", ComparisonCsv.Render(Compared()), GoldenFolder);
@@ -452,7 +452,7 @@ public sealed class ComparisonTests : IDisposable
     private static Comparison Compared() => new(
         Digits, ["1", "8"], [1, 2],
         [.. ComparedMethods.All.Where(method => method.Name is "retrain" or "fine-tune" or "paper-el2" or "default" or "no-retention")],
-        Set: [],
+        Overrides: [],
         [
             Cell("retrain", "1", 1, after: 5, distance: 30, seconds: 2000), Cell("retrain", "8", 1, after: 3, distance: 33, seconds: 2100),
             Cell("fine-tune", "1", 1, after: 300, distance: 50), Cell("fine-tune", "8", 1, after: 200, distance: 52),

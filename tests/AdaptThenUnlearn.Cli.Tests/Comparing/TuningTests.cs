@@ -73,7 +73,7 @@ public sealed class TuningTests
 
         var result = new TuningSearch([["a=1"]], _ => [Cell(10), unfinished]).Run()!;
 
-        Assert.Equal("trial, class 3, seed 101: a loss is not finite", Assert.Single(result.Trials).WhyNot);
+        Assert.Equal("trial, class 3, seed 101: a loss is not finite", Assert.Single(result.Trials).WhyNotScored);
         Assert.False(result.Finished);
     }
 

@@ -16,7 +16,7 @@ public sealed class FolderListingTests : IDisposable
         foreach (var name in (string[])[.. hidden, "a.png", "cat/b.png", "cat/deep/c.png", "notes.txt"])
             Put(name);
 
-        var listing = FolderListing.Of(_folder);
+        var listing = FolderListing.Scan(_folder);
 
         Assert.Equal(["a.png", "cat/b.png", "cat/deep/c.png", "notes.txt"], Relative(listing.Files));
         Assert.Equal([".DS_Store", ".ipynb_checkpoints", "@eaDir", "Thumbs.db", "__MACOSX", "cat/._b.png", "cat/.thumbnails", "cat/desktop.ini"], listing.Hidden);
@@ -28,7 +28,7 @@ public sealed class FolderListingTests : IDisposable
     {
         Put(".cache/images/a.png");
 
-        Assert.Single(FolderListing.Of(Path.Combine(_folder, ".cache")).Files);
+        Assert.Single(FolderListing.Scan(Path.Combine(_folder, ".cache")).Files);
     }
 
     // A link to itself, to what encloses it, to a neighbour, and by a detour: 40 images stay 40.
@@ -46,7 +46,7 @@ public sealed class FolderListingTests : IDisposable
         Link("away", Path.Combine(_folder, "elsewhere"));
         File.CreateSymbolicLink(Path.Combine(data, "d.png"), Path.Combine(data, "cat", "a.png"));
 
-        var listing = FolderListing.Of(data);
+        var listing = FolderListing.Scan(data);
 
         Assert.Equal(["away/c.png", "cat/a.png", "d.png", "dog/b.png"], listing.Files.Select(file => Path.GetRelativePath(data, file)));
         Assert.Equal(["detour", "kitten", "self", "up"], listing.Repeated);
@@ -61,7 +61,7 @@ public sealed class FolderListingTests : IDisposable
         Directory.CreateSymbolicLink(Path.Combine(_folder, "real", "self"), Path.Combine(_folder, "link"));
         Directory.CreateSymbolicLink(Path.Combine(_folder, "link"), "real");
 
-        var listing = FolderListing.Of(Path.Combine(_folder, "link"));
+        var listing = FolderListing.Scan(Path.Combine(_folder, "link"));
 
         Assert.Single(listing.Files);
         Assert.Equal(["self"], listing.Repeated);

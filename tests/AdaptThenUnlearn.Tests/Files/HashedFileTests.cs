@@ -25,7 +25,7 @@ public sealed class HashedFileTests : IDisposable
     {
         var expected = Convert.ToHexStringLower(SHA256.HashData(_content));
 
-        Assert.Equal((expected, Bytes), (HashedFile.Of(At("file")).Sha256, (int)HashedFile.Of(At("file")).Length));
+        Assert.Equal((expected, Bytes), (HashedFile.Create(At("file")).Sha256, (int)HashedFile.Create(At("file")).Length));
         Assert.Equal(expected, HashedFile.DigestOf(At("file")));
         Assert.Equal(expected, RunRecordFile.Digest(At("file")));
     }
@@ -38,7 +38,7 @@ public sealed class HashedFileTests : IDisposable
     [InlineData(Bytes - 3, 3)]
     public void OpenRead_Unchanged_GivesTheBytes(int offset, int count)
     {
-        using var stream = HashedFile.Of(At("file")).OpenRead();
+        using var stream = HashedFile.Create(At("file")).OpenRead();
         stream.Position = offset;
         var read = new byte[count];
         stream.ReadExactly(read);
@@ -56,7 +56,7 @@ public sealed class HashedFileTests : IDisposable
     [InlineData(Bytes - 1, 2 * HashedFile.PieceBytes, 5)]
     public void OpenRead_SwappedForAnotherAndBack_GivesNoByteOfTheOther(int changed, int offset, int count)
     {
-        var hashed = HashedFile.Of(At("file"));
+        var hashed = HashedFile.Create(At("file"));
         var other = _content.ToArray();
         other[changed] ^= 1;
 
@@ -71,7 +71,7 @@ public sealed class HashedFileTests : IDisposable
     public void OpenRead_ChangedWhileOpen_GivesNoByteOfIt()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "nobody can write to a file there that is open for reading");
-        var hashed = HashedFile.Of(At("file"));
+        var hashed = HashedFile.Create(At("file"));
         using var stream = hashed.OpenRead();
         stream.ReadExactly(new byte[10]);
         using (var writer = new FileStream(At("file"), FileMode.Open, FileAccess.Write, FileShare.ReadWrite))   // as a program that heeds no locks
@@ -89,7 +89,7 @@ public sealed class HashedFileTests : IDisposable
     [InlineData(Bytes + 1)]
     public void OpenRead_AnotherLength_IsRefused(int bytes)
     {
-        var hashed = HashedFile.Of(At("file"));
+        var hashed = HashedFile.Create(At("file"));
         File.WriteAllBytes(At("file"), _content.Concat(new byte[2]).Take(bytes).ToArray());
 
         Assert.Throws<ChangedFileException>(() => hashed.OpenRead().Dispose());
@@ -97,7 +97,7 @@ public sealed class HashedFileTests : IDisposable
 
     [Fact]
     public void Of_Cancelled_Ends() =>
-        Assert.Throws<OperationCanceledException>(() => HashedFile.Of(At("file"), new CancellationToken(canceled: true)));
+        Assert.Throws<OperationCanceledException>(() => HashedFile.Create(At("file"), new CancellationToken(canceled: true)));
 
     [Fact]
     public void Folder_FileChangedOrNew_IsNotRead()
@@ -105,7 +105,7 @@ public sealed class HashedFileTests : IDisposable
         Directory.CreateDirectory(At("images/more"));
         File.WriteAllText(At("images/a"), "a");
         File.WriteAllText(At("images/more/b"), "b");
-        var hashed = HashedFolder.Of(At("images"));
+        var hashed = HashedFolder.Create(At("images"));
 
         Assert.Equal("b"u8.ToArray(), hashed.Read(At("images/more/b"), 10));
         File.WriteAllText(At("images/more/b"), "c");
@@ -120,10 +120,10 @@ public sealed class HashedFileTests : IDisposable
     {
         Directory.CreateDirectory(At("images/more"));
         File.WriteAllText(At("images/a"), "a");
-        var before = HashedFolder.Of(At("images")).Sha256;
+        var before = HashedFolder.Create(At("images")).Sha256;
         Directory.CreateSymbolicLink(At("images/more/loop"), At("images"));
 
-        Assert.Equal(before, HashedFolder.Of(At("images")).Sha256);
+        Assert.Equal(before, HashedFolder.Create(At("images")).Sha256);
     }
 
     // As records of before have it.

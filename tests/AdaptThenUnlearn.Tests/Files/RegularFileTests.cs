@@ -24,7 +24,7 @@ public sealed class RegularFileTests : IDisposable
 
         Assert.IsAssignableFrom<IOException>(refused);
         Assert.Null(digest);
-        Assert.False(RegularFile.IsAt(path));
+        Assert.False(RegularFile.Exists(path));
     }
 
     [Fact]
@@ -34,7 +34,7 @@ public sealed class RegularFileTests : IDisposable
         File.CreateSymbolicLink(At("link"), At("file"));
 
         Assert.Equal("text", RegularFile.ReadAllText(At("link"), 4));
-        Assert.True(RegularFile.IsAt(At("link")));
+        Assert.True(RegularFile.Exists(At("link")));
     }
 
     [Theory]

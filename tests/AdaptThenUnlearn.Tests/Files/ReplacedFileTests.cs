@@ -12,7 +12,7 @@ public sealed class ReplacedFileTests : IDisposable
     [Fact]
     public void Write_NewFolder_IsMade()
     {
-        ReplacedFile.Write(At("a/b/text"), "text");
+        AtomicFile.Write(At("a/b/text"), "text");
 
         Assert.Equal("text", File.ReadAllText(At("a/b/text")));
         Assert.Equal(["text"], Directory.GetFiles(At("a/b")).Select(Path.GetFileName));
@@ -23,7 +23,7 @@ public sealed class ReplacedFileTests : IDisposable
     {
         File.WriteAllText(At("kept"), "old");
 
-        Assert.Throws<FileNotWrittenException>(() => ReplacedFile.Write(At("kept"), 4, stream =>
+        Assert.Throws<FileNotWrittenException>(() => AtomicFile.Write(At("kept"), 4, stream =>
         {
             stream.Write([1, 2]);
             throw new IOException("the disk went away");
@@ -38,19 +38,19 @@ public sealed class ReplacedFileTests : IDisposable
     {
         File.WriteAllText(At("file"), "");
 
-        Assert.Contains("cannot be written", Assert.Throws<FileNotWrittenException>(() => ReplacedFile.Write(At("file/x"), "")).Message, StringComparison.Ordinal);
-        Assert.Contains("is a folder", Assert.Throws<FileNotWrittenException>(() => ReplacedFile.Write(_folder, "")).Message, StringComparison.Ordinal);
+        Assert.Contains("cannot be written", Assert.Throws<FileNotWrittenException>(() => AtomicFile.Write(At("file/x"), "")).Message, StringComparison.Ordinal);
+        Assert.Contains("is a folder", Assert.Throws<FileNotWrittenException>(() => AtomicFile.Write(_folder, "")).Message, StringComparison.Ordinal);
     }
 
     [Theory]
     [InlineData(28)]                               // ENOSPC
     [InlineData(unchecked((int)0x80070070))]       // ERROR_DISK_FULL
     public void Explain_FullDisk_SaysSo(int code) =>
-        Assert.Contains("not enough disk space for its 5 bytes", ReplacedFile.Explain("x", 5, new IOException("full", code)).Message, StringComparison.Ordinal);
+        Assert.Contains("not enough disk space for its 5 bytes", AtomicFile.Explain("x", 5, new IOException("full", code)).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Explain_NotPermitted_SaysSo() =>
-        Assert.Contains("may not be written", ReplacedFile.Explain("x", 5, new UnauthorizedAccessException()).Message, StringComparison.Ordinal);
+        Assert.Contains("may not be written", AtomicFile.Explain("x", 5, new UnauthorizedAccessException()).Message, StringComparison.Ordinal);
 
     // A file system that cannot take the bytes says so once, to whoever asks first.
     [Fact]
@@ -58,7 +58,7 @@ public sealed class ReplacedFileTests : IDisposable
     {
         File.WriteAllText(At("kept"), "old");
 
-        var failed = Assert.Throws<FileNotWrittenException>(() => ReplacedFile.Write(At("kept"), 3, stream => stream.Write("new"u8), (_, path) => throw new IOException($"{path}: the disk did not take it", 5)));
+        var failed = Assert.Throws<FileNotWrittenException>(() => AtomicFile.Write(At("kept"), 3, stream => stream.Write("new"u8), (_, path) => throw new IOException($"{path}: the disk did not take it", 5)));
 
         Assert.Contains("the disk did not take it", failed.Message, StringComparison.Ordinal);
         Assert.Equal("old", File.ReadAllText(At("kept")));
@@ -82,12 +82,12 @@ public sealed class ReplacedFileTests : IDisposable
         File.WriteAllText(At(".text.abcdefgh.ijk"), "mine");
         using var writing = new FileStream(At(".text.lmnopqrs.tuv.atu-tmp"), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None);
 
-        ReplacedFile.Write(At("text"), "text");
+        AtomicFile.Write(At("text"), "text");
         Assert.Equal(
             [".other.abcdefgh.ijk.atu-tmp", ".text.abcdefgh.ijk", ".text.lmnopqrs.tuv.atu-tmp", "text"],
             Directory.GetFiles(_folder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
 
-        ReplacedFile.ClearLeftovers(_folder);
+        AtomicFile.DeleteTemporaryFiles(_folder);
         Assert.False(File.Exists(At(".other.abcdefgh.ijk.atu-tmp")));
         Assert.True(File.Exists(At(".text.lmnopqrs.tuv.atu-tmp")));
     }
@@ -97,7 +97,7 @@ public sealed class ReplacedFileTests : IDisposable
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "devices go by other names there");
 
-        Assert.Contains("is a device", Assert.Throws<FileNotWrittenException>(() => ReplacedFile.Write("/dev/null", "")).Message, StringComparison.Ordinal);
+        Assert.Contains("is a device", Assert.Throws<FileNotWrittenException>(() => AtomicFile.Write("/dev/null", "")).Message, StringComparison.Ordinal);
     }
 
     private string At(string name) => Path.Combine(_folder, name);

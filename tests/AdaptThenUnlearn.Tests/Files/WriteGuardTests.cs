@@ -30,19 +30,19 @@ public sealed class WriteGuardTests : IDisposable
         };
         Directory.CreateDirectory(At("no"));
 
-        Assert.Contains("is the generator, which is read and would be lost", WriteGuard.Obstacle(output, [("generator", At("input"))], _ => true, overwrite: true), StringComparison.Ordinal);
+        Assert.Contains("is the generator, which is read and would be lost", WriteGuard.FindObstacle(output, [("generator", At("input"))], _ => true, overwrite: true), StringComparison.Ordinal);
     }
 
     [Fact]
     public void Obstacle_FileOfAnInputFolder_IsOneEvenWhereItMayBeOverwritten() =>
-        Assert.Contains("belongs to the folder of images", WriteGuard.Obstacle(At("input"), [("folder of images", _folder)], _ => false, overwrite: true), StringComparison.Ordinal);
+        Assert.Contains("belongs to the folder of images", WriteGuard.FindObstacle(At("input"), [("folder of images", _folder)], _ => false, overwrite: true), StringComparison.Ordinal);
 
     [Fact]
     public void Obstacle_FileOfSomebodyElse_IsOneUnlessItMayBeOverwritten()
     {
-        Assert.Contains("nothing says that atu made it", WriteGuard.Obstacle(At("input"), [], _ => false), StringComparison.Ordinal);
-        Assert.Null(WriteGuard.Obstacle(At("input"), [], _ => false, overwrite: true));
-        Assert.Null(WriteGuard.Obstacle(At("input"), [], _ => true));
+        Assert.Contains("nothing says that atu made it", WriteGuard.FindObstacle(At("input"), [], _ => false), StringComparison.Ordinal);
+        Assert.Null(WriteGuard.FindObstacle(At("input"), [], _ => false, overwrite: true));
+        Assert.Null(WriteGuard.FindObstacle(At("input"), [], _ => true));
     }
 
     [Fact]
@@ -50,8 +50,8 @@ public sealed class WriteGuardTests : IDisposable
     {
         File.WriteAllText(At("empty"), "");
 
-        Assert.Null(WriteGuard.Obstacle(At("new"), [("generator", At("input"))], _ => false));
-        Assert.Null(WriteGuard.Obstacle(At("empty"), [("generator", At("input"))], _ => false));
+        Assert.Null(WriteGuard.FindObstacle(At("new"), [("generator", At("input"))], _ => false));
+        Assert.Null(WriteGuard.FindObstacle(At("empty"), [("generator", At("input"))], _ => false));
     }
 
     [Fact]
@@ -59,18 +59,18 @@ public sealed class WriteGuardTests : IDisposable
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "devices go by other names there");
 
-        Assert.Contains("is a folder", WriteGuard.Obstacle(_folder, [], _ => true, overwrite: true), StringComparison.Ordinal);
-        Assert.Contains("is a device", WriteGuard.Obstacle("/dev/null", [], _ => true, overwrite: true), StringComparison.Ordinal);
+        Assert.Contains("is a folder", WriteGuard.FindObstacle(_folder, [], _ => true, overwrite: true), StringComparison.Ordinal);
+        Assert.Contains("is a device", WriteGuard.FindObstacle("/dev/null", [], _ => true, overwrite: true), StringComparison.Ordinal);
     }
 
     [Fact]
     public void Mark_NamesAdded_AreReadAgain()
     {
-        Assert.Empty(FolderMark.Read(At("run")));
-        FolderMark.Add(At("run"), ["b", "images/a.png"]);
-        FolderMark.Add(At("run"), ["c", "b"]);
+        Assert.Empty(WrittenFiles.Read(At("run")));
+        WrittenFiles.Add(At("run"), ["b", "images/a.png"]);
+        WrittenFiles.Add(At("run"), ["c", "b"]);
 
-        Assert.Equal(["b", "c", "images/a.png"], FolderMark.Read(At("run")).Order(StringComparer.Ordinal));
+        Assert.Equal(["b", "c", "images/a.png"], WrittenFiles.Read(At("run")).Order(StringComparer.Ordinal));
     }
 
     private string HardLink(string path)

@@ -266,7 +266,7 @@ public sealed class GateTests
         var waived = Records.Policy with { Waivers = [new Waiver("digit-8/maxRate", "why", "who", "2027-01-01")], UndesiredFeatures = [Records.Policy.UndesiredFeatures[0] with { MinUnlearned = null }] };
         var before = Records.Measured("a", hits, distance: 90, nines: 1000);   // an image quality that fails is no feature to unlearn
 
-        Assert.Equal(expected, Gate.Violated(waived, before).Count == 1);
+        Assert.Equal(expected, Gate.ViolatedFeatures(waived, before).Count == 1);
     }
 
     [Fact]
@@ -320,7 +320,7 @@ public sealed class GateTests
 
     [Fact]
     public void Violated_WithinTheLimit_IsNothingWhateverElseIsAsked() =>
-        Assert.Empty(Gate.Violated(Records.Policy, Records.Measured("a", 20, 30, 1000)));
+        Assert.Empty(Gate.ViolatedFeatures(Records.Policy, Records.Measured("a", 20, 30, 1000)));
 
     [Theory]
     [InlineData(Outcome.Passed, FindingState.Passed, FindingState.NotApplicable)]
@@ -333,16 +333,16 @@ public sealed class GateTests
     public void Outcome_OfFindings_IsTheWorstOfThem(Outcome expected, params FindingState[] states)
     {
         List<Finding> findings = [.. states.Select(state => new Finding("a/maxRate", state, 0, 0, "≤", 1, "", null))];
-        var outcome = Outcomes.Of(findings);
+        var outcome = Outcomes.FromFindings(findings);
 
         Assert.Equal(expected, outcome);
         Assert.Equal(expected is Outcome.Passed or Outcome.PassedWithWaivers, outcome.IsPass());
-        Assert.Equal(outcome.IsPass() ? outcome : Outcome.Advisory, outcome.ToldAs(advisory: true));
-        Assert.Equal(outcome, outcome.ToldAs(advisory: false));
+        Assert.Equal(outcome.IsPass() ? outcome : Outcome.Advisory, outcome.WithAdvisory(advisory: true));
+        Assert.Equal(outcome, outcome.WithAdvisory(advisory: false));
     }
 
     [Fact]
-    public void Outcome_NoFindings_IsNotMeasured() => Assert.Equal(Outcome.NotMeasured, Outcomes.Of([]));
+    public void Outcome_NoFindings_IsNotMeasured() => Assert.Equal(Outcome.NotMeasured, Outcomes.FromFindings([]));
 
     // A record may say what it likes: what is told follows from the findings, and from the less favourable of the two.
     [Theory]

@@ -106,7 +106,7 @@ public sealed class ReadingDoubtsTests
         var reading = Changed(Records.After, reading => reading with { Detection = Sound, Unreadable = 1, IsAnnotator = true, NotMeasured = "why" }) with { Diversity = new ImageDiversity(9, 8, 7) };
         var told = Records.Run() with { After = reading };
 
-        var (read, plain) = (RunRecordFile.Parse(RunRecordFile.Text(told), "run.json"), RunRecordFile.Text(Records.Run()));
+        var (read, plain) = (RunRecordFile.Parse(RunRecordFile.ToJson(told), "run.json"), RunRecordFile.ToJson(Records.Run()));
 
         Assert.Equal(told.After.Features[0] with { Looks = [] }, read.After!.Features[0] with { Looks = [] });
         Assert.Equal(told.After.Diversity, read.After.Diversity);
@@ -121,7 +121,7 @@ public sealed class ReadingDoubtsTests
     {
         var told = Records.Run() with { After = Changed(Records.After, reading => reading with { Detection = Sound }) with { Diversity = new ImageDiversity(9, 8, 7) } };
 
-        var text = RunRecordFile.Text(told);
+        var text = RunRecordFile.ToJson(told);
         Assert.Contains(from, text, StringComparison.Ordinal);
 
         Assert.Contains(expected, Assert.Throws<RunRecordException>(() => RunRecordFile.Parse(text.Replace(from, to, StringComparison.Ordinal), "run.json")).Message, StringComparison.Ordinal);

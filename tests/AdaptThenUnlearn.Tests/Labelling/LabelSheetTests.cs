@@ -15,8 +15,8 @@ public sealed class LabelSheetTests : IDisposable
     [Fact]
     public void Open_WhatWasWritten_IsTheSame()
     {
-        var sheet = LabelSheetFile.Open(Sheet, "hat", "abc", seed: 7, images: 30).Changed(new Dictionary<int, bool?> { [3] = true, [9] = false, [4] = true });
-        LabelSheetFile.Write(Sheet, sheet.Changed(new Dictionary<int, bool?> { [4] = null }));
+        var sheet = LabelSheetFile.Open(Sheet, "hat", "abc", seed: 7, images: 30).WithChanges(new Dictionary<int, bool?> { [3] = true, [9] = false, [4] = true });
+        LabelSheetFile.Write(Sheet, sheet.WithChanges(new Dictionary<int, bool?> { [4] = null }));
 
         var read = LabelSheetFile.Open(Sheet, "hat", "abc", seed: 7, images: 30);
 
@@ -32,7 +32,7 @@ public sealed class LabelSheetTests : IDisposable
     [InlineData("hat", "abc", 7, 3, "--count")]
     public void Open_LabelsOfOtherImages_AreRefused(string feature, string generator, long seed, int images, string expected)
     {
-        LabelSheetFile.Write(Sheet, LabelSheetFile.Open(Sheet, "hat", "abc", 7, 30).Changed(new Dictionary<int, bool?> { [3] = true }));
+        LabelSheetFile.Write(Sheet, LabelSheetFile.Open(Sheet, "hat", "abc", 7, 30).WithChanges(new Dictionary<int, bool?> { [3] = true }));
 
         Assert.Contains(expected, Assert.Throws<LabelException>(() => LabelSheetFile.Open(Sheet, feature, generator, seed, images)).Message, StringComparison.Ordinal);
     }
@@ -55,10 +55,10 @@ public sealed class LabelSheetTests : IDisposable
     [Fact]
     public void TooFew_BelowTenOfEither_SaysHowMany()
     {
-        var sheet = LabelSheetFile.Open(Sheet, "hat", "abc", 7, 30).Changed(Enumerable.Range(0, 19).ToDictionary(image => image, image => (bool?)(image < 10)));
+        var sheet = LabelSheetFile.Open(Sheet, "hat", "abc", 7, 30).WithChanges(Enumerable.Range(0, 19).ToDictionary(image => image, image => (bool?)(image < 10)));
 
-        Assert.StartsWith("10 images are labelled as showing 'hat' and 9 as not showing it", sheet.TooFew, StringComparison.Ordinal);
-        Assert.Null(sheet.Changed(new Dictionary<int, bool?> { [19] = false }).TooFew);
+        Assert.StartsWith("10 images are labelled as showing 'hat' and 9 as not showing it", sheet.WhyTooFewLabels, StringComparison.Ordinal);
+        Assert.Null(sheet.WithChanges(new Dictionary<int, bool?> { [19] = false }).WhyTooFewLabels);
     }
 
     [Fact]
@@ -99,8 +99,8 @@ public sealed class LabelSheetTests : IDisposable
         var read = HeldOutCounts.Parse(counts.ToText());
 
         Assert.Equal(counts.ByClass["hat"], read.ByClass["hat"]);
-        Assert.Equal(new DetectionCounts("held out when it was trained", 40, 3, 60, 1), read.Of("hat"));
-        Assert.Null(read.Of("beard"));
+        Assert.Equal(new DetectionCounts("held out when it was trained", 40, 3, 60, 1), read.ForClass("hat"));
+        Assert.Null(read.ForClass("beard"));
         Assert.DoesNotContain("rate", counts.ToText(), StringComparison.OrdinalIgnoreCase);
         foreach (var text in new[] { "{}", "null", "[]", counts.ToText().Replace("\"missed\":3", "\"missed\":41", StringComparison.Ordinal), counts.ToText().Replace("\"with\":40", "\"with\":-1", StringComparison.Ordinal) })
             Assert.Throws<FormatException>(() => HeldOutCounts.Parse(text));

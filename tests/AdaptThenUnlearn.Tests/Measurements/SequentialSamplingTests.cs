@@ -18,13 +18,13 @@ public sealed class SequentialSamplingTests
     [InlineData(90, true)]     // 0.9 %: within, but its bound is not
     [InlineData(10, false)]    // 0.1 %: proven
     public void WorthGoingOn_OnlyWhileTheShareIsWithinAndItsBoundIsNot(long hits, bool expected) =>
-        Assert.Equal(expected, SequentialSampling.WorthGoingOn(new Look(10000, hits), 0.01, _looks, 0.95));
+        Assert.Equal(expected, SequentialSampling.ShouldContinue(new Look(10000, hits), 0.01, _looks, 0.95));
 
     [Fact]
     public void WorthGoingOn_AtTheLargestSampleOrWithoutLimit_Never()
     {
-        Assert.False(SequentialSampling.WorthGoingOn(new Look(50000, 490), 0.01, _looks, 0.95));
-        Assert.False(SequentialSampling.WorthGoingOn(new Look(10000, 90), null, _looks, 0.95));
+        Assert.False(SequentialSampling.ShouldContinue(new Look(50000, 490), 0.01, _looks, 0.95));
+        Assert.False(SequentialSampling.ShouldContinue(new Look(10000, 90), null, _looks, 0.95));
     }
 
     // Under a true rate at the limit, the chance that any look passes must stay within 5 %.
@@ -50,7 +50,7 @@ public sealed class SequentialSamplingTests
                     break;
                 }
 
-                if (!SequentialSampling.WorthGoingOn(look, limit, looks, 0.95))
+                if (!SequentialSampling.ShouldContinue(look, limit, looks, 0.95))
                     break;
             }
         }

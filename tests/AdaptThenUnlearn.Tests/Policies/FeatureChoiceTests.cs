@@ -22,7 +22,7 @@ public sealed class FeatureChoiceTests
         Assert.Equal(("sigmoid", null), (policy.Classifiers["digits"].Outputs, policy.Classifiers["auditor"].Outputs));
         var feature = policy.UndesiredFeatures[0];
         Assert.Equal((0.7, 0.4, "eights", "clean"), (feature.Threshold, feature.AuditorThreshold, feature.Negatives, policy.Unlearning.Positives));
-        Assert.Equal(UnlearningPresets.Of("default") with { Positives = "clean" }, policy.Unlearning);
+        Assert.Equal(UnlearningPresets.Get("default") with { Positives = "clean" }, policy.Unlearning);
         foreach (var property in New)
             Assert.Contains($"\"{property}\":", result.EffectiveJson, StringComparison.Ordinal);
     }
@@ -102,7 +102,7 @@ public sealed class FeatureChoiceTests
         var warning = Assert.Single(result.Warnings);
         Assert.Equal((PolicyCodes.LaxRule, path), (warning.Code, warning.Path));
         Assert.Contains(expected, warning.Message, StringComparison.Ordinal);
-        Assert.Contains(expected, Assert.Single(result.Policy!.UndesiredFeatures[0].Laxities()), StringComparison.Ordinal);
+        Assert.Contains(expected, Assert.Single(result.Policy!.UndesiredFeatures[0].LaxLimits()), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -15,9 +15,9 @@ public sealed class LaterKnobsTests
     {
         var (without, with) = (Read(Full), Read(Full, $"unlearning.{name}={value}"));
 
-        Assert.DoesNotContain(name, CanonicalJson.Of(without.Policy!), StringComparison.OrdinalIgnoreCase);
+        Assert.DoesNotContain(name, CanonicalJson.Serialize(without.Policy!), StringComparison.OrdinalIgnoreCase);
         Assert.Contains($"\"{name}\":{value}", with.EffectiveJson, StringComparison.Ordinal);
-        Assert.DoesNotContain("OrDefault", CanonicalJson.Of(with.Policy!), StringComparison.OrdinalIgnoreCase);
+        Assert.DoesNotContain("OrDefault", CanonicalJson.Serialize(with.Policy!), StringComparison.OrdinalIgnoreCase);
         Assert.Equal(with.EffectiveJson, Read(with.EffectiveJson).EffectiveJson);
         Assert.Equal($"$.unlearning.{name}", Assert.Single(Read(Smallest, $"unlearning.{name}={impossible}").Errors).Path);
     }
@@ -49,8 +49,8 @@ public sealed class LaterKnobsTests
         var policy = Read(Full).Policy!;
 
         Assert.Equal(DiscriminatorWarmUpOptions.Default, policy.Unlearning.WarmUp);
-        Assert.DoesNotContain("armUp", CanonicalJson.Of(policy), StringComparison.Ordinal);
-        Assert.Equal(CanonicalJson.Of(policy), Read(Full, "unlearning.discriminatorWarmUp=null").EffectiveJson);
+        Assert.DoesNotContain("armUp", CanonicalJson.Serialize(policy), StringComparison.Ordinal);
+        Assert.Equal(CanonicalJson.Serialize(policy), Read(Full, "unlearning.discriminatorWarmUp=null").EffectiveJson);
     }
 
     [Theory]
@@ -71,8 +71,8 @@ public sealed class LaterKnobsTests
         var run = Records.Run();
         var with = run with { Training = run.Training! with { DiscriminatorWarmUp = new WarmedUpDiscriminator(Steps: 400, Samples: 6400) } };
 
-        Assert.Equal(with.Training, RunRecordFile.Parse(RunRecordFile.Text(with), "run.json").Training);
-        Assert.DoesNotContain("armUp", RunRecordFile.Text(run), StringComparison.Ordinal);
-        Assert.DoesNotContain("leanBelow", JsonNode.Parse(RunRecordFile.Text(run))!["training"]!.ToJsonString(), StringComparison.Ordinal);
+        Assert.Equal(with.Training, RunRecordFile.Parse(RunRecordFile.ToJson(with), "run.json").Training);
+        Assert.DoesNotContain("armUp", RunRecordFile.ToJson(run), StringComparison.Ordinal);
+        Assert.DoesNotContain("leanBelow", JsonNode.Parse(RunRecordFile.ToJson(run))!["training"]!.ToJsonString(), StringComparison.Ordinal);
     }
 }

@@ -19,16 +19,16 @@ public sealed class LayerTextTests
     {
         var layer = LayerText.Parse(text);
 
-        Assert.Equal((type, (int?)value), (layer.Type, layer.Whole(argument)));
+        Assert.Equal((type, (int?)value), (layer.Type, layer.GetInt32(argument)));
     }
 
     [Fact]
     public void Parse_WhatIsLeftOut_HasPyTorchsDefault()
     {
-        Assert.Equal(1e-5, LayerText.Parse("BatchNorm2d").Number("eps", 1e-5));
-        Assert.Equal(1e-3, LayerText.Parse("BatchNorm2d(512, eps=1e-03, momentum=0.1, affine=True, track_running_stats=True)").Number("eps", 1e-5));
-        Assert.Null(LayerText.Parse("ReLU()").Whole("stride"));
-        Assert.Equal((128, 7), LayerText.Parse("Unflatten(dim=1, unflattened_size=(128, 7, 7))").Unflattened());
+        Assert.Equal(1e-5, LayerText.Parse("BatchNorm2d").GetDouble("eps", 1e-5));
+        Assert.Equal(1e-3, LayerText.Parse("BatchNorm2d(512, eps=1e-03, momentum=0.1, affine=True, track_running_stats=True)").GetDouble("eps", 1e-5));
+        Assert.Null(LayerText.Parse("ReLU()").GetInt32("stride"));
+        Assert.Equal((128, 7), LayerText.Parse("Unflatten(dim=1, unflattened_size=(128, 7, 7))").GetUnflattenedSize());
     }
 
     [Theory]
@@ -47,7 +47,7 @@ public sealed class LayerTextTests
     [InlineData("LeakyReLU(negative_slope=steep)", "must be a number")]
     [InlineData("ReLU(==)", "cannot be read")]
     [InlineData("SelfAttention(64)", "SelfAttention")]
-    public void Problem_WhatCannotBeComputed_IsSaid(string text, string words) => Assert.Contains(words, LayerText.Problem(text), StringComparison.Ordinal);
+    public void Problem_WhatCannotBeComputed_IsSaid(string text, string words) => Assert.Contains(words, LayerText.FindProblem(text), StringComparison.Ordinal);
 
     [Fact]
     public void Read_Layers_AreInThePolicyAndInItsDigest()

@@ -8,13 +8,13 @@ public sealed class MeasuringPartTests
     [Fact]
     public void Differences_RangeThatIsTheDefault_IsNone()
     {
-        Assert.Empty(MeasuringPart.Differences(Records.Policy, Ranged(EvaluationOptions.EightBit)));
+        Assert.Empty(MeasurementSettings.Differences(Records.Policy, Ranged(EvaluationOptions.EightBit)));
         Assert.Equal(CanonicalJson.Digest(Records.Policy), CanonicalJson.Digest(Ranged(null)));
     }
 
     [Fact]
     public void Differences_RawOutput_IsMeasuredDifferently() =>
-        Assert.Equal(["$.evaluation.range"], MeasuringPart.Differences(Records.Policy, Ranged(EvaluationOptions.Raw)));
+        Assert.Equal(["$.evaluation.range"], MeasurementSettings.Differences(Records.Policy, Ranged(EvaluationOptions.Raw)));
 
     private static UnlearningPolicy Ranged(string? range) => Records.Policy with { Evaluation = Records.Policy.Evaluation with { Range = range } };
 }

@@ -21,29 +21,29 @@ public sealed class UnlearningPresetsTests
     {
         var result = Read(Smallest, $"unlearning.preset={name}");
 
-        Assert.Equal(UnlearningPresets.Of(name), result.Policy!.Unlearning);
+        Assert.Equal(UnlearningPresets.Get(name), result.Policy!.Unlearning);
 
         // Written out in full, so that the ranges are judged too: defaults themselves are not.
         var written = System.Text.Json.JsonDocument.Parse(result.EffectiveJson).RootElement.GetProperty("unlearning");
         var again = Read(Smallest, $"unlearning={written.GetRawText()}");
         Assert.Empty(again.Errors);
-        Assert.Equal(UnlearningPresets.Of(name), again.Policy!.Unlearning);
+        Assert.Equal(UnlearningPresets.Get(name), again.Policy!.Unlearning);
     }
 
     [Fact]
     public void Of_Paper_HasNothingBesideThePublishedLosses()
     {
-        var paper = UnlearningPresets.Of("paper");
+        var paper = UnlearningPresets.Get("paper");
 
         Assert.Equal((0, 0, 0, 0), (paper.Retention.Weight, paper.NegativesAsFakes.Weight, paper.RecoverySteps, paper.ClassBalance.Rate));
         Assert.True(paper.CandidateEvery > 100 * paper.Steps);   // no choice: the last step is kept
-        Assert.True(paper.Repulsion.Limit > 100 * UnlearningPresets.Of("default").Repulsion.Limit);   // the push ends by its loss alone
+        Assert.True(paper.Repulsion.Limit > 100 * UnlearningPresets.Get("default").Repulsion.Limit);   // the push ends by its loss alone
     }
 
     [Fact]
     public void Of_UnknownName_NamesTheOthers()
     {
-        Assert.Contains("quick, default, thorough, paper", Assert.Throws<ArgumentException>(() => UnlearningPresets.Of("fast")).Message, StringComparison.Ordinal);
+        Assert.Contains("quick, default, thorough, paper", Assert.Throws<ArgumentException>(() => UnlearningPresets.Get("fast")).Message, StringComparison.Ordinal);
     }
 }
 
@@ -121,7 +121,7 @@ public sealed class BuildMessageTests
     [InlineData("a ##vso[task.setvariable variable=x]b ##VSO[y]", "a ## vso[task.setvariable variable=x]b ## vso[y]")]
     [InlineData("a\u001b[2Jb\u009b1A", "a [2Jb 1A")]
     [InlineData("ban/maxRate: 0.5 :: c # 1 [x]", "ban/maxRate: 0.5 :: c # 1 [x]")]
-    public void LogLine_WhatABuildOrATerminalWouldObey_IsText(string text, string expected) => Assert.Equal(expected, LogLine.Of(text));
+    public void LogLine_WhatABuildOrATerminalWouldObey_IsText(string text, string expected) => Assert.Equal(expected, LogLine.Sanitize(text));
 
     [Fact]
     public void ToString_CommandsToTheBuild_AreText() =>

@@ -17,7 +17,7 @@ public sealed class PolicyReaderTests
         var policy = result.Policy!;
         Assert.Equal("auto", policy.Generator.Format);
         Assert.Equal(new EvaluationOptions(10_000, 50_000, 0.95, 20, 1.0), policy.Evaluation);
-        Assert.Equal(UnlearningPresets.Of("default"), policy.Unlearning);
+        Assert.Equal(UnlearningPresets.Get("default"), policy.Unlearning);
         Assert.Empty(policy.Waivers);
         Assert.Equal(["json", "markdown"], policy.Report.Formats);
         Assert.False(policy.Report.PublishSamples);
@@ -42,7 +42,7 @@ public sealed class PolicyReaderTests
 
         Assert.Empty(result.Errors);
         var policy = result.Policy!;
-        var paper = UnlearningPresets.Of("paper");
+        var paper = UnlearningPresets.Get("paper");
         Assert.Equal(
             paper with
             {

@@ -32,7 +32,7 @@ public sealed class QualityExtractorTests
         Assert.Empty(result.Errors);
         var policy = result.Policy!;
         Assert.Equal("w.pth", policy.Quality!.ExtractorWeights);
-        Assert.Equal("auditor", policy.Quality.ClassCounter(policy));
+        Assert.Equal("auditor", policy.Quality.CountingClassifier(policy));
         Assert.Contains("quality/minShareKept/7", policy.RuleNames());
         Assert.DoesNotContain("quality/minShareKept/8", policy.RuleNames());
     }

@@ -17,7 +17,7 @@ public sealed class TorchScriptChoiceTests
 
         Assert.Empty(result.Errors);
         Assert.Equal((64, "torchscript"), (result.Policy!.Generator.LatentSize, result.Policy.Classifiers["auditor"].Format));
-        Assert.Equal(["generator", "discriminator", "classifier auditor"], result.Policy.Programs());
+        Assert.Equal(["generator", "discriminator", "classifier auditor"], result.Policy.ProgramRoles());
         Assert.Contains("\"latentSize\":64", result.EffectiveJson, StringComparison.Ordinal);
     }
 
@@ -25,7 +25,7 @@ public sealed class TorchScriptChoiceTests
     public void EffectiveJson_WithoutAnyOfThem_IsTheTextOfBefore()
     {
         Assert.DoesNotContain("\"latentSize\"", Read(Full).EffectiveJson, StringComparison.Ordinal);
-        Assert.Empty(Read(Full).Policy!.Programs());
+        Assert.Empty(Read(Full).Policy!.ProgramRoles());
 
         Assert.Equal(FullDigest, CanonicalJson.Digest(Read(Full).Policy!));
     }
@@ -50,7 +50,7 @@ public sealed class TorchScriptChoiceTests
 
     [Fact]
     public void Programs_ScriptedExtractor_IsOne() =>
-        Assert.Equal(["extractor"], (Records.Policy with { Quality = Records.Policy.Quality! with { Extractor = "inception-v3-torchscript" } }).Programs());
+        Assert.Equal(["extractor"], (Records.Policy with { Quality = Records.Policy.Quality! with { Extractor = "inception-v3-torchscript" } }).ProgramRoles());
 
     [Fact]
     public void Report_ProgramsWereRun_SaysWhich()

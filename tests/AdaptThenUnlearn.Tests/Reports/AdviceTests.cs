@@ -148,8 +148,8 @@ public sealed class AdviceTests
             if (Advice.For(record.Policy, record.Before, record.After, finding) is not { } advice)
                 continue;
 
-            Assert.Contains(HtmlText.Of(advice.Words), html, StringComparison.Ordinal);
-            Assert.Contains(MarkdownText.Of(advice.Words), markdown, StringComparison.Ordinal);
+            Assert.Contains(HtmlText.RenderPhrases(advice.Phrases), html, StringComparison.Ordinal);
+            Assert.Contains(MarkdownText.RenderPhrases(advice.Phrases), markdown, StringComparison.Ordinal);
             Assert.EndsWith(advice.Text, rules[finding.Rule].GetProperty("help").GetProperty("text").GetString(), StringComparison.Ordinal);
             if (finding.StopsRelease)
                 Assert.EndsWith(advice.Text, junit[finding.Rule].Elements().First().Value, StringComparison.Ordinal);

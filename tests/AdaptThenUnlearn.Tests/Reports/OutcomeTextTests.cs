@@ -22,7 +22,7 @@ public sealed class OutcomeTextTests
         Assert.Contains(format switch
         {
             "markdown" => $"# {OutcomeText.Mark(outcome)}: no-eights\n",
-            "html" => $">{OutcomeText.Words(outcome)}</span>",
+            "html" => $">{OutcomeText.Describe(outcome)}</span>",
             "junit" => new XElement("property", new XAttribute("name", "verdict"), new XAttribute("value", OutcomeText.Name(outcome))).ToString(),
             _ => $"\"verdict\": {JsonSerializer.Serialize(OutcomeText.Name(outcome))}",
         }, text, StringComparison.Ordinal);
@@ -49,7 +49,7 @@ public sealed class OutcomeTextTests
         Assert.Equal(
             "3 of 5 rules are not met: the unlearned generator may not be released. This is advice: it stops nothing.",
             OutcomeText.Sentence(Outcome.Advisory, findings, trained: true));
-        Assert.Equal("Failed (advisory)", OutcomeText.Words(Outcome.Advisory));
+        Assert.Equal("Failed (advisory)", OutcomeText.Describe(Outcome.Advisory));
     }
 
     // Outcome and waiver stand in one sentence, and what was waived at the top, before the rules.
@@ -97,10 +97,10 @@ public sealed class OutcomeTextTests
     {
         var findings = Records.Named("waived-untrained").Verdict.Findings;
 
-        Assert.StartsWith("waived digit-8/maxRate: 5 %, judged ", VerdictText.Of(findings[0]), StringComparison.Ordinal);
-        Assert.EndsWith(", must be ≤ 1 %; waived by Grace until 2026-12-31: too few samples show it", VerdictText.OfWaived(findings[0]), StringComparison.Ordinal);
-        Assert.StartsWith("passed quality/maxFrechetDistance: 30, judged 30.75, must be ≤ 40 (", VerdictText.Of(findings[1]), StringComparison.Ordinal);
-        Assert.StartsWith("does not apply quality/maxFrechetIncrease: must be ≤ 50 % (nothing was trained", VerdictText.Of(findings[2]), StringComparison.Ordinal);
-        Assert.Null(VerdictText.OfWaived(findings[1]));
+        Assert.StartsWith("waived digit-8/maxRate: 5 %, judged ", VerdictText.Describe(findings[0]), StringComparison.Ordinal);
+        Assert.EndsWith(", must be ≤ 1 %; waived by Grace until 2026-12-31: too few samples show it", VerdictText.DescribeWaived(findings[0]), StringComparison.Ordinal);
+        Assert.StartsWith("passed quality/maxFrechetDistance: 30, judged 30.75, must be ≤ 40 (", VerdictText.Describe(findings[1]), StringComparison.Ordinal);
+        Assert.StartsWith("does not apply quality/maxFrechetIncrease: must be ≤ 50 % (nothing was trained", VerdictText.Describe(findings[2]), StringComparison.Ordinal);
+        Assert.Null(VerdictText.DescribeWaived(findings[1]));
     }
 }

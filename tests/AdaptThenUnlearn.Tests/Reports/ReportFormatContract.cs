@@ -37,7 +37,7 @@ public sealed partial class ReportFormatContract
         var run = Records.Named("failed");
         var text = Named(format).Render(run);
 
-        Assert.Equal(text, Named(format).Render(RunRecordFile.Parse(RunRecordFile.Text(run), "run.json")));
+        Assert.Equal(text, Named(format).Render(RunRecordFile.Parse(RunRecordFile.ToJson(run), "run.json")));
         Assert.All(run.Verdict.Findings, finding => Assert.Contains(finding.Rule, text, StringComparison.Ordinal));
         Assert.EndsWith("\n", text, StringComparison.Ordinal);
         Assert.DoesNotContain('\r', text);

@@ -24,11 +24,11 @@ public sealed class RecordOwnerTests : IDisposable
     [Fact]
     public void Doubt_OwnRecordOrNone_IsNone()
     {
-        Assert.Null(RecordOwner.Doubt(_folder));
+        Assert.Null(RecordOwner.FindProblem(_folder));
 
         File.Delete(_record);
-        Assert.Null(RecordOwner.Doubt(_folder));
-        Assert.Null(RecordOwner.Doubt(Path.Combine(_top, "nowhere", "at", "all")));
+        Assert.Null(RecordOwner.FindProblem(_folder));
+        Assert.Null(RecordOwner.FindProblem(Path.Combine(_top, "nowhere", "at", "all")));
     }
 
     [Theory]
@@ -42,11 +42,11 @@ public sealed class RecordOwnerTests : IDisposable
         var path = Path.Combine(_top, name);
         File.SetUnixFileMode(path, File.GetUnixFileMode(path) | UnixFileMode.OtherWrite);
 
-        Assert.Equal($"anybody may write {path}", RecordOwner.Doubt(_folder));
+        Assert.Equal($"anybody may write {path}", RecordOwner.FindProblem(_folder));
 
         if (Directory.Exists(path))   // as /tmp: nobody can replace what belongs to another there
             File.SetUnixFileMode(path, File.GetUnixFileMode(path) | UnixFileMode.StickyBit);
-        Assert.Equal(!Directory.Exists(path), RecordOwner.Doubt(_folder) is not null);
+        Assert.Equal(!Directory.Exists(path), RecordOwner.FindProblem(_folder) is not null);
     }
 
     [Theory]
@@ -60,7 +60,7 @@ public sealed class RecordOwnerTests : IDisposable
         using (var chown = Process.Start("chown", ["12345", path]))
             chown.WaitForExit();
 
-        Assert.Equal($"{path} belongs to another user", RecordOwner.Doubt(_folder));
+        Assert.Equal($"{path} belongs to another user", RecordOwner.FindProblem(_folder));
     }
 
     [Fact]
@@ -70,7 +70,7 @@ public sealed class RecordOwnerTests : IDisposable
         File.Move(_record, Path.Combine(_top, "elsewhere.json"));
         File.CreateSymbolicLink(_record, Path.Combine(_top, "elsewhere.json"));
 
-        Assert.Equal($"{_record} is a link", RecordOwner.Doubt(_folder));
+        Assert.Equal($"{_record} is a link", RecordOwner.FindProblem(_folder));
     }
 
     // The output folder may well lie elsewhere.
@@ -80,6 +80,6 @@ public sealed class RecordOwnerTests : IDisposable
         Assert.SkipWhen(OperatingSystem.IsWindows(), "links need rights there");
         Directory.CreateSymbolicLink(Path.Combine(_top, "out"), Path.Combine(_top, "artifacts"));
 
-        Assert.Null(RecordOwner.Doubt(Path.Combine(_top, "out", "no-eights")));
+        Assert.Null(RecordOwner.FindProblem(Path.Combine(_top, "out", "no-eights")));
     }
 }

@@ -29,7 +29,7 @@ public sealed class RulePlaceTests
     [InlineData("quality/maxFrechetDistance", 8, 14, "$.quality.maxFrechetDistance")]   // set by an argument: the object it was left out of
     [InlineData("nothing/of/the/kind", 1, 1, "$")]
     public void Of_Rule_IsThePlaceOfItsLimit(string rule, int line, int column, string path) =>
-        Assert.Equal(new RulePlace("../policy.json", path, line, column), RulePlace.Of(Run(Text), rule));
+        Assert.Equal(new RuleLocation("../policy.json", path, line, column), RuleLocation.Find(Run(Text), rule));
 
     [Theory]
     [InlineData("quality/maxRate", RuleLimit.MaxRate, "quality")]
@@ -44,7 +44,7 @@ public sealed class RulePlaceTests
     [InlineData("", RuleLimit.Unknown, "")]
     public void RuleName_AnyText_IsTakenApartByItsStructure(string rule, RuleLimit limit, string? subject)
     {
-        var name = RuleName.Of(rule);
+        var name = RuleName.Parse(rule);
 
         Assert.Equal(new RuleName(limit, subject), name);
         Assert.Equal(rule, name.ToString());
@@ -60,8 +60,8 @@ public sealed class RulePlaceTests
         Waiver first = new("a/maxRate", "r", "a", "2026-12-31"), second = first with { Rule = "b/maxRate" };
         var policy = Records.Policy with { Waivers = [first, second] };
 
-        Assert.Equal(new RulePlace("p.json", "$.waivers[1]", 2, 3), RulePlace.OfWaiver(policy, "p.json", Waivers, second));
-        Assert.Equal(new RulePlace("p.json", "$", 1, 1), RulePlace.OfWaiver(policy, "p.json", Waivers, first with { Rule = "c" }));
+        Assert.Equal(new RuleLocation("p.json", "$.waivers[1]", 2, 3), RuleLocation.FindWaiver(policy, "p.json", Waivers, second));
+        Assert.Equal(new RuleLocation("p.json", "$", 1, 1), RuleLocation.FindWaiver(policy, "p.json", Waivers, first with { Rule = "c" }));
     }
 
     [Theory]
@@ -69,7 +69,7 @@ public sealed class RulePlaceTests
     [InlineData("[]")]
     [InlineData("{ \"undesired")]
     public void Of_TextThatIsNoPolicy_IsTheFile(string text) =>
-        Assert.Equal(new RulePlace("../policy.json", "$.undesiredFeatures[0].maxRate", 1, 1), RulePlace.Of(Run(text), "other/maxRate"));
+        Assert.Equal(new RuleLocation("../policy.json", "$.undesiredFeatures[0].maxRate", 1, 1), RuleLocation.Find(Run(text), "other/maxRate"));
 
     private static RunRecord Run(string text)
     {

@@ -20,7 +20,7 @@ public sealed class RunFilesTests : IDisposable
         var record = Records.Run();
         RunRecordFile.Write(At(RunRecord.FileName), record);
 
-        Assert.Equal(RunRecordFile.Text(record), RunRecordFile.Text(RunRecordFile.Read(At(RunRecord.FileName))));
+        Assert.Equal(RunRecordFile.ToJson(record), RunRecordFile.ToJson(RunRecordFile.Read(At(RunRecord.FileName))));
         Assert.Equal([RunRecord.FileName], Directory.GetFiles(_folder).Select(Path.GetFileName));
     }
 
@@ -47,7 +47,7 @@ public sealed class RunFilesTests : IDisposable
     [Fact]
     public void Read_UnknownProperty_IsRefused()
     {
-        File.WriteAllText(At("run.json"), RunRecordFile.Text(Records.Run()).Replace("\"tool\":", "\"extra\": 1, \"tool\":", StringComparison.Ordinal));
+        File.WriteAllText(At("run.json"), RunRecordFile.ToJson(Records.Run()).Replace("\"tool\":", "\"extra\": 1, \"tool\":", StringComparison.Ordinal));
 
         Assert.Throws<RunRecordException>(() => RunRecordFile.Read(At("run.json")));
     }
@@ -60,7 +60,7 @@ public sealed class RunFilesTests : IDisposable
     [InlineData("\"class\": \"9\",", "\"class\": \"8\",", "the class '8' was counted twice")]
     public void Read_ImpossibleNumbers_AreNoRecord(string from, string to, string flaw)
     {
-        var text = RunRecordFile.Text(Records.Run());
+        var text = RunRecordFile.ToJson(Records.Run());
         Assert.Contains(from, text, StringComparison.Ordinal);
         File.WriteAllText(At("run.json"), text.Replace(from, to, StringComparison.Ordinal));
 
@@ -79,7 +79,7 @@ public sealed class RunFilesTests : IDisposable
     [Fact]
     public void Read_NullInAList_IsRefused()
     {
-        File.WriteAllText(At("run.json"), RunRecordFile.Text(Records.Run()).Replace("\"findings\": [", "\"findings\": [ null,", StringComparison.Ordinal));
+        File.WriteAllText(At("run.json"), RunRecordFile.ToJson(Records.Run()).Replace("\"findings\": [", "\"findings\": [ null,", StringComparison.Ordinal));
 
         Assert.Contains("findings[0] is null", Assert.Throws<RunRecordException>(() => RunRecordFile.Read(At("run.json"))).Message, StringComparison.Ordinal);
     }
@@ -147,7 +147,7 @@ public sealed class RunFilesTests : IDisposable
     {
         var record = WrittenRun();
 
-        Assert.Throws<OperationCanceledException>(() => Verification.Of(_folder, record, Records.Vocabulary, Records.Today, new CancellationToken(canceled: true)));
+        Assert.Throws<OperationCanceledException>(() => Verification.VerifyRun(_folder, record, Records.Vocabulary, Records.Today, new CancellationToken(canceled: true)));
     }
 
     [Fact]
@@ -240,7 +240,7 @@ public sealed class RunFilesTests : IDisposable
             Outputs = [new OutputFile("artifact", "generator.safetensors", compliant.GeneratorSha256)],
             Verdict = new Verdict(true, [.. verdict.Findings.Where(finding => finding.State is not FindingState.NotApplicable)], []),
         };
-        var text = RunRecordFile.Text(older).Replace("    \"outcome\": \"passed\",\n", "", StringComparison.Ordinal);
+        var text = RunRecordFile.ToJson(older).Replace("    \"outcome\": \"passed\",\n", "", StringComparison.Ordinal);
         text = text.Replace(",\n    \"outcome\": \"passed\"", "", StringComparison.Ordinal);
         Assert.DoesNotContain("outcome", text, StringComparison.Ordinal);
 
@@ -267,7 +267,7 @@ public sealed class RunFilesTests : IDisposable
     [Fact]
     public void Read_VerdictWithWaivers_StatesItsOutcome()
     {
-        var text = RunRecordFile.Text(Records.Named("waived"));
+        var text = RunRecordFile.ToJson(Records.Named("waived"));
 
         Assert.Contains("\"outcome\": \"passedWithWaivers\"", text, StringComparison.Ordinal);
         Assert.Equal(Outcome.PassedWithWaivers, RunRecordFile.Parse(text, "run.json").Verdict.Recorded);
@@ -294,15 +294,15 @@ public sealed class RunFilesTests : IDisposable
     {
         var record = WrittenRun();
         RunReports.Write(_folder, RunRecordFile.Read(At(RunRecord.FileName)));
-        Assert.Empty(RunReports.Altered(_folder, record));
+        Assert.Empty(RunReports.FindAltered(_folder, record));
         Assert.NotEmpty(Directory.GetFiles(_folder, "report.*"));
 
         File.WriteAllText(At("report.md"), File.ReadAllText(At("report.md")).Replace("no-eights", "no-nines", StringComparison.Ordinal));
-        Assert.Equal(["report.md"], RunReports.Altered(_folder, record));
+        Assert.Equal(["report.md"], RunReports.FindAltered(_folder, record));
 
         RunReports.Write(_folder, record);
         File.Delete(At("report.html"));   // what is not there says nothing wrong
-        Assert.Empty(RunReports.Altered(_folder, record));
+        Assert.Empty(RunReports.FindAltered(_folder, record));
     }
 
     [Fact]
@@ -314,7 +314,7 @@ public sealed class RunFilesTests : IDisposable
         var record = WrittenRun(policyText);
         Assert.True(record.Verdict.Passed);
 
-        var later = Verification.Of(_folder, record, Records.Vocabulary, Records.Today.AddDays(1));
+        var later = Verification.VerifyRun(_folder, record, Records.Vocabulary, Records.Today.AddDays(1));
 
         Assert.Empty(later.Problems);
         Assert.False(later.Passed);
@@ -351,7 +351,7 @@ public sealed class RunFilesTests : IDisposable
         };
         var inputs = what == "the inputs named" ? Inputs().Append(("reference", At("reference.safetensors"))) : Inputs();
 
-        Assert.Null(PreviousRun.StillStands(_folder, source, what == "the tool" ? "atu 0.2.0" : record.Tool, inputs, Records.Vocabulary, Records.Today));
+        Assert.Null(PreviousRun.FindUpToDate(_folder, source, what == "the tool" ? "atu 0.2.0" : record.Tool, inputs, Records.Vocabulary, Records.Today));
     }
 
     // As `--no-train` leaves it: judged, let pass, and nothing of it unlearned.
@@ -373,7 +373,7 @@ public sealed class RunFilesTests : IDisposable
         return record;
     }
 
-    private RunRecord? StillStands(RunRecord record) => PreviousRun.StillStands(_folder, record.PolicySource, record.Tool, Inputs(), Records.Vocabulary, Records.Today);
+    private RunRecord? StillStands(RunRecord record) => PreviousRun.FindUpToDate(_folder, record.PolicySource, record.Tool, Inputs(), Records.Vocabulary, Records.Today);
 
     private IEnumerable<(string Role, string Path)> Inputs() => [("generator", At("generator.safetensors")), ("classifier annotator", At("annotator.safetensors")), ("classifier auditor", At("auditor.safetensors")), ("reference", At("reference.safetensors"))];
 
@@ -382,7 +382,7 @@ public sealed class RunFilesTests : IDisposable
     public void Verify_RecordMeasuredRaw_DoesNotStandForPictures()
     {
         var record = WrittenRun();
-        var text = System.Text.RegularExpressions.Regex.Replace(RunRecordFile.Text(record), ",\\s*\"range\": \"8-bit\"", "");
+        var text = System.Text.RegularExpressions.Regex.Replace(RunRecordFile.ToJson(record), ",\\s*\"range\": \"8-bit\"", "");
         var earlier = RunRecordFile.Parse(text, "run.json");
 
         var verification = Verify(earlier);
@@ -393,7 +393,7 @@ public sealed class RunFilesTests : IDisposable
         Assert.True(Verify(record).Passed);
     }
 
-    private Verification Verify(RunRecord record) => Verification.Of(_folder, record, Records.Vocabulary, Records.Today);
+    private Verification Verify(RunRecord record) => Verification.VerifyRun(_folder, record, Records.Vocabulary, Records.Today);
 
     private RunRecord WrittenRun(string policyText = Records.PolicyText)
     {

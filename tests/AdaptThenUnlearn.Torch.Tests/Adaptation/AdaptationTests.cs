@@ -43,17 +43,17 @@ public sealed class AdaptationTests
         using var anchor = new ParameterVector(pretrained.Generator);
         using var current = new ParameterVector(adapted.Generator);
         var fisher = zeros_like(anchor.Values);
-        ForEachSlot(reference, anchor, (slot, offset) => slot.Of(fisher).copy_(reference.Array("fisher").narrow(0, offset, slot.Count).view([.. slot.Shape])));
+        ForEachSlot(reference, anchor, (slot, offset) => slot.ViewOf(fisher).copy_(reference.Array("fisher").narrow(0, offset, slot.Count).view([.. slot.Shape])));
         var penalty = new ElasticPenalty(fisher, anchor.Values, reference["lamda"].GetDouble() / 2);   // the published code multiplies by λ/2
 
         reference.Agrees("ewc_loss_adapted", penalty.Accumulate(current, step: 1));
         foreach (var name in reference.Arrays("grad_ewc_adapted__"))
-            reference.Agrees(name, current.Slots.Single(slot => "grad_ewc_adapted__" + slot.Name.Replace('.', '_') == name).Of(current.Gradients));
+            reference.Agrees(name, current.Slices.Single(slot => "grad_ewc_adapted__" + slot.Name.Replace('.', '_') == name).ViewOf(current.Gradients));
 
         using (no_grad())
         {
             current.Values.copy_(anchor.Values);
-            ForEachSlot(reference, anchor, (slot, offset) => slot.Of(current.Values).add_(reference.Array("delta").narrow(0, offset, slot.Count).view([.. slot.Shape])));
+            ForEachSlot(reference, anchor, (slot, offset) => slot.ViewOf(current.Values).add_(reference.Array("delta").narrow(0, offset, slot.Count).view([.. slot.Shape])));
         }
 
         reference.Agrees("ewc_loss_delta", penalty.Accumulate(current, step: 2));
@@ -127,13 +127,13 @@ public sealed class AdaptationTests
     private static Tensor InTheirLayout(Interop reference, ParameterVector parameters, Tensor values)
     {
         List<Tensor> parts = [];
-        ForEachSlot(reference, parameters, (slot, _) => parts.Add(slot.Of(values).flatten()));
+        ForEachSlot(reference, parameters, (slot, _) => parts.Add(slot.ViewOf(values).flatten()));
         return cat(parts);
     }
 
-    private static void ForEachSlot(Interop reference, ParameterVector parameters, Action<ParameterSlot, long> visit)
+    private static void ForEachSlot(Interop reference, ParameterVector parameters, Action<ParameterSlice, long> visit)
     {
         foreach (var layout in reference["fisher_layout"].EnumerateArray())
-            visit(parameters.Slots.Single(slot => slot.Name == layout.GetProperty("state_dict_key").GetString()), layout.GetProperty("offset").GetInt64());
+            visit(parameters.Slices.Single(slot => slot.Name == layout.GetProperty("state_dict_key").GetString()), layout.GetProperty("offset").GetInt64());
     }
 }

@@ -24,14 +24,14 @@ public sealed class DiscriminatorWarmUpTests : IDisposable
     {
         using var loaded = GeneratorCheckpoint.Load(Path.Combine(SolutionFolder(), "models", "mnist", "stylegan2.safetensors"), "auto", null, null, CPU);
 
-        Learns(loaded, UnlearningPresets.Of("default") with { BatchSize = 8, DiscriminatorWarmUp = new DiscriminatorWarmUpOptions(80) }, fresh: 0.6, warmedUp: 0.8);
+        Learns(loaded, UnlearningPresets.Get("default") with { BatchSize = 8, DiscriminatorWarmUp = new DiscriminatorWarmUpOptions(80) }, fresh: 0.6, warmedUp: 0.8);
     }
 
     [Fact]
     public void Run_TrainedMlp_TellsItsImagesFromDamagedOnesAsAFreshOneDoesNot()
     {
         using var loaded = GeneratorCheckpoint.Load(Interop.Case("csinva_mlp_gan").PathOf("G--300.ckpt"), "auto", null, null, CPU);
-        var options = UnlearningPresets.Of("default");
+        var options = UnlearningPresets.Get("default");
 
         // These layers are not equalised, and want smaller steps.
         Learns(
@@ -45,7 +45,7 @@ public sealed class DiscriminatorWarmUpTests : IDisposable
     {
         using var networks = Networks(name);
         var before = Bytes(networks.Generator);
-        using var fresh = DiscriminatorWarmUp.Fresh(networks.Generator, GeneratorArchitectures.Named(name), seed: 1);
+        using var fresh = DiscriminatorWarmUp.CreateUntrained(networks.Generator, GeneratorArchitectures.Named(name), seed: 1);
         var told = new Small.Silent();
 
         using var warmedUp = WarmUp(networks.Generator, name, steps: 3, progress: told);
@@ -114,17 +114,17 @@ public sealed class DiscriminatorWarmUpTests : IDisposable
         using var networks = Networks("stylegan2");
         using var parameters = new ParameterVector(networks.Generator);
         using (no_grad())
-            parameters.Slots[0].Of(parameters.Values).zero_();
+            parameters.Slices[0].ViewOf(parameters.Values).zero_();
         var before = parameters.Values.detach().clone();
 
         using var random = new RandomStreams(1, "damage").At("noise");
         DamagedSamples.Damage(parameters, 0.25, random);
 
         double Size(Tensor tensor) => tensor.detach().square().mean().sqrt().item<float>();
-        Assert.Equal(0, Size(parameters.Slots[0].Of(parameters.Values)));
+        Assert.Equal(0, Size(parameters.Slices[0].ViewOf(parameters.Values)));
         Assert.All(
-            parameters.Slots.Skip(1).Where(slot => slot.Count >= 200),
-            slot => Assert.InRange(Size(slot.Of(parameters.Values - before)) / Size(slot.Of(before)), 0.8 * 0.25, 1.2 * 0.25));   // ± 4 standard deviations of 1/√(2n)
+            parameters.Slices.Skip(1).Where(slot => slot.Count >= 200),
+            slot => Assert.InRange(Size(slot.ViewOf(parameters.Values - before)) / Size(slot.ViewOf(before)), 0.8 * 0.25, 1.2 * 0.25));   // ± 4 standard deviations of 1/√(2n)
     }
 
     [Fact]
@@ -165,7 +165,7 @@ public sealed class DiscriminatorWarmUpTests : IDisposable
         {
             parameters.Values.copy_(sound);
             using var random = new RandomStreams(2, "other").At("noise", number);
-            DamagedSamples.Damage(parameters, damaged.Most, random);
+            DamagedSamples.Damage(parameters, damaged.MaxLevel, random);
             return (copy.Generate(latents, noise: null) - images).square().mean().item<float>();
         });
 
@@ -175,7 +175,7 @@ public sealed class DiscriminatorWarmUpTests : IDisposable
     private static void Learns(LoadedGenerator loaded, UnlearningOptions options, double fresh, double warmedUp)
     {
         var architecture = GeneratorArchitectures.Named(loaded.Architecture);
-        using var before = DiscriminatorWarmUp.Fresh(loaded.Generator, architecture, options.Seed);
+        using var before = DiscriminatorWarmUp.CreateUntrained(loaded.Generator, architecture, options.Seed);
         using var after = new DiscriminatorWarmUp(options, new NoJournal(), new Small.Silent()).Run(loaded.Generator, architecture, CancellationToken.None);
 
         Assert.InRange(Told(loaded.Generator, before), 0, fresh);
@@ -197,7 +197,7 @@ public sealed class DiscriminatorWarmUpTests : IDisposable
         {
             parameters.Values.copy_(sound);
             using var random = new RandomStreams(99, "held out").At("noise", number);
-            DamagedSamples.Damage(parameters, samples.Most, random);
+            DamagedSamples.Damage(parameters, samples.MaxLevel, random);
             return Scores(generator).unsqueeze(1).gt(Scores(damaged).unsqueeze(0)).to(float32).mean().item<float>();
         });
 

@@ -33,7 +33,7 @@ public sealed class GivenImagesTests : IDisposable
         Assert.Equal(found.NegativesByFeature["glasses"], feedback.NegativesByFeature["glasses"]);
         Assert.Equal(found.NegativesByFeature["glasses"] + 7, feedback.Negatives.Count);
         Assert.Equal(Small.Bytes(All(found.Positives)), Small.Bytes(All(feedback.Positives)));
-        Assert.Equal(Small.Bytes(hats), Small.Bytes(All((HeldImages)feedback.Negatives)[^7..]));
+        Assert.Equal(Small.Bytes(hats), Small.Bytes(All((InMemoryImages)feedback.Negatives)[^7..]));
     }
 
     [Fact]
@@ -55,12 +55,12 @@ public sealed class GivenImagesTests : IDisposable
         using var scope = NewDisposeScope();
 
         using var lenient = Collect(GivenImages.None, cleanBelow: 0.5, ["hat"]);
-        var probabilities = _classifier.Logits(_classifier.Features(EightBit.Shown(All(lenient.Positives)))).sigmoid().select(1, _classifier.Classes.ToList().IndexOf("hat"));
+        var probabilities = _classifier.Logits(_classifier.Features(ImageQuantizer.Quantize(All(lenient.Positives)))).sigmoid().select(1, _classifier.Classes.ToList().IndexOf("hat"));
         using var strict = Collect(GivenImages.None, cleanBelow: probabilities.median().item<float>(), ["hat"]);
 
         Assert.InRange(strict.Positives.Count, 1, lenient.Positives.Count - 1);
         Assert.Equal(lenient.RetainedShares, strict.RetainedShares);
-        var ofLenient = _classifier.Holds(_classifier.Logits(_classifier.Features(EightBit.Shown(All(lenient.Positives))))).to(float64).mean([0]).data<double>().ToArray();
+        var ofLenient = _classifier.DetectClasses(_classifier.Logits(_classifier.Features(ImageQuantizer.Quantize(All(lenient.Positives))))).to(float64).mean([0]).data<double>().ToArray();
         Assert.Equal(ofLenient, lenient.RetainedShares!.ToArray(), (one, other) => Math.Abs(one - other) < 1e-9);   // at 0.5 nothing is doubtful
     }
 
@@ -78,7 +78,7 @@ public sealed class GivenImagesTests : IDisposable
         using var enough = Collect(GivenImages.None, cleanBelow: 0.5, ["hat"], minimumClean: share);
 
         Assert.Equal((long)Math.Ceiling(share * all.Positives.Count), raised.Positives.Count);
-        var doubts = _classifier.Logits(_classifier.Features(EightBit.Shown(All(all.Positives)))).sigmoid().select(1, hat);
+        var doubts = _classifier.Logits(_classifier.Features(ImageQuantizer.Quantize(All(all.Positives)))).sigmoid().select(1, hat);
         Assert.Equal(Small.Bytes(All(all.Positives)[doubts.lt(raised.CleanBelow)]), Small.Bytes(All(raised.Positives)));
         Assert.InRange(raised.CleanBelow, 1e-6, 0.5);
         Assert.Equal((0.5, all.Positives.Count), (enough.CleanBelow, enough.Positives.Count));
@@ -104,5 +104,5 @@ public sealed class GivenImagesTests : IDisposable
 
     private static Tensor Given(int count, float value) => full([count, 1, 16, 16], value).DetachFromDisposeScope();
 
-    private static Tensor All(HeldImages images) => images.Rows(arange(images.Count, int64));
+    private static Tensor All(InMemoryImages images) => images.Rows(arange(images.Count, int64));
 }

@@ -12,7 +12,7 @@ public sealed class MemoryShortageTests
     [Fact]
     public void Explained_MoreThanAnyMachineHas_NamesTheBatchSizeToTry()
     {
-        var failed = Assert.Throws<RunException>(() => MemoryShortage.Explained("training", batchSize: 16, () => empty(1L << 50)));
+        var failed = Assert.Throws<RunException>(() => MemoryShortage.RunOrExplain("training", batchSize: 16, () => empty(1L << 50)));
 
         Assert.Equal("ATU2006", failed.Code);
         Assert.Contains("out of memory in training with batches of 16 images; try --set unlearning.batchSize=8", failed.Message, StringComparison.Ordinal);
@@ -28,11 +28,11 @@ public sealed class MemoryShortageTests
     [Fact]
     public void Require_TooLittleDisk_SaysHowMuchIsNeeded()
     {
-        var failed = Assert.Throws<RunException>(() => RunFolder.Require("/out", available: 10 << 20, needed: 75 << 20));
+        var failed = Assert.Throws<RunException>(() => RunFolder.RequireUsable("/out", available: 10 << 20, needed: 75 << 20));
 
         Assert.Equal("ATU2004", failed.Code);
         Assert.Contains("75 MB are needed, 10 MB are free", failed.Message, StringComparison.Ordinal);
-        RunFolder.Require("/out", available: 75 << 20, needed: 75 << 20);
+        RunFolder.RequireUsable("/out", available: 75 << 20, needed: 75 << 20);
     }
 
     // What TorchSharp throws for anything that libtorch reports.

@@ -11,7 +11,7 @@ public sealed class TorchBackendTests
     [InlineData(null, false, "libtorch.so")]
     [InlineData(null, true, null)]
     public void Loadable_NotFound_IsLeftToTheSystemButNotOnWindows(string? found, bool onWindows, string? expected) =>
-        Assert.Equal(expected, TorchBackend.Loadable("libtorch.so", found, onWindows));
+        Assert.Equal(expected, TorchBackend.ResolveLibrary("libtorch.so", found, onWindows));
 
     [Fact]
     public void Load_HereAndNow_Works()

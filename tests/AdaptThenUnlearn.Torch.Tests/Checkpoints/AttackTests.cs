@@ -194,7 +194,7 @@ public sealed class AttackTests : IDisposable
     {
         try
         {
-            Inspection.Of(path);
+            Inspection.Inspect(path);
         }
         catch (CheckpointException)
         {

@@ -88,7 +88,7 @@ public sealed class CheckpointTests : IDisposable
         using var scope = NewDisposeScope();
         WriteIndex(("a", "one.safetensors", randn(3)));
 
-        var failed = Assert.Throws<CheckpointException>(() => CheckpointDigest.Check(CheckpointFile.Open(At("model.index.json")), CheckpointDigest.Of(At("model.index.json"))));
+        var failed = Assert.Throws<CheckpointException>(() => CheckpointDigest.RequirePinned(CheckpointFile.Open(At("model.index.json")), CheckpointDigest.Compute(At("model.index.json"))));
 
         Assert.Contains("index of several files", failed.Message, StringComparison.Ordinal);
     }
@@ -171,7 +171,7 @@ public sealed class CheckpointTests : IDisposable
 
         Assert.Contains(global.Split(' ')[1], failed.Message, StringComparison.Ordinal);
         Assert.False(File.Exists("/tmp/atu-was-here"));
-        Assert.Contains(global, Inspection.Of(At("evil.pt")).Refused);
+        Assert.Contains(global, Inspection.Inspect(At("evil.pt")).Refused);
     }
 
     [Theory]
@@ -231,7 +231,7 @@ public sealed class CheckpointTests : IDisposable
     {
         var reference = Interop.Case("rosinality_s32");
 
-        var found = Inspection.Of(reference.PathOf("010000.pt"));
+        var found = Inspection.Inspect(reference.PathOf("010000.pt"));
 
         Assert.Equal(reference["checkpoint"].GetProperty("sha256").GetString(), found.Sha256);
         Assert.Contains("g_ema", found.Sections.Select(section => section.Name));
@@ -250,7 +250,7 @@ public sealed class CheckpointTests : IDisposable
     [MemberData(nameof(Inspected))]
     public void Inspect_AnyFormat_SaysWhatItIs(string name, string file, string format, string architecture, int resolution)
     {
-        var found = Inspection.Of(Interop.Case(name).PathOf(file));
+        var found = Inspection.Inspect(Interop.Case(name).PathOf(file));
 
         Assert.Equal((format, architecture, resolution), (found.Format, found.Generator!.Architecture, found.Generator.Resolution));
         Assert.True(found.Types[nameof(ElementType.F32)] > 3 && found.Parameters > 10_000);
@@ -265,7 +265,7 @@ public sealed class CheckpointTests : IDisposable
         {
             var reference = Interop.Case(name);
             var listed = reference["checkpoint"].GetProperty("pickle_globals").EnumerateArray().Select(global => global.GetString()!);
-            var found = Inspection.Of(reference.PathOf("network-snapshot-000200.pkl"));
+            var found = Inspection.Inspect(reference.PathOf("network-snapshot-000200.pkl"));
 
             // The case lists those of the outer pickle; storages and protocol 4's own opcode for sets make the difference.
             Assert.Equal(listed.Except(["builtins set"]).Append("torch FloatStorage").Order(StringComparer.Ordinal), found.Globals.Except(["builtins set"]));
@@ -290,7 +290,7 @@ public sealed class CheckpointTests : IDisposable
     {
         File.WriteAllText(At("some"), "x");
 
-        var failed = Assert.Throws<CheckpointException>(() => CheckpointDigest.Check(CheckpointFile.Open(At("some")), new string('a', 64)));
+        var failed = Assert.Throws<CheckpointException>(() => CheckpointDigest.RequirePinned(CheckpointFile.Open(At("some")), new string('a', 64)));
 
         Assert.Contains(new string('a', 64), failed.Message, StringComparison.Ordinal);
         Assert.Contains("2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881", failed.Message, StringComparison.Ordinal);   // SHA-256 of "x"

@@ -97,9 +97,9 @@ public sealed class NetworkPlacesTests : IDisposable
         foreach (var parameter in changed.Generator.parameters().Concat(changed.Discriminator.parameters()))
             parameter.add_(0.125f);
         GeneratorCheckpoint.RequireRewritable(CheckpointFile.Open(At("file")), loaded);
-        GeneratorCheckpoint.SaveLike(CheckpointFile.Open(At("file")), loaded, At("saved"), changed, _noMetadata);
+        GeneratorCheckpoint.SaveInFormatOf(CheckpointFile.Open(At("file")), loaded, At("saved"), changed, _noMetadata);
 
-        Assert.Equal((told, told), (loaded.Section, Inspection.Of(At("file")).Generator!.Place));
+        Assert.Equal((told, told), (loaded.Section, Inspection.Inspect(At("file")).Generator!.Place));
         Assert.Equal(discriminator is null, loaded.Discriminator is null);
         Assert.Equal(Bytes(networks.Generator), Bytes(loaded.Generator));
         Assert.Equal(Names(At("file")), Names(At("saved")));
@@ -143,7 +143,7 @@ public sealed class NetworkPlacesTests : IDisposable
 
         Assert.Contains($"'{one.TrimEnd('/')}'", failed.Message, StringComparison.Ordinal);
         Assert.Contains($"'{other.TrimEnd('/')}'", failed.Message, StringComparison.Ordinal);
-        Assert.Contains(Inspection.Of(At("file")).Notes, note => note.Contains("several generators", StringComparison.Ordinal));
+        Assert.Contains(Inspection.Inspect(At("file")).Notes, note => note.Contains("several generators", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -159,7 +159,7 @@ public sealed class NetworkPlacesTests : IDisposable
 
         using var averaged = GeneratorCheckpoint.Load(At("file"), "auto", null, null, CPU);
         using var trained = GeneratorCheckpoint.Load(At("file"), "auto", null, null, CPU, network: "generator");
-        GeneratorCheckpoint.SaveLike(CheckpointFile.Open(At("file")), averaged, At("saved"), new GanPair(averaged.Generator, networks.Discriminator), _noMetadata);
+        GeneratorCheckpoint.SaveInFormatOf(CheckpointFile.Open(At("file")), averaged, At("saved"), new GanPair(averaged.Generator, networks.Discriminator), _noMetadata);
 
         Assert.Equal(("generator_ema", "generator"), (averaged.Section, trained.Section));
         Assert.Equal((Bytes(average), Bytes(networks.Generator)), (Bytes(averaged.Generator), Bytes(trained.Generator)));
@@ -192,7 +192,7 @@ public sealed class NetworkPlacesTests : IDisposable
         var latents = randn(3, networks.Generator.LatentSize);
 
         using var loaded = GeneratorCheckpoint.Load(At("without"), "auto", null, null, CPU);
-        GeneratorCheckpoint.SaveLike(CheckpointFile.Open(At("without")), loaded, At("saved"), new GanPair(loaded.Generator, networks.Discriminator), _noMetadata);
+        GeneratorCheckpoint.SaveInFormatOf(CheckpointFile.Open(At("without")), loaded, At("saved"), new GanPair(loaded.Generator, networks.Discriminator), _noMetadata);
 
         Assert.Equal(Small.Bytes(networks.Generator.Generate(latents, noise: null)), Small.Bytes(loaded.Generator.Generate(latents, noise: null)));
         Assert.Empty(loaded.Generator.StoredNoise);
@@ -273,7 +273,7 @@ public sealed class NetworkPlacesTests : IDisposable
         File.WriteAllBytes(At("file"), Pickle(Tuple([.. Call(Global("copy_reg", "_reconstructor"), Global("dnnlib.tflib.network", "Network"), Global("__builtin__", "object"), None), .. Dictionary(("version", Integer(4))), (byte)'b'])));
 
         Assert.Contains("legacy.py", Assert.Throws<CheckpointException>(() => GeneratorCheckpoint.Load(At("file"), "auto", null, null, CPU)).Message, StringComparison.Ordinal);
-        Assert.Contains(Inspection.Of(At("file")).Notes, note => note.Contains("legacy.py", StringComparison.Ordinal));
+        Assert.Contains(Inspection.Inspect(At("file")).Notes, note => note.Contains("legacy.py", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -92,7 +92,7 @@ public sealed class RewritingTests : IDisposable
             using var networks = new GanPair(loaded.Generator, loaded.Discriminator!).Copy();
             foreach (var parameter in networks.Generator.parameters().Concat(networks.Discriminator.parameters()))
                 parameter.mul_(1.25f);
-            GeneratorCheckpoint.SaveLike(CheckpointFile.Open(original), loaded, At("saved"), networks, new Dictionary<string, string>());
+            GeneratorCheckpoint.SaveInFormatOf(CheckpointFile.Open(original), loaded, At("saved"), networks, new Dictionary<string, string>());
 
             foreach (var network in (string[])["ema", "generator"])
             {

@@ -122,7 +122,7 @@ public sealed class SwappedFilesTests : IDisposable
     public void Npz_SwappedBetweenDigestAndLoad_IsRefused()
     {
         Moments(1);
-        var file = HashedFile.Of(At("m.npz"));
+        var file = HashedFile.Create(At("m.npz"));
         FeatureMoments.Read(At("m.npz"), file).Dispose();
         Moments(2);
 
@@ -143,7 +143,7 @@ public sealed class SwappedFilesTests : IDisposable
         Directory.CreateDirectory(At("images"));
         Picture("images/a.png", SKColors.Black);
         Picture("images/b.png", SKColors.Black);
-        var folder = HashedFolder.Of(At("images"));
+        var folder = HashedFolder.Create(At("images"));
         Assert.Equal(2, ImageFolder.Read(At("images"), channels: 1, folder).shape[0]);
         Picture("images/b.png", SKColors.White);
 
@@ -173,7 +173,7 @@ public sealed class SwappedFilesTests : IDisposable
         using (var others = Small.Gan(seed: 4))
             ForeignFiles.WriteRosinality(At("g.pt"), others, old: false);
 
-        Refused(() => GeneratorCheckpoint.SaveLike(file, loaded, At("saved.pt"), networks, new Dictionary<string, string>()));
+        Refused(() => GeneratorCheckpoint.SaveInFormatOf(file, loaded, At("saved.pt"), networks, new Dictionary<string, string>()));
         Assert.False(File.Exists(At("saved.pt")));
     }
 

@@ -41,7 +41,7 @@ public sealed class ClassifierTests : IDisposable
         ClassifierCheckpoint.Save(path, classifier);
         var images = randn(3, 1, 32, 32);
 
-        using var loaded = ClassifierCheckpoint.Load(path, CheckpointDigest.Of(path), ["x", "y", "z"], CPU);
+        using var loaded = ClassifierCheckpoint.Load(path, CheckpointDigest.Compute(path), ["x", "y", "z"], CPU);
 
         Assert.Equal(["x", "y", "z"], loaded.Classifier.Classes);
         Assert.Equal(Small.Bytes(classifier.Probabilities(images)), Small.Bytes(loaded.Classifier.Probabilities(images)));
@@ -70,7 +70,7 @@ public sealed class ClassifierTests : IDisposable
     private static FeatureClassifier Built(string architecture)
     {
         manual_seed(2);
-        var classifier = Weights.Freed(ClassifierArchitectures.Build(architecture, new ImageShape(1, 32), ["a", "b", "c"]));
+        var classifier = Weights.Detach(ClassifierArchitectures.Build(architecture, new ImageShape(1, 32), ["a", "b", "c"]));
         classifier.eval();
         return classifier;
     }

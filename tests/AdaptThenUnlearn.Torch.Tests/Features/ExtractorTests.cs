@@ -21,7 +21,7 @@ public sealed class ExtractorTests : IDisposable
               def forward(self: __torch__.Program, img: Tensor) -> Tensor:
                 return torch.add(torch.mean(torch.to(img, 6), [2, 3]), 0.25)
             """);
-        using var loaded = FeatureExtractors.Load(WeightsExtractor.TorchScript, path, CheckpointDigest.Of(path), CPU);
+        using var loaded = FeatureExtractors.Load(WeightsExtractor.TorchScript, path, CheckpointDigest.Compute(path), CPU);
 
         // -1, beyond 1, and a level between two that rounds down: (-0.5 + 1) · 127.5 = 63.75 → 64; grey is repeated.
         var grey = stack([full([1, 4, 4], -1f), full([1, 4, 4], 3f), full([1, 4, 4], -0.5f)]);
@@ -44,8 +44,8 @@ public sealed class ExtractorTests : IDisposable
         Assert.Equal([37, 16], all.shape);
         Assert.True(allclose(all[30], loaded.Extractor.Features(images.narrow(0, 30, 1))[0]));
         Assert.Equal([0, 16], loaded.Extractor.Features(images.narrow(0, 0, 0)).shape);
-        Assert.Null(loaded.Extractor.Refusal(images));
-        Assert.Contains("1 or 3 channels", loaded.Extractor.Refusal(zeros(1, 4, 8, 8)), StringComparison.Ordinal);
+        Assert.Null(loaded.Extractor.ExplainMismatch(images));
+        Assert.Contains("1 or 3 channels", loaded.Extractor.ExplainMismatch(zeros(1, 4, 8, 8)), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -61,9 +61,9 @@ public sealed class ExtractorTests : IDisposable
     [Fact]
     public void Metric_PublishedFile_IsFid()
     {
-        Assert.Equal("FID", WeightsExtractor.InceptionV3.Metric("6726825D" + new string('0', 56)));
-        Assert.Equal("FID", WeightsExtractor.InceptionV3TorchScript.Metric(WeightsExtractor.InceptionV3TorchScript.PublishedSha256!));
-        Assert.Equal("FID (unpublished weights)", WeightsExtractor.InceptionV3.Metric(WeightsExtractor.InceptionV3TorchScript.PublishedSha256!));
+        Assert.Equal("FID", WeightsExtractor.InceptionV3.MetricName("6726825D" + new string('0', 56)));
+        Assert.Equal("FID", WeightsExtractor.InceptionV3TorchScript.MetricName(WeightsExtractor.InceptionV3TorchScript.PublishedSha256!));
+        Assert.Equal("FID (unpublished weights)", WeightsExtractor.InceptionV3.MetricName(WeightsExtractor.InceptionV3TorchScript.PublishedSha256!));
     }
 
     [Fact]

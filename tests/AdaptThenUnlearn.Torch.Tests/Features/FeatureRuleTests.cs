@@ -39,7 +39,7 @@ public sealed class FeatureRuleTests : IDisposable
         using var classifier = Built(ClassifierOutputs.Sigmoid);
         var logits = tensor(new float[,] { { 2, 3, 4 }, { -1, -2, -3 }, { 0, 5, -5 } });
 
-        Assert.Equal([true, true, true, false, false, false, true, true, false], Values(classifier.Holds(logits).flatten()));
+        Assert.Equal([true, true, true, false, false, false, true, true, false], Values(classifier.DetectClasses(logits).flatten()));
         Assert.Equal([2, 2, 1], classifier.Count(logits));
         Assert.Equal([true, false, true], Values(new FeatureRule(classifier, "a", Threshold: null).Shows(logits)));
         Assert.Equal([true, false, false], Values(new FeatureRule(classifier, "a", Threshold: 0.6).Shows(logits)));
@@ -104,10 +104,10 @@ public sealed class FeatureRuleTests : IDisposable
 
         var labels = annotation.WithCleanBelow(0.4).Label(images);
 
-        var (asOutput, asPicture) = (Probabilities(images), Probabilities(EightBit.Shown(images)));
+        var (asOutput, asPicture) = (Probabilities(images), Probabilities(ImageQuantizer.Quantize(images)));
         Assert.False(allclose(asOutput, asPicture, atol: 0.01));
         Assert.True(allclose(raw ? asOutput : asPicture, labels.UndesiredProbability, atol: 1e-5));
-        Assert.Equal(classifier.Holds(Logits(raw ? images : EightBit.Shown(images))).data<bool>().ToArray(), annotation.Classes(images).data<bool>().ToArray());
+        Assert.Equal(classifier.DetectClasses(Logits(raw ? images : ImageQuantizer.Quantize(images))).data<bool>().ToArray(), annotation.Classes(images).data<bool>().ToArray());
 
         Tensor Logits(Tensor seen) => classifier.Logits(classifier.Features(seen));
 
@@ -122,7 +122,7 @@ public sealed class FeatureRuleTests : IDisposable
         using var classifier = Small.LabelClassifier();
         using var networks = Small.Gan();
         manual_seed(31);
-        var images = EightBit.Shown(networks.Generator.Generate(randn(300, Small.Settings.LatentSize), noise: null));
+        var images = ImageQuantizer.Quantize(networks.Generator.Generate(randn(300, Small.Settings.LatentSize), noise: null));
         var annotation = new Annotation([new("hat-off", new FeatureRule(classifier, "hat", Threshold: 0.3)), new("no-glasses", new FeatureRule(classifier, "glasses", Threshold: null))], cleanBelow: 0.1);
 
         var labels = annotation.Label(images);
@@ -143,7 +143,7 @@ public sealed class FeatureRuleTests : IDisposable
         using var _ = no_grad();
         using var classifier = Built(ClassifierOutputs.Softmax);
         manual_seed(5);
-        var images = EightBit.Shown(randn(400, classifier.Shape.Channels, classifier.Shape.Resolution, classifier.Shape.Resolution));
+        var images = ImageQuantizer.Quantize(randn(400, classifier.Shape.Channels, classifier.Shape.Resolution, classifier.Shape.Resolution));
         var rule = new FeatureRule(classifier, "b", Threshold: null);
 
         var labels = new Annotation([new("b", rule)], cleanBelow: 0.9).Label(images);

@@ -19,10 +19,10 @@ public sealed class FrozenFeaturesTests : IDisposable
         ["stylegan2, conditional"] = () => Of(new StyleGan2Discriminator(Small.Settings with { Classes = 3 })),
         ["dcgan"] = () => Of(new DcganDiscriminator(Small.Shape, [new(0, 1, 4, 4, 2, 1, false, false), new(2, 4, 6, 4, 2, 1, false, true), new(5, 6, 1, 4, 1, 0, false, false)])),
         ["mlp"] = () => Of(new MlpDiscriminator(Small.Shape, [new(0, 256, 12), new(2, 12, 6), new(4, 6, 1)])),
-        ["strided-convnet"] = () => FrozenNetwork.Of(Weights.Freed(new StridedConvNet(Small.Shape, ["a", "b"]))),
-        ["lenet-5"] = () => FrozenNetwork.Of(Weights.Freed(new LeNet5(new ImageShape(1, 32), ["a", "b", "c"]))),
-        ["lenet-5, unit range"] = () => FrozenNetwork.Of(Weights.Freed(new LeNet5(new ImageShape(1, 32), ["a", "b"], unitRange: true))),
-        ["a head on another"] = () => FrozenNetwork.Of(new FrozenFeaturesHead(Of(new StyleGan2Discriminator(Small.Settings)), ["a", "b"])),
+        ["strided-convnet"] = () => FrozenNetwork.From(Weights.Detach(new StridedConvNet(Small.Shape, ["a", "b"]))),
+        ["lenet-5"] = () => FrozenNetwork.From(Weights.Detach(new LeNet5(new ImageShape(1, 32), ["a", "b", "c"]))),
+        ["lenet-5, unit range"] = () => FrozenNetwork.From(Weights.Detach(new LeNet5(new ImageShape(1, 32), ["a", "b"], unitRange: true))),
+        ["a head on another"] = () => FrozenNetwork.From(new FrozenFeaturesHead(Of(new StyleGan2Discriminator(Small.Settings)), ["a", "b"])),
     };
 
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-frozen-").FullName;
@@ -55,7 +55,7 @@ public sealed class FrozenFeaturesTests : IDisposable
         using var _ = no_grad();
         using var classifier = new FrozenFeaturesHead(Built(network), ["other", "hat"]);
         var weights = randn(classifier.FeatureSize, dtype: float64);
-        classifier.Set(weights, bias: 0.5);
+        classifier.SetWeights(weights, bias: 0.5);
         var path = Path.Combine(_folder, "hat.safetensors");
         ClassifierCheckpoint.Save(path, classifier);
         var images = randn([4, classifier.Shape.Channels, classifier.Shape.Resolution, classifier.Shape.Resolution]);
@@ -97,6 +97,6 @@ public sealed class FrozenFeaturesTests : IDisposable
     private static FrozenNetwork Of(ImageDiscriminator discriminator)
     {
         using (discriminator)
-            return FrozenNetwork.Of(discriminator);
+            return FrozenNetwork.From(discriminator);
     }
 }

@@ -162,10 +162,10 @@ public sealed class ScriptedGanTests : IDisposable
         using var loaded = Scripted(native);
         using var changed = new GanPair(loaded.Generator, loaded.Discriminator!).Copy();
 
-        GeneratorCheckpoint.SaveLike(CheckpointFile.Open(At("g.pt")), loaded, At("same.pt"), changed, new Dictionary<string, string>());
+        GeneratorCheckpoint.SaveInFormatOf(CheckpointFile.Open(At("g.pt")), loaded, At("same.pt"), changed, new Dictionary<string, string>());
         foreach (var parameter in changed.Generator.parameters())
             parameter.add_(0.125f);
-        GeneratorCheckpoint.SaveLike(CheckpointFile.Open(At("g.pt")), loaded, At("changed.pt"), changed, new Dictionary<string, string>());
+        GeneratorCheckpoint.SaveInFormatOf(CheckpointFile.Open(At("g.pt")), loaded, At("changed.pt"), changed, new Dictionary<string, string>());
 
         Assert.Equal(File.ReadAllBytes(At("g.pt")), File.ReadAllBytes(At("same.pt")));
         using var again = GeneratorCheckpoint.Load(At("changed.pt"), "torchscript", null, null, CPU);
@@ -191,10 +191,10 @@ public sealed class ScriptedGanTests : IDisposable
         using var changed = new GanPair(loaded.Generator.Copy(), native.Discriminator.Copy());
         var latents = randn(4, 8);
 
-        GeneratorCheckpoint.SaveLike(CheckpointFile.Open(At("theirs.pt")), loaded, At("same.pt"), changed, new Dictionary<string, string>());
+        GeneratorCheckpoint.SaveInFormatOf(CheckpointFile.Open(At("theirs.pt")), loaded, At("same.pt"), changed, new Dictionary<string, string>());
         foreach (var parameter in changed.Generator.parameters())
             parameter.add_(0.125f);
-        GeneratorCheckpoint.SaveLike(CheckpointFile.Open(At("theirs.pt")), loaded, At("changed.pt"), changed, new Dictionary<string, string>());
+        GeneratorCheckpoint.SaveInFormatOf(CheckpointFile.Open(At("theirs.pt")), loaded, At("changed.pt"), changed, new Dictionary<string, string>());
         using var again = GeneratorCheckpoint.Load(At("changed.pt"), "torchscript", null, null, CPU);
 
         Assert.Equal(native.Generator.state_dict().Keys.Order(StringComparer.Ordinal), CheckpointFormats.Read(At("theirs.pt"), "torchscript").Tensors.Select(tensor => tensor.Name).Order(StringComparer.Ordinal));
@@ -234,7 +234,7 @@ public sealed class ScriptedGanTests : IDisposable
         using var _ = no_grad();
         using var native = Small.Classifier();
         ScriptedGans.WriteClassifier(At("c.pt"), native);
-        using var loaded = ClassifierCheckpoint.Load(At("c.pt"), CheckpointDigest.Of(At("c.pt")), ["plain", "banned"], CPU, outputs, "torchscript", Small.Shape);
+        using var loaded = ClassifierCheckpoint.Load(At("c.pt"), CheckpointDigest.Compute(At("c.pt")), ["plain", "banned"], CPU, outputs, "torchscript", Small.Shape);
         var images = randn(6, 1, 16, 16);
 
         var logits = native.Logits(native.Features(images));
@@ -280,7 +280,7 @@ public sealed class ScriptedGanTests : IDisposable
         using var native = Native();
         Write(At("raises.pt"), Raises, Weights(native.Generator));
 
-        var found = Inspection.Of(At("raises.pt"));
+        var found = Inspection.Inspect(At("raises.pt"));
 
         Assert.Equal(("torchscript", null), (found.Format, found.Generator));
         Assert.Equal(native.Generator.state_dict().Keys.Order(StringComparer.Ordinal), CheckpointFormats.Read(At("raises.pt"), "torchscript").Tensors.Select(tensor => tensor.Name).Order(StringComparer.Ordinal));
@@ -339,7 +339,7 @@ public sealed class ScriptedGanTests : IDisposable
     [Fact]
     public void Explained_TensorsOnTwoDevices_SaysWhereToRunIt()
     {
-        var failed = Assert.Throws<CheckpointException>(() => ScriptProgram.Explained<int>("g.pt", "cannot be run", "its forward must do", () => throw new InvalidOperationException(
+        var failed = Assert.Throws<CheckpointException>(() => ScriptProgram.RunOrExplain<int>("g.pt", "cannot be run", "its forward must do", () => throw new InvalidOperationException(
             "Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!")));
 
         Assert.Contains("cuda:0 and cpu", failed.Message, StringComparison.Ordinal);
@@ -403,13 +403,13 @@ public sealed class ScriptedGanTests : IDisposable
         Cannot("$.generator.checkpoint", "'w' and 'v' in the same place (tied weights)", Other("tied.pt", $"return torch.mul(torch.mul({Images}, self.w), self.v)", "w", "v"), At("d.pt"));
 
         using var honest = GeneratorCheckpoint.Load(At("g.pt"), "torchscript", null, At("d.pt"), CPU);
-        ScriptRehearsal.Hold(honest, Small.Options);
+        GradientCheck.Run(honest, Small.Options);
         Assert.All(honest.Generator.parameters().Concat(honest.Discriminator!.parameters()), parameter => Assert.Null(parameter.grad));   // it was held on copies
 
         void Cannot(string property, string problem, string generator, string discriminator)
         {
             using var loaded = GeneratorCheckpoint.Load(generator, "torchscript", null, discriminator, CPU, latentSize: 8);
-            var failed = Assert.Throws<PolicyMismatchException>(() => ScriptRehearsal.Hold(loaded, Small.Options));
+            var failed = Assert.Throws<PolicyMismatchException>(() => GradientCheck.Run(loaded, Small.Options));
             Assert.Equal(property, failed.JsonPath);
             Assert.Contains(problem, failed.Message, StringComparison.Ordinal);
             Assert.DoesNotContain('\n', failed.Message);

@@ -96,8 +96,8 @@ public sealed class FolderJournalTests : IDisposable
 
         Assert.Throws<FileNotWrittenException>(() => Save(othersAreStale: false));
         Assert.Equal("mine", File.ReadAllText(At("unlearning.safetensors")));
-        Assert.Equal(At("unlearning.safetensors"), FolderJournal.ForeignIn(_folder, name => name == "unlearning"));
-        Assert.Null(FolderJournal.ForeignIn(_folder, name => name == "adaptation-1"));
+        Assert.Equal(At("unlearning.safetensors"), FolderJournal.FindForeignFile(_folder, name => name == "unlearning"));
+        Assert.Null(FolderJournal.FindForeignFile(_folder, name => name == "adaptation-1"));
     }
 
     private FolderJournal Journal(bool othersAreStale = false) => new(_folder, "fingerprint", resume: true, othersAreStale);

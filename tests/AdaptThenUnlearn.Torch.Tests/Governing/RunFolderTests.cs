@@ -28,7 +28,7 @@ public sealed class RunFolderTests : IDisposable
     [Fact]
     public void Withdraw_FolderWithReports_LeavesOnlyWhatCanBeResumed()
     {
-        RunFolder.Withdraw(_folder);
+        RunFolder.DeleteStaleReports(_folder);
 
         OnlyTheStateIsLeft();
     }
@@ -39,7 +39,7 @@ public sealed class RunFolderTests : IDisposable
         using var run = RunFolder.Open(_folder, checkpointBytes: 0);
         run.Write("record", "run.json", "{}");
 
-        RunFolder.Withdraw(_folder);
+        RunFolder.DeleteStaleReports(_folder);
 
         Assert.True(File.Exists(At("run.json")));
     }
@@ -47,7 +47,7 @@ public sealed class RunFolderTests : IDisposable
     [Fact]
     public void Withdraw_NoSuchFolder_MakesNone()
     {
-        RunFolder.Withdraw(At("nowhere"));
+        RunFolder.DeleteStaleReports(At("nowhere"));
 
         Assert.False(Directory.Exists(At("nowhere")));
     }

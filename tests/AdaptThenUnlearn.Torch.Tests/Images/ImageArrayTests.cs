@@ -13,9 +13,9 @@ public sealed class ImageArrayTests
         manual_seed(1);
         var values = rand(4, 3, 8, 8) * 2 - 1;
 
-        Assert.True(ImageArray.Of("a.npy", values).Images.equal(values).all().item<bool>());
-        Assert.Equal(float32, ImageArray.Of("a.npy", values.to(float64)).Images.dtype);
-        Assert.Equal(uint8, ImageArray.Of("a.npy", zeros([4, 1, 8, 8], uint8)).Images.dtype);
+        Assert.True(ImageArray.Parse("a.npy", values).Images.equal(values).all().item<bool>());
+        Assert.Equal(float32, ImageArray.Parse("a.npy", values.to(float64)).Images.dtype);
+        Assert.Equal(uint8, ImageArray.Parse("a.npy", zeros([4, 1, 8, 8], uint8)).Images.dtype);
     }
 
     // The raw output of a generator overshoots, in some pixels.
@@ -26,7 +26,7 @@ public sealed class ImageArrayTests
         var values = rand(10, 1, 10, 10) * 2 - 1;
         values[0, 0, 0].fill_(3);   // 10 of 1000 numbers
 
-        var (_, doubt) = ImageArray.Of("a.npy", values);
+        var (_, doubt) = ImageArray.Parse("a.npy", values);
 
         Assert.Null(doubt);
         values[0, 0, 1, 0] = -3;
@@ -46,7 +46,7 @@ public sealed class ImageArrayTests
         Assert.Contains("holds numbers from 0 to 1 and none below 0, as in 0 to 1, and images of numbers are -1 to 1; save them as images * 2 - 1", Refused(levels / 255), StringComparison.Ordinal);
         Assert.Contains("of them beyond ±1.5", Refused((levels / 255 - 0.45) / 0.225), StringComparison.Ordinal);
         Assert.Contains("of them beyond ±1.5", Refused(levels - 128), StringComparison.Ordinal);
-        Assert.Contains("if these are -0.5 to 0.5, save them as images * 2", ImageArray.Of("a.npy", levels / 255 - 0.5).Doubt, StringComparison.Ordinal);
+        Assert.Contains("if these are -0.5 to 0.5, save them as images * 2", ImageArray.Parse("a.npy", levels / 255 - 0.5).Doubt, StringComparison.Ordinal);
         levels[1, 1, 1, 1] = float.NaN;
         Assert.Contains("numbers that are not finite", Refused(levels / 127.5 - 1), StringComparison.Ordinal);
     }
@@ -62,5 +62,5 @@ public sealed class ImageArrayTests
         Assert.Contains("holds no images: its shape is [0, 3, 8, 8]", Refused(zeros([0, 3, 8, 8], uint8)), StringComparison.Ordinal);
     }
 
-    private static string Refused(Tensor array) => Assert.Throws<ImageFileException>(() => ImageArray.Of("a.npy", array)).Message;
+    private static string Refused(Tensor array) => Assert.Throws<ImageFileException>(() => ImageArray.Parse("a.npy", array)).Message;
 }

@@ -18,12 +18,12 @@ public sealed class ImageTests : IDisposable
         using var scope = NewDisposeScope();
         var bytes = arange(256, int64).to(uint8);
 
-        var values = EightBit.Values(bytes);
+        var values = ImageQuantizer.FromBytes(bytes);
 
         Assert.Equal((-1f, 1f), (values[0].item<float>(), values[255].item<float>()));
-        Assert.True(EightBit.Bytes(values).equal(bytes).all().item<bool>());
-        Assert.Equal([0, 255], EightBit.Bytes(tensor([-3f, 3f])).data<byte>().ToArray());
-        Assert.Same(values, EightBit.Values(values));
+        Assert.True(ImageQuantizer.ToBytes(values).equal(bytes).all().item<bool>());
+        Assert.Equal([0, 255], ImageQuantizer.ToBytes(tensor([-3f, 3f])).data<byte>().ToArray());
+        Assert.Same(values, ImageQuantizer.FromBytes(values));
     }
 
     [Fact]
@@ -33,13 +33,13 @@ public sealed class ImageTests : IDisposable
         manual_seed(1);
         var raw = randn(1, 1, 16, 16) * 3;
 
-        var shown = EightBit.Shown(raw);
+        var shown = ImageQuantizer.Quantize(raw);
 
         File.WriteAllBytes(At("shown.png"), ImageGrid.SinglePng(raw, 0));
         Assert.True(allclose(ImageFolder.Read(_folder, channels: 1), shown, rtol: 0, atol: 1e-6));
-        Assert.True(EightBit.Shown(shown).equal(shown).all().item<bool>());
-        Assert.True(EightBit.Shown(tensor([float.NaN])).isnan().item<bool>());   // or else a broken image would pass for a grey one
-        Assert.Equal([1f, -1f], EightBit.Shown(tensor([float.PositiveInfinity, -7f])).data<float>().ToArray());
+        Assert.True(ImageQuantizer.Quantize(shown).equal(shown).all().item<bool>());
+        Assert.True(ImageQuantizer.Quantize(tensor([float.NaN])).isnan().item<bool>());   // or else a broken image would pass for a grey one
+        Assert.Equal([1f, -1f], ImageQuantizer.Quantize(tensor([float.PositiveInfinity, -7f])).data<float>().ToArray());
     }
 
     [Fact]
@@ -105,7 +105,7 @@ public sealed class ImageTests : IDisposable
         WriteImage("b.png", 8, 8, new SKColor(255, 255, 255));
         WriteImage("a.png", 8, 8, SKColors.Black);
 
-        var images = ImageFolder.Bytes(PictureFolder.List(_folder).Files);
+        var images = ImageFolder.ReadBytes(PictureFolder.List(_folder).Files);
 
         Assert.Equal([2, 1, 8, 8], images.shape);
         Assert.Equal((0, 255), (images[0].max().item<byte>(), images[1].min().item<byte>()));

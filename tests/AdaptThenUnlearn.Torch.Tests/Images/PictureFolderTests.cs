@@ -38,7 +38,7 @@ public sealed class PictureFolderTests : IDisposable
         using (var data = pixels.Encode(new SKWebpEncoderOptions(SKWebpEncoderCompression.Lossless, 100))!)
             File.WriteAllBytes(At("b.webp"), data.ToArray());
 
-        var images = ImageFolder.Bytes(PictureFolder.List(_folder).Files);
+        var images = ImageFolder.ReadBytes(PictureFolder.List(_folder).Files);
 
         Assert.True(images[0].equal(images[1]).all().item<bool>());
         Assert.Equal(bitmap.Pixels.Select(pixel => pixel.Red), images[0, 0].contiguous().data<byte>().ToArray());
@@ -63,7 +63,7 @@ public sealed class PictureFolderTests : IDisposable
             "; passed over: 1 links to folders that are read already (self)" +
             "; passed over: 4 files that are no pictures (1.txt, 2.txt, 3.json, …)",
             pictures.Summary);
-        Assert.Equal(["cat"], ClassFolders.Of(_folder).Classes);
+        Assert.Equal(["cat"], ClassFolders.Read(_folder).Classes);
     }
 
     [Theory]

@@ -103,12 +103,12 @@ public sealed class HeadTrainingTests
         var models = Path.Combine(Root(), "models", "mnist");
         using var loaded = GeneratorCheckpoint.Load(Path.Combine(models, "stylegan2.safetensors"), "auto", null, null, CPU);
         using var person = ClassifierCheckpoint.Load(Path.Combine(models, "lenet5.safetensors"), null, null, CPU);
-        using var classifier = new FrozenFeaturesHead(FrozenNetwork.Of(loaded.Discriminator!), ["other", "digit-0"]);
+        using var classifier = new FrozenFeaturesHead(FrozenNetwork.From(loaded.Discriminator!), ["other", "digit-0"]);
         using var samples = LabelledSamples.Generate(loaded.Generator, classifier, 200, seed: 1, CPU, new Small.Silent(), CancellationToken.None);
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         var shows = new EvaluationImages(new RandomStreams(1, "labelling"), 1, CPU);
-        var said = cat([.. EvaluationImages.UpTo(200).Select(batch => person.Classifier.Probabilities(shows.Draw(loaded.Generator, batch)).argmax(1))]).data<long>().ToArray();
+        var said = cat([.. EvaluationImages.EnumerateBatches(200).Select(batch => person.Classifier.Probabilities(shows.Draw(loaded.Generator, batch)).argmax(1))]).data<long>().ToArray();
         var labels = Enumerable.Range(0, 200).ToDictionary(image => image, image => said[image] == 0);
 
         using var head = HeadTraining.Run(samples.Features, labels, seed: 1, new Small.Silent(), CancellationToken.None);

@@ -131,7 +131,7 @@ public sealed class AuditorCheckTests : IDisposable
     {
         using var scope = NewDisposeScope();
         using var classifiers = Furnished(_folder, Blind);
-        classifiers.Try(Policy.UndesiredFeatures[0], randn(20, 1, 16, 16));
+        classifiers.TestAuditor(Policy.UndesiredFeatures[0], randn(20, 1, 16, 16));
 
         var reading = Measured(classifiers, Policy, null).Features[0];
 
@@ -162,7 +162,7 @@ public sealed class AuditorCheckTests : IDisposable
     {
         using var scope = NewDisposeScope();
         using var networks = Small.Gan();
-        var images = EvaluationImages.Of(policy.Evaluation, CPU);
-        return new Surveyor(policy, classifiers, reference: null, images).Measure(networks.Generator, new string('a', 64), new Progress<long>(), CancellationToken.None, before);
+        var images = EvaluationImages.FromOptions(policy.Evaluation, CPU);
+        return new GeneratorEvaluator(policy, classifiers, reference: null, images).Measure(networks.Generator, new string('a', 64), new Progress<long>(), CancellationToken.None, before);
     }
 }

@@ -18,12 +18,12 @@ public sealed class EvaluationImagesTests
         using var loud = Loud();
         var batch = new EvaluationBatch(0, 0, EvaluationImages.BatchSize);
 
-        var pictures = EvaluationImages.Of(_evaluation, CPU).Draw(loud.Generator, batch);
-        var raw = EvaluationImages.Of(_evaluation with { Range = EvaluationOptions.Raw }, CPU).Draw(loud.Generator, batch);
+        var pictures = EvaluationImages.FromOptions(_evaluation, CPU).Draw(loud.Generator, batch);
+        var raw = EvaluationImages.FromOptions(_evaluation with { Range = EvaluationOptions.Raw }, CPU).Draw(loud.Generator, batch);
 
         Assert.True(raw.abs().max().item<float>() > 2);
-        Assert.True(EightBit.Values(EightBit.Bytes(raw)).equal(pictures).all().item<bool>());
-        Assert.True(EvaluationImages.Of(_evaluation with { Range = EvaluationOptions.EightBit }, CPU).Draw(loud.Generator, batch).equal(pictures).all().item<bool>());
+        Assert.True(ImageQuantizer.FromBytes(ImageQuantizer.ToBytes(raw)).equal(pictures).all().item<bool>());
+        Assert.True(EvaluationImages.FromOptions(_evaluation with { Range = EvaluationOptions.EightBit }, CPU).Draw(loud.Generator, batch).equal(pictures).all().item<bool>());
     }
 
     // The smallest GAN, whose images go far beyond the range.

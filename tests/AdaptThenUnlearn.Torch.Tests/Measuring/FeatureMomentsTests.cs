@@ -19,8 +19,8 @@ public sealed class FeatureMomentsTests : IDisposable
     {
         var reference = Interop.Case("metrics_d64");
         using var scope = NewDisposeScope();
-        using var statistics = FeatureStatistics.Of(reference.Array("real"));
-        using (var moments = FeatureMoments.Of(statistics))
+        using var statistics = FeatureStatistics.FromFeatures(reference.Array("real"));
+        using (var moments = FeatureMoments.FromStatistics(statistics))
             moments.Write(At("real.npz"));
         var first = File.ReadAllBytes(At("real.npz"));
 
@@ -47,8 +47,8 @@ public sealed class FeatureMomentsTests : IDisposable
         Archive("few.npz", packed, ("mu", few.mean([0])), ("sigma", few.t().cov()));
         using var many = FeatureMoments.Read(At("many.npz"));
         using var tooFew = FeatureMoments.Read(At("few.npz"));
-        using var whole = FeatureStatistics.Of(features);
-        using var known = FeatureMoments.Of(whole);
+        using var whole = FeatureStatistics.FromFeatures(features);
+        using var known = FeatureMoments.FromStatistics(whole);
 
         Assert.Null(many.Count);
         Assert.Equal(0, FrechetDistance.Between(many, known).Value!.Value, tolerance: 1e-12);

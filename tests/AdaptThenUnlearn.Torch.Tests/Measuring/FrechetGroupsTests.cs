@@ -16,14 +16,14 @@ public sealed class FrechetGroupsTests
         using var reference = Standard(3);
         long[] latents = [.. Enumerable.Range(0, 130).Select(row => 7L + 3 * row)];
 
-        var groups = FrechetDistance.Groups(features, latents, reference)!;
+        var groups = FrechetDistance.ComputeLeavingOutGroups(features, latents, reference)!;
 
-        Assert.True(groups.AreOf(130));
+        Assert.True(groups.AreValidFor(130));
         for (var group = 0; group < FrechetGroups.Count; group++)
         {
             long[] others = [.. latents.Index().Where(latent => latent.Item % 20 != group).Select(latent => (long)latent.Index)];
-            using var rest = FeatureStatistics.Of(features.index_select(0, tensor(others)));
-            using var moments = FeatureMoments.Of(rest);
+            using var rest = FeatureStatistics.FromFeatures(features.index_select(0, tensor(others)));
+            using var moments = FeatureMoments.FromStatistics(rest);
             Assert.Equal(130 - others.Length, groups.Sizes[group]);
             Assert.Equal(FrechetDistance.Between(moments, reference).Value!.Value, groups.Without[group], tolerance: 1e-9);
         }
@@ -35,7 +35,7 @@ public sealed class FrechetGroupsTests
         using var scope = NewDisposeScope();
         using var reference = Standard(2);
 
-        Assert.Null(FrechetDistance.Groups(randn([40, 2], float64), [.. Enumerable.Range(0, 40).Select(row => row * 2L)], reference));
+        Assert.Null(FrechetDistance.ComputeLeavingOutGroups(randn([40, 2], float64), [.. Enumerable.Range(0, 40).Select(row => row * 2L)], reference));
     }
 
     // Their distances are known in closed form; see `frechet-bound` among the benchmarks for many more.
@@ -56,7 +56,7 @@ public sealed class FrechetGroupsTests
             byPoint += atLimit.Distance / before.Distance <= 1.5 ? 1 : 0;
             byBound += Bound(before, atLimit) <= 0.5 ? 1 : 0;
             useful += Bound(before, unchanged) <= 0.5 ? 1 : 0;
-            distance += FrechetBound.OfDistance(atLimit.Distance, atLimit.Groups, 0.95) <= 0.6 ? 1 : 0;
+            distance += FrechetBound.ForDistance(atLimit.Distance, atLimit.Groups, 0.95) <= 0.6 ? 1 : 0;
         }
 
         // 13 or more of 120 has a probability of 0.8 % where 5 % are promised.
@@ -69,13 +69,13 @@ public sealed class FrechetGroupsTests
         (double Distance, FrechetGroups Groups) Measured(double squaredDistance, Tensor noise)
         {
             var features = noise + Math.Sqrt(squaredDistance / Dimensions);
-            using var statistics = FeatureStatistics.Of(features);
-            using var moments = FeatureMoments.Of(statistics);
-            return (FrechetDistance.Between(moments, reference).Value!.Value, FrechetDistance.Groups(features, latents, reference)!);
+            using var statistics = FeatureStatistics.FromFeatures(features);
+            using var moments = FeatureMoments.FromStatistics(statistics);
+            return (FrechetDistance.Between(moments, reference).Value!.Value, FrechetDistance.ComputeLeavingOutGroups(features, latents, reference)!);
         }
 
         static double? Bound((double Distance, FrechetGroups Groups) before, (double Distance, FrechetGroups Groups) after) =>
-            FrechetBound.OfIncrease(before.Distance, before.Groups, after.Distance, after.Groups, 0.95)?.UpperBound;
+            FrechetBound.ForIncrease(before.Distance, before.Groups, after.Distance, after.Groups, 0.95)?.UpperBound;
     }
 
     [Fact]
@@ -92,7 +92,7 @@ public sealed class FrechetGroupsTests
                 var kernel = KernelDistance.Between(reference, generated, subsets: 3, subsetSize: 40, seed: 1);
                 Assert.Equal(((double?)null, (double?)null), (kernel.Mean, kernel.Deviation));
                 Assert.Contains("not finite", kernel.NotMeasured, StringComparison.Ordinal);
-                var manifold = ManifoldMetrics.Of(reference, generated);
+                var manifold = ManifoldMetrics.Compute(reference, generated);
                 Assert.Equal(new ManifoldMetrics(null, null, null, null, manifold.NotMeasured), manifold);
                 Assert.Contains("not finite", manifold.NotMeasured, StringComparison.Ordinal);
             }

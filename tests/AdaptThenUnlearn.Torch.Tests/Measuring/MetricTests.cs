@@ -20,8 +20,8 @@ public sealed class MetricTests : IDisposable
     {
         var reference = Interop.Case(name);
         using var scope = NewDisposeScope();
-        using var real = FeatureStatistics.Of(reference.Array("real"));
-        using var fake = FeatureStatistics.Of(reference.Array("fake"));
+        using var real = FeatureStatistics.FromFeatures(reference.Array("real"));
+        using var fake = FeatureStatistics.FromFeatures(reference.Array("fake"));
 
         reference.Agrees("mu_real", real.Mean());
         reference.Agrees("cov_fake", fake.Covariance());
@@ -34,8 +34,8 @@ public sealed class MetricTests : IDisposable
     {
         var reference = Interop.Case("metrics_rank_deficient_d192");
         using var scope = NewDisposeScope();
-        using var real = FeatureStatistics.Of(reference.Array("real"));
-        using var fake = FeatureStatistics.Of(reference.Array("fake"));
+        using var real = FeatureStatistics.FromFeatures(reference.Array("real"));
+        using var fake = FeatureStatistics.FromFeatures(reference.Array("fake"));
 
         var result = FrechetDistance.Between(fake, real);
 
@@ -59,9 +59,9 @@ public sealed class MetricTests : IDisposable
     {
         using var scope = NewDisposeScope();
         var features = randn([50, 4], float64);
-        using var whole = FeatureStatistics.Of(features);
+        using var whole = FeatureStatistics.FromFeatures(features);
         features[3, 1] = double.NaN;
-        using var broken = FeatureStatistics.Of(features);
+        using var broken = FeatureStatistics.FromFeatures(features);
 
         Assert.Contains("not finite", FrechetDistance.Between(whole, broken).NotMeasured, StringComparison.Ordinal);
     }
@@ -73,15 +73,15 @@ public sealed class MetricTests : IDisposable
         using var scope = NewDisposeScope();
         var constant = full([50, 4], 0.1, float64);
         var varying = randn([50, 4], float64);
-        using var same = FeatureStatistics.Of(constant);
-        using var other = FeatureStatistics.Of(varying);
+        using var same = FeatureStatistics.FromFeatures(constant);
+        using var other = FeatureStatistics.FromFeatures(varying);
 
         Assert.Contains("no feature varies in either set", FrechetDistance.Between(same, same).NotMeasured, StringComparison.Ordinal);
         Assert.Contains("no feature varies", KernelDistance.Between(constant, constant, 5, 40, seed: 1).NotMeasured, StringComparison.Ordinal);
-        Assert.Contains("no feature varies", ManifoldMetrics.Of(constant, constant).NotMeasured, StringComparison.Ordinal);
+        Assert.Contains("no feature varies", ManifoldMetrics.Compute(constant, constant).NotMeasured, StringComparison.Ordinal);
         Assert.NotNull(FrechetDistance.Between(same, other).Value);   // a generator that makes one image over and over
         Assert.NotNull(KernelDistance.Between(varying, constant, 5, 40, seed: 1).Mean);
-        Assert.NotNull(ManifoldMetrics.Of(varying, constant).Precision);
+        Assert.NotNull(ManifoldMetrics.Compute(varying, constant).Precision);
     }
 
     [Theory]
@@ -96,11 +96,11 @@ public sealed class MetricTests : IDisposable
         foreach (var (real, fake) in new[] { (features, broken), (broken, features) })
         {
             Assert.Equal(new KernelDistance(null, null, "the features hold numbers that are not finite"), KernelDistance.Between(real, fake, 5, 40, seed: 1));
-            Assert.Equal(new ManifoldMetrics(null, null, null, null, "the features hold numbers that are not finite"), ManifoldMetrics.Of(real, fake));
+            Assert.Equal(new ManifoldMetrics(null, null, null, null, "the features hold numbers that are not finite"), ManifoldMetrics.Compute(real, fake));
         }
 
         var few = features.narrow(0, 0, 4);
-        Assert.Contains("50 and 4 vectors were compared, and at least 6 of each are needed", ManifoldMetrics.Of(few, features).NotMeasured, StringComparison.Ordinal);
+        Assert.Contains("50 and 4 vectors were compared, and at least 6 of each are needed", ManifoldMetrics.Compute(few, features).NotMeasured, StringComparison.Ordinal);
         Assert.Contains("has no single features to compare", KernelDistance.Between(few, zeros([0, 4], float64), 5, 40, seed: 1).NotMeasured, StringComparison.Ordinal);
         Assert.Contains("kernel is not finite", KernelDistance.Between(features * 1e200, features, 5, 40, seed: 1).NotMeasured, StringComparison.Ordinal);
     }
@@ -109,8 +109,8 @@ public sealed class MetricTests : IDisposable
     public void FrechetDistance_OtherLengths_IsAnArgumentError()
     {
         using var scope = NewDisposeScope();
-        using var three = FeatureStatistics.Of(randn(20, 3));
-        using var four = FeatureStatistics.Of(randn(20, 4));
+        using var three = FeatureStatistics.FromFeatures(randn(20, 3));
+        using var four = FeatureStatistics.FromFeatures(randn(20, 4));
 
         Assert.Throws<ArgumentException>(() => FrechetDistance.Between(three, four));
         Assert.Throws<ArgumentException>(() => three.Merge(four));
@@ -122,10 +122,10 @@ public sealed class MetricTests : IDisposable
         using var scope = NewDisposeScope();
         manual_seed(1);
         var features = randn([300, 5], float64) * 3 + 7;
-        using var whole = FeatureStatistics.Of(features);
-        using var first = FeatureStatistics.Of(features.narrow(0, 0, 80));
-        using var second = FeatureStatistics.Of(features.narrow(0, 80, 20));
-        using var third = FeatureStatistics.Of(features.narrow(0, 100, 200));
+        using var whole = FeatureStatistics.FromFeatures(features);
+        using var first = FeatureStatistics.FromFeatures(features.narrow(0, 0, 80));
+        using var second = FeatureStatistics.FromFeatures(features.narrow(0, 80, 20));
+        using var third = FeatureStatistics.FromFeatures(features.narrow(0, 100, 200));
         using var pair = third.Merge(first);
         using var merged = pair.Merge(second);
 
@@ -174,7 +174,7 @@ public sealed class MetricTests : IDisposable
         var reference = Interop.Case(name);
         using var scope = NewDisposeScope();
 
-        var metrics = ManifoldMetrics.Of(reference.Array("real"), reference.Array("fake"), precisionNeighbours: neighbours);
+        var metrics = ManifoldMetrics.Compute(reference.Array("real"), reference.Array("fake"), precisionNeighbours: neighbours);
 
         Assert.Equal(reference.Scalar($"precision_k{neighbours}"), metrics.Precision!.Value, tolerance: 1e-12);
         Assert.Equal(reference.Scalar($"recall_k{neighbours}"), metrics.Recall!.Value, tolerance: 1e-12);
@@ -187,7 +187,7 @@ public sealed class MetricTests : IDisposable
 
         // Reference 0, 1, 2, 10 with k = 1: radii 1, 1, 1, 8. Generated 0.5 lies in three spheres (0, 1; 2 is 1.5 away: no) → 2;
         // 3 lies in that of 2 and of 10 → 2; 30 in none. Density (2 + 2 + 0) / (1 · 3); all four reference spheres hold one: coverage 1.
-        var metrics = ManifoldMetrics.Of(
+        var metrics = ManifoldMetrics.Compute(
             tensor([0.0, 1, 2, 10]).view(4, 1), tensor([0.5, 3.0, 30]).view(3, 1), precisionNeighbours: 1, densityNeighbours: 1);
 
         Assert.Equal(4.0 / 3, metrics.Density!.Value, tolerance: 1e-12);
@@ -199,7 +199,7 @@ public sealed class MetricTests : IDisposable
     [Fact]
     public void ManifoldMetrics_TooFewSamples_AreNotMeasured()
     {
-        var metrics = ManifoldMetrics.Of(zeros(3, 2), zeros(50, 2));
+        var metrics = ManifoldMetrics.Compute(zeros(3, 2), zeros(50, 2));
 
         Assert.Equal(new ManifoldMetrics(null, null, null, null, metrics.NotMeasured), metrics);
         Assert.Contains("at least 6 of each", metrics.NotMeasured, StringComparison.Ordinal);
@@ -217,8 +217,8 @@ public sealed class MetricTests : IDisposable
             built.Save(path);
 
         using var loaded = ReferenceStatistics.Load(path);
-        using var merged = loaded.Merged(["b"]);
-        using var expected = FeatureStatistics.Of(features[labels.ne(1)]);
+        using var merged = loaded.MergeExcept(["b"]);
+        using var expected = FeatureStatistics.FromFeatures(features[labels.ne(1)]);
 
         Assert.Equal((60, 0.25, "e", 4), (merged.Count, loaded.Floor, loaded.ExtractorSha256, loaded.FeatureSize));
         Assert.True(allclose(expected.Covariance(), merged.Covariance(), rtol: 1e-9));
@@ -254,11 +254,11 @@ public sealed class MetricTests : IDisposable
             built.Save(path);
 
         using var loaded = ReferenceStatistics.Load(path);
-        using var bare = loaded.Merged(["hat"]);
-        using var expected = FeatureStatistics.Of(features[combination.lt(2)]);
+        using var bare = loaded.MergeExcept(["hat"]);
+        using var expected = FeatureStatistics.FromFeatures(features[combination.lt(2)]);
 
         Assert.Equal(["glasses", "hat"], loaded.Names);
-        Assert.Equal((40, 20), (bare.Count, loaded.Merged(["hat", "glasses"]).Count));
+        Assert.Equal((40, 20), (bare.Count, loaded.MergeExcept(["hat", "glasses"]).Count));
         Assert.True(allclose(expected.Covariance(), bare.Covariance(), rtol: 1e-9));
         Assert.Equal([20, 4], loaded.Samples(["hat"]).shape);
         Assert.Empty(loaded.FalsePositiveRates());
@@ -298,7 +298,7 @@ public sealed class MetricTests : IDisposable
         var (features, logits) = FeaturePass.Run(classifier, raw);
         var alone = FeaturePass.Features(classifier, FeaturePass.Batches(raw), _ => { }, CancellationToken.None);
 
-        var (expected, expectedLogits) = FeaturePass.Run(classifier, EightBit.Bytes(raw));
+        var (expected, expectedLogits) = FeaturePass.Run(classifier, ImageQuantizer.ToBytes(raw));
         Assert.True(allclose(expected, features, atol: 1e-5) && allclose(expected, alone, atol: 1e-5) && allclose(expectedLogits, logits, atol: 1e-4));
     }
 
@@ -306,7 +306,7 @@ public sealed class MetricTests : IDisposable
     public void FeaturePass_ManyImages_LeaksNothingAndMatchesOneBatch()
     {
         using var classifier = Small.Classifier();
-        using var images = EightBit.Shown(randn(250, 1, 16, 16));
+        using var images = ImageQuantizer.Quantize(randn(250, 1, 16, 16));
         void Pass()
         {
             using var scope = NewDisposeScope();

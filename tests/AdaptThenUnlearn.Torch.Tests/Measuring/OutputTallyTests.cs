@@ -50,7 +50,7 @@ public sealed class OutputTallyTests
             "probabilities" => ClassifierOutputs.Probabilities,
             _ => ClassifierOutputs.IndependentProbabilities,
         };
-        var tally = outputs.split(100).Select(OutputTally.Of).Aggregate((one, other) => one.Merge(other));
+        var tally = outputs.split(100).Select(OutputRange.FromLogits).Aggregate((one, other) => one.Merge(other));
         var problem = tally.WhyNot(kind, knownToBeLogits: false);
 
         Assert.Equal(300, tally.Images);
@@ -65,24 +65,24 @@ public sealed class OutputTallyTests
     public void WhyNot_FewWithinTheRangeOrLogitsForSure_IsNothing()
     {
         using var scope = NewDisposeScope();
-        var few = OutputTally.Of(tensor(new[] { 0.2f, 0.8f }).view(1, 2)).Merge(OutputTally.Of(tensor(new[] { -3f, 2f }).view(1, 2)));
+        var few = OutputRange.FromLogits(tensor(new[] { 0.2f, 0.8f }).view(1, 2)).Merge(OutputRange.FromLogits(tensor(new[] { -3f, 2f }).view(1, 2)));
 
         Assert.Null(few.WhyNot(ClassifierOutputs.Softmax, knownToBeLogits: false));
-        Assert.Null(OutputTally.Of(rand(300, 2)).WhyNot(ClassifierOutputs.Softmax, knownToBeLogits: true));
+        Assert.Null(OutputRange.FromLogits(rand(300, 2)).WhyNot(ClassifierOutputs.Softmax, knownToBeLogits: true));
     }
 
     [Fact]
     public void Tally_Row_IsReadBackAndCountsWhatIsUnreadable()
     {
         using var scope = NewDisposeScope();
-        var tally = OutputTally.Of(tensor(new[] { 1f, 2f, float.NaN, 3f, float.PositiveInfinity, 4f, -5f, 6f }).view(4, 2));
+        var tally = OutputRange.FromLogits(tensor(new[] { 1f, 2f, float.NaN, 3f, float.PositiveInfinity, 4f, -5f, 6f }).view(4, 2));
 
-        Assert.Equal((4, 2, 1.0, 3.0), (tally.Images, tally.Unreadable, tally.LeastSum, tally.MostSum));
-        Assert.Equal([-5, 2], tally.Least);
-        Assert.Equal([1, 6], tally.Most);
-        Assert.Equal(tally.ToRow(), OutputTally.FromRow(tally.ToRow().ToArray(), classes: 2).ToRow());
+        Assert.Equal((4, 2, 1.0, 3.0), (tally.Images, tally.Unreadable, tally.MinimumSum, tally.MaximumSum));
+        Assert.Equal([-5, 2], tally.Minimum);
+        Assert.Equal([1, 6], tally.Maximum);
+        Assert.Equal(tally.ToRow(), OutputRange.FromRow(tally.ToRow().ToArray(), classes: 2).ToRow());
         Assert.False(tally.IsConstant);
-        Assert.True(OutputTally.Of(tensor(new[] { 0f, -9f, 0f, -9f }).view(2, 2)).IsConstant);
+        Assert.True(OutputRange.FromLogits(tensor(new[] { 0f, -9f, 0f, -9f }).view(2, 2)).IsConstant);
     }
 
     // softmax of an infinite logit is NaN; of minus infinity it is 0, and sigmoid of it too: a feature would be free of charge.
@@ -121,6 +121,6 @@ public sealed class OutputTallyTests
 
         static Tensor Flicker() => 0.004f * randn(100, 1, 8, 8);
 
-        static ImageDiversity Of(params Tensor[] batches) => batches.Select(DiversityTally.Of).Aggregate((first, second) => first.Merge(second)).ToReading();
+        static ImageDiversity Of(params Tensor[] batches) => batches.Select(DiversityStatistics.FromImages).Aggregate((first, second) => first.Merge(second)).ToReading();
     }
 }

@@ -28,7 +28,7 @@ public sealed class RepeatedQuestionsTests : IDisposable
         if (expected is null)
         {
             using var asked = Ask(generator);
-            asked.AskAgain();
+            asked.ProbeAgain();
             return;
         }
 
@@ -47,7 +47,7 @@ public sealed class RepeatedQuestionsTests : IDisposable
         for (var call = 0; call < 40; call++)
             generator.Generator.Generate(randn(2, 8), noise: null);
 
-        Assert.Contains("once before and once after", Assert.Throws<PolicyMismatchException>(asked.AskAgain).Problem, StringComparison.Ordinal);
+        Assert.Contains("once before and once after", Assert.Throws<PolicyMismatchException>(asked.ProbeAgain).Problem, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -57,15 +57,15 @@ public sealed class RepeatedQuestionsTests : IDisposable
         using var networks = Small.Gan();
         using var classifiers = Classifiers();
 
-        using var asked = RepeatedQuestions.Ask(networks.Generator, AuditorCheckTests.Policy, classifiers, Images());
+        using var asked = ConsistencyCheck.Probe(networks.Generator, AuditorCheckTests.Policy, classifiers, Images());
 
-        asked.AskAgain();
+        asked.ProbeAgain();
     }
 
-    private RepeatedQuestions Ask(LoadedGenerator generator)
+    private ConsistencyCheck Ask(LoadedGenerator generator)
     {
         using var classifiers = Classifiers();
-        return RepeatedQuestions.Ask(generator.Generator, AuditorCheckTests.Policy, classifiers, Images());
+        return ConsistencyCheck.Probe(generator.Generator, AuditorCheckTests.Policy, classifiers, Images());
     }
 
     private static EvaluationImages Images() => new(new RandomStreams(1, "evaluation"), Truncation: 1, CPU);

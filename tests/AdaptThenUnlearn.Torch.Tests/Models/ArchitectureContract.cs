@@ -37,7 +37,7 @@ public sealed class ArchitectureContract : IDisposable
             using var loaded = GeneratorCheckpoint.Load(At("g"), "auto", null, At("d"), CPU);
 
             Assert.Equal((name, "pytorch", new ImageShape(1, 16)), (loaded.Architecture, loaded.Format, loaded.Generator.Shape));
-            Assert.Equal(16, Inspection.Of(At("g")).Generator!.Resolution);
+            Assert.Equal(16, Inspection.Inspect(At("g")).Generator!.Resolution);
             Assert.Equal(Small.Bytes(networks.Generator.Generate(latents, networks.Generator.StoredNoise)), Small.Bytes(Clamped(loaded.Generator, name).Generate(latents, loaded.Generator.StoredNoise)));
             Assert.Equal(Small.Bytes(networks.Discriminator.Score(images)), Small.Bytes(loaded.Discriminator!.Score(images)));
         }
@@ -55,10 +55,10 @@ public sealed class ArchitectureContract : IDisposable
         using var loaded = GeneratorCheckpoint.Load(At("g"), "auto", null, At("d"), CPU);
         using var changed = new GanPair(loaded.Generator, loaded.Discriminator!).Copy();
 
-        GeneratorCheckpoint.SaveLike(CheckpointFile.Open(At("g")), loaded, At("same"), changed, _noMetadata);
+        GeneratorCheckpoint.SaveInFormatOf(CheckpointFile.Open(At("g")), loaded, At("same"), changed, _noMetadata);
         foreach (var parameter in changed.Generator.parameters())
             parameter.add_(0.125f);
-        GeneratorCheckpoint.SaveLike(CheckpointFile.Open(At("g")), loaded, At("changed"), changed, _noMetadata);
+        GeneratorCheckpoint.SaveInFormatOf(CheckpointFile.Open(At("g")), loaded, At("changed"), changed, _noMetadata);
 
         Assert.Equal(File.ReadAllBytes(At("g")), File.ReadAllBytes(At("same")));
         using var again = GeneratorCheckpoint.Load(At("changed"), "auto", null, null, CPU);
@@ -118,7 +118,7 @@ public sealed class ArchitectureContract : IDisposable
         Assert.Equal([4, 1], scores.shape);
         Assert.Equal([4, mirrored.FeatureSize], mirrored.Features(images).shape);
         Assert.True(images.grad!.abs().max().item<float>() > 0);
-        Assert.All(parameters.Slots.Where(slot => slot.Name.EndsWith("weight", StringComparison.Ordinal)), slot => Assert.True(slot.Of(parameters.Gradients).abs().max().item<float>() > 0, slot.Name));
+        Assert.All(parameters.Slices.Where(slot => slot.Name.EndsWith("weight", StringComparison.Ordinal)), slot => Assert.True(slot.ViewOf(parameters.Gradients).abs().max().item<float>() > 0, slot.Name));
         Assert.Equal(buffers, mirrored.named_buffers().Select(buffer => Small.Bytes(buffer.buffer)));   // what a resumed run would lack
         using var copy = mirrored.Copy();
         Assert.Equal(Small.Bytes(scores), Small.Bytes(copy.Score(images)));
@@ -162,7 +162,7 @@ public sealed class ArchitectureContract : IDisposable
         using var loaded = GeneratorCheckpoint.Load(At("g"), "auto", null, null, CPU);
         File.AppendAllText(At("g"), "!");
 
-        var failed = Assert.Throws<CheckpointException>(() => GeneratorCheckpoint.SaveLike(CheckpointFile.Open(At("g")), loaded, At("saved"), networks, _noMetadata));
+        var failed = Assert.Throws<CheckpointException>(() => GeneratorCheckpoint.SaveInFormatOf(CheckpointFile.Open(At("g")), loaded, At("saved"), networks, _noMetadata));
 
         Assert.Contains("has changed since it was loaded", failed.Message, StringComparison.Ordinal);
         Assert.False(File.Exists(At("saved")));

@@ -35,7 +35,7 @@ public sealed class CsinvaReferenceTests
         var images = reference.Array("images");
         var stored = new StoredNetwork(file.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Shape), new Dictionary<string, string>());
         var shape = new ImageShape(1, 28);
-        using var discriminator = GeneratorCheckpoint.Filled(DcganArchitecture.BuildDiscriminator(stored, shape), file, CPU);
+        using var discriminator = GeneratorCheckpoint.LoadStateDict(DcganArchitecture.BuildDiscriminator(stored, shape), file, CPU);
 
         reference.Agrees("logit_eval", discriminator.Score(images));
         reference.Agrees("prob_eval", discriminator.Score(images).sigmoid());

@@ -90,8 +90,8 @@ public sealed class StatedLayersTests : IDisposable
 
         Assert.Null(loaded.Assumed);
         Assert.Equal(expected.shape, images.shape);
-        Assert.InRange((copy.AsNetworkGaveThem(images) - expected).abs().max().item<float>(), 0, name == "sigmoid" ? 1e-6 : 0);
-        Assert.Equal(name == "sigmoid", loaded.Generator.AsNetworkGaveThem(images).min().item<float>() >= 0);
+        Assert.InRange((copy.ToNetworkRange(images) - expected).abs().max().item<float>(), 0, name == "sigmoid" ? 1e-6 : 0);
+        Assert.Equal(name == "sigmoid", loaded.Generator.ToNetworkRange(images).min().item<float>() >= 0);
         Assert.Equal(Small.Bytes(images), Small.Bytes(copy.Generate(latents, noise: null)));
         Assert.InRange(images.max().item<float>(), images.min().item<float>() + 1e-3, name == "no activation at the end" ? 100 : 1);
     }
@@ -122,7 +122,7 @@ public sealed class StatedLayersTests : IDisposable
         foreach (var parameter in networks.Generator.parameters())
             parameter.add_(0.25f);
 
-        GeneratorCheckpoint.SaveLike(CheckpointFile.Open(path), loaded, saved, networks, new Dictionary<string, string>());
+        GeneratorCheckpoint.SaveInFormatOf(CheckpointFile.Open(path), loaded, saved, networks, new Dictionary<string, string>());
 
         using var again = Load(saved, Networks[name].Layers);
         Assert.Equal(CheckpointFormats.Read(path).Tensors.Select(tensor => tensor.Name), CheckpointFormats.Read(saved).Tensors.Select(tensor => tensor.Name));
@@ -141,8 +141,8 @@ public sealed class StatedLayersTests : IDisposable
         {
             using var loaded = Load(path, layers: null);
             Assert.Contains(loaded.Assumed!.Layers[0], LayerText.Layouts);
-            Assert.Equal(loaded.Assumed.Sentence, Inspection.Of(path).Generator!.Assumed);
-            Assert.Contains(Inspection.Of(path).Notes, note => note.Contains("Assumed", StringComparison.Ordinal));
+            Assert.Equal(loaded.Assumed.Sentence, Inspection.Inspect(path).Generator!.Assumed);
+            Assert.Contains(Inspection.Inspect(path).Notes, note => note.Contains("Assumed", StringComparison.Ordinal));
             return;
         }
 
@@ -150,8 +150,8 @@ public sealed class StatedLayersTests : IDisposable
         Assert.Contains("cannot be told from its weights", refused.Message, StringComparison.Ordinal);
         Assert.Contains("\"layers\": [\"", refused.Message, StringComparison.Ordinal);
         Assert.Contains("TorchScript", refused.Message, StringComparison.Ordinal);
-        Assert.Null(Inspection.Of(path).Generator);
-        Assert.Contains(Inspection.Of(path).Notes, note => note.Contains("cannot be rebuilt", StringComparison.Ordinal));
+        Assert.Null(Inspection.Inspect(path).Generator);
+        Assert.Contains(Inspection.Inspect(path).Notes, note => note.Contains("cannot be rebuilt", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -165,7 +165,7 @@ public sealed class StatedLayersTests : IDisposable
             using var sequence = Trained(Networks[name].Make());
             var path = Saved(sequence);
             var stored = new StoredNetwork(CheckpointFormats.Read(path).Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Shape), new Dictionary<string, string>());
-            using var loaded = Load(path, SequenceReading.Suggestion(StoredSequence.Of(stored)!));
+            using var loaded = Load(path, SequenceInterpretation.SuggestLayers(StoredSequence.Parse(stored)!));
             var latents = randn(2, Latent);
 
             Assert.Equal(Small.Bytes(Run(sequence, latents)), Small.Bytes(loaded.Generator.Generate(latents, noise: null)));

@@ -18,13 +18,13 @@ public sealed class LabelledImagesTests : IDisposable
         using var scope = NewDisposeScope();
         LabelledPictures.Write(_folder, count: 200);
         var folder = LabelledFolder.Read(_folder);
-        var (train, test) = LabelledImages.Of(folder);
+        var (train, test) = LabelledImages.From(folder);
         using var trainOwned = train;
         using var testOwned = test;
         Assert.Equal([180, 1, 16, 16], train.Images.shape);
         Assert.Equal([180, 2], train.Labels.shape);
         Assert.Equal([20, 2], test.Labels.shape);
-        Assert.Equal(folder.Carried[9], test.Labels[0].data<float>().ToArray().Select(value => value == 1));
+        Assert.Equal(folder.LabelFlags[9], test.Labels[0].data<float>().ToArray().Select(value => value == 1));
 
         var epochs = new Epochs();
         using var classifier = ClassifierTraining.Run(new ClassifierSettings(StridedConvNet.Name, 20, 32, 0.005, 1), train, test, CPU, epochs, CancellationToken.None);
@@ -33,7 +33,7 @@ public sealed class LabelledImagesTests : IDisposable
         Assert.Equal(["bright", "striped"], classifier.Classes);
         Assert.True(epochs.Told[^1].TestAccuracy > 0.9, $"accuracy {epochs.Told[^1].TestAccuracy}");
         using var _ = no_grad();
-        var holds = classifier.Holds(classifier.Logits(classifier.Features(EightBit.Values(test.Images)))).sum([1]);
+        var holds = classifier.DetectClasses(classifier.Logits(classifier.Features(ImageQuantizer.FromBytes(test.Images)))).sum([1]);
         Assert.Contains(0, holds.data<long>().ToArray());
         Assert.Contains(2, holds.data<long>().ToArray());
     }
@@ -87,7 +87,7 @@ public sealed class LabelledImagesTests : IDisposable
 
         Assert.Equal(["a", "b"], folder.Labels);
         Assert.Equal(["x.png", "sub/z.png"], folder.Files.Select(file => Path.GetRelativePath(_folder, file)));
-        Assert.Equal([[false, true], [true, true]], folder.Carried);
+        Assert.Equal([[false, true], [true, true]], folder.LabelFlags);
         Assert.Equal([1, 2], folder.Counts);
         Assert.Contains("passed over: 1 images without a line (without-line.png)", folder.Summary, StringComparison.Ordinal);
     }
@@ -104,7 +104,7 @@ public sealed class LabelledImagesTests : IDisposable
         var folder = LabelledFolder.Read(_folder);
 
         Assert.Equal(["Eyeglasses", "Wearing_Hat"], folder.Labels);
-        Assert.Equal([[false, true], [true, false]], folder.Carried);
+        Assert.Equal([[false, true], [true, false]], folder.LabelFlags);
         File.WriteAllText(Path.Combine(_folder, "list_attr_celeba.txt"), "3\nEyeglasses Wearing_Hat \n000001.jpg -1  1\n000002.jpg  1 -1\n");
         Assert.Contains("says that there are 3 images, and 2 lines follow", Assert.Throws<InvalidDataException>(() => LabelledFolder.Read(_folder)).Message, StringComparison.Ordinal);
     }
@@ -117,7 +117,7 @@ public sealed class LabelledImagesTests : IDisposable
         LabelledPictures.Write(Path.Combine(_folder, "dog"), count: 10);
         Directory.CreateDirectory(Path.Combine(_folder, "__MACOSX"));
 
-        var (train, test) = LabelledImages.Of(ClassFolders.Of(_folder));
+        var (train, test) = LabelledImages.From(ClassFolders.Read(_folder));
         using var trainOwned = train;
         using var testOwned = test;
 
@@ -142,7 +142,7 @@ public sealed class LabelledImagesTests : IDisposable
         File.Copy(Path.Combine(_folder, "cat", "0.png"), Path.Combine(_folder, "stray.png"));
         Assert.Contains("stray.png lies in none of the classes' sub-folders: cat, dog, owl", Refused(), StringComparison.Ordinal);
 
-        string Refused() => Assert.Throws<InvalidDataException>(() => LabelledImages.Of(ClassFolders.Of(_folder))).Message;
+        string Refused() => Assert.Throws<InvalidDataException>(() => LabelledImages.From(ClassFolders.Read(_folder))).Message;
     }
 
     [Theory]
@@ -154,9 +154,9 @@ public sealed class LabelledImagesTests : IDisposable
         foreach (var name in names)
             LabelledPictures.Write(Path.Combine(_folder, name), count: 1);
 
-        var folders = ClassFolders.Of(_folder);
+        var folders = ClassFolders.Read(_folder);
 
-        Assert.Equal(doubted, folders.Doubt?.Contains("look like the parts of a data set", StringComparison.Ordinal) ?? false);
+        Assert.Equal(doubted, folders.Warning?.Contains("look like the parts of a data set", StringComparison.Ordinal) ?? false);
         Assert.Contains($"{names[0]} (1)", folders.Summary, StringComparison.Ordinal);
     }
 
@@ -174,7 +174,7 @@ public sealed class LabelledImagesTests : IDisposable
         LabelledPictures.Write(_folder, count: 12, height: 8);
         Assert.Contains("is 16×8 pixels; classifiers take square images", Refused(), StringComparison.Ordinal);
 
-        string Refused() => Assert.Throws<InvalidDataException>(() => LabelledImages.Of(LabelledFolder.Read(_folder))).Message;
+        string Refused() => Assert.Throws<InvalidDataException>(() => LabelledImages.From(LabelledFolder.Read(_folder))).Message;
     }
 
     private sealed class Epochs : IProgress<ClassifierEpoch>

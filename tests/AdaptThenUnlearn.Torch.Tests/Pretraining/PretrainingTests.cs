@@ -23,7 +23,7 @@ public sealed class PretrainingTests : IDisposable
     {
         WriteDigits(count: 12);
 
-        using var digits = DigitImages.Train(_folder);
+        using var digits = MnistDataset.Train(_folder);
 
         Assert.Equal([12, 1, 32, 32], digits.Images.shape);
         Assert.Equal([12], digits.Labels.shape);
@@ -54,7 +54,7 @@ public sealed class PretrainingTests : IDisposable
             default: WriteIdx("train-labels-idx1-ubyte", [7], _ => 1); break;
         }
 
-        Assert.Contains(expected, Assert.Throws<InvalidDataException>(() => DigitImages.Train(_folder)).Message, StringComparison.Ordinal);
+        Assert.Contains(expected, Assert.Throws<InvalidDataException>(() => MnistDataset.Train(_folder)).Message, StringComparison.Ordinal);
     }
 
     // As 7-Zip and Kaggle unpack them, as they are packed, and where torchvision puts them.
@@ -68,13 +68,13 @@ public sealed class PretrainingTests : IDisposable
     public void Digits_OtherNames_AreTheSameDigits(string names, bool transposed)
     {
         WriteDigits(count: 12);
-        using var plain = DigitImages.Train(_folder);
+        using var plain = MnistDataset.Train(_folder);
         foreach (var (what, dimensions) in new[] { ("images", 3), ("labels", 1) })
             Rename(FormattableString.Invariant($"train-{what}-idx{dimensions}-ubyte"), string.Format(CultureInfo.InvariantCulture, names, "train", what, dimensions));
 
-        using var digits = DigitImages.Train(_folder);
+        using var digits = MnistDataset.Train(_folder);
 
-        Assert.True(DigitImages.AreIn(_folder));
+        Assert.True(MnistDataset.ExistsIn(_folder));
         using var scope = NewDisposeScope();
         Assert.True(digits.Images.equal(transposed ? plain.Images.transpose(2, 3) : plain.Images).all().item<bool>());
         Assert.Equal(transposed, digits.Source.Contains("they were turned", StringComparison.Ordinal));
@@ -91,7 +91,7 @@ public sealed class PretrainingTests : IDisposable
             Rename($"train-{what}-idx{dimensions}-ubyte", $"emnist-digits-train-{what}-idx{dimensions}-ubyte");
         }
 
-        using var test = DigitImages.Test(_folder);
+        using var test = MnistDataset.Test(_folder);
 
         Assert.Equal(12, test.Images.shape[0]);
     }
@@ -103,7 +103,7 @@ public sealed class PretrainingTests : IDisposable
         Directory.CreateDirectory(At("KMNIST/raw"));
         File.Copy(At("train-images-idx3-ubyte"), At("KMNIST/raw/train-images-idx3-ubyte"));
 
-        Assert.Contains("holds several sets of digits", Assert.Throws<InvalidDataException>(() => DigitImages.AreIn(_folder)).Message, StringComparison.Ordinal);
+        Assert.Contains("holds several sets of digits", Assert.Throws<InvalidDataException>(() => MnistDataset.ExistsIn(_folder)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -118,7 +118,7 @@ public sealed class PretrainingTests : IDisposable
         File.WriteAllText(At("train-images-idx3-ubyte.gz"), "no gzip");
         Assert.Contains("train-images-idx3-ubyte.gz is damaged", Refused(), StringComparison.Ordinal);
 
-        string Refused() => Assert.Throws<InvalidDataException>(() => DigitImages.Train(_folder)).Message;
+        string Refused() => Assert.Throws<InvalidDataException>(() => MnistDataset.Train(_folder)).Message;
     }
 
     // Packs what is to end in .gz.
@@ -171,7 +171,7 @@ public sealed class PretrainingTests : IDisposable
 
         using var retrained = new RetrainMethod().Run(context, CancellationToken.None);
 
-        Assert.Equal(3, retrained.Kept);
+        Assert.Equal(3, retrained.SelectedStep);
         Assert.True(retrained.Distances.ToOriginal > 0);
     }
 

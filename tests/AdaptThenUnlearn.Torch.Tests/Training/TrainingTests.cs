@@ -83,13 +83,13 @@ public sealed class TrainingTests
         using var networks = Small.Gan();
         using var images = Small.Images();
         using var trainer = Trainer(networks);
-        var before = trainer.Average.clone();
+        var before = trainer.EmaWeights.clone();
 
         trainer.Step(1, images);
 
         // 4 images a step, half-life 20 images: the old average keeps ½^(4/20).
         var kept = Math.Pow(0.5, 4.0 / 20);
-        Assert.True(allclose(before * kept + trainer.Generator.Values * (1 - kept), trainer.Average, rtol: 1e-4, atol: 1e-6));
+        Assert.True(allclose(before * kept + trainer.Generator.Values * (1 - kept), trainer.EmaWeights, rtol: 1e-4, atol: 1e-6));
     }
 
     [Fact]
@@ -149,7 +149,7 @@ public sealed class TrainingTests
             trainer.Restore(saved, counters);
         }
 
-        var result = Small.Bytes(cat([trainer.Generator.Values, trainer.Average, trainer.Discriminator.Values]));
+        var result = Small.Bytes(cat([trainer.Generator.Values, trainer.EmaWeights, trainer.Discriminator.Values]));
         trainer.Dispose();
         return result;
     }

@@ -19,9 +19,9 @@ public sealed class CandidateJudgeTests
         using var networks = Small.Gan();
         networks.Generator.eval();
         using var classifier = Small.Classifier();
-        using var judge = new CandidateJudge(Policy(maxRate, minUnlearned), Small.Annotation(classifier), networks.Generator, CPU);
+        using var judge = new CandidateEvaluator(Policy(maxRate, minUnlearned), Small.Annotation(classifier), networks.Generator, CPU);
 
-        var candidate = judge.Judge(networks.Generator, step: 7);
+        var candidate = judge.Evaluate(networks.Generator, step: 7);
 
         var limit = Math.Min(maxRate ?? 1, minUnlearned is null ? 1 : (1 - minUnlearned.Value) * candidate.Rate);   // the original itself is judged
         Assert.InRange(candidate.Rate, 0.1, 0.5);
@@ -35,9 +35,9 @@ public sealed class CandidateJudgeTests
         using var networks = Small.Gan();
         networks.Generator.eval();
         using var classifier = Small.Classifier();
-        using var judge = new CandidateJudge(Policy(maxRate: 1, minUnlearned: null), Small.Annotation(classifier), networks.Generator, CPU);
+        using var judge = new CandidateEvaluator(Policy(maxRate: 1, minUnlearned: null), Small.Annotation(classifier), networks.Generator, CPU);
 
-        Assert.Equal(0, judge.Judge(networks.Generator, step: 1).Excess);
+        Assert.Equal(0, judge.Evaluate(networks.Generator, step: 1).Excess);
     }
 
     [Fact]
@@ -47,10 +47,10 @@ public sealed class CandidateJudgeTests
         networks.Generator.eval();
         using var classifier = Small.Classifier();
         var policy = Policy(maxRate: 0.1, minUnlearned: null);
-        using var usual = new CandidateJudge(policy, Small.Annotation(classifier), networks.Generator, CPU);
-        using var strict = new CandidateJudge(policy with { Unlearning = policy.Unlearning with { CandidateMargin = 0.2 } }, Small.Annotation(classifier), networks.Generator, CPU);
+        using var usual = new CandidateEvaluator(policy, Small.Annotation(classifier), networks.Generator, CPU);
+        using var strict = new CandidateEvaluator(policy with { Unlearning = policy.Unlearning with { CandidateMargin = 0.2 } }, Small.Annotation(classifier), networks.Generator, CPU);
 
-        Assert.Equal(0.3 * 0.1, strict.Judge(networks.Generator, step: 1).Excess - usual.Judge(networks.Generator, step: 1).Excess, tolerance: 1e-12);
+        Assert.Equal(0.3 * 0.1, strict.Evaluate(networks.Generator, step: 1).Excess - usual.Evaluate(networks.Generator, step: 1).Excess, tolerance: 1e-12);
     }
 
     // What is within its limit already has no share that it could be rid of.
@@ -61,9 +61,9 @@ public sealed class CandidateJudgeTests
         networks.Generator.eval();
         using var classifier = Small.Classifier();
         var annotation = new Annotation([Small.Annotation(classifier).Features[0] with { Violated = false }], cleanBelow: 0.5);
-        using var judge = new CandidateJudge(Policy(maxRate: 1, minUnlearned: 0.99), annotation, networks.Generator, CPU);
+        using var judge = new CandidateEvaluator(Policy(maxRate: 1, minUnlearned: 0.99), annotation, networks.Generator, CPU);
 
-        Assert.Equal(0, judge.Judge(networks.Generator, step: 1).Excess);
+        Assert.Equal(0, judge.Evaluate(networks.Generator, step: 1).Excess);
     }
 
     [Fact]
@@ -73,10 +73,10 @@ public sealed class CandidateJudgeTests
         networks.Generator.eval();
         using var classifier = Small.Classifier();
         var policy = Policy(maxRate: 1, minUnlearned: null);
-        using var judge = new CandidateJudge(
+        using var judge = new CandidateEvaluator(
             policy with { Unlearning = policy.Unlearning with { CandidateSamples = 2 * classifier.FeatureSize } }, Small.Annotation(classifier), networks.Generator, CPU);
 
-        var candidate = judge.Judge(networks.Generator, step: 1);
+        var candidate = judge.Evaluate(networks.Generator, step: 1);
 
         Assert.Null(candidate.FrechetDistance);
         Assert.InRange(candidate.Rate, 0.05, 0.6);

@@ -25,7 +25,7 @@ public sealed class ClassBalanceTests
 
         var before = BannedShare(balance, annotation);
         balance.Observe(Made(networks.Generator));
-        balance.Move(1);
+        balance.UpdateWeights(1);
         var after = BannedShare(balance, annotation);
 
         Assert.InRange(before, 0.45, 0.55);
@@ -48,7 +48,7 @@ public sealed class ClassBalanceTests
         for (var step = 0; step < 20; step++)
         {
             balance.Observe(made);
-            balance.Move(1);
+            balance.UpdateWeights(1);
         }
 
         Assert.All(balance.LogWeights.data<float>().ToArray(), weight => Assert.Equal(Math.Log(2), Math.Abs(weight), 5));
@@ -95,12 +95,12 @@ public sealed class ClassBalanceTests
 
         balance.Observe(made.narrow(0, 0, 100));
         balance.Observe(made.narrow(0, 100, 156));
-        balance.Move(0.4);
+        balance.UpdateWeights(0.4);
 
         var wanted = annotation.Classes(positives.Rows(arange(positives.Count))).select(1, 1).to(float32).mean().item<float>();
         Assert.Equal(0.4 * 0.5 * Math.Log((wanted + 0.5 / 256) / ((banned + 0.5) / 256)), balance.LogWeights[1].item<float>(), tolerance: 1e-5);
         var weights = balance.LogWeights.clone();
-        balance.Move(1);
+        balance.UpdateWeights(1);
         Assert.True(weights.equal(balance.LogWeights).all().item<bool>());   // nothing was counted since
     }
 
@@ -111,7 +111,7 @@ public sealed class ClassBalanceTests
         return generator.Generate(randn(256, Small.Settings.LatentSize), noise: null);
     }
 
-    private static HeldImages HalfAndHalf(ImageGenerator generator, Annotation annotation)
+    private static InMemoryImages HalfAndHalf(ImageGenerator generator, Annotation annotation)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
@@ -120,7 +120,7 @@ public sealed class ClassBalanceTests
         var banned = annotation.Classes(images).select(1, 1);
         var some = images[banned];
         var number = Math.Min(some.shape[0], 40);
-        return new HeldImages(cat([some.narrow(0, 0, number), images[banned.logical_not()].narrow(0, 0, number)]).DetachFromDisposeScope());
+        return new InMemoryImages(cat([some.narrow(0, 0, number), images[banned.logical_not()].narrow(0, 0, number)]).DetachFromDisposeScope());
     }
 
     private static double BannedShare(ClassBalance balance, Annotation annotation)

@@ -52,9 +52,9 @@ public sealed class MethodTests : IDisposable
         using var feedback = Feedback();
         var judge = new Small.Judge(step => step == best ? 1 : 10);
 
-        using var unlearned = UnlearningMethods.Named("adapt-then-unlearn").Run(Context(feedback) with { Judge = judge }, CancellationToken.None);
+        using var unlearned = UnlearningMethods.Named("adapt-then-unlearn").Run(Context(feedback) with { Evaluator = judge }, CancellationToken.None);
 
-        Assert.Equal(best, unlearned.Kept);
+        Assert.Equal(best, unlearned.SelectedStep);
         Assert.Equal([2, 4, 6], unlearned.Candidates.Select(candidate => candidate.Step));
     }
 
@@ -111,16 +111,16 @@ public sealed class MethodTests : IDisposable
 
         var second = new FolderJournal(_folder, "f", resume: true);
         second.Load("stage")!.Vectors["x"].Dispose();
-        var spent = second.Earlier.Seconds;
+        var spent = second.TimeBeforeResume.Seconds;
         Thread.Sleep(50);
         second.Save("stage", state);
         var third = new FolderJournal(_folder, "f", resume: true);
         third.Load("stage")!.Vectors["x"].Dispose();
 
         Assert.True(spent >= 0.05, $"{spent} s");
-        Assert.True(third.Earlier.Seconds >= spent + 0.05, $"{third.Earlier.Seconds} s after {spent} s");
-        Assert.True(third.Earlier.ProcessorSeconds >= second.Earlier.ProcessorSeconds);
-        Assert.Equal(0, first.Earlier.Seconds);
+        Assert.True(third.TimeBeforeResume.Seconds >= spent + 0.05, $"{third.TimeBeforeResume.Seconds} s after {spent} s");
+        Assert.True(third.TimeBeforeResume.ProcessorSeconds >= second.TimeBeforeResume.ProcessorSeconds);
+        Assert.Equal(0, first.TimeBeforeResume.Seconds);
     }
 
     [Fact]
@@ -141,8 +141,8 @@ public sealed class MethodTests : IDisposable
         using var some = zeros(3);
         new FolderJournal(_folder, "one", resume: false).Save("stage", new StageState(1, new Dictionary<string, Tensor> { ["x"] = some }, new Dictionary<string, double>()));
 
-        Assert.Null(new FolderJournal(_folder, "two", resume: true, othersAreStale: true).Load("stage"));
-        Assert.Equal(1, new FolderJournal(_folder, "one", resume: true, othersAreStale: true).Load("stage")!.Step);
+        Assert.Null(new FolderJournal(_folder, "two", resume: true, discardOtherRuns: true).Load("stage"));
+        Assert.Equal(1, new FolderJournal(_folder, "one", resume: true, discardOtherRuns: true).Load("stage")!.Step);
     }
 
     [Fact]
@@ -150,7 +150,7 @@ public sealed class MethodTests : IDisposable
     {
         using var scope = NewDisposeScope();
         using var source = new RandomStreams(1, "retention").At("latents");
-        var draw = LatentDraw.Next(_networks.Generator, 64, source, CPU);
+        var draw = LatentDraw.Sample(_networks.Generator, 64, source, CPU);
         var original = draw.Images(_networks.Generator).detach();
         var clean = Small.Annotation(_classifier).Label(original).Clean;
         var images = (original + 0.5).requires_grad_();
@@ -169,14 +169,14 @@ public sealed class MethodTests : IDisposable
     {
         var passing = new Candidate(1, 0.01, Excess: 0, FrechetDistance: 30, 0.9);
 
-        Assert.True(passing.BetterThan(null));
-        Assert.True(passing.BetterThan(passing with { Excess = 0.01, FrechetDistance = 1 }));
-        Assert.True((passing with { FrechetDistance = 20 }).BetterThan(passing));
-        Assert.False((passing with { FrechetDistance = null }).BetterThan(passing));
+        Assert.True(passing.IsBetterThan(null));
+        Assert.True(passing.IsBetterThan(passing with { Excess = 0.01, FrechetDistance = 1 }));
+        Assert.True((passing with { FrechetDistance = 20 }).IsBetterThan(passing));
+        Assert.False((passing with { FrechetDistance = null }).IsBetterThan(passing));
         var unknown = passing with { FrechetDistance = null };
-        Assert.True((unknown with { Step = unknown.Step + 1 }).BetterThan(unknown));   // recovery has mended what it could
-        Assert.False(unknown.BetterThan(unknown with { Step = unknown.Step + 1 }));
-        Assert.False(passing.BetterThan(passing));
+        Assert.True((unknown with { Step = unknown.Step + 1 }).IsBetterThan(unknown));   // recovery has mended what it could
+        Assert.False(unknown.IsBetterThan(unknown with { Step = unknown.Step + 1 }));
+        Assert.False(passing.IsBetterThan(passing));
     }
 
     private Feedback Feedback() => Small.Feedback(_networks, _classifier, CPU);

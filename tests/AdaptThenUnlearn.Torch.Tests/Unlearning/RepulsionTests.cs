@@ -25,7 +25,7 @@ public sealed class RepulsionTests
         var loss = RepulsionLosses.Named(name);
 
         foreach (var distance in new[] { 0.3, 1.0, 2.5 })
-            Assert.Equal((loss.Value(distance + h, 0.7) - loss.Value(distance - h, 0.7)) / (2 * h), loss.Slope(distance, 0.7), tolerance: 1e-6);
+            Assert.Equal((loss.Value(distance + h, 0.7) - loss.Value(distance - h, 0.7)) / (2 * h), loss.Derivative(distance, 0.7), tolerance: 1e-6);
     }
 
     [Theory]

@@ -19,7 +19,7 @@ internal static class HarmlessGlobals
         ["complex", "bytearray", "bytes", "int", "long", "float", "bool", "str", "unicode", "list", "dict", "tuple", "object", "slice", "range", "xrange", "type", "NoneType", "Ellipsis"];
 
     // The first part of a module's name.
-    private static readonly HashSet<string> _runners =
+    private static readonly HashSet<string> _codeModules =
     [
         "os", "posix", "nt", "subprocess", "_posixsubprocess", "commands", "popen2", "sys", "shutil", "pty", "socket", "_socket", "ssl", "ctypes", "_ctypes", "importlib", "imp",
         "_imp", "runpy", "code", "codeop", "pickle", "_pickle", "cPickle", "marshal", "operator", "_operator", "asyncio", "multiprocessing", "concurrent", "threading", "_thread",
@@ -42,10 +42,10 @@ internal static class HarmlessGlobals
     {
         // A dotted name reaches into what a module has imported itself: "torch" with the name "os.system".
         if (name.Contains('.', StringComparison.Ordinal))
-            return name.Split('.').Any(_runners.Contains) ? PickleRole.Forbidden : PickleRole.Unknown;
+            return name.Split('.').Any(_codeModules.Contains) ? PickleRole.Forbidden : PickleRole.Unknown;
         if (module is "builtins" or "__builtin__" or "__builtins__")
             return _builtInValues.Contains(name) ? PickleRole.Opaque : PickleRole.Forbidden;
-        if (_runners.Contains(module.Split('.')[0]) || _runningNames.Contains($"{module} {name}") || Array.Exists(_runningModules, IsWithin))
+        if (_codeModules.Contains(module.Split('.')[0]) || _runningNames.Contains($"{module} {name}") || Array.Exists(_runningModules, IsWithin))
             return PickleRole.Forbidden;
 
         return _values.Contains(module) ? PickleRole.Opaque : PickleRole.Unknown;

@@ -65,18 +65,18 @@ internal sealed record PickleGlobal(string Name, PickleRole Role, ElementType El
     /// <param name="module">Where Python would import it from.</param>
     /// <param name="name">Its name there.</param>
     /// <param name="ofProgram">Whether a TorchScript archive names it.</param>
-    public static PickleGlobal Of(string module, string name, bool ofProgram)
+    public static PickleGlobal Resolve(string module, string name, bool ofProgram)
     {
         var full = $"{module} {name}";
         if (ofProgram && (module == ScriptClasses || module.StartsWith(ScriptClasses + ".", StringComparison.Ordinal)))
-            return new PickleGlobal(CheckpointException.Shown(full), PickleRole.Module);
+            return new PickleGlobal(CheckpointException.Sanitize(full), PickleRole.Module);
         if (ofProgram && module == ScriptValues)
-            return new PickleGlobal(CheckpointException.Shown(full), PickleRole.Opaque);
+            return new PickleGlobal(CheckpointException.Sanitize(full), PickleRole.Opaque);
         if (_known.TryGetValue(full, out var known))
             return known;
 
         var role = HarmlessGlobals.RoleOf(module, name);
-        return new PickleGlobal(CheckpointException.Shown(full), role == PickleRole.Unknown ? _vendored.GetValueOrDefault(name, role) : role);
+        return new PickleGlobal(CheckpointException.Sanitize(full), role == PickleRole.Unknown ? _vendored.GetValueOrDefault(name, role) : role);
     }
 }
 

@@ -117,9 +117,9 @@ internal sealed class PickleSource
 }
 
 /// <summary>What all pickles of one file share: what is let through, and how much work and memory is left.</summary>
-/// <param name="survey">False refuses a global whose purpose is to run code; true lets it stand as an opaque value, for a survey of the file.</param>
+/// <param name="inspectOnly">False refuses a global whose purpose is to run code; true lets it stand as an opaque value, for a survey of the file.</param>
 /// <param name="ofProgram">Whether it is a TorchScript archive, whose pickle names classes of the archive's own.</param>
-internal sealed class PickleSession(bool survey, bool ofProgram = false)
+internal sealed class PickleSession(bool inspectOnly, bool ofProgram = false)
 {
     /// <summary>Most operations that are carried out in one file; a tensor takes some 45, one of NVIDIA's some 90, a NumPy number some 15.</summary>
     public const int MaximumOperations = 1_000_000;
@@ -141,7 +141,7 @@ internal sealed class PickleSession(bool survey, bool ofProgram = false)
     private long _decodedBytes;
 
     /// <summary>Whether forbidden globals stand as opaque values.</summary>
-    public bool Survey { get; } = survey;
+    public bool InspectOnly { get; } = inspectOnly;
 
     /// <summary>Whether classes of a TorchScript archive are known.</summary>
     public bool OfProgram { get; } = ofProgram;

@@ -157,7 +157,7 @@ internal sealed class PickleState
             || _tensors.Count + _values.Count > TensorFile.MaximumNames)
             throw new CheckpointException(
                 _file.Path, $"its content is nested more than {MaximumDepth} deep, has more than {TensorFile.MaximumNames} names, or names over {MaximumNameLength} characters",
-                Remedy, CheckpointException.Shown(name));
+                Remedy, CheckpointException.Sanitize(name));
     }
 
     // Looking at every item is work too, and one long list may be named again and again.
@@ -182,7 +182,7 @@ internal sealed class PickleState
     {
         _visits += made.State.Items?.Count ?? 0;   // what is passed over is looked at too, and one object may be named again and again
         Count(name, depth);
-        _values.Add(new PlainValue(Member("class_name"), "text", CheckpointException.Shown(made.ClassName)));
+        _values.Add(new PlainValue(Member("class_name"), "text", CheckpointException.Sanitize(made.ClassName)));
         foreach (var (key, value) in made.State.Items ?? [])
             switch (key, value)
             {
@@ -231,7 +231,7 @@ internal sealed class PickleState
     private static string Text(object? value) => value switch
     {
         null => "None",
-        string text => CheckpointException.Shown(text),
+        string text => CheckpointException.Sanitize(text),
         PickleBytes bytes => $"{bytes.Length} bytes",
         PickleEncodedBytes encoded => $"{encoded.Text?.Length ?? encoded.Place!.Length} bytes",
         PickleLongText text => $"text of {text.Length} bytes",

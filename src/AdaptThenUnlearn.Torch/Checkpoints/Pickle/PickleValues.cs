@@ -122,5 +122,5 @@ internal sealed class PickleOpaque(PickleGlobal global, params object?[] parts)
     public IReadOnlyList<object?> Parts => _parts;
 
     /// <summary>Adds items or attributes.</summary>
-    public void Take(params object?[] parts) => _parts.AddRange(parts);
+    public void AddParts(params object?[] parts) => _parts.AddRange(parts);
 }

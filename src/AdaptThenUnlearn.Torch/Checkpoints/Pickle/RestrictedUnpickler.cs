@@ -241,7 +241,7 @@ internal sealed class RestrictedUnpickler
         switch (Top())
         {
             case PickleList list: list.Append(items); break;
-            case PickleOpaque opaque: opaque.Take(items); break;
+            case PickleOpaque opaque: opaque.AddParts(items); break;
             default: throw Bad("it appends to something that is no list");
         }
     }
@@ -254,7 +254,7 @@ internal sealed class RestrictedUnpickler
         switch (Top())
         {
             case PickleDictionary dictionary: SetItems(dictionary, keysAndValues); break;
-            case PickleOpaque opaque: opaque.Take(keysAndValues); break;
+            case PickleOpaque opaque: opaque.AddParts(keysAndValues); break;
             default: throw Bad("it sets items of something that is no dictionary");
         }
     }
@@ -276,7 +276,7 @@ internal sealed class RestrictedUnpickler
         if (text.Length > MaximumKeyCharacters)
             throw Unsupported($"a dictionary has a key of {text.Length} characters");
         if (!dictionary.TryAdd(text, value))
-            throw Bad($"a dictionary has the key '{CheckpointException.Shown(text)}' twice");
+            throw Bad($"a dictionary has the key '{CheckpointException.Sanitize(text)}' twice");
     }
 
     private static string KeyText(object? key) => key switch
@@ -289,7 +289,7 @@ internal sealed class RestrictedUnpickler
     private static string SingleKeyText(object? key) => key switch
     {
         null => "None",
-        string text => CheckpointException.Shown(text),
+        string text => CheckpointException.Sanitize(text),
         bool truth => truth ? "True" : "False",
         IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
         PickleOpaque opaque => opaque.Global.Name,
@@ -328,10 +328,10 @@ internal sealed class RestrictedUnpickler
         if (module.Length + name.Length > MaximumKeyCharacters)
             throw Unsupported($"it names a global of {module.Length + name.Length} characters");
 
-        var global = PickleGlobal.Of(module, name, _session.OfProgram);
+        var global = PickleGlobal.Resolve(module, name, _session.OfProgram);
         if (!_session.Note(global))
             throw Unsupported("it names more globals than any checkpoint needs");
-        if (global.Role == PickleRole.Forbidden && !_session.Survey)
+        if (global.Role == PickleRole.Forbidden && !_session.InspectOnly)
             throw new CheckpointException(
                 _path,
                 $"refused: it asks for '{global.Name}', which runs code where Python loads the file; only data is read here, nothing is ever run",
@@ -346,7 +346,7 @@ internal sealed class RestrictedUnpickler
         var callee = Pop(2);
         Push((callee[0], callee[1]) switch
         {
-            (PickleGlobal global, PickleTuple { Items: var arguments }) => Made(global, arguments, isCall),
+            (PickleGlobal global, PickleTuple { Items: var arguments }) => Construct(global, arguments, isCall),
             (PickleOpaque opaque, var arguments) => new PickleOpaque(opaque.Global, opaque, arguments),
             (PickleGlobal global, _) => throw Bad($"'{global.Name}' is given arguments that are no tuple"),
             _ => throw Bad("it calls something that is no global"),
@@ -375,11 +375,11 @@ internal sealed class RestrictedUnpickler
     }
 
     private void PushInstance(object? type, object?[] arguments) => Push(type is PickleGlobal global
-        ? Made(global, arguments, isCall: false)
+        ? Construct(global, arguments, isCall: false)
         : throw Bad("it makes an instance of something that is no global"));
 
     // What a name that means something here is given beside what it expects makes it as opaque as any other.
-    private object? Made(PickleGlobal global, object?[] arguments, bool isCall) => (global.Role, arguments) switch
+    private object? Construct(PickleGlobal global, object?[] arguments, bool isCall) => (global.Role, arguments) switch
     {
         (PickleRole.Module, []) when !isCall => new PickleModule(),
         (PickleRole.Dictionary, [] or [PickleGlobal or null]) => new PickleDictionary(),
@@ -391,7 +391,7 @@ internal sealed class RestrictedUnpickler
         (PickleRole.Tensor, [PickleStorage storage, long first, PickleTuple shape, PickleTuple strides, ..]) when isCall =>
             new PickleTensor(storage, first, Integers(shape), Integers(strides)),
         (PickleRole.TensorOfType, [PickleGlobal maker, PickleGlobal { Role: PickleRole.TensorType }, PickleTuple { Items: var given }, ..])
-            when isCall && maker.Role is PickleRole.Tensor or PickleRole.Parameter => Made(maker, given, isCall),
+            when isCall && maker.Role is PickleRole.Tensor or PickleRole.Parameter => Construct(maker, given, isCall),
         (PickleRole.StoredBytes, [PickleBytes bytes]) when isCall => StorageIn(bytes, content: null),
         (PickleRole.StoredBytes, [PickleEncodedBytes encoded]) when isCall => StorageIn(Decoded(encoded)),
         (PickleRole.PersistentObject, [PickleDictionary description])
@@ -454,7 +454,7 @@ internal sealed class RestrictedUnpickler
             case (PickleModule target, PickleDictionary given): target.State = given; break;
             case (PickleModule or PickleList or PickleTensor, _): break;
             case (PickleNumpyType target, PickleTuple { Items: [_, string order, ..] }): target.IsBigEndian = order == ">"; break;
-            case (PickleOpaque opaque, _): opaque.Take([state]); break;
+            case (PickleOpaque opaque, _): opaque.AddParts([state]); break;
             default: throw Bad("it sets the state of something that has none");
         }
     }

@@ -22,7 +22,7 @@ internal sealed class CheckpointBytes : IDisposable
     /// <exception cref="CheckpointException">It is missing, a folder, empty, no regular file, may not be read, or has changed since it was hashed.</exception>
     public static CheckpointBytes Open(CheckpointFile file)
     {
-        var opened = new CheckpointBytes(file, Explained(file.Path, file.OpenStream));
+        var opened = new CheckpointBytes(file, RunOrExplain(file.Path, file.OpenStream));
         if (opened.Length > 0)
             return opened;
 
@@ -33,7 +33,7 @@ internal sealed class CheckpointBytes : IDisposable
     /// <summary>Bytes that a file keeps in another form, as they are once they are decoded.</summary>
     /// <param name="file">The file, for messages.</param>
     /// <param name="content">All of them.</param>
-    public static CheckpointBytes Decoded(CheckpointFile file, byte[] content) => new(file, new MemoryStream(content, writable: false));
+    public static CheckpointBytes FromMemory(CheckpointFile file, byte[] content) => new(file, new MemoryStream(content, writable: false));
 
     /// <summary>Fills a buffer.</summary>
     /// <param name="offset">First byte.</param>
@@ -57,7 +57,7 @@ internal sealed class CheckpointBytes : IDisposable
         }
         catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
         {
-            throw new CheckpointException(Path, $"cannot be read: {CheckpointException.Shown(failed.Message)}", "check the disk it lies on", what, failed);
+            throw new CheckpointException(Path, $"cannot be read: {CheckpointException.Sanitize(failed.Message)}", "check the disk it lies on", what, failed);
         }
     }
 
@@ -79,7 +79,7 @@ internal sealed class CheckpointBytes : IDisposable
     public void Dispose() => _stream.Dispose();
 
     /// <summary>Opens something at a path; what the system refuses becomes a <see cref="CheckpointException"/>.</summary>
-    public static T Explained<T>(string path, Func<T> open)
+    public static T RunOrExplain<T>(string path, Func<T> open)
     {
         if (string.IsNullOrWhiteSpace(path))
             throw new CheckpointException("checkpoint", "its path is empty", "name a file");
@@ -104,7 +104,7 @@ internal sealed class CheckpointBytes : IDisposable
         }
         catch (IOException failed)
         {
-            throw new CheckpointException(path, $"cannot be opened: {CheckpointException.Shown(failed.Message, 300)}", "check that it is a plain file on a healthy disk", cause: failed);
+            throw new CheckpointException(path, $"cannot be opened: {CheckpointException.Sanitize(failed.Message, 300)}", "check that it is a plain file on a healthy disk", cause: failed);
         }
     }
 

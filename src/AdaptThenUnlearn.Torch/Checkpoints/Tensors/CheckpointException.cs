@@ -8,7 +8,7 @@ namespace AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 public sealed class CheckpointException : Exception
 {
     /// <summary>The way out for a network of a kind that this version does not know.</summary>
-    internal const string AsProgram = "export it as TorchScript, which brings its own layers along (docs/bring-your-own-generator.md, docs/features.md)";
+    internal const string ExportAdvice = "export it as TorchScript, which brings its own layers along (docs/bring-your-own-generator.md, docs/features.md)";
 
     private const int ShownCharacters = 100;
 
@@ -19,7 +19,7 @@ public sealed class CheckpointException : Exception
     /// <param name="at">Where in the file: a tensor's name, an entry, a byte offset; null for the file as a whole.</param>
     /// <param name="cause">What the system said, if anything.</param>
     public CheckpointException(string path, string problem, string remedy, string? at = null, Exception? cause = null)
-        : base($"{Shown(path, int.MaxValue)}: {problem}{(at is null ? "" : $" (at {at})")}; {remedy}", cause) =>
+        : base($"{Sanitize(path, int.MaxValue)}: {problem}{(at is null ? "" : $" (at {at})")}; {remedy}", cause) =>
         (Path, Problem, At) = (path, problem, at);
 
     /// <summary>The file.</summary>
@@ -32,7 +32,7 @@ public sealed class CheckpointException : Exception
     public string? At { get; }
 
     /// <summary>Text from a file, fit for a terminal: short, and without control characters.</summary>
-    internal static string Shown(string text, int length = ShownCharacters)
+    internal static string Sanitize(string text, int length = ShownCharacters)
     {
         var shown = new StringBuilder();
         foreach (var character in text.AsSpan(0, Math.Min(text.Length, length)))

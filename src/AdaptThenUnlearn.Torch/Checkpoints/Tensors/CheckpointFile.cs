@@ -29,30 +29,30 @@ public sealed class CheckpointFile
     /// <exception cref="CheckpointException">It is missing, a folder, empty, no regular file, or may not be read.</exception>
     public static CheckpointFile Open(string path, CancellationToken cancel = default)
     {
-        var hashed = CheckpointBytes.Explained(path, () => HashedFile.Of(path, cancel));
-        return Of(hashed, part => Open(part, cancel));
+        var hashed = CheckpointBytes.RunOrExplain(path, () => HashedFile.Create(path, cancel));
+        return FromHashed(hashed, part => Open(part, cancel));
     }
 
     /// <summary>A file that was hashed already.</summary>
     /// <param name="file">As it was hashed.</param>
     /// <param name="beside">Opens a file that belongs to the same checkpoint, by its full path.</param>
     /// <exception cref="CheckpointException">It is empty.</exception>
-    internal static CheckpointFile Of(HashedFile file, Func<string, CheckpointFile> beside) =>
+    internal static CheckpointFile FromHashed(HashedFile file, Func<string, CheckpointFile> beside) =>
         file.Length > 0 ? new CheckpointFile(file.Path, file, beside) : throw CheckpointBytes.Empty(file.Path);
 
     /// <summary>A file that is looked at and not used, such as for a hint: it is not hashed, and what is read of it proves nothing.</summary>
     /// <param name="path">The file.</param>
     /// <exception cref="CheckpointException">It is missing, a folder, empty, no regular file, or may not be read.</exception>
-    internal static CheckpointFile Glance(string path)
+    internal static CheckpointFile OpenUnhashed(string path)
     {
-        using var bytes = CheckpointBytes.Open(new CheckpointFile(path, hashed: null, Glance));
+        using var bytes = CheckpointBytes.Open(new CheckpointFile(path, hashed: null, OpenUnhashed));
         return bytes.File;
     }
 
     /// <summary>A file beside this one that belongs to the checkpoint; the same one whenever it is asked for.</summary>
     /// <param name="path">Its full path.</param>
     /// <exception cref="CheckpointException">It cannot be opened.</exception>
-    internal CheckpointFile Beside(string path) => _beside.GetOrAdd(path, _open);
+    internal CheckpointFile OpenSibling(string path) => _beside.GetOrAdd(path, _open);
 
     /// <summary>The file's first <see cref="CheckpointFormats.StartBytes"/> bytes, fewer where it is shorter.</summary>
     /// <exception cref="CheckpointException">It has gone or changed.</exception>

@@ -60,7 +60,7 @@ public static class ElementTypes
     };
 
     /// <summary>The element type of a name, or null for a name of none.</summary>
-    public static ElementType? Named(string name)
+    public static ElementType? Parse(string name)
     {
         foreach (var candidate in Enum.GetValues<ElementType>())
             if (candidate.ToString() == name)
@@ -70,7 +70,7 @@ public static class ElementTypes
     }
 
     /// <summary>The element type of a TorchSharp tensor, or null for one that checkpoints do not hold (complex numbers, quantised ones).</summary>
-    public static ElementType? Of(ScalarType type)
+    public static ElementType? FromScalarType(ScalarType type)
     {
         foreach (var candidate in Enum.GetValues<ElementType>())
             if (candidate.ToScalarType() == type)

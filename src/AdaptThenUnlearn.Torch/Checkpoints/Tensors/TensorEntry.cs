@@ -63,7 +63,7 @@ public sealed class TensorEntry
 
         return new TensorEntry(name, elements, shape, strides, count);
 
-        CheckpointException Bad(string problem) => new(elements.File.Path, problem, Damaged, $"tensor '{CheckpointException.Shown(name)}'");
+        CheckpointException Bad(string problem) => new(elements.File.Path, problem, Damaged, $"tensor '{CheckpointException.Sanitize(name)}'");
     }
 
     /// <summary>The same tensor under another name.</summary>
@@ -158,7 +158,7 @@ public sealed class TensorEntry
         if (extent < Count)
             throw new CheckpointException(
                 _elements.File.Path, "a stored tensor repeats its elements, so that they cannot be given values of their own",
-                "save it again after calling contiguous() on it", $"tensor '{CheckpointException.Shown(Name)}'");
+                "save it again after calling contiguous() on it", $"tensor '{CheckpointException.Sanitize(Name)}'");
 
         var flat = empty([extent], Type.ToScalarType(), device: CPU);   // [extent]
         Fill(flat, extent);
@@ -181,8 +181,8 @@ public sealed class TensorEntry
 
     private void Fill(Tensor flat, long extent)
     {
-        using var bytes = _elements.Content is { } content ? CheckpointBytes.Decoded(_elements.File, content) : CheckpointBytes.Open(_elements.File);
-        var what = $"tensor '{CheckpointException.Shown(Name)}'";
+        using var bytes = _elements.Content is { } content ? CheckpointBytes.FromMemory(_elements.File, content) : CheckpointBytes.Open(_elements.File);
+        var what = $"tensor '{CheckpointException.Sanitize(Name)}'";
         var offset = FirstByte;
         for (long start = 0, step = ChunkBytes / Type.Size(); start < extent; start += step)
         {
@@ -217,7 +217,7 @@ public sealed class TensorEntry
         return extent;
     }
 
-    private static string Text(long[] numbers) => $"[{CheckpointException.Shown(string.Join(", ", numbers))}]";
+    private static string Text(long[] numbers) => $"[{CheckpointException.Sanitize(string.Join(", ", numbers))}]";
 }
 
 /// <summary>Where a tensor's elements lie in a file.</summary>

@@ -27,7 +27,7 @@ public sealed class TensorFile
         foreach (var tensor in tensors)
             if (!_byName.TryAdd(tensor.Name, tensor))
                 throw new CheckpointException(
-                    Path, "two tensors have the same name", "save it again under distinct names", $"tensor '{CheckpointException.Shown(tensor.Name)}'");
+                    Path, "two tensors have the same name", "save it again under distinct names", $"tensor '{CheckpointException.Sanitize(tensor.Name)}'");
 
         Sections = [.. tensors.Select(tensor => SectionOf(tensor.Name)).OfType<string>().Distinct()];
     }
@@ -72,12 +72,12 @@ public sealed class TensorFile
     private CheckpointException Missing(string name) => Unread.FirstOrDefault(tensor => tensor.Name == name) is { } unread
         ? NotRead(unread)
         : new CheckpointException(
-            Path, $"has no tensor '{CheckpointException.Shown(name)}'",
+            Path, $"has no tensor '{CheckpointException.Sanitize(name)}'",
             Tensors.Count == 0 ? "it holds no tensors at all" : $"it holds {Tensors.Count}, among them {Nearest(name)}");
 
     /// <summary>What is said where a tensor is needed that is not read.</summary>
     internal CheckpointException NotRead(UnreadTensor tensor) => new(
-        Path, $"the tensor '{CheckpointException.Shown(tensor.Name)}' is kept as '{tensor.Kind}', which is not read",
+        Path, $"the tensor '{CheckpointException.Sanitize(tensor.Name)}' is kept as '{tensor.Kind}', which is not read",
         "load it in Python, and save plain tensors of float32, float16 or bfloat16: torch.save({name: tensor.float().contiguous() for name, tensor in model.state_dict().items()}, …)");
 
     /// <summary>A tensor by its full name, or null.</summary>
@@ -99,5 +99,5 @@ public sealed class TensorFile
     // Names with the longest common beginning are the likeliest to be meant.
     private string Nearest(string name) => string.Join(
         ", ",
-        Tensors.OrderByDescending(tensor => tensor.Name.AsSpan().CommonPrefixLength(name)).Take(3).Select(tensor => $"'{CheckpointException.Shown(tensor.Name)}'"));
+        Tensors.OrderByDescending(tensor => tensor.Name.AsSpan().CommonPrefixLength(name)).Take(3).Select(tensor => $"'{CheckpointException.Sanitize(tensor.Name)}'"));
 }

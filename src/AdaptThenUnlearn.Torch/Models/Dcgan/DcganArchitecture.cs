@@ -21,7 +21,7 @@ public sealed class DcganArchitecture : SequenceArchitecture
 
     /// <inheritdoc/>
     public override bool Recognises(StoredNetwork stored) =>
-        StoredSequence.Of(stored) is { } sequence && (sequence.Others.Count == 0 || _usualPrefixes.Contains(sequence.Prefix))
+        StoredSequence.Parse(stored) is { } sequence && (sequence.Others.Count == 0 || _usualPrefixes.Contains(sequence.Prefix))
             && sequence.Parts.Values.Any(part => part.IsConvolution) && !IsDiscriminator(sequence);
 
     /// <inheritdoc/>
@@ -32,7 +32,7 @@ public sealed class DcganArchitecture : SequenceArchitecture
     /// <param name="images">What it takes.</param>
     /// <exception cref="ArgumentException">They do not take such images, or do not end at a single pixel.</exception>
     public static DcganDiscriminator BuildDiscriminator(StoredNetwork stored, ImageShape images) =>
-        new(images, DiscriminatorLayers(stored, images), StoredSequence.Of(stored)!.Prefix);
+        new(images, DiscriminatorLayers(stored, images), StoredSequence.Parse(stored)!.Prefix);
 
     /// <inheritdoc/>
     /// <remarks>A convolution of the same kernel, stride and padding undoes the size of a transposed one, and one of an enlargement's stride the size of that.</remarks>
@@ -45,20 +45,20 @@ public sealed class DcganArchitecture : SequenceArchitecture
         $"DCGAN, {SequenceShape.Images(layers)}, latent {SequenceShape.LatentSize(layers)}, channels {string.Join(" ", layers.OfType<ConvolutionLayer>().SkipLast(1).Select(layer => layer.Outputs))}");
 
     /// <inheritdoc/>
-    protected override string? Misfit(StoredSequence sequence) => DcganLayout.Misfit(sequence);
+    protected override string? ExplainMismatch(StoredSequence sequence) => DcganLayout.ExplainMismatch(sequence);
 
     /// <inheritdoc/>
-    protected override IReadOnlyList<SequenceLayer> Usual(StoredSequence sequence) => DcganLayout.Layers(sequence);
+    protected override IReadOnlyList<SequenceLayer> StandardLayers(StoredSequence sequence) => DcganLayout.Layers(sequence);
 
     /// <inheritdoc/>
-    protected override SequenceReading Assumed(StoredSequence sequence, StoredNetwork? discriminator) =>
+    protected override SequenceInterpretation Assumed(StoredSequence sequence, StoredNetwork? discriminator) =>
         DcganLayout.Assumed(sequence, discriminator is null ? null : images => Takes(discriminator, images));
 
     // The convolutions of a discriminator for images of this shape.
     private static List<DcganLayer> DiscriminatorLayers(StoredNetwork stored, ImageShape images)
     {
         StoredSequence.RefuseSpectralNorm(stored);
-        var sequence = StoredSequence.Of(stored) ?? throw new ArgumentException("it is not a sequence of convolutions");
+        var sequence = StoredSequence.Parse(stored) ?? throw new ArgumentException("it is not a sequence of convolutions");
         if (sequence.InOrder.FirstOrDefault(part => part.IsLinear) is { } linear)
             throw new ArgumentException($"'{sequence.NameOf(linear.Number, "weight")}' is of a fully connected layer, and only discriminators that end in a convolution to one pixel are known");
 

@@ -16,13 +16,13 @@ internal static class DcganLayout
     private const int LayersOfMnistVariant = 4;
 
     /// <summary>Why a sequence is not of this layout, or null where it is.</summary>
-    public static string? Misfit(StoredSequence sequence)
+    public static string? ExplainMismatch(StoredSequence sequence)
     {
         var convolutions = Convolutions(sequence);
         var last = convolutions[^1].Number;
-        var strangers = sequence.InOrder.Where(part => !part.IsConvolution && !(part.IsBatchNorm && part.Number < last && convolutions.Any(before => before.Number + 1 == part.Number))).ToList();
-        if (strangers.Count > 0)
-            return $"the layout '{LayerText.DcganTutorial}' (convolution, batch normalisation, ReLU) has no place for {Names(sequence, strangers)}";
+        var unexpected = sequence.InOrder.Where(part => !part.IsConvolution && !(part.IsBatchNorm && part.Number < last && convolutions.Any(before => before.Number + 1 == part.Number))).ToList();
+        if (unexpected.Count > 0)
+            return $"the layout '{LayerText.DcganTutorial}' (convolution, batch normalisation, ReLU) has no place for {Names(sequence, unexpected)}";
         foreach (var (convolution, next) in convolutions.Zip(convolutions.Skip(1)))
         {
             if (!sequence.Parts.ContainsKey(convolution.Number + 1))
@@ -40,24 +40,24 @@ internal static class DcganLayout
             : null;
     }
 
-    /// <summary>The layers of a sequence that has no <see cref="Misfit"/>.</summary>
+    /// <summary>The layers of a sequence that has no <see cref="ExplainMismatch"/>.</summary>
     public static IReadOnlyList<SequenceLayer> Layers(StoredSequence sequence) => [.. Layers(sequence, secondEnlarges: false)];
 
     /// <summary>Reads a sequence that nobody has stated the layers of.</summary>
     /// <param name="sequence">As stored.</param>
     /// <param name="takenBy">Whether the discriminator that goes with it takes such images; null where none is known.</param>
     /// <exception cref="UnclearLayersException">It may be more than one network.</exception>
-    public static SequenceReading Assumed(StoredSequence sequence, Func<ImageShape, bool>? takenBy)
+    public static SequenceInterpretation Assumed(StoredSequence sequence, Func<ImageShape, bool>? takenBy)
     {
-        if (Misfit(sequence) is { } misfit)
-            throw new UnclearLayersException(misfit, [SequenceReading.Suggestion(sequence)]);
+        if (ExplainMismatch(sequence) is { } misfit)
+            throw new UnclearLayersException(misfit, [SequenceInterpretation.SuggestLayers(sequence)]);
 
         var usual = Layers(sequence);
         var other = MnistVariant(sequence);
         if (other is null || takenBy?.Invoke(SequenceShape.Images(other)) == false)
-            return new SequenceReading(sequence.Prefix, usual, new AssumedLayers(Sentence(usual), [LayerText.DcganTutorial]));
+            return new SequenceInterpretation(sequence.Prefix, usual, new AssumedLayers(Sentence(usual), [LayerText.DcganTutorial]));
         if (takenBy?.Invoke(SequenceShape.Images(usual)) == false)
-            return new SequenceReading(sequence.Prefix, other, new AssumedLayers(Sentence(other), Texts(other)));
+            return new SequenceInterpretation(sequence.Prefix, other, new AssumedLayers(Sentence(other), Texts(other)));
 
         throw new UnclearLayersException(
             $"four kernels of 4 make {SequenceShape.Images(usual)} images with the strides of the layout '{LayerText.DcganTutorial}', and {SequenceShape.Images(other)} where the second layer has stride 1, as is usual for MNIST",

@@ -22,7 +22,7 @@ public sealed class MlpArchitecture : SequenceArchitecture
 
     /// <inheritdoc/>
     public override bool Recognises(StoredNetwork stored) =>
-        StoredSequence.Of(stored) is { Others: [] } sequence && sequence.Parts.Values.All(part => !part.IsConvolution)
+        StoredSequence.Parse(stored) is { Others: [] } sequence && sequence.Parts.Values.All(part => !part.IsConvolution)
             && sequence.InOrder.LastOrDefault(part => part.IsLinear) is { } last && SequenceShape.ImageOf(last.Size(0)) is not null;
 
     /// <inheritdoc/>
@@ -35,7 +35,7 @@ public sealed class MlpArchitecture : SequenceArchitecture
     public static MlpDiscriminator BuildDiscriminator(StoredNetwork stored, ImageShape images)
     {
         StoredSequence.RefuseSpectralNorm(stored);
-        var sequence = StoredSequence.Of(stored) ?? throw new ArgumentException("it is not a sequence of fully connected layers");
+        var sequence = StoredSequence.Parse(stored) ?? throw new ArgumentException("it is not a sequence of fully connected layers");
         if (sequence.InOrder.FirstOrDefault(part => !part.IsLinear || !part.HasBias) is { } other)
             throw new ArgumentException($"'{sequence.NameOf(other.Number, other.Tensors.Keys.First())}' is of a layer that such a discriminator does not have: only fully connected layers with leaky ReLU between them are known");
 
@@ -59,12 +59,12 @@ public sealed class MlpArchitecture : SequenceArchitecture
         $"GAN of fully connected layers, {SequenceShape.Images(layers)}, latent {SequenceShape.LatentSize(layers)}, layers {string.Join(" ", layers.OfType<LinearLayer>().Select(layer => layer.Outputs))}");
 
     /// <inheritdoc/>
-    protected override SequenceReading Assumed(StoredSequence sequence, StoredNetwork? discriminator) => Misfit(sequence) is { } misfit
-        ? throw new UnclearLayersException(misfit, [SequenceReading.Suggestion(sequence)])
-        : new SequenceReading(sequence.Prefix, Usual(sequence), new AssumedLayers("ReLU between its fully connected layers, and tanh at the end", [Layout]));
+    protected override SequenceInterpretation Assumed(StoredSequence sequence, StoredNetwork? discriminator) => ExplainMismatch(sequence) is { } misfit
+        ? throw new UnclearLayersException(misfit, [SequenceInterpretation.SuggestLayers(sequence)])
+        : new SequenceInterpretation(sequence.Prefix, StandardLayers(sequence), new AssumedLayers("ReLU between its fully connected layers, and tanh at the end", [Layout]));
 
     /// <inheritdoc/>
-    protected override IReadOnlyList<SequenceLayer> Usual(StoredSequence sequence) => [.. Alternating(sequence)];
+    protected override IReadOnlyList<SequenceLayer> StandardLayers(StoredSequence sequence) => [.. Alternating(sequence)];
 
     private static IEnumerable<SequenceLayer> Alternating(StoredSequence sequence)
     {
@@ -79,7 +79,7 @@ public sealed class MlpArchitecture : SequenceArchitecture
     }
 
     /// <inheritdoc/>
-    protected override string? Misfit(StoredSequence sequence)
+    protected override string? ExplainMismatch(StoredSequence sequence)
     {
         if (sequence.InOrder.FirstOrDefault(part => !part.IsLinear) is { } other)
             return $"the layout '{LayerText.MlpTutorial}' has no place for {string.Join(", ", other.Tensors.Keys.Select(name => $"'{sequence.NameOf(other.Number, name)}'"))}";

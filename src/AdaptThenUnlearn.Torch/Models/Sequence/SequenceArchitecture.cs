@@ -25,7 +25,7 @@ public abstract class SequenceArchitecture : IGeneratorArchitecture
     public ImageShape Images(StoredNetwork stored) => SequenceShape.Images(Reading(stored).Layers);
 
     /// <inheritdoc/>
-    public AssumedLayers? Assumes(StoredNetwork stored) => Reading(stored).Assumed;
+    public AssumedLayers? GetAssumedLayers(StoredNetwork stored) => Reading(stored).Assumed;
 
     /// <inheritdoc/>
     public ImageGenerator BuildGenerator(StoredNetwork stored)
@@ -44,29 +44,29 @@ public abstract class SequenceArchitecture : IGeneratorArchitecture
     protected abstract string Describe(IReadOnlyList<SequenceLayer> layers);
 
     /// <summary>Why a sequence is not of the family's usual layout, or null where it is.</summary>
-    protected abstract string? Misfit(StoredSequence sequence);
+    protected abstract string? ExplainMismatch(StoredSequence sequence);
 
-    /// <summary>The layers of a sequence that has no <see cref="Misfit"/>.</summary>
-    protected abstract IReadOnlyList<SequenceLayer> Usual(StoredSequence sequence);
+    /// <summary>The layers of a sequence that has no <see cref="ExplainMismatch"/>.</summary>
+    protected abstract IReadOnlyList<SequenceLayer> StandardLayers(StoredSequence sequence);
 
     /// <summary>Reads a sequence of which nobody has stated the layers.</summary>
     /// <param name="sequence">As stored.</param>
     /// <param name="discriminator">That goes with it; null where none is known.</param>
     /// <exception cref="UnclearLayersException">It may be more than one network.</exception>
-    protected abstract SequenceReading Assumed(StoredSequence sequence, StoredNetwork? discriminator);
+    protected abstract SequenceInterpretation Assumed(StoredSequence sequence, StoredNetwork? discriminator);
 
-    private SequenceReading Reading(StoredNetwork stored)
+    private SequenceInterpretation Reading(StoredNetwork stored)
     {
-        var sequence = StoredSequence.Of(stored) ?? throw new ArgumentException("it is not a sequence of layers");
+        var sequence = StoredSequence.Parse(stored) ?? throw new ArgumentException("it is not a sequence of layers");
         return stored.Layers switch
         {
             null => Assumed(sequence, stored.Discriminator),
-            [var layout] when layout == Layout => Misfit(sequence) is { } misfit
+            [var layout] when layout == Layout => ExplainMismatch(sequence) is { } misfit
                 ? throw new ArgumentException($"it is not of the layout '{layout}': {misfit}")
-                : new SequenceReading(sequence.Prefix, Usual(sequence), Assumed: null),
+                : new SequenceInterpretation(sequence.Prefix, StandardLayers(sequence), Assumed: null),
             [LayerText.DcganTutorial] => throw new ArgumentException($"'{LayerText.DcganTutorial}' is a layout of convolutions, and it has none"),
             [LayerText.MlpTutorial] => throw new ArgumentException($"'{LayerText.MlpTutorial}' is a layout without convolutions, and it has some"),
-            var said => SequenceReading.Stated(sequence, said),
+            var layerTexts => SequenceInterpretation.FromLayerTexts(sequence, layerTexts),
         };
     }
 }

@@ -41,7 +41,7 @@ public sealed class SequentialGenerator : ImageGenerator
     public bool EndsInUnitRange => Layers.Last(layer => layer is not IdentityLayer) is SigmoidLayer;
 
     /// <inheritdoc/>
-    public override bool Truncates => false;
+    public override bool SupportsTruncation => false;
 
     /// <inheritdoc/>
     public override IReadOnlyList<int> NoiseSizes => [];
@@ -63,7 +63,7 @@ public sealed class SequentialGenerator : ImageGenerator
     }
 
     /// <inheritdoc/>
-    public override Tensor AsNetworkGaveThem(Tensor images) => EndsInUnitRange ? (images + 1) / 2 : images;
+    public override Tensor ToNetworkRange(Tensor images) => EndsInUnitRange ? (images + 1) / 2 : images;
 
     /// <inheritdoc/>
     public override ImageGenerator Copy() => Weights.CopiedTo(new SequentialGenerator(Prefix, Layers), this);

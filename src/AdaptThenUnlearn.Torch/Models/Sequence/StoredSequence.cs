@@ -13,7 +13,7 @@ public sealed partial record StoredSequence(string Prefix, IReadOnlyDictionary<i
 
     /// <summary>The numbered parts of a network, or null where it has none.</summary>
     /// <param name="stored">Names that hold a slash belong to another part of the file.</param>
-    public static StoredSequence? Of(StoredNetwork stored)
+    public static StoredSequence? Parse(StoredNetwork stored)
     {
         var names = stored.Shapes.Keys.Where(name => !name.Contains('/', StringComparison.Ordinal)).ToList();
         var numbered = names.Select(name => NumberedName().Match(name)).Where(match => match.Success && Number(match) < MostLayers).ToList();

@@ -17,11 +17,11 @@ public sealed class StyleGan2AdaArchitecture : IGeneratorArchitecture
     public string Name => "stylegan2-ada";
 
     /// <inheritdoc/>
-    public IReadOnlyList<HarmlessTensor> Harmless { get; } =
+    public IReadOnlyList<IgnoredTensor> IgnoredTensors { get; } =
         [new(".resample_filter", "every layer and block keeps one there; only those that change the resolution compute with it, and theirs are loaded")];
 
     /// <inheritdoc/>
-    public string Landmark => "synthesis.b4.const";
+    public string MarkerTensor => "synthesis.b4.const";
 
     /// <inheritdoc/>
     public bool Recognises(StoredNetwork stored) =>

@@ -13,14 +13,14 @@ public sealed class StyleGan2Architecture : IGeneratorArchitecture
 
     /// <inheritdoc/>
     /// <remarks>The published code of the method keeps its penalty in buffers of the generator, such as <c>conv__weight__1_fisher</c>.</remarks>
-    public IReadOnlyList<HarmlessTensor> Harmless { get; } =
+    public IReadOnlyList<IgnoredTensor> IgnoredTensors { get; } =
     [
-        .. Enumerable.Range(1, MostPenalised).SelectMany(number => new[] { "mean", "fisher" }, (number, what) => new HarmlessTensor(
+        .. Enumerable.Range(1, MostPenalised).SelectMany(number => new[] { "mean", "fisher" }, (number, what) => new IgnoredTensor(
             string.Create(CultureInfo.InvariantCulture, $"__{number}_{what}"), "elastic weight consolidation keeps its means and Fisher information there; no image is computed with them")),
     ];
 
     /// <inheritdoc/>
-    public string Landmark => "to_rgb1.conv.weight";
+    public string MarkerTensor => "to_rgb1.conv.weight";
 
     /// <inheritdoc/>
     public bool Recognises(StoredNetwork stored) => stored.Has("style.1.weight") && stored.Has("conv1.conv.weight") && stored.Has("to_rgb1.conv.weight");

@@ -107,7 +107,7 @@ public sealed class StyleGan2Discriminator : ImageDiscriminator
                 tensor.zero_();
             else
                 tensor.copy_(own[name]);
-        return Weights.Freed(plain);
+        return Weights.Detach(plain);
     }
 
     /// <summary>Reads the size of a discriminator off its own weights, as they are named here.</summary>

@@ -50,7 +50,7 @@ public sealed class StyleGan2Generator : ImageGenerator
     public StyleGan2Settings Settings { get; }
 
     /// <inheritdoc/>
-    public override bool Truncates => true;
+    public override bool SupportsTruncation => true;
 
     /// <inheritdoc/>
     public override int Classes => Settings.Classes;

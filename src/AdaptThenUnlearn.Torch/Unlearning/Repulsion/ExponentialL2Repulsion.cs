@@ -11,5 +11,5 @@ public sealed class ExponentialL2Repulsion : IRepulsionLoss
     public double Value(double squaredDistance, double alpha) => Math.Exp(-alpha * squaredDistance);
 
     /// <inheritdoc/>
-    public double Slope(double squaredDistance, double alpha) => -alpha * Math.Exp(-alpha * squaredDistance);
+    public double Derivative(double squaredDistance, double alpha) => -alpha * Math.Exp(-alpha * squaredDistance);
 }

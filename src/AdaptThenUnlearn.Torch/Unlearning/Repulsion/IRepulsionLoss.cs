@@ -17,5 +17,5 @@ public interface IRepulsionLoss
 
     /// <summary>dL/d(d²), negative: further away is better.</summary>
     /// <inheritdoc cref="Value"/>
-    double Slope(double squaredDistance, double alpha);
+    double Derivative(double squaredDistance, double alpha);
 }

@@ -11,5 +11,5 @@ public sealed class InverseL2Repulsion : IRepulsionLoss
     public double Value(double squaredDistance, double alpha) => 1 / squaredDistance;
 
     /// <inheritdoc/>
-    public double Slope(double squaredDistance, double alpha) => -1 / (squaredDistance * squaredDistance);
+    public double Derivative(double squaredDistance, double alpha) => -1 / (squaredDistance * squaredDistance);
 }

@@ -11,5 +11,5 @@ public sealed class NegativeL2Repulsion : IRepulsionLoss
     public double Value(double squaredDistance, double alpha) => -squaredDistance;
 
     /// <inheritdoc/>
-    public double Slope(double squaredDistance, double alpha) => -1;
+    public double Derivative(double squaredDistance, double alpha) => -1;
 }

@@ -43,24 +43,24 @@ public sealed class RepulsionTerm : IWeightTerm
 
     /// <inheritdoc/>
     public double Accumulate(ParameterVector generator, int step) =>
-        step > _lastStep ? 0 : _adapted.Zip(_originalDistances).Sum(pair => Push(generator, pair.First, pair.Second)) / _adapted.Count;
+        step > _lastStep ? 0 : _adapted.Zip(_originalDistances).Sum(pair => AccumulateOne(generator, pair.First, pair.Second)) / _adapted.Count;
 
-    private double Push(ParameterVector generator, Tensor adapted, double originalDistance)
+    private double AccumulateOne(ParameterVector generator, Tensor adapted, double originalDistance)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        var away = generator.Values - adapted;
-        var plain = away.to(float64).square().sum().item<double>();
+        var difference = generator.Values - adapted;
+        var squaredDistance = difference.to(float64).square().sum().item<double>();
         var unit = _options.Distance == "relative" ? originalDistance : 1;
-        var reached = Math.Min(plain, _options.Limit * originalDistance);
-        if (plain < _options.Limit * originalDistance)
+        var limitedDistance = Math.Min(squaredDistance, _options.Limit * originalDistance);
+        if (squaredDistance < _options.Limit * originalDistance)
         {
-            var pull = _options.Weight / _adapted.Count * _loss.Slope(plain / unit, _options.Alpha) * 2 / unit;
-            if (!double.IsFinite(pull))
+            var coefficient = _options.Weight / _adapted.Count * _loss.Derivative(squaredDistance / unit, _options.Alpha) * 2 / unit;
+            if (!double.IsFinite(coefficient))
                 return double.NaN;   // the trainer ends the run and says at which step
-            generator.Gradients.add_(away, pull);
+            generator.Gradients.add_(difference, coefficient);
         }
 
-        return _options.Weight * _loss.Value(reached / unit, _options.Alpha);
+        return _options.Weight * _loss.Value(limitedDistance / unit, _options.Alpha);
     }
 }

@@ -1,0 +1,18 @@
+using System.Net.Http.Headers;
+
+namespace AdaptThenUnlearn.Publishing.GitHub;
+
+/// <summary>The headers that GitHub documents, in place of Octokit's older ones: it calls JSON a form.</summary>
+internal sealed class GitHubHeadersHandler(HttpMessageHandler inner) : DelegatingHandler(inner)
+{
+    protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        request.Headers.Accept.Clear();
+        request.Headers.Accept.ParseAdd("application/vnd.github+json, application/json;q=0.9");
+        request.Headers.TryAddWithoutValidation("X-GitHub-Api-Version", "2022-11-28");
+        if (request.Content is { } content)
+            content.Headers.ContentType = new MediaTypeHeaderValue("application/json", "utf-8");
+
+        return base.SendAsync(request, cancellationToken);
+    }
+}

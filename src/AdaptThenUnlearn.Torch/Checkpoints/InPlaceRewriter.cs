@@ -1,0 +1,38 @@
+using AdaptThenUnlearn.Files;
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
+
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Checkpoints;
+
+/// <summary>Copies a checkpoint and puts other values where its tensors' lie: whatever else it holds stays, byte for byte.</summary>
+internal static class InPlaceRewriter
+{
+    private const int PieceBytes = 1 << 20;
+
+    /// <summary>Writes the copy.</summary>
+    /// <param name="file">As read from its path.</param>
+    /// <param name="path">The copy; one that is there is replaced, all at once.</param>
+    /// <param name="values">By full name.</param>
+    /// <param name="updateChecksums">Mends what depends on the values, such as checksums; null where nothing does.</param>
+    /// <exception cref="CheckpointException">The original has gone or changed.</exception>
+    /// <exception cref="FileNotWrittenException">The copy cannot be written.</exception>
+    public static void Write(TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, Action<CheckpointBytes, Stream>? updateChecksums = null)
+    {
+        using var original = CheckpointBytes.Open(file.File);
+        AtomicFile.Write(path, original.Length, copy =>
+        {
+            var piece = new byte[Math.Min(original.Length, PieceBytes)];
+            for (long offset = 0; offset < original.Length; offset += piece.Length)
+            {
+                var part = piece.AsSpan(0, (int)Math.Min(piece.Length, original.Length - offset));
+                original.Read(offset, part, $"byte {offset}");
+                copy.Write(part);
+            }
+
+            foreach (var (name, value) in values)
+                file[name].Overwrite(copy, value);
+            updateChecksums?.Invoke(original, copy);
+        });
+    }
+}

@@ -1,0 +1,230 @@
+using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Features;
+using AdaptThenUnlearn.Torch.Models;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Measuring;
+
+/// <summary>Takes every reading that a policy asks for off one generator.</summary>
+/// <remarks>
+/// Images come from the evaluation seed, apart from anything training ever draws, and are the same latents and noise for
+/// every generator. Half of the first look's retained images are compared with the reference, so that before and after
+/// compare the same number.
+/// </remarks>
+/// <param name="policy">Says what to read.</param>
+/// <param name="classifiers">Of the policy.</param>
+/// <param name="reference">Of the policy; null where it asks for no quality.</param>
+/// <param name="images">Draws evaluation images.</param>
+public sealed class GeneratorEvaluator(UnlearningPolicy policy, PolicyClassifiers classifiers, QualityReference? reference, EvaluationImages images)
+{
+    private const int KernelSubsets = 50;
+    private const int KernelSubsetSize = 500;
+
+    private readonly AuditorCheck _check = new(policy, classifiers, reference);
+
+    // Retained images that are compared with the reference, and whether so many can be.
+    private int ComparedImages => policy.Evaluation.Samples / 2;
+    private bool IsEnough => reference is not null && ComparedImages > reference.Moments.FeatureSize;
+
+    /// <summary>Measures a generator.</summary>
+    /// <param name="generator">In eval mode; stays the caller's.</param>
+    /// <param name="sha256">Digest of its checkpoint.</param>
+    /// <param name="progress">Told of the images looked at so far.</param>
+    /// <param name="cancel">Ends the measurement between two batches.</param>
+    /// <param name="before">Readings of the original generator; null where this is it.</param>
+    /// <exception cref="PolicyMismatchException">A classifier's outputs are not what the policy says, or a program answers differently from one time to the next.</exception>
+    public Measurement Measure(ImageGenerator generator, string sha256, IProgress<long> progress, CancellationToken cancel, Measurement? before = null)
+    {
+        using var scope = NewDisposeScope();
+        using var consistencyCheck = StartConsistencyCheck(generator);
+        var measured = Assemble(sha256, (batch, retained) =>
+        {
+            cancel.ThrowIfCancellationRequested();
+            progress.Report(batch.First + batch.Size);
+            return Read(generator, batch, retained);
+        }, before);
+        consistencyCheck.ProbeAgain();
+        return measured;
+    }
+
+    /// <summary>Asks the programs among generator, classifiers and extractor the same thing twice; ask again when the readings are taken.</summary>
+    /// <param name="generator">That is measured.</param>
+    /// <returns>Belongs to the caller.</returns>
+    /// <exception cref="PolicyMismatchException">A program answers differently.</exception>
+    public ConsistencyCheck StartConsistencyCheck(ImageGenerator generator) => ConsistencyCheck.Probe(generator, policy, classifiers, images);
+
+    /// <summary>Every batch that a measurement could come to look at, in order, so that several machines can share the work.</summary>
+    public IEnumerable<EvaluationBatch> AllBatches()
+    {
+        var done = 0L;
+        foreach (var size in policy.Evaluation.Looks())
+        {
+            foreach (var batch in EvaluationImages.EnumerateBatches(size, from: done))
+                yield return batch;
+            done = size;
+        }
+    }
+
+    /// <summary>Puts readings of batches together; the same readings give the same measurement, wherever they were taken.</summary>
+    /// <param name="sha256">Digest of the generator's checkpoint.</param>
+    /// <param name="read">Gives the reading of a batch; asked in order, and only while more images are needed. Told whether features of retained images are still needed.</param>
+    /// <param name="before">Readings of the original generator; null where this is it.</param>
+    /// <exception cref="PolicyMismatchException">A classifier's outputs are not what the policy says.</exception>
+    public Measurement Assemble(string sha256, Func<EvaluationBatch, bool, BatchReading> read, Measurement? before = null)
+    {
+        using var scope = NewDisposeScope();
+        var evaluation = policy.Evaluation;
+        var looks = policy.UndesiredFeatures.Select(_ => new List<Look>()).ToList();
+        List<BatchReading> first = [];
+        var hits = new long[looks.Count];
+        var (samples, retained) = (0L, 0L);
+        ReadingEvidence? evidence = null;
+        foreach (var size in evaluation.Looks())
+        {
+            foreach (var batch in EvaluationImages.EnumerateBatches(size, from: samples))
+            {
+                var reading = read(batch, IsEnough && retained < ComparedImages);
+                retained += reading.Retained?.shape[0] ?? 0;
+                if (size == evaluation.Samples)
+                    first.Add(reading);
+                for (var number = 0; number < hits.Length; number++)
+                    hits[number] += reading.Hits[number];
+            }
+
+            samples = size;
+            if (size == evaluation.Samples)
+            {
+                evidence = first.Select(reading => reading.Evidence).OfType<ReadingEvidence>().Aggregate((one, other) => one.Merge(other));
+                _check.RequireOutputs(evidence);
+            }
+
+            for (var number = 0; number < hits.Length; number++)
+                looks[number].Add(new Look(samples, hits[number]));
+            if (!policy.UndesiredFeatures.Zip(looks).Any(pair => SequentialSampling.ShouldContinue(
+                pair.Second[^1], pair.First.MaxRate, evaluation.Looks(), evaluation.Confidence)))
+                break;
+        }
+
+        return new Measurement(
+            sha256,
+            evaluation.Seed,
+            evaluation.Truncation,
+            [.. policy.UndesiredFeatures.Select((feature, number) => _check.Complete(number, new FeatureReading(
+                feature.Name, feature.Auditor ?? feature.Annotator, feature.Class, looks[number], feature.Auditor is null ? null : first.Sum(reading => reading.AnnotatorHits[number]), NoiseFloor(feature)), evidence!, before))],
+            Quality([.. first.Where(reading => reading.Retained is not null)]),
+            Shares(first),
+            evaluation.RangeOrDefault,
+            evidence!.Images.ToReading());
+    }
+
+    /// <summary>Looks at one batch; each classifier looks at each image once.</summary>
+    /// <param name="generator">In eval mode; stays the caller's.</param>
+    /// <param name="batch">Which.</param>
+    /// <param name="needsRetained">Whether features of retained images are wanted: an extractor may take a hundred times as long as all else.</param>
+    /// <returns>Its tensor belongs to the caller's scope.</returns>
+    public BatchReading Read(ImageGenerator generator, EvaluationBatch batch, bool needsRetained = true)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        var drawn = images.Draw(generator, batch);
+        Dictionary<FeatureClassifier, (Tensor Features, Tensor Logits)> outputsByClassifier = [];
+        var features = policy.UndesiredFeatures;
+        var shown = features.Select(feature => Shown(classifiers.Auditor(feature))).ToList();
+        long[] hits = [.. shown.Select(mask => mask.sum().item<long>())];
+        long[] annotatorHits = [.. features.Select(feature => Shown(classifiers.Annotator(feature)).sum().item<long>())];
+        var evidence = batch.First < policy.Evaluation.Samples ? Evidence() : null;
+        if (policy.Quality?.CountingClassifier(policy) is not { } counter)
+            return new BatchReading(batch, hits, annotatorHits, [], null, [], evidence);
+
+        var byClass = classifiers[counter].Count(Classify(classifiers[counter]).Logits);
+        var isRetained = shown.Aggregate(ones(drawn.shape[0], dtype: @bool, device: drawn.device), (mask, one) => mask.logical_and(one.logical_not()));
+        return needsRetained && batch.First < policy.Evaluation.Samples
+            ? new BatchReading(batch, hits, annotatorHits, byClass, Extracted().cpu().MoveToOuterDisposeScope(), isRetained.nonzero().flatten().cpu().data<long>().ToArray(), evidence)
+            : new BatchReading(batch, hits, annotatorHits, byClass, null, [], evidence);
+
+        ReadingEvidence Evidence() => new(
+            [.. _check.ClassifierNames.Select(name => OutputRange.FromLogits(Classify(classifiers[name]).Logits))],
+            [.. features.Select(feature => ReadingEvidence.CountDifferences(Output(classifiers.Auditor(feature)), Output(classifiers.Annotator(feature))))],
+            DiversityStatistics.FromImages(drawn));
+
+        Tensor Output(FeatureRule rule) => Classify(rule.Classifier).Logits.select(1, rule.Index);
+
+        Tensor Extracted() => policy.Quality.Extractor == counter ? Classify(classifiers[counter]).Features[isRetained] : classifiers.Extractor!.Extractor.Features(drawn[isRetained]);
+
+        Tensor Shown(FeatureRule rule) => rule.Shows(Classify(rule.Classifier).Logits);
+
+        (Tensor Features, Tensor Logits) Classify(FeatureClassifier classifier)
+        {
+            if (!outputsByClassifier.TryGetValue(classifier, out var outputs))
+            {
+                var extractedFeatures = classifier.Features(drawn);
+                outputsByClassifier[classifier] = outputs = (extractedFeatures, classifier.Logits(extractedFeatures));
+            }
+
+            return outputs;
+        }
+    }
+
+    // The reference knows the errors of its own extractor alone, and without a threshold.
+    private double? NoiseFloor(UndesiredFeature feature) =>
+        classifiers.Auditor(feature).Threshold is null && policy.Quality?.Extractor == (feature.Auditor ?? feature.Annotator) && reference is not null && reference.FalsePositiveRates.TryGetValue(feature.Class, out var rate) ? rate : null;
+
+    private IReadOnlyList<ClassShare> Shares(IReadOnlyList<BatchReading> first) => policy.Quality?.CountingClassifier(policy) is not { } counter
+        ? []
+        : [.. classifiers[counter].Classes.Select((name, number) => new ClassShare(
+            counter, name, policy.Quality.UndesiredClasses(policy).Contains(name), first.Sum(reading => reading.ByClass[number]), policy.Evaluation.Samples))];
+
+    private QualityReading? Quality(IReadOnlyList<BatchReading> readings)
+    {
+        if (policy.Quality is not { } quality || reference is null || classifiers.Extractor is not { } extractor)
+            return null;
+
+        using var scope = NewDisposeScope();
+        var wanted = ComparedImages;
+        var found = readings.Sum(reading => reading.Retained!.shape[0]);
+        var reading = new QualityReading(
+            extractor.Metric, quality.Extractor, extractor.Sha256, reference.Sha256, reference.Excluded,
+            Math.Min(found, wanted), reference.Moments.Count ?? 0, null, null, null, null, null, null, null, null);
+        if (!IsEnough)
+            return reading with { NotMeasured = FormattableString.Invariant($"{wanted} images are compared, and more than {reference.Moments.FeatureSize} are needed, one for each dimension of the features: 'evaluation.samples' must be at least {2 * (reference.Moments.FeatureSize + 1)}") };
+        if (found < wanted)
+            return reading with { NotMeasured = FormattableString.Invariant($"only {found} of {policy.Evaluation.Samples} images are free of undesired features, and {wanted} are compared") };
+
+        var generated = cat([.. readings.Select(reading => reading.Retained!)]).narrow(0, 0, wanted);
+        using var statistics = FeatureStatistics.FromFeatures(generated);
+        using var moments = FeatureMoments.FromStatistics(statistics);
+        var distance = FrechetDistance.Between(moments, reference.Moments);
+        if (distance.Value is null)
+            return reading with { NotMeasured = distance.NotMeasured };
+
+        IReadOnlyList<long> latents = [.. readings.SelectMany(batch => batch.RetainedPositions.Select(place => batch.Batch.First + place)).Take(wanted)];
+        var kernel = KernelDistance.Between(reference.Samples, generated, KernelSubsets, KernelSubsetSize, policy.Evaluation.Seed);
+        var some = generated.narrow(0, 0, Math.Min(generated.shape[0], reference.Samples.shape[0]));
+        var manifold = ManifoldMetrics.Compute(reference.Samples, some);
+        return reading with
+        {
+            FrechetDistance = distance.Value,
+            Groups = FrechetDistance.ComputeLeavingOutGroups(generated, latents, reference.Moments),
+            KernelDistance = kernel.Mean,
+            KernelDistanceDeviation = kernel.Deviation,
+            Precision = manifold.Precision,
+            Recall = manifold.Recall,
+            Density = manifold.Density,
+            Coverage = manifold.Coverage,
+            OthersNotMeasured = kernel.NotMeasured ?? manifold.NotMeasured,
+        };
+    }
+}
+
+/// <summary>What was seen in one batch of images.</summary>
+/// <param name="Batch">Which.</param>
+/// <param name="Hits">For each undesired feature of the policy: images that show it, to its auditor.</param>
+/// <param name="AnnotatorHits">Likewise, to its annotator.</param>
+/// <param name="ByClass">For each class of the classifier that counts them: images of it (where several classes may hold, an image counts for each); empty where the policy asks for no quality.</param>
+/// <param name="Retained">The extractor's features of images without undesired features, <c>[≤ Size, d]</c>, on the CPU; null beyond the first look, where enough were seen before, or where the policy asks for no quality.</param>
+/// <param name="RetainedPositions">Place in the batch of each image whose features are <paramref name="Retained"/>, ascending from 0; none where that is null.</param>
+/// <param name="Evidence">What the batch tells of the classifiers and of the images; null beyond the first look.</param>
+public sealed record BatchReading(
+    EvaluationBatch Batch, IReadOnlyList<long> Hits, IReadOnlyList<long> AnnotatorHits, IReadOnlyList<long> ByClass, Tensor? Retained, IReadOnlyList<long> RetainedPositions,
+    ReadingEvidence? Evidence);

@@ -1,0 +1,118 @@
+using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Adaptation;
+using AdaptThenUnlearn.Torch.Measuring;
+using AdaptThenUnlearn.Torch.Models;
+using AdaptThenUnlearn.Torch.Randomness;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Unlearning;
+
+/// <summary>Judges candidates with the annotators alone, against the policy's limits: rates against a part of theirs, shares of classes against the whole.</summary>
+/// <remarks>
+/// The auditors mark the exam and so have no part in choosing. Rates, and shares of classes, are relative to the original
+/// generator on the same latents; the Fréchet distance is to the original's clean images from other latents.
+/// </remarks>
+public sealed class CandidateEvaluator : ICandidateEvaluator, IDisposable
+{
+    // Rates are compared by a mild upper bound, so that a candidate is not chosen for its luck with a small sample.
+    private const double Confidence = 0.9;
+
+    private readonly UnlearningPolicy _policy;
+    private readonly Annotation _annotation;
+    private readonly EvaluationImages _images;
+    private readonly Counts _original;
+    private readonly FeatureStatistics? _reference;   // null where the features are too many for a distance
+
+    /// <summary>Looks at the original generator.</summary>
+    /// <param name="policy">The limits.</param>
+    /// <param name="annotation">Labels images.</param>
+    /// <param name="original">In eval mode; stays the caller's.</param>
+    /// <param name="device">Where the generators are.</param>
+    public CandidateEvaluator(UnlearningPolicy policy, Annotation annotation, ImageGenerator original, Device device)
+    {
+        (_policy, _annotation) = (policy, annotation);
+        _images = ImagesFor("candidates");
+        using var scope = NewDisposeScope();
+        _original = EvaluateImages(original, _images);
+        var referenceCounts = EvaluateImages(original, ImagesFor("candidate-reference"));
+        var retained = TakeForDistance(referenceCounts.Retained);
+        _reference = retained.shape[0] > retained.shape[1] ? FeatureStatistics.FromFeatures(retained) : null;
+
+        EvaluationImages ImagesFor(string purpose) => new(new RandomStreams(policy.Unlearning.Seed, purpose), Truncation: 1, device, policy.Evaluation.IsRaw);
+    }
+
+    /// <inheritdoc/>
+    public Candidate Evaluate(ImageGenerator generator, int step)
+    {
+        using var scope = NewDisposeScope();
+        var counts = EvaluateImages(generator, _images);
+        var samples = _policy.Unlearning.CandidateSamples;
+        var rateViolation = _policy.UndesiredFeatures.Select((feature, number) =>
+        {
+            var limit = Math.Min(feature.MaxRate ?? 1, feature.MinUnlearned is { } unlearned && _annotation.Features[number].Violated ? (1 - unlearned) * _original.Hits[number] / samples : 1);
+            return Math.Max(0, ClopperPearson.UpperBound(counts.Hits[number], samples, Confidence) - _policy.Unlearning.CandidateMarginOrDefault * limit);
+        }).Sum();
+        var kept = SmallestShareKept(counts);
+        return new Candidate(
+            step,
+            (double)counts.Hits.Max() / samples,
+            rateViolation + Math.Max(0, (_policy.Quality?.MinShareKept ?? 0) - kept),
+            DistanceOf(TakeForDistance(counts.Retained)),
+            kept);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _reference?.Dispose();
+
+    private double SmallestShareKept(Counts tally)
+    {
+        var first = _annotation.FirstClassifier;
+        var undesired = _annotation.Features.Where(feature => feature.Rule.Classifier == first).Select(feature => feature.Rule.Index).ToHashSet();
+        return Enumerable.Range(0, first.Classes.Count)
+            .Where(number => !undesired.Contains(number) && _original.ByClass[number] > 0)
+            .Select(number => (double)tally.ByClass[number] / _original.ByClass[number])
+            .DefaultIfEmpty(1)
+            .Min();
+    }
+
+    // Of features as wide as this, covariances would fill the memory to say nothing.
+    private double? DistanceOf(Tensor features)
+    {
+        if (_reference is null || features.shape[0] <= features.shape[1])
+            return null;
+
+        using var statistics = FeatureStatistics.FromFeatures(features);
+        return FrechetDistance.Between(statistics, _reference).Value;
+    }
+
+    // The same number for every candidate, because the distance is biased by it.
+    private Tensor TakeForDistance(Tensor retained) => retained.narrow(0, 0, Math.Min(retained.shape[0], _policy.Unlearning.CandidateSamples / 2));
+
+    private Counts EvaluateImages(ImageGenerator generator, EvaluationImages images)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        var first = _annotation.FirstClassifier;
+        var hits = new long[_annotation.Features.Count];
+        var byClass = new long[first.Classes.Count];
+        List<Tensor> retained = [];
+        foreach (var batch in EvaluationImages.EnumerateBatches(_policy.Unlearning.CandidateSamples))
+        {
+            using var batchScope = NewDisposeScope();
+            var drawn = images.Draw(generator, batch);
+            var labels = _annotation.Label(drawn);
+            for (var number = 0; number < hits.Length; number++)
+                hits[number] += labels.Shows[number].sum().item<long>();
+            var features = first.Features(drawn);
+            var counts = first.Count(first.Logits(features));
+            for (var number = 0; number < byClass.Length; number++)
+                byClass[number] += counts[number];
+            retained.Add(features[labels.ShowsAny.logical_not()].MoveToOuterDisposeScope());
+        }
+
+        return new Counts(hits, byClass, cat(retained).MoveToOuterDisposeScope());
+    }
+
+    private sealed record Counts(long[] Hits, long[] ByClass, Tensor Retained);
+}

@@ -1,0 +1,74 @@
+using System.Runtime.InteropServices;
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Backend;
+using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Measuring;
+using AdaptThenUnlearn.Torch.Models;
+using AdaptThenUnlearn.Torch.Randomness;
+using AdaptThenUnlearn.Torch.Training;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Unlearning;
+
+/// <summary>Tries every kind of gradient that training takes on copies of TorchScript networks, so that what cannot be trained is said before hours are spent.</summary>
+internal static class GradientCheck
+{
+    private const int BatchSize = 4;
+    private const string NoGradient = "gradients do not pass through it";
+
+    /// <summary>Rehearses; nothing to do for networks that are no programs.</summary>
+    /// <param name="original">Left alone; has a discriminator.</param>
+    /// <param name="options">Say which gradients will be needed.</param>
+    /// <exception cref="PolicyMismatchException">A program cannot be trained; the message says which, why, and what to do.</exception>
+    public static void Run(LoadedGenerator original, UnlearningOptions options)
+    {
+        const string Generator = "$.generator.checkpoint", Discriminator = "$.generator.discriminator";
+        if (original is not { Generator: ScriptedGenerator generator, Discriminator: ScriptedDiscriminator discriminator })
+            return;
+
+        RequireTrainable(generator, Generator);
+        RequireTrainable(discriminator, Discriminator);
+        using var copies = new GanPair(generator, discriminator).Copy();
+        using var scope = NewDisposeScope();
+        using var generatorParameters = new ParameterVector(copies.Generator) { RequiresGradient = true };
+        using var discriminatorParameters = new ParameterVector(copies.Discriminator) { RequiresGradient = true };
+        copies.Generator.train();
+        copies.Discriminator.train();
+        using var random = new RandomStreams(options.Seed, "rehearsal").At("inputs");
+        var latents = randn([BatchSize, generator.LatentSize], generator: random).to(generator.Program.Device);
+        var images = randn([BatchSize, generator.Shape.Channels, generator.Shape.Resolution, generator.Shape.Resolution], generator: random).to(generator.Program.Device);
+
+        Try(generator, Generator, NoGradient, () => copies.Generator.Generate(latents, noise: null).square().mean().backward());
+        RequireGradients(generator, generatorParameters, Generator);
+        Try(discriminator, Discriminator, NoGradient, () => Losses.Generator(copies.Discriminator.Score(images.detach().requires_grad_())).backward());
+        RequireGradients(discriminator, discriminatorParameters, Discriminator);
+        if (options.Adversarial.R1Weight > 0)
+            Try(
+                discriminator, Discriminator, "R1 regularisation needs the gradient of its gradient, and one of its operators has none (unlearning.adversarial.r1Weight of 0 does without)",
+                () => Losses.R1(copies.Discriminator, images).backward());
+    }
+
+    private static void RequireTrainable(IScriptedNetwork network, string property)
+    {
+        if (network.Program.WhyNotTrainable() is { } reason)
+            throw new PolicyMismatchException(property, $"the program {network.Program.Path} {reason}");
+    }
+
+    private static void RequireGradients(IScriptedNetwork network, ParameterVector parameters, string property)
+    {
+        if (parameters.Gradients.count_nonzero().item<long>() == 0)
+            throw new PolicyMismatchException(property, $"the program {network.Program.Path} cannot be trained: {NoGradient}: what it returns does not depend on its parameters");
+    }
+
+    private static void Try(IScriptedNetwork network, string property, string problem, Action work)
+    {
+        try
+        {
+            work();
+        }
+        catch (ExternalException failed) when (!MemoryShortage.IsShortage(failed))
+        {
+            throw new PolicyMismatchException(property, $"the program {network.Program.Path} cannot be trained: {problem}: {ScriptProgram.ExtractReason(failed.Message)}");
+        }
+    }
+}

@@ -1,0 +1,50 @@
+using System.Globalization;
+using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Policies;
+
+namespace AdaptThenUnlearn.Gating;
+
+/// <summary>What makes a verdict weaker than it looks: said in its warnings, beside every finding. Pure.</summary>
+/// <remarks>What makes a count meaningless is no doubt but <see cref="FeatureReading.NotMeasured"/>, and fails.</remarks>
+internal static class MeasurementWarnings
+{
+    private const double Confidence = 0.95;
+
+    /// <summary>All doubts, in the policy's order.</summary>
+    /// <param name="policy">Whose limits are judged.</param>
+    /// <param name="measured">Readings of the generator that is judged.</param>
+    public static IEnumerable<string> Find(UnlearningPolicy policy, Measurement measured) =>
+    [
+        .. policy.UndesiredFeatures.SelectMany(feature => Find(feature, measured)),
+        .. Sentences(policy.Evaluation.WhyTame(), measured.Diversity?.WhyAlike),
+    ];
+
+    private static IEnumerable<string> Find(UndesiredFeature feature, Measurement measured)
+    {
+        var reading = measured.Features.FirstOrDefault(reading => reading.Feature == feature.Name);
+        return
+        [
+            .. feature.LaxLimits().Select(lax => $"{feature.Name}: {lax}."),
+            .. Sentences(
+                reading?.Detection?.WhyWeak is { } weak ? $"{feature.Name}: the auditor '{reading.Classifier}' is weak: {weak}" : null,
+                reading is { IsAnnotator: true } ? $"{feature.Name}: the auditor '{reading.Classifier}' is a copy of the annotator, for it says the same of every image: whoever labels the training feedback also marks the exam" : null,
+                reading?.Unreadable is { } unreadable and > 0
+                    ? string.Create(CultureInfo.InvariantCulture, $"{feature.Name}: the auditor '{reading.Classifier}' gave no finite number for {unreadable} of {reading.Looks[0].Samples} images, and each of them counts as showing the feature")
+                    : null,
+                Contradiction(feature, reading)),
+        ];
+    }
+
+    // One of two classifiers is wrong, and the auditor's silence is what lets the ban pass.
+    private static string? Contradiction(UndesiredFeature feature, FeatureReading? reading)
+    {
+        if (reading is not { AnnotatorHits: { } seen, Looks: [var first, ..] } || feature.MaxRate is not { } limit || seen > first.Samples || (double)first.Hits / first.Samples > limit)
+            return null;
+
+        return ClopperPearson.LowerBound(seen, first.Samples, Confidence) > limit
+            ? string.Create(CultureInfo.InvariantCulture, $"{feature.Name}: the annotator sees the feature in {seen} of {first.Samples} images, more than the limit allows, and the auditor '{reading.Classifier}' in {first.Hits}: one of them is wrong; look at the images")
+            : null;
+    }
+
+    private static IEnumerable<string> Sentences(params IEnumerable<string?> doubts) => doubts.OfType<string>().Select(doubt => $"{char.ToUpperInvariant(doubt[0])}{doubt[1..]}.");
+}
