@@ -89,7 +89,7 @@ public sealed class CompiledReferences : ISignatureTypeProvider<IEnumerable<stri
     ];
 
     // The metadata tokens among a body's instructions.
-    private static IEnumerable<EntityHandle> Tokens(MethodBodyBlock body)
+    private static List<EntityHandle> Tokens(MethodBodyBlock body)
     {
         var code = body.GetILBytes() ?? [];
         var tokens = new List<EntityHandle>();

@@ -3,6 +3,8 @@ namespace AdaptThenUnlearn.House;
 /// <summary>Which rooms (namespaces, which are folders) use which, and through which types.</summary>
 public sealed class RoomGraph
 {
+    private static readonly string[] _folders = ["src", "tasks"];
+
     /// <summary>Groups uses of types by the namespaces of both ends.</summary>
     /// <param name="uses">From one or more assemblies.</param>
     public RoomGraph(IEnumerable<TypeUse> uses)
@@ -11,14 +13,17 @@ public sealed class RoomGraph
         Rooms = [.. distinct.SelectMany(use => new[] { RoomOf(use.From), RoomOf(use.To) }).Distinct().Order(StringComparer.Ordinal)];
         Arrows = distinct.Where(use => RoomOf(use.From) != RoomOf(use.To))
             .GroupBy(use => (RoomOf(use.From), RoomOf(use.To)))
-            .ToDictionary(arrow => arrow.Key, IReadOnlyList<TypeUse> (arrow) => [.. arrow.OrderBy(use => use.From, StringComparer.Ordinal).ThenBy(use => use.To, StringComparer.Ordinal)]);
+            .ToDictionary(
+                arrow => arrow.Key,
+                IReadOnlyList<TypeUse> (arrow) =>
+                    [.. arrow.OrderBy(use => use.From, StringComparer.Ordinal).ThenBy(use => use.To, StringComparer.Ordinal)]);
     }
 
     /// <summary>Reads every project of a built checkout.</summary>
     /// <param name="root">The checkout.</param>
     /// <param name="configuration"><c>Release</c> or <c>Debug</c>.</param>
     /// <exception cref="FileNotFoundException">A project of <c>src</c> or <c>tasks</c> is not built.</exception>
-    public static RoomGraph OfCheckout(string root, string configuration) =>
+    public static RoomGraph FromCheckout(string root, string configuration) =>
         new(Assemblies(root, configuration).SelectMany(CompiledReferences.Read));
 
     /// <summary>Namespaces that hold or use a type, sorted.</summary>
@@ -39,8 +44,12 @@ public sealed class RoomGraph
     public IReadOnlyList<IReadOnlyList<string>> Cycles()
     {
         var reached = Rooms.ToDictionary(room => room, Reachable);
-        return [.. Rooms.Select(room => reached[room].Where(other => reached[other].Contains(room)).Append(room).Distinct().Order(StringComparer.Ordinal).ToList())
-            .Where(group => group.Count > 1).DistinctBy(group => group[0])];
+        return
+        [
+            .. Rooms.Select(room => Rooms.Where(other => other == room || (reached[room].Contains(other) && reached[other].Contains(room))).ToList())
+                .Where(group => group.Count > 1)
+                .DistinctBy(group => group[0]),
+        ];
     }
 
     /// <summary>The namespace of a full type name.</summary>
@@ -61,15 +70,18 @@ public sealed class RoomGraph
         return found;
     }
 
-    private static IEnumerable<string> Assemblies(string root, string configuration)
+    private static IEnumerable<string> Assemblies(string root, string configuration) =>
+        _folders
+            .SelectMany(folder => Directory.EnumerateFiles(Path.Combine(root, folder), "*.csproj", SearchOption.AllDirectories))
+            .Order(StringComparer.Ordinal)
+            .Select(project => AssemblyOf(project, configuration));
+
+    private static string AssemblyOf(string project, string configuration)
     {
-        foreach (var project in new[] { "src", "tasks" }.SelectMany(folder => Directory.EnumerateFiles(Path.Combine(root, folder), "*.csproj", SearchOption.AllDirectories)).Order(StringComparer.Ordinal))
-        {
-            var output = Path.Combine(Path.GetDirectoryName(project)!, "bin", configuration);
-            var names = new[] { $"{Path.GetFileNameWithoutExtension(project)}.dll", "atu.dll" };
-            yield return names.SelectMany(name => Directory.Exists(output) ? Directory.EnumerateFiles(output, name, SearchOption.AllDirectories) : [])
-                .OrderBy(path => path.Count(letter => letter == Path.DirectorySeparatorChar)).FirstOrDefault()
-                ?? throw new FileNotFoundException($"{project} is not built ({configuration}); run: dotnet build --configuration {configuration}");
-        }
+        var output = Path.Combine(Path.GetDirectoryName(project)!, "bin", configuration);
+        string[] names = [$"{Path.GetFileNameWithoutExtension(project)}.dll", "atu.dll"];   // the command line has the tool's name
+        return names.SelectMany(name => Directory.Exists(output) ? Directory.EnumerateFiles(output, name, SearchOption.AllDirectories) : [])
+            .OrderBy(path => path.Length).FirstOrDefault()
+            ?? throw new FileNotFoundException($"{project} is not built; run: dotnet build --configuration {configuration}");
     }
 }

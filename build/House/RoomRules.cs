@@ -1,0 +1,127 @@
+namespace AdaptThenUnlearn.House;
+
+/// <summary>The table of who may know whom. A new room, or a new arrow between rooms, is added here on purpose.</summary>
+/// <remarks>
+/// Left of the cut, <c>run.json</c>, there are tensors and no network; right of it, text and no tensor. So Reports and Publishing
+/// know no room of the Torch library, and that library knows no publisher. The build tasks know the command line and nothing else.
+/// </remarks>
+public static class RoomRules
+{
+    private const string Prefix = "AdaptThenUnlearn.";
+
+    // Files on a disk and diagnostic lines: everybody meets them, and they know nobody.
+    private static readonly string[] _knownByAll = ["Diagnostics", "Files"];
+
+    // Room → the other rooms that its types may use. All names without the common prefix.
+    private static readonly Dictionary<string, string[]> _mayKnow = new()
+    {
+        // The core: values, rules and texts. It never sees a tensor.
+        ["Diagnostics"] = [],
+        ["Files"] = [],
+        ["Policies"] = [],
+        ["Measurements"] = [],
+        ["Labelling"] = ["Measurements"],
+        ["Gating"] = ["Policies", "Measurements"],
+        ["Runs"] = ["Gating", "Policies", "Measurements"],
+        ["Reports"] = ["Runs", "Gating", "Policies", "Measurements"],
+
+        // The method and the measurement on TorchSharp, from the ground up.
+        ["Torch.Backend"] = [],
+        ["Torch.Randomness"] = [],
+        ["Torch.Images"] = [],
+        ["Torch.Models"] = ["Torch.Randomness"],
+        ["Torch.Models.Sequence"] = ["Torch.Models", "Policies"],   // layers may be stated in a policy
+        ["Torch.Models.Dcgan"] = ["Torch.Models", "Torch.Models.Sequence", "Policies"],
+        ["Torch.Models.Mlp"] = ["Torch.Models", "Torch.Models.Sequence", "Policies"],
+        ["Torch.Models.StyleGan2"] = ["Torch.Models"],
+        ["Torch.Checkpoints.Tensors"] = [],
+        ["Torch.Checkpoints.Pickle"] = ["Torch.Checkpoints.Tensors"],
+        ["Torch.Checkpoints"] =
+        [
+            "Torch.Checkpoints.Pickle", "Torch.Checkpoints.Tensors", "Torch.Backend", "Policies",
+            "Torch.Models", "Torch.Models.Sequence", "Torch.Models.Dcgan", "Torch.Models.Mlp", "Torch.Models.StyleGan2",
+        ],
+        ["Torch.Features"] = ["Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models", "Policies", "Labelling"],
+        ["Torch.Measuring"] =
+        [
+            "Torch.Features", "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models", "Torch.Randomness",
+            "Measurements", "Policies", "Labelling",
+        ],
+        ["Torch.Training"] = ["Torch.Models", "Torch.Images", "Torch.Randomness"],
+        ["Torch.Adaptation"] = ["Torch.Training", "Torch.Features", "Torch.Images", "Torch.Models", "Torch.Randomness", "Policies"],
+        ["Torch.Pretraining"] = ["Torch.Training", "Torch.Features", "Torch.Images", "Torch.Models", "Torch.Models.StyleGan2", "Torch.Randomness", "Labelling"],
+        ["Torch.Unlearning.Repulsion"] = ["Torch.Training", "Policies"],
+        ["Torch.Unlearning"] =
+        [
+            "Torch.Unlearning.Repulsion", "Torch.Adaptation", "Torch.Pretraining", "Torch.Training", "Torch.Measuring", "Torch.Features",
+            "Torch.Checkpoints", "Torch.Images", "Torch.Models", "Torch.Backend", "Torch.Randomness", "Gating", "Measurements", "Policies",
+        ],
+        ["Torch.Labelling"] = ["Torch.Training", "Torch.Measuring", "Torch.Features", "Torch.Images", "Torch.Models", "Torch.Randomness", "Labelling"],
+        ["Torch.Governing"] =
+        [
+            "Torch.Unlearning", "Torch.Adaptation", "Torch.Pretraining", "Torch.Training", "Torch.Measuring", "Torch.Features",
+            "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models", "Torch.Models.Sequence", "Torch.Backend",
+            "Torch.Randomness", "Runs", "Reports", "Gating", "Measurements", "Policies",
+        ],
+        ["Torch.Comparing"] =
+        [
+            "Torch.Governing", "Torch.Adaptation", "Torch.Training", "Torch.Measuring", "Torch.Features", "Torch.Checkpoints", "Torch.Models",
+            "Torch.Randomness", "Runs", "Measurements", "Policies",
+        ],
+
+        // Publishing: run records, never checkpoints.
+        ["Publishing.Hosts"] = [],
+        ["Publishing.Targets"] = ["Publishing.Hosts"],
+        ["Publishing.Admission"] = ["Publishing.Targets", "Runs", "Gating", "Measurements", "Policies"],
+        ["Publishing.Pages"] = ["Publishing.Admission", "Reports", "Runs", "Gating", "Measurements", "Policies"],
+        ["Publishing.GitHub"] = ["Publishing.Pages", "Publishing.Admission", "Publishing.Targets", "Publishing.Hosts", "Reports"],
+        ["Publishing"] = ["Publishing.GitHub", "Publishing.Pages", "Publishing.Admission", "Publishing.Targets", "Publishing.Hosts", "Policies"],
+
+        // The command line puts everything together.
+        ["Cli"] =
+        [
+            "Publishing", "Publishing.Admission", "Publishing.GitHub", "Publishing.Hosts", "Publishing.Targets",
+            "Torch.Governing", "Torch.Unlearning", "Torch.Unlearning.Repulsion", "Torch.Adaptation", "Torch.Training", "Torch.Measuring",
+            "Torch.Features", "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models", "Torch.Models.Sequence",
+            "Torch.Backend", "Reports", "Runs", "Gating", "Labelling", "Measurements", "Policies",
+        ],
+        ["Cli.Comparing"] = ["Torch.Comparing", "Torch.Images", "Reports", "Runs", "Measurements", "Policies"],
+        ["Cli.Labelling"] = ["Torch.Labelling", "Torch.Training", "Labelling"],
+        ["Cli.Commands"] =
+        [
+            "Cli", "Cli.Comparing", "Cli.Labelling", "Publishing.Admission", "Publishing.Hosts",
+            "Torch.Comparing", "Torch.Governing", "Torch.Labelling", "Torch.Pretraining", "Torch.Adaptation", "Torch.Training",
+            "Torch.Measuring", "Torch.Features", "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models",
+            "Torch.Models.Sequence", "Torch.Models.StyleGan2", "Torch.Backend", "Torch.Randomness", "Reports", "Runs", "Gating",
+            "Labelling", "Measurements", "Policies",
+        ],
+
+        // The doors know the command line, and nothing of the house.
+        ["Tasks"] = [],
+        ["MSBuild"] = ["Tasks"],
+        ["Cake"] = ["Tasks"],
+    };
+
+    /// <summary>The rooms of the table, with the common prefix.</summary>
+    public static IReadOnlyCollection<string> Rooms { get; } = [.. _mayKnow.Keys.Select(room => Prefix + room)];
+
+    /// <summary>Whether a room may use another.</summary>
+    /// <param name="from">A namespace; one that is not in the table may use nobody.</param>
+    /// <param name="to">A namespace.</param>
+    public static bool MayKnow(string from, string to) =>
+        from == to || (_mayKnow.TryGetValue(Short(from), out var allowed) && (_knownByAll.Contains(Short(to)) || allowed.Contains(Short(to))));
+
+    /// <summary>Every arrow that the table does not allow, one sentence each, with the types behind it.</summary>
+    /// <param name="graph">Of any assemblies.</param>
+    public static IReadOnlyList<string> Violations(RoomGraph graph) =>
+    [
+        .. graph.Rooms.Except(Rooms).Select(room => $"{room} is not in the table of who may know whom ({nameof(RoomRules)}.cs): add it on purpose"),
+        .. graph.Arrows.Where(arrow => !MayKnow(arrow.Key.From, arrow.Key.To)).OrderBy(arrow => arrow.Key)
+            .Select(arrow => $"{arrow.Key.From} may not know {arrow.Key.To}: {string.Join(", ", arrow.Value.Take(5).Select(use => $"{Name(use.From)} uses {Name(use.To)}"))}"),
+        .. graph.Cycles().Select(cycle => $"these rooms know each other in a circle: {string.Join(", ", cycle)}"),
+    ];
+
+    private static string Short(string room) => room.StartsWith(Prefix, StringComparison.Ordinal) ? room[Prefix.Length..] : room;
+
+    private static string Name(string type) => type[(type.LastIndexOf('.') + 1)..];
+}
