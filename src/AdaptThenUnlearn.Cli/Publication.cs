@@ -53,7 +53,7 @@ public sealed class Publication(Terminal terminal)
         var today = DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime);
         var admission = new PublishedRunReader(Vocabulary.Known, today, context.Workspace, policies, untrusted);
         var loaded = records.Select(record => ReadRecord(admission, record, fresh)).ToList();
-        var runs = loaded.Select(each => each.Run).OfType<PublishedRun>().Select(run => run with { Advisory = advisory }).ToList();
+        var runs = loaded.Select(each => each.Run).OfType<PublishedRun>().ToList();
         var exitCode = loaded.Max(each => each.ExitCode);
         if (runs.Count == 0)
             return exitCode;
