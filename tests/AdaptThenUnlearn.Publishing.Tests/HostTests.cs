@@ -105,10 +105,10 @@ public sealed class HostTests : IDisposable
     [InlineData("o", Head, null, "write it as owner/name")]
     [InlineData("../r", Head, null, "write it as owner/name")]
     [InlineData("o/..", Head, null, "write it as owner/name")]
-    [InlineData("o/r", "abc", null, "is no commit")]
+    [InlineData("o/r", "abc", null, "is not a commit")]
     [InlineData("o/r", Head, "http://ghes.example/api/v3", "unencrypted")]
-    [InlineData("o/r", Head, "https://user:secret@ghes.example", "is no address")]
-    [InlineData("o/r", Head, "ftp://x", "is no address")]
+    [InlineData("o/r", Head, "https://user:secret@ghes.example", "is not an address")]
+    [InlineData("o/r", Head, "ftp://x", "is not an address")]
     public void Target_Impossible_SaysWhat(string repository, string sha, string? api, string expected)
     {
         var failed = Assert.Throws<PublishException>(() => PublishTarget.Create(new CiContext(), new PublishFlags { Repository = repository, Sha = sha, ApiUrl = api }));

@@ -95,7 +95,7 @@ public sealed class PublisherTests : IDisposable
     public void Publish_MarkerInSomebodyElsesComment_IsLeftAlone()
     {
         var run = _desk.Admit(Desk.Made(hits: 400));
-        var spoof = RunPages.Comment(run with { HeadSha = FakeGitHub.Head }, previous: null);
+        var spoof = RunPages.Comment(run, new PublishContext { HeadSha = FakeGitHub.Head }, previous: null);
         _github.Add("mallory", spoof);
         _github.Add(FakeGitHub.Bot, "> quoted by another tool of ours:\n" + spoof);   // not the first line
 

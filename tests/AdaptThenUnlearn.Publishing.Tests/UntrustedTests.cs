@@ -284,7 +284,7 @@ public sealed class UntrustedTests : IDisposable
 
         Assert.Empty(run.Verification.Problems);
         Assert.False(run.IsUnproven);
-        Assert.Equal(Conclusion.Success, CheckPage.Create(run).Conclusion);
+        Assert.Equal(Conclusion.Success, CheckPage.Create(run, new PublishContext()).Conclusion);
 
         Measurement Seen(Measurement measured) =>
             measured with { Quality = measured.Quality! with { ExtractorSha256 = auditor, ReferenceSha256 = record.Inputs.Single(input => input.Role == InputRoles.Reference).Sha256 } };
@@ -301,7 +301,7 @@ public sealed class UntrustedTests : IDisposable
         var run = AdmitUntrusted(Desk.Made(), Trusted());
 
         Assert.StartsWith($"the recorded {role} is not this repository's {file}", Assert.Single(run.Verification.Problems), StringComparison.Ordinal);
-        Assert.Equal(Conclusion.Failure, CheckPage.Create(run).Conclusion);
+        Assert.Equal(Conclusion.Failure, CheckPage.Create(run, new PublishContext()).Conclusion);
     }
 
     [Fact]
