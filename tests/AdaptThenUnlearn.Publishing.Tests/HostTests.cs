@@ -15,23 +15,6 @@ public sealed class HostTests : IDisposable
 
     public void Dispose() => File.Delete(_event);
 
-    public static TheoryData<string> Names => [.. CiHosts.All.Select(host => host.Name)];
-
-    [Theory]
-    [MemberData(nameof(Names))]
-    public void EveryHost_EmptyEnvironment_IsNotItAndKnowsNothing(string name)
-    {
-        var host = CiHosts.All.Single(host => host.Name == name);
-        var nothing = new EnvironmentSnapshot(new Dictionary<string, string>());
-
-        Assert.False(host.Matches(nothing));
-        var described = host.Describe(nothing);
-        Assert.Equal(new CiContext { Host = name }, described);
-    }
-
-    [Fact]
-    public void Hosts_NamesAreDistinct() => Assert.Equal(CiHosts.All.Count, CiHosts.All.Select(host => host.Name).Distinct().Count());
-
     [Fact]
     public void Actions_PullRequest_IsItsHeadAndNotTheTrialMerge()
     {

@@ -1,0 +1,104 @@
+using System.Globalization;
+using System.Text.Json;
+using AdaptThenUnlearn.Publishing.Hosts;
+
+namespace AdaptThenUnlearn.Publishing.Tests;
+
+/// <summary>Every host of the catalogue keeps the contract; so does a correct new host, and each kind of wrong one breaks it.</summary>
+public sealed class CiHostContractTests
+{
+    public static TheoryData<string> Names => [.. CiHosts.All.Select(host => host.Name)];
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void EveryHost_InTheCatalogue_KeepsTheContract(string name) =>
+        Assert.Empty(CiHostContract.Violations(CiHosts.All.Single(host => host.Name == name)));
+
+    [Fact]
+    public void Hosts_NamesAreDistinct() => Assert.Equal(CiHosts.All.Count, CiHosts.All.Select(host => host.Name).Distinct().Count());
+
+    [Fact]
+    public void NewHost_Correct_KeepsTheContract() => Assert.Empty(CiHostContract.Violations(new ExampleCi()));
+
+    public static TheoryData<string, Func<ExampleCi, ExampleCi>, string> WrongHosts => new()
+    {
+        { "has no name", host => host with { Name = " " }, CiHostContract.Name },
+        { "claims every environment", host => host with { Claims = _ => true }, CiHostContract.Empty },
+        { "claims every build server", host => host with { Claims = environment => environment["CI"] is not null }, CiHostContract.Foreign },
+        { "throws while it looks", host => host with { Claims = environment => environment["EXAMPLE_CI"]!.Length > 0 }, CiHostContract.NeverThrows },
+        { "invents a repository", host => host with { Adds = (context, _) => context with { Repository = "example/example" } }, CiHostContract.Empty },
+        {
+            "throws on a missing variable",
+            host => host with { Adds = (context, environment) => context with { PullRequest = int.Parse(environment["EXAMPLE_CHANGE"]!, CultureInfo.InvariantCulture) } },
+            CiHostContract.NeverThrows
+        },
+        {
+            "throws on a damaged file",
+            host => host with { Adds = (context, environment) => environment["EXAMPLE_EVENT"] is { } path ? context with { Event = Parse(path) } : context },
+            CiHostContract.NeverThrows
+        },
+        {
+            "shows its token",
+            host => host with { Adds = (context, environment) => context with { RunUrl = environment["EXAMPLE_TOKEN"] } },
+            CiHostContract.NoSecrets
+        },
+        {
+            "shows everybody's token in an address",
+            host => host with { Adds = (context, environment) => environment["GITHUB_TOKEN"] is { } token ? context with { ApiUrl = $"https://x:{token}@example" } : context },
+            CiHostContract.NoSecrets
+        },
+        {
+            "answers by chance",
+            host => host with { Adds = (context, environment) => environment["EXAMPLE_CI"] is null ? context : context with { Event = Guid.NewGuid().ToString() } },
+            CiHostContract.Deterministic
+        },
+    };
+
+    [Theory]
+    [MemberData(nameof(WrongHosts))]
+    public void NewHost_Wrong_BreaksTheRule(string wrong, Func<ExampleCi, ExampleCi> change, string rule) =>
+        Assert.True(CiHostContract.Violations(change(new ExampleCi())).Contains(rule), $"a host that {wrong} keeps the rule that {rule}");
+
+    private static string? Parse(string path)
+    {
+        using var document = JsonDocument.Parse(File.ReadAllText(path));
+        return document.RootElement.ToString();
+    }
+
+    /// <summary>A host as a contributor would write it: recognised by a variable of its own, and careful about everything else.</summary>
+    public sealed record ExampleCi : ICiHost
+    {
+        public string Name { get; init; } = "Example CI";
+
+        public Func<EnvironmentSnapshot, bool> Claims { get; init; } = environment => environment["EXAMPLE_CI"] == "true";
+
+        public Func<CiContext, EnvironmentSnapshot, CiContext> Adds { get; init; } = (context, _) => context;
+
+        public bool Matches(EnvironmentSnapshot environment) => Claims(environment);
+
+        public CiContext Describe(EnvironmentSnapshot environment)
+        {
+            var change = environment["EXAMPLE_CHANGE"];
+            var context = new CiContext
+            {
+                Host = Name,
+                Repository = environment["EXAMPLE_REPOSITORY"],
+                HeadSha = environment["EXAMPLE_COMMIT"],
+                PullRequest = int.TryParse(change, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null,
+            };
+            return Adds(environment["EXAMPLE_EVENT"] is { } path ? WithEvent(context, path) : context, environment);
+        }
+
+        private static CiContext WithEvent(CiContext context, string path)
+        {
+            try
+            {
+                return context with { Event = Parse(path) };
+            }
+            catch (Exception failed) when (failed is IOException or UnauthorizedAccessException or JsonException or ArgumentException)
+            {
+                return context with { ReadError = $"{path} cannot be read: {failed.Message}" };
+            }
+        }
+    }
+}
