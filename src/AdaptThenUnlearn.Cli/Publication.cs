@@ -83,17 +83,23 @@ public sealed class Publication(Terminal terminal)
     public bool IsRequired(ParseResult parsed) => parsed.GetValue(_require);
 
     /// <summary>Judges records again and publishes them.</summary>
-    /// <remarks>Each record that cannot be published has a diagnostic, and one more diagnostic lists what was not published.</remarks>
+    /// <remarks>
+    /// Each record that cannot be published has a diagnostic, and one more diagnostic lists what was not published.
+    /// </remarks>
     /// <param name="records">Paths of <c>run.json</c>.</param>
     /// <param name="parsed">The options' values.</param>
     /// <param name="advisory">Whether a failed gate stops nothing.</param>
     /// <param name="untrusted">Whether the records come from a build that anyone may have changed.</param>
-    /// <param name="policies">Policies that judge instead of the recorded ones; where there are none, the recorded ones judge.</param>
+    /// <param name="policies">
+    /// Policies that judge instead of the recorded ones; where there are none, the recorded ones judge.
+    /// </param>
     /// <param name="cancel">Cancels publishing.</param>
-    /// <param name="fresh">Whether this process has just written the records, so that one that cannot be read is not the caller's mistake.</param>
+    /// <param name="fresh">
+    /// Whether this process has just written the records, so that one that cannot be read is not the caller's mistake.
+    /// </param>
     /// <exception cref="RunRecordException">A fresh record cannot be read.</exception>
     /// <returns>
-    /// The exit code: passed; not published; gate failed, where a record was refused; or not finished, where one could not be read.
+    /// The exit code: passed; not published; gate failed, where a record was refused; not finished, where one was not readable.
     /// </returns>
     public int Publish(
         IReadOnlyList<string> records, ParseResult parsed, bool advisory, bool untrusted, IReadOnlyList<TrustedPolicy> policies,

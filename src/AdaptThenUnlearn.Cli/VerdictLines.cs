@@ -4,7 +4,9 @@ using AdaptThenUnlearn.Tasks;
 
 namespace AdaptThenUnlearn.Cli;
 
-/// <summary>Writes one line for each policy to stdout, for a build tool that asked for it in the environment (<see cref="VerdictLine"/>).</summary>
+/// <summary>
+/// Writes one line for each policy to stdout, for a build tool that asked for it in the environment (<see cref="VerdictLine"/>).
+/// </summary>
 /// <param name="environment">Environment of the process.</param>
 internal sealed class VerdictLines(EnvironmentSnapshot environment)
 {

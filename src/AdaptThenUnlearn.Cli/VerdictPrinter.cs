@@ -6,7 +6,9 @@ using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Cli;
 
-/// <summary>Prints a verdict in the same way for every command: diagnostics at the policy's lines on stderr, every rule on stdout.</summary>
+/// <summary>
+/// Prints a verdict in the same way for every command: diagnostics at the policy's lines on stderr, every rule on stdout.
+/// </summary>
 /// <param name="terminal">Terminal to print on.</param>
 /// <param name="policy">Policy that judged.</param>
 /// <param name="file">File that diagnostics point to: the policy, or the record where the policy has changed since.</param>
@@ -35,7 +37,8 @@ internal sealed class VerdictPrinter(Terminal terminal, UnlearningPolicy policy,
             terminal.WriteDiagnostic(new BuildMessage(
                 Severity.Warning,
                 "ATU3005",
-                $"{policy.Name}: the gate failed and was let through, because --advisory was given; nothing may be released on it",
+                $"{policy.Name}: the gate failed and was let through, because --advisory was given; "
+                + "nothing may be released on it",
                 file));
         foreach (var finding in verdict.Findings)
             Terminal.WriteResultLine($"  {VerdictText.Describe(finding)}");

@@ -6,7 +6,9 @@ using AdaptThenUnlearn.Publishing.Targets;
 namespace AdaptThenUnlearn.Publishing;
 
 /// <summary>The file whose Markdown GitHub Actions shows on the build's page.</summary>
-/// <remarks>Pages are appended and shortened to what fits, because GitHub drops a summary that is too long and reports nothing.</remarks>
+/// <remarks>
+/// Pages are appended and shortened to what fits, because GitHub drops a summary that is too long and reports nothing.
+/// </remarks>
 /// <param name="file">Path of the file (GITHUB_STEP_SUMMARY).</param>
 public sealed class JobSummary(string file)
 {
@@ -21,7 +23,8 @@ public sealed class JobSummary(string file)
             var separator = stream.Length > 0 ? "\n" : "";
             var room = (int)Math.Max(0, RunPages.JobSummaryLimit - stream.Length - separator.Length);
             var page = RunPages.JobSummary(run, context, room) ?? throw new PublishException(
-                PublishCodes.JobSummary, $"{file}: the job summary has no room left (1 MiB a step); run atu in a step of its own");
+                PublishCodes.JobSummary,
+                $"{file}: the job summary has no room left (1 MiB a step); run atu in a step of its own");
             stream.Write(Encoding.UTF8.GetBytes(separator + page));
             return $"job summary appended to {file}";
         }

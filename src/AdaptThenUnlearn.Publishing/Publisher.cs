@@ -5,7 +5,9 @@ using AdaptThenUnlearn.Publishing.Targets;
 
 namespace AdaptThenUnlearn.Publishing;
 
-/// <summary>Publishes runs: job summary, check run and comment. It reports what fails and throws only when it is cancelled.</summary>
+/// <summary>
+/// Publishes runs: job summary, check run and comment. It reports what fails and throws only when it is cancelled.
+/// </summary>
 /// <param name="host">What the CI host says about the build.</param>
 /// <param name="token">Token to publish with; null where there is none.</param>
 /// <param name="flags">What the command line says; it overrides the host.</param>
@@ -22,7 +24,9 @@ public sealed class Publisher(
     private readonly List<string> _done = [];
     private readonly List<PublishProblem> _problems = [];
 
-    /// <summary>Publishes every run, also after one that failed. It stops early only where GitHub does not answer or accept the token.</summary>
+    /// <summary>
+    /// Publishes every run, also after one that failed. It stops early only where GitHub does not answer or accept the token.
+    /// </summary>
     /// <param name="runs">The runs.</param>
     /// <param name="cancel">Cancels publishing.</param>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>

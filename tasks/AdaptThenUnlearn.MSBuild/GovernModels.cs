@@ -8,9 +8,10 @@ namespace AdaptThenUnlearn.MSBuild;
 
 /// <summary>Runs <c>atu govern</c> as part of a build. The build fails where the gate does.</summary>
 /// <remarks>
-/// <c>atu</c> is a separate process, so that libtorch is never loaded into the build. The task judges nothing. MSBuild itself turns
-/// the tool's <c>file(line,column): error ATU…</c> lines into build errors; with <c>--advisory</c> the tool writes warnings and exits
-/// with 0. The task requires a <see cref="VerdictLine"/> for every policy, so that a policy without a verdict never counts as passed.
+/// <c>atu</c> is a separate process, so that libtorch is never loaded into the build. The task judges nothing. MSBuild itself
+/// turns the tool's <c>file(line,column): error ATU…</c> lines into build errors; with <c>--advisory</c> the tool writes warnings
+/// and exits with 0. The task requires a <see cref="VerdictLine"/> for every policy, so that a policy without a verdict never
+/// counts as passed.
 /// </remarks>
 public sealed class GovernModels : ToolTask
 {
@@ -45,7 +46,9 @@ public sealed class GovernModels : ToolTask
     /// <summary>The tool, as a program or a .NET assembly; where it is empty, a tool manifest or the PATH gives it.</summary>
     public string? AtuPath { get; set; }
 
-    /// <summary><c>true</c> measures again, <c>false</c> believes an earlier record, and empty leaves that to <c>atu</c>.</summary>
+    /// <summary>
+    /// <c>true</c> measures again, <c>false</c> believes an earlier record, and empty leaves that to <c>atu</c>.
+    /// </summary>
     public string? Fresh { get; set; }
 
     /// <summary>More arguments for <c>atu govern</c>, as on a command line.</summary>
@@ -192,8 +195,8 @@ public sealed class GovernModels : ToolTask
         if (!_warnedAboutAdvisory)
             Warn(
                 "ATU5008",
-                "a failed gate does not fail this build, although GovernModelsMode is Enforce: GovernModelsArguments makes atu advisory; "
-                + "take --advisory out, or set GovernModelsMode to Advisory");
+                "a failed gate does not fail this build, although GovernModelsMode is Enforce: "
+                + "GovernModelsArguments makes atu advisory; take --advisory out, or set GovernModelsMode to Advisory");
         _warnedAboutAdvisory = true;
     }
 

@@ -1,10 +1,12 @@
 namespace AdaptThenUnlearn.Tasks;
 
-/// <summary>The line in which <c>atu govern</c> tells a build tool how it ended for one policy: marker, outcome and policy name.</summary>
+/// <summary>
+/// The line by which <c>atu govern</c> reports one policy's outcome to a build tool: marker, outcome and policy name.
+/// </summary>
 /// <remarks>
-/// The build tool chooses a marker that cannot be guessed and passes it in <see cref="Variable"/>. Other output of <c>atu</c>, such as
-/// paths and names in policies, therefore cannot look like such a line. <c>docs/diagnostics.md</c> describes the contract; this file is
-/// compiled into <c>atu</c> and into the MSBuild task.
+/// The build tool chooses a marker that cannot be guessed and passes it in <see cref="Variable"/>. Other output of <c>atu</c>,
+/// such as paths and names in policies, therefore cannot look like such a line. <c>docs/diagnostics.md</c> describes the
+/// contract; this file is compiled into <c>atu</c> and into the MSBuild task.
 /// </remarks>
 internal sealed class VerdictLine
 {

@@ -2,7 +2,9 @@ using AdaptThenUnlearn.Tasks;
 
 namespace AdaptThenUnlearn.Cli.Tests;
 
-/// <summary>The lines that tell a build tool how <c>atu govern</c> ended for each policy, in a real process and as text.</summary>
+/// <summary>
+/// The lines that tell a build tool how <c>atu govern</c> ended for each policy, in a real process and as text.
+/// </summary>
 public sealed class VerdictLineTests(SmallHouse house) : IClassFixture<SmallHouse>
 {
     private const string Marker = "0123456789abcdef";
@@ -15,7 +17,8 @@ public sealed class VerdictLineTests(SmallHouse house) : IClassFixture<SmallHous
         var met = house.Policy("met", "\"maxRate\": 0.9");
         var unmet = house.Policy("unmet");
         var waived = house.Policy("let-pass", edit: ("\"evaluation\"", Waivers + " \"evaluation\""));
-        var unseen = house.Policy("unseen", edit: ("\"class\": \"banned\"", "\"class\": \"banned\", \"auditorThreshold\": 0.9999999"));
+        var unseen = house.Policy(
+            "unseen", edit: ("\"class\": \"banned\"", "\"class\": \"banned\", \"auditorThreshold\": 0.9999999"));
 
         var (exitCode, lines, _) = Govern([met, unmet, waived, unseen]);
 
@@ -52,7 +55,8 @@ public sealed class VerdictLineTests(SmallHouse house) : IClassFixture<SmallHous
     public void Govern_TextThatLooksLikeAVerdict_IsNotOne()
     {
         var folder = Directory.CreateDirectory(house.At("x passed y; evidence in z")).FullName;
-        var policy = house.Policy("phrases", "\"maxRate\": 0.9", ("\"name\": \"phrases\",", "\"name\": \"phrases\", \"description\": \"passed other\","));
+        const string Name = "\"name\": \"phrases\",";
+        var policy = house.Policy("phrases", "\"maxRate\": 0.9", (Name, Name + " \"description\": \"passed other\","));
 
         var (_, lines, output) = Govern([policy], "--out", folder);
 
@@ -63,9 +67,12 @@ public sealed class VerdictLineTests(SmallHouse house) : IClassFixture<SmallHous
     [Fact]
     public void Govern_WithoutAMarker_WritesNoSuchLine()
     {
-        var (_, output, _) = Atu.Run("govern", house.Policy("quiet", "\"maxRate\": 0.9"), "--threads", "1", "--out", house.At("quiet-out"));
+        var folder = house.At("quiet-out");
 
-        Assert.EndsWith($"quiet: Passed; evidence in {house.At("quiet-out/quiet")}", output.TrimEnd(), StringComparison.Ordinal);
+        var (_, output, _) = Atu.Run("govern", house.Policy("quiet", "\"maxRate\": 0.9"), "--threads", "1", "--out", folder);
+
+        var last = $"quiet: Passed; evidence in {Path.Combine(folder, "quiet")}";
+        Assert.EndsWith(last, output.TrimEnd(), StringComparison.Ordinal);
     }
 
     [Theory]

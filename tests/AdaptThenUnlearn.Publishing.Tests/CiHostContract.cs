@@ -5,7 +5,9 @@ using AdaptThenUnlearn.Publishing.Hosts;
 namespace AdaptThenUnlearn.Publishing.Tests;
 
 /// <summary>What every CI host must do. It tries a host in many environments and lists the rules that the host breaks.</summary>
-/// <remarks>It needs to know nothing about the host: it records which variables the host reads, and gives them good and bad values.</remarks>
+/// <remarks>
+/// It needs to know nothing about the host: it records which variables the host reads, and gives them good and bad values.
+/// </remarks>
 internal sealed class CiHostContract : IDisposable
 {
     public const string Name = "the name is a single line of text";
@@ -50,7 +52,8 @@ internal sealed class CiHostContract : IDisposable
         Require(Name, !string.IsNullOrWhiteSpace(_host.Name) && !_host.Name.Any(char.IsControl));
 
         // No variables, and variables that every machine may have.
-        Require(Empty, !Matches([]) && Describe([]) is var nothing && (nothing is null || nothing == new CiContext { Host = _host.Name }));
+        var nothing = new CiContext { Host = _host.Name };
+        Require(Empty, !Matches([]) && (Describe([]) ?? nothing) == nothing);
         Require(Foreign, _values.All(value => !Matches(_everyonesVariables.ToDictionary(name => name, _ => value))));
 
         // The host's own variables: all of them with each value, each one missing, and each one alone.
@@ -69,7 +72,8 @@ internal sealed class CiHostContract : IDisposable
         var secrets = names.Where(name => _secretWords.Any(name.Contains)).Concat(GitHubToken.Variables).ToHashSet();
         foreach (var value in _values)
         {
-            var described = Describe(names.Concat(secrets).Distinct().ToDictionary(name => name, name => secrets.Contains(name) ? Secret : value));
+            var variables = names.Union(secrets).ToDictionary(name => name, name => secrets.Contains(name) ? Secret : value);
+            var described = Describe(variables);
             Require(NoSecrets, described?.ToString().Contains(Secret, StringComparison.OrdinalIgnoreCase) != true);
         }
     }
@@ -132,7 +136,8 @@ internal sealed class CiHostContract : IDisposable
         new(new RecordedVariables(variables, read ?? new HashSet<string>()));
 
     /// <summary>Variables that record which names are read.</summary>
-    private sealed class RecordedVariables(Dictionary<string, string> variables, ISet<string> read) : IReadOnlyDictionary<string, string>
+    private sealed class RecordedVariables(Dictionary<string, string> variables, ISet<string> read)
+        : IReadOnlyDictionary<string, string>
     {
         public IEnumerable<string> Keys => variables.Keys;
 

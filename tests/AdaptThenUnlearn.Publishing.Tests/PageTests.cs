@@ -27,7 +27,8 @@ public sealed class PageTests
     private static readonly PublishContext _unlinked = new() { HeadSha = Sha };
 
     [Fact]
-    public void Comment_PassedFirstTime_IsTheGoldenOne() => Check("comment-passed.md", RunPages.Comment(Run(), _context, previous: null));
+    public void Comment_PassedFirstTime_IsTheGoldenOne() =>
+        Check("comment-passed.md", RunPages.Comment(Run(), _context, previous: null));
 
     [Fact]
     public void Comment_FailedAfterAPassedRun_IsTheGoldenOne()
@@ -70,7 +71,8 @@ public sealed class PageTests
     }
 
     [Fact]
-    public void Check_Failed_IsTheGoldenOne() => Check("check-failed.txt", Text(CheckPage.Create(Run(Desk.Made(hits: 400, distance: 60, nines: 100)), _context)));
+    public void Check_Failed_IsTheGoldenOne() =>
+        Check("check-failed.txt", Text(CheckPage.Create(Run(Desk.Made(hits: 400, distance: 60, nines: 100)), _context)));
 
     [Fact]
     public void Check_Waived_IsNeutralWithWarnings() => Check("check-waived.txt", Text(CheckPage.Create(Waived(), _context)));
@@ -150,7 +152,8 @@ public sealed class PageTests
             Assert.All(text.Split('\n').Where(line => line.StartsWith('|')), line => Assert.EndsWith("|", line, StringComparison.Ordinal));
         }
 
-        Assert.InRange(RunPages.Comment(run, _unlinked, previous: null, RunPages.CommentLimit / 2).Length, 1000, RunPages.CommentLimit / 2);
+        const int Half = RunPages.CommentLimit / 2;
+        Assert.InRange(RunPages.Comment(run, _unlinked, previous: null, Half).Length, 1000, Half);
         Assert.Equal(ReportMarker.KeyOf(run), ReportMarker.Find(comment)?.Key);   // the next run finds it all the same
     }
 
@@ -222,7 +225,12 @@ public sealed class PageTests
     public void Marker_Mangled_IsNone(string body) => Assert.Null(ReportMarker.Find(body));
 
     [Fact]
-    public void Marker_OneHalfOfASurrogatePair_IsNone() => Assert.Null(ReportMarker.Find(ReportMarker.Create(Run(), Sha).ToComment().Replace("no-eights", "no\ud800", StringComparison.Ordinal)));
+    public void Marker_OneHalfOfASurrogatePair_IsNone()
+    {
+        var whole = ReportMarker.Create(Run(), Sha).ToComment();
+
+        Assert.Null(ReportMarker.Find(whole.Replace("no-eights", "no\ud800", StringComparison.Ordinal)));
+    }
 
     [Fact]
     public void Marker_AnyMutation_NeverThrows()
@@ -296,7 +304,9 @@ public sealed class PageTests
         var record = Desk.Made();
         record = record with { Before = record.Before with { Seed = 21 }, After = record.After! with { Seed = 21 } };
 
-        var comment = RunPages.Comment(Run(record, loose), _context, ReportMarker.Create(Run(policy: strict), new string('f', 40)));
+        var previous = ReportMarker.Create(Run(policy: strict), new string('f', 40));
+
+        var comment = RunPages.Comment(Run(record, loose), _context, previous);
 
         Assert.Contains("**Changed since `fffffff`** (**the policy changed**, same generator, **another seed**, 20 → 21):", comment, StringComparison.Ordinal);
         Assert.Contains("- `digit-8/maxRate`: limit ≤ 0.1 % → ≤ 0.15 %, waived until 2026-06-30 → 2026-12-31\n", comment, StringComparison.Ordinal);

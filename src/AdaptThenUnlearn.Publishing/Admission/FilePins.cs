@@ -3,8 +3,12 @@ using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Publishing.Admission;
 
-/// <summary>Compares the files that another build measured with to this repository's: by the pins of its policy and by its own copies.</summary>
-/// <remarks>The generator is not compared, because it is what is judged. Annotators are not, because only training uses them.</remarks>
+/// <summary>
+/// Compares the files that another build measured with to this repository's: by the pins of its policy and by its own copies.
+/// </summary>
+/// <remarks>
+/// The generator is not compared, because it is what is judged. Annotators are not, because only training uses them.
+/// </remarks>
 /// <param name="policy">This repository's policy.</param>
 /// <param name="policyFile">Path of that policy; its paths are relative to its folder.</param>
 /// <param name="record">The other build's record.</param>
@@ -20,7 +24,9 @@ public sealed class FilePins(UnlearningPolicy policy, string policyFile, RunReco
         .. ReferenceFile() is { } reference && LocalDigest(reference) is null ? [reference.Property] : Array.Empty<string>(),
     ];
 
-    /// <summary>One sentence for each of the record's files that is not pinned and differs from the copy in this checkout.</summary>
+    /// <summary>
+    /// One sentence for each of the record's files that is not pinned and differs from the copy in this checkout.
+    /// </summary>
     public IEnumerable<string> Mismatches =>
         from file in PinnableFiles().Where(file => file.Pin is null).Concat(ReferenceFile() is { } reference ? [reference] : [])
         let own = LocalDigest(file)

@@ -4,7 +4,9 @@ using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Publishing.Admission;
 
-/// <summary>A run as it is published: its record, and the verdict of judging it again. The reader makes it, and nothing changes it.</summary>
+/// <summary>
+/// A run as it is published: its record, and the verdict of judging it again. The reader makes it, and nothing changes it.
+/// </summary>
 /// <param name="Record">The record as it was read.</param>
 /// <param name="Verification">Today's verdict on the stored readings.</param>
 /// <param name="Policy">The policy that the run was judged by.</param>
@@ -22,10 +24,14 @@ public sealed record PublishedRun(
     /// <summary>Whether the repository's policy differs from the one in the record.</summary>
     public bool PolicyDiffers { get; init; }
 
-    /// <summary>JSON paths of the pins that the trusted policy lacks. Without them another build could have measured with any file.</summary>
+    /// <summary>
+    /// JSON paths of the pins that the trusted policy lacks. Without them another build could have measured with any file.
+    /// </summary>
     public IReadOnlyList<string> UnpinnedPaths { get; init; } = [];
 
-    /// <summary>Whether an untrusted record meets the rules and is not tied to this repository's policy and files: a claim, not a verdict.</summary>
+    /// <summary>
+    /// Whether an untrusted record meets the rules and is not tied to this repository's policy and files: a claim, not a verdict.
+    /// </summary>
     public bool IsUnproven => Untrusted && Verification.Passed && (!JudgedByTrustedPolicy || UnpinnedPaths.Count > 0);
 
     /// <summary>The outcome; failed where the record is not valid.</summary>
@@ -44,7 +50,9 @@ public sealed record PublishedRun(
         }),
     ];
 
-    /// <summary>The outcome where a failed gate may be only advice. What is not proven stays so: there is no failed gate to let through.</summary>
+    /// <summary>
+    /// The outcome where a failed gate may be only advice. What is not proven stays so: there is no failed gate to let through.
+    /// </summary>
     /// <param name="advisory">Whether a failed gate stops nothing.</param>
     public Outcome OutcomeWithAdvisory(bool advisory) => IsUnproven ? Outcome : Outcome.WithAdvisory(advisory);
 }

@@ -11,7 +11,9 @@ namespace AdaptThenUnlearn.Publishing.Admission;
 /// <param name="vocabulary">The names that policies may use.</param>
 /// <param name="today">UTC day, against which waivers expire.</param>
 /// <param name="workspace">The repository's root; null where it is unknown.</param>
-/// <param name="trusted">Policies to judge by instead of the recorded ones; where there are none, the recorded ones judge.</param>
+/// <param name="trusted">
+/// Policies to judge by instead of the recorded ones; where there are none, the recorded ones judge.
+/// </param>
 /// <param name="untrusted">
 /// Whether the records come from a build that anyone may have changed. Files that such a record names are not opened.
 /// </param>
@@ -65,7 +67,7 @@ public sealed class PublishedRunReader(
         };
     }
 
-    // Any readings can be compared with limits. They count only where they were taken as the policy asks, with the files that it pins.
+    // Any readings can be compared with limits. They count only where they were taken as the policy asks, with its pinned files.
     private static IEnumerable<string> MeasurementProblems(UnlearningPolicy policy, RunRecord record)
     {
         var differences = MeasurementSettings.Differences(policy, record.Policy);

@@ -54,8 +54,8 @@ public static class GitHubFailure
     /// <summary>Whether the token or its owner has sent too many requests.</summary>
     public static bool IsRateLimit(Exception failed) =>
         failed is RateLimitExceededException or SecondaryRateLimitExceededException or AbuseException
-        || (failed is ApiException { HttpResponse: { } response }
-            && RetryPlan.IsRateLimit(new Attempt(response.StatusCode, response.Headers, response.Body as string ?? "", NeverSent: false)));
+        || (failed is ApiException { HttpResponse: { } response } && RetryPlan.IsRateLimit(
+            new Attempt(response.StatusCode, response.Headers, response.Body as string ?? "", NeverSent: false)));
 
     /// <summary>Whether GitHub refused a text as too long.</summary>
     public static bool IsTooLong(Exception failed) =>
@@ -69,6 +69,7 @@ public static class GitHubFailure
     private static string Reasons(ApiException refused)
     {
         var errors = refused.ApiError?.Errors?.Where(error => error is not null) ?? [];
-        return string.Join("; ", errors.Select(error => $"{error.Field} {error.Code} {error.Message}".Trim()).Prepend(refused.Message));
+        var details = errors.Select(error => $"{error.Field} {error.Code} {error.Message}".Trim());
+        return string.Join("; ", details.Prepend(refused.Message));
     }
 }

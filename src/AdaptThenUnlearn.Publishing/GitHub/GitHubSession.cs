@@ -8,8 +8,8 @@ namespace AdaptThenUnlearn.Publishing.GitHub;
 
 /// <summary>The requests of one publish to GitHub. It keeps answers that are needed again.</summary>
 /// <remarks>
-/// It makes the connection itself, because <see cref="GitHubClient"/> appends <c>/api/v3/</c> to every address but github.com's, and
-/// GITHUB_API_URL is complete already.
+/// It makes the connection itself, because <see cref="GitHubClient"/> appends <c>/api/v3/</c> to every address but github.com's,
+/// and GITHUB_API_URL is complete already.
 /// </remarks>
 public sealed class GitHubSession : IDisposable
 {
@@ -49,7 +49,9 @@ public sealed class GitHubSession : IDisposable
     public int Requests => _http.Sent;
 
     /// <summary>Finds the login that the token posts as.</summary>
-    /// <remarks>An installation's token may not ask for it. On GitHub Actions it then counts as the workflow's own token.</remarks>
+    /// <remarks>
+    /// An installation's token may not ask for it. On GitHub Actions it then counts as the workflow's own token.
+    /// </remarks>
     /// <exception cref="PublishException">The login is unknown.</exception>
     public async Task<string> GetAuthorAsync()
     {

@@ -21,12 +21,16 @@ public sealed class GitHubToken(string secret, string variable)
     public bool IsInstallation { get; } = secret.StartsWith("ghs_", StringComparison.Ordinal);
 
     /// <summary>Finds the token of an environment.</summary>
-    /// <returns>The token; null where there is none. White space, such as that of a secret that is not set, does not count.</returns>
+    /// <returns>
+    /// The token; null where there is none. White space, such as that of a secret that is not set, does not count.
+    /// </returns>
     public static GitHubToken? Find(EnvironmentSnapshot environment) =>
         Variables.Where(name => !string.IsNullOrWhiteSpace(environment[name]))
             .Select(name => new GitHubToken(environment[name]!.Trim(), name)).FirstOrDefault();
 
-    /// <summary>Whether it is valid in a header. A token with a line break or a control character was pasted or read wrongly.</summary>
+    /// <summary>
+    /// Whether it is valid in a header. A token with a line break or a control character was pasted or read wrongly.
+    /// </summary>
     public bool IsValidHeaderValue { get; } = secret.All(character => character is > ' ' and <= '~');
 
     /// <summary>The token's value, only for the request's header.</summary>

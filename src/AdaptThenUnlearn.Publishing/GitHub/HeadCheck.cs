@@ -9,8 +9,8 @@ namespace AdaptThenUnlearn.Publishing.GitHub;
 
 /// <summary>The check run on the head commit; a commit status where checks are not permitted.</summary>
 /// <remarks>
-/// A check run is always added and never changed. GitHub shows the newest one of a name, and the annotations of a changed one would
-/// accumulate.
+/// A check run is always added and never changed. GitHub shows the newest one of a name, and the annotations of a changed one
+/// would accumulate.
 /// </remarks>
 /// <param name="session">Session that publishes it.</param>
 /// <param name="context">What is shown besides the run.</param>

@@ -16,7 +16,8 @@ internal sealed record KnownRefusal(string Code, string Meaning)
     [
         (["is locked"], new(
             PublishCodes.Refused,
-            "the conversation is locked, and nobody may comment on it; unlock it, or publish the rest with --only check summary")),
+            "the conversation is locked, and nobody may comment on it; "
+            + "unlock it, or publish the rest with --only check summary")),
         (["archived"], new(
             PublishCodes.Refused,
             "the repository is archived, and can only be read; unarchive it, or publish to another one with --repository")),
@@ -35,7 +36,8 @@ internal sealed record KnownRefusal(string Code, string Meaning)
             "the organization admits listed IP addresses alone; run where one of them is used, or have this machine's added")),
         (["personal access token", "forbids"], new(
             PublishCodes.NotPermitted,
-            "the organization does not admit tokens of this kind; use GITHUB_TOKEN, an app's, or the kind that the message names")),
+            "the organization does not admit tokens of this kind; "
+            + "use GITHUB_TOKEN, an app's, or the kind that the message names")),
         (["suspended"], new(PublishCodes.NoToken, "the account or the app that the token belongs to is suspended")),
         (["verified email"], new(
             PublishCodes.NotPermitted, "the account that the token belongs to has no verified email address")),

@@ -6,7 +6,9 @@ using Octokit;
 
 namespace AdaptThenUnlearn.Publishing.GitHub;
 
-/// <summary>The one comment of a policy and generator on a pull request. Marker and author identify it, and each run rewrites it.</summary>
+/// <summary>
+/// The one comment of a policy and generator on a pull request. Marker and author identify it, and each run rewrites it.
+/// </summary>
 /// <param name="session">Session that publishes it.</param>
 /// <param name="pullRequest">Number of the pull request.</param>
 /// <param name="context">What is shown besides the run.</param>

@@ -62,7 +62,8 @@ internal sealed class ResponseLimitHandler(string host, HttpMessageHandler inner
                 if (whole.Length + count > MaxResponseBytes || _totalBytes > MaxTotalBytes)
                     throw new UnexpectedResponseException(string.Create(
                         CultureInfo.InvariantCulture,
-                        $"{host} answers without end: more than {Math.Min(MaxResponseBytes, MaxTotalBytes) / 1024 / 1024} MiB are not read"));
+                        $"{host} answers without end: "
+                        + $"more than {Math.Min(MaxResponseBytes, MaxTotalBytes) / 1024 / 1024} MiB are not read"));
                 whole.Write(part, 0, count);
             }
         }

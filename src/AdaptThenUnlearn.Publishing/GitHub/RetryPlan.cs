@@ -12,8 +12,8 @@ public sealed record Attempt(HttpStatusCode? Status, IReadOnlyDictionary<string,
 
 /// <summary>Decides whether a request is sent again, and after how long. Attempts and waiting time are limited.</summary>
 /// <remarks>
-/// It follows GitHub's best practices: wait as long as Retry-After says; at a primary limit wait until its reset; at a secondary limit
-/// without Retry-After wait at least a minute, and longer each time.
+/// It follows GitHub's best practices: wait as long as Retry-After says; at a primary limit wait until its reset; at a secondary
+/// limit without Retry-After wait at least a minute, and longer each time.
 /// </remarks>
 public static class RetryPlan
 {
@@ -57,7 +57,9 @@ public static class RetryPlan
     public static bool IsRateLimit(Attempt attempt) =>
         attempt.Status == HttpStatusCode.TooManyRequests
         || (attempt.Status == HttpStatusCode.Forbidden
-            && (IsSecondary(attempt) || Header(attempt, RemainingHeader) == "0" || Header(attempt, RetryAfterHeader) is not null));
+            && (IsSecondary(attempt)
+                || Header(attempt, RemainingHeader) == "0"
+                || Header(attempt, RetryAfterHeader) is not null));
 
     private static TimeSpan? RateLimitWait(Attempt attempt, int number, DateTimeOffset now)
     {

@@ -3,7 +3,9 @@ using System.Net;
 
 namespace AdaptThenUnlearn.Publishing.GitHub;
 
-/// <summary>Sends the token and the bodies only to the given origin: requests and redirects keep its scheme, host and port.</summary>
+/// <summary>
+/// Sends the token and the bodies only to the given origin: requests and redirects keep its scheme, host and port.
+/// </summary>
 /// <remarks>
 /// A renamed repository is redirected on the same origin (301, 302, 307, 308), with the same method and body, as GitHub documents it.
 /// Any other redirect ends the request before anything is sent there.
@@ -32,7 +34,8 @@ internal sealed class SameOriginHandler(Uri origin, HttpMessageHandler inner) : 
                 if (hops == MaxRedirects)
                     throw new UnexpectedResponseException(string.Create(
                         CultureInfo.InvariantCulture,
-                        $"{Name(origin)} redirects in a circle: {MaxRedirects} redirects were followed, and none led to an answer"));
+                        $"{Name(origin)} redirects in a circle: "
+                        + $"{MaxRedirects} redirects were followed, and none led to an answer"));
 
                 request.RequestUri = target;
                 await DrainAsync(response.Content, cancellationToken).ConfigureAwait(false);
@@ -65,13 +68,15 @@ internal sealed class SameOriginHandler(Uri origin, HttpMessageHandler inner) : 
     {
         var stream = await content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
         await using (stream.ConfigureAwait(false))
-            await stream.ReadAtLeastAsync(new byte[MaxDrainedBytes], MaxDrainedBytes, throwOnEndOfStream: false, cancellationToken)
+        {
+            var drained = new byte[MaxDrainedBytes];
+            await stream.ReadAtLeastAsync(drained, MaxDrainedBytes, throwOnEndOfStream: false, cancellationToken)
                 .ConfigureAwait(false);
+        }
     }
 
-    private bool IsSame(Uri address) =>
-        address.IsAbsoluteUri
-        && Uri.Compare(address, origin, UriComponents.SchemeAndServer, UriFormat.SafeUnescaped, StringComparison.OrdinalIgnoreCase) == 0;
+    private bool IsSame(Uri address) => address.IsAbsoluteUri && Uri.Compare(
+        address, origin, UriComponents.SchemeAndServer, UriFormat.SafeUnescaped, StringComparison.OrdinalIgnoreCase) == 0;
 
     private static string Name(Uri address) => address.GetLeftPart(UriPartial.Authority);
 }

@@ -18,7 +18,9 @@ public sealed record CiContext
     /// <summary>The commit that was measured: the pull request's head, never the trial merge.</summary>
     public string? HeadSha { get; init; }
 
-    /// <summary>Owner and branch of the head, e.g. <c>octocat:feature</c>; set where the pull request must be looked up by them.</summary>
+    /// <summary>
+    /// Owner and branch of the head, e.g. <c>octocat:feature</c>; set where the pull request must be looked up by them.
+    /// </summary>
     public string? HeadLabel { get; init; }
 
     /// <summary>Whether the head is in another repository. Builds of such a head get a token without write permission.</summary>

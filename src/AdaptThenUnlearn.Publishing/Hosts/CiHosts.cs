@@ -8,8 +8,8 @@ public static class CiHosts
 
     /// <summary>What is known about the build.</summary>
     /// <remarks>
-    /// Where no host is recognised, GitHub's own variables still name repository, commit and server: any pipeline and any person may set
-    /// them.
+    /// Where no host is recognised, GitHub's own variables still name repository, commit and server: any pipeline and any person
+    /// may set them.
     /// </remarks>
     public static CiContext Describe(EnvironmentSnapshot environment) =>
         All.FirstOrDefault(host => host.Matches(environment))?.Describe(environment)

@@ -1,6 +1,8 @@
 namespace AdaptThenUnlearn.Publishing.Hosts;
 
-/// <summary>A CI host: how its environment is recognised, and what that environment says about the build and its pull request.</summary>
+/// <summary>
+/// A CI host: how its environment is recognised, and what that environment says about the build and its pull request.
+/// </summary>
 /// <remarks>
 /// A new host is a file in this folder and a line in <see cref="CiHosts"/>. What every host must do is written as a test
 /// (<c>CiHostContract</c>), which runs over all of them.
@@ -15,7 +17,7 @@ public interface ICiHost
 
     /// <summary>What the environment and the files that it names say.</summary>
     /// <remarks>
-    /// Variables may be missing, and files may be missing or damaged: it never throws for them. Tokens are not part of the result.
+    /// It never throws where variables or files are missing or damaged. Tokens are not part of the result.
     /// </remarks>
     CiContext Describe(EnvironmentSnapshot environment);
 }

@@ -9,7 +9,9 @@ using static AdaptThenUnlearn.Reports.ReportText;
 namespace AdaptThenUnlearn.Publishing.Pages;
 
 /// <summary>The content of a check run, or of the commit status in its place.</summary>
-/// <param name="Name">Name that is the same for every run of a policy and generator, so that branch protection can require it.</param>
+/// <param name="Name">
+/// Name that is the same for every run of a policy and generator, so that branch protection can require it.
+/// </param>
 /// <param name="Conclusion">Success, neutral (waived, only advice, or not proven) or failure.</param>
 /// <param name="Title">The verdict in one line.</param>
 /// <param name="Summary">Summary in Markdown; at most 65,535 bytes.</param>
@@ -35,7 +37,9 @@ public sealed record CheckPage(
         RunPages.CheckText(run),
         AnnotationsOf(run, context));
 
-    /// <summary>The check's name, <c>atu / POLICY / GENERATOR</c>, where the last part is the checkpoint's file name without extension.</summary>
+    /// <summary>
+    /// The check's name, <c>atu / POLICY / GENERATOR</c>, where the last part is the checkpoint's file name without extension.
+    /// </summary>
     public static string NameOf(PublishedRun run)
     {
         var generator = Path.GetFileNameWithoutExtension(run.Policy.Generator.Checkpoint.Replace('\\', '/'));

@@ -10,10 +10,12 @@ using AdaptThenUnlearn.Reports;
 
 namespace AdaptThenUnlearn.Publishing.Pages;
 
-/// <summary>The hidden first line of a comment. It names the comment's subject and keeps its numbers, so that the next run can show changes.</summary>
+/// <summary>
+/// The hidden first line of a comment. It names the comment's subject and keeps its numbers, for the next run to compare with.
+/// </summary>
 /// <remarks>
-/// Anyone can write a marker, so it counts only in the first line of a comment that this tool's own account wrote. Its numbers are
-/// read strictly and shown as text.
+/// Anyone can write a marker, so it counts only in the first line of a comment that this tool's own account wrote. Its numbers
+/// are read strictly and shown as text.
 /// </remarks>
 /// <param name="Version">Version of the format; always 1.</param>
 /// <param name="Key">Digest of tool, policy name and generator. There is one comment for each key.</param>
@@ -21,7 +23,9 @@ namespace AdaptThenUnlearn.Publishing.Pages;
 /// <param name="HeadSha">The commit that was measured; empty where it is unknown.</param>
 /// <param name="Shortened">Whether the run has more rules than are listed.</param>
 /// <param name="Rules">The rules' key numbers.</param>
-/// <param name="PolicySha256">Digest of the effective policy that judged; null, as those below, in comments of older versions.</param>
+/// <param name="PolicySha256">
+/// Digest of the effective policy that judged; null, as those below, in comments of older versions.
+/// </param>
 /// <param name="Generator">Digest of the original generator.</param>
 /// <param name="Seed">Seed of the evaluation latents.</param>
 /// <param name="Samples">Number of images at the first look.</param>
@@ -49,7 +53,9 @@ public sealed record ReportMarker(
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false) },
     };
 
-    /// <summary>The marker of a run, with as many of its rules as a hidden line should hold; rules that are not met come first.</summary>
+    /// <summary>
+    /// The marker of a run, with as many of its rules as a hidden line should hold; rules that are not met come first.
+    /// </summary>
     /// <param name="run">The run.</param>
     /// <param name="headSha">The commit that was measured; empty where it is unknown.</param>
     public static ReportMarker Create(PublishedRun run, string headSha)
@@ -63,7 +69,9 @@ public sealed record ReportMarker(
     }
 
     /// <summary>The key that distinguishes reports: a digest of the tool, the policy's name, and the generator's path.</summary>
-    /// <remarks>It uses the path in the policy rather than a hash of the checkpoint, so it stays the same when the checkpoint changes.</remarks>
+    /// <remarks>
+    /// It uses the path in the policy rather than a hash of the checkpoint, so it stays the same when the checkpoint changes.
+    /// </remarks>
     public static string KeyOf(PublishedRun run) =>
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"atu\0{run.Policy.Name}\0{run.Policy.Generator.Checkpoint}")))[..32];
 

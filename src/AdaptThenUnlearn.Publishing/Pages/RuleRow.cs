@@ -44,7 +44,8 @@ public sealed record RuleRow(string Limit, string Before, string After, string B
 
             case RuleLimit.MinShareKept:
                 var classifier = record.Policy.Quality?.CountingClassifier(record.Policy);
-                var share = record.Before.Shares.FirstOrDefault(share => share.Class == rule.Subject && share.Classifier == classifier);
+                var share = record.Before.Shares.FirstOrDefault(
+                    share => share.Class == rule.Subject && share.Classifier == classifier);
                 return (share is { Samples: > 0 } ? Percent((double)share.Hits / share.Samples) : None, Count(share?.Samples));
 
             default:

@@ -10,7 +10,9 @@ using static AdaptThenUnlearn.Reports.ReportText;
 
 namespace AdaptThenUnlearn.Publishing.Pages;
 
-/// <summary>The comment, the job summary and the texts of a check run. They are pure: the same run and context give the same text.</summary>
+/// <summary>
+/// The comment, the job summary and the texts of a check run. They are pure: the same run and context give the same text.
+/// </summary>
 public static class RunPages
 {
     /// <summary>Characters that GitHub accepts in a comment; counted here in UTF-16 units, which are never fewer.</summary>
@@ -69,7 +71,8 @@ public static class RunPages
         PageSection.Fixed(Links(context)),
     ]);
 
-    private static string Head(PublishedRun run, PublishContext context) => $"### {Heading(run, context)}\n\n{Sentence(run, context)}";
+    private static string Head(PublishedRun run, PublishContext context) =>
+        $"### {Heading(run, context)}\n\n{Sentence(run, context)}";
 
     private static string Heading(PublishedRun run, PublishContext context) =>
         $"{OutcomeText.Mark(run.OutcomeWithAdvisory(context.Advisory))}: {Escape(run.Policy.Name)}";
@@ -77,12 +80,12 @@ public static class RunPages
     private static string Sentence(PublishedRun run, PublishContext context)
     {
         var findings = run.Verification.Verdict.Findings;
-        var told = run.OutcomeWithAdvisory(context.Advisory);
-        var outcome = run.Verification.Problems.Count > 0
+        var outcome = run.OutcomeWithAdvisory(context.Advisory);
+        var sentence = run.Verification.Problems.Count > 0
             ? "**The run record does not stand**, so that nothing may be released on it."
-            : $"{OutcomeText.Sentence(told, findings, trained: run.Record.After is not null)} {OutcomeText.Counts(findings)}";
+            : $"{OutcomeText.Sentence(outcome, findings, trained: run.Record.After is not null)} {OutcomeText.Counts(findings)}";
         var description = run.Policy.Description is { } words ? $"{Escape(MarkdownText.Clip(words, 300))}\n\n" : "";
-        return description + outcome + (context.HeadSha.Length > 0 ? $" Measured at {Short(context.HeadSha)}.\n" : "\n");
+        return description + sentence + (context.HeadSha.Length > 0 ? $" Measured at {Short(context.HeadSha)}.\n" : "\n");
     }
 
     private static IEnumerable<PageSection> Notes(PublishedRun run)
@@ -90,16 +93,18 @@ public static class RunPages
         List<string> notes = [.. run.Verification.Problems.Select(problem => $"⛔ {AsSentence(problem)}")];
         if (run.Untrusted)
             notes.Add(
-                $"⚠️ The readings{(run.JudgedByTrustedPolicy ? "" : ", and the policy,")} come from a build of the pull request itself, "
-                + "which its author controls: they are a claim. They were judged again here.");
+                $"⚠️ The readings{(run.JudgedByTrustedPolicy ? "" : ", and the policy,")} come from a build "
+                + "of the pull request itself, which its author controls: they are a claim. They were judged again here.");
         if (run.IsUnproven && run.JudgedByTrustedPolicy)
             notes.Add(
-                "⚠️ The build may have measured with any file in place of what the policy does not pin. Add to this repository's policy: "
+                "⚠️ The build may have measured with any file in place of what the policy does not pin. "
+                + "Add to this repository's policy: "
                 + $"{string.Join(", ", run.UnpinnedPaths.Select(path => MarkdownText.Code(MarkdownText.Clip(path, 120))))}; "
                 + "`sha256sum FILE` gives the digits.");
         if (run.PolicyDiffers)
             notes.Add(
-                "⚠️ The pull request changes the policy; limits and waivers are this repository's, as they are without the change.");
+                "⚠️ The pull request changes the policy; "
+                + "limits and waivers are this repository's, as they are without the change.");
         notes.AddRange(run.Findings.Where(finding => finding.Waiver is not null).Select(Waived));
         notes.AddRange(
             run.Verification.Verdict.Warnings.Concat(run.Record.WarningRemarks())

@@ -2,7 +2,9 @@ using AdaptThenUnlearn.Publishing.Hosts;
 
 namespace AdaptThenUnlearn.Publishing.Targets;
 
-/// <summary>What the pages of one publish show besides the runs: the measured commit, links, and whether the gate is only advice.</summary>
+/// <summary>
+/// What the pages of one publish show besides the runs: the measured commit, links, and whether the gate is only advice.
+/// </summary>
 public sealed record PublishContext
 {
     /// <summary>The commit that was measured, in lower case; empty where it is unknown.</summary>

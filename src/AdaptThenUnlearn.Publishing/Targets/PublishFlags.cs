@@ -1,6 +1,8 @@
 namespace AdaptThenUnlearn.Publishing.Targets;
 
-/// <summary>What the command line says about publishing. It overrides what the CI host says; null where nothing is given.</summary>
+/// <summary>
+/// What the command line says about publishing. It overrides what the CI host says; null where nothing is given.
+/// </summary>
 public sealed record PublishFlags
 {
     /// <summary>The repository, as <c>owner/name</c>.</summary>

@@ -8,7 +8,9 @@ namespace AdaptThenUnlearn.Publishing.Targets;
 /// <param name="Repository">Name of the repository.</param>
 /// <param name="PullRequest">Number of the pull request; null where there is none, or it must be looked up.</param>
 /// <param name="HeadSha">The commit that was measured, in lower case.</param>
-/// <param name="HeadLabel">Owner and branch to look the pull request up by; null where its number is known or there is none.</param>
+/// <param name="HeadLabel">
+/// Owner and branch to look the pull request up by; null where its number is known or there is none.
+/// </param>
 /// <param name="IsFork">Whether the head is in another repository.</param>
 /// <param name="Api">Base address of the GitHub API; ends with a slash.</param>
 /// <param name="Author">Login that the token posts as; null where it is not given.</param>
@@ -39,8 +41,15 @@ public sealed partial record PublishTarget(
 
         var (number, label) = (flags.PullRequest ?? host.PullRequest, host.HeadLabel);
         return new PublishTarget(
-            repository.Split('/')[0], repository.Split('/')[1], number, sha.ToLowerInvariant(), number is null ? label : null, host.IsFork,
-            ApiOf(flags.ApiUrl ?? host.ApiUrl, host.ServerUrl), flags.Author, host.Host is not null,
+            Owner: repository.Split('/')[0],
+            Repository: repository.Split('/')[1],
+            PullRequest: number,
+            HeadSha: sha.ToLowerInvariant(),
+            HeadLabel: number is null ? label : null,
+            host.IsFork,
+            ApiOf(flags.ApiUrl ?? host.ApiUrl, host.ServerUrl),
+            flags.Author,
+            IsGitHubActions: host.Host is not null,
             UsesDefaultApi: flags.ApiUrl is null && host.ApiUrl is null && host.ServerUrl is null);
     }
 
@@ -53,7 +62,8 @@ public sealed partial record PublishTarget(
             ? uri.AbsoluteUri.Replace("(", "%28", StringComparison.Ordinal).Replace(")", "%29", StringComparison.Ordinal)
             : null;
 
-    // By https://docs.github.com, the API of github.com is a host, that of ghe.com a host for each tenant, that of Enterprise Server a path.
+    // By https://docs.github.com, the API of github.com is a host, that of ghe.com a host for each tenant, that of Enterprise
+    // Server a path.
     private static Uri ApiOf(string? api, string? server)
     {
         if (api is null)

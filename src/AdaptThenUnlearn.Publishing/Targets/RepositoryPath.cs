@@ -5,10 +5,12 @@ public static class RepositoryPath
 {
     /// <summary>The path of a file; null where it is outside the repository.</summary>
     /// <remarks>
-    /// A record that was moved, as artifacts are, names its policy relative to where it was written. Leading <c>..</c> steps are then
-    /// dropped, because a run's folder is in the repository.
+    /// A record that was moved, as artifacts are, names its policy relative to where it was written. Leading <c>..</c> steps are
+    /// then dropped, because a run's folder is in the repository.
     /// </remarks>
-    /// <param name="workspace">The repository's root; null stands for the nearest folder with a <c>.git</c> above <paramref name="folder"/>.</param>
+    /// <param name="workspace">
+    /// The repository's root; null stands for the nearest folder with a <c>.git</c> above <paramref name="folder"/>.
+    /// </param>
     /// <param name="folder">Folder that <paramref name="file"/> is relative to.</param>
     /// <param name="file">A relative or absolute path.</param>
     public static string? Resolve(string? workspace, string folder, string file)

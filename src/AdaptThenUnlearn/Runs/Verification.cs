@@ -14,7 +14,9 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
     /// <summary>Whether the recorded verdict decides what its readings give, and says it in other words: an edited record, or one that another version wrote.</summary>
     public bool IsReworded { get; init; }
 
-    /// <summary>Whether the recorded policy is valid and the one that its text says; otherwise there is nothing to judge by.</summary>
+    /// <summary>
+    /// Whether the recorded policy is valid and the one that its text says; otherwise there is nothing to judge by.
+    /// </summary>
     public bool HasPolicy { get; init; } = true;
 
     /// <summary>What came of it today; failed where the record does not stand.</summary>
