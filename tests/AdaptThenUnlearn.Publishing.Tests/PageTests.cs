@@ -33,7 +33,7 @@ public sealed class PageTests
     [Fact]
     public void Comment_FailedAfterAPassedRun_IsTheGoldenOne()
     {
-        var run = Run(Desk.Made(hits: 400, distance: 60, nines: 100));
+        var run = Run(Desk.MakeRecord(hits: 400, distance: 60, nines: 100));
 
         Check("comment-failed.md", RunPages.Comment(run, _context, ReportMarker.Create(Run(), new string('f', 40))));
     }
@@ -50,7 +50,7 @@ public sealed class PageTests
     public void Comment_NothingTrained_IsTheGoldenOne()
     {
         var before = Records.Measured("a", 110, 30, 1000);
-        var record = Desk.Made() with { Before = before, After = null, Training = null, Verdict = Gate.Judge(Records.Policy, before, null, Records.Today) };
+        var record = Desk.MakeRecord() with { Before = before, After = null, Training = null, Verdict = Gate.Judge(Records.Policy, before, null, Records.Today) };
 
         var advisory = _context with { Advisory = true, ArtifactUrl = null };
 
@@ -62,7 +62,7 @@ public sealed class PageTests
     public void Comment_NothingToUnlearnAndImagesNotGoodEnough_DoesNotAdviseToTrain()
     {
         var before = Records.Measured("a", 20, distance: 90, nines: 1000);
-        var record = Desk.Made() with { Before = before, After = null, Training = null, Verdict = Gate.Judge(Records.Policy, before, null, Records.Today) };
+        var record = Desk.MakeRecord() with { Before = before, After = null, Training = null, Verdict = Gate.Judge(Records.Policy, before, null, Records.Today) };
 
         var comment = RunPages.Comment(Run(record), _context, previous: null);
 
@@ -72,7 +72,7 @@ public sealed class PageTests
 
     [Fact]
     public void Check_Failed_IsTheGoldenOne() =>
-        Check("check-failed.txt", Text(CheckPage.Create(Run(Desk.Made(hits: 400, distance: 60, nines: 100)), _context)));
+        Check("check-failed.txt", Text(CheckPage.Create(Run(Desk.MakeRecord(hits: 400, distance: 60, nines: 100)), _context)));
 
     [Fact]
     public void Check_Waived_IsNeutralWithWarnings() => Check("check-waived.txt", Text(CheckPage.Create(Waived(), _context)));
@@ -80,7 +80,7 @@ public sealed class PageTests
     [Fact]
     public void Check_Advisory_IsNeutralWithWarnings()
     {
-        var page = CheckPage.Create(Run(Desk.Made(hits: 400)), _context with { Advisory = true });
+        var page = CheckPage.Create(Run(Desk.MakeRecord(hits: 400)), _context with { Advisory = true });
 
         Assert.Equal(Conclusion.Neutral, page.Conclusion);
         Assert.All(page.Annotations, annotation => Assert.Equal(AnnotationLevel.Warning, annotation.Level));
@@ -89,7 +89,7 @@ public sealed class PageTests
     [Fact]
     public void Annotations_StandAtTheLineOfTheLimitTheyComeFrom()
     {
-        var annotations = CheckPage.Create(Run(Desk.Made(hits: 400, distance: 60, nines: 100)), _context).Annotations;
+        var annotations = CheckPage.Create(Run(Desk.MakeRecord(hits: 400, distance: 60, nines: 100)), _context).Annotations;
         var lines = Records.PolicyText.Split('\n');
 
         Assert.Equal(5, annotations.Count);
@@ -105,7 +105,7 @@ public sealed class PageTests
     public void Row_OfAClassKeptUnderAnExtractorWithoutClasses_HasItsShareBefore()
     {
         var policy = Records.Policy with { Quality = Records.Policy.Quality! with { Extractor = "inception-v3", ExtractorWeights = "inception.pth" } };
-        var record = Desk.Made() with { Policy = policy };
+        var record = Desk.MakeRecord() with { Policy = policy };
         var kept = Assert.Single(Gate.Judge(policy, record.Before, record.After, Records.Today).Findings, finding => finding.Rule == "quality/minShareKept/9");
 
         var row = RuleRow.Create(record, kept);
@@ -301,7 +301,7 @@ public sealed class PageTests
             Waivers = [strict.Waivers[0] with { Expires = "2026-12-31" }],
             Evaluation = strict.Evaluation with { Seed = 21 },
         };
-        var record = Desk.Made();
+        var record = Desk.MakeRecord();
         record = record with { Before = record.Before with { Seed = 21 }, After = record.After! with { Seed = 21 } };
 
         var previous = ReportMarker.Create(Run(policy: strict), new string('f', 40));
@@ -315,7 +315,7 @@ public sealed class PageTests
     [Fact]
     public void Comment_AnotherGenerator_SaysSo()
     {
-        var other = Run() with { Record = Desk.Made() with { Before = Records.Before with { GeneratorSha256 = new string('9', 64) } } };
+        var other = Run() with { Record = Desk.MakeRecord() with { Before = Records.Before with { GeneratorSha256 = new string('9', 64) } } };
 
         var comment = RunPages.Comment(other, _context, ReportMarker.Create(Run(), Sha));
 
@@ -339,20 +339,20 @@ public sealed class PageTests
 
     private static PublishedRun Run(RunRecord? record = null, UnlearningPolicy? policy = null)
     {
-        record ??= Desk.Made();
+        record ??= Desk.MakeRecord();
         policy ??= record.Policy;
         var verification = new Verification([], Gate.Judge(policy, record.Before, record.After, Records.Today));
         return new PublishedRun(record, verification, policy, Records.PolicyText, "policies/policy.json");
     }
 
-    private static PublishedRun Waived() => Run(Desk.Made(distance: 60), Records.Policy with
+    private static PublishedRun Waived() => Run(Desk.MakeRecord(distance: 60), Records.Policy with
     {
         Waivers = [new Waiver("quality/maxFrechetIncrease", "until the next release", "Ada", "2026-12-31"), new Waiver("quality/maxFrechetDistance", "was bad once", "Ada", "2026-12-31")],
     });
 
     private static PublishedRun WithWords(string words)
     {
-        var record = Desk.Made(hits: 400, nines: 10);
+        var record = Desk.MakeRecord(hits: 400, nines: 10);
         record = record with
         {
             Tool = words,
