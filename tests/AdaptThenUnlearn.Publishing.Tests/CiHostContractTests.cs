@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using AdaptThenUnlearn.Publishing.Hosts;
+using AdaptThenUnlearn.Tests;
 
 namespace AdaptThenUnlearn.Publishing.Tests;
 
@@ -19,6 +20,11 @@ public sealed class CiHostContractTests
     [Fact]
     public void Hosts_NamesAreDistinct() =>
         Assert.Equal(CiHosts.All.Count, CiHosts.All.Select(host => host.Name).Distinct().Count());
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void EveryHost_InTheCatalogue_IsOnThePublishingPage(string name) =>
+        Assert.Contains(name, File.ReadAllText(Path.Combine(Repository.Root, "docs", "publishing.md")), StringComparison.Ordinal);
 
     [Fact]
     public void NewHost_Correct_KeepsTheContract() => Assert.Empty(CiHostContract.Violations(new ExampleCi()));

@@ -165,6 +165,7 @@ public static class RunPages
 
     private static PageSection Details(PublishedRun run)
     {
+        // List policy, generators, settings, findings and machine.
         var record = run.Record;
         List<string[]> rows =
         [
@@ -179,6 +180,8 @@ public static class RunPages
             ["Machine", Text(Machine(record.Environment), 300)],
             ["Measured", $"{Moment(record.Times.Started)} to {Moment(record.Times.Finished)} UTC with {Text(record.Tool, 80)}"],
         ];
+
+        // Fold the table, because few readers need it.
         return new PageSection(3, rows, kept =>
             "<details>\n<summary>How it was measured and unlearned</summary>\n\n"
             + $"{Table(["What", "Value"], kept)}\n</details>\n");
