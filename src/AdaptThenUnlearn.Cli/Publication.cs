@@ -11,56 +11,122 @@ using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Cli;
 
-/// <summary>The options that say where results are published, and publishing itself, for every command that has it.</summary>
+/// <summary>Publishing for the commands that have it: the options that say where, and the work itself.</summary>
+/// <param name="terminal">Terminal that shows status and diagnostics.</param>
 public sealed class Publication(Terminal terminal)
 {
-    private readonly Option<string> _repository = new("--repository") { Description = "Repository to publish to; from GITHUB_REPOSITORY when absent", HelpName = "owner/name" };
-    private readonly Option<int?> _pullRequest = new("--pull-request") { Description = "Number of the pull request; from the event when absent", HelpName = "number" };
-    private readonly Option<string> _sha = new("--sha") { Description = "Commit that was measured; from the event when absent" };
-    private readonly Option<string> _apiUrl = new("--api-url") { Description = "Base address of the GitHub API; from GITHUB_API_URL when absent" };
-    private readonly Option<string> _runUrl = new("--run-url") { Description = "Page of the build, to link to" };
-    private readonly Option<string> _artifactUrl = new("--artifact-url") { Description = "Where the evidence was uploaded, to link to" };
-    private readonly Option<string> _jobSummary = new("--job-summary") { Description = "File that the summary is appended to; from GITHUB_STEP_SUMMARY when absent" };
-    private readonly Option<string> _author = new("--author") { Description = "Login that the token posts as, where it cannot say so itself: my-app[bot]" };
-    private readonly Option<string[]> _only = new("--only") { Description = "Publish only these: comment, check, summary", HelpName = "part", AllowMultipleArgumentsPerToken = true };
-    private readonly Option<bool> _require = new("--require-publish") { Description = "Not being able to publish is an error, and the exit code 4" };
+    private readonly Option<string> _repository = new("--repository")
+    {
+        Description = "Repository to publish to; from GITHUB_REPOSITORY when absent",
+        HelpName = "owner/name",
+    };
 
-    /// <summary>Gives a command the options.</summary>
+    private readonly Option<int?> _pullRequest = new("--pull-request")
+    {
+        Description = "Number of the pull request; from the event when absent",
+        HelpName = "number",
+    };
+
+    private readonly Option<string> _sha = new("--sha")
+    {
+        Description = "Commit that was measured; from the event when absent",
+    };
+
+    private readonly Option<string> _apiUrl = new("--api-url")
+    {
+        Description = "Base address of the GitHub API; from GITHUB_API_URL when absent",
+    };
+
+    private readonly Option<string> _runUrl = new("--run-url")
+    {
+        Description = "Page of the build, to link to",
+    };
+
+    private readonly Option<string> _artifactUrl = new("--artifact-url")
+    {
+        Description = "Where the evidence was uploaded, to link to",
+    };
+
+    private readonly Option<string> _jobSummary = new("--job-summary")
+    {
+        Description = "File that the summary is appended to; from GITHUB_STEP_SUMMARY when absent",
+    };
+
+    private readonly Option<string> _author = new("--author")
+    {
+        Description = "Login that the token posts as, where GitHub does not name it: my-app[bot]",
+    };
+
+    private readonly Option<string[]> _only = new("--only")
+    {
+        Description = "Publish only these: comment, check, summary",
+        HelpName = "part",
+        AllowMultipleArgumentsPerToken = true,
+    };
+
+    private readonly Option<bool> _require = new("--require-publish")
+    {
+        Description = "Failing to publish is an error, with exit code 4",
+    };
+
+    /// <summary>Adds the options to a command.</summary>
     public void AddTo(Command command)
     {
-        foreach (var option in new Option[] { _repository, _pullRequest, _sha, _apiUrl, _runUrl, _artifactUrl, _jobSummary, _author, _only, _require })
+        Option[] options =
+            [_repository, _pullRequest, _sha, _apiUrl, _runUrl, _artifactUrl, _jobSummary, _author, _only, _require];
+        foreach (var option in options)
             command.Options.Add(option);
         _only.AcceptOnlyFromAmong("comment", "check", "summary");
     }
 
-    /// <summary>Whether publishing was demanded.</summary>
+    /// <summary>Whether publishing is required.</summary>
     public bool IsRequired(ParseResult parsed) => parsed.GetValue(_require);
 
-    /// <summary>Judges records again and publishes those that can be told about. Each that cannot has its diagnostic, and one tells of what could not be published.</summary>
+    /// <summary>Judges records again and publishes them.</summary>
+    /// <remarks>
+    /// Each record that cannot be published has a diagnostic, and one more diagnostic lists what was not published.
+    /// </remarks>
     /// <param name="records">Paths of <c>run.json</c>.</param>
     /// <param name="parsed">The options' values.</param>
     /// <param name="advisory">Whether a failed gate stops nothing.</param>
     /// <param name="untrusted">Whether the records come from a build that anyone may have changed.</param>
-    /// <param name="policies">What to judge by instead of the recorded policies; none: by those.</param>
-    /// <param name="cancel">Ends it.</param>
-    /// <param name="fresh">Whether this process has just written them, so that one that cannot be read is no mistake of the caller's.</param>
+    /// <param name="policies">
+    /// Policies that judge instead of the recorded ones; where there are none, the recorded ones judge.
+    /// </param>
+    /// <param name="cancel">Cancels publishing.</param>
+    /// <param name="fresh">
+    /// Whether this process has just written the records, so that one that cannot be read is not the caller's mistake.
+    /// </param>
     /// <exception cref="RunRecordException">A fresh record cannot be read.</exception>
-    /// <returns>The exit code: passed, not published, gate failed where a record was refused, or not finished where one could not be read.</returns>
-    public int Publish(IReadOnlyList<string> records, ParseResult parsed, bool advisory, bool untrusted, IReadOnlyList<TrustedPolicy> policies, CancellationToken cancel, bool fresh = false)
+    /// <returns>
+    /// The exit code: passed; not published; gate failed, where a record was refused; not finished, where one was not readable.
+    /// </returns>
+    public int Publish(
+        IReadOnlyList<string> records, ParseResult parsed, bool advisory, bool untrusted, IReadOnlyList<TrustedPolicy> policies,
+        CancellationToken cancel, bool fresh = false)
     {
+        // Read the records and judge their readings again.
         var environment = EnvironmentSnapshot.Capture();
-        var context = CiHosts.Describe(environment);
+        var host = CiHosts.Describe(environment);
         var today = DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime);
-        var admission = new PublishedRunReader(Vocabulary.Known, today, context.Workspace, policies, untrusted);
-        var loaded = records.Select(record => ReadRecord(admission, record, fresh)).ToList();
-        var runs = loaded.Select(each => each.Run).OfType<PublishedRun>().Select(run => run with { Advisory = advisory }).ToList();
+        var reader = new PublishedRunReader(Vocabulary.Known, today, host.Workspace, policies, untrusted);
+        var loaded = records.Select(record => ReadRecord(reader, record, fresh)).ToList();
+        var runs = loaded.Select(each => each.Run).OfType<PublishedRun>().ToList();
         var exitCode = loaded.Max(each => each.ExitCode);
         if (runs.Count == 0)
             return exitCode;
 
-        foreach (var run in runs.Where(run => run.Outcome is not Outcome.Passed))   // one that passed is told by what was published
-            terminal.WriteStatus(LogLine.Sanitize($"{run.Policy.Name}: {OutcomeText.Describe(run.Outcome)}, judged again for publishing"));
-        var publisher = new Publisher(context, GitHubToken.Find(environment), Flags(parsed), Machine.ToolVersion["atu ".Length..], new RetryDelay(TimeProvider.System), terminal.WriteStatus);
+        // Show the outcome of every run that did not simply pass.
+        foreach (var run in runs.Where(run => run.Outcome is not Outcome.Passed))
+        {
+            var outcome = OutcomeText.Describe(run.OutcomeWithAdvisory(advisory));
+            terminal.WriteStatus(LogLine.Sanitize($"{run.Policy.Name}: {outcome}, judged again for publishing"));
+        }
+
+        // Publish them, and report what was done and what was not.
+        var publisher = new Publisher(
+            host, GitHubToken.Find(environment), Flags(parsed, advisory), Machine.ToolVersion["atu ".Length..],
+            new RetryDelay(TimeProvider.System), terminal.WriteStatus);
         var result = publisher.PublishAsync(runs, cancel).GetAwaiter().GetResult();
         foreach (var done in result.Done)
             Terminal.WriteResultLine($"published {done}");
@@ -72,13 +138,13 @@ public sealed class Publication(Terminal terminal)
             : ExitCodes.Passed;
     }
 
-    /// <summary>Publishes what was just governed; the gate's exit code comes first, whatever goes wrong here.</summary>
+    /// <summary>Publishes what was just governed. Whatever goes wrong here, the gate's exit code takes precedence.</summary>
     /// <param name="gate">The gate's exit code.</param>
     /// <param name="records">Paths of <c>run.json</c>.</param>
     /// <param name="parsed">The options' values.</param>
     /// <param name="advisory">Whether a failed gate stops nothing.</param>
-    /// <param name="cancel">Ends it.</param>
-    /// <returns>The gate's exit code, or not published where the gate passed.</returns>
+    /// <param name="cancel">Cancels publishing.</param>
+    /// <returns>The gate's exit code; not published, where the gate passed and publishing is required and failed.</returns>
     public int PublishAfterGate(int gate, IReadOnlyList<string> records, ParseResult parsed, bool advisory, CancellationToken cancel)
     {
         int published;
@@ -89,18 +155,19 @@ public sealed class Publication(Terminal terminal)
         catch (Exception failed) when (failed is not OperationCanceledException)
         {
             var required = IsRequired(parsed);
-            terminal.WriteDiagnostic(new BuildMessage(required ? Severity.Error : Severity.Warning, PublishCodes.Unforeseen, $"not published: {failed.Message}"));
+            terminal.WriteDiagnostic(new BuildMessage(
+                required ? Severity.Error : Severity.Warning, PublishCodes.Unforeseen, $"not published: {failed.Message}"));
             published = required ? ExitCodes.NotPublished : ExitCodes.Passed;
         }
 
         return gate == ExitCodes.Passed && published != ExitCodes.Passed && IsRequired(parsed) ? ExitCodes.NotPublished : gate;
     }
 
-    private (PublishedRun? Run, int ExitCode) ReadRecord(PublishedRunReader admission, string record, bool fresh)
+    private (PublishedRun? Run, int ExitCode) ReadRecord(PublishedRunReader reader, string record, bool fresh)
     {
         try
         {
-            return (admission.Read(record), ExitCodes.Passed);
+            return (reader.Read(record), ExitCodes.Passed);
         }
         catch (RecordRefusedException refused)
         {
@@ -109,12 +176,13 @@ public sealed class Publication(Terminal terminal)
         }
         catch (RunRecordException unreadable) when (!fresh)
         {
-            terminal.WriteDiagnostic(new BuildMessage(Severity.Error, CommandAction.CodeOf(unreadable), $"{unreadable.Message}; it was not published"));
+            terminal.WriteDiagnostic(new BuildMessage(
+                Severity.Error, CommandAction.CodeOf(unreadable), $"{unreadable.Message}; it was not published"));
             return (null, ExitCodes.NotFinished);
         }
     }
 
-    private PublishFlags Flags(ParseResult parsed) => new()
+    private PublishFlags Flags(ParseResult parsed, bool advisory) => new()
     {
         Repository = parsed.GetValue(_repository),
         PullRequest = parsed.GetValue(_pullRequest),
@@ -124,11 +192,14 @@ public sealed class Publication(Terminal terminal)
         ArtifactUrl = parsed.GetValue(_artifactUrl),
         JobSummary = parsed.GetValue(_jobSummary),
         Author = parsed.GetValue(_author),
+        Advisory = advisory,
         Parts = parsed.GetValue(_only) is { Length: > 0 } only
             ? only.Aggregate(PublishParts.None, (parts, name) => parts | Enum.Parse<PublishParts>(name, ignoreCase: true))
             : PublishParts.All,
     };
 
     private static BuildMessage Diagnostic(IReadOnlyList<PublishProblem> problems, bool required) => new(
-        required ? Severity.Error : Severity.Warning, problems[0].Code, "not everything was published: " + string.Join("; ", problems.Select(problem => problem.Text).Distinct()));
+        required ? Severity.Error : Severity.Warning,
+        problems[0].Code,
+        "not everything was published: " + string.Join("; ", problems.Select(problem => problem.Text).Distinct()));
 }

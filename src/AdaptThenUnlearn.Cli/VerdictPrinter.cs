@@ -6,16 +6,18 @@ using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Cli;
 
-/// <summary>What a terminal says about a verdict: diagnostics at the policy's lines on stderr, every rule on stdout; the same for each command.</summary>
-/// <param name="terminal">Told.</param>
-/// <param name="policy">That was judged by.</param>
-/// <param name="file">Where diagnostics point: the policy's file, or the record's where that is not the policy any more.</param>
-/// <param name="text">Of the policy, for lines; null where the file is none.</param>
+/// <summary>
+/// Prints a verdict in the same way for every command: diagnostics at the policy's lines on stderr, every rule on stdout.
+/// </summary>
+/// <param name="terminal">Terminal to print on.</param>
+/// <param name="policy">Policy that judged.</param>
+/// <param name="file">File that diagnostics point to: the policy, or the record where the policy has changed since.</param>
+/// <param name="text">Text of the policy, to find lines in; null where <paramref name="file"/> is not the policy.</param>
 internal sealed class VerdictPrinter(Terminal terminal, UnlearningPolicy policy, string file, string? text)
 {
-    /// <summary>Tells warnings, what is not met, what is waived, and every rule.</summary>
-    /// <param name="verdict">Of the gate.</param>
-    /// <param name="remarks">What the run noticed about its inputs, and a reader must see.</param>
+    /// <summary>Prints warnings, rules that are not met or waived, and then every rule.</summary>
+    /// <param name="verdict">The gate's verdict.</param>
+    /// <param name="remarks">Remarks of the run about its inputs that a reader must see.</param>
     /// <param name="advisory">Whether a failed gate is let through.</param>
     public void Print(Verdict verdict, IEnumerable<string> remarks, bool advisory)
     {
@@ -33,7 +35,11 @@ internal sealed class VerdictPrinter(Terminal terminal, UnlearningPolicy policy,
 
         if (verdict.Outcome.WithAdvisory(advisory) is Outcome.Advisory)
             terminal.WriteDiagnostic(new BuildMessage(
-                Severity.Warning, "ATU3005", $"{policy.Name}: the gate failed and was let through, because --advisory was given; nothing may be released on it", file));
+                Severity.Warning,
+                "ATU3005",
+                $"{policy.Name}: the gate failed and was let through, because --advisory was given; "
+                + "nothing may be released on it",
+                file));
         foreach (var finding in verdict.Findings)
             Terminal.WriteResultLine($"  {VerdictText.Describe(finding)}");
     }

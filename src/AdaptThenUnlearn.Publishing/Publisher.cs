@@ -5,41 +5,37 @@ using AdaptThenUnlearn.Publishing.Targets;
 
 namespace AdaptThenUnlearn.Publishing;
 
-/// <summary>What came of publishing.</summary>
-/// <param name="Done">In sentences.</param>
-/// <param name="Problems">What could not be done; empty when everything was.</param>
-public sealed record PublishResult(IReadOnlyList<string> Done, IReadOnlyList<PublishProblem> Problems);
-
-/// <summary>Takes runs to where people look: job summary, check run, comment. What goes wrong is told, and never thrown.</summary>
-/// <param name="context">Where the build runs.</param>
-/// <param name="token">With whose rights; null when there is none.</param>
-/// <param name="flags">Say what the context does not.</param>
-/// <param name="version">Of this tool.</param>
-/// <param name="retryDelay">How time passes.</param>
-/// <param name="log">Told before anything is sent to a host that nobody named; null: nobody listens.</param>
-public sealed class Publisher(CiContext context, GitHubToken? token, PublishFlags flags, string version, RetryDelay retryDelay, Action<string>? log = null)
+/// <summary>
+/// Publishes runs: job summary, check run and comment. It reports what fails and throws only when it is cancelled.
+/// </summary>
+/// <param name="host">What the CI host says about the build.</param>
+/// <param name="token">Token to publish with; null where there is none.</param>
+/// <param name="flags">What the command line says; it overrides the host.</param>
+/// <param name="version">Version of this tool.</param>
+/// <param name="retryDelay">Clock and waiting between attempts.</param>
+/// <param name="log">Receives a line before anything is sent to a host that was not given; null where no one reads it.</param>
+public sealed class Publisher(
+    CiContext host, GitHubToken? token, PublishFlags flags, string version, RetryDelay retryDelay, Action<string>? log = null)
 {
     private const string CommentPermission = "pull-requests: write";
     private const string CheckPermission = "checks: write (or statuses: write)";
 
+    private readonly PublishContext _context = PublishContext.Create(host, flags);
     private readonly List<string> _done = [];
     private readonly List<PublishProblem> _problems = [];
 
-    /// <summary>Publishes every run, whatever came of the one before; gives up where nobody answers.</summary>
+    /// <summary>
+    /// Publishes every run, also after one that failed. It stops early only where GitHub does not answer or accept the token.
+    /// </summary>
     /// <param name="runs">The runs.</param>
-    /// <param name="cancel">Ends it.</param>
+    /// <param name="cancel">Cancels publishing.</param>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public async Task<PublishResult> PublishAsync(IReadOnlyList<PublishedRun> runs, CancellationToken cancel)
     {
         try
         {
-            var sha = flags.Sha ?? context.HeadSha;
-            runs = [.. runs.Select(run => run with
-            {
-                RunUrl = PublishTarget.Link(flags.RunUrl ?? context.RunUrl), ArtifactUrl = PublishTarget.Link(flags.ArtifactUrl), HeadSha = PublishTarget.IsSha(sha) ? sha! : "",
-            })];
             if (flags.Parts.HasFlag(PublishParts.Summary))
-                Summarise(flags.JobSummary ?? context.JobSummary, runs);
+                Summarise(flags.JobSummary ?? host.JobSummary, runs);
             if ((flags.Parts & (PublishParts.Comment | PublishParts.Check)) != PublishParts.None)
                 await PublishToGitHubAsync(runs, cancel).ConfigureAwait(false);
         }
@@ -56,12 +52,12 @@ public sealed class Publisher(CiContext context, GitHubToken? token, PublishFlag
         if (file is null && flags.Parts == PublishParts.Summary)
             _problems.Add(new PublishProblem(PublishCodes.JobSummary, "there is no job summary here; name a file with --job-summary"));
         if (file is null)
-            return;   // not on Actions
+            return;   // not on GitHub Actions
 
         try
         {
             foreach (var run in runs)
-                _done.Add($"{run.Policy.Name}: {new JobSummary(file).Append(run)}");
+                _done.Add($"{run.Policy.Name}: {new JobSummary(file).Append(run, _context)}");
         }
         catch (PublishException full)
         {
@@ -71,19 +67,29 @@ public sealed class Publisher(CiContext context, GitHubToken? token, PublishFlag
 
     private async Task PublishToGitHubAsync(IReadOnlyList<PublishedRun> runs, CancellationToken cancel)
     {
-        var target = PublishTarget.Create(context, flags);
+        var target = PublishTarget.Create(host, flags);
         if (token is null)
-            throw new PublishException(PublishCodes.NoToken, $"there is no token: set one of {string.Join(", ", GitHubToken.Variables)}");
+            throw new PublishException(
+                PublishCodes.NoToken, $"there is no token: set one of {string.Join(", ", GitHubToken.Variables)}");
         if (!token.IsValidHeaderValue)
-            throw new PublishException(PublishCodes.NoToken, $"the token in {token.Variable} holds a line break or another character that no token has, and was not sent; set the token alone");
+            throw new PublishException(
+                PublishCodes.NoToken,
+                $"the token in {token.Variable} contains a line break or another character that no token has, and was not sent; "
+                + "set the token alone");
         if (target.UsesDefaultApi)
-            log?.Invoke($"the token in {token.Variable} goes to {target.Api.Host}, because nothing names another host (--api-url, GITHUB_API_URL, GITHUB_SERVER_URL)");
+            log?.Invoke(
+                $"the token in {token.Variable} goes to {target.Api.Host}, because nothing names another host "
+                + "(--api-url, GITHUB_API_URL, GITHUB_SERVER_URL)");
 
         using var session = new GitHubSession(target, token, version, retryDelay, cancel);
         target = await ResolvePullRequestAsync(target, session, token, runs).ConfigureAwait(false);
         if (target.PullRequest is null && flags.Parts.HasFlag(PublishParts.Comment) && !flags.Parts.HasFlag(PublishParts.Check))
-            throw new PublishException(PublishCodes.NoTarget, "a comment was asked for, and no pull request is known to write it on: name one with --pull-request, or publish the check too");
-        foreach (var run in runs.Select(run => run with { HeadSha = target.HeadSha }))
+            throw new PublishException(
+                PublishCodes.NoTarget,
+                "a comment was asked for, and no pull request is known to write it on: name one with --pull-request, "
+                + "or publish the check too");
+
+        foreach (var run in runs)
         {
             if (!await PublishRunAsync(run, target, session, token, cancel).ConfigureAwait(false))
                 return;
@@ -91,26 +97,35 @@ public sealed class Publisher(CiContext context, GitHubToken? token, PublishFlag
     }
 
     // The number comes from the event, from a flag, or from the head that the event names; never from a record.
-    private static async Task<PublishTarget> ResolvePullRequestAsync(PublishTarget target, GitHubSession session, GitHubToken token, IReadOnlyList<PublishedRun> runs)
+    private static async Task<PublishTarget> ResolvePullRequestAsync(
+        PublishTarget target, GitHubSession session, GitHubToken token, IReadOnlyList<PublishedRun> runs)
     {
         try
         {
+            // Look up the pull request of a head in a fork.
             if (target is { PullRequest: null, HeadLabel: { } label })
             {
                 var found = await session.FindPullRequestsAsync(label, target.HeadSha).ConfigureAwait(false);
                 if (found is not [var only])
-                    throw new PublishException(PublishCodes.NotOfTheHead, $"{found.Count} open pull requests have {target.HeadSha} of {label} as their head, and one was looked for; nothing was posted");
+                    throw new PublishException(
+                        PublishCodes.NotOfTheHead,
+                        $"{found.Count} open pull requests have {target.HeadSha} of {label} as their head, and one was expected; "
+                        + "nothing was posted");
                 return target with { PullRequest = only };
             }
 
+            // Require that an untrusted run measured the pull request's head.
             if (!runs.Any(run => run.Untrusted))
                 return target;
 
             var number = target.PullRequest ?? throw new PublishException(
-                PublishCodes.NoTarget, "an untrusted run is posted on a pull request, and the event names none: run it on workflow_run, or give --pull-request and --sha");
+                PublishCodes.NoTarget,
+                "an untrusted run is posted on a pull request, and the event names none: "
+                + "run it on workflow_run, or give --pull-request and --sha");
             var head = await session.GetHeadAsync(number).ConfigureAwait(false);
             return head.Equals(target.HeadSha, StringComparison.OrdinalIgnoreCase) ? target : throw new PublishException(
-                PublishCodes.NotOfTheHead, $"pull request #{number} is at {head}, and the untrusted run measured {target.HeadSha}; nothing was posted");
+                PublishCodes.NotOfTheHead,
+                $"pull request #{number} is at {head}, and the untrusted run measured {target.HeadSha}; nothing was posted");
         }
         catch (Exception failed) when (failed is not OperationCanceledException)
         {
@@ -118,10 +133,13 @@ public sealed class Publisher(CiContext context, GitHubToken? token, PublishFlag
         }
     }
 
-    // Comments are read first and written last, so that the time in which somebody else may write is short.
-    private async Task<bool> PublishRunAsync(PublishedRun run, PublishTarget target, GitHubSession session, GitHubToken token, CancellationToken cancel)
+    // Comments are read first and written last, so that others have little time to write in between.
+    private async Task<bool> PublishRunAsync(
+        PublishedRun run, PublishTarget target, GitHubSession session, GitHubToken token, CancellationToken cancel)
     {
-        var comment = flags.Parts.HasFlag(PublishParts.Comment) && target.PullRequest is { } number ? new PullRequestComment(session, number) : null;
+        var comment = flags.Parts.HasFlag(PublishParts.Comment) && target.PullRequest is { } number
+            ? new PullRequestComment(session, number, _context)
+            : null;
         (long, Pages.ReportMarker)? found = null;
         var readable = comment is not null && await TryPublishAsync("the comment", CommentPermission, async () =>
         {
@@ -130,9 +148,11 @@ public sealed class Publisher(CiContext context, GitHubToken? token, PublishFlag
         }).ConfigureAwait(false);
 
         if (flags.Parts.HasFlag(PublishParts.Check) && !ShouldStop())
-            await TryPublishAsync("the check", CheckPermission, () => new HeadCheck(session).PublishAsync(run)!).ConfigureAwait(false);
+            await TryPublishAsync("the check", CheckPermission, () => new HeadCheck(session, _context).PublishAsync(run)!)
+                .ConfigureAwait(false);
         if (readable && !ShouldStop())
-            await TryPublishAsync("the comment", CommentPermission, () => comment!.PublishAsync(run, found, cancel)!).ConfigureAwait(false);
+            await TryPublishAsync("the comment", CommentPermission, () => comment!.PublishAsync(run, found, cancel)!)
+                .ConfigureAwait(false);
         return !ShouldStop();
 
         async Task<bool> TryPublishAsync(string what, string permission, Func<Task<string?>> part)

@@ -4,7 +4,9 @@ using Cake.Core;
 
 namespace AdaptThenUnlearn.Cake;
 
-/// <summary>What a build says when <c>atu</c> ended with anything but success: the exit code in words, and the tool's own errors, in one line.</summary>
+/// <summary>
+/// The build's message where <c>atu</c> failed: the meaning of the exit code and the tool's own errors, in one line.
+/// </summary>
 internal static partial class AtuFailure
 {
     /// <summary>The policy or an argument is wrong.</summary>
@@ -18,12 +20,14 @@ internal static partial class AtuFailure
     private const int Cancelled = 130;
     private const int MaxErrors = 3;
 
-    /// <summary>The exception for an exit code.</summary>
-    /// <param name="command">As <c>atu</c> names it.</param>
-    /// <param name="exitCode">Not 0.</param>
-    /// <param name="errorLines">The lines of stderr.</param>
-    /// <remarks>Exit code 1 without a diagnostic is no verdict: whoever starts <c>atu</c> (such as <c>dotnet tool run</c>) fails with it too.
-    /// It becomes "could not finish", so that nobody takes a tool that is not there for a gate that has judged.</remarks>
+    /// <summary>Makes the exception for an exit code.</summary>
+    /// <param name="command">Name of the command of <c>atu</c>.</param>
+    /// <param name="exitCode">Exit code other than 0.</param>
+    /// <param name="errorLines">Lines of stderr.</param>
+    /// <remarks>
+    /// Exit code 1 without a diagnostic is not a verdict, because programs that start <c>atu</c> (such as <c>dotnet tool run</c>)
+    /// fail with it too. It becomes "could not finish", so that a missing tool does not look like a gate that has judged.
+    /// </remarks>
     public static CakeException Create(string command, int exitCode, IEnumerable<string> errorLines)
     {
         var lines = errorLines.Where(line => !string.IsNullOrWhiteSpace(line)).ToList();
@@ -39,7 +43,9 @@ internal static partial class AtuFailure
     private static string Shorten(List<string> errors)
     {
         var first = string.Join("; ", errors.Take(MaxErrors));
-        return errors.Count <= MaxErrors ? first : string.Create(CultureInfo.InvariantCulture, $"{first}; and {errors.Count - MaxErrors} more above");
+        return errors.Count <= MaxErrors
+            ? first
+            : string.Create(CultureInfo.InvariantCulture, $"{first}; and {errors.Count - MaxErrors} more above");
     }
 
     private static string Meaning(int exitCode) => exitCode switch

@@ -8,9 +8,11 @@ using Cake.Core.Tooling;
 
 namespace AdaptThenUnlearn.Cake;
 
-/// <summary>Runs <c>atu</c>: builds its arguments, shows what it says, and turns its exit code into an exception. It decides nothing.</summary>
-/// <param name="context">Of the build.</param>
-/// <param name="settings">Which command, and how; one instance runs it once.</param>
+/// <summary>
+/// Runs <c>atu</c>: builds its arguments, shows its output, and turns its exit code into an exception. It decides nothing.
+/// </summary>
+/// <param name="context">Context of the build.</param>
+/// <param name="settings">Settings of the command; an instance runs it once.</param>
 /// <exception cref="CakeException">There is no <c>atu</c>.</exception>
 internal sealed partial class AtuTool(ICakeContext context, AtuSettings settings)
     : Tool<AtuSettings>(context.FileSystem, context.Environment, context.ProcessRunner, context.Tools)
@@ -24,7 +26,8 @@ internal sealed partial class AtuTool(ICakeContext context, AtuSettings settings
     public void Run(IReadOnlyList<FilePath> files)
     {
         if (files.Count == 0)
-            throw new CakeException(AtuFailure.BadArguments, $"atu {settings.Command}: there is no file to work on; did a pattern match nothing?");
+            throw new CakeException(
+                AtuFailure.BadArguments, $"atu {settings.Command}: there is no file to work on; did a pattern match nothing?");
 
         var process = new ProcessSettings { RedirectStandardError = true, RedirectedStandardErrorHandler = OnErrorLine };
         try
@@ -34,7 +37,9 @@ internal sealed partial class AtuTool(ICakeContext context, AtuSettings settings
         }
         catch (TimeoutException)
         {
-            throw new CakeException(AtuFailure.NotFinished, string.Create(CultureInfo.InvariantCulture, $"atu {settings.Command}: stopped after {settings.ToolTimeout}, the timeout that was set"));
+            throw new CakeException(AtuFailure.NotFinished, string.Create(
+                CultureInfo.InvariantCulture,
+                $"atu {settings.Command}: stopped after {settings.ToolTimeout}, the timeout that was set"));
         }
 
         void Finish(IProcess ended)
@@ -58,15 +63,20 @@ internal sealed partial class AtuTool(ICakeContext context, AtuSettings settings
             throw AtuFailure.Create(settings.Command, exitCode, _errorLines);
     }
 
-    // What the build's own settings turn from a failure into a success is said last, where a reader of the log looks.
+    // Where the build's own settings turn a failure into a success, the last line says so, because readers of a log look there.
     private void WarnAboutIgnoredFailure()
     {
         if (_exitCode != 0)
-            Warn(string.Create(CultureInfo.InvariantCulture, $"ended with exit code {_exitCode}, and the build goes on because HandleExitCode says so"));
+            Warn(string.Create(
+                CultureInfo.InvariantCulture,
+                $"ended with exit code {_exitCode}, and the build goes on because HandleExitCode says so"));
         else if (_errorLines.Any(line => AdvicePattern().IsMatch(line)))
-            Warn("the gate failed, and the build goes on because atu was told to be advisory");
+            Warn("the gate failed, and the build goes on because atu ran with --advisory");
 
-        void Warn(string text) => context.Log.Warning($"atu {settings.Command}: warning ATU5008: {text}".Replace("{", "{{", StringComparison.Ordinal).Replace("}", "}}", StringComparison.Ordinal));
+        // The log formats its text, so braces are doubled.
+        void Warn(string text) => context.Log.Warning(
+            $"atu {settings.Command}: warning ATU5008: {text}"
+                .Replace("{", "{{", StringComparison.Ordinal).Replace("}", "}}", StringComparison.Ordinal));
     }
 
     private ProcessArgumentBuilder Arguments(IReadOnlyList<FilePath> files)
@@ -77,7 +87,7 @@ internal sealed partial class AtuTool(ICakeContext context, AtuSettings settings
         line.Append(settings.Command);
         foreach (var file in files)
             line.AppendQuoted(file.MakeAbsolute(context.Environment).FullPath);
-        // A build that is killed cannot stop what it started: atu watches it, and ends with it.
+        // A build that is killed cannot end its tools, so atu watches it and ends with it.
         line.Append(string.Create(CultureInfo.InvariantCulture, $"--parent-process {Environment.ProcessId}"));
         settings.AppendTo(line, context.Environment);
         return line;

@@ -4,9 +4,12 @@ using Cake.Core.IO;
 
 namespace AdaptThenUnlearn.Cake;
 
-/// <summary>Governs image generators by policy, and publishes what came of it, from a Cake script or a Cake.Frosting host.</summary>
-/// <remarks>Everything is decided by <c>atu</c>, in a process of its own. Where it fails, the <see cref="CakeException"/> has its exit code:
-/// 1 the gate failed, 2 the policy or an argument is wrong, 3 the run could not finish, 4 the report was not published, 130 cancelled.</remarks>
+/// <summary>Governs image generators by policy and publishes the results, from a Cake script or a Cake.Frosting host.</summary>
+/// <remarks>
+/// <c>atu</c> decides everything, in a separate process. Where it fails, the <see cref="CakeException"/> has its exit code:
+/// 1 the gate failed, 2 the policy or an argument is wrong, 3 the run could not finish, 4 the report was not published,
+/// 130 cancelled.
+/// </remarks>
 [CakeAliasCategory("AdaptThenUnlearn")]
 [CakeNamespaceImport("AdaptThenUnlearn.Cake")]
 public static class GovernanceAliases
@@ -21,10 +24,12 @@ public static class GovernanceAliases
     public static void GovernModels(this ICakeContext context, FilePath policy, GovernModelsSettings? settings = null) =>
         GovernModels(context, [policy], settings);
 
-    /// <summary>The same for several policies: each is governed whatever came of the others, and one failure fails.</summary>
+    /// <summary>
+    /// The same for several policies. Each is governed, also after one that failed; one failure fails the build.
+    /// </summary>
     /// <example><code>GovernModels(GetFiles("policies/no-*.json"));</code></example>
     /// <param name="context">The context.</param>
-    /// <param name="policies">The policy files; none is an error, not a success.</param>
+    /// <param name="policies">The policy files; an empty list is an error.</param>
     /// <param name="settings">How to run; the defaults of <c>atu govern</c> when not given.</param>
     /// <exception cref="CakeException">A gate failed, or there is no verdict; message and exit code say which.</exception>
     [CakeMethodAlias]
@@ -35,8 +40,8 @@ public static class GovernanceAliases
     /// <example><code>PublishGovernanceReport("artifacts/no-digit-8/run.json", new PublishGovernanceReportSettings { RequirePublish = true });</code></example>
     /// <param name="context">The context.</param>
     /// <param name="runRecord">The <c>run.json</c> that <c>atu govern</c> wrote.</param>
-    /// <param name="settings">Where to; the pipeline's own environment when not given.</param>
-    /// <exception cref="CakeException">Message and exit code say what went wrong.</exception>
+    /// <param name="settings">Where to publish; the pipeline's environment when not given.</param>
+    /// <exception cref="CakeException">It failed; message and exit code say why.</exception>
     [CakeMethodAlias]
     public static void PublishGovernanceReport(this ICakeContext context, FilePath runRecord, PublishGovernanceReportSettings? settings = null) =>
         PublishGovernanceReport(context, [runRecord], settings);
@@ -44,9 +49,9 @@ public static class GovernanceAliases
     /// <summary>The same for several runs.</summary>
     /// <example><code>PublishGovernanceReport(GetFiles("artifacts/*/run.json"));</code></example>
     /// <param name="context">The context.</param>
-    /// <param name="runRecords">The <c>run.json</c> files; none is an error, not a success.</param>
-    /// <param name="settings">Where to; the pipeline's own environment when not given.</param>
-    /// <exception cref="CakeException">Message and exit code say what went wrong.</exception>
+    /// <param name="runRecords">The <c>run.json</c> files; an empty list is an error.</param>
+    /// <param name="settings">Where to publish; the pipeline's environment when not given.</param>
+    /// <exception cref="CakeException">It failed; message and exit code say why.</exception>
     [CakeMethodAlias]
     public static void PublishGovernanceReport(this ICakeContext context, IEnumerable<FilePath> runRecords, PublishGovernanceReportSettings? settings = null) =>
         Run(context, runRecords, settings ?? new PublishGovernanceReportSettings());

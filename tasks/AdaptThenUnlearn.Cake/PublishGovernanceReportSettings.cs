@@ -4,10 +4,10 @@ using Cake.Core.IO;
 
 namespace AdaptThenUnlearn.Cake;
 
-/// <summary>What <c>atu publish</c> takes; what is not set, <c>atu</c> takes from the environment of the pipeline.</summary>
+/// <summary>Settings of <c>atu publish</c>; the pipeline's environment gives what is not set.</summary>
 public sealed class PublishGovernanceReportSettings : AtuSettings
 {
-    /// <summary><c>OWNER/NAME</c>.</summary>
+    /// <summary>The repository, as <c>OWNER/NAME</c>.</summary>
     public string? Repository { get; set; }
 
     /// <summary>Number of the pull request to comment on.</summary>
@@ -16,19 +16,19 @@ public sealed class PublishGovernanceReportSettings : AtuSettings
     /// <summary>The commit that was measured.</summary>
     public string? Sha { get; set; }
 
-    /// <summary>Where the host's API is, e.g. <c>https://github.example.com/api/v3</c>.</summary>
+    /// <summary>Address of the host's API, e.g. <c>https://github.example.com/api/v3</c>.</summary>
     public Uri? ApiUrl { get; set; }
 
-    /// <summary>Page of the run, for the report to link.</summary>
+    /// <summary>Address of the run's page, for a link in the report.</summary>
     public Uri? RunUrl { get; set; }
 
-    /// <summary>Page of the evidence, for the report to link.</summary>
+    /// <summary>Address of the evidence, for a link in the report.</summary>
     public Uri? ArtifactUrl { get; set; }
 
-    /// <summary>A failed gate is published as advice.</summary>
+    /// <summary>Publishes a failed gate as advice.</summary>
     public bool Advisory { get; set; }
 
-    /// <summary>Fails when the report could not be published.</summary>
+    /// <summary>Fails where the report was not published.</summary>
     public bool RequirePublish { get; set; }
 
     /// <inheritdoc/>

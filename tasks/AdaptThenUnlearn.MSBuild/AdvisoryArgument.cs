@@ -1,12 +1,12 @@
 namespace AdaptThenUnlearn.MSBuild;
 
-/// <summary>Finds <c>--advisory</c> among arguments that a project gives, so that the log can say what it does to the gate.</summary>
+/// <summary>Finds <c>--advisory</c> among a project's arguments, so that the log can warn that it disables the gate.</summary>
 internal static class AdvisoryArgument
 {
     private const string Name = "--advisory";
 
-    /// <summary>Whether it is there and not turned off.</summary>
-    /// <param name="arguments">As on a command line; null when there are none.</param>
+    /// <summary>Whether the option is there and not turned off.</summary>
+    /// <param name="arguments">Arguments as on a command line; null where there are none.</param>
     public static bool IsIn(string? arguments)
     {
         var words = (arguments ?? "").Split([' ', '\t', '\r', '\n', '"'], StringSplitOptions.RemoveEmptyEntries);

@@ -3,7 +3,9 @@ using AdaptThenUnlearn.Tasks;
 
 namespace AdaptThenUnlearn.MSBuild;
 
-/// <summary>How <c>atu</c> is started: the path a project gives, else the local tool of the nearest manifest, else a program on the PATH.</summary>
+/// <summary>
+/// How <c>atu</c> is started: by a path in the project, else the local tool of the nearest manifest, else a program on the PATH.
+/// </summary>
 internal sealed class AtuTool
 {
     private AtuTool(string program, params string[] arguments) => (Program, Arguments) = (program, arguments);
@@ -11,14 +13,16 @@ internal sealed class AtuTool
     /// <summary>The program to start.</summary>
     public string Program { get; }
 
-    /// <summary>What comes before <c>govern</c>.</summary>
+    /// <summary>Arguments before <c>govern</c>.</summary>
     public IReadOnlyList<string> Arguments { get; }
 
-    /// <summary>Finds it.</summary>
-    /// <param name="given">A program or a .NET assembly, relative to the project; empty when the project gives none.</param>
-    /// <param name="projectFolder">From which manifests are looked for, upwards.</param>
-    /// <param name="packageFolder">NuGet's package folder, if known.</param>
-    /// <returns>Null when there is none.</returns>
+    /// <summary>Finds the tool.</summary>
+    /// <param name="given">
+    /// Path of a program or a .NET assembly, relative to the project; empty where the project gives none.
+    /// </param>
+    /// <param name="projectFolder">Folder from which manifests are searched upwards.</param>
+    /// <param name="packageFolder">NuGet's package folder; null where it is unknown.</param>
+    /// <returns>The tool; null where there is none.</returns>
     public static AtuTool? Find(string? given, string projectFolder, string? packageFolder)
     {
         if (!string.IsNullOrWhiteSpace(given))
@@ -30,32 +34,39 @@ internal sealed class AtuTool
         }
 
         if (ToolManifest.FindVersion(projectFolder) is { } version)
-            return Installed(packageFolder, version) is { } assembly ? new AtuTool(Dotnet, assembly) : new AtuTool(Dotnet, "tool", "run", "atu", "--");
+            return Installed(packageFolder, version) is { } assembly
+                ? new AtuTool(Dotnet, assembly)
+                : new AtuTool(Dotnet, "tool", "run", "atu", "--");
         return OnPath(ProgramName("atu")) is { } program ? new AtuTool(program) : null;
     }
 
-    /// <summary>One sentence about where it was looked for, and how to get it.</summary>
+    /// <summary>A sentence that says where the tool was searched and how to get it.</summary>
     public static string HowToGetIt(string? given) => string.IsNullOrWhiteSpace(given)
-        ? "atu was not found: no tool manifest above the project lists AdaptThenUnlearn.Tool, and no atu is on the PATH; run 'dotnet new tool-manifest' and 'dotnet tool install AdaptThenUnlearn.Tool', or set GovernModelsToolPath"
+        ? "atu was not found: no tool manifest above the project lists AdaptThenUnlearn.Tool, and no atu is on the PATH; "
+            + "run 'dotnet new tool-manifest' and 'dotnet tool install AdaptThenUnlearn.Tool', or set GovernModelsToolPath"
         : $"GovernModelsToolPath names '{given}', which is not there";
 
-    // The very file that "dotnet tool run" starts, without the half second that finding it takes; not there before "dotnet tool restore".
+    // The file that "dotnet tool run" starts after half a second of looking for it. "dotnet tool restore" creates it.
     private static string? Installed(string? packageFolder, string version)
     {
         var tools = Path.Combine(packageFolder ?? "", ToolManifest.PackageId, version.ToLowerInvariant(), "tools");
-        return Directory.Exists(tools) ? Directory.EnumerateFiles(tools, "atu.dll", SearchOption.AllDirectories).FirstOrDefault() : null;
+        return Directory.Exists(tools)
+            ? Directory.EnumerateFiles(tools, "atu.dll", SearchOption.AllDirectories).FirstOrDefault()
+            : null;
     }
 
     private static string? OnPath(string program) =>
         Variable("PATH").Split([Path.PathSeparator], StringSplitOptions.RemoveEmptyEntries)
             .Select(folder => Path.Combine(folder.Trim('"'), program)).FirstOrDefault(File.Exists);
 
-    // The host that runs this build; a build that is not dotnet's own has none.
-    private static string Dotnet => Variable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : OnPath(ProgramName("dotnet")) ?? ProgramName("dotnet");
+    // The dotnet that runs this build. Other builds, such as Visual Studio's, have none.
+    private static string Dotnet => Variable("DOTNET_HOST_PATH") is { Length: > 0 } host
+        ? host
+        : OnPath(ProgramName("dotnet")) ?? ProgramName("dotnet");
 
     private static string ProgramName(string name) => RuntimeInformation.IsOSPlatform(OSPlatform.Windows) ? name + ".exe" : name;
 
-#pragma warning disable RS0030 // the one place of the build that looks for programs
+#pragma warning disable RS0030 // this class is the one that looks for programs
     private static string Variable(string name) => Environment.GetEnvironmentVariable(name) ?? "";
 #pragma warning restore RS0030
 }

@@ -1,35 +1,32 @@
 using System.Diagnostics;
 using System.Globalization;
+using AdaptThenUnlearn.Tasks;
 using Microsoft.Build.Framework;
 using Microsoft.Build.Utilities;
 
 namespace AdaptThenUnlearn.MSBuild;
 
-/// <summary>Runs <c>atu govern</c> as part of a build; the build fails when the gate does.</summary>
+/// <summary>Runs <c>atu govern</c> as part of a build. The build fails where the gate does.</summary>
 /// <remarks>
-/// A separate process, so that libtorch never enters the build's own. The task judges nothing: MSBuild itself turns the
-/// tool's <c>file(line,column): error ATU…</c> lines into build errors, and <c>--advisory</c> makes the tool say
-/// <i>warning</i> and exit with 0. It does see to it that a policy without a verdict is never taken for one that passed.
+/// <c>atu</c> is a separate process, so that libtorch is never loaded into the build. The task judges nothing. MSBuild itself
+/// turns the tool's <c>file(line,column): error ATU…</c> lines into build errors; with <c>--advisory</c> the tool writes warnings
+/// and exits with 0. The task requires a <see cref="VerdictLine"/> for every policy, so that a policy without a verdict never
+/// counts as passed.
 /// </remarks>
 public sealed class GovernModels : ToolTask
 {
-    // How atu govern ends what it says about each policy.
-    private const string EndOfVerdict = "; evidence in ";
-
-    // How it tells of a rule that failed where a failed gate is only advice.
-    private const string FailedAndLetThrough = ": warning ATU3001: ";
-
+    private readonly string _marker = Guid.NewGuid().ToString("N");
+    private readonly HashSet<string> _judged = new(StringComparer.Ordinal);
     private GovernMode _mode;
     private AtuTool? _tool;
-    private string _lastWords = "";
-    private bool _letThrough;
-    private int _verdicts;
+    private string _lastLine = "";
+    private bool _warnedAboutAdvisory;
 
-    /// <summary>The project that is built; its folder is where relative paths start.</summary>
+    /// <summary>Path of the project that is built; relative paths start in its folder.</summary>
     [Required]
     public string Project { get; set; } = "";
 
-    /// <summary>NuGet's package folder, where local tools lie too.</summary>
+    /// <summary>NuGet's package folder, which also has the local tools.</summary>
     public string? PackageFolder { get; set; }
 
     /// <summary>The policy files; at least one, unless <see cref="Mode"/> is <c>Off</c>.</summary>
@@ -42,14 +39,16 @@ public sealed class GovernModels : ToolTask
     [Required]
     public string Device { get; set; } = "";
 
-    /// <summary>Folder under which each policy has a folder of its name; relative to the project.</summary>
+    /// <summary>Folder in which each policy has a folder of its name; relative to the project.</summary>
     [Required]
     public string OutputFolder { get; set; } = "";
 
-    /// <summary>The tool, a program or a .NET assembly; empty to look for it in a tool manifest and on the PATH.</summary>
+    /// <summary>The tool, as a program or a .NET assembly; where it is empty, a tool manifest or the PATH gives it.</summary>
     public string? AtuPath { get; set; }
 
-    /// <summary><c>true</c>: measure anew; <c>false</c>: believe a record that is there; empty: as <c>atu</c> does by itself.</summary>
+    /// <summary>
+    /// <c>true</c> measures again, <c>false</c> believes an earlier record, and empty leaves that to <c>atu</c>.
+    /// </summary>
     public string? Fresh { get; set; }
 
     /// <summary>More arguments for <c>atu govern</c>, as on a command line.</summary>
@@ -66,14 +65,16 @@ public sealed class GovernModels : ToolTask
 
     private string ProjectFolder => Path.GetDirectoryName(Project)!;
 
-    // No trailing separator: on Windows it would escape the quote that follows.
-    private string FullOutput => Path.GetFullPath(Path.Combine(ProjectFolder, OutputFolder)).TrimEnd(Path.DirectorySeparatorChar, Path.AltDirectorySeparatorChar);
+    // There is no trailing separator: on Windows it would escape the quote that follows.
+    private string FullOutput => Path.GetFullPath(Path.Combine(ProjectFolder, OutputFolder))
+        .TrimEnd(Path.DirectorySeparatorChar, Path.AltDirectorySeparatorChar);
 
     /// <inheritdoc/>
     public override bool Execute()
     {
+        // Check the properties. The mode is compared by name, because parsing accepts numbers and lists too.
         var modes = Enum.GetNames(typeof(GovernMode));
-        if (!modes.Contains(Mode, StringComparer.OrdinalIgnoreCase))   // by name alone: parsing takes numbers and lists too
+        if (!modes.Contains(Mode, StringComparer.OrdinalIgnoreCase))
             return Fail("ATU5001", $"GovernModelsMode is '{Mode}'; it can be {string.Join(", ", modes)}");
         _mode = (GovernMode)Enum.Parse(typeof(GovernMode), Mode, ignoreCase: true);
         if (_mode == GovernMode.Off)
@@ -81,14 +82,19 @@ public sealed class GovernModels : ToolTask
         if (!IsEmptyOr(Fresh, "true", "false"))
             return Fail("ATU5009", $"GovernModelsFresh is '{Fresh}'; it can be true, false, or empty");
         if (Policies.Length == 0)
-            return Fail("ATU5002", "there is no policy to govern by: no UnlearningPolicy item, or its wildcard finds no file; correct it, or set GovernModelsMode to Off");
+            return Fail(
+                "ATU5002",
+                "there is no policy to govern by: no UnlearningPolicy item, or its wildcard finds no file; "
+                + "correct it, or set GovernModelsMode to Off");
 
+        // Find the tool, and run it while no other project governs into the same folder.
         _tool = AtuTool.Find(AtuPath, ProjectFolder, PackageFolder);
         if (_tool is null)
             return Fail("ATU5003", AtuTool.HowToGetIt(AtuPath));
         if (_mode == GovernMode.Enforce && AdvisoryArgument.IsIn(Arguments))
             WarnAboutAdvisoryArgument();
 
+        EnvironmentVariables = [.. EnvironmentVariables ?? [], $"{VerdictLine.Variable}={_marker}"];
         try
         {
             using var outputLock = OutputLock.Wait(FullOutput, ToolCanceled);
@@ -117,7 +123,7 @@ public sealed class GovernModels : ToolTask
             line.AppendFileNameIfNotNull(policy.GetMetadata("FullPath"));
         line.AppendSwitchIfNotNull("--out ", FullOutput);
         line.AppendSwitchIfNotNull("--device ", Device);
-        // A build that is killed cannot take its tools with it, so they watch it.
+        // A build that is killed cannot end its tools, so they watch it.
         line.AppendSwitchIfNotNull("--parent-process ", Process.GetCurrentProcess().Id.ToString(CultureInfo.InvariantCulture));
         if (_mode == GovernMode.Advisory)
             line.AppendSwitch("--advisory");
@@ -130,12 +136,15 @@ public sealed class GovernModels : ToolTask
     /// <inheritdoc/>
     protected override void LogEventsFromTextOutput(string singleLine, MessageImportance messageImportance)
     {
-        if (singleLine.Contains(EndOfVerdict))
-            _verdicts++;
-        if (_mode == GovernMode.Enforce && singleLine.Contains(FailedAndLetThrough))
-            WarnAboutAdvisoryArgument();   // asked for in a way that the arguments do not show, such as a response file
+        if (VerdictLine.Read(singleLine, _marker) is { } verdict)
+        {
+            NoteVerdict(verdict);
+            Log.LogMessage(MessageImportance.Low, "{0}", singleLine);   // for programs; the line before it is for people
+            return;
+        }
+
         if (!string.IsNullOrWhiteSpace(singleLine))
-            _lastWords = singleLine.Trim();
+            _lastLine = singleLine.Trim();
         base.LogEventsFromTextOutput(singleLine, messageImportance);
     }
 
@@ -143,23 +152,39 @@ public sealed class GovernModels : ToolTask
     protected override int ExecuteTool(string pathToTool, string responseFileCommands, string commandLineCommands)
     {
         var exitCode = base.ExecuteTool(pathToTool, responseFileCommands, commandLineCommands);
-        if (exitCode != 0 || _verdicts >= Policies.Length)
+        if (exitCode != 0 || _judged.Count >= Policies.Length)
             return exitCode;
 
-        Fail("ATU5004", $"{pathToTool} ended well, but gave {_verdicts} verdicts on {Policies.Length} policies: is it atu, and does GovernModelsArguments keep it from governing?");
-        return -1;   // an error that is told does not yet stop the targets that follow
+        Fail(
+            "ATU5004",
+            $"{pathToTool} ended well, but gave {_judged.Count} verdicts on {Policies.Length} policies: "
+            + "is it atu, and does GovernModelsArguments keep it from governing?");
+        return -1;   // a logged error alone does not stop the targets that follow
     }
 
     /// <inheritdoc/>
     protected override bool HandleTaskExecutionErrors() =>
         HasLoggedErrors || ToolCanceled.WaitOne(0)
             ? false
-            : Fail("ATU5004", $"atu ended with exit code {ExitCode} and without an error; its last words: {_lastWords}");
+            : Fail("ATU5004", $"atu ended with exit code {ExitCode} and without an error; its last line: {_lastLine}");
+
+    private void NoteVerdict(VerdictLine verdict)
+    {
+        if (verdict.IsVerdict)
+            _judged.Add(verdict.Policy);
+
+        // Something that the arguments do not show, such as a response file, makes the tool advisory.
+        if (_mode == GovernMode.Enforce && verdict.Outcome == VerdictLine.Advisory)
+            WarnAboutAdvisoryArgument();
+    }
 
     private bool LogNothingGoverned()
     {
         if (Policies.Length > 0)
-            Warn("ATU5007", $"GovernModelsMode is Off: {Policies.Length} {(Policies.Length == 1 ? "policy is" : "policies are")} not asked, and what this build packs or publishes is not governed");
+            Warn(
+                "ATU5007",
+                $"GovernModelsMode is Off: {Policies.Length} {(Policies.Length == 1 ? "policy is" : "policies are")} not asked, "
+                + "and what this build packs or publishes is not governed");
         else
             Log.LogMessage(MessageImportance.High, "{0}: GovernModelsMode is Off, and nothing is governed", Project);
         return true;
@@ -167,9 +192,12 @@ public sealed class GovernModels : ToolTask
 
     private void WarnAboutAdvisoryArgument()
     {
-        if (!_letThrough)
-            Warn("ATU5008", "a failed gate does not fail this build, although GovernModelsMode is Enforce: GovernModelsArguments makes atu advisory; take --advisory out, or set GovernModelsMode to Advisory");
-        _letThrough = true;
+        if (!_warnedAboutAdvisory)
+            Warn(
+                "ATU5008",
+                "a failed gate does not fail this build, although GovernModelsMode is Enforce: "
+                + "GovernModelsArguments makes atu advisory; take --advisory out, or set GovernModelsMode to Advisory");
+        _warnedAboutAdvisory = true;
     }
 
     private static bool IsEmptyOr(string? value, params string[] allowed) =>
@@ -184,15 +212,15 @@ public sealed class GovernModels : ToolTask
     }
 }
 
-/// <summary>What a build does about a gate that fails.</summary>
+/// <summary>What a build does where the gate fails.</summary>
 public enum GovernMode
 {
-    /// <summary>It fails.</summary>
+    /// <summary>The build fails.</summary>
     Enforce,
 
-    /// <summary>It warns.</summary>
+    /// <summary>The build warns and continues.</summary>
     Advisory,
 
-    /// <summary>It does not ask.</summary>
+    /// <summary>The build does not govern.</summary>
     Off,
 }

@@ -15,7 +15,7 @@ public sealed class PublishTests : IClassFixture<SmallHouse>, IDisposable
     public PublishTests(SmallHouse house)
     {
         (_house, _desk) = (house, new Desk(_github));
-        _desk.Admit();
+        _desk.ReadRun();
         _record = _desk.At("artifacts/no-eights/run.json");
     }
 

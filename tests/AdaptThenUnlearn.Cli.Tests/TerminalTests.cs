@@ -22,7 +22,7 @@ public sealed class TerminalTests
         const string Name = "9\n::error::a\u001b[2J ##vso[task.complete result=Succeeded;] ##[warning]b";
         using var github = new FakeGitHub();
         using var desk = new Desk(github);
-        var record = Desk.Made();
+        var record = Desk.MakeRecord();
         ClassShare share = new("auditor", Name, Undesired: false, Hits: 1, Samples: 10000);
         RunRecordFile.Write(desk.At("run.json"), record with { Before = record.Before with { Shares = [.. record.Before.Shares, share] } });
 

@@ -39,7 +39,7 @@ internal sealed class Desk : IDisposable
 
     public List<TimeSpan> Waits { get; } = [];
 
-    public List<string> Said { get; } = [];
+    public List<string> Log { get; } = [];
 
     public PublishFlags Flags { get; set; } = new();
 
@@ -54,15 +54,15 @@ internal sealed class Desk : IDisposable
     }
 
     /// <summary>Writes a record where a run would, and reads it as publishing does.</summary>
-    public PublishedRun Admit(RunRecord? record = null, params IReadOnlyList<TrustedPolicy> trusted)
+    public PublishedRun ReadRun(RunRecord? record = null, params IReadOnlyList<TrustedPolicy> trusted)
     {
         var path = At("artifacts/no-eights/run.json");
-        RunRecordFile.Write(path, record ?? Made());
+        RunRecordFile.Write(path, record ?? MakeRecord());
         return new PublishedRunReader(Records.Vocabulary, Records.Today, _folder, trusted, untrusted: false).Read(path);
     }
 
     /// <summary>A run that stands: 20 of 10,000 images, or as many as a test wants.</summary>
-    public static RunRecord Made(long hits = 20, double distance = 36, long nines = 900)
+    public static RunRecord MakeRecord(long hits = 20, double distance = 36, long nines = 900)
     {
         var after = Records.Measured("b", hits, distance, nines);
         return Records.Run(Gate.Judge(Records.Policy, Records.Before, after, Records.Today)) with
@@ -74,7 +74,7 @@ internal sealed class Desk : IDisposable
 
     public PublishResult Publish(params PublishedRun[] runs)
     {
-        var clock = new StandingClock();
+        var clock = new SteppedClock();
         var waiting = new RetryDelay(clock, (wait, _) =>
         {
             Waits.Add(wait);
@@ -82,12 +82,12 @@ internal sealed class Desk : IDisposable
             return Task.CompletedTask;
         });
         var environment = new EnvironmentSnapshot(Variables);
-        return new Publisher(CiHosts.Describe(environment), GitHubToken.Find(environment), Flags, "0.1.0", waiting, Said.Add).PublishAsync(runs, TestContext.Current.CancellationToken).GetAwaiter().GetResult();
+        return new Publisher(CiHosts.Describe(environment), GitHubToken.Find(environment), Flags, "0.1.0", waiting, Log.Add).PublishAsync(runs, TestContext.Current.CancellationToken).GetAwaiter().GetResult();
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    private sealed class StandingClock : TimeProvider
+    private sealed class SteppedClock : TimeProvider
     {
         public DateTimeOffset Now { get; set; } = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);
 

@@ -17,7 +17,7 @@ public sealed class LibraryPageTests
         using var github = new FakeGitHub();
         using var desk = new Desk(github);
         var record = desk.At("artifacts/no-eights/run.json");
-        RunRecordFile.Write(record, Desk.Made());
+        RunRecordFile.Write(record, Desk.MakeRecord());
 
         var result = await PublishRecordAsync(
             record, Records.Vocabulary, new EnvironmentSnapshot(desk.Variables), TestContext.Current.CancellationToken);

@@ -31,7 +31,7 @@ public sealed class NetworkTests : IDisposable
     {
         _github.Interrupt = sent => Redirect(status, _elsewhere.Server + sent.Path + sent.Query);
 
-        var result = _desk.Publish(_desk.Admit());
+        var result = _desk.Publish(_desk.ReadRun());
 
         Assert.Empty(_elsewhere.Requests);
         Assert.DoesNotContain(result.Done, done => done.Contains("check", StringComparison.Ordinal) || done.Contains("comment", StringComparison.Ordinal));
@@ -46,7 +46,7 @@ public sealed class NetworkTests : IDisposable
     {
         _github.Interrupt = sent => sent.Method == "GET" ? null : Redirect(307, _elsewhere.Server.Replace("127.0.0.1", "localhost", StringComparison.Ordinal) + sent.Path);
 
-        var problem = Assert.Single(_desk.Publish(_desk.Admit()).Problems);
+        var problem = Assert.Single(_desk.Publish(_desk.ReadRun()).Problems);
 
         Assert.Equal(PublishCodes.Unreachable, problem.Code);
         Assert.Empty(_elsewhere.Requests);
@@ -84,7 +84,7 @@ public sealed class NetworkTests : IDisposable
             ? Redirect(status, sent.Path.Replace("old-digits", "digits", StringComparison.Ordinal) + sent.Query)
             : null;
 
-        var result = _desk.Publish(_desk.Admit());
+        var result = _desk.Publish(_desk.ReadRun());
 
         Assert.Empty(result.Problems);
         Assert.Single(_github.Comments);
@@ -105,7 +105,7 @@ public sealed class NetworkTests : IDisposable
         var number = 0;
         _github.Interrupt = _ => Redirect(status, location?.Replace("{0}", $"{number++}", StringComparison.Ordinal));
 
-        var problem = Assert.Single(_desk.Publish(_desk.Admit()).Problems);
+        var problem = Assert.Single(_desk.Publish(_desk.ReadRun()).Problems);
 
         Assert.Equal(PublishCodes.Unreachable, problem.Code);
         Assert.InRange(_github.Requests.Count, 1, 10);
@@ -120,7 +120,7 @@ public sealed class NetworkTests : IDisposable
             ? new Answer(200, "[]", new Dictionary<string, string> { ["Link"] = $"<{_elsewhere.Server}{sent.Path}?per_page=100&page=2>; rel=\"next\"" })
             : null;
 
-        Assert.Empty(_desk.Publish(_desk.Admit()).Problems);
+        Assert.Empty(_desk.Publish(_desk.ReadRun()).Problems);
 
         Assert.Empty(_elsewhere.Requests);
         Assert.Single(_github.Comments);
@@ -131,7 +131,7 @@ public sealed class NetworkTests : IDisposable
     {
         _github.Interrupt = sent => sent.Method == "GET" ? new Answer(200, "[]", new Dictionary<string, string> { ["Link"] = "</x>; rel=\"next\"" }) : null;
 
-        var problem = Assert.Single(_desk.Publish(_desk.Admit()).Problems);
+        var problem = Assert.Single(_desk.Publish(_desk.ReadRun()).Problems);
 
         Assert.Equal(PublishCodes.Unreachable, problem.Code);
         Assert.Contains("without end", problem.Text, StringComparison.Ordinal);
@@ -169,7 +169,7 @@ public sealed class NetworkTests : IDisposable
                     ? new Answer(200, body, new Dictionary<string, string> { ["Content-Type"] = type })
                     : null;
 
-                var problems = _desk.Publish(_desk.Admit()).Problems;
+                var problems = _desk.Publish(_desk.ReadRun()).Problems;
 
                 // Octokit reads some of these as an answer with nothing in it, which does no harm where nothing is taken from it.
                 Assert.All(problems, problem => Assert.True(problem.Code == PublishCodes.Unreachable, $"{name}, {method} {pathEnd}: {problem}"));
@@ -187,7 +187,7 @@ public sealed class NetworkTests : IDisposable
         {
             _github.Interrupt = _ => new Answer(status, body, new Dictionary<string, string> { ["Content-Type"] = type });
 
-            Assert.All(_desk.Publish(_desk.Admit()).Problems, problem => Assert.True(code == problem.Code, $"{name}, {status}: {problem}"));
+            Assert.All(_desk.Publish(_desk.ReadRun()).Problems, problem => Assert.True(code == problem.Code, $"{name}, {status}: {problem}"));
         }
     }
 
@@ -196,7 +196,7 @@ public sealed class NetworkTests : IDisposable
     {
         _github.Interrupt = sent => sent.Method == "GET" ? null : new Answer(422, """{"message":"Validation Failed","errors":[null]}""");
 
-        Assert.All(_desk.Publish(_desk.Admit()).Problems, problem => Assert.Equal(PublishCodes.Refused, problem.Code));
+        Assert.All(_desk.Publish(_desk.ReadRun()).Problems, problem => Assert.Equal(PublishCodes.Refused, problem.Code));
     }
 
     [Fact]
@@ -205,7 +205,7 @@ public sealed class NetworkTests : IDisposable
         var body = $"[\"{new string('x', 40 * 1024 * 1024)}\"]";
         _github.Interrupt = _ => new Answer(200, body);
 
-        var problem = Assert.Single(_desk.Publish(_desk.Admit()).Problems);
+        var problem = Assert.Single(_desk.Publish(_desk.ReadRun()).Problems);
 
         Assert.Equal(PublishCodes.Unreachable, problem.Code);
         Assert.Contains("32 MiB", problem.Text, StringComparison.Ordinal);
@@ -222,7 +222,7 @@ public sealed class NetworkTests : IDisposable
     {
         _desk.Variables["GITHUB_TOKEN"] = token;
 
-        var problem = Assert.Single(_desk.Publish(_desk.Admit()).Problems);
+        var problem = Assert.Single(_desk.Publish(_desk.ReadRun()).Problems);
 
         Assert.Equal(PublishCodes.NoToken, problem.Code);
         Assert.Contains("GITHUB_TOKEN", problem.Text, StringComparison.Ordinal);
@@ -241,7 +241,7 @@ public sealed class NetworkTests : IDisposable
             .Replace("{3}", token[..12], StringComparison.Ordinal).Replace("{4}", token[^12..], StringComparison.Ordinal);
         _github.Interrupt = sent => sent.Method == "GET" ? null : new Answer(422, new JsonObject { ["message"] = text }.ToJsonString());
 
-        Assert.All(_desk.Publish(_desk.Admit()).Problems, problem =>
+        Assert.All(_desk.Publish(_desk.ReadRun()).Problems, problem =>
         {
             Assert.Contains("***", problem.Text, StringComparison.Ordinal);
             for (var at = 0; at + 8 <= token.Length; at++)
@@ -263,7 +263,7 @@ public sealed class NetworkTests : IDisposable
     {
         _github.Interrupt = sent => sent.Method == "GET" ? null : new Answer(403, new JsonObject { ["message"] = message }.ToJsonString());
 
-        var problems = _desk.Publish(_desk.Admit()).Problems;
+        var problems = _desk.Publish(_desk.ReadRun()).Problems;
 
         Assert.NotEmpty(problems);
         Assert.All(problems, problem =>
@@ -279,7 +279,7 @@ public sealed class NetworkTests : IDisposable
     {
         _github.Interrupt = _ => new Answer(403, """{"message":"Forbidden"}""", new Dictionary<string, string> { ["X-GitHub-SSO"] = "required; url=https://github.example/sso?authorization_request=secret" });
 
-        var problem = _desk.Publish(_desk.Admit()).Problems[0];
+        var problem = _desk.Publish(_desk.ReadRun()).Problems[0];
 
         Assert.Equal(PublishCodes.NotPermitted, problem.Code);
         Assert.Contains("single sign-on", problem.Text, StringComparison.Ordinal);
@@ -298,10 +298,10 @@ public sealed class NetworkTests : IDisposable
             _desk.Variables[name] = value;
         _desk.Variables[variable] = variable == "GITHUB_API_URL" ? enterprise.Api : enterprise.Server;
 
-        Assert.Empty(_desk.Publish(_desk.Admit()).Problems);
+        Assert.Empty(_desk.Publish(_desk.ReadRun()).Problems);
 
         Assert.Single(enterprise.CheckRuns);
-        Assert.Empty(_desk.Said);
+        Assert.Empty(_desk.Log);
     }
 
     [Fact]

@@ -57,22 +57,22 @@ public sealed class OpenApiTests(OpenApi github) : IClassFixture<OpenApi>
         using var server = new FakeGitHub();
         using (var desk = new Desk(server))
         {
-            var failed = desk.Admit(Desk.Made(hits: 400, distance: 60, nines: 100));
-            desk.Publish(desk.Admit());
+            var failed = desk.ReadRun(Desk.MakeRecord(hits: 400, distance: 60, nines: 100));
+            desk.Publish(desk.ReadRun());
             desk.Publish(failed);
             desk.Publish(WithManyAnnotations(failed));
 
             server.Login = "octocat";
             desk.Variables["GITHUB_TOKEN"] = server.Accepted = "ghp_octocat";
             server.Interrupt = sent => sent.Path.EndsWith("/check-runs", StringComparison.Ordinal) ? FakeGitHub.Forbidden : null;
-            desk.Publish(desk.Admit());
+            desk.Publish(desk.ReadRun());
 
             server.Interrupt = _ => null;
             desk.Event(new
             {
                 workflow_run = new { @event = "pull_request", head_sha = FakeGitHub.Head, head_branch = "feature", head_repository = new { full_name = "someone/digits", owner = new { login = "someone" } } },
             });
-            desk.Publish(desk.Admit() with { Untrusted = true });
+            desk.Publish(desk.ReadRun() with { Untrusted = true });
         }
 
         return [.. server.Requests];

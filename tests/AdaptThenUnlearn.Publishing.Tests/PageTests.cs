@@ -5,6 +5,7 @@ using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Publishing.Admission;
 using AdaptThenUnlearn.Publishing.Pages;
+using AdaptThenUnlearn.Publishing.Targets;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Tests;
 
@@ -15,28 +16,45 @@ public sealed class PageTests
 {
     private const string Sha = "0123456789abcdef0123456789abcdef01234567";
 
-    [Fact]
-    public void Comment_PassedFirstTime_IsTheGoldenOne() => Check("comment-passed.md", RunPages.Comment(Run(), previous: null));
+    private static readonly PublishContext _context = new()
+    {
+        HeadSha = Sha,
+        RunUrl = "https://github.com/octo/digits/actions/runs/4711",
+        ArtifactUrl = "https://github.com/octo/digits/actions/runs/4711/artifacts/1",
+    };
+
+    // Tests that look for links in other texts need pages without links.
+    private static readonly PublishContext _unlinked = new() { HeadSha = Sha };
 
     [Fact]
-    public void Comment_FailedAfterAPassedRun_IsTheGoldenOne() =>
-        Check("comment-failed.md", RunPages.Comment(Run(Desk.Made(hits: 400, distance: 60, nines: 100)), ReportMarker.Create(Run() with { HeadSha = new string('f', 40) })));
+    public void Comment_PassedFirstTime_IsTheGoldenOne() =>
+        Check("comment-passed.md", RunPages.Comment(Run(), _context, previous: null));
+
+    [Fact]
+    public void Comment_FailedAfterAPassedRun_IsTheGoldenOne()
+    {
+        var run = Run(Desk.MakeRecord(hits: 400, distance: 60, nines: 100));
+
+        Check("comment-failed.md", RunPages.Comment(run, _context, ReportMarker.Create(Run(), new string('f', 40))));
+    }
 
     [Fact]
     public void Comment_WaivedUntrustedByTheRepositorysPolicy_IsTheGoldenOne()
     {
         var run = Waived() with { Untrusted = true, JudgedByTrustedPolicy = true, PolicyDiffers = true };
 
-        Check("comment-waived-untrusted.md", RunPages.Comment(run, previous: null));
+        Check("comment-waived-untrusted.md", RunPages.Comment(run, _context, previous: null));
     }
 
     [Fact]
     public void Comment_NothingTrained_IsTheGoldenOne()
     {
         var before = Records.Measured("a", 110, 30, 1000);
-        var record = Desk.Made() with { Before = before, After = null, Training = null, Verdict = Gate.Judge(Records.Policy, before, null, Records.Today) };
+        var record = Desk.MakeRecord() with { Before = before, After = null, Training = null, Verdict = Gate.Judge(Records.Policy, before, null, Records.Today) };
 
-        Check("comment-untrained.md", RunPages.Comment(Run(record) with { Advisory = true, ArtifactUrl = null }, previous: null));
+        var advisory = _context with { Advisory = true, ArtifactUrl = null };
+
+        Check("comment-untrained.md", RunPages.Comment(Run(record), advisory, previous: null));
     }
 
     // Unlearning makes no better images of what needs none.
@@ -44,24 +62,25 @@ public sealed class PageTests
     public void Comment_NothingToUnlearnAndImagesNotGoodEnough_DoesNotAdviseToTrain()
     {
         var before = Records.Measured("a", 20, distance: 90, nines: 1000);
-        var record = Desk.Made() with { Before = before, After = null, Training = null, Verdict = Gate.Judge(Records.Policy, before, null, Records.Today) };
+        var record = Desk.MakeRecord() with { Before = before, After = null, Training = null, Verdict = Gate.Judge(Records.Policy, before, null, Records.Today) };
 
-        var comment = RunPages.Comment(Run(record), previous: null);
+        var comment = RunPages.Comment(Run(record), _context, previous: null);
 
         Assert.Contains("this is the generator as it is", comment, StringComparison.Ordinal);
         Assert.DoesNotContain("--no-train", comment, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Check_Failed_IsTheGoldenOne() => Check("check-failed.txt", Text(CheckPage.Create(Run(Desk.Made(hits: 400, distance: 60, nines: 100)))));
+    public void Check_Failed_IsTheGoldenOne() =>
+        Check("check-failed.txt", Text(CheckPage.Create(Run(Desk.MakeRecord(hits: 400, distance: 60, nines: 100)), _context)));
 
     [Fact]
-    public void Check_Waived_IsNeutralWithWarnings() => Check("check-waived.txt", Text(CheckPage.Create(Waived())));
+    public void Check_Waived_IsNeutralWithWarnings() => Check("check-waived.txt", Text(CheckPage.Create(Waived(), _context)));
 
     [Fact]
     public void Check_Advisory_IsNeutralWithWarnings()
     {
-        var page = CheckPage.Create(Run(Desk.Made(hits: 400)) with { Advisory = true });
+        var page = CheckPage.Create(Run(Desk.MakeRecord(hits: 400)), _context with { Advisory = true });
 
         Assert.Equal(Conclusion.Neutral, page.Conclusion);
         Assert.All(page.Annotations, annotation => Assert.Equal(AnnotationLevel.Warning, annotation.Level));
@@ -70,7 +89,7 @@ public sealed class PageTests
     [Fact]
     public void Annotations_StandAtTheLineOfTheLimitTheyComeFrom()
     {
-        var annotations = CheckPage.Create(Run(Desk.Made(hits: 400, distance: 60, nines: 100))).Annotations;
+        var annotations = CheckPage.Create(Run(Desk.MakeRecord(hits: 400, distance: 60, nines: 100)), _context).Annotations;
         var lines = Records.PolicyText.Split('\n');
 
         Assert.Equal(5, annotations.Count);
@@ -86,7 +105,7 @@ public sealed class PageTests
     public void Row_OfAClassKeptUnderAnExtractorWithoutClasses_HasItsShareBefore()
     {
         var policy = Records.Policy with { Quality = Records.Policy.Quality! with { Extractor = "inception-v3", ExtractorWeights = "inception.pth" } };
-        var record = Desk.Made() with { Policy = policy };
+        var record = Desk.MakeRecord() with { Policy = policy };
         var kept = Assert.Single(Gate.Judge(policy, record.Before, record.After, Records.Today).Findings, finding => finding.Rule == "quality/minShareKept/9");
 
         var row = RuleRow.Create(record, kept);
@@ -97,10 +116,10 @@ public sealed class PageTests
     [Fact]
     public void Texts_OtherCulture_AreTheSame()
     {
-        var usual = RunPages.Comment(Run(), previous: null);
+        var usual = RunPages.Comment(Run(), _context, previous: null);
         CultureInfo.CurrentCulture = new CultureInfo("de-DE");
 
-        Assert.Equal(usual, RunPages.Comment(Run(), previous: null));
+        Assert.Equal(usual, RunPages.Comment(Run(), _context, previous: null));
     }
 
     [Fact]
@@ -112,15 +131,15 @@ public sealed class PageTests
             Assert.DoesNotContain("![", text, StringComparison.Ordinal);
         }
 
-        Assert.Contains("vidence for", RunPages.Comment(Run(), previous: null), StringComparison.Ordinal);
+        Assert.Contains("vidence for", RunPages.Comment(Run(), _context, previous: null), StringComparison.Ordinal);
     }
 
     [Fact]
     public void Texts_OfTheWorstRun_StayWithinTheLimitsByWholeRows()
     {
         var run = Worst();
-        var page = CheckPage.Create(run);
-        var comment = RunPages.Comment(run, ReportMarker.Create(Run()));
+        var page = CheckPage.Create(run, _unlinked);
+        var comment = RunPages.Comment(run, _unlinked, ReportMarker.Create(Run(), Sha));
 
         Assert.InRange(comment.Length, 40_000, RunPages.CommentLimit);
         Assert.InRange(Encoding.UTF8.GetByteCount(page.Summary), 30_000, RunPages.CheckLimit);
@@ -133,7 +152,8 @@ public sealed class PageTests
             Assert.All(text.Split('\n').Where(line => line.StartsWith('|')), line => Assert.EndsWith("|", line, StringComparison.Ordinal));
         }
 
-        Assert.InRange(RunPages.Comment(run, previous: null, RunPages.CommentLimit / 2).Length, 1000, RunPages.CommentLimit / 2);
+        const int Half = RunPages.CommentLimit / 2;
+        Assert.InRange(RunPages.Comment(run, _unlinked, previous: null, Half).Length, 1000, Half);
         Assert.Equal(ReportMarker.KeyOf(run), ReportMarker.Find(comment)?.Key);   // the next run finds it all the same
     }
 
@@ -166,7 +186,9 @@ public sealed class PageTests
     public void Texts_HostileWords_StayWords(string hostile)
     {
         var run = WithWords(hostile);
-        foreach (var text in new[] { RunPages.Comment(run, ReportMarker.Create(run) with { Rules = [new MarkedRule(hostile, FindingState.Passed, 1)] }), CheckPage.Create(run).Summary, CheckPage.Create(run).Text })
+        var previous = ReportMarker.Create(run, Sha) with { Rules = [new MarkedRule(hostile, FindingState.Passed, 1)] };
+        var check = CheckPage.Create(run, _unlinked);
+        foreach (var text in new[] { RunPages.Comment(run, _unlinked, previous), check.Summary, check.Text })
         {
             var outside = string.Concat(ReportMarker.Find(text) is null ? text : text[text.IndexOf('\n', StringComparison.Ordinal)..]);
             Assert.DoesNotMatch(@"@(?!<!--)(?![^`\n]*`)", Prose(outside));
@@ -177,7 +199,7 @@ public sealed class PageTests
             Assert.DoesNotContain("<!-- atu:report", Prose(outside), StringComparison.Ordinal);
         }
 
-        Assert.Equal(ReportMarker.KeyOf(run), ReportMarker.Find(RunPages.Comment(run, previous: null))?.Key);
+        Assert.Equal(ReportMarker.KeyOf(run), ReportMarker.Find(RunPages.Comment(run, _unlinked, previous: null))?.Key);
     }
 
     [Theory]
@@ -203,13 +225,18 @@ public sealed class PageTests
     public void Marker_Mangled_IsNone(string body) => Assert.Null(ReportMarker.Find(body));
 
     [Fact]
-    public void Marker_OneHalfOfASurrogatePair_IsNone() => Assert.Null(ReportMarker.Find(ReportMarker.Create(Run()).ToComment().Replace("no-eights", "no\ud800", StringComparison.Ordinal)));
+    public void Marker_OneHalfOfASurrogatePair_IsNone()
+    {
+        var whole = ReportMarker.Create(Run(), Sha).ToComment();
+
+        Assert.Null(ReportMarker.Find(whole.Replace("no-eights", "no\ud800", StringComparison.Ordinal)));
+    }
 
     [Fact]
     public void Marker_AnyMutation_NeverThrows()
     {
         var random = new Random(18);
-        var whole = ReportMarker.Create(Waived()).ToComment();
+        var whole = ReportMarker.Create(Waived(), Sha).ToComment();
         var alphabet = "{}[]\",:-<>!0123456789eE.\\u\ud800\0 \r\ntrue null" + whole;
         for (var round = 0; round < 20_000; round++)
         {
@@ -230,7 +257,7 @@ public sealed class PageTests
             }
 
             if (ReportMarker.Find(new string([.. text])) is { } found)
-                RunPages.Comment(Run(), found);
+                RunPages.Comment(Run(), _context, found);
         }
     }
 
@@ -243,7 +270,7 @@ public sealed class PageTests
         List<Finding> findings = [.. Enumerable.Range(0, 100).Select(number => finding with { Rule = $"quality/minShareKept/{number}{new string('-', 90)}" })];
         run = run with { Verification = run.Verification with { Verdict = run.Verification.Verdict with { Findings = findings } } };
 
-        Assert.True(ReportMarker.Find(RunPages.Comment(run, previous: null)) is { Shortened: true, Rules.Count: > 5 });
+        Assert.True(ReportMarker.Find(RunPages.Comment(run, _context, previous: null)) is { Shortened: true, Rules.Count: > 5 });
     }
 
     // As a version wrote it that kept neither limits nor digests.
@@ -252,7 +279,7 @@ public sealed class PageTests
     {
         const string Older = "<!-- atu:report {\"v\":1,\"key\":\"e7aaca8b28358a2bda8520f07e57e0a4\",\"policy\":\"no-eights\",\"sha\":\"\",\"more\":false,\"rules\":[{\"n\":\"digit-8/maxRate\",\"s\":\"passed\",\"o\":0.003}]} -->\n### words";
         var found = ReportMarker.Find(Older)!;
-        var comment = RunPages.Comment(Run(), found);
+        var comment = RunPages.Comment(Run(), _context, found);
 
         Assert.Contains("**Changed:**", comment, StringComparison.Ordinal);
         Assert.Contains("- `digit-8/maxRate`: 0.3 % → 0.2 %\n", comment, StringComparison.Ordinal);
@@ -274,10 +301,12 @@ public sealed class PageTests
             Waivers = [strict.Waivers[0] with { Expires = "2026-12-31" }],
             Evaluation = strict.Evaluation with { Seed = 21 },
         };
-        var record = Desk.Made();
+        var record = Desk.MakeRecord();
         record = record with { Before = record.Before with { Seed = 21 }, After = record.After! with { Seed = 21 } };
 
-        var comment = RunPages.Comment(Run(record, loose), ReportMarker.Create(Run(policy: strict) with { HeadSha = new string('f', 40) }));
+        var previous = ReportMarker.Create(Run(policy: strict), new string('f', 40));
+
+        var comment = RunPages.Comment(Run(record, loose), _context, previous);
 
         Assert.Contains("**Changed since `fffffff`** (**the policy changed**, same generator, **another seed**, 20 → 21):", comment, StringComparison.Ordinal);
         Assert.Contains("- `digit-8/maxRate`: limit ≤ 0.1 % → ≤ 0.15 %, waived until 2026-06-30 → 2026-12-31\n", comment, StringComparison.Ordinal);
@@ -286,9 +315,9 @@ public sealed class PageTests
     [Fact]
     public void Comment_AnotherGenerator_SaysSo()
     {
-        var other = Run() with { Record = Desk.Made() with { Before = Records.Before with { GeneratorSha256 = new string('9', 64) } } };
+        var other = Run() with { Record = Desk.MakeRecord() with { Before = Records.Before with { GeneratorSha256 = new string('9', 64) } } };
 
-        var comment = RunPages.Comment(other, ReportMarker.Create(Run()));
+        var comment = RunPages.Comment(other, _context, ReportMarker.Create(Run(), Sha));
 
         Assert.Contains("(same policy, **another generator**, same seed): no rule.", comment, StringComparison.Ordinal);
     }
@@ -296,7 +325,7 @@ public sealed class PageTests
     [Fact]
     public void Marker_OfARun_IsReadBack()
     {
-        var marker = ReportMarker.Create(Run());
+        var marker = ReportMarker.Create(Run(), Sha);
         var found = ReportMarker.Find(marker.ToComment() + "\r\nmore")!;
 
         Assert.Equal(marker.Rules, found.Rules);
@@ -310,24 +339,20 @@ public sealed class PageTests
 
     private static PublishedRun Run(RunRecord? record = null, UnlearningPolicy? policy = null)
     {
-        record ??= Desk.Made();
+        record ??= Desk.MakeRecord();
         policy ??= record.Policy;
-        return new PublishedRun(record, new Verification([], Gate.Judge(policy, record.Before, record.After, Records.Today)), policy, Records.PolicyText, "policies/policy.json")
-        {
-            HeadSha = Sha,
-            RunUrl = "https://github.com/octo/digits/actions/runs/4711",
-            ArtifactUrl = "https://github.com/octo/digits/actions/runs/4711/artifacts/1",
-        };
+        var verification = new Verification([], Gate.Judge(policy, record.Before, record.After, Records.Today));
+        return new PublishedRun(record, verification, policy, Records.PolicyText, "policies/policy.json");
     }
 
-    private static PublishedRun Waived() => Run(Desk.Made(distance: 60), Records.Policy with
+    private static PublishedRun Waived() => Run(Desk.MakeRecord(distance: 60), Records.Policy with
     {
         Waivers = [new Waiver("quality/maxFrechetIncrease", "until the next release", "Ada", "2026-12-31"), new Waiver("quality/maxFrechetDistance", "was bad once", "Ada", "2026-12-31")],
     });
 
     private static PublishedRun WithWords(string words)
     {
-        var record = Desk.Made(hits: 400, nines: 10);
+        var record = Desk.MakeRecord(hits: 400, nines: 10);
         record = record with
         {
             Tool = words,
@@ -337,7 +362,7 @@ public sealed class PageTests
             After = record.After! with { Quality = record.After.Quality! with { Metric = words, NotMeasured = words, FrechetDistance = null } },
             Environment = record.Environment with { Device = words },
         };
-        var run = Run(record) with { PolicyFile = words, RunUrl = null, ArtifactUrl = null };
+        var run = Run(record) with { PolicyFile = words };
         return run with { Verification = run.Verification with { Problems = [words], Verdict = run.Verification.Verdict with { Warnings = [words] } } };
     }
 

@@ -26,7 +26,7 @@ public sealed class PublisherTests : IDisposable
     [Fact]
     public void Publish_First_CommentsChecksAndSummarises()
     {
-        var result = _desk.Publish(_desk.Admit());
+        var result = _desk.Publish(_desk.ReadRun());
 
         Assert.Empty(result.Problems);
         var comment = Assert.Single(_github.Comments);
@@ -43,10 +43,10 @@ public sealed class PublisherTests : IDisposable
     [Fact]
     public void Publish_Second_UpdatesSaysWhatChangedAndStaysWithinSixRequests()
     {
-        _desk.Publish(_desk.Admit());
+        _desk.Publish(_desk.ReadRun());
         var before = _github.Requests.Count;
 
-        var result = _desk.Publish(_desk.Admit(Desk.Made(hits: 400)));
+        var result = _desk.Publish(_desk.ReadRun(Desk.MakeRecord(hits: 400)));
 
         Assert.Empty(result.Problems);
         var comment = Assert.Single(_github.Comments);
@@ -55,8 +55,20 @@ public sealed class PublisherTests : IDisposable
         Assert.Equal("failure", (string?)_github.CheckRuns[1]["conclusion"]);
         Assert.InRange(_github.Requests.Count - before, 1, 6);
 
-        _desk.Publish(_desk.Admit(Desk.Made(hits: 400)));
+        _desk.Publish(_desk.ReadRun(Desk.MakeRecord(hits: 400)));
         Assert.Contains("**Changed since `aaaaaaa`** (same policy, same generator, same seed): no rule.", Assert.Single(_github.Comments).Body, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Publish_AdvisoryByFlag_IsNeutralAndSaidEverywhere()
+    {
+        _desk.Flags = new PublishFlags { Advisory = true };
+
+        Assert.Empty(_desk.Publish(_desk.ReadRun(Desk.MakeRecord(hits: 400))).Problems);
+
+        Assert.Equal("neutral", (string?)Assert.Single(_github.CheckRuns)["conclusion"]);
+        Assert.Contains("Failed (advisory): no-eights", Assert.Single(_github.Comments).Body, StringComparison.Ordinal);
+        Assert.Contains("Failed (advisory): no-eights", _desk.Summary, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -65,10 +77,10 @@ public sealed class PublisherTests : IDisposable
         _github.Login = "octocat";
         _desk.Variables["GITHUB_TOKEN"] = _github.Accepted = "ghp_octocat";
         _github.Interrupt = sent => sent.Path.EndsWith("/check-runs", StringComparison.Ordinal) ? FakeGitHub.Forbidden : null;
-        _desk.Publish(_desk.Admit());
+        _desk.Publish(_desk.ReadRun());
         var before = _github.Requests.Count;
 
-        _desk.Publish(_desk.Admit());
+        _desk.Publish(_desk.ReadRun());
 
         Assert.Single(_github.Comments);
         Assert.InRange(_github.Requests.Count - before, 1, 6);
@@ -79,11 +91,11 @@ public sealed class PublisherTests : IDisposable
     {
         for (var number = 0; number < 120; number++)
             _github.Add("octocat", $"comment {number}");
-        _desk.Publish(_desk.Admit());
+        _desk.Publish(_desk.ReadRun());
         Assert.Equal(121, _github.Comments.Count);
         var before = _github.Requests.Count;
 
-        _desk.Publish(_desk.Admit(Desk.Made(hits: 21)));
+        _desk.Publish(_desk.ReadRun(Desk.MakeRecord(hits: 21)));
 
         Assert.Equal(121, _github.Comments.Count);
         Assert.Contains("0.21 %", _github.Comments[^1].Body, StringComparison.Ordinal);
@@ -94,12 +106,12 @@ public sealed class PublisherTests : IDisposable
     [Fact]
     public void Publish_MarkerInSomebodyElsesComment_IsLeftAlone()
     {
-        var run = _desk.Admit(Desk.Made(hits: 400));
-        var spoof = RunPages.Comment(run with { HeadSha = FakeGitHub.Head }, previous: null);
+        var run = _desk.ReadRun(Desk.MakeRecord(hits: 400));
+        var spoof = RunPages.Comment(run, new PublishContext { HeadSha = FakeGitHub.Head }, previous: null);
         _github.Add("mallory", spoof);
         _github.Add(FakeGitHub.Bot, "> quoted by another tool of ours:\n" + spoof);   // not the first line
 
-        _desk.Publish(_desk.Admit());
+        _desk.Publish(_desk.ReadRun());
 
         Assert.Equal(3, _github.Comments.Count);
         Assert.Equal(spoof, _github.Comments[0].Body);
@@ -109,7 +121,7 @@ public sealed class PublisherTests : IDisposable
     [Fact]
     public void Publish_OtherPolicyOrGenerator_HasACommentOfItsOwn()
     {
-        var run = _desk.Admit();
+        var run = _desk.ReadRun();
         var otherPolicy = run with { Policy = run.Policy with { Name = "no-nines" } };
         var otherGenerator = run with { Policy = run.Policy with { Generator = run.Policy.Generator with { Checkpoint = "other.safetensors" } } };
 
@@ -129,7 +141,7 @@ public sealed class PublisherTests : IDisposable
     {
         _github.Once(method, pathEnd, FakeGitHub.BadGateway);
 
-        var result = _desk.Publish(_desk.Admit());
+        var result = _desk.Publish(_desk.ReadRun());
 
         Assert.Empty(result.Problems);
         Assert.Single(_github.Comments);
@@ -150,7 +162,7 @@ public sealed class PublisherTests : IDisposable
             return FakeGitHub.BadGateway;
         };
 
-        Assert.Empty(_desk.Publish(_desk.Admit()).Problems);
+        Assert.Empty(_desk.Publish(_desk.ReadRun()).Problems);
 
         Assert.Single(_github.Comments);
     }
@@ -160,7 +172,7 @@ public sealed class PublisherTests : IDisposable
     {
         _github.Once("POST", "/check-runs", FakeGitHub.SecondaryLimit, FakeGitHub.SecondaryLimit);
 
-        var result = _desk.Publish(_desk.Admit());
+        var result = _desk.Publish(_desk.ReadRun());
 
         Assert.Empty(result.Problems);
         Assert.Equal([TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(120)], _desk.Waits);
@@ -172,7 +184,7 @@ public sealed class PublisherTests : IDisposable
     {
         _github.Interrupt = _ => FakeGitHub.SecondaryLimit;
 
-        var problem = Assert.Single(_desk.Publish(_desk.Admit()).Problems);
+        var problem = Assert.Single(_desk.Publish(_desk.ReadRun()).Problems);
 
         Assert.Equal(PublishCodes.Unreachable, problem.Code);
         Assert.Contains("used up its requests for now", problem.Text, StringComparison.Ordinal);
@@ -185,7 +197,7 @@ public sealed class PublisherTests : IDisposable
         _desk.Event(new { pull_request = new { number = 7, head = new { sha = FakeGitHub.Head, repo = new { full_name = "someone/digits" } } } });
         _github.Interrupt = sent => sent.Method == "GET" ? null : FakeGitHub.Forbidden;
 
-        var result = _desk.Publish(_desk.Admit());
+        var result = _desk.Publish(_desk.ReadRun());
 
         Assert.All(result.Problems, problem => Assert.Equal(PublishCodes.NotPermitted, problem.Code));
         Assert.Contains(result.Problems, problem => problem.Text.StartsWith("the comment:", StringComparison.Ordinal) && problem.Text.Contains("docs/github-forks.md", StringComparison.Ordinal));
@@ -198,7 +210,7 @@ public sealed class PublisherTests : IDisposable
     {
         _github.Interrupt = sent => sent.Path.EndsWith("/check-runs", StringComparison.Ordinal) ? FakeGitHub.NotFound : null;
 
-        Assert.Empty(_desk.Publish(_desk.Admit(Desk.Made(hits: 400))).Problems);
+        Assert.Empty(_desk.Publish(_desk.ReadRun(Desk.MakeRecord(hits: 400))).Problems);
 
         var status = Assert.Single(_github.Statuses);
         Assert.Equal(("failure", FakeGitHub.Head), ((string?)status["state"], (string?)status["sha"]));
@@ -212,7 +224,7 @@ public sealed class PublisherTests : IDisposable
         _github.Interrupt = sent => sent.Method == "POST" && sent.Path.EndsWith("/comments", StringComparison.Ordinal) && sent.Body.Length > 40_000
             ? new Answer(422, """{"message":"Validation Failed","errors":[{"resource":"IssueComment","code":"unprocessable","field":"data","message":"Body is too long"}]}""")
             : null;
-        var run = _desk.Admit();
+        var run = _desk.ReadRun();
         var findings = Enumerable.Range(0, 2000).Select(number => run.Verification.Verdict.Findings[^1] with { Rule = $"quality/minShareKept/class-{number}" });
 
         var result = _desk.Publish(run with { Verification = run.Verification with { Verdict = run.Verification.Verdict with { Findings = [.. findings] } } });
@@ -227,7 +239,7 @@ public sealed class PublisherTests : IDisposable
     {
         _github.Interrupt = sent => sent.Path.EndsWith("/check-runs", StringComparison.Ordinal) ? new Answer(422, """{"message":"No commit found for SHA"}""") : null;
 
-        var problem = Assert.Single(_desk.Publish(_desk.Admit()).Problems);
+        var problem = Assert.Single(_desk.Publish(_desk.ReadRun()).Problems);
 
         Assert.Equal(PublishCodes.Refused, problem.Code);
         Assert.Contains("No commit found for SHA", problem.Text, StringComparison.Ordinal);
@@ -237,11 +249,11 @@ public sealed class PublisherTests : IDisposable
     [Fact]
     public void Publish_HeadMovedOn_LeavesTheNewerReport()
     {
-        _desk.Publish(_desk.Admit());
+        _desk.Publish(_desk.ReadRun());
         var newer = _github.Comments[0].Body;
         _github.HeadNow = new string('b', 40);
 
-        var result = _desk.Publish(_desk.Admit(Desk.Made(hits: 400)));
+        var result = _desk.Publish(_desk.ReadRun(Desk.MakeRecord(hits: 400)));
 
         var problem = Assert.Single(result.Problems);
         Assert.Equal(PublishCodes.HeadMoved, problem.Code);
@@ -255,7 +267,7 @@ public sealed class PublisherTests : IDisposable
     {
         _github.Dispose();
 
-        var problem = Assert.Single(_desk.Publish(_desk.Admit()).Problems);
+        var problem = Assert.Single(_desk.Publish(_desk.ReadRun()).Problems);
 
         Assert.Equal(PublishCodes.Unreachable, problem.Code);
         Assert.Contains("cannot be reached", problem.Text, StringComparison.Ordinal);
@@ -267,7 +279,7 @@ public sealed class PublisherTests : IDisposable
     {
         _desk.Variables["GITHUB_TOKEN"] = "ghs_expired";
 
-        var problem = Assert.Single(_desk.Publish(_desk.Admit()).Problems);
+        var problem = Assert.Single(_desk.Publish(_desk.ReadRun()).Problems);
 
         Assert.Equal(PublishCodes.NoToken, problem.Code);
         Assert.Contains("GITHUB_TOKEN", problem.Text, StringComparison.Ordinal);
@@ -279,7 +291,7 @@ public sealed class PublisherTests : IDisposable
     {
         _github.Interrupt = sent => sent.Method == "POST" ? new Answer(422, new JsonObject { ["message"] = $"bad header {sent.Headers["Authorization"]}" }.ToJsonString()) : null;
 
-        var result = _desk.Publish(_desk.Admit());
+        var result = _desk.Publish(_desk.ReadRun());
 
         Assert.NotEmpty(result.Problems);
         Assert.All(result.Problems, problem => Assert.DoesNotContain(FakeGitHub.Token, problem.Text, StringComparison.Ordinal));
@@ -288,7 +300,7 @@ public sealed class PublisherTests : IDisposable
     [Fact]
     public void Publish_MoreThanFiftyAnnotations_AllArrive()
     {
-        var run = _desk.Admit(Desk.Made(nines: 1));
+        var run = _desk.ReadRun(Desk.MakeRecord(nines: 1));
         var failed = run.Verification.Verdict.Findings.Single(finding => finding.Rule == "quality/minShareKept/9");
         var findings = Enumerable.Range(0, 120).Select(number => failed with { Rule = $"quality/minShareKept/{number}" });
 
@@ -304,7 +316,7 @@ public sealed class PublisherTests : IDisposable
         using var enterprise = new FakeGitHub("/api/v3");
         using var desk = new Desk(enterprise);
 
-        Assert.Empty(desk.Publish(desk.Admit()).Problems);
+        Assert.Empty(desk.Publish(desk.ReadRun()).Problems);
 
         Assert.Single(enterprise.Comments);
         Assert.All(enterprise.Requests, sent => Assert.StartsWith("/api/v3/repos/", sent.Path, StringComparison.Ordinal));
@@ -316,7 +328,7 @@ public sealed class PublisherTests : IDisposable
         _desk.Event(new { after = FakeGitHub.Head });
         _desk.Variables["GITHUB_SHA"] = FakeGitHub.Head;
 
-        Assert.Empty(_desk.Publish(_desk.Admit()).Problems);
+        Assert.Empty(_desk.Publish(_desk.ReadRun()).Problems);
 
         Assert.Empty(_github.Comments);
         Assert.Equal(FakeGitHub.Head, (string?)Assert.Single(_github.CheckRuns)["head_sha"]);
@@ -328,7 +340,7 @@ public sealed class PublisherTests : IDisposable
         foreach (var name in _desk.Variables.Keys.Where(name => name != "GITHUB_TOKEN").ToList())
             _desk.Variables.Remove(name);
 
-        var problem = Assert.Single(_desk.Publish(_desk.Admit()).Problems);
+        var problem = Assert.Single(_desk.Publish(_desk.ReadRun()).Problems);
 
         Assert.Equal(PublishCodes.NoTarget, problem.Code);
         Assert.Contains("--repository", problem.Text, StringComparison.Ordinal);
@@ -341,12 +353,12 @@ public sealed class PublisherTests : IDisposable
         _desk.Variables["GH_TOKEN"] = FakeGitHub.Token;
         _desk.Flags = new PublishFlags { Repository = FakeGitHub.Repository, PullRequest = 7, Sha = FakeGitHub.Head, ApiUrl = _github.Api };
 
-        Assert.Equal(PublishCodes.UnknownAuthor, Assert.Single(_desk.Publish(_desk.Admit()).Problems).Code);
+        Assert.Equal(PublishCodes.UnknownAuthor, Assert.Single(_desk.Publish(_desk.ReadRun()).Problems).Code);
 
         _github.Login = "my-app[bot]";
         _desk.Flags = _desk.Flags with { Author = "my-app[bot]" };
-        Assert.Empty(_desk.Publish(_desk.Admit()).Problems);
-        Assert.Empty(_desk.Publish(_desk.Admit()).Problems);
+        Assert.Empty(_desk.Publish(_desk.ReadRun()).Problems);
+        Assert.Empty(_desk.Publish(_desk.ReadRun()).Problems);
         Assert.Single(_github.Comments);
     }
 
@@ -355,7 +367,7 @@ public sealed class PublisherTests : IDisposable
     {
         _desk.Variables.Remove("GITHUB_TOKEN");
 
-        var problem = Assert.Single(_desk.Publish(_desk.Admit()).Problems);
+        var problem = Assert.Single(_desk.Publish(_desk.ReadRun()).Problems);
 
         Assert.Equal(PublishCodes.NoToken, problem.Code);
         Assert.Contains("ATU_GITHUB_TOKEN, GH_TOKEN, GITHUB_TOKEN", problem.Text, StringComparison.Ordinal);
@@ -366,17 +378,17 @@ public sealed class PublisherTests : IDisposable
     public void Read_PolicyChangedSinceTheRun_Fails()
     {
         File.WriteAllText(_desk.At("policies/policy.json"), Records.PolicyText.Replace("\n", "\r\n", StringComparison.Ordinal));   // as another checkout has it
-        Assert.Equal(Outcome.Passed, _desk.Admit().Outcome);
+        Assert.Equal(Outcome.Passed, _desk.ReadRun().Outcome);
 
         File.WriteAllText(_desk.At("policies/policy.json"), "{");   // over which govern ends before it begins
-        var run = _desk.Admit();
+        var run = _desk.ReadRun();
         Assert.Equal(Outcome.Failed, run.Outcome);
         Assert.Equal("the policy ../../policies/policy.json has changed since the run", Assert.Single(run.Verification.Problems));
 
         // A fork's record may name any file, and what was moved is no evidence of anything.
         Assert.Empty(new PublishedRunReader(Records.Vocabulary, Records.Today, workspace: null, [], untrusted: true).Read(_desk.At("artifacts/no-eights/run.json")).Verification.Problems);
         File.Delete(_desk.At("policies/policy.json"));
-        Assert.Equal(Outcome.Passed, _desk.Admit().Outcome);
+        Assert.Equal(Outcome.Passed, _desk.ReadRun().Outcome);
     }
 
     [Theory]
@@ -388,7 +400,7 @@ public sealed class PublisherTests : IDisposable
         _desk.Event(new { after = FakeGitHub.Head });
         _desk.Flags = new PublishFlags { Parts = parts };
 
-        var told = _desk.Publish(_desk.Admit()).Problems;
+        var told = _desk.Publish(_desk.ReadRun()).Problems;
 
         Assert.Equal(problems, told.Count);
         Assert.All(told, problem => Assert.Equal(PublishCodes.NoTarget, problem.Code));
@@ -400,7 +412,7 @@ public sealed class PublisherTests : IDisposable
     {
         _desk.Flags = new PublishFlags { Parts = PublishParts.Check };
 
-        Assert.Empty(_desk.Publish(_desk.Admit()).Problems);
+        Assert.Empty(_desk.Publish(_desk.ReadRun()).Problems);
 
         Assert.Single(_github.CheckRuns);
         Assert.Equal("", _desk.Summary);
@@ -410,7 +422,7 @@ public sealed class PublisherTests : IDisposable
     [Fact]
     public void Publish_TheSameRunTwiceAtOnce_IsOneComment()
     {
-        var run = _desk.Admit();
+        var run = _desk.ReadRun();
 
         Assert.Empty(_desk.Publish(run, run).Problems);
 
@@ -420,10 +432,10 @@ public sealed class PublisherTests : IDisposable
     [Fact]
     public void Publish_ConnectionLostWhileUpdating_IsTriedFourTimesAndNoMore()
     {
-        _desk.Publish(_desk.Admit());
+        _desk.Publish(_desk.ReadRun());
         _github.Interrupt = sent => sent.Method == "PATCH" ? FakeGitHub.BadGateway : null;
 
-        var problem = Assert.Single(_desk.Publish(_desk.Admit()).Problems);
+        var problem = Assert.Single(_desk.Publish(_desk.ReadRun()).Problems);
 
         Assert.Equal(PublishCodes.Unreachable, problem.Code);
         Assert.Equal(4, _github.Requests.Count(sent => sent.Method == "PATCH"));
@@ -441,19 +453,19 @@ public sealed class PublisherTests : IDisposable
         var environment = new EnvironmentSnapshot(_desk.Variables);
         var publisher = new Publisher(CiHosts.Describe(environment), GitHubToken.Find(environment), new PublishFlags(), "0.1.0", new RetryDelay(TimeProvider.System));
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => publisher.PublishAsync([_desk.Admit()], cancel.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => publisher.PublishAsync([_desk.ReadRun()], cancel.Token));
     }
 
     [Fact]
     public void JobSummary_NearlyFull_IsNeverOverflown()
     {
         File.WriteAllText(_desk.At("summary.md"), new string('x', RunPages.JobSummaryLimit - 1500));
-        Assert.Empty(_desk.Publish(_desk.Admit()).Problems);
+        Assert.Empty(_desk.Publish(_desk.ReadRun()).Problems);
         Assert.InRange(new FileInfo(_desk.At("summary.md")).Length, RunPages.JobSummaryLimit - 1500 + 500, RunPages.JobSummaryLimit);
         Assert.Contains("rows are left out", _desk.Summary, StringComparison.Ordinal);
 
         File.WriteAllText(_desk.At("summary.md"), new string('x', RunPages.JobSummaryLimit - 30));
-        var problem = Assert.Single(_desk.Publish(_desk.Admit()).Problems);
+        var problem = Assert.Single(_desk.Publish(_desk.ReadRun()).Problems);
         Assert.Equal(PublishCodes.JobSummary, problem.Code);
         Assert.Equal(RunPages.JobSummaryLimit - 30, new FileInfo(_desk.At("summary.md")).Length);
     }

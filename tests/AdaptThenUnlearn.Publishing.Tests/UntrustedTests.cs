@@ -33,7 +33,7 @@ public sealed class UntrustedTests : IDisposable
     [Fact]
     public void Publish_OfTheHeadOfAFork_IsPostedOnItsPullRequest()
     {
-        var run = _desk.Admit() with { Untrusted = true };
+        var run = _desk.ReadRun() with { Untrusted = true };
         Assert.Empty(_desk.Publish(run).Problems);
         var before = _github.Requests.Count;
         Assert.Empty(_desk.Publish(run).Problems);
@@ -72,8 +72,8 @@ public sealed class UntrustedTests : IDisposable
     [Fact]
     public void Read_VerdictTurned_IsJudgedAgainAndFails()
     {
-        var honest = Desk.Made(hits: 400);
-        var run = _desk.Admit(honest with { Verdict = Desk.Made().Verdict });
+        var honest = Desk.MakeRecord(hits: 400);
+        var run = _desk.ReadRun(honest with { Verdict = Desk.MakeRecord().Verdict });
 
         Assert.Equal(Outcome.Failed, run.Outcome);
         Assert.Contains("not what the recorded readings give", Assert.Single(run.Verification.Problems), StringComparison.Ordinal);
@@ -83,23 +83,23 @@ public sealed class UntrustedTests : IDisposable
     [Fact]
     public void Read_ReadingsTwice_IsRefused()
     {
-        var made = Desk.Made();
+        var made = Desk.MakeRecord();
         Measurement[] twice =
         [
             made.After! with { Features = [.. made.After.Features, .. made.After.Features] },
             made.After with { Shares = [.. made.After.Shares, .. made.After.Shares] },
         ];
 
-        Assert.All(twice, after => Assert.Contains("counted twice", Assert.Throws<RunRecordException>(() => _desk.Admit(made with { After = after })).Message, StringComparison.Ordinal));
+        Assert.All(twice, after => Assert.Contains("counted twice", Assert.Throws<RunRecordException>(() => _desk.ReadRun(made with { After = after })).Message, StringComparison.Ordinal));
     }
 
     [Fact]
     public void Read_ImpossibleShares_AreNotMeasured()
     {
-        var made = Desk.Made();
+        var made = Desk.MakeRecord();
         var after = made.After! with { Shares = [new ClassShare("auditor", "9", false, 20_000, 10_000)] };
 
-        Assert.Contains(_desk.Admit(made with { After = after }).Findings, finding => finding is { Rule: "quality/minShareKept/9", State: FindingState.NotMeasured });
+        Assert.Contains(_desk.ReadRun(made with { After = after }).Findings, finding => finding is { Rule: "quality/minShareKept/9", State: FindingState.NotMeasured });
     }
 
     [Theory]
@@ -109,7 +109,7 @@ public sealed class UntrustedTests : IDisposable
     [InlineData("\"samples\": 10000,\n      \"maxSamples\"", "\"samples\": -1,\n      \"maxSamples\"", "is not what its text says")]
     public void Read_PolicyTamperedWith_IsRefused(string from, string to, string expected)
     {
-        _desk.Admit();
+        _desk.ReadRun();
         var path = _desk.At("artifacts/no-eights/run.json");
         var text = File.ReadAllText(path);
         if (!text.Contains(from, StringComparison.Ordinal))
@@ -117,7 +117,7 @@ public sealed class UntrustedTests : IDisposable
         Assert.Contains(from, text, StringComparison.Ordinal);
         File.WriteAllText(path, text.Replace(from, to, StringComparison.Ordinal));
 
-        var refused = Assert.Throws<RecordRefusedException>(() => Admission().Read(path));
+        var refused = Assert.Throws<RecordRefusedException>(() => Reader().Read(path));
 
         Assert.Contains(expected, refused.Message, StringComparison.Ordinal);
     }
@@ -129,13 +129,13 @@ public sealed class UntrustedTests : IDisposable
     [InlineData("\"tool\": \"", "\"tool\": null, \"tool2\": \"")]
     public void Read_NotStrictlyARecord_IsRefused(string from, string to)
     {
-        _desk.Admit();
+        _desk.ReadRun();
         var path = _desk.At("artifacts/no-eights/run.json");
         var text = File.ReadAllText(path);
         Assert.Contains(from, text, StringComparison.Ordinal);
         File.WriteAllText(path, text.Replace(from, to, StringComparison.Ordinal));
 
-        Assert.Throws<RunRecordException>(() => Admission().Read(path));
+        Assert.Throws<RunRecordException>(() => Reader().Read(path));
     }
 
     [Fact]
@@ -144,7 +144,7 @@ public sealed class UntrustedTests : IDisposable
         using (var file = File.Create(_desk.At("large.json")))
             file.SetLength(PublishedRunReader.MaxBytes + 1);
 
-        Assert.Contains("is not read", Assert.Throws<RunRecordException>(() => Admission().Read(_desk.At("large.json"))).Message, StringComparison.Ordinal);
+        Assert.Contains("is not read", Assert.Throws<RunRecordException>(() => Reader().Read(_desk.At("large.json"))).Message, StringComparison.Ordinal);
     }
 
     // Neither a pipe that nobody writes nor a device without end keeps it waiting.
@@ -161,7 +161,7 @@ public sealed class UntrustedTests : IDisposable
             await made.WaitForExitAsync(TestContext.Current.CancellationToken);
         }
 
-        var reading = Task.Run(() => Admission().Read(path), TestContext.Current.CancellationToken);
+        var reading = Task.Run(() => Reader().Read(path), TestContext.Current.CancellationToken);
 
         await Assert.ThrowsAsync<RunRecordException>(() => reading.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken));
     }
@@ -169,7 +169,7 @@ public sealed class UntrustedTests : IDisposable
     [Fact]
     public void Read_ByTheRepositorysPolicy_IgnoresTheRecordsLimits()
     {
-        var run = _desk.Admit(null, Trusted(("\"maxRate\": 0.01", "\"maxRate\": 0.001")));
+        var run = _desk.ReadRun(null, Trusted(("\"maxRate\": 0.01", "\"maxRate\": 0.001")));
 
         Assert.True(run.PolicyDiffers);
         Assert.Contains(run.Findings, finding => finding is { Rule: "digit-8/maxRate", State: FindingState.Failed, Limit: 0.001 });
@@ -187,7 +187,7 @@ public sealed class UntrustedTests : IDisposable
     [InlineData("$.evaluation.truncation", "\"quality\": {", "\"evaluation\": { \"truncation\": 0.1 }, \"quality\": {")]
     public void Read_MeasuredAsTheRepositorysPolicyDoesNotAsk_Fails(string path, string from, string to)
     {
-        var run = _desk.Admit(OfAnotherPolicy(from, to), Trusted());
+        var run = _desk.ReadRun(OfAnotherPolicy(from, to), Trusted());
 
         Assert.Equal(Outcome.Failed, run.Outcome);
         Assert.Equal($"the readings were taken under another policy, which differs in {path}", Assert.Single(run.Verification.Problems));
@@ -204,7 +204,7 @@ public sealed class UntrustedTests : IDisposable
     [InlineData("\"generator.safetensors\"", "\"generator.safetensors\", \"sha256\": \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"")]
     public void Read_OtherLimitsWaiversOrSettings_IsJudgedByTheRepositorysPolicy(string from, string to)
     {
-        var run = _desk.Admit(OfAnotherPolicy(from, to), Trusted());
+        var run = _desk.ReadRun(OfAnotherPolicy(from, to), Trusted());
 
         Assert.Equal(Outcome.Passed, run.Outcome);
         Assert.True(run.PolicyDiffers);
@@ -218,14 +218,14 @@ public sealed class UntrustedTests : IDisposable
     {
         var digest = string.Concat(Enumerable.Repeat(digit, 64));
         var (right, wrong) = (Pinned(digest.ToUpperInvariant()), Pinned(new string('0', 64)));
-        var record = Desk.Made();
+        var record = Desk.MakeRecord();
         record = record with { Inputs = [.. record.Inputs.Select(input => input.Role == role ? input with { Sha256 = digest } : input)] };
         if (role != "generator")
             record = record with { Before = Seen(record.Before), After = Seen(record.After!) };
 
-        Assert.Empty(_desk.Admit(record, right).Verification.Problems);
-        Assert.StartsWith($"the recorded {role} ({digest}) is not the one that the policy pins", Assert.Single(_desk.Admit(record, wrong).Verification.Problems), StringComparison.Ordinal);
-        Assert.NotEmpty(_desk.Admit(record with { Inputs = [.. record.Inputs, new InputFile(role, "other.safetensors", new string('0', 64))] }, wrong).Verification.Problems);   // not both at will
+        Assert.Empty(_desk.ReadRun(record, right).Verification.Problems);
+        Assert.StartsWith($"the recorded {role} ({digest}) is not the one that the policy pins", Assert.Single(_desk.ReadRun(record, wrong).Verification.Problems), StringComparison.Ordinal);
+        Assert.NotEmpty(_desk.ReadRun(record with { Inputs = [.. record.Inputs, new InputFile(role, "other.safetensors", new string('0', 64))] }, wrong).Verification.Problems);   // not both at will
 
         TrustedPolicy Pinned(string sha256) => Trusted((file, $"{file}, \"sha256\": \"{sha256}\""));
 
@@ -236,7 +236,7 @@ public sealed class UntrustedTests : IDisposable
     [Fact]
     public void Publish_UntrustedByAPolicyThatPinsNothing_IsNeutralAndNamesThePins()
     {
-        var run = AdmitUntrusted(Desk.Made(), Trusted());
+        var run = ReadUntrusted(Desk.MakeRecord(), Trusted());
 
         Assert.True(run.IsUnproven);
         Assert.Equal(["$.classifiers.auditor.sha256", "$.quality.reference (a copy of it beside this policy)"], run.UnpinnedPaths);
@@ -251,12 +251,23 @@ public sealed class UntrustedTests : IDisposable
         Assert.DoesNotContain("✅ Passed", comment, StringComparison.Ordinal);
     }
 
+    // Advice lets a failed gate through; a claim has not even failed.
+    [Fact]
+    public void Publish_UnprovenAsAdvice_StaysUnproven()
+    {
+        _desk.Flags = new PublishFlags { Advisory = true };
+
+        Assert.Empty(_desk.Publish(ReadUntrusted(Desk.MakeRecord(), Trusted())).Problems);
+
+        Assert.StartsWith("Not proven: ", (string?)Assert.Single(_github.CheckRuns)["output"]!["title"], StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Publish_UnprovenWhereChecksAreNotPermitted_IsNoGreenStatus()
     {
         _github.Interrupt = sent => sent.Path.EndsWith("/check-runs", StringComparison.Ordinal) ? FakeGitHub.Forbidden : null;
 
-        Assert.Empty(_desk.Publish(AdmitUntrusted(Desk.Made(), Trusted())).Problems);
+        Assert.Empty(_desk.Publish(ReadUntrusted(Desk.MakeRecord(), Trusted())).Problems);
 
         Assert.Equal("failure", (string?)Assert.Single(_github.Statuses)["state"]);
     }
@@ -264,7 +275,7 @@ public sealed class UntrustedTests : IDisposable
     [Fact]
     public void Publish_UntrustedByItsOwnPolicy_IsNeverGreen()
     {
-        Assert.Empty(_desk.Publish(_desk.Admit() with { Untrusted = true }).Problems);
+        Assert.Empty(_desk.Publish(_desk.ReadRun() with { Untrusted = true }).Problems);
 
         Assert.Equal("neutral", (string?)Assert.Single(_github.CheckRuns)["conclusion"]);
     }
@@ -272,7 +283,7 @@ public sealed class UntrustedTests : IDisposable
     [Fact]
     public void Read_UntrustedByAPolicyThatPinsWhatMeasures_Passes()
     {
-        var record = Desk.Made();
+        var record = Desk.MakeRecord();
         File.WriteAllText(_desk.At("policies/reference.safetensors"), "the repository's own");
         record = record with { Inputs = [.. record.Inputs.Select(input => input.Role == InputRoles.Reference ? input with { Sha256 = RunRecordFile.Digest(_desk.At("policies/reference.safetensors"))! } : input)] };
         var auditor = new string('e', 64);
@@ -280,11 +291,11 @@ public sealed class UntrustedTests : IDisposable
         record = record with { Before = Seen(record.Before), After = Seen(record.After!) };
         var pinned = Trusted(("\"checkpoint\": \"auditor.safetensors\"", $"\"checkpoint\": \"auditor.safetensors\", \"sha256\": \"{auditor}\""));
 
-        var run = AdmitUntrusted(record, pinned);
+        var run = ReadUntrusted(record, pinned);
 
         Assert.Empty(run.Verification.Problems);
         Assert.False(run.IsUnproven);
-        Assert.Equal(Conclusion.Success, CheckPage.Create(run).Conclusion);
+        Assert.Equal(Conclusion.Success, CheckPage.Create(run, new PublishContext()).Conclusion);
 
         Measurement Seen(Measurement measured) =>
             measured with { Quality = measured.Quality! with { ExtractorSha256 = auditor, ReferenceSha256 = record.Inputs.Single(input => input.Role == InputRoles.Reference).Sha256 } };
@@ -298,10 +309,10 @@ public sealed class UntrustedTests : IDisposable
     {
         File.WriteAllText(_desk.At($"policies/{file}"), "the repository's own");
 
-        var run = AdmitUntrusted(Desk.Made(), Trusted());
+        var run = ReadUntrusted(Desk.MakeRecord(), Trusted());
 
         Assert.StartsWith($"the recorded {role} is not this repository's {file}", Assert.Single(run.Verification.Problems), StringComparison.Ordinal);
-        Assert.Equal(Conclusion.Failure, CheckPage.Create(run).Conclusion);
+        Assert.Equal(Conclusion.Failure, CheckPage.Create(run, new PublishContext()).Conclusion);
     }
 
     [Fact]
@@ -309,7 +320,7 @@ public sealed class UntrustedTests : IDisposable
     {
         var other = new TrustedPolicy("other.json", Records.PolicyText, Records.Policy with { Name = "no-nines" });
 
-        Assert.Contains("'no-eights'", Assert.Throws<RecordRefusedException>(() => _desk.Admit(null, other)).Message, StringComparison.Ordinal);
+        Assert.Contains("'no-eights'", Assert.Throws<RecordRefusedException>(() => _desk.ReadRun(null, other)).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -324,13 +335,13 @@ public sealed class UntrustedTests : IDisposable
 
     private static string InText(string json) => json.Replace("\"", "\\\"", StringComparison.Ordinal);
 
-    private PublishedRun AdmitUntrusted(RunRecord record, TrustedPolicy trusted)
+    private PublishedRun ReadUntrusted(RunRecord record, TrustedPolicy trusted)
     {
         RunRecordFile.Write(_desk.At("artifacts/no-eights/run.json"), record);
         return new PublishedRunReader(Records.Vocabulary, Records.Today, _desk.At(""), [trusted], untrusted: true).Read(_desk.At("artifacts/no-eights/run.json"));
     }
 
-    private static PublishedRunReader Admission() => new(Records.Vocabulary, Records.Today, workspace: null, [], untrusted: true);
+    private static PublishedRunReader Reader() => new(Records.Vocabulary, Records.Today, workspace: null, [], untrusted: true);
 
     private TrustedPolicy Trusted(params (string From, string To)[] edits)
     {
@@ -340,7 +351,7 @@ public sealed class UntrustedTests : IDisposable
 
     private RunRecord OfAnotherPolicy(string from, string to)
     {
-        var (made, other) = (Desk.Made(), Trusted((from, to)));
+        var (made, other) = (Desk.MakeRecord(), Trusted((from, to)));
         return made with
         {
             Policy = other.Policy,
@@ -370,7 +381,7 @@ public sealed class UntrustedTests : IDisposable
 
     private void NothingIsPosted(string code)
     {
-        var problem = Assert.Single(_desk.Publish(_desk.Admit() with { Untrusted = true }).Problems);
+        var problem = Assert.Single(_desk.Publish(_desk.ReadRun() with { Untrusted = true }).Problems);
 
         Assert.Equal(code, problem.Code);
         Assert.All(_github.Requests, sent => Assert.Equal("GET", sent.Method));

@@ -274,6 +274,57 @@ public sealed partial class MSBuildTests(LocalFeed feed, SmallHouse house) : ICl
         Assert.False(Directory.Exists(consumer.At("bin/Release/net10.0/publish")));
     }
 
+    // What looks like a verdict to a reader is none: only a line with the marker of this very run counts, once for each policy.
+    [Fact]
+    public void GovernModels_ToolThatGivesNoVerdictOnEveryPolicy_IsAnError()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Assert.Skip("the tool in its place is a shell script");
+            return;
+        }
+
+        (string Says, string? Verdicts)[] tools =
+        [
+            ("one: Passed; evidence in /out/one; evidence in two", "0 verdicts on 2"),
+            ("passed one' 'passed two", "0 verdicts on 2"),
+            ("0123456789abcdef passed one' '0123456789abcdef passed two", "0 verdicts on 2"),
+            ("MARKER passed one' 'MARKER passed one", "1 verdicts on 2"),
+            ("MARKER passed one' 'MARKER error two", "1 verdicts on 2"),
+            ("MARKER passed one' ' MARKER passed two", "1 verdicts on 2"),
+            ("MARKER passed one' 'MARKER waived two", null),
+        ];
+        var consumer = Consumer("net10.0", house.Policy("one"), house.Policy("two"));
+        Assert.Equal(0, consumer.Dotnet("restore").ExitCode);
+        foreach (var (number, tool) in tools.Index())
+        {
+            var lines = tool.Says.Replace("MARKER", "'\"$ATU_VERDICT_MARKER\"'", StringComparison.Ordinal);
+            File.SetUnixFileMode(
+                consumer.Write($"tool-{number}", $"#!/bin/sh\nprintf '%s\\n' '{lines}'\n"),
+                UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+
+        consumer.Write("tools.proj", $"""
+            <Project>
+              <ItemGroup>
+                {string.Join("\n    ", tools.Select((_, number) => $"<Tool Include=\"tool-{number}\" />"))}
+              </ItemGroup>
+              <Target Name="Build">
+                <MSBuild Projects="Consumer.csproj" Targets="GovernModels"
+                         Properties="GovernModelsToolPath=%(Tool.Identity)" ContinueOnError="ErrorAndContinue" />
+              </Target>
+            </Project>
+            """);
+
+        var (exitCode, said) = consumer.Dotnet("msbuild", "tools.proj", "-tl:off", "-clp:NoSummary");
+
+        Assert.Equal(1, exitCode);
+        var errors = said.Split('\n').Where(line => line.Contains("error ATU5004", StringComparison.Ordinal)).ToList();
+        Assert.Equal(
+            tools.Where(tool => tool.Verdicts is not null).Select(tool => tool.Verdicts!),
+            errors.Select(error => Regex.Match(error, @"\d verdicts on \d").Value));
+    }
+
     // By default each project has a folder of its own; projects that share one wait for each other, and the work is done once.
     [Theory]
     [InlineData("", 0)]

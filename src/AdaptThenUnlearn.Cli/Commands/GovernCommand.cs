@@ -22,6 +22,7 @@ public sealed class GovernCommand(Terminal terminal)
     private readonly Option<bool> _reuse = new("--reuse") { Description = "Let a record that is there answer when nothing has changed, on a build server too: whoever may write the output folder then decides" };
     private readonly Option<bool> _publish = new("--publish") { Description = "Tell the results on the pull request; the gate's exit code never depends on it" };
     private readonly Publication _publication = new(terminal);
+    private readonly VerdictLines _verdictLines = new(EnvironmentSnapshot.Capture());
     private readonly Option<string[]> _set = new("--set") { Description = "Set a value over the policy: unlearning.steps=600", HelpName = "path=value" };
 
     /// <summary>The command.</summary>
@@ -59,7 +60,9 @@ public sealed class GovernCommand(Terminal terminal)
             foreach (var (run, earlier) in plannedRuns.Zip(reusableRecords))   // every one of them, whatever came of the first
             {
                 var reusable = written ? FindReusableRecord(run, earlierRecords, cancel) : earlier;   // another may read what one wrote
-                passed &= reusable is null ? Govern(run, parsed, cancel) : ReportUpToDate(run, reusable);
+                passed &= reusable is null
+                    ? _verdictLines.WriteErrors(run.Policy.Name, () => Govern(run, parsed, cancel), cancel)
+                    : ReportUpToDate(run, reusable);
                 written |= reusable is null;
                 records.Add(Path.Combine(run.Folder, RunRecord.FileName));
             }
@@ -157,7 +160,9 @@ public sealed class GovernCommand(Terminal terminal)
     private void PrintVerdict(RunRecord record, PlannedRun run, bool advisory)
     {
         new VerdictPrinter(terminal, run.Policy, run.File.Path, run.File.Text).Print(record.Verdict, record.WarningRemarks(), advisory);
-        Terminal.WriteResultLine($"{record.Policy.Name}: {OutcomeText.Describe(record.Verdict.Outcome.WithAdvisory(advisory))}; evidence in {run.Folder}");
+        var outcome = record.Verdict.Outcome.WithAdvisory(advisory);
+        Terminal.WriteResultLine($"{record.Policy.Name}: {OutcomeText.Describe(outcome)}; evidence in {run.Folder}");
+        _verdictLines.Write(record.Policy.Name, outcome);
     }
 
     // What is asked of a run, and where it answers.

@@ -3,24 +3,30 @@ using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Publishing.Admission;
 
-/// <summary>What holds the files that somebody else's build measured with to the ones that this repository means: pins of its policy, and its own copies.</summary>
-/// <param name="policy">Of this repository.</param>
-/// <param name="policyFile">Where it lies; its paths are relative to that.</param>
-/// <param name="record">Of somebody else's build.</param>
-/// <remarks>The generator is what is judged, and may be another. Annotators are asked during training alone.</remarks>
+/// <summary>
+/// Compares the files that another build measured with to this repository's: by the pins of its policy and by its own copies.
+/// </summary>
+/// <remarks>
+/// The generator is not compared, because it is what is judged. Annotators are not, because only training uses them.
+/// </remarks>
+/// <param name="policy">This repository's policy.</param>
+/// <param name="policyFile">Path of that policy; its paths are relative to its folder.</param>
+/// <param name="record">The other build's record.</param>
 public sealed class FilePins(UnlearningPolicy policy, string policyFile, RunRecord record)
 {
     private sealed record MeasuredFile(string Role, string File, string? Pin, string Property);
 
-    /// <summary>JSON paths of what nothing holds to a digest, so that a build could measure with any file in its place.</summary>
-    /// <remarks>A reference has no pin: this repository's own copy holds it, where it is there.</remarks>
+    /// <summary>JSON paths of the files without a digest, in whose place a build could measure with any other.</summary>
+    /// <remarks>A reference has no pin; this repository's own copy, where it exists, gives the digest.</remarks>
     public IReadOnlyList<string> UnpinnedPaths =>
     [
         .. PinnableFiles().Where(file => file.Pin is null).Select(file => file.Property),
         .. ReferenceFile() is { } reference && LocalDigest(reference) is null ? [reference.Property] : Array.Empty<string>(),
     ];
 
-    /// <summary>Files of the record that nobody pins, and that are not the ones that lie in this checkout: a sentence for each.</summary>
+    /// <summary>
+    /// One sentence for each of the record's files that is not pinned and differs from the copy in this checkout.
+    /// </summary>
     public IEnumerable<string> Mismatches =>
         from file in PinnableFiles().Where(file => file.Pin is null).Concat(ReferenceFile() is { } reference ? [reference] : [])
         let own = LocalDigest(file)
@@ -46,5 +52,6 @@ public sealed class FilePins(UnlearningPolicy policy, string policyFile, RunReco
         ? new MeasuredFile(InputRoles.Reference, quality.Reference, null, "$.quality.reference (a copy of it beside this policy)")
         : null;
 
-    private string? LocalDigest(MeasuredFile file) => RunRecordFile.Digest(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(policyFile))!, file.File));
+    private string? LocalDigest(MeasuredFile file) =>
+        RunRecordFile.Digest(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(policyFile))!, file.File));
 }

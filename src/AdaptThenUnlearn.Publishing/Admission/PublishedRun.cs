@@ -4,45 +4,40 @@ using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Publishing.Admission;
 
-/// <summary>A run as it is told on a pull request: its record, and what came of judging it again.</summary>
-/// <param name="Record">As read.</param>
-/// <param name="Verification">The stored readings, judged again today.</param>
-/// <param name="Policy">What was judged by.</param>
-/// <param name="PolicyText">Its text, in which annotations have their lines.</param>
-/// <param name="PolicyFile">Its path from the repository's root; null when it lies elsewhere.</param>
-public sealed record PublishedRun(RunRecord Record, Verification Verification, UnlearningPolicy Policy, string PolicyText, string? PolicyFile)
+/// <summary>
+/// A run as it is published: its record, and the verdict of judging it again. The reader makes it, and nothing changes it.
+/// </summary>
+/// <param name="Record">The record as it was read.</param>
+/// <param name="Verification">Today's verdict on the stored readings.</param>
+/// <param name="Policy">The policy that the run was judged by.</param>
+/// <param name="PolicyText">Text of that policy, in which annotations find their lines.</param>
+/// <param name="PolicyFile">Path of that policy from the repository's root; null where it is outside the repository.</param>
+public sealed record PublishedRun(
+    RunRecord Record, Verification Verification, UnlearningPolicy Policy, string PolicyText, string? PolicyFile)
 {
-    /// <summary>Whether a failed gate is only told, and stops nothing.</summary>
-    public bool Advisory { get; init; }
-
     /// <summary>Whether the record comes from a build that anyone may have changed.</summary>
     public bool Untrusted { get; init; }
 
-    /// <summary>Whether it was judged by the repository's policy rather than by the one its record holds.</summary>
+    /// <summary>Whether it was judged by the repository's policy rather than by the one in its record.</summary>
     public bool JudgedByTrustedPolicy { get; init; }
 
-    /// <summary>Whether that is another policy than the run's own.</summary>
+    /// <summary>Whether the repository's policy differs from the one in the record.</summary>
     public bool PolicyDiffers { get; init; }
 
-    /// <summary>JSON paths of the trusted policy's pins that are missing, without which another build could have measured with any file.</summary>
+    /// <summary>
+    /// JSON paths of the pins that the trusted policy lacks. Without them another build could have measured with any file.
+    /// </summary>
     public IReadOnlyList<string> UnpinnedPaths { get; init; } = [];
 
-    /// <summary>Whether rules are met by an untrusted record that nothing holds to this repository's policy and files: a claim, and no verdict.</summary>
+    /// <summary>
+    /// Whether an untrusted record meets the rules and is not tied to this repository's policy and files: a claim, not a verdict.
+    /// </summary>
     public bool IsUnproven => Untrusted && Verification.Passed && (!JudgedByTrustedPolicy || UnpinnedPaths.Count > 0);
 
-    /// <summary>The commit that was measured.</summary>
-    public string HeadSha { get; init; } = "";
+    /// <summary>The outcome; failed where the record is not valid.</summary>
+    public Outcome Outcome => IsUnproven ? Outcome.NotProven : Verification.Outcome;
 
-    /// <summary>The build's page; a link that may be shown.</summary>
-    public string? RunUrl { get; init; }
-
-    /// <summary>Where the evidence lies; a link that may be shown.</summary>
-    public string? ArtifactUrl { get; init; }
-
-    /// <summary>What came of it, as it is told; failed where the record does not stand.</summary>
-    public Outcome Outcome => IsUnproven ? Outcome.NotProven : Verification.Outcome.WithAdvisory(Advisory);
-
-    /// <summary>The findings in the order in which they are told: what has to be looked at first.</summary>
+    /// <summary>The findings in the order in which pages show them: what needs attention comes first.</summary>
     public IReadOnlyList<Finding> Findings =>
     [
         .. Verification.Verdict.Findings.OrderBy(finding => finding.State switch
@@ -54,4 +49,10 @@ public sealed record PublishedRun(RunRecord Record, Verification Verification, U
             _ => 4,
         }),
     ];
+
+    /// <summary>
+    /// The outcome where a failed gate may be only advice. What is not proven stays so: there is no failed gate to let through.
+    /// </summary>
+    /// <param name="advisory">Whether a failed gate stops nothing.</param>
+    public Outcome OutcomeWithAdvisory(bool advisory) => IsUnproven ? Outcome : Outcome.WithAdvisory(advisory);
 }

@@ -2,7 +2,9 @@ using System.Net.Http.Headers;
 
 namespace AdaptThenUnlearn.Publishing.GitHub;
 
-/// <summary>The headers that GitHub documents, in place of Octokit's older ones: it calls JSON a form.</summary>
+/// <summary>
+/// Sets the headers that GitHub documents. Octokit sets older ones and sends JSON with the content type of a form.
+/// </summary>
 internal sealed class GitHubHeadersHandler(HttpMessageHandler inner) : DelegatingHandler(inner)
 {
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)

@@ -6,10 +6,10 @@ using Octokit.Internal;
 
 namespace AdaptThenUnlearn.Publishing.GitHub;
 
-/// <summary>One publish's conversation with GitHub: what it asks once and remembers, and what it posts.</summary>
+/// <summary>The requests of one publish to GitHub. It keeps answers that are needed again.</summary>
 /// <remarks>
-/// The connection is our own, because <see cref="GitHubClient"/> appends <c>/api/v3/</c> to every address but github.com's, and
-/// GITHUB_API_URL is complete already.
+/// It makes the connection itself, because <see cref="GitHubClient"/> appends <c>/api/v3/</c> to every address but github.com's,
+/// and GITHUB_API_URL is complete already.
 /// </remarks>
 public sealed class GitHubSession : IDisposable
 {
@@ -25,31 +25,34 @@ public sealed class GitHubSession : IDisposable
     private string? _author;
     private IReadOnlyList<IssueComment>? _comments;
 
-    /// <summary>Opens it; nothing is sent yet.</summary>
-    /// <param name="target">Where to.</param>
-    /// <param name="token">With whose rights.</param>
-    /// <param name="version">Of this tool, for the user agent.</param>
-    /// <param name="retryDelay">How time passes.</param>
-    /// <param name="cancel">Ends it.</param>
+    /// <summary>Makes the session and sends nothing yet.</summary>
+    /// <param name="target">Where runs are published.</param>
+    /// <param name="token">Token to publish with.</param>
+    /// <param name="version">Version of this tool, for the user agent.</param>
+    /// <param name="retryDelay">Clock and waiting between attempts.</param>
+    /// <param name="cancel">Cancels requests and waiting.</param>
     public GitHubSession(PublishTarget target, GitHubToken token, string version, RetryDelay retryDelay, CancellationToken cancel)
     {
         (_target, _token, RetryDelay) = (target, token, retryDelay);
         _http = new RetryingHttpClient(new HttpClientAdapter(() => CreateHandler(target.Api)), retryDelay, cancel);
+        var credentials = new InMemoryCredentialStore(new Credentials(token.Reveal(), AuthenticationType.Bearer));
         var connection = new Connection(
-            new ProductHeaderValue("atu", version), target.Api, new InMemoryCredentialStore(new Credentials(token.Reveal(), AuthenticationType.Bearer)), _http, new SimpleJsonSerializer());
+            new ProductHeaderValue("atu", version), target.Api, credentials, _http, new SimpleJsonSerializer());
         connection.SetRequestTimeout(_requestTimeout);
         _client = new GitHubClient(connection);
     }
 
-    /// <summary>How time passes.</summary>
+    /// <summary>Clock and waiting between attempts.</summary>
     public RetryDelay RetryDelay { get; }
 
-    /// <summary>Requests sent so far.</summary>
+    /// <summary>Number of requests that were sent.</summary>
     public int Requests => _http.Sent;
 
-    /// <summary>Login that this token posts as.</summary>
-    /// <remarks>An installation's token may not ask; on Actions without a name given, it is taken for the workflow's own.</remarks>
-    /// <exception cref="PublishException">Nobody says.</exception>
+    /// <summary>Finds the login that the token posts as.</summary>
+    /// <remarks>
+    /// An installation's token may not ask for it. On GitHub Actions it then counts as the workflow's own token.
+    /// </remarks>
+    /// <exception cref="PublishException">The login is unknown.</exception>
     public async Task<string> GetAuthorAsync()
     {
         if (_author is not null || _target.Author is not null)
@@ -58,7 +61,8 @@ public sealed class GitHubSession : IDisposable
         {
             try
             {
-                return _author = (await SendAsync(_client.User.Current, user => !string.IsNullOrEmpty(user.Login)).ConfigureAwait(false)).Login;
+                var user = await SendAsync(_client.User.Current, user => !string.IsNullOrEmpty(user.Login)).ConfigureAwait(false);
+                return _author = user.Login;
             }
             catch (Exception refused) when (refused is ForbiddenException or NotFoundException && !GitHubFailure.IsRateLimit(refused))
             {
@@ -66,14 +70,17 @@ public sealed class GitHubSession : IDisposable
         }
 
         return _author = _target.IsGitHubActions ? ActionsBot : throw new PublishException(
-            PublishCodes.UnknownAuthor, "nobody says who posts with this token, so an earlier comment of ours cannot be told from somebody else's; name the login with --author, e.g. --author 'my-app[bot]'");
+            PublishCodes.UnknownAuthor,
+            "it is unknown who posts with this token, so an earlier comment by it cannot be recognised; "
+            + "name the login with --author, e.g. --author 'my-app[bot]'");
     }
 
-    /// <summary>All comments on a pull request, oldest first; asked for once.</summary>
+    /// <summary>All comments on a pull request, oldest first; requested once and then kept.</summary>
     public async Task<IReadOnlyList<IssueComment>> GetCommentsAsync(int pullRequest) =>
-        _comments ??= await GetAllPagesAsync<IssueComment>(ApiUrls.IssueComments(_target.Owner, _target.Repository, pullRequest), []).ConfigureAwait(false);
+        _comments ??= await GetAllPagesAsync<IssueComment>(
+            ApiUrls.IssueComments(_target.Owner, _target.Repository, pullRequest), []).ConfigureAwait(false);
 
-    /// <summary>Forgets the comments that were asked for.</summary>
+    /// <summary>Makes the next call request the comments again.</summary>
     public void ClearCommentCache() => _comments = null;
 
     /// <summary>Adds a comment.</summary>
@@ -85,16 +92,21 @@ public sealed class GitHubSession : IDisposable
         return added;
     }
 
-    /// <summary>Writes a comment anew.</summary>
+    /// <summary>Replaces the text of a comment.</summary>
     public Task<IssueComment> UpdateCommentAsync(long comment, string body) =>
         SendAsync(() => _client.Issue.Comment.Update(_target.Owner, _target.Repository, comment, body));
 
-    /// <summary>The pull request's head as it is now.</summary>
-    public async Task<string> GetHeadAsync(int pullRequest) =>
-        (await SendAsync(() => _client.PullRequest.Get(_target.Owner, _target.Repository, pullRequest), pull => PublishTarget.IsSha(pull.Head?.Sha)).ConfigureAwait(false)).Head.Sha;
+    /// <summary>The current head of the pull request.</summary>
+    public async Task<string> GetHeadAsync(int pullRequest)
+    {
+        var pull = await SendAsync(
+            () => _client.PullRequest.Get(_target.Owner, _target.Repository, pullRequest),
+            pull => PublishTarget.IsSha(pull.Head?.Sha)).ConfigureAwait(false);
+        return pull.Head.Sha;
+    }
 
-    /// <summary>Numbers of the open pull requests from a branch whose head is a commit.</summary>
-    /// <param name="label">Owner and branch: <c>octocat:feature</c>.</param>
+    /// <summary>Numbers of the open pull requests from a branch whose head is the given commit.</summary>
+    /// <param name="label">Owner and branch, e.g. <c>octocat:feature</c>.</param>
     /// <param name="sha">The commit.</param>
     public async Task<IReadOnlyList<int>> FindPullRequestsAsync(string label, string sha)
     {
@@ -104,9 +116,10 @@ public sealed class GitHubSession : IDisposable
     }
 
     /// <summary>Adds a check run.</summary>
-    public Task<CheckRun> AddCheckRunAsync(NewCheckRun run) => SendAsync(() => _client.Check.Run.Create(_target.Owner, _target.Repository, run));
+    public Task<CheckRun> AddCheckRunAsync(NewCheckRun run) =>
+        SendAsync(() => _client.Check.Run.Create(_target.Owner, _target.Repository, run));
 
-    /// <summary>Adds to a check run.</summary>
+    /// <summary>Adds annotations to a check run.</summary>
     public Task<CheckRun> UpdateCheckRunAsync(long run, CheckRunUpdate update) =>
         SendAsync(() => _client.Check.Run.Update(_target.Owner, _target.Repository, run, update));
 
@@ -117,7 +130,7 @@ public sealed class GitHubSession : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _http.Dispose();
 
-    // An address on this machine is asked directly: a proxy would take the token off it, unencrypted.
+    // An http address on this machine is requested without a proxy, which would get the token unencrypted.
     private static GitHubHeadersHandler CreateHandler(Uri api) => new(new ResponseLimitHandler(api.Host, new SameOriginHandler(api, new SocketsHttpHandler
     {
         AllowAutoRedirect = false,
@@ -126,7 +139,7 @@ public sealed class GitHubSession : IDisposable
         AutomaticDecompression = DecompressionMethods.All,
     })));
 
-    // Page by page under our own addresses: those that an answer gives for its next page may be anywhere.
+    // Pages are requested by number. The address that an answer gives for its next page may be on any host.
     private async Task<IReadOnlyList<T>> GetAllPagesAsync<T>(Uri list, Dictionary<string, string> parameters)
     {
         List<T> all = [];
@@ -136,16 +149,19 @@ public sealed class GitHubSession : IDisposable
             {
                 ["per_page"] = PageSize.ToString(CultureInfo.InvariantCulture), ["page"] = page.ToString(CultureInfo.InvariantCulture),
             };
-            var answer = await SendAsync(() => _client.Connection.Get<List<T>>(list, query), answer => answer.Body is { } items && items.TrueForAll(item => item is not null)).ConfigureAwait(false);
+            var answer = await SendAsync(
+                () => _client.Connection.Get<List<T>>(list, query),
+                answer => answer.Body is { } items && items.TrueForAll(item => item is not null)).ConfigureAwait(false);
             all.AddRange(answer.Body);
             if (!answer.HttpResponse.ApiInfo.Links.ContainsKey("next"))
                 return all;
         }
 
-        throw new UnexpectedResponseException(string.Create(CultureInfo.InvariantCulture, $"{_target.Api.Host} lists without end: more than {MaxPages} pages are not read"));
+        throw new UnexpectedResponseException(string.Create(
+            CultureInfo.InvariantCulture, $"{_target.Api.Host} lists without end: more than {MaxPages} pages are not read"));
     }
 
-    // Octokit's reader throws whatever it meets in JSON of another shape, or leaves nulls.
+    // On JSON of another shape, Octokit's reader throws exceptions of many types or leaves nulls.
     private async Task<T> SendAsync<T>(Func<Task<T>> request, Func<T, bool>? isComplete = null)
     {
         try
@@ -153,13 +169,15 @@ public sealed class GitHubSession : IDisposable
             if (await request().ConfigureAwait(false) is { } answer && isComplete?.Invoke(answer) != false)
                 return answer;
         }
-        catch (Exception unreadable) when (unreadable is not (ApiException or NoResponseException or UnexpectedResponseException or OperationCanceledException))
+        catch (Exception unreadable) when (
+            unreadable is not (ApiException or NoResponseException or UnexpectedResponseException or OperationCanceledException))
         {
             throw UnexpectedResponse(unreadable);
         }
 
         throw UnexpectedResponse(null);
 
-        UnexpectedResponseException UnexpectedResponse(Exception? cause) => new($"{_target.Api.Host} answered JSON that is not what the GitHub API answers to this request", cause);
+        UnexpectedResponseException UnexpectedResponse(Exception? cause) =>
+            new($"{_target.Api.Host} answered JSON that is not what the GitHub API answers to this request", cause);
     }
 }

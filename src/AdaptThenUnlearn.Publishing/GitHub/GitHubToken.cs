@@ -3,33 +3,40 @@ using AdaptThenUnlearn.Publishing.Hosts;
 
 namespace AdaptThenUnlearn.Publishing.GitHub;
 
-/// <summary>A token that must never be seen.</summary>
-/// <param name="secret">Its value.</param>
+/// <summary>A token, which must never be shown.</summary>
+/// <param name="secret">The token's value.</param>
 /// <param name="variable">The environment variable it came from.</param>
 public sealed class GitHubToken(string secret, string variable)
 {
     private const int ShortestPart = 8;
 
-    /// <summary>The variables that may hold one, in the order in which they win: ours, then those of GitHub's own command line in its order.</summary>
+    /// <summary>The variables that may hold a token; the first one that is set wins.</summary>
+    /// <remarks>This tool's own variable comes first, then those of GitHub's command line in its order.</remarks>
     public static IReadOnlyList<string> Variables { get; } = ["ATU_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"];
 
     /// <summary>The environment variable it came from.</summary>
     public string Variable { get; } = variable;
 
-    /// <summary>Whether it is an installation's (GITHUB_TOKEN, or an app's own), which has no user behind it.</summary>
+    /// <summary>Whether it belongs to an installation (GITHUB_TOKEN, or an app's token), which has no user.</summary>
     public bool IsInstallation { get; } = secret.StartsWith("ghs_", StringComparison.Ordinal);
 
-    /// <summary>The token of an environment; null when there is none. White space, such as of a secret that is not set, is none.</summary>
+    /// <summary>Finds the token of an environment.</summary>
+    /// <returns>
+    /// The token; null where there is none. White space, such as that of a secret that is not set, does not count.
+    /// </returns>
     public static GitHubToken? Find(EnvironmentSnapshot environment) =>
-        Variables.Where(name => !string.IsNullOrWhiteSpace(environment[name])).Select(name => new GitHubToken(environment[name]!.Trim(), name)).FirstOrDefault();
+        Variables.Where(name => !string.IsNullOrWhiteSpace(environment[name]))
+            .Select(name => new GitHubToken(environment[name]!.Trim(), name)).FirstOrDefault();
 
-    /// <summary>Whether it can stand in a header at all; one with a line break or a control character within was pasted or read wrongly.</summary>
+    /// <summary>
+    /// Whether it is valid in a header. A token with a line break or a control character was pasted or read wrongly.
+    /// </summary>
     public bool IsValidHeaderValue { get; } = secret.All(character => character is > ' ' and <= '~');
 
-    /// <summary>For the request's header, and for nothing else.</summary>
+    /// <summary>The token's value, only for the request's header.</summary>
     public string Reveal() => secret;
 
-    /// <summary>The text without the token, and without any part of it that is long enough to tell, in any case, should it have got there.</summary>
+    /// <summary>Replaces the token by stars, and every part of it of at least eight characters, in upper or lower case.</summary>
     public string Redact(string text)
     {
         var shown = new StringBuilder(text.Length);
@@ -43,7 +50,7 @@ public sealed class GitHubToken(string secret, string variable)
         return shown.ToString();
     }
 
-    // Characters at the start of a text that are part of the secret; 0 where they are too few to tell anything.
+    // Number of characters at the start of a text that are part of the secret; 0 where they are fewer than ShortestPart.
     private int LongestPart(ReadOnlySpan<char> text)
     {
         var length = Math.Min(ShortestPart, secret.Length);
@@ -56,6 +63,6 @@ public sealed class GitHubToken(string secret, string variable)
 
     private bool SecretContains(ReadOnlySpan<char> part) => secret.AsSpan().Contains(part, StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>Stars.</summary>
+    /// <summary>Stars instead of the token.</summary>
     public override string ToString() => "***";
 }

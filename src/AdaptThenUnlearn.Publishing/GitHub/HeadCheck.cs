@@ -1,6 +1,7 @@
 using System.Net;
 using AdaptThenUnlearn.Publishing.Admission;
 using AdaptThenUnlearn.Publishing.Pages;
+using AdaptThenUnlearn.Publishing.Targets;
 using AdaptThenUnlearn.Reports;
 using Octokit;
 
@@ -8,37 +9,41 @@ namespace AdaptThenUnlearn.Publishing.GitHub;
 
 /// <summary>The check run on the head commit; a commit status where checks are not permitted.</summary>
 /// <remarks>
-/// A check run is always added, never changed: GitHub shows the newest of a name, and annotations of a changed one would pile up.
+/// A check run is always added and never changed. GitHub shows the newest one of a name, and the annotations of a changed one
+/// would accumulate.
 /// </remarks>
-public sealed class HeadCheck(GitHubSession session)
+/// <param name="session">Session that publishes it.</param>
+/// <param name="context">What is shown besides the run.</param>
+public sealed class HeadCheck(GitHubSession session, PublishContext context)
 {
-    /// <summary>Annotations that GitHub takes with a request; it drops more without a word.</summary>
+    /// <summary>Annotations that GitHub accepts in one request; it drops more of them and reports nothing.</summary>
     public const int AnnotationsPerRequest = 50;
 
     private const int MaxDescriptionLength = 140;
 
     /// <summary>Publishes a run's verdict on its commit.</summary>
-    /// <returns>What was done.</returns>
+    /// <returns>What was done, as a sentence.</returns>
     public async Task<string> PublishAsync(PublishedRun run)
     {
-        var page = CheckPage.Create(run);
+        var page = CheckPage.Create(run, context);
         try
         {
             return await AddCheckRunAsync(run, page).ConfigureAwait(false);
         }
         catch (ApiException refused) when (refused.StatusCode is HttpStatusCode.Forbidden or HttpStatusCode.NotFound && !GitHubFailure.IsRateLimit(refused))
         {
-            return await SetStatusAsync(run, page).ConfigureAwait(false);   // a user's token, or one without checks: write
+            // The token is a user's, or has no permission to write checks.
+            return await SetStatusAsync(run, page).ConfigureAwait(false);
         }
     }
 
     private async Task<string> AddCheckRunAsync(PublishedRun run, CheckPage page)
     {
         var batches = page.Annotations.Select(ToCheckRunAnnotation).Chunk(AnnotationsPerRequest).ToList();
-        var added = await session.AddCheckRunAsync(new NewCheckRun(page.Name, run.HeadSha)
+        var added = await session.AddCheckRunAsync(new NewCheckRun(page.Name, context.HeadSha)
         {
             ExternalId = ReportMarker.KeyOf(run),
-            DetailsUrl = run.RunUrl,
+            DetailsUrl = context.RunUrl,
             Status = CheckStatus.Completed,
             Conclusion = page.Conclusion switch
             {
@@ -53,19 +58,20 @@ public sealed class HeadCheck(GitHubSession session)
 
         return $"check run '{page.Name}': {page.Conclusion.ToString().ToLowerInvariant()}";
 
-        NewCheckRunOutput Output(IReadOnlyList<NewCheckRunAnnotation> annotations) => new(page.Title, page.Summary) { Text = page.Text, Annotations = annotations };
+        NewCheckRunOutput Output(IReadOnlyList<NewCheckRunAnnotation> annotations) =>
+            new(page.Title, page.Summary) { Text = page.Text, Annotations = annotations };
     }
 
     private async Task<string> SetStatusAsync(PublishedRun run, CheckPage page)
     {
-        // A status knows no neutral. Waivers and advice are somebody's decision to go on; that nothing is proven is nobody's.
+        // A status has no neutral state. Waivers and advice are decisions to go on, so they are green; what is not proven is red.
         var state = page.Conclusion == Pages.Conclusion.Failure || run.IsUnproven ? CommitState.Failure : CommitState.Success;
-        await session.SetStatusAsync(run.HeadSha, new NewCommitStatus
+        await session.SetStatusAsync(context.HeadSha, new NewCommitStatus
         {
             State = state,
             Context = page.Name,
             Description = MarkdownText.Clip(page.Title, MaxDescriptionLength),
-            TargetUrl = run.RunUrl,
+            TargetUrl = context.RunUrl,
         }).ConfigureAwait(false);
         return $"commit status '{page.Name}': {state.ToString().ToLowerInvariant()} (the token may not write check runs)";
     }

@@ -4,38 +4,58 @@ using Octokit;
 
 namespace AdaptThenUnlearn.Publishing.GitHub;
 
-/// <summary>A refusal that no permission of the token would change: what GitHub means by it, and how to mend it.</summary>
-/// <param name="Code">One of <see cref="PublishCodes"/>.</param>
-/// <param name="Meaning">Why, and how to mend it.</param>
+/// <summary>A refusal that no permission of the token would change: what GitHub means by it, and what to do.</summary>
+/// <param name="Code">A code of <see cref="PublishCodes"/>.</param>
+/// <param name="Meaning">Why GitHub refused, and what to do.</param>
 internal sealed record KnownRefusal(string Code, string Meaning)
 {
     private const string SignOnHeader = "X-GitHub-SSO";
 
-    // By words of GitHub's messages; the first that fits wins.
+    // By words of GitHub's messages; the first entry that matches wins.
     private static readonly (string[] Words, KnownRefusal Refusal)[] _all =
     [
-        (["is locked"], new(PublishCodes.Refused, "the conversation is locked, and nobody may comment on it; unlock it, or publish the rest with --only check summary")),
-        (["archived"], new(PublishCodes.Refused, "the repository is archived, and can only be read; unarchive it, or publish to another one with --repository")),
-        (["access blocked"], new(PublishCodes.Refused, "GitHub has blocked the repository; its owner has to clear that up with GitHub")),
-        (["blocked"], new(PublishCodes.Refused, "the repository's owner has blocked the account that the token belongs to; use a token of another account")),
-        (["interaction"], new(PublishCodes.Refused, "the repository's owner has limited who may comment for now; wait, or use a token of a collaborator")),
+        (["is locked"], new(
+            PublishCodes.Refused,
+            "the conversation is locked, and nobody may comment on it; "
+            + "unlock it, or publish the rest with --only check summary")),
+        (["archived"], new(
+            PublishCodes.Refused,
+            "the repository is archived, and can only be read; unarchive it, or publish to another one with --repository")),
+        (["access blocked"], new(
+            PublishCodes.Refused, "GitHub has blocked the repository; its owner has to clear that up with GitHub")),
+        (["blocked"], new(
+            PublishCodes.Refused,
+            "the repository's owner has blocked the account that the token belongs to; use a token of another account")),
+        (["interaction"], new(
+            PublishCodes.Refused,
+            "the repository's owner has limited who may comment for now; wait, or use a token of a collaborator")),
         (["saml"], SignOn),
         (["single sign-on"], SignOn),
-        (["ip allow list"], new(PublishCodes.NotPermitted, "the organization admits listed IP addresses alone; run where one of them is used, or have this machine's added")),
-        (["personal access token", "forbids"], new(PublishCodes.NotPermitted, "the organization does not admit tokens of this kind; use GITHUB_TOKEN, an app's, or the kind that the message names")),
+        (["ip allow list"], new(
+            PublishCodes.NotPermitted,
+            "the organization admits listed IP addresses alone; run where one of them is used, or have this machine's added")),
+        (["personal access token", "forbids"], new(
+            PublishCodes.NotPermitted,
+            "the organization does not admit tokens of this kind; "
+            + "use GITHUB_TOKEN, an app's, or the kind that the message names")),
         (["suspended"], new(PublishCodes.NoToken, "the account or the app that the token belongs to is suspended")),
-        (["verified email"], new(PublishCodes.NotPermitted, "the account that the token belongs to has no verified email address")),
+        (["verified email"], new(
+            PublishCodes.NotPermitted, "the account that the token belongs to has no verified email address")),
     ];
 
-    private static KnownRefusal SignOn => new(PublishCodes.NotPermitted, "the organization asks for single sign-on; authorize the token for it where the token was made (Configure SSO)");
+    private static KnownRefusal SignOn => new(
+        PublishCodes.NotPermitted,
+        "the organization asks for single sign-on; authorize the token for it where the token was made (Configure SSO)");
 
-    /// <summary>What a refusal means; null where it may be a missing permission.</summary>
+    /// <summary>The meaning of a refusal; null where a permission may be missing.</summary>
     public static KnownRefusal? Find(ApiException refused)
     {
         if (refused.StatusCode == HttpStatusCode.UnavailableForLegalReasons)
             return new(PublishCodes.Refused, "the repository is unavailable for legal reasons");
         if (refused.HttpResponse?.Headers.Keys.Contains(SignOnHeader, StringComparer.OrdinalIgnoreCase) == true)
             return SignOn;
-        return _all.FirstOrDefault(known => known.Words.All(word => refused.Message.Contains(word, StringComparison.OrdinalIgnoreCase))).Refusal;
+        return _all.FirstOrDefault(known => known.Words.All(Contains)).Refusal;
+
+        bool Contains(string word) => refused.Message.Contains(word, StringComparison.OrdinalIgnoreCase);
     }
 }

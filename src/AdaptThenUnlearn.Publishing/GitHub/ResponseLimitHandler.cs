@@ -6,16 +6,16 @@ using AdaptThenUnlearn.Reports;
 
 namespace AdaptThenUnlearn.Publishing.GitHub;
 
-/// <summary>Lets through answers that are JSON of a bearable size and depth; whoever answers may be anybody.</summary>
-/// <remarks>An error that comes as a page of HTML or as text, as proxies send them, becomes the JSON in which GitHub would have told it.</remarks>
-/// <param name="host">What messages call the server.</param>
-/// <param name="inner">What answers.</param>
+/// <summary>Accepts only answers that are JSON of limited size and depth, because any server may be answering.</summary>
+/// <remarks>Proxies send errors as HTML or text. Such an error becomes JSON in the form of GitHub's errors.</remarks>
+/// <param name="host">Name of the server in messages.</param>
+/// <param name="inner">Handler that sends.</param>
 internal sealed class ResponseLimitHandler(string host, HttpMessageHandler inner) : DelegatingHandler(inner)
 {
-    /// <summary>Bytes of one answer, unpacked: a hundred comments of the greatest length, in any script.</summary>
+    /// <summary>Largest answer in bytes, decompressed: a hundred comments of the greatest length in any script.</summary>
     public const int MaxResponseBytes = 32 * 1024 * 1024;
 
-    /// <summary>Bytes of all answers to one publish.</summary>
+    /// <summary>Largest total of all answers to one publish, in bytes.</summary>
     public const long MaxTotalBytes = 256 * 1024 * 1024;
 
     private const int MaxMessageLength = 2000;
@@ -31,7 +31,9 @@ internal sealed class ResponseLimitHandler(string host, HttpMessageHandler inner
             if (!IsJson(body))
             {
                 body = response.IsSuccessStatusCode
-                    ? throw new UnexpectedResponseException($"{host} answered {Kind(response)} where the GitHub API answers JSON; is that its address (--api-url), and is no proxy in between?")
+                    ? throw new UnexpectedResponseException(
+                        $"{host} answered {Kind(response)} where the GitHub API answers JSON; "
+                        + "is that its address (--api-url), and is no proxy in between?")
                     : AsMessage(body);
             }
 
@@ -58,7 +60,10 @@ internal sealed class ResponseLimitHandler(string host, HttpMessageHandler inner
             {
                 _totalBytes += count;
                 if (whole.Length + count > MaxResponseBytes || _totalBytes > MaxTotalBytes)
-                    throw new UnexpectedResponseException(string.Create(CultureInfo.InvariantCulture, $"{host} answers without end: more than {Math.Min(MaxResponseBytes, MaxTotalBytes) / 1024 / 1024} MiB are not read"));
+                    throw new UnexpectedResponseException(string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{host} answers without end: "
+                        + $"more than {Math.Min(MaxResponseBytes, MaxTotalBytes) / 1024 / 1024} MiB are not read"));
                 whole.Write(part, 0, count);
             }
         }
@@ -66,7 +71,7 @@ internal sealed class ResponseLimitHandler(string host, HttpMessageHandler inner
         return whole.ToArray();
     }
 
-    // To the end, and no deeper than readers can go: one that recurses would take the process with it.
+    // It reads to the end and no deeper than the default limit. Deeper JSON would overflow the stack of a reader that recurses.
     private static bool IsJson(byte[] body)
     {
         try
@@ -86,9 +91,11 @@ internal sealed class ResponseLimitHandler(string host, HttpMessageHandler inner
         }
     }
 
-    private static byte[] AsMessage(byte[] body) =>
-        JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, string> { ["message"] = MarkdownText.Clip(Encoding.UTF8.GetString(body), MaxMessageLength) });
+    private static byte[] AsMessage(byte[] body) => JsonSerializer.SerializeToUtf8Bytes(
+        new Dictionary<string, string> { ["message"] = MarkdownText.Clip(Encoding.UTF8.GetString(body), MaxMessageLength) });
 
     private static string Kind(HttpResponseMessage response) =>
-        response.Content.Headers.ContentType?.MediaType is { } type && type != "application/json" ? $"with {type}" : "with something damaged or cut off";
+        response.Content.Headers.ContentType?.MediaType is { } type && type != "application/json"
+            ? $"with {type}"
+            : "with something damaged or cut off";
 }

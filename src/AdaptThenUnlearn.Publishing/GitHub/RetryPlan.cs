@@ -3,35 +3,40 @@ using System.Net;
 
 namespace AdaptThenUnlearn.Publishing.GitHub;
 
-/// <summary>What came of sending a request once.</summary>
-/// <param name="Status">Null when there was no answer.</param>
-/// <param name="Headers">Of the answer.</param>
-/// <param name="Body">Of the answer, as text.</param>
-/// <param name="NeverSent">Whether it certainly did nothing, such as when no connection was made.</param>
+/// <summary>The result of sending a request once.</summary>
+/// <param name="Status">Status of the answer; null where there was no answer.</param>
+/// <param name="Headers">Headers of the answer.</param>
+/// <param name="Body">Body of the answer, as text.</param>
+/// <param name="NeverSent">Whether the request certainly did nothing, because no connection was made.</param>
 public sealed record Attempt(HttpStatusCode? Status, IReadOnlyDictionary<string, string> Headers, string Body, bool NeverSent);
 
-/// <summary>Whether, and after how long, a request is worth sending again; bounded in number and in time.</summary>
+/// <summary>Decides whether a request is sent again, and after how long. Attempts and waiting time are limited.</summary>
 /// <remarks>
-/// GitHub's best practices: heed Retry-After; at a primary limit wait until its reset; at a secondary limit without Retry-After
-/// wait at least a minute, longer each time.
+/// It follows GitHub's best practices: wait as long as Retry-After says; at a primary limit wait until its reset; at a secondary
+/// limit without Retry-After wait at least a minute, and longer each time.
 /// </remarks>
 public static class RetryPlan
 {
-    /// <summary>Times a request is sent at most.</summary>
+    /// <summary>Largest number of times that a request is sent.</summary>
     public const int MaxAttempts = 4;
 
-    /// <summary>Time that all waiting of one publish may take together.</summary>
+    /// <summary>Longest time that one publish waits in total.</summary>
     public static TimeSpan MaxTotalWait { get; } = TimeSpan.FromMinutes(5);
+
+    private const string RetryAfterHeader = "Retry-After";
+    private const string RemainingHeader = "x-ratelimit-remaining";
+    private const string ResetHeader = "x-ratelimit-reset";
+    private const long MaxUnixSeconds = 100_000_000_000;   // in the year 5138; larger numbers are not times
 
     private static readonly TimeSpan _secondaryWait = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan _longestSecondaryWait = TimeSpan.FromMinutes(4);
 
-    /// <summary>How long to wait before sending it again; null when it is not to be sent again.</summary>
-    /// <param name="attempt">What came of it.</param>
-    /// <param name="number">Which attempt that was, from 1.</param>
-    /// <param name="repeatable">Whether it may be done twice without harm.</param>
-    /// <param name="now">The time.</param>
-    /// <param name="waited">Time that was waited before.</param>
+    /// <summary>How long to wait before the request is sent again; null where it must not be sent again.</summary>
+    /// <param name="attempt">Result of the last attempt.</param>
+    /// <param name="number">Number of that attempt, from 1.</param>
+    /// <param name="repeatable">Whether the request may be executed twice without harm.</param>
+    /// <param name="now">Current time.</param>
+    /// <param name="waited">Time that this publish has waited before.</param>
     public static TimeSpan? DelayAfter(Attempt attempt, int number, bool repeatable, DateTimeOffset now, TimeSpan waited)
     {
         if (number >= MaxAttempts)
@@ -48,17 +53,23 @@ public static class RetryPlan
         return wait is { } time && time + waited <= MaxTotalWait ? time : null;
     }
 
-    /// <summary>Whether an answer means: too many requests.</summary>
+    /// <summary>Whether an answer means that there were too many requests.</summary>
     public static bool IsRateLimit(Attempt attempt) =>
-        attempt.Status == HttpStatusCode.TooManyRequests || (attempt.Status == HttpStatusCode.Forbidden && (IsSecondary(attempt) || Header(attempt, "x-ratelimit-remaining") == "0" || Header(attempt, "Retry-After") is not null));
+        attempt.Status == HttpStatusCode.TooManyRequests
+        || (attempt.Status == HttpStatusCode.Forbidden
+            && (IsSecondary(attempt)
+                || Header(attempt, RemainingHeader) == "0"
+                || Header(attempt, RetryAfterHeader) is not null));
 
     private static TimeSpan? RateLimitWait(Attempt attempt, int number, DateTimeOffset now)
     {
         if (!IsRateLimit(attempt))
-            return null;   // simply not permitted
+            return null;   // the token has no permission
         if (RetryAfter(attempt, now) is { } retryAfter)
             return retryAfter;
-        if (Header(attempt, "x-ratelimit-remaining") == "0" && long.TryParse(Header(attempt, "x-ratelimit-reset"), NumberStyles.None, CultureInfo.InvariantCulture, out var reset) && reset < 100_000_000_000)
+        if (Header(attempt, RemainingHeader) == "0"
+            && long.TryParse(Header(attempt, ResetHeader), NumberStyles.None, CultureInfo.InvariantCulture, out var reset)
+            && reset < MaxUnixSeconds)
             return Positive(DateTimeOffset.FromUnixTimeSeconds(reset) - now) + TimeSpan.FromSeconds(1);
 
         var wait = ExponentialBackoff(_secondaryWait, number);
@@ -67,14 +78,17 @@ public static class RetryPlan
 
     private static TimeSpan? RetryAfter(Attempt attempt, DateTimeOffset now)
     {
-        var header = Header(attempt, "Retry-After");
+        var header = Header(attempt, RetryAfterHeader);
         if (int.TryParse(header, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds))
             return TimeSpan.FromSeconds(seconds);
-        return DateTimeOffset.TryParse(header, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? Positive(time - now) : null;
+        return DateTimeOffset.TryParse(header, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time)
+            ? Positive(time - now)
+            : null;
     }
 
     private static bool IsSecondary(Attempt attempt) =>
-        attempt.Body.Contains("secondary rate limit", StringComparison.OrdinalIgnoreCase) || attempt.Body.Contains("abuse detection", StringComparison.OrdinalIgnoreCase);
+        attempt.Body.Contains("secondary rate limit", StringComparison.OrdinalIgnoreCase)
+        || attempt.Body.Contains("abuse detection", StringComparison.OrdinalIgnoreCase);
 
     private static string? Header(Attempt attempt, string name) =>
         attempt.Headers.FirstOrDefault(header => header.Key.Equals(name, StringComparison.OrdinalIgnoreCase)).Value;

@@ -3,13 +3,13 @@ using Octokit.Internal;
 
 namespace AdaptThenUnlearn.Publishing.GitHub;
 
-/// <summary>Octokit's way to the network, with patience: sends again what <see cref="RetryPlan"/> says is worth it.</summary>
-/// <param name="inner">What really sends.</param>
-/// <param name="retryDelay">The clock, and how time passes.</param>
-/// <param name="cancel">Ends waiting and sending.</param>
+/// <summary>Sends Octokit's requests, and sends them again as <see cref="RetryPlan"/> decides.</summary>
+/// <param name="inner">Client that sends a request once.</param>
+/// <param name="retryDelay">Clock and waiting between attempts.</param>
+/// <param name="cancel">Cancels requests and waiting.</param>
 public sealed class RetryingHttpClient(IHttpClient inner, RetryDelay retryDelay, CancellationToken cancel) : IHttpClient
 {
-    /// <summary>Requests sent so far.</summary>
+    /// <summary>Number of requests that were sent.</summary>
     public int Sent { get; private set; }
 
     /// <inheritdoc/>
@@ -27,10 +27,11 @@ public sealed class RetryingHttpClient(IHttpClient inner, RetryDelay retryDelay,
             }
             catch (Exception gone) when (!cancel.IsCancellationRequested && gone is HttpRequestException or OperationCanceledException or IOException)
             {
-                failed = gone;   // no connection, a broken one, or the request's time was over
+                failed = gone;   // there is no connection, it broke, or the request timed out
             }
 
-            var attempt = new Attempt(response?.StatusCode, response?.Headers ?? new Dictionary<string, string>(), response?.Body as string ?? "", NeverSent(failed));
+            var headers = response?.Headers ?? new Dictionary<string, string>();
+            var attempt = new Attempt(response?.StatusCode, headers, response?.Body as string ?? "", NeverSent(failed));
             if (!await retryDelay.TryWaitAsync(attempt, number, IsRepeatable(request), cancel).ConfigureAwait(false))
                 return response ?? throw new NoResponseException(number, failed!);
         }
@@ -42,7 +43,7 @@ public sealed class RetryingHttpClient(IHttpClient inner, RetryDelay retryDelay,
     /// <inheritdoc/>
     public void Dispose() => inner.Dispose();
 
-    // A second comment would stay; a second check run or status only takes the place of the first.
+    // A second comment would remain. A second check run or status only replaces the first.
     private static bool IsRepeatable(IRequest request) =>
         !(request.Method == HttpMethod.Post && request.Endpoint.OriginalString.EndsWith("/comments", StringComparison.Ordinal));
 
@@ -50,16 +51,16 @@ public sealed class RetryingHttpClient(IHttpClient inner, RetryDelay retryDelay,
         failed is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError };
 }
 
-/// <summary>The clock, and how time passes until something is tried again; one budget for a whole publish.</summary>
-/// <param name="clock">The time.</param>
-/// <param name="delay">Lets time pass; null: real time.</param>
+/// <summary>The clock and the waiting between attempts, with one time limit for a whole publish.</summary>
+/// <param name="clock">The clock.</param>
+/// <param name="delay">Waits for a time; null for real waiting.</param>
 public sealed class RetryDelay(TimeProvider clock, Func<TimeSpan, CancellationToken, Task>? delay = null)
 {
-    /// <summary>Time that was waited so far.</summary>
+    /// <summary>Time that was waited in total.</summary>
     public TimeSpan TotalWaited { get; private set; }
 
-    /// <summary>Waits, if another attempt is worth it.</summary>
-    /// <returns>Whether to try again.</returns>
+    /// <summary>Waits for the next attempt, if there is to be one.</summary>
+    /// <returns>Whether there is to be another attempt.</returns>
     public async Task<bool> TryWaitAsync(Attempt attempt, int number, bool repeatable, CancellationToken cancel)
     {
         if (RetryPlan.DelayAfter(attempt, number, repeatable, clock.GetUtcNow(), TotalWaited) is not { } wait)

@@ -1,6 +1,6 @@
 namespace AdaptThenUnlearn.Publishing.GitHub;
 
-/// <summary>What answered is not the GitHub API, or points away from it; asking again would not help.</summary>
-/// <param name="problem">What it did.</param>
-/// <param name="cause">What could not be done with the answer.</param>
+/// <summary>The answer is not from the GitHub API, or points to another address. Another attempt would not help.</summary>
+/// <param name="problem">What the server did.</param>
+/// <param name="cause">Error on reading the answer; null where there was none.</param>
 public sealed class UnexpectedResponseException(string problem, Exception? cause = null) : Exception(problem, cause);

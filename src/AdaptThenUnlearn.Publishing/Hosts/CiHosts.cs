@@ -1,12 +1,17 @@
 namespace AdaptThenUnlearn.Publishing.Hosts;
 
-/// <summary>Every host that is recognised. A new one: write its file, add its line.</summary>
+/// <summary>Every CI host that is recognised. To add one, write its file and add its line.</summary>
 public static class CiHosts
 {
-    /// <summary>All of them.</summary>
+    /// <summary>All hosts; the first one that matches an environment describes it.</summary>
     public static IReadOnlyList<ICiHost> All { get; } = [new GitHubActions()];
 
-    /// <summary>What is known here; where no host is recognised, what GitHub's own variables name, which any pipeline and any person may set.</summary>
+    /// <summary>What is known about the build.</summary>
+    /// <remarks>
+    /// Where no host is recognised, GitHub's own variables still name repository, commit and server: any pipeline and any person
+    /// may set them.
+    /// </remarks>
     public static CiContext Describe(EnvironmentSnapshot environment) =>
-        All.FirstOrDefault(host => host.Matches(environment))?.Describe(environment) ?? GitHubActions.Named(environment);
+        All.FirstOrDefault(host => host.Matches(environment))?.Describe(environment)
+        ?? GitHubActions.DescribeRepository(environment);
 }

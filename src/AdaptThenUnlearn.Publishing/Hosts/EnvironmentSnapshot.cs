@@ -1,15 +1,15 @@
 namespace AdaptThenUnlearn.Publishing.Hosts;
 
-/// <summary>The environment variables as they were at the start: the one place of publishing that reads them.</summary>
+/// <summary>The environment variables at the start. This is the only class that reads them for publishing.</summary>
 public sealed class EnvironmentSnapshot
 {
     private readonly IReadOnlyDictionary<string, string> _variables;
 
-    /// <summary>A made-up environment.</summary>
-    /// <param name="variables">By name.</param>
+    /// <summary>An environment with the given variables.</summary>
+    /// <param name="variables">Values by name.</param>
     public EnvironmentSnapshot(IReadOnlyDictionary<string, string> variables) => _variables = variables;
 
-    /// <summary>That of this process.</summary>
+    /// <summary>The environment of this process.</summary>
     public static EnvironmentSnapshot Capture()
     {
 #pragma warning disable RS0030 // this class is the environment's home
@@ -18,9 +18,9 @@ public sealed class EnvironmentSnapshot
         return new(variables.Keys.Cast<string>().ToDictionary(name => name, name => (string?)variables[name] ?? "", StringComparer.Ordinal));
     }
 
-    /// <summary>A variable's value; null when it is not set, or empty.</summary>
+    /// <summary>A variable's value; null where it is not set or empty.</summary>
     public string? this[string name] => _variables.TryGetValue(name, out var value) && value.Length > 0 ? value : null;
 
-    /// <summary>Names nothing: values may be secret.</summary>
+    /// <summary>The number of variables, without names or values: values may be secret.</summary>
     public override string ToString() => $"{_variables.Count} environment variables";
 }

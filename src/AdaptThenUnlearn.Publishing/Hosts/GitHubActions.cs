@@ -5,7 +5,8 @@ namespace AdaptThenUnlearn.Publishing.Hosts;
 
 /// <summary>GitHub Actions, on github.com, ghe.com and GitHub Enterprise Server.</summary>
 /// <remarks>
-/// On <c>pull_request</c>, GITHUB_SHA is a trial merge that exists nowhere else: number and head commit come from the event's file.
+/// On <c>pull_request</c>, GITHUB_SHA is a trial merge that exists nowhere else. Number and head commit therefore come from the
+/// event's file (GITHUB_EVENT_PATH).
 /// </remarks>
 public sealed class GitHubActions : ICiHost
 {
@@ -13,12 +14,15 @@ public sealed class GitHubActions : ICiHost
     public string Name => "GitHub Actions";
 
     /// <inheritdoc/>
-    public bool Matches(EnvironmentSnapshot environment) => environment["GITHUB_ACTIONS"] == "true" || environment["GITHUB_EVENT_PATH"] is not null || environment["GITHUB_STEP_SUMMARY"] is not null;
+    public bool Matches(EnvironmentSnapshot environment) =>
+        environment["GITHUB_ACTIONS"] == "true"
+        || environment["GITHUB_EVENT_PATH"] is not null
+        || environment["GITHUB_STEP_SUMMARY"] is not null;
 
     /// <inheritdoc/>
     public CiContext Describe(EnvironmentSnapshot environment)
     {
-        var context = Named(environment) with
+        var context = DescribeRepository(environment) with
         {
             Host = Name,
             Event = environment["GITHUB_EVENT_NAME"],
@@ -29,8 +33,8 @@ public sealed class GitHubActions : ICiHost
         return environment["GITHUB_EVENT_PATH"] is { } path ? WithEvent(context, path) : context;
     }
 
-    /// <summary>What the variables name that mean the same anywhere: repository, commit and server.</summary>
-    public static CiContext Named(EnvironmentSnapshot environment) => new()
+    /// <summary>Repository, commit and server, from the variables that mean the same outside GitHub Actions.</summary>
+    public static CiContext DescribeRepository(EnvironmentSnapshot environment) => new()
     {
         Repository = environment["GITHUB_REPOSITORY"],
         HeadSha = environment["GITHUB_SHA"],
@@ -40,7 +44,9 @@ public sealed class GitHubActions : ICiHost
 
     private static string? RunUrl(EnvironmentSnapshot environment)
     {
-        if (environment["GITHUB_SERVER_URL"] is not { } server || environment["GITHUB_REPOSITORY"] is not { } repository || environment["GITHUB_RUN_ID"] is not { } run)
+        if (environment["GITHUB_SERVER_URL"] is not { } server
+            || environment["GITHUB_REPOSITORY"] is not { } repository
+            || environment["GITHUB_RUN_ID"] is not { } run)
             return null;
 
         var attempt = environment["GITHUB_RUN_ATTEMPT"] is { } number ? $"/attempts/{number}" : "";
@@ -54,30 +60,36 @@ public sealed class GitHubActions : ICiHost
             using var document = JsonDocument.Parse(File.ReadAllBytes(path));
             var root = document.RootElement;
             if (At(root, "pull_request") is { } pull)
-                return OfPullRequest(context, pull);
+                return WithPullRequest(context, pull);
             if (At(root, "workflow_run") is { } run)
-                return OfWorkflowRun(context, run);
+                return WithWorkflowRun(context, run);
             if (At(root, "merge_group", "head_sha") is { } queued)
                 return context with { HeadSha = Text(queued) };
 
-            // A comment on a pull request: GITHUB_SHA is the default branch's, and nobody says what was measured.
-            return At(root, "issue", "pull_request") is null ? context : context with { PullRequest = Number(At(root, "issue", "number")), HeadSha = null };
+            // On a comment, GITHUB_SHA is the default branch's head; the commit that was measured is unknown.
+            return At(root, "issue", "pull_request") is null
+                ? context
+                : context with { PullRequest = Number(At(root, "issue", "number")), HeadSha = null };
         }
         catch (Exception failed) when (failed is JsonException or InvalidOperationException or IOException or UnauthorizedAccessException)
         {
-            return context with { HeadSha = null, ReadError = $"the event's file {path} (GITHUB_EVENT_PATH) cannot be read: {failed.Message}" };
+            return context with
+            {
+                HeadSha = null,
+                ReadError = $"the event's file {path} (GITHUB_EVENT_PATH) cannot be read: {failed.Message}",
+            };
         }
     }
 
-    private static CiContext OfPullRequest(CiContext context, JsonElement pull) => context with
+    private static CiContext WithPullRequest(CiContext context, JsonElement pull) => context with
     {
         PullRequest = Number(At(pull, "number")),
         HeadSha = Text(At(pull, "head", "sha")),
         IsFork = Text(At(pull, "head", "repo", "full_name")) != context.Repository,
     };
 
-    // The list of pull requests is empty when the head lies in a fork: it is then looked for by owner and branch.
-    private static CiContext OfWorkflowRun(CiContext context, JsonElement run)
+    // The list of pull requests is empty where the head is in a fork: the pull request is then looked up by owner and branch.
+    private static CiContext WithWorkflowRun(CiContext context, JsonElement run)
     {
         var ofPullRequest = Text(At(run, "event")) is "pull_request" or "pull_request_target";
         var pulls = At(run, "pull_requests") is { ValueKind: JsonValueKind.Array } list ? list.EnumerateArray().ToList() : [];
@@ -106,5 +118,8 @@ public sealed class GitHubActions : ICiHost
     private static string? Text(JsonElement? element) => element is { ValueKind: JsonValueKind.String } text ? text.GetString() : null;
 
     private static int? Number(JsonElement? element) =>
-        element is { ValueKind: JsonValueKind.Number } number && int.TryParse(number.GetRawText(), NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value > 0 ? value : null;
+        element is { ValueKind: JsonValueKind.Number } number
+        && int.TryParse(number.GetRawText(), NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value > 0
+            ? value
+            : null;
 }

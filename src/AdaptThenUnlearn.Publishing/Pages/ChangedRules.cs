@@ -6,31 +6,30 @@ using static AdaptThenUnlearn.Reports.ReportText;
 
 namespace AdaptThenUnlearn.Publishing.Pages;
 
-/// <summary>What became of the rules since the run that the comment told before.</summary>
+/// <summary>What changed since the run that the comment showed before.</summary>
 public static class ChangedRules
 {
-    /// <summary>What else may have made the numbers change: policy, generator and images; none where the comment before did not keep them.</summary>
-    /// <param name="previous">What the comment said before.</param>
-    /// <param name="run">What is told now.</param>
-    /// <returns>A few words each.</returns>
-    public static IReadOnlyList<string> Circumstances(ReportMarker previous, PublishedRun run)
+    /// <summary>Whether policy, generator and images changed, and with them perhaps the numbers.</summary>
+    /// <param name="previous">Marker of the comment before; what it does not hold is left out.</param>
+    /// <param name="current">Marker of the run that is shown now.</param>
+    /// <returns>A few words for each.</returns>
+    public static IReadOnlyList<string> Circumstances(ReportMarker previous, ReportMarker current)
     {
-        var now = ReportMarker.Create(run);
         List<string> words = [];
         if (previous.PolicySha256 is { } policy)
-            words.Add(policy == now.PolicySha256 ? "same policy" : "**the policy changed**");
+            words.Add(policy == current.PolicySha256 ? "same policy" : "**the policy changed**");
         if (previous.Generator is { } generator)
-            words.Add(generator == now.Generator ? "same generator" : "**another generator**");
+            words.Add(generator == current.Generator ? "same generator" : "**another generator**");
         if (previous.Seed is { } seed)
-            words.Add(seed == now.Seed ? "same seed" : $"**another seed**, {Whole(seed)} → {Whole(now.Seed!.Value)}");
-        if (previous.Samples is { } samples && samples != now.Samples)
-            words.Add($"**another number of images**, {Whole(samples)} → {Whole(now.Samples!.Value)}");
+            words.Add(seed == current.Seed ? "same seed" : $"**another seed**, {Whole(seed)} → {Whole(current.Seed!.Value)}");
+        if (previous.Samples is { } samples && samples != current.Samples)
+            words.Add($"**another number of images**, {Whole(samples)} → {Whole(current.Samples!.Value)}");
         return words;
 
         static string Whole(long number) => number.ToString(CultureInfo.InvariantCulture);
     }
 
-    /// <summary>Lines of Markdown, in the order in which the rules are told; none when every rule reads as it did.</summary>
+    /// <summary>One line of Markdown for each rule that changed, in the order of the findings.</summary>
     public static IReadOnlyList<string> Between(ReportMarker previous, PublishedRun run)
     {
         var was = previous.Rules.ToDictionary(rule => rule.Name);

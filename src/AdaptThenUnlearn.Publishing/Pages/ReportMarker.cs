@@ -10,21 +10,25 @@ using AdaptThenUnlearn.Reports;
 
 namespace AdaptThenUnlearn.Publishing.Pages;
 
-/// <summary>The hidden first line of a comment: what it is about, and the numbers it told, so that the next one can say what changed.</summary>
+/// <summary>
+/// The hidden first line of a comment. It names the comment's subject and keeps its numbers, for the next run to compare with.
+/// </summary>
 /// <remarks>
-/// A marker proves nothing by itself, since anyone can write one: it counts only as the first line of a comment that we wrote
-/// ourselves. Its numbers are read back strictly and shown as text.
+/// Anyone can write a marker, so it counts only in the first line of a comment that this tool's own account wrote. Its numbers
+/// are read strictly and shown as text.
 /// </remarks>
-/// <param name="Version">Always 1.</param>
-/// <param name="Key">Digest of tool, policy name and generator: one comment for each.</param>
-/// <param name="Policy">The policy's name, for people who look at the source.</param>
-/// <param name="HeadSha">The commit that was measured.</param>
-/// <param name="Shortened">Whether there were more rules than are listed.</param>
+/// <param name="Version">Version of the format; always 1.</param>
+/// <param name="Key">Digest of tool, policy name and generator. There is one comment for each key.</param>
+/// <param name="Policy">The policy's name, for people who look at the comment's source.</param>
+/// <param name="HeadSha">The commit that was measured; empty where it is unknown.</param>
+/// <param name="Shortened">Whether the run has more rules than are listed.</param>
 /// <param name="Rules">The rules' key numbers.</param>
-/// <param name="PolicySha256">Digest of the policy that was judged by, as it took effect; here and below null in comments from before there was one.</param>
+/// <param name="PolicySha256">
+/// Digest of the effective policy that judged; null, as those below, in comments of older versions.
+/// </param>
 /// <param name="Generator">Digest of the original generator.</param>
-/// <param name="Seed">Of the evaluation latents.</param>
-/// <param name="Samples">Images at the first look.</param>
+/// <param name="Seed">Seed of the evaluation latents.</param>
+/// <param name="Samples">Number of images at the first look.</param>
 public sealed record ReportMarker(
     [property: JsonPropertyName("v")] int Version,
     [property: JsonPropertyName("key")] string Key,
@@ -43,25 +47,35 @@ public sealed record ReportMarker(
     private const int MaxLineLength = 10_000;
     private const int RoomForRules = 8_000;
 
-    // The default encoder leaves no '<', '>' or '&', so that nothing in it can end the comment it stands in.
-    private static readonly JsonSerializerOptions _json = new(JsonSerializerOptions.Strict) { Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false) } };
+    // The default encoder escapes '<', '>' and '&', so that no value can end the HTML comment around it.
+    private static readonly JsonSerializerOptions _json = new(JsonSerializerOptions.Strict)
+    {
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false) },
+    };
 
-    /// <summary>The marker of a run; as many of its rules as a hidden line should hold, those that are not met first.</summary>
-    public static ReportMarker Create(PublishedRun run)
+    /// <summary>
+    /// The marker of a run, with as many of its rules as a hidden line should hold; rules that are not met come first.
+    /// </summary>
+    /// <param name="run">The run.</param>
+    /// <param name="headSha">The commit that was measured; empty where it is unknown.</param>
+    public static ReportMarker Create(PublishedRun run, string headSha)
     {
         var room = RoomForRules;
-        var all = run.Findings.Select(finding => new MarkedRule(NameOf(finding), finding.State, finding.Observed, finding.Limit, finding.Waiver?.Expires)).DistinctBy(rule => rule.Name).ToList();
+        var all = run.Findings.Select(MarkedRule.Create).DistinctBy(rule => rule.Name).ToList();
         List<MarkedRule> kept = [.. all.TakeWhile(rule => (room -= Hidden(rule).Length + 1) >= 0)];
         return new ReportMarker(
-            1, KeyOf(run), MarkdownText.Clip(run.Policy.Name, MaxNameLength), run.HeadSha, kept.Count < all.Count, kept,
+            1, KeyOf(run), MarkdownText.Clip(run.Policy.Name, MaxNameLength), headSha, kept.Count < all.Count, kept,
             CanonicalJson.Digest(run.Policy), run.Record.Before.GeneratorSha256, run.Policy.Evaluation.Seed, run.Policy.Evaluation.Samples);
     }
 
-    /// <summary>What tells one report from another: the tool, the policy's name, and the generator as the policy names it, which stays the same when the checkpoint's bytes change.</summary>
+    /// <summary>The key that distinguishes reports: a digest of the tool, the policy's name, and the generator's path.</summary>
+    /// <remarks>
+    /// It uses the path in the policy rather than a hash of the checkpoint, so it stays the same when the checkpoint changes.
+    /// </remarks>
     public static string KeyOf(PublishedRun run) =>
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"atu\0{run.Policy.Name}\0{run.Policy.Generator.Checkpoint}")))[..32];
 
-    /// <summary>The marker in a comment's first line; null when there is none, or it is damaged.</summary>
+    /// <summary>The marker in a comment's first line; null where there is none, or where it is damaged.</summary>
     public static ReportMarker? Find(string? body)
     {
         var line = (body ?? "").Split('\n', 2)[0].TrimEnd('\r');
@@ -76,7 +90,7 @@ public sealed record ReportMarker(
         }
         catch (Exception mangled) when (mangled is JsonException or InvalidOperationException or ArgumentException)
         {
-            return null;   // no JSON, or half a surrogate pair in it
+            return null;   // it is not JSON, or half a surrogate pair is in it
         }
     }
 
@@ -85,21 +99,21 @@ public sealed record ReportMarker(
         && Rules.All(rule => rule is not null && rule.IsValid(MaxNameLength))
         && Rules.DistinctBy(rule => rule.Name).Count() == Rules.Count;
 
-    /// <summary>The line, an HTML comment.</summary>
+    /// <summary>The marker as an HTML comment on one line.</summary>
     public string ToComment() => Opening + Hidden(this) + Closing;
 
-    // Two hyphens could end the comment.
+    // Two hyphens could end the HTML comment.
     private static string Hidden<T>(T value) => JsonSerializer.Serialize(value, _json).Replace("--", "-\\u002D", StringComparison.Ordinal);
 
     internal static string NameOf(Finding finding) => MarkdownText.Clip(finding.Rule, MaxNameLength);
 }
 
-/// <summary>A rule's key numbers.</summary>
-/// <param name="Name">Of the rule.</param>
-/// <param name="State">What came of it.</param>
-/// <param name="Observed">What was measured; null when it was not.</param>
-/// <param name="Limit">What it was held against; null in comments from before it was kept.</param>
-/// <param name="WaivedUntil">Last day of the waiver that was applied; null where none was.</param>
+/// <summary>The key numbers of one rule.</summary>
+/// <param name="Name">Name of the rule.</param>
+/// <param name="State">Whether it passed, failed, was waived or was not measured.</param>
+/// <param name="Observed">The measured value; null where it was not measured.</param>
+/// <param name="Limit">The rule's limit; null in comments of older versions.</param>
+/// <param name="WaivedUntil">Last day of the waiver that was applied; null where there was none.</param>
 public sealed record MarkedRule(
     [property: JsonPropertyName("n")] string Name,
     [property: JsonPropertyName("s")] FindingState State,
@@ -107,8 +121,12 @@ public sealed record MarkedRule(
     [property: JsonPropertyName("l"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? Limit = null,
     [property: JsonPropertyName("w"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? WaivedUntil = null)
 {
-    /// <summary>Whether it is short, its numbers are numbers and its day is a day.</summary>
-    /// <param name="maxNameLength">Characters of a rule's name at most.</param>
+    /// <summary>The key numbers of a finding.</summary>
+    internal static MarkedRule Create(Finding finding) =>
+        new(ReportMarker.NameOf(finding), finding.State, finding.Observed, finding.Limit, finding.Waiver?.Expires);
+
+    /// <summary>Whether the name is short enough, the numbers are finite and the day is a date.</summary>
+    /// <param name="maxNameLength">Largest number of characters in a name.</param>
     internal bool IsValid(int maxNameLength) =>
         Name.Length <= maxNameLength && double.IsFinite(Observed ?? 0) && double.IsFinite(Limit ?? 0)
         && (WaivedUntil is null || DateOnly.TryParseExact(WaivedUntil, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out _));

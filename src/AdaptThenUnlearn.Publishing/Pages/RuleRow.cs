@@ -8,11 +8,11 @@ using static AdaptThenUnlearn.Reports.ReportText;
 namespace AdaptThenUnlearn.Publishing.Pages;
 
 /// <summary>A rule's numbers side by side: limit, before, after, bound, number of images.</summary>
-/// <param name="Limit">With its comparator.</param>
-/// <param name="Before">Of the original generator.</param>
-/// <param name="After">Of the one to release.</param>
-/// <param name="Bound">What was held against the limit, where that is not the measured value itself.</param>
-/// <param name="Samples">n, images behind the judged number.</param>
+/// <param name="Limit">The limit with its comparator.</param>
+/// <param name="Before">Value for the original generator.</param>
+/// <param name="After">Value for the generator to release.</param>
+/// <param name="Bound">Value that was compared with the limit, where it is not the measured value itself.</param>
+/// <param name="Samples">Number of images behind the judged value (n).</param>
 public sealed record RuleRow(string Limit, string Before, string After, string Bound, string Samples)
 {
     /// <summary>The numbers behind a finding.</summary>
@@ -27,7 +27,7 @@ public sealed record RuleRow(string Limit, string Before, string After, string B
         var bound = finding.Judged is { } judged && finding.Judged != finding.Observed ? unit(judged) : None;
         var (before, samples) = Readings(record, finding);
 
-        // Where nothing was trained there is one generator, and what was observed is its.
+        // Without training there is one generator, and the observed value is its own.
         return record.After is null
             ? new RuleRow(limit, observed, None, bound, samples)
             : new RuleRow(limit, before, finding.Observed is null ? None : DescribeAfter(record, finding, observed), bound, samples);
@@ -43,7 +43,9 @@ public sealed record RuleRow(string Limit, string Before, string After, string B
                 return (Number(record.Before.Quality?.FrechetDistance, Plain), Count(released.Quality?.Samples));
 
             case RuleLimit.MinShareKept:
-                var share = record.Before.Shares.FirstOrDefault(share => share.Class == rule.Subject && share.Classifier == record.Policy.Quality?.CountingClassifier(record.Policy));
+                var classifier = record.Policy.Quality?.CountingClassifier(record.Policy);
+                var share = record.Before.Shares.FirstOrDefault(
+                    share => share.Class == rule.Subject && share.Classifier == classifier);
                 return (share is { Samples: > 0 } ? Percent((double)share.Hits / share.Samples) : None, Count(share?.Samples));
 
             default:
@@ -54,7 +56,7 @@ public sealed record RuleRow(string Limit, string Before, string After, string B
         }
     }
 
-    // Relative rules observe a relation; what it relates stands before it.
+    // Relative rules observe a ratio or a difference; its subject comes first.
     private static string DescribeAfter(RunRecord record, Finding finding, string observed) => RuleName.Parse(finding.Rule).Limit switch
     {
         RuleLimit.MaxFrechetIncrease => $"{Number(record.After?.Quality?.FrechetDistance, Plain)} ({(finding.Observed >= 0 ? "+" : "")}{observed})",
@@ -65,6 +67,6 @@ public sealed record RuleRow(string Limit, string Before, string After, string B
 
     private static string Count(long? samples) => samples?.ToString(CultureInfo.InvariantCulture) ?? None;
 
-    /// <summary>The rule's name, clipped and fit for a table.</summary>
+    /// <summary>The rule's name as clipped Markdown code, safe in a table.</summary>
     public static string NameOf(Finding finding) => MarkdownText.Code(MarkdownText.Clip(finding.Rule, 120));
 }

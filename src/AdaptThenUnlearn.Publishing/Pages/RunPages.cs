@@ -1,93 +1,125 @@
 using System.Globalization;
 using System.Text;
 using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Publishing.Admission;
+using AdaptThenUnlearn.Publishing.Targets;
 using AdaptThenUnlearn.Reports;
+using AdaptThenUnlearn.Runs;
 using static AdaptThenUnlearn.Reports.ReportText;
 
 namespace AdaptThenUnlearn.Publishing.Pages;
 
-/// <summary>The comment, the job summary and the texts of a check run: pure, the same run gives the same text.</summary>
+/// <summary>
+/// The comment, the job summary and the texts of a check run. They are pure: the same run and context give the same text.
+/// </summary>
 public static class RunPages
 {
-    /// <summary>Characters that GitHub takes as a comment; counted in UTF-16 units, which are never fewer.</summary>
+    /// <summary>Characters that GitHub accepts in a comment; counted here in UTF-16 units, which are never fewer.</summary>
     public const int CommentLimit = 65_536;
 
-    /// <summary>Bytes that GitHub takes as the summary, and again as the text, of a check run.</summary>
+    /// <summary>Bytes that GitHub accepts in a check run's summary, and as many again in its text.</summary>
     public const int CheckLimit = 65_535;
 
-    /// <summary>Bytes that GitHub Actions takes as all summaries of one step.</summary>
+    /// <summary>Bytes that GitHub Actions accepts in all summaries of one step.</summary>
     public const int JobSummaryLimit = 1024 * 1024;
 
     private const int MaxNotes = 10;
     private const int MaxAdvice = 7;
 
-    /// <summary>The sticky comment.</summary>
+    /// <summary>The comment on the pull request.</summary>
     /// <param name="run">The run.</param>
-    /// <param name="previous">What the comment said before; null when there is none.</param>
-    /// <param name="limit">Characters at most.</param>
-    public static string Comment(PublishedRun run, ReportMarker? previous, int limit = CommentLimit)
+    /// <param name="context">What is shown besides the run.</param>
+    /// <param name="previous">Marker of the comment before; null where there is none.</param>
+    /// <param name="limit">Largest number of characters.</param>
+    public static string Comment(PublishedRun run, PublishContext context, ReportMarker? previous, int limit = CommentLimit)
     {
-        var marker = ReportMarker.Create(run).ToComment() + "\n";
-        return marker + (Whole(run, previous).Fit(limit - marker.Length, text => text.Length) ?? Head(run));
+        var marker = ReportMarker.Create(run, context.HeadSha);
+        var line = marker.ToComment() + "\n";
+        var page = Whole(run, context, previous is null ? [] : Changes(run, previous, marker));
+        return line + (page.Fit(limit - line.Length, text => text.Length) ?? Head(run, context));
     }
 
-    /// <summary>What is appended to the job summary; null when there is no room for it.</summary>
+    /// <summary>The page that is appended to the job summary; null where there is no room for it.</summary>
     /// <param name="run">The run.</param>
+    /// <param name="context">What is shown besides the run.</param>
     /// <param name="room">Bytes that are left.</param>
-    public static string? JobSummary(PublishedRun run, int room) => Whole(run, previous: null).Fit(room, Encoding.UTF8.GetByteCount);
+    public static string? JobSummary(PublishedRun run, PublishContext context, int room) =>
+        Whole(run, context, changes: []).Fit(room, Encoding.UTF8.GetByteCount);
 
     /// <summary>The check run's summary.</summary>
-    public static string CheckSummary(PublishedRun run) =>
-        new Page([PageSection.Fixed(Sentence(run)), .. Notes(run), Rules(run), .. AdviceSection(run), PageSection.Fixed(Links(run))]).Fit(CheckLimit, Encoding.UTF8.GetByteCount)!;
+    public static string CheckSummary(PublishedRun run, PublishContext context) => new Page(
+    [
+        PageSection.Fixed(Sentence(run, context)),
+        .. Notes(run),
+        Rules(run),
+        .. AdviceSection(run),
+        PageSection.Fixed(Links(context)),
+    ]).Fit(CheckLimit, Encoding.UTF8.GetByteCount)!;
 
     /// <summary>The check run's details.</summary>
     public static string CheckText(PublishedRun run) => new Page(Details(run)).Fit(CheckLimit, Encoding.UTF8.GetByteCount)!;
 
-    private static Page Whole(PublishedRun run, ReportMarker? previous) => new(
+    private static Page Whole(PublishedRun run, PublishContext context, IEnumerable<PageSection> changes) => new(
     [
-        PageSection.Fixed(Head(run)),
+        PageSection.Fixed(Head(run, context)),
         .. Notes(run),
         Rules(run),
-        .. Changes(run, previous),
+        .. changes,
         .. AdviceSection(run),
         Details(run),
-        PageSection.Fixed(Links(run)),
+        PageSection.Fixed(Links(context)),
     ]);
 
-    private static string Head(PublishedRun run) => $"### {Heading(run)}\n\n{Sentence(run)}";
+    private static string Head(PublishedRun run, PublishContext context) =>
+        $"### {Heading(run, context)}\n\n{Sentence(run, context)}";
 
-    private static string Heading(PublishedRun run) => $"{OutcomeText.Mark(run.Outcome)}: {Escape(run.Policy.Name)}";
+    private static string Heading(PublishedRun run, PublishContext context) =>
+        $"{OutcomeText.Mark(run.OutcomeWithAdvisory(context.Advisory))}: {Escape(run.Policy.Name)}";
 
-    private static string Sentence(PublishedRun run)
+    private static string Sentence(PublishedRun run, PublishContext context)
     {
         var findings = run.Verification.Verdict.Findings;
-        var outcome = run.Verification.Problems.Count > 0
+        var outcome = run.OutcomeWithAdvisory(context.Advisory);
+        var sentence = run.Verification.Problems.Count > 0
             ? "**The run record does not stand**, so that nothing may be released on it."
-            : $"{OutcomeText.Sentence(run.Outcome, findings, trained: run.Record.After is not null)} {OutcomeText.Counts(findings)}";
+            : $"{OutcomeText.Sentence(outcome, findings, trained: run.Record.After is not null)} {OutcomeText.Counts(findings)}";
         var description = run.Policy.Description is { } words ? $"{Escape(MarkdownText.Clip(words, 300))}\n\n" : "";
-        return description + outcome + (run.HeadSha.Length > 0 ? $" Measured at {Short(run.HeadSha)}.\n" : "\n");
+        return description + sentence + (context.HeadSha.Length > 0 ? $" Measured at {Short(context.HeadSha)}.\n" : "\n");
     }
 
     private static IEnumerable<PageSection> Notes(PublishedRun run)
     {
         List<string> notes = [.. run.Verification.Problems.Select(problem => $"⛔ {AsSentence(problem)}")];
         if (run.Untrusted)
-            notes.Add($"⚠️ The readings{(run.JudgedByTrustedPolicy ? "" : ", and the policy,")} come from a build of the pull request itself, which its author controls: they are a claim. They were judged again here.");
+            notes.Add(
+                $"⚠️ The readings{(run.JudgedByTrustedPolicy ? "" : ", and the policy,")} come from a build "
+                + "of the pull request itself, which its author controls: they are a claim. They were judged again here.");
         if (run.IsUnproven && run.JudgedByTrustedPolicy)
-            notes.Add($"⚠️ The build may have measured with any file in place of what the policy does not pin. Add to this repository's policy: {string.Join(", ", run.UnpinnedPaths.Select(path => MarkdownText.Code(MarkdownText.Clip(path, 120))))}; `sha256sum FILE` gives the digits.");
+            notes.Add(
+                "⚠️ The build may have measured with any file in place of what the policy does not pin. "
+                + "Add to this repository's policy: "
+                + $"{string.Join(", ", run.UnpinnedPaths.Select(path => MarkdownText.Code(MarkdownText.Clip(path, 120))))}; "
+                + "`sha256sum FILE` gives the digits.");
         if (run.PolicyDiffers)
-            notes.Add("⚠️ The pull request changes the policy; limits and waivers are this repository's, as they are without the change.");
+            notes.Add(
+                "⚠️ The pull request changes the policy; "
+                + "limits and waivers are this repository's, as they are without the change.");
         notes.AddRange(run.Findings.Where(finding => finding.Waiver is not null).Select(Waived));
-        notes.AddRange(run.Verification.Verdict.Warnings.Concat(run.Record.WarningRemarks()).Select(warning => $"⚠️ {Escape(MarkdownText.Clip(warning, 300))}"));
+        notes.AddRange(
+            run.Verification.Verdict.Warnings.Concat(run.Record.WarningRemarks())
+                .Select(warning => $"⚠️ {Escape(MarkdownText.Clip(warning, 300))}"));
         if (notes.Count > 0)
             yield return PageSection.Fixed(string.Join("\n>\n", notes.Take(MaxNotes).Select(note => $"> {note}")) + "\n");
 
         static string Waived(Finding finding)
         {
             var unit = Unit(finding.Rule);
-            var numbers = $"measured {Number(finding.Observed, unit)}, judged {Number(finding.Judged, unit)}, must be {Escape(finding.Comparator)} {unit(finding.Limit)}";
-            return $"⚠️ **Not met, and waived:** {RuleRow.NameOf(finding)}, {numbers}. Waived by {Short(finding.Waiver!.ApprovedBy, 80)} until {Short(finding.Waiver.Expires, 10)}: {Short(finding.Waiver.Reason, 300)}";
+            var numbers = $"measured {Number(finding.Observed, unit)}, judged {Number(finding.Judged, unit)}, "
+                + $"must be {Escape(finding.Comparator)} {unit(finding.Limit)}";
+            var waiver = finding.Waiver!;
+            return $"⚠️ **Not met, and waived:** {RuleRow.NameOf(finding)}, {numbers}. "
+                + $"Waived by {Short(waiver.ApprovedBy, 80)} until {Short(waiver.Expires, 10)}: {Short(waiver.Reason, 300)}";
         }
 
         static string Short(string text, int length) => Escape(MarkdownText.Clip(text, length));
@@ -104,18 +136,19 @@ public static class RunPages
             return new[] { RuleRow.NameOf(finding), Mark(finding.State), row.Limit, row.Before, row.After, row.Bound, row.Samples };
         });
         return new PageSection(1, [.. rows], kept => rows.Any()
-            ? $"{Table(["Rule", "Verdict", "Limit", "Before", "After", "Bound", "n"], kept)}\n<sub>*Bound* is the unfavourable end at {confidence} confidence: the limit is met only if that is within it. *n* counts images.</sub>\n"
+            ? $"{Table(["Rule", "Verdict", "Limit", "Before", "After", "Bound", "n"], kept)}\n"
+              + $"<sub>*Bound* is the unfavourable end at {confidence} confidence: the limit is met only if that is within it. "
+              + "*n* counts images.</sub>\n"
             : "No rule was judged.\n");
     }
 
-    private static IEnumerable<PageSection> Changes(PublishedRun run, ReportMarker? previous)
+    private static IEnumerable<PageSection> Changes(PublishedRun run, ReportMarker previous, ReportMarker current)
     {
-        if (previous is null)
-            yield break;
-
         var since = previous.HeadSha.Length > 0 ? $" since {Short(previous.HeadSha)}" : "";
-        var circumstances = ChangedRules.Circumstances(previous, run);
-        var heading = circumstances.Count == 0 ? $"**Changed{since}:**" : $"**Changed{since}** ({string.Join(", ", circumstances)}):";
+        var circumstances = ChangedRules.Circumstances(previous, current);
+        var heading = circumstances.Count == 0
+            ? $"**Changed{since}:**"
+            : $"**Changed{since}** ({string.Join(", ", circumstances)}):";
         var lines = ChangedRules.Between(previous, run);
         yield return lines.Count == 0
             ? PageSection.Fixed($"{heading} no rule.\n")
@@ -132,40 +165,59 @@ public static class RunPages
 
     private static PageSection Details(PublishedRun run)
     {
+        // List policy, generators, settings, findings and machine.
         var record = run.Record;
-        var (evaluation, options, environment) = (run.Policy.Evaluation, record.Policy.Unlearning, record.Environment);
         List<string[]> rows =
         [
             ["Policy", $"{Code(run.PolicyFile ?? record.PolicySource.File)}, SHA-256 {Code(record.PolicySource.Sha256)}"],
             .. record.PolicySource.Overrides.Select(set => new[] { "Set over it", Code(set) }),
-            ["Owner", Escape(MarkdownText.Clip(run.Policy.Owner ?? None, 120))],
+            ["Owner", Text(run.Policy.Owner ?? None, 120)],
             ["Original generator", Code(record.Before.GeneratorSha256)],
             .. record.After is { } after ? new[] { new[] { "Released generator", Code(after.GeneratorSha256) } } : [],
-            ["Evaluation", Invariant($"{evaluation.Samples} to {evaluation.MaxSamples} images, confidence {evaluation.Confidence * 100:0.###} %, seed {evaluation.Seed}, truncation {evaluation.Truncation}")],
-            .. record.Training is { } training
-                ? new[]
-                {
-                    new[] { "Unlearning", $"{Escape(MarkdownText.Clip(training.Method, 80))}, preset {Escape(options.Preset)}, seed {options.Seed}, the candidate of step {training.SelectedStep} of {training.Steps}" },
-                    ["Feedback", $"{training.Positives} clean and {training.Negatives} undesired images"],
-                }
-                : [],
-            .. run.Findings.Select(finding => new[] { RuleRow.NameOf(finding), Escape(MarkdownText.Clip(finding.Explanation, 300)) }),
-            ["Machine", Escape(MarkdownText.Clip($"{environment.OperatingSystem}, {environment.Runtime}, TorchSharp {environment.Torch}, {environment.Device}, {environment.Threads} threads", 300))],
-            ["Measured", $"{Moment(record.Times.Started)} to {Moment(record.Times.Finished)} UTC with {Escape(MarkdownText.Clip(record.Tool, 80))}"],
+            ["Evaluation", Evaluation(run.Policy.Evaluation)],
+            .. record.Training is { } training ? Training(training, record.Policy.Unlearning) : [],
+            .. run.Findings.Select(finding => new[] { RuleRow.NameOf(finding), Text(finding.Explanation, 300) }),
+            ["Machine", Text(Machine(record.Environment), 300)],
+            ["Measured", $"{Moment(record.Times.Started)} to {Moment(record.Times.Finished)} UTC with {Text(record.Tool, 80)}"],
         ];
-        return new PageSection(3, rows, kept => $"<details>\n<summary>How it was measured and unlearned</summary>\n\n{Table(["What", "Value"], kept)}\n</details>\n");
+
+        // Fold the table, because few readers need it.
+        return new PageSection(3, rows, kept =>
+            "<details>\n<summary>How it was measured and unlearned</summary>\n\n"
+            + $"{Table(["What", "Value"], kept)}\n</details>\n");
+
+        static string Evaluation(EvaluationOptions options) => string.Create(
+            CultureInfo.InvariantCulture,
+            $"{options.Samples} to {options.MaxSamples} images, confidence {options.Confidence * 100:0.###} %, "
+            + $"seed {options.Seed}, truncation {options.Truncation}");
+
+        static IEnumerable<string[]> Training(TrainingRecord training, UnlearningOptions options) =>
+        [
+            [
+                "Unlearning",
+                $"{Text(training.Method, 80)}, preset {Escape(options.Preset)}, seed {options.Seed}, "
+                + $"the candidate of step {training.SelectedStep} of {training.Steps}",
+            ],
+            ["Feedback", $"{training.Positives} clean and {training.Negatives} undesired images"],
+        ];
+
+        static string Machine(RunEnvironment environment) =>
+            $"{environment.OperatingSystem}, {environment.Runtime}, TorchSharp {environment.Torch}, "
+            + $"{environment.Device}, {environment.Threads} threads";
+
+        static string Text(string text, int length) => Escape(MarkdownText.Clip(text, length));
 
         static string Moment(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
 
         static string Code(string text) => MarkdownText.Code(MarkdownText.Clip(text, 200));
     }
 
-    private static string Links(PublishedRun run)
+    private static string Links(PublishContext context)
     {
         List<string> links = [];
-        if (run.ArtifactUrl is { } artifact)
+        if (context.ArtifactUrl is { } artifact)
             links.Add($"[Evidence]({artifact})");
-        if (run.RunUrl is { } page)
+        if (context.RunUrl is { } page)
             links.Add($"[Run]({page})");
         return string.Join(" · ", links.Append("Evidence for a release decision; `atu verify run.json` judges it again.")) + "\n";
     }
@@ -183,6 +235,4 @@ public static class RunPages
     private static string Short(string sha) => $"`{sha[..7]}`";
 
     private static string Escape(string text) => MarkdownText.Escape(text);
-
-    private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
 }

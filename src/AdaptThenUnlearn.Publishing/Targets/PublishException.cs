@@ -1,14 +1,14 @@
 namespace AdaptThenUnlearn.Publishing.Targets;
 
-/// <summary>Publishing cannot go on with one of its parts.</summary>
-/// <param name="problem">Why.</param>
+/// <summary>A part cannot be published.</summary>
+/// <param name="problem">Why it cannot.</param>
 public sealed class PublishException(PublishProblem problem) : Exception(problem.Text)
 {
-    /// <summary>Says why.</summary>
+    /// <summary>Makes the exception from code and text of its problem.</summary>
     public PublishException(string code, string text) : this(new PublishProblem(code, text))
     {
     }
 
-    /// <summary>Why.</summary>
+    /// <summary>Why it cannot.</summary>
     public PublishProblem Problem { get; } = problem;
 }

@@ -1,9 +1,11 @@
 namespace AdaptThenUnlearn.Publishing.Targets;
 
-/// <summary>What the command line says over what the host says; null where it says nothing.</summary>
+/// <summary>
+/// What the command line says about publishing. It overrides what the CI host says; null where nothing is given.
+/// </summary>
 public sealed record PublishFlags
 {
-    /// <summary><c>owner/name</c>.</summary>
+    /// <summary>The repository, as <c>owner/name</c>.</summary>
     public string? Repository { get; init; }
 
     /// <summary>Number of the pull request.</summary>
@@ -12,22 +14,25 @@ public sealed record PublishFlags
     /// <summary>The commit that was measured.</summary>
     public string? Sha { get; init; }
 
-    /// <summary>Base address of the interface for programs.</summary>
+    /// <summary>Base address of the GitHub API.</summary>
     public string? ApiUrl { get; init; }
 
-    /// <summary>The build's page.</summary>
+    /// <summary>Address of the build's page.</summary>
     public string? RunUrl { get; init; }
 
-    /// <summary>Where the evidence lies.</summary>
+    /// <summary>Address of the evidence.</summary>
     public string? ArtifactUrl { get; init; }
 
-    /// <summary>A file that the summary is appended to.</summary>
+    /// <summary>File that the job summary is appended to.</summary>
     public string? JobSummary { get; init; }
 
     /// <summary>Login that the token posts as.</summary>
     public string? Author { get; init; }
 
-    /// <summary>What is published.</summary>
+    /// <summary>Whether a failed gate is published as advice.</summary>
+    public bool Advisory { get; init; }
+
+    /// <summary>The parts to publish; all of them by default.</summary>
     public PublishParts Parts { get; init; } = PublishParts.All;
 }
 
@@ -35,18 +40,18 @@ public sealed record PublishFlags
 [Flags]
 public enum PublishParts
 {
-    /// <summary>None.</summary>
+    /// <summary>No part.</summary>
     None = 0,
 
     /// <summary>The comment on the pull request.</summary>
     Comment = 1,
 
-    /// <summary>The check run on the head commit, or a commit status where checks are not permitted.</summary>
+    /// <summary>The check run on the head commit, or a commit status where the token may not write checks.</summary>
     Check = 2,
 
     /// <summary>The job summary.</summary>
     Summary = 4,
 
-    /// <summary>Every one of them.</summary>
+    /// <summary>Every part.</summary>
     All = Comment | Check | Summary,
 }

@@ -1,6 +1,6 @@
 namespace AdaptThenUnlearn.Publishing.Targets;
 
-/// <summary>Why something was not published; a failed publish is a warning unless it was required.</summary>
-/// <param name="Code">One of <see cref="PublishCodes"/>.</param>
-/// <param name="Text">What, where and how to mend it, in one sentence; holds no secret.</param>
+/// <summary>Why something was not published. It is a warning, and an error where publishing was required.</summary>
+/// <param name="Code">A code of <see cref="PublishCodes"/>.</param>
+/// <param name="Text">What failed, where, and what to do about it, in one sentence without secrets.</param>
 public sealed record PublishProblem(string Code, string Text);

@@ -1,16 +1,18 @@
 namespace AdaptThenUnlearn.Publishing.Targets;
 
-/// <summary>Paths as GitHub shows them: from the repository's root, with forward slashes.</summary>
+/// <summary>Paths as GitHub shows them: relative to the repository's root, with forward slashes.</summary>
 public static class RepositoryPath
 {
-    /// <summary>The path of a file; null when it lies outside of the repository.</summary>
+    /// <summary>The path of a file; null where it is outside the repository.</summary>
     /// <remarks>
-    /// A record that was moved, as artifacts are, names its policy relative to where it was written; the steps upwards are then
-    /// dropped, since a run's folder lies within the repository.
+    /// A record that was moved, as artifacts are, names its policy relative to where it was written. Leading <c>..</c> steps are
+    /// then dropped, because a run's folder is in the repository.
     /// </remarks>
-    /// <param name="workspace">The repository's root; null: the nearest folder with a <c>.git</c> above <paramref name="folder"/>.</param>
-    /// <param name="folder">What <paramref name="file"/> is relative to.</param>
-    /// <param name="file">Relative or absolute.</param>
+    /// <param name="workspace">
+    /// The repository's root; null stands for the nearest folder with a <c>.git</c> above <paramref name="folder"/>.
+    /// </param>
+    /// <param name="folder">Folder that <paramref name="file"/> is relative to.</param>
+    /// <param name="file">A relative or absolute path.</param>
     public static string? Resolve(string? workspace, string folder, string file)
     {
         if (file.Contains('\0', StringComparison.Ordinal))
@@ -21,8 +23,10 @@ public static class RepositoryPath
             return null;
 
         var steps = file.Replace('\\', '/').Split('/').SkipWhile(step => step is ".." or ".").ToList();
-        return steps.Count > 0 && !steps.Exists(step => step is ".." or "." or "" || step.Contains(':', StringComparison.Ordinal)) ? string.Join('/', steps) : null;
+        return steps.Count > 0 && steps.TrueForAll(IsPlain) ? string.Join('/', steps) : null;
     }
+
+    private static bool IsPlain(string step) => step is not (".." or "." or "") && !step.Contains(':', StringComparison.Ordinal);
 
     private static string? Inside(string root, string file)
     {

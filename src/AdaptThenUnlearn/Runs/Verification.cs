@@ -14,6 +14,11 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
     /// <summary>Whether the recorded verdict decides what its readings give, and says it in other words: an edited record, or one that another version wrote.</summary>
     public bool IsReworded { get; init; }
 
+    /// <summary>
+    /// Whether the recorded policy is valid and the one that its text says; otherwise there is nothing to judge by.
+    /// </summary>
+    public bool HasPolicy { get; init; } = true;
+
     /// <summary>What came of it today; failed where the record does not stand.</summary>
     public Outcome Outcome => Problems.Count == 0 ? Verdict.Outcome : Outcome.Failed;
 
@@ -40,7 +45,7 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
     public static Verification VerifyReadings(RunRecord record, PolicyVocabulary vocabulary, DateOnly today)
     {
         if (PolicyProblem(record, vocabulary) is { } problem)
-            return new Verification([problem], new Verdict(Passed: false, [], []));   // no limits to judge by
+            return new Verification([problem], new Verdict(Passed: false, [], [])) { HasPolicy = false };
 
         List<string> problems = [];
         var judged = (record.After ?? record.Before).GeneratorSha256;
@@ -66,7 +71,7 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
     }
 
     /// <summary>Why the recorded policy is not the one that its text says; null when it is.</summary>
-    public static string? PolicyProblem(RunRecord record, PolicyVocabulary vocabulary)
+    private static string? PolicyProblem(RunRecord record, PolicyVocabulary vocabulary)
     {
         var source = record.PolicySource;
         if (Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(source.Text))) != source.Sha256)

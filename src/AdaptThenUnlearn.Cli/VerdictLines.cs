@@ -1,0 +1,49 @@
+using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Publishing.Hosts;
+using AdaptThenUnlearn.Tasks;
+
+namespace AdaptThenUnlearn.Cli;
+
+/// <summary>
+/// Writes one line for each policy to stdout, for a build tool that asked for it in the environment (<see cref="VerdictLine"/>).
+/// </summary>
+/// <param name="environment">Environment of the process.</param>
+internal sealed class VerdictLines(EnvironmentSnapshot environment)
+{
+    private readonly string? _marker = environment[VerdictLine.Variable];
+
+    /// <summary>Writes the line of a policy that was judged.</summary>
+    /// <param name="policy">Name of the policy.</param>
+    /// <param name="outcome">Outcome of the gate.</param>
+    public void Write(string policy, Outcome outcome) => WriteLine(policy, outcome switch
+    {
+        Outcome.Passed => VerdictLine.Passed,
+        Outcome.PassedWithWaivers => VerdictLine.Waived,
+        Outcome.NotMeasured => VerdictLine.NotMeasured,
+        Outcome.Advisory => VerdictLine.Advisory,
+        _ => VerdictLine.Failed,
+    });
+
+    /// <summary>Governs a policy, and writes its line where the run cannot finish.</summary>
+    /// <param name="policy">Name of the policy.</param>
+    /// <param name="govern">Governs it; writes the line of a verdict itself.</param>
+    /// <param name="cancel">Whether the run was cancelled; it then has no line.</param>
+    public T WriteErrors<T>(string policy, Func<T> govern, CancellationToken cancel)
+    {
+        try
+        {
+            return govern();
+        }
+        catch when (!cancel.IsCancellationRequested)
+        {
+            WriteLine(policy, VerdictLine.Error);
+            throw;
+        }
+    }
+
+    private void WriteLine(string policy, string outcome)
+    {
+        if (_marker is not null)
+            Terminal.WriteResultLine(VerdictLine.Write(_marker, outcome, policy));
+    }
+}

@@ -1,0 +1,75 @@
+using AdaptThenUnlearn.Publishing.Hosts;
+using AdaptThenUnlearn.Publishing.Targets;
+
+namespace AdaptThenUnlearn.Publishing.Tests;
+
+/// <summary>What is made of host and flags together: the target, and the links that pages may show.</summary>
+public sealed class PublishTargetTests
+{
+    private const string Head = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    private const string Merge = "eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee";
+
+    [Theory]
+    [InlineData(null, null, "https://api.github.com/")]
+    [InlineData("https://api.github.com", null, "https://api.github.com/")]
+    [InlineData("https://api.tenant.ghe.com", null, "https://api.tenant.ghe.com/")]
+    [InlineData("https://ghes.example/api/v3", null, "https://ghes.example/api/v3/")]
+    [InlineData(null, "https://github.com", "https://api.github.com/")]
+    [InlineData(null, "https://tenant.ghe.com", "https://api.tenant.ghe.com/")]
+    [InlineData(null, "https://ghes.example", "https://ghes.example/api/v3/")]
+    [InlineData("http://localhost:5000", null, "http://localhost:5000/")]
+    public void Target_Api_IsTheHostsOwn(string? api, string? server, string expected) =>
+        Assert.Equal(expected, PublishTarget.Create(new CiContext { Repository = "o/r", HeadSha = Head, ApiUrl = api, ServerUrl = server }, new PublishFlags()).Api.AbsoluteUri);
+
+    [Theory]
+    [InlineData("o", Head, null, "write it as owner/name")]
+    [InlineData("../r", Head, null, "write it as owner/name")]
+    [InlineData("o/..", Head, null, "write it as owner/name")]
+    [InlineData("o/r", "abc", null, "is not a commit")]
+    [InlineData("o/r", Head, "http://ghes.example/api/v3", "unencrypted")]
+    [InlineData("o/r", Head, "https://user:secret@ghes.example", "is not an address")]
+    [InlineData("o/r", Head, "ftp://x", "is not an address")]
+    public void Target_Impossible_SaysWhat(string repository, string sha, string? api, string expected)
+    {
+        var failed = Assert.Throws<PublishException>(() => PublishTarget.Create(new CiContext(), new PublishFlags { Repository = repository, Sha = sha, ApiUrl = api }));
+
+        Assert.Equal(PublishCodes.NoTarget, failed.Problem.Code);
+        Assert.Contains(expected, failed.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", failed.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Target_Flags_WinOverTheHost()
+    {
+        var context = new CiContext { Repository = "o/r", PullRequest = 1, HeadSha = Merge, HeadLabel = "a:b", ApiUrl = "https://one.example" };
+
+        var target = PublishTarget.Create(context, new PublishFlags { Repository = "p/s", PullRequest = 2, Sha = Head, ApiUrl = "https://two.example" });
+
+        Assert.Equal(("p", "s", 2, Head, null, "https://two.example/"), (target.Owner, target.Repository, target.PullRequest, target.HeadSha, target.HeadLabel, target.Api.AbsoluteUri));
+    }
+
+    // What is not valid is left out rather than shown; a publish without a commit still has its summary.
+    [Fact]
+    public void Context_FlagsAndHost_FlagsWinAndOnlyWhatIsValidIsShown()
+    {
+        var host = new CiContext { HeadSha = Merge, RunUrl = "https://ci.example/1" };
+
+        var byHost = PublishContext.Create(host, new PublishFlags { ArtifactUrl = "javascript:alert(1)" });
+        var byFlags = PublishContext.Create(
+            host,
+            new PublishFlags { Sha = Head.ToUpperInvariant(), RunUrl = "https://ci.example/2", Advisory = true });
+
+        Assert.Equal(new PublishContext { HeadSha = Merge, RunUrl = "https://ci.example/1" }, byHost);
+        Assert.Equal(new PublishContext { HeadSha = Head, RunUrl = "https://ci.example/2", Advisory = true }, byFlags);
+        Assert.Equal("", PublishContext.Create(new CiContext { HeadSha = "abc" }, new PublishFlags()).HeadSha);
+    }
+
+    [Theory]
+    [InlineData("https://github.com/a/b/actions/runs/1", "https://github.com/a/b/actions/runs/1")]
+    [InlineData("https://x.example/a(b)", "https://x.example/a%28b%29")]
+    [InlineData("https://x.example/a\" onclick=\"x", "https://x.example/a%22%20onclick=%22x")]
+    [InlineData("javascript:alert(1)", null)]
+    [InlineData("words", null)]
+    [InlineData(null, null)]
+    public void Link_OnlyWebAddresses_AreShown(string? address, string? expected) => Assert.Equal(expected, PublishTarget.Link(address));
+}
