@@ -4,17 +4,19 @@ using System.Text.Json.Serialization;
 namespace AdaptThenUnlearn.Policies;
 
 /// <summary>Which features a generator must not emit, how it may be made to forget them, and what must survive.</summary>
-/// <param name="SchemaVersion">Always 1.</param>
-/// <param name="Name">Key of the output folder and of the report: <c>[a-z0-9-]+</c>.</param>
-/// <param name="Generator">The generator that is judged and, if need be, changed.</param>
-/// <param name="Classifiers">By name; undesired features and the quality extractor refer to these names.</param>
-/// <param name="UndesiredFeatures">At least one.</param>
+/// <param name="SchemaVersion">Version of the policy format; always 1.</param>
+/// <param name="Name">Key of the output folder and of the report: 1 to 64 of the characters a-z, 0-9 and '-'.</param>
+/// <param name="Generator">The generator that is judged and, if necessary, changed.</param>
+/// <param name="Classifiers">
+/// The classifiers by name; at least one. Undesired features and the quality extractor refer to these names.
+/// </param>
+/// <param name="UndesiredFeatures">The features that the generator must not emit; at least one.</param>
 /// <param name="Description">One sentence for the reader of the report.</param>
 /// <param name="Owner">Who answers for this policy.</param>
-/// <param name="Quality">What must survive; nothing is required of the images when absent.</param>
-/// <param name="Evaluation">How much is sampled, and with what confidence it is judged.</param>
-/// <param name="Unlearning">What is done about a violation.</param>
-/// <param name="Waivers">Failed rules that are let pass for a while, by whom and why.</param>
+/// <param name="Quality">What must survive. Without this section, image quality is not judged.</param>
+/// <param name="Evaluation">How many images are sampled, and at what confidence they are judged.</param>
+/// <param name="Unlearning">What is done about a violation. Values that are left out come from the preset.</param>
+/// <param name="Waivers">Failed rules that are accepted for a limited time, each with approver and reason.</param>
 /// <param name="Report">Which reports are written.</param>
 public sealed record UnlearningPolicy(
     [Within(1, 1)] int SchemaVersion,
@@ -85,14 +87,20 @@ public sealed record UnlearningPolicy(
 }
 
 /// <summary>The generator under the policy.</summary>
-/// <param name="Checkpoint">Path, relative to the policy file.</param>
-/// <param name="Format">A checkpoint format's name, or <c>auto</c> (found by content); <c>torchscript</c>, for both files, runs the programs in them.</param>
-/// <param name="Sha256">Pin: 64 hexadecimal digits; a file with another digest is refused.</param>
-/// <param name="Discriminator">Path of a checkpoint that holds the discriminator, where the generator's has none.</param>
-/// <param name="LatentSize">Length of a latent vector, for a <c>torchscript</c> program that takes more than one of the sizes that its weights have; found out when absent.</param>
+/// <param name="Checkpoint">Path of the checkpoint, relative to the policy file.</param>
+/// <param name="Format">
+/// The checkpoint format; <c>auto</c> finds it by content. <c>torchscript</c> runs the programs in the generator's file and in
+/// the discriminator's.
+/// </param>
+/// <param name="Sha256">Pin: the SHA-256 of the file, 64 hexadecimal digits. A file with another digest is refused.</param>
+/// <param name="Discriminator">Path of a checkpoint that holds the discriminator, if the generator's has none.</param>
+/// <param name="LatentSize">
+/// Length of a latent vector, for the format <c>torchscript</c> alone. It is found by trying when absent. A program that accepts
+/// several of the sizes that its weights have, or none of them, needs it.
+/// </param>
 /// <param name="Layers">
-/// The layers of a DCGAN or a fully connected GAN that is a state dict, one text each as Python prints them (<see cref="LayerText"/>), or the one
-/// name of a known layout: weights do not tell strides, activations and the like. A verdict needs it; null for every other generator.
+/// The layers of a DCGAN or a fully connected GAN: one text for each layer, as Python prints it, or the name of one known layout.
+/// The weights of such a generator do not tell its layers, so a verdict on it needs them. Other generators do not need this.
 /// </param>
 public sealed record GeneratorChoice(
     [NotBlank] string Checkpoint,
@@ -119,11 +127,18 @@ public sealed record GeneratorChoice(
 }
 
 /// <summary>A classifier that says whether an image shows a feature.</summary>
-/// <param name="Checkpoint">Path, relative to the policy file.</param>
-/// <param name="Classes">Names of its outputs, in order; taken from the checkpoint when absent.</param>
-/// <param name="Sha256">Pin, as for the generator.</param>
-/// <param name="Outputs">What its outputs are, one of <see cref="OutputKinds"/>: logits of which one class holds (<c>softmax</c>) or several may (<c>sigmoid</c>), or probabilities, likewise; what the checkpoint says when absent.</param>
-/// <param name="Format">A checkpoint format's name; found by content when absent. <c>torchscript</c> runs the program in the file, and needs <paramref name="Classes"/>.</param>
+/// <param name="Checkpoint">Path of the checkpoint, relative to the policy file.</param>
+/// <param name="Classes">Names of the classifier's outputs, in order; taken from the checkpoint when absent.</param>
+/// <param name="Sha256">Pin: the SHA-256 of the file, 64 hexadecimal digits. A file with another digest is refused.</param>
+/// <param name="Outputs">
+/// What the outputs are. <c>softmax</c> and <c>sigmoid</c>: logits of classes that exclude each other, or that do not.
+/// <c>probabilities</c> and <c>independent-probabilities</c>: the same for a program that ends in its own softmax or sigmoid.
+/// Taken from the checkpoint when absent, and <c>softmax</c> where it does not say.
+/// </param>
+/// <param name="Format">
+/// The checkpoint format, found by content when absent. <c>torchscript</c> runs the program in the file, and needs <paramref
+/// name="Classes"/>.
+/// </param>
 public sealed record ClassifierChoice(
     [NotBlank] string Checkpoint,
     [NotEmpty, NotBlank] IReadOnlyList<string>? Classes,
@@ -161,16 +176,30 @@ public sealed record ClassifierChoice(
     internal static string NormalizeSlashes(string path) => path.Replace('\\', '/');
 }
 
-/// <summary>A feature that the generator must not emit.</summary>
-/// <param name="Name">Key of its rules: <c>[a-z0-9-]+</c>.</param>
-/// <param name="Annotator">The classifier that labels training feedback.</param>
-/// <param name="Auditor">The classifier that measures for the gate; the annotator when absent (a warning).</param>
+/// <summary>A feature that the generator must not emit. It needs 'maxRate', 'minUnlearned' or both.</summary>
+/// <param name="Name">Key of the feature's rules: 1 to 64 of the characters a-z, 0-9 and '-'.</param>
+/// <param name="Annotator">Name of the classifier that labels the training feedback.</param>
+/// <param name="Auditor">Name of the classifier that measures for the gate; the annotator when absent, with a warning.</param>
 /// <param name="Class">The class of both classifiers that shows the feature.</param>
-/// <param name="MaxRate">Largest allowed share of all generated images, 0 to 1; judged by its upper bound.</param>
-/// <param name="MinUnlearned">Smallest allowed PUL, (before − after) / before, 0 to 1.</param>
-/// <param name="Threshold">An image shows the feature when the probability of the class is at least this, above 0 and below 1; when absent, the class must be the likeliest (softmax) or as likely as not (sigmoid).</param>
-/// <param name="AuditorThreshold">The auditor's, where it differs; <paramref name="Threshold"/> when absent.</param>
-/// <param name="Negatives">Folder of images that show the feature, relative to the policy file; training learns from them instead of what the annotator finds.</param>
+/// <param name="MaxRate">
+/// Largest allowed share of all generated images, 0 to 1; judged by its upper bound. 1 allows everything, with a warning.
+/// </param>
+/// <param name="MinUnlearned">
+/// Smallest allowed share of the feature that is unlearned, (before − after) / before, 0 to 1. It does not apply to a feature
+/// that was within its <paramref name="MaxRate"/> before.
+/// </param>
+/// <param name="Threshold">
+/// An image shows the feature when the probability of <paramref name="Class"/> is at least this; above 0 and below 1. When
+/// absent, the class must be the likeliest (softmax), or have a probability of at least 0.5 (sigmoid).
+/// </param>
+/// <param name="AuditorThreshold">
+/// The auditor's threshold, if its scores mean something else; needs an <paramref name="Auditor"/>. <paramref name="Threshold"/>
+/// when absent.
+/// </param>
+/// <param name="Negatives">
+/// Folder of pictures that show the feature, relative to the policy file. Training learns from them instead of the samples that
+/// the annotator would find, and the auditor is also tested on them.
+/// </param>
 [NeedsOneOf("maxRate", "minUnlearned")]
 public sealed record UndesiredFeature(
     [TextPattern(TextPatternAttribute.Key, TextPatternAttribute.KeyWords)] string Name,
@@ -255,13 +284,28 @@ public sealed record UndesiredFeature(
 }
 
 /// <summary>What must survive.</summary>
-/// <param name="Extractor">Whose features are compared: the name of a classifier of this policy, <c>inception-v3</c>, or one whose file is run: <c>inception-v3-torchscript</c>, <c>torchscript</c>.</param>
-/// <param name="Reference">Statistics file, image folder, or <c>original-generator</c>.</param>
-/// <param name="MaxFrechetDistance">Absolute limit, squared feature units.</param>
-/// <param name="MaxFrechetIncrease">Relative to before, on the same reference: 0.5 allows 1.5 times.</param>
-/// <param name="MinShareKept">Each retained class must keep at least this part of the share it had, 0 to 1.</param>
-/// <param name="ExtractorWeights">File of an extractor that is no classifier; nothing is downloaded.</param>
-/// <param name="ExtractorSha256">Pin of that file: 64 hexadecimal digits; a file with another digest is refused.</param>
+/// <param name="Extractor">
+/// The network whose features are compared: the name of a classifier of this policy, <c>inception-v3</c>,
+/// <c>inception-v3-torchscript</c> or <c>torchscript</c>. The files of the last two are programs, and they are run.
+/// </param>
+/// <param name="Reference">
+/// What the images are compared with: a statistics file (.safetensors or .npz), an image folder, or <c>original-generator</c>.
+/// </param>
+/// <param name="MaxFrechetDistance">
+/// Largest allowed Fréchet distance, in squared units of the extractor's features; judged by its upper bound.
+/// </param>
+/// <param name="MaxFrechetIncrease">
+/// Largest allowed growth of the Fréchet distance, relative to before and on the same reference: 0.5 allows 1.5 times. Judged by
+/// its upper bound. With <c>original-generator</c>, use <paramref name="MaxFrechetDistance"/> instead.
+/// </param>
+/// <param name="MinShareKept">Each retained class must keep at least this part of the share that it had, 0 to 1.</param>
+/// <param name="ExtractorWeights">
+/// Path of the extractor's file, relative to the policy file, if the extractor is not a classifier of this policy. Nothing is
+/// downloaded.
+/// </param>
+/// <param name="ExtractorSha256">
+/// Pin: the SHA-256 of the extractor's file, 64 hexadecimal digits. A file with another digest is refused.
+/// </param>
 public sealed record QualityOptions(
     [NotBlank] string Extractor,
     [NotBlank] string Reference,
@@ -360,13 +404,19 @@ public sealed record QualityOptions(
     private string OnlyWithWeights => $"is only for {string.Join(", ", WeightsExtractor.Names)}; the extractor '{Extractor}' is a classifier, which has its own 'checkpoint' and 'sha256'";
 }
 
-/// <summary>How much is sampled, and with what confidence it is judged.</summary>
-/// <param name="Samples">Images at the first look; 100 to 10,000,000.</param>
-/// <param name="MaxSamples">Images at the last look; the sample doubles while a point estimate is within its limit and its bound is not.</param>
-/// <param name="Confidence">Of the one-sided upper bound, over all looks together; between 0.5 and 1, both excluded.</param>
-/// <param name="Seed">Of the evaluation latents; never those of training.</param>
-/// <param name="Truncation">Above 0, at most 1; 1 is none.</param>
-/// <param name="Range">What is measured and judged: <see cref="EightBit"/>, the pictures that users get, when absent; or <see cref="Raw"/>, the network's output.</param>
+/// <summary>How many images are sampled, and at what confidence they are judged.</summary>
+/// <param name="Samples">Number of images at the first look; 100 to 10,000,000.</param>
+/// <param name="MaxSamples">
+/// Number of images at the last look. The sample doubles while a point estimate is within its limit and its bound is not. At
+/// least <paramref name="Samples"/>, which it equals when absent and <paramref name="Samples"/> is larger than the default.
+/// </param>
+/// <param name="Confidence">Confidence of the one-sided upper bound, over all looks together; above 0.5 and below 1.</param>
+/// <param name="Seed">Seed of the evaluation latents, which training never uses.</param>
+/// <param name="Truncation">Truncation of the latents; above 0, at most 1; 1 is none. Below 0.5 there is a warning.</param>
+/// <param name="Range">
+/// What is measured and judged. <c>8-bit</c>: images clipped and rounded as in a picture file, which is what users get.
+/// <c>raw</c>: the network's output unchanged, and the report says so.
+/// </param>
 public sealed record EvaluationOptions(
     [Within(100, 10_000_000)] int Samples,
     [Within(100, 10_000_000)] int MaxSamples,
@@ -426,11 +476,11 @@ public sealed record EvaluationOptions(
     ];
 }
 
-/// <summary>A failed rule that is let pass for a while.</summary>
-/// <param name="Rule">A rule's name, e.g. <c>digit-8/maxRate</c>.</param>
-/// <param name="Reason">Why.</param>
-/// <param name="ApprovedBy">By whom.</param>
-/// <param name="Expires">Last UTC day on which it holds, <c>yyyy-MM-dd</c>.</param>
+/// <summary>A failed rule that is accepted for a limited time. The generator is unlearned all the same.</summary>
+/// <param name="Rule">Name of the rule, such as <c>digit-8/maxRate</c>.</param>
+/// <param name="Reason">Why the rule is waived.</param>
+/// <param name="ApprovedBy">Who approved the waiver.</param>
+/// <param name="Expires">Last UTC day on which the waiver is valid, yyyy-MM-dd.</param>
 public sealed record Waiver(
     [NotBlank] string Rule, [NotBlank] string Reason, [NotBlank] string ApprovedBy, [Day] string Expires)
 {
@@ -461,7 +511,7 @@ public sealed record Waiver(
 }
 
 /// <summary>Which reports are written.</summary>
-/// <param name="Formats">Names of the report catalogue.</param>
+/// <param name="Formats">The report formats.</param>
 /// <param name="PublishSamples">Whether image samples may leave the build machine.</param>
 public sealed record ReportOptions(
     [KnownName(NameKind.ReportFormat)] IReadOnlyList<string> Formats, bool PublishSamples);
