@@ -91,7 +91,7 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
         foreach (var unnamed in written.Properties.Where(property => string.IsNullOrWhiteSpace(property.Name)))
             Report(PolicyCodes.ImpossibleValue, unnamed.At, path[unnamed.Name], "needs a name");
 
-        var entry = new PolicyMember("", shape.Value, Nullable: false, [], NotEmpty: false);
+        var entry = new PolicyMember("", "", shape.Value, Nullable: false, [], NotEmpty: false);
         return written with
         {
             Properties = [.. written.Properties
@@ -102,7 +102,7 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
 
     private ListNode List(ListNode written, ListShape shape, IReadOnlyList<ValueConstraintAttribute> constraints, JsonPath path)
     {
-        var item = new PolicyMember("", shape.Item, Nullable: false, constraints, NotEmpty: false);
+        var item = new PolicyMember("", "", shape.Item, Nullable: false, constraints, NotEmpty: false);
         return written with { Items = [.. written.Items.Select((node, index) => Value(node, item, null, path[index]))] };
     }
 

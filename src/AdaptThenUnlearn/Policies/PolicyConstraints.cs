@@ -4,8 +4,8 @@ using System.Text.RegularExpressions;
 
 namespace AdaptThenUnlearn.Policies;
 
-/// <summary>What a single value must be; said once beside the parameter, read by the reader and by the schema.</summary>
-/// <remarks>On a list it is about each of its items.</remarks>
+/// <summary>What a single value must be: written once beside the parameter, used by the reader and by the schema.</summary>
+/// <remarks>On a list it applies to each item.</remarks>
 [AttributeUsage(AttributeTargets.Parameter)]
 internal abstract class ValueConstraintAttribute : Attribute
 {
@@ -16,7 +16,14 @@ internal abstract class ValueConstraintAttribute : Attribute
     public abstract string? FindViolation(ScalarNode value, PolicyVocabulary vocabulary);
 
     /// <summary>Adds the keywords of JSON Schema that say the same.</summary>
-    public abstract void AddToSchema(JsonObject schema);
+    /// <param name="schema">Has its <c>type</c> already.</param>
+    /// <param name="vocabulary">Has the names of the catalogues.</param>
+    public abstract void AddToSchema(JsonObject schema, PolicyVocabulary vocabulary);
+
+    /// <summary>Lets editors complete some names where any other value of the type is allowed too.</summary>
+    protected static void Suggest(JsonObject schema, IReadOnlyList<string> names) => schema["anyOf"] = new JsonArray(
+        new JsonObject { ["enum"] = new JsonArray([.. names.Select(name => JsonValue.Create(name))]) },
+        new JsonObject { ["type"] = schema["type"]!.DeepClone() });
 }
 
 /// <summary>A number between two ends.</summary>
@@ -35,7 +42,7 @@ internal sealed class WithinAttribute(double min, double max = double.PositiveIn
         return holds ? null : $"must be {Words}, but is {value.Text}";
     }
 
-    public override void AddToSchema(JsonObject schema)
+    public override void AddToSchema(JsonObject schema, PolicyVocabulary vocabulary)
     {
         schema[Above ? "exclusiveMinimum" : "minimum"] = min;
         if (double.IsFinite(max))
@@ -77,7 +84,7 @@ internal sealed class TextPatternAttribute(string pattern, string words) : Value
     public override string? FindViolation(ScalarNode value, PolicyVocabulary vocabulary) =>
         _form.IsMatch(value.Text) ? null : $"must be {words}, but is '{value.Text}'";
 
-    public override void AddToSchema(JsonObject schema) => schema["pattern"] = pattern;
+    public override void AddToSchema(JsonObject schema, PolicyVocabulary vocabulary) => schema["pattern"] = pattern;
 }
 
 /// <summary>Text that says something.</summary>
@@ -86,7 +93,7 @@ internal sealed class NotBlankAttribute : ValueConstraintAttribute
     public override string? FindViolation(ScalarNode value, PolicyVocabulary vocabulary) =>
         string.IsNullOrWhiteSpace(value.Text) ? "must not be empty" : null;
 
-    public override void AddToSchema(JsonObject schema) => schema["pattern"] = "\\S";
+    public override void AddToSchema(JsonObject schema, PolicyVocabulary vocabulary) => schema["pattern"] = "\\S";
 }
 
 /// <summary>A layer as Python prints it, or the name of a known layout.</summary>
@@ -97,7 +104,11 @@ internal sealed class LayerPatternAttribute : ValueConstraintAttribute
             ? null
             : $"{problem}; or name one layout alone: {string.Join(", ", LayerText.Layouts)}";
 
-    public override void AddToSchema(JsonObject schema) => schema["pattern"] = "\\S";
+    public override void AddToSchema(JsonObject schema, PolicyVocabulary vocabulary)
+    {
+        schema["pattern"] = "\\S";
+        Suggest(schema, LayerText.Layouts);
+    }
 }
 
 /// <summary>A day that exists, <c>yyyy-MM-dd</c>.</summary>
@@ -108,64 +119,44 @@ internal sealed class DayAttribute : ValueConstraintAttribute
             ? null
             : $"must be a day such as 2026-12-31, but is '{value.Text}'";
 
-    public override void AddToSchema(JsonObject schema)
+    public override void AddToSchema(JsonObject schema, PolicyVocabulary vocabulary)
     {
         schema["format"] = "date";
         schema["pattern"] = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$";
     }
 }
 
-/// <summary>What kind of name a value is.</summary>
-internal enum NameKind
-{
-    Method,
-    Preset,
-    RepulsionLoss,
-    Distance,
-    CheckpointFormat,
-    ClassifierOutputs,
-    ImageRange,
-    ReportFormat,
-}
-
 /// <summary>A name that a catalogue, or this release, knows.</summary>
 internal sealed class KnownNameAttribute(NameKind kind) : ValueConstraintAttribute
 {
-    private static readonly string[] Distances = ["plain", "relative"];
-    private static readonly string[] Ranges = [EvaluationOptions.EightBit, EvaluationOptions.Raw];
-
     public override string Code => PolicyCodes.UnknownName;
 
     public override string? FindViolation(ScalarNode value, PolicyVocabulary vocabulary)
     {
-        var (what, names) = kind switch
-        {
-            NameKind.Method => ("method", vocabulary.Methods),
-            NameKind.Preset => ("preset", UnlearningPresets.Names),
-            NameKind.RepulsionLoss => ("repulsion loss", vocabulary.Repulsions),
-            NameKind.Distance => ("distance", Distances),
-            NameKind.ClassifierOutputs => ("kind of outputs", OutputKinds.All),
-            NameKind.ImageRange => ("range of images", Ranges),
-            NameKind.CheckpointFormat => ("checkpoint format", ["auto", .. vocabulary.CheckpointFormats]),
-            _ => ("report format", vocabulary.ReportFormats),
-        };
-        return names.Contains(value.Text) ? null : Suggestion.NotOneOf(value.Text, names, what);
+        var names = kind.Names(vocabulary);
+        return names.Contains(value.Text) ? null : Suggestion.NotOneOf(value.Text, names, kind.Describe());
     }
 
-    /// <summary>Names of catalogues stay open, so that a new member needs no new schema.</summary>
-    public override void AddToSchema(JsonObject schema)
+    /// <inheritdoc/>
+    /// <remarks>Names of catalogues are suggested and stay open, so that a new member needs no new schema.</remarks>
+    public override void AddToSchema(JsonObject schema, PolicyVocabulary vocabulary)
     {
-        var closed = kind switch
-        {
-            NameKind.Preset => UnlearningPresets.Names,
-            NameKind.Distance => Distances,
-            NameKind.ClassifierOutputs => OutputKinds.All,
-            NameKind.ImageRange => Ranges,
-            _ => null,
-        };
-        if (closed is not null)
-            schema["enum"] = new JsonArray([.. closed.Select(name => JsonValue.Create(name))]);
+        var names = kind.Names(vocabulary);
+        if (!kind.IsClosed())
+            Suggest(schema, names);
+        else
+            schema["enum"] = new JsonArray([.. names.Select(name => JsonValue.Create(name)), .. AllowsNull(schema) ? new JsonNode?[] { null } : []]);
     }
+
+    private static bool AllowsNull(JsonObject schema) => schema["type"] is JsonArray;
+}
+
+/// <summary>A name that an editor suggests; other text is allowed too.</summary>
+internal sealed class SuggestedNameAttribute(NameKind kind) : ValueConstraintAttribute
+{
+    public override string? FindViolation(ScalarNode value, PolicyVocabulary vocabulary) => null;
+
+    public override void AddToSchema(JsonObject schema, PolicyVocabulary vocabulary) => Suggest(schema, kind.Names(vocabulary));
 }
 
 /// <summary>A list or a map with at least one entry.</summary>

@@ -23,7 +23,10 @@ namespace AdaptThenUnlearn.Policies;
 /// <param name="BatchSize">Images in a step; at least 2, a multiple of 4 or below 4 (minibatch standard deviation).</param>
 /// <param name="LearningRate">Step size of Adam, before the correction for lazy regularisation; positive.</param>
 /// <param name="EmaHalfLife">Half-life of the moving average of the generator's weights, in images; positive.</param>
-/// <param name="CandidateEvery">Steps between two candidates; at least 1.</param>
+/// <param name="CandidateEvery">
+/// Steps between two candidates; at least 1. Where it is larger than <paramref name="Steps"/>, the last step is the only
+/// candidate.
+/// </param>
 /// <param name="CandidateSamples">Number of images by which a candidate is judged; at least 100.</param>
 /// <param name="Adversarial">The training terms of StyleGAN2.</param>
 /// <param name="Adaptation">The first stage: copies of the GAN are pulled towards the undesired features.</param>
@@ -47,7 +50,7 @@ namespace AdaptThenUnlearn.Policies;
 /// lenient than auditors after training.
 /// </param>
 /// <param name="DiscriminatorWarmUp">
-/// How a discriminator is made if neither the generator's checkpoint nor 'generator.discriminator' has one.
+/// How a discriminator is made if neither the generator's checkpoint nor 'generator.discriminator' has one. 400 steps when absent.
 /// </param>
 public sealed record UnlearningOptions(
     [KnownName(NameKind.Method)] string Method,
@@ -74,8 +77,12 @@ public sealed record UnlearningOptions(
     [NotBlank] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Positives = null,
 
     // Left out where they are absent, as above, so that the digests of policies from before these properties stand.
-    [Within(0, 1)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? MinimumClean = null,
-    [Within(0, 1, Above = true)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? CandidateMargin = null,
+    [Within(0, 1), AbsentMeans(UnlearningOptions.DefaultMinimumClean)]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    double? MinimumClean = null,
+    [Within(0, 1, Above = true), AbsentMeans(UnlearningOptions.DefaultCandidateMargin)]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    double? CandidateMargin = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] DiscriminatorWarmUpOptions? DiscriminatorWarmUp = null)
 {
     /// <summary>Of <see cref="MinimumClean"/>.</summary>

@@ -20,7 +20,7 @@ namespace AdaptThenUnlearn.Policies;
 /// <param name="Report">Which reports are written.</param>
 public sealed record UnlearningPolicy(
     [Within(1, 1)] int SchemaVersion,
-    [TextPattern(TextPatternAttribute.Key, TextPatternAttribute.KeyWords)] string Name,
+    [TextPattern(TextPatternAttribute.Key, TextPatternAttribute.KeyWords), Examples("mnist-no-digit-8")] string Name,
     GeneratorChoice Generator,
     [NotEmpty] IReadOnlyDictionary<string, ClassifierChoice> Classifiers,
     [NotEmpty] IReadOnlyList<UndesiredFeature> UndesiredFeatures,
@@ -103,14 +103,14 @@ public sealed record UnlearningPolicy(
 /// The weights of such a generator do not tell its layers, so a verdict on it needs them. Other generators do not need this.
 /// </param>
 public sealed record GeneratorChoice(
-    [NotBlank] string Checkpoint,
+    [NotBlank, Examples("models/generator.safetensors")] string Checkpoint,
     [KnownName(NameKind.CheckpointFormat)] string Format,
     [TextPattern(TextPatternAttribute.Sha256, TextPatternAttribute.Sha256Words)] string? Sha256,
-    [NotBlank] string? Discriminator,
+    [NotBlank, Examples("models/discriminator.safetensors")] string? Discriminator,
 
     // Left out where it is absent, here and below, so that the digests of policies from before this property stand.
     [Within(1, 65536)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? LatentSize = null,
-    [NotEmpty, LayerPattern] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<string>? Layers = null)
+    [NotEmpty, LayerPattern, Examples("ConvTranspose2d(64, 32, kernel_size=(4, 4), stride=(2, 2), padding=(1, 1))", "ReLU()")] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<string>? Layers = null)
 {
     /// <summary>The format whose files are programs, which are run: never found by content.</summary>
     public const string TorchScript = "torchscript";
@@ -140,7 +140,7 @@ public sealed record GeneratorChoice(
 /// name="Classes"/>.
 /// </param>
 public sealed record ClassifierChoice(
-    [NotBlank] string Checkpoint,
+    [NotBlank, Examples("models/auditor.safetensors")] string Checkpoint,
     [NotEmpty, NotBlank] IReadOnlyList<string>? Classes,
     [TextPattern(TextPatternAttribute.Sha256, TextPatternAttribute.Sha256Words)] string? Sha256,
     [KnownName(NameKind.ClassifierOutputs)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Outputs = null,
@@ -185,8 +185,8 @@ public sealed record ClassifierChoice(
 /// Largest allowed share of all generated images, 0 to 1; judged by its upper bound. 1 allows everything, with a warning.
 /// </param>
 /// <param name="MinUnlearned">
-/// Smallest allowed share of the feature that is unlearned, (before − after) / before, 0 to 1. It does not apply to a feature
-/// that was within its <paramref name="MaxRate"/> before.
+/// Smallest allowed share of the feature that is unlearned (PUL): (before − after) / before, 0 to 1. It does not apply to a
+/// feature that was within its <paramref name="MaxRate"/> before.
 /// </param>
 /// <param name="Threshold">
 /// An image shows the feature when the probability of <paramref name="Class"/> is at least this; above 0 and below 1. When
@@ -202,12 +202,12 @@ public sealed record ClassifierChoice(
 /// </param>
 [NeedsOneOf("maxRate", "minUnlearned")]
 public sealed record UndesiredFeature(
-    [TextPattern(TextPatternAttribute.Key, TextPatternAttribute.KeyWords)] string Name,
+    [TextPattern(TextPatternAttribute.Key, TextPatternAttribute.KeyWords), Examples("digit-8")] string Name,
     [NotBlank] string Annotator,
     [NotBlank] string? Auditor,
-    [NotBlank] string Class,
-    [Within(0, 1)] double? MaxRate,
-    [Within(0, 1)] double? MinUnlearned,
+    [NotBlank, Examples("8")] string Class,
+    [Within(0, 1), Examples(0.01)] double? MaxRate,
+    [Within(0, 1), Examples(0.95)] double? MinUnlearned,
     [Within(0, 1, Above = true, Below = true)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? Threshold = null,
     [Within(0, 1, Above = true, Below = true)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? AuditorThreshold = null,
     [NotBlank] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Negatives = null)
@@ -307,17 +307,18 @@ public sealed record UndesiredFeature(
 /// Pin: the SHA-256 of the extractor's file, 64 hexadecimal digits. A file with another digest is refused.
 /// </param>
 public sealed record QualityOptions(
-    [NotBlank] string Extractor,
-    [NotBlank] string Reference,
-    [Within(0, Above = true)] double? MaxFrechetDistance,
-    [Within(0, Above = true)] double? MaxFrechetIncrease,
-    [Within(0, 1)] double? MinShareKept,
+    [NotBlank, SuggestedName(NameKind.Extractor)] string Extractor,
+    [NotBlank, SuggestedName(NameKind.QualityReference)] string Reference,
+    [Within(0, Above = true), Examples(1.0)] double? MaxFrechetDistance,
+    [Within(0, Above = true), Examples(0.5)] double? MaxFrechetIncrease,
+    [Within(0, 1), Examples(0.5)] double? MinShareKept,
 
     // Left out where there are none, so that the digests of policies from before these properties stand.
     [NotBlank] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ExtractorWeights = null,
     [TextPattern(TextPatternAttribute.Sha256, TextPatternAttribute.Sha256Words)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ExtractorSha256 = null)
 {
-    private const string OriginalGenerator = "original-generator";   // as a reading calls it
+    /// <summary>The reference that is the generator before unlearning, by the name that readings have too.</summary>
+    internal const string OriginalGenerator = "original-generator";
 
     /// <summary>What the rule of a kept class begins with; the class follows.</summary>
     internal const string MinShareKeptRule = "quality/minShareKept/";
@@ -425,7 +426,9 @@ public sealed record EvaluationOptions(
     [Within(0, 1, Above = true)] double Truncation,
 
     // Left out where it is absent, so that the digests of policies from before this property stand.
-    [KnownName(NameKind.ImageRange)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Range = null)
+    [KnownName(NameKind.ImageRange), AbsentMeans(EvaluationOptions.EightBit)]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? Range = null)
 {
     /// <summary>Images are clipped to [-1, 1] and rounded to 256 levels before anything looks at them: what a picture file holds.</summary>
     public const string EightBit = "8-bit";
@@ -482,7 +485,10 @@ public sealed record EvaluationOptions(
 /// <param name="ApprovedBy">Who approved the waiver.</param>
 /// <param name="Expires">Last UTC day on which the waiver is valid, yyyy-MM-dd.</param>
 public sealed record Waiver(
-    [NotBlank] string Rule, [NotBlank] string Reason, [NotBlank] string ApprovedBy, [Day] string Expires)
+    [NotBlank, Examples("digit-8/maxRate", "quality/maxFrechetDistance")] string Rule,
+    [NotBlank] string Reason,
+    [NotBlank] string ApprovedBy,
+    [Day, Examples("2026-12-31")] string Expires)
 {
     internal IEnumerable<PolicyFinding> Check(JsonPath at, UnlearningPolicy policy)
     {

@@ -374,7 +374,7 @@ public sealed class PolicyReaderTests
             .Replace("\"confidence\": 0.9", "\"confidence\": 0.25", StringComparison.Ordinal);
         const string Unprovable = "undesiredFeatures[0].maxRate=0.0000125";
         var (text, errors, warnings) = (Read(Full).EffectiveJson, Read(mistakes).Errors, Read(Full, Unprovable).Warnings);
-        var schema = PolicySchema.Export();
+        var schema = PolicySchema.Export(PolicyTexts.Vocabulary);
         var before = CultureInfo.CurrentCulture;
         try
         {
@@ -385,7 +385,7 @@ public sealed class PolicyReaderTests
             Assert.Equal(errors, Read(mistakes).Errors);
             Assert.Equal(warnings, Read(Full, Unprovable).Warnings);
             Assert.NotEmpty(warnings);
-            Assert.Equal(schema, PolicySchema.Export());
+            Assert.Equal(schema, PolicySchema.Export(PolicyTexts.Vocabulary));
         }
         finally
         {

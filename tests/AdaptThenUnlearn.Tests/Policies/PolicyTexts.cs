@@ -1,10 +1,16 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using AdaptThenUnlearn.Policies;
+using Json.Schema;
 
 namespace AdaptThenUnlearn.Tests.Policies;
 
 /// <summary>Policies and vocabularies that the tests of this folder share.</summary>
 internal static class PolicyTexts
 {
+    private static readonly Lazy<JsonSchema> _schema = new(() => JsonSchema.FromText(PolicySchema.Export(Vocabulary!)));
+    private static readonly JsonDocumentOptions _asPoliciesAre = new() { AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip };
+
     public static PolicyVocabulary Vocabulary { get; } = new(
         Methods: ["adapt-then-unlearn", "fine-tune", "extrapolation", "retrain"],
         Repulsions: ["il2", "nl2", "el2"],
@@ -81,6 +87,12 @@ internal static class PolicyTexts
 
         return PolicyReader.Read(text, "policy.json", Vocabulary with { CheckpointFormats = ["safetensors", "torchscript"] }, []);
     }
+
+    /// <summary>Whether a validator accepts a policy by the exported schema.</summary>
+    public static bool SchemaAccepts(string text) => _schema.Value.Evaluate(ParseLikeTheReader(text)).IsValid;
+
+    /// <summary>JSON with comments and trailing commas.</summary>
+    public static JsonNode ParseLikeTheReader(string text) => JsonNode.Parse(text, null, _asPoliciesAre)!;
 
     /// <summary>The folder <c>policies/</c> of the repository.</summary>
     public static string ExampleFolder()
