@@ -9,13 +9,13 @@ namespace AdaptThenUnlearn.Policies;
 [AttributeUsage(AttributeTargets.Parameter)]
 internal abstract class ValueConstraintAttribute : Attribute
 {
-    /// <summary>The code of a violation.</summary>
+    /// <summary>The diagnostic code of a violation.</summary>
     public virtual string Code => PolicyCodes.ImpossibleValue;
 
-    /// <summary>What is wrong with a value of the right type, or null.</summary>
+    /// <summary>What is wrong with a value of the right type; null if nothing is.</summary>
     public abstract string? FindViolation(ScalarNode value, PolicyVocabulary vocabulary);
 
-    /// <summary>Adds the keywords of JSON Schema that say the same.</summary>
+    /// <summary>Adds the keywords of JSON Schema that mean the same.</summary>
     /// <param name="schema">Has its <c>type</c> already.</param>
     /// <param name="vocabulary">Has the names of the catalogues.</param>
     public abstract void AddToSchema(JsonObject schema, PolicyVocabulary vocabulary);
@@ -64,19 +64,19 @@ internal sealed class WithinAttribute(double min, double max = double.PositiveIn
     private static string Number(double value) => value.ToString(CultureInfo.InvariantCulture);
 }
 
-/// <summary>Text of a form.</summary>
+/// <summary>Text of a certain form.</summary>
 internal sealed class TextPatternAttribute(string pattern, string words) : ValueConstraintAttribute
 {
-    /// <summary>Keys of output folders and rules.</summary>
+    /// <summary>A key of output folders and rules.</summary>
     public const string Key = "^[a-z0-9-]{1,64}$";
 
-    /// <summary>In the words of a message.</summary>
+    /// <summary>The form of a key in a message.</summary>
     public const string KeyWords = "1 to 64 of the characters a-z, 0-9 and '-'";
 
     /// <summary>A SHA-256 digest.</summary>
     public const string Sha256 = "^[0-9a-fA-F]{64}$";
 
-    /// <summary>In the words of a message.</summary>
+    /// <summary>The form of a digest in a message.</summary>
     public const string Sha256Words = "a SHA-256 digest of 64 hexadecimal digits";
 
     private readonly Regex _form = new(pattern.Replace("$", "\\z", StringComparison.Ordinal), RegexOptions.CultureInvariant);
@@ -87,7 +87,7 @@ internal sealed class TextPatternAttribute(string pattern, string words) : Value
     public override void AddToSchema(JsonObject schema, PolicyVocabulary vocabulary) => schema["pattern"] = pattern;
 }
 
-/// <summary>Text that says something.</summary>
+/// <summary>Text that is not empty or white space.</summary>
 internal sealed class NotBlankAttribute : ValueConstraintAttribute
 {
     public override string? FindViolation(ScalarNode value, PolicyVocabulary vocabulary) =>
@@ -102,7 +102,7 @@ internal sealed class LayerPatternAttribute : ValueConstraintAttribute
     public override string? FindViolation(ScalarNode value, PolicyVocabulary vocabulary) =>
         LayerText.Layouts.Contains(value.Text) || LayerText.FindProblem(value.Text) is not { } problem
             ? null
-            : $"{problem}; or name one layout alone: {string.Join(", ", LayerText.Layouts)}";
+            : $"{problem}; or name one layout alone: {Suggestion.JoinWithOr(LayerText.Layouts)}";
 
     public override void AddToSchema(JsonObject schema, PolicyVocabulary vocabulary)
     {
@@ -126,7 +126,7 @@ internal sealed class DayAttribute : ValueConstraintAttribute
     }
 }
 
-/// <summary>A name that a catalogue, or this release, knows.</summary>
+/// <summary>A name that a catalogue or this release knows.</summary>
 internal sealed class KnownNameAttribute(NameKind kind) : ValueConstraintAttribute
 {
     public override string Code => PolicyCodes.UnknownName;
@@ -143,12 +143,16 @@ internal sealed class KnownNameAttribute(NameKind kind) : ValueConstraintAttribu
     {
         var names = kind.Names(vocabulary);
         if (!kind.IsClosed())
+        {
             Suggest(schema, names);
-        else
-            schema["enum"] = new JsonArray([.. names.Select(name => JsonValue.Create(name)), .. AllowsNull(schema) ? new JsonNode?[] { null } : []]);
-    }
+            return;
+        }
 
-    private static bool AllowsNull(JsonObject schema) => schema["type"] is JsonArray;
+        var allowed = new JsonArray([.. names.Select(name => JsonValue.Create(name))]);
+        if (schema["type"] is JsonArray)   // "null" is the other type
+            allowed.Add(null);
+        schema["enum"] = allowed;
+    }
 }
 
 /// <summary>A name that an editor suggests; other text is allowed too.</summary>

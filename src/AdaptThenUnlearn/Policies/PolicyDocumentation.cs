@@ -1,13 +1,14 @@
-using System.Text.Json;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
+using static System.Text.Json.JsonNamingPolicy;
 
 namespace AdaptThenUnlearn.Policies;
 
 /// <summary>The text of the policy records' XML documentation, as plain sentences.</summary>
 /// <remarks>
-/// The compiler writes the documentation to a file beside the assembly, so the assembly cannot embed that file. It embeds the sources of
-/// the records instead, and the comments are read from there: the text is written once, and every copy of the tool has it.
+/// The compiler writes the documentation to a file beside the assembly, so the assembly cannot embed that file. It embeds the
+/// sources of the records instead, and the comments are read from there: the text is written once, and every copy of the tool has
+/// it.
 /// </remarks>
 internal static partial class PolicyDocumentation
 {
@@ -32,7 +33,7 @@ internal static partial class PolicyDocumentation
         {
             XText text => text.Value,
             XElement { Name.LocalName: "c" } code => $"'{code.Value}'",
-            XElement { Name.LocalName: "paramref" } other => $"'{JsonNamingPolicy.CamelCase.ConvertName(other.Attribute("name")!.Value)}'",
+            XElement { Name.LocalName: "paramref" } other => $"'{CamelCase.ConvertName(other.Attribute("name")!.Value)}'",
             _ => throw new NotSupportedException($"a policy record's documentation cannot hold {node}"),
         });
         return WhiteSpace().Replace(string.Concat(parts), " ").Trim();

@@ -4,7 +4,9 @@ using System.Text.Json.Nodes;
 
 namespace AdaptThenUnlearn.Policies;
 
-/// <summary>The JSON Schema (draft 2020-12) of a policy, read off the records: what editors explain, complete and check.</summary>
+/// <summary>
+/// The JSON Schema (draft 2020-12) of a policy, read off the records: what editors explain, complete and check.
+/// </summary>
 public static class PolicySchema
 {
     /// <summary>The property by which a policy refers to its schema; ignored by the reader.</summary>

@@ -11,7 +11,8 @@ internal sealed class PolicySchemaWriter(PolicyVocabulary vocabulary)
     public JsonObject WritePolicy()
     {
         var shape = PolicyShape.Policy;
-        return Record(shape, new JsonObject { ["description"] = PolicyDocumentation.Describe(shape.Type) }, DefaultValues.Create());
+        var schema = new JsonObject { ["description"] = PolicyDocumentation.Describe(shape.Type) };
+        return Record(shape, schema, DefaultValues.Create());
     }
 
     private JsonObject Record(RecordShape shape, JsonObject schema, DefaultValues? defaults)
@@ -121,13 +122,15 @@ internal sealed class PolicySchemaWriter(PolicyVocabulary vocabulary)
     private sealed record DefaultValues(IReadOnlyList<(string Preset, PolicyNode? Value)> ByPreset)
     {
         /// <summary>The defaults of whole policies.</summary>
-        public static DefaultValues Create() => new([.. UnlearningPresets.Names.Select(preset => (preset, (PolicyNode?)Of(preset)))]);
+        public static DefaultValues Create() =>
+            new([.. UnlearningPresets.Names.Select(preset => (preset, (PolicyNode?)OfPreset(preset)))]);
 
         /// <summary>The default where a policy names no preset.</summary>
         public PolicyNode? Value => ByPreset.Single(each => each.Preset == UnlearningPresets.DefaultName).Value;
 
         /// <summary>The default of a single value, or of a list, that every preset shares; null where there is none.</summary>
-        public JsonNode? Shared => Value is ScalarNode or ListNode { Items.Count: > 0 } && (AreSame || IsPresetItself) ? Json(Value) : null;
+        public JsonNode? Shared =>
+            Value is ScalarNode or ListNode { Items.Count: > 0 } && (AreSame || IsPresetItself) ? Json(Value) : null;
 
         /// <summary>The defaults of a property.</summary>
         public DefaultValues Find(string property) =>
@@ -139,7 +142,9 @@ internal sealed class PolicySchemaWriter(PolicyVocabulary vocabulary)
             if (Value is not ScalarNode own || AreSame || IsPresetItself)
                 return null;
 
-            var others = ByPreset.Where(each => Text(each.Value) != own.Text).Select(each => $"{Text(each.Value)} in '{each.Preset}'");
+            var others = ByPreset
+                .Where(each => Text(each.Value) != own.Text)
+                .Select(each => $"{Text(each.Value)} in '{each.Preset}'");
             return $"By preset: {own.Text}, but {string.Join(", ", others)}.";
         }
 
@@ -147,8 +152,11 @@ internal sealed class PolicySchemaWriter(PolicyVocabulary vocabulary)
 
         private bool IsPresetItself => ByPreset.All(each => Text(each.Value) == each.Preset);
 
-        private static ObjectNode Of(string preset) =>
-            PolicyDefaults.For((ObjectNode)PolicyText.ParseArgument($$"""{ "unlearning": { "preset": "{{preset}}" } }""", "preset")!);
+        private static ObjectNode OfPreset(string preset)
+        {
+            var policy = PolicyText.ParseArgument($$"""{ "unlearning": { "preset": "{{preset}}" } }""", "preset");
+            return PolicyDefaults.For((ObjectNode)policy!);
+        }
 
         private static string? Text(PolicyNode? node) => node is ScalarNode scalar ? scalar.Text : null;
 

@@ -50,7 +50,8 @@ namespace AdaptThenUnlearn.Policies;
 /// lenient than auditors after training.
 /// </param>
 /// <param name="DiscriminatorWarmUp">
-/// How a discriminator is made if neither the generator's checkpoint nor 'generator.discriminator' has one. 400 steps when absent.
+/// How a discriminator is made if neither the generator's checkpoint nor 'generator.discriminator' has one. 400 steps when
+/// absent.
 /// </param>
 public sealed record UnlearningOptions(
     [KnownName(NameKind.Method)] string Method,
@@ -76,7 +77,7 @@ public sealed record UnlearningOptions(
     [NotBlank] string? Data,
     [NotBlank] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Positives = null,
 
-    // Left out where they are absent, as above, so that the digests of policies from before these properties stand.
+    // Absent values are not written, as above, so that older policies keep their digests.
     [Within(0, 1), AbsentMeans(UnlearningOptions.DefaultMinimumClean)]
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     double? MinimumClean = null,
@@ -85,21 +86,21 @@ public sealed record UnlearningOptions(
     double? CandidateMargin = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] DiscriminatorWarmUpOptions? DiscriminatorWarmUp = null)
 {
-    /// <summary>Of <see cref="MinimumClean"/>.</summary>
+    /// <summary>The value of <see cref="MinimumClean"/> if the policy does not give it.</summary>
     public const double DefaultMinimumClean = 0.8;
 
-    /// <summary>The smallest share of clean samples, whether the policy says so or not.</summary>
+    /// <summary>The smallest share of clean samples: the policy's, or the default.</summary>
     [JsonIgnore]
     public double MinimumCleanOrDefault => MinimumClean ?? DefaultMinimumClean;
 
-    /// <summary>Of <see cref="CandidateMargin"/>.</summary>
+    /// <summary>The value of <see cref="CandidateMargin"/> if the policy does not give it.</summary>
     public const double DefaultCandidateMargin = 0.5;
 
-    /// <summary>The part of each limit that candidates are held to, whether the policy says so or not.</summary>
+    /// <summary>The fraction of each rate limit that candidates must meet: the policy's, or the default.</summary>
     [JsonIgnore]
     public double CandidateMarginOrDefault => CandidateMargin ?? DefaultCandidateMargin;
 
-    /// <summary>How a missing discriminator is made, whether the policy says so or not.</summary>
+    /// <summary>How a missing discriminator is made: as the policy says, or by default.</summary>
     [JsonIgnore]
     public DiscriminatorWarmUpOptions WarmUp => DiscriminatorWarmUp ?? DiscriminatorWarmUpOptions.Default;
 
@@ -190,6 +191,6 @@ public sealed record ExtrapolationOptions([Within(0, Above = true)] double Gamma
 /// <param name="Steps">Discriminator updates; at least 1.</param>
 public sealed record DiscriminatorWarmUpOptions([Within(1)] int Steps)
 {
-    /// <summary>What holds where a policy says nothing.</summary>
+    /// <summary>The values of a policy that does not give any.</summary>
     public static DiscriminatorWarmUpOptions Default { get; } = new(Steps: 400);
 }

@@ -5,13 +5,18 @@ using static AdaptThenUnlearn.Tests.Policies.PolicyTexts;
 
 namespace AdaptThenUnlearn.Tests.Policies;
 
-/// <summary>The reader and a validator with the exported schema, on the same policies: the schema never refuses what the reader accepts.</summary>
+/// <summary>The reader and a validator on the same policies: the schema never refuses what the reader accepts.</summary>
 public sealed class PolicySchemaAgreementTests
 {
-    private const string NoCases = "no policies are in shared/cases/files beside a folder above the test program, or in the folder named by ATU_CASES";
+    private const string NoCases =
+        "no policies are in shared/cases/files beside a folder above the test program, or in the folder named by ATU_CASES";
+
+    private static readonly string[] _texts =
+        ["digits", "8", "auto", "raw", "softmax", "plain", "el2", "default", "2026-01-01", " "];
 
     // Both know the names that the examples and the cases use.
-    private static readonly PolicyVocabulary _known = PolicyTexts.Vocabulary with { CheckpointFormats = ["safetensors", "torchscript", "rosinality", "pytorch", "nvidia"] };
+    private static readonly PolicyVocabulary _known =
+        PolicyTexts.Vocabulary with { CheckpointFormats = ["safetensors", "torchscript", "rosinality", "pytorch", "nvidia"] };
 
     [Theory]
     [InlineData("wrong type", "\"owner\": \"me\"", "\"owner\": 7")]
@@ -99,8 +104,9 @@ public sealed class PolicySchemaAgreementTests
         Assert.True(SchemaAccepts(changed));
     }
 
-    public static TheoryData<string> Cases =>
-        CaseFolder is null ? [""] : [.. Directory.GetFiles(CaseFolder, "policy.json", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
+    public static TheoryData<string> Cases => CaseFolder is null
+        ? [""]
+        : [.. Directory.GetFiles(CaseFolder, "policy.json", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
 
     [Theory]
     [MemberData(nameof(Cases))]
@@ -116,11 +122,14 @@ public sealed class PolicySchemaAgreementTests
     {
         const int MutantsOfEach = 150;
         var random = new Random(20);
-        List<string> originals = [Smallest, Full, .. PolicySchemaTests.Examples.Select(row => File.ReadAllText(Path.Combine(ExampleFolder(), row.Data)))];
+        var examples = PolicySchemaTests.Examples.Select(row => File.ReadAllText(Path.Combine(ExampleFolder(), row.Data)));
+        List<string> originals = [Smallest, Full, .. examples];
 
-        var accepted = originals.SelectMany(original => Enumerable.Range(0, MutantsOfEach).Select(_ => Mutate(original, random))).Count(AssertAgree);
+        var mutants = originals.SelectMany(original => Enumerable.Range(0, MutantsOfEach).Select(_ => Mutate(original, random)));
+        var accepted = mutants.Count(AssertAgree);
 
-        Assert.InRange(accepted, 200, originals.Count * MutantsOfEach - 200);   // enough of either kind for the test to mean something
+        // There must be enough mutants of both kinds for the test to mean something.
+        Assert.InRange(accepted, 200, originals.Count * MutantsOfEach - 200);
     }
 
     /// <summary>Whether the reader accepts a policy; fails where it does and the schema does not.</summary>
@@ -183,11 +192,12 @@ public sealed class PolicySchemaAgreementTests
         8 => JsonValue.Create(random.Next(-2, 3)),
         9 => JsonValue.Create(Math.Round(random.NextDouble(), 3)),
         10 => JsonValue.Create(random.Next(0, 100_000)),
-        _ => JsonValue.Create(new[] { "digits", "8", "auto", "raw", "softmax", "plain", "el2", "default", "2026-01-01", " " }[random.Next(10)]),
+        _ => JsonValue.Create(_texts[random.Next(_texts.Length)]),
     };
 
     // Nulls are not nodes: they have no place that could be changed.
-    private static IEnumerable<JsonNode> Descendants(JsonNode node) => Children(node).OfType<JsonNode>().SelectMany(child => Descendants(child).Prepend(child));
+    private static IEnumerable<JsonNode> Descendants(JsonNode node) =>
+        Children(node).OfType<JsonNode>().SelectMany(child => Descendants(child).Prepend(child));
 
     private static IEnumerable<JsonNode?> Children(JsonNode node) => node switch
     {

@@ -6,7 +6,7 @@ using static AdaptThenUnlearn.Tests.Policies.PolicyTexts;
 
 namespace AdaptThenUnlearn.Tests.Policies;
 
-/// <summary>The exported schema: it is the committed one, it explains and completes every property, and a validator can use it.</summary>
+/// <summary>The exported schema is the committed one, explains and completes every property, and is valid itself.</summary>
 public sealed class PolicySchemaTests
 {
     private static readonly JsonObject _exported = JsonNode.Parse(PolicySchema.Export(PolicyTexts.Vocabulary))!.AsObject();
@@ -35,9 +35,11 @@ public sealed class PolicySchemaTests
     [Fact]
     public void Export_MetaSchema_IsValid()
     {
-        var result = MetaSchemas.Draft202012.Evaluate(_exported, new Json.Schema.EvaluationOptions { OutputFormat = OutputFormat.List });
+        var options = new Json.Schema.EvaluationOptions { OutputFormat = OutputFormat.List };
+        var result = MetaSchemas.Draft202012.Evaluate(_exported, options);
 
-        Assert.True(result.IsValid, string.Join('\n', result.Details.Where(detail => detail.HasErrors).Select(detail => detail.InstanceLocation)));
+        var wrong = result.Details.Where(detail => detail.HasErrors).Select(detail => detail.InstanceLocation);
+        Assert.True(result.IsValid, string.Join('\n', wrong));
     }
 
     [Fact]
@@ -64,11 +66,12 @@ public sealed class PolicySchemaTests
         Assert.True(records.Count > 10);
         Assert.All(records, record =>
         {
-            var compiled = file.Descendants("member").Single(member => member.Attribute("name")!.Value == $"T:{record.Type.FullName}");
+            var name = $"T:{record.Type.FullName}";
+            var compiled = file.Descendants("member").Single(member => member.Attribute("name")!.Value == name);
             Assert.Equal(PolicyDocumentation.ToPlainText(compiled.Element("summary")!), PolicyDocumentation.Describe(record.Type));
             Assert.Equal(
                 record.Members.Select(member => (member.Parameter, PolicyDocumentation.Describe(record.Type, member.Parameter))),
-                compiled.Elements("param").Select(parameter => (parameter.Attribute("name")!.Value, PolicyDocumentation.ToPlainText(parameter))));
+                compiled.Elements("param").Select(each => (each.Attribute("name")!.Value, PolicyDocumentation.ToPlainText(each))));
         });
     }
 
@@ -78,10 +81,12 @@ public sealed class PolicySchemaTests
         var effective = JsonNode.Parse(Read(Smallest).EffectiveJson)!.AsObject();
 
         foreach (var section in new[] { "evaluation", "unlearning", "report" })
-            Assert.All(Leaves(effective[section]!.AsObject(), [section]), leaf => AssertShows(leaf.Value, Property(_exported, leaf.Path)));
+            Assert.All(
+                Leaves(effective[section], [section]),
+                leaf => AssertShows(leaf.Value, Property(_exported, leaf.Path)));
 
         AssertShows(JsonValue.Create("auto"), Property(_exported, "generator", "format"));
-        AssertShows(JsonValue.Create(AdaptThenUnlearn.Policies.EvaluationOptions.EightBit), Property(_exported, "evaluation", "range"));
+        AssertShows(JsonValue.Create("8-bit"), Property(_exported, "evaluation", "range"));
         AssertShows(JsonValue.Create(UnlearningOptions.DefaultMinimumClean), Property(_exported, "unlearning", "minimumClean"));
         AssertShows(JsonValue.Create(UnlearningOptions.DefaultCandidateMargin), Property(_exported, "unlearning", "candidateMargin"));
         Assert.EndsWith(
@@ -95,7 +100,9 @@ public sealed class PolicySchemaTests
         var steps = Property(_exported, "unlearning", "steps");
 
         Assert.Null(steps["default"]);
-        Assert.EndsWith(" By preset: 1600, but 500 in 'quick', 4000 in 'thorough', 1000 in 'paper'.", (string)steps["description"]!, StringComparison.Ordinal);
+        Assert.EndsWith(
+            " By preset: 1600, but 500 in 'quick', 4000 in 'thorough', 1000 in 'paper'.",
+            (string)steps["description"]!, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -204,21 +211,25 @@ public sealed class PolicySchemaTests
         _ => [],
     };
 
-    private static IEnumerable<(string[] Path, JsonNode? Value)> Leaves(JsonObject at, string[] path) => at.SelectMany(property =>
-        property.Value is JsonObject inner ? Leaves(inner, [.. path, property.Key]) : [((string[])[.. path, property.Key], property.Value)]);
+    private static IEnumerable<(string[] Path, JsonNode? Value)> Leaves(JsonNode? at, string[] path) => at is JsonObject section
+        ? section.SelectMany(property => Leaves(property.Value, [.. path, property.Key]))
+        : [(path, at)];
 
     // Either as the one default, or in the sentence that gives each preset's.
     private static void AssertShows(JsonNode? value, JsonNode schema)
     {
         if (value is not null)
             Assert.True(
-                JsonNode.DeepEquals(value, schema["default"]) || ((string)schema["description"]!).Contains($" By preset: {value}, but ", StringComparison.Ordinal),
+                JsonNode.DeepEquals(value, schema["default"])
+                || ((string)schema["description"]!).Contains($" By preset: {value}, but ", StringComparison.Ordinal),
                 $"{value} is not in {schema}");
     }
 
-    private static JsonNode Property(JsonNode schema, params string[] path) => path.Aggregate(schema, (at, name) => at["properties"]![name]!);
+    private static JsonNode Property(JsonNode schema, params string[] path) =>
+        path.Aggregate(schema, (at, name) => at["properties"]![name]!);
 
-    private static JsonNode OfEveryClassifier(string property) => Property(Property(_exported, "classifiers")["additionalProperties"]!, property);
+    private static JsonNode OfEveryClassifier(string property) =>
+        Property(Property(_exported, "classifiers")["additionalProperties"]!, property);
 
     private static string[] Suggested(JsonNode schema) => [.. Names(schema["anyOf"]![0]!)!];
 

@@ -9,7 +9,8 @@ namespace AdaptThenUnlearn.Tests.Policies;
 internal static class PolicyTexts
 {
     private static readonly Lazy<JsonSchema> _schema = new(() => JsonSchema.FromText(PolicySchema.Export(Vocabulary!)));
-    private static readonly JsonDocumentOptions _asPoliciesAre = new() { AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip };
+    private static readonly JsonDocumentOptions _asPoliciesAre =
+        new() { AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip };
 
     public static PolicyVocabulary Vocabulary { get; } = new(
         Methods: ["adapt-then-unlearn", "fine-tune", "extrapolation", "retrain"],
