@@ -94,7 +94,7 @@ internal sealed record ScalarShape(string Description, string SchemaType, long S
         [typeof(long)] = new("a whole number", "integer", long.MinValue, long.MaxValue),
     };
 
-    /// <summary>A value of this type that stands in for a wrong one while the rest is judged.</summary>
+    /// <summary>A value of this type that replaces a wrong one, so that the rest can be checked.</summary>
     public ScalarNode CreatePlaceholder(Position at) => SchemaType switch
     {
         "string" => new(at, JsonValueKind.String, ""),

@@ -3,7 +3,7 @@ using static AdaptThenUnlearn.Tests.Policies.PolicyTexts;
 
 namespace AdaptThenUnlearn.Tests.Policies;
 
-/// <summary>What a policy says of features that are no class of a softmax classifier: labels, thresholds, folders of images.</summary>
+/// <summary>Features that are not a class of a softmax classifier: independent labels, thresholds, folders of images.</summary>
 public sealed class FeatureChoiceTests
 {
     private const string Feature = "\"class\": \"8\", \"maxRate\": 0.01";

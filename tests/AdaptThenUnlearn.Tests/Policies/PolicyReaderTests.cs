@@ -126,7 +126,7 @@ public sealed class PolicyReaderTests
     [Fact]
     public void Read_CharactersOfSeveralBytes_CountsColumnsAsEditorsDo()
     {
-        // A smiley is 4 bytes and 2 UTF-16 units: { is 1, its quote 3, the quote of b 12; a carriage return ends no line by itself.
+        // A smiley is 4 bytes and 2 UTF-16 units: { is 1, its quote 3, the quote of b 12; a carriage return alone does not end a line.
         var unknown = Read("{ \"😀\": 1, \"b\": 2,\r\n \"c.d\": 3 }").Errors.Where(error => error.Code == PolicyCodes.UnknownProperty);
 
         Assert.Equal(

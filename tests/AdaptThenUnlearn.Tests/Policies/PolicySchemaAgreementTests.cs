@@ -55,7 +55,7 @@ public sealed class PolicySchemaAgreementTests
         Assert.False(SchemaAccepts(broken), $"the schema accepts: {kind}");
     }
 
-    // These kinds no schema of this draft can tell, or only an open list could.
+    // A schema of this draft cannot find mistakes of these kinds, or would have to close a list that is open.
     [Theory]
     [InlineData("repeated property", "\"owner\": \"me\"", "\"owner\": \"me\", \"owner\": \"you\"")]
     [InlineData("repeated name", "[\"json\", \"sarif\"]", "[\"json\", \"json\"]")]
@@ -195,7 +195,7 @@ public sealed class PolicySchemaAgreementTests
         _ => JsonValue.Create(_texts[random.Next(_texts.Length)]),
     };
 
-    // Nulls are not nodes: they have no place that could be changed.
+    // A null is not a node, so it cannot be replaced or removed here.
     private static IEnumerable<JsonNode> Descendants(JsonNode node) =>
         Children(node).OfType<JsonNode>().SelectMany(child => Descendants(child).Prepend(child));
 

@@ -14,7 +14,7 @@ public sealed class PolicySchemaTests
     public static TheoryData<string> Examples =>
         [.. Directory.GetFiles(ExampleFolder(), "*.json").Select(path => Path.GetFileName(path)).Where(name => name != "policy.schema.json").Order()];
 
-    // The names of the catalogues are those that the file has; a test of the command line holds them to the catalogues.
+    // The names are read from the file itself, because the catalogues are in other projects. A test of the command line compares them.
     [Fact]
     public void Export_CommittedFile_IsNotStale()
     {

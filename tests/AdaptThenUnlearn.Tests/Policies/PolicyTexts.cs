@@ -18,7 +18,7 @@ internal static class PolicyTexts
         CheckpointFormats: ["safetensors", "rosinality", "pytorch"],
         ReportFormats: ["json", "markdown", "html", "junit", "sarif"]);
 
-    /// <summary>The least that a policy says, with an auditor, so that there is nothing to warn about.</summary>
+    /// <summary>The smallest policy without warnings: required values, and an auditor.</summary>
     public const string Smallest = """
         {
           "schemaVersion": 1,
@@ -34,10 +34,10 @@ internal static class PolicyTexts
         }
         """;
 
-    /// <summary>Digest of <see cref="Full"/> from before it could say what it leaves out; the preset that it names is all that may change it.</summary>
+    /// <summary>Digest of <see cref="Full"/> from before later properties existed. Only the preset that it names may change it.</summary>
     public const string FullDigest = "1c95c1a06e01221140ac13718617dc36641dcd613df3c9816ef72b85288b6753";
 
-    /// <summary>Every section, and something in each.</summary>
+    /// <summary>A policy with every section.</summary>
     public const string Full = """
         {
           "$schema": "policy.schema.json",
@@ -76,7 +76,7 @@ internal static class PolicyTexts
         return Read(text.Replace(from, to, StringComparison.Ordinal));
     }
 
-    /// <summary>The smallest policy after replacements in its text, read by a version that knows TorchScript too.</summary>
+    /// <summary>The smallest policy after replacements in its text, read with TorchScript among the formats.</summary>
     public static PolicyResult Changed(params (string From, string To)[] changes)
     {
         var text = Smallest;
