@@ -144,8 +144,8 @@ internal sealed class PolicySchemaWriter(PolicyVocabulary vocabulary)
 
             var others = ByPreset
                 .Where(each => Text(each.Value) != own.Text)
-                .Select(each => $"{Text(each.Value)} in '{each.Preset}'");
-            return $"By preset: {own.Text}, but {string.Join(", ", others)}.";
+                .Select(each => $"'{each.Preset}' {Text(each.Value)}");
+            return $"By default {own.Text}; with the preset {string.Join(", ", others)}.";
         }
 
         private bool AreSame => ByPreset.Select(each => Text(each.Value)).Distinct().Count() == 1;

@@ -101,7 +101,7 @@ public sealed class PolicySchemaTests
 
         Assert.Null(steps["default"]);
         Assert.EndsWith(
-            " By preset: 1600, but 500 in 'quick', 4000 in 'thorough', 1000 in 'paper'.",
+            " By default 1600; with the preset 'quick' 500, 'thorough' 4000, 'paper' 1000.",
             (string)steps["description"]!, StringComparison.Ordinal);
     }
 
@@ -221,7 +221,7 @@ public sealed class PolicySchemaTests
         if (value is not null)
             Assert.True(
                 JsonNode.DeepEquals(value, schema["default"])
-                || ((string)schema["description"]!).Contains($" By preset: {value}, but ", StringComparison.Ordinal),
+                || ((string)schema["description"]!).Contains($" By default {value}; with the preset ", StringComparison.Ordinal),
                 $"{value} is not in {schema}");
     }
 
