@@ -28,7 +28,7 @@ public static class WriteGuard
                 return $"{output} belongs to the {what} ({path}), which is read";
         }
 
-        return own || overwrite ? null : $"{output} already exists, and nothing says that atu made it";
+        return own || overwrite ? null : $"{output} is there already, and nothing says that atu made it";
     }
 
     // An empty file may be replaced, because nothing is lost.
