@@ -69,7 +69,7 @@ public static class PolicyCommands
         var command = new Command("schema", "Print the JSON schema of policies");
         command.SetGuardedAction(terminal, (_, _) =>
         {
-            Terminal.WriteResult(PolicySchema.Export());
+            Terminal.WriteResult(PolicySchema.Export(Vocabulary.Known));
             return ExitCodes.Passed;
         });
         return command;

@@ -2,13 +2,13 @@ using System.Globalization;
 
 namespace AdaptThenUnlearn.Diagnostics;
 
-/// <summary>Whether a message stops anything.</summary>
+/// <summary>How serious a message is.</summary>
 public enum Severity
 {
-    /// <summary>What was asked for is not done.</summary>
+    /// <summary>The request was not carried out.</summary>
     Error,
 
-    /// <summary>It is done, and should be looked at.</summary>
+    /// <summary>The request was carried out, but something needs attention.</summary>
     Warning,
 }
 
@@ -17,13 +17,13 @@ public enum Severity
 /// <param name="Severity">Error or warning.</param>
 /// <param name="Code">ATU1… policy, ATU2… run, ATU3… gate, ATU4… publish.</param>
 /// <param name="Text">One sentence; line breaks become spaces.</param>
-/// <param name="File">Where it is, or what was asked (<c>--set unlearning.steps</c>); <c>atu</c> when absent.</param>
+/// <param name="File">The file, or the argument (<c>--set unlearning.steps</c>); <c>atu</c> when absent.</param>
 /// <param name="Line">1-based; 0 when unknown.</param>
 /// <param name="Column">1-based, in UTF-16 units; 0 when unknown.</param>
 public sealed record BuildMessage(
     Severity Severity, string Code, string Text, string? File = null, int Line = 0, int Column = 0)
 {
-    /// <summary>The line, in which nothing but its form means anything to a build (<see cref="LogLine"/>).</summary>
+    /// <summary>The line. Its text cannot be taken for a command to the build (<see cref="LogLine"/>).</summary>
     public override string ToString()
     {
         var place = (Line, Column) switch

@@ -2,10 +2,15 @@ using System.Text;
 
 namespace AdaptThenUnlearn.Diagnostics;
 
-/// <summary>One line of a build's log in which whatever somebody else wrote is text: no line breaks, no terminal codes, no commands to the build.</summary>
+/// <summary>Makes foreign text safe for one line of a build's log: no line breaks, terminal codes or commands to the build.</summary>
 public static class LogLine
 {
-    /// <summary>The text as such a line: control characters become spaces, and what GitHub (<c>::</c> first, <c>##[</c>) or Azure (<c>##[</c>, <c>##vso[</c>) would obey gets a space within.</summary>
+    /// <summary>The text as one line.</summary>
+    /// <remarks>
+    /// Control characters become spaces. A space is inserted into what GitHub (<c>::</c> at the start, <c>##[</c>) or Azure (<c>##[</c>,
+    /// <c>##vso[</c>) would run as a command.
+    /// </remarks>
+    /// <param name="text">May be any text.</param>
     public static string Sanitize(string text)
     {
         var line = new StringBuilder(text.Length);

@@ -2,29 +2,29 @@ using System.Text;
 
 namespace AdaptThenUnlearn.Files;
 
-/// <summary>Writes a file whole or not at all: to a temporary name beside it, then moved into place.</summary>
+/// <summary>Writes a file completely or not at all: to a temporary name beside it, which is then moved into place.</summary>
 public static class AtomicFile
 {
     private const string Ending = ".atu-tmp";
 
-    // COR_E_IO: what .NET throws without a code of the system, as where room cannot be reserved.
+    // COR_E_IO: .NET throws it without a code of the system, for example when space cannot be reserved.
     private const int NoReasonGiven = unchecked((int)0x80131620);
 
     // ENOSPC and EDQUOT; ERROR_DISK_FULL and ERROR_HANDLE_DISK_FULL.
     private static readonly int[] _diskFull = [28, 122, unchecked((int)0x80070070), unchecked((int)0x80070027)];
 
-    /// <summary>Writes a file; the folder is made if need be.</summary>
-    /// <param name="path">The file; one that is there is replaced.</param>
+    /// <summary>Writes a file; its folder is created if necessary.</summary>
+    /// <param name="path">The file; an existing one is replaced.</param>
     /// <param name="bytes">Its final length, which is reserved first, so that a full disk shows at once.</param>
-    /// <param name="write">Writes the content; may go back and read it.</param>
-    /// <exception cref="FileNotWrittenException">The folder may not be written or the disk is full.</exception>
+    /// <param name="write">Writes the content; may seek and read what it wrote.</param>
+    /// <exception cref="FileNotWrittenException">The folder cannot be written, or the disk is full.</exception>
     public static void Write(string path, long bytes, Action<Stream> write) => Write(path, bytes, write, NativeFiles.Flush);
 
     /// <inheritdoc cref="Write(string, long, Action{Stream})"/>
-    /// <param name="path">The file; one that is there is replaced.</param>
+    /// <param name="path">The file; an existing one is replaced.</param>
     /// <param name="bytes">Its final length, which is reserved first, so that a full disk shows at once.</param>
-    /// <param name="write">Writes the content; may go back and read it.</param>
-    /// <param name="sync">Brings an open file to the disk, or throws; given its path for the message.</param>
+    /// <param name="write">Writes the content; may seek and read what it wrote.</param>
+    /// <param name="sync">Flushes an open file to the disk, or throws; takes its path for the message.</param>
     internal static void Write(string path, long bytes, Action<Stream> write, Action<Microsoft.Win32.SafeHandles.SafeFileHandle, string> sync)
     {
         RefuseOtherThanFile(path);
@@ -40,7 +40,7 @@ public static class AtomicFile
             {
                 write(stream);
                 stream.Flush();
-                sync(stream.SafeFileHandle, temporary);   // moved into place only once it is on the disk
+                sync(stream.SafeFileHandle, temporary);   // move it into place only once it is on the disk
                 stream.Flush(flushToDisk: true);
             }
 
@@ -60,17 +60,17 @@ public static class AtomicFile
 
     /// <summary>Writes a file of bytes.</summary>
     /// <inheritdoc cref="Write(string, long, Action{Stream})"/>
-    /// <param name="path">The file; one that is there is replaced.</param>
+    /// <param name="path">The file; an existing one is replaced.</param>
     /// <param name="content">Its bytes.</param>
     public static void Write(string path, ReadOnlyMemory<byte> content) => Write(path, content.Length, stream => stream.Write(content.Span));
 
     /// <summary>Writes a text file in UTF-8.</summary>
     /// <inheritdoc cref="Write(string, long, Action{Stream})"/>
-    /// <param name="path">The file; one that is there is replaced.</param>
+    /// <param name="path">The file; an existing one is replaced.</param>
     /// <param name="text">Its text.</param>
     public static void Write(string path, string text) => Write(path, Encoding.UTF8.GetBytes(text));
 
-    /// <summary>Says what the system's refusal means for a file of this length.</summary>
+    /// <summary>Explains why the system did not write a file of this length.</summary>
     internal static FileNotWrittenException Explain(string path, long bytes, Exception failed) => failed switch
     {
         IOException full when _diskFull.Contains(full.HResult) => new(
@@ -81,9 +81,9 @@ public static class AtomicFile
             path, $"cannot be written: {failed.Message}", "check its folder, or name another output folder", cause: failed),
     };
 
-    /// <summary>Deletes what processes that were killed while they wrote have left in a folder; what one is writing now stays.</summary>
-    /// <param name="folder">Need not be there.</param>
-    /// <param name="name">Of the file that was to be written; null for any.</param>
+    /// <summary>Deletes temporary files of processes that were killed while they wrote; a file that is still open is kept.</summary>
+    /// <param name="folder">The folder; it need not exist.</param>
+    /// <param name="name">Name of the file that was to be written; null for any.</param>
     public static void DeleteTemporaryFiles(string folder, string? name = null)
     {
         if (!Directory.Exists(folder))
@@ -93,7 +93,7 @@ public static class AtomicFile
             DeleteIfUnused(left);
     }
 
-    // Whoever is writing it holds it open for himself alone.
+    // A process that is writing the file has opened it exclusively, so this fails.
     private static void DeleteIfUnused(string left)
     {
         try
@@ -114,7 +114,7 @@ public static class AtomicFile
             throw new FileNotWrittenException(path, "is a device, a pipe or a socket, and cannot be replaced by a file", "name a file");
     }
 
-    // A disk that has too little room says so in a way of its own when the room is reserved.
+    // .NET reports a full disk without a code when space is reserved.
     private static FileStream Reserved(string temporary, long bytes)
     {
         try
@@ -127,7 +127,7 @@ public static class AtomicFile
         }
     }
 
-    // Gone after a successful move; what failed has been said already.
+    // After a successful move the file no longer exists. If something failed, the error is already reported.
     private static void TryDelete(string temporary)
     {
         try

@@ -1,16 +1,18 @@
 namespace AdaptThenUnlearn.Files;
 
-/// <summary>The files of a folder and its sub-folders: those that count, and those that are left out by rule.</summary>
+/// <summary>The files of a folder and its sub-folders: those that are used, and those that are left out by rule.</summary>
 /// <remarks>
-/// Hidden entries and those that systems and programs leave behind do not count. Links are followed, but no folder is read
-/// twice, so that a link to itself or to an enclosing folder multiplies nothing.
+/// Hidden entries, and entries that systems and programs leave behind, are left out. Links are followed, but no folder is read twice,
+/// so that a link to an enclosing folder does not multiply files.
 /// </remarks>
 /// <param name="Files">Full paths, in ordinal order.</param>
-/// <param name="Hidden">Hidden and system files and folders, relative to the folder, in ordinal order; what hidden folders hold is not looked at.</param>
-/// <param name="Repeated">Links to folders that are read elsewhere, or that enclose this one; relative, in ordinal order.</param>
+/// <param name="Hidden">
+/// Hidden and system files and folders, relative to the folder, in ordinal order. Hidden folders are not searched.
+/// </param>
+/// <param name="Repeated">Links to folders that are read already, or that enclose this one; relative, in ordinal order.</param>
 public sealed record FolderListing(IReadOnlyList<string> Files, IReadOnlyList<string> Hidden, IReadOnlyList<string> Repeated)
 {
-    private const int MaxLinks = 40;   // of one path, as Linux follows them
+    private const int MaxLinks = 40;   // in one path, as on Linux
 
     // Left behind by macOS, Windows, and the file servers of Synology and QNAP.
     private static readonly HashSet<string> _system = new(StringComparer.OrdinalIgnoreCase)
@@ -18,13 +20,13 @@ public sealed record FolderListing(IReadOnlyList<string> Files, IReadOnlyList<st
         "__MACOSX", "Thumbs.db", "desktop.ini", "$RECYCLE.BIN", "System Volume Information", "lost+found", "@eaDir", "#recycle", "@Recycle", "@Recently-Snapshot",
     };
 
-    /// <summary>Whether an entry is left out by its name: it begins with a dot, or a system or program is known to leave it behind.</summary>
-    /// <param name="name">Without its folder.</param>
+    /// <summary>Whether an entry is left out because of its name: it begins with a dot, or systems or programs leave it behind.</summary>
+    /// <param name="name">The name without its folder.</param>
     public static bool IsHidden(string name) => name.StartsWith('.') || _system.Contains(name);
 
     /// <summary>Lists a folder.</summary>
-    /// <param name="folder">Its own name does not matter, only those of what it holds.</param>
-    /// <exception cref="IOException">It, or a folder in it, cannot be read, or links lead nowhere but to each other.</exception>
+    /// <param name="folder">The folder; its own name may be hidden.</param>
+    /// <exception cref="IOException">The folder or one in it cannot be read, or links lead only to each other.</exception>
     /// <exception cref="UnauthorizedAccessException">A folder may not be read.</exception>
     public static FolderListing Scan(string folder)
     {
@@ -49,7 +51,7 @@ public sealed record FolderListing(IReadOnlyList<string> Files, IReadOnlyList<st
                     files.Add(at);
             }
 
-            // Real folders first, so that it is the link that is left out and not the folder it leads to.
+            // Read real folders before links, so that the link is left out and not the folder that it leads to.
             foreach (var (at, entry) in folders.OrderBy(each => each.Entry.LinkTarget is not null).ThenBy(each => each.Path, StringComparer.Ordinal))
             {
                 var target = entry.LinkTarget is null ? Path.Combine(where, entry.Name) : RealPath(at);
@@ -65,7 +67,7 @@ public sealed record FolderListing(IReadOnlyList<string> Files, IReadOnlyList<st
 
     private static string[] Ordered(List<string> names) => [.. names.Order(StringComparer.Ordinal)];
 
-    // Every link of the path followed, those of the folders on the way too.
+    // The path with every link in it resolved, those of parent folders too.
     private static string RealPath(string path)
     {
         var followed = 0;

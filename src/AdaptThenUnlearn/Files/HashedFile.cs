@@ -3,11 +3,11 @@ using System.Security.Cryptography;
 
 namespace AdaptThenUnlearn.Files;
 
-/// <summary>A file as it was when it was hashed: whatever is read of it later is proven to be what was hashed, piece by piece.</summary>
+/// <summary>A file as it was when it was hashed: everything that is read later is verified against the hash, piece by piece.</summary>
 /// <remarks>
-/// The file is not kept open and not held in memory. Beside the digest of the whole file, that of each piece of <see cref="PieceBytes"/> is kept
-/// (32 bytes a piece), and a piece that is read again is held against its own. A file that is swapped for another one and back between the
-/// two is therefore noticed, or what was hashed is read.
+/// The file is neither kept open nor kept in memory. Beside the digest of the whole file, the digest of each piece of
+/// <see cref="PieceBytes"/> bytes is kept (32 bytes for each), and a piece that is read again must have its digest. A file that is replaced
+/// and restored between the two reads is therefore noticed, or the hashed bytes are read.
 /// </remarks>
 public sealed class HashedFile
 {
@@ -24,14 +24,14 @@ public sealed class HashedFile
     /// <summary>Its length in bytes.</summary>
     public long Length { get; }
 
-    /// <summary>Of its bytes; 64 lower-case hexadecimal digits.</summary>
+    /// <summary>SHA-256 of its bytes; 64 lower-case hexadecimal digits.</summary>
     public string Sha256 { get; }
 
     /// <summary>Hashes a file.</summary>
     /// <param name="path">A regular file, or a link to one.</param>
-    /// <param name="cancel">Ends it within a piece.</param>
-    /// <exception cref="IOException">It is missing or not a regular file, cannot be read, or is being written.</exception>
-    /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
+    /// <param name="cancel">Stops at the next piece.</param>
+    /// <exception cref="IOException">The file is missing or not a regular file, cannot be read, or is being written.</exception>
+    /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
     public static HashedFile Create(string path, CancellationToken cancel = default)
     {
         using var handle = RegularFile.Open(path);
@@ -58,7 +58,7 @@ public sealed class HashedFile
         return new HashedFile(path, length, Convert.ToHexStringLower(whole.GetHashAndReset()), pieces);
     }
 
-    /// <summary>The digest of a file alone, for files that are not read afterwards.</summary>
+    /// <summary>Only the digest of a file, for files that are not read afterwards.</summary>
     /// <inheritdoc cref="Create"/>
     /// <returns>64 lower-case hexadecimal digits.</returns>
     public static string DigestOf(string path, CancellationToken cancel = default)
@@ -83,11 +83,11 @@ public sealed class HashedFile
         return Convert.ToHexStringLower(whole.GetHashAndReset());
     }
 
-    /// <summary>Opens the file once more; what is read is proven to be what was hashed.</summary>
-    /// <returns>Can seek; belongs to the caller.</returns>
-    /// <exception cref="ChangedFileException">It has another length now.</exception>
-    /// <exception cref="IOException">It is missing, not a regular file any more, or cannot be read.</exception>
-    /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
+    /// <summary>Opens the file again; everything that is read is verified against the hash.</summary>
+    /// <returns>A stream that can seek; belongs to the caller.</returns>
+    /// <exception cref="ChangedFileException">The file has another length now.</exception>
+    /// <exception cref="IOException">The file is missing, is no longer a regular file, or cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
     public Stream OpenRead()
     {
         var handle = RegularFile.Open(Path);
@@ -98,7 +98,7 @@ public sealed class HashedFile
         throw new ChangedFileException(Path);
     }
 
-    /// <summary>Reads the whole file; the bytes are those that were hashed.</summary>
+    /// <summary>Reads the whole file, verified against the hash.</summary>
     /// <inheritdoc cref="OpenRead"/>
     public byte[] ReadAllBytes()
     {
@@ -111,9 +111,9 @@ public sealed class HashedFile
         return bytes;
     }
 
-    /// <summary>Whether these bytes are the ones of a piece that were hashed.</summary>
-    /// <param name="number">Of the piece, from 0.</param>
-    /// <param name="bytes">All of it.</param>
+    /// <summary>Whether a piece has the bytes that were hashed.</summary>
+    /// <param name="number">Number of the piece, from 0.</param>
+    /// <param name="bytes">All bytes of the piece.</param>
     internal bool MatchesPiece(long number, ReadOnlySpan<byte> bytes)
     {
         Span<byte> found = stackalloc byte[SHA256.HashSizeInBytes];

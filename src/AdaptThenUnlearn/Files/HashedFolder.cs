@@ -3,10 +3,11 @@ using System.Text;
 
 namespace AdaptThenUnlearn.Files;
 
-/// <summary>A folder as it was when it was hashed: the names and digests of all files in it. What is read of it later is proven to be what was hashed.</summary>
+/// <summary>A folder as it was when it was hashed: the names and digests of all files in it.</summary>
+/// <remarks>Everything that is read later is verified against these digests.</remarks>
 public sealed class HashedFolder
 {
-    /// <summary>A folder with more files is not hashed: no set of images that is compared has so many.</summary>
+    /// <summary>A folder with more files is not hashed; no set of images for a comparison is so large.</summary>
     internal const int MaxFiles = 2_000_000;
 
     private readonly Dictionary<string, string?> _digests;
@@ -16,19 +17,19 @@ public sealed class HashedFolder
     /// <summary>The folder.</summary>
     public string Path { get; }
 
-    /// <summary>Of the names and digests of its files; 64 lower-case hexadecimal digits.</summary>
+    /// <summary>SHA-256 of the names and digests of its files; 64 lower-case hexadecimal digits.</summary>
     public string Sha256 { get; }
 
-    /// <summary>Hashes the files that count in a folder and its sub-folders.</summary>
-    /// <param name="folder">Which files count is said by <see cref="FolderListing"/>; what is no regular file has no digest.</param>
-    /// <param name="cancel">Ends it within a file.</param>
-    /// <exception cref="IOException">It cannot be read, or holds too many files.</exception>
-    /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
+    /// <summary>Hashes the files of a folder and its sub-folders.</summary>
+    /// <param name="folder">The folder. <see cref="FolderListing"/> decides which files are used. Only regular files have a digest.</param>
+    /// <param name="cancel">Stops within a file.</param>
+    /// <exception cref="IOException">The folder cannot be read, or contains too many files.</exception>
+    /// <exception cref="UnauthorizedAccessException">The folder may not be read.</exception>
     public static HashedFolder Create(string folder, CancellationToken cancel = default)
     {
         var files = FolderListing.Scan(folder).Files;
         if (files.Count > MaxFiles)
-            throw new IOException(FormattableString.Invariant($"'{folder}' holds more than {MaxFiles} files"));
+            throw new IOException(FormattableString.Invariant($"'{folder}' contains more than {MaxFiles} files"));
 
         var digests = new Dictionary<string, string?>(StringComparer.Ordinal);
         using var whole = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -42,12 +43,12 @@ public sealed class HashedFolder
         return new HashedFolder(folder, Convert.ToHexStringLower(whole.GetHashAndReset()), digests);
     }
 
-    /// <summary>Reads a file of the folder; the bytes are those that were hashed.</summary>
+    /// <summary>Reads a file of the folder, verified against its digest.</summary>
     /// <param name="file">Its path, as the folder's files are listed.</param>
-    /// <param name="maxBytes">A longer one is refused.</param>
-    /// <exception cref="ChangedFileException">It has changed since, or was not there.</exception>
-    /// <exception cref="IOException">It cannot be read.</exception>
-    /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
+    /// <param name="maxBytes">A longer file is refused.</param>
+    /// <exception cref="ChangedFileException">The file has changed since, or did not exist.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
     public byte[] Read(string file, long maxBytes)
     {
         var bytes = RegularFile.ReadAllBytes(file, maxBytes);

@@ -5,10 +5,10 @@ using Microsoft.Win32.SafeHandles;
 
 namespace AdaptThenUnlearn.Files;
 
-/// <summary>What the operating system knows of a file and .NET does not tell: its kind, which file it is, and whether it has reached the disk.</summary>
+/// <summary>What the operating system knows about a file and .NET does not tell: its kind, its identity, and whether it is on the disk.</summary>
 /// <remarks>
-/// Linux: <c>statx(2)</c>, whose structure is the same on every machine. macOS: <c>stat(2)</c> with 64-bit inodes. Windows: the type of an open handle,
-/// and its index. Where none of them can be called, nothing is known, and files are taken for what .NET says.
+/// Linux: <c>statx(2)</c>, whose structure is the same on every machine. macOS: <c>stat(2)</c> with 64-bit inodes. Windows: the type and
+/// index of an open handle. If none of them can be called, files are treated as .NET reports them.
 /// </remarks>
 internal static class NativeFiles
 {
@@ -17,7 +17,7 @@ internal static class NativeFiles
     private const int ReadOnlyDisk = 30;       // EROFS
     private const int Interrupted = 4;         // EINTR
 
-    /// <summary>What lies at a path, links followed; null where nothing does, or it may not be looked at.</summary>
+    /// <summary>What a path leads to, links followed; null if nothing is there, or if it may not be examined.</summary>
     public static FileIdentity? FindIdentity(string path)
     {
         if (path.Length == 0 || path.Contains('\0', StringComparison.Ordinal))
@@ -60,20 +60,20 @@ internal static class NativeFiles
         }
     }
 
-    /// <summary>Number of the user whose rights this process has; null where users have none.</summary>
+    /// <summary>Number of the user whose rights this process has; null on systems where users have no numbers.</summary>
     public static uint? User() => OperatingSystem.IsWindows() ? null : EffectiveUser();
 
-    /// <summary>Brings what was written to an open file to the disk.</summary>
-    /// <remarks>.NET's own flush says nothing of a disk that failed; the kernel tells it once.</remarks>
-    /// <exception cref="IOException">The disk did not take it.</exception>
+    /// <summary>Flushes an open file to the disk.</summary>
+    /// <remarks>.NET's flush does not report a disk that failed. The kernel reports it once.</remarks>
+    /// <exception cref="IOException">The disk did not take what was written.</exception>
     public static void Flush(SafeFileHandle handle, string path)
     {
         if (!OperatingSystem.IsWindows())
             Flush((int)handle.DangerousGetHandle(), path);
     }
 
-    /// <summary>Brings a folder's list of names to the disk, so that a file that was moved there is found after a power loss.</summary>
-    /// <exception cref="IOException">The disk did not take it.</exception>
+    /// <summary>Flushes a folder's list of names to the disk, so that a file that was moved there is found after a power loss.</summary>
+    /// <exception cref="IOException">The disk did not take what was written.</exception>
     public static void FlushFolder(string folder)
     {
         if (OperatingSystem.IsWindows())
@@ -90,7 +90,7 @@ internal static class NativeFiles
         }
 
         if (descriptor < 0)
-            return;   // one that may be written and not read; nothing can be said about it
+            return;   // the folder may be written but not read, so it cannot be flushed
 
         try
         {
@@ -206,10 +206,10 @@ internal static class NativeFiles
     private static extern bool GetFileInformationByHandle(SafeFileHandle handle, [Out] byte[] buffer);
 }
 
-/// <summary>What kind of thing lies at a path.</summary>
+/// <summary>What kind of entry a path leads to.</summary>
 internal enum FileKind
 {
-    /// <summary>The system does not tell.</summary>
+    /// <summary>The system does not say.</summary>
     Unknown,
 
     /// <summary>A file with bytes.</summary>
@@ -218,17 +218,17 @@ internal enum FileKind
     /// <summary>A folder.</summary>
     Folder,
 
-    /// <summary>A device, a pipe or a socket: reading it may wait, or never end.</summary>
+    /// <summary>A device, a pipe or a socket: reading it may block, or never end.</summary>
     Other,
 }
 
-/// <summary>Which file it is: two paths with the same device and inode are one file under two names.</summary>
-/// <param name="Kind">What it is.</param>
-/// <param name="Device">On which disk; 0 where it is not known.</param>
-/// <param name="Inode">Which file there; 0 where it is not known.</param>
-/// <param name="Owner">Number of the user that it belongs to; null where there are none, or it is not known.</param>
+/// <summary>The identity of a file: two paths with the same device and inode are one file under two names.</summary>
+/// <param name="Kind">Its kind.</param>
+/// <param name="Device">The disk; 0 if it is not known.</param>
+/// <param name="Inode">The file on that disk; 0 if it is not known.</param>
+/// <param name="Owner">Number of the user who owns it; null if there is none, or if it is not known.</param>
 internal readonly record struct FileIdentity(FileKind Kind, ulong Device, ulong Inode, uint? Owner = null)
 {
-    /// <summary>Whether the system said which file it is.</summary>
+    /// <summary>Whether the system gave the file's identity.</summary>
     public bool IsKnown => Device != 0 || Inode != 0;
 }

@@ -3,25 +3,27 @@ using Microsoft.Win32.SafeHandles;
 
 namespace AdaptThenUnlearn.Files;
 
-/// <summary>Opens files that policies, records and arguments name: regular ones alone. A pipe or a device could keep a reader waiting, or never end.</summary>
+/// <summary>Opens files that policies, records and arguments name, if they are regular files.</summary>
 /// <remarks>
-/// What lies at the path is asked for before it is opened, links followed, and once more when it is open. Nothing but <see cref="IOException"/> and
-/// <see cref="UnauthorizedAccessException"/> is thrown, whatever the path holds.
+/// Reading a pipe or a device could block, or never end. The kind is therefore checked before the file is opened, links followed, and again
+/// when it is open. Only <see cref="IOException"/> and <see cref="UnauthorizedAccessException"/> are thrown, for any path.
 /// </remarks>
 public static class RegularFile
 {
     private const int FirstBytes = 1 << 16;
 
-    /// <summary>Whether a regular file lies at a path, links followed.</summary>
-    /// <param name="path">May hold anything.</param>
+    /// <summary>Whether a path leads to a regular file, links followed.</summary>
+    /// <param name="path">May be any text.</param>
     public static bool Exists(string path) => NativeFiles.FindIdentity(path) is { Kind: FileKind.Regular or FileKind.Unknown };
 
     /// <summary>Opens a file for reading.</summary>
     /// <param name="path">The file, or a link to one.</param>
-    /// <returns>Belongs to the caller.</returns>
-    /// <exception cref="FileNotFoundException">There is none.</exception>
-    /// <exception cref="IOException">It is a folder, a device, a pipe or a socket, the path cannot be one, or opening fails.</exception>
-    /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
+    /// <returns>A handle that belongs to the caller.</returns>
+    /// <exception cref="FileNotFoundException">The file does not exist.</exception>
+    /// <exception cref="IOException">
+    /// It is a folder, a device, a pipe or a socket, the text is not a path, or opening fails.
+    /// </exception>
+    /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
     public static SafeFileHandle Open(string path)
     {
         ThrowIfNotRegular(path, NativeFiles.FindIdentity(path)?.Kind);
@@ -41,22 +43,22 @@ public static class RegularFile
         }
     }
 
-    /// <summary>Opens a file to be read from its beginning.</summary>
+    /// <summary>Opens a file and reads from its beginning.</summary>
     /// <inheritdoc cref="Open"/>
     public static FileStream OpenRead(string path) => new(Open(path), FileAccess.Read);
 
     /// <summary>Reads a whole file.</summary>
     /// <inheritdoc cref="Open"/>
     /// <param name="path">The file, or a link to one.</param>
-    /// <param name="maxBytes">A longer one is refused before it is in memory.</param>
-    /// <exception cref="FileTooLongException">It is longer.</exception>
+    /// <param name="maxBytes">A longer file is refused before it is in memory.</param>
+    /// <exception cref="FileTooLongException">The file is longer.</exception>
     public static byte[] ReadAllBytes(string path, long maxBytes)
     {
         using var file = OpenRead(path);
         if (file.Length > maxBytes)
             throw new FileTooLongException(path, file.Length, maxBytes);
 
-        // The length is no promise: some files have more to say than it tells.
+        // Some files, such as those of /proc, are longer than the length that the system gives.
         using var read = new MemoryStream((int)Math.Min(file.Length, maxBytes));
         var piece = new byte[FirstBytes];
         for (int count; (count = file.Read(piece)) > 0;)
@@ -85,12 +87,12 @@ public static class RegularFile
         if (path.Length == 0)
             throw new IOException("the path is empty");
         if (path.Contains('\0', StringComparison.Ordinal))
-            throw new IOException($"'{path.Replace("\0", "\\0", StringComparison.Ordinal)}' holds a NUL character, and cannot be a file");
+            throw new IOException($"'{path.Replace("\0", "\\0", StringComparison.Ordinal)}' contains a NUL character, which no path of a file has");
         if (kind is FileKind.Folder)
             throw new IOException($"'{path}' is a folder, not a file");
         if (kind is FileKind.Other)
             throw NotRegular(path);
     }
 
-    private static IOException NotRegular(string path) => new($"'{path}' is not a regular file but a device, a pipe or a socket, and those are not read");
+    private static IOException NotRegular(string path) => new($"'{path}' is a device, a pipe or a socket; only regular files are read");
 }

@@ -3,12 +3,12 @@ using Microsoft.Win32.SafeHandles;
 
 namespace AdaptThenUnlearn.Files;
 
-/// <summary>Reads a file that was hashed before; no byte is given out whose piece is not the one that was hashed.</summary>
-/// <param name="handle">Open for reading; belongs to this from here on.</param>
-/// <param name="file">As it was hashed.</param>
+/// <summary>Reads a file that was hashed before; every piece is verified before its bytes are returned.</summary>
+/// <param name="handle">Open for reading; the stream owns it.</param>
+/// <param name="file">The file as it was hashed.</param>
 internal sealed class VerifiedStream(SafeFileHandle handle, HashedFile file) : Stream
 {
-    // Lent: a checkpoint of many small tensors opens the file for each, and a large array each time would keep the collector busy.
+    // Rented from a pool: a checkpoint of many small tensors opens the file for each, and new arrays would burden the garbage collector.
     private byte[] _piece = [];
     private long _pieceNumber = -1;
 
@@ -41,7 +41,7 @@ internal sealed class VerifiedStream(SafeFileHandle handle, HashedFile file) : S
             var pieceBytes = (int)Math.Min(HashedFile.PieceBytes, Length - number * HashedFile.PieceBytes);
             var count = Math.Min(buffer.Length, pieceBytes - (int)within);
             if (count == pieceBytes)
-                Fill(number, buffer[..count]);   // straight to where it is wanted
+                Fill(number, buffer[..count]);   // directly into the caller's buffer
             else
                 Piece(number, pieceBytes).AsSpan((int)within, count).CopyTo(buffer);
 

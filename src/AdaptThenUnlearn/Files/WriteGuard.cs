@@ -1,13 +1,13 @@
 namespace AdaptThenUnlearn.Files;
 
-/// <summary>Holds a file that is about to be written against what is read and what lies there, before anything is done: neither an input nor a file of somebody else is written over.</summary>
+/// <summary>Checks, before anything is done, that a file to be written replaces neither an input nor a file that this tool did not make.</summary>
 public static class WriteGuard
 {
-    /// <summary>What is in the way of writing a file; null when nothing is.</summary>
-    /// <param name="output">The file.</param>
-    /// <param name="inputs">Files and folders that are read, and what each is.</param>
-    /// <param name="isOwn">Whether a file that is there was made by this tool, and may be replaced.</param>
-    /// <param name="overwrite">Whether the caller was told to replace a file whoever made it; never an input.</param>
+    /// <summary>Why a file may not be written; null if it may.</summary>
+    /// <param name="output">The file to be written.</param>
+    /// <param name="inputs">Files and folders that are read, each with its role.</param>
+    /// <param name="isOwn">Whether this tool made an existing file, which may then be replaced.</param>
+    /// <param name="overwrite">Whether the user allows replacing any file; an input is never replaced.</param>
     public static string? FindObstacle(string output, IEnumerable<(string What, string Path)> inputs, Func<string, bool> isOwn, bool overwrite = false)
     {
         var there = NativeFiles.FindIdentity(output);
@@ -16,7 +16,7 @@ public static class WriteGuard
         if (there is { Kind: FileKind.Folder })
             return $"{output} is a folder";
         if (there is { Kind: FileKind.Other })
-            return $"{output} is a device, a pipe or a socket, and not a file that can be replaced";
+            return $"{output} is a device, a pipe or a socket, not a file that can be replaced";
 
         var own = IsEmpty(output) || isOwn(output);
         foreach (var (what, path) in inputs)
@@ -31,7 +31,7 @@ public static class WriteGuard
         return own || overwrite ? null : $"{output} is there already, and nothing says that atu made it";
     }
 
-    // Nothing is lost with it.
+    // An empty file may be replaced, because nothing is lost.
     private static bool IsEmpty(string path) => new FileInfo(path) is { Exists: true, Length: 0, LinkTarget: null };
 
     private static bool AreSame(string output, FileIdentity there, string path, FileIdentity? input) =>

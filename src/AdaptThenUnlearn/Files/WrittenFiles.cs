@@ -1,17 +1,19 @@
 namespace AdaptThenUnlearn.Files;
 
-/// <summary>Which files of a folder this tool wrote, kept in the folder: these may be replaced, and no other.</summary>
-/// <remarks>One name a line, relative to the folder, with forward slashes. Whoever deletes the file keeps what is there from being replaced.</remarks>
+/// <summary>The list, kept in a folder, of the files there that this tool wrote. Only these may be replaced.</summary>
+/// <remarks>
+/// One name on each line, relative to the folder, with forward slashes. Without the list, no file in the folder is replaced.
+/// </remarks>
 public static class WrittenFiles
 {
-    /// <summary>Name of the file.</summary>
+    /// <summary>Name of the list's file.</summary>
     public const string FileName = ".atu-made";
 
     private const long MaxBytes = 1 << 20;
     private const string Heading = "# files that atu wrote here, and may replace";
 
-    /// <summary>The names; none where there is no mark.</summary>
-    /// <param name="folder">Need not be there.</param>
+    /// <summary>Reads the names; none if there is no list.</summary>
+    /// <param name="folder">The folder; it need not exist.</param>
     public static IReadOnlySet<string> Read(string folder)
     {
         try
@@ -26,8 +28,8 @@ public static class WrittenFiles
     }
 
     /// <summary>Adds names, before the files are written.</summary>
-    /// <param name="folder">Made if need be.</param>
-    /// <param name="names">Relative to it, with forward slashes.</param>
+    /// <param name="folder">The folder; it is created if necessary.</param>
+    /// <param name="names">Names relative to the folder, with forward slashes.</param>
     /// <exception cref="FileNotWrittenException">The folder cannot be written.</exception>
     public static void Add(string folder, IEnumerable<string> names)
     {

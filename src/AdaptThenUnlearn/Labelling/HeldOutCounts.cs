@@ -3,19 +3,19 @@ using AdaptThenUnlearn.Measurements;
 
 namespace AdaptThenUnlearn.Labelling;
 
-/// <summary>How a classifier did on images that it was not trained on, class by class; kept in its checkpoint, so that whoever uses it knows.</summary>
-/// <param name="ByClass">By the class's name.</param>
+/// <summary>A classifier's errors on images that it was not trained on, class by class. Its checkpoint keeps them.</summary>
+/// <param name="ByClass">The errors by the class's name.</param>
 /// <param name="LabelsSha256">Digest of the labels it was trained and tested with: 64 lower-case hexadecimal digits.</param>
 public sealed record HeldOutCounts(IReadOnlyDictionary<string, HeldOutError> ByClass, string LabelsSha256)
 {
     private const string Source = "held out when it was trained";
     private static readonly JsonSerializerOptions _json = new(JsonSerializerOptions.Strict) { PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
 
-    /// <summary>As JSON, on one line.</summary>
+    /// <summary>The counts as JSON, on one line.</summary>
     public string ToText() => JsonSerializer.Serialize(this, _json);
 
     /// <summary>Reads what <see cref="ToText"/> wrote.</summary>
-    /// <exception cref="FormatException">The text is something else, or its counts cannot be.</exception>
+    /// <exception cref="FormatException">The text is something else, or its counts are impossible.</exception>
     public static HeldOutCounts Parse(string text)
     {
         try
@@ -23,7 +23,7 @@ public sealed record HeldOutCounts(IReadOnlyDictionary<string, HeldOutError> ByC
             var read = JsonSerializer.Deserialize<HeldOutCounts>(text, _json);
             return read is not null && read.ByClass.Values.All(counts => counts is { } && counts.Counts(Source).ArePossible)
                 ? read
-                : throw new FormatException("its held-out counts cannot be");
+                : throw new FormatException("its held-out counts are impossible");
         }
         catch (JsonException damaged)
         {
@@ -31,7 +31,7 @@ public sealed record HeldOutCounts(IReadOnlyDictionary<string, HeldOutError> ByC
         }
     }
 
-    /// <summary>Of one class; null where it was not counted.</summary>
+    /// <summary>The counts of one class; null if it was not counted.</summary>
     /// <param name="name">The class.</param>
     public DetectionCounts? ForClass(string name) => ByClass.GetValueOrDefault(name)?.Counts(Source);
 }

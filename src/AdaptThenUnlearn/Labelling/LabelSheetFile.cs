@@ -3,18 +3,18 @@ using AdaptThenUnlearn.Files;
 
 namespace AdaptThenUnlearn.Labelling;
 
-/// <summary>Reads and writes label sheets; a file is replaced all at once, so that one that is there is whole.</summary>
+/// <summary>Reads and writes label sheets. A file is replaced at once, so that it is always complete.</summary>
 public static class LabelSheetFile
 {
     private const long MaxBytes = 16 << 20;
     private static readonly JsonSerializerOptions _json = new(JsonSerializerOptions.Strict) { PropertyNamingPolicy = JsonNamingPolicy.CamelCase, WriteIndented = true };
 
-    /// <summary>Goes on with a sheet, or begins one where there is none.</summary>
-    /// <param name="path">The sheet.</param>
-    /// <param name="feature">What is looked for.</param>
+    /// <summary>Opens a sheet, or creates an empty one if the file does not exist.</summary>
+    /// <param name="path">The sheet's file.</param>
+    /// <param name="feature">The feature.</param>
     /// <param name="generator">SHA-256 of the checkpoint.</param>
-    /// <param name="seed">Of the images.</param>
-    /// <param name="images">How many there are; no label may be of one beyond.</param>
+    /// <param name="seed">Seed of the images.</param>
+    /// <param name="images">The number of images; no label may have a higher number.</param>
     /// <exception cref="LabelException">The sheet is damaged, or its labels are of other images.</exception>
     public static LabelSheet Open(string path, string feature, string generator, long seed, int images)
     {
@@ -24,7 +24,7 @@ public static class LabelSheetFile
         var sheet = Read(path);
         var other = sheet switch
         {
-            { SchemaVersion: not LabelSheet.CurrentSchemaVersion } => FormattableString.Invariant($"is of version {sheet.SchemaVersion}, and this tool knows version {LabelSheet.CurrentSchemaVersion}"),
+            { SchemaVersion: not LabelSheet.CurrentSchemaVersion } => FormattableString.Invariant($"has version {sheet.SchemaVersion}, but this tool knows version {LabelSheet.CurrentSchemaVersion}"),
             _ when sheet.Feature != feature => $"is about '{sheet.Feature}', not '{feature}'",
             _ when sheet.Generator != generator => $"is about images of another generator (SHA-256 {sheet.Generator})",
             _ when sheet.Seed != seed => FormattableString.Invariant($"is about the images of seed {sheet.Seed}, not {seed}"),
@@ -35,13 +35,13 @@ public static class LabelSheetFile
     }
 
     /// <summary>Writes a sheet.</summary>
-    /// <param name="path">The folder is made if need be.</param>
-    /// <param name="sheet">What was said.</param>
-    /// <exception cref="FileNotWrittenException">It cannot be written.</exception>
+    /// <param name="path">The sheet's file; its folder is created if necessary.</param>
+    /// <param name="sheet">The labels.</param>
+    /// <exception cref="FileNotWrittenException">The file cannot be written.</exception>
     public static void Write(string path, LabelSheet sheet) => AtomicFile.Write(path, JsonSerializer.Serialize(sheet, _json) + "\n");
 
-    /// <summary>Whether a file is a sheet, of whatever images.</summary>
-    /// <param name="path">May be anything.</param>
+    /// <summary>Whether a file is a label sheet, of any images.</summary>
+    /// <param name="path">The file; it need not exist.</param>
     public static bool IsLabelSheet(string path)
     {
         try
@@ -62,7 +62,7 @@ public static class LabelSheetFile
         }
         catch (Exception unreadable) when (unreadable is JsonException or IOException or UnauthorizedAccessException)
         {
-            throw new LabelException($"{path}: no label sheet can be read from it: {unreadable.Message}; restore it, or name another folder with --out", unreadable);
+            throw new LabelException($"{path}: it cannot be read as a label sheet: {unreadable.Message}; restore it, or name another folder with --out", unreadable);
         }
     }
 }

@@ -4,7 +4,9 @@ using System.Text.Json;
 
 namespace AdaptThenUnlearn.Policies;
 
-/// <summary>One text for one policy: names in ordinal order, no white space, shortest numbers that read back the same.</summary>
+/// <summary>
+/// The canonical text of a policy: names in ordinal order, no white space, the shortest numbers that read back the same.
+/// </summary>
 public static class CanonicalJson
 {
     /// <summary>The text.</summary>
@@ -17,7 +19,9 @@ public static class CanonicalJson
         return Encoding.UTF8.GetString(stream.ToArray());
     }
 
-    /// <summary>SHA-256 of the text in UTF-8, 64 lower-case hexadecimal digits: the digest of everything that was in effect.</summary>
+    /// <summary>
+    /// SHA-256 of the text in UTF-8, 64 lower-case hexadecimal digits: the digest of everything that is in effect.
+    /// </summary>
     public static string Digest(UnlearningPolicy policy) =>
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Serialize(policy))));
 

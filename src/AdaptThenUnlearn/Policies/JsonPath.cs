@@ -3,7 +3,7 @@ using AdaptThenUnlearn.Diagnostics;
 namespace AdaptThenUnlearn.Policies;
 
 /// <summary>A place in a policy, e.g. <c>$.unlearning.repulsion.weight</c>.</summary>
-/// <param name="Text">The path as it is printed.</param>
+/// <param name="Text">The path as text.</param>
 internal readonly record struct JsonPath(string Text)
 {
     public static JsonPath Root { get; } = new("$");
@@ -19,14 +19,16 @@ internal readonly record struct JsonPath(string Text)
         Text.StartsWith(place.Text, StringComparison.Ordinal)
         && (Text.Length == place.Text.Length || Text[place.Text.Length] is '.' or '[');
 
-    /// <summary>Nothing when <paramref name="holds"/>, otherwise one finding at this place.</summary>
-    /// <param name="holds">What is demanded.</param>
-    /// <param name="message">What is said when it does not hold.</param>
-    /// <param name="dependsOn">Other places the demand rests on: when one of them is wrong, this is not judged.</param>
+    /// <summary>No finding if <paramref name="holds"/>, otherwise one at this place.</summary>
+    /// <param name="holds">Whether the requirement is met.</param>
+    /// <param name="message">What is wrong if it is not.</param>
+    /// <param name="dependsOn">
+    /// Other places that the requirement refers to. If one of them is wrong, there is no finding here.
+    /// </param>
     public IEnumerable<PolicyFinding> Must(bool holds, string message, params JsonPath[] dependsOn) =>
         holds ? [] : [new PolicyFinding(PolicyCodes.ImpossibleValue, this, message, dependsOn)];
 
-    /// <summary>Nothing when <paramref name="holds"/>, otherwise one finding that something is missing here.</summary>
+    /// <summary>No finding if <paramref name="holds"/>, otherwise one that something is missing here.</summary>
     public IEnumerable<PolicyFinding> MustBePresent(bool holds, string message, params JsonPath[] dependsOn) =>
         holds ? [] : [new PolicyFinding(PolicyCodes.Missing, this, message, dependsOn)];
 
@@ -34,11 +36,11 @@ internal readonly record struct JsonPath(string Text)
     public PolicyFinding Warning(string code, string message, params JsonPath[] dependsOn) =>
         new(code, this, message, dependsOn, Severity.Warning);
 
-    /// <summary>Nothing when <paramref name="name"/> is one of <paramref name="names"/>, otherwise one finding at this place.</summary>
+    /// <summary>No finding if <paramref name="name"/> is one of <paramref name="names"/>, otherwise one at this place.</summary>
     public IEnumerable<PolicyFinding> MustBeOneOf(string name, IReadOnlyCollection<string> names, string what, params JsonPath[] dependsOn) =>
         names.Contains(name) ? [] : [new PolicyFinding(PolicyCodes.UnknownName, this, Suggestion.NotOneOf(name, names, what), dependsOn)];
 
-    /// <summary>A finding for every name that stands in the list before.</summary>
+    /// <summary>A finding for every name that the list has already.</summary>
     public IEnumerable<PolicyFinding> MustBeDistinct(IEnumerable<string> names, Func<JsonPath, JsonPath> placeInItem)
     {
         var seen = new HashSet<string>();
@@ -46,7 +48,7 @@ internal readonly record struct JsonPath(string Text)
         return names.Index()
             .Where(entry => !seen.Add(entry.Item))
             .Select(entry => new PolicyFinding(
-                PolicyCodes.RepeatedName, placeInItem(list[entry.Index]), $"'{entry.Item}' stands in this list before", []));
+                PolicyCodes.RepeatedName, placeInItem(list[entry.Index]), $"'{entry.Item}' is already in this list", []));
     }
 
     private static bool IsPlain(string property) =>
@@ -57,7 +59,7 @@ internal readonly record struct JsonPath(string Text)
 /// <param name="Code">One of <see cref="PolicyCodes"/>.</param>
 /// <param name="Path">The place.</param>
 /// <param name="Message">What is wrong.</param>
-/// <param name="DependsOn">Other places it rests on.</param>
+/// <param name="DependsOn">Other places that it refers to.</param>
 /// <param name="Severity">Error or warning.</param>
 internal sealed record PolicyFinding(
     string Code, JsonPath Path, string Message, IReadOnlyList<JsonPath> DependsOn, Severity Severity = Severity.Error);

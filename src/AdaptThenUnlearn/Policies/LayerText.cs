@@ -5,13 +5,16 @@ namespace AdaptThenUnlearn.Policies;
 
 /// <summary>One layer of a network, as Python prints it: <c>ConvTranspose2d(64, 32, kernel_size=(4, 4), stride=(2, 2), padding=(1, 1))</c>.</summary>
 /// <remarks>
-/// The number before it (<c>(3): </c>) may stay. What is left out has PyTorch's default; sizes that the weights tell may be left out.
+/// The text may begin with the layer's number (<c>(3): </c>). Arguments that are left out have PyTorch's defaults. Sizes that the
+/// weights have may be left out.
 /// </remarks>
 /// <param name="Type">PyTorch's name of the layer.</param>
-/// <param name="Arguments">What was said of it, by PyTorch's names; sizes without a name have their argument's.</param>
+/// <param name="Arguments">
+/// The arguments by PyTorch's names; those written without a name have the name of their position.
+/// </param>
 public sealed partial record LayerText(string Type, IReadOnlyDictionary<string, string> Arguments)
 {
-    /// <summary>The names of known layouts: one of them may stand for the whole list.</summary>
+    /// <summary>The names of known layouts; one of them may replace the whole list.</summary>
     public static IReadOnlyList<string> Layouts { get; } = [DcganTutorial, MlpTutorial];
 
     /// <summary>PyTorch's own DCGAN example: convolution, batch normalisation, ReLU; tanh at the end.</summary>
@@ -22,7 +25,7 @@ public sealed partial record LayerText(string Type, IReadOnlyDictionary<string, 
 
     private static readonly string[] _norm = ["num_features", "eps", "momentum", "affine", "track_running_stats"];
 
-    // The first ones may come without their names, in this order.
+    // Arguments without names are in this order.
     private static readonly Dictionary<string, string[]> _known = new()
     {
         ["ConvTranspose2d"] = ["in_channels", "out_channels", "kernel_size", "stride", "padding", "output_padding", "groups", "bias", "dilation"],
@@ -44,7 +47,7 @@ public sealed partial record LayerText(string Type, IReadOnlyDictionary<string, 
         ["Identity"] = [],
     };
 
-    // What the known arguments can be where only one value is computed here.
+    // Arguments that may have only one value here, because no other is computed.
     private static readonly Dictionary<(string Type, string Argument), string> _only = new()
     {
         [("ConvTranspose2d", "groups")] = "1",
@@ -103,7 +106,7 @@ public sealed partial record LayerText(string Type, IReadOnlyDictionary<string, 
         return layer;
     }
 
-    /// <summary>A whole number, or the one number of a square pair; null where it was not said.</summary>
+    /// <summary>A whole number, or the number of a square pair; null if the argument is absent.</summary>
     /// <exception cref="FormatException">It is something else.</exception>
     public int? GetInt32(string argument)
     {
@@ -116,14 +119,14 @@ public sealed partial record LayerText(string Type, IReadOnlyDictionary<string, 
             : throw new FormatException($"{Type}: '{argument}' must be the same in both directions, but is {text}");
     }
 
-    /// <summary>A number; the default where it was not said.</summary>
+    /// <summary>A number; the default if the argument is absent.</summary>
     /// <exception cref="FormatException">It is something else.</exception>
     public double GetDouble(string argument, double defaultValue) =>
         !Arguments.TryGetValue(argument, out var text) ? defaultValue
         : double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number) ? number
         : throw new FormatException($"{Type}: '{argument}' must be a number, but is {text}");
 
-    /// <summary>True or False; the default where it was not said.</summary>
+    /// <summary>True or False; the default if the argument is absent.</summary>
     /// <exception cref="FormatException">It is something else.</exception>
     public bool GetBoolean(string argument, bool defaultValue) => Arguments.GetValueOrDefault(argument) switch
     {
@@ -138,7 +141,8 @@ public sealed partial record LayerText(string Type, IReadOnlyDictionary<string, 
     public (int Maps, int Side) GetUnflattenedSize() =>
         Arguments.TryGetValue("unflattened_size", out var text) && Sizes(text) is [var maps, var height, var width] && height == width
             ? (maps, height)
-            : throw new FormatException("Unflatten needs 'unflattened_size' with maps, height and width, the last two alike: Unflatten(1, (128, 7, 7))");
+            : throw new FormatException(
+                "Unflatten needs 'unflattened_size' with maps, height and width, the last two equal: Unflatten(1, (128, 7, 7))");
 
     private static List<int>? Sizes(string text)
     {
@@ -158,7 +162,8 @@ public sealed partial record LayerText(string Type, IReadOnlyDictionary<string, 
         foreach (var (argument, value) in Arguments)
         {
             if (_only.TryGetValue((Type, argument), out var only) && value != only)
-                throw new FormatException($"{Type}: '{argument}' is {value}, and only {only} is known here; export the network as TorchScript");
+                throw new FormatException(
+                    $"{Type}: '{argument}' is {value}, but only {only} is known here; export the network as TorchScript");
             switch (argument)
             {
                 case "eps" or "momentum" or "negative_slope" or "p":

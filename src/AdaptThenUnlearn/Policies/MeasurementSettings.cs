@@ -2,17 +2,21 @@ using System.Text.Json;
 
 namespace AdaptThenUnlearn.Policies;
 
-/// <summary>The part of a policy that decides what is measured, and how: only readings that were taken under the same part can be judged by another policy's limits.</summary>
+/// <summary>The part of a policy that decides what is measured, and how.</summary>
 /// <remarks>
-/// What merely limits, waives, trains, reports or describes is left out by name, and everything else compared, so that a property that is new is
-/// not overlooked. Files are compared as declared; their pins are not, since a pin says of which file the readings must be, and not how they are taken.
+/// A policy's limits can judge only readings that were taken under the same settings. Properties that limit, waive, train, report
+/// or describe are left out by name, and everything else is compared, so that a new property is not overlooked. Files are
+/// compared by path. Their pins are not compared, because a pin says which file is meant, and not how readings are taken.
 /// </remarks>
 public static class MeasurementSettings
 {
-    /// <summary>JSON paths of the properties, or of what holds them, in which two policies would measure differently; none when readings of the one are readings of the other.</summary>
-    /// <param name="one">Effective.</param>
-    /// <param name="other">Effective.</param>
-    public static IReadOnlyList<string> Differences(UnlearningPolicy one, UnlearningPolicy other) => [.. FindDifferences(JsonPath.Root, Normalize(one), Normalize(other))];
+    /// <summary>
+    /// The JSON paths at which two policies would measure differently; none when the readings of one are readings of the other.
+    /// </summary>
+    /// <param name="one">An effective policy.</param>
+    /// <param name="other">An effective policy.</param>
+    public static IReadOnlyList<string> Differences(UnlearningPolicy one, UnlearningPolicy other) =>
+        [.. FindDifferences(JsonPath.Root, Normalize(one), Normalize(other))];
 
     private static JsonElement Normalize(UnlearningPolicy policy) => JsonSerializer.SerializeToElement(
         policy with

@@ -3,11 +3,12 @@ using System.Text.Json;
 
 namespace AdaptThenUnlearn.Policies;
 
-/// <summary>Holds what was written against the shape of a policy, and fills in what was left out.</summary>
+/// <summary>Checks a written policy against the shape of one, and fills in what was left out.</summary>
 /// <remarks>
-/// A wrong value is reported once and replaced by a stand-in of the right type, so that everything else can still be
-/// judged; its place is remembered, and no judgement may rest on it.
+/// A wrong value is reported once and replaced by a placeholder of the right type, so that everything else can still be checked.
+/// Its place is remembered, and no later check may use it.
 /// </remarks>
+/// <param name="vocabulary">The names that the policy may use.</param>
 internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
 {
     private static readonly Position Nowhere = new("", 0, 0);
@@ -15,13 +16,13 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
     private readonly List<PolicyError> _errors = [];
     private readonly List<JsonPath> _invalidPaths = [];
 
-    /// <summary>What was found so far.</summary>
+    /// <summary>The errors found so far.</summary>
     public IReadOnlyList<PolicyError> Errors => _errors;
 
-    /// <summary>Whether this place, and all that it lies in, is as it was meant.</summary>
+    /// <summary>Whether nothing is wrong at this place, or in what contains it.</summary>
     public bool IsValid(JsonPath path) => !_invalidPaths.Any(path.IsWithin);
 
-    /// <summary>The whole policy, every property present and of its type.</summary>
+    /// <summary>The whole policy, with every property present and of its type.</summary>
     public PolicyNode Complete(ObjectNode policy)
     {
         var withoutSchema = policy with { Properties = [.. policy.Properties.Where(property => property.Name != PolicySchema.Reference)] };
@@ -56,7 +57,7 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
         foreach (var unknown in written.Properties.Where(property => !known.Contains(property.Name)))
             Report(
                 PolicyCodes.UnknownProperty, unknown.At, path[unknown.Name],
-                $"there is no such property here{Suggestion.DidYouMean(unknown.Name, known)}");
+                $"unknown property{Suggestion.DidYouMean(unknown.Name, known)}");
 
         if (shape.NeedsOneOf is { } needs && needs.Properties.All(name => written.Find(name)?.Value is null or ScalarNode { Kind: JsonValueKind.Null }))
             _errors.Add(Error(PolicyCodes.Missing, written.At, path, needs.Message));
@@ -91,7 +92,7 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
         foreach (var unnamed in written.Properties.Where(property => string.IsNullOrWhiteSpace(property.Name)))
             Report(PolicyCodes.ImpossibleValue, unnamed.At, path[unnamed.Name], "needs a name");
 
-        var entry = new PolicyMember("", shape.Value, Nullable: false, [], NotEmpty: false);
+        var entry = new PolicyMember("", "", shape.Value, Nullable: false, [], NotEmpty: false);
         return written with
         {
             Properties = [.. written.Properties
@@ -102,7 +103,7 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
 
     private ListNode List(ListNode written, ListShape shape, IReadOnlyList<ValueConstraintAttribute> constraints, JsonPath path)
     {
-        var item = new PolicyMember("", shape.Item, Nullable: false, constraints, NotEmpty: false);
+        var item = new PolicyMember("", "", shape.Item, Nullable: false, constraints, NotEmpty: false);
         return written with { Items = [.. written.Items.Select((node, index) => Value(node, item, null, path[index]))] };
     }
 
@@ -119,7 +120,9 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
 
         if (written.Text.Contains('\0', StringComparison.Ordinal))
         {
-            Report(PolicyCodes.ImpossibleValue, written.At, path, "must not hold a NUL character: no file, class or feature has one in its name");
+            Report(
+                PolicyCodes.ImpossibleValue, written.At, path,
+                "must not contain a NUL character, which no name of a file, class or feature has");
             return preset ?? shape.CreatePlaceholder(Nowhere);
         }
 
@@ -128,7 +131,7 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
             if (constraint.FindViolation(written, vocabulary) is { } violation)
             {
                 Report(constraint.Code, written.At, path, violation);
-                return preset ?? written;   // what is computed from a default cannot run away
+                return preset ?? written;   // so that what is computed from it stays within bounds
             }
         }
 
@@ -172,7 +175,8 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
         return IsComplete(preset, shape) ? preset! : CreatePlaceholder(shape);
     }
 
-    /// <summary>Defaults of an object may cover only a part of it: a generator has a format, but no checkpoint.</summary>
+    /// <summary>Whether the default covers a whole value.</summary>
+    /// <remarks>That of an object may be partial: a generator has a default format, but not a checkpoint.</remarks>
     internal static bool IsComplete(PolicyNode? preset, PolicyShape shape) =>
         preset is not null && !(shape is RecordShape record && record.Members.Any(member => !member.Nullable && ((ObjectNode)preset).Find(member.Name) is null));
 

@@ -4,19 +4,26 @@ using System.Text.RegularExpressions;
 
 namespace AdaptThenUnlearn.Policies;
 
-/// <summary>What a single value must be; said once beside the parameter, read by the reader and by the schema.</summary>
-/// <remarks>On a list it is about each of its items.</remarks>
+/// <summary>What a single value must be: written once beside the parameter, used by the reader and by the schema.</summary>
+/// <remarks>On a list it applies to each item.</remarks>
 [AttributeUsage(AttributeTargets.Parameter)]
 internal abstract class ValueConstraintAttribute : Attribute
 {
-    /// <summary>The code of a violation.</summary>
+    /// <summary>The diagnostic code of a violation.</summary>
     public virtual string Code => PolicyCodes.ImpossibleValue;
 
-    /// <summary>What is wrong with a value of the right type, or null.</summary>
+    /// <summary>What is wrong with a value of the right type; null if nothing is.</summary>
     public abstract string? FindViolation(ScalarNode value, PolicyVocabulary vocabulary);
 
-    /// <summary>Adds the keywords of JSON Schema that say the same.</summary>
-    public abstract void AddToSchema(JsonObject schema);
+    /// <summary>Adds the keywords of JSON Schema that mean the same.</summary>
+    /// <param name="schema">Has its <c>type</c> already.</param>
+    /// <param name="vocabulary">Has the names of the catalogues.</param>
+    public abstract void AddToSchema(JsonObject schema, PolicyVocabulary vocabulary);
+
+    /// <summary>Lets editors complete some names where any other value of the type is allowed too.</summary>
+    protected static void Suggest(JsonObject schema, IReadOnlyList<string> names) => schema["anyOf"] = new JsonArray(
+        new JsonObject { ["enum"] = new JsonArray([.. names.Select(name => JsonValue.Create(name))]) },
+        new JsonObject { ["type"] = schema["type"]!.DeepClone() });
 }
 
 /// <summary>A number between two ends.</summary>
@@ -35,7 +42,7 @@ internal sealed class WithinAttribute(double min, double max = double.PositiveIn
         return holds ? null : $"must be {Words}, but is {value.Text}";
     }
 
-    public override void AddToSchema(JsonObject schema)
+    public override void AddToSchema(JsonObject schema, PolicyVocabulary vocabulary)
     {
         schema[Above ? "exclusiveMinimum" : "minimum"] = min;
         if (double.IsFinite(max))
@@ -57,19 +64,19 @@ internal sealed class WithinAttribute(double min, double max = double.PositiveIn
     private static string Number(double value) => value.ToString(CultureInfo.InvariantCulture);
 }
 
-/// <summary>Text of a form.</summary>
+/// <summary>Text of a certain form.</summary>
 internal sealed class TextPatternAttribute(string pattern, string words) : ValueConstraintAttribute
 {
-    /// <summary>Keys of output folders and rules.</summary>
+    /// <summary>A key of output folders and rules.</summary>
     public const string Key = "^[a-z0-9-]{1,64}$";
 
-    /// <summary>In the words of a message.</summary>
+    /// <summary>The form of a key in a message.</summary>
     public const string KeyWords = "1 to 64 of the characters a-z, 0-9 and '-'";
 
     /// <summary>A SHA-256 digest.</summary>
     public const string Sha256 = "^[0-9a-fA-F]{64}$";
 
-    /// <summary>In the words of a message.</summary>
+    /// <summary>The form of a digest in a message.</summary>
     public const string Sha256Words = "a SHA-256 digest of 64 hexadecimal digits";
 
     private readonly Regex _form = new(pattern.Replace("$", "\\z", StringComparison.Ordinal), RegexOptions.CultureInvariant);
@@ -77,16 +84,16 @@ internal sealed class TextPatternAttribute(string pattern, string words) : Value
     public override string? FindViolation(ScalarNode value, PolicyVocabulary vocabulary) =>
         _form.IsMatch(value.Text) ? null : $"must be {words}, but is '{value.Text}'";
 
-    public override void AddToSchema(JsonObject schema) => schema["pattern"] = pattern;
+    public override void AddToSchema(JsonObject schema, PolicyVocabulary vocabulary) => schema["pattern"] = pattern;
 }
 
-/// <summary>Text that says something.</summary>
+/// <summary>Text that is not empty or white space.</summary>
 internal sealed class NotBlankAttribute : ValueConstraintAttribute
 {
     public override string? FindViolation(ScalarNode value, PolicyVocabulary vocabulary) =>
         string.IsNullOrWhiteSpace(value.Text) ? "must not be empty" : null;
 
-    public override void AddToSchema(JsonObject schema) => schema["pattern"] = "\\S";
+    public override void AddToSchema(JsonObject schema, PolicyVocabulary vocabulary) => schema["pattern"] = "\\S";
 }
 
 /// <summary>A layer as Python prints it, or the name of a known layout.</summary>
@@ -95,9 +102,13 @@ internal sealed class LayerPatternAttribute : ValueConstraintAttribute
     public override string? FindViolation(ScalarNode value, PolicyVocabulary vocabulary) =>
         LayerText.Layouts.Contains(value.Text) || LayerText.FindProblem(value.Text) is not { } problem
             ? null
-            : $"{problem}; or name one layout alone: {string.Join(", ", LayerText.Layouts)}";
+            : $"{problem}; or name one layout alone: {Suggestion.JoinWithOr(LayerText.Layouts)}";
 
-    public override void AddToSchema(JsonObject schema) => schema["pattern"] = "\\S";
+    public override void AddToSchema(JsonObject schema, PolicyVocabulary vocabulary)
+    {
+        schema["pattern"] = "\\S";
+        Suggest(schema, LayerText.Layouts);
+    }
 }
 
 /// <summary>A day that exists, <c>yyyy-MM-dd</c>.</summary>
@@ -108,64 +119,48 @@ internal sealed class DayAttribute : ValueConstraintAttribute
             ? null
             : $"must be a day such as 2026-12-31, but is '{value.Text}'";
 
-    public override void AddToSchema(JsonObject schema)
+    public override void AddToSchema(JsonObject schema, PolicyVocabulary vocabulary)
     {
         schema["format"] = "date";
         schema["pattern"] = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$";
     }
 }
 
-/// <summary>What kind of name a value is.</summary>
-internal enum NameKind
-{
-    Method,
-    Preset,
-    RepulsionLoss,
-    Distance,
-    CheckpointFormat,
-    ClassifierOutputs,
-    ImageRange,
-    ReportFormat,
-}
-
-/// <summary>A name that a catalogue, or this release, knows.</summary>
+/// <summary>A name that a catalogue or this release knows.</summary>
 internal sealed class KnownNameAttribute(NameKind kind) : ValueConstraintAttribute
 {
-    private static readonly string[] Distances = ["plain", "relative"];
-    private static readonly string[] Ranges = [EvaluationOptions.EightBit, EvaluationOptions.Raw];
-
     public override string Code => PolicyCodes.UnknownName;
 
     public override string? FindViolation(ScalarNode value, PolicyVocabulary vocabulary)
     {
-        var (what, names) = kind switch
-        {
-            NameKind.Method => ("method", vocabulary.Methods),
-            NameKind.Preset => ("preset", UnlearningPresets.Names),
-            NameKind.RepulsionLoss => ("repulsion loss", vocabulary.Repulsions),
-            NameKind.Distance => ("distance", Distances),
-            NameKind.ClassifierOutputs => ("kind of outputs", OutputKinds.All),
-            NameKind.ImageRange => ("range of images", Ranges),
-            NameKind.CheckpointFormat => ("checkpoint format", ["auto", .. vocabulary.CheckpointFormats]),
-            _ => ("report format", vocabulary.ReportFormats),
-        };
-        return names.Contains(value.Text) ? null : Suggestion.NotOneOf(value.Text, names, what);
+        var names = kind.Names(vocabulary);
+        return names.Contains(value.Text) ? null : Suggestion.NotOneOf(value.Text, names, kind.Describe());
     }
 
-    /// <summary>Names of catalogues stay open, so that a new member needs no new schema.</summary>
-    public override void AddToSchema(JsonObject schema)
+    /// <inheritdoc/>
+    /// <remarks>Names of catalogues are suggested and stay open, so that a new member needs no new schema.</remarks>
+    public override void AddToSchema(JsonObject schema, PolicyVocabulary vocabulary)
     {
-        var closed = kind switch
+        var names = kind.Names(vocabulary);
+        if (!kind.IsClosed())
         {
-            NameKind.Preset => UnlearningPresets.Names,
-            NameKind.Distance => Distances,
-            NameKind.ClassifierOutputs => OutputKinds.All,
-            NameKind.ImageRange => Ranges,
-            _ => null,
-        };
-        if (closed is not null)
-            schema["enum"] = new JsonArray([.. closed.Select(name => JsonValue.Create(name))]);
+            Suggest(schema, names);
+            return;
+        }
+
+        var allowed = new JsonArray([.. names.Select(name => JsonValue.Create(name))]);
+        if (schema["type"] is JsonArray)   // "null" is the other type
+            allowed.Add(null);
+        schema["enum"] = allowed;
     }
+}
+
+/// <summary>A name that an editor suggests; other text is allowed too.</summary>
+internal sealed class SuggestedNameAttribute(NameKind kind) : ValueConstraintAttribute
+{
+    public override string? FindViolation(ScalarNode value, PolicyVocabulary vocabulary) => null;
+
+    public override void AddToSchema(JsonObject schema, PolicyVocabulary vocabulary) => Suggest(schema, kind.Names(vocabulary));
 }
 
 /// <summary>A list or a map with at least one entry.</summary>

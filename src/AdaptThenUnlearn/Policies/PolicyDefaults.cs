@@ -3,13 +3,13 @@ using System.Text.Json;
 
 namespace AdaptThenUnlearn.Policies;
 
-/// <summary>What stands for everything that a policy leaves out.</summary>
+/// <summary>The values of everything that a policy leaves out.</summary>
 internal static class PolicyDefaults
 {
     private static readonly EvaluationOptions Evaluation = new(
         Samples: 10_000, MaxSamples: 50_000, Confidence: 0.95, Seed: 20, Truncation: 1.0);
 
-    /// <summary>The defaults for this policy: its preset, and numbers that others of its numbers imply.</summary>
+    /// <summary>The defaults for this policy: those of its preset, and numbers that follow from others of the policy.</summary>
     public static ObjectNode For(ObjectNode policy)
     {
         var unlearning = policy.Find("unlearning")?.Value as ObjectNode;
@@ -32,7 +32,9 @@ internal static class PolicyDefaults
         return UnlearningPresets.Get(name is not null && UnlearningPresets.Names.Contains(name) ? name : UnlearningPresets.DefaultName);
     }
 
-    /// <summary>Recovery keeps its part of the steps, so that a shorter run is not all recovery.</summary>
+    /// <summary>
+    /// The preset with its proportion of recovery steps, so that a shorter run does not consist of recovery alone.
+    /// </summary>
     private static UnlearningOptions Proportioned(UnlearningOptions preset, int? steps) =>
         preset with { RecoverySteps = (int)((long)preset.RecoverySteps * Math.Max(0, steps ?? preset.Steps) / preset.Steps) };
 

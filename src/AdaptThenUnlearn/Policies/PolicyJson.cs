@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace AdaptThenUnlearn.Policies;
 
-/// <summary>How policy records become JSON and come back: strictly, in camel case.</summary>
+/// <summary>How policy records are written as JSON and read back: strictly, in camel case.</summary>
 internal static class PolicyJson
 {
     public static JsonSerializerOptions Options { get; } = new(JsonSerializerOptions.Strict)

@@ -3,24 +3,24 @@ using System.Text.Json;
 namespace AdaptThenUnlearn.Policies;
 
 /// <summary>Where a value was written.</summary>
-/// <param name="File">File, or argument.</param>
+/// <param name="File">The file, or the argument.</param>
 /// <param name="Line">1-based; 0 in an argument.</param>
 /// <param name="Column">1-based, in UTF-16 units; 0 in an argument.</param>
 internal readonly record struct Position(string File, int Line, int Column);
 
-/// <summary>JSON that knows where it was written.</summary>
+/// <summary>A JSON value and its place in the text.</summary>
 internal abstract record PolicyNode(Position At)
 {
-    /// <summary>The type, in the words of a message.</summary>
+    /// <summary>The type or value in a message.</summary>
     public abstract string Description { get; }
 
     public abstract void WriteTo(Utf8JsonWriter writer);
 }
 
-/// <summary>Name, place of the name, value.</summary>
+/// <summary>A property: its name, the place of the name, and its value.</summary>
 internal sealed record PolicyProperty(string Name, Position At, PolicyNode Value);
 
-/// <summary>Properties in the order of the text, repeated ones included.</summary>
+/// <summary>An object: its properties in the order of the text, repeated ones included.</summary>
 internal sealed record ObjectNode(Position At, IReadOnlyList<PolicyProperty> Properties) : PolicyNode(At)
 {
     public override string Description => "an object";
@@ -41,6 +41,7 @@ internal sealed record ObjectNode(Position At, IReadOnlyList<PolicyProperty> Pro
     }
 }
 
+/// <summary>A list: its items in the order of the text.</summary>
 internal sealed record ListNode(Position At, IReadOnlyList<PolicyNode> Items) : PolicyNode(At)
 {
     public override string Description => "a list";

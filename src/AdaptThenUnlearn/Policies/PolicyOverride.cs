@@ -19,14 +19,16 @@ public sealed class PolicyOverride
         _value = value;
     }
 
-    /// <summary>Properties by name, list entries by index; one beyond the last appends.</summary>
+    /// <summary>The place that is set: properties by name, list entries by index. The index after the last one appends.</summary>
     public string Path { get; }
 
-    /// <summary>What messages show instead of a file.</summary>
+    /// <summary>What messages name instead of a file.</summary>
     public string Origin => OriginOf(Path);
 
     /// <summary>Parses <c>path=value</c>; the value is JSON, or text when it is not.</summary>
-    /// <exception cref="FormatException">There is no '=' or no such path; the message names the argument.</exception>
+    /// <exception cref="FormatException">
+    /// The argument has no '=', or its path cannot be read; the message names the argument.
+    /// </exception>
     public static PolicyOverride Parse(string argument)
     {
         argument = Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(argument));   // half a surrogate pair becomes U+FFFD, as in a file
@@ -36,13 +38,14 @@ public sealed class PolicyOverride
             throw new FormatException($"--set {argument}: write it as path=value, e.g. unlearning.steps=5");
 
         var steps = StepsOf(path)
-            ?? throw new FormatException($"--set {argument}: '{path}' is no path; write it like unlearning.steps or undesiredFeatures[0].maxRate");
+            ?? throw new FormatException(
+                $"--set {argument}: '{path}' is not a path; write it like unlearning.steps or undesiredFeatures[0].maxRate");
         var (text, origin) = (argument[(equals + 1)..], OriginOf(path));
         var value = PolicyText.ParseArgument(text, origin) ?? new ScalarNode(new Position(origin, 0, 0), JsonValueKind.String, text);
         return new PolicyOverride(path, steps, value);
     }
 
-    /// <summary>The policy with all values set, and an error for each that has no place in it.</summary>
+    /// <summary>The policy with all values set, and an error for each that cannot be set.</summary>
     internal static (ObjectNode Policy, IReadOnlyList<PolicyError> Errors) ApplyAll(ObjectNode policy, IReadOnlyList<PolicyOverride> overrides)
     {
         var errors = new List<PolicyError>();
@@ -72,8 +75,9 @@ public sealed class PolicyOverride
             (string name, null or ScalarNode { Kind: JsonValueKind.Null }) => SetProperty(new ObjectNode(_value.At, []), name, depth),
             (int index, ListNode written) => SetItem(written, index, depth),
             (int index, null or ScalarNode { Kind: JsonValueKind.Null }) => SetItem(new ListNode(_value.At, []), index, depth),
-            (string name, _) => throw new PathNotFoundException($"there is no '{name}' to set, because what it would be in is {node.Description}"),
-            (var index, _) => throw new PathNotFoundException($"there is no entry [{index}] to set, because what it would be in is {node!.Description}"),
+            (string name, _) => throw new PathNotFoundException($"cannot set '{name}', because its parent is {node.Description}"),
+            (var index, _) =>
+                throw new PathNotFoundException($"cannot set entry [{index}], because its parent is {node!.Description}"),
         };
     }
 
@@ -89,7 +93,7 @@ public sealed class PolicyOverride
     private ListNode SetItem(ListNode written, int index, int depth)
     {
         if (index > written.Items.Count)
-            throw new PathNotFoundException($"there is no entry [{index}] to set; the list has {written.Items.Count}");
+            throw new PathNotFoundException($"cannot set entry [{index}], because the list has {written.Items.Count} entries");
 
         var items = written.Items.ToList();
         var changed = Set(index < items.Count ? items[index] : null, depth + 1);

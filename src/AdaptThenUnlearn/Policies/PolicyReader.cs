@@ -5,12 +5,14 @@ using AdaptThenUnlearn.Diagnostics;
 
 namespace AdaptThenUnlearn.Policies;
 
-/// <summary>A policy, or everything that keeps the text from being one.</summary>
+/// <summary>A policy, or every error in its text.</summary>
 /// <param name="Policy">Null when there are errors.</param>
-/// <param name="Errors">All of them, in the order of the text; those of arguments last.</param>
-/// <param name="Warnings">What is allowed and questionable, in the same order.</param>
-/// <param name="TextSha256">Of the text in UTF-8, as it was read; 64 lower-case hexadecimal digits.</param>
-/// <param name="EffectiveJson">The policy with preset, defaults and arguments filled in, as <see cref="CanonicalJson"/>; empty when there are errors.</param>
+/// <param name="Errors">All errors, in the order of the text; those of arguments last.</param>
+/// <param name="Warnings">What is allowed but questionable, in the same order.</param>
+/// <param name="TextSha256">Digest of the text in UTF-8, as it was read; 64 lower-case hexadecimal digits.</param>
+/// <param name="EffectiveJson">
+/// The policy with preset, defaults and arguments filled in, as <see cref="CanonicalJson"/>; empty when there are errors.
+/// </param>
 public sealed record PolicyResult(
     UnlearningPolicy? Policy,
     IReadOnlyList<PolicyError> Errors,
@@ -18,13 +20,15 @@ public sealed record PolicyResult(
     string TextSha256,
     string EffectiveJson);
 
-/// <summary>Turns text into a policy: parse, set arguments, hold against the shape and complete, check.</summary>
+/// <summary>
+/// Turns text into a policy: parse it, apply arguments, check its shape and fill in defaults, check its values.
+/// </summary>
 public static class PolicyReader
 {
-    /// <summary>Reads a policy; never throws for what the text holds.</summary>
+    /// <summary>Reads a policy; never throws because of what the text contains.</summary>
     /// <param name="text">JSON; comments and trailing commas are allowed.</param>
-    /// <param name="file">The file's name as messages shall show it.</param>
-    /// <param name="vocabulary">Names that the policy may use.</param>
+    /// <param name="file">The file's name in messages.</param>
+    /// <param name="vocabulary">The names that the policy may use.</param>
     /// <param name="overrides">Arguments that replace or add values; the last one of a path wins.</param>
     public static PolicyResult Read(
         string text, string file, PolicyVocabulary vocabulary, IReadOnlyList<PolicyOverride> overrides)
@@ -50,10 +54,10 @@ public static class PolicyReader
             : new(null, errors, warnings, digest, "");
     }
 
-    /// <summary>Where a property stands, for what is found out about it later; the object it was left out of when it is not there.</summary>
+    /// <summary>The place of a property, for messages about it; of the object that lacks it when it is absent.</summary>
     /// <param name="text">The policy's text.</param>
     /// <param name="path">A JSON path, e.g. <c>$.undesiredFeatures[0].class</c>.</param>
-    /// <returns>1-based; zeros when the text is no JSON object.</returns>
+    /// <returns>1-based; zeros when the text is not a JSON object.</returns>
     public static (int Line, int Column) Locate(string text, string path)
     {
         if (PolicyText.Parse(text, "").Root is not ObjectNode written)
@@ -101,7 +105,7 @@ public static class PolicyReader
             Collect(item, path[index], positions);
     }
 
-    /// <summary>Where the value stands, or what it was left out of.</summary>
+    /// <summary>The place of a value, or of the nearest object or list that contains it.</summary>
     private static Position Nearest(string path, Dictionary<string, Position> positions)
     {
         Position at;

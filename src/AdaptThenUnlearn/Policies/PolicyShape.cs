@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace AdaptThenUnlearn.Policies;
 
-/// <summary>What a policy may hold at a place, read off the records' constructors.</summary>
+/// <summary>What a policy may hold at a place, read off the constructors of the records.</summary>
 internal abstract record PolicyShape
 {
     /// <summary>The shape of a whole policy.</summary>
@@ -22,6 +22,7 @@ internal abstract record PolicyShape
 
         var constructor = type.GetConstructors().Single(each => each.GetParameters().Length > 0);
         return new RecordShape(
+            type,
             [.. constructor.GetParameters().Select(parameter => Member(parameter, nullability))],
             type.GetCustomAttribute<NeedsOneOfAttribute>());
     }
@@ -31,35 +32,57 @@ internal abstract record PolicyShape
         var type = Nullable.GetUnderlyingType(parameter.ParameterType) ?? parameter.ParameterType;
         return new PolicyMember(
             JsonNamingPolicy.CamelCase.ConvertName(parameter.Name!),
+            parameter.Name!,
             FromType(type, nullability),
             nullability.Create(parameter).WriteState == NullabilityState.Nullable,
             [.. parameter.GetCustomAttributes<ValueConstraintAttribute>()],
-            parameter.GetCustomAttribute<NotEmptyAttribute>() is not null);
+            parameter.GetCustomAttribute<NotEmptyAttribute>() is not null)
+        {
+            AbsentMeans = parameter.GetCustomAttribute<AbsentMeansAttribute>()?.Value,
+            Examples = parameter.GetCustomAttribute<ExamplesAttribute>()?.Values ?? [],
+        };
     }
 }
 
 /// <summary>An object with fixed properties.</summary>
-internal sealed record RecordShape(IReadOnlyList<PolicyMember> Members, NeedsOneOfAttribute? NeedsOneOf) : PolicyShape;
+/// <param name="Type">The record that it was read off.</param>
+/// <param name="Members">Its properties, in the record's order.</param>
+/// <param name="NeedsOneOf">Properties of which at least one must be there; null where there are none.</param>
+internal sealed record RecordShape(Type Type, IReadOnlyList<PolicyMember> Members, NeedsOneOfAttribute? NeedsOneOf) : PolicyShape;
 
 /// <summary>One property of a record.</summary>
 /// <param name="Name">Camel case, as in the policy.</param>
-/// <param name="Shape">Of the value.</param>
-/// <param name="Nullable">May be null, and then may be left out.</param>
-/// <param name="Constraints">Of the value, or of each item.</param>
-/// <param name="NotEmpty">A list or map that needs an entry.</param>
+/// <param name="Parameter">The record's parameter; empty for an entry of a list or map.</param>
+/// <param name="Shape">Shape of the value.</param>
+/// <param name="Nullable">Whether it may be null, and therefore may be left out.</param>
+/// <param name="Constraints">What the value, or each item, must be.</param>
+/// <param name="NotEmpty">Whether a list or map needs an entry.</param>
 internal sealed record PolicyMember(
-    string Name, PolicyShape Shape, bool Nullable, IReadOnlyList<ValueConstraintAttribute> Constraints, bool NotEmpty);
+    string Name,
+    string Parameter,
+    PolicyShape Shape,
+    bool Nullable,
+    IReadOnlyList<ValueConstraintAttribute> Constraints,
+    bool NotEmpty)
+{
+    /// <summary>The value that it has when it is absent and no default is filled in; null where there is none.</summary>
+    public object? AbsentMeans { get; init; }
 
-/// <summary>An object whose property names are the policy's own.</summary>
+    /// <summary>Example values, or example items; for editors.</summary>
+    public IReadOnlyList<object> Examples { get; init; } = [];
+}
+
+/// <summary>An object whose property names the policy chooses.</summary>
 internal sealed record MapShape(PolicyShape Value) : PolicyShape;
 
+/// <summary>A list of items of one shape.</summary>
 internal sealed record ListShape(PolicyShape Item) : PolicyShape;
 
-/// <summary>Text, number, or true and false.</summary>
-/// <param name="Description">In a message.</param>
-/// <param name="SchemaType">In JSON Schema.</param>
-/// <param name="Smallest">Of a whole number.</param>
-/// <param name="Largest">Of a whole number.</param>
+/// <summary>Text, a number, or true or false.</summary>
+/// <param name="Description">The type in a message.</param>
+/// <param name="SchemaType">The type in JSON Schema.</param>
+/// <param name="Smallest">Smallest whole number of the type.</param>
+/// <param name="Largest">Largest whole number of the type.</param>
 internal sealed record ScalarShape(string Description, string SchemaType, long Smallest = 0, long Largest = 0) : PolicyShape
 {
     public static IReadOnlyDictionary<Type, ScalarShape> Known { get; } = new Dictionary<Type, ScalarShape>
@@ -71,7 +94,7 @@ internal sealed record ScalarShape(string Description, string SchemaType, long S
         [typeof(long)] = new("a whole number", "integer", long.MinValue, long.MaxValue),
     };
 
-    /// <summary>A value of this type that stands in for a wrong one while the rest is judged.</summary>
+    /// <summary>A value of this type that replaces a wrong one, so that the rest can be checked.</summary>
     public ScalarNode CreatePlaceholder(Position at) => SchemaType switch
     {
         "string" => new(at, JsonValueKind.String, ""),

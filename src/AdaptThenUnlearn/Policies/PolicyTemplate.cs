@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace AdaptThenUnlearn.Policies;
 
-/// <summary>A policy to begin with, and to read: every section, commented.</summary>
+/// <summary>A starter policy with every section, commented.</summary>
 public static class PolicyTemplate
 {
     private const string Text = """
@@ -19,10 +19,11 @@ public static class PolicyTemplate
             "checkpoint": "models/generator.safetensors",
             "format": "auto",   // found by content
             // "sha256": "...",   // pins the file
-            // "discriminator": "models/discriminator.safetensors",   // where the checkpoint has none
+            // "discriminator": "models/discriminator.safetensors",   // if the checkpoint has none
           },
 
-          // Two of them, trained apart: the annotator labels the training feedback, the auditor marks the exam.
+          // Two classifiers that were trained independently.
+          // The annotator labels the training feedback, the auditor measures for the gate.
           "classifiers": {
             "annotator": { "checkpoint": "models/annotator.safetensors" },
             "auditor": { "checkpoint": "models/auditor.safetensors" },
@@ -34,29 +35,29 @@ public static class PolicyTemplate
               "annotator": "annotator",
               "auditor": "auditor",
               "class": "8",           // the class of both classifiers that shows the feature
-              "maxRate": 0.01,        // largest share of all images; its upper bound is judged, not the estimate
-              "minUnlearned": 0.95,   // smallest (before - after) / before; either limit, or both
+              "maxRate": 0.01,        // largest allowed share of all images; judged by its upper bound, not by the estimate
+              "minUnlearned": 0.95,   // smallest allowed (before - after) / before; give either limit, or both
             },
           ],
 
-          // What must survive. Leave the section out, and nothing is asked of the images.
+          // What must survive. Without this section, image quality is not judged.
           "quality": {
-            "extractor": "auditor",              // or "inception-v3" with "extractorWeights", a file you fetch: FID
+            "extractor": "auditor",              // or "inception-v3" for FID, with its file as "extractorWeights"
             "reference": "original-generator",   // or a folder of images, or a statistics file
-            "maxFrechetDistance": 1.0,           // how far the images may move, in squared units of the extractor's features: see what a first run measures
-            "minShareKept": 0.5,                 // each other class keeps half the share it had, or more
+            "maxFrechetDistance": 1.0,           // in squared units of the extractor's features; choose it after a first run
+            "minShareKept": 0.5,                 // each other class keeps at least half of its share
           },
 
-          // The sample doubles from 'samples' to 'maxSamples' while the estimate is within a limit and its bound is not.
+          // The sample doubles from 'samples' up to 'maxSamples' while an estimate is within its limit but its bound is not.
           "evaluation": { "samples": 10000, "maxSamples": 50000, "confidence": 0.95, "seed": 20 },
 
           "unlearning": {
             "method": "adapt-then-unlearn",
-            "preset": "default",   // quick, default, thorough or paper; any value can be given beside it
+            "preset": "default",   // quick, default, thorough or paper; other values here override it
             "seed": 1,
           },
 
-          // Lets a failed rule pass until the end of a day (UTC).
+          // A waiver accepts a failed rule until the end of a day (UTC).
           "waivers": [
             // { "rule": "undesired-feature/maxRate", "reason": "...", "approvedBy": "...", "expires": "2026-12-31" },
           ],
@@ -67,7 +68,7 @@ public static class PolicyTemplate
         """;
 
     /// <summary>The policy's text, with line feeds.</summary>
-    /// <param name="name">The policy's name; checked when the policy is read.</param>
+    /// <param name="name">The policy's name; it is checked when the policy is read.</param>
     public static string Starter(string name) =>
         Text.ReplaceLineEndings("\n").Replace("NAME", JsonSerializer.Serialize(name), StringComparison.Ordinal);
 }

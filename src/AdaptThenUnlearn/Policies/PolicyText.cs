@@ -12,18 +12,18 @@ internal static class PolicyText
     {
         AllowTrailingCommas = true,
         CommentHandling = JsonCommentHandling.Skip,
-        MaxDepth = MaxDepth + 1,   // one more than ours, so that our own sentence is the one that is read
+        MaxDepth = MaxDepth + 1,   // one more than ours, so that the message is ours
     };
 
-    /// <summary>The root, or the one error at which reading ends.</summary>
+    /// <summary>The root, or the error at which reading ends.</summary>
     public static (PolicyNode? Root, PolicyError? Error) Parse(string text, string file)
     {
-        var bytes = Encoding.UTF8.GetBytes(text.StartsWith('\uFEFF') ? text[1..] : text);   // a byte order mark is no content
+        var bytes = Encoding.UTF8.GetBytes(text.StartsWith('\uFEFF') ? text[1..] : text);   // a byte order mark is not content
         var lines = new LineMap(file, bytes);
         return Parse(bytes, lines.At);
     }
 
-    /// <summary>The node of a value that was not written in a file, or null when it is not JSON.</summary>
+    /// <summary>The value of an argument; null when it is not JSON.</summary>
     public static PolicyNode? ParseArgument(string text, string origin) =>
         Parse(Encoding.UTF8.GetBytes(text), _ => new Position(origin, 0, 0)).Root;
 
@@ -107,7 +107,8 @@ internal static class PolicyText
         }
         catch (InvalidOperationException)
         {
-            throw new UnreadableTextException("the text holds half a surrogate pair (\\uD800 to \\uDFFF alone is no character)");
+            throw new UnreadableTextException(
+                "the text contains half a surrogate pair (\\uD800 to \\uDFFF alone is not a character)");
         }
     }
 
@@ -131,13 +132,13 @@ internal static class PolicyText
 
     private sealed class UnreadableTextException(string message) : Exception(message);
 
-    /// <summary>From byte offsets to lines and columns.</summary>
+    /// <summary>Turns byte offsets into lines and columns.</summary>
     private sealed class LineMap(string file, byte[] bytes)
     {
         private readonly List<int> _starts =
             [0, .. Enumerable.Range(0, bytes.Length).Where(index => bytes[index] == '\n').Select(index => index + 1)];
 
-        // Offsets come in ascending order, so that a long line is counted once and not once for each value in it.
+        // Offsets arrive in ascending order. Going on from the last one counts a long line once, not once for each value in it.
         private (int Line, int Offset, int Column) _last = (0, 0, 1);
 
         public Position At(long offset)

@@ -1,10 +1,14 @@
 namespace AdaptThenUnlearn.Policies;
 
-/// <summary>The names that the catalogues know; the composition root fills it in.</summary>
-/// <param name="Methods">Of <c>unlearning.method</c>.</param>
-/// <param name="Repulsions">Of <c>unlearning.repulsion.loss</c>.</param>
-/// <param name="CheckpointFormats">Of <c>generator.format</c>, besides <c>auto</c>.</param>
-/// <param name="ReportFormats">Of <c>report.formats</c>.</param>
+/// <summary>
+/// The names that a policy may use, as the catalogues of this build have them. The composition root fills it in.
+/// </summary>
+/// <param name="Methods">Names for <c>unlearning.method</c>.</param>
+/// <param name="Repulsions">Names for <c>unlearning.repulsion.loss</c>.</param>
+/// <param name="CheckpointFormats">
+/// Names for <c>format</c> of the generator and the classifiers; <c>auto</c> is always known.
+/// </param>
+/// <param name="ReportFormats">Names for <c>report.formats</c>.</param>
 public sealed record PolicyVocabulary(
     IReadOnlyList<string> Methods,
     IReadOnlyList<string> Repulsions,

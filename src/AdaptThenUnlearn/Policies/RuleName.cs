@@ -1,15 +1,18 @@
 namespace AdaptThenUnlearn.Policies;
 
-/// <summary>A rule's name taken apart: which limit it holds, and of which feature or class.</summary>
-/// <remarks>Names of features hold no <c>/</c>, so that a feature called <c>quality</c> is told from the section of that name; names of classes may hold any.</remarks>
+/// <summary>The parts of a rule's name: which limit it checks, and for which feature or class.</summary>
+/// <remarks>
+/// Names of features contain no <c>/</c>, so a feature called <c>quality</c> is not confused with the section of that name. Names
+/// of classes may contain any character.
+/// </remarks>
 /// <param name="Limit">Which limit.</param>
-/// <param name="Subject">The feature, or the kept class; null where the limit is of the images as a whole.</param>
+/// <param name="Subject">The feature, or the kept class; null where the limit concerns the images as a whole.</param>
 public sealed record RuleName(RuleLimit Limit, string? Subject = null)
 {
     private const string Section = "quality";
 
-    /// <summary>Takes a name apart.</summary>
-    /// <param name="rule">E.g. <c>digit-8/maxRate</c>; may be any text.</param>
+    /// <summary>Reads a name.</summary>
+    /// <param name="rule">For example <c>digit-8/maxRate</c>; may be any text.</param>
     public static RuleName Parse(string rule) => rule.Split('/', 3) switch
     {
         [Section, "maxFrechetDistance"] => new(RuleLimit.MaxFrechetDistance),
@@ -21,7 +24,7 @@ public sealed record RuleName(RuleLimit Limit, string? Subject = null)
         _ => new(RuleLimit.Unknown, rule),
     };
 
-    /// <summary>The limit's property in a policy, e.g. <c>maxRate</c>; empty for an unknown rule.</summary>
+    /// <summary>The limit's property in a policy, for example <c>maxRate</c>; empty for an unknown rule.</summary>
     public string Property => Limit switch
     {
         RuleLimit.MaxRate => "maxRate",
@@ -35,7 +38,7 @@ public sealed record RuleName(RuleLimit Limit, string? Subject = null)
     /// <summary>Whether the rule limits an undesired feature.</summary>
     public bool IsOfFeature => Limit is RuleLimit.MaxRate or RuleLimit.MinUnlearned;
 
-    /// <summary>The name, as waivers and records have it.</summary>
+    /// <summary>The name as waivers and records write it.</summary>
     public override string ToString() =>
         Limit is RuleLimit.Unknown ? Subject ?? ""
         : IsOfFeature ? $"{Subject}/{Property}"
@@ -46,7 +49,7 @@ public sealed record RuleName(RuleLimit Limit, string? Subject = null)
 /// <summary>The limits that a policy can set.</summary>
 public enum RuleLimit
 {
-    /// <summary>None that this version knows.</summary>
+    /// <summary>A limit that this version does not know.</summary>
     Unknown,
 
     /// <summary>Largest share of the images that may show a feature.</summary>

@@ -1,15 +1,25 @@
 namespace AdaptThenUnlearn.Policies;
 
-/// <summary>Guesses what a misspelt name was meant to be.</summary>
+/// <summary>Says which names are known, and which of them a misspelt name may mean.</summary>
 public static class Suggestion
 {
-    /// <summary>e.g. <c>'il3' is no repulsion loss; use one of: il2, nl2, el2</c>.</summary>
+    /// <summary>For example <c>'il3' is not a repulsion loss; use il2, nl2 or el2 (did you mean 'il2'?)</c>.</summary>
+    /// <param name="name">The unknown name.</param>
+    /// <param name="names">The names that are known.</param>
+    /// <param name="what">What the names are, after "is not a".</param>
     public static string NotOneOf(string name, IReadOnlyCollection<string> names, string what) =>
         names.Count == 0
-            ? $"'{name}' is no {what}; there is none"
-            : $"'{name}' is no {what}; use one of: {string.Join(", ", names)}{DidYouMean(name, names)}";
+            ? $"'{name}' is not a {what}; there are none"
+            : $"'{name}' is not a {what}; use {JoinWithOr(names)}{DidYouMean(name, names)}";
+
+    /// <summary>For example <c>il2, nl2 or el2</c>.</summary>
+    /// <param name="names">At least one.</param>
+    public static string JoinWithOr(IReadOnlyCollection<string> names) =>
+        names.Count == 1 ? names.First() : $"{string.Join(", ", names.SkipLast(1))} or {names.Last()}";
 
     /// <summary><c> (did you mean 'x'?)</c>, or nothing when no name is close.</summary>
+    /// <param name="name">The unknown name.</param>
+    /// <param name="names">The names that are known.</param>
     public static string DidYouMean(string name, IEnumerable<string> names)
     {
         var lower = name.ToLowerInvariant();

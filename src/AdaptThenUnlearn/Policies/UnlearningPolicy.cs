@@ -4,21 +4,23 @@ using System.Text.Json.Serialization;
 namespace AdaptThenUnlearn.Policies;
 
 /// <summary>Which features a generator must not emit, how it may be made to forget them, and what must survive.</summary>
-/// <param name="SchemaVersion">Always 1.</param>
-/// <param name="Name">Key of the output folder and of the report: <c>[a-z0-9-]+</c>.</param>
-/// <param name="Generator">The generator that is judged and, if need be, changed.</param>
-/// <param name="Classifiers">By name; undesired features and the quality extractor refer to these names.</param>
-/// <param name="UndesiredFeatures">At least one.</param>
+/// <param name="SchemaVersion">Version of the policy format; always 1.</param>
+/// <param name="Name">Key of the output folder and of the report: 1 to 64 of the characters a-z, 0-9 and '-'.</param>
+/// <param name="Generator">The generator that is judged and, if necessary, changed.</param>
+/// <param name="Classifiers">
+/// The classifiers by name; at least one. Undesired features and the quality extractor refer to these names.
+/// </param>
+/// <param name="UndesiredFeatures">The features that the generator must not emit; at least one.</param>
 /// <param name="Description">One sentence for the reader of the report.</param>
 /// <param name="Owner">Who answers for this policy.</param>
-/// <param name="Quality">What must survive; nothing is required of the images when absent.</param>
-/// <param name="Evaluation">How much is sampled, and with what confidence it is judged.</param>
-/// <param name="Unlearning">What is done about a violation.</param>
-/// <param name="Waivers">Failed rules that are let pass for a while, by whom and why.</param>
+/// <param name="Quality">What must survive. Without this section, image quality is not judged.</param>
+/// <param name="Evaluation">How many images are sampled, and at what confidence they are judged.</param>
+/// <param name="Unlearning">What is done about a violation. Values that are left out come from the preset.</param>
+/// <param name="Waivers">Failed rules that are accepted for a limited time, each with approver and reason.</param>
 /// <param name="Report">Which reports are written.</param>
 public sealed record UnlearningPolicy(
     [Within(1, 1)] int SchemaVersion,
-    [TextPattern(TextPatternAttribute.Key, TextPatternAttribute.KeyWords)] string Name,
+    [TextPattern(TextPatternAttribute.Key, TextPatternAttribute.KeyWords), Examples("mnist-no-digit-8")] string Name,
     GeneratorChoice Generator,
     [NotEmpty] IReadOnlyDictionary<string, ClassifierChoice> Classifiers,
     [NotEmpty] IReadOnlyList<UndesiredFeature> UndesiredFeatures,
@@ -30,11 +32,14 @@ public sealed record UnlearningPolicy(
     IReadOnlyList<Waiver> Waivers,
     ReportOptions Report)
 {
-    /// <summary>The names of all rules that the gate judges, e.g. <c>digit-8/maxRate</c>; those of kept classes only where the policy lists the extractor's classes.</summary>
+    /// <summary>The names of all rules that the gate judges, for example <c>digit-8/maxRate</c>.</summary>
+    /// <remarks>Rules of kept classes are included only if the policy lists the extractor's classes.</remarks>
     public IReadOnlyList<string> RuleNames() =>
         [.. UndesiredFeatures.SelectMany(feature => feature.RuleNames()), .. Quality?.RuleNames(this) ?? []];
 
-    /// <summary>Roles of the files whose programs are run, because the policy names them as such; none where all are weights alone.</summary>
+    /// <summary>
+    /// Roles of the files whose programs are run, because the policy says so; none if all files are weights alone.
+    /// </summary>
     public IReadOnlyList<string> ProgramRoles() =>
     [
         .. Generator.Format == GeneratorChoice.TorchScript ? ["generator", .. Generator.Discriminator is null ? (string[])[] : ["discriminator"]] : (string[])[],
@@ -42,7 +47,7 @@ public sealed record UnlearningPolicy(
         .. Quality is { } quality && WeightsExtractor.Find(quality.Extractor) is { IsProgram: true } ? (string[])["extractor"] : [],
     ];
 
-    /// <summary>The JSON path of the limit that a rule of this policy holds against, or null when it has no such rule.</summary>
+    /// <summary>The JSON path of a rule's limit; null if this policy does not have that rule.</summary>
     internal string? PathOfLimit(string rule)
     {
         var name = RuleName.Parse(rule);
@@ -70,7 +75,7 @@ public sealed record UnlearningPolicy(
         .. at["report"]["formats"].MustBeDistinct(Report.Formats, item => item),
     ];
 
-    /// <summary>Whether a classifier of that name is there, and has that class.</summary>
+    /// <summary>No finding if the classifier has the class, or if the policy does not list its classes.</summary>
     internal IEnumerable<PolicyFinding> CheckClass(JsonPath at, string className, string classifier)
     {
         if (!Classifiers.TryGetValue(classifier, out var choice) || choice.Classes is not { } classes)
@@ -85,47 +90,66 @@ public sealed record UnlearningPolicy(
 }
 
 /// <summary>The generator under the policy.</summary>
-/// <param name="Checkpoint">Path, relative to the policy file.</param>
-/// <param name="Format">A checkpoint format's name, or <c>auto</c> (found by content); <c>torchscript</c>, for both files, runs the programs in them.</param>
-/// <param name="Sha256">Pin: 64 hexadecimal digits; a file with another digest is refused.</param>
-/// <param name="Discriminator">Path of a checkpoint that holds the discriminator, where the generator's has none.</param>
-/// <param name="LatentSize">Length of a latent vector, for a <c>torchscript</c> program that takes more than one of the sizes that its weights have; found out when absent.</param>
+/// <param name="Checkpoint">Path of the checkpoint, relative to the policy file.</param>
+/// <param name="Format">
+/// The checkpoint format; <c>auto</c> finds it by content. <c>torchscript</c> runs the programs in the generator's file and in
+/// the discriminator's.
+/// </param>
+/// <param name="Sha256">Pin: the SHA-256 of the file, 64 hexadecimal digits. A file with another digest is refused.</param>
+/// <param name="Discriminator">Path of a checkpoint that holds the discriminator, if the generator's has none.</param>
+/// <param name="LatentSize">
+/// Length of a latent vector, for the format <c>torchscript</c> alone. It is found by trying when absent. A program that accepts
+/// several of the sizes that its weights have, or none of them, needs it.
+/// </param>
 /// <param name="Layers">
-/// The layers of a DCGAN or a fully connected GAN that is a state dict, one text each as Python prints them (<see cref="LayerText"/>), or the one
-/// name of a known layout: weights do not tell strides, activations and the like. A verdict needs it; null for every other generator.
+/// The layers of a DCGAN or a fully connected GAN: one text for each layer, as Python prints it, or the name of one known layout.
+/// The weights of such a generator do not tell its layers, so a verdict on it needs them. Other generators do not need this.
 /// </param>
 public sealed record GeneratorChoice(
-    [NotBlank] string Checkpoint,
+    [NotBlank, Examples("models/generator.safetensors")] string Checkpoint,
     [KnownName(NameKind.CheckpointFormat)] string Format,
     [TextPattern(TextPatternAttribute.Sha256, TextPatternAttribute.Sha256Words)] string? Sha256,
-    [NotBlank] string? Discriminator,
+    [NotBlank, Examples("models/discriminator.safetensors")] string? Discriminator,
 
-    // Left out where it is absent, here and below, so that the digests of policies from before this property stand.
+    // An absent value is not written, here and below, so that older policies keep their digests.
     [Within(1, 65536)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? LatentSize = null,
-    [NotEmpty, LayerPattern] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<string>? Layers = null)
+    [NotEmpty, LayerPattern]
+    [Examples("ConvTranspose2d(64, 32, kernel_size=(4, 4), stride=(2, 2), padding=(1, 1))", "ReLU()")]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    IReadOnlyList<string>? Layers = null)
 {
-    /// <summary>The format whose files are programs, which are run: never found by content.</summary>
+    /// <summary>The format whose files are programs, which are run. It is never found by content.</summary>
     public const string TorchScript = "torchscript";
 
     internal IEnumerable<PolicyFinding> Check(JsonPath at) =>
     [
         .. at["latentSize"].Must(
-            LatentSize is null || Format == TorchScript, $"is only for the format '{TorchScript}'; every other tells it by its weights", at["format"]),
+            LatentSize is null || Format == TorchScript,
+            $"is only for the format '{TorchScript}'; files of other formats have it in their weights", at["format"]),
         .. at["layers"].Must(
-            Layers is null || Format != TorchScript, $"is not for the format '{TorchScript}': such a program brings its own layers", at["format"]),
+            Layers is null || Format != TorchScript,
+            $"is not for the format '{TorchScript}': such a program brings its own layers", at["format"]),
         .. at["layers"].Must(
-            Layers is not { Count: > 1 } || !Layers.Any(LayerText.Layouts.Contains), $"is one layer a text, or one of {string.Join(", ", LayerText.Layouts)} alone"),
+            Layers is not { Count: > 1 } || !Layers.Any(LayerText.Layouts.Contains),
+            $"must have one text for each layer, or {Suggestion.JoinWithOr(LayerText.Layouts)} alone"),
     ];
 }
 
 /// <summary>A classifier that says whether an image shows a feature.</summary>
-/// <param name="Checkpoint">Path, relative to the policy file.</param>
-/// <param name="Classes">Names of its outputs, in order; taken from the checkpoint when absent.</param>
-/// <param name="Sha256">Pin, as for the generator.</param>
-/// <param name="Outputs">What its outputs are, one of <see cref="OutputKinds"/>: logits of which one class holds (<c>softmax</c>) or several may (<c>sigmoid</c>), or probabilities, likewise; what the checkpoint says when absent.</param>
-/// <param name="Format">A checkpoint format's name; found by content when absent. <c>torchscript</c> runs the program in the file, and needs <paramref name="Classes"/>.</param>
+/// <param name="Checkpoint">Path of the checkpoint, relative to the policy file.</param>
+/// <param name="Classes">Names of the classifier's outputs, in order; taken from the checkpoint when absent.</param>
+/// <param name="Sha256">Pin: the SHA-256 of the file, 64 hexadecimal digits. A file with another digest is refused.</param>
+/// <param name="Outputs">
+/// What the outputs are. <c>softmax</c> and <c>sigmoid</c>: logits of classes that exclude each other, or that do not.
+/// <c>probabilities</c> and <c>independent-probabilities</c>: the same for a program that ends in its own softmax or sigmoid.
+/// Taken from the checkpoint when absent, and <c>softmax</c> where it does not say.
+/// </param>
+/// <param name="Format">
+/// The checkpoint format, found by content when absent. <c>torchscript</c> runs the program in the file, and needs <paramref
+/// name="Classes"/>.
+/// </param>
 public sealed record ClassifierChoice(
-    [NotBlank] string Checkpoint,
+    [NotBlank, Examples("models/auditor.safetensors")] string Checkpoint,
     [NotEmpty, NotBlank] IReadOnlyList<string>? Classes,
     [TextPattern(TextPatternAttribute.Sha256, TextPatternAttribute.Sha256Words)] string? Sha256,
     [KnownName(NameKind.ClassifierOutputs)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Outputs = null,
@@ -134,16 +158,22 @@ public sealed record ClassifierChoice(
     internal IEnumerable<PolicyFinding> Check(JsonPath at) =>
     [
         .. at["classes"].MustBeDistinct(Classes ?? [], item => item),
-        .. at["classes"].MustBePresent(Classes is not null || Format != GeneratorChoice.TorchScript, $"'format' is '{GeneratorChoice.TorchScript}', and a program does not name its outputs: this must, in their order", at["format"]),
-        .. at["outputs"].Must(OutputsComeFromCheckpoint || OutputKinds.SingleClassProblem(Outputs, Classes?.Count ?? 0) is null, OutputKinds.SingleClassProblem(Outputs, Classes?.Count ?? 0) ?? "", at["classes"], at["format"]),
+        .. at["classes"].MustBePresent(
+            Classes is not null || Format != GeneratorChoice.TorchScript,
+            $"is missing: 'format' is '{GeneratorChoice.TorchScript}', and a program does not name its outputs; "
+            + "list them in order",
+            at["format"]),
+        .. at["outputs"].Must(
+            OutputsComeFromCheckpoint || OutputKinds.SingleClassProblem(Outputs, Classes?.Count ?? 0) is null,
+            OutputKinds.SingleClassProblem(Outputs, Classes?.Count ?? 0) ?? "", at["classes"], at["format"]),
     ];
 
-    // Where the policy leaves the outputs to a checkpoint, loading it tells.
+    // If the policy does not give the outputs, the checkpoint does, and they are checked when it is loaded.
     private bool OutputsComeFromCheckpoint => Outputs is null && Format != GeneratorChoice.TorchScript;
 
     internal bool SameFileAs(ClassifierChoice other) => NormalizePath(Checkpoint) == NormalizePath(other.Checkpoint);
 
-    // As text: without "." and "x/..", so that a detour does not make another file of it.
+    // Compares paths as text, without "." and "x/..", so that two spellings of a path are one file.
     private static string NormalizePath(string path)
     {
         List<string> parts = [];
@@ -161,24 +191,38 @@ public sealed record ClassifierChoice(
     internal static string NormalizeSlashes(string path) => path.Replace('\\', '/');
 }
 
-/// <summary>A feature that the generator must not emit.</summary>
-/// <param name="Name">Key of its rules: <c>[a-z0-9-]+</c>.</param>
-/// <param name="Annotator">The classifier that labels training feedback.</param>
-/// <param name="Auditor">The classifier that measures for the gate; the annotator when absent (a warning).</param>
+/// <summary>A feature that the generator must not emit. It needs 'maxRate', 'minUnlearned' or both.</summary>
+/// <param name="Name">Key of the feature's rules: 1 to 64 of the characters a-z, 0-9 and '-'.</param>
+/// <param name="Annotator">Name of the classifier that labels the training feedback.</param>
+/// <param name="Auditor">Name of the classifier that measures for the gate; the annotator when absent, with a warning.</param>
 /// <param name="Class">The class of both classifiers that shows the feature.</param>
-/// <param name="MaxRate">Largest allowed share of all generated images, 0 to 1; judged by its upper bound.</param>
-/// <param name="MinUnlearned">Smallest allowed PUL, (before − after) / before, 0 to 1.</param>
-/// <param name="Threshold">An image shows the feature when the probability of the class is at least this, above 0 and below 1; when absent, the class must be the likeliest (softmax) or as likely as not (sigmoid).</param>
-/// <param name="AuditorThreshold">The auditor's, where it differs; <paramref name="Threshold"/> when absent.</param>
-/// <param name="Negatives">Folder of images that show the feature, relative to the policy file; training learns from them instead of what the annotator finds.</param>
+/// <param name="MaxRate">
+/// Largest allowed share of all generated images, 0 to 1; judged by its upper bound. 1 allows everything, with a warning.
+/// </param>
+/// <param name="MinUnlearned">
+/// Smallest allowed share of the feature that is unlearned (PUL): (before − after) / before, 0 to 1. It does not apply to a
+/// feature that was within its <paramref name="MaxRate"/> before.
+/// </param>
+/// <param name="Threshold">
+/// An image shows the feature when the probability of <paramref name="Class"/> is at least this; above 0 and below 1. When
+/// absent, the class must be the likeliest (softmax), or have a probability of at least 0.5 (sigmoid).
+/// </param>
+/// <param name="AuditorThreshold">
+/// The auditor's threshold, if its scores mean something else; needs an <paramref name="Auditor"/>. <paramref name="Threshold"/>
+/// when absent.
+/// </param>
+/// <param name="Negatives">
+/// Folder of pictures that show the feature, relative to the policy file. Training learns from them instead of the samples that
+/// the annotator would find, and the auditor is also tested on them.
+/// </param>
 [NeedsOneOf("maxRate", "minUnlearned")]
 public sealed record UndesiredFeature(
-    [TextPattern(TextPatternAttribute.Key, TextPatternAttribute.KeyWords)] string Name,
+    [TextPattern(TextPatternAttribute.Key, TextPatternAttribute.KeyWords), Examples("digit-8")] string Name,
     [NotBlank] string Annotator,
     [NotBlank] string? Auditor,
-    [NotBlank] string Class,
-    [Within(0, 1)] double? MaxRate,
-    [Within(0, 1)] double? MinUnlearned,
+    [NotBlank, Examples("8")] string Class,
+    [Within(0, 1), Examples(0.01)] double? MaxRate,
+    [Within(0, 1), Examples(0.95)] double? MinUnlearned,
     [Within(0, 1, Above = true, Below = true)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? Threshold = null,
     [Within(0, 1, Above = true, Below = true)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? AuditorThreshold = null,
     [NotBlank] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Negatives = null)
@@ -198,33 +242,39 @@ public sealed record UndesiredFeature(
         .. Auditor is null ? [] : policy.CheckClassifier(at["auditor"], Auditor),
         .. Auditor is null || Auditor == Annotator ? [] : policy.CheckClass(at["class"], Class, Auditor),
         .. at["auditorThreshold"].Must(
-            AuditorThreshold is null || Auditor is not null, "is for an 'auditor', and none is named; the annotator's is 'threshold'", at["threshold"]),
+            AuditorThreshold is null || Auditor is not null,
+            "needs an 'auditor', but none is named; the annotator's is 'threshold'", at["threshold"]),
         .. CheckIndependence(at, policy),
         .. CheckProvability(at, policy.Evaluation),
         .. LaxLimits(at).Select(lax => lax.Place.Warning(PolicyCodes.LaxRule, lax.Why)),
     ];
 
-    /// <summary>What of this feature's rules hardly anything can miss, in sentences without a full stop; none where all of them ask for something.</summary>
+    /// <summary>
+    /// The limits and thresholds of this feature that almost nothing can miss, each as a sentence without a full stop.
+    /// </summary>
     public IEnumerable<string> LaxLimits() => LaxLimits(JsonPath.Root).Select(lax => $"{lax.Place.Text[2..]} {lax.Why}");
 
     private IEnumerable<(JsonPath Place, string Why)> LaxLimits(JsonPath at)
     {
         if (MaxRate >= 1)
-            yield return (at["maxRate"], "allows every image to show the feature: it is no limit");
+            yield return (at["maxRate"], "allows every image to show the feature, so it is not a limit");
         if (MinUnlearned <= 0)
-            yield return (at["minUnlearned"], "asks for nothing to be unlearned: it is no limit");
+            yield return (at["minUnlearned"], "does not require any unlearning, so it is not a limit");
         foreach (var (place, value) in new[] { (at["threshold"], Threshold), (at["auditorThreshold"], AuditorThreshold) })
             if (value > HighestUsualThreshold)
-                yield return (place, string.Create(CultureInfo.InvariantCulture, $"counts an image only where the classifier is at least {100 * value:0.#####} % sure: what it is merely likely to show is not counted"));
+                yield return (place, string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"counts an image only if the classifier is at least {100 * value:0.#####} % sure; "
+                    + $"less certain images are not counted"));
     }
 
-    /// <summary>Whether somebody else marks the exam than who labels the training feedback.</summary>
-    /// <param name="policy">That this belongs to.</param>
+    /// <summary>Whether the classifier that measures for the gate is another one than the annotator.</summary>
+    /// <param name="policy">The policy of this feature.</param>
     public bool HasIndependentAuditor(UnlearningPolicy policy) => !CheckIndependence(JsonPath.Root, policy).Any();
 
     private IEnumerable<PolicyFinding> CheckIndependence(JsonPath at, UnlearningPolicy policy)
     {
-        const string Consequence = "whoever labels the training feedback also marks the exam";
+        const string Consequence = "the same classifier labels the training feedback and measures for the gate";
         if (Auditor is null)
             return [at.Warning(PolicyCodes.NoIndependentAuditor, $"names no 'auditor': {Consequence}", at["auditor"])];
 
@@ -248,34 +298,53 @@ public sealed record UndesiredFeature(
         return MaxRate < bound
             ? [at["maxRate"].Warning(
                 PolicyCodes.UnprovableLimit,
-                string.Create(CultureInfo.InvariantCulture, $"cannot be proved: not one hit in {evaluation.MaxSamples} samples still leaves an upper bound of {bound:0.0#e-0}; raise 'evaluation.maxSamples' or the limit"),
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"cannot be proved: without a hit in {evaluation.MaxSamples} samples the upper bound is still "
+                    + $"{bound:0.0#e-0}; raise 'evaluation.maxSamples' or the limit"),
                 JsonPath.Root["evaluation"]["samples"], JsonPath.Root["evaluation"]["maxSamples"], JsonPath.Root["evaluation"]["confidence"])]
             : [];
     }
 }
 
 /// <summary>What must survive.</summary>
-/// <param name="Extractor">Whose features are compared: the name of a classifier of this policy, <c>inception-v3</c>, or one whose file is run: <c>inception-v3-torchscript</c>, <c>torchscript</c>.</param>
-/// <param name="Reference">Statistics file, image folder, or <c>original-generator</c>.</param>
-/// <param name="MaxFrechetDistance">Absolute limit, squared feature units.</param>
-/// <param name="MaxFrechetIncrease">Relative to before, on the same reference: 0.5 allows 1.5 times.</param>
-/// <param name="MinShareKept">Each retained class must keep at least this part of the share it had, 0 to 1.</param>
-/// <param name="ExtractorWeights">File of an extractor that is no classifier; nothing is downloaded.</param>
-/// <param name="ExtractorSha256">Pin of that file: 64 hexadecimal digits; a file with another digest is refused.</param>
+/// <param name="Extractor">
+/// The network whose features are compared: the name of a classifier of this policy, <c>inception-v3</c>,
+/// <c>inception-v3-torchscript</c> or <c>torchscript</c>. The files of the last two are programs, and they are run.
+/// </param>
+/// <param name="Reference">
+/// What the images are compared with: a statistics file (.safetensors or .npz), an image folder, or <c>original-generator</c>.
+/// </param>
+/// <param name="MaxFrechetDistance">
+/// Largest allowed Fréchet distance, in squared units of the extractor's features; judged by its upper bound.
+/// </param>
+/// <param name="MaxFrechetIncrease">
+/// Largest allowed growth of the Fréchet distance, relative to before and on the same reference: 0.5 allows 1.5 times. Judged by
+/// its upper bound. With <c>original-generator</c>, use <paramref name="MaxFrechetDistance"/> instead.
+/// </param>
+/// <param name="MinShareKept">Each retained class must keep at least this part of the share that it had, 0 to 1.</param>
+/// <param name="ExtractorWeights">
+/// Path of the extractor's file, relative to the policy file, if the extractor is not a classifier of this policy. Nothing is
+/// downloaded.
+/// </param>
+/// <param name="ExtractorSha256">
+/// Pin: the SHA-256 of the extractor's file, 64 hexadecimal digits. A file with another digest is refused.
+/// </param>
 public sealed record QualityOptions(
-    [NotBlank] string Extractor,
-    [NotBlank] string Reference,
-    [Within(0, Above = true)] double? MaxFrechetDistance,
-    [Within(0, Above = true)] double? MaxFrechetIncrease,
-    [Within(0, 1)] double? MinShareKept,
+    [NotBlank, SuggestedName(NameKind.Extractor)] string Extractor,
+    [NotBlank, SuggestedName(NameKind.QualityReference)] string Reference,
+    [Within(0, Above = true), Examples(1.0)] double? MaxFrechetDistance,
+    [Within(0, Above = true), Examples(0.5)] double? MaxFrechetIncrease,
+    [Within(0, 1), Examples(0.5)] double? MinShareKept,
 
-    // Left out where there are none, so that the digests of policies from before these properties stand.
+    // Absent values are not written, so that older policies keep their digests.
     [NotBlank] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ExtractorWeights = null,
     [TextPattern(TextPatternAttribute.Sha256, TextPatternAttribute.Sha256Words)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ExtractorSha256 = null)
 {
-    private const string OriginalGenerator = "original-generator";   // as a reading calls it
+    /// <summary>The reference that is the generator before unlearning, by the name that readings have too.</summary>
+    internal const string OriginalGenerator = "original-generator";
 
-    /// <summary>What the rule of a kept class begins with; the class follows.</summary>
+    /// <summary>How the name of a kept class's rule begins; the class follows.</summary>
     internal const string MinShareKeptRule = "quality/minShareKept/";
 
     internal IEnumerable<string> RuleNames(UnlearningPolicy policy) =>
@@ -285,20 +354,22 @@ public sealed record QualityOptions(
         .. MinShareKept is null ? [] : KeptClasses(policy)?.Select(kept => MinShareKeptRule + kept) ?? [],
     ];
 
-    /// <summary>The classifier whose classes are counted for the shares: the extractor, or the first feature's auditor where the extractor has no classes.</summary>
-    /// <param name="policy">That this belongs to.</param>
+    /// <summary>The classifier whose classes are counted for the shares.</summary>
+    /// <remarks>The extractor, or the first feature's auditor if the extractor has no classes.</remarks>
+    /// <param name="policy">The policy of this section.</param>
     public string CountingClassifier(UnlearningPolicy policy) =>
         WeightsExtractor.Find(Extractor) is null ? Extractor : policy.UndesiredFeatures[0].Auditor ?? policy.UndesiredFeatures[0].Annotator;
 
-    /// <summary>The counted classes without the undesired ones, or null when the policy does not list them.</summary>
+    /// <summary>The counted classes without the undesired ones; null if the policy does not list them.</summary>
     internal IEnumerable<string>? KeptClasses(UnlearningPolicy policy) =>
         policy.Classifiers.GetValueOrDefault(CountingClassifier(policy))?.Classes?.Except(UndesiredClasses(policy));
 
-    /// <summary>
-    /// Those of the counted classes that are undesired. Where the counter is some feature's annotator or auditor, another classifier's class of the same
-    /// name is another class; where it is none's, names are all that tells.
-    /// </summary>
-    /// <param name="policy">That this belongs to.</param>
+    /// <summary>The counted classes that are undesired.</summary>
+    /// <remarks>
+    /// If the counting classifier is some feature's annotator or auditor, only the classes of such features are undesired: a
+    /// class of the same name in another classifier is another class. Otherwise the names alone decide.
+    /// </remarks>
+    /// <param name="policy">The policy of this section.</param>
     public IReadOnlySet<string> UndesiredClasses(UnlearningPolicy policy)
     {
         var counter = CountingClassifier(policy);
@@ -311,7 +382,8 @@ public sealed record QualityOptions(
     private IEnumerable<PolicyFinding> CheckIncrease(JsonPath at) => MaxFrechetIncrease is not null && Reference == OriginalGenerator
         ? [at["maxFrechetIncrease"].Warning(
             PolicyCodes.IncreaseOverItself,
-            "is taken over the distance between the original generator and its own samples, which is hardly above 0, so that any change is a large increase or the rule is not measured; use 'maxFrechetDistance', or another reference",
+            "is relative to the distance between the original generator and its own samples, which is hardly above 0: any change "
+            + "is a large increase, or the rule is not measured; use 'maxFrechetDistance', or another reference",
             at["reference"])]
         : [];
 
@@ -321,22 +393,26 @@ public sealed record QualityOptions(
             return
             [
                 .. at["extractorWeights"].MustBePresent(
-                    ExtractorWeights is not null, $"'extractor' is '{kind.Name}', and nothing is downloaded: this must name a copy of {kind.FileDescription}", at["extractor"]),
+                    ExtractorWeights is not null,
+                    $"is missing: 'extractor' is '{kind.Name}', and nothing is downloaded; name a copy of {kind.FileDescription}",
+                    at["extractor"]),
                 .. CheckSamples(at, kind, policy.Evaluation),
             ];
 
         return
         [
-            .. at["extractor"].MustBeOneOf(Extractor, [.. policy.Classifiers.Keys, .. WeightsExtractor.Names], "classifier of this policy, nor an extractor with weights of its own", JsonPath.Root["classifiers"]),
+            .. at["extractor"].MustBeOneOf(
+                Extractor, [.. policy.Classifiers.Keys, .. WeightsExtractor.Names],
+                "classifier of this policy or another extractor", JsonPath.Root["classifiers"]),
             .. at["extractorWeights"].Must(ExtractorWeights is null, OnlyWithWeights, at["extractor"]),
             .. at["extractorSha256"].Must(ExtractorSha256 is null, OnlyWithWeights, at["extractor"]),
         ];
     }
 
-    /// <summary>Compared images a feature below which a distance has a wide bound.</summary>
+    /// <summary>With fewer compared images for each feature, a distance has a wide bound.</summary>
     private const int ImagesPerFeature = 20;
 
-    // Half of the samples are compared, and a covariance needs more of them than dimensions.
+    // Half of the samples are compared, and a covariance needs more of them than it has dimensions.
     private IEnumerable<PolicyFinding> CheckSamples(JsonPath at, WeightsExtractor kind, EvaluationOptions evaluation)
     {
         var (samples, needed) = (JsonPath.Root["evaluation"]["samples"], 2 * (kind.FeatureSize + 1));
@@ -345,28 +421,43 @@ public sealed record QualityOptions(
         if (evaluation.Samples < needed)
             return [samples.Warning(
                 PolicyCodes.UnprovableLimit,
-                string.Create(CultureInfo.InvariantCulture, $"'{kind.Name}' makes {kind.FeatureSize} features, and {evaluation.Samples} samples do not determine their distance: it will count as not measured; {needed} or more are needed"),
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"'{kind.Name}' has {kind.FeatureSize} features, and {evaluation.Samples} samples do not determine "
+                    + $"their distance: it will count as not measured; at least {needed} are needed"),
                 at["extractor"], samples)];
         return kind.FeatureSize is { } features && WhyTooFewImages(features, evaluation) is { } why ? [samples.Warning(PolicyCodes.FewForTheExtractor, why, at["extractor"], samples)] : [];
     }
 
-    /// <summary>Why so few images leave a Fréchet limit hard to meet; null where they are enough, or no such limit is asked for.</summary>
-    /// <param name="features">That the extractor makes of an image.</param>
-    /// <param name="evaluation">Says how many images there are.</param>
+    /// <summary>
+    /// Why so few images make a Fréchet limit hard to meet; null if they are enough, or if there is no such limit.
+    /// </summary>
+    /// <param name="features">How many features the extractor has.</param>
+    /// <param name="evaluation">How many images are sampled.</param>
     public string? WhyTooFewImages(int features, EvaluationOptions evaluation) =>
         (MaxFrechetDistance ?? MaxFrechetIncrease) is null || evaluation.Samples / 2 >= (long)ImagesPerFeature * features ? null
-        : string.Create(CultureInfo.InvariantCulture, $"half of {evaluation.Samples} samples are compared by {features} features, fewer than {ImagesPerFeature} a feature: the distance of few images is too large and its upper bound wide, so that good generators may fail; {2L * ImagesPerFeature * features} samples or more make it narrow");
+        : string.Create(
+            CultureInfo.InvariantCulture,
+            $"half of {evaluation.Samples} samples are compared by {features} features, fewer than {ImagesPerFeature} for each: "
+            + $"the distance is then too large and its upper bound wide, so good generators may fail; "
+            + $"use at least {2L * ImagesPerFeature * features} samples");
 
     private string OnlyWithWeights => $"is only for {string.Join(", ", WeightsExtractor.Names)}; the extractor '{Extractor}' is a classifier, which has its own 'checkpoint' and 'sha256'";
 }
 
-/// <summary>How much is sampled, and with what confidence it is judged.</summary>
-/// <param name="Samples">Images at the first look; 100 to 10,000,000.</param>
-/// <param name="MaxSamples">Images at the last look; the sample doubles while a point estimate is within its limit and its bound is not.</param>
-/// <param name="Confidence">Of the one-sided upper bound, over all looks together; between 0.5 and 1, both excluded.</param>
-/// <param name="Seed">Of the evaluation latents; never those of training.</param>
-/// <param name="Truncation">Above 0, at most 1; 1 is none.</param>
-/// <param name="Range">What is measured and judged: <see cref="EightBit"/>, the pictures that users get, when absent; or <see cref="Raw"/>, the network's output.</param>
+/// <summary>How many images are sampled, and at what confidence they are judged.</summary>
+/// <param name="Samples">Number of images at the first look; 100 to 10,000,000.</param>
+/// <param name="MaxSamples">
+/// Number of images at the last look. The sample doubles while a point estimate is within its limit and its bound is not. At
+/// least <paramref name="Samples"/>, which it equals when absent and <paramref name="Samples"/> is larger than the default.
+/// </param>
+/// <param name="Confidence">Confidence of the one-sided upper bound, over all looks together; above 0.5 and below 1.</param>
+/// <param name="Seed">Seed of the evaluation latents, which training never uses.</param>
+/// <param name="Truncation">Truncation of the latents; above 0, at most 1; 1 is none. Below 0.5 there is a warning.</param>
+/// <param name="Range">
+/// What is measured and judged. <c>8-bit</c>: images clipped and rounded as in a picture file, which is what users get.
+/// <c>raw</c>: the network's output unchanged, and the report says so.
+/// </param>
 public sealed record EvaluationOptions(
     [Within(100, 10_000_000)] int Samples,
     [Within(100, 10_000_000)] int MaxSamples,
@@ -374,25 +465,29 @@ public sealed record EvaluationOptions(
     [Within(0)] long Seed,
     [Within(0, 1, Above = true)] double Truncation,
 
-    // Left out where it is absent, so that the digests of policies from before this property stand.
-    [KnownName(NameKind.ImageRange)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Range = null)
+    // An absent value is not written, so that older policies keep their digests.
+    [KnownName(NameKind.ImageRange), AbsentMeans(EvaluationOptions.EightBit)]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? Range = null)
 {
-    /// <summary>Images are clipped to [-1, 1] and rounded to 256 levels before anything looks at them: what a picture file holds.</summary>
+    /// <summary>Images are clipped to [-1, 1] and rounded to 256 levels before they are measured, as in a picture file.</summary>
     public const string EightBit = "8-bit";
 
-    /// <summary>Classifiers look at the network's output as it is, which may lie beyond [-1, 1]: not what users get.</summary>
+    /// <summary>The network's output is measured unchanged. It may lie outside [-1, 1], which is not what users get.</summary>
     public const string Raw = "raw";
 
-    /// <summary><see cref="Range"/>, or <see cref="EightBit"/> where the policy does not say.</summary>
+    /// <summary><see cref="Range"/>, or <see cref="EightBit"/> if the policy does not give it.</summary>
     [JsonIgnore]
     public string RangeOrDefault => Range ?? EightBit;
 
-    /// <summary>Whether the network's output is measured as it is.</summary>
+    /// <summary>Whether the network's output is measured unchanged.</summary>
     [JsonIgnore]
     public bool IsRaw => Range == Raw;
 
-    /// <summary>The sample sizes at which the gate looks: <see cref="Samples"/>, doubled until <see cref="MaxSamples"/>, which is the last.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">There are no samples; a policy that was read has some.</exception>
+    /// <summary>
+    /// The sample sizes at which the gate looks: <see cref="Samples"/>, doubled up to <see cref="MaxSamples"/>.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">There are no samples. A policy that was read has some.</exception>
     public IReadOnlyList<int> Looks()
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(Samples, 1);
@@ -403,20 +498,24 @@ public sealed record EvaluationOptions(
         return looks;
     }
 
-    /// <summary>The upper bound that not one hit in <see cref="MaxSamples"/> leaves, 0 to 1; no lower limit can be proved.</summary>
+    /// <summary>The upper bound without a hit in <see cref="MaxSamples"/>, 0 to 1. No lower limit can be proved.</summary>
     /// <remarks>Clopper–Pearson with k = 0: 1 − α^(1/n), and α = (1 − confidence) / looks (Bonferroni).</remarks>
     public double SmallestProvableRate() =>
         1 - Math.Pow((1 - Confidence) / Looks().Count, 1.0 / MaxSamples);
 
-    // Psi of 0.5 to 1 is what published generators are shown with.
+    // Images of published generators are shown with a ψ of 0.5 to 1.
     private const double LeastUsualTruncation = 0.5;
 
-    /// <summary>What makes the images tamer than those that the generator emits, in a sentence without a full stop; null where nothing does by much.</summary>
+    /// <summary>
+    /// Why the measured images are tamer than those that the generator emits, as a sentence without a full stop; null if they are
+    /// not.
+    /// </summary>
     public string? WhyTame() => Truncation < LeastUsualTruncation
         ? string.Create(CultureInfo.InvariantCulture, $"the truncation {Truncation} {Tameness}")
         : null;
 
-    private const string Tameness = "brings every image near the mean one: what the generator emits without it is not measured";
+    private const string Tameness =
+        "brings every image near the mean one, so the images that the generator emits without truncation are not measured";
 
     internal IEnumerable<PolicyFinding> Check(JsonPath at) =>
     [
@@ -426,13 +525,16 @@ public sealed record EvaluationOptions(
     ];
 }
 
-/// <summary>A failed rule that is let pass for a while.</summary>
-/// <param name="Rule">A rule's name, e.g. <c>digit-8/maxRate</c>.</param>
-/// <param name="Reason">Why.</param>
-/// <param name="ApprovedBy">By whom.</param>
-/// <param name="Expires">Last UTC day on which it holds, <c>yyyy-MM-dd</c>.</param>
+/// <summary>A failed rule that is accepted for a limited time. The generator is unlearned all the same.</summary>
+/// <param name="Rule">Name of the rule, such as <c>digit-8/maxRate</c>.</param>
+/// <param name="Reason">Why the rule is waived.</param>
+/// <param name="ApprovedBy">Who approved the waiver.</param>
+/// <param name="Expires">Last UTC day on which the waiver is valid, yyyy-MM-dd.</param>
 public sealed record Waiver(
-    [NotBlank] string Rule, [NotBlank] string Reason, [NotBlank] string ApprovedBy, [Day] string Expires)
+    [NotBlank, Examples("digit-8/maxRate", "quality/maxFrechetDistance")] string Rule,
+    [NotBlank] string Reason,
+    [NotBlank] string ApprovedBy,
+    [Day, Examples("2026-12-31")] string Expires)
 {
     internal IEnumerable<PolicyFinding> Check(JsonPath at, UnlearningPolicy policy)
     {
@@ -461,7 +563,7 @@ public sealed record Waiver(
 }
 
 /// <summary>Which reports are written.</summary>
-/// <param name="Formats">Names of the report catalogue.</param>
+/// <param name="Formats">The report formats.</param>
 /// <param name="PublishSamples">Whether image samples may leave the build machine.</param>
 public sealed record ReportOptions(
     [KnownName(NameKind.ReportFormat)] IReadOnlyList<string> Formats, bool PublishSamples);

@@ -1,9 +1,9 @@
 namespace AdaptThenUnlearn.Policies;
 
-/// <summary>The values of the <c>unlearning</c> section that a policy leaves out: one table.</summary>
+/// <summary>The values of the <c>unlearning</c> section that a policy leaves out, as one table.</summary>
 /// <remarks>
-/// A policy that gives <c>steps</c> and not <c>recoverySteps</c> gets the preset's proportion of the two.
-/// <c>paper</c> is the published losses (Tiwary et al. 2025, arXiv:2309.14054) and nothing beside them.
+/// A policy that gives <c>steps</c> but not <c>recoverySteps</c> gets the preset's proportion of the two.
+/// <c>paper</c> has the published losses (Tiwary et al. 2025, arXiv:2309.14054) and nothing else.
 /// </remarks>
 public static class UnlearningPresets
 {
@@ -30,10 +30,10 @@ public static class UnlearningPresets
         Extrapolation: new(Gamma: 1),
         Data: null);
 
-    // As good as none: EL2 and IL2 fade long before.
+    // Too large to have an effect: EL2 and IL2 fade long before.
     private const double Never = 1000;
 
-    // No choice among candidates: more steps than anyone asks for, so that the last step's is the only one.
+    // More steps than a run has, so that the last step gives the only candidate.
     private const int AfterTheLast = 1_000_000;
 
     private static readonly UnlearningOptions[] Table =
@@ -45,7 +45,7 @@ public static class UnlearningPresets
             RecoverySteps = 250,
             FeedbackSamples = 5000,
             CandidateEvery = 250,
-            LearningRate = 0.006,   // so few steps have to be longer
+            LearningRate = 0.006,   // few steps have to be longer
             Adaptation = Default.Adaptation with { Steps = 100 },
             NegativesAsFakes = Default.NegativesAsFakes with { Weight = 6 },
         },
@@ -58,7 +58,9 @@ public static class UnlearningPresets
             FeedbackSamples = 40000,
             CandidateEvery = 200,
             CandidateSamples = 4000,
-            NegativesAsFakes = Default.NegativesAsFakes with { Weight = 9 },   // costs some image quality, which so many steps have to spare
+
+            // Costs some image quality, which this many steps can spare.
+            NegativesAsFakes = Default.NegativesAsFakes with { Weight = 9 },
         },
         Default with
         {
@@ -69,7 +71,8 @@ public static class UnlearningPresets
             CleanBelow = 0.5,
             CandidateEvery = AfterTheLast,
             Adversarial = Default.Adversarial with { R1Weight = 10, PathLengthWeight = 2, StyleMixing = 0.9 },
-            // In units of ‖θG − θN‖², which only rescales γ and α: how far an adaptation leads differs between generators by more than the losses do.
+            // Distances are in units of ‖θG − θN‖², which only rescales γ and α. How far an adaptation leads differs more
+            // between generators than between losses.
             Repulsion = Default.Repulsion with { Weight = 100, Alpha = 0.05, Limit = Never },
             Retention = new(Weight: 0),
             NegativesAsFakes = Default.NegativesAsFakes with { Weight = 0 },
@@ -77,14 +80,14 @@ public static class UnlearningPresets
         },
     ];
 
-    /// <summary>The name that stands for a preset left out.</summary>
+    /// <summary>The preset of a policy that names none.</summary>
     public const string DefaultName = "default";
 
-    /// <summary>Every preset, from the shortest run to the published one.</summary>
+    /// <summary>The names of all presets, from the shortest run to the published one.</summary>
     public static IReadOnlyList<string> Names { get; } = [.. Table.Select(preset => preset.Preset)];
 
     /// <summary>All values of a preset.</summary>
-    /// <exception cref="ArgumentException">There is no such preset.</exception>
+    /// <exception cref="ArgumentException">The name is not a preset.</exception>
     public static UnlearningOptions Get(string name) =>
         Table.FirstOrDefault(preset => preset.Preset == name)
         ?? throw new ArgumentException(Suggestion.NotOneOf(name, Names, "preset"), nameof(name));

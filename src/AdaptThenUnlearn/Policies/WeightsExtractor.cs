@@ -1,16 +1,16 @@
 namespace AdaptThenUnlearn.Policies;
 
-/// <summary>A feature extractor that comes as a file of weights from elsewhere, rather than as a classifier of the policy.</summary>
-/// <remarks>Nothing is ever downloaded: the file is named by path, and this says which one is meant.</remarks>
-/// <param name="Name">In a policy's <c>quality.extractor</c> and on the command line.</param>
-/// <param name="PublishedSha256">What the SHA-256 of the published file begins with; null where any file will do.</param>
+/// <summary>A feature extractor whose weights are a file from elsewhere, not a classifier of the policy.</summary>
+/// <remarks>Nothing is ever downloaded: the policy names the file by path, and this record says which file is meant.</remarks>
+/// <param name="Name">Its name in a policy's <c>quality.extractor</c> and on the command line.</param>
+/// <param name="PublishedSha256">How the SHA-256 of the published file begins; null where any file may be used.</param>
 /// <param name="FeatureSize">Length of a feature vector; null where the file decides.</param>
 /// <param name="FileDescription">Which file is meant, and where it is published; ends a sentence.</param>
 public sealed record WeightsExtractor(string Name, string? PublishedSha256, int? FeatureSize, string FileDescription)
 {
     private const int InceptionFeatures = 2048;
 
-    /// <summary>Inception-v3 as pytorch-fid ports it to PyTorch: weights alone, nothing in the file is executed.</summary>
+    /// <summary>Inception-v3 as pytorch-fid ports it to PyTorch: weights alone; nothing in the file is executed.</summary>
     public static WeightsExtractor InceptionV3 { get; } = new(
         "inception-v3", "6726825d", InceptionFeatures,
         "pt_inception-2015-12-05-6726825d.pth (its SHA-256 begins with 6726825d), from https://github.com/mseitzer/pytorch-fid/releases/tag/fid_weights");
@@ -24,20 +24,20 @@ public sealed record WeightsExtractor(string Name, string? PublishedSha256, int?
     public static WeightsExtractor TorchScript { get; } = new(
         "torchscript", PublishedSha256: null, FeatureSize: null, "a TorchScript file (torch.jit.save) whose forward turns uint8 images [N, 3, H, W] into features [N, D]");
 
-    /// <summary>All of them.</summary>
+    /// <summary>All extractors of this kind.</summary>
     public static IReadOnlyList<WeightsExtractor> All { get; } = [InceptionV3, InceptionV3TorchScript, TorchScript];
 
     /// <summary>Their names.</summary>
     public static IReadOnlyList<string> Names { get; } = [.. All.Select(extractor => extractor.Name)];
 
-    /// <summary>The one of that name, or null.</summary>
+    /// <summary>The extractor of that name, or null.</summary>
     public static WeightsExtractor? Find(string name) => All.FirstOrDefault(extractor => extractor.Name == name);
 
-    /// <summary>Whether its file is a program, which is run.</summary>
+    /// <summary>Whether its file is a program that is run.</summary>
     public bool IsProgram => this != InceptionV3;
 
     /// <summary>The public name of the Fréchet distance of its features: FID for the published Inception-v3 alone.</summary>
-    /// <param name="sha256">Of the file that was loaded.</param>
+    /// <param name="sha256">Digest of the file that was loaded.</param>
     public string MetricName(string sha256) =>
         PublishedSha256 is null ? "TorchScript Fréchet distance"
         : sha256.StartsWith(PublishedSha256, StringComparison.OrdinalIgnoreCase) ? "FID"

@@ -2,7 +2,7 @@ using AdaptThenUnlearn.Files;
 
 namespace AdaptThenUnlearn.Tests.Files;
 
-/// <summary>Which files of a folder count: hidden ones by rule not, and no link makes more of them than there are.</summary>
+/// <summary>Which files of a folder are used: hidden ones are not, and links do not multiply files.</summary>
 public sealed class FolderListingTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-listing-").FullName;

@@ -4,7 +4,7 @@ using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Tests.Files;
 
-/// <summary>What is read of a file after it was hashed is what was hashed, or nothing.</summary>
+/// <summary>Reading a hashed file returns the bytes that were hashed, or fails.</summary>
 public sealed class HashedFileTests : IDisposable
 {
     private const int Bytes = 2 * HashedFile.PieceBytes + 1000;   // the last piece is a short one
@@ -74,7 +74,7 @@ public sealed class HashedFileTests : IDisposable
         var hashed = HashedFile.Create(At("file"));
         using var stream = hashed.OpenRead();
         stream.ReadExactly(new byte[10]);
-        using (var writer = new FileStream(At("file"), FileMode.Open, FileAccess.Write, FileShare.ReadWrite))   // as a program that heeds no locks
+        using (var writer = new FileStream(At("file"), FileMode.Open, FileAccess.Write, FileShare.ReadWrite))   // like a program that ignores locks
         {
             writer.Position = HashedFile.PieceBytes + 1;
             writer.WriteByte((byte)~_content[HashedFile.PieceBytes + 1]);

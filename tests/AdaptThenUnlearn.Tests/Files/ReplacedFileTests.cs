@@ -52,7 +52,7 @@ public sealed class ReplacedFileTests : IDisposable
     public void Explain_NotPermitted_SaysSo() =>
         Assert.Contains("may not be written", AtomicFile.Explain("x", 5, new UnauthorizedAccessException()).Message, StringComparison.Ordinal);
 
-    // A file system that cannot take the bytes says so once, to whoever asks first.
+    // A file system that fails reports it once, to the first caller that flushes.
     [Fact]
     public void Write_DiskDoesNotTakeIt_LeavesTheOldFileAndSaysSo()
     {

@@ -2,7 +2,7 @@ using AdaptThenUnlearn.Files;
 
 namespace AdaptThenUnlearn.Tests.Files;
 
-/// <summary>What may be written over: what this tool made, and nothing that is read.</summary>
+/// <summary>Which files may be replaced: those that this tool made, and never an input.</summary>
 public sealed class WriteGuardTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-guard-").FullName;

@@ -74,7 +74,7 @@ public sealed class LabelSheetTests : IDisposable
         Assert.Null(error.Doubt);
     }
 
-    // 11 of 11 missed and 1 of 43 false alarms is an error of 22 %, which looks like something and is nothing.
+    // 11 of 11 missed and 1 of 43 false alarms is an error of 22 %: the number looks acceptable, but the classifier is useless.
     [Theory]
     [InlineData(11, 11, 43, 1, "none of the 11 held-out images", "Of no use")]
     [InlineData(14, 13, 100, 10, "no better than chance", "Of no use")]

@@ -3,7 +3,7 @@ using static AdaptThenUnlearn.Tests.Policies.PolicyTexts;
 
 namespace AdaptThenUnlearn.Tests.Policies;
 
-/// <summary>What a policy says of features that are no class of a softmax classifier: labels, thresholds, folders of images.</summary>
+/// <summary>Features that are not a class of a softmax classifier: independent labels, thresholds, folders of images.</summary>
 public sealed class FeatureChoiceTests
 {
     private const string Feature = "\"class\": \"8\", \"maxRate\": 0.01";
@@ -65,7 +65,7 @@ public sealed class FeatureChoiceTests
         var error = Assert.Single(ReadChanged(Smallest, Digits, Digits + "\"outputs\": \"sigmoids\", ").Errors);
 
         Assert.Equal((PolicyCodes.UnknownName, "$.classifiers.digits.outputs"), (error.Code, error.Path));
-        Assert.Contains("softmax, sigmoid, probabilities, independent-probabilities", error.Message, StringComparison.Ordinal);
+        Assert.Contains("softmax, sigmoid, probabilities or independent-probabilities", error.Message, StringComparison.Ordinal);
     }
 
     // The probability of the only class is 1, whatever the image.
@@ -90,8 +90,8 @@ public sealed class FeatureChoiceTests
     public void Read_OutputsThatCanBe_AreNoError(string given) => Assert.Empty(WithClasses(given).Errors);
 
     [Theory]
-    [InlineData("\"maxRate\": 0.01", "\"maxRate\": 1", "$.undesiredFeatures[0].maxRate", "it is no limit")]
-    [InlineData("\"maxRate\": 0.01", "\"maxRate\": 0.01, \"minUnlearned\": 0", "$.undesiredFeatures[0].minUnlearned", "it is no limit")]
+    [InlineData("\"maxRate\": 0.01", "\"maxRate\": 1", "$.undesiredFeatures[0].maxRate", "it is not a limit")]
+    [InlineData("\"maxRate\": 0.01", "\"maxRate\": 0.01, \"minUnlearned\": 0", "$.undesiredFeatures[0].minUnlearned", "it is not a limit")]
     [InlineData("\"maxRate\": 0.01", "\"maxRate\": 0.01, \"threshold\": 0.999", "$.undesiredFeatures[0].threshold", "at least 99.9 % sure")]
     [InlineData("\"maxRate\": 0.01", "\"maxRate\": 0.01, \"auditorThreshold\": 0.9999", "$.undesiredFeatures[0].auditorThreshold", "at least 99.99 % sure")]
     public void Read_RuleThatHardlyAnythingMisses_IsAWarningAtItsPlace(string from, string to, string path, string expected)

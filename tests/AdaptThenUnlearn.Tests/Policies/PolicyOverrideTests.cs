@@ -42,7 +42,7 @@ public sealed class PolicyOverrideTests
             [
                 "policy.json(10,96): error ATU1004: $.undesiredFeatures[0].maxRate: must be at least 0 and at most 1, but is 3",
                 "--set name: error ATU1005: $.name: must be text, but is the number 8",
-                "--set unlearning.stepz: error ATU1002: $.unlearning.stepz: there is no such property here (did you mean 'steps'?)",
+                "--set unlearning.stepz: error ATU1002: $.unlearning.stepz: unknown property (did you mean 'steps'?)",
             ],
             result.Errors.Select(error => error.ToString()));
     }

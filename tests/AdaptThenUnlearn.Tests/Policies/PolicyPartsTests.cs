@@ -36,14 +36,14 @@ public sealed class UnlearningPresetsTests
         var paper = UnlearningPresets.Get("paper");
 
         Assert.Equal((0, 0, 0, 0), (paper.Retention.Weight, paper.NegativesAsFakes.Weight, paper.RecoverySteps, paper.ClassBalance.Rate));
-        Assert.True(paper.CandidateEvery > 100 * paper.Steps);   // no choice: the last step is kept
+        Assert.True(paper.CandidateEvery > 100 * paper.Steps);   // the last step gives the only candidate
         Assert.True(paper.Repulsion.Limit > 100 * UnlearningPresets.Get("default").Repulsion.Limit);   // the push ends by its loss alone
     }
 
     [Fact]
     public void Of_UnknownName_NamesTheOthers()
     {
-        Assert.Contains("quick, default, thorough, paper", Assert.Throws<ArgumentException>(() => UnlearningPresets.Get("fast")).Message, StringComparison.Ordinal);
+        Assert.Contains("quick, default, thorough or paper", Assert.Throws<ArgumentException>(() => UnlearningPresets.Get("fast")).Message, StringComparison.Ordinal);
     }
 }
 

@@ -108,15 +108,15 @@ public sealed class PolicyReaderTests
                 "policy.json(2,20): error ATU1004: $.schemaVersion: must be 1, but is 2",
                 "policy.json(3,11): error ATU1004: $.name: must be 1 to 64 of the characters a-z, 0-9 and '-', but is 'No 8'",
                 "policy.json(4,32): error ATU1005: $.generator.checkpoint: must be text, but is the number 8",
-                "policy.json(4,35): error ATU1002: $.generator.Format: there is no such property here (did you mean 'format'?)",
-                "policy.json(7,39): error ATU1007: $.undesiredFeatures[0].annotator: 'digit' is no classifier of this policy; use one of: digits (did you mean 'digits'?)",
+                "policy.json(4,35): error ATU1002: $.generator.Format: unknown property (did you mean 'format'?)",
+                "policy.json(7,39): error ATU1007: $.undesiredFeatures[0].annotator: 'digit' is not a classifier of this policy; use digits (did you mean 'digits'?)",
                 "policy.json(7,90): error ATU1004: $.undesiredFeatures[0].maxRate: must be at least 0 and at most 1, but is 2",
                 "policy.json(7,93): error ATU1003: $.undesiredFeatures[0].maxRate: is given twice; this is the second",
                 "policy.json(8,5): error ATU1006: $.undesiredFeatures[1]: needs 'maxRate' or 'minUnlearned', or both",
-                "policy.json(8,15): error ATU1008: $.undesiredFeatures[1].name: 'digit-8' stands in this list before",
+                "policy.json(8,15): error ATU1008: $.undesiredFeatures[1].name: 'digit-8' is already in this list",
                 "policy.json(10,28): error ATU1004: $.unlearning.steps: must be at least 1, but is 0",
                 "policy.json(10,39): error ATU1005: $.unlearning.seed: must be a whole number, but is the number 1.5",
-                "policy.json(10,67): error ATU1007: $.unlearning.repulsion.loss: 'il3' is no repulsion loss; use one of: il2, nl2, el2 (did you mean 'il2'?)",
+                "policy.json(10,67): error ATU1007: $.unlearning.repulsion.loss: 'il3' is not a repulsion loss; use il2, nl2 or el2 (did you mean 'il2'?)",
                 "policy.json(10,84): error ATU1004: $.unlearning.repulsion.weight: must be at least 0, but is -1",
                 "policy.json(11,49): error ATU1004: $.evaluation.maxSamples: must be at least 'samples' (200), but is 100",
             ],
@@ -126,7 +126,7 @@ public sealed class PolicyReaderTests
     [Fact]
     public void Read_CharactersOfSeveralBytes_CountsColumnsAsEditorsDo()
     {
-        // A smiley is 4 bytes and 2 UTF-16 units: { is 1, its quote 3, the quote of b 12; a carriage return ends no line by itself.
+        // A smiley is 4 bytes and 2 UTF-16 units: { is 1, its quote 3, the quote of b 12; a carriage return alone does not end a line.
         var unknown = Read("{ \"😀\": 1, \"b\": 2,\r\n \"c.d\": 3 }").Errors.Where(error => error.Code == PolicyCodes.UnknownProperty);
 
         Assert.Equal(
@@ -176,7 +176,7 @@ public sealed class PolicyReaderTests
     [InlineData("{\n  \"name\": x }", "policy.json(2,11): error ATU1001: $: not JSON: 'x' is an invalid start of a value.")]
     [InlineData("{\n  \"ä\": NaN }", "policy.json(2,8): error ATU1001: $: not JSON: 'N' is an invalid start of a value.")]
     [InlineData("{ } }", "policy.json(1,5): error ATU1001: $: not JSON: ")]
-    [InlineData("{ \"a\": \"\\uD800\" }", "policy.json(1,8): error ATU1001: $: the text holds half a surrogate pair")]
+    [InlineData("{ \"a\": \"\\uD800\" }", "policy.json(1,8): error ATU1001: $: the text contains half a surrogate pair")]
     [InlineData("[1]", "policy.json(1,1): error ATU1005: $: a policy is an object, but this is a list")]
     [InlineData("null", "policy.json(1,1): error ATU1005: $: a policy is an object, but this is null")]
     public void Read_NoJsonObject_IsOneError(string text, string expected)
@@ -374,7 +374,7 @@ public sealed class PolicyReaderTests
             .Replace("\"confidence\": 0.9", "\"confidence\": 0.25", StringComparison.Ordinal);
         const string Unprovable = "undesiredFeatures[0].maxRate=0.0000125";
         var (text, errors, warnings) = (Read(Full).EffectiveJson, Read(mistakes).Errors, Read(Full, Unprovable).Warnings);
-        var schema = PolicySchema.Export();
+        var schema = PolicySchema.Export(PolicyTexts.Vocabulary);
         var before = CultureInfo.CurrentCulture;
         try
         {
@@ -385,7 +385,7 @@ public sealed class PolicyReaderTests
             Assert.Equal(errors, Read(mistakes).Errors);
             Assert.Equal(warnings, Read(Full, Unprovable).Warnings);
             Assert.NotEmpty(warnings);
-            Assert.Equal(schema, PolicySchema.Export());
+            Assert.Equal(schema, PolicySchema.Export(PolicyTexts.Vocabulary));
         }
         finally
         {

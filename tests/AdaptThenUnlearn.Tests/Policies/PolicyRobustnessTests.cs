@@ -6,7 +6,7 @@ using static AdaptThenUnlearn.Tests.Policies.PolicyTexts;
 
 namespace AdaptThenUnlearn.Tests.Policies;
 
-/// <summary>Whatever a file holds, reading it ends with a policy or with errors that have a place.</summary>
+/// <summary>Reading a file, whatever it contains, ends with a policy or with errors that have a place.</summary>
 public sealed class PolicyRobustnessTests
 {
     private static readonly string[] Tokens =

@@ -1,17 +1,24 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using AdaptThenUnlearn.Policies;
+using Json.Schema;
 
 namespace AdaptThenUnlearn.Tests.Policies;
 
 /// <summary>Policies and vocabularies that the tests of this folder share.</summary>
 internal static class PolicyTexts
 {
+    private static readonly Lazy<JsonSchema> _schema = new(() => JsonSchema.FromText(PolicySchema.Export(Vocabulary!)));
+    private static readonly JsonDocumentOptions _asPoliciesAre =
+        new() { AllowTrailingCommas = true, CommentHandling = JsonCommentHandling.Skip };
+
     public static PolicyVocabulary Vocabulary { get; } = new(
         Methods: ["adapt-then-unlearn", "fine-tune", "extrapolation", "retrain"],
         Repulsions: ["il2", "nl2", "el2"],
         CheckpointFormats: ["safetensors", "rosinality", "pytorch"],
         ReportFormats: ["json", "markdown", "html", "junit", "sarif"]);
 
-    /// <summary>The least that a policy says, with an auditor, so that there is nothing to warn about.</summary>
+    /// <summary>The smallest policy without warnings: required values, and an auditor.</summary>
     public const string Smallest = """
         {
           "schemaVersion": 1,
@@ -27,10 +34,10 @@ internal static class PolicyTexts
         }
         """;
 
-    /// <summary>Digest of <see cref="Full"/> from before it could say what it leaves out; the preset that it names is all that may change it.</summary>
+    /// <summary>Digest of <see cref="Full"/> from before later properties existed. Only the preset that it names may change it.</summary>
     public const string FullDigest = "1c95c1a06e01221140ac13718617dc36641dcd613df3c9816ef72b85288b6753";
 
-    /// <summary>Every section, and something in each.</summary>
+    /// <summary>A policy with every section.</summary>
     public const string Full = """
         {
           "$schema": "policy.schema.json",
@@ -69,7 +76,7 @@ internal static class PolicyTexts
         return Read(text.Replace(from, to, StringComparison.Ordinal));
     }
 
-    /// <summary>The smallest policy after replacements in its text, read by a version that knows TorchScript too.</summary>
+    /// <summary>The smallest policy after replacements in its text, read with TorchScript among the formats.</summary>
     public static PolicyResult Changed(params (string From, string To)[] changes)
     {
         var text = Smallest;
@@ -81,6 +88,12 @@ internal static class PolicyTexts
 
         return PolicyReader.Read(text, "policy.json", Vocabulary with { CheckpointFormats = ["safetensors", "torchscript"] }, []);
     }
+
+    /// <summary>Whether a validator accepts a policy by the exported schema.</summary>
+    public static bool SchemaAccepts(string text) => _schema.Value.Evaluate(ParseLikeTheReader(text)).IsValid;
+
+    /// <summary>JSON with comments and trailing commas.</summary>
+    public static JsonNode ParseLikeTheReader(string text) => JsonNode.Parse(text, null, _asPoliciesAre)!;
 
     /// <summary>The folder <c>policies/</c> of the repository.</summary>
     public static string ExampleFolder()

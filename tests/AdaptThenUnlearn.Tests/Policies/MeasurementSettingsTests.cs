@@ -2,8 +2,8 @@ using AdaptThenUnlearn.Policies;
 
 namespace AdaptThenUnlearn.Tests.Policies;
 
-/// <summary>Which policies measure alike.</summary>
-public sealed class MeasuringPartTests
+/// <summary>Which policies measure in the same way.</summary>
+public sealed class MeasurementSettingsTests
 {
     [Fact]
     public void Differences_RangeThatIsTheDefault_IsNone()

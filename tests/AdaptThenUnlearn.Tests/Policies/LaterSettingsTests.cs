@@ -5,8 +5,11 @@ using static AdaptThenUnlearn.Tests.Policies.PolicyTexts;
 
 namespace AdaptThenUnlearn.Tests.Policies;
 
-/// <summary>Knobs that older policies, and their digests, know nothing of: a discriminator that has to be made, how many samples must be clean, how strictly candidates are judged.</summary>
-public sealed class LaterKnobsTests
+/// <summary>
+/// Settings that older policies, and their digests, do not have: how a discriminator is made, how many samples must be clean, how strictly
+/// candidates are judged.
+/// </summary>
+public sealed class LaterSettingsTests
 {
     [Theory]
     [InlineData("minimumClean", "0.5", "1.5")]

@@ -1,0 +1,60 @@
+namespace AdaptThenUnlearn.Policies;
+
+/// <summary>What kind of name a value is.</summary>
+internal enum NameKind
+{
+    Method,
+    Preset,
+    RepulsionLoss,
+    Distance,
+    CheckpointFormat,
+    ClassifierOutputs,
+    ImageRange,
+    ReportFormat,
+    Extractor,
+    QualityReference,
+}
+
+/// <summary>The names of each kind.</summary>
+internal static class NameKinds
+{
+    private static readonly string[] _distances = ["plain", "relative"];
+    private static readonly string[] _ranges = [EvaluationOptions.EightBit, EvaluationOptions.Raw];
+    private static readonly string[] _references = [QualityOptions.OriginalGenerator];
+
+    /// <summary>The names that a policy may use, or that an editor suggests.</summary>
+    /// <param name="kind">The kind of name.</param>
+    /// <param name="vocabulary">Has the names of the catalogues.</param>
+    public static IReadOnlyList<string> Names(this NameKind kind, PolicyVocabulary vocabulary) => kind switch
+    {
+        NameKind.Method => vocabulary.Methods,
+        NameKind.Preset => UnlearningPresets.Names,
+        NameKind.RepulsionLoss => vocabulary.Repulsions,
+        NameKind.Distance => _distances,
+        NameKind.CheckpointFormat => ["auto", .. vocabulary.CheckpointFormats.Where(name => name != "auto")],
+        NameKind.ClassifierOutputs => OutputKinds.All,
+        NameKind.ImageRange => _ranges,
+        NameKind.ReportFormat => vocabulary.ReportFormats,
+        NameKind.Extractor => WeightsExtractor.Names,
+        NameKind.QualityReference => _references,
+        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "has no names"),
+    };
+
+    /// <summary>The kind in a message, after "is not a".</summary>
+    /// <param name="kind">The kind of name.</param>
+    public static string Describe(this NameKind kind) => kind switch
+    {
+        NameKind.RepulsionLoss => "repulsion loss",
+        NameKind.CheckpointFormat => "checkpoint format",
+        NameKind.ClassifierOutputs => "kind of outputs",
+        NameKind.ImageRange => "range of images",
+        NameKind.ReportFormat => "report format",
+        NameKind.QualityReference => "reference",
+        _ => kind.ToString().ToLowerInvariant(),
+    };
+
+    /// <summary>Whether the names are the same in every build; those of a catalogue are not.</summary>
+    /// <param name="kind">The kind of name.</param>
+    public static bool IsClosed(this NameKind kind) =>
+        kind is NameKind.Preset or NameKind.Distance or NameKind.ClassifierOutputs or NameKind.ImageRange;
+}
