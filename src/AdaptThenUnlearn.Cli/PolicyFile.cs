@@ -62,7 +62,7 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
         var result = PolicyReader.Read(RegularFile.DecodeText(bytes), path, Vocabulary.Known, parsed);
         foreach (var found in result.Errors.Concat(warnings ? result.Warnings : []))
             terminal.WriteDiagnostic(found.ToBuildMessage());
-        return new PolicyFile(path, RegularFile.DecodeText(bytes), overrides, result) { Sha256 = Convert.ToHexStringLower(SHA256.HashData(bytes)) };
+        return new PolicyFile(path, RegularFile.DecodeText(bytes), overrides, result) { Sha256 = Sha256Digest.Compute(bytes) };
     }
 
     /// <summary>Does work with the files that the policy names; what is wrong with one is told at the property that names it.</summary>

@@ -87,7 +87,7 @@ public sealed class PageTests
     {
         var policy = Records.Policy with { Quality = Records.Policy.Quality! with { Extractor = "inception-v3", ExtractorWeights = "inception.pth" } };
         var record = Desk.Made() with { Policy = policy };
-        var kept = Assert.Single(Gate.Judge(policy, record.Before, record.After, Records.Today).Findings, finding => finding.Rule == "quality/minShareKept/9");
+        var kept = Assert.Single(Gate.Judge(policy, record.Before, record.After, Records.Today).Findings, finding => finding.Rule.ToString() == "quality/minShareKept/9");
 
         var row = RuleRow.Create(record, kept);
 

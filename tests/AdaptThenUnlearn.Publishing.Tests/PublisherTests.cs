@@ -289,7 +289,7 @@ public sealed class PublisherTests : IDisposable
     public void Publish_MoreThanFiftyAnnotations_AllArrive()
     {
         var run = _desk.Admit(Desk.Made(nines: 1));
-        var failed = run.Verification.Verdict.Findings.Single(finding => finding.Rule == "quality/minShareKept/9");
+        var failed = run.Verification.Verdict.Findings.Single(finding => finding.Rule.ToString() == "quality/minShareKept/9");
         var findings = Enumerable.Range(0, 120).Select(number => failed with { Rule = $"quality/minShareKept/{number}" });
 
         var result = _desk.Publish(run with { Verification = run.Verification with { Verdict = run.Verification.Verdict with { Findings = [.. findings] } } });

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
@@ -274,7 +275,7 @@ public sealed class UntrustedTests : IDisposable
     {
         var record = Desk.Made();
         File.WriteAllText(_desk.At("policies/reference.safetensors"), "the repository's own");
-        record = record with { Inputs = [.. record.Inputs.Select(input => input.Role == InputRoles.Reference ? input with { Sha256 = RunRecordFile.Digest(_desk.At("policies/reference.safetensors"))! } : input)] };
+        record = record with { Inputs = [.. record.Inputs.Select(input => input.Role == InputRoles.Reference ? input with { Sha256 = Sha256Digest.FindAt(_desk.At("policies/reference.safetensors"))! } : input)] };
         var auditor = new string('e', 64);
         record = record with { Inputs = [.. record.Inputs.Select(input => input.Role == InputRoles.Classifier("auditor") ? input with { Sha256 = auditor } : input)] };
         record = record with { Before = Seen(record.Before), After = Seen(record.After!) };
@@ -344,7 +345,7 @@ public sealed class UntrustedTests : IDisposable
         return made with
         {
             Policy = other.Policy,
-            PolicySource = made.PolicySource with { Text = other.Text, Sha256 = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(other.Text))), EffectiveSha256 = CanonicalJson.Digest(other.Policy) },
+            PolicySource = made.PolicySource with { Text = other.Text, Sha256 = Sha256Digest.Compute(other.Text), EffectiveSha256 = CanonicalJson.Digest(other.Policy) },
             Verdict = Gate.Judge(other.Policy, made.Before, made.After, Records.Today),
         };
     }

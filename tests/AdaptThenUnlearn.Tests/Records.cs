@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
@@ -73,7 +74,7 @@ internal static class Records
         RunRecord.CurrentSchemaVersion,
         "atu 0.1.0",
         policy ?? Policy,
-        new PolicySource("../policy.json", PolicyText, Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(PolicyText))), CanonicalJson.Digest(Policy), []),
+        new PolicySource("../policy.json", PolicyText, Sha256Digest.Compute(PolicyText), CanonicalJson.Digest(Policy), []),
         [new InputFile("generator", "generator.safetensors", Before.GeneratorSha256), new InputFile("classifier annotator", "annotator.safetensors", "n"), new InputFile("classifier auditor", "auditor.safetensors", "e"), new InputFile("reference", "reference.safetensors", "r")],
         [new OutputFile("artifact", "no-eights.safetensors", After.GeneratorSha256), new OutputFile("before and after", "images/before-after.png", new string('c', 64))],
         Before,

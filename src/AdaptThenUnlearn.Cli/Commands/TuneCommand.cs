@@ -82,5 +82,5 @@ public sealed class TuneCommand(Terminal terminal)
     }
 
     private static string NameOf(IReadOnlyList<string> settings) =>
-        settings.Count == 0 ? "trial-as-it-is" : $"trial-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', settings))))[..8]}";
+        settings.Count == 0 ? "trial-as-it-is" : $"trial-{Sha256Digest.Compute(string.Join('\n', settings))[..8]}";
 }

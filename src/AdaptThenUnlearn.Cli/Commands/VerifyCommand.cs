@@ -1,5 +1,6 @@
 using System.CommandLine;
 using AdaptThenUnlearn.Diagnostics;
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;
@@ -35,7 +36,7 @@ public static class VerifyCommand
     private static VerdictPrinter CreateVerdictPrinter(Terminal terminal, RunRecord record, string path, CancellationToken cancel)
     {
         var policy = Path.Combine(Path.GetDirectoryName(path)!, record.PolicySource.File);
-        return RunRecordFile.Digest(policy, cancel) == record.PolicySource.Sha256
+        return Sha256Digest.FindAt(policy, cancel) == record.PolicySource.Sha256
             ? new VerdictPrinter(terminal, record.Policy, Path.GetRelativePath(Directory.GetCurrentDirectory(), policy), record.PolicySource.Text)
             : new VerdictPrinter(terminal, record.Policy, path, text: null);
     }

@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 
@@ -46,5 +47,5 @@ public sealed class FilePins(UnlearningPolicy policy, string policyFile, RunReco
         ? new MeasuredFile(InputRoles.Reference, quality.Reference, null, "$.quality.reference (a copy of it beside this policy)")
         : null;
 
-    private string? LocalDigest(MeasuredFile file) => RunRecordFile.Digest(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(policyFile))!, file.File));
+    private string? LocalDigest(MeasuredFile file) => Sha256Digest.FindAt(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(policyFile))!, file.File));
 }

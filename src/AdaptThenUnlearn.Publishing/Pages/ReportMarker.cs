@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Publishing.Admission;
@@ -59,7 +60,7 @@ public sealed record ReportMarker(
 
     /// <summary>What tells one report from another: the tool, the policy's name, and the generator as the policy names it, which stays the same when the checkpoint's bytes change.</summary>
     public static string KeyOf(PublishedRun run) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"atu\0{run.Policy.Name}\0{run.Policy.Generator.Checkpoint}")))[..32];
+        Sha256Digest.Compute($"atu\0{run.Policy.Name}\0{run.Policy.Generator.Checkpoint}")[..32];
 
     /// <summary>The marker in a comment's first line; null when there is none, or it is damaged.</summary>
     public static ReportMarker? Find(string? body)
@@ -91,7 +92,7 @@ public sealed record ReportMarker(
     // Two hyphens could end the comment.
     private static string Hidden<T>(T value) => JsonSerializer.Serialize(value, _json).Replace("--", "-\\u002D", StringComparison.Ordinal);
 
-    internal static string NameOf(Finding finding) => MarkdownText.Clip(finding.Rule, MaxNameLength);
+    internal static string NameOf(Finding finding) => MarkdownText.Clip(finding.Rule.ToString(), MaxNameLength);
 }
 
 /// <summary>A rule's key numbers.</summary>

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Serialization;
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
@@ -29,7 +30,7 @@ public sealed record CellKey(string Method, string Class, long Seed)
     public static string Slug(string name)
     {
         var slug = string.Concat(name.ToLowerInvariant().Select(letter => char.IsAsciiLetterOrDigit(letter) ? letter : '-')).Trim('-');
-        return slug.Length > 0 && slug.Length == name.Length ? slug : $"{slug}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name)))[..6]}".TrimStart('-');
+        return slug.Length > 0 && slug.Length == name.Length ? slug : $"{slug}-{Sha256Digest.Compute(name)[..6]}".TrimStart('-');
     }
 }
 
@@ -58,8 +59,8 @@ public sealed record ComparedCell(
     {
         var lines = inputs.Where(input => input.Role != InputRoles.Policy).Select(input => $"{input.Role} {input.Sha256}");
         var settled = policy with { Unlearning = policy.Unlearning with { Data = null } };
-        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join(
-            '\n', [CanonicalJson.Serialize(settled), .. lines, FormattableString.Invariant($"revision {Revision}")]))));
+        return Sha256Digest.Compute(string.Join(
+            '\n', [CanonicalJson.Serialize(settled), .. lines, FormattableString.Invariant($"revision {Revision}")]));
     }
 }
 

@@ -205,7 +205,7 @@ public sealed class RunFolder : IDisposable
 
     /// <summary>Notes a file that somebody else wrote into the folder.</summary>
     /// <inheritdoc cref="Write(string, string, ReadOnlyMemory{byte})"/>
-    public void RecordOutput(string role, string name) => _written.Add(new OutputFile(role, name, RunRecordFile.Digest(GetPath(name))!));
+    public void RecordOutput(string role, string name) => _written.Add(new OutputFile(role, name, Sha256Digest.FindAt(GetPath(name))!));
 
     /// <summary>A file's path.</summary>
     public string GetPath(string name) => System.IO.Path.Combine(Path, name);

@@ -82,7 +82,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         {
             folder.Copy(OutputRoles.Artifact, inputs.CopyName, inputs.OpenHashed(inputs.Generator));
             foreach (var (index, part) in inputs.GeneratorParts.Index())
-                folder.Copy($"{OutputRoles.Artifact}, part {index + 1}", Path.GetFileName(part), inputs.OpenHashed(part));
+                folder.Copy(InputRoles.Part(OutputRoles.Artifact, index + 1), Path.GetFileName(part), inputs.OpenHashed(part));
             pictures.Grid(original.Generator, unlearned: null);
             return Conclude(before, after: null, training: null, cancel);
         }
@@ -232,8 +232,8 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
     private static double? MeanOrNull(IReadOnlyList<double> values) => values.Count == 0 ? null : values.Average();
 
     // Everything that decides what training does; a state from other circumstances is not resumed.
-    private string Fingerprint() => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join(
-        '\n', [request.Tool, request.Source.EffectiveSha256, _policy.Evaluation.RangeOrDefault, request.Device.ToString(), get_num_threads().ToString(System.Globalization.CultureInfo.InvariantCulture), .. _inputs.Select(input => input.Sha256)]))));
+    private string Fingerprint() => Sha256Digest.Compute(string.Join(
+        '\n', [request.Tool, request.Source.EffectiveSha256, _policy.Evaluation.RangeOrDefault, request.Device.ToString(), get_num_threads().ToString(System.Globalization.CultureInfo.InvariantCulture), .. _inputs.Select(input => input.Sha256)]));
 
     /// <summary>Where this process runs, for the record.</summary>
     /// <param name="device">Where tensors are.</param>

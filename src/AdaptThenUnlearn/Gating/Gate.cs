@@ -65,13 +65,13 @@ public static class Gate
         var hadNothingToUnlearn = feature.MaxRate is { } limit && MaxRate(evaluation, feature, limit, before, after: null).State is FindingState.Passed;
         if (feature.MinUnlearned is { } smallest)
             yield return hadNothingToUnlearn
-                ? new Rule($"{feature.Name}/minUnlearned", AtLeast, smallest).NotApplicable(NothingToUnlearn)
+                ? new Rule(RuleName.MinUnlearned(feature.Name), AtLeast, smallest).NotApplicable(NothingToUnlearn)
                 : MinUnlearned(evaluation, feature, smallest, before, after);
     }
 
     private static Finding MaxRate(EvaluationOptions evaluation, UndesiredFeature feature, double limit, Measurement before, Measurement? after)
     {
-        var rule = new Rule($"{feature.Name}/maxRate", AtMost, limit);
+        var rule = new Rule(RuleName.MaxRate(feature.Name), AtMost, limit);
         if (WhyMeaningless(feature, before, after) is { } meaningless)
             return rule.NotMeasured(meaningless);
         if (FindReading(feature, after ?? before, evaluation) is not { Looks: [.., var last] } reading)
@@ -92,12 +92,12 @@ public static class Gate
     private static IEnumerable<string> NoiseWarning(EvaluationOptions evaluation, UndesiredFeature feature, Measurement measured)
     {
         if (FindReading(feature, measured, evaluation)?.NoiseFloor is { } floor && feature.MaxRate < floor)
-            yield return Invariant($"The limit of {feature.Name}/maxRate ({ReadingText.Percent(feature.MaxRate.Value)}) is below what the auditor can tell: it sees the class in {ReadingText.Percent(floor)} of real images that do not show it.");
+            yield return Invariant($"The limit of {RuleName.MaxRate(feature.Name)} ({ReadingText.Percent(feature.MaxRate.Value)}) is below what the auditor can tell: it sees the class in {ReadingText.Percent(floor)} of real images that do not show it.");
     }
 
     private static Finding MinUnlearned(EvaluationOptions evaluation, UndesiredFeature feature, double limit, Measurement before, Measurement? after)
     {
-        var rule = new Rule($"{feature.Name}/minUnlearned", AtLeast, limit);
+        var rule = new Rule(RuleName.MinUnlearned(feature.Name), AtLeast, limit);
         if (WhyMeaningless(feature, before, after) is { } meaningless)
             return rule.NotMeasured(meaningless);
         if (after is null)
@@ -123,7 +123,7 @@ public static class Gate
             yield return MaxFrechetDistance(largest, policy, after ?? before);
         if (quality.MaxFrechetIncrease is { } increase)
             yield return after is null
-                ? new Rule("quality/maxFrechetIncrease", AtMost, increase).NotApplicable(NothingTrained)
+                ? new Rule(RuleName.MaxFrechetIncrease, AtMost, increase).NotApplicable(NothingTrained)
                 : MaxFrechetIncrease(increase, policy, before, after);
         if (quality.MinShareKept is { } kept)
             foreach (var finding in after is null ? SharesNotApplicable(kept, policy, before) : MinShareKept(kept, policy, before, after))
@@ -132,7 +132,7 @@ public static class Gate
 
     private static Finding MaxFrechetDistance(double limit, UnlearningPolicy policy, Measurement measured)
     {
-        var rule = new Rule("quality/maxFrechetDistance", AtMost, limit);
+        var rule = new Rule(RuleName.MaxFrechetDistance, AtMost, limit);
         if (WhyNotAsAsked(policy, measured) is { } reason)
             return rule.NotMeasured(reason);
         return measured.Quality switch
@@ -151,7 +151,7 @@ public static class Gate
 
     private static Finding MaxFrechetIncrease(double limit, UnlearningPolicy policy, Measurement before, Measurement after)
     {
-        var rule = new Rule("quality/maxFrechetIncrease", AtMost, limit);
+        var rule = new Rule(RuleName.MaxFrechetIncrease, AtMost, limit);
         if ((WhyNotComparable(policy.Evaluation, before, after) ?? WhyNotAsAsked(policy, before) ?? WhyNotAsAsked(policy, after)) is { } reason)
             return rule.NotMeasured(reason);
         if (before.Quality is not { } was || after.Quality is not { } isNow)
@@ -179,7 +179,7 @@ public static class Gate
     private static IEnumerable<Finding> SharesNotApplicable(double limit, UnlearningPolicy policy, Measurement measured)
     {
         var classes = Retained(policy, measured).Select(share => share.Class).Union(policy.Quality!.KeptClasses(policy) ?? []).ToList();
-        var names = classes.Count == 0 ? ["quality/minShareKept"] : classes.ConvertAll(kept => QualityOptions.MinShareKeptRule + kept);
+        var names = classes.Count == 0 ? [RuleName.MinShareKept()] : classes.ConvertAll(kept => RuleName.MinShareKept(kept));
         return names.Select(name => new Rule(name, AtLeast, limit).NotApplicable(NothingTrained));
     }
 
@@ -190,13 +190,13 @@ public static class Gate
     {
         var retained = Retained(policy, before);
         if (retained.Count == 0)
-            yield return new Rule("quality/minShareKept", AtLeast, limit).NotMeasured("no retained class was counted");
+            yield return new Rule(RuleName.MinShareKept(), AtLeast, limit).NotMeasured("no retained class was counted");
         foreach (var uncounted in policy.Quality!.KeptClasses(policy)?.Except(retained.Select(share => share.Class)) ?? [])
-            yield return new Rule(QualityOptions.MinShareKeptRule + uncounted, AtLeast, limit).NotMeasured("the class was not counted before");
+            yield return new Rule(RuleName.MinShareKept(uncounted), AtLeast, limit).NotMeasured("the class was not counted before");
 
         foreach (var was in retained)
         {
-            var rule = new Rule(QualityOptions.MinShareKeptRule + was.Class, AtLeast, limit);
+            var rule = new Rule(RuleName.MinShareKept(was.Class), AtLeast, limit);
             var isNow = after.Shares.Where(share => share.Classifier == was.Classifier && share.Class == was.Class).ToList() is [var only] ? only : null;
             if (WhyNotComparable(policy.Evaluation, before, after) is { } reason)
                 yield return rule.NotMeasured(reason);
@@ -262,7 +262,7 @@ public static class Gate
     // A malformed day counts as expired; a waiver never helps a rule that was not measured.
     private static void Apply(Waiver waiver, List<Finding> findings, List<string> warnings, DateOnly today)
     {
-        var at = findings.FindIndex(finding => finding.Rule == waiver.Rule);
+        var at = findings.FindIndex(finding => finding.Rule == RuleName.Parse(waiver.Rule));
         if (!DateOnly.TryParseExact(waiver.Expires, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var last) || last < today)
             warnings.Add($"The waiver of {waiver.Rule} has expired ({waiver.Expires}) and was not applied.");
         else if (at < 0 || findings[at].State is FindingState.Passed)
@@ -277,7 +277,7 @@ public static class Gate
 
     private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
 
-    private sealed record Rule(string Name, string Comparator, double Limit)
+    private sealed record Rule(RuleName Name, string Comparator, double Limit)
     {
         public Finding NotMeasured(string why) => new(Name, FindingState.NotMeasured, null, null, Comparator, Limit, why, null);
 

@@ -33,7 +33,7 @@ public sealed record Verdict(bool Passed, IReadOnlyList<Finding> Findings, IRead
 /// <param name="Explanation">One sentence: where the number comes from, or why there is none.</param>
 /// <param name="Waiver">The live waiver of a failed rule.</param>
 public sealed record Finding(
-    string Rule, FindingState State, double? Observed, double? Judged, string Comparator, double Limit, string Explanation, Waiver? Waiver)
+    RuleName Rule, FindingState State, double? Observed, double? Judged, string Comparator, double Limit, string Explanation, Waiver? Waiver)
 {
     /// <summary>Whether the rule stands in the way of a release.</summary>
     [JsonIgnore]

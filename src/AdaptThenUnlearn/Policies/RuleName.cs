@@ -1,24 +1,52 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
 namespace AdaptThenUnlearn.Policies;
 
-/// <summary>A rule's name taken apart: which limit it holds, and of which feature or class.</summary>
-/// <remarks>Names of features hold no <c>/</c>, so that a feature called <c>quality</c> is told from the section of that name; names of classes may hold any.</remarks>
+/// <summary>The name of a rule: which limit it holds, and of which feature or class.</summary>
+/// <remarks>
+/// Rule names are built, parsed and compared here alone. The name of a feature holds no <c>/</c>, so a feature called
+/// <c>quality</c> is not the section of that name; the name of a class may hold any.
+/// </remarks>
 /// <param name="Limit">Which limit.</param>
-/// <param name="Subject">The feature, or the kept class; null where the limit is of the images as a whole.</param>
-public sealed record RuleName(RuleLimit Limit, string? Subject = null)
+/// <param name="Subject">
+/// The feature, or the kept class; null where the limit is of the images as a whole. The whole text where the limit is unknown.
+/// </param>
+[JsonConverter(typeof(RuleNameJson))]
+public readonly record struct RuleName(RuleLimit Limit, string? Subject = null)
 {
     private const string Section = "quality";
 
-    /// <summary>Takes a name apart.</summary>
-    /// <param name="rule">E.g. <c>digit-8/maxRate</c>; may be any text.</param>
-    public static RuleName Parse(string rule) => rule.Split('/', 3) switch
+    /// <summary>The rule about the Fréchet distance.</summary>
+    public static RuleName MaxFrechetDistance { get; } = new(RuleLimit.MaxFrechetDistance);
+
+    /// <summary>The rule about the growth of the Fréchet distance.</summary>
+    public static RuleName MaxFrechetIncrease { get; } = new(RuleLimit.MaxFrechetIncrease);
+
+    /// <summary>The rule about a feature's rate.</summary>
+    /// <param name="feature">The feature's name.</param>
+    public static RuleName MaxRate(string feature) => new(RuleLimit.MaxRate, feature);
+
+    /// <summary>The rule about how much of a feature is unlearned.</summary>
+    /// <param name="feature">The feature's name.</param>
+    public static RuleName MinUnlearned(string feature) => new(RuleLimit.MinUnlearned, feature);
+
+    /// <summary>The rule about the share that a class keeps.</summary>
+    /// <param name="kept">The class; null for all of them, where nobody knows which there are.</param>
+    public static RuleName MinShareKept(string? kept = null) => new(RuleLimit.MinShareKept, kept);
+
+    /// <summary>Parses a name.</summary>
+    /// <param name="text">E.g. <c>digit-8/maxRate</c>; may be any text.</param>
+    /// <returns>A name whose text is the given one; <see cref="RuleLimit.Unknown"/> where no rule has it.</returns>
+    public static RuleName Parse(string text) => text.Split('/', 3) switch
     {
-        [Section, "maxFrechetDistance"] => new(RuleLimit.MaxFrechetDistance),
-        [Section, "maxFrechetIncrease"] => new(RuleLimit.MaxFrechetIncrease),
-        [Section, "minShareKept"] => new(RuleLimit.MinShareKept),
-        [Section, "minShareKept", var kept] => new(RuleLimit.MinShareKept, kept),
-        [var feature, "maxRate"] => new(RuleLimit.MaxRate, feature),
-        [var feature, "minUnlearned"] => new(RuleLimit.MinUnlearned, feature),
-        _ => new(RuleLimit.Unknown, rule),
+        [Section, "maxFrechetDistance"] => MaxFrechetDistance,
+        [Section, "maxFrechetIncrease"] => MaxFrechetIncrease,
+        [Section, "minShareKept"] => MinShareKept(),
+        [Section, "minShareKept", var kept] => MinShareKept(kept),
+        [var feature, "maxRate"] => MaxRate(feature),
+        [var feature, "minUnlearned"] => MinUnlearned(feature),
+        _ => new(RuleLimit.Unknown, text),
     };
 
     /// <summary>The limit's property in a policy, e.g. <c>maxRate</c>; empty for an unknown rule.</summary>
@@ -35,18 +63,27 @@ public sealed record RuleName(RuleLimit Limit, string? Subject = null)
     /// <summary>Whether the rule limits an undesired feature.</summary>
     public bool IsOfFeature => Limit is RuleLimit.MaxRate or RuleLimit.MinUnlearned;
 
-    /// <summary>The name, as waivers and records have it.</summary>
+    /// <summary>The name as waivers and records write it.</summary>
     public override string ToString() =>
         Limit is RuleLimit.Unknown ? Subject ?? ""
         : IsOfFeature ? $"{Subject}/{Property}"
         : Subject is null ? $"{Section}/{Property}"
         : $"{Section}/{Property}/{Subject}";
+
+    private sealed class RuleNameJson : JsonConverter<RuleName>
+    {
+        public override RuleName Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            reader.TokenType is JsonTokenType.String ? Parse(reader.GetString()!) : throw new JsonException("a rule's name must be a text");
+
+        public override void Write(Utf8JsonWriter writer, RuleName value, JsonSerializerOptions options) =>
+            writer.WriteStringValue(value.ToString());
+    }
 }
 
 /// <summary>The limits that a policy can set.</summary>
 public enum RuleLimit
 {
-    /// <summary>None that this version knows.</summary>
+    /// <summary>Not a limit that this version knows.</summary>
     Unknown,
 
     /// <summary>Largest share of the images that may show a feature.</summary>

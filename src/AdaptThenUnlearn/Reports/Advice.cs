@@ -57,8 +57,8 @@ public sealed class Advice
     /// <param name="finding">Of the rule.</param>
     public static Advice? For(UnlearningPolicy policy, Measurement before, Measurement? after, Finding finding)
     {
-        var name = RuleName.Parse(finding.Rule);
-        var rule = Code(MarkdownText.Clip(finding.Rule, LongestRule));
+        var name = finding.Rule;
+        var rule = Code(MarkdownText.Clip(finding.Rule.ToString(), LongestRule));
         return finding.State switch
         {
             FindingState.Passed or FindingState.NotApplicable => null,

@@ -1,5 +1,6 @@
 using System.Text;
 using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 using static AdaptThenUnlearn.Reports.HtmlText;
 using static System.Globalization.CultureInfo;
@@ -49,7 +50,7 @@ internal static class RatePlot
         {
             var confidence = record.Policy.Evaluation.Confidence;
             var after = record.After?.Features.SingleOrDefault(reading => reading.Feature == before.Feature);
-            var judged = record.Verdict.Findings.FirstOrDefault(finding => finding.Rule == $"{before.Feature}/maxRate")?.Judged;
+            var judged = record.Verdict.Findings.FirstOrDefault(finding => finding.Rule == RuleName.MaxRate(before.Feature))?.Judged;
             return new(
                 before.Feature,
                 record.Policy.UndesiredFeatures.FirstOrDefault(feature => feature.Name == before.Feature)?.MaxRate,

@@ -1,6 +1,7 @@
 using System.Globalization;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 using static AdaptThenUnlearn.Reports.ReportText;
 using static AdaptThenUnlearn.Reports.Phrase;
@@ -47,7 +48,7 @@ internal sealed record ReportPage(
         foreach (var finding in verdict.Findings)
         {
             if (finding is { State: FindingState.Waived, Waiver: { } waiver })
-                table.AddRow([[Code(finding.Rule)], .. Numbers(finding), [Untrusted(waiver.Reason)], [Untrusted(waiver.ApprovedBy)], [Untrusted(waiver.Expires)]]);
+                table.AddRow([[Code(finding.Rule.ToString())], .. Numbers(finding), [Untrusted(waiver.Reason)], [Untrusted(waiver.ApprovedBy)], [Untrusted(waiver.Expires)]]);
         }
 
         return table.Rows.Count == 0 ? null : new(ReportTopic.Waived, "Not met, and waived", table, [Trusted("After the last day these rules fail again.")]);
@@ -68,7 +69,7 @@ internal sealed record ReportPage(
     {
         var table = new ReportTable("Rule", "Verdict", "Measured", "Judged", "Limit", "How");
         foreach (var finding in record.Verdict.Findings)
-            table.AddRow([[Code(finding.Rule)], [Mark(finding.State)], .. Numbers(finding), [Untrusted(finding.Explanation)]]);
+            table.AddRow([[Code(finding.Rule.ToString())], [Mark(finding.State)], .. Numbers(finding), [Untrusted(finding.Explanation)]]);
 
         return new(ReportTopic.Rules, "Rules", table,
             [Emphasis("Measured"), Trusted(" is the point estimate, "), Emphasis("Judged"), Trusted(" its unfavourable bound: the limit is met only if that is within it.")]);
@@ -94,7 +95,7 @@ internal sealed record ReportPage(
             .GroupBy(each => (each.Demand, Counsel: string.Concat(each.Advice!.Phrases.Select(phrase => phrase.Text))));
         foreach (var alike in open)
             table.AddRow(
-                [.. alike.SelectMany((each, index) => new[] { Trusted(index == 0 ? "" : ", "), Code(each.Rule) })], [Untrusted(alike.Key.Demand)], alike.First().Advice!.Phrases);
+                [.. alike.SelectMany((each, index) => new[] { Trusted(index == 0 ? "" : ", "), Code(each.Rule.ToString()) })], [Untrusted(alike.Key.Demand)], alike.First().Advice!.Phrases);
         var waive = record.Verdict.Findings.Any(finding => finding.State is FindingState.Failed) ? Advice.HowToWaive.Phrases : [];
         return table.Rows.Count == 0 ? null : new(ReportTopic.Mending, "How to mend it", table, waive);
     }
@@ -187,7 +188,7 @@ internal sealed record ReportPage(
         foreach (var waiver in record.Policy.Waivers)
             table.AddRow(
                 [Code(waiver.Rule)], [Untrusted(waiver.ApprovedBy)], [Untrusted(waiver.Expires)], [Untrusted(waiver.Reason)],
-                [Trusted(record.Verdict.Findings.Any(finding => finding.Rule == waiver.Rule && finding.Waiver is not null) ? "yes" : "no")]);
+                [Trusted(record.Verdict.Findings.Any(finding => finding.Rule == RuleName.Parse(waiver.Rule) && finding.Waiver is not null) ? "yes" : "no")]);
         return new(ReportTopic.Waivers, "Waivers", table, []);
     }
 

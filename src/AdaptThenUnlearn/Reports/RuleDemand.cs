@@ -6,7 +6,7 @@ namespace AdaptThenUnlearn.Reports;
 internal static class RuleDemand
 {
     /// <summary>One sentence, by the rule's name.</summary>
-    public static string Describe(string rule) => RuleName.Parse(rule) switch
+    public static string Describe(RuleName rule) => rule switch
     {
         { Limit: RuleLimit.MaxRate } name =>
             $"The generator may show '{name.Subject}' in at most this share of its images; the upper confidence bound of the counted rate is held against the limit.",

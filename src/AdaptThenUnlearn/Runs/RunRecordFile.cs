@@ -5,7 +5,7 @@ using AdaptThenUnlearn.Measurements;
 
 namespace AdaptThenUnlearn.Runs;
 
-/// <summary>Reads and writes run records, and takes digests.</summary>
+/// <summary>Reads and writes run records.</summary>
 public static class RunRecordFile
 {
     /// <summary>Largest record that is read; real ones have some ten thousand bytes, and hold their policy twice.</summary>
@@ -104,20 +104,4 @@ public static class RunRecordFile
     /// <summary>Writes a record, whole or not at all.</summary>
     /// <exception cref="FileNotWrittenException">The folder cannot be written.</exception>
     public static void Write(string path, RunRecord record) => AtomicFile.Write(path, ToJson(record));
-
-    /// <summary>SHA-256 of a file, or of the names and digests of the files that count in a folder (<see cref="FolderListing"/>); null when it is not there or cannot be read.</summary>
-    /// <param name="path">A regular file or a folder; whatever else lies there has no digest.</param>
-    /// <param name="cancel">Ends it soon, also in a large file.</param>
-    /// <returns>64 lower-case hexadecimal digits.</returns>
-    public static string? Digest(string path, CancellationToken cancel = default)
-    {
-        try
-        {
-            return Directory.Exists(path) ? HashedFolder.Create(path, cancel).Sha256 : HashedFile.DigestOf(path, cancel);
-        }
-        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
-    }
 }

@@ -1,5 +1,4 @@
-using System.Security.Cryptography;
-using System.Text;
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
@@ -69,7 +68,7 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
     public static string? PolicyProblem(RunRecord record, PolicyVocabulary vocabulary)
     {
         var source = record.PolicySource;
-        if (Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(source.Text))) != source.Sha256)
+        if (Sha256Digest.Compute(source.Text) != source.Sha256)
             return "the recorded policy text does not have the recorded digest";
 
         try
@@ -130,7 +129,7 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
             if (!mayBeFolder && Directory.Exists(full))
                 return $"{role} {path} is a folder, and must be a file";
 
-            return RunRecordFile.Digest(full, cancel) switch
+            return Sha256Digest.FindAt(full, cancel) switch
             {
                 null => $"{role} {path} is missing or cannot be read",
                 var actual when actual != expected => $"{role} {path} has changed: its SHA-256 is {actual}, the record says {expected}",

@@ -20,7 +20,7 @@ public sealed class ReadingDoubtsTests
         var verdict = Gate.Judge(policy, Changed(before, reading => reading with { NotMeasured = "the auditor saw nothing" }), after: null, Records.Today);
 
         Assert.False(verdict.Passed);
-        var finding = verdict.Findings.Single(finding => finding.Rule == Rate);
+        var finding = verdict.Findings.Single(finding => finding.Rule.ToString() == Rate);
         Assert.Equal((FindingState.NotMeasured, "the auditor saw nothing"), (finding.State, finding.Explanation));
         Assert.Contains(verdict.Warnings, warning => warning.Contains("cannot be waived", StringComparison.Ordinal));
     }

@@ -38,7 +38,7 @@ public sealed partial class ReportFormatContract
         var text = Named(format).Render(run);
 
         Assert.Equal(text, Named(format).Render(RunRecordFile.Parse(RunRecordFile.ToJson(run), "run.json")));
-        Assert.All(run.Verdict.Findings, finding => Assert.Contains(finding.Rule, text, StringComparison.Ordinal));
+        Assert.All(run.Verdict.Findings, finding => Assert.Contains(finding.Rule.ToString(), text, StringComparison.Ordinal));
         Assert.EndsWith("\n", text, StringComparison.Ordinal);
         Assert.DoesNotContain('\r', text);
     }
@@ -106,7 +106,7 @@ public sealed partial class ReportFormatContract
             Outputs = [new(Hostile, $"images/{Hostile}.png", Hostile)],
             Before = run.Before with { Features = [run.Before.Features[0] with { Feature = Hostile, Classifier = Hostile, Class = Hostile }], Shares = [run.Before.Shares[0] with { Class = Hostile, Classifier = Hostile }] },
             Training = run.Training! with { Method = Hostile },
-            Verdict = new Verdict(false, [new Finding($"{Hostile}/maxRate", FindingState.Waived, 1, 1, Hostile, 1, Hostile, waiver)], [Hostile]),
+            Verdict = new Verdict(false, [new Finding(RuleName.Parse($"{Hostile}/maxRate"), FindingState.Waived, 1, 1, Hostile, 1, Hostile, waiver)], [Hostile]),
             Environment = run.Environment with { OperatingSystem = Hostile, Device = Hostile },
             Times = run.Times with { Stages = [new StageTime(Hostile, 1)] },
         };

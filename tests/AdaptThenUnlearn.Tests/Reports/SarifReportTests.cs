@@ -63,7 +63,7 @@ public sealed class SarifReportTests
 
         Assert.All(Records.Run().Verdict.Findings, finding =>
         {
-            var place = Result(Records.Run(), finding.Rule).GetProperty("locations")[0].GetProperty("physicalLocation");
+            var place = Result(Records.Run(), finding.Rule.ToString()).GetProperty("locations")[0].GetProperty("physicalLocation");
             var region = place.GetProperty("region");
             var rest = lines[region.GetProperty("startLine").GetInt32() - 1][(region.GetProperty("startColumn").GetInt32() - 1)..];
             Assert.StartsWith(finding.Limit.ToString(System.Globalization.CultureInfo.InvariantCulture), rest, StringComparison.Ordinal);
@@ -86,7 +86,7 @@ public sealed class SarifReportTests
     [Fact]
     public void Render_OtherNumbers_SameFingerprints()
     {
-        var fingerprints = new[] { "passed", "failed" }.Select(run => Records.Named(run).Verdict.Findings.Select(finding => Result(Records.Named(run), finding.Rule).GetProperty("partialFingerprints").GetRawText()).ToList()).ToList();
+        var fingerprints = new[] { "passed", "failed" }.Select(run => Records.Named(run).Verdict.Findings.Select(finding => Result(Records.Named(run), finding.Rule.ToString()).GetProperty("partialFingerprints").GetRawText()).ToList()).ToList();
 
         Assert.Equal(fingerprints[0], fingerprints[1]);
         Assert.Distinct(fingerprints[0]);

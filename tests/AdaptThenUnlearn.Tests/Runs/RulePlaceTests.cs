@@ -29,7 +29,7 @@ public sealed class RulePlaceTests
     [InlineData("quality/maxFrechetDistance", 8, 14, "$.quality.maxFrechetDistance")]   // set by an argument: the object it was left out of
     [InlineData("nothing/of/the/kind", 1, 1, "$")]
     public void Of_Rule_IsThePlaceOfItsLimit(string rule, int line, int column, string path) =>
-        Assert.Equal(new RuleLocation("../policy.json", path, line, column), RuleLocation.Find(Run(Text), rule));
+        Assert.Equal(new RuleLocation("../policy.json", path, line, column), RuleLocation.Find(Run(Text), RuleName.Parse(rule)));
 
     [Theory]
     [InlineData("quality/maxRate", RuleLimit.MaxRate, "quality")]
@@ -69,7 +69,7 @@ public sealed class RulePlaceTests
     [InlineData("[]")]
     [InlineData("{ \"undesired")]
     public void Of_TextThatIsNoPolicy_IsTheFile(string text) =>
-        Assert.Equal(new RuleLocation("../policy.json", "$.undesiredFeatures[0].maxRate", 1, 1), RuleLocation.Find(Run(text), "other/maxRate"));
+        Assert.Equal(new RuleLocation("../policy.json", "$.undesiredFeatures[0].maxRate", 1, 1), RuleLocation.Find(Run(text), RuleName.MaxRate("other")));
 
     private static RunRecord Run(string text)
     {

@@ -1,4 +1,4 @@
-using System.Security.Cryptography;
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
@@ -155,13 +155,13 @@ public sealed class RunFilesTests : IDisposable
     {
         Directory.CreateDirectory(At("images"));
         File.WriteAllText(At("images/a"), "1");
-        var one = RunRecordFile.Digest(At("images"));
+        var one = Sha256Digest.FindAt(At("images"));
         File.WriteAllText(At("images/a"), "2");
-        var changed = RunRecordFile.Digest(At("images"));
+        var changed = Sha256Digest.FindAt(At("images"));
         File.Move(At("images/a"), At("images/b"));
 
-        Assert.Equal(3, new[] { one, changed, RunRecordFile.Digest(At("images")) }.Distinct().Count());
-        Assert.Null(RunRecordFile.Digest(At("nothing")));
+        Assert.Equal(3, new[] { one, changed, Sha256Digest.FindAt(At("images")) }.Distinct().Count());
+        Assert.Null(Sha256Digest.FindAt(At("nothing")));
     }
 
     [Fact]
@@ -403,7 +403,7 @@ public sealed class RunFilesTests : IDisposable
         {
             Before = before,
             After = after,
-            PolicySource = new PolicySource("policy.json", policyText, Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(policyText))), CanonicalJson.Digest(policy), []),
+            PolicySource = new PolicySource("policy.json", policyText, Sha256Digest.Compute(policyText), CanonicalJson.Digest(policy), []),
             Inputs = [.. Inputs().Select(input => new InputFile(input.Role, Path.GetFileName(input.Path), Written(Path.GetFileName(input.Path))))],
             Outputs = [new OutputFile("artifact", "no-eights.safetensors", after.GeneratorSha256)],
         };
@@ -420,7 +420,7 @@ public sealed class RunFilesTests : IDisposable
     private string Written(string name)
     {
         File.WriteAllText(At(name), name);
-        return RunRecordFile.Digest(At(name))!;
+        return Sha256Digest.FindAt(At(name))!;
     }
 
     private string At(string name) => Path.Combine(_folder, name);
