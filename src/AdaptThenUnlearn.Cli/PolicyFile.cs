@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
@@ -43,7 +42,7 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
         }
         catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
         {
-            throw new BadArgumentException(new BuildMessage(Severity.Error, "ATU2000", $"the policy cannot be read: {failed.Message}", path));
+            throw new BadArgumentException(new BuildMessage(Severity.Error, RunCodes.BadArgument, $"the policy cannot be read: {failed.Message}", path));
         }
 
         List<PolicyOverride> parsed = [];

@@ -45,7 +45,7 @@ public sealed class DistanceCommand(Terminal terminal)
         using var generated = Load(parsed.GetRequiredValue(_generated), extractor, cancel);
         using var reference = Load(parsed.GetRequiredValue(_reference), extractor, cancel);
         foreach (var doubt in new[] { generated.Doubt, reference.Doubt }.OfType<string>())
-            terminal.WriteDiagnostic(new BuildMessage(Severity.Warning, "ATU2102", doubt));
+            terminal.WriteDiagnostic(new BuildMessage(Severity.Warning, RunCodes.DoubtfulData, doubt));
         foreach (var (name, set) in new[] { ("A", generated), ("B", reference) })
             if (extractor is not null && set.Moments.FeatureSize != extractor.Extractor.FeatureSize)
                 throw new BadArgumentException($"{name} has {set.Moments.FeatureSize} features an image, the extractor makes {extractor.Extractor.FeatureSize}");

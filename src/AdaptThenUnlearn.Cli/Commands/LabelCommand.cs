@@ -89,7 +89,7 @@ public sealed partial class LabelCommand(Terminal terminal)
         }
         catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
         {
-            throw new RunException("ATU2003", $"{folder}: the folder cannot be written, or another `atu label` is using it: {failed.Message}; end that one, or name another folder with --out");
+            throw new RunException(RunCodes.OutputFolder, $"{folder}: the folder cannot be written, or another `atu label` is using it: {failed.Message}; end that one, or name another folder with --out");
         }
     }
 

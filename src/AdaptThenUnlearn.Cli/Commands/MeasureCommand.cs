@@ -4,7 +4,6 @@ using System.Text.Json;
 using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
-using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Models.Sequence;

@@ -21,7 +21,7 @@ public static class VerifyCommand
             var record = RunRecordFile.Read(path);
             var folder = Path.GetDirectoryName(path)!;
             var verification = Verification.VerifyRun(folder, record, Vocabulary.Known, DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime), cancel);
-            List<BuildMessage> diagnostics = [.. CheckReports(folder, record, verification.IsReworded, path), .. verification.Problems.Select(problem => new BuildMessage(Severity.Error, "ATU3003", problem, path))];
+            List<BuildMessage> diagnostics = [.. CheckReports(folder, record, verification.IsReworded, path), .. verification.Problems.Select(problem => new BuildMessage(Severity.Error, GateCodes.InvalidRecord, problem, path))];
             diagnostics.ForEach(terminal.WriteDiagnostic);
             var isValid = diagnostics.TrueForAll(diagnostic => diagnostic.Severity != Severity.Error);
             CreateVerdictPrinter(terminal, record, path, cancel).Print(verification.Verdict, record.WarningRemarks(), advisory: false);
@@ -48,8 +48,8 @@ public static class VerifyCommand
             ? (Severity.Error, "; it was changed")
             : (Severity.Warning, $" to this version; it was changed, or {record.Tool} wrote it otherwise");
         foreach (var report in RunReports.FindAltered(folder, record))
-            yield return new BuildMessage(severity, "ATU3003", $"{report} is not what the record says{how}. `atu report` makes it anew", path);
+            yield return new BuildMessage(severity, GateCodes.InvalidRecord, $"{report} is not what the record says{how}. `atu report` makes it anew", path);
         if (wordingDiffers)
-            yield return new BuildMessage(severity, "ATU3003", $"an explanation or a warning of the recorded verdict is not what the recorded readings give{how}", path);
+            yield return new BuildMessage(severity, GateCodes.InvalidRecord, $"an explanation or a warning of the recorded verdict is not what the recorded readings give{how}", path);
     }
 }

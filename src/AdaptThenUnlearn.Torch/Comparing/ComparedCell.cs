@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json.Serialization;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Measurements;
@@ -105,7 +103,7 @@ public sealed record CellOutcome(
 
     /// <summary>Percentage of unlearning, as a share: (before − after) / before; null when there was nothing to unlearn.</summary>
     [JsonIgnore]
-    public double? Unlearned => HitsBefore == 0 ? null : (double)(HitsBefore - HitsAfter) / HitsBefore;
+    public double? Unlearned => UnlearnedShare.Compute(HitsBefore, HitsAfter);
 
     /// <summary>Two-sided 95 % interval of <see cref="Unlearned"/>: Clopper–Pearson of the rate after, the rate before taken as known.</summary>
     /// <remarks>

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Labelling;
 using AdaptThenUnlearn.Torch.Features;

@@ -1,11 +1,11 @@
 namespace AdaptThenUnlearn.Diagnostics;
 
 /// <summary>A run cannot go on: what happened, where, and what to do.</summary>
-/// <param name="code">ATU2xxx.</param>
+/// <param name="code">One of <see cref="RunCodes"/>.</param>
 /// <param name="message">One line.</param>
-/// <param name="cause">What it came of, if anything.</param>
+/// <param name="cause">The exception behind it; null when there is none.</param>
 public class RunException(string code, string message, Exception? cause = null) : Exception(message, cause)
 {
-    /// <summary>ATU2xxx.</summary>
+    /// <summary>One of <see cref="RunCodes"/>.</summary>
     public string Code { get; } = code;
 }

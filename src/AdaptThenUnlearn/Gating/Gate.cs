@@ -106,14 +106,12 @@ public static class Gate
             return rule.NotMeasured(reason);
         if (FindReading(feature, before, evaluation) is not { Looks: [var was, ..] } || FindReading(feature, after, evaluation) is not { Looks: [var isNow, ..] })
             return rule.NotMeasured(NotCounted);
-        if (was.Hits == 0)
+        if (UnlearnedShare.Compute(was.Hits, isNow.Hits) is not { } unlearned || UnlearnedShare.LowerBound(was, isNow, evaluation.Confidence) is not { } bound)
             return rule.NotMeasured(Invariant($"the original never showed the feature in {was.Samples} images, so no share of it can be unlearned"));
 
-        var share = (double)was.Hits / was.Samples;
-        var unfavourable = ClopperPearson.UpperBound(isNow.Hits, isNow.Samples, evaluation.Confidence);
         return rule.Judge(
-            (double)(was.Hits - isNow.Hits) / was.Hits,
-            1 - unfavourable / share,
+            unlearned,
+            bound,
             Invariant($"{was.Hits} before and {isNow.Hits} after in {was.Samples} images from the same latents; judged with the upper bound at {ReadingText.Percent(evaluation.Confidence)} confidence of the rate after"));
     }
 

@@ -107,7 +107,7 @@ internal sealed record ReportPage(
         {
             var after = record.After?.Features.SingleOrDefault(reading => reading.Feature == before.Feature);
             var (was, isNow) = (before.Looks[0], after?.Looks[0]);
-            double? unlearned = isNow is not null && was.Hits > 0 ? (double)(was.Hits - isNow.Hits) / was.Hits : null;
+            var unlearned = isNow is null ? null : UnlearnedShare.Compute(was.Hits, isNow.Hits);
             table.AddRow(
                 [Untrusted(before.Feature)], [Untrusted(before.Classifier)], [Untrusted(before.Class)], [Trusted(Share(was.Hits, was.Samples))],
                 [Trusted(isNow is null ? None : Share(isNow.Hits, isNow.Samples))], [Trusted(Number(unlearned, Percent))],

@@ -6,7 +6,7 @@ using AdaptThenUnlearn.Runs;
 namespace AdaptThenUnlearn.Tests.Gating;
 
 /// <summary>What the gate makes of a count that means nothing, and of one that means little.</summary>
-public sealed class ReadingDoubtsTests
+public sealed class MeasurementWarningsTests
 {
     private const string Rate = "digit-8/maxRate";
     private static readonly DetectionCounts Sound = new("held out when it was trained", 100, 2, 400, 3);
