@@ -334,7 +334,7 @@ public sealed class PageTests
             Policy = record.Policy with { Description = words, Owner = words },
             PolicySource = record.PolicySource with { File = words, Overrides = [words] },
             Before = record.Before with { Shares = [.. record.Before.Shares, new ClassShare("auditor", words, false, 100, 10000)] },
-            After = record.After! with { Quality = record.After.Quality! with { Metric = words, NotMeasured = words, FrechetDistance = null } },
+            After = record.After! with { Quality = record.After.Quality!.With(new(RecordedMetrics.FrechetDistance, null, NotMeasured: words)) with { DistanceName = words } },
             Environment = record.Environment with { Device = words },
         };
         var run = Run(record) with { PolicyFile = words, RunUrl = null, ArtifactUrl = null };
@@ -346,7 +346,7 @@ public sealed class PageTests
         var long1 = string.Concat(Enumerable.Repeat("@", 5000));
         var run = WithWords(long1);
         var finding = run.Verification.Verdict.Findings[^1];
-        List<Finding> findings = [.. Enumerable.Range(0, 3000).Select(number => finding with { Rule = $"quality/minShareKept/{number}{long1}", Explanation = long1, State = FindingState.NotMeasured })];
+        List<Finding> findings = [.. Enumerable.Range(0, 3000).Select(number => finding with { Rule = RuleName.MinShareKept($"{number}{long1}"), Explanation = long1, State = FindingState.NotMeasured })];
         return run with { Verification = run.Verification with { Problems = [.. Enumerable.Repeat(long1, 50)], Verdict = run.Verification.Verdict with { Findings = findings } } };
     }
 

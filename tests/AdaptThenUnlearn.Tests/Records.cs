@@ -41,9 +41,19 @@ internal static class Records
         Seed: 20,
         Truncation: 1,
         [new FeatureReading("digit-8", "auditor", "8", [new Look(10000, hits)], hits, NoiseFloor: 0.0002)],
-        new QualityReading("classifier Fréchet distance", "auditor", "e", "r", ["8"], 5000, 54000, distance, 0.01, 0.001, 0.8, 0.7, 0.9, 0.95, distance is null ? "too few images" : null, distance is { } known ? Groups(known) : null),
+        new QualityReading("classifier Fréchet distance", "auditor", "e", "r", ["8"], 5000, 54000, Values(distance), distance is { } known ? Groups(known) : null),
         [new ClassShare("auditor", "8", Undesired: true, hits, 10000), new ClassShare("auditor", "9", Undesired: false, nines, 10000)],
         EvaluationOptions.EightBit);
+
+    private static MetricValue[] Values(double? distance) =>
+    [
+        new(RecordedMetrics.FrechetDistance, distance, NotMeasured: distance is null ? "too few images" : null),
+        new(RecordedMetrics.KernelDistance, 0.01, 0.001),
+        new(RecordedMetrics.Precision, 0.8),
+        new(RecordedMetrics.Recall, 0.7),
+        new(RecordedMetrics.Density, 0.9),
+        new(RecordedMetrics.Coverage, 0.95),
+    ];
 
     /// <summary>Groups of 5,000 images without which a distance is a little smaller or larger by turns: its jackknife estimate is itself, its standard error √19 times the step.</summary>
     public static FrechetGroups Groups(double distance, double step = 0.1) =>

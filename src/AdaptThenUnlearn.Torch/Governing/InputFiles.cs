@@ -218,7 +218,7 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
         IReadOnlyList<string> undesired = [.. policy.UndesiredFeatures.Select(feature => feature.Class).Distinct()];
         if (quality.Reference == QualityReading.OriginalGenerator)
         {
-            var own = evaluation with { Random = evaluation.Random with { Scope = "reference" } };
+            var own = evaluation.ForReference();
             return OfImages(EvaluationImages.EnumerateBatches(policy.Evaluation.Samples).Select(batch => own.Draw(original.Generator, batch)), policy.Evaluation.Samples, QualityReading.OriginalReference(original.Sha256));
         }
 

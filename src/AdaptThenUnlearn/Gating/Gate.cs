@@ -144,7 +144,7 @@ public static class Gate
     private static Finding MaxFrechetDistance(Rule rule, EvaluationOptions evaluation, QualityReading reading, double distance) => reading.UsableGroups is { } groups
         ? rule.Judge(
             distance, FrechetBound.ForDistance(distance, groups, evaluation.Confidence),
-            Invariant($"{reading.Metric} of {reading.Samples} images against {reading.ReferenceSize()}; upper bound at {ReadingText.Percent(evaluation.Confidence)} confidence"))
+            Invariant($"{reading.DistanceName} of {reading.Samples} images against {reading.ReferenceSize()}; upper bound at {ReadingText.Percent(evaluation.Confidence)} confidence"))
         : rule.NotMeasured(NoBound);
 
     private static Finding MaxFrechetIncrease(double limit, UnlearningPolicy policy, Measurement before, Measurement after)
@@ -154,7 +154,7 @@ public static class Gate
             return rule.NotMeasured(reason);
         if (before.Quality is not { } was || after.Quality is not { } isNow)
             return rule.NotMeasured("no image quality was measured");
-        if ((was.ExtractorSha256, was.ReferenceSha256, was.Metric, was.Samples, was.ReferenceSamples) != (isNow.ExtractorSha256, isNow.ReferenceSha256, isNow.Metric, isNow.Samples, isNow.ReferenceSamples)
+        if ((was.ExtractorSha256, was.ReferenceSha256, was.DistanceName, was.Samples, was.ReferenceSamples) != (isNow.ExtractorSha256, isNow.ReferenceSha256, isNow.DistanceName, isNow.Samples, isNow.ReferenceSamples)
             || !was.Excluded.SequenceEqual(isNow.Excluded))
             return rule.NotMeasured("before and after were measured with another extractor, reference or number of images, and cannot be compared");
         if (was.FrechetDistance is not { } old || isNow.FrechetDistance is not { } now)
@@ -170,7 +170,7 @@ public static class Gate
         return rule.Judge(
             increase.Increase,
             increase.UpperBound,
-            Invariant($"{was.Metric} {old:G4} before, {now:G4} after, {was.Samples} images each against the same reference; without the bias of so few images {increase.Before:G4} and {increase.After:G4}; upper bound at {ReadingText.Percent(policy.Evaluation.Confidence)} confidence, paired over the same latents"));
+            Invariant($"{was.DistanceName} {old:G4} before, {now:G4} after, {was.Samples} images each against the same reference; without the bias of so few images {increase.Before:G4} and {increase.After:G4}; upper bound at {ReadingText.Percent(policy.Evaluation.Confidence)} confidence, paired over the same latents"));
     }
 
     // Without training every class keeps its share; those that the policy lists and those that were counted have their finding.

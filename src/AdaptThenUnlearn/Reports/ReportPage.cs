@@ -127,16 +127,24 @@ internal sealed record ReportPage(
 
         var after = record.After?.Quality;
         var table = new ReportTable("Metric", "Before", "After", "Ratio");
-        Line([Untrusted(before.Metric), Trusted(" (lower is better)")], reading => reading.FrechetDistance);
         var confidence = record.Policy.Evaluation.Confidence;
-        table.AddRow(
-            [Trusted($"Its upper bound at {Percent(confidence)} confidence")], [Trusted(Number(Bound(before), Plain))], [Trusted(Number(Bound(after), Plain))],
-            [Trusted(Number(1 + FindIncrease()?.UpperBound, Plain))]);
-        Line([Trusted("Kernel distance, KID (lower is better)")], reading => reading.KernelDistance);
-        Line([Trusted("Precision (higher is better)")], reading => reading.Precision);
-        Line([Trusted("Recall (higher is better)")], reading => reading.Recall);
-        Line([Trusted("Density (higher is better)")], reading => reading.Density);
-        Line([Trusted("Coverage (higher is better)")], reading => reading.Coverage);
+
+        // List every metric that either reading has; the Fréchet distance has its bound below it.
+        foreach (var metric in before.Values.Concat(after?.Values ?? []).Select(value => value.Metric).DistinctBy(metric => metric.Name))
+        {
+            var isDistance = metric == RecordedMetrics.FrechetDistance;
+            var name = isDistance ? Untrusted(before.DistanceName) : RecordedMetrics.All.Contains(metric) ? Trusted(metric.Title) : Untrusted(metric.Title);
+            var (was, isNow) = (before.Find(metric)?.Value, after?.Find(metric)?.Value);
+            table.AddRow(
+                [name, Trusted($" ({metric.Direction()})")], [Trusted(Number(was, Plain))], [Trusted(Number(isNow, Plain))],
+                [Trusted(Number(was > 0 ? isNow / was : null, Plain))]);
+            if (isDistance)
+                table.AddRow(
+                    [Trusted($"Its upper bound at {Percent(confidence)} confidence")], [Trusted(Number(Bound(before), Plain))],
+                    [Trusted(Number(Bound(after), Plain))], [Trusted(Number(1 + FindIncrease()?.UpperBound, Plain))]);
+        }
+
+        // Say what was compared.
         List<Phrase> note = [Trusted(FormattableString.Invariant($"{before.Samples} generated images against {before.ReferenceSize()}"))];
         foreach (var (index, excluded) in before.Excluded.Index())
             note.AddRange([Trusted(index == 0 ? ", both without " : ", "), Untrusted(excluded)]);
@@ -145,7 +153,11 @@ internal sealed record ReportPage(
             note.Add(Trusted($" Without the bias of so few images the distance is {Plain(grown.Before)} before and {Plain(grown.After)} after, {Plain(1 + grown.Increase)} times; the bound of the ratio is of that."));
         return new(ReportTopic.Quality, "Image quality", table, note)
         {
-            NotMeasured = [.. new[] { before.NotMeasured, after?.NotMeasured, before.OthersNotMeasured, after?.OthersNotMeasured }.OfType<string>().Distinct()],
+            NotMeasured =
+            [
+                .. new[] { before.NotMeasured, after?.NotMeasured }.OfType<string>()
+                    .Concat(before.OthersNotMeasured()).Concat(after?.OthersNotMeasured() ?? []).Distinct(),
+            ],
         };
 
         double? Bound(QualityReading? reading) => reading is { FrechetDistance: { } distance, UsableGroups: { } groups } ? FrechetBound.ForDistance(distance, groups, confidence) : null;
@@ -153,12 +165,6 @@ internal sealed record ReportPage(
         FrechetIncrease? FindIncrease() => after is { FrechetDistance: { } now, UsableGroups: { } groupsAfter } && before is { FrechetDistance: { } old, UsableGroups: { } groups }
             ? FrechetBound.ForIncrease(old, groups, now, groupsAfter, confidence)
             : null;
-
-        void Line(IReadOnlyList<Phrase> name, Func<QualityReading, double?> value)
-        {
-            var (was, isNow) = (value(before), after is null ? null : value(after));
-            table.AddRow(name, [Trusted(Number(was, Plain))], [Trusted(Number(isNow, Plain))], [Trusted(Number(was > 0 ? isNow / was : null, Plain))]);
-        }
     }
 
     private static ReportSection? Shares(RunRecord record)

@@ -93,6 +93,8 @@ public static class RunRecordFile
                 return "the number of different images is impossible";
             if (measured.Shares.GroupBy(share => (share.Classifier, share.Class)).FirstOrDefault(group => group.Count() > 1) is { } repeated)
                 return $"the class '{repeated.Key.Class}' was counted twice";
+            if (measured.Quality?.Values.GroupBy(value => value.Metric.Name).FirstOrDefault(group => group.Count() > 1) is { } doubled)
+                return $"the metric '{doubled.Key}' was measured twice";
         }
 
         if (record.Inputs.Select(input => input.Path).Concat(record.Outputs.Select(output => output.Path)).Append(record.PolicySource.File).Any(path => path.Contains('\0', StringComparison.Ordinal)))
