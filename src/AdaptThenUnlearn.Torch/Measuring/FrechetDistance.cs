@@ -128,12 +128,3 @@ public static class FrechetDistance
         return (vectors * values.clamp_min(0).sqrt()).mm(vectors.t());
     }
 }
-
-/// <summary>A metric's value, or why there is none.</summary>
-/// <param name="Value">Null when it could not be measured.</param>
-/// <param name="NotMeasured">Why; null when there is a value.</param>
-public sealed record MetricResult(double? Value, string? NotMeasured)
-{
-    /// <summary>No value.</summary>
-    public static MetricResult Unmeasured(string why) => new(null, why);
-}

@@ -18,9 +18,6 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 /// <param name="images">Draws evaluation images.</param>
 public sealed class GeneratorEvaluator(UnlearningPolicy policy, PolicyClassifiers classifiers, QualityReference? reference, EvaluationImages images)
 {
-    private const int KernelSubsets = 50;
-    private const int KernelSubsetSize = 500;
-
     private readonly AuditorCheck _check = new(policy, classifiers, reference);
 
     // Retained images that are compared with the reference, and whether so many can be.
@@ -183,38 +180,40 @@ public sealed class GeneratorEvaluator(UnlearningPolicy policy, PolicyClassifier
         using var scope = NewDisposeScope();
         var wanted = ComparedImages;
         var found = readings.Sum(reading => reading.Retained!.shape[0]);
-        var reading = new QualityReading(
-            extractor.Metric, quality.Extractor, extractor.Sha256, reference.Sha256, reference.Excluded,
-            Math.Min(found, wanted), reference.Moments.Count ?? 0, null, null, null, null, null, null, null, null);
-        if (!IsEnough)
-            return reading with { NotMeasured = FormattableString.Invariant($"{wanted} images are compared, and more than {reference.Moments.FeatureSize} are needed, one for each dimension of the features: 'evaluation.samples' must be at least {2 * (reference.Moments.FeatureSize + 1)}") };
-        if (found < wanted)
-            return reading with { NotMeasured = FormattableString.Invariant($"only {found} of {policy.Evaluation.Samples} images are free of undesired features, and {wanted} are compared") };
 
+        // Give up where there are too few images for the Fréchet distance: nothing else is measured then.
+        if (!IsEnough)
+            return Reading(Unmeasured(FormattableString.Invariant(
+                $"{wanted} images are compared, and more than {reference.Moments.FeatureSize} are needed, one for each dimension of the features: 'evaluation.samples' must be at least {2 * (reference.Moments.FeatureSize + 1)}")));
+        if (found < wanted)
+            return Reading(Unmeasured(FormattableString.Invariant(
+                $"only {found} of {policy.Evaluation.Samples} images are free of undesired features, and {wanted} are compared")));
+
+        // Compute every metric of the catalogue on the same features.
         var generated = cat([.. readings.Select(reading => reading.Retained!)]).narrow(0, 0, wanted);
         using var statistics = FeatureStatistics.FromFeatures(generated);
         using var moments = FeatureMoments.FromStatistics(statistics);
-        var distance = FrechetDistance.Between(moments, reference.Moments);
-        if (distance.Value is null)
-            return reading with { NotMeasured = distance.NotMeasured };
+        var compared = new ComparedFeatures(generated, reference.Samples, moments, reference.Moments, MetricSettings.ForPolicy(policy.Evaluation));
+        var distance = QualityMetrics.All[0].Compute(compared);
+        if (distance.NotMeasured is { } why)
+            return Reading(Unmeasured(why));
+        var others = QualityMetrics.All.Skip(1).Select(metric => metric.Compute(compared).ToValue(metric));
 
+        // Estimate the error of the distance from the distances without each group of latents.
         IReadOnlyList<long> latents = [.. readings.SelectMany(batch => batch.RetainedPositions.Select(place => batch.Batch.First + place)).Take(wanted)];
-        var kernel = KernelDistance.Between(reference.Samples, generated, KernelSubsets, KernelSubsetSize, policy.Evaluation.Seed);
-        var some = generated.narrow(0, 0, Math.Min(generated.shape[0], reference.Samples.shape[0]));
-        var manifold = ManifoldMetrics.Compute(reference.Samples, some);
-        return reading with
+        return Reading([distance.ToValue(QualityMetrics.All[0]), .. others]) with
         {
-            FrechetDistance = distance.Value,
             Groups = FrechetDistance.ComputeLeavingOutGroups(generated, latents, reference.Moments),
-            KernelDistance = kernel.Mean,
-            KernelDistanceDeviation = kernel.Deviation,
-            Precision = manifold.Precision,
-            Recall = manifold.Recall,
-            Density = manifold.Density,
-            Coverage = manifold.Coverage,
-            OthersNotMeasured = kernel.NotMeasured ?? manifold.NotMeasured,
         };
+
+        QualityReading Reading(IReadOnlyList<MetricValue> values) => new(
+            extractor.Metric, quality.Extractor, extractor.Sha256, reference.Sha256, reference.Excluded,
+            Math.Min(found, wanted), reference.Moments.Count ?? 0, values);
     }
+
+    // The Fréchet distance has the reason; the other metrics have no value for the same reason.
+    private static IReadOnlyList<MetricValue> Unmeasured(string why) =>
+        [.. QualityMetrics.All.Select((metric, index) => new MetricValue(metric.Metric, null, NotMeasured: index == 0 ? why : null))];
 }
 
 /// <summary>What was seen in one batch of images.</summary>

@@ -20,6 +20,9 @@ public sealed record ManifoldMetrics(double? Precision, double? Recall, double? 
     /// <summary>Neighbours for density and coverage, as in the paper.</summary>
     public const int DensityNeighbours = 5;
 
+    /// <summary>The key of the reason that all four share in <c>atu distance --json</c>.</summary>
+    public const string ReasonProperty = "manifoldNotMeasured";
+
     private const int Rows = 500;
 
     /// <summary>Measures.</summary>
