@@ -240,7 +240,7 @@ public sealed class PageTests
     {
         var run = Run();
         var finding = run.Verification.Verdict.Findings[^1];
-        List<Finding> findings = [.. Enumerable.Range(0, 100).Select(number => finding with { Rule = $"quality/minShareKept/{number}{new string('-', 90)}" })];
+        List<Finding> findings = [.. Enumerable.Range(0, 100).Select(number => finding with { Rule = RuleName.MinShareKept($"{number}{new string('-', 90)}") })];
         run = run with { Verification = run.Verification with { Verdict = run.Verification.Verdict with { Findings = findings } } };
 
         Assert.True(ReportMarker.Find(RunPages.Comment(run, previous: null)) is { Shortened: true, Rules.Count: > 5 });

@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Measurements;
@@ -78,7 +76,7 @@ public sealed class UntrustedTests : IDisposable
 
         Assert.Equal(Outcome.Failed, run.Outcome);
         Assert.Contains("not what the recorded readings give", Assert.Single(run.Verification.Problems), StringComparison.Ordinal);
-        Assert.Contains(run.Findings, finding => finding is { Rule: "digit-8/maxRate", State: FindingState.Failed });
+        Assert.Contains(run.Findings, finding => finding is { Rule: { Limit: RuleLimit.MaxRate, Subject: "digit-8" }, State: FindingState.Failed });
     }
 
     [Fact]
@@ -100,7 +98,7 @@ public sealed class UntrustedTests : IDisposable
         var made = Desk.Made();
         var after = made.After! with { Shares = [new ClassShare("auditor", "9", false, 20_000, 10_000)] };
 
-        Assert.Contains(_desk.Admit(made with { After = after }).Findings, finding => finding is { Rule: "quality/minShareKept/9", State: FindingState.NotMeasured });
+        Assert.Contains(_desk.Admit(made with { After = after }).Findings, finding => finding is { Rule: { Limit: RuleLimit.MinShareKept, Subject: "9" }, State: FindingState.NotMeasured });
     }
 
     [Theory]
@@ -173,7 +171,7 @@ public sealed class UntrustedTests : IDisposable
         var run = _desk.Admit(null, Trusted(("\"maxRate\": 0.01", "\"maxRate\": 0.001")));
 
         Assert.True(run.PolicyDiffers);
-        Assert.Contains(run.Findings, finding => finding is { Rule: "digit-8/maxRate", State: FindingState.Failed, Limit: 0.001 });
+        Assert.Contains(run.Findings, finding => finding is { Rule: { Limit: RuleLimit.MaxRate, Subject: "digit-8" }, State: FindingState.Failed, Limit: 0.001 });
         Assert.Equal("policies/policy.json", run.PolicyFile);
     }
 
