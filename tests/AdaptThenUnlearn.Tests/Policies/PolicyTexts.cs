@@ -1,4 +1,5 @@
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Reports;
 
 namespace AdaptThenUnlearn.Tests.Policies;
 
@@ -9,7 +10,7 @@ internal static class PolicyTexts
         Methods: ["adapt-then-unlearn", "fine-tune", "extrapolation", "retrain"],
         Repulsions: ["il2", "nl2", "el2"],
         CheckpointFormats: ["safetensors", "rosinality", "pytorch"],
-        ReportFormats: ["json", "markdown", "html", "junit", "sarif"]);
+        ReportFormats: [.. ReportFormats.All.Select(format => format.Name)]);
 
     /// <summary>The least that a policy says, with an auditor, so that there is nothing to warn about.</summary>
     public const string Smallest = """
