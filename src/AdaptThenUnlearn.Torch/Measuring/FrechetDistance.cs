@@ -113,7 +113,7 @@ public static class FrechetDistance
         var variances = covariance.diagonal();
         var varying = variances.gt(0).nonzero().flatten();
         if (!isfinite(covariance).all().item<bool>() || varying.shape[0] == 0)
-            return (0, 0);   // said elsewhere, in better words
+            return (0, 0);   // another check has a better message
 
         var deviations = variances.index_select(0, varying).sqrt();
         var correlations = covariance.index_select(0, varying).index_select(1, varying) / deviations.outer(deviations);

@@ -25,6 +25,8 @@ public interface IQualityMetric
 
     /// <summary>Computes it.</summary>
     /// <param name="features">Of both sets; left as they are.</param>
-    /// <returns>A finite value, or why there is none: too few vectors, numbers that are not finite, features that never vary.</returns>
+    /// <returns>
+    /// A finite value, or why there is none: too few vectors, numbers that are not finite, features that never vary.
+    /// </returns>
     MetricResult Compute(ComparedFeatures features);
 }

@@ -1,7 +1,9 @@
 namespace AdaptThenUnlearn.Diagnostics;
 
 /// <summary>The codes of what the gate says; a code never changes its meaning.</summary>
-/// <remarks>The build's tasks look for <see cref="NotMet"/> in the tool's output, because they know the command line alone.</remarks>
+/// <remarks>
+/// The build's tasks look for <see cref="NotMet"/> in the tool's output, because they know the command line alone.
+/// </remarks>
 public static class GateCodes
 {
     /// <summary>A rule failed or was not measured; a warning where a failed gate is let through.</summary>

@@ -17,7 +17,9 @@ public static class Sha256Digest
     /// <param name="bytes">Any number of them.</param>
     public static string Compute(ReadOnlySpan<byte> bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
 
-    /// <summary>The digest of a file, for files that are not read afterwards; <see cref="HashedFile"/> is for those that are.</summary>
+    /// <summary>
+    /// The digest of a file, for files that are not read afterwards; <see cref="HashedFile"/> is for those that are.
+    /// </summary>
     /// <param name="path">A regular file, or a link to one.</param>
     /// <param name="cancel">Ends it soon, also in a large file.</param>
     /// <exception cref="IOException">It is missing or not a regular file, cannot be read, or is being written.</exception>

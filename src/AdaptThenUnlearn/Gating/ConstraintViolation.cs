@@ -25,7 +25,9 @@ public static class ConstraintViolation
         return Math.Min(feature.MaxRate ?? 1, byUnlearned);
     }
 
-    /// <summary>How far a rate's upper bound lies above the part of its limit that candidates must meet; 0 where it does not.</summary>
+    /// <summary>
+    /// How far a rate's upper bound lies above the part of its limit that candidates must meet; 0 where it does not.
+    /// </summary>
     /// <param name="candidate">The candidate's count.</param>
     /// <param name="allowed">As <see cref="AllowedRate"/> gives it.</param>
     /// <param name="margin">The policy's <c>candidateMargin</c>: candidates must meet this part of the limit.</param>

@@ -4,7 +4,9 @@ using AdaptThenUnlearn.Policies;
 
 namespace AdaptThenUnlearn.Gating;
 
-/// <summary>Compares what was measured with what the policy allows. Pure, and fail-closed: what could not be measured has failed.</summary>
+/// <summary>
+/// Compares the readings with the policy's limits. Pure, and fail-closed: what could not be measured has failed.
+/// </summary>
 /// <remarks>
 /// Every rule of the policy has its finding. Absolute rules judge the generator that is to be released. Relative rules compare it
 /// with the original; where nothing was trained there is only one generator, and they are <see cref="FindingState.NotApplicable"/>,
@@ -48,13 +50,17 @@ public static class Gate
     }
 
     /// <summary>The features that have to be unlearned: those of which the original misses a rule, or might.</summary>
-    /// <remarks>Waivers have no say: they let a generator be released that still fails, and do not spare the original the unlearning.</remarks>
+    /// <remarks>
+    /// Waivers are not considered: they let a failing generator be released, and do not replace the unlearning.
+    /// </remarks>
     /// <param name="policy">The limits.</param>
     /// <param name="before">Readings of the original generator.</param>
     public static IReadOnlyList<UndesiredFeature> ViolatedFeatures(UnlearningPolicy policy, Measurement before) =>
         [.. policy.UndesiredFeatures.Where(feature => FeatureRules(policy.Evaluation, feature, before, after: null).Any(finding => finding.State is not (FindingState.Passed or FindingState.NotApplicable)))];
 
-    /// <summary>Whether readings of the original generator say nothing of a feature, so that training to a limit would be training to nothing.</summary>
+    /// <summary>
+    /// Whether readings of the original generator have no meaning, so that training towards a limit would be useless.
+    /// </summary>
     /// <param name="before">Readings of the original generator.</param>
     public static bool IsMeaningless(Measurement before) => before.Diversity?.WhyOneImage is not null || before.Features.Any(reading => reading.NotMeasured is not null);
 
@@ -84,7 +90,7 @@ public static class Gate
             Invariant($"{last.Hits} of {last.Samples} images; upper bound at {ReadingText.Percent(evaluation.Confidence)} confidence, {reading.Looks.Count} of {evaluation.Looks().Count} looks taken{(reading.Detection is { } known ? $"; the auditor on known images: {known.Words}" : "")}"));
     }
 
-    // An auditor that cannot tell, or one image many times: before or after, it is the same comparison that means nothing.
+    // An auditor that cannot tell, or one image many times, makes the comparison meaningless, whether before or after.
     private static string? WhyMeaningless(UndesiredFeature feature, params IEnumerable<Measurement?> measured) => measured.OfType<Measurement>()
         .Select(each => each.Diversity?.WhyOneImage ?? each.Features.FirstOrDefault(reading => reading.Feature == feature.Name)?.NotMeasured)
         .FirstOrDefault(reason => reason is not null);
@@ -137,7 +143,7 @@ public static class Gate
         {
             null => rule.NotMeasured("no image quality was measured"),
             { FrechetDistance: { } distance } when double.IsFinite(distance) && distance >= 0 => MaxFrechetDistance(rule, policy.Evaluation, measured.Quality, distance),
-            _ => rule.NotMeasured(measured.Quality.NotMeasured ?? "the Fréchet distance is no number"),
+            _ => rule.NotMeasured(measured.Quality.NotMeasured ?? "the Fréchet distance is not a number"),
         };
     }
 
@@ -160,7 +166,7 @@ public static class Gate
         if (was.FrechetDistance is not { } old || isNow.FrechetDistance is not { } now)
             return rule.NotMeasured(was.NotMeasured ?? isNow.NotMeasured ?? "the Fréchet distance was not measured");
         if (!(double.IsFinite(old) && old > 0 && double.IsFinite(now) && now >= 0))
-            return rule.NotMeasured("the Fréchet distance is no positive number");
+            return rule.NotMeasured("the Fréchet distance is not a positive number");
 
         if (was.UsableGroups is not { } groupsBefore || isNow.UsableGroups is not { } groupsAfter)
             return rule.NotMeasured(NoBound);
@@ -227,7 +233,8 @@ public static class Gate
 
     private static bool UsesPolicyLatents(EvaluationOptions evaluation, Measurement measured) => measured.Seed == evaluation.Seed && measured.Truncation.Equals(evaluation.Truncation);
 
-    // A record may have been made under another policy than the one that judges it; which file the reference was, only its run knows.
+    // A record may have been made under another policy than the one that judges it. Only its run knows which file the reference
+    // was.
     private static string? WhyNotAsAsked(UnlearningPolicy policy, Measurement measured)
     {
         if (!UsesPolicyLatents(policy.Evaluation, measured))
@@ -235,7 +242,7 @@ public static class Gate
         if ((WhyOtherRange(policy.Evaluation, measured) ?? measured.Diversity?.WhyOneImage) is { } meaningless)
             return meaningless;
         if (measured.Quality is not { } reading)
-            return null;   // said in other words
+            return null;   // the caller says that there is no quality reading
         if (reading.Extractor != policy.Quality!.Extractor)
             return Invariant($"the features are of '{reading.Extractor}', not of the policy's extractor");
         if (reading.IsAgainstOriginal != (policy.Quality.Reference == QualityReading.OriginalGenerator))
@@ -243,7 +250,7 @@ public static class Gate
         return reading.FrechetDistance is not null && reading.Samples != policy.Evaluation.Samples / 2 ? "another number of images was compared than the policy asks for" : null;
     }
 
-    // Null unless the counts are of this feature, on the policy's latents, at the policy's sample sizes, and possible.
+    // Null unless the counts are possible, of this feature, on the policy's latents and at the policy's sample sizes.
     private static FeatureReading? FindReading(UndesiredFeature feature, Measurement measured, EvaluationOptions evaluation)
     {
         if (!UsesPolicyLatents(evaluation, measured) || WhyOtherRange(evaluation, measured) is not null)
@@ -284,7 +291,7 @@ public static class Gate
         public Finding Judge(double observed, double judged, string explanation)
         {
             if (!double.IsFinite(observed) || !double.IsFinite(judged) || !double.IsFinite(Limit))
-                return NotMeasured("the measured value is no number");
+                return NotMeasured("the measured value is not a number");
             var met = Comparator == AtMost ? judged <= Limit : judged >= Limit;
             return new(Name, met ? FindingState.Passed : FindingState.Failed, observed, judged, Comparator, Limit, explanation, null);
         }

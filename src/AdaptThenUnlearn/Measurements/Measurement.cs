@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace AdaptThenUnlearn.Measurements;
 
-/// <summary>Everything that was read off one generator: plain counts and numbers, so that they can be judged again later.</summary>
+/// <summary>All readings of one generator: counts and numbers, so that they can be judged again later.</summary>
 /// <param name="GeneratorSha256">Digest of the checkpoint that was measured.</param>
 /// <param name="Seed">Of the evaluation latents.</param>
 /// <param name="Truncation">1 is none.</param>
@@ -29,9 +29,17 @@ public sealed record Measurement(
 /// <param name="AnnotatorHits">The same first look counted by the annotator, for comparison; null when it is the auditor itself.</param>
 /// <param name="NoiseFloor">How often the auditor sees the class in real images of other classes, 0 to 1: a rate below which it cannot tell; null where the reference does not say.</param>
 /// <param name="Detection">How the auditor did on images that were known to show the class, or not to; null, and left out, where nothing says it.</param>
-/// <param name="Unreadable">Images of the first look of which an output of the auditor was no finite number; each counts as showing the feature. Null, and left out, where there were none.</param>
-/// <param name="IsAnnotator">Whether the auditor goes by another name than the annotator and says the same of every image of the first look; left out where it does not.</param>
-/// <param name="NotMeasured">Why the counts say nothing of the feature, in a sentence without a full stop; null, and left out, where they do.</param>
+/// <param name="Unreadable">
+/// Images of the first look for which an output of the auditor was not a finite number; each counts as showing the feature. Null,
+/// and left out, where there were none.
+/// </param>
+/// <param name="IsAnnotator">
+/// Whether the auditor has another name than the annotator and gave the same answer for every image of the first look; left out
+/// where it did not.
+/// </param>
+/// <param name="NotMeasured">
+/// Why the counts have no meaning, in a sentence without a full stop; null, and left out, where they have.
+/// </param>
 public sealed record FeatureReading(
     string Feature,
     string Classifier,

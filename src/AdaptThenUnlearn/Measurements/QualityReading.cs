@@ -2,7 +2,9 @@ using System.Text.Json.Serialization;
 
 namespace AdaptThenUnlearn.Measurements;
 
-/// <summary>How good the retained images are: generated images without the undesired features against a reference without them.</summary>
+/// <summary>
+/// How good the retained images are: generated images without the undesired features against a reference without them.
+/// </summary>
 /// <param name="DistanceName">
 /// The Fréchet distance's public name: <c>classifier Fréchet distance</c>, or <c>FID</c> for Inception-v3 alone.
 /// </param>
@@ -43,7 +45,10 @@ public sealed record QualityReading(
     /// <summary>Why there is no Fréchet distance; null where there is one.</summary>
     public string? NotMeasured => Find(RecordedMetrics.FrechetDistance)?.NotMeasured;
 
-    /// <summary>Why metrics beside the Fréchet distance have no value, each reason once; none where they have, or where it has none either.</summary>
+    /// <summary>
+    /// Why metrics beside the Fréchet distance have no value, each reason once; none where they have, or where it has none
+    /// either.
+    /// </summary>
     /// <remarks>Those with properties of their own share one reason in a record: the first.</remarks>
     public IReadOnlyList<string> OthersNotMeasured()
     {
@@ -52,7 +57,9 @@ public sealed record QualityReading(
         return [.. listed.Prepend(first).Select(value => value?.NotMeasured).OfType<string>().Distinct()];
     }
 
-    /// <summary><see cref="Groups"/>, where they can be groups of the compared images; null where nothing can be estimated from them.</summary>
+    /// <summary>
+    /// <see cref="Groups"/>, where they can be groups of the compared images; null where nothing can be estimated from them.
+    /// </summary>
     public FrechetGroups? UsableGroups => Groups is { } groups && groups.AreValidFor(Samples) ? groups : null;
 
     /// <summary>Whether the reference was samples of an original generator.</summary>

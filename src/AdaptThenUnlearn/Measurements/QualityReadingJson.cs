@@ -3,7 +3,9 @@ using System.Text.Json.Serialization;
 
 namespace AdaptThenUnlearn.Measurements;
 
-/// <summary>The form of a quality reading in a run record: properties for the metrics that the first records had, a list for all others.</summary>
+/// <summary>
+/// The form of a quality reading in a run record: properties for the metrics that the first records had, a list for all others.
+/// </summary>
 internal sealed class QualityReadingJson : JsonConverter<QualityReading>
 {
     /// <inheritdoc/>

@@ -1,7 +1,9 @@
 namespace AdaptThenUnlearn.Measurements;
 
 /// <summary>The metrics that have properties with their own names in a run record, because the first records had them.</summary>
-/// <remarks>Every other metric is recorded in a list, with its title and direction, so that a new one needs no line here.</remarks>
+/// <remarks>
+/// Every other metric is recorded in a list, with its title and direction, so that a new one needs no line here.
+/// </remarks>
 public static class RecordedMetrics
 {
     private const string Share = "0 to 1";

@@ -93,7 +93,9 @@ internal static class RatePlot
         }
     }
 
-    /// <summary>From a little below the smallest positive value to a little above the largest; what is smaller stands at the left edge.</summary>
+    /// <summary>
+    /// From a little below the smallest positive value to a little above the largest; what is smaller is drawn at the left edge.
+    /// </summary>
     /// <param name="First">Decimal logarithm of the left edge.</param>
     /// <param name="Last">Of the right edge.</param>
     private sealed record Axis(double First, double Last)

@@ -210,7 +210,7 @@ internal sealed record ReportPage(
         if (training.CleanBelow is { } raised)
             Line("Clean", Trusted($"where every undesired class has a probability below {Plain(raised)}: below {Plain(options.CleanBelow)}, as the policy says, fewer than {Percent(options.MinimumCleanOrDefault)} of the images without undesired features are"));
         if (training.DiscriminatorWarmUp is { } warmUp)
-            Line("Discriminator", Trusted(FormattableString.Invariant($"the checkpoint has none: one was warmed up in {warmUp.Steps} steps on {warmUp.Samples} of the generator's own images; it is no part of the artifact")));
+            Line("Discriminator", Trusted(FormattableString.Invariant($"the checkpoint has none: one was warmed up in {warmUp.Steps} steps on {warmUp.Samples} of the generator's own images; it is not part of the artifact")));
         Line("Kept", Trusted(FormattableString.Invariant($"the candidate of step {training.SelectedStep} of {training.Steps}")));
         if (training.AdaptedDistance is not null)
             Line("Repulsion", Untrusted(options.Repulsion.Loss), Trusted($", γ {Plain(options.Repulsion.Weight)}, α {Plain(options.Repulsion.Alpha)}, "), Untrusted(options.Repulsion.Distance), Trusted(" distance"));

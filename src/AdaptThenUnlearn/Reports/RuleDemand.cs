@@ -2,7 +2,7 @@ using AdaptThenUnlearn.Policies;
 
 namespace AdaptThenUnlearn.Reports;
 
-/// <summary>What a rule demands, for readers who have not written the policy.</summary>
+/// <summary>Describes what a rule demands, for readers who have not written the policy.</summary>
 internal static class RuleDemand
 {
     /// <summary>One sentence, by the rule's name.</summary>

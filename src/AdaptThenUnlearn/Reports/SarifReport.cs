@@ -80,7 +80,7 @@ public sealed class SarifReport : IReportFormat
         };
     }
 
-    // The run itself went well, whatever the gate said of the generator: otherwise there would be no record.
+    // The run itself succeeded, whatever the verdict: otherwise there would be no record.
     private static JsonObject Invocation(RunRecord record) => new()
     {
         ["executionSuccessful"] = true,

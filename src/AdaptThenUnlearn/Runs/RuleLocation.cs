@@ -5,7 +5,9 @@ namespace AdaptThenUnlearn.Runs;
 /// <summary>Where in its policy the limit of a rule was written, for annotations and for reports that editors and hosts open.</summary>
 /// <param name="File">The policy's path as recorded: relative to the run's folder where that is possible, with forward slashes.</param>
 /// <param name="JsonPath">Of the limit, e.g. <c>$.undesiredFeatures[0].maxRate</c>; <c>$</c> for a rule that the policy does not have.</param>
-/// <param name="Line">1-based. A limit that an argument set is placed at the object it was left out of; 1 when the recorded text is no policy.</param>
+/// <param name="Line">
+/// 1-based. A limit that an argument set is placed at the object it was left out of; 1 when the recorded text is not a policy.
+/// </param>
 /// <param name="Column">1-based, in UTF-16 units.</param>
 public sealed record RuleLocation(string File, string JsonPath, int Line, int Column)
 {

@@ -60,25 +60,25 @@ public static class RunRecordFile
                 && (version.ValueKind != JsonValueKind.Number || !version.TryGetInt32(out var number) || number != RunRecord.CurrentSchemaVersion))
                 throw new RunRecordException($"{path}: is a run record of version {version}, and this tool reads version {RunRecord.CurrentSchemaVersion}");
 
-            var record = document.Deserialize<RunRecord>(Json) ?? throw new RunRecordException($"{path}: is no run record, but null");
-            return (FindProblem(document.RootElement, "$") ?? FindProblem(record)) is { } flaw ? throw new RunRecordException($"{path}: is no run record: {flaw}") : record;
+            var record = document.Deserialize<RunRecord>(Json) ?? throw new RunRecordException($"{path}: is not a run record, but null");
+            return (FindProblem(document.RootElement, "$") ?? FindProblem(record)) is { } flaw ? throw new RunRecordException($"{path}: is not a run record: {flaw}") : record;
         }
         catch (Exception damaged) when (damaged is JsonException or InvalidOperationException)
         {
-            throw new RunRecordException($"{path}: is no run record: {damaged.Message}", damaged);
+            throw new RunRecordException($"{path}: is not a run record: {damaged.Message}", damaged);
         }
     }
 
-    // What types let pass: nulls in lists, and numbers that no double holds.
+    // Nulls in lists and numbers beyond a double, which the types let pass.
     private static string? FindProblem(JsonElement element, string at) => element.ValueKind switch
     {
         JsonValueKind.Object => element.EnumerateObject().Select(property => FindProblem(property.Value, $"{at}.{property.Name}")).FirstOrDefault(flaw => flaw is not null),
         JsonValueKind.Array => element.EnumerateArray().Select((item, index) => item.ValueKind is JsonValueKind.Null ? $"{at}[{index}] is null" : FindProblem(item, $"{at}[{index}]")).FirstOrDefault(flaw => flaw is not null),
-        JsonValueKind.Number when !double.IsFinite(element.GetDouble()) => $"{at} is no finite number",
+        JsonValueKind.Number when !double.IsFinite(element.GetDouble()) => $"{at} is not a finite number",
         _ => null,
     };
 
-    // What reports and the gate rest on: each feature was counted, once, and its counts are possible.
+    // Reports and the gate rely on this: each feature was counted, once, and its counts are possible.
     private static string? FindProblem(RunRecord record)
     {
         foreach (var measured in new[] { record.Before, record.After }.OfType<Measurement>())
@@ -88,7 +88,7 @@ public static class RunRecordFile
             if (measured.Features.FirstOrDefault(reading => reading.Looks.Count == 0 || reading.Looks.Any(look => look.Samples < 1 || look.Hits < 0 || look.Hits > look.Samples)) is { } impossible)
                 return $"the counts of the feature '{impossible.Feature}' are impossible";
             if (measured.Features.FirstOrDefault(reading => reading.Detection is { ArePossible: false } || reading.Unreadable < 0) is { } unlikely)
-                return $"what is said of the auditor of the feature '{unlikely.Feature}' is impossible";
+                return $"the known error of the auditor of the feature '{unlikely.Feature}' is impossible";
             if (measured.Diversity is { IsPossible: false })
                 return "the number of different images is impossible";
             if (measured.Shares.GroupBy(share => (share.Classifier, share.Class)).FirstOrDefault(group => group.Count() > 1) is { } repeated)

@@ -26,7 +26,8 @@ internal static partial class ReportFormatContract
         "\"><img src=x onerror=alert(1)>",
     ];
 
-    // How machines and people read each kind of file: what they could not read, or would take for something else; null where they read it.
+    // How machines and people read each kind of file: what they could not read, or would take for something else; null where they
+    // read it.
     private static readonly Dictionary<string, Func<string, string?>> _readers = new()
     {
         [".json"] = JsonProblem,

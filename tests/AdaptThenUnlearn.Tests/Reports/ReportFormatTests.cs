@@ -6,7 +6,10 @@ using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Tests.Reports;
 
-/// <summary>Every format of the catalogue keeps the contract and gives its golden reports; right ones from elsewhere would pass, wrong ones do not.</summary>
+/// <summary>
+/// Every format of the catalogue keeps the contract and gives its golden reports; right ones from elsewhere would pass, wrong
+/// ones do not.
+/// </summary>
 public sealed class ReportFormatTests
 {
     public static TheoryData<string> Formats => [.. ReportFormats.All.Select(format => format.Name)];

@@ -25,10 +25,10 @@ public sealed class RunFilesTests : IDisposable
     }
 
     [Theory]
-    [InlineData("", "is no run record")]
-    [InlineData("null", "is no run record")]
-    [InlineData("{}", "is no run record")]
-    [InlineData("[1, 2]", "is no run record")]
+    [InlineData("", "is not a run record")]
+    [InlineData("null", "is not a run record")]
+    [InlineData("{}", "is not a run record")]
+    [InlineData("[1, 2]", "is not a run record")]
     [InlineData("""{ "schemaVersion": 2 }""", "version 2")]
     [InlineData("""{ "schemaVersion": "one" }""", "version one")]
     public void Read_NoRecord_SaysSo(string text, string expected)
@@ -54,7 +54,7 @@ public sealed class RunFilesTests : IDisposable
 
     [Theory]
     [InlineData("\"looks\": [", "\"looks\": [ null,", "$.before.features[0].looks[0] is null")]
-    [InlineData("\"seconds\": 150", "\"seconds\": 1e999", "$.times.stages[1].seconds is no finite number")]
+    [InlineData("\"seconds\": 150", "\"seconds\": 1e999", "$.times.stages[1].seconds is not a finite number")]
     [InlineData("\"hits\": 20\n", "\"hits\": 10001\n", "the counts of the feature 'digit-8' are impossible")]
     [InlineData("\"confidence\": 0.95", "\"confidence\": 1", "the confidence does not lie between 0 and 1")]
     [InlineData("\"class\": \"9\",", "\"class\": \"8\",", "the class '8' was counted twice")]

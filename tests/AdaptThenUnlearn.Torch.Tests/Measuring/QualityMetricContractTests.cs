@@ -4,7 +4,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Measuring;
 
-/// <summary>Every metric of the catalogue keeps the contract; a right one from elsewhere would pass, and wrong ones do not.</summary>
+/// <summary>
+/// Every metric of the catalogue keeps the contract; a right one from elsewhere would pass, and wrong ones do not.
+/// </summary>
 public sealed class QualityMetricContractTests
 {
     public static TheoryData<string> Names => [.. QualityMetrics.All.Select(metric => metric.Metric.Name)];
