@@ -133,7 +133,7 @@ internal sealed record ReportPage(
         foreach (var metric in before.Values.Concat(after?.Values ?? []).Select(value => value.Metric).DistinctBy(metric => metric.Name))
         {
             var isDistance = metric == RecordedMetrics.FrechetDistance;
-            var name = isDistance ? Untrusted(before.DistanceName) : RecordedMetrics.All.Contains(metric) ? Trusted(metric.Title) : Untrusted(metric.Title);
+            var name = isDistance ? Untrusted(before.DistanceName) : RecordedMetrics.All.Contains(metric) ? Trusted(metric.Heading()) : Untrusted(metric.Heading());
             var (was, isNow) = (before.Find(metric)?.Value, after?.Find(metric)?.Value);
             table.AddRow(
                 [name, Trusted($" ({metric.Direction()})")], [Trusted(Number(was, Plain))], [Trusted(Number(isNow, Plain))],

@@ -32,7 +32,7 @@ public sealed class QualityReadingTests
         }
         """;
 
-    private static readonly QualityMetric _other = new("sharpness", "Sharpness", "0 to 1", IsHigherBetter: true);
+    private static readonly QualityMetric _other = new("sharpness", "sharpness", "0 to 1", IsHigherBetter: true);
 
     [Fact]
     public void Read_RecordOfAnEarlierVersion_HasItsMetricsAndIsWrittenTheSame()
