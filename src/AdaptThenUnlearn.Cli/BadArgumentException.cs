@@ -7,7 +7,7 @@ namespace AdaptThenUnlearn.Cli;
 public sealed class BadArgumentException(BuildMessage diagnostic) : DiagnosticException(diagnostic, ExitCodes.BadPolicy)
 {
     /// <summary>Says which argument is wrong.</summary>
-    public BadArgumentException(string problem) : this(new BuildMessage(Severity.Error, "ATU2000", problem))
+    public BadArgumentException(string problem) : this(new BuildMessage(Severity.Error, RunCodes.BadArgument, problem))
     {
     }
 }

@@ -2,7 +2,6 @@ using System.Text.Json;
 using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Labelling;
 using AdaptThenUnlearn.Policies;
-using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Features;

@@ -54,25 +54,25 @@ public static class CommandAction
     public static string CodeOf(Exception failed) => failed switch
     {
         RunException run => run.Code,
-        CheckpointException or ImageFileException => "ATU2001",
-        FileNotWrittenException => "ATU2011",
-        FeedbackException => "ATU2005",
-        TrainingDivergedException => "ATU2007",
-        TorchBackendException => "ATU2008",
-        RunRecordException => "ATU2009",
-        InvalidDataException => "ATU2010",
-        LabelException => "ATU2012",
-        OutputException => "ATU2014",
-        ChangedFileException => "ATU2002",
-        _ when MemoryShortage.IsShortage(failed) => "ATU2006",
-        IOException or UnauthorizedAccessException => "ATU2015",
-        _ => "ATU2999",
+        CheckpointException or ImageFileException => RunCodes.UnreadableInput,
+        FileNotWrittenException => RunCodes.NotWritten,
+        FeedbackException => RunCodes.TooLittleFeedback,
+        TrainingDivergedException => RunCodes.Diverged,
+        TorchBackendException => RunCodes.Backend,
+        RunRecordException => RunCodes.UnreadableRecord,
+        InvalidDataException => RunCodes.TrainingData,
+        LabelException => RunCodes.Labels,
+        OutputException => RunCodes.StandardOutput,
+        ChangedFileException => RunCodes.ChangedFile,
+        _ when MemoryShortage.IsShortage(failed) => RunCodes.OutOfMemory,
+        IOException or UnauthorizedAccessException => RunCodes.FileAccess,
+        _ => RunCodes.Unexpected,
     };
 
     private static string MessageOf(Exception failed)
     {
         if (MemoryShortage.IsShortage(failed))
             return "out of memory; try smaller batches (--set unlearning.batchSize=8) or a machine with more memory";
-        return CodeOf(failed) == "ATU2999" ? $"{failed.GetType().Name}: {failed.Message}" : failed.Message;
+        return CodeOf(failed) == RunCodes.Unexpected ? $"{failed.GetType().Name}: {failed.Message}" : failed.Message;
     }
 }

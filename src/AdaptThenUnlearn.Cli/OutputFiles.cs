@@ -41,7 +41,7 @@ internal static class OutputFiles
         var made = WrittenFiles.Read(folder);
         var read = inputs.Where(input => input.Path is not null).Select(input => (input.What, input.Path!)).ToList();
         if (names.Select(name => WriteGuard.FindObstacle(Path.Combine(folder, name), read, path => made.Contains(name) || isOwn(path))).FirstOrDefault(found => found is not null) is { } obstacle)
-            throw new RunException("ATU2003", $"{obstacle}; nothing was written: name another folder with --out, or move the file away");
+            throw new RunException(RunCodes.OutputFolder, $"{obstacle}; nothing was written: name another folder with --out, or move the file away");
     }
 
     /// <summary>Whether a file is statistics of <c>atu reference</c>.</summary>

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
@@ -43,7 +42,7 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
         }
         catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
         {
-            throw new BadArgumentException(new BuildMessage(Severity.Error, "ATU2000", $"the policy cannot be read: {failed.Message}", path));
+            throw new BadArgumentException(new BuildMessage(Severity.Error, RunCodes.BadArgument, $"the policy cannot be read: {failed.Message}", path));
         }
 
         List<PolicyOverride> parsed = [];
@@ -62,7 +61,7 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
         var result = PolicyReader.Read(RegularFile.DecodeText(bytes), path, Vocabulary.Known, parsed);
         foreach (var found in result.Errors.Concat(warnings ? result.Warnings : []))
             terminal.WriteDiagnostic(found.ToBuildMessage());
-        return new PolicyFile(path, RegularFile.DecodeText(bytes), overrides, result) { Sha256 = Convert.ToHexStringLower(SHA256.HashData(bytes)) };
+        return new PolicyFile(path, RegularFile.DecodeText(bytes), overrides, result) { Sha256 = Sha256Digest.Compute(bytes) };
     }
 
     /// <summary>Does work with the files that the policy names; what is wrong with one is told at the property that names it.</summary>

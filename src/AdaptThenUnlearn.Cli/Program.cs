@@ -33,7 +33,7 @@ var parsed = root.Parse(args);
 if (parsed.Errors.Count > 0)
 {
     foreach (var error in parsed.Errors)
-        terminal.WriteDiagnostic(new BuildMessage(Severity.Error, "ATU2000", error.Message));
+        terminal.WriteDiagnostic(new BuildMessage(Severity.Error, RunCodes.BadArgument, error.Message));
     var command = parsed.CommandResult.Command;
     var above = command.Parents.OfType<Command>().FirstOrDefault();
     terminal.WriteStatus($"see: atu {string.Concat(new[] { above, command }.Where(each => each is not (null or RootCommand)).Select(each => each!.Name + " "))}--help");

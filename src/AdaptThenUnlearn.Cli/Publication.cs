@@ -171,7 +171,7 @@ public sealed class Publication(Terminal terminal)
         }
         catch (RecordRefusedException refused)
         {
-            terminal.WriteDiagnostic(new BuildMessage(Severity.Error, "ATU3003", $"{refused.Message}; it was not published", record));
+            terminal.WriteDiagnostic(new BuildMessage(Severity.Error, GateCodes.InvalidRecord, $"{refused.Message}; it was not published", record));
             return (null, ExitCodes.GateFailed);
         }
         catch (RunRecordException unreadable) when (!fresh)

@@ -22,21 +22,21 @@ internal sealed class VerdictPrinter(Terminal terminal, UnlearningPolicy policy,
     public void Print(Verdict verdict, IEnumerable<string> remarks, bool advisory)
     {
         foreach (var warning in verdict.Warnings)
-            terminal.WriteDiagnostic(new BuildMessage(Severity.Warning, "ATU3002", warning, file));
+            terminal.WriteDiagnostic(new BuildMessage(Severity.Warning, GateCodes.WeakVerdict, warning, file));
         foreach (var remark in remarks)
-            terminal.WriteDiagnostic(new BuildMessage(Severity.Warning, "ATU2101", remark, file));
+            terminal.WriteDiagnostic(new BuildMessage(Severity.Warning, RunCodes.Remark, remark, file));
         foreach (var finding in verdict.Findings)
         {
             if (finding.StopsRelease)
-                WriteDiagnostic(advisory ? Severity.Warning : Severity.Error, "ATU3001", VerdictText.Describe(finding), FindLocation(finding));
+                WriteDiagnostic(advisory ? Severity.Warning : Severity.Error, GateCodes.NotMet, VerdictText.Describe(finding), FindLocation(finding));
             else if (VerdictText.DescribeWaived(finding) is { } waived)
-                WriteDiagnostic(Severity.Warning, "ATU3004", waived, FindLocation(finding));
+                WriteDiagnostic(Severity.Warning, GateCodes.Waived, waived, FindLocation(finding));
         }
 
         if (verdict.Outcome.WithAdvisory(advisory) is Outcome.Advisory)
             terminal.WriteDiagnostic(new BuildMessage(
                 Severity.Warning,
-                "ATU3005",
+                GateCodes.LetThrough,
                 $"{policy.Name}: the gate failed and was let through, because --advisory was given; "
                 + "nothing may be released on it",
                 file));

@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Tests;
@@ -86,7 +87,7 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
         runs.MeasureDistancesTo(retrained, [same, other, retrained], CancellationToken.None);
 
         var (near, far) = (runs.Found(same)!.Outcome!, runs.Found(other)!.Outcome!);
-        Assert.Equal(RunRecordFile.Digest(house.At("generator.safetensors")), near.RetrainedSha256);
+        Assert.Equal(Sha256Digest.FindAt(house.At("generator.safetensors")), near.RetrainedSha256);
         Assert.InRange(near.FrechetToRetrained!.Value, 1e-9, 0.2 * far.FrechetToRetrained!.Value);   // not 0: the two are drawn from latents of their own
         Assert.Null(runs.Found(retrained)!.Outcome!.FrechetToRetrained);
 
@@ -112,7 +113,7 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
             File.Copy(house.At(generator), Path.Combine(folder, request.Inputs.ArtifactName));
             ComparedCellFile.Write(house.At("yardstick-cells"), new ComparedCell(
                 ComparedCell.CurrentSchemaVersion, request.Key, request.Asked, "atu", new RunEnvironment("Linux", ".NET", "0.107.0", "cpu", 1, 0),
-                new CellOutcome(RunRecordFile.Digest(house.At(generator))!, 400, 100, 1, 1, 1, FrechetToRetrained: null, RetrainedSha256: null, [], 1, 1, 1, 1), Failure: null));
+                new CellOutcome(Sha256Digest.FindAt(house.At(generator))!, 400, 100, 1, 1, 1, FrechetToRetrained: null, RetrainedSha256: null, [], 1, 1, 1, 1), Failure: null));
         }
     }
 

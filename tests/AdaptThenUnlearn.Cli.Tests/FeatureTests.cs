@@ -1,4 +1,5 @@
 using System.Text.Json;
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Tests;
@@ -133,8 +134,8 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.True(exitCode == 1, errors);
         var record = RunRecordFile.Read(house.At("out/given/run.json"));
         Assert.Equal((9, 11), (record.Training!.Negatives, record.Training.Positives));
-        Assert.Equal(RunRecordFile.Digest(house.At("shown")), record.Inputs.Single(input => input.Role == "negatives ban").Sha256);
-        Assert.Equal(RunRecordFile.Digest(house.At("clean")), record.Inputs.Single(input => input.Role == "positives").Sha256);
+        Assert.Equal(Sha256Digest.FindAt(house.At("shown")), record.Inputs.Single(input => input.Role == "negatives ban").Sha256);
+        Assert.Equal(Sha256Digest.FindAt(house.At("clean")), record.Inputs.Single(input => input.Role == "positives").Sha256);
         Assert.Equal(
             [("negatives ban", "9 images; passed over: 1 files that are no pictures (notes.txt)"), ("positives", "11 images")],
             record.Remarks!.Where(remark => remark.About is "negatives ban" or "positives").Select(remark => (remark.About, remark.Text)));

@@ -1,4 +1,5 @@
 using System.Runtime.Versioning;
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Runs;
 
@@ -21,7 +22,7 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
             [".atu-made", "curves.csv", "images/before-after.png", "images/curves.png", "report.md", "run.json", "strict.safetensors"],
             Directory.EnumerateFiles(Out("strict"), "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(Out("strict"), file).Replace('\\', '/')).Order(StringComparer.Ordinal));
         var record = RunRecordFile.Read(Out("strict", "run.json"));
-        Assert.Equal(RunRecordFile.Digest(Out("strict", "strict.safetensors")), record.After!.GeneratorSha256);
+        Assert.Equal(Sha256Digest.FindAt(Out("strict", "strict.safetensors")), record.After!.GeneratorSha256);
         Assert.Equal(400, record.After.Features[0].Looks[0].Samples);
         Assert.True(record.Training!.Steps == 40 && record.Training.Distance > 0);
         Assert.True(record.After.Quality!.FrechetDistance > 0, record.After.Quality.NotMeasured);
@@ -256,7 +257,7 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         string Artifact(string name, params string[] more)
         {
             Govern(house.Policy(name, edit: ("\"name\": \"" + name, "\"name\": \"seeded")), [.. more, "--out", house.At("out-" + name)]);
-            return RunRecordFile.Digest(house.At(Path.Combine("out-" + name, "seeded", "seeded.safetensors")))!;
+            return Sha256Digest.FindAt(house.At(Path.Combine("out-" + name, "seeded", "seeded.safetensors")))!;
         }
 
         var first = Artifact("one");

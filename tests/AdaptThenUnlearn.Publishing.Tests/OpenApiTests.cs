@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json.Nodes;
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Publishing.Admission;
 using AdaptThenUnlearn.Publishing.GitHub;
 
@@ -81,7 +82,7 @@ public sealed class OpenApiTests(OpenApi github) : IClassFixture<OpenApi>
     private static PublishedRun WithManyAnnotations(PublishedRun run)
     {
         var finding = run.Verification.Verdict.Findings[^1];
-        var many = Enumerable.Range(0, 2 * HeadCheck.AnnotationsPerRequest).Select(number => finding with { Rule = $"quality/minShareKept/{number}" });
+        var many = Enumerable.Range(0, 2 * HeadCheck.AnnotationsPerRequest).Select(number => finding with { Rule = RuleName.MinShareKept($"{number}") });
         return run with { Verification = run.Verification with { Verdict = run.Verification.Verdict with { Findings = [.. many] } } };
     }
 

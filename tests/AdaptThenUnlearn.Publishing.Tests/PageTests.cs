@@ -106,7 +106,7 @@ public sealed class PageTests
     {
         var policy = Records.Policy with { Quality = Records.Policy.Quality! with { Extractor = "inception-v3", ExtractorWeights = "inception.pth" } };
         var record = Desk.MakeRecord() with { Policy = policy };
-        var kept = Assert.Single(Gate.Judge(policy, record.Before, record.After, Records.Today).Findings, finding => finding.Rule == "quality/minShareKept/9");
+        var kept = Assert.Single(Gate.Judge(policy, record.Before, record.After, Records.Today).Findings, finding => finding.Rule.ToString() == "quality/minShareKept/9");
 
         var row = RuleRow.Create(record, kept);
 
@@ -267,7 +267,7 @@ public sealed class PageTests
     {
         var run = Run();
         var finding = run.Verification.Verdict.Findings[^1];
-        List<Finding> findings = [.. Enumerable.Range(0, 100).Select(number => finding with { Rule = $"quality/minShareKept/{number}{new string('-', 90)}" })];
+        List<Finding> findings = [.. Enumerable.Range(0, 100).Select(number => finding with { Rule = RuleName.MinShareKept($"{number}{new string('-', 90)}") })];
         run = run with { Verification = run.Verification with { Verdict = run.Verification.Verdict with { Findings = findings } } };
 
         Assert.True(ReportMarker.Find(RunPages.Comment(run, _context, previous: null)) is { Shortened: true, Rules.Count: > 5 });
@@ -359,7 +359,7 @@ public sealed class PageTests
             Policy = record.Policy with { Description = words, Owner = words },
             PolicySource = record.PolicySource with { File = words, Overrides = [words] },
             Before = record.Before with { Shares = [.. record.Before.Shares, new ClassShare("auditor", words, false, 100, 10000)] },
-            After = record.After! with { Quality = record.After.Quality! with { Metric = words, NotMeasured = words, FrechetDistance = null } },
+            After = record.After! with { Quality = record.After.Quality!.With(new(RecordedMetrics.FrechetDistance, null, NotMeasured: words)) with { DistanceName = words } },
             Environment = record.Environment with { Device = words },
         };
         var run = Run(record) with { PolicyFile = words };
@@ -371,7 +371,7 @@ public sealed class PageTests
         var long1 = string.Concat(Enumerable.Repeat("@", 5000));
         var run = WithWords(long1);
         var finding = run.Verification.Verdict.Findings[^1];
-        List<Finding> findings = [.. Enumerable.Range(0, 3000).Select(number => finding with { Rule = $"quality/minShareKept/{number}{long1}", Explanation = long1, State = FindingState.NotMeasured })];
+        List<Finding> findings = [.. Enumerable.Range(0, 3000).Select(number => finding with { Rule = RuleName.MinShareKept($"{number}{long1}"), Explanation = long1, State = FindingState.NotMeasured })];
         return run with { Verification = run.Verification with { Problems = [.. Enumerable.Repeat(long1, 50)], Verdict = run.Verification.Verdict with { Findings = findings } } };
     }
 

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Publishing.Admission;
 using AdaptThenUnlearn.Publishing.GitHub;
 using AdaptThenUnlearn.Publishing.Hosts;
@@ -225,7 +226,7 @@ public sealed class PublisherTests : IDisposable
             ? new Answer(422, """{"message":"Validation Failed","errors":[{"resource":"IssueComment","code":"unprocessable","field":"data","message":"Body is too long"}]}""")
             : null;
         var run = _desk.ReadRun();
-        var findings = Enumerable.Range(0, 2000).Select(number => run.Verification.Verdict.Findings[^1] with { Rule = $"quality/minShareKept/class-{number}" });
+        var findings = Enumerable.Range(0, 2000).Select(number => run.Verification.Verdict.Findings[^1] with { Rule = RuleName.MinShareKept($"class-{number}") });
 
         var result = _desk.Publish(run with { Verification = run.Verification with { Verdict = run.Verification.Verdict with { Findings = [.. findings] } } });
 
@@ -301,8 +302,8 @@ public sealed class PublisherTests : IDisposable
     public void Publish_MoreThanFiftyAnnotations_AllArrive()
     {
         var run = _desk.ReadRun(Desk.MakeRecord(nines: 1));
-        var failed = run.Verification.Verdict.Findings.Single(finding => finding.Rule == "quality/minShareKept/9");
-        var findings = Enumerable.Range(0, 120).Select(number => failed with { Rule = $"quality/minShareKept/{number}" });
+        var failed = run.Verification.Verdict.Findings.Single(finding => finding.Rule.ToString() == "quality/minShareKept/9");
+        var findings = Enumerable.Range(0, 120).Select(number => failed with { Rule = RuleName.MinShareKept($"{number}") });
 
         var result = _desk.Publish(run with { Verification = run.Verification with { Verdict = run.Verification.Verdict with { Findings = [.. findings] } } });
 

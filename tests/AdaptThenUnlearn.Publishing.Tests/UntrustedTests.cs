@@ -1,5 +1,4 @@
-using System.Security.Cryptography;
-using System.Text;
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
@@ -77,7 +76,7 @@ public sealed class UntrustedTests : IDisposable
 
         Assert.Equal(Outcome.Failed, run.Outcome);
         Assert.Contains("not what the recorded readings give", Assert.Single(run.Verification.Problems), StringComparison.Ordinal);
-        Assert.Contains(run.Findings, finding => finding is { Rule: "digit-8/maxRate", State: FindingState.Failed });
+        Assert.Contains(run.Findings, finding => finding is { Rule: { Limit: RuleLimit.MaxRate, Subject: "digit-8" }, State: FindingState.Failed });
     }
 
     [Fact]
@@ -99,7 +98,7 @@ public sealed class UntrustedTests : IDisposable
         var made = Desk.MakeRecord();
         var after = made.After! with { Shares = [new ClassShare("auditor", "9", false, 20_000, 10_000)] };
 
-        Assert.Contains(_desk.ReadRun(made with { After = after }).Findings, finding => finding is { Rule: "quality/minShareKept/9", State: FindingState.NotMeasured });
+        Assert.Contains(_desk.ReadRun(made with { After = after }).Findings, finding => finding is { Rule: { Limit: RuleLimit.MinShareKept, Subject: "9" }, State: FindingState.NotMeasured });
     }
 
     [Theory]
@@ -172,7 +171,7 @@ public sealed class UntrustedTests : IDisposable
         var run = _desk.ReadRun(null, Trusted(("\"maxRate\": 0.01", "\"maxRate\": 0.001")));
 
         Assert.True(run.PolicyDiffers);
-        Assert.Contains(run.Findings, finding => finding is { Rule: "digit-8/maxRate", State: FindingState.Failed, Limit: 0.001 });
+        Assert.Contains(run.Findings, finding => finding is { Rule: { Limit: RuleLimit.MaxRate, Subject: "digit-8" }, State: FindingState.Failed, Limit: 0.001 });
         Assert.Equal("policies/policy.json", run.PolicyFile);
     }
 
@@ -285,7 +284,7 @@ public sealed class UntrustedTests : IDisposable
     {
         var record = Desk.MakeRecord();
         File.WriteAllText(_desk.At("policies/reference.safetensors"), "the repository's own");
-        record = record with { Inputs = [.. record.Inputs.Select(input => input.Role == InputRoles.Reference ? input with { Sha256 = RunRecordFile.Digest(_desk.At("policies/reference.safetensors"))! } : input)] };
+        record = record with { Inputs = [.. record.Inputs.Select(input => input.Role == InputRoles.Reference ? input with { Sha256 = Sha256Digest.FindAt(_desk.At("policies/reference.safetensors"))! } : input)] };
         var auditor = new string('e', 64);
         record = record with { Inputs = [.. record.Inputs.Select(input => input.Role == InputRoles.Classifier("auditor") ? input with { Sha256 = auditor } : input)] };
         record = record with { Before = Seen(record.Before), After = Seen(record.After!) };
@@ -355,7 +354,7 @@ public sealed class UntrustedTests : IDisposable
         return made with
         {
             Policy = other.Policy,
-            PolicySource = made.PolicySource with { Text = other.Text, Sha256 = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(other.Text))), EffectiveSha256 = CanonicalJson.Digest(other.Policy) },
+            PolicySource = made.PolicySource with { Text = other.Text, Sha256 = Sha256Digest.Compute(other.Text), EffectiveSha256 = CanonicalJson.Digest(other.Policy) },
             Verdict = Gate.Judge(other.Policy, made.Before, made.After, Records.Today),
         };
     }

@@ -46,6 +46,14 @@ public sealed partial class DocumentationTests
     }
 
     [Fact]
+    public void EveryCode_IsWrittenOnceInACatalogueOfCodes() =>
+        Assert.DoesNotContain(
+            Directory.EnumerateFiles(Path.Combine(Repository.Root, "src"), "*.cs", SearchOption.AllDirectories)
+                .Where(file => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal))
+                .Where(file => !file.EndsWith("Codes.cs", StringComparison.Ordinal)),
+            file => LiteralCodePattern().IsMatch(File.ReadAllText(file)));
+
+    [Fact]
     public void MSBuildPage_EveryPropertyOfTheTargets_IsInTheTable()
     {
         var targets = Path.Combine(Repository.Root, "tasks", "AdaptThenUnlearn.MSBuild", "build");
@@ -75,6 +83,9 @@ public sealed partial class DocumentationTests
         element.ValueKind == JsonValueKind.Object ? element.EnumerateObject().SelectMany(property => LeavesOf(property.Name, property.Value)) : [(name, element)];
 
     private static string Page(string name) => File.ReadAllText(Path.Combine(Repository.Root, "docs", name));
+
+    [GeneratedRegex(@"""ATU\d{4}")]
+    private static partial Regex LiteralCodePattern();
 
     [GeneratedRegex(@"ATU\d{4}")]
     private static partial Regex CodePattern();

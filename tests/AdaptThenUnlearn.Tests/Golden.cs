@@ -15,6 +15,8 @@ internal static class Golden
             File.WriteAllText(file, actual);
         }
 
+        Assert.True(
+            File.Exists(file), $"the golden file tests/{folder}/{name} is missing: run the test once with ATU_UPDATE_GOLDEN=1, and look at what it wrote");
         Assert.Equal(File.ReadAllText(file), actual);
     }
 }

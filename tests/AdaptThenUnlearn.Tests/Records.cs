@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
@@ -40,9 +41,19 @@ internal static class Records
         Seed: 20,
         Truncation: 1,
         [new FeatureReading("digit-8", "auditor", "8", [new Look(10000, hits)], hits, NoiseFloor: 0.0002)],
-        new QualityReading("classifier Fréchet distance", "auditor", "e", "r", ["8"], 5000, 54000, distance, 0.01, 0.001, 0.8, 0.7, 0.9, 0.95, distance is null ? "too few images" : null, distance is { } known ? Groups(known) : null),
+        new QualityReading("classifier Fréchet distance", "auditor", "e", "r", ["8"], 5000, 54000, Values(distance), distance is { } known ? Groups(known) : null),
         [new ClassShare("auditor", "8", Undesired: true, hits, 10000), new ClassShare("auditor", "9", Undesired: false, nines, 10000)],
         EvaluationOptions.EightBit);
+
+    private static MetricValue[] Values(double? distance) =>
+    [
+        new(RecordedMetrics.FrechetDistance, distance, NotMeasured: distance is null ? "too few images" : null),
+        new(RecordedMetrics.KernelDistance, 0.01, 0.001),
+        new(RecordedMetrics.Precision, 0.8),
+        new(RecordedMetrics.Recall, 0.7),
+        new(RecordedMetrics.Density, 0.9),
+        new(RecordedMetrics.Coverage, 0.95),
+    ];
 
     /// <summary>Groups of 5,000 images without which a distance is a little smaller or larger by turns: its jackknife estimate is itself, its standard error √19 times the step.</summary>
     public static FrechetGroups Groups(double distance, double step = 0.1) =>
@@ -73,7 +84,7 @@ internal static class Records
         RunRecord.CurrentSchemaVersion,
         "atu 0.1.0",
         policy ?? Policy,
-        new PolicySource("../policy.json", PolicyText, Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(PolicyText))), CanonicalJson.Digest(Policy), []),
+        new PolicySource("../policy.json", PolicyText, Sha256Digest.Compute(PolicyText), CanonicalJson.Digest(Policy), []),
         [new InputFile("generator", "generator.safetensors", Before.GeneratorSha256), new InputFile("classifier annotator", "annotator.safetensors", "n"), new InputFile("classifier auditor", "auditor.safetensors", "e"), new InputFile("reference", "reference.safetensors", "r")],
         [new OutputFile("artifact", "no-eights.safetensors", After.GeneratorSha256), new OutputFile("before and after", "images/before-after.png", new string('c', 64))],
         Before,

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using AdaptThenUnlearn.Cli.Comparing;
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch.Checkpoints;
@@ -146,7 +147,7 @@ public sealed class ComparisonArguments(Terminal terminal)
         [.. ParseList(parsed, _seeds).Select(text => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seed) ? seed : throw new BadArgumentException($"--seeds: '{text}' is no seed; use whole numbers from 0"))];
 
     // A missing file has none; its runs will say so.
-    private string Digest(string input) => _digests.TryGetValue(input, out var known) ? known : _digests[input] = RunRecordFile.Digest(input) ?? "";
+    private string Digest(string input) => _digests.TryGetValue(input, out var known) ? known : _digests[input] = Sha256Digest.FindAt(input) ?? "";
 
     /// <summary>What is run many times.</summary>
     /// <param name="File">Holds a policy.</param>

@@ -1,7 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using AdaptThenUnlearn.Diagnostics;
+using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Measuring;
@@ -28,7 +30,8 @@ public sealed class DistanceCommand(Terminal terminal)
     /// <summary>The command.</summary>
     public Command Build()
     {
-        var command = new Command("distance", "Fréchet distance, kernel distance, precision, recall, density and coverage of two sets") { _generated, _reference, _extractor.Extractor, _extractor.Weights, _subsets, _subsetSize, _seed, _asJson, Machine.Device, Machine.Threads };
+        var metrics = string.Join("; ", QualityMetrics.All.Select(metric => metric.Metric.Title));
+        var command = new Command("distance", $"How far two sets are apart: {metrics}") { _generated, _reference, _extractor.Extractor, _extractor.Weights, _subsets, _subsetSize, _seed, _asJson, Machine.Device, Machine.Threads };
         command.SetGuardedAction(terminal, Run);
         return command;
     }
@@ -45,30 +48,23 @@ public sealed class DistanceCommand(Terminal terminal)
         using var generated = Load(parsed.GetRequiredValue(_generated), extractor, cancel);
         using var reference = Load(parsed.GetRequiredValue(_reference), extractor, cancel);
         foreach (var doubt in new[] { generated.Doubt, reference.Doubt }.OfType<string>())
-            terminal.WriteDiagnostic(new BuildMessage(Severity.Warning, "ATU2102", doubt));
+            terminal.WriteDiagnostic(new BuildMessage(Severity.Warning, RunCodes.DoubtfulData, doubt));
         foreach (var (name, set) in new[] { ("A", generated), ("B", reference) })
             if (extractor is not null && set.Moments.FeatureSize != extractor.Extractor.FeatureSize)
                 throw new BadArgumentException($"{name} has {set.Moments.FeatureSize} features an image, the extractor makes {extractor.Extractor.FeatureSize}");
         if (generated.Moments.FeatureSize != reference.Moments.FeatureSize)
             throw new BadArgumentException($"A has {generated.Moments.FeatureSize} features an image and B has {reference.Moments.FeatureSize}: they were made by different extractors");
 
-        var metric = extractor?.Metric ?? "Fréchet distance";
-        var frechet = FrechetDistance.Between(generated.Moments, reference.Moments);
-        var kernel = KernelDistance.Between(reference.Features, generated.Features, subsets, subsetSize, parsed.GetValue(_seed));
-        var manifold = ManifoldMetrics.Compute(reference.Features, generated.Features);
-        var found = new
+        // Compute every metric of the catalogue; one that cannot be measured does not keep the others from it.
+        var distanceName = extractor?.Metric ?? RecordedMetrics.FrechetDistance.Title;
+        var compared = new ComparedFeatures(
+            generated.Features, reference.Features, generated.Moments, reference.Moments,
+            new MetricSettings(subsets, subsetSize, parsed.GetValue(_seed), EqualNumbers: false));
+        IReadOnlyList<(IQualityMetric Metric, MetricResult Result)> results = [.. QualityMetrics.All.Select(metric => (metric, metric.Compute(compared)))];
+
+        // Print them, with all that decided them.
+        var details = new
         {
-            metric,
-            frechetDistance = frechet.Value,
-            notMeasured = frechet.NotMeasured,
-            kid = kernel.Mean,
-            kidDeviation = kernel.Deviation,
-            precision = manifold.Precision,
-            recall = manifold.Recall,
-            density = manifold.Density,
-            coverage = manifold.Coverage,
-            kidNotMeasured = kernel.NotMeasured,
-            manifoldNotMeasured = manifold.NotMeasured,
             n = new[] { generated.Moments.Count, reference.Moments.Count },
             sets = new[] { generated, reference }.Select(set => new
             {
@@ -87,22 +83,43 @@ public sealed class DistanceCommand(Terminal terminal)
             },
         };
         if (parsed.GetValue(_asJson))
-            Terminal.WriteResultDocument(JsonSerializer.Serialize(found, _json));
+            Terminal.WriteResultDocument(ToJson(distanceName, results, JsonSerializer.SerializeToNode(details, _json)!.AsObject()).ToJsonString(_json));
         else
-            PrintResult(metric, frechet, kernel, manifold, generated, reference);
-        if (frechet.NotMeasured is { } why)
-            throw new InvalidDataException($"the {metric} was not measured: {why}");
+            PrintResult(distanceName, results, generated, reference);
+        if (results.First(each => each.Metric.Metric == RecordedMetrics.FrechetDistance).Result.NotMeasured is { } why)
+            throw new InvalidDataException($"the {distanceName} was not measured: {why}");
         return ExitCodes.Passed;
     }
 
-    private static void PrintResult(string metric, MetricResult frechet, KernelDistance kernel, ManifoldMetrics manifold, SampleSet generated, SampleSet reference)
+    // Metrics that are computed together share the key of their reason.
+    private static JsonObject ToJson(string distanceName, IReadOnlyList<(IQualityMetric Metric, MetricResult Result)> results, JsonObject details)
     {
-        foreach (var (name, value, why) in new[]
+        var found = new JsonObject { ["metric"] = distanceName };
+        foreach (var (metric, result) in results)
         {
-            (metric, frechet.Value, null), ("kernel distance (KID)", kernel.Mean, kernel.NotMeasured), ("precision", manifold.Precision, manifold.NotMeasured),
-            ("recall", manifold.Recall, manifold.NotMeasured), ("density", manifold.Density, manifold.NotMeasured), ("coverage", manifold.Coverage, manifold.NotMeasured),
-        })
-            Line(name, value?.ToString("G6", CultureInfo.InvariantCulture) ?? "not measured" + (why is null ? "" : $": {why}"));
+            found[metric.Metric.Name] = result.Value;
+            if (metric.HasDeviation)
+                found[$"{metric.Metric.Name}Deviation"] = result.Deviation;
+            found[metric.ReasonProperty] = result.NotMeasured;
+        }
+
+        foreach (var (key, value) in details)
+            found[key] = value?.DeepClone();
+        return found;
+    }
+
+    private static void PrintResult(
+        string distanceName, IReadOnlyList<(IQualityMetric Metric, MetricResult Result)> results, SampleSet generated, SampleSet reference)
+    {
+        foreach (var (metric, result) in results)
+        {
+            var isDistance = metric.Metric == RecordedMetrics.FrechetDistance;
+            var why = isDistance ? null : result.NotMeasured;   // the diagnostic says why there is no distance
+            Line(
+                isDistance ? distanceName : metric.Metric.Title,
+                result.Value?.ToString("G6", CultureInfo.InvariantCulture) ?? "not measured" + (why is null ? "" : $": {why}"));
+        }
+
         foreach (var (name, set) in new[] { ("A", generated), ("B", reference) })
         {
             Line(name, FormattableString.Invariant($"{set.Moments.Count?.ToString(CultureInfo.InvariantCulture) ?? "an unknown number of"} {set.Kind}, {set.Path}"));

@@ -60,7 +60,7 @@ public sealed partial class LabelCommand(Terminal terminal)
         var folder = parsed.GetRequiredValue(_out).FullName;
         OutputFiles.RequireIn(
             folder, [LabellingSession.SheetName, feature + ".safetensors"],
-            [("generator", _generator.Checkpoint(parsed)), ("--discriminator", parsed.GetValue(_discriminator)?.FullName), ("--features", parsed.GetValue(_features))],
+            [(InputRoles.Generator, _generator.Checkpoint(parsed)), ("--discriminator", parsed.GetValue(_discriminator)?.FullName), ("--features", parsed.GetValue(_features))],
             path => LabelSheetFile.IsLabelSheet(path) || SafetensorsFile.IsWrittenByAtu(path, ClassifierCheckpoint.Kind, FrozenFeaturesHead.Name));
         var device = Machine.Prepare(parsed);
         using var loaded = _generator.Load(parsed, parsed.GetValue(_discriminator), device, terminal);
@@ -89,7 +89,7 @@ public sealed partial class LabelCommand(Terminal terminal)
         }
         catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
         {
-            throw new RunException("ATU2003", $"{folder}: the folder cannot be written, or another `atu label` is using it: {failed.Message}; end that one, or name another folder with --out");
+            throw new RunException(RunCodes.OutputFolder, $"{folder}: the folder cannot be written, or another `atu label` is using it: {failed.Message}; end that one, or name another folder with --out");
         }
     }
 

@@ -4,7 +4,6 @@ using System.Text.Json;
 using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
-using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Models.Sequence;
@@ -134,13 +133,17 @@ public sealed class MeasureCommand(Terminal terminal)
         if (measured.Quality is not { } quality)
             return;
 
-        Line(quality.Metric, Number(quality.FrechetDistance) + FormattableString.Invariant($" ({quality.Samples} images against {quality.ReferenceSize()}{(quality.Excluded.Count == 0 ? "" : ", without " + string.Join(", ", quality.Excluded))})"));
-        Line("kernel distance", Number(quality.KernelDistance));
-        Line("precision", Number(quality.Precision));
-        Line("recall", Number(quality.Recall));
-        Line("density", Number(quality.Density));
-        Line("coverage", Number(quality.Coverage));
-        if (quality.NotMeasured is { } why)
+        var compared = FormattableString.Invariant(
+            $" ({quality.Samples} images against {quality.ReferenceSize()}{(quality.Excluded.Count == 0 ? "" : ", without " + string.Join(", ", quality.Excluded))})");
+        foreach (var value in quality.Values)
+        {
+            if (value.Metric == RecordedMetrics.FrechetDistance)
+                Line(quality.DistanceName, Number(value.Value) + compared);
+            else
+                Line(value.Metric.Title, Number(value.Value));
+        }
+
+        foreach (var why in new[] { quality.NotMeasured }.OfType<string>().Concat(quality.OthersNotMeasured()))
             Line("not measured", why);
 
         static string Number(double? value) => value?.ToString("G5", CultureInfo.InvariantCulture) ?? "not measured";

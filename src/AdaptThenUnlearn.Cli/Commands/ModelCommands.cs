@@ -112,7 +112,7 @@ internal static class ModelCommands
 
         terminal.WriteStatus($"{classes.Pictures.Summary}; classes: {classes.Summary}");
         if (classes.Warning is { } doubt)
-            terminal.WriteDiagnostic(new BuildMessage(Severity.Warning, "ATU2102", doubt));
+            terminal.WriteDiagnostic(new BuildMessage(Severity.Warning, RunCodes.DoubtfulData, doubt));
         return LabelledImages.From(classes);
     }
 

@@ -61,7 +61,7 @@ public sealed class ReferenceCommand(Terminal terminal)
             throw new BadArgumentException($"--without {unknown}: there is no such class in {data}; there are: {string.Join(", ", images.Names)}");
 
         foreach (var doubt in images.Doubts)
-            terminal.WriteDiagnostic(new BuildMessage(Severity.Warning, "ATU2102", doubt));
+            terminal.WriteDiagnostic(new BuildMessage(Severity.Warning, RunCodes.DoubtfulData, doubt));
         var kept = byClass ? SaveByClass(target, images, extractor, parsed.GetValue(_samples)) : SaveTogether(target, images, without);
         PrintSummary(parsed, target, images, kept, without);
         return ExitCodes.Passed;

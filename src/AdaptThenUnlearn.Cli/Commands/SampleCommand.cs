@@ -1,5 +1,6 @@
 using System.CommandLine;
 using AdaptThenUnlearn.Files;
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Randomness;
@@ -52,7 +53,7 @@ public sealed class SampleCommand(Terminal terminal)
         if (parsed.GetValue(_count) < 1)
             throw new BadArgumentException("--count must be at least 1");
         OutputFiles.Require(
-            parsed, [picture?.FullName, numbers?.FullName], [("generator", _generator.Checkpoint(parsed)), ("--latents", parsed.GetValue(_latents)?.FullName), ("--labels", parsed.GetValue(_labels)?.FullName)], OutputFiles.IsSample);
+            parsed, [picture?.FullName, numbers?.FullName], [(InputRoles.Generator, _generator.Checkpoint(parsed)), ("--latents", parsed.GetValue(_latents)?.FullName), ("--labels", parsed.GetValue(_labels)?.FullName)], OutputFiles.IsSample);
 
         using var loaded = _generator.Load(parsed, discriminator: null, Machine.Prepare(parsed), terminal, parsed.GetRequiredValue(_network), generatorAlone: true);
         if (parsed.GetValue(_truncation) != 1 && !loaded.Generator.SupportsTruncation)

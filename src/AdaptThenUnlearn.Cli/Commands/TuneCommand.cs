@@ -1,6 +1,4 @@
 using System.CommandLine;
-using System.Security.Cryptography;
-using System.Text;
 using AdaptThenUnlearn.Cli.Comparing;
 using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Files;
@@ -47,7 +45,7 @@ public sealed class TuneCommand(Terminal terminal)
             throw new BadArgumentException($"{folder} holds no trial of this policy yet; leave out --page-only to make some");
 
         if (result.Trials[0].WhyNotScored is { } reason)
-            throw new RunException("ATU2013", $"the search has nothing to start from: {reason}");
+            throw new RunException(RunCodes.NothingToSearchFrom, $"the search has nothing to start from: {reason}");
 
         var scopeText = FormattableString.Invariant($"class{(scope.Classes.Count == 1 ? "" : "es")} {string.Join(", ", scope.Classes)} with seed{(scope.Seeds.Count == 1 ? "" : "s")} {string.Join(", ", scope.Seeds)}");
         var page = TuningPage.Render(scope.Policy, scopeText, _runs.Overrides(parsed), result);
@@ -82,5 +80,5 @@ public sealed class TuneCommand(Terminal terminal)
     }
 
     private static string NameOf(IReadOnlyList<string> settings) =>
-        settings.Count == 0 ? "trial-as-it-is" : $"trial-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', settings))))[..8]}";
+        settings.Count == 0 ? "trial-as-it-is" : $"trial-{Sha256Digest.Compute(string.Join('\n', settings))[..8]}";
 }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using AdaptThenUnlearn.Diagnostics;
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;
@@ -20,7 +21,7 @@ public static class VerifyCommand
             var record = RunRecordFile.Read(path);
             var folder = Path.GetDirectoryName(path)!;
             var verification = Verification.VerifyRun(folder, record, Vocabulary.Known, DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime), cancel);
-            List<BuildMessage> diagnostics = [.. CheckReports(folder, record, verification.IsReworded, path), .. verification.Problems.Select(problem => new BuildMessage(Severity.Error, "ATU3003", problem, path))];
+            List<BuildMessage> diagnostics = [.. CheckReports(folder, record, verification.IsReworded, path), .. verification.Problems.Select(problem => new BuildMessage(Severity.Error, GateCodes.InvalidRecord, problem, path))];
             diagnostics.ForEach(terminal.WriteDiagnostic);
             var isValid = diagnostics.TrueForAll(diagnostic => diagnostic.Severity != Severity.Error);
             CreateVerdictPrinter(terminal, record, path, cancel).Print(verification.Verdict, record.WarningRemarks(), advisory: false);
@@ -35,7 +36,7 @@ public static class VerifyCommand
     private static VerdictPrinter CreateVerdictPrinter(Terminal terminal, RunRecord record, string path, CancellationToken cancel)
     {
         var policy = Path.Combine(Path.GetDirectoryName(path)!, record.PolicySource.File);
-        return RunRecordFile.Digest(policy, cancel) == record.PolicySource.Sha256
+        return Sha256Digest.FindAt(policy, cancel) == record.PolicySource.Sha256
             ? new VerdictPrinter(terminal, record.Policy, Path.GetRelativePath(Directory.GetCurrentDirectory(), policy), record.PolicySource.Text)
             : new VerdictPrinter(terminal, record.Policy, path, text: null);
     }
@@ -47,8 +48,8 @@ public static class VerifyCommand
             ? (Severity.Error, "; it was changed")
             : (Severity.Warning, $" to this version; it was changed, or {record.Tool} wrote it otherwise");
         foreach (var report in RunReports.FindAltered(folder, record))
-            yield return new BuildMessage(severity, "ATU3003", $"{report} is not what the record says{how}. `atu report` makes it anew", path);
+            yield return new BuildMessage(severity, GateCodes.InvalidRecord, $"{report} is not what the record says{how}. `atu report` makes it anew", path);
         if (wordingDiffers)
-            yield return new BuildMessage(severity, "ATU3003", $"an explanation or a warning of the recorded verdict is not what the recorded readings give{how}", path);
+            yield return new BuildMessage(severity, GateCodes.InvalidRecord, $"an explanation or a warning of the recorded verdict is not what the recorded readings give{how}", path);
     }
 }

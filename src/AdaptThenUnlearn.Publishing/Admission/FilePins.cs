@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 
@@ -53,5 +54,5 @@ public sealed class FilePins(UnlearningPolicy policy, string policyFile, RunReco
         : null;
 
     private string? LocalDigest(MeasuredFile file) =>
-        RunRecordFile.Digest(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(policyFile))!, file.File));
+        Sha256Digest.FindAt(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(policyFile))!, file.File));
 }

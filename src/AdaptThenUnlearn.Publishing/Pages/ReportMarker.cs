@@ -1,8 +1,7 @@
 using System.Globalization;
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Publishing.Admission;
@@ -73,7 +72,7 @@ public sealed record ReportMarker(
     /// It uses the path in the policy rather than a hash of the checkpoint, so it stays the same when the checkpoint changes.
     /// </remarks>
     public static string KeyOf(PublishedRun run) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"atu\0{run.Policy.Name}\0{run.Policy.Generator.Checkpoint}")))[..32];
+        Sha256Digest.Compute($"atu\0{run.Policy.Name}\0{run.Policy.Generator.Checkpoint}")[..32];
 
     /// <summary>The marker in a comment's first line; null where there is none, or where it is damaged.</summary>
     public static ReportMarker? Find(string? body)
@@ -105,7 +104,7 @@ public sealed record ReportMarker(
     // Two hyphens could end the HTML comment.
     private static string Hidden<T>(T value) => JsonSerializer.Serialize(value, _json).Replace("--", "-\\u002D", StringComparison.Ordinal);
 
-    internal static string NameOf(Finding finding) => MarkdownText.Clip(finding.Rule, MaxNameLength);
+    internal static string NameOf(Finding finding) => MarkdownText.Clip(finding.Rule.ToString(), MaxNameLength);
 }
 
 /// <summary>The key numbers of one rule.</summary>

@@ -36,7 +36,7 @@ public sealed record RuleRow(string Limit, string Before, string After, string B
     private static (string Before, string Samples) Readings(RunRecord record, Finding finding)
     {
         var released = record.After ?? record.Before;
-        var rule = RuleName.Parse(finding.Rule);
+        var rule = finding.Rule;
         switch (rule.Limit)
         {
             case RuleLimit.MaxFrechetDistance or RuleLimit.MaxFrechetIncrease:
@@ -57,7 +57,7 @@ public sealed record RuleRow(string Limit, string Before, string After, string B
     }
 
     // Relative rules observe a ratio or a difference; its subject comes first.
-    private static string DescribeAfter(RunRecord record, Finding finding, string observed) => RuleName.Parse(finding.Rule).Limit switch
+    private static string DescribeAfter(RunRecord record, Finding finding, string observed) => finding.Rule.Limit switch
     {
         RuleLimit.MaxFrechetIncrease => $"{Number(record.After?.Quality?.FrechetDistance, Plain)} ({(finding.Observed >= 0 ? "+" : "")}{observed})",
         RuleLimit.MinShareKept => $"{observed} of it kept",
@@ -68,5 +68,5 @@ public sealed record RuleRow(string Limit, string Before, string After, string B
     private static string Count(long? samples) => samples?.ToString(CultureInfo.InvariantCulture) ?? None;
 
     /// <summary>The rule's name as clipped Markdown code, safe in a table.</summary>
-    public static string NameOf(Finding finding) => MarkdownText.Code(MarkdownText.Clip(finding.Rule, 120));
+    public static string NameOf(Finding finding) => MarkdownText.Code(MarkdownText.Clip(finding.Rule.ToString(), 120));
 }

@@ -31,7 +31,7 @@ public static class MemoryShortage
         }
         catch (Exception failed) when (IsShortage(failed))
         {
-            throw new RunException("ATU2006", $"out of memory in {what}; try --set {smaller}, or a machine with more memory", failed);
+            throw new RunException(RunCodes.OutOfMemory, $"out of memory in {what}; try --set {smaller}, or a machine with more memory", failed);
         }
     }
 

@@ -1,7 +1,6 @@
 using System.Globalization;
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json.Serialization;
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
@@ -29,7 +28,7 @@ public sealed record CellKey(string Method, string Class, long Seed)
     public static string Slug(string name)
     {
         var slug = string.Concat(name.ToLowerInvariant().Select(letter => char.IsAsciiLetterOrDigit(letter) ? letter : '-')).Trim('-');
-        return slug.Length > 0 && slug.Length == name.Length ? slug : $"{slug}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name)))[..6]}".TrimStart('-');
+        return slug.Length > 0 && slug.Length == name.Length ? slug : $"{slug}-{Sha256Digest.Compute(name)[..6]}".TrimStart('-');
     }
 }
 
@@ -58,8 +57,8 @@ public sealed record ComparedCell(
     {
         var lines = inputs.Where(input => input.Role != InputRoles.Policy).Select(input => $"{input.Role} {input.Sha256}");
         var settled = policy with { Unlearning = policy.Unlearning with { Data = null } };
-        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join(
-            '\n', [CanonicalJson.Serialize(settled), .. lines, FormattableString.Invariant($"revision {Revision}")]))));
+        return Sha256Digest.Compute(string.Join(
+            '\n', [CanonicalJson.Serialize(settled), .. lines, FormattableString.Invariant($"revision {Revision}")]));
     }
 }
 
@@ -104,7 +103,7 @@ public sealed record CellOutcome(
 
     /// <summary>Percentage of unlearning, as a share: (before − after) / before; null when there was nothing to unlearn.</summary>
     [JsonIgnore]
-    public double? Unlearned => HitsBefore == 0 ? null : (double)(HitsBefore - HitsAfter) / HitsBefore;
+    public double? Unlearned => UnlearnedShare.Compute(HitsBefore, HitsAfter);
 
     /// <summary>Two-sided 95 % interval of <see cref="Unlearned"/>: Clopper–Pearson of the rate after, the rate before taken as known.</summary>
     /// <remarks>

@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch.Adaptation;
@@ -111,6 +112,6 @@ public sealed class ComparisonRuns(string cells, string work, string tool, Devic
     private string? ArtifactOf(ComparisonRequest request, CellOutcome outcome)
     {
         string[] names = [request.Inputs.ArtifactName, request.Inputs.CopyName];
-        return names.Select(name => Path.Combine(FolderOf(request), name)).FirstOrDefault(path => RunRecordFile.Digest(path) == outcome.ArtifactSha256);
+        return names.Select(name => Path.Combine(FolderOf(request), name)).FirstOrDefault(path => Sha256Digest.FindAt(path) == outcome.ArtifactSha256);
     }
 }

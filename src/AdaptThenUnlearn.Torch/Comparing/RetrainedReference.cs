@@ -27,7 +27,7 @@ public sealed class RetrainedReference : IDisposable
             throw new ArgumentException("the policy asks for no quality, so there is no extractor to compare with");
 
         _images = EvaluationImages.FromOptions(policy.Evaluation, device);
-        var referenceImages = _images with { Random = _images.Random with { Scope = "reference" } };
+        var referenceImages = _images.ForReference();
         using var scope = NewDisposeScope();
         using var loaded = Load(retrained);
         Sha256 = loaded.Sha256;

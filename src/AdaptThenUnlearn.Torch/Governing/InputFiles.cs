@@ -132,7 +132,7 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
     /// <summary>The digest that each file has now, by its role; null for one that has gone.</summary>
     /// <param name="cancel">Ends it within a file.</param>
     public IReadOnlyDictionary<string, string?> ComputeDigests(CancellationToken cancel) =>
-        EnumerateFiles().ToDictionary(file => file.Role, file => RunRecordFile.Digest(file.Path, cancel));
+        EnumerateFiles().ToDictionary(file => file.Role, file => Sha256Digest.FindAt(file.Path, cancel));
 
     /// <summary>Every file that is read, by its role.</summary>
     public IEnumerable<(string Role, string Path)> EnumerateFiles() =>
@@ -171,7 +171,7 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
         if (policy.Generator.Layers is { } stated)
             AddRemark(InputRoles.Generator, $"its weights do not tell its layers; the policy states them: {string.Join(", ", stated)}");
         if (loaded.Discriminator is DcganDiscriminator or MlpDiscriminator)
-            AddRemark("discriminator", "its weights do not tell what it computes; assumed: leaky ReLU of slope 0.2, batch normalisation with eps 1e-5, one score at the end. It decides nothing that is measured");
+            AddRemark(InputRoles.Discriminator, "its weights do not tell what it computes; assumed: leaky ReLU of slope 0.2, batch normalisation with eps 1e-5, one score at the end. It decides nothing that is measured");
         if (loaded.Generator is SequentialGenerator { EndsInUnitRange: true })
             AddRemark(InputRoles.Generator, "it ends in Sigmoid: its outputs, 0 to 1, are taken for images from black to white");
         return loaded;
@@ -218,7 +218,7 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
         IReadOnlyList<string> undesired = [.. policy.UndesiredFeatures.Select(feature => feature.Class).Distinct()];
         if (quality.Reference == QualityReading.OriginalGenerator)
         {
-            var own = evaluation with { Random = evaluation.Random with { Scope = "reference" } };
+            var own = evaluation.ForReference();
             return OfImages(EvaluationImages.EnumerateBatches(policy.Evaluation.Samples).Select(batch => own.Draw(original.Generator, batch)), policy.Evaluation.Samples, QualityReading.OriginalReference(original.Sha256));
         }
 
@@ -321,7 +321,7 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
     {
         foreach (var (role, path) in WithParts(InputRoles.Generator, Generator))
             yield return (role, "$.generator.checkpoint", path);
-        foreach (var (role, path) in policy.Generator.Discriminator is { } discriminator ? WithParts("discriminator", Resolve(discriminator)) : [])
+        foreach (var (role, path) in policy.Generator.Discriminator is { } discriminator ? WithParts(InputRoles.Discriminator, Resolve(discriminator)) : [])
             yield return (role, "$.generator.discriminator", path);
         foreach (var (name, choice) in policy.Classifiers)
         {
@@ -351,7 +351,7 @@ public sealed class InputFiles(UnlearningPolicy policy, string policyFile)
     public UnlearningOptions WithResolvedData(UnlearningOptions options) => options.Data is { } data ? options with { Data = Resolve(data) } : options;
 
     private IEnumerable<(string Role, string Path)> WithParts(string role, string path) =>
-        PartsOf(path).Select((part, index) => ($"{role}, part {index + 1}", part)).Prepend((role, path));
+        PartsOf(path).Select((part, index) => (InputRoles.Part(role, index + 1), part)).Prepend((role, path));
 
     private OpenedInputs Opened => _opened ??= new OpenedInputs();
 

@@ -54,7 +54,7 @@ public sealed class RunFolder : IDisposable
             ?? WriteGuard.FindObstacle(System.IO.Path.Combine(path, LockName), read, _ => false)
             ?? (FolderJournal.FindForeignFile(System.IO.Path.Combine(path, StateName), IsStage) is { } foreign ? $"{foreign} is there already, and is no state that atu saved" : null);
         if (obstacle is not null)
-            throw new RunException("ATU2003", $"{obstacle}; nothing was written: name another folder with --out, or move the file away");
+            throw new RunException(RunCodes.OutputFolder, $"{obstacle}; nothing was written: name another folder with --out, or move the file away");
     }
 
     /// <summary>Opens a folder for one run and removes what an earlier run concluded, so that nobody mistakes it for this one's.</summary>
@@ -128,7 +128,7 @@ public sealed class RunFolder : IDisposable
         }
         catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
         {
-            throw new RunException("ATU2003", $"{path}: what an earlier run concluded cannot be removed: {refused.Message}; delete it, or choose another folder", refused);
+            throw new RunException(RunCodes.OutputFolder, $"{path}: what an earlier run concluded cannot be removed: {refused.Message}; delete it, or choose another folder", refused);
         }
     }
 
@@ -162,7 +162,7 @@ public sealed class RunFolder : IDisposable
         }
         catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
         {
-            throw new RunException("ATU2003", $"{path}: the output folder cannot be written: {failed.Message}; choose another one", failed);
+            throw new RunException(RunCodes.OutputFolder, $"{path}: the output folder cannot be written: {failed.Message}; choose another one", failed);
         }
     }
 
@@ -171,7 +171,7 @@ public sealed class RunFolder : IDisposable
     internal static void RequireUsable(string path, long available, long needed)
     {
         if (available < needed)
-            throw new RunException("ATU2004", FormattableString.Invariant(
+            throw new RunException(RunCodes.DiskSpace, FormattableString.Invariant(
                 $"{path}: there is not enough disk space for this run: {needed >> 20} MB are needed, {available >> 20} MB are free; free some, or name a folder on another disk with --out"));
     }
 
@@ -205,7 +205,7 @@ public sealed class RunFolder : IDisposable
 
     /// <summary>Notes a file that somebody else wrote into the folder.</summary>
     /// <inheritdoc cref="Write(string, string, ReadOnlyMemory{byte})"/>
-    public void RecordOutput(string role, string name) => _written.Add(new OutputFile(role, name, RunRecordFile.Digest(GetPath(name))!));
+    public void RecordOutput(string role, string name) => _written.Add(new OutputFile(role, name, Sha256Digest.FindAt(GetPath(name))!));
 
     /// <summary>A file's path.</summary>
     public string GetPath(string name) => System.IO.Path.Combine(Path, name);

@@ -6,4 +6,4 @@ namespace AdaptThenUnlearn.Torch.Governing;
 /// <param name="path">The folder.</param>
 /// <param name="cause">What opening its lock said.</param>
 public sealed class RunFolderInUseException(string path, Exception cause)
-    : RunException("ATU2003", $"{path}: another run is writing to the output folder; wait for it, or choose another folder", cause);
+    : RunException(RunCodes.OutputFolder, $"{path}: another run is writing to the output folder; wait for it, or choose another folder", cause);

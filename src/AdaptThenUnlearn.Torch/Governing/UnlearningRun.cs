@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
-using System.Text;
 using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Gating;
@@ -72,7 +70,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         using var classifiers = inputs.LoadClassifiers(original.Generator.Shape, request.Device);
         using var reference = inputs.LoadReference(classifiers, original, _images, progress, cancel);
         if (_inputs.FirstOrDefault(input => input.Sha256.Length == 0) is { } missing)
-            throw new RunException("ATU2002", $"{missing.Path}: the {missing.Role} is not there, or cannot be read any more");
+            throw new RunException(RunCodes.ChangedFile, $"{missing.Path}: the {missing.Role} is not there, or cannot be read any more");
         var evaluator = new GeneratorEvaluator(_policy, classifiers, reference, _images);
         var pictures = new RunPictures(_policy, classifiers, _images, folder);
 
@@ -82,7 +80,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         {
             folder.Copy(OutputRoles.Artifact, inputs.CopyName, inputs.OpenHashed(inputs.Generator));
             foreach (var (index, part) in inputs.GeneratorParts.Index())
-                folder.Copy($"{OutputRoles.Artifact}, part {index + 1}", Path.GetFileName(part), inputs.OpenHashed(part));
+                folder.Copy(InputRoles.Part(OutputRoles.Artifact, index + 1), Path.GetFileName(part), inputs.OpenHashed(part));
             pictures.Grid(original.Generator, unlearned: null);
             return Conclude(before, after: null, training: null, cancel);
         }
@@ -198,14 +196,14 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
     {
         var now = inputs.ComputeDigests(cancel);
         if (_inputs.FirstOrDefault(input => input.Role != InputRoles.Policy && now.GetValueOrDefault(input.Role) != input.Sha256) is { } changed)
-            throw new RunException("ATU2002", $"{changed.Path}: the {changed.Role} was changed while the run was under way, so nothing was concluded; run again on the files as they are now");
+            throw new RunException(RunCodes.ChangedFile, $"{changed.Path}: the {changed.Role} was changed while the run was under way, so nothing was concluded; run again on the files as they are now");
     }
 
     private RunRecord Conclude(Measurement before, Measurement? after, TrainingRecord? training, CancellationToken cancel)
     {
         RequireInputsUnchanged(cancel);
         if (folder.Outputs.Single(output => output.Role == OutputRoles.Artifact).Sha256 != (after ?? before).GeneratorSha256)
-            throw new RunException("ATU2002", $"{folder.Path}: the artifact is not the generator that was measured, so nothing was concluded; run again");
+            throw new RunException(RunCodes.ChangedFile, $"{folder.Path}: the artifact is not the generator that was measured, so nothing was concluded; run again");
         var record = new RunRecord(
             RunRecord.CurrentSchemaVersion, request.Tool, _policy, request.Source, _inputs, folder.Outputs, before, after, training,
             Gate.Judge(_policy, before, after, Today()), CaptureEnvironment(request.Device), new RunTimes(_started, clock.GetUtcNow(), _stages),
@@ -232,8 +230,8 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
     private static double? MeanOrNull(IReadOnlyList<double> values) => values.Count == 0 ? null : values.Average();
 
     // Everything that decides what training does; a state from other circumstances is not resumed.
-    private string Fingerprint() => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join(
-        '\n', [request.Tool, request.Source.EffectiveSha256, _policy.Evaluation.RangeOrDefault, request.Device.ToString(), get_num_threads().ToString(System.Globalization.CultureInfo.InvariantCulture), .. _inputs.Select(input => input.Sha256)]))));
+    private string Fingerprint() => Sha256Digest.Compute(string.Join(
+        '\n', [request.Tool, request.Source.EffectiveSha256, _policy.Evaluation.RangeOrDefault, request.Device.ToString(), get_num_threads().ToString(System.Globalization.CultureInfo.InvariantCulture), .. _inputs.Select(input => input.Sha256)]));
 
     /// <summary>Where this process runs, for the record.</summary>
     /// <param name="device">Where tensors are.</param>

@@ -4,7 +4,9 @@ using AdaptThenUnlearn.Torch.Features;
 
 namespace AdaptThenUnlearn.Torch.Measuring;
 
-/// <summary>Whether the classifiers of a policy can tell at all what they are asked: a count by one that cannot is no measurement.</summary>
+/// <summary>
+/// Checks whether the classifiers of a policy can tell what they are asked. A count by one that cannot is not a measurement.
+/// </summary>
 /// <param name="policy">Says who looks at what.</param>
 /// <param name="classifiers">Of the policy.</param>
 /// <param name="reference">Of the policy; null where it asks for no quality.</param>
@@ -21,7 +23,7 @@ public sealed class AuditorCheck(UnlearningPolicy policy, PolicyClassifiers clas
 
     /// <summary>Refuses classifiers whose outputs are not what the policy says; decided over all images of the first look.</summary>
     /// <param name="evidence">Of those.</param>
-    /// <exception cref="PolicyMismatchException">One's are not; the mend is said.</exception>
+    /// <exception cref="PolicyMismatchException">One's outputs are not; the message says what to change.</exception>
     public void RequireOutputs(ReadingEvidence evidence)
     {
         foreach (var (name, outputRange) in ClassifierNames.Zip(evidence.Outputs))

@@ -111,7 +111,7 @@ public sealed class ConsistencyCheck : IDisposable
                 $"the program {probe.Program.Program.Path} gives different answers to the same question, asked {how} (they differ by {difference:G3}): what is measured would not be what is used. A program must not keep a state between calls, nor depend on how many it is asked for"));
     }
 
-    // Root mean square over one answer's numbers, of the two that differ most; NaN where one is no number and the other is.
+    // Root mean square over one answer's numbers, of the two that differ most; NaN where one is not a number and the other is.
     private static double Difference(Tensor one, Tensor other)
     {
         using var scope = NewDisposeScope();
@@ -119,7 +119,7 @@ public sealed class ConsistencyCheck : IDisposable
         return where(first.eq(second), zeros_like(first), first - second).square().mean([1]).sqrt().max().item<double>();
     }
 
-    // [N, numbers of one answer], whatever the program's precision; a single number may come without a dimension of its own.
+    // [N, numbers of one answer], whatever the program's precision; a single number may come without its own dimension.
     private static Tensor Numbers(Tensor answers) => answers.to(float64).reshape(answers.dim() == 0 ? 1 : answers.shape[0], -1);
 
     // Tensors are owned by the questions.

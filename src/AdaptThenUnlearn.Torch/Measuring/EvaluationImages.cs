@@ -19,6 +19,11 @@ public sealed record EvaluationImages(RandomStreams Random, double Truncation, D
     public static EvaluationImages FromOptions(EvaluationOptions evaluation, Device device) =>
         new(new RandomStreams(evaluation.Seed, "evaluation"), evaluation.Truncation, device, evaluation.IsRaw);
 
+    /// <summary>
+    /// The images of a generator that serves as reference: from the same seed, and other latents than those it is judged by.
+    /// </summary>
+    public EvaluationImages ForReference() => this with { Random = Random with { Scope = "reference" } };
+
     /// <summary>Images in a full batch: large enough to be fast, small enough not to fill the memory.</summary>
     public const int BatchSize = 100;
 

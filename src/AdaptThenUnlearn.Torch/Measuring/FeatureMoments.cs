@@ -4,7 +4,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Measuring;
 
-/// <summary>Mean and covariance of features, all that the Fréchet distance needs; on disk, pytorch-fid's <c>.npz</c> form.</summary>
+/// <summary>
+/// Mean and covariance of features, which is all that the Fréchet distance needs; on disk, pytorch-fid's <c>.npz</c> form.
+/// </summary>
 /// <remarks>
 /// The archive holds <c>mu</c> [d] and <c>sigma</c> [d, d] (divided by N − 1, as <c>numpy.cov</c> does), both float64. What is
 /// written here also holds <c>n</c>, the number of images, which pytorch-fid ignores and its own files do not have.
@@ -47,14 +49,14 @@ public sealed record FeatureMoments(Tensor Mean, Tensor Covariance, long? Count)
         if (!arrays.TryGetValue("mu", out var mean) || !arrays.TryGetValue("sigma", out var covariance))
             throw new ImageFileException(path, "holds no statistics: arrays 'mu' and 'sigma' are needed, as pytorch-fid and `atu reference` write them");
         if (mean.dim() != 1 || mean.shape[0] < 1 || !covariance.shape.SequenceEqual([mean.shape[0], mean.shape[0]]) || !mean.is_floating_point() || !covariance.is_floating_point())
-            throw new ImageFileException(path, $"holds no statistics: 'mu' [{string.Join(", ", mean.shape)}] and 'sigma' [{string.Join(", ", covariance.shape)}] are no mean [d] and covariance [d, d] of floating-point numbers");
+            throw new ImageFileException(path, $"holds no statistics: 'mu' [{string.Join(", ", mean.shape)}] and 'sigma' [{string.Join(", ", covariance.shape)}] are not a mean [d] and a covariance [d, d] of floating-point numbers");
 
         (mean, covariance) = (mean.to(float64), covariance.to(float64));
         if (!allclose(covariance, covariance.t(), rtol: 1e-5, atol: 1e-8, equal_nan: true))
-            throw new ImageFileException(path, "holds no statistics: 'sigma' is not symmetric, and so no covariance");
+            throw new ImageFileException(path, "holds no statistics: 'sigma' is not symmetric, so it is not a covariance");
 
         if (covariance.diagonal().lt(0).any().item<bool>())
-            throw new ImageFileException(path, "holds no statistics: 'sigma' has variances below 0 on its diagonal, and so is no covariance");
+            throw new ImageFileException(path, "holds no statistics: 'sigma' has variances below 0 on its diagonal, so it is not a covariance");
 
         return new FeatureMoments(mean.DetachFromDisposeScope(), covariance.DetachFromDisposeScope(), Counted(path, arrays.GetValueOrDefault("n")));
     }

@@ -34,7 +34,7 @@ public static class FeaturePass
     /// <summary>Features of images that come in batches, so that only the features need the memory.</summary>
     /// <param name="extractor">In eval mode.</param>
     /// <param name="batches">Each <c>[n, C, H, W]</c>, float32 nominally [-1, 1], or uint8 0 to 255; at least one; each is disposed.</param>
-    /// <param name="reportCount">Told how many images were seen so far.</param>
+    /// <param name="reportCount">Receives how many images were seen so far.</param>
     /// <param name="cancel">Ends it between two batches.</param>
     /// <returns><c>[N, d]</c>, float32 on the CPU, without gradient; belongs to the caller's scope.</returns>
     public static Tensor Features(IFeatureExtractor extractor, IEnumerable<Tensor> batches, Action<long> reportCount, CancellationToken cancel)

@@ -113,7 +113,7 @@ public static class FrechetDistance
         var variances = covariance.diagonal();
         var varying = variances.gt(0).nonzero().flatten();
         if (!isfinite(covariance).all().item<bool>() || varying.shape[0] == 0)
-            return (0, 0);   // said elsewhere, in better words
+            return (0, 0);   // another check has a better message
 
         var deviations = variances.index_select(0, varying).sqrt();
         var correlations = covariance.index_select(0, varying).index_select(1, varying) / deviations.outer(deviations);
@@ -127,13 +127,4 @@ public static class FrechetDistance
         var (values, vectors) = linalg.eigh(symmetric);
         return (vectors * values.clamp_min(0).sqrt()).mm(vectors.t());
     }
-}
-
-/// <summary>A metric's value, or why there is none.</summary>
-/// <param name="Value">Null when it could not be measured.</param>
-/// <param name="NotMeasured">Why; null when there is a value.</param>
-public sealed record MetricResult(double? Value, string? NotMeasured)
-{
-    /// <summary>No value.</summary>
-    public static MetricResult Unmeasured(string why) => new(null, why);
 }

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Measuring;
 
-/// <summary>Takes every reading that a policy asks for off one generator.</summary>
+/// <summary>Takes every reading that a policy asks for from one generator.</summary>
 /// <remarks>
 /// Images come from the evaluation seed, apart from anything training ever draws, and are the same latents and noise for
 /// every generator. Half of the first look's retained images are compared with the reference, so that before and after
@@ -18,9 +18,6 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 /// <param name="images">Draws evaluation images.</param>
 public sealed class GeneratorEvaluator(UnlearningPolicy policy, PolicyClassifiers classifiers, QualityReference? reference, EvaluationImages images)
 {
-    private const int KernelSubsets = 50;
-    private const int KernelSubsetSize = 500;
-
     private readonly AuditorCheck _check = new(policy, classifiers, reference);
 
     // Retained images that are compared with the reference, and whether so many can be.
@@ -30,7 +27,7 @@ public sealed class GeneratorEvaluator(UnlearningPolicy policy, PolicyClassifier
     /// <summary>Measures a generator.</summary>
     /// <param name="generator">In eval mode; stays the caller's.</param>
     /// <param name="sha256">Digest of its checkpoint.</param>
-    /// <param name="progress">Told of the images looked at so far.</param>
+    /// <param name="progress">Receives the number of images looked at so far.</param>
     /// <param name="cancel">Ends the measurement between two batches.</param>
     /// <param name="before">Readings of the original generator; null where this is it.</param>
     /// <exception cref="PolicyMismatchException">A classifier's outputs are not what the policy says, or a program answers differently from one time to the next.</exception>
@@ -48,7 +45,10 @@ public sealed class GeneratorEvaluator(UnlearningPolicy policy, PolicyClassifier
         return measured;
     }
 
-    /// <summary>Asks the programs among generator, classifiers and extractor the same thing twice; ask again when the readings are taken.</summary>
+    /// <summary>
+    /// Runs the programs among generator, classifiers and extractor twice on the same inputs; probe again when the readings are
+    /// taken.
+    /// </summary>
     /// <param name="generator">That is measured.</param>
     /// <returns>Belongs to the caller.</returns>
     /// <exception cref="PolicyMismatchException">A program answers differently.</exception>
@@ -68,12 +68,17 @@ public sealed class GeneratorEvaluator(UnlearningPolicy policy, PolicyClassifier
 
     /// <summary>Puts readings of batches together; the same readings give the same measurement, wherever they were taken.</summary>
     /// <param name="sha256">Digest of the generator's checkpoint.</param>
-    /// <param name="read">Gives the reading of a batch; asked in order, and only while more images are needed. Told whether features of retained images are still needed.</param>
+    /// <param name="read">
+    /// Gives the reading of a batch; asked in order, and only while more images are needed. Receives whether features of retained
+    /// images are still needed.
+    /// </param>
     /// <param name="before">Readings of the original generator; null where this is it.</param>
     /// <exception cref="PolicyMismatchException">A classifier's outputs are not what the policy says.</exception>
     public Measurement Assemble(string sha256, Func<EvaluationBatch, bool, BatchReading> read, Measurement? before = null)
     {
         using var scope = NewDisposeScope();
+
+        // Look at growing samples, and stop as soon as more images cannot change the answer.
         var evaluation = policy.Evaluation;
         var looks = policy.UndesiredFeatures.Select(_ => new List<Look>()).ToList();
         List<BatchReading> first = [];
@@ -92,6 +97,7 @@ public sealed class GeneratorEvaluator(UnlearningPolicy policy, PolicyClassifier
                     hits[number] += reading.Hits[number];
             }
 
+            // Check the classifiers' outputs after the first look, before anything is concluded from them.
             samples = size;
             if (size == evaluation.Samples)
             {
@@ -99,6 +105,7 @@ public sealed class GeneratorEvaluator(UnlearningPolicy policy, PolicyClassifier
                 _check.RequireOutputs(evidence);
             }
 
+            // Record this look, and stop unless a rate is within its limit while its bound is not.
             for (var number = 0; number < hits.Length; number++)
                 looks[number].Add(new Look(samples, hits[number]));
             if (!policy.UndesiredFeatures.Zip(looks).Any(pair => SequentialSampling.ShouldContinue(
@@ -106,6 +113,7 @@ public sealed class GeneratorEvaluator(UnlearningPolicy policy, PolicyClassifier
                 break;
         }
 
+        // Put the readings together; everything but the rates is of the first look alone.
         return new Measurement(
             sha256,
             evaluation.Seed,
@@ -127,6 +135,8 @@ public sealed class GeneratorEvaluator(UnlearningPolicy policy, PolicyClassifier
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
+
+        // Count the images that show each feature, to its auditor and to its annotator.
         var drawn = images.Draw(generator, batch);
         Dictionary<FeatureClassifier, (Tensor Features, Tensor Logits)> outputsByClassifier = [];
         var features = policy.UndesiredFeatures;
@@ -134,6 +144,8 @@ public sealed class GeneratorEvaluator(UnlearningPolicy policy, PolicyClassifier
         long[] hits = [.. shown.Select(mask => mask.sum().item<long>())];
         long[] annotatorHits = [.. features.Select(feature => Shown(classifiers.Annotator(feature)).sum().item<long>())];
         var evidence = batch.First < policy.Evaluation.Samples ? Evidence() : null;
+
+        // Count each class, and extract the features of images without undesired features.
         if (policy.Quality?.CountingClassifier(policy) is not { } counter)
             return new BatchReading(batch, hits, annotatorHits, [], null, [], evidence);
 
@@ -183,48 +195,50 @@ public sealed class GeneratorEvaluator(UnlearningPolicy policy, PolicyClassifier
         using var scope = NewDisposeScope();
         var wanted = ComparedImages;
         var found = readings.Sum(reading => reading.Retained!.shape[0]);
-        var reading = new QualityReading(
-            extractor.Metric, quality.Extractor, extractor.Sha256, reference.Sha256, reference.Excluded,
-            Math.Min(found, wanted), reference.Moments.Count ?? 0, null, null, null, null, null, null, null, null);
-        if (!IsEnough)
-            return reading with { NotMeasured = FormattableString.Invariant($"{wanted} images are compared, and more than {reference.Moments.FeatureSize} are needed, one for each dimension of the features: 'evaluation.samples' must be at least {2 * (reference.Moments.FeatureSize + 1)}") };
-        if (found < wanted)
-            return reading with { NotMeasured = FormattableString.Invariant($"only {found} of {policy.Evaluation.Samples} images are free of undesired features, and {wanted} are compared") };
 
+        // Give up where there are too few images for the Fréchet distance: nothing else is measured then.
+        if (!IsEnough)
+            return Reading(Unmeasured(FormattableString.Invariant(
+                $"{wanted} images are compared, and more than {reference.Moments.FeatureSize} are needed, one for each dimension of the features: 'evaluation.samples' must be at least {2 * (reference.Moments.FeatureSize + 1)}")));
+        if (found < wanted)
+            return Reading(Unmeasured(FormattableString.Invariant(
+                $"only {found} of {policy.Evaluation.Samples} images are free of undesired features, and {wanted} are compared")));
+
+        // Compute every metric of the catalogue on the same features.
         var generated = cat([.. readings.Select(reading => reading.Retained!)]).narrow(0, 0, wanted);
         using var statistics = FeatureStatistics.FromFeatures(generated);
         using var moments = FeatureMoments.FromStatistics(statistics);
-        var distance = FrechetDistance.Between(moments, reference.Moments);
-        if (distance.Value is null)
-            return reading with { NotMeasured = distance.NotMeasured };
+        var compared = new ComparedFeatures(generated, reference.Samples, moments, reference.Moments, MetricSettings.ForPolicy(policy.Evaluation));
+        var distance = QualityMetrics.All[0].Compute(compared);
+        if (distance.NotMeasured is { } why)
+            return Reading(Unmeasured(why));
+        var others = QualityMetrics.All.Skip(1).Select(metric => metric.Compute(compared).ToValue(metric));
 
+        // Estimate the error of the distance from the distances without each group of latents.
         IReadOnlyList<long> latents = [.. readings.SelectMany(batch => batch.RetainedPositions.Select(place => batch.Batch.First + place)).Take(wanted)];
-        var kernel = KernelDistance.Between(reference.Samples, generated, KernelSubsets, KernelSubsetSize, policy.Evaluation.Seed);
-        var some = generated.narrow(0, 0, Math.Min(generated.shape[0], reference.Samples.shape[0]));
-        var manifold = ManifoldMetrics.Compute(reference.Samples, some);
-        return reading with
+        return Reading([distance.ToValue(QualityMetrics.All[0]), .. others]) with
         {
-            FrechetDistance = distance.Value,
             Groups = FrechetDistance.ComputeLeavingOutGroups(generated, latents, reference.Moments),
-            KernelDistance = kernel.Mean,
-            KernelDistanceDeviation = kernel.Deviation,
-            Precision = manifold.Precision,
-            Recall = manifold.Recall,
-            Density = manifold.Density,
-            Coverage = manifold.Coverage,
-            OthersNotMeasured = kernel.NotMeasured ?? manifold.NotMeasured,
         };
+
+        QualityReading Reading(IReadOnlyList<MetricValue> values) => new(
+            extractor.Metric, quality.Extractor, extractor.Sha256, reference.Sha256, reference.Excluded,
+            Math.Min(found, wanted), reference.Moments.Count ?? 0, values);
     }
+
+    // The Fréchet distance has the reason; the other metrics have no value for the same reason.
+    private static IReadOnlyList<MetricValue> Unmeasured(string why) =>
+        [.. QualityMetrics.All.Select((metric, index) => new MetricValue(metric.Metric, null, NotMeasured: index == 0 ? why : null))];
 }
 
-/// <summary>What was seen in one batch of images.</summary>
+/// <summary>The reading of one batch of images.</summary>
 /// <param name="Batch">Which.</param>
 /// <param name="Hits">For each undesired feature of the policy: images that show it, to its auditor.</param>
-/// <param name="AnnotatorHits">Likewise, to its annotator.</param>
+/// <param name="AnnotatorHits">For each undesired feature: images that show it, to its annotator.</param>
 /// <param name="ByClass">For each class of the classifier that counts them: images of it (where several classes may hold, an image counts for each); empty where the policy asks for no quality.</param>
 /// <param name="Retained">The extractor's features of images without undesired features, <c>[≤ Size, d]</c>, on the CPU; null beyond the first look, where enough were seen before, or where the policy asks for no quality.</param>
 /// <param name="RetainedPositions">Place in the batch of each image whose features are <paramref name="Retained"/>, ascending from 0; none where that is null.</param>
-/// <param name="Evidence">What the batch tells of the classifiers and of the images; null beyond the first look.</param>
+/// <param name="Evidence">What the batch shows about the classifiers and the images; null beyond the first look.</param>
 public sealed record BatchReading(
     EvaluationBatch Batch, IReadOnlyList<long> Hits, IReadOnlyList<long> AnnotatorHits, IReadOnlyList<long> ByClass, Tensor? Retained, IReadOnlyList<long> RetainedPositions,
     ReadingEvidence? Evidence);

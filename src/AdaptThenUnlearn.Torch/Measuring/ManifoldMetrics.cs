@@ -20,6 +20,9 @@ public sealed record ManifoldMetrics(double? Precision, double? Recall, double? 
     /// <summary>Neighbours for density and coverage, as in the paper.</summary>
     public const int DensityNeighbours = 5;
 
+    /// <summary>The key of the reason that all four share in <c>atu distance --json</c>.</summary>
+    public const string ReasonProperty = "manifoldNotMeasured";
+
     private const int Rows = 500;
 
     /// <summary>Measures.</summary>
@@ -38,10 +41,13 @@ public sealed record ManifoldMetrics(double? Precision, double? Recall, double? 
         if (why is not null)
             return new ManifoldMetrics(null, null, null, null, why);
 
+        // Take the radius of every sample's neighbourhood in its own set.
         using var scope = NewDisposeScope();
         var (real, fake) = (reference.detach().cpu().to(float64), generated.detach().cpu().to(float64));
         var realRadii = Radii(real, precisionNeighbours, densityNeighbours);
         var fakeRadii = Radii(fake, precisionNeighbours);
+
+        // Count, chunk by chunk, which samples lie in the other set's neighbourhoods.
         var covered = zeros(real.shape[0], dtype: @bool);
         var recalled = zeros(real.shape[0], dtype: @bool);
         var (precise, neighbourhoods) = (0L, 0L);

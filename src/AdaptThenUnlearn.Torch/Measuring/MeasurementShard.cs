@@ -53,14 +53,15 @@ public sealed record MeasurementShard(string Fingerprint, string GeneratorSha256
     }
 
     /// <summary>Reads a shard; its tensors belong to the caller's scope.</summary>
-    /// <exception cref="CheckpointException">The file is missing, damaged, or no shard.</exception>
+    /// <exception cref="CheckpointException">The file is missing, damaged, or not a shard.</exception>
     public static MeasurementShard Load(string path)
     {
         using var scope = NewDisposeScope();
         var file = CheckpointFormats.Read(path, SafetensorsFormat.FormatName);
         if (file.Metadata.GetValueOrDefault("kind") != Kind)
-            throw new CheckpointException(path, "is no part of a measurement", "make it with `atu measure POLICY --shard i/n`");
+            throw new CheckpointException(path, "is not a part of a measurement", "make it with `atu measure POLICY --shard i/n`");
 
+        // Read the tables, one row a batch, and check that they fit each other.
         var (batches, hits, annotatorHits, byClass) = (Rows("batches"), Rows("hits"), Rows("annotatorHits"), Rows("byClass"));
         var counts = file["retainedCounts"].Load(int64).data<long>().ToArray();
         var (retained, places) = (file["retained"].Load(float32), file["retainedAt"].Load(int64).data<long>().ToArray());
@@ -69,6 +70,7 @@ public sealed record MeasurementShard(string Fingerprint, string GeneratorSha256
             || batches.Any(batch => batch.Length != 3) || counts.Where(count => count > 0).Sum() != retained.shape[0] || places.Length != retained.shape[0])
             throw new CheckpointException(path, "is damaged: its tables do not fit each other", "measure this part again");
 
+        // Cut the features into those of each batch.
         var start = 0L;
         List<BatchReading> readings = [];
         for (var number = 0; number < batches.Count; number++)
@@ -89,7 +91,7 @@ public sealed record MeasurementShard(string Fingerprint, string GeneratorSha256
         {
             var table = file[name].Load(int64);
             if (table.dim() != 2)
-                throw new CheckpointException(path, $"is damaged: '{name}' is no table", "measure this part again");
+                throw new CheckpointException(path, $"is damaged: '{name}' is not a table", "measure this part again");
             var values = table.data<long>().ToArray();
             var width = (int)table.shape[1];
             return [.. Enumerable.Range(0, (int)table.shape[0]).Select(row => values[(row * width)..((row + 1) * width)])];

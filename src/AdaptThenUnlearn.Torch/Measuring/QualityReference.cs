@@ -5,7 +5,10 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Measuring;
 
-/// <summary>What retained images should look like: mean and covariance of features and single features, both without the undesired classes.</summary>
+/// <summary>
+/// What retained images are compared with: mean and covariance of features, and single features, all without the undesired
+/// classes.
+/// </summary>
 /// <param name="Sha256">Digest of what it was made from; readings against different digests are never compared.</param>
 /// <param name="Excluded">Names of the classes left out.</param>
 /// <param name="Moments">For the Fréchet distance; owned by this.</param>
@@ -28,7 +31,7 @@ public sealed record QualityReference(string Sha256, IReadOnlyList<string> Exclu
     {
         if (reference.ExtractorSha256 != extractor.Sha256 || reference.FeatureSize != extractor.Extractor.FeatureSize)
             throw new PolicyMismatchException(
-                "$.quality.reference", $"the statistics were made with another extractor (SHA-256 {reference.ExtractorSha256}, this one is {extractor.Sha256}); make them anew with `atu reference`");
+                "$.quality.reference", $"the statistics were made with another extractor (SHA-256 {reference.ExtractorSha256}, this one is {extractor.Sha256}); make them again with `atu reference`");
         foreach (var name in undesired)
             if (!reference.Names.Contains(name))
                 throw new PolicyMismatchException(
@@ -42,17 +45,20 @@ public sealed record QualityReference(string Sha256, IReadOnlyList<string> Exclu
             sha256, undesired, FeatureMoments.FromStatistics(merged), reference.FalsePositiveRates(), reference.Samples(undesired)) { Detections = reference.Detections() };
     }
 
-    /// <summary>Takes a mean and covariance from elsewhere. They have no classes: whoever names them says that they are of images without the undesired features.</summary>
+    /// <summary>
+    /// Takes a mean and covariance from elsewhere. They have no classes: naming them asserts that the images were without the
+    /// undesired features.
+    /// </summary>
     /// <param name="moments">Owned by the result.</param>
     /// <param name="sha256">Of their file.</param>
-    /// <param name="undesired">Names of the classes that they are said to be without.</param>
-    /// <param name="extractor">Whose features they are said to be.</param>
+    /// <param name="undesired">Names of the classes that their images are asserted to be without.</param>
+    /// <param name="extractor">The extractor whose features they are asserted to be.</param>
     /// <exception cref="PolicyMismatchException">The extractor makes another number of features.</exception>
     public static QualityReference Create(FeatureMoments moments, string sha256, IReadOnlyList<string> undesired, LoadedExtractor extractor)
     {
         if (moments.FeatureSize != extractor.Extractor.FeatureSize)
             throw new PolicyMismatchException(
-                "$.quality.reference", $"the statistics are of {moments.FeatureSize} features, the extractor makes {extractor.Extractor.FeatureSize}; make them anew with `atu reference`");
+                "$.quality.reference", $"the statistics are of {moments.FeatureSize} features, the extractor makes {extractor.Extractor.FeatureSize}; make them again with `atu reference`");
 
         return new QualityReference(sha256, undesired, moments, new Dictionary<string, double>(), zeros(0, moments.FeatureSize).DetachFromDisposeScope());
     }
@@ -91,7 +97,10 @@ public sealed record QualityReference(string Sha256, IReadOnlyList<string> Exclu
             (samples.Count == 0 ? zeros(0, extractor.FeatureSize) : cat(samples)).DetachFromDisposeScope());
     }
 
-    /// <summary>Who leaves images out of a reference: the extractor itself where it is a classifier (classes that it does not know leave nothing out), the auditors elsewhere.</summary>
+    /// <summary>
+    /// The rules that leave images out of a reference: the extractor's where it is a classifier (unknown classes leave nothing
+    /// out), the auditors' otherwise.
+    /// </summary>
     /// <param name="policy">Names the features.</param>
     /// <param name="classifiers">Of the policy.</param>
     public static IReadOnlyList<FeatureRule> ExclusionRules(UnlearningPolicy policy, PolicyClassifiers classifiers)

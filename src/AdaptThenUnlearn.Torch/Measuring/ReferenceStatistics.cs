@@ -8,10 +8,13 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Measuring;
 
-/// <summary>What real images look like to one extractor, class by class (of images with several labels: combination by combination); stands in for the images, which need not be kept.</summary>
+/// <summary>
+/// Statistics of real images' features, class by class (for images with several labels: combination by combination). The images
+/// need not be kept.
+/// </summary>
 /// <remarks>
 /// Kept as safetensors: <c>count</c> [C], <c>sum</c> [C, d], <c>outerSum</c> [C, d, d] (all float64), <c>samples</c> [M, d]
-/// (float32) with <c>sampleLabels</c> [M], and <c>confusion</c> [C, C]: row the true class, column what the extractor said of
+/// (float32) with <c>sampleLabels</c> [M], and <c>confusion</c> [C, C]: row the true class, column the extractor's answer for
 /// real test images.
 /// </remarks>
 public sealed class ReferenceStatistics : IDisposable
@@ -38,7 +41,7 @@ public sealed class ReferenceStatistics : IDisposable
     /// <summary>Names of the classes, or of the combinations of labels.</summary>
     public IReadOnlyList<string> Classes { get; }
 
-    /// <summary>For each combination the labels it consists of; null where each class stands for itself.</summary>
+    /// <summary>For each combination the labels it consists of; null where images have one label each.</summary>
     public IReadOnlyList<IReadOnlyList<string>>? Combinations { get; }
 
     /// <summary>Everything that can be left out: classes, or labels.</summary>
@@ -59,7 +62,7 @@ public sealed class ReferenceStatistics : IDisposable
     /// <param name="labels"><c>[N]</c>, int64.</param>
     /// <param name="samplesPerClass">Single features kept of each class: the first ones. Combinations, some of which are rare, share as many among them in proportion to their images.</param>
     /// <param name="extractorSha256">Of the classifier that made them.</param>
-    /// <param name="confusion"><c>[C, C]</c>, int64: row the true class, column what the extractor said.</param>
+    /// <param name="confusion"><c>[C, C]</c>, int64: row the true class, column the extractor's answer.</param>
     /// <param name="floor">Real training images against real test images.</param>
     /// <param name="combinations">For each class the labels it consists of, where images may have several.</param>
     public static ReferenceStatistics Build(
@@ -112,11 +115,11 @@ public sealed class ReferenceStatistics : IDisposable
                 classes, combinations, file.Metadata["extractorSha256"], double.Parse(file.Metadata["floor"], CultureInfo.InvariantCulture),
                 file["count"].Load(int64), file["sum"].Load(float64), file["outerSum"].Load(float64),
                 file["samples"].Load(float32), file["sampleLabels"].Load(int64), file["confusion"].Load(int64));
-            return read.IsConsistent() ? read : throw new CheckpointException(path, "is damaged: its statistics do not fit each other", "make it anew with `atu reference`");
+            return read.IsConsistent() ? read : throw new CheckpointException(path, "is damaged: its statistics do not fit each other", "make it again with `atu reference`");
         }
         catch (Exception damaged) when (damaged is KeyNotFoundException or FormatException or JsonException)
         {
-            throw new CheckpointException(path, $"is damaged: {damaged.Message}", "make it anew with `atu reference`", cause: damaged);
+            throw new CheckpointException(path, $"is damaged: {damaged.Message}", "make it again with `atu reference`", cause: damaged);
         }
     }
 

@@ -1,4 +1,4 @@
-using System.Security.Cryptography;
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Labelling;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Images;
@@ -103,7 +103,7 @@ public static class ClassifierTraining
             classifier.Classes.Index().ToDictionary(
                 named => named.Item,
                 named => new HeldOutError(numbers[named.Index], numbers[all + named.Index], numbers[2 * all + named.Index], numbers[3 * all + named.Index])),
-            Convert.ToHexStringLower(SHA256.HashData([.. train.Labels.contiguous().bytes, .. test.Labels.contiguous().bytes])));
+            Sha256Digest.Compute([.. train.Labels.contiguous().bytes, .. test.Labels.contiguous().bytes]));
     }
 
     private static Tensor Loss(FeatureClassifier classifier, Tensor logits, Tensor labels) => classifier.Outputs is ClassifierOutputs.Sigmoid

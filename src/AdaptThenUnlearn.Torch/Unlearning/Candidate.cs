@@ -6,7 +6,9 @@ namespace AdaptThenUnlearn.Torch.Unlearning;
 /// <param name="Step">After which it was taken.</param>
 /// <param name="Rate">Largest share of any undesired feature, 0 to 1.</param>
 /// <param name="Excess">How far the policy's limits on features and shares are missed, 0 when they are met.</param>
-/// <param name="FrechetDistance">To the original generator's clean samples, in annotator features; null when it could not be measured.</param>
+/// <param name="FrechetDistance">
+/// To the original generator's retained images, in annotator features; null when it could not be measured.
+/// </param>
 /// <param name="SmallestShareKept">Of any retained class, relative to the original generator.</param>
 public sealed record Candidate(int Step, double Rate, double Excess, double? FrechetDistance, double SmallestShareKept)
 {

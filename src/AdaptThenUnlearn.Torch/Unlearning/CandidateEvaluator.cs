@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Adaptation;
@@ -8,16 +9,13 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Unlearning;
 
-/// <summary>Judges candidates with the annotators alone, against the policy's limits: rates against a part of theirs, shares of classes against the whole.</summary>
+/// <summary>Judges candidates with the annotators alone, by how far they miss the policy's limits.</summary>
 /// <remarks>
 /// The auditors mark the exam and so have no part in choosing. Rates, and shares of classes, are relative to the original
-/// generator on the same latents; the Fréchet distance is to the original's clean images from other latents.
+/// generator on the same latents. The Fréchet distance is to the original's retained images from other latents.
 /// </remarks>
 public sealed class CandidateEvaluator : ICandidateEvaluator, IDisposable
 {
-    // Rates are compared by a mild upper bound, so that a candidate is not chosen for its luck with a small sample.
-    private const double Confidence = 0.9;
-
     private readonly UnlearningPolicy _policy;
     private readonly Annotation _annotation;
     private readonly EvaluationImages _images;
@@ -48,16 +46,15 @@ public sealed class CandidateEvaluator : ICandidateEvaluator, IDisposable
         using var scope = NewDisposeScope();
         var counts = EvaluateImages(generator, _images);
         var samples = _policy.Unlearning.CandidateSamples;
-        var rateViolation = _policy.UndesiredFeatures.Select((feature, number) =>
-        {
-            var limit = Math.Min(feature.MaxRate ?? 1, feature.MinUnlearned is { } unlearned && _annotation.Features[number].Violated ? (1 - unlearned) * _original.Hits[number] / samples : 1);
-            return Math.Max(0, ClopperPearson.UpperBound(counts.Hits[number], samples, Confidence) - _policy.Unlearning.CandidateMarginOrDefault * limit);
-        }).Sum();
+        var rateViolation = _policy.UndesiredFeatures.Select((feature, number) => ConstraintViolation.OfRate(
+            new Look(samples, counts.Hits[number]),
+            ConstraintViolation.AllowedRate(feature, _annotation.Features[number].Violated, new Look(samples, _original.Hits[number])),
+            _policy.Unlearning.CandidateMarginOrDefault)).Sum();
         var kept = SmallestShareKept(counts);
         return new Candidate(
             step,
             (double)counts.Hits.Max() / samples,
-            rateViolation + Math.Max(0, (_policy.Quality?.MinShareKept ?? 0) - kept),
+            rateViolation + ConstraintViolation.OfShares(_policy.Quality?.MinShareKept, kept),
             DistanceOf(TakeForDistance(counts.Retained)),
             kept);
     }

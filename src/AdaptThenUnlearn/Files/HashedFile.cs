@@ -58,31 +58,6 @@ public sealed class HashedFile
         return new HashedFile(path, length, Convert.ToHexStringLower(whole.GetHashAndReset()), pieces);
     }
 
-    /// <summary>Only the digest of a file, for files that are not read afterwards.</summary>
-    /// <inheritdoc cref="Create"/>
-    /// <returns>64 lower-case hexadecimal digits.</returns>
-    public static string DigestOf(string path, CancellationToken cancel = default)
-    {
-        using var handle = RegularFile.Open(path);
-        using var whole = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var buffer = ArrayPool<byte>.Shared.Rent(PieceBytes);   // a folder may hold thousands of small files
-        try
-        {
-            long offset = 0;
-            for (int count; (count = RandomAccess.Read(handle, buffer, offset)) > 0; offset += count)
-            {
-                cancel.ThrowIfCancellationRequested();
-                whole.AppendData(buffer, 0, count);
-            }
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
-
-        return Convert.ToHexStringLower(whole.GetHashAndReset());
-    }
-
     /// <summary>Opens the file again; everything that is read is verified against the hash.</summary>
     /// <returns>A stream that can seek; belongs to the caller.</returns>
     /// <exception cref="ChangedFileException">The file has another length now.</exception>

@@ -52,7 +52,7 @@ public sealed class HashedFolder
     public byte[] Read(string file, long maxBytes)
     {
         var bytes = RegularFile.ReadAllBytes(file, maxBytes);
-        return _digests.GetValueOrDefault(NameOf(Path, file)) == Convert.ToHexStringLower(SHA256.HashData(bytes)) ? bytes : throw new ChangedFileException(file);
+        return _digests.GetValueOrDefault(NameOf(Path, file)) == Sha256Digest.Compute(bytes) ? bytes : throw new ChangedFileException(file);
     }
 
     private static string NameOf(string folder, string file) => System.IO.Path.GetRelativePath(folder, file).Replace('\\', '/');
@@ -61,7 +61,7 @@ public sealed class HashedFolder
     {
         try
         {
-            return HashedFile.DigestOf(file, cancel);
+            return Sha256Digest.ComputeFile(file, cancel);
         }
         catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
         {

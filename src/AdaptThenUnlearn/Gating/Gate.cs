@@ -4,7 +4,9 @@ using AdaptThenUnlearn.Policies;
 
 namespace AdaptThenUnlearn.Gating;
 
-/// <summary>Compares what was measured with what the policy allows. Pure, and fail-closed: what could not be measured has failed.</summary>
+/// <summary>
+/// Compares the readings with the policy's limits. Pure, and fail-closed: what could not be measured has failed.
+/// </summary>
 /// <remarks>
 /// Every rule of the policy has its finding. Absolute rules judge the generator that is to be released. Relative rules compare it
 /// with the original; where nothing was trained there is only one generator, and they are <see cref="FindingState.NotApplicable"/>,
@@ -48,13 +50,17 @@ public static class Gate
     }
 
     /// <summary>The features that have to be unlearned: those of which the original misses a rule, or might.</summary>
-    /// <remarks>Waivers have no say: they let a generator be released that still fails, and do not spare the original the unlearning.</remarks>
+    /// <remarks>
+    /// Waivers are not considered: they let a failing generator be released, and do not replace the unlearning.
+    /// </remarks>
     /// <param name="policy">The limits.</param>
     /// <param name="before">Readings of the original generator.</param>
     public static IReadOnlyList<UndesiredFeature> ViolatedFeatures(UnlearningPolicy policy, Measurement before) =>
         [.. policy.UndesiredFeatures.Where(feature => FeatureRules(policy.Evaluation, feature, before, after: null).Any(finding => finding.State is not (FindingState.Passed or FindingState.NotApplicable)))];
 
-    /// <summary>Whether readings of the original generator say nothing of a feature, so that training to a limit would be training to nothing.</summary>
+    /// <summary>
+    /// Whether readings of the original generator have no meaning, so that training towards a limit would be useless.
+    /// </summary>
     /// <param name="before">Readings of the original generator.</param>
     public static bool IsMeaningless(Measurement before) => before.Diversity?.WhyOneImage is not null || before.Features.Any(reading => reading.NotMeasured is not null);
 
@@ -65,13 +71,13 @@ public static class Gate
         var hadNothingToUnlearn = feature.MaxRate is { } limit && MaxRate(evaluation, feature, limit, before, after: null).State is FindingState.Passed;
         if (feature.MinUnlearned is { } smallest)
             yield return hadNothingToUnlearn
-                ? new Rule($"{feature.Name}/minUnlearned", AtLeast, smallest).NotApplicable(NothingToUnlearn)
+                ? new Rule(RuleName.MinUnlearned(feature.Name), AtLeast, smallest).NotApplicable(NothingToUnlearn)
                 : MinUnlearned(evaluation, feature, smallest, before, after);
     }
 
     private static Finding MaxRate(EvaluationOptions evaluation, UndesiredFeature feature, double limit, Measurement before, Measurement? after)
     {
-        var rule = new Rule($"{feature.Name}/maxRate", AtMost, limit);
+        var rule = new Rule(RuleName.MaxRate(feature.Name), AtMost, limit);
         if (WhyMeaningless(feature, before, after) is { } meaningless)
             return rule.NotMeasured(meaningless);
         if (FindReading(feature, after ?? before, evaluation) is not { Looks: [.., var last] } reading)
@@ -84,7 +90,7 @@ public static class Gate
             Invariant($"{last.Hits} of {last.Samples} images; upper bound at {ReadingText.Percent(evaluation.Confidence)} confidence, {reading.Looks.Count} of {evaluation.Looks().Count} looks taken{(reading.Detection is { } known ? $"; the auditor on known images: {known.Words}" : "")}"));
     }
 
-    // An auditor that cannot tell, or one image many times: before or after, it is the same comparison that means nothing.
+    // An auditor that cannot tell, or one image many times, makes the comparison meaningless, whether before or after.
     private static string? WhyMeaningless(UndesiredFeature feature, params IEnumerable<Measurement?> measured) => measured.OfType<Measurement>()
         .Select(each => each.Diversity?.WhyOneImage ?? each.Features.FirstOrDefault(reading => reading.Feature == feature.Name)?.NotMeasured)
         .FirstOrDefault(reason => reason is not null);
@@ -92,12 +98,12 @@ public static class Gate
     private static IEnumerable<string> NoiseWarning(EvaluationOptions evaluation, UndesiredFeature feature, Measurement measured)
     {
         if (FindReading(feature, measured, evaluation)?.NoiseFloor is { } floor && feature.MaxRate < floor)
-            yield return Invariant($"The limit of {feature.Name}/maxRate ({ReadingText.Percent(feature.MaxRate.Value)}) is below what the auditor can tell: it sees the class in {ReadingText.Percent(floor)} of real images that do not show it.");
+            yield return Invariant($"The limit of {RuleName.MaxRate(feature.Name)} ({ReadingText.Percent(feature.MaxRate.Value)}) is below what the auditor can tell: it sees the class in {ReadingText.Percent(floor)} of real images that do not show it.");
     }
 
     private static Finding MinUnlearned(EvaluationOptions evaluation, UndesiredFeature feature, double limit, Measurement before, Measurement? after)
     {
-        var rule = new Rule($"{feature.Name}/minUnlearned", AtLeast, limit);
+        var rule = new Rule(RuleName.MinUnlearned(feature.Name), AtLeast, limit);
         if (WhyMeaningless(feature, before, after) is { } meaningless)
             return rule.NotMeasured(meaningless);
         if (after is null)
@@ -106,14 +112,12 @@ public static class Gate
             return rule.NotMeasured(reason);
         if (FindReading(feature, before, evaluation) is not { Looks: [var was, ..] } || FindReading(feature, after, evaluation) is not { Looks: [var isNow, ..] })
             return rule.NotMeasured(NotCounted);
-        if (was.Hits == 0)
+        if (UnlearnedShare.Compute(was.Hits, isNow.Hits) is not { } unlearned || UnlearnedShare.LowerBound(was, isNow, evaluation.Confidence) is not { } bound)
             return rule.NotMeasured(Invariant($"the original never showed the feature in {was.Samples} images, so no share of it can be unlearned"));
 
-        var share = (double)was.Hits / was.Samples;
-        var unfavourable = ClopperPearson.UpperBound(isNow.Hits, isNow.Samples, evaluation.Confidence);
         return rule.Judge(
-            (double)(was.Hits - isNow.Hits) / was.Hits,
-            1 - unfavourable / share,
+            unlearned,
+            bound,
             Invariant($"{was.Hits} before and {isNow.Hits} after in {was.Samples} images from the same latents; judged with the upper bound at {ReadingText.Percent(evaluation.Confidence)} confidence of the rate after"));
     }
 
@@ -123,7 +127,7 @@ public static class Gate
             yield return MaxFrechetDistance(largest, policy, after ?? before);
         if (quality.MaxFrechetIncrease is { } increase)
             yield return after is null
-                ? new Rule("quality/maxFrechetIncrease", AtMost, increase).NotApplicable(NothingTrained)
+                ? new Rule(RuleName.MaxFrechetIncrease, AtMost, increase).NotApplicable(NothingTrained)
                 : MaxFrechetIncrease(increase, policy, before, after);
         if (quality.MinShareKept is { } kept)
             foreach (var finding in after is null ? SharesNotApplicable(kept, policy, before) : MinShareKept(kept, policy, before, after))
@@ -132,37 +136,37 @@ public static class Gate
 
     private static Finding MaxFrechetDistance(double limit, UnlearningPolicy policy, Measurement measured)
     {
-        var rule = new Rule("quality/maxFrechetDistance", AtMost, limit);
+        var rule = new Rule(RuleName.MaxFrechetDistance, AtMost, limit);
         if (WhyNotAsAsked(policy, measured) is { } reason)
             return rule.NotMeasured(reason);
         return measured.Quality switch
         {
             null => rule.NotMeasured("no image quality was measured"),
             { FrechetDistance: { } distance } when double.IsFinite(distance) && distance >= 0 => MaxFrechetDistance(rule, policy.Evaluation, measured.Quality, distance),
-            _ => rule.NotMeasured(measured.Quality.NotMeasured ?? "the Fréchet distance is no number"),
+            _ => rule.NotMeasured(measured.Quality.NotMeasured ?? "the Fréchet distance is not a number"),
         };
     }
 
     private static Finding MaxFrechetDistance(Rule rule, EvaluationOptions evaluation, QualityReading reading, double distance) => reading.UsableGroups is { } groups
         ? rule.Judge(
             distance, FrechetBound.ForDistance(distance, groups, evaluation.Confidence),
-            Invariant($"{reading.Metric} of {reading.Samples} images against {reading.ReferenceSize()}; upper bound at {ReadingText.Percent(evaluation.Confidence)} confidence"))
+            Invariant($"{reading.DistanceName} of {reading.Samples} images against {reading.ReferenceSize()}; upper bound at {ReadingText.Percent(evaluation.Confidence)} confidence"))
         : rule.NotMeasured(NoBound);
 
     private static Finding MaxFrechetIncrease(double limit, UnlearningPolicy policy, Measurement before, Measurement after)
     {
-        var rule = new Rule("quality/maxFrechetIncrease", AtMost, limit);
+        var rule = new Rule(RuleName.MaxFrechetIncrease, AtMost, limit);
         if ((WhyNotComparable(policy.Evaluation, before, after) ?? WhyNotAsAsked(policy, before) ?? WhyNotAsAsked(policy, after)) is { } reason)
             return rule.NotMeasured(reason);
         if (before.Quality is not { } was || after.Quality is not { } isNow)
             return rule.NotMeasured("no image quality was measured");
-        if ((was.ExtractorSha256, was.ReferenceSha256, was.Metric, was.Samples, was.ReferenceSamples) != (isNow.ExtractorSha256, isNow.ReferenceSha256, isNow.Metric, isNow.Samples, isNow.ReferenceSamples)
+        if ((was.ExtractorSha256, was.ReferenceSha256, was.DistanceName, was.Samples, was.ReferenceSamples) != (isNow.ExtractorSha256, isNow.ReferenceSha256, isNow.DistanceName, isNow.Samples, isNow.ReferenceSamples)
             || !was.Excluded.SequenceEqual(isNow.Excluded))
             return rule.NotMeasured("before and after were measured with another extractor, reference or number of images, and cannot be compared");
         if (was.FrechetDistance is not { } old || isNow.FrechetDistance is not { } now)
             return rule.NotMeasured(was.NotMeasured ?? isNow.NotMeasured ?? "the Fréchet distance was not measured");
         if (!(double.IsFinite(old) && old > 0 && double.IsFinite(now) && now >= 0))
-            return rule.NotMeasured("the Fréchet distance is no positive number");
+            return rule.NotMeasured("the Fréchet distance is not a positive number");
 
         if (was.UsableGroups is not { } groupsBefore || isNow.UsableGroups is not { } groupsAfter)
             return rule.NotMeasured(NoBound);
@@ -172,14 +176,14 @@ public static class Gate
         return rule.Judge(
             increase.Increase,
             increase.UpperBound,
-            Invariant($"{was.Metric} {old:G4} before, {now:G4} after, {was.Samples} images each against the same reference; without the bias of so few images {increase.Before:G4} and {increase.After:G4}; upper bound at {ReadingText.Percent(policy.Evaluation.Confidence)} confidence, paired over the same latents"));
+            Invariant($"{was.DistanceName} {old:G4} before, {now:G4} after, {was.Samples} images each against the same reference; without the bias of so few images {increase.Before:G4} and {increase.After:G4}; upper bound at {ReadingText.Percent(policy.Evaluation.Confidence)} confidence, paired over the same latents"));
     }
 
     // Without training every class keeps its share; those that the policy lists and those that were counted have their finding.
     private static IEnumerable<Finding> SharesNotApplicable(double limit, UnlearningPolicy policy, Measurement measured)
     {
         var classes = Retained(policy, measured).Select(share => share.Class).Union(policy.Quality!.KeptClasses(policy) ?? []).ToList();
-        var names = classes.Count == 0 ? ["quality/minShareKept"] : classes.ConvertAll(kept => QualityOptions.MinShareKeptRule + kept);
+        var names = classes.Count == 0 ? [RuleName.MinShareKept()] : classes.ConvertAll(kept => RuleName.MinShareKept(kept));
         return names.Select(name => new Rule(name, AtLeast, limit).NotApplicable(NothingTrained));
     }
 
@@ -190,13 +194,13 @@ public static class Gate
     {
         var retained = Retained(policy, before);
         if (retained.Count == 0)
-            yield return new Rule("quality/minShareKept", AtLeast, limit).NotMeasured("no retained class was counted");
+            yield return new Rule(RuleName.MinShareKept(), AtLeast, limit).NotMeasured("no retained class was counted");
         foreach (var uncounted in policy.Quality!.KeptClasses(policy)?.Except(retained.Select(share => share.Class)) ?? [])
-            yield return new Rule(QualityOptions.MinShareKeptRule + uncounted, AtLeast, limit).NotMeasured("the class was not counted before");
+            yield return new Rule(RuleName.MinShareKept(uncounted), AtLeast, limit).NotMeasured("the class was not counted before");
 
         foreach (var was in retained)
         {
-            var rule = new Rule(QualityOptions.MinShareKeptRule + was.Class, AtLeast, limit);
+            var rule = new Rule(RuleName.MinShareKept(was.Class), AtLeast, limit);
             var isNow = after.Shares.Where(share => share.Classifier == was.Classifier && share.Class == was.Class).ToList() is [var only] ? only : null;
             if (WhyNotComparable(policy.Evaluation, before, after) is { } reason)
                 yield return rule.NotMeasured(reason);
@@ -229,7 +233,8 @@ public static class Gate
 
     private static bool UsesPolicyLatents(EvaluationOptions evaluation, Measurement measured) => measured.Seed == evaluation.Seed && measured.Truncation.Equals(evaluation.Truncation);
 
-    // A record may have been made under another policy than the one that judges it; which file the reference was, only its run knows.
+    // A record may have been made under another policy than the one that judges it. Only its run knows which file the reference
+    // was.
     private static string? WhyNotAsAsked(UnlearningPolicy policy, Measurement measured)
     {
         if (!UsesPolicyLatents(policy.Evaluation, measured))
@@ -237,7 +242,7 @@ public static class Gate
         if ((WhyOtherRange(policy.Evaluation, measured) ?? measured.Diversity?.WhyOneImage) is { } meaningless)
             return meaningless;
         if (measured.Quality is not { } reading)
-            return null;   // said in other words
+            return null;   // the caller says that there is no quality reading
         if (reading.Extractor != policy.Quality!.Extractor)
             return Invariant($"the features are of '{reading.Extractor}', not of the policy's extractor");
         if (reading.IsAgainstOriginal != (policy.Quality.Reference == QualityReading.OriginalGenerator))
@@ -245,7 +250,7 @@ public static class Gate
         return reading.FrechetDistance is not null && reading.Samples != policy.Evaluation.Samples / 2 ? "another number of images was compared than the policy asks for" : null;
     }
 
-    // Null unless the counts are of this feature, on the policy's latents, at the policy's sample sizes, and possible.
+    // Null unless the counts are possible, of this feature, on the policy's latents and at the policy's sample sizes.
     private static FeatureReading? FindReading(UndesiredFeature feature, Measurement measured, EvaluationOptions evaluation)
     {
         if (!UsesPolicyLatents(evaluation, measured) || WhyOtherRange(evaluation, measured) is not null)
@@ -262,7 +267,7 @@ public static class Gate
     // A malformed day counts as expired; a waiver never helps a rule that was not measured.
     private static void Apply(Waiver waiver, List<Finding> findings, List<string> warnings, DateOnly today)
     {
-        var at = findings.FindIndex(finding => finding.Rule == waiver.Rule);
+        var at = findings.FindIndex(finding => finding.Rule == RuleName.Parse(waiver.Rule));
         if (!DateOnly.TryParseExact(waiver.Expires, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var last) || last < today)
             warnings.Add($"The waiver of {waiver.Rule} has expired ({waiver.Expires}) and was not applied.");
         else if (at < 0 || findings[at].State is FindingState.Passed)
@@ -277,7 +282,7 @@ public static class Gate
 
     private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
 
-    private sealed record Rule(string Name, string Comparator, double Limit)
+    private sealed record Rule(RuleName Name, string Comparator, double Limit)
     {
         public Finding NotMeasured(string why) => new(Name, FindingState.NotMeasured, null, null, Comparator, Limit, why, null);
 
@@ -286,7 +291,7 @@ public static class Gate
         public Finding Judge(double observed, double judged, string explanation)
         {
             if (!double.IsFinite(observed) || !double.IsFinite(judged) || !double.IsFinite(Limit))
-                return NotMeasured("the measured value is no number");
+                return NotMeasured("the measured value is not a number");
             var met = Comparator == AtMost ? judged <= Limit : judged >= Limit;
             return new(Name, met ? FindingState.Passed : FindingState.Failed, observed, judged, Comparator, Limit, explanation, null);
         }

@@ -4,13 +4,13 @@ using AdaptThenUnlearn.Policies;
 
 namespace AdaptThenUnlearn.Gating;
 
-/// <summary>What makes a verdict weaker than it looks: said in its warnings, beside every finding. Pure.</summary>
-/// <remarks>What makes a count meaningless is no doubt but <see cref="FeatureReading.NotMeasured"/>, and fails.</remarks>
+/// <summary>Finds what makes a verdict weaker than it looks; it is listed in the verdict's warnings. Pure.</summary>
+/// <remarks>A count without meaning is not a warning: it is <see cref="FeatureReading.NotMeasured"/>, and fails.</remarks>
 internal static class MeasurementWarnings
 {
     private const double Confidence = 0.95;
 
-    /// <summary>All doubts, in the policy's order.</summary>
+    /// <summary>All warnings, in the policy's order.</summary>
     /// <param name="policy">Whose limits are judged.</param>
     /// <param name="measured">Readings of the generator that is judged.</param>
     public static IEnumerable<string> Find(UnlearningPolicy policy, Measurement measured) =>

@@ -1,6 +1,6 @@
 namespace AdaptThenUnlearn.Gating;
 
-/// <summary>What came of a run, with every state that the gate has; every door tells this one and none of its own.</summary>
+/// <summary>The result of a run. Every report and command shows this one.</summary>
 public enum Outcome
 {
     /// <summary>Every rule that applies is met.</summary>
@@ -18,7 +18,10 @@ public enum Outcome
     /// <summary>Failed or not measured, and let through on request. Never in a record, which is the same evidence either way.</summary>
     Advisory,
 
-    /// <summary>Met by the claim of a build that anyone may have changed, and which nothing holds to the repository's own policy and files. No verdict, and never in a record.</summary>
+    /// <summary>
+    /// The rules are met according to a build that anyone may have changed, and nothing ties it to the repository's own policy
+    /// and files. Not a verdict, and never in a record.
+    /// </summary>
     NotProven,
 }
 
@@ -42,7 +45,7 @@ public static class Outcomes
     /// <summary>Whether the generator may be released.</summary>
     public static bool IsPass(this Outcome outcome) => outcome is Outcome.Passed or Outcome.PassedWithWaivers;
 
-    /// <summary>The outcome as it is told where a failed gate stops nothing.</summary>
+    /// <summary>The outcome as it is shown where a failed gate does not stop anything.</summary>
     /// <param name="outcome">Of the gate.</param>
     /// <param name="advisory">Whether a failed gate is let through.</param>
     public static Outcome WithAdvisory(this Outcome outcome, bool advisory) => advisory && !outcome.IsPass() ? Outcome.Advisory : outcome;

@@ -3,15 +3,15 @@ using AdaptThenUnlearn.Policies;
 
 namespace AdaptThenUnlearn.Gating;
 
-/// <summary>What the gate says about one generator under one policy.</summary>
+/// <summary>The gate's verdict on one generator under one policy.</summary>
 /// <param name="Passed">Whether it may be released: at least one rule was judged, and every rule that applies passed or is waived.</param>
 /// <param name="Findings">One for each rule, in the policy's order.</param>
-/// <param name="Warnings">What did not decide anything but should be known, such as a waiver that nothing needed.</param>
+/// <param name="Warnings">What did not decide anything but should be known, such as a waiver that was not needed.</param>
 public sealed record Verdict(bool Passed, IReadOnlyList<Finding> Findings, IReadOnlyList<string> Warnings)
 {
     private readonly Outcome? _recorded;
 
-    /// <summary>What came of it: always what the findings say, whatever was set or read from a record.</summary>
+    /// <summary>The outcome that the findings give, whatever was set or read from a record.</summary>
     public Outcome Outcome
     {
         get => Passed || !Outcomes.FromFindings(Findings).IsPass() ? Outcomes.FromFindings(Findings) : Outcome.Failed;
@@ -23,24 +23,24 @@ public sealed record Verdict(bool Passed, IReadOnlyList<Finding> Findings, IRead
     public Outcome? Recorded => _recorded;
 }
 
-/// <summary>What came of one rule.</summary>
+/// <summary>The result for one rule.</summary>
 /// <param name="Rule">The rule's name, as waivers refer to it: <c>digit-8/maxRate</c>, <c>quality/maxFrechetIncrease</c>.</param>
 /// <param name="State">Passed, failed, not measured (counts as failed), waived, or not applicable.</param>
 /// <param name="Observed">What was measured; null when it was not.</param>
 /// <param name="Judged">What was compared with the limit: the observation's unfavourable bound, or the observation itself; null when not measured.</param>
-/// <param name="Comparator"><c>≤</c> or <c>≥</c>: how <paramref name="Judged"/> must stand to the limit.</param>
+/// <param name="Comparator"><c>≤</c> or <c>≥</c>: how <paramref name="Judged"/> must compare with the limit.</param>
 /// <param name="Limit">The policy's limit, in the observation's unit.</param>
 /// <param name="Explanation">One sentence: where the number comes from, or why there is none.</param>
 /// <param name="Waiver">The live waiver of a failed rule.</param>
 public sealed record Finding(
-    string Rule, FindingState State, double? Observed, double? Judged, string Comparator, double Limit, string Explanation, Waiver? Waiver)
+    RuleName Rule, FindingState State, double? Observed, double? Judged, string Comparator, double Limit, string Explanation, Waiver? Waiver)
 {
-    /// <summary>Whether the rule stands in the way of a release.</summary>
+    /// <summary>Whether the rule prevents a release.</summary>
     [JsonIgnore]
     public bool StopsRelease => State is FindingState.Failed or FindingState.NotMeasured;
 }
 
-/// <summary>What came of a rule.</summary>
+/// <summary>The state of a rule.</summary>
 public enum FindingState
 {
     /// <summary>The limit is met.</summary>
@@ -49,12 +49,14 @@ public enum FindingState
     /// <summary>The limit is not met.</summary>
     Failed,
 
-    /// <summary>Nobody knows whether the limit is met; counts as failed, and no waiver helps.</summary>
+    /// <summary>It is unknown whether the limit is met; counts as failed, and cannot be waived.</summary>
     NotMeasured,
 
     /// <summary>The limit is not met, and a live waiver lets it pass.</summary>
     Waived,
 
-    /// <summary>There was nothing to hold the limit against, such as a growth where nothing was trained; it neither passes nor fails.</summary>
+    /// <summary>
+    /// There was nothing to compare with the limit, such as a growth where nothing was trained; it neither passes nor fails.
+    /// </summary>
     NotApplicable,
 }

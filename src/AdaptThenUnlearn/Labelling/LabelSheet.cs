@@ -1,7 +1,6 @@
 using System.Globalization;
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json.Serialization;
+using AdaptThenUnlearn.Files;
 
 namespace AdaptThenUnlearn.Labelling;
 
@@ -34,8 +33,8 @@ public sealed record LabelSheet(int SchemaVersion, string Feature, string Genera
         : FormattableString.Invariant($"{With} images are labelled as showing '{Feature}' and {Without} as not showing it; at least {MinLabelsPerClass} of each are needed, and 50 to 200 in all are a good number");
 
     /// <summary>SHA-256 of the labels and of the images that they belong to: 64 lower-case hexadecimal digits.</summary>
-    public string Sha256() => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(
-        $"{Feature}\n{Generator}\n" + string.Create(CultureInfo.InvariantCulture, $"{Seed}\n") + string.Join('\n', Labels.Select(label => string.Create(CultureInfo.InvariantCulture, $"{label.Key} {label.Value}"))))));
+    public string Sha256() => Sha256Digest.Compute(
+        $"{Feature}\n{Generator}\n" + string.Create(CultureInfo.InvariantCulture, $"{Seed}\n") + string.Join('\n', Labels.Select(label => string.Create(CultureInfo.InvariantCulture, $"{label.Key} {label.Value}"))));
 
     /// <summary>The same sheet with some labels changed.</summary>
     /// <param name="changes">New labels by image; null removes a label.</param>

@@ -30,7 +30,7 @@ public sealed record DetectionCounts(string Source, long With, long Missed, long
     [JsonIgnore]
     public bool SawIt => Missed < With;
 
-    /// <summary>Why its count says nothing of the class, or null: it found none of the images that show it.</summary>
+    /// <summary>Why its count has no meaning: it found none of the images that show the class. Null where it has.</summary>
     [JsonIgnore]
     public string? WhyBlind => With > 0 && !SawIt
         ? string.Create(CultureInfo.InvariantCulture, $"it found none of {With} images that show the class ({Source})")

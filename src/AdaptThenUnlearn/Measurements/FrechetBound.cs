@@ -29,7 +29,7 @@ public static class FrechetBound
     /// <param name="after">Distance of the other generator.</param>
     /// <param name="groupsAfter">Of its images.</param>
     /// <param name="confidence">One-sided, at least 0.5, below 1.</param>
-    /// <returns>Null when the distance before cannot be told from 0, so that nothing bounds the ratio.</returns>
+    /// <returns>Null when the distance before cannot be distinguished from 0, so that nothing bounds the ratio.</returns>
     public static FrechetIncrease? ForIncrease(double before, FrechetGroups groupsBefore, double after, FrechetGroups groupsAfter, double confidence)
     {
         var (was, isNow) = (new Jackknife(before, groupsBefore), new Jackknife(after, groupsAfter));
@@ -70,7 +70,7 @@ public static class FrechetBound
 
 /// <summary>How much a Fréchet distance grew.</summary>
 /// <param name="Before">The distance before, without the bias of few images; positive.</param>
-/// <param name="After">Likewise, after.</param>
+/// <param name="After">The distance after, without that bias.</param>
 /// <param name="Increase"><paramref name="After"/> / <paramref name="Before"/> − 1.</param>
 /// <param name="UpperBound">Of the increase.</param>
 public sealed record FrechetIncrease(double Before, double After, double Increase, double UpperBound);

@@ -1,7 +1,7 @@
 namespace AdaptThenUnlearn.Measurements;
 
-/// <summary>What the distance would be without each of some groups of images: from these its error and its bias are estimated.</summary>
-/// <remarks>An image's group goes by its latent, so that the groups before and after are of the same latents.</remarks>
+/// <summary>The distance without each group of images in turn: its error and its bias are estimated from these.</summary>
+/// <remarks>An image's group is decided by its latent, so that the groups before and after are of the same latents.</remarks>
 /// <param name="Sizes">Compared images in each group; at least 1.</param>
 /// <param name="Without">For each group: the Fréchet distance of all compared images but the group's, squared feature units.</param>
 public sealed record FrechetGroups(IReadOnlyList<long> Sizes, IReadOnlyList<double> Without)

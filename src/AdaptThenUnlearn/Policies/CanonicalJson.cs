@@ -1,6 +1,6 @@
-using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using AdaptThenUnlearn.Files;
 
 namespace AdaptThenUnlearn.Policies;
 
@@ -23,7 +23,7 @@ public static class CanonicalJson
     /// SHA-256 of the text in UTF-8, 64 lower-case hexadecimal digits: the digest of everything that is in effect.
     /// </summary>
     public static string Digest(UnlearningPolicy policy) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Serialize(policy))));
+        Sha256Digest.Compute(Serialize(policy));
 
     private static void WriteSorted(JsonElement element, Utf8JsonWriter writer)
     {

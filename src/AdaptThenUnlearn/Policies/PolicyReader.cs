@@ -1,7 +1,6 @@
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using AdaptThenUnlearn.Diagnostics;
+using AdaptThenUnlearn.Files;
 
 namespace AdaptThenUnlearn.Policies;
 
@@ -33,7 +32,7 @@ public static class PolicyReader
     public static PolicyResult Read(
         string text, string file, PolicyVocabulary vocabulary, IReadOnlyList<PolicyOverride> overrides)
     {
-        var digest = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
+        var digest = Sha256Digest.Compute(text);
         var (root, syntaxError) = PolicyText.Parse(text, file);
         if (syntaxError is not null)
             return new(null, [syntaxError], [], digest, "");

@@ -1,27 +1,52 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
 namespace AdaptThenUnlearn.Policies;
 
-/// <summary>The parts of a rule's name: which limit it checks, and for which feature or class.</summary>
+/// <summary>The name of a rule: which limit it checks, and for which feature or class.</summary>
 /// <remarks>
-/// Names of features contain no <c>/</c>, so a feature called <c>quality</c> is not confused with the section of that name. Names
-/// of classes may contain any character.
+/// Rule names are built, parsed and compared here alone. Names of features contain no <c>/</c>, so a feature called
+/// <c>quality</c> is not confused with the section of that name. Names of classes may contain any character.
 /// </remarks>
 /// <param name="Limit">Which limit.</param>
-/// <param name="Subject">The feature, or the kept class; null where the limit concerns the images as a whole.</param>
-public sealed record RuleName(RuleLimit Limit, string? Subject = null)
+/// <param name="Subject">
+/// The feature, or the kept class; null where the limit concerns the images as a whole. The whole text if the limit is unknown.
+/// </param>
+[JsonConverter(typeof(RuleNameJson))]
+public readonly record struct RuleName(RuleLimit Limit, string? Subject = null)
 {
     private const string Section = "quality";
 
-    /// <summary>Reads a name.</summary>
-    /// <param name="rule">For example <c>digit-8/maxRate</c>; may be any text.</param>
-    public static RuleName Parse(string rule) => rule.Split('/', 3) switch
+    /// <summary>The rule about the Fréchet distance.</summary>
+    public static RuleName MaxFrechetDistance { get; } = new(RuleLimit.MaxFrechetDistance);
+
+    /// <summary>The rule about the growth of the Fréchet distance.</summary>
+    public static RuleName MaxFrechetIncrease { get; } = new(RuleLimit.MaxFrechetIncrease);
+
+    /// <summary>The rule about a feature's rate.</summary>
+    /// <param name="feature">The feature's name.</param>
+    public static RuleName MaxRate(string feature) => new(RuleLimit.MaxRate, feature);
+
+    /// <summary>The rule about how much of a feature is unlearned.</summary>
+    /// <param name="feature">The feature's name.</param>
+    public static RuleName MinUnlearned(string feature) => new(RuleLimit.MinUnlearned, feature);
+
+    /// <summary>The rule about the share that a class keeps.</summary>
+    /// <param name="kept">The class; null for all of them, where nobody knows which there are.</param>
+    public static RuleName MinShareKept(string? kept = null) => new(RuleLimit.MinShareKept, kept);
+
+    /// <summary>Parses a name.</summary>
+    /// <param name="text">E.g. <c>digit-8/maxRate</c>; may be any text.</param>
+    /// <returns>A name whose text is the given one; <see cref="RuleLimit.Unknown"/> where no rule has it.</returns>
+    public static RuleName Parse(string text) => text.Split('/', 3) switch
     {
-        [Section, "maxFrechetDistance"] => new(RuleLimit.MaxFrechetDistance),
-        [Section, "maxFrechetIncrease"] => new(RuleLimit.MaxFrechetIncrease),
-        [Section, "minShareKept"] => new(RuleLimit.MinShareKept),
-        [Section, "minShareKept", var kept] => new(RuleLimit.MinShareKept, kept),
-        [var feature, "maxRate"] => new(RuleLimit.MaxRate, feature),
-        [var feature, "minUnlearned"] => new(RuleLimit.MinUnlearned, feature),
-        _ => new(RuleLimit.Unknown, rule),
+        [Section, "maxFrechetDistance"] => MaxFrechetDistance,
+        [Section, "maxFrechetIncrease"] => MaxFrechetIncrease,
+        [Section, "minShareKept"] => MinShareKept(),
+        [Section, "minShareKept", var kept] => MinShareKept(kept),
+        [var feature, "maxRate"] => MaxRate(feature),
+        [var feature, "minUnlearned"] => MinUnlearned(feature),
+        _ => new(RuleLimit.Unknown, text),
     };
 
     /// <summary>The limit's property in a policy, for example <c>maxRate</c>; empty for an unknown rule.</summary>
@@ -44,6 +69,15 @@ public sealed record RuleName(RuleLimit Limit, string? Subject = null)
         : IsOfFeature ? $"{Subject}/{Property}"
         : Subject is null ? $"{Section}/{Property}"
         : $"{Section}/{Property}/{Subject}";
+
+    private sealed class RuleNameJson : JsonConverter<RuleName>
+    {
+        public override RuleName Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            reader.TokenType is JsonTokenType.String ? Parse(reader.GetString()!) : throw new JsonException("a rule's name must be a text");
+
+        public override void Write(Utf8JsonWriter writer, RuleName value, JsonSerializerOptions options) =>
+            writer.WriteStringValue(value.ToString());
+    }
 }
 
 /// <summary>The limits that a policy can set.</summary>

@@ -34,7 +34,7 @@ public sealed record UnlearningPolicy(
 {
     /// <summary>The names of all rules that the gate judges, for example <c>digit-8/maxRate</c>.</summary>
     /// <remarks>Rules of kept classes are included only if the policy lists the extractor's classes.</remarks>
-    public IReadOnlyList<string> RuleNames() =>
+    public IReadOnlyList<RuleName> RuleNames() =>
         [.. UndesiredFeatures.SelectMany(feature => feature.RuleNames()), .. Quality?.RuleNames(this) ?? []];
 
     /// <summary>
@@ -42,22 +42,23 @@ public sealed record UnlearningPolicy(
     /// </summary>
     public IReadOnlyList<string> ProgramRoles() =>
     [
-        .. Generator.Format == GeneratorChoice.TorchScript ? ["generator", .. Generator.Discriminator is null ? (string[])[] : ["discriminator"]] : (string[])[],
-        .. Classifiers.Where(named => named.Value.Format == GeneratorChoice.TorchScript).Select(named => $"classifier {named.Key}"),
-        .. Quality is { } quality && WeightsExtractor.Find(quality.Extractor) is { IsProgram: true } ? (string[])["extractor"] : [],
+        .. Generator.Format == GeneratorChoice.TorchScript
+            ? [InputRoles.Generator, .. Generator.Discriminator is null ? (string[])[] : [InputRoles.Discriminator]]
+            : (string[])[],
+        .. Classifiers.Where(named => named.Value.Format == GeneratorChoice.TorchScript).Select(named => InputRoles.Classifier(named.Key)),
+        .. Quality is { } quality && WeightsExtractor.Find(quality.Extractor) is { IsProgram: true } ? (string[])[InputRoles.Extractor] : [],
     ];
 
     /// <summary>The JSON path of a rule's limit; null if this policy does not have that rule.</summary>
-    internal string? PathOfLimit(string rule)
+    internal string? PathOfLimit(RuleName rule)
     {
-        var name = RuleName.Parse(rule);
-        if (name.Limit is RuleLimit.Unknown)
+        if (rule.Limit is RuleLimit.Unknown)
             return null;
-        if (!name.IsOfFeature)
-            return JsonPath.Root["quality"][name.Property].Text;
+        if (!rule.IsOfFeature)
+            return JsonPath.Root["quality"][rule.Property].Text;
 
-        var feature = UndesiredFeatures.Index().Where(each => each.Item.Name == name.Subject).Select(each => (int?)each.Index).FirstOrDefault();
-        return feature is { } index ? JsonPath.Root["undesiredFeatures"][index][name.Property].Text : null;
+        var feature = UndesiredFeatures.Index().Where(each => each.Item.Name == rule.Subject).Select(each => (int?)each.Index).FirstOrDefault();
+        return feature is { } index ? JsonPath.Root["undesiredFeatures"][index][rule.Property].Text : null;
     }
 
     internal IEnumerable<PolicyFinding> Check(JsonPath at) =>
@@ -229,10 +230,10 @@ public sealed record UndesiredFeature(
 {
     private const double HighestUsualThreshold = 0.99;
 
-    internal IEnumerable<string> RuleNames() =>
+    internal IEnumerable<RuleName> RuleNames() =>
     [
-        .. MaxRate is null ? [] : new[] { $"{Name}/maxRate" },
-        .. MinUnlearned is null ? [] : new[] { $"{Name}/minUnlearned" },
+        .. MaxRate is null ? [] : new[] { RuleName.MaxRate(Name) },
+        .. MinUnlearned is null ? [] : new[] { RuleName.MinUnlearned(Name) },
     ];
 
     internal IEnumerable<PolicyFinding> Check(JsonPath at, UnlearningPolicy policy) =>
@@ -344,14 +345,11 @@ public sealed record QualityOptions(
     /// <summary>The reference that is the generator before unlearning, by the name that readings have too.</summary>
     internal const string OriginalGenerator = "original-generator";
 
-    /// <summary>How the name of a kept class's rule begins; the class follows.</summary>
-    internal const string MinShareKeptRule = "quality/minShareKept/";
-
-    internal IEnumerable<string> RuleNames(UnlearningPolicy policy) =>
+    internal IEnumerable<RuleName> RuleNames(UnlearningPolicy policy) =>
     [
-        .. MaxFrechetDistance is null ? [] : new[] { "quality/maxFrechetDistance" },
-        .. MaxFrechetIncrease is null ? [] : new[] { "quality/maxFrechetIncrease" },
-        .. MinShareKept is null ? [] : KeptClasses(policy)?.Select(kept => MinShareKeptRule + kept) ?? [],
+        .. MaxFrechetDistance is null ? [] : new[] { RuleName.MaxFrechetDistance },
+        .. MaxFrechetIncrease is null ? [] : new[] { RuleName.MaxFrechetIncrease },
+        .. MinShareKept is null ? [] : KeptClasses(policy)?.Select(kept => RuleName.MinShareKept(kept)) ?? [],
     ];
 
     /// <summary>The classifier whose classes are counted for the shares.</summary>
@@ -540,9 +538,11 @@ public sealed record Waiver(
     {
         var ofUnlistedClass = policy.Quality is { MinShareKept: not null } quality
             && quality.KeptClasses(policy) is null
-            && Rule.Length > QualityOptions.MinShareKeptRule.Length
-            && Rule.StartsWith(QualityOptions.MinShareKeptRule, StringComparison.Ordinal);
-        return ofUnlistedClass ? [] : at["rule"].MustBeOneOf(Rule, policy.RuleNames(), "rule of this policy", PathsBehindRuleNames(policy));
+            && RuleName.Parse(Rule) is { Limit: RuleLimit.MinShareKept, Subject.Length: > 0 };
+        return ofUnlistedClass
+            ? []
+            : at["rule"].MustBeOneOf(
+                Rule, [.. policy.RuleNames().Select(name => name.ToString())], "rule of this policy", PathsBehindRuleNames(policy));
     }
 
     private static JsonPath[] PathsBehindRuleNames(UnlearningPolicy policy)

@@ -7,9 +7,11 @@ using static AdaptThenUnlearn.Reports.ReportText;
 
 namespace AdaptThenUnlearn.Reports;
 
-/// <summary>What can be done about a rule that is not met: the same counsel for every report and page.</summary>
-/// <remarks>It rests on the readings before and after and on whether anything was trained, not on the rule's name alone: what helps a feature helps no
-/// image quality, and images that came nearer to the reference did not become worse.</remarks>
+/// <summary>What can be done about a rule that is not met: the same advice in every report and page.</summary>
+/// <remarks>
+/// It depends on the readings before and after and on whether anything was trained, not on the rule's name alone. What helps a
+/// feature does not help image quality, and images that came nearer to the reference did not become worse.
+/// </remarks>
 public sealed class Advice
 {
     private const int LongestRule = 120;
@@ -37,7 +39,7 @@ public sealed class Advice
 
     private IReadOnlyList<Phrase> AllPhrases => _rule is { } rule ? [rule, Trusted(": "), .. Phrases] : Phrases;
 
-    /// <summary>What can be done about every rule that is not met, each counsel once.</summary>
+    /// <summary>What can be done about every rule that is not met, each advice once.</summary>
     /// <param name="policy">That was judged by.</param>
     /// <param name="before">Readings of the original generator.</param>
     /// <param name="after">Readings of the unlearned generator; null when nothing was trained.</param>
@@ -57,8 +59,8 @@ public sealed class Advice
     /// <param name="finding">Of the rule.</param>
     public static Advice? For(UnlearningPolicy policy, Measurement before, Measurement? after, Finding finding)
     {
-        var name = RuleName.Parse(finding.Rule);
-        var rule = Code(MarkdownText.Clip(finding.Rule, LongestRule));
+        var name = finding.Rule;
+        var rule = Code(MarkdownText.Clip(finding.Rule.ToString(), LongestRule));
         return finding.State switch
         {
             FindingState.Passed or FindingState.NotApplicable => null,

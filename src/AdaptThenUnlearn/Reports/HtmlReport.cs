@@ -75,7 +75,7 @@ public sealed class HtmlReport : IReportFormat
         }
 
         if (record.Before.Quality is { FrechetDistance: { } distance } quality)
-            yield return (quality.Metric, Change(distance, record.After?.Quality?.FrechetDistance, ReportText.Plain));
+            yield return (quality.DistanceName, Change(distance, record.After?.Quality?.FrechetDistance, ReportText.Plain));
 
         static double Rate(FeatureReading reading) => (double)reading.Looks[0].Hits / reading.Looks[0].Samples;
 

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace AdaptThenUnlearn.Reports;
 
-/// <summary>Text made safe to stand in HTML, between tags and in quoted attributes.</summary>
+/// <summary>Makes text safe in HTML, between tags and in quoted attributes.</summary>
 internal static class HtmlText
 {
     /// <summary>The same words without markup; control characters become spaces.</summary>
@@ -23,7 +23,7 @@ internal static class HtmlText
         return safe.ToString();
     }
 
-    /// <summary>Phrases as HTML; foreign ones cannot turn the direction of what stands beside them.</summary>
+    /// <summary>Phrases as HTML; foreign ones cannot change the direction of the text beside them.</summary>
     public static string RenderPhrases(IReadOnlyList<Phrase> phrases) => string.Concat(phrases.Select(phrase => (phrase.Kind, Text: Escape(phrase.Text)) switch
     {
         (PhraseKind.Untrusted, var text) => $"<bdi>{text}</bdi>",

@@ -70,7 +70,7 @@ public sealed class JUnitReport : IReportFormat
     {
         var sentence = Legal(VerdictText.Describe(finding));
         var test = new XElement(
-            "testcase", new XAttribute("classname", Legal(record.Policy.Name)), new XAttribute("name", Legal(finding.Rule)), new XAttribute("time", Seconds(0)));
+            "testcase", new XAttribute("classname", Legal(record.Policy.Name)), new XAttribute("name", Legal(finding.Rule.ToString())), new XAttribute("time", Seconds(0)));
         test.Add(finding.State switch
         {
             FindingState.Failed => Problem("failure"),

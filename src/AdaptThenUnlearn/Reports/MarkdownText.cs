@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 
 namespace AdaptThenUnlearn.Reports;
 
-/// <summary>Text from a policy, a classifier or somebody else's run record, made safe to stand in Markdown.</summary>
+/// <summary>Makes text from a policy, a classifier or somebody else's run record safe in Markdown.</summary>
 /// <remarks>
 /// GitHub flavoured Markdown, section 2.4: a backslash before punctuation makes it literal. What GitHub links on sight (mentions,
 /// issue numbers, commits, emoji, addresses) is looked for in the rendered text, where backslashes are gone: an empty comment breaks it.

@@ -28,7 +28,7 @@ public static class OutcomeText
     public static string Name(Outcome outcome) => JsonNamingPolicy.CamelCase.ConvertName(outcome.ToString());
 
     /// <summary>Whether the generator may be released, and why: a sentence or two.</summary>
-    /// <param name="outcome">Of the verdict, as it is told.</param>
+    /// <param name="outcome">Of the verdict, as it is shown.</param>
     /// <param name="findings">Of the verdict.</param>
     /// <param name="trained">Whether the generator is an unlearned one; otherwise it is the input itself.</param>
     public static string Sentence(Outcome outcome, IReadOnlyCollection<Finding> findings, bool trained)
@@ -41,7 +41,7 @@ public static class OutcomeText
             Outcome.PassedWithWaivers =>
                 $"{NotMet(findings, [FindingState.Waived])} and waived; {generator} does NOT meet the policy as written. "
                 + $"It may be released only while the {Waivers(findings)}.{(trained ? "" : " Nothing was trained, and the artifact is the input, byte for byte.")}",
-            Outcome.NotProven => "The rules are met by a claim that nothing holds to this repository's policy and files: this is no verdict, and nothing may be released on it.",
+            Outcome.NotProven => "The rules are met by a claim that nothing holds to this repository's policy and files: this is not a verdict, and nothing may be released on it.",
             Outcome.Advisory => $"{NotReleased(findings, generator)} This is advice: it stops nothing.",
             _ => NotReleased(findings, generator),
         };
@@ -74,7 +74,7 @@ public static class OutcomeText
         if (findings.All(finding => finding.State is not FindingState.Failed))
         {
             var unknown = findings.Count(finding => finding.State is FindingState.NotMeasured);
-            reason = unknown == 0 ? "No rule was judged, and that is no pass"
+            reason = unknown == 0 ? "No rule was judged, and that is not a pass"
                 : string.Create(CultureInfo.InvariantCulture, $"{unknown} of {Rules(findings.Count)} {(unknown == 1 ? "was" : "were")} not measured, and what is not measured has failed");
         }
 
@@ -90,7 +90,7 @@ public static class OutcomeText
     private static string Counted(FindingState state, int count) => string.Create(
         CultureInfo.InvariantCulture, $"{count} {(state is FindingState.NotApplicable && count > 1 ? "do not apply" : ReportText.Describe(state))}");
 
-    /// <summary>Whether it is told as good, as something to look at, or as bad.</summary>
+    /// <summary>Whether it is shown as good, as something to look at, or as bad.</summary>
     internal static PhraseKind Tone(Outcome outcome) => outcome switch
     {
         Outcome.Passed => PhraseKind.Good,

@@ -1,5 +1,6 @@
 using System.Text;
 using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 using static AdaptThenUnlearn.Reports.HtmlText;
 using static System.Globalization.CultureInfo;
@@ -49,7 +50,7 @@ internal static class RatePlot
         {
             var confidence = record.Policy.Evaluation.Confidence;
             var after = record.After?.Features.SingleOrDefault(reading => reading.Feature == before.Feature);
-            var judged = record.Verdict.Findings.FirstOrDefault(finding => finding.Rule == $"{before.Feature}/maxRate")?.Judged;
+            var judged = record.Verdict.Findings.FirstOrDefault(finding => finding.Rule == RuleName.MaxRate(before.Feature))?.Judged;
             return new(
                 before.Feature,
                 record.Policy.UndesiredFeatures.FirstOrDefault(feature => feature.Name == before.Feature)?.MaxRate,
@@ -92,7 +93,9 @@ internal static class RatePlot
         }
     }
 
-    /// <summary>From a little below the smallest positive value to a little above the largest; what is smaller stands at the left edge.</summary>
+    /// <summary>
+    /// From a little below the smallest positive value to a little above the largest; what is smaller is drawn at the left edge.
+    /// </summary>
     /// <param name="First">Decimal logarithm of the left edge.</param>
     /// <param name="Last">Of the right edge.</param>
     private sealed record Axis(double First, double Last)

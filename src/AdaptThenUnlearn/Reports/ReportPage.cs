@@ -1,6 +1,7 @@
 using System.Globalization;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 using static AdaptThenUnlearn.Reports.ReportText;
 using static AdaptThenUnlearn.Reports.Phrase;
@@ -47,7 +48,7 @@ internal sealed record ReportPage(
         foreach (var finding in verdict.Findings)
         {
             if (finding is { State: FindingState.Waived, Waiver: { } waiver })
-                table.AddRow([[Code(finding.Rule)], .. Numbers(finding), [Untrusted(waiver.Reason)], [Untrusted(waiver.ApprovedBy)], [Untrusted(waiver.Expires)]]);
+                table.AddRow([[Code(finding.Rule.ToString())], .. Numbers(finding), [Untrusted(waiver.Reason)], [Untrusted(waiver.ApprovedBy)], [Untrusted(waiver.Expires)]]);
         }
 
         return table.Rows.Count == 0 ? null : new(ReportTopic.Waived, "Not met, and waived", table, [Trusted("After the last day these rules fail again.")]);
@@ -68,7 +69,7 @@ internal sealed record ReportPage(
     {
         var table = new ReportTable("Rule", "Verdict", "Measured", "Judged", "Limit", "How");
         foreach (var finding in record.Verdict.Findings)
-            table.AddRow([[Code(finding.Rule)], [Mark(finding.State)], .. Numbers(finding), [Untrusted(finding.Explanation)]]);
+            table.AddRow([[Code(finding.Rule.ToString())], [Mark(finding.State)], .. Numbers(finding), [Untrusted(finding.Explanation)]]);
 
         return new(ReportTopic.Rules, "Rules", table,
             [Emphasis("Measured"), Trusted(" is the point estimate, "), Emphasis("Judged"), Trusted(" its unfavourable bound: the limit is met only if that is within it.")]);
@@ -94,7 +95,7 @@ internal sealed record ReportPage(
             .GroupBy(each => (each.Demand, Counsel: string.Concat(each.Advice!.Phrases.Select(phrase => phrase.Text))));
         foreach (var alike in open)
             table.AddRow(
-                [.. alike.SelectMany((each, index) => new[] { Trusted(index == 0 ? "" : ", "), Code(each.Rule) })], [Untrusted(alike.Key.Demand)], alike.First().Advice!.Phrases);
+                [.. alike.SelectMany((each, index) => new[] { Trusted(index == 0 ? "" : ", "), Code(each.Rule.ToString()) })], [Untrusted(alike.Key.Demand)], alike.First().Advice!.Phrases);
         var waive = record.Verdict.Findings.Any(finding => finding.State is FindingState.Failed) ? Advice.HowToWaive.Phrases : [];
         return table.Rows.Count == 0 ? null : new(ReportTopic.Mending, "How to mend it", table, waive);
     }
@@ -106,7 +107,7 @@ internal sealed record ReportPage(
         {
             var after = record.After?.Features.SingleOrDefault(reading => reading.Feature == before.Feature);
             var (was, isNow) = (before.Looks[0], after?.Looks[0]);
-            double? unlearned = isNow is not null && was.Hits > 0 ? (double)(was.Hits - isNow.Hits) / was.Hits : null;
+            var unlearned = isNow is null ? null : UnlearnedShare.Compute(was.Hits, isNow.Hits);
             table.AddRow(
                 [Untrusted(before.Feature)], [Untrusted(before.Classifier)], [Untrusted(before.Class)], [Trusted(Share(was.Hits, was.Samples))],
                 [Trusted(isNow is null ? None : Share(isNow.Hits, isNow.Samples))], [Trusted(Number(unlearned, Percent))],
@@ -126,16 +127,24 @@ internal sealed record ReportPage(
 
         var after = record.After?.Quality;
         var table = new ReportTable("Metric", "Before", "After", "Ratio");
-        Line([Untrusted(before.Metric), Trusted(" (lower is better)")], reading => reading.FrechetDistance);
         var confidence = record.Policy.Evaluation.Confidence;
-        table.AddRow(
-            [Trusted($"Its upper bound at {Percent(confidence)} confidence")], [Trusted(Number(Bound(before), Plain))], [Trusted(Number(Bound(after), Plain))],
-            [Trusted(Number(1 + FindIncrease()?.UpperBound, Plain))]);
-        Line([Trusted("Kernel distance, KID (lower is better)")], reading => reading.KernelDistance);
-        Line([Trusted("Precision (higher is better)")], reading => reading.Precision);
-        Line([Trusted("Recall (higher is better)")], reading => reading.Recall);
-        Line([Trusted("Density (higher is better)")], reading => reading.Density);
-        Line([Trusted("Coverage (higher is better)")], reading => reading.Coverage);
+
+        // List every metric that either reading has; the Fréchet distance has its bound below it.
+        foreach (var metric in before.Values.Concat(after?.Values ?? []).Select(value => value.Metric).DistinctBy(metric => metric.Name))
+        {
+            var isDistance = metric == RecordedMetrics.FrechetDistance;
+            var name = isDistance ? Untrusted(before.DistanceName) : RecordedMetrics.All.Contains(metric) ? Trusted(metric.Heading()) : Untrusted(metric.Heading());
+            var (was, isNow) = (before.Find(metric)?.Value, after?.Find(metric)?.Value);
+            table.AddRow(
+                [name, Trusted($" ({metric.Direction()})")], [Trusted(Number(was, Plain))], [Trusted(Number(isNow, Plain))],
+                [Trusted(Number(was > 0 ? isNow / was : null, Plain))]);
+            if (isDistance)
+                table.AddRow(
+                    [Trusted($"Its upper bound at {Percent(confidence)} confidence")], [Trusted(Number(Bound(before), Plain))],
+                    [Trusted(Number(Bound(after), Plain))], [Trusted(Number(1 + FindIncrease()?.UpperBound, Plain))]);
+        }
+
+        // Say what was compared.
         List<Phrase> note = [Trusted(FormattableString.Invariant($"{before.Samples} generated images against {before.ReferenceSize()}"))];
         foreach (var (index, excluded) in before.Excluded.Index())
             note.AddRange([Trusted(index == 0 ? ", both without " : ", "), Untrusted(excluded)]);
@@ -144,7 +153,11 @@ internal sealed record ReportPage(
             note.Add(Trusted($" Without the bias of so few images the distance is {Plain(grown.Before)} before and {Plain(grown.After)} after, {Plain(1 + grown.Increase)} times; the bound of the ratio is of that."));
         return new(ReportTopic.Quality, "Image quality", table, note)
         {
-            NotMeasured = [.. new[] { before.NotMeasured, after?.NotMeasured, before.OthersNotMeasured, after?.OthersNotMeasured }.OfType<string>().Distinct()],
+            NotMeasured =
+            [
+                .. new[] { before.NotMeasured, after?.NotMeasured }.OfType<string>()
+                    .Concat(before.OthersNotMeasured()).Concat(after?.OthersNotMeasured() ?? []).Distinct(),
+            ],
         };
 
         double? Bound(QualityReading? reading) => reading is { FrechetDistance: { } distance, UsableGroups: { } groups } ? FrechetBound.ForDistance(distance, groups, confidence) : null;
@@ -152,12 +165,6 @@ internal sealed record ReportPage(
         FrechetIncrease? FindIncrease() => after is { FrechetDistance: { } now, UsableGroups: { } groupsAfter } && before is { FrechetDistance: { } old, UsableGroups: { } groups }
             ? FrechetBound.ForIncrease(old, groups, now, groupsAfter, confidence)
             : null;
-
-        void Line(IReadOnlyList<Phrase> name, Func<QualityReading, double?> value)
-        {
-            var (was, isNow) = (value(before), after is null ? null : value(after));
-            table.AddRow(name, [Trusted(Number(was, Plain))], [Trusted(Number(isNow, Plain))], [Trusted(Number(was > 0 ? isNow / was : null, Plain))]);
-        }
     }
 
     private static ReportSection? Shares(RunRecord record)
@@ -187,7 +194,7 @@ internal sealed record ReportPage(
         foreach (var waiver in record.Policy.Waivers)
             table.AddRow(
                 [Code(waiver.Rule)], [Untrusted(waiver.ApprovedBy)], [Untrusted(waiver.Expires)], [Untrusted(waiver.Reason)],
-                [Trusted(record.Verdict.Findings.Any(finding => finding.Rule == waiver.Rule && finding.Waiver is not null) ? "yes" : "no")]);
+                [Trusted(record.Verdict.Findings.Any(finding => finding.Rule == RuleName.Parse(waiver.Rule) && finding.Waiver is not null) ? "yes" : "no")]);
         return new(ReportTopic.Waivers, "Waivers", table, []);
     }
 
@@ -203,7 +210,7 @@ internal sealed record ReportPage(
         if (training.CleanBelow is { } raised)
             Line("Clean", Trusted($"where every undesired class has a probability below {Plain(raised)}: below {Plain(options.CleanBelow)}, as the policy says, fewer than {Percent(options.MinimumCleanOrDefault)} of the images without undesired features are"));
         if (training.DiscriminatorWarmUp is { } warmUp)
-            Line("Discriminator", Trusted(FormattableString.Invariant($"the checkpoint has none: one was warmed up in {warmUp.Steps} steps on {warmUp.Samples} of the generator's own images; it is no part of the artifact")));
+            Line("Discriminator", Trusted(FormattableString.Invariant($"the checkpoint has none: one was warmed up in {warmUp.Steps} steps on {warmUp.Samples} of the generator's own images; it is not part of the artifact")));
         Line("Kept", Trusted(FormattableString.Invariant($"the candidate of step {training.SelectedStep} of {training.Steps}")));
         if (training.AdaptedDistance is not null)
             Line("Repulsion", Untrusted(options.Repulsion.Loss), Trusted($", γ {Plain(options.Repulsion.Weight)}, α {Plain(options.Repulsion.Alpha)}, "), Untrusted(options.Repulsion.Distance), Trusted(" distance"));

@@ -52,7 +52,9 @@ internal sealed class ReportTable(params string[] columns)
     public void AddRow(params IReadOnlyList<Phrase>[] cells) => _rows.Add(cells);
 }
 
-/// <summary>Words, and whose they are: ours may stand in any markup as they are, theirs (a policy's, a classifier's, a file's) are escaped.</summary>
+/// <summary>
+/// Words, and whose they are: the tool's own are written as they are, those of policies, classifiers and files are escaped.
+/// </summary>
 /// <param name="Text">Without markup.</param>
 /// <param name="Kind">How it is shown.</param>
 internal readonly record struct Phrase(string Text, PhraseKind Kind)

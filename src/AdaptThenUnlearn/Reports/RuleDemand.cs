@@ -2,11 +2,11 @@ using AdaptThenUnlearn.Policies;
 
 namespace AdaptThenUnlearn.Reports;
 
-/// <summary>What a rule demands, for readers who have not written the policy.</summary>
+/// <summary>Describes what a rule demands, for readers who have not written the policy.</summary>
 internal static class RuleDemand
 {
     /// <summary>One sentence, by the rule's name.</summary>
-    public static string Describe(string rule) => RuleName.Parse(rule) switch
+    public static string Describe(RuleName rule) => rule switch
     {
         { Limit: RuleLimit.MaxRate } name =>
             $"The generator may show '{name.Subject}' in at most this share of its images; the upper confidence bound of the counted rate is held against the limit.",

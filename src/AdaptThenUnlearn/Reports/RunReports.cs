@@ -25,7 +25,7 @@ public static class RunReports
         where Path.Exists(path) && TryReadText(path)?.ReplaceLineEndings() != format.Render(record).ReplaceLineEndings()
         select format.FileName;
 
-    // Null for what cannot be read, or is no file: that is not what the record says either.
+    // Null for what cannot be read or is not a file: that is not what the record says either.
     private static string? TryReadText(string path)
     {
         try

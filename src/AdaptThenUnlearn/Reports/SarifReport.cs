@@ -1,9 +1,8 @@
 using System.Globalization;
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Runs;
 
@@ -73,7 +72,7 @@ public sealed class SarifReport : IReportFormat
         var advice = Advice.For(record.Policy, record.Before, record.After, finding);
         return new JsonObject
         {
-            ["id"] = finding.Rule,
+            ["id"] = finding.Rule.ToString(),
             ["shortDescription"] = Text(demand),
             ["fullDescription"] = Text(demand),
             ["help"] = advice is null ? Text(demand) : new JsonObject { ["text"] = $"{demand} {advice.Text}", ["markdown"] = $"{MarkdownText.Escape(demand)} {advice.Markdown}" },
@@ -81,7 +80,7 @@ public sealed class SarifReport : IReportFormat
         };
     }
 
-    // The run itself went well, whatever the gate said of the generator: otherwise there would be no record.
+    // The run itself succeeded, whatever the verdict: otherwise there would be no record.
     private static JsonObject Invocation(RunRecord record) => new()
     {
         ["executionSuccessful"] = true,
@@ -101,7 +100,7 @@ public sealed class SarifReport : IReportFormat
         var place = RuleLocation.Find(record, finding.Rule);
         return new JsonObject
         {
-            ["ruleId"] = finding.Rule,
+            ["ruleId"] = finding.Rule.ToString(),
             ["ruleIndex"] = index,
             ["kind"] = kind,
             ["level"] = kind == "fail" ? "error" : "none",
@@ -150,5 +149,5 @@ public sealed class SarifReport : IReportFormat
 
     private static string Moment(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
 
-    private static string Digest(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
+    private static string Digest(string text) => Sha256Digest.Compute(text);
 }

@@ -3,13 +3,13 @@ using AdaptThenUnlearn.Policies;
 
 namespace AdaptThenUnlearn.Runs;
 
-/// <summary>Finds out whether an earlier run already answers the question, so that it need not be run again.</summary>
+/// <summary>Finds an earlier run that is still valid, so that nothing need be run again.</summary>
 public static class PreviousRun
 {
     /// <summary>The earlier run's record, if it passed, was asked the same, and every file still has its hash; otherwise null.</summary>
     /// <remarks>
-    /// A failed run never stands: it must fail again, with its reasons, each time it is asked. Nor does one that trained nothing though something has to be
-    /// unlearned and is waived: that was only judged.
+    /// A failed run is never reused: it must fail again, with its reasons, each time. Neither is one that trained nothing although
+    /// something has to be unlearned and is waived: that was only judged.
     /// </remarks>
     /// <param name="folder">The run's folder.</param>
     /// <param name="source">The policy as it is now.</param>

@@ -5,7 +5,9 @@ using AdaptThenUnlearn.Policies;
 
 namespace AdaptThenUnlearn.Runs;
 
-/// <summary>All that a report may say about one run; on disk, <c>run.json</c>. Enough to judge the run again without a tensor.</summary>
+/// <summary>
+/// Everything a report may say about one run; on disk, <c>run.json</c>. It is enough to judge the run again without a tensor.
+/// </summary>
 /// <param name="SchemaVersion">Always <see cref="CurrentSchemaVersion"/>.</param>
 /// <param name="Tool">Name and version of what made it.</param>
 /// <param name="Policy">The policy as it took effect: presets, defaults and overrides applied.</param>
@@ -85,7 +87,9 @@ public sealed record TrainingRecord(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] WarmedUpDiscriminator? DiscriminatorWarmUp = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? CleanBelow = null);
 
-/// <summary>A discriminator that the run made because the generator's checkpoint had none; it is no part of the artifact.</summary>
+/// <summary>
+/// A discriminator that the run made because the generator's checkpoint had none; it is not part of the artifact.
+/// </summary>
 /// <param name="Steps">Updates.</param>
 /// <param name="Samples">The generator's own samples that it was shown as real, each once; no other image was.</param>
 public sealed record WarmedUpDiscriminator(int Steps, long Samples);
@@ -113,5 +117,7 @@ public sealed record RunTimes(DateTimeOffset Started, DateTimeOffset Finished, I
 /// <summary>How long a stage took.</summary>
 /// <param name="Stage">Its name.</param>
 /// <param name="Seconds">Wall time, with what an interrupted process had spent on it before.</param>
-/// <param name="ProcessorSeconds">Time of all cores together that the process used, counted likewise; null where it was not counted.</param>
+/// <param name="ProcessorSeconds">
+/// Time of all cores together that the process used, counted the same way; null where it was not counted.
+/// </param>
 public sealed record StageTime(string Stage, double Seconds, double? ProcessorSeconds = null);

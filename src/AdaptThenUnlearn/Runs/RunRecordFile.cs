@@ -5,7 +5,7 @@ using AdaptThenUnlearn.Measurements;
 
 namespace AdaptThenUnlearn.Runs;
 
-/// <summary>Reads and writes run records, and takes digests.</summary>
+/// <summary>Reads and writes run records.</summary>
 public static class RunRecordFile
 {
     /// <summary>Largest record that is read; real ones have some ten thousand bytes, and hold their policy twice.</summary>
@@ -60,25 +60,25 @@ public static class RunRecordFile
                 && (version.ValueKind != JsonValueKind.Number || !version.TryGetInt32(out var number) || number != RunRecord.CurrentSchemaVersion))
                 throw new RunRecordException($"{path}: is a run record of version {version}, and this tool reads version {RunRecord.CurrentSchemaVersion}");
 
-            var record = document.Deserialize<RunRecord>(Json) ?? throw new RunRecordException($"{path}: is no run record, but null");
-            return (FindProblem(document.RootElement, "$") ?? FindProblem(record)) is { } flaw ? throw new RunRecordException($"{path}: is no run record: {flaw}") : record;
+            var record = document.Deserialize<RunRecord>(Json) ?? throw new RunRecordException($"{path}: is not a run record, but null");
+            return (FindProblem(document.RootElement, "$") ?? FindProblem(record)) is { } flaw ? throw new RunRecordException($"{path}: is not a run record: {flaw}") : record;
         }
         catch (Exception damaged) when (damaged is JsonException or InvalidOperationException)
         {
-            throw new RunRecordException($"{path}: is no run record: {damaged.Message}", damaged);
+            throw new RunRecordException($"{path}: is not a run record: {damaged.Message}", damaged);
         }
     }
 
-    // What types let pass: nulls in lists, and numbers that no double holds.
+    // Nulls in lists and numbers beyond a double, which the types let pass.
     private static string? FindProblem(JsonElement element, string at) => element.ValueKind switch
     {
         JsonValueKind.Object => element.EnumerateObject().Select(property => FindProblem(property.Value, $"{at}.{property.Name}")).FirstOrDefault(flaw => flaw is not null),
         JsonValueKind.Array => element.EnumerateArray().Select((item, index) => item.ValueKind is JsonValueKind.Null ? $"{at}[{index}] is null" : FindProblem(item, $"{at}[{index}]")).FirstOrDefault(flaw => flaw is not null),
-        JsonValueKind.Number when !double.IsFinite(element.GetDouble()) => $"{at} is no finite number",
+        JsonValueKind.Number when !double.IsFinite(element.GetDouble()) => $"{at} is not a finite number",
         _ => null,
     };
 
-    // What reports and the gate rest on: each feature was counted, once, and its counts are possible.
+    // Reports and the gate rely on this: each feature was counted, once, and its counts are possible.
     private static string? FindProblem(RunRecord record)
     {
         foreach (var measured in new[] { record.Before, record.After }.OfType<Measurement>())
@@ -88,11 +88,13 @@ public static class RunRecordFile
             if (measured.Features.FirstOrDefault(reading => reading.Looks.Count == 0 || reading.Looks.Any(look => look.Samples < 1 || look.Hits < 0 || look.Hits > look.Samples)) is { } impossible)
                 return $"the counts of the feature '{impossible.Feature}' are impossible";
             if (measured.Features.FirstOrDefault(reading => reading.Detection is { ArePossible: false } || reading.Unreadable < 0) is { } unlikely)
-                return $"what is said of the auditor of the feature '{unlikely.Feature}' is impossible";
+                return $"the known error of the auditor of the feature '{unlikely.Feature}' is impossible";
             if (measured.Diversity is { IsPossible: false })
                 return "the number of different images is impossible";
             if (measured.Shares.GroupBy(share => (share.Classifier, share.Class)).FirstOrDefault(group => group.Count() > 1) is { } repeated)
                 return $"the class '{repeated.Key.Class}' was counted twice";
+            if (measured.Quality?.Values.GroupBy(value => value.Metric.Name).FirstOrDefault(group => group.Count() > 1) is { } doubled)
+                return $"the metric '{doubled.Key}' was measured twice";
         }
 
         if (record.Inputs.Select(input => input.Path).Concat(record.Outputs.Select(output => output.Path)).Append(record.PolicySource.File).Any(path => path.Contains('\0', StringComparison.Ordinal)))
@@ -104,20 +106,4 @@ public static class RunRecordFile
     /// <summary>Writes a record, whole or not at all.</summary>
     /// <exception cref="FileNotWrittenException">The folder cannot be written.</exception>
     public static void Write(string path, RunRecord record) => AtomicFile.Write(path, ToJson(record));
-
-    /// <summary>SHA-256 of a file, or of the names and digests of the files that count in a folder (<see cref="FolderListing"/>); null when it is not there or cannot be read.</summary>
-    /// <param name="path">A regular file or a folder; whatever else lies there has no digest.</param>
-    /// <param name="cancel">Ends it soon, also in a large file.</param>
-    /// <returns>64 lower-case hexadecimal digits.</returns>
-    public static string? Digest(string path, CancellationToken cancel = default)
-    {
-        try
-        {
-            return Directory.Exists(path) ? HashedFolder.Create(path, cancel).Sha256 : HashedFile.DigestOf(path, cancel);
-        }
-        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
-    }
 }

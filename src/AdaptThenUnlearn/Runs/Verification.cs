@@ -1,17 +1,20 @@
-using System.Security.Cryptography;
-using System.Text;
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 
 namespace AdaptThenUnlearn.Runs;
 
-/// <summary>Judges a run again from its record: hashes every file it names, and holds the stored readings against the policy.</summary>
-/// <param name="Problems">What does not fit, in sentences; empty when the record stands.</param>
+/// <summary>
+/// Judges a run again from its record: hashes every file it names, and compares the stored readings with the policy.
+/// </summary>
+/// <param name="Problems">What does not fit, in sentences; empty when the record is valid.</param>
 /// <param name="Verdict">Of the stored readings under the recorded policy, today.</param>
 public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdict)
 {
-    /// <summary>Whether the recorded verdict decides what its readings give, and says it in other words: an edited record, or one that another version wrote.</summary>
+    /// <summary>
+    /// Whether the recorded verdict has the right decisions and other words: the record was edited, or another version wrote it.
+    /// </summary>
     public bool IsReworded { get; init; }
 
     /// <summary>
@@ -19,10 +22,10 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
     /// </summary>
     public bool HasPolicy { get; init; } = true;
 
-    /// <summary>What came of it today; failed where the record does not stand.</summary>
+    /// <summary>The outcome today; failed where the record is not valid.</summary>
     public Outcome Outcome => Problems.Count == 0 ? Verdict.Outcome : Outcome.Failed;
 
-    /// <summary>Whether the record stands and its generator may be released today.</summary>
+    /// <summary>Whether the record is valid and its generator may be released today.</summary>
     public bool Passed => Outcome.IsPass();
 
     /// <summary>Verifies a record.</summary>
@@ -74,14 +77,14 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
     private static string? PolicyProblem(RunRecord record, PolicyVocabulary vocabulary)
     {
         var source = record.PolicySource;
-        if (Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(source.Text))) != source.Sha256)
+        if (Sha256Digest.Compute(source.Text) != source.Sha256)
             return "the recorded policy text does not have the recorded digest";
 
         try
         {
             var read = PolicyReader.Read(source.Text, source.File, vocabulary, [.. source.Overrides.Select(PolicyOverride.Parse)]);
             if (read.Policy is null)
-                return $"the recorded policy text is no valid policy: {read.Errors[0]}";
+                return $"the recorded policy text is not a valid policy: {read.Errors[0]}";
 
             return CanonicalJson.Digest(read.Policy) == source.EffectiveSha256 && CanonicalJson.Digest(record.Policy) == source.EffectiveSha256
                 ? null
@@ -110,7 +113,7 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
         }
     }
 
-    // What images were compared by and with has to be among the files that the record names, or its original generator.
+    // The extractor and the reference must be among the files that the record names, or be its original generator.
     private static IEnumerable<string> UnknownFileProblems(RunRecord record, QualityReading reading)
     {
         if (!Named(reading.ExtractorSha256, InputRoles.Extractor, InputRoles.Classifier(reading.Extractor)))
@@ -121,7 +124,7 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
         bool Named(string sha256, params string[] roles) => record.Inputs.Any(input => roles.Contains(input.Role) && input.Sha256 == sha256);
     }
 
-    // A record may come from anyone: what it says it wrote lies in its folder and is a file, and only images are read from folders.
+    // A record may come from anyone: outputs must be files in its folder, and only images are read from folders.
     private static IEnumerable<string?> FileProblems(string folder, RunRecord record, CancellationToken cancel)
     {
         foreach (var output in record.Outputs)
@@ -135,7 +138,7 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
             if (!mayBeFolder && Directory.Exists(full))
                 return $"{role} {path} is a folder, and must be a file";
 
-            return RunRecordFile.Digest(full, cancel) switch
+            return Sha256Digest.FindAt(full, cancel) switch
             {
                 null => $"{role} {path} is missing or cannot be read",
                 var actual when actual != expected => $"{role} {path} has changed: its SHA-256 is {actual}, the record says {expected}",

@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using AdaptThenUnlearn.Files;
-using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Tests.Files;
 
@@ -26,8 +25,8 @@ public sealed class HashedFileTests : IDisposable
         var expected = Convert.ToHexStringLower(SHA256.HashData(_content));
 
         Assert.Equal((expected, Bytes), (HashedFile.Create(At("file")).Sha256, (int)HashedFile.Create(At("file")).Length));
-        Assert.Equal(expected, HashedFile.DigestOf(At("file")));
-        Assert.Equal(expected, RunRecordFile.Digest(At("file")));
+        Assert.Equal(expected, Sha256Digest.ComputeFile(At("file")));
+        Assert.Equal(expected, Sha256Digest.FindAt(At("file")));
     }
 
     [Theory]
@@ -135,7 +134,7 @@ public sealed class HashedFileTests : IDisposable
         File.WriteAllText(At("images/b/y"), "2");
         static string Of(string text) => Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text)));
 
-        Assert.Equal(Of($"b/y\0{Of("2")}\nz\0{Of("1")}\n"), RunRecordFile.Digest(At("images")));
+        Assert.Equal(Of($"b/y\0{Of("2")}\nz\0{Of("1")}\n"), Sha256Digest.FindAt(At("images")));
     }
 
     private static byte[] Read(HashedFile file, int offset, int count)

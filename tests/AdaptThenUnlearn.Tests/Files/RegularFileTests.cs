@@ -1,5 +1,4 @@
 using AdaptThenUnlearn.Files;
-using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Tests.Files;
 
@@ -20,7 +19,7 @@ public sealed class RegularFileTests : IDisposable
         var path = FilesOnDisk.Make(_folder, what);
 
         var refused = await Task.Run(() => Record.Exception(() => RegularFile.Open(path).Dispose())).WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
-        var digest = what == "a folder" ? null : await Task.Run(() => RunRecordFile.Digest(path)).WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+        var digest = what == "a folder" ? null : await Task.Run(() => Sha256Digest.FindAt(path)).WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
 
         Assert.IsAssignableFrom<IOException>(refused);
         Assert.Null(digest);

@@ -15,7 +15,7 @@ public sealed class GateTests
         Assert.True(verdict.Passed);
         Assert.Equal(
             ["digit-8/maxRate", "digit-8/minUnlearned", "quality/maxFrechetDistance", "quality/maxFrechetIncrease", "quality/minShareKept/9"],
-            verdict.Findings.Select(finding => finding.Rule));
+            verdict.Findings.Select(finding => finding.Rule.ToString()));
         Assert.Empty(verdict.Warnings);
     }
 
@@ -51,7 +51,7 @@ public sealed class GateTests
     public void Judge_PolicyRules_AreThoseTheGateMakes() =>
         Assert.Subset(
             Records.Policy.RuleNames().ToHashSet(),
-            Judge().Findings.Where(finding => !finding.Rule.StartsWith("quality/minShareKept/", StringComparison.Ordinal)).Select(finding => finding.Rule).ToHashSet());
+            Judge().Findings.Select(finding => finding.Rule).Where(rule => rule.Limit is not RuleLimit.MinShareKept).ToHashSet());
 
     [Fact]
     public void Judge_ShareWithinTheLimitButItsBoundIsNot_Fails()
@@ -207,7 +207,7 @@ public sealed class GateTests
 
         var verdict = Gate.Judge(Records.Policy, before, after, Records.Today);
 
-        Assert.Equal(FindingState.NotMeasured, verdict.Findings.Single(finding => finding.Rule == rule).State);
+        Assert.Equal(FindingState.NotMeasured, verdict.Findings.Single(finding => finding.Rule.ToString() == rule).State);
         Assert.False(verdict.Passed);
     }
 
@@ -218,7 +218,7 @@ public sealed class GateTests
 
         var verdict = Gate.Judge(policy, Records.Measured("a", 0, 30, 1000), Records.After, Records.Today);
 
-        Assert.Equal(FindingState.NotMeasured, verdict.Findings.Single(finding => finding.Rule == "digit-8/minUnlearned").State);
+        Assert.Equal(FindingState.NotMeasured, verdict.Findings.Single(finding => finding.Rule.ToString() == "digit-8/minUnlearned").State);
     }
 
     // What another feature's unlearning left behind must keep to the limit, and has no share to be rid of.
@@ -228,7 +228,7 @@ public sealed class GateTests
         var verdict = Gate.Judge(Records.Policy, Records.Measured("a", 20, 30, 1000), Records.After, Records.Today);
 
         Assert.True(verdict.Passed);
-        Assert.Equal(FindingState.NotApplicable, verdict.Findings.Single(finding => finding.Rule == "digit-8/minUnlearned").State);
+        Assert.Equal(FindingState.NotApplicable, verdict.Findings.Single(finding => finding.Rule.ToString() == "digit-8/minUnlearned").State);
         Assert.False(Gate.Judge(Records.Policy, Records.Measured("a", 20, 30, 1000), Records.Measured("b", 200, 36, 900), Records.Today).Passed);
     }
 
@@ -254,7 +254,7 @@ public sealed class GateTests
 
         var verdict = Gate.Judge(policy, Records.Before, Records.After, Records.Today);
 
-        Assert.Equal(FindingState.NotMeasured, verdict.Findings.Single(finding => finding.Rule == "quality/minShareKept/7").State);
+        Assert.Equal(FindingState.NotMeasured, verdict.Findings.Single(finding => finding.Rule.ToString() == "quality/minShareKept/7").State);
         Assert.False(verdict.Passed);
     }
 
@@ -288,7 +288,7 @@ public sealed class GateTests
                 ("digit-8/maxRate", FindingState.Passed), ("digit-8/minUnlearned", FindingState.NotApplicable), ("quality/maxFrechetDistance", FindingState.Passed),
                 ("quality/maxFrechetIncrease", FindingState.NotApplicable), ("quality/minShareKept/9", FindingState.NotApplicable),
             ],
-            verdict.Findings.Select(finding => (finding.Rule, finding.State)));
+            verdict.Findings.Select(finding => (finding.Rule.ToString(), finding.State)));
     }
 
     // A reviewer holds the policy beside the record: each of its rules is there, whether anything was trained or not.
@@ -303,7 +303,7 @@ public sealed class GateTests
 
         var verdict = Gate.Judge(policy, Records.Measured("a", hits, 30, 1000), trained ? Records.After : null, Records.Today);
 
-        Assert.Equal(policy.RuleNames().Order(StringComparer.Ordinal), verdict.Findings.Select(finding => finding.Rule).Order(StringComparer.Ordinal));
+        Assert.Equal(policy.RuleNames().Select(name => name.ToString()).Order(StringComparer.Ordinal), verdict.Findings.Select(finding => finding.Rule.ToString()).Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -332,7 +332,7 @@ public sealed class GateTests
     [InlineData(Outcome.NotMeasured, FindingState.NotApplicable, FindingState.NotApplicable)]
     public void Outcome_OfFindings_IsTheWorstOfThem(Outcome expected, params FindingState[] states)
     {
-        List<Finding> findings = [.. states.Select(state => new Finding("a/maxRate", state, 0, 0, "≤", 1, "", null))];
+        List<Finding> findings = [.. states.Select(state => new Finding(RuleName.Parse("a/maxRate"), state, 0, 0, "≤", 1, "", null))];
         var outcome = Outcomes.FromFindings(findings);
 
         Assert.Equal(expected, outcome);
@@ -350,15 +350,15 @@ public sealed class GateTests
     [InlineData(true, FindingState.Failed, Outcome.Failed)]
     [InlineData(false, FindingState.Passed, Outcome.Failed)]
     public void Outcome_RecordThatSaysPassed_IsWhatItsFindingsSay(bool passed, FindingState state, Outcome expected) =>
-        Assert.Equal(expected, new Verdict(passed, [new Finding("a/maxRate", state, 0, 0, "≤", 1, "", null)], []) { Outcome = Outcome.Passed }.Outcome);
+        Assert.Equal(expected, new Verdict(passed, [new Finding(RuleName.Parse("a/maxRate"), state, 0, 0, "≤", 1, "", null)], []) { Outcome = Outcome.Passed }.Outcome);
 
     [Fact]
     public void Judge_NothingTrainedAndNotCompliant_FailsAlsoForNotUnlearning()
     {
         var verdict = Gate.Judge(Records.Policy, Records.Before, after: null, Records.Today);
 
-        Assert.Equal(FindingState.Failed, verdict.Findings.Single(finding => finding.Rule == "digit-8/maxRate").State);
-        Assert.Equal(FindingState.NotMeasured, verdict.Findings.Single(finding => finding.Rule == "digit-8/minUnlearned").State);
+        Assert.Equal(FindingState.Failed, verdict.Findings.Single(finding => finding.Rule.ToString() == "digit-8/maxRate").State);
+        Assert.Equal(FindingState.NotMeasured, verdict.Findings.Single(finding => finding.Rule.ToString() == "digit-8/minUnlearned").State);
     }
 
     [Fact]
@@ -428,5 +428,5 @@ public sealed class GateTests
 
     private static Verdict Judge(Measurement? after = null, Measurement? before = null) => Gate.Judge(Records.Policy, before ?? Records.Before, after ?? Records.After, Records.Today);
 
-    private static Finding Find(string rule, Measurement? after = null, Measurement? before = null) => Judge(after, before).Findings.Single(finding => finding.Rule == rule);
+    private static Finding Find(string rule, Measurement? after = null, Measurement? before = null) => Judge(after, before).Findings.Single(finding => finding.Rule.ToString() == rule);
 }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Reports;
 using Json.Schema;
 
 namespace AdaptThenUnlearn.Tests.Policies;
@@ -16,7 +17,7 @@ internal static class PolicyTexts
         Methods: ["adapt-then-unlearn", "fine-tune", "extrapolation", "retrain"],
         Repulsions: ["il2", "nl2", "el2"],
         CheckpointFormats: ["safetensors", "rosinality", "pytorch"],
-        ReportFormats: ["json", "markdown", "html", "junit", "sarif"]);
+        ReportFormats: [.. ReportFormats.All.Select(format => format.Name)]);
 
     /// <summary>The smallest policy without warnings: required values, and an auditor.</summary>
     public const string Smallest = """

@@ -33,8 +33,8 @@ public sealed class QualityExtractorTests
         var policy = result.Policy!;
         Assert.Equal("w.pth", policy.Quality!.ExtractorWeights);
         Assert.Equal("auditor", policy.Quality.CountingClassifier(policy));
-        Assert.Contains("quality/minShareKept/7", policy.RuleNames());
-        Assert.DoesNotContain("quality/minShareKept/8", policy.RuleNames());
+        Assert.Contains("quality/minShareKept/7", policy.RuleNames().Select(name => name.ToString()));
+        Assert.DoesNotContain("quality/minShareKept/8", policy.RuleNames().Select(name => name.ToString()));
     }
 
     [Fact]

@@ -31,7 +31,7 @@ public sealed class AdviceTests
     [Fact]
     public void For_GrowthBeyondTheLimit_SaysTheGrowthThatWasJudged()
     {
-        var finding = new Finding("quality/maxFrechetIncrease", FindingState.Failed, 0.8, 0.9, "≤", 0.5, "", null);
+        var finding = new Finding(RuleName.Parse("quality/maxFrechetIncrease"), FindingState.Failed, 0.8, 0.9, "≤", 0.5, "", null);
 
         var advice = Advice.For(Records.Policy, Records.Before, Records.Measured("b", 20, 29, 900), finding)!.Text;
 
@@ -150,16 +150,16 @@ public sealed class AdviceTests
 
             Assert.Contains(HtmlText.RenderPhrases(advice.Phrases), html, StringComparison.Ordinal);
             Assert.Contains(MarkdownText.RenderPhrases(advice.Phrases), markdown, StringComparison.Ordinal);
-            Assert.EndsWith(advice.Text, rules[finding.Rule].GetProperty("help").GetProperty("text").GetString(), StringComparison.Ordinal);
+            Assert.EndsWith(advice.Text, rules[finding.Rule.ToString()].GetProperty("help").GetProperty("text").GetString(), StringComparison.Ordinal);
             if (finding.StopsRelease)
-                Assert.EndsWith(advice.Text, junit[finding.Rule].Elements().First().Value, StringComparison.Ordinal);
+                Assert.EndsWith(advice.Text, junit[finding.Rule.ToString()].Elements().First().Value, StringComparison.Ordinal);
         }
     }
 
     private static string For(Measurement before, Measurement? after, string rule, UnlearningPolicy? policy = null)
     {
         policy ??= Records.Policy;
-        var finding = Gate.Judge(policy, before, after, Records.Today).Findings.Single(finding => finding.Rule == rule);
+        var finding = Gate.Judge(policy, before, after, Records.Today).Findings.Single(finding => finding.Rule.ToString() == rule);
         return Advice.For(policy, before, after, finding)!.Text;
     }
 }

@@ -32,7 +32,7 @@ public sealed class JUnitReportTests
 
         foreach (var (attribute, element) in new[] { ("failures", "failure"), ("errors", "error"), ("skipped", "skipped") })
             Assert.Equal(suite.Descendants(element).Count(), int.Parse(suite.Attribute(attribute)!.Value, CultureInfo.InvariantCulture));
-        Assert.Equal(Records.Named(run).Verdict.Findings.Select(finding => finding.Rule), suite.Elements("testcase").Select(test => test.Attribute("name")!.Value));
+        Assert.Equal(Records.Named(run).Verdict.Findings.Select(finding => finding.Rule.ToString()), suite.Elements("testcase").Select(test => test.Attribute("name")!.Value));
         Assert.All(suite.Elements("testcase"), test => Assert.Equal("no-eights", test.Attribute("classname")!.Value));
         foreach (var attribute in new[] { "tests", "failures", "errors", "time" })
             Assert.Equal(suites.Attribute(attribute)!.Value, suite.Attribute(attribute)!.Value);

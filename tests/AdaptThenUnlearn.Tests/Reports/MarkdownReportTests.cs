@@ -78,7 +78,7 @@ public sealed class MarkdownReportTests
     {
         var policy = Records.Policy with { Description = hostile, Owner = hostile };
         var run = Records.Run(policy: policy);
-        var before = run.Before with { Quality = run.Before.Quality! with { Metric = hostile } };   // a record may come from anyone
+        var before = run.Before with { Quality = run.Before.Quality! with { DistanceName = hostile } };   // a record may come from anyone
 
         Assert.DoesNotContain(mustNotAppear, new MarkdownReport().Render(run with { Before = before }), StringComparison.Ordinal);
     }

@@ -66,7 +66,7 @@ public sealed class OutcomeTextTests
 
         Assert.All(record.Verdict.Findings.Where(finding => finding.State is FindingState.Waived), finding =>
         {
-            string[] wanted = [finding.Rule, finding.Waiver!.Reason, finding.Waiver.ApprovedBy, finding.Waiver.Expires, ReportText.Unit(finding.Rule)(finding.Observed!.Value), ReportText.Unit(finding.Rule)(finding.Limit)];
+            string[] wanted = [finding.Rule.ToString(), finding.Waiver!.Reason, finding.Waiver.ApprovedBy, finding.Waiver.Expires, ReportText.Unit(finding.Rule)(finding.Observed!.Value), ReportText.Unit(finding.Rule)(finding.Limit)];
             Assert.All(wanted, word => Assert.Contains(word, top, StringComparison.Ordinal));
         });
         Assert.DoesNotContain("✅", text[..text.IndexOf('\n', StringComparison.Ordinal)], StringComparison.Ordinal);

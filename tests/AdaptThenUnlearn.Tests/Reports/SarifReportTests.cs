@@ -1,5 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;
 using Json.Schema;
@@ -17,7 +19,7 @@ public sealed class SarifReportTests
     [MemberData(nameof(Runs))]
     public void Render_ARun_FollowsThePublishedSchema(string run)
     {
-        var evaluation = _schema.Evaluate(JsonNode.Parse(new SarifReport().Render(Records.Named(run))), new EvaluationOptions { OutputFormat = OutputFormat.List, RequireFormatValidation = true });
+        var evaluation = _schema.Evaluate(JsonNode.Parse(new SarifReport().Render(Records.Named(run))), new Json.Schema.EvaluationOptions { OutputFormat = OutputFormat.List, RequireFormatValidation = true });
 
         Assert.True(evaluation.IsValid, string.Join('\n', evaluation.Details.Where(detail => detail.HasErrors).SelectMany(detail => detail.Errors!.Select(error => $"{detail.InstanceLocation}: {error.Value}"))));
     }
@@ -63,12 +65,27 @@ public sealed class SarifReportTests
 
         Assert.All(Records.Run().Verdict.Findings, finding =>
         {
-            var place = Result(Records.Run(), finding.Rule).GetProperty("locations")[0].GetProperty("physicalLocation");
+            var place = Result(Records.Run(), finding.Rule.ToString()).GetProperty("locations")[0].GetProperty("physicalLocation");
             var region = place.GetProperty("region");
             var rest = lines[region.GetProperty("startLine").GetInt32() - 1][(region.GetProperty("startColumn").GetInt32() - 1)..];
             Assert.StartsWith(finding.Limit.ToString(System.Globalization.CultureInfo.InvariantCulture), rest, StringComparison.Ordinal);
             Assert.Equal("policy.json", place.GetProperty("artifactLocation").GetProperty("uri").GetString());
         });
+    }
+
+    [Fact]
+    public void Render_FeatureCalledQuality_PointsAtItsOwnLimit()
+    {
+        var text = Records.PolicyText.Replace("\"digit-8\"", "\"quality\"", StringComparison.Ordinal);
+        var lines = text.Split('\n').ToList();
+        var policy = PolicyReader.Read(text, "policy.json", Records.Vocabulary, []).Policy!;
+        var run = Records.Run(Gate.Judge(policy, Records.Before, Records.After, Records.Today), policy);
+        run = run with { PolicySource = run.PolicySource with { Text = text } };
+
+        foreach (var (rule, property) in new[] { ("quality/maxRate", "\"maxRate\""), ("quality/maxFrechetDistance", "\"maxFrechetDistance\"") })
+            Assert.Equal(
+                lines.FindIndex(line => line.Contains(property, StringComparison.Ordinal)) + 1,
+                Result(run, rule).GetProperty("locations")[0].GetProperty("physicalLocation").GetProperty("region").GetProperty("startLine").GetInt32());
     }
 
     [Theory]
@@ -86,7 +103,7 @@ public sealed class SarifReportTests
     [Fact]
     public void Render_OtherNumbers_SameFingerprints()
     {
-        var fingerprints = new[] { "passed", "failed" }.Select(run => Records.Named(run).Verdict.Findings.Select(finding => Result(Records.Named(run), finding.Rule).GetProperty("partialFingerprints").GetRawText()).ToList()).ToList();
+        var fingerprints = new[] { "passed", "failed" }.Select(run => Records.Named(run).Verdict.Findings.Select(finding => Result(Records.Named(run), finding.Rule.ToString()).GetProperty("partialFingerprints").GetRawText()).ToList()).ToList();
 
         Assert.Equal(fingerprints[0], fingerprints[1]);
         Assert.Distinct(fingerprints[0]);

@@ -1,4 +1,4 @@
-using System.Security.Cryptography;
+using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
@@ -25,10 +25,10 @@ public sealed class RunFilesTests : IDisposable
     }
 
     [Theory]
-    [InlineData("", "is no run record")]
-    [InlineData("null", "is no run record")]
-    [InlineData("{}", "is no run record")]
-    [InlineData("[1, 2]", "is no run record")]
+    [InlineData("", "is not a run record")]
+    [InlineData("null", "is not a run record")]
+    [InlineData("{}", "is not a run record")]
+    [InlineData("[1, 2]", "is not a run record")]
     [InlineData("""{ "schemaVersion": 2 }""", "version 2")]
     [InlineData("""{ "schemaVersion": "one" }""", "version one")]
     public void Read_NoRecord_SaysSo(string text, string expected)
@@ -54,7 +54,7 @@ public sealed class RunFilesTests : IDisposable
 
     [Theory]
     [InlineData("\"looks\": [", "\"looks\": [ null,", "$.before.features[0].looks[0] is null")]
-    [InlineData("\"seconds\": 150", "\"seconds\": 1e999", "$.times.stages[1].seconds is no finite number")]
+    [InlineData("\"seconds\": 150", "\"seconds\": 1e999", "$.times.stages[1].seconds is not a finite number")]
     [InlineData("\"hits\": 20\n", "\"hits\": 10001\n", "the counts of the feature 'digit-8' are impossible")]
     [InlineData("\"confidence\": 0.95", "\"confidence\": 1", "the confidence does not lie between 0 and 1")]
     [InlineData("\"class\": \"9\",", "\"class\": \"8\",", "the class '8' was counted twice")]
@@ -155,13 +155,13 @@ public sealed class RunFilesTests : IDisposable
     {
         Directory.CreateDirectory(At("images"));
         File.WriteAllText(At("images/a"), "1");
-        var one = RunRecordFile.Digest(At("images"));
+        var one = Sha256Digest.FindAt(At("images"));
         File.WriteAllText(At("images/a"), "2");
-        var changed = RunRecordFile.Digest(At("images"));
+        var changed = Sha256Digest.FindAt(At("images"));
         File.Move(At("images/a"), At("images/b"));
 
-        Assert.Equal(3, new[] { one, changed, RunRecordFile.Digest(At("images")) }.Distinct().Count());
-        Assert.Null(RunRecordFile.Digest(At("nothing")));
+        Assert.Equal(3, new[] { one, changed, Sha256Digest.FindAt(At("images")) }.Distinct().Count());
+        Assert.Null(Sha256Digest.FindAt(At("nothing")));
     }
 
     [Fact]
@@ -403,7 +403,7 @@ public sealed class RunFilesTests : IDisposable
         {
             Before = before,
             After = after,
-            PolicySource = new PolicySource("policy.json", policyText, Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(policyText))), CanonicalJson.Digest(policy), []),
+            PolicySource = new PolicySource("policy.json", policyText, Sha256Digest.Compute(policyText), CanonicalJson.Digest(policy), []),
             Inputs = [.. Inputs().Select(input => new InputFile(input.Role, Path.GetFileName(input.Path), Written(Path.GetFileName(input.Path))))],
             Outputs = [new OutputFile("artifact", "no-eights.safetensors", after.GeneratorSha256)],
         };
@@ -420,7 +420,7 @@ public sealed class RunFilesTests : IDisposable
     private string Written(string name)
     {
         File.WriteAllText(At(name), name);
-        return RunRecordFile.Digest(At(name))!;
+        return Sha256Digest.FindAt(At(name))!;
     }
 
     private string At(string name) => Path.Combine(_folder, name);

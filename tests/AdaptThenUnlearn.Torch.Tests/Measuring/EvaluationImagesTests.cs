@@ -2,6 +2,7 @@ using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Models;
+using AdaptThenUnlearn.Torch.Randomness;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Measuring;
@@ -24,6 +25,16 @@ public sealed class EvaluationImagesTests
         Assert.True(raw.abs().max().item<float>() > 2);
         Assert.True(ImageQuantizer.FromBytes(ImageQuantizer.ToBytes(raw)).equal(pictures).all().item<bool>());
         Assert.True(EvaluationImages.FromOptions(_evaluation with { Range = EvaluationOptions.EightBit }, CPU).Draw(loud.Generator, batch).equal(pictures).all().item<bool>());
+    }
+
+    // Records hold digests of what was measured on these streams: their names must not change.
+    [Fact]
+    public void FromOptionsAndForReference_Streams_AreThoseOfEarlierVersions()
+    {
+        var images = EvaluationImages.FromOptions(_evaluation, CPU);
+
+        Assert.Equal(new RandomStreams(3, "evaluation"), images.Random);
+        Assert.Equal(images with { Random = new RandomStreams(3, "reference") }, images.ForReference());
     }
 
     // The smallest GAN, whose images go far beyond the range.

@@ -75,8 +75,8 @@ public sealed class FeatureMomentsTests : IDisposable
     {
         using var scope = NewDisposeScope();
         Refused("'mu' and 'sigma' are needed", ("mu", zeros(3, float64)));
-        Refused("no mean [d] and covariance [d, d]", ("mu", zeros(3, float64)), ("sigma", eye(4, dtype: float64)));
-        Refused("no mean [d] and covariance [d, d]", ("mu", zeros(3, int64)), ("sigma", eye(3, dtype: int64)));
+        Refused("not a mean [d] and a covariance [d, d]", ("mu", zeros(3, float64)), ("sigma", eye(4, dtype: float64)));
+        Refused("not a mean [d] and a covariance [d, d]", ("mu", zeros(3, int64)), ("sigma", eye(3, dtype: int64)));
         Refused("not symmetric", ("mu", zeros(2, float64)), ("sigma", arange(4, float64).view(2, 2)));
         Refused("variances below 0", ("mu", zeros(2, float64)), ("sigma", eye(2, dtype: float64).neg()));
         foreach (var (count, shown) in new[] { (tensor(-1L), "-1"), (tensor(0L), "0"), (tensor(99.5), "99.5"), (tensor(double.NaN), "NaN"), (tensor(new[] { 4L, 5L }), "an array of shape [2]") })

@@ -1,10 +1,11 @@
+using System.Text.Json;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Tests.Runs;
 
 /// <summary>From a rule to the line of its limit, also in records that nobody should trust.</summary>
-public sealed class RulePlaceTests
+public sealed class RuleLocationTests
 {
     private const string Text = """
         {
@@ -28,8 +29,8 @@ public sealed class RulePlaceTests
     [InlineData("quality/minShareKept/9", 10, 21, "$.quality.minShareKept")]
     [InlineData("quality/maxFrechetDistance", 8, 14, "$.quality.maxFrechetDistance")]   // set by an argument: the object it was left out of
     [InlineData("nothing/of/the/kind", 1, 1, "$")]
-    public void Of_Rule_IsThePlaceOfItsLimit(string rule, int line, int column, string path) =>
-        Assert.Equal(new RuleLocation("../policy.json", path, line, column), RuleLocation.Find(Run(Text), rule));
+    public void Find_Rule_IsThePlaceOfItsLimit(string rule, int line, int column, string path) =>
+        Assert.Equal(new RuleLocation("../policy.json", path, line, column), RuleLocation.Find(Run(Text), RuleName.Parse(rule)));
 
     [Theory]
     [InlineData("quality/maxRate", RuleLimit.MaxRate, "quality")]
@@ -50,8 +51,24 @@ public sealed class RulePlaceTests
         Assert.Equal(rule, name.ToString());
     }
 
+    [Theory]
+    [InlineData("quality/maxRate")]
+    [InlineData("quality/minShareKept/a/minUnlearned")]
+    [InlineData("not a rule \u001b/</script>")]
+    [InlineData("")]
+    public void RuleName_AsJson_IsItsText(string rule)
+    {
+        var name = RuleName.Parse(rule);
+
+        Assert.Equal(JsonSerializer.Serialize(rule), JsonSerializer.Serialize(name));
+        Assert.Equal(name, JsonSerializer.Deserialize<RuleName>(JsonSerializer.Serialize(name)));
+        Assert.Equal("", default(RuleName).ToString());
+        Assert.Throws<JsonException>(() => JsonSerializer.Deserialize<RuleName>("7"));
+        Assert.Throws<JsonException>(() => JsonSerializer.Deserialize<RuleName>("null"));
+    }
+
     [Fact]
-    public void OfWaiver_OneOfSeveral_IsItsOwnPlace()
+    public void FindWaiver_OneOfSeveral_IsItsOwnPlace()
     {
         const string Waivers = """
             { "waivers": [ { "rule": "a/maxRate" },
@@ -68,8 +85,8 @@ public sealed class RulePlaceTests
     [InlineData("")]
     [InlineData("[]")]
     [InlineData("{ \"undesired")]
-    public void Of_TextThatIsNoPolicy_IsTheFile(string text) =>
-        Assert.Equal(new RuleLocation("../policy.json", "$.undesiredFeatures[0].maxRate", 1, 1), RuleLocation.Find(Run(text), "other/maxRate"));
+    public void Find_TextThatIsNoPolicy_IsTheFile(string text) =>
+        Assert.Equal(new RuleLocation("../policy.json", "$.undesiredFeatures[0].maxRate", 1, 1), RuleLocation.Find(Run(text), RuleName.MaxRate("other")));
 
     private static RunRecord Run(string text)
     {

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace AdaptThenUnlearn.Torch.Tests.Measuring;
 
 /// <summary>Logits and probabilities are told apart by all that a classifier put out, and one image many times from many.</summary>
-public sealed class OutputTallyTests
+public sealed class OutputRangeTests
 {
     [Theory]
     [InlineData("logits", "softmax", null)]

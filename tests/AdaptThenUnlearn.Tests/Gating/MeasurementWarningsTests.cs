@@ -6,7 +6,7 @@ using AdaptThenUnlearn.Runs;
 namespace AdaptThenUnlearn.Tests.Gating;
 
 /// <summary>What the gate makes of a count that means nothing, and of one that means little.</summary>
-public sealed class ReadingDoubtsTests
+public sealed class MeasurementWarningsTests
 {
     private const string Rate = "digit-8/maxRate";
     private static readonly DetectionCounts Sound = new("held out when it was trained", 100, 2, 400, 3);
@@ -20,7 +20,7 @@ public sealed class ReadingDoubtsTests
         var verdict = Gate.Judge(policy, Changed(before, reading => reading with { NotMeasured = "the auditor saw nothing" }), after: null, Records.Today);
 
         Assert.False(verdict.Passed);
-        var finding = verdict.Findings.Single(finding => finding.Rule == Rate);
+        var finding = verdict.Findings.Single(finding => finding.Rule.ToString() == Rate);
         Assert.Equal((FindingState.NotMeasured, "the auditor saw nothing"), (finding.State, finding.Explanation));
         Assert.Contains(verdict.Warnings, warning => warning.Contains("cannot be waived", StringComparison.Ordinal));
     }

@@ -1,10 +1,13 @@
-namespace AdaptThenUnlearn.Runs;
+namespace AdaptThenUnlearn.Policies;
 
-/// <summary>Names of the files a run reads, where other code must find one again.</summary>
+/// <summary>The roles of the files that a policy names: what records, messages and digests call them.</summary>
 public static class InputRoles
 {
     /// <summary>The checkpoint of the original generator.</summary>
     public const string Generator = "generator";
+
+    /// <summary>The checkpoint of the discriminator, where it is not in the generator's.</summary>
+    public const string Discriminator = "discriminator";
 
     /// <summary>The policy file.</summary>
     public const string Policy = "policy";
@@ -15,7 +18,7 @@ public static class InputRoles
     /// <summary>The folder of real images that a generator is retrained on.</summary>
     public const string TrainingData = "training data";
 
-    /// <summary>Weights of an extractor that is no classifier of the policy.</summary>
+    /// <summary>Weights of an extractor that is not a classifier of the policy.</summary>
     public const string Extractor = "extractor";
 
     /// <summary>Images without undesired features that the policy gives.</summary>
@@ -25,11 +28,17 @@ public static class InputRoles
     /// <param name="feature">Name of the feature.</param>
     public static string Negatives(string feature) => $"negatives {feature}";
 
-    /// <summary>Whether an input of a role may be a folder, of images.</summary>
-    /// <param name="role">As a record has it.</param>
-    public static bool MayBeFolder(string role) => role is Reference or TrainingData or Positives || role.StartsWith(Negatives(""), StringComparison.Ordinal);
-
     /// <summary>The checkpoint of a classifier.</summary>
     /// <param name="name">In the policy.</param>
     public static string Classifier(string name) => $"classifier {name}";
+
+    /// <summary>A further file of a checkpoint that is in several files.</summary>
+    /// <param name="role">Of the checkpoint.</param>
+    /// <param name="number">From 1.</param>
+    public static string Part(string role, int number) => FormattableString.Invariant($"{role}, part {number}");
+
+    /// <summary>Whether an input of a role may be a folder of images.</summary>
+    /// <param name="role">As a record has it.</param>
+    public static bool MayBeFolder(string role) =>
+        role is Reference or TrainingData or Positives || role.StartsWith(Negatives(""), StringComparison.Ordinal);
 }

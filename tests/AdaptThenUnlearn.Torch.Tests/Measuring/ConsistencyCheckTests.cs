@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 namespace AdaptThenUnlearn.Torch.Tests.Measuring;
 
 /// <summary>Programs that make other images by call or by batch are found out; those that compute, or draw noise of their own, are not.</summary>
-public sealed class RepeatedQuestionsTests : IDisposable
+public sealed class ConsistencyCheckTests : IDisposable
 {
     private const string Honest = "torch.tanh(torch.view(torch.repeat(z, [1, 32]), [-1, 1, 16, 16]))";
 
@@ -21,7 +21,7 @@ public sealed class RepeatedQuestionsTests : IDisposable
     [InlineData("batch", "among 100 and among 8")]
     [InlineData("neighbours", "among 100 and among 8")]
     [InlineData("state", "twice")]
-    public void Ask_Program_IsRefusedWhenItAnswersDifferently(string kind, string? expected)
+    public void Probe_Program_IsRefusedWhenItAnswersDifferently(string kind, string? expected)
     {
         using var generator = Program(kind);
 
@@ -38,7 +38,7 @@ public sealed class RepeatedQuestionsTests : IDisposable
     }
 
     [Fact]
-    public void AskAgain_ProgramThatTurnsAfterSomeCalls_IsRefused()
+    public void ProbeAgain_ProgramThatTurnsAfterSomeCalls_IsRefused()
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
@@ -51,7 +51,7 @@ public sealed class RepeatedQuestionsTests : IDisposable
     }
 
     [Fact]
-    public void Ask_NetworkThatIsNoProgram_IsNotAsked()
+    public void Probe_NetworkThatIsNoProgram_IsNotProbed()
     {
         using var scope = NewDisposeScope();
         using var networks = Small.Gan();

@@ -1,0 +1,23 @@
+namespace AdaptThenUnlearn.Diagnostics;
+
+/// <summary>The codes of what the gate says; a code never changes its meaning.</summary>
+/// <remarks>
+/// The build's tasks look for <see cref="NotMet"/> in the tool's output, because they know the command line alone.
+/// </remarks>
+public static class GateCodes
+{
+    /// <summary>A rule failed or was not measured; a warning where a failed gate is let through.</summary>
+    public const string NotMet = "ATU3001";
+
+    /// <summary>Warning: something makes the verdict weaker than it looks, or a waiver has expired or was not needed.</summary>
+    public const string WeakVerdict = "ATU3002";
+
+    /// <summary>A run record is not valid: a hash, a pinned file, a reading, the policy or a report has changed.</summary>
+    public const string InvalidRecord = "ATU3003";
+
+    /// <summary>Warning: a rule is not met and waived.</summary>
+    public const string Waived = "ATU3004";
+
+    /// <summary>Warning: the gate failed and was let through.</summary>
+    public const string LetThrough = "ATU3005";
+}

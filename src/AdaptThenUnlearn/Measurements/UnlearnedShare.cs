@@ -1,0 +1,27 @@
+namespace AdaptThenUnlearn.Measurements;
+
+/// <summary>PUL, the percentage of unlearning, as a share: (before − after) / before, of images from the same latents.</summary>
+/// <remarks>Tiwary et al. 2025 (arXiv:2309.14054). Below 0 where the feature became more frequent.</remarks>
+public static class UnlearnedShare
+{
+    /// <summary>The point estimate.</summary>
+    /// <param name="hitsBefore">Images of the original generator that show the feature; 0 or more.</param>
+    /// <param name="hitsAfter">Images of the unlearned generator that show it, among as many.</param>
+    /// <returns>Null where the original never showed the feature.</returns>
+    public static double? Compute(long hitsBefore, long hitsAfter) =>
+        hitsBefore == 0 ? null : (double)(hitsBefore - hitsAfter) / hitsBefore;
+
+    /// <summary>The unfavourable bound: the share, if the rate after were as large as its upper bound.</summary>
+    /// <param name="before">Of the original generator.</param>
+    /// <param name="after">Of the unlearned generator.</param>
+    /// <param name="confidence">One-sided, between 0 and 1.</param>
+    /// <returns>Null where the original never showed the feature.</returns>
+    public static double? LowerBound(Look before, Look after, double confidence)
+    {
+        if (before.Hits == 0)
+            return null;
+
+        var rateBefore = (double)before.Hits / before.Samples;
+        return 1 - ClopperPearson.UpperBound(after.Hits, after.Samples, confidence) / rateBefore;
+    }
+}
