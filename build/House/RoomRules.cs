@@ -73,13 +73,14 @@ public static class RoomRules
         ["Publishing.Hosts"] = [],
         ["Publishing.Targets"] = ["Publishing.Hosts"],
         ["Publishing.Admission"] = ["Publishing.Targets", "Runs", "Gating", "Measurements", "Policies"],
-        ["Publishing.Pages"] = ["Publishing.Admission", "Reports", "Runs", "Gating", "Measurements", "Policies"],
+        ["Publishing.Pages"] = ["Publishing.Admission", "Publishing.Targets", "Reports", "Runs", "Gating", "Measurements", "Policies"],
         ["Publishing.GitHub"] = ["Publishing.Pages", "Publishing.Admission", "Publishing.Targets", "Publishing.Hosts", "Reports"],
         ["Publishing"] = ["Publishing.GitHub", "Publishing.Pages", "Publishing.Admission", "Publishing.Targets", "Publishing.Hosts", "Policies"],
 
         // The command line puts everything together.
         ["Cli"] =
         [
+            "Tasks",   // the line of a verdict, which a build task counts
             "Publishing", "Publishing.Admission", "Publishing.GitHub", "Publishing.Hosts", "Publishing.Targets",
             "Torch.Governing", "Torch.Unlearning", "Torch.Unlearning.Repulsion", "Torch.Adaptation", "Torch.Training", "Torch.Measuring",
             "Torch.Features", "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models", "Torch.Models.Sequence",
