@@ -29,7 +29,7 @@ internal sealed class Command : IDisposable
         foreach (var (name, value) in new Dictionary<string, string?>(environment)
         {
             ["LC_ALL"] = "de_DE.UTF-8", ["DOTNET_CLI_UI_LANGUAGE"] = "en", ["DOTNET_NOLOGO"] = "1", ["OMP_NUM_THREADS"] = "1",
-            ["MSBUILDDISABLENODEREUSE"] = "1", ["DOTNET_CLI_USE_MSBUILD_SERVER"] = "0", ["CI"] = null,
+            ["MSBUILDDISABLENODEREUSE"] = "1", ["DOTNET_CLI_USE_MSBUILD_SERVER"] = "0", ["CI"] = null, ["AtuCoverage"] = null,
         })
             start.Environment[name] = value;
 
