@@ -7,6 +7,7 @@ using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Images;
+using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Training;
 
 namespace AdaptThenUnlearn.Cli;
@@ -42,6 +43,11 @@ public static class CommandAction
         {
             terminal.WriteDiagnostic(diagnosed.Diagnostic);
             return diagnosed.ExitCode;
+        }
+        catch (UnsuitableImagesException unsuitable)
+        {
+            terminal.WriteDiagnostic(new BadArgumentException(unsuitable.Message).Diagnostic);
+            return ExitCodes.BadPolicy;
         }
         catch (Exception failed)
         {
