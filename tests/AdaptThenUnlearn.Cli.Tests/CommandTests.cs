@@ -68,7 +68,7 @@ public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
             return errors;
         }
 
-        Assert.Contains("knows no classes", Refusal(house.At("generator.safetensors"), TorchSharp.torch.eye(3)), StringComparison.Ordinal);
+        Assert.Contains("has no classes", Refusal(house.At("generator.safetensors"), TorchSharp.torch.eye(3)), StringComparison.Ordinal);
         Assert.Contains("the generator takes [N, 3]", Refusal(conditional, TorchSharp.torch.eye(4)), StringComparison.Ordinal);
         Assert.Contains("one 1", Refusal(conditional, TorchSharp.torch.ones(2, 3)), StringComparison.Ordinal);
     }

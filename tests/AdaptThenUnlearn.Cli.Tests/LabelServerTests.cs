@@ -197,7 +197,7 @@ public sealed class LabelServerTests(LabelServerTests.Served served) : IClassFix
 
         Assert.Equal(3, exitCode);
         Assert.Contains("ATU2003: ", errors, StringComparison.Ordinal);
-        Assert.Contains("another `atu label` is using it", errors, StringComparison.Ordinal);
+        Assert.Contains("another `atu label` is using the folder", errors, StringComparison.Ordinal);
     }
 
     /// <summary>A process that serves twenty images.</summary>

@@ -92,7 +92,7 @@ public sealed class CompareCommand(Terminal terminal)
             {
                 _runs.RunAndReport(scope, runs, request, cancel);
             }
-            catch (RunFolderInUseException)
+            catch (FolderInUseException)
             {
                 terminal.WriteStatus($"{request.Key} is being made by another process, and left to it");
                 continue;

@@ -78,7 +78,7 @@ public sealed class ComparisonArguments(Terminal terminal)
             var inputs = file.Inputs();
             requests.Add(new ComparisonRequest(
                 key, policy,
-                new PolicySource(Path.GetFullPath(scope.File.Path), file.Text, file.Result.TextSha256, CanonicalJson.Digest(policy), file.Overrides),
+                file.CreateSource(Path.GetFullPath(file.Path)),
                 inputs, ComparedCell.DigestOf(policy, inputs.EnumerateFiles().Select(input => (input.Role, Digest(input.Path))))));
         }
 
@@ -86,8 +86,10 @@ public sealed class ComparisonArguments(Terminal terminal)
 
         PolicyFile ReadPolicy(string[] overrides)
         {
-            var file = PolicyFile.Read(scope.File.Path, overrides, terminal, warnings: false);   // those were told once
-            return file.Result.Policy is null ? throw new BadArgumentException($"{scope.File.Path}: a run cannot be made with what the comparison sets") : file;
+            var file = scope.File.WithOverrides(overrides, terminal);
+            return file.Result.Policy is null
+                ? throw new BadArgumentException($"{scope.File.Path}: the values that the comparison sets for a run are not valid in this policy")
+                : file;
         }
     }
 

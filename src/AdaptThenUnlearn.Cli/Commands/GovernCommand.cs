@@ -168,8 +168,8 @@ public sealed class GovernCommand(Terminal terminal)
         public static PlannedRun Create(PolicyFile file, string output)
         {
             var folder = Path.Combine(output, file.Policy.Name);
-            return new PlannedRun(file, folder, file.Inputs(), new PolicySource(
-                Path.GetRelativePath(folder, Path.GetFullPath(file.Path)).Replace('\\', '/'), file.Text, file.Result.TextSha256, CanonicalJson.Digest(file.Policy), file.Overrides));
+            var path = Path.GetRelativePath(folder, Path.GetFullPath(file.Path)).Replace('\\', '/');
+            return new PlannedRun(file, folder, file.Inputs(), file.CreateSource(path));
         }
     }
 }

@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using AdaptThenUnlearn.Cli.Labelling;
-using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Labelling;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Adaptation;
@@ -64,7 +63,7 @@ public sealed partial class LabelCommand(Terminal terminal)
             path => LabelSheetFile.IsLabelSheet(path) || SafetensorsFile.IsWrittenByAtu(path, ClassifierCheckpoint.Kind, FrozenFeaturesHead.Name));
         var device = Machine.Prepare(parsed);
         using var loaded = _generator.Load(parsed, parsed.GetValue(_discriminator), device, terminal);
-        using var folderLock = LockFolder(folder);
+        using var folderLock = FolderLock.Acquire(folder, "`atu label`");
         var sheet = LabelSheetFile.Open(LabellingSession.SheetIn(folder), feature, loaded.Sha256, parsed.GetValue(_seed), parsed.GetValue(_count));
         if (parsed.GetValue(_trainOnly) && sheet.WhyTooFewLabels is { } problem)
             throw new LabelException($"{LabellingSession.SheetIn(folder)}: {problem}; give them with `atu label`, without --train-only");
@@ -77,20 +76,6 @@ public sealed partial class LabelCommand(Terminal terminal)
         else
             Serve(session, parsed.GetValue(_port), cancel);
         return ExitCodes.Passed;
-    }
-
-    // Two processes would write over each other's labels.
-    private static FileStream LockFolder(string folder)
-    {
-        try
-        {
-            Directory.CreateDirectory(folder);
-            return new FileStream(Path.Combine(folder, ".lock"), FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, bufferSize: 1, FileOptions.DeleteOnClose);
-        }
-        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
-        {
-            throw new RunException("ATU2003", $"{folder}: the folder cannot be written, or another `atu label` is using it: {failed.Message}; end that one, or name another folder with --out");
-        }
     }
 
     private void Serve(LabellingSession session, int port, CancellationToken cancel)

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
-using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
@@ -70,15 +69,14 @@ public sealed class MeasureCommand(Terminal terminal)
             var opened = inputs.Open(cancel);
             using var generator = inputs.LoadGenerator(device);
             if (generator.Assumed is { } assumed)
-                terminal.WriteDiagnostic(new BuildMessage(
-                    Severity.Warning, PolicyCodes.AssumedLayers,
-                    $"$.generator.layers: weights do not tell what this generator computes; assumed: {assumed.Sentence}. No verdict rests on that: if it is right, say it: {UnclearLayersException.Property(assumed.Layers)}",
-                    file.Path));
+                terminal.WriteDiagnostic(file.CreateWarning(
+                    "$.generator.layers", PolicyCodes.AssumedLayers,
+                    $"is missing: weights do not say what this generator computes; assumed: {assumed.Sentence}. A verdict needs the statement; if the assumption is right, add {UnclearLayersException.Property(assumed.Layers)}"));
             using var classifiers = inputs.LoadClassifiers(generator.Generator.Shape, device);
             using var reference = inputs.LoadReference(classifiers, generator, images, terminal, cancel);
             var digests = opened.Where(file => file.Role != InputRoles.Policy).Select(file => file.Sha256);   // each part of what is in several files
             return work(
-                new MeasureContext(file, policy, generator, string.Join(' ', [CanonicalJson.Digest(policy), policy.Evaluation.RangeOrDefault, .. digests])),
+                new MeasureContext(file, policy, generator, string.Join(' ', [file.EffectiveSha256, policy.Evaluation.RangeOrDefault, .. digests])),
                 new GeneratorEvaluator(policy, classifiers, reference, images));
         });
     }
@@ -89,17 +87,10 @@ public sealed class MeasureCommand(Terminal terminal)
             throw new BadArgumentException("--shard needs --out, a file for the part");
 
         using var scope = NewDisposeScope();
-        var own = Shard.Parse(shard).SelectFrom(evaluator.AllBatches());
-        List<BatchReading> readings = [];
-        using var questions = evaluator.StartConsistencyCheck(context.Generator.Generator);
-        foreach (var batch in own)
-        {
-            cancel.ThrowIfCancellationRequested();
-            readings.Add(evaluator.Read(context.Generator.Generator, batch));
-            terminal.Report(new StageProgress("measuring", readings.Count, own.Count, Losses: null));
-        }
-
-        questions.ProbeAgain();
+        var batches = Shard.Parse(shard).SelectFrom(evaluator.AllBatches());
+        var readings = ShardMeasurement.Read(
+            evaluator, context.Generator.Generator, batches,
+            read => terminal.Report(new StageProgress("measuring", read, batches.Count, Losses: null)), cancel);
         new MeasurementShard(context.Fingerprint, context.Generator.Sha256, readings).Save(target.FullName);
         Terminal.WriteResultLine(target.FullName);
         return ExitCodes.Passed;
