@@ -6,17 +6,17 @@ using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Cli;
 
-/// <summary>What a terminal says about a verdict: diagnostics at the policy's lines on stderr, every rule on stdout; the same for each command.</summary>
-/// <param name="terminal">Told.</param>
-/// <param name="policy">That was judged by.</param>
-/// <param name="file">Where diagnostics point: the policy's file, or the record's where that is not the policy any more.</param>
-/// <param name="text">Of the policy, for lines; null where the file is none.</param>
+/// <summary>Prints a verdict, the same way for each command: diagnostics at the policy's lines on stderr, every rule on stdout.</summary>
+/// <param name="terminal">Prints it.</param>
+/// <param name="policy">The policy of the verdict.</param>
+/// <param name="file">The file that diagnostics point at: the policy, or the record if the policy has changed since.</param>
+/// <param name="text">The policy's text, to find lines in; null where diagnostics point at the record.</param>
 internal sealed class VerdictPrinter(Terminal terminal, UnlearningPolicy policy, string file, string? text)
 {
-    /// <summary>Tells warnings, what is not met, what is waived, and every rule.</summary>
-    /// <param name="verdict">Of the gate.</param>
-    /// <param name="remarks">What the run noticed about its inputs, and a reader must see.</param>
-    /// <param name="advisory">Whether a failed gate is let through.</param>
+    /// <summary>Prints warnings, failed rules, waived rules, and the result of every rule.</summary>
+    /// <param name="verdict">The gate's verdict.</param>
+    /// <param name="remarks">The run's warnings about its inputs.</param>
+    /// <param name="advisory">Whether a failed gate is only a warning.</param>
     public void Print(Verdict verdict, IEnumerable<string> remarks, bool advisory)
     {
         foreach (var warning in verdict.Warnings)
@@ -33,7 +33,8 @@ internal sealed class VerdictPrinter(Terminal terminal, UnlearningPolicy policy,
 
         if (verdict.Outcome.WithAdvisory(advisory) is Outcome.Advisory)
             terminal.WriteDiagnostic(new BuildMessage(
-                Severity.Warning, "ATU3005", $"{policy.Name}: the gate failed and was let through, because --advisory was given; nothing may be released on it", file));
+                Severity.Warning, "ATU3005",
+                $"{policy.Name}: the gate failed and was let through, because --advisory was given. The generator must not be released", file));
         foreach (var finding in verdict.Findings)
             Terminal.WriteResultLine($"  {VerdictText.Describe(finding)}");
     }

@@ -186,7 +186,7 @@ public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
         var (exitCode, _, errors) = Atu.Run("policy", "new", house.At("fresh.json"));
 
         Assert.Equal(2, exitCode);
-        Assert.Contains("is there already", errors, StringComparison.Ordinal);
+        Assert.Contains("exists already", errors, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -41,7 +41,7 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
         {
             var (busyCode, busy, busyErrors) = Atu.Run(usual);
             Assert.True(busyCode == 0, busyErrors);
-            Assert.Contains("default, class banned, seed 2 is being made by another process", busyErrors, StringComparison.Ordinal);
+            Assert.Contains("default, class banned, seed 2 is skipped: another process is making it", busyErrors, StringComparison.Ordinal);
             Assert.Contains("3 of 4 runs", busy, StringComparison.Ordinal);
         }
 
@@ -49,15 +49,15 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
 
         var (againCode, again, againErrors) = Atu.Run(usual);
         Assert.Equal(0, againCode);
-        Assert.Contains("4 of 4 runs are there already, 0 to go", againErrors, StringComparison.Ordinal);
+        Assert.Contains("4 of 4 runs exist already, 0 to go", againErrors, StringComparison.Ordinal);
         Assert.Contains("4 of 4 runs", again, StringComparison.Ordinal);
         Assert.True(new FileInfo(house.At("page/results/tradeoff.png")).Length > 5000);
 
         // Another machine's folder: what answers the same question is taken over, the rest is not.
         string[] elsewhere = [.. usual[..6], "--work", house.At("merged-runs"), "--threads", "1", "--page-only", "--out", house.At("merged"), "--merge", house.At("page")];
         Assert.Contains("4 of 4 runs", Atu.Run(elsewhere).Output, StringComparison.Ordinal);
-        Assert.Contains("0 runs taken over", Atu.Run(elsewhere).Errors, StringComparison.Ordinal);   // they are there already
-        Assert.Contains("0 runs taken over", Atu.Run([.. elsewhere[..^4], "--out", house.At("other"), "--merge", house.At("page"), "--set", "unlearning.learningRate=0.001"]).Errors, StringComparison.Ordinal);
+        Assert.Contains("0 runs copied", Atu.Run(elsewhere).Errors, StringComparison.Ordinal);   // they exist already
+        Assert.Contains("0 runs copied", Atu.Run([.. elsewhere[..^4], "--out", house.At("other"), "--merge", house.At("page"), "--set", "unlearning.learningRate=0.001"]).Errors, StringComparison.Ordinal);
         Assert.Contains("no such folder", Atu.Run([.. elsewhere[..^1], house.At("nowhere")]).Errors, StringComparison.Ordinal);
 
         var (_, other, _) = Atu.Run([.. usual, "--set", "unlearning.learningRate=0.001", "--page-only"]);
@@ -131,7 +131,7 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
             "compare", Path.Combine(Repository.Root, "policies", policy + ".json"), "--classes", classes, "--page-only", "--out", house.At(folder), "--merge", Path.Combine(Repository.Root, folder));
 
         Assert.True(exitCode == 0, errors);
-        Assert.Contains(FormattableString.Invariant($"\n{(older ? 0 : cells)} runs taken over"), errors, StringComparison.Ordinal);
+        Assert.Contains(FormattableString.Invariant($"\n{(older ? 0 : cells)} runs copied"), errors, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -140,7 +140,7 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
         var (exitCode, output, errors) = Atu.Run("compare", house.Policy("compared-all"), "--page-only", "--out", house.At("all"));
 
         Assert.True(exitCode == 0, errors);
-        Assert.Contains("the row retrain is left out", errors, StringComparison.Ordinal);
+        Assert.Contains("the row retrain and the figures relative to it are left out", errors, StringComparison.Ordinal);
         Assert.Contains("0 of 51 runs", output, StringComparison.Ordinal);   // every other row, three seeds each
         Assert.DoesNotContain("`retrain`", File.ReadAllText(house.At("all/results.md")), StringComparison.Ordinal);
     }
@@ -186,14 +186,14 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
         var (exitCode, output, errors) = Atu.Run("tune", house.Policy("tuned-lenient", "\"maxRate\": 0.9"), "--knobs", "retention.weight", "--seeds", "101", "--out", house.At("tuned-lenient"), "--threads", "1");
 
         Assert.Equal(3, exitCode);
-        Assert.Contains("error ATU2013: the search has nothing to start from: trial-as-it-is, class banned, seed 101: there is nothing to unlearn", errors, StringComparison.Ordinal);
+        Assert.Contains("error ATU2013: the search cannot start, because trial 1 has no score: trial-as-it-is, class banned, seed 101: there is nothing to unlearn", errors, StringComparison.Ordinal);
         Assert.Empty(output);
         Assert.False(File.Exists(house.At("tuned-lenient/tuning.md")));
     }
 
     [Theory]
     [InlineData("--methods", "defualt", "did you mean 'default'")]
-    [InlineData("--seeds", "x", "is no seed")]
+    [InlineData("--seeds", "x", "is not a seed")]
     [InlineData("--shard", "3/2", "write it as i/n")]
     [InlineData("--methods", "retrain", "name their folder with --data")]
     [InlineData("--set", "unlearning.preset=quick", "the row default sets this itself")]

@@ -29,7 +29,7 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         // The record stands, and so does its verdict: failed.
         var (verified, text, _) = Atu.Run("verify", Out("strict", "run.json"));
         Assert.Equal(1, verified);
-        Assert.Contains("the record stands: Failed", text, StringComparison.Ordinal);
+        Assert.Contains("the record is valid: Failed", text, StringComparison.Ordinal);
 
         // A failed run fails again; as advice, it does not fail the build.
         Assert.Equal(1, Govern(policy).ExitCode);
@@ -56,7 +56,7 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Contains("; waived by Ada until 2999-01-01: until summer", errors, StringComparison.Ordinal);
         Assert.Contains($"(13,{column}): warning ATU3004: waived ban/maxRate: ", repeated, StringComparison.Ordinal);
         Assert.Contains("let-pass: Passed with waivers; evidence in", output, StringComparison.Ordinal);
-        Assert.Contains("the record stands: Passed with waivers", again, StringComparison.Ordinal);
+        Assert.Contains("the record is valid: Passed with waivers", again, StringComparison.Ordinal);
         Assert.Contains("Passed with waivers, as recorded", Atu.Run("report", Out("let-pass", "run.json")).Errors, StringComparison.Ordinal);
         Assert.Contains("# ⚠️ Passed with waivers: let-pass", File.ReadAllText(Out("let-pass", "report.md")), StringComparison.Ordinal);
     }
@@ -98,8 +98,8 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         File.WriteAllText(Out("lenient", "report.md"), report.Replace("lenient", "lenient and checked", StringComparison.Ordinal));
         var (altered, told, why) = Atu.Run("verify", Out("lenient", "run.json"));
         Assert.Equal(1, altered);
-        Assert.Contains("error ATU3003: report.md is not what the record says", why, StringComparison.Ordinal);
-        Assert.Contains("the record does not stand", told, StringComparison.Ordinal);
+        Assert.Contains("error ATU3003: report.md does not match the record", why, StringComparison.Ordinal);
+        Assert.Contains("the record is not valid", told, StringComparison.Ordinal);
         Assert.Contains("nothing has changed", Govern(policy).Errors, StringComparison.Ordinal);
         Assert.Equal(report, File.ReadAllText(Out("lenient", "report.md")));
 
@@ -112,8 +112,8 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         RunRecordFile.Write(Out("lenient", "run.json"), RunRecordFile.Read(Out("lenient", "run.json")) with { Tool = "atu 0.0.1" });
         var (other, stands, warned) = Atu.Run("verify", Out("lenient", "run.json"));
         Assert.Equal(0, other);
-        Assert.Contains("warning ATU3003: report.md is not what the record says to this version; it was changed, or atu 0.0.1 wrote it otherwise", warned, StringComparison.Ordinal);
-        Assert.Contains("the record stands: Passed", stands, StringComparison.Ordinal);
+        Assert.Contains("warning ATU3003: report.md does not match the record: it was changed, or atu 0.0.1 words it differently", warned, StringComparison.Ordinal);
+        Assert.Contains("the record is valid: Passed", stands, StringComparison.Ordinal);
     }
 
     // A record that is consistent and forged: what decides is who may have written it, and what the caller says.
@@ -139,7 +139,7 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
 
         Assert.Equal(0, exitCode);
         Assert.Equal(!measuredAnew, errors.Contains("nothing has changed", StringComparison.Ordinal));
-        Assert.Equal(measuredAnew && option.Length == 0, errors.Contains("is not believed, because this is a build server", StringComparison.Ordinal));
+        Assert.Equal(measuredAnew && option.Length == 0, errors.Contains("is not reused, because this is a build server", StringComparison.Ordinal));
         Assert.Equal(measuredAnew ? honest.Before.Features[0].Looks[0].Hits : 0, RunRecordFile.Read(Out(name, "run.json")).Before.Features[0].Looks[0].Hits);
 
         static RunRecord Forged(RunRecord honest)
@@ -161,7 +161,7 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
 
         var errors = Govern(policy, "--no-train").Errors;
 
-        Assert.Contains("is not believed, because anybody may write", errors, StringComparison.Ordinal);
+        Assert.Contains("is not reused, because anybody may write", errors, StringComparison.Ordinal);
         Assert.DoesNotContain("nothing has changed", errors, StringComparison.Ordinal);
     }
 

@@ -64,7 +64,7 @@ public sealed class SampleCommand(Terminal terminal)
     {
         var (picture, numbers) = (parsed.GetValue(_out), parsed.GetValue(_npy));
         if (picture is null && numbers is null)
-            throw new BadArgumentException("nothing to write: name a PNG file with --out, or a NumPy file with --npy");
+            throw new BadArgumentException("there is nothing to write: name a PNG file with --out, or a NumPy file with --npy");
         if (!(parsed.GetValue(_truncation) is > 0 and <= 1))
             throw new BadArgumentException("--truncation must be above 0 and at most 1");
         if (parsed.GetValue(_count) < 1)
