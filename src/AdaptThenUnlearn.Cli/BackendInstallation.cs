@@ -5,7 +5,9 @@ using AdaptThenUnlearn.Torch.Backend;
 
 namespace AdaptThenUnlearn.Cli;
 
-/// <summary>Installs libtorch with an ordinary NuGet restore of a temporary project, so that the tool's own package needs none.</summary>
+/// <summary>
+/// Installs libtorch with an ordinary NuGet restore of a temporary project, so that the tool's own package needs none.
+/// </summary>
 /// <remarks>
 /// The feeds, credentials and package folder are those that <c>dotnet restore</c> would use in the current folder. The
 /// files are hard links into NuGet's cache where the file system allows it.
@@ -39,7 +41,8 @@ public sealed class BackendInstallation(Terminal terminal)
             ("cuda", "linux-x64") => ("TorchSharp-cuda-linux", InstalledBackend.TorchSharpVersion),
             ("cuda", "win-x64") => ("TorchSharp-cuda-windows", InstalledBackend.TorchSharpVersion),
             _ => throw new TorchBackendException(
-                $"there is no {kind} libtorch package for {platform}; set {TorchBackend.FolderVariable} to a folder that holds libtorch"),
+                $"there is no {kind} libtorch package for {platform}; set {TorchBackend.FolderVariable} to a folder that holds " +
+                "libtorch"),
         };
         return $"""
             <Project Sdk="Microsoft.NET.Sdk">
@@ -74,7 +77,8 @@ public sealed class BackendInstallation(Terminal terminal)
                 "-p:ImportDirectoryBuildProps=false", "-p:ImportDirectoryBuildTargets=false", "-p:ImportDirectoryPackagesProps=false");
             if (exitCode != 0 || !TorchBackend.ContainsLibtorch(published))
                 throw new TorchBackendException(
-                    $"the {kind} libtorch could not be restored (dotnet publish ended with exit code {exitCode}; see its errors above)");
+                    $"the {kind} libtorch could not be restored (dotnet publish ended with exit code {exitCode}; see its " +
+                    "errors above)");
 
             if (Directory.Exists(folder))
                 Directory.Delete(folder, recursive: true);   // an incomplete one
@@ -82,7 +86,8 @@ public sealed class BackendInstallation(Terminal terminal)
         }
         catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
         {
-            throw new FileNotWrittenException(folder, $"cannot be written: {refused.Message}", "free disk space, or end the programs that use it");
+            throw new FileNotWrittenException(folder, $"cannot be written: {refused.Message}", "free disk space, or end the " +
+                "programs that use it");
         }
         finally
         {
@@ -120,7 +125,8 @@ public sealed class BackendInstallation(Terminal terminal)
         catch (Win32Exception absent)
         {
             throw new TorchBackendException(
-                $"dotnet cannot be started ({absent.Message}); the .NET SDK is needed to restore the packages: add it to the PATH");
+                $"dotnet cannot be started ({absent.Message}); the .NET SDK is needed to restore the packages: add it to the " +
+                "PATH");
         }
     }
 }

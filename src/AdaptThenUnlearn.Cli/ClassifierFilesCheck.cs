@@ -50,12 +50,14 @@ internal static class ClassifierFilesCheck
         if (feature.HasIndependentAuditor(file.Policy) && found.GetValueOrDefault(feature.Annotator)?.Sha256 == stored.Sha256)
             yield return file.CreateWarning(
                 place, PolicyCodes.NoIndependentAuditor,
-                "is a copy of the annotator's checkpoint: the classifier that labels the training feedback also measures the result");
+                "is a copy of the annotator's checkpoint: the classifier that labels the training feedback also measures the " +
+                "result");
         if (stored.HeldOut?.ForClass(feature.Class) is not { } counts)
             yield break;
         if (counts.WhyBlind is { } blind)
             yield return file.CreateWarning(
-                place, PolicyCodes.WeakClassifier, $"'{auditor}' cannot recognise the feature: {blind}; the feature will count as not measured");
+                place, PolicyCodes.WeakClassifier, $"'{auditor}' cannot recognise the feature: {blind}; the feature will count " +
+                    "as not measured");
         else if (counts.WhyWeak is { } weak)
             yield return file.CreateWarning(place, PolicyCodes.WeakClassifier, $"'{auditor}' is weak: {weak}");
     }
@@ -67,7 +69,8 @@ internal static class ClassifierFilesCheck
             var opened = CheckpointFile.Open(path);
             var metadata = CheckpointFormats.Detect(opened).IsProgram ? new Dictionary<string, string>() : CheckpointFormats.Read(opened).Metadata;
             return new StoredClassifier(
-                opened.Sha256, CountClasses(metadata), metadata.GetValueOrDefault(OutputsKey), ClassifierCheckpoint.HeldOutIn(metadata));
+                opened.Sha256, CountClasses(metadata), metadata.GetValueOrDefault(OutputsKey),
+                ClassifierCheckpoint.HeldOutIn(metadata));
         }
         catch (Exception unreadable) when (unreadable is CheckpointException or FormatException)
         {

@@ -11,14 +11,16 @@ public sealed class ExtractorOptions
     /// <summary><c>--extractor</c>; optional unless a command requires it.</summary>
     public Option<string> Extractor { get; } = new("--extractor")
     {
-        Description = $"Feature extractor: a classifier's checkpoint, or {string.Join(", ", WeightsExtractor.Names)} with --weights (the last two run the program in that file)",
+        Description = $"Feature extractor: a classifier's checkpoint, or {string.Join(", ", WeightsExtractor.Names)} with " +
+            "--weights (the last two run the program in that file)",
         HelpName = "CHECKPOINT or name",
     };
 
     /// <summary><c>--weights</c>.</summary>
     public Option<FileInfo> Weights { get; } = new("--weights")
     {
-        Description = $"File with the extractor's weights; nothing is downloaded. {WeightsExtractor.InceptionV3.Name}: {WeightsExtractor.InceptionV3.FileDescription}",
+        Description = $"File with the extractor's weights; nothing is downloaded. {WeightsExtractor.InceptionV3.Name}: " +
+            $"{WeightsExtractor.InceptionV3.FileDescription}",
     };
 
     /// <summary>The named kind of extractor with a file of weights; null for a classifier, or if none is named.</summary>
@@ -37,7 +39,8 @@ public sealed class ExtractorOptions
 
         if (weights is not null)
             throw new BadArgumentException(
-                $"--weights is for --extractor {string.Join(", ", WeightsExtractor.Names)}; a classifier's checkpoint contains its weights");
+                $"--weights is for --extractor {string.Join(", ", WeightsExtractor.Names)}; a classifier's checkpoint contains " +
+                "its weights");
         if (parsed.GetValue(Extractor) is not { } checkpoint)
             return null;
 

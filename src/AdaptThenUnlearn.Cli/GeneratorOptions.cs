@@ -60,15 +60,18 @@ public sealed class GeneratorOptions
             throw new BadArgumentException("--latent-size must be 1 to 65536");
         if (latentSize is not null && format != GeneratorChoice.TorchScript)
             throw new BadArgumentException(
-                $"--latent-size is for --format {GeneratorChoice.TorchScript}; for every other format it is read from the weights");
+                $"--latent-size is for --format {GeneratorChoice.TorchScript}; for every other format it is read from the " +
+                "weights");
 
         var path = Checkpoint(parsed);
         var loaded = GeneratorCheckpoint.Load(
-            path, format, sha256: null, discriminator?.FullName, device, network, latentSize, _layers.GetLayers(parsed), generatorAlone);
+            path, format, sha256: null, discriminator?.FullName, device, network, latentSize, _layers.GetLayers(parsed),
+            generatorAlone);
         if (loaded.Assumed is { } assumed)
             terminal.WriteDiagnostic(new BuildMessage(
                 Severity.Warning, PolicyCodes.AssumedLayers,
-                $"weights do not tell what this generator computes; assumed: {assumed.Sentence}. If that is right, add {LayersOption.FormatStatement(assumed.Layers)}. If not, give --layers the output of Python's print(netG)",
+                $"weights do not tell what this generator computes; assumed: {assumed.Sentence}. If that is right, add " +
+                $"{LayersOption.FormatStatement(assumed.Layers)}. If not, give --layers the output of Python's print(netG)",
                 path));
         return loaded;
     }

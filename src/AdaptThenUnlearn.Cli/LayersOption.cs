@@ -6,14 +6,17 @@ using AdaptThenUnlearn.Torch.Models.Sequence;
 
 namespace AdaptThenUnlearn.Cli;
 
-/// <summary><c>--layers</c>: a generator's layers, for commands that take no policy. In a policy they are <c>generator.layers</c>.</summary>
+/// <summary>
+/// <c>--layers</c>: a generator's layers, for commands that take no policy. In a policy they are <c>generator.layers</c>.
+/// </summary>
 public sealed class LayersOption
 {
     private const long MaxFileBytes = 1 << 20;
 
     private readonly Option<string?> _layers = new("--layers")
     {
-        Description = $"Layers of a DCGAN or a fully connected GAN, which its weights do not contain: {string.Join(", ", LayerText.Layouts)}, or a file with the output of Python's print(netG) or a JSON list",
+        Description = "Layers of a DCGAN or a fully connected GAN, which its weights do not contain: " +
+            $"{string.Join(", ", LayerText.Layouts)}, or a file with the output of Python's print(netG) or a JSON list",
         HelpName = "NAME|FILE",
     };
 

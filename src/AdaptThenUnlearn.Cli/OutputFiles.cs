@@ -23,7 +23,8 @@ internal static class OutputFiles
     /// <param name="isOwn">Whether this command wrote a file.</param>
     /// <exception cref="BadArgumentException">An existing file must not be overwritten.</exception>
     public static void Require(
-        ParseResult parsed, IEnumerable<string?> outputs, IEnumerable<(string What, string? Path)> inputs, Func<string, bool> isOwn)
+        ParseResult parsed, IEnumerable<string?> outputs, IEnumerable<(string What, string? Path)> inputs,
+        Func<string, bool> isOwn)
     {
         var written = outputs.OfType<string>().ToList();
         if (written.GroupBy(Path.GetFullPath).FirstOrDefault(same => same.Count() > 1) is { } twice)
@@ -48,7 +49,8 @@ internal static class OutputFiles
     {
         var made = WrittenFiles.Read(folder);
         var read = inputs.Where(input => input.Path is not null).Select(input => (input.What, input.Path!)).ToList();
-        var obstacle = names.Select(name => WriteGuard.FindObstacle(Path.Combine(folder, name), read, path => made.Contains(name) || isOwn(path)))
+        var obstacle = names
+            .Select(name => WriteGuard.FindObstacle(Path.Combine(folder, name), read, path => made.Contains(name) || isOwn(path)))
             .FirstOrDefault(found => found is not null);
         if (obstacle is not null)
             throw new RunException("ATU2003", $"{obstacle}; nothing was written: name another folder with --out, or move the file away");
@@ -56,7 +58,9 @@ internal static class OutputFiles
 
     /// <summary>Whether <c>atu reference</c> wrote a file.</summary>
     public static bool IsReference(string path) =>
-        FeatureMoments.IsFile(path) ? NpzFile.IsWrittenByAtu(path) : SafetensorsFile.IsWrittenByAtu(path, ReferenceStatistics.Kind);
+        FeatureMoments.IsFile(path)
+            ? NpzFile.IsWrittenByAtu(path)
+            : SafetensorsFile.IsWrittenByAtu(path, ReferenceStatistics.Kind);
 
     /// <summary>Whether <c>atu sample</c> wrote a file.</summary>
     public static bool IsSample(string path) => ImageGrid.IsWrittenByAtu(path) || NumpyFile.IsWrittenByAtu(path);

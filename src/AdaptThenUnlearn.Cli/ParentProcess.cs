@@ -5,8 +5,12 @@ using System.Globalization;
 
 namespace AdaptThenUnlearn.Cli;
 
-/// <summary><c>--parent-process</c>: a command watches the process that started it and ends with it. A killed build cannot stop its children.</summary>
-/// <remarks>The end of the parent cancels the command like Ctrl-C, so finished work is kept. A command that does not end in time is terminated.</remarks>
+/// <summary>
+/// <c>--parent-process</c>: a command watches the process that started it and ends with it. A killed build cannot stop its
+/// children.
+/// </summary>
+/// <remarks>The end of the parent cancels the command like Ctrl-C, so finished work is kept. A command that does not end in time
+/// is terminated.</remarks>
 public static class ParentProcess
 {
     private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(500);
@@ -15,7 +19,8 @@ public static class ParentProcess
     /// <summary>The option; hidden, because only programs give it.</summary>
     public static Option<int> Option { get; } = new("--parent-process")
     {
-        Description = "Id of a process; when it ends, this command is cancelled", HelpName = "id", Hidden = true, Recursive = true,
+        Description = "Id of a process; when it ends, this command is cancelled",
+        HelpName = "id", Hidden = true, Recursive = true,
     };
 
     /// <summary>Creates a token that is cancelled with <paramref name="cancel"/>, and when the named parent has ended.</summary>

@@ -29,8 +29,11 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
     /// <summary>The policy; only where there are no errors.</summary>
     public UnlearningPolicy Policy => Result.Policy!;
 
-    /// <summary>SHA-256 of the policy in effect, with preset, defaults and arguments filled in; as <see cref="CanonicalJson.Digest"/>.</summary>
-    public string EffectiveSha256 => _effectiveSha256 ??= Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Result.EffectiveJson)));
+    /// <summary>
+    /// SHA-256 of the policy in effect, with preset, defaults and arguments filled in; as <see cref="CanonicalJson.Digest"/>.
+    /// </summary>
+    public string EffectiveSha256 =>
+        _effectiveSha256 ??= Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Result.EffectiveJson)));
 
     private string? _effectiveSha256;
 
@@ -63,7 +66,9 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
         return file;
     }
 
-    /// <summary>The same text with other values set over it. Prints the errors, but not the warnings, which the first reading printed.</summary>
+    /// <summary>
+    /// The same text with other values set over it. Prints the errors, but not the warnings, which the first reading printed.
+    /// </summary>
     /// <param name="overrides">As given, <c>path=value</c>.</param>
     /// <param name="terminal">Prints the errors.</param>
     /// <exception cref="BadArgumentException">An override cannot be parsed.</exception>
@@ -93,7 +98,9 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
         return new PolicyFile(path, text, overrides, PolicyReader.Read(text, path, Vocabulary.Known, parsed)) { Sha256 = sha256 };
     }
 
-    /// <summary>Does work with the files that the policy names. An error in one of them points at the property that names it.</summary>
+    /// <summary>
+    /// Does work with the files that the policy names. An error in one of them points at the property that names it.
+    /// </summary>
     /// <exception cref="BadArgumentException">A file does not fit the policy.</exception>
     /// <exception cref="DiagnosticException">A file cannot be read.</exception>
     public T RunWithLocatedErrors<T>(InputFiles inputs, Func<T> work)

@@ -1,11 +1,16 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 
 namespace AdaptThenUnlearn.Cli;
 
-/// <summary>Cancels the command at Ctrl-C. If it does not end within a grace period, or at a second Ctrl-C, terminates the process.</summary>
+/// <summary>
+/// Cancels the command at Ctrl-C. If it does not end within a grace period, or at a second Ctrl-C, terminates the process.
+/// </summary>
 /// <remarks>
-/// A cancelled command finishes its current step, batch or candidate. One that hangs, such as a program in a checkpoint that never returns,
-/// is terminated without the native libraries' exit handlers. Those would free memory that running threads still use, and crash the process.
+/// A cancelled command finishes its current step, batch or candidate. One that hangs, such as a program in a checkpoint that
+/// never returns,
+/// is terminated without the native libraries' exit handlers. Those would free memory that running threads still use, and crash
+/// the process.
 /// </remarks>
 internal sealed class ProcessTermination : IDisposable
 {
@@ -61,8 +66,9 @@ internal sealed class ProcessTermination : IDisposable
         new Thread(() =>
         {
             Thread.Sleep(_gracePeriod);
-            _terminal.WriteStatus(FormattableString.Invariant(
-                $"cancelled; the command did not end within {_gracePeriod.TotalSeconds} seconds and was terminated. Work that was saved before is kept"));
+            _terminal.WriteStatus(string.Create(CultureInfo.InvariantCulture,
+                $"cancelled; the command did not end within {_gracePeriod.TotalSeconds} seconds and was terminated. " +
+                $"Work that was saved before is kept"));
             ExitNow(ExitCodes.Cancelled);
         }) { IsBackground = true, Name = "forced end" }.Start();
         _cancel.Cancel();

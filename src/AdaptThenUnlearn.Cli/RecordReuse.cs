@@ -3,10 +3,14 @@ using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Cli;
 
-/// <summary>Decides whether the record of an earlier run may replace a new run. Records are not signed: anyone who can write the folder can forge one.</summary>
+/// <summary>
+/// Decides whether the record of an earlier run may replace a new run. Records are not signed: anyone who can write the folder
+/// can forge one.
+/// </summary>
 /// <param name="fresh">Whether records are never reused (<c>--fresh</c>).</param>
 /// <param name="reuse">Whether the caller trusts everyone who can write the folder (<c>--reuse</c>).</param>
-/// <param name="environment">Shows whether this is a build server, where a checkout, a cache or another job may have written the record.</param>
+/// <param name="environment">Shows whether this is a build server, where a checkout, a cache or another job may have written the
+/// record.</param>
 public sealed class RecordReuse(bool fresh, bool reuse, EnvironmentSnapshot environment)
 {
     /// <summary>Whether a folder's record may be reused.</summary>
@@ -15,7 +19,8 @@ public sealed class RecordReuse(bool fresh, bool reuse, EnvironmentSnapshot envi
     public bool MayReuse(string folder, out string? reason)
     {
         reason = fresh || reuse || !File.Exists(Path.Combine(folder, RunRecord.FileName)) ? null
-            : BuildServer.DetectVariable(environment) is { } variable ? $"this is a build server ({variable} is set), where another job may have written it"
+            : BuildServer.DetectVariable(environment) is { } variable ? $"this is a build server ({variable} is set), where " +
+                "another job may have written it"
             : RecordOwner.FindProblem(folder);
         return !fresh && reason is null;
     }

@@ -21,7 +21,10 @@ public sealed class Terminal : IProgress<StageProgress>, IDisposable
     private int _stageStart;
     private bool _barShown;
 
-    /// <summary>Writes a line of the result. Control characters in it are replaced: names in it come from policies and records, and builds read it.</summary>
+    /// <summary>
+    /// Writes a line of the result. Control characters in it are replaced: names in it come from policies and records, and builds
+    /// read it.
+    /// </summary>
     public static void WriteResultLine(string text) => WriteResult(LogLine.Sanitize(text) + Environment.NewLine);
 
     /// <summary>Writes a document, such as JSON, unchanged, and ends its last line.</summary>

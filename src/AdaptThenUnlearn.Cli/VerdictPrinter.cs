@@ -6,7 +6,9 @@ using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Cli;
 
-/// <summary>Prints a verdict, the same way for each command: diagnostics at the policy's lines on stderr, every rule on stdout.</summary>
+/// <summary>
+/// Prints a verdict, the same way for each command: diagnostics at the policy's lines on stderr, every rule on stdout.
+/// </summary>
 /// <param name="terminal">Prints it.</param>
 /// <param name="policy">The policy of the verdict.</param>
 /// <param name="file">The file that diagnostics point at: the policy, or the record if the policy has changed since.</param>
@@ -34,7 +36,8 @@ internal sealed class VerdictPrinter(Terminal terminal, UnlearningPolicy policy,
         if (verdict.Outcome.WithAdvisory(advisory) is Outcome.Advisory)
             terminal.WriteDiagnostic(new BuildMessage(
                 Severity.Warning, "ATU3005",
-                $"{policy.Name}: the gate failed and was let through, because --advisory was given. The generator must not be released", file));
+                $"{policy.Name}: the gate failed and was let through, because --advisory was given. The generator must not be " +
+                "released", file));
         foreach (var finding in verdict.Findings)
             Terminal.WriteResultLine($"  {VerdictText.Describe(finding)}");
     }

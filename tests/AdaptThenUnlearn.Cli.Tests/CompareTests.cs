@@ -9,7 +9,7 @@ using AdaptThenUnlearn.Torch.Training;
 
 namespace AdaptThenUnlearn.Cli.Tests;
 
-/// <summary><c>atu compare</c> in real processes: runs are made once, shared out, gone on with, and told on one page.</summary>
+/// <summary><c>atu compare</c> in real processes: runs are made once, shared between processes, continued, and shown on one page.</summary>
 public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
 {
     [Fact]
@@ -64,11 +64,11 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Contains("0 of 4 runs", other, StringComparison.Ordinal);   // other settings: none of these cells answers that question
     }
 
-    // The yardstick stands in for a generator that was retrained: here the policy's own, so that a run that changed nothing lies near it, and one with other weights far.
+    // The policy's own generator replaces a retrained one: a run that changed nothing is near it, and one with other weights is far from it.
     [Fact]
     public void MeasureAgainst_RetrainedGenerator_IsNearForItsLikeAndIsTakenOver()
     {
-        var policy = house.Policy("yardstick");
+        var policy = house.Policy("retrained");
         var (same, other) = (Request("no-repulsion"), Request("no-balance"));
         var retrained = Request("retrain");
         using (TorchSharp.torch.no_grad())
@@ -79,7 +79,7 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
             GeneratorCheckpoint.Save(house.At("half.safetensors"), new GanPair(loaded.Generator, loaded.Discriminator!), new Dictionary<string, string>());
         }
 
-        var runs = Runs("yardstick-cells");
+        var runs = Runs("retrained-cells");
         foreach (var (request, generator) in new[] { (retrained, "generator.safetensors"), (same, "generator.safetensors"), (other, "half.safetensors") })
             Put(request, generator);
 
@@ -91,11 +91,11 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Null(runs.Found(retrained)!.Outcome!.FrechetToRetrained);
 
         // A folder that has the run, and not its distance, takes that over.
-        var elsewhere = Runs("yardstick-merged");
-        ComparedCellFile.Write(house.At("yardstick-merged"), runs.Found(same)! with { Outcome = near with { FrechetToRetrained = null, RetrainedSha256 = null } });
-        Assert.True(elsewhere.Import(same, house.At("yardstick-cells")));
+        var elsewhere = Runs("retrained-merged");
+        ComparedCellFile.Write(house.At("retrained-merged"), runs.Found(same)! with { Outcome = near with { FrechetToRetrained = null, RetrainedSha256 = null } });
+        Assert.True(elsewhere.Import(same, house.At("retrained-cells")));
         Assert.Equal(near.FrechetToRetrained, elsewhere.Found(same)!.Outcome!.FrechetToRetrained);
-        Assert.False(elsewhere.Import(same, house.At("yardstick-cells")));
+        Assert.False(elsewhere.Import(same, house.At("retrained-cells")));
 
         ComparisonRequest Request(string method)
         {
@@ -104,13 +104,13 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
                 new CellKey(method, "banned", 1), read.Policy!, new PolicySource(policy, read.EffectiveJson!, read.TextSha256, "effective", []), new InputFiles(read.Policy!, policy), $"question of {method}");
         }
 
-        ComparisonRuns Runs(string cells) => new(house.At(cells), house.At("yardstick-runs"), "atu", TorchSharp.torch.CPU, new Progress<StageProgress>(), TimeProvider.System);
+        ComparisonRuns Runs(string cells) => new(house.At(cells), house.At("retrained-runs"), "atu", TorchSharp.torch.CPU, new Progress<StageProgress>(), TimeProvider.System);
 
         void Put(ComparisonRequest request, string generator)
         {
-            var folder = Directory.CreateDirectory(Path.Combine(house.At("yardstick-runs"), $"{request.Key.FileName}-{request.Asked[..8]}")).FullName;
+            var folder = Directory.CreateDirectory(Path.Combine(house.At("retrained-runs"), $"{request.Key.FileName}-{request.Asked[..8]}")).FullName;
             File.Copy(house.At(generator), Path.Combine(folder, request.Inputs.ArtifactName));
-            ComparedCellFile.Write(house.At("yardstick-cells"), new ComparedCell(
+            ComparedCellFile.Write(house.At("retrained-cells"), new ComparedCell(
                 ComparedCell.CurrentSchemaVersion, request.Key, request.Asked, "atu", new RunEnvironment("Linux", ".NET", "0.107.0", "cpu", 1, 0),
                 new CellOutcome(RunRecordFile.Digest(house.At(generator))!, 400, 100, 1, 1, 1, FrechetToRetrained: null, RetrainedSha256: null, [], 1, 1, 1, 1), Failure: null));
         }
@@ -145,9 +145,9 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.DoesNotContain("`retrain`", File.ReadAllText(house.At("all/results.md")), StringComparison.Ordinal);
     }
 
-    // One class stands for all: a generator that hardly ever makes it has nothing to unlearn, and the rest goes on.
+    // A generator that hardly ever makes a class has nothing to unlearn; the other classes still run.
     [Fact]
-    public void Compare_ClassThatIsNoViolation_IsARunWithoutResult()
+    public void Compare_ClassWithinItsLimit_IsARunWithoutResult()
     {
         var policy = house.Policy("compared-lenient", "\"maxRate\": 0.6");   // about a quarter are banned, three quarters plain
 

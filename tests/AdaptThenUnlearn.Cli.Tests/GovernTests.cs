@@ -26,7 +26,7 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.True(record.Training!.Steps == 40 && record.Training.Distance > 0);
         Assert.True(record.After.Quality!.FrechetDistance > 0, record.After.Quality.NotMeasured);
 
-        // The record stands, and so does its verdict: failed.
+        // The record is valid, and its verdict is still: failed.
         var (verified, text, _) = Atu.Run("verify", Out("strict", "run.json"));
         Assert.Equal(1, verified);
         Assert.Contains("the record is valid: Failed", text, StringComparison.Ordinal);
@@ -41,7 +41,7 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Equal(1, Atu.Run("verify", Out("strict", "run.json")).ExitCode);   // the evidence is the same
     }
 
-    // Passed with waivers is no pass: each door says so, and who let it through.
+    // "Passed with waivers" is not "passed": every output says so, and who approved the waiver.
     [Fact]
     public void Govern_WaivedRule_IsToldAsSuchByEveryCommand()
     {
@@ -93,7 +93,7 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Contains("nothing has changed", again.Errors, StringComparison.Ordinal);
         Assert.Equal(written, File.GetLastWriteTimeUtc(Out("lenient", "run.json")));
 
-        // A report that says something else than the record does not stand; nothing rests on it, so that it is made anew and no run is.
+        // A report that does not match the record is an error. Nothing depends on it, so the report is written again and no run is made.
         var report = File.ReadAllText(Out("lenient", "report.md"));
         File.WriteAllText(Out("lenient", "report.md"), report.Replace("lenient", "lenient and checked", StringComparison.Ordinal));
         var (altered, told, why) = Atu.Run("verify", Out("lenient", "run.json"));
@@ -108,12 +108,12 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.DoesNotContain("nothing has changed", Govern(policy).Errors, StringComparison.Ordinal);
         Assert.Equal(File.ReadAllBytes(house.At("generator.safetensors")), File.ReadAllBytes(Out("lenient", "lenient.safetensors")));
 
-        // Another version may have put the same record in other words: that is told, and does not fail.
+        // Another version may word the same record differently: that is a warning, and does not fail.
         RunRecordFile.Write(Out("lenient", "run.json"), RunRecordFile.Read(Out("lenient", "run.json")) with { Tool = "atu 0.0.1" });
-        var (other, stands, warned) = Atu.Run("verify", Out("lenient", "run.json"));
+        var (other, valid, warned) = Atu.Run("verify", Out("lenient", "run.json"));
         Assert.Equal(0, other);
         Assert.Contains("warning ATU3003: report.md does not match the record: it was changed, or atu 0.0.1 words it differently", warned, StringComparison.Ordinal);
-        Assert.Contains("the record is valid: Passed", stands, StringComparison.Ordinal);
+        Assert.Contains("the record is valid: Passed", valid, StringComparison.Ordinal);
     }
 
     // A record that is consistent and forged: what decides is who may have written it, and what the caller says.
@@ -182,7 +182,7 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.NotEqual(record.Before.GeneratorSha256, record.After!.GeneratorSha256);
     }
 
-    // Whoever publishes what lies in the folder takes it for what came of the last call.
+    // What is in the folder is taken for the result of the last call.
     [Fact]
     public void Govern_EndsBeforeItBegins_LeavesOnlyVerdictsThatStand()
     {

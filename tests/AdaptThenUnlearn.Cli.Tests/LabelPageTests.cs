@@ -37,7 +37,7 @@ public sealed class LabelPageTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Equal((12, 28), ((await chromium.ValueAsync(Shows)).GetInt32(), (await chromium.ValueAsync(Free)).GetInt32()));
         Assert.Contains("12 show it, 28 do not", await chromium.TextAsync("#status"), StringComparison.Ordinal);
 
-        // Up and down go by what stands in a row, and past the edge to the next page.
+        // Up and down move by a row, and past the edge to the next page.
         await chromium.PressAsync("End", "ArrowRight", "n", "ArrowDown", "Home");
         Assert.Equal("Image 41: does not show bright", (await chromium.ValueAsync(Focused)).GetString());
         Assert.Equal("Page 2 of 2", await chromium.TextAsync("#page"));

@@ -119,7 +119,7 @@ public sealed class LabelServerTests(LabelServerTests.Served served) : IClassFix
 
     [Theory]
     [InlineData(true)]
-    [InlineData(false)]   // length not said
+    [InlineData(false)]   // without a stated length
     public async Task Post_MoreThanIsTaken_IsRefused(bool saysLength)
     {
         var content = new ByteArrayContent(new byte[(64 << 10) + 1]) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };

@@ -8,7 +8,8 @@ namespace AdaptThenUnlearn.Cli.Commands;
 public static class BackendCommands
 {
     /// <summary>Builds the command with its two subcommands.</summary>
-    public static Command Build(Terminal terminal) => new("backend", "Install libtorch, the native tensor library, or show where it was found")
+    public static Command Build(Terminal terminal) =>
+        new("backend", "Install libtorch, the native tensor library, or show where it was found")
     {
         Install(terminal),
         Show(terminal),
@@ -16,9 +17,16 @@ public static class BackendCommands
 
     private static Command Install(Terminal terminal)
     {
-        var kind = new Argument<string>("KIND") { Description = $"Which libtorch to install: {string.Join(" or ", InstalledBackend.Kinds)}" };
+        var kind = new Argument<string>("KIND")
+        {
+            Description = $"Which libtorch to install: {string.Join(" or ", InstalledBackend.Kinds)}",
+        };
         kind.AcceptOnlyFromAmong([.. InstalledBackend.Kinds]);
-        var command = new Command("install", "Download libtorch with NuGet and install it for this user (cpu: 130 MB, cuda: over 2 GB)") { kind };
+        var command = new Command("install", "Download libtorch with NuGet and install it for this user (cpu: 130 MB, cuda: " +
+            "over 2 GB)")
+        {
+            kind,
+        };
         command.SetGuardedAction(terminal, (parsed, cancel) =>
         {
             Terminal.WriteResultLine(new BackendInstallation(terminal).Install(parsed.GetRequiredValue(kind), cancel));

@@ -7,7 +7,9 @@ using AdaptThenUnlearn.Torch.Governing;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 
-/// <summary><c>atu compare</c>: compares methods, presets and their parts over classes and seeds, and writes a page of results.</summary>
+/// <summary>
+/// <c>atu compare</c>: compares methods, presets and their parts over classes and seeds, and writes a page of results.
+/// </summary>
 public sealed class CompareCommand(Terminal terminal)
 {
     private const string PageName = "results.md";
@@ -15,13 +17,15 @@ public sealed class CompareCommand(Terminal terminal)
     private readonly ComparisonArguments _runs = new(terminal);
     private readonly Option<string[]> _methods = new("--methods")
     {
-        Description = $"Methods to compare, each a row of the table (default: all): {string.Join(", ", ComparedMethods.All.Select(method => method.Name))}",
+        Description = "Methods to compare, each a row of the table (default: all): " +
+            $"{string.Join(", ", ComparedMethods.All.Select(method => method.Name))}",
         HelpName = "a,b,…",
     };
 
     private readonly Option<DirectoryInfo> _data = new("--data")
     {
-        Description = "Folder with the real training images, for the row retrain and the figures relative to it; without it that row is left out",
+        Description = "Folder with the real training images, for the row retrain and the figures relative to it; without it " +
+            "that row is left out",
     };
 
     private readonly Option<DirectoryInfo> _out = new("--out")
@@ -32,7 +36,8 @@ public sealed class CompareCommand(Terminal terminal)
 
     private readonly Option<DirectoryInfo> _work = new("--work")
     {
-        Description = "Folder for the runs, one subfolder each. Interrupted runs continue from it, and Ret-FD needs the generators in it",
+        Description = "Folder for the runs, one subfolder each. Interrupted runs continue from it, and Ret-FD needs the " +
+            "generators in it",
         DefaultValueFactory = _ => new DirectoryInfo("artifacts/compare/runs"),
     };
 
@@ -43,10 +48,14 @@ public sealed class CompareCommand(Terminal terminal)
 
     private readonly Option<DirectoryInfo[]> _merge = new("--merge")
     {
-        Description = "Folder with cells from another machine (its --out, or a subfolder); cells that belong to this comparison are copied",
+        Description = "Folder with cells from another machine (its --out, or a subfolder); cells that belong to this " +
+            "comparison are copied",
     };
 
-    private readonly Option<bool> _pageOnly = new("--page-only") { Description = "Make no runs; print the page from the existing cells" };
+    private readonly Option<bool> _pageOnly = new("--page-only")
+    {
+        Description = "Make no runs; print the page from the existing cells",
+    };
 
     /// <summary>Builds the command.</summary>
     public Command Build()
@@ -82,7 +91,8 @@ public sealed class CompareCommand(Terminal terminal)
         var outputs = Path.GetDirectoryName(page)!;
         var names = ComparisonFiles.NamesFor(PageName);
         OutputFiles.RequireIn(
-            outputs, names, ComparisonArguments.EnumerateInputs(known, ("--data", data)), _ => OutputFiles.IsPage(page, "Printed by `atu compare`"));
+            outputs, names, ComparisonArguments.EnumerateInputs(known, ("--data", data)),
+            _ => OutputFiles.IsPage(page, "Printed by `atu compare`"));
         WrittenFiles.Add(outputs, names);
 
         // Make the missing runs, and print the page after each.
@@ -104,7 +114,8 @@ public sealed class CompareCommand(Terminal terminal)
         var published = Publish(plan, known, runs, page);
         var (missing, failed) = (published.Missing().Count, published.Failed().Count);
         var withoutResult = failed > 0 ? $", {failed} without result" : "";
-        Terminal.WriteResultLine(FormattableString.Invariant($"{page}: {requests.Count - missing - failed} of {requests.Count} runs{withoutResult}"));
+        var done = requests.Count - missing - failed;
+        Terminal.WriteResultLine(FormattableString.Invariant($"{page}: {done} of {requests.Count} runs{withoutResult}"));
         return ExitCodes.Passed;
     }
 
@@ -120,7 +131,8 @@ public sealed class CompareCommand(Terminal terminal)
     }
 
     private void RunMissing(
-        ComparisonArguments.ComparisonScope scope, ComparisonRuns runs, IReadOnlyList<ComparisonRequest> shardRequests, Action publish,
+        ComparisonArguments.ComparisonScope scope, ComparisonRuns runs, IReadOnlyList<ComparisonRequest> shardRequests,
+        Action publish,
         CancellationToken cancel)
     {
         var open = shardRequests.Where(request => runs.Found(request) is null).ToList();
@@ -157,7 +169,8 @@ public sealed class CompareCommand(Terminal terminal)
                 method => method.Settings.Any(setting => CellPolicy.Overlap(path, $"unlearning.{setting.Split('=')[0]}")));
             if (conflicting is not null)
                 throw new BadArgumentException(
-                    $"--set {path}: the row {conflicting.Name} sets this itself; leave that row out with --methods, or remove the setting");
+                    $"--set {path}: the row {conflicting.Name} sets this itself; leave that row out with --methods, or remove " +
+                    "the setting");
         }
     }
 
@@ -177,9 +190,13 @@ public sealed class CompareCommand(Terminal terminal)
         if (data is not null)
             return [.. ComparedMethods.All.Where(method => names.Count == 0 || names.Contains(method.Name))];
         if (names.Contains(ComparedMethods.Retrain.Name))
-            throw new BadArgumentException("the method retrain needs the real images: name their folder with --data, or leave the method out with --methods");
+            throw new BadArgumentException(
+                "the method retrain needs the real images: name their folder with --data, or leave the method out with " +
+                "--methods");
         if (names.Count == 0)
-            terminal.WriteStatus("without --data there are no real images to retrain on: the row retrain and the figures relative to it are left out");
+            terminal.WriteStatus(
+                "without --data there are no real images to retrain on: the row retrain and the figures relative to it are " +
+                "left out");
         return [.. ComparedMethods.All.Where(method => names.Count == 0 ? method != ComparedMethods.Retrain : names.Contains(method.Name))];
     }
 }

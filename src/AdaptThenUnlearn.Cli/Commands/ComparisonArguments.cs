@@ -11,7 +11,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 
-/// <summary>The arguments that <c>atu compare</c> and <c>atu tune</c> share: one policy that is run many times with different settings.</summary>
+/// <summary>
+/// The arguments that <c>atu compare</c> and <c>atu tune</c> share: one policy that is run many times with different settings.
+/// </summary>
 public sealed class ComparisonArguments(Terminal terminal)
 {
     private readonly Argument<FileInfo> _policy = new("POLICY") { Description = "A policy with one undesired feature" };
@@ -20,8 +22,18 @@ public sealed class ComparisonArguments(Terminal terminal)
         Description = "Classes to unlearn, one at a time, e.g. 1,4,8 (default: the policy's class)", HelpName = "a,b,…",
     };
 
-    private readonly Option<string[]> _seeds = new("--seeds") { Description = "Seeds for training, e.g. 1,2,3", HelpName = "a,b,…" };
-    private readonly Option<string[]> _set = new("--set") { Description = "Replace a value of the policy in every run", HelpName = "path=value" };
+    private readonly Option<string[]> _seeds = new("--seeds")
+    {
+        Description = "Seeds for training, e.g. 1,2,3",
+        HelpName = "a,b,…",
+    };
+
+    private readonly Option<string[]> _set = new("--set")
+    {
+        Description = "Replace a value of the policy in every run",
+        HelpName = "path=value",
+    };
+
     private readonly Dictionary<string, string> _digests = [];   // all runs have the same few input files
 
     /// <summary>Adds the shared arguments to a command.</summary>
@@ -33,7 +45,8 @@ public sealed class ComparisonArguments(Terminal terminal)
     }
 
     /// <summary>Reads the policy, the classes and the seeds; null if the policy has errors, which have been printed.</summary>
-    /// <exception cref="BadArgumentException">An argument is wrong, or the policy does not have exactly one undesired feature.</exception>
+    /// <exception cref="BadArgumentException">An argument is wrong, or the policy does not have exactly one undesired
+    /// feature.</exception>
     public ComparisonScope? Read(ParseResult parsed, IReadOnlyList<long> defaultSeeds)
     {
         var path = parsed.GetRequiredValue(_policy).ToString();
@@ -42,19 +55,23 @@ public sealed class ComparisonArguments(Terminal terminal)
             return null;
         if (policy.UndesiredFeatures is not [var feature])
             throw new BadArgumentException(
-                $"{path}: this command unlearns one class at a time, and this policy lists {policy.UndesiredFeatures.Count} undesired features");
+                $"{path}: this command unlearns one class at a time, and this policy lists {policy.UndesiredFeatures.Count} " +
+                "undesired features");
 
         if (Overrides(parsed).Select(PathOf).FirstOrDefault(path => CellPolicy.ReservedPaths.Any(own => CellPolicy.Overlap(path, own))) is { } taken)
-            throw new BadArgumentException($"--set {taken}: every run sets this itself (choose classes and seeds with --classes and --seeds)");
+            throw new BadArgumentException(
+                $"--set {taken}: every run sets this itself (choose classes and seeds with --classes and --seeds)");
 
         var classes = ParseList(parsed, _classes);
         if ((feature.Negatives ?? policy.Unlearning.Positives) is { } folder && classes.FirstOrDefault(name => name != feature.Class) is { } other)
             throw new BadArgumentException(
-                $"--classes {other}: the images in '{folder}' are for '{feature.Class}'; compare only that class, or a policy without 'negatives' and 'positives'");
+                $"--classes {other}: the images in '{folder}' are for '{feature.Class}'; compare only that class, or a policy " +
+                "without 'negatives' and 'positives'");
 
         if (classes.GroupBy(CellKey.Slug).FirstOrDefault(same => same.Count() > 1) is { } alike)
             throw new BadArgumentException(
-                $"--classes {string.Join(',', alike)}: their runs would have the same names; compare one of them at a time, each with another --out");
+                $"--classes {string.Join(',', alike)}: their runs would have the same names; compare one of them at a time, " +
+                "each with another --out");
 
         var seeds = ParseSeeds(parsed);
         return new ComparisonScope(file, classes.Count > 0 ? classes : [feature.Class], seeds.Count > 0 ? seeds : defaultSeeds);
@@ -96,12 +113,16 @@ public sealed class ComparisonArguments(Terminal terminal)
         {
             var file = scope.File.WithOverrides(overrides, terminal);
             return file.Result.Policy is null
-                ? throw new BadArgumentException($"{scope.File.Path}: the values that the comparison sets for a run are not valid in this policy")
+                ? throw new BadArgumentException(
+                    $"{scope.File.Path}: the values that the comparison sets for a run are not valid in this policy")
                 : file;
         }
     }
 
-    /// <summary>Checks, for each class, that every run's files can be loaded and that the generator can be trained as requested. Errors show at once, not after hours.</summary>
+    /// <summary>
+    /// Checks, for each class, that every run's files can be loaded and that the generator can be trained as requested. Errors
+    /// show at once, not after hours.
+    /// </summary>
     /// <param name="scope">As read.</param>
     /// <param name="requests">The runs.</param>
     /// <param name="hint">What the user can do about a run that the generator does not support.</param>
@@ -128,7 +149,8 @@ public sealed class ComparisonArguments(Terminal terminal)
         }
         catch (PolicyMismatchException mismatch)
         {
-            throw new PolicyMismatchException(mismatch.JsonPath, $"{mismatch.Problem} (needed for the run {request.Key}; {hint})");
+            throw new PolicyMismatchException(mismatch.JsonPath, $"{mismatch.Problem} (needed for the run {request.Key}; " +
+                $"{hint})");
         }
     }
 
@@ -139,8 +161,9 @@ public sealed class ComparisonArguments(Terminal terminal)
     {
         var cell = scope.File.RunWithLocatedErrors(request.Inputs, () => runs.Make(request, cancel));
         terminal.WriteStatus(cell.Outcome is { } outcome
-            ? FormattableString.Invariant(
-                $"{request.Key}: PUL {100 * outcome.Unlearned:0.0} %, Fréchet distance ×{outcome.FrechetRatio:0.00}, smallest share kept {100 * outcome.SmallestShareKept:0} %, {outcome.TrainingSeconds / 60:0.0} minutes of training")
+            ? string.Create(CultureInfo.InvariantCulture,
+                $"{request.Key}: PUL {100 * outcome.Unlearned:0.0} %, Fréchet distance ×{outcome.FrechetRatio:0.00}, " +
+                $"smallest share kept {100 * outcome.SmallestShareKept:0} %, {outcome.TrainingSeconds / 60:0.0} minutes of training")
             : $"{request.Key}: did not finish: {cell.Failure}");
         return cell;
     }

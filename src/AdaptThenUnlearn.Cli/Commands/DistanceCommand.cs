@@ -15,7 +15,8 @@ public sealed class DistanceCommand(Terminal terminal)
 
     private readonly Argument<string> _generated = new("A")
     {
-        Description = "The set to test: a folder of images, an .npy array of images [N, C, H, W] (uint8, or -1 to 1) or of features [N, d], or a statistics file (.safetensors, or .npz as pytorch-fid writes it)",
+        Description = "The set to test: a folder of images, an .npy array of images [N, C, H, W] (uint8, or -1 to 1) or of " +
+            "features [N, d], or a statistics file (.safetensors, or .npz as pytorch-fid writes it)",
     };
 
     private readonly Argument<string> _reference = new("B") { Description = "The reference set, in one of the same forms" };
@@ -25,14 +26,25 @@ public sealed class DistanceCommand(Terminal terminal)
         Description = "Number of subsets for the kernel distance", DefaultValueFactory = _ => 100,
     };
 
-    private readonly Option<int> _subsetSize = new("--kid-subset-size") { Description = "Images in each subset", DefaultValueFactory = _ => 1000 };
-    private readonly Option<long> _seed = new("--seed") { Description = "Seed for drawing the subsets", DefaultValueFactory = _ => 2021 };
+    private readonly Option<int> _subsetSize = new("--kid-subset-size")
+    {
+        Description = "Images in each subset",
+        DefaultValueFactory = _ => 1000,
+    };
+
+    private readonly Option<long> _seed = new("--seed")
+    {
+        Description = "Seed for drawing the subsets",
+        DefaultValueFactory = _ => 2021,
+    };
+
     private readonly Option<bool> _asJson = new("--json") { Description = "Print the result as JSON" };
 
     /// <summary>Builds the command.</summary>
     public Command Build()
     {
-        var command = new Command("distance", "Compare two sets of images: Fréchet distance, kernel distance, precision, recall, density and coverage")
+        var command = new Command("distance", "Compare two sets of images: Fréchet distance, kernel distance, precision, " +
+            "recall, density and coverage")
         {
             _generated, _reference, _extractor.Extractor, _extractor.Weights, _subsets, _subsetSize, _seed, _asJson,
             Machine.Device, Machine.Threads,
@@ -59,9 +71,13 @@ public sealed class DistanceCommand(Terminal terminal)
             terminal.WriteDiagnostic(new BuildMessage(Severity.Warning, "ATU2102", doubt));
         foreach (var (name, set) in new[] { ("A", generated), ("B", reference) })
             if (extractor is not null && set.Moments.FeatureSize != extractor.Extractor.FeatureSize)
-                throw new BadArgumentException($"{name} has {set.Moments.FeatureSize} features per image, the extractor makes {extractor.Extractor.FeatureSize}");
+                throw new BadArgumentException(
+                    $"{name} has {set.Moments.FeatureSize} features per image, the extractor makes " +
+                    $"{extractor.Extractor.FeatureSize}");
         if (generated.Moments.FeatureSize != reference.Moments.FeatureSize)
-            throw new BadArgumentException($"A has {generated.Moments.FeatureSize} features per image and B has {reference.Moments.FeatureSize}: they were made by different extractors");
+            throw new BadArgumentException(
+                $"A has {generated.Moments.FeatureSize} features per image and B has {reference.Moments.FeatureSize}: they " +
+                "were made by different extractors");
 
         // Compare them.
         var metric = extractor?.Metric ?? "Fréchet distance";
@@ -89,7 +105,8 @@ public sealed class DistanceCommand(Terminal terminal)
                 set.Path,
                 set.Kind,
                 count = set.Moments.Count,
-                passedOver = set.SkippedFiles.Select(some => new { why = some.Why, count = some.Entries.Count, first = some.First }),
+                passedOver = set.SkippedFiles.Select(
+                    some => new { why = some.Why, count = some.Entries.Count, first = some.First }),
                 set.Doubt,
             }),
             features = new[] { generated.Features.shape[0], reference.Features.shape[0] },

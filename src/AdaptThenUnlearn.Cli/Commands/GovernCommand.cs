@@ -10,22 +10,34 @@ using AdaptThenUnlearn.Torch.Governing;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 
-/// <summary><c>atu govern</c>: measures, unlearns, measures again and judges for each policy, with one exit code for all.</summary>
+/// <summary>
+/// <c>atu govern</c>: measures, unlearns, measures again and judges for each policy, with one exit code for all.
+/// </summary>
 public sealed class GovernCommand(Terminal terminal)
 {
     private readonly Argument<FileInfo[]> _policies = new("POLICY") { Description = "Policy files", Arity = ArgumentArity.OneOrMore };
     private readonly Option<DirectoryInfo> _out = new("--out")
     {
-        Description = "Output folder; each policy gets a subfolder with its name", DefaultValueFactory = _ => new DirectoryInfo("artifacts"),
+        Description = "Output folder; each policy gets a subfolder with its name",
+        DefaultValueFactory = _ => new DirectoryInfo("artifacts"),
     };
 
     private readonly Option<bool> _resume = new("--resume") { Description = "Continue an interrupted run" };
-    private readonly Option<bool> _advisory = new("--advisory") { Description = "Treat a failed gate as a warning, with exit code 0" };
+    private readonly Option<bool> _advisory = new("--advisory")
+    {
+        Description = "Treat a failed gate as a warning, with exit code 0",
+    };
+
     private readonly Option<bool> _noTrain = new("--no-train") { Description = "Only measure and judge, without training" };
-    private readonly Option<bool> _fresh = new("--fresh") { Description = "Measure again, even if nothing has changed since an earlier run" };
+    private readonly Option<bool> _fresh = new("--fresh")
+    {
+        Description = "Measure again, even if nothing has changed since an earlier run",
+    };
+
     private readonly Option<bool> _reuse = new("--reuse")
     {
-        Description = "Reuse the record of an earlier run if nothing has changed, even on a build server; anyone who can write the output folder can then decide the result",
+        Description = "Reuse the record of an earlier run if nothing has changed, even on a build server; anyone who can write " +
+            "the output folder can then decide the result",
     };
 
     private readonly Option<bool> _publish = new("--publish")
@@ -78,7 +90,8 @@ public sealed class GovernCommand(Terminal terminal)
         {
             foreach (var (run, earlier) in plannedRuns.Zip(reusableRecords))
             {
-                var reusable = written ? FindReusableRecord(run, earlierRecords, cancel) : earlier;   // a run's output can be the next one's input
+                // Look again after a run, because its output can be the next one's input.
+                var reusable = written ? FindReusableRecord(run, earlierRecords, cancel) : earlier;
                 passed &= reusable is null ? Govern(run, parsed, cancel) : ReportUpToDate(run, reusable);
                 written |= reusable is null;
                 records.Add(Path.Combine(run.Folder, RunRecord.FileName));
@@ -117,7 +130,8 @@ public sealed class GovernCommand(Terminal terminal)
         return (read, unreadable);
     }
 
-    // Check all folders before anything is written: no input and no foreign file is overwritten. If one is refused, delete stale verdicts, since no run will replace them.
+    // Check all folders before anything is written: no input and no foreign file is overwritten. If one is refused, delete stale
+    // verdicts, since no run will replace them.
     private static void RequireFolders(IReadOnlyList<PlannedRun> plannedRuns)
     {
         foreach (var run in plannedRuns)
@@ -146,7 +160,8 @@ public sealed class GovernCommand(Terminal terminal)
         else if (doubt is not null)
         {
             terminal.WriteStatus(
-                $"{run.Policy.Name}: the record of an earlier run is not reused, because {doubt}; the generator is measured again (--reuse accepts the record)");
+                $"{run.Policy.Name}: the record of an earlier run is not reused, because {doubt}; the generator is measured " +
+                "again (--reuse accepts the record)");
         }
 
         RunFolder.DeleteStaleReports(run.Folder, run.Inputs);
@@ -163,7 +178,9 @@ public sealed class GovernCommand(Terminal terminal)
     private bool ReportUpToDate(PlannedRun run, RunRecord earlier)
     {
         var finished = earlier.Times.Finished.UtcDateTime.ToString("u", CultureInfo.InvariantCulture);
-        terminal.WriteStatus($"{run.Policy.Name}: nothing has changed since the run of {finished}; every hash was checked, and the verdict is still valid");
+        terminal.WriteStatus(
+            $"{run.Policy.Name}: nothing has changed since the run of {finished}; every hash was checked, and the verdict is " +
+            "still valid");
         RunReports.Write(run.Folder, earlier);   // reports have no hash in the record, so restore what it says
         PrintVerdict(earlier, run, advisory: false);
         return true;

@@ -24,7 +24,10 @@ public static class InspectCommand
         var json = new Option<bool>("--json") { Description = "Print the result as JSON, with every tensor" };
         var tensors = new Option<bool>("--tensors") { Description = "List every tensor" };
         var layers = new LayersOption();
-        var command = new Command("inspect", "Describe what a checkpoint contains and what is missing, without executing it") { file, tensors, json };
+        var command = new Command("inspect", "Describe what a checkpoint contains and what is missing, without executing it")
+        {
+            file, tensors, json,
+        };
         layers.AddTo(command);
         command.SetGuardedAction(terminal, (parsed, cancel) =>
         {
@@ -45,7 +48,8 @@ public static class InspectCommand
     {
         Terminal.WriteResultLine($"{found.Path}");
         Line("format", found.Format);
-        Line("architecture", found.Generator?.Description ?? found.Metadata.GetValueOrDefault("architecture") ?? DescribeUnknown());
+        var architecture = found.Generator?.Description ?? found.Metadata.GetValueOrDefault("architecture");
+        Line("architecture", architecture ?? DescribeUnknown());
         if (found.Generator is { Place: { } place })
             Line("read from", place);
         Line("precision", string.Join(", ", found.Types.Select(type => string.Create(CultureInfo.InvariantCulture, $"{type.Key} ({type.Value} tensors)"))));
@@ -70,7 +74,8 @@ public static class InspectCommand
         if (tensors.Count < found.Tensors)
             Line("tensors", string.Create(CultureInfo.InvariantCulture, $"{found.Tensors - tensors.Count} more; --tensors lists them all"));
 
-        string DescribeUnknown() => found.Format == GeneratorChoice.TorchScript ? "defined by the program" : "unknown to this version";
+        string DescribeUnknown() => found.Format == GeneratorChoice.TorchScript ? "defined by the program" : "unknown to this " +
+            "version";
 
         static void Line(string name, string value) => Terminal.WriteResultLine($"  {name,-16} {value}");
     }

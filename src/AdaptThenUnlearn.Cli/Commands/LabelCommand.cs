@@ -14,7 +14,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 
-/// <summary><c>atu label</c>: the user labels generated images on a local page, and a classifier is trained from the labels.</summary>
+/// <summary>
+/// <c>atu label</c>: the user labels generated images on a local page, and a classifier is trained from the labels.
+/// </summary>
 public sealed partial class LabelCommand(Terminal terminal)
 {
     private const string Other = "other";
@@ -31,15 +33,22 @@ public sealed partial class LabelCommand(Terminal terminal)
         Description = "Folder for labels.json and the classifier; existing labels are continued", Required = true,
     };
 
-    private readonly Option<int> _count = new("--count") { Description = "Number of images to show", DefaultValueFactory = _ => 200 };
+    private readonly Option<int> _count = new("--count")
+    {
+        Description = "Number of images to show",
+        DefaultValueFactory = _ => 200,
+    };
+
     private readonly Option<long> _seed = new("--seed")
     {
-        Description = "Seed for the images, for the cross-validation, and for a discriminator's warm-up", DefaultValueFactory = _ => 1,
+        Description = "Seed for the images, for the cross-validation, and for a discriminator's warm-up",
+        DefaultValueFactory = _ => 1,
     };
 
     private readonly Option<string> _features = new("--features")
     {
-        Description = $"Network whose features the classifier uses: {DiscriminatorFeatures} (if there is none, one is warmed up), or a classifier's checkpoint",
+        Description = $"Network whose features the classifier uses: {DiscriminatorFeatures} (if there is none, one is warmed " +
+            "up), or a classifier's checkpoint",
         DefaultValueFactory = _ => DiscriminatorFeatures,
         HelpName = $"{DiscriminatorFeatures} or CLASSIFIER",
     };
@@ -55,7 +64,10 @@ public sealed partial class LabelCommand(Terminal terminal)
         Description = "Write the classifier even if it finds nothing in the held-out images, or no more than chance would",
     };
 
-    private readonly Option<bool> _trainOnly = new("--train-only") { Description = "Train from the existing labels, without a page" };
+    private readonly Option<bool> _trainOnly = new("--train-only")
+    {
+        Description = "Train from the existing labels, without a page",
+    };
 
     /// <summary>Builds the command.</summary>
     public Command Build()
@@ -74,7 +86,8 @@ public sealed partial class LabelCommand(Terminal terminal)
         var feature = parsed.GetRequiredValue(_feature);
         if (!NamePattern().IsMatch(feature) || feature == Other)
             throw new BadArgumentException(
-                $"--feature '{feature}' is not a valid name: use 1 to 64 characters of a-z, 0-9 and -, but not the name '{Other}'");
+                $"--feature '{feature}' is not a valid name: use 1 to 64 characters of a-z, 0-9 and -, but not " +
+                $"'{Other}'");
         if (parsed.GetValue(_count) is < 2 * LabelSheet.MinLabelsPerClass or > 10_000)
             throw new BadArgumentException($"--count must be {2 * LabelSheet.MinLabelsPerClass} to 10000");
         if (parsed.GetValue(_port) is < 0 or > 65535)
@@ -93,7 +106,8 @@ public sealed partial class LabelCommand(Terminal terminal)
         using var folderLock = FolderLock.Acquire(folder, "`atu label`");
         var sheet = LabelSheetFile.Open(LabellingSession.SheetIn(folder), feature, loaded.Sha256, parsed.GetValue(_seed), parsed.GetValue(_count));
         if (parsed.GetValue(_trainOnly) && sheet.WhyTooFewLabels is { } problem)
-            throw new LabelException($"{LabellingSession.SheetIn(folder)}: {problem}; add labels with `atu label`, without --train-only");
+            throw new LabelException(
+                $"{LabellingSession.SheetIn(folder)}: {problem}; add labels with `atu label`, without --train-only");
 
         // Generate the images, then label them or train from their labels.
         using var classifier = new FrozenFeaturesHead(LoadFeatureNetwork(loaded, folder, parsed, device, cancel), [Other, feature]);
@@ -111,7 +125,9 @@ public sealed partial class LabelCommand(Terminal terminal)
         using var server = new LabelServer(new LabelPage(session, terminal, error => PrintHeldOutError(session, error)));
         server.Start(port);
         Terminal.WriteResultLine(server.Address);
-        terminal.WriteStatus("open this address in a browser on this machine. Every label is saved at once; Done on the page, or Ctrl-C, ends the command");
+        terminal.WriteStatus(
+            "open this address in a browser on this machine. Every label is saved at once; Done on the page, or Ctrl-C, ends " +
+            "the command");
         server.RunAsync(cancel).GetAwaiter().GetResult();
     }
 
@@ -127,7 +143,8 @@ public sealed partial class LabelCommand(Terminal terminal)
         var chosen = parsed.GetRequiredValue(_features);
         if (chosen == DiscriminatorFeatures && loaded.Format == GeneratorChoice.TorchScript)
             throw new BadArgumentException(
-                "a TorchScript program gives no access to its features, and no discriminator can be made for it; name a classifier of such images with --features");
+                "a TorchScript program gives no access to its features, and no discriminator can be made for it; name a " +
+                "classifier of such images with --features");
         if (chosen == DiscriminatorFeatures && loaded.Discriminator is { } own)
             return FrozenNetwork.From(own);
         if (chosen == DiscriminatorFeatures)
@@ -148,7 +165,8 @@ public sealed partial class LabelCommand(Terminal terminal)
     private ImageDiscriminator WarmUpDiscriminator(LoadedGenerator loaded, string folder, long seed, CancellationToken cancel)
     {
         terminal.WriteStatus(
-            $"the checkpoint has no discriminator to take features from: one is warmed up on the generator's own samples and kept in {Path.Combine(folder, "state")}");
+            "the checkpoint has no discriminator to take features from: one is warmed up on the generator's own samples and " +
+            $"kept in {Path.Combine(folder, "state")}");
         var options = UnlearningPresets.Get(UnlearningPresets.DefaultName) with { Seed = seed };
         var run = $"{Machine.ToolVersion} {loaded.Sha256} {JsonSerializer.Serialize(options)}";
         var journal = new FolderJournal(Path.Combine(folder, "state"), run, resume: true, discardOtherRuns: true);

@@ -12,18 +12,26 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 
-/// <summary><c>atu measure</c> and <c>atu merge</c>: take every reading of a policy, at once or in parts, without a verdict.</summary>
+/// <summary>
+/// <c>atu measure</c> and <c>atu merge</c>: take every reading of a policy, at once or in parts, without a verdict.
+/// </summary>
 public sealed class MeasureCommand(Terminal terminal)
 {
     private static readonly JsonSerializerOptions _json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
     private readonly Argument<FileInfo> _policy = new("POLICY") { Description = "A policy file" };
     private readonly Argument<FileInfo[]> _parts = new("PART") { Description = "Files written by measure --shard", Arity = ArgumentArity.OneOrMore };
-    private readonly Option<string[]> _set = new("--set") { Description = "Replace a value of the policy", HelpName = "path=value" };
+    private readonly Option<string[]> _set = new("--set")
+    {
+        Description = "Replace a value of the policy",
+        HelpName = "path=value",
+    };
+
     private readonly Option<bool> _asJson = new("--json") { Description = "Print the result as JSON" };
     private readonly Option<string> _shard = new("--shard")
     {
-        Description = "Measure only the i-th of n parts (1/4 … 4/4), up to evaluation.maxSamples, and write it to --out", HelpName = "i/n",
+        Description = "Measure only the i-th of n parts (1/4 … 4/4), up to evaluation.maxSamples, and write it to --out",
+        HelpName = "i/n",
     };
 
     private readonly Option<FileInfo> _out = new("--out") { Description = "File to write the part to" };
@@ -41,7 +49,8 @@ public sealed class MeasureCommand(Terminal terminal)
                 return WriteShard(context, evaluator, shard, parsed.GetValue(_out), cancel);
 
             var (generator, samples) = (context.Generator, context.Policy.Evaluation.Samples);
-            var measured = evaluator.Measure(generator.Generator, generator.Sha256, new SampleProgress(terminal, samples), cancel);
+            var measured = evaluator.Measure(
+                generator.Generator, generator.Sha256, new SampleProgress(terminal, samples), cancel);
             return PrintMeasurement(measured, context, parsed);
         }, cancel));
         return command;
@@ -89,7 +98,8 @@ public sealed class MeasureCommand(Terminal terminal)
             if (generator.Assumed is { } assumed)
                 terminal.WriteDiagnostic(file.CreateWarning(
                     "$.generator.layers", PolicyCodes.AssumedLayers,
-                    $"is missing: weights do not tell what this generator computes; assumed: {assumed.Sentence}. A verdict needs the statement; if the assumption is right, add {UnclearLayersException.Property(assumed.Layers)}"));
+                    $"is missing: weights do not tell what this generator computes; assumed: {assumed.Sentence}. A verdict " +
+                    $"needs the statement; if the assumption is right, add {UnclearLayersException.Property(assumed.Layers)}"));
             using var classifiers = inputs.LoadClassifiers(generator.Generator.Shape, device);
             using var reference = inputs.LoadReference(classifiers, generator, images, terminal, cancel);
 
@@ -97,7 +107,8 @@ public sealed class MeasureCommand(Terminal terminal)
             var digests = opened.Where(file => file.Role != InputRoles.Policy).Select(file => file.Sha256);
             var fingerprint = string.Join(' ', [file.EffectiveSha256, policy.Evaluation.RangeOrDefault, .. digests]);
             return work(
-                new MeasureContext(file, policy, generator, fingerprint), new GeneratorEvaluator(policy, classifiers, reference, images));
+                new MeasureContext(file, policy, generator, fingerprint),
+                new GeneratorEvaluator(policy, classifiers, reference, images));
         });
     }
 

@@ -71,7 +71,9 @@ internal static class ModelCommands
         return command;
     }
 
-    /// <summary>Builds <c>atu train-classifier</c>: trains a classifier of digits, of class folders, or of images with several labels.</summary>
+    /// <summary>
+    /// Builds <c>atu train-classifier</c>: trains a classifier of digits, of class folders, or of images with several labels.
+    /// </summary>
     public static Command TrainClassifier(Terminal terminal)
     {
         var architecture = new Option<string>("--architecture")
@@ -82,10 +84,15 @@ internal static class ModelCommands
         architecture.AcceptOnlyFromAmong([.. ClassifierArchitectures.Names]);
         var data = new Option<DirectoryInfo>("--data")
         {
-            Description = "Folder with the four MNIST IDX files, or with images: a sub-folder for each class, a labels.csv (file,label1,label2… and 0 or 1), or CelebA's list_attr_celeba.txt",
+            Description = "Folder with the four MNIST IDX files, or with images: a sub-folder for each class, a labels.csv " +
+                "(file,label1,label2… and 0 or 1), or CelebA's list_attr_celeba.txt",
             Required = true,
         };
-        var epochs = new Option<int>("--epochs") { Description = "Number of passes over the training images", DefaultValueFactory = _ => 12 };
+        var epochs = new Option<int>("--epochs")
+        {
+            Description = "Number of passes over the training images",
+            DefaultValueFactory = _ => 12,
+        };
         var command = new Command("train-classifier", "Train a classifier to use as annotator or auditor")
         {
             data, _out, architecture, epochs, _seed, OutputFiles.Overwrite, Machine.Device, Machine.Threads,
@@ -96,7 +103,8 @@ internal static class ModelCommands
             var folder = parsed.GetRequiredValue(data).FullName;
             var target = parsed.GetRequiredValue(_out).FullName;
             OutputFiles.Require(
-                parsed, [target], [("folder of images", folder)], path => SafetensorsFile.IsWrittenByAtu(path, ClassifierCheckpoint.Kind));
+                parsed, [target], [("folder of images", folder)],
+                path => SafetensorsFile.IsWrittenByAtu(path, ClassifierCheckpoint.Kind));
 
             // Train on one part of the images, and test on the other.
             var (train, test) = ReadLabelled(folder, terminal);
@@ -117,7 +125,8 @@ internal static class ModelCommands
             foreach (var (name, counts) in heldOut.ByClass)
                 terminal.WriteStatus($"class {name}: {counts}");
             Terminal.WriteResultLine(string.Create(
-                CultureInfo.InvariantCulture, $"{target}: test accuracy {accuracy:P2}, SHA-256 {CheckpointDigest.Compute(target)}"));
+                CultureInfo.InvariantCulture, $"{target}: test accuracy {accuracy:P2}, SHA-256 " +
+                    $"{CheckpointDigest.Compute(target)}"));
             return ExitCodes.Passed;
         });
         return command;
@@ -144,7 +153,8 @@ internal static class ModelCommands
         var classes = ClassFolders.Read(folder);
         if (classes.Classes.Count == 0)
             throw new InvalidDataException(
-                $"{classes.Problem}, or label them in a labels.csv (`file,label1,label2`, then a line for each image with 0 or 1 for each label)");
+                $"{classes.Problem}, or label them in a labels.csv (`file,label1,label2`, then a line for each image with 0 or " +
+                "1 for each label)");
 
         terminal.WriteStatus($"{classes.Pictures.Summary}; classes: {classes.Summary}");
         if (classes.Warning is { } doubt)

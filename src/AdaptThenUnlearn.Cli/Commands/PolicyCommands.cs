@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
@@ -9,7 +10,8 @@ namespace AdaptThenUnlearn.Cli.Commands;
 public static class PolicyCommands
 {
     /// <summary>Builds the command with its three subcommands.</summary>
-    public static Command Build(Terminal terminal) => new("policy", "Check policies, print their JSON schema, or write a new policy")
+    public static Command Build(Terminal terminal) =>
+        new("policy", "Check policies, print their JSON schema, or write a new policy")
     {
         Check(terminal),
         Schema(terminal),
@@ -24,7 +26,10 @@ public static class PolicyCommands
         {
             Description = "Print the policy in effect, with preset and defaults filled in, as canonical JSON",
         };
-        var command = new Command("check", "Report every error in the policies, with line and column") { policies, set, effective };
+        var command = new Command("check", "Report every error in the policies, with line and column")
+        {
+            policies, set, effective,
+        };
         command.SetGuardedAction(terminal, (parsed, _) =>
         {
             var read = parsed.GetRequiredValue(policies)
@@ -62,10 +67,13 @@ public static class PolicyCommands
         if (inputs.GeneratorAssumption is { } assumed)
             terminal.WriteDiagnostic(policy.CreateWarning(
                 "$.generator.layers", PolicyCodes.AssumedLayers,
-                $"is missing: weights do not tell what this generator computes, and `atu govern` does not judge an assumption: {assumed}"));
+                "is missing: weights do not tell what this generator computes, and `atu govern` does not judge an assumption: " +
+                $"{assumed}"));
         if (inputs.LacksDiscriminator)
-            terminal.WriteStatus(FormattableString.Invariant(
-                $"{policy.Path}: the generator's checkpoint has no discriminator. If training is needed, one is first warmed up in {policy.Policy.Unlearning.WarmUp.Steps} steps on the generator's own samples (unlearning.discriminatorWarmUp). To avoid that, name a file with a discriminator as generator.discriminator"));
+            terminal.WriteStatus(string.Create(CultureInfo.InvariantCulture,
+                $"{policy.Path}: the generator's checkpoint has no discriminator. If training is needed, one is first warmed " +
+                $"up in {policy.Policy.Unlearning.WarmUp.Steps} steps on the generator's own samples " +
+                $"(unlearning.discriminatorWarmUp). To avoid that, name a file with a discriminator as generator.discriminator"));
     }
 
     private static Command Schema(Terminal terminal)
@@ -81,7 +89,10 @@ public static class PolicyCommands
 
     private static Command New(Terminal terminal)
     {
-        var file = new Argument<FileInfo>("FILE") { Description = "The policy file to write; its name becomes the policy's name" };
+        var file = new Argument<FileInfo>("FILE")
+        {
+            Description = "The policy file to write; its name becomes the policy's name",
+        };
         var command = new Command("new", "Write a new policy with comments") { file };
         command.SetGuardedAction(terminal, (parsed, _) =>
         {

@@ -9,10 +9,15 @@ namespace AdaptThenUnlearn.Cli.Commands;
 public sealed class PublishCommand(Terminal terminal)
 {
     private readonly Argument<FileInfo[]> _records = new("RECORD") { Description = "The run.json of each run", Arity = ArgumentArity.OneOrMore };
-    private readonly Option<bool> _advisory = new("--advisory") { Description = "Publish a failed gate as advice, with a neutral check" };
+    private readonly Option<bool> _advisory = new("--advisory")
+    {
+        Description = "Publish a failed gate as advice, with a neutral check",
+    };
+
     private readonly Option<bool> _untrusted = new("--untrusted")
     {
-        Description = "The records come from a build that its author controls, such as a fork's. Publish only on the pull request whose head commit they were made from, and judge by --policy",
+        Description = "The records come from a build that its author controls, such as a fork's. Publish only on the pull " +
+            "request whose head commit they were made from, and judge by --policy",
     };
 
     private readonly Option<FileInfo[]> _policies = new("--policy")
@@ -40,7 +45,8 @@ public sealed class PublishCommand(Terminal terminal)
         if (parsed.GetValue(_untrusted) && policies.Count == 0)
             throw new BadArgumentException(new BuildMessage(
                 Severity.Error, PublishCodes.NoTrustedPolicy,
-                "--untrusted needs --policy: an untrusted record is judged only by a policy of this repository. The author of the record may have raised the limits in its own policy"));
+                "--untrusted needs --policy: an untrusted record is judged only by a policy of this repository. The author of " +
+                "the record may have raised the limits in its own policy"));
         if (policies.Exists(policy => policy.Result.Policy is null))
             return ExitCodes.BadPolicy;
 

@@ -12,20 +12,24 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 
-/// <summary><c>atu reference</c>: summarises real images as statistics of their features, which replace the images in a policy.</summary>
+/// <summary>
+/// <c>atu reference</c>: summarises real images as statistics of their features, which replace the images in a policy.
+/// </summary>
 public sealed class ReferenceCommand(Terminal terminal)
 {
     private static readonly JsonSerializerOptions _json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
     private readonly Option<DirectoryInfo> _data = new("--data")
     {
-        Description = "Folder with the four MNIST IDX files, or with images: a sub-folder for each class, a labels.csv, or CelebA's list_attr_celeba.txt",
+        Description = "Folder with the four MNIST IDX files, or with images: a sub-folder for each class, a labels.csv, or " +
+            "CelebA's list_attr_celeba.txt",
         Required = true,
     };
 
     private readonly Option<FileInfo> _out = new("--out")
     {
-        Description = "File to write. A .safetensors file keeps each class, or combination of labels, apart; an .npz file holds all images together, as pytorch-fid does",
+        Description = "File to write. A .safetensors file keeps each class, or combination of labels, apart; an .npz file " +
+            "holds all images together, as pytorch-fid does",
         Required = true,
     };
 
@@ -37,7 +41,8 @@ public sealed class ReferenceCommand(Terminal terminal)
 
     private readonly Option<string[]> _labels = new("--label")
     {
-        Description = "For a labels.csv and .safetensors: keep images with and without this label apart and combine all others; can be repeated (default: all labels)",
+        Description = "For a labels.csv and .safetensors: keep images with and without this label apart and combine all " +
+            "others; can be repeated (default: all labels)",
         HelpName = "LABEL",
     };
 
@@ -70,7 +75,8 @@ public sealed class ReferenceCommand(Terminal terminal)
         var byClass = !FeatureMoments.IsFile(target);
         if (byClass && without.Length > 0)
             throw new BadArgumentException(
-                "--without is for .npz files; a .safetensors file keeps the classes apart, and the policy's undesired ones are left out when it is used");
+                "--without is for .npz files; a .safetensors file keeps the classes apart, and the policy's undesired ones are " +
+                "left out when it is used");
         if (RequestedLabels(parsed) is not null && (!byClass || !LabelledFolder.ExistsIn(data)))
             throw new BadArgumentException("--label is for a folder with a labels.csv and a .safetensors file to write");
 
@@ -99,7 +105,8 @@ public sealed class ReferenceCommand(Terminal terminal)
         return ExitCodes.Passed;
     }
 
-    private ReferenceFeatures Extract(ParseResult parsed, string data, bool byClass, LoadedExtractor extractor, CancellationToken cancel)
+    private ReferenceFeatures Extract(
+        ParseResult parsed, string data, bool byClass, LoadedExtractor extractor, CancellationToken cancel)
     {
         var builder = new ReferenceBuilder(
             extractor, (what, seen, all) => terminal.Report(new StageProgress(what, (int)seen, (int)all, Losses: null)), cancel);
@@ -118,7 +125,8 @@ public sealed class ReferenceCommand(Terminal terminal)
             ? builder.FromLabelledFolder(LabelledFolder.Read(data), byClass ? RequestedLabels(parsed) : without)
             : builder.FromClassFolders(ClassFolders.Read(data), needsClasses: byClass || without.Length > 0);
 
-        static LabelledTensors Labelled(MnistDataset digits) => new(digits.Source, MnistDataset.Classes, digits.Images, digits.Labels);
+        static LabelledTensors Labelled(MnistDataset digits) =>
+            new(digits.Source, MnistDataset.Classes, digits.Images, digits.Labels);
     }
 
     private string[]? RequestedLabels(ParseResult parsed) => parsed.GetValue(_labels) is { Length: > 0 } labels ? labels : null;
@@ -161,7 +169,8 @@ public sealed class ReferenceCommand(Terminal terminal)
                 areCombinationsOfLabels = images.Combinations is not null,
                 floor = double.IsNaN(images.Floor) ? (double?)null : images.Floor,
                 source = images.Source,
-                passedOver = images.SkippedFiles.Select(some => new { why = some.Why, count = some.Entries.Count, first = some.First }),
+                passedOver = images.SkippedFiles.Select(
+                    some => new { why = some.Why, count = some.Entries.Count, first = some.First }),
                 doubts = images.Doubts,
             }, _json));
             return;
@@ -169,9 +178,11 @@ public sealed class ReferenceCommand(Terminal terminal)
 
         var floor = double.IsNaN(images.Floor)
             ? ""
-            : string.Create(CultureInfo.InvariantCulture, $"; Fréchet distance of real training to real test images {images.Floor:G4}");
+            : string.Create(CultureInfo.InvariantCulture, $"; Fréchet distance of real training to real test images " +
+                $"{images.Floor:G4}");
         if (without.Length > 0)
-            Terminal.WriteResultLine(string.Create(CultureInfo.InvariantCulture, $"{target}: {written} images, without {string.Join(", ", without)}"));
+            Terminal.WriteResultLine(string.Create(CultureInfo.InvariantCulture, $"{target}: {written} images, without " +
+                $"{string.Join(", ", without)}"));
         else
             Terminal.WriteResultLine(string.Create(CultureInfo.InvariantCulture, $"{target}: {images.Description}{floor}"));
         Terminal.WriteResultLine($"read: {images.Source}{(without.Length > 0 ? ", " + images.Description : "")}");

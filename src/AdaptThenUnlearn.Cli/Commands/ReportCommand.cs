@@ -14,22 +14,35 @@ public static class ReportCommand
     /// <summary>Builds the command.</summary>
     public static Command Build(Terminal terminal)
     {
-        var records = new Argument<FileInfo[]>("RECORD") { Description = "Run records (run.json), each in its run's folder", Arity = ArgumentArity.OneOrMore };
-        var formats = new Option<string[]>("--format") { Description = $"Reports to write (default: all): {_names}", HelpName = "a,b" };
+        var records = new Argument<FileInfo[]>("RECORD")
+        {
+            Description = "Run records (run.json), each in its run's folder",
+            Arity = ArgumentArity.OneOrMore,
+        };
+        var formats = new Option<string[]>("--format")
+        {
+            Description = $"Reports to write (default: all): {_names}",
+            HelpName = "a,b",
+        };
         var folder = new Option<DirectoryInfo>("--out")
         {
             Description = "Folder for the reports of one record (default: beside the record, where its pictures are)",
         };
-        var command = new Command("report", "Write reports from a run record, without judging it again") { records, formats, folder };
+        var command = new Command("report", "Write reports from a run record, without judging it again")
+        {
+            records, formats, folder,
+        };
         command.SetGuardedAction(terminal, (parsed, _) =>
         {
             var files = parsed.GetRequiredValue(records);
             var requestedFormats = ComparisonArguments.ParseList(parsed, formats);
             if (parsed.GetValue(folder) is not null && files.Length > 1)
                 throw new BadArgumentException(
-                    "--out takes the reports of only one record, because they would overwrite each other; leave it out to write them beside their records");
+                    "--out takes the reports of only one record, because they would overwrite each other; leave it out to " +
+                    "write them beside their records");
             if (requestedFormats.FirstOrDefault(name => !ReportFormats.FromRecord.Any(format => format.Name == name)) is { } unknown)
-                throw new BadArgumentException($"--format: '{unknown}' is not a report that can be made from a record; use one of {_names}");
+                throw new BadArgumentException(
+                    $"--format: '{unknown}' is not a report that can be made from a record; use one of {_names}");
 
             var chosen = ReportFormats.FromRecord.Where(format => requestedFormats.Count == 0 || requestedFormats.Contains(format.Name)).ToList();
             var names = chosen.ConvertAll(format => format.FileName);

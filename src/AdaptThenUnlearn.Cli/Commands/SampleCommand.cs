@@ -15,11 +15,17 @@ public sealed class SampleCommand(Terminal terminal)
     private readonly Option<FileInfo> _out = new("--out") { Description = "PNG file for a grid of the images" };
     private readonly Option<FileInfo> _npy = new("--npy")
     {
-        Description = "File for the raw images: float32 [N, C, H, W], as the network outputs them, nominally -1 to 1, not clipped",
+        Description = "File for the raw images: float32 [N, C, H, W], as the network outputs them, nominally -1 to 1, not " +
+            "clipped",
     };
 
     private readonly Option<int> _count = new("--count") { Description = "Number of images", DefaultValueFactory = _ => 64 };
-    private readonly Option<long> _seed = new("--seed") { Description = "Seed for the latents and the noise", DefaultValueFactory = _ => 0 };
+    private readonly Option<long> _seed = new("--seed")
+    {
+        Description = "Seed for the latents and the noise",
+        DefaultValueFactory = _ => 0,
+    };
+
     private readonly Option<FileInfo> _latents = new("--latents")
     {
         Description = "Latents to use instead of --seed and --count: .npy, float32 [N, latent]",
@@ -27,7 +33,8 @@ public sealed class SampleCommand(Terminal terminal)
 
     private readonly Option<FileInfo> _labels = new("--labels")
     {
-        Description = "Classes for a conditional generator: .npy, float32 [N, classes], with one 1 per row and 0 elsewhere; --latents are then [N, z]",
+        Description = "Classes for a conditional generator: .npy, float32 [N, classes], with one 1 per row and 0 elsewhere; " +
+            "--latents are then [N, z]",
     };
 
     private readonly Option<double> _truncation = new("--truncation")
@@ -38,7 +45,8 @@ public sealed class SampleCommand(Terminal terminal)
 
     private readonly Option<string> _noise = new("--noise")
     {
-        Description = "Noise maps: const (stored in the checkpoint), random (from --seed) or none", DefaultValueFactory = _ => "random",
+        Description = "Noise maps: const (stored in the checkpoint), random (from --seed) or none",
+        DefaultValueFactory = _ => "random",
     };
 
     private readonly Option<string> _network = new("--network")
@@ -101,7 +109,8 @@ public sealed class SampleCommand(Terminal terminal)
         {
             var columns = Math.Min(MaxGridColumns, (int)Math.Ceiling(Math.Sqrt(images.shape[0])));
             var panel = new GridPanel($"{loaded.Sha256[..12]} {loaded.Description}", images, []);
-            AtomicFile.Write(picture.FullName, ImageGrid.Png([panel], columns, Math.Max(1, 64 / loaded.Generator.Shape.Resolution)));
+            var scale = Math.Max(1, 64 / loaded.Generator.Shape.Resolution);
+            AtomicFile.Write(picture.FullName, ImageGrid.Png([panel], columns, scale));
             Terminal.WriteResultLine(picture.FullName);
         }
 

@@ -9,7 +9,9 @@ using AdaptThenUnlearn.Torch.Comparing;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 
-/// <summary><c>atu tune</c>: searches better values for a policy's unlearning section within a budget, and recommends a policy fragment.</summary>
+/// <summary>
+/// <c>atu tune</c>: searches better values for a policy's unlearning section within a budget, and recommends a policy fragment.
+/// </summary>
 public sealed class TuneCommand(Terminal terminal)
 {
     private const string PageName = "tuning.md";
@@ -17,7 +19,8 @@ public sealed class TuneCommand(Terminal terminal)
     private readonly ComparisonArguments _runs = new(terminal);
     private readonly Option<string[]> _knobs = new("--knobs")
     {
-        Description = $"Values to change (default: all): {string.Join(", ", TuningKnobs.All.Select(knob => knob.Path))}", HelpName = "a,b,…",
+        Description = $"Values to change (default: all): {string.Join(", ", TuningKnobs.All.Select(knob => knob.Path))}",
+        HelpName = "a,b,…",
     };
 
     private readonly Option<int?> _budget = new("--runs")
@@ -31,12 +34,16 @@ public sealed class TuneCommand(Terminal terminal)
         DefaultValueFactory = _ => new DirectoryInfo("artifacts/tune"),
     };
 
-    private readonly Option<bool> _pageOnly = new("--page-only") { Description = "Make no runs; print the page from the existing trials" };
+    private readonly Option<bool> _pageOnly = new("--page-only")
+    {
+        Description = "Make no runs; print the page from the existing trials",
+    };
 
     /// <summary>Builds the command.</summary>
     public Command Build()
     {
-        var command = new Command("tune", "Search better settings for a policy's unlearning section, judged only by the annotators")
+        var command = new Command("tune", "Search better settings for a policy's unlearning section, judged only by the " +
+            "annotators")
         {
             _knobs, _budget, _out, _pageOnly,
         };

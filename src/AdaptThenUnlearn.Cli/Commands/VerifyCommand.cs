@@ -30,7 +30,8 @@ public static class VerifyCommand
             var isValid = diagnostics.TrueForAll(diagnostic => diagnostic.Severity != Severity.Error);
             CreateVerdictPrinter(terminal, record, path, cancel).Print(verification.Verdict, record.WarningRemarks(), advisory: false);
             var outcome = verification.Verdict.Outcome;
-            Terminal.WriteResultLine($"{record.Policy.Name}: {(isValid ? $"the record is valid: {OutcomeText.Describe(outcome)}" : "the record is not valid")}");
+            var result = isValid ? $"the record is valid: {OutcomeText.Describe(outcome)}" : "the record is not valid";
+            Terminal.WriteResultLine($"{record.Policy.Name}: {result}");
             return isValid && outcome.IsPass() ? ExitCodes.Passed : ExitCodes.GateFailed;
         });
         return command;
@@ -54,9 +55,11 @@ public static class VerifyCommand
             ? (Severity.Error, "it was changed")
             : (Severity.Warning, $"it was changed, or {record.Tool} words it differently");
         foreach (var report in RunReports.FindAltered(folder, record))
-            yield return new BuildMessage(severity, "ATU3003", $"{report} does not match the record: {how}. `atu report` writes it again", path);
+            yield return new BuildMessage(severity, "ATU3003", $"{report} does not match the record: {how}. `atu report` " +
+                "writes it again", path);
         if (wordingDiffers)
             yield return new BuildMessage(
-                severity, "ATU3003", $"an explanation or a warning in the recorded verdict does not match the recorded readings: {how}", path);
+                severity, "ATU3003", $"an explanation or a warning in the recorded verdict does not match the recorded " +
+                    $"readings: {how}", path);
     }
 }

@@ -10,7 +10,8 @@ namespace AdaptThenUnlearn.Cli.Comparing;
 /// <param name="Methods">The rows.</param>
 /// <param name="Overrides">Values that the command line sets for every run, as <c>path=value</c>.</param>
 /// <param name="Cells">
-/// The finished and failed runs, in any order, at most one for each key. Retraining's cells may be included even if it is not a row, to compare with.
+/// The finished and failed runs, in any order, at most one for each key. Retraining's cells may be included even if it is not a
+/// row, to compare with.
 /// </param>
 public sealed record Comparison(
     UnlearningPolicy Policy, IReadOnlyList<string> Classes, IReadOnlyList<long> Seeds, IReadOnlyList<ComparedMethod> Methods,
@@ -47,7 +48,8 @@ public sealed record Comparison(
     }
 
     /// <summary>
-    /// Pairs of complete runs of two methods on the same class and seed. If one method has only one seed, its run is paired with each of the other's.
+    /// Pairs of complete runs of two methods on the same class and seed. If one method has only one seed, its run is paired with
+    /// each of the other's.
     /// </summary>
     public IReadOnlyList<ComparedPair> Pairs(ComparedMethod one, ComparedMethod other)
     {
@@ -70,7 +72,8 @@ public sealed record Comparison(
 
     /// <summary>The hardware of most runs. Times on other hardware do not compare. Null while there are no runs.</summary>
     public RunHardware? TimingHardware => Cells.GroupBy(RunHardware.FromCell)
-        .OrderByDescending(cells => cells.Count()).ThenBy(cells => cells.Key.ToString(), StringComparer.Ordinal).FirstOrDefault()?.Key;
+        .OrderByDescending(cells => cells.Count()).ThenBy(cells => cells.Key.ToString(), StringComparer.Ordinal)
+        .FirstOrDefault()?.Key;
 
     /// <summary>The run that retrained without a class; null if it was not made or did not finish.</summary>
     public ComparedCell? Retrained(string className) =>
@@ -101,7 +104,8 @@ public readonly record struct RunHardware(string Device, int Threads)
 /// <param name="Retrained">Finds the run that retrained without a class, or null.</param>
 /// <param name="TimingHardware">The hardware whose runs are counted in the minutes; null if none are.</param>
 public sealed record MethodFigures(
-    IReadOnlyList<ComparedCell> Cells, int Planned, int Failed, Func<string, ComparedCell?> Retrained, RunHardware? TimingHardware)
+    IReadOnlyList<ComparedCell> Cells, int Planned, int Failed, Func<string, ComparedCell?> Retrained,
+    RunHardware? TimingHardware)
 {
     /// <summary>PUL, as a share.</summary>
     public Spread? Unlearned => Over(outcome => outcome.Unlearned);
@@ -132,10 +136,15 @@ public sealed record MethodFigures(
     /// <summary>Generator updates, adaptation included.</summary>
     public Spread? Steps => Over(outcome => outcome.Steps);
 
-    /// <summary>Clock minutes of feedback and training. They include the evaluation of candidates, but not the measurements before and after.</summary>
+    /// <summary>
+    /// Clock minutes of feedback and training. They include the evaluation of candidates, but not the measurements before and
+    /// after.
+    /// </summary>
     public Spread? Minutes => Over(outcome => outcome.TrainingSeconds / 60, TimedCells);
 
-    /// <summary>The same in minutes of one core. These are compared, because they hardly depend on what else the machine did.</summary>
+    /// <summary>
+    /// The same in minutes of one core. These are compared, because they hardly depend on what else the machine did.
+    /// </summary>
     public Spread? ProcessorMinutes => Over(outcome => outcome.ProcessorSeconds / 60, TimedCells);
 
     /// <summary>Processor time divided by retraining's on the same class; only of runs on the same hardware as that.</summary>

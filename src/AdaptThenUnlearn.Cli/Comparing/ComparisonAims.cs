@@ -16,11 +16,13 @@ internal static class ComparisonAims
         {
             IsForEachClass = true, MoreIsBetter = true,
         },
-        new(ComparedMethods.Default, "Fréchet distance ≤ 1.4 × before" + EachClass, figures => figures.FrechetRatio, value => value <= 1.4, Times)
+        new(ComparedMethods.Default, "Fréchet distance ≤ 1.4 × " +
+            "before" + EachClass, figures => figures.FrechetRatio, value => value <= 1.4, Times)
         {
             IsForEachClass = true,
         },
-        new(ComparedMethods.Default, "no retained class below half its share, any seed", figures => figures.SmallestShareKept, value => value >= 0.5, Percent)
+        new(ComparedMethods.Default, "no retained class below half its share, any " +
+            "seed", figures => figures.SmallestShareKept, value => value >= 0.5, Percent)
         {
             IsForEachClass = true, MoreIsBetter = true, Statistic = spread => spread.Low,
         },
@@ -28,12 +30,15 @@ internal static class ComparisonAims
         {
             MoreIsBetter = true,
         },
-        new(ComparedMethods.Thorough, "Fréchet distance ≤ 1.2 × before" + OverAll, figures => figures.FrechetRatio, value => value <= 1.2, Times),
-        new(ComparedMethods.Thorough, "Fréchet distance ≤ 1.5 × retraining's" + OverAll, figures => figures.ToRetraining, value => value <= 1.5, Times)
+        new(ComparedMethods.Thorough, "Fréchet distance ≤ 1.2 × " +
+            "before" + OverAll, figures => figures.FrechetRatio, value => value <= 1.2, Times),
+        new(ComparedMethods.Thorough, "Fréchet distance ≤ 1.5 × " +
+            "retraining's" + OverAll, figures => figures.ToRetraining, value => value <= 1.5, Times)
         {
             NeedsRetraining = true,
         },
-        new(ComparedMethods.Thorough, "at most a third of retraining's time" + OverAll, figures => figures.TimeToRetraining, value => value <= 1 / 3.0, Percent)
+        new(ComparedMethods.Thorough, "at most a third of retraining's " +
+            "time" + OverAll, figures => figures.TimeToRetraining, value => value <= 1 / 3.0, Percent)
         {
             NeedsRetraining = true,
         },
@@ -83,9 +88,10 @@ internal static class ComparisonAims
     }
 
     private sealed record Aim(
-        ComparedMethod Method, string Description, Func<MethodFigures, Spread?> Figure, Func<double, bool> IsReached, Func<double, string> Unit)
+        ComparedMethod Method, string Description, Func<MethodFigures, Spread?> Figure, Func<double, bool> IsReached,
+        Func<double, string> Unit)
     {
-        /// <summary>The figure that has to reach the aim: the mean, unless said otherwise.</summary>
+        /// <summary>The figure that has to reach the aim: by default the mean.</summary>
         public Func<Spread, double> Statistic { get; init; } = spread => spread.Mean;
 
         /// <summary>Whether each class has to reach the aim, not only all of them together.</summary>
@@ -94,7 +100,10 @@ internal static class ComparisonAims
         /// <summary>Whether larger values are better; this decides which class is the worst.</summary>
         public bool MoreIsBetter { get; init; }
 
-        /// <summary>Whether the aim needs a retraining of the class on the same kind of device. Without one it is not measured, and not missed.</summary>
+        /// <summary>
+        /// Whether the aim needs a retraining of the class on the same kind of device. Without one it is not measured, and not
+        /// missed.
+        /// </summary>
         public bool NeedsRetraining { get; init; }
     }
 }

@@ -7,9 +7,9 @@ namespace AdaptThenUnlearn.Cli.Comparing;
 public static class ComparisonCsv
 {
     private const string Header =
-        "method,class,seed,samples,hits_before,hits_after,pul,pul_low,pul_high,fd_before,fd_after,fd_ratio,fd_to_retraining,ret_fd," +
-        "smallest_share_kept,largest_share_kept,steps,kept_step,training_seconds,processor_seconds,total_seconds,device,threads,tool," +
-        "artifact_sha256,failure";
+        "method,class,seed,samples,hits_before,hits_after,pul,pul_low,pul_high,fd_before,fd_after,fd_ratio,fd_to_retraining," +
+        "ret_fd,smallest_share_kept,largest_share_kept,steps,kept_step,training_seconds,processor_seconds,total_seconds," +
+        "device,threads,tool,artifact_sha256,failure";
 
     /// <summary>Renders the table; values that were not measured are empty.</summary>
     public static string Render(Comparison comparison) =>
@@ -24,9 +24,11 @@ public static class ComparisonCsv
         {
             cell.Key.Method, Quoted(cell.Key.Class), cell.Key.Seed, outcome?.Samples, outcome?.HitsBefore, outcome?.HitsAfter,
             outcome?.Unlearned, outcome?.UnlearnedInterval?.Low, outcome?.UnlearnedInterval?.High,
-            outcome?.FrechetBefore, outcome?.FrechetAfter, outcome?.FrechetRatio, figures.RatioToRetraining(cell), figures.RetrainedDistance(cell),
+            outcome?.FrechetBefore, outcome?.FrechetAfter, outcome?.FrechetRatio, figures.RatioToRetraining(cell),
+            figures.RetrainedDistance(cell),
             outcome?.SmallestShareKept, outcome?.LargestShareKept, outcome?.Steps, outcome?.KeptStep,
-            outcome?.TrainingSeconds, outcome?.ProcessorSeconds, outcome?.TotalSeconds, cell.Environment.Device, cell.Environment.Threads,
+            outcome?.TrainingSeconds, outcome?.ProcessorSeconds, outcome?.TotalSeconds, cell.Environment.Device,
+            cell.Environment.Threads,
             Quoted(cell.Tool), outcome?.ArtifactSha256, Quoted(cell.Failure ?? ""),
         }.Select(Text));
     }

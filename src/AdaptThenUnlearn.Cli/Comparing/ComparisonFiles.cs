@@ -45,6 +45,8 @@ public static class ComparisonFiles
                 each.Method.Name + Part(each.Figures), ComparisonPage.Heading(each.Method.Family), x(each.Figures)!.Value, y(each.Figures)!.Value))];
 
         static string Part(MethodFigures figures) =>
-            figures.Cells.Count == figures.Planned ? "" : FormattableString.Invariant($" ({figures.Cells.Count} of {figures.Planned})");
+            figures.Cells.Count == figures.Planned
+                ? ""
+                : FormattableString.Invariant($" ({figures.Cells.Count} of {figures.Planned})");
     }
 }

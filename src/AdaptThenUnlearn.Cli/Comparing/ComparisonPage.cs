@@ -30,13 +30,15 @@ public static partial class ComparisonPage
     private static string Head(Comparison comparison, string files)
     {
         var (planned, missing, failed) = (comparison.Keys().Count(), comparison.Missing().Count, comparison.Failed().Count);
-        var (classes, seeds) = (Listed("class", "classes", comparison.Classes), Listed("seed", "seeds", [.. comparison.Seeds.Select(seed => Invariant($"{seed}"))]));
+        var classes = Listed("class", "classes", comparison.Classes);
+        var seeds = Listed("seed", "seeds", [.. comparison.Seeds.Select(seed => Invariant($"{seed}"))]);
         return $"""
             # Results
 
             Printed by `atu compare` from {planned - missing - failed} of {planned} runs on policy `{comparison.Policy.Name}`.
             The runs unlearn {classes}, one at a time, with {seeds}. {Absent()}
-            {RawOutput()}{SetForEveryRun()}Each run is listed [below](#run-by-run) and in [{files}/results.csv]({files}/results.csv).
+            {RawOutput()}{SetForEveryRun()}Each run is listed [below](#run-by-run) and in
+            [{files}/results.csv]({files}/results.csv).
 
             ![Unlearning against image quality, and against cost]({files}/tradeoff.png)
 
@@ -47,8 +49,10 @@ public static partial class ComparisonPage
             var raw = comparison.Cells.Count(cell => cell.Outcome is { Range: EvaluationOptions.Raw });
             if (raw == 0)
                 return "";
-            var which = raw == comparison.Cells.Count(cell => cell.Outcome is not null) ? "Every figure was" : FormatCount(raw, "run was", "runs were");
-            return $"**{which} measured on raw network output**, not on the clipped 8-bit pictures that users get.\nThis applies until the runs are made again.\n";
+            var which = raw == comparison.Cells.Count(cell => cell.Outcome is not null) ? "Every figure " +
+                "was" : FormatCount(raw, "run was", "runs were");
+            return $"**{which} measured on raw network output**, not on the clipped 8-bit pictures that users get.\nThis " +
+                $"applies until the runs are made again.\n";
         }
 
         string SetForEveryRun() => comparison.Overrides.Count == 0
@@ -58,9 +62,12 @@ public static partial class ComparisonPage
         string Absent() => (missing, failed) switch
         {
             (0, 0) => "No run is missing.",
-            (_, 0) => $"**{FormatCount(missing, "run is", "runs are")} missing**; the last section lists them. No mean includes them.",
-            (0, _) => $"**{FormatCount(failed, "run", "runs")} ended without a result**; the last section says why. No mean includes them.",
-            _ => $"**{FormatCount(missing, "run is", "runs are")} missing and {failed} ended without a result**; the last section lists them. No mean includes them.",
+            (_, 0) => $"**{FormatCount(missing, "run is", "runs are")} missing**; the last section lists them. No mean " +
+                "includes them.",
+            (0, _) => $"**{FormatCount(failed, "run", "runs")} ended without a result**; the last section says why. No mean " +
+                "includes them.",
+            _ => $"**{FormatCount(missing, "run is", "runs are")} missing and {failed} ended without a result**; the last " +
+                "section lists them. No mean includes them.",
         };
     }
 
@@ -82,8 +89,8 @@ public static partial class ComparisonPage
 
         - **PUL**: share of the class that was unlearned, counted by the {Counter(comparison)}.
         {Distance(comparison)}
-        - **Smallest share kept**, **Largest**: for every retained class, its images after divided by its images before. The columns
-          show the smallest and the largest of these.
+        - **Smallest share kept**, **Largest**: for every retained class, its images after divided by its images before. The
+          columns show the smallest and the largest of these.
         - **Steps**: generator updates, adaptation included.
         - **Minutes**: see [Protocol](#protocol).
 
@@ -92,7 +99,8 @@ public static partial class ComparisonPage
     private static MarkdownTable MethodTable(Comparison comparison, IEnumerable<ComparedMethod> methods)
     {
         var table = new MarkdownTable(
-            "Method", "Runs", "PUL", "FD after / before", "FD / retraining's", "Ret-FD", "Smallest share kept", "Largest", "Steps",
+            "Method", "Runs", "PUL", "FD after / before", "FD / retraining's", "Ret-FD", "Smallest share " +
+            "kept", "Largest", "Steps",
             "Minutes of one core", "Minutes by the clock");
         foreach (var method in methods)
         {
@@ -126,15 +134,15 @@ public static partial class ComparisonPage
 
             - Preset `paper` adapts for fewer steps than the paper.
             - It measures distances relative to how far the adaptation went.
-            - Its constants come from a small search on two digits of this project's generator. The project's `results/notes/comparing.md`
-              lists the trials.
+            - Its constants come from a small search on two digits of this project's generator. The project's
+              `results/notes/comparing.md` lists the trials.
             - As published, the last step is kept, whatever its result.
 
             """,
         MethodFamily.Alone => """
 
-            The four parts are repulsion, retention anchoring, negatives as fakes and class balancing. Which images count as clean, the
-            choice of candidates and the recovery phase are those of `default`.
+            The four parts are repulsion, retention anchoring, negatives as fakes and class balancing. Which images count as
+            clean, the choice of candidates and the recovery phase are those of `default`.
 
             """,
         _ => "",
@@ -142,15 +150,18 @@ public static partial class ComparisonPage
 
     private static string Classes(Comparison comparison)
     {
-        var text = new StringBuilder("## Class by class\n\nMean over seeds, then the range (lowest to highest). FD ratio: FD after divided by FD before.\n\n");
-        var columns = comparison.Classes.Select(MarkdownText.Escape).SelectMany(name => new[] { $"{name}: PUL", $"{name}: FD ratio" });
+        var text = new StringBuilder("## Class by class\n\nMean over seeds, then the range (lowest to highest). FD ratio: FD " +
+            "after divided by FD before.\n\n");
+        var columns = comparison.Classes.Select(MarkdownText.Escape).SelectMany(name => new[] { $"{name}: PUL", $"{name}: FD " +
+            "ratio" });
         var table = new MarkdownTable(["Method", .. columns]);
         foreach (var method in comparison.Methods)
         {
             var byClass = comparison.Classes.Select(name => comparison.Figures(method, name));
             table.AddRow([$"`{method.Name}`", .. byClass.SelectMany(figures => new[]
             {
-                FigureText.Format(figures.Unlearned, Percent, figures.Cells.Count), FigureText.Format(figures.FrechetRatio, Times, figures.Cells.Count),
+                FigureText.Format(figures.Unlearned, Percent, figures.Cells.Count),
+                FigureText.Format(figures.FrechetRatio, Times, figures.Cells.Count),
             })]);
         }
 
@@ -161,7 +172,8 @@ public static partial class ComparisonPage
     private static string Runs(Comparison comparison)
     {
         var table = new MarkdownTable(
-            "Run", "PUL (95 % interval)", "FD before", "FD after", "FD after / before", "FD / retraining's", "Ret-FD", "Smallest share kept",
+            "Run", "PUL (95 % interval)", "FD before", "FD after", "FD after / before", "FD / " +
+            "retraining's", "Ret-FD", "Smallest share kept",
             "Steps", "Minutes of one core");
         foreach (var cell in comparison.Keys().Select(comparison.Find).OfType<ComparedCell>().Where(cell => cell.Outcome is not null))
         {
@@ -179,7 +191,8 @@ public static partial class ComparisonPage
                 Text(cell.Outcome.ProcessorSeconds / 60, Minutes));
         }
 
-        return $"## Run by run\n\n<details>\n<summary>Method, class and seed of every run that finished, with its figures</summary>\n\n{table}\n</details>\n";
+        return $"## Run by run\n\n<details>\n<summary>Method, class and seed of every run that finished, with its " +
+            $"figures</summary>\n\n{table}\n</details>\n";
 
         static string Interval(CellOutcome outcome) => outcome.UnlearnedInterval is var (low, high) ? $" ({Percent(low)} to {Percent(high)})" : "";
 
@@ -192,6 +205,7 @@ public static partial class ComparisonPage
         if (classes.Count == 0 || !PublishedResults.AppliesTo(comparison.Policy))
             return "";
 
+        var ours = HasAuditor(comparison) ? ", ours by another classifier" : "";
         return $"""
             ## Beside the published table
 
@@ -199,7 +213,7 @@ public static partial class ComparisonPage
             Published: Tiwary et al. 2025 (arXiv:2309.14054), MNIST. **The absolute numbers do not compare:**
 
             - Their FID uses Inception-v3 on their generator. Our FD uses another extractor on another generator.
-            - Their PUL is counted by the classifier that also labelled the training feedback{(HasAuditor(comparison) ? ", ours by another classifier" : "")}.
+            - Their PUL is counted by the classifier that also labelled the training feedback{ours}.
 
             The distance relative to retraining can be compared, with care.
             {PublishedDifferences(comparison, classes)}
@@ -237,7 +251,8 @@ public static partial class ComparisonPage
              from name in classes
              let figures = FiguresOf(comparison, row.Method, name)
              where figures?.Unlearned is not null
-             select (Row: row, Class: name, Paper: row.FiguresFor(name)!.Unlearned / 100, Ours: figures.Unlearned!.Mean, figures.ToRetraining)).ToList();
+             let paper = row.FiguresFor(name)!.Unlearned / 100
+             select (Row: row, Class: name, Paper: paper, Ours: figures.Unlearned!.Mean, figures.ToRetraining)).ToList();
 
         // Count those where less was unlearned here, and those where the images are further from retraining.
         var less = places.Where(place => Percent(place.Ours) != Percent(place.Paper) && place.Ours < place.Paper)
@@ -249,20 +264,24 @@ public static partial class ComparisonPage
         var (most, total) = (less[0], FormatCount(places.Count, "cell", "cells"));
         return $"""
 
-            - In {less.Count} of {total} of the table, the method unlearned a smaller share here than in the paper, each counted by its own
-              project's classifier. The largest difference is {most.Row.Name} on class {most.Class}: {Percent(most.Ours)} here, {Percent(most.Paper)} in the paper.
+            - In {less.Count} of {total} of the table, the method unlearned a smaller share here than in the paper, each counted by
+              its own project's classifier. The largest difference is {most.Row.Name} on class {most.Class}:
+              {Percent(most.Ours)} here, {Percent(most.Paper)} in the paper.
             - In {farther} of {total}, the distance relative to retraining is larger here.
 
             """;
     }
 
     private static MethodFigures? FiguresOf(Comparison comparison, string method, string className) =>
-        comparison.Methods.FirstOrDefault(each => each.Name == method) is { } compared ? comparison.Figures(compared, className) : null;
+        comparison.Methods.FirstOrDefault(each => each.Name == method) is { } compared
+            ? comparison.Figures(compared, className)
+            : null;
 
     private static string Summary(Comparison comparison)
     {
         var paragraphs = new ComparisonSummary(comparison).Paragraphs()
-            .Select(paragraph => $"{paragraph.About}:\n\n{string.Concat(paragraph.Sentences.Select(sentence => $"- {sentence}\n"))}").ToList();
+            .Select(paragraph => (paragraph.About, Lines: paragraph.Sentences.Select(sentence => $"- {sentence}\n")))
+            .Select(paragraph => $"{paragraph.About}:\n\n{string.Concat(paragraph.Lines)}").ToList();
         return "## Reading\n\n" + (paragraphs.Count > 0
             ? string.Join('\n', paragraphs)
             : "There is nothing to compare yet: no two compared methods have complete runs of the same class and seed.\n");
@@ -271,14 +290,14 @@ public static partial class ComparisonPage
     private static string Protocol(Comparison comparison) => $"""
         ## Protocol
 
-        - Every run is `atu govern` on the same policy, with one class named undesired and the method's values set in the section `unlearning`.
-          The policy's values there hold for every method that does not set them.
+        - Every run is `atu govern` on the same policy, with one class named undesired and the method's values set in the section
+          `unlearning`. The policy's values there hold for every method that does not set them.
         - Before and after are measured on the same evaluation latents, which are never used in training.
         - PUL is counted by the {Counter(comparison)}.
-        {Compared(comparison)}- The 95 % interval of a run's PUL is Clopper and Pearson's, of the rate after. It treats the rate before as known, and does not
-          cover what another seed would give.
-        - Minutes are of feedback and training, including the evaluation of candidates. Minutes by the clock depend on what else the
-          machine did, so costs are compared by the time of the cores{Timed(comparison)}.{Waiting(comparison)}
+        {Compared(comparison)}- The 95 % interval of a run's PUL is Clopper and Pearson's, of the rate after. It treats the rate
+          before as known, and does not cover what another seed would give.
+        - Minutes are of feedback and training, including the evaluation of candidates. Minutes by the clock depend on what else
+          the machine did, so costs are compared by the time of the cores{Timed(comparison)}.{Waiting(comparison)}
 
         {Runners(comparison)} The CSV file gives each run's version in full.
 
@@ -292,9 +311,12 @@ public static partial class ComparisonPage
 
     private static string Runners(Comparison comparison)
     {
-        var places = comparison.Cells.GroupBy(RunHardware.FromCell).Select(cells =>
-            $"on {cells.Key}, by {string.Join(", ", cells.Select(cell => Short(cell.Tool)).Distinct().Order(StringComparer.Ordinal))}").ToList();
-        return places.Count == 0 ? "No runs were made yet." : $"Runs were made {string.Join("; ", places.Order(StringComparer.Ordinal))}.";
+        var places =
+            (from cells in comparison.Cells.GroupBy(RunHardware.FromCell)
+             let tools = cells.Select(cell => Short(cell.Tool)).Distinct().Order(StringComparer.Ordinal)
+             select $"on {cells.Key}, by {string.Join(", ", tools)}").ToList();
+        return places.Count == 0 ? "No runs were made yet." : $"Runs were made " +
+            $"{string.Join("; ", places.Order(StringComparer.Ordinal))}.";
 
         // Shorten the commit to eight digits: atu 0.1.0+127853ae, with .dirty where it was.
         static string Short(string tool) => CommitRest().Replace(tool, "");
@@ -308,7 +330,8 @@ public static partial class ComparisonPage
         string[] lines =
         [
             .. comparison.Failed().Select(DescribeFailure),
-            .. comparison.Missing().GroupBy(key => key.Method).Select(keys => $"`{keys.Key}`: {DescribeRuns(comparison, [.. keys])}"),
+            .. comparison.Missing().GroupBy(key => key.Method).Select(keys => $"`{keys.Key}`: " +
+                $"{DescribeRuns(comparison, [.. keys])}"),
             .. WithoutRetrainedDistance(comparison),
             .. Untimed(comparison),
         ];
@@ -318,7 +341,8 @@ public static partial class ComparisonPage
     private static string DescribeFailure(ComparedCell cell)
     {
         var (run, reason) = (MarkdownText.Escape(cell.Key.ToString()), MarkdownText.Escape(cell.Failure!));
-        return $"{run}: ended without a result: {reason} (to make it again, delete `{cell.Key.FileNameFor(cell.Asked)}.json` if it exists, otherwise `{cell.Key.FileName}.json`)";
+        return $"{run}: ended without a result: {reason} (to make it again, delete `{cell.Key.FileNameFor(cell.Asked)}.json` " +
+            $"if it exists, otherwise `{cell.Key.FileName}.json`)";
     }
 
     private static string DescribeRuns(Comparison comparison, IReadOnlyList<CellKey> keys) =>
@@ -331,9 +355,11 @@ public static partial class ComparisonPage
         from cell in comparison.Cells
         where cell.Outcome is not null && RunHardware.FromCell(cell) != comparison.TimingHardware
         group cell by RunHardware.FromCell(cell) into cells
-        select $"minutes of {FormatCount(cells.Count(), "run", "runs")} on {cells.Key}: not in the means, because minutes on different hardware do not compare; the CSV file has them";
+        select $"minutes of {FormatCount(cells.Count(), "run", "runs")} on {cells.Key}: not in the means, because minutes on " +
+            "different hardware do not compare; the CSV file has them";
 
-    // Finds runs of a retrained class without Ret-FD: the generators were not at hand together, or the measurement gave no distance.
+    // Finds runs of a retrained class without Ret-FD: the generators were not at hand together, or the measurement gave no
+    // distance.
     private static IEnumerable<string> WithoutRetrainedDistance(Comparison comparison)
     {
         if (comparison.Policy.Quality is null)
@@ -348,9 +374,11 @@ public static partial class ComparisonPage
              select cell)
             .ToLookup(cell => cell.Outcome!.RetrainedSha256 == comparison.Retrained(cell.Key.Class)!.Outcome!.ArtifactSha256);
         if (lacking[false].Count() is > 0 and var unmeasured)
-            yield return $"Ret-FD of {FormatCount(unmeasured, "run", "runs")}: to measure it, run the whole command without `--page-only`, with the generators and the retrained one under `--work`";
+            yield return $"Ret-FD of {FormatCount(unmeasured, "run", "runs")}: to measure it, run the whole command without " +
+                "`--page-only`, with the generators and the retrained one under `--work`";
         if (lacking[true].Count() is > 0 and var unmeasurable)
-            yield return $"Ret-FD of {FormatCount(unmeasurable, "run", "runs")}: could not be measured, because too few images were left to compare";
+            yield return $"Ret-FD of {FormatCount(unmeasurable, "run", "runs")}: could not be measured, because too few images " +
+                "were left to compare";
     }
 
     /// <summary>The heading of a family of methods.</summary>
@@ -376,13 +404,18 @@ public static partial class ComparisonPage
             """
         : "- **FD**, **Ret-FD**: not measured, because the policy asks for no image quality.";
 
-    private static string Compared(Comparison comparison) => comparison.Policy.Quality is { } quality
-        ? $"""
-            - The Fréchet distance compares the same number of retained images before and after with one reference: {(quality.Reference == QualityReading.OriginalGenerator ? "samples of the original generator" : "the policy's")}, without
-              the class.
+    private static string Compared(Comparison comparison)
+    {
+        if (comparison.Policy.Quality is not { } quality)
+            return "";
 
-            """
-        : "";
+        var reference = quality.Reference == QualityReading.OriginalGenerator ? "samples of the original generator" : "the policy's";
+        return $"""
+            - The Fréchet distance compares the same number of retained images before and after with one reference: {reference},
+              without the class.
+
+            """;
+    }
 
     private static string Listed(string one, string many, IReadOnlyList<string> names) => (names.Count == 1 ? one : many) + " " + string.Join(", ", names.Select(MarkdownText.Escape));
 

@@ -4,7 +4,9 @@ using static AdaptThenUnlearn.Cli.Comparing.FigureText;
 
 namespace AdaptThenUnlearn.Cli.Comparing;
 
-/// <summary>States in words what the runs of a comparison show. Each sentence compares two methods on runs of the same class and seed.</summary>
+/// <summary>
+/// States in words what the runs of a comparison show. Each sentence compares two methods on runs of the same class and seed.
+/// </summary>
 /// <param name="comparison">The plan and its runs.</param>
 public sealed class ComparisonSummary(Comparison comparison)
 {
@@ -19,11 +21,13 @@ public sealed class ComparisonSummary(Comparison comparison)
         .. CreateParagraphs("Presets against the published method", ComparedMethods.PublishedEl2, AgainstOther, MethodFamily.Preset),
         .. CreateParagraphs("Published losses against plain fine-tuning", ComparedMethods.FineTune, AgainstOther, MethodFamily.Published),
         .. CreateParagraphs(
-            "Parts against the default preset, which has all of them", ComparedMethods.Default, AgainstDefault, MethodFamily.Alone, MethodFamily.LeftOut),
+            "Parts against the default preset, which has all of " +
+            "them", ComparedMethods.Default, AgainstDefault, MethodFamily.Alone, MethodFamily.LeftOut),
     ];
 
     private IEnumerable<SummaryParagraph> CreateParagraphs(
-        string about, ComparedMethod other, Func<ComparedMethod, ComparedMethod, Pairing, string> sentence, params MethodFamily[] families)
+        string about, ComparedMethod other, Func<ComparedMethod, ComparedMethod, Pairing, string> sentence,
+        params MethodFamily[] families)
     {
         var sentences =
             from method in comparison.Methods
@@ -41,7 +45,8 @@ public sealed class ComparisonSummary(Comparison comparison)
             ? $" It takes {Percent(share.Mean)} of the core minutes of retraining."
             : "";
         return CompareUnlearning(
-                method, retrain, pairing, "run, compared with the retraining of its class", "runs, each compared with the retraining of its class")
+                method, retrain, pairing, "run, compared with the retraining of its class", "runs, each compared with the " +
+                    "retraining of its class")
             + CompareImages(distance, 1, $"{Times(distance)} retraining's Fréchet distance") + time;
     }
 
@@ -56,14 +61,16 @@ public sealed class ComparisonSummary(Comparison comparison)
     private static string CompareUnlearning(ComparedMethod method, ComparedMethod other, Pairing pairing, string pair, string pairs)
     {
         var (ours, theirs) = (pairing.One.Unlearned!.Mean, pairing.Other.Unlearned!.Mean);
-        return $"`{method.Name}` unlearns {Compare(ours, theirs, Percent, "more than", "**less** than", "as much as")} `{other.Name}`: "
+        return $"`{method.Name}` unlearns {Compare(ours, theirs, Percent, "more than", "**less** than", "as much as")} " +
+            $"`{other.Name}`: "
             + $"{Percent(ours)} against {Percent(theirs)}. "
             + $"It unlearns more in {pairing.CountHigher(PUL)} of {FormatCount(pairing.Pairs.Count, pair, pairs)}.{Contrary()}";
 
         // Name the classes on which the mean says otherwise than the mean of all.
         string Contrary() => string.Concat(pairing.ByClass()
             .GroupBy(
-                each => Compare(each.Side.One.Unlearned!.Mean, each.Side.Other.Unlearned!.Mean, Percent, "more", "less", "as much"),
+                each => Compare(each.Side.One.Unlearned!.Mean, each.Side.Other.Unlearned!.Mean, Percent, "more", "less", "as " +
+                    "much"),
                 each => MarkdownText.Escape(each.Class))
             .Where(same => same.Key != Compare(ours, theirs, Percent, "more", "less", "as much"))
             .Select(same => $" On average it unlearns {same.Key} on class {string.Join(", ", same)}."));
@@ -79,8 +86,10 @@ public sealed class ComparisonSummary(Comparison comparison)
         var unlearning = DescribeDifference(
             more, Points, points => $"{points} points more than", points => $"{points} points **less** than", "as much as");
         var images = DescribeDifference(
-            worse, Ratio, times => $"**worse** by {times} times the distance before", times => $"better by {times} times the distance before", "as good");
-        return $"`{method.Name}` unlearns {unlearning} `{usual.Name}` (more in {pairing.CountHigher(PUL)} of {FormatCount(pairing.Pairs.Count, Pair, Pairs)}). "
+            worse, Ratio, times => $"**worse** by {times} times the distance before", times => $"better by {times} times the " +
+                $"distance before", "as good");
+        return $"`{method.Name}` unlearns {unlearning} `{usual.Name}` (more in {pairing.CountHigher(PUL)} of " +
+            $"{FormatCount(pairing.Pairs.Count, Pair, Pairs)}). "
             + $"Its images are {images} (worse in {pairing.CountHigher(outcome => outcome.FrechetRatio)}).";
 
         // A difference that the page rounds to zero counts as none.
@@ -90,7 +99,8 @@ public sealed class ComparisonSummary(Comparison comparison)
     }
 
     private string Failures(ComparedMethod method) => comparison.Figures(method, comparison.Classes) is { Failed: > 0 } figures
-        ? $" {FormatCount(figures.Failed, "run", "runs")} of `{method.Name}` ended without a result and {(figures.Failed == 1 ? "is" : "are")} not included."
+        ? $" {FormatCount(figures.Failed, "run", "runs")} of `{method.Name}` ended without a result and " +
+            $"{(figures.Failed == 1 ? "is" : "are")} not included."
         : "";
 
     private static double? PUL(CellOutcome outcome) => outcome.Unlearned;

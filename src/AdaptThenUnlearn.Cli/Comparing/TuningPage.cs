@@ -35,13 +35,16 @@ public static class TuningPage
         }
 
         // Explain the score, and recommend the best trial.
+        var end = result.Finished ? "Every setting was tried." : "**The budget ended before every setting was tried.**";
+        var margin = Invariant($"{TuningSearch.Margin}");
         return $"""
             # Tuning of `{policy.Name}`
 
-            - Each trial was run on {scope}. {(result.Finished ? "Every setting was tried." : "**The budget ended before every setting was tried.**")}
-            {OverridesText()}- The **score** is the mean over the runs of two parts: the annotator's Fréchet distance relative to trial 1, plus ten times the excess
-              relative to the rate before. The excess is the rate above its limit, or a share below its own. Lower is better.
-            - A trial is followed only if its mean is better by {Invariant($"{TuningSearch.Margin}")}, and if every single run is better too.
+            - Each trial was run on {scope}. {end}
+            {OverridesText()}- The **score** is the mean over the runs of two parts: the annotator's Fréchet distance relative to trial 1, plus
+              ten times the excess relative to the rate before. The excess is the rate above its limit, or a share below its own.
+              Lower is better.
+            - A trial is followed only if its mean is better by {margin}, and if every single run is better too.
             - {AuditorNote()}
 
             {table}
@@ -49,12 +52,16 @@ public static class TuningPage
             """.TrimEnd() + "\n";
 
         string AuditorNote() => policy.UndesiredFeatures[0].HasIndependentAuditor(policy)
-            ? "The search does not look at PUL, which the auditor counts, or at the distance that the gate judges. They are for the reader."
-            : "PUL and the distance that the gate judges are for the reader. **The policy names no auditor, so PUL is counted by the annotator that chose the candidates.**";
+            ? "The search does not look at PUL, which the auditor counts, or at the distance that the gate judges. They are " +
+                "for the reader."
+            : "PUL and the distance that the gate judges are for the reader. **The policy names no auditor, so PUL is counted " +
+                "by the annotator that chose the candidates.**";
 
         string OverridesText() => overrides.Count == 0
             ? ""
-            : $"- {string.Join(", ", overrides.Select(MarkdownText.Code))} {(overrides.Count == 1 ? "was set for every run, and goes" : "were set for every run, and go")} with the recommendation.\n";
+            : $"- {string.Join(", ", overrides.Select(MarkdownText.Code))} " +
+                $"{(overrides.Count == 1 ? "was set for every run, and goes" : "were set for every run, and go")} with the " +
+                $"recommendation.\n";
     }
 
     /// <summary>The policy fragment to paste; its section is empty if the policy's own settings are best.</summary>

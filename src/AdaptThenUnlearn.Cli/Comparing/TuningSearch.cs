@@ -5,14 +5,20 @@ namespace AdaptThenUnlearn.Cli.Comparing;
 
 /// <summary>A small search over a policy's values: one after another, each new setting kept only if it helps.</summary>
 /// <remarks>
-/// Coordinate descent from the policy's settings. A trial is scored by the annotators' readings of the candidates it kept. The auditors' readings
-/// are the final test, and a search that used them would fit the settings to that test. The score of a trial is the mean over its runs of
-/// FD / FD of the first trial + 10 · excess / rate before; lower is better. So a missed point of PUL weighs as much as a tenth of the Fréchet
-/// distance. If the annotator has too many features for the candidates' images, no distance is measured in any run, and the first term is 1 in all
-/// of them. Seeds differ by far more than settings do, so a trial is followed only if its mean is better by the margin and every run is better too.
+/// Coordinate descent from the policy's settings. A trial is scored by the annotators' readings of the candidates it kept. The
+/// auditors' readings
+/// are the final test, and a search that used them would fit the settings to that test. The score of a trial is the mean over its
+/// runs of
+/// FD / FD of the first trial + 10 · excess / rate before; lower is better. So a missed point of PUL weighs as much as a tenth of
+/// the Fréchet
+/// distance. If the annotator has too many features for the candidates' images, no distance is measured in any run, and the first
+/// term is 1 in all
+/// of them. Seeds differ by far more than settings do, so a trial is followed only if its mean is better by the margin and every
+/// run is better too.
 /// </remarks>
 /// <param name="knobSettings">For each value of the policy, the settings to try, in order.</param>
-/// <param name="evaluate">Makes a trial's runs and returns their cells, in the same order each time; null if the budget does not allow them.</param>
+/// <param name="evaluate">Makes a trial's runs and returns their cells, in the same order each time; null if the budget does not
+/// allow them.</param>
 public sealed class TuningSearch(
     IReadOnlyList<IReadOnlyList<string>> knobSettings, Func<IReadOnlyList<string>, IReadOnlyList<ComparedCell>?> evaluate)
 {
@@ -24,7 +30,8 @@ public sealed class TuningSearch(
     private readonly List<Trial> _trials = [];
 
     /// <summary>Searches until every setting was tried or the budget ends.</summary>
-    /// <returns>Null if not even the first trial could be made; only the first trial if it has no score, because others cannot be compared with it.</returns>
+    /// <returns>Null if not even the first trial could be made; only the first trial if it has no score, because others cannot be
+    /// compared with it.</returns>
     public TuningResult? Run()
     {
         if (RunTrial([]) is not { } start)

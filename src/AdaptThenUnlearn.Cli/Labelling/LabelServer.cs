@@ -8,7 +8,8 @@ namespace AdaptThenUnlearn.Cli.Labelling;
 
 /// <summary>Serves a labelling session to a browser on this machine only.</summary>
 /// <remarks>
-/// It listens on the loopback address, and every address contains a random token. Requests with another host name (from a page that rebinds its
+/// It listens on the loopback address, and every address contains a random token. Requests with another host name (from a page
+/// that rebinds its
 /// name to 127.0.0.1) and requests from other pages are refused. The page's policy lets the browser load nothing from elsewhere.
 /// </remarks>
 /// <param name="page">What is served.</param>
@@ -167,7 +168,9 @@ internal sealed class LabelServer(LabelPage page) : IDisposable
     {
         var path = address.Split('?')[0];
         return path.Split('/', 3) is ["", var token, var rest]
-            && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(token), Encoding.UTF8.GetBytes(_token)) ? rest : null;
+            && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(token), Encoding.UTF8.GetBytes(_token))
+                ? rest
+                : null;
     }
 
     private static async Task<byte[]?> ReadBodyAsync(HttpListenerRequest request)

@@ -35,7 +35,8 @@ internal sealed record TrainedState(
 {
     /// <summary>Creates the state from a held-out error.</summary>
     public static TrainedState Create(HeldOutError error, string feature, string path) => new(
-        error.Rate, error.With, error.Missed, ShareState.Create(error.Found), error.Without, error.FalseAlarms, ShareState.Create(error.Alarms),
+        error.Rate, error.With, error.Missed, ShareState.Create(error.Found), error.Without, error.FalseAlarms,
+        ShareState.Create(error.Alarms),
         error.Doubt, path, PolicyFragment(feature, Path.GetRelativePath(Environment.CurrentDirectory, path)));
 
     /// <summary>The policy fragment that uses the classifier.</summary>

@@ -29,7 +29,8 @@ public sealed class FolderLock : IDisposable
             Directory.CreateDirectory(folder);
             var path = Path.Combine(folder, FileName);
             return new FolderLock(
-                new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, bufferSize: 1, FileOptions.DeleteOnClose));
+                new FileStream(
+                    path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, bufferSize: 1, FileOptions.DeleteOnClose));
         }
         catch (IOException shared) when (shared.HResult is WouldBlockOnLinux or WouldBlockOnMac or SharingViolationOnWindows)
         {
@@ -37,7 +38,8 @@ public sealed class FolderLock : IDisposable
         }
         catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
         {
-            throw new RunException("ATU2003", $"{folder}: the folder cannot be written: {failed.Message}; name another one", failed);
+            throw new RunException(
+                "ATU2003", $"{folder}: the folder cannot be written: {failed.Message}; name another one", failed);
         }
     }
 

@@ -7,7 +7,8 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 
 /// <summary>Extracts the features of real images, with their labels, to make reference statistics from.</summary>
 /// <param name="extractor">Stays the caller's.</param>
-/// <param name="report">Called after each batch with what is read, the number of images seen so far, and the number of all.</param>
+/// <param name="report">Called after each batch with what is read, the number of images seen so far, and the number of
+/// all.</param>
 /// <param name="cancel">Ends it between two batches.</param>
 public sealed class ReferenceBuilder(LoadedExtractor extractor, Action<string, long, long> report, CancellationToken cancel)
 {
@@ -17,7 +18,8 @@ public sealed class ReferenceBuilder(LoadedExtractor extractor, Action<string, l
     private const int BatchSize = 100;
 
     /// <summary>The features of a data set that is in memory.</summary>
-    /// <remarks>Where the extractor is a softmax classifier and there are test images, it also measures the confusion matrix and the floor.</remarks>
+    /// <remarks>Where the extractor is a softmax classifier and there are test images, it also measures the confusion matrix and
+    /// the floor.</remarks>
     /// <param name="train">The images that the statistics are made from.</param>
     /// <param name="loadTest">Loads the test images; disposed here. Called only where they are needed.</param>
     /// <returns>Belongs to the caller's dispose scope.</returns>
@@ -29,19 +31,22 @@ public sealed class ReferenceBuilder(LoadedExtractor extractor, Action<string, l
         var features = Extract("features of the training images", FeaturePass.Batches(images), images.shape[0]);
         var count = train.Classes.Count;
         if (extractor.Extractor is not FeatureClassifier { Outputs: ClassifierOutputs.Softmax } classifier)
-            return new ReferenceFeatures(train.Source, train.Classes, features, labels.clone(), zeros([count, count], int64), double.NaN);
+            return new ReferenceFeatures(
+                train.Source, train.Classes, features, labels.clone(), zeros([count, count], int64), double.NaN);
 
         using var test = loadTest();
         var (testFeatures, testLogits) = FeaturePass.Run(classifier, test.Images);
         var confusion = (test.Labels * count + testLogits.argmax(1)).bincount(null, count * count).view(count, count);
-        return new ReferenceFeatures(train.Source, train.Classes, features, labels.clone(), confusion, Floor(train, features, test, testFeatures));
+        var floor = Floor(train, features, test, testFeatures);
+        return new ReferenceFeatures(train.Source, train.Classes, features, labels.clone(), confusion, floor);
     }
 
     /// <summary>The features of a folder with a sub-folder for each class.</summary>
     /// <param name="folders">As read.</param>
     /// <param name="needsClasses">Whether every image needs a class; if not, images without one are read too.</param>
     /// <returns>Belongs to the caller's dispose scope.</returns>
-    /// <exception cref="UnsuitableImagesException">Classes are needed and missing, or the extractor does not take images of this size.</exception>
+    /// <exception cref="UnsuitableImagesException">Classes are needed and missing, or the extractor does not take images of this
+    /// size.</exception>
     public ReferenceFeatures FromClassFolders(ClassFolders folders, bool needsClasses)
     {
         if (needsClasses && folders.Problem is { } problem)
@@ -50,14 +55,17 @@ public sealed class ReferenceBuilder(LoadedExtractor extractor, Action<string, l
         string[] classes = folders.Problem is null ? [.. folders.Classes] : [];
         var features = ExtractFiles($"features of {folders.Pictures.Folder}", folders.Pictures.Files);
         var labels = tensor(folders.Labels.Select(label => (long)label).ToArray());
-        return new ReferenceFeatures(folders.Pictures.Folder, classes, features, labels, zeros([classes.Length, classes.Length], int64), double.NaN)
+        var noConfusion = zeros([classes.Length, classes.Length], int64);
+        return new ReferenceFeatures(folders.Pictures.Folder, classes, features, labels, noConfusion, double.NaN)
         {
             SkippedFiles = folders.Pictures.PassedOver,
             Doubts = needsClasses && folders.Warning is { } doubt ? [doubt] : [],
         };
     }
 
-    /// <summary>The features of images that may each carry several labels. An image belongs to the combination of its labels.</summary>
+    /// <summary>
+    /// The features of images that may each carry several labels. An image belongs to the combination of its labels.
+    /// </summary>
     /// <param name="folder">As read.</param>
     /// <param name="separateLabels">Labels by which images are kept apart; null for all of them.</param>
     /// <returns>Belongs to the caller's dispose scope.</returns>
@@ -69,18 +77,25 @@ public sealed class ReferenceBuilder(LoadedExtractor extractor, Action<string, l
                 $"{Path.GetFileName(folder.List)} has no label '{unknown}'; it has: {string.Join(", ", folder.Labels)}");
 
         // Name each image's combination by its labels, which hold no comma.
-        var columns = folder.Labels.Index().Where(column => separateLabels is null || separateLabels.Contains(column.Item)).ToList();
-        string[][] carried = [.. folder.LabelFlags.Select(flags => columns.Where(column => flags[column.Index]).Select(column => column.Item).ToArray())];
+        var columns = folder.Labels.Index()
+            .Where(column => separateLabels is null || separateLabels.Contains(column.Item)).ToList();
+        string[][] carried =
+        [
+            .. folder.LabelFlags.Select(
+                flags => columns.Where(column => flags[column.Index]).Select(column => column.Item).ToArray()),
+        ];
         string[] keys = [.. carried.Select(labels => string.Join(',', labels))];
         string[] names = [.. keys.Distinct().Order(StringComparer.Ordinal)];
         if (names.Length > MaxLabelCombinations)
             throw new UnsuitableImagesException(string.Create(CultureInfo.InvariantCulture,
-                $"{Path.GetFileName(folder.List)} holds {names.Length} combinations of labels, at most {MaxLabelCombinations} are kept apart; name those that may be undesired with --label"));
+                $"{Path.GetFileName(folder.List)} holds {names.Length} combinations of labels, at most {MaxLabelCombinations} " +
+                $"are kept apart; name those that may be undesired with --label"));
 
         var features = ExtractFiles("features of the labelled images", folder.Files);
         var labels = tensor(keys.Select(key => (long)Array.IndexOf(names, key)).ToArray());
         string[] classes = [.. names.Select(name => name.Length == 0 ? "none" : name)];
-        return new ReferenceFeatures(folder.List, classes, features, labels, zeros([names.Length, names.Length], int64), double.NaN)
+        var noConfusion = zeros([names.Length, names.Length], int64);
+        return new ReferenceFeatures(folder.List, classes, features, labels, noConfusion, double.NaN)
         {
             Combinations = [.. names.Select(name => carried[Array.IndexOf(keys, name)])],
             ExcludableNames = [.. columns.Select(column => column.Item)],
@@ -93,8 +108,9 @@ public sealed class ReferenceBuilder(LoadedExtractor extractor, Action<string, l
         using var trainStatistics = FeatureStatistics.FromFeatures(trainFeatures);
         using var testStatistics = FeatureStatistics.FromFeatures(testFeatures);
         var floor = FrechetDistance.Between(trainStatistics, testStatistics);
-        return floor.Value ?? throw new InvalidDataException(FormattableString.Invariant(
-            $"{train.Source}: the features of {train.Images.shape[0]} training and {test.Images.shape[0]} test images do not determine a Fréchet distance: {floor.NotMeasured}"));
+        return floor.Value ?? throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture,
+            $"{train.Source}: the features of {train.Images.shape[0]} training and {test.Images.shape[0]} test images do not " +
+            $"determine a Fréchet distance: {floor.NotMeasured}"));
     }
 
     private Tensor ExtractFiles(string what, IReadOnlyList<string> files)

@@ -9,7 +9,8 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 /// <param name="Classes">Names of the classes, or of the combinations of labels; empty where the images have no classes.</param>
 /// <param name="Features"><c>[N, d]</c>; belongs to the caller's dispose scope, as do the other tensors.</param>
 /// <param name="Labels"><c>[N]</c>, int64, positions among the classes.</param>
-/// <param name="Confusion"><c>[C, C]</c>, int64, of real test images: row the true class, column what the extractor said; zeros where there are none.</param>
+/// <param name="Confusion"><c>[C, C]</c>, int64, of real test images: row the true class, column what the extractor said; zeros
+/// where there are none.</param>
 /// <param name="Floor">Fréchet distance of real training images to real test images; NaN where there are no test images.</param>
 public sealed record ReferenceFeatures(
     string Source, IReadOnlyList<string> Classes, Tensor Features, Tensor Labels, Tensor Confusion, double Floor)
@@ -37,7 +38,8 @@ public sealed record ReferenceFeatures(
             var all = string.Create(CultureInfo.InvariantCulture, $"{Features.shape[0]} images");
             var each = Classes.Zip(Counts, (name, count) => FormattableString.Invariant($"{name} ({count})"));
             return Classes.Count == 0 ? all : string.Create(CultureInfo.InvariantCulture,
-                $"{all} in {Classes.Count} {(Combinations is null ? "classes" : "combinations of labels")}: {string.Join(", ", each)}");
+                $"{all} in {Classes.Count} {(Combinations is null ? "classes" : "combinations of labels")}: " +
+                $"{string.Join(", ", each)}");
         }
     }
 
@@ -61,7 +63,8 @@ public sealed record ReferenceFeatures(
         using var statistics = FeatureStatistics.FromFeatures(Features[kept]);
         if (statistics.Count <= statistics.FeatureSize)
             throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture,
-                $"{statistics.Count} images do not determine a covariance of {statistics.FeatureSize} features; more than {statistics.FeatureSize} are needed"));
+                $"{statistics.Count} images do not determine a covariance of {statistics.FeatureSize} features; " +
+                $"more than {statistics.FeatureSize} are needed"));
 
         return FeatureMoments.FromStatistics(statistics);
     }

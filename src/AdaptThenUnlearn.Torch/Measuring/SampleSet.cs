@@ -7,7 +7,8 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 /// <param name="Path">The folder or file it comes from.</param>
 /// <param name="Kind">What it counts, as a plural: images, feature vectors.</param>
 /// <param name="Moments">Mean and covariance of the features; owned by this.</param>
-/// <param name="Features"><c>[N, d]</c>; no rows where a statistics file holds no single features. Belongs to the caller's dispose scope.</param>
+/// <param name="Features"><c>[N, d]</c>; no rows where a statistics file holds no single features. Belongs to the caller's
+/// dispose scope.</param>
 public sealed record SampleSet(string Path, string Kind, FeatureMoments Moments, Tensor Features) : IDisposable
 {
     /// <summary>Files that were not read, and why.</summary>

@@ -5,8 +5,10 @@ using static TorchSharp.torch;
 namespace AdaptThenUnlearn.Torch.Measuring;
 
 /// <summary>Reads sets of images, features or statistics, whatever form they are kept in.</summary>
-/// <param name="extractor">Makes features from images; null where there are only features and statistics. Stays the caller's.</param>
-/// <param name="report">Called after each batch with what is read, the number of images seen so far, and the number of all.</param>
+/// <param name="extractor">Makes features from images; null where there are only features and statistics. Stays the
+/// caller's.</param>
+/// <param name="report">Called after each batch with what is read, the number of images seen so far, and the number of
+/// all.</param>
 /// <param name="cancel">Ends it between two batches.</param>
 public sealed class SampleSetReader(LoadedExtractor? extractor, Action<string, long, long> report, CancellationToken cancel)
 {
@@ -15,7 +17,8 @@ public sealed class SampleSetReader(LoadedExtractor? extractor, Action<string, l
 
     /// <summary>Reads a folder of images, an <c>.npy</c> array of images or features, or a statistics file.</summary>
     /// <returns>Belongs to the caller, its features to the caller's dispose scope.</returns>
-    /// <exception cref="UnsuitableImagesException">There is no such file, its images do not fit the extractor, or there is no extractor for them.</exception>
+    /// <exception cref="UnsuitableImagesException">There is no such file, its images do not fit the extractor, or there is no
+    /// extractor for them.</exception>
     /// <exception cref="ImageFileException">A file is damaged.</exception>
     /// <exception cref="Checkpoints.Tensors.CheckpointException">The statistics are damaged.</exception>
     public SampleSet Read(string path)
@@ -66,11 +69,13 @@ public sealed class SampleSetReader(LoadedExtractor? extractor, Action<string, l
 
     private SampleSet FromImages(string path, IEnumerable<Tensor> batches, long count, IFeatureExtractor featureExtractor)
     {
-        var features = FeaturePass.Features(featureExtractor, batches.Select(Checked), seen => report($"features of {path}", seen, count), cancel);
+        var features = FeaturePass.Features(featureExtractor, batches.Select(Checked), seen => report("features of " +
+            $"{path}", seen, count), cancel);
         return FromFeatures(path, "images", features);
 
         Tensor Checked(Tensor batch) =>
-            featureExtractor.ExplainMismatch(batch) is { } mismatch ? throw new UnsuitableImagesException($"{path}: {mismatch}") : batch;
+            featureExtractor.ExplainMismatch(batch) is { } mismatch ? throw new UnsuitableImagesException($"{path}: " +
+                $"{mismatch}") : batch;
     }
 
     private static SampleSet FromFeatures(string path, string kind, Tensor features)
@@ -83,5 +88,6 @@ public sealed class SampleSetReader(LoadedExtractor? extractor, Action<string, l
     }
 
     private IFeatureExtractor RequireExtractor(string path) =>
-        extractor?.Extractor ?? throw new UnsuitableImagesException($"{path} holds images; name what makes features from them with --extractor");
+        extractor?.Extractor ?? throw new UnsuitableImagesException($"{path} holds images; name what makes features from them " +
+            "with --extractor");
 }

@@ -13,7 +13,8 @@ public static class ShardMeasurement
     /// <param name="cancel">Ends it between two batches.</param>
     /// <returns>One reading per batch; their tensors belong to the caller's scope.</returns>
     public static IReadOnlyList<BatchReading> Read(
-        GeneratorEvaluator evaluator, ImageGenerator generator, IReadOnlyList<EvaluationBatch> batches, Action<int> report, CancellationToken cancel)
+        GeneratorEvaluator evaluator, ImageGenerator generator, IReadOnlyList<EvaluationBatch> batches, Action<int> report,
+        CancellationToken cancel)
     {
         List<BatchReading> readings = [];
         using var questions = evaluator.StartConsistencyCheck(generator);

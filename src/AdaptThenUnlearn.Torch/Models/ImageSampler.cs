@@ -26,7 +26,8 @@ public sealed class ImageSampler(ImageGenerator generator, long seed, Device dev
     /// <param name="noise">Which noise maps the generator gets.</param>
     /// <param name="truncation">See <see cref="ImageGenerator.Generate"/>.</param>
     /// <param name="cancel">Ends it between two batches.</param>
-    /// <returns><c>[N, Channels, Resolution, Resolution]</c>, nominally [-1, 1], on the CPU; belongs to the caller's scope.</returns>
+    /// <returns><c>[N, Channels, Resolution, Resolution]</c>, nominally [-1, 1], on the CPU; belongs to the caller's
+    /// scope.</returns>
     public Tensor Generate(Tensor latents, NoiseMaps noise, double truncation, CancellationToken cancel)
     {
         using var scope = NewDisposeScope();
