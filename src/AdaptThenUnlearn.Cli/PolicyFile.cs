@@ -31,11 +31,9 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
 
     /// <summary>
     /// SHA-256 of the policy in effect, with preset, defaults and arguments filled in; as <see cref="CanonicalJson.Digest"/>.
+    /// Only where there are no errors.
     /// </summary>
-    public string EffectiveSha256 =>
-        _effectiveSha256 ??= Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Result.EffectiveJson)));
-
-    private string? _effectiveSha256;
+    public required string EffectiveSha256 { get; init; }
 
     /// <summary>What a run record keeps of the policy.</summary>
     /// <param name="path">The file's path as the record has it.</param>
@@ -95,7 +93,9 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
             }
         }
 
-        return new PolicyFile(path, text, overrides, PolicyReader.Read(text, path, Vocabulary.Known, parsed)) { Sha256 = sha256 };
+        var result = PolicyReader.Read(text, path, Vocabulary.Known, parsed);
+        var effectiveSha256 = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(result.EffectiveJson)));
+        return new PolicyFile(path, text, overrides, result) { Sha256 = sha256, EffectiveSha256 = effectiveSha256 };
     }
 
     /// <summary>
