@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using AdaptThenUnlearn.Diagnostics;
+using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
@@ -86,7 +87,21 @@ public sealed class DistanceCommand(Terminal terminal)
         var manifold = ManifoldMetrics.Compute(reference.Features, generated.Features);
 
         // Print the result.
-        var found = new
+        if (parsed.GetValue(_asJson))
+            Terminal.WriteResultDocument(JsonSerializer.Serialize(
+                CreateDocument(parsed, metric, frechet, kernel, manifold, generated, reference, extractor), _json));
+        else
+            PrintResult(metric, frechet, kernel, manifold, generated, reference);
+        if (frechet.NotMeasured is { } why)
+            throw new InvalidDataException($"the {metric} was not measured: {why}");
+        return ExitCodes.Passed;
+    }
+
+    private object CreateDocument(
+        ParseResult parsed, string metric, MetricResult frechet, KernelDistance kernel, ManifoldMetrics manifold, SampleSet generated,
+        SampleSet reference, LoadedExtractor? extractor)
+    {
+        return new
         {
             metric,
             frechetDistance = frechet.Value,
@@ -114,20 +129,13 @@ public sealed class DistanceCommand(Terminal terminal)
             settings = new
             {
                 extractor = extractor?.Sha256,
-                kidSubsets = subsets,
-                kidSubsetSize = Math.Min(subsetSize, Math.Min(generated.Features.shape[0], reference.Features.shape[0])),
+                kidSubsets = parsed.GetValue(_subsets),
+                kidSubsetSize = Math.Min(parsed.GetValue(_subsetSize), Math.Min(generated.Features.shape[0], reference.Features.shape[0])),
                 seed = parsed.GetValue(_seed),
                 precisionNeighbours = ManifoldMetrics.PrecisionNeighbours,
                 densityNeighbours = ManifoldMetrics.DensityNeighbours,
             },
         };
-        if (parsed.GetValue(_asJson))
-            Terminal.WriteResultDocument(JsonSerializer.Serialize(found, _json));
-        else
-            PrintResult(metric, frechet, kernel, manifold, generated, reference);
-        if (frechet.NotMeasured is { } why)
-            throw new InvalidDataException($"the {metric} was not measured: {why}");
-        return ExitCodes.Passed;
     }
 
     private static void PrintResult(string metric, MetricResult frechet, KernelDistance kernel, ManifoldMetrics manifold, SampleSet generated, SampleSet reference)

@@ -34,6 +34,7 @@ public static class ReportCommand
         };
         command.SetGuardedAction(terminal, (parsed, _) =>
         {
+            // Check the arguments.
             var files = parsed.GetRequiredValue(records);
             var requestedFormats = ComparisonArguments.ParseList(parsed, formats);
             if (parsed.GetValue(folder) is not null && files.Length > 1)
@@ -44,6 +45,7 @@ public static class ReportCommand
                 throw new BadArgumentException(
                     $"--format: '{unknown}' is not a report that can be made from a record; use one of {_names}");
 
+            // Write the chosen reports, once no file in the way would be overwritten.
             var chosen = ReportFormats.FromRecord.Where(format => requestedFormats.Count == 0 || requestedFormats.Contains(format.Name)).ToList();
             var names = chosen.ConvertAll(format => format.FileName);
             var targets = files.Select(file => (File: file, Folder: parsed.GetValue(folder)?.FullName ?? file.DirectoryName!)).ToList();
