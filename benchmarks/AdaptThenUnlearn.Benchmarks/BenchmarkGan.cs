@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Benchmarks;
 
-/// <summary>A GAN with a trainer, ready to step: what every benchmark of training has in hand.</summary>
+/// <summary>A GAN with a trainer, ready to step; used by every benchmark of training.</summary>
 internal sealed class BenchmarkGan : IDisposable
 {
     public BenchmarkGan(StyleGan2Settings settings, int batchSize, Device? device = null, double r1Weight = 2)
@@ -43,10 +43,10 @@ internal sealed class BenchmarkGan : IDisposable
     }
 }
 
-/// <summary>Timing on a device that works while the program goes on.</summary>
+/// <summary>Timing on a device that works asynchronously.</summary>
 internal static class DeviceClock
 {
-    /// <summary>Returns once a device has done what it was given.</summary>
+    /// <summary>Waits until a device has finished its work.</summary>
     public static void Wait(this Device device)
     {
         if (device.type == DeviceType.CUDA)

@@ -9,14 +9,14 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Benchmarks;
 
-/// <summary>What measuring costs: making and classifying images, and Fréchet distances of features of different lengths.</summary>
+/// <summary>The cost of measuring: generating and classifying images, and Fréchet distances of features of different lengths.</summary>
 internal static class Evaluation
 {
     private const int Images = 10_000;
     private const int InceptionImages = 64;
     private static readonly int[] _featureSizes = [64, 192, 2048];
 
-    /// <param name="device">Where images are made and looked at; distances are always computed on the CPU.</param>
+    /// <param name="device">The device that generates and classifies images; distances are always computed on the CPU.</param>
     public static void Run(string device)
     {
         var on = TorchBackend.Choose(device);

@@ -4,10 +4,10 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Benchmarks;
 
-/// <summary>How often the Fréchet rules pass what they must not, and what they should: features whose distances are known in closed form.</summary>
+/// <summary>How often the Fréchet rules pass generators that they must fail, and pass those that they should. The distances are known in closed form.</summary>
 /// <remarks>
-/// The reference has mean 0 and a diagonal covariance whose variances fall as 1/i, one hundredth at the least; the generators shrink or widen each feature and move its mean,
-/// half of the distance each: Σ (μ − μᵣ)² + Σ (σ − σᵣ)². Before, the distance is a twentieth of the reference's variance.
+/// The reference has mean 0 and a diagonal covariance whose variances fall as 1/i, to one hundredth at the least. The generators scale each
+/// feature and shift its mean, half of the distance each: Σ (μ − μᵣ)² + Σ (σ − σᵣ)². Before, the distance is a twentieth of the reference's variance.
 /// </remarks>
 internal static class FrechetBounds
 {

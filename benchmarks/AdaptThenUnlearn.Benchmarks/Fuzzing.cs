@@ -2,7 +2,7 @@ using AdaptThenUnlearn.Torch.Tests.Checkpoints;
 
 namespace AdaptThenUnlearn.Benchmarks;
 
-/// <summary>As many mutants of small checkpoints as one likes; what is neither read nor refused with the documented error ends the command.</summary>
+/// <summary>Reads mutants of small checkpoints. The command ends at one that is neither read nor refused with the documented error.</summary>
 internal static class Fuzzing
 {
     private const int Reported = 10_000;

@@ -5,12 +5,12 @@ using static TorchSharp.torch.nn;
 
 namespace AdaptThenUnlearn.Benchmarks;
 
-/// <summary>StyleGAN2's synthesis written the way the reference code does it: one kernel for each image, and a grouped convolution.</summary>
+/// <summary>StyleGAN2's synthesis written as in the reference code: one kernel for each image, and a grouped convolution.</summary>
 /// <remarks>
 /// Karras et al. 2020 (arXiv:1912.04958), section 2.2 ("implemented as a grouped convolution"). It reads the weights of a
-/// generator of this project, so that both can be held against each other.
+/// generator of this project, so that both can be compared.
 /// </remarks>
-/// <param name="generator">Whose weights are used.</param>
+/// <param name="generator">The generator whose weights are used.</param>
 /// <param name="plainBlur">Whether low-pass filters are written as the reference does on a CPU (each map an image of one channel, zeros inserted by padding), or as in this project.</param>
 internal sealed class GroupedSynthesis(StyleGan2Generator generator, bool plainBlur)
 {

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace AdaptThenUnlearn.Benchmarks;
 
-/// <summary>Memory over many training steps: it must stay where it is once the first steps are done.</summary>
+/// <summary>Memory over many training steps: it must not grow after the first steps.</summary>
 internal static class LeakCheck
 {
     public static void Run(int steps)

@@ -5,7 +5,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Benchmarks;
 
-/// <summary>How long it takes to load a <c>.pt</c> of 300 MB whose bytes are in the page cache, against reading those bytes and copying them once.</summary>
+/// <summary>
+/// Time to load a <c>.pt</c> of 300 MB whose bytes are in the page cache, compared with reading those bytes and copying them once.
+/// </summary>
 internal static class Loading
 {
     private const int Tensors = 75;

@@ -8,10 +8,10 @@ namespace AdaptThenUnlearn.Benchmarks;
 
 /// <summary>How a training step grows with batch, resolution and channels, and a model fitted to it that predicts larger ones.</summary>
 /// <remarks>
-/// seconds = a + b · operations + c · activations, none negative, by least squares on the relative error: small steps are ruled
-/// by what each operation costs to start, wide layers by arithmetic, fine ones by memory. Run with <c>cuda</c>, it is fitted to that device, on
-/// sizes that are work for one, and what it predicts is measured there too; three numbers after the device are a step to predict: resolution,
-/// most channels of a layer, batch.
+/// seconds = a + b · operations + c · activations, with no coefficient negative, by least squares on the relative error. Small steps are
+/// dominated by the cost of starting each operation, wide layers by arithmetic, fine ones by memory. With <c>cuda</c> the model is fitted to
+/// that device, on sizes large enough for it, and its predictions are measured there too. Three numbers after the device are a step to
+/// predict: resolution, most channels of a layer, batch.
 /// </remarks>
 internal static class Scaling
 {
@@ -70,7 +70,7 @@ internal static class Scaling
     private static StyleGan2Settings Sized(int resolution, int cap) =>
         new(resolution, ImageChannels: 3, LatentSize: 64, MappingLayers: 4, StyleGan2Settings.PublishedChannels(resolution, cap));
 
-    // Null where it does not fit into the memory there is.
+    // Null if the step does not fit into memory.
     private static double? SecondsAStep(StyleGan2Settings settings, int batch, Device device)
     {
         try
@@ -102,7 +102,7 @@ internal static class Scaling
         for (var resolution = 8; resolution <= settings.Resolution; resolution *= 2)
         {
             var (coarse, fine) = (settings.ChannelsAt(resolution / 2), settings.ChannelsAt(resolution));
-            generator += Convolution(coarse, fine, resolution / 2) + Convolution(fine, fine, resolution);   // the first is transposed: its cost is that of its input
+            generator += Convolution(coarse, fine, resolution / 2) + Convolution(fine, fine, resolution);   // the first is transposed: its cost depends on its input
             discriminator += Convolution(fine, fine, resolution) + Convolution(fine, coarse, resolution / 2);
         }
 
@@ -111,7 +111,7 @@ internal static class Scaling
         static double Convolution(int inputs, int outputs, int size) => 2.0 * 9 * inputs * outputs * size * size;
     }
 
-    /// <summary>Values that the layers of one training step for one image put out, forward passes counted as in <see cref="Operations"/>.</summary>
+    /// <summary>Number of values that the layers output in one training step for one image, forward passes counted as in <see cref="Operations"/>.</summary>
     internal static double Activations(StyleGan2Settings settings)
     {
         double generator = Layer(4), discriminator = Layer(4);

@@ -11,8 +11,8 @@ using static TorchSharp.torch;
 namespace AdaptThenUnlearn.Benchmarks;
 
 /// <summary>
-/// One full unlearning step (both networks, lazy R1, EL2 repulsion, moving average) against the same step written as the
-/// published code does it: grouped modulated convolution, the adapted checkpoint read again at every step, a distance tensor by
+/// One full unlearning step (both networks, lazy R1, EL2 repulsion, moving average) compared with the same step as in the
+/// published code: grouped modulated convolution, the adapted checkpoint read again at every step, a distance tensor by
 /// tensor, an optimizer and an average parameter by parameter. In one process, alternating.
 /// </summary>
 internal static class StepComparison
@@ -53,7 +53,7 @@ internal static class StepComparison
                 var clock = Stopwatch.StartNew();
                 for (var number = 1; number <= R1Every; number++)
                     step(round * R1Every + number);
-                if (round > 0)   // the first is for warming up
+                if (round > 0)   // the first round is a warm-up
                     times.Add(clock.Elapsed.TotalMilliseconds / R1Every);
             }
         }
@@ -74,7 +74,7 @@ internal static class StepComparison
             parameter.add_(randn_like(parameter) * 0.01);
     }
 
-    /// <summary>The step as the published code writes it.</summary>
+    /// <summary>The step as in the published code.</summary>
     private sealed class ReferenceStep(GanPair networks, InMemoryImages images, string checkpoint, bool plainBlur) : IDisposable
     {
         private readonly GroupedSynthesis _synthesis = new((StyleGan2Generator)networks.Generator, plainBlur);

@@ -1,9 +1,9 @@
 namespace AdaptThenUnlearn.Benchmarks;
 
-/// <summary>Where the timing commands write what they found.</summary>
-#pragma warning disable RS0030 // this class is the console's home here
+/// <summary>Writes the results of the timing commands.</summary>
+#pragma warning disable RS0030 // the only class of the benchmarks that uses the console
 internal static class Terminal
 {
-    /// <summary>A line of the result.</summary>
+    /// <summary>Writes a line of the result.</summary>
     public static void WriteLine(string text) => Console.Out.WriteLine(text);
 }

@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Benchmarks;
 
-/// <summary>What a run spends its time on, at the size of the embedded generator: one training step, and one hundred images.</summary>
+/// <summary>The main costs of a run at the size of the embedded generator: one training step, and one hundred images.</summary>
 [SimpleJob(RunStrategy.Monitoring, warmupCount: 3, iterationCount: 10)]
 public class TrainingBenchmarks
 {

@@ -5,19 +5,21 @@ using AdaptThenUnlearn.Torch.Backend;
 
 namespace AdaptThenUnlearn.Cli;
 
-/// <summary>Brings libtorch by an ordinary NuGet restore of a project made for it, so that the tool's own package needs none.</summary>
+/// <summary>
+/// Installs libtorch with an ordinary NuGet restore of a temporary project, so that the tool's own package needs none.
+/// </summary>
 /// <remarks>
-/// The feeds, credentials and package folder are those that <c>dotnet restore</c> would use where the command is given. The
+/// The feeds, credentials and package folder are those that <c>dotnet restore</c> would use in the current folder. The
 /// files are hard links into NuGet's cache where the file system allows it.
 /// </remarks>
 public sealed class BackendInstallation(Terminal terminal)
 {
-    /// <summary>Installs a kind, unless it is there already, and makes it the one in use.</summary>
+    /// <summary>Installs a kind of libtorch, unless it is installed already, and selects it.</summary>
     /// <param name="kind"><c>cpu</c> or <c>cuda</c>.</param>
-    /// <param name="cancel">Ends the restore and leaves what was there before.</param>
-    /// <returns>The folder.</returns>
+    /// <param name="cancel">Ends the restore; an installed one stays as it was.</param>
+    /// <returns>The folder of the installed files.</returns>
     /// <exception cref="TorchBackendException">There is no such package for this system, or it could not be restored.</exception>
-    /// <exception cref="FileNotWrittenException">The user's folder may not be written.</exception>
+    /// <exception cref="FileNotWrittenException">The user's folder cannot be written.</exception>
     public string Install(string kind, CancellationToken cancel)
     {
         var folder = InstalledBackend.FolderOf(kind);
@@ -27,10 +29,10 @@ public sealed class BackendInstallation(Terminal terminal)
         return folder;
     }
 
-    /// <summary>The project whose restore brings a kind.</summary>
+    /// <summary>The temporary project whose restore downloads a kind of libtorch.</summary>
     /// <param name="kind"><c>cpu</c> or <c>cuda</c>.</param>
     /// <param name="platform">A runtime identifier, such as <c>linux-x64</c>.</param>
-    /// <exception cref="TorchBackendException">Nobody makes such a package.</exception>
+    /// <exception cref="TorchBackendException">There is no such package.</exception>
     public static string ProjectText(string kind, string platform)
     {
         var (package, version) = (kind, platform) switch
@@ -38,7 +40,9 @@ public sealed class BackendInstallation(Terminal terminal)
             ("cpu", "linux-x64" or "win-x64" or "osx-arm64") => ("libtorch-cpu-" + platform, InstalledBackend.LibtorchVersion),
             ("cuda", "linux-x64") => ("TorchSharp-cuda-linux", InstalledBackend.TorchSharpVersion),
             ("cuda", "win-x64") => ("TorchSharp-cuda-windows", InstalledBackend.TorchSharpVersion),
-            _ => throw new TorchBackendException($"there is no {kind} libtorch package for {platform}; name a folder that holds libtorch in {TorchBackend.FolderVariable}"),
+            _ => throw new TorchBackendException(
+                $"there is no {kind} libtorch package for {platform}; set {TorchBackend.FolderVariable} to a folder that holds " +
+                "libtorch"),
         };
         return $"""
             <Project Sdk="Microsoft.NET.Sdk">
@@ -61,17 +65,20 @@ public sealed class BackendInstallation(Terminal terminal)
 
     private void Restore(string kind, string folder, CancellationToken cancel)
     {
-        var work = $"{folder}.{Path.GetRandomFileName()}";   // beside its place, where links are possible and a move is one step
+        var work = $"{folder}.{Path.GetRandomFileName()}";   // on the same file system, where links and moves are possible
         var project = Path.Combine(work, "project", "backend.csproj");
         AtomicFile.Write(project, ProjectText(kind, TorchBackend.Platform));
         try
         {
             var published = Path.Combine(work, "published");
             var exitCode = Dotnet(
-                cancel, "publish", project, "--output", published, "--nologo", "--configuration", "Release", $"-p:RestoreRootConfigDirectory={Environment.CurrentDirectory}",
+                cancel, "publish", project, "--output", published, "--nologo", "--configuration", "Release",
+                $"-p:RestoreRootConfigDirectory={Environment.CurrentDirectory}",
                 "-p:ImportDirectoryBuildProps=false", "-p:ImportDirectoryBuildTargets=false", "-p:ImportDirectoryPackagesProps=false");
             if (exitCode != 0 || !TorchBackend.ContainsLibtorch(published))
-                throw new TorchBackendException($"the {kind} libtorch could not be restored (dotnet publish ended with exit code {exitCode}; its errors stand above)");
+                throw new TorchBackendException(
+                    $"the {kind} libtorch could not be restored (dotnet publish ended with exit code {exitCode}; see its " +
+                    "errors above)");
 
             if (Directory.Exists(folder))
                 Directory.Delete(folder, recursive: true);   // an incomplete one
@@ -79,7 +86,8 @@ public sealed class BackendInstallation(Terminal terminal)
         }
         catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
         {
-            throw new FileNotWrittenException(folder, $"cannot be written: {refused.Message}", "make room or end the programs that use it");
+            throw new FileNotWrittenException(folder, $"cannot be written: {refused.Message}", "free disk space, or end the " +
+                "programs that use it");
         }
         finally
         {
@@ -91,24 +99,24 @@ public sealed class BackendInstallation(Terminal terminal)
     {
         var start = new ProcessStartInfo("dotnet", arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.WorkingDirectory = Path.GetDirectoryName(arguments[1])!;
-        using var process = Started(start);
+        using var process = Start(start);
         using var ending = cancel.Register(() => process.Kill(entireProcessTree: true));
-        process.OutputDataReceived += Tell;
-        process.ErrorDataReceived += Tell;
+        process.OutputDataReceived += ForwardLine;
+        process.ErrorDataReceived += ForwardLine;
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
         process.WaitForExit();
         cancel.ThrowIfCancellationRequested();
         return process.ExitCode;
 
-        void Tell(object sender, DataReceivedEventArgs line)
+        void ForwardLine(object sender, DataReceivedEventArgs line)
         {
             if (!string.IsNullOrWhiteSpace(line.Data))
                 terminal.WriteStatus(line.Data);
         }
     }
 
-    private static Process Started(ProcessStartInfo start)
+    private static Process Start(ProcessStartInfo start)
     {
         try
         {
@@ -116,7 +124,9 @@ public sealed class BackendInstallation(Terminal terminal)
         }
         catch (Win32Exception absent)
         {
-            throw new TorchBackendException($"dotnet cannot be started ({absent.Message}); the .NET SDK restores the packages, and must be on the PATH");
+            throw new TorchBackendException(
+                $"dotnet cannot be started ({absent.Message}); the .NET SDK is needed to restore the packages: add it to the " +
+                "PATH");
         }
     }
 }

@@ -9,35 +9,37 @@ using AdaptThenUnlearn.Torch.Governing;
 
 namespace AdaptThenUnlearn.Cli;
 
-/// <summary>What the files of a policy's classifiers say against it, without building or running anything of them.</summary>
-/// <remarks>Files that are missing or cannot be read say nothing here: whoever loads them says more.</remarks>
+/// <summary>Checks a policy against the metadata in its classifiers' files, without building or running them.</summary>
+/// <remarks>Files that are missing or cannot be read are skipped here; loading them gives the error.</remarks>
 internal static class ClassifierFilesCheck
 {
     private const string OutputsKey = "outputs";
     private const string ClassesKey = "classes";
 
-    /// <summary>Looks at the files.</summary>
-    /// <param name="file">With a policy.</param>
-    /// <returns>Errors and warnings, each with its place.</returns>
+    /// <summary>Reads the files and checks the policy against them.</summary>
+    /// <param name="file">Must hold a policy.</param>
+    /// <returns>Errors and warnings, each with its line and column.</returns>
     public static IReadOnlyList<BuildMessage> Check(PolicyFile file)
     {
         var paths = new InputFiles(file.Policy, file.Path).EnumerateFiles().ToLookup(named => named.Role, named => named.Path);
         var found = file.Policy.Classifiers.Keys.ToDictionary(name => name, name => Read(paths[InputRoles.Classifier(name)].First()));
         return
         [
-            .. file.Policy.Classifiers.Keys.SelectMany(name => OneClass(file, name, found[name])),
-            .. file.Policy.UndesiredFeatures.Index().SelectMany(entry => OfFeature(file, entry.Index, entry.Item, found)),
+            .. file.Policy.Classifiers.Keys.SelectMany(name => CheckOutputs(file, name, found[name])),
+            .. file.Policy.UndesiredFeatures.Index().SelectMany(entry => CheckAuditor(file, entry.Index, entry.Item, found)),
         ];
     }
 
-    private static IEnumerable<BuildMessage> OneClass(PolicyFile file, string name, StoredClassifier? stored)
+    private static IEnumerable<BuildMessage> CheckOutputs(PolicyFile file, string name, StoredClassifier? stored)
     {
         var choice = file.Policy.Classifiers[name];
-        if (stored?.Classes is { } classes && OutputKinds.SingleClassProblem(choice.Outputs ?? stored.Outputs, choice.Classes?.Count ?? classes) is { } problem)
+        if (stored?.Classes is { } classes
+            && OutputKinds.SingleClassProblem(choice.Outputs ?? stored.Outputs, choice.Classes?.Count ?? classes) is { } problem)
             yield return file.CreateMessage($"$.classifiers.{name}.outputs", PolicyCodes.ImpossibleValue, problem);
     }
 
-    private static IEnumerable<BuildMessage> OfFeature(PolicyFile file, int number, UndesiredFeature feature, Dictionary<string, StoredClassifier?> found)
+    private static IEnumerable<BuildMessage> CheckAuditor(
+        PolicyFile file, int number, UndesiredFeature feature, Dictionary<string, StoredClassifier?> found)
     {
         var auditor = feature.Auditor ?? feature.Annotator;
         var place = FormattableString.Invariant($"$.undesiredFeatures[{number}].auditor");
@@ -45,15 +47,18 @@ internal static class ClassifierFilesCheck
             yield break;
 
         if (feature.HasIndependentAuditor(file.Policy) && found.GetValueOrDefault(feature.Annotator)?.Sha256 == stored.Sha256)
-            yield return Warning(place, PolicyCodes.NoIndependentAuditor, "is a copy of the annotator's checkpoint: whoever labels the training feedback also marks the exam");
+            yield return file.CreateWarning(
+                place, PolicyCodes.NoIndependentAuditor,
+                "is a copy of the annotator's checkpoint: the classifier that labels the training feedback also measures the " +
+                "result");
         if (stored.HeldOut?.ForClass(feature.Class) is not { } counts)
             yield break;
         if (counts.WhyBlind is { } blind)
-            yield return Warning(place, PolicyCodes.WeakClassifier, $"'{auditor}' cannot tell: {blind}; the feature will count as not measured");
+            yield return file.CreateWarning(
+                place, PolicyCodes.WeakClassifier, $"'{auditor}' cannot recognise the feature: {blind}; the feature will count " +
+                    "as not measured");
         else if (counts.WhyWeak is { } weak)
-            yield return Warning(place, PolicyCodes.WeakClassifier, $"'{auditor}' is weak: {weak}");
-
-        BuildMessage Warning(string property, string code, string text) => file.CreateWarning(property, code, text);
+            yield return file.CreateWarning(place, PolicyCodes.WeakClassifier, $"'{auditor}' is weak: {weak}");
     }
 
     private static StoredClassifier? Read(string path)
@@ -62,7 +67,9 @@ internal static class ClassifierFilesCheck
         {
             var opened = CheckpointFile.Open(path);
             var metadata = CheckpointFormats.Detect(opened).IsProgram ? new Dictionary<string, string>() : CheckpointFormats.Read(opened).Metadata;
-            return new StoredClassifier(opened.Sha256, Counted(metadata), metadata.GetValueOrDefault(OutputsKey), ClassifierCheckpoint.HeldOutIn(metadata));
+            return new StoredClassifier(
+                opened.Sha256, CountClasses(metadata), metadata.GetValueOrDefault(OutputsKey),
+                ClassifierCheckpoint.HeldOutIn(metadata));
         }
         catch (Exception unreadable) when (unreadable is CheckpointException or FormatException)
         {
@@ -70,7 +77,7 @@ internal static class ClassifierFilesCheck
         }
     }
 
-    private static int? Counted(IReadOnlyDictionary<string, string> metadata)
+    private static int? CountClasses(IReadOnlyDictionary<string, string> metadata)
     {
         try
         {
@@ -82,6 +89,6 @@ internal static class ClassifierFilesCheck
         }
     }
 
-    // Classes is null where the file does not say.
+    // Classes is the number of classes, or null if the file does not name them.
     private sealed record StoredClassifier(string Sha256, int? Classes, string? Outputs, HeldOutCounts? HeldOut);
 }

@@ -7,27 +7,31 @@ using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Images;
+using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Training;
 
 namespace AdaptThenUnlearn.Cli;
 
-/// <summary>How every command runs: what goes wrong becomes one diagnostic line and an exit code, never a stack trace.</summary>
+/// <summary>Runs every command so that a failure becomes one diagnostic line and an exit code, never a stack trace.</summary>
 public static class CommandAction
 {
     /// <summary>Sets what a command does.</summary>
-    /// <param name="command">Whose action it becomes.</param>
-    /// <param name="terminal">Where diagnostics go.</param>
-    /// <param name="action">Does the work off the thread that listens for Ctrl-C, until that or the parent's end cancels it, and returns the exit code.</param>
+    /// <param name="command">The command.</param>
+    /// <param name="terminal">Prints diagnostics.</param>
+    /// <param name="action">
+    /// Does the work and returns the exit code. It runs on another thread than the one that listens for Ctrl-C.
+    /// Ctrl-C and the end of the parent process cancel it.
+    /// </param>
     public static void SetGuardedAction(this Command command, Terminal terminal, Func<ParseResult, CancellationToken, int> action) =>
         command.SetAction((parsed, cancel) => Task.Run(
             () =>
             {
                 using var ending = ParentProcess.Watch(parsed, cancel);
-                return Guarded(terminal, () => action(parsed, ending.Token));
+                return RunGuarded(terminal, () => action(parsed, ending.Token));
             },
             CancellationToken.None));
 
-    private static int Guarded(Terminal terminal, Func<int> work)
+    private static int RunGuarded(Terminal terminal, Func<int> work)
     {
         try
         {
@@ -35,13 +39,18 @@ public static class CommandAction
         }
         catch (OperationCanceledException)
         {
-            terminal.WriteStatus("cancelled; what was done so far is kept, and --resume goes on from there where the command has it");
+            terminal.WriteStatus("cancelled; finished work is kept. Commands with --resume can continue from it");
             return ExitCodes.Cancelled;
         }
         catch (DiagnosticException diagnosed)
         {
             terminal.WriteDiagnostic(diagnosed.Diagnostic);
             return diagnosed.ExitCode;
+        }
+        catch (UnsuitableImagesException unsuitable)
+        {
+            terminal.WriteDiagnostic(new BadArgumentException(unsuitable.Message).Diagnostic);
+            return ExitCodes.BadPolicy;
         }
         catch (Exception failed)
         {

@@ -1,6 +1,6 @@
 namespace AdaptThenUnlearn.Cli;
 
-/// <summary>What the process tells whoever started it.</summary>
+/// <summary>The exit codes of the process.</summary>
 public static class ExitCodes
 {
     /// <summary>Passed, or waived.</summary>
@@ -15,7 +15,7 @@ public static class ExitCodes
     /// <summary>The run could not finish.</summary>
     public const int NotFinished = 3;
 
-    /// <summary>Not published, and <c>--require-publish</c> was given; the gate's own exit code comes first.</summary>
+    /// <summary>Not published although <c>--require-publish</c> was given; the gate's exit code takes precedence.</summary>
     public const int NotPublished = 4;
 
     /// <summary>Cancelled by Ctrl-C or a termination request.</summary>

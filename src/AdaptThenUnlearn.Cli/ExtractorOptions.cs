@@ -5,25 +5,30 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Cli;
 
-/// <summary>Options about what turns images into features: a classifier, or an extractor with weights of its own.</summary>
+/// <summary>Options that name the feature extractor: a classifier, or an extractor with a file of weights.</summary>
 public sealed class ExtractorOptions
 {
-    /// <summary>Its option, not required.</summary>
+    /// <summary><c>--extractor</c>; optional unless a command requires it.</summary>
     public Option<string> Extractor { get; } = new("--extractor")
     {
-        Description = $"What makes features of images: a classifier's checkpoint, or {string.Join(", ", WeightsExtractor.Names)} with --weights (the last two run the program in that file)",
+        Description = $"Feature extractor: a classifier's checkpoint, or {string.Join(", ", WeightsExtractor.Names)} with " +
+            "--weights (the last two run the program in that file)",
         HelpName = "CHECKPOINT or name",
     };
 
-    /// <summary>Its option.</summary>
-    public Option<FileInfo> Weights { get; } = new("--weights") { Description = $"The file of such an extractor; nothing is downloaded. {WeightsExtractor.InceptionV3.Name}: {WeightsExtractor.InceptionV3.FileDescription}" };
+    /// <summary><c>--weights</c>.</summary>
+    public Option<FileInfo> Weights { get; } = new("--weights")
+    {
+        Description = $"File with the extractor's weights; nothing is downloaded. {WeightsExtractor.InceptionV3.Name}: " +
+            $"{WeightsExtractor.InceptionV3.FileDescription}",
+    };
 
-    /// <summary>The kind of extractor that comes with weights, or null for a classifier or none.</summary>
+    /// <summary>The named kind of extractor with a file of weights; null for a classifier, or if none is named.</summary>
     public WeightsExtractor? Kind(ParseResult parsed) => parsed.GetValue(Extractor) is { } name ? WeightsExtractor.Find(name) : null;
 
-    /// <summary>Loads what the options name; null where they name none.</summary>
+    /// <summary>Loads the named extractor; null if none is named.</summary>
     /// <exception cref="BadArgumentException">Weights are needed and not given, or given and not needed.</exception>
-    /// <exception cref="Torch.Checkpoints.Tensors.CheckpointException">A file cannot be read, or is not what it should be.</exception>
+    /// <exception cref="Torch.Checkpoints.Tensors.CheckpointException">A file cannot be read, or is not an extractor.</exception>
     public LoadedExtractor? Load(ParseResult parsed, Device device)
     {
         var weights = parsed.GetValue(Weights);
@@ -33,7 +38,9 @@ public sealed class ExtractorOptions
                 : FeatureExtractors.Load(kind, weights.FullName, sha256: null, device);
 
         if (weights is not null)
-            throw new BadArgumentException($"--weights is for --extractor {string.Join(", ", WeightsExtractor.Names)}; a classifier's checkpoint has its own");
+            throw new BadArgumentException(
+                $"--weights is for --extractor {string.Join(", ", WeightsExtractor.Names)}; a classifier's checkpoint contains " +
+                "its weights");
         if (parsed.GetValue(Extractor) is not { } checkpoint)
             return null;
 

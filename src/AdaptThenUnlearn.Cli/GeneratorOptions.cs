@@ -7,24 +7,31 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Cli;
 
-/// <summary>The checkpoint of a generator, where a command takes one instead of a policy.</summary>
+/// <summary>Arguments that name a generator's checkpoint, for commands that take no policy.</summary>
 public sealed class GeneratorOptions
 {
     private readonly Argument<FileInfo> _checkpoint;
-    private readonly Option<string> _format = new("--format") { Description = "A checkpoint format, or auto", DefaultValueFactory = _ => CheckpointFormats.Auto };
-    private readonly Option<int?> _latentSize = new("--latent-size") { Description = "Of a TorchScript program (--format torchscript), where its weights do not tell it" };
+    private readonly Option<string> _format = new("--format")
+    {
+        Description = "Format of the checkpoint; auto detects it", DefaultValueFactory = _ => CheckpointFormats.Auto,
+    };
+
+    private readonly Option<int?> _latentSize = new("--latent-size")
+    {
+        Description = "Latent size of a TorchScript program (--format torchscript), if it cannot be read from its weights",
+    };
 
     private readonly LayersOption _layers = new();
 
-    /// <summary>Describes them.</summary>
-    /// <param name="checkpoint">What the checkpoint holds.</param>
+    /// <summary>Creates the arguments.</summary>
+    /// <param name="checkpoint">Description of the checkpoint argument.</param>
     public GeneratorOptions(string checkpoint)
     {
         _checkpoint = new("CHECKPOINT") { Description = checkpoint };
         _format.AcceptOnlyFromAmong([.. CheckpointFormats.Names]);
     }
 
-    /// <summary>Gives a command the argument and the options.</summary>
+    /// <summary>Adds the argument and the options to a command.</summary>
     public void AddTo(Command command)
     {
         command.Arguments.Add(_checkpoint);
@@ -36,15 +43,15 @@ public sealed class GeneratorOptions
     /// <summary>Path of the checkpoint.</summary>
     public string Checkpoint(ParseResult parsed) => parsed.GetRequiredValue(_checkpoint).FullName;
 
-    /// <summary>Loads the generator, and its discriminator where there is one.</summary>
-    /// <param name="parsed">The values.</param>
+    /// <summary>Loads the generator, and its discriminator if there is one.</summary>
+    /// <param name="parsed">The arguments' values.</param>
     /// <param name="discriminator">Another checkpoint with the discriminator, or null.</param>
-    /// <param name="device">Where they go.</param>
-    /// <param name="terminal">Told what had to be assumed.</param>
+    /// <param name="device">Device for both networks.</param>
+    /// <param name="terminal">Prints a warning about assumed layers.</param>
     /// <param name="network">Which of a checkpoint's generators, see <see cref="GeneratorCheckpoint"/>.</param>
-    /// <param name="generatorAlone">Whether a discriminator in the same file is left alone, fitting or not.</param>
-    /// <exception cref="BadArgumentException">A latent size is wrong, or of no use.</exception>
-    /// <exception cref="CheckpointException">The file cannot be read, or is no generator.</exception>
+    /// <param name="generatorAlone">Whether to ignore a discriminator in the same file.</param>
+    /// <exception cref="BadArgumentException">The latent size is out of range, or not used by the format.</exception>
+    /// <exception cref="CheckpointException">The file cannot be read, or does not hold a generator.</exception>
     public LoadedGenerator Load(
         ParseResult parsed, FileInfo? discriminator, Device device, Terminal terminal, string network = "ema", bool generatorAlone = false)
     {
@@ -52,14 +59,19 @@ public sealed class GeneratorOptions
         if (latentSize is < 1 or > 65536)
             throw new BadArgumentException("--latent-size must be 1 to 65536");
         if (latentSize is not null && format != GeneratorChoice.TorchScript)
-            throw new BadArgumentException($"--latent-size is for --format {GeneratorChoice.TorchScript}; every other format tells it by its weights");
+            throw new BadArgumentException(
+                $"--latent-size is for --format {GeneratorChoice.TorchScript}; for every other format it is read from the " +
+                "weights");
 
         var path = Checkpoint(parsed);
-        var loaded = GeneratorCheckpoint.Load(path, format, sha256: null, discriminator?.FullName, device, network, latentSize, _layers.GetLayers(parsed), generatorAlone);
+        var loaded = GeneratorCheckpoint.Load(
+            path, format, sha256: null, discriminator?.FullName, device, network, latentSize, _layers.GetLayers(parsed),
+            generatorAlone);
         if (loaded.Assumed is { } assumed)
             terminal.WriteDiagnostic(new BuildMessage(
                 Severity.Warning, PolicyCodes.AssumedLayers,
-                $"weights do not tell what this generator computes; assumed: {assumed.Sentence}. If that is right, say it: {LayersOption.Statement(assumed.Layers)}; if not, give --layers what Python's print(netG) shows",
+                $"weights do not tell what this generator computes; assumed: {assumed.Sentence}. If that is right, add " +
+                $"{LayersOption.FormatStatement(assumed.Layers)}. If not, give --layers the output of Python's print(netG)",
                 path));
         return loaded;
     }

@@ -5,14 +5,20 @@ using TorchSharp;
 
 namespace AdaptThenUnlearn.Cli;
 
-/// <summary>Options about where tensors are computed, and what this tool is.</summary>
+/// <summary>The options for device and threads, and the tool's version.</summary>
 public static class Machine
 {
     /// <summary><c>--device</c>.</summary>
-    public static Option<string> Device { get; } = new("--device") { Description = "auto, cpu, cuda or cuda:n", DefaultValueFactory = _ => "auto" };
+    public static Option<string> Device { get; } = new("--device")
+    {
+        Description = "Device to compute on: auto, cpu, cuda or cuda:n", DefaultValueFactory = _ => "auto",
+    };
 
     /// <summary><c>--threads</c>.</summary>
-    public static Option<int> Threads { get; } = new("--threads") { Description = "CPU threads; the same number gives the same bytes (0: as many as cores)" };
+    public static Option<int> Threads { get; } = new("--threads")
+    {
+        Description = "Number of CPU threads. The same number gives the same bytes; 0 uses one per core",
+    };
 
     /// <summary>Name and version.</summary>
     public static string ToolVersion { get; } =

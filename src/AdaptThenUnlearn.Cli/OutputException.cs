@@ -1,5 +1,7 @@
 namespace AdaptThenUnlearn.Cli;
 
-/// <summary>The standard output takes no results: it is closed, or its disk is full.</summary>
-/// <param name="cause">What the system said.</param>
-public sealed class OutputException(Exception cause) : Exception($"the results cannot be written to the standard output: {cause.Message}; what was made is on the disk", cause);
+/// <summary>Results cannot be written to the standard output: it is closed, or its disk is full.</summary>
+/// <param name="cause">The exception of the write.</param>
+public sealed class OutputException(Exception cause)
+    : Exception($"the results cannot be written to the standard output: {cause.Message}; files that were made are on the " +
+        "disk", cause);

@@ -5,19 +5,27 @@ using System.Globalization;
 
 namespace AdaptThenUnlearn.Cli;
 
-/// <summary><c>--parent-process</c>: a build that is killed cannot stop what it started, so a command can watch it and end with it.</summary>
-/// <remarks>An ended parent is a cancellation like Ctrl-C, so what was done so far is kept; who does not heed that in time is cut off.</remarks>
+/// <summary>
+/// <c>--parent-process</c>: a command watches the process that started it and ends with it. A killed build cannot stop its
+/// children.
+/// </summary>
+/// <remarks>The end of the parent cancels the command like Ctrl-C, so finished work is kept. A command that does not end in time
+/// is terminated.</remarks>
 public static class ParentProcess
 {
     private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(3);
 
     /// <summary>The option; hidden, because only programs give it.</summary>
-    public static Option<int> Option { get; } = new("--parent-process") { Description = "Id of a process with which this one ends", HelpName = "id", Hidden = true, Recursive = true };
+    public static Option<int> Option { get; } = new("--parent-process")
+    {
+        Description = "Id of a process; when it ends, this command is cancelled",
+        HelpName = "id", Hidden = true, Recursive = true,
+    };
 
-    /// <summary>Makes a token that is cancelled with <paramref name="cancel"/>, and when the parent that the arguments name has ended.</summary>
-    /// <param name="parsed">With <see cref="Option"/>, or without it: then nothing is watched.</param>
-    /// <param name="cancel">The command's own.</param>
+    /// <summary>Creates a token that is cancelled with <paramref name="cancel"/>, and when the named parent has ended.</summary>
+    /// <param name="parsed">The arguments; without <see cref="Option"/> no process is watched.</param>
+    /// <param name="cancel">The command's token.</param>
     /// <returns>Belongs to the caller.</returns>
     public static CancellationTokenSource Watch(ParseResult parsed, CancellationToken cancel)
     {
@@ -38,14 +46,14 @@ public static class ParentProcess
         }
         catch (ObjectDisposedException)
         {
-            return;   // the command was done first
+            return;   // the command ended first
         }
 
         Thread.Sleep(_patience);
         ProcessTermination.ExitNow(ExitCodes.Cancelled);
     }
 
-    // Ids are given again: the process is the same only if it started at the same time. A killed one that nobody has waited for is no longer alive.
+    // Ids are reused, so the start time identifies the process. A zombie counts as ended.
     private static DateTime? StartOf(int id)
     {
         try
@@ -59,7 +67,9 @@ public static class ParentProcess
         }
     }
 
-    // The state follows the name, which stands in brackets and may hold some itself (proc(5)).
+    // The state follows the name, which is in brackets and may contain brackets (proc(5)).
     private static bool IsZombie(int id) =>
-        OperatingSystem.IsLinux() && File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{id}/stat")) is var line && line[(line.LastIndexOf(')') + 2)..] is ['Z' or 'X', ..];
+        OperatingSystem.IsLinux()
+        && File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{id}/stat")) is var line
+        && line[(line.LastIndexOf(')') + 2)..] is ['Z' or 'X', ..];
 }

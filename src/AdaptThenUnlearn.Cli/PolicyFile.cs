@@ -1,6 +1,7 @@
 using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Governing;
 using AdaptThenUnlearn.Torch.Images;
@@ -8,11 +9,11 @@ using AdaptThenUnlearn.Torch.Measuring;
 
 namespace AdaptThenUnlearn.Cli;
 
-/// <summary>A policy as a command line names it: a file, and values set over it.</summary>
+/// <summary>A policy file with the values that the command line sets over it.</summary>
 /// <param name="Path">As given.</param>
-/// <param name="Text">Of the file.</param>
+/// <param name="Text">The file's content.</param>
 /// <param name="Overrides">As given, <c>path=value</c>.</param>
-/// <param name="Result">What the reader made of it.</param>
+/// <param name="Result">The policy, or its errors.</param>
 public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> Overrides, PolicyResult Result)
 {
     private const long MaxBytes = 4 << 20;
@@ -23,17 +24,26 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
     /// <summary>The files that the policy names.</summary>
     public InputFiles Inputs() => new(Policy, Path) { PolicySha256 = Sha256 };
 
-    /// <summary>The policy.</summary>
+    /// <summary>The policy; only where there are no errors.</summary>
     public UnlearningPolicy Policy => Result.Policy!;
 
-    /// <summary>Reads a policy and tells every error and warning.</summary>
+    /// <summary>
+    /// SHA-256 of the policy in effect, with preset, defaults and arguments filled in; as <see cref="CanonicalJson.Digest"/>.
+    /// Only where there are no errors.
+    /// </summary>
+    public required string EffectiveSha256 { get; init; }
+
+    /// <summary>What a run record keeps of the policy.</summary>
+    /// <param name="path">The file's path as the record has it.</param>
+    public PolicySource CreateSource(string path) => new(path, Text, Result.TextSha256, EffectiveSha256, Overrides);
+
+    /// <summary>Reads a policy and prints every error and warning.</summary>
     /// <param name="path">As given.</param>
     /// <param name="overrides">As given, <c>path=value</c>.</param>
-    /// <param name="terminal">Told.</param>
-    /// <param name="warnings">Whether these are told too; not where the same policy is read over and over.</param>
+    /// <param name="terminal">Prints the diagnostics.</param>
     /// <exception cref="BadArgumentException">The file cannot be read, or an override cannot be parsed.</exception>
-    /// <returns>With a policy or with errors; both have been told.</returns>
-    public static PolicyFile Read(string path, IReadOnlyList<string> overrides, Terminal terminal, bool warnings = true)
+    /// <returns>With a policy or with errors; both have been printed.</returns>
+    public static PolicyFile Read(string path, IReadOnlyList<string> overrides, Terminal terminal)
     {
         byte[] bytes;
         try
@@ -45,6 +55,29 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
             throw new BadArgumentException(new BuildMessage(Severity.Error, RunCodes.BadArgument, $"the policy cannot be read: {failed.Message}", path));
         }
 
+        var sha256 = Sha256Digest.Compute(bytes);
+        var file = Parse(path, RegularFile.DecodeText(bytes), sha256, overrides);
+        foreach (var found in file.Result.Errors.Concat(file.Result.Warnings))
+            terminal.WriteDiagnostic(found.ToBuildMessage());
+        return file;
+    }
+
+    /// <summary>
+    /// The same text with other values set over it. Prints the errors, but not the warnings, which the first reading printed.
+    /// </summary>
+    /// <param name="overrides">As given, <c>path=value</c>.</param>
+    /// <param name="terminal">Prints the errors.</param>
+    /// <exception cref="BadArgumentException">An override cannot be parsed.</exception>
+    public PolicyFile WithOverrides(IReadOnlyList<string> overrides, Terminal terminal)
+    {
+        var file = Parse(Path, Text, Sha256, overrides);
+        foreach (var error in file.Result.Errors)
+            terminal.WriteDiagnostic(error.ToBuildMessage());
+        return file;
+    }
+
+    private static PolicyFile Parse(string path, string text, string sha256, IReadOnlyList<string> overrides)
+    {
         List<PolicyOverride> parsed = [];
         foreach (var each in overrides)
         {
@@ -58,13 +91,14 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
             }
         }
 
-        var result = PolicyReader.Read(RegularFile.DecodeText(bytes), path, Vocabulary.Known, parsed);
-        foreach (var found in result.Errors.Concat(warnings ? result.Warnings : []))
-            terminal.WriteDiagnostic(found.ToBuildMessage());
-        return new PolicyFile(path, RegularFile.DecodeText(bytes), overrides, result) { Sha256 = Sha256Digest.Compute(bytes) };
+        var result = PolicyReader.Read(text, path, Vocabulary.Known, parsed);
+        var effectiveSha256 = Sha256Digest.Compute(result.EffectiveJson);
+        return new PolicyFile(path, text, overrides, result) { Sha256 = sha256, EffectiveSha256 = effectiveSha256 };
     }
 
-    /// <summary>Does work with the files that the policy names; what is wrong with one is told at the property that names it.</summary>
+    /// <summary>
+    /// Does work with the files that the policy names. An error in one of them points at the property that names it.
+    /// </summary>
     /// <exception cref="BadArgumentException">A file does not fit the policy.</exception>
     /// <exception cref="DiagnosticException">A file cannot be read.</exception>
     public T RunWithLocatedErrors<T>(InputFiles inputs, Func<T> work)
@@ -97,15 +131,15 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
         return true;
     });
 
-    /// <summary>A warning about a property, at its place or, where the policy leaves it out, at the file.</summary>
+    /// <summary>A warning about a property, with its line and column, or those of the object that lacks it.</summary>
     /// <param name="property">JSON path.</param>
-    /// <param name="code">Of the warning.</param>
+    /// <param name="code">The diagnostic's code.</param>
     /// <param name="problem">What is questionable.</param>
     public BuildMessage CreateWarning(string property, string code, string problem) => CreateMessage(property, code, problem, Severity.Warning);
 
-    /// <summary>A message about a property, with its line and column.</summary>
+    /// <summary>A message about a property, with its line and column, or those of the object that lacks it.</summary>
     /// <param name="property">JSON path.</param>
-    /// <param name="code">Of the diagnostic.</param>
+    /// <param name="code">The diagnostic's code.</param>
     /// <param name="problem">What is wrong, and how to mend it.</param>
     /// <param name="severity">Error or warning.</param>
     public BuildMessage CreateMessage(string property, string code, string problem, Severity severity = Severity.Error)

@@ -1,11 +1,16 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 
 namespace AdaptThenUnlearn.Cli;
 
-/// <summary>Cancels the command at Ctrl-C, and ends the process where the command does not end by itself: some time later, or at the second Ctrl-C.</summary>
+/// <summary>
+/// Cancels the command at Ctrl-C. If it does not end within a grace period, or at a second Ctrl-C, terminates the process.
+/// </summary>
 /// <remarks>
-/// A step, a batch or a candidate is finished before a cancelled command ends. One that hangs, such as a program in a checkpoint that never returns, is cut
-/// off without running the libraries' own ends: those would take memory away from threads that still compute, and the process would die of that.
+/// A cancelled command finishes its current step, batch or candidate. One that hangs, such as a program in a checkpoint that
+/// never returns,
+/// is terminated without the native libraries' exit handlers. Those would free memory that running threads still use, and crash
+/// the process.
 /// </remarks>
 internal sealed class ProcessTermination : IDisposable
 {
@@ -17,7 +22,7 @@ internal sealed class ProcessTermination : IDisposable
     private int _signals;
 
     /// <summary>Listens for Ctrl-C and termination requests.</summary>
-    /// <param name="terminal">Told when the command is cut off.</param>
+    /// <param name="terminal">Prints a message when the command is terminated.</param>
     public ProcessTermination(Terminal terminal)
     {
         _terminal = terminal;
@@ -28,7 +33,7 @@ internal sealed class ProcessTermination : IDisposable
     /// <summary>Cancelled at Ctrl-C or a termination request.</summary>
     public CancellationToken Token => _cancel.Token;
 
-    /// <summary>Ends this process at once; files that are being written stay as they were before.</summary>
+    /// <summary>Ends this process at once; files that are being written keep their old content.</summary>
     /// <param name="exitCode">One of <see cref="ExitCodes"/>.</param>
     public static void ExitNow(int exitCode)
     {
@@ -61,7 +66,9 @@ internal sealed class ProcessTermination : IDisposable
         new Thread(() =>
         {
             Thread.Sleep(_gracePeriod);
-            _terminal.WriteStatus(FormattableString.Invariant($"cancelled; what was under way did not end within {_gracePeriod.TotalSeconds} seconds and was cut off. What was saved before is kept"));
+            _terminal.WriteStatus(string.Create(CultureInfo.InvariantCulture,
+                $"cancelled; the command did not end within {_gracePeriod.TotalSeconds} seconds and was terminated. " +
+                $"Work that was saved before is kept"));
             ExitNow(ExitCodes.Cancelled);
         }) { IsBackground = true, Name = "forced end" }.Start();
         _cancel.Cancel();

@@ -4,11 +4,11 @@ using AdaptThenUnlearn.Cli;
 using AdaptThenUnlearn.Cli.Commands;
 using AdaptThenUnlearn.Diagnostics;
 
-// Arguments and results mean the same on every machine.
+// Parse arguments and print results the same way on every machine.
 CultureInfo.CurrentCulture = CultureInfo.DefaultThreadCurrentCulture = CultureInfo.InvariantCulture;
 
 using var terminal = new Terminal();
-var root = new RootCommand("Measures, unlearns and gates image generators by policy")
+var root = new RootCommand("Measure image generators, unlearn what a policy bans, and judge the result")
 {
     new GovernCommand(terminal).Build(),
     new MeasureCommand(terminal).Build(),
@@ -40,6 +40,6 @@ if (parsed.Errors.Count > 0)
     return ExitCodes.BadPolicy;
 }
 
-// A cancelled command ends by itself; only one that hangs is cut off.
+// Let a cancelled command end by itself; terminate only one that hangs.
 using var end = new ProcessTermination(terminal);
 return await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null }, end.Token);

@@ -3,19 +3,24 @@ using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Cli;
 
-/// <summary>Whether the record of an earlier run may answer in place of a new one: it is not signed, so that whoever can write it decides what it says.</summary>
-/// <param name="fresh">Whether none may.</param>
-/// <param name="reuse">Whether the caller vouches for whoever can write the folder.</param>
-/// <param name="environment">Tells of a build server, where a checkout, a cache or another job may have put records there.</param>
+/// <summary>
+/// Decides whether the record of an earlier run may replace a new run. Records are not signed: anyone who can write the folder
+/// can forge one.
+/// </summary>
+/// <param name="fresh">Whether records are never reused (<c>--fresh</c>).</param>
+/// <param name="reuse">Whether the caller trusts everyone who can write the folder (<c>--reuse</c>).</param>
+/// <param name="environment">Shows whether this is a build server, where a checkout, a cache or another job may have written the
+/// record.</param>
 public sealed class RecordReuse(bool fresh, bool reuse, EnvironmentSnapshot environment)
 {
-    /// <summary>Whether a folder's record may answer.</summary>
-    /// <param name="folder">The run's.</param>
-    /// <param name="reason">Why not, where there is a record and the caller has not said so; else null.</param>
+    /// <summary>Whether a folder's record may be reused.</summary>
+    /// <param name="folder">The run's folder.</param>
+    /// <param name="reason">Why the record is not trusted; null where there is none, or <c>--fresh</c> was given.</param>
     public bool MayReuse(string folder, out string? reason)
     {
         reason = fresh || reuse || !File.Exists(Path.Combine(folder, RunRecord.FileName)) ? null
-            : BuildServer.DetectVariable(environment) is { } variable ? $"this is a build server ({variable} is set), where somebody else may have put it there"
+            : BuildServer.DetectVariable(environment) is { } variable ? $"this is a build server ({variable} is set), where " +
+                "another job may have written it"
             : RecordOwner.FindProblem(folder);
         return !fresh && reason is null;
     }

@@ -21,14 +21,17 @@ public sealed class Terminal : IProgress<StageProgress>, IDisposable
     private int _stageStart;
     private bool _barShown;
 
-    /// <summary>A line of the result; class names and the like in it come from policies and records, and a build reads it.</summary>
+    /// <summary>
+    /// Writes a line of the result. Control characters in it are replaced: names in it come from policies and records, and builds
+    /// read it.
+    /// </summary>
     public static void WriteResultLine(string text) => WriteResult(LogLine.Sanitize(text) + Environment.NewLine);
 
-    /// <summary>A document that is the result, such as JSON, as it is; ends its last line.</summary>
+    /// <summary>Writes a document, such as JSON, unchanged, and ends its last line.</summary>
     public static void WriteResultDocument(string text) => WriteResult(text + "\n");
 
-    /// <summary>Text of the result, as it is.</summary>
-    /// <exception cref="OutputException">Nobody takes it: the output is closed, or its disk is full.</exception>
+    /// <summary>Writes text of the result unchanged.</summary>
+    /// <exception cref="OutputException">The output is closed, or its disk is full.</exception>
     public static void WriteResult(string text)
     {
         try
@@ -41,17 +44,17 @@ public sealed class Terminal : IProgress<StageProgress>, IDisposable
         }
     }
 
-    /// <summary>A line about what is going on.</summary>
+    /// <summary>Writes a status line.</summary>
     public void WriteStatus(string text)
     {
         EndBar();
         ToErrors(text + Environment.NewLine);
     }
 
-    /// <summary>An error or a warning, in the form that builds and editors make into links.</summary>
+    /// <summary>Writes an error or a warning, in the form that builds and editors turn into links.</summary>
     public void WriteDiagnostic(BuildMessage message) => WriteStatus(message.ToString());
 
-    /// <summary>How far a stage is: a bar on a terminal, a plain line every ten seconds elsewhere.</summary>
+    /// <summary>Shows the progress of a stage: a bar on a terminal, otherwise a plain line every ten seconds.</summary>
     public void Report(StageProgress value)
     {
         if (value.Stage != _stageName)
@@ -92,7 +95,7 @@ public sealed class Terminal : IProgress<StageProgress>, IDisposable
         _barShown = false;
     }
 
-    // Where nobody takes this, there is nobody to be told; the exit code says what came of the command.
+    // A closed stderr is ignored: there is nowhere to report it, and the exit code still gives the result.
     private void ToErrors(string text)
     {
         try
@@ -117,7 +120,7 @@ public sealed class Terminal : IProgress<StageProgress>, IDisposable
         static string Term(string name, double loss) => loss == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $", {name} {loss:G3}");
     }
 
-    /// <summary>E.g. <c>7:32</c>, and <c>1:07:32</c> from an hour on.</summary>
+    /// <summary>Formats a time: <c>7:32</c>, and <c>1:07:32</c> from one hour.</summary>
     internal static string Duration(TimeSpan time) =>
         string.Create(CultureInfo.InvariantCulture, $"{(time >= TimeSpan.FromHours(1) ? $"{(int)time.TotalHours}:{time.Minutes:00}" : $"{time.Minutes}")}:{time.Seconds:00}");
 

@@ -6,10 +6,10 @@ using AdaptThenUnlearn.Torch.Unlearning.Repulsion;
 
 namespace AdaptThenUnlearn.Cli;
 
-/// <summary>The names that policies may use: what the catalogues of this build hold.</summary>
+/// <summary>The names that policies may use: those in the catalogues of this build.</summary>
 public static class Vocabulary
 {
-    /// <summary>All of them.</summary>
+    /// <summary>All known names.</summary>
     public static PolicyVocabulary Known { get; } = new(
         [.. UnlearningMethods.All.Select(method => method.Name)],
         [.. RepulsionLosses.All.Select(loss => loss.Name)],

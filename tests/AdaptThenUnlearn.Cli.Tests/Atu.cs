@@ -4,7 +4,7 @@ using AdaptThenUnlearn.Publishing.Hosts;
 
 namespace AdaptThenUnlearn.Cli.Tests;
 
-/// <summary>The real <c>atu</c>, in a process of its own.</summary>
+/// <summary>Runs the real <c>atu</c> in another process.</summary>
 internal sealed class Atu : IDisposable
 {
     private static readonly TimeSpan _patience = TimeSpan.FromMinutes(4);
@@ -26,7 +26,7 @@ internal sealed class Atu : IDisposable
     /// <param name="arguments">Of the command line.</param>
     public static Atu StartIn(string folder, params string[] arguments) => StartWith(new Dictionary<string, string>(), folder, arguments);
 
-    /// <param name="variables">Of the environment, in which nothing else tells of a CI host or holds a token.</param>
+    /// <param name="variables">Environment variables; those of a CI host and tokens are removed.</param>
     /// <param name="arguments">Of the command line.</param>
     public static Atu StartWith(IReadOnlyDictionary<string, string> variables, params string[] arguments) => StartWith(variables, Path.GetTempPath(), arguments);
 

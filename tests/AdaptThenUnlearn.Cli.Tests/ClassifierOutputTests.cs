@@ -6,7 +6,7 @@ using AdaptThenUnlearn.Torch.Tests.Features;
 
 namespace AdaptThenUnlearn.Cli.Tests;
 
-/// <summary>Classifiers whose outputs are not what a policy says, or that cannot tell, through the real commands: the right count or a refusal, never a wrong count.</summary>
+/// <summary>Classifiers with other outputs than the policy says, or that cannot recognise a feature, in the real commands: the right count or an error.</summary>
 public sealed class ClassifierOutputTests(SmallHouse house) : IClassFixture<SmallHouse>
 {
     // Brightness above its mean in the smallest generator's images, as two logits.
@@ -88,7 +88,7 @@ public sealed class ClassifierOutputTests(SmallHouse house) : IClassFixture<Smal
         Assert.Equal(1, governed.ExitCode);
         Assert.Contains("not measured ban/maxRate", governed.Errors, StringComparison.Ordinal);
         Assert.Contains("0 to 255", governed.Errors, StringComparison.Ordinal);
-        Assert.DoesNotContain("collecting feedback", governed.Errors, StringComparison.Ordinal);   // nothing is trained to a limit that nobody measures
+        Assert.DoesNotContain("collecting feedback", governed.Errors, StringComparison.Ordinal);   // nothing is trained for a limit that cannot be measured
         Assert.Equal(1, Atu.Run("verify", house.At("out/range/run.json")).ExitCode);
     }
 
@@ -120,7 +120,7 @@ public sealed class ClassifierOutputTests(SmallHouse house) : IClassFixture<Smal
         Assert.Contains("TorchScript Fréchet distance", output, StringComparison.Ordinal);
     }
 
-    // Whoever reads the policy learns what the files say: a copy, one class under softmax, and what was missed when it was trained.
+    // The check reports what the files show: a copy, a single class under softmax, and what a classifier missed when it was trained.
     [Fact]
     public void PolicyCheck_FilesOfTheClassifiers_AreHeldAgainstIt()
     {

@@ -69,7 +69,7 @@ public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
             return errors;
         }
 
-        Assert.Contains("knows no classes", Refusal(house.At("generator.safetensors"), TorchSharp.torch.eye(3)), StringComparison.Ordinal);
+        Assert.Contains("has no classes", Refusal(house.At("generator.safetensors"), TorchSharp.torch.eye(3)), StringComparison.Ordinal);
         Assert.Contains("the generator takes [N, 3]", Refusal(conditional, TorchSharp.torch.eye(4)), StringComparison.Ordinal);
         Assert.Contains("one 1", Refusal(conditional, TorchSharp.torch.ones(2, 3)), StringComparison.Ordinal);
     }
@@ -187,7 +187,7 @@ public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
         var (exitCode, _, errors) = Atu.Run("policy", "new", house.At("fresh.json"));
 
         Assert.Equal(2, exitCode);
-        Assert.Contains("is there already", errors, StringComparison.Ordinal);
+        Assert.Contains("exists already", errors, StringComparison.Ordinal);
     }
 
     [Fact]

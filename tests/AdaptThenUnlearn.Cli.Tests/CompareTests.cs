@@ -10,7 +10,7 @@ using AdaptThenUnlearn.Torch.Training;
 
 namespace AdaptThenUnlearn.Cli.Tests;
 
-/// <summary><c>atu compare</c> in real processes: runs are made once, shared out, gone on with, and told on one page.</summary>
+/// <summary><c>atu compare</c> in real processes: runs are made once, shared between processes, continued, and shown on one page.</summary>
 public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
 {
     [Fact]
@@ -42,7 +42,7 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
         {
             var (busyCode, busy, busyErrors) = Atu.Run(usual);
             Assert.True(busyCode == 0, busyErrors);
-            Assert.Contains("default, class banned, seed 2 is being made by another process", busyErrors, StringComparison.Ordinal);
+            Assert.Contains("default, class banned, seed 2 is skipped: another process is making it", busyErrors, StringComparison.Ordinal);
             Assert.Contains("3 of 4 runs", busy, StringComparison.Ordinal);
         }
 
@@ -50,26 +50,26 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
 
         var (againCode, again, againErrors) = Atu.Run(usual);
         Assert.Equal(0, againCode);
-        Assert.Contains("4 of 4 runs are there already, 0 to go", againErrors, StringComparison.Ordinal);
+        Assert.Contains("4 of 4 runs exist already, 0 to go", againErrors, StringComparison.Ordinal);
         Assert.Contains("4 of 4 runs", again, StringComparison.Ordinal);
         Assert.True(new FileInfo(house.At("page/results/tradeoff.png")).Length > 5000);
 
         // Another machine's folder: what answers the same question is taken over, the rest is not.
         string[] elsewhere = [.. usual[..6], "--work", house.At("merged-runs"), "--threads", "1", "--page-only", "--out", house.At("merged"), "--merge", house.At("page")];
         Assert.Contains("4 of 4 runs", Atu.Run(elsewhere).Output, StringComparison.Ordinal);
-        Assert.Contains("0 runs taken over", Atu.Run(elsewhere).Errors, StringComparison.Ordinal);   // they are there already
-        Assert.Contains("0 runs taken over", Atu.Run([.. elsewhere[..^4], "--out", house.At("other"), "--merge", house.At("page"), "--set", "unlearning.learningRate=0.001"]).Errors, StringComparison.Ordinal);
+        Assert.Contains("0 runs copied", Atu.Run(elsewhere).Errors, StringComparison.Ordinal);   // they exist already
+        Assert.Contains("0 runs copied", Atu.Run([.. elsewhere[..^4], "--out", house.At("other"), "--merge", house.At("page"), "--set", "unlearning.learningRate=0.001"]).Errors, StringComparison.Ordinal);
         Assert.Contains("no such folder", Atu.Run([.. elsewhere[..^1], house.At("nowhere")]).Errors, StringComparison.Ordinal);
 
         var (_, other, _) = Atu.Run([.. usual, "--set", "unlearning.learningRate=0.001", "--page-only"]);
         Assert.Contains("0 of 4 runs", other, StringComparison.Ordinal);   // other settings: none of these cells answers that question
     }
 
-    // The yardstick stands in for a generator that was retrained: here the policy's own, so that a run that changed nothing lies near it, and one with other weights far.
+    // The policy's own generator replaces a retrained one: a run that changed nothing is near it, and one with other weights is far from it.
     [Fact]
     public void MeasureAgainst_RetrainedGenerator_IsNearForItsLikeAndIsTakenOver()
     {
-        var policy = house.Policy("yardstick");
+        var policy = house.Policy("retrained");
         var (same, other) = (Request("no-repulsion"), Request("no-balance"));
         var retrained = Request("retrain");
         using (TorchSharp.torch.no_grad())
@@ -80,7 +80,7 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
             GeneratorCheckpoint.Save(house.At("half.safetensors"), new GanPair(loaded.Generator, loaded.Discriminator!), new Dictionary<string, string>());
         }
 
-        var runs = Runs("yardstick-cells");
+        var runs = Runs("retrained-cells");
         foreach (var (request, generator) in new[] { (retrained, "generator.safetensors"), (same, "generator.safetensors"), (other, "half.safetensors") })
             Put(request, generator);
 
@@ -92,11 +92,11 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Null(runs.Found(retrained)!.Outcome!.FrechetToRetrained);
 
         // A folder that has the run, and not its distance, takes that over.
-        var elsewhere = Runs("yardstick-merged");
-        ComparedCellFile.Write(house.At("yardstick-merged"), runs.Found(same)! with { Outcome = near with { FrechetToRetrained = null, RetrainedSha256 = null } });
-        Assert.True(elsewhere.Import(same, house.At("yardstick-cells")));
+        var elsewhere = Runs("retrained-merged");
+        ComparedCellFile.Write(house.At("retrained-merged"), runs.Found(same)! with { Outcome = near with { FrechetToRetrained = null, RetrainedSha256 = null } });
+        Assert.True(elsewhere.Import(same, house.At("retrained-cells")));
         Assert.Equal(near.FrechetToRetrained, elsewhere.Found(same)!.Outcome!.FrechetToRetrained);
-        Assert.False(elsewhere.Import(same, house.At("yardstick-cells")));
+        Assert.False(elsewhere.Import(same, house.At("retrained-cells")));
 
         ComparisonRequest Request(string method)
         {
@@ -105,13 +105,13 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
                 new CellKey(method, "banned", 1), read.Policy!, new PolicySource(policy, read.EffectiveJson!, read.TextSha256, "effective", []), new InputFiles(read.Policy!, policy), $"question of {method}");
         }
 
-        ComparisonRuns Runs(string cells) => new(house.At(cells), house.At("yardstick-runs"), "atu", TorchSharp.torch.CPU, new Progress<StageProgress>(), TimeProvider.System);
+        ComparisonRuns Runs(string cells) => new(house.At(cells), house.At("retrained-runs"), "atu", TorchSharp.torch.CPU, new Progress<StageProgress>(), TimeProvider.System);
 
         void Put(ComparisonRequest request, string generator)
         {
-            var folder = Directory.CreateDirectory(Path.Combine(house.At("yardstick-runs"), $"{request.Key.FileName}-{request.Asked[..8]}")).FullName;
+            var folder = Directory.CreateDirectory(Path.Combine(house.At("retrained-runs"), $"{request.Key.FileName}-{request.Asked[..8]}")).FullName;
             File.Copy(house.At(generator), Path.Combine(folder, request.Inputs.ArtifactName));
-            ComparedCellFile.Write(house.At("yardstick-cells"), new ComparedCell(
+            ComparedCellFile.Write(house.At("retrained-cells"), new ComparedCell(
                 ComparedCell.CurrentSchemaVersion, request.Key, request.Asked, "atu", new RunEnvironment("Linux", ".NET", "0.107.0", "cpu", 1, 0),
                 new CellOutcome(Sha256Digest.FindAt(house.At(generator))!, 400, 100, 1, 1, 1, FrechetToRetrained: null, RetrainedSha256: null, [], 1, 1, 1, 1), Failure: null));
         }
@@ -132,7 +132,7 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
             "compare", Path.Combine(Repository.Root, "policies", policy + ".json"), "--classes", classes, "--page-only", "--out", house.At(folder), "--merge", Path.Combine(Repository.Root, folder));
 
         Assert.True(exitCode == 0, errors);
-        Assert.Contains(FormattableString.Invariant($"\n{(older ? 0 : cells)} runs taken over"), errors, StringComparison.Ordinal);
+        Assert.Contains(FormattableString.Invariant($"\n{(older ? 0 : cells)} runs copied"), errors, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -141,14 +141,14 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
         var (exitCode, output, errors) = Atu.Run("compare", house.Policy("compared-all"), "--page-only", "--out", house.At("all"));
 
         Assert.True(exitCode == 0, errors);
-        Assert.Contains("the row retrain is left out", errors, StringComparison.Ordinal);
+        Assert.Contains("the row retrain and the figures relative to it are left out", errors, StringComparison.Ordinal);
         Assert.Contains("0 of 51 runs", output, StringComparison.Ordinal);   // every other row, three seeds each
         Assert.DoesNotContain("`retrain`", File.ReadAllText(house.At("all/results.md")), StringComparison.Ordinal);
     }
 
-    // One class stands for all: a generator that hardly ever makes it has nothing to unlearn, and the rest goes on.
+    // A generator that hardly ever makes a class has nothing to unlearn; the other classes still run.
     [Fact]
-    public void Compare_ClassThatIsNoViolation_IsARunWithoutResult()
+    public void Compare_ClassWithinItsLimit_IsARunWithoutResult()
     {
         var policy = house.Policy("compared-lenient", "\"maxRate\": 0.6");   // about a quarter are banned, three quarters plain
 
@@ -187,14 +187,14 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
         var (exitCode, output, errors) = Atu.Run("tune", house.Policy("tuned-lenient", "\"maxRate\": 0.9"), "--knobs", "retention.weight", "--seeds", "101", "--out", house.At("tuned-lenient"), "--threads", "1");
 
         Assert.Equal(3, exitCode);
-        Assert.Contains("error ATU2013: the search has nothing to start from: trial-as-it-is, class banned, seed 101: there is nothing to unlearn", errors, StringComparison.Ordinal);
+        Assert.Contains("error ATU2013: the search cannot start, because trial 1 has no score: trial-as-it-is, class banned, seed 101: there is nothing to unlearn", errors, StringComparison.Ordinal);
         Assert.Empty(output);
         Assert.False(File.Exists(house.At("tuned-lenient/tuning.md")));
     }
 
     [Theory]
     [InlineData("--methods", "defualt", "did you mean 'default'")]
-    [InlineData("--seeds", "x", "is no seed")]
+    [InlineData("--seeds", "x", "is not a seed")]
     [InlineData("--shard", "3/2", "write it as i/n")]
     [InlineData("--methods", "retrain", "name their folder with --data")]
     [InlineData("--set", "unlearning.preset=quick", "the row default sets this itself")]

@@ -46,7 +46,7 @@ public sealed partial class DocumentedCommandsTests
     public void File_Commands_AreFound(string file, string start) =>
         Assert.Contains(CommandsIn(file), line => line.StartsWith(start, StringComparison.Ordinal));
 
-    // In YAML and fenced text a line that starts with atu (wherever it is installed, or how dotnet runs it); in prose what stands in backquotes.
+    // In YAML and code blocks: lines that start with atu, wherever it is installed or however dotnet runs it. In prose: text in backquotes.
     private static IEnumerable<string> CommandsIn(string file)
     {
         var text = File.ReadAllText(Path.Combine(Repository.Root, file)).Replace("\r\n", "\n", StringComparison.Ordinal);

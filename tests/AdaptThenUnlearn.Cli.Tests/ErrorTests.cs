@@ -14,7 +14,7 @@ public sealed partial class ErrorTests(SmallHouse house) : IClassFixture<SmallHo
     [InlineData("measure", "\"annotator.safetensors\"", "\"nowhere.safetensors\"", "$.classifiers.annotator.checkpoint")]
     [InlineData("compare", "\"annotator.safetensors\"", "\"nowhere.safetensors\"", "$.classifiers.annotator.checkpoint")]
     [InlineData("govern", "\"steps\": 40", "\"method\": \"retrain\", \"data\": \"nowhere.safetensors\", \"steps\": 40", "$.unlearning.data")]
-    public void MissingFile_IsToldAtTheLineThatNamesIt(string command, string from, string to, string property)
+    public void MissingFile_IsReportedAtTheLineThatNamesIt(string command, string from, string to, string property)
     {
         const string Missing = "\"nowhere.safetensors\"";
         var policy = house.Policy("e-line", edit: (from, to));
@@ -60,7 +60,7 @@ public sealed partial class ErrorTests(SmallHouse house) : IClassFixture<SmallHo
         house.Policy("e", edit: ("\"extractor\": \"auditor\"", "\"extractor\": \"annotator\"")), 2, "ATU1007", "made with another extractor");
 
     [Fact]
-    public void SeveralMistakes_AreToldAtOnce()
+    public void SeveralErrors_AreReportedAtOnce()
     {
         var errors = Fails(
             house.Policy("e", "\"maxRate\": 7", ("\"steps\": 40", "\"steps\": \"many\""), ("\"auditor\": \"auditor\", \"class\"", "\"auditor\": \"nobody\", \"class\""), ("\"batchSize\"", "\"batchsize\"")),
@@ -125,7 +125,7 @@ public sealed partial class ErrorTests(SmallHouse house) : IClassFixture<SmallHo
     }
 
     [Fact]
-    public void Help_IsNoError() => Assert.Equal(0, Atu.Run("govern", "--help").ExitCode);
+    public void Help_IsNotAnError() => Assert.Equal(0, Atu.Run("govern", "--help").ExitCode);
 
     [Fact]
     public void TwoPoliciesOfOneName()

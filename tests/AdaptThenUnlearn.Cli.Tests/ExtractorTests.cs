@@ -106,7 +106,7 @@ public sealed class ExtractorTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Contains("ATU2001: " + folder + ": holds 1 pictures of kinds that are not read", errors, StringComparison.Ordinal);
     }
 
-    // A feature that is no number: Fréchet distance and its neighbours are not measured, in text and as JSON, and nothing is printed as NaN.
+    // With a NaN feature no metric is measured, in text and as JSON, and nothing is printed as NaN.
     [Fact]
     public void Distance_FeaturesThatAreNoNumbers_IsNotMeasuredAndSaysWhy()
     {

@@ -7,7 +7,7 @@ using SkiaSharp;
 
 namespace AdaptThenUnlearn.Cli.Tests;
 
-/// <summary>Features that are no class of a softmax classifier, through the real commands: several labels at once, a threshold, folders of images.</summary>
+/// <summary>Features that are not a class of a softmax classifier, in the real commands: several labels, a threshold, folders of images.</summary>
 public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
 {
     private const string OneFeature = "{ \"name\": \"ban\", \"annotator\": \"annotator\", \"auditor\": \"auditor\", \"class\": \"banned\", \"maxRate\": 0.001 }";
@@ -36,7 +36,7 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
 
         Assert.InRange(record.Before.Features[0].Looks[0].Hits, 20, 200);
         Assert.Equal(["glasses", "hat"], record.Before.Quality!.Excluded.Order(StringComparer.Ordinal));
-        Assert.Equal(1, Atu.Run("verify", house.At("out/labels/run.json")).ExitCode);   // it stands, and fails
+        Assert.Equal(1, Atu.Run("verify", house.At("out/labels/run.json")).ExitCode);   // the record is valid, and its verdict is failed
     }
 
     [Fact]

@@ -27,10 +27,10 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.True(record.Training!.Steps == 40 && record.Training.Distance > 0);
         Assert.True(record.After.Quality!.FrechetDistance > 0, record.After.Quality.NotMeasured);
 
-        // The record stands, and so does its verdict: failed.
+        // The record is valid, and its verdict is still: failed.
         var (verified, text, _) = Atu.Run("verify", Out("strict", "run.json"));
         Assert.Equal(1, verified);
-        Assert.Contains("the record stands: Failed", text, StringComparison.Ordinal);
+        Assert.Contains("the record is valid: Failed", text, StringComparison.Ordinal);
 
         // A failed run fails again; as advice, it does not fail the build.
         Assert.Equal(1, Govern(policy).ExitCode);
@@ -42,7 +42,7 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Equal(1, Atu.Run("verify", Out("strict", "run.json")).ExitCode);   // the evidence is the same
     }
 
-    // Passed with waivers is no pass: each door says so, and who let it through.
+    // "Passed with waivers" is not "passed": every output says so, and who approved the waiver.
     [Fact]
     public void Govern_WaivedRule_IsToldAsSuchByEveryCommand()
     {
@@ -57,7 +57,7 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Contains("; waived by Ada until 2999-01-01: until summer", errors, StringComparison.Ordinal);
         Assert.Contains($"(13,{column}): warning ATU3004: waived ban/maxRate: ", repeated, StringComparison.Ordinal);
         Assert.Contains("let-pass: Passed with waivers; evidence in", output, StringComparison.Ordinal);
-        Assert.Contains("the record stands: Passed with waivers", again, StringComparison.Ordinal);
+        Assert.Contains("the record is valid: Passed with waivers", again, StringComparison.Ordinal);
         Assert.Contains("Passed with waivers, as recorded", Atu.Run("report", Out("let-pass", "run.json")).Errors, StringComparison.Ordinal);
         Assert.Contains("# ⚠️ Passed with waivers: let-pass", File.ReadAllText(Out("let-pass", "report.md")), StringComparison.Ordinal);
     }
@@ -94,13 +94,13 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Contains("nothing has changed", again.Errors, StringComparison.Ordinal);
         Assert.Equal(written, File.GetLastWriteTimeUtc(Out("lenient", "run.json")));
 
-        // A report that says something else than the record does not stand; nothing rests on it, so that it is made anew and no run is.
+        // A report that does not match the record is an error. Nothing depends on it, so the report is written again and no run is made.
         var report = File.ReadAllText(Out("lenient", "report.md"));
         File.WriteAllText(Out("lenient", "report.md"), report.Replace("lenient", "lenient and checked", StringComparison.Ordinal));
         var (altered, told, why) = Atu.Run("verify", Out("lenient", "run.json"));
         Assert.Equal(1, altered);
-        Assert.Contains("error ATU3003: report.md is not what the record says", why, StringComparison.Ordinal);
-        Assert.Contains("the record does not stand", told, StringComparison.Ordinal);
+        Assert.Contains("error ATU3003: report.md does not match the record", why, StringComparison.Ordinal);
+        Assert.Contains("the record is not valid", told, StringComparison.Ordinal);
         Assert.Contains("nothing has changed", Govern(policy).Errors, StringComparison.Ordinal);
         Assert.Equal(report, File.ReadAllText(Out("lenient", "report.md")));
 
@@ -109,12 +109,12 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.DoesNotContain("nothing has changed", Govern(policy).Errors, StringComparison.Ordinal);
         Assert.Equal(File.ReadAllBytes(house.At("generator.safetensors")), File.ReadAllBytes(Out("lenient", "lenient.safetensors")));
 
-        // Another version may have put the same record in other words: that is told, and does not fail.
+        // Another version may word the same record differently: that is a warning, and does not fail.
         RunRecordFile.Write(Out("lenient", "run.json"), RunRecordFile.Read(Out("lenient", "run.json")) with { Tool = "atu 0.0.1" });
-        var (other, stands, warned) = Atu.Run("verify", Out("lenient", "run.json"));
+        var (other, valid, warned) = Atu.Run("verify", Out("lenient", "run.json"));
         Assert.Equal(0, other);
-        Assert.Contains("warning ATU3003: report.md is not what the record says to this version; it was changed, or atu 0.0.1 wrote it otherwise", warned, StringComparison.Ordinal);
-        Assert.Contains("the record stands: Passed", stands, StringComparison.Ordinal);
+        Assert.Contains("warning ATU3003: report.md does not match the record: it was changed, or atu 0.0.1 words it differently", warned, StringComparison.Ordinal);
+        Assert.Contains("the record is valid: Passed", valid, StringComparison.Ordinal);
     }
 
     // A record that is consistent and forged: what decides is who may have written it, and what the caller says.
@@ -140,7 +140,7 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
 
         Assert.Equal(0, exitCode);
         Assert.Equal(!measuredAnew, errors.Contains("nothing has changed", StringComparison.Ordinal));
-        Assert.Equal(measuredAnew && option.Length == 0, errors.Contains("is not believed, because this is a build server", StringComparison.Ordinal));
+        Assert.Equal(measuredAnew && option.Length == 0, errors.Contains("is not reused, because this is a build server", StringComparison.Ordinal));
         Assert.Equal(measuredAnew ? honest.Before.Features[0].Looks[0].Hits : 0, RunRecordFile.Read(Out(name, "run.json")).Before.Features[0].Looks[0].Hits);
 
         static RunRecord Forged(RunRecord honest)
@@ -162,7 +162,7 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
 
         var errors = Govern(policy, "--no-train").Errors;
 
-        Assert.Contains("is not believed, because anybody may write", errors, StringComparison.Ordinal);
+        Assert.Contains("is not reused, because anybody may write", errors, StringComparison.Ordinal);
         Assert.DoesNotContain("nothing has changed", errors, StringComparison.Ordinal);
     }
 
@@ -183,7 +183,7 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.NotEqual(record.Before.GeneratorSha256, record.After!.GeneratorSha256);
     }
 
-    // Whoever publishes what lies in the folder takes it for what came of the last call.
+    // What is in the folder is taken for the result of the last call.
     [Fact]
     public void Govern_EndsBeforeItBegins_LeavesOnlyVerdictsThatStand()
     {

@@ -35,9 +35,9 @@ public sealed class LabelPageTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Contains("at least 10 of each", await chromium.TextAsync("#problem"), StringComparison.Ordinal);
         await chromium.PressAsync("n", "u", "r");
         Assert.Equal((12, 28), ((await chromium.ValueAsync(Shows)).GetInt32(), (await chromium.ValueAsync(Free)).GetInt32()));
-        Assert.Contains("12 show it, 28 do not", await chromium.TextAsync("#said"), StringComparison.Ordinal);
+        Assert.Contains("12 show it, 28 do not", await chromium.TextAsync("#status"), StringComparison.Ordinal);
 
-        // Up and down go by what stands in a row, and past the edge to the next page.
+        // Up and down move by a row, and past the edge to the next page.
         await chromium.PressAsync("End", "ArrowRight", "n", "ArrowDown", "Home");
         Assert.Equal("Image 41: does not show bright", (await chromium.ValueAsync(Focused)).GetString());
         Assert.Equal("Page 2 of 2", await chromium.TextAsync("#page"));
@@ -46,7 +46,7 @@ public sealed class LabelPageTests(SmallHouse house) : IClassFixture<SmallHouse>
         await chromium.UntilAsync("!document.getElementById('trained').hidden");
         var rate = await chromium.TextAsync("#rate");
         Assert.Matches(@"^\d+\.\d %$", rate);
-        Assert.Contains(rate, await chromium.TextAsync("#said"), StringComparison.Ordinal);
+        Assert.Contains(rate, await chromium.TextAsync("#status"), StringComparison.Ordinal);
         Assert.Contains("\"annotator\": \"bright\"", await chromium.TextAsync("#policy"), StringComparison.Ordinal);
         Assert.True(File.Exists(Path.Combine(folder, "bright.safetensors")));
 

@@ -119,7 +119,7 @@ public sealed class LabelServerTests(LabelServerTests.Served served) : IClassFix
 
     [Theory]
     [InlineData(true)]
-    [InlineData(false)]   // length not said
+    [InlineData(false)]   // without a stated length
     public async Task Post_MoreThanIsTaken_IsRefused(bool saysLength)
     {
         var content = new ByteArrayContent(new byte[(64 << 10) + 1]) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
@@ -197,7 +197,7 @@ public sealed class LabelServerTests(LabelServerTests.Served served) : IClassFix
 
         Assert.Equal(3, exitCode);
         Assert.Contains("ATU2003: ", errors, StringComparison.Ordinal);
-        Assert.Contains("another `atu label` is using it", errors, StringComparison.Ordinal);
+        Assert.Contains("another `atu label` is using the folder", errors, StringComparison.Ordinal);
     }
 
     /// <summary>A process that serves twenty images.</summary>

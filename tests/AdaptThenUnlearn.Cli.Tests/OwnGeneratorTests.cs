@@ -87,6 +87,7 @@ public sealed partial class OwnGeneratorTests : IDisposable
         Assert.Contains($"error ATU1110: $.generator.layers: is missing", governed.Errors, StringComparison.Ordinal);
         Assert.Contains($"\"layers\": [\"{layout}\"]", governed.Errors, StringComparison.Ordinal);
         Assert.False(File.Exists(_house.At("artifacts/policy/run.json")));
+        Assert.Matches(@"policy\.json\(4,\d+\): warning ATU1110: \$\.generator\.layers: is missing", measured.Errors);
         Assert.All((IEnumerable<string>)[measured.Errors, warned.Errors, Atu.Run("policy", "check", policy).Errors], errors => Assert.Contains("warning ATU1110", errors, StringComparison.Ordinal));
         Assert.Equal((0, 0), (measured.ExitCode, warned.ExitCode));
         Assert.Contains("Assumed, because weights do not tell it", Atu.Run("inspect", _house.At(generator)).Output, StringComparison.Ordinal);

@@ -135,11 +135,11 @@ internal sealed partial class SharedCase : IDisposable
 
     private bool IsSame(string output, string errors)
     {
-        using var told = JsonDocument.Parse(output);
-        var counts = told.RootElement.GetProperty("n").EnumerateArray().Select(count => count.GetInt32()).ToList();
+        using var result = JsonDocument.Parse(output);
+        var counts = result.RootElement.GetProperty("n").EnumerateArray().Select(count => count.GetInt32()).ToList();
         if (_right.Contains("n = [40, 40]", StringComparison.Ordinal) && !counts.SequenceEqual([40, 40]))
             return _right.Contains("warning", StringComparison.Ordinal) && errors.Contains("warning ATU", StringComparison.Ordinal);
-        return told.RootElement.GetProperty("frechetDistance").GetDouble() < 1e-9;
+        return result.RootElement.GetProperty("frechetDistance").GetDouble() < 1e-9;
     }
 
     private bool IsLikeTheInput()

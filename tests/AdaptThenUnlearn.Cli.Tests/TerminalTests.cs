@@ -28,10 +28,10 @@ public sealed class TerminalTests
 
         var (_, output, errors) = Atu.Run("verify", desk.At("run.json"));
 
-        foreach (var said in new[] { output, errors })
+        foreach (var text in new[] { output, errors })
         {
-            Assert.Contains("error::a", said, StringComparison.Ordinal);
-            Assert.DoesNotMatch(@"(?m)^\s*::|\u001b|##vso\[|##\[", said);
+            Assert.Contains("error::a", text, StringComparison.Ordinal);
+            Assert.DoesNotMatch(@"(?m)^\s*::|\u001b|##vso\[|##\[", text);
         }
     }
 }

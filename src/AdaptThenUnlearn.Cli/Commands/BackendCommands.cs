@@ -4,11 +4,12 @@ using TorchSharp;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 
-/// <summary><c>atu backend install|show</c>: where libtorch comes from.</summary>
+/// <summary><c>atu backend install|show</c>: installs libtorch, or shows where it was found.</summary>
 public static class BackendCommands
 {
-    /// <summary>The command with its two parts.</summary>
-    public static Command Build(Terminal terminal) => new("backend", "Bring libtorch, the native library behind the tensors, or say where it comes from")
+    /// <summary>Builds the command with its two subcommands.</summary>
+    public static Command Build(Terminal terminal) =>
+        new("backend", "Install libtorch, the native tensor library, or show where it was found")
     {
         Install(terminal),
         Show(terminal),
@@ -16,9 +17,16 @@ public static class BackendCommands
 
     private static Command Install(Terminal terminal)
     {
-        var kind = new Argument<string>("KIND") { Description = string.Join(" or ", InstalledBackend.Kinds) };
+        var kind = new Argument<string>("KIND")
+        {
+            Description = $"Which libtorch to install: {string.Join(" or ", InstalledBackend.Kinds)}",
+        };
         kind.AcceptOnlyFromAmong([.. InstalledBackend.Kinds]);
-        var command = new Command("install", "Restore libtorch with NuGet and keep it for this user (cpu: 130 MB to download, cuda: over 2 GB)") { kind };
+        var command = new Command("install", "Download libtorch with NuGet and install it for this user (cpu: 130 MB, cuda: " +
+            "over 2 GB)")
+        {
+            kind,
+        };
         command.SetGuardedAction(terminal, (parsed, cancel) =>
         {
             Terminal.WriteResultLine(new BackendInstallation(terminal).Install(parsed.GetRequiredValue(kind), cancel));
@@ -29,12 +37,13 @@ public static class BackendCommands
 
     private static Command Show(Terminal terminal)
     {
-        var command = new Command("show", "Say where libtorch was found, and which devices it sees");
+        var command = new Command("show", "Show where libtorch was found, and which devices it can use");
         command.SetGuardedAction(terminal, (_, _) =>
         {
             TorchBackend.Load();
             Terminal.WriteResultLine($"libtorch  {TorchBackend.Folder ?? "found by the system"}");
-            Terminal.WriteResultLine($"devices   cpu{string.Concat(Enumerable.Range(0, torch.cuda_is_available() ? torch.cuda.device_count() : 0).Select(number => $", cuda:{number}"))}");
+            var gpus = Enumerable.Range(0, torch.cuda_is_available() ? torch.cuda.device_count() : 0);
+            Terminal.WriteResultLine($"devices   cpu{string.Concat(gpus.Select(number => $", cuda:{number}"))}");
             return ExitCodes.Passed;
         });
         return command;

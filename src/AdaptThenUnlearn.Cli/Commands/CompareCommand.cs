@@ -7,24 +7,63 @@ using AdaptThenUnlearn.Torch.Governing;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 
-/// <summary><c>atu compare</c>: methods, presets and parts against each other over classes and seeds, as a page anyone can print again.</summary>
+/// <summary>
+/// <c>atu compare</c>: compares methods, presets and their parts over classes and seeds, and writes a page of results.
+/// </summary>
 public sealed class CompareCommand(Terminal terminal)
 {
     private const string PageName = "results.md";
 
     private readonly ComparisonArguments _runs = new(terminal);
-    private readonly Option<string[]> _methods = new("--methods") { Description = $"Rows of the table (all): {string.Join(", ", ComparedMethods.All.Select(method => method.Name))}", HelpName = "a,b,…" };
-    private readonly Option<DirectoryInfo> _data = new("--data") { Description = "Folder with the real training images, for the row retrain and what is held against it; without it that row is left out" };
-    private readonly Option<DirectoryInfo> _out = new("--out") { Description = $"Folder for {PageName} and, in a folder beside it, the table, plots and cells", DefaultValueFactory = _ => new DirectoryInfo("artifacts/compare") };
-    private readonly Option<DirectoryInfo> _work = new("--work") { Description = "Folder under which each run has its own; interrupted runs go on from there, and Ret-FD needs the generators in it", DefaultValueFactory = _ => new DirectoryInfo("artifacts/compare/runs") };
-    private readonly Option<string> _shard = new("--shard") { Description = "Make only the i-th of n parts of the runs, for several processes or machines", HelpName = "i/n" };
-    private readonly Option<DirectoryInfo[]> _merge = new("--merge") { Description = "Folder of cells that another machine's part made (its --out, or a folder of it); those that answer this comparison are taken over" };
-    private readonly Option<bool> _pageOnly = new("--page-only") { Description = "Make no run: print the page from the cells there are" };
+    private readonly Option<string[]> _methods = new("--methods")
+    {
+        Description = "Methods to compare, each a row of the table (default: all): " +
+            $"{string.Join(", ", ComparedMethods.All.Select(method => method.Name))}",
+        HelpName = "a,b,…",
+    };
 
-    /// <summary>The command.</summary>
+    private readonly Option<DirectoryInfo> _data = new("--data")
+    {
+        Description = "Folder with the real training images, for the row retrain and the figures relative to it; without it " +
+            "that row is left out",
+    };
+
+    private readonly Option<DirectoryInfo> _out = new("--out")
+    {
+        Description = $"Folder for {PageName}, and for a subfolder with the table, plots and cells",
+        DefaultValueFactory = _ => new DirectoryInfo("artifacts/compare"),
+    };
+
+    private readonly Option<DirectoryInfo> _work = new("--work")
+    {
+        Description = "Folder for the runs, one subfolder each. Interrupted runs continue from it, and Ret-FD needs the " +
+            "generators in it",
+        DefaultValueFactory = _ => new DirectoryInfo("artifacts/compare/runs"),
+    };
+
+    private readonly Option<string> _shard = new("--shard")
+    {
+        Description = "Make only the i-th of n parts of the runs, to share them between processes or machines", HelpName = "i/n",
+    };
+
+    private readonly Option<DirectoryInfo[]> _merge = new("--merge")
+    {
+        Description = "Folder with cells from another machine (its --out, or a subfolder); cells that belong to this " +
+            "comparison are copied",
+    };
+
+    private readonly Option<bool> _pageOnly = new("--page-only")
+    {
+        Description = "Make no runs; print the page from the existing cells",
+    };
+
+    /// <summary>Builds the command.</summary>
     public Command Build()
     {
-        var command = new Command("compare", "Compare methods, presets and their parts over classes and seeds") { _methods, _data, _out, _work, _shard, _merge, _pageOnly };
+        var command = new Command("compare", "Compare methods, presets and their parts over classes and seeds")
+        {
+            _methods, _data, _out, _work, _shard, _merge, _pageOnly,
+        };
         _runs.AddTo(command);
         command.SetGuardedAction(terminal, Run);
         return command;
@@ -35,21 +74,30 @@ public sealed class CompareCommand(Terminal terminal)
         if (_runs.Read(parsed, defaultSeeds: [1, 2, 3]) is not { } scope)
             return ExitCodes.BadPolicy;
 
+        // Plan the runs.
         var data = parsed.GetValue(_data)?.FullName;
         var plan = new Comparison(scope.Policy, scope.Classes, scope.Seeds, Methods(parsed, data), _runs.Overrides(parsed), Cells: []);
         var shard = parsed.GetValue(_shard) is { } part ? Shard.Parse(part) : new Shard(1, 1);
-        RefuseRowsOwnSettings(parsed, plan);
+        RefuseReservedSettings(parsed, plan);
         var requests = _runs.Requests(scope, plan, parsed, data);
 
-        // Where retraining is no row, what was made of it before is still what the rows are held against.
+        // Find earlier retraining runs too, even if retrain is not a row: the other rows are compared with them.
         var retrainedReferences = data is null ? [] : _runs.Requests(scope, plan with { Methods = [ComparedMethods.Retrain] }, parsed, data);
         IReadOnlyList<ComparisonRequest> known = [.. requests.UnionBy(retrainedReferences, request => request.Key)];
+
+        // Check that no input or foreign file would be overwritten.
         var work = parsed.GetRequiredValue(_work).FullName;
         var page = Path.Combine(parsed.GetRequiredValue(_out).FullName, PageName);
         var outputs = Path.GetDirectoryName(page)!;
-        OutputFiles.RequireIn(outputs, ComparisonFiles.NamesFor(PageName), ComparisonArguments.Read(known, ("--data", data)), _ => OutputFiles.IsPage(page, "Printed by `atu compare`"));
-        WrittenFiles.Add(outputs, ComparisonFiles.NamesFor(PageName));
-        var runs = new ComparisonRuns(Path.Combine(Path.ChangeExtension(page, null), "cells"), work, Machine.ToolVersion, Machine.Prepare(parsed), terminal, TimeProvider.System);
+        var names = ComparisonFiles.NamesFor(PageName);
+        OutputFiles.RequireIn(
+            outputs, names, ComparisonArguments.EnumerateInputs(known, ("--data", data)),
+            _ => OutputFiles.IsPage(page, "Printed by `atu compare`"));
+        WrittenFiles.Add(outputs, names);
+
+        // Make the missing runs, and print the page after each.
+        var cells = Path.Combine(Path.ChangeExtension(page, null), "cells");
+        var runs = new ComparisonRuns(cells, work, Machine.ToolVersion, Machine.Prepare(parsed), terminal, TimeProvider.System);
         foreach (var folder in parsed.GetValue(_merge) ?? [])
             Merge(runs, known, folder);
         if (!parsed.GetValue(_pageOnly))
@@ -57,12 +105,17 @@ public sealed class CompareCommand(Terminal terminal)
             var own = shard.SelectFrom(requests);
             RunMissing(scope, runs, own, () => Publish(plan, known, runs, page), cancel);
             foreach (var retrained in retrainedReferences)
-                scope.File.RunWithLocatedErrors(retrained.Inputs, () => runs.MeasureDistancesTo(retrained, [.. own.Where(request => request.Key.Class == retrained.Key.Class)], cancel));
+            {
+                var sameClass = own.Where(request => request.Key.Class == retrained.Key.Class).ToList();
+                scope.File.RunWithLocatedErrors(retrained.Inputs, () => runs.MeasureDistancesTo(retrained, sameClass, cancel));
+            }
         }
 
         var published = Publish(plan, known, runs, page);
         var (missing, failed) = (published.Missing().Count, published.Failed().Count);
-        Terminal.WriteResultLine(FormattableString.Invariant($"{page}: {requests.Count - missing - failed} of {requests.Count} runs{(failed > 0 ? $", {failed} without result" : "")}"));
+        var withoutResult = failed > 0 ? $", {failed} without result" : "";
+        var done = requests.Count - missing - failed;
+        Terminal.WriteResultLine(FormattableString.Invariant($"{page}: {done} of {requests.Count} runs{withoutResult}"));
         return ExitCodes.Passed;
     }
 
@@ -71,30 +124,35 @@ public sealed class CompareCommand(Terminal terminal)
         if (!folder.Exists)
             throw new BadArgumentException($"--merge {folder}: there is no such folder");
 
-        var cells = Path.Combine(folder.FullName, Path.GetFileNameWithoutExtension(PageName), "cells") is var nested && Directory.Exists(nested) ? nested : folder.FullName;
-        var taken = requests.Count(request => runs.Import(request, cells));
-        terminal.WriteStatus(FormattableString.Invariant($"{taken} runs taken over from {cells}"));
+        var nested = Path.Combine(folder.FullName, Path.GetFileNameWithoutExtension(PageName), "cells");
+        var cells = Directory.Exists(nested) ? nested : folder.FullName;
+        var copied = requests.Count(request => runs.Import(request, cells));
+        terminal.WriteStatus(FormattableString.Invariant($"{copied} runs copied from {cells}"));
     }
 
-    private void RunMissing(ComparisonArguments.ComparisonScope scope, ComparisonRuns runs, IReadOnlyList<ComparisonRequest> shardRequests, Action publish, CancellationToken cancel)
+    private void RunMissing(
+        ComparisonArguments.ComparisonScope scope, ComparisonRuns runs, IReadOnlyList<ComparisonRequest> shardRequests,
+        Action publish,
+        CancellationToken cancel)
     {
         var open = shardRequests.Where(request => runs.Found(request) is null).ToList();
-        terminal.WriteStatus(FormattableString.Invariant($"{shardRequests.Count - open.Count} of {shardRequests.Count} runs are there already, {open.Count} to go"));
+        terminal.WriteStatus(FormattableString.Invariant(
+            $"{shardRequests.Count - open.Count} of {shardRequests.Count} runs exist already, {open.Count} to go"));
         if (open.Count > 0)
             ComparisonArguments.Check(scope, open, "set a value over every run with --set, or leave the row out with --methods");
         foreach (var (number, request) in open.Index())
         {
             if (runs.Found(request) is not null)
-                continue;   // another process has made it meanwhile
+                continue;   // another process has made it in the meantime
 
             terminal.WriteStatus(FormattableString.Invariant($"run {number + 1} of {open.Count}: {request.Key}"));
             try
             {
                 _runs.RunAndReport(scope, runs, request, cancel);
             }
-            catch (RunFolderInUseException)
+            catch (FolderInUseException)
             {
-                terminal.WriteStatus($"{request.Key} is being made by another process, and left to it");
+                terminal.WriteStatus($"{request.Key} is skipped: another process is making it");
                 continue;
             }
 
@@ -102,13 +160,17 @@ public sealed class CompareCommand(Terminal terminal)
         }
     }
 
-    // Each row sets some values itself: set over them all, they would make rows alike that are told apart.
-    private void RefuseRowsOwnSettings(ParseResult parsed, Comparison plan)
+    // Refuse --set for values that rows set themselves: different rows would become the same.
+    private void RefuseReservedSettings(ParseResult parsed, Comparison plan)
     {
         foreach (var path in _runs.Overrides(parsed).Select(ComparisonArguments.PathOf))
         {
-            if (plan.Methods.FirstOrDefault(method => method.Settings.Any(setting => CellPolicy.Overlap(path, $"unlearning.{setting.Split('=')[0]}"))) is { } method)
-                throw new BadArgumentException($"--set {path}: the row {method.Name} sets this itself; leave that row out with --methods, or the setting");
+            var conflicting = plan.Methods.FirstOrDefault(
+                method => method.Settings.Any(setting => CellPolicy.Overlap(path, $"unlearning.{setting.Split('=')[0]}")));
+            if (conflicting is not null)
+                throw new BadArgumentException(
+                    $"--set {path}: the row {conflicting.Name} sets this itself; leave that row out with --methods, or remove " +
+                    "the setting");
         }
     }
 
@@ -128,9 +190,13 @@ public sealed class CompareCommand(Terminal terminal)
         if (data is not null)
             return [.. ComparedMethods.All.Where(method => names.Count == 0 || names.Contains(method.Name))];
         if (names.Contains(ComparedMethods.Retrain.Name))
-            throw new BadArgumentException("the method retrain needs the real images: name their folder with --data, or leave it out with --methods");
+            throw new BadArgumentException(
+                "the method retrain needs the real images: name their folder with --data, or leave the method out with " +
+                "--methods");
         if (names.Count == 0)
-            terminal.WriteStatus("without --data there are no real images to retrain on: the row retrain is left out, and nothing is held against it");
+            terminal.WriteStatus(
+                "without --data there are no real images to retrain on: the row retrain and the figures relative to it are " +
+                "left out");
         return [.. ComparedMethods.All.Where(method => names.Count == 0 ? method != ComparedMethods.Retrain : names.Contains(method.Name))];
     }
 }

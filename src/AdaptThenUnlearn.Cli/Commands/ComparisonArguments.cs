@@ -3,7 +3,6 @@ using System.Globalization;
 using AdaptThenUnlearn.Cli.Comparing;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
-using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Comparing;
 using AdaptThenUnlearn.Torch.Governing;
@@ -12,16 +11,32 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 
-/// <summary>What <c>atu compare</c> and <c>atu tune</c> have in common: one policy, run many times with something else set.</summary>
+/// <summary>
+/// The arguments that <c>atu compare</c> and <c>atu tune</c> share: one policy that is run many times with different settings.
+/// </summary>
 public sealed class ComparisonArguments(Terminal terminal)
 {
     private readonly Argument<FileInfo> _policy = new("POLICY") { Description = "A policy with one undesired feature" };
-    private readonly Option<string[]> _classes = new("--classes") { Description = "Classes to unlearn, one at a time, e.g. 1,4,8 (the policy's own)", HelpName = "a,b,…" };
-    private readonly Option<string[]> _seeds = new("--seeds") { Description = "Seeds of training, e.g. 1,2,3", HelpName = "a,b,…" };
-    private readonly Option<string[]> _set = new("--set") { Description = "Set a value over the policy, for every run", HelpName = "path=value" };
-    private readonly Dictionary<string, string> _digests = [];   // the same few files are every run's inputs
+    private readonly Option<string[]> _classes = new("--classes")
+    {
+        Description = "Classes to unlearn, one at a time, e.g. 1,4,8 (default: the policy's class)", HelpName = "a,b,…",
+    };
 
-    /// <summary>Gives a command the arguments that both have.</summary>
+    private readonly Option<string[]> _seeds = new("--seeds")
+    {
+        Description = "Seeds for training, e.g. 1,2,3",
+        HelpName = "a,b,…",
+    };
+
+    private readonly Option<string[]> _set = new("--set")
+    {
+        Description = "Replace a value of the policy in every run",
+        HelpName = "path=value",
+    };
+
+    private readonly Dictionary<string, string> _digests = [];   // all runs have the same few input files
+
+    /// <summary>Adds the shared arguments to a command.</summary>
     public void AddTo(Command command)
     {
         command.Add(_policy);
@@ -29,8 +44,9 @@ public sealed class ComparisonArguments(Terminal terminal)
             command.Add(option);
     }
 
-    /// <summary>Reads the policy and what is asked of it; null when the policy is wrong, which has been told.</summary>
-    /// <exception cref="BadArgumentException">An argument is wrong, or the policy is not about one feature.</exception>
+    /// <summary>Reads the policy, the classes and the seeds; null if the policy has errors, which have been printed.</summary>
+    /// <exception cref="BadArgumentException">An argument is wrong, or the policy does not have exactly one undesired
+    /// feature.</exception>
     public ComparisonScope? Read(ParseResult parsed, IReadOnlyList<long> defaultSeeds)
     {
         var path = parsed.GetRequiredValue(_policy).ToString();
@@ -38,33 +54,41 @@ public sealed class ComparisonArguments(Terminal terminal)
         if (file.Result.Policy is not { } policy)
             return null;
         if (policy.UndesiredFeatures is not [var feature])
-            throw new BadArgumentException($"{path}: one class at a time is unlearned here, and this policy lists {policy.UndesiredFeatures.Count} undesired features");
+            throw new BadArgumentException(
+                $"{path}: this command unlearns one class at a time, and this policy lists {policy.UndesiredFeatures.Count} " +
+                "undesired features");
 
         if (Overrides(parsed).Select(PathOf).FirstOrDefault(path => CellPolicy.ReservedPaths.Any(own => CellPolicy.Overlap(path, own))) is { } taken)
-            throw new BadArgumentException($"--set {taken}: every run sets this itself (which classes and seeds there are is said with --classes and --seeds)");
+            throw new BadArgumentException(
+                $"--set {taken}: every run sets this itself (choose classes and seeds with --classes and --seeds)");
 
         var classes = ParseList(parsed, _classes);
         if ((feature.Negatives ?? policy.Unlearning.Positives) is { } folder && classes.FirstOrDefault(name => name != feature.Class) is { } other)
-            throw new BadArgumentException($"--classes {other}: the images in '{folder}' are for '{feature.Class}'; compare that class alone, or a policy without 'negatives' and 'positives'");
+            throw new BadArgumentException(
+                $"--classes {other}: the images in '{folder}' are for '{feature.Class}'; compare only that class, or a policy " +
+                "without 'negatives' and 'positives'");
 
         if (classes.GroupBy(CellKey.Slug).FirstOrDefault(same => same.Count() > 1) is { } alike)
-            throw new BadArgumentException($"--classes {string.Join(',', alike)}: their runs would go by the same names; compare one of them at a time, each with an --out of its own");
+            throw new BadArgumentException(
+                $"--classes {string.Join(',', alike)}: their runs would have the same names; compare one of them at a time, " +
+                "each with another --out");
 
-        return new ComparisonScope(file, classes.Count > 0 ? classes : [feature.Class], Seeds(parsed) is { Count: > 0 } seeds ? seeds : defaultSeeds);
+        var seeds = ParseSeeds(parsed);
+        return new ComparisonScope(file, classes.Count > 0 ? classes : [feature.Class], seeds.Count > 0 ? seeds : defaultSeeds);
     }
 
-    /// <summary>What the command line sets over every run, as given.</summary>
+    /// <summary>The values that the command line sets for every run, as given.</summary>
     public IReadOnlyList<string> Overrides(ParseResult parsed) => parsed.GetValue(_set) ?? [];
 
-    /// <summary>The path of something set, once it is known to be one.</summary>
+    /// <summary>The path of a setting that could be parsed.</summary>
     public static string PathOf(string set) => PolicyOverride.Parse(set).Path;
 
-    /// <summary>The runs of some methods, every policy read and checked.</summary>
+    /// <summary>Creates the requests for the runs of a plan, and checks the policy of each.</summary>
     /// <param name="scope">As read.</param>
-    /// <param name="plan">Says which runs.</param>
-    /// <param name="parsed">For what is set over every run.</param>
+    /// <param name="plan">Which runs.</param>
+    /// <param name="parsed">The arguments, with the values set for every run.</param>
     /// <param name="data">Folder with the real images, or null.</param>
-    /// <exception cref="BadArgumentException">A run's policy is wrong; what is wrong with it has been told.</exception>
+    /// <exception cref="BadArgumentException">A run's policy has errors, which have been printed.</exception>
     public IReadOnlyList<ComparisonRequest> Requests(ComparisonScope scope, Comparison plan, ParseResult parsed, string? data)
     {
         var requests = new List<ComparisonRequest>();
@@ -79,7 +103,7 @@ public sealed class ComparisonArguments(Terminal terminal)
             var inputs = file.Inputs();
             requests.Add(new ComparisonRequest(
                 key, policy,
-                new PolicySource(Path.GetFullPath(scope.File.Path), file.Text, file.Result.TextSha256, CanonicalJson.Digest(policy), file.Overrides),
+                file.CreateSource(Path.GetFullPath(file.Path)),
                 inputs, ComparedCell.DigestOf(policy, inputs.EnumerateFiles().Select(input => (input.Role, Digest(input.Path))))));
         }
 
@@ -87,15 +111,21 @@ public sealed class ComparisonArguments(Terminal terminal)
 
         PolicyFile ReadPolicy(string[] overrides)
         {
-            var file = PolicyFile.Read(scope.File.Path, overrides, terminal, warnings: false);   // those were told once
-            return file.Result.Policy is null ? throw new BadArgumentException($"{scope.File.Path}: a run cannot be made with what the comparison sets") : file;
+            var file = scope.File.WithOverrides(overrides, terminal);
+            return file.Result.Policy is null
+                ? throw new BadArgumentException(
+                    $"{scope.File.Path}: the values that the comparison sets for a run are not valid in this policy")
+                : file;
         }
     }
 
-    /// <summary>Loads what runs load first, once for each class, and holds every run's training against it, so that what is not there or does not fit shows at once and not after hours.</summary>
+    /// <summary>
+    /// Checks, for each class, that every run's files can be loaded and that the generator can be trained as requested. Errors
+    /// show at once, not after hours.
+    /// </summary>
     /// <param name="scope">As read.</param>
     /// <param name="requests">The runs.</param>
-    /// <param name="hint">What whoever asked for runs that the generator is not for can do about it.</param>
+    /// <param name="hint">What the user can do about a run that the generator does not support.</param>
     /// <exception cref="BadArgumentException">A file does not fit the policy.</exception>
     /// <exception cref="DiagnosticException">A file cannot be read.</exception>
     public static void Check(ComparisonScope scope, IReadOnlyList<ComparisonRequest> requests, string hint)
@@ -110,7 +140,7 @@ public sealed class ComparisonArguments(Terminal terminal)
             });
     }
 
-    // The policy itself may be in order, and a row ask for what its generator cannot do.
+    // The policy can be valid while a row needs something that its generator cannot do.
     private static void CheckTraining(ComparisonRequest request, LoadedGenerator generator, string hint)
     {
         try
@@ -119,43 +149,54 @@ public sealed class ComparisonArguments(Terminal terminal)
         }
         catch (PolicyMismatchException mismatch)
         {
-            throw new PolicyMismatchException(mismatch.JsonPath, $"{mismatch.Problem} (asked for by the run {request.Key}; {hint})");
+            throw new PolicyMismatchException(mismatch.JsonPath, $"{mismatch.Problem} (needed for the run {request.Key}; " +
+                $"{hint})");
         }
     }
 
-    /// <summary>Makes a run and tells what came of it.</summary>
+    /// <summary>Makes a run and prints its result.</summary>
     /// <exception cref="BadArgumentException">A file does not fit the policy.</exception>
     /// <exception cref="DiagnosticException">A file cannot be read.</exception>
     public ComparedCell RunAndReport(ComparisonScope scope, ComparisonRuns runs, ComparisonRequest request, CancellationToken cancel)
     {
         var cell = scope.File.RunWithLocatedErrors(request.Inputs, () => runs.Make(request, cancel));
         terminal.WriteStatus(cell.Outcome is { } outcome
-            ? FormattableString.Invariant($"{request.Key}: PUL {100 * outcome.Unlearned:0.0} %, Fréchet distance ×{outcome.FrechetRatio:0.00}, smallest share kept {100 * outcome.SmallestShareKept:0} %, {outcome.TrainingSeconds / 60:0.0} minutes of training")
-            : $"{request.Key}: could not finish: {cell.Failure}");
+            ? string.Create(CultureInfo.InvariantCulture,
+                $"{request.Key}: PUL {100 * outcome.Unlearned:0.0} %, Fréchet distance ×{outcome.FrechetRatio:0.00}, " +
+                $"smallest share kept {100 * outcome.SmallestShareKept:0} %, {outcome.TrainingSeconds / 60:0.0} minutes of training")
+            : $"{request.Key}: did not finish: {cell.Failure}");
         return cell;
     }
 
-    /// <summary>Every file that some runs read, and others that the command names.</summary>
-    public static IEnumerable<(string What, string? Path)> Read(IReadOnlyList<ComparisonRequest> requests, params IEnumerable<(string What, string? Path)> more) =>
-        requests.SelectMany(request => request.Inputs.EnumerateFiles()).DistinctBy(input => input.Path).Select(input => (input.Role, (string?)input.Path)).Concat(more);
+    /// <summary>Every file that some runs read, and other files that the command names.</summary>
+    public static IEnumerable<(string What, string? Path)> EnumerateInputs(
+        IReadOnlyList<ComparisonRequest> requests, params IEnumerable<(string What, string? Path)> more) =>
+        requests.SelectMany(request => request.Inputs.EnumerateFiles())
+            .DistinctBy(input => input.Path).Select(input => (input.Role, (string?)input.Path)).Concat(more);
 
-    /// <summary>The values of an option that takes several, separated by commas or given again.</summary>
+    /// <summary>The values of an option that takes several, separated by commas or given repeatedly.</summary>
     public static IReadOnlyList<string> ParseList(ParseResult parsed, Option<string[]> option) =>
         [.. (parsed.GetValue(option) ?? []).SelectMany(text => text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)).Distinct()];
 
-    private IReadOnlyList<long> Seeds(ParseResult parsed) =>
-        [.. ParseList(parsed, _seeds).Select(text => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seed) ? seed : throw new BadArgumentException($"--seeds: '{text}' is no seed; use whole numbers from 0"))];
+    private IReadOnlyList<long> ParseSeeds(ParseResult parsed)
+    {
+        return [.. ParseList(parsed, _seeds).Select(ParseSeed)];
 
-    // A missing file has none; its runs will say so.
+        static long ParseSeed(string text) => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seed)
+            ? seed
+            : throw new BadArgumentException($"--seeds: '{text}' is not a seed; use whole numbers from 0");
+    }
+
+    // A missing file has no digest; its runs will give the error.
     private string Digest(string input) => _digests.TryGetValue(input, out var known) ? known : _digests[input] = Sha256Digest.FindAt(input) ?? "";
 
-    /// <summary>What is run many times.</summary>
-    /// <param name="File">Holds a policy.</param>
+    /// <summary>What the runs have in common.</summary>
+    /// <param name="File">Must hold a policy.</param>
     /// <param name="Classes">At least one.</param>
     /// <param name="Seeds">At least one.</param>
     public sealed record ComparisonScope(PolicyFile File, IReadOnlyList<string> Classes, IReadOnlyList<long> Seeds)
     {
-        /// <summary>As it is in the file, with what the command line sets.</summary>
+        /// <summary>The policy in the file, with the values that the command line sets.</summary>
         public UnlearningPolicy Policy => File.Policy;
     }
 }

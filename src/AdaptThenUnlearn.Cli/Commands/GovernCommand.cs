@@ -10,25 +10,54 @@ using AdaptThenUnlearn.Torch.Governing;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 
-/// <summary><c>atu govern</c>: the whole story for each policy, and one exit code for all of them.</summary>
+/// <summary>
+/// <c>atu govern</c>: measures, unlearns, measures again and judges for each policy, with one exit code for all.
+/// </summary>
 public sealed class GovernCommand(Terminal terminal)
 {
     private readonly Argument<FileInfo[]> _policies = new("POLICY") { Description = "Policy files", Arity = ArgumentArity.OneOrMore };
-    private readonly Option<DirectoryInfo> _out = new("--out") { Description = "Folder under which each policy has a folder of its name", DefaultValueFactory = _ => new DirectoryInfo("artifacts") };
-    private readonly Option<bool> _resume = new("--resume") { Description = "Go on where an interrupted run stopped" };
-    private readonly Option<bool> _advisory = new("--advisory") { Description = "A failed gate is a warning, and the exit code 0" };
-    private readonly Option<bool> _noTrain = new("--no-train") { Description = "Only measure and judge" };
-    private readonly Option<bool> _fresh = new("--fresh") { Description = "Measure again, even where the record of an earlier run exists" };
-    private readonly Option<bool> _reuse = new("--reuse") { Description = "Let a record that is there answer when nothing has changed, on a build server too: whoever may write the output folder then decides" };
-    private readonly Option<bool> _publish = new("--publish") { Description = "Tell the results on the pull request; the gate's exit code never depends on it" };
-    private readonly Publication _publication = new(terminal);
-    private readonly VerdictLines _verdictLines = new(EnvironmentSnapshot.Capture());
-    private readonly Option<string[]> _set = new("--set") { Description = "Set a value over the policy: unlearning.steps=600", HelpName = "path=value" };
+    private readonly Option<DirectoryInfo> _out = new("--out")
+    {
+        Description = "Output folder; each policy gets a subfolder with its name",
+        DefaultValueFactory = _ => new DirectoryInfo("artifacts"),
+    };
 
-    /// <summary>The command.</summary>
+    private readonly Option<bool> _resume = new("--resume") { Description = "Continue an interrupted run" };
+    private readonly Option<bool> _advisory = new("--advisory")
+    {
+        Description = "Treat a failed gate as a warning, with exit code 0",
+    };
+
+    private readonly Option<bool> _noTrain = new("--no-train") { Description = "Only measure and judge, without training" };
+    private readonly Option<bool> _fresh = new("--fresh")
+    {
+        Description = "Measure again, even if nothing has changed since an earlier run",
+    };
+
+    private readonly Option<bool> _reuse = new("--reuse")
+    {
+        Description = "Reuse the record of an earlier run if nothing has changed, even on a build server; anyone who can write " +
+            "the output folder can then decide the result",
+    };
+
+    private readonly Option<bool> _publish = new("--publish")
+    {
+        Description = "Publish the results on the pull request; this never changes the gate's exit code",
+    };
+
+    private readonly Publication _publication = new(terminal);
+    private readonly Option<string[]> _set = new("--set")
+    {
+        Description = "Replace a value of the policy, e.g. unlearning.steps=600", HelpName = "path=value",
+    };
+
+    /// <summary>Builds the command.</summary>
     public Command Build()
     {
-        var command = new Command("govern", "Measure a generator, unlearn what its policy bans, and judge the result") { _policies, _out, Machine.Device, Machine.Threads, _resume, _advisory, _noTrain, _set, _fresh, _reuse, _publish };
+        var command = new Command("govern", "Measure a generator, unlearn what its policy bans, and judge the result")
+        {
+            _policies, _out, Machine.Device, Machine.Threads, _resume, _advisory, _noTrain, _set, _fresh, _reuse, _publish,
+        };
         _publication.AddTo(command);
         command.SetGuardedAction(terminal, Run);
         return command;
@@ -37,32 +66,33 @@ public sealed class GovernCommand(Terminal terminal)
     private int Run(ParseResult parsed, CancellationToken cancel)
     {
         if (parsed.GetValue(_fresh) && parsed.GetValue(_reuse))
-            throw new BadArgumentException("--fresh measures anew and --reuse does not; give one of them");
+            throw new BadArgumentException("--fresh measures again and --reuse does not; give only one of them");
 
+        // Read every policy, and check that their folders can be used.
         var earlierRecords = new RecordReuse(parsed.GetValue(_fresh), parsed.GetValue(_reuse), EnvironmentSnapshot.Capture());
         var (read, unreadable) = Read(parsed);
-        var plannedRuns = read.Where(policy => policy.Result.Policy is not null).Select(policy => PlannedRun.Create(policy, parsed.GetRequiredValue(_out).FullName)).ToList();
+        var plannedRuns = read.Where(policy => policy.Result.Policy is not null)
+            .Select(policy => PlannedRun.Create(policy, parsed.GetRequiredValue(_out).FullName)).ToList();
         if (plannedRuns.GroupBy(run => run.Folder).FirstOrDefault(group => group.Count() > 1) is { } duplicate)
             throw new BadArgumentException($"two policies are called '{duplicate.First().Policy.Name}' and would write to the same folder");
-
         RequireFolders(plannedRuns);
 
-        // For all of them before anything can go wrong with one: what does not stand any more must not be left to be taken for what came of this.
+        // Delete all stale reports first, so that an early failure cannot leave an old verdict behind.
         var reusableRecords = plannedRuns.ConvertAll(run => FindReusableRecord(run, earlierRecords, cancel));
         if (unreadable is not null)
             throw unreadable;
         if (plannedRuns.Count < read.Count)
             return ExitCodes.BadPolicy;
 
+        // Run each policy, also after one that failed, and publish what was judged.
         var (passed, records, written) = (true, new List<string>(), false);
         try
         {
-            foreach (var (run, earlier) in plannedRuns.Zip(reusableRecords))   // every one of them, whatever came of the first
+            foreach (var (run, earlier) in plannedRuns.Zip(reusableRecords))
             {
-                var reusable = written ? FindReusableRecord(run, earlierRecords, cancel) : earlier;   // another may read what one wrote
-                passed &= reusable is null
-                    ? _verdictLines.WriteErrors(run.Policy.Name, () => Govern(run, parsed, cancel), cancel)
-                    : ReportUpToDate(run, reusable);
+                // Look again after a run, because its output can be the next one's input.
+                var reusable = written ? FindReusableRecord(run, earlierRecords, cancel) : earlier;
+                passed &= reusable is null ? Govern(run, parsed, cancel) : ReportUpToDate(run, reusable);
                 written |= reusable is null;
                 records.Add(Path.Combine(run.Folder, RunRecord.FileName));
             }
@@ -71,14 +101,16 @@ public sealed class GovernCommand(Terminal terminal)
         }
         catch when (!cancel.IsCancellationRequested && records.Count > 0)
         {
-            Publish(ExitCodes.NotFinished);   // what was governed before is told even so
+            Publish(ExitCodes.NotFinished);   // publish the runs that finished before
             throw;
         }
 
-        int Publish(int gate) => parsed.GetValue(_publish) || _publication.IsRequired(parsed) ? _publication.PublishAfterGate(gate, records, parsed, parsed.GetValue(_advisory), cancel) : gate;
+        int Publish(int gate) => parsed.GetValue(_publish) || _publication.IsRequired(parsed)
+            ? _publication.PublishAfterGate(gate, records, parsed, parsed.GetValue(_advisory), cancel)
+            : gate;
     }
 
-    // The policies that can be read, and why the first of the others cannot.
+    // The policies that can be read, and the error of the first one that cannot.
     private (List<PolicyFile> Read, BadArgumentException? Unreadable) Read(ParseResult parsed)
     {
         List<PolicyFile> read = [];
@@ -98,7 +130,8 @@ public sealed class GovernCommand(Terminal terminal)
         return (read, unreadable);
     }
 
-    // Before anything is written or removed, for all of them: no input and no file of somebody else is written over. A verdict that is there is withdrawn all the same, for no run will answer.
+    // Check all folders before anything is written: no input and no foreign file is overwritten. If one is refused, delete stale
+    // verdicts, since no run will replace them.
     private static void RequireFolders(IReadOnlyList<PlannedRun> plannedRuns)
     {
         foreach (var run in plannedRuns)
@@ -116,7 +149,7 @@ public sealed class GovernCommand(Terminal terminal)
         }
     }
 
-    // The record that answers a question already; where there is none, no report of another answer stays either.
+    // The record of an earlier run with the same inputs; if there is none, deletes the reports of other runs.
     private RunRecord? FindReusableRecord(PlannedRun run, RecordReuse earlierRecords, CancellationToken cancel)
     {
         if (earlierRecords.MayReuse(run.Folder, out var doubt))
@@ -126,7 +159,9 @@ public sealed class GovernCommand(Terminal terminal)
         }
         else if (doubt is not null)
         {
-            terminal.WriteStatus($"{run.Policy.Name}: the record of an earlier run is not believed, because {doubt}; the generator is measured anew (--reuse believes it)");
+            terminal.WriteStatus(
+                $"{run.Policy.Name}: the record of an earlier run is not reused, because {doubt}; the generator is measured " +
+                "again (--reuse accepts the record)");
         }
 
         RunFolder.DeleteStaleReports(run.Folder, run.Inputs);
@@ -136,13 +171,17 @@ public sealed class GovernCommand(Terminal terminal)
     private static RunRecord? FindUpToDateRecord(PlannedRun run, CancellationToken cancel)
     {
         var today = DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime);
-        return PreviousRun.FindUpToDate(run.Folder, run.Source, Machine.ToolVersion, run.Inputs.EnumerateFiles(), Vocabulary.Known, today, cancel);
+        return PreviousRun.FindUpToDate(
+            run.Folder, run.Source, Machine.ToolVersion, run.Inputs.EnumerateFiles(), Vocabulary.Known, today, cancel);
     }
 
     private bool ReportUpToDate(PlannedRun run, RunRecord earlier)
     {
-        terminal.WriteStatus($"{run.Policy.Name}: nothing has changed since the run of {earlier.Times.Finished.UtcDateTime.ToString("u", CultureInfo.InvariantCulture)}; every hash was checked, and the verdict stands");
-        RunReports.Write(run.Folder, earlier);   // they are no outputs with hashes, and say what the record says whatever became of them
+        var finished = earlier.Times.Finished.UtcDateTime.ToString("u", CultureInfo.InvariantCulture);
+        terminal.WriteStatus(
+            $"{run.Policy.Name}: nothing has changed since the run of {finished}; every hash was checked, and the verdict is " +
+            "still valid");
+        RunReports.Write(run.Folder, earlier);   // reports have no hash in the record, so restore what it says
         PrintVerdict(earlier, run, advisory: false);
         return true;
     }
@@ -151,8 +190,10 @@ public sealed class GovernCommand(Terminal terminal)
     {
         var device = Machine.Prepare(parsed);
         using var folder = RunFolder.Open(run.Folder, run.Inputs);
-        var request = new RunRequest(run.Policy, run.Source, parsed.GetValue(_resume), Train: !parsed.GetValue(_noTrain), device, Machine.ToolVersion);
-        var record = run.File.RunWithLocatedErrors(run.Inputs, () => new UnlearningRun(request, run.Inputs, folder, terminal, TimeProvider.System).Execute(cancel));
+        var request = new RunRequest(
+            run.Policy, run.Source, parsed.GetValue(_resume), Train: !parsed.GetValue(_noTrain), device, Machine.ToolVersion);
+        var record = run.File.RunWithLocatedErrors(
+            run.Inputs, () => new UnlearningRun(request, run.Inputs, folder, terminal, TimeProvider.System).Execute(cancel));
         PrintVerdict(record, run, parsed.GetValue(_advisory));
         return record.Verdict.Outcome.IsPass();
     }
@@ -160,12 +201,11 @@ public sealed class GovernCommand(Terminal terminal)
     private void PrintVerdict(RunRecord record, PlannedRun run, bool advisory)
     {
         new VerdictPrinter(terminal, run.Policy, run.File.Path, run.File.Text).Print(record.Verdict, record.WarningRemarks(), advisory);
-        var outcome = record.Verdict.Outcome.WithAdvisory(advisory);
-        Terminal.WriteResultLine($"{record.Policy.Name}: {OutcomeText.Describe(outcome)}; evidence in {run.Folder}");
-        _verdictLines.Write(record.Policy.Name, outcome);
+        var outcome = OutcomeText.Describe(record.Verdict.Outcome.WithAdvisory(advisory));
+        Terminal.WriteResultLine($"{record.Policy.Name}: {outcome}; evidence in {run.Folder}");
     }
 
-    // What is asked of a run, and where it answers.
+    // A policy with the folder that its run writes to.
     private sealed record PlannedRun(PolicyFile File, string Folder, InputFiles Inputs, PolicySource Source)
     {
         public UnlearningPolicy Policy => File.Policy;
@@ -173,8 +213,8 @@ public sealed class GovernCommand(Terminal terminal)
         public static PlannedRun Create(PolicyFile file, string output)
         {
             var folder = Path.Combine(output, file.Policy.Name);
-            return new PlannedRun(file, folder, file.Inputs(), new PolicySource(
-                Path.GetRelativePath(folder, Path.GetFullPath(file.Path)).Replace('\\', '/'), file.Text, file.Result.TextSha256, CanonicalJson.Digest(file.Policy), file.Overrides));
+            var path = Path.GetRelativePath(folder, Path.GetFullPath(file.Path)).Replace('\\', '/');
+            return new PlannedRun(file, folder, file.Inputs(), file.CreateSource(path));
         }
     }
 }

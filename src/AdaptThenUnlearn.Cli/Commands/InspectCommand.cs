@@ -9,7 +9,7 @@ using AdaptThenUnlearn.Torch.Features;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 
-/// <summary><c>atu inspect</c>: what a checkpoint is, without building or running anything of it.</summary>
+/// <summary><c>atu inspect</c>: describes a checkpoint without building or running the network in it.</summary>
 public static class InspectCommand
 {
     private const int MaxValuesShown = 40;
@@ -17,14 +17,17 @@ public static class InspectCommand
 
     private static readonly JsonSerializerOptions _json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
-    /// <summary>The command.</summary>
+    /// <summary>Builds the command.</summary>
     public static Command Build(Terminal terminal)
     {
         var file = new Argument<FileInfo>("CHECKPOINT") { Description = "A checkpoint of any known format" };
-        var json = new Option<bool>("--json") { Description = "As JSON, with every tensor" };
+        var json = new Option<bool>("--json") { Description = "Print the result as JSON, with every tensor" };
         var tensors = new Option<bool>("--tensors") { Description = "List every tensor" };
         var layers = new LayersOption();
-        var command = new Command("inspect", "Say what a checkpoint holds and what is missing; nothing in it is executed") { file, tensors, json };
+        var command = new Command("inspect", "Describe what a checkpoint contains and what is missing, without executing it")
+        {
+            file, tensors, json,
+        };
         layers.AddTo(command);
         command.SetGuardedAction(terminal, (parsed, cancel) =>
         {
@@ -45,7 +48,8 @@ public static class InspectCommand
     {
         Terminal.WriteResultLine($"{found.Path}");
         Line("format", found.Format);
-        Line("architecture", found.Generator?.Description ?? found.Metadata.GetValueOrDefault("architecture") ?? (found.Format == GeneratorChoice.TorchScript ? "a program brings its own" : "not one that this version knows"));
+        var architecture = found.Generator?.Description ?? found.Metadata.GetValueOrDefault("architecture");
+        Line("architecture", architecture ?? DescribeUnknown());
         if (found.Generator is { Place: { } place })
             Line("read from", place);
         Line("precision", string.Join(", ", found.Types.Select(type => string.Create(CultureInfo.InvariantCulture, $"{type.Key} ({type.Value} tensors)"))));
@@ -70,10 +74,13 @@ public static class InspectCommand
         if (tensors.Count < found.Tensors)
             Line("tensors", string.Create(CultureInfo.InvariantCulture, $"{found.Tensors - tensors.Count} more; --tensors lists them all"));
 
+        string DescribeUnknown() => found.Format == GeneratorChoice.TorchScript ? "defined by the program" : "unknown to this " +
+            "version";
+
         static void Line(string name, string value) => Terminal.WriteResultLine($"  {name,-16} {value}");
     }
 
-    // Damaged counts are shown as they stand, among the metadata.
+    // Damaged counts are shown as they are, among the metadata.
     private static HeldOutCounts? HeldOut(Inspection found)
     {
         try

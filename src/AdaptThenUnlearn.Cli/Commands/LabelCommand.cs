@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using AdaptThenUnlearn.Cli.Labelling;
-using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Labelling;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Adaptation;
@@ -15,27 +14,62 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 
-/// <summary><c>atu label</c>: a person says on a local page which generated images show a feature, and gets a classifier of it.</summary>
+/// <summary>
+/// <c>atu label</c>: the user labels generated images on a local page, and a classifier is trained from the labels.
+/// </summary>
 public sealed partial class LabelCommand(Terminal terminal)
 {
     private const string Other = "other";
     private const string DiscriminatorFeatures = "discriminator";
 
-    private readonly GeneratorOptions _generator = new("A generator, best with its discriminator");
-    private readonly Option<string> _feature = new("--feature") { Description = "What to look for, e.g. glasses; the classifier's class and the file's name", Required = true };
-    private readonly Option<DirectoryInfo> _out = new("--out") { Description = "Folder for labels.json and the classifier; one with labels is gone on with", Required = true };
-    private readonly Option<int> _count = new("--count") { Description = "Images to show", DefaultValueFactory = _ => 200 };
-    private readonly Option<long> _seed = new("--seed") { Description = "Of the images, of the division for the held-out error, and of the warm-up where there is one", DefaultValueFactory = _ => 1 };
+    private readonly GeneratorOptions _generator = new("The generator's checkpoint, if possible with its discriminator");
+    private readonly Option<string> _feature = new("--feature")
+    {
+        Description = "Feature to look for, e.g. glasses; also the name of the classifier's class and file", Required = true,
+    };
+
+    private readonly Option<DirectoryInfo> _out = new("--out")
+    {
+        Description = "Folder for labels.json and the classifier; existing labels are continued", Required = true,
+    };
+
+    private readonly Option<int> _count = new("--count")
+    {
+        Description = "Number of images to show",
+        DefaultValueFactory = _ => 200,
+    };
+
+    private readonly Option<long> _seed = new("--seed")
+    {
+        Description = "Seed for the images, for the cross-validation, and for a discriminator's warm-up",
+        DefaultValueFactory = _ => 1,
+    };
+
     private readonly Option<string> _features = new("--features")
     {
-        Description = $"Whose features the classifier looks at: {DiscriminatorFeatures} (where there is none, one is warmed up), or a classifier's checkpoint", DefaultValueFactory = _ => DiscriminatorFeatures, HelpName = $"{DiscriminatorFeatures} or CLASSIFIER",
+        Description = $"Network whose features the classifier uses: {DiscriminatorFeatures} (if there is none, one is warmed " +
+            "up), or a classifier's checkpoint",
+        DefaultValueFactory = _ => DiscriminatorFeatures,
+        HelpName = $"{DiscriminatorFeatures} or CLASSIFIER",
     };
-    private readonly Option<FileInfo> _discriminator = new("--discriminator") { Description = "Checkpoint with the discriminator, where the generator's has none" };
-    private readonly Option<int> _port = new("--port") { Description = "Of 127.0.0.1; 0 for any that is free" };
-    private readonly Option<bool> _keepUseless = new("--keep-useless") { Description = "Write the classifier, too, when by its held-out counts it finds nothing, or no more than by chance" };
-    private readonly Option<bool> _trainOnly = new("--train-only") { Description = "Train from the labels that are there, without a page" };
 
-    /// <summary>The command.</summary>
+    private readonly Option<FileInfo> _discriminator = new("--discriminator")
+    {
+        Description = "Checkpoint with the discriminator, if the generator's has none",
+    };
+
+    private readonly Option<int> _port = new("--port") { Description = "Port of the page on 127.0.0.1; 0 for any free port" };
+    private readonly Option<bool> _keepUseless = new("--keep-useless")
+    {
+        Description = "Write the classifier even if it finds nothing in the held-out images, or no more than chance would",
+    };
+
+    private readonly Option<bool> _trainOnly = new("--train-only")
+    {
+        Description = "Train from the existing labels, without a page",
+    };
+
+    /// <summary>Builds the command.</summary>
     public Command Build()
     {
         var command = new Command("label", "Label generated images on a local page and train a classifier from the labels")
@@ -51,24 +85,31 @@ public sealed partial class LabelCommand(Terminal terminal)
     {
         var feature = parsed.GetRequiredValue(_feature);
         if (!NamePattern().IsMatch(feature) || feature == Other)
-            throw new BadArgumentException($"--feature '{feature}' cannot be a feature's name: use 1 to 64 of a-z, 0-9 and -, and not '{Other}'");
+            throw new BadArgumentException(
+                $"--feature '{feature}' is not a valid name: use 1 to 64 characters of a-z, 0-9 and -, but not " +
+                $"'{Other}'");
         if (parsed.GetValue(_count) is < 2 * LabelSheet.MinLabelsPerClass or > 10_000)
             throw new BadArgumentException($"--count must be {2 * LabelSheet.MinLabelsPerClass} to 10000");
         if (parsed.GetValue(_port) is < 0 or > 65535)
             throw new BadArgumentException("--port must be 0 to 65535");
 
+        // Check that no input or foreign file would be overwritten.
         var folder = parsed.GetRequiredValue(_out).FullName;
         OutputFiles.RequireIn(
             folder, [LabellingSession.SheetName, feature + ".safetensors"],
             [(InputRoles.Generator, _generator.Checkpoint(parsed)), ("--discriminator", parsed.GetValue(_discriminator)?.FullName), ("--features", parsed.GetValue(_features))],
             path => LabelSheetFile.IsLabelSheet(path) || SafetensorsFile.IsWrittenByAtu(path, ClassifierCheckpoint.Kind, FrozenFeaturesHead.Name));
+
+        // Load the generator and the labels.
         var device = Machine.Prepare(parsed);
         using var loaded = _generator.Load(parsed, parsed.GetValue(_discriminator), device, terminal);
-        using var folderLock = LockFolder(folder);
+        using var folderLock = FolderLock.Acquire(folder, "`atu label`");
         var sheet = LabelSheetFile.Open(LabellingSession.SheetIn(folder), feature, loaded.Sha256, parsed.GetValue(_seed), parsed.GetValue(_count));
         if (parsed.GetValue(_trainOnly) && sheet.WhyTooFewLabels is { } problem)
-            throw new LabelException($"{LabellingSession.SheetIn(folder)}: {problem}; give them with `atu label`, without --train-only");
+            throw new LabelException(
+                $"{LabellingSession.SheetIn(folder)}: {problem}; add labels with `atu label`, without --train-only");
 
+        // Generate the images, then label them or train from their labels.
         using var classifier = new FrozenFeaturesHead(LoadFeatureNetwork(loaded, folder, parsed, device, cancel), [Other, feature]);
         using var samples = LabelledSamples.Generate(loaded.Generator, classifier, parsed.GetValue(_count), parsed.GetValue(_seed), device, terminal, cancel);
         var session = new LabellingSession(samples, classifier, sheet, folder, parsed.GetValue(_keepUseless));
@@ -79,26 +120,14 @@ public sealed partial class LabelCommand(Terminal terminal)
         return ExitCodes.Passed;
     }
 
-    // Two processes would write over each other's labels.
-    private static FileStream LockFolder(string folder)
-    {
-        try
-        {
-            Directory.CreateDirectory(folder);
-            return new FileStream(Path.Combine(folder, ".lock"), FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, bufferSize: 1, FileOptions.DeleteOnClose);
-        }
-        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
-        {
-            throw new RunException(RunCodes.OutputFolder, $"{folder}: the folder cannot be written, or another `atu label` is using it: {failed.Message}; end that one, or name another folder with --out");
-        }
-    }
-
     private void Serve(LabellingSession session, int port, CancellationToken cancel)
     {
         using var server = new LabelServer(new LabelPage(session, terminal, error => PrintHeldOutError(session, error)));
         server.Start(port);
         Terminal.WriteResultLine(server.Address);
-        terminal.WriteStatus("open this address in a browser on this machine; the page's Done or Ctrl-C ends it, and labels are saved as they are given");
+        terminal.WriteStatus(
+            "open this address in a browser on this machine. Every label is saved at once; Done on the page, or Ctrl-C, ends " +
+            "the command");
         server.RunAsync(cancel).GetAwaiter().GetResult();
     }
 
@@ -113,7 +142,9 @@ public sealed partial class LabelCommand(Terminal terminal)
     {
         var chosen = parsed.GetRequiredValue(_features);
         if (chosen == DiscriminatorFeatures && loaded.Format == GeneratorChoice.TorchScript)
-            throw new BadArgumentException("a TorchScript program shows none of its features, and a discriminator for one cannot be made; name a classifier of such images with --features");
+            throw new BadArgumentException(
+                "a TorchScript program gives no access to its features, and no discriminator can be made for it; name a " +
+                "classifier of such images with --features");
         if (chosen == DiscriminatorFeatures && loaded.Discriminator is { } own)
             return FrozenNetwork.From(own);
         if (chosen == DiscriminatorFeatures)
@@ -130,12 +161,15 @@ public sealed partial class LabelCommand(Terminal terminal)
         throw new BadArgumentException($"--features {chosen}: the classifier takes {network.Shape} images, the generator makes {loaded.Generator.Shape}");
     }
 
-    // Once for a folder: it is kept there, and what it looks at must not change between two trainings.
+    // Warm one up once per folder and keep it there, because its features must not change between two trainings.
     private ImageDiscriminator WarmUpDiscriminator(LoadedGenerator loaded, string folder, long seed, CancellationToken cancel)
     {
-        terminal.WriteStatus($"the checkpoint has no discriminator whose features could be looked at: one is warmed up on the generator's own samples, and kept in {Path.Combine(folder, "state")}");
+        terminal.WriteStatus(
+            "the checkpoint has no discriminator to take features from: one is warmed up on the generator's own samples and " +
+            $"kept in {Path.Combine(folder, "state")}");
         var options = UnlearningPresets.Get(UnlearningPresets.DefaultName) with { Seed = seed };
-        var journal = new FolderJournal(Path.Combine(folder, "state"), $"{Machine.ToolVersion} {loaded.Sha256} {JsonSerializer.Serialize(options)}", resume: true, discardOtherRuns: true);
+        var run = $"{Machine.ToolVersion} {loaded.Sha256} {JsonSerializer.Serialize(options)}";
+        var journal = new FolderJournal(Path.Combine(folder, "state"), run, resume: true, discardOtherRuns: true);
         return new DiscriminatorWarmUp(options, journal, terminal).Run(loaded.Generator, GeneratorArchitectures.Named(loaded.Architecture), cancel);
     }
 

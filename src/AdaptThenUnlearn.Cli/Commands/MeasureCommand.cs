@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
-using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Checkpoints;
@@ -12,39 +11,64 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 
-/// <summary><c>atu measure</c> and <c>atu merge</c>: every reading a policy asks for, and no verdict; at once or in parts.</summary>
+/// <summary>
+/// <c>atu measure</c> and <c>atu merge</c>: take every reading of a policy, at once or in parts, without a verdict.
+/// </summary>
 public sealed class MeasureCommand(Terminal terminal)
 {
     private static readonly JsonSerializerOptions _json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
     private readonly Argument<FileInfo> _policy = new("POLICY") { Description = "A policy file" };
     private readonly Argument<FileInfo[]> _parts = new("PART") { Description = "Files written by measure --shard", Arity = ArgumentArity.OneOrMore };
-    private readonly Option<string[]> _set = new("--set") { Description = "Set a value over the policy", HelpName = "path=value" };
-    private readonly Option<bool> _asJson = new("--json") { Description = "As JSON" };
-    private readonly Option<string> _shard = new("--shard") { Description = "Measure only the i-th of n parts (1/4 … 4/4), up to evaluation.maxSamples, and write it to --out", HelpName = "i/n" };
-    private readonly Option<FileInfo> _out = new("--out") { Description = "File for the part" };
+    private readonly Option<string[]> _set = new("--set")
+    {
+        Description = "Replace a value of the policy",
+        HelpName = "path=value",
+    };
 
-    /// <summary><c>atu measure</c>.</summary>
+    private readonly Option<bool> _asJson = new("--json") { Description = "Print the result as JSON" };
+    private readonly Option<string> _shard = new("--shard")
+    {
+        Description = "Measure only the i-th of n parts (1/4 … 4/4), up to evaluation.maxSamples, and write it to --out",
+        HelpName = "i/n",
+    };
+
+    private readonly Option<FileInfo> _out = new("--out") { Description = "File to write the part to" };
+
+    /// <summary>Builds <c>atu measure</c>.</summary>
     public Command Build()
     {
-        var command = new Command("measure", "Measure a policy's generator without judging it") { _policy, _set, _asJson, _shard, _out, OutputFiles.Overwrite, Machine.Device, Machine.Threads };
-        command.SetGuardedAction(terminal, (parsed, cancel) => Run(parsed, (measuring, surveyor) => parsed.GetValue(_shard) is { } shard
-            ? WriteShard(measuring, surveyor, shard, parsed.GetValue(_out), cancel)
-            : PrintMeasurement(surveyor.Measure(measuring.Generator.Generator, measuring.Generator.Sha256, new SampleProgress(terminal, measuring.Policy.Evaluation.Samples), cancel), measuring, parsed), cancel));
+        var command = new Command("measure", "Measure a policy's generator without judging it")
+        {
+            _policy, _set, _asJson, _shard, _out, OutputFiles.Overwrite, Machine.Device, Machine.Threads,
+        };
+        command.SetGuardedAction(terminal, (parsed, cancel) => Run(parsed, (context, evaluator) =>
+        {
+            if (parsed.GetValue(_shard) is { } shard)
+                return WriteShard(context, evaluator, shard, parsed.GetValue(_out), cancel);
+
+            var (generator, samples) = (context.Generator, context.Policy.Evaluation.Samples);
+            var measured = evaluator.Measure(
+                generator.Generator, generator.Sha256, new SampleProgress(terminal, samples), cancel);
+            return PrintMeasurement(measured, context, parsed);
+        }, cancel));
         return command;
     }
 
-    /// <summary><c>atu merge</c>.</summary>
+    /// <summary>Builds <c>atu merge</c>.</summary>
     public Command BuildMerge()
     {
-        var command = new Command("merge", "Put the parts of one measurement together: the same numbers as measured at once") { _policy, _parts, _set, _asJson, Machine.Device, Machine.Threads };
-        command.SetGuardedAction(terminal, (parsed, cancel) => Run(parsed, (measuring, surveyor) =>
+        var command = new Command("merge", "Merge the parts of one measurement, with the same numbers as measured at once")
+        {
+            _policy, _parts, _set, _asJson, Machine.Device, Machine.Threads,
+        };
+        command.SetGuardedAction(terminal, (parsed, cancel) => Run(parsed, (context, evaluator) =>
         {
             using var scope = NewDisposeScope();
             IReadOnlyList<MeasurementShard> shards = [.. parsed.GetRequiredValue(_parts).Select(file => MeasurementShard.Load(file.FullName))];
             try
             {
-                return PrintMeasurement(MeasurementShard.Merge(shards, measuring.Fingerprint, surveyor), measuring, parsed);
+                return PrintMeasurement(MeasurementShard.Merge(shards, context.Fingerprint, evaluator), context, parsed);
             }
             catch (ArgumentException misfit)
             {
@@ -61,7 +85,9 @@ public sealed class MeasureCommand(Terminal terminal)
             return ExitCodes.BadPolicy;
 
         var inputs = file.Inputs();
-        OutputFiles.Require(parsed, [parsed.GetValue(_out)?.FullName], inputs.EnumerateFiles().Select(input => (input.Role, (string?)input.Path)), path => SafetensorsFile.IsWrittenByAtu(path, MeasurementShard.Kind));
+        OutputFiles.Require(
+            parsed, [parsed.GetValue(_out)?.FullName], inputs.EnumerateFiles().Select(input => (input.Role, (string?)input.Path)),
+            path => SafetensorsFile.IsWrittenByAtu(path, MeasurementShard.Kind));
         var device = Machine.Prepare(parsed);
         var images = EvaluationImages.FromOptions(policy.Evaluation, device);
         return file.RunWithLocatedErrors(inputs, () =>
@@ -69,15 +95,18 @@ public sealed class MeasureCommand(Terminal terminal)
             var opened = inputs.Open(cancel);
             using var generator = inputs.LoadGenerator(device);
             if (generator.Assumed is { } assumed)
-                terminal.WriteDiagnostic(new BuildMessage(
-                    Severity.Warning, PolicyCodes.AssumedLayers,
-                    $"$.generator.layers: weights do not tell what this generator computes; assumed: {assumed.Sentence}. No verdict rests on that: if it is right, say it: {UnclearLayersException.Property(assumed.Layers)}",
-                    file.Path));
+                terminal.WriteDiagnostic(file.CreateWarning(
+                    "$.generator.layers", PolicyCodes.AssumedLayers,
+                    $"is missing: weights do not tell what this generator computes; assumed: {assumed.Sentence}. A verdict " +
+                    $"needs the statement; if the assumption is right, add {UnclearLayersException.Property(assumed.Layers)}"));
             using var classifiers = inputs.LoadClassifiers(generator.Generator.Shape, device);
             using var reference = inputs.LoadReference(classifiers, generator, images, terminal, cancel);
-            var digests = opened.Where(file => file.Role != InputRoles.Policy).Select(file => file.Sha256);   // each part of what is in several files
+
+            // Identify the measurement by all that decides its readings, so that parts of another one are not merged.
+            var digests = opened.Where(file => file.Role != InputRoles.Policy).Select(file => file.Sha256);
+            var fingerprint = string.Join(' ', [file.EffectiveSha256, policy.Evaluation.RangeOrDefault, .. digests]);
             return work(
-                new MeasureContext(file, policy, generator, string.Join(' ', [CanonicalJson.Digest(policy), policy.Evaluation.RangeOrDefault, .. digests])),
+                new MeasureContext(file, policy, generator, fingerprint),
                 new GeneratorEvaluator(policy, classifiers, reference, images));
         });
     }
@@ -85,20 +114,13 @@ public sealed class MeasureCommand(Terminal terminal)
     private int WriteShard(MeasureContext context, GeneratorEvaluator evaluator, string shard, FileInfo? target, CancellationToken cancel)
     {
         if (target is null)
-            throw new BadArgumentException("--shard needs --out, a file for the part");
+            throw new BadArgumentException("--shard needs --out, the file to write the part to");
 
         using var scope = NewDisposeScope();
-        var own = Shard.Parse(shard).SelectFrom(evaluator.AllBatches());
-        List<BatchReading> readings = [];
-        using var questions = evaluator.StartConsistencyCheck(context.Generator.Generator);
-        foreach (var batch in own)
-        {
-            cancel.ThrowIfCancellationRequested();
-            readings.Add(evaluator.Read(context.Generator.Generator, batch));
-            terminal.Report(new StageProgress("measuring", readings.Count, own.Count, Losses: null));
-        }
-
-        questions.ProbeAgain();
+        var batches = Shard.Parse(shard).SelectFrom(evaluator.AllBatches());
+        var readings = ShardMeasurement.Read(
+            evaluator, context.Generator.Generator, batches,
+            read => terminal.Report(new StageProgress("measuring", read, batches.Count, Losses: null)), cancel);
         new MeasurementShard(context.Fingerprint, context.Generator.Sha256, readings).Save(target.FullName);
         Terminal.WriteResultLine(target.FullName);
         return ExitCodes.Passed;
@@ -110,7 +132,8 @@ public sealed class MeasureCommand(Terminal terminal)
             .Select((feature, number) => (Number: number, Why: WhyNotMeasured(measured, feature.Name)))
             .Where(feature => feature.Why is not null).ToList();
         foreach (var (number, why) in unmeasured)
-            terminal.WriteDiagnostic(context.File.CreateMessage(FormattableString.Invariant($"$.undesiredFeatures[{number}]"), PolicyCodes.NotMeasured, $"not measured: {why}"));
+            terminal.WriteDiagnostic(context.File.CreateMessage(
+                FormattableString.Invariant($"$.undesiredFeatures[{number}]"), PolicyCodes.NotMeasured, $"not measured: {why}"));
         if (parsed.GetValue(_asJson))
             Terminal.WriteResultDocument(JsonSerializer.Serialize(measured, _json));
         else
@@ -127,14 +150,14 @@ public sealed class MeasureCommand(Terminal terminal)
             Line(feature.Feature, $"not measured: {WhyNotMeasured(measured, feature.Feature)}");
         foreach (var feature in measured.Features.Where(feature => WhyNotMeasured(measured, feature.Feature) is null))
             foreach (var look in feature.Looks)
-                Line(feature.Feature, FormattableString.Invariant($"{look.Hits} of {look.Samples} images ({100.0 * look.Hits / look.Samples:0.###} %), by {feature.Classifier}"));
+                Line(feature.Feature, $"{Share(look.Hits, look.Samples)}, by {feature.Classifier}");
         foreach (var share in measured.Shares)
-            Line($"class {share.Class}", FormattableString.Invariant($"{share.Hits} of {share.Samples} images ({100.0 * share.Hits / share.Samples:0.###} %){(share.Undesired ? ", undesired" : "")}"));
+            Line($"class {share.Class}", $"{Share(share.Hits, share.Samples)}{(share.Undesired ? ", undesired" : "")}");
         if (measured.Quality is not { } quality)
             return;
 
-        var compared = FormattableString.Invariant(
-            $" ({quality.Samples} images against {quality.ReferenceSize()}{(quality.Excluded.Count == 0 ? "" : ", without " + string.Join(", ", quality.Excluded))})");
+        var excluded = quality.Excluded.Count == 0 ? "" : ", without " + string.Join(", ", quality.Excluded);
+        var compared = FormattableString.Invariant($" ({quality.Samples} images against {quality.ReferenceSize()}{excluded})");
         foreach (var value in quality.Values)
         {
             if (value.Metric == RecordedMetrics.FrechetDistance)
@@ -146,6 +169,9 @@ public sealed class MeasureCommand(Terminal terminal)
         foreach (var why in new[] { quality.NotMeasured }.OfType<string>().Concat(quality.OthersNotMeasured()))
             Line("not measured", why);
 
+        static string Share(long hits, long samples) =>
+            FormattableString.Invariant($"{hits} of {samples} images ({100.0 * hits / samples:0.###} %)");
+
         static string Number(double? value) => value?.ToString("G5", CultureInfo.InvariantCulture) ?? "not measured";
 
         static void Line(string name, string value) => Terminal.WriteResultLine($"{name,-28} {value}");
@@ -155,6 +181,7 @@ public sealed class MeasureCommand(Terminal terminal)
 
     private sealed class SampleProgress(Terminal terminal, int samples) : IProgress<long>
     {
-        public void Report(long value) => terminal.Report(new StageProgress("measuring", (int)value, (int)Math.Max(value, samples), Losses: null));
+        public void Report(long value) =>
+            terminal.Report(new StageProgress("measuring", (int)value, (int)Math.Max(value, samples), Losses: null));
     }
 }

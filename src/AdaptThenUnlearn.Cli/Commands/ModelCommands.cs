@@ -12,62 +12,102 @@ using AdaptThenUnlearn.Torch.Training;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 
-/// <summary>The commands that make the embedded models: <c>pretrain</c> and <c>train-classifier</c>.</summary>
+/// <summary>The commands that train the embedded models: <c>pretrain</c> and <c>train-classifier</c>.</summary>
 internal static class ModelCommands
 {
     private const string Gan = "gan";
 
     private static readonly Option<FileInfo> _out = new("--out") { Description = "The safetensors file to write", Required = true };
-    private static readonly Option<long> _seed = new("--seed") { Description = "Of weights, latents, noise and order", DefaultValueFactory = _ => 1 };
+    private static readonly Option<long> _seed = new("--seed")
+    {
+        Description = "Seed for weights, latents, noise and the order of images", DefaultValueFactory = _ => 1,
+    };
 
-    /// <summary>Trains a StyleGAN2 on digits, or on the images of a folder.</summary>
+    /// <summary>Builds <c>atu pretrain</c>: trains a StyleGAN2 on digits, or on the images of a folder.</summary>
     public static Command Pretrain(Terminal terminal)
     {
         var data = new Option<DirectoryInfo>("--data") { Description = "Folder with the four MNIST IDX files, or with images", Required = true };
-        var channels = new Option<int[]>("--channels") { Description = "Feature maps at 4×4, 8×8 and so on up to the size of the images", HelpName = "n", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [64, 64, 32, 16] };
-        var steps = new Option<int>("--steps") { Description = "Generator updates", DefaultValueFactory = _ => 20000 };
-        var decay = new Option<int>("--decay") { Description = "Last updates, in which the learning rate falls", DefaultValueFactory = _ => 4000 };
-        var resume = new Option<bool>("--resume") { Description = "Go on from the state beside the output file" };
-        var command = new Command("pretrain", "Train a StyleGAN2 generator from scratch on images") { data, _out, channels, steps, decay, _seed, OutputFiles.Overwrite, Machine.Device, Machine.Threads, resume };
+        var channels = new Option<int[]>("--channels")
+        {
+            Description = "Number of feature maps at 4×4, 8×8 and so on up to the size of the images", HelpName = "n",
+            AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [64, 64, 32, 16],
+        };
+        var steps = new Option<int>("--steps") { Description = "Number of generator updates", DefaultValueFactory = _ => 20000 };
+        var decay = new Option<int>("--decay")
+        {
+            Description = "Number of updates at the end in which the learning rate decays", DefaultValueFactory = _ => 4000,
+        };
+        var resume = new Option<bool>("--resume") { Description = "Continue from the state beside the output file" };
+        var command = new Command("pretrain", "Train a StyleGAN2 generator from scratch on images")
+        {
+            data, _out, channels, steps, decay, _seed, OutputFiles.Overwrite, Machine.Device, Machine.Threads, resume,
+        };
         command.SetGuardedAction(terminal, (parsed, cancel) =>
         {
             var device = Machine.Prepare(parsed);
             var folder = parsed.GetRequiredValue(data).FullName;
             var target = parsed.GetRequiredValue(_out).FullName;
             OutputFiles.Require(parsed, [target], [("folder of images", folder)], path => SafetensorsFile.IsWrittenByAtu(path, Gan));
+
+            // Read the images, and check that the networks fit them.
             terminal.WriteStatus(TrainingImages.Summary(folder));
             using var images = TrainingImages.Read(folder);
-            var model = new StyleGan2Settings((int)images.shape[2], (int)images.shape[1], LatentSize: 64, MappingLayers: 4, parsed.GetRequiredValue(channels));
+            var (resolution, imageChannels) = ((int)images.shape[2], (int)images.shape[1]);
+            var model = new StyleGan2Settings(
+                resolution, imageChannels, LatentSize: 64, MappingLayers: 4, parsed.GetRequiredValue(channels));
             if (model.Problems().FirstOrDefault() is { } problem)
                 throw new BadArgumentException($"no StyleGAN2 can be trained on these images: {problem}");
 
-            var settings = Recipe(model, parsed.GetValue(steps), parsed.GetValue(decay), parsed.GetValue(_seed));
+            // Train them, and write the checkpoint.
+            var settings = CreateSettings(model, parsed.GetValue(steps), parsed.GetValue(decay), parsed.GetValue(_seed));
             var journal = new FolderJournal(target + ".state", JsonSerializer.Serialize(settings), parsed.GetValue(resume));
             using var reals = new InMemoryImages(images.alias());
             using var pretraining = new GeneratorPretraining(settings, reals, device);
             using var networks = pretraining.Run(journal, terminal, cancel);
             GeneratorCheckpoint.Save(target, networks, new Dictionary<string, string> { ["kind"] = Gan, ["architecture"] = "stylegan2" });
-            Terminal.WriteResultLine(string.Create(CultureInfo.InvariantCulture, $"{target}: SHA-256 {CheckpointDigest.Compute(target)}"));
+            Terminal.WriteResultLine($"{target}: SHA-256 {CheckpointDigest.Compute(target)}");
             return ExitCodes.Passed;
         });
         return command;
     }
 
-    /// <summary>Trains a classifier of digits, of classes that each have a folder, or of images with several labels.</summary>
+    /// <summary>
+    /// Builds <c>atu train-classifier</c>: trains a classifier of digits, of class folders, or of images with several labels.
+    /// </summary>
     public static Command TrainClassifier(Terminal terminal)
     {
-        var architecture = new Option<string>("--architecture") { Description = string.Join(" or ", ClassifierArchitectures.Names), DefaultValueFactory = _ => LeNet5.Name };
+        var architecture = new Option<string>("--architecture")
+        {
+            Description = $"Architecture of the classifier: {string.Join(" or ", ClassifierArchitectures.Names)}",
+            DefaultValueFactory = _ => LeNet5.Name,
+        };
         architecture.AcceptOnlyFromAmong([.. ClassifierArchitectures.Names]);
-        var data = new Option<DirectoryInfo>("--data") { Description = "Folder with the four MNIST IDX files, or with images: a sub-folder for each class, a labels.csv (file,label1,label2… and 0 or 1), or CelebA's list_attr_celeba.txt", Required = true };
-        var epochs = new Option<int>("--epochs") { Description = "Passes over the training images", DefaultValueFactory = _ => 12 };
-        var command = new Command("train-classifier", "Train a classifier, to serve as annotator or auditor") { data, _out, architecture, epochs, _seed, OutputFiles.Overwrite, Machine.Device, Machine.Threads };
+        var data = new Option<DirectoryInfo>("--data")
+        {
+            Description = "Folder with the four MNIST IDX files, or with images: a sub-folder for each class, a labels.csv " +
+                "(file,label1,label2… and 0 or 1), or CelebA's list_attr_celeba.txt",
+            Required = true,
+        };
+        var epochs = new Option<int>("--epochs")
+        {
+            Description = "Number of passes over the training images",
+            DefaultValueFactory = _ => 12,
+        };
+        var command = new Command("train-classifier", "Train a classifier to use as annotator or auditor")
+        {
+            data, _out, architecture, epochs, _seed, OutputFiles.Overwrite, Machine.Device, Machine.Threads,
+        };
         command.SetGuardedAction(terminal, (parsed, cancel) =>
         {
             var device = Machine.Prepare(parsed);
             var folder = parsed.GetRequiredValue(data).FullName;
             var target = parsed.GetRequiredValue(_out).FullName;
-            OutputFiles.Require(parsed, [target], [("folder of images", folder)], path => SafetensorsFile.IsWrittenByAtu(path, ClassifierCheckpoint.Kind));
-            var (train, test) = Labelled(folder, terminal);
+            OutputFiles.Require(
+                parsed, [target], [("folder of images", folder)],
+                path => SafetensorsFile.IsWrittenByAtu(path, ClassifierCheckpoint.Kind));
+
+            // Train on one part of the images, and test on the other.
+            var (train, test) = ReadLabelled(folder, terminal);
             using var trainOwned = train;
             using var testOwned = test;
             var settings = new ClassifierSettings(parsed.GetValue(architecture)!, parsed.GetValue(epochs), 128, 0.002, parsed.GetValue(_seed));
@@ -75,20 +115,25 @@ internal static class ModelCommands
             using var classifier = ClassifierTraining.Run(settings, train, test, device, new EpochProgress(epoch =>
             {
                 accuracy = epoch.TestAccuracy;
-                terminal.WriteStatus(string.Create(CultureInfo.InvariantCulture, $"epoch {epoch.Epoch}/{settings.Epochs}: loss {epoch.Loss:F4}, test accuracy {epoch.TestAccuracy:P2}"));
+                terminal.WriteStatus(string.Create(CultureInfo.InvariantCulture,
+                    $"epoch {epoch.Epoch}/{settings.Epochs}: loss {epoch.Loss:F4}, test accuracy {epoch.TestAccuracy:P2}"));
             }), cancel);
+
+            // Write the checkpoint with its held-out counts.
             var heldOut = ClassifierTraining.HeldOut(classifier, train, test, device);
             ClassifierCheckpoint.Save(target, classifier, heldOut);
             foreach (var (name, counts) in heldOut.ByClass)
                 terminal.WriteStatus($"class {name}: {counts}");
-            Terminal.WriteResultLine(string.Create(CultureInfo.InvariantCulture, $"{target}: test accuracy {accuracy:P2}, SHA-256 {CheckpointDigest.Compute(target)}"));
+            Terminal.WriteResultLine(string.Create(
+                CultureInfo.InvariantCulture, $"{target}: test accuracy {accuracy:P2}, SHA-256 " +
+                    $"{CheckpointDigest.Compute(target)}"));
             return ExitCodes.Passed;
         });
         return command;
     }
 
-    // Says what is read, before it is.
-    private static (LabelledImages Train, LabelledImages Test) Labelled(string folder, Terminal terminal)
+    // Prints what will be read before reading it.
+    private static (LabelledImages Train, LabelledImages Test) ReadLabelled(string folder, Terminal terminal)
     {
         if (MnistDataset.ExistsIn(folder))
         {
@@ -108,7 +153,8 @@ internal static class ModelCommands
         var classes = ClassFolders.Read(folder);
         if (classes.Classes.Count == 0)
             throw new InvalidDataException(
-                $"{classes.Problem}, or say what they show in a labels.csv (`file,label1,label2`, then a line for each image with 0 or 1 for each label)");
+                $"{classes.Problem}, or label them in a labels.csv (`file,label1,label2`, then a line for each image with 0 or " +
+                "1 for each label)");
 
         terminal.WriteStatus($"{classes.Pictures.Summary}; classes: {classes.Summary}");
         if (classes.Warning is { } doubt)
@@ -116,8 +162,8 @@ internal static class ModelCommands
         return LabelledImages.From(classes);
     }
 
-    // What the embedded generators were made with: small enough to train on two cores, large enough to look at.
-    private static PretrainingSettings Recipe(StyleGan2Settings model, int steps, int decay, long seed) => new(
+    // The settings of the embedded generators: small enough to train on two cores, large enough to look at.
+    private static PretrainingSettings CreateSettings(StyleGan2Settings model, int steps, int decay, long seed) => new(
         model,
         new TrainingSettings(BatchSize: 16, LearningRate: 0.002, R1Weight: 2, R1Every: 16, PathLengthWeight: 0, PathLengthEvery: 4, StyleMixing: 0, EmaHalfLife: 10000),
         steps, decay, EarlyR1Weight: 8, EarlySteps: 4000, seed);

@@ -1,15 +1,17 @@
 using System.CommandLine;
+using System.Globalization;
 using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 
-/// <summary><c>atu policy check|schema|new</c>.</summary>
+/// <summary><c>atu policy check|schema|new</c>: checks policies, prints their schema, writes a new one.</summary>
 public static class PolicyCommands
 {
-    /// <summary>The command with its three parts.</summary>
-    public static Command Build(Terminal terminal) => new("policy", "Check policies, export their schema, start a new one")
+    /// <summary>Builds the command with its three subcommands.</summary>
+    public static Command Build(Terminal terminal) =>
+        new("policy", "Check policies, print their JSON schema, or write a new policy")
     {
         Check(terminal),
         Schema(terminal),
@@ -19,12 +21,19 @@ public static class PolicyCommands
     private static Command Check(Terminal terminal)
     {
         var policies = new Argument<FileInfo[]>("POLICY") { Description = "Policy files", Arity = ArgumentArity.OneOrMore };
-        var set = new Option<string[]>("--set") { Description = "Set a value over the policy", HelpName = "path=value" };
-        var effective = new Option<bool>("--effective") { Description = "Print the policy as it would take effect, preset and defaults filled in, as canonical JSON" };
-        var command = new Command("check", "Report every mistake in the policies, each with its place") { policies, set, effective };
+        var set = new Option<string[]>("--set") { Description = "Replace a value of the policy", HelpName = "path=value" };
+        var effective = new Option<bool>("--effective")
+        {
+            Description = "Print the policy in effect, with preset and defaults filled in, as canonical JSON",
+        };
+        var command = new Command("check", "Report every error in the policies, with line and column")
+        {
+            policies, set, effective,
+        };
         command.SetGuardedAction(terminal, (parsed, _) =>
         {
-            var read = parsed.GetRequiredValue(policies).Select(file => PolicyFile.Read(file.ToString(), parsed.GetValue(set) ?? [], terminal)).ToList();
+            var read = parsed.GetRequiredValue(policies)
+                .Select(file => PolicyFile.Read(file.ToString(), parsed.GetValue(set) ?? [], terminal)).ToList();
             var refused = false;
             foreach (var policy in read.Where(policy => policy.Result.Policy is not null))
             {
@@ -51,17 +60,20 @@ public static class PolicyCommands
         return command;
     }
 
-    // Nothing is wrong with such a policy; a run takes longer, and the report will say why.
+    // Such a policy is valid, but govern refuses it or takes longer.
     private static void WarnAboutMissingInputs(PolicyFile policy, Terminal terminal)
     {
         var inputs = policy.Inputs();
         if (inputs.GeneratorAssumption is { } assumed)
             terminal.WriteDiagnostic(policy.CreateWarning(
                 "$.generator.layers", PolicyCodes.AssumedLayers,
-                $"is missing: weights do not tell what this generator computes, and `atu govern` will not judge a guess: {assumed}"));
+                "is missing: weights do not tell what this generator computes, and `atu govern` does not judge an assumption: " +
+                $"{assumed}"));
         if (inputs.LacksDiscriminator)
-            terminal.WriteStatus(FormattableString.Invariant(
-                $"{policy.Path}: the generator's checkpoint has no discriminator: should it have to be unlearned, one is warmed up first, in {policy.Policy.Unlearning.WarmUp.Steps} steps on the generator's own samples (unlearning.discriminatorWarmUp); or name a file that has one as generator.discriminator"));
+            terminal.WriteStatus(string.Create(CultureInfo.InvariantCulture,
+                $"{policy.Path}: the generator's checkpoint has no discriminator. If training is needed, one is first warmed " +
+                $"up in {policy.Policy.Unlearning.WarmUp.Steps} steps on the generator's own samples " +
+                $"(unlearning.discriminatorWarmUp). To avoid that, name a file with a discriminator as generator.discriminator"));
     }
 
     private static Command Schema(Terminal terminal)
@@ -77,13 +89,16 @@ public static class PolicyCommands
 
     private static Command New(Terminal terminal)
     {
-        var file = new Argument<FileInfo>("FILE") { Description = "The policy file to write; its name is the policy's" };
-        var command = new Command("new", "Write a commented starter policy") { file };
+        var file = new Argument<FileInfo>("FILE")
+        {
+            Description = "The policy file to write; its name becomes the policy's name",
+        };
+        var command = new Command("new", "Write a new policy with comments") { file };
         command.SetGuardedAction(terminal, (parsed, _) =>
         {
             var target = parsed.GetRequiredValue(file).FullName;
             if (File.Exists(target))
-                throw new BadArgumentException($"{target} is there already; nothing was written");
+                throw new BadArgumentException($"{target} exists already; nothing was written");
             AtomicFile.Write(target, PolicyTemplate.Starter(Path.GetFileNameWithoutExtension(target)));
             Terminal.WriteResultLine(target);
             return ExitCodes.Passed;

@@ -5,19 +5,35 @@ using AdaptThenUnlearn.Publishing.Targets;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 
-/// <summary><c>atu publish</c>: tells run records on the pull request they were made for.</summary>
+/// <summary><c>atu publish</c>: publishes run records on the pull request they were made for.</summary>
 public sealed class PublishCommand(Terminal terminal)
 {
     private readonly Argument<FileInfo[]> _records = new("RECORD") { Description = "The run.json of each run", Arity = ArgumentArity.OneOrMore };
-    private readonly Option<bool> _advisory = new("--advisory") { Description = "A failed gate is told as advice: the check is neutral" };
-    private readonly Option<bool> _untrusted = new("--untrusted") { Description = "The records come from a build that its author controls, such as a fork's: post only on the pull request whose head they are of, judged by --policy" };
-    private readonly Option<FileInfo[]> _policies = new("--policy") { Description = "Judge by this policy instead of the recorded one of the same name", AllowMultipleArgumentsPerToken = true };
+    private readonly Option<bool> _advisory = new("--advisory")
+    {
+        Description = "Publish a failed gate as advice, with a neutral check",
+    };
+
+    private readonly Option<bool> _untrusted = new("--untrusted")
+    {
+        Description = "The records come from a build that its author controls, such as a fork's. Publish only on the pull " +
+            "request whose head commit they were made from, and judge by --policy",
+    };
+
+    private readonly Option<FileInfo[]> _policies = new("--policy")
+    {
+        Description = "Judge by this policy instead of the recorded one of the same name", AllowMultipleArgumentsPerToken = true,
+    };
+
     private readonly Publication _publication = new(terminal);
 
-    /// <summary>The command.</summary>
+    /// <summary>Builds the command.</summary>
     public Command Build()
     {
-        var command = new Command("publish", "Tell runs on their pull request: comment, check run, job summary") { _records, _advisory, _untrusted, _policies };
+        var command = new Command("publish", "Publish runs on their pull request as a comment, a check run and a job summary")
+        {
+            _records, _advisory, _untrusted, _policies,
+        };
         _publication.AddTo(command);
         command.SetGuardedAction(terminal, Run);
         return command;
@@ -28,7 +44,9 @@ public sealed class PublishCommand(Terminal terminal)
         var policies = (parsed.GetValue(_policies) ?? []).Select(file => PolicyFile.Read(file.ToString(), [], terminal)).ToList();
         if (parsed.GetValue(_untrusted) && policies.Count == 0)
             throw new BadArgumentException(new BuildMessage(
-                Severity.Error, PublishCodes.NoTrustedPolicy, "--untrusted needs --policy: a record that anyone may have written is judged by a policy of this repository alone, never by its own, whose limits its author may have raised"));
+                Severity.Error, PublishCodes.NoTrustedPolicy,
+                "--untrusted needs --policy: an untrusted record is judged only by a policy of this repository. The author of " +
+                "the record may have raised the limits in its own policy"));
         if (policies.Exists(policy => policy.Result.Policy is null))
             return ExitCodes.BadPolicy;
 

@@ -6,27 +6,46 @@ using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 
-/// <summary><c>atu report</c>: makes reports from a stored run, without a tensor and whatever its verdict.</summary>
+/// <summary><c>atu report</c>: writes reports from a run record, whatever its verdict. It needs no libtorch.</summary>
 public static class ReportCommand
 {
     private static readonly string _names = string.Join(", ", ReportFormats.FromRecord.Select(format => format.Name));
 
-    /// <summary>The command.</summary>
+    /// <summary>Builds the command.</summary>
     public static Command Build(Terminal terminal)
     {
-        var records = new Argument<FileInfo[]>("RECORD") { Description = "Run records, run.json, each in its run's folder", Arity = ArgumentArity.OneOrMore };
-        var formats = new Option<string[]>("--format") { Description = $"Which reports: {_names}; all of them when not given", HelpName = "a,b" };
-        var folder = new Option<DirectoryInfo>("--out") { Description = "Folder for the reports of one record; beside the record, where its pictures are, when not given" };
-        var command = new Command("report", "Make reports from a stored run; judges nothing and changes no verdict") { records, formats, folder };
+        var records = new Argument<FileInfo[]>("RECORD")
+        {
+            Description = "Run records (run.json), each in its run's folder",
+            Arity = ArgumentArity.OneOrMore,
+        };
+        var formats = new Option<string[]>("--format")
+        {
+            Description = $"Reports to write (default: all): {_names}",
+            HelpName = "a,b",
+        };
+        var folder = new Option<DirectoryInfo>("--out")
+        {
+            Description = "Folder for the reports of one record (default: beside the record, where its pictures are)",
+        };
+        var command = new Command("report", "Write reports from a run record, without judging it again")
+        {
+            records, formats, folder,
+        };
         command.SetGuardedAction(terminal, (parsed, _) =>
         {
+            // Check the arguments.
             var files = parsed.GetRequiredValue(records);
             var requestedFormats = ComparisonArguments.ParseList(parsed, formats);
             if (parsed.GetValue(folder) is not null && files.Length > 1)
-                throw new BadArgumentException("--out takes the reports of one record, or they would overwrite each other; leave it out to write them beside their records");
+                throw new BadArgumentException(
+                    "--out takes the reports of only one record, because they would overwrite each other; leave it out to " +
+                    "write them beside their records");
             if (requestedFormats.FirstOrDefault(name => !ReportFormats.FromRecord.Any(format => format.Name == name)) is { } unknown)
-                throw new BadArgumentException($"--format: '{unknown}' is no report that can be made from a record; use one of {_names}");
+                throw new BadArgumentException(
+                    $"--format: '{unknown}' is not a report that can be made from a record; use one of {_names}");
 
+            // Write the chosen reports, once no file in the way would be overwritten.
             var chosen = ReportFormats.FromRecord.Where(format => requestedFormats.Count == 0 || requestedFormats.Contains(format.Name)).ToList();
             var names = chosen.ConvertAll(format => format.FileName);
             var targets = files.Select(file => (File: file, Folder: parsed.GetValue(folder)?.FullName ?? file.DirectoryName!)).ToList();
@@ -50,6 +69,7 @@ public static class ReportCommand
             Terminal.WriteResultLine(target);
         }
 
-        terminal.WriteStatus(LogLine.Sanitize($"{record.Policy.Name}: {OutcomeText.Describe(record.Verdict.Outcome)}, as recorded; `atu verify` judges it again"));
+        var outcome = OutcomeText.Describe(record.Verdict.Outcome);
+        terminal.WriteStatus(LogLine.Sanitize($"{record.Policy.Name}: {outcome}, as recorded; `atu verify` judges it again"));
     }
 }

@@ -7,10 +7,10 @@ using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Cli.Commands;
 
-/// <summary><c>atu verify</c>: judges a run again from its record, without a tensor.</summary>
+/// <summary><c>atu verify</c>: judges a run again from its record. It needs no libtorch.</summary>
 public static class VerifyCommand
 {
-    /// <summary>The command.</summary>
+    /// <summary>Builds the command.</summary>
     public static Command Build(Terminal terminal)
     {
         var file = new Argument<FileInfo>("RECORD") { Description = "A run's run.json, in its folder" };
@@ -20,36 +20,47 @@ public static class VerifyCommand
             var path = parsed.GetRequiredValue(file).FullName;
             var record = RunRecordFile.Read(path);
             var folder = Path.GetDirectoryName(path)!;
-            var verification = Verification.VerifyRun(folder, record, Vocabulary.Known, DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime), cancel);
-            List<BuildMessage> diagnostics = [.. CheckReports(folder, record, verification.IsReworded, path), .. verification.Problems.Select(problem => new BuildMessage(Severity.Error, GateCodes.InvalidRecord, problem, path))];
+            var today = DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime);
+            var verification = Verification.VerifyRun(folder, record, Vocabulary.Known, today, cancel);
+            List<BuildMessage> diagnostics =
+            [
+                .. CheckReports(folder, record, verification.IsReworded, path),
+                .. verification.Problems.Select(problem => new BuildMessage(Severity.Error, GateCodes.InvalidRecord, problem, path)),
+            ];
             diagnostics.ForEach(terminal.WriteDiagnostic);
             var isValid = diagnostics.TrueForAll(diagnostic => diagnostic.Severity != Severity.Error);
             CreateVerdictPrinter(terminal, record, path, cancel).Print(verification.Verdict, record.WarningRemarks(), advisory: false);
             var outcome = verification.Verdict.Outcome;
-            Terminal.WriteResultLine($"{record.Policy.Name}: {(isValid ? $"the record stands: {OutcomeText.Describe(outcome)}" : "the record does not stand")}");
+            var result = isValid ? $"the record is valid: {OutcomeText.Describe(outcome)}" : "the record is not valid";
+            Terminal.WriteResultLine($"{record.Policy.Name}: {result}");
             return isValid && outcome.IsPass() ? ExitCodes.Passed : ExitCodes.GateFailed;
         });
         return command;
     }
 
-    // At the policy's lines where it lies where the record says, as the record has it; otherwise at the record.
+    // Points diagnostics at the policy if its file is unchanged, otherwise at the record.
     private static VerdictPrinter CreateVerdictPrinter(Terminal terminal, RunRecord record, string path, CancellationToken cancel)
     {
         var policy = Path.Combine(Path.GetDirectoryName(path)!, record.PolicySource.File);
-        return Sha256Digest.FindAt(policy, cancel) == record.PolicySource.Sha256
-            ? new VerdictPrinter(terminal, record.Policy, Path.GetRelativePath(Directory.GetCurrentDirectory(), policy), record.PolicySource.Text)
+        var isUnchanged = Sha256Digest.FindAt(policy, cancel) == record.PolicySource.Sha256;
+        var relative = Path.GetRelativePath(Directory.GetCurrentDirectory(), policy);
+        return isUnchanged
+            ? new VerdictPrinter(terminal, record.Policy, relative, record.PolicySource.Text)
             : new VerdictPrinter(terminal, record.Policy, path, text: null);
     }
 
-    // Another version of the tool may put things in other words, so what it wrote is only warned of.
+    // Another version of the tool may use other words, so differences in its reports are only warnings.
     private static IEnumerable<BuildMessage> CheckReports(string folder, RunRecord record, bool wordingDiffers, string path)
     {
         var (severity, how) = record.Tool == Machine.ToolVersion
-            ? (Severity.Error, "; it was changed")
-            : (Severity.Warning, $" to this version; it was changed, or {record.Tool} wrote it otherwise");
+            ? (Severity.Error, "it was changed")
+            : (Severity.Warning, $"it was changed, or {record.Tool} words it differently");
         foreach (var report in RunReports.FindAltered(folder, record))
-            yield return new BuildMessage(severity, GateCodes.InvalidRecord, $"{report} is not what the record says{how}. `atu report` makes it anew", path);
+            yield return new BuildMessage(severity, GateCodes.InvalidRecord, $"{report} does not match the record: {how}. `atu report` " +
+                "writes it again", path);
         if (wordingDiffers)
-            yield return new BuildMessage(severity, GateCodes.InvalidRecord, $"an explanation or a warning of the recorded verdict is not what the recorded readings give{how}", path);
+            yield return new BuildMessage(
+                severity, GateCodes.InvalidRecord, $"an explanation or a warning in the recorded verdict does not match the recorded " +
+                    $"readings: {how}", path);
     }
 }

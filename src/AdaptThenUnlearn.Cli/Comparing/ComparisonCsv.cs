@@ -3,15 +3,18 @@ using AdaptThenUnlearn.Torch.Comparing;
 
 namespace AdaptThenUnlearn.Cli.Comparing;
 
-/// <summary>A comparison's runs as a table of comma-separated values, one line a run.</summary>
+/// <summary>A comparison's runs as comma-separated values, one line per run.</summary>
 public static class ComparisonCsv
 {
     private const string Header =
-        "method,class,seed,samples,hits_before,hits_after,pul,pul_low,pul_high,fd_before,fd_after,fd_ratio,fd_to_retraining,ret_fd,smallest_share_kept,largest_share_kept,steps,kept_step,training_seconds,processor_seconds,total_seconds,device,threads,tool,artifact_sha256,failure";
+        "method,class,seed,samples,hits_before,hits_after,pul,pul_low,pul_high,fd_before,fd_after,fd_ratio,fd_to_retraining," +
+        "ret_fd,smallest_share_kept,largest_share_kept,steps,kept_step,training_seconds,processor_seconds,total_seconds," +
+        "device,threads,tool,artifact_sha256,failure";
 
-    /// <summary>Draws the table; what was not measured is empty.</summary>
+    /// <summary>Renders the table; values that were not measured are empty.</summary>
     public static string Render(Comparison comparison) =>
-        string.Concat(comparison.Keys().Select(comparison.Find).OfType<ComparedCell>().Select(cell => Line(comparison, cell)).Prepend(Header).Select(line => line + "\n"));
+        string.Concat(comparison.Keys().Select(comparison.Find).OfType<ComparedCell>()
+            .Select(cell => Line(comparison, cell)).Prepend(Header).Select(line => line + "\n"));
 
     private static string Line(Comparison comparison, ComparedCell cell)
     {
@@ -19,14 +22,20 @@ public static class ComparisonCsv
         var figures = comparison.Figures(comparison.Methods.Single(method => method.Name == cell.Key.Method), cell.Key.Class);
         return string.Join(',', new object?[]
         {
-            cell.Key.Method, Quoted(cell.Key.Class), cell.Key.Seed, outcome?.Samples, outcome?.HitsBefore, outcome?.HitsAfter, outcome?.Unlearned, outcome?.UnlearnedInterval?.Low,
-            outcome?.UnlearnedInterval?.High, outcome?.FrechetBefore, outcome?.FrechetAfter, outcome?.FrechetRatio, figures.RatioToRetraining(cell),
-            figures.RetrainedDistance(cell), outcome?.SmallestShareKept, outcome?.LargestShareKept, outcome?.Steps, outcome?.KeptStep, outcome?.TrainingSeconds, outcome?.ProcessorSeconds, outcome?.TotalSeconds, cell.Environment.Device,
-            cell.Environment.Threads, Quoted(cell.Tool), outcome?.ArtifactSha256, Quoted(cell.Failure ?? ""),
+            cell.Key.Method, Quoted(cell.Key.Class), cell.Key.Seed, outcome?.Samples, outcome?.HitsBefore, outcome?.HitsAfter,
+            outcome?.Unlearned, outcome?.UnlearnedInterval?.Low, outcome?.UnlearnedInterval?.High,
+            outcome?.FrechetBefore, outcome?.FrechetAfter, outcome?.FrechetRatio, figures.RatioToRetraining(cell),
+            figures.RetrainedDistance(cell),
+            outcome?.SmallestShareKept, outcome?.LargestShareKept, outcome?.Steps, outcome?.KeptStep,
+            outcome?.TrainingSeconds, outcome?.ProcessorSeconds, outcome?.TotalSeconds, cell.Environment.Device,
+            cell.Environment.Threads,
+            Quoted(cell.Tool), outcome?.ArtifactSha256, Quoted(cell.Failure ?? ""),
         }.Select(Text));
     }
 
-    private static string Text(object? value) => value is double number ? number.ToString("G6", CultureInfo.InvariantCulture) : Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
+    private static string Text(object? value) => value is double number
+        ? number.ToString("G6", CultureInfo.InvariantCulture)
+        : Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
 
     // RFC 4180, section 2.
     private static string Quoted(string text) =>

@@ -3,19 +3,20 @@ using AdaptThenUnlearn.Torch.Images;
 
 namespace AdaptThenUnlearn.Cli.Comparing;
 
-/// <summary>The files of a comparison that people look at: the page, the table and the plots.</summary>
+/// <summary>Writes the files of a comparison for readers: the page, the table and the plots.</summary>
 public static class ComparisonFiles
 {
     private const string PlotName = "tradeoff.png";
     private const string TableName = "results.csv";
 
-    /// <summary>Names of what <see cref="Publish"/> writes, relative to the page's folder.</summary>
+    /// <summary>Names of the files that <see cref="Publish"/> writes, relative to the page's folder.</summary>
     /// <param name="page">Name of the page.</param>
-    public static IReadOnlyList<string> NamesFor(string page) => [page, .. new[] { PlotName, TableName }.Select(name => $"{Path.GetFileNameWithoutExtension(page)}/{name}")];
+    public static IReadOnlyList<string> NamesFor(string page) =>
+        [page, .. new[] { PlotName, TableName }.Select(name => $"{Path.GetFileNameWithoutExtension(page)}/{name}")];
 
     /// <summary>Writes the page, the table and the plots.</summary>
-    /// <param name="comparison">What there is.</param>
-    /// <param name="page">Path of the page; the rest goes into a folder of its name beside it.</param>
+    /// <param name="comparison">The plan and its runs so far.</param>
+    /// <param name="page">Path of the page; the other files go into a folder of the same name beside it.</param>
     public static void Publish(Comparison comparison, string page)
     {
         var name = Path.GetFileNameWithoutExtension(page);
@@ -27,7 +28,8 @@ public static class ComparisonFiles
 
     private static byte[] Plot(Comparison comparison)
     {
-        var figures = comparison.Methods.Select(method => (Method: method, Figures: comparison.Figures(method, comparison.Classes))).ToList();
+        var figures = comparison.Methods
+            .Select(method => (Method: method, Figures: comparison.Figures(method, comparison.Classes))).ToList();
         var unlearned = ScatterAxis.Removed("PUL, %");
         var distance = ScatterAxis.Logarithmic("Fréchet distance after / before");
         var cost = ScatterAxis.Logarithmic("minutes of one core");
@@ -42,6 +44,9 @@ public static class ComparisonFiles
             [.. figures.Where(each => x(each.Figures) is not null && y(each.Figures) is not null).Select(each => new ScatterPoint(
                 each.Method.Name + Part(each.Figures), ComparisonPage.Heading(each.Method.Family), x(each.Figures)!.Value, y(each.Figures)!.Value))];
 
-        static string Part(MethodFigures figures) => figures.Cells.Count == figures.Planned ? "" : FormattableString.Invariant($" ({figures.Cells.Count} of {figures.Planned})");
+        static string Part(MethodFigures figures) =>
+            figures.Cells.Count == figures.Planned
+                ? ""
+                : FormattableString.Invariant($" ({figures.Cells.Count} of {figures.Planned})");
     }
 }

@@ -1,18 +1,18 @@
 namespace AdaptThenUnlearn.Cli.Comparing;
 
-/// <summary>How figures are written on the pages of comparisons, in every culture alike.</summary>
+/// <summary>Formats figures for the pages of comparisons, the same way in every culture.</summary>
 public static class FigureText
 {
-    /// <summary>What stands where there is no figure.</summary>
+    /// <summary>The text for a missing figure.</summary>
     public const string None = "–";
 
-    /// <summary>A share, as per cent.</summary>
+    /// <summary>A share in per cent.</summary>
     public static string Percent(double value) => Invariant($"{value * 100:0.0} %");
 
     /// <summary>A ratio.</summary>
     public static string Times(double value) => $"{Ratio(value)} ×";
 
-    /// <summary>A ratio, or a difference of two, without its sign of multiplication.</summary>
+    /// <summary>A ratio, or a difference of two ratios, without the multiplication sign.</summary>
     public static string Ratio(double value) => Invariant($"{value:0.00}");
 
     /// <summary>A distance.</summary>
@@ -24,16 +24,16 @@ public static class FigureText
     /// <summary>A time.</summary>
     public static string Minutes(double value) => Invariant($"{value:0.0}");
 
-    /// <summary>A difference of shares, in points.</summary>
+    /// <summary>A difference of shares in percentage points.</summary>
     public static string Points(double share) => Invariant($"{share * 100:0.0}");
 
-    /// <summary>A number of things.</summary>
+    /// <summary>A number with its noun in singular or plural.</summary>
     public static string FormatCount(int count, string one, string many) => Invariant($"{count} {(count == 1 ? one : many)}");
 
-    /// <summary>Mean alone.</summary>
+    /// <summary>Only the mean.</summary>
     public static string Mean(Spread? spread, Func<double, string> unit) => spread is null ? None : unit(spread.Mean);
 
-    /// <summary>Mean, and range where the runs differ; how many of them have the figure, where not all do.</summary>
+    /// <summary>The mean, the range if the runs differ, and how many runs have the figure if not all do.</summary>
     public static string Format(Spread? spread, Func<double, string> unit, int runs, string had = "measured")
     {
         if (spread is null)

@@ -2,14 +2,16 @@ using AdaptThenUnlearn.Policies;
 
 namespace AdaptThenUnlearn.Cli.Comparing;
 
-/// <summary>What the paper reports on MNIST, to stand beside this project's own figures.</summary>
+/// <summary>The paper's results on MNIST, to show beside this project's figures.</summary>
 /// <remarks>
 /// Tiwary, Guha, Panda and Prathosh 2025 (TMLR, arXiv:2309.14054), means of the MNIST table: PUL in per cent, and FID (Inception-v3)
-/// against MNIST without the class, of which only the ratio to retraining's is shown. Their FID against the retrained generator (Ret-FID) has no such yardstick, and is left out.
+/// against MNIST without the class. Of the FID only the ratio to retraining's is shown. Their FID against the retrained generator
+/// (Ret-FID) has
+/// no such reference and is left out.
 /// </remarks>
 public static class PublishedResults
 {
-    /// <summary>Rows in the paper's order; each has the classes 1, 4 and 8.</summary>
+    /// <summary>The rows in the paper's order, each with the classes 1, 4 and 8.</summary>
     public static IReadOnlyList<PublishedRow> Rows { get; } =
     [
         new("retraining", "retrain", [new("1", 98.80, 4.94), new("4", 98.58, 5.24), new("8", 99.72, 4.80)]),
@@ -20,9 +22,10 @@ public static class PublishedResults
     ];
 
     /// <summary>Whether a policy is about digits, so that the paper's table is about the same classes.</summary>
-    /// <param name="policy">Its first feature's annotator says which classes there are.</param>
+    /// <param name="policy">The annotator of its first feature names the classes.</param>
     public static bool AppliesTo(UnlearningPolicy policy) =>
-        policy.Classifiers.GetValueOrDefault(policy.UndesiredFeatures[0].Annotator)?.Classes?.ToHashSet().SetEquals(["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]) == true;
+        policy.Classifiers.GetValueOrDefault(policy.UndesiredFeatures[0].Annotator)?.Classes?.ToHashSet()
+            .SetEquals(["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]) == true;
 
     /// <summary>FID of a row relative to retraining's, for one class.</summary>
     public static double? ToRetraining(PublishedRow row, string className) =>
@@ -30,9 +33,9 @@ public static class PublishedResults
 }
 
 /// <summary>One method of the published table.</summary>
-/// <param name="Name">As the paper calls it.</param>
+/// <param name="Name">The paper's name for it.</param>
 /// <param name="Method">The compared method that it corresponds to.</param>
-/// <param name="Figures">One a class.</param>
+/// <param name="Figures">One for each class.</param>
 public sealed record PublishedRow(string Name, string Method, IReadOnlyList<PublishedFigures> Figures)
 {
     /// <summary>The figures of a class, or null.</summary>
@@ -41,6 +44,6 @@ public sealed record PublishedRow(string Name, string Method, IReadOnlyList<Publ
 
 /// <summary>Published means for one class.</summary>
 /// <param name="Class">The digit that was unlearned.</param>
-/// <param name="Unlearned">PUL, per cent.</param>
-/// <param name="Fid">Against real images without the class.</param>
+/// <param name="Unlearned">PUL in per cent.</param>
+/// <param name="Fid">FID against real images without the class.</param>
 public sealed record PublishedFigures(string Class, double Unlearned, double Fid);

@@ -6,10 +6,10 @@ using AdaptThenUnlearn.Torch.Training;
 
 namespace AdaptThenUnlearn.Cli.Labelling;
 
-/// <summary>What the page that labels are given on gets, and what it may ask for.</summary>
-/// <param name="session">What is labelled; stays the caller's.</param>
-/// <param name="progress">Told of training.</param>
-/// <param name="onTrained">Told of each result.</param>
+/// <summary>Answers the requests of the labelling page.</summary>
+/// <param name="session">The images and labels; stays the caller's.</param>
+/// <param name="progress">Gets the progress of training.</param>
+/// <param name="onTrained">Called with each result of training.</param>
 internal sealed class LabelPage(LabellingSession session, IProgress<StageProgress> progress, Action<HeldOutError> onTrained) : IProgress<StageProgress>
 {
     private readonly Lock _trainingLock = new();
@@ -17,11 +17,11 @@ internal sealed class LabelPage(LabellingSession session, IProgress<StageProgres
     private volatile TrainedState? _result;
     private volatile string? _failed;
 
-    /// <summary>The training that was begun last; it never fails, for the page is told why.</summary>
+    /// <summary>The last training that was started. It never faults; the page shows its error.</summary>
     public Task Training { get; private set; } = Task.CompletedTask;
 
-    /// <summary>The page and its files, the images, and how things stand.</summary>
-    /// <param name="path">What follows the token in the address.</param>
+    /// <summary>Returns the page, its files, an image, or the state of the session.</summary>
+    /// <param name="path">The part of the address after the token.</param>
     public PageResponse HandleGet(string path)
     {
         if (PageFiles.All.TryGetValue(path, out var file))
@@ -34,8 +34,8 @@ internal sealed class LabelPage(LabellingSession session, IProgress<StageProgres
             : PageResponse.NotFound;
     }
 
-    /// <summary>Takes labels, begins to train, or ends.</summary>
-    /// <param name="path">What follows the token in the address.</param>
+    /// <summary>Stores labels, starts training, or ends the session.</summary>
+    /// <param name="path">The part of the address after the token.</param>
     /// <param name="body">JSON.</param>
     /// <param name="ended">Ends training.</param>
     public async Task<PageResponse> HandlePostAsync(string path, byte[] body, CancellationToken ended) => path switch
@@ -53,7 +53,7 @@ internal sealed class LabelPage(LabellingSession session, IProgress<StageProgres
         progress.Report(value);
     }
 
-    // The page says then that everything is saved, and that is so once the classifier is that is being trained.
+    // Wait for training to end, because the page then says that everything is saved.
     private async Task<PageResponse> FinishAsync()
     {
         var training = Training;
@@ -114,7 +114,7 @@ internal sealed class LabelPage(LabellingSession session, IProgress<StageProgres
         }
         catch (Exception failed)
         {
-            _failed = failed.Message;   // told on the page, where labels can go on being given
+            _failed = failed.Message;   // shown on the page, where the user can continue labelling
         }
         finally
         {

@@ -6,34 +6,37 @@ using AdaptThenUnlearn.Labelling;
 
 namespace AdaptThenUnlearn.Cli.Labelling;
 
-/// <summary>Serves a labelling session to a browser on this machine, and to nobody else.</summary>
+/// <summary>Serves a labelling session to a browser on this machine only.</summary>
 /// <remarks>
-/// It listens on the loopback address alone; who does not know the random token in the address finds nothing; another name for this machine (a
-/// page that rebinds its own name to 127.0.0.1) is refused, and so is what another page sends. The page may load nothing from elsewhere.
+/// It listens on the loopback address, and every address contains a random token. Requests with another host name (from a page
+/// that rebinds its
+/// name to 127.0.0.1) and requests from other pages are refused. The page's policy lets the browser load nothing from elsewhere.
 /// </remarks>
 /// <param name="page">What is served.</param>
 internal sealed class LabelServer(LabelPage page) : IDisposable
 {
     private const int MaxBodyBytes = 64 << 10;
     private const int Attempts = 10;
-    private const string ContentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    private const string ContentSecurityPolicy =
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
     private readonly string _token = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
     private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private HttpListener _listener = new();
     private string _host = "";
 
-    /// <summary>The page's address, once it is listening.</summary>
+    /// <summary>The page's address, once the server is listening.</summary>
     public string Address => $"http://{_host}/{_token}/";
 
-    /// <summary>Begins to listen.</summary>
-    /// <param name="port">0 for any that is free.</param>
-    /// <exception cref="LabelException">The port is taken.</exception>
+    /// <summary>Starts to listen.</summary>
+    /// <param name="port">0 for any free port.</param>
+    /// <exception cref="LabelException">The port is in use.</exception>
     public void Start(int port)
     {
         for (var attempt = 1; ; attempt++)
         {
-            // The listener cannot choose a port itself; between finding a free one and taking it, another may.
+            // The listener cannot choose a port itself, and another process may take a free one first: try again.
             _host = FormattableString.Invariant($"{IPAddress.Loopback}:{(port > 0 ? port : FreePort())}");
             try
             {
@@ -51,8 +54,8 @@ internal sealed class LabelServer(LabelPage page) : IDisposable
         }
     }
 
-    /// <summary>Answers until the page says that it is done.</summary>
-    /// <param name="cancel">Ends it, and training with it.</param>
+    /// <summary>Answers requests until the user ends the session.</summary>
+    /// <param name="cancel">Ends the session and any training.</param>
     public async Task RunAsync(CancellationToken cancel)
     {
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancel);
@@ -61,7 +64,7 @@ internal sealed class LabelServer(LabelPage page) : IDisposable
         try
         {
             await _done.Task.WaitAsync(cancel).ConfigureAwait(false);
-            await page.Training.WaitAsync(cancel).ConfigureAwait(false);   // one that was begun after the page had its answer
+            await page.Training.WaitAsync(cancel).ConfigureAwait(false);   // a training started after the last answer
         }
         finally
         {
@@ -85,7 +88,7 @@ internal sealed class LabelServer(LabelPage page) : IDisposable
             }
             catch (Exception stopped) when (stopped is HttpListenerException or ObjectDisposedException or InvalidOperationException)
             {
-                ended.WaitHandle.WaitOne(millisecondsTimeout: 10);   // the end, or a request too broken to be one
+                ended.WaitHandle.WaitOne(millisecondsTimeout: 10);   // the session has ended, or the request was malformed
             }
         }
     }
@@ -112,19 +115,19 @@ internal sealed class LabelServer(LabelPage page) : IDisposable
         }
         catch (Exception gone) when (gone is HttpListenerException or IOException or ObjectDisposedException or InvalidOperationException)
         {
-            context.Response.Abort();   // the browser went away, perhaps once it had said that it is done
+            context.Response.Abort();   // the browser closed the connection, possibly after Done
         }
 
         if (last)
             _done.TrySetResult();
     }
 
-    // Whatever goes wrong, the page is told, and the next request is answered.
+    // Return every error to the page, and answer the next request.
     private async Task<PageResponse> AnswerOrProblemAsync(HttpListenerRequest request, CancellationToken ended)
     {
         try
         {
-            return await AnswerOfAsync(request, ended).ConfigureAwait(false);
+            return await AnswerAsync(request, ended).ConfigureAwait(false);
         }
         catch (Exception failed) when (failed is not (HttpListenerException or IOException or ObjectDisposedException))
         {
@@ -132,11 +135,11 @@ internal sealed class LabelServer(LabelPage page) : IDisposable
         }
     }
 
-    private async Task<PageResponse> AnswerOfAsync(HttpListenerRequest request, CancellationToken ended)
+    private async Task<PageResponse> AnswerAsync(HttpListenerRequest request, CancellationToken ended)
     {
         if (request.UserHostName != _host)
             return PageResponse.CreateProblem(HttpStatusCode.Forbidden, "this address is not served");
-        if (WithinToken(request.RawUrl ?? "") is not { } path)
+        if (PathAfterToken(request.RawUrl ?? "") is not { } path)
             return PageResponse.NotFound;
 
         return request.HttpMethod switch
@@ -149,30 +152,33 @@ internal sealed class LabelServer(LabelPage page) : IDisposable
 
     private async Task<PageResponse> HandlePostAsync(string path, HttpListenerRequest request, CancellationToken ended)
     {
-        // A browser always says from which page a request comes.
+        // Browsers name the page that a request comes from.
         if (request.Headers["Origin"] != $"http://{_host}" || request.Headers["Sec-Fetch-Site"] is not (null or "same-origin"))
             return PageResponse.CreateProblem(HttpStatusCode.Forbidden, "only the page itself may send this");
         if (request.ContentType?.Split(';')[0] != "application/json")
-            return PageResponse.CreateProblem(HttpStatusCode.UnsupportedMediaType, "only JSON is taken");
-        if (await BodyAsync(request).ConfigureAwait(false) is not { } body)
-            return PageResponse.CreateProblem(HttpStatusCode.RequestEntityTooLarge, $"at most {MaxBodyBytes} bytes are taken");
+            return PageResponse.CreateProblem(HttpStatusCode.UnsupportedMediaType, "only JSON is accepted");
+        if (await ReadBodyAsync(request).ConfigureAwait(false) is not { } body)
+            return PageResponse.CreateProblem(HttpStatusCode.RequestEntityTooLarge, $"at most {MaxBodyBytes} bytes are accepted");
 
         return await page.HandlePostAsync(path, body, ended).ConfigureAwait(false);
     }
 
-    // What follows the token in the address; null where it is another.
-    private string? WithinToken(string address)
+    // The part of the address after the token; null if the token is wrong.
+    private string? PathAfterToken(string address)
     {
         var path = address.Split('?')[0];
-        return path.Split('/', 3) is ["", var token, var rest] && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(token), Encoding.UTF8.GetBytes(_token)) ? rest : null;
+        return path.Split('/', 3) is ["", var token, var rest]
+            && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(token), Encoding.UTF8.GetBytes(_token))
+                ? rest
+                : null;
     }
 
-    private static async Task<byte[]?> BodyAsync(HttpListenerRequest request)
+    private static async Task<byte[]?> ReadBodyAsync(HttpListenerRequest request)
     {
         if (request.ContentLength64 > MaxBodyBytes)
             return null;
 
-        // Where the length is not said, one byte more than is taken shows that there is more.
+        // Without a stated length, one byte more than is accepted shows that the body is too large.
         var body = new byte[MaxBodyBytes + 1];
         var length = await request.InputStream.ReadAtLeastAsync(body, body.Length, throwOnEndOfStream: false).ConfigureAwait(false);
         return length > MaxBodyBytes ? null : body[..length];

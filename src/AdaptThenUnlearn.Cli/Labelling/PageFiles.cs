@@ -1,9 +1,9 @@
 namespace AdaptThenUnlearn.Cli.Labelling;
 
-/// <summary>The page that labels are given on: three files in this assembly, the same for every session.</summary>
+/// <summary>The files of the labelling page: three resources of this assembly, the same for every session.</summary>
 internal static class PageFiles
 {
-    /// <summary>Content type and bytes by the name in the address; the page itself has none.</summary>
+    /// <summary>Content type and bytes by the name in the address; the page itself has an empty name.</summary>
     public static IReadOnlyDictionary<string, (string Type, byte[] Bytes)> All { get; } = new Dictionary<string, (string, byte[])>
     {
         [""] = ("text/html; charset=utf-8", Read("page.html")),
@@ -13,7 +13,8 @@ internal static class PageFiles
 
     private static byte[] Read(string name)
     {
-        using var stream = typeof(PageFiles).Assembly.GetManifestResourceStream($"label/{name}") ?? throw new InvalidOperationException($"the assembly lacks {name}");
+        using var stream = typeof(PageFiles).Assembly.GetManifestResourceStream($"label/{name}")
+            ?? throw new InvalidOperationException($"the assembly has no resource {name}");
         var bytes = new byte[stream.Length];
         stream.ReadExactly(bytes);
         return bytes;

@@ -3,19 +3,20 @@ using System.Text.Json;
 
 namespace AdaptThenUnlearn.Cli.Labelling;
 
-/// <summary>What a browser gets.</summary>
-/// <param name="Status">Of the answer.</param>
-/// <param name="Type">Of its content.</param>
-/// <param name="Bytes">The content.</param>
-/// <param name="EndsSession">Whether nothing is answered after it.</param>
+/// <summary>A response to the browser.</summary>
+/// <param name="Status">HTTP status.</param>
+/// <param name="Type">Content type.</param>
+/// <param name="Bytes">Content.</param>
+/// <param name="EndsSession">Whether the session ends after this response.</param>
 internal sealed record PageResponse(HttpStatusCode Status, string Type, byte[] Bytes, bool EndsSession = false)
 {
-    /// <summary>For every address that is none of the page's.</summary>
+    /// <summary>The response for every unknown address.</summary>
     public static PageResponse NotFound { get; } = CreateProblem(HttpStatusCode.NotFound, "there is nothing here");
 
-    /// <summary>Something told, as JSON.</summary>
-    public static PageResponse CreateJson<T>(T value) => new(HttpStatusCode.OK, "application/json", JsonSerializer.SerializeToUtf8Bytes(value, LabelState.Json));
+    /// <summary>A value as JSON.</summary>
+    public static PageResponse CreateJson<T>(T value) =>
+        new(HttpStatusCode.OK, "application/json", JsonSerializer.SerializeToUtf8Bytes(value, LabelState.Json));
 
-    /// <summary>Why nothing is done.</summary>
+    /// <summary>An error, with its message as JSON.</summary>
     public static PageResponse CreateProblem(HttpStatusCode status, string problem) => CreateJson(new { problem }) with { Status = status };
 }

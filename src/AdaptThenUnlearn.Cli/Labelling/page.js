@@ -1,7 +1,7 @@
 "use strict";
-// One page of images at a time; every answer goes to the server at once, in order, and is taken back where it could not be saved.
+// Shows one page of images at a time. Every label is sent to the server at once, in order, and is reverted if it cannot be saved.
 const PAGE = 40;
-const SMALL = 160;   // below so many pixels an image is shown as pixels, not blurred
+const SMALL = 160;   // images below this size in pixels are shown without smoothing
 const by = id => document.getElementById(id);
 const undoable = [];
 let state = { feature: "", images: 0, labels: {} };
@@ -20,9 +20,9 @@ const meaning = image => {
   return label === null ? "no label" : label ? `shows ${state.feature}` : `does not show ${state.feature}`;
 };
 
-const tell = text => { by("said").textContent = text; };
+const announce = text => { by("status").textContent = text; };
 
-function complain(text) {
+function showProblem(text) {
   by("problem").textContent = text ?? "";
   by("problem").hidden = !text;
 }
@@ -30,10 +30,10 @@ function complain(text) {
 async function ask(path, body) {
   const options = body === undefined ? {} : { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
   const answer = await fetch(path, { cache: "no-store", ...options });
-  const told = await answer.json();
+  const reply = await answer.json();
   if (!answer.ok)
-    throw new Error(told.problem);
-  return told;
+    throw new Error(reply.problem);
+  return reply;
 }
 
 const reason = failed => failed instanceof TypeError ? "atu does not answer; is it still running?" : failed.message;
@@ -56,7 +56,7 @@ function showCounts() {
   by("labelled").max = Math.max(1, state.images);
   by("labelled").value = shows + free;
   const missing = [[shows, "that show it"], [free, "that do not"]].filter(([count]) => count < state.fewest).map(([count, which]) => `${state.fewest - count} more ${which}`);
-  by("advice").textContent = missing.length ? `To train: ${missing.join(" and ")}.` : "Enough to train; 50 to 200 labels are a good number.";
+  by("advice").textContent = missing.length ? `To train: ${missing.join(" and ")}.` : "There are enough labels to train; 50 to 200 are a good number.";
   by("undo").disabled = undoable.length === 0;
 }
 
@@ -103,20 +103,20 @@ function put(changes) {
   showCounts();
 }
 
-function change(changes, said) {
+function change(changes, description) {
   const before = changes.map(([image]) => [image, labelOf(image)]);
   undoable.push(before);
-  save(changes, before, said);
+  save(changes, before, description);
 }
 
-function save(changes, before, said) {
+function save(changes, before, description) {
   put(changes);
-  tell(`${said}. ${counted(true)} show it, ${counted(false)} do not.`);
+  announce(`${description}. ${counted(true)} show it, ${counted(false)} do not.`);
   saving = saving
     .then(() => ask("labels", { changes: changes.map(([image, shows]) => ({ image, shows })) }))
-    .then(() => complain(null), failed => {
+    .then(() => showProblem(null), failed => {
       put(before);
-      complain(`Not saved: ${reason(failed)}`);
+      showProblem(`Not saved: ${reason(failed)}`);
     });
 }
 
@@ -141,11 +141,11 @@ async function train() {
   try {
     await saving;
     await ask("train", {});
-    complain(null);
-    tell("Training the classifier.");
+    showProblem(null);
+    announce("Training the classifier.");
     await watch();
   } catch (failed) {
-    complain(reason(failed));
+    showProblem(reason(failed));
   }
 }
 
@@ -162,7 +162,7 @@ async function watch() {
       await new Promise(later => setTimeout(later, 200));
       continue;
     }
-    complain(failed);
+    showProblem(failed);
     if (result)
       showResult(result);
     return;
@@ -184,27 +184,27 @@ function showResult(result) {
   by("doubt").textContent = result.doubt ?? "";
   by("file").textContent = result.classifier;
   by("policy").textContent = result.policy;
-  tell(`Trained. Finds ${result.with - result.missed} of ${result.with} (${interval(result.found)}), ${result.falseAlarms} of ${result.without} false alarms, held-out error ${percent(result.rate)}. ${result.doubt ?? ""}`);
+  announce(`Trained. Finds ${result.with - result.missed} of ${result.with} (${interval(result.found)}), ${result.falseAlarms} of ${result.without} false alarms, held-out error ${percent(result.rate)}. ${result.doubt ?? ""}`);
 }
 
 async function done() {
   try {
     await saving;
     if (by("train").disabled)
-      tell("Done as soon as the classifier is trained.");
-    await ask("done", {});   // answered once training has ended
+      announce("The session ends when the classifier is trained.");
+    await ask("done", {});   // the answer comes when training has ended
     const farewell = document.createElement("p");
     farewell.setAttribute("role", "status");
     farewell.tabIndex = -1;
-    farewell.textContent = "Done. Everything is saved; this page can be closed.";
+    farewell.textContent = "Done. Everything is saved; you can close this page.";
     document.querySelector("main").replaceChildren(farewell);
     farewell.focus();
   } catch (failed) {
-    complain(reason(failed));
+    showProblem(reason(failed));
   }
 }
 
-// How many images stand in a row, as laid out now.
+// The number of images in a row of the current layout.
 const columns = () => getComputedStyle(by("images")).gridTemplateColumns.split(" ").length;
 
 const keys = {
@@ -223,7 +223,7 @@ const keys = {
   "?": () => by("help").showModal(),
 };
 
-// Keys count on the images and where nothing has the focus, so that they never get in the way of another control.
+// Handle keys only on the images and when nothing has the focus, so that other controls keep their keys.
 document.addEventListener("keydown", event => {
   const target = event.target;
   const handled = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
@@ -254,12 +254,12 @@ by("help-open").addEventListener("click", () => by("help").showModal());
     state = await ask("state");
     by("feature").textContent = state.feature;
     document.title = `${state.feature} – atu label`;
-    current = [...Array(state.images).keys()].find(image => labelOf(image) === null) ?? 0;   // go on where one left off
+    current = [...Array(state.images).keys()].find(image => labelOf(image) === null) ?? 0;   // continue at the first image without a label
     showPage();
     showCounts();
     buttonOf(current)?.focus();
     await watch();
   } catch (failed) {
-    complain(reason(failed));
+    showProblem(reason(failed));
   }
 })();

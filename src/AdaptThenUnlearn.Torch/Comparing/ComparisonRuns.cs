@@ -44,7 +44,7 @@ public sealed class ComparisonRuns(string cells, string work, string tool, Devic
     }
 
     /// <summary>Makes a run, or goes on with it where it was interrupted, and writes its cell.</summary>
-    /// <exception cref="RunFolderInUseException">Another process is making it.</exception>
+    /// <exception cref="FolderInUseException">Another process is making it.</exception>
     public ComparedCell Make(ComparisonRequest request, CancellationToken cancel)
     {
         using var folder = RunFolder.Open(FolderOf(request), request.Inputs);

@@ -11,19 +11,13 @@ namespace AdaptThenUnlearn.Torch.Governing;
 /// <summary>The folder a run writes to. One run at a time; everything in it appears whole or not at all.</summary>
 public sealed class RunFolder : IDisposable
 {
-    private const string LockName = ".lock";
     private const string StateName = "state";
     private const long SpareBytes = 64 << 20;
 
-    // What .NET gives as HResult of a file that another process holds: EWOULDBLOCK, or ERROR_SHARING_VIOLATION.
-    private const int WouldBlockOnLinux = 11;
-    private const int WouldBlockOnMac = 35;
-    private const int SharingViolationOnWindows = unchecked((int)0x80070020);
-
-    private readonly FileStream _lock;
+    private readonly FolderLock _lock;
     private readonly List<OutputFile> _written = [];
 
-    private RunFolder(string path, FileStream @lock) => (Path, _lock) = (path, @lock);
+    private RunFolder(string path, FolderLock @lock) => (Path, _lock) = (path, @lock);
 
     /// <summary>The folder.</summary>
     public string Path { get; }
@@ -51,7 +45,7 @@ public sealed class RunFolder : IDisposable
         var made = WrittenFiles.Read(path);
         var isRunFolder = HasRecord(path);
         var obstacle = NamesFor(inputs).Select(name => WriteGuard.FindObstacle(System.IO.Path.Combine(path, name), read, _ => isRunFolder || made.Contains(name))).FirstOrDefault(found => found is not null)
-            ?? WriteGuard.FindObstacle(System.IO.Path.Combine(path, LockName), read, _ => false)
+            ?? WriteGuard.FindObstacle(System.IO.Path.Combine(path, FolderLock.FileName), read, _ => false)
             ?? (FolderJournal.FindForeignFile(System.IO.Path.Combine(path, StateName), IsStage) is { } foreign ? $"{foreign} is there already, and is no state that atu saved" : null);
         if (obstacle is not null)
             throw new RunException(RunCodes.OutputFolder, $"{obstacle}; nothing was written: name another folder with --out, or move the file away");
@@ -71,7 +65,7 @@ public sealed class RunFolder : IDisposable
     {
         if (inputs is not null)
             RequireUsable(path, inputs);
-        var opened = Lock(path);
+        var opened = FolderLock.Acquire(path, "run");
         try
         {
             if (inputs is not null)
@@ -102,12 +96,12 @@ public sealed class RunFolder : IDisposable
 
         try
         {
-            using var held = Lock(path);
+            using var held = FolderLock.Acquire(path, "run");
             if (inputs is not null && HasRecord(path))
                 WrittenFiles.Add(path, NamesFor(inputs));
             DeleteReports(path);
         }
-        catch (RunFolderInUseException)
+        catch (FolderInUseException)
         {
             // It has removed them itself.
         }
@@ -147,24 +141,6 @@ public sealed class RunFolder : IDisposable
     }
 
     private static bool IsStage(string name) => name is UnlearningStage.Name or DiscriminatorWarmUp.Name || name.StartsWith(AdaptationStage.NamePrefix, StringComparison.Ordinal);
-
-    private static FileStream Lock(string path)
-    {
-        try
-        {
-            Directory.CreateDirectory(path);
-            return new FileStream(
-                System.IO.Path.Combine(path, LockName), FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, bufferSize: 1, FileOptions.DeleteOnClose);
-        }
-        catch (IOException shared) when (shared.HResult is WouldBlockOnLinux or WouldBlockOnMac or SharingViolationOnWindows)
-        {
-            throw new RunFolderInUseException(path, shared);
-        }
-        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
-        {
-            throw new RunException(RunCodes.OutputFolder, $"{path}: the output folder cannot be written: {failed.Message}; choose another one", failed);
-        }
-    }
 
     /// <summary>Ends the run when there is too little space for it.</summary>
     /// <exception cref="RunException">There is.</exception>

@@ -8,7 +8,7 @@ using AdaptThenUnlearn.Torch.Comparing;
 
 namespace AdaptThenUnlearn.Cli.Tests.Comparing;
 
-/// <summary>Which runs a comparison is made of, what their figures come to, and the page that tells them.</summary>
+/// <summary>The runs of a comparison, their figures, and the page that shows them.</summary>
 public sealed class ComparisonTests : IDisposable
 {
     internal const string GoldenFolder = "AdaptThenUnlearn.Cli.Tests/Comparing/golden";
@@ -72,7 +72,7 @@ public sealed class ComparisonTests : IDisposable
     }
 
     [Fact]
-    public void OutcomeOf_ARun_HasItsFigures()
+    public void FromRecord_ARun_HasItsFigures()
     {
         var outcome = CellOutcome.FromRecord(Records.Run());
 
@@ -87,7 +87,7 @@ public sealed class ComparisonTests : IDisposable
     }
 
     [Fact]
-    public void OutcomeOf_NothingTrained_IsRefused() =>
+    public void FromRecord_NothingTrained_IsRefused() =>
         Assert.Throws<ArgumentException>(() => CellOutcome.FromRecord(Records.Run() with { After = null, Training = null }));
 
     [Fact]
@@ -131,7 +131,7 @@ public sealed class ComparisonTests : IDisposable
     [InlineData("")]
     [InlineData("{}")]
     [InlineData("null")]
-    public void CellFile_Damaged_IsNoCell(string text)
+    public void CellFile_Damaged_IsIgnored(string text)
     {
         var key = new CellKey("default", "8", 1);
         File.WriteAllText(ComparedCellFile.PathOf(_folder, key), text);
@@ -140,7 +140,7 @@ public sealed class ComparisonTests : IDisposable
     }
 
     [Fact]
-    public void CellFile_AnotherQuestionIsAsked_KeepsTheAnswerToTheFirst()
+    public void CellFile_OtherSettings_KeepsTheFirstCell()
     {
         var (first, second) = (Cell("default", "8", 1, after: 20, distance: 36) with { Asked = "0123456789" }, Cell("default", "8", 1, after: 30, distance: 36) with { Asked = "abcdef0123" });
 
@@ -152,7 +152,7 @@ public sealed class ComparisonTests : IDisposable
         Assert.True(File.Exists(Aside(first)));
         ComparedCellFile.Write(_folder, first);
         Assert.Equal((20, 30), (Hits("0123456789"), Hits("abcdef0123")));
-        Assert.True(File.Exists(Aside(second)) && !File.Exists(Aside(first)));   // one file a question, so that whoever deletes it asks anew
+        Assert.True(File.Exists(Aside(second)) && !File.Exists(Aside(first)));   // one file per question: deleting it makes the run again
 
         string Aside(ComparedCell cell) => Path.Combine(_folder, $"{cell.Key.FileNameFor(cell.Asked)}.json");
 
@@ -235,7 +235,7 @@ public sealed class ComparisonTests : IDisposable
     {
         var page = ComparisonPage.Render(Compared() with { Cells = [] }, "results");
 
-        Assert.Contains("No two methods that are held against each other have runs", page, StringComparison.Ordinal);
+        Assert.Contains("no two compared methods have complete runs", page, StringComparison.Ordinal);
         Assert.DoesNotContain("| yes", page, StringComparison.Ordinal);
         Assert.Contains("`default`: all of its 4 runs", page, StringComparison.Ordinal);
     }
@@ -250,21 +250,21 @@ public sealed class ComparisonTests : IDisposable
     }
 
     [Fact]
-    public void Render_RunsThatCouldNotFinish_AreCountedAndReachNoAim()
+    public void Render_RunsWithoutResult_AreCountedAndReachNoAim()
     {
         var whole = Compared();
         var failed = whole.Cells.Select(cell => cell.Key == new CellKey("default", "8", 1) ? cell with { Outcome = null, Failure = "a loss is not finite" } : cell);
 
         var page = ComparisonPage.Render(whole with { Cells = [.. failed] }, "results");
 
-        Assert.Contains("came to no result**, as the end of the page says", page, StringComparison.Ordinal);
-        Assert.Contains("| `default` | PUL ≥ 97 %, each class, mean over seeds | **no**: 1 of 4 runs came to no result |", page, StringComparison.Ordinal);
+        Assert.Contains("ended without a result**; the last section", page, StringComparison.Ordinal);
+        Assert.Contains("| `default` | PUL ≥ 97 %, each class, mean over seeds | **no**: 1 of 4 runs ended without a result |", page, StringComparison.Ordinal);
         Assert.Contains("2 of 4, 1 without result", page, StringComparison.Ordinal);
-        Assert.Contains("once its file is gone: `default-8-1-asked.json` where there is one, else `default-8-1.json`", page, StringComparison.Ordinal);
+        Assert.Contains("delete `default-8-1-asked.json` if it exists, otherwise `default-8-1.json`", page, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Render_AnotherPolicy_IsToldOfThatPolicy()
+    public void Render_AnotherPolicy_DescribesThatPolicy()
     {
         var own = Compared() with { Policy = Records.Policy with { UndesiredFeatures = [Records.Policy.UndesiredFeatures[0] with { Auditor = null }], Quality = Records.Policy.Quality! with { Extractor = "inception-v3", Reference = "original-generator" } } };
 
@@ -277,7 +277,7 @@ public sealed class ComparisonTests : IDisposable
     }
 
     [Fact]
-    public void Render_NoQualityAskedFor_SpeaksOfNone()
+    public void Render_NoQualityInThePolicy_MentionsNone()
     {
         var page = ComparisonPage.Render(Compared() with { Policy = Digits with { Quality = null } }, "results");
 
@@ -295,10 +295,10 @@ public sealed class ComparisonTests : IDisposable
 
     [Fact]
     public void Render_SomethingSetOverEveryRun_SaysWhat() =>
-        Assert.Contains("Over every run was set: `unlearning.steps=7`", ComparisonPage.Render(Compared() with { Overrides = ["unlearning.steps=7"] }, "results"), StringComparison.Ordinal);
+        Assert.Contains("Set for every run: `unlearning.steps=7`", ComparisonPage.Render(Compared() with { Overrides = ["unlearning.steps=7"] }, "results"), StringComparison.Ordinal);
 
     [Fact]
-    public void Figures_DistanceToAnotherRetraining_IsNotThisOnes()
+    public void Figures_DistanceToAnotherRetraining_IsNotUsed()
     {
         var comparison = Compared();
         var retrained = comparison.Retrained("1")!.Outcome!.ArtifactSha256;
@@ -310,7 +310,7 @@ public sealed class ComparisonTests : IDisposable
     }
 
     [Fact]
-    public void Figures_TimeOnOtherMachinery_DoesNotCompare()
+    public void Figures_TimeOnOtherHardware_IsNotCompared()
     {
         var comparison = Compared();
         var elsewhere = comparison with { Cells = [.. comparison.Cells.Select(cell => cell.Key.Method == "default" ? cell with { Environment = _environment with { Device = "cuda:0" } } : cell)] };
@@ -321,9 +321,9 @@ public sealed class ComparisonTests : IDisposable
         Assert.Null(elsewhere.Figures(ComparedMethods.Default, "1", "8").ProcessorMinutes);   // most runs are on cpu
         Assert.Contains("only of runs on cpu with 1 thread", ComparisonPage.Render(elsewhere, "results"), StringComparison.Ordinal);
         Assert.DoesNotContain("of the core minutes", ComparisonPage.Render(elsewhere, "results"), StringComparison.Ordinal);
-        Assert.Contains("minutes of 3 runs on cuda:0 with 1 thread: in no mean of minutes", ComparisonPage.Render(elsewhere, "results"), StringComparison.Ordinal);
+        Assert.Contains("minutes of 3 runs on cuda:0 with 1 thread: not in the means", ComparisonPage.Render(elsewhere, "results"), StringComparison.Ordinal);
 
-        // A run beside its own yardstick, both elsewhere, is as good a pair as any.
+        // A run and its retraining, both on other hardware, are compared too.
         var both = comparison with { Cells = [.. comparison.Cells.Select(cell => cell.Key is { Method: "default" or "retrain", Class: "8" } ? cell with { Environment = _environment with { Device = "cuda:0" } } : cell)] };
         Assert.Equal(3, both.Figures(ComparedMethods.Default, "1", "8").TimeToRetraining!.Count);
     }
@@ -348,61 +348,61 @@ public sealed class ComparisonTests : IDisposable
     }
 
     [Theory]
-    [InlineData(50, 60, "unlearns more than `fine-tune`: 95.0 % against 70.0 %; more in 1 of 1 pair of runs of one class and seed. Its images are **worse**: 2.00 × against 1.67 ×")]
-    [InlineData(300, 50, "unlearns as much as `fine-tune`: 70.0 % against 70.0 %; more in 0 of 1 pair of runs of one class and seed. Its images are as good")]
-    [InlineData(600, 40, "unlearns **less** than `fine-tune`: 40.0 % against 70.0 %; more in 0 of 1 pair of runs of one class and seed. Its images are better")]
-    public void Reading_PublishedLossAgainstFineTuning_SaysWhichIsMore(long left, double distance, string expected)
+    [InlineData(50, 60, "unlearns more than `fine-tune`: 95.0 % against 70.0 %. It unlearns more in 1 of 1 pair of runs with the same class and seed. Its images are **worse**: 2.00 × against 1.67 ×")]
+    [InlineData(300, 50, "unlearns as much as `fine-tune`: 70.0 % against 70.0 %. It unlearns more in 0 of 1 pair of runs with the same class and seed. Its images are as good")]
+    [InlineData(600, 40, "unlearns **less** than `fine-tune`: 40.0 % against 70.0 %. It unlearns more in 0 of 1 pair of runs with the same class and seed. Its images are better")]
+    public void Summary_PublishedLossAgainstFineTuning_SaysWhichIsMore(long left, double distance, string expected)
     {
         var page = ComparisonPage.Render(With(Cell("paper-el2", "1", 1, left, distance)), "results");
 
         Assert.Contains(expected, page, StringComparison.Ordinal);
-        Assert.Contains("1 run of `paper-el2` came to no result and is not in this.", page, StringComparison.Ordinal);
+        Assert.Contains("1 run of `paper-el2` ended without a result and is not included.", page, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Reading_ClassThatSaysTheOpposite_IsNamed()
+    public void Summary_ClassThatSaysTheOpposite_IsNamed()
     {
         var page = ComparisonPage.Render(With(Cell("paper-el2", "1", 1, after: 50, distance: 60), Cell("paper-el2", "8", 1, after: 210, distance: 60)), "results");
 
-        Assert.Contains("more in 1 of 2 pairs of runs of one class and seed; on average less on class 8.", page, StringComparison.Ordinal);
+        Assert.Contains("It unlearns more in 1 of 2 pairs of runs with the same class and seed. On average it unlearns less on class 8.", page, StringComparison.Ordinal);
     }
 
     [Theory]
-    [InlineData(10, 39, "`no-retention` unlearns as much as `default` (more in 0 of 1 pair of runs of one class and seed). Its images are as good (worse in 0).")]
-    [InlineData(20, 42, "`no-retention` unlearns 1.0 points **less** than `default` (more in 0 of 1 pair of runs of one class and seed). Its images are **worse** by 0.10 times the distance before (worse in 1).")]
-    [InlineData(0, 36, "`no-retention` unlearns 1.0 points more than `default` (more in 1 of 1 pair of runs of one class and seed). Its images are better by 0.10 times the distance before (worse in 0).")]
-    public void Reading_PartAgainstDefault_SaysByHowMuch(long left, double distance, string expected) =>
+    [InlineData(10, 39, "`no-retention` unlearns as much as `default` (more in 0 of 1 pair of runs with the same class and seed). Its images are as good (worse in 0).")]
+    [InlineData(20, 42, "`no-retention` unlearns 1.0 points **less** than `default` (more in 0 of 1 pair of runs with the same class and seed). Its images are **worse** by 0.10 times the distance before (worse in 1).")]
+    [InlineData(0, 36, "`no-retention` unlearns 1.0 points more than `default` (more in 1 of 1 pair of runs with the same class and seed). Its images are better by 0.10 times the distance before (worse in 0).")]
+    public void Summary_PartAgainstDefault_SaysByHowMuch(long left, double distance, string expected) =>
         Assert.Contains(expected, ComparisonPage.Render(With(Cell("no-retention", "1", 1, left, distance)), "results"), StringComparison.Ordinal);
 
     [Fact]
-    public void Reading_MeansThatLookAlike_NamesBothSides()
+    public void Summary_MeansThatLookAlike_NamesBothSides()
     {
         var page = ComparisonPage.Render(With(Cell("paper-el2", "1", 1, after: 200, distance: 60), Cell("paper-el2", "8", 1, after: 300, distance: 60)), "results");
 
-        Assert.Contains("unlearns as much as `fine-tune`: 75.0 % against 75.0 %; more in 1 of 2 pairs of runs of one class and seed; on average more on class 1; on average less on class 8.", page, StringComparison.Ordinal);
+        Assert.Contains("unlearns as much as `fine-tune`: 75.0 % against 75.0 %. It unlearns more in 1 of 2 pairs of runs with the same class and seed. On average it unlearns more on class 1. On average it unlearns less on class 8.", page, StringComparison.Ordinal);
     }
 
-    // Whose yardstick is not made yet has missed nothing.
+    // An aim is not missed while the retraining it needs is missing.
     [Fact]
-    public void Render_AimWhoseYardstickIsMissing_IsNotMeasuredYet()
+    public void Render_AimWithoutItsRetraining_IsNotMeasuredYet()
     {
         var thorough = Compared() with { Methods = [.. Compared().Methods, ComparedMethods.Thorough], Cells = [.. Compared().Cells.Where(cell => cell.Key != new CellKey("retrain", "8", 1)), Cell("thorough", "1", 1, 5, 31), Cell("thorough", "8", 1, 5, 31)] };
 
-        Assert.Contains("| `thorough` | Fréchet distance ≤ 1.5 × retraining's, likewise | not measured yet |", ComparisonPage.Render(thorough, "results"), StringComparison.Ordinal);
+        Assert.Contains("| `thorough` | Fréchet distance ≤ 1.5 × retraining's, mean over classes and seeds | not measured yet |", ComparisonPage.Render(thorough, "results"), StringComparison.Ordinal);
     }
 
-    // What the retrained generator does better must be said, be it on one class alone.
+    // The page says what the retrained generator does better, even on a single class.
     [Fact]
-    public void Reading_PresetAgainstRetraining_SaysWhereItIsWorse()
+    public void Summary_PresetAgainstRetraining_SaysWhereItIsWorse()
     {
         var page = ComparisonPage.Render(With(Cell("retrain", "1", 1, after: 5, distance: 30), Cell("retrain", "8", 1, after: 100, distance: 33)), "results");
 
         // By hand: 98.0 % on the mean of three runs, beside 99.5, 99.5 and 90.0 %; 1.30, 1.40 and 36/33 times the distance.
-        Assert.Contains("`default` unlearns more than `retrain`: 98.0 % against 96.3 %; more in 1 of 3 runs, each beside the retraining of its class; on average less on class 1. Its images are **worse**: 1.26 × retraining's", page, StringComparison.Ordinal);
+        Assert.Contains("`default` unlearns more than `retrain`: 98.0 % against 96.3 %. It unlearns more in 1 of 3 runs, each compared with the retraining of its class. On average it unlearns less on class 1. Its images are **worse**: 1.26 × retraining's", page, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Render_DistanceThatCouldNotBeMeasured_IsNotAskedForForEver()
+    public void Render_DistanceThatCouldNotBeMeasured_IsNotRequestedAgain()
     {
         var comparison = Compared();
         var retrained = comparison.Retrained("8")!.Outcome!.ArtifactSha256;
@@ -418,7 +418,7 @@ public sealed class ComparisonTests : IDisposable
     {
         var page = ComparisonPage.Render(With(Cell("default", "8", 1, after: 20, distance: null)), "results");
 
-        Assert.Contains("| **no**: it was measured in 2 of 3 runs |", page, StringComparison.Ordinal);
+        Assert.Contains("| **no**: measured in only 2 of 3 runs |", page, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -427,7 +427,7 @@ public sealed class ComparisonTests : IDisposable
     [InlineData("undesiredFeatures", "undesiredFeatures[0].class", true)]
     [InlineData("unlearning.steps", "unlearning.stepsBefore", false)]
     [InlineData("unlearning.repulsion.alpha", "unlearning.repulsion.weight", false)]
-    public void Touch_PathsThatHoldEachOther_Do(string one, string other, bool expected) =>
+    public void Overlap_PathsThatContainEachOther_Do(string one, string other, bool expected) =>
         Assert.Equal((expected, expected), (CellPolicy.Overlap(one, other), CellPolicy.Overlap(other, one)));
 
     [Fact]

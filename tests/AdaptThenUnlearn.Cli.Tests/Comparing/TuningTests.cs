@@ -6,7 +6,7 @@ using AdaptThenUnlearn.Torch.Comparing;
 
 namespace AdaptThenUnlearn.Cli.Tests.Comparing;
 
-/// <summary>The search over a policy's knobs: what it tries, what it follows, where it stops, and the page that tells it.</summary>
+/// <summary>The search over a policy's values: what it tries, what it follows, where it stops, and its page.</summary>
 public sealed class TuningTests
 {
     private static readonly RunEnvironment _environment = new("Linux", ".NET 10.0.0", "0.107.0", "cpu", 1, 900_000_000);
@@ -77,7 +77,7 @@ public sealed class TuningTests
         Assert.False(result.Finished);
     }
 
-    // Wide features have no Fréchet distance on a candidate's few images; what is missed still tells settings apart.
+    // With many features there is no Fréchet distance on a candidate's few images; the excess still separates the settings.
     [Fact]
     public void Score_NoDistanceAnywhere_IsWhatIsMissedAlone()
     {
