@@ -4,7 +4,6 @@ using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Models.StyleGan2;
-using AdaptThenUnlearn.Torch.Randomness;
 using AdaptThenUnlearn.Torch.Training;
 using AdaptThenUnlearn.Torch.Unlearning;
 using static TorchSharp.torch;
@@ -72,8 +71,8 @@ internal static class Small
     public static Annotation Annotation(FeatureClassifier classifier) => new([new AnnotatedFeature("banned", new FeatureRule(classifier, classifier.Classes[1], Threshold: null))], Options.CleanBelow);
 
     /// <summary>What the annotator says of the generator's samples.</summary>
-    public static Feedback Feedback(GanPair networks, FeatureClassifier annotator, Device device) => AdaptThenUnlearn.Torch.Adaptation.Feedback.Collect(
-        networks.Generator, Annotation(annotator), GivenImages.None, Options.FeedbackSamples, minimumNegatives: 1, minimumClean: 0, new RandomStreams(1, "feedback"), device, CancellationToken.None);
+    public static Feedback Feedback(GanPair networks, FeatureClassifier annotator, Device device) => FeedbackCollector.Collect(
+        networks.Generator, Annotation(annotator), GivenImages.None, Options with { MinimumClean = 0 }, device, CancellationToken.None);
 
     /// <summary>A run that keeps and tells nothing.</summary>
     public static UnlearningContext Context(GanPair networks, FeatureClassifier annotator, Feedback feedback, Device device) =>

@@ -17,7 +17,6 @@ using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Models.Sequence;
 using AdaptThenUnlearn.Torch.Models.StyleGan2;
-using AdaptThenUnlearn.Torch.Randomness;
 using AdaptThenUnlearn.Torch.Training;
 using AdaptThenUnlearn.Torch.Unlearning;
 using static TorchSharp.torch;
@@ -121,8 +120,7 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
             using var given = inputs.LoadGivenImages(original.Generator.Shape, request.Device);
             return MemoryShortage.RunOrExplain(
                 $"feedback of {options.FeedbackSamples} samples", $"unlearning.feedbackSamples={Math.Max(100, options.FeedbackSamples / 4)}",
-                () => Feedback.Collect(
-                    original.Generator, annotation, given, options.FeedbackSamples, options.MinimumNegatives, options.MinimumCleanOrDefault, new RandomStreams(options.Seed, "feedback"), request.Device, cancel));
+                () => FeedbackCollector.Collect(original.Generator, annotation, given, options, request.Device, cancel));
         });
         var method = UnlearningMethods.Named(options.Method);
         using var added = original.Discriminator is null ? NewDiscriminator(original, method, journal, cancel) : null;

@@ -1,7 +1,7 @@
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Models.StyleGan2;
-using AdaptThenUnlearn.Torch.Randomness;
 using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
 
@@ -10,6 +10,9 @@ namespace AdaptThenUnlearn.Torch.Tests.Adaptation;
 /// <summary>Fisher information and elastic weight consolidation against the method's published code; feedback and the stage by what they promise.</summary>
 public sealed class AdaptationTests
 {
+    // More negatives than there are samples.
+    private static readonly UnlearningOptions _demanding = Small.Options with { FeedbackSamples = 100, MinimumNegatives = 101, MinimumClean = 0 };
+
     [Fact]
     public void Fisher_PublishedCodesBatch_IsItsFisher()
     {
@@ -65,8 +68,8 @@ public sealed class AdaptationTests
         using var networks = Small.Gan();
         using var classifier = Small.Classifier();
 
-        var failed = Assert.Throws<FeedbackException>(() => Feedback.Collect(
-            networks.Generator, Small.Annotation(classifier), GivenImages.None, samples: 100, minimumNegatives: 101, minimumClean: 0, new RandomStreams(1, "feedback"), CPU, CancellationToken.None));
+        var failed = Assert.Throws<FeedbackException>(() => FeedbackCollector.Collect(
+            networks.Generator, Small.Annotation(classifier), GivenImages.None, _demanding, CPU, CancellationToken.None));
 
         Assert.Contains("'banned'", failed.Message, StringComparison.Ordinal);
         Assert.Contains("of 100 samples", failed.Message, StringComparison.Ordinal);
@@ -80,8 +83,7 @@ public sealed class AdaptationTests
         using var classifier = Small.Classifier();
         var annotation = new Annotation([Small.Annotation(classifier).Features[0] with { Violated = false }], cleanBelow: 0.5);
 
-        using var feedback = Feedback.Collect(
-            networks.Generator, annotation, GivenImages.None, samples: 100, minimumNegatives: 101, minimumClean: 0, new RandomStreams(1, "feedback"), CPU, CancellationToken.None);
+        using var feedback = FeedbackCollector.Collect(networks.Generator, annotation, GivenImages.None, _demanding, CPU, CancellationToken.None);
 
         Assert.InRange(feedback.NegativesByFeature["banned"], 1, 100);
     }

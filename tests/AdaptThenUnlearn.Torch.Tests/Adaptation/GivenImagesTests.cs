@@ -2,7 +2,6 @@ using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Models;
-using AdaptThenUnlearn.Torch.Randomness;
 using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
 
@@ -97,8 +96,9 @@ public sealed class GivenImagesTests : IDisposable
 
     private Feedback Collect(GivenImages given, int minimumNegatives = 1) => Collect(given, 0.5, ["hat", "glasses"], minimumNegatives);
 
-    private Feedback Collect(GivenImages given, double cleanBelow, string[] undesired, int minimumNegatives = 1, double minimumClean = 0) => Feedback.Collect(
-        _networks.Generator, new Annotation([.. undesired.Select(name => new AnnotatedFeature(name, Rule(name)))], cleanBelow), given, samples: 200, minimumNegatives, minimumClean, new RandomStreams(1, "feedback"), CPU, CancellationToken.None);
+    private Feedback Collect(GivenImages given, double cleanBelow, string[] undesired, int minimumNegatives = 1, double minimumClean = 0) => FeedbackCollector.Collect(
+        _networks.Generator, new Annotation([.. undesired.Select(name => new AnnotatedFeature(name, Rule(name)))], cleanBelow), given,
+        Small.Options with { FeedbackSamples = 200, MinimumNegatives = minimumNegatives, MinimumClean = minimumClean }, CPU, CancellationToken.None);
 
     private FeatureRule Rule(string name) => new(_classifier, name, Threshold: null);
 

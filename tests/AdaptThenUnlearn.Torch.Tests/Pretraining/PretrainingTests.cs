@@ -1,10 +1,10 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using System.IO.Compression;
+using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Governing;
 using AdaptThenUnlearn.Torch.Pretraining;
-using AdaptThenUnlearn.Torch.Randomness;
 using AdaptThenUnlearn.Torch.Training;
 using AdaptThenUnlearn.Torch.Unlearning;
 using static TorchSharp.torch;
@@ -165,7 +165,8 @@ public sealed class PretrainingTests : IDisposable
         using var classifier = ClassifierArchitectures.Build(LeNet5.Name, new AdaptThenUnlearn.Torch.Models.ImageShape(1, 32), ["a", "b"]);
         classifier.eval();
         var annotation = new AdaptThenUnlearn.Torch.Adaptation.Annotation([new("b", new FeatureRule(classifier, "b", Threshold: null))], cleanBelow: 1);
-        using var feedback = AdaptThenUnlearn.Torch.Adaptation.Feedback.Collect(networks.Generator, annotation, AdaptThenUnlearn.Torch.Adaptation.GivenImages.None, 100, 0, 0, new RandomStreams(1, "f"), CPU, CancellationToken.None);
+        using var feedback = FeedbackCollector.Collect(
+            networks.Generator, annotation, GivenImages.None, Small.Options with { FeedbackSamples = 100, MinimumNegatives = 0, MinimumClean = 0 }, CPU, CancellationToken.None);
         var context = new UnlearningContext(
             networks, Small.Options with { Data = _folder, Steps = 3, RecoverySteps = 1 }, annotation, feedback, new Small.Judge(), new NoJournal(), new Small.Silent(), CPU);
 
