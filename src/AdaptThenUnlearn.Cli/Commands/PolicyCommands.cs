@@ -42,7 +42,7 @@ public static class PolicyCommands
                 else
                     Terminal.WriteResultLine($"{policy.Path}: a valid policy, '{policy.Policy.Name}'");
                 WarnAboutMissingInputs(policy, terminal);
-                if (policy.Inputs().TooFewSamplesReason is { } few)
+                if (policy.Inputs().Hints.TooFewSamplesReason is { } few)
                     terminal.WriteDiagnostic(policy.CreateWarning("$.evaluation.samples", PolicyCodes.FewForTheExtractor, few));
             }
 
@@ -55,11 +55,11 @@ public static class PolicyCommands
     private static void WarnAboutMissingInputs(PolicyFile policy, Terminal terminal)
     {
         var inputs = policy.Inputs();
-        if (inputs.GeneratorAssumption is { } assumed)
+        if (inputs.Hints.GeneratorAssumption is { } assumed)
             terminal.WriteDiagnostic(policy.CreateWarning(
                 "$.generator.layers", PolicyCodes.AssumedLayers,
                 $"is missing: weights do not tell what this generator computes, and `atu govern` will not judge a guess: {assumed}"));
-        if (inputs.LacksDiscriminator)
+        if (inputs.Hints.LacksDiscriminator)
             terminal.WriteStatus(FormattableString.Invariant(
                 $"{policy.Path}: the generator's checkpoint has no discriminator: should it have to be unlearned, one is warmed up first, in {policy.Policy.Unlearning.WarmUp.Steps} steps on the generator's own samples (unlearning.discriminatorWarmUp); or name a file that has one as generator.discriminator"));
     }

@@ -28,11 +28,11 @@ public sealed class MemoryShortageTests
     [Fact]
     public void Require_TooLittleDisk_SaysHowMuchIsNeeded()
     {
-        var failed = Assert.Throws<RunException>(() => RunFolder.RequireUsable("/out", available: 10 << 20, needed: 75 << 20));
+        var failed = Assert.Throws<RunException>(() => RunFolder.RequireSpace("/out", available: 10 << 20, needed: 75 << 20));
 
         Assert.Equal("ATU2004", failed.Code);
         Assert.Contains("75 MB are needed, 10 MB are free", failed.Message, StringComparison.Ordinal);
-        RunFolder.RequireUsable("/out", available: 75 << 20, needed: 75 << 20);
+        RunFolder.RequireSpace("/out", available: 75 << 20, needed: 75 << 20);
     }
 
     // What TorchSharp throws for anything that libtorch reports.

@@ -61,7 +61,7 @@ public sealed class FolderJournalTests : IDisposable
         var saved = SafetensorsFile.Read(At("unlearning.safetensors"));
         SafetensorsFile.Write(At("unlearning.safetensors"), saved.Tensors.Select(tensor => KeyValuePair.Create(tensor.Name, tensor.Load())).ToList(), saved.Metadata.Where(pair => pair.Key != "checksum").ToDictionary());
 
-        Assert.Contains("start anew without --resume", Assert.Throws<CheckpointException>(() => Journal().Load("unlearning")).Message, StringComparison.Ordinal);
+        Assert.Contains("run again without --resume", Assert.Throws<CheckpointException>(() => Journal().Load("unlearning")).Message, StringComparison.Ordinal);
     }
 
     [Fact]
