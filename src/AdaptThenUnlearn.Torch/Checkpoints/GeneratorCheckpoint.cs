@@ -222,7 +222,7 @@ public static class GeneratorCheckpoint
         if (file.PassedOver.Count > 0)
             yield return $"its file names what is passed over and kept as it is: {string.Join(", ", file.PassedOver.Take(MostNamed))}";
         if (found.LacksNoise)
-            yield return "it has no stored noise maps; noise is drawn anew wherever it is measured";
+            yield return "it has no stored noise maps; each measurement draws new noise";
     }
 
     /// <summary>Copies stored weights into a fresh network, which must have exactly these tensors.</summary>

@@ -134,7 +134,7 @@ internal sealed record SafetensorsHeader(IReadOnlyList<SafetensorsTensor> Tensor
     private static string ParseType(string path, string name, ref Utf8JsonReader reader)
     {
         var text = reader.TokenType == JsonTokenType.String ? reader.GetString()! : throw Bad(path, "its dtype must be a text", name);
-        return text.Length is > 0 and <= LongestType ? text : throw Bad(path, "its dtype is none", name);
+        return text.Length is > 0 and <= LongestType ? text : throw Bad(path, "its dtype is empty or too long", name);
     }
 
     private static long[] ParseNumbers(string path, string name, ref Utf8JsonReader reader)

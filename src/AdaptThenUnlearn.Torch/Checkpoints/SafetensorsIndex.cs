@@ -79,7 +79,7 @@ internal static class SafetensorsIndex
         }
 
         reader.Read();   // fails on anything but white space behind the object
-        return map is { Count: > 0 } ? (map, metadata) : throw new CheckpointException(path, $"is JSON without a '{WeightMap}', so it is no index of a checkpoint", "name the checkpoint itself");
+        return map is { Count: > 0 } ? (map, metadata) : throw new CheckpointException(path, $"is JSON without a '{WeightMap}', so it is not an index of a checkpoint", "name the checkpoint itself");
     }
 
     private static Dictionary<string, string> ParseMap(string path, ref Utf8JsonReader reader)

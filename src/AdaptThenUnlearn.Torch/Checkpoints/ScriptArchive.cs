@@ -61,7 +61,7 @@ internal static partial class ScriptArchive
             foreach (var entry in archive.Entries.Where(entry => entry.FullName.EndsWith(".py", StringComparison.Ordinal)))
                 if (Operators().Matches(Unpacked(entry, ref left)).FirstOrDefault(named => !_libtorch.Contains(named.Groups[1].Value)) is { } foreign)
                     throw new CheckpointException(
-                        path, $"uses the operator '{CheckpointException.Sanitize($"{foreign.Groups[1].Value}::{foreign.Groups[2].Value}")}', which is none of libtorch's own",
+                        path, $"uses the operator '{CheckpointException.Sanitize($"{foreign.Groups[1].Value}::{foreign.Groups[2].Value}")}', which is not one of libtorch's own",
                         "export the module without operators of other libraries", CheckpointException.Sanitize(entry.FullName));
         }
         catch (Exception failed) when (failed is InvalidDataException or IOException or UnauthorizedAccessException)
@@ -97,5 +97,5 @@ internal static partial class ScriptArchive
 
     /// <summary>What is said of another file where a program is meant.</summary>
     public static CheckpointException NoProgram(string path) => new(
-        path, "is no TorchScript program", $"'{TorchScriptFormat.FormatName}' is for files of torch.jit.save; for others leave the format at '{CheckpointFormats.Auto}'");
+        path, "is not a TorchScript program", $"'{TorchScriptFormat.FormatName}' is for files of torch.jit.save; for others leave the format at '{CheckpointFormats.Auto}'");
 }

@@ -24,7 +24,7 @@ public sealed class RetrainedReference : IDisposable
     public RetrainedReference(UnlearningPolicy policy, PolicyClassifiers classifiers, string retrained, Device device)
     {
         if (policy.Quality is null)
-            throw new ArgumentException("the policy asks for no quality, so there is no extractor to compare with");
+            throw new ArgumentException("the policy measures no image quality, so there is no extractor to compare with");
 
         _images = EvaluationImages.FromOptions(policy.Evaluation, device);
         var referenceImages = _images with { Random = _images.Random with { Scope = "reference" } };

@@ -42,7 +42,7 @@ public sealed record ClassFolders(PictureFolder Pictures, IReadOnlyList<string> 
             if (Labels.ToList().IndexOf(-1) is >= 0 and var stray)
                 return $"{Pictures.Files[stray]} lies in none of the classes' sub-folders: {string.Join(", ", Classes)}";
             return Counts.ToList().IndexOf(0) is >= 0 and var empty
-                ? $"the sub-folder '{Classes[empty]}' of {Pictures.Folder} holds no images, and so is no class; fill it, or take it away"
+                ? $"the sub-folder '{Classes[empty]}' of {Pictures.Folder} holds no images, so it is not a class; fill it, or remove it"
                 : null;
         }
     }

@@ -26,7 +26,7 @@ public static class ImageArray
         if (array.dtype == uint8)
             return (array.alias(), null);
         if (!array.is_floating_point())
-            throw new ImageFileException(path, $"holds images of {array.dtype}; save them as uint8, 0 to 255, or as float32, -1 to 1");
+            throw new ImageFileException(path, $"holds images of type {array.dtype}; save them as uint8, 0 to 255, or as float32, -1 to 1");
 
         using var scope = NewDisposeScope();
         var range = ValueRange.Compute(array);
@@ -51,7 +51,7 @@ public static class ImageArray
     }
 
     private static string? Doubt(ValueRange range) => Math.Max(-range.Least, range.Most) <= Narrow
-        ? string.Create(CultureInfo.InvariantCulture, $"holds numbers from {range.Least:G4} to {range.Most:G4} alone, where images of numbers are -1 to 1; if these are -0.5 to 0.5, save them as images * 2")
+        ? string.Create(CultureInfo.InvariantCulture, $"holds numbers from {range.Least:G4} to {range.Most:G4}, and images of numbers are -1 to 1; if these are -0.5 to 0.5, save them as images * 2")
         : null;
 
     /// <param name="Least">NaN where one number is.</param>

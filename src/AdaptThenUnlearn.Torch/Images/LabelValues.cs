@@ -29,7 +29,7 @@ internal sealed class LabelValues(LabelTable table)
         return _absent.Value.Value == value
             ? false
             : throw table.Wrong(row, string.Create(
-                CultureInfo.InvariantCulture, $"holds {value} where line {_absent.Value.Line} holds {_absent.Value.Value}, and one of them may mean that the label is not known; leave out what is not known, and write 0 and 1"));
+                CultureInfo.InvariantCulture, $"holds {value} where line {_absent.Value.Line} holds {_absent.Value.Value}, and one of them may mean that the label is unknown; leave out images with unknown labels, and write 0 and 1"));
     }
 
     private InvalidDataException Wrong(LabelRow row) => table.Wrong(row, string.Create(

@@ -45,7 +45,7 @@ public static class NpzFile
         }
         catch (InvalidDataException damaged)
         {
-            throw new ImageFileException(path, $"is a damaged or no .npz archive: {damaged.Message}", damaged);
+            throw new ImageFileException(path, $"is damaged, or is not an .npz archive: {damaged.Message}", damaged);
         }
         catch (Exception failed) when (failed is IOException or UnauthorizedAccessException or NotSupportedException)
         {

@@ -50,7 +50,7 @@ public static partial class NumpyFile
     {
         var (header, start) = Header(path, bytes);
         if (HeaderPattern().Match(header) is not { Success: true } match)
-            throw new ImageFileException(path, "is no NumPy array that this tool reads: its header is not the usual one; save it with numpy.save");
+            throw new ImageFileException(path, "is not a NumPy array that this tool reads: its header is not the usual one; save it with numpy.save");
         var type = match.Groups["type"].Value;
         var element = type[0] is '<' or '>' or '|' ? Array.Find(_elements, each => each.Code == type[1..] && (type[0] != '|' || each.Bytes == 1)) : default;
         if (element.Code is null)
@@ -138,7 +138,7 @@ public static partial class NumpyFile
     private static (string Text, int End) Header(string path, byte[] bytes)
     {
         if (bytes.Length < 12 || !bytes.AsSpan(0, 6).SequenceEqual(_magic) || bytes[6] is < 1 or > 3)
-            throw new ImageFileException(path, "is no NumPy array (.npy)");
+            throw new ImageFileException(path, "is not a NumPy array (.npy)");
 
         var start = bytes[6] == 1 ? 10 : 12;
         var length = bytes[6] == 1 ? BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(8)) : BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(8));

@@ -59,8 +59,8 @@ internal sealed record PictureFile(string Path, int Width, int Height)
         if (WhyUnreadable(path) is { } why)
             throw new ImageFileException(path, why);
 
-        var codec = (hashed is null ? SKCodec.Create(path) : Verified(path, hashed)) ?? throw new ImageFileException(path, "is no image that can be decoded" + Instead(path));
-        if ((_kinds.Contains(codec.EncodedFormat) ? WhyRefused(codec) : $"is no image of a kind that is read: {PictureKinds.Read} are") is not { } refused)
+        var codec = (hashed is null ? SKCodec.Create(path) : Verified(path, hashed)) ?? throw new ImageFileException(path, "is not an image that can be decoded" + Instead(path));
+        if ((_kinds.Contains(codec.EncodedFormat) ? WhyRefused(codec) : $"is not an image of a kind that is read: {PictureKinds.Read} are") is not { } refused)
             return codec;
 
         codec.Dispose();
@@ -86,9 +86,9 @@ internal sealed record PictureFile(string Path, int Width, int Height)
         {
             var file = new FileInfo(path);
             if (!file.Exists)
-                return Directory.Exists(path) ? "is a folder, and no image" : "is missing, or a link that leads nowhere";
+                return Directory.Exists(path) ? "is a folder, not an image" : "is missing, or is a link to a missing file";
             if (file.Length == 0)
-                return "is empty, or no regular file; fetch it again, or take it out of the folder";
+                return "is empty, or is not a regular file; fetch it again, or remove it from the folder";
             if (file.Length > MostBytes)
                 return FormattableString.Invariant($"is {file.Length} bytes long, and images of up to {MostBytes} are read");
             using var readable = RegularFile.Open(path);
@@ -96,7 +96,7 @@ internal sealed record PictureFile(string Path, int Width, int Height)
         }
         catch (FileNotFoundException)
         {
-            return "is missing, or a link that leads nowhere";
+            return "is missing, or is a link to a missing file";
         }
         catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
         {
@@ -109,7 +109,7 @@ internal sealed record PictureFile(string Path, int Width, int Height)
         var (width, height) = (codec.Info.Width, codec.Info.Height);
         if (width < 1 || height < 1 || width > MostPixelsASide || height > MostPixelsASide || (long)width * height > MostPixels)
             return FormattableString.Invariant($"is {width}×{height} pixels, and images of up to {MostPixelsASide} a side and {MostPixels} in all are read");
-        return codec.FrameCount > 1 ? FormattableString.Invariant($"is an animation of {codec.FrameCount} frames, and no image; save the frame that is meant as PNG") : null;
+        return codec.FrameCount > 1 ? FormattableString.Invariant($"is an animation of {codec.FrameCount} frames, not an image; save the frame that is meant as PNG") : null;
     }
 
     // What a file holds that stands for an image which was not fetched.

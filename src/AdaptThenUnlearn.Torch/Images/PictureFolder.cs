@@ -5,7 +5,7 @@ namespace AdaptThenUnlearn.Torch.Images;
 /// <summary>The pictures of a folder and its sub-folders, and what of the folder is passed over, by one rule for every command.</summary>
 /// <remarks>
 /// PNG, JPEG and WebP files are read, by their names' endings in any case. Hidden and system entries, links to folders that are
-/// read already, and files that are no pictures are passed over, and counted. A picture of any other kind is never passed over:
+/// read already, and files that are not pictures are passed over, and counted. A picture of any other kind is never passed over:
 /// the folder is refused, because a set of which a part is missing is another set.
 /// </remarks>
 /// <param name="Folder">The folder.</param>
@@ -13,7 +13,7 @@ namespace AdaptThenUnlearn.Torch.Images;
 /// <param name="PassedOver">What is not read, and why; empty where everything is.</param>
 public sealed record PictureFolder(string Folder, IReadOnlyList<string> Files, IReadOnlyList<SkippedFiles> PassedOver)
 {
-    private const string Mend = "convert them to PNG, which loses nothing, or take them out of the folder";
+    private const string Mend = "convert them to PNG, which loses nothing, or remove them from the folder";
 
     /// <summary>How many pictures are read, and what is passed over.</summary>
     public string Summary => FormattableString.Invariant($"{Files.Count} images") + string.Concat(PassedOver.Select(some => $"; passed over: {some}"));
@@ -27,7 +27,7 @@ public sealed record PictureFolder(string Folder, IReadOnlyList<string> Files, I
         Refuse(folder, listing.Files.Where(PictureKinds.IsNotRead), $"pictures of kinds that are not read ({PictureKinds.Read} are); {Mend}");
 
         string[] others = [.. listing.Files.Where(file => !PictureKinds.IsRead(file))];
-        Refuse(folder, others.Where(PictureKinds.HoldsPicture), "pictures whose names do not say so; let their names end as their kind does (.png, .jpg, .webp), or take them out of the folder");
+        Refuse(folder, others.Where(PictureKinds.HoldsPicture), "pictures whose names do not say so; give their names the ending of their kind (.png, .jpg, .webp), or remove them from the folder");
         if (pictures.Length == 0)
             throw new ImageFileException(folder, $"holds no images: neither it nor its sub-folders hold a file that ends in {PictureKinds.Endings}");
 
@@ -40,7 +40,7 @@ public sealed record PictureFolder(string Folder, IReadOnlyList<string> Files, I
             if (listing.Repeated.Count > 0)
                 yield return new("links to folders that are read already", listing.Repeated);
             if (others.Length > 0)
-                yield return new("files that are no pictures", [.. others.Select(file => Path.GetRelativePath(folder, file))]);
+                yield return new("files that are not pictures", [.. others.Select(file => Path.GetRelativePath(folder, file))]);
         }
     }
 

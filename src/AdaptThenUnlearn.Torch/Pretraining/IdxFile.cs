@@ -20,7 +20,7 @@ internal static class IdxFile
         try
         {
             if (new FileInfo(path).Length == 0)
-                throw new InvalidDataException($"{path} is empty, or no regular file");
+                throw new InvalidDataException($"{path} is empty, or is not a regular file");
 
             using var file = RegularFile.OpenRead(path);
             using var unpacked = path.EndsWith(".gz", StringComparison.Ordinal) ? new GZipStream(file, CompressionMode.Decompress) : (Stream)file;

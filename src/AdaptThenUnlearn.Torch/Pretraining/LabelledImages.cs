@@ -34,7 +34,7 @@ public sealed record LabelledImages(IReadOnlyList<string> Classes, ClassifierOut
         var (train, test) = Parted(folder.Labels, ClassifierOutputs.Sigmoid, images, labels, arange(count).remainder(HeldOut).eq(HeldOut - 1));
         foreach (var (number, label) in folder.Labels.Index())
             if (train.Labels.select(1, number).mean().item<float>() is var share && share is 0 or 1)
-                throw new InvalidDataException($"the label '{label}' is {(share == 0 ? 0 : 1)} for every training image, so nothing can be learnt of it; give images with and without");
+                throw new InvalidDataException($"the label '{label}' is {(share == 0 ? 0 : 1)} for every training image, so it cannot be learned; give images with and without it");
         return (train.Detached(), test.Detached());
     }
 
@@ -51,7 +51,7 @@ public sealed record LabelledImages(IReadOnlyList<string> Classes, ClassifierOut
 
         var counts = folders.Counts;
         if (counts.Count < 2)
-            throw new InvalidDataException($"{folders.Pictures.Folder} has one class alone, {folders.Classes[0]}; a classifier tells at least two apart");
+            throw new InvalidDataException($"{folders.Pictures.Folder} has only one class, {folders.Classes[0]}; a classifier needs at least two");
         if (counts.ToList().FindIndex(count => count < HeldOut) is >= 0 and var few)
             throw new InvalidDataException(FormattableString.Invariant(
                 $"the class '{folders.Classes[few]}' has {counts[few]} images; every {HeldOut}th is kept for the test, so at least {HeldOut} are needed"));

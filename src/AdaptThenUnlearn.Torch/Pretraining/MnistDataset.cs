@@ -82,7 +82,7 @@ public sealed class MnistDataset : IDisposable
         if (files.AreTransposed)
             images = images.transpose(2, 3);
         return new MnistDataset(
-            imageFile + (files.AreTransposed ? " (EMNIST keeps its images transposed, and they were turned)" : ""),
+            imageFile + (files.AreTransposed ? " (EMNIST keeps its images transposed; they were transposed back)" : ""),
             nn.functional.pad(images, (2, 2, 2, 2)).contiguous().MoveToOuterDisposeScope(),
             tensor(values).to(int64).MoveToOuterDisposeScope());
     }

@@ -34,7 +34,7 @@ internal sealed record MnistFiles(string Folder, string Prefix)
             throw new InvalidDataException($"{folder}: the file of the training images is missing among {string.Join(", ", others)}; the four MNIST files are {Names}");
         return found.Count <= 1
             ? found.FirstOrDefault()
-            : throw new InvalidDataException($"{folder} holds several sets of digits: {string.Join(", ", found.Select(files => files.Images("train")))}; name the folder of one of them, or take the others away");
+            : throw new InvalidDataException($"{folder} holds several sets of digits: {string.Join(", ", found.Select(files => files.Images("train")))}; name the folder of one of them, or remove the others");
     }
 
     /// <summary>The file of the images of a part; null where it is missing.</summary>

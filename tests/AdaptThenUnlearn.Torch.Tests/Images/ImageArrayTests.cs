@@ -56,7 +56,7 @@ public sealed class ImageArrayTests
     {
         using var scope = NewDisposeScope();
 
-        Assert.Contains("holds images of Int64; save them as uint8", Refused(zeros([2, 3, 8, 8], int64)), StringComparison.Ordinal);
+        Assert.Contains("holds images of type Int64; save them as uint8", Refused(zeros([2, 3, 8, 8], int64)), StringComparison.Ordinal);
         Assert.Contains("the channels come last here: save it with numpy.transpose(images, (0, 3, 1, 2))", Refused(zeros([2, 8, 8, 3], uint8)), StringComparison.Ordinal);
         Assert.Contains("images are [N, C, H, W] with 1 or 3 channels", Refused(zeros([2, 4, 8, 8], uint8)), StringComparison.Ordinal);
         Assert.Contains("holds no images: its shape is [0, 3, 8, 8]", Refused(zeros([0, 3, 8, 8], uint8)), StringComparison.Ordinal);

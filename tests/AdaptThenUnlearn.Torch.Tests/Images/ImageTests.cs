@@ -94,7 +94,7 @@ public sealed class ImageTests : IDisposable
     {
         File.WriteAllText(At("text.npy"), "not an array, but long enough");
 
-        Assert.Contains("is no NumPy array", Assert.Throws<ImageFileException>(() => NumpyFile.Read(At("text.npy"))).Message, StringComparison.Ordinal);
+        Assert.Contains("is not a NumPy array", Assert.Throws<ImageFileException>(() => NumpyFile.Read(At("text.npy"))).Message, StringComparison.Ordinal);
         Assert.Contains("cannot be read", Assert.Throws<ImageFileException>(() => NumpyFile.Read(At("none.npy"))).Message, StringComparison.Ordinal);
     }
 

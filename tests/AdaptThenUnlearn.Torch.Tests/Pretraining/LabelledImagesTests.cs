@@ -48,7 +48,7 @@ public sealed class LabelledImagesTests : IDisposable
     [InlineData("file,a\ny.png,1", "labels.csv(2): there is no file 'y.png' in the folder")]
     [InlineData("file,a,b\nx.png,1,0\nx.png,0,0", "labels.csv(3): names 'x.png' again, with other labels; line 2 names it first: each image has one line")]
     [InlineData("file,a,b\nx.png,1,0\n.\\x.png,1,0", "labels.csv(3): names '.\\x.png' again, with the same labels; line 2 names it first")]
-    [InlineData("file,a,b\nx.png,-1,1\nz.png,0,1", "labels.csv(3): holds 0 where line 2 holds -1, and one of them may mean that the label is not known")]
+    [InlineData("file,a,b\nx.png,-1,1\nz.png,0,1", "labels.csv(3): holds 0 where line 2 holds -1, and one of them may mean that the label is unknown")]
     [InlineData("file,a,b\nx.png,0.7,1", "labels.csv(2): must be a file and 2 times 0 or 1")]
     [InlineData("file,a,b\nx.png,,1", "labels.csv(2): must be a file and 2 times 0 or 1")]
     [InlineData("file;a;b\nx.png;1;2", "labels.csv(2): must be a file and 2 times 0 or 1, separated by semicolons, but is 'x.png;1;2'")]
@@ -131,7 +131,7 @@ public sealed class LabelledImagesTests : IDisposable
     public void Of_ClassFoldersThatTellNothingApart_SaysWhy()
     {
         LabelledPictures.Write(Path.Combine(_folder, "cat"), count: 20);
-        Assert.Contains("has one class alone, cat", Refused(), StringComparison.Ordinal);
+        Assert.Contains("has only one class, cat", Refused(), StringComparison.Ordinal);
 
         LabelledPictures.Write(Path.Combine(_folder, "dog"), count: 9);
         Assert.Contains("the class 'dog' has 9 images; every 10th is kept for the test, so at least 10 are needed", Refused(), StringComparison.Ordinal);

@@ -77,7 +77,7 @@ public sealed class PretrainingTests : IDisposable
         Assert.True(MnistDataset.ExistsIn(_folder));
         using var scope = NewDisposeScope();
         Assert.True(digits.Images.equal(transposed ? plain.Images.transpose(2, 3) : plain.Images).all().item<bool>());
-        Assert.Equal(transposed, digits.Source.Contains("they were turned", StringComparison.Ordinal));
+        Assert.Equal(transposed, digits.Source.Contains("transposed back", StringComparison.Ordinal));
         Assert.Equal([2, 2, 1, 1, 1, 1, 1, 1, 1, 1], digits.Counts);
     }
 

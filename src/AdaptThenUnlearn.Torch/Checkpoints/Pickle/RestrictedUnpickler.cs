@@ -119,7 +119,7 @@ internal sealed class RestrictedUnpickler
 
             case (byte)'c': PushGlobal(Line(), Line()); break;
             case 0x93: PushStackGlobal(); break;
-            case (byte)'Q': Push(_host.Persistent(Pop(1)[0]) ?? throw Unsupported("it refers to what is outside of it and no storage")); break;
+            case (byte)'Q': Push(_host.Persistent(Pop(1)[0]) ?? throw Unsupported("it refers to something outside of it that is not a storage")); break;
             case (byte)'R': Make(isCall: true); break;
             case 0x81: Make(isCall: false); break;
             case 0x92: MakeWithKeywords(); break;
@@ -130,7 +130,7 @@ internal sealed class RestrictedUnpickler
             case 0x97 or 0x98: throw Unsupported("parts of it lie in another file (out-of-band buffers of protocol 5)");
             case 0x82 or 0x83 or 0x84: throw Unsupported("it names a class by a number of Python's extension registry");
             case (byte)'P': throw Unsupported("it refers to something outside of the pickle by a line of text");
-            default: throw Bad($"it uses opcode 0x{opcode:x2}, which there is not");
+            default: throw Bad($"it uses opcode 0x{opcode:x2}, which does not exist");
         }
     }
 
@@ -193,15 +193,15 @@ internal sealed class RestrictedUnpickler
             && BigInteger.TryParse(line, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var integer))
             PushInteger(integer);
         else
-            throw Bad("it holds an integer that is none");
+            throw Bad("it holds text where an integer is expected");
     }
 
     private double OldReal(string line) =>
-        double.TryParse(line, CultureInfo.InvariantCulture, out var real) ? real : throw Bad("it holds a number that is none");
+        double.TryParse(line, CultureInfo.InvariantCulture, out var real) ? real : throw Bad("it holds text where a number is expected");
 
     private long OldIndex(string line) => long.TryParse(line, NumberStyles.None, CultureInfo.InvariantCulture, out var index)
         ? index
-        : throw Bad("it numbers a memo by something else than a number");
+        : throw Bad("it refers to a memo by text that is not a number");
 
     // What is escaped stays escaped: names have nothing to escape, and no other text is interpreted.
     private static string Unescaped(string line) =>
@@ -242,7 +242,7 @@ internal sealed class RestrictedUnpickler
         {
             case PickleList list: list.Append(items); break;
             case PickleOpaque opaque: opaque.AddParts(items); break;
-            default: throw Bad("it appends to something that is no list");
+            default: throw Bad("it appends to something that is not a list");
         }
     }
 
@@ -255,7 +255,7 @@ internal sealed class RestrictedUnpickler
         {
             case PickleDictionary dictionary: SetItems(dictionary, keysAndValues); break;
             case PickleOpaque opaque: opaque.AddParts(keysAndValues); break;
-            default: throw Bad("it sets items of something that is no dictionary");
+            default: throw Bad("it sets items of something that is not a dictionary");
         }
     }
 
@@ -318,7 +318,7 @@ internal sealed class RestrictedUnpickler
     private void PushStackGlobal()
     {
         if (Pop(2) is not [string module, string name])
-            throw Bad("it names a global by something that is no text");
+            throw Bad("it names a global by something that is not text");
 
         PushGlobal(module, name);
     }
@@ -348,8 +348,8 @@ internal sealed class RestrictedUnpickler
         {
             (PickleGlobal global, PickleTuple { Items: var arguments }) => Construct(global, arguments, isCall),
             (PickleOpaque opaque, var arguments) => new PickleOpaque(opaque.Global, opaque, arguments),
-            (PickleGlobal global, _) => throw Bad($"'{global.Name}' is given arguments that are no tuple"),
-            _ => throw Bad("it calls something that is no global"),
+            (PickleGlobal global, _) => throw Bad($"'{global.Name}' is given arguments that are not a tuple"),
+            _ => throw Bad("it calls something that is not a global"),
         });
     }
 
@@ -361,7 +361,7 @@ internal sealed class RestrictedUnpickler
         {
             PickleGlobal global => new PickleOpaque(global, callee[1], callee[2]),
             PickleOpaque opaque => new PickleOpaque(opaque.Global, opaque, callee[1], callee[2]),
-            _ => throw Bad("it makes an instance of something that is no global"),
+            _ => throw Bad("it makes an instance of something that is not a global"),
         });
     }
 
@@ -376,7 +376,7 @@ internal sealed class RestrictedUnpickler
 
     private void PushInstance(object? type, object?[] arguments) => Push(type is PickleGlobal global
         ? Construct(global, arguments, isCall: false)
-        : throw Bad("it makes an instance of something that is no global"));
+        : throw Bad("it makes an instance of something that is not a global"));
 
     // What a name that means something here is given beside what it expects makes it as opaque as any other.
     private object? Construct(PickleGlobal global, object?[] arguments, bool isCall) => (global.Role, arguments) switch
@@ -441,7 +441,7 @@ internal sealed class RestrictedUnpickler
 
         var text = encoded.Text ?? Text(_source.Read(new PickleBytes(encoded.Place!.Offset, encoded.Place.Length)));
         return text.AsSpan().ContainsAnyExceptInRange('\0', '\u00ff')
-            ? throw Bad("what it keeps as text is no bytes")
+            ? throw Bad("text that stands for bytes has a character beyond 255")
             : Encoding.Latin1.GetBytes(text);
     }
 
