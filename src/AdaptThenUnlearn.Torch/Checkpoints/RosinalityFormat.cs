@@ -28,7 +28,7 @@ public sealed class RosinalityFormat : ICheckpointFormat
         }
         catch (CheckpointException other) when (other.InnerException is not ChangedFileException)
         {
-            return false;   // the plain PyTorch format, which takes everything of torch.save, will say what is wrong
+            return false;   // the plain PyTorch format reads any file of torch.save, and says what is wrong
         }
     }
 
