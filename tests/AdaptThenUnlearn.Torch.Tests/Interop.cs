@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests;
 
-/// <summary>Reference values written by the original Python projects; a test that needs them skips where they are not.</summary>
+/// <summary>Reference values that the original Python projects wrote. A test that needs them is skipped where they are missing.</summary>
 internal sealed class Interop
 {
     private readonly string _folder;

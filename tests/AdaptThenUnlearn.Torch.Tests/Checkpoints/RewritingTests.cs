@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Checkpoints;
 
-/// <summary>A checkpoint goes back in the format it came in: untouched, byte for byte; with other weights, different nowhere else.</summary>
+/// <summary>Checks that a checkpoint is saved in its own format: the same bytes for the same weights, and no other difference for other weights.</summary>
 public sealed class RewritingTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-rewriting-").FullName;
@@ -81,7 +81,7 @@ public sealed class RewritingTests : IDisposable
     }
 
     [Fact]
-    public void SaveLike_ChangedNetworks_LeavesNoGeneratorAsItWas()
+    public void SaveInFormatOf_ChangedNetworks_LeavesNoGeneratorAsItWas()
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Pretraining;
 
-/// <summary>Images with several labels each: read strictly, and learnt.</summary>
+/// <summary>Checks that images with several labels are read strictly, and that a classifier learns them.</summary>
 public sealed class LabelledImagesTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-labels-").FullName;
@@ -29,9 +29,9 @@ public sealed class LabelledImagesTests : IDisposable
         var epochs = new Epochs();
         using var classifier = ClassifierTraining.Run(new ClassifierSettings(StridedConvNet.Name, 20, 32, 0.005, 1), train, test, CPU, epochs, CancellationToken.None);
 
-        Assert.Equal((ClassifierOutputs.Sigmoid, 20), (classifier.Outputs, epochs.Told.Count));
+        Assert.Equal((ClassifierOutputs.Sigmoid, 20), (classifier.Outputs, epochs.Reported.Count));
         Assert.Equal(["bright", "striped"], classifier.Classes);
-        Assert.True(epochs.Told[^1].TestAccuracy > 0.9, $"accuracy {epochs.Told[^1].TestAccuracy}");
+        Assert.True(epochs.Reported[^1].TestAccuracy > 0.9, $"accuracy {epochs.Reported[^1].TestAccuracy}");
         using var _ = no_grad();
         var holds = classifier.DetectClasses(classifier.Logits(classifier.Features(ImageQuantizer.FromBytes(test.Images)))).sum([1]);
         Assert.Contains(0, holds.data<long>().ToArray());
@@ -110,7 +110,7 @@ public sealed class LabelledImagesTests : IDisposable
     }
 
     [Fact]
-    public void Of_ClassFolders_EachImageHasItsClass()
+    public void From_ClassFolders_EachImageHasItsClass()
     {
         using var scope = NewDisposeScope();
         LabelledPictures.Write(Path.Combine(_folder, "cat"), count: 20);
@@ -128,7 +128,7 @@ public sealed class LabelledImagesTests : IDisposable
     }
 
     [Fact]
-    public void Of_ClassFoldersThatTellNothingApart_SaysWhy()
+    public void From_ClassFoldersThatTellNothingApart_SaysWhy()
     {
         LabelledPictures.Write(Path.Combine(_folder, "cat"), count: 20);
         Assert.Contains("has only one class, cat", Refused(), StringComparison.Ordinal);
@@ -161,7 +161,7 @@ public sealed class LabelledImagesTests : IDisposable
     }
 
     [Fact]
-    public void Of_WhatCannotBeLearnt_SaysWhy()
+    public void From_WhatCannotBeLearnt_SaysWhy()
     {
         LabelledPictures.Write(_folder, count: 9);
         Assert.Contains("names 9 images; every 10th is kept for the test", Refused(), StringComparison.Ordinal);
@@ -179,8 +179,8 @@ public sealed class LabelledImagesTests : IDisposable
 
     private sealed class Epochs : IProgress<ClassifierEpoch>
     {
-        public List<ClassifierEpoch> Told { get; } = [];
+        public List<ClassifierEpoch> Reported { get; } = [];
 
-        public void Report(ClassifierEpoch value) => Told.Add(value);
+        public void Report(ClassifierEpoch value) => Reported.Add(value);
     }
 }

@@ -11,7 +11,7 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Pretraining;
 
-/// <summary>The commands that make models: their data are read strictly, and training repeats and resumes itself.</summary>
+/// <summary>Checks the training of models: data are read strictly, and training is repeatable and can be resumed.</summary>
 public sealed class PretrainingTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-digits-").FullName;
@@ -19,7 +19,7 @@ public sealed class PretrainingTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public void Digits_FourFiles_ArePaddedImagesAndLabels()
+    public void MnistDataset_FourFiles_ArePaddedImagesAndLabels()
     {
         WriteDigits(count: 12);
 
@@ -39,7 +39,7 @@ public sealed class PretrainingTests : IDisposable
     [InlineData("truncated", "is truncated")]
     [InlineData("compressed", "must be unpacked")]
     [InlineData("miscounted", "labels")]
-    public void Digits_BadFiles_SayWhich(string what, string expected)
+    public void MnistDataset_BadFiles_SayWhich(string what, string expected)
     {
         WriteDigits(count: 12);
         var images = Path.Combine(_folder, "train-images-idx3-ubyte");
@@ -65,7 +65,7 @@ public sealed class PretrainingTests : IDisposable
     [InlineData("FashionMNIST/raw/{0}-{1}-idx{2}-ubyte.gz", false)]
     [InlineData("emnist-digits-{0}-{1}-idx{2}-ubyte", true)]
     [InlineData("gzip/emnist-digits-{0}-{1}-idx{2}-ubyte.gz", true)]
-    public void Digits_OtherNames_AreTheSameDigits(string names, bool transposed)
+    public void MnistDataset_OtherNames_AreTheSameDigits(string names, bool transposed)
     {
         WriteDigits(count: 12);
         using var plain = MnistDataset.Train(_folder);
@@ -82,7 +82,7 @@ public sealed class PretrainingTests : IDisposable
     }
 
     [Fact]
-    public void Digits_EmnistsTestFiles_SayTest()
+    public void MnistDataset_EmnistsTestFiles_SayTest()
     {
         WriteDigits(count: 12);
         foreach (var (what, dimensions) in new[] { ("images", 3), ("labels", 1) })
@@ -97,7 +97,7 @@ public sealed class PretrainingTests : IDisposable
     }
 
     [Fact]
-    public void Digits_SeveralSets_AreRefusedByName()
+    public void MnistDataset_SeveralSets_AreRefusedByName()
     {
         WriteDigits(count: 12);
         Directory.CreateDirectory(At("KMNIST/raw"));
@@ -107,7 +107,7 @@ public sealed class PretrainingTests : IDisposable
     }
 
     [Fact]
-    public void Digits_DamagedPackedFile_IsNamed()
+    public void MnistDataset_DamagedPackedFile_IsNamed()
     {
         WriteDigits(count: 12);
         Rename("train-images-idx3-ubyte", "train-images-idx3-ubyte.gz");

@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Images;
@@ -7,9 +8,12 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Adaptation;
 
-/// <summary>Images that a policy gives stand in for the generator's own samples of that kind, and for no other.</summary>
-public sealed class GivenImagesTests : IDisposable
+/// <summary>Checks which images training learns from: the generator's sorted samples, and the images that a policy gives in place of some of them.</summary>
+public sealed class FeedbackCollectorTests : IDisposable
 {
+    // More negatives than there are samples.
+    private static readonly UnlearningOptions _demanding = Small.Options with { FeedbackSamples = 100, MinimumNegatives = 101, MinimumClean = 0 };
+
     private readonly GanPair _networks = Small.Gan();
     private readonly FeatureClassifier _classifier = Small.LabelClassifier();
 
@@ -17,6 +21,30 @@ public sealed class GivenImagesTests : IDisposable
     {
         _networks.Dispose();
         _classifier.Dispose();
+    }
+
+    [Fact]
+    public void Collect_TooFewNegatives_SaysHowManyAndWhatToDo()
+    {
+        using var classifier = Small.Classifier();
+
+        var failed = Assert.Throws<FeedbackException>(() => FeedbackCollector.Collect(
+            _networks.Generator, Small.Annotation(classifier), GivenImages.None, _demanding, CPU, CancellationToken.None));
+
+        Assert.Contains("'banned'", failed.Message, StringComparison.Ordinal);
+        Assert.Contains("of 100 samples", failed.Message, StringComparison.Ordinal);
+        Assert.Contains("unlearning.feedbackSamples", failed.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Collect_FeatureThatIsNotViolated_NeedsNoNegatives()
+    {
+        using var classifier = Small.Classifier();
+        var annotation = new Annotation([Small.Annotation(classifier).Features[0] with { Violated = false }], cleanBelow: 0.5);
+
+        using var feedback = FeedbackCollector.Collect(_networks.Generator, annotation, GivenImages.None, _demanding, CPU, CancellationToken.None);
+
+        Assert.InRange(feedback.NegativesByFeature["banned"], 1, 100);
     }
 
     [Fact]
@@ -47,7 +75,7 @@ public sealed class GivenImagesTests : IDisposable
         Assert.Equal(Small.Bytes(given.Positives!), Small.Bytes(All(feedback.Positives)));
     }
 
-    // What should survive is counted among doubtful images too: a stricter choice of positives does not move it.
+    // The shares of what should survive are counted among doubtful images too, so a stricter bound for positives does not change them.
     [Fact]
     public void Collect_Samples_CountsClassesAmongAllThatShowNothing()
     {
@@ -63,7 +91,7 @@ public sealed class GivenImagesTests : IDisposable
         Assert.Equal(ofLenient, lenient.RetainedShares!.ToArray(), (one, other) => Math.Abs(one - other) < 1e-9);   // at 0.5 nothing is doubtful
     }
 
-    // An annotator that is seldom sure would leave few positives, and those of one kind.
+    // An annotator that is seldom sure would leave few positives, all of one kind.
     [Theory]
     [InlineData(0.6)]
     [InlineData(1)]
