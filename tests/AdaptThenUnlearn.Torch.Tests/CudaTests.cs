@@ -16,7 +16,10 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests;
 
-/// <summary>Compares a CUDA device with the CPU: both compute the same, up to float32's rounding. Without such a device these tests are skipped.</summary>
+/// <summary>
+/// Compares a CUDA device with the CPU: both compute the same, up to float32's rounding. Without such a device these tests are
+/// skipped.
+/// </summary>
 public sealed class CudaTests : IDisposable
 {
     private static readonly TrainingSettings _settings = new(
@@ -62,7 +65,8 @@ public sealed class CudaTests : IDisposable
         Agree(networks.Discriminator.Score(images), there.Discriminator.Score(images.to(device)), 1e-4);
     }
 
-    // The same latents, noise and order everywhere: what is left is rounding, which Adam's first steps magnify where a gradient is next to nothing.
+    // The same latents, noise and order everywhere: what is left is rounding, which Adam's first steps magnify where a gradient
+    // is next to nothing.
     [Theory]
     [MemberData(nameof(Architectures))]
     public void Step_AnyArchitecture_GoesTheCpusWay(string name)

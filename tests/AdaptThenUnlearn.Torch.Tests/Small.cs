@@ -29,7 +29,10 @@ internal static class Small
         return new GanPair(new StyleGan2Generator(Settings), new StyleGan2Discriminator(Settings));
     }
 
-    /// <summary>An untrained classifier with two classes, in eval mode. Its bias is set so that it finds the second class in about a quarter of the GAN's images.</summary>
+    /// <summary>
+    /// An untrained classifier with two classes, in eval mode. Its bias is set so that it finds the second class in about a
+    /// quarter of the GAN's images.
+    /// </summary>
     public static FeatureClassifier Classifier(long seed = 5)
     {
         using var networks = Gan();
@@ -52,7 +55,10 @@ internal static class Small
         return classifier;
     }
 
-    /// <summary>An untrained classifier with two labels, in eval mode. Its biases are set so that it finds each label in about a quarter of the GAN's images.</summary>
+    /// <summary>
+    /// An untrained classifier with two labels, in eval mode. Its biases are set so that it finds each label in about a quarter
+    /// of the GAN's images.
+    /// </summary>
     public static FeatureClassifier LabelClassifier(long seed = 5)
     {
         using var scope = NewDisposeScope();

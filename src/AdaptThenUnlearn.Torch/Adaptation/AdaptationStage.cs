@@ -7,7 +7,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Adaptation;
 
-/// <summary>The first stage: trains copies of the GAN towards the undesired features, held back by elastic weight consolidation.</summary>
+/// <summary>
+/// The first stage: trains copies of the GAN towards the undesired features, held back by elastic weight consolidation.
+/// </summary>
 /// <remarks>Tiwary et al. 2025 (arXiv:2309.14054), section 3.2.</remarks>
 /// <param name="options">From the policy. Batch size and adversarial terms are those of the second stage.</param>
 /// <param name="seed">From the policy.</param>
@@ -72,7 +74,9 @@ public sealed class AdaptationStage(UnlearningOptions options, long seed, ITrain
 }
 
 /// <summary>θN: the parameters of each adapted generator.</summary>
-/// <param name="Parameters">For each adapted generator <c>[P]</c>, in the layout of its <see cref="ParameterVector"/>; owned by this.</param>
+/// <param name="Parameters">
+/// For each adapted generator <c>[P]</c>, in the layout of its <see cref="ParameterVector"/>; owned by this.
+/// </param>
 public sealed record AdaptedGenerators(IReadOnlyList<Tensor> Parameters) : IDisposable
 {
     /// <inheritdoc/>

@@ -7,13 +7,18 @@ namespace AdaptThenUnlearn.Torch.Adaptation;
 /// <summary>An undesired feature, and the rule by which the annotator finds it.</summary>
 /// <param name="Name">The feature's name in the policy.</param>
 /// <param name="Rule">The annotator's rule.</param>
-/// <param name="Violated">Whether the feature must be unlearned, and so needs negatives; false where the generator emits it within its limit.</param>
+/// <param name="Violated">
+/// Whether the feature must be unlearned, and so needs negatives; false where the generator emits it within its limit.
+/// </param>
 public sealed record AnnotatedFeature(string Name, FeatureRule Rule, bool Violated = true);
 
 /// <summary>Labels images with the annotators of a policy: which show an undesired feature, and which are clean.</summary>
 /// <param name="features">The undesired features; at least one.</param>
 /// <param name="cleanBelow">An image is clean when the probability of every undesired class is below this bound, 0 to 1.</param>
-/// <param name="raw">Whether the annotators look at the generator's output as it is; otherwise it is clipped and rounded to 8 bits, as users get it.</param>
+/// <param name="raw">
+/// Whether the annotators look at the generator's output as it is; otherwise it is clipped and rounded to 8 bits, as users get
+/// it.
+/// </param>
 public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double cleanBelow, bool raw = false)
 {
     /// <summary>Bound below which the probability of every undesired class must be for an image to be clean, 0 to 1.</summary>
@@ -58,7 +63,8 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
 
         var likeliest = stack([.. rules.Select(rule => rule.Probability(logits[rule.Classifier]))]).amax([0]);
 
-        // An image is clean below the bound. With many classes even the likeliest may be below a lenient bound, so a shown feature excludes too.
+        // An image is clean below the bound. With many classes even the likeliest may be below a lenient bound, so a shown
+        // feature excludes too.
         var clean = likeliest.lt(cleanBelow);
         foreach (var shown in shows)
             clean = clean.logical_and(shown.logical_not());
@@ -70,7 +76,9 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
 
 /// <summary>The labels of N images.</summary>
 /// <param name="Shows">For each feature <c>[N]</c>, bool: whether the image shows it.</param>
-/// <param name="Clean"><c>[N]</c>, bool: whether every undesired class is below the bound for clean images, and no feature is shown.</param>
+/// <param name="Clean">
+/// <c>[N]</c>, bool: whether every undesired class is below the bound for clean images, and no feature is shown.
+/// </param>
 /// <param name="UndesiredProbability"><c>[N]</c>, 0 to 1: the probability of the likeliest undesired class.</param>
 /// <param name="Classes"><c>[N, K]</c>, bool: whether the image shows a class, by the first feature's annotator.</param>
 public sealed record ImageLabels(IReadOnlyList<Tensor> Shows, Tensor Clean, Tensor UndesiredProbability, Tensor Classes)

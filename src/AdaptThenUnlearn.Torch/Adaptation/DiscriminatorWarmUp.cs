@@ -12,18 +12,18 @@ namespace AdaptThenUnlearn.Torch.Adaptation;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Both later stages need a discriminator that knows what the generator's images look like. With a fresh one their first updates would
-/// go astray, and its logits would make the Fisher information noise.
+/// Both later stages need a discriminator that knows what the generator's images look like. With a fresh one their first updates
+/// would go astray, and its logits would make the Fisher information noise.
 /// </para>
 /// <para>
-/// The real images are the generator's own samples, in place of the lost training data. Undesired samples are among them, because the lost
-/// discriminator had seen these as real too; without them unlearning would begin before adaptation.
+/// The real images are the generator's own samples, in place of the lost training data. Undesired samples are among them, because
+/// the lost discriminator had seen these as real too; without them unlearning would begin before adaptation.
 /// </para>
 /// <para>
-/// The fake images are made by copies of the generator whose weights are damaged by noise, a new copy at each step. Large damage gives the
-/// discriminator something to begin with; small damage makes it learn fine features. The copies lie around the original in parameter space,
-/// where training will move the weights. A single damaged copy that is trained against the discriminator, as in a GAN, teaches it less in
-/// as many steps, and each step costs twice as much.
+/// The fake images are made by copies of the generator whose weights are damaged by noise, a new copy at each step. Large damage
+/// gives the discriminator something to begin with; small damage makes it learn fine features. The copies lie around the original
+/// in parameter space, where training will move the weights. A single damaged copy that is trained against the discriminator, as
+/// in a GAN, teaches it less in as many steps, and each step costs twice as much.
 /// </para>
 /// <para>The loss is the adversarial one, with the policy's lazy R1.</para>
 /// </remarks>

@@ -7,7 +7,10 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Adaptation;
 
-/// <summary>Collects the images that training learns from: samples the generator, sorts the samples, and adds the images that the policy gives.</summary>
+/// <summary>
+/// Collects the images that training learns from: samples the generator, sorts the samples, and adds the images that the policy
+/// gives.
+/// </summary>
 public sealed class FeedbackCollector
 {
     private const int BatchSize = 100;
@@ -41,7 +44,9 @@ public sealed class FeedbackCollector
     /// <param name="generator">Makes the samples.</param>
     /// <param name="annotation">Sorts the samples, with its own bound for clean ones.</param>
     /// <param name="given">Images that replace the samples of their kind, and are not sorted; stay the caller's.</param>
-    /// <param name="options">From the policy: the number of samples, the fewest negatives, the smallest share of positives, the seed.</param>
+    /// <param name="options">
+    /// From the policy: the number of samples, the fewest negatives, the smallest share of positives, the seed.
+    /// </param>
     /// <param name="device">Where the generator is.</param>
     /// <param name="cancel">Ends collection between two batches.</param>
     /// <returns>Belongs to the caller.</returns>
@@ -134,7 +139,8 @@ public sealed class FeedbackCollector
         : string.Create(CultureInfo.InvariantCulture,
             $"the annotator found '{name}' in {count} of {_samples} samples, and at least {_options.MinimumNegatives} are needed to learn from; raise unlearning.feedbackSamples, or judge the generator as it is with --no-train (lower unlearning.minimumNegatives only if you know that so few will do)");
 
-    // An annotator that is seldom sure leaves few samples below the policy's bound: the bound rises until the wanted share is below it.
+    // An annotator that is seldom sure leaves few samples below the policy's bound: the bound rises until the wanted share is
+    // below it.
     private double RaiseCleanBound() => _given.Positives is null
         ? Math.Max(_annotation.CleanBelow, FindBound(_options.MinimumCleanOrDefault, cat(_undesiredProbabilities)))
         : _annotation.CleanBelow;

@@ -5,11 +5,13 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Adaptation;
 
-/// <summary>The diagonal Fisher information of a generator's parameters: how much each parameter matters to the discriminator's logits.</summary>
+/// <summary>
+/// The diagonal Fisher information of a generator's parameters: how much each parameter matters to the discriminator's logits.
+/// </summary>
 /// <remarks>
-/// Kirkpatrick et al. 2017 (arXiv:1612.00796); for GANs Li et al. 2020 (arXiv:2012.02780). Estimated as in the method's published code:
-/// F = mean over samples of (∂ℓ/∂θ)², where ℓ is the raw discriminator logit of one generated image. The discriminator's minibatch statistics
-/// span four images, so images are taken in groups of four.
+/// Kirkpatrick et al. 2017 (arXiv:1612.00796); for GANs Li et al. 2020 (arXiv:2012.02780). Estimated as in the method's published
+/// code: F = mean over samples of (∂ℓ/∂θ)², where ℓ is the raw discriminator logit of one generated image. The discriminator's
+/// minibatch statistics span four images, so images are taken in groups of four.
 /// </remarks>
 public static class FisherInformation
 {
@@ -63,7 +65,9 @@ public static class FisherInformation
 }
 
 /// <summary>Elastic weight consolidation: λ·Σ F·(θ − θ*)².</summary>
-/// <remarks>Kirkpatrick et al. 2017 (arXiv:1612.00796), equation 3, in the method's notation; the published code multiplies by λ/2.</remarks>
+/// <remarks>
+/// Kirkpatrick et al. 2017 (arXiv:1612.00796), equation 3, in the method's notation; the published code multiplies by λ/2.
+/// </remarks>
 /// <param name="fisher">F, <c>[P]</c>; stays the caller's.</param>
 /// <param name="anchor">θ*, <c>[P]</c>; stays the caller's.</param>
 /// <param name="weight">λ, at least 0.</param>

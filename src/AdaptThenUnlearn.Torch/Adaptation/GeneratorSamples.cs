@@ -5,7 +5,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Adaptation;
 
-/// <summary>A generator's images as a source of training images. Every draw has new latents, so that no image can be memorised.</summary>
+/// <summary>
+/// A generator's images as a source of training images. Every draw has new latents, so that no image can be memorised.
+/// </summary>
 /// <param name="generator">It is not changed; stays the caller's.</param>
 public sealed class GeneratorSamples(ImageGenerator generator) : IImageSource
 {
@@ -23,11 +25,13 @@ public sealed class GeneratorSamples(ImageGenerator generator) : IImageSource
 }
 
 /// <summary>
-/// Images of copies of a generator whose weights are damaged by noise. Every draw has a new copy, from hardly damaged to unrecognisable.
+/// Images of copies of a generator whose weights are damaged by noise. Every draw has a new copy, from hardly damaged to
+/// unrecognisable.
 /// </summary>
 /// <remarks>
-/// Architectures differ in how much noise their weights tolerate, so the largest damage is searched for. It is the smallest of a series at
-/// which images of the same latents differ as much as two unrelated images do: by twice their variance, as the mean over pixels.
+/// Architectures differ in how much noise their weights tolerate, so the largest damage is searched for. It is the smallest of a
+/// series at which images of the same latents differ as much as two unrelated images do: by twice their variance, as the mean
+/// over pixels.
 /// </remarks>
 public sealed class DamagedSamples : IImageSource, IDisposable
 {

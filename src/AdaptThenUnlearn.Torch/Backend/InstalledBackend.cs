@@ -2,7 +2,9 @@ using AdaptThenUnlearn.Files;
 
 namespace AdaptThenUnlearn.Torch.Backend;
 
-/// <summary>The libtorch that <c>atu backend install</c> keeps for a user, outside of every program and of NuGet's cache.</summary>
+/// <summary>
+/// The libtorch that <c>atu backend install</c> keeps for a user, outside of every program and of NuGet's cache.
+/// </summary>
 public static class InstalledBackend
 {
     /// <summary>Version of the libtorch that this library works with.</summary>

@@ -4,9 +4,9 @@ namespace AdaptThenUnlearn.Torch.Backend;
 
 /// <summary>Makes glibc keep large freed blocks, because each training step allocates the same large tensors again.</summary>
 /// <remarks>
-/// By default malloc maps every block of more than some megabytes newly, and unmaps it when it is freed. Each tensor of a 64×64 batch then
-/// costs its page faults again (mallopt(3): M_MMAP_THRESHOLD, M_TRIM_THRESHOLD). The benchmark <c>scaling</c> shows the difference. Where
-/// malloc's own environment variables are set, nothing is changed.
+/// By default malloc maps every block of more than some megabytes newly, and unmaps it when it is freed. Each tensor of a 64×64
+/// batch then costs its page faults again (mallopt(3): M_MMAP_THRESHOLD, M_TRIM_THRESHOLD). The benchmark <c>scaling</c> shows
+/// the difference. Where malloc's own environment variables are set, nothing is changed.
 /// </remarks>
 internal static class LargeAllocations
 {

@@ -6,8 +6,8 @@ namespace AdaptThenUnlearn.Torch.Backend;
 /// <summary>Turns libtorch's various exceptions for too little memory into one message that says what to try.</summary>
 public static class MemoryShortage
 {
-    // Parts of libtorch's messages: "CUDA out of memory", "DefaultCPUAllocator: can't allocate memory" or "not enough memory", and
-    // CUBLAS_STATUS_ALLOC_FAILED and CUDNN_STATUS_ALLOC_FAILED. TorchSharp throws ExternalException for all of them.
+    // Parts of libtorch's messages: "CUDA out of memory", "DefaultCPUAllocator: can't allocate memory" or "not enough memory",
+    // and CUBLAS_STATUS_ALLOC_FAILED and CUDNN_STATUS_ALLOC_FAILED. TorchSharp throws ExternalException for all of them.
     private static readonly string[] _signs = ["out of memory", "can't allocate memory", "not enough memory", "_STATUS_ALLOC_FAILED"];
 
     /// <summary>Does work that may need more memory than there is.</summary>

@@ -6,9 +6,9 @@ namespace AdaptThenUnlearn.Torch.Backend;
 
 /// <summary>Loads a Linux library that does not load only because it requires a symbol version that it never uses.</summary>
 /// <remarks>
-/// TorchSharp 0.107's wrapper requires <c>GLIBCXX_3.4.32</c> for <c>_ZSt21ios_base_library_initv</c>, a marker symbol that is never called. In a
-/// private copy this requirement is made weak (<c>VER_FLG_WEAK</c>, glibc's <c>elf.h</c>; System V gABI, "Symbol Versioning"). The dynamic
-/// linker then accepts that the version is missing.
+/// TorchSharp 0.107's wrapper requires <c>GLIBCXX_3.4.32</c> for <c>_ZSt21ios_base_library_initv</c>, a marker symbol that is
+/// never called. In a private copy this requirement is made weak (<c>VER_FLG_WEAK</c>, glibc's <c>elf.h</c>; System V gABI,
+/// "Symbol Versioning"). The dynamic linker then accepts that the version is missing.
 /// </remarks>
 internal static class RelaxedElf
 {

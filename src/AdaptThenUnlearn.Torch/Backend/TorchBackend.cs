@@ -5,15 +5,20 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Backend;
 
-/// <summary>Finds and loads libtorch before TorchSharp looks for it, and says what is missing where it cannot be loaded.</summary>
+/// <summary>
+/// Finds and loads libtorch before TorchSharp looks for it, and says what is missing where it cannot be loaded.
+/// </summary>
 /// <remarks>
-/// On systems whose libstdc++ is older than the one that TorchSharp was built with (Debian 12, Ubuntu 22.04), TorchSharp's own search ends in
-/// a message about the wrong file. Here the libraries are loaded by absolute path, in order; TorchSharp then finds them by their SONAME. No
-/// file in the output folder is changed.
+/// On systems whose libstdc++ is older than the one that TorchSharp was built with (Debian 12, Ubuntu 22.04), TorchSharp's own
+/// search ends in a message about the wrong file. Here the libraries are loaded by absolute path, in order; TorchSharp then finds
+/// them by their SONAME. No file in the output folder is changed.
 /// </remarks>
 public static class TorchBackend
 {
-    /// <summary>Environment variable that names a folder with libtorch, such as <c>torch/lib</c> of a PyTorch installation of the same minor version.</summary>
+    /// <summary>
+    /// Environment variable that names a folder with libtorch, such as <c>torch/lib</c> of a PyTorch installation of the same
+    /// minor version.
+    /// </summary>
     public const string FolderVariable = "ATU_LIBTORCH";
 
     private const string Wrapper = "LibTorchSharp";
@@ -40,8 +45,8 @@ public static class TorchBackend
 
     /// <summary>Makes CUDA compute convolutions and matrix products in float32, in the whole process.</summary>
     /// <remarks>
-    /// NVIDIA's GPUs otherwise use TF32, with 10 bits of mantissa. It is faster, but gives results that differ more from those of other devices.
-    /// StyleGAN2-ADA's published code switches it off too (<c>allow_tf32</c> in <c>training_loop.py</c>).
+    /// NVIDIA's GPUs otherwise use TF32, with 10 bits of mantissa. It is faster, but gives results that differ more from those of
+    /// other devices. StyleGAN2-ADA's published code switches it off too (<c>allow_tf32</c> in <c>training_loop.py</c>).
     /// </remarks>
     public static void KeepFloat32() => (backends.cudnn.allow_tf32, backends.cuda.matmul.allow_tf32) = (false, false);
 
@@ -67,8 +72,8 @@ public static class TorchBackend
         return device($"cuda:{index}");
     }
 
-    // Only a module initialiser is certain to run before TorchSharp is used. It never throws: a program that needs no tensors must run without
-    // libtorch.
+    // Only a module initialiser is certain to run before TorchSharp is used. It never throws: a program that needs no tensors
+    // must run without libtorch.
 #pragma warning disable CA2255
     [ModuleInitializer]
     internal static void Initialise() => TryLoad();
@@ -127,8 +132,8 @@ public static class TorchBackend
     }
 
     /// <summary>
-    /// The path to load: that of the file that was found, or else its name for the system to find. On Windows null in place of the name, because
-    /// Windows would look in the current folder too.
+    /// The path to load: that of the file that was found, or else its name for the system to find. On Windows null in place of
+    /// the name, because Windows would look in the current folder too.
     /// </summary>
     internal static string? ResolveLibrary(string name, string? found, bool onWindows) => found ?? (onWindows ? null : name);
 

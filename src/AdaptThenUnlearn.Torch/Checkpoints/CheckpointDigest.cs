@@ -8,7 +8,9 @@ public static class CheckpointDigest
     /// <summary>Number of hexadecimal digits.</summary>
     public const int Digits = 64;
 
-    /// <summary>Hashes a file, in pieces. Code that also reads the content must take both from one <see cref="CheckpointFile"/>.</summary>
+    /// <summary>
+    /// Hashes a file, in pieces. Code that also reads the content must take both from one <see cref="CheckpointFile"/>.
+    /// </summary>
     /// <returns>64 lower-case hexadecimal digits.</returns>
     /// <exception cref="CheckpointException">The file is missing, empty, a folder or unreadable.</exception>
     public static string Compute(string path) => CheckpointFile.Open(path).Sha256;
@@ -17,7 +19,9 @@ public static class CheckpointDigest
     /// <param name="file">The file.</param>
     /// <param name="pinned">64 hexadecimal digits of either case; null where nothing is pinned.</param>
     /// <returns>The file's digest.</returns>
-    /// <exception cref="CheckpointException">The digests differ (the message has both), or the checkpoint is in several files.</exception>
+    /// <exception cref="CheckpointException">
+    /// The digests differ (the message has both), or the checkpoint is in several files.
+    /// </exception>
     public static string RequirePinned(CheckpointFile file, string? pinned)
     {
         if (pinned is null)

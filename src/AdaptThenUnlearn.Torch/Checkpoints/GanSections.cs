@@ -5,8 +5,9 @@ namespace AdaptThenUnlearn.Torch.Checkpoints;
 
 /// <summary>Finds the networks of a GAN in a checkpoint.</summary>
 /// <remarks>
-/// A StyleGAN2 is found under any name, by the names of its own tensors. A sequence of layers has numbers for names, so it is found only under
-/// names that say that it is a generator, or that say nothing. Where several networks could be meant, none is chosen.
+/// A StyleGAN2 is found under any name, by the names of its own tensors. A sequence of layers has numbers for names, so it is
+/// found only under names that say that it is a generator, or that say nothing. Where several networks could be meant, none is
+/// chosen.
 /// </remarks>
 internal static class GanSections
 {
@@ -33,7 +34,10 @@ internal static class GanSections
         return found;
     }
 
-    /// <summary>The wanted generator of a file: the average, which one samples from, or the one in training. Where only the other is there, that one.</summary>
+    /// <summary>
+    /// The wanted generator of a file: the average, which one samples from, or the one in training. Where only the other is
+    /// there, that one.
+    /// </summary>
     /// <param name="file">As read.</param>
     /// <param name="averaged">Whether the average is wanted.</param>
     /// <returns>Null where the file holds no generator.</returns>
@@ -47,7 +51,9 @@ internal static class GanSections
             : Meant(file, found, averaged);
     }
 
-    /// <summary>The generator that one samples from, for a description; null where the file holds none, or several could be meant.</summary>
+    /// <summary>
+    /// The generator that one samples from, for a description; null where the file holds none, or several could be meant.
+    /// </summary>
     /// <exception cref="CheckpointException">The average is there and cannot be read.</exception>
     public static FoundGenerator? ClearGeneratorIn(TensorFile file) =>
         GeneratorsIn(file) is var found && WhyUnclear(found) is null ? Meant(file, found, averaged: true) : null;
@@ -57,7 +63,8 @@ internal static class GanSections
         if (found.FirstOrDefault(generator => generator.IsAverage == averaged) is { } meant)
             return meant;
 
-        // Take the other one where the file has none of the wanted kind, but not where the wanted one is there and cannot be read.
+        // Take the other one where the file has none of the wanted kind, but not where the wanted one is there and cannot be
+        // read.
         return found.Count > 0 && UnreadIn(file, found).FirstOrDefault(place => place.Parts.Any(NetworkNames.IsAverage) == averaged) is { } unread
             ? throw new CheckpointException(
                 file.Path, $"holds '{CheckpointException.Sanitize(unread.Name!)}', which is not a generator that this version knows; to read '{CheckpointException.Sanitize(found[0].Place.Name ?? "the rest")}' in its place would be a guess",
@@ -165,8 +172,8 @@ internal static class GanSections
         return place;
     }
 
-    // The part with which all names there begin, with its separator. Null where the names begin in several ways; null also where numbers
-    // follow, because then the part is the name of a sequence of layers.
+    // The part with which all names there begin, with its separator. Null where the names begin in several ways; null also where
+    // numbers follow, because then the part is the name of a sequence of layers.
     private static string? OnlyPartIn(TensorFile file, NetworkPlace place)
     {
         var names = file.Tensors.Select(tensor => tensor.Name)

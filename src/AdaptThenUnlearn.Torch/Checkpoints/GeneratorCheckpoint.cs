@@ -8,7 +8,9 @@ using static TorchSharp.torch;
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
 /// <summary>Builds generators and discriminators from checkpoints, and saves them in the same format.</summary>
-/// <remarks><see cref="GanSections"/> finds the networks, under the names that projects give them. Saved networks keep these names.</remarks>
+/// <remarks>
+/// <see cref="GanSections"/> finds the networks, under the names that projects give them. Saved networks keep these names.
+/// </remarks>
 public static class GeneratorCheckpoint
 {
     private const int MostNamed = 6;
@@ -21,14 +23,24 @@ public static class GeneratorCheckpoint
     /// <param name="path">The checkpoint.</param>
     /// <param name="format">Name of a format, or <c>auto</c>.</param>
     /// <param name="sha256">The pinned digest; null where none is pinned.</param>
-    /// <param name="discriminatorPath">Path of a checkpoint with the discriminator where the generator's has none; otherwise null.</param>
+    /// <param name="discriminatorPath">
+    /// Path of a checkpoint with the discriminator where the generator's has none; otherwise null.
+    /// </param>
     /// <param name="device">Where the networks go.</param>
-    /// <param name="network"><c>ema</c> for the averaged generator, or <c>generator</c> for the one in training. Where only one is there, that one is loaded.</param>
+    /// <param name="network">
+    /// <c>ema</c> for the averaged generator, or <c>generator</c> for the one in training. Where only one is there, that one is
+    /// loaded.
+    /// </param>
     /// <param name="latentSize">Latent size of a program whose weights do not show it; otherwise null.</param>
-    /// <param name="layers">The layers of a DCGAN or of a fully connected GAN where they are stated, see <see cref="GeneratorChoice.Layers"/>; otherwise null.</param>
+    /// <param name="layers">
+    /// The layers of a DCGAN or of a fully connected GAN where they are stated, see <see cref="GeneratorChoice.Layers"/>;
+    /// otherwise null.
+    /// </param>
     /// <param name="generatorAlone">Whether to load no discriminator, even where the file holds one.</param>
     /// <returns>Networks in eval mode; belong to the caller.</returns>
-    /// <exception cref="CheckpointException">The file is missing, damaged, not the pinned one, or not a generator that this version knows.</exception>
+    /// <exception cref="CheckpointException">
+    /// The file is missing, damaged, not the pinned one, or not a generator that this version knows.
+    /// </exception>
     public static LoadedGenerator Load(
         string path, string format, string? sha256, string? discriminatorPath, Device device, string network = "ema", int? latentSize = null,
         IReadOnlyList<string>? layers = null, bool generatorAlone = false) => Load(
@@ -41,7 +53,10 @@ public static class GeneratorCheckpoint
     /// <param name="sha256">The pinned digest; null where none is pinned.</param>
     /// <param name="discriminator">A checkpoint with the discriminator where the generator's has none; otherwise null.</param>
     /// <param name="device">Where the networks go.</param>
-    /// <param name="network"><c>ema</c> for the averaged generator, or <c>generator</c> for the one in training. Where only one is there, that one is loaded.</param>
+    /// <param name="network">
+    /// <c>ema</c> for the averaged generator, or <c>generator</c> for the one in training. Where only one is there, that one is
+    /// loaded.
+    /// </param>
     /// <param name="latentSize">Latent size of a program whose weights do not show it; otherwise null.</param>
     /// <param name="layers">The layers of a DCGAN or of a fully connected GAN where they are stated; otherwise null.</param>
     /// <param name="generatorAlone">Whether to load no discriminator, even where the file holds one.</param>
@@ -55,7 +70,8 @@ public static class GeneratorCheckpoint
         if (format == TorchScriptFormat.FormatName)
             return ScriptedGan.Load(opened, latentSize, discriminator, device);
 
-        // Find the generator and the discriminator. Layers of a sequence may show in the discriminator alone, so it is looked at in any case.
+        // Find the generator and the discriminator. Layers of a sequence may show in the discriminator alone, so it is looked at
+        // in any case.
         var file = CheckpointFormats.Read(opened, format);
         var found = GanSections.GeneratorIn(file, averaged: network != "generator") ?? throw new UnknownGenerator(file).CreateException();
         var (weights, architecture) = (found.Weights, found.Architecture);
@@ -98,12 +114,12 @@ public static class GeneratorCheckpoint
     }
 
     /// <summary>
-    /// Saves a generator with its discriminator in the format of its original: with the same names, types and shapes, and with everything
-    /// else that the original holds.
+    /// Saves a generator with its discriminator in the format of its original: with the same names, types and shapes, and with
+    /// everything else that the original holds.
     /// </summary>
     /// <remarks>
-    /// Every generator in the file is replaced. A checkpoint that keeps the generator in training beside its average would otherwise still
-    /// hold what was unlearned. States of optimisers stay as they are in the original.
+    /// Every generator in the file is replaced. A checkpoint that keeps the generator in training beside its average would
+    /// otherwise still hold what was unlearned. States of optimisers stay as they are in the original.
     /// </remarks>
     /// <param name="original">The original's file, as it was hashed when it was loaded.</param>
     /// <param name="loaded">The networks that were loaded from it.</param>
@@ -133,12 +149,14 @@ public static class GeneratorCheckpoint
         CheckpointFormats.Named(file.Format).Rewrite(file, path, values, metadata);
     }
 
-    /// <summary>Refuses a checkpoint in whose format a trained generator could not be saved, before anything is trained.</summary>
+    /// <summary>
+    /// Refuses a checkpoint in whose format a trained generator could not be saved, before anything is trained.
+    /// </summary>
     /// <param name="original">The original's file, as it was hashed when it was loaded.</param>
     /// <param name="loaded">The networks that were loaded from it.</param>
     /// <exception cref="CheckpointException">
-    /// A tensor repeats its elements, or shares them with another layer's tensor; or the file may hold a copy of the generator that is not
-    /// read, and that would still hold what was unlearned.
+    /// A tensor repeats its elements, or shares them with another layer's tensor; or the file may hold a copy of the generator
+    /// that is not read, and that would still hold what was unlearned.
     /// </exception>
     public static void RequireRewritable(CheckpointFile original, LoadedGenerator loaded)
     {
@@ -150,7 +168,8 @@ public static class GeneratorCheckpoint
         RewriteCheck.RequireRewritable(file, written);
     }
 
-    // The tensors of the file that get new values, each with its source. Of a generator that was not loaded only the parameters are replaced.
+    // The tensors of the file that get new values, each with its source. Of a generator that was not loaded only the parameters
+    // are replaced.
     private static IEnumerable<(string Full, nn.Module Network, string Name, double Factor)> EnumerateWrittenTensors(
         TensorFile file, LoadedGenerator loaded, ImageGenerator generator, ImageDiscriminator? discriminator)
     {
@@ -199,7 +218,10 @@ public static class GeneratorCheckpoint
         }
     }
 
-    /// <summary>Why the generator of a checkpoint cannot be built, and what the reader can do; null where it can be built, or where none was found.</summary>
+    /// <summary>
+    /// Why the generator of a checkpoint cannot be built, and what the reader can do; null where it can be built, or where none
+    /// was found.
+    /// </summary>
     /// <param name="file">As read.</param>
     /// <param name="layers">The generator's layers where they are stated; otherwise null.</param>
     public static string? WhyNotBuilt(TensorFile file, IReadOnlyList<string>? layers = null)
@@ -240,7 +262,9 @@ public static class GeneratorCheckpoint
     /// <param name="weights">A flat state dict.</param>
     /// <param name="device">Where the network goes.</param>
     /// <param name="harmless">Kinds of tensors that may stay unused; null where only counters may.</param>
-    /// <exception cref="CheckpointException">A tensor is missing, has another shape, or is unused; the message names it. The network is disposed.</exception>
+    /// <exception cref="CheckpointException">
+    /// A tensor is missing, has another shape, or is unused; the message names it. The network is disposed.
+    /// </exception>
     public static T LoadStateDict<T>(T network, TensorFile weights, Device device, IReadOnlyList<IgnoredTensor>? harmless = null) where T : nn.Module =>
         LoadStateDict(network, name => new StoredTensor(name), weights, device, harmless);
 
@@ -366,22 +390,34 @@ public static class GeneratorCheckpoint
 /// <param name="Description">One line about its size.</param>
 /// <param name="Channels">Channels of its images, 1 or 3.</param>
 /// <param name="Resolution">Width and height of its images, in pixels.</param>
-/// <param name="Assumed">What is assumed about its layers because the weights do not show it, in one sentence; null where nothing is assumed.</param>
-/// <param name="Place">Its place in the file: a section (<c>g_ema</c>), or the prefix of its tensors' names (<c>module.</c>); null where there is none.</param>
+/// <param name="Assumed">
+/// What is assumed about its layers because the weights do not show it, in one sentence; null where nothing is assumed.
+/// </param>
+/// <param name="Place">
+/// Its place in the file: a section (<c>g_ema</c>), or the prefix of its tensors' names (<c>module.</c>); null where there is
+/// none.
+/// </param>
 public sealed record DescribedGenerator(string Architecture, string Description, int Channels, int Resolution, string? Assumed = null, string? Place = null);
 
 /// <summary>A generator from a checkpoint.</summary>
 /// <param name="Generator">In eval mode; owned by this.</param>
 /// <param name="Discriminator">In eval mode; owned by this. Null where the checkpoint has none.</param>
-/// <param name="Architecture">Name of its architecture in the catalogue, or the name of <see cref="TorchScriptFormat"/> for a program.</param>
+/// <param name="Architecture">
+/// Name of its architecture in the catalogue, or the name of <see cref="TorchScriptFormat"/> for a program.
+/// </param>
 /// <param name="Description">One line about its size.</param>
 /// <param name="Sha256">SHA-256 of the checkpoint.</param>
 /// <param name="Format">Name of the checkpoint's format.</param>
-/// <param name="Section">Its place in the file: a section (<c>g_ema</c>), or the prefix of its tensors' names (<c>module.</c>); null where there is none.</param>
+/// <param name="Section">
+/// Its place in the file: a section (<c>g_ema</c>), or the prefix of its tensors' names (<c>module.</c>); null where there is
+/// none.
+/// </param>
 public sealed record LoadedGenerator(
     ImageGenerator Generator, ImageDiscriminator? Discriminator, string Architecture, string Description, string Sha256, string Format, string? Section) : IDisposable
 {
-    /// <summary>What was assumed about the generator's layers because its weights do not show it; null where nothing was assumed.</summary>
+    /// <summary>
+    /// What was assumed about the generator's layers because its weights do not show it; null where nothing was assumed.
+    /// </summary>
     public AssumedLayers? Assumed { get; init; }
 
     /// <summary>Notes about the file, in sentences that call the generator "it".</summary>

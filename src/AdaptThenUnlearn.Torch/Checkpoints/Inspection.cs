@@ -2,12 +2,16 @@ using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>A description of a checkpoint, made without reading values of tensors and without running anything. It can be written as JSON.</summary>
+/// <summary>
+/// A description of a checkpoint, made without reading values of tensors and without running anything. It can be written as JSON.
+/// </summary>
 /// <param name="Path">The file.</param>
 /// <param name="Format">Name of its format.</param>
 /// <param name="Bytes">Its size in bytes, with the files beside it that belong to it.</param>
 /// <param name="Sha256">64 lower-case hexadecimal digits.</param>
-/// <param name="Generator">The generator in it. Null where this version knows none in it, where the file is refused, or where it is a program.</param>
+/// <param name="Generator">
+/// The generator in it. Null where this version knows none in it, where the file is refused, or where it is a program.
+/// </param>
 /// <param name="Sections">Its content by section; one with an empty name for tensors outside of any section.</param>
 /// <param name="Tensors">Number of tensors in all sections.</param>
 /// <param name="Parameters">Number of floating-point elements in all sections, buffers and optimiser states included.</param>

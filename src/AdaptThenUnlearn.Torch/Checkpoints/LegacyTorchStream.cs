@@ -6,8 +6,8 @@ using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
 /// <summary>
-/// Reads the format of <c>torch.save</c> before PyTorch 1.6, which it still writes for a single storage: five pickles, then the storages'
-/// elements.
+/// Reads the format of <c>torch.save</c> before PyTorch 1.6, which it still writes for a single storage: five pickles, then the
+/// storages' elements.
 /// </summary>
 /// <remarks>Layout: PyTorch, <c>torch/serialization.py</c> (<c>_legacy_save</c>, <c>_legacy_load</c>).</remarks>
 internal sealed class LegacyTorchStream
@@ -41,11 +41,16 @@ internal sealed class LegacyTorchStream
     public static object? Read(CheckpointBytes bytes, PickleSession session) =>
         new LegacyTorchStream(bytes, session, new PickleSource(bytes, 0, bytes.Length, "pickle")).Read();
 
-    /// <summary>Reads a storage that was saved as bytes within a file. A tensor that is pickled without <c>torch.save</c> has such a storage.</summary>
+    /// <summary>
+    /// Reads a storage that was saved as bytes within a file. A tensor that is pickled without <c>torch.save</c> has such a
+    /// storage.
+    /// </summary>
     /// <param name="bytes">The file.</param>
     /// <param name="session">The session of the file.</param>
     /// <param name="within">Where the bytes lie in the file, or in the content.</param>
-    /// <param name="content">The decoded bytes where the file keeps them as text; null where they lie in the file as they are.</param>
+    /// <param name="content">
+    /// The decoded bytes where the file keeps them as text; null where they lie in the file as they are.
+    /// </param>
     /// <returns>The storage; null where the bytes hold something else.</returns>
     /// <exception cref="CheckpointException">The bytes are damaged or hold more than data.</exception>
     public static PickleStorage? ReadStorage(CheckpointBytes bytes, PickleSession session, PickleBytes within, byte[]? content)
@@ -84,7 +89,8 @@ internal sealed class LegacyTorchStream
 
     private object? Next(PickleHost host) => RestrictedUnpickler.Read(_bytes.Path, _source, _session, host);
 
-    // A persistent id is ('storage', class, key, location, number of elements, view). Views of storages were written before PyTorch 0.4.
+    // A persistent id is ('storage', class, key, location, number of elements, view). Views of storages were written before
+    // PyTorch 0.4.
     private PickleStorage? StorageOf(object? id)
     {
         if (id is PickleTuple { Items: ["storage", PickleGlobal { Role: not PickleRole.Storage } other, ..] })

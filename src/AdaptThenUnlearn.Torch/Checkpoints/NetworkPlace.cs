@@ -3,7 +3,9 @@ using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
 /// <summary>The place of one network in a file: the common beginning of its tensors' names.</summary>
-/// <param name="Prefix">The beginning, such as <c>g_ema/</c>, <c>module.</c> or <c>state_dict/generator.</c>; empty where the names have none.</param>
+/// <param name="Prefix">
+/// The beginning, such as <c>g_ema/</c>, <c>module.</c> or <c>state_dict/generator.</c>; empty where the names have none.
+/// </param>
 internal sealed record NetworkPlace(string Prefix)
 {
     /// <summary>The prefix as a name for a reader; null where it is empty.</summary>
@@ -12,7 +14,9 @@ internal sealed record NetworkPlace(string Prefix)
     /// <summary>The parts of the prefix.</summary>
     public IEnumerable<string> Parts => NamePart.Split(Prefix).Select(part => part.Text);
 
-    /// <summary>The network's tensors as a file, without the prefix. Sections within the place belong to other networks, and are left out.</summary>
+    /// <summary>
+    /// The network's tensors as a file, without the prefix. Sections within the place belong to other networks, and are left out.
+    /// </summary>
     public TensorFile In(TensorFile file) => file.Renamed(name => Covers(name) ? name[Prefix.Length..] : null);
 
     /// <summary>Whether another place lies within this one, so that its tensors are among this network's.</summary>

@@ -4,10 +4,13 @@ using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
 /// <summary>
-/// Reads the format of <c>torch.save</c> since PyTorch 1.6, and the weights of <c>torch.jit.save</c>: a zip archive with one pickle and one
-/// entry for each storage.
+/// Reads the format of <c>torch.save</c> since PyTorch 1.6, and the weights of <c>torch.jit.save</c>: a zip archive with one
+/// pickle and one entry for each storage.
 /// </summary>
-/// <remarks>Layout: PyTorch, <c>torch/serialization.py</c> (<c>_save</c>, <c>_load</c>), <c>torch/csrc/jit/serialization/export_module.cpp</c>.</remarks>
+/// <remarks>
+/// Layout: PyTorch, <c>torch/serialization.py</c> (<c>_save</c>, <c>_load</c>),
+/// <c>torch/csrc/jit/serialization/export_module.cpp</c>.
+/// </remarks>
 internal static class PyTorchZip
 {
     private const string PickleEntry = "/data.pkl";
@@ -58,7 +61,8 @@ internal static class PyTorchZip
             throw new CheckpointException(bytes.Path, "was written on a big-endian machine", "save it again on a little-endian one", order.Name);
     }
 
-    // A persistent id is ('storage', class, key, location, number of elements). The location is the device it was saved from, and is not used.
+    // A persistent id is ('storage', class, key, location, number of elements). The location is the device it was saved from, and
+    // is not used.
     private static object? StorageOf(string path, StoredZip zip, string root, object? id)
     {
         if (id is PickleTuple { Items: ["storage", PickleGlobal { Role: not PickleRole.Storage } other, ..] })
@@ -77,7 +81,9 @@ internal static class PyTorchZip
         return new PickleStorage(type, count, entry?.Offset ?? 0);
     }
 
-    /// <summary>An action that updates the checksums of a copy in which tensors were overwritten; null for a file that is not an archive.</summary>
+    /// <summary>
+    /// An action that updates the checksums of a copy in which tensors were overwritten; null for a file that is not an archive.
+    /// </summary>
     /// <param name="file">As read.</param>
     /// <param name="changed">Full names of the overwritten tensors.</param>
     public static Action<CheckpointBytes, Stream>? CreateChecksumUpdate(TensorFile file, IEnumerable<string> changed)

@@ -4,7 +4,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>Checks that tensors of a file can be overwritten in place, and that the file holds no other copy of their values.</summary>
+/// <summary>
+/// Checks that tensors of a file can be overwritten in place, and that the file holds no other copy of their values.
+/// </summary>
 internal static class RewriteCheck
 {
     private const string Remedy = "save it again after giving each tensor its own elements: "
@@ -13,7 +15,9 @@ internal static class RewriteCheck
     /// <summary>Refuses a file whose tensors cannot be overwritten in place.</summary>
     /// <param name="file">As read.</param>
     /// <param name="written">The tensors to overwrite, each with the network's tensor whose values it gets.</param>
-    /// <exception cref="CheckpointException">A tensor cannot be overwritten, or the file may hold a copy of it; the message names the tensor.</exception>
+    /// <exception cref="CheckpointException">
+    /// A tensor cannot be overwritten, or the file may hold a copy of it; the message names the tensor.
+    /// </exception>
     public static void RequireRewritable(TensorFile file, IReadOnlyList<(TensorEntry Tensor, (nn.Module Network, string Name) Source)> written)
     {
         // Refuse tensors whose elements have no place of their own: text, or repeated elements.
@@ -26,8 +30,8 @@ internal static class RewriteCheck
                 file.Path, "a stored tensor repeats its elements, so that trained ones could not be saved in their places", Remedy,
                 $"tensor '{CheckpointException.Sanitize(repeated.Name)}'");
 
-        // Refuse tensors that share elements and get different values. An average may share them with the generator in training: both get the
-        // same values.
+        // Refuse tensors that share elements and get different values. An average may share them with the generator in training:
+        // both get the same values.
         if (TensorEntry.Overlapping(written) is var (one, other))
             throw new CheckpointException(
                 file.Path,

@@ -6,7 +6,10 @@ using static TorchSharp.torch;
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
 /// <summary>Reads and writes safetensors files: a length, a JSON header, and the tensors' bytes without a gap.</summary>
-/// <remarks>Format: github.com/huggingface/safetensors, README "Format". Files written here are byte for byte those of its reference implementation.</remarks>
+/// <remarks>
+/// Format: github.com/huggingface/safetensors, README "Format". Files written here are byte for byte those of its reference
+/// implementation.
+/// </remarks>
 public static class SafetensorsFile
 {
     private const int PrefixBytes = 8;
@@ -56,10 +59,12 @@ public static class SafetensorsFile
     /// <param name="tensors">The tensors by name, on any device; each is copied to the CPU in turn.</param>
     /// <param name="metadata">Text by key.</param>
     /// <remarks>
-    /// The same tensors and metadata give the same bytes, in whatever order they are given. Tensors are ordered by element type, larger ones
-    /// first so that all are aligned, and then by name.
+    /// The same tensors and metadata give the same bytes, in whatever order they are given. Tensors are ordered by element type,
+    /// larger ones first so that all are aligned, and then by name.
     /// </remarks>
-    /// <exception cref="CheckpointException">The folder may not be written, the disk is full, or a tensor has an element type that the format lacks.</exception>
+    /// <exception cref="CheckpointException">
+    /// The folder may not be written, the disk is full, or a tensor has an element type that the format lacks.
+    /// </exception>
     public static void Write(string path, IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata = null)
     {
         var ordered = tensors
@@ -78,7 +83,9 @@ public static class SafetensorsFile
         });
     }
 
-    /// <summary>Writes a copy of a file with other values for some of its tensors. Order, types and shapes stay; several files become one.</summary>
+    /// <summary>
+    /// Writes a copy of a file with other values for some of its tensors. Order, types and shapes stay; several files become one.
+    /// </summary>
     /// <param name="file">As read from its path.</param>
     /// <param name="path">Path of the copy; a file that is there is replaced.</param>
     /// <param name="values">The new values by name.</param>
@@ -140,11 +147,14 @@ public static class SafetensorsFile
         });
     }
 
-    /// <summary>Length of the header in bytes, from the first bytes of a file; null where a safetensors file cannot begin with them.</summary>
+    /// <summary>
+    /// Length of the header in bytes, from the first bytes of a file; null where a safetensors file cannot begin with them.
+    /// </summary>
     internal static int? HeaderBytes(ReadOnlySpan<byte> start) =>
         start.Length >= PrefixBytes && BinaryPrimitives.ReadUInt64LittleEndian(start) is >= 2 and <= SafetensorsHeader.MaximumBytes and var length ? (int)length : null;
 
-    // The tensors must cover the data from its first byte to the file's last: without a hole, an overlap or bytes behind the last one.
+    // The tensors must cover the data from its first byte to the file's last: without a hole, an overlap or bytes behind the last
+    // one.
     private static (List<TensorEntry> Tensors, List<UnreadTensor> Unread) Describe(CheckpointFile file, SafetensorsHeader header, long dataOffset, long fileLength)
     {
         var path = file.Path;

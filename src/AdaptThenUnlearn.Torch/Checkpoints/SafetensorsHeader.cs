@@ -5,7 +5,9 @@ using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
 /// <summary>The JSON header of a safetensors file. It is read strictly, and always written in the same way.</summary>
-/// <remarks>Format: github.com/huggingface/safetensors, README "Format"; limits and layout order as in its reference implementation.</remarks>
+/// <remarks>
+/// Format: github.com/huggingface/safetensors, README "Format"; limits and layout order as in its reference implementation.
+/// </remarks>
 internal sealed record SafetensorsHeader(IReadOnlyList<SafetensorsTensor> Tensors, IReadOnlyDictionary<string, string> Metadata)
 {
     /// <summary>Longest header that is read, bytes.</summary>
@@ -39,7 +41,9 @@ internal sealed record SafetensorsHeader(IReadOnlyList<SafetensorsTensor> Tensor
         }
     }
 
-    /// <summary>Writes a header: metadata first, then tensors in the given order, padded with spaces to a multiple of 8.</summary>
+    /// <summary>
+    /// Writes a header: metadata first, then tensors in the given order, padded with spaces to a multiple of 8.
+    /// </summary>
     public byte[] ToBytes()
     {
         using var buffer = new MemoryStream();

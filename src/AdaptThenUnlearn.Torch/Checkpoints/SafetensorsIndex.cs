@@ -5,8 +5,8 @@ namespace AdaptThenUnlearn.Torch.Checkpoints;
 
 /// <summary>Reads a safetensors checkpoint of several files: a JSON index says which file holds each tensor.</summary>
 /// <remarks>
-/// Hugging Face's <c>model.safetensors.index.json</c>: <c>weight_map</c> names a file beside the index for each tensor. The format does not
-/// fix the content of <c>metadata</c>.
+/// Hugging Face's <c>model.safetensors.index.json</c>: <c>weight_map</c> names a file beside the index for each tensor. The
+/// format does not fix the content of <c>metadata</c>.
 /// </remarks>
 internal static class SafetensorsIndex
 {
@@ -19,7 +19,9 @@ internal static class SafetensorsIndex
     public static bool Begins(ReadOnlySpan<byte> start) => start.TrimStart(" \t\r\n"u8) is [(byte)'{', ..];
 
     /// <summary>Describes the content of all the files.</summary>
-    /// <exception cref="CheckpointException">The index or one of the files cannot be read, or they contradict each other.</exception>
+    /// <exception cref="CheckpointException">
+    /// The index or one of the files cannot be read, or they contradict each other.
+    /// </exception>
     public static TensorFile Read(CheckpointFile index)
     {
         var path = index.Path;
@@ -28,7 +30,8 @@ internal static class SafetensorsIndex
         List<UnreadTensor> unread = [];
         foreach (var file in map.Values.Distinct())
         {
-            // A tensor that the index does not name belongs to the checkpoint too. Of a tensor in two files, the one in the named file counts.
+            // A tensor that the index does not name belongs to the checkpoint too. Of a tensor in two files, the one in the named
+            // file counts.
             var part = SafetensorsFile.Read(index.OpenSibling(PathOf(path, file)));
             tensors.AddRange(part.Tensors.Where(tensor => map.GetValueOrDefault(tensor.Name, file) == file));
             unread.AddRange(part.Unread.Where(tensor => map.GetValueOrDefault(tensor.Name, file) == file));

@@ -7,7 +7,9 @@ using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>Reads TorchScript archives without running them: recognises them, finds their weights, and lists the operators that they name.</summary>
+/// <summary>
+/// Reads TorchScript archives without running them: recognises them, finds their weights, and lists the operators that they name.
+/// </summary>
 internal static partial class ScriptArchive
 {
     private const int MaximumSourceBytes = 32 << 20;
@@ -19,7 +21,9 @@ internal static partial class ScriptArchive
         "sparse", "static_runtime", "inductor", "profiler", "c10d", "_caffe2", "cuda", "metal", "metal_prepacked", "vulkan", "vulkan_prepacked", "xnnpack",
     ];
 
-    /// <summary>Whether the file is an archive of <c>torch.jit.save</c>, which holds source text, unlike one of <c>torch.save</c>.</summary>
+    /// <summary>
+    /// Whether the file is an archive of <c>torch.jit.save</c>, which holds source text, unlike one of <c>torch.save</c>.
+    /// </summary>
     /// <exception cref="CheckpointException">The file is missing, a folder or unreadable.</exception>
     public static bool IsProgram(CheckpointFile file)
     {
@@ -48,7 +52,9 @@ internal static partial class ScriptArchive
         return PickleState.Flatten(file, bytes.Length, PyTorchZip.Read(bytes, session), anyRoot: inspectOnly).ToFile(TorchScriptFormat.FormatName, session);
     }
 
-    /// <summary>Refuses a program that names operators of other libraries, because libtorch ends the process when it meets one.</summary>
+    /// <summary>
+    /// Refuses a program that names operators of other libraries, because libtorch ends the process when it meets one.
+    /// </summary>
     /// <param name="file">A TorchScript archive.</param>
     /// <exception cref="CheckpointException">The program names such an operator, or its source cannot be unpacked.</exception>
     public static void RequireOwnOperators(CheckpointFile file)

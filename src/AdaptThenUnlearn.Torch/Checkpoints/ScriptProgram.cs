@@ -9,18 +9,19 @@ using static TorchSharp.torch;
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
 /// <summary>
-/// A TorchScript program in libtorch's interpreter, which runs only where a policy or a command line names it. Its failures become exceptions
-/// of one line.
+/// A TorchScript program in libtorch's interpreter, which runs only where a policy or a command line names it. Its failures
+/// become exceptions of one line.
 /// </summary>
 /// <remarks>
 /// <para>
-/// The bytes that run are those whose digest was checked. Random numbers of a program come from torch's default source, which is seeded by
-/// the program's input. A program without a state thus gives the same output for the same input, on every run. A program that keeps a state,
-/// or whose output depends on the number of images, may not; the consistency check before and after each measurement finds this out.
+/// The bytes that run are those whose digest was checked. Random numbers of a program come from torch's default source, which is
+/// seeded by the program's input. A program without a state thus gives the same output for the same input, on every run. A
+/// program that keeps a state, or whose output depends on the number of images, may not; the consistency check before and after
+/// each measurement finds this out.
 /// </para>
 /// <para>
-/// Source that libtorch cannot compile, such as an operator of a later version, may end the process with libtorch's own message, because
-/// TorchSharp does not catch that exception.
+/// Source that libtorch cannot compile, such as an operator of a later version, may end the process with libtorch's own message,
+/// because TorchSharp does not catch that exception.
 /// </para>
 /// </remarks>
 internal sealed class ScriptProgram : IDisposable
@@ -52,7 +53,9 @@ internal sealed class ScriptProgram : IDisposable
     /// <param name="file">A file of <c>torch.jit.save</c>.</param>
     /// <param name="contract">What its forward must do, as the end of a sentence.</param>
     /// <param name="device">Where the program goes.</param>
-    /// <exception cref="CheckpointException">The file is missing, has changed or is damaged, or libtorch cannot load it.</exception>
+    /// <exception cref="CheckpointException">
+    /// The file is missing, has changed or is damaged, or libtorch cannot load it.
+    /// </exception>
     public static ScriptProgram Load(CheckpointFile file, string contract, Device device)
     {
         ScriptArchive.Read(file);   // refuses a damaged or misleading file before libtorch sees it
@@ -99,7 +102,10 @@ internal sealed class ScriptProgram : IDisposable
     }
 
     /// <summary>Registers the program's parameters and buffers in a network, by their names in the file.</summary>
-    /// <remarks>The module itself is not registered, because TorchSharp asks a module within another for its children after it was disposed.</remarks>
+    /// <remarks>
+    /// The module itself is not registered, because TorchSharp asks a module within another for its children after it was
+    /// disposed.
+    /// </remarks>
     /// <param name="network">The network; it must dispose this program after itself.</param>
     public void RegisterIn(nn.Module network)
     {
@@ -134,7 +140,7 @@ internal sealed class ScriptProgram : IDisposable
         var file = ScriptArchive.Read(File);
         foreach (var (name, parameter) in parameters)
             if (file.Find(name) is not { } stored || !stored.Shape.SequenceEqual(parameter.shape) || !stored.Load(float32).bytes.SequenceEqual(parameter.cpu().contiguous().bytes))
-                return $"does not keep its parameter '{CheckpointException.Sanitize(name)}' under that name, so that it could not be given back; save the module without a __getstate__ of its own";
+                return $"does not keep its parameter '{CheckpointException.Sanitize(name)}' under that name, so that it could not be saved after training; save the module without a __getstate__ of its own";
 
         // Require that no two parameters share elements.
         return TensorEntry.Overlapping(parameters.Select(parameter => (file[parameter.name], parameter.name))) is { } tied
@@ -192,7 +198,8 @@ internal sealed class ScriptProgram : IDisposable
         return (long)(BinaryPrimitives.ReadUInt64LittleEndian(SHA256.HashData(some.bytes)) >> 1);
     }
 
-    // libtorch's messages may be pages long. A message of the interpreter begins with the place in the source, and the reason comes last.
+    // libtorch's messages may be pages long. A message of the interpreter begins with the place in the source, and the reason
+    // comes last.
     internal static string ExtractReason(string message)
     {
         const string Raised = "Error: ";
@@ -209,7 +216,9 @@ internal interface IProbedProgram
     ScriptProgram Program { get; }
 
     /// <summary>Runs the program with a given seed for its random numbers.</summary>
-    /// <param name="inputs">For a generator latents <c>[N, latent]</c>; for other networks images <c>[N, C, H, W]</c>, nominally [-1, 1].</param>
+    /// <param name="inputs">
+    /// For a generator latents <c>[N, latent]</c>; for other networks images <c>[N, C, H, W]</c>, nominally [-1, 1].
+    /// </param>
     /// <param name="seed">Seed of torch's default source.</param>
     /// <returns>One row for each input; belongs to the caller's scope.</returns>
     Tensor RunWithSeed(Tensor inputs, long seed);

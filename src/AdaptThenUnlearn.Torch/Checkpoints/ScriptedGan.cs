@@ -14,7 +14,9 @@ internal static class ScriptedGan
     /// <param name="beside">The discriminator's program; null where there is none.</param>
     /// <param name="device">Where the networks go.</param>
     /// <returns>Belongs to the caller.</returns>
-    /// <exception cref="CheckpointException">A file is not a program, or its program is not a generator or discriminator.</exception>
+    /// <exception cref="CheckpointException">
+    /// A file is not a program, or its program is not a generator or discriminator.
+    /// </exception>
     public static LoadedGenerator Load(CheckpointFile file, int? latentSize, CheckpointFile? beside, Device device)
     {
         var generator = Weights.Detach(ScriptedGenerator.Load(file, latentSize, device));

@@ -6,8 +6,8 @@ namespace AdaptThenUnlearn.Torch.Checkpoints;
 
 /// <summary>A generator that is a TorchScript program: its forward makes images from latents.</summary>
 /// <remarks>
-/// It stays in eval mode in training too, like <see cref="Models.Sequence.SequentialGenerator"/>. The trained network is then the one that is
-/// measured, and the statistics of batch normalisation stay.
+/// It stays in eval mode in training too, like <see cref="Models.Sequence.SequentialGenerator"/>. The trained network is then the
+/// one that is measured, and the statistics of batch normalisation stay.
 /// </remarks>
 internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork, IProbedProgram
 {
@@ -36,9 +36,13 @@ internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork, IPro
 
     /// <summary>Loads a generator, and runs it to learn the shapes of its latents and images.</summary>
     /// <param name="file">The program's file.</param>
-    /// <param name="latentSize">Length of a latent vector; null to try the sizes of the weights, of which exactly one must work.</param>
+    /// <param name="latentSize">
+    /// Length of a latent vector; null to try the sizes of the weights, of which exactly one must work.
+    /// </param>
     /// <param name="device">Where the generator goes.</param>
-    /// <exception cref="CheckpointException">The program cannot be loaded, is not a generator, or its latent size is unclear.</exception>
+    /// <exception cref="CheckpointException">
+    /// The program cannot be loaded, is not a generator, or its latent size is unclear.
+    /// </exception>
     public static ScriptedGenerator Load(CheckpointFile file, int? latentSize, Device device)
     {
         using var probed = ScriptProgram.Load(file, Contract, device);
@@ -48,7 +52,9 @@ internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork, IPro
     }
 
     /// <inheritdoc/>
-    /// <exception cref="NotSupportedException">Truncation other than 1: the generator has no mean to truncate towards.</exception>
+    /// <exception cref="NotSupportedException">
+    /// Truncation other than 1: the generator has no mean to truncate towards.
+    /// </exception>
     public override Tensor Generate(Tensor latents, IReadOnlyList<Tensor>? noise, double truncation = 1)
     {
         if (truncation != 1)

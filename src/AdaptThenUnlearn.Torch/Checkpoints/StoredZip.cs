@@ -7,9 +7,10 @@ namespace AdaptThenUnlearn.Torch.Checkpoints;
 
 /// <summary>The directory of a zip archive that PyTorch wrote: where in the file each entry's bytes lie.</summary>
 /// <remarks>
-/// PKWARE APPNOTE 6.3.9, sections 4.3 and 4.5.3. Entries must be stored without compression, except the source text of programs. Nothing is
-/// unpacked, so nothing can expand. Tensors are read by offset, which <see cref="System.IO.Compression"/> does not offer. Checksums are not
-/// compared, because PyTorch may leave them unset (<c>torch.serialization.set_crc32_options</c>); a SHA-256 pin guards the whole file.
+/// PKWARE APPNOTE 6.3.9, sections 4.3 and 4.5.3. Entries must be stored without compression, except the source text of programs.
+/// Nothing is unpacked, so nothing can expand. Tensors are read by offset, which <see cref="System.IO.Compression"/> does not
+/// offer. Checksums are not compared, because PyTorch may leave them unset (<c>torch.serialization.set_crc32_options</c>); a
+/// SHA-256 pin guards the whole file.
 /// </remarks>
 internal sealed class StoredZip
 {
@@ -214,7 +215,8 @@ internal sealed record StoredEntry(string Name, long Offset, long Bytes, long Lo
 
     /// <summary>Updates the checksum in a copy of the archive in which this entry's content was overwritten.</summary>
     /// <remarks>
-    /// The checksum is in the directory, and in the entry's own header or behind its content. Where PyTorch left it at zero, it stays zero.
+    /// The checksum is in the directory, and in the entry's own header or behind its content. Where PyTorch left it at zero, it
+    /// stays zero.
     /// </remarks>
     public void UpdateChecksum(CheckpointBytes original, Stream copy)
     {

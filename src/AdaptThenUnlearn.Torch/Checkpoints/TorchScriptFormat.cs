@@ -4,7 +4,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>A TorchScript program, as <c>torch.jit.save</c> writes it. Its weights are read and replaced here; it is not run.</summary>
+/// <summary>
+/// A TorchScript program, as <c>torch.jit.save</c> writes it. Its weights are read and replaced here; it is not run.
+/// </summary>
 public sealed class TorchScriptFormat : ICheckpointFormat
 {
     internal const string FormatName = GeneratorChoice.TorchScript;

@@ -9,7 +9,8 @@ internal static class UnusedTensors
 {
     private const int MostShown = 6;
 
-    // Names of the tensors of layers. A single number of another name, beside the network and not within it, does not belong to a layer.
+    // Names of the tensors of layers. A single number of another name, beside the network and not within it, does not belong to a
+    // layer.
     private static readonly HashSet<string> _ofLayers =
     [
         "weight", "bias", "gamma", "beta", "alpha", "scale", "shift", "slope", "strength", "noise_strength", "gain", "eps", "mean", "std", "running_mean", "running_var",

@@ -10,7 +10,10 @@ public static class CellPolicy
     /// <summary>Paths that every cell sets itself, besides its method's settings.</summary>
     public static IReadOnlyList<string> ReservedPaths { get; } = [.. Own(new CellKey("", "", 0), samples: 0).Select(own => own.Split('=')[0]), Data];
 
-    /// <summary>The further override for a method that <see cref="ComparedMethod.IncludesAdaptationSteps"/>: the steps of both stages together.</summary>
+    /// <summary>
+    /// The further override for a method that <see cref="ComparedMethod.IncludesAdaptationSteps"/>: the steps of both stages
+    /// together.
+    /// </summary>
     /// <param name="options">The options with all other overrides.</param>
     public static string CombinedStepsOverride(UnlearningOptions options) =>
         string.Create(CultureInfo.InvariantCulture, $"unlearning.steps={options.Steps + options.Adaptation.Steps * options.Adaptation.Models}");
@@ -36,7 +39,9 @@ public static class CellPolicy
         string.Create(CultureInfo.InvariantCulture, $"unlearning.seed={key.Seed}"),
     ];
 
-    /// <summary>The overrides, as <c>path=value</c>: class, seed and method of the run, and a single look, so that all runs measure alike.</summary>
+    /// <summary>
+    /// The overrides, as <c>path=value</c>: class, seed and method of the run, and a single look, so that all runs measure alike.
+    /// </summary>
     /// <param name="method">The compared method.</param>
     /// <param name="key">The run.</param>
     /// <param name="samples">Number of images that every run measures: the policy's <c>evaluation.samples</c>.</param>

@@ -47,13 +47,15 @@ public sealed record ComparedCell(
     /// <summary>The schema version of the cells that this version writes and reads.</summary>
     public const int CurrentSchemaVersion = 1;
 
-    // Raise this whenever a change makes training, the choice of candidates or measuring give other results: older cells are then made again.
-    // 2: images are clipped and rounded to 8 bits before they are judged.
+    // Raise this whenever a change makes training, the choice of candidates or measuring give other results: older cells are then
+    // made again. Revision 2: images are clipped and rounded to 8 bits before they are judged.
     private const int Revision = 2;
 
     /// <summary>Digest of what decides a run's result. The content of the training data does; its path does not.</summary>
     /// <param name="policy">The effective policy.</param>
-    /// <param name="inputs">Digest of each file that the run reads, by its role. The policy file is left out: <paramref name="policy"/> is its effect.</param>
+    /// <param name="inputs">
+    /// Digest of each file that the run reads, by its role. The policy file is left out: <paramref name="policy"/> is its effect.
+    /// </param>
     public static string DigestOf(UnlearningPolicy policy, IEnumerable<(string Role, string Sha256)> inputs)
     {
         var lines = inputs.Where(input => input.Role != InputRoles.Policy).Select(input => $"{input.Role} {input.Sha256}");
@@ -68,23 +70,34 @@ public sealed record ComparedCell(
 /// <param name="Samples">Number of images before, and of images after, of the same latents.</param>
 /// <param name="HitsBefore">Number of images with the class, before.</param>
 /// <param name="HitsAfter">Number of images with the class, after.</param>
-/// <param name="FrechetBefore">Fréchet distance of the retained classes to the policy's reference, before; null where it was not measured.</param>
-/// <param name="FrechetAfter">Fréchet distance of the retained classes to the policy's reference, after; null where it was not measured.</param>
+/// <param name="FrechetBefore">
+/// Fréchet distance of the retained classes to the policy's reference, before; null where it was not measured.
+/// </param>
+/// <param name="FrechetAfter">
+/// Fréchet distance of the retained classes to the policy's reference, after; null where it was not measured.
+/// </param>
 /// <param name="FrechetToRetrained">
-/// Fréchet distance of the retained classes to the retrained generator's images (Ret-FD); null where no retrained generator was available.
+/// Fréchet distance of the retained classes to the retrained generator's images (Ret-FD); null where no retrained generator was
+/// available.
 /// </param>
 /// <param name="RetrainedSha256">SHA-256 of that retrained generator.</param>
 /// <param name="Shares">Number of images of each retained class, before and after.</param>
 /// <param name="Steps">Number of updates, including adaptation and the warm-up of a missing discriminator.</param>
 /// <param name="KeptStep">Step of the candidate that was kept.</param>
-/// <param name="TrainingSeconds">Wall time of feedback and training, including the evaluation of candidates, without measuring before and after.</param>
+/// <param name="TrainingSeconds">
+/// Wall time of feedback and training, including the evaluation of candidates, without measuring before and after.
+/// </param>
 /// <param name="TotalSeconds">Wall time of all stages.</param>
 /// <param name="Selected">The annotators' figures for the kept candidate: the only ones that tuning may use.</param>
-/// <param name="ProcessorSeconds">Processor time of feedback and training on all cores together; null where it was not measured.</param>
+/// <param name="ProcessorSeconds">
+/// Processor time of feedback and training on all cores together; null where it was not measured.
+/// </param>
 /// <param name="AnnotatorHitsBefore">
 /// Number of images with the class before, counted by the annotator, for tuning; null where the annotator is also the auditor.
 /// </param>
-/// <param name="Range">The range of the images that were judged, as <see cref="Measurement.Range"/>; raw in cells without it.</param>
+/// <param name="Range">
+/// The range of the images that were judged, as <see cref="Measurement.Range"/>; raw in cells without it.
+/// </param>
 public sealed record CellOutcome(
     string ArtifactSha256,
     long Samples,
@@ -106,14 +119,19 @@ public sealed record CellOutcome(
 {
     private const double Confidence = 0.95;
 
-    /// <summary>Percentage of unlearning (PUL) as a share: (before − after) / before; null where there was nothing to unlearn.</summary>
+    /// <summary>
+    /// Percentage of unlearning (PUL) as a share: (before − after) / before; null where there was nothing to unlearn.
+    /// </summary>
     [JsonIgnore]
     public double? Unlearned => HitsBefore == 0 ? null : (double)(HitsBefore - HitsAfter) / HitsBefore;
 
-    /// <summary>Two-sided 95 % interval of <see cref="Unlearned"/>: the Clopper–Pearson interval of the rate after, with the rate before taken as exact.</summary>
+    /// <summary>
+    /// Two-sided 95 % interval of <see cref="Unlearned"/>: the Clopper–Pearson interval of the rate after, with the rate before
+    /// taken as exact.
+    /// </summary>
     /// <remarks>
-    /// The rate before has an error too. It hardly matters where little of the class is left. Where much is left, the interval is too wide
-    /// if the same latents show the class before and after, and too narrow if the two sets of latents are independent.
+    /// The rate before has an error too. It hardly matters where little of the class is left. Where much is left, the interval is
+    /// too wide if the same latents show the class before and after, and too narrow if the two sets of latents are independent.
     /// </remarks>
     [JsonIgnore]
     public (double Low, double High)? UnlearnedInterval => HitsBefore == 0
@@ -130,8 +148,8 @@ public sealed record CellOutcome(
     public double? SmallestShareKept => Shares.Where(share => share.Before > 0).Select(share => (double?)share.After / share.Before).Min();
 
     /// <summary>
-    /// Largest ratio after/before of a retained class's images, which shows whether one class took the undesired one's place; null where there
-    /// is no retained class.
+    /// Largest ratio after/before of a retained class's images, which shows whether one class took the undesired one's place;
+    /// null where there is no retained class.
     /// </summary>
     [JsonIgnore]
     public double? LargestShareKept => Shares.Where(share => share.Before > 0).Select(share => (double?)share.After / share.Before).Max();

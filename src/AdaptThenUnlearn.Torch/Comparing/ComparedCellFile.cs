@@ -10,7 +10,10 @@ public static class ComparedCellFile
     /// <summary>Path of a cell's file.</summary>
     public static string PathOf(string folder, CellKey key) => Path.Combine(folder, key.FileName + ".json");
 
-    /// <summary>The cell of a run with certain settings and inputs, whether it is the run's latest cell or an archived one; null where there is none.</summary>
+    /// <summary>
+    /// The cell of a run with certain settings and inputs, whether it is the run's latest cell or an archived one; null where
+    /// there is none.
+    /// </summary>
     /// <param name="folder">The folder of the cells.</param>
     /// <param name="key">The run.</param>
     /// <param name="digest">Digest of everything that decides the result.</param>

@@ -5,7 +5,9 @@ namespace AdaptThenUnlearn.Torch.Comparing;
 /// <param name="Family">The kind of row, under which the page lists it.</param>
 /// <param name="Description">What the method is, for the reader of the page.</param>
 /// <param name="Settings">Overrides as <c>path=value</c>, within <c>unlearning</c>.</param>
-/// <param name="OneSeed">Whether one seed for each class is enough. This is so for the reference, which costs far more than the others.</param>
+/// <param name="OneSeed">
+/// Whether one seed for each class is enough. This is so for the reference, which costs far more than the others.
+/// </param>
 /// <param name="IncludesAdaptationSteps">
 /// Whether the method has one stage and gets the steps of both, so that it costs as much as the method that it is compared with.
 /// </param>
@@ -40,7 +42,8 @@ public static class ComparedMethods
     private const string NoNegatives = "negativesAsFakes.weight=0";
     private const string NoBalance = "classBalance.rate=0";
 
-    // Options of the repulsion for rows without it. They are fixed, so that a change of the preset's repulsion does not make these runs again.
+    // Options of the repulsion for rows without it. They are fixed, so that a change of the preset's repulsion does not make
+    // these runs again.
     private static readonly string[] _unread = ["repulsion.loss=el2", "repulsion.weight=300", "repulsion.alpha=0.1", "repulsion.limit=1000"];
 
     /// <summary>Training from scratch without the class: the reference for the others.</summary>

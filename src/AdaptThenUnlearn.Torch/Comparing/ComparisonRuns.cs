@@ -30,8 +30,8 @@ public sealed class ComparisonRuns(string cells, string work, string tool, Devic
         ComparedCellFile.Find(cells, request.Key, request.Asked);
 
     /// <summary>
-    /// Copies a run's cell from another folder, such as another machine's, where this folder has no cell of the same digest, or has one
-    /// without the distance to the retrained generator.
+    /// Copies a run's cell from another folder, such as another machine's, where this folder has no cell of the same digest, or
+    /// has one without the distance to the retrained generator.
     /// </summary>
     /// <param name="request">The run.</param>
     /// <param name="folder">The other folder.</param>
@@ -89,10 +89,13 @@ public sealed class ComparisonRuns(string cells, string work, string tool, Devic
         ComparedCell CreateCell(CellOutcome? outcome, string? failure) => new(ComparedCell.CurrentSchemaVersion, request.Key, request.Asked, tool, environment, outcome, failure);
     }
 
-    /// <summary>Measures the distance to the retrained generator for every cell of a class that lacks it and whose artifact is still there.</summary>
+    /// <summary>
+    /// Measures the distance to the retrained generator for every cell of a class that lacks it and whose artifact is still
+    /// there.
+    /// </summary>
     /// <param name="retrained">
-    /// The run that retrained without the class. Nothing is measured where its artifact is missing, or where its policy asks for no image
-    /// quality.
+    /// The run that retrained without the class. Nothing is measured where its artifact is missing, or where its policy asks for
+    /// no image quality.
     /// </param>
     /// <param name="others">Runs of the same class.</param>
     /// <param name="cancel">Ends the measurement between two batches.</param>

@@ -20,7 +20,9 @@ public sealed class RetrainedReference : IDisposable
     /// <param name="retrained">Path of the retrained generator's checkpoint.</param>
     /// <param name="device">Where generators go.</param>
     /// <exception cref="CheckpointException">The checkpoint cannot be read.</exception>
-    /// <exception cref="ArgumentException">The policy asks for no quality, so that there is no extractor to compare with.</exception>
+    /// <exception cref="ArgumentException">
+    /// The policy asks for no quality, so that there is no extractor to compare with.
+    /// </exception>
     public RetrainedReference(UnlearningPolicy policy, PolicyClassifiers classifiers, string retrained, Device device)
     {
         if (policy.Quality is null)
@@ -39,7 +41,10 @@ public sealed class RetrainedReference : IDisposable
     /// <summary>Digest of the retrained generator's checkpoint.</summary>
     public string Sha256 { get; }
 
-    /// <summary>Classifier Fréchet distance of a generator's retained images to the retrained generator's; null where it could not be measured.</summary>
+    /// <summary>
+    /// Classifier Fréchet distance of a generator's retained images to the retrained generator's; null where it could not be
+    /// measured.
+    /// </summary>
     /// <param name="checkpoint">Path of the generator's checkpoint.</param>
     /// <param name="cancel">Ends the measurement between two batches.</param>
     /// <exception cref="CheckpointException">The checkpoint cannot be read.</exception>

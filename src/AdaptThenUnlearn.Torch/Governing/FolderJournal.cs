@@ -12,8 +12,8 @@ namespace AdaptThenUnlearn.Torch.Governing;
 
 /// <summary>Keeps the state of each stage as one safetensors file in a folder. Saving replaces the file as a whole.</summary>
 /// <remarks>
-/// Each file has a fingerprint of everything that determines the run, so that a state is never resumed into a run with another policy,
-/// generator or classifier. It also has a checksum, so that a damaged state is never resumed.
+/// Each file has a fingerprint of everything that determines the run, so that a state is never resumed into a run with another
+/// policy, generator or classifier. It also has a checksum, so that a damaged state is never resumed.
 /// </remarks>
 /// <param name="folder">Made when the first state is saved.</param>
 /// <param name="fingerprint">Digest of everything that determines the run.</param>
@@ -29,7 +29,9 @@ public sealed class FolderJournal(string folder, string fingerprint, bool resume
     private readonly HashSet<string> _own = [];
     private readonly ProcessTimes _started = ProcessTimes.Now;
 
-    /// <summary>Time that earlier processes had spent on the run when they saved the latest of the states that this process resumed from.</summary>
+    /// <summary>
+    /// Time that earlier processes had spent on the run when they saved the latest of the states that this process resumed from.
+    /// </summary>
     public ProcessTimes TimeBeforeResume { get; private set; }
 
     /// <inheritdoc/>

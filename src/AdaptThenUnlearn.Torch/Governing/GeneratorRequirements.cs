@@ -11,7 +11,9 @@ namespace AdaptThenUnlearn.Torch.Governing;
 public static class GeneratorRequirements
 {
     /// <summary>Refuses to judge a generator whose layers were only assumed: a verdict must not rest on a guess.</summary>
-    /// <exception cref="PolicyMismatchException">The layers were assumed; the message has the statement that the policy needs.</exception>
+    /// <exception cref="PolicyMismatchException">
+    /// The layers were assumed; the message has the statement that the policy needs.
+    /// </exception>
     public static void RequireStatedLayers(LoadedGenerator original)
     {
         if (original.Assumed is { } assumed)

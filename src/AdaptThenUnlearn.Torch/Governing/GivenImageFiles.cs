@@ -17,7 +17,9 @@ namespace AdaptThenUnlearn.Torch.Governing;
 internal sealed class GivenImageFiles(UnlearningPolicy policy, InputFiles inputs, ImageShape shape)
 {
     /// <summary>Checks that the folders are there and that their images have the generator's size.</summary>
-    /// <remarks>Of <c>unlearning.data</c> only the folder is checked: the method that reads it says which size it needs.</remarks>
+    /// <remarks>
+    /// Of <c>unlearning.data</c> only the folder is checked: the method that reads it says which size it needs.
+    /// </remarks>
     /// <exception cref="ImageFileException">A folder is missing or empty, or an image cannot be decoded.</exception>
     /// <exception cref="PolicyMismatchException">An image has another size.</exception>
     public void Check()
@@ -60,7 +62,9 @@ internal sealed class GivenImageFiles(UnlearningPolicy policy, InputFiles inputs
     /// <summary>Loads the images, with as many channels as the generator's.</summary>
     /// <param name="device">Where the images go.</param>
     /// <returns>Belongs to the caller.</returns>
-    /// <exception cref="ImageFileException">A folder is missing or empty, an image cannot be decoded, or their sizes differ.</exception>
+    /// <exception cref="ImageFileException">
+    /// A folder is missing or empty, an image cannot be decoded, or their sizes differ.
+    /// </exception>
     public GivenImages Load(Device device) => new(
         policy.UndesiredFeatures.Where(feature => feature.Negatives is not null)
             .ToDictionary(feature => feature.Name, feature => Read(feature.Negatives!, device)),

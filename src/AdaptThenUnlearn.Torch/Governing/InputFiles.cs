@@ -32,10 +32,14 @@ public sealed class InputFiles
         _paths = new InputPaths(policy, policyFile, PartsOf);
     }
 
-    /// <summary>SHA-256 of the policy file's bytes when its text was read. Where it is null, the policy file is hashed with the others.</summary>
+    /// <summary>
+    /// SHA-256 of the policy file's bytes when its text was read. Where it is null, the policy file is hashed with the others.
+    /// </summary>
     public string? PolicySha256 { get; init; }
 
-    /// <summary>What was assumed about the inputs or noticed in them so far, each once, in the order in which it was noted.</summary>
+    /// <summary>
+    /// What was assumed about the inputs or noticed in them so far, each once, in the order in which it was noted.
+    /// </summary>
     public IReadOnlyList<Remark> Remarks => _remarks;
 
     /// <summary>What can be said about the files before a run has opened them.</summary>
@@ -47,7 +51,9 @@ public sealed class InputFiles
     /// <summary>Files beside the generator's checkpoint that belong to it.</summary>
     public IReadOnlyList<string> GeneratorParts => PartsOf(Generator);
 
-    /// <summary>Name of the file that is released after training: the policy's name with the ending of the generator's checkpoint.</summary>
+    /// <summary>
+    /// Name of the file that is released after training: the policy's name with the ending of the generator's checkpoint.
+    /// </summary>
     /// <remarks>Where the checkpoint is an index of several files, the released generator is one file.</remarks>
     public string ArtifactName => _policy.Name + (GeneratorParts.Count > 0 ? ".safetensors" : Path.GetExtension(Generator));
 
@@ -55,7 +61,10 @@ public sealed class InputFiles
     /// <remarks>Where the checkpoint is an index of several files, the files that it names keep their names.</remarks>
     public string CopyName => _policy.Name + (GeneratorParts.Count > 0 ? ".safetensors.index.json" : Path.GetExtension(Generator));
 
-    /// <summary>Size of the generator's checkpoint in bytes, doubled where a discriminator of its size must be made; 0 where the file is missing.</summary>
+    /// <summary>
+    /// Size of the generator's checkpoint in bytes, doubled where a discriminator of its size must be made; 0 where the file is
+    /// missing.
+    /// </summary>
     public long GeneratorBytes
     {
         get
@@ -157,7 +166,7 @@ public sealed class InputFiles
     /// <summary>Loads what the retained images are compared with; null where the policy asks for no image quality.</summary>
     /// <param name="classifiers">Of the policy; stay the caller's.</param>
     /// <param name="original">Is the reference where the policy says so; stays the caller's.</param>
-    /// <param name="evaluation">Draws the original's images then, from a seed of their own.</param>
+    /// <param name="evaluation">Draws the original's images then, with a separate random stream.</param>
     /// <param name="progress">Receives how many images have been looked at, where images are looked at.</param>
     /// <param name="cancel">Ends loading between two batches of images.</param>
     /// <returns>Belongs to the caller.</returns>
@@ -187,7 +196,9 @@ public sealed class InputFiles
     /// <exception cref="IOException">It cannot be opened.</exception>
     internal HashedFile OpenHashed(string path) => Opened.File(path);
 
-    /// <summary>The generator's checkpoint for a hint: as it was hashed where a run has opened it, otherwise not hashed.</summary>
+    /// <summary>
+    /// The generator's checkpoint for a hint: as it was hashed where a run has opened it, otherwise not hashed.
+    /// </summary>
     /// <exception cref="CheckpointException">It cannot be opened.</exception>
     internal CheckpointFile OpenGeneratorForHint() => _opened?.Checkpoint(Generator) ?? CheckpointFile.OpenUnhashed(Generator);
 

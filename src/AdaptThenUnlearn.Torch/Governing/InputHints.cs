@@ -5,13 +5,17 @@ using AdaptThenUnlearn.Torch.Features;
 
 namespace AdaptThenUnlearn.Torch.Governing;
 
-/// <summary>What can be said about a policy's files before a run has opened them. A file that cannot be read gives no hint: loading it says why.</summary>
+/// <summary>
+/// What can be said about a policy's files before a run has opened them. A file that cannot be read gives no hint: loading it
+/// says why.
+/// </summary>
 /// <param name="policy">Names the files.</param>
 /// <param name="inputs">Finds them.</param>
 public sealed class InputHints(UnlearningPolicy policy, InputFiles inputs)
 {
     /// <summary>
-    /// Whether the generator came without its discriminator, so that one must be warmed up should the generator have to be unlearned.
+    /// Whether the generator came without its discriminator, so that one must be warmed up should the generator have to be
+    /// unlearned.
     /// </summary>
     public bool LacksDiscriminator
     {
@@ -48,8 +52,8 @@ public sealed class InputHints(UnlearningPolicy policy, InputFiles inputs)
     }
 
     /// <summary>
-    /// Why the policy's samples are too few for the Fréchet distance of its extractor's features; null where they are enough, or where the
-    /// extractor is not a classifier whose file shows how many features it makes.
+    /// Why the policy's samples are too few for the Fréchet distance of its extractor's features; null where they are enough, or
+    /// where the extractor is not a classifier whose file shows how many features it makes.
     /// </summary>
     public string? TooFewSamplesReason
     {

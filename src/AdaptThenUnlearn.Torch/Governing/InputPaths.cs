@@ -4,7 +4,9 @@ using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Torch.Governing;
 
-/// <summary>Where the files are that a policy names: their paths, their roles in the run, and the properties that name them.</summary>
+/// <summary>
+/// Where the files are that a policy names: their paths, their roles in the run, and the properties that name them.
+/// </summary>
 /// <param name="policy">Names the files.</param>
 /// <param name="policyFile">The policy's own file; other paths are relative to its folder.</param>
 /// <param name="partsOf">The further files of a checkpoint that is an index of several; empty for any other.</param>
@@ -16,7 +18,9 @@ internal sealed class InputPaths(UnlearningPolicy policy, string policyFile, Fun
     public string Generator => Resolve(policy.Generator.Checkpoint);
 
     /// <summary>The full path of a file that the policy names.</summary>
-    /// <remarks>Policies travel between systems: a path with backslashes is read with slashes, unless a file has that very name.</remarks>
+    /// <remarks>
+    /// Policies travel between systems: a path with backslashes is read with slashes, unless a file has that very name.
+    /// </remarks>
     /// <param name="path">As the policy has it.</param>
     public string Resolve(string path)
     {
@@ -29,7 +33,9 @@ internal sealed class InputPaths(UnlearningPolicy policy, string policyFile, Fun
     public IEnumerable<(string Role, string Path)> EnumerateFiles() =>
         EnumerateNamed().Select(named => (named.Role, named.Path)).Prepend((InputRoles.Policy, Path.GetFullPath(policyFile)));
 
-    /// <summary>JSON path of the property that names a file, or else the innermost named folder in which it lies; null where none does.</summary>
+    /// <summary>
+    /// JSON path of the property that names a file, or else the innermost named folder in which it lies; null where none does.
+    /// </summary>
     /// <param name="path">Of the file.</param>
     public string? FindProperty(string path)
     {
@@ -40,7 +46,9 @@ internal sealed class InputPaths(UnlearningPolicy policy, string policyFile, Fun
             .MaxBy(named => named.Path.Length).Property;
     }
 
-    /// <summary>The folders of images that the policy gives for training, with their roles and the properties that name them.</summary>
+    /// <summary>
+    /// The folders of images that the policy gives for training, with their roles and the properties that name them.
+    /// </summary>
     public IEnumerable<(string Role, string Property, string Path)> EnumerateImageFolders()
     {
         foreach (var (number, feature) in policy.UndesiredFeatures.Index())

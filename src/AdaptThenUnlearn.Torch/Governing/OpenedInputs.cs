@@ -4,7 +4,10 @@ using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
 namespace AdaptThenUnlearn.Torch.Governing;
 
-/// <summary>The files of one run. Each is opened and hashed once, so that the digests in the record are those of the bytes that were loaded.</summary>
+/// <summary>
+/// The files of one run. Each is opened and hashed once, so that the digests in the record are those of the bytes that were
+/// loaded.
+/// </summary>
 internal sealed class OpenedInputs
 {
     private readonly Dictionary<string, HashedFile> _files = [];
@@ -17,7 +20,9 @@ internal sealed class OpenedInputs
         ? known
         : _checkpoints[path] = CheckpointFile.FromHashed(CheckpointBytes.RunOrExplain(path, () => File(path)), Checkpoint);
 
-    /// <summary>The files beside a checkpoint that belong to it; empty where it cannot be opened, because loading it says why.</summary>
+    /// <summary>
+    /// The files beside a checkpoint that belong to it; empty where it cannot be opened, because loading it says why.
+    /// </summary>
     public IReadOnlyList<string> PartsOf(string path)
     {
         try

@@ -4,8 +4,8 @@ namespace AdaptThenUnlearn.Torch.Governing;
 
 /// <summary>Time spent: wall time, and processor time of this process on all cores together.</summary>
 /// <remarks>
-/// Costs are compared by processor time, which hardly depends on what else the machine does. With a GPU it does, because a core waits for
-/// the device.
+/// Costs are compared by processor time, which hardly depends on what else the machine does. With a GPU it does, because a core
+/// waits for the device.
 /// </remarks>
 /// <param name="Seconds">Wall time, in seconds.</param>
 /// <param name="ProcessorSeconds">User and system time of every thread, in seconds.</param>

@@ -11,7 +11,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Governing;
 
-/// <summary>Loads what generated images are compared with: a statistics file, a folder of images, or the original generator's own images.</summary>
+/// <summary>
+/// Loads what generated images are compared with: a statistics file, a folder of images, or the original generator's own images.
+/// </summary>
 /// <param name="policy">Names the reference.</param>
 /// <param name="inputs">Opens the files; notes what a reader should know of them.</param>
 /// <param name="classifiers">Of the policy; stay the caller's.</param>
@@ -22,7 +24,7 @@ internal sealed class ReferenceLoader(
     UnlearningPolicy policy, InputFiles inputs, PolicyClassifiers classifiers, LoadedGenerator original, IProgress<StageProgress> progress, CancellationToken cancel)
 {
     /// <summary>Loads the reference.</summary>
-    /// <param name="evaluation">Draws the original's images, from a seed of their own.</param>
+    /// <param name="evaluation">Draws the original's images, with a separate random stream.</param>
     /// <returns>Null where the policy asks for no image quality; otherwise belongs to the caller.</returns>
     /// <exception cref="CheckpointException">The reference cannot be read.</exception>
     /// <exception cref="PolicyMismatchException">The reference does not fit the policy.</exception>

@@ -8,7 +8,9 @@ using AdaptThenUnlearn.Torch.Unlearning;
 
 namespace AdaptThenUnlearn.Torch.Governing;
 
-/// <summary>The folder that a run writes to. One run at a time uses it, and every file in it appears whole or not at all.</summary>
+/// <summary>
+/// The folder that a run writes to. One run at a time uses it, and every file in it appears whole or not at all.
+/// </summary>
 public sealed class RunFolder : IDisposable
 {
     private const string LockName = ".lock";
@@ -41,7 +43,9 @@ public sealed class RunFolder : IDisposable
         inputs.ArtifactName, inputs.CopyName, .. inputs.GeneratorParts.Select(part => System.IO.Path.GetFileName(part)), .. ReportFormats.All.Select(report => report.FileName), .. RunPictures.Names,
     ];
 
-    /// <summary>Refuses a folder in which a run would overwrite one of its inputs, or a file that atu did not make. Nothing is changed.</summary>
+    /// <summary>
+    /// Refuses a folder in which a run would overwrite one of its inputs, or a file that atu did not make. Nothing is changed.
+    /// </summary>
     /// <param name="path">The folder; it may be missing.</param>
     /// <param name="inputs">The run's.</param>
     /// <exception cref="RunException">A file is in the way; the message names it.</exception>
@@ -78,11 +82,14 @@ public sealed class RunFolder : IDisposable
                 $"{path}: there is not enough disk space for this run: {needed >> 20} MB are needed, {available >> 20} MB are free; free some, or name a folder on another disk with --out"));
     }
 
-    /// <summary>Opens a folder for one run, and deletes an earlier run's reports so that nobody mistakes them for this one's.</summary>
+    /// <summary>
+    /// Opens a folder for one run, and deletes an earlier run's reports so that nobody mistakes them for this one's.
+    /// </summary>
     /// <param name="path">The folder; made where it is missing.</param>
     /// <param name="inputs">The run's; none of them is overwritten, nor any file that atu did not make.</param>
     /// <exception cref="RunException">
-    /// The folder cannot be written, another run writes to it, a file in it would be overwritten, or its disk has too little space.
+    /// The folder cannot be written, another run writes to it, a file in it would be overwritten, or its disk has too little
+    /// space.
     /// </exception>
     public static RunFolder Open(string path, InputFiles inputs) => Open(path, inputs.GeneratorBytes, inputs);
 
@@ -117,10 +124,16 @@ public sealed class RunFolder : IDisposable
         }
     }
 
-    /// <summary>Deletes an earlier run's reports before anything can fail, so that no old verdict is left behind. States to resume from stay.</summary>
+    /// <summary>
+    /// Deletes an earlier run's reports before anything can fail, so that no old verdict is left behind. States to resume from
+    /// stay.
+    /// </summary>
     /// <remarks>A folder that another run writes to is left alone: that run has deleted them itself.</remarks>
     /// <param name="path">The folder; it may be missing.</param>
-    /// <param name="inputs">Of the run that may follow: it then knows the folder's files as atu's, although the record is gone. Null where none follows.</param>
+    /// <param name="inputs">
+    /// Of the run that may follow: it then knows the folder's files as atu's, although the record is gone. Null where none
+    /// follows.
+    /// </param>
     /// <exception cref="RunException">The folder cannot be written.</exception>
     public static void DeleteStaleReports(string path, InputFiles? inputs = null)
     {

@@ -28,7 +28,9 @@ internal sealed class RunPictures(UnlearningPolicy policy, PolicyClassifiers cla
     /// <summary>Names of the files, relative to the run's folder.</summary>
     public static IReadOnlyList<string> Names { get; } = [GridName, CurvesName, PlotName];
 
-    /// <summary>Draws images of both generators for the same latents: first those whose original shows an undesired feature, then others.</summary>
+    /// <summary>
+    /// Draws images of both generators for the same latents: first those whose original shows an undesired feature, then others.
+    /// </summary>
     /// <param name="original">Before unlearning.</param>
     /// <param name="unlearned">After unlearning; null where nothing was unlearned.</param>
     public void Grid(ImageGenerator original, ImageGenerator? unlearned)

@@ -11,5 +11,7 @@ namespace AdaptThenUnlearn.Torch.Governing;
 /// <param name="Train">Whether undesired features are unlearned; otherwise the generator is only judged.</param>
 /// <param name="Device">Where tensors are.</param>
 /// <param name="Tool">Name and version of the tool, for the record.</param>
-/// <param name="DiscardOtherRuns">Whether to start over where the saved state is another run's; otherwise such a state is an error.</param>
+/// <param name="DiscardOtherRuns">
+/// Whether to start over where the saved state is another run's; otherwise such a state is an error.
+/// </param>
 public sealed record RunRequest(UnlearningPolicy Policy, PolicySource Source, bool Resume, bool Train, Device Device, string Tool, bool DiscardOtherRuns = false);

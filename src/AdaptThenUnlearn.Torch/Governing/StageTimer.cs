@@ -13,7 +13,9 @@ internal sealed class StageTimer
     /// <summary>Does the work of a stage and notes its time.</summary>
     /// <param name="stage">Name of the stage.</param>
     /// <param name="work">What the stage does.</param>
-    /// <param name="journal">From which the stage may resume; what an interrupted process had spent counts too. Null where it cannot.</param>
+    /// <param name="journal">
+    /// From which the stage may resume; what an interrupted process had spent counts too. Null where it cannot.
+    /// </param>
     public T Time<T>(string stage, Func<T> work, FolderJournal? journal = null)
     {
         var (begun, known) = (ProcessTimes.Now, journal?.TimeBeforeResume ?? default);

@@ -187,8 +187,8 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         return record;
     }
 
-    // The digests are of the bytes that were loaded. With another file in its place, the record could not be verified. The policy is not
-    // compared: its text was read once, before the run.
+    // The digests are of the bytes that were loaded. With another file in its place, the record could not be verified. The policy
+    // is not compared: its text was read once, before the run.
     private void RequireInputsUnchanged(CancellationToken cancel)
     {
         var now = inputs.ComputeDigests(cancel);

@@ -34,7 +34,9 @@ public sealed record ClassFolders(PictureFolder Pictures, IReadOnlyList<string> 
         string FirstFolder(string file) => Path.GetRelativePath(folder, file).Split(Path.DirectorySeparatorChar)[0];
     }
 
-    /// <summary>A message about an image without a class, a class without images, or missing classes; null where there is no such problem.</summary>
+    /// <summary>
+    /// A message about an image without a class, a class without images, or missing classes; null where there is no such problem.
+    /// </summary>
     public string? Problem
     {
         get

@@ -3,7 +3,10 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Images;
 
-/// <summary>Checks arrays of images: bytes, or numbers in -1 to 1. The range of the numbers and the order of the axes are checked, never guessed.</summary>
+/// <summary>
+/// Checks arrays of images: bytes, or numbers in -1 to 1. The range of the numbers and the order of the axes are checked, never
+/// guessed.
+/// </summary>
 public static class ImageArray
 {
     private const double Beyond = 1.5;           // a magnitude that numbers in -1 to 1 seldom have
@@ -15,10 +18,12 @@ public static class ImageArray
     /// <param name="path">The array's file, for messages.</param>
     /// <param name="array"><c>[N, C, H, W]</c>; stays the caller's.</param>
     /// <returns>
-    /// The images, uint8 or float32 nominally in [-1, 1], which belong to the caller's scope; and what is doubtful about them, null where nothing
-    /// is.
+    /// The images, uint8 or float32 nominally in [-1, 1], which belong to the caller's scope; and what is doubtful about them,
+    /// null where nothing is.
     /// </returns>
-    /// <exception cref="ImageFileException">The axes are in another order, or the numbers are of another type, in another range or not finite.</exception>
+    /// <exception cref="ImageFileException">
+    /// The axes are in another order, or the numbers are of another type, in another range or not finite.
+    /// </exception>
     public static (Tensor Images, string? Doubt) Parse(string path, Tensor array)
     {
         // Check number, axes and type.

@@ -10,11 +10,17 @@ public static class ImageFolder
     private const long MostPixelsABatch = 1L << 24;
 
     /// <summary>Reads every image of a folder, in ordinal order of the names.</summary>
-    /// <param name="folder">The folder; its sub-folders are read too. <see cref="PictureFolder.List"/> says what is passed over.</param>
+    /// <param name="folder">
+    /// The folder; its sub-folders are read too. <see cref="PictureFolder.List"/> says what is passed over.
+    /// </param>
     /// <param name="channels">1 turns colours into grey (Rec. 601 luma), 3 repeats grey.</param>
-    /// <param name="hashed">The folder as it was hashed before, so that no other bytes are decoded; null to decode the files as they are.</param>
+    /// <param name="hashed">
+    /// The folder as it was hashed before, so that no other bytes are decoded; null to decode the files as they are.
+    /// </param>
     /// <returns><c>[N, channels, H, W]</c>, float32 in [-1, 1]; belongs to the caller's scope.</returns>
-    /// <exception cref="ImageFileException">There are no images, some are of a kind that is not read, an image cannot be decoded, or their sizes differ.</exception>
+    /// <exception cref="ImageFileException">
+    /// There are no images, some are of a kind that is not read, an image cannot be decoded, or their sizes differ.
+    /// </exception>
     public static Tensor Read(string folder, int channels, HashedFolder? hashed = null)
     {
         using var scope = NewDisposeScope();
@@ -23,7 +29,9 @@ public static class ImageFolder
 
     /// <summary>Reads images as bytes, in the order of the files.</summary>
     /// <param name="files">At least one.</param>
-    /// <param name="hashed">The files' folder as it was hashed before, so that no other bytes are decoded; null to decode the files as they are.</param>
+    /// <param name="hashed">
+    /// The files' folder as it was hashed before, so that no other bytes are decoded; null to decode the files as they are.
+    /// </param>
     /// <returns><c>[N, 1 or 3, H, W]</c>, uint8; one channel where every image is grey. Belongs to the caller's scope.</returns>
     /// <exception cref="ImageFileException">An image cannot be decoded, or their sizes differ.</exception>
     public static Tensor ReadBytes(IReadOnlyList<string> files, HashedFolder? hashed = null)
@@ -34,12 +42,18 @@ public static class ImageFolder
         return (grey ? images.narrow(1, 0, 1).clone() : images).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Reads images in batches, in the order of the files, so that there may be more images than fit into memory.</summary>
+    /// <summary>
+    /// Reads images in batches, in the order of the files, so that there may be more images than fit into memory.
+    /// </summary>
     /// <param name="files">At least one.</param>
     /// <param name="channels">1 turns colours into grey (Rec. 601 luma), 3 repeats grey.</param>
     /// <param name="size">Number of images in a full batch, at least 1. Batches of large images are smaller.</param>
-    /// <param name="hashed">The files' folder as it was hashed before, so that no other bytes are decoded; null to decode the files as they are.</param>
-    /// <returns>Batches <c>[n, channels, H, W]</c>, float32 in [-1, 1]; each belongs to the scope in which it is enumerated.</returns>
+    /// <param name="hashed">
+    /// The files' folder as it was hashed before, so that no other bytes are decoded; null to decode the files as they are.
+    /// </param>
+    /// <returns>
+    /// Batches <c>[n, channels, H, W]</c>, float32 in [-1, 1]; each belongs to the scope in which it is enumerated.
+    /// </returns>
     /// <exception cref="ImageFileException">An image cannot be decoded, or their sizes differ.</exception>
     public static IEnumerable<Tensor> Batches(IReadOnlyList<string> files, int channels, int size, HashedFolder? hashed = null)
     {

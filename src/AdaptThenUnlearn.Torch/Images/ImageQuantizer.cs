@@ -2,7 +2,10 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Images;
 
-/// <summary>Converts images to the 256 levels of an 8-bit picture file and back, so that generated images and images from files are treated alike.</summary>
+/// <summary>
+/// Converts images to the 256 levels of an 8-bit picture file and back, so that generated images and images from files are
+/// treated alike.
+/// </summary>
 public static class ImageQuantizer
 {
     /// <summary>Rounds to the 256 levels of a picture file.</summary>
@@ -23,7 +26,9 @@ public static class ImageQuantizer
         return ToLevels(images).to(uint8).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Clips and rounds images as their picture files would. Images are measured, judged and chosen in this form.</summary>
+    /// <summary>
+    /// Clips and rounds images as their picture files would. Images are measured, judged and chosen in this form.
+    /// </summary>
     /// <param name="images">Any shape, nominally [-1, 1]; values beyond are clipped. NaN stays NaN.</param>
     /// <returns>The 256 levels in [-1, 1], float32, without gradient; belongs to the caller's scope.</returns>
     public static Tensor Quantize(Tensor images)

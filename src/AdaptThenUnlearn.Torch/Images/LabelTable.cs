@@ -4,7 +4,9 @@ using AdaptThenUnlearn.Files;
 
 namespace AdaptThenUnlearn.Torch.Images;
 
-/// <summary>The lines of a list of labels, split into cells by commas, semicolons or tabs, or by blanks as in CelebA's list.</summary>
+/// <summary>
+/// The lines of a list of labels, split into cells by commas, semicolons or tabs, or by blanks as in CelebA's list.
+/// </summary>
 /// <param name="Path">The list's file.</param>
 /// <param name="Labels">Names of the columns after the first, which has the file names; at least one.</param>
 /// <param name="Rows">The lines in their order, without empty ones.</param>

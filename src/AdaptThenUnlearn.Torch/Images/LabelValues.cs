@@ -2,7 +2,10 @@ using System.Globalization;
 
 namespace AdaptThenUnlearn.Torch.Images;
 
-/// <summary>Parses the cells of a list of labels: 0 and 1, true and false, or -1 and 1 as in CelebA's list. A list must not have both 0 and -1.</summary>
+/// <summary>
+/// Parses the cells of a list of labels: 0 and 1, true and false, or -1 and 1 as in CelebA's list. A list must not have both 0
+/// and -1.
+/// </summary>
 internal sealed class LabelValues(LabelTable table)
 {
     private (double Value, int Line)? _absent;   // the value for a missing label, 0 or -1, and the line where it comes first

@@ -2,11 +2,13 @@ using System.Globalization;
 
 namespace AdaptThenUnlearn.Torch.Images;
 
-/// <summary>A folder of images that may each have several labels, which a <c>labels.csv</c> or CelebA's list of attributes gives.</summary>
+/// <summary>
+/// A folder of images that may each have several labels, which a <c>labels.csv</c> or CelebA's list of attributes gives.
+/// </summary>
 /// <remarks>
-/// The first line of a <c>labels.csv</c> names the columns, such as <c>file,glasses,hat</c>. Every other line is an image: its path within the
-/// folder, and 0 or 1 for each label. CelebA's list (<c>list_attr_celeba.txt</c>) begins with the number of images and is separated by blanks.
-/// Images without a line are left out.
+/// The first line of a <c>labels.csv</c> names the columns, such as <c>file,glasses,hat</c>. Every other line is an image: its
+/// path within the folder, and 0 or 1 for each label. CelebA's list (<c>list_attr_celeba.txt</c>) begins with the number of
+/// images and is separated by blanks. Images without a line are left out.
 /// </remarks>
 /// <param name="List">Path of the list of labels.</param>
 /// <param name="Labels">Names of the labels, in the order of the columns; at least one.</param>
@@ -38,7 +40,9 @@ public sealed record LabelledFolder(string List, IReadOnlyList<string> Labels, I
     public static bool ExistsIn(string folder) => ListIn(folder) is not null;
 
     /// <summary>Reads the list of labels of a folder; the images are not opened.</summary>
-    /// <exception cref="InvalidDataException">The list is not of this format, names an image twice, or names a missing image; the message names the line.</exception>
+    /// <exception cref="InvalidDataException">
+    /// The list is not of this format, names an image twice, or names a missing image; the message names the line.
+    /// </exception>
     public static LabelledFolder Read(string folder)
     {
         var path = ListIn(folder) ?? throw new InvalidDataException($"{folder} holds no labels.csv");

@@ -2,7 +2,9 @@ using SkiaSharp;
 
 namespace AdaptThenUnlearn.Torch.Images;
 
-/// <summary>Places the names of a plot's points so that they hide no points and no other names, each as near to its point as possible.</summary>
+/// <summary>
+/// Places the names of a plot's points so that they hide no points and no other names, each as near to its point as possible.
+/// </summary>
 internal static class NamePlacement
 {
     private const float Gap = 3;     // between point and name, pixels
@@ -32,7 +34,8 @@ internal static class NamePlacement
 
         int Neighbours(int number) => points.Count(other => SKPoint.Distance(other, points[number]) < 2 * sizes[number].Height);
 
-        // The area that a name would hide, and that would be cut off. Among equal places the first is taken, which is the nearest.
+        // The area that a name would hide, and that would be cut off. Among equal places the first is taken, which is the
+        // nearest.
         float Hidden(SKRect box) => (box.Width * box.Height) - Common(box, whole) + taken.Sum(other => Common(box, other));
     }
 

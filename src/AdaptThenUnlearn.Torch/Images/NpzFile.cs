@@ -4,7 +4,10 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Images;
 
-/// <summary>Reads and writes <c>.npz</c> archives: a zip of <c>.npy</c> arrays, stored or deflated. Only wanted arrays are unpacked, and none is evaluated.</summary>
+/// <summary>
+/// Reads and writes <c>.npz</c> archives: a zip of <c>.npy</c> arrays, stored or deflated. Only wanted arrays are unpacked, and
+/// none is evaluated.
+/// </summary>
 /// <remarks>Format: NumPy documentation, <c>numpy.savez</c> and <c>numpy.savez_compressed</c>.</remarks>
 public static class NpzFile
 {
@@ -19,14 +22,16 @@ public static class NpzFile
     /// <param name="names">Names without <c>.npy</c>. Arrays that the archive does not hold are missing in the result.</param>
     /// <returns>On the CPU; belong to the caller's scope.</returns>
     /// <exception cref="ImageFileException">
-    /// The file is missing, damaged or not such an archive, or an array is too large, holds objects, or is not one that <see cref="NumpyFile"/>
-    /// reads.
+    /// The file is missing, damaged or not such an archive, or an array is too large, holds objects, or is not one that
+    /// <see cref="NumpyFile"/> reads.
     /// </exception>
     public static IReadOnlyDictionary<string, Tensor> Read(string path, params IReadOnlyList<string> names) => Read(path, hashed: null, names);
 
     /// <inheritdoc cref="Read(string, IReadOnlyList{string})"/>
     /// <param name="path">The archive.</param>
-    /// <param name="hashed">The archive as it was hashed before, so that no other bytes are read; null to read the file as it is.</param>
+    /// <param name="hashed">
+    /// The archive as it was hashed before, so that no other bytes are read; null to read the file as it is.
+    /// </param>
     /// <param name="names">Names without <c>.npy</c>.</param>
     public static IReadOnlyDictionary<string, Tensor> Read(string path, HashedFile? hashed, params IReadOnlyList<string> names)
     {
@@ -58,7 +63,9 @@ public static class NpzFile
 
     /// <summary>Writes arrays, deflated, to a temporary file and moves it into place.</summary>
     /// <param name="path">The archive.</param>
-    /// <param name="arrays">The arrays with their names, in order; of the element types that <see cref="NumpyFile"/> writes.</param>
+    /// <param name="arrays">
+    /// The arrays with their names, in order; of the element types that <see cref="NumpyFile"/> writes.
+    /// </param>
     /// <exception cref="FileNotWrittenException">The file cannot be written.</exception>
     public static void Write(string path, params IReadOnlyList<(string Name, Tensor Array)> arrays)
     {

@@ -15,8 +15,8 @@ public static partial class NumpyFile
     private const int OwnRoom = 128;   // blanks by which this tool recognises its own files
     private static readonly byte[] _magic = [0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y'];
 
-    // NumPy's name of an element type without the byte order, torch's element type, and its number of bytes. Both byte orders are read;
-    // little-endian is written.
+    // NumPy's name of an element type without the byte order, torch's element type, and its number of bytes. Both byte orders are
+    // read; little-endian is written.
     private static readonly (string Code, ScalarType Type, int Bytes)[] _elements =
     [
         ("f4", ScalarType.Float32, 4), ("f8", ScalarType.Float64, 8), ("f2", ScalarType.Float16, 2),
@@ -26,7 +26,9 @@ public static partial class NumpyFile
 
     /// <summary>Reads an array, in either byte order, and stored by rows or by columns.</summary>
     /// <returns>On the CPU, contiguous; belongs to the caller's scope.</returns>
-    /// <exception cref="ImageFileException">The file is missing or damaged, or its element type is not read, such as objects.</exception>
+    /// <exception cref="ImageFileException">
+    /// The file is missing or damaged, or its element type is not read, such as objects.
+    /// </exception>
     public static Tensor Read(string path)
     {
         byte[] bytes;

@@ -5,7 +5,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Images;
 
-/// <summary>One picture file. Its header is read first, so that no memory is allocated for an impossible or unwanted size.</summary>
+/// <summary>
+/// One picture file. Its header is read first, so that no memory is allocated for an impossible or unwanted size.
+/// </summary>
 /// <param name="Path">The file.</param>
 /// <param name="Width">Width in pixels.</param>
 /// <param name="Height">Height in pixels.</param>
@@ -20,7 +22,9 @@ internal sealed record PictureFile(string Path, int Width, int Height)
         [SKEncodedImageFormat.Png, SKEncodedImageFormat.Jpeg, SKEncodedImageFormat.Webp, SKEncodedImageFormat.Gif, SKEncodedImageFormat.Bmp];
 
     /// <summary>Reads a file's header.</summary>
-    /// <param name="path">A file whose name ends as a kind that is read. Its content may be of another kind that can be decoded.</param>
+    /// <param name="path">
+    /// A file whose name ends as a kind that is read. Its content may be of another kind that can be decoded.
+    /// </param>
     /// <exception cref="ImageFileException">The file is missing, is not a picture, is an animation, or is too large.</exception>
     public static PictureFile Open(string path)
     {
@@ -29,7 +33,9 @@ internal sealed record PictureFile(string Path, int Width, int Height)
     }
 
     /// <summary>Decodes the picture.</summary>
-    /// <param name="hashed">The file's folder as it was hashed before, so that no other bytes are decoded; null to decode the file as it is.</param>
+    /// <param name="hashed">
+    /// The file's folder as it was hashed before, so that no other bytes are decoded; null to decode the file as it is.
+    /// </param>
     /// <returns><c>[3, H, W]</c>, uint8; belongs to the caller's scope.</returns>
     /// <exception cref="ImageFileException">The file is damaged, or has changed since its header was read.</exception>
     public Tensor Decode(HashedFolder? hashed = null)

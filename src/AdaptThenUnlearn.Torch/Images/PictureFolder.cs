@@ -2,11 +2,13 @@ using AdaptThenUnlearn.Files;
 
 namespace AdaptThenUnlearn.Torch.Images;
 
-/// <summary>The pictures of a folder and its sub-folders, and the files that are passed over, by the same rule for every command.</summary>
+/// <summary>
+/// The pictures of a folder and its sub-folders, and the files that are passed over, by the same rule for every command.
+/// </summary>
 /// <remarks>
-/// PNG, JPEG and WebP files are read, recognised by the endings of their names. Hidden and system entries, links to folders that are read
-/// already, and files that are not pictures are passed over and counted. A folder with pictures of another kind is refused, because a set
-/// without some of its pictures would be another set.
+/// PNG, JPEG and WebP files are read, recognised by the endings of their names. Hidden and system entries, links to folders that
+/// are read already, and files that are not pictures are passed over and counted. A folder with pictures of another kind is
+/// refused, because a set without some of its pictures would be another set.
 /// </remarks>
 /// <param name="Folder">The folder.</param>
 /// <param name="Files">Full paths of the pictures, in ordinal order; at least one.</param>
@@ -18,8 +20,12 @@ public sealed record PictureFolder(string Folder, IReadOnlyList<string> Files, I
     /// <summary>A sentence with the number of pictures, and the files that are passed over.</summary>
     public string Summary => FormattableString.Invariant($"{Files.Count} images") + string.Concat(PassedOver.Select(some => $"; passed over: {some}"));
 
-    /// <summary>Lists a folder. Files without a picture's ending are opened to see whether they are pictures. No picture is decoded.</summary>
-    /// <exception cref="ImageFileException">The folder cannot be read, holds no pictures, or holds some of a kind or name that is not read.</exception>
+    /// <summary>
+    /// Lists a folder. Files without a picture's ending are opened to see whether they are pictures. No picture is decoded.
+    /// </summary>
+    /// <exception cref="ImageFileException">
+    /// The folder cannot be read, holds no pictures, or holds some of a kind or name that is not read.
+    /// </exception>
     public static PictureFolder List(string folder)
     {
         var listing = Listed(folder);

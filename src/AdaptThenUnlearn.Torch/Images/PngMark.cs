@@ -6,7 +6,10 @@ using ICSharpCode.SharpZipLib.Checksum;
 namespace AdaptThenUnlearn.Torch.Images;
 
 /// <summary>Marks PNG files that this tool made, so that it recognises its own pictures and replaces no others.</summary>
-/// <remarks>The mark is a <c>tEXt</c> chunk <c>Software</c> behind the header; PNG specification (third edition), sections 11.2.1 and 11.3.3.2.</remarks>
+/// <remarks>
+/// The mark is a <c>tEXt</c> chunk <c>Software</c> behind the header; PNG specification (third edition), sections 11.2.1 and
+/// 11.3.3.2.
+/// </remarks>
 internal static class PngMark
 {
     private const int SignatureAndHeader = 8 + 25;   // the header chunk is always 25 bytes long

@@ -4,7 +4,9 @@ namespace AdaptThenUnlearn.Torch.Images;
 
 /// <summary>An axis of a plot: where each value lies, and which values are written beside it.</summary>
 /// <param name="Label">Label, with the unit.</param>
-/// <param name="Place">Maps a value to its place along the axis, in any unit that grows with the value; not finite for a value without a place.</param>
+/// <param name="Place">
+/// Maps a value to its place along the axis, in any unit that grows with the value; not finite for a value without a place.
+/// </param>
 /// <param name="Marks">Values to write beside the axis, where they are within its limits.</param>
 /// <param name="Text">Formats such a value.</param>
 public sealed record ScatterAxis(string Label, Func<double, double> Place, IReadOnlyList<double> Marks, Func<double, string> Text)

@@ -105,7 +105,9 @@ public static class ScatterPlot
 /// <param name="Title">Title.</param>
 /// <param name="X">The axis from left to right.</param>
 /// <param name="Y">The axis from bottom to top.</param>
-/// <param name="Points">The points, in any order. Points without a place on an axis, such as 0 on a logarithmic one, are left out.</param>
+/// <param name="Points">
+/// The points, in any order. Points without a place on an axis, such as 0 on a logarithmic one, are left out.
+/// </param>
 public sealed record ScatterChart(string Title, ScatterAxis X, ScatterAxis Y, IReadOnlyList<ScatterPoint> Points);
 
 /// <summary>One named point.</summary>

@@ -5,16 +5,18 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Labelling;
 
-/// <summary>Trains a linear head on frozen features from a few labels, and counts its errors on images that it was not trained on.</summary>
+/// <summary>
+/// Trains a linear head on frozen features from a few labels, and counts its errors on images that it was not trained on.
+/// </summary>
 /// <remarks>
 /// <para>
-/// Features are standardised to mean 0 and deviation 1 over all images, labelled or not. With fewer labels than features the best weights lie
-/// in the span of the labelled images. The head is therefore fitted in as many coordinates as there are labels, which is exact and takes
-/// seconds.
+/// Features are standardised to mean 0 and deviation 1 over all images, labelled or not. With fewer labels than features the best
+/// weights lie in the span of the labelled images. The head is therefore fitted in as many coordinates as there are labels, which
+/// is exact and takes seconds.
 /// </para>
 /// <para>
-/// The strength of the L2 penalty is chosen by cross-validation within the training images. An outer cross-validation counts the errors. The
-/// returned head is trained on all labels.
+/// The strength of the L2 penalty is chosen by cross-validation within the training images. An outer cross-validation counts the
+/// errors. The returned head is trained on all labels.
 /// </para>
 /// </remarks>
 public static class HeadTraining
@@ -24,7 +26,9 @@ public static class HeadTraining
 
     /// <summary>Trains the head.</summary>
     /// <param name="features"><c>[M, d]</c>, of all images; stays the caller's.</param>
-    /// <param name="labels">Whether an image shows the feature, by the image's row; at least five images with it and five without.</param>
+    /// <param name="labels">
+    /// Whether an image shows the feature, by the image's row; at least five images with it and five without.
+    /// </param>
     /// <param name="seed">Seed of the division into folds.</param>
     /// <param name="progress">Receives each fold.</param>
     /// <param name="cancel">Ends training between two folds.</param>
@@ -112,7 +116,9 @@ public static class HeadTraining
     private static int Number(Tensor counted) => (int)counted.sum().item<double>();
 }
 
-/// <summary>A linear head and its errors. An image more likely shows the feature where weights · features + bias is positive.</summary>
+/// <summary>
+/// A linear head and its errors. An image more likely shows the feature where weights · features + bias is positive.
+/// </summary>
 /// <param name="Weights"><c>[d]</c>, float64; owned by this.</param>
 /// <param name="Bias">The bias.</param>
 /// <param name="HeldOut">Errors on images that the head was not trained on.</param>

@@ -13,7 +13,9 @@ namespace AdaptThenUnlearn.Torch.Labelling;
 /// <param name="Features"><c>[N, FeatureSize]</c> on the CPU; owned by this.</param>
 public sealed record LabelledSamples(IReadOnlyList<byte[]> Pictures, Tensor Features) : IDisposable
 {
-    /// <summary>Generates the images. One seed always gives the same images, and never those of a measurement or a training.</summary>
+    /// <summary>
+    /// Generates the images. One seed always gives the same images, and never those of a measurement or a training.
+    /// </summary>
     /// <param name="generator">In eval mode.</param>
     /// <param name="classifier">Computes the features of the generator's images.</param>
     /// <param name="count">Number of images.</param>

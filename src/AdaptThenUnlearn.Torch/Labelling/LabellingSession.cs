@@ -7,7 +7,9 @@ namespace AdaptThenUnlearn.Torch.Labelling;
 
 /// <summary>Keeps labels as soon as they are given, and trains the classifier from them. Several threads may use it.</summary>
 /// <param name="samples">The images to label; stay the caller's.</param>
-/// <param name="classifier">The classifier, whose last layer is trained and whose second class is the feature; stays the caller's.</param>
+/// <param name="classifier">
+/// The classifier, whose last layer is trained and whose second class is the feature; stays the caller's.
+/// </param>
 /// <param name="sheet">The labels at the beginning.</param>
 /// <param name="folder">Where labels and classifier are written.</param>
 /// <param name="keepsUseless">Whether to write a classifier whose held-out counts are no better than chance, too.</param>
@@ -55,7 +57,9 @@ public sealed class LabellingSession(LabelledSamples samples, FrozenFeaturesHead
     /// <summary>Trains the classifier from the labels so far and writes it.</summary>
     /// <param name="progress">Receives each step.</param>
     /// <param name="cancel">Ends training between two steps.</param>
-    /// <exception cref="LabelException">There are too few labels, or nothing was learned from them. The classifier's file is not changed then.</exception>
+    /// <exception cref="LabelException">
+    /// There are too few labels, or nothing was learned from them. The classifier's file is not changed then.
+    /// </exception>
     /// <exception cref="FileNotWrittenException">The classifier cannot be written.</exception>
     public HeldOutError Train(IProgress<StageProgress> progress, CancellationToken cancel)
     {

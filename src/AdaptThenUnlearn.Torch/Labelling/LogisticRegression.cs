@@ -4,8 +4,9 @@ namespace AdaptThenUnlearn.Torch.Labelling;
 
 /// <summary>Logistic regression with an L2 penalty, fitted by Newton's method.</summary>
 /// <remarks>
-/// Minimises Σ ln(1 + exp(mᵢ)) − yᵢ mᵢ + penalty/2 ‖w‖², where m = X w + b; b is not penalised. The problem is convex, so the result does not
-/// depend on the start. Hastie, Tibshirani and Friedman, "The Elements of Statistical Learning" (2nd ed.), section 4.4.
+/// Minimises Σ ln(1 + exp(mᵢ)) − yᵢ mᵢ + penalty/2 ‖w‖², where m = X w + b; b is not penalised. The problem is convex, so the
+/// result does not depend on the start. Hastie, Tibshirani and Friedman, "The Elements of Statistical Learning" (2nd ed.),
+/// section 4.4.
 /// </remarks>
 internal static class LogisticRegression
 {
@@ -56,7 +57,9 @@ internal static class LogisticRegression
         Tensor Gradient(Tensor at) => inputs.t().mv(inputs.mv(at).sigmoid() - shows) + penalties * at;
     }
 
-    /// <summary>Computes weights times rows, plus the bias. The feature is more likely than not where the result is positive.</summary>
+    /// <summary>
+    /// Computes weights times rows, plus the bias. The feature is more likely than not where the result is positive.
+    /// </summary>
     /// <param name="rows"><c>[N, d]</c>, float64.</param>
     /// <param name="weights"><c>[d + 1]</c>, as <see cref="Fit"/> returns them.</param>
     /// <returns><c>[N]</c>; belongs to the caller's scope.</returns>

@@ -19,11 +19,17 @@ public sealed record ClassifierSettings(string Architecture, int Epochs, int Bat
 
 /// <summary>Figures of one epoch.</summary>
 /// <param name="Epoch">Number of the epoch, counted from 1.</param>
-/// <param name="Loss">Mean cross-entropy over the distorted training images; for independent labels also the mean over the labels.</param>
-/// <param name="TestAccuracy">Share of test images that are classified correctly, 0 to 1; for independent labels the share of all labels of all images.</param>
+/// <param name="Loss">
+/// Mean cross-entropy over the distorted training images; for independent labels also the mean over the labels.
+/// </param>
+/// <param name="TestAccuracy">
+/// Share of test images that are classified correctly, 0 to 1; for independent labels the share of all labels of all images.
+/// </param>
 public sealed record ClassifierEpoch(int Epoch, double Loss, double TestAccuracy);
 
-/// <summary>Trains a classifier on labelled images, which are rotated, scaled and shifted a little, differently in each epoch.</summary>
+/// <summary>
+/// Trains a classifier on labelled images, which are rotated, scaled and shifted a little, differently in each epoch.
+/// </summary>
 public static class ClassifierTraining
 {
     private const double MaxTurn = 0.2;        // radians

@@ -22,7 +22,9 @@ public sealed record PretrainingSettings(
     public StyleGan2Settings DiscriminatorModel { get; init; } = Model;
 }
 
-/// <summary>Trains a StyleGAN2 from scratch on real images. The embedded generators and the retrained baseline are made in this way.</summary>
+/// <summary>
+/// Trains a StyleGAN2 from scratch on real images. The embedded generators and the retrained baseline are made in this way.
+/// </summary>
 public sealed class GeneratorPretraining : IDisposable
 {
     /// <summary>The stage's name in progress and journal.</summary>

@@ -14,7 +14,9 @@ internal static class IdxFile
     /// <param name="path">The file; compressed where its name ends in <c>.gz</c>.</param>
     /// <param name="dimensions">Number of dimensions that it must have.</param>
     /// <returns>All values in order, and the sizes of the dimensions, each at least 1.</returns>
-    /// <exception cref="InvalidDataException">The file cannot be read, is truncated, or is not an IDX file of so many dimensions.</exception>
+    /// <exception cref="InvalidDataException">
+    /// The file cannot be read, is truncated, or is not an IDX file of so many dimensions.
+    /// </exception>
     public static (byte[] Values, int[] Shape) Read(string path, int dimensions)
     {
         try

@@ -8,7 +8,9 @@ namespace AdaptThenUnlearn.Torch.Pretraining;
 /// <param name="Classes">Names of the classes.</param>
 /// <param name="Outputs">Whether each image shows exactly one class (softmax) or any number of them (sigmoid).</param>
 /// <param name="Images"><c>[N, C, H, H]</c>, uint8; owned by this.</param>
-/// <param name="Labels">With softmax <c>[N]</c>, int64: the class of each image. With sigmoid <c>[N, classes]</c>, float32, 0 or 1. Owned by this.</param>
+/// <param name="Labels">
+/// With softmax <c>[N]</c>, int64: the class of each image. With sigmoid <c>[N, classes]</c>, float32, 0 or 1. Owned by this.
+/// </param>
 public sealed record LabelledImages(IReadOnlyList<string> Classes, ClassifierOutputs Outputs, Tensor Images, Tensor Labels) : IDisposable
 {
     private const int HeldOut = 10;   // every tenth image is kept for the test
@@ -21,7 +23,9 @@ public sealed record LabelledImages(IReadOnlyList<string> Classes, ClassifierOut
     /// <param name="folder">The folder. Where every image is grey, they have one channel.</param>
     /// <returns>Both belong to the caller.</returns>
     /// <exception cref="ImageFileException">An image cannot be decoded, or their sizes differ.</exception>
-    /// <exception cref="InvalidDataException">There are too few images, they are not square, or a label is the same for all training images.</exception>
+    /// <exception cref="InvalidDataException">
+    /// There are too few images, they are not square, or a label is the same for all training images.
+    /// </exception>
     public static (LabelledImages Train, LabelledImages Test) From(LabelledFolder folder)
     {
         using var scope = NewDisposeScope();
@@ -42,7 +46,9 @@ public sealed record LabelledImages(IReadOnlyList<string> Classes, ClassifierOut
     /// <param name="folders">The folders. Where every image is grey, they have one channel.</param>
     /// <returns>Both belong to the caller.</returns>
     /// <exception cref="ImageFileException">An image cannot be decoded, or their sizes differ.</exception>
-    /// <exception cref="InvalidDataException">There is only one class, a class has too few images, an image has no class, or the images are not square.</exception>
+    /// <exception cref="InvalidDataException">
+    /// There is only one class, a class has too few images, an image has no class, or the images are not square.
+    /// </exception>
     public static (LabelledImages Train, LabelledImages Test) From(ClassFolders folders)
     {
         using var scope = NewDisposeScope();

@@ -2,9 +2,9 @@ namespace AdaptThenUnlearn.Torch.Pretraining;
 
 /// <summary>The four files of MNIST or of a data set with the same kind of files, compressed or not.</summary>
 /// <remarks>
-/// Known are the names of the original distribution, the same with a dot instead of a hyphen (as some programs unpack them), EMNIST's names,
-/// and the folders of torchvision. EMNIST's test files (Cohen, Afshar, Tapson and van Schaik 2017, arXiv:1702.05373) have <c>test</c> in the
-/// name where MNIST's have <c>t10k</c>, and its images have rows and columns exchanged.
+/// Known are the names of the original distribution, the same with a dot instead of a hyphen (as some programs unpack them),
+/// EMNIST's names, and the folders of torchvision. EMNIST's test files (Cohen, Afshar, Tapson and van Schaik 2017,
+/// arXiv:1702.05373) have <c>test</c> in the name where MNIST's have <c>t10k</c>, and its images have rows and columns exchanged.
 /// </remarks>
 /// <param name="Folder">The folder that holds the files.</param>
 /// <param name="Prefix">Beginning of the names: empty, or EMNIST's name of the data set.</param>
@@ -24,8 +24,12 @@ internal sealed record MnistFiles(string Folder, string Prefix)
     /// <summary>Whether rows and columns of the images are exchanged.</summary>
     public bool AreTransposed => Prefix.Length > 0;
 
-    /// <summary>Finds the files in a folder, or in the sub-folder in which torchvision keeps them; null where there are none.</summary>
-    /// <exception cref="InvalidDataException">There are several data sets, or files of one without its training images.</exception>
+    /// <summary>
+    /// Finds the files in a folder, or in the sub-folder in which torchvision keeps them; null where there are none.
+    /// </summary>
+    /// <exception cref="InvalidDataException">
+    /// There are several data sets, or files of one without its training images.
+    /// </exception>
     public static MnistFiles? FindIn(string folder)
     {
         // Look for the training images under every known name.

@@ -27,7 +27,9 @@ public static class TrainingImages
         return images.MoveToOuterDisposeScope();
     }
 
-    /// <summary>Describes the images of a folder: where they lie, their number, and the files that are passed over. No image is decoded.</summary>
+    /// <summary>
+    /// Describes the images of a folder: where they lie, their number, and the files that are passed over. No image is decoded.
+    /// </summary>
     /// <param name="folder">As for <see cref="Read"/>.</param>
     /// <exception cref="InvalidDataException">The folder holds several sets of digits.</exception>
     /// <exception cref="ImageFileException">There are no images, or some are of a kind that is not read.</exception>

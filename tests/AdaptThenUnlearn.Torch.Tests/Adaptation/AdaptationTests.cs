@@ -6,7 +6,10 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Adaptation;
 
-/// <summary>Compares Fisher information and elastic weight consolidation with the method's published code, and checks the adaptation stage.</summary>
+/// <summary>
+/// Compares Fisher information and elastic weight consolidation with the method's published code, and checks the adaptation
+/// stage.
+/// </summary>
 public sealed class AdaptationTests
 {
     [Fact]

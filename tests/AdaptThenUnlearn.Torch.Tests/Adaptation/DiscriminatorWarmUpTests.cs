@@ -10,7 +10,10 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Adaptation;
 
-/// <summary>Checks the discriminator that is made for a generator without one: it learns, and the same seed gives the same bytes, also after an interruption.</summary>
+/// <summary>
+/// Checks the discriminator that is made for a generator without one: it learns, and the same seed gives the same bytes, also
+/// after an interruption.
+/// </summary>
 public sealed class DiscriminatorWarmUpTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-warm-up-").FullName;
@@ -182,8 +185,8 @@ public sealed class DiscriminatorWarmUpTests : IDisposable
         Assert.InRange(ShareDistinguished(loaded.Generator, after), warmedUp, 1);
     }
 
-    // Share of pairs in which the discriminator scores an image of the generator above one of a damaged copy that was not in training; 0.5 by
-    // guessing.
+    // Share of pairs in which the discriminator scores an image of the generator above one of a damaged copy that was not in
+    // training; 0.5 by guessing.
     private static double ShareDistinguished(ImageGenerator generator, ImageDiscriminator discriminator)
     {
         using var scope = NewDisposeScope();

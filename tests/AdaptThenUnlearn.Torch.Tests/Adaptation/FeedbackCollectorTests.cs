@@ -8,7 +8,10 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Adaptation;
 
-/// <summary>Checks which images training learns from: the generator's sorted samples, and the images that a policy gives in place of some of them.</summary>
+/// <summary>
+/// Checks which images training learns from: the generator's sorted samples, and the images that a policy gives in place of some
+/// of them.
+/// </summary>
 public sealed class FeedbackCollectorTests : IDisposable
 {
     // More negatives than there are samples.
@@ -75,7 +78,8 @@ public sealed class FeedbackCollectorTests : IDisposable
         Assert.Equal(Small.Bytes(given.Positives!), Small.Bytes(All(feedback.Positives)));
     }
 
-    // The shares of what should survive are counted among doubtful images too, so a stricter bound for positives does not change them.
+    // The shares of what should survive are counted among doubtful images too, so a stricter bound for positives does not change
+    // them.
     [Fact]
     public void Collect_Samples_CountsClassesAmongAllThatShowNothing()
     {

@@ -6,7 +6,10 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Checkpoints;
 
-/// <summary>Checks that networks are found under the names that projects give them, where only one can be meant, and are saved under the same names.</summary>
+/// <summary>
+/// Checks that networks are found under the names that projects give them, where only one can be meant, and are saved under the
+/// same names.
+/// </summary>
 public sealed class NetworkPlacesTests : IDisposable
 {
     private static readonly Dictionary<string, string> _noMetadata = [];

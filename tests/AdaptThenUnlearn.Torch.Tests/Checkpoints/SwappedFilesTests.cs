@@ -11,7 +11,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Checkpoints;
 
-/// <summary>Checks that only the hashed bytes are loaded where a file is replaced after it was hashed, and perhaps restored.</summary>
+/// <summary>
+/// Checks that only the hashed bytes are loaded where a file is replaced after it was hashed, and perhaps restored.
+/// </summary>
 public sealed class SwappedFilesTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-swapped-").FullName;

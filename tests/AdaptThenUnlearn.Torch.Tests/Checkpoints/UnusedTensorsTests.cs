@@ -7,7 +7,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Checkpoints;
 
-/// <summary>Checks that a file with an unused tensor is refused by the tensor's name, because another network would be measured.</summary>
+/// <summary>
+/// Checks that a file with an unused tensor is refused by the tensor's name, because another network would be measured.
+/// </summary>
 public sealed class UnusedTensorsTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-unused-").FullName;

@@ -3,7 +3,9 @@ using AdaptThenUnlearn.Torch.Governing;
 
 namespace AdaptThenUnlearn.Torch.Tests.Governing;
 
-/// <summary>Checks that an earlier run's reports are deleted before the next run can fail, and that states to resume from stay.</summary>
+/// <summary>
+/// Checks that an earlier run's reports are deleted before the next run can fail, and that states to resume from stay.
+/// </summary>
 public sealed class RunFolderTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-run-").FullName;

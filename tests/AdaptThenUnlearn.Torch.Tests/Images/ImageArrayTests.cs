@@ -3,7 +3,10 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Images;
 
-/// <summary>Checks that arrays in another range, order or type than images are refused, with what to do, and that nothing is clipped silently.</summary>
+/// <summary>
+/// Checks that arrays in another range, order or type than images are refused, with what to do, and that nothing is clipped
+/// silently.
+/// </summary>
 public sealed class ImageArrayTests
 {
     [Fact]

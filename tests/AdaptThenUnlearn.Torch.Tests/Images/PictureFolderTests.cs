@@ -6,7 +6,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Images;
 
-/// <summary>Which files of a folder are read as images: none vanishes, none counts twice, and none is decoded before its header fits.</summary>
+/// <summary>
+/// Which files of a folder are read as images: none vanishes, none counts twice, and none is decoded before its header fits.
+/// </summary>
 public sealed class PictureFolderTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-pictures-").FullName;

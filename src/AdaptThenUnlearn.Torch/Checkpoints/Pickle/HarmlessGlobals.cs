@@ -2,8 +2,8 @@ namespace AdaptThenUnlearn.Torch.Checkpoints.Pickle;
 
 /// <summary>Distinguishes the names of plain values from names whose purpose is to run code.</summary>
 /// <remarks>
-/// Nothing is ever imported or called here, whatever its name. The lists protect people who load the file, or a copy of it, in Python. They
-/// follow scanners of pickles, and cannot be complete. A name on neither list is passed over and reported.
+/// Nothing is ever imported or called here, whatever its name. The lists protect people who load the file, or a copy of it, in
+/// Python. They follow scanners of pickles, and cannot be complete. A name on neither list is passed over and reported.
 /// </remarks>
 internal static class HarmlessGlobals
 {

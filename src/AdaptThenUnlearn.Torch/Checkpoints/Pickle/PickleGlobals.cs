@@ -89,7 +89,9 @@ internal enum PickleRole
     Forbidden,
     /// <summary>It makes a plain value that is not needed, whatever its arguments are.</summary>
     Opaque,
-    /// <summary>A class of a TorchScript archive. Made without arguments: a module, which gets its attributes afterwards.</summary>
+    /// <summary>
+    /// A class of a TorchScript archive. Made without arguments: a module, which gets its attributes afterwards.
+    /// </summary>
     Module,
     /// <summary>Called without arguments, with another dictionary, or with a list of pairs: a dictionary.</summary>
     Dictionary,
@@ -107,7 +109,9 @@ internal enum PickleRole
     Storage,
     /// <summary>Called with the bytes of a saved storage: that storage.</summary>
     StoredBytes,
-    /// <summary>Called with the description of an object: its attributes. The source text in the description is passed over.</summary>
+    /// <summary>
+    /// Called with the description of an object: its attributes. The source text in the description is passed over.
+    /// </summary>
     PersistentObject,
     /// <summary>Called with text whose characters stand for bytes, as pickle protocol 2 writes them: those bytes.</summary>
     Encoding,

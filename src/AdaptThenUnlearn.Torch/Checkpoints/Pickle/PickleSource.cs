@@ -2,7 +2,9 @@ using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints.Pickle;
 
-/// <summary>The bytes of one pickle within a file, read in order through a small window. Long values are passed over, not held.</summary>
+/// <summary>
+/// The bytes of one pickle within a file, read in order through a small window. Long values are passed over, not held.
+/// </summary>
 internal sealed class PickleSource
 {
     /// <summary>Number of bytes that are read ahead.</summary>
@@ -116,12 +118,16 @@ internal sealed class PickleSource
     private CheckpointException CutOff() => Bad("it is cut off", Position);
 }
 
-/// <summary>What all pickles of one file share: what is let through, and how much work and memory is left.</summary>
-/// <param name="inspectOnly">False refuses a global whose purpose is to run code; true lets it stand as an opaque value, for a survey of the file.</param>
-/// <param name="ofProgram">Whether it is a TorchScript archive, whose pickle names classes of the archive's own.</param>
+/// <summary>State that all pickles of one file share: which globals are allowed, and how much work and memory is left.</summary>
+/// <param name="inspectOnly">
+/// Whether a global whose purpose is to run code becomes an opaque value, for inspection; otherwise it refuses the file.
+/// </param>
+/// <param name="ofProgram">Whether the file is a TorchScript archive, whose pickle names classes of the archive.</param>
 internal sealed class PickleSession(bool inspectOnly, bool ofProgram = false)
 {
-    /// <summary>Most operations that are carried out in one file; a tensor takes some 45, one of NVIDIA's some 90, a NumPy number some 15.</summary>
+    /// <summary>
+    /// Most operations that are carried out in one file; a tensor takes some 45, one of NVIDIA's some 90, a NumPy number some 15.
+    /// </summary>
     public const int MaximumOperations = 1_000_000;
 
     /// <summary>Longest text that is held, bytes; NVIDIA's networks carry their source along, some 40 kB.</summary>

@@ -6,8 +6,8 @@ namespace AdaptThenUnlearn.Torch.Checkpoints.Pickle;
 
 /// <summary>Flattens the nested dictionaries of a pickle: tensors by name, and the plain values beside them.</summary>
 /// <remarks>
-/// A shared value is visited once for every path to it, so visits, depth and names are limited. Tensors within a value that is not read are
-/// listed separately: they are not used, but a copy of the file still holds them.
+/// A shared value is visited once for every path to it, so visits, depth and names are limited. Tensors within a value that is
+/// not read are listed separately: they are not used, but a copy of the file still holds them.
 /// </remarks>
 internal sealed class PickleState
 {
@@ -38,7 +38,9 @@ internal sealed class PickleState
     /// <param name="fileLength">Length of the file, bytes.</param>
     /// <param name="root">The pickle's value.</param>
     /// <param name="anyRoot">Whether the root may be any value, for inspection; otherwise it must be a container.</param>
-    /// <exception cref="CheckpointException">The root is not a container, a tensor is impossible, or there are too many values.</exception>
+    /// <exception cref="CheckpointException">
+    /// The root is not a container, a tensor is impossible, or there are too many values.
+    /// </exception>
     public static PickleState Flatten(CheckpointFile file, long fileLength, object? root, bool anyRoot)
     {
         if (root is not (PickleDictionary or PickleObject or PickleModule or PickleList or PickleTuple) && !anyRoot)

@@ -2,8 +2,8 @@ using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints.Pickle;
 
-// The values that a pickle becomes: plain data that cannot run anything. The other values are null, bool, long, BigInteger, double and
-// string.
+// The values that a pickle becomes: plain data that cannot run anything. The other values are null, bool, long, BigInteger,
+// double and string.
 
 /// <summary>A tuple; it never changes.</summary>
 internal sealed record PickleTuple(object?[] Items);
@@ -14,7 +14,10 @@ internal sealed record PickleBytes(long Offset, long Length);
 /// <summary>Text that is too long to hold; it stays in the file, in UTF-8.</summary>
 internal sealed record PickleLongText(long Offset, long Length);
 
-/// <summary>Bytes that lie in the file as text, one character for each byte, as pickle protocol 2 writes them. They are decoded when they are needed.</summary>
+/// <summary>
+/// Bytes that lie in the file as text, one character for each byte, as pickle protocol 2 writes them. They are decoded when they
+/// are needed.
+/// </summary>
 /// <param name="Text">The text; null where it is too long to hold.</param>
 /// <param name="Place">Where the text lies in the file, if it is too long to hold; otherwise null.</param>
 internal sealed record PickleEncodedBytes(string? Text, PickleLongText? Place);
@@ -32,7 +35,9 @@ internal sealed class PickleList
 }
 
 /// <summary>A dictionary, an ordered dictionary, or an <c>argparse.Namespace</c> (its attributes by name).</summary>
-/// <remarks>A second value for the same text is refused. Keys of other types are kept separately, as text: <c>0</c> for the number 0.</remarks>
+/// <remarks>
+/// A second value for the same text is refused. Keys of other types are kept separately, as text: <c>0</c> for the number 0.
+/// </remarks>
 /// <param name="isNamespace">Whether its state is its content, as for a namespace.</param>
 internal sealed class PickleDictionary(bool isNamespace = false)
 {
@@ -41,7 +46,9 @@ internal sealed class PickleDictionary(bool isNamespace = false)
     /// <summary>The items whose keys are text, in the order in which they were set; null where there are none.</summary>
     public OrderedDictionary<string, object?>? Items { get; private set; }
 
-    /// <summary>The items with keys of other types, in the order in which they were set. Two of them may have the same text.</summary>
+    /// <summary>
+    /// The items with keys of other types, in the order in which they were set. Two of them may have the same text.
+    /// </summary>
     public IReadOnlyList<(string Key, object? Value)> Others => _others ?? [];
 
     /// <summary>Attributes beside the items; null where there are none.</summary>
@@ -49,8 +56,8 @@ internal sealed class PickleDictionary(bool isNamespace = false)
 
     /// <summary>Sets the state that the pickle gives.</summary>
     /// <remarks>
-    /// A namespace's attributes are its content. They are shared and not copied, because a pickle may name the same ones a million times. The
-    /// attributes of a state dict (its <c>_metadata</c>) say nothing about weights.
+    /// A namespace's attributes are its content. They are shared and not copied, because a pickle may name the same ones a
+    /// million times. The attributes of a state dict (its <c>_metadata</c>) say nothing about weights.
     /// </remarks>
     public void Build(object? state)
     {
@@ -106,7 +113,9 @@ internal sealed class PickleStorage(ElementType type, long count, long? offset)
     /// <summary>Number of elements.</summary>
     public long Count { get; } = count;
 
-    /// <summary>Offset of the elements in the file, bytes. Null until it is known: older files name their storages before the elements.</summary>
+    /// <summary>
+    /// Offset of the elements in the file, bytes. Null until it is known: older files name their storages before the elements.
+    /// </summary>
     public long? Offset { get; set; } = offset;
 }
 

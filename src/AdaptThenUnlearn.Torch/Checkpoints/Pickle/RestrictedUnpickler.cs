@@ -6,11 +6,13 @@ using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints.Pickle;
 
-/// <summary>Reads a pickle as data. This pickle machine knows an allow-list of names, and has no way to import or call anything.</summary>
+/// <summary>
+/// Reads a pickle as data. This pickle machine knows an allow-list of names, and has no way to import or call anything.
+/// </summary>
 /// <remarks>
-/// Opcodes as in CPython's <c>Lib/pickletools.py</c>: all that protocols 1 to 5 use within one file. A name that is not on the list makes an
-/// opaque value, which cannot become part of a tensor. <see cref="PickleSession"/> limits work and memory. Every length is checked against the
-/// bytes that are there.
+/// Opcodes as in CPython's <c>Lib/pickletools.py</c>: all that protocols 1 to 5 use within one file. A name that is not on the
+/// list makes an opaque value, which cannot become part of a tensor. <see cref="PickleSession"/> limits work and memory. Every
+/// length is checked against the bytes that are there.
 /// </remarks>
 internal sealed class RestrictedUnpickler
 {
@@ -535,7 +537,10 @@ internal sealed class RestrictedUnpickler
 
 /// <summary>Finds the storages that lie outside of a pickle and that it refers to.</summary>
 /// <param name="Persistent">Finds the storage of a persistent id; null where there is none.</param>
-/// <param name="Stored">Reads the storage that was saved as these bytes of the file, or of the decoded content beside them; null where they are not one.</param>
+/// <param name="Stored">
+/// Reads the storage that was saved as these bytes of the file, or of the decoded content beside them; null where they are not
+/// one.
+/// </param>
 internal sealed record PickleHost(Func<object?, object?> Persistent, Func<PickleBytes, byte[]?, PickleStorage?> Stored)
 {
     /// <summary>A host without storages.</summary>

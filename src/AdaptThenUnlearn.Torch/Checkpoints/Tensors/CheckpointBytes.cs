@@ -2,7 +2,10 @@ using AdaptThenUnlearn.Files;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
-/// <summary>The bytes of one checkpoint file, read by offset. Every failure of the file system becomes a <see cref="CheckpointException"/>.</summary>
+/// <summary>
+/// The bytes of one checkpoint file, read by offset. Every failure of the file system becomes a
+/// <see cref="CheckpointException"/>.
+/// </summary>
 internal sealed class CheckpointBytes : IDisposable
 {
     private readonly Stream _stream;
@@ -19,7 +22,9 @@ internal sealed class CheckpointBytes : IDisposable
     public long Length { get; }
 
     /// <summary>Opens a file for reading.</summary>
-    /// <exception cref="CheckpointException">The file is missing, empty, not a regular file, may not be read, or has changed since it was hashed.</exception>
+    /// <exception cref="CheckpointException">
+    /// The file is missing, empty, not a regular file, may not be read, or has changed since it was hashed.
+    /// </exception>
     public static CheckpointBytes Open(CheckpointFile file)
     {
         var opened = new CheckpointBytes(file, RunOrExplain(file.Path, file.OpenStream));
@@ -39,7 +44,9 @@ internal sealed class CheckpointBytes : IDisposable
     /// <param name="offset">Offset of the first byte.</param>
     /// <param name="into">The buffer, which is filled completely.</param>
     /// <param name="what">What is read, for the message.</param>
-    /// <exception cref="CheckpointException">The file ends before the buffer is full, has changed since it was hashed, or reading fails.</exception>
+    /// <exception cref="CheckpointException">
+    /// The file ends before the buffer is full, has changed since it was hashed, or reading fails.
+    /// </exception>
     public void Read(long offset, Span<byte> into, string what)
     {
         if (offset < 0 || into.Length > Length - offset)

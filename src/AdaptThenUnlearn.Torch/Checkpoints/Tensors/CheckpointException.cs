@@ -3,7 +3,9 @@ using System.Text;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
-/// <summary>A checkpoint cannot be read or written. Code for checkpoints throws no other exception for the content of a file.</summary>
+/// <summary>
+/// A checkpoint cannot be read or written. Code for checkpoints throws no other exception for the content of a file.
+/// </summary>
 /// <remarks>The message is one line: the file, what is wrong, where in the file, and what to do.</remarks>
 public sealed class CheckpointException : Exception
 {

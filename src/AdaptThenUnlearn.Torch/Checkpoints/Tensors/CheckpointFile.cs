@@ -3,10 +3,14 @@ using AdaptThenUnlearn.Files;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
-/// <summary>The file of a checkpoint, hashed once. Its format, description and tensors are read from the bytes that were hashed; otherwise reading fails.</summary>
+/// <summary>
+/// The file of a checkpoint, hashed once. Its format, description and tensors are read from the bytes that were hashed; otherwise
+/// reading fails.
+/// </summary>
 /// <remarks>
-/// Code that needs a digest and the content must take both from one object of this class, because opening the path twice could open two
-/// files. No file is kept open and no content is held (<see cref="HashedFile"/>). The files that an index names are opened once each.
+/// Code that needs a digest and the content must take both from one object of this class, because opening the path twice could
+/// open two files. No file is kept open and no content is held (<see cref="HashedFile"/>). The files that an index names are
+/// opened once each.
 /// </remarks>
 public sealed class CheckpointFile
 {

@@ -69,7 +69,9 @@ public static class ElementTypes
         return null;
     }
 
-    /// <summary>The element type of a TorchSharp tensor, or null for one that checkpoints do not hold (complex numbers, quantised ones).</summary>
+    /// <summary>
+    /// The element type of a TorchSharp tensor, or null for one that checkpoints do not hold (complex numbers, quantised ones).
+    /// </summary>
     public static ElementType? FromScalarType(ScalarType type)
     {
         foreach (var candidate in Enum.GetValues<ElementType>())

@@ -4,8 +4,8 @@ namespace AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
 /// <summary>One stored tensor: its name, element type and shape. Its values are read when <see cref="Load"/> is called.</summary>
 /// <remarks>
-/// The description takes no memory for values. <see cref="Load"/> reads them from the file directly into the tensor's memory, so that a file of
-/// several gigabytes is never held twice. The file is not kept open.
+/// The description takes no memory for values. <see cref="Load"/> reads them from the file directly into the tensor's memory, so
+/// that a file of several gigabytes is never held twice. The file is not kept open.
 /// </remarks>
 public sealed class TensorEntry
 {
@@ -51,8 +51,8 @@ public sealed class TensorEntry
         if (strides is not null && (strides.Length != shape.Length || strides.Any(stride => stride < 0)))
             throw Bad($"its strides {Text(strides)} do not fit its shape {Text(shape)}");
 
-        // Refuse a shape that needs more bytes than the file has. The product is bounded at every factor, so Int128 cannot overflow; a size
-        // of zero counts as one, so that it does not hide the other sizes.
+        // Refuse a shape that needs more bytes than the file has. The product is bounded at every factor, so Int128 cannot
+        // overflow; a size of zero counts as one, so that it does not hide the other sizes.
         var claimed = (Int128)elements.Type.Size();
         foreach (var size in shape)
             if ((claimed *= Math.Max(size, 1)) > elements.FileLength)
@@ -74,7 +74,9 @@ public sealed class TensorEntry
 
     /// <summary>Reads the values.</summary>
     /// <param name="type">Element type of the result; null for the stored one.</param>
-    /// <returns>A new contiguous tensor of <see cref="Shape"/> on the CPU; belongs to the caller (or to the caller's dispose scope).</returns>
+    /// <returns>
+    /// A new contiguous tensor of <see cref="Shape"/> on the CPU; belongs to the caller (or to the caller's dispose scope).
+    /// </returns>
     /// <exception cref="CheckpointException">The file is missing, has changed, or cannot be read.</exception>
     public Tensor Load(ScalarType? type = null)
     {
@@ -90,8 +92,12 @@ public sealed class TensorEntry
 
     /// <summary>Overwrites this tensor's values in a copy of its file.</summary>
     /// <param name="copy">A copy of the whole file; its position is behind the last written byte afterwards.</param>
-    /// <param name="values">The new values, as many as this tensor has, on any device and of any type; rounded to the stored type.</param>
-    /// <exception cref="CheckpointException">The stored tensor repeats elements, so that they cannot differ; or the file is missing or has changed.</exception>
+    /// <param name="values">
+    /// The new values, as many as this tensor has, on any device and of any type; rounded to the stored type.
+    /// </param>
+    /// <exception cref="CheckpointException">
+    /// The stored tensor repeats elements, so that they cannot differ; or the file is missing or has changed.
+    /// </exception>
     internal void Overwrite(Stream copy, Tensor values)
     {
         using var scope = NewDisposeScope();
@@ -124,8 +130,12 @@ public sealed class TensorEntry
     /// <summary>Whether its storage begins within a range of the file.</summary>
     internal bool LiesWithin(long offset, long bytes) => IsInPlace && _elements.FileOffset >= offset && _elements.FileOffset < offset + Math.Max(bytes, 1);
 
-    /// <summary>Finds two tensors of one file that share elements and are to hold different values; null where there are none.</summary>
-    /// <param name="tensors">The tensors, each with a key. Tensors of the same key are to hold the same values, and may share elements.</param>
+    /// <summary>
+    /// Finds two tensors of one file that share elements and are to hold different values; null where there are none.
+    /// </summary>
+    /// <param name="tensors">
+    /// The tensors, each with a key. Tensors of the same key are to hold the same values, and may share elements.
+    /// </param>
     internal static (TensorEntry One, TensorEntry Other)? Overlapping<TKey>(IEnumerable<(TensorEntry Tensor, TKey Key)> tensors) where TKey : notnull
     {
         (TensorEntry Tensor, TKey Key)? furthest = null;
@@ -156,7 +166,7 @@ public sealed class TensorEntry
         var extent = (long)Extent(_shape, _strides, Count);
         if (extent < Count)
             throw new CheckpointException(
-                _elements.File.Path, "a stored tensor repeats its elements, so that they cannot be given values of their own",
+                _elements.File.Path, "a stored tensor repeats its elements, so that they cannot have different values",
                 "save it again after calling contiguous() on it", $"tensor '{CheckpointException.Sanitize(Name)}'");
 
         var flat = empty([extent], Type.ToScalarType(), device: CPU);   // [extent]
@@ -228,6 +238,8 @@ public sealed class TensorEntry
 /// <param name="First">Index in the storage of the tensor's first element.</param>
 internal sealed record StoredElements(CheckpointFile File, long FileLength, ElementType Type, long FileOffset, long Available, long First)
 {
-    /// <summary>The decoded bytes, where the file keeps the storage as text; offsets count in them then. Null where it keeps the bytes.</summary>
+    /// <summary>
+    /// The decoded bytes, where the file keeps the storage as text; offsets count in them then. Null where it keeps the bytes.
+    /// </summary>
     public byte[]? Content { get; init; }
 }

@@ -1,10 +1,12 @@
 namespace AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
-/// <summary>The content of a checkpoint of any format: tensors by name, metadata, and the plain values beside the tensors.</summary>
+/// <summary>
+/// The content of a checkpoint of any format: tensors by name, metadata, and the plain values beside the tensors.
+/// </summary>
 /// <remarks>
 /// Names are flat. A dictionary inside the file is a <em>section</em>: its key, then a slash, then the name within, as in
-/// <c>g_ema/convs.0.conv.weight</c> or <c>g_optim/state/0/exp_avg</c>. A flat state dict has no sections. Immutable; holds no tensor
-/// and no open file.
+/// <c>g_ema/convs.0.conv.weight</c> or <c>g_optim/state/0/exp_avg</c>. A flat state dict has no sections. Immutable; holds no
+/// tensor and no open file.
 /// </remarks>
 public sealed class TensorFile
 {
@@ -50,16 +52,22 @@ public sealed class TensorFile
     /// <summary>Names of the sections that hold tensors, in the file's order; empty for a flat state dict.</summary>
     public IReadOnlyList<string> Sections { get; }
 
-    /// <summary>Numbers, texts and lists beside the tensors, such as training arguments. They are listed, and not interpreted.</summary>
+    /// <summary>
+    /// Numbers, texts and lists beside the tensors, such as training arguments. They are listed, and not interpreted.
+    /// </summary>
     public IReadOnlyList<PlainValue> Values { get; }
 
-    /// <summary>The pickle globals that the file refers to, <c>module name</c>, sorted; empty for formats without pickles.</summary>
+    /// <summary>
+    /// The pickle globals that the file refers to, <c>module name</c>, sorted; empty for formats without pickles.
+    /// </summary>
     public IReadOnlyList<string> Globals { get; }
 
     /// <summary>Those of <see cref="Globals"/> that run code. A file with one is read only for inspection.</summary>
     public IReadOnlyList<string> Refused { get; }
 
-    /// <summary>Those of <see cref="Globals"/> that are unknown. The values that they would make are passed over, and stay in the file.</summary>
+    /// <summary>
+    /// Those of <see cref="Globals"/> that are unknown. The values that they would make are passed over, and stay in the file.
+    /// </summary>
     public IReadOnlyList<string> PassedOver { get; }
 
     /// <summary>The tensors that are not read, such as complex ones.</summary>

@@ -1,8 +1,14 @@
 namespace AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
-/// <summary>A tensor whose form is not read. It is listed, kept as it is when the file is written again, and never computed with.</summary>
-/// <param name="Name">Its full name, sections as in <see cref="TensorFile"/>. Where the tensor lies within another value, that value's name.</param>
-/// <param name="Kind">Why it is not read: its element type (<c>C64</c>), or the pickle global that would have made the value around it.</param>
+/// <summary>
+/// A tensor whose form is not read. It is listed, kept as it is when the file is written again, and never computed with.
+/// </summary>
+/// <param name="Name">
+/// Its full name, sections as in <see cref="TensorFile"/>. Where the tensor lies within another value, that value's name.
+/// </param>
+/// <param name="Kind">
+/// Why it is not read: its element type (<c>C64</c>), or the pickle global that would have made the value around it.
+/// </param>
 /// <param name="Shape">Size of each dimension; empty where it is unknown.</param>
 public sealed record UnreadTensor(string Name, string Kind, IReadOnlyList<long> Shape)
 {
