@@ -93,7 +93,7 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
 
         Assert.True(exitCode == 0, errors);
         Assert.Contains("test accuracy", output, StringComparison.Ordinal);
-        Assert.Contains("40 images; passed over: 2 files that are no pictures (cat/labels.csv, dog/labels.csv); classes: cat (20), dog (20)", errors, StringComparison.Ordinal);
+        Assert.Contains("40 images; passed over: 2 files that are not pictures (cat/labels.csv, dog/labels.csv); classes: cat (20), dog (20)", errors, StringComparison.Ordinal);
 
         var parts = Atu.Run("reference", "--data", house.At("folders"), "--extractor", house.At("cat-or-dog.safetensors"), "--out", house.At("parts.safetensors"), "--threads", "1");
         Assert.Contains("60 images in 2 classes: train (40), val (20)", parts.Output, StringComparison.Ordinal);
@@ -103,7 +103,7 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
         var flat = Atu.Run("train-classifier", "--data", house.At("folders/val/cat/.."), "--out", house.At("x.safetensors"), "--threads", "1");
         Assert.Equal(3, flat.ExitCode);
         Assert.Contains("ATU2010", flat.Errors, StringComparison.Ordinal);
-        Assert.Contains("has one class alone, cat", flat.Errors, StringComparison.Ordinal);
+        Assert.Contains("has only one class, cat", flat.Errors, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -137,7 +137,7 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Equal(Sha256Digest.FindAt(house.At("shown")), record.Inputs.Single(input => input.Role == "negatives ban").Sha256);
         Assert.Equal(Sha256Digest.FindAt(house.At("clean")), record.Inputs.Single(input => input.Role == "positives").Sha256);
         Assert.Equal(
-            [("negatives ban", "9 images; passed over: 1 files that are no pictures (notes.txt)"), ("positives", "11 images")],
+            [("negatives ban", "9 images; passed over: 1 files that are not pictures (notes.txt)"), ("positives", "11 images")],
             record.Remarks!.Where(remark => remark.About is "negatives ban" or "positives").Select(remark => (remark.About, remark.Text)));
         Assert.Contains("11 clean and 9 undesired images; the clean ones given, the undesired ones given", File.ReadAllText(house.At("out/given/report.md")), StringComparison.Ordinal);
 

@@ -16,7 +16,10 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests;
 
-/// <summary>A CUDA device computes what the CPU computes, up to float32's rounding; without such a device nothing here can be tried.</summary>
+/// <summary>
+/// Compares a CUDA device with the CPU: both compute the same, up to float32's rounding. Without such a device these tests are
+/// skipped.
+/// </summary>
 public sealed class CudaTests : IDisposable
 {
     private static readonly TrainingSettings _settings = new(
@@ -62,7 +65,8 @@ public sealed class CudaTests : IDisposable
         Agree(networks.Discriminator.Score(images), there.Discriminator.Score(images.to(device)), 1e-4);
     }
 
-    // The same latents, noise and order everywhere: what is left is rounding, which Adam's first steps magnify where a gradient is next to nothing.
+    // The same latents, noise and order everywhere: what is left is rounding, which Adam's first steps magnify where a gradient
+    // is next to nothing.
     [Theory]
     [MemberData(nameof(Architectures))]
     public void Step_AnyArchitecture_GoesTheCpusWay(string name)
@@ -133,7 +137,7 @@ public sealed class CudaTests : IDisposable
             Assert.Throws<OperationCanceledException>(() => Run(new Small.StopAfter(afterSteps, stop), stop.Token, resume: false));
             var told = new Small.Silent();
             using var unlearned = Run(told, CancellationToken.None, resume: true);
-            Assert.Equal((goesOnIn, 3), (told.Told[0].Stage, told.Told[0].Step));
+            Assert.Equal((goesOnIn, 3), (told.Reported[0].Stage, told.Reported[0].Step));
             Assert.All(unlearned.Networks.Generator.parameters(), parameter => Assert.True(parameter.isfinite().all().item<bool>()));
             Assert.Equal(on.type, unlearned.Networks.Generator.parameters().First().device_type);
             return unlearned.Distances.ToOriginal;
@@ -194,7 +198,7 @@ public sealed class CudaTests : IDisposable
     }
 
     [Fact]
-    public void Explained_MoreThanTheDeviceHas_NamesTheBatchSizeToTry()
+    public void RunOrExplain_MoreThanTheDeviceHas_NamesTheBatchSizeToTry()
     {
         var device = Device();
 

@@ -4,7 +4,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests;
 
-/// <summary>Reference values written by the original Python projects; a test that needs them skips where they are not.</summary>
+/// <summary>
+/// Reference values that the original Python projects wrote. A test that needs them is skipped where they are missing.
+/// </summary>
 internal sealed class Interop
 {
     private readonly string _folder;
@@ -17,7 +19,9 @@ internal sealed class Interop
         _case = document.RootElement.Clone();
     }
 
-    /// <summary>One case: the folder named by ATU_INTEROP, or <c>shared/interop</c> beside a folder above the test program.</summary>
+    /// <summary>
+    /// One case: the folder named by ATU_INTEROP, or <c>shared/interop</c> beside a folder above the test program.
+    /// </summary>
     public static Interop Case(string name)
     {
         var root = Environment.GetEnvironmentVariable("ATU_INTEROP");

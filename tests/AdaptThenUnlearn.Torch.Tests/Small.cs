@@ -4,14 +4,13 @@ using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Models.StyleGan2;
-using AdaptThenUnlearn.Torch.Randomness;
 using AdaptThenUnlearn.Torch.Training;
 using AdaptThenUnlearn.Torch.Unlearning;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests;
 
-/// <summary>The smallest networks and options that everything can be tried on.</summary>
+/// <summary>Small networks and options for tests.</summary>
 internal static class Small
 {
     public static readonly StyleGan2Settings Settings = new(Resolution: 16, ImageChannels: 1, LatentSize: 8, MappingLayers: 2, Channels: [8, 6, 4]);
@@ -30,14 +29,17 @@ internal static class Small
         return new GanPair(new StyleGan2Generator(Settings), new StyleGan2Discriminator(Settings));
     }
 
-    /// <summary>A classifier with two classes in eval mode: untrained, but shifted so that it sees the second in about a quarter of the smallest GAN's images.</summary>
+    /// <summary>
+    /// An untrained classifier with two classes, in eval mode. Its bias is set so that it finds the second class in about a
+    /// quarter of the GAN's images.
+    /// </summary>
     public static FeatureClassifier Classifier(long seed = 5)
     {
         using var networks = Gan();
         return Classifier(networks.Generator, seed);
     }
 
-    /// <summary>The same for another generator of such images.</summary>
+    /// <summary>The same kind of classifier for the images of another generator.</summary>
     public static FeatureClassifier Classifier(ImageGenerator generator, long seed)
     {
         using var scope = NewDisposeScope();
@@ -53,7 +55,10 @@ internal static class Small
         return classifier;
     }
 
-    /// <summary>A classifier with two labels in eval mode: untrained, but shifted so that it sees each in about a quarter of the smallest GAN's images.</summary>
+    /// <summary>
+    /// An untrained classifier with two labels, in eval mode. Its biases are set so that it finds each label in about a quarter
+    /// of the GAN's images.
+    /// </summary>
     public static FeatureClassifier LabelClassifier(long seed = 5)
     {
         using var scope = NewDisposeScope();
@@ -71,11 +76,11 @@ internal static class Small
 
     public static Annotation Annotation(FeatureClassifier classifier) => new([new AnnotatedFeature("banned", new FeatureRule(classifier, classifier.Classes[1], Threshold: null))], Options.CleanBelow);
 
-    /// <summary>What the annotator says of the generator's samples.</summary>
-    public static Feedback Feedback(GanPair networks, FeatureClassifier annotator, Device device) => AdaptThenUnlearn.Torch.Adaptation.Feedback.Collect(
-        networks.Generator, Annotation(annotator), GivenImages.None, Options.FeedbackSamples, minimumNegatives: 1, minimumClean: 0, new RandomStreams(1, "feedback"), device, CancellationToken.None);
+    /// <summary>Feedback from the generator's samples, sorted by the annotator.</summary>
+    public static Feedback Feedback(GanPair networks, FeatureClassifier annotator, Device device) => FeedbackCollector.Collect(
+        networks.Generator, Annotation(annotator), GivenImages.None, Options with { MinimumClean = 0 }, device, CancellationToken.None);
 
-    /// <summary>A run that keeps and tells nothing.</summary>
+    /// <summary>The context of a training that saves no state and reports to nobody.</summary>
     public static UnlearningContext Context(GanPair networks, FeatureClassifier annotator, Feedback feedback, Device device) =>
         new(networks, Options, Annotation(annotator), feedback, new Judge(), new NoJournal(), new Silent(), device);
 
@@ -86,7 +91,7 @@ internal static class Small
         return new InMemoryImages(randn([count, 1, 16, 16]).clamp(-1, 1).to(device ?? CPU).DetachFromDisposeScope());
     }
 
-    /// <summary>Live tensors of this process, once what other tests left to the finaliser is gone.</summary>
+    /// <summary>Number of live tensors in this process, after finalisers have disposed those that other tests left.</summary>
     public static long LiveTensors()
     {
         GC.Collect();
@@ -100,7 +105,7 @@ internal static class Small
         return tensor.detach().cpu().contiguous().bytes.ToArray();
     }
 
-    /// <summary>Judges by a fixed number for each step.</summary>
+    /// <summary>Gives candidates fixed figures for each step.</summary>
     public sealed class Judge(Func<int, double>? distance = null) : ICandidateEvaluator
     {
         Candidate ICandidateEvaluator.Evaluate(ImageGenerator generator, int step) => new(step, 0.1, 0, distance?.Invoke(step) ?? 100 - step, 1);
@@ -108,19 +113,19 @@ internal static class Small
 
     public sealed class Silent : IProgress<StageProgress>
     {
-        public List<StageProgress> Told { get; } = [];
+        public List<StageProgress> Reported { get; } = [];
 
-        public void Report(StageProgress value) => Told.Add(value);
+        public void Report(StageProgress value) => Reported.Add(value);
     }
 
-    /// <summary>Cancels once it was told of so many steps.</summary>
+    /// <summary>Cancels after a number of reported steps.</summary>
     public sealed class StopAfter(int steps, CancellationTokenSource stop) : IProgress<StageProgress>
     {
-        private int _told;
+        private int _reported;
 
         public void Report(StageProgress value)
         {
-            if (++_told == steps)
+            if (++_reported == steps)
                 stop.Cancel();
         }
     }

@@ -145,7 +145,7 @@ public sealed class ComparisonArguments(Terminal terminal)
     {
         try
         {
-            UnlearningRun.RequireTrainable(request.Policy.Unlearning, generator);
+            GeneratorRequirements.RequireTrainable(request.Policy.Unlearning, generator);
         }
         catch (PolicyMismatchException mismatch)
         {

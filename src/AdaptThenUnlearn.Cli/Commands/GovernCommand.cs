@@ -138,7 +138,7 @@ public sealed class GovernCommand(Terminal terminal)
         {
             try
             {
-                RunFolder.RequireUsable(run.Folder, run.Inputs);
+                RunFolder.RefuseOverwriting(run.Folder, run.Inputs);
             }
             catch (RunException)
             {

@@ -51,7 +51,7 @@ public static class PolicyCommands
                 else
                     Terminal.WriteResultLine($"{policy.Path}: a valid policy, '{policy.Policy.Name}'");
                 WarnAboutMissingInputs(policy, terminal);
-                if (policy.Inputs().TooFewSamplesReason is { } few)
+                if (policy.Inputs().Hints.TooFewSamplesReason is { } few)
                     terminal.WriteDiagnostic(policy.CreateWarning("$.evaluation.samples", PolicyCodes.FewForTheExtractor, few));
             }
 
@@ -64,12 +64,12 @@ public static class PolicyCommands
     private static void WarnAboutMissingInputs(PolicyFile policy, Terminal terminal)
     {
         var inputs = policy.Inputs();
-        if (inputs.GeneratorAssumption is { } assumed)
+        if (inputs.Hints.GeneratorAssumption is { } assumed)
             terminal.WriteDiagnostic(policy.CreateWarning(
                 "$.generator.layers", PolicyCodes.AssumedLayers,
                 "is missing: weights do not tell what this generator computes, and `atu govern` does not judge an assumption: " +
                 $"{assumed}"));
-        if (inputs.LacksDiscriminator)
+        if (inputs.Hints.LacksDiscriminator)
             terminal.WriteStatus(string.Create(CultureInfo.InvariantCulture,
                 $"{policy.Path}: the generator's checkpoint has no discriminator. If training is needed, one is first warmed " +
                 $"up in {policy.Policy.Unlearning.WarmUp.Steps} steps on the generator's own samples " +

@@ -4,30 +4,35 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Adaptation;
 
-/// <summary>A feature and how it is found in training feedback.</summary>
+/// <summary>An undesired feature, and the rule by which the annotator finds it.</summary>
 /// <param name="Name">The feature's name in the policy.</param>
-/// <param name="Rule">The annotator's.</param>
-/// <param name="Violated">Whether it has to be unlearned, and so needs negatives; false where the generator emits it within its limit.</param>
+/// <param name="Rule">The annotator's rule.</param>
+/// <param name="Violated">
+/// Whether the feature must be unlearned, and so needs negatives; false where the generator emits it within its limit.
+/// </param>
 public sealed record AnnotatedFeature(string Name, FeatureRule Rule, bool Violated = true);
 
-/// <summary>Labels images with the annotators of a policy: which show an undesired feature, and which are clean beyond doubt.</summary>
-/// <param name="features">At least one.</param>
-/// <param name="cleanBelow">An image is clean when the probability of every undesired class is below this, 0 to 1.</param>
-/// <param name="raw">Whether the annotators look at the network's output as it is; otherwise at what users get, clipped and rounded to 8 bits.</param>
+/// <summary>Labels images with the annotators of a policy: which show an undesired feature, and which are clean.</summary>
+/// <param name="features">The undesired features; at least one.</param>
+/// <param name="cleanBelow">An image is clean when the probability of every undesired class is below this bound, 0 to 1.</param>
+/// <param name="raw">
+/// Whether the annotators look at the generator's output as it is; otherwise it is clipped and rounded to 8 bits, as users get
+/// it.
+/// </param>
 public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double cleanBelow, bool raw = false)
 {
-    /// <summary>Below which probability of every undesired class an image is clean.</summary>
+    /// <summary>Bound below which the probability of every undesired class must be for an image to be clean, 0 to 1.</summary>
     public double CleanBelow => cleanBelow;
 
-    /// <summary>What is labelled.</summary>
+    /// <summary>The undesired features.</summary>
     public IReadOnlyList<AnnotatedFeature> Features { get; } = features;
 
-    /// <summary>The first feature's annotator, whose classes are counted.</summary>
+    /// <summary>The first feature's annotator. Its classes are the ones whose shares should survive.</summary>
     public FeatureClassifier FirstClassifier => Features[0].Rule.Classifier;
 
-    /// <summary>Which classes hold for each image, by the first feature's annotator.</summary>
+    /// <summary>Detects the classes of each image with the first feature's annotator.</summary>
     /// <param name="images"><c>[N, C, H, W]</c>, nominally [-1, 1].</param>
-    /// <returns><c>[N, K]</c>, bool; belongs to the caller's scope.</returns>
+    /// <returns><c>[N, K]</c>, bool: whether an image shows a class; belongs to the caller's scope.</returns>
     public Tensor Classes(Tensor images)
     {
         using var scope = NewDisposeScope();
@@ -35,8 +40,8 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
         return FirstClassifier.DetectClasses(FirstClassifier.Logits(FirstClassifier.Features(ToClassifierInput(images)))).MoveToOuterDisposeScope();
     }
 
-    /// <summary>The same annotators, stricter or more lenient.</summary>
-    /// <param name="below">As <see cref="CleanBelow"/>.</param>
+    /// <summary>The same annotators with another bound for clean images.</summary>
+    /// <param name="below">The bound, as <see cref="CleanBelow"/>.</param>
     public Annotation WithCleanBelow(double below) => new(Features, below, raw);
 
     /// <summary>Labels images.</summary>
@@ -46,15 +51,20 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
+
+        // Run each annotator once, whatever number of features it finds.
         var pictures = ToClassifierInput(images);
         var logits = Features.Select(feature => feature.Rule.Classifier).Distinct()
             .ToDictionary(annotator => annotator, annotator => annotator.Logits(annotator.Features(pictures)));
+
+        // Find the features.
         var rules = Features.Select(feature => feature.Rule).ToList();
         var shows = rules.Select(rule => rule.Shows(logits[rule.Classifier]).MoveToOuterDisposeScope()).ToList();
 
         var likeliest = stack([.. rules.Select(rule => rule.Probability(logits[rule.Classifier]))]).amax([0]);
 
-        // Of many classes the likeliest may be an unlikely one: below a lenient bound, and shown all the same.
+        // An image is clean below the bound. With many classes even the likeliest may be below a lenient bound, so a shown
+        // feature excludes too.
         var clean = likeliest.lt(cleanBelow);
         foreach (var shown in shows)
             clean = clean.logical_and(shown.logical_not());
@@ -64,17 +74,19 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
     private Tensor ToClassifierInput(Tensor images) => raw ? images : ImageQuantizer.Quantize(images);
 }
 
-/// <summary>What an annotation said of N images.</summary>
-/// <param name="Shows">For each feature: <c>[N]</c>, bool, whether the image shows it.</param>
-/// <param name="Clean"><c>[N]</c>, bool, whether none is shown and no undesired class is even likely.</param>
-/// <param name="UndesiredProbability"><c>[N]</c>, 0 to 1, the probability of the likeliest undesired class.</param>
-/// <param name="Classes"><c>[N, K]</c>, bool, which classes hold by the first feature's annotator.</param>
+/// <summary>The labels of N images.</summary>
+/// <param name="Shows">For each feature <c>[N]</c>, bool: whether the image shows it.</param>
+/// <param name="Clean">
+/// <c>[N]</c>, bool: whether every undesired class is below the bound for clean images, and no feature is shown.
+/// </param>
+/// <param name="UndesiredProbability"><c>[N]</c>, 0 to 1: the probability of the likeliest undesired class.</param>
+/// <param name="Classes"><c>[N, K]</c>, bool: whether the image shows a class, by the first feature's annotator.</param>
 public sealed record ImageLabels(IReadOnlyList<Tensor> Shows, Tensor Clean, Tensor UndesiredProbability, Tensor Classes)
 {
-    /// <summary><c>[N]</c>, bool, whether any feature is shown; belongs to the caller's scope.</summary>
+    /// <summary><c>[N]</c>, bool: whether the image shows any feature; belongs to the caller's scope.</summary>
     public Tensor ShowsAny => ShowsAnyOf(Enumerable.Range(0, Shows.Count));
 
-    /// <summary>Whether any of some features is shown.</summary>
+    /// <summary>Whether each image shows any of some features.</summary>
     /// <param name="features">Positions in <see cref="Shows"/>; at least one.</param>
     /// <returns><c>[N]</c>, bool; belongs to the caller's scope.</returns>
     public Tensor ShowsAnyOf(IEnumerable<int> features) => features.Select(feature => Shows[feature]).Aggregate((any, one) => any.logical_or(one));

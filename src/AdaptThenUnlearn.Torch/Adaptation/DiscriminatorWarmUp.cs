@@ -7,21 +7,29 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Adaptation;
 
-/// <summary>The stage before the first, for a generator that came without its discriminator: makes one from the generator's own samples.</summary>
+/// <summary>
+/// The stage before the first, for a generator that came without its discriminator: trains one on the generator's own samples.
+/// </summary>
 /// <remarks>
-/// Both stages begin with a discriminator that knows what the generator's images look like: a fresh one would lead their first updates
-/// astray, and its logit would make a Fisher information of noise. In place of the lost training data stand the generator's own samples, all
-/// of them: the lost discriminator had seen the undesired ones as real too, and to leave them out would begin unlearning before adaptation.
-/// From other samples of the same generator nothing can be learned. The fakes are made by copies of it whose weights are damaged by
-/// noise, another copy at each step: by much, so that there is something to begin with, down to so little that it takes
-/// finer and finer features to tell. These are the generators that lie around the original in parameter space, and what lies there is what
-/// the discriminator is asked about when training moves the weights. (A single damaged copy that is trained back against it, as in a GAN,
-/// teaches it less in as many steps, and each costs twice as much: while neither knows anything, both wander.) The loss is the
-/// adversarial one, with the policy's lazy R1.
+/// <para>
+/// Both later stages need a discriminator that knows what the generator's images look like. With a fresh one their first updates
+/// would go astray, and its logits would make the Fisher information noise.
+/// </para>
+/// <para>
+/// The real images are the generator's own samples, in place of the lost training data. Undesired samples are among them, because
+/// the lost discriminator had seen these as real too; without them unlearning would begin before adaptation.
+/// </para>
+/// <para>
+/// The fake images are made by copies of the generator whose weights are damaged by noise, a new copy at each step. Large damage
+/// gives the discriminator something to begin with; small damage makes it learn fine features. The copies lie around the original
+/// in parameter space, where training will move the weights. A single damaged copy that is trained against the discriminator, as
+/// in a GAN, teaches it less in as many steps, and each step costs twice as much.
+/// </para>
+/// <para>The loss is the adversarial one, with the policy's lazy R1.</para>
 /// </remarks>
 /// <param name="options">From the policy.</param>
-/// <param name="journal">Where it keeps what it needs to be resumed.</param>
-/// <param name="progress">Told of every step.</param>
+/// <param name="journal">Keeps the states from which the stage resumes.</param>
+/// <param name="progress">Receives every step.</param>
 public sealed class DiscriminatorWarmUp(UnlearningOptions options, ITrainingJournal journal, IProgress<StageProgress> progress)
 {
     /// <summary>The stage's name in progress, journal and times.</summary>
@@ -35,14 +43,15 @@ public sealed class DiscriminatorWarmUp(UnlearningOptions options, ITrainingJour
 
     private readonly RandomStreams _random = new(options.Seed, Name);
 
-    /// <summary>Makes the discriminator.</summary>
-    /// <param name="original">As it was; left alone.</param>
-    /// <param name="architecture">Of the original.</param>
-    /// <param name="cancel">Ends training between two steps; what was done so far is in the journal.</param>
+    /// <summary>Trains the discriminator.</summary>
+    /// <param name="original">The generator; it is not changed.</param>
+    /// <param name="architecture">The generator's architecture.</param>
+    /// <param name="cancel">Ends training between two steps; the journal has the latest state that was saved.</param>
     /// <returns>In eval mode; belongs to the caller.</returns>
     /// <exception cref="TrainingDivergedException">A loss is not finite.</exception>
     public ImageDiscriminator Run(ImageGenerator original, IGeneratorArchitecture architecture, CancellationToken cancel)
     {
+        // Build a fresh discriminator, its optimiser, and the two sources of images.
         using var scope = NewDisposeScope();
         using var discriminator = CreateUntrained(original, architecture, options.Seed);
         using var parameters = new ParameterVector(discriminator);
@@ -52,6 +61,7 @@ public sealed class DiscriminatorWarmUp(UnlearningOptions options, ITrainingJour
         var steps = options.WarmUp.Steps;
         var schedule = new LearningRateSchedule(steps, DecaySteps: 0, WarmupSteps: Math.Min(WarmupSteps, steps / 4));
 
+        // Train it to tell the generator's samples from those of damaged copies; save the state now and then.
         var done = Resume(parameters, adam);
         discriminator.train();
         while (done < steps)
@@ -66,12 +76,14 @@ public sealed class DiscriminatorWarmUp(UnlearningOptions options, ITrainingJour
                     new Dictionary<string, double> { [UpdatesKey] = adam.Updates }));
         }
 
-        var made = discriminator.Copy();
-        made.eval();
-        return made;
+        // Return a copy: these parameters are views of a vector that is disposed here.
+        var trained = discriminator.Copy();
+        trained.eval();
+        return trained;
 
         TrainingStep Update(int step, double learningRateFactor)
         {
+            // Dmain: minimise logits for images of a damaged copy, maximise logits for the generator's samples.
             using var stepScope = NewDisposeScope();
             parameters.Gradients.zero_();
             var reals = Draw(own, "own samples", step);
@@ -79,6 +91,8 @@ public sealed class DiscriminatorWarmUp(UnlearningOptions options, ITrainingJour
             var loss = Losses.Discriminator(discriminator.Score(reals), fakeScores);
             loss.backward();
             adam.Step(learningRateFactor);
+
+            // Dr1: every few steps, apply R1 regularisation on the real images.
             if (options.Adversarial.R1Weight > 0 && step % options.Adversarial.R1Every == 0)
             {
                 parameters.Gradients.zero_();
@@ -91,10 +105,11 @@ public sealed class DiscriminatorWarmUp(UnlearningOptions options, ITrainingJour
         }
     }
 
-    /// <summary>A discriminator that suits a generator, before it has learned anything; belongs to the caller.</summary>
+    /// <summary>Builds an untrained discriminator for a generator.</summary>
     /// <param name="original">The generator.</param>
-    /// <param name="architecture">Of the generator.</param>
-    /// <param name="seed">From the policy.</param>
+    /// <param name="architecture">The generator's architecture.</param>
+    /// <param name="seed">Seed of the weights, from the policy.</param>
+    /// <returns>Where the generator is; belongs to the caller.</returns>
     public static ImageDiscriminator CreateUntrained(ImageGenerator original, IGeneratorArchitecture architecture, long seed) =>
         Weights.Detach(new RandomStreams(seed, Name).Seeded("discriminator", () => architecture.MirrorDiscriminator(original)).to(original.parameters().First().device));
 

@@ -1,4 +1,4 @@
 namespace AdaptThenUnlearn.Torch.Adaptation;
 
-/// <summary>The generator's samples do not hold what training needs.</summary>
+/// <summary>The images that training learns from are too few.</summary>
 public sealed class FeedbackException(string message) : Exception(message);

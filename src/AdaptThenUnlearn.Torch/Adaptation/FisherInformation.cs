@@ -5,23 +5,25 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Adaptation;
 
-/// <summary>The diagonal Fisher information of a generator's parameters: how much each one matters to what the discriminator sees.</summary>
+/// <summary>
+/// The diagonal Fisher information of a generator's parameters: how much each parameter matters to the discriminator's logits.
+/// </summary>
 /// <remarks>
-/// Kirkpatrick et al. 2017 (arXiv:1612.00796); for GANs Li et al. 2020 (arXiv:2012.02780). As the method's published code
-/// estimates it: F = mean over samples of (∂ℓ/∂θ)², ℓ the raw discriminator logit of one generated image. The
-/// discriminator compares images in groups of four, and no further, so that groups can be taken one at a time.
+/// Kirkpatrick et al. 2017 (arXiv:1612.00796); for GANs Li et al. 2020 (arXiv:2012.02780). Estimated as in the method's published
+/// code: F = mean over samples of (∂ℓ/∂θ)², where ℓ is the raw discriminator logit of one generated image. The discriminator's
+/// minibatch statistics span four images, so images are taken in groups of four.
 /// </remarks>
 public static class FisherInformation
 {
-    private const int Group = 4;
+    private const int Group = 4;   // images
 
-    /// <summary>Estimates it from fresh samples.</summary>
-    /// <param name="generator">Whose parameters these are.</param>
-    /// <param name="discriminator">Scores the samples; its parameters are left alone.</param>
-    /// <param name="parameters">θ; its gradients are overwritten.</param>
-    /// <param name="samples">At least 1; rounded up to whole groups of four.</param>
-    /// <param name="random">Where latents and noise come from.</param>
-    /// <param name="styleMixing">Probability of a second latent.</param>
+    /// <summary>Estimates the Fisher information from new samples.</summary>
+    /// <param name="generator">Makes the samples.</param>
+    /// <param name="discriminator">Scores the samples; its parameters are not changed.</param>
+    /// <param name="parameters">θ, the generator's parameters; their gradients are overwritten.</param>
+    /// <param name="samples">Number of samples, at least 1; rounded up to whole groups of four.</param>
+    /// <param name="random">Random source of latents and noise.</param>
+    /// <param name="styleMixing">Probability of a second latent, 0 to 1.</param>
     /// <returns>F, <c>[P]</c>, at least 0; belongs to the caller's scope.</returns>
     public static Tensor Estimate(
         ImageGenerator generator, ImageDiscriminator discriminator, ParameterVector parameters, int samples, RandomStreams random, double styleMixing) =>
@@ -32,10 +34,10 @@ public static class FisherInformation
             return discriminator.Score(draw.Images(generator));
         });
 
-    /// <summary>Estimates it from given groups of samples.</summary>
+    /// <summary>Estimates the Fisher information from given groups of samples.</summary>
     /// <param name="parameters">θ; its gradients are overwritten.</param>
-    /// <param name="groups">How many groups.</param>
-    /// <param name="logitsOf">The logits <c>[N, 1]</c> of a group, counted from 0, part of the graph.</param>
+    /// <param name="groups">Number of groups.</param>
+    /// <param name="logitsOf">Computes the logits <c>[N, 1]</c> of a group, counted from 0, as part of the graph.</param>
     /// <returns>F, <c>[P]</c>; belongs to the caller's scope.</returns>
     public static Tensor Estimate(ParameterVector parameters, int groups, Func<int, Tensor> logitsOf)
     {
@@ -63,10 +65,12 @@ public static class FisherInformation
 }
 
 /// <summary>Elastic weight consolidation: λ·Σ F·(θ − θ*)².</summary>
-/// <remarks>Kirkpatrick et al. 2017 (arXiv:1612.00796), equation 3, in the method's notation; the published code multiplies by λ/2.</remarks>
+/// <remarks>
+/// Kirkpatrick et al. 2017 (arXiv:1612.00796), equation 3, in the method's notation; the published code multiplies by λ/2.
+/// </remarks>
 /// <param name="fisher">F, <c>[P]</c>; stays the caller's.</param>
 /// <param name="anchor">θ*, <c>[P]</c>; stays the caller's.</param>
-/// <param name="weight">λ, 0 or more.</param>
+/// <param name="weight">λ, at least 0.</param>
 public sealed class ElasticPenalty(Tensor fisher, Tensor anchor, double weight) : IWeightTerm
 {
     /// <inheritdoc/>

@@ -5,12 +5,14 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Adaptation;
 
-/// <summary>What a generator makes, never twice the same: nothing that could be learned by heart.</summary>
-/// <param name="generator">Left as it is; stays the caller's.</param>
+/// <summary>
+/// A generator's images as a source of training images. Every draw has new latents, so that no image can be memorised.
+/// </summary>
+/// <param name="generator">It is not changed; stays the caller's.</param>
 public sealed class GeneratorSamples(ImageGenerator generator) : IImageSource
 {
     /// <inheritdoc/>
-    /// <remarks>There is no end to them.</remarks>
+    /// <remarks>The source never ends.</remarks>
     public long Count => long.MaxValue;
 
     /// <inheritdoc/>
@@ -22,27 +24,31 @@ public sealed class GeneratorSamples(ImageGenerator generator) : IImageSource
     }
 }
 
-/// <summary>What copies of a generator make whose weights are damaged by noise: another copy for every draw, from hardly damaged to beyond recognition.</summary>
+/// <summary>
+/// Images of copies of a generator whose weights are damaged by noise. Every draw has a new copy, from hardly damaged to
+/// unrecognisable.
+/// </summary>
 /// <remarks>
-/// How much noise weights bear differs between architectures, so the largest damage is found out: the least of a series at which the images
-/// of the same latents have changed as much as two unrelated images differ, which is twice their variance, mean over pixels.
+/// Architectures differ in how much noise their weights tolerate, so the largest damage is searched for. It is the smallest of a
+/// series at which images of the same latents differ as much as two unrelated images do: by twice their variance, as the mean
+/// over pixels.
 /// </remarks>
 public sealed class DamagedSamples : IImageSource, IDisposable
 {
-    private const double FirstTried = 0.05;
+    private const double FirstTried = 0.05;      // of the series of damages, in units of each tensor's root mean square
     private const double LastTried = 3;
-    private const double Ratio = 1.25;           // of two that are tried one after another
-    private const int CopiesTried = 4;
-    private const int ImagesTried = 32;
-    private const double MinLevelRatio = 0.05;
+    private const double Ratio = 1.25;           // of a damage to the one before it
+    private const int CopiesTried = 4;           // for each damage
+    private const int ImagesTried = 32;          // of each copy
+    private const double MinLevelRatio = 0.05;   // of the smallest damage to the largest
 
     private readonly ImageGenerator _copy;
     private readonly ParameterVector _parameters;
     private readonly Tensor _sound;   // [P]
 
-    /// <summary>Copies a generator and finds out how much damage makes its images unrecognisable.</summary>
-    /// <param name="original">Left as it is.</param>
-    /// <param name="random">Where the damage that is tried comes from.</param>
+    /// <summary>Copies a generator, and searches for the damage that makes its images unrecognisable.</summary>
+    /// <param name="original">It is not changed; stays the caller's.</param>
+    /// <param name="random">Random source of the damages that are tried.</param>
     public DamagedSamples(ImageGenerator original, RandomStreams random)
     {
         _copy = original.Copy();
@@ -58,7 +64,7 @@ public sealed class DamagedSamples : IImageSource, IDisposable
     public double MaxLevel { get; private set; }
 
     /// <inheritdoc/>
-    /// <remarks>There is no end to them.</remarks>
+    /// <remarks>The source never ends.</remarks>
     public long Count => long.MaxValue;
 
     /// <inheritdoc/>
@@ -70,10 +76,10 @@ public sealed class DamagedSamples : IImageSource, IDisposable
         return LatentDraw.Sample(_copy, count, random, _sound.device).Images(_copy).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Adds normal noise to every parameter, in proportion to the size of its tensor's values.</summary>
+    /// <summary>Adds normal noise to every parameter, in proportion to the root mean square of its tensor.</summary>
     /// <param name="parameters">Changed in place.</param>
-    /// <param name="level">Standard deviation, in units of each tensor's root mean square.</param>
-    /// <param name="random">Where the noise comes from.</param>
+    /// <param name="level">Standard deviation of the noise, in units of each tensor's root mean square.</param>
+    /// <param name="random">Random source of the noise.</param>
     public static void Damage(ParameterVector parameters, double level, Generator random)
     {
         using var scope = NewDisposeScope();
@@ -97,10 +103,14 @@ public sealed class DamagedSamples : IImageSource, IDisposable
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
+
+        // Make images of the undamaged copy.
         using var latents = random.At("images tried");
         var draw = LatentDraw.Sample(_copy, ImagesTried, latents, _sound.device);
         _parameters.Values.copy_(_sound);
-        var images = draw.Images(_copy);
+        var images = draw.Images(_copy);   // [n, C, H, W]
+
+        // Compare them with images of the same latents by damaged copies.
         var changed = Enumerable.Range(0, CopiesTried).Average(number =>
         {
             using var noise = random.At("damage tried", number);

@@ -2,12 +2,16 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Adaptation;
 
-/// <summary>Images that a policy gives for training to learn from, instead of the generator's own samples of that kind.</summary>
-/// <param name="Negatives">By the name of the feature that they show: <c>[N, C, H, W]</c>, float32 in [-1, 1], where the generator is; owned by this.</param>
-/// <param name="Positives">Clean images, likewise; null where none are given; owned by this.</param>
+/// <summary>Images that a policy gives for training, in place of the generator's own samples of their kind.</summary>
+/// <param name="Negatives">
+/// By the name of the feature that they show: <c>[N, C, H, W]</c>, float32 in [-1, 1], on the generator's device; owned by this.
+/// </param>
+/// <param name="Positives">
+/// Clean images: <c>[N, C, H, W]</c>, float32 in [-1, 1], on the generator's device; owned by this. Null where none are given.
+/// </param>
 public sealed record GivenImages(IReadOnlyDictionary<string, Tensor> Negatives, Tensor? Positives) : IDisposable
 {
-    /// <summary>Nothing is given: everything comes from the generator.</summary>
+    /// <summary>No images: training learns from the generator's samples alone.</summary>
     public static GivenImages None { get; } = new(new Dictionary<string, Tensor>(), Positives: null);
 
     /// <inheritdoc/>

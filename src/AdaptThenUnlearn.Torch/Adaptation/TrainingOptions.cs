@@ -3,12 +3,12 @@ using AdaptThenUnlearn.Torch.Training;
 
 namespace AdaptThenUnlearn.Torch.Adaptation;
 
-/// <summary>Reads training settings off a policy.</summary>
+/// <summary>Takes training settings from a policy.</summary>
 public static class TrainingOptions
 {
-    /// <summary>The settings of a stage.</summary>
+    /// <summary>The settings of one training stage.</summary>
     /// <param name="options">From the policy.</param>
-    /// <param name="learningRate">The stage's own.</param>
+    /// <param name="learningRate">The stage's learning rate.</param>
     public static TrainingSettings TrainingSettings(this UnlearningOptions options, double learningRate) => new(
         options.BatchSize,
         learningRate,

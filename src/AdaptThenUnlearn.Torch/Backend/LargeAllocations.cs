@@ -2,20 +2,20 @@ using System.Runtime.InteropServices;
 
 namespace AdaptThenUnlearn.Torch.Backend;
 
-/// <summary>Lets glibc keep large freed blocks: a training step allocates the same large tensors again and again.</summary>
+/// <summary>Makes glibc keep large freed blocks, because each training step allocates the same large tensors again.</summary>
 /// <remarks>
-/// By default malloc maps every block over some megabytes afresh and gives it back when it is freed, so that each tensor of a
-/// 64×64 batch costs its page faults again (mallopt(3): M_MMAP_THRESHOLD, M_TRIM_THRESHOLD). The benchmark <c>scaling</c> shows
-/// the difference. Whoever sets malloc's own environment variables has decided otherwise, and is left alone.
+/// By default malloc maps every block of more than some megabytes newly, and unmaps it when it is freed. Each tensor of a 64×64
+/// batch then costs its page faults again (mallopt(3): M_MMAP_THRESHOLD, M_TRIM_THRESHOLD). The benchmark <c>scaling</c> shows
+/// the difference. Where malloc's own environment variables are set, nothing is changed.
 /// </remarks>
 internal static class LargeAllocations
 {
     private const int TrimThreshold = -1;   // malloc.h: M_TRIM_THRESHOLD
     private const int MapThreshold = -3;    // malloc.h: M_MMAP_THRESHOLD
-    private const int MappedFrom = 1 << 30;
-    private const int KeptUpTo = int.MaxValue;
+    private const int MappedFrom = 1 << 30;       // bytes
+    private const int KeptUpTo = int.MaxValue;    // bytes
 
-    /// <summary>Asks for it, where the C library is glibc; elsewhere nothing happens.</summary>
+    /// <summary>Sets malloc's thresholds where the C library is glibc; elsewhere nothing happens.</summary>
     public static void KeepFreedBlocks()
     {
         if (!OperatingSystem.IsLinux())
@@ -33,11 +33,11 @@ internal static class LargeAllocations
         }
         catch (EntryPointNotFoundException)
         {
-            // musl has no mallopt, and its own way with large blocks.
+            // musl has no mallopt.
         }
         catch (DllNotFoundException)
         {
-            // Likewise a system whose C library goes by another name.
+            // The C library of this system has another name.
         }
     }
 

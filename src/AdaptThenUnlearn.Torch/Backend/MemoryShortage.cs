@@ -3,25 +3,25 @@ using AdaptThenUnlearn.Diagnostics;
 
 namespace AdaptThenUnlearn.Torch.Backend;
 
-/// <summary>Turns libtorch's ways of running out of memory into one message that says what to try.</summary>
+/// <summary>Turns libtorch's various exceptions for too little memory into one message that says what to try.</summary>
 public static class MemoryShortage
 {
-    // "CUDA out of memory", "DefaultCPUAllocator: can't allocate memory" / "not enough memory", and CUBLAS_STATUS_ALLOC_FAILED, CUDNN_STATUS_ALLOC_FAILED;
-    // TorchSharp throws ExternalException for all of them.
+    // Parts of libtorch's messages: "CUDA out of memory", "DefaultCPUAllocator: can't allocate memory" or "not enough memory",
+    // and CUBLAS_STATUS_ALLOC_FAILED and CUDNN_STATUS_ALLOC_FAILED. TorchSharp throws ExternalException for all of them.
     private static readonly string[] _signs = ["out of memory", "can't allocate memory", "not enough memory", "_STATUS_ALLOC_FAILED"];
 
     /// <summary>Does work that may need more memory than there is.</summary>
-    /// <param name="what">Named in the message.</param>
-    /// <param name="batchSize">In use.</param>
-    /// <param name="work">What to do.</param>
+    /// <param name="what">Name of the work, for the message.</param>
+    /// <param name="batchSize">Number of images in a batch.</param>
+    /// <param name="work">The work.</param>
     /// <exception cref="RunException">There was too little memory; the message names the batch size to try.</exception>
     public static T RunOrExplain<T>(string what, int batchSize, Func<T> work) => RunOrExplain(
         FormattableString.Invariant($"{what} with batches of {batchSize} images"), FormattableString.Invariant($"unlearning.batchSize={Math.Max(2, batchSize / 2)}"), work);
 
     /// <summary>Does work that may need more memory than there is.</summary>
-    /// <param name="what">Named in the message.</param>
+    /// <param name="what">Name of the work, for the message.</param>
     /// <param name="smaller">Setting to try, as <c>path=value</c>.</param>
-    /// <param name="work">What to do.</param>
+    /// <param name="work">The work.</param>
     /// <exception cref="RunException">There was too little memory; the message names the setting to try.</exception>
     public static T RunOrExplain<T>(string what, string smaller, Func<T> work)
     {
@@ -35,7 +35,7 @@ public static class MemoryShortage
         }
     }
 
-    /// <summary>Whether an exception says that memory ran out.</summary>
+    /// <summary>Whether an exception says that there was too little memory.</summary>
     public static bool IsShortage(Exception failed) =>
         failed is OutOfMemoryException
         || (failed is ExternalException && _signs.Any(sign => failed.Message.Contains(sign, StringComparison.OrdinalIgnoreCase)));

@@ -4,22 +4,22 @@ using System.Text;
 
 namespace AdaptThenUnlearn.Torch.Backend;
 
-/// <summary>Loads a Linux library whose only quarrel with the system is a symbol version that it never uses.</summary>
+/// <summary>Loads a Linux library that does not load only because it requires a symbol version that it never uses.</summary>
 /// <remarks>
-/// TorchSharp 0.107's wrapper demands <c>GLIBCXX_3.4.32</c> for <c>_ZSt21ios_base_library_initv</c>, a marker symbol
-/// that is never called. In a private copy that version need is made weak (<c>VER_FLG_WEAK</c>, glibc's <c>elf.h</c>;
-/// System V gABI, "Symbol Versioning"), after which the dynamic linker lets it be absent.
+/// TorchSharp 0.107's wrapper requires <c>GLIBCXX_3.4.32</c> for <c>_ZSt21ios_base_library_initv</c>, a marker symbol that is
+/// never called. In a private copy this requirement is made weak (<c>VER_FLG_WEAK</c>, glibc's <c>elf.h</c>; System V gABI,
+/// "Symbol Versioning"). The dynamic linker then accepts that the version is missing.
 /// </remarks>
 internal static class RelaxedElf
 {
-    /// <summary>The version need that is made weak.</summary>
+    /// <summary>The symbol version whose requirement is made weak.</summary>
     public const string Version = "GLIBCXX_3.4.32";
 
     private const uint VersionNeedSection = 0x6ffffffe;
     private const ushort WeakFlag = 2;
 
     /// <summary>Loads a relaxed private copy of a library.</summary>
-    /// <returns>Null when it loaded, otherwise what went wrong.</returns>
+    /// <returns>Null where the copy loaded; otherwise why it did not.</returns>
     public static string? Load(string library)
     {
         try
@@ -47,14 +47,16 @@ internal static class RelaxedElf
         }
     }
 
-    /// <summary>Marks the need for <see cref="Version"/> as weak, in place.</summary>
+    /// <summary>Marks the requirement of <see cref="Version"/> as weak, in place.</summary>
     /// <param name="elf">A little-endian 64-bit ELF file.</param>
-    /// <returns>Whether such a need was found.</returns>
+    /// <returns>Whether such a requirement was found.</returns>
     public static bool Relax(Span<byte> elf)
     {
+        // Check that it is a little-endian 64-bit ELF file.
         if (elf.Length < 64 || !elf[..4].SequenceEqual("\u007fELF"u8) || elf[4] != 2 || elf[5] != 1)
             return false;
 
+        // Find the section of version requirements, and the section of their names.
         var sections = (int)BinaryPrimitives.ReadUInt64LittleEndian(elf[0x28..]);
         var sectionSize = BinaryPrimitives.ReadUInt16LittleEndian(elf[0x3a..]);
         var sectionCount = BinaryPrimitives.ReadUInt16LittleEndian(elf[0x3c..]);

@@ -5,15 +5,20 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Backend;
 
-/// <summary>Finds and loads libtorch before TorchSharp looks for it, and says plainly what is missing when it cannot.</summary>
+/// <summary>
+/// Finds and loads libtorch before TorchSharp looks for it, and says what is missing where it cannot be loaded.
+/// </summary>
 /// <remarks>
-/// TorchSharp's own search ends in a message about the wrong file on systems whose libstdc++ is older than the one it
-/// was built with (Debian 12, Ubuntu 22.04). Here the libraries are loaded by absolute path, in order; TorchSharp then
-/// finds them by their SONAME. Nothing in the output folder is touched.
+/// On systems whose libstdc++ is older than the one that TorchSharp was built with (Debian 12, Ubuntu 22.04), TorchSharp's own
+/// search ends in a message about the wrong file. Here the libraries are loaded by absolute path, in order; TorchSharp then finds
+/// them by their SONAME. No file in the output folder is changed.
 /// </remarks>
 public static class TorchBackend
 {
-    /// <summary>A folder with libtorch, such as <c>torch/lib</c> of a PyTorch installation of the same minor version.</summary>
+    /// <summary>
+    /// Environment variable that names a folder with libtorch, such as <c>torch/lib</c> of a PyTorch installation of the same
+    /// minor version.
+    /// </summary>
     public const string FolderVariable = "ATU_LIBTORCH";
 
     private const string Wrapper = "LibTorchSharp";
@@ -21,31 +26,31 @@ public static class TorchBackend
     private static bool _loaded;
     private static string? _problem;
 
-    /// <summary>Whether libtorch could be loaded; if not, <see cref="Problem"/> says why.</summary>
+    /// <summary>Whether libtorch could be loaded. Where not, <see cref="Problem"/> says why.</summary>
     public static bool IsAvailable => TryLoad();
 
-    /// <summary>Where libtorch was loaded from; null when the system found it, or nobody did.</summary>
+    /// <summary>Folder from which libtorch was loaded; null where the system found it, or where it was not found.</summary>
     public static string? Folder { get; private set; }
 
-    /// <summary>What is missing, or null.</summary>
+    /// <summary>What is missing; null where libtorch could be loaded.</summary>
     public static string? Problem => TryLoad() ? null : _problem;
 
-    /// <summary>Loads libtorch once per process.</summary>
-    /// <exception cref="TorchBackendException">It could not be loaded; the message names what is missing.</exception>
+    /// <summary>Loads libtorch once in each process.</summary>
+    /// <exception cref="TorchBackendException">libtorch could not be loaded; the message names what is missing.</exception>
     public static void Load()
     {
         if (!TryLoad())
             throw new TorchBackendException(_problem!);
     }
 
-    /// <summary>Has CUDA compute convolutions and matrix products in float32, in the whole process.</summary>
+    /// <summary>Makes CUDA compute convolutions and matrix products in float32, in the whole process.</summary>
     /// <remarks>
-    /// NVIDIA's GPUs otherwise convolve in TF32, with 10 bits of mantissa: faster, and further from what the same generator was
-    /// measured with elsewhere. StyleGAN2-ADA's published code switches it off too (<c>allow_tf32</c> in <c>training_loop.py</c>).
+    /// NVIDIA's GPUs otherwise use TF32, with 10 bits of mantissa. It is faster, but gives results that differ more from those of
+    /// other devices. StyleGAN2-ADA's published code switches it off too (<c>allow_tf32</c> in <c>training_loop.py</c>).
     /// </remarks>
     public static void KeepFloat32() => (backends.cudnn.allow_tf32, backends.cuda.matmul.allow_tf32) = (false, false);
 
-    /// <summary>Chooses the device a command line asked for; CUDA is kept to float32.</summary>
+    /// <summary>Chooses the device that a command line asked for; CUDA then computes in float32.</summary>
     /// <param name="wanted"><c>auto</c>, <c>cpu</c>, <c>cuda</c> or <c>cuda:n</c>.</param>
     /// <exception cref="TorchBackendException">CUDA was asked for and is absent, or the text names no device.</exception>
     public static Device Choose(string wanted)
@@ -67,8 +72,8 @@ public static class TorchBackend
         return device($"cuda:{index}");
     }
 
-    // A library's initialiser is the one moment that is certain to come before TorchSharp is touched.
-    // It never throws: a program that needs no tensors must run without libtorch.
+    // Only a module initialiser is certain to run before TorchSharp is used. It never throws: a program that needs no tensors
+    // must run without libtorch.
 #pragma warning disable CA2255
     [ModuleInitializer]
     internal static void Initialise() => TryLoad();
@@ -89,17 +94,24 @@ public static class TorchBackend
 
     private static string? Preload()
     {
+        // Load libtorch's files in order, and name those that are missing.
         var folders = Folders().ToList();
         var missing = new List<string>();
         foreach (var name in LibtorchFiles(folders))
-            if (!(ResolveLibrary(name.Name, name.Path, OperatingSystem.IsWindows()) is { } library && NativeLibrary.TryLoad(library, out _)) && name.Required)
+        {
+            var library = ResolveLibrary(name.Name, name.Path, OperatingSystem.IsWindows());
+            var isLoaded = library is not null && NativeLibrary.TryLoad(library, out _);
+            if (!isLoaded && name.Required)
                 missing.Add(name.Name);
+        }
+
         if (missing.Count > 0)
             return $"libtorch was not found or does not load ({string.Join(", ", missing)}). Any of these brings it: 'atu backend install cpu' (or cuda), by an ordinary NuGet restore; "
                 + $"{FolderVariable}, naming a folder that holds libtorch {InstalledBackend.LibtorchVersion}, such as torch/lib of the same PyTorch; "
                 + $"or, in a program of your own, a reference to the package libtorch-cpu-{Platform} {InstalledBackend.LibtorchVersion}. Looked in: {string.Join(", ", folders)}";
         Folder = Path.GetDirectoryName(Find(folders, FileName("torch_cpu")));
 
+        // Load TorchSharp's wrapper; on an older Linux, a copy that requires no newer libstdc++.
         var wrapper = Find(folders, FileName(Wrapper));
         if (wrapper is null)
             return $"{FileName(Wrapper)} of TorchSharp was not found. Looked in: {string.Join(", ", folders)}";
@@ -119,7 +131,10 @@ public static class TorchBackend
         }
     }
 
-    /// <summary>What is given to the loader: the file that was found, or its name for the system to find; not on Windows, which would look in the current folder too.</summary>
+    /// <summary>
+    /// The path to load: that of the file that was found, or else its name for the system to find. On Windows null in place of
+    /// the name, because Windows would look in the current folder too.
+    /// </summary>
     internal static string? ResolveLibrary(string name, string? found, bool onWindows) => found ?? (onWindows ? null : name);
 
     private static IEnumerable<(string Name, string? Path, bool Required)> LibtorchFiles(List<string> folders)
@@ -139,7 +154,7 @@ public static class TorchBackend
         (string, string?, bool) Entry(string name, bool required) => (FileName(name), Find(folders, FileName(name)), required);
     }
 
-    // The environment's folder wins; then what lies beside the program; then what the user installed.
+    // In order: the folder of the environment variable, the folders of the program, and the libtorch that the user installed.
     private static IEnumerable<string> Folders() =>
         Candidates().Select(folder => Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder))).Distinct();
 
@@ -169,7 +184,7 @@ public static class TorchBackend
     private static string? Find(List<string> folders, string file) =>
         folders.Select(folder => Path.Combine(folder, file)).FirstOrDefault(File.Exists);
 
-    /// <summary>Whether a folder holds the library without which nothing works.</summary>
+    /// <summary>Whether a folder holds libtorch's main library.</summary>
     public static bool ContainsLibtorch(string folder) => Find([folder], FileName("torch_cpu")) is not null;
 
     /// <summary>The runtime identifier of the packages that hold libtorch for this system.</summary>

@@ -3,18 +3,20 @@ using AdaptThenUnlearn.Torch.Models;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>Which networks of a GAN a checkpoint holds, and where.</summary>
+/// <summary>Finds the networks of a GAN in a checkpoint.</summary>
 /// <remarks>
-/// A StyleGAN2 is found under any name, by the names of its own tensors; a sequence of layers, whose names are numbers, only under
-/// names that say that it is a generator or say nothing. Where several could be meant, nothing is chosen.
+/// A StyleGAN2 is found under any name, by the names of its own tensors. A sequence of layers has numbers for names, so it is
+/// found only under names that say that it is a generator, or that say nothing. Where several networks could be meant, none is
+/// chosen.
 /// </remarks>
 internal static class GanSections
 {
     private const int MostPlaces = 256;
 
-    /// <summary>Every generator in a file, outer ones first; one that is there twice, in the same bytes, once.</summary>
+    /// <summary>Every generator in a file, outer ones first. Two that share the same bytes count once.</summary>
     public static IReadOnlyList<FoundGenerator> GeneratorsIn(TensorFile file)
     {
+        // Look at every place where a generator may lie, except within one that was found already.
         List<FoundGenerator> found = [];
         var places = PlacesIn(file).Distinct().Take(MostPlaces);
         foreach (var place in places.OrderBy(place => place.Prefix.Length).ThenBy(place => place.Prefix, StringComparer.Ordinal))
@@ -22,6 +24,7 @@ internal static class GanSections
             if (found.Exists(other => other.Place.Encloses(place)))
                 continue;
 
+            // Keep it where an architecture recognises its tensors, and it is not the same as another one.
             var weights = place.In(file);
             var stored = StoredIn(weights);
             if (GeneratorArchitectures.Detect(stored) is { } architecture && !found.Exists(other => IsTheSame(other.Weights, weights)))
@@ -31,10 +34,13 @@ internal static class GanSections
         return found;
     }
 
-    /// <summary>The generator that is meant: the average, which one samples from, or the one in training; the other where there is only that.</summary>
+    /// <summary>
+    /// The wanted generator of a file: the average, which one samples from, or the one in training. Where only the other is
+    /// there, that one.
+    /// </summary>
     /// <param name="file">As read.</param>
-    /// <param name="averaged">Whether the average is.</param>
-    /// <returns>Null where there is none.</returns>
+    /// <param name="averaged">Whether the average is wanted.</param>
+    /// <returns>Null where the file holds no generator.</returns>
     /// <exception cref="CheckpointException">Several could be meant; the message names them.</exception>
     public static FoundGenerator? GeneratorIn(TensorFile file, bool averaged)
     {
@@ -45,7 +51,9 @@ internal static class GanSections
             : Meant(file, found, averaged);
     }
 
-    /// <summary>The generator that one samples from, for a description; null where there is none, or several could be meant.</summary>
+    /// <summary>
+    /// The generator that one samples from, for a description; null where the file holds none, or several could be meant.
+    /// </summary>
     /// <exception cref="CheckpointException">The average is there and cannot be read.</exception>
     public static FoundGenerator? ClearGeneratorIn(TensorFile file) =>
         GeneratorsIn(file) is var found && WhyUnclear(found) is null ? Meant(file, found, averaged: true) : null;
@@ -55,7 +63,8 @@ internal static class GanSections
         if (found.FirstOrDefault(generator => generator.IsAverage == averaged) is { } meant)
             return meant;
 
-        // The other one stands in where the file has none of the wanted kind, and not where it has one that cannot be read.
+        // Take the other one where the file has none of the wanted kind, but not where the wanted one is there and cannot be
+        // read.
         return found.Count > 0 && UnreadIn(file, found).FirstOrDefault(place => place.Parts.Any(NetworkNames.IsAverage) == averaged) is { } unread
             ? throw new CheckpointException(
                 file.Path, $"holds '{CheckpointException.Sanitize(unread.Name!)}', which is not a generator that this version knows; to read '{CheckpointException.Sanitize(found[0].Place.Name ?? "the rest")}' in its place would be a guess",
@@ -63,19 +72,19 @@ internal static class GanSections
             : found.Count > 0 ? found[0] : null;
     }
 
-    // Places whose name says that they hold a generator, and where none was found.
+    // Places whose name says that a generator lies there, although none was found there.
     private static IEnumerable<NetworkPlace> UnreadIn(TensorFile file, IReadOnlyList<FoundGenerator> found) =>
         file.Tensors.Select(tensor => GeneratorOf(tensor.Name)).OfType<string>().Distinct()
             .Where(prefix => !found.Any(generator => generator.Place.Prefix.StartsWith(prefix, StringComparison.Ordinal) || prefix.StartsWith(generator.Place.Prefix, StringComparison.Ordinal)))
             .Select(prefix => new NetworkPlace(prefix));
 
-    /// <summary>Why it cannot be told which generator of a file is meant; null where it can, or there is none.</summary>
+    /// <summary>Why it is unclear which generator of a file is meant; null where it is clear, or there is none.</summary>
     public static string? WhyUnclear(IReadOnlyList<FoundGenerator> found) =>
         found.Count < 2 || (found.Count == 2 && found[0].IsAverage != found[1].IsAverage && found[0].HasShapesOf(found[1]))
             ? null
             : $"holds several generators ({Listed(found.Select(generator => generator.Place))}), and nothing says which is meant";
 
-    /// <summary>The discriminators in a file, those in training before averages; of a file that holds a generator too.</summary>
+    /// <summary>The discriminators in a file that holds a generator too: those in training, or else their averages.</summary>
     public static IReadOnlyList<NetworkPlace> DiscriminatorsIn(TensorFile file)
     {
         var places = file.Tensors.Select(tensor => DiscriminatorOf(tensor.Name)).OfType<string>().Distinct()
@@ -84,7 +93,7 @@ internal static class GanSections
         return [.. (trained.Count > 0 ? trained : places).Select(place => Unwrapped(file, place))];
     }
 
-    /// <summary>The discriminator in a file, or null.</summary>
+    /// <summary>The discriminator in a file; null where there is none.</summary>
     /// <exception cref="CheckpointException">Several could be meant; the message names them.</exception>
     public static NetworkPlace? DiscriminatorIn(TensorFile file) => DiscriminatorsIn(file) switch
     {
@@ -95,10 +104,10 @@ internal static class GanSections
             "save generator and the one that is meant alone"),
     };
 
-    /// <summary>The one network in a file that holds no other, whatever it is wrapped in.</summary>
+    /// <summary>The place of the only network in a file, below all names that wrap it.</summary>
     public static NetworkPlace WholeOf(TensorFile file) => Unwrapped(file, new NetworkPlace(""));
 
-    /// <summary>What a GAN's checkpoint lacks, in sentences; nothing for a file that holds no GAN in sections.</summary>
+    /// <summary>What a GAN's checkpoint lacks, in sentences; empty for a file without sections.</summary>
     public static IEnumerable<string> MissingIn(TensorFile file)
     {
         var generators = GeneratorsIn(file);
@@ -113,7 +122,7 @@ internal static class GanSections
             yield return "It has no discriminator (d).";
     }
 
-    /// <summary>What one network's part of a file says about it.</summary>
+    /// <summary>The shapes and values that one network's part of a file holds.</summary>
     public static StoredNetwork StoredIn(TensorFile weights) => new(
         weights.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Shape),
         weights.Values.DistinctBy(value => value.Name).ToDictionary(value => value.Name, value => value.Text));
@@ -163,8 +172,8 @@ internal static class GanSections
         return place;
     }
 
-    // What all names there begin with, its separator included; null where they begin in several ways, or numbers follow: then it is the
-    // name of the sequence itself.
+    // The part with which all names there begin, with its separator. Null where the names begin in several ways; null also where
+    // numbers follow, because then the part is the name of a sequence of layers.
     private static string? OnlyPartIn(TensorFile file, NetworkPlace place)
     {
         var names = file.Tensors.Select(tensor => tensor.Name)
@@ -187,21 +196,21 @@ internal static class GanSections
 }
 
 /// <summary>A generator in a file.</summary>
-/// <param name="Place">Where.</param>
-/// <param name="Architecture">Of which family.</param>
-/// <param name="Weights">Its tensors, under their own names.</param>
-/// <param name="Stored">What they say about it.</param>
+/// <param name="Place">Where in the file it lies.</param>
+/// <param name="Architecture">Its architecture.</param>
+/// <param name="Weights">Its tensors, under their names within the network.</param>
+/// <param name="Stored">The shapes and values that the file holds of it.</param>
 internal sealed record FoundGenerator(NetworkPlace Place, IGeneratorArchitecture Architecture, TensorFile Weights, StoredNetwork Stored)
 {
     /// <summary>Whether it is an average over training.</summary>
     public bool IsAverage => Place.Parts.Any(NetworkNames.IsAverage);
 
-    /// <summary>Whether it takes noise and the file keeps no fixed maps of it.</summary>
+    /// <summary>Whether it takes noise, and the file holds no fixed noise maps.</summary>
     public bool LacksNoise => Architecture.MarkerTensor is not null
         && !Stored.Shapes.Keys.Any(name =>
             name.StartsWith("noises.", StringComparison.Ordinal) || name.EndsWith(".noise_const", StringComparison.Ordinal));
 
-    /// <summary>Whether it is of the same family and size as another.</summary>
+    /// <summary>Whether it has the architecture and the shapes of another generator.</summary>
     public bool HasShapesOf(FoundGenerator other) => Architecture == other.Architecture
         && Weights.Tensors.All(tensor => !other.Stored.Shapes.TryGetValue(tensor.Name, out var shape) || shape.SequenceEqual(tensor.Shape));
 }

@@ -7,30 +7,40 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>Builds generators and discriminators from checkpoints, and saves them again.</summary>
+/// <summary>Builds generators and discriminators from checkpoints, and saves them in the same format.</summary>
 /// <remarks>
-/// Where networks lie is found by <see cref="GanSections"/>, under the names that projects give them; saved, they keep those.
+/// <see cref="GanSections"/> finds the networks, under the names that projects give them. Saved networks keep these names.
 /// </remarks>
 public static class GeneratorCheckpoint
 {
     private const int MostNamed = 6;
 
-    // Where the projects themselves keep a generator.
+    // Names under which the known projects keep a generator.
     private static readonly string[] _documented =
         [RosinalityFormat.Generator, RosinalityFormat.AveragedGenerator, NvidiaFormat.Generator, NvidiaFormat.AveragedGenerator];
 
     /// <summary>Loads a generator, and its discriminator where there is one.</summary>
     /// <param name="path">The checkpoint.</param>
-    /// <param name="format">A format's name, or <c>auto</c>.</param>
-    /// <param name="sha256">Pin, or null.</param>
-    /// <param name="discriminatorPath">A checkpoint that holds the discriminator where the generator's has none, or null.</param>
+    /// <param name="format">Name of a format, or <c>auto</c>.</param>
+    /// <param name="sha256">The pinned digest; null where none is pinned.</param>
+    /// <param name="discriminatorPath">
+    /// Path of a checkpoint with the discriminator where the generator's has none; otherwise null.
+    /// </param>
     /// <param name="device">Where the networks go.</param>
-    /// <param name="network"><c>ema</c> (falls back to the only generator there is) or <c>generator</c>.</param>
-    /// <param name="latentSize">Of a program whose weights do not tell it, or null; other formats tell it themselves.</param>
-    /// <param name="layers">The layers of a DCGAN or of a fully connected GAN as somebody states them, see <see cref="GeneratorChoice.Layers"/>; null where nobody does.</param>
-    /// <param name="generatorAlone">Whether a discriminator in the same file is left alone, fitting or not.</param>
+    /// <param name="network">
+    /// <c>ema</c> for the averaged generator, or <c>generator</c> for the one in training. Where only one is there, that one is
+    /// loaded.
+    /// </param>
+    /// <param name="latentSize">Latent size of a program whose weights do not show it; otherwise null.</param>
+    /// <param name="layers">
+    /// The layers of a DCGAN or of a fully connected GAN where they are stated, see <see cref="GeneratorChoice.Layers"/>;
+    /// otherwise null.
+    /// </param>
+    /// <param name="generatorAlone">Whether to load no discriminator, even where the file holds one.</param>
     /// <returns>Networks in eval mode; belong to the caller.</returns>
-    /// <exception cref="CheckpointException">The file is missing, damaged, not pinned so, or no generator that this version knows.</exception>
+    /// <exception cref="CheckpointException">
+    /// The file is missing, damaged, not the pinned one, or not a generator that this version knows.
+    /// </exception>
     public static LoadedGenerator Load(
         string path, string format, string? sha256, string? discriminatorPath, Device device, string network = "ema", int? latentSize = null,
         IReadOnlyList<string>? layers = null, bool generatorAlone = false) => Load(
@@ -39,31 +49,38 @@ public static class GeneratorCheckpoint
 
     /// <inheritdoc cref="Load(string, string, string?, string?, Device, string, int?, IReadOnlyList{string}?, bool)"/>
     /// <param name="opened">The checkpoint, as it was hashed.</param>
-    /// <param name="format">A format's name, or <c>auto</c>.</param>
-    /// <param name="sha256">Pin, or null.</param>
-    /// <param name="discriminator">A checkpoint that holds the discriminator where the generator's has none, or null.</param>
+    /// <param name="format">Name of a format, or <c>auto</c>.</param>
+    /// <param name="sha256">The pinned digest; null where none is pinned.</param>
+    /// <param name="discriminator">A checkpoint with the discriminator where the generator's has none; otherwise null.</param>
     /// <param name="device">Where the networks go.</param>
-    /// <param name="network"><c>ema</c> (falls back to the only generator there is) or <c>generator</c>.</param>
-    /// <param name="latentSize">Of a program whose weights do not tell it, or null; other formats tell it themselves.</param>
-    /// <param name="layers">The layers of a DCGAN or of a fully connected GAN as somebody states them; null where nobody does.</param>
-    /// <param name="generatorAlone">Whether a discriminator in the same file is left alone, fitting or not.</param>
+    /// <param name="network">
+    /// <c>ema</c> for the averaged generator, or <c>generator</c> for the one in training. Where only one is there, that one is
+    /// loaded.
+    /// </param>
+    /// <param name="latentSize">Latent size of a program whose weights do not show it; otherwise null.</param>
+    /// <param name="layers">The layers of a DCGAN or of a fully connected GAN where they are stated; otherwise null.</param>
+    /// <param name="generatorAlone">Whether to load no discriminator, even where the file holds one.</param>
     public static LoadedGenerator Load(
         CheckpointFile opened, string format, string? sha256, CheckpointFile? discriminator, Device device, string network = "ema", int? latentSize = null,
         IReadOnlyList<string>? layers = null, bool generatorAlone = false)
     {
+        // Refuse a file that is not the pinned one. A program brings its own layers, and is loaded by other code.
         var path = opened.Path;
         var digest = CheckpointDigest.RequirePinned(opened, sha256);
         if (format == TorchScriptFormat.FormatName)
             return ScriptedGan.Load(opened, latentSize, discriminator, device);
 
+        // Find the generator and the discriminator. Layers of a sequence may show in the discriminator alone, so it is looked at
+        // in any case.
         var file = CheckpointFormats.Read(opened, format);
         var found = GanSections.GeneratorIn(file, averaged: network != "generator") ?? throw new UnknownGenerator(file).CreateException();
         var (weights, architecture) = (found.Weights, found.Architecture);
-        var critic = !generatorAlone ? DiscriminatorIn(file, discriminator) : GanSections.DiscriminatorsIn(file) is [var beside] ? beside.In(file) : null;
+        var critic = generatorAlone ? OnlyDiscriminatorIn(file) : DiscriminatorIn(file, discriminator);
         var stored = found.Stored with { Layers = layers, Discriminator = critic is null ? null : GanSections.StoredIn(critic) };
         if (layers is not null && !architecture.TakesLayers)
             throw new CheckpointException(path, $"is a {architecture.Name}, whose layers its weights tell", "leave 'layers' out");
 
+        // Build the networks and load their weights.
         var generator = Built(path, architecture.Name, () => LoadStateDict(architecture.BuildGenerator(stored), architecture, weights, device));
         try
         {
@@ -83,7 +100,7 @@ public static class GeneratorCheckpoint
     }
 
     /// <summary>Saves a generator with its discriminator as safetensors; the same networks give the same bytes.</summary>
-    /// <param name="path">Replaced all at once.</param>
+    /// <param name="path">A file that is there is replaced as a whole.</param>
     /// <param name="networks">Stay the caller's.</param>
     /// <param name="metadata">Text by key, e.g. the policy's name.</param>
     /// <exception cref="FileNotWrittenException">The file cannot be written.</exception>
@@ -96,17 +113,20 @@ public static class GeneratorCheckpoint
             network.state_dict().Select(pair => KeyValuePair.Create($"{name}{TensorFile.SectionSeparator}{pair.Key}", pair.Value));
     }
 
-    /// <summary>Saves a generator with its discriminator the way an original was saved: the same format, names, types and shapes, and everything else that was in it.</summary>
+    /// <summary>
+    /// Saves a generator with its discriminator in the format of its original: with the same names, types and shapes, and with
+    /// everything else that the original holds.
+    /// </summary>
     /// <remarks>
-    /// Every generator in the original is replaced: a checkpoint that keeps the one in training beside its average would otherwise still hold
-    /// what was unlearned. States of optimisers stay, and belong to the original from then on.
+    /// Every generator in the file is replaced. A checkpoint that keeps the generator in training beside its average would
+    /// otherwise still hold what was unlearned. States of optimisers stay as they are in the original.
     /// </remarks>
     /// <param name="original">The original's file, as it was hashed when it was loaded.</param>
-    /// <param name="loaded">What was loaded from it.</param>
-    /// <param name="path">Replaced all at once.</param>
-    /// <param name="networks">Of the original's size; stay the caller's.</param>
-    /// <param name="metadata">Text by key, for formats that keep such.</param>
-    /// <exception cref="CheckpointException">The original has gone or changed.</exception>
+    /// <param name="loaded">The networks that were loaded from it.</param>
+    /// <param name="path">A file that is there is replaced as a whole.</param>
+    /// <param name="networks">The networks to save, of the original's size; stay the caller's.</param>
+    /// <param name="metadata">Text by key, for formats that have metadata.</param>
+    /// <exception cref="CheckpointException">The original is missing or has changed.</exception>
     /// <exception cref="FileNotWrittenException">The file cannot be written.</exception>
     public static void SaveInFormatOf(CheckpointFile original, LoadedGenerator loaded, string path, GanPair networks, IReadOnlyDictionary<string, string> metadata)
     {
@@ -129,12 +149,14 @@ public static class GeneratorCheckpoint
         CheckpointFormats.Named(file.Format).Rewrite(file, path, values, metadata);
     }
 
-    /// <summary>Refuses a checkpoint that a trained generator cannot be saved like, before anything is trained.</summary>
+    /// <summary>
+    /// Refuses a checkpoint in whose format a trained generator could not be saved, before anything is trained.
+    /// </summary>
     /// <param name="original">The original's file, as it was hashed when it was loaded.</param>
-    /// <param name="loaded">What was loaded from it.</param>
+    /// <param name="loaded">The networks that were loaded from it.</param>
     /// <exception cref="CheckpointException">
-    /// A tensor repeats its elements or shares them with another layer's; or a copy of the generator may lie in the file where it is not read,
-    /// and would still hold what was unlearned.
+    /// A tensor repeats its elements, or shares them with another layer's tensor; or the file may hold a copy of the generator
+    /// that is not read, and that would still hold what was unlearned.
     /// </exception>
     public static void RequireRewritable(CheckpointFile original, LoadedGenerator loaded)
     {
@@ -146,14 +168,21 @@ public static class GeneratorCheckpoint
         RewriteCheck.RequireRewritable(file, written);
     }
 
-    // Which tensors of the file get new values, and from where: of generators that were not loaded, the parameters alone.
+    // The tensors of the file that get new values, each with its source. Of a generator that was not loaded only the parameters
+    // are replaced.
     private static IEnumerable<(string Full, nn.Module Network, string Name, double Factor)> EnumerateWrittenTensors(
         TensorFile file, LoadedGenerator loaded, ImageGenerator generator, ImageDiscriminator? discriminator)
     {
         var architecture = GeneratorArchitectures.Named(loaded.Architecture);
         foreach (var found in GanSections.GeneratorsIn(file))
-            foreach (var written in Located(found.Place, generator, found.Place.Name == loaded.Section ? generator.state_dict().Keys : generator.named_parameters().Select(parameter => parameter.name)))
+        {
+            var names = found.Place.Name == loaded.Section
+                ? generator.state_dict().Keys
+                : generator.named_parameters().Select(parameter => parameter.name);
+            foreach (var written in Located(found.Place, generator, names))
                 yield return written;
+        }
+
         if (discriminator is not null && GanSections.DiscriminatorIn(file) is { } place)
             foreach (var written in Located(place, discriminator, discriminator.state_dict().Keys))
                 yield return written;
@@ -169,9 +198,9 @@ public static class GeneratorCheckpoint
         }
     }
 
-    /// <summary>What generator a checkpoint holds, or null where it is none that this version knows.</summary>
+    /// <summary>Describes the generator of a checkpoint; null where the checkpoint holds none that this version knows.</summary>
     /// <param name="file">As read.</param>
-    /// <param name="layers">Of the generator as somebody states them, or null.</param>
+    /// <param name="layers">The generator's layers where they are stated; otherwise null.</param>
     public static DescribedGenerator? Describe(TensorFile file, IReadOnlyList<string>? layers = null)
     {
         try
@@ -185,13 +214,16 @@ public static class GeneratorCheckpoint
         }
         catch (ArgumentException)
         {
-            return null;   // looks like one by name, but cannot be built
+            return null;   // the names are a generator's, but it cannot be built
         }
     }
 
-    /// <summary>Why a checkpoint that looks like one of a known generator cannot be built, with what to do; null where it can, or looks like none.</summary>
+    /// <summary>
+    /// Why the generator of a checkpoint cannot be built, and what the reader can do; null where it can be built, or where none
+    /// was found.
+    /// </summary>
     /// <param name="file">As read.</param>
-    /// <param name="layers">Of the generator as somebody states them, or null.</param>
+    /// <param name="layers">The generator's layers where they are stated; otherwise null.</param>
     public static string? WhyNotBuilt(TensorFile file, IReadOnlyList<string>? layers = null)
     {
         try
@@ -209,7 +241,7 @@ public static class GeneratorCheckpoint
     private static FoundGenerator? GeneratorIn(TensorFile file, IReadOnlyList<string>? layers) =>
         GanSections.ClearGeneratorIn(file) is { } found ? found with { Stored = found.Stored with { Layers = layers } } : null;
 
-    /// <summary>What is to be noticed of the generator in a file, in sentences that say "it" of the generator.</summary>
+    /// <summary>Notes about the generator in a file, in sentences that call the generator "it".</summary>
     /// <param name="file">As read.</param>
     internal static IEnumerable<string> NotesOn(TensorFile file) => GeneratorIn(file, layers: null) is { } found ? NotesOn(file, found) : [];
 
@@ -222,15 +254,17 @@ public static class GeneratorCheckpoint
         if (file.PassedOver.Count > 0)
             yield return $"its file names what is passed over and kept as it is: {string.Join(", ", file.PassedOver.Take(MostNamed))}";
         if (found.LacksNoise)
-            yield return "it has no stored noise maps; noise is drawn anew wherever it is measured";
+            yield return "it has no stored noise maps; each measurement draws new noise";
     }
 
-    /// <summary>Copies stored weights into a fresh network, which must have exactly these tensors.</summary>
+    /// <summary>Copies stored weights into a new network, which must have exactly these tensors.</summary>
     /// <param name="network">Returned, on the device and in eval mode.</param>
     /// <param name="weights">A flat state dict.</param>
     /// <param name="device">Where the network goes.</param>
-    /// <param name="harmless">Kinds of tensors that may be left over; null for none but counters.</param>
-    /// <exception cref="CheckpointException">A tensor is missing, has another shape, or is left over; the message names it. The network is disposed.</exception>
+    /// <param name="harmless">Kinds of tensors that may stay unused; null where only counters may.</param>
+    /// <exception cref="CheckpointException">
+    /// A tensor is missing, has another shape, or is unused; the message names it. The network is disposed.
+    /// </exception>
     public static T LoadStateDict<T>(T network, TensorFile weights, Device device, IReadOnlyList<IgnoredTensor>? harmless = null) where T : nn.Module =>
         LoadStateDict(network, name => new StoredTensor(name), weights, device, harmless);
 
@@ -239,10 +273,10 @@ public static class GeneratorCheckpoint
 
     /// <inheritdoc cref="LoadStateDict{T}(T, TensorFile, Device, IReadOnlyList{IgnoredTensor})"/>
     /// <param name="network">Returned, on the device and in eval mode.</param>
-    /// <param name="locate">Where each of its tensors lies.</param>
+    /// <param name="locate">Finds the stored tensor for each of the network's tensors.</param>
     /// <param name="weights">A flat state dict.</param>
     /// <param name="device">Where the network goes.</param>
-    /// <param name="harmless">Kinds of tensors that may be left over; null for none but counters.</param>
+    /// <param name="harmless">Kinds of tensors that may stay unused; null where only counters may.</param>
     internal static T LoadStateDict<T>(T network, Func<string, StoredTensor> locate, TensorFile weights, Device device, IReadOnlyList<IgnoredTensor>? harmless = null) where T : nn.Module
     {
         using var scope = NewDisposeScope();
@@ -252,18 +286,22 @@ public static class GeneratorCheckpoint
         {
             foreach (var (name, own) in network.state_dict())
             {
-                using var tensorScope = NewDisposeScope();   // one tensor at a time is held twice, not the file
+                // Find the stored tensor. PyTorch before 0.4.1 stored no counters.
+                using var tensorScope = NewDisposeScope();   // frees each tensor before the next is loaded
                 var (storedName, factor) = locate(name);
                 used.Add(storedName);
                 if (IsCounter(name) && weights.Find(storedName) is null)
-                    continue;   // PyTorch before 0.4.1 did not count
+                    continue;
 
+                // Refuse another shape; sizes of 1 may differ.
                 var stored = weights[storedName];
                 if (!WithoutOnes(stored.Shape).SequenceEqual(WithoutOnes(own.shape)))
                     throw new CheckpointException(
                         weights.Path,
                         $"tensor '{storedName}' has shape [{string.Join(", ", stored.Shape)}], the network needs [{string.Join(", ", own.shape)}]",
                         $"the file mixes two networks, or is of a variant that this version does not know; {CheckpointException.ExportAdvice}");
+
+                // Load the values, and refuse NaN and infinity.
                 var values = stored.Load(own.dtype).view(own.shape);
                 if (!isfinite(values).all().item<bool>())
                     throw new CheckpointException(
@@ -271,6 +309,7 @@ public static class GeneratorCheckpoint
                 own.copy_(factor == 1 ? values : values * factor);
             }
 
+            // Refuse tensors that the network has no place for.
             UnusedTensors.RequireNone(weights, used, harmless ?? []);
             TorchSharp.ModuleExtensionMethods.to(network, device);
             network.eval();
@@ -283,10 +322,13 @@ public static class GeneratorCheckpoint
         }
     }
 
-    // How many batches a batch normalisation has seen: says nothing about what it computes.
+    // A batch normalisation's number of batches, which does not change what it computes.
     private static bool IsCounter(string name) => name.EndsWith(".num_batches_tracked", StringComparison.Ordinal);
 
     private static IEnumerable<long> WithoutOnes(IEnumerable<long> shape) => shape.Where(size => size != 1);
+
+    // The weights of the discriminator where a file holds exactly one; null otherwise.
+    private static TensorFile? OnlyDiscriminatorIn(TensorFile file) => GanSections.DiscriminatorsIn(file) is [var only] ? only.In(file) : null;
 
     // The weights of the discriminator, in the generator's file or in another; null where neither has any.
     private static TensorFile? DiscriminatorIn(TensorFile file, CheckpointFile? beside)
@@ -338,35 +380,47 @@ public static class GeneratorCheckpoint
 
     /// <summary>Whether a file holds a generator that this version knows, and no discriminator beside it.</summary>
     /// <param name="file">As read.</param>
-    /// <param name="layers">Of the generator as somebody states them, or null.</param>
+    /// <param name="layers">The generator's layers where they are stated; otherwise null.</param>
     public static bool HasGeneratorOnly(TensorFile file, IReadOnlyList<string>? layers = null) =>
         file.Format != TorchScriptFormat.FormatName && GanSections.DiscriminatorsIn(file).Count == 0 && Describe(file, layers) is not null;
 }
 
-/// <summary>What can be said of a generator without building it.</summary>
-/// <param name="Architecture">A name of the catalogue.</param>
+/// <summary>A description of a generator, made without building it.</summary>
+/// <param name="Architecture">Name of its architecture in the catalogue.</param>
 /// <param name="Description">One line about its size.</param>
-/// <param name="Channels">Of its images.</param>
-/// <param name="Resolution">Of its images, pixels a side.</param>
-/// <param name="Assumed">What is taken for granted about its layers because its weights do not tell it, in a sentence; null where nothing is.</param>
-/// <param name="Place">Under which name it lies in the file: a section (<c>g_ema</c>), or what stands before its tensors' names (<c>module.</c>); null where nothing does.</param>
+/// <param name="Channels">Channels of its images, 1 or 3.</param>
+/// <param name="Resolution">Width and height of its images, in pixels.</param>
+/// <param name="Assumed">
+/// What is assumed about its layers because the weights do not show it, in one sentence; null where nothing is assumed.
+/// </param>
+/// <param name="Place">
+/// Its place in the file: a section (<c>g_ema</c>), or the prefix of its tensors' names (<c>module.</c>); null where there is
+/// none.
+/// </param>
 public sealed record DescribedGenerator(string Architecture, string Description, int Channels, int Resolution, string? Assumed = null, string? Place = null);
 
 /// <summary>A generator from a checkpoint.</summary>
 /// <param name="Generator">In eval mode; owned by this.</param>
-/// <param name="Discriminator">In eval mode; owned by this; null where the checkpoint has none.</param>
-/// <param name="Architecture">A name of the catalogue, or that of <see cref="TorchScriptFormat"/> where the checkpoint brings its own.</param>
+/// <param name="Discriminator">In eval mode; owned by this. Null where the checkpoint has none.</param>
+/// <param name="Architecture">
+/// Name of its architecture in the catalogue, or the name of <see cref="TorchScriptFormat"/> for a program.
+/// </param>
 /// <param name="Description">One line about its size.</param>
-/// <param name="Sha256">Of the checkpoint.</param>
-/// <param name="Format">Of the checkpoint.</param>
-/// <param name="Section">Which of its generators this is: a section (<c>g_ema</c>), or what stands before its tensors' names (<c>module.</c>); null where nothing does.</param>
+/// <param name="Sha256">SHA-256 of the checkpoint.</param>
+/// <param name="Format">Name of the checkpoint's format.</param>
+/// <param name="Section">
+/// Its place in the file: a section (<c>g_ema</c>), or the prefix of its tensors' names (<c>module.</c>); null where there is
+/// none.
+/// </param>
 public sealed record LoadedGenerator(
     ImageGenerator Generator, ImageDiscriminator? Discriminator, string Architecture, string Description, string Sha256, string Format, string? Section) : IDisposable
 {
-    /// <summary>What was taken for granted about the generator's layers because its weights do not tell it; null where all is told or was stated.</summary>
+    /// <summary>
+    /// What was assumed about the generator's layers because its weights do not show it; null where nothing was assumed.
+    /// </summary>
     public AssumedLayers? Assumed { get; init; }
 
-    /// <summary>What was noticed in the file, in sentences that say "it" of the generator.</summary>
+    /// <summary>Notes about the file, in sentences that call the generator "it".</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 
     /// <inheritdoc/>

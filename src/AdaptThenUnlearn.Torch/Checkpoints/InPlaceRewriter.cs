@@ -5,23 +5,24 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>Copies a checkpoint and puts other values where its tensors' lie: whatever else it holds stays, byte for byte.</summary>
+/// <summary>Copies a checkpoint and overwrites values of tensors in the copy. Everything else stays, byte for byte.</summary>
 internal static class InPlaceRewriter
 {
-    private const int PieceBytes = 1 << 20;
+    private const int PieceBytes = 1 << 20;   // copied at a time
 
     /// <summary>Writes the copy.</summary>
     /// <param name="file">As read from its path.</param>
-    /// <param name="path">The copy; one that is there is replaced, all at once.</param>
-    /// <param name="values">By full name.</param>
-    /// <param name="updateChecksums">Mends what depends on the values, such as checksums; null where nothing does.</param>
-    /// <exception cref="CheckpointException">The original has gone or changed.</exception>
+    /// <param name="path">Path of the copy. A file that is there is replaced as a whole.</param>
+    /// <param name="values">The new values, by the tensors' full names.</param>
+    /// <param name="updateChecksums">Updates what depends on the values, such as checksums; null where nothing does.</param>
+    /// <exception cref="CheckpointException">The original is missing or has changed.</exception>
     /// <exception cref="FileNotWrittenException">The copy cannot be written.</exception>
     public static void Write(TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, Action<CheckpointBytes, Stream>? updateChecksums = null)
     {
         using var original = CheckpointBytes.Open(file.File);
         AtomicFile.Write(path, original.Length, copy =>
         {
+            // Copy the original.
             var piece = new byte[Math.Min(original.Length, PieceBytes)];
             for (long offset = 0; offset < original.Length; offset += piece.Length)
             {
@@ -30,6 +31,7 @@ internal static class InPlaceRewriter
                 copy.Write(part);
             }
 
+            // Overwrite the values, then what depends on them.
             foreach (var (name, value) in values)
                 file[name].Overwrite(copy, value);
             updateChecksums?.Invoke(original, copy);

@@ -2,21 +2,25 @@ using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>What can be said about a checkpoint without reading a tensor's values or running anything; plain data, fit for JSON.</summary>
+/// <summary>
+/// A description of a checkpoint, made without reading values of tensors and without running anything. It can be written as JSON.
+/// </summary>
 /// <param name="Path">The file.</param>
-/// <param name="Format">Name of the format it was found to have.</param>
-/// <param name="Bytes">Its length, with the files beside it that belong to it.</param>
+/// <param name="Format">Name of its format.</param>
+/// <param name="Bytes">Its size in bytes, with the files beside it that belong to it.</param>
 /// <param name="Sha256">64 lower-case hexadecimal digits.</param>
-/// <param name="Generator">The generator in it; null where there is none that this version knows, the file will not be read, or only running it would tell.</param>
-/// <param name="Sections">What it holds, by section; one with an empty name for tensors outside of any.</param>
+/// <param name="Generator">
+/// The generator in it. Null where this version knows none in it, where the file is refused, or where it is a program.
+/// </param>
+/// <param name="Sections">Its content by section; one with an empty name for tensors outside of any section.</param>
 /// <param name="Tensors">Number of tensors in all sections.</param>
 /// <param name="Parameters">Number of floating-point elements in all sections, buffers and optimiser states included.</param>
 /// <param name="Types">Number of tensors by element type.</param>
 /// <param name="Metadata">Text by key.</param>
 /// <param name="Values">Plain values beside the tensors.</param>
-/// <param name="Globals">Pickle globals it refers to.</param>
-/// <param name="Refused">Those of them for which it will not be read.</param>
-/// <param name="PassedOver">Those of them of which nothing is known: what they would make is passed over.</param>
+/// <param name="Globals">The pickle globals that it refers to.</param>
+/// <param name="Refused">The globals for which the file is refused, because they run code.</param>
+/// <param name="PassedOver">The unknown globals; the values that they would make are passed over.</param>
 /// <param name="Notes">What is missing or unusual, in sentences.</param>
 public sealed record Inspection(
     string Path,
@@ -37,20 +41,23 @@ public sealed record Inspection(
 {
     private const int MostNamed = 6;
 
-    /// <summary>Looks at a file; one that would be refused for its pickle's globals is described all the same.</summary>
+    /// <summary>Describes a file, also one that would be refused for its pickle's globals.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="layers">Of the generator as somebody states them, or null.</param>
-    /// <exception cref="CheckpointException">It is missing, damaged or of no known format.</exception>
+    /// <param name="layers">The generator's layers where they are stated; otherwise null.</param>
+    /// <exception cref="CheckpointException">The file is missing, damaged or of an unknown format.</exception>
     public static Inspection Inspect(string path, IReadOnlyList<string>? layers = null) => Inspect(CheckpointFile.Open(path), layers);
 
     /// <inheritdoc cref="Inspect(string, IReadOnlyList{string})"/>
     /// <param name="opened">The file, as it was hashed.</param>
-    /// <param name="layers">Of the generator as somebody states them, or null.</param>
+    /// <param name="layers">The generator's layers where they are stated; otherwise null.</param>
     public static Inspection Inspect(CheckpointFile opened, IReadOnlyList<string>? layers = null)
     {
+        // Read what the file holds.
         var path = opened.Path;
         var format = CheckpointFormats.Detect(opened);
         var file = format.Read(opened, inspectOnly: true);
+
+        // Sort it by section, and find the generator.
         var sections = file.Tensors
             .GroupBy(tensor => TensorFile.SectionOf(tensor.Name) ?? "")
             .Select(section => new InspectedSection(section.Key, section.Count(), CountParameters(section)))

@@ -5,7 +5,10 @@ using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>Reads what <c>torch.save</c> wrote before PyTorch 1.6, and what it still writes for a single storage: five pickles, then the storages' elements.</summary>
+/// <summary>
+/// Reads the format of <c>torch.save</c> before PyTorch 1.6, which it still writes for a single storage: five pickles, then the
+/// storages' elements.
+/// </summary>
 /// <remarks>Layout: PyTorch, <c>torch/serialization.py</c> (<c>_legacy_save</c>, <c>_legacy_load</c>).</remarks>
 internal sealed class LegacyTorchStream
 {
@@ -28,23 +31,28 @@ internal sealed class LegacyTorchStream
         _host = new PickleHost(StorageOf, (_, _) => null);
     }
 
-    /// <summary>Whether bytes begin as such a stream does: with a pickle of its magic number.</summary>
+    /// <summary>Whether bytes begin with the pickle of the format's magic number.</summary>
     public static bool Begins(ReadOnlySpan<byte> start) =>
         start is [0x80, >= 2 and <= 5, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, (byte)'.', ..];
 
     /// <summary>Reads a whole file.</summary>
-    /// <returns>The root of its main pickle; every storage in it knows where it lies.</returns>
-    /// <exception cref="CheckpointException">It is damaged or holds more than data.</exception>
+    /// <returns>The root of its main pickle; every storage in it has its offset.</returns>
+    /// <exception cref="CheckpointException">The file is damaged or holds more than data.</exception>
     public static object? Read(CheckpointBytes bytes, PickleSession session) =>
         new LegacyTorchStream(bytes, session, new PickleSource(bytes, 0, bytes.Length, "pickle")).Read();
 
-    /// <summary>Reads a storage that was saved into bytes of its own within a file, as tensors are that are pickled without <c>torch.save</c>.</summary>
+    /// <summary>
+    /// Reads a storage that was saved as bytes within a file. A tensor that is pickled without <c>torch.save</c> has such a
+    /// storage.
+    /// </summary>
     /// <param name="bytes">The file.</param>
-    /// <param name="session">Of the file.</param>
-    /// <param name="within">Where in the file, or in the content, the bytes lie.</param>
-    /// <param name="content">What the file keeps in another form, decoded; null where the bytes lie in the file as they are.</param>
-    /// <returns>The storage, or null where the bytes hold something else.</returns>
-    /// <exception cref="CheckpointException">It is damaged or holds more than data.</exception>
+    /// <param name="session">The session of the file.</param>
+    /// <param name="within">Where the bytes lie in the file, or in the content.</param>
+    /// <param name="content">
+    /// The decoded bytes where the file keeps them as text; null where they lie in the file as they are.
+    /// </param>
+    /// <returns>The storage; null where the bytes hold something else.</returns>
+    /// <exception cref="CheckpointException">The bytes are damaged or hold more than data.</exception>
     public static PickleStorage? ReadStorage(CheckpointBytes bytes, PickleSession session, PickleBytes within, byte[]? content)
     {
         using var decoded = content is null ? null : CheckpointBytes.FromMemory(bytes.File, content);
@@ -57,6 +65,7 @@ internal sealed class LegacyTorchStream
 
     private object? Read()
     {
+        // Read the three small pickles: magic number, protocol version, and the system that wrote the file.
         if (Next(PickleHost.None) is not BigInteger magic || magic != _magic)
             throw Bad("does not begin with PyTorch's magic number");
         if (Next(PickleHost.None) is not ProtocolVersion)
@@ -64,10 +73,12 @@ internal sealed class LegacyTorchStream
         if (Next(PickleHost.None) is PickleDictionary { Items: { } system } && system.TryGetValue("little_endian", out var little) && little is false)
             throw Bad("was written on a big-endian machine");
 
+        // Read the main pickle, which names the storages, and the list of their keys.
         var root = Next(_host);
         if (Next(PickleHost.None) is not PickleList { Items: var keys })
             throw Bad("does not list its storages");
 
+        // Find the storages' elements, which follow in the order of the keys.
         foreach (var key in keys)
             Place(key);
         if (_storages.FirstOrDefault(storage => storage.Value.Offset is null) is { Key: { } missing })
@@ -78,13 +89,16 @@ internal sealed class LegacyTorchStream
 
     private object? Next(PickleHost host) => RestrictedUnpickler.Read(_bytes.Path, _source, _session, host);
 
-    // ('storage', class, key, location, number of elements, view): views of storages are from before PyTorch 0.4.
+    // A persistent id is ('storage', class, key, location, number of elements, view). Views of storages were written before
+    // PyTorch 0.4.
     private PickleStorage? StorageOf(object? id)
     {
         if (id is PickleTuple { Items: ["storage", PickleGlobal { Role: not PickleRole.Storage } other, ..] })
             throw _source.Unsupported($"it has a storage of the kind '{other.Name}', whose elements are not read", _source.Position);
         if (id is not PickleTuple { Items: ["storage", PickleGlobal { Role: PickleRole.Storage, Element: var type }, string key, _, long count, null] } || count < 0)
             return null;
+
+        // A storage may be named several times, with the same description.
         if (!_storages.TryGetValue(key, out var storage))
             return _storages[key] = new PickleStorage(type, count, offset: null);
 

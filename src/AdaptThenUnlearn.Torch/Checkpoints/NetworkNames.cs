@@ -1,9 +1,10 @@
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>What projects call the networks of a GAN, and what they wrap them in.</summary>
+/// <summary>The names that projects give the networks of a GAN, and the names that wrap them.</summary>
 /// <remarks>
 /// rosinality's <c>g</c>, <c>g_ema</c>, <c>d</c>; NVIDIA's <c>G</c>, <c>G_ema</c>, <c>D</c>; the DCGAN example's <c>netG</c>,
-/// <c>netD</c>; PyTorch's <c>module.</c> (<c>DataParallel</c>) and <c>_orig_mod.</c> (<c>compile</c>), <c>state_dict</c> and <c>model_state_dict</c>; Lightning's <c>generator.</c>.
+/// <c>netD</c>; PyTorch's <c>module.</c> (<c>DataParallel</c>) and <c>_orig_mod.</c> (<c>compile</c>), <c>state_dict</c> and
+/// <c>model_state_dict</c>; Lightning's <c>generator.</c>.
 /// </remarks>
 internal static class NetworkNames
 {

@@ -2,20 +2,24 @@ using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>Where in a file the tensors of one network lie: those whose names begin alike.</summary>
-/// <param name="Prefix">What their names begin with: <c>g_ema/</c>, <c>module.</c>, <c>state_dict/generator.</c>; empty where that is nothing.</param>
+/// <summary>The place of one network in a file: the common beginning of its tensors' names.</summary>
+/// <param name="Prefix">
+/// The beginning, such as <c>g_ema/</c>, <c>module.</c> or <c>state_dict/generator.</c>; empty where the names have none.
+/// </param>
 internal sealed record NetworkPlace(string Prefix)
 {
-    /// <summary>Its name for a reader; null where nothing stands before the names.</summary>
+    /// <summary>The prefix as a name for a reader; null where it is empty.</summary>
     public string? Name => Prefix.Length == 0 ? null : Prefix.TrimEnd(TensorFile.SectionSeparator);
 
-    /// <summary>The parts of its prefix.</summary>
+    /// <summary>The parts of the prefix.</summary>
     public IEnumerable<string> Parts => NamePart.Split(Prefix).Select(part => part.Text);
 
-    /// <summary>The network's tensors as a file of their own, the prefix taken off; sections within are other networks'.</summary>
+    /// <summary>
+    /// The network's tensors as a file, without the prefix. Sections within the place belong to other networks, and are left out.
+    /// </summary>
     public TensorFile In(TensorFile file) => file.Renamed(name => Covers(name) ? name[Prefix.Length..] : null);
 
-    /// <summary>Whether another place lies within this one: its tensors are among those of this network.</summary>
+    /// <summary>Whether another place lies within this one, so that its tensors are among this network's.</summary>
     public bool Encloses(NetworkPlace other) => other.Prefix.Length > Prefix.Length && Covers(other.Prefix);
 
     private bool Covers(string name) =>
@@ -24,11 +28,11 @@ internal sealed record NetworkPlace(string Prefix)
 
 /// <summary>A part of a tensor's name that is followed by a dot or by a slash.</summary>
 /// <param name="Text">The part.</param>
-/// <param name="End">Where in the name what follows begins.</param>
+/// <param name="End">Position in the name behind the separator.</param>
 /// <param name="IsSection">Whether a slash follows.</param>
 internal readonly record struct NamePart(string Text, int End, bool IsSection)
 {
-    /// <summary>The parts of a name, but for the last one.</summary>
+    /// <summary>The parts of a name, except the last one.</summary>
     public static IEnumerable<NamePart> Split(string name)
     {
         var start = 0;

@@ -4,10 +4,13 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>StyleGAN2 as NVIDIA's stylegan2-ada-pytorch saves it: a bare pickle of its networks, whose tensors lie in the pickle itself.</summary>
+/// <summary>
+/// StyleGAN2 as NVIDIA's stylegan2-ada-pytorch saves it: a bare pickle of the networks, which contains the tensors.
+/// </summary>
 /// <remarks>
-/// github.com/NVlabs/stylegan2-ada-pytorch, <c>training_loop.py</c> (the dictionary <c>G</c>, <c>D</c>, <c>G_ema</c>) and <c>torch_utils/persistence.py</c>
-/// (an object is its class's name, its source text and its attributes). The attributes are read; the source text is passed over.
+/// github.com/NVlabs/stylegan2-ada-pytorch, <c>training_loop.py</c> (the dictionary <c>G</c>, <c>D</c>, <c>G_ema</c>) and
+/// <c>torch_utils/persistence.py</c> (an object is its class's name, its source text and its attributes). The attributes are
+/// read; the source text is passed over.
 /// </remarks>
 public sealed class NvidiaFormat : ICheckpointFormat
 {

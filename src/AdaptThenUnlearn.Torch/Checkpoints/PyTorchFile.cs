@@ -3,17 +3,29 @@ using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>Reads what Python pickled: <c>torch.save</c>'s zip archives and older streams, and bare pickles that carry tensors along.</summary>
-/// <remarks>Pickles are read by <see cref="RestrictedUnpickler"/>, which builds data and runs nothing. Tensors stay on the disk until asked for.</remarks>
+/// <summary>
+/// Reads the files that Python pickled: <c>torch.save</c>'s zip archives and older streams, and bare pickles that contain
+/// tensors.
+/// </summary>
+/// <remarks>
+/// Pickles are read by <see cref="RestrictedUnpickler"/>, which builds data and runs nothing. Tensors stay on the disk until
+/// asked for.
+/// </remarks>
 internal static class PyTorchFile
 {
     private const string Remedy = "save it again with torch.save(model.state_dict(), …)";
 
     /// <summary>Describes what a file holds; values are read when asked for.</summary>
     /// <param name="file">The file.</param>
-    /// <param name="inspectOnly">False refuses a file for a global whose purpose is to run code; true lists it instead, and still runs nothing.</param>
-    /// <returns>Its tensors, named as <see cref="TensorFile"/> says; its format is found by its container and its sections.</returns>
-    /// <exception cref="CheckpointException">It is damaged, no state dict is in it, or it asks for a name that is not allowed (the message says which).</exception>
+    /// <param name="inspectOnly">
+    /// False refuses a file for a global whose purpose is to run code; true lists it instead, and still runs nothing.
+    /// </param>
+    /// <returns>
+    /// Its tensors, named as <see cref="TensorFile"/> says. Its format follows from its container and its sections.
+    /// </returns>
+    /// <exception cref="CheckpointException">
+    /// The file is damaged, holds no state dict, or asks for a name that is not allowed; the message says which.
+    /// </exception>
     public static TensorFile Read(CheckpointFile file, bool inspectOnly = false)
     {
         using var bytes = CheckpointBytes.Open(file);

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>Any other state dict that <c>torch.save</c> wrote, before and since PyTorch 1.6.</summary>
+/// <summary>A state dict of <c>torch.save</c>, before and since PyTorch 1.6, that is not of a more specific format.</summary>
 public sealed class PyTorchFormat : ICheckpointFormat
 {
     internal const string FormatName = "pytorch";

@@ -3,23 +3,31 @@ using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>Reads what <c>torch.save</c> has written since PyTorch 1.6, and the weights of what <c>torch.jit.save</c> writes: a zip archive with one pickle and one entry per storage.</summary>
-/// <remarks>Layout: PyTorch, <c>torch/serialization.py</c> (<c>_save</c>, <c>_load</c>), <c>torch/csrc/jit/serialization/export_module.cpp</c>.</remarks>
+/// <summary>
+/// Reads the format of <c>torch.save</c> since PyTorch 1.6, and the weights of <c>torch.jit.save</c>: a zip archive with one
+/// pickle and one entry for each storage.
+/// </summary>
+/// <remarks>
+/// Layout: PyTorch, <c>torch/serialization.py</c> (<c>_save</c>, <c>_load</c>),
+/// <c>torch/csrc/jit/serialization/export_module.cpp</c>.
+/// </remarks>
 internal static class PyTorchZip
 {
     private const string PickleEntry = "/data.pkl";
     private const string Remedy = "save it again with torch.save(model.state_dict(), …)";
 
     /// <summary>Reads the archive's pickle.</summary>
-    /// <returns>Its root; every storage in it knows where it lies.</returns>
-    /// <exception cref="CheckpointException">It is damaged or holds more than data.</exception>
+    /// <returns>The pickle's root; every storage in it has its offset.</returns>
+    /// <exception cref="CheckpointException">The archive is damaged or holds more than data.</exception>
     public static object? Read(CheckpointBytes bytes, PickleSession session)
     {
+        // Refuse a program where weights are expected, and weights where a program is.
         var path = bytes.Path;
         var zip = StoredZip.Read(bytes);
         if (zip.IsProgram != session.OfProgram)
             throw zip.IsProgram ? ScriptArchive.NotNamed(path) : ScriptArchive.NoProgram(path);
 
+        // Read the one pickle; its storages are entries of the archive.
         var pickle = FindPickle(path, zip);
         var root = pickle.Name[..^PickleEntry.Length];
         RefuseBigEndian(bytes, zip, root);
@@ -33,14 +41,17 @@ internal static class PyTorchZip
 
     private static StoredEntry FindPickle(string path, StoredZip zip)
     {
-        // One folder deep: "archive/data.pkl".
-        return zip.Entries.Where(entry => entry.Name.IndexOf('/', StringComparison.Ordinal) == entry.Name.Length - PickleEntry.Length
-                && entry.Name.EndsWith(PickleEntry, StringComparison.Ordinal)).ToList() switch
+        return zip.Entries.Where(IsPickle).ToList() switch
         {
             [var only] => only,
             [] => throw new CheckpointException(path, "is a zip archive without a 'data.pkl', so PyTorch did not write it", Remedy),
             _ => throw new CheckpointException(path, "is a zip archive with several 'data.pkl'", Remedy),
         };
+
+        // The pickle lies one folder deep: "archive/data.pkl".
+        static bool IsPickle(StoredEntry entry) =>
+            entry.Name.EndsWith(PickleEntry, StringComparison.Ordinal)
+            && entry.Name.IndexOf('/', StringComparison.Ordinal) == entry.Name.Length - PickleEntry.Length;
     }
 
     private static void RefuseBigEndian(CheckpointBytes bytes, StoredZip zip, string root)
@@ -50,7 +61,8 @@ internal static class PyTorchZip
             throw new CheckpointException(bytes.Path, "was written on a big-endian machine", "save it again on a little-endian one", order.Name);
     }
 
-    // ('storage', class, key, location, number of elements); the location says where it was, and means nothing here.
+    // A persistent id is ('storage', class, key, location, number of elements). The location is the device it was saved from, and
+    // is not used.
     private static object? StorageOf(string path, StoredZip zip, string root, object? id)
     {
         if (id is PickleTuple { Items: ["storage", PickleGlobal { Role: not PickleRole.Storage } other, ..] })
@@ -58,6 +70,7 @@ internal static class PyTorchZip
         if (id is not PickleTuple { Items: ["storage", PickleGlobal { Role: PickleRole.Storage, Element: var type }, string key, _, long count] })
             return null;
 
+        // Find the storage's entry, and refuse a storage that claims more than the entry holds.
         var entry = zip.Find($"{root}/data/{key}");
         if (entry is null && count != 0)
             throw new CheckpointException(path, "a tensor's storage is missing", Remedy, $"entry 'data/{CheckpointException.Sanitize(key)}'");
@@ -68,9 +81,11 @@ internal static class PyTorchZip
         return new PickleStorage(type, count, entry?.Offset ?? 0);
     }
 
-    /// <summary>What mends the checksums of a copy whose tensors got other values; null for a file that is no archive.</summary>
+    /// <summary>
+    /// An action that updates the checksums of a copy in which tensors were overwritten; null for a file that is not an archive.
+    /// </summary>
     /// <param name="file">As read.</param>
-    /// <param name="changed">Full names of those tensors.</param>
+    /// <param name="changed">Full names of the overwritten tensors.</param>
     public static Action<CheckpointBytes, Stream>? CreateChecksumUpdate(TensorFile file, IEnumerable<string> changed)
     {
         if (!PyTorchFormat.IsZip(file.File.Start))

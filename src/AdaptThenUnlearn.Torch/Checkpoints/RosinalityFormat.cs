@@ -4,8 +4,13 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>StyleGAN2 as rosinality's stylegan2-pytorch saves it: a PyTorch file whose dictionary has <c>g</c>, <c>d</c> or <c>g_ema</c>.</summary>
-/// <remarks>github.com/rosinality/stylegan2-pytorch, <c>train.py</c>; <c>g_optim</c>, <c>d_optim</c>, <c>args</c> and <c>ada_aug_p</c> may lie beside them.</remarks>
+/// <summary>
+/// StyleGAN2 as rosinality's stylegan2-pytorch saves it: a PyTorch file whose dictionary has <c>g</c>, <c>d</c> or <c>g_ema</c>.
+/// </summary>
+/// <remarks>
+/// github.com/rosinality/stylegan2-pytorch, <c>train.py</c>; <c>g_optim</c>, <c>d_optim</c>, <c>args</c> and <c>ada_aug_p</c> may
+/// lie beside them.
+/// </remarks>
 public sealed class RosinalityFormat : ICheckpointFormat
 {
     internal const string FormatName = "rosinality";
@@ -28,7 +33,7 @@ public sealed class RosinalityFormat : ICheckpointFormat
         }
         catch (CheckpointException other) when (other.InnerException is not ChangedFileException)
         {
-            return false;   // the plain PyTorch format, which takes everything of torch.save, will say what is wrong
+            return false;   // the plain PyTorch format reads any file of torch.save, and says what is wrong
         }
     }
 

@@ -6,11 +6,14 @@ using static TorchSharp.torch;
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
 /// <summary>Reads and writes safetensors files: a length, a JSON header, and the tensors' bytes without a gap.</summary>
-/// <remarks>Format: github.com/huggingface/safetensors, README "Format". Files written here are byte for byte those of its reference implementation.</remarks>
+/// <remarks>
+/// Format: github.com/huggingface/safetensors, README "Format". Files written here are byte for byte those of its reference
+/// implementation.
+/// </remarks>
 public static class SafetensorsFile
 {
     private const int PrefixBytes = 8;
-    private const int ChunkBytes = 1 << 28;
+    private const int ChunkBytes = 1 << 28;   // copied at a time
     private const string Remedy = "it is damaged, cut off or added to; fetch it again from where it came";
 
     /// <summary>Describes what a file holds; values are read when asked for.</summary>
@@ -21,21 +24,23 @@ public static class SafetensorsFile
     /// <param name="file">As it was hashed.</param>
     public static TensorFile Read(CheckpointFile file)
     {
+        // Read the length of the header, then the header.
         var path = file.Path;
         using var bytes = CheckpointBytes.Open(file);
         var headerBytes = HeaderBytes(bytes.Read(0, PrefixBytes, "header length"));
         if (headerBytes is not { } length || length > bytes.Length - PrefixBytes)
             throw new CheckpointException(path, "its header is longer than the file or than the format allows", Remedy, "byte 0");
 
+        // Describe the tensors; their values stay in the file.
         var header = SafetensorsHeader.Parse(path, bytes.Read(PrefixBytes, length, "header"));
         var (tensors, unread) = Describe(file, header, PrefixBytes + length, bytes.Length);
         return new TensorFile(file, SafetensorsFormat.FormatName, tensors, header.Metadata, unread: unread);
     }
 
-    /// <summary>Whether a file says of itself that it is of a kind that this tool writes, such as <c>classifier</c>.</summary>
-    /// <param name="path">May be anything.</param>
-    /// <param name="kind">As its metadata say it.</param>
-    /// <param name="architecture">Likewise; null for any.</param>
+    /// <summary>Whether a file's metadata say that it is of a kind that this tool writes, such as <c>classifier</c>.</summary>
+    /// <param name="path">Any path.</param>
+    /// <param name="kind">The kind, as in the metadata.</param>
+    /// <param name="architecture">The architecture, as in the metadata; null for any.</param>
     public static bool IsWrittenByAtu(string path, string kind, string? architecture = null)
     {
         try
@@ -51,10 +56,15 @@ public static class SafetensorsFile
 
     /// <summary>Writes tensors to a temporary name beside the file, then moves them into place.</summary>
     /// <param name="path">The file; one that is there is replaced.</param>
-    /// <param name="tensors">By name, on any device; each is copied to the CPU in turn.</param>
+    /// <param name="tensors">The tensors by name, on any device; each is copied to the CPU in turn.</param>
     /// <param name="metadata">Text by key.</param>
-    /// <remarks>The same tensors and metadata give the same bytes, whatever their order: larger element types first (so that everything is aligned), then by name.</remarks>
-    /// <exception cref="CheckpointException">The folder may not be written, the disk is full, or a tensor has an element type that the format lacks.</exception>
+    /// <remarks>
+    /// The same tensors and metadata give the same bytes, in whatever order they are given. Tensors are ordered by element type,
+    /// larger ones first so that all are aligned, and then by name.
+    /// </remarks>
+    /// <exception cref="CheckpointException">
+    /// The folder may not be written, the disk is full, or a tensor has an element type that the format lacks.
+    /// </exception>
     public static void Write(string path, IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata = null)
     {
         var ordered = tensors
@@ -64,19 +74,23 @@ public static class SafetensorsFile
         if (ordered.GroupBy(item => item.Name).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw new CheckpointException(path, $"two tensors are called '{CheckpointException.Sanitize(twice.Key)}'", "give each its own name");
 
-        Write(path, ordered.Select(item => (item.Name, item.Type.ToString(), (IReadOnlyList<long>)item.Tensor.shape, item.Tensor.NumberOfElements * item.Type.Size())), metadata ?? new Dictionary<string, string>(), stream =>
+        var described = ordered.Select(item =>
+            (item.Name, item.Type.ToString(), (IReadOnlyList<long>)item.Tensor.shape, item.Tensor.NumberOfElements * item.Type.Size()));
+        Write(path, described, metadata ?? new Dictionary<string, string>(), stream =>
         {
             foreach (var (_, tensor, type) in ordered)
                 WriteElements(stream, tensor, type);
         });
     }
 
-    /// <summary>Writes a file anew, with other values for some of its tensors; order, types and shapes stay, its parts (where it is in several) become one.</summary>
+    /// <summary>
+    /// Writes a copy of a file with other values for some of its tensors. Order, types and shapes stay; several files become one.
+    /// </summary>
     /// <param name="file">As read from its path.</param>
-    /// <param name="path">The new file; one that is there is replaced.</param>
-    /// <param name="values">By name.</param>
-    /// <param name="metadata">Added to the file's own.</param>
-    /// <exception cref="CheckpointException">The original has gone or changed.</exception>
+    /// <param name="path">Path of the copy; a file that is there is replaced.</param>
+    /// <param name="values">The new values by name.</param>
+    /// <param name="metadata">Text by key, which is added to the file's own.</param>
+    /// <exception cref="CheckpointException">The original is missing or has changed.</exception>
     /// <exception cref="FileNotWrittenException">The new file cannot be written.</exception>
     public static void Rewrite(TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata)
     {
@@ -85,7 +99,10 @@ public static class SafetensorsFile
             merged[key] = text;
 
         var parts = Ordered(file).ToList();
-        Write(path, parts.Select(part => part.Read is { } read ? (read.Name, read.Type.ToString(), read.Shape, read.Bytes) : (part.Unread!.Name, part.Unread.Kind, part.Unread.Shape, part.Elements.Available)), merged, stream =>
+        var described = parts.Select(part => part.Read is { } read
+            ? (read.Name, read.Type.ToString(), read.Shape, read.Bytes)
+            : (part.Unread!.Name, part.Unread.Kind, part.Unread.Shape, part.Elements.Available));
+        Write(path, described, merged, stream =>
         {
             foreach (var (elements, read, _) in parts)
                 if (read is not null)
@@ -95,7 +112,7 @@ public static class SafetensorsFile
         });
     }
 
-    // As they lie in the file, or in one file after the other.
+    // All tensors, read and unread, in the order in which they lie in the file, or in one file after the other.
     private static IEnumerable<(StoredElements Elements, TensorEntry? Read, UnreadTensor? Unread)> Ordered(TensorFile file)
     {
         var all = file.Tensors.Select(tensor => (tensor.Elements, (TensorEntry?)tensor, (UnreadTensor?)null))
@@ -130,11 +147,14 @@ public static class SafetensorsFile
         });
     }
 
-    /// <summary>The header's length, from the first bytes of a file; null when no safetensors file begins so.</summary>
+    /// <summary>
+    /// Length of the header in bytes, from the first bytes of a file; null where a safetensors file cannot begin with them.
+    /// </summary>
     internal static int? HeaderBytes(ReadOnlySpan<byte> start) =>
         start.Length >= PrefixBytes && BinaryPrimitives.ReadUInt64LittleEndian(start) is >= 2 and <= SafetensorsHeader.MaximumBytes and var length ? (int)length : null;
 
-    // The data must be covered from its first byte to the file's last: no hole, no overlap, nothing behind.
+    // The tensors must cover the data from its first byte to the file's last: without a hole, an overlap or bytes behind the last
+    // one.
     private static (List<TensorEntry> Tensors, List<UnreadTensor> Unread) Describe(CheckpointFile file, SafetensorsHeader header, long dataOffset, long fileLength)
     {
         var path = file.Path;
@@ -142,12 +162,14 @@ public static class SafetensorsFile
         var covered = 0L;
         foreach (var tensor in header.Tensors)
         {
+            // Refuse a hole, an overlap, and data behind the end.
             var at = $"tensor '{CheckpointException.Sanitize(tensor.Name)}'";
             if (tensor.Begin != covered)
                 throw new CheckpointException(path, tensor.Begin > covered ? "there is a hole before its data" : "its data overlap another tensor's", Remedy, at);
             if (tensor.End > fileLength - dataOffset)
                 throw new CheckpointException(path, "its data lie behind the end of the file", Remedy, at);
 
+            // Describe the tensor; one whose element type is not read is kept as bytes.
             var elements = new StoredElements(file, fileLength, tensor.Type ?? ElementType.U8, dataOffset + tensor.Begin, (tensor.End - tensor.Begin) / (tensor.Type?.Size() ?? 1), First: 0);
             if (tensor.Type is null)
             {

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>safetensors, the format of our own models: one file, or an index of several.</summary>
+/// <summary>safetensors, the format of the embedded models: one file, or an index of several.</summary>
 public sealed class SafetensorsFormat : ICheckpointFormat
 {
     internal const string FormatName = "safetensors";
@@ -26,6 +26,6 @@ public sealed class SafetensorsFormat : ICheckpointFormat
     /// <inheritdoc/>
     public IReadOnlyList<string> FurtherFiles(CheckpointFile file) => IsIndex(file) ? SafetensorsIndex.Files(file) : [];
 
-    // A header's length may begin with the same byte; its last bytes are zero then, which no JSON has.
+    // The length of a header may begin with the same byte as JSON. Its last bytes are zero then, which JSON never has.
     private static bool IsIndex(CheckpointFile file) => SafetensorsIndex.Begins(file.Start) && SafetensorsFile.HeaderBytes(file.Start) is null;
 }

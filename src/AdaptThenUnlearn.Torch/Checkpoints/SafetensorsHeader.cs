@@ -4,8 +4,10 @@ using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>The JSON header of a safetensors file: read strictly, written in one way only.</summary>
-/// <remarks>Format: github.com/huggingface/safetensors, README "Format"; limits and layout order as its reference implementation.</remarks>
+/// <summary>The JSON header of a safetensors file. It is read strictly, and always written in the same way.</summary>
+/// <remarks>
+/// Format: github.com/huggingface/safetensors, README "Format"; limits and layout order as in its reference implementation.
+/// </remarks>
 internal sealed record SafetensorsHeader(IReadOnlyList<SafetensorsTensor> Tensors, IReadOnlyDictionary<string, string> Metadata)
 {
     /// <summary>Longest header that is read, bytes.</summary>
@@ -16,7 +18,7 @@ internal sealed record SafetensorsHeader(IReadOnlyList<SafetensorsTensor> Tensor
     private const int Alignment = 8;
     private const int LongestType = 32;
 
-    // Reads like the reference implementation's JSON: only what JSON demands is escaped.
+    // As in the reference implementation, only the characters that JSON demands are escaped.
     private static readonly JsonWriterOptions _written = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Reads a header, tensors in the order of their data.</summary>
@@ -39,7 +41,9 @@ internal sealed record SafetensorsHeader(IReadOnlyList<SafetensorsTensor> Tensor
         }
     }
 
-    /// <summary>Writes a header: metadata first, then tensors in the given order, padded with spaces to a multiple of 8.</summary>
+    /// <summary>
+    /// Writes a header: metadata first, then tensors in the given order, padded with spaces to a multiple of 8.
+    /// </summary>
     public byte[] ToBytes()
     {
         using var buffer = new MemoryStream();
@@ -130,11 +134,11 @@ internal sealed record SafetensorsHeader(IReadOnlyList<SafetensorsTensor> Tensor
             : throw Bad(path, "must have dtype, shape and two rising data_offsets", name);
     }
 
-    // What is not read is no reason to refuse the file: it may lie beside what is wanted.
+    // An unknown element type does not refuse the file: other tensors may be the wanted ones.
     private static string ParseType(string path, string name, ref Utf8JsonReader reader)
     {
         var text = reader.TokenType == JsonTokenType.String ? reader.GetString()! : throw Bad(path, "its dtype must be a text", name);
-        return text.Length is > 0 and <= LongestType ? text : throw Bad(path, "its dtype is none", name);
+        return text.Length is > 0 and <= LongestType ? text : throw Bad(path, "its dtype is empty or too long", name);
     }
 
     private static long[] ParseNumbers(string path, string name, ref Utf8JsonReader reader)
@@ -159,25 +163,34 @@ internal sealed record SafetensorsHeader(IReadOnlyList<SafetensorsTensor> Tensor
 
 /// <summary>One tensor of a safetensors header.</summary>
 /// <param name="Name">As in the header.</param>
-/// <param name="Kind">Its <c>dtype</c>, of which some are not read.</param>
-/// <param name="Shape">Sizes, at least 0.</param>
-/// <param name="Begin">First byte, counted from the end of the header.</param>
-/// <param name="End">First byte behind it.</param>
+/// <param name="Kind">Its <c>dtype</c>, which may be one that is not read.</param>
+/// <param name="Shape">Its sizes, at least 0.</param>
+/// <param name="Begin">Its first byte, counted from the end of the header.</param>
+/// <param name="End">The first byte behind it, counted in the same way.</param>
 internal sealed record SafetensorsTensor(string Name, string Kind, long[] Shape, long Begin, long End)
 {
-    // Bits of an element of the kinds that are known and not read.
+    // Bits of an element, for the element types that are known but not read.
     private static readonly Dictionary<string, int> _unreadBits = new()
     {
         ["U16"] = 16, ["U32"] = 32, ["U64"] = 64, ["C64"] = 64, ["C128"] = 128, ["F4"] = 4, ["F6_E2M3"] = 6, ["F6_E3M2"] = 6,
         ["F8_E4M3"] = 8, ["F8_E4M3FNUZ"] = 8, ["F8_E5M2"] = 8, ["F8_E5M2FNUZ"] = 8, ["F8_E8M0"] = 8,
     };
 
-    /// <summary>What its elements are; null for a kind that is not read.</summary>
+    /// <summary>Its element type; null where the type is not read.</summary>
     public ElementType? Type { get; } = ElementTypes.Parse(Kind);
 
-    /// <summary>Whether its bytes are as many as its shape needs; true where nobody knows.</summary>
-    public bool Fits =>
-        !_unreadBits.TryGetValue(Kind, out var bits) || Shape.Aggregate((Int128)bits, (product, size) => product > long.MaxValue ? product : product * size) == (Int128)8 * (End - Begin);
+    /// <summary>Whether it has as many bytes as its shape needs; true where the size of an element is unknown.</summary>
+    public bool Fits
+    {
+        get
+        {
+            if (!_unreadBits.TryGetValue(Kind, out var bits))
+                return true;
+
+            var needed = Shape.Aggregate((Int128)bits, (product, size) => product > long.MaxValue ? product : product * size);
+            return needed == (Int128)8 * (End - Begin);
+        }
+    }
 
     /// <summary>Writes its header entry.</summary>
     public void Write(Utf8JsonWriter writer)

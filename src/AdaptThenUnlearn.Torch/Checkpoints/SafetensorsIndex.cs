@@ -3,8 +3,11 @@ using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>Reads a safetensors checkpoint that is spread over several files: a JSON index says which tensor lies in which of them.</summary>
-/// <remarks>Hugging Face's <c>model.safetensors.index.json</c>: <c>weight_map</c> names a file beside the index for each tensor; <c>metadata</c> is free.</remarks>
+/// <summary>Reads a safetensors checkpoint of several files: a JSON index says which file holds each tensor.</summary>
+/// <remarks>
+/// Hugging Face's <c>model.safetensors.index.json</c>: <c>weight_map</c> names a file beside the index for each tensor. The
+/// format does not fix the content of <c>metadata</c>.
+/// </remarks>
 internal static class SafetensorsIndex
 {
     private const int MaximumBytes = 1 << 26;
@@ -15,8 +18,10 @@ internal static class SafetensorsIndex
     /// <summary>Whether bytes begin as JSON does.</summary>
     public static bool Begins(ReadOnlySpan<byte> start) => start.TrimStart(" \t\r\n"u8) is [(byte)'{', ..];
 
-    /// <summary>Describes what all the files hold.</summary>
-    /// <exception cref="CheckpointException">The index or one of the files cannot be read, or they contradict each other.</exception>
+    /// <summary>Describes the content of all the files.</summary>
+    /// <exception cref="CheckpointException">
+    /// The index or one of the files cannot be read, or they contradict each other.
+    /// </exception>
     public static TensorFile Read(CheckpointFile index)
     {
         var path = index.Path;
@@ -25,7 +30,8 @@ internal static class SafetensorsIndex
         List<UnreadTensor> unread = [];
         foreach (var file in map.Values.Distinct())
         {
-            // What the index does not name belongs to the checkpoint all the same; of what is there twice, it says which counts.
+            // A tensor that the index does not name belongs to the checkpoint too. Of a tensor in two files, the one in the named
+            // file counts.
             var part = SafetensorsFile.Read(index.OpenSibling(PathOf(path, file)));
             tensors.AddRange(part.Tensors.Where(tensor => map.GetValueOrDefault(tensor.Name, file) == file));
             unread.AddRange(part.Unread.Where(tensor => map.GetValueOrDefault(tensor.Name, file) == file));
@@ -79,7 +85,7 @@ internal static class SafetensorsIndex
         }
 
         reader.Read();   // fails on anything but white space behind the object
-        return map is { Count: > 0 } ? (map, metadata) : throw new CheckpointException(path, $"is JSON without a '{WeightMap}', so it is no index of a checkpoint", "name the checkpoint itself");
+        return map is { Count: > 0 } ? (map, metadata) : throw new CheckpointException(path, $"is JSON without a '{WeightMap}', so it is not an index of a checkpoint", "name the checkpoint itself");
     }
 
     private static Dictionary<string, string> ParseMap(string path, ref Utf8JsonReader reader)
@@ -105,7 +111,7 @@ internal static class SafetensorsIndex
         return map;
     }
 
-    // Free; the total size that writers put there would be wrong for one file, so only texts are kept.
+    // Only texts are kept: the total size that writers put there would be wrong once the files are one.
     private static Dictionary<string, string> ParseMetadata(ref Utf8JsonReader reader)
     {
         Dictionary<string, string> metadata = [];

@@ -8,12 +8,21 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>A TorchScript program in libtorch's interpreter; only made where a policy or a command line names one. What goes wrong in it becomes one line.</summary>
+/// <summary>
+/// A TorchScript program in libtorch's interpreter, which runs only where a policy or a command line names it. Its failures
+/// become exceptions of one line.
+/// </summary>
 /// <remarks>
-/// What is run are the bytes whose digest was checked. Random numbers that a program draws come from torch's default source, which is seeded by
-/// what goes in. A program without a state of its own thus gives the same output for the same input, on every run; one that keeps a state, or
-/// looks at how many images it is given, need not, and <c>Measuring.RepeatedQuestions</c> finds it out before and after each measurement. Source that libtorch cannot compile, such as an operator of a later version,
-/// may end the process with libtorch's own message, because TorchSharp does not catch that exception.
+/// <para>
+/// The bytes that run are those whose digest was checked. Random numbers of a program come from torch's default source, which is
+/// seeded by the program's input. A program without a state thus gives the same output for the same input, on every run. A
+/// program that keeps a state, or whose output depends on the number of images, may not; the consistency check before and after
+/// each measurement finds this out.
+/// </para>
+/// <para>
+/// Source that libtorch cannot compile, such as an operator of a later version, may end the process with libtorch's own message,
+/// because TorchSharp does not catch that exception.
+/// </para>
 /// </remarks>
 internal sealed class ScriptProgram : IDisposable
 {
@@ -21,33 +30,35 @@ internal sealed class ScriptProgram : IDisposable
     private const string OnTheCpu = "its source names a CUDA device: move it to the CPU, module.cpu(), before torch.jit.script or torch.jit.trace, and save it again";
     private const string OnOneDevice = "its source keeps tensors where it was traced: use --device cpu, or have it make them where its input is (device=x.device, in torch.jit.script) and save it again";
     private const string NoTensor = "a dictionary, a tuple, a list or something else that holds one: return the tensor itself, as in \"return out['logits']\" or \"return out[0]\"";
-    private const int SeedElements = 1024;
+    private const int SeedElements = 1024;   // of an input, at most, from which the seed is made
 
     private readonly string _contract;
 
     private ScriptProgram(CheckpointFile file, string duty, jit.ScriptModule module, Device device) =>
         (File, _contract, Module, Device) = (file, duty, module, device);
 
-    /// <summary>Its file, as it was hashed.</summary>
+    /// <summary>The program's file, as it was hashed.</summary>
     public CheckpointFile File { get; }
 
-    /// <summary>Path of its file.</summary>
+    /// <summary>Path of the program's file.</summary>
     public string Path => File.Path;
 
-    /// <summary>Its module, whose parameters can be trained; owned by this.</summary>
+    /// <summary>The program's module, whose parameters can be trained; owned by this.</summary>
     public jit.ScriptModule Module { get; }
 
-    /// <summary>Where it is.</summary>
+    /// <summary>Where the program is.</summary>
     public Device Device { get; }
 
     /// <summary>Loads a program in eval mode; belongs to the caller.</summary>
     /// <param name="file">A file of <c>torch.jit.save</c>.</param>
-    /// <param name="contract">What its forward must do; ends a sentence.</param>
-    /// <param name="device">Where it goes.</param>
-    /// <exception cref="CheckpointException">The file has gone or changed, is damaged, or libtorch does not take it.</exception>
+    /// <param name="contract">What its forward must do, as the end of a sentence.</param>
+    /// <param name="device">Where the program goes.</param>
+    /// <exception cref="CheckpointException">
+    /// The file is missing, has changed or is damaged, or libtorch cannot load it.
+    /// </exception>
     public static ScriptProgram Load(CheckpointFile file, string contract, Device device)
     {
-        ScriptArchive.Read(file);   // refuses what is damaged or misleading before libtorch sees it
+        ScriptArchive.Read(file);   // refuses a damaged or misleading file before libtorch sees it
         ScriptArchive.RequireOwnOperators(file);
         var bytes = BytesOf(file);
         var module = RunOrExplain(file.Path, "cannot be loaded", contract, () => jit.load(bytes, device));
@@ -55,29 +66,29 @@ internal sealed class ScriptProgram : IDisposable
         return new ScriptProgram(file, contract, Models.Weights.Detach(module), device);
     }
 
-    /// <summary>The same program once more, as its file has it; belongs to the caller.</summary>
-    /// <exception cref="CheckpointException">The file has gone or changed.</exception>
+    /// <summary>Loads the same program again, with the weights of its file; belongs to the caller.</summary>
+    /// <exception cref="CheckpointException">The file is missing or has changed.</exception>
     public ScriptProgram Reload() => Load(File, _contract, Device);
 
-    /// <summary>Calls its forward.</summary>
-    /// <param name="input">Its first argument.</param>
-    /// <param name="extraArguments">Its further arguments.</param>
+    /// <summary>Calls the program's forward.</summary>
+    /// <param name="input">The first argument.</param>
+    /// <param name="extraArguments">The further arguments.</param>
     /// <returns>Belongs to the caller's scope.</returns>
-    /// <exception cref="CheckpointException">It fails, or returns no tensor.</exception>
+    /// <exception cref="CheckpointException">The call fails, or does not return a tensor.</exception>
     public Tensor Run(Tensor input, params object[] extraArguments) => Run(SeedOf(input), input, extraArguments);
 
-    /// <summary>Calls its forward, with a seed of the caller's for what it draws.</summary>
+    /// <summary>Calls the program's forward with a given seed for its random numbers.</summary>
     /// <inheritdoc cref="Run(Tensor, object[])"/>
-    /// <param name="seed">Of torch's default source.</param>
-    /// <param name="input">Its first argument.</param>
-    /// <param name="extraArguments">Its further arguments.</param>
+    /// <param name="seed">Seed of torch's default source.</param>
+    /// <param name="input">The first argument.</param>
+    /// <param name="extraArguments">The further arguments.</param>
     public Tensor Run(long seed, Tensor input, params object[] extraArguments) => RunOrExplain(Path, $"cannot be run on {ShapeText(input)}", _contract, () =>
     {
         manual_seed(seed);
         return Returned(input, extraArguments) as Tensor ?? throw ContractViolation($"returns no tensor, but {NoTensor}");
     });
 
-    // TorchSharp knows tensors, lists, tuples and numbers; of a dictionary it says that an index is out of range.
+    // TorchSharp takes tensors, lists, tuples and numbers. For a dictionary it throws ArgumentOutOfRangeException.
     private object? Returned(Tensor input, object[] more)
     {
         try
@@ -90,9 +101,12 @@ internal sealed class ScriptProgram : IDisposable
         }
     }
 
-    /// <summary>Gives a network the program's parameters and buffers, by their names in the file.</summary>
-    /// <remarks>Not its module: TorchSharp asks one that lies in another for its children when it is disposed of already.</remarks>
-    /// <param name="network">Disposes this program, after itself.</param>
+    /// <summary>Registers the program's parameters and buffers in a network, by their names in the file.</summary>
+    /// <remarks>
+    /// The module itself is not registered, because TorchSharp asks a module within another for its children after it was
+    /// disposed.
+    /// </remarks>
+    /// <param name="network">The network; it must dispose this program after itself.</param>
     public void RegisterIn(nn.Module network)
     {
         foreach (var (name, parameter) in Module.named_parameters())
@@ -101,8 +115,8 @@ internal sealed class ScriptProgram : IDisposable
             network.register_buffer(name, buffer);
     }
 
-    /// <summary>Refuses parameters that are not computed with here.</summary>
-    /// <exception cref="CheckpointException">One is of another type than float32.</exception>
+    /// <summary>Refuses parameters of another type than float32.</summary>
+    /// <exception cref="CheckpointException">A parameter is of another type.</exception>
     public void RequireSinglePrecision()
     {
         foreach (var (name, parameter) in Module.named_parameters())
@@ -111,36 +125,39 @@ internal sealed class ScriptProgram : IDisposable
                     Path, $"has a parameter of type {parameter.dtype}, and only single precision (Float32) is run", "save it again after module.float()", $"parameter '{CheckpointException.Sanitize(name)}'");
     }
 
-    /// <summary>Why its weights cannot be trained and given back, the file's name left out; null when they can.</summary>
-    /// <remarks>To be asked before anything changed them: they are held against the file.</remarks>
+    /// <summary>Why the program's weights cannot be trained and saved, without the file's name; null where they can.</summary>
+    /// <remarks>Call this before the weights change: they are compared with the file.</remarks>
     public string? WhyNotTrainable()
     {
+        // Require parameters.
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         var parameters = Module.named_parameters().ToList();
         if (parameters.Count == 0)
             return "has no parameters to train: torch.jit.freeze and torch.jit.optimize_for_inference turn weights into constants; save the module as torch.jit.script or torch.jit.trace gives it";
 
+        // Require that the file holds each parameter under its name, so that a trained one can replace it.
         var file = ScriptArchive.Read(File);
         foreach (var (name, parameter) in parameters)
             if (file.Find(name) is not { } stored || !stored.Shape.SequenceEqual(parameter.shape) || !stored.Load(float32).bytes.SequenceEqual(parameter.cpu().contiguous().bytes))
-                return $"does not keep its parameter '{CheckpointException.Sanitize(name)}' under that name, so that it could not be given back; save the module without a __getstate__ of its own";
+                return $"does not keep its parameter '{CheckpointException.Sanitize(name)}' under that name, so that it could not be saved after training; save the module without a __getstate__ of its own";
 
+        // Require that no two parameters share elements.
         return TensorEntry.Overlapping(parameters.Select(parameter => (file[parameter.name], parameter.name))) is { } tied
             ? $"keeps its parameters '{CheckpointException.Sanitize(tied.One.Name)}' and '{CheckpointException.Sanitize(tied.Other.Name)}' in the same place (tied weights), and nothing ties them when it is loaded; save it with a clone() of one of them"
             : null;
     }
 
-    /// <summary>What is said of a program that does something else.</summary>
+    /// <summary>The exception for a program that does not keep its contract.</summary>
     /// <param name="problem">What is wrong, without a full stop.</param>
     public CheckpointException ContractViolation(string problem) => new(Path, problem, _contract);
 
-    /// <summary>Does something with a program.</summary>
-    /// <param name="path">Its file.</param>
-    /// <param name="problem">What is said when it fails, before libtorch's reason.</param>
-    /// <param name="contract">What would be right.</param>
-    /// <param name="work">What to do.</param>
-    /// <exception cref="CheckpointException">It failed.</exception>
+    /// <summary>Does work with a program, and turns libtorch's exceptions into one that names the file.</summary>
+    /// <param name="path">The program's file.</param>
+    /// <param name="problem">What the message says before libtorch's reason.</param>
+    /// <param name="contract">What the program's forward must do.</param>
+    /// <param name="work">The work.</param>
+    /// <exception cref="CheckpointException">The work failed.</exception>
     public static T RunOrExplain<T>(string path, string problem, string contract, Func<T> work)
     {
         try
@@ -171,7 +188,7 @@ internal sealed class ScriptProgram : IDisposable
             : throw new CheckpointException(file.Path, FormattableString.Invariant($"has {bytes.Length} bytes, and programs of up to 2 GB are run"), "save it with fewer constants");
     }
 
-    // Of at most so many numbers all over the input: images may have the same border.
+    // A digest of numbers from all over the input, because images may have the same border.
     private static long SeedOf(Tensor input)
     {
         using var scope = NewDisposeScope();
@@ -181,7 +198,8 @@ internal sealed class ScriptProgram : IDisposable
         return (long)(BinaryPrimitives.ReadUInt64LittleEndian(SHA256.HashData(some.bytes)) >> 1);
     }
 
-    // libtorch's messages go on for pages; an interpreter's begins with where it was, and what was wrong comes last.
+    // libtorch's messages may be pages long. A message of the interpreter begins with the place in the source, and the reason
+    // comes last.
     internal static string ExtractReason(string message)
     {
         const string Raised = "Error: ";
@@ -191,15 +209,17 @@ internal sealed class ScriptProgram : IDisposable
     }
 }
 
-/// <summary>A program that can be asked the same thing again.</summary>
+/// <summary>A network whose output can be computed again, to check that it is the same.</summary>
 internal interface IProbedProgram
 {
-    /// <summary>The program; owned by whoever implements this.</summary>
+    /// <summary>The program; owned by the implementing network.</summary>
     ScriptProgram Program { get; }
 
-    /// <summary>What it makes of inputs, with a seed of the caller's for what it draws.</summary>
-    /// <param name="inputs">Latents of a generator, images <c>[N, C, H, W]</c>, nominally [-1, 1], of everything else.</param>
-    /// <param name="seed">Of torch's default source.</param>
+    /// <summary>Runs the program with a given seed for its random numbers.</summary>
+    /// <param name="inputs">
+    /// For a generator latents <c>[N, latent]</c>; for other networks images <c>[N, C, H, W]</c>, nominally [-1, 1].
+    /// </param>
+    /// <param name="seed">Seed of torch's default source.</param>
     /// <returns>One row for each input; belongs to the caller's scope.</returns>
     Tensor RunWithSeed(Tensor inputs, long seed);
 }

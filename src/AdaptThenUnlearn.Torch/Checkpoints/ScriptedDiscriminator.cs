@@ -19,14 +19,14 @@ internal sealed class ScriptedDiscriminator : ImageDiscriminator, IScriptedNetwo
     public ScriptProgram Program { get; }
 
     /// <inheritdoc/>
-    /// <exception cref="NotSupportedException">Always: a program does not show what lies within.</exception>
+    /// <exception cref="NotSupportedException">Always: a program does not show its features.</exception>
     public override int FeatureSize => throw NoFeatures();
 
-    /// <summary>Loads one, and tries it.</summary>
-    /// <param name="file">Its file.</param>
-    /// <param name="shape">What the generator makes.</param>
-    /// <param name="device">Where it goes.</param>
-    /// <exception cref="CheckpointException">It is no such program.</exception>
+    /// <summary>Loads a discriminator, and runs it once to check what it returns.</summary>
+    /// <param name="file">The program's file.</param>
+    /// <param name="shape">Shape of the generator's images.</param>
+    /// <param name="device">Where the discriminator goes.</param>
+    /// <exception cref="CheckpointException">The program cannot be loaded, or is not a discriminator.</exception>
     public static ScriptedDiscriminator Load(CheckpointFile file, ImageShape shape, Device device)
     {
         using var scope = NewDisposeScope();
@@ -45,7 +45,7 @@ internal sealed class ScriptedDiscriminator : ImageDiscriminator, IScriptedNetwo
     }
 
     /// <inheritdoc/>
-    /// <exception cref="NotSupportedException">Always: a program does not show what lies within.</exception>
+    /// <exception cref="NotSupportedException">Always: a program does not show its features.</exception>
     public override Tensor Features(Tensor images) => throw NoFeatures();
 
     /// <inheritdoc/>

@@ -5,15 +5,18 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>Makes generators and discriminators of TorchScript programs, and says which of a file's tensors training has changed.</summary>
+/// <summary>Makes generators and discriminators from TorchScript programs, and finds the tensors that training changes.</summary>
 internal static class ScriptedGan
 {
     /// <summary>Loads a generator, and its discriminator where one is named.</summary>
     /// <param name="file">The generator's program.</param>
-    /// <param name="latentSize">As the policy says it, or null.</param>
-    /// <param name="beside">The discriminator's program, or null.</param>
-    /// <param name="device">Where they go.</param>
-    /// <exception cref="CheckpointException">A file is no program that does what is asked of it.</exception>
+    /// <param name="latentSize">The latent size where the policy says it; otherwise null.</param>
+    /// <param name="beside">The discriminator's program; null where there is none.</param>
+    /// <param name="device">Where the networks go.</param>
+    /// <returns>Belongs to the caller.</returns>
+    /// <exception cref="CheckpointException">
+    /// A file is not a program, or its program is not a generator or discriminator.
+    /// </exception>
     public static LoadedGenerator Load(CheckpointFile file, int? latentSize, CheckpointFile? beside, Device device)
     {
         var generator = Weights.Detach(ScriptedGenerator.Load(file, latentSize, device));
@@ -33,8 +36,8 @@ internal static class ScriptedGan
         }
     }
 
-    /// <summary>The parameters of a program's network, by their names in its file; buffers stay as they are stored.</summary>
-    /// <param name="network">Made here.</param>
+    /// <summary>The parameters of a program's network, by their names in its file. Buffers stay as they are stored.</summary>
+    /// <param name="network">A network that was made here.</param>
     public static IReadOnlyDictionary<string, Tensor> Trained(nn.Module network) =>
         ((IScriptedNetwork)network).Program.Module.named_parameters().ToDictionary(named => named.name, named => (Tensor)named.parameter);
 }

@@ -4,12 +4,15 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>A generator that is a TorchScript program: its forward makes images of latents.</summary>
-/// <remarks>It stays in eval mode, in training too, as <see cref="Models.Sequence.SequentialGenerator"/> does: what is trained is then what is measured, and the statistics of batch normalisation stay.</remarks>
+/// <summary>A generator that is a TorchScript program: its forward makes images from latents.</summary>
+/// <remarks>
+/// It stays in eval mode in training too, like <see cref="Models.Sequence.SequentialGenerator"/>. The trained network is then the
+/// one that is measured, and the statistics of batch normalisation stay.
+/// </remarks>
 internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork, IProbedProgram
 {
     private const string Contract = "its forward must turn latents, float32 [N, latent], into images, float32 [N, 1 or 3, H, H] in -1 to 1";
-    private const int MostCandidates = 256;
+    private const int MostCandidates = 256;   // latent sizes that are tried
 
     private readonly bool _asColumns;
 
@@ -31,21 +34,27 @@ internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork, IPro
     /// <inheritdoc/>
     public override IReadOnlyList<Tensor> StoredNoise => [];
 
-    /// <summary>Loads one, and finds out what it takes and makes by trying it.</summary>
-    /// <param name="file">Its file.</param>
-    /// <param name="latentSize">Length of a latent vector; null to try the sizes of its weights, of which exactly one must do.</param>
-    /// <param name="device">Where it goes.</param>
-    /// <exception cref="CheckpointException">It is no such program, or its latent size cannot be told.</exception>
+    /// <summary>Loads a generator, and runs it to learn the shapes of its latents and images.</summary>
+    /// <param name="file">The program's file.</param>
+    /// <param name="latentSize">
+    /// Length of a latent vector; null to try the sizes of the weights, of which exactly one must work.
+    /// </param>
+    /// <param name="device">Where the generator goes.</param>
+    /// <exception cref="CheckpointException">
+    /// The program cannot be loaded, is not a generator, or its latent size is unclear.
+    /// </exception>
     public static ScriptedGenerator Load(CheckpointFile file, int? latentSize, Device device)
     {
         using var probed = ScriptProgram.Load(file, Contract, device);
         probed.RequireSinglePrecision();
         var (size, asColumns, shape) = latentSize is { } given ? Tried(probed, given) : FindLatentSize(probed);
-        return new ScriptedGenerator(probed.Reload(), shape, size, asColumns);   // as it was before it was tried
+        return new ScriptedGenerator(probed.Reload(), shape, size, asColumns);   // loaded again: running it may have changed its state
     }
 
     /// <inheritdoc/>
-    /// <exception cref="NotSupportedException">Truncation other than 1: there is no mean image to come nearer to.</exception>
+    /// <exception cref="NotSupportedException">
+    /// Truncation other than 1: the generator has no mean to truncate towards.
+    /// </exception>
     public override Tensor Generate(Tensor latents, IReadOnlyList<Tensor>? noise, double truncation = 1)
     {
         if (truncation != 1)
@@ -75,7 +84,7 @@ internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork, IPro
             Program.Dispose();
     }
 
-    // Sizes that no weight has are not guessed; two that do would be a guess.
+    // Only sizes of weights are tried. Where several work, the size stays unclear.
     private static (int Size, bool AsColumns, ImageShape Shape) FindLatentSize(ScriptProgram program)
     {
         var sizes = ScriptArchive.Read(program.File).Tensors.SelectMany(tensor => tensor.Shape.Take(2)).Where(size => size is > 0 and < 65536).Distinct().Order().Take(MostCandidates);
@@ -113,7 +122,7 @@ internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork, IPro
         {
             try
             {
-                return (size, true, ShapeOf(program, Columns(latents)));   // as a bare DCGAN takes them
+                return (size, true, ShapeOf(program, Columns(latents)));   // the form that a DCGAN takes
             }
             catch (CheckpointException)
             {

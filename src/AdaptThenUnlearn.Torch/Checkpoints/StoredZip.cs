@@ -5,11 +5,12 @@ using ICSharpCode.SharpZipLib.Checksum;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>The directory of a zip archive whose entries are stored without compression, as PyTorch writes them, but for the source text of programs: where each entry's bytes lie.</summary>
+/// <summary>The directory of a zip archive that PyTorch wrote: where in the file each entry's bytes lie.</summary>
 /// <remarks>
-/// PKWARE APPNOTE 6.3.9, sections 4.3 and 4.5.3. Nothing is unpacked, so nothing can expand; tensors are read by offset, which
-/// <see cref="System.IO.Compression"/> does not offer. Checksums are not compared: PyTorch itself may leave them unset
-/// (<c>torch.serialization.set_crc32_options</c>), and a SHA-256 pin guards the whole file.
+/// PKWARE APPNOTE 6.3.9, sections 4.3 and 4.5.3. Entries must be stored without compression, except the source text of programs.
+/// Nothing is unpacked, so nothing can expand. Tensors are read by offset, which <see cref="System.IO.Compression"/> does not
+/// offer. Checksums are not compared, because PyTorch may leave them unset (<c>torch.serialization.set_crc32_options</c>); a
+/// SHA-256 pin guards the whole file.
 /// </remarks>
 internal sealed class StoredZip
 {
@@ -30,16 +31,17 @@ internal sealed class StoredZip
     /// <summary>Every entry, in the directory's order.</summary>
     public IEnumerable<StoredEntry> Entries => _entries.Values;
 
-    /// <summary>Whether it is what <c>torch.jit.save</c> writes: it holds constants and source text beside the tensors.</summary>
+    /// <summary>Whether <c>torch.jit.save</c> wrote the archive: it holds constants and source text beside the tensors.</summary>
     public bool IsProgram => Entries.Any(entry => entry.Within == "constants.pkl") && Entries.Any(entry => entry.IsSource);
 
-    /// <summary>An entry by name, or null.</summary>
+    /// <summary>An entry by name; null where there is none.</summary>
     public StoredEntry? Find(string name) => _entries.GetValueOrDefault(name);
 
     /// <summary>Reads and checks the directory.</summary>
-    /// <exception cref="CheckpointException">It is no zip archive, or one that PyTorch does not write.</exception>
+    /// <exception cref="CheckpointException">The file is not a zip archive, or not one that PyTorch writes.</exception>
     public static StoredZip Read(CheckpointBytes bytes)
     {
+        // Read the entries; names must be unique.
         var (offset, size) = FindDirectory(bytes);
         var directory = bytes.Read(offset, size, "zip directory");
         var entries = new Dictionary<string, StoredEntry>();
@@ -52,6 +54,7 @@ internal sealed class StoredZip
             at = next;
         }
 
+        // Refuse entries that overlap, and compressed ones other than a program's source text.
         RefuseOverlaps(bytes, entries.Values);
         var zip = new StoredZip(entries);
         if (entries.Values.FirstOrDefault(entry => entry.IsCompressed && !(zip.IsProgram && entry.IsSource)) is { } compressed)
@@ -64,14 +67,16 @@ internal sealed class StoredZip
 
     private static (long Offset, int Size) FindDirectory(CheckpointBytes bytes)
     {
+        // Find the end record, which is the last thing in the file, except for a comment.
         var tailBytes = (int)Math.Min(bytes.Length, EndBytes + ushort.MaxValue + LocatorBytes);
         var tail = bytes.Read(bytes.Length - tailBytes, tailBytes, "end of the zip archive").AsSpan();
         var end = tail.Length - EndBytes;
         while (end >= 0 && !(UInt32(tail[end..]) == EndSignature && end + EndBytes + UInt16(tail[(end + 20)..]) == tail.Length))
             end--;
         if (end < 0)
-            throw Bad(bytes, "its zip directory is missing, so it is cut off or no zip archive");
+            throw Bad(bytes, "its zip directory is missing, so it is cut off or is not a zip archive");
 
+        // Read where the directory lies; in a large archive the zip64 record has it.
         long size = UInt32(tail[(end + 12)..]), offset = UInt32(tail[(end + 16)..]);
         if (end >= LocatorBytes && UInt32(tail[(end - LocatorBytes)..]) == Locator64Signature)
         {
@@ -89,6 +94,7 @@ internal sealed class StoredZip
 
     private static (StoredEntry Entry, int Next) ReadEntry(CheckpointBytes bytes, byte[] directory, int at, long directoryOffset)
     {
+        // Check the header, and that its name and extra fields lie within the directory.
         const int HeaderBytes = 46;
         var header = directory.AsSpan(at);
         if (header.Length < HeaderBytes || UInt32(header) != CentralSignature)
@@ -99,18 +105,21 @@ internal sealed class StoredZip
         if (next > header.Length)
             throw Bad(bytes, "its zip directory is damaged", $"byte {directoryOffset + at}");
 
+        // Read the name, and refuse an encrypted entry.
         var rawName = header.Slice(HeaderBytes, nameBytes);
         var name = NameOf(bytes, rawName);
         var where = $"entry '{CheckpointException.Sanitize(name)}'";
         if ((UInt16(header[8..]) & 1) != 0)
             throw Bad(bytes, "an entry is encrypted", where);
 
+        // Read the sizes; those of a compressed entry differ.
         long stored = UInt32(header[20..]), size = UInt32(header[24..]), local = UInt32(header[42..]);
         Widen(header.Slice(HeaderBytes + nameBytes, extraBytes), ref size, ref stored, ref local);
         var isCompressed = UInt16(header[10..]) != 0;
         if (stored != size && !isCompressed)
             throw Bad(bytes, "an entry's two sizes differ", where);
 
+        // Find the content, which must end before the directory begins.
         var data = DataOffset(bytes, local, rawName, where);
         if (stored < 0 || stored > directoryOffset - data)
             throw Bad(bytes, "an entry reaches out of the file", where);
@@ -118,7 +127,7 @@ internal sealed class StoredZip
         return (new StoredEntry(name, data, stored, local, directoryOffset + at, isCompressed), at + next);
     }
 
-    // Names become keys, never paths; still, none that could be one outside of a folder is let in.
+    // Names become keys, never paths. A name that could lead out of a folder is refused all the same.
     private static string NameOf(CheckpointBytes bytes, ReadOnlySpan<byte> raw)
     {
         var name = Encoding.UTF8.GetString(raw);
@@ -126,7 +135,7 @@ internal sealed class StoredZip
         return isPath ? throw Bad(bytes, "an entry's name could lead out of a folder", $"entry '{CheckpointException.Sanitize(name)}'") : name;
     }
 
-    // Zip64: eight-byte values, in this order, for those fields that hold only ones.
+    // Zip64: the extra field has eight-byte values, in this order, for the fields whose bits are all ones.
     private static void Widen(ReadOnlySpan<byte> extra, ref long size, ref long stored, ref long local)
     {
         for (; extra.Length >= 4; extra = extra[(4 + UInt16(extra[2..]))..])
@@ -186,12 +195,12 @@ internal sealed class StoredZip
 }
 
 /// <summary>One entry of a <see cref="StoredZip"/>.</summary>
-/// <param name="Name">As in the archive, with forward slashes.</param>
-/// <param name="Offset">The file's byte at which its content begins.</param>
-/// <param name="Bytes">Length of its content, as it lies there.</param>
-/// <param name="LocalHeader">The file's byte at which its own header begins.</param>
-/// <param name="DirectoryEntry">The file's byte at which its entry in the directory begins.</param>
-/// <param name="IsCompressed">Whether its content is of use only when unpacked, which is never done here.</param>
+/// <param name="Name">Its name in the archive, with forward slashes.</param>
+/// <param name="Offset">Offset of its content in the file, bytes.</param>
+/// <param name="Bytes">Length of its content as stored, bytes.</param>
+/// <param name="LocalHeader">Offset of its own header in the file, bytes.</param>
+/// <param name="DirectoryEntry">Offset of its directory entry in the file, bytes.</param>
+/// <param name="IsCompressed">Whether its content is compressed; such content is never unpacked here.</param>
 internal sealed record StoredEntry(string Name, long Offset, long Bytes, long LocalHeader, long DirectoryEntry, bool IsCompressed)
 {
     private const int ChecksumBytes = 4;
@@ -204,8 +213,11 @@ internal sealed record StoredEntry(string Name, long Offset, long Bytes, long Lo
     /// <summary>Whether it is a program's source text.</summary>
     public bool IsSource => Within.StartsWith("code/", StringComparison.Ordinal);
 
-    /// <summary>Gives a copy of the archive, in which this entry's content has changed, the checksum that fits it.</summary>
-    /// <remarks>It stands in the directory, and in the entry's own header or behind its content; where PyTorch left it at zero, it stays so.</remarks>
+    /// <summary>Updates the checksum in a copy of the archive in which this entry's content was overwritten.</summary>
+    /// <remarks>
+    /// The checksum is in the directory, and in the entry's own header or behind its content. Where PyTorch left it at zero, it
+    /// stays zero.
+    /// </remarks>
     public void UpdateChecksum(CheckpointBytes original, Stream copy)
     {
         var old = original.Read(DirectoryEntry + 16, ChecksumBytes, Name);

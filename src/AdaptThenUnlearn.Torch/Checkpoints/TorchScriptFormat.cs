@@ -4,7 +4,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>A TorchScript program, as <c>torch.jit.save</c> writes it. Here its weights are read and replaced, and nothing of it is run.</summary>
+/// <summary>
+/// A TorchScript program, as <c>torch.jit.save</c> writes it. Its weights are read and replaced here; it is not run.
+/// </summary>
 public sealed class TorchScriptFormat : ICheckpointFormat
 {
     internal const string FormatName = GeneratorChoice.TorchScript;
@@ -16,7 +18,7 @@ public sealed class TorchScriptFormat : ICheckpointFormat
     public bool IsProgram => true;
 
     /// <inheritdoc/>
-    /// <remarks>A damaged archive is not recognised: nobody can tell that it was a program.</remarks>
+    /// <remarks>A damaged archive is not recognised, because it does not show that it was a program.</remarks>
     public bool Recognises(ReadOnlySpan<byte> start, CheckpointFile file) => PyTorchFormat.IsZip(start) && ScriptArchive.IsProgram(file);
 
     /// <inheritdoc/>

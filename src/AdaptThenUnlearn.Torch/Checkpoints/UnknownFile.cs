@@ -2,7 +2,7 @@ using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>What a file of no known format seems to be, and what can be done about it.</summary>
+/// <summary>Guesses what a file of an unknown format is, and says what the reader can do about it.</summary>
 internal static class UnknownFile
 {
     private const int TarMarkAt = 257;
@@ -10,10 +10,10 @@ internal static class UnknownFile
     private const string AsWeights = $"save the weights from PyTorch with torch.save(model.state_dict(), …), or {CheckpointException.ExportAdvice}";
     private const string AsZip = "load it in PyTorch and save it again with torch.save(model.state_dict(), …); unpack any other archive first";
 
-    /// <summary>The refusal of a file.</summary>
+    /// <summary>The exception that refuses a file.</summary>
     /// <param name="file">The file.</param>
     /// <param name="start">Its first bytes.</param>
-    /// <param name="formats">Names of the formats that are known.</param>
+    /// <param name="formats">Names of the known formats.</param>
     public static CheckpointException CreateException(CheckpointFile file, ReadOnlySpan<byte> start, IEnumerable<string> formats)
     {
         var (what, remedy) = Guess(file, start);

@@ -3,14 +3,14 @@ using AdaptThenUnlearn.Torch.Models.Sequence;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>What is said of a checkpoint in which no generator was found: what it seems to be, and the way out.</summary>
+/// <summary>Guesses what a checkpoint without a known generator is, and says what the reader can do about it.</summary>
 /// <param name="file">As read.</param>
 internal sealed class UnknownGenerator(TensorFile file)
 {
     private const int MostNamed = 4;
     private const string StyleGan3 = "synthesis.input.freqs";
 
-    /// <summary>What it is where that can be told, and the way out; null otherwise.</summary>
+    /// <summary>What the checkpoint is, and what the reader can do; null where it cannot be recognised.</summary>
     public (string What, string Remedy)? Kind
     {
         get
@@ -26,12 +26,14 @@ internal sealed class UnknownGenerator(TensorFile file)
         }
     }
 
-    /// <summary>The refusal.</summary>
+    /// <summary>The exception that refuses the checkpoint.</summary>
     public CheckpointException CreateException()
     {
+        // Name a kind of checkpoint that is recognised.
         if (Kind is (var what, var remedy))
             return new CheckpointException(file.Path, what, remedy);
 
+        // Name the layers that cannot be rebuilt, wherever in the file they lie.
         try
         {
             foreach (var prefix in file.Sections.Select(section => section + TensorFile.SectionSeparator).Prepend(""))
@@ -43,6 +45,7 @@ internal sealed class UnknownGenerator(TensorFile file)
                 file.Path, $"cannot be rebuilt from its weights: {unsupported.Message}", "see docs/bring-your-own-generator.md", cause: unsupported);
         }
 
+        // Otherwise show the beginning of the content.
         return new CheckpointException(
             file.Path,
             $"holds no generator of a known architecture ({string.Join(", ", GeneratorArchitectures.All.Select(known => known.Name))}); {Content}",

@@ -3,13 +3,14 @@ using AdaptThenUnlearn.Torch.Models;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>What a file holds of a network beyond what the network that was built from it has a place for.</summary>
-/// <remarks>A tensor that is left over is a layer that is left out: the network that is measured would be another than the file's.</remarks>
+/// <summary>Refuses a file with tensors for which the built network has no place.</summary>
+/// <remarks>An unused tensor means a missing layer: the measured network would not be the file's.</remarks>
 internal static class UnusedTensors
 {
     private const int MostShown = 6;
 
-    // What layers call their own. A lone number of another name, beside the network and not within it, is none of its layers.
+    // Names of the tensors of layers. A single number of another name, beside the network and not within it, does not belong to a
+    // layer.
     private static readonly HashSet<string> _ofLayers =
     [
         "weight", "bias", "gamma", "beta", "alpha", "scale", "shift", "slope", "strength", "noise_strength", "gain", "eps", "mean", "std", "running_mean", "running_var",
@@ -21,19 +22,23 @@ internal static class UnusedTensors
         new(".num_batches_tracked", "counts the batches that a batch normalisation has seen; nothing is computed with it"),
     ];
 
-    /// <summary>Refuses a file that holds more of a network than was used.</summary>
-    /// <param name="weights">Of one network; tensors of named sections beside it are other networks'.</param>
+    /// <summary>Refuses a file that holds more tensors of a network than were used.</summary>
+    /// <param name="weights">The tensors of one network. Tensors of named sections belong to other networks.</param>
     /// <param name="used">Names of the tensors that were used.</param>
-    /// <param name="harmless">Kinds that change nothing in a network of this family.</param>
-    /// <exception cref="CheckpointException">Something is left over; the message names it.</exception>
+    /// <param name="harmless">Kinds of tensors that change nothing in a network of this architecture.</param>
+    /// <exception cref="CheckpointException">A tensor was not used; the message names it.</exception>
     public static void RequireNone(TensorFile weights, IReadOnlySet<string> used, IReadOnlyList<IgnoredTensor> harmless)
     {
+        // Refuse a tensor of the network that is not read at all.
         var own = used.Select(FirstPart).ToHashSet();
-        if (weights.Unread.FirstOrDefault(tensor => TensorFile.SectionOf(tensor.Name) is null && (own.Contains(FirstPart(tensor.Name)) || _ofLayers.Contains(LastPart(tensor.Name)))) is { } unread)
+        if (weights.Unread.FirstOrDefault(tensor => TensorFile.SectionOf(tensor.Name) is null && IsOfNetwork(tensor.Name)) is { } unread)
             throw weights.NotRead(unread);
 
+        // Refuse the tensors that were read and not used, except harmless ones.
+        var ignored = _always.Concat(harmless).Select(kind => kind.Suffix).ToList();
         var left = weights.Tensors.Where(tensor => !IsBeside(tensor)).Select(tensor => tensor.Name)
-            .Where(name => !used.Contains(name) && TensorFile.SectionOf(name) is null && !_always.Concat(harmless).Any(kind => name.EndsWith(kind.Suffix, StringComparison.Ordinal)))
+            .Where(name => !used.Contains(name) && TensorFile.SectionOf(name) is null)
+            .Where(name => !ignored.Exists(suffix => name.EndsWith(suffix, StringComparison.Ordinal)))
             .ToList();
         if (left.Count == 0)
             return;
@@ -44,8 +49,9 @@ internal static class UnusedTensors
             FormattableString.Invariant($"holds {left.Count} tensor{(left.Count == 1 ? "" : "s")} that the network that was built has no place for: {names}{(left.Count > MostShown ? ", …" : "")}"),
             $"it is a variant that this version does not know, and without them it would be another network; {CheckpointException.ExportAdvice}");
 
-        bool IsBeside(TensorEntry tensor) =>
-            tensor.Count == 0 || (tensor.Count == 1 && !own.Contains(FirstPart(tensor.Name)) && !_ofLayers.Contains(LastPart(tensor.Name)));
+        bool IsOfNetwork(string name) => own.Contains(FirstPart(name)) || _ofLayers.Contains(LastPart(name));
+
+        bool IsBeside(TensorEntry tensor) => tensor.Count == 0 || (tensor.Count == 1 && !IsOfNetwork(tensor.Name));
     }
 
     private static string FirstPart(string name) => name.Split('.')[0];

@@ -4,20 +4,23 @@ using AdaptThenUnlearn.Policies;
 
 namespace AdaptThenUnlearn.Torch.Comparing;
 
-/// <summary>Turns the compared policy into that of one run.</summary>
+/// <summary>The overrides that turn the compared policy into the policy of one run.</summary>
 public static class CellPolicy
 {
     /// <summary>Paths that every cell sets itself, besides its method's settings.</summary>
     public static IReadOnlyList<string> ReservedPaths { get; } = [.. Own(new CellKey("", "", 0), samples: 0).Select(own => own.Split('=')[0]), Data];
 
-    /// <summary>What is set as well for a method that <see cref="ComparedMethod.IncludesAdaptationSteps"/>: the steps of both stages.</summary>
-    /// <param name="options">With everything else set.</param>
+    /// <summary>
+    /// The further override for a method that <see cref="ComparedMethod.IncludesAdaptationSteps"/>: the steps of both stages
+    /// together.
+    /// </summary>
+    /// <param name="options">The options with all other overrides.</param>
     public static string CombinedStepsOverride(UnlearningOptions options) =>
         string.Create(CultureInfo.InvariantCulture, $"unlearning.steps={options.Steps + options.Adaptation.Steps * options.Adaptation.Models}");
 
-    /// <summary>Whether setting one path changes what another holds: it is the same, holds it, or lies within it.</summary>
-    /// <param name="one">As in <c>path=value</c>.</param>
-    /// <param name="other">Likewise.</param>
+    /// <summary>Whether setting one path changes the value at another: they are the same, or one lies within the other.</summary>
+    /// <param name="one">A path, as in <c>path=value</c>.</param>
+    /// <param name="other">Another path.</param>
     public static bool Overlap(string one, string other)
     {
         var (shorter, longer) = one.Length <= other.Length ? (one, other) : (other, one);
@@ -36,11 +39,13 @@ public static class CellPolicy
         string.Create(CultureInfo.InvariantCulture, $"unlearning.seed={key.Seed}"),
     ];
 
-    /// <summary>What is set over the policy, as <c>path=value</c>: another class, seed and method, and a single look, so that all runs measure alike.</summary>
-    /// <param name="method">The row.</param>
-    /// <param name="key">The cell.</param>
-    /// <param name="samples">Images that every run looks at: the policy's <c>evaluation.samples</c>.</param>
-    /// <param name="data">Folder with the real images, absolute; only for methods that train on them.</param>
+    /// <summary>
+    /// The overrides, as <c>path=value</c>: class, seed and method of the run, and a single look, so that all runs measure alike.
+    /// </summary>
+    /// <param name="method">The compared method.</param>
+    /// <param name="key">The run.</param>
+    /// <param name="samples">Number of images that every run measures: the policy's <c>evaluation.samples</c>.</param>
+    /// <param name="data">Absolute path of the folder with the real images; used only for methods that train on them.</param>
     public static IReadOnlyList<string> Overrides(ComparedMethod method, CellKey key, int samples, string? data)
     {
         var needsData = method.Settings.Contains("method=retrain");

@@ -7,18 +7,18 @@ using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Torch.Comparing;
 
-/// <summary>Which run a cell of the comparison is.</summary>
+/// <summary>Identifies a run of the comparison.</summary>
 /// <param name="Method">Name of the compared method.</param>
 /// <param name="Class">The class that is unlearned.</param>
-/// <param name="Seed">Of training.</param>
+/// <param name="Seed">Seed of the training.</param>
 public sealed record CellKey(string Method, string Class, long Seed)
 {
     /// <summary>Name of the cell's files: lower-case letters, digits and hyphens.</summary>
     [JsonIgnore]
     public string FileName => string.Create(CultureInfo.InvariantCulture, $"{Method}-{Slug(Class)}-{Seed}");
 
-    /// <summary>Name of what belongs to the run as one question asks for it.</summary>
-    /// <param name="digest">Digest of the question, see <see cref="ComparedCell.DigestOf"/>.</param>
+    /// <summary>Name of files and folders that belong to the run with certain settings and inputs.</summary>
+    /// <param name="digest">Digest of settings and inputs, see <see cref="ComparedCell.DigestOf"/>.</param>
     public string FileNameFor(string digest) => $"{FileName}-{digest[..Math.Min(8, digest.Length)]}";
 
     /// <inheritdoc/>
@@ -32,27 +32,29 @@ public sealed record CellKey(string Method, string Class, long Seed)
     }
 }
 
-/// <summary>What came of one run of the comparison: plain numbers off its run record, judged by the auditor.</summary>
+/// <summary>The result of one run of the comparison: the figures of its run record, counted by the auditor.</summary>
 /// <param name="SchemaVersion">Always <see cref="CurrentSchemaVersion"/>.</param>
-/// <param name="Key">Which run it was.</param>
-/// <param name="Asked">Digest of all that decides the result, see <see cref="DigestOf"/>.</param>
-/// <param name="Tool">Name and version of what ran it.</param>
-/// <param name="Environment">Where it ran.</param>
-/// <param name="Outcome">The figures; null when the run could not finish.</param>
-/// <param name="Failure">Why the run could not finish; null when it did.</param>
+/// <param name="Key">The run.</param>
+/// <param name="Asked">Digest of everything that decides the result, see <see cref="DigestOf"/>.</param>
+/// <param name="Tool">Name and version of the tool that made the run.</param>
+/// <param name="Environment">Where the run was made.</param>
+/// <param name="Outcome">The figures; null where the run could not finish.</param>
+/// <param name="Failure">Why the run could not finish; null where it did.</param>
 public sealed record ComparedCell(
     int SchemaVersion, CellKey Key, string Asked, string Tool, RunEnvironment Environment, CellOutcome? Outcome, string? Failure)
 {
-    /// <summary>Of the cells that this version writes and reads.</summary>
+    /// <summary>The schema version of the cells that this version writes and reads.</summary>
     public const int CurrentSchemaVersion = 1;
 
-    // To be raised whenever training, choosing candidates or measuring comes to other results: cells from before are then made again.
-    // 2: images are clipped and rounded to 8 bits before they are judged.
+    // Raise this whenever a change makes training, the choice of candidates or measuring give other results: older cells are then
+    // made again. Revision 2: images are clipped and rounded to 8 bits before they are judged.
     private const int Revision = 2;
 
-    /// <summary>Digest of what decides a run's result. Where the training data lies does not; what it holds does.</summary>
-    /// <param name="policy">As it takes effect.</param>
-    /// <param name="inputs">Digest of each file that the run reads, by its role; the policy file itself is left out, since its effect is in <paramref name="policy"/>.</param>
+    /// <summary>Digest of what decides a run's result. The content of the training data does; its path does not.</summary>
+    /// <param name="policy">The effective policy.</param>
+    /// <param name="inputs">
+    /// Digest of each file that the run reads, by its role. The policy file is left out: <paramref name="policy"/> is its effect.
+    /// </param>
     public static string DigestOf(UnlearningPolicy policy, IEnumerable<(string Role, string Sha256)> inputs)
     {
         var lines = inputs.Where(input => input.Role != InputRoles.Policy).Select(input => $"{input.Role} {input.Sha256}");
@@ -63,23 +65,38 @@ public sealed record ComparedCell(
 }
 
 /// <summary>The figures of a run that finished.</summary>
-/// <param name="ArtifactSha256">Of the generator that came out.</param>
-/// <param name="Samples">n, images before and images after, of the same latents.</param>
-/// <param name="HitsBefore">Images with the class before.</param>
-/// <param name="HitsAfter">Images with it after.</param>
-/// <param name="FrechetBefore">Of the retained classes, against the policy's reference; null where not measured.</param>
-/// <param name="FrechetAfter">Likewise, after.</param>
-/// <param name="FrechetToRetrained">Of the retained classes, against the retrained generator's images (Ret-FD); null where none was at hand.</param>
-/// <param name="RetrainedSha256">Of that retrained generator.</param>
-/// <param name="Shares">Each retained class's images before and after.</param>
-/// <param name="Steps">Generator updates, adaptation and the warm-up of a missing discriminator included.</param>
-/// <param name="KeptStep">Of the candidate that was kept.</param>
-/// <param name="TrainingSeconds">Wall time of feedback and training, the judging of candidates included; without measuring before and after.</param>
+/// <param name="ArtifactSha256">SHA-256 of the generator that was released.</param>
+/// <param name="Samples">Number of images before, and of images after, of the same latents.</param>
+/// <param name="HitsBefore">Number of images with the class, before.</param>
+/// <param name="HitsAfter">Number of images with the class, after.</param>
+/// <param name="FrechetBefore">
+/// Fréchet distance of the retained classes to the policy's reference, before; null where it was not measured.
+/// </param>
+/// <param name="FrechetAfter">
+/// Fréchet distance of the retained classes to the policy's reference, after; null where it was not measured.
+/// </param>
+/// <param name="FrechetToRetrained">
+/// Fréchet distance of the retained classes to the retrained generator's images (Ret-FD); null where no retrained generator was
+/// available.
+/// </param>
+/// <param name="RetrainedSha256">SHA-256 of that retrained generator.</param>
+/// <param name="Shares">Number of images of each retained class, before and after.</param>
+/// <param name="Steps">Number of updates, including adaptation and the warm-up of a missing discriminator.</param>
+/// <param name="KeptStep">Step of the candidate that was kept.</param>
+/// <param name="TrainingSeconds">
+/// Wall time of feedback and training, including the evaluation of candidates, without measuring before and after.
+/// </param>
 /// <param name="TotalSeconds">Wall time of all stages.</param>
-/// <param name="Selected">What the annotators saw of the kept candidate: the only figures that tuning may look at.</param>
-/// <param name="ProcessorSeconds">Time of all cores together that feedback and training used; null where it was not counted.</param>
-/// <param name="AnnotatorHitsBefore">Images with the class before, to the annotator: like <paramref name="Selected"/> for tuning; null where it also audits.</param>
-/// <param name="Range">What was looked at, as <see cref="Measurement.Range"/>; cells that do not say were measured raw.</param>
+/// <param name="Selected">The annotators' figures for the kept candidate: the only ones that tuning may use.</param>
+/// <param name="ProcessorSeconds">
+/// Processor time of feedback and training on all cores together; null where it was not measured.
+/// </param>
+/// <param name="AnnotatorHitsBefore">
+/// Number of images with the class before, counted by the annotator, for tuning; null where the annotator is also the auditor.
+/// </param>
+/// <param name="Range">
+/// The range of the images that were judged, as <see cref="Measurement.Range"/>; raw in cells without it.
+/// </param>
 public sealed record CellOutcome(
     string ArtifactSha256,
     long Samples,
@@ -101,14 +118,19 @@ public sealed record CellOutcome(
 {
     private const double Confidence = 0.95;
 
-    /// <summary>Percentage of unlearning, as a share: (before − after) / before; null when there was nothing to unlearn.</summary>
+    /// <summary>
+    /// Percentage of unlearning (PUL) as a share: (before − after) / before; null where there was nothing to unlearn.
+    /// </summary>
     [JsonIgnore]
     public double? Unlearned => UnlearnedShare.Compute(HitsBefore, HitsAfter);
 
-    /// <summary>Two-sided 95 % interval of <see cref="Unlearned"/>: Clopper–Pearson of the rate after, the rate before taken as known.</summary>
+    /// <summary>
+    /// Two-sided 95 % interval of <see cref="Unlearned"/>: the Clopper–Pearson interval of the rate after, with the rate before
+    /// taken as exact.
+    /// </summary>
     /// <remarks>
-    /// The rate before has an error too, on the same latents. Where little of the class is left it hardly matters; where much is, the interval is too wide if the
-    /// images that are left are among those that were there, and too narrow if the two sets have nothing to do with each other.
+    /// The rate before has an error too. It hardly matters where little of the class is left. Where much is left, the interval is
+    /// too wide if the same latents show the class before and after, and too narrow if the two sets of latents are independent.
     /// </remarks>
     [JsonIgnore]
     public (double Low, double High)? UnlearnedInterval => HitsBefore == 0
@@ -120,16 +142,19 @@ public sealed record CellOutcome(
     [JsonIgnore]
     public double? FrechetRatio => FrechetBefore > 0 ? FrechetAfter / FrechetBefore : null;
 
-    /// <summary>Smallest after/before of a retained class's images; null when there is none.</summary>
+    /// <summary>Smallest ratio after/before of a retained class's images; null where there is no retained class.</summary>
     [JsonIgnore]
     public double? SmallestShareKept => Shares.Where(share => share.Before > 0).Select(share => (double?)share.After / share.Before).Min();
 
-    /// <summary>Largest after/before of a retained class's images: how much of what was undesired went to one class; null when there is none.</summary>
+    /// <summary>
+    /// Largest ratio after/before of a retained class's images, which shows whether one class took the undesired one's place;
+    /// null where there is no retained class.
+    /// </summary>
     [JsonIgnore]
     public double? LargestShareKept => Shares.Where(share => share.Before > 0).Select(share => (double?)share.After / share.Before).Max();
 
-    /// <summary>Reads the figures off a run record in which something was trained.</summary>
-    /// <exception cref="ArgumentException">Nothing was trained, or the record has more than one undesired feature.</exception>
+    /// <summary>Takes the figures from the record of a run that trained.</summary>
+    /// <exception cref="ArgumentException">The run did not train, or has more than one undesired feature.</exception>
     public static CellOutcome FromRecord(RunRecord record)
     {
         if (record.After is not { } after || record.Training is not { } training)
@@ -137,8 +162,11 @@ public sealed record CellOutcome(
         if (record.Before.Features is not [var before] || after.Features is not [var afterwards])
             throw new ArgumentException("a comparison is about one undesired feature");
 
-        var own = record.Times.Stages.Where(stage => !stage.Stage.StartsWith("measuring", StringComparison.Ordinal)).ToList();
-        var adaptation = training.AdaptedDistance is null ? 0 : record.Policy.Unlearning.Adaptation.Steps * record.Policy.Unlearning.Adaptation.Models;
+        var trainingStages = record.Times.Stages.Where(stage => !stage.Stage.StartsWith("measuring", StringComparison.Ordinal)).ToList();
+        var adaptation = record.Policy.Unlearning.Adaptation;
+        var adaptationSteps = training.AdaptedDistance is null ? 0 : adaptation.Steps * adaptation.Models;
+        var shares = record.Before.Shares.Where(share => !share.Undesired).Select(share => new RetainedShare(
+            share.Class, share.Hits, after.Shares.Single(other => other.Classifier == share.Classifier && other.Class == share.Class).Hits));
         return new CellOutcome(
             record.Outputs.Single(output => output.Role == OutputRoles.Artifact).Sha256,
             before.Looks[0].Samples,
@@ -148,21 +176,20 @@ public sealed record CellOutcome(
             after.Quality?.FrechetDistance,
             FrechetToRetrained: null,
             RetrainedSha256: null,
-            [.. record.Before.Shares.Where(share => !share.Undesired).Select(share => new RetainedShare(
-                share.Class, share.Hits, after.Shares.Single(other => other.Classifier == share.Classifier && other.Class == share.Class).Hits))],
-            training.Steps + adaptation + (training.DiscriminatorWarmUp?.Steps ?? 0),
+            [.. shares],
+            training.Steps + adaptationSteps + (training.DiscriminatorWarmUp?.Steps ?? 0),
             training.SelectedStep,
-            Math.Round(own.Sum(stage => stage.Seconds), 1),
+            Math.Round(trainingStages.Sum(stage => stage.Seconds), 1),
             Math.Round(record.Times.Stages.Sum(stage => stage.Seconds), 1),
             training.Selected,
-            own.TrueForAll(stage => stage.ProcessorSeconds is not null) ? Math.Round(own.Sum(stage => stage.ProcessorSeconds!.Value), 1) : null,
+            trainingStages.TrueForAll(stage => stage.ProcessorSeconds is not null) ? Math.Round(trainingStages.Sum(stage => stage.ProcessorSeconds!.Value), 1) : null,
             before.AnnotatorHits,
             after.Range);
     }
 }
 
-/// <summary>Images of one retained class.</summary>
-/// <param name="Class">Its name.</param>
-/// <param name="Before">Among the samples before.</param>
-/// <param name="After">Among the samples after.</param>
+/// <summary>Number of images of one retained class.</summary>
+/// <param name="Class">Name of the class.</param>
+/// <param name="Before">Number among the samples before.</param>
+/// <param name="After">Number among the samples after.</param>
 public sealed record RetainedShare(string Class, long Before, long After);

@@ -1,22 +1,26 @@
 namespace AdaptThenUnlearn.Torch.Comparing;
 
-/// <summary>One row of the comparison: what is set over the policy's <c>unlearning</c> section.</summary>
-/// <param name="Name">In tables and arguments: <c>[a-z0-9-]+</c>.</param>
-/// <param name="Family">Under which it is told.</param>
-/// <param name="Description">What it is, for the reader of the page.</param>
-/// <param name="Settings">As <c>path=value</c>, within <c>unlearning</c>.</param>
-/// <param name="OneSeed">Whether one seed a class is enough: it is the yardstick and costs far more than the others.</param>
-/// <param name="IncludesAdaptationSteps">Whether it has one stage and is given the steps of both, so that it costs as much as what it is held against.</param>
+/// <summary>One row of the comparison: overrides of the policy's <c>unlearning</c> section.</summary>
+/// <param name="Name">Name in tables and arguments: <c>[a-z0-9-]+</c>.</param>
+/// <param name="Family">The kind of row, under which the page lists it.</param>
+/// <param name="Description">What the method is, for the reader of the page.</param>
+/// <param name="Settings">Overrides as <c>path=value</c>, within <c>unlearning</c>.</param>
+/// <param name="OneSeed">
+/// Whether one seed for each class is enough. This is so for the reference, which costs far more than the others.
+/// </param>
+/// <param name="IncludesAdaptationSteps">
+/// Whether the method has one stage and gets the steps of both, so that it costs as much as the method that it is compared with.
+/// </param>
 public sealed record ComparedMethod(
     string Name, MethodFamily Family, string Description, IReadOnlyList<string> Settings, bool OneSeed = false, bool IncludesAdaptationSteps = false);
 
 /// <summary>Kinds of rows.</summary>
 public enum MethodFamily
 {
-    /// <summary>What one would do without this tool.</summary>
+    /// <summary>Methods that need nothing of this tool.</summary>
     Baseline,
 
-    /// <summary>The losses of Tiwary et al. 2025 and nothing beside them.</summary>
+    /// <summary>The losses of Tiwary et al. 2025 (arXiv:2309.14054), without additions.</summary>
     Published,
 
     /// <summary>This project's presets.</summary>
@@ -38,14 +42,15 @@ public static class ComparedMethods
     private const string NoNegatives = "negativesAsFakes.weight=0";
     private const string NoBalance = "classBalance.rate=0";
 
-    // For rows that do not push: fixed, so that another choice of the push does not ask for them anew.
+    // Options of the repulsion for rows without it. They are fixed, so that a change of the preset's repulsion does not make
+    // these runs again.
     private static readonly string[] _unread = ["repulsion.loss=el2", "repulsion.weight=300", "repulsion.alpha=0.1", "repulsion.limit=1000"];
 
-    /// <summary>Training anew without the class: what the others are held against.</summary>
+    /// <summary>Training from scratch without the class: the reference for the others.</summary>
     public static ComparedMethod Retrain { get; } = new(
         "retrain", MethodFamily.Baseline, "training anew, for 20,000 steps, on those real images that the annotator finds clean of the class; it may make the class all the same, for it interpolates between those that it was shown",
         [
-            // Everything that retraining does not read is fixed, so that a change of presets does not ask for hours anew.
+            // Options that retraining does not read are fixed, so that a change of presets does not repeat hours of training.
             "method=retrain", "feedbackSamples=5000", "steps=20000", "recoverySteps=4000", "cleanBelow=0.02", "adaptation.steps=1", "adaptation.ewcWeight=0", "repulsion.loss=el2", "repulsion.distance=relative",
             "repulsion.weight=0", "repulsion.alpha=1", "repulsion.limit=4", NoRetention, NoNegatives, "negativesAsFakes.batchSize=16", NoBalance, "classBalance.limit=3",
         ],

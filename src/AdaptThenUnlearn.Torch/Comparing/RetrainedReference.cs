@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Comparing;
 
-/// <summary>What a generator that was retrained without a class makes, for others to be held against: the distance Ret-FD.</summary>
+/// <summary>The images of a generator that was retrained without a class, as the reference of the distance Ret-FD.</summary>
 /// <remarks>Tiwary et al. 2025 (arXiv:2309.14054) call it Ret-FID where the features are Inception-v3's.</remarks>
 public sealed class RetrainedReference : IDisposable
 {
@@ -14,17 +14,19 @@ public sealed class RetrainedReference : IDisposable
     private readonly QualityReference _reference;
     private readonly GeneratorEvaluator _evaluator;
 
-    /// <summary>Draws the retrained generator's images, from latents of their own.</summary>
-    /// <param name="policy">Says the extractor, the class and how many images.</param>
+    /// <summary>Draws the retrained generator's images, from latents that no measurement uses.</summary>
+    /// <param name="policy">Names the extractor, the class and the number of images.</param>
     /// <param name="classifiers">Of the policy; stay the caller's.</param>
-    /// <param name="retrained">Checkpoint of the retrained generator.</param>
+    /// <param name="retrained">Path of the retrained generator's checkpoint.</param>
     /// <param name="device">Where generators go.</param>
     /// <exception cref="CheckpointException">The checkpoint cannot be read.</exception>
-    /// <exception cref="ArgumentException">The policy asks for no quality, so that there is no extractor to compare with.</exception>
+    /// <exception cref="ArgumentException">
+    /// The policy asks for no quality, so that there is no extractor to compare with.
+    /// </exception>
     public RetrainedReference(UnlearningPolicy policy, PolicyClassifiers classifiers, string retrained, Device device)
     {
         if (policy.Quality is null)
-            throw new ArgumentException("the policy asks for no quality, so there is no extractor to compare with");
+            throw new ArgumentException("the policy measures no image quality, so there is no extractor to compare with");
 
         _images = EvaluationImages.FromOptions(policy.Evaluation, device);
         var referenceImages = _images.ForReference();
@@ -39,10 +41,13 @@ public sealed class RetrainedReference : IDisposable
     /// <summary>Digest of the retrained generator's checkpoint.</summary>
     public string Sha256 { get; }
 
-    /// <summary>Classifier Fréchet distance of a generator's retained images to the retrained generator's; null where it could not be measured.</summary>
-    /// <param name="checkpoint">Of the generator.</param>
+    /// <summary>
+    /// Classifier Fréchet distance of a generator's retained images to the retrained generator's; null where it could not be
+    /// measured.
+    /// </summary>
+    /// <param name="checkpoint">Path of the generator's checkpoint.</param>
     /// <param name="cancel">Ends the measurement between two batches.</param>
-    /// <exception cref="CheckpointException">It cannot be read.</exception>
+    /// <exception cref="CheckpointException">The checkpoint cannot be read.</exception>
     public double? MeasureDistance(string checkpoint, CancellationToken cancel)
     {
         using var loaded = Load(checkpoint);

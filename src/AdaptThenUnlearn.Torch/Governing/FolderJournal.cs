@@ -10,27 +10,28 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Governing;
 
-/// <summary>Keeps the state of each stage as one safetensors file in a folder, replaced all at once.</summary>
+/// <summary>Keeps the state of each stage as one safetensors file in a folder. Saving replaces the file as a whole.</summary>
 /// <remarks>
-/// A fingerprint of everything that went into the run stands in each file: a state is never resumed into a run with
-/// another policy, generator or classifier. A checksum of what is saved stands there too: a state of which a
-/// single bit has changed is not gone on from.
+/// Each file has a fingerprint of everything that determines the run, so that a state is never resumed into a run with another
+/// policy, generator or classifier. It also has a checksum, so that a damaged state is never resumed.
 /// </remarks>
 /// <param name="folder">Made when the first state is saved.</param>
-/// <param name="fingerprint">Of everything that determines the run.</param>
-/// <param name="resume">Whether states left by an earlier process are used.</param>
-/// <param name="discardOtherRuns">Whether a state that another run left counts as none; otherwise it is refused.</param>
+/// <param name="fingerprint">Digest of everything that determines the run.</param>
+/// <param name="resume">Whether states of an earlier process are used.</param>
+/// <param name="discardOtherRuns">Whether a state of another run is ignored; otherwise it is an error.</param>
 public sealed class FolderJournal(string folder, string fingerprint, bool resume, bool discardOtherRuns = false) : ITrainingJournal
 {
     private const string FingerprintKey = "fingerprint";
     private const string ChecksumKey = "checksum";
     private const string Ending = ".safetensors";
-    private const long HashedElements = 1 << 24;   // at a time
+    private const long HashedElements = 1 << 24;   // elements that are hashed at a time
 
     private readonly HashSet<string> _own = [];
     private readonly ProcessTimes _started = ProcessTimes.Now;
 
-    /// <summary>What earlier processes had spent when they saved the latest of the states that this one went on from.</summary>
+    /// <summary>
+    /// Time that earlier processes had spent on the run when they saved the latest of the states that this process resumed from.
+    /// </summary>
     public ProcessTimes TimeBeforeResume { get; private set; }
 
     /// <inheritdoc/>
@@ -41,25 +42,28 @@ public sealed class FolderJournal(string folder, string fingerprint, bool resume
         if ((!resume && !_own.Contains(stage)) || !File.Exists(path))
             return null;
 
-        var file = SafetensorsFile.Read(CheckpointFile.OpenUnhashed(path));   // the checksum in it is what it is held against
+        // Refuse or ignore a state of another run. The file is not hashed: its own checksum is compared below.
+        var file = SafetensorsFile.Read(CheckpointFile.OpenUnhashed(path));
         var fits = file.Metadata.GetValueOrDefault(FingerprintKey) == fingerprint;
         if (!fits && discardOtherRuns)
             return null;
         if (!fits)
-            throw new CheckpointException(path, "was left by a run with another policy, generator, classifier or seed", "start anew without --resume");
+            throw new CheckpointException(path, "was left by a run with another policy, generator, classifier or seed", "run again without --resume");
 
         try
         {
-            // Later stages' states count the earlier stages in.
+            // Add up the time that earlier processes spent; a later stage's state includes the earlier stages' time.
             var spent = new ProcessTimes(Number("seconds"), Number("processorSeconds"));
             if (!_own.Contains(stage) && spent.Seconds > TimeBeforeResume.Seconds)
                 TimeBeforeResume = spent;
+
+            // Load the vectors, and refuse them where they are not what was saved.
             var vectors = file.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Load());
             if (file.Metadata[ChecksumKey] != Checksum(vectors, file.Metadata))
             {
                 foreach (var vector in vectors.Values)
                     vector.Dispose();
-                throw new FormatException("it is not what was saved, for its checksum is another one");
+                throw new FormatException("its checksum does not match its content");
             }
 
             return new StageState(
@@ -70,7 +74,7 @@ public sealed class FolderJournal(string folder, string fingerprint, bool resume
         }
         catch (Exception damaged) when (damaged is KeyNotFoundException or FormatException or JsonException)
         {
-            throw new CheckpointException(path, $"is not a saved state: {damaged.Message}", discardOtherRuns ? "delete it" : "start anew without --resume", cause: damaged);
+            throw new CheckpointException(path, $"is not a saved state: {damaged.Message}", discardOtherRuns ? "delete it" : "run again without --resume", cause: damaged);
         }
 
         double Number(string name) => double.Parse(file.Metadata[name], CultureInfo.InvariantCulture);
@@ -80,8 +84,8 @@ public sealed class FolderJournal(string folder, string fingerprint, bool resume
     public void Save(string stage, StageState state)
     {
         var spent = TimeBeforeResume + (ProcessTimes.Now - _started);
-        if (Foreign(PathOf(stage)))
-            throw new FileNotWrittenException(PathOf(stage), "is there already, and is no state that atu saved", "move it away, or name another output folder");
+        if (IsForeign(PathOf(stage)))
+            throw new FileNotWrittenException(PathOf(stage), "is there already, and is not a state that atu saved", "move it away, or name another output folder");
 
         Directory.CreateDirectory(folder);
         var metadata = new Dictionary<string, string>
@@ -98,8 +102,8 @@ public sealed class FolderJournal(string folder, string fingerprint, bool resume
         _own.Add(stage);
     }
 
-    /// <summary>Deletes every saved state, and the folder where nothing else is left in it. What anyone else put there stays.</summary>
-    /// <exception cref="FileNotWrittenException">One cannot be deleted.</exception>
+    /// <summary>Deletes every saved state, and the folder where it is empty then. Other files in it stay.</summary>
+    /// <exception cref="FileNotWrittenException">A state cannot be deleted.</exception>
     public void Clear()
     {
         _own.Clear();
@@ -120,14 +124,14 @@ public sealed class FolderJournal(string folder, string fingerprint, bool resume
         }
     }
 
-    /// <summary>A file that stands where a stage's state would be saved and is none; null where there is no such file.</summary>
-    /// <param name="folder">Need not be there.</param>
+    /// <summary>Path of a file that has the name of a stage's state and is not one; null where there is no such file.</summary>
+    /// <param name="folder">The folder of the states; it may be missing.</param>
     /// <param name="isStage">Whether a name is a stage's.</param>
     public static string? FindForeignFile(string folder, Func<string, bool> isStage) => !Directory.Exists(folder)
         ? null
-        : Directory.EnumerateFileSystemEntries(folder, "*" + Ending).FirstOrDefault(file => isStage(Path.GetFileNameWithoutExtension(file)) && Foreign(file));
+        : Directory.EnumerateFileSystemEntries(folder, "*" + Ending).FirstOrDefault(file => isStage(Path.GetFileNameWithoutExtension(file)) && IsForeign(file));
 
-    private static bool Foreign(string file) => Path.Exists(file) && !IsState(file) && new FileInfo(file).Length > 0;
+    private static bool IsForeign(string file) => Path.Exists(file) && !IsState(file) && new FileInfo(file).Length > 0;
 
     private static bool IsState(string file)
     {
@@ -141,11 +145,13 @@ public sealed class FolderJournal(string folder, string fingerprint, bool resume
         }
     }
 
-    // Of the text beside the vectors too: a step or a time that has changed is another state.
+    // The checksum covers the text beside the vectors too, such as the step and the times.
     private static string Checksum(IReadOnlyDictionary<string, Tensor> vectors, IReadOnlyDictionary<string, string> metadata)
     {
         using var scope = NewDisposeScope();
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+
+        // Hash the text, then the vectors, each in the order of the names.
         foreach (var (key, text) in metadata.Where(pair => pair.Key != ChecksumKey).OrderBy(pair => pair.Key, StringComparer.Ordinal))
             hash.AppendData(Encoding.UTF8.GetBytes($"{key}\0{text}\0"));
         foreach (var (name, vector) in vectors.OrderBy(pair => pair.Key, StringComparer.Ordinal))

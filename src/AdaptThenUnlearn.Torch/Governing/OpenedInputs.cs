@@ -4,20 +4,25 @@ using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
 namespace AdaptThenUnlearn.Torch.Governing;
 
-/// <summary>The files of one run, each opened and hashed once: what is digested for the record and what is loaded are the same bytes.</summary>
+/// <summary>
+/// The files of one run. Each is opened and hashed once, so that the digests in the record are those of the bytes that were
+/// loaded.
+/// </summary>
 internal sealed class OpenedInputs
 {
     private readonly Dictionary<string, HashedFile> _files = [];
     private readonly Dictionary<string, HashedFolder> _folders = [];
     private readonly Dictionary<string, CheckpointFile> _checkpoints = [];
 
-    /// <summary>A checkpoint; the files that it names are opened here too.</summary>
+    /// <summary>A checkpoint. The files that it names are opened here too, when they are needed.</summary>
     /// <exception cref="CheckpointException">It cannot be opened.</exception>
     public CheckpointFile Checkpoint(string path) => _checkpoints.TryGetValue(path, out var known)
         ? known
         : _checkpoints[path] = CheckpointFile.FromHashed(CheckpointBytes.RunOrExplain(path, () => File(path)), Checkpoint);
 
-    /// <summary>The files beside a checkpoint that belong to it; none where it cannot be opened, which loading it will say.</summary>
+    /// <summary>
+    /// The files beside a checkpoint that belong to it; empty where it cannot be opened, because loading it says why.
+    /// </summary>
     public IReadOnlyList<string> PartsOf(string path)
     {
         try
@@ -42,7 +47,7 @@ internal sealed class OpenedInputs
     public HashedFolder Folder(string path, CancellationToken cancel = default) =>
         _folders.TryGetValue(path, out var known) ? known : _folders[path] = HashedFolder.Create(path, cancel);
 
-    /// <summary>The digest of a file or folder, opened if it is not; null where it cannot be.</summary>
+    /// <summary>The digest of a file or folder, which is opened where it is not yet; null where it cannot be opened.</summary>
     public string? Digest(string path, CancellationToken cancel)
     {
         try

@@ -2,18 +2,21 @@ using System.Diagnostics;
 
 namespace AdaptThenUnlearn.Torch.Governing;
 
-/// <summary>Time spent: by the clock on the wall, and by this process on all cores together.</summary>
-/// <remarks>The second hardly depends on what else the machine did, so costs are compared by it. (On a GPU it does: a core waits for the device.)</remarks>
-/// <param name="Seconds">Wall time.</param>
-/// <param name="ProcessorSeconds">Of every thread, user and system.</param>
+/// <summary>Time spent: wall time, and processor time of this process on all cores together.</summary>
+/// <remarks>
+/// Costs are compared by processor time, which hardly depends on what else the machine does. With a GPU it does, because a core
+/// waits for the device.
+/// </remarks>
+/// <param name="Seconds">Wall time, in seconds.</param>
+/// <param name="ProcessorSeconds">User and system time of every thread, in seconds.</param>
 public readonly record struct ProcessTimes(double Seconds, double ProcessorSeconds)
 {
-    /// <summary>Spent by this process so far; only differences mean something.</summary>
+    /// <summary>The times at this moment. Only differences of two of them have a meaning.</summary>
     public static ProcessTimes Now => new(Stopwatch.GetTimestamp() / (double)Stopwatch.Frequency, Environment.CpuUsage.TotalTime.TotalSeconds);
 
-    /// <summary>Both together.</summary>
+    /// <summary>The sum of two times.</summary>
     public static ProcessTimes operator +(ProcessTimes one, ProcessTimes other) => new(one.Seconds + other.Seconds, one.ProcessorSeconds + other.ProcessorSeconds);
 
-    /// <summary>From one moment to another.</summary>
+    /// <summary>The time from one moment to another.</summary>
     public static ProcessTimes operator -(ProcessTimes one, ProcessTimes other) => new(one.Seconds - other.Seconds, one.ProcessorSeconds - other.ProcessorSeconds);
 }

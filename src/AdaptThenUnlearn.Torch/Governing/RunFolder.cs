@@ -8,7 +8,9 @@ using AdaptThenUnlearn.Torch.Unlearning;
 
 namespace AdaptThenUnlearn.Torch.Governing;
 
-/// <summary>The folder a run writes to. One run at a time; everything in it appears whole or not at all.</summary>
+/// <summary>
+/// The folder that a run writes to. One run at a time uses it, and every file in it appears whole or not at all.
+/// </summary>
 public sealed class RunFolder : IDisposable
 {
     private const string StateName = "state";
@@ -19,63 +21,94 @@ public sealed class RunFolder : IDisposable
 
     private RunFolder(string path, FolderLock @lock) => (Path, _lock) = (path, @lock);
 
-    /// <summary>The folder.</summary>
+    /// <summary>Path of the folder.</summary>
     public string Path { get; }
 
-    /// <summary>What was written so far, with digests.</summary>
+    /// <summary>The files that were written so far, with their digests.</summary>
     public IReadOnlyList<OutputFile> Outputs => _written;
 
-    /// <summary>Where stages keep their states.</summary>
+    /// <summary>Path of the sub-folder in which stages keep their states.</summary>
     public string StateFolder => System.IO.Path.Combine(Path, StateName);
 
     /// <summary>Names of all files that a run may write, relative to its folder.</summary>
-    /// <param name="inputs">Say what its artifact is called.</param>
+    /// <param name="inputs">The run's; they decide the names of the artifact's files.</param>
     public static IReadOnlyList<string> NamesFor(InputFiles inputs) =>
     [
         inputs.ArtifactName, inputs.CopyName, .. inputs.GeneratorParts.Select(part => System.IO.Path.GetFileName(part)), .. ReportFormats.All.Select(report => report.FileName), .. RunPictures.Names,
     ];
 
-    /// <summary>Refuses a folder in which a run would write over one of its inputs, or over a file that atu did not make. Nothing is changed.</summary>
-    /// <param name="path">Need not be there.</param>
+    /// <summary>
+    /// Refuses a folder in which a run would overwrite one of its inputs, or a file that atu did not make. Nothing is changed.
+    /// </summary>
+    /// <param name="path">The folder; it may be missing.</param>
     /// <param name="inputs">The run's.</param>
-    /// <exception cref="RunException">Something is in the way; the message names it.</exception>
-    public static void RequireUsable(string path, InputFiles inputs)
+    /// <exception cref="RunException">A file is in the way; the message names it.</exception>
+    public static void RefuseOverwriting(string path, InputFiles inputs)
     {
         var read = inputs.EnumerateFiles().Select(input => (input.Role, input.Path)).ToList();
         var made = WrittenFiles.Read(path);
         var isRunFolder = HasRecord(path);
-        var obstacle = NamesFor(inputs).Select(name => WriteGuard.FindObstacle(System.IO.Path.Combine(path, name), read, _ => isRunFolder || made.Contains(name))).FirstOrDefault(found => found is not null)
+
+        // Look at the files that a run may write, then at the lock, then at the states of stages.
+        var obstacle = NamesFor(inputs).Select(OutputInTheWay).FirstOrDefault(found => found is not null)
             ?? WriteGuard.FindObstacle(System.IO.Path.Combine(path, FolderLock.FileName), read, _ => false)
-            ?? (FolderJournal.FindForeignFile(System.IO.Path.Combine(path, StateName), IsStage) is { } foreign ? $"{foreign} is there already, and is no state that atu saved" : null);
+            ?? StateInTheWay();
         if (obstacle is not null)
             throw new RunException(RunCodes.OutputFolder, $"{obstacle}; nothing was written: name another folder with --out, or move the file away");
+
+        string? OutputInTheWay(string name) =>
+            WriteGuard.FindObstacle(System.IO.Path.Combine(path, name), read, _ => isRunFolder || made.Contains(name));
+
+        string? StateInTheWay() => FolderJournal.FindForeignFile(System.IO.Path.Combine(path, StateName), IsStage) is { } foreign
+            ? $"{foreign} is there already, and is not a state that atu saved"
+            : null;
     }
 
-    /// <summary>Opens a folder for one run and removes what an earlier run concluded, so that nobody mistakes it for this one's.</summary>
-    /// <param name="path">Made if it is not there.</param>
-    /// <param name="inputs">The run's; none of them, and no file that atu did not make, is written over.</param>
-    /// <exception cref="RunException">It cannot be written, another run writes to it, something in it would be lost, or its disk is nearly full.</exception>
+    /// <summary>Refuses a folder whose disk has too little space for a run.</summary>
+    /// <param name="path">The folder, for the message.</param>
+    /// <param name="available">Bytes.</param>
+    /// <param name="needed">Bytes.</param>
+    /// <exception cref="RunException">There is less space than needed.</exception>
+    internal static void RequireSpace(string path, long available, long needed)
+    {
+        if (available < needed)
+            throw new RunException(RunCodes.DiskSpace, FormattableString.Invariant(
+                $"{path}: there is not enough disk space for this run: {needed >> 20} MB are needed, {available >> 20} MB are free; free some, or name a folder on another disk with --out"));
+    }
+
+    /// <summary>
+    /// Opens a folder for one run, and deletes an earlier run's reports so that nobody mistakes them for this one's.
+    /// </summary>
+    /// <param name="path">The folder; made where it is missing.</param>
+    /// <param name="inputs">The run's; none of them is overwritten, nor any file that atu did not make.</param>
+    /// <exception cref="RunException">
+    /// The folder cannot be written, another run writes to it, a file in it would be overwritten, or its disk has too little
+    /// space.
+    /// </exception>
     public static RunFolder Open(string path, InputFiles inputs) => Open(path, inputs.GeneratorBytes, inputs);
 
     /// <inheritdoc cref="Open(string, InputFiles)"/>
-    /// <param name="path">Made if it is not there.</param>
+    /// <param name="path">The folder; made where it is missing.</param>
     /// <param name="checkpointBytes">Size of the generator's checkpoint, from which the space needed is estimated.</param>
-    /// <param name="inputs">The run's; null where nothing is known of them.</param>
+    /// <param name="inputs">The run's; null to check no file.</param>
     internal static RunFolder Open(string path, long checkpointBytes, InputFiles? inputs = null)
     {
         if (inputs is not null)
-            RequireUsable(path, inputs);
+            RefuseOverwriting(path, inputs);
         var opened = FolderLock.Acquire(path, "run");
         try
         {
+            // Note which files the run may write, so that a later run knows them as atu's.
             if (inputs is not null)
                 WrittenFiles.Add(path, NamesFor(inputs));
+
+            // Delete what earlier runs left: their reports, and the temporary files of interrupted ones.
             DeleteReports(path);
             foreach (var folder in new[] { path, System.IO.Path.Combine(path, "images"), System.IO.Path.Combine(path, StateName) })
                 AtomicFile.DeleteTemporaryFiles(folder);
 
-            // Artifact, candidates and two stages' states: each at most a few times the checkpoint.
-            RequireUsable(path, AvailableBytes(path), 12 * checkpointBytes + SpareBytes);
+            // Require space for artifact, candidates and two stages' states: each is at most a few times the checkpoint's size.
+            RequireSpace(path, AvailableBytes(path), 12 * checkpointBytes + SpareBytes);
             return new RunFolder(path, opened);
         }
         catch
@@ -85,9 +118,16 @@ public sealed class RunFolder : IDisposable
         }
     }
 
-    /// <summary>Removes what an earlier run concluded, where no run may come to do it; what can be resumed stays. A folder that another run writes to is left to that.</summary>
-    /// <param name="path">Need not be there.</param>
-    /// <param name="inputs">The run's that may come, which then knows the folder as its own although the record is gone; null where none may.</param>
+    /// <summary>
+    /// Deletes an earlier run's reports before anything can fail, so that no old verdict is left behind. States to resume from
+    /// stay.
+    /// </summary>
+    /// <remarks>A folder that another run writes to is left alone: that run has deleted them itself.</remarks>
+    /// <param name="path">The folder; it may be missing.</param>
+    /// <param name="inputs">
+    /// Of the run that may follow: it then knows the folder's files as atu's, although the record is gone. Null where none
+    /// follows.
+    /// </param>
     /// <exception cref="RunException">The folder cannot be written.</exception>
     public static void DeleteStaleReports(string path, InputFiles? inputs = null)
     {
@@ -103,30 +143,32 @@ public sealed class RunFolder : IDisposable
         }
         catch (FolderInUseException)
         {
-            // It has removed them itself.
+            // The other run has deleted them itself.
         }
     }
 
-    // The record is one of the reports.
+    // The record is among the reports.
     private static IEnumerable<string> ReportPaths(string path) => ReportFormats.All.Select(report => System.IO.Path.Combine(path, report.FileName));
 
-    // Those of a run: what somebody else calls so is left, and refuses the run.
+    // Only a run's own reports: a file of that name that somebody else made stays, and refuses the run.
     private static void DeleteReports(string path)
     {
         var isRunFolder = HasRecord(path);
         var made = WrittenFiles.Read(path);
         try
         {
-            foreach (var report in ReportPaths(path).Where(File.Exists).Where(report => isRunFolder || made.Contains(System.IO.Path.GetFileName(report)) || new FileInfo(report).Length == 0))
+            foreach (var report in ReportPaths(path).Where(File.Exists).Where(IsOwn))
                 File.Delete(report);
         }
         catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
         {
             throw new RunException(RunCodes.OutputFolder, $"{path}: what an earlier run concluded cannot be removed: {refused.Message}; delete it, or choose another folder", refused);
         }
+
+        bool IsOwn(string report) => isRunFolder || made.Contains(System.IO.Path.GetFileName(report)) || new FileInfo(report).Length == 0;
     }
 
-    // Whatever its version: one that cannot be read any more is still a record of a run.
+    // A record of any version counts, also one that this version cannot read.
     private static bool HasRecord(string path)
     {
         try
@@ -142,20 +184,11 @@ public sealed class RunFolder : IDisposable
 
     private static bool IsStage(string name) => name is UnlearningStage.Name or DiscriminatorWarmUp.Name || name.StartsWith(AdaptationStage.NamePrefix, StringComparison.Ordinal);
 
-    /// <summary>Ends the run when there is too little space for it.</summary>
-    /// <exception cref="RunException">There is.</exception>
-    internal static void RequireUsable(string path, long available, long needed)
-    {
-        if (available < needed)
-            throw new RunException(RunCodes.DiskSpace, FormattableString.Invariant(
-                $"{path}: there is not enough disk space for this run: {needed >> 20} MB are needed, {available >> 20} MB are free; free some, or name a folder on another disk with --out"));
-    }
-
     /// <summary>Writes a file of bytes.</summary>
-    /// <param name="role">What it is.</param>
+    /// <param name="role">What the file is; one of <see cref="OutputRoles"/>.</param>
     /// <param name="name">Relative to the folder, with forward slashes.</param>
-    /// <param name="content">Its bytes.</param>
-    /// <exception cref="FileNotWrittenException">It cannot be written.</exception>
+    /// <param name="content">All bytes of the file.</param>
+    /// <exception cref="FileNotWrittenException">The file cannot be written.</exception>
     public void Write(string role, string name, ReadOnlyMemory<byte> content)
     {
         AtomicFile.Write(GetPath(name), content);
@@ -168,9 +201,9 @@ public sealed class RunFolder : IDisposable
 
     /// <summary>Copies a file, byte for byte as it was hashed.</summary>
     /// <inheritdoc cref="Write(string, string, ReadOnlyMemory{byte})"/>
-    /// <param name="role">What it is.</param>
+    /// <param name="role">What the file is; one of <see cref="OutputRoles"/>.</param>
     /// <param name="name">Relative to the folder, with forward slashes.</param>
-    /// <param name="from">The file.</param>
+    /// <param name="from">The file to copy.</param>
     /// <exception cref="IOException">The file has changed or cannot be read.</exception>
     public void Copy(string role, string name, HashedFile from)
     {
@@ -179,11 +212,11 @@ public sealed class RunFolder : IDisposable
         RecordOutput(role, name);
     }
 
-    /// <summary>Notes a file that somebody else wrote into the folder.</summary>
+    /// <summary>Notes a file that was written into the folder by other code.</summary>
     /// <inheritdoc cref="Write(string, string, ReadOnlyMemory{byte})"/>
     public void RecordOutput(string role, string name) => _written.Add(new OutputFile(role, name, Sha256Digest.FindAt(GetPath(name))!));
 
-    /// <summary>A file's path.</summary>
+    /// <summary>Path of a file in the folder.</summary>
     public string GetPath(string name) => System.IO.Path.Combine(Path, name);
 
     /// <summary>A path as the record keeps it: relative to this folder where that is possible, with forward slashes.</summary>
@@ -200,7 +233,7 @@ public sealed class RunFolder : IDisposable
         }
         catch (Exception unknown) when (unknown is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            return long.MaxValue;   // a file system that does not tell; a full disk will still show at the first file
+            return long.MaxValue;   // unknown for this file system; on a full disk, writing the first file fails
         }
     }
 }

@@ -10,29 +10,35 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Governing;
 
-/// <summary>The pictures of a run: what the same latents became, and how training went.</summary>
-/// <param name="policy">Says what is undesired.</param>
+/// <summary>Makes the pictures of a run: images of the same latents before and after, and curves of the training.</summary>
+/// <param name="policy">Names the undesired features.</param>
 /// <param name="classifiers">Of the policy.</param>
-/// <param name="images">Evaluation images.</param>
-/// <param name="folder">Where pictures go.</param>
+/// <param name="images">Draws the evaluation images.</param>
+/// <param name="folder">Where the pictures are written.</param>
 internal sealed class RunPictures(UnlearningPolicy policy, PolicyClassifiers classifiers, EvaluationImages images, RunFolder folder)
 {
     private const string GridName = "images/before-after.png";
     private const string CurvesName = "curves.csv";
     private const string PlotName = "images/curves.png";
     private const int Columns = 8;
-    private const int Half = 32;
-    private const int BatchesSearched = 50;
-    private const int PictureHeight = 512;
+    private const int Half = 32;              // images of each kind in a panel
+    private const int BatchesSearched = 50;   // at most, for images that show an undesired feature
+    private const int PanelWidth = 512;       // pixels, about
 
     /// <summary>Names of the files, relative to the run's folder.</summary>
     public static IReadOnlyList<string> Names { get; } = [GridName, CurvesName, PlotName];
 
-    /// <summary>Images of both generators for the same latents: first such whose original shows an undesired feature, then others.</summary>
+    /// <summary>
+    /// Draws images of both generators for the same latents: first those whose original shows an undesired feature, then others.
+    /// </summary>
+    /// <param name="original">Before unlearning.</param>
+    /// <param name="unlearned">After unlearning; null where nothing was unlearned.</param>
     public void Grid(ImageGenerator original, ImageGenerator? unlearned)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
+
+        // Search the evaluation images until both halves of a panel are full.
         List<Tensor> undesired = [], others = [];
         List<Tensor> undesiredAfter = [], othersAfter = [];
         for (var number = 0; number < BatchesSearched && (undesired.Count < Half || others.Count < Half); number++)
@@ -52,14 +58,15 @@ internal sealed class RunPictures(UnlearningPolicy policy, PolicyClassifiers cla
             }
         }
 
+        // Draw a panel for each generator.
         var panels = new List<GridPanel> { Panel("before", [.. undesired, .. others]) };
         if (unlearned is not null)
             panels.Add(Panel("after, same latents", [.. undesiredAfter, .. othersAfter]));
-        var scale = Math.Max(1, PictureHeight / Columns / original.Shape.Resolution);
+        var scale = Math.Max(1, PanelWidth / Columns / original.Shape.Resolution);
         folder.Write(OutputRoles.Grid, GridName, ImageGrid.Png(panels, Columns, scale));
     }
 
-    /// <summary>The numbers of training as CSV, and the plot of them.</summary>
+    /// <summary>Writes the numbers of the training as CSV, and draws them as curves.</summary>
     public void Curves(UnlearnedGenerator unlearned)
     {
         folder.Write(OutputRoles.Curves, CurvesName, Csv(unlearned));
@@ -67,7 +74,7 @@ internal sealed class RunPictures(UnlearningPolicy policy, PolicyClassifiers cla
         List<Chart> charts =
         [
             new("undesired features, % of candidate's images (annotator)", [CandidateCurve("largest rate", candidate => 100 * candidate.Rate)], unlearned.SelectedStep),
-            new("Fréchet distance of candidate to the original's clean images", [CandidateCurve("Fréchet distance", candidate => candidate.FrechetDistance ?? double.NaN)], unlearned.SelectedStep),
+            new("Fréchet distance of candidate to the original's retained images", [CandidateCurve("Fréchet distance", candidate => candidate.FrechetDistance ?? double.NaN)], unlearned.SelectedStep),
         ];
         if (curve.Count > 0)
             charts.AddRange(

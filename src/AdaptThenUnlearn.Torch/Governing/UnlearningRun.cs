@@ -1,5 +1,4 @@
-using System.Diagnostics;
-using System.Runtime.InteropServices;
+using System.Globalization;
 using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Gating;
@@ -13,38 +12,25 @@ using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Models;
-using AdaptThenUnlearn.Torch.Models.Sequence;
-using AdaptThenUnlearn.Torch.Models.StyleGan2;
-using AdaptThenUnlearn.Torch.Randomness;
 using AdaptThenUnlearn.Torch.Training;
 using AdaptThenUnlearn.Torch.Unlearning;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Governing;
 
-/// <summary>What a run is asked to do.</summary>
-/// <param name="Policy">Checked.</param>
-/// <param name="Source">The policy as it was written.</param>
-/// <param name="Resume">Whether to go on where an interrupted run stopped.</param>
-/// <param name="Train">Whether a violation is unlearned; otherwise it is only judged.</param>
-/// <param name="Device">Where tensors are.</param>
-/// <param name="Tool">Name and version for the record.</param>
-/// <param name="DiscardOtherRuns">Whether to begin anew where what is to be resumed is of another run, instead of refusing.</param>
-public sealed record RunRequest(UnlearningPolicy Policy, PolicySource Source, bool Resume, bool Train, Device Device, string Tool, bool DiscardOtherRuns = false);
-
 /// <summary>The whole story: load, measure, adapt, unlearn, measure again, judge.</summary>
 /// <param name="request">What to do.</param>
 /// <param name="inputs">The files that the policy names.</param>
-/// <param name="folder">Where everything goes.</param>
-/// <param name="progress">Told of every step.</param>
-/// <param name="clock">For the record's times.</param>
+/// <param name="folder">Where everything is written.</param>
+/// <param name="progress">Receives every step.</param>
+/// <param name="clock">For the times in the record.</param>
 public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFolder folder, IProgress<StageProgress> progress, TimeProvider clock)
 {
     private readonly UnlearningPolicy _policy = request.Policy;
     private readonly EvaluationImages _images = EvaluationImages.FromOptions(request.Policy.Evaluation, request.Device);
-    private readonly List<StageTime> _stages = [];
-    private IReadOnlyList<InputFile> _inputs = [];   // as they were before the first was loaded
+    private readonly StageTimer _timer = new();
     private readonly DateTimeOffset _started = clock.GetUtcNow();
+    private IReadOnlyList<InputFile> _inputs = [];   // with the digests that they had before the first was loaded
 
     /// <summary>Runs the story and writes the evidence.</summary>
     /// <param name="cancel">Ends the run at the next step; what was done so far can be resumed.</param>
@@ -58,43 +44,51 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
     /// <exception cref="RunException">There is too little memory, or a file was changed while the run was under way.</exception>
     public RunRecord Execute(CancellationToken cancel)
     {
+        // Load everything that the policy names, and refuse what does not fit it before time is spent on measuring.
         if (request.Device.type == TorchSharp.DeviceType.CUDA)
             TorchBackend.KeepFloat32();
         _inputs = inputs.Open(folder, cancel);
         using var original = inputs.LoadGenerator(request.Device);
-        RequireStatedLayers(original);
-        if (_policy.Evaluation.Truncation != 1 && !original.Generator.SupportsTruncation)
-            throw new PolicyMismatchException("$.evaluation.truncation", $"a {original.Architecture} generator has no truncation; leave it at 1");
-
+        GeneratorRequirements.RequireStatedLayers(original);
+        GeneratorRequirements.RequireTruncation(_policy.Evaluation, original);
         inputs.CheckGivenImages(original.Generator.Shape);
         using var classifiers = inputs.LoadClassifiers(original.Generator.Shape, request.Device);
         using var reference = inputs.LoadReference(classifiers, original, _images, progress, cancel);
-        if (_inputs.FirstOrDefault(input => input.Sha256.Length == 0) is { } missing)
-            throw new RunException(RunCodes.ChangedFile, $"{missing.Path}: the {missing.Role} is not there, or cannot be read any more");
+        RequireInputsPresent();
+
+        // Measure the original, and find the features whose limits it exceeds.
         var evaluator = new GeneratorEvaluator(_policy, classifiers, reference, _images);
         var pictures = new RunPictures(_policy, classifiers, _images, folder);
-
         var before = Measure(evaluator, "measuring before", original.Generator, original.Sha256, cancel);
         var violated = Gate.ViolatedFeatures(_policy, before);
+
+        // Release the original as it is where nothing is to be unlearned.
         if (!request.Train || violated.Count == 0 || Gate.IsMeaningless(before))
         {
-            folder.Copy(OutputRoles.Artifact, inputs.CopyName, inputs.OpenHashed(inputs.Generator));
-            foreach (var (index, part) in inputs.GeneratorParts.Index())
-                folder.Copy(InputRoles.Part(OutputRoles.Artifact, index + 1), Path.GetFileName(part), inputs.OpenHashed(part));
+            ReleaseOriginal();
             pictures.Grid(original.Generator, unlearned: null);
             return Conclude(before, after: null, training: null, cancel);
         }
 
+        // Unlearn, save the result, and measure what was saved.
         using var unlearned = Unlearn(original, classifiers, violated, out var training, cancel);
         using var artifact = Release(original, unlearned);
         var after = Measure(evaluator, "measuring after", artifact.Generator, artifact.Sha256, cancel, before);
+
+        // Judge, and write the evidence.
         pictures.Grid(original.Generator, artifact.Generator);
         pictures.Curves(unlearned);
         return Conclude(before, after, training, cancel);
     }
 
+    private void RequireInputsPresent()
+    {
+        if (_inputs.FirstOrDefault(input => input.Sha256.Length == 0) is { } missing)
+            throw new RunException(RunCodes.ChangedFile, $"{missing.Path}: the {missing.Role} is not there, or cannot be read any more");
+    }
+
     private Measurement Measure(
-        GeneratorEvaluator evaluator, string stage, ImageGenerator generator, string sha256, CancellationToken cancel, Measurement? before = null) => Timed(stage, () =>
+        GeneratorEvaluator evaluator, string stage, ImageGenerator generator, string sha256, CancellationToken cancel, Measurement? before = null) => _timer.Time(stage, () =>
     {
         var looks = _policy.Evaluation.Looks();
         var sampleProgress = new SampleProgress(count => progress.Report(new StageProgress(stage, (int)count, looks.First(look => look >= count), Losses: null)));
@@ -103,83 +97,62 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
 
     private UnlearnedGenerator Unlearn(LoadedGenerator original, PolicyClassifiers classifiers, IReadOnlyList<UndesiredFeature> violated, out TrainingRecord training, CancellationToken cancel)
     {
+        // Refuse what cannot be trained, or cannot be saved afterwards, before anything is trained.
         var options = inputs.WithResolvedData(_policy.Unlearning);
-        RequireTrainable(options, original);
+        GeneratorRequirements.RequireTrainable(options, original);
         GradientCheck.Run(original, options);
         GeneratorCheckpoint.RequireRewritable(inputs.OriginalFile, original);
+
+        // Open the journal of the stages' states; begin with an empty one unless the run resumes.
         var journal = new FolderJournal(folder.StateFolder, Fingerprint(), request.Resume, request.DiscardOtherRuns);
         if (!request.Resume)
             journal.Clear();
+
+        // Collect the images to learn from.
         var annotation = new Annotation(
             [.. _policy.UndesiredFeatures.Select(feature => new AnnotatedFeature(feature.Name, classifiers.Annotator(feature), violated.Contains(feature)))],
             options.CleanBelow,
             _policy.Evaluation.IsRaw);
-        using var feedback = Timed("collecting feedback", () =>
-        {
-            using var given = inputs.LoadGivenImages(original.Generator.Shape, request.Device);
-            return MemoryShortage.RunOrExplain(
-                $"feedback of {options.FeedbackSamples} samples", $"unlearning.feedbackSamples={Math.Max(100, options.FeedbackSamples / 4)}",
-                () => Feedback.Collect(
-                    original.Generator, annotation, given, options.FeedbackSamples, options.MinimumNegatives, options.MinimumCleanOrDefault, new RandomStreams(options.Seed, "feedback"), request.Device, cancel));
-        });
+        using var feedback = _timer.Time("collecting feedback", () => CollectFeedback(original, annotation, options, cancel));
+
+        // Make a discriminator where the checkpoint has none.
         var method = UnlearningMethods.Named(options.Method);
-        using var added = original.Discriminator is null ? NewDiscriminator(original, method, journal, cancel) : null;
+        using var added = original.Discriminator is null ? MakeDiscriminator(original, method, journal, cancel) : null;
+
+        // Train, and keep the best candidate.
         using var candidateEvaluator = new CandidateEvaluator(_policy, annotation, original.Generator, request.Device);
         var context = new UnlearningContext(
             new GanPair(original.Generator, original.Discriminator ?? added!), options, annotation.WithCleanBelow(feedback.CleanBelow), feedback, candidateEvaluator, journal, progress, request.Device);
-        var unlearned = Timed("training", () => MemoryShortage.RunOrExplain(options.Method, options.BatchSize, () => method.Run(context, cancel)), journal);
-        training = TrainingRecordOf(unlearned, feedback, warmedUp: added is not null && !method.TrainsFromScratch);
+        var unlearned = _timer.Time("training", () => MemoryShortage.RunOrExplain(options.Method, options.BatchSize, () => method.Run(context, cancel)), journal);
+        training = CreateTrainingRecord(unlearned, feedback, warmedUp: added is not null && !method.TrainsFromScratch);
         return unlearned;
     }
 
-    /// <summary>Refuses training that is not for such a generator at all.</summary>
-    /// <exception cref="PolicyMismatchException">It is not; what can be done is said.</exception>
-    public static void RequireTrainable(UnlearningOptions options, LoadedGenerator original)
+    private Feedback CollectFeedback(LoadedGenerator original, Annotation annotation, UnlearningOptions options, CancellationToken cancel)
     {
-        if (UnlearningMethods.Named(options.Method).TrainsFromScratch && original.Generator is not StyleGan2Generator)
-            throw new PolicyMismatchException("$.unlearning.method", $"'{options.Method}' trains StyleGAN2 generators, and this one is {original.Architecture}; choose another method");
-
-        if (options.Adversarial.PathLengthWeight > 0 && original.Generator is not StyleGan2Generator)
-            throw new PolicyMismatchException("$.unlearning.adversarial.pathLengthWeight", $"a {original.Architecture} generator has no styles whose path length could be regularised; set it to 0");
-
-        if (original.Discriminator is null && original.Generator is SequentialGenerator)
-        {
-            try
-            {
-                GeneratorArchitectures.Named(original.Architecture).MirrorDiscriminator(original.Generator).Dispose();
-            }
-            catch (ArgumentException unlike)
-            {
-                throw new PolicyMismatchException("$.generator.discriminator", $"is missing, and none can be made to measure for these layers ({unlike.Message}): name a file that has it, or export both as TorchScript");
-            }
-        }
-
-        if (original.Discriminator is null && original.Format == TorchScriptFormat.FormatName)
-            throw new PolicyMismatchException("$.generator.discriminator", "a TorchScript generator needs a TorchScript discriminator to be trained: none can be made to measure for an architecture that only its file knows; export it too");
+        using var given = inputs.LoadGivenImages(original.Generator.Shape, request.Device);
+        return MemoryShortage.RunOrExplain(
+            $"feedback of {options.FeedbackSamples} samples", $"unlearning.feedbackSamples={Math.Max(100, options.FeedbackSamples / 4)}",
+            () => FeedbackCollector.Collect(original.Generator, annotation, given, options, request.Device, cancel));
     }
 
-    /// <summary>Refuses to judge a generator whose layers were only assumed: what had to be guessed was not measured.</summary>
-    /// <exception cref="PolicyMismatchException">They were; the statement that is needed is in the message.</exception>
-    public static void RequireStatedLayers(LoadedGenerator original)
-    {
-        if (original.Assumed is { } assumed)
-            throw new PolicyMismatchException(
-                "$.generator.layers",
-                $"is missing: weights do not tell what this generator computes, and no verdict rests on a guess. If it is {assumed.Sentence}, add {UnclearLayersException.Property(assumed.Layers)} to 'generator'; "
-                + "if not, list its layers as Python's print(netG) shows them, or export it as TorchScript (docs/bring-your-own-generator.md)",
-                PolicyCodes.AssumedLayers);
-    }
-
-    // For a checkpoint that has none.
-    private ImageDiscriminator NewDiscriminator(LoadedGenerator original, IUnlearningMethod method, FolderJournal journal, CancellationToken cancel)
+    // A method that trains from scratch needs no discriminator that knows the original's images.
+    private ImageDiscriminator MakeDiscriminator(LoadedGenerator original, IUnlearningMethod method, FolderJournal journal, CancellationToken cancel)
     {
         var architecture = GeneratorArchitectures.Named(original.Architecture);
         if (method.TrainsFromScratch)
             return DiscriminatorWarmUp.CreateUntrained(original.Generator, architecture, _policy.Unlearning.Seed);
 
-        return Timed(DiscriminatorWarmUp.Name, () => MemoryShortage.RunOrExplain(
+        return _timer.Time(DiscriminatorWarmUp.Name, () => MemoryShortage.RunOrExplain(
             DiscriminatorWarmUp.Name, _policy.Unlearning.BatchSize,
             () => new DiscriminatorWarmUp(_policy.Unlearning, journal, progress).Run(original.Generator, architecture, cancel)), journal);
+    }
+
+    private void ReleaseOriginal()
+    {
+        folder.Copy(OutputRoles.Artifact, inputs.CopyName, inputs.OpenHashed(inputs.Generator));
+        foreach (var (index, part) in inputs.GeneratorParts.Index())
+            folder.Copy(InputRoles.Part(OutputRoles.Artifact, index + 1), Path.GetFileName(part), inputs.OpenHashed(part));
     }
 
     // What is measured and judged is what was saved, in the original's format, and read back from the disk.
@@ -191,7 +164,29 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         return GeneratorCheckpoint.Load(path, original.Format, sha256: null, discriminatorPath: null, request.Device, latentSize: original.Generator.LatentSize, layers: _policy.Generator.Layers);
     }
 
-    // What was loaded are the bytes that were digested; a file that is another one by now would leave a record that cannot be verified. The policy was read before, once.
+    private RunRecord Conclude(Measurement before, Measurement? after, TrainingRecord? training, CancellationToken cancel)
+    {
+        // Refuse to conclude anything about files that are not the ones that were measured.
+        RequireInputsUnchanged(cancel);
+        if (folder.Outputs.Single(output => output.Role == OutputRoles.Artifact).Sha256 != (after ?? before).GeneratorSha256)
+            throw new RunException(RunCodes.ChangedFile, $"{folder.Path}: the artifact is not the generator that was measured, so nothing was concluded; run again");
+
+        // Judge, and write the reports and the record.
+        var verdict = Gate.Judge(_policy, before, after, Today());
+        var record = new RunRecord(
+            RunRecord.CurrentSchemaVersion, request.Tool, _policy, request.Source, _inputs, folder.Outputs, before, after, training,
+            verdict, ProcessEnvironment.Capture(request.Device), new RunTimes(_started, clock.GetUtcNow(), _timer.Stages),
+            inputs.Remarks.Count == 0 ? null : [.. inputs.Remarks]);
+        RunReports.Write(folder.Path, record);
+        RunRecordFile.Write(folder.GetPath(RunRecord.FileName), record);
+
+        // Delete the stages' states: there is nothing left to resume.
+        new FolderJournal(folder.StateFolder, Fingerprint(), resume: false).Clear();
+        return record;
+    }
+
+    // The digests are of the bytes that were loaded. With another file in its place, the record could not be verified. The policy
+    // is not compared: its text was read once, before the run.
     private void RequireInputsUnchanged(CancellationToken cancel)
     {
         var now = inputs.ComputeDigests(cancel);
@@ -199,61 +194,42 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
             throw new RunException(RunCodes.ChangedFile, $"{changed.Path}: the {changed.Role} was changed while the run was under way, so nothing was concluded; run again on the files as they are now");
     }
 
-    private RunRecord Conclude(Measurement before, Measurement? after, TrainingRecord? training, CancellationToken cancel)
+    private TrainingRecord CreateTrainingRecord(UnlearnedGenerator unlearned, Feedback feedback, bool warmedUp)
     {
-        RequireInputsUnchanged(cancel);
-        if (folder.Outputs.Single(output => output.Role == OutputRoles.Artifact).Sha256 != (after ?? before).GeneratorSha256)
-            throw new RunException(RunCodes.ChangedFile, $"{folder.Path}: the artifact is not the generator that was measured, so nothing was concluded; run again");
-        var record = new RunRecord(
-            RunRecord.CurrentSchemaVersion, request.Tool, _policy, request.Source, _inputs, folder.Outputs, before, after, training,
-            Gate.Judge(_policy, before, after, Today()), CaptureEnvironment(request.Device), new RunTimes(_started, clock.GetUtcNow(), _stages),
-            inputs.Remarks.Count == 0 ? null : [.. inputs.Remarks]);
-        RunReports.Write(folder.Path, record);
-        RunRecordFile.Write(folder.GetPath(RunRecord.FileName), record);
-        new FolderJournal(folder.StateFolder, Fingerprint(), resume: false).Clear();
-        return record;
+        var options = _policy.Unlearning;
+        var selected = unlearned.Candidates.FirstOrDefault(candidate => candidate.Step == unlearned.SelectedStep);
+        return new TrainingRecord(
+            options.Method,
+            feedback.Positives.Count,
+            feedback.Negatives.Count,
+            unlearned.SelectedStep,
+            unlearned.Candidates.Count == 0 ? 0 : unlearned.Candidates.Max(candidate => candidate.Step),
+            MeanOrNull(unlearned.Distances.OriginalToAdapted),
+            MeanOrNull(unlearned.Distances.ToAdapted),
+            unlearned.Distances.ToOriginal,
+            selected is null ? null : new SelectedCandidate(selected.Excess, selected.FrechetDistance),
+            warmedUp ? new WarmedUpDiscriminator(options.WarmUp.Steps, (long)options.WarmUp.Steps * options.BatchSize) : null,
+            feedback.CleanBelow > options.CleanBelow ? feedback.CleanBelow : null);
     }
-
-    private TrainingRecord TrainingRecordOf(UnlearnedGenerator unlearned, Feedback feedback, bool warmedUp) => new(
-        _policy.Unlearning.Method,
-        feedback.Positives.Count,
-        feedback.Negatives.Count,
-        unlearned.SelectedStep,
-        unlearned.Candidates.Count == 0 ? 0 : unlearned.Candidates.Max(candidate => candidate.Step),
-        MeanOrNull(unlearned.Distances.OriginalToAdapted),
-        MeanOrNull(unlearned.Distances.ToAdapted),
-        unlearned.Distances.ToOriginal,
-        unlearned.Candidates.FirstOrDefault(candidate => candidate.Step == unlearned.SelectedStep) is { } kept ? new SelectedCandidate(kept.Excess, kept.FrechetDistance) : null,
-        warmedUp ? new WarmedUpDiscriminator(_policy.Unlearning.WarmUp.Steps, (long)_policy.Unlearning.WarmUp.Steps * _policy.Unlearning.BatchSize) : null,
-        feedback.CleanBelow > _policy.Unlearning.CleanBelow ? feedback.CleanBelow : null);
 
     private static double? MeanOrNull(IReadOnlyList<double> values) => values.Count == 0 ? null : values.Average();
 
-    // Everything that decides what training does; a state from other circumstances is not resumed.
-    private string Fingerprint() => Sha256Digest.Compute(string.Join(
-        '\n', [request.Tool, request.Source.EffectiveSha256, _policy.Evaluation.RangeOrDefault, request.Device.ToString(), get_num_threads().ToString(System.Globalization.CultureInfo.InvariantCulture), .. _inputs.Select(input => input.Sha256)]));
-
-    /// <summary>Where this process runs, for the record.</summary>
-    /// <param name="device">Where tensors are.</param>
-    public static RunEnvironment CaptureEnvironment(Device device)
+    // Digest of everything that decides what training does: a state with another fingerprint is not resumed.
+    private string Fingerprint()
     {
-        using var process = Process.GetCurrentProcess();
-        return new(
-            RuntimeInformation.OSDescription, RuntimeInformation.FrameworkDescription, typeof(Tensor).Assembly.GetName().Version!.ToString(3),
-            device.ToString(), get_num_threads(), process.PeakWorkingSet64);
+        string[] circumstances =
+        [
+            request.Tool,
+            request.Source.EffectiveSha256,
+            _policy.Evaluation.RangeOrDefault,
+            request.Device.ToString(),
+            get_num_threads().ToString(CultureInfo.InvariantCulture),
+            .. _inputs.Select(input => input.Sha256),
+        ];
+        return Sha256Digest.Compute(string.Join('\n', circumstances));
     }
 
     private DateOnly Today() => DateOnly.FromDateTime(clock.GetUtcNow().UtcDateTime);
-
-    // What an interrupted process had spent counts in the stage that went on from it.
-    private T Timed<T>(string stage, Func<T> work, FolderJournal? journal = null)
-    {
-        var (begun, known) = (ProcessTimes.Now, journal?.TimeBeforeResume ?? default);
-        var result = work();
-        var spent = ProcessTimes.Now - begun + ((journal?.TimeBeforeResume ?? default) - known);
-        _stages.Add(new StageTime(stage, Math.Round(spent.Seconds, 2), Math.Round(spent.ProcessorSeconds, 2)));
-        return result;
-    }
 
     private sealed class SampleProgress(Action<long> report) : IProgress<long>
     {

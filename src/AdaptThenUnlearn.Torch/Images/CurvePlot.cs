@@ -2,10 +2,10 @@ using ScottPlot;
 
 namespace AdaptThenUnlearn.Torch.Images;
 
-/// <summary>Draws curves over training steps as one PNG picture, one plot for each quantity.</summary>
+/// <summary>Draws curves over training steps as one PNG picture, with one plot for each quantity.</summary>
 public static class CurvePlot
 {
-    private const int Height = 360;
+    private const int Height = 360;   // of a plot, pixels
 
     /// <summary>Draws the plots, two in a row.</summary>
     /// <param name="charts">At least one.</param>
@@ -14,6 +14,7 @@ public static class CurvePlot
 
     private static void Draw(Plot plot, Chart chart)
     {
+        // Draw the curves; a curve of few points gets markers.
         plot.Title(chart.Title);
         plot.XLabel("step");
         foreach (var curve in chart.Curves)
@@ -25,6 +26,7 @@ public static class CurvePlot
             line.MarkerSize = points.Count > 60 ? 0 : 5;
         }
 
+        // Mark the kept step.
         if (chart.Mark is { } mark)
         {
             var line = plot.Add.VerticalLine(mark, pattern: LinePattern.Dashed);
@@ -32,25 +34,26 @@ public static class CurvePlot
             line.LegendText = "kept";
         }
 
+        // Set the limits: a single point gives no scale, and the legend needs room at the top.
         if (chart.Curves.SelectMany(curve => curve.Points).Select(point => point.Step).Distinct().ToList() is [var only])
-            plot.Axes.SetLimitsX(0, 1.05 * Math.Max(1, only));   // around a single point there is no scale
+            plot.Axes.SetLimitsX(0, 1.05 * Math.Max(1, only));
         plot.Axes.SetLimitsY(0, Math.Max(1e-9, 1.35 * chart.Curves.SelectMany(curve => curve.Points).Select(point => point.Value).Where(double.IsFinite).DefaultIfEmpty(1).Max()));
         plot.ShowLegend(Alignment.UpperRight);
     }
 }
 
 /// <summary>One plot.</summary>
-/// <param name="Title">With the unit.</param>
-/// <param name="Curves">At least one; values at or above 0.</param>
-/// <param name="Mark">A step to mark, or null.</param>
+/// <param name="Title">Title, with the unit.</param>
+/// <param name="Curves">The curves, at least one; values are at least 0.</param>
+/// <param name="Mark">A step to mark; null for none.</param>
 public sealed record Chart(string Title, IReadOnlyList<Curve> Curves, int? Mark);
 
 /// <summary>One line of a plot.</summary>
-/// <param name="Name">In the legend.</param>
-/// <param name="Points">In order of their steps; values that are not finite are left out.</param>
+/// <param name="Name">Name in the legend.</param>
+/// <param name="Points">The points, in the order of their steps. Values that are not finite are left out.</param>
 public sealed record Curve(string Name, IReadOnlyList<CurveValue> Points);
 
 /// <summary>One point of a line.</summary>
-/// <param name="Step">Of training.</param>
-/// <param name="Value">Of the quantity.</param>
+/// <param name="Step">Training step.</param>
+/// <param name="Value">Value of the quantity.</param>
 public sealed record CurveValue(int Step, double Value);

@@ -3,21 +3,30 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Images;
 
-/// <summary>An array of images: bytes, or numbers in -1 to 1. Which range its numbers are in, and in which order its axes, is checked and never guessed.</summary>
+/// <summary>
+/// Checks arrays of images: bytes, or numbers in -1 to 1. The range of the numbers and the order of the axes are checked, never
+/// guessed.
+/// </summary>
 public static class ImageArray
 {
-    private const double Beyond = 1.5;
-    private const double MostBeyond = 0.01;      // share of the numbers; generators overshoot, in some pixels
-    private const double Narrow = 0.5;
+    private const double Beyond = 1.5;           // a magnitude that numbers in -1 to 1 seldom have
+    private const double MostBeyond = 0.01;      // share of the numbers that may have it, because generators overshoot in some pixels
+    private const double Narrow = 0.5;           // largest magnitude of an array that is doubtful
     private const long NumbersAtOnce = 1L << 24;
 
-    /// <summary>Takes an array for images, or says why it is none.</summary>
-    /// <param name="path">Its file, for messages.</param>
+    /// <summary>Takes an array as images, or refuses it.</summary>
+    /// <param name="path">The array's file, for messages.</param>
     /// <param name="array"><c>[N, C, H, W]</c>; stays the caller's.</param>
-    /// <returns>uint8, or float32 nominally in [-1, 1]; belongs to the caller's scope. And what is doubtful about it; null where nothing is.</returns>
-    /// <exception cref="ImageFileException">Its axes are in another order, or its numbers of another type, in another range or not finite.</exception>
+    /// <returns>
+    /// The images, uint8 or float32 nominally in [-1, 1], which belong to the caller's scope; and what is doubtful about them,
+    /// null where nothing is.
+    /// </returns>
+    /// <exception cref="ImageFileException">
+    /// The axes are in another order, or the numbers are of another type, in another range or not finite.
+    /// </exception>
     public static (Tensor Images, string? Doubt) Parse(string path, Tensor array)
     {
+        // Check number, axes and type.
         if (array.numel() == 0)
             throw new ImageFileException(path, $"holds no images: its shape is [{string.Join(", ", array.shape)}]");
         if (array.shape[1] is not (1 or 3))
@@ -26,8 +35,9 @@ public static class ImageArray
         if (array.dtype == uint8)
             return (array.alias(), null);
         if (!array.is_floating_point())
-            throw new ImageFileException(path, $"holds images of {array.dtype}; save them as uint8, 0 to 255, or as float32, -1 to 1");
+            throw new ImageFileException(path, $"holds images of type {array.dtype}; save them as uint8, 0 to 255, or as float32, -1 to 1");
 
+        // Check the range.
         using var scope = NewDisposeScope();
         var range = ValueRange.Compute(array);
         if (WhyAnother(range) is { } why)
@@ -51,12 +61,12 @@ public static class ImageArray
     }
 
     private static string? Doubt(ValueRange range) => Math.Max(-range.Least, range.Most) <= Narrow
-        ? string.Create(CultureInfo.InvariantCulture, $"holds numbers from {range.Least:G4} to {range.Most:G4} alone, where images of numbers are -1 to 1; if these are -0.5 to 0.5, save them as images * 2")
+        ? string.Create(CultureInfo.InvariantCulture, $"holds numbers from {range.Least:G4} to {range.Most:G4}, and images of numbers are -1 to 1; if these are -0.5 to 0.5, save them as images * 2")
         : null;
 
-    /// <param name="Least">NaN where one number is.</param>
-    /// <param name="Most">NaN where one number is.</param>
-    /// <param name="ShareBeyond">Of the numbers, further from 0 than <see cref="Beyond"/>.</param>
+    /// <param name="Least">The smallest number; NaN where any number is NaN.</param>
+    /// <param name="Most">The largest number; NaN where any number is NaN.</param>
+    /// <param name="ShareBeyond">Share of the numbers whose magnitude is above <see cref="Beyond"/>.</param>
     private sealed record ValueRange(double Least, double Most, double ShareBeyond)
     {
         public static ValueRange Compute(Tensor numbers)

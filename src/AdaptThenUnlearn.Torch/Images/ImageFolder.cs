@@ -3,29 +3,37 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Images;
 
-/// <summary>Reads picture files as batches of images: those of a <see cref="PictureFolder"/>, or others that are named.</summary>
+/// <summary>Reads picture files as batches of images.</summary>
 public static class ImageFolder
 {
     private const int BatchSize = 500;
     private const long MostPixelsABatch = 1L << 24;
 
     /// <summary>Reads every image of a folder, in ordinal order of the names.</summary>
-    /// <param name="folder">Its sub-folders are read too; what is passed over is said by <see cref="PictureFolder.List"/>.</param>
+    /// <param name="folder">
+    /// The folder; its sub-folders are read too. <see cref="PictureFolder.List"/> says what is passed over.
+    /// </param>
     /// <param name="channels">1 turns colours into grey (Rec. 601 luma), 3 repeats grey.</param>
-    /// <param name="hashed">The folder as it was hashed before, so that no other bytes are decoded; or null.</param>
+    /// <param name="hashed">
+    /// The folder as it was hashed before, so that no other bytes are decoded; null to decode the files as they are.
+    /// </param>
     /// <returns><c>[N, channels, H, W]</c>, float32 in [-1, 1]; belongs to the caller's scope.</returns>
-    /// <exception cref="ImageFileException">There are no images, some are of a kind that is not read, one cannot be decoded, or their sizes differ.</exception>
+    /// <exception cref="ImageFileException">
+    /// There are no images, some are of a kind that is not read, an image cannot be decoded, or their sizes differ.
+    /// </exception>
     public static Tensor Read(string folder, int channels, HashedFolder? hashed = null)
     {
         using var scope = NewDisposeScope();
         return cat([.. Batches(PictureFolder.List(folder).Files, channels, BatchSize, hashed)]).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Reads some images, in the order given, as bytes.</summary>
+    /// <summary>Reads images as bytes, in the order of the files.</summary>
     /// <param name="files">At least one.</param>
-    /// <param name="hashed">Their folder as it was hashed before, so that no other bytes are decoded; or null.</param>
+    /// <param name="hashed">
+    /// The files' folder as it was hashed before, so that no other bytes are decoded; null to decode the files as they are.
+    /// </param>
     /// <returns><c>[N, 1 or 3, H, W]</c>, uint8; one channel where every image is grey. Belongs to the caller's scope.</returns>
-    /// <exception cref="ImageFileException">One cannot be decoded, or their sizes differ.</exception>
+    /// <exception cref="ImageFileException">An image cannot be decoded, or their sizes differ.</exception>
     public static Tensor ReadBytes(IReadOnlyList<string> files, HashedFolder? hashed = null)
     {
         using var scope = NewDisposeScope();
@@ -34,13 +42,19 @@ public static class ImageFolder
         return (grey ? images.narrow(1, 0, 1).clone() : images).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Reads some images a batch at a time, in the order given, so that there may be more of them than the memory holds.</summary>
+    /// <summary>
+    /// Reads images in batches, in the order of the files, so that there may be more images than fit into memory.
+    /// </summary>
     /// <param name="files">At least one.</param>
     /// <param name="channels">1 turns colours into grey (Rec. 601 luma), 3 repeats grey.</param>
-    /// <param name="size">Images in a full batch, at least 1; fewer where they are large.</param>
-    /// <param name="hashed">Their folder as it was hashed before, so that no other bytes are decoded; or null.</param>
-    /// <returns>Each <c>[n, channels, H, W]</c>, float32 in [-1, 1]; belongs to the scope of whoever asks for it.</returns>
-    /// <exception cref="ImageFileException">One cannot be decoded, or their sizes differ.</exception>
+    /// <param name="size">Number of images in a full batch, at least 1. Batches of large images are smaller.</param>
+    /// <param name="hashed">
+    /// The files' folder as it was hashed before, so that no other bytes are decoded; null to decode the files as they are.
+    /// </param>
+    /// <returns>
+    /// Batches <c>[n, channels, H, W]</c>, float32 in [-1, 1]; each belongs to the scope in which it is enumerated.
+    /// </returns>
+    /// <exception cref="ImageFileException">An image cannot be decoded, or their sizes differ.</exception>
     public static IEnumerable<Tensor> Batches(IReadOnlyList<string> files, int channels, int size, HashedFolder? hashed = null)
     {
         foreach (var colours in Decoded(files, size, hashed))
@@ -51,21 +65,21 @@ public static class ImageFolder
         }
     }
 
-    /// <summary>Size of the first of some images, which all must have, by its header alone.</summary>
+    /// <summary>Size of the first image, from its header. All images must have this size.</summary>
     /// <param name="files">At least one.</param>
-    /// <returns>Pixels.</returns>
-    /// <exception cref="ImageFileException">It cannot be read, is no picture, or too large.</exception>
+    /// <returns>Width and height in pixels.</returns>
+    /// <exception cref="ImageFileException">The file cannot be read, is not a picture, or is too large.</exception>
     public static (int Width, int Height) SizeOf(IReadOnlyList<string> files)
     {
         var first = PictureFile.Open(files[0]);
         return (first.Width, first.Height);
     }
 
-    /// <summary>The first of some images that has another size than it should, by the files' headers alone.</summary>
-    /// <param name="files">In this order.</param>
-    /// <param name="resolution">Width and height that they should have, pixels.</param>
-    /// <returns>The file and its size in pixels; null when every size is right.</returns>
-    /// <exception cref="ImageFileException">One cannot be read, is no picture, or too large.</exception>
+    /// <summary>Finds the first image of another size than the wanted one, from the files' headers.</summary>
+    /// <param name="files">The files, in this order.</param>
+    /// <param name="resolution">Wanted width and height, in pixels.</param>
+    /// <returns>The file and its size in pixels; null where every image has the wanted size.</returns>
+    /// <exception cref="ImageFileException">A file cannot be read, is not a picture, or is too large.</exception>
     public static (string File, int Width, int Height)? FirstUnfit(IReadOnlyList<string> files, int resolution) =>
         files.Select(PictureFile.Open).Where(file => file.Width != resolution || file.Height != resolution)
             .Select(file => ((string, int, int)?)(file.Path, file.Width, file.Height)).FirstOrDefault();

@@ -3,19 +3,19 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Images;
 
-/// <summary>Lays images out as one PNG picture: panels beside each other, the same place in each for the same latent.</summary>
+/// <summary>Draws images as one PNG picture: panels side by side, with the same latent at the same place in each.</summary>
 public static class ImageGrid
 {
-    private const int Gap = 2;
+    private const int Gap = 2;            // pixels, as the others
     private const int Margin = 12;
     private const int TitleHeight = 26;
     private static readonly SKColor _paper = SKColors.White;
     private static readonly SKColor _frame = new(0xD0, 0x20, 0x20);
 
     /// <summary>Draws the panels.</summary>
-    /// <param name="panels">At least one; all with images of the same shape.</param>
-    /// <param name="columns">Images in a row; at least 1.</param>
-    /// <param name="scale">Screen pixels for one image pixel; at least 1.</param>
+    /// <param name="panels">The panels, at least one; their images have the same shape.</param>
+    /// <param name="columns">Number of images in a row; at least 1.</param>
+    /// <param name="scale">Number of picture pixels for one image pixel, each way; at least 1.</param>
     /// <returns>A PNG file's bytes.</returns>
     public static byte[] Png(IReadOnlyList<GridPanel> panels, int columns, int scale)
     {
@@ -35,13 +35,13 @@ public static class ImageGrid
         return PngMark.AddMark(encoded.AsSpan());
     }
 
-    /// <summary>Whether a file is a picture that was drawn here.</summary>
-    /// <param name="path">May be anything.</param>
+    /// <summary>Whether a file is a picture that this tool drew.</summary>
+    /// <param name="path">Any path.</param>
     public static bool IsWrittenByAtu(string path) => PngMark.HasMark(path);
 
-    /// <summary>One image by itself, pixel for pixel.</summary>
+    /// <summary>Encodes one image, pixel for pixel.</summary>
     /// <param name="images"><c>[N, 1 or 3, H, W]</c>, nominally [-1, 1]; stay the caller's.</param>
-    /// <param name="number">Which, from 0.</param>
+    /// <param name="number">Position of the image, from 0.</param>
     /// <returns>A PNG file's bytes.</returns>
     public static byte[] SinglePng(Tensor images, int number)
     {
@@ -88,8 +88,8 @@ public static class ImageGrid
     }
 }
 
-/// <summary>One part of a grid.</summary>
-/// <param name="Title">Stands above it.</param>
+/// <summary>One panel of a grid.</summary>
+/// <param name="Title">Title above the panel.</param>
 /// <param name="Images"><c>[N, 1 or 3, H, W]</c>, nominally [-1, 1]; stays the caller's.</param>
-/// <param name="Flagged">Which of them get a red frame; may be shorter than N.</param>
+/// <param name="Flagged">Whether each image gets a red frame; may be shorter than N.</param>
 public sealed record GridPanel(string Title, Tensor Images, IReadOnlyList<bool> Flagged);

@@ -2,11 +2,14 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Images;
 
-/// <summary>Images as an 8-bit picture file keeps them, so that what was generated and what was read are treated alike.</summary>
+/// <summary>
+/// Converts images to the 256 levels of an 8-bit picture file and back, so that generated images and images from files are
+/// treated alike.
+/// </summary>
 public static class ImageQuantizer
 {
     /// <summary>Rounds to the 256 levels of a picture file.</summary>
-    /// <param name="images">Any shape, nominally [-1, 1]; what lies beyond is clipped.</param>
+    /// <param name="images">Any shape, nominally [-1, 1]; values beyond are clipped.</param>
     /// <returns>Whole numbers 0 to 255, float32; belongs to the caller's scope.</returns>
     public static Tensor ToLevels(Tensor images)
     {
@@ -14,8 +17,8 @@ public static class ImageQuantizer
         return ((images.detach().to(float32).clamp(-1, 1) + 1) * 127.5).round().MoveToOuterDisposeScope();
     }
 
-    /// <summary>The same as bytes, to keep many images in little memory.</summary>
-    /// <param name="images">Any shape, nominally [-1, 1]; what lies beyond is clipped.</param>
+    /// <summary>Rounds to the 256 levels, as bytes, to keep many images in little memory.</summary>
+    /// <param name="images">Any shape, nominally [-1, 1]; values beyond are clipped.</param>
     /// <returns>uint8; belongs to the caller's scope.</returns>
     public static Tensor ToBytes(Tensor images)
     {
@@ -23,8 +26,10 @@ public static class ImageQuantizer
         return ToLevels(images).to(uint8).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Images as who opens their picture file sees them: what is measured, judged and chosen by.</summary>
-    /// <param name="images">Any shape, nominally [-1, 1]; what lies beyond is clipped. NaN stays NaN.</param>
+    /// <summary>
+    /// Clips and rounds images as their picture files would. Images are measured, judged and chosen in this form.
+    /// </summary>
+    /// <param name="images">Any shape, nominally [-1, 1]; values beyond are clipped. NaN stays NaN.</param>
     /// <returns>The 256 levels in [-1, 1], float32, without gradient; belongs to the caller's scope.</returns>
     public static Tensor Quantize(Tensor images)
     {
@@ -32,9 +37,9 @@ public static class ImageQuantizer
         return (ToLevels(images) / 127.5 - 1).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Images as networks take them.</summary>
-    /// <param name="images">uint8, 0 to 255, or floating point, which is returned as it is.</param>
-    /// <returns>Bytes as float32 in [-1, 1]; belongs to the caller's scope.</returns>
+    /// <summary>Converts bytes to the numbers that networks take.</summary>
+    /// <param name="images">uint8, 0 to 255; or floating point, which is returned as it is.</param>
+    /// <returns>float32 in [-1, 1]; belongs to the caller's scope.</returns>
     public static Tensor FromBytes(Tensor images)
     {
         if (images.dtype != uint8)
@@ -44,7 +49,7 @@ public static class ImageQuantizer
         return (images.to(float32) / 127.5 - 1).MoveToOuterDisposeScope();
     }
 
-    /// <summary>The 256 levels, in three channels: a grey one is repeated.</summary>
+    /// <summary>Rounds to the 256 levels, in three channels; a grey channel is repeated.</summary>
     /// <param name="images"><c>[N, 1 or 3, H, W]</c>, nominally [-1, 1].</param>
     /// <returns><c>[N, 3, H, W]</c>, whole numbers 0 to 255, float32; belongs to the caller's scope.</returns>
     public static Tensor ToRgbLevels(Tensor images)

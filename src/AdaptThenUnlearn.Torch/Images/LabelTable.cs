@@ -4,11 +4,13 @@ using AdaptThenUnlearn.Files;
 
 namespace AdaptThenUnlearn.Torch.Images;
 
-/// <summary>The lines of a list of labels, split into cells: separated by commas, semicolons or tabs, or, as CelebA's, by blanks.</summary>
-/// <param name="Path">The list.</param>
-/// <param name="Labels">Names of the columns behind the file's; at least one.</param>
-/// <param name="Rows">In the order of the lines; empty lines are left out.</param>
-/// <param name="Separator">Its name, for messages.</param>
+/// <summary>
+/// The lines of a list of labels, split into cells by commas, semicolons or tabs, or by blanks as in CelebA's list.
+/// </summary>
+/// <param name="Path">The list's file.</param>
+/// <param name="Labels">Names of the columns after the first, which has the file names; at least one.</param>
+/// <param name="Rows">The lines in their order, without empty ones.</param>
+/// <param name="Separator">Name of the separator, for messages.</param>
 internal sealed record LabelTable(string Path, IReadOnlyList<string> Labels, IReadOnlyList<LabelRow> Rows, string Separator)
 {
     private const char Blank = ' ';
@@ -17,9 +19,9 @@ internal sealed record LabelTable(string Path, IReadOnlyList<string> Labels, IRe
 
     /// <summary>Reads a list.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="fileColumns">Names that the first column may have; null for CelebA's form, which does not name it.</param>
-    /// <param name="fileColumn">The name among them that messages give.</param>
-    /// <exception cref="InvalidDataException">It is not of this form; the message names the line.</exception>
+    /// <param name="fileColumns">Names that the first column may have; null for CelebA's format, which does not name it.</param>
+    /// <param name="fileColumn">The one of these names that messages use.</param>
+    /// <exception cref="InvalidDataException">The file is not of this format; the message names the line.</exception>
     public static LabelTable Read(string path, IReadOnlyList<string>? fileColumns, string fileColumn)
     {
         string[] lines;
@@ -35,7 +37,7 @@ internal sealed record LabelTable(string Path, IReadOnlyList<string> Labels, IRe
         return fileColumns is null ? OfCelebA(path, lines) : OfColumns(path, lines, fileColumns, fileColumn);
     }
 
-    /// <summary>The error of a line.</summary>
+    /// <summary>The exception for a line.</summary>
     public InvalidDataException Wrong(LabelRow row, string problem) => Wrong(row.Line, problem);
 
     /// <inheritdoc cref="Wrong(LabelRow, string)"/>
@@ -45,6 +47,7 @@ internal sealed record LabelTable(string Path, IReadOnlyList<string> Labels, IRe
 
     private static LabelTable OfColumns(string path, string[] lines, IReadOnlyList<string> fileColumns, string fileColumn)
     {
+        // Read the names of the columns; the most frequent sign in their line is the separator.
         var first = lines.FirstOrDefault() ?? "";
         var (sign, name) = _separators.MaxBy(each => first.Count(letter => letter == each.Sign));
         var columns = Cells(path, 1, first, sign);
@@ -54,6 +57,7 @@ internal sealed record LabelTable(string Path, IReadOnlyList<string> Labels, IRe
             throw Wrong(path, 1, $"the first line must name the columns, '{fileColumn},' and then the labels, each once, but is '{first}'");
         CheckNames(path, 1, columns);
 
+        // Read the lines, without empty ones.
         List<LabelRow> rows = [];
         foreach (var (index, line) in lines.Index().Skip(1).Where(numbered => !string.IsNullOrWhiteSpace(numbered.Item)))
         {
@@ -66,7 +70,7 @@ internal sealed record LabelTable(string Path, IReadOnlyList<string> Labels, IRe
         return new LabelTable(path, columns[1..], rows, name);
     }
 
-    // The number of images, the names of the attributes, then a line for each image.
+    // CelebA's list: the number of images, the names of the attributes, then a line for each image.
     private static LabelTable OfCelebA(string path, string[] lines)
     {
         if (lines.Length < 2 || !int.TryParse(lines[0].Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var count))
@@ -92,7 +96,7 @@ internal sealed record LabelTable(string Path, IReadOnlyList<string> Labels, IRe
             throw Wrong(path, line, $"the first line must name the columns, each once, but names '{twice.Key}' twice");
     }
 
-    // Cells may stand in quotes, in which two quotes are one: RFC 4180, section 2.
+    // A cell may be in quotes, where two quotes stand for one: RFC 4180, section 2.
     private static List<string> Cells(string path, int line, string text, char separator)
     {
         List<string> cells = [];
@@ -138,11 +142,11 @@ internal sealed record LabelTable(string Path, IReadOnlyList<string> Labels, IRe
 }
 
 /// <summary>One line of a list of labels.</summary>
-/// <param name="Line">Its number, from 1.</param>
-/// <param name="Text">As it is.</param>
-/// <param name="Cells">The file, then the labels.</param>
+/// <param name="Line">Number of the line, from 1.</param>
+/// <param name="Text">The whole line.</param>
+/// <param name="Cells">The file name, then the labels.</param>
 internal sealed record LabelRow(int Line, string Text, IReadOnlyList<string> Cells)
 {
-    /// <summary>The image's path as it is written.</summary>
+    /// <summary>The image's path, as the list has it.</summary>
     public string File => Cells[0];
 }

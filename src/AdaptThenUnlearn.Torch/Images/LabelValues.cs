@@ -2,13 +2,17 @@ using System.Globalization;
 
 namespace AdaptThenUnlearn.Torch.Images;
 
-/// <summary>What the cells of a list of labels say: 0 and 1, true and false, or -1 and 1 as CelebA has them; never both 0 and -1.</summary>
+/// <summary>
+/// Parses the cells of a list of labels: 0 and 1, true and false, or -1 and 1 as in CelebA's list. A list must not have both 0
+/// and -1.
+/// </summary>
 internal sealed class LabelValues(LabelTable table)
 {
-    private (double Value, int Line)? _absent;   // how the list says that a label does not hold, and where it first does
+    private (double Value, int Line)? _absent;   // the value for a missing label, 0 or -1, and the line where it comes first
 
-    /// <summary>The labels of a line.</summary>
-    /// <exception cref="InvalidDataException">It has another number of cells, or another value.</exception>
+    /// <summary>Parses the labels of a line.</summary>
+    /// <returns>Whether the image has each label.</returns>
+    /// <exception cref="InvalidDataException">The line has another number of cells, or another value.</exception>
     public bool[] Parse(LabelRow row)
     {
         if (row.Cells.Count != table.Labels.Count + 1 || row.File.Length == 0)
@@ -29,7 +33,7 @@ internal sealed class LabelValues(LabelTable table)
         return _absent.Value.Value == value
             ? false
             : throw table.Wrong(row, string.Create(
-                CultureInfo.InvariantCulture, $"holds {value} where line {_absent.Value.Line} holds {_absent.Value.Value}, and one of them may mean that the label is not known; leave out what is not known, and write 0 and 1"));
+                CultureInfo.InvariantCulture, $"holds {value} where line {_absent.Value.Line} holds {_absent.Value.Value}, and one of them may mean that the label is unknown; leave out images with unknown labels, and write 0 and 1"));
     }
 
     private InvalidDataException Wrong(LabelRow row) => table.Wrong(row, string.Create(

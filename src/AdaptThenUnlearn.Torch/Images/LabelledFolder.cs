@@ -2,16 +2,18 @@ using System.Globalization;
 
 namespace AdaptThenUnlearn.Torch.Images;
 
-/// <summary>A folder of images that may each carry several labels, as its <c>labels.csv</c> or CelebA's list of attributes says.</summary>
+/// <summary>
+/// A folder of images that may each have several labels, which a <c>labels.csv</c> or CelebA's list of attributes gives.
+/// </summary>
 /// <remarks>
-/// The first line of a <c>labels.csv</c> names the columns, <c>file,glasses,hat</c>; every other line is an image: its path within
-/// the folder, and 0 or 1 for each label. CelebA's list (<c>list_attr_celeba.txt</c>) begins with the number of images and is
-/// separated by blanks. Images without a line are left out.
+/// The first line of a <c>labels.csv</c> names the columns, such as <c>file,glasses,hat</c>. Every other line is an image: its
+/// path within the folder, and 0 or 1 for each label. CelebA's list (<c>list_attr_celeba.txt</c>) begins with the number of
+/// images and is separated by blanks. Images without a line are left out.
 /// </remarks>
-/// <param name="List">The file that says what the images carry.</param>
-/// <param name="Labels">In the order of the columns; at least one.</param>
-/// <param name="Files">Full paths, in the order of the lines; at least one.</param>
-/// <param name="LabelFlags">For each file, one value a label.</param>
+/// <param name="List">Path of the list of labels.</param>
+/// <param name="Labels">Names of the labels, in the order of the columns; at least one.</param>
+/// <param name="Files">Full paths of the images, in the order of the lines; at least one.</param>
+/// <param name="LabelFlags">For each image, whether it has each label.</param>
 public sealed record LabelledFolder(string List, IReadOnlyList<string> Labels, IReadOnlyList<string> Files, IReadOnlyList<bool[]> LabelFlags)
 {
     private const string FileColumn = "file";
@@ -19,26 +21,28 @@ public sealed record LabelledFolder(string List, IReadOnlyList<string> Labels, I
     private static readonly string[] _lists =
         ["labels.csv", "list_attr_celeba.txt", "list_attr_celeba.csv", Path.Combine("Anno", "list_attr_celeba.txt"), Path.Combine("Anno", "list_attr_celeba.csv")];
 
-    // Where CelebA's archives keep the images.
+    // Folders of the images in CelebA's archives.
     private static readonly string[] _imageFolders =
         ["", "img_align_celeba", Path.Combine("img_align_celeba", "img_align_celeba"), Path.Combine("Img", "img_align_celeba"), "img_celeba", Path.Combine("Img", "img_celeba")];
 
-    /// <summary>The pictures of the folder that have no line; null where every picture has one.</summary>
+    /// <summary>The pictures of the folder without a line; null where every picture has one.</summary>
     public SkippedFiles? Unnamed { get; private init; }
 
-    /// <summary>Images with each label, in the order of the labels.</summary>
+    /// <summary>Number of images with each label, in the order of the labels.</summary>
     public IReadOnlyList<int> Counts => [.. Labels.Select((_, number) => LabelFlags.Count(row => row[number]))];
 
-    /// <summary>How many images are read, which labels they carry, and what is passed over.</summary>
+    /// <summary>A sentence with the number of images, their labels, and the files that are passed over.</summary>
     public string Summary =>
         FormattableString.Invariant($"{Files.Count} images of {List}, labels {string.Join(", ", Labels.Zip(Counts, (name, count) => FormattableString.Invariant($"{name} ({count})")))}") +
         (Unnamed is null ? "" : $"; passed over: {Unnamed}");
 
-    /// <summary>Whether a folder says what its images carry.</summary>
+    /// <summary>Whether a folder holds a list of labels.</summary>
     public static bool ExistsIn(string folder) => ListIn(folder) is not null;
 
-    /// <summary>Reads what the images of a folder carry; the images themselves are not opened.</summary>
-    /// <exception cref="InvalidDataException">The file is not of this form, or names an image twice or one that is not there; the message names the line.</exception>
+    /// <summary>Reads the list of labels of a folder; the images are not opened.</summary>
+    /// <exception cref="InvalidDataException">
+    /// The list is not of this format, names an image twice, or names a missing image; the message names the line.
+    /// </exception>
     public static LabelledFolder Read(string folder)
     {
         var path = ListIn(folder) ?? throw new InvalidDataException($"{folder} holds no labels.csv");
@@ -67,7 +71,7 @@ public sealed record LabelledFolder(string List, IReadOnlyList<string> Labels, I
 
     private static string? ListIn(string folder) => _lists.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
 
-    // As named, or with the separators of the system that wrote the list.
+    // The file as it is named, or with slashes where the list was written on Windows.
     private static string? Found(string folder, string name) =>
         new[] { name, name.Replace('\\', '/') }.Distinct()
             .SelectMany(spelt => _imageFolders.Select(images => Path.GetFullPath(Path.Combine(folder, images, spelt))))

@@ -2,21 +2,23 @@ using SkiaSharp;
 
 namespace AdaptThenUnlearn.Torch.Images;
 
-/// <summary>Finds a place for the name of every point of a plot where it hides neither a point nor another name, as near to its own point as it can.</summary>
+/// <summary>
+/// Places the names of a plot's points so that they hide no points and no other names, each as near to its point as possible.
+/// </summary>
 internal static class NamePlacement
 {
-    private const float Gap = 3;
-    private const int Rings = 8;
+    private const float Gap = 3;     // between point and name, pixels
+    private const int Rings = 8;     // distances that are tried
 
-    // Right of the point first, as one reads; then round it.
+    // The place to the right of the point is tried first, then the others around it.
     private static readonly (float X, float Y)[] _directions = [(1, 0), (1, -1), (1, 1), (-1, 0), (-1, -1), (-1, 1), (0, -1), (0, 1)];
 
-    /// <summary>Places every name, those of crowded points first.</summary>
-    /// <param name="points">In pixels, y downwards.</param>
-    /// <param name="sizes">Of their names.</param>
-    /// <param name="area">Beyond which no name reaches, unless nothing else is free.</param>
-    /// <param name="radius">Of the points' markers.</param>
-    /// <returns>A box for each name.</returns>
+    /// <summary>Places every name; the names of crowded points are placed first.</summary>
+    /// <param name="points">The points in pixels, with y downwards.</param>
+    /// <param name="sizes">Sizes of their names, in pixels.</param>
+    /// <param name="area">Size of the plot, which names leave only where no other place is free, in pixels.</param>
+    /// <param name="radius">Radius of the points' markers, in pixels.</param>
+    /// <returns>A box for each name, in pixels.</returns>
     public static IReadOnlyList<SKRect> Beside(IReadOnlyList<SKPoint> points, IReadOnlyList<SKSize> sizes, SKSize area, float radius)
     {
         var whole = new SKRect(0, 0, area.Width, area.Height);
@@ -32,7 +34,8 @@ internal static class NamePlacement
 
         int Neighbours(int number) => points.Count(other => SKPoint.Distance(other, points[number]) < 2 * sizes[number].Height);
 
-        // Area of what it hides, and of what is cut off; the first of equals is taken, which is the nearest.
+        // The area that a name would hide, and that would be cut off. Among equal places the first is taken, which is the
+        // nearest.
         float Hidden(SKRect box) => (box.Width * box.Height) - Common(box, whole) + taken.Sum(other => Common(box, other));
     }
 

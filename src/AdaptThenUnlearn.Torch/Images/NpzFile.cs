@@ -4,27 +4,35 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Images;
 
-/// <summary>Reads and writes <c>.npz</c> archives: a zip of <c>.npy</c> arrays, stored or deflated. Only the arrays asked for are unpacked, none is evaluated.</summary>
+/// <summary>
+/// Reads and writes <c>.npz</c> archives: a zip of <c>.npy</c> arrays, stored or deflated. Only wanted arrays are unpacked, and
+/// none is evaluated.
+/// </summary>
 /// <remarks>Format: NumPy documentation, <c>numpy.savez</c> and <c>numpy.savez_compressed</c>.</remarks>
 public static class NpzFile
 {
     private const long MostBytes = 1L << 29;        // of one array unpacked: a covariance of 8,192 dimensions
-    private const long MostExpansion = 1032;        // deflate cannot do more (zlib documentation, "Maximum Compression Factor")
+    private const long MostExpansion = 1032;        // deflate's maximum (zlib documentation, "Maximum Compression Factor")
     private const string Ending = ".npy";
     private const string Comment = "AdaptThenUnlearn";
     private static readonly DateTimeOffset _timeless = new(1980, 1, 1, 0, 0, 0, TimeSpan.Zero);   // the same arrays give the same bytes
 
     /// <summary>Reads arrays by name.</summary>
     /// <param name="path">The archive.</param>
-    /// <param name="names">Without <c>.npy</c>; those that the archive does not hold are left out of the result.</param>
+    /// <param name="names">Names without <c>.npy</c>. Arrays that the archive does not hold are missing in the result.</param>
     /// <returns>On the CPU; belong to the caller's scope.</returns>
-    /// <exception cref="ImageFileException">The file is missing, damaged, no such archive, or an array is too large, of objects, or not as <see cref="NumpyFile"/> reads it.</exception>
+    /// <exception cref="ImageFileException">
+    /// The file is missing, damaged or not such an archive, or an array is too large, holds objects, or is not one that
+    /// <see cref="NumpyFile"/> reads.
+    /// </exception>
     public static IReadOnlyDictionary<string, Tensor> Read(string path, params IReadOnlyList<string> names) => Read(path, hashed: null, names);
 
     /// <inheritdoc cref="Read(string, IReadOnlyList{string})"/>
     /// <param name="path">The archive.</param>
-    /// <param name="hashed">As it was hashed before, so that no other bytes are read; or null.</param>
-    /// <param name="names">Without <c>.npy</c>.</param>
+    /// <param name="hashed">
+    /// The archive as it was hashed before, so that no other bytes are read; null to read the file as it is.
+    /// </param>
+    /// <param name="names">Names without <c>.npy</c>.</param>
     public static IReadOnlyDictionary<string, Tensor> Read(string path, HashedFile? hashed, params IReadOnlyList<string> names)
     {
         try
@@ -45,7 +53,7 @@ public static class NpzFile
         }
         catch (InvalidDataException damaged)
         {
-            throw new ImageFileException(path, $"is a damaged or no .npz archive: {damaged.Message}", damaged);
+            throw new ImageFileException(path, $"is damaged, or is not an .npz archive: {damaged.Message}", damaged);
         }
         catch (Exception failed) when (failed is IOException or UnauthorizedAccessException or NotSupportedException)
         {
@@ -53,9 +61,11 @@ public static class NpzFile
         }
     }
 
-    /// <summary>Writes arrays, deflated, under a temporary name and moves the archive into place.</summary>
+    /// <summary>Writes arrays, deflated, to a temporary file and moves it into place.</summary>
     /// <param name="path">The archive.</param>
-    /// <param name="arrays">By name, in order; of the element types that <see cref="NumpyFile"/> writes.</param>
+    /// <param name="arrays">
+    /// The arrays with their names, in order; of the element types that <see cref="NumpyFile"/> writes.
+    /// </param>
     /// <exception cref="FileNotWrittenException">The file cannot be written.</exception>
     public static void Write(string path, params IReadOnlyList<(string Name, Tensor Array)> arrays)
     {
@@ -76,7 +86,7 @@ public static class NpzFile
     }
 
     /// <summary>Whether a file is an archive that this tool wrote, as its comment says.</summary>
-    /// <param name="path">May be anything.</param>
+    /// <param name="path">Any path.</param>
     public static bool IsWrittenByAtu(string path)
     {
         try

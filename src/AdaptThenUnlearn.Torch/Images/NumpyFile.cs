@@ -12,10 +12,11 @@ namespace AdaptThenUnlearn.Torch.Images;
 public static partial class NumpyFile
 {
     private const int LongestHeader = 1 << 16;
-    private const int OwnRoom = 128;
+    private const int OwnRoom = 128;   // blanks by which this tool recognises its own files
     private static readonly byte[] _magic = [0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y'];
 
-    // What NumPy calls an element after its byte order, what torch does, and its bytes. Both orders of bytes are read, the low byte first is written.
+    // NumPy's name of an element type without the byte order, torch's element type, and its number of bytes. Both byte orders are
+    // read; little-endian is written.
     private static readonly (string Code, ScalarType Type, int Bytes)[] _elements =
     [
         ("f4", ScalarType.Float32, 4), ("f8", ScalarType.Float64, 8), ("f2", ScalarType.Float16, 2),
@@ -23,9 +24,11 @@ public static partial class NumpyFile
         ("i1", ScalarType.Int8, 1), ("u1", ScalarType.Byte, 1), ("b1", ScalarType.Bool, 1),
     ];
 
-    /// <summary>Reads an array, in either order of bytes, and in either order of rows and columns, which its values do not show.</summary>
+    /// <summary>Reads an array, in either byte order, and stored by rows or by columns.</summary>
     /// <returns>On the CPU, contiguous; belongs to the caller's scope.</returns>
-    /// <exception cref="ImageFileException">The file is missing, damaged, or of elements that are not read, such as objects.</exception>
+    /// <exception cref="ImageFileException">
+    /// The file is missing or damaged, or its element type is not read, such as objects.
+    /// </exception>
     public static Tensor Read(string path)
     {
         byte[] bytes;
@@ -42,20 +45,22 @@ public static partial class NumpyFile
     }
 
     /// <summary>Reads an array from the bytes of its file.</summary>
-    /// <param name="path">Where they come from, for messages.</param>
-    /// <param name="bytes">All of them.</param>
+    /// <param name="path">The file, for messages.</param>
+    /// <param name="bytes">All bytes of the file; their order may be changed.</param>
     /// <returns>On the CPU; belongs to the caller's scope.</returns>
-    /// <exception cref="ImageFileException">They are damaged, or of elements that are not read, such as objects.</exception>
+    /// <exception cref="ImageFileException">The file is damaged, or its element type is not read, such as objects.</exception>
     internal static Tensor Parse(string path, byte[] bytes)
     {
+        // Match the header, and find the element type.
         var (header, start) = Header(path, bytes);
         if (HeaderPattern().Match(header) is not { Success: true } match)
-            throw new ImageFileException(path, "is no NumPy array that this tool reads: its header is not the usual one; save it with numpy.save");
+            throw new ImageFileException(path, "is not a NumPy array that this tool reads: its header is not the usual one; save it with numpy.save");
         var type = match.Groups["type"].Value;
         var element = type[0] is '<' or '>' or '|' ? Array.Find(_elements, each => each.Code == type[1..] && (type[0] != '|' || each.Bytes == 1)) : default;
         if (element.Code is null)
             throw new ImageFileException(path, $"holds elements of type '{type}'; save it as one of {string.Join(", ", _elements.Select(each => each.Code))}");
 
+        // Read the shape, which must need exactly the bytes that follow.
         long[] shape;
         long needed;
         try
@@ -71,6 +76,7 @@ public static partial class NumpyFile
         if (needed != bytes.Length - start)
             throw new ImageFileException(path, FormattableString.Invariant($"is truncated or too long: its shape needs {needed} bytes, it holds {bytes.Length - start}"));
 
+        // Copy the values; an array that is stored by columns is transposed.
         if (type[0] == '>')
             Reverse(bytes.AsSpan(start), element.Bytes);
         var columnsFirst = match.Groups["order"].Value == "True";
@@ -81,15 +87,15 @@ public static partial class NumpyFile
         return (columnsFirst ? array.permute([.. Enumerable.Range(0, shape.Length).Select(axis => (long)(shape.Length - 1 - axis))]).contiguous() : array).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Writes an array under a temporary name and moves it into place.</summary>
+    /// <summary>Writes an array to a temporary file and moves it into place.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="array">Any device; one of the element types that are read.</param>
-    /// <exception cref="ImageFileException">Its elements are of a type that is not written.</exception>
+    /// <param name="array">The array, on any device; of one of the element types that are read.</param>
+    /// <exception cref="ImageFileException">The element type is not written.</exception>
     /// <exception cref="FileNotWrittenException">The file cannot be written.</exception>
     public static void Write(string path, Tensor array) => AtomicFile.Write(path, Bytes(path, array, room: OwnRoom));
 
-    /// <summary>Whether a file is an array that this tool wrote: its header has more room behind it than NumPy leaves.</summary>
-    /// <param name="path">May be anything.</param>
+    /// <summary>Whether a file is an array that this tool wrote: its header ends in more blanks than NumPy writes.</summary>
+    /// <param name="path">Any path.</param>
     public static bool IsWrittenByAtu(string path)
     {
         try
@@ -106,10 +112,10 @@ public static partial class NumpyFile
     }
 
     /// <summary>The bytes of an array's file.</summary>
-    /// <param name="path">Where they go, for messages.</param>
-    /// <param name="array">Any device; one of the element types that are read.</param>
-    /// <param name="room">Further blanks behind the header, a multiple of 64.</param>
-    /// <exception cref="ImageFileException">Its elements are of a type that is not written.</exception>
+    /// <param name="path">The file, for messages.</param>
+    /// <param name="array">The array, on any device; of one of the element types that are read.</param>
+    /// <param name="room">Number of further blanks behind the header, a multiple of 64.</param>
+    /// <exception cref="ImageFileException">The element type is not written.</exception>
     internal static byte[] Bytes(string path, Tensor array, int room = 0)
     {
         using var scope = NewDisposeScope();
@@ -128,7 +134,7 @@ public static partial class NumpyFile
         return content.ToArray();
     }
 
-    // Turns the bytes of each element round.
+    // Reverses the bytes of each element.
     private static void Reverse(Span<byte> bytes, int each)
     {
         for (var at = 0; each > 1 && at < bytes.Length; at += each)
@@ -138,7 +144,7 @@ public static partial class NumpyFile
     private static (string Text, int End) Header(string path, byte[] bytes)
     {
         if (bytes.Length < 12 || !bytes.AsSpan(0, 6).SequenceEqual(_magic) || bytes[6] is < 1 or > 3)
-            throw new ImageFileException(path, "is no NumPy array (.npy)");
+            throw new ImageFileException(path, "is not a NumPy array (.npy)");
 
         var start = bytes[6] == 1 ? 10 : 12;
         var length = bytes[6] == 1 ? BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(8)) : BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(8));

@@ -5,33 +5,39 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Images;
 
-/// <summary>One picture file. Its header is looked at first: nothing is set aside for a size that is not wanted or cannot be.</summary>
+/// <summary>
+/// One picture file. Its header is read first, so that no memory is allocated for an impossible or unwanted size.
+/// </summary>
 /// <param name="Path">The file.</param>
-/// <param name="Width">Pixels.</param>
-/// <param name="Height">Pixels.</param>
+/// <param name="Width">Width in pixels.</param>
+/// <param name="Height">Height in pixels.</param>
 internal sealed record PictureFile(string Path, int Width, int Height)
 {
     private const int MostPixelsASide = 16384;
     private const long MostPixels = 1L << 26;
     private const long MostBytes = 1L << 30;
-    private const int LongestPointer = 1024;   // bytes of a file that stands for another
+    private const int LongestPointer = 1024;   // bytes of a pointer of Git LFS, or of a link that became a file
 
     private static readonly SKEncodedImageFormat[] _kinds =
         [SKEncodedImageFormat.Png, SKEncodedImageFormat.Jpeg, SKEncodedImageFormat.Webp, SKEncodedImageFormat.Gif, SKEncodedImageFormat.Bmp];
 
     /// <summary>Reads a file's header.</summary>
-    /// <param name="path">Its name ends as a kind that is read does; its content may be of another that can be decoded.</param>
-    /// <exception cref="ImageFileException">There is no such file, it is no picture, an animation, or too large.</exception>
+    /// <param name="path">
+    /// A file whose name ends as a kind that is read. Its content may be of another kind that can be decoded.
+    /// </param>
+    /// <exception cref="ImageFileException">The file is missing, is not a picture, is an animation, or is too large.</exception>
     public static PictureFile Open(string path)
     {
         using var codec = Opened(path);
         return new PictureFile(path, codec.Info.Width, codec.Info.Height);
     }
 
-    /// <summary>Decodes it.</summary>
-    /// <param name="hashed">Its folder as it was hashed before, so that no other bytes are decoded; or null.</param>
+    /// <summary>Decodes the picture.</summary>
+    /// <param name="hashed">
+    /// The file's folder as it was hashed before, so that no other bytes are decoded; null to decode the file as it is.
+    /// </param>
     /// <returns><c>[3, H, W]</c>, uint8; belongs to the caller's scope.</returns>
-    /// <exception cref="ImageFileException">It is damaged, or was changed since its header was read.</exception>
+    /// <exception cref="ImageFileException">The file is damaged, or has changed since its header was read.</exception>
     public Tensor Decode(HashedFolder? hashed = null)
     {
         using var codec = Opened(Path, hashed);
@@ -59,8 +65,12 @@ internal sealed record PictureFile(string Path, int Width, int Height)
         if (WhyUnreadable(path) is { } why)
             throw new ImageFileException(path, why);
 
-        var codec = (hashed is null ? SKCodec.Create(path) : Verified(path, hashed)) ?? throw new ImageFileException(path, "is no image that can be decoded" + Instead(path));
-        if ((_kinds.Contains(codec.EncodedFormat) ? WhyRefused(codec) : $"is no image of a kind that is read: {PictureKinds.Read} are") is not { } refused)
+        var codec = (hashed is null ? SKCodec.Create(path) : Verified(path, hashed))
+            ?? throw new ImageFileException(path, "is not an image that can be decoded" + Instead(path));
+        var whyRefused = _kinds.Contains(codec.EncodedFormat)
+            ? WhyRefused(codec)
+            : $"is not an image of a kind that is read: {PictureKinds.Read} are";
+        if (whyRefused is not { } refused)
             return codec;
 
         codec.Dispose();
@@ -86,9 +96,9 @@ internal sealed record PictureFile(string Path, int Width, int Height)
         {
             var file = new FileInfo(path);
             if (!file.Exists)
-                return Directory.Exists(path) ? "is a folder, and no image" : "is missing, or a link that leads nowhere";
+                return Directory.Exists(path) ? "is a folder, not an image" : "is missing, or is a link to a missing file";
             if (file.Length == 0)
-                return "is empty, or no regular file; fetch it again, or take it out of the folder";
+                return "is empty, or is not a regular file; fetch it again, or remove it from the folder";
             if (file.Length > MostBytes)
                 return FormattableString.Invariant($"is {file.Length} bytes long, and images of up to {MostBytes} are read");
             using var readable = RegularFile.Open(path);
@@ -96,7 +106,7 @@ internal sealed record PictureFile(string Path, int Width, int Height)
         }
         catch (FileNotFoundException)
         {
-            return "is missing, or a link that leads nowhere";
+            return "is missing, or is a link to a missing file";
         }
         catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
         {
@@ -109,10 +119,10 @@ internal sealed record PictureFile(string Path, int Width, int Height)
         var (width, height) = (codec.Info.Width, codec.Info.Height);
         if (width < 1 || height < 1 || width > MostPixelsASide || height > MostPixelsASide || (long)width * height > MostPixels)
             return FormattableString.Invariant($"is {width}×{height} pixels, and images of up to {MostPixelsASide} a side and {MostPixels} in all are read");
-        return codec.FrameCount > 1 ? FormattableString.Invariant($"is an animation of {codec.FrameCount} frames, and no image; save the frame that is meant as PNG") : null;
+        return codec.FrameCount > 1 ? FormattableString.Invariant($"is an animation of {codec.FrameCount} frames, not an image; save the frame that is meant as PNG") : null;
     }
 
-    // What a file holds that stands for an image which was not fetched.
+    // Describes a file that only points to an image; empty for any other.
     private static string Instead(string path)
     {
         var bytes = new byte[LongestPointer];

@@ -2,24 +2,30 @@ using AdaptThenUnlearn.Files;
 
 namespace AdaptThenUnlearn.Torch.Images;
 
-/// <summary>The pictures of a folder and its sub-folders, and what of the folder is passed over, by one rule for every command.</summary>
+/// <summary>
+/// The pictures of a folder and its sub-folders, and the files that are passed over, by the same rule for every command.
+/// </summary>
 /// <remarks>
-/// PNG, JPEG and WebP files are read, by their names' endings in any case. Hidden and system entries, links to folders that are
-/// read already, and files that are no pictures are passed over, and counted. A picture of any other kind is never passed over:
-/// the folder is refused, because a set of which a part is missing is another set.
+/// PNG, JPEG and WebP files are read, recognised by the endings of their names. Hidden and system entries, links to folders that
+/// are read already, and files that are not pictures are passed over and counted. A folder with pictures of another kind is
+/// refused, because a set without some of its pictures would be another set.
 /// </remarks>
 /// <param name="Folder">The folder.</param>
-/// <param name="Files">Full paths, in ordinal order; at least one.</param>
-/// <param name="PassedOver">What is not read, and why; empty where everything is.</param>
+/// <param name="Files">Full paths of the pictures, in ordinal order; at least one.</param>
+/// <param name="PassedOver">The files that are not read, with the reasons; empty where every file is read.</param>
 public sealed record PictureFolder(string Folder, IReadOnlyList<string> Files, IReadOnlyList<SkippedFiles> PassedOver)
 {
-    private const string Mend = "convert them to PNG, which loses nothing, or take them out of the folder";
+    private const string Mend = "convert them to PNG, which loses nothing, or remove them from the folder";
 
-    /// <summary>How many pictures are read, and what is passed over.</summary>
+    /// <summary>A sentence with the number of pictures, and the files that are passed over.</summary>
     public string Summary => FormattableString.Invariant($"{Files.Count} images") + string.Concat(PassedOver.Select(some => $"; passed over: {some}"));
 
-    /// <summary>Lists a folder. Files that have no picture's ending are opened to see whether they are pictures all the same; no picture is decoded.</summary>
-    /// <exception cref="ImageFileException">The folder cannot be read, holds no pictures, or holds some of a kind or name that is not read.</exception>
+    /// <summary>
+    /// Lists a folder. Files without a picture's ending are opened to see whether they are pictures. No picture is decoded.
+    /// </summary>
+    /// <exception cref="ImageFileException">
+    /// The folder cannot be read, holds no pictures, or holds some of a kind or name that is not read.
+    /// </exception>
     public static PictureFolder List(string folder)
     {
         var listing = Listed(folder);
@@ -27,7 +33,7 @@ public sealed record PictureFolder(string Folder, IReadOnlyList<string> Files, I
         Refuse(folder, listing.Files.Where(PictureKinds.IsNotRead), $"pictures of kinds that are not read ({PictureKinds.Read} are); {Mend}");
 
         string[] others = [.. listing.Files.Where(file => !PictureKinds.IsRead(file))];
-        Refuse(folder, others.Where(PictureKinds.HoldsPicture), "pictures whose names do not say so; let their names end as their kind does (.png, .jpg, .webp), or take them out of the folder");
+        Refuse(folder, others.Where(PictureKinds.HoldsPicture), "pictures whose names do not say so; give their names the ending of their kind (.png, .jpg, .webp), or remove them from the folder");
         if (pictures.Length == 0)
             throw new ImageFileException(folder, $"holds no images: neither it nor its sub-folders hold a file that ends in {PictureKinds.Endings}");
 
@@ -40,16 +46,16 @@ public sealed record PictureFolder(string Folder, IReadOnlyList<string> Files, I
             if (listing.Repeated.Count > 0)
                 yield return new("links to folders that are read already", listing.Repeated);
             if (others.Length > 0)
-                yield return new("files that are no pictures", [.. others.Select(file => Path.GetRelativePath(folder, file))]);
+                yield return new("files that are not pictures", [.. others.Select(file => Path.GetRelativePath(folder, file))]);
         }
     }
 
-    /// <summary>Names of the sub-folders that count, links included, in ordinal order.</summary>
+    /// <summary>Names of the sub-folders that are not hidden, including links, in ordinal order.</summary>
     /// <exception cref="ImageFileException">The folder cannot be read.</exception>
     public static IReadOnlyList<string> SubFolders(string folder) => Guarded(folder, () =>
         (string[])[.. Directory.EnumerateDirectories(folder).Select(path => Path.GetFileName(path)!).Where(name => !FolderListing.IsHidden(name)).Order(StringComparer.Ordinal)]);
 
-    /// <summary>All files of a folder that count.</summary>
+    /// <summary>All files of a folder and its sub-folders that are not hidden.</summary>
     /// <exception cref="ImageFileException">The folder cannot be read.</exception>
     internal static FolderListing Listed(string folder) => Guarded(folder, () => FolderListing.Scan(folder));
 
@@ -73,20 +79,20 @@ public sealed record PictureFolder(string Folder, IReadOnlyList<string> Files, I
     }
 }
 
-/// <summary>What of a folder is not read, and why.</summary>
-/// <param name="Why">As a plural, with which a sentence can go on.</param>
-/// <param name="Entries">Relative to the folder; at least one.</param>
+/// <summary>Files of a folder that are not read, with the reason.</summary>
+/// <param name="Why">The reason as a plural, such as "hidden or system entries".</param>
+/// <param name="Entries">Paths relative to the folder; at least one.</param>
 public sealed record SkippedFiles(string Why, IReadOnlyList<string> Entries)
 {
     private const int Shown = 3;
 
-    /// <summary>The first of them.</summary>
+    /// <summary>The first entries.</summary>
     public IReadOnlyList<string> First => [.. Entries.Take(Shown)];
 
     /// <inheritdoc/>
     public override string ToString() => FormattableString.Invariant($"{Entries.Count} {Why} ({Names(Entries)})");
 
-    /// <summary>The first names, and whether there are more.</summary>
+    /// <summary>The first names as text, with "…" where there are more.</summary>
     /// <param name="names">At least one.</param>
     internal static string Names(IReadOnlyList<string> names) => string.Join(", ", names.Take(Shown)) + (names.Count > Shown ? ", …" : "");
 }

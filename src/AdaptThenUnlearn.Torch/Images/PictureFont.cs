@@ -4,10 +4,10 @@ using SkiaSharp;
 
 namespace AdaptThenUnlearn.Torch.Images;
 
-/// <summary>The font of grids and plots, embedded so that pictures have their letters on machines without any fonts.</summary>
+/// <summary>The font of grids and plots. It is embedded, so that pictures have text on machines without fonts too.</summary>
 internal sealed class PictureFont : IFontResolver
 {
-    /// <summary>Its family name.</summary>
+    /// <summary>Name of the font's family.</summary>
     public const string Name = "DejaVu Sans";
 
     private static readonly Lazy<SKTypeface> _typeface = new(Open);
@@ -17,10 +17,10 @@ internal sealed class PictureFont : IFontResolver
     {
     }
 
-    /// <summary>For drawing with Skia.</summary>
+    /// <summary>The typeface, for drawing with Skia.</summary>
     public static SKTypeface Typeface => _typeface.Value;
 
-    /// <summary>Makes it the font of every plot in this process.</summary>
+    /// <summary>Makes this the font of every plot in the process.</summary>
     public static void UseForPlots() => _ = _registered.Value;
 
     /// <inheritdoc/>

@@ -2,10 +2,10 @@ using AdaptThenUnlearn.Files;
 
 namespace AdaptThenUnlearn.Torch.Images;
 
-/// <summary>Which files are pictures: by the endings of their names, or else by their first bytes.</summary>
+/// <summary>Recognises pictures by the endings of their names, or by their first bytes.</summary>
 internal static class PictureKinds
 {
-    /// <summary>The kinds that are read.</summary>
+    /// <summary>Names of the kinds that are read, for messages.</summary>
     public const string Read = "PNG, JPEG and WebP";
 
     private const int LongestMagic = 16;
@@ -18,7 +18,7 @@ internal static class PictureKinds
         ".jp2", ".jxl", ".jxr", ".nef", ".pbm", ".pcx", ".pgm", ".pnm", ".ppm", ".psd", ".qoi", ".svg", ".tga", ".tif", ".tiff", ".wbmp", ".wmf", ".xbm", ".xpm",
     };
 
-    // Where a magic begins, and its bytes; the first 16 bytes of a file hold it.
+    // The first bytes of the kinds of pictures: offset and bytes, within the first 16 bytes of a file.
     private static readonly (int At, byte[] Magic)[] _magics =
     [
         (0, [0x89, .. "PNG"u8]), (0, [0xff, 0xd8, 0xff]), (8, [.. "WEBPVP8"u8]), (0, [.. "GIF8"u8]), (0, [.. "II*\0"u8]), (0, [.. "MM\0*"u8]),
@@ -26,7 +26,7 @@ internal static class PictureKinds
         (0, [0xff, 0x4f, 0xff, 0x51]), (0, [.. "8BPS"u8]), (0, [.. "qoif"u8]), (0, [0x76, 0x2f, 0x31, 0x01]),
     ];
 
-    /// <summary>The endings of names that are read, for messages.</summary>
+    /// <summary>The endings of the kinds that are read, for messages.</summary>
     public static string Endings => string.Join(", ", _read);
 
     /// <summary>Whether a file's name says that it is of a kind that is read.</summary>
@@ -54,6 +54,6 @@ internal static class PictureKinds
         }
     }
 
-    // "BM" begins texts too: the four bytes after the length are zero in a bitmap.
+    // Texts may begin with "BM" too. In a bitmap, the four bytes after the length are zero.
     private static bool IsBitmap(byte[] first) => first.AsSpan().StartsWith("BM"u8) && first.AsSpan(6, 4).IndexOfAnyExcept((byte)0) < 0;
 }

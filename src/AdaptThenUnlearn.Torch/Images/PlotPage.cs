@@ -5,13 +5,13 @@ namespace AdaptThenUnlearn.Torch.Images;
 /// <summary>Several plots as one PNG picture.</summary>
 internal static class PlotPage
 {
-    /// <summary>Of each plot, in pixels.</summary>
+    /// <summary>Width of a plot in pixels.</summary>
     public const int PlotWidth = 640;
 
     /// <summary>Draws the plots in rows.</summary>
     /// <param name="charts">At least one.</param>
-    /// <param name="columns">In a row, at most.</param>
-    /// <param name="height">Of each plot, in pixels.</param>
+    /// <param name="columns">Largest number of plots in a row.</param>
+    /// <param name="height">Height of a plot in pixels.</param>
     /// <param name="draw">Draws a chart on an empty plot, whose font is set.</param>
     /// <returns>A PNG file's bytes.</returns>
     public static byte[] Png<TChart>(IReadOnlyList<TChart> charts, int columns, int height, Action<Plot, TChart> draw)

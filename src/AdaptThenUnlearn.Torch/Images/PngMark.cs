@@ -5,19 +5,22 @@ using ICSharpCode.SharpZipLib.Checksum;
 
 namespace AdaptThenUnlearn.Torch.Images;
 
-/// <summary>Says in a PNG file what made it, so that the tool knows its own pictures again and replaces no other.</summary>
-/// <remarks>A <c>tEXt</c> chunk <c>Software</c> behind the header; PNG specification (third edition), sections 11.2.1 and 11.3.3.2.</remarks>
+/// <summary>Marks PNG files that this tool made, so that it recognises its own pictures and replaces no others.</summary>
+/// <remarks>
+/// The mark is a <c>tEXt</c> chunk <c>Software</c> behind the header; PNG specification (third edition), sections 11.2.1 and
+/// 11.3.3.2.
+/// </remarks>
 internal static class PngMark
 {
     private const int SignatureAndHeader = 8 + 25;   // the header chunk is always 25 bytes long
     private static readonly byte[] _chunk = Chunk("tEXt", Encoding.Latin1.GetBytes("Software\0AdaptThenUnlearn"));
 
-    /// <summary>The picture with the mark; nothing else of it changes.</summary>
+    /// <summary>Adds the mark to a picture; nothing else changes.</summary>
     /// <param name="png">A PNG file's bytes, without the mark.</param>
     public static byte[] AddMark(ReadOnlySpan<byte> png) => [.. png[..SignatureAndHeader], .. _chunk, .. png[SignatureAndHeader..]];
 
     /// <summary>Whether a file is a picture with the mark.</summary>
-    /// <param name="path">May be anything.</param>
+    /// <param name="path">Any path.</param>
     public static bool HasMark(string path)
     {
         try

@@ -3,7 +3,7 @@ using SkiaSharp;
 
 namespace AdaptThenUnlearn.Torch.Images;
 
-/// <summary>Draws named points, one colour a group, as one PNG picture.</summary>
+/// <summary>Draws named points as one PNG picture, with one colour for each group.</summary>
 public static class ScatterPlot
 {
     private const int Height = 520;
@@ -20,8 +20,9 @@ public static class ScatterPlot
 
     private static void Draw(Plot plot, ScatterChart chart)
     {
+        // Fix the frame, because names are placed in pixels, and scale the axes.
         plot.Title(chart.Title);
-        plot.Layout.Fixed(_frame);   // names are placed by pixels, so the frame has to be known before anything is drawn
+        plot.Layout.Fixed(_frame);
         var points = chart.Points.Where(point => double.IsFinite(chart.X.Place(point.X)) && double.IsFinite(chart.Y.Place(point.Y))).ToList();
         var x = Scale.Over(chart.X, [.. points.Select(point => point.X)], _area.Width);
         var y = Scale.Over(chart.Y, [.. points.Select(point => point.Y)], _area.Height);
@@ -30,11 +31,14 @@ public static class ScatterPlot
         if (points.Count == 0)
             return;
 
+        // Draw the names.
         var colours = points.Select(point => point.Group).Distinct().Index().ToDictionary(group => group.Item, group => plot.Add.Palette.GetColor(group.Index));
         var places = points.Select(point => new SKPoint((float)x.Pixel(point.X), (float)(_area.Height - y.Pixel(point.Y)))).ToList();
         var names = NamePlacement.Beside(places, [.. points.Select(point => SizeOf(point.Name))], new SKSize(_area.Width, _area.Height), MarkerRadius);
         foreach (var (number, point) in points.Index())
             Name(point.Name, places[number], names[number], colours[point.Group]);
+
+        // Draw the points, one colour for each group.
         foreach (var group in points.GroupBy(point => point.Group))
         {
             var markers = plot.Add.ScatterPoints(group.Select(point => chart.X.Place(point.X)).ToArray(), group.Select(point => chart.Y.Place(point.Y)).ToArray(), colours[group.Key]);
@@ -42,9 +46,9 @@ public static class ScatterPlot
             markers.MarkerSize = 2 * MarkerRadius;
         }
 
-        plot.ShowLegend(Edge.Bottom);   // beside the plot: any corner may hold a point
+        plot.ShowLegend(Edge.Bottom);   // outside of the plot, because any corner may hold a point
 
-        // A name that had to stand apart from its point is led to it.
+        // Draws a name, and a line to its point where the name is not beside it.
         void Name(string text, SKPoint place, SKRect box, Color colour)
         {
             var near = new SKPoint(Math.Clamp(place.X, box.Left, box.Right), Math.Clamp(place.Y, box.Top, box.Bottom));
@@ -65,7 +69,7 @@ public static class ScatterPlot
         return new SKSize(font.MeasureText(name), FontSize + 3);
     }
 
-    // An axis with its limits, which take in at least two marks where it has them, and how many pixels it is long.
+    // An axis with its limits and its length in pixels. The limits include at least two marks where the axis has them.
     internal sealed record Scale(ScatterAxis Axis, double Low, double High, double Pixels)
     {
         private const double Margin = 0.06;
@@ -73,7 +77,7 @@ public static class ScatterPlot
         public static Scale Over(ScatterAxis axis, IReadOnlyList<double> values, double pixels)
         {
             var places = values.Select(axis.Place).DefaultIfEmpty(0).ToList();
-            var margin = Margin * Math.Max(places.Max() - places.Min(), 0.1);   // around a single point there is no scale
+            var margin = Margin * Math.Max(places.Max() - places.Min(), 0.1);   // a single point has no extent
             var (low, high) = (places.Min() - margin, places.Max() + margin);
             var marks = axis.Marks.Select(axis.Place).ToList();
             return marks.Count(mark => mark >= low && mark <= high) >= 2
@@ -98,15 +102,17 @@ public static class ScatterPlot
 }
 
 /// <summary>One plot of named points.</summary>
-/// <param name="Title">What it shows.</param>
-/// <param name="X">Left to right.</param>
-/// <param name="Y">Bottom to top.</param>
-/// <param name="Points">In any order; those that an axis has no place for, such as 0 on a logarithmic one, are left out.</param>
+/// <param name="Title">Title.</param>
+/// <param name="X">The axis from left to right.</param>
+/// <param name="Y">The axis from bottom to top.</param>
+/// <param name="Points">
+/// The points, in any order. Points without a place on an axis, such as 0 on a logarithmic one, are left out.
+/// </param>
 public sealed record ScatterChart(string Title, ScatterAxis X, ScatterAxis Y, IReadOnlyList<ScatterPoint> Points);
 
 /// <summary>One named point.</summary>
-/// <param name="Name">Written beside it.</param>
-/// <param name="Group">In the legend; a colour each.</param>
-/// <param name="X">Finite.</param>
-/// <param name="Y">Finite.</param>
+/// <param name="Name">Name beside the point.</param>
+/// <param name="Group">Name of its group, in the legend; each group has one colour.</param>
+/// <param name="X">Value on the axis from left to right; finite.</param>
+/// <param name="Y">Value on the axis from bottom to top; finite.</param>
 public sealed record ScatterPoint(string Name, string Group, double X, double Y);

@@ -5,27 +5,37 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Labelling;
 
-/// <summary>Trains a linear head on frozen features from a few labels, and says how often it errs on images it was not trained on.</summary>
+/// <summary>
+/// Trains a linear head on frozen features from a few labels, and counts its errors on images that it was not trained on.
+/// </summary>
 /// <remarks>
-/// Features are brought to mean 0 and deviation 1 over all images, labelled or not. With fewer labels than features, the best weights lie in the
-/// span of the labelled images, so that all fitting is done in as many coordinates as there are labels: nothing is lost, and it takes
-/// seconds. The strength of the L2 penalty is chosen by cross-validation within what is trained on, the error is
-/// counted by a cross-validation around that, and the head that is kept is trained on all labels.
+/// <para>
+/// Features are standardised to mean 0 and deviation 1 over all images, labelled or not. With fewer labels than features the best
+/// weights lie in the span of the labelled images. The head is therefore fitted in as many coordinates as there are labels, which
+/// is exact and takes seconds.
+/// </para>
+/// <para>
+/// The strength of the L2 penalty is chosen by cross-validation within the training images. An outer cross-validation counts the
+/// errors. The returned head is trained on all labels.
+/// </para>
 /// </remarks>
 public static class HeadTraining
 {
     private const int Folds = 5;
-    private static readonly double[] _penalties = [10, 1, 0.1, 0.01, 0.001];   // the strongest first: it wins a tie
+    private static readonly double[] _penalties = [10, 1, 0.1, 0.01, 0.001];   // the strongest comes first, because it wins a tie
 
-    /// <summary>Trains.</summary>
-    /// <param name="features"><c>[M, d]</c>: of all images; stays the caller's.</param>
-    /// <param name="labels">Whether an image shows the feature, by its row; at least five of either kind.</param>
-    /// <param name="seed">Of the division into parts.</param>
-    /// <param name="progress">Told of each part.</param>
-    /// <param name="cancel">Ends it between two parts.</param>
+    /// <summary>Trains the head.</summary>
+    /// <param name="features"><c>[M, d]</c>, of all images; stays the caller's.</param>
+    /// <param name="labels">
+    /// Whether an image shows the feature, by the image's row; at least five images with it and five without.
+    /// </param>
+    /// <param name="seed">Seed of the division into folds.</param>
+    /// <param name="progress">Receives each fold.</param>
+    /// <param name="cancel">Ends training between two folds.</param>
     /// <returns>Belongs to the caller.</returns>
     public static TrainedHead Run(Tensor features, IReadOnlyDictionary<int, bool> labels, long seed, IProgress<StageProgress> progress, CancellationToken cancel)
     {
+        // Standardise the features, and take the rows of the labelled images.
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         var all = features.detach().cpu().to(float64);
@@ -34,23 +44,27 @@ public static class HeadTraining
         var images = labels.Keys.Order().ToArray();
         var rows = (all.index_select(0, tensor(images.Select(image => (long)image).ToArray())) - mean) * scale;   // [N, d]
         var shows = tensor(images.Select(image => labels[image] ? 1.0 : 0.0).ToArray());                          // [N]
+
+        // Change to coordinates in the span of the labelled images.
         var (u, s, v) = linalg.svd(rows, fullMatrices: false);
         var coordinates = u * s;                                                                                    // [N, min(N, d)]
         var random = new RandomStreams(seed, "head");
 
+        // Cross-validate: predict each fold with a head that was trained on the others.
         var predictions = zeros_like(shows);
-        foreach (var (number, part) in Parts(shows, random, "held-out").Index())
+        foreach (var (number, heldOut) in SplitFolds(shows, random, "held-out").Index())
         {
             cancel.ThrowIfCancellationRequested();
             progress.Report(new StageProgress("training the classifier", number + 1, Folds + 1, Losses: null));
-            using var inner = NewDisposeScope();
-            var (kept, held) = (part.logical_not(), part);
-            var weights = Best(coordinates[kept], shows[kept], random);
-            predictions[held] = LogisticRegression.Margins(coordinates[held], weights).gt(0).to(float64);
+            using var foldScope = NewDisposeScope();
+            var trained = heldOut.logical_not();
+            var weights = FitBest(coordinates[trained], shows[trained], random);
+            predictions[heldOut] = LogisticRegression.Margins(coordinates[heldOut], weights).gt(0).to(float64);
         }
 
+        // Train on all labels, and change back to weights of the raw features.
         var wrong = predictions.ne(shows).to(float64);
-        var best = Best(coordinates, shows, random);
+        var best = FitBest(coordinates, shows, random);
         progress.Report(new StageProgress("training the classifier", Folds + 1, Folds + 1, Losses: null));
         var inFeatures = v.t().mv(best[..^1]) * scale;                                                              // [d]
         var bias = best[^1].item<double>() - inFeatures.dot(mean).item<double>();
@@ -58,53 +72,56 @@ public static class HeadTraining
             With: Number(shows), Missed: Number(wrong * shows), Without: Number(1 - shows), FalseAlarms: Number(wrong * (1 - shows))));
     }
 
-    // 1/(σ √d), so that a row's length is about 1 however many features there are; 0 for a feature that never changes.
+    // 1/(σ √d), so that a row's length is about 1 for any number of features; 0 for a constant feature.
     private static Tensor Scale(Tensor features)
     {
         var deviation = features.std(0, unbiased: false);
-        var alive = deviation.gt(1e-6 * deviation.max());
-        return where(alive, 1 / (deviation * Math.Sqrt(features.shape[1])), zeros_like(deviation));
+        var varies = deviation.gt(1e-6 * deviation.max());
+        return where(varies, 1 / (deviation * Math.Sqrt(features.shape[1])), zeros_like(deviation));
     }
 
-    private static Tensor Best(Tensor rows, Tensor shows, RandomStreams random)
+    // Fits with the penalty whose cross-validated loss is the smallest.
+    private static Tensor FitBest(Tensor rows, Tensor shows, RandomStreams random)
     {
-        var parts = Parts(shows, random, "penalty").ToList();
+        var folds = SplitFolds(shows, random, "penalty").ToList();
         return LogisticRegression.Fit(rows, shows, _penalties.MinBy(HeldOutLoss));
 
         double HeldOutLoss(double penalty)
         {
             using var scope = NewDisposeScope();
-            return parts.Sum(part =>
+            return folds.Sum(heldOut =>
             {
-                var kept = part.logical_not();
-                var weights = LogisticRegression.Fit(rows[kept], shows[kept], penalty);
-                return LogisticRegression.LogLosses(LogisticRegression.Margins(rows[part], weights), shows[part]).sum().item<double>();
+                var trained = heldOut.logical_not();
+                var weights = LogisticRegression.Fit(rows[trained], shows[trained], penalty);
+                return LogisticRegression.LogLosses(LogisticRegression.Margins(rows[heldOut], weights), shows[heldOut]).sum().item<double>();
             });
         }
     }
 
-    // Masks [N] of five parts, with as many of either kind in each as can be.
-    private static IEnumerable<Tensor> Parts(Tensor shows, RandomStreams random, string purpose)
+    // Masks [N] of five folds, each with about the same share of images that show the feature.
+    private static IEnumerable<Tensor> SplitFolds(Tensor shows, RandomStreams random, string purpose)
     {
         using var source = random.At(purpose);
-        var part = zeros([shows.shape[0]], dtype: int64);
+        var fold = zeros([shows.shape[0]], dtype: int64);
         foreach (var kind in (double[])[0, 1])
         {
             var members = shows.eq(kind).nonzero().squeeze(1);
             var order = members.index_select(0, randperm(members.shape[0], generator: source));
-            part.index_copy_(0, order, arange(members.shape[0]) % Folds);
+            fold.index_copy_(0, order, arange(members.shape[0]) % Folds);
         }
 
-        return [.. Enumerable.Range(0, Folds).Select(number => part.eq(number))];
+        return [.. Enumerable.Range(0, Folds).Select(number => fold.eq(number))];
     }
 
     private static int Number(Tensor counted) => (int)counted.sum().item<double>();
 }
 
-/// <summary>A linear head, and how often it errs.</summary>
+/// <summary>
+/// A linear head and its errors. An image more likely shows the feature where weights · features + bias is positive.
+/// </summary>
 /// <param name="Weights"><c>[d]</c>, float64; owned by this.</param>
-/// <param name="Bias">The feature is more likely than not where weights · features + bias is positive.</param>
-/// <param name="HeldOut">Counted on images that the head was not trained on.</param>
+/// <param name="Bias">The bias.</param>
+/// <param name="HeldOut">Errors on images that the head was not trained on.</param>
 public sealed record TrainedHead(Tensor Weights, double Bias, HeldOutError HeldOut) : IDisposable
 {
     /// <inheritdoc/>

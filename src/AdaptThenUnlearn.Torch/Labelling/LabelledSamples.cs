@@ -8,19 +8,21 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Labelling;
 
-/// <summary>Generated images that a person labels: as pictures to look at, and as features to train on.</summary>
-/// <param name="Pictures">PNG files, pixel for pixel.</param>
+/// <summary>Generated images for a person to label: as pictures to look at, and as features to train on.</summary>
+/// <param name="Pictures">The images as PNG files, pixel for pixel.</param>
 /// <param name="Features"><c>[N, FeatureSize]</c> on the CPU; owned by this.</param>
 public sealed record LabelledSamples(IReadOnlyList<byte[]> Pictures, Tensor Features) : IDisposable
 {
-    /// <summary>Generates them: from one seed always the same, and never the ones that measuring or training draws.</summary>
+    /// <summary>
+    /// Generates the images. One seed always gives the same images, and never those of a measurement or a training.
+    /// </summary>
     /// <param name="generator">In eval mode.</param>
-    /// <param name="classifier">Makes the features; takes such images.</param>
-    /// <param name="count">Images.</param>
-    /// <param name="seed">Of latents and noise.</param>
-    /// <param name="device">Where both are.</param>
-    /// <param name="progress">Told of the images made so far.</param>
-    /// <param name="cancel">Ends it between two batches.</param>
+    /// <param name="classifier">Computes the features of the generator's images.</param>
+    /// <param name="count">Number of images.</param>
+    /// <param name="seed">Seed of latents and noise.</param>
+    /// <param name="device">Where generator and classifier are.</param>
+    /// <param name="progress">Receives the number of images so far.</param>
+    /// <param name="cancel">Ends generation between two batches.</param>
     /// <returns>Belongs to the caller.</returns>
     public static LabelledSamples Generate(
         ImageGenerator generator, FeatureClassifier classifier, int count, long seed, Device device, IProgress<StageProgress> progress, CancellationToken cancel)

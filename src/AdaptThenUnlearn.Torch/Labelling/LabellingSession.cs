@@ -5,37 +5,39 @@ using AdaptThenUnlearn.Torch.Training;
 
 namespace AdaptThenUnlearn.Torch.Labelling;
 
-/// <summary>Labels that are kept as they are given, and the classifier that is trained from them. May be used from several threads.</summary>
-/// <param name="samples">What is labelled; stays the caller's.</param>
-/// <param name="classifier">Its second class is the feature; its last layer is trained. Stays the caller's.</param>
-/// <param name="sheet">Labels to begin with.</param>
-/// <param name="folder">Where labels and classifier are kept.</param>
-/// <param name="keepsUseless">Whether a classifier is written, too, that finds nothing by its held-out counts, or no more than by chance.</param>
+/// <summary>Keeps labels as soon as they are given, and trains the classifier from them. Several threads may use it.</summary>
+/// <param name="samples">The images to label; stay the caller's.</param>
+/// <param name="classifier">
+/// The classifier, whose last layer is trained and whose second class is the feature; stays the caller's.
+/// </param>
+/// <param name="sheet">The labels at the beginning.</param>
+/// <param name="folder">Where labels and classifier are written.</param>
+/// <param name="keepsUseless">Whether to write a classifier whose held-out counts are no better than chance, too.</param>
 public sealed class LabellingSession(LabelledSamples samples, FrozenFeaturesHead classifier, LabelSheet sheet, string folder, bool keepsUseless = false)
 {
     private readonly Lock _labels = new();
     private readonly Lock _training = new();
 
-    /// <summary>What is looked for.</summary>
+    /// <summary>Name of the feature.</summary>
     public string Feature => Sheet.Feature;
 
-    /// <summary>What is labelled.</summary>
+    /// <summary>The images to label.</summary>
     public LabelledSamples Samples => samples;
 
     /// <summary>The labels so far.</summary>
     public LabelSheet Sheet { get; private set; } = sheet;
 
-    /// <summary>Where the classifier is written.</summary>
+    /// <summary>Path of the classifier's file.</summary>
     public string ClassifierPath { get; } = Path.Combine(folder, sheet.Feature + ".safetensors");
 
-    /// <summary>Name of the file of the labels.</summary>
+    /// <summary>Name of the file with the labels.</summary>
     public const string SheetName = "labels.json";
 
-    /// <summary>The file of the labels in a folder.</summary>
+    /// <summary>Path of the file with the labels in a folder.</summary>
     public static string SheetIn(string folder) => Path.Combine(folder, SheetName);
 
-    /// <summary>Changes labels, and keeps them on the disk before it returns.</summary>
-    /// <param name="changes">By image; null takes a label away.</param>
+    /// <summary>Changes labels, and writes them to the disk before it returns.</summary>
+    /// <param name="changes">The new labels by image; null removes a label.</param>
     /// <exception cref="ArgumentException">There is no such image; nothing is changed.</exception>
     /// <exception cref="FileNotWrittenException">The labels cannot be written; nothing is changed.</exception>
     public LabelSheet Change(IReadOnlyDictionary<int, bool?> changes)
@@ -53,9 +55,11 @@ public sealed class LabellingSession(LabelledSamples samples, FrozenFeaturesHead
     }
 
     /// <summary>Trains the classifier from the labels so far and writes it.</summary>
-    /// <param name="progress">Told of each step.</param>
-    /// <param name="cancel">Ends it between two steps.</param>
-    /// <exception cref="LabelException">There are too few labels, or nothing was learnt from them; a classifier that was there is left as it is.</exception>
+    /// <param name="progress">Receives each step.</param>
+    /// <param name="cancel">Ends training between two steps.</param>
+    /// <exception cref="LabelException">
+    /// There are too few labels, or nothing was learned from them. The classifier's file is not changed then.
+    /// </exception>
     /// <exception cref="FileNotWrittenException">The classifier cannot be written.</exception>
     public HeldOutError Train(IProgress<StageProgress> progress, CancellationToken cancel)
     {

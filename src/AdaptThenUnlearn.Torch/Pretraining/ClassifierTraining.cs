@@ -9,38 +9,45 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Pretraining;
 
-/// <summary>How a classifier is trained.</summary>
-/// <param name="Architecture">A name of the classifier catalogue.</param>
-/// <param name="Epochs">Passes over the images.</param>
-/// <param name="BatchSize">Images an update.</param>
-/// <param name="LearningRate">Adam's, at the start; falls to zero along a half cosine.</param>
-/// <param name="Seed">Of weights, order and distortion.</param>
+/// <summary>Settings for training a classifier.</summary>
+/// <param name="Architecture">Name of an architecture in the classifier catalogue.</param>
+/// <param name="Epochs">Number of passes over the images.</param>
+/// <param name="BatchSize">Number of images for each update.</param>
+/// <param name="LearningRate">Adam's learning rate at the start; it falls to zero along a half cosine.</param>
+/// <param name="Seed">Seed of weights, order and distortion.</param>
 public sealed record ClassifierSettings(string Architecture, int Epochs, int BatchSize, double LearningRate, long Seed);
 
-/// <summary>What one epoch came to.</summary>
-/// <param name="Epoch">Counted from 1.</param>
-/// <param name="Loss">Mean cross-entropy (of independent labels: mean over them, too) over the distorted training images.</param>
-/// <param name="TestAccuracy">Share of test images classified rightly (of independent labels: of all labels of all images), 0 to 1.</param>
+/// <summary>Figures of one epoch.</summary>
+/// <param name="Epoch">Number of the epoch, counted from 1.</param>
+/// <param name="Loss">
+/// Mean cross-entropy over the distorted training images; for independent labels also the mean over the labels.
+/// </param>
+/// <param name="TestAccuracy">
+/// Share of test images that are classified correctly, 0 to 1; for independent labels the share of all labels of all images.
+/// </param>
 public sealed record ClassifierEpoch(int Epoch, double Loss, double TestAccuracy);
 
-/// <summary>Trains a classifier on labelled images, slightly turned, scaled and shifted anew each time.</summary>
+/// <summary>
+/// Trains a classifier on labelled images, which are rotated, scaled and shifted a little, differently in each epoch.
+/// </summary>
 public static class ClassifierTraining
 {
     private const double MaxTurn = 0.2;        // radians
-    private const double MaxScale = 0.12;
-    private const double MaxShift = 0.12;      // of half the image
+    private const double MaxScale = 0.12;      // share by which an image is enlarged or reduced
+    private const double MaxShift = 0.12;      // share of half the image's side
 
-    /// <summary>Trains from scratch.</summary>
-    /// <param name="settings">How.</param>
-    /// <param name="train">Labelled images.</param>
-    /// <param name="test">Never trained on.</param>
-    /// <param name="device">Where.</param>
-    /// <param name="progress">Told after every epoch.</param>
+    /// <summary>Trains a classifier from scratch.</summary>
+    /// <param name="settings">Architecture, length and seed of the training.</param>
+    /// <param name="train">Images to train on.</param>
+    /// <param name="test">Images to test with, which are never trained on.</param>
+    /// <param name="device">Where the classifier is.</param>
+    /// <param name="progress">Receives the figures of every epoch.</param>
     /// <param name="cancel">Ends training between two updates.</param>
     /// <returns>The classifier in eval mode; belongs to the caller.</returns>
     public static FeatureClassifier Run(
         ClassifierSettings settings, LabelledImages train, LabelledImages test, Device device, IProgress<ClassifierEpoch> progress, CancellationToken cancel)
     {
+        // Build the classifier and its optimiser. A last batch that is not full is left out.
         var random = new RandomStreams(settings.Seed, "classifier");
         var shape = new ImageShape((int)train.Images.shape[1], (int)train.Images.shape[2]);
         var classifier = random.Seeded("weights", () => ClassifierArchitectures.Build(settings.Architecture, shape, train.Classes, train.Outputs));
@@ -48,6 +55,8 @@ public static class ClassifierTraining
         using var optimizer = optim.Adam(classifier.parameters(), settings.LearningRate, weight_decay: 1e-4);
         var batchSize = (int)Math.Min(settings.BatchSize, train.Images.shape[0]);
         var batches = (int)(train.Images.shape[0] / batchSize);
+
+        // Train on all images in a new order in each epoch, then test.
         for (var epoch = 1; epoch <= settings.Epochs; epoch++)
         {
             using var epochScope = NewDisposeScope();
@@ -57,11 +66,14 @@ public static class ClassifierTraining
             classifier.train();
             for (var batch = 0; batch < batches; batch++)
             {
+                // Draw a batch, and distort it.
                 cancel.ThrowIfCancellationRequested();
                 SetLearningRate(optimizer, settings.LearningRate * HalfCosine(((epoch - 1.0) * batches + batch) / (settings.Epochs * batches)));
                 using var scope = NewDisposeScope();
                 var rows = order.narrow(0, batch * batchSize, batchSize);
                 var images = Distort(ImageQuantizer.FromBytes(train.Images.index_select(0, rows)), source).to(device);
+
+                // Minimise the cross-entropy.
                 optimizer.zero_grad();
                 var batchLoss = Loss(classifier, classifier.Logits(classifier.Features(images)), train.Labels.index_select(0, rows).to(device));
                 batchLoss.backward();
@@ -76,27 +88,31 @@ public static class ClassifierTraining
         return classifier;
     }
 
-    /// <summary>How a classifier does on images that it was not trained on, class by class.</summary>
+    /// <summary>Counts a classifier's errors for each class, on images that it was not trained on.</summary>
     /// <param name="classifier">In eval mode.</param>
-    /// <param name="train">What it was trained on; their labels are part of the digest.</param>
-    /// <param name="test">Never trained on.</param>
+    /// <param name="train">The images that it was trained on; their labels are part of the digest.</param>
+    /// <param name="test">The images to count on.</param>
     /// <param name="device">Where the classifier is.</param>
     public static HeldOutCounts HeldOut(FeatureClassifier classifier, LabelledImages train, LabelledImages test, Device device)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
+
+        // Count, for each class, the images with it and those missed, and the images without it and the false alarms.
         var counts = zeros([4, classifier.Classes.Count], int64);   // rows: with, missed, without, false alarms
         foreach (var (images, labels) in Batches(test))
         {
-            using var inner = NewDisposeScope();
+            using var batchScope = NewDisposeScope();
             var predicted = classifier.DetectClasses(classifier.Logits(classifier.Features(ImageQuantizer.FromBytes(images).to(device)))).cpu();
             var actual = classifier.Outputs is ClassifierOutputs.Sigmoid ? labels.gt(0.5) : nn.functional.one_hot(labels, classifier.Classes.Count).to(@bool);
-            var (hidden, blind) = (actual.logical_not(), predicted.logical_not());
-            counts.add_(stack([actual.sum([0]), actual.logical_and(blind).sum([0]), hidden.sum([0]), hidden.logical_and(predicted).sum([0])]));
+            var (isAbsent, isNotPredicted) = (actual.logical_not(), predicted.logical_not());
+            counts.add_(stack(
+                [actual.sum([0]), actual.logical_and(isNotPredicted).sum([0]), isAbsent.sum([0]), isAbsent.logical_and(predicted).sum([0])]));
             images.Dispose();
             labels.Dispose();
         }
 
+        // Name the counts, and identify the images by the digest of their labels.
         var numbers = counts.data<long>().ToArray().Select(number => (int)number).ToArray();
         var all = classifier.Classes.Count;
         return new HeldOutCounts(
@@ -149,7 +165,8 @@ public static class ClassifierTraining
         var row1 = stack([scale * turn.cos(), -scale * turn.sin(), Uniform(MaxShift)], dim: 1);
         var row2 = stack([scale * turn.sin(), scale * turn.cos(), Uniform(MaxShift)], dim: 1);
         var grid = nn.functional.affine_grid(stack([row1, row2], dim: 1), images.shape, align_corners: false);
-        // Black is -1, what lies outside is 0: shift so that outside is black too.
+
+        // Sampling gives 0 outside of the image, and black is -1: add 1 before sampling, so that the outside becomes black.
         return (nn.functional.grid_sample(images + 1, grid, align_corners: false) - 1).MoveToOuterDisposeScope();
     }
 

@@ -7,22 +7,24 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Pretraining;
 
-/// <summary>How a generator is trained from scratch.</summary>
-/// <param name="Model">Its size.</param>
-/// <param name="Training">Batch, learning rate, regularisation; the R1 weight is the later one.</param>
-/// <param name="Steps">Generator updates.</param>
-/// <param name="DecaySteps">The last of these, in which the learning rate falls linearly to zero.</param>
-/// <param name="EarlyR1Weight">R1 weight of the first <paramref name="EarlySteps"/>: a strong penalty keeps a young GAN from collapsing.</param>
-/// <param name="EarlySteps">How long it holds.</param>
-/// <param name="Seed">Of weights, latents, noise and data order.</param>
+/// <summary>Settings for training a generator from scratch.</summary>
+/// <param name="Model">Size of the generator.</param>
+/// <param name="Training">Batch size, learning rate and regularisation. Its R1 weight is that of the later steps.</param>
+/// <param name="Steps">Number of generator updates.</param>
+/// <param name="DecaySteps">Number of last steps in which the learning rate falls linearly to zero.</param>
+/// <param name="EarlyR1Weight">R1 weight of the early steps, when a strong penalty keeps the GAN from collapsing.</param>
+/// <param name="EarlySteps">Number of early steps.</param>
+/// <param name="Seed">Seed of weights, latents, noise and data order.</param>
 public sealed record PretrainingSettings(
     StyleGan2Settings Model, TrainingSettings Training, int Steps, int DecaySteps, double EarlyR1Weight, int EarlySteps, long Seed)
 {
-    /// <summary>The discriminator's size; the generator's unless it says otherwise.</summary>
+    /// <summary>Size of the discriminator; the generator's where it is not set.</summary>
     public StyleGan2Settings DiscriminatorModel { get; init; } = Model;
 }
 
-/// <summary>Trains a StyleGAN2 from scratch on real images: how the embedded generators were made, and how a retrained baseline is.</summary>
+/// <summary>
+/// Trains a StyleGAN2 from scratch on real images. The embedded generators and the retrained baseline are made in this way.
+/// </summary>
 public sealed class GeneratorPretraining : IDisposable
 {
     /// <summary>The stage's name in progress and journal.</summary>
@@ -35,10 +37,10 @@ public sealed class GeneratorPretraining : IDisposable
     private readonly GanPair _networks;
     private readonly AdversarialTrainer _trainer;
 
-    /// <summary>Builds fresh networks.</summary>
-    /// <param name="settings">How.</param>
-    /// <param name="reals">What images should look like; stays the caller's.</param>
-    /// <param name="device">Where.</param>
+    /// <summary>Builds untrained networks.</summary>
+    /// <param name="settings">Sizes of the networks, and settings of the training.</param>
+    /// <param name="reals">The real images; stay the caller's.</param>
+    /// <param name="device">Where the networks are.</param>
     public GeneratorPretraining(PretrainingSettings settings, IImageSource reals, Device device)
     {
         var random = new RandomStreams(settings.Seed, "pretraining");
@@ -50,14 +52,15 @@ public sealed class GeneratorPretraining : IDisposable
         _trainer = new AdversarialTrainer(_networks.Generator, _networks.Discriminator, settings.Training, random);
     }
 
-    /// <summary>Trains to the end, going on from the journal.</summary>
-    /// <param name="journal">Where the state is kept, every 500 steps.</param>
-    /// <param name="progress">Told of every step.</param>
+    /// <summary>Trains to the last step, and resumes from the journal where it has a state.</summary>
+    /// <param name="journal">Keeps the state, every 500 steps.</param>
+    /// <param name="progress">Receives every step.</param>
     /// <param name="cancel">Ends training between two steps.</param>
-    /// <returns>The averaged generator in eval mode, with the discriminator; belongs to the caller.</returns>
+    /// <returns>The generator with averaged weights, and the discriminator, in eval mode; belongs to the caller.</returns>
     /// <exception cref="TrainingDivergedException">A loss is not finite.</exception>
     public GanPair Run(ITrainingJournal journal, IProgress<StageProgress> progress, CancellationToken cancel)
     {
+        // Resume from the journal.
         using var scope = NewDisposeScope();
         var done = 0;
         if (journal.Load(Name) is { } saved)
@@ -66,6 +69,7 @@ public sealed class GeneratorPretraining : IDisposable
             done = saved.Step;
         }
 
+        // Train step by step, with the strong R1 penalty first; save the state now and then.
         var schedule = new LearningRateSchedule(_settings.Steps, _settings.DecaySteps);
         while (done < _settings.Steps)
         {

@@ -4,24 +4,28 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Pretraining;
 
-/// <summary>What a classifier is trained on, or tested with: images and what they show.</summary>
+/// <summary>Images with labels, to train a classifier on or to test it with.</summary>
 /// <param name="Classes">Names of the classes.</param>
-/// <param name="Outputs">Whether each image shows one of them, or any number.</param>
+/// <param name="Outputs">Whether each image shows exactly one class (softmax) or any number of them (sigmoid).</param>
 /// <param name="Images"><c>[N, C, H, H]</c>, uint8; owned by this.</param>
-/// <param name="Labels"><c>[N]</c>, int64, the class of each image; where there may be several, <c>[N, classes]</c>, float32, 0 or 1; owned by this.</param>
+/// <param name="Labels">
+/// With softmax <c>[N]</c>, int64: the class of each image. With sigmoid <c>[N, classes]</c>, float32, 0 or 1. Owned by this.
+/// </param>
 public sealed record LabelledImages(IReadOnlyList<string> Classes, ClassifierOutputs Outputs, Tensor Images, Tensor Labels) : IDisposable
 {
-    private const int HeldOut = 10;
+    private const int HeldOut = 10;   // every tenth image is kept for the test
 
-    /// <summary>Digits, each of one class.</summary>
+    /// <summary>Takes digits, each of one class.</summary>
     /// <param name="digits">Owned by the result.</param>
     public static LabelledImages From(MnistDataset digits) => new(MnistDataset.Classes, ClassifierOutputs.Softmax, digits.Images, digits.Labels);
 
-    /// <summary>The images of a labelled folder, each of any number of classes; every tenth is kept for the test.</summary>
-    /// <param name="folder">Grey images are read as grey, others as colours.</param>
+    /// <summary>Reads the images of a labelled folder, each of any number of classes. Every tenth is kept for the test.</summary>
+    /// <param name="folder">The folder. Where every image is grey, they have one channel.</param>
     /// <returns>Both belong to the caller.</returns>
     /// <exception cref="ImageFileException">An image cannot be decoded, or their sizes differ.</exception>
-    /// <exception cref="InvalidDataException">There are too few images, they are not square, or a label tells nothing apart.</exception>
+    /// <exception cref="InvalidDataException">
+    /// There are too few images, they are not square, or a label is the same for all training images.
+    /// </exception>
     public static (LabelledImages Train, LabelledImages Test) From(LabelledFolder folder)
     {
         using var scope = NewDisposeScope();
@@ -34,15 +38,17 @@ public sealed record LabelledImages(IReadOnlyList<string> Classes, ClassifierOut
         var (train, test) = Parted(folder.Labels, ClassifierOutputs.Sigmoid, images, labels, arange(count).remainder(HeldOut).eq(HeldOut - 1));
         foreach (var (number, label) in folder.Labels.Index())
             if (train.Labels.select(1, number).mean().item<float>() is var share && share is 0 or 1)
-                throw new InvalidDataException($"the label '{label}' is {(share == 0 ? 0 : 1)} for every training image, so nothing can be learnt of it; give images with and without");
+                throw new InvalidDataException($"the label '{label}' is {(share == 0 ? 0 : 1)} for every training image, so it cannot be learned; give images with and without it");
         return (train.Detached(), test.Detached());
     }
 
-    /// <summary>The images of class folders, each of one class; every tenth of each class is kept for the test.</summary>
-    /// <param name="folders">Grey images are read as grey, others as colours.</param>
+    /// <summary>Reads the images of class folders, each of one class. Every tenth of each class is kept for the test.</summary>
+    /// <param name="folders">The folders. Where every image is grey, they have one channel.</param>
     /// <returns>Both belong to the caller.</returns>
     /// <exception cref="ImageFileException">An image cannot be decoded, or their sizes differ.</exception>
-    /// <exception cref="InvalidDataException">There is one class alone, a class has too few images, an image has none, or the images are not square.</exception>
+    /// <exception cref="InvalidDataException">
+    /// There is only one class, a class has too few images, an image has no class, or the images are not square.
+    /// </exception>
     public static (LabelledImages Train, LabelledImages Test) From(ClassFolders folders)
     {
         using var scope = NewDisposeScope();
@@ -51,7 +57,7 @@ public sealed record LabelledImages(IReadOnlyList<string> Classes, ClassifierOut
 
         var counts = folders.Counts;
         if (counts.Count < 2)
-            throw new InvalidDataException($"{folders.Pictures.Folder} has one class alone, {folders.Classes[0]}; a classifier tells at least two apart");
+            throw new InvalidDataException($"{folders.Pictures.Folder} has only one class, {folders.Classes[0]}; a classifier needs at least two");
         if (counts.ToList().FindIndex(count => count < HeldOut) is >= 0 and var few)
             throw new InvalidDataException(FormattableString.Invariant(
                 $"the class '{folders.Classes[few]}' has {counts[few]} images; every {HeldOut}th is kept for the test, so at least {HeldOut} are needed"));

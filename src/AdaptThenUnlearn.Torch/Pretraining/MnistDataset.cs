@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Pretraining;
 
-/// <summary>Labelled digit images in the four IDX files of the MNIST distribution, or of one that keeps its files likewise.</summary>
+/// <summary>Labelled digit images from the four IDX files of MNIST, or of a data set with the same kind of files.</summary>
 /// <remarks>Format: LeCun, Cortes and Burges, "The MNIST database of handwritten digits", section "File formats".</remarks>
 public sealed class MnistDataset : IDisposable
 {
@@ -18,16 +18,16 @@ public sealed class MnistDataset : IDisposable
         Labels = labels;
     }
 
-    /// <summary>The file of the images, and whether they were turned.</summary>
+    /// <summary>The file of the images, and whether they were transposed.</summary>
     public string Source { get; }
 
-    /// <summary><c>[N, 1, 32, 32]</c>, uint8: the 28×28 image with two black pixels around it.</summary>
+    /// <summary><c>[N, 1, 32, 32]</c>, uint8: the 28×28 images with two black pixels around them.</summary>
     public Tensor Images { get; }
 
     /// <summary><c>[N]</c>, int64, 0 to 9.</summary>
     public Tensor Labels { get; }
 
-    /// <summary>Images of each class, in label order.</summary>
+    /// <summary>Number of images of each class, in label order.</summary>
     public IReadOnlyList<long> Counts
     {
         get
@@ -37,12 +37,12 @@ public sealed class MnistDataset : IDisposable
         }
     }
 
-    /// <summary>How many images there are of each class, and where they come from.</summary>
+    /// <summary>A sentence with the number of images of each class and their file.</summary>
     public string Summary =>
         FormattableString.Invariant($"{Images.shape[0]} images of {Source}, classes {string.Join(", ", Classes.Zip(Counts, (name, count) => FormattableString.Invariant($"{name} ({count})")))}");
 
-    /// <summary>Whether a folder looks as if it held them.</summary>
-    /// <exception cref="InvalidDataException">It holds several sets.</exception>
+    /// <summary>Whether a folder holds the files of a data set.</summary>
+    /// <exception cref="InvalidDataException">The folder holds several data sets.</exception>
     public static bool ExistsIn(string folder) => MnistFiles.FindIn(folder) is not null;
 
     /// <summary>Reads the 60,000 training images.</summary>
@@ -62,14 +62,17 @@ public sealed class MnistDataset : IDisposable
 
     /// <param name="folder">Holds the four files, under one of the names of <see cref="MnistFiles"/>.</param>
     /// <param name="part"><c>train</c> or <c>t10k</c>.</param>
-    /// <exception cref="InvalidDataException">A file is missing, truncated or not what its name says.</exception>
+    /// <exception cref="InvalidDataException">A file is missing or truncated, or its content does not fit its name.</exception>
     private static MnistDataset Read(string folder, string part)
     {
+        // Read both files.
         var files = MnistFiles.FindIn(folder) ?? new MnistFiles(folder, "");
         var imageFile = files.Images(part) ?? throw Missing(files.Folder, part, "images");
         var labelFile = files.Labels(part) ?? throw Missing(files.Folder, part, "labels");
         var (pixels, shape) = IdxFile.Read(imageFile, dimensions: 3);
         var (values, count) = IdxFile.Read(labelFile, dimensions: 1);
+
+        // Refuse images and labels that do not belong together, and other sets than digits.
         if (shape[0] != count[0])
             throw new InvalidDataException($"{folder}: {shape[0]} {part} images but {count[0]} labels");
         if (shape[1] != Side || shape[2] != Side)
@@ -77,12 +80,13 @@ public sealed class MnistDataset : IDisposable
         if (values.Max() >= Classes.Count)
             throw new InvalidDataException($"{labelFile} holds the label {values.Max()}; only sets with the labels 0 to {Classes.Count - 1} are read");
 
+        // Transpose EMNIST's images, and add a black border.
         using var scope = NewDisposeScope();
         var images = tensor(pixels).view(shape[0], 1, Side, Side);
         if (files.AreTransposed)
             images = images.transpose(2, 3);
         return new MnistDataset(
-            imageFile + (files.AreTransposed ? " (EMNIST keeps its images transposed, and they were turned)" : ""),
+            imageFile + (files.AreTransposed ? " (EMNIST keeps its images transposed; they were transposed back)" : ""),
             nn.functional.pad(images, (2, 2, 2, 2)).contiguous().MoveToOuterDisposeScope(),
             tensor(values).to(int64).MoveToOuterDisposeScope());
     }

@@ -3,14 +3,14 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Pretraining;
 
-/// <summary>The real images that a generator is trained on: digits in their IDX files, or any folder of pictures.</summary>
+/// <summary>Reads the real images that a generator is trained on: digits in IDX files, or a folder of pictures.</summary>
 public static class TrainingImages
 {
-    /// <summary>Reads all of them.</summary>
-    /// <param name="folder">Holds the four MNIST files, of which the training images are taken, or images, in sub-folders too.</param>
-    /// <returns><c>[N, 1 or 3, H, H]</c>, uint8; grey where every image is grey. Belongs to the caller.</returns>
+    /// <summary>Reads all images.</summary>
+    /// <param name="folder">Holds the four MNIST files, whose training images are read, or pictures, also in sub-folders.</param>
+    /// <returns><c>[N, 1 or 3, H, H]</c>, uint8; one channel where every image is grey. Belongs to the caller.</returns>
     /// <exception cref="InvalidDataException">A digit file is missing or damaged, or the images are not square.</exception>
-    /// <exception cref="ImageFileException">There are no images, one cannot be decoded, or their sizes differ.</exception>
+    /// <exception cref="ImageFileException">There are no images, an image cannot be decoded, or their sizes differ.</exception>
     public static Tensor Read(string folder)
     {
         using var scope = NewDisposeScope();
@@ -27,9 +27,11 @@ public static class TrainingImages
         return images.MoveToOuterDisposeScope();
     }
 
-    /// <summary>How many images are read from where, and what is passed over; no image is decoded.</summary>
+    /// <summary>
+    /// Describes the images of a folder: where they lie, their number, and the files that are passed over. No image is decoded.
+    /// </summary>
     /// <param name="folder">As for <see cref="Read"/>.</param>
-    /// <exception cref="InvalidDataException">It holds several sets of digits.</exception>
+    /// <exception cref="InvalidDataException">The folder holds several sets of digits.</exception>
     /// <exception cref="ImageFileException">There are no images, or some are of a kind that is not read.</exception>
     public static string Summary(string folder) =>
         MnistFiles.FindIn(folder) is { } digits ? $"the digits of {digits.Images("train")}" : PictureFolder.List(folder).Summary;

@@ -1,13 +1,15 @@
 using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Models.StyleGan2;
-using AdaptThenUnlearn.Torch.Randomness;
 using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Adaptation;
 
-/// <summary>Fisher information and elastic weight consolidation against the method's published code; feedback and the stage by what they promise.</summary>
+/// <summary>
+/// Compares Fisher information and elastic weight consolidation with the method's published code, and checks the adaptation
+/// stage.
+/// </summary>
 public sealed class AdaptationTests
 {
     [Fact]
@@ -29,7 +31,7 @@ public sealed class AdaptationTests
             return loaded.Discriminator!.Score(generator.Synthesize(styles, [.. noise.Select(map => map[rows])]));
         });
 
-        reference.Agrees("fisher", InTheirLayout(reference, parameters, fisher));
+        reference.Agrees("fisher", InPublishedLayout(reference, parameters, fisher));
         Assert.True(fisher.ge(0).all().item<bool>());
     }
 
@@ -43,47 +45,20 @@ public sealed class AdaptationTests
         using var anchor = new ParameterVector(pretrained.Generator);
         using var current = new ParameterVector(adapted.Generator);
         var fisher = zeros_like(anchor.Values);
-        ForEachSlot(reference, anchor, (slot, offset) => slot.ViewOf(fisher).copy_(reference.Array("fisher").narrow(0, offset, slot.Count).view([.. slot.Shape])));
+        ForEachSlice(reference, anchor, (slice, offset) => slice.ViewOf(fisher).copy_(reference.Array("fisher").narrow(0, offset, slice.Count).view([.. slice.Shape])));
         var penalty = new ElasticPenalty(fisher, anchor.Values, reference["lamda"].GetDouble() / 2);   // the published code multiplies by λ/2
 
         reference.Agrees("ewc_loss_adapted", penalty.Accumulate(current, step: 1));
         foreach (var name in reference.Arrays("grad_ewc_adapted__"))
-            reference.Agrees(name, current.Slices.Single(slot => "grad_ewc_adapted__" + slot.Name.Replace('.', '_') == name).ViewOf(current.Gradients));
+            reference.Agrees(name, current.Slices.Single(slice => "grad_ewc_adapted__" + slice.Name.Replace('.', '_') == name).ViewOf(current.Gradients));
 
         using (no_grad())
         {
             current.Values.copy_(anchor.Values);
-            ForEachSlot(reference, anchor, (slot, offset) => slot.ViewOf(current.Values).add_(reference.Array("delta").narrow(0, offset, slot.Count).view([.. slot.Shape])));
+            ForEachSlice(reference, anchor, (slice, offset) => slice.ViewOf(current.Values).add_(reference.Array("delta").narrow(0, offset, slice.Count).view([.. slice.Shape])));
         }
 
         reference.Agrees("ewc_loss_delta", penalty.Accumulate(current, step: 2));
-    }
-
-    [Fact]
-    public void Collect_TooFewNegatives_SaysHowManyAndWhatToDo()
-    {
-        using var networks = Small.Gan();
-        using var classifier = Small.Classifier();
-
-        var failed = Assert.Throws<FeedbackException>(() => Feedback.Collect(
-            networks.Generator, Small.Annotation(classifier), GivenImages.None, samples: 100, minimumNegatives: 101, minimumClean: 0, new RandomStreams(1, "feedback"), CPU, CancellationToken.None));
-
-        Assert.Contains("'banned'", failed.Message, StringComparison.Ordinal);
-        Assert.Contains("of 100 samples", failed.Message, StringComparison.Ordinal);
-        Assert.Contains("unlearning.feedbackSamples", failed.Message, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void Collect_FeatureThatIsNotViolated_NeedsNoNegatives()
-    {
-        using var networks = Small.Gan();
-        using var classifier = Small.Classifier();
-        var annotation = new Annotation([Small.Annotation(classifier).Features[0] with { Violated = false }], cleanBelow: 0.5);
-
-        using var feedback = Feedback.Collect(
-            networks.Generator, annotation, GivenImages.None, samples: 100, minimumNegatives: 101, minimumClean: 0, new RandomStreams(1, "feedback"), CPU, CancellationToken.None);
-
-        Assert.InRange(feedback.NegativesByFeature["banned"], 1, 100);
     }
 
     [Fact]
@@ -124,16 +99,16 @@ public sealed class AdaptationTests
         Assert.True(Moved(1e8) < Moved(0));
     }
 
-    private static Tensor InTheirLayout(Interop reference, ParameterVector parameters, Tensor values)
+    private static Tensor InPublishedLayout(Interop reference, ParameterVector parameters, Tensor values)
     {
         List<Tensor> parts = [];
-        ForEachSlot(reference, parameters, (slot, _) => parts.Add(slot.ViewOf(values).flatten()));
+        ForEachSlice(reference, parameters, (slice, _) => parts.Add(slice.ViewOf(values).flatten()));
         return cat(parts);
     }
 
-    private static void ForEachSlot(Interop reference, ParameterVector parameters, Action<ParameterSlice, long> visit)
+    private static void ForEachSlice(Interop reference, ParameterVector parameters, Action<ParameterSlice, long> visit)
     {
         foreach (var layout in reference["fisher_layout"].EnumerateArray())
-            visit(parameters.Slices.Single(slot => slot.Name == layout.GetProperty("state_dict_key").GetString()), layout.GetProperty("offset").GetInt64());
+            visit(parameters.Slices.Single(slice => slice.Name == layout.GetProperty("state_dict_key").GetString()), layout.GetProperty("offset").GetInt64());
     }
 }

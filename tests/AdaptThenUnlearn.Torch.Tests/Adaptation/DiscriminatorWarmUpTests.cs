@@ -10,7 +10,10 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Adaptation;
 
-/// <summary>A discriminator for a generator that came without one: it learns, and neither a seed nor an interruption makes it another.</summary>
+/// <summary>
+/// Checks the discriminator that is made for a generator without one: it learns, and the same seed gives the same bytes, also
+/// after an interruption.
+/// </summary>
 public sealed class DiscriminatorWarmUpTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-warm-up-").FullName;
@@ -20,7 +23,7 @@ public sealed class DiscriminatorWarmUpTests : IDisposable
     public static TheoryData<string> Architectures => [.. GeneratorArchitectures.All.Select(architecture => architecture.Name)];
 
     [Fact]
-    public void Run_EmbeddedGenerator_TellsItsImagesFromDamagedOnesAsAFreshOneDoesNot()
+    public void Run_EmbeddedGenerator_DistinguishesItsImagesFromDamagedOnesBetterThanAFreshOne()
     {
         using var loaded = GeneratorCheckpoint.Load(Path.Combine(SolutionFolder(), "models", "mnist", "stylegan2.safetensors"), "auto", null, null, CPU);
 
@@ -28,12 +31,12 @@ public sealed class DiscriminatorWarmUpTests : IDisposable
     }
 
     [Fact]
-    public void Run_TrainedMlp_TellsItsImagesFromDamagedOnesAsAFreshOneDoesNot()
+    public void Run_TrainedMlp_DistinguishesItsImagesFromDamagedOnesBetterThanAFreshOne()
     {
         using var loaded = GeneratorCheckpoint.Load(Interop.Case("csinva_mlp_gan").PathOf("G--300.ckpt"), "auto", null, null, CPU);
         var options = UnlearningPresets.Get("default");
 
-        // These layers are not equalised, and want smaller steps.
+        // These layers have no equalised learning rate, so they need smaller steps.
         Learns(
             loaded, options with { LearningRate = 3e-4, Adversarial = options.Adversarial with { R1Weight = 0.1 }, DiscriminatorWarmUp = new DiscriminatorWarmUpOptions(400) },
             fresh: 0.65, warmedUp: 0.7);
@@ -46,14 +49,14 @@ public sealed class DiscriminatorWarmUpTests : IDisposable
         using var networks = Networks(name);
         var before = Bytes(networks.Generator);
         using var fresh = DiscriminatorWarmUp.CreateUntrained(networks.Generator, GeneratorArchitectures.Named(name), seed: 1);
-        var told = new Small.Silent();
+        var progress = new Small.Silent();
 
-        using var warmedUp = WarmUp(networks.Generator, name, steps: 3, progress: told);
+        using var warmedUp = WarmUp(networks.Generator, name, steps: 3, progress: progress);
 
         Assert.NotEqual(Bytes(fresh), Bytes(warmedUp));
         Assert.Equal(before, Bytes(networks.Generator));
         Assert.All(warmedUp.parameters(), parameter => Assert.True(isfinite(parameter).all().item<bool>()));
-        Assert.Equal([(1, 3), (2, 3), (3, 3)], told.Told.Select(each => (each.Step, each.Steps)));
+        Assert.Equal([(1, 3), (2, 3), (3, 3)], progress.Reported.Select(each => (each.Step, each.Steps)));
     }
 
     [Fact]
@@ -89,11 +92,11 @@ public sealed class DiscriminatorWarmUpTests : IDisposable
             Assert.True(afterSteps < 60);
         }
 
-        var told = new Small.Silent();
-        using var resumed = WarmUp(networks.Generator, "dcgan", steps: 60, journal: new FolderJournal(_folder, "f", resume: true), progress: told);
+        var progress = new Small.Silent();
+        using var resumed = WarmUp(networks.Generator, "dcgan", steps: 60, journal: new FolderJournal(_folder, "f", resume: true), progress: progress);
 
         Assert.Equal(Bytes(whole), Bytes(resumed));
-        Assert.Equal(60 - afterSteps / 50 * 50 - (afterSteps == 60 ? 10 : 0), told.Told.Count);
+        Assert.Equal(60 - afterSteps / 50 * 50 - (afterSteps == 60 ? 10 : 0), progress.Reported.Count);
     }
 
     [Fact]
@@ -123,8 +126,8 @@ public sealed class DiscriminatorWarmUpTests : IDisposable
         double Size(Tensor tensor) => tensor.detach().square().mean().sqrt().item<float>();
         Assert.Equal(0, Size(parameters.Slices[0].ViewOf(parameters.Values)));
         Assert.All(
-            parameters.Slices.Skip(1).Where(slot => slot.Count >= 200),
-            slot => Assert.InRange(Size(slot.ViewOf(parameters.Values - before)) / Size(slot.ViewOf(before)), 0.8 * 0.25, 1.2 * 0.25));   // ± 4 standard deviations of 1/√(2n)
+            parameters.Slices.Skip(1).Where(slice => slice.Count >= 200),
+            slice => Assert.InRange(Size(slice.ViewOf(parameters.Values - before)) / Size(slice.ViewOf(before)), 0.8 * 0.25, 1.2 * 0.25));   // ± 4 standard deviations of 1/√(2n)
     }
 
     [Fact]
@@ -146,7 +149,7 @@ public sealed class DiscriminatorWarmUpTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Architectures))]
-    public void Most_AnyGenerator_ChangesImagesAsMuchAsUnrelatedOnesDiffer(string name)
+    public void MaxLevel_AnyGenerator_ChangesImagesAsMuchAsUnrelatedOnesDiffer(string name)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
@@ -178,12 +181,13 @@ public sealed class DiscriminatorWarmUpTests : IDisposable
         using var before = DiscriminatorWarmUp.CreateUntrained(loaded.Generator, architecture, options.Seed);
         using var after = new DiscriminatorWarmUp(options, new NoJournal(), new Small.Silent()).Run(loaded.Generator, architecture, CancellationToken.None);
 
-        Assert.InRange(Told(loaded.Generator, before), 0, fresh);
-        Assert.InRange(Told(loaded.Generator, after), warmedUp, 1);
+        Assert.InRange(ShareDistinguished(loaded.Generator, before), 0, fresh);
+        Assert.InRange(ShareDistinguished(loaded.Generator, after), warmedUp, 1);
     }
 
-    // How often a discriminator scores a fresh image of the generator above one of a copy damaged as none was in training: 0.5 by guessing.
-    private static double Told(ImageGenerator generator, ImageDiscriminator discriminator)
+    // Share of pairs in which the discriminator scores an image of the generator above one of a damaged copy that was not in
+    // training; 0.5 by guessing.
+    private static double ShareDistinguished(ImageGenerator generator, ImageDiscriminator discriminator)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();

@@ -6,11 +6,11 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Backend;
 
-/// <summary>Running out of memory ends with the batch size to try, whichever way libtorch puts it.</summary>
+/// <summary>Checks that every message of libtorch about too little memory becomes one that names the batch size to try.</summary>
 public sealed class MemoryShortageTests
 {
     [Fact]
-    public void Explained_MoreThanAnyMachineHas_NamesTheBatchSizeToTry()
+    public void RunOrExplain_MoreThanAnyMachineHas_NamesTheBatchSizeToTry()
     {
         var failed = Assert.Throws<RunException>(() => MemoryShortage.RunOrExplain("training", batchSize: 16, () => empty(1L << 50)));
 
@@ -26,13 +26,13 @@ public sealed class MemoryShortageTests
         Assert.Equal(expected, MemoryShortage.IsShortage(new FromLibtorch(message)));
 
     [Fact]
-    public void Require_TooLittleDisk_SaysHowMuchIsNeeded()
+    public void RequireSpace_TooLittleDisk_SaysHowMuchIsNeeded()
     {
-        var failed = Assert.Throws<RunException>(() => RunFolder.RequireUsable("/out", available: 10 << 20, needed: 75 << 20));
+        var failed = Assert.Throws<RunException>(() => RunFolder.RequireSpace("/out", available: 10 << 20, needed: 75 << 20));
 
         Assert.Equal("ATU2004", failed.Code);
         Assert.Contains("75 MB are needed, 10 MB are free", failed.Message, StringComparison.Ordinal);
-        RunFolder.RequireUsable("/out", available: 75 << 20, needed: 75 << 20);
+        RunFolder.RequireSpace("/out", available: 75 << 20, needed: 75 << 20);
     }
 
     // What TorchSharp throws for anything that libtorch reports.

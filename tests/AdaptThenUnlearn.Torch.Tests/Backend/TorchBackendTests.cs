@@ -2,7 +2,7 @@ using AdaptThenUnlearn.Torch.Backend;
 
 namespace AdaptThenUnlearn.Torch.Tests.Backend;
 
-/// <summary>libtorch loads wherever the tests run, and devices that are not there are named.</summary>
+/// <summary>Checks that libtorch loads where the tests run, and that missing devices are named.</summary>
 public sealed class TorchBackendTests
 {
     // A bare name is looked for in the current folder there, where anyone's checkout may have put such a file.
@@ -10,7 +10,7 @@ public sealed class TorchBackendTests
     [InlineData("/opt/libtorch/libtorch.so", false, "/opt/libtorch/libtorch.so")]
     [InlineData(null, false, "libtorch.so")]
     [InlineData(null, true, null)]
-    public void Loadable_NotFound_IsLeftToTheSystemButNotOnWindows(string? found, bool onWindows, string? expected) =>
+    public void ResolveLibrary_NotFound_IsLeftToTheSystemButNotOnWindows(string? found, bool onWindows, string? expected) =>
         Assert.Equal(expected, TorchBackend.ResolveLibrary("libtorch.so", found, onWindows));
 
     [Fact]

@@ -7,7 +7,10 @@ using static AdaptThenUnlearn.Torch.Tests.Checkpoints.PickleText;
 
 namespace AdaptThenUnlearn.Torch.Tests.Checkpoints;
 
-/// <summary>Files that were made to run something, to exhaust something or to mislead: each is refused at once, and nothing in it happens.</summary>
+/// <summary>
+/// Checks that files that try to run code, to exhaust memory or time, or to mislead are refused at once, and that nothing in them
+/// runs.
+/// </summary>
 public sealed class AttackTests : IDisposable
 {
     private const long AllowedBytes = 200 << 20;

@@ -4,7 +4,10 @@ using static AdaptThenUnlearn.Torch.Tests.Checkpoints.PickleText;
 
 namespace AdaptThenUnlearn.Torch.Tests.Checkpoints;
 
-/// <summary>What real checkpoints hold beside their weights, and how older ones hold them: read where it is plain, passed over where it is not, and never run.</summary>
+/// <summary>
+/// Checks what real and older checkpoints hold beside their weights: plain values are read, others are passed over, and nothing
+/// is run.
+/// </summary>
 public sealed class BesideWeightsTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-beside-").FullName;

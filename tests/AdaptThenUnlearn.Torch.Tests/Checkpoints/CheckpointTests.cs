@@ -6,7 +6,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Checkpoints;
 
-/// <summary>Checkpoints are data: what is whole is read exactly, and everything else is one clear error and never executed.</summary>
+/// <summary>
+/// Checks that intact checkpoints are read exactly, and that any other file gives one clear error and is never executed.
+/// </summary>
 public sealed class CheckpointTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-checkpoints-").FullName;

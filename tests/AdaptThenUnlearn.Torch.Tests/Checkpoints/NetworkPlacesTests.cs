@@ -6,7 +6,10 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Checkpoints;
 
-/// <summary>Networks are found under the names that projects give them, where only one can be meant, and go back under them.</summary>
+/// <summary>
+/// Checks that networks are found under the names that projects give them, where only one can be meant, and are saved under the
+/// same names.
+/// </summary>
 public sealed class NetworkPlacesTests : IDisposable
 {
     private static readonly Dictionary<string, string> _noMetadata = [];
@@ -245,7 +248,7 @@ public sealed class NetworkPlacesTests : IDisposable
         Assert.Contains("'project Average'", failed.Message, StringComparison.Ordinal);
     }
 
-    public static TheoryData<string, byte[]> Strangers => new()
+    public static TheoryData<string, byte[]> UnknownFiles => new()
     {
         { "HDF5", [0x89, (byte)'H', (byte)'D', (byte)'F', 13, 10, 26, 10] },
         { "gunzip", [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3] },
@@ -259,7 +262,7 @@ public sealed class NetworkPlacesTests : IDisposable
     };
 
     [Theory]
-    [MemberData(nameof(Strangers))]
+    [MemberData(nameof(UnknownFiles))]
     public void Detect_FileOfAnotherKind_SaysWhatItIs(string what, byte[] content)
     {
         File.WriteAllBytes(At("file"), content);

@@ -8,7 +8,10 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Checkpoints;
 
-/// <summary>A checkpoint goes back in the format it came in: untouched, byte for byte; with other weights, different nowhere else.</summary>
+/// <summary>
+/// Checks that a checkpoint is saved in its own format: the same bytes for the same weights, and no other difference for other
+/// weights.
+/// </summary>
 public sealed class RewritingTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-rewriting-").FullName;
@@ -81,7 +84,7 @@ public sealed class RewritingTests : IDisposable
     }
 
     [Fact]
-    public void SaveLike_ChangedNetworks_LeavesNoGeneratorAsItWas()
+    public void SaveInFormatOf_ChangedNetworks_LeavesNoGeneratorAsItWas()
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
@@ -124,7 +127,8 @@ public sealed class RewritingTests : IDisposable
         Assert.Equal(Small.Bytes(read["b"].Load()), Small.Bytes(copy["b"].Load()));
     }
 
-    // Python's own zip and pickle readers, with stand-ins for torch: archive and checksums are whole, and the values are where PyTorch will look for them.
+    // Python's own zip and pickle readers, with stand-ins for torch: archive and checksums are whole, and the values are where
+    // PyTorch will look for them.
     private const string PythonReader = """
         import collections, pickle, struct, sys, zipfile
         archive = zipfile.ZipFile(sys.argv[1])

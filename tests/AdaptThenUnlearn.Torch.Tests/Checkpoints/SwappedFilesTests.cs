@@ -11,7 +11,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Checkpoints;
 
-/// <summary>A file is swapped for another one after it was hashed, and perhaps back: what is loaded are the bytes that were hashed, or nothing is.</summary>
+/// <summary>
+/// Checks that only the hashed bytes are loaded where a file is replaced after it was hashed, and perhaps restored.
+/// </summary>
 public sealed class SwappedFilesTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-swapped-").FullName;

@@ -7,7 +7,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Checkpoints;
 
-/// <summary>A tensor of a network that is not used means that another network is measured: it is refused by its name.</summary>
+/// <summary>
+/// Checks that a file with an unused tensor is refused by the tensor's name, because another network would be measured.
+/// </summary>
 public sealed class UnusedTensorsTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-unused-").FullName;

@@ -351,7 +351,7 @@ public sealed class ScriptedGanTests : IDisposable
     {
         Write(At("other.pt"), "  def forward(self: __torch__.Program, z: Tensor) -> Tensor:\n    return ops.torchvision.nms(z, z, 0.5)");
 
-        Refuses(() => GeneratorCheckpoint.Load(At("other.pt"), "torchscript", null, null, CPU, latentSize: 8), "other.pt", "'torchvision::nms'", "none of libtorch's own");
+        Refuses(() => GeneratorCheckpoint.Load(At("other.pt"), "torchscript", null, null, CPU, latentSize: 8), "other.pt", "'torchvision::nms'", "not one of libtorch's own");
     }
 
     [Theory]
@@ -374,7 +374,7 @@ public sealed class ScriptedGanTests : IDisposable
         Refuses(() => GeneratorCheckpoint.Load(At("g.pt"), "torchscript", null, At("d.pt"), CPU), "d.pt", "makes Float32 [2, 16, 16] of images [2, 1, 16, 16]", "one score each");
 
         ForeignFiles.WriteStateDict(At("d.pth"), "dcgan", native.Discriminator, old: false);
-        Refuses(() => GeneratorCheckpoint.Load(At("g.pt"), "torchscript", null, At("d.pth"), CPU), "d.pth", "is no TorchScript program");
+        Refuses(() => GeneratorCheckpoint.Load(At("g.pt"), "torchscript", null, At("d.pth"), CPU), "d.pth", "is not a TorchScript program");
     }
 
     [Theory]

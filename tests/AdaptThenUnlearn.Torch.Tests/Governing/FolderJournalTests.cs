@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Governing;
 
-/// <summary>Saved states: one that is no longer what was saved is not gone on from, and no file but a state is ever replaced or deleted.</summary>
+/// <summary>Checks that a damaged state is never resumed, and that no file other than a state is replaced or deleted.</summary>
 public sealed class FolderJournalTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-journal-").FullName;
@@ -61,7 +61,7 @@ public sealed class FolderJournalTests : IDisposable
         var saved = SafetensorsFile.Read(At("unlearning.safetensors"));
         SafetensorsFile.Write(At("unlearning.safetensors"), saved.Tensors.Select(tensor => KeyValuePair.Create(tensor.Name, tensor.Load())).ToList(), saved.Metadata.Where(pair => pair.Key != "checksum").ToDictionary());
 
-        Assert.Contains("start anew without --resume", Assert.Throws<CheckpointException>(() => Journal().Load("unlearning")).Message, StringComparison.Ordinal);
+        Assert.Contains("run again without --resume", Assert.Throws<CheckpointException>(() => Journal().Load("unlearning")).Message, StringComparison.Ordinal);
     }
 
     [Fact]

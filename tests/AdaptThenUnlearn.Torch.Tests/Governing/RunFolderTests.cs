@@ -3,7 +3,9 @@ using AdaptThenUnlearn.Torch.Governing;
 
 namespace AdaptThenUnlearn.Torch.Tests.Governing;
 
-/// <summary>What an earlier run concluded is gone before anything can end the next one, and what can be resumed is not.</summary>
+/// <summary>
+/// Checks that an earlier run's reports are deleted before the next run can fail, and that states to resume from stay.
+/// </summary>
 public sealed class RunFolderTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-run-").FullName;
@@ -26,7 +28,7 @@ public sealed class RunFolderTests : IDisposable
     }
 
     [Fact]
-    public void Withdraw_FolderWithReports_LeavesOnlyWhatCanBeResumed()
+    public void DeleteStaleReports_FolderWithReports_LeavesOnlyWhatCanBeResumed()
     {
         RunFolder.DeleteStaleReports(_folder);
 
@@ -34,7 +36,7 @@ public sealed class RunFolderTests : IDisposable
     }
 
     [Fact]
-    public void Withdraw_FolderOfARunThatIsUnderWay_IsLeftToIt()
+    public void DeleteStaleReports_FolderOfARunThatIsUnderWay_IsLeftToIt()
     {
         using var run = RunFolder.Open(_folder, checkpointBytes: 0);
         run.Write("record", "run.json", "{}");
@@ -45,7 +47,7 @@ public sealed class RunFolderTests : IDisposable
     }
 
     [Fact]
-    public void Withdraw_NoSuchFolder_MakesNone()
+    public void DeleteStaleReports_NoSuchFolder_MakesNone()
     {
         RunFolder.DeleteStaleReports(At("nowhere"));
 

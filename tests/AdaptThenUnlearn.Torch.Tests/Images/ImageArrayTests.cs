@@ -3,11 +3,14 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Images;
 
-/// <summary>Arrays of images: what is in another range, order or type than images are is refused with the mend, and nothing is clipped in silence.</summary>
+/// <summary>
+/// Checks that arrays in another range, order or type than images are refused, with what to do, and that nothing is clipped
+/// silently.
+/// </summary>
 public sealed class ImageArrayTests
 {
     [Fact]
-    public void Of_BytesAndMinusOneToOne_AreTaken()
+    public void Parse_BytesAndMinusOneToOne_AreTaken()
     {
         using var scope = NewDisposeScope();
         manual_seed(1);
@@ -20,7 +23,7 @@ public sealed class ImageArrayTests
 
     // The raw output of a generator overshoots, in some pixels.
     [Fact]
-    public void Of_SomePixelsFarOutside_AreTaken()
+    public void Parse_SomePixelsFarOutside_AreTaken()
     {
         using var scope = NewDisposeScope();
         var values = rand(10, 1, 10, 10) * 2 - 1;
@@ -34,7 +37,7 @@ public sealed class ImageArrayTests
     }
 
     [Fact]
-    public void Of_AnotherRange_SaysWhichAndTheMend()
+    public void Parse_AnotherRange_SaysWhichAndTheMend()
     {
         using var scope = NewDisposeScope();
         manual_seed(1);
@@ -52,11 +55,11 @@ public sealed class ImageArrayTests
     }
 
     [Fact]
-    public void Of_AnotherTypeOrOrder_SaysSo()
+    public void Parse_AnotherTypeOrOrder_SaysSo()
     {
         using var scope = NewDisposeScope();
 
-        Assert.Contains("holds images of Int64; save them as uint8", Refused(zeros([2, 3, 8, 8], int64)), StringComparison.Ordinal);
+        Assert.Contains("holds images of type Int64; save them as uint8", Refused(zeros([2, 3, 8, 8], int64)), StringComparison.Ordinal);
         Assert.Contains("the channels come last here: save it with numpy.transpose(images, (0, 3, 1, 2))", Refused(zeros([2, 8, 8, 3], uint8)), StringComparison.Ordinal);
         Assert.Contains("images are [N, C, H, W] with 1 or 3 channels", Refused(zeros([2, 4, 8, 8], uint8)), StringComparison.Ordinal);
         Assert.Contains("holds no images: its shape is [0, 3, 8, 8]", Refused(zeros([0, 3, 8, 8], uint8)), StringComparison.Ordinal);

@@ -13,7 +13,7 @@ public sealed class ImageTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public void EightBit_EveryByte_ComesBackFromItsValue()
+    public void ImageQuantizer_EveryByte_ComesBackFromItsValue()
     {
         using var scope = NewDisposeScope();
         var bytes = arange(256, int64).to(uint8);
@@ -27,7 +27,7 @@ public sealed class ImageTests : IDisposable
     }
 
     [Fact]
-    public void EightBit_Shown_IsWhatThePictureFileHolds()
+    public void Quantize_AnyImage_IsWhatThePictureFileHolds()
     {
         using var scope = NewDisposeScope();
         manual_seed(1);
@@ -94,7 +94,7 @@ public sealed class ImageTests : IDisposable
     {
         File.WriteAllText(At("text.npy"), "not an array, but long enough");
 
-        Assert.Contains("is no NumPy array", Assert.Throws<ImageFileException>(() => NumpyFile.Read(At("text.npy"))).Message, StringComparison.Ordinal);
+        Assert.Contains("is not a NumPy array", Assert.Throws<ImageFileException>(() => NumpyFile.Read(At("text.npy"))).Message, StringComparison.Ordinal);
         Assert.Contains("cannot be read", Assert.Throws<ImageFileException>(() => NumpyFile.Read(At("none.npy"))).Message, StringComparison.Ordinal);
     }
 

@@ -6,7 +6,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Images;
 
-/// <summary>Which files of a folder are read as images: none vanishes, none counts twice, and none is decoded before its header fits.</summary>
+/// <summary>
+/// Which files of a folder are read as images: none vanishes, none counts twice, and none is decoded before its header fits.
+/// </summary>
 public sealed class PictureFolderTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-pictures-").FullName;
@@ -61,7 +63,7 @@ public sealed class PictureFolderTests : IDisposable
         Assert.Equal(
             "1 images; passed over: 3 hidden or system entries (.ipynb_checkpoints, @eaDir, cat/._a.png)" +
             "; passed over: 1 links to folders that are read already (self)" +
-            "; passed over: 4 files that are no pictures (1.txt, 2.txt, 3.json, …)",
+            "; passed over: 4 files that are not pictures (1.txt, 2.txt, 3.json, …)",
             pictures.Summary);
         Assert.Equal(["cat"], ClassFolders.Read(_folder).Classes);
     }
@@ -113,9 +115,9 @@ public sealed class PictureFolderTests : IDisposable
         foreach (var (content, why) in new (byte[], string)[]
         {
             ([], "b.png: is empty"),
-            ([.. "no image, but long enough"u8], "b.png: is no image that can be decoded"),
-            ([.. "version https://git-lfs.github.com/spec/v1\noid sha256:00"u8], "b.png: is no image that can be decoded: it is a pointer of Git LFS"),
-            ([.. "../real/000.png"u8], "b.png: is no image that can be decoded: it holds only the text '../real/000.png', as a link does"),
+            ([.. "no image, but long enough"u8], "b.png: is not an image that can be decoded"),
+            ([.. "version https://git-lfs.github.com/spec/v1\noid sha256:00"u8], "b.png: is not an image that can be decoded: it is a pointer of Git LFS"),
+            ([.. "../real/000.png"u8], "b.png: is not an image that can be decoded: it holds only the text '../real/000.png', as a link does"),
             (whole[..(whole.Length / 2)], "b.png: is a damaged image"),
             (whole[..20], "b.png: is"),
         })
@@ -126,7 +128,7 @@ public sealed class PictureFolderTests : IDisposable
 
         File.Delete(At("b.png"));
         File.CreateSymbolicLink(At("b.png"), At("gone.png"));
-        Assert.Contains("b.png: is missing, or a link that leads nowhere", Unread(), StringComparison.Ordinal);
+        Assert.Contains("b.png: is missing, or is a link to a missing file", Unread(), StringComparison.Ordinal);
     }
 
     [Fact]

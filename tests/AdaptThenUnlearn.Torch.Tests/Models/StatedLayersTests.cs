@@ -219,11 +219,11 @@ public sealed class StatedLayersTests : IDisposable
         using var assumed = Load(Saved(sequence), layers: null);
         using var stated = Load(Saved(sequence), _tutorial);
 
-        var refused = Assert.Throws<PolicyMismatchException>(() => UnlearningRun.RequireStatedLayers(assumed));
+        var refused = Assert.Throws<PolicyMismatchException>(() => GeneratorRequirements.RequireStatedLayers(assumed));
 
         Assert.Equal((PolicyCodes.AssumedLayers, "$.generator.layers"), (refused.Code, refused.JsonPath));
         Assert.Contains("\"layers\": [\"dcgan-tutorial\"]", refused.Message, StringComparison.Ordinal);
-        UnlearningRun.RequireStatedLayers(stated);
+        GeneratorRequirements.RequireStatedLayers(stated);
     }
 
     [Theory]

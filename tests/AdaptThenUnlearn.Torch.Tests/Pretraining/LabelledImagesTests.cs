@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Pretraining;
 
-/// <summary>Images with several labels each: read strictly, and learnt.</summary>
+/// <summary>Checks that images with several labels are read strictly, and that a classifier learns them.</summary>
 public sealed class LabelledImagesTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-labels-").FullName;
@@ -29,9 +29,9 @@ public sealed class LabelledImagesTests : IDisposable
         var epochs = new Epochs();
         using var classifier = ClassifierTraining.Run(new ClassifierSettings(StridedConvNet.Name, 20, 32, 0.005, 1), train, test, CPU, epochs, CancellationToken.None);
 
-        Assert.Equal((ClassifierOutputs.Sigmoid, 20), (classifier.Outputs, epochs.Told.Count));
+        Assert.Equal((ClassifierOutputs.Sigmoid, 20), (classifier.Outputs, epochs.Reported.Count));
         Assert.Equal(["bright", "striped"], classifier.Classes);
-        Assert.True(epochs.Told[^1].TestAccuracy > 0.9, $"accuracy {epochs.Told[^1].TestAccuracy}");
+        Assert.True(epochs.Reported[^1].TestAccuracy > 0.9, $"accuracy {epochs.Reported[^1].TestAccuracy}");
         using var _ = no_grad();
         var holds = classifier.DetectClasses(classifier.Logits(classifier.Features(ImageQuantizer.FromBytes(test.Images)))).sum([1]);
         Assert.Contains(0, holds.data<long>().ToArray());
@@ -48,7 +48,7 @@ public sealed class LabelledImagesTests : IDisposable
     [InlineData("file,a\ny.png,1", "labels.csv(2): there is no file 'y.png' in the folder")]
     [InlineData("file,a,b\nx.png,1,0\nx.png,0,0", "labels.csv(3): names 'x.png' again, with other labels; line 2 names it first: each image has one line")]
     [InlineData("file,a,b\nx.png,1,0\n.\\x.png,1,0", "labels.csv(3): names '.\\x.png' again, with the same labels; line 2 names it first")]
-    [InlineData("file,a,b\nx.png,-1,1\nz.png,0,1", "labels.csv(3): holds 0 where line 2 holds -1, and one of them may mean that the label is not known")]
+    [InlineData("file,a,b\nx.png,-1,1\nz.png,0,1", "labels.csv(3): holds 0 where line 2 holds -1, and one of them may mean that the label is unknown")]
     [InlineData("file,a,b\nx.png,0.7,1", "labels.csv(2): must be a file and 2 times 0 or 1")]
     [InlineData("file,a,b\nx.png,,1", "labels.csv(2): must be a file and 2 times 0 or 1")]
     [InlineData("file;a;b\nx.png;1;2", "labels.csv(2): must be a file and 2 times 0 or 1, separated by semicolons, but is 'x.png;1;2'")]
@@ -110,7 +110,7 @@ public sealed class LabelledImagesTests : IDisposable
     }
 
     [Fact]
-    public void Of_ClassFolders_EachImageHasItsClass()
+    public void From_ClassFolders_EachImageHasItsClass()
     {
         using var scope = NewDisposeScope();
         LabelledPictures.Write(Path.Combine(_folder, "cat"), count: 20);
@@ -128,10 +128,10 @@ public sealed class LabelledImagesTests : IDisposable
     }
 
     [Fact]
-    public void Of_ClassFoldersThatTellNothingApart_SaysWhy()
+    public void From_ClassFoldersThatTellNothingApart_SaysWhy()
     {
         LabelledPictures.Write(Path.Combine(_folder, "cat"), count: 20);
-        Assert.Contains("has one class alone, cat", Refused(), StringComparison.Ordinal);
+        Assert.Contains("has only one class, cat", Refused(), StringComparison.Ordinal);
 
         LabelledPictures.Write(Path.Combine(_folder, "dog"), count: 9);
         Assert.Contains("the class 'dog' has 9 images; every 10th is kept for the test, so at least 10 are needed", Refused(), StringComparison.Ordinal);
@@ -161,7 +161,7 @@ public sealed class LabelledImagesTests : IDisposable
     }
 
     [Fact]
-    public void Of_WhatCannotBeLearnt_SaysWhy()
+    public void From_WhatCannotBeLearnt_SaysWhy()
     {
         LabelledPictures.Write(_folder, count: 9);
         Assert.Contains("names 9 images; every 10th is kept for the test", Refused(), StringComparison.Ordinal);
@@ -179,8 +179,8 @@ public sealed class LabelledImagesTests : IDisposable
 
     private sealed class Epochs : IProgress<ClassifierEpoch>
     {
-        public List<ClassifierEpoch> Told { get; } = [];
+        public List<ClassifierEpoch> Reported { get; } = [];
 
-        public void Report(ClassifierEpoch value) => Told.Add(value);
+        public void Report(ClassifierEpoch value) => Reported.Add(value);
     }
 }

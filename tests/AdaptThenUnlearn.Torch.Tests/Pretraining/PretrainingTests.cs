@@ -1,17 +1,17 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using System.IO.Compression;
+using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Governing;
 using AdaptThenUnlearn.Torch.Pretraining;
-using AdaptThenUnlearn.Torch.Randomness;
 using AdaptThenUnlearn.Torch.Training;
 using AdaptThenUnlearn.Torch.Unlearning;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Pretraining;
 
-/// <summary>The commands that make models: their data are read strictly, and training repeats and resumes itself.</summary>
+/// <summary>Checks the training of models: data are read strictly, and training is repeatable and can be resumed.</summary>
 public sealed class PretrainingTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-digits-").FullName;
@@ -19,7 +19,7 @@ public sealed class PretrainingTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public void Digits_FourFiles_ArePaddedImagesAndLabels()
+    public void MnistDataset_FourFiles_ArePaddedImagesAndLabels()
     {
         WriteDigits(count: 12);
 
@@ -39,7 +39,7 @@ public sealed class PretrainingTests : IDisposable
     [InlineData("truncated", "is truncated")]
     [InlineData("compressed", "must be unpacked")]
     [InlineData("miscounted", "labels")]
-    public void Digits_BadFiles_SayWhich(string what, string expected)
+    public void MnistDataset_BadFiles_SayWhich(string what, string expected)
     {
         WriteDigits(count: 12);
         var images = Path.Combine(_folder, "train-images-idx3-ubyte");
@@ -65,7 +65,7 @@ public sealed class PretrainingTests : IDisposable
     [InlineData("FashionMNIST/raw/{0}-{1}-idx{2}-ubyte.gz", false)]
     [InlineData("emnist-digits-{0}-{1}-idx{2}-ubyte", true)]
     [InlineData("gzip/emnist-digits-{0}-{1}-idx{2}-ubyte.gz", true)]
-    public void Digits_OtherNames_AreTheSameDigits(string names, bool transposed)
+    public void MnistDataset_OtherNames_AreTheSameDigits(string names, bool transposed)
     {
         WriteDigits(count: 12);
         using var plain = MnistDataset.Train(_folder);
@@ -77,12 +77,12 @@ public sealed class PretrainingTests : IDisposable
         Assert.True(MnistDataset.ExistsIn(_folder));
         using var scope = NewDisposeScope();
         Assert.True(digits.Images.equal(transposed ? plain.Images.transpose(2, 3) : plain.Images).all().item<bool>());
-        Assert.Equal(transposed, digits.Source.Contains("they were turned", StringComparison.Ordinal));
+        Assert.Equal(transposed, digits.Source.Contains("transposed back", StringComparison.Ordinal));
         Assert.Equal([2, 2, 1, 1, 1, 1, 1, 1, 1, 1], digits.Counts);
     }
 
     [Fact]
-    public void Digits_EmnistsTestFiles_SayTest()
+    public void MnistDataset_EmnistsTestFiles_SayTest()
     {
         WriteDigits(count: 12);
         foreach (var (what, dimensions) in new[] { ("images", 3), ("labels", 1) })
@@ -97,7 +97,7 @@ public sealed class PretrainingTests : IDisposable
     }
 
     [Fact]
-    public void Digits_SeveralSets_AreRefusedByName()
+    public void MnistDataset_SeveralSets_AreRefusedByName()
     {
         WriteDigits(count: 12);
         Directory.CreateDirectory(At("KMNIST/raw"));
@@ -107,7 +107,7 @@ public sealed class PretrainingTests : IDisposable
     }
 
     [Fact]
-    public void Digits_DamagedPackedFile_IsNamed()
+    public void MnistDataset_DamagedPackedFile_IsNamed()
     {
         WriteDigits(count: 12);
         Rename("train-images-idx3-ubyte", "train-images-idx3-ubyte.gz");
@@ -165,7 +165,8 @@ public sealed class PretrainingTests : IDisposable
         using var classifier = ClassifierArchitectures.Build(LeNet5.Name, new AdaptThenUnlearn.Torch.Models.ImageShape(1, 32), ["a", "b"]);
         classifier.eval();
         var annotation = new AdaptThenUnlearn.Torch.Adaptation.Annotation([new("b", new FeatureRule(classifier, "b", Threshold: null))], cleanBelow: 1);
-        using var feedback = AdaptThenUnlearn.Torch.Adaptation.Feedback.Collect(networks.Generator, annotation, AdaptThenUnlearn.Torch.Adaptation.GivenImages.None, 100, 0, 0, new RandomStreams(1, "f"), CPU, CancellationToken.None);
+        using var feedback = FeedbackCollector.Collect(
+            networks.Generator, annotation, GivenImages.None, Small.Options with { FeedbackSamples = 100, MinimumNegatives = 0, MinimumClean = 0 }, CPU, CancellationToken.None);
         var context = new UnlearningContext(
             networks, Small.Options with { Data = _folder, Steps = 3, RecoverySteps = 1 }, annotation, feedback, new Small.Judge(), new NoJournal(), new Small.Silent(), CPU);
 

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Pretraining;
 
-/// <summary>What a generator is trained on: any folder of square images of one size.</summary>
+/// <summary>Checks the images that a generator is trained on: any folder of square images of one size.</summary>
 public sealed class TrainingImagesTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-training-").FullName;

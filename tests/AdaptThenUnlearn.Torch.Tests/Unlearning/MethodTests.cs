@@ -97,7 +97,7 @@ public sealed class MethodTests : IDisposable
         using (var feedback = Feedback())
         using (var unlearned = UnlearningMethods.Named("fine-tune").Run(Context(feedback) with { Options = options, Journal = new FolderJournal(_folder, "f", resume: true), Progress = told }, CancellationToken.None))
             Assert.Equal(203, Assert.Single(unlearned.Candidates).Step);
-        Assert.Equal(201, told.Told[0].Step);
+        Assert.Equal(201, told.Reported[0].Step);
     }
 
     [Fact]

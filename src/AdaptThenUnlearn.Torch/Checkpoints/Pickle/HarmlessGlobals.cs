@@ -1,13 +1,13 @@
 namespace AdaptThenUnlearn.Torch.Checkpoints.Pickle;
 
-/// <summary>Tells names of plain values from names whose purpose is to run code.</summary>
+/// <summary>Distinguishes the names of plain values from names whose purpose is to run code.</summary>
 /// <remarks>
-/// Nothing is ever imported or called here, whatever its name: this list guards whoever loads the file, or what is written from it,
-/// in Python. It follows what scanners of pickles look for, and cannot be complete; a name on neither list is passed over and reported.
+/// Nothing is ever imported or called here, whatever its name. The lists protect people who load the file, or a copy of it, in
+/// Python. They follow scanners of pickles, and cannot be complete. A name on neither list is passed over and reported.
 /// </remarks>
 internal static class HarmlessGlobals
 {
-    // Their classes and functions make values: numbers, dates, paths, types, arrays.
+    // Modules whose classes and functions make values: numbers, dates, paths, types, arrays.
     private static readonly HashSet<string> _values =
     [
         "collections", "datetime", "pathlib", "pathlib._local", "decimal", "fractions", "uuid", "enum", "copyreg", "copy_reg", "argparse", "_codecs",
@@ -18,7 +18,7 @@ internal static class HarmlessGlobals
     private static readonly HashSet<string> _builtInValues =
         ["complex", "bytearray", "bytes", "int", "long", "float", "bool", "str", "unicode", "list", "dict", "tuple", "object", "slice", "range", "xrange", "type", "NoneType", "Ellipsis"];
 
-    // The first part of a module's name.
+    // Modules that run code, by the first part of their names.
     private static readonly HashSet<string> _codeModules =
     [
         "os", "posix", "nt", "subprocess", "_posixsubprocess", "commands", "popen2", "sys", "shutil", "pty", "socket", "_socket", "ssl", "ctypes", "_ctypes", "importlib", "imp",
@@ -35,7 +35,7 @@ internal static class HarmlessGlobals
 
     private static readonly string[] _runningModules = ["torch.hub", "torch.utils.cpp_extension", "torch.utils.model_zoo", "numpy.testing", "numpy.f2py", "torch._dynamo", "torch._inductor"];
 
-    /// <summary>What a global stands for that means nothing here.</summary>
+    /// <summary>The role of a global that this reader does not interpret.</summary>
     /// <param name="module">Where Python would import it from.</param>
     /// <param name="name">Its name there.</param>
     public static PickleRole RoleOf(string module, string name)

@@ -4,15 +4,15 @@ namespace AdaptThenUnlearn.Torch.Checkpoints.Pickle;
 
 /// <summary>A reference to something importable, which is never imported.</summary>
 /// <param name="Name"><c>module name</c>.</param>
-/// <param name="Role">What it stands for here.</param>
-/// <param name="Element">Element type of a storage class.</param>
+/// <param name="Role">How this reader interprets it.</param>
+/// <param name="Element">Element type, for the class of a storage.</param>
 internal sealed record PickleGlobal(string Name, PickleRole Role, ElementType Element = default)
 {
-    // Classes whose source lies in a TorchScript archive; and how it pickles lists of numbers.
+    // The module of the classes of a TorchScript archive, and the module of its lists of numbers.
     private const string ScriptClasses = "__torch__";
     private const string ScriptValues = "torch.jit._pickle";
 
-    // Every global that means something here.
+    // Every global that this reader interprets.
     private static readonly Dictionary<string, PickleGlobal> _known = new PickleGlobal[]
     {
         new("collections OrderedDict", PickleRole.Dictionary),
@@ -50,18 +50,18 @@ internal sealed record PickleGlobal(string Name, PickleRole Role, ElementType El
         new("torch BoolStorage", PickleRole.Storage, ElementType.BOOL),
     }.ToDictionary(global => global.Name);
 
-    // What projects copy in below names of their own.
+    // Globals that projects copy into modules of other names.
     private static readonly Dictionary<string, PickleRole> _vendored = new()
     {
         ["_reconstruct_persistent_obj"] = PickleRole.PersistentObject,
         ["EasyDict"] = PickleRole.Dictionary,
     };
 
-    /// <summary>Whether it makes a tensor, so that what it makes is one even where it is not read.</summary>
+    /// <summary>Whether it makes a tensor, also in a form that is not read.</summary>
     public bool MakesTensor => Role is PickleRole.Tensor or PickleRole.Parameter or PickleRole.TensorOfType or PickleRole.StoredBytes
         || Name.StartsWith("torch._utils _rebuild_", StringComparison.Ordinal);
 
-    /// <summary>Looks a global up; one that means nothing here has a role that says how harmless it is.</summary>
+    /// <summary>Looks a global up. The role of one that is not interpreted says whether it is harmless.</summary>
     /// <param name="module">Where Python would import it from.</param>
     /// <param name="name">Its name there.</param>
     /// <param name="ofProgram">Whether a TorchScript archive names it.</param>
@@ -80,16 +80,18 @@ internal sealed record PickleGlobal(string Name, PickleRole Role, ElementType El
     }
 }
 
-/// <summary>What a global stands for.</summary>
+/// <summary>How this reader interprets a global.</summary>
 internal enum PickleRole
 {
-    /// <summary>Something of which nothing is known but its name: what it would make is passed over, and said to be.</summary>
+    /// <summary>Unknown. The value that it would make is passed over and reported.</summary>
     Unknown,
-    /// <summary>Something whose purpose is to run code: a file that refers to it is refused.</summary>
+    /// <summary>Its purpose is to run code. A file that refers to it is refused.</summary>
     Forbidden,
-    /// <summary>A plain value that is of no interest, whatever it is given.</summary>
+    /// <summary>It makes a plain value that is not needed, whatever its arguments are.</summary>
     Opaque,
-    /// <summary>A class of a TorchScript archive, made without arguments: a module, which gets its attributes then.</summary>
+    /// <summary>
+    /// A class of a TorchScript archive. Made without arguments: a module, which gets its attributes afterwards.
+    /// </summary>
     Module,
     /// <summary>Called without arguments, with another dictionary, or with a list of pairs: a dictionary.</summary>
     Dictionary,
@@ -99,17 +101,19 @@ internal enum PickleRole
     Tensor,
     /// <summary>Called with a tensor: that tensor.</summary>
     Parameter,
-    /// <summary>Called with what makes a tensor, a class, and the arguments of the former: that tensor.</summary>
+    /// <summary>Called with a function that makes a tensor, a class, and the function's arguments: that tensor.</summary>
     TensorOfType,
     /// <summary>The class of a tensor; never called.</summary>
     TensorType,
     /// <summary>The class of a storage; never called.</summary>
     Storage,
-    /// <summary>Called with bytes in which a storage was saved: that storage.</summary>
+    /// <summary>Called with the bytes of a saved storage: that storage.</summary>
     StoredBytes,
-    /// <summary>Called with a description of an object: its attributes. The source text in it is passed over.</summary>
+    /// <summary>
+    /// Called with the description of an object: its attributes. The source text in the description is passed over.
+    /// </summary>
     PersistentObject,
-    /// <summary>Called with text whose characters are bytes, as pickle protocol 2 writes them: those bytes.</summary>
+    /// <summary>Called with text whose characters stand for bytes, as pickle protocol 2 writes them: those bytes.</summary>
     Encoding,
     /// <summary>Called with a tuple: that tuple.</summary>
     Tuple,

@@ -2,10 +2,12 @@ using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints.Pickle;
 
-/// <summary>The bytes of one pickle within a file, read in order through a small window: long values are passed over, not held.</summary>
+/// <summary>
+/// The bytes of one pickle within a file, read in order through a small window. Long values are passed over, not held.
+/// </summary>
 internal sealed class PickleSource
 {
-    /// <summary>Bytes that are read ahead.</summary>
+    /// <summary>Number of bytes that are read ahead.</summary>
     public const int WindowBytes = 1 << 16;
 
     private const int LongestLine = 1 << 12;
@@ -22,10 +24,10 @@ internal sealed class PickleSource
     private int _windowLength;
 
     /// <param name="bytes">The file; stays the caller's.</param>
-    /// <param name="start">The pickle's first byte.</param>
-    /// <param name="length">Bytes up to where it must have ended; within the file.</param>
-    /// <param name="part">The part of the file, for messages.</param>
-    /// <param name="window">Bytes to read ahead.</param>
+    /// <param name="start">Offset of the pickle in the file, bytes.</param>
+    /// <param name="length">Number of bytes within which it must end.</param>
+    /// <param name="part">Name of the part of the file, for messages.</param>
+    /// <param name="window">Number of bytes to read ahead.</param>
     public PickleSource(CheckpointBytes bytes, long start, long length, string part, int window = WindowBytes)
     {
         (_bytes, _part, _start, _end) = (bytes, part, start, start + length);
@@ -33,13 +35,13 @@ internal sealed class PickleSource
         _windowStart = Position = start;
     }
 
-    /// <summary>The file's byte that is read next.</summary>
+    /// <summary>Offset in the file of the byte that is read next.</summary>
     public long Position { get; private set; }
 
-    /// <summary>Bytes that are left.</summary>
+    /// <summary>Number of bytes that are left.</summary>
     public long Left => _end - Position;
 
-    /// <summary>The next bytes; valid until the next call.</summary>
+    /// <summary>Reads the next bytes; the span is valid until the next call.</summary>
     public ReadOnlySpan<byte> Take(int count)
     {
         var ahead = Ahead(count);
@@ -51,7 +53,7 @@ internal sealed class PickleSource
     }
 
     /// <summary>Passes over bytes.</summary>
-    /// <returns>Where in the file they lie.</returns>
+    /// <returns>Where they lie in the file.</returns>
     public PickleBytes Skip(ulong count)
     {
         if (count > (ulong)Left)
@@ -62,7 +64,7 @@ internal sealed class PickleSource
         return skipped;
     }
 
-    /// <summary>The bytes up to a line feed, which is passed over; valid until the next call.</summary>
+    /// <summary>Reads the bytes up to a line feed, which is passed over; the span is valid until the next call.</summary>
     public ReadOnlySpan<byte> Line()
     {
         var ahead = Ahead((int)Math.Min(Left, LongestLine));
@@ -77,14 +79,14 @@ internal sealed class PickleSource
     /// <summary>Reads bytes that were passed over.</summary>
     public byte[] Read(PickleBytes skipped) => _bytes.Read(skipped.Offset, (int)skipped.Length, _part);
 
-    /// <summary>The error that says what is wrong with this pickle.</summary>
+    /// <summary>The exception for a damaged pickle.</summary>
     /// <param name="problem">What is wrong.</param>
-    /// <param name="at">The file's byte at which it is.</param>
-    /// <param name="cause">What the system said, if anything.</param>
+    /// <param name="at">Offset of the problem in the file, bytes.</param>
+    /// <param name="cause">The exception that caused this one; null where none did.</param>
     public CheckpointException Bad(string problem, long at, Exception? cause = null) =>
         new(_bytes.Path, $"its pickle cannot be read: {problem}", Damaged, Place(at), cause);
 
-    /// <summary>The error that says what this pickle has that is not read here, though it may be as it should be.</summary>
+    /// <summary>The exception for a pickle that may be valid, and uses something that is not read here.</summary>
     /// <inheritdoc cref="Bad"/>
     public CheckpointException Unsupported(string problem, long at) =>
         new(_bytes.Path, $"its pickle is not read here: {problem}", Resave, Place(at));
@@ -116,23 +118,27 @@ internal sealed class PickleSource
     private CheckpointException CutOff() => Bad("it is cut off", Position);
 }
 
-/// <summary>What all pickles of one file share: what is let through, and how much work and memory is left.</summary>
-/// <param name="inspectOnly">False refuses a global whose purpose is to run code; true lets it stand as an opaque value, for a survey of the file.</param>
-/// <param name="ofProgram">Whether it is a TorchScript archive, whose pickle names classes of the archive's own.</param>
+/// <summary>State that all pickles of one file share: which globals are allowed, and how much work and memory is left.</summary>
+/// <param name="inspectOnly">
+/// Whether a global whose purpose is to run code becomes an opaque value, for inspection; otherwise it refuses the file.
+/// </param>
+/// <param name="ofProgram">Whether the file is a TorchScript archive, whose pickle names classes of the archive.</param>
 internal sealed class PickleSession(bool inspectOnly, bool ofProgram = false)
 {
-    /// <summary>Most operations that are carried out in one file; a tensor takes some 45, one of NVIDIA's some 90, a NumPy number some 15.</summary>
+    /// <summary>
+    /// Most operations that are carried out in one file; a tensor takes some 45, one of NVIDIA's some 90, a NumPy number some 15.
+    /// </summary>
     public const int MaximumOperations = 1_000_000;
 
     /// <summary>Longest text that is held, bytes; NVIDIA's networks carry their source along, some 40 kB.</summary>
     public const int LongestText = 1 << 20;
 
-    // What pickle protocol 2 keeps as text is bytes in memory, unlike all else.
+    // Limits the bytes that pickle protocol 2 keeps as text: unlike other bytes they are decoded in memory.
     private const long MaximumDecodedBytes = 1L << 27;
 
     private const int MaximumGlobals = 1000;
 
-    // A source text stands in a pickle once; the objects after the first refer to it.
+    // Source text is in a pickle once: later objects refer to it.
     private const int MaximumTextBytes = 1 << 24;
 
     private readonly SortedDictionary<string, PickleGlobal> _globals = new(StringComparer.Ordinal);
@@ -140,35 +146,35 @@ internal sealed class PickleSession(bool inspectOnly, bool ofProgram = false)
     private long _textBytes;
     private long _decodedBytes;
 
-    /// <summary>Whether forbidden globals stand as opaque values.</summary>
+    /// <summary>Whether forbidden globals become opaque values, for inspection; otherwise they refuse the file.</summary>
     public bool InspectOnly { get; } = inspectOnly;
 
-    /// <summary>Whether classes of a TorchScript archive are known.</summary>
+    /// <summary>Whether the file is a TorchScript archive, whose classes are modules.</summary>
     public bool OfProgram { get; } = ofProgram;
 
     /// <summary>Every global that was referred to, <c>module name</c>, sorted.</summary>
     public IReadOnlyList<string> Globals => [.. _globals.Keys];
 
-    /// <summary>Those of them for which the file is not read.</summary>
+    /// <summary>The globals for which the file is refused.</summary>
     public IReadOnlyList<string> Refused => Named(PickleRole.Forbidden);
 
-    /// <summary>Those of them of which nothing is known, so that what they would make is passed over.</summary>
+    /// <summary>The unknown globals; the values that they would make are passed over.</summary>
     public IReadOnlyList<string> PassedOver => Named(PickleRole.Unknown);
 
-    /// <summary>Notes a global; false when there are too many different ones.</summary>
+    /// <summary>Notes a global. False where there are too many different ones.</summary>
     public bool Note(PickleGlobal global)
     {
         _globals[global.Name] = global;
         return _globals.Count <= MaximumGlobals;
     }
 
-    /// <summary>Counts operations; false when there have been too many.</summary>
+    /// <summary>Counts operations. False where there have been too many.</summary>
     public bool SpendOperations(int count = 1) => (_operations += count) is >= 0 and <= MaximumOperations;
 
-    /// <summary>Counts a text that is held; false when all of them together are too long.</summary>
+    /// <summary>Counts a text that is held in memory. False where all of them together are too long.</summary>
     public bool SpendText(ulong bytes) => bytes <= LongestText && (_textBytes += (long)bytes) <= MaximumTextBytes;
 
-    /// <summary>Counts bytes that were text; false when there are too many to be held.</summary>
+    /// <summary>Counts bytes that were decoded from text. False where there are too many to hold.</summary>
     public bool SpendDecoded(long bytes) => bytes <= MaximumDecodedBytes && (_decodedBytes += bytes) <= MaximumDecodedBytes;
 
     private IReadOnlyList<string> Named(PickleRole role) =>

@@ -4,10 +4,10 @@ using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints.Pickle;
 
-/// <summary>Lays a pickle's nested dictionaries out flat: tensors by name, and the plain values beside them.</summary>
+/// <summary>Flattens the nested dictionaries of a pickle: tensors by name, and the plain values beside them.</summary>
 /// <remarks>
-/// What is shared is visited once for every way that leads to it, so visits, depth and names are bounded. Tensors within a value that
-/// is not read are told apart from those that are: they are of no use, but a copy of the file still holds them.
+/// A shared value is visited once for every path to it, so visits, depth and names are limited. Tensors within a value that is
+/// not read are listed separately: they are not used, but a copy of the file still holds them.
 /// </remarks>
 internal sealed class PickleState
 {
@@ -33,12 +33,14 @@ internal sealed class PickleState
     /// <summary>The tensors.</summary>
     public IReadOnlyList<TensorEntry> Tensors => _tensors;
 
-    /// <summary>Lays out what a pickle held.</summary>
+    /// <summary>Flattens the value of a pickle.</summary>
     /// <param name="file">The file.</param>
-    /// <param name="fileLength">Its length, bytes.</param>
+    /// <param name="fileLength">Length of the file, bytes.</param>
     /// <param name="root">The pickle's value.</param>
-    /// <param name="anyRoot">Whether the root may be anything, for a survey of the file; otherwise it must hold others.</param>
-    /// <exception cref="CheckpointException">The root holds nothing, a tensor is impossible, or there is too much.</exception>
+    /// <param name="anyRoot">Whether the root may be any value, for inspection; otherwise it must be a container.</param>
+    /// <exception cref="CheckpointException">
+    /// The root is not a container, a tensor is impossible, or there are too many values.
+    /// </exception>
     public static PickleState Flatten(CheckpointFile file, long fileLength, object? root, bool anyRoot)
     {
         if (root is not (PickleDictionary or PickleObject or PickleModule or PickleList or PickleTuple) && !anyRoot)
@@ -49,9 +51,9 @@ internal sealed class PickleState
         return state;
     }
 
-    /// <summary>The file that holds this.</summary>
-    /// <param name="format">Name of its format.</param>
-    /// <param name="session">In which it was read.</param>
+    /// <summary>The flattened content as a tensor file.</summary>
+    /// <param name="format">Name of the file's format.</param>
+    /// <param name="session">The session in which the pickle was read.</param>
     public TensorFile ToFile(string format, PickleSession session) => new(
         _file, format, _tensors, values: _values,
         globals: session.Globals, refused: session.Refused, passedOver: session.PassedOver, unread: _unread);
@@ -109,7 +111,7 @@ internal sealed class PickleState
         }
     }
 
-    // Everything is looked at once: objects refer to each other in circles.
+    // Every value within the root, each once, because objects may refer to each other in circles.
     private IEnumerable<object> Within(object root, string name)
     {
         var seen = new HashSet<object>(ReferenceEqualityComparer.Instance);
@@ -127,7 +129,7 @@ internal sealed class PickleState
         }
     }
 
-    // A history of losses is one value, however long.
+    // A long list without tensors, such as a history of losses, is one value.
     private bool IsLongAndPlain(object container, int items, string name) => items > MostListed
         && !Within(container, name).Any(value => value is PickleTensor or PickleStorage or PickleOpaque or PickleObject or PickleModule);
 
@@ -160,7 +162,7 @@ internal sealed class PickleState
                 Remedy, CheckpointException.Sanitize(name));
     }
 
-    // Looking at every item is work too, and one long list may be named again and again.
+    // Each item counts as a visit, because one long list may be named many times.
     private void VisitItems(object list, IReadOnlyList<object?> items, string name, int depth)
     {
         _visits += items.Count;
@@ -177,10 +179,10 @@ internal sealed class PickleState
             Visit(items[index], Full(name, index.ToString(CultureInfo.InvariantCulture)), depth + 1);
     }
 
-    // Named as torch's state_dict() names what a module holds; the attributes beside it are plain values.
+    // Names are those of torch's state_dict(); the attributes beside parameters, buffers and modules are plain values.
     private void VisitObject(PickleObject made, string name, char separator, int depth)
     {
-        _visits += made.State.Items?.Count ?? 0;   // what is passed over is looked at too, and one object may be named again and again
+        _visits += made.State.Items?.Count ?? 0;   // attributes that are passed over count too, because one object may be named many times
         Count(name, depth);
         _values.Add(new PlainValue(Member("class_name"), "text", CheckpointException.Sanitize(made.ClassName)));
         foreach (var (key, value) in made.State.Items ?? [])
@@ -202,7 +204,7 @@ internal sealed class PickleState
         Count(name, depth);
         if (held is PickleObject child)
             VisitObject(child, name, '.', depth);
-        else if (held is not null)   // a bias that a layer does without
+        else if (held is not null)   // null is, for instance, the bias of a layer without one
             Visit(held, name, depth);
     }
 

@@ -6,11 +6,13 @@ using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints.Pickle;
 
-/// <summary>Reads a pickle as data: a machine of our own that knows an allow-list of names and has no way to import or call anything.</summary>
+/// <summary>
+/// Reads a pickle as data. This pickle machine knows an allow-list of names, and has no way to import or call anything.
+/// </summary>
 /// <remarks>
-/// Opcodes as in CPython's <c>Lib/pickletools.py</c>, all that protocols 1 to 5 use for what one file holds. What would be made by a name that
-/// means nothing here stays an opaque value, and is of no use to a tensor. Work and memory are bounded by the <see cref="PickleSession"/>;
-/// every length is checked against the bytes that are there.
+/// Opcodes as in CPython's <c>Lib/pickletools.py</c>: all that protocols 1 to 5 use within one file. A name that is not on the
+/// list makes an opaque value, which cannot become part of a tensor. <see cref="PickleSession"/> limits work and memory. Every
+/// length is checked against the bytes that are there.
 /// </remarks>
 internal sealed class RestrictedUnpickler
 {
@@ -18,7 +20,7 @@ internal sealed class RestrictedUnpickler
     private const int MaximumIntegerBytes = 32;
     private const int MaximumIntegerDigits = 100;
     private const int ShownKeyItems = 4;
-    private const int MaximumKeyCharacters = 512;   // of keys and globals, which are hashed each time they are named
+    private const int MaximumKeyCharacters = 512;   // of keys and globals, which are hashed whenever they are named
 
     private static readonly UTF8Encoding _utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
@@ -34,13 +36,13 @@ internal sealed class RestrictedUnpickler
     private RestrictedUnpickler(string path, PickleSource source, PickleSession session, PickleHost host) =>
         (_path, _source, _session, _host) = (path, source, session, host);
 
-    /// <summary>Reads one pickle; its source stands behind it afterwards.</summary>
+    /// <summary>Reads one pickle; the source's position is behind it afterwards.</summary>
     /// <param name="path">The file, for messages.</param>
-    /// <param name="source">Its bytes; it may end before they do.</param>
+    /// <param name="source">The bytes of the pickle, and possibly further ones.</param>
     /// <param name="session">Shared by all pickles of a file.</param>
-    /// <param name="host">What lies outside of the pickle.</param>
+    /// <param name="host">Finds the storages, which lie outside of the pickle.</param>
     /// <returns>The root, made of the types in <c>PickleValues.cs</c>.</returns>
-    /// <exception cref="CheckpointException">It holds more than data, or is damaged.</exception>
+    /// <exception cref="CheckpointException">The pickle holds more than data, or is damaged.</exception>
     public static object? Read(string path, PickleSource source, PickleSession session, PickleHost host) =>
         new RestrictedUnpickler(path, source, session, host).Run();
 
@@ -63,10 +65,12 @@ internal sealed class RestrictedUnpickler
     {
         switch (opcode)
         {
+            // Structure: protocol, frames and marks.
             case 0x80: Protocol(Take(1)[0]); break;
             case 0x95: Frame(); break;
             case (byte)'(': Mark(); break;
 
+            // Plain values: None, Booleans, numbers, text and bytes.
             case (byte)'N': Push(null); break;
             case 0x88: Push(true); break;
             case 0x89: Push(false); break;
@@ -85,12 +89,14 @@ internal sealed class RestrictedUnpickler
             case (byte)'B': Push(_source.Skip(BinaryPrimitives.ReadUInt32LittleEndian(Take(4)))); break;
             case 0x8e or 0x96: Push(_source.Skip(BinaryPrimitives.ReadUInt64LittleEndian(Take(8)))); break;
 
+            // Plain values as lines of text, as before protocol 2.
             case (byte)'I': PushOldInteger(Line()); break;
             case (byte)'L': PushOldInteger(Line().TrimEnd('L')); break;
             case (byte)'F': Push(OldReal(Line())); break;
             case (byte)'S': Push(Unescaped(Line())); break;
             case (byte)'V': Push(Unescaped(Line())); break;
 
+            // Containers.
             case (byte)')': Push(new PickleTuple([])); break;
             case 0x85: Push(new PickleTuple(Pop(1))); break;
             case 0x86: Push(new PickleTuple(Pop(2))); break;
@@ -106,6 +112,7 @@ internal sealed class RestrictedUnpickler
             case (byte)'s': SetItems(Pop(2)); break;
             case (byte)'u': SetItems(PopToMark()); break;
 
+            // Memo and stack.
             case (byte)'q': Remember(Take(1)[0]); break;
             case (byte)'r': Remember(BinaryPrimitives.ReadUInt32LittleEndian(Take(4))); break;
             case 0x94: Remember(_memo.Count); break;
@@ -117,9 +124,10 @@ internal sealed class RestrictedUnpickler
             case (byte)'1': PopToMark(); break;
             case (byte)'2': Push(Top()); break;
 
+            // Globals, persistent ids, and what is made of them.
             case (byte)'c': PushGlobal(Line(), Line()); break;
             case 0x93: PushStackGlobal(); break;
-            case (byte)'Q': Push(_host.Persistent(Pop(1)[0]) ?? throw Unsupported("it refers to what is outside of it and no storage")); break;
+            case (byte)'Q': Push(_host.Persistent(Pop(1)[0]) ?? throw Unsupported("it refers to something outside of it that is not a storage")); break;
             case (byte)'R': Make(isCall: true); break;
             case 0x81: Make(isCall: false); break;
             case 0x92: MakeWithKeywords(); break;
@@ -127,10 +135,11 @@ internal sealed class RestrictedUnpickler
             case (byte)'o': PushInstance(PopToMark()); break;
             case (byte)'b': Build(); break;
 
+            // Opcodes that are not read.
             case 0x97 or 0x98: throw Unsupported("parts of it lie in another file (out-of-band buffers of protocol 5)");
             case 0x82 or 0x83 or 0x84: throw Unsupported("it names a class by a number of Python's extension registry");
             case (byte)'P': throw Unsupported("it refers to something outside of the pickle by a line of text");
-            default: throw Bad($"it uses opcode 0x{opcode:x2}, which there is not");
+            default: throw Bad($"it uses opcode 0x{opcode:x2}, which does not exist");
         }
     }
 
@@ -140,7 +149,7 @@ internal sealed class RestrictedUnpickler
             throw Unsupported($"it is written in pickle protocol {version}; 1 to 5 are read");
     }
 
-    // Frames only tell a stream how far to read ahead.
+    // A frame only says how many bytes a stream may read ahead.
     private void Frame()
     {
         if (BinaryPrimitives.ReadUInt64LittleEndian(Take(8)) > (ulong)_source.Left)
@@ -171,7 +180,7 @@ internal sealed class RestrictedUnpickler
             Push(integer);
     }
 
-    // Long text is passed over: names are short, and what is said of a model may be as long as it likes.
+    // Long text is passed over: names are short, and a description of a model may have any length.
     private void PushText(ulong bytes)
     {
         if (bytes <= PickleSession.LongestText)
@@ -184,7 +193,7 @@ internal sealed class RestrictedUnpickler
         Push(new PickleLongText(offset, length));
     }
 
-    // Python wrote numbers and text as lines before protocol 2; true and false as the numbers 01 and 00.
+    // Before protocol 2 Python wrote numbers and text as lines, and true and false as the numbers 01 and 00.
     private void PushOldInteger(string line)
     {
         if (line is "00" or "01")
@@ -193,17 +202,17 @@ internal sealed class RestrictedUnpickler
             && BigInteger.TryParse(line, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var integer))
             PushInteger(integer);
         else
-            throw Bad("it holds an integer that is none");
+            throw Bad("it holds text where an integer is expected");
     }
 
     private double OldReal(string line) =>
-        double.TryParse(line, CultureInfo.InvariantCulture, out var real) ? real : throw Bad("it holds a number that is none");
+        double.TryParse(line, CultureInfo.InvariantCulture, out var real) ? real : throw Bad("it holds text where a number is expected");
 
     private long OldIndex(string line) => long.TryParse(line, NumberStyles.None, CultureInfo.InvariantCulture, out var index)
         ? index
-        : throw Bad("it numbers a memo by something else than a number");
+        : throw Bad("it refers to a memo by text that is not a number");
 
-    // What is escaped stays escaped: names have nothing to escape, and no other text is interpreted.
+    // Escapes stay as they are: names have none, and other text is not interpreted.
     private static string Unescaped(string line) =>
         line is [('\'' or '"') and var quote, .. var inner, var last] && quote == last ? inner : line;
 
@@ -213,7 +222,7 @@ internal sealed class RestrictedUnpickler
         return _session.SpendText((ulong)line.Length) ? Text(line) : throw TooMuchText((ulong)line.Length);
     }
 
-    // Python 2 wrote its byte strings so; the names in a state dict are ASCII.
+    // Byte strings of Python 2; the names in a state dict are ASCII.
     private string OldText(ulong bytes) => Encoding.Latin1.GetString(TakeText(bytes));
 
     private ReadOnlySpan<byte> TakeText(ulong bytes) =>
@@ -242,7 +251,7 @@ internal sealed class RestrictedUnpickler
         {
             case PickleList list: list.Append(items); break;
             case PickleOpaque opaque: opaque.AddParts(items); break;
-            default: throw Bad("it appends to something that is no list");
+            default: throw Bad("it appends to something that is not a list");
         }
     }
 
@@ -255,7 +264,7 @@ internal sealed class RestrictedUnpickler
         {
             case PickleDictionary dictionary: SetItems(dictionary, keysAndValues); break;
             case PickleOpaque opaque: opaque.AddParts(keysAndValues); break;
-            default: throw Bad("it sets items of something that is no dictionary");
+            default: throw Bad("it sets items of something that is not a dictionary");
         }
     }
 
@@ -318,7 +327,7 @@ internal sealed class RestrictedUnpickler
     private void PushStackGlobal()
     {
         if (Pop(2) is not [string module, string name])
-            throw Bad("it names a global by something that is no text");
+            throw Bad("it names a global by something that is not text");
 
         PushGlobal(module, name);
     }
@@ -348,12 +357,12 @@ internal sealed class RestrictedUnpickler
         {
             (PickleGlobal global, PickleTuple { Items: var arguments }) => Construct(global, arguments, isCall),
             (PickleOpaque opaque, var arguments) => new PickleOpaque(opaque.Global, opaque, arguments),
-            (PickleGlobal global, _) => throw Bad($"'{global.Name}' is given arguments that are no tuple"),
-            _ => throw Bad("it calls something that is no global"),
+            (PickleGlobal global, _) => throw Bad($"'{global.Name}' is given arguments that are not a tuple"),
+            _ => throw Bad("it calls something that is not a global"),
         });
     }
 
-    // NEWOBJ_EX: a class, its arguments, and those that have names.
+    // NEWOBJ_EX: a class, its arguments, and its keyword arguments.
     private void MakeWithKeywords()
     {
         var callee = Pop(3);
@@ -361,11 +370,11 @@ internal sealed class RestrictedUnpickler
         {
             PickleGlobal global => new PickleOpaque(global, callee[1], callee[2]),
             PickleOpaque opaque => new PickleOpaque(opaque.Global, opaque, callee[1], callee[2]),
-            _ => throw Bad("it makes an instance of something that is no global"),
+            _ => throw Bad("it makes an instance of something that is not a global"),
         });
     }
 
-    // Instances of classes as Python 2 had them; the first of what was given is the class, unless that is given by itself.
+    // OBJ and INST: instances of Python 2's classes. The class comes first among the arguments, or separately.
     private void PushInstance(object?[] classAndArguments)
     {
         if (classAndArguments is not [var type, .. var arguments])
@@ -376,9 +385,9 @@ internal sealed class RestrictedUnpickler
 
     private void PushInstance(object? type, object?[] arguments) => Push(type is PickleGlobal global
         ? Construct(global, arguments, isCall: false)
-        : throw Bad("it makes an instance of something that is no global"));
+        : throw Bad("it makes an instance of something that is not a global"));
 
-    // What a name that means something here is given beside what it expects makes it as opaque as any other.
+    // A known global with unexpected arguments makes an opaque value, like an unknown one.
     private object? Construct(PickleGlobal global, object?[] arguments, bool isCall) => (global.Role, arguments) switch
     {
         (PickleRole.Module, []) when !isCall => new PickleModule(),
@@ -413,7 +422,7 @@ internal sealed class RestrictedUnpickler
     private PickleStorage StorageIn(PickleBytes bytes, byte[]? content) =>
         _host.Stored(bytes, content) ?? throw Unsupported("bytes in which a storage is expected hold something else");
 
-    // As Python 2 pickles an ordered dictionary.
+    // A dictionary from a list of pairs, as Python 2 pickles an ordered dictionary.
     private PickleDictionary DictionaryOf(IReadOnlyList<object?> pairs)
     {
         if (!_session.SpendOperations(pairs.Count))
@@ -441,7 +450,7 @@ internal sealed class RestrictedUnpickler
 
         var text = encoded.Text ?? Text(_source.Read(new PickleBytes(encoded.Place!.Offset, encoded.Place.Length)));
         return text.AsSpan().ContainsAnyExceptInRange('\0', '\u00ff')
-            ? throw Bad("what it keeps as text is no bytes")
+            ? throw Bad("text that stands for bytes has a character beyond 255")
             : Encoding.Latin1.GetBytes(text);
     }
 
@@ -466,7 +475,7 @@ internal sealed class RestrictedUnpickler
             ? new PickleObject(className, attributes)
             : null;
 
-    // Null for a number of a kind, or in an order of bytes, that is not read.
+    // Null for a type of number, or an order of bytes, that is not read.
     private object? NumberOf(PickleNumpyType type, object? value)
     {
         var size = type.Code switch { "f8" or "i8" => 8, "f4" or "i4" => 4, "b1" => 1, _ => 0 };
@@ -486,7 +495,7 @@ internal sealed class RestrictedUnpickler
         };
     }
 
-    // The length is checked first: a pickle may name one huge tuple again and again.
+    // The length is checked first, because a pickle may name one huge tuple many times.
     private long[] Integers(PickleTuple tuple) => tuple.Items.Length > TensorEntry.MaximumRank
         ? throw Unsupported($"a tensor has more than {TensorEntry.MaximumRank} dimensions")
         : [.. tuple.Items.Select(item => item is long number ? number : throw Bad("a tensor's shape or strides are not integers"))];
@@ -526,11 +535,14 @@ internal sealed class RestrictedUnpickler
     private CheckpointException Unsupported(string problem) => _source.Unsupported(problem, _opcodeAt);
 }
 
-/// <summary>What lies outside of a pickle and may be referred to from within.</summary>
-/// <param name="Persistent">The storage that a persistent id stands for, or null where it stands for nothing.</param>
-/// <param name="Stored">The storage that was saved into these bytes of the file, or of the content that is given beside them; null where there is none.</param>
+/// <summary>Finds the storages that lie outside of a pickle and that it refers to.</summary>
+/// <param name="Persistent">Finds the storage of a persistent id; null where there is none.</param>
+/// <param name="Stored">
+/// Reads the storage that was saved as these bytes of the file, or of the decoded content beside them; null where they are not
+/// one.
+/// </param>
 internal sealed record PickleHost(Func<object?, object?> Persistent, Func<PickleBytes, byte[]?, PickleStorage?> Stored)
 {
-    /// <summary>Nothing outside.</summary>
+    /// <summary>A host without storages.</summary>
     public static PickleHost None { get; } = new(_ => null, (_, _) => null);
 }

@@ -2,7 +2,10 @@ using AdaptThenUnlearn.Files;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
-/// <summary>The bytes of one checkpoint file, read by offset; every trouble with the file system becomes a <see cref="CheckpointException"/>.</summary>
+/// <summary>
+/// The bytes of one checkpoint file, read by offset. Every failure of the file system becomes a
+/// <see cref="CheckpointException"/>.
+/// </summary>
 internal sealed class CheckpointBytes : IDisposable
 {
     private readonly Stream _stream;
@@ -12,14 +15,16 @@ internal sealed class CheckpointBytes : IDisposable
     /// <summary>The file.</summary>
     public CheckpointFile File { get; }
 
-    /// <summary>Its path.</summary>
+    /// <summary>Path of the file.</summary>
     public string Path => File.Path;
 
-    /// <summary>Its length in bytes; at least 1.</summary>
+    /// <summary>Length of the content in bytes; at least 1.</summary>
     public long Length { get; }
 
     /// <summary>Opens a file for reading.</summary>
-    /// <exception cref="CheckpointException">It is missing, a folder, empty, no regular file, may not be read, or has changed since it was hashed.</exception>
+    /// <exception cref="CheckpointException">
+    /// The file is missing, empty, not a regular file, may not be read, or has changed since it was hashed.
+    /// </exception>
     public static CheckpointBytes Open(CheckpointFile file)
     {
         var opened = new CheckpointBytes(file, RunOrExplain(file.Path, file.OpenStream));
@@ -30,16 +35,18 @@ internal sealed class CheckpointBytes : IDisposable
         throw Empty(file.Path);
     }
 
-    /// <summary>Bytes that a file keeps in another form, as they are once they are decoded.</summary>
+    /// <summary>Decoded bytes of a file that keeps them in another form.</summary>
     /// <param name="file">The file, for messages.</param>
-    /// <param name="content">All of them.</param>
+    /// <param name="content">The decoded bytes.</param>
     public static CheckpointBytes FromMemory(CheckpointFile file, byte[] content) => new(file, new MemoryStream(content, writable: false));
 
-    /// <summary>Fills a buffer.</summary>
-    /// <param name="offset">First byte.</param>
-    /// <param name="into">Filled to its end.</param>
-    /// <param name="what">What is being read, for the message.</param>
-    /// <exception cref="CheckpointException">The file ends before the buffer is full, has changed since it was hashed, or reading fails.</exception>
+    /// <summary>Fills a buffer from the file.</summary>
+    /// <param name="offset">Offset of the first byte.</param>
+    /// <param name="into">The buffer, which is filled completely.</param>
+    /// <param name="what">What is read, for the message.</param>
+    /// <exception cref="CheckpointException">
+    /// The file ends before the buffer is full, has changed since it was hashed, or reading fails.
+    /// </exception>
     public void Read(long offset, Span<byte> into, string what)
     {
         if (offset < 0 || into.Length > Length - offset)
@@ -62,9 +69,9 @@ internal sealed class CheckpointBytes : IDisposable
     }
 
     /// <inheritdoc cref="Read(long, Span{byte}, string)"/>
-    /// <param name="offset">First byte.</param>
-    /// <param name="count">How many bytes.</param>
-    /// <param name="what">What is being read, for the message.</param>
+    /// <param name="offset">Offset of the first byte.</param>
+    /// <param name="count">Number of bytes.</param>
+    /// <param name="what">What is read, for the message.</param>
     public byte[] Read(long offset, int count, string what)
     {
         if (offset < 0 || count > Length - offset)
@@ -78,7 +85,7 @@ internal sealed class CheckpointBytes : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _stream.Dispose();
 
-    /// <summary>Opens something at a path; what the system refuses becomes a <see cref="CheckpointException"/>.</summary>
+    /// <summary>Opens something at a path. Exceptions of the file system become a <see cref="CheckpointException"/>.</summary>
     public static T RunOrExplain<T>(string path, Func<T> open)
     {
         if (string.IsNullOrWhiteSpace(path))
@@ -108,7 +115,7 @@ internal sealed class CheckpointBytes : IDisposable
         }
     }
 
-    /// <summary>What is said of a file without a byte.</summary>
+    /// <summary>The exception for a file without content.</summary>
     public static CheckpointException Empty(string path) => new(path, "is empty or not a plain file", "copy or download it again");
 
     private static CheckpointException Changed(string path, ChangedFileException changed) =>

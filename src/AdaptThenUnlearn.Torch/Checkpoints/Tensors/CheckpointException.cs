@@ -3,21 +3,23 @@ using System.Text;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
-/// <summary>A checkpoint cannot be read or written: the only exception this folder throws for what a file holds.</summary>
-/// <remarks>The message is one line: which file, what is wrong, where in it, how to mend it.</remarks>
+/// <summary>
+/// A checkpoint cannot be read or written. Code for checkpoints throws no other exception for the content of a file.
+/// </summary>
+/// <remarks>The message is one line: the file, what is wrong, where in the file, and what to do.</remarks>
 public sealed class CheckpointException : Exception
 {
-    /// <summary>The way out for a network of a kind that this version does not know.</summary>
+    /// <summary>What to do with a network that this version does not know.</summary>
     internal const string ExportAdvice = "export it as TorchScript, which brings its own layers along (docs/bring-your-own-generator.md, docs/features.md)";
 
     private const int ShownCharacters = 100;
 
-    /// <summary>Says what is wrong with a file.</summary>
+    /// <summary>Describes a problem with a file.</summary>
     /// <param name="path">The file.</param>
     /// <param name="problem">What is wrong, without a full stop.</param>
     /// <param name="remedy">What the reader can do about it.</param>
     /// <param name="at">Where in the file: a tensor's name, an entry, a byte offset; null for the file as a whole.</param>
-    /// <param name="cause">What the system said, if anything.</param>
+    /// <param name="cause">The exception that caused this one; null where none did.</param>
     public CheckpointException(string path, string problem, string remedy, string? at = null, Exception? cause = null)
         : base($"{Sanitize(path, int.MaxValue)}: {problem}{(at is null ? "" : $" (at {at})")}; {remedy}", cause) =>
         (Path, Problem, At) = (path, problem, at);
@@ -31,7 +33,7 @@ public sealed class CheckpointException : Exception
     /// <summary>Where in the file, or null.</summary>
     public string? At { get; }
 
-    /// <summary>Text from a file, fit for a terminal: short, and without control characters.</summary>
+    /// <summary>Makes text from a file fit for a terminal: short, and without control characters.</summary>
     internal static string Sanitize(string text, int length = ShownCharacters)
     {
         var shown = new StringBuilder();

@@ -2,8 +2,8 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
-/// <summary>What the elements of a stored tensor are; the names are those of safetensors.</summary>
-/// <remarks>In the order in which safetensors' reference implementation lays tensors out, last first.</remarks>
+/// <summary>Element type of a stored tensor; the names are those of safetensors.</summary>
+/// <remarks>The reverse of the order in which safetensors' reference implementation lays out tensors.</remarks>
 public enum ElementType
 {
     /// <summary>One byte, 0 or 1.</summary>
@@ -59,7 +59,7 @@ public static class ElementTypes
         _ => ScalarType.Int64,
     };
 
-    /// <summary>The element type of a name, or null for a name of none.</summary>
+    /// <summary>The element type with a name; null where there is none.</summary>
     public static ElementType? Parse(string name)
     {
         foreach (var candidate in Enum.GetValues<ElementType>())
@@ -69,7 +69,9 @@ public static class ElementTypes
         return null;
     }
 
-    /// <summary>The element type of a TorchSharp tensor, or null for one that checkpoints do not hold (complex numbers, quantised ones).</summary>
+    /// <summary>
+    /// The element type of a TorchSharp tensor, or null for one that checkpoints do not hold (complex numbers, quantised ones).
+    /// </summary>
     public static ElementType? FromScalarType(ScalarType type)
     {
         foreach (var candidate in Enum.GetValues<ElementType>())

@@ -2,14 +2,14 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
-/// <summary>One stored tensor: its name, element type and shape, and its values once somebody asks for them.</summary>
+/// <summary>One stored tensor: its name, element type and shape. Its values are read when <see cref="Load"/> is called.</summary>
 /// <remarks>
-/// Describing costs no memory; <see cref="Load"/> reads the values from the file straight into the tensor's own memory,
-/// so that a file of several gigabytes is never held twice. Where the file lies is kept, the file is not kept open.
+/// The description takes no memory for values. <see cref="Load"/> reads them from the file directly into the tensor's memory, so
+/// that a file of several gigabytes is never held twice. The file is not kept open.
 /// </remarks>
 public sealed class TensorEntry
 {
-    /// <summary>Most dimensions a tensor has; libtorch's own limit.</summary>
+    /// <summary>Largest number of dimensions of a tensor; libtorch's own limit.</summary>
     internal const int MaximumRank = 64;
 
     private const int ChunkBytes = 1 << 28;
@@ -25,7 +25,7 @@ public sealed class TensorEntry
     /// <summary>The tensor's name, with its section before a slash where there is one: <c>g_ema/conv1.conv.weight</c>.</summary>
     public string Name { get; }
 
-    /// <summary>Its elements as stored.</summary>
+    /// <summary>Element type, as stored.</summary>
     public ElementType Type => _elements.Type;
 
     /// <summary>Size of each dimension; empty for a single number.</summary>
@@ -34,10 +34,10 @@ public sealed class TensorEntry
     /// <summary>Number of elements, the product of <see cref="Shape"/>.</summary>
     public long Count { get; }
 
-    /// <summary>Number of bytes that <see cref="Load"/> will allocate.</summary>
+    /// <summary>Number of bytes that <see cref="Load"/> allocates.</summary>
     public long Bytes => Count * Type.Size();
 
-    /// <summary>Describes a tensor after checking that it lies within its storage and its storage within the file.</summary>
+    /// <summary>Describes a tensor, after checking that it lies within its storage, and its storage within the file.</summary>
     /// <param name="name">Unique within the file.</param>
     /// <param name="elements">Where its elements lie.</param>
     /// <param name="shape">Sizes, none negative.</param>
@@ -45,17 +45,20 @@ public sealed class TensorEntry
     /// <exception cref="CheckpointException">It reaches out of its storage, or claims more than the file holds.</exception>
     internal static TensorEntry Describe(string name, StoredElements elements, long[] shape, long[]? strides = null)
     {
+        // Check shape and strides by themselves.
         if (shape.Length > MaximumRank || shape.Any(size => size < 0))
             throw Bad($"its shape is impossible: {Text(shape)}");
         if (strides is not null && (strides.Length != shape.Length || strides.Any(stride => stride < 0)))
             throw Bad($"its strides {Text(strides)} do not fit its shape {Text(shape)}");
 
-        // Products are bounded at every factor, so Int128 cannot overflow; a size of zero must not hide the others.
+        // Refuse a shape that needs more bytes than the file has. The product is bounded at every factor, so Int128 cannot
+        // overflow; a size of zero counts as one, so that it does not hide the other sizes.
         var claimed = (Int128)elements.Type.Size();
         foreach (var size in shape)
             if ((claimed *= Math.Max(size, 1)) > elements.FileLength)
                 throw Bad($"its shape {Text(shape)} claims more bytes than the whole file has ({elements.FileLength})");
 
+        // Refuse a tensor that reaches out of its storage. The stride of a dimension of size 1 is never used, and is set to 1.
         strides = strides is null ? RowMajor(shape) : [.. strides.Zip(shape, (stride, size) => size > 1 ? stride : 1)];
         var count = shape.Aggregate(1L, (product, size) => product * size);
         if (elements.First < 0 || elements.First + Extent(shape, strides, count) > elements.Available)
@@ -70,9 +73,11 @@ public sealed class TensorEntry
     internal TensorEntry Renamed(string name) => new(name, _elements, _shape, _strides, Count);
 
     /// <summary>Reads the values.</summary>
-    /// <param name="type">What to convert the elements to; null leaves them as stored.</param>
-    /// <returns>A new contiguous tensor of <see cref="Shape"/> on the CPU; belongs to the caller (or to the caller's dispose scope).</returns>
-    /// <exception cref="CheckpointException">The file has gone, changed or cannot be read.</exception>
+    /// <param name="type">Element type of the result; null for the stored one.</param>
+    /// <returns>
+    /// A new contiguous tensor of <see cref="Shape"/> on the CPU; belongs to the caller (or to the caller's dispose scope).
+    /// </returns>
+    /// <exception cref="CheckpointException">The file is missing, has changed, or cannot be read.</exception>
     public Tensor Load(ScalarType? type = null)
     {
         using var scope = NewDisposeScope();
@@ -85,10 +90,14 @@ public sealed class TensorEntry
         return wanted.MoveToOuterDisposeScope();
     }
 
-    /// <summary>Writes other values to where this tensor's lie, in a copy of its file.</summary>
-    /// <param name="copy">Of the whole file; left behind the last byte that was written.</param>
-    /// <param name="values">As many as this tensor has, on any device and of any type; rounded to the stored one.</param>
-    /// <exception cref="CheckpointException">Two elements of the stored tensor are one, so that they cannot differ; or the file has gone or changed.</exception>
+    /// <summary>Overwrites this tensor's values in a copy of its file.</summary>
+    /// <param name="copy">A copy of the whole file; its position is behind the last written byte afterwards.</param>
+    /// <param name="values">
+    /// The new values, as many as this tensor has, on any device and of any type; rounded to the stored type.
+    /// </param>
+    /// <exception cref="CheckpointException">
+    /// The stored tensor repeats elements, so that they cannot differ; or the file is missing or has changed.
+    /// </exception>
     internal void Overwrite(Stream copy, Tensor values)
     {
         using var scope = NewDisposeScope();
@@ -97,9 +106,9 @@ public sealed class TensorEntry
         WriteElements(copy, IsRowMajor ? typed.contiguous().view(-1) : Scattered(typed), Type);
     }
 
-    /// <summary>Writes the elements one after another, in row-major order.</summary>
-    /// <param name="into">Left behind them.</param>
-    /// <param name="values">To write in their place, as for <see cref="Overwrite"/>; null writes those that are stored.</param>
+    /// <summary>Writes the values one after another, in row-major order.</summary>
+    /// <param name="into">Its position is behind the values afterwards.</param>
+    /// <param name="values">Other values to write, as for <see cref="Overwrite"/>; null for the stored ones.</param>
     internal void WriteTo(Stream into, Tensor? values)
     {
         using var scope = NewDisposeScope();
@@ -109,20 +118,24 @@ public sealed class TensorEntry
     /// <summary>Where its elements lie.</summary>
     internal StoredElements Elements => _elements;
 
-    /// <summary>Whether its elements lie in the file as they are, so that others can be put in their place.</summary>
+    /// <summary>Whether its elements lie in the file as bytes, so that they can be overwritten in place.</summary>
     internal bool IsInPlace => _elements.Content is null;
 
-    /// <summary>Whether several of its elements are one, so that they cannot be given values of their own.</summary>
+    /// <summary>Whether several of its elements share a place in the file, so that they cannot differ.</summary>
     internal bool RepeatsElements => Extent(_shape, _strides, Count) < Count;
 
-    /// <summary>Whether it has elements of a storage.</summary>
+    /// <summary>Whether its elements are those of a storage.</summary>
     internal bool SharesStorage(StoredElements elements) => IsInPlace && elements.Content is null && elements.FileOffset == _elements.FileOffset;
 
-    /// <summary>Whether a byte of the file belongs to the storage of this tensor.</summary>
+    /// <summary>Whether its storage begins within a range of the file.</summary>
     internal bool LiesWithin(long offset, long bytes) => IsInPlace && _elements.FileOffset >= offset && _elements.FileOffset < offset + Math.Max(bytes, 1);
 
-    /// <summary>Two tensors of one file that have elements in common and are to hold different values, or null.</summary>
-    /// <param name="tensors">Each with a key; those of one key are to hold the same values, and may share elements.</param>
+    /// <summary>
+    /// Finds two tensors of one file that share elements and are to hold different values; null where there are none.
+    /// </summary>
+    /// <param name="tensors">
+    /// The tensors, each with a key. Tensors of the same key are to hold the same values, and may share elements.
+    /// </param>
     internal static (TensorEntry One, TensorEntry Other)? Overlapping<TKey>(IEnumerable<(TensorEntry Tensor, TKey Key)> tensors) where TKey : notnull
     {
         (TensorEntry Tensor, TKey Key)? furthest = null;
@@ -137,27 +150,23 @@ public sealed class TensorEntry
         return null;
     }
 
-    /// <summary>Reads the values as single-precision numbers.</summary>
-    /// <inheritdoc cref="Load(ScalarType?)"/>
-    public Tensor LoadFloat32() => Load(ScalarType.Float32);
-
-    /// <summary>The file's byte at which its first element lies.</summary>
+    /// <summary>Offset of its first element in the file, bytes.</summary>
     internal long FirstByte => _elements.FileOffset + _elements.First * Type.Size();
 
-    /// <summary>The file's byte behind its last element.</summary>
+    /// <summary>Offset behind its last element in the file, bytes.</summary>
     internal long EndByte => FirstByte + (long)Extent(_shape, _strides, Count) * Type.Size();
 
     private bool IsRowMajor => _strides.SequenceEqual(RowMajor(_shape));
 
     private Tensor Converted(Tensor values) => values.detach().cpu().to_type(Type.ToScalarType()).reshape(_shape);
 
-    // What lies between the elements belongs to other tensors and stays.
+    // The bytes between the elements belong to other tensors, and stay.
     private Tensor Scattered(Tensor typed)
     {
         var extent = (long)Extent(_shape, _strides, Count);
         if (extent < Count)
             throw new CheckpointException(
-                _elements.File.Path, "a stored tensor repeats its elements, so that they cannot be given values of their own",
+                _elements.File.Path, "a stored tensor repeats its elements, so that they cannot have different values",
                 "save it again after calling contiguous() on it", $"tensor '{CheckpointException.Sanitize(Name)}'");
 
         var flat = empty([extent], Type.ToScalarType(), device: CPU);   // [extent]
@@ -166,10 +175,10 @@ public sealed class TensorEntry
         return flat;
     }
 
-    /// <summary>Writes elements one after another, some at a time: a span cannot be longer than 2 GB.</summary>
-    /// <param name="stream">Left behind them.</param>
+    /// <summary>Writes elements one after another, in chunks, because a span cannot be longer than 2 GB.</summary>
+    /// <param name="stream">Its position is behind the elements afterwards.</param>
     /// <param name="flat"><c>[count]</c>, contiguous and on the CPU.</param>
-    /// <param name="type">Of its elements.</param>
+    /// <param name="type">The element type of the tensor.</param>
     internal static void WriteElements(Stream stream, Tensor flat, ElementType type)
     {
         for (long start = 0, step = ChunkBytes / type.Size(); start < flat.NumberOfElements; start += step)
@@ -207,7 +216,7 @@ public sealed class TensorEntry
         return strides;
     }
 
-    // Elements from the first to the last that is touched.
+    // Number of elements of the storage from the tensor's first to its last.
     private static Int128 Extent(long[] shape, long[] strides, long count)
     {
         var extent = (Int128)(count == 0 ? 0 : 1);
@@ -223,12 +232,14 @@ public sealed class TensorEntry
 /// <summary>Where a tensor's elements lie in a file.</summary>
 /// <param name="File">The file, as it was hashed.</param>
 /// <param name="FileLength">Its length when it was described, bytes.</param>
-/// <param name="Type">What the elements are.</param>
-/// <param name="FileOffset">First byte of the storage.</param>
-/// <param name="Available">Elements in the storage.</param>
-/// <param name="First">The storage's element that is the tensor's first.</param>
+/// <param name="Type">Element type.</param>
+/// <param name="FileOffset">Offset of the storage in the file, bytes.</param>
+/// <param name="Available">Number of elements in the storage.</param>
+/// <param name="First">Index in the storage of the tensor's first element.</param>
 internal sealed record StoredElements(CheckpointFile File, long FileLength, ElementType Type, long FileOffset, long Available, long First)
 {
-    /// <summary>The bytes in which the offset counts where the file keeps them in another form; null where it keeps them as they are.</summary>
+    /// <summary>
+    /// The decoded bytes, where the file keeps the storage as text; offsets count in them then. Null where it keeps the bytes.
+    /// </summary>
     public byte[]? Content { get; init; }
 }

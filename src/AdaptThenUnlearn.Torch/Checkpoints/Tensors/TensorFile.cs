@@ -1,17 +1,19 @@
 namespace AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
-/// <summary>What a checkpoint of any format holds: tensors by name, text metadata, and the plain values beside them.</summary>
+/// <summary>
+/// The content of a checkpoint of any format: tensors by name, metadata, and the plain values beside the tensors.
+/// </summary>
 /// <remarks>
 /// Names are flat. A dictionary inside the file is a <em>section</em>: its key, then a slash, then the name within, as in
-/// <c>g_ema/convs.0.conv.weight</c> or <c>g_optim/state/0/exp_avg</c>. A flat state dict has no sections. Immutable; holds no tensor
-/// and no open file.
+/// <c>g_ema/convs.0.conv.weight</c> or <c>g_optim/state/0/exp_avg</c>. A flat state dict has no sections. Immutable; holds no
+/// tensor and no open file.
 /// </remarks>
 public sealed class TensorFile
 {
-    /// <summary>Stands between a section's name and a tensor's.</summary>
+    /// <summary>Separates the name of a section from the name within it.</summary>
     public const char SectionSeparator = '/';
 
-    /// <summary>More names than this are taken for an attack, not for a model.</summary>
+    /// <summary>Largest number of names in a file. A file with more is taken for an attack.</summary>
     internal const int MaximumNames = 100_000;
 
     private readonly Dictionary<string, TensorEntry> _byName = [];
@@ -50,23 +52,29 @@ public sealed class TensorFile
     /// <summary>Names of the sections that hold tensors, in the file's order; empty for a flat state dict.</summary>
     public IReadOnlyList<string> Sections { get; }
 
-    /// <summary>Numbers, texts and lists beside the tensors, such as training arguments; listed, never interpreted.</summary>
+    /// <summary>
+    /// Numbers, texts and lists beside the tensors, such as training arguments. They are listed, and not interpreted.
+    /// </summary>
     public IReadOnlyList<PlainValue> Values { get; }
 
-    /// <summary>The pickle globals that the file refers to, <c>module name</c>, sorted; empty for formats without pickles.</summary>
+    /// <summary>
+    /// The pickle globals that the file refers to, <c>module name</c>, sorted; empty for formats without pickles.
+    /// </summary>
     public IReadOnlyList<string> Globals { get; }
 
-    /// <summary>Those of <see cref="Globals"/> for which the file is not read, since they run code; empty unless it was only surveyed.</summary>
+    /// <summary>Those of <see cref="Globals"/> that run code. A file with one is read only for inspection.</summary>
     public IReadOnlyList<string> Refused { get; }
 
-    /// <summary>Those of <see cref="Globals"/> of which nothing is known: what they would make is passed over, and stays in the file.</summary>
+    /// <summary>
+    /// Those of <see cref="Globals"/> that are unknown. The values that they would make are passed over, and stay in the file.
+    /// </summary>
     public IReadOnlyList<string> PassedOver { get; }
 
-    /// <summary>Tensors that are not read.</summary>
+    /// <summary>The tensors that are not read, such as complex ones.</summary>
     public IReadOnlyList<UnreadTensor> Unread { get; }
 
     /// <summary>A tensor by its full name.</summary>
-    /// <exception cref="CheckpointException">There is none; the message names the nearest ones.</exception>
+    /// <exception cref="CheckpointException">There is no such tensor; the message names similar ones.</exception>
     public TensorEntry this[string name] => Find(name) ?? throw Missing(name);
 
     private CheckpointException Missing(string name) => Unread.FirstOrDefault(tensor => tensor.Name == name) is { } unread
@@ -75,16 +83,16 @@ public sealed class TensorFile
             Path, $"has no tensor '{CheckpointException.Sanitize(name)}'",
             Tensors.Count == 0 ? "it holds no tensors at all" : $"it holds {Tensors.Count}, among them {Nearest(name)}");
 
-    /// <summary>What is said where a tensor is needed that is not read.</summary>
+    /// <summary>The exception for a tensor that is needed and not read.</summary>
     internal CheckpointException NotRead(UnreadTensor tensor) => new(
         Path, $"the tensor '{CheckpointException.Sanitize(tensor.Name)}' is kept as '{tensor.Kind}', which is not read",
         "load it in Python, and save plain tensors of float32, float16 or bfloat16: torch.save({name: tensor.float().contiguous() for name, tensor in model.state_dict().items()}, …)");
 
-    /// <summary>A tensor by its full name, or null.</summary>
+    /// <summary>A tensor by its full name; null where there is none.</summary>
     public TensorEntry? Find(string name) => _byName.GetValueOrDefault(name);
 
-    /// <summary>Some of it as a file of its own, under other names.</summary>
-    /// <param name="name">What a full name becomes; null leaves out what is called so.</param>
+    /// <summary>A part of the content, under other names.</summary>
+    /// <param name="name">Maps a full name to the new one, or to null for content to leave out.</param>
     internal TensorFile Renamed(Func<string, string?> name) => new(
         File, Format,
         [.. Tensors.Select(tensor => name(tensor.Name) is { } own ? tensor.Renamed(own) : null).OfType<TensorEntry>()],
@@ -93,10 +101,10 @@ public sealed class TensorFile
         Globals, Refused, PassedOver,
         [.. Unread.Select(tensor => name(tensor.Name) is { } own ? tensor with { Name = own } : null).OfType<UnreadTensor>()]);
 
-    /// <summary>The section of a full name, or null where it has none.</summary>
+    /// <summary>The section of a full name; null where it has none.</summary>
     internal static string? SectionOf(string name) => name.IndexOf(SectionSeparator, StringComparison.Ordinal) is > 0 and var slash ? name[..slash] : null;
 
-    // Names with the longest common beginning are the likeliest to be meant.
+    // Names with the longest common beginning are the most similar.
     private string Nearest(string name) => string.Join(
         ", ",
         Tensors.OrderByDescending(tensor => tensor.Name.AsSpan().CommonPrefixLength(name)).Take(3).Select(tensor => $"'{CheckpointException.Sanitize(tensor.Name)}'"));

@@ -1,16 +1,22 @@
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Models;
-using AdaptThenUnlearn.Torch.Randomness;
 using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Adaptation;
 
-/// <summary>Images that a policy gives stand in for the generator's own samples of that kind, and for no other.</summary>
-public sealed class GivenImagesTests : IDisposable
+/// <summary>
+/// Checks which images training learns from: the generator's sorted samples, and the images that a policy gives in place of some
+/// of them.
+/// </summary>
+public sealed class FeedbackCollectorTests : IDisposable
 {
+    // More negatives than there are samples.
+    private static readonly UnlearningOptions _demanding = Small.Options with { FeedbackSamples = 100, MinimumNegatives = 101, MinimumClean = 0 };
+
     private readonly GanPair _networks = Small.Gan();
     private readonly FeatureClassifier _classifier = Small.LabelClassifier();
 
@@ -18,6 +24,30 @@ public sealed class GivenImagesTests : IDisposable
     {
         _networks.Dispose();
         _classifier.Dispose();
+    }
+
+    [Fact]
+    public void Collect_TooFewNegatives_SaysHowManyAndWhatToDo()
+    {
+        using var classifier = Small.Classifier();
+
+        var failed = Assert.Throws<FeedbackException>(() => FeedbackCollector.Collect(
+            _networks.Generator, Small.Annotation(classifier), GivenImages.None, _demanding, CPU, CancellationToken.None));
+
+        Assert.Contains("'banned'", failed.Message, StringComparison.Ordinal);
+        Assert.Contains("of 100 samples", failed.Message, StringComparison.Ordinal);
+        Assert.Contains("unlearning.feedbackSamples", failed.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Collect_FeatureThatIsNotViolated_NeedsNoNegatives()
+    {
+        using var classifier = Small.Classifier();
+        var annotation = new Annotation([Small.Annotation(classifier).Features[0] with { Violated = false }], cleanBelow: 0.5);
+
+        using var feedback = FeedbackCollector.Collect(_networks.Generator, annotation, GivenImages.None, _demanding, CPU, CancellationToken.None);
+
+        Assert.InRange(feedback.NegativesByFeature["banned"], 1, 100);
     }
 
     [Fact]
@@ -48,7 +78,8 @@ public sealed class GivenImagesTests : IDisposable
         Assert.Equal(Small.Bytes(given.Positives!), Small.Bytes(All(feedback.Positives)));
     }
 
-    // What should survive is counted among doubtful images too: a stricter choice of positives does not move it.
+    // The shares of what should survive are counted among doubtful images too, so a stricter bound for positives does not change
+    // them.
     [Fact]
     public void Collect_Samples_CountsClassesAmongAllThatShowNothing()
     {
@@ -64,7 +95,7 @@ public sealed class GivenImagesTests : IDisposable
         Assert.Equal(ofLenient, lenient.RetainedShares!.ToArray(), (one, other) => Math.Abs(one - other) < 1e-9);   // at 0.5 nothing is doubtful
     }
 
-    // An annotator that is seldom sure would leave few positives, and those of one kind.
+    // An annotator that is seldom sure would leave few positives, all of one kind.
     [Theory]
     [InlineData(0.6)]
     [InlineData(1)]
@@ -97,8 +128,9 @@ public sealed class GivenImagesTests : IDisposable
 
     private Feedback Collect(GivenImages given, int minimumNegatives = 1) => Collect(given, 0.5, ["hat", "glasses"], minimumNegatives);
 
-    private Feedback Collect(GivenImages given, double cleanBelow, string[] undesired, int minimumNegatives = 1, double minimumClean = 0) => Feedback.Collect(
-        _networks.Generator, new Annotation([.. undesired.Select(name => new AnnotatedFeature(name, Rule(name)))], cleanBelow), given, samples: 200, minimumNegatives, minimumClean, new RandomStreams(1, "feedback"), CPU, CancellationToken.None);
+    private Feedback Collect(GivenImages given, double cleanBelow, string[] undesired, int minimumNegatives = 1, double minimumClean = 0) => FeedbackCollector.Collect(
+        _networks.Generator, new Annotation([.. undesired.Select(name => new AnnotatedFeature(name, Rule(name)))], cleanBelow), given,
+        Small.Options with { FeedbackSamples = 200, MinimumNegatives = minimumNegatives, MinimumClean = minimumClean }, CPU, CancellationToken.None);
 
     private FeatureRule Rule(string name) => new(_classifier, name, Threshold: null);
 

@@ -1,0 +1,64 @@
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Measuring;
+using AdaptThenUnlearn.Torch.Models.Sequence;
+using AdaptThenUnlearn.Torch.Models.StyleGan2;
+using AdaptThenUnlearn.Torch.Unlearning;
+
+namespace AdaptThenUnlearn.Torch.Governing;
+
+/// <summary>What a policy requires of a generator before it is measured, and before it is trained.</summary>
+public static class GeneratorRequirements
+{
+    /// <summary>Refuses to judge a generator whose layers were only assumed: a verdict must not rest on a guess.</summary>
+    /// <exception cref="PolicyMismatchException">
+    /// The layers were assumed; the message has the statement that the policy needs.
+    /// </exception>
+    public static void RequireStatedLayers(LoadedGenerator original)
+    {
+        if (original.Assumed is { } assumed)
+            throw new PolicyMismatchException(
+                "$.generator.layers",
+                $"is missing: weights do not tell what this generator computes, and no verdict rests on a guess. If it is {assumed.Sentence}, add {UnclearLayersException.Property(assumed.Layers)} to 'generator'; "
+                + "if not, list its layers as Python's print(netG) shows them, or export it as TorchScript (docs/bring-your-own-generator.md)",
+                PolicyCodes.AssumedLayers);
+    }
+
+    /// <summary>Refuses to truncate a generator that has no truncation.</summary>
+    /// <exception cref="PolicyMismatchException">The policy truncates, and the generator cannot.</exception>
+    public static void RequireTruncation(EvaluationOptions options, LoadedGenerator original)
+    {
+        if (options.Truncation != 1 && !original.Generator.SupportsTruncation)
+            throw new PolicyMismatchException("$.evaluation.truncation", $"a {original.Architecture} generator has no truncation; leave it at 1");
+    }
+
+    /// <summary>Refuses training options that do not suit the generator.</summary>
+    /// <exception cref="PolicyMismatchException">They do not suit it; the message says what can be done.</exception>
+    public static void RequireTrainable(UnlearningOptions options, LoadedGenerator original)
+    {
+        // Refuse a method or a loss term that only StyleGAN2 has.
+        var isStyleGan2 = original.Generator is StyleGan2Generator;
+        if (UnlearningMethods.Named(options.Method).TrainsFromScratch && !isStyleGan2)
+            throw new PolicyMismatchException("$.unlearning.method", $"'{options.Method}' trains StyleGAN2 generators, and this one is {original.Architecture}; choose another method");
+        if (options.Adversarial.PathLengthWeight > 0 && !isStyleGan2)
+            throw new PolicyMismatchException("$.unlearning.adversarial.pathLengthWeight", $"a {original.Architecture} generator has no styles whose path length could be regularised; set it to 0");
+
+        // Refuse a generator without a discriminator where none can be built for its layers.
+        if (original.Discriminator is null && original.Generator is SequentialGenerator)
+            RequireMirroredDiscriminator(original);
+        if (original.Discriminator is null && original.Format == TorchScriptFormat.FormatName)
+            throw new PolicyMismatchException("$.generator.discriminator", "a TorchScript generator needs a TorchScript discriminator to be trained: none can be made to measure for an architecture that only its file knows; export it too");
+    }
+
+    private static void RequireMirroredDiscriminator(LoadedGenerator original)
+    {
+        try
+        {
+            GeneratorArchitectures.Named(original.Architecture).MirrorDiscriminator(original.Generator).Dispose();
+        }
+        catch (ArgumentException unlike)
+        {
+            throw new PolicyMismatchException("$.generator.discriminator", $"is missing, and none can be made to measure for these layers ({unlike.Message}): name a file that has it, or export both as TorchScript");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Torch.Checkpoints;
+using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
+using AdaptThenUnlearn.Torch.Features;
+
+namespace AdaptThenUnlearn.Torch.Governing;
+
+/// <summary>
+/// What can be said about a policy's files before a run has opened them. A file that cannot be read gives no hint: loading it
+/// says why.
+/// </summary>
+/// <param name="policy">Names the files.</param>
+/// <param name="inputs">Finds them.</param>
+public sealed class InputHints(UnlearningPolicy policy, InputFiles inputs)
+{
+    /// <summary>
+    /// Whether the generator came without its discriminator, so that one must be warmed up should the generator have to be
+    /// unlearned.
+    /// </summary>
+    public bool LacksDiscriminator
+    {
+        get
+        {
+            try
+            {
+                return policy.Generator.Discriminator is null && GeneratorCheckpoint.HasGeneratorOnly(ReadGenerator(), policy.Generator.Layers);
+            }
+            catch (CheckpointException)
+            {
+                return false;
+            }
+        }
+    }
+
+    /// <summary>What would have to be assumed about the generator's layers, in one sentence; null where nothing would.</summary>
+    public string? GeneratorAssumption
+    {
+        get
+        {
+            if (policy.Generator.Format == GeneratorChoice.TorchScript)
+                return null;
+
+            try
+            {
+                return GeneratorCheckpoint.Describe(ReadGenerator(), policy.Generator.Layers)?.Assumed;
+            }
+            catch (CheckpointException)
+            {
+                return null;
+            }
+        }
+    }
+
+    /// <summary>
+    /// Why the policy's samples are too few for the Fréchet distance of its extractor's features; null where they are enough, or
+    /// where the extractor is not a classifier whose file shows how many features it makes.
+    /// </summary>
+    public string? TooFewSamplesReason
+    {
+        get
+        {
+            if (policy.Quality is not { } quality || !policy.Classifiers.TryGetValue(quality.Extractor, out var extractor)
+                || extractor.Format == GeneratorChoice.TorchScript)
+                return null;
+
+            try
+            {
+                var file = CheckpointFormats.Read(CheckpointFile.OpenUnhashed(inputs.Resolve(extractor.Checkpoint)), extractor.Format ?? CheckpointFormats.Auto);
+                return ClassifierCheckpoint.FeatureSize(file) is { } features ? quality.WhyTooFewImages(features, policy.Evaluation) : null;
+            }
+            catch (CheckpointException)
+            {
+                return null;
+            }
+        }
+    }
+
+    private TensorFile ReadGenerator() => CheckpointFormats.Read(inputs.OpenGeneratorForHint(), policy.Generator.Format);
+}

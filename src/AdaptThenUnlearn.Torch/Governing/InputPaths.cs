@@ -1,0 +1,85 @@
+using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Policies;
+
+namespace AdaptThenUnlearn.Torch.Governing;
+
+/// <summary>
+/// Where the files are that a policy names: their paths, their roles in the run, and the properties that name them.
+/// </summary>
+/// <param name="policy">Names the files.</param>
+/// <param name="policyFile">The policy's own file; other paths are relative to its folder.</param>
+/// <param name="partsOf">The further files of a checkpoint that is an index of several; empty for any other.</param>
+internal sealed class InputPaths(UnlearningPolicy policy, string policyFile, Func<string, IReadOnlyList<string>> partsOf)
+{
+    private readonly string _folder = Path.GetDirectoryName(Path.GetFullPath(policyFile))!;
+
+    /// <summary>Path of the generator's checkpoint.</summary>
+    public string Generator => Resolve(policy.Generator.Checkpoint);
+
+    /// <summary>The full path of a file that the policy names.</summary>
+    /// <remarks>
+    /// Policies travel between systems: a path with backslashes is read with slashes, unless a file has that very name.
+    /// </remarks>
+    /// <param name="path">As the policy has it.</param>
+    public string Resolve(string path)
+    {
+        var written = Path.Combine(_folder, path);
+        var isOwnStyle = Path.DirectorySeparatorChar == '\\' || !path.Contains('\\', StringComparison.Ordinal);
+        return isOwnStyle || Path.Exists(written) ? written : Path.Combine(_folder, path.Replace('\\', '/'));
+    }
+
+    /// <summary>Every file and folder that a run reads, with its role, the policy's own file first.</summary>
+    public IEnumerable<(string Role, string Path)> EnumerateFiles() =>
+        EnumerateNamed().Select(named => (named.Role, named.Path)).Prepend((InputRoles.Policy, Path.GetFullPath(policyFile)));
+
+    /// <summary>
+    /// JSON path of the property that names a file, or else the innermost named folder in which it lies; null where none does.
+    /// </summary>
+    /// <param name="path">Of the file.</param>
+    public string? FindProperty(string path)
+    {
+        var wanted = Path.GetFullPath(path);
+        return EnumerateNamed()
+            .Select(named => (named.Property, Path: Path.TrimEndingDirectorySeparator(Path.GetFullPath(named.Path))))
+            .Where(named => named.Path == wanted || wanted.StartsWith(named.Path + Path.DirectorySeparatorChar, StringComparison.Ordinal))
+            .MaxBy(named => named.Path.Length).Property;
+    }
+
+    /// <summary>
+    /// The folders of images that the policy gives for training, with their roles and the properties that name them.
+    /// </summary>
+    public IEnumerable<(string Role, string Property, string Path)> EnumerateImageFolders()
+    {
+        foreach (var (number, feature) in policy.UndesiredFeatures.Index())
+            if (feature.Negatives is { } negatives)
+                yield return (InputRoles.Negatives(feature.Name), NegativesProperty(number), Resolve(negatives));
+        if (policy.Unlearning.Positives is { } positives)
+            yield return (InputRoles.Positives, "$.unlearning.positives", Resolve(positives));
+    }
+
+    /// <summary>JSON path of a feature's folder of negatives.</summary>
+    /// <param name="feature">Position of the feature in the policy.</param>
+    public static string NegativesProperty(int feature) => FormattableString.Invariant($"$.undesiredFeatures[{feature}].negatives");
+
+    private IEnumerable<(string Role, string Property, string Path)> EnumerateNamed() => EnumeratePolicyFiles().Concat(EnumerateImageFolders());
+
+    private IEnumerable<(string Role, string Property, string Path)> EnumeratePolicyFiles()
+    {
+        foreach (var (role, path) in WithParts(InputRoles.Generator, Generator))
+            yield return (role, "$.generator.checkpoint", path);
+        foreach (var (role, path) in policy.Generator.Discriminator is { } discriminator ? WithParts(InputRoles.Discriminator, Resolve(discriminator)) : [])
+            yield return (role, "$.generator.discriminator", path);
+        foreach (var (name, choice) in policy.Classifiers)
+            foreach (var (role, path) in WithParts(InputRoles.Classifier(name), Resolve(choice.Checkpoint)))
+                yield return (role, $"$.classifiers.{name}.checkpoint", path);
+        foreach (var (role, path) in policy.Quality?.ExtractorWeights is { } weights ? WithParts(InputRoles.Extractor, Resolve(weights)) : [])
+            yield return (role, "$.quality.extractorWeights", path);
+        if (policy.Quality is { } quality && quality.Reference != QualityReading.OriginalGenerator)
+            yield return (InputRoles.Reference, "$.quality.reference", Resolve(quality.Reference));
+        if (policy.Unlearning.Data is { } data)
+            yield return (InputRoles.TrainingData, "$.unlearning.data", Resolve(data));
+    }
+
+    private IEnumerable<(string Role, string Path)> WithParts(string role, string path) =>
+        partsOf(path).Select((part, index) => (InputRoles.Part(role, index + 1), part)).Prepend((role, path));
+}

@@ -1,0 +1,17 @@
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Runs;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Torch.Governing;
+
+/// <summary>What a run is asked to do.</summary>
+/// <param name="Policy">Without errors.</param>
+/// <param name="Source">The policy as it was written.</param>
+/// <param name="Resume">Whether to continue where an interrupted run stopped.</param>
+/// <param name="Train">Whether undesired features are unlearned; otherwise the generator is only judged.</param>
+/// <param name="Device">Where tensors are.</param>
+/// <param name="Tool">Name and version of the tool, for the record.</param>
+/// <param name="DiscardOtherRuns">
+/// Whether to start over where the saved state is another run's; otherwise such a state is an error.
+/// </param>
+public sealed record RunRequest(UnlearningPolicy Policy, PolicySource Source, bool Resume, bool Train, Device Device, string Tool, bool DiscardOtherRuns = false);
