@@ -28,7 +28,6 @@ public sealed class DiscriminatorWarmUp(UnlearningOptions options, ITrainingJour
     public const string Name = "discriminator-warm-up";
 
     private const int SaveEvery = 50;
-    private const int WarmupSteps = 50;
     private const string ValuesKey = "discriminator";
     private const string MomentKey = "discriminator.secondMoment";
     private const string UpdatesKey = "discriminatorUpdates";
@@ -50,7 +49,7 @@ public sealed class DiscriminatorWarmUp(UnlearningOptions options, ITrainingJour
         using var damaged = new DamagedSamples(original, _random);
         var own = new GeneratorSamples(original);
         var steps = options.WarmUp.Steps;
-        var schedule = new LearningRateSchedule(steps, DecaySteps: 0, WarmupSteps: Math.Min(WarmupSteps, steps / 4));
+        var schedule = new LearningRateSchedule(steps, DecaySteps: 0, WarmupSteps: LearningRateSchedule.WarmUpFor(steps));
 
         var done = Resume(parameters, adam);
         discriminator.train();

@@ -28,6 +28,9 @@ public abstract class FeatureClassifier(string architecture, ImageShape shape, I
     /// <summary>What else a checkpoint must say of it, by key, so that it can be built again; empty where shape and classes are all.</summary>
     public virtual IReadOnlyDictionary<string, string> Settings { get; } = new Dictionary<string, string>();
 
+    /// <summary>What its weights do not say about its features, by key; stored beside them where they serve another classifier.</summary>
+    public virtual IReadOnlyDictionary<string, string> FeatureAttributes { get; } = new Dictionary<string, string>();
+
     /// <summary>Length of a feature vector.</summary>
     public abstract int FeatureSize { get; }
 
@@ -134,24 +137,4 @@ public enum ClassifierOutputs
 
     /// <summary>As <see cref="Sigmoid"/>, and the outputs are probabilities already: a program that ends in a sigmoid of its own.</summary>
     IndependentProbabilities,
-}
-
-/// <summary>Every classifier architecture that can be built. A new one: write its file, add its line.</summary>
-public static class ClassifierArchitectures
-{
-    private static readonly Dictionary<string, Func<ImageShape, IReadOnlyList<string>, ClassifierOutputs, FeatureClassifier>> _builders = new()
-    {
-        [LeNet5.Name] = (shape, classes, outputs) => new LeNet5(shape, classes) { Outputs = outputs },
-        [StridedConvNet.Name] = (shape, classes, outputs) => new StridedConvNet(shape, classes) { Outputs = outputs },
-    };
-
-    /// <summary>Their names.</summary>
-    public static IReadOnlyList<string> Names { get; } = [.. _builders.Keys];
-
-    /// <summary>Builds one with fresh weights from torch's default random source.</summary>
-    /// <exception cref="ArgumentException">There is no such architecture, or it does not take such images.</exception>
-    public static FeatureClassifier Build(string architecture, ImageShape shape, IReadOnlyList<string> classes, ClassifierOutputs outputs = ClassifierOutputs.Softmax) =>
-        _builders.TryGetValue(architecture, out var build)
-            ? build(shape, classes, outputs)
-            : throw new ArgumentException($"'{architecture}' is not a classifier architecture; use one of: {string.Join(", ", Names)}");
 }

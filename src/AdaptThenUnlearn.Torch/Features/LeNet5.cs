@@ -12,6 +12,9 @@ public sealed class LeNet5 : FeatureClassifier
     /// <summary>In the catalogue and in checkpoints.</summary>
     public const string Name = "lenet-5";
 
+    // Classifiers on its features are stored with this word: changing it makes them unreadable.
+    private const string UnitRangeKey = "unit-range";
+
     private readonly Conv2d c1;
     private readonly Conv2d c3;
     private readonly Conv2d c5;
@@ -20,9 +23,9 @@ public sealed class LeNet5 : FeatureClassifier
     private readonly bool _unitRange;
 
     /// <summary>Builds it with fresh weights from torch's default random source.</summary>
-    /// <param name="shape">Images it takes.</param>
+    /// <param name="shape">The images it takes.</param>
     /// <param name="classes">Names of its outputs, in order.</param>
-    /// <param name="unitRange">Whether it was trained on pixels in [0, 1]; it is shown such, whatever it is given.</param>
+    /// <param name="unitRange">Whether it was trained on pixels in [0, 1]; images are then moved to that range before the first layer.</param>
     /// <exception cref="ArgumentException">Images are not 32 × 32.</exception>
     public LeNet5(ImageShape shape, IReadOnlyList<string> classes, bool unitRange = false) : base(Name, shape, classes)
     {
@@ -38,8 +41,9 @@ public sealed class LeNet5 : FeatureClassifier
         RegisterComponents();
     }
 
-    /// <summary>Whether it was trained on pixels in [0, 1].</summary>
-    public bool UnitRange => _unitRange;
+    /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, string> FeatureAttributes =>
+        _unitRange ? new Dictionary<string, string> { [UnitRangeKey] = "true" } : base.FeatureAttributes;
 
     /// <inheritdoc/>
     public override int FeatureSize => 84;
@@ -56,4 +60,7 @@ public sealed class LeNet5 : FeatureClassifier
 
     /// <inheritdoc/>
     public override Tensor Logits(Tensor features) => output.call(features);
+
+    /// <summary>Whether stored <see cref="FeatureAttributes"/> are of a network that was trained on pixels in [0, 1].</summary>
+    internal static bool IsUnitRange(IReadOnlyDictionary<string, string> attributes) => attributes.ContainsKey(UnitRangeKey);
 }

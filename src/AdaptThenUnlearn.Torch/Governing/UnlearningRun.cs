@@ -16,7 +16,6 @@ using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Models.Sequence;
-using AdaptThenUnlearn.Torch.Models.StyleGan2;
 using AdaptThenUnlearn.Torch.Randomness;
 using AdaptThenUnlearn.Torch.Training;
 using AdaptThenUnlearn.Torch.Unlearning;
@@ -128,7 +127,8 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         using var added = original.Discriminator is null ? NewDiscriminator(original, method, journal, cancel) : null;
         using var candidateEvaluator = new CandidateEvaluator(_policy, annotation, original.Generator, request.Device);
         var context = new UnlearningContext(
-            new GanPair(original.Generator, original.Discriminator ?? added!), options, annotation.WithCleanBelow(feedback.CleanBelow), feedback, candidateEvaluator, journal, progress, request.Device);
+            new GanPair(original.Generator, original.Discriminator ?? added!), options, annotation.WithCleanBelow(feedback.CleanBelow), feedback, candidateEvaluator, journal, progress, request.Device)
+            { Factory = FactoryFor(original) };
         var unlearned = Timed("training", () => MemoryShortage.RunOrExplain(options.Method, options.BatchSize, () => method.Run(context, cancel)), journal);
         training = TrainingRecordOf(unlearned, feedback, warmedUp: added is not null && !method.TrainsFromScratch);
         return unlearned;
@@ -138,10 +138,10 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
     /// <exception cref="PolicyMismatchException">It is not; what can be done is said.</exception>
     public static void RequireTrainable(UnlearningOptions options, LoadedGenerator original)
     {
-        if (UnlearningMethods.Named(options.Method).TrainsFromScratch && original.Generator is not StyleGan2Generator)
-            throw new PolicyMismatchException("$.unlearning.method", $"'{options.Method}' trains StyleGAN2 generators, and this one is {original.Architecture}; choose another method");
+        if (UnlearningMethods.Named(options.Method).TrainsFromScratch && FactoryFor(original) is null)
+            throw new PolicyMismatchException("$.unlearning.method", $"'{options.Method}' cannot train a {original.Architecture} generator from scratch; choose another method");
 
-        if (options.Adversarial.PathLengthWeight > 0 && original.Generator is not StyleGan2Generator)
+        if (options.Adversarial.PathLengthWeight > 0 && original.Generator is not IStyleBasedGenerator)
             throw new PolicyMismatchException("$.unlearning.adversarial.pathLengthWeight", $"a {original.Architecture} generator has no styles whose path length could be regularised; set it to 0");
 
         if (original.Discriminator is null && original.Generator is SequentialGenerator)
@@ -159,6 +159,10 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         if (original.Discriminator is null && original.Format == TorchScriptFormat.FormatName)
             throw new PolicyMismatchException("$.generator.discriminator", "a TorchScript generator needs a TorchScript discriminator to be trained: none can be made to measure for an architecture that only its file knows; export it too");
     }
+
+    // A program's architecture is known to its file alone.
+    private static IGanFactory? FactoryFor(LoadedGenerator original) =>
+        GeneratorArchitectures.Find(original.Architecture)?.GetFactory(original.Generator, original.Discriminator);
 
     /// <summary>Refuses to judge a generator whose layers were only assumed: what had to be guessed was not measured.</summary>
     /// <exception cref="PolicyMismatchException">They were; the statement that is needed is in the message.</exception>

@@ -51,16 +51,25 @@ public abstract class ImageDiscriminator(string name, ImageShape shape) : nn.Mod
     /// <returns>Logits <c>[N, 1]</c>: positive is real; belongs to the caller's scope.</returns>
     public abstract Tensor Score(Tensor images);
 
-    /// <summary>Length of <see cref="Features"/>.</summary>
+    /// <summary>Length of a feature vector.</summary>
     public abstract int FeatureSize { get; }
 
-    /// <summary>What the last layer scores, of each image by itself: what stands beside it in the batch makes no difference.</summary>
+    /// <summary>What checkpoints call its features, by which its architecture builds it again; null where its features are not known.</summary>
+    public virtual string? FeatureKind => null;
+
+    /// <summary>What its weights do not say about its features, by key; stored beside them.</summary>
+    public virtual IReadOnlyDictionary<string, string> FeatureAttributes { get; } = new Dictionary<string, string>();
+
+    /// <summary>The input of the last layer, for each image by itself: the other images of the batch make no difference.</summary>
     /// <param name="images">As for <see cref="Score"/>.</param>
     /// <returns><c>[N, FeatureSize]</c>; belongs to the caller's scope.</returns>
     public abstract Tensor Features(Tensor images);
 
     /// <summary>A discriminator of the same size and weights that shares no tensor with this one; belongs to the caller.</summary>
     public abstract ImageDiscriminator Copy();
+
+    /// <summary>A copy with the same features, without what only scores need; belongs to the caller.</summary>
+    public virtual ImageDiscriminator CopyForFeatures() => Copy();
 }
 
 /// <summary>What an image looks like.</summary>

@@ -1,5 +1,4 @@
 using AdaptThenUnlearn.Torch.Models;
-using AdaptThenUnlearn.Torch.Models.StyleGan2;
 using AdaptThenUnlearn.Torch.Randomness;
 using AdaptThenUnlearn.Torch.Training;
 using TorchSharp;
@@ -8,7 +7,7 @@ using static TorchSharp.torch;
 namespace AdaptThenUnlearn.Torch.Pretraining;
 
 /// <summary>How a generator is trained from scratch.</summary>
-/// <param name="Model">Its size.</param>
+/// <param name="Model">Creates its networks.</param>
 /// <param name="Training">Batch, learning rate, regularisation; the R1 weight is the later one.</param>
 /// <param name="Steps">Generator updates.</param>
 /// <param name="DecaySteps">The last of these, in which the learning rate falls linearly to zero.</param>
@@ -16,13 +15,9 @@ namespace AdaptThenUnlearn.Torch.Pretraining;
 /// <param name="EarlySteps">How long it holds.</param>
 /// <param name="Seed">Of weights, latents, noise and data order.</param>
 public sealed record PretrainingSettings(
-    StyleGan2Settings Model, TrainingSettings Training, int Steps, int DecaySteps, double EarlyR1Weight, int EarlySteps, long Seed)
-{
-    /// <summary>The discriminator's size; the generator's unless it says otherwise.</summary>
-    public StyleGan2Settings DiscriminatorModel { get; init; } = Model;
-}
+    IGanFactory Model, TrainingSettings Training, int Steps, int DecaySteps, double EarlyR1Weight, int EarlySteps, long Seed);
 
-/// <summary>Trains a StyleGAN2 from scratch on real images: how the embedded generators were made, and how a retrained baseline is.</summary>
+/// <summary>Trains a GAN from scratch on real images: how the embedded generators were made, and how a retrained baseline is.</summary>
 public sealed class GeneratorPretraining : IDisposable
 {
     /// <summary>The stage's name in progress and journal.</summary>
@@ -45,8 +40,8 @@ public sealed class GeneratorPretraining : IDisposable
         _settings = settings;
         _reals = reals;
         _networks = new GanPair(
-            random.Seeded("generator", () => new StyleGan2Generator(settings.Model)).to(device),
-            random.Seeded("discriminator", () => new StyleGan2Discriminator(settings.DiscriminatorModel)).to(device));
+            random.Seeded("generator", settings.Model.CreateGenerator).to(device),
+            random.Seeded("discriminator", settings.Model.CreateDiscriminator).to(device));
         _trainer = new AdversarialTrainer(_networks.Generator, _networks.Discriminator, settings.Training, random);
     }
 

@@ -1,5 +1,4 @@
 using AdaptThenUnlearn.Torch.Models;
-using AdaptThenUnlearn.Torch.Models.StyleGan2;
 using AdaptThenUnlearn.Torch.Randomness;
 using static TorchSharp.torch;
 
@@ -221,7 +220,7 @@ public sealed class AdversarialTrainer : IDisposable
 
     private void RegulariseGenerator(int step, double factor)
     {
-        if (_generator is not StyleGan2Generator styleBased)
+        if (_generator is not IStyleBasedGenerator styleBased)
             throw new InvalidOperationException($"path-length regularisation needs a style-based generator, not {_generator.GetName()}");
 
         Generator.Gradients.zero_();

@@ -20,18 +20,6 @@ public interface ITrainingJournal
 public sealed record StageState(
     int Step, IReadOnlyDictionary<string, Tensor> Vectors, IReadOnlyDictionary<string, double> Counters, string Notes = "");
 
-/// <summary>Keeps nothing: for runs that cannot be resumed, such as tests.</summary>
-public sealed class NoJournal : ITrainingJournal
-{
-    /// <inheritdoc/>
-    public StageState? Load(string stage) => null;
-
-    /// <inheritdoc/>
-    public void Save(string stage, StageState state)
-    {
-    }
-}
-
 /// <summary>Tells whoever watches how far a stage is.</summary>
 /// <param name="Stage">Its name.</param>
 /// <param name="Step">Steps made.</param>

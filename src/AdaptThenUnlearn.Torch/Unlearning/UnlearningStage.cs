@@ -20,7 +20,6 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
     /// <summary>The stage's name in progress and journal.</summary>
     public const string Name = "unlearning";
 
-    private const int WarmupSteps = 50;
     private const int CurveEvery = 10;
     private const int SaveEvery = 200;   // besides after every candidate
     private const string BalanceKey = "classBalance";
@@ -39,7 +38,7 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
         var original = trainer.Generator.Values.detach().clone();
         var repulsion = adapted is null || options.Repulsion.Weight == 0
             ? null
-            : new RepulsionTerm(adapted.Parameters, original, options.Repulsion, options.Steps - options.RecoverySteps);
+            : new RepulsionTerm(RepulsionLosses.Named(options.Repulsion.Loss), adapted.Parameters, original, options.Repulsion, options.Steps - options.RecoverySteps);
         IReadOnlyList<IWeightTerm> weightTerms = repulsion is null ? [] : [repulsion];
         IReadOnlyList<IImageTerm> imageTerms = options.Retention.Weight > 0
             ? [new RetentionTerm(context.Original.Generator, context.Annotation, options.Retention.Weight)]
@@ -47,7 +46,7 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
         var extraFakes = options.NegativesAsFakes.Weight > 0
             ? new ExtraFakes(context.Feedback.Negatives, options.NegativesAsFakes.Weight, options.NegativesAsFakes.BatchSize)
             : null;
-        var schedule = new LearningRateSchedule(options.Steps, options.RecoverySteps, Math.Min(WarmupSteps, options.Steps / 4));
+        var schedule = new LearningRateSchedule(options.Steps, options.RecoverySteps, LearningRateSchedule.WarmUpFor(options.Steps));
 
         using var balance = options.ClassBalance.Rate > 0
             ? new ClassBalance(context.Feedback.Positives, context.Annotation, options.ClassBalance, context.Feedback.RetainedShares)

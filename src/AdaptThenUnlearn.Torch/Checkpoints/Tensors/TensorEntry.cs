@@ -137,10 +137,6 @@ public sealed class TensorEntry
         return null;
     }
 
-    /// <summary>Reads the values as single-precision numbers.</summary>
-    /// <inheritdoc cref="Load(ScalarType?)"/>
-    public Tensor LoadFloat32() => Load(ScalarType.Float32);
-
     /// <summary>The file's byte at which its first element lies.</summary>
     internal long FirstByte => _elements.FileOffset + _elements.First * Type.Size();
 

@@ -40,6 +40,12 @@ public sealed class DcganArchitecture : SequenceArchitecture
     public override ImageDiscriminator MirrorDiscriminator(ImageGenerator generator) => new DcganDiscriminator(generator.Shape, MirrorOf(((SequentialGenerator)generator).Layers));
 
     /// <inheritdoc/>
+    public override string FeatureKind => DcganDiscriminator.Kind;
+
+    /// <inheritdoc/>
+    public override ImageDiscriminator BuildFeatureNetwork(StoredNetwork stored, ImageShape images) => BuildDiscriminator(stored, images);
+
+    /// <inheritdoc/>
     protected override string Describe(IReadOnlyList<SequenceLayer> layers) => string.Create(
         CultureInfo.InvariantCulture,
         $"DCGAN, {SequenceShape.Images(layers)}, latent {SequenceShape.LatentSize(layers)}, channels {string.Join(" ", layers.OfType<ConvolutionLayer>().SkipLast(1).Select(layer => layer.Outputs))}");

@@ -8,6 +8,9 @@ namespace AdaptThenUnlearn.Torch.Models.Dcgan;
 /// <remarks>Radford, Metz and Chintala 2016 (arXiv:1511.06434), section 3.</remarks>
 public sealed class DcganDiscriminator : ImageDiscriminator
 {
+    // Classifiers on its features are stored under this word: changing it makes them unreadable.
+    internal const string Kind = "dcgan-discriminator";
+
     private readonly List<Module<Tensor, Tensor>> _parts = [];
     private readonly IReadOnlyList<DcganLayer> _layers;
     private readonly string _prefix;
@@ -54,6 +57,9 @@ public sealed class DcganDiscriminator : ImageDiscriminator
         using var scope = NewDisposeScope();
         return Through(_parts.SkipLast(1), images).flatten(1).MoveToOuterDisposeScope();
     }
+
+    /// <inheritdoc/>
+    public override string FeatureKind => Kind;
 
     /// <inheritdoc/>
     public override ImageDiscriminator Copy() => Weights.CopiedTo(new DcganDiscriminator(Shape, _layers, _prefix), this);

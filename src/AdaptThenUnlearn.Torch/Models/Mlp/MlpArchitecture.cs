@@ -54,6 +54,12 @@ public sealed class MlpArchitecture : SequenceArchitecture
     }
 
     /// <inheritdoc/>
+    public override string FeatureKind => MlpDiscriminator.Kind;
+
+    /// <inheritdoc/>
+    public override ImageDiscriminator BuildFeatureNetwork(StoredNetwork stored, ImageShape images) => BuildDiscriminator(stored, images);
+
+    /// <inheritdoc/>
     protected override string Describe(IReadOnlyList<SequenceLayer> layers) => string.Create(
         CultureInfo.InvariantCulture,
         $"GAN of fully connected layers, {SequenceShape.Images(layers)}, latent {SequenceShape.LatentSize(layers)}, layers {string.Join(" ", layers.OfType<LinearLayer>().Select(layer => layer.Outputs))}");

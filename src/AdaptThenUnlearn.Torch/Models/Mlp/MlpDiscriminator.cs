@@ -9,6 +9,9 @@ namespace AdaptThenUnlearn.Torch.Models.Mlp;
 /// <summary>Fully connected layers with leaky ReLU; its score is what the original puts through a sigmoid.</summary>
 public sealed class MlpDiscriminator : ImageDiscriminator
 {
+    // Classifiers on its features are stored under this word: changing it makes them unreadable.
+    internal const string Kind = "mlp-discriminator";
+
     private readonly IReadOnlyList<MlpLayer> _sizes;
     private readonly string _prefix;
     private readonly List<Linear> _layers = [];
@@ -47,6 +50,9 @@ public sealed class MlpDiscriminator : ImageDiscriminator
         using var scope = NewDisposeScope();
         return Activated(Through(_layers[..^1], images)).MoveToOuterDisposeScope();
     }
+
+    /// <inheritdoc/>
+    public override string FeatureKind => Kind;
 
     /// <inheritdoc/>
     public override ImageDiscriminator Copy() => Weights.CopiedTo(new MlpDiscriminator(Shape, _sizes, _prefix), this);

@@ -40,6 +40,12 @@ public abstract class SequenceArchitecture : IGeneratorArchitecture
     /// <inheritdoc/>
     public abstract ImageDiscriminator MirrorDiscriminator(ImageGenerator generator);
 
+    /// <inheritdoc/>
+    public abstract string FeatureKind { get; }
+
+    /// <inheritdoc/>
+    public abstract ImageDiscriminator BuildFeatureNetwork(StoredNetwork stored, ImageShape images);
+
     /// <summary>One line about a generator of these layers.</summary>
     protected abstract string Describe(IReadOnlyList<SequenceLayer> layers);
 

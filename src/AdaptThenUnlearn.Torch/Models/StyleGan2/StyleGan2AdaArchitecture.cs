@@ -44,6 +44,16 @@ public sealed class StyleGan2AdaArchitecture : IGeneratorArchitecture
     public ImageDiscriminator MirrorDiscriminator(ImageGenerator generator) => new StyleGan2Discriminator(((StyleGan2Generator)generator).Settings with { Classes = 0 });
 
     /// <inheritdoc/>
+    public IGanFactory GetFactory(ImageGenerator generator, ImageDiscriminator? discriminator) => StyleGan2Pair.Like(generator, discriminator);
+
+    /// <inheritdoc/>
+    public string FeatureKind => StyleGan2Discriminator.Kind;
+
+    /// <inheritdoc/>
+    public ImageDiscriminator BuildFeatureNetwork(StoredNetwork stored, ImageShape images) =>
+        new StyleGan2Discriminator(StyleGan2Discriminator.SettingsOf(stored));
+
+    /// <inheritdoc/>
     public StoredTensor Locate(nn.Module network, string name) => network switch
     {
         StyleGan2Generator => NvidiaNames.OfGenerator(name),

@@ -40,6 +40,16 @@ public sealed class StyleGan2Architecture : IGeneratorArchitecture
     /// <inheritdoc/>
     public ImageDiscriminator MirrorDiscriminator(ImageGenerator generator) => new StyleGan2Discriminator(((StyleGan2Generator)generator).Settings);
 
+    /// <inheritdoc/>
+    public IGanFactory GetFactory(ImageGenerator generator, ImageDiscriminator? discriminator) => StyleGan2Pair.Like(generator, discriminator);
+
+    /// <inheritdoc/>
+    public string FeatureKind => StyleGan2Discriminator.Kind;
+
+    /// <inheritdoc/>
+    public ImageDiscriminator BuildFeatureNetwork(StoredNetwork stored, ImageShape images) =>
+        new StyleGan2Discriminator(StyleGan2Discriminator.SettingsOf(stored));
+
     /// <summary>Reads the size of the network off its weights.</summary>
     /// <exception cref="ArgumentException">The shapes do not belong together.</exception>
     public static StyleGan2Settings SettingsOf(StoredNetwork stored)

@@ -10,6 +10,10 @@ namespace AdaptThenUnlearn.Torch.Models.StyleGan2;
 /// <remarks>Karras et al. 2020 (arXiv:1912.04958), figure 7; state-dict names follow rosinality/stylegan2-pytorch.</remarks>
 public sealed class StyleGan2Discriminator : ImageDiscriminator
 {
+    // Classifiers on its features are stored under these words: changing one makes them unreadable.
+    internal const string Kind = "stylegan2-discriminator";
+    private const string ClampKey = "clamp";
+
     private readonly Sequential convs;
     private readonly ConvolutionLayer final_conv;
     private readonly Sequential final_linear;
@@ -95,9 +99,21 @@ public sealed class StyleGan2Discriminator : ImageDiscriminator
     /// <inheritdoc/>
     public override ImageDiscriminator Copy() => Weights.CopiedTo(new StyleGan2Discriminator(Settings), this);
 
-    /// <summary>A copy that knows no classes: its features are the same, its last layer is 0.</summary>
-    public StyleGan2Discriminator WithoutClasses()
+    /// <inheritdoc/>
+    public override string FeatureKind => Kind;
+
+    /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, string> FeatureAttributes => Settings.Clamp is { } clamp
+        ? new Dictionary<string, string> { [ClampKey] = clamp.ToString("R", CultureInfo.InvariantCulture) }
+        : base.FeatureAttributes;
+
+    /// <inheritdoc/>
+    /// <remarks>Of a conditional discriminator the copy knows no classes: its features are the same, and its last layer is 0.</remarks>
+    public override ImageDiscriminator CopyForFeatures()
     {
+        if (Settings.Classes == 0)
+            return Copy();
+
         using var _ = no_grad();
         var plain = new StyleGan2Discriminator(Settings with { Classes = 0 });
         var own = state_dict();
@@ -111,7 +127,7 @@ public sealed class StyleGan2Discriminator : ImageDiscriminator
     }
 
     /// <summary>Reads the size of a discriminator off its own weights, as they are named here.</summary>
-    /// <param name="stored">A state dict; <c>clamp</c> among its attributes where there is one.</param>
+    /// <param name="stored">A state dict, and <see cref="FeatureAttributes"/> as its attributes.</param>
     /// <exception cref="ArgumentException">The shapes do not belong together.</exception>
     public static StyleGan2Settings SettingsOf(StoredNetwork stored)
     {
@@ -122,7 +138,7 @@ public sealed class StyleGan2Discriminator : ImageDiscriminator
         channels.Reverse();
         return new StyleGan2Settings(4 << (channels.Count - 1), stored.Size("convs.0.0.weight", 1), LatentSize: 1, MappingLayers: 1, channels)
         {
-            Clamp = stored.Attributes.TryGetValue("clamp", out var clamp) ? double.Parse(clamp, CultureInfo.InvariantCulture) : null,
+            Clamp = stored.Attributes.TryGetValue(ClampKey, out var clamp) ? double.Parse(clamp, CultureInfo.InvariantCulture) : null,
             Residual = stored.Has("convs.1.skip.1.weight"),
         }.Checked();
     }

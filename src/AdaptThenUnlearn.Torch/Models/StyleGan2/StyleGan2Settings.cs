@@ -7,7 +7,7 @@ namespace AdaptThenUnlearn.Torch.Models.StyleGan2;
 /// <param name="MappingLayers">Layers of the mapping network.</param>
 /// <param name="Channels">Feature maps at each resolution, from 4×4 up: one number for each power of two up to <paramref name="Resolution"/>.</param>
 public sealed record StyleGan2Settings(
-    int Resolution, int ImageChannels, int LatentSize, int MappingLayers, IReadOnlyList<int> Channels)
+    int Resolution, int ImageChannels, int LatentSize, int MappingLayers, IReadOnlyList<int> Channels) : IGanFactory
 {
     /// <summary>Most doublings from 4×4 up; 16,384 pixels a side are more than anybody has trained.</summary>
     internal const int MostDoublings = 12;
@@ -54,6 +54,12 @@ public sealed record StyleGan2Settings(
     public static IReadOnlyList<int> PublishedChannels(int resolution, int cap) =>
         [.. Enumerable.Range(2, int.Log2(resolution) - 1).Select(power => Math.Min(cap, power <= 5 ? 512 : 16384 * 2 >> power))];
 
+    /// <inheritdoc/>
+    public ImageGenerator CreateGenerator() => new StyleGan2Generator(this);
+
+    /// <inheritdoc/>
+    public ImageDiscriminator CreateDiscriminator() => new StyleGan2Discriminator(this);
+
     /// <summary>Everything that is wrong with these settings; empty when they can be built.</summary>
     public IEnumerable<string> Problems()
     {
@@ -86,4 +92,25 @@ public sealed record StyleGan2Settings(
         var problems = Problems().ToList();
         return problems.Count == 0 ? this : throw new ArgumentException(string.Join("; ", problems));
     }
+}
+
+/// <summary>Creates a generator and a discriminator of different settings, as a checkpoint may hold them.</summary>
+/// <param name="Generator">Settings of the generator.</param>
+/// <param name="Discriminator">Settings of the discriminator.</param>
+internal sealed record StyleGan2Pair(StyleGan2Settings Generator, StyleGan2Settings Discriminator) : IGanFactory
+{
+    /// <summary>The factory of networks like these.</summary>
+    /// <param name="generator">A <see cref="StyleGan2Generator"/>.</param>
+    /// <param name="discriminator">A <see cref="StyleGan2Discriminator"/>; null takes the settings of the generator, without classes.</param>
+    public static StyleGan2Pair Like(ImageGenerator generator, ImageDiscriminator? discriminator)
+    {
+        var settings = ((StyleGan2Generator)generator).Settings;
+        return new StyleGan2Pair(settings, (discriminator as StyleGan2Discriminator)?.Settings ?? settings with { Classes = 0 });
+    }
+
+    /// <inheritdoc/>
+    public ImageGenerator CreateGenerator() => Generator.CreateGenerator();
+
+    /// <inheritdoc/>
+    public ImageDiscriminator CreateDiscriminator() => Discriminator.CreateDiscriminator();
 }
