@@ -1,6 +1,6 @@
 using AdaptThenUnlearn.Torch.Training;
 
-namespace AdaptThenUnlearn.Torch.Tests.Training;
+namespace AdaptThenUnlearn.Torch.Tests;
 
 /// <summary>Keeps nothing: a run with it cannot be resumed.</summary>
 internal sealed class NoJournal : ITrainingJournal
