@@ -1,5 +1,6 @@
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Adaptation;
+using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Models;
@@ -77,7 +78,10 @@ internal static class Small
 
     /// <summary>A run that keeps and tells nothing.</summary>
     public static UnlearningContext Context(GanPair networks, FeatureClassifier annotator, Feedback feedback, Device device) =>
-        new(networks, Options, Annotation(annotator), feedback, new Judge(), new NoJournal(), new Silent(), device);
+        new(networks, Options, Annotation(annotator), feedback, new Judge(), new NoJournal(), new Silent(), device)
+        {
+            Factory = GeneratorArchitectures.Named("stylegan2").GetFactory(networks.Generator, networks.Discriminator),
+        };
 
     public static InMemoryImages Images(int count = 32, Device? device = null)
     {
@@ -113,14 +117,14 @@ internal static class Small
         public void Report(StageProgress value) => Told.Add(value);
     }
 
-    /// <summary>Cancels once it was told of so many steps.</summary>
+    /// <summary>Cancels after so many reports.</summary>
     public sealed class StopAfter(int steps, CancellationTokenSource stop) : IProgress<StageProgress>
     {
-        private int _told;
+        public int Reports { get; private set; }
 
         public void Report(StageProgress value)
         {
-            if (++_told == steps)
+            if (++Reports == steps)
                 stop.Cancel();
         }
     }

@@ -167,7 +167,7 @@ public sealed class PretrainingTests : IDisposable
         var annotation = new AdaptThenUnlearn.Torch.Adaptation.Annotation([new("b", new FeatureRule(classifier, "b", Threshold: null))], cleanBelow: 1);
         using var feedback = AdaptThenUnlearn.Torch.Adaptation.Feedback.Collect(networks.Generator, annotation, AdaptThenUnlearn.Torch.Adaptation.GivenImages.None, 100, 0, 0, new RandomStreams(1, "f"), CPU, CancellationToken.None);
         var context = new UnlearningContext(
-            networks, Small.Options with { Data = _folder, Steps = 3, RecoverySteps = 1 }, annotation, feedback, new Small.Judge(), new NoJournal(), new Small.Silent(), CPU);
+            networks, Small.Options with { Data = _folder, Steps = 3, RecoverySteps = 1 }, annotation, feedback, new Small.Judge(), new NoJournal(), new Small.Silent(), CPU) { Factory = Settings32 };
 
         using var retrained = new RetrainMethod().Run(context, CancellationToken.None);
 
