@@ -8,14 +8,16 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Unlearning;
 
-/// <summary>Judges candidates with the annotators alone, against the policy's limits: rates against a part of theirs, shares of classes against the whole.</summary>
+/// <summary>Judges candidates by the policy's limits, with the annotators alone.</summary>
 /// <remarks>
-/// The auditors mark the exam and so have no part in choosing. Rates, and shares of classes, are relative to the original
-/// generator on the same latents; the Fréchet distance is to the original's clean images from other latents.
+/// The auditors judge the result and so take no part in choosing. Rate limits are multiplied by the policy's <c>candidateMargin</c>;
+/// limits on shares of classes are not. Rates and shares are relative to the original generator on the same latents. The Fréchet
+/// distance is to the original's retained images from other latents.
 /// </remarks>
 public sealed class CandidateEvaluator : ICandidateEvaluator, IDisposable
 {
-    // Rates are compared by a mild upper bound, so that a candidate is not chosen for its luck with a small sample.
+    // Confidence of the rates' upper bound. A candidate with few hits by chance should not win; a stricter bound would hide
+    // differences between candidates, because so few images are drawn.
     private const double Confidence = 0.9;
 
     private readonly UnlearningPolicy _policy;
@@ -24,11 +26,11 @@ public sealed class CandidateEvaluator : ICandidateEvaluator, IDisposable
     private readonly Counts _original;
     private readonly FeatureStatistics? _reference;   // null where the features are too many for a distance
 
-    /// <summary>Looks at the original generator.</summary>
-    /// <param name="policy">The limits.</param>
+    /// <summary>Measures the original generator, with which candidates are compared.</summary>
+    /// <param name="policy">Limits, and how many images are drawn.</param>
     /// <param name="annotation">Labels images.</param>
     /// <param name="original">In eval mode; stays the caller's.</param>
-    /// <param name="device">Where the generators are.</param>
+    /// <param name="device">Device of the generators.</param>
     public CandidateEvaluator(UnlearningPolicy policy, Annotation annotation, ImageGenerator original, Device device)
     {
         (_policy, _annotation) = (policy, annotation);
@@ -76,7 +78,7 @@ public sealed class CandidateEvaluator : ICandidateEvaluator, IDisposable
             .Min();
     }
 
-    // Of features as wide as this, covariances would fill the memory to say nothing.
+    // With no more images than features the covariance is singular, and a distance means nothing.
     private double? DistanceOf(Tensor features)
     {
         if (_reference is null || features.shape[0] <= features.shape[1])
@@ -86,7 +88,7 @@ public sealed class CandidateEvaluator : ICandidateEvaluator, IDisposable
         return FrechetDistance.Between(statistics, _reference).Value;
     }
 
-    // The same number for every candidate, because the distance is biased by it.
+    // The same number of images for every candidate, because the bias of the distance depends on it.
     private Tensor TakeForDistance(Tensor retained) => retained.narrow(0, 0, Math.Min(retained.shape[0], _policy.Unlearning.CandidateSamples / 2));
 
     private Counts EvaluateImages(ImageGenerator generator, EvaluationImages images)

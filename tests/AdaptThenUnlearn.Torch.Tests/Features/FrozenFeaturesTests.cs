@@ -69,7 +69,7 @@ public sealed class FrozenFeaturesTests : IDisposable
     }
 
     [Theory]
-    [InlineData("features", "oracle", "'oracle' is no network whose features are known")]
+    [InlineData("features", "oracle", "'oracle' is not a network whose features are known")]
     [InlineData("features", "dcgan-discriminator", "only discriminators that end in a convolution to one pixel")]
     [InlineData("resolution", "32", "it says 1×32×32")]
     [InlineData("features", null, "does not say what classifier it is")]
