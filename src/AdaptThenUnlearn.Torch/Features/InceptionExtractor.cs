@@ -9,11 +9,11 @@ namespace AdaptThenUnlearn.Torch.Features;
 /// <summary>Inception-v3 with the weights of pytorch-fid's port.</summary>
 internal sealed class InceptionExtractor : IFeatureExtractor, IDisposable
 {
-    /// <summary>What pytorch-fid's file holds beyond the network.</summary>
+    /// <summary>Tensors that pytorch-fid's file holds beyond the network.</summary>
     internal static IReadOnlyList<IgnoredTensor> Harmless { get; } =
     [
-        new("fc.weight", "of the last layer, which names what is in a picture; features are taken before it"),
-        new("fc.bias", "likewise"),
+        new("fc.weight", "of the last layer, which classifies pictures; features are taken before it"),
+        new("fc.bias", "of the last layer, which classifies pictures; features are taken before it"),
     ];
 
     private readonly InceptionV3 _network;

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Features;
 
-/// <summary>Classifiers of other projects that can be told by the names of their weights. One more: its line here.</summary>
+/// <summary>Classifiers of other projects that are recognised by the names of their weights. A new one: add its line.</summary>
 internal static class KnownClassifiers
 {
     private static readonly KnownClassifier[] _all =
@@ -23,7 +23,7 @@ internal static class KnownClassifiers
             }),
     ];
 
-    /// <summary>The one whose weights these are, or null.</summary>
+    /// <summary>Finds the classifier that these weights belong to; null where none fits.</summary>
     public static KnownClassifier? Find(TensorFile file) => _all.FirstOrDefault(known => known.Fits(file));
 }
 

@@ -7,10 +7,11 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Features;
 
-/// <summary>A TorchScript program as extractor: libtorch's interpreter runs what the file says, so it is only loaded where it was asked for by name.</summary>
+/// <summary>A TorchScript program as extractor.</summary>
+/// <remarks>libtorch's interpreter runs what the file says, so a program is loaded only where the policy asks for one by name.</remarks>
 internal sealed class ScriptedExtractor : IFeatureExtractor, IProbedProgram, IDisposable
 {
-    // Programs may take images of one size alone; of a caller who does not know the size, the usual ones are tried.
+    // A program may take images of one size alone. Where the caller does not know the size, the usual ones are tried.
     private static readonly int[] _usualResolutions = [64, 32, 28, 16, 128, 224, 256, 299, 512, 1024];
 
     private const string Contract = "it must turn uint8 images [N, 3, H, W] into features [N, D]";
@@ -38,14 +39,14 @@ internal sealed class ScriptedExtractor : IFeatureExtractor, IProbedProgram, IDi
     /// <summary>Loads a program and tries it on a black image.</summary>
     /// <param name="file">A file of <c>torch.jit.save</c>.</param>
     /// <param name="inception">Whether it is NVIDIA's Inception-v3, which returns class scores unless its second argument, <c>return_features</c>, is true.</param>
-    /// <param name="device">Where it goes.</param>
+    /// <param name="device">Device of the program.</param>
     /// <param name="resolution">Height and width of the images it will be given; null where the caller does not know.</param>
-    /// <exception cref="CheckpointException">The file is missing, no TorchScript program, or makes no features of images.</exception>
+    /// <exception cref="CheckpointException">The file is missing, is not a TorchScript program, or does not make features of images.</exception>
     public static ScriptedExtractor Load(CheckpointFile file, bool inception, Device device, int? resolution)
     {
         var kind = inception ? WeightsExtractor.InceptionV3TorchScript : WeightsExtractor.TorchScript;
         if (!ScriptArchive.IsProgram(file))
-            throw new CheckpointException(file.Path, "is no TorchScript program", $"'{kind.Name}' wants {kind.FileDescription}");
+            throw new CheckpointException(file.Path, "is not a TorchScript program", $"'{kind.Name}' wants {kind.FileDescription}");
 
         var program = ScriptProgram.Load(file, Contract, device);
         try

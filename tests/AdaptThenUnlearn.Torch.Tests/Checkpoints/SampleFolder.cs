@@ -1,5 +1,4 @@
 using AdaptThenUnlearn.Torch.Checkpoints;
-using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Tests.Features;
 using static TorchSharp.torch;
 

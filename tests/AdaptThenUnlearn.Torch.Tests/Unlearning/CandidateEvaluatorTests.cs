@@ -7,21 +7,21 @@ using static TorchSharp.torch;
 namespace AdaptThenUnlearn.Torch.Tests.Unlearning;
 
 /// <summary>How far a candidate misses the limits, as the annotators see it.</summary>
-public sealed class CandidateJudgeTests
+public sealed class CandidateEvaluatorTests
 {
     // The smallest GAN makes about a quarter "banned" images to this classifier.
     [Theory]
     [InlineData(0.1, null)]
     [InlineData(null, 0.5)]
     [InlineData(0.05, 0.9)]
-    public void Judge_FeatureAboveHalfItsLimit_MissesItByWhatTheUpperBoundIsAbove(double? maxRate, double? minUnlearned)
+    public void Evaluate_FeatureAboveHalfItsLimit_MissesItByWhatTheUpperBoundIsAbove(double? maxRate, double? minUnlearned)
     {
         using var networks = Small.Gan();
         networks.Generator.eval();
         using var classifier = Small.Classifier();
-        using var judge = new CandidateEvaluator(Policy(maxRate, minUnlearned), Small.Annotation(classifier), networks.Generator, CPU);
+        using var evaluator = new CandidateEvaluator(Policy(maxRate, minUnlearned), Small.Annotation(classifier), networks.Generator, CPU);
 
-        var candidate = judge.Evaluate(networks.Generator, step: 7);
+        var candidate = evaluator.Evaluate(networks.Generator, step: 7);
 
         var limit = Math.Min(maxRate ?? 1, minUnlearned is null ? 1 : (1 - minUnlearned.Value) * candidate.Rate);   // the original itself is judged
         Assert.InRange(candidate.Rate, 0.1, 0.5);
@@ -30,18 +30,18 @@ public sealed class CandidateJudgeTests
     }
 
     [Fact]
-    public void Judge_FeatureBelowHalfItsLimit_MissesNothing()
+    public void Evaluate_FeatureBelowHalfItsLimit_MissesNothing()
     {
         using var networks = Small.Gan();
         networks.Generator.eval();
         using var classifier = Small.Classifier();
-        using var judge = new CandidateEvaluator(Policy(maxRate: 1, minUnlearned: null), Small.Annotation(classifier), networks.Generator, CPU);
+        using var evaluator = new CandidateEvaluator(Policy(maxRate: 1, minUnlearned: null), Small.Annotation(classifier), networks.Generator, CPU);
 
-        Assert.Equal(0, judge.Evaluate(networks.Generator, step: 1).Excess);
+        Assert.Equal(0, evaluator.Evaluate(networks.Generator, step: 1).Excess);
     }
 
     [Fact]
-    public void Judge_StricterMargin_HoldsToASmallerPartOfTheLimit()
+    public void Evaluate_StricterMargin_HoldsToASmallerPartOfTheLimit()
     {
         using var networks = Small.Gan();
         networks.Generator.eval();
@@ -55,28 +55,28 @@ public sealed class CandidateJudgeTests
 
     // What is within its limit already has no share that it could be rid of.
     [Fact]
-    public void Judge_FeatureThatIsNotViolated_IsHeldToItsRateAlone()
+    public void Evaluate_FeatureThatIsNotViolated_IsHeldToItsRateAlone()
     {
         using var networks = Small.Gan();
         networks.Generator.eval();
         using var classifier = Small.Classifier();
         var annotation = new Annotation([Small.Annotation(classifier).Features[0] with { Violated = false }], cleanBelow: 0.5);
-        using var judge = new CandidateEvaluator(Policy(maxRate: 1, minUnlearned: 0.99), annotation, networks.Generator, CPU);
+        using var evaluator = new CandidateEvaluator(Policy(maxRate: 1, minUnlearned: 0.99), annotation, networks.Generator, CPU);
 
-        Assert.Equal(0, judge.Evaluate(networks.Generator, step: 1).Excess);
+        Assert.Equal(0, evaluator.Evaluate(networks.Generator, step: 1).Excess);
     }
 
     [Fact]
-    public void Judge_MoreFeaturesThanImages_HasNoDistanceAndStillARate()
+    public void Evaluate_MoreFeaturesThanImages_HasNoDistanceAndStillARate()
     {
         using var networks = Small.Gan();
         networks.Generator.eval();
         using var classifier = Small.Classifier();
         var policy = Policy(maxRate: 1, minUnlearned: null);
-        using var judge = new CandidateEvaluator(
+        using var evaluator = new CandidateEvaluator(
             policy with { Unlearning = policy.Unlearning with { CandidateSamples = 2 * classifier.FeatureSize } }, Small.Annotation(classifier), networks.Generator, CPU);
 
-        var candidate = judge.Evaluate(networks.Generator, step: 1);
+        var candidate = evaluator.Evaluate(networks.Generator, step: 1);
 
         Assert.Null(candidate.FrechetDistance);
         Assert.InRange(candidate.Rate, 0.05, 0.6);
