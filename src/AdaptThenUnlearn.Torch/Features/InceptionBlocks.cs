@@ -3,7 +3,7 @@ using static TorchSharp.torch.nn;
 
 namespace AdaptThenUnlearn.Torch.Features;
 
-/// <summary>Several branches over the same maps, their channels put side by side: what Inception-v3 is built of.</summary>
+/// <summary>Several branches over the same maps, whose channels are concatenated: the blocks of Inception-v3.</summary>
 /// <remarks>
 /// Szegedy et al. 2016 (arXiv:1512.00567), figures 5 to 7 and 10, with the pools of the network that FID is defined by:
 /// average pools do not count the padding, and the very last block pools by maximum. Names of units are those of the

@@ -4,7 +4,7 @@ using static TorchSharp.torch.nn;
 
 namespace AdaptThenUnlearn.Torch.Features;
 
-/// <summary>Convolution without bias, batch normalisation by stored statistics, ReLU: what every layer of Inception-v3 is.</summary>
+/// <summary>A layer of Inception-v3: convolution without bias, batch normalisation by stored statistics, ReLU.</summary>
 /// <remarks>Component names are those of the published weights.</remarks>
 internal sealed class ConvolutionUnit : Module<Tensor, Tensor>
 {
@@ -14,7 +14,7 @@ internal sealed class ConvolutionUnit : Module<Tensor, Tensor>
     /// <param name="inputs">Channels that come in.</param>
     /// <param name="outputs">Channels that go out.</param>
     /// <param name="kernel">Height and width.</param>
-    /// <param name="stride">Both ways.</param>
+    /// <param name="stride">In both directions.</param>
     /// <param name="padding">Vertical and horizontal.</param>
     public ConvolutionUnit(long inputs, long outputs, (long, long) kernel, long stride, (long, long) padding) : base(nameof(ConvolutionUnit))
     {

@@ -6,14 +6,14 @@ namespace AdaptThenUnlearn.Torch.Features;
 /// <summary>Inception-v3 up to its last pool: the network that FID is defined by, in the form and with the names of pytorch-fid's port.</summary>
 /// <remarks>
 /// Szegedy et al. 2016 (arXiv:1512.00567); as a measure of generators, Heusel et al. 2017 (arXiv:1706.08500). The last layer,
-/// which says what an image shows, is not needed and left out.
+/// which classifies images, is not needed and left out.
 /// </remarks>
 public sealed class InceptionV3 : Module<Tensor, Tensor>
 {
     /// <summary>Length of a feature vector.</summary>
     public const int FeatureSize = 2048;
 
-    // Names of layers, for whoever looks at the maps between.
+    // Names of layers, for tests that look at the maps in between.
     internal const string FirstPool = "pool_1";
     internal const string SecondPool = "pool_2";
     internal const string LastLarge = "Mixed_6e";

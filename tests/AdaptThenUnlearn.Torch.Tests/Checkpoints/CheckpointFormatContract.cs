@@ -35,7 +35,7 @@ internal static class CheckpointFormatContract
         using var folder = new SampleFolder();
         foreach (var other in after)
             Assert.False(Recognises(format, folder.Write(other.Name).Path), $"a file of {other.Name} is recognised");
-        foreach (var (name, content) in new[] { ("zeros", new byte[200]), ("text", "{ \"this\": \"is another file\" }"u8.ToArray()), ("byte", [1]) })
+        foreach (var (name, content) in new[] { ("zeros", new byte[200]), ("text", "this is another file, in words"u8.ToArray()), ("byte", [1]) })
             Assert.False(Recognises(format, folder.Write(name, content)), $"a file of {name} is recognised");
     }
 

@@ -4,10 +4,10 @@ using AdaptThenUnlearn.Torch.Models.Sequence;
 
 namespace AdaptThenUnlearn.Torch.Models.Dcgan;
 
-/// <summary>Rebuilds a DCGAN from its weights, and from what somebody says of its layers.</summary>
+/// <summary>Rebuilds a DCGAN from its weights, and from its layers where the policy states them.</summary>
 /// <remarks>
-/// Radford, Metz and Chintala 2016 (arXiv:1511.06434), with the names of PyTorch's own example (<c>main.0.weight</c> and on) and of what
-/// was made from it; <see cref="DcganLayout"/> is its usual layout.
+/// Radford, Metz and Chintala 2016 (arXiv:1511.06434), with the names of PyTorch's own example (<c>main.0.weight</c> and so on) and of
+/// the projects that follow it. <see cref="DcganLayout"/> is its usual layout.
 /// </remarks>
 public sealed class DcganArchitecture : SequenceArchitecture
 {
@@ -27,16 +27,18 @@ public sealed class DcganArchitecture : SequenceArchitecture
     /// <inheritdoc/>
     public override ImageDiscriminator BuildDiscriminator(StoredNetwork stored, ImageGenerator generator) => BuildDiscriminator(stored, generator.Shape);
 
-    /// <summary>Builds the discriminator these weights belong to, with fresh weights; belongs to the caller.</summary>
-    /// <param name="stored">Its weights.</param>
-    /// <param name="images">What it takes.</param>
+    /// <summary>Builds the discriminator that these weights belong to, with fresh weights; belongs to the caller.</summary>
+    /// <param name="stored">The discriminator's weights.</param>
+    /// <param name="images">The images it takes.</param>
     /// <exception cref="ArgumentException">They do not take such images, or do not end at a single pixel.</exception>
     public static DcganDiscriminator BuildDiscriminator(StoredNetwork stored, ImageShape images) =>
         new(images, DiscriminatorLayers(stored, images), StoredSequence.Parse(stored)!.Prefix);
 
     /// <inheritdoc/>
-    /// <remarks>A convolution of the same kernel, stride and padding undoes the size of a transposed one, and one of an enlargement's stride the size of that.</remarks>
-    /// <exception cref="ArgumentException">The layers cannot be reversed so.</exception>
+    /// <remarks>
+    /// A convolution of the same kernel, stride and padding reverses the change of size of a transposed one; a stride reverses an
+    /// enlargement by the same factor.
+    /// </remarks>
     public override ImageDiscriminator MirrorDiscriminator(ImageGenerator generator) => new DcganDiscriminator(generator.Shape, MirrorOf(((SequentialGenerator)generator).Layers));
 
     /// <inheritdoc/>

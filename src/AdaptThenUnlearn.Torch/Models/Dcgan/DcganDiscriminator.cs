@@ -16,8 +16,8 @@ public sealed class DcganDiscriminator : ImageDiscriminator
     private readonly string _prefix;
 
     /// <summary>Builds it with fresh weights from torch's default random source.</summary>
-    /// <param name="images">What it takes.</param>
-    /// <param name="layers">Down to one pixel.</param>
+    /// <param name="images">The images it takes.</param>
+    /// <param name="layers">Convolutions from the image down to one pixel.</param>
     /// <param name="prefix">The name before its layers' numbers; empty where there is none.</param>
     public DcganDiscriminator(ImageShape images, IReadOnlyList<DcganLayer> layers, string prefix = "main") : base(nameof(DcganDiscriminator), images)
     {

@@ -4,7 +4,7 @@ using AdaptThenUnlearn.Torch.Models.Sequence;
 
 namespace AdaptThenUnlearn.Torch.Models.Mlp;
 
-/// <summary>Rebuilds a GAN of fully connected layers from its weights, and from what somebody says of its layers.</summary>
+/// <summary>Rebuilds a GAN of fully connected layers from its weights, and from its layers where the policy states them.</summary>
 /// <remarks>
 /// Goodfellow et al. 2014 (arXiv:1406.2661), with the names of an <c>nn.Sequential</c> whose layers and activations alternate:
 /// <c>0.weight</c>, <c>2.weight</c> and on, as csinva's pre-trained MNIST GAN has them.
@@ -28,9 +28,9 @@ public sealed class MlpArchitecture : SequenceArchitecture
     /// <inheritdoc/>
     public override ImageDiscriminator BuildDiscriminator(StoredNetwork stored, ImageGenerator generator) => BuildDiscriminator(stored, generator.Shape);
 
-    /// <summary>Builds the discriminator these weights belong to, with fresh weights; belongs to the caller.</summary>
-    /// <param name="stored">Its weights.</param>
-    /// <param name="images">What it takes.</param>
+    /// <summary>Builds the discriminator that these weights belong to, with fresh weights; belongs to the caller.</summary>
+    /// <param name="stored">The discriminator's weights.</param>
+    /// <param name="images">The images it takes.</param>
     /// <exception cref="ArgumentException">They do not take such images, or do not end at one score.</exception>
     public static MlpDiscriminator BuildDiscriminator(StoredNetwork stored, ImageShape images)
     {

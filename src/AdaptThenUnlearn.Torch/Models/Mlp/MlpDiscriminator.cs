@@ -17,8 +17,8 @@ public sealed class MlpDiscriminator : ImageDiscriminator
     private readonly List<Linear> _layers = [];
 
     /// <summary>Builds it with fresh weights from torch's default random source.</summary>
-    /// <param name="images">What it takes.</param>
-    /// <param name="layers">From pixels to one score.</param>
+    /// <param name="images">The images it takes.</param>
+    /// <param name="layers">Layers from pixels to one score.</param>
     /// <param name="prefix">The name before its layers' numbers; empty where there is none.</param>
     public MlpDiscriminator(ImageShape images, IReadOnlyList<MlpLayer> layers, string prefix = "") : base(nameof(MlpDiscriminator), images)
     {

@@ -3,16 +3,16 @@ using AdaptThenUnlearn.Policies;
 
 namespace AdaptThenUnlearn.Torch.Models.Sequence;
 
-/// <summary>The layers of a stored sequence, and whether anybody said that they are these.</summary>
+/// <summary>The layers of a stored sequence, and what of them was assumed.</summary>
 /// <param name="Prefix">As <see cref="StoredSequence.Prefix"/>.</param>
 /// <param name="Layers">In order.</param>
 /// <param name="Assumed">What had to be assumed; null where all of it was stated.</param>
 public sealed record SequenceInterpretation(string Prefix, IReadOnlyList<SequenceLayer> Layers, AssumedLayers? Assumed)
 {
-    /// <summary>Reads the layers as they were stated, each held against what is stored.</summary>
+    /// <summary>Reads the layers as the policy states them, and checks each against the stored weights.</summary>
     /// <param name="sequence">As stored.</param>
-    /// <param name="texts">One a layer, as <see cref="LayerText"/>.</param>
-    /// <exception cref="ArgumentException">One does not go with the weights; the message says which.</exception>
+    /// <param name="texts">One for each layer, as <see cref="LayerText"/>.</param>
+    /// <exception cref="ArgumentException">A layer does not fit the weights; the message says which.</exception>
     public static SequenceInterpretation FromLayerTexts(StoredSequence sequence, IReadOnlyList<string> texts)
     {
         var layers = texts.Select((text, number) => Layer(sequence, number, text)).ToList();
@@ -21,7 +21,7 @@ public sealed record SequenceInterpretation(string Prefix, IReadOnlyList<Sequenc
             : new SequenceInterpretation(sequence.Prefix, layers, Assumed: null);
     }
 
-    /// <summary>What a file's layers may be, for somebody to correct: as many as there are numbers, and an activation at the end.</summary>
+    /// <summary>Guesses the layers of a file, for the user to correct: as many as there are numbers, and an activation at the end.</summary>
     /// <returns>Texts as <see cref="LayerText"/>.</returns>
     public static IReadOnlyList<string> SuggestLayers(StoredSequence sequence)
     {

@@ -6,8 +6,8 @@ namespace AdaptThenUnlearn.Torch.Models.Sequence;
 /// <summary>A generator that is one sequence of layers: a DCGAN, or fully connected layers.</summary>
 /// <remarks>
 /// Radford, Metz and Chintala 2016 (arXiv:1511.06434), figure 1; Goodfellow et al. 2014 (arXiv:1406.2661). The statistics of batch normalisation
-/// stay as they were stored, in training too: what is trained is then what is measured, and an average of weights has statistics that fit it.
-/// Outputs of a sequence that ends in a logistic function, 0 to 1, become -1 to 1: black to white, as of every other generator.
+/// stay as they were stored, in training too: the network that is trained is then the one that is measured, and the statistics fit an
+/// average of weights. Outputs of a sequence that ends in a logistic function, 0 to 1, become -1 to 1, as for every other generator.
 /// </remarks>
 public sealed class SequentialGenerator : ImageGenerator
 {
@@ -28,7 +28,7 @@ public sealed class SequentialGenerator : ImageGenerator
             _steps.Add(Step(layer, prefix.Length == 0 ? this : numbered));
         if (prefix.Length > 0)
             register_module(prefix, numbered);
-        train();   // of which batch normalisation stays out, from the beginning
+        train();   // sets batch normalisation to its stored statistics from the beginning
     }
 
     /// <summary>The name before its layers' numbers; empty where there is none.</summary>

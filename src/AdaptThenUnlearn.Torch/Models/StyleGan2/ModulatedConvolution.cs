@@ -111,7 +111,7 @@ internal sealed class StyledConvolution : Module
         return Activation.Clamped(Activation.Unscaled(noisy + offset), _clamp);
     }
 
-    // The same numbers without a map for each step on the way, where no gradient will ask for those.
+    // The same numbers in place, where no gradient needs the maps in between.
     private Tensor InPlace(Tensor maps, Tensor offset, Tensor? noiseMap)
     {
         if (noiseMap is not null)

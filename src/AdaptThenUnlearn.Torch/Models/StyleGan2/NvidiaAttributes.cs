@@ -3,11 +3,11 @@ using System.Text.RegularExpressions;
 
 namespace AdaptThenUnlearn.Torch.Models.StyleGan2;
 
-/// <summary>Holds what NVIDIA's modules say of themselves against what is computed here.</summary>
+/// <summary>Compares the attributes of NVIDIA's modules with what is computed here.</summary>
 /// <remarks>
-/// github.com/NVlabs/stylegan2-ada-pytorch, <c>training/networks.py</c>: each module keeps its options as attributes. One that is another than
-/// the published default would make other images of the same weights, so it is refused unless it is computed. Attributes that say nothing
-/// about the images of the averaged generator are passed over: precision (<c>use_fp16</c>), memory layout, and what training keeps.
+/// github.com/NVlabs/stylegan2-ada-pytorch, <c>training/networks.py</c>: each module keeps its options as attributes. An option
+/// that differs from the published default would make other images of the same weights, so it is refused unless it is supported here.
+/// Attributes without effect on the images of the averaged generator are ignored: precision (<c>use_fp16</c>), memory layout, and what training keeps.
 /// </remarks>
 internal static partial class NvidiaAttributes
 {

@@ -14,7 +14,7 @@ internal sealed class LowPassFilter : Module<Tensor, Tensor>
 
     private readonly Resampling _kind;
 
-    /// <param name="kind">What is done besides filtering.</param>
+    /// <param name="kind">Decides padding, stride and gain.</param>
     public LowPassFilter(Resampling kind) : base(nameof(LowPassFilter))
     {
         _kind = kind;
@@ -34,21 +34,21 @@ internal sealed class LowPassFilter : Module<Tensor, Tensor>
             Resampling.AfterTransposedConvolution => functional.conv2d(maps, each, padding: [1, 1], groups: channels),                 // [N, C, H-1, W-1]
             Resampling.BeforeStridedConvolution => functional.conv2d(maps, each, padding: [2, 2], groups: channels),                   // [N, C, H+1, W+1]
             Resampling.Down => functional.conv2d(maps, each, strides: [2, 2], padding: [1, 1], groups: channels),                       // [N, C, H/2, W/2]
-            _ => throw new InvalidOperationException($"no such resampling: {_kind}"),
+            _ => throw new InvalidOperationException($"'{_kind}' is not a kind of resampling"),
         };
     }
 }
 
-/// <summary>Where a low-pass filter stands.</summary>
+/// <summary>What a low-pass filter is used for.</summary>
 internal enum Resampling
 {
     /// <summary>Doubles the resolution.</summary>
     Up,
 
-    /// <summary>Smooths what a transposed convolution of stride 2 made.</summary>
+    /// <summary>Smooths the output of a transposed convolution of stride 2.</summary>
     AfterTransposedConvolution,
 
-    /// <summary>Smooths what a 3×3 convolution of stride 2 will thin out.</summary>
+    /// <summary>Smooths the input of a 3×3 convolution of stride 2.</summary>
     BeforeStridedConvolution,
 
     /// <summary>Halves the resolution.</summary>

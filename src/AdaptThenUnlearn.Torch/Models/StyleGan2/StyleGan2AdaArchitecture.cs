@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Models.StyleGan2;
 
-/// <summary>Rebuilds a StyleGAN2 from the names and shapes of NVIDIA's code: the same function as rosinality's, stored differently.</summary>
+/// <summary>Rebuilds a StyleGAN2 that NVIDIA's code stored: the same function as rosinality's, under other names and shapes.</summary>
 /// <remarks>
 /// github.com/NVlabs/stylegan2-ada-pytorch, <c>training/networks.py</c>. What shapes cannot say (clamping, the discriminator's groups) is read
 /// from the attributes; where a checkpoint has none, a state dict for instance, nothing is clamped and groups are of four. The networks
@@ -40,7 +40,7 @@ public sealed class StyleGan2AdaArchitecture : IGeneratorArchitecture
     public ImageDiscriminator BuildDiscriminator(StoredNetwork stored, ImageGenerator generator) => new StyleGan2Discriminator(DiscriminatorSettings(stored));
 
     /// <inheritdoc/>
-    /// <remarks>Of a conditional generator too, it knows no classes: in training nobody says of which class an image is.</remarks>
+    /// <remarks>It is not conditional, even where the generator is: the class of a training image is not known.</remarks>
     public ImageDiscriminator MirrorDiscriminator(ImageGenerator generator) => new StyleGan2Discriminator(((StyleGan2Generator)generator).Settings with { Classes = 0 });
 
     /// <inheritdoc/>
@@ -61,7 +61,7 @@ public sealed class StyleGan2AdaArchitecture : IGeneratorArchitecture
         _ => new StoredTensor(name),
     };
 
-    /// <summary>Reads the size of a generator off its weights and attributes.</summary>
+    /// <summary>Reads the size of a generator from its weights and attributes.</summary>
     /// <exception cref="ArgumentException">They do not belong together, or to a generator of another kind.</exception>
     public static StyleGan2Settings GeneratorSettings(StoredNetwork stored)
     {
@@ -91,7 +91,7 @@ public sealed class StyleGan2AdaArchitecture : IGeneratorArchitecture
         }.Checked();
     }
 
-    /// <summary>Reads the size of a discriminator off its weights and attributes.</summary>
+    /// <summary>Reads the size of a discriminator from its weights and attributes.</summary>
     /// <exception cref="ArgumentException">They do not belong together, or to a discriminator of another kind.</exception>
     public static StyleGan2Settings DiscriminatorSettings(StoredNetwork stored)
     {
@@ -127,7 +127,7 @@ public sealed class StyleGan2AdaArchitecture : IGeneratorArchitecture
         return layers;
     }
 
-    // None stands for the whole batch.
+    // None is the whole batch.
     private static int StatisticsGroup(StoredNetwork stored) =>
         stored.Attributes.GetValueOrDefault("b4.mbstd.group_size") == "None" ? int.MaxValue : (int)Math.Min(Number(stored, "b4.mbstd.group_size") ?? 4, int.MaxValue);
 

@@ -50,7 +50,7 @@ public sealed class StyleGan2Architecture : IGeneratorArchitecture
     public ImageDiscriminator BuildFeatureNetwork(StoredNetwork stored, ImageShape images) =>
         new StyleGan2Discriminator(StyleGan2Discriminator.SettingsOf(stored));
 
-    /// <summary>Reads the size of the network off its weights.</summary>
+    /// <summary>Reads the size of the network from its weights.</summary>
     /// <exception cref="ArgumentException">The shapes do not belong together.</exception>
     public static StyleGan2Settings SettingsOf(StoredNetwork stored)
     {

@@ -46,7 +46,7 @@ public sealed class StyleGan2Discriminator : ImageDiscriminator
     public StyleGan2Settings Settings { get; }
 
     /// <inheritdoc/>
-    /// <remarks>A conditional discriminator is asked about every class, and the mean of its answers counts: nobody says of which class a real image is.</remarks>
+    /// <remarks>A conditional discriminator scores an image for every class, and the mean counts: the class of a real image is not known.</remarks>
     public override Tensor Score(Tensor images)
     {
         using var scope = NewDisposeScope();
@@ -70,7 +70,7 @@ public sealed class StyleGan2Discriminator : ImageDiscriminator
     public override int FeatureSize => Settings.Channels[0];
 
     /// <inheritdoc/>
-    /// <remarks>The map that tells how much the images of a batch differ is left at 0, so that an image's features are its own.</remarks>
+    /// <remarks>The minibatch deviation is set to 0, so that the features of an image do not depend on the other images of the batch.</remarks>
     public override Tensor Features(Tensor images)
     {
         using var scope = NewDisposeScope();
@@ -87,7 +87,7 @@ public sealed class StyleGan2Discriminator : ImageDiscriminator
         return final_linear.call(maps.flatten(1));
     }
 
-    // Miyato and Koyama 2018 (arXiv:1802.05637): the answer's part along the class's direction.
+    // Miyato and Koyama 2018 (arXiv:1802.05637): the projection of the output on the direction of the class.
     private Tensor Projected(Tensor answers, Tensor directions) => (answers * directions).sum(1, keepdim: true) / Math.Sqrt(Settings.StyleSize);
 
     private Tensor EveryClass(Tensor like)
@@ -126,7 +126,7 @@ public sealed class StyleGan2Discriminator : ImageDiscriminator
         return Weights.Detach(plain);
     }
 
-    /// <summary>Reads the size of a discriminator off its own weights, as they are named here.</summary>
+    /// <summary>Reads the size of a discriminator from its weights, under the names of this class.</summary>
     /// <param name="stored">A state dict, and <see cref="FeatureAttributes"/> as its attributes.</param>
     /// <exception cref="ArgumentException">The shapes do not belong together.</exception>
     public static StyleGan2Settings SettingsOf(StoredNetwork stored)
@@ -143,7 +143,7 @@ public sealed class StyleGan2Discriminator : ImageDiscriminator
         }.Checked();
     }
 
-    /// <summary>Adds one map that says how much the images of a group differ: a generator that repeats itself is found out.</summary>
+    /// <summary>Adds a map with the deviation between the images of a group, by which a generator that repeats itself is detected.</summary>
     /// <remarks>Karras et al. 2018 (arXiv:1710.10196), section 3; groups of four by default, as in the reference, whose batch it must divide.</remarks>
     private Tensor WithBatchDeviation(Tensor maps)
     {

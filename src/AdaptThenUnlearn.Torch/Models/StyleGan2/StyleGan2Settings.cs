@@ -1,9 +1,9 @@
 namespace AdaptThenUnlearn.Torch.Models.StyleGan2;
 
-/// <summary>The size of a StyleGAN2, and where its two published implementations differ; the defaults are rosinality's.</summary>
+/// <summary>The size of a StyleGAN2, and the options in which its two published implementations differ; the defaults are rosinality's.</summary>
 /// <param name="Resolution">Pixels a side: a power of two, at least 16.</param>
 /// <param name="ImageChannels">1 or 3.</param>
-/// <param name="LatentSize">Length of z, and of w where <see cref="StyleSize"/> says nothing else.</param>
+/// <param name="LatentSize">Length of z, and of w unless <see cref="StyleSize"/> is set.</param>
 /// <param name="MappingLayers">Layers of the mapping network.</param>
 /// <param name="Channels">Feature maps at each resolution, from 4×4 up: one number for each power of two up to <paramref name="Resolution"/>.</param>
 public sealed record StyleGan2Settings(
@@ -28,7 +28,7 @@ public sealed record StyleGan2Settings(
     /// <summary>Whether fixed noise maps are stored with the weights.</summary>
     public bool StoresNoise { get; init; } = true;
 
-    /// <summary>Whether demodulated convolutions take their weights as they are; the usual factor cancels, but for the ε of the demodulation.</summary>
+    /// <summary>Whether demodulated convolutions use their weights without the equalising factor, which cancels except in the demodulation's ε.</summary>
     public bool PlainWeights { get; init; }
 
     /// <summary>Images that the discriminator compares with each other.</summary>
@@ -37,7 +37,7 @@ public sealed record StyleGan2Settings(
     /// <summary>Whether the discriminator's blocks have a shortcut.</summary>
     public bool Residual { get; init; } = true;
 
-    /// <summary>What an image looks like.</summary>
+    /// <summary>Shape of an image.</summary>
     public ImageShape Images => new(ImageChannels, Resolution);
 
     /// <summary>Layers that take a style: two for each resolution, the image's included.</summary>
@@ -60,7 +60,7 @@ public sealed record StyleGan2Settings(
     /// <inheritdoc/>
     public ImageDiscriminator CreateDiscriminator() => new StyleGan2Discriminator(this);
 
-    /// <summary>Everything that is wrong with these settings; empty when they can be built.</summary>
+    /// <summary>Lists everything that is wrong with these settings; empty where they can be built.</summary>
     public IEnumerable<string> Problems()
     {
         if (Resolution < 16 || !int.IsPow2(Resolution))
