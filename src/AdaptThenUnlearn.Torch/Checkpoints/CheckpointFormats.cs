@@ -22,7 +22,10 @@ public static class CheckpointFormats
     /// <summary>Describes what a checkpoint holds; values are read when asked for.</summary>
     /// <param name="path">The file.</param>
     /// <param name="format">One of <see cref="Names"/>.</param>
-    /// <exception cref="CheckpointException">The file is missing, empty, a folder, unreadable, damaged, of an unknown format, not of the named one, or a program that was not named.</exception>
+    /// <exception cref="CheckpointException">
+    /// The file is missing, empty, a folder, unreadable, damaged, of an unknown format, not of the named one, or a program that
+    /// was not named.
+    /// </exception>
     public static TensorFile Read(string path, string format = Auto) => Read(CheckpointFile.Open(path), format);
 
     /// <inheritdoc cref="Read(string, string)"/>
@@ -39,7 +42,10 @@ public static class CheckpointFormats
             ?? throw UnknownFile.CreateException(file, start, All.Select(format => format.Name));
     }
 
-    /// <summary>The files beside this one that belong to the same checkpoint, full paths; empty where it cannot be read, which loading will report.</summary>
+    /// <summary>
+    /// The files beside this one that belong to the same checkpoint, full paths; empty where it cannot be read, which loading
+    /// will report.
+    /// </summary>
     public static IReadOnlyList<string> FurtherFiles(string path)
     {
         try
@@ -76,9 +82,13 @@ public static class CheckpointFormats
             return Detect(file) is { IsProgram: false } found ? found : throw ScriptArchive.NotNamed(file.Path);
 
         var chosen = All.FirstOrDefault(format => format.Name == name)
-            ?? throw new CheckpointException(file.Path, $"'{CheckpointException.Sanitize(name)}' is not a checkpoint format", $"use one of {string.Join(", ", Names)}");
+            ?? throw new CheckpointException(
+                file.Path,
+                $"'{CheckpointException.Sanitize(name)}' is not a checkpoint format",
+                $"use one of {string.Join(", ", Names)}");
         return chosen.Recognises(file.Start, file)
             ? chosen
-            : throw new CheckpointException(file.Path, $"is not of the format '{name}'", $"it is of the format '{Detect(file).Name}'; say that, or '{Auto}'");
+            : throw new CheckpointException(
+                file.Path, $"is not of the format '{name}'", $"it is of the format '{Detect(file).Name}'; say that, or '{Auto}'");
     }
 }

@@ -8,7 +8,9 @@ namespace AdaptThenUnlearn.Torch.Checkpoints;
 /// <summary>Every generator architecture that can be governed. A new one: write its folder, add its line.</summary>
 public static class GeneratorArchitectures
 {
-    /// <summary>The architectures; the first that recognises weights builds them, so special ones come before general ones.</summary>
+    /// <summary>
+    /// The architectures; the first that recognises weights builds them, so special ones come before general ones.
+    /// </summary>
     public static IReadOnlyList<IGeneratorArchitecture> All { get; } =
         [new StyleGan2Architecture(), new StyleGan2AdaArchitecture(), new DcganArchitecture(), new MlpArchitecture()];
 
@@ -22,5 +24,6 @@ public static class GeneratorArchitectures
     /// <summary>Gets an architecture by its name.</summary>
     /// <exception cref="ArgumentException">The name is unknown.</exception>
     public static IGeneratorArchitecture Named(string name) => Find(name)
-        ?? throw new ArgumentException($"'{name}' is not a generator architecture; use one of: {string.Join(", ", All.Select(known => known.Name))}");
+        ?? throw new ArgumentException(
+            $"'{name}' is not a generator architecture; use one of: {string.Join(", ", All.Select(known => known.Name))}");
 }

@@ -6,11 +6,15 @@ namespace AdaptThenUnlearn.Torch.Features;
 public static class ClassifierArchitectures
 {
     private delegate FeatureClassifier Builder(
-        ImageShape shape, IReadOnlyList<string> classes, ClassifierOutputs outputs, IReadOnlyDictionary<string, string> attributes);
+        ImageShape shape,
+        IReadOnlyList<string> classes,
+        ClassifierOutputs outputs,
+        IReadOnlyDictionary<string, string> attributes);
 
     private static readonly Dictionary<string, Builder> _builders = new()
     {
-        [LeNet5.Name] = (shape, classes, outputs, attributes) => new LeNet5(shape, classes, LeNet5.IsUnitRange(attributes)) { Outputs = outputs },
+        [LeNet5.Name] = (shape, classes, outputs, attributes) => new LeNet5(
+            shape, classes, LeNet5.IsUnitRange(attributes)) { Outputs = outputs },
         [StridedConvNet.Name] = (shape, classes, outputs, _) => new StridedConvNet(shape, classes) { Outputs = outputs },
     };
 
@@ -31,5 +35,6 @@ public static class ClassifierArchitectures
         ClassifierOutputs outputs = ClassifierOutputs.Softmax, IReadOnlyDictionary<string, string>? attributes = null) =>
         _builders.TryGetValue(architecture, out var build)
             ? build(shape, classes, outputs, attributes ?? _noAttributes)
-            : throw new ArgumentException($"'{architecture}' is not a classifier architecture; use one of: {string.Join(", ", Names)}");
+            : throw new ArgumentException(
+                $"'{architecture}' is not a classifier architecture; use one of: {string.Join(", ", Names)}");
 }

@@ -3,9 +3,12 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Features;
 
-/// <summary>Classifies images: as <em>annotator</em> it labels training feedback, as <em>auditor</em> it measures for the gate.</summary>
+/// <summary>
+/// Classifies images: as <em>annotator</em> it labels training feedback, as <em>auditor</em> it measures for the gate.
+/// </summary>
 /// <remarks>The layer before its logits is a feature extractor for the Fréchet distance.</remarks>
-public abstract class FeatureClassifier(string architecture, ImageShape shape, IReadOnlyList<string> classes) : nn.Module(architecture), IFeatureExtractor
+public abstract class FeatureClassifier(
+    string architecture, ImageShape shape, IReadOnlyList<string> classes) : nn.Module(architecture), IFeatureExtractor
 {
     // From this probability on, one of several independent classes holds: it is then at least as likely as not.
     private const double AsLikelyAsNot = 0.5;
@@ -22,13 +25,17 @@ public abstract class FeatureClassifier(string architecture, ImageShape shape, I
     /// <summary>Whether one class holds, or several may, and whether the outputs are logits or probabilities.</summary>
     public ClassifierOutputs Outputs { get; init; } = ClassifierOutputs.Softmax;
 
-    /// <summary>Whether its architecture fixes its outputs as logits; false for a program, whose outputs only the policy describes.</summary>
+    /// <summary>
+    /// Whether its architecture fixes its outputs as logits; false for a program, whose outputs only the policy describes.
+    /// </summary>
     public virtual bool IsKnownToMakeLogits => true;
 
     /// <summary>What a checkpoint must say besides shape and classes to build it again, by key.</summary>
     public virtual IReadOnlyDictionary<string, string> Settings { get; } = new Dictionary<string, string>();
 
-    /// <summary>What its weights do not say about its features, by key; stored beside them where they serve another classifier.</summary>
+    /// <summary>
+    /// What its weights do not say about its features, by key; stored beside them where they serve another classifier.
+    /// </summary>
     public virtual IReadOnlyDictionary<string, string> FeatureAttributes { get; } = new Dictionary<string, string>();
 
     /// <summary>Length of a feature vector.</summary>
@@ -52,7 +59,10 @@ public abstract class FeatureClassifier(string architecture, ImageShape shape, I
 
     /// <summary>Class probabilities.</summary>
     /// <param name="images">As for <see cref="Features"/>.</param>
-    /// <returns><c>[N, Classes]</c>, each 0 to 1; of <see cref="ClassifierOutputs.Softmax"/> each row sums to 1. Belongs to the caller's scope.</returns>
+    /// <returns>
+    /// <c>[N, Classes]</c>, each 0 to 1; of <see cref="ClassifierOutputs.Softmax"/> each row sums to 1. Belongs to the caller's
+    /// scope.
+    /// </returns>
     public Tensor Probabilities(Tensor images)
     {
         using var scope = NewDisposeScope();
@@ -60,8 +70,13 @@ public abstract class FeatureClassifier(string architecture, ImageShape shape, I
     }
 
     /// <summary>Class probabilities from the logits of images.</summary>
-    /// <param name="logits"><c>[N, Classes]</c>; of <see cref="ClassifierOutputs.Probabilities"/> and <see cref="ClassifierOutputs.IndependentProbabilities"/> these are probabilities already.</param>
-    /// <returns>As of <see cref="Probabilities"/>; NaN in every class of an image that has an output which is not finite.</returns>
+    /// <param name="logits">
+    /// <c>[N, Classes]</c>; of <see cref="ClassifierOutputs.Probabilities"/> and
+    /// <see cref="ClassifierOutputs.IndependentProbabilities"/> these are probabilities already.
+    /// </param>
+    /// <returns>
+    /// As of <see cref="Probabilities"/>; NaN in every class of an image that has an output which is not finite.
+    /// </returns>
     public Tensor ProbabilitiesOf(Tensor logits)
     {
         using var scope = NewDisposeScope();
@@ -86,8 +101,9 @@ public abstract class FeatureClassifier(string architecture, ImageShape shape, I
     /// <summary>Which classes hold.</summary>
     /// <param name="logits"><c>[N, Classes]</c>.</param>
     /// <returns>
-    /// <c>[N, Classes]</c>, bool; belongs to the caller's scope. Of exclusive classes the likeliest holds, of independent ones each that
-    /// is at least as likely as not. Of an image with an output that is not finite every class holds, so that it never passes.
+    /// <c>[N, Classes]</c>, bool; belongs to the caller's scope. Of exclusive classes the likeliest holds, of independent ones
+    /// each that is at least as likely as not. Of an image with an output that is not finite every class holds, so that it never
+    /// passes.
     /// </returns>
     public Tensor DetectClasses(Tensor logits)
     {
@@ -98,7 +114,9 @@ public abstract class FeatureClassifier(string architecture, ImageShape shape, I
         return holds.MoveToOuterDisposeScope();
     }
 
-    /// <summary>Which probabilities are at least a threshold; NaN counts as above it, so that a broken classifier never passes an image.</summary>
+    /// <summary>
+    /// Which probabilities are at least a threshold; NaN counts as above it, so that a broken classifier never passes an image.
+    /// </summary>
     /// <param name="probabilities">Any shape.</param>
     /// <param name="threshold">0 to 1.</param>
     /// <returns>The shape of <paramref name="probabilities"/>, bool; belongs to the caller's scope.</returns>
@@ -122,7 +140,9 @@ public abstract class FeatureClassifier(string architecture, ImageShape shape, I
     public int IndexOf(string name)
     {
         var index = Classes.ToList().IndexOf(name);
-        return index >= 0 ? index : throw new ArgumentException($"the classifier has no class '{name}'; it has: {string.Join(", ", Classes)}");
+        return index >= 0
+            ? index
+            : throw new ArgumentException($"the classifier has no class '{name}'; it has: {string.Join(", ", Classes)}");
     }
 }
 

@@ -2,7 +2,10 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Features;
 
-/// <summary>When an image shows a feature: by which classifier, which class, and from which probability on. Annotators and auditors both use it.</summary>
+/// <summary>
+/// When an image shows a feature: by which classifier, which class, and from which probability on. Annotators and auditors both
+/// use it.
+/// </summary>
 /// <param name="Classifier">In eval mode; stays the caller's.</param>
 /// <param name="Class">The name of one of the classifier's classes.</param>
 /// <param name="Threshold">
@@ -20,7 +23,9 @@ public sealed record FeatureRule(FeatureClassifier Classifier, string Class, dou
     public Tensor Shows(Tensor logits)
     {
         using var scope = NewDisposeScope();
-        var shows = Threshold is { } threshold ? FeatureClassifier.AtLeast(Probability(logits), threshold) : Classifier.DetectClasses(logits).select(1, Index);
+        var shows = Threshold is { } threshold
+            ? FeatureClassifier.AtLeast(Probability(logits), threshold)
+            : Classifier.DetectClasses(logits).select(1, Index);
         return shows.MoveToOuterDisposeScope();
     }
 

@@ -5,10 +5,13 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Features;
 
-/// <summary>A linear layer on the features of a network that was trained for another task and is not trained further; <c>atu label</c> makes it.</summary>
+/// <summary>
+/// A linear layer on the features of a network that was trained for another task and is not trained further; <c>atu label</c>
+/// makes it.
+/// </summary>
 /// <remarks>
-/// A discriminator's features serve classification well: Radford, Metz and Chintala 2016 (arXiv:1511.06434), section 5. The checkpoint
-/// holds that network too, so that it needs no other file.
+/// A discriminator's features serve classification well: Radford, Metz and Chintala 2016 (arXiv:1511.06434), section 5. The
+/// checkpoint holds that network too, so that it needs no other file.
 /// </remarks>
 public sealed class FrozenFeaturesHead : FeatureClassifier
 {
@@ -37,7 +40,9 @@ public sealed class FrozenFeaturesHead : FeatureClassifier
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, string> Settings =>
-        _network.Attributes.Select(pair => KeyValuePair.Create(Prefix + pair.Key, pair.Value)).Prepend(KeyValuePair.Create(FeaturesKey, _network.Kind)).ToDictionary();
+        _network.Attributes.Select(pair => KeyValuePair.Create(Prefix + pair.Key, pair.Value))
+            .Prepend(KeyValuePair.Create(FeaturesKey, _network.Kind))
+            .ToDictionary();
 
     /// <inheritdoc/>
     public override Tensor Features(Tensor images) => _network.Features(images);
@@ -45,7 +50,9 @@ public sealed class FrozenFeaturesHead : FeatureClassifier
     /// <inheritdoc/>
     public override Tensor Logits(Tensor features) => output.call(features);
 
-    /// <summary>Sets the last layer of two classes, so that the probability of the second is a logistic function of the features.</summary>
+    /// <summary>
+    /// Sets the last layer of two classes, so that the probability of the second is a logistic function of the features.
+    /// </summary>
     /// <param name="weights"><c>[FeatureSize]</c>.</param>
     /// <param name="bias">The logistic function is σ(weights·features + bias).</param>
     public void SetWeights(Tensor weights, double bias)
@@ -71,10 +78,15 @@ public sealed class FrozenFeaturesHead : FeatureClassifier
     /// <exception cref="KeyNotFoundException">The metadata lack a key.</exception>
     /// <exception cref="ArgumentException">The network is unknown, or the weights are not of it.</exception>
     /// <exception cref="FormatException">An attribute is not a number.</exception>
-    internal static FrozenFeaturesHead Build(TensorFile file, ImageShape shape, IReadOnlyList<string> classes, ClassifierOutputs outputs)
+    internal static FrozenFeaturesHead Build(
+        TensorFile file, ImageShape shape, IReadOnlyList<string> classes, ClassifierOutputs outputs)
     {
-        var shapes = file.Tensors.Where(tensor => tensor.Name.StartsWith(Prefix, StringComparison.Ordinal)).ToDictionary(tensor => tensor.Name[Prefix.Length..], tensor => tensor.Shape);
-        var attributes = file.Metadata.Where(pair => pair.Key.StartsWith(Prefix, StringComparison.Ordinal)).ToDictionary(pair => pair.Key[Prefix.Length..], pair => pair.Value);
-        return new FrozenFeaturesHead(FrozenNetwork.Build(file.Metadata[FeaturesKey], new StoredNetwork(shapes, attributes), shape), classes) { Outputs = outputs };
+        var shapes = file.Tensors.Where(tensor => tensor.Name.StartsWith(Prefix, StringComparison.Ordinal))
+            .ToDictionary(tensor => tensor.Name[Prefix.Length..], tensor => tensor.Shape);
+        var attributes = file.Metadata.Where(pair => pair.Key.StartsWith(Prefix, StringComparison.Ordinal))
+            .ToDictionary(pair => pair.Key[Prefix.Length..], pair => pair.Value);
+        return new FrozenFeaturesHead(
+            FrozenNetwork.Build(file.Metadata[FeaturesKey], new StoredNetwork(shapes, attributes), shape),
+            classes) { Outputs = outputs };
     }
 }

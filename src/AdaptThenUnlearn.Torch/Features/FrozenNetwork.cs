@@ -6,14 +6,22 @@ using static TorchSharp.torch;
 namespace AdaptThenUnlearn.Torch.Features;
 
 /// <summary>A trained network whose features are used as they are: a discriminator, or another classifier.</summary>
-/// <param name="Kind">Its name in checkpoints: an architecture's <see cref="IGeneratorArchitecture.FeatureKind"/>, or a classifier architecture's name.</param>
+/// <param name="Kind">
+/// Its name in checkpoints: an architecture's <see cref="IGeneratorArchitecture.FeatureKind"/>, or a classifier architecture's
+/// name.
+/// </param>
 /// <param name="Network">In eval mode; owned by this.</param>
 /// <param name="Shape">The images it takes.</param>
 /// <param name="FeatureSize">Length of a feature vector.</param>
 /// <param name="Features">From <c>[N, C, H, W]</c>, nominally [-1, 1], to <c>[N, FeatureSize]</c>.</param>
 /// <param name="Attributes">What its weights do not say about it, by key.</param>
 public sealed record FrozenNetwork(
-    string Kind, nn.Module Network, ImageShape Shape, int FeatureSize, Func<Tensor, Tensor> Features, IReadOnlyDictionary<string, string> Attributes) : IDisposable
+    string Kind,
+    nn.Module Network,
+    ImageShape Shape,
+    int FeatureSize,
+    Func<Tensor, Tensor> Features,
+    IReadOnlyDictionary<string, string> Attributes) : IDisposable
 {
     /// <summary>The features that a discriminator scores.</summary>
     /// <param name="discriminator">Copied; stays the caller's.</param>
@@ -33,7 +41,12 @@ public sealed record FrozenNetwork(
 
         classifier.eval();
         return new FrozenNetwork(
-            classifier.Architecture, classifier, classifier.Shape, classifier.FeatureSize, classifier.Features, classifier.FeatureAttributes);
+            classifier.Architecture,
+            classifier,
+            classifier.Shape,
+            classifier.FeatureSize,
+            classifier.Features,
+            classifier.FeatureAttributes);
     }
 
     /// <summary>Builds one with fresh weights; belongs to the caller.</summary>
@@ -49,8 +62,12 @@ public sealed record FrozenNetwork(
         if (ClassifierArchitectures.Names.Contains(kind))
             return From(ClassifierArchitectures.Build(kind, shape, ClassesOf(stored), attributes: stored.Attributes));
 
-        var known = GeneratorArchitectures.All.Select(architecture => architecture.FeatureKind).Distinct().Concat(ClassifierArchitectures.Names);
-        throw new ArgumentException($"'{kind}' is not a network whose features are known; use one of: {string.Join(", ", known)}");
+        var known = GeneratorArchitectures.All
+            .Select(architecture => architecture.FeatureKind)
+            .Distinct()
+            .Concat(ClassifierArchitectures.Names);
+        throw new ArgumentException(
+            $"'{kind}' is not a network whose features are known; use one of: {string.Join(", ", known)}");
     }
 
     /// <inheritdoc/>
@@ -69,7 +86,12 @@ public sealed record FrozenNetwork(
     {
         discriminator.eval();
         return new FrozenNetwork(
-            kind, discriminator, discriminator.Shape, discriminator.FeatureSize, discriminator.Features, discriminator.FeatureAttributes);
+            kind,
+            discriminator,
+            discriminator.Shape,
+            discriminator.FeatureSize,
+            discriminator.Features,
+            discriminator.FeatureAttributes);
     }
 
     // The features do not need the names of the classes: their numbers stand in.

@@ -20,15 +20,20 @@ public interface IFeatureExtractor
     string? ExplainMismatch(Tensor images)
     {
         var (channels, height, width) = (images.shape[1], images.shape[2], images.shape[3]);
-        var fits = InputShape is { } taken ? channels == taken.Channels && height == taken.Resolution && width == taken.Resolution : channels is 1 or 3;
-        return fits ? null : $"the images are {channels}×{height}×{width}, the extractor takes {InputShape?.ToString() ?? "1 or 3 channels"}";
+        var fits = InputShape is { } taken
+            ? channels == taken.Channels && height == taken.Resolution && width == taken.Resolution
+            : channels is 1 or 3;
+        return fits
+            ? null
+            : $"the images are {channels}×{height}×{width}, the extractor takes {InputShape?.ToString() ?? "1 or 3 channels"}";
     }
 
     /// <summary>Why images of a size cannot be taken, or null when they can; asked before they are decoded.</summary>
     /// <param name="size">Pixels.</param>
-    string? ExplainMismatch((int Width, int Height) size) => InputShape is { } taken && (size.Width != taken.Resolution || size.Height != taken.Resolution)
-        ? FormattableString.Invariant($"the images are {size.Width}×{size.Height} pixels, the extractor takes {taken}")
-        : null;
+    string? ExplainMismatch((int Width, int Height) size) =>
+        InputShape is { } taken && (size.Width != taken.Resolution || size.Height != taken.Resolution)
+            ? FormattableString.Invariant($"the images are {size.Width}×{size.Height} pixels, the extractor takes {taken}")
+            : null;
 
     /// <summary>The features of images.</summary>
     /// <param name="images"><c>[N, 1 or 3, H, W]</c>, nominally [-1, 1]; on <see cref="Device"/>.</param>
@@ -45,7 +50,8 @@ public sealed record LoadedExtractor(IFeatureExtractor Extractor, string Metric,
 {
     /// <summary>Uses a classifier as extractor.</summary>
     /// <param name="classifier">Stays the caller's.</param>
-    public static LoadedExtractor FromClassifier(LoadedClassifier classifier) => new(classifier.Classifier, "classifier Fréchet distance", classifier.Sha256, Owned: null);
+    public static LoadedExtractor FromClassifier(LoadedClassifier classifier) =>
+        new(classifier.Classifier, "classifier Fréchet distance", classifier.Sha256, Owned: null);
 
     /// <inheritdoc/>
     public void Dispose() => Owned?.Dispose();

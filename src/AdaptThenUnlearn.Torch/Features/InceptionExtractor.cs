@@ -36,9 +36,11 @@ internal sealed class InceptionExtractor : IFeatureExtractor, IDisposable
         if (ScriptArchive.IsProgram(file))
             throw new CheckpointException(
                 file.Path, "is a TorchScript program, not weights alone, and to use it is to run it",
-                $"say '{WeightsExtractor.InceptionV3TorchScript.Name}' if that is meant; '{WeightsExtractor.InceptionV3.Name}' wants {WeightsExtractor.InceptionV3.FileDescription}");
+                $"say '{WeightsExtractor.InceptionV3TorchScript.Name}' if that is meant; "
+                    + $"'{WeightsExtractor.InceptionV3.Name}' wants {WeightsExtractor.InceptionV3.FileDescription}");
 
-        return new InceptionExtractor(GeneratorCheckpoint.LoadStateDict(new InceptionV3(), CheckpointFormats.Read(file), device, Harmless), device);
+        return new InceptionExtractor(
+            GeneratorCheckpoint.LoadStateDict(new InceptionV3(), CheckpointFormats.Read(file), device, Harmless), device);
     }
 
     /// <inheritdoc/>

@@ -20,7 +20,8 @@ internal static class QuantizedChunks
         for (var start = 0L; start < images.shape[0]; start += Size)
         {
             using var inner = NewDisposeScope();
-            features.Add(extract(ImageQuantizer.ToRgbLevels(images.narrow(0, start, Math.Min(Size, images.shape[0] - start)))).MoveToOuterDisposeScope());
+            features.Add(extract(ImageQuantizer.ToRgbLevels(images.narrow(0, start, Math.Min(Size, images.shape[0] - start))))
+                .MoveToOuterDisposeScope());
         }
 
         return cat(features).MoveToOuterDisposeScope();

@@ -5,13 +5,18 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Features;
 
-/// <summary>A classifier that is a TorchScript program: its forward makes logits of images, or probabilities where the policy says so.</summary>
+/// <summary>
+/// A classifier that is a TorchScript program: its forward makes logits of images, or probabilities where the policy says so.
+/// </summary>
 /// <remarks>The layers before the outputs are not known, so the outputs are its features too.</remarks>
 internal sealed class ScriptedClassifier : FeatureClassifier, IProbedProgram
 {
-    private const string Contract = "its forward must turn images, float32 [N, C, H, H] in -1 to 1, into one logit for each class of the policy, floating point [N, K] (or probabilities, where the policy's 'outputs' says so)";
+    private const string Contract =
+        "its forward must turn images, float32 [N, C, H, H] in -1 to 1, into one logit for each class of the policy, floating "
+            + "point [N, K] (or probabilities, where the policy's 'outputs' says so)";
 
-    private ScriptedClassifier(ScriptProgram program, ImageShape shape, IReadOnlyList<string> classes) : base(TorchScriptFormat.FormatName, shape, classes)
+    private ScriptedClassifier(ScriptProgram program, ImageShape shape, IReadOnlyList<string> classes)
+        : base(TorchScriptFormat.FormatName, shape, classes)
     {
         Program = program;
         program.RegisterIn(this);
@@ -36,11 +41,13 @@ internal sealed class ScriptedClassifier : FeatureClassifier, IProbedProgram
     /// <param name="outputs">Whether one class holds, or several may.</param>
     /// <param name="device">Device of the program.</param>
     /// <exception cref="CheckpointException">It is not such a program.</exception>
-    public static ScriptedClassifier Load(CheckpointFile file, ImageShape shape, IReadOnlyList<string> classes, ClassifierOutputs outputs, Device device)
+    public static ScriptedClassifier Load(
+        CheckpointFile file, ImageShape shape, IReadOnlyList<string> classes, ClassifierOutputs outputs, Device device)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        var classifier = Weights.Detach(new ScriptedClassifier(ScriptProgram.Load(file, Contract, device), shape, classes) { Outputs = outputs });
+        var classifier = Weights.Detach(
+            new ScriptedClassifier(ScriptProgram.Load(file, Contract, device), shape, classes) { Outputs = outputs });
         try
         {
             classifier.RequireAnswers(zeros([2, shape.Channels, shape.Resolution, shape.Resolution], device: device));
@@ -66,7 +73,9 @@ internal sealed class ScriptedClassifier : FeatureClassifier, IProbedProgram
         var logits = made.dim() == 1 && Classes.Count == 1 ? made.unsqueeze(1) : made;
         return logits.is_floating_point() && logits.shape.SequenceEqual([images.shape[0], Classes.Count])
             ? logits.to(float32)
-            : throw Program.ContractViolation($"makes {made.dtype} {ScriptProgram.ShapeText(made)} of images {ScriptProgram.ShapeText(images)}, and the policy names {Classes.Count} classes");
+            : throw Program.ContractViolation(
+                $"makes {made.dtype} {ScriptProgram.ShapeText(made)} of images {ScriptProgram.ShapeText(images)}, and the "
+                    + $"policy names {Classes.Count} classes");
     }
 
     // A program that takes only a single image was traced with one: say so.
@@ -80,7 +89,9 @@ internal sealed class ScriptedClassifier : FeatureClassifier, IProbedProgram
         {
             throw new CheckpointException(
                 Program.Path, $"takes one image at a time: {failed.Problem}",
-                "its batch size was fixed when it was traced; have its forward take any, as torch.flatten(x, 1) or x.view(x.shape[0], -1) do in torch.jit.script, and save it again", cause: failed);
+                "its batch size was fixed when it was traced; have its forward take any, as torch.flatten(x, 1) or "
+                    + "x.view(x.shape[0], -1) do in torch.jit.script, and save it again",
+                cause: failed);
         }
     }
 

@@ -11,8 +11,8 @@ public interface IGeneratorArchitecture
     string Name { get; }
 
     /// <summary>
-    /// A tensor that every generator of this family has and nothing else has; by its name a generator is found wherever it lies in a file.
-    /// Null where names say too little.
+    /// A tensor that every generator of this family has and nothing else has; by its name a generator is found wherever it lies
+    /// in a file. Null where names say too little.
     /// </summary>
     string? MarkerTensor => null;
 
@@ -36,8 +36,8 @@ public interface IGeneratorArchitecture
     ImageGenerator BuildGenerator(StoredNetwork stored);
 
     /// <summary>
-    /// What building the generator assumes because weights do not say it, in a sentence; null where nothing is assumed, or where the
-    /// layers were stated.
+    /// What building the generator assumes because weights do not say it, in a sentence; null where nothing is assumed, or where
+    /// the layers were stated.
     /// </summary>
     /// <param name="stored">As for <see cref="BuildGenerator"/>.</param>
     /// <exception cref="ArgumentException">The shapes do not belong together; the message says which.</exception>
@@ -56,26 +56,33 @@ public interface IGeneratorArchitecture
     ImageDiscriminator BuildDiscriminator(StoredNetwork stored, ImageGenerator generator);
 
     /// <summary>
-    /// Builds a discriminator that suits a generator of this family, with fresh weights, for checkpoints that hold none; belongs to the caller.
+    /// Builds a discriminator that suits a generator of this family, with fresh weights, for checkpoints that hold none; belongs
+    /// to the caller.
     /// </summary>
     /// <remarks>
-    /// It has the generator's own layers in reverse: as wide at each resolution, and as deep. Its state is its parameters alone. Batch
-    /// statistics would make a score depend on whether the network is in training, and on whether the run was resumed.
+    /// It has the generator's own layers in reverse: as wide at each resolution, and as deep. Its state is its parameters alone.
+    /// Batch statistics would make a score depend on whether the network is in training, and on whether the run was resumed.
     /// </remarks>
     /// <param name="generator">As built here.</param>
     /// <exception cref="ArgumentException">The generator's layers cannot be reversed.</exception>
     ImageDiscriminator MirrorDiscriminator(ImageGenerator generator);
 
-    /// <summary>How networks like these are created with fresh weights; null where this family is not trained from scratch.</summary>
+    /// <summary>
+    /// How networks like these are created with fresh weights; null where this family is not trained from scratch.
+    /// </summary>
     /// <remarks>Method <c>retrain</c> needs it.</remarks>
     /// <param name="generator">As built here.</param>
     /// <param name="discriminator">As built here; null where the checkpoint holds none.</param>
     IGanFactory? GetFactory(ImageGenerator generator, ImageDiscriminator? discriminator) => null;
 
-    /// <summary>What checkpoints call the features of its discriminators (<see cref="ImageDiscriminator.FeatureKind"/>).</summary>
+    /// <summary>
+    /// What checkpoints call the features of its discriminators (<see cref="ImageDiscriminator.FeatureKind"/>).
+    /// </summary>
     string FeatureKind { get; }
 
-    /// <summary>Builds the discriminator whose features a classifier was trained on, with fresh weights; belongs to the caller.</summary>
+    /// <summary>
+    /// Builds the discriminator whose features a classifier was trained on, with fresh weights; belongs to the caller.
+    /// </summary>
     /// <param name="stored">
     /// The weights of <see cref="ImageDiscriminator.CopyForFeatures"/> under the network's own names, and its
     /// <see cref="ImageDiscriminator.FeatureAttributes"/>.
@@ -85,7 +92,10 @@ public interface IGeneratorArchitecture
     /// <exception cref="FormatException">An attribute is not a number.</exception>
     ImageDiscriminator BuildFeatureNetwork(StoredNetwork stored, ImageShape images);
 
-    /// <summary>Where a tensor of one of its networks lies in a checkpoint of this family; under its own name unless the family says otherwise.</summary>
+    /// <summary>
+    /// Where a tensor of one of its networks lies in a checkpoint of this family; under its own name unless the family says
+    /// otherwise.
+    /// </summary>
     /// <param name="network">Generator or discriminator, as built here.</param>
     /// <param name="name">A name of the network's state dict.</param>
     StoredTensor Locate(TorchSharp.torch.nn.Module network, string name) => new(name);

@@ -2,10 +2,14 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Models;
 
-/// <summary>A generator in two halves: its mapping network makes a style of a latent, its synthesis network makes an image of one style a layer.</summary>
+/// <summary>
+/// A generator in two halves: its mapping network makes a style of a latent, its synthesis network makes an image of one style a
+/// layer.
+/// </summary>
 /// <remarks>
-/// Karras et al. 2019 (arXiv:1812.04948). Two parts of training need the halves: style mixing gives the layers two styles, and path-length
-/// regularisation takes the gradient with respect to the styles. A generator without this interface is trained without either.
+/// Karras et al. 2019 (arXiv:1812.04948). Two parts of training need the halves: style mixing gives the layers two styles, and
+/// path-length regularisation takes the gradient with respect to the styles. A generator without this interface is trained
+/// without either.
 /// </remarks>
 public interface IStyleBasedGenerator
 {
@@ -32,6 +36,8 @@ public interface IStyleBasedGenerator
     /// <summary>The synthesis network: styles to images.</summary>
     /// <param name="layerStyles"><c>[N, StyledLayers, StyleSize]</c>.</param>
     /// <param name="noise">One map for each of <see cref="ImageGenerator.NoiseSizes"/>; null leaves noise out.</param>
-    /// <returns><c>[N, Channels, Resolution, Resolution]</c>, nominally [-1, 1], not clipped; belongs to the caller's scope.</returns>
+    /// <returns>
+    /// <c>[N, Channels, Resolution, Resolution]</c>, nominally [-1, 1], not clipped; belongs to the caller's scope.
+    /// </returns>
     Tensor Synthesize(Tensor layerStyles, IReadOnlyList<Tensor>? noise);
 }

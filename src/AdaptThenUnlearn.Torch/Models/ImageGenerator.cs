@@ -15,7 +15,9 @@ public abstract class ImageGenerator(string name, ImageShape shape, int latentSi
     /// <summary>Length of a latent vector.</summary>
     public int LatentSize { get; } = latentSize;
 
-    /// <summary>Whether it supports truncation, which gives more typical and less varied images; see <see cref="Generate"/>.</summary>
+    /// <summary>
+    /// Whether it supports truncation, which gives more typical and less varied images; see <see cref="Generate"/>.
+    /// </summary>
     public abstract bool SupportsTruncation { get; }
 
     /// <summary>Sizes of the noise maps that one image takes, pixels a side, in order; empty where it takes none.</summary>
@@ -23,9 +25,17 @@ public abstract class ImageGenerator(string name, ImageShape shape, int latentSi
 
     /// <summary>Generates one image per latent vector.</summary>
     /// <param name="latents"><c>[N, LatentSize]</c>, standard normal.</param>
-    /// <param name="noise">One map <c>[N or 1, 1, size, size]</c> for each of <see cref="NoiseSizes"/>; null leaves noise out.</param>
-    /// <param name="truncation">1 switches it off; towards 0 images come nearer to the mean image. Other than 1 only where <see cref="SupportsTruncation"/>.</param>
-    /// <returns><c>[N, Channels, Resolution, Resolution]</c>, raw network output: nominally [-1, 1], not clipped; belongs to the caller's scope.</returns>
+    /// <param name="noise">
+    /// One map <c>[N or 1, 1, size, size]</c> for each of <see cref="NoiseSizes"/>; null leaves noise out.
+    /// </param>
+    /// <param name="truncation">
+    /// 1 switches it off; towards 0 images come nearer to the mean image. Other than 1 only where
+    /// <see cref="SupportsTruncation"/>.
+    /// </param>
+    /// <returns>
+    /// <c>[N, Channels, Resolution, Resolution]</c>, raw network output: nominally [-1, 1], not clipped; belongs to the caller's
+    /// scope.
+    /// </returns>
     public abstract Tensor Generate(Tensor latents, IReadOnlyList<Tensor>? noise, double truncation = 1);
 
     /// <summary>Converts images back to the range of the network's own output, where <see cref="Generate"/> changes it.</summary>
@@ -33,10 +43,16 @@ public abstract class ImageGenerator(string name, ImageShape shape, int latentSi
     /// <returns>The same images in the network's own range; belongs to the caller's scope.</returns>
     public virtual Tensor ToNetworkRange(Tensor images) => images;
 
-    /// <summary>Number of classes of a conditional generator, whose latents end in one number for each class; 0 where it is not conditional.</summary>
+    /// <summary>
+    /// Number of classes of a conditional generator, whose latents end in one number for each class; 0 where it is not
+    /// conditional.
+    /// </summary>
     public virtual int Classes => 0;
 
-    /// <summary>Noise maps stored with the weights, <c>[1, 1, size, size]</c> for each of <see cref="NoiseSizes"/>; empty where the checkpoint holds none.</summary>
+    /// <summary>
+    /// Noise maps stored with the weights, <c>[1, 1, size, size]</c> for each of <see cref="NoiseSizes"/>; empty where the
+    /// checkpoint holds none.
+    /// </summary>
     public abstract IReadOnlyList<Tensor> StoredNoise { get; }
 
     /// <summary>A generator of the same size and weights that shares no tensor with this one; belongs to the caller.</summary>
@@ -59,18 +75,24 @@ public abstract class ImageDiscriminator(string name, ImageShape shape) : nn.Mod
     /// <summary>Length of a feature vector.</summary>
     public abstract int FeatureSize { get; }
 
-    /// <summary>What checkpoints call its features, by which its architecture builds it again; null where its features are not known.</summary>
+    /// <summary>
+    /// What checkpoints call its features, by which its architecture builds it again; null where its features are not known.
+    /// </summary>
     public virtual string? FeatureKind => null;
 
     /// <summary>What its weights do not say about its features, by key; stored beside them.</summary>
     public virtual IReadOnlyDictionary<string, string> FeatureAttributes { get; } = new Dictionary<string, string>();
 
-    /// <summary>The input of the last layer, for each image by itself: the other images of the batch make no difference.</summary>
+    /// <summary>
+    /// The input of the last layer, for each image by itself: the other images of the batch make no difference.
+    /// </summary>
     /// <param name="images">As for <see cref="Score"/>.</param>
     /// <returns><c>[N, FeatureSize]</c>; belongs to the caller's scope.</returns>
     public abstract Tensor Features(Tensor images);
 
-    /// <summary>A discriminator of the same size and weights that shares no tensor with this one; belongs to the caller.</summary>
+    /// <summary>
+    /// A discriminator of the same size and weights that shares no tensor with this one; belongs to the caller.
+    /// </summary>
     public abstract ImageDiscriminator Copy();
 
     /// <summary>A copy with the same features, without what only scores need; belongs to the caller.</summary>

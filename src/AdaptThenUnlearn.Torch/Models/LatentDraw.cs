@@ -2,9 +2,13 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Models;
 
-/// <summary>Everything random behind one batch of generated images, so that two generators can be asked for the same images.</summary>
+/// <summary>
+/// Everything random behind one batch of generated images, so that two generators can be asked for the same images.
+/// </summary>
 /// <param name="Latents"><c>[N, LatentSize]</c>.</param>
-/// <param name="Second">Latents that layers from <paramref name="MixFrom"/> on take instead; null where styles are not mixed.</param>
+/// <param name="Second">
+/// Latents that layers from <paramref name="MixFrom"/> on take instead; null where styles are not mixed.
+/// </param>
 /// <param name="MixFrom">1 to <see cref="IStyleBasedGenerator.StyledLayers"/> − 1; 0 where styles are not mixed.</param>
 /// <param name="Noise">One map for each of the generator's <see cref="ImageGenerator.NoiseSizes"/>.</param>
 public sealed record LatentDraw(Tensor Latents, Tensor? Second, long MixFrom, IReadOnlyList<Tensor> Noise)
@@ -18,8 +22,13 @@ public sealed record LatentDraw(Tensor Latents, Tensor? Second, long MixFrom, IR
     public static LatentDraw Sample(ImageGenerator generator, int images, Generator random, Device device, double styleMixing = 0)
     {
         var latents = Normal();
-        IReadOnlyList<Tensor> noise = [.. generator.NoiseSizes.Select(size => randn([images, 1, size, size], generator: random).to(device))];
-        if (styleMixing == 0 || generator is not IStyleBasedGenerator styleBased || rand([1], generator: random).item<float>() >= styleMixing)
+        IReadOnlyList<Tensor> noise =
+        [
+            .. generator.NoiseSizes.Select(size => randn([images, 1, size, size], generator: random).to(device))
+        ];
+        if (styleMixing == 0
+            || generator is not IStyleBasedGenerator styleBased
+            || rand([1], generator: random).item<float>() >= styleMixing)
             return new LatentDraw(latents, null, 0, noise);
 
         var from = randint(1, styleBased.StyledLayers, [1], dtype: int64, generator: random).item<long>();
@@ -31,7 +40,9 @@ public sealed record LatentDraw(Tensor Latents, Tensor? Second, long MixFrom, IR
     /// <summary>The images that a generator makes of this draw.</summary>
     /// <returns><c>[N, C, H, W]</c>; belongs to the caller's scope.</returns>
     public Tensor Images(ImageGenerator generator) =>
-        generator is IStyleBasedGenerator styleBased ? styleBased.Synthesize(LayerStyles(styleBased), Noise) : generator.Generate(Latents, Noise);
+        generator is IStyleBasedGenerator styleBased
+            ? styleBased.Synthesize(LayerStyles(styleBased), Noise)
+            : generator.Generate(Latents, Noise);
 
     /// <summary>The style of every layer.</summary>
     /// <returns><c>[N, layers, latent]</c>; belongs to the caller's scope.</returns>

@@ -18,7 +18,9 @@ public static class Weights
         return Detach(fresh);
     }
 
-    /// <summary>Detaches a network from the dispose scope in which it was built, so that it lives until it is disposed itself.</summary>
+    /// <summary>
+    /// Detaches a network from the dispose scope in which it was built, so that it lives until it is disposed itself.
+    /// </summary>
     /// <returns><paramref name="network"/>.</returns>
     public static T Detach<T>(T network) where T : nn.Module
     {

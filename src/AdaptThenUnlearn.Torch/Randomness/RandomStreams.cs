@@ -29,7 +29,9 @@ public sealed record RandomStreams(long Seed, string Scope)
         return BinaryPrimitives.ReadUInt64LittleEndian(digest) >> 1;
     }
 
-    /// <summary>Seeds torch's default random source and runs <paramref name="build"/>, for constructors that draw from it.</summary>
+    /// <summary>
+    /// Seeds torch's default random source and runs <paramref name="build"/>, for constructors that draw from it.
+    /// </summary>
     /// <param name="purpose">As for <see cref="At"/>.</param>
     /// <param name="build">Builds the network.</param>
     public T Seeded<T>(string purpose, Func<T> build)

@@ -23,7 +23,9 @@ public sealed record TrainingSettings(
     double StyleMixing,
     double EmaHalfLife);
 
-/// <summary>A term of the generator's loss that depends on its parameters alone, such as elastic weight consolidation or repulsion.</summary>
+/// <summary>
+/// A term of the generator's loss that depends on its parameters alone, such as elastic weight consolidation or repulsion.
+/// </summary>
 public interface IWeightTerm
 {
     /// <summary>Adds the term's gradient and returns its value.</summary>
@@ -53,7 +55,9 @@ public interface IImageObserver
 /// <summary>Images that the discriminator should learn to reject besides the generator's own.</summary>
 /// <param name="Source">Source of the images.</param>
 /// <param name="Weight">Weight of their term in the discriminator loss, ≥ 0.</param>
-/// <param name="BatchSize">Images in each step; a multiple of 4, or below 4 (the groups of the minibatch standard deviation).</param>
+/// <param name="BatchSize">
+/// Images in each step; a multiple of 4, or below 4 (the groups of the minibatch standard deviation).
+/// </param>
 public sealed record ExtraFakes(IImageSource Source, double Weight, int BatchSize);
 
 /// <summary>The losses of one step.</summary>
@@ -80,9 +84,15 @@ public sealed class AdversarialTrainer : IDisposable
     /// <param name="discriminator">Trained in place; stays the caller's.</param>
     /// <param name="settings">Batch size, learning rate and regularisation.</param>
     /// <param name="random">Source of latents, noise and data order.</param>
-    /// <param name="initialEmaWeights">First value of the moving average, <c>[P]</c>; the generator's parameters when null.</param>
+    /// <param name="initialEmaWeights">
+    /// First value of the moving average, <c>[P]</c>; the generator's parameters when null.
+    /// </param>
     public AdversarialTrainer(
-        ImageGenerator generator, ImageDiscriminator discriminator, TrainingSettings settings, RandomStreams random, Tensor? initialEmaWeights = null)
+        ImageGenerator generator,
+        ImageDiscriminator discriminator,
+        TrainingSettings settings,
+        RandomStreams random,
+        Tensor? initialEmaWeights = null)
     {
         _generator = generator;
         _discriminator = discriminator;
@@ -134,7 +144,8 @@ public sealed class AdversarialTrainer : IDisposable
         foreach (var (name, own) in Vectors())
         {
             if (!vectors.TryGetValue(name, out var saved) || saved.numel() != own.numel())
-                throw new ArgumentException($"the saved state does not fit: '{name}' has {saved?.numel() ?? 0} numbers, {own.numel()} are needed");
+                throw new ArgumentException(
+                    $"the saved state does not fit: '{name}' has {saved?.numel() ?? 0} numbers, {own.numel()} are needed");
             own.copy_(saved);
         }
 
@@ -163,14 +174,16 @@ public sealed class AdversarialTrainer : IDisposable
     {
         using var scope = NewDisposeScope();   // frees every tensor of this step together
         var discriminatorLoss = UpdateDiscriminator(step, reals, extraFakes, observer, learningRateFactor);
-        var (generatorLoss, weightLoss, imageLoss) = UpdateGenerator(step, weightTerms ?? [], imageTerms ?? [], observer, learningRateFactor);
+        var (generatorLoss, weightLoss, imageLoss) =
+            UpdateGenerator(step, weightTerms ?? [], imageTerms ?? [], observer, learningRateFactor);
         if (Settings.PathLengthWeight > 0 && step % Settings.PathLengthEvery == 0)
             RegulariseGenerator(step, learningRateFactor);
         UpdateEmaWeights();
         return Finite(new(step, generatorLoss, discriminatorLoss, weightLoss, imageLoss));
     }
 
-    private double UpdateDiscriminator(int step, IImageSource reals, ExtraFakes? extraFakes, IImageObserver? observer, double factor)
+    private double UpdateDiscriminator(
+        int step, IImageSource reals, ExtraFakes? extraFakes, IImageObserver? observer, double factor)
     {
         // Dmain: raise the scores of real images and lower those of generated ones.
         Generator.RequiresGradient = false;
@@ -205,7 +218,11 @@ public sealed class AdversarialTrainer : IDisposable
     }
 
     private (double Adversarial, double Weight, double Image) UpdateGenerator(
-        int step, IReadOnlyList<IWeightTerm> weightTerms, IReadOnlyList<IImageTerm> imageTerms, IImageObserver? observer, double factor)
+        int step,
+        IReadOnlyList<IWeightTerm> weightTerms,
+        IReadOnlyList<IImageTerm> imageTerms,
+        IImageObserver? observer,
+        double factor)
     {
         // Gmain: raise the scores of generated images, and add the gradients of the terms on images.
         Generator.RequiresGradient = true;
@@ -229,7 +246,8 @@ public sealed class AdversarialTrainer : IDisposable
     private void RegulariseGenerator(int step, double factor)
     {
         if (_generator is not IStyleBasedGenerator styleBased)
-            throw new InvalidOperationException($"path-length regularisation needs a style-based generator, not {_generator.GetName()}");
+            throw new InvalidOperationException(
+                $"path-length regularisation needs a style-based generator, not {_generator.GetName()}");
 
         // Greg: penalise styles whose small changes move images by more or less than the average. Half a batch bounds the memory.
         Generator.Gradients.zero_();
@@ -252,7 +270,8 @@ public sealed class AdversarialTrainer : IDisposable
     private void UpdateEmaWeights()
     {
         using var _ = no_grad();
-        EmaWeights.lerp_(Generator.Values, tensor((float)(1 - Math.Pow(0.5, Settings.BatchSize / Settings.EmaHalfLife)), device: _device));
+        EmaWeights.lerp_(
+            Generator.Values, tensor((float)(1 - Math.Pow(0.5, Settings.BatchSize / Settings.EmaHalfLife)), device: _device));
     }
 
     private Dictionary<string, Tensor> Vectors() => new()
@@ -265,7 +284,10 @@ public sealed class AdversarialTrainer : IDisposable
     };
 
     private TrainingStep Finite(TrainingStep step) =>
-        double.IsFinite(step.GeneratorLoss) && double.IsFinite(step.DiscriminatorLoss) && double.IsFinite(step.WeightLoss) && double.IsFinite(step.ImageLoss)
+        double.IsFinite(step.GeneratorLoss)
+            && double.IsFinite(step.DiscriminatorLoss)
+            && double.IsFinite(step.WeightLoss)
+            && double.IsFinite(step.ImageLoss)
             ? step
             : throw new TrainingDivergedException(_random.Scope, step);
 

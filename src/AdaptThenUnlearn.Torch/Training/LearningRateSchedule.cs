@@ -10,8 +10,8 @@ namespace AdaptThenUnlearn.Torch.Training;
 /// <param name="WarmupSteps">Number of first steps in which the rate rises; 0 starts at the full rate.</param>
 public sealed record LearningRateSchedule(int Steps, int DecaySteps, int WarmupSteps = 0)
 {
-    // Adam's second moment averages over about 1/(1 − β₂) = 100 steps; half of these make it usable. A short stage warms up for a quarter
-    // of its steps, so that most of them have the full rate.
+    // Adam's second moment averages over about 1/(1 − β₂) = 100 steps; half of these make it usable. A short stage warms up for a
+    // quarter of its steps, so that most of them have the full rate.
     private const int MostWarmupSteps = 50;
 
     /// <summary>Steps in which the rate rises where a trained GAN is trained on: 50, or a quarter of a shorter stage.</summary>

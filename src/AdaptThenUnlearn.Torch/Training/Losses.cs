@@ -36,7 +36,8 @@ public static class Losses
     /// <param name="imageNoise">Standard normal, in the shape of <paramref name="images"/>.</param>
     /// <param name="meanLength">Running mean of the path length so far.</param>
     /// <param name="decay">Weight of this batch in the running mean; the reference code's 0.01.</param>
-    public static PathLength PathLengthPenalty(Tensor images, Tensor layerStyles, Tensor imageNoise, double meanLength, double decay = 0.01)
+    public static PathLength PathLengthPenalty(
+        Tensor images, Tensor layerStyles, Tensor imageNoise, double meanLength, double decay = 0.01)
     {
         var noise = imageNoise / Math.Sqrt(images.shape[2] * images.shape[3]);
         var gradient = autograd.grad([(images * noise).sum()], [layerStyles], create_graph: true, retain_graph: true)[0];

@@ -19,7 +19,9 @@ public sealed class ParameterVector : IDisposable
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        _parameters = [.. network.named_parameters().OrderBy(named => named.name, StringComparer.Ordinal).Select(named => (named.name, named.parameter))];
+        _parameters = [.. network.named_parameters()
+            .OrderBy(named => named.name, StringComparer.Ordinal)
+            .Select(named => (named.name, named.parameter))];
         Slices = [.. ComputeSlices(_parameters)];
         Values = cat([.. _parameters.Select(named => named.Parameter.detach().flatten())]).MoveToOuterDisposeScope();
         Gradients = zeros_like(Values).MoveToOuterDisposeScope();

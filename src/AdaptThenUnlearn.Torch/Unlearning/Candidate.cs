@@ -2,22 +2,27 @@ using AdaptThenUnlearn.Torch.Models;
 
 namespace AdaptThenUnlearn.Torch.Unlearning;
 
-/// <summary>A generator during training, judged on few images by the annotators: the auditors must not take part in choosing.</summary>
+/// <summary>
+/// A generator during training, judged on few images by the annotators: the auditors must not take part in choosing.
+/// </summary>
 /// <param name="Step">The step after which it was taken.</param>
 /// <param name="Rate">Largest rate of any undesired feature, 0 to 1.</param>
 /// <param name="Excess">How far the policy's limits on features and shares are missed; 0 where they are met.</param>
-/// <param name="FrechetDistance">Fréchet distance to the original generator's retained samples, in annotator features; null where it could not be measured.</param>
+/// <param name="FrechetDistance">
+/// Fréchet distance to the original generator's retained samples, in annotator features; null where it could not be measured.
+/// </param>
 /// <param name="SmallestShareKept">Smallest share of any retained class, relative to the original generator.</param>
 public sealed record Candidate(int Step, double Rate, double Excess, double? FrechetDistance, double SmallestShareKept)
 {
     /// <summary>
-    /// Whether this candidate ranks before another. Candidates are ranked by (1) how far they miss the limits; (2) Fréchet distance;
-    /// (3) later step, because recovery goes on improving images.
+    /// Whether this candidate ranks before another. Candidates are ranked by (1) how far they miss the limits; (2) Fréchet
+    /// distance; (3) later step, because recovery goes on improving images.
     /// </summary>
     /// <param name="other">Null where there is no other yet.</param>
     public bool IsBetterThan(Candidate? other) => other is null || Rank(this).CompareTo(Rank(other)) < 0;
 
-    private static (double, double, int) Rank(Candidate candidate) => (candidate.Excess, candidate.FrechetDistance ?? double.PositiveInfinity, -candidate.Step);
+    private static (double, double, int) Rank(Candidate candidate) =>
+        (candidate.Excess, candidate.FrechetDistance ?? double.PositiveInfinity, -candidate.Step);
 }
 
 /// <summary>Judges candidates.</summary>

@@ -10,9 +10,9 @@ namespace AdaptThenUnlearn.Torch.Unlearning;
 
 /// <summary>Judges candidates by the policy's limits, with the annotators alone.</summary>
 /// <remarks>
-/// The auditors judge the result and so take no part in choosing. Rate limits are multiplied by the policy's <c>candidateMargin</c>;
-/// limits on shares of classes are not. Rates and shares are relative to the original generator on the same latents. The Fréchet
-/// distance is to the original's retained images from other latents.
+/// The auditors judge the result and so take no part in choosing. Rate limits are multiplied by the policy's
+/// <c>candidateMargin</c>; limits on shares of classes are not. Rates and shares are relative to the original generator on the
+/// same latents. The Fréchet distance is to the original's retained images from other latents.
 /// </remarks>
 public sealed class CandidateEvaluator : ICandidateEvaluator, IDisposable
 {
@@ -41,7 +41,8 @@ public sealed class CandidateEvaluator : ICandidateEvaluator, IDisposable
         var retained = TakeForDistance(referenceCounts.Retained);
         _reference = retained.shape[0] > retained.shape[1] ? FeatureStatistics.FromFeatures(retained) : null;
 
-        EvaluationImages ImagesFor(string purpose) => new(new RandomStreams(policy.Unlearning.Seed, purpose), Truncation: 1, device, policy.Evaluation.IsRaw);
+        EvaluationImages ImagesFor(string purpose) =>
+            new(new RandomStreams(policy.Unlearning.Seed, purpose), Truncation: 1, device, policy.Evaluation.IsRaw);
     }
 
     /// <inheritdoc/>
@@ -52,8 +53,12 @@ public sealed class CandidateEvaluator : ICandidateEvaluator, IDisposable
         var samples = _policy.Unlearning.CandidateSamples;
         var rateViolation = _policy.UndesiredFeatures.Select((feature, number) =>
         {
-            var limit = Math.Min(feature.MaxRate ?? 1, feature.MinUnlearned is { } unlearned && _annotation.Features[number].Violated ? (1 - unlearned) * _original.Hits[number] / samples : 1);
-            return Math.Max(0, ClopperPearson.UpperBound(counts.Hits[number], samples, Confidence) - _policy.Unlearning.CandidateMarginOrDefault * limit);
+            var limit = Math.Min(feature.MaxRate ?? 1, feature.MinUnlearned is { } unlearned
+                && _annotation.Features[number].Violated
+                    ? (1 - unlearned) * _original.Hits[number] / samples
+                    : 1);
+            return Math.Max(0, ClopperPearson.UpperBound(
+                counts.Hits[number], samples, Confidence) - _policy.Unlearning.CandidateMarginOrDefault * limit);
         }).Sum();
         var kept = SmallestShareKept(counts);
         return new Candidate(
@@ -70,7 +75,9 @@ public sealed class CandidateEvaluator : ICandidateEvaluator, IDisposable
     private double SmallestShareKept(Counts tally)
     {
         var first = _annotation.FirstClassifier;
-        var undesired = _annotation.Features.Where(feature => feature.Rule.Classifier == first).Select(feature => feature.Rule.Index).ToHashSet();
+        var undesired = _annotation.Features.Where(feature => feature.Rule.Classifier == first)
+            .Select(feature => feature.Rule.Index)
+            .ToHashSet();
         return Enumerable.Range(0, first.Classes.Count)
             .Where(number => !undesired.Contains(number) && _original.ByClass[number] > 0)
             .Select(number => (double)tally.ByClass[number] / _original.ByClass[number])
@@ -89,7 +96,8 @@ public sealed class CandidateEvaluator : ICandidateEvaluator, IDisposable
     }
 
     // The same number of images for every candidate, because the bias of the distance depends on it.
-    private Tensor TakeForDistance(Tensor retained) => retained.narrow(0, 0, Math.Min(retained.shape[0], _policy.Unlearning.CandidateSamples / 2));
+    private Tensor TakeForDistance(Tensor retained) =>
+        retained.narrow(0, 0, Math.Min(retained.shape[0], _policy.Unlearning.CandidateSamples / 2));
 
     private Counts EvaluateImages(ImageGenerator generator, EvaluationImages images)
     {

@@ -12,7 +12,10 @@ public interface IUnlearningMethod
     /// <summary>Name in the policy.</summary>
     string Name { get; }
 
-    /// <summary>Whether it begins with fresh networks (<see cref="UnlearningContext.Factory"/>), so that a missing discriminator needs no training.</summary>
+    /// <summary>
+    /// Whether it begins with fresh networks (<see cref="UnlearningContext.Factory"/>), so that a missing discriminator needs no
+    /// training.
+    /// </summary>
     bool TrainsFromScratch => false;
 
     /// <summary>Makes a generator that has forgotten.</summary>
@@ -45,7 +48,9 @@ public sealed record UnlearningContext(
     IProgress<StageProgress> Progress,
     Device Device)
 {
-    /// <summary>Creates networks like the original's with fresh weights; null where its architecture is not trained from scratch.</summary>
+    /// <summary>
+    /// Creates networks like the original's with fresh weights; null where its architecture is not trained from scratch.
+    /// </summary>
     public IGanFactory? Factory { get; init; }
 }
 
@@ -75,4 +80,10 @@ public sealed record UnlearnedGenerator(
 /// <param name="SquaredDistance">Mean ‖θ − θN‖² over the adapted models; null where none was adapted.</param>
 /// <param name="SquaredDistanceFromOriginal">‖θ − θG‖².</param>
 public sealed record CurvePoint(
-    int Step, double GeneratorLoss, double DiscriminatorLoss, double RepulsionLoss, double RetentionLoss, double? SquaredDistance, double SquaredDistanceFromOriginal);
+    int Step,
+    double GeneratorLoss,
+    double DiscriminatorLoss,
+    double RepulsionLoss,
+    double RetentionLoss,
+    double? SquaredDistance,
+    double SquaredDistanceFromOriginal);

@@ -7,7 +7,8 @@ namespace AdaptThenUnlearn.Torch.Unlearning;
 /// <param name="OriginalToAdapted">‖θG − θN‖² for each adapted model; empty where none was adapted.</param>
 /// <param name="ToAdapted">‖θ − θN‖² for each adapted model.</param>
 /// <param name="ToOriginal">‖θ − θG‖².</param>
-public sealed record ParameterDistances(IReadOnlyList<double> OriginalToAdapted, IReadOnlyList<double> ToAdapted, double ToOriginal)
+public sealed record ParameterDistances(
+    IReadOnlyList<double> OriginalToAdapted, IReadOnlyList<double> ToAdapted, double ToOriginal)
 {
     /// <summary>Computes the distances.</summary>
     /// <param name="original">θG, <c>[P]</c>.</param>

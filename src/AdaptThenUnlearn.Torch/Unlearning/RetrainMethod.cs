@@ -6,7 +6,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Unlearning;
 
-/// <summary>Baseline: train from scratch on real images without the undesired features, where the training data are still there.</summary>
+/// <summary>
+/// Baseline: train from scratch on real images without the undesired features, where the training data are still there.
+/// </summary>
 /// <remarks>
 /// The annotator sorts the real images (<c>unlearning.data</c>), so they need no labels. The policy's steps, recovery steps
 /// (learning-rate decay) and adversarial terms apply.
@@ -14,7 +16,8 @@ namespace AdaptThenUnlearn.Torch.Unlearning;
 public sealed class RetrainMethod : IUnlearningMethod
 {
     private const int LabelledBatch = 100;   // images that the annotator is shown at once; the number only bounds memory
-    private const int EarlyR1Factor = 4;     // a strong early penalty keeps a young GAN from collapsing; the embedded models had the same factor
+    // a strong early penalty keeps a young GAN from collapsing; the embedded models had the same factor
+    private const int EarlyR1Factor = 4;
     private const int EarlyPart = 5;         // the strong penalty lasts for a fifth of the steps
 
     /// <inheritdoc/>
@@ -24,13 +27,16 @@ public sealed class RetrainMethod : IUnlearningMethod
     public bool TrainsFromScratch => true;
 
     /// <inheritdoc/>
-    /// <exception cref="InvalidDataException">The networks are not trained from scratch, or the folder holds no images for them.</exception>
+    /// <exception cref="InvalidDataException">
+    /// The networks are not trained from scratch, or the folder holds no images for them.
+    /// </exception>
     public UnlearnedGenerator Run(UnlearningContext context, CancellationToken cancel)
     {
         var options = context.Options;
         var shape = context.Original.Generator.Shape;
         var factory = context.Factory
-            ?? throw new InvalidDataException($"method '{Name}' cannot train a {context.Original.Generator.GetName()} from scratch");
+            ?? throw new InvalidDataException(
+                $"method '{Name}' cannot train a {context.Original.Generator.GetName()} from scratch");
 
         // Read the real images and check that they suit the generator.
         using var images = TrainingImages.Read(options.Data!);
@@ -52,7 +58,11 @@ public sealed class RetrainMethod : IUnlearningMethod
         using var original = new ParameterVector(context.Original.Generator);
         using var retrained = new ParameterVector(networks.Generator);
         return new UnlearnedGenerator(
-            networks, [context.Evaluator.Evaluate(networks.Generator, options.Steps)], options.Steps, [], ParameterDistances.Compute(original.Values, retrained.Values, []));
+            networks,
+            [context.Evaluator.Evaluate(networks.Generator, options.Steps)],
+            options.Steps,
+            [],
+            ParameterDistances.Compute(original.Values, retrained.Values, []));
     }
 
     private static Tensor SelectClean(Tensor images, Annotation annotation, Device device)
@@ -70,6 +80,7 @@ public sealed class RetrainMethod : IUnlearningMethod
         var all = cat(clean);
         return all.shape[0] > 0
             ? all.DetachFromDisposeScope()
-            : throw new InvalidDataException($"none of the {images.shape[0]} real images is clean: the annotator sees an undesired feature in every one");
+            : throw new InvalidDataException(
+                $"none of the {images.shape[0]} real images is clean: the annotator sees an undesired feature in every one");
     }
 }

@@ -10,5 +10,6 @@ public static class UnlearningMethods
     /// <summary>Finds a method by its name.</summary>
     /// <exception cref="ArgumentException">The name is unknown.</exception>
     public static IUnlearningMethod Named(string name) => All.SingleOrDefault(method => method.Name == name)
-        ?? throw new ArgumentException($"'{name}' is not an unlearning method; use one of: {string.Join(", ", All.Select(method => method.Name))}");
+        ?? throw new ArgumentException(
+            $"'{name}' is not an unlearning method; use one of: {string.Join(", ", All.Select(method => method.Name))}");
 }

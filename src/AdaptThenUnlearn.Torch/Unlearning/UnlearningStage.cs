@@ -34,14 +34,20 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
         var options = context.Options;
         var random = new RandomStreams(options.Seed, Name);
         using var copy = context.Original.Copy();
-        using var trainer = new AdversarialTrainer(copy.Generator, copy.Discriminator, options.TrainingSettings(options.LearningRate), random);
+        using var trainer =
+            new AdversarialTrainer(copy.Generator, copy.Discriminator, options.TrainingSettings(options.LearningRate), random);
         using var scope = NewDisposeScope();
         var original = trainer.Generator.Values.detach().clone();
 
         // Set up the terms that the policy switches on. The push ends where recovery begins.
         var repulsion = adapted is null || options.Repulsion.Weight == 0
             ? null
-            : new RepulsionTerm(RepulsionLosses.Named(options.Repulsion.Loss), adapted.Parameters, original, options.Repulsion, options.Steps - options.RecoverySteps);
+            : new RepulsionTerm(
+                RepulsionLosses.Named(options.Repulsion.Loss),
+                adapted.Parameters,
+                original,
+                options.Repulsion,
+                options.Steps - options.RecoverySteps);
         IReadOnlyList<IWeightTerm> weightTerms = repulsion is null ? [] : [repulsion];
         IReadOnlyList<IImageTerm> imageTerms = options.Retention.Weight > 0
             ? [new RetentionTerm(context.Original.Generator, context.Annotation, options.Retention.Weight)]
@@ -49,9 +55,11 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
         var extraFakes = options.NegativesAsFakes.Weight > 0
             ? new ExtraFakes(context.Feedback.Negatives, options.NegativesAsFakes.Weight, options.NegativesAsFakes.BatchSize)
             : null;
-        var schedule = new LearningRateSchedule(options.Steps, options.RecoverySteps, LearningRateSchedule.WarmUpFor(options.Steps));
+        var schedule =
+            new LearningRateSchedule(options.Steps, options.RecoverySteps, LearningRateSchedule.WarmUpFor(options.Steps));
         using var balance = options.ClassBalance.Rate > 0
-            ? new ClassBalance(context.Feedback.Positives, context.Annotation, options.ClassBalance, context.Feedback.RetainedShares)
+            ? new ClassBalance(
+                context.Feedback.Positives, context.Annotation, options.ClassBalance, context.Feedback.RetainedShares)
             : null;
 
         // Continue from the journal, or begin.
@@ -62,7 +70,14 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
             // Train one step; the weights of the classes follow at their own pace.
             cancel.ThrowIfCancellationRequested();
             var factor = schedule.FactorAt(done + 1);
-            var losses = trainer.Step(done + 1, balance ?? (IImageSource)context.Feedback.Positives, factor, weightTerms, imageTerms, extraFakes, balance);
+            var losses = trainer.Step(
+                done + 1,
+                balance ?? (IImageSource)context.Feedback.Positives,
+                factor,
+                weightTerms,
+                imageTerms,
+                extraFakes,
+                balance);
             done++;
             if (done % ClassBalance.Every == 0)
                 balance?.UpdateWeights(factor);
@@ -74,13 +89,18 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
             if (done % options.CandidateEvery == 0 || done == options.Steps)
                 note = best.Consider(Judge(trainer, done));
             if (note is not null || done % SaveEvery == 0)
-                context.Journal.Save(Name, new StageState(done, Vectors(trainer, best, balance, out var counters), counters, log.ToJson()));
+                context.Journal.Save(
+                    Name, new StageState(done, Vectors(trainer, best, balance, out var counters), counters, log.ToJson()));
             context.Progress.Report(new StageProgress(Name, done, options.Steps, losses, note));
         }
 
         // Return the best candidate, which need not be the last.
         return new UnlearnedGenerator(
-            Networks(best.Parameters, trainer), log.Candidates, log.Kept, log.Curve, ParameterDistances.Compute(original, best.Parameters, adapted?.Parameters ?? []));
+            Networks(best.Parameters, trainer),
+            log.Candidates,
+            log.Kept,
+            log.Curve,
+            ParameterDistances.Compute(original, best.Parameters, adapted?.Parameters ?? []));
     }
 
     private (int Done, StageLog Log) Resume(AdversarialTrainer trainer, ClassBalance? balance)
@@ -165,7 +185,8 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
             }
 
             return string.Create(CultureInfo.InvariantCulture,
-                $"step {candidate.Step}: rate {candidate.Rate:P2}, Fréchet distance {candidate.FrechetDistance:F2}, smallest share kept {candidate.SmallestShareKept:F2}{(kept ? ", best so far" : "")}");
+                $"step {candidate.Step}: rate {candidate.Rate:P2}, Fréchet distance {candidate.FrechetDistance:F2}, smallest "
+                    + $"share kept {candidate.SmallestShareKept:F2}{(kept ? ", best so far" : "")}");
         }
 
         public void Dispose() => Parameters.Dispose();

@@ -15,27 +15,36 @@ internal static class CheckpointFormatContract
     private static readonly Dictionary<string, string> _noMetadata = [];
 
     /// <summary>Every check, by name.</summary>
-    public static IReadOnlyDictionary<string, Action<ICheckpointFormat, FormatSample>> Checks { get; } = new Dictionary<string, Action<ICheckpointFormat, FormatSample>>
-    {
-        [nameof(RecognisesItsOwnFilesAlone)] = RecognisesItsOwnFilesAlone,
-        [nameof(ReadsEveryTensor)] = ReadsEveryTensor,
-        [nameof(RewritingTheSameValuesGivesTheSameBytes)] = RewritingTheSameValuesGivesTheSameBytes,
-        [nameof(RewritingOneTensorChangesNothingElse)] = RewritingOneTensorChangesNothingElse,
-        [nameof(ShortFilesAreRefused)] = ShortFilesAreRefused,
-    };
+    public static IReadOnlyDictionary<string, Action<ICheckpointFormat, FormatSample>> Checks { get; } =
+        new Dictionary<string, Action<ICheckpointFormat, FormatSample>>
+        {
+            [nameof(RecognisesItsOwnFilesAlone)] = RecognisesItsOwnFilesAlone,
+            [nameof(ReadsEveryTensor)] = ReadsEveryTensor,
+            [nameof(RewritingTheSameValuesGivesTheSameBytes)] = RewritingTheSameValuesGivesTheSameBytes,
+            [nameof(RewritingOneTensorChangesNothingElse)] = RewritingOneTensorChangesNothingElse,
+            [nameof(ShortFilesAreRefused)] = ShortFilesAreRefused,
+        };
 
-    // The first format of the catalogue that recognises a file reads it: general ones recognise the files of special ones before them.
+    // The first format of the catalogue that recognises a file reads it: general ones recognise the files of special ones before
+    // them.
     public static void RecognisesItsOwnFilesAlone(ICheckpointFormat format, FormatSample sample)
     {
         var place = CheckpointFormats.All.Select(known => known.Name).ToList().IndexOf(format.Name);
-        var (before, after) = place < 0 ? (CheckpointFormats.All, CheckpointFormats.All) : (CheckpointFormats.All.Take(place), CheckpointFormats.All.Skip(place + 1));
+        var (before, after) = place < 0
+            ? (CheckpointFormats.All, CheckpointFormats.All)
+            : (CheckpointFormats.All.Take(place), CheckpointFormats.All.Skip(place + 1));
 
         Assert.True(Recognises(format, sample.Path), "its own file is not recognised");
         Assert.All(before, other => Assert.False(Recognises(other, sample.Path), $"{other.Name} recognises its file"));
         using var folder = new SampleFolder();
         foreach (var other in after)
             Assert.False(Recognises(format, folder.Write(other.Name).Path), $"a file of {other.Name} is recognised");
-        foreach (var (name, content) in new[] { ("zeros", new byte[200]), ("text", "this is another file, in words"u8.ToArray()), ("byte", [1]) })
+        foreach (var (name, content) in new[]
+        {
+            ("zeros", new byte[200]),
+            ("text", "this is another file, in words"u8.ToArray()),
+            ("byte", [1])
+        })
             Assert.False(Recognises(format, folder.Write(name, content)), $"a file of {name} is recognised");
     }
 
@@ -45,7 +54,9 @@ internal static class CheckpointFormatContract
         var read = Read(format, sample.Path);
 
         Assert.Equal(format.Name, read.Format);
-        Assert.Equal(sample.Tensors.Keys.Order(StringComparer.Ordinal), read.Tensors.Select(tensor => tensor.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            sample.Tensors.Keys.Order(StringComparer.Ordinal),
+            read.Tensors.Select(tensor => tensor.Name).Order(StringComparer.Ordinal));
         foreach (var tensor in read.Tensors)
         {
             Assert.Equal(sample.Tensors[tensor.Name].shape, tensor.Shape);
@@ -80,9 +91,12 @@ internal static class CheckpointFormatContract
         Assert.Equal(read.Values, again.Values);
         Assert.Equal(Described(read), Described(again));
         foreach (var tensor in again.Tensors)
-            Assert.Equal(Small.Bytes(tensor.Name == changed.Name ? values : sample.Tensors[tensor.Name]), Small.Bytes(tensor.Load()));
+            Assert.Equal(Small.Bytes(tensor.Name == changed.Name
+                ? values
+                : sample.Tensors[tensor.Name]), Small.Bytes(tensor.Load()));
 
-        static IEnumerable<string> Described(TensorFile file) => file.Tensors.Select(tensor => $"{tensor.Name} {tensor.Type} [{string.Join(", ", tensor.Shape)}]");
+        static IEnumerable<string> Described(TensorFile file) =>
+            file.Tensors.Select(tensor => $"{tensor.Name} {tensor.Type} [{string.Join(", ", tensor.Shape)}]");
     }
 
     public static void ShortFilesAreRefused(ICheckpointFormat format, FormatSample sample)

@@ -10,7 +10,8 @@ namespace AdaptThenUnlearn.Torch.Tests.Checkpoints;
 public sealed class CheckpointFormatContractTests
 {
     public static TheoryData<string, string> ChecksOfEveryFormat =>
-        [.. CheckpointFormats.All.SelectMany(format => CheckpointFormatContract.Checks.Keys, (format, check) => (format.Name, check))];
+        [.. CheckpointFormats.All
+            .SelectMany(format => CheckpointFormatContract.Checks.Keys, (format, check) => (format.Name, check))];
 
     [Theory]
     [MemberData(nameof(ChecksOfEveryFormat))]
@@ -22,7 +23,8 @@ public sealed class CheckpointFormatContractTests
     }
 
     [Fact]
-    public void Contract_CorrectNewFormat_Holds() => Assert.All(CheckpointFormatContract.Checks.Values, check => Examine(new PlainFormat(), check));
+    public void Contract_CorrectNewFormat_Holds() =>
+        Assert.All(CheckpointFormatContract.Checks.Values, check => Examine(new PlainFormat(), check));
 
     [Theory]
     [InlineData(typeof(PlainThatLosesATensor), nameof(CheckpointFormatContract.ReadsEveryTensor))]
@@ -33,7 +35,9 @@ public sealed class CheckpointFormatContractTests
     {
         var format = (ICheckpointFormat)Activator.CreateInstance(wrong)!;
 
-        var failed = CheckpointFormatContract.Checks.Where(check => Record.Exception(() => Examine(format, check.Value)) is not null).Select(check => check.Key);
+        var failed = CheckpointFormatContract.Checks
+            .Where(check => Record.Exception(() => Examine(format, check.Value)) is not null)
+            .Select(check => check.Key);
 
         Assert.Equal(checks.Order(), failed.Order());
     }
@@ -50,7 +54,10 @@ public sealed class CheckpointFormatContractTests
         check(format, new FormatSample(folder.Write("plain", PlainFormat.Bytes(tensors)), tensors));
     }
 
-    /// <summary>A correct format that is not in the catalogue: <c>PLAIN</c>, then for each tensor a name of 8 bytes, a count and its numbers.</summary>
+    /// <summary>
+    /// A correct format that is not in the catalogue: <c>PLAIN</c>, then for each tensor a name of 8 bytes, a count and its
+    /// numbers.
+    /// </summary>
     private class PlainFormat : ICheckpointFormat
     {
         private const int NameBytes = 8;
@@ -63,7 +70,9 @@ public sealed class CheckpointFormatContractTests
             .. "PLAIN"u8,
             .. tensors.SelectMany(named => (byte[])
             [
-                .. Encoding.ASCII.GetBytes(named.Key.PadRight(NameBytes)), .. BitConverter.GetBytes((int)named.Value.numel()), .. Small.Bytes(named.Value),
+                .. Encoding.ASCII.GetBytes(named.Key.PadRight(NameBytes)),
+                .. BitConverter.GetBytes((int)named.Value.numel()),
+                .. Small.Bytes(named.Value),
             ]),
         ];
 
@@ -71,7 +80,11 @@ public sealed class CheckpointFormatContractTests
 
         public TensorFile Read(CheckpointFile file, bool inspectOnly = false) => new(file, Name, [.. Entries(file)]);
 
-        public virtual void Rewrite(TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata) =>
+        public virtual void Rewrite(
+            TensorFile file,
+            string path,
+            IReadOnlyDictionary<string, Tensor> values,
+            IReadOnlyDictionary<string, string> metadata) =>
             InPlaceRewriter.Write(file, path, values);
 
         protected virtual IEnumerable<TensorEntry> Entries(CheckpointFile file)
@@ -82,7 +95,13 @@ public sealed class CheckpointFormatContractTests
                 var head = ReadHead(bytes, offset);
                 var count = BinaryPrimitives.ReadInt32LittleEndian(head.AsSpan(NameBytes));
                 offset += HeadBytes;
-                var elements = new StoredElements(file, bytes.Length, ElementType.F32, offset, Math.Min(count, (bytes.Length - offset) / sizeof(float)), First: 0);
+                var elements = new StoredElements(
+                    file,
+                    bytes.Length,
+                    ElementType.F32,
+                    offset,
+                    Math.Min(count, (bytes.Length - offset) / sizeof(float)),
+                    First: 0);
                 yield return TensorEntry.Describe(Encoding.ASCII.GetString(head, 0, NameBytes).TrimEnd(), elements, [count]);
                 offset += count * sizeof(float);
             }
@@ -98,7 +117,11 @@ public sealed class CheckpointFormatContractTests
 
     private sealed class PlainThatKeepsTheOldValues : PlainFormat
     {
-        public override void Rewrite(TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata) =>
+        public override void Rewrite(
+            TensorFile file,
+            string path,
+            IReadOnlyDictionary<string, Tensor> values,
+            IReadOnlyDictionary<string, string> metadata) =>
             File.Copy(file.Path, path, overwrite: true);
     }
 
@@ -110,6 +133,7 @@ public sealed class CheckpointFormatContractTests
     // Reads the head by itself, where the catalogue's own readers turn a short file into a checkpoint exception.
     private sealed class PlainThatBreaksOff : PlainFormat
     {
-        protected override byte[] ReadHead(CheckpointBytes bytes, long offset) => File.ReadAllBytes(bytes.Path)[(int)offset..((int)offset + 12)];
+        protected override byte[] ReadHead(CheckpointBytes bytes, long offset) =>
+            File.ReadAllBytes(bytes.Path)[(int)offset..((int)offset + 12)];
     }
 }

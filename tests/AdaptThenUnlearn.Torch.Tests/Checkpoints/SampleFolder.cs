@@ -22,7 +22,8 @@ internal sealed class SampleFolder : IDisposable
     public FormatSample Write(string format)
     {
         var path = At(format);
-        using var networks = ForeignFiles.Gan(format switch { "rosinality" => "stylegan2", "nvidia" => "stylegan2-ada", _ => "dcgan" });
+        using var networks = ForeignFiles.Gan(format switch { "rosinality" =>
+            "stylegan2", "nvidia" => "stylegan2-ada", _ => "dcgan" });
         switch (format)
         {
             case "safetensors":
@@ -30,28 +31,36 @@ internal sealed class SampleFolder : IDisposable
                 return new FormatSample(path, Under("g_ema/", "dcgan", networks.Generator));
             case "torchscript":
                 ScriptedGans.WriteGenerator(path, networks);
-                return new FormatSample(path, networks.Generator.state_dict().ToDictionary(named => named.Key, named => named.Value.detach().clone()));
+                return new FormatSample(
+                    path,
+                    networks.Generator.state_dict().ToDictionary(named => named.Key, named => named.Value.detach().clone()));
             case "pytorch":
                 ForeignFiles.WriteStateDict(path, "dcgan", networks.Generator, old: false);
                 return new FormatSample(path, Under("", "dcgan", networks.Generator));
             case "rosinality":
                 ForeignFiles.WriteRosinality(path, networks, old: false);
                 return new FormatSample(path, Join(
-                    Under("g/", "stylegan2", networks.Generator), Under("d/", "stylegan2", networks.Discriminator), Under("g_ema/", "stylegan2", networks.Generator),
+                    Under("g/", "stylegan2", networks.Generator),
+                    Under("d/", "stylegan2", networks.Discriminator),
+                    Under("g_ema/", "stylegan2", networks.Generator),
                     new() { ["g_optim/state/0/exp_avg"] = ones(3) }));
             case "nvidia":
                 ForeignFiles.WriteNvidia(path, networks);
                 return new FormatSample(path, Join(
-                    Under("G/", "stylegan2-ada", networks.Generator), Under("D/", "stylegan2-ada", networks.Discriminator), Under("G_ema/", "stylegan2-ada", networks.Generator)));
+                    Under("G/", "stylegan2-ada", networks.Generator),
+                    Under("D/", "stylegan2-ada", networks.Discriminator),
+                    Under("G_ema/", "stylegan2-ada", networks.Generator)));
             default:
                 throw new ArgumentException($"say here how a small file of the format '{format}' is written");
         }
     }
 
     private static Dictionary<string, Tensor> Under(string prefix, string architecture, nn.Module network) =>
-        ForeignFiles.Located(GeneratorArchitectures.Named(architecture), network).ToDictionary(located => prefix + located.Name, located => located.Tensor.clone());
+        ForeignFiles.Located(GeneratorArchitectures.Named(architecture), network)
+            .ToDictionary(located => prefix + located.Name, located => located.Tensor.clone());
 
-    private static Dictionary<string, Tensor> Join(params Dictionary<string, Tensor>[] parts) => parts.SelectMany(part => part).ToDictionary();
+    private static Dictionary<string, Tensor> Join(params Dictionary<string, Tensor>[] parts) =>
+        parts.SelectMany(part => part).ToDictionary();
 
     private string At(string name) => Path.Combine(_folder, name);
 }

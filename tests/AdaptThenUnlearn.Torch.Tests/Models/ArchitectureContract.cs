@@ -14,18 +14,19 @@ internal static class ArchitectureContract
     private static readonly Dictionary<string, string> _noAttributes = [];
 
     /// <summary>Every check, by name; each is given an architecture and a GAN of it in eval mode.</summary>
-    public static IReadOnlyDictionary<string, Action<IGeneratorArchitecture, GanPair>> Checks { get; } = new Dictionary<string, Action<IGeneratorArchitecture, GanPair>>
-    {
-        [nameof(RecognisesItsOwnWeightsAlone)] = RecognisesItsOwnWeightsAlone,
-        [nameof(NetworksAreRebuiltFromTheirShapes)] = NetworksAreRebuiltFromTheirShapes,
-        [nameof(CopiesShareNothing)] = CopiesShareNothing,
-        [nameof(ImagesAreTheSameInTraining)] = ImagesAreTheSameInTraining,
-        [nameof(StepsTrainBothAndLeaveNothingBehind)] = StepsTrainBothAndLeaveNothingBehind,
-        [nameof(FisherInformationIsFinite)] = FisherInformationIsFinite,
-        [nameof(MirroredDiscriminatorScoresTheImagesAndCanBeTrained)] = MirroredDiscriminatorScoresTheImagesAndCanBeTrained,
-        [nameof(FeaturesAreRebuilt)] = FeaturesAreRebuilt,
-        [nameof(FactoryMakesFreshNetworks)] = FactoryMakesFreshNetworks,
-    };
+    public static IReadOnlyDictionary<string, Action<IGeneratorArchitecture, GanPair>> Checks { get; } =
+        new Dictionary<string, Action<IGeneratorArchitecture, GanPair>>
+        {
+            [nameof(RecognisesItsOwnWeightsAlone)] = RecognisesItsOwnWeightsAlone,
+            [nameof(NetworksAreRebuiltFromTheirShapes)] = NetworksAreRebuiltFromTheirShapes,
+            [nameof(CopiesShareNothing)] = CopiesShareNothing,
+            [nameof(ImagesAreTheSameInTraining)] = ImagesAreTheSameInTraining,
+            [nameof(StepsTrainBothAndLeaveNothingBehind)] = StepsTrainBothAndLeaveNothingBehind,
+            [nameof(FisherInformationIsFinite)] = FisherInformationIsFinite,
+            [nameof(MirroredDiscriminatorScoresTheImagesAndCanBeTrained)] = MirroredDiscriminatorScoresTheImagesAndCanBeTrained,
+            [nameof(FeaturesAreRebuilt)] = FeaturesAreRebuilt,
+            [nameof(FactoryMakesFreshNetworks)] = FactoryMakesFreshNetworks,
+        };
 
     public static void RecognisesItsOwnWeightsAlone(IGeneratorArchitecture architecture, GanPair networks)
     {
@@ -48,7 +49,10 @@ internal static class ArchitectureContract
         using var _ = no_grad();
         var (latents, stored) = (Latents(networks), Stored(architecture, networks.Generator));
         using var generator = Loaded(architecture, architecture.BuildGenerator(stored), networks.Generator);
-        using var discriminator = Loaded(architecture, architecture.BuildDiscriminator(Stored(architecture, networks.Discriminator), generator), networks.Discriminator);
+        using var discriminator = Loaded(
+            architecture,
+            architecture.BuildDiscriminator(Stored(architecture, networks.Discriminator), generator),
+            networks.Discriminator);
 
         Assert.NotEmpty(architecture.Describe(stored));
         Assert.Equal(networks.Generator.Shape, architecture.Images(stored));
@@ -90,7 +94,8 @@ internal static class ArchitectureContract
     public static void StepsTrainBothAndLeaveNothingBehind(IGeneratorArchitecture architecture, GanPair networks)
     {
         using var images = Small.Images();
-        using var trainer = new AdversarialTrainer(networks.Generator, networks.Discriminator, Small.Options.TrainingSettings(0.01), new RandomStreams(1, "contract"));
+        using var trainer = new AdversarialTrainer(
+            networks.Generator, networks.Discriminator, Small.Options.TrainingSettings(0.01), new RandomStreams(1, "contract"));
         var before = (Small.Bytes(trainer.Generator.Values), Small.Bytes(trainer.Discriminator.Values));
         List<long> live = [];
         for (var step = 1; step <= 5; step++)
@@ -109,7 +114,8 @@ internal static class ArchitectureContract
         using var scope = NewDisposeScope();
         using var parameters = new ParameterVector(networks.Generator);
 
-        var fisher = FisherInformation.Estimate(networks.Generator, networks.Discriminator, parameters, 4, new RandomStreams(1, "contract"), styleMixing: 0);
+        var fisher = FisherInformation.Estimate(
+            networks.Generator, networks.Discriminator, parameters, 4, new RandomStreams(1, "contract"), styleMixing: 0);
 
         Assert.True(fisher.isfinite().all().item<bool>() && fisher.min().item<float>() >= 0 && fisher.max().item<float>() > 0);
     }
@@ -130,8 +136,11 @@ internal static class ArchitectureContract
         Assert.Equal([4, 1], scores.shape);
         Assert.Equal([4, mirrored.FeatureSize], mirrored.Features(images).shape);
         Assert.True(images.grad!.abs().max().item<float>() > 0);
-        Assert.All(parameters.Slices.Where(slice => slice.Name.EndsWith("weight", StringComparison.Ordinal)), slice => Assert.True(slice.ViewOf(parameters.Gradients).abs().max().item<float>() > 0, slice.Name));
-        Assert.Equal(buffers, mirrored.named_buffers().Select(buffer => Small.Bytes(buffer.buffer)));   // what a resumed run would lack
+        Assert.All(
+            parameters.Slices.Where(slice => slice.Name.EndsWith("weight", StringComparison.Ordinal)),
+            slice => Assert.True(slice.ViewOf(parameters.Gradients).abs().max().item<float>() > 0, slice.Name));
+        // what a resumed run would lack
+        Assert.Equal(buffers, mirrored.named_buffers().Select(buffer => Small.Bytes(buffer.buffer)));
         using var copy = mirrored.Copy();
         Assert.Equal(Small.Bytes(scores), Small.Bytes(copy.Score(images)));
     }
@@ -148,7 +157,8 @@ internal static class ArchitectureContract
             using var copy = discriminator.CopyForFeatures();
             copy.eval();
             var shapes = copy.state_dict().ToDictionary(named => named.Key, named => (IReadOnlyList<long>)named.Value.shape);
-            using var built = Weights.CopiedTo(architecture.BuildFeatureNetwork(new StoredNetwork(shapes, copy.FeatureAttributes), copy.Shape), copy);
+            using var built = Weights.CopiedTo(
+                architecture.BuildFeatureNetwork(new StoredNetwork(shapes, copy.FeatureAttributes), copy.Shape), copy);
             built.eval();
 
             Assert.Equal((architecture.FeatureKind, discriminator.FeatureSize), (discriminator.FeatureKind, built.FeatureSize));
@@ -163,7 +173,8 @@ internal static class ArchitectureContract
 
         manual_seed(99);
         using var fresh = new GanPair(factory.CreateGenerator(), factory.CreateDiscriminator());
-        Assert.Equal((networks.Generator.Shape, networks.Generator.LatentSize), (fresh.Generator.Shape, fresh.Generator.LatentSize));
+        Assert.Equal(
+            (networks.Generator.Shape, networks.Generator.LatentSize), (fresh.Generator.Shape, fresh.Generator.LatentSize));
         Assert.Equal(Shapes(networks), Shapes(fresh));
         Assert.NotEqual(Bytes(networks), Bytes(fresh));
         using var alone = architecture.GetFactory(networks.Generator, discriminator: null)!.CreateDiscriminator();
@@ -179,10 +190,13 @@ internal static class ArchitectureContract
         return randn(4, networks.Generator.LatentSize);
     }
 
-    private static byte[] Bytes(GanPair networks) => [.. networks.Generator.state_dict().Values.Concat(networks.Discriminator.state_dict().Values).SelectMany(Small.Bytes)];
+    private static byte[] Bytes(GanPair networks) =>
+        [.. networks.Generator.state_dict().Values.Concat(networks.Discriminator.state_dict().Values).SelectMany(Small.Bytes)];
 
     private static StoredNetwork Stored(IGeneratorArchitecture architecture, nn.Module network) => new(
-        ForeignFiles.Located(architecture, network).ToDictionary(located => located.Name, located => (IReadOnlyList<long>)located.Tensor.shape), _noAttributes);
+        ForeignFiles.Located(
+            architecture,
+            network).ToDictionary(located => located.Name, located => (IReadOnlyList<long>)located.Tensor.shape), _noAttributes);
 
     // Gives a rebuilt network the weights of the original by way of the names that they have in a file.
     private static T Loaded<T>(IGeneratorArchitecture architecture, T built, T original) where T : nn.Module

@@ -8,7 +8,10 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Models;
 
-/// <summary>Every architecture of the catalogue keeps the contract, also through files; a correct new one passes it, and wrong ones fail it.</summary>
+/// <summary>
+/// Every architecture of the catalogue keeps the contract, also through files; a correct new one passes it, and wrong ones fail
+/// it.
+/// </summary>
 public sealed class ArchitectureTests : IDisposable
 {
     private static readonly Dictionary<string, string> _noMetadata = [];
@@ -20,7 +23,8 @@ public sealed class ArchitectureTests : IDisposable
     public static TheoryData<string> Names => [.. GeneratorArchitectures.All.Select(architecture => architecture.Name)];
 
     public static TheoryData<string, string> ChecksOfEveryArchitecture =>
-        [.. GeneratorArchitectures.All.SelectMany(architecture => ArchitectureContract.Checks.Keys, (architecture, check) => (architecture.Name, check))];
+        [.. GeneratorArchitectures.All
+            .SelectMany(architecture => ArchitectureContract.Checks.Keys, (architecture, check) => (architecture.Name, check))];
 
     [Theory]
     [MemberData(nameof(ChecksOfEveryArchitecture))]
@@ -31,13 +35,15 @@ public sealed class ArchitectureTests : IDisposable
     }
 
     [Fact]
-    public void Contract_CorrectNewArchitecture_Holds() => Assert.All(ArchitectureContract.Checks.Values, check => Examine(new LinearArchitecture(), check));
+    public void Contract_CorrectNewArchitecture_Holds() =>
+        Assert.All(ArchitectureContract.Checks.Values, check => Examine(new LinearArchitecture(), check));
 
     [Theory]
     [InlineData(typeof(LinearThatRecognisesAll), nameof(ArchitectureContract.RecognisesItsOwnWeightsAlone))]
     [InlineData(
         typeof(LinearWithAnotherMirror),
-        nameof(ArchitectureContract.MirroredDiscriminatorScoresTheImagesAndCanBeTrained), nameof(ArchitectureContract.FeaturesAreRebuilt))]
+        nameof(ArchitectureContract.MirroredDiscriminatorScoresTheImagesAndCanBeTrained), nameof(
+            ArchitectureContract.FeaturesAreRebuilt))]
     [InlineData(typeof(LinearWithAnotherFactory), nameof(ArchitectureContract.FactoryMakesFreshNetworks))]
     [InlineData(typeof(LinearOfAnotherKind), nameof(ArchitectureContract.FeaturesAreRebuilt))]
     [InlineData(typeof(LinearThatLoadsHalf), nameof(ArchitectureContract.NetworksAreRebuiltFromTheirShapes))]
@@ -45,13 +51,16 @@ public sealed class ArchitectureTests : IDisposable
     {
         var architecture = (LinearArchitecture)Activator.CreateInstance(wrong)!;
 
-        var failed = ArchitectureContract.Checks.Where(check => Record.Exception(() => Examine(architecture, check.Value)) is not null).Select(check => check.Key);
+        var failed = ArchitectureContract.Checks
+            .Where(check => Record.Exception(() => Examine(architecture, check.Value)) is not null)
+            .Select(check => check.Key);
 
         Assert.Equal(checks.Order(), failed.Order());
     }
 
     [Fact]
-    public void Names_OfTheCatalogue_AreUnique() => Assert.Distinct(GeneratorArchitectures.All.Select(architecture => architecture.Name));
+    public void Names_OfTheCatalogue_AreUnique() =>
+        Assert.Distinct(GeneratorArchitectures.All.Select(architecture => architecture.Name));
 
     [Theory]
     [MemberData(nameof(Names))]
@@ -69,7 +78,9 @@ public sealed class ArchitectureTests : IDisposable
 
             Assert.Equal((name, "pytorch", new ImageShape(1, 16)), (loaded.Architecture, loaded.Format, loaded.Generator.Shape));
             Assert.Equal(16, Inspection.Inspect(At("g")).Generator!.Resolution);
-            Assert.Equal(Small.Bytes(networks.Generator.Generate(latents, networks.Generator.StoredNoise)), Small.Bytes(Clamped(loaded.Generator, name).Generate(latents, loaded.Generator.StoredNoise)));
+            Assert.Equal(
+                Small.Bytes(networks.Generator.Generate(latents, networks.Generator.StoredNoise)),
+                Small.Bytes(Clamped(loaded.Generator, name).Generate(latents, loaded.Generator.StoredNoise)));
             Assert.Equal(Small.Bytes(networks.Discriminator.Score(images)), Small.Bytes(loaded.Discriminator!.Score(images)));
         }
     }
@@ -102,7 +113,8 @@ public sealed class ArchitectureTests : IDisposable
         using var scope = NewDisposeScope();
         // 1 → 4 → 8 → 16 → 32 pixels a side, then 28.
         using var doubling = ForeignFiles.DcganGenerator([(8, 6, 1, 0), (6, 6, 2, 1), (6, 4, 2, 1), (4, 4, 2, 1), (4, 3, 1, 1)]);
-        using var generator = new SequentialGenerator("main", [.. doubling.Layers.SkipLast(2), new ConvolutionLayer(12, 4, 3, Kernel: 1, Stride: 1, Padding: 2, OutputPadding: 0, Bias: false, Transposed: true), new TanhLayer(13)]);
+        using var generator = new SequentialGenerator("main", [.. doubling.Layers.SkipLast(2), new ConvolutionLayer(
+            12, 4, 3, Kernel: 1, Stride: 1, Padding: 2, OutputPadding: 0, Bias: false, Transposed: true), new TanhLayer(13)]);
         using var mirrored = GeneratorArchitectures.Named("dcgan").MirrorDiscriminator(generator);
 
         Assert.Equal(new ImageShape(3, 28), generator.Shape);
@@ -117,7 +129,8 @@ public sealed class ArchitectureTests : IDisposable
         using var loaded = GeneratorCheckpoint.Load(At("g"), "auto", null, null, CPU);
         File.AppendAllText(At("g"), "!");
 
-        var failed = Assert.Throws<CheckpointException>(() => GeneratorCheckpoint.SaveInFormatOf(CheckpointFile.Open(At("g")), loaded, At("saved"), networks, _noMetadata));
+        var failed = Assert.Throws<CheckpointException>(
+            () => GeneratorCheckpoint.SaveInFormatOf(CheckpointFile.Open(At("g")), loaded, At("saved"), networks, _noMetadata));
 
         Assert.Contains("has changed since it was loaded", failed.Message, StringComparison.Ordinal);
         Assert.False(File.Exists(At("saved")));
@@ -149,7 +162,9 @@ public sealed class ArchitectureTests : IDisposable
         var critic = (StyleGan2Discriminator)networks.Discriminator;
         var images = randn(4, 1, 16, 16);
 
-        var each = Enumerable.Range(0, 3).Select(number => critic.Score(images, eye(3).narrow(0, number, 1).expand(4, 3))).ToList();
+        var each = Enumerable.Range(0, 3)
+            .Select(number => critic.Score(images, eye(3).narrow(0, number, 1).expand(4, 3)))
+            .ToList();
 
         Assert.True((stack(each).mean([0]) - critic.Score(images)).abs().max().item<float>() < 1e-5);
     }
@@ -162,7 +177,8 @@ public sealed class ArchitectureTests : IDisposable
         var settings = Small.Settings with { Clamp = 1e-3 };
         using var generator = new StyleGan2Generator(settings);
 
-        // One image of at most the limit comes from each of three resolutions; enlarging keeps magnitudes within 1 (its filter is an average).
+        // One image of at most the limit comes from each of three resolutions; enlarging keeps magnitudes within 1 (its filter is
+        // an average).
         Assert.InRange(generator.Generate(randn(4, 8), noise: null).abs().max().item<float>(), 1e-6, 3.01e-3);
     }
 
@@ -203,12 +219,14 @@ public sealed class ArchitectureTests : IDisposable
 
     private sealed class LinearWithAnotherMirror : LinearArchitecture
     {
-        public override ImageDiscriminator MirrorDiscriminator(ImageGenerator generator) => new LinearDiscriminator(new ImageShape(1, 8));
+        public override ImageDiscriminator MirrorDiscriminator(ImageGenerator generator) =>
+            new LinearDiscriminator(new ImageShape(1, 8));
     }
 
     private sealed class LinearWithAnotherFactory : LinearArchitecture
     {
-        public override IGanFactory? GetFactory(ImageGenerator generator, ImageDiscriminator? discriminator) => new Factory(generator.LatentSize + 1, generator.Shape);
+        public override IGanFactory? GetFactory(ImageGenerator generator, ImageDiscriminator? discriminator) =>
+            new Factory(generator.LatentSize + 1, generator.Shape);
     }
 
     private sealed class LinearOfAnotherKind : LinearArchitecture

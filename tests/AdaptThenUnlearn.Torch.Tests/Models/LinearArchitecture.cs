@@ -5,7 +5,9 @@ using static TorchSharp.torch.nn;
 
 namespace AdaptThenUnlearn.Torch.Tests.Models;
 
-/// <summary>A correct architecture that is not in the catalogue: one linear layer each way. Wrong ones override a part of it.</summary>
+/// <summary>
+/// A correct architecture that is not in the catalogue: one linear layer each way. Wrong ones override a part of it.
+/// </summary>
 internal class LinearArchitecture : IGeneratorArchitecture
 {
     public string Name => "linear-gan";
@@ -27,13 +29,16 @@ internal class LinearArchitecture : IGeneratorArchitecture
 
     public ImageShape Images(StoredNetwork stored) => new(1, (int)Math.Sqrt(stored.Size(LinearGenerator.WeightName, 0)));
 
-    public virtual ImageGenerator BuildGenerator(StoredNetwork stored) => new LinearGenerator(stored.Size(LinearGenerator.WeightName, 1), Images(stored));
+    public virtual ImageGenerator BuildGenerator(StoredNetwork stored) =>
+        new LinearGenerator(stored.Size(LinearGenerator.WeightName, 1), Images(stored));
 
-    public ImageDiscriminator BuildDiscriminator(StoredNetwork stored, ImageGenerator generator) => new LinearDiscriminator(generator.Shape);
+    public ImageDiscriminator BuildDiscriminator(StoredNetwork stored, ImageGenerator generator) =>
+        new LinearDiscriminator(generator.Shape);
 
     public virtual ImageDiscriminator MirrorDiscriminator(ImageGenerator generator) => new LinearDiscriminator(generator.Shape);
 
-    public virtual IGanFactory? GetFactory(ImageGenerator generator, ImageDiscriminator? discriminator) => new Factory(generator.LatentSize, generator.Shape);
+    public virtual IGanFactory? GetFactory(ImageGenerator generator, ImageDiscriminator? discriminator) =>
+        new Factory(generator.LatentSize, generator.Shape);
 
     public ImageDiscriminator BuildFeatureNetwork(StoredNetwork stored, ImageShape images) => new LinearDiscriminator(images);
 
@@ -69,7 +74,10 @@ internal sealed class LinearGenerator : ImageGenerator
     public override Tensor Generate(Tensor latents, IReadOnlyList<Tensor>? noise, double truncation = 1)
     {
         using var scope = NewDisposeScope();
-        return (to_image.call(latents) * _gain).tanh().view(-1, Shape.Channels, Shape.Resolution, Shape.Resolution).MoveToOuterDisposeScope();
+        return (to_image.call(latents) * _gain)
+            .tanh()
+            .view(-1, Shape.Channels, Shape.Resolution, Shape.Resolution)
+            .MoveToOuterDisposeScope();
     }
 
     public override ImageGenerator Copy() => Weights.CopiedTo(new LinearGenerator(LatentSize, Shape, _gain), this);

@@ -4,7 +4,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Unlearning;
 
-/// <summary>The repulsion losses and their contract, the paper's closed forms, and how the published code's differ from them.</summary>
+/// <summary>
+/// The repulsion losses and their contract, the paper's closed forms, and how the published code's differ from them.
+/// </summary>
 public sealed class RepulsionTests
 {
     public static TheoryData<string, string> ChecksOfEveryLoss =>
@@ -19,21 +21,26 @@ public sealed class RepulsionTests
 
     [Theory]
     [MemberData(nameof(ChecksOfEveryLoss))]
-    public void Contract_EveryLossOfTheCatalogue_Holds(string name, string check) => RepulsionLossContract.Checks[check](RepulsionLosses.Named(name));
+    public void Contract_EveryLossOfTheCatalogue_Holds(string name, string check) =>
+        RepulsionLossContract.Checks[check](RepulsionLosses.Named(name));
 
     [Fact]
     public void Contract_CorrectNewLoss_Holds() => Assert.All(RepulsionLossContract.Checks.Values, check => check(new Huber()));
 
     [Theory]
-    [InlineData(typeof(HuberWithAnotherDerivative), nameof(RepulsionLossContract.DerivativeIsThatOfTheValue), nameof(RepulsionLossContract.TermHasTheLossAndItsGradient))]
-    [InlineData(typeof(Pull), nameof(RepulsionLossContract.ValueFallsWithTheDistance), nameof(RepulsionLossContract.GradientStepMovesAway))]
+    [InlineData(typeof(HuberWithAnotherDerivative), nameof(
+        RepulsionLossContract.DerivativeIsThatOfTheValue), nameof(RepulsionLossContract.TermHasTheLossAndItsGradient))]
+    [InlineData(typeof(Pull), nameof(
+        RepulsionLossContract.ValueFallsWithTheDistance), nameof(RepulsionLossContract.GradientStepMovesAway))]
     [InlineData(typeof(HuberThatHidesAlpha), nameof(RepulsionLossContract.AlphaMattersWhereItIsUsed))]
     [InlineData(typeof(HuberWithoutEffectOfAlpha), nameof(RepulsionLossContract.AlphaMattersWhereItIsUsed))]
     public void Contract_WrongNewLoss_FailsWhereItIsWrong(Type wrong, params string[] checks)
     {
         var loss = (IRepulsionLoss)Activator.CreateInstance(wrong)!;
 
-        var failed = RepulsionLossContract.Checks.Where(check => Record.Exception(() => check.Value(loss)) is Xunit.Sdk.XunitException).Select(check => check.Key);
+        var failed = RepulsionLossContract.Checks
+            .Where(check => Record.Exception(() => check.Value(loss)) is Xunit.Sdk.XunitException)
+            .Select(check => check.Key);
 
         Assert.Equal(checks.Order(), failed.Order());
     }
@@ -47,7 +54,8 @@ public sealed class RepulsionTests
         using var scope = NewDisposeScope();
         var original = ones(4);
 
-        Assert.Throws<InvalidOperationException>(() => new RepulsionTerm(new ExponentialL2Repulsion(), [original.clone()], original, new RepulsionOptions("el2", 1, 0.5, "plain", 4)));
+        Assert.Throws<InvalidOperationException>(() => new RepulsionTerm(
+            new ExponentialL2Repulsion(), [original.clone()], original, new RepulsionOptions("el2", 1, 0.5, "plain", 4)));
     }
 
     // The published code measures val = (K/2) · Σ over models of the mean over tensors of each tensor's mean squared error,
@@ -61,7 +69,9 @@ public sealed class RepulsionTests
         var reference = Interop.Case("authors_repulsion");
         using var scope = NewDisposeScope();
         var theta = reference.Array("theta").to(float64);
-        var sizes = reference["shapes"].EnumerateObject().Select(shape => shape.Value.EnumerateArray().Aggregate(1L, (product, size) => product * size.GetInt64())).ToList();
+        var sizes = reference["shapes"].EnumerateObject()
+            .Select(shape => shape.Value.EnumerateArray().Aggregate(1L, (product, size) => product * size.GetInt64()))
+            .ToList();
         var value = 0.0;
         for (var model = 0; model < models; model++)
         {
@@ -93,13 +103,15 @@ public sealed class RepulsionTests
 
         public virtual double Value(double squaredDistance, double alpha) => Math.Exp(-alpha * Math.Sqrt(1 + squaredDistance));
 
-        public virtual double Derivative(double squaredDistance, double alpha) => -alpha / (2 * Math.Sqrt(1 + squaredDistance)) * Value(squaredDistance, alpha);
+        public virtual double Derivative(double squaredDistance, double alpha) =>
+            -alpha / (2 * Math.Sqrt(1 + squaredDistance)) * Value(squaredDistance, alpha);
     }
 
     // The derivative with respect to d, where that with respect to d² is asked for.
     private sealed class HuberWithAnotherDerivative : Huber
     {
-        public override double Derivative(double squaredDistance, double alpha) => base.Derivative(squaredDistance, alpha) * 2 * Math.Sqrt(squaredDistance);
+        public override double Derivative(double squaredDistance, double alpha) =>
+            base.Derivative(squaredDistance, alpha) * 2 * Math.Sqrt(squaredDistance);
     }
 
     private sealed class HuberThatHidesAlpha : Huber

@@ -48,7 +48,9 @@ internal static class UnlearningMethodContract
     private static void RequireFiniteAndJudged(UnlearnedGenerator unlearned, GanPair original)
     {
         var (generator, discriminator) = unlearned.Networks;
-        Assert.All(generator.parameters().Concat(discriminator.parameters()), parameter => Assert.True(isfinite(parameter).all().item<bool>()));
+        Assert.All(
+            generator.parameters().Concat(discriminator.parameters()),
+            parameter => Assert.True(isfinite(parameter).all().item<bool>()));
         Assert.False(generator.training || discriminator.training, "the networks are not in eval mode");
         Assert.True(unlearned.Distances.ToOriginal > 0, "the generator has not moved");
         Assert.Contains(unlearned.SelectedStep, unlearned.Candidates.Select(candidate => candidate.Step));
@@ -69,7 +71,9 @@ internal static class UnlearningMethodContract
         Assert.InRange(progress.Reports, 0, 1);
     }
 
-    /// <summary>The smallest GAN with everything that a method may need: feedback, real images and a factory of fresh networks.</summary>
+    /// <summary>
+    /// The smallest GAN with everything that a method may need: feedback, real images and a factory of fresh networks.
+    /// </summary>
     private sealed class Setting : IDisposable
     {
         private readonly string _folder = Directory.CreateTempSubdirectory("atu-method-").FullName;
@@ -86,7 +90,8 @@ internal static class UnlearningMethodContract
 
         public GanPair Original { get; } = Small.Gan();
 
-        public UnlearnedGenerator Run(IUnlearningMethod method, IProgress<StageProgress>? progress = null, CancellationToken cancel = default)
+        public UnlearnedGenerator Run(
+            IUnlearningMethod method, IProgress<StageProgress>? progress = null, CancellationToken cancel = default)
         {
             var context = Small.Context(Original, _classifier, _feedback, CPU) with
             {
@@ -97,7 +102,9 @@ internal static class UnlearningMethodContract
         }
 
         public static byte[] Bytes(GanPair networks) =>
-            [.. networks.Generator.state_dict().Values.Concat(networks.Discriminator.state_dict().Values).SelectMany(Small.Bytes)];
+            [.. networks.Generator.state_dict().Values
+                .Concat(networks.Discriminator.state_dict().Values)
+                .SelectMany(Small.Bytes)];
 
         public void Dispose()
         {

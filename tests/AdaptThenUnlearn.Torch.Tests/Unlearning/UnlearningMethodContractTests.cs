@@ -12,7 +12,8 @@ public sealed class UnlearningMethodContractTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void Contract_EveryMethodOfTheCatalogue_Holds(string name) => Assert.Empty(UnlearningMethodContract.FindViolations(UnlearningMethods.Named(name)));
+    public void Contract_EveryMethodOfTheCatalogue_Holds(string name) =>
+        Assert.Empty(UnlearningMethodContract.FindViolations(UnlearningMethods.Named(name)));
 
     [Fact]
     public void Contract_CorrectNewMethod_Holds() => Assert.Empty(UnlearningMethodContract.FindViolations(new Noise()));
@@ -23,7 +24,9 @@ public sealed class UnlearningMethodContractTests
     [InlineData(typeof(NoiseWithoutASeed), UnlearningMethodContract.Repeatable)]
     [InlineData(typeof(NoiseInTraining), UnlearningMethodContract.FiniteAndJudged)]
     public void Contract_WrongNewMethod_FailsWhereItIsWrong(Type wrong, params string[] broken) =>
-        Assert.Equal(broken.Order(), UnlearningMethodContract.FindViolations((IUnlearningMethod)Activator.CreateInstance(wrong)!).Keys.Order());
+        Assert.Equal(
+            broken.Order(),
+            UnlearningMethodContract.FindViolations((IUnlearningMethod)Activator.CreateInstance(wrong)!).Keys.Order());
 
     [Fact]
     public void Names_OfTheCatalogue_AreUnique() => Assert.Distinct(UnlearningMethods.All.Select(method => method.Name));
@@ -44,10 +47,15 @@ public sealed class UnlearningMethodContractTests
             vector.Values.add_(Draw(context, vector.Values.numel()), 0.01);
             Finish(networks);
             return new UnlearnedGenerator(
-                networks, [context.Evaluator.Evaluate(networks.Generator, step: 0)], SelectedStep: 0, Curve: [], ParameterDistances.Compute(original, vector.Values, []));
+                networks,
+                [context.Evaluator.Evaluate(networks.Generator, step: 0)],
+                SelectedStep: 0,
+                Curve: [],
+                ParameterDistances.Compute(original, vector.Values, []));
         }
 
-        protected virtual void Prepare(UnlearningContext context, CancellationToken cancel) => cancel.ThrowIfCancellationRequested();
+        protected virtual void Prepare(UnlearningContext context, CancellationToken cancel) =>
+            cancel.ThrowIfCancellationRequested();
 
         protected virtual Tensor Draw(UnlearningContext context, long count)
         {

@@ -20,7 +20,8 @@ public sealed class MlpDiscriminator : ImageDiscriminator
     /// <param name="images">The images it takes.</param>
     /// <param name="layers">Layers from pixels to one score.</param>
     /// <param name="prefix">The name before its layers' numbers; empty where there is none.</param>
-    public MlpDiscriminator(ImageShape images, IReadOnlyList<MlpLayer> layers, string prefix = "") : base(nameof(MlpDiscriminator), images)
+    public MlpDiscriminator(ImageShape images, IReadOnlyList<MlpLayer> layers, string prefix = "")
+        : base(nameof(MlpDiscriminator), images)
     {
         (_sizes, _prefix) = (layers, prefix);
         var owner = prefix.Length == 0 ? (Module)this : new NumberedLayers();
@@ -60,5 +61,6 @@ public sealed class MlpDiscriminator : ImageDiscriminator
     private static Tensor Activated(Tensor rows) => functional.leaky_relu(rows, 0.2);
 
     private static Tensor Through(IEnumerable<Linear> layers, Tensor images) =>
-        layers.Index().Aggregate(images.flatten(1), (current, layer) => layer.Item.call(layer.Index == 0 ? current : Activated(current)));
+        layers.Index()
+            .Aggregate(images.flatten(1), (current, layer) => layer.Item.call(layer.Index == 0 ? current : Activated(current)));
 }

@@ -2,10 +2,13 @@ using AdaptThenUnlearn.Policies;
 
 namespace AdaptThenUnlearn.Torch.Models.Sequence;
 
-/// <summary>A family of generators that are one sequence of layers, rebuilt from their weights and, where the policy states them, from their layers.</summary>
+/// <summary>
+/// A family of generators that are one sequence of layers, rebuilt from their weights and, where the policy states them, from
+/// their layers.
+/// </summary>
 /// <remarks>
-/// Weights do not say everything. The policy states the rest, or the family's usual layout is assumed where only one reading is possible;
-/// <see cref="GetAssumedLayers"/> then reports it.
+/// Weights do not say everything. The policy states the rest, or the family's usual layout is assumed where only one reading is
+/// possible; <see cref="GetAssumedLayers"/> then reports it.
 /// </remarks>
 public abstract class SequenceArchitecture : IGeneratorArchitecture
 {
@@ -15,7 +18,9 @@ public abstract class SequenceArchitecture : IGeneratorArchitecture
     /// <inheritdoc/>
     public bool TakesLayers => true;
 
-    /// <summary>Name of the family's usual layout, which a policy can state in place of the layers (<see cref="LayerText"/>).</summary>
+    /// <summary>
+    /// Name of the family's usual layout, which a policy can state in place of the layers (<see cref="LayerText"/>).
+    /// </summary>
     protected abstract string Layout { get; }
 
     /// <inheritdoc/>
@@ -73,8 +78,10 @@ public abstract class SequenceArchitecture : IGeneratorArchitecture
             [var layout] when layout == Layout => ExplainMismatch(sequence) is { } misfit
                 ? throw new ArgumentException($"it is not of the layout '{layout}': {misfit}")
                 : new SequenceInterpretation(sequence.Prefix, StandardLayers(sequence), Assumed: null),
-            [LayerText.DcganTutorial] => throw new ArgumentException($"'{LayerText.DcganTutorial}' is a layout of convolutions, and it has none"),
-            [LayerText.MlpTutorial] => throw new ArgumentException($"'{LayerText.MlpTutorial}' is a layout without convolutions, and it has some"),
+            [LayerText.DcganTutorial] =>
+                throw new ArgumentException($"'{LayerText.DcganTutorial}' is a layout of convolutions, and it has none"),
+            [LayerText.MlpTutorial] =>
+                throw new ArgumentException($"'{LayerText.MlpTutorial}' is a layout without convolutions, and it has some"),
             var layerTexts => SequenceInterpretation.FromLayerTexts(sequence, layerTexts),
         };
     }

@@ -15,14 +15,20 @@ public readonly record struct SequenceShape(int Features, int Side)
     public static int LatentSize(IReadOnlyList<SequenceLayer> layers) => First(layers).Features;
 
     /// <summary>The shape of the images that these layers make.</summary>
-    /// <exception cref="ArgumentException">Two layers do not belong together, or they do not make images of 1 or 3 channels.</exception>
+    /// <exception cref="ArgumentException">
+    /// Two layers do not belong together, or they do not make images of 1 or 3 channels.
+    /// </exception>
     public static ImageShape Images(IReadOnlyList<SequenceLayer> layers)
     {
         var last = Along(layers)[^1];
-        var image = last.Side == 0 ? ImageOf(last.Features) : last.Features is 1 or 3 ? new ImageShape(last.Features, last.Side) : null;
+        var image = last.Side == 0
+            ? ImageOf(last.Features)
+            : last.Features is 1 or 3 ? new ImageShape(last.Features, last.Side) : null;
         return image is { Resolution: >= SmallestSide and <= LargestSide }
             ? image
-            : throw new ArgumentException($"the layers make {last}, which is not a square image of 1 or 3 channels and at least {SmallestSide.ToString(CultureInfo.InvariantCulture)} pixels a side");
+            : throw new ArgumentException(
+                $"the layers make {last}, which is not a square image of 1 or 3 channels and at least "
+                    + $"{SmallestSide.ToString(CultureInfo.InvariantCulture)} pixels a side");
     }
 
     /// <summary>The size of the input, then the size of each layer's output.</summary>
@@ -39,25 +45,30 @@ public readonly record struct SequenceShape(int Features, int Side)
     public static ImageShape? ImageOf(int numbers)
     {
         foreach (var channels in (int[])[1, 3])
-            if (numbers % channels == 0 && (int)Math.Round(Math.Sqrt(numbers / channels)) is >= SmallestSide and var side && side * side * channels == numbers)
+            if (numbers % channels == 0
+                && (int)Math.Round(Math.Sqrt(numbers / channels)) is >= SmallestSide and var side
+                && side * side * channels == numbers)
                 return new ImageShape(channels, side);
 
         return null;
     }
 
     /// <inheritdoc/>
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Features}{(Side == 0 ? " numbers" : $" maps of {Side}×{Side}")}");
+    public override string ToString() =>
+        string.Create(CultureInfo.InvariantCulture, $"{Features}{(Side == 0 ? " numbers" : $" maps of {Side}×{Side}")}");
 
-    private static SequenceShape First(IReadOnlyList<SequenceLayer> layers) => layers.FirstOrDefault(layer => layer is ConvolutionLayer or LinearLayer) switch
-    {
-        ConvolutionLayer convolution => new(convolution.Inputs, 1),
-        LinearLayer linear => new(linear.Inputs, 0),
-        _ => throw new ArgumentException("none of the layers has weights that latents could go into"),
-    };
+    private static SequenceShape First(IReadOnlyList<SequenceLayer> layers) =>
+        layers.FirstOrDefault(layer => layer is ConvolutionLayer or LinearLayer) switch
+        {
+            ConvolutionLayer convolution => new(convolution.Inputs, 1),
+            LinearLayer linear => new(linear.Inputs, 0),
+            _ => throw new ArgumentException("none of the layers has weights that latents could go into"),
+        };
 
     private SequenceShape After(SequenceLayer layer) => layer switch
     {
-        ConvolutionLayer convolution when Side > 0 && convolution.Inputs == Features => Positive(new(convolution.Outputs, convolution.SizeAfter(Side)), layer),
+        ConvolutionLayer convolution when Side > 0 && convolution.Inputs == Features =>
+            Positive(new(convolution.Outputs, convolution.SizeAfter(Side)), layer),
         LinearLayer linear when Side == 0 && linear.Inputs == Features => new(linear.Outputs, 0),
         UnflattenLayer maps when Side == 0 && (long)maps.Maps * maps.Side * maps.Side == Features => new(maps.Maps, maps.Side),
         UpsampleLayer up when Side > 0 => Positive(new(Features, Side * up.Factor), layer),

@@ -13,9 +13,11 @@ public sealed class UnclearLayersException(string reason, IReadOnlyList<IReadOnl
 
     /// <summary>What the user can do.</summary>
     public string Remedy =>
-        $"say them as \"layers\" of the policy's generator, or with --layers: {string.Join(" or ", suggestions.Select(Property))} (compare with Python's print(netG) and correct it), "
+        $"say them as \"layers\" of the policy's generator, or with --layers: "
+            + $"{string.Join(" or ", suggestions.Select(Property))} (compare with Python's print(netG) and correct it), "
         + "or export the network as TorchScript, which says what it computes (docs/bring-your-own-generator.md)";
 
     /// <summary>A list of layers as the property of a policy: <c>"layers": ["…"]</c>.</summary>
-    public static string Property(IReadOnlyList<string> layers) => $"\"layers\": [{string.Join(", ", layers.Select(layer => JsonSerializer.Serialize(layer, _readable)))}]";
+    public static string Property(IReadOnlyList<string> layers) =>
+        $"\"layers\": [{string.Join(", ", layers.Select(layer => JsonSerializer.Serialize(layer, _readable)))}]";
 }

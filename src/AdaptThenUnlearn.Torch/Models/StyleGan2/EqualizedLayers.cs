@@ -19,7 +19,8 @@ internal sealed class EqualizedLinear : Module<Tensor, Tensor>
     /// <param name="initialBias">Initial value of every bias.</param>
     /// <param name="learningRateMultiplier">Factor on the learning rate of this layer.</param>
     /// <param name="activate">Whether a scaled leaky ReLU follows.</param>
-    public EqualizedLinear(int inputs, int outputs, double initialBias = 0, double learningRateMultiplier = 1, bool activate = false)
+    public EqualizedLinear(
+        int inputs, int outputs, double initialBias = 0, double learningRateMultiplier = 1, bool activate = false)
         : base(nameof(EqualizedLinear))
     {
         _scale = learningRateMultiplier / Math.Sqrt(inputs);
@@ -33,7 +34,9 @@ internal sealed class EqualizedLinear : Module<Tensor, Tensor>
     /// <summary><c>[N, inputs]</c> to <c>[N, outputs]</c>.</summary>
     public override Tensor forward(Tensor rows)
     {
-        var output = functional.linear(rows, weight * _scale, _learningRateMultiplier == 1 ? bias : bias * _learningRateMultiplier);
+        var output = functional.linear(rows, weight * _scale, _learningRateMultiplier == 1
+            ? bias
+            : bias * _learningRateMultiplier);
         return _activate ? Activation.Scaled(output) : output;
     }
 }
@@ -89,7 +92,9 @@ internal sealed class BiasedActivation : Module
 }
 
 /// <summary>StyleGAN2's only activation: leaky ReLU of slope 0.2, times √2 so that variance is kept.</summary>
-/// <remarks>Leaky ReLU is positively homogeneous, so the factor may be multiplied into the input, where it costs nothing.</remarks>
+/// <remarks>
+/// Leaky ReLU is positively homogeneous, so the factor may be multiplied into the input, where it costs nothing.
+/// </remarks>
 internal static class Activation
 {
     /// <summary>Slope for negative values.</summary>

@@ -6,8 +6,9 @@ namespace AdaptThenUnlearn.Torch.Models.StyleGan2;
 
 /// <summary>The StyleGAN2 generator with skip connections.</summary>
 /// <remarks>
-/// Karras et al. 2020 (arXiv:1912.04958), figures 2 and 7; state-dict names follow rosinality/stylegan2-pytorch. A conditional generator's
-/// latents are z and then one number a class, the largest of which chooses it: standard-normal latents make every class equally often.
+/// Karras et al. 2020 (arXiv:1912.04958), figures 2 and 7; state-dict names follow rosinality/stylegan2-pytorch. A conditional
+/// generator's latents are z and then one number a class, the largest of which chooses it: standard-normal latents make every
+/// class equally often.
 /// </remarks>
 public sealed class StyleGan2Generator : ImageGenerator, IStyleBasedGenerator
 {
@@ -24,7 +25,10 @@ public sealed class StyleGan2Generator : ImageGenerator, IStyleBasedGenerator
     /// <summary>Builds it with fresh weights from torch's default random source.</summary>
     /// <exception cref="ArgumentException">The settings cannot be built; the message says why.</exception>
     public StyleGan2Generator(StyleGan2Settings settings)
-        : base(nameof(StyleGan2Generator), new ImageShape(settings.Checked().ImageChannels, settings.Resolution), settings.LatentSize + settings.Classes)
+        : base(
+            nameof(StyleGan2Generator),
+            new ImageShape(settings.Checked().ImageChannels, settings.Resolution),
+            settings.LatentSize + settings.Classes)
     {
         Settings = settings;
         var channels = settings.ChannelsAt(4);
@@ -82,7 +86,8 @@ public sealed class StyleGan2Generator : ImageGenerator, IStyleBasedGenerator
     }
 
     /// <summary>Pulls styles towards a mean style: mean + t·(w − mean).</summary>
-    public static Tensor Truncate(Tensor styles, Tensor meanStyle, double truncation) => meanStyle + truncation * (styles - meanStyle);
+    public static Tensor Truncate(Tensor styles, Tensor meanStyle, double truncation) =>
+        meanStyle + truncation * (styles - meanStyle);
 
     /// <inheritdoc/>
     public Tensor Synthesize(Tensor layerStyles, IReadOnlyList<Tensor>? noise)
@@ -113,7 +118,10 @@ public sealed class StyleGan2Generator : ImageGenerator, IStyleBasedGenerator
     /// <inheritdoc/>
     public override ImageGenerator Copy() => Weights.CopiedTo(new StyleGan2Generator(Settings), this);
 
-    /// <summary>The stored mean of w, or its mean over 4,096 latents (as the reference code's <c>mean_latent</c>); a fixed seed, so that one checkpoint has one mean.</summary>
+    /// <summary>
+    /// The stored mean of w, or its mean over 4,096 latents (as the reference code's <c>mean_latent</c>); a fixed seed, so that
+    /// one checkpoint has one mean.
+    /// </summary>
     /// <returns><c>[1, StyleSize]</c>.</returns>
     public Tensor MeanStyle()
     {

@@ -1,6 +1,8 @@
 namespace AdaptThenUnlearn.Torch.Unlearning.Repulsion;
 
-/// <summary>How strongly a generator is pushed away from an adapted one, as a function of their squared distance d² = ‖θ − θN‖².</summary>
+/// <summary>
+/// How strongly a generator is pushed away from an adapted one, as a function of their squared distance d² = ‖θ − θN‖².
+/// </summary>
 /// <remarks>
 /// Tiwary et al. 2025 (arXiv:2309.14054), section 3.3. A loss depends on θ through d² alone. Its gradient is therefore
 /// L'(d²)·2(θ − θN), and needs no graph.

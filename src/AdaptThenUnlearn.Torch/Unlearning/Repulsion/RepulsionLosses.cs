@@ -11,5 +11,6 @@ public static class RepulsionLosses
     /// <exception cref="ArgumentException">The name is unknown.</exception>
     public static IRepulsionLoss Named(string name) =>
         All.FirstOrDefault(loss => loss.Name == name)
-        ?? throw new ArgumentException($"'{name}' is not a repulsion loss; use one of: {string.Join(", ", All.Select(loss => loss.Name))}");
+        ?? throw new ArgumentException(
+            $"'{name}' is not a repulsion loss; use one of: {string.Join(", ", All.Select(loss => loss.Name))}");
 }
