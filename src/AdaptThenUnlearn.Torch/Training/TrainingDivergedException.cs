@@ -7,4 +7,4 @@ public sealed class TrainingDivergedException(string stage, TrainingStep step) :
     string.Create(System.Globalization.CultureInfo.InvariantCulture,
         $"{stage}, step {step.Step}: a loss is not finite (generator {step.GeneratorLoss}, discriminator "
             + $"{step.DiscriminatorLoss}, parameters {step.WeightLoss}, images {step.ImageLoss}); lower the learning rate or "
-            + "the weight of the term that grew"));
+            + $"the weight of the term that grew"));
