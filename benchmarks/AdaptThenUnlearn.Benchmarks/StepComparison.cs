@@ -32,7 +32,7 @@ internal static class StepComparison
         GeneratorCheckpoint.Save(checkpoint, adapted, new Dictionary<string, string>());
         using var adaptedVector = new ParameterVector(adapted.Generator);
         using var original = ours.Trainer.Generator.Values.clone();
-        var repulsion = new RepulsionTerm([adaptedVector.Values], original, new RepulsionOptions("el2", Weight: 10, Alpha: 0.5, "relative", Limit: 4));
+        var repulsion = new RepulsionTerm(new ExponentialL2Repulsion(), [adaptedVector.Values], original, new RepulsionOptions("el2", Weight: 10, Alpha: 0.5, "relative", Limit: 4));
 
         // Networks whose parameters are not views of one vector, as in the published code.
         using var grouped = new ReferenceStep(theirs.Networks.Copy(), theirs.Images, checkpoint, plainBlur: false);

@@ -86,7 +86,7 @@ public static class RoomRules
             "Torch.Features", "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models", "Torch.Models.Sequence",
             "Torch.Backend", "Reports", "Runs", "Gating", "Labelling", "Measurements", "Policies",
         ],
-        ["Cli.Comparing"] = ["Torch.Comparing", "Torch.Images", "Reports", "Runs", "Measurements", "Policies"],
+        ["Cli.Comparing"] = ["Torch.Comparing", "Torch.Images", "Torch.Unlearning.Repulsion", "Reports", "Runs", "Measurements", "Policies"],
         ["Cli.Labelling"] = ["Torch.Labelling", "Torch.Training", "Labelling"],
         ["Cli.Commands"] =
         [

@@ -1,5 +1,6 @@
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Adaptation;
+using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Models;
@@ -82,7 +83,10 @@ internal static class Small
 
     /// <summary>The context of a training that saves no state and reports to nobody.</summary>
     public static UnlearningContext Context(GanPair networks, FeatureClassifier annotator, Feedback feedback, Device device) =>
-        new(networks, Options, Annotation(annotator), feedback, new Judge(), new NoJournal(), new Silent(), device);
+        new(networks, Options, Annotation(annotator), feedback, new Judge(), new NoJournal(), new Silent(), device)
+        {
+            Factory = GeneratorArchitectures.Named("stylegan2").GetFactory(networks.Generator, networks.Discriminator),
+        };
 
     public static InMemoryImages Images(int count = 32, Device? device = null)
     {
@@ -121,12 +125,22 @@ internal static class Small
     /// <summary>Cancels after a number of reported steps.</summary>
     public sealed class StopAfter(int steps, CancellationTokenSource stop) : IProgress<StageProgress>
     {
-        private int _reported;
+        public int Reports { get; private set; }
 
         public void Report(StageProgress value)
         {
-            if (++_reported == steps)
+            if (++Reports == steps)
                 stop.Cancel();
         }
+    }
+}
+
+/// <summary>Keeps nothing: a run with it cannot be resumed.</summary>
+internal sealed class NoJournal : ITrainingJournal
+{
+    public StageState? Load(string stage) => null;
+
+    public void Save(string stage, StageState state)
+    {
     }
 }

@@ -21,7 +21,6 @@ public sealed class AdaptationStage(UnlearningOptions options, long seed, ITrain
     public const string NamePrefix = "adaptation-";
 
     private const int SaveEvery = 50;
-    private const int WarmupSteps = 50;
 
     /// <summary>Adapts K copies, one after another.</summary>
     /// <param name="original">The GAN before training; it is not changed.</param>
@@ -47,7 +46,7 @@ public sealed class AdaptationStage(UnlearningOptions options, long seed, ITrain
             ? FisherInformation.Estimate(copy.Generator, copy.Discriminator, trainer.Generator, options.Adaptation.FisherSamples, random, options.Adversarial.StyleMixing)
             : zeros_like(anchor);                                  // F, [P]
         var ewc = new ElasticPenalty(fisher, anchor, options.Adaptation.EwcWeight);
-        var schedule = new LearningRateSchedule(options.Adaptation.Steps, DecaySteps: 0, WarmupSteps: Math.Min(WarmupSteps, options.Adaptation.Steps / 4));
+        var schedule = new LearningRateSchedule(options.Adaptation.Steps, DecaySteps: 0, WarmupSteps: LearningRateSchedule.WarmUpFor(options.Adaptation.Steps));
 
         // Resume from the journal.
         var done = 0;

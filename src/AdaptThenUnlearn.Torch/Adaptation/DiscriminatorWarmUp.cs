@@ -36,7 +36,6 @@ public sealed class DiscriminatorWarmUp(UnlearningOptions options, ITrainingJour
     public const string Name = "discriminator-warm-up";
 
     private const int SaveEvery = 50;
-    private const int WarmupSteps = 50;
     private const string ValuesKey = "discriminator";
     private const string MomentKey = "discriminator.secondMoment";
     private const string UpdatesKey = "discriminatorUpdates";
@@ -59,7 +58,7 @@ public sealed class DiscriminatorWarmUp(UnlearningOptions options, ITrainingJour
         using var damaged = new DamagedSamples(original, _random);
         var own = new GeneratorSamples(original);
         var steps = options.WarmUp.Steps;
-        var schedule = new LearningRateSchedule(steps, DecaySteps: 0, WarmupSteps: Math.Min(WarmupSteps, steps / 4));
+        var schedule = new LearningRateSchedule(steps, DecaySteps: 0, WarmupSteps: LearningRateSchedule.WarmUpFor(steps));
 
         // Train it to tell the generator's samples from those of damaged copies; save the state now and then.
         var done = Resume(parameters, adam);

@@ -2,7 +2,8 @@ using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 
 namespace AdaptThenUnlearn.Torch.Checkpoints;
 
-/// <summary>Every checkpoint format that a policy can name, and how one is found by content.</summary>
+/// <summary>Every checkpoint format that a policy can name. A new one: write its file, add its line.</summary>
+/// <remarks>A format that a policy does not name is found by content.</remarks>
 public static class CheckpointFormats
 {
     /// <summary>What a policy says when the format is to be found by content.</summary>
@@ -12,7 +13,8 @@ public static class CheckpointFormats
     public const int StartBytes = 64;
 
     /// <summary>The formats; the first that recognises a file reads it, so special ones come before general ones.</summary>
-    public static IReadOnlyList<ICheckpointFormat> All { get; } = [new SafetensorsFormat(), new TorchScriptFormat(), new RosinalityFormat(), new PyTorchFormat(), new NvidiaFormat()];
+    public static IReadOnlyList<ICheckpointFormat> All { get; } =
+        [new SafetensorsFormat(), new TorchScriptFormat(), new RosinalityFormat(), new PyTorchFormat(), new NvidiaFormat()];
 
     /// <summary>What a policy's <c>format</c> may be: <c>auto</c> and every format's name.</summary>
     public static IReadOnlyList<string> Names { get; } = [Auto, .. All.Select(format => format.Name)];
@@ -20,7 +22,10 @@ public static class CheckpointFormats
     /// <summary>Describes what a checkpoint holds; values are read when asked for.</summary>
     /// <param name="path">The file.</param>
     /// <param name="format">One of <see cref="Names"/>.</param>
-    /// <exception cref="CheckpointException">The file is missing, empty, a folder, unreadable, damaged, of an unknown format, not of the named one, or a program that was not named.</exception>
+    /// <exception cref="CheckpointException">
+    /// The file is missing, empty, a folder, unreadable, damaged, of an unknown format, not of the named one, or a program that
+    /// was not named.
+    /// </exception>
     public static TensorFile Read(string path, string format = Auto) => Read(CheckpointFile.Open(path), format);
 
     /// <inheritdoc cref="Read(string, string)"/>
@@ -37,7 +42,10 @@ public static class CheckpointFormats
             ?? throw UnknownFile.CreateException(file, start, All.Select(format => format.Name));
     }
 
-    /// <summary>The files beside this one that belong to the same checkpoint, full paths; none where it cannot be read, which loading it will say.</summary>
+    /// <summary>
+    /// The files beside this one that belong to the same checkpoint, full paths; empty where it cannot be read, which loading
+    /// will report.
+    /// </summary>
     public static IReadOnlyList<string> FurtherFiles(string path)
     {
         try
@@ -64,8 +72,8 @@ public static class CheckpointFormats
         }
     }
 
-    /// <summary>A format by its name.</summary>
-    /// <exception cref="InvalidOperationException">There is none.</exception>
+    /// <summary>Gets a format by its name.</summary>
+    /// <exception cref="InvalidOperationException">The name is unknown.</exception>
     public static ICheckpointFormat Named(string name) => All.First(format => format.Name == name);
 
     private static ICheckpointFormat Choose(CheckpointFile file, string name)
@@ -74,9 +82,13 @@ public static class CheckpointFormats
             return Detect(file) is { IsProgram: false } found ? found : throw ScriptArchive.NotNamed(file.Path);
 
         var chosen = All.FirstOrDefault(format => format.Name == name)
-            ?? throw new CheckpointException(file.Path, $"there is no checkpoint format '{CheckpointException.Sanitize(name)}'", $"use one of {string.Join(", ", Names)}");
+            ?? throw new CheckpointException(
+                file.Path,
+                $"'{CheckpointException.Sanitize(name)}' is not a checkpoint format",
+                $"use one of {string.Join(", ", Names)}");
         return chosen.Recognises(file.Start, file)
             ? chosen
-            : throw new CheckpointException(file.Path, $"is not of the format '{name}'", $"it is of the format '{Detect(file).Name}'; say that, or '{Auto}'");
+            : throw new CheckpointException(
+                file.Path, $"is not of the format '{name}'", $"it is of the format '{Detect(file).Name}'; say that, or '{Auto}'");
     }
 }

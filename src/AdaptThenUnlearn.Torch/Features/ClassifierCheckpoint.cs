@@ -10,10 +10,13 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Features;
 
-/// <summary>Loads and saves classifiers as safetensors whose metadata says what they are, and loads others that are known by their weights.</summary>
+/// <summary>
+/// Loads and saves classifiers as safetensors whose metadata says what they are, and loads others that are known by their
+/// weights.
+/// </summary>
 public static class ClassifierCheckpoint
 {
-    /// <summary>What its metadata say it is.</summary>
+    /// <summary>The <c>kind</c> in its metadata.</summary>
     public const string Kind = "classifier";
 
     private const string OutputsKey = "outputs";
@@ -28,7 +31,9 @@ public static class ClassifierCheckpoint
     /// <param name="format">A format's name, or <c>auto</c>; a program that is named is run.</param>
     /// <param name="images">What a program will be given: it does not say what it takes.</param>
     /// <returns>In eval mode, with its digest; belongs to the caller.</returns>
-    /// <exception cref="CheckpointException">The file is missing, damaged, not pinned so, or no classifier that this version knows.</exception>
+    /// <exception cref="CheckpointException">
+    /// The file is missing, damaged or not the pinned one, or is not a classifier that this version knows.
+    /// </exception>
     public static LoadedClassifier Load(string path, string? sha256, IReadOnlyList<string>? classes, Device device, string? outputs = null,
         string format = CheckpointFormats.Auto, ImageShape? images = null) =>
         Load(CheckpointFile.Open(path), sha256, classes, device, outputs, format, images);
@@ -53,31 +58,52 @@ public static class ClassifierCheckpoint
         if (KnownClassifiers.Find(file) is { } known)
             return new LoadedClassifier(known.Load(file, classes, device), digest);
         if (file.Metadata.GetValueOrDefault("kind") != Kind)
-            throw new CheckpointException(path, "is not a classifier of this tool (its metadata has no kind=classifier)", "make one with `atu train-classifier`, or export your own as TorchScript with \"format\": \"torchscript\" (docs/features.md shows how to wrap one)");
+            throw new CheckpointException(
+                path,
+                "is not a classifier of this tool (its metadata has no kind=classifier)",
+                "make one with `atu train-classifier`, or export your own as TorchScript with \"format\": \"torchscript\" "
+                    + "(docs/features.md shows how to wrap one)");
 
         try
         {
-            var shape = new ImageShape(int.Parse(file.Metadata["channels"], CultureInfo.InvariantCulture), int.Parse(file.Metadata["resolution"], CultureInfo.InvariantCulture));
+            var shape = new ImageShape(
+                int.Parse(file.Metadata["channels"], CultureInfo.InvariantCulture),
+                int.Parse(file.Metadata["resolution"], CultureInfo.InvariantCulture));
             var stored = JsonSerializer.Deserialize<string[]>(file.Metadata["classes"]) ?? [];
             if (classes is not null && classes.Count != stored.Length)
-                throw new CheckpointException(path, $"has {stored.Length} classes, the policy names {classes.Count}", $"the checkpoint's own are: {string.Join(", ", stored)}");
+                throw new CheckpointException(
+                    path,
+                    $"has {stored.Length} classes, the policy names {classes.Count}",
+                    $"the checkpoint's own are: {string.Join(", ", stored)}");
 
             var storedOutputs = file.Metadata.GetValueOrDefault(OutputsKey);
             if (outputs is not null && storedOutputs is not null && outputs != storedOutputs)
-                throw new CheckpointException(path, $"has {storedOutputs} outputs, the policy says {outputs}", "leave 'outputs' out of the policy: it is for checkpoints that do not say");
+                throw new CheckpointException(
+                    path,
+                    $"has {storedOutputs} outputs, the policy says {outputs}",
+                    "leave 'outputs' out of the policy: it is for checkpoints that do not say");
 
             var network = file.Metadata["architecture"] == FrozenFeaturesHead.Name
                 ? FrozenFeaturesHead.Build(file, shape, classes ?? stored, ParseOutputs(outputs ?? storedOutputs))
-                : ClassifierArchitectures.Build(file.Metadata["architecture"], shape, classes ?? stored, ParseOutputs(outputs ?? storedOutputs));
-            return new LoadedClassifier(GeneratorCheckpoint.LoadStateDict(network, file, device), digest, HeldOutIn(file.Metadata));
+                : ClassifierArchitectures
+                    .Build(file.Metadata["architecture"], shape, classes ?? stored, ParseOutputs(outputs ?? storedOutputs));
+            return new LoadedClassifier(
+                GeneratorCheckpoint.LoadStateDict(network, file, device), digest, HeldOutIn(file.Metadata));
         }
-        catch (Exception unreadable) when (unreadable is KeyNotFoundException or FormatException or JsonException or ArgumentException)
+        catch (Exception unreadable)
+            when (unreadable is KeyNotFoundException or FormatException or JsonException or ArgumentException)
         {
-            throw new CheckpointException(path, $"does not say what classifier it is: {unreadable.Message}", "make it anew with `atu train-classifier`", cause: unreadable);
+            throw new CheckpointException(
+                path,
+                $"does not say what classifier it is: {unreadable.Message}",
+                "make it again with `atu train-classifier`",
+                cause: unreadable);
         }
     }
 
-    /// <summary>Length of a classifier's feature vectors, by the weights of its last layer; null where the file has none of a known name.</summary>
+    /// <summary>
+    /// Length of a classifier's feature vectors, by the weights of its last layer; null where the file has none of a known name.
+    /// </summary>
     /// <param name="file">Its tensors are not loaded.</param>
     public static int? FeatureSize(TensorFile file) =>
         (file.Find("output.weight") ?? file.Find("fc.f7.weight")) is { Shape: [_, var features] } ? (int)features : null;
@@ -85,7 +111,7 @@ public static class ClassifierCheckpoint
     /// <summary>Saves a classifier; the same weights give the same bytes.</summary>
     /// <param name="path">Replaced all at once.</param>
     /// <param name="classifier">Stays the caller's.</param>
-    /// <param name="heldOut">How it did on images that it was not trained on; null where nobody counted.</param>
+    /// <param name="heldOut">Counts on images that it was not trained on; null where there are none.</param>
     /// <exception cref="FileNotWrittenException">The file cannot be written.</exception>
     public static void Save(string path, FeatureClassifier classifier, HeldOutCounts? heldOut = null)
     {
@@ -100,16 +126,20 @@ public static class ClassifierCheckpoint
         foreach (var (key, text) in classifier.Settings)
             metadata[key] = text;
         if (classifier.Outputs is ClassifierOutputs.Sigmoid)
-            metadata[OutputsKey] = OutputKinds.Sigmoid;   // a file that says nothing is of softmax outputs, as all were once
+            // files without the key have softmax outputs: older versions had no other
+            metadata[OutputsKey] = OutputKinds.Sigmoid;
         if (heldOut is not null)
             metadata[HeldOutKey] = heldOut.ToText();
         SafetensorsFile.Write(path, classifier.state_dict(), metadata);
     }
 
-    /// <summary>What a checkpoint's metadata say of how its classifier did on images that it was not trained on; null where they say nothing.</summary>
-    /// <param name="metadata">Of the file.</param>
-    /// <exception cref="FormatException">They are damaged.</exception>
-    public static HeldOutCounts? HeldOutIn(IReadOnlyDictionary<string, string> metadata) => metadata.TryGetValue(HeldOutKey, out var text) ? HeldOutCounts.Parse(text) : null;
+    /// <summary>
+    /// Counts on images that the classifier was not trained on, from a checkpoint's metadata; null where these have none.
+    /// </summary>
+    /// <param name="metadata">The file's metadata.</param>
+    /// <exception cref="FormatException">The counts are damaged.</exception>
+    public static HeldOutCounts? HeldOutIn(IReadOnlyDictionary<string, string> metadata) =>
+        metadata.TryGetValue(HeldOutKey, out var text) ? HeldOutCounts.Parse(text) : null;
 
     private static ClassifierOutputs ParseOutputs(string? outputs) => outputs switch
     {
@@ -117,14 +147,14 @@ public static class ClassifierCheckpoint
         OutputKinds.Softmax or null => ClassifierOutputs.Softmax,
         OutputKinds.Probabilities => ClassifierOutputs.Probabilities,
         OutputKinds.IndependentProbabilities => ClassifierOutputs.IndependentProbabilities,
-        _ => throw new FormatException($"'{outputs}' is no kind of outputs; use one of: {string.Join(", ", OutputKinds.All)}"),
+        _ => throw new FormatException($"'{outputs}' is not a kind of outputs; use one of: {string.Join(", ", OutputKinds.All)}"),
     };
 }
 
 /// <summary>A classifier from a checkpoint.</summary>
 /// <param name="Classifier">In eval mode; owned by this.</param>
-/// <param name="Sha256">Of the checkpoint.</param>
-/// <param name="HeldOut">How it did on images that it was not trained on; null where the checkpoint does not say.</param>
+/// <param name="Sha256">Digest of the checkpoint.</param>
+/// <param name="HeldOut">Counts on images that it was not trained on; null where the checkpoint does not say.</param>
 public sealed record LoadedClassifier(FeatureClassifier Classifier, string Sha256, HeldOutCounts? HeldOut = null) : IDisposable
 {
     /// <inheritdoc/>

@@ -3,17 +3,20 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Features;
 
-/// <summary>Says which class an image shows: as <em>annotator</em> it labels training feedback, as <em>auditor</em> it measures for the gate.</summary>
-/// <remarks>The layer before its logits serves as feature extractor for the Fréchet distance.</remarks>
-public abstract class FeatureClassifier(string architecture, ImageShape shape, IReadOnlyList<string> classes) : nn.Module(architecture), IFeatureExtractor
+/// <summary>
+/// Classifies images: as <em>annotator</em> it labels training feedback, as <em>auditor</em> it measures for the gate.
+/// </summary>
+/// <remarks>The layer before its logits is a feature extractor for the Fréchet distance.</remarks>
+public abstract class FeatureClassifier(
+    string architecture, ImageShape shape, IReadOnlyList<string> classes) : nn.Module(architecture), IFeatureExtractor
 {
-    // From this probability on, one of several independent classes holds.
+    // From this probability on, one of several independent classes holds: it is then at least as likely as not.
     private const double AsLikelyAsNot = 0.5;
 
-    /// <summary>A name of the classifier catalogue.</summary>
+    /// <summary>Its name in <see cref="ClassifierArchitectures"/>, or the format of a program.</summary>
     public string Architecture { get; } = architecture;
 
-    /// <summary>Images it takes.</summary>
+    /// <summary>The images it takes.</summary>
     public ImageShape Shape { get; } = shape;
 
     /// <summary>Names of its outputs, in order.</summary>
@@ -22,11 +25,18 @@ public abstract class FeatureClassifier(string architecture, ImageShape shape, I
     /// <summary>Whether one class holds, or several may, and whether the outputs are logits or probabilities.</summary>
     public ClassifierOutputs Outputs { get; init; } = ClassifierOutputs.Softmax;
 
-    /// <summary>Whether its architecture says that its outputs are logits; false for a program, of which only the policy says what it puts out.</summary>
+    /// <summary>
+    /// Whether its architecture fixes its outputs as logits; false for a program, whose outputs only the policy describes.
+    /// </summary>
     public virtual bool IsKnownToMakeLogits => true;
 
-    /// <summary>What else a checkpoint must say of it, by key, so that it can be built again; empty where shape and classes are all.</summary>
+    /// <summary>What a checkpoint must say besides shape and classes to build it again, by key.</summary>
     public virtual IReadOnlyDictionary<string, string> Settings { get; } = new Dictionary<string, string>();
+
+    /// <summary>
+    /// What its weights do not say about its features, by key; stored beside them where they serve another classifier.
+    /// </summary>
+    public virtual IReadOnlyDictionary<string, string> FeatureAttributes { get; } = new Dictionary<string, string>();
 
     /// <summary>Length of a feature vector.</summary>
     public abstract int FeatureSize { get; }
@@ -49,16 +59,24 @@ public abstract class FeatureClassifier(string architecture, ImageShape shape, I
 
     /// <summary>Class probabilities.</summary>
     /// <param name="images">As for <see cref="Features"/>.</param>
-    /// <returns><c>[N, Classes]</c>, each 0 to 1; of <see cref="ClassifierOutputs.Softmax"/> each row sums to 1. Belongs to the caller's scope.</returns>
+    /// <returns>
+    /// <c>[N, Classes]</c>, each 0 to 1; of <see cref="ClassifierOutputs.Softmax"/> each row sums to 1. Belongs to the caller's
+    /// scope.
+    /// </returns>
     public Tensor Probabilities(Tensor images)
     {
         using var scope = NewDisposeScope();
         return ProbabilitiesOf(Logits(Features(images))).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Class probabilities of images that were looked at already.</summary>
-    /// <param name="logits"><c>[N, Classes]</c>; of <see cref="ClassifierOutputs.Probabilities"/> and <see cref="ClassifierOutputs.IndependentProbabilities"/> these are probabilities already.</param>
-    /// <returns>As of <see cref="Probabilities"/>; NaN in every class of an image of which one output is no finite number.</returns>
+    /// <summary>Class probabilities from the logits of images.</summary>
+    /// <param name="logits">
+    /// <c>[N, Classes]</c>; of <see cref="ClassifierOutputs.Probabilities"/> and
+    /// <see cref="ClassifierOutputs.IndependentProbabilities"/> these are probabilities already.
+    /// </param>
+    /// <returns>
+    /// As of <see cref="Probabilities"/>; NaN in every class of an image that has an output which is not finite.
+    /// </returns>
     public Tensor ProbabilitiesOf(Tensor logits)
     {
         using var scope = NewDisposeScope();
@@ -71,7 +89,7 @@ public abstract class FeatureClassifier(string architecture, ImageShape shape, I
         return probabilities.masked_fill(HasNonFinite(logits).unsqueeze(1), double.NaN).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Of which images an output is no finite number: what they show cannot be told, so they count as showing everything.</summary>
+    /// <summary>Which images have an output that is not finite; these count as showing every class.</summary>
     /// <param name="logits"><c>[N, Classes]</c>.</param>
     /// <returns><c>[N]</c>, bool; belongs to the caller's scope.</returns>
     internal static Tensor HasNonFinite(Tensor logits)
@@ -82,7 +100,11 @@ public abstract class FeatureClassifier(string architecture, ImageShape shape, I
 
     /// <summary>Which classes hold.</summary>
     /// <param name="logits"><c>[N, Classes]</c>.</param>
-    /// <returns><c>[N, Classes]</c>, bool: the likeliest alone, or each that is at least as likely as not; of an image of which an output is no finite number every one, so that it never passes for free of something. Belongs to the caller's scope.</returns>
+    /// <returns>
+    /// <c>[N, Classes]</c>, bool; belongs to the caller's scope. Of exclusive classes the likeliest holds, of independent ones
+    /// each that is at least as likely as not. Of an image with an output that is not finite every class holds, so that it never
+    /// passes.
+    /// </returns>
     public Tensor DetectClasses(Tensor logits)
     {
         using var scope = NewDisposeScope();
@@ -92,19 +114,21 @@ public abstract class FeatureClassifier(string architecture, ImageShape shape, I
         return holds.MoveToOuterDisposeScope();
     }
 
-    /// <summary>Which probabilities are at least a threshold; one that is no number is, so that nothing passes for being broken.</summary>
+    /// <summary>
+    /// Which probabilities are at least a threshold; NaN counts as above it, so that a broken classifier never passes an image.
+    /// </summary>
     /// <param name="probabilities">Any shape.</param>
     /// <param name="threshold">0 to 1.</param>
-    /// <returns>Likewise, bool; belongs to the caller's scope.</returns>
+    /// <returns>The shape of <paramref name="probabilities"/>, bool; belongs to the caller's scope.</returns>
     internal static Tensor AtLeast(Tensor probabilities, double threshold)
     {
         using var below = probabilities.lt(threshold);
         return below.logical_not();
     }
 
-    /// <summary>For how many images each class holds.</summary>
+    /// <summary>Counts the images for which each class holds.</summary>
     /// <param name="logits"><c>[N, Classes]</c>.</param>
-    /// <returns>One number a class.</returns>
+    /// <returns>One number for each class.</returns>
     public long[] Count(Tensor logits)
     {
         using var scope = NewDisposeScope();
@@ -112,46 +136,28 @@ public abstract class FeatureClassifier(string architecture, ImageShape shape, I
     }
 
     /// <summary>The position of a class among <see cref="Classes"/>.</summary>
-    /// <exception cref="ArgumentException">It is not one of them.</exception>
+    /// <exception cref="ArgumentException">The name is unknown.</exception>
     public int IndexOf(string name)
     {
         var index = Classes.ToList().IndexOf(name);
-        return index >= 0 ? index : throw new ArgumentException($"the classifier has no class '{name}'; it has: {string.Join(", ", Classes)}");
+        return index >= 0
+            ? index
+            : throw new ArgumentException($"the classifier has no class '{name}'; it has: {string.Join(", ", Classes)}");
     }
 }
 
-/// <summary>What the outputs of a classifier say of an image.</summary>
+/// <summary>What the outputs of a classifier mean.</summary>
 public enum ClassifierOutputs
 {
-    /// <summary>The classes exclude each other: one holds, the likeliest.</summary>
+    /// <summary>Logits of classes that exclude each other: the likeliest one holds.</summary>
     Softmax,
 
-    /// <summary>The classes have nothing to do with each other: none, one or several hold.</summary>
+    /// <summary>Logits of independent classes: none, one or several hold.</summary>
     Sigmoid,
 
-    /// <summary>As <see cref="Softmax"/>, and the outputs are probabilities already: a program that ends in a softmax of its own.</summary>
+    /// <summary>As <see cref="Softmax"/>, but the outputs are probabilities: the program itself ends in a softmax.</summary>
     Probabilities,
 
-    /// <summary>As <see cref="Sigmoid"/>, and the outputs are probabilities already: a program that ends in a sigmoid of its own.</summary>
+    /// <summary>As <see cref="Sigmoid"/>, but the outputs are probabilities: the program itself ends in a sigmoid.</summary>
     IndependentProbabilities,
-}
-
-/// <summary>Every classifier architecture that can be built. A new one: write its file, add its line.</summary>
-public static class ClassifierArchitectures
-{
-    private static readonly Dictionary<string, Func<ImageShape, IReadOnlyList<string>, ClassifierOutputs, FeatureClassifier>> _builders = new()
-    {
-        [LeNet5.Name] = (shape, classes, outputs) => new LeNet5(shape, classes) { Outputs = outputs },
-        [StridedConvNet.Name] = (shape, classes, outputs) => new StridedConvNet(shape, classes) { Outputs = outputs },
-    };
-
-    /// <summary>Their names.</summary>
-    public static IReadOnlyList<string> Names { get; } = [.. _builders.Keys];
-
-    /// <summary>Builds one with fresh weights from torch's default random source.</summary>
-    /// <exception cref="ArgumentException">There is no such architecture, or it does not take such images.</exception>
-    public static FeatureClassifier Build(string architecture, ImageShape shape, IReadOnlyList<string> classes, ClassifierOutputs outputs = ClassifierOutputs.Softmax) =>
-        _builders.TryGetValue(architecture, out var build)
-            ? build(shape, classes, outputs)
-            : throw new ArgumentException($"'{architecture}' is not a classifier architecture; use one of: {string.Join(", ", Names)}");
 }

@@ -2,10 +2,15 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Features;
 
-/// <summary>When an image shows a feature: who looks, which class it is, and how likely that must be. Annotators and auditors alike decide by it.</summary>
-/// <param name="Classifier">Stays the caller's; in eval mode.</param>
-/// <param name="Class">One of the classifier's.</param>
-/// <param name="Threshold">Smallest probability, above 0, at most 1; null where the class must hold by the classifier's own reading (<see cref="FeatureClassifier.DetectClasses"/>).</param>
+/// <summary>
+/// When an image shows a feature: by which classifier, which class, and from which probability on. Annotators and auditors both
+/// use it.
+/// </summary>
+/// <param name="Classifier">In eval mode; stays the caller's.</param>
+/// <param name="Class">The name of one of the classifier's classes.</param>
+/// <param name="Threshold">
+/// Smallest probability, above 0 and at most 1; null where <see cref="FeatureClassifier.DetectClasses"/> decides.
+/// </param>
 /// <exception cref="ArgumentException">The classifier has no such class.</exception>
 public sealed record FeatureRule(FeatureClassifier Classifier, string Class, double? Threshold)
 {
@@ -18,11 +23,13 @@ public sealed record FeatureRule(FeatureClassifier Classifier, string Class, dou
     public Tensor Shows(Tensor logits)
     {
         using var scope = NewDisposeScope();
-        var shows = Threshold is { } threshold ? FeatureClassifier.AtLeast(Probability(logits), threshold) : Classifier.DetectClasses(logits).select(1, Index);
+        var shows = Threshold is { } threshold
+            ? FeatureClassifier.AtLeast(Probability(logits), threshold)
+            : Classifier.DetectClasses(logits).select(1, Index);
         return shows.MoveToOuterDisposeScope();
     }
 
-    /// <summary>How likely the class is.</summary>
+    /// <summary>The probability of the class.</summary>
     /// <param name="logits">As for <see cref="Shows"/>.</param>
     /// <returns><c>[N]</c>, 0 to 1; belongs to the caller's scope.</returns>
     public Tensor Probability(Tensor logits) => Classifier.ProbabilitiesOf(logits).select(1, Index);

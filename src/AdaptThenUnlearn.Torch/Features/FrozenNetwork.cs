@@ -1,37 +1,35 @@
 using System.Globalization;
+using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Models;
-using AdaptThenUnlearn.Torch.Models.Dcgan;
-using AdaptThenUnlearn.Torch.Models.Mlp;
-using AdaptThenUnlearn.Torch.Models.StyleGan2;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Features;
 
-/// <summary>A trained network whose features are taken as they are: a discriminator, or another classifier.</summary>
-/// <param name="Kind">In checkpoints.</param>
-/// <param name="Network">In eval mode.</param>
-/// <param name="Shape">Images it takes.</param>
+/// <summary>A trained network whose features are used as they are: a discriminator, or another classifier.</summary>
+/// <param name="Kind">
+/// Its name in checkpoints: an architecture's <see cref="IGeneratorArchitecture.FeatureKind"/>, or a classifier architecture's
+/// name.
+/// </param>
+/// <param name="Network">In eval mode; owned by this.</param>
+/// <param name="Shape">The images it takes.</param>
 /// <param name="FeatureSize">Length of a feature vector.</param>
 /// <param name="Features">From <c>[N, C, H, W]</c>, nominally [-1, 1], to <c>[N, FeatureSize]</c>.</param>
-/// <param name="Attributes">What its weights do not tell of it, by key.</param>
+/// <param name="Attributes">What its weights do not say about it, by key.</param>
 public sealed record FrozenNetwork(
-    string Kind, nn.Module Network, ImageShape Shape, int FeatureSize, Func<Tensor, Tensor> Features, IReadOnlyDictionary<string, string> Attributes) : IDisposable
+    string Kind,
+    nn.Module Network,
+    ImageShape Shape,
+    int FeatureSize,
+    Func<Tensor, Tensor> Features,
+    IReadOnlyDictionary<string, string> Attributes) : IDisposable
 {
-    private const string StyleGan2 = "stylegan2-discriminator";
-    private const string Dcgan = "dcgan-discriminator";
-    private const string Mlp = "mlp-discriminator";
-    private const string UnitRange = "unit-range";
-    private const string Clamp = "clamp";
-
     /// <summary>The features that a discriminator scores.</summary>
     /// <param name="discriminator">Copied; stays the caller's.</param>
     /// <returns>Belongs to the caller.</returns>
-    /// <exception cref="ArgumentException">It is of a family whose features are not known.</exception>
-    public static FrozenNetwork From(ImageDiscriminator discriminator) => Freeze(discriminator switch
-    {
-        StyleGan2Discriminator { Settings.Classes: > 0 } conditional => conditional.WithoutClasses(),
-        _ => discriminator.Copy(),
-    });
+    /// <exception cref="ArgumentException">Its features are not known.</exception>
+    public static FrozenNetwork From(ImageDiscriminator discriminator) => discriminator.FeatureKind is null
+        ? throw new ArgumentException($"the features of a {discriminator.GetName()} are not known")
+        : Freeze(discriminator.CopyForFeatures(), discriminator.FeatureKind);
 
     /// <summary>The features of a classifier.</summary>
     /// <param name="classifier">Belongs to the network from here on.</param>
@@ -43,25 +41,34 @@ public sealed record FrozenNetwork(
 
         classifier.eval();
         return new FrozenNetwork(
-            classifier.Architecture, classifier, classifier.Shape, classifier.FeatureSize, classifier.Features,
-            classifier is LeNet5 { UnitRange: true } ? new Dictionary<string, string> { [UnitRange] = "true" } : []);
+            classifier.Architecture,
+            classifier,
+            classifier.Shape,
+            classifier.FeatureSize,
+            classifier.Features,
+            classifier.FeatureAttributes);
     }
 
     /// <summary>Builds one with fresh weights; belongs to the caller.</summary>
     /// <param name="kind">As <see cref="Kind"/>.</param>
     /// <param name="stored">Shapes of its weights by the network's own names, and its <see cref="Attributes"/>.</param>
-    /// <param name="shape">Images it takes.</param>
-    /// <exception cref="ArgumentException">There is no such kind, or the weights are not of it.</exception>
-    /// <exception cref="FormatException">An attribute is no number.</exception>
-    public static FrozenNetwork Build(string kind, StoredNetwork stored, ImageShape shape) => kind switch
+    /// <param name="shape">The images it takes.</param>
+    /// <exception cref="ArgumentException">The kind is unknown, or the weights are not of it.</exception>
+    /// <exception cref="FormatException">An attribute is not a number.</exception>
+    public static FrozenNetwork Build(string kind, StoredNetwork stored, ImageShape shape)
     {
-        StyleGan2 => Freeze(new StyleGan2Discriminator(StyleGan2Discriminator.SettingsOf(stored))).RequireShape(shape),
-        Dcgan => Freeze(DcganArchitecture.BuildDiscriminator(stored, shape)),
-        Mlp => Freeze(MlpArchitecture.BuildDiscriminator(stored, shape)),
-        LeNet5.Name when stored.Attributes.ContainsKey(UnitRange) => From(new LeNet5(shape, ClassesOf(stored), unitRange: true)),
-        _ when ClassifierArchitectures.Names.Contains(kind) => From(ClassifierArchitectures.Build(kind, shape, ClassesOf(stored))),
-        _ => throw new ArgumentException($"'{kind}' is no network whose features are known; {string.Join(", ", [StyleGan2, Dcgan, Mlp, .. ClassifierArchitectures.Names])} are"),
-    };
+        if (GeneratorArchitectures.All.FirstOrDefault(architecture => architecture.FeatureKind == kind) is { } family)
+            return Freeze(family.BuildFeatureNetwork(stored, shape), kind).RequireShape(shape);
+        if (ClassifierArchitectures.Names.Contains(kind))
+            return From(ClassifierArchitectures.Build(kind, shape, ClassesOf(stored), attributes: stored.Attributes));
+
+        var known = GeneratorArchitectures.All
+            .Select(architecture => architecture.FeatureKind)
+            .Distinct()
+            .Concat(ClassifierArchitectures.Names);
+        throw new ArgumentException(
+            $"'{kind}' is not a network whose features are known; use one of: {string.Join(", ", known)}");
+    }
 
     /// <inheritdoc/>
     public void Dispose() => Network.Dispose();
@@ -75,21 +82,19 @@ public sealed record FrozenNetwork(
         throw new ArgumentException($"its features are of {Shape} images, and it says {shape}");
     }
 
-    private static FrozenNetwork Freeze(ImageDiscriminator discriminator)
+    private static FrozenNetwork Freeze(ImageDiscriminator discriminator, string kind)
     {
         discriminator.eval();
-        var (kind, attributes) = discriminator switch
-        {
-            StyleGan2Discriminator { Settings.Clamp: { } clamp } => (StyleGan2, new Dictionary<string, string> { [Clamp] = clamp.ToString("R", CultureInfo.InvariantCulture) }),
-            StyleGan2Discriminator => (StyleGan2, []),
-            DcganDiscriminator => (Dcgan, []),
-            MlpDiscriminator => (Mlp, []),
-            _ => throw new ArgumentException($"the features of a {discriminator.GetName()} are not known"),
-        };
-        return new FrozenNetwork(kind, discriminator, discriminator.Shape, discriminator.FeatureSize, discriminator.Features, attributes);
+        return new FrozenNetwork(
+            kind,
+            discriminator,
+            discriminator.Shape,
+            discriminator.FeatureSize,
+            discriminator.Features,
+            discriminator.FeatureAttributes);
     }
 
-    // Their names are of no use to the features.
+    // The features do not need the names of the classes: their numbers stand in.
     private static IReadOnlyList<string> ClassesOf(StoredNetwork stored) =>
         [.. Enumerable.Range(0, stored.Size("output.weight", 0)).Select(number => number.ToString(CultureInfo.InvariantCulture))];
 }

@@ -3,7 +3,7 @@ using static TorchSharp.torch.nn;
 
 namespace AdaptThenUnlearn.Torch.Features;
 
-/// <summary>Several branches over the same maps, their channels put side by side: what Inception-v3 is built of.</summary>
+/// <summary>Several branches over the same maps, whose channels are concatenated: the blocks of Inception-v3.</summary>
 /// <remarks>
 /// Szegedy et al. 2016 (arXiv:1512.00567), figures 5 to 7 and 10, with the pools of the network that FID is defined by:
 /// average pools do not count the padding, and the very last block pools by maximum. Names of units are those of the
@@ -20,7 +20,8 @@ internal abstract class InceptionBlock() : Module<Tensor, Tensor>(nameof(Incepti
     protected abstract IEnumerable<Tensor> Branches(Tensor maps);
 
     /// <summary>A square unit that keeps the size of its maps.</summary>
-    protected static ConvolutionUnit Square(long inputs, long outputs, long kernel = 1) => Unit(inputs, outputs, (kernel, kernel));
+    protected static ConvolutionUnit Square(long inputs, long outputs, long kernel = 1) =>
+        Unit(inputs, outputs, (kernel, kernel));
 
     /// <summary>A unit that keeps the size of its maps.</summary>
     protected static ConvolutionUnit Unit(long inputs, long outputs, (long High, long Wide) kernel) =>
@@ -29,7 +30,8 @@ internal abstract class InceptionBlock() : Module<Tensor, Tensor>(nameof(Incepti
     /// <summary>A 3×3 unit that halves its maps.</summary>
     protected static ConvolutionUnit Halving(long inputs, long outputs) => new(inputs, outputs, (3, 3), stride: 2, (0, 0));
 
-    protected static Tensor AveragePool(Tensor maps) => functional.avg_pool2d(maps, 3, 1, 1, ceil_mode: false, count_include_pad: false);
+    protected static Tensor AveragePool(Tensor maps) =>
+        functional.avg_pool2d(maps, 3, 1, 1, ceil_mode: false, count_include_pad: false);
 
     protected static Tensor HalvingPool(Tensor maps) => functional.max_pool2d(maps, 3, 2);
 
@@ -59,7 +61,12 @@ internal sealed class InceptionA : InceptionBlock
     }
 
     protected override IEnumerable<Tensor> Branches(Tensor maps) =>
-        [branch1x1.call(maps), Through(maps, branch5x5_1, branch5x5_2), Through(maps, branch3x3dbl_1, branch3x3dbl_2, branch3x3dbl_3), branch_pool.call(AveragePool(maps))];
+        [
+            branch1x1.call(maps),
+            Through(maps, branch5x5_1, branch5x5_2),
+            Through(maps, branch3x3dbl_1, branch3x3dbl_2, branch3x3dbl_3),
+            branch_pool.call(AveragePool(maps))
+        ];
 }
 
 /// <summary>From 35×35 to 17×17 maps.</summary>
@@ -126,7 +133,11 @@ internal sealed class InceptionD : InceptionBlock
     }
 
     protected override IEnumerable<Tensor> Branches(Tensor maps) =>
-        [Through(maps, branch3x3_1, branch3x3_2), Through(maps, branch7x7x3_1, branch7x7x3_2, branch7x7x3_3, branch7x7x3_4), HalvingPool(maps)];
+        [
+            Through(maps, branch3x3_1, branch3x3_2),
+            Through(maps, branch7x7x3_1, branch7x7x3_2, branch7x7x3_3, branch7x7x3_4),
+            HalvingPool(maps)
+        ];
 }
 
 /// <summary>Branches that end in 1×3 beside 3×1, and a pool: 8×8 maps.</summary>
@@ -154,6 +165,13 @@ internal sealed class InceptionE : InceptionBlock
     {
         var (three, twice) = (branch3x3_1.call(maps), Through(maps, branch3x3dbl_1, branch3x3dbl_2));
         var pool = _poolsByMaximum ? functional.max_pool2d(maps, 3, 1, 1) : AveragePool(maps);
-        return [branch1x1.call(maps), branch3x3_2a.call(three), branch3x3_2b.call(three), branch3x3dbl_3a.call(twice), branch3x3dbl_3b.call(twice), branch_pool.call(pool)];
+        return [
+            branch1x1.call(maps),
+            branch3x3_2a.call(three),
+            branch3x3_2b.call(three),
+            branch3x3dbl_3a.call(twice),
+            branch3x3dbl_3b.call(twice),
+            branch_pool.call(pool)
+        ];
     }
 }

@@ -9,11 +9,11 @@ namespace AdaptThenUnlearn.Torch.Features;
 /// <summary>Inception-v3 with the weights of pytorch-fid's port.</summary>
 internal sealed class InceptionExtractor : IFeatureExtractor, IDisposable
 {
-    /// <summary>What pytorch-fid's file holds beyond the network.</summary>
+    /// <summary>Tensors that pytorch-fid's file holds beyond the network.</summary>
     internal static IReadOnlyList<IgnoredTensor> Harmless { get; } =
     [
-        new("fc.weight", "of the last layer, which names what is in a picture; features are taken before it"),
-        new("fc.bias", "likewise"),
+        new("fc.weight", "of the last layer, which classifies pictures; features are taken before it"),
+        new("fc.bias", "of the last layer, which classifies pictures; features are taken before it"),
     ];
 
     private readonly InceptionV3 _network;
@@ -36,9 +36,11 @@ internal sealed class InceptionExtractor : IFeatureExtractor, IDisposable
         if (ScriptArchive.IsProgram(file))
             throw new CheckpointException(
                 file.Path, "is a TorchScript program, not weights alone, and to use it is to run it",
-                $"say '{WeightsExtractor.InceptionV3TorchScript.Name}' if that is meant; '{WeightsExtractor.InceptionV3.Name}' wants {WeightsExtractor.InceptionV3.FileDescription}");
+                $"say '{WeightsExtractor.InceptionV3TorchScript.Name}' if that is meant; "
+                    + $"'{WeightsExtractor.InceptionV3.Name}' wants {WeightsExtractor.InceptionV3.FileDescription}");
 
-        return new InceptionExtractor(GeneratorCheckpoint.LoadStateDict(new InceptionV3(), CheckpointFormats.Read(file), device, Harmless), device);
+        return new InceptionExtractor(
+            GeneratorCheckpoint.LoadStateDict(new InceptionV3(), CheckpointFormats.Read(file), device, Harmless), device);
     }
 
     /// <inheritdoc/>

@@ -4,7 +4,7 @@ using static TorchSharp.torch.nn;
 
 namespace AdaptThenUnlearn.Torch.Features;
 
-/// <summary>Convolution without bias, batch normalisation by stored statistics, ReLU: what every layer of Inception-v3 is.</summary>
+/// <summary>A layer of Inception-v3: convolution without bias, batch normalisation by stored statistics, ReLU.</summary>
 /// <remarks>Component names are those of the published weights.</remarks>
 internal sealed class ConvolutionUnit : Module<Tensor, Tensor>
 {
@@ -14,9 +14,10 @@ internal sealed class ConvolutionUnit : Module<Tensor, Tensor>
     /// <param name="inputs">Channels that come in.</param>
     /// <param name="outputs">Channels that go out.</param>
     /// <param name="kernel">Height and width.</param>
-    /// <param name="stride">Both ways.</param>
+    /// <param name="stride">In both directions.</param>
     /// <param name="padding">Vertical and horizontal.</param>
-    public ConvolutionUnit(long inputs, long outputs, (long, long) kernel, long stride, (long, long) padding) : base(nameof(ConvolutionUnit))
+    public ConvolutionUnit(long inputs, long outputs, (long, long) kernel, long stride, (long, long) padding)
+        : base(nameof(ConvolutionUnit))
     {
         conv = Conv2d(inputs, outputs, kernel, (stride, stride), padding, bias: false);
         bn = new FrozenBatchNorm(outputs);
@@ -30,7 +31,9 @@ internal sealed class ConvolutionUnit : Module<Tensor, Tensor>
     }
 }
 
-/// <summary>Batch normalisation that never trains, so that it needs no count of batches, which the published weights lack.</summary>
+/// <summary>
+/// Batch normalisation that never trains, so that it needs no count of batches, which the published weights lack.
+/// </summary>
 internal sealed class FrozenBatchNorm : Module<Tensor, Tensor>
 {
     private const double Epsilon = 0.001;   // of the TensorFlow original
@@ -48,5 +51,6 @@ internal sealed class FrozenBatchNorm : Module<Tensor, Tensor>
     }
 
     public override Tensor forward(Tensor maps) =>
-        functional.batch_norm(maps, get_buffer("running_mean"), get_buffer("running_var"), weight, bias, training: false, eps: Epsilon);
+        functional.batch_norm(
+            maps, get_buffer("running_mean"), get_buffer("running_var"), weight, bias, training: false, eps: Epsilon);
 }

@@ -3,17 +3,19 @@ using static TorchSharp.torch.nn;
 
 namespace AdaptThenUnlearn.Torch.Features;
 
-/// <summary>Inception-v3 up to its last pool: the network that FID is defined by, in the form and with the names of pytorch-fid's port.</summary>
+/// <summary>
+/// Inception-v3 up to its last pool: the network that FID is defined by, in the form and with the names of pytorch-fid's port.
+/// </summary>
 /// <remarks>
 /// Szegedy et al. 2016 (arXiv:1512.00567); as a measure of generators, Heusel et al. 2017 (arXiv:1706.08500). The last layer,
-/// which says what an image shows, is not needed and left out.
+/// which classifies images, is not needed and left out.
 /// </remarks>
 public sealed class InceptionV3 : Module<Tensor, Tensor>
 {
     /// <summary>Length of a feature vector.</summary>
     public const int FeatureSize = 2048;
 
-    // Names of layers, for whoever looks at the maps between.
+    // Names of layers, for tests that look at the maps in between.
     internal const string FirstPool = "pool_1";
     internal const string SecondPool = "pool_2";
     internal const string LastLarge = "Mixed_6e";
@@ -53,13 +55,16 @@ public sealed class InceptionV3 : Module<Tensor, Tensor>
         return LastMaps(images, seen: null).mean([2, 3]).MoveToOuterDisposeScope();
     }
 
-    /// <summary>What enters the first layer: bilinear interpolation without anti-aliasing, corners not aligned, then 2x − 1.</summary>
+    /// <summary>
+    /// What enters the first layer: bilinear interpolation without anti-aliasing, corners not aligned, then 2x − 1.
+    /// </summary>
     /// <param name="images"><c>[N, 3, H, W]</c>, 0 to 1.</param>
     /// <returns><c>[N, 3, 299, 299]</c>, -1 to 1; belongs to the caller's scope.</returns>
     internal static Tensor Prepared(Tensor images)
     {
         using var scope = NewDisposeScope();
-        var resized = functional.interpolate(images, [Resolution, Resolution], mode: InterpolationMode.Bilinear, align_corners: false);
+        var resized =
+            functional.interpolate(images, [Resolution, Resolution], mode: InterpolationMode.Bilinear, align_corners: false);
         return (resized * 2 - 1).MoveToOuterDisposeScope();
     }
 

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Features;
 
-/// <summary>Feeds an extractor a few images at a time, as a picture file would hold them.</summary>
+/// <summary>Gives an extractor a few images at a time, rounded to the levels of a picture file.</summary>
 internal static class QuantizedChunks
 {
     private const int Size = 16;   // the first maps of Inception-v3 take 5.5 MB an image
@@ -20,7 +20,8 @@ internal static class QuantizedChunks
         for (var start = 0L; start < images.shape[0]; start += Size)
         {
             using var inner = NewDisposeScope();
-            features.Add(extract(ImageQuantizer.ToRgbLevels(images.narrow(0, start, Math.Min(Size, images.shape[0] - start)))).MoveToOuterDisposeScope());
+            features.Add(extract(ImageQuantizer.ToRgbLevels(images.narrow(0, start, Math.Min(Size, images.shape[0] - start))))
+                .MoveToOuterDisposeScope());
         }
 
         return cat(features).MoveToOuterDisposeScope();

@@ -5,12 +5,18 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Features;
 
-/// <summary>A classifier that is a TorchScript program: its forward makes logits of images, or probabilities where the policy says so. What lies before them is not known, so they are its features too.</summary>
+/// <summary>
+/// A classifier that is a TorchScript program: its forward makes logits of images, or probabilities where the policy says so.
+/// </summary>
+/// <remarks>The layers before the outputs are not known, so the outputs are its features too.</remarks>
 internal sealed class ScriptedClassifier : FeatureClassifier, IProbedProgram
 {
-    private const string Contract = "its forward must turn images, float32 [N, C, H, H] in -1 to 1, into one logit for each class of the policy, floating point [N, K] (or probabilities, where the policy's 'outputs' says so)";
+    private const string Contract =
+        "its forward must turn images, float32 [N, C, H, H] in -1 to 1, into one logit for each class of the policy, floating "
+            + "point [N, K] (or probabilities, where the policy's 'outputs' says so)";
 
-    private ScriptedClassifier(ScriptProgram program, ImageShape shape, IReadOnlyList<string> classes) : base(TorchScriptFormat.FormatName, shape, classes)
+    private ScriptedClassifier(ScriptProgram program, ImageShape shape, IReadOnlyList<string> classes)
+        : base(TorchScriptFormat.FormatName, shape, classes)
     {
         Program = program;
         program.RegisterIn(this);
@@ -28,18 +34,20 @@ internal sealed class ScriptedClassifier : FeatureClassifier, IProbedProgram
     /// <inheritdoc/>
     public override Device Device => Program.Device;
 
-    /// <summary>Loads one in eval mode, and tries it; belongs to the caller.</summary>
-    /// <param name="file">Its file.</param>
-    /// <param name="shape">Images it will be given.</param>
+    /// <summary>Loads a program in eval mode and tries it; belongs to the caller.</summary>
+    /// <param name="file">The program's file.</param>
+    /// <param name="shape">The images it will be given.</param>
     /// <param name="classes">Names of its outputs, in order.</param>
     /// <param name="outputs">Whether one class holds, or several may.</param>
-    /// <param name="device">Where it goes.</param>
-    /// <exception cref="CheckpointException">It is no such program.</exception>
-    public static ScriptedClassifier Load(CheckpointFile file, ImageShape shape, IReadOnlyList<string> classes, ClassifierOutputs outputs, Device device)
+    /// <param name="device">Device of the program.</param>
+    /// <exception cref="CheckpointException">It is not such a program.</exception>
+    public static ScriptedClassifier Load(
+        CheckpointFile file, ImageShape shape, IReadOnlyList<string> classes, ClassifierOutputs outputs, Device device)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        var classifier = Weights.Detach(new ScriptedClassifier(ScriptProgram.Load(file, Contract, device), shape, classes) { Outputs = outputs });
+        var classifier = Weights.Detach(
+            new ScriptedClassifier(ScriptProgram.Load(file, Contract, device), shape, classes) { Outputs = outputs });
         try
         {
             classifier.RequireAnswers(zeros([2, shape.Channels, shape.Resolution, shape.Resolution], device: device));
@@ -59,16 +67,18 @@ internal sealed class ScriptedClassifier : FeatureClassifier, IProbedProgram
         return Rows(Program.Run(images), images).MoveToOuterDisposeScope();
     }
 
-    // One row an image, in single precision; of one class, a program may have squeezed them.
+    // One row for each image, in single precision. With one class, a program may have squeezed the rows.
     private Tensor Rows(Tensor made, Tensor images)
     {
         var logits = made.dim() == 1 && Classes.Count == 1 ? made.unsqueeze(1) : made;
         return logits.is_floating_point() && logits.shape.SequenceEqual([images.shape[0], Classes.Count])
             ? logits.to(float32)
-            : throw Program.ContractViolation($"makes {made.dtype} {ScriptProgram.ShapeText(made)} of images {ScriptProgram.ShapeText(images)}, and the policy names {Classes.Count} classes");
+            : throw Program.ContractViolation(
+                $"makes {made.dtype} {ScriptProgram.ShapeText(made)} of images {ScriptProgram.ShapeText(images)}, and the "
+                    + $"policy names {Classes.Count} classes");
     }
 
-    // One that takes a single image was traced for it.
+    // A program that takes only a single image was traced with one: say so.
     private void RequireAnswers(Tensor images)
     {
         try
@@ -79,7 +89,9 @@ internal sealed class ScriptedClassifier : FeatureClassifier, IProbedProgram
         {
             throw new CheckpointException(
                 Program.Path, $"takes one image at a time: {failed.Problem}",
-                "its batch size was fixed when it was traced; have its forward take any, as torch.flatten(x, 1) or x.view(x.shape[0], -1) do in torch.jit.script, and save it again", cause: failed);
+                "its batch size was fixed when it was traced; have its forward take any, as torch.flatten(x, 1) or "
+                    + "x.view(x.shape[0], -1) do in torch.jit.script, and save it again",
+                cause: failed);
         }
     }
 

@@ -5,8 +5,13 @@ using static TorchSharp.torch.nn;
 
 namespace AdaptThenUnlearn.Torch.Features;
 
-/// <summary>Strided 3×3 convolutions with batch normalisation and global average pooling, for any resolution that 4 divides.</summary>
-/// <remarks>Springenberg et al. 2015 (arXiv:1412.6806), "All convolutional net", with batch normalisation: deliberately unlike LeNet-5, so that annotator and auditor err differently.</remarks>
+/// <summary>
+/// Strided 3×3 convolutions with batch normalisation and global average pooling, for any resolution that 4 divides.
+/// </summary>
+/// <remarks>
+/// Springenberg et al. 2015 (arXiv:1412.6806), "All convolutional net", with batch normalisation: deliberately unlike LeNet-5, so
+/// that annotator and auditor err differently.
+/// </remarks>
 public sealed class StridedConvNet : FeatureClassifier
 {
     /// <summary>In the catalogue and in checkpoints.</summary>

@@ -1,8 +1,8 @@
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Measuring;
+using AdaptThenUnlearn.Torch.Models;
 using AdaptThenUnlearn.Torch.Models.Sequence;
-using AdaptThenUnlearn.Torch.Models.StyleGan2;
 using AdaptThenUnlearn.Torch.Unlearning;
 
 namespace AdaptThenUnlearn.Torch.Governing;
@@ -36,11 +36,10 @@ public static class GeneratorRequirements
     /// <exception cref="PolicyMismatchException">They do not suit it; the message says what can be done.</exception>
     public static void RequireTrainable(UnlearningOptions options, LoadedGenerator original)
     {
-        // Refuse a method or a loss term that only StyleGAN2 has.
-        var isStyleGan2 = original.Generator is StyleGan2Generator;
-        if (UnlearningMethods.Named(options.Method).TrainsFromScratch && !isStyleGan2)
-            throw new PolicyMismatchException("$.unlearning.method", $"'{options.Method}' trains StyleGAN2 generators, and this one is {original.Architecture}; choose another method");
-        if (options.Adversarial.PathLengthWeight > 0 && !isStyleGan2)
+        // Refuse a method that needs fresh networks, or a loss term that needs styles, where there are none.
+        if (UnlearningMethods.Named(options.Method).TrainsFromScratch && FactoryFor(original) is null)
+            throw new PolicyMismatchException("$.unlearning.method", $"'{options.Method}' cannot train a {original.Architecture} generator from scratch; choose another method");
+        if (options.Adversarial.PathLengthWeight > 0 && original.Generator is not IStyleBasedGenerator)
             throw new PolicyMismatchException("$.unlearning.adversarial.pathLengthWeight", $"a {original.Architecture} generator has no styles whose path length could be regularised; set it to 0");
 
         // Refuse a generator without a discriminator where none can be built for its layers.
@@ -49,6 +48,11 @@ public static class GeneratorRequirements
         if (original.Discriminator is null && original.Format == TorchScriptFormat.FormatName)
             throw new PolicyMismatchException("$.generator.discriminator", "a TorchScript generator needs a TorchScript discriminator to be trained: none can be made to measure for an architecture that only its file knows; export it too");
     }
+
+    /// <summary>What makes fresh networks like the loaded ones; null if the architecture cannot be trained from scratch.</summary>
+    /// <param name="original">A TorchScript program's architecture is known to its file alone, so it has no factory.</param>
+    internal static IGanFactory? FactoryFor(LoadedGenerator original) =>
+        GeneratorArchitectures.Find(original.Architecture)?.GetFactory(original.Generator, original.Discriminator);
 
     private static void RequireMirroredDiscriminator(LoadedGenerator original)
     {

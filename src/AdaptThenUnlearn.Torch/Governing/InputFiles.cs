@@ -7,8 +7,6 @@ using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Models;
-using AdaptThenUnlearn.Torch.Models.Dcgan;
-using AdaptThenUnlearn.Torch.Models.Mlp;
 using AdaptThenUnlearn.Torch.Models.Sequence;
 using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
@@ -212,8 +210,8 @@ public sealed class InputFiles
             AddRemark(InputRoles.Generator, $"its weights do not tell what it computes; assumed: {assumed.Sentence}", isWarning: true);
         if (_policy.Generator.Layers is { } stated)
             AddRemark(InputRoles.Generator, $"its weights do not tell its layers; the policy states them: {string.Join(", ", stated)}");
-        if (loaded.Discriminator is DcganDiscriminator or MlpDiscriminator)
-            AddRemark(InputRoles.Discriminator, "its weights do not tell what it computes; assumed: leaky ReLU of slope 0.2, batch normalisation with eps 1e-5, one score at the end. It decides nothing that is measured");
+        if (loaded.Discriminator?.Assumption is { } guessed)
+            AddRemark(InputRoles.Discriminator, $"its weights do not tell what it computes; assumed: {guessed}");
         if (loaded.Generator is SequentialGenerator { EndsInUnitRange: true })
             AddRemark(InputRoles.Generator, "it ends in Sigmoid: its outputs, 0 to 1, are taken for images from black to white");
     }

@@ -122,7 +122,10 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         // Train, and keep the best candidate.
         using var candidateEvaluator = new CandidateEvaluator(_policy, annotation, original.Generator, request.Device);
         var context = new UnlearningContext(
-            new GanPair(original.Generator, original.Discriminator ?? added!), options, annotation.WithCleanBelow(feedback.CleanBelow), feedback, candidateEvaluator, journal, progress, request.Device);
+            new GanPair(original.Generator, original.Discriminator ?? added!), options, annotation.WithCleanBelow(feedback.CleanBelow), feedback, candidateEvaluator, journal, progress, request.Device)
+        {
+            Factory = GeneratorRequirements.FactoryFor(original),
+        };
         var unlearned = _timer.Time("training", () => MemoryShortage.RunOrExplain(options.Method, options.BatchSize, () => method.Run(context, cancel)), journal);
         training = CreateTrainingRecord(unlearned, feedback, warmedUp: added is not null && !method.TrainsFromScratch);
         return unlearned;

@@ -1,25 +1,34 @@
 namespace AdaptThenUnlearn.Torch.Models;
 
-/// <summary>What a checkpoint says about a network: the shapes of its tensors, and the plain values beside them.</summary>
-/// <param name="Shapes">Shape of each tensor by its name there.</param>
+/// <summary>What a checkpoint says about a network: the shapes of its tensors and its attributes.</summary>
+/// <param name="Shapes">Shape of each tensor, by its name in the checkpoint.</param>
 /// <param name="Attributes">Plain values as text (invariant culture) by name; empty where the format keeps none.</param>
-public sealed record StoredNetwork(IReadOnlyDictionary<string, IReadOnlyList<long>> Shapes, IReadOnlyDictionary<string, string> Attributes)
+public sealed record StoredNetwork(
+    IReadOnlyDictionary<string, IReadOnlyList<long>> Shapes, IReadOnlyDictionary<string, string> Attributes)
 {
-    /// <summary>Its layers as somebody stated them, one text each, or the one name of a known layout; null where nobody did.</summary>
+    /// <summary>
+    /// Its layers as the policy states them, one text for each, or the name of a known layout; null where they are not stated.
+    /// </summary>
     public IReadOnlyList<string>? Layers { get; init; }
 
-    /// <summary>The discriminator that goes with a generator, where it is known: what it takes says something about what the generator makes.</summary>
+    /// <summary>
+    /// The discriminator of a generator; null where it is not known. The images it takes are a clue to those that the generator
+    /// makes.
+    /// </summary>
     public StoredNetwork? Discriminator { get; init; }
 
     /// <summary>Whether there is a tensor of this name.</summary>
     public bool Has(string tensor) => Shapes.ContainsKey(tensor);
 
     /// <summary>One dimension of a tensor.</summary>
-    /// <exception cref="ArgumentException">There is no such tensor, or it has no such dimension, or none that a network could have.</exception>
+    /// <exception cref="ArgumentException">
+    /// The tensor or the dimension is missing, or the size is not one that a network has.
+    /// </exception>
     public int Size(string tensor, int dimension) =>
         !Shapes.TryGetValue(tensor, out var shape) ? throw new MissingTensorException(tensor)
         : dimension < shape.Count && shape[dimension] is > 0 and < 65536 ? (int)shape[dimension]
-        : throw new ArgumentException($"'{tensor}' has the shape [{string.Join(", ", shape)}], which such a network does not have");
+        : throw new ArgumentException(
+            $"'{tensor}' has the shape [{string.Join(", ", shape)}], which such a network does not have");
 }
 
 /// <summary>Where a network's own tensor lies in a checkpoint of its family.</summary>

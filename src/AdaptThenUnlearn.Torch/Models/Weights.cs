@@ -6,7 +6,7 @@ namespace AdaptThenUnlearn.Torch.Models;
 /// <summary>Moves weights between networks of the same size.</summary>
 public static class Weights
 {
-    /// <summary>Gives a fresh network the device, weights and buffers of another.</summary>
+    /// <summary>Copies device, weights and buffers of a network to a fresh one.</summary>
     /// <returns><paramref name="fresh"/>.</returns>
     public static T CopiedTo<T>(T fresh, T from) where T : nn.Module
     {
@@ -18,7 +18,9 @@ public static class Weights
         return Detach(fresh);
     }
 
-    /// <summary>Frees a network from the dispose scope it was built in: it lives until it is disposed itself.</summary>
+    /// <summary>
+    /// Detaches a network from the dispose scope in which it was built, so that it lives until it is disposed itself.
+    /// </summary>
     /// <returns><paramref name="network"/>.</returns>
     public static T Detach<T>(T network) where T : nn.Module
     {

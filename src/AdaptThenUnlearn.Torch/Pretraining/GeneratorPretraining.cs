@@ -1,5 +1,4 @@
 using AdaptThenUnlearn.Torch.Models;
-using AdaptThenUnlearn.Torch.Models.StyleGan2;
 using AdaptThenUnlearn.Torch.Randomness;
 using AdaptThenUnlearn.Torch.Training;
 using TorchSharp;
@@ -8,7 +7,7 @@ using static TorchSharp.torch;
 namespace AdaptThenUnlearn.Torch.Pretraining;
 
 /// <summary>Settings for training a generator from scratch.</summary>
-/// <param name="Model">Size of the generator.</param>
+/// <param name="Model">Creates its networks.</param>
 /// <param name="Training">Batch size, learning rate and regularisation. Its R1 weight is that of the later steps.</param>
 /// <param name="Steps">Number of generator updates.</param>
 /// <param name="DecaySteps">Number of last steps in which the learning rate falls linearly to zero.</param>
@@ -16,14 +15,10 @@ namespace AdaptThenUnlearn.Torch.Pretraining;
 /// <param name="EarlySteps">Number of early steps.</param>
 /// <param name="Seed">Seed of weights, latents, noise and data order.</param>
 public sealed record PretrainingSettings(
-    StyleGan2Settings Model, TrainingSettings Training, int Steps, int DecaySteps, double EarlyR1Weight, int EarlySteps, long Seed)
-{
-    /// <summary>Size of the discriminator; the generator's where it is not set.</summary>
-    public StyleGan2Settings DiscriminatorModel { get; init; } = Model;
-}
+    IGanFactory Model, TrainingSettings Training, int Steps, int DecaySteps, double EarlyR1Weight, int EarlySteps, long Seed);
 
 /// <summary>
-/// Trains a StyleGAN2 from scratch on real images. The embedded generators and the retrained baseline are made in this way.
+/// Trains a GAN from scratch on real images. The embedded generators and the retrained baseline are made in this way.
 /// </summary>
 public sealed class GeneratorPretraining : IDisposable
 {
@@ -47,8 +42,8 @@ public sealed class GeneratorPretraining : IDisposable
         _settings = settings;
         _reals = reals;
         _networks = new GanPair(
-            random.Seeded("generator", () => new StyleGan2Generator(settings.Model)).to(device),
-            random.Seeded("discriminator", () => new StyleGan2Discriminator(settings.DiscriminatorModel)).to(device));
+            random.Seeded("generator", settings.Model.CreateGenerator).to(device),
+            random.Seeded("discriminator", settings.Model.CreateDiscriminator).to(device));
         _trainer = new AdversarialTrainer(_networks.Generator, _networks.Discriminator, settings.Training, random);
     }
 

@@ -6,21 +6,22 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Randomness;
 
-/// <summary>Randomness without state: every purpose and every step has a source of its own, derived from one seed.</summary>
+/// <summary>Random numbers without state: each purpose and step has its own source, derived from one seed.</summary>
 /// <remarks>
-/// So a run that is resumed at step n draws what an uninterrupted one would have drawn, and nothing random needs to be
-/// saved. Numbers are always drawn on the CPU, so that a seed means the same on every device.
+/// A run that is resumed at step n therefore draws the same numbers as an uninterrupted one, and no state of a source is saved.
+/// Numbers are always drawn on the CPU, so that a seed gives the same numbers on every device.
 /// </remarks>
-/// <param name="Seed">From the policy.</param>
-/// <param name="Scope">Keeps stages apart that share a seed, e.g. <c>unlearning</c>.</param>
+/// <param name="Seed">The policy's seed.</param>
+/// <param name="Scope">Separates stages that share a seed, e.g. <c>unlearning</c>.</param>
 public sealed record RandomStreams(long Seed, string Scope)
 {
-    /// <summary>The source for one purpose at one step; the caller disposes it.</summary>
-    /// <param name="purpose">E.g. <c>latents</c>.</param>
-    /// <param name="step">Any number that counts.</param>
+    /// <summary>Creates the source for one purpose at one step; the caller disposes it.</summary>
+    /// <param name="purpose">Separates sources of one step, e.g. <c>latents</c>.</param>
+    /// <param name="step">The number of the step, or of anything else that is counted.</param>
     public Generator At(string purpose, long step = 0) => new(SeedAt(purpose, step), CPU);
 
-    /// <summary>The derived seed itself, 63 bits.</summary>
+    /// <summary>Derives the seed of a source; 63 bits.</summary>
+    /// <inheritdoc cref="At"/>
     public ulong SeedAt(string purpose, long step = 0)
     {
         var text = string.Create(CultureInfo.InvariantCulture, $"{Seed}/{Scope}/{purpose}/{step}");
@@ -28,7 +29,11 @@ public sealed record RandomStreams(long Seed, string Scope)
         return BinaryPrimitives.ReadUInt64LittleEndian(digest) >> 1;
     }
 
-    /// <summary>Runs <paramref name="build"/> with torch's default source seeded, for constructors that draw from it.</summary>
+    /// <summary>
+    /// Seeds torch's default random source and runs <paramref name="build"/>, for constructors that draw from it.
+    /// </summary>
+    /// <param name="purpose">As for <see cref="At"/>.</param>
+    /// <param name="build">Builds the network.</param>
     public T Seeded<T>(string purpose, Func<T> build)
     {
         manual_seed((long)SeedAt(purpose));

@@ -1,19 +1,18 @@
 using AdaptThenUnlearn.Torch.Models;
-using AdaptThenUnlearn.Torch.Models.StyleGan2;
 using AdaptThenUnlearn.Torch.Randomness;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Training;
 
 /// <summary>How a GAN is trained.</summary>
-/// <param name="BatchSize">Images a step.</param>
-/// <param name="LearningRate">Adam's, before the lazy correction.</param>
-/// <param name="R1Weight">γ in γ/2·R1; 0 switches it off.</param>
-/// <param name="R1Every">Steps between two R1 updates.</param>
-/// <param name="PathLengthWeight">Of the path-length penalty; 0 switches it off.</param>
-/// <param name="PathLengthEvery">Steps between two path-length updates.</param>
-/// <param name="StyleMixing">Probability of a second latent.</param>
-/// <param name="EmaHalfLife">Of the moving average, in images.</param>
+/// <param name="BatchSize">Images in each update; at least 1.</param>
+/// <param name="LearningRate">Adam's step size before the lazy correction; positive.</param>
+/// <param name="R1Weight">γ in γ/2·R1, ≥ 0; 0 switches R1 off.</param>
+/// <param name="R1Every">Steps between two R1 updates; at least 1.</param>
+/// <param name="PathLengthWeight">Weight of the path-length penalty, ≥ 0; 0 switches it off.</param>
+/// <param name="PathLengthEvery">Steps between two path-length updates; at least 1.</param>
+/// <param name="StyleMixing">Probability of a second latent, 0 to 1.</param>
+/// <param name="EmaHalfLife">Half-life of the moving average of weights, in images.</param>
 public sealed record TrainingSettings(
     int BatchSize,
     double LearningRate,
@@ -24,43 +23,47 @@ public sealed record TrainingSettings(
     double StyleMixing,
     double EmaHalfLife);
 
-/// <summary>A term of the generator's loss that looks at its parameters alone, such as elastic weight consolidation or repulsion.</summary>
+/// <summary>
+/// A term of the generator's loss that depends on its parameters alone, such as elastic weight consolidation or repulsion.
+/// </summary>
 public interface IWeightTerm
 {
     /// <summary>Adds the term's gradient and returns its value.</summary>
-    /// <param name="generator">θ and the gradients so far.</param>
+    /// <param name="generator">θ and the gradients of the other terms.</param>
     /// <param name="step">Counted from 1.</param>
     double Accumulate(ParameterVector generator, int step);
 }
 
-/// <summary>A term of the generator's loss that looks at images, such as retention anchoring.</summary>
+/// <summary>A term of the generator's loss that depends on images, such as retention anchoring.</summary>
 public interface IImageTerm
 {
     /// <summary>The weighted loss of the images of this step's generator update.</summary>
-    /// <param name="draw">What the images were made of.</param>
+    /// <param name="draw">Latents and noise from which the images were made.</param>
     /// <param name="images"><c>[N, C, H, W]</c>, part of the graph.</param>
     /// <returns>A scalar that belongs to the caller's scope.</returns>
     Tensor Loss(LatentDraw draw, Tensor images);
 }
 
-/// <summary>Looks at the images that training makes anyway, without a say in it.</summary>
+/// <summary>Receives the images that training makes anyway; it does not take part in training.</summary>
 public interface IImageObserver
 {
-    /// <summary>Told of every batch of both updates.</summary>
-    /// <param name="images"><c>[N, C, H, W]</c>, without gradient; gone after the call.</param>
+    /// <summary>Receives the generator's images of both updates of a step.</summary>
+    /// <param name="images"><c>[N, C, H, W]</c>, without gradient; disposed after the call.</param>
     void Observe(Tensor images);
 }
 
 /// <summary>Images that the discriminator should learn to reject besides the generator's own.</summary>
-/// <param name="Source">Where they come from.</param>
-/// <param name="Weight">Of their part of the loss.</param>
-/// <param name="BatchSize">Images a step; a multiple of 4 or below 4.</param>
+/// <param name="Source">Source of the images.</param>
+/// <param name="Weight">Weight of their term in the discriminator loss, ≥ 0.</param>
+/// <param name="BatchSize">
+/// Images in each step; a multiple of 4, or below 4 (the groups of the minibatch standard deviation).
+/// </param>
 public sealed record ExtraFakes(IImageSource Source, double Weight, int BatchSize);
 
-/// <summary>What one step came to.</summary>
+/// <summary>The losses of one step.</summary>
 /// <param name="Step">Counted from 1.</param>
-/// <param name="GeneratorLoss">Adversarial part.</param>
-/// <param name="DiscriminatorLoss">Adversarial part.</param>
+/// <param name="GeneratorLoss">Adversarial loss of the generator.</param>
+/// <param name="DiscriminatorLoss">Adversarial loss of the discriminator.</param>
 /// <param name="WeightLoss">Sum of the terms on parameters.</param>
 /// <param name="ImageLoss">Sum of the terms on images.</param>
 public sealed record TrainingStep(int Step, double GeneratorLoss, double DiscriminatorLoss, double WeightLoss, double ImageLoss);
@@ -79,11 +82,17 @@ public sealed class AdversarialTrainer : IDisposable
 
     /// <param name="generator">Trained in place; stays the caller's.</param>
     /// <param name="discriminator">Trained in place; stays the caller's.</param>
-    /// <param name="settings">How.</param>
-    /// <param name="random">Where latents, noise and data order come from.</param>
-    /// <param name="initialEmaWeights">The moving average starts as this network; the generator itself when null.</param>
+    /// <param name="settings">Batch size, learning rate and regularisation.</param>
+    /// <param name="random">Source of latents, noise and data order.</param>
+    /// <param name="initialEmaWeights">
+    /// First value of the moving average, <c>[P]</c>; the generator's parameters when null.
+    /// </param>
     public AdversarialTrainer(
-        ImageGenerator generator, ImageDiscriminator discriminator, TrainingSettings settings, RandomStreams random, Tensor? initialEmaWeights = null)
+        ImageGenerator generator,
+        ImageDiscriminator discriminator,
+        TrainingSettings settings,
+        RandomStreams random,
+        Tensor? initialEmaWeights = null)
     {
         _generator = generator;
         _discriminator = discriminator;
@@ -99,7 +108,7 @@ public sealed class AdversarialTrainer : IDisposable
         discriminator.train();
     }
 
-    /// <summary>How it is trained; may change between steps.</summary>
+    /// <summary>The settings; they may change between steps.</summary>
     public TrainingSettings Settings { get; set; }
 
     /// <summary>The generator's parameters.</summary>
@@ -111,7 +120,9 @@ public sealed class AdversarialTrainer : IDisposable
     /// <summary>The moving average of the generator's parameters, <c>[P]</c>: what is measured and saved.</summary>
     public Tensor EmaWeights { get; }
 
-    /// <summary>Everything that another process needs to go on from here, by name; the tensors stay this trainer's.</summary>
+    /// <summary>The state that another process needs to continue from here, by name.</summary>
+    /// <param name="counters">Numbers that are not tensors, by name.</param>
+    /// <returns>Vectors by name; they stay this trainer's.</returns>
     public IReadOnlyDictionary<string, Tensor> State(out IReadOnlyDictionary<string, double> counters)
     {
         counters = new Dictionary<string, double>
@@ -123,7 +134,9 @@ public sealed class AdversarialTrainer : IDisposable
         return Vectors();
     }
 
-    /// <summary>Goes on from a saved state.</summary>
+    /// <summary>Continues from a saved state.</summary>
+    /// <param name="vectors">As of <see cref="State"/>.</param>
+    /// <param name="counters">As of <see cref="State"/>.</param>
     /// <exception cref="ArgumentException">The state belongs to other networks.</exception>
     public void Restore(IReadOnlyDictionary<string, Tensor> vectors, IReadOnlyDictionary<string, double> counters)
     {
@@ -131,7 +144,8 @@ public sealed class AdversarialTrainer : IDisposable
         foreach (var (name, own) in Vectors())
         {
             if (!vectors.TryGetValue(name, out var saved) || saved.numel() != own.numel())
-                throw new ArgumentException($"the saved state does not fit: '{name}' has {saved?.numel() ?? 0} numbers, {own.numel()} are needed");
+                throw new ArgumentException(
+                    $"the saved state does not fit: '{name}' has {saved?.numel() ?? 0} numbers, {own.numel()} are needed");
             own.copy_(saved);
         }
 
@@ -142,12 +156,12 @@ public sealed class AdversarialTrainer : IDisposable
 
     /// <summary>One update of each network, and the lazy regularisations where they are due.</summary>
     /// <param name="step">Counted from 1.</param>
-    /// <param name="reals">What images should look like.</param>
-    /// <param name="learningRateFactor">A schedule's value, 0 to 1.</param>
+    /// <param name="reals">Images that the discriminator should take for real.</param>
+    /// <param name="learningRateFactor">The schedule's factor for this step, 0 to 1.</param>
     /// <param name="weightTerms">Terms on the generator's parameters.</param>
     /// <param name="imageTerms">Terms on the generator's images.</param>
-    /// <param name="extraFakes">More images to reject.</param>
-    /// <param name="observer">Told of the images made for the two updates; not of those for regularisation.</param>
+    /// <param name="extraFakes">More images for the discriminator to reject; null for none.</param>
+    /// <param name="observer">Receives the images of the two updates, and not those of regularisation; null for none.</param>
     /// <exception cref="TrainingDivergedException">A loss is not finite.</exception>
     public TrainingStep Step(
         int step,
@@ -160,15 +174,18 @@ public sealed class AdversarialTrainer : IDisposable
     {
         using var scope = NewDisposeScope();   // frees every tensor of this step together
         var discriminatorLoss = UpdateDiscriminator(step, reals, extraFakes, observer, learningRateFactor);
-        var (generatorLoss, weightLoss, imageLoss) = UpdateGenerator(step, weightTerms ?? [], imageTerms ?? [], observer, learningRateFactor);
+        var (generatorLoss, weightLoss, imageLoss) =
+            UpdateGenerator(step, weightTerms ?? [], imageTerms ?? [], observer, learningRateFactor);
         if (Settings.PathLengthWeight > 0 && step % Settings.PathLengthEvery == 0)
             RegulariseGenerator(step, learningRateFactor);
         UpdateEmaWeights();
         return Finite(new(step, generatorLoss, discriminatorLoss, weightLoss, imageLoss));
     }
 
-    private double UpdateDiscriminator(int step, IImageSource reals, ExtraFakes? extraFakes, IImageObserver? observer, double factor)
+    private double UpdateDiscriminator(
+        int step, IImageSource reals, ExtraFakes? extraFakes, IImageObserver? observer, double factor)
     {
+        // Dmain: raise the scores of real images and lower those of generated ones.
         Generator.RequiresGradient = false;
         Discriminator.RequiresGradient = true;
         Discriminator.Gradients.zero_();
@@ -183,6 +200,7 @@ public sealed class AdversarialTrainer : IDisposable
         total.backward();
         _discriminatorAdam.Step(factor);
 
+        // Dreg: apply R1 in an update of its own every few steps, with a weight that makes up for the others.
         if (Settings.R1Weight > 0 && step % Settings.R1Every == 0)
         {
             Discriminator.Gradients.zero_();
@@ -200,8 +218,13 @@ public sealed class AdversarialTrainer : IDisposable
     }
 
     private (double Adversarial, double Weight, double Image) UpdateGenerator(
-        int step, IReadOnlyList<IWeightTerm> weightTerms, IReadOnlyList<IImageTerm> imageTerms, IImageObserver? observer, double factor)
+        int step,
+        IReadOnlyList<IWeightTerm> weightTerms,
+        IReadOnlyList<IImageTerm> imageTerms,
+        IImageObserver? observer,
+        double factor)
     {
+        // Gmain: raise the scores of generated images, and add the gradients of the terms on images.
         Generator.RequiresGradient = true;
         Discriminator.RequiresGradient = false;
         Generator.Gradients.zero_();
@@ -212,6 +235,7 @@ public sealed class AdversarialTrainer : IDisposable
         var onImages = imageTerms.Select(term => term.Loss(draw, images)).ToList();
         onImages.Aggregate(adversarial, (sum, loss) => sum + loss).backward();
 
+        // Add the gradients of the terms on parameters: these need no graph.
         double weightLoss;
         using (no_grad())
             weightLoss = weightTerms.Sum(term => term.Accumulate(Generator, step));
@@ -221,9 +245,11 @@ public sealed class AdversarialTrainer : IDisposable
 
     private void RegulariseGenerator(int step, double factor)
     {
-        if (_generator is not StyleGan2Generator styleBased)
-            throw new InvalidOperationException($"path-length regularisation needs a style-based generator, not {_generator.GetName()}");
+        if (_generator is not IStyleBasedGenerator styleBased)
+            throw new InvalidOperationException(
+                $"path-length regularisation needs a style-based generator, not {_generator.GetName()}");
 
+        // Greg: penalise styles whose small changes move images by more or less than the average. Half a batch bounds the memory.
         Generator.Gradients.zero_();
         var draw = Draw("path", step, Math.Max(1, Settings.BatchSize / 2));
         var styles = draw.LayerStyles(styleBased);
@@ -244,7 +270,8 @@ public sealed class AdversarialTrainer : IDisposable
     private void UpdateEmaWeights()
     {
         using var _ = no_grad();
-        EmaWeights.lerp_(Generator.Values, tensor((float)(1 - Math.Pow(0.5, Settings.BatchSize / Settings.EmaHalfLife)), device: _device));
+        EmaWeights.lerp_(
+            Generator.Values, tensor((float)(1 - Math.Pow(0.5, Settings.BatchSize / Settings.EmaHalfLife)), device: _device));
     }
 
     private Dictionary<string, Tensor> Vectors() => new()
@@ -257,7 +284,10 @@ public sealed class AdversarialTrainer : IDisposable
     };
 
     private TrainingStep Finite(TrainingStep step) =>
-        double.IsFinite(step.GeneratorLoss) && double.IsFinite(step.DiscriminatorLoss) && double.IsFinite(step.WeightLoss) && double.IsFinite(step.ImageLoss)
+        double.IsFinite(step.GeneratorLoss)
+            && double.IsFinite(step.DiscriminatorLoss)
+            && double.IsFinite(step.WeightLoss)
+            && double.IsFinite(step.ImageLoss)
             ? step
             : throw new TrainingDivergedException(_random.Scope, step);
 

@@ -3,15 +3,15 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Training;
 
-/// <summary>Where training images come from.</summary>
+/// <summary>A source of training images.</summary>
 public interface IImageSource
 {
-    /// <summary>Images there are.</summary>
+    /// <summary>Number of images; at least 1.</summary>
     long Count { get; }
 
     /// <summary>Draws images with replacement.</summary>
-    /// <param name="count">How many; at least 1.</param>
-    /// <param name="random">Decides which.</param>
+    /// <param name="count">Number of images to draw; at least 1.</param>
+    /// <param name="random">Source of the random choice, on the CPU.</param>
     /// <returns><c>[count, C, H, W]</c> in [-1, 1] on the training device; belongs to the caller's scope.</returns>
     Tensor Draw(int count, Generator random);
 }
@@ -30,9 +30,9 @@ public sealed class InMemoryImages(Tensor images) : IImageSource, IDisposable
         return Rows(randint(0, Count, [count], dtype: int64, generator: random)).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Certain images.</summary>
+    /// <summary>Gets images by their numbers.</summary>
     /// <param name="rows"><c>[n]</c>, int64, 0 to <see cref="Count"/> − 1.</param>
-    /// <returns><c>[n, C, H, W]</c> in [-1, 1] where the images are; belongs to the caller's scope.</returns>
+    /// <returns><c>[n, C, H, W]</c> in [-1, 1] on the device of the images; belongs to the caller's scope.</returns>
     public Tensor Rows(Tensor rows)
     {
         using var scope = NewDisposeScope();

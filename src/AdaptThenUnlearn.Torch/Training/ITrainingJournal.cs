@@ -2,40 +2,31 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Training;
 
-/// <summary>Where stages keep what they need to go on after the process has ended.</summary>
+/// <summary>Keeps the state from which a stage continues after the process has ended.</summary>
 public interface ITrainingJournal
 {
-    /// <summary>What a stage saved last, or null; the tensors belong to the caller's scope.</summary>
+    /// <summary>Loads what a stage saved last; null where it saved nothing. The tensors belong to the caller's scope.</summary>
+    /// <param name="stage">Name of the stage.</param>
     StageState? Load(string stage);
 
-    /// <summary>Saves, all or nothing: a process killed while saving leaves the state before.</summary>
+    /// <summary>Saves the state of a stage, all or nothing: a process killed while saving leaves the previous state.</summary>
+    /// <param name="stage">Name of the stage.</param>
+    /// <param name="state">Stays the caller's.</param>
     void Save(string stage, StageState state);
 }
 
 /// <summary>A stage between two steps.</summary>
-/// <param name="Step">Steps made.</param>
-/// <param name="Vectors">By name.</param>
-/// <param name="Counters">By name.</param>
-/// <param name="Notes">The stage's own text, such as what it measured so far.</param>
+/// <param name="Step">Number of steps so far.</param>
+/// <param name="Vectors">Tensors by name.</param>
+/// <param name="Counters">Numbers by name.</param>
+/// <param name="Notes">Text in the stage's own format, such as its measurements so far.</param>
 public sealed record StageState(
     int Step, IReadOnlyDictionary<string, Tensor> Vectors, IReadOnlyDictionary<string, double> Counters, string Notes = "");
 
-/// <summary>Keeps nothing: for runs that cannot be resumed, such as tests.</summary>
-public sealed class NoJournal : ITrainingJournal
-{
-    /// <inheritdoc/>
-    public StageState? Load(string stage) => null;
-
-    /// <inheritdoc/>
-    public void Save(string stage, StageState state)
-    {
-    }
-}
-
-/// <summary>Tells whoever watches how far a stage is.</summary>
-/// <param name="Stage">Its name.</param>
-/// <param name="Step">Steps made.</param>
-/// <param name="Steps">Steps in all.</param>
-/// <param name="Losses">Of this step; null before the first.</param>
-/// <param name="Note">Something worth a line of its own, such as a candidate's reading; usually null.</param>
+/// <summary>How far a stage is.</summary>
+/// <param name="Stage">Name of the stage.</param>
+/// <param name="Step">Number of steps so far.</param>
+/// <param name="Steps">Number of all steps.</param>
+/// <param name="Losses">Losses of this step; null before the first and outside training.</param>
+/// <param name="Note">A separate line for the reader, such as a candidate's reading; usually null.</param>
 public sealed record StageProgress(string Stage, int Step, int Steps, TrainingStep? Losses, string? Note = null);

@@ -17,8 +17,8 @@ public static class Losses
 
     /// <summary>R1: E[‖∂D(x)/∂x‖²] over real images, without the factor γ/2.</summary>
     /// <remarks>Mescheder et al. 2018 (arXiv:1801.04406), equation 9.</remarks>
-    /// <param name="discriminator">Whose gradient is penalised.</param>
-    /// <param name="reals"><c>[N, C, H, W]</c>.</param>
+    /// <param name="discriminator">The discriminator whose gradient is penalised.</param>
+    /// <param name="reals">Real images, <c>[N, C, H, W]</c>.</param>
     public static Tensor R1(ImageDiscriminator discriminator, Tensor reals)
     {
         var images = reals.detach().requires_grad_();
@@ -33,10 +33,11 @@ public static class Losses
     /// </remarks>
     /// <param name="images"><c>[N, C, H, W]</c>, made from <paramref name="layerStyles"/>.</param>
     /// <param name="layerStyles"><c>[N, layers, latent]</c>, part of the graph.</param>
-    /// <param name="imageNoise">Standard normal, the shape of <paramref name="images"/>.</param>
+    /// <param name="imageNoise">Standard normal, in the shape of <paramref name="images"/>.</param>
     /// <param name="meanLength">Running mean of the path length so far.</param>
-    /// <param name="decay">Of that mean.</param>
-    public static PathLength PathLengthPenalty(Tensor images, Tensor layerStyles, Tensor imageNoise, double meanLength, double decay = 0.01)
+    /// <param name="decay">Weight of this batch in the running mean; the reference code's 0.01.</param>
+    public static PathLength PathLengthPenalty(
+        Tensor images, Tensor layerStyles, Tensor imageNoise, double meanLength, double decay = 0.01)
     {
         var noise = imageNoise / Math.Sqrt(images.shape[2] * images.shape[3]);
         var gradient = autograd.grad([(images * noise).sum()], [layerStyles], create_graph: true, retain_graph: true)[0];
@@ -46,8 +47,8 @@ public static class Losses
     }
 }
 
-/// <summary>What path-length regularisation came to.</summary>
+/// <summary>The result of path-length regularisation.</summary>
 /// <param name="Penalty">Scalar, differentiable.</param>
-/// <param name="Lengths"><c>[N]</c>.</param>
-/// <param name="MeanLength">The running mean with this batch in it.</param>
+/// <param name="Lengths">Path length of each image, <c>[N]</c>.</param>
+/// <param name="MeanLength">The running mean, this batch included.</param>
 public sealed record PathLength(Tensor Penalty, Tensor Lengths, double MeanLength);

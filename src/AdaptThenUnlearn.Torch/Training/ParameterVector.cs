@@ -5,21 +5,23 @@ namespace AdaptThenUnlearn.Torch.Training;
 
 /// <summary>All parameters of a network as one vector, and their gradients as another.</summary>
 /// <remarks>
-/// The network's parameters become views of <see cref="Values"/>, so that Adam, the moving average, elastic weight
-/// consolidation and repulsion are each a few operations on one tensor, whatever the number of layers.
+/// The network's parameters become views of <see cref="Values"/>. Adam, the moving average, elastic weight consolidation and
+/// repulsion then take a few operations on one tensor each, for any number of layers.
 /// Parameters keep the order of their names in the state dict.
 /// </remarks>
 public sealed class ParameterVector : IDisposable
 {
     private readonly IReadOnlyList<(string Name, Parameter Parameter)> _parameters;
 
-    /// <summary>Takes over the parameters of a network, in place.</summary>
+    /// <summary>Makes the parameters of a network views of one vector, in place.</summary>
     /// <param name="network">Stays the caller's; must not be moved to another device afterwards.</param>
     public ParameterVector(nn.Module network)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        _parameters = [.. network.named_parameters().OrderBy(named => named.name, StringComparer.Ordinal).Select(named => (named.name, named.parameter))];
+        _parameters = [.. network.named_parameters()
+            .OrderBy(named => named.name, StringComparer.Ordinal)
+            .Select(named => (named.name, named.parameter))];
         Slices = [.. ComputeSlices(_parameters)];
         Values = cat([.. _parameters.Select(named => named.Parameter.detach().flatten())]).MoveToOuterDisposeScope();
         Gradients = zeros_like(Values).MoveToOuterDisposeScope();
@@ -39,7 +41,7 @@ public sealed class ParameterVector : IDisposable
     /// <summary>∂L/∂θ, <c>[P]</c>; <c>backward</c> adds to it.</summary>
     public Tensor Gradients { get; }
 
-    /// <summary>Whether <c>backward</c> reaches these parameters.</summary>
+    /// <summary>Sets whether <c>backward</c> computes gradients of these parameters.</summary>
     public bool RequiresGradient
     {
         set
@@ -69,9 +71,9 @@ public sealed class ParameterVector : IDisposable
 
 /// <summary>Where one parameter lies in a <see cref="ParameterVector"/>.</summary>
 /// <param name="Name">Its key in the state dict.</param>
-/// <param name="Offset">Of its first element.</param>
-/// <param name="Count">Elements.</param>
-/// <param name="Shape">Of the parameter itself.</param>
+/// <param name="Offset">Index of its first element.</param>
+/// <param name="Count">Number of elements.</param>
+/// <param name="Shape">Shape of the parameter itself.</param>
 public sealed record ParameterSlice(string Name, long Offset, long Count, IReadOnlyList<long> Shape)
 {
     /// <summary>The parameter's view of a vector of this layout.</summary>

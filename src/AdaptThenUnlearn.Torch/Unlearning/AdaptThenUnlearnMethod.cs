@@ -2,7 +2,7 @@ using AdaptThenUnlearn.Torch.Adaptation;
 
 namespace AdaptThenUnlearn.Torch.Unlearning;
 
-/// <summary>The method: adapt to the negatives, then unlearn while being pushed away from what that led to.</summary>
+/// <summary>The method: adapt copies to the negatives, then train the original away from the adapted copies.</summary>
 /// <remarks>Tiwary et al. 2025 (arXiv:2309.14054).</remarks>
 public sealed class AdaptThenUnlearnMethod : IUnlearningMethod
 {

@@ -9,10 +9,11 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Unlearning;
 
-/// <summary>Judges candidates with the annotators alone, by how far they miss the policy's limits.</summary>
+/// <summary>Judges candidates by the policy's limits, with the annotators alone.</summary>
 /// <remarks>
-/// The auditors mark the exam and so have no part in choosing. Rates, and shares of classes, are relative to the original
-/// generator on the same latents. The Fréchet distance is to the original's retained images from other latents.
+/// The auditors judge the result and so take no part in choosing. Rate limits are multiplied by the policy's
+/// <c>candidateMargin</c>; limits on shares of classes are not. Rates and shares are relative to the original generator on the
+/// same latents. The Fréchet distance is to the original's retained images from other latents.
 /// </remarks>
 public sealed class CandidateEvaluator : ICandidateEvaluator, IDisposable
 {
@@ -22,11 +23,11 @@ public sealed class CandidateEvaluator : ICandidateEvaluator, IDisposable
     private readonly Counts _original;
     private readonly FeatureStatistics? _reference;   // null where the features are too many for a distance
 
-    /// <summary>Looks at the original generator.</summary>
-    /// <param name="policy">The limits.</param>
+    /// <summary>Measures the original generator, with which candidates are compared.</summary>
+    /// <param name="policy">Limits, and how many images are drawn.</param>
     /// <param name="annotation">Labels images.</param>
     /// <param name="original">In eval mode; stays the caller's.</param>
-    /// <param name="device">Where the generators are.</param>
+    /// <param name="device">Device of the generators.</param>
     public CandidateEvaluator(UnlearningPolicy policy, Annotation annotation, ImageGenerator original, Device device)
     {
         (_policy, _annotation) = (policy, annotation);
@@ -37,7 +38,8 @@ public sealed class CandidateEvaluator : ICandidateEvaluator, IDisposable
         var retained = TakeForDistance(referenceCounts.Retained);
         _reference = retained.shape[0] > retained.shape[1] ? FeatureStatistics.FromFeatures(retained) : null;
 
-        EvaluationImages ImagesFor(string purpose) => new(new RandomStreams(policy.Unlearning.Seed, purpose), Truncation: 1, device, policy.Evaluation.IsRaw);
+        EvaluationImages ImagesFor(string purpose) =>
+            new(new RandomStreams(policy.Unlearning.Seed, purpose), Truncation: 1, device, policy.Evaluation.IsRaw);
     }
 
     /// <inheritdoc/>
@@ -65,7 +67,9 @@ public sealed class CandidateEvaluator : ICandidateEvaluator, IDisposable
     private double SmallestShareKept(Counts tally)
     {
         var first = _annotation.FirstClassifier;
-        var undesired = _annotation.Features.Where(feature => feature.Rule.Classifier == first).Select(feature => feature.Rule.Index).ToHashSet();
+        var undesired = _annotation.Features.Where(feature => feature.Rule.Classifier == first)
+            .Select(feature => feature.Rule.Index)
+            .ToHashSet();
         return Enumerable.Range(0, first.Classes.Count)
             .Where(number => !undesired.Contains(number) && _original.ByClass[number] > 0)
             .Select(number => (double)tally.ByClass[number] / _original.ByClass[number])
@@ -73,7 +77,7 @@ public sealed class CandidateEvaluator : ICandidateEvaluator, IDisposable
             .Min();
     }
 
-    // Of features as wide as this, covariances would fill the memory to say nothing.
+    // With no more images than features the covariance is singular, and a distance means nothing.
     private double? DistanceOf(Tensor features)
     {
         if (_reference is null || features.shape[0] <= features.shape[1])
@@ -83,8 +87,9 @@ public sealed class CandidateEvaluator : ICandidateEvaluator, IDisposable
         return FrechetDistance.Between(statistics, _reference).Value;
     }
 
-    // The same number for every candidate, because the distance is biased by it.
-    private Tensor TakeForDistance(Tensor retained) => retained.narrow(0, 0, Math.Min(retained.shape[0], _policy.Unlearning.CandidateSamples / 2));
+    // The same number of images for every candidate, because the bias of the distance depends on it.
+    private Tensor TakeForDistance(Tensor retained) =>
+        retained.narrow(0, 0, Math.Min(retained.shape[0], _policy.Unlearning.CandidateSamples / 2));
 
     private Counts EvaluateImages(ImageGenerator generator, EvaluationImages images)
     {

@@ -4,8 +4,13 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Unlearning;
 
-/// <summary>Baseline: walk from the adapted generator through the original one and beyond, θG + γ(θG − θN), without any training.</summary>
-/// <remarks>Tiwary et al. 2025 (arXiv:2309.14054), section 4, after Gandikota et al. 2023 and task arithmetic (Ilharco et al. 2023, arXiv:2212.04089).</remarks>
+/// <summary>
+/// Baseline: move the original away from the adapted generators in a straight line, θG + γ(θG − θN), without further training.
+/// </summary>
+/// <remarks>
+/// Tiwary et al. 2025 (arXiv:2309.14054), section 4, after Gandikota et al. 2023 and task arithmetic (Ilharco et al. 2023,
+/// arXiv:2212.04089).
+/// </remarks>
 public sealed class ExtrapolationMethod : IUnlearningMethod
 {
     /// <inheritdoc/>

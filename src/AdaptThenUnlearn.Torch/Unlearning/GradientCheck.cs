@@ -10,24 +10,32 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Unlearning;
 
-/// <summary>Tries every kind of gradient that training takes on copies of TorchScript networks, so that what cannot be trained is said before hours are spent.</summary>
+/// <summary>
+/// Tries every kind of gradient that training takes on copies of TorchScript networks, so that a program that cannot be trained
+/// is refused before hours are spent.
+/// </summary>
 internal static class GradientCheck
 {
-    private const int BatchSize = 4;
+    private const int BatchSize = 4;   // enough for batch normalisation; the check must cost seconds
     private const string NoGradient = "gradients do not pass through it";
 
-    /// <summary>Rehearses; nothing to do for networks that are no programs.</summary>
-    /// <param name="original">Left alone; has a discriminator.</param>
-    /// <param name="options">Say which gradients will be needed.</param>
-    /// <exception cref="PolicyMismatchException">A program cannot be trained; the message says which, why, and what to do.</exception>
+    /// <summary>Checks the gradients of TorchScript networks; other networks need no check.</summary>
+    /// <param name="original">Not changed; has a discriminator.</param>
+    /// <param name="options">Decide which gradients training will need.</param>
+    /// <exception cref="PolicyMismatchException">
+    /// A program cannot be trained; the message says which, why, and what to do.
+    /// </exception>
     public static void Run(LoadedGenerator original, UnlearningOptions options)
     {
         const string Generator = "$.generator.checkpoint", Discriminator = "$.generator.discriminator";
         if (original is not { Generator: ScriptedGenerator generator, Discriminator: ScriptedDiscriminator discriminator })
             return;
 
+        // Refuse programs that say themselves that they cannot be trained.
         RequireTrainable(generator, Generator);
         RequireTrainable(discriminator, Discriminator);
+
+        // Prepare copies and inputs as training does.
         using var copies = new GanPair(generator, discriminator).Copy();
         using var scope = NewDisposeScope();
         using var generatorParameters = new ParameterVector(copies.Generator) { RequiresGradient = true };
@@ -36,15 +44,25 @@ internal static class GradientCheck
         copies.Discriminator.train();
         using var random = new RandomStreams(options.Seed, "rehearsal").At("inputs");
         var latents = randn([BatchSize, generator.LatentSize], generator: random).to(generator.Program.Device);
-        var images = randn([BatchSize, generator.Shape.Channels, generator.Shape.Resolution, generator.Shape.Resolution], generator: random).to(generator.Program.Device);
+        var images = randn(
+            [BatchSize, generator.Shape.Channels, generator.Shape.Resolution, generator.Shape.Resolution],
+            generator: random).to(generator.Program.Device);
 
+        // Try the gradients of both losses, then the second derivative that R1 takes.
         Try(generator, Generator, NoGradient, () => copies.Generator.Generate(latents, noise: null).square().mean().backward());
         RequireGradients(generator, generatorParameters, Generator);
-        Try(discriminator, Discriminator, NoGradient, () => Losses.Generator(copies.Discriminator.Score(images.detach().requires_grad_())).backward());
+        Try(
+            discriminator,
+            Discriminator,
+            NoGradient,
+            () => Losses.Generator(copies.Discriminator.Score(images.detach().requires_grad_())).backward());
         RequireGradients(discriminator, discriminatorParameters, Discriminator);
         if (options.Adversarial.R1Weight > 0)
             Try(
-                discriminator, Discriminator, "R1 regularisation needs the gradient of its gradient, and one of its operators has none (unlearning.adversarial.r1Weight of 0 does without)",
+                discriminator,
+                Discriminator,
+                "R1 regularisation needs the gradient of its gradient, and one of its operators has none "
+                    + "(unlearning.adversarial.r1Weight of 0 does without)",
                 () => Losses.R1(copies.Discriminator, images).backward());
     }
 
@@ -57,7 +75,10 @@ internal static class GradientCheck
     private static void RequireGradients(IScriptedNetwork network, ParameterVector parameters, string property)
     {
         if (parameters.Gradients.count_nonzero().item<long>() == 0)
-            throw new PolicyMismatchException(property, $"the program {network.Program.Path} cannot be trained: {NoGradient}: what it returns does not depend on its parameters");
+            throw new PolicyMismatchException(
+                property,
+                $"the program {network.Program.Path} cannot be trained: {NoGradient}: what it returns does not depend on "
+                    + "its parameters");
     }
 
     private static void Try(IScriptedNetwork network, string property, string problem, Action work)
@@ -68,7 +89,9 @@ internal static class GradientCheck
         }
         catch (ExternalException failed) when (!MemoryShortage.IsShortage(failed))
         {
-            throw new PolicyMismatchException(property, $"the program {network.Program.Path} cannot be trained: {problem}: {ScriptProgram.ExtractReason(failed.Message)}");
+            throw new PolicyMismatchException(
+                property,
+                $"the program {network.Program.Path} cannot be trained: {problem}: {ScriptProgram.ExtractReason(failed.Message)}");
         }
     }
 }

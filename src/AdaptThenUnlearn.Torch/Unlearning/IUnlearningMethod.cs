@@ -12,27 +12,32 @@ public interface IUnlearningMethod
     /// <summary>Name in the policy.</summary>
     string Name { get; }
 
-    /// <summary>Whether it begins with fresh networks and needs the original's sizes alone, so that no discriminator has to be made for it.</summary>
+    /// <summary>
+    /// Whether it begins with fresh networks (<see cref="UnlearningContext.Factory"/>), so that a missing discriminator needs no
+    /// training.
+    /// </summary>
     bool TrainsFromScratch => false;
 
     /// <summary>Makes a generator that has forgotten.</summary>
-    /// <param name="context">What there is to work with.</param>
-    /// <param name="cancel">Ends the work between two steps; what was done so far is in the journal.</param>
-    /// <returns>Belongs to the caller.</returns>
+    /// <remarks>The same context gives the same weights, bit for bit: every random number comes from the policy's seed.</remarks>
+    /// <param name="context">Networks, options and data; left as they are.</param>
+    /// <param name="cancel">Ends the work between two steps; the journal then holds what was done so far.</param>
+    /// <returns>Networks in eval mode that share no tensor with the original; belongs to the caller.</returns>
     /// <exception cref="FeedbackException">The samples hold too little to learn from.</exception>
     /// <exception cref="TrainingDivergedException">A loss is not finite.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancel"/> was requested.</exception>
     UnlearnedGenerator Run(UnlearningContext context, CancellationToken cancel);
 }
 
 /// <summary>What a method has to work with.</summary>
-/// <param name="Original">The GAN as it is; left alone.</param>
-/// <param name="Options">From the policy.</param>
+/// <param name="Original">The GAN as it was loaded; methods work on copies.</param>
+/// <param name="Options">The policy's <c>unlearning</c> section.</param>
 /// <param name="Annotation">Labels images.</param>
-/// <param name="Feedback">The generator's own samples, sorted.</param>
+/// <param name="Feedback">The generator's own samples, sorted into positives and negatives.</param>
 /// <param name="Evaluator">Judges candidates.</param>
-/// <param name="Journal">Where stages keep what they need to be resumed.</param>
-/// <param name="Progress">Told of every step.</param>
-/// <param name="Device">Where everything is.</param>
+/// <param name="Journal">Keeps the state from which an interrupted stage is resumed.</param>
+/// <param name="Progress">Receives a report after every step.</param>
+/// <param name="Device">Device of all networks and images.</param>
 public sealed record UnlearningContext(
     GanPair Original,
     UnlearningOptions Options,
@@ -41,14 +46,20 @@ public sealed record UnlearningContext(
     ICandidateEvaluator Evaluator,
     ITrainingJournal Journal,
     IProgress<StageProgress> Progress,
-    Device Device);
+    Device Device)
+{
+    /// <summary>
+    /// Creates networks like the original's with fresh weights; null where its architecture is not trained from scratch.
+    /// </summary>
+    public IGanFactory? Factory { get; init; }
+}
 
-/// <summary>What came of unlearning.</summary>
+/// <summary>The result of unlearning.</summary>
 /// <param name="Networks">The generator (in eval mode) and its discriminator; owned by this.</param>
 /// <param name="Candidates">Every candidate that was judged, in order.</param>
-/// <param name="SelectedStep">The step of the one that was kept.</param>
-/// <param name="Curve">What was logged on the way, in order.</param>
-/// <param name="Distances">Where the kept generator lies in parameter space.</param>
+/// <param name="SelectedStep">The step of the candidate that was kept.</param>
+/// <param name="Curve">Losses and distances during training, in order.</param>
+/// <param name="Distances">Distances of the kept generator in parameter space.</param>
 public sealed record UnlearnedGenerator(
     GanPair Networks,
     IReadOnlyList<Candidate> Candidates,
@@ -62,11 +73,17 @@ public sealed record UnlearnedGenerator(
 
 /// <summary>One row of the curves.</summary>
 /// <param name="Step">Counted from 1.</param>
-/// <param name="GeneratorLoss">Adversarial part.</param>
-/// <param name="DiscriminatorLoss">Adversarial part.</param>
-/// <param name="RepulsionLoss">Weighted.</param>
-/// <param name="RetentionLoss">Weighted.</param>
+/// <param name="GeneratorLoss">Adversarial loss of the generator.</param>
+/// <param name="DiscriminatorLoss">Adversarial loss of the discriminator.</param>
+/// <param name="RepulsionLoss">Repulsion loss times its weight.</param>
+/// <param name="RetentionLoss">Retention loss times its weight.</param>
 /// <param name="SquaredDistance">Mean ‖θ − θN‖² over the adapted models; null where none was adapted.</param>
 /// <param name="SquaredDistanceFromOriginal">‖θ − θG‖².</param>
 public sealed record CurvePoint(
-    int Step, double GeneratorLoss, double DiscriminatorLoss, double RepulsionLoss, double RetentionLoss, double? SquaredDistance, double SquaredDistanceFromOriginal);
+    int Step,
+    double GeneratorLoss,
+    double DiscriminatorLoss,
+    double RepulsionLoss,
+    double RetentionLoss,
+    double? SquaredDistance,
+    double SquaredDistanceFromOriginal);

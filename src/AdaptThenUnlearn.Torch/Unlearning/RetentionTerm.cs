@@ -7,12 +7,12 @@ namespace AdaptThenUnlearn.Torch.Unlearning;
 
 /// <summary>Retention anchoring: where the original generator's image is clean, stay near it.</summary>
 /// <remarks>
-/// An addition of this project: weight · mean over pixels and clean images of (G(z) − G_original(z))², same latents and
-/// same noise. Latents whose original image is not clean are free to go anywhere.
+/// An addition of this project: weight · mean over pixels and clean images of (G(z) − G_original(z))², with the same latents and
+/// the same noise. Latents whose original image is not clean have no such term.
 /// </remarks>
-/// <param name="original">The generator as it was; stays the caller's, in eval mode.</param>
-/// <param name="annotation">Says which of its images are clean.</param>
-/// <param name="weight">Positive.</param>
+/// <param name="original">The generator before unlearning, in eval mode; stays the caller's.</param>
+/// <param name="annotation">Labels its images as clean or not.</param>
+/// <param name="weight">Weight of the mean squared difference; positive.</param>
 public sealed class RetentionTerm(ImageGenerator original, Annotation annotation, double weight) : IImageTerm
 {
     /// <inheritdoc/>

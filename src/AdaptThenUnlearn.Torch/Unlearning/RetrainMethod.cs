@@ -1,20 +1,24 @@
 using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Images;
-using AdaptThenUnlearn.Torch.Models.StyleGan2;
 using AdaptThenUnlearn.Torch.Pretraining;
 using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Unlearning;
 
-/// <summary>Baseline: train from scratch on real images without the undesired features, for whoever still has them.</summary>
+/// <summary>
+/// Baseline: train from scratch on real images without the undesired features, where the training data are still there.
+/// </summary>
 /// <remarks>
-/// The annotator sorts the real images (<c>unlearning.data</c>), so any labelled or unlabelled set serves; the policy's
-/// steps, recovery steps (learning-rate decay) and adversarial terms hold.
+/// The annotator sorts the real images (<c>unlearning.data</c>), so they need no labels. The policy's steps, recovery steps
+/// (learning-rate decay) and adversarial terms apply.
 /// </remarks>
 public sealed class RetrainMethod : IUnlearningMethod
 {
-    private const int BatchSize = 100;
+    private const int LabelledBatch = 100;   // images that the annotator is shown at once; the number only bounds memory
+    // a strong early penalty keeps a young GAN from collapsing; the embedded models had the same factor
+    private const int EarlyR1Factor = 4;
+    private const int EarlyPart = 5;         // the strong penalty lasts for a fifth of the steps
 
     /// <inheritdoc/>
     public string Name => "retrain";
@@ -23,47 +27,60 @@ public sealed class RetrainMethod : IUnlearningMethod
     public bool TrainsFromScratch => true;
 
     /// <inheritdoc/>
-    /// <exception cref="InvalidDataException">The folder holds no images that the generator could be trained on.</exception>
+    /// <exception cref="InvalidDataException">
+    /// The networks are not trained from scratch, or the folder holds no images for them.
+    /// </exception>
     public UnlearnedGenerator Run(UnlearningContext context, CancellationToken cancel)
     {
         var options = context.Options;
-        if (context.Original is not { Generator: StyleGan2Generator { Settings: var model }, Discriminator: StyleGan2Discriminator { Settings: var critic } })
-            throw new InvalidDataException($"method '{Name}' trains StyleGAN2 generators, not {context.Original.Generator.GetName()}");
+        var shape = context.Original.Generator.Shape;
+        var factory = context.Factory
+            ?? throw new InvalidDataException(
+                $"method '{Name}' cannot train a {context.Original.Generator.GetName()} from scratch");
 
+        // Read the real images and check that they suit the generator.
         using var images = TrainingImages.Read(options.Data!);
-        if (images.shape[1] != model.ImageChannels || images.shape[2] != model.Resolution)
+        if (images.shape[1] != shape.Channels || images.shape[2] != shape.Resolution)
             throw new InvalidDataException(FormattableString.Invariant(
-                $"the images of {options.Data} are {images.shape[1]}×{images.shape[2]}×{images.shape[3]}, the generator makes {model.ImageChannels}×{model.Resolution}×{model.Resolution}"));
+                $"the images of {options.Data} are {images.shape[1]}×{images.shape[2]}×{images.shape[3]}, the generator makes {shape}"));
 
-        using var reals = new InMemoryImages(CleanOf(images, context.Annotation, context.Device));
+        // Train fresh networks on the images that show no undesired feature.
+        using var reals = new InMemoryImages(SelectClean(images, context.Annotation, context.Device));
         using var training = new GeneratorPretraining(
             new PretrainingSettings(
-                model, options.TrainingSettings(options.LearningRate), options.Steps, options.RecoverySteps,
-                EarlyR1Weight: 4 * options.Adversarial.R1Weight, EarlySteps: options.Steps / 5, options.Seed) { DiscriminatorModel = critic },
+                factory, options.TrainingSettings(options.LearningRate), options.Steps, options.RecoverySteps,
+                EarlyR1Weight: EarlyR1Factor * options.Adversarial.R1Weight, EarlySteps: options.Steps / EarlyPart, options.Seed),
             reals,
             context.Device);
         var networks = training.Run(context.Journal, context.Progress, cancel);
+
+        // Judge the result once: there are no candidates on the way.
         using var original = new ParameterVector(context.Original.Generator);
         using var retrained = new ParameterVector(networks.Generator);
         return new UnlearnedGenerator(
-            networks, [context.Evaluator.Evaluate(networks.Generator, options.Steps)], options.Steps, [], ParameterDistances.Compute(original.Values, retrained.Values, []));
+            networks,
+            [context.Evaluator.Evaluate(networks.Generator, options.Steps)],
+            options.Steps,
+            [],
+            ParameterDistances.Compute(original.Values, retrained.Values, []));
     }
 
-    private static Tensor CleanOf(Tensor images, Annotation annotation, Device device)
+    private static Tensor SelectClean(Tensor images, Annotation annotation, Device device)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         List<Tensor> clean = [];
-        for (var start = 0L; start < images.shape[0]; start += BatchSize)
+        for (var start = 0L; start < images.shape[0]; start += LabelledBatch)
         {
             using var batchScope = NewDisposeScope();
-            var batch = images.narrow(0, start, Math.Min(BatchSize, images.shape[0] - start)).to(device);
+            var batch = images.narrow(0, start, Math.Min(LabelledBatch, images.shape[0] - start)).to(device);
             clean.Add(batch[annotation.Label(ImageQuantizer.FromBytes(batch)).Clean].MoveToOuterDisposeScope());
         }
 
         var all = cat(clean);
         return all.shape[0] > 0
             ? all.DetachFromDisposeScope()
-            : throw new InvalidDataException($"none of the {images.shape[0]} real images is clean: the annotator sees an undesired feature in every one");
+            : throw new InvalidDataException(
+                $"none of the {images.shape[0]} real images is clean: the annotator sees an undesired feature in every one");
     }
 }

@@ -7,8 +7,9 @@ public static class UnlearningMethods
     public static IReadOnlyList<IUnlearningMethod> All { get; } =
         [new AdaptThenUnlearnMethod(), new FineTuneMethod(), new ExtrapolationMethod(), new RetrainMethod()];
 
-    /// <summary>A method by its name.</summary>
-    /// <exception cref="ArgumentException">There is none of that name.</exception>
+    /// <summary>Finds a method by its name.</summary>
+    /// <exception cref="ArgumentException">The name is unknown.</exception>
     public static IUnlearningMethod Named(string name) => All.SingleOrDefault(method => method.Name == name)
-        ?? throw new ArgumentException($"'{name}' is no unlearning method; use one of: {string.Join(", ", All.Select(method => method.Name))}");
+        ?? throw new ArgumentException(
+            $"'{name}' is not an unlearning method; use one of: {string.Join(", ", All.Select(method => method.Name))}");
 }

@@ -10,19 +10,18 @@ namespace AdaptThenUnlearn.Torch.Unlearning;
 
 /// <summary>The second stage: keep making good images while moving away from the adapted generators.</summary>
 /// <remarks>
-/// Tiwary et al. 2025 (arXiv:2309.14054), section 3.3: adversarial training on positives plus γ·L_rep(θ, θN). With
-/// retention anchoring and negatives as fakes switched on by the policy, this is the strengthened method.
+/// Tiwary et al. 2025 (arXiv:2309.14054), section 3.3: adversarial training on positives plus γ·L_rep(θ, θN). The policy can add
+/// three terms of this project: retention anchoring, negatives as fakes and class balancing.
 /// </remarks>
-/// <param name="context">What there is to work with.</param>
-/// <param name="adapted">θN; none for plain fine-tuning.</param>
+/// <param name="context">Networks, options and data.</param>
+/// <param name="adapted">θN; null for plain fine-tuning.</param>
 public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators? adapted)
 {
     /// <summary>The stage's name in progress and journal.</summary>
     public const string Name = "unlearning";
 
-    private const int WarmupSteps = 50;
-    private const int CurveEvery = 10;
-    private const int SaveEvery = 200;   // besides after every candidate
+    private const int CurveEvery = 10;   // a curve of some hundred points shows what training does
+    private const int SaveEvery = 200;   // bounds what an interruption loses; a save also follows every candidate
     private const string BalanceKey = "classBalance";
     private const string CountsKey = "classCounts";
 
@@ -31,15 +30,24 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
     /// <exception cref="TrainingDivergedException">A loss is not finite.</exception>
     public UnlearnedGenerator Run(CancellationToken cancel)
     {
+        // Copy the networks: the original stays as it was.
         var options = context.Options;
         var random = new RandomStreams(options.Seed, Name);
         using var copy = context.Original.Copy();
-        using var trainer = new AdversarialTrainer(copy.Generator, copy.Discriminator, options.TrainingSettings(options.LearningRate), random);
+        using var trainer =
+            new AdversarialTrainer(copy.Generator, copy.Discriminator, options.TrainingSettings(options.LearningRate), random);
         using var scope = NewDisposeScope();
         var original = trainer.Generator.Values.detach().clone();
+
+        // Set up the terms that the policy switches on. The push ends where recovery begins.
         var repulsion = adapted is null || options.Repulsion.Weight == 0
             ? null
-            : new RepulsionTerm(adapted.Parameters, original, options.Repulsion, options.Steps - options.RecoverySteps);
+            : new RepulsionTerm(
+                RepulsionLosses.Named(options.Repulsion.Loss),
+                adapted.Parameters,
+                original,
+                options.Repulsion,
+                options.Steps - options.RecoverySteps);
         IReadOnlyList<IWeightTerm> weightTerms = repulsion is null ? [] : [repulsion];
         IReadOnlyList<IImageTerm> imageTerms = options.Retention.Weight > 0
             ? [new RetentionTerm(context.Original.Generator, context.Annotation, options.Retention.Weight)]
@@ -47,33 +55,52 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
         var extraFakes = options.NegativesAsFakes.Weight > 0
             ? new ExtraFakes(context.Feedback.Negatives, options.NegativesAsFakes.Weight, options.NegativesAsFakes.BatchSize)
             : null;
-        var schedule = new LearningRateSchedule(options.Steps, options.RecoverySteps, Math.Min(WarmupSteps, options.Steps / 4));
-
+        var schedule =
+            new LearningRateSchedule(options.Steps, options.RecoverySteps, LearningRateSchedule.WarmUpFor(options.Steps));
         using var balance = options.ClassBalance.Rate > 0
-            ? new ClassBalance(context.Feedback.Positives, context.Annotation, options.ClassBalance, context.Feedback.RetainedShares)
+            ? new ClassBalance(
+                context.Feedback.Positives, context.Annotation, options.ClassBalance, context.Feedback.RetainedShares)
             : null;
+
+        // Continue from the journal, or begin.
         var (done, log) = Resume(trainer, balance);
         using var best = new BestCandidate(trainer, log, context.Journal);
         while (done < options.Steps)
         {
+            // Train one step; the weights of the classes follow at their own pace.
             cancel.ThrowIfCancellationRequested();
             var factor = schedule.FactorAt(done + 1);
-            var losses = trainer.Step(done + 1, balance ?? (IImageSource)context.Feedback.Positives, factor, weightTerms, imageTerms, extraFakes, balance);
+            var losses = trainer.Step(
+                done + 1,
+                balance ?? (IImageSource)context.Feedback.Positives,
+                factor,
+                weightTerms,
+                imageTerms,
+                extraFakes,
+                balance);
             done++;
             if (done % ClassBalance.Every == 0)
                 balance?.UpdateWeights(factor);
+
+            // Log, judge a candidate, and save where they are due.
             string? note = null;
             if (done % CurveEvery == 0 || done == 1 || done == options.Steps)
                 log.Curve.Add(PointOf(losses, trainer, original));
             if (done % options.CandidateEvery == 0 || done == options.Steps)
                 note = best.Consider(Judge(trainer, done));
             if (note is not null || done % SaveEvery == 0)
-                context.Journal.Save(Name, new StageState(done, Vectors(trainer, best, balance, out var counters), counters, log.ToJson()));
+                context.Journal.Save(
+                    Name, new StageState(done, Vectors(trainer, best, balance, out var counters), counters, log.ToJson()));
             context.Progress.Report(new StageProgress(Name, done, options.Steps, losses, note));
         }
 
+        // Return the best candidate, which need not be the last.
         return new UnlearnedGenerator(
-            Networks(best.Parameters, trainer), log.Candidates, log.Kept, log.Curve, ParameterDistances.Compute(original, best.Parameters, adapted?.Parameters ?? []));
+            Networks(best.Parameters, trainer),
+            log.Candidates,
+            log.Kept,
+            log.Curve,
+            ParameterDistances.Compute(original, best.Parameters, adapted?.Parameters ?? []));
     }
 
     private (int Done, StageLog Log) Resume(AdversarialTrainer trainer, ClassBalance? balance)
@@ -158,7 +185,8 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
             }
 
             return string.Create(CultureInfo.InvariantCulture,
-                $"step {candidate.Step}: rate {candidate.Rate:P2}, Fréchet distance {candidate.FrechetDistance:F2}, smallest share kept {candidate.SmallestShareKept:F2}{(kept ? ", best so far" : "")}");
+                $"step {candidate.Step}: rate {candidate.Rate:P2}, Fréchet distance {candidate.FrechetDistance:F2}, smallest "
+                    + $"share kept {candidate.SmallestShareKept:F2}{(kept ? ", best so far" : "")}");
         }
 
         public void Dispose() => Parameters.Dispose();
@@ -176,6 +204,6 @@ public sealed class UnlearningStage(UnlearningContext context, AdaptedGenerators
         public string ToJson() => JsonSerializer.Serialize(this);
 
         public static StageLog FromJson(string text) => JsonSerializer.Deserialize<StageLog>(text)
-            ?? throw new InvalidDataException("the saved state of the unlearning stage is empty; start anew without --resume");
+            ?? throw new InvalidDataException("the saved state of the unlearning stage is empty; start again without --resume");
     }
 }

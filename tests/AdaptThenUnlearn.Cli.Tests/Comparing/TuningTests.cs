@@ -3,6 +3,7 @@ using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Tests;
 using AdaptThenUnlearn.Torch.Comparing;
+using AdaptThenUnlearn.Torch.Unlearning.Repulsion;
 
 namespace AdaptThenUnlearn.Cli.Tests.Comparing;
 
@@ -111,6 +112,23 @@ public sealed class TuningTests
                 Assert.NotEqual(usual.EffectiveJson, read.EffectiveJson);
             });
         }
+    }
+
+    [Fact]
+    public void AlphaKnob_EveryLoss_IsTurnedWhereTheLossUsesAlpha()
+    {
+        var (knob, options) = (TuningKnobs.All.Single(knob => knob.Path == "repulsion.alpha"), UnlearningPresets.Get("default"));
+
+        Assert.All(RepulsionLosses.All, loss =>
+            Assert.Equal(loss.UsesAlpha, knob.Settings(options with { Repulsion = options.Repulsion with { Loss = loss.Name } }).Any()));
+    }
+
+    [Fact]
+    public void PolicyPage_Alpha_NamesTheLossesThatUseIt()
+    {
+        var row = File.ReadLines(Path.Combine(Repository.Root, "docs", "policy.md")).Single(line => line.StartsWith("| `alpha` |", StringComparison.Ordinal));
+
+        Assert.All(RepulsionLosses.All, loss => Assert.Equal(loss.UsesAlpha, row.Contains($"`{loss.Name}`", StringComparison.Ordinal)));
     }
 
     [Fact]

@@ -150,16 +150,18 @@ internal static class ForeignFiles
     private static byte[] Named(string architecture, nn.Module network, Func<string, Tensor, byte[]> pickled) =>
         Dictionary([.. Located(architecture, network).Select(located => (located.Name, pickled(located.Name, located.Tensor)))]);
 
-    private static IEnumerable<(string Name, Tensor Tensor)> Located(string architecture, nn.Module network)
+    /// <summary>The tensors of a network under the names, and in the shapes, that a file of its architecture has.</summary>
+    public static IEnumerable<(string Name, Tensor Tensor)> Located(IGeneratorArchitecture family, nn.Module network)
     {
-        var family = GeneratorArchitectures.All.Single(known => known.Name == architecture);
         using var _ = no_grad();
         foreach (var (name, tensor) in network.state_dict().Where(pair => pair.Value.dtype == float32))   // PyTorch counts batches in int64, which the loaders do without
         {
             var (stored, factor) = family.Locate(network, name);
-            yield return (stored, (tensor.detach() / factor).contiguous().view(architecture == "stylegan2-ada" ? ShapeThere(stored, tensor.shape) : tensor.shape));
+            yield return (stored, (tensor.detach() / factor).contiguous().view(family.Name == "stylegan2-ada" ? ShapeThere(stored, tensor.shape) : tensor.shape));
         }
     }
+
+    private static IEnumerable<(string Name, Tensor Tensor)> Located(string architecture, nn.Module network) => Located(GeneratorArchitectures.Named(architecture), network);
 
     // NVIDIA's code keeps some tensors without the leading dimensions of size 1.
     private static long[] ShapeThere(string stored, long[] own) => stored switch

@@ -94,8 +94,8 @@ public sealed class ExtractorTests : IDisposable
         using (var some = zeros(3))
             SafetensorsFile.Write(At("weights.safetensors"), new Dictionary<string, Tensor> { ["a"] = some });
 
-        Refused(WeightsExtractor.InceptionV3TorchScript, At("weights.safetensors"), "is no TorchScript program", "inception-2015-12-05.pt");
-        Refused(WeightsExtractor.TorchScript, At("weights.safetensors"), "is no TorchScript program", "[N, 3, H, W]");
+        Refused(WeightsExtractor.InceptionV3TorchScript, At("weights.safetensors"), "is not a TorchScript program", "inception-2015-12-05.pt");
+        Refused(WeightsExtractor.TorchScript, At("weights.safetensors"), "is not a TorchScript program", "[N, 3, H, W]");
         Refused(WeightsExtractor.InceptionV3, At("weights.safetensors"), "has no tensor 'Conv2d_1a_3x3.conv.weight'");
     }
 

@@ -15,14 +15,19 @@ public sealed class FrozenFeaturesTests : IDisposable
     private static readonly Dictionary<string, Func<FrozenNetwork>> _networks = new()
     {
         ["stylegan2"] = () => Of(new StyleGan2Discriminator(Small.Settings)),
-        ["stylegan2, clamped and plain"] = () => Of(new StyleGan2Discriminator(Small.Settings with { Clamp = 0.25, Residual = false })),
+        ["stylegan2, clamped and plain"] =
+            () => Of(new StyleGan2Discriminator(Small.Settings with { Clamp = 0.25, Residual = false })),
         ["stylegan2, conditional"] = () => Of(new StyleGan2Discriminator(Small.Settings with { Classes = 3 })),
-        ["dcgan"] = () => Of(new DcganDiscriminator(Small.Shape, [new(0, 1, 4, 4, 2, 1, false, false), new(2, 4, 6, 4, 2, 1, false, true), new(5, 6, 1, 4, 1, 0, false, false)])),
+        ["dcgan"] = () => Of(new DcganDiscriminator(
+            Small.Shape,
+            [new(0, 1, 4, 4, 2, 1, false, false), new(2, 4, 6, 4, 2, 1, false, true), new(5, 6, 1, 4, 1, 0, false, false)])),
         ["mlp"] = () => Of(new MlpDiscriminator(Small.Shape, [new(0, 256, 12), new(2, 12, 6), new(4, 6, 1)])),
         ["strided-convnet"] = () => FrozenNetwork.From(Weights.Detach(new StridedConvNet(Small.Shape, ["a", "b"]))),
         ["lenet-5"] = () => FrozenNetwork.From(Weights.Detach(new LeNet5(new ImageShape(1, 32), ["a", "b", "c"]))),
-        ["lenet-5, unit range"] = () => FrozenNetwork.From(Weights.Detach(new LeNet5(new ImageShape(1, 32), ["a", "b"], unitRange: true))),
-        ["a head on another"] = () => FrozenNetwork.From(new FrozenFeaturesHead(Of(new StyleGan2Discriminator(Small.Settings)), ["a", "b"])),
+        ["lenet-5, unit range"] =
+            () => FrozenNetwork.From(Weights.Detach(new LeNet5(new ImageShape(1, 32), ["a", "b"], unitRange: true))),
+        ["a head on another"] =
+            () => FrozenNetwork.From(new FrozenFeaturesHead(Of(new StyleGan2Discriminator(Small.Settings)), ["a", "b"])),
     };
 
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-frozen-").FullName;
@@ -69,7 +74,7 @@ public sealed class FrozenFeaturesTests : IDisposable
     }
 
     [Theory]
-    [InlineData("features", "oracle", "'oracle' is no network whose features are known")]
+    [InlineData("features", "oracle", "'oracle' is not a network whose features are known")]
     [InlineData("features", "dcgan-discriminator", "only discriminators that end in a convolution to one pixel")]
     [InlineData("resolution", "32", "it says 1×32×32")]
     [InlineData("features", null, "does not say what classifier it is")]
@@ -85,7 +90,10 @@ public sealed class FrozenFeaturesTests : IDisposable
         using (var scope = NewDisposeScope())
             SafetensorsFile.Write(path, file.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Load()), metadata);
 
-        Assert.Contains(expected, Assert.Throws<CheckpointException>(() => ClassifierCheckpoint.Load(path, null, null, CPU)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            expected,
+            Assert.Throws<CheckpointException>(() => ClassifierCheckpoint.Load(path, null, null, CPU)).Message,
+            StringComparison.Ordinal);
     }
 
     private static FrozenNetwork Built(string network)

@@ -1,9 +1,6 @@
 using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Checkpoints;
-using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Models;
-using AdaptThenUnlearn.Torch.Models.Sequence;
-using AdaptThenUnlearn.Torch.Models.StyleGan2;
 using AdaptThenUnlearn.Torch.Randomness;
 using AdaptThenUnlearn.Torch.Tests.Checkpoints;
 using AdaptThenUnlearn.Torch.Training;
@@ -11,65 +8,91 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Models;
 
-/// <summary>What every generator architecture must do; a new one is covered by being in the catalogue.</summary>
-public sealed class ArchitectureContract : IDisposable
+/// <summary>What every generator architecture must do, as functions over any architecture and its smallest GAN.</summary>
+internal static class ArchitectureContract
 {
-    private static readonly Dictionary<string, string> _noMetadata = [];
+    private static readonly Dictionary<string, string> _noAttributes = [];
 
-    private readonly string _folder = Directory.CreateTempSubdirectory("atu-architectures-").FullName;
+    /// <summary>Every check, by name; each is given an architecture and a GAN of it in eval mode.</summary>
+    public static IReadOnlyDictionary<string, Action<IGeneratorArchitecture, GanPair>> Checks { get; } =
+        new Dictionary<string, Action<IGeneratorArchitecture, GanPair>>
+        {
+            [nameof(RecognisesItsOwnWeightsAlone)] = RecognisesItsOwnWeightsAlone,
+            [nameof(NetworksAreRebuiltFromTheirShapes)] = NetworksAreRebuiltFromTheirShapes,
+            [nameof(CopiesShareNothing)] = CopiesShareNothing,
+            [nameof(ImagesAreTheSameInTraining)] = ImagesAreTheSameInTraining,
+            [nameof(StepsTrainBothAndLeaveNothingBehind)] = StepsTrainBothAndLeaveNothingBehind,
+            [nameof(FisherInformationIsFinite)] = FisherInformationIsFinite,
+            [nameof(MirroredDiscriminatorScoresTheImagesAndCanBeTrained)] = MirroredDiscriminatorScoresTheImagesAndCanBeTrained,
+            [nameof(FeaturesAreRebuilt)] = FeaturesAreRebuilt,
+            [nameof(FactoryMakesFreshNetworks)] = FactoryMakesFreshNetworks,
+        };
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
-
-    public static TheoryData<string> Names => [.. GeneratorArchitectures.All.Select(architecture => architecture.Name)];
-
-    [Theory]
-    [MemberData(nameof(Names))]
-    public void Load_StateDictsInBothContainers_MakesTheSameImagesAndScores(string name)
+    public static void RecognisesItsOwnWeightsAlone(IGeneratorArchitecture architecture, GanPair networks)
     {
         using var scope = NewDisposeScope();
-        using var _ = no_grad();
-        using var networks = Evaluated(name);
-        var (latents, images) = (randn(4, networks.Generator.LatentSize), randn(4, 1, 16, 16));
-        foreach (var old in (bool[])[false, true])
-        {
-            ForeignFiles.WriteStateDict(At("g"), name, networks.Generator, old);
-            ForeignFiles.WriteStateDict(At("d"), name, networks.Discriminator, old);
-            using var loaded = GeneratorCheckpoint.Load(At("g"), "auto", null, At("d"), CPU);
+        var own = Stored(architecture, networks.Generator);
 
-            Assert.Equal((name, "pytorch", new ImageShape(1, 16)), (loaded.Architecture, loaded.Format, loaded.Generator.Shape));
-            Assert.Equal(16, Inspection.Inspect(At("g")).Generator!.Resolution);
-            Assert.Equal(Small.Bytes(networks.Generator.Generate(latents, networks.Generator.StoredNoise)), Small.Bytes(Clamped(loaded.Generator, name).Generate(latents, loaded.Generator.StoredNoise)));
-            Assert.Equal(Small.Bytes(networks.Discriminator.Score(images)), Small.Bytes(loaded.Discriminator!.Score(images)));
+        Assert.True(architecture.Recognises(own), "its own weights are not recognised");
+        Assert.True(architecture.MarkerTensor is null || own.Has(architecture.MarkerTensor), "its weights lack the marker");
+        foreach (var other in GeneratorArchitectures.All.Where(other => other.Name != architecture.Name))
+        {
+            using var others = ForeignFiles.Gan(other.Name);
+            Assert.False(other.Recognises(own), $"{other.Name} recognises its weights");
+            Assert.False(architecture.Recognises(Stored(other, others.Generator)), $"the weights of {other.Name} are recognised");
         }
     }
 
-    [Theory]
-    [MemberData(nameof(Names))]
-    public void SaveLike_Untouched_GivesTheSameBytesAndTrainedOthersInTheirPlaces(string name)
+    public static void NetworksAreRebuiltFromTheirShapes(IGeneratorArchitecture architecture, GanPair networks)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        using var networks = Evaluated(name);
-        ForeignFiles.WriteStateDict(At("g"), name, networks.Generator, old: false);
-        ForeignFiles.WriteStateDict(At("d"), name, networks.Discriminator, old: false);
-        using var loaded = GeneratorCheckpoint.Load(At("g"), "auto", null, At("d"), CPU);
-        using var changed = new GanPair(loaded.Generator, loaded.Discriminator!).Copy();
+        var (latents, stored) = (Latents(networks), Stored(architecture, networks.Generator));
+        using var generator = Loaded(architecture, architecture.BuildGenerator(stored), networks.Generator);
+        using var discriminator = Loaded(
+            architecture,
+            architecture.BuildDiscriminator(Stored(architecture, networks.Discriminator), generator),
+            networks.Discriminator);
 
-        GeneratorCheckpoint.SaveInFormatOf(CheckpointFile.Open(At("g")), loaded, At("same"), changed, _noMetadata);
-        foreach (var parameter in changed.Generator.parameters())
-            parameter.add_(0.125f);
-        GeneratorCheckpoint.SaveInFormatOf(CheckpointFile.Open(At("g")), loaded, At("changed"), changed, _noMetadata);
-
-        Assert.Equal(File.ReadAllBytes(At("g")), File.ReadAllBytes(At("same")));
-        using var again = GeneratorCheckpoint.Load(At("changed"), "auto", null, null, CPU);
-        Assert.Equal(changed.Generator.parameters().Select(Small.Bytes), again.Generator.parameters().Select(Small.Bytes));
+        Assert.NotEmpty(architecture.Describe(stored));
+        Assert.Equal(networks.Generator.Shape, architecture.Images(stored));
+        Assert.Equal((networks.Generator.Shape, networks.Generator.LatentSize), (generator.Shape, generator.LatentSize));
+        Assert.Equal(networks.Generator.Shape, discriminator.Shape);
+        var images = networks.Generator.Generate(latents, networks.Generator.StoredNoise);
+        Assert.Equal(Small.Bytes(images), Small.Bytes(generator.Generate(latents, generator.StoredNoise)));
+        Assert.Equal(Small.Bytes(networks.Discriminator.Score(images)), Small.Bytes(discriminator.Score(images)));
     }
 
-    [Theory]
-    [MemberData(nameof(Names))]
-    public void Step_FewSteps_TrainsBothAndLeavesNothingBehind(string name)
+    public static void CopiesShareNothing(IGeneratorArchitecture architecture, GanPair networks)
     {
-        using var networks = Evaluated(name);
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        var before = Bytes(networks);
+        using var copy = networks.Copy();
+        Assert.Equal(before, Bytes(copy));
+
+        foreach (var tensor in copy.Generator.state_dict().Values.Concat(copy.Discriminator.state_dict().Values))
+            tensor.add_(1);
+
+        Assert.Equal(before, Bytes(networks));
+    }
+
+    // What is trained is what is measured: batch normalisation, for one, must not change to the statistics of a batch.
+    public static void ImagesAreTheSameInTraining(IGeneratorArchitecture architecture, GanPair networks)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        var latents = Latents(networks);
+        var (measured, state) = (Small.Bytes(networks.Generator.Generate(latents, noise: null)), Bytes(networks));
+
+        networks.Generator.train();
+
+        Assert.Equal(measured, Small.Bytes(networks.Generator.Generate(latents, noise: null)));
+        Assert.Equal(state, Bytes(networks));
+    }
+
+    public static void StepsTrainBothAndLeaveNothingBehind(IGeneratorArchitecture architecture, GanPair networks)
+    {
         using var images = Small.Images();
         using var trainer = new AdversarialTrainer(
             networks.Generator, networks.Discriminator, Small.Options.TrainingSettings(0.01), new RandomStreams(1, "contract"));
@@ -86,151 +109,107 @@ public sealed class ArchitectureContract : IDisposable
         Assert.All(live[2..], count => Assert.Equal(live[1], count));
     }
 
-    [Theory]
-    [MemberData(nameof(Names))]
-    public void Fisher_FewSamples_IsFiniteAndNotNegative(string name)
+    public static void FisherInformationIsFinite(IGeneratorArchitecture architecture, GanPair networks)
     {
         using var scope = NewDisposeScope();
-        using var networks = Evaluated(name);
         using var parameters = new ParameterVector(networks.Generator);
 
-        var fisher = FisherInformation.Estimate(networks.Generator, networks.Discriminator, parameters, 4, new RandomStreams(1, "contract"), styleMixing: 0);
+        var fisher = FisherInformation.Estimate(
+            networks.Generator, networks.Discriminator, parameters, 4, new RandomStreams(1, "contract"), styleMixing: 0);
 
         Assert.True(fisher.isfinite().all().item<bool>() && fisher.min().item<float>() >= 0 && fisher.max().item<float>() > 0);
     }
 
-    [Theory]
-    [MemberData(nameof(Names))]
-    public void MirrorDiscriminator_OfTheGenerator_ScoresItsImagesAndCanBeTrained(string name)
+    public static void MirroredDiscriminatorScoresTheImagesAndCanBeTrained(IGeneratorArchitecture architecture, GanPair networks)
     {
         using var scope = NewDisposeScope();
-        using var networks = Evaluated(name);
-        using var mirrored = GeneratorArchitectures.Named(name).MirrorDiscriminator(networks.Generator);
+        using var mirrored = architecture.MirrorDiscriminator(networks.Generator);
         using var parameters = new ParameterVector(mirrored);
         var buffers = mirrored.named_buffers().Select(buffer => Small.Bytes(buffer.buffer)).ToList();
         mirrored.train();
-        var images = networks.Generator.Generate(randn(4, networks.Generator.LatentSize), noise: null).detach().requires_grad_();
+        var images = networks.Generator.Generate(Latents(networks), noise: null).detach().requires_grad_();
+        Assert.Equal(networks.Generator.Shape, mirrored.Shape);
 
         var scores = mirrored.Score(images);
         (scores.mean() + Losses.R1(mirrored, images)).backward();
 
-        Assert.Equal(networks.Generator.Shape, mirrored.Shape);
         Assert.Equal([4, 1], scores.shape);
         Assert.Equal([4, mirrored.FeatureSize], mirrored.Features(images).shape);
         Assert.True(images.grad!.abs().max().item<float>() > 0);
-        Assert.All(parameters.Slices.Where(slot => slot.Name.EndsWith("weight", StringComparison.Ordinal)), slot => Assert.True(slot.ViewOf(parameters.Gradients).abs().max().item<float>() > 0, slot.Name));
-        Assert.Equal(buffers, mirrored.named_buffers().Select(buffer => Small.Bytes(buffer.buffer)));   // what a resumed run would lack
+        Assert.All(
+            parameters.Slices.Where(slice => slice.Name.EndsWith("weight", StringComparison.Ordinal)),
+            slice => Assert.True(slice.ViewOf(parameters.Gradients).abs().max().item<float>() > 0, slice.Name));
+        // what a resumed run would lack
+        Assert.Equal(buffers, mirrored.named_buffers().Select(buffer => Small.Bytes(buffer.buffer)));
         using var copy = mirrored.Copy();
         Assert.Equal(Small.Bytes(scores), Small.Bytes(copy.Score(images)));
     }
 
-    [Fact]
-    public void MirrorDiscriminator_DcganThatCutsABorderOff_TakesItsImages()
-    {
-        using var scope = NewDisposeScope();
-        // 1 → 4 → 8 → 16 → 32 pixels a side, then 28.
-        using var doubling = ForeignFiles.DcganGenerator([(8, 6, 1, 0), (6, 6, 2, 1), (6, 4, 2, 1), (4, 4, 2, 1), (4, 3, 1, 1)]);
-        using var generator = new SequentialGenerator("main", [.. doubling.Layers.SkipLast(2), new ConvolutionLayer(12, 4, 3, Kernel: 1, Stride: 1, Padding: 2, OutputPadding: 0, Bias: false, Transposed: true), new TanhLayer(13)]);
-        using var mirrored = GeneratorArchitectures.Named("dcgan").MirrorDiscriminator(generator);
-
-        Assert.Equal(new ImageShape(3, 28), generator.Shape);
-        Assert.Equal([2, 1], mirrored.Score(generator.Generate(randn(2, 8), noise: null)).shape);
-    }
-
-    [Fact]
-    public void Dcgan_InTraining_ComputesWhatItComputesWhenMeasured()
+    public static void FeaturesAreRebuilt(IGeneratorArchitecture architecture, GanPair networks)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        using var networks = Evaluated("dcgan");
-        var latents = randn(4, networks.Generator.LatentSize);
-        var measured = networks.Generator.Generate(latents, noise: null);
-        var stored = networks.Generator.state_dict()["main.1.running_mean"].clone();
+        var images = networks.Generator.Generate(Latents(networks), noise: null);
+        using var mirrored = architecture.MirrorDiscriminator(networks.Generator);
+        foreach (var discriminator in (ImageDiscriminator[])[networks.Discriminator, mirrored])
+        {
+            discriminator.eval();
+            using var copy = discriminator.CopyForFeatures();
+            copy.eval();
+            var shapes = copy.state_dict().ToDictionary(named => named.Key, named => (IReadOnlyList<long>)named.Value.shape);
+            using var built = Weights.CopiedTo(
+                architecture.BuildFeatureNetwork(new StoredNetwork(shapes, copy.FeatureAttributes), copy.Shape), copy);
+            built.eval();
 
-        networks.Generator.train();
-        var trained = networks.Generator.Generate(latents, noise: null);
-
-        Assert.Equal(Small.Bytes(measured), Small.Bytes(trained));
-        Assert.Equal(Small.Bytes(stored), Small.Bytes(networks.Generator.state_dict()["main.1.running_mean"]));
+            Assert.Equal((architecture.FeatureKind, discriminator.FeatureSize), (discriminator.FeatureKind, built.FeatureSize));
+            Assert.Equal(Small.Bytes(discriminator.Features(images)), Small.Bytes(built.Features(images)));
+        }
     }
 
-    [Fact]
-    public void SaveLike_OriginalChangedMeanwhile_Refuses()
+    public static void FactoryMakesFreshNetworks(IGeneratorArchitecture architecture, GanPair networks)
     {
-        using var networks = Evaluated("mlp-gan");
-        ForeignFiles.WriteStateDict(At("g"), "mlp-gan", networks.Generator, old: true);
-        using var loaded = GeneratorCheckpoint.Load(At("g"), "auto", null, null, CPU);
-        File.AppendAllText(At("g"), "!");
+        if (architecture.GetFactory(networks.Generator, networks.Discriminator) is not { } factory)
+            return;   // is not trained from scratch, which is allowed
 
-        var failed = Assert.Throws<CheckpointException>(() => GeneratorCheckpoint.SaveInFormatOf(CheckpointFile.Open(At("g")), loaded, At("saved"), networks, _noMetadata));
+        manual_seed(99);
+        using var fresh = new GanPair(factory.CreateGenerator(), factory.CreateDiscriminator());
+        Assert.Equal(
+            (networks.Generator.Shape, networks.Generator.LatentSize), (fresh.Generator.Shape, fresh.Generator.LatentSize));
+        Assert.Equal(Shapes(networks), Shapes(fresh));
+        Assert.NotEqual(Bytes(networks), Bytes(fresh));
+        using var alone = architecture.GetFactory(networks.Generator, discriminator: null)!.CreateDiscriminator();
+        Assert.Equal(networks.Generator.Shape, alone.Shape);
 
-        Assert.Contains("has changed since it was loaded", failed.Message, StringComparison.Ordinal);
-        Assert.False(File.Exists(At("saved")));
+        static IEnumerable<string> Shapes(GanPair pair) => pair.Generator.state_dict().Concat(pair.Discriminator.state_dict())
+            .Select(named => $"{named.Key} [{string.Join(", ", named.Value.shape)}]");
     }
 
-    [Fact]
-    public void Conditional_ManyLatents_MakesEveryClassEquallyOften()
+    private static Tensor Latents(GanPair networks)
     {
-        using var scope = NewDisposeScope();
+        manual_seed(4);
+        return randn(4, networks.Generator.LatentSize);
+    }
+
+    private static byte[] Bytes(GanPair networks) =>
+        [.. networks.Generator.state_dict().Values.Concat(networks.Discriminator.state_dict().Values).SelectMany(Small.Bytes)];
+
+    private static StoredNetwork Stored(IGeneratorArchitecture architecture, nn.Module network) => new(
+        ForeignFiles.Located(
+            architecture,
+            network).ToDictionary(located => located.Name, located => (IReadOnlyList<long>)located.Tensor.shape), _noAttributes);
+
+    // Gives a rebuilt network the weights of the original by way of the names that they have in a file.
+    private static T Loaded<T>(IGeneratorArchitecture architecture, T built, T original) where T : nn.Module
+    {
         using var _ = no_grad();
-        using var networks = Evaluated("stylegan2-ada");
-        var generator = (StyleGan2Generator)networks.Generator;
-        manual_seed(5);
-        var latents = randn(3000, generator.LatentSize);
-        latents.narrow(1, 0, generator.Settings.LatentSize).zero_();   // only the class is left to differ
+        var file = ForeignFiles.Located(architecture, original).ToDictionary(located => located.Name, located => located.Tensor);
+        foreach (var (name, own) in built.state_dict().Where(named => named.Value.dtype == float32))
+        {
+            var (stored, factor) = architecture.Locate(built, name);
+            own.copy_(file[stored].view(own.shape) * factor);
+        }
 
-        var (_, counts) = Distinct(generator.Map(latents));
-
-        Assert.Equal(3, counts.Count);
-        Assert.All(counts, count => Assert.InRange(count, 900, 1100));   // 1,000 ± 4 standard deviations
+        built.eval();
+        return built;
     }
-
-    [Fact]
-    public void Conditional_UnknownClass_ScoresTheMeanOverClasses()
-    {
-        using var scope = NewDisposeScope();
-        using var _ = no_grad();
-        using var networks = Evaluated("stylegan2-ada");
-        var critic = (StyleGan2Discriminator)networks.Discriminator;
-        var images = randn(4, 1, 16, 16);
-
-        var each = Enumerable.Range(0, 3).Select(number => critic.Score(images, eye(3).narrow(0, number, 1).expand(4, 3))).ToList();
-
-        Assert.True((stack(each).mean([0]) - critic.Score(images)).abs().max().item<float>() < 1e-5);
-    }
-
-    [Fact]
-    public void Clamp_SmallLimit_HoldsEveryActivation()
-    {
-        using var scope = NewDisposeScope();
-        using var _ = no_grad();
-        var settings = Small.Settings with { Clamp = 1e-3 };
-        using var generator = new StyleGan2Generator(settings);
-
-        // One image of at most the limit comes from each of three resolutions; enlarging keeps magnitudes within 1 (its filter is an average).
-        Assert.InRange(generator.Generate(randn(4, 8), noise: null).abs().max().item<float>(), 1e-6, 3.01e-3);
-    }
-
-    private static (Tensor Rows, IReadOnlyList<long> Counts) Distinct(Tensor rows)
-    {
-        var (unique, _, counts) = rows.round(4).unique(dim: 0, sorted: true, return_inverse: false, return_counts: true);
-        return (unique, [.. counts!.data<long>()]);
-    }
-
-    // A state dict keeps no attributes: without them nothing is clamped, which these small networks never reach anyway.
-    private static ImageGenerator Clamped(ImageGenerator loaded, string name)
-    {
-        Assert.True(name != "stylegan2-ada" || ((StyleGan2Generator)loaded).Settings.Clamp is null);
-        return loaded;
-    }
-
-    private static GanPair Evaluated(string name)
-    {
-        var networks = ForeignFiles.Gan(name);
-        networks.Generator.eval();
-        networks.Discriminator.eval();
-        return networks;
-    }
-
-    private string At(string name) => Path.Combine(_folder, name);
 }

@@ -168,7 +168,7 @@ public sealed class PretrainingTests : IDisposable
         using var feedback = FeedbackCollector.Collect(
             networks.Generator, annotation, GivenImages.None, Small.Options with { FeedbackSamples = 100, MinimumNegatives = 0, MinimumClean = 0 }, CPU, CancellationToken.None);
         var context = new UnlearningContext(
-            networks, Small.Options with { Data = _folder, Steps = 3, RecoverySteps = 1 }, annotation, feedback, new Small.Judge(), new NoJournal(), new Small.Silent(), CPU);
+            networks, Small.Options with { Data = _folder, Steps = 3, RecoverySteps = 1 }, annotation, feedback, new Small.Judge(), new NoJournal(), new Small.Silent(), CPU) { Factory = Settings32 };
 
         using var retrained = new RetrainMethod().Run(context, CancellationToken.None);
 

@@ -19,13 +19,18 @@ public sealed class CandidateEvaluatorTests
         using var networks = Small.Gan();
         networks.Generator.eval();
         using var classifier = Small.Classifier();
-        using var evaluator = new CandidateEvaluator(Policy(maxRate, minUnlearned), Small.Annotation(classifier), networks.Generator, CPU);
+        using var evaluator =
+            new CandidateEvaluator(Policy(maxRate, minUnlearned), Small.Annotation(classifier), networks.Generator, CPU);
 
         var candidate = evaluator.Evaluate(networks.Generator, step: 7);
 
-        var limit = Math.Min(maxRate ?? 1, minUnlearned is null ? 1 : (1 - minUnlearned.Value) * candidate.Rate);   // the original itself is judged
+        // the original itself is judged
+        var limit = Math.Min(maxRate ?? 1, minUnlearned is null ? 1 : (1 - minUnlearned.Value) * candidate.Rate);
         Assert.InRange(candidate.Rate, 0.1, 0.5);
-        Assert.Equal(ClopperPearson.UpperBound((long)Math.Round(candidate.Rate * 200), 200, 0.9) - limit / 2, candidate.Excess, tolerance: 1e-9);
+        Assert.Equal(
+            ClopperPearson.UpperBound((long)Math.Round(candidate.Rate * 200), 200, 0.9) - limit / 2,
+            candidate.Excess,
+            tolerance: 1e-9);
         Assert.Equal((7, 1.0), (candidate.Step, candidate.SmallestShareKept));
     }
 
@@ -35,7 +40,8 @@ public sealed class CandidateEvaluatorTests
         using var networks = Small.Gan();
         networks.Generator.eval();
         using var classifier = Small.Classifier();
-        using var evaluator = new CandidateEvaluator(Policy(maxRate: 1, minUnlearned: null), Small.Annotation(classifier), networks.Generator, CPU);
+        using var evaluator =
+            new CandidateEvaluator(Policy(maxRate: 1, minUnlearned: null), Small.Annotation(classifier), networks.Generator, CPU);
 
         Assert.Equal(0, evaluator.Evaluate(networks.Generator, step: 1).Excess);
     }
@@ -48,9 +54,16 @@ public sealed class CandidateEvaluatorTests
         using var classifier = Small.Classifier();
         var policy = Policy(maxRate: 0.1, minUnlearned: null);
         using var usual = new CandidateEvaluator(policy, Small.Annotation(classifier), networks.Generator, CPU);
-        using var strict = new CandidateEvaluator(policy with { Unlearning = policy.Unlearning with { CandidateMargin = 0.2 } }, Small.Annotation(classifier), networks.Generator, CPU);
+        using var strict = new CandidateEvaluator(
+            policy with { Unlearning = policy.Unlearning with { CandidateMargin = 0.2 } },
+            Small.Annotation(classifier),
+            networks.Generator,
+            CPU);
 
-        Assert.Equal(0.3 * 0.1, strict.Evaluate(networks.Generator, step: 1).Excess - usual.Evaluate(networks.Generator, step: 1).Excess, tolerance: 1e-12);
+        Assert.Equal(
+            0.3 * 0.1,
+            strict.Evaluate(networks.Generator, step: 1).Excess - usual.Evaluate(networks.Generator, step: 1).Excess,
+            tolerance: 1e-12);
     }
 
     // What is within its limit already has no share that it could be rid of.
@@ -74,7 +87,10 @@ public sealed class CandidateEvaluatorTests
         using var classifier = Small.Classifier();
         var policy = Policy(maxRate: 1, minUnlearned: null);
         using var evaluator = new CandidateEvaluator(
-            policy with { Unlearning = policy.Unlearning with { CandidateSamples = 2 * classifier.FeatureSize } }, Small.Annotation(classifier), networks.Generator, CPU);
+            policy with { Unlearning = policy.Unlearning with { CandidateSamples = 2 * classifier.FeatureSize } },
+            Small.Annotation(classifier),
+            networks.Generator,
+            CPU);
 
         var candidate = evaluator.Evaluate(networks.Generator, step: 1);
 

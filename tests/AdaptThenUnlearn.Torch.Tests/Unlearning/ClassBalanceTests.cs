@@ -98,7 +98,10 @@ public sealed class ClassBalanceTests
         balance.UpdateWeights(0.4);
 
         var wanted = annotation.Classes(positives.Rows(arange(positives.Count))).select(1, 1).to(float32).mean().item<float>();
-        Assert.Equal(0.4 * 0.5 * Math.Log((wanted + 0.5 / 256) / ((banned + 0.5) / 256)), balance.LogWeights[1].item<float>(), tolerance: 1e-5);
+        Assert.Equal(
+            0.4 * 0.5 * Math.Log((wanted + 0.5 / 256) / ((banned + 0.5) / 256)),
+            balance.LogWeights[1].item<float>(),
+            tolerance: 1e-5);
         var weights = balance.LogWeights.clone();
         balance.UpdateWeights(1);
         Assert.True(weights.equal(balance.LogWeights).all().item<bool>());   // nothing was counted since
@@ -120,7 +123,8 @@ public sealed class ClassBalanceTests
         var banned = annotation.Classes(images).select(1, 1);
         var some = images[banned];
         var number = Math.Min(some.shape[0], 40);
-        return new InMemoryImages(cat([some.narrow(0, 0, number), images[banned.logical_not()].narrow(0, 0, number)]).DetachFromDisposeScope());
+        return new InMemoryImages(
+            cat([some.narrow(0, 0, number), images[banned.logical_not()].narrow(0, 0, number)]).DetachFromDisposeScope());
     }
 
     private static double BannedShare(ClassBalance balance, Annotation annotation)

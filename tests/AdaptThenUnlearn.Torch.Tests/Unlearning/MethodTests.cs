@@ -8,7 +8,10 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Unlearning;
 
-/// <summary>Every method on the smallest GAN there is: finite, repeatable, resumable, and the best candidate is the one kept.</summary>
+/// <summary>
+/// What training methods have in common on the smallest GAN: the best candidate is kept, and an interrupted run gives the same
+/// bytes.
+/// </summary>
 public sealed class MethodTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-methods-").FullName;
@@ -22,28 +25,6 @@ public sealed class MethodTests : IDisposable
         Directory.Delete(_folder, recursive: true);
     }
 
-    // retrain needs real images; it has a test of its own.
-    public static TheoryData<string> Trainable => [.. UnlearningMethods.All.Select(method => method.Name).Where(name => name != "retrain")];
-
-    [Theory]
-    [MemberData(nameof(Trainable))]
-    public void Run_AnyMethod_IsFiniteRepeatableAndLeavesTheOriginalAlone(string name)
-    {
-        var before = Weights(_networks);
-        byte[] Run()
-        {
-            using var feedback = Feedback();
-            using var unlearned = UnlearningMethods.Named(name).Run(Context(feedback), CancellationToken.None);
-            Assert.All(unlearned.Networks.Generator.parameters(), parameter => Assert.True(isfinite(parameter).all().item<bool>()));
-            Assert.True(unlearned.Distances.ToOriginal > 0);
-            Assert.NotEmpty(unlearned.Candidates);
-            return Weights(unlearned.Networks);
-        }
-
-        Assert.Equal(Run(), Run());
-        Assert.Equal(before, Weights(_networks));
-    }
-
     [Theory]
     [InlineData(4)]
     [InlineData(6)]
@@ -52,7 +33,9 @@ public sealed class MethodTests : IDisposable
         using var feedback = Feedback();
         var judge = new Small.Judge(step => step == best ? 1 : 10);
 
-        using var unlearned = UnlearningMethods.Named("adapt-then-unlearn").Run(Context(feedback) with { Evaluator = judge }, CancellationToken.None);
+        using var unlearned = UnlearningMethods
+            .Named("adapt-then-unlearn")
+            .Run(Context(feedback) with { Evaluator = judge }, CancellationToken.None);
 
         Assert.Equal(best, unlearned.SelectedStep);
         Assert.Equal([2, 4, 6], unlearned.Candidates.Select(candidate => candidate.Step));
@@ -72,12 +55,19 @@ public sealed class MethodTests : IDisposable
         using (var feedback = Feedback())
         using (var stop = new CancellationTokenSource())
         {
-            var interrupted = Context(feedback) with { Journal = new FolderJournal(_folder, "f", resume: false), Progress = new Small.StopAfter(afterSteps, stop) };
-            Assert.Throws<OperationCanceledException>(() => UnlearningMethods.Named("adapt-then-unlearn").Run(interrupted, stop.Token));
+            var interrupted = Context(feedback) with
+            {
+                Journal = new FolderJournal(_folder, "f", resume: false),
+                Progress = new Small.StopAfter(afterSteps, stop)
+            };
+            Assert.Throws<OperationCanceledException>(
+                () => UnlearningMethods.Named("adapt-then-unlearn").Run(interrupted, stop.Token));
         }
 
         using (var feedback = Feedback())
-        using (var resumed = UnlearningMethods.Named("adapt-then-unlearn").Run(Context(feedback) with { Journal = new FolderJournal(_folder, "f", resume: true) }, CancellationToken.None))
+        using (var resumed = UnlearningMethods
+            .Named("adapt-then-unlearn")
+            .Run(Context(feedback) with { Journal = new FolderJournal(_folder, "f", resume: true) }, CancellationToken.None))
             Assert.Equal(whole, Weights(resumed.Networks));
     }
 
@@ -85,17 +75,24 @@ public sealed class MethodTests : IDisposable
     [Fact]
     public void Run_NoCandidateBeforeTheLast_KeepsThatAndGoesOnFromInBetween()
     {
-        var (options, told) = (Small.Options with { Method = "fine-tune", Steps = 203, CandidateEvery = 1000 }, new Small.Silent());
+        var (options, told) =
+            (Small.Options with { Method = "fine-tune", Steps = 203, CandidateEvery = 1000 }, new Small.Silent());
 
         using (var feedback = Feedback())
         using (var stop = new CancellationTokenSource())
         {
-            var interrupted = Context(feedback) with { Options = options, Journal = new FolderJournal(_folder, "f", resume: false), Progress = new Small.StopAfter(202, stop) };
+            var interrupted = Context(feedback) with
+            {
+                Options = options,
+                Journal = new FolderJournal(_folder, "f", resume: false),
+                Progress = new Small.StopAfter(202, stop)
+            };
             Assert.Throws<OperationCanceledException>(() => UnlearningMethods.Named("fine-tune").Run(interrupted, stop.Token));
         }
 
         using (var feedback = Feedback())
-        using (var unlearned = UnlearningMethods.Named("fine-tune").Run(Context(feedback) with { Options = options, Journal = new FolderJournal(_folder, "f", resume: true), Progress = told }, CancellationToken.None))
+        using (var unlearned = UnlearningMethods.Named("fine-tune").Run(Context(feedback) with { Options =
+            options, Journal = new FolderJournal(_folder, "f", resume: true), Progress = told }, CancellationToken.None))
             Assert.Equal(203, Assert.Single(unlearned.Candidates).Step);
         Assert.Equal(201, told.Reported[0].Step);
     }
@@ -127,9 +124,11 @@ public sealed class MethodTests : IDisposable
     public void Journal_OfAnotherRun_IsRefused()
     {
         using var some = zeros(3);
-        new FolderJournal(_folder, "one", resume: false).Save("stage", new StageState(1, new Dictionary<string, Tensor> { ["x"] = some }, new Dictionary<string, double>()));
+        new FolderJournal(_folder, "one", resume: false)
+            .Save("stage", new StageState(1, new Dictionary<string, Tensor> { ["x"] = some }, new Dictionary<string, double>()));
 
-        var failed = Assert.Throws<AdaptThenUnlearn.Torch.Checkpoints.Tensors.CheckpointException>(() => new FolderJournal(_folder, "two", resume: true).Load("stage"));
+        var failed = Assert.Throws<AdaptThenUnlearn.Torch.Checkpoints.Tensors.CheckpointException>(
+            () => new FolderJournal(_folder, "two", resume: true).Load("stage"));
 
         Assert.Contains("--resume", failed.Message, StringComparison.Ordinal);
         Assert.Null(new FolderJournal(_folder, "one", resume: false).Load("stage"));
@@ -139,7 +138,8 @@ public sealed class MethodTests : IDisposable
     public void Journal_OfAnotherRunWhereThoseAreStale_IsPassedOver()
     {
         using var some = zeros(3);
-        new FolderJournal(_folder, "one", resume: false).Save("stage", new StageState(1, new Dictionary<string, Tensor> { ["x"] = some }, new Dictionary<string, double>()));
+        new FolderJournal(_folder, "one", resume: false)
+            .Save("stage", new StageState(1, new Dictionary<string, Tensor> { ["x"] = some }, new Dictionary<string, double>()));
 
         Assert.Null(new FolderJournal(_folder, "two", resume: true, discardOtherRuns: true).Load("stage"));
         Assert.Equal(1, new FolderJournal(_folder, "one", resume: true, discardOtherRuns: true).Load("stage")!.Step);

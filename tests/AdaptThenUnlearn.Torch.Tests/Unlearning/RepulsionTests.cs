@@ -1,14 +1,16 @@
 using AdaptThenUnlearn.Policies;
-using AdaptThenUnlearn.Torch.Training;
 using AdaptThenUnlearn.Torch.Unlearning.Repulsion;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Unlearning;
 
-/// <summary>What every repulsion loss must do, the paper's closed forms, and how the published code's differ from them.</summary>
+/// <summary>
+/// The repulsion losses and their contract, the paper's closed forms, and how the published code's differ from them.
+/// </summary>
 public sealed class RepulsionTests
 {
-    public static TheoryData<string> Names => [.. RepulsionLosses.All.Select(loss => loss.Name)];
+    public static TheoryData<string, string> ChecksOfEveryLoss =>
+        [.. RepulsionLosses.All.SelectMany(loss => RepulsionLossContract.Checks.Keys, (loss, check) => (loss.Name, check))];
 
     [Theory]
     [InlineData("il2", 4.0, 0.25)]
@@ -18,78 +20,33 @@ public sealed class RepulsionTests
         Assert.Equal(expected, RepulsionLosses.Named(name).Value(squaredDistance, alpha: 0.5), tolerance: 1e-12);
 
     [Theory]
-    [MemberData(nameof(Names))]
-    public void Slope_IsTheDerivativeOfTheValue(string name)
-    {
-        const double h = 1e-5;
-        var loss = RepulsionLosses.Named(name);
+    [MemberData(nameof(ChecksOfEveryLoss))]
+    public void Contract_EveryLossOfTheCatalogue_Holds(string name, string check) =>
+        RepulsionLossContract.Checks[check](RepulsionLosses.Named(name));
 
-        foreach (var distance in new[] { 0.3, 1.0, 2.5 })
-            Assert.Equal((loss.Value(distance + h, 0.7) - loss.Value(distance - h, 0.7)) / (2 * h), loss.Derivative(distance, 0.7), tolerance: 1e-6);
-    }
+    [Fact]
+    public void Contract_CorrectNewLoss_Holds() => Assert.All(RepulsionLossContract.Checks.Values, check => check(new Huber()));
 
     [Theory]
-    [MemberData(nameof(Names))]
-    public void Accumulate_Gradient_IsThatOfTheLossAndPointsAway(string name)
+    [InlineData(typeof(HuberWithAnotherDerivative), nameof(
+        RepulsionLossContract.DerivativeIsThatOfTheValue), nameof(RepulsionLossContract.TermHasTheLossAndItsGradient))]
+    [InlineData(typeof(Pull), nameof(
+        RepulsionLossContract.ValueFallsWithTheDistance), nameof(RepulsionLossContract.GradientStepMovesAway))]
+    [InlineData(typeof(HuberThatHidesAlpha), nameof(RepulsionLossContract.AlphaMattersWhereItIsUsed))]
+    [InlineData(typeof(HuberWithoutEffectOfAlpha), nameof(RepulsionLossContract.AlphaMattersWhereItIsUsed))]
+    public void Contract_WrongNewLoss_FailsWhereItIsWrong(Type wrong, params string[] checks)
     {
-        foreach (var distance in new[] { "plain", "relative" })
-        {
-            using var scope = NewDisposeScope();
-            using var network = nn.Linear(3, 2);
-            using var parameters = new ParameterVector(network);
-            var original = parameters.Values.clone();
-            Tensor[] adapted = [original + 0.3, original - 0.2];
-            var options = new RepulsionOptions(name, Weight: 2, Alpha: 0.5, distance, Limit: 100);
-            using (no_grad())
-                parameters.Values.add_(0.1);
+        var loss = (IRepulsionLoss)Activator.CreateInstance(wrong)!;
 
-            var value = new RepulsionTerm(adapted, original, options).Accumulate(parameters, step: 1);
+        var failed = RepulsionLossContract.Checks
+            .Where(check => Record.Exception(() => check.Value(loss)) is Xunit.Sdk.XunitException)
+            .Select(check => check.Key);
 
-            var theta = parameters.Values.clone().requires_grad_();
-            var expected = 2 * adapted.Select(model => Form(name, (theta - model).square().sum() / (distance == "plain" ? 1 : (original - model).square().sum()), 0.5)).Aggregate((a, b) => a + b) / adapted.Length;
-            expected.backward();
-            Assert.Equal(expected.item<float>(), value, tolerance: 1e-4);
-            Assert.True(allclose(theta.grad!, parameters.Gradients, rtol: 1e-3, atol: 1e-5));
-        }
-
-        static Tensor Form(string name, Tensor squared, double alpha) => name switch { "il2" => 1 / squared, "nl2" => -squared, _ => (-alpha * squared).exp() };
+        Assert.Equal(checks.Order(), failed.Order());
     }
 
-    [Theory]
-    [MemberData(nameof(Names))]
-    public void Accumulate_OneGradientStep_MovesAway(string name)
-    {
-        using var scope = NewDisposeScope();
-        using var network = nn.Linear(3, 2);
-        using var parameters = new ParameterVector(network);
-        var adapted = parameters.Values + 0.5;
-        var before = RepulsionTerm.SquaredDistance(parameters.Values, adapted);
-
-        new RepulsionTerm([adapted], parameters.Values.clone(), new RepulsionOptions(name, 1, 0.5, "plain", 100)).Accumulate(parameters, step: 1);
-        using (no_grad())
-            parameters.Values.sub_(0.01 * parameters.Gradients);
-
-        Assert.True(RepulsionTerm.SquaredDistance(parameters.Values, adapted) > before);
-    }
-
-    [Theory]
-    [MemberData(nameof(Names))]
-    public void Accumulate_BeyondTheLimitOrTheLastStep_DoesNotPush(string name)
-    {
-        using var scope = NewDisposeScope();
-        using var network = nn.Linear(3, 2);
-        using var parameters = new ParameterVector(network);
-        var original = parameters.Values.clone();
-        var term = new RepulsionTerm([original + 0.5], original, new RepulsionOptions(name, 1, 0.5, "relative", Limit: 4), lastStep: 10);
-
-        term.Accumulate(parameters, step: 11);
-        Assert.Equal(0, parameters.Gradients.abs().max().item<float>());
-        using (no_grad())
-            parameters.Values.sub_(0.6);   // (1.1 / 0.5)² = 4.84 times the original's distance
-
-        Assert.True(double.IsFinite(term.Accumulate(parameters, step: 1)));
-        Assert.Equal(0, parameters.Gradients.abs().max().item<float>());
-    }
+    [Fact]
+    public void Names_OfTheCatalogue_AreUnique() => Assert.Distinct(RepulsionLosses.All.Select(loss => loss.Name));
 
     [Fact]
     public void New_AdaptationThatDidNotMove_IsRefused()
@@ -97,7 +54,8 @@ public sealed class RepulsionTests
         using var scope = NewDisposeScope();
         var original = ones(4);
 
-        Assert.Throws<InvalidOperationException>(() => new RepulsionTerm([original.clone()], original, new RepulsionOptions("el2", 1, 0.5, "plain", 4)));
+        Assert.Throws<InvalidOperationException>(() => new RepulsionTerm(
+            new ExponentialL2Repulsion(), [original.clone()], original, new RepulsionOptions("el2", 1, 0.5, "plain", 4)));
     }
 
     // The published code measures val = (K/2) · Σ over models of the mean over tensors of each tensor's mean squared error,
@@ -111,7 +69,9 @@ public sealed class RepulsionTests
         var reference = Interop.Case("authors_repulsion");
         using var scope = NewDisposeScope();
         var theta = reference.Array("theta").to(float64);
-        var sizes = reference["shapes"].EnumerateObject().Select(shape => shape.Value.EnumerateArray().Aggregate(1L, (product, size) => product * size.GetInt64())).ToList();
+        var sizes = reference["shapes"].EnumerateObject()
+            .Select(shape => shape.Value.EnumerateArray().Aggregate(1L, (product, size) => product * size.GetInt64()))
+            .ToList();
         var value = 0.0;
         for (var model = 0; model < models; model++)
         {
@@ -132,5 +92,49 @@ public sealed class RepulsionTests
             reference.Agrees($"l2_K{models}_gamma{number}", gammas[number] * RepulsionLosses.Named("nl2").Value(value, 1));
             reference.Agrees($"exp_K{models}_gamma{number}", 100 * RepulsionLosses.Named("el2").Value(value, gammas[number]));
         }
+    }
+
+    /// <summary>A correct loss that is not in the catalogue: exp(−α√(1 + d²)).</summary>
+    private class Huber : IRepulsionLoss
+    {
+        public string Name => "huber";
+
+        public virtual bool UsesAlpha => true;
+
+        public virtual double Value(double squaredDistance, double alpha) => Math.Exp(-alpha * Math.Sqrt(1 + squaredDistance));
+
+        public virtual double Derivative(double squaredDistance, double alpha) =>
+            -alpha / (2 * Math.Sqrt(1 + squaredDistance)) * Value(squaredDistance, alpha);
+    }
+
+    // The derivative with respect to d, where that with respect to d² is asked for.
+    private sealed class HuberWithAnotherDerivative : Huber
+    {
+        public override double Derivative(double squaredDistance, double alpha) =>
+            base.Derivative(squaredDistance, alpha) * 2 * Math.Sqrt(squaredDistance);
+    }
+
+    private sealed class HuberThatHidesAlpha : Huber
+    {
+        public override bool UsesAlpha => false;
+    }
+
+    private sealed class HuberWithoutEffectOfAlpha : Huber
+    {
+        public override double Value(double squaredDistance, double alpha) => base.Value(squaredDistance, 1);
+
+        public override double Derivative(double squaredDistance, double alpha) => base.Derivative(squaredDistance, 1);
+    }
+
+    // A consistent function that draws the generator towards the adapted one.
+    private sealed class Pull : IRepulsionLoss
+    {
+        public string Name => "pull";
+
+        public bool UsesAlpha => false;
+
+        public double Value(double squaredDistance, double alpha) => squaredDistance;
+
+        public double Derivative(double squaredDistance, double alpha) => 1;
     }
 }

@@ -4,10 +4,10 @@ using AdaptThenUnlearn.Torch.Models.Sequence;
 
 namespace AdaptThenUnlearn.Torch.Models.Dcgan;
 
-/// <summary>Rebuilds a DCGAN from its weights, and from what somebody says of its layers.</summary>
+/// <summary>Rebuilds a DCGAN from its weights, and from its layers where the policy states them.</summary>
 /// <remarks>
-/// Radford, Metz and Chintala 2016 (arXiv:1511.06434), with the names of PyTorch's own example (<c>main.0.weight</c> and on) and of what
-/// was made from it; <see cref="DcganLayout"/> is its usual layout.
+/// Radford, Metz and Chintala 2016 (arXiv:1511.06434), with the names of PyTorch's own example (<c>main.0.weight</c> and so on)
+/// and of the projects that follow it. <see cref="DcganLayout"/> is its usual layout.
 /// </remarks>
 public sealed class DcganArchitecture : SequenceArchitecture
 {
@@ -25,24 +25,36 @@ public sealed class DcganArchitecture : SequenceArchitecture
             && sequence.Parts.Values.Any(part => part.IsConvolution) && !IsDiscriminator(sequence);
 
     /// <inheritdoc/>
-    public override ImageDiscriminator BuildDiscriminator(StoredNetwork stored, ImageGenerator generator) => BuildDiscriminator(stored, generator.Shape);
+    public override ImageDiscriminator BuildDiscriminator(StoredNetwork stored, ImageGenerator generator) =>
+        BuildDiscriminator(stored, generator.Shape);
 
-    /// <summary>Builds the discriminator these weights belong to, with fresh weights; belongs to the caller.</summary>
-    /// <param name="stored">Its weights.</param>
-    /// <param name="images">What it takes.</param>
+    /// <summary>Builds the discriminator that these weights belong to, with fresh weights; belongs to the caller.</summary>
+    /// <param name="stored">The discriminator's weights.</param>
+    /// <param name="images">The images it takes.</param>
     /// <exception cref="ArgumentException">They do not take such images, or do not end at a single pixel.</exception>
     public static DcganDiscriminator BuildDiscriminator(StoredNetwork stored, ImageShape images) =>
         new(images, DiscriminatorLayers(stored, images), StoredSequence.Parse(stored)!.Prefix);
 
     /// <inheritdoc/>
-    /// <remarks>A convolution of the same kernel, stride and padding undoes the size of a transposed one, and one of an enlargement's stride the size of that.</remarks>
-    /// <exception cref="ArgumentException">The layers cannot be reversed so.</exception>
-    public override ImageDiscriminator MirrorDiscriminator(ImageGenerator generator) => new DcganDiscriminator(generator.Shape, MirrorOf(((SequentialGenerator)generator).Layers));
+    /// <remarks>
+    /// A convolution of the same kernel, stride and padding reverses the change of size of a transposed one; a stride reverses an
+    /// enlargement by the same factor.
+    /// </remarks>
+    public override ImageDiscriminator MirrorDiscriminator(ImageGenerator generator) =>
+        new DcganDiscriminator(generator.Shape, MirrorOf(((SequentialGenerator)generator).Layers));
+
+    /// <inheritdoc/>
+    public override string FeatureKind => DcganDiscriminator.Kind;
+
+    /// <inheritdoc/>
+    public override ImageDiscriminator BuildFeatureNetwork(StoredNetwork stored, ImageShape images) =>
+        BuildDiscriminator(stored, images);
 
     /// <inheritdoc/>
     protected override string Describe(IReadOnlyList<SequenceLayer> layers) => string.Create(
         CultureInfo.InvariantCulture,
-        $"DCGAN, {SequenceShape.Images(layers)}, latent {SequenceShape.LatentSize(layers)}, channels {string.Join(" ", layers.OfType<ConvolutionLayer>().SkipLast(1).Select(layer => layer.Outputs))}");
+        $"DCGAN, {SequenceShape.Images(layers)}, latent {SequenceShape.LatentSize(layers)}, channels "
+            + $"{string.Join(" ", layers.OfType<ConvolutionLayer>().SkipLast(1).Select(layer => layer.Outputs))}");
 
     /// <inheritdoc/>
     protected override string? ExplainMismatch(StoredSequence sequence) => DcganLayout.ExplainMismatch(sequence);
@@ -60,7 +72,9 @@ public sealed class DcganArchitecture : SequenceArchitecture
         StoredSequence.RefuseSpectralNorm(stored);
         var sequence = StoredSequence.Parse(stored) ?? throw new ArgumentException("it is not a sequence of convolutions");
         if (sequence.InOrder.FirstOrDefault(part => part.IsLinear) is { } linear)
-            throw new ArgumentException($"'{sequence.NameOf(linear.Number, "weight")}' is of a fully connected layer, and only discriminators that end in a convolution to one pixel are known");
+            throw new ArgumentException(
+                $"'{sequence.NameOf(linear.Number, "weight")}' is of a fully connected layer, and only discriminators that "
+                    + "end in a convolution to one pixel are known");
 
         List<DcganLayer> layers = [];
         var size = images.Resolution;
@@ -72,18 +86,22 @@ public sealed class DcganArchitecture : SequenceArchitecture
                 4 when size == 4 => (1, 0),   // what is left becomes one pixel
                 4 => (2, 1),
                 3 => (1, 1),
-                _ => throw new ArgumentException($"'{sequence.NameOf(part.Number, "weight")}' has a kernel of {kernel}, and only 4 and 3 are known"),
+                _ => throw new ArgumentException(
+                    $"'{sequence.NameOf(part.Number, "weight")}' has a kernel of {kernel}, and only 4 and 3 are known"),
             };
             size = (size + 2 * padding - kernel) / stride + 1;
             var normalised = sequence.Parts.TryGetValue(part.Number + 1, out var next) && next.IsBatchNorm;
-            layers.Add(new DcganLayer(part.Number, part.Size(1), part.Size(0), kernel, stride, padding, part.HasBias, normalised));
+            layers.Add(
+                new DcganLayer(part.Number, part.Size(1), part.Size(0), kernel, stride, padding, part.HasBias, normalised));
         }
 
         if (size != 1 || layers is [] || layers[0].Inputs != images.Channels)
             throw new ArgumentException($"the discriminator does not take {images} images");
         foreach (var (layer, next) in layers.Zip(layers.Skip(1)))
             if (layer.Outputs != next.Inputs)
-                throw new ArgumentException($"'{sequence.NameOf(layer.Number, "weight")}' gives {layer.Outputs} maps, '{sequence.NameOf(next.Number, "weight")}' takes {next.Inputs}");
+                throw new ArgumentException(
+                    $"'{sequence.NameOf(layer.Number, "weight")}' gives {layer.Outputs} maps, "
+                        + $"'{sequence.NameOf(next.Number, "weight")}' takes {next.Inputs}");
         return layers;
     }
 
@@ -103,15 +121,25 @@ public sealed class DcganArchitecture : SequenceArchitecture
 
             var stride = convolution.Transposed ? convolution.Stride : enlarged;
             var (leaves, before) = (shapes[place + 1].Side, shapes[place].Side / enlarged);
-            if ((convolution.Transposed && enlarged > 1) || (!convolution.Transposed && convolution.Stride > 1) || (leaves + 2 * convolution.Padding - convolution.Kernel) / stride + 1 != before)
-                throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"layer {layer.Number} has no counterpart in a discriminator"));
+            if ((convolution.Transposed && enlarged > 1)
+                || (!convolution.Transposed && convolution.Stride > 1)
+                || (leaves + 2 * convolution.Padding - convolution.Kernel) / stride + 1 != before)
+                throw new ArgumentException(
+                    string.Create(CultureInfo.InvariantCulture, $"layer {layer.Number} has no counterpart in a discriminator"));
             mirrored.Add((convolution.Outputs, convolution.Inputs, convolution.Kernel, stride, convolution.Padding));
             enlarged = 1;
         }
 
         mirrored.Reverse();
         return [.. mirrored.Select((layer, index) => new DcganLayer(
-            2 * index, layer.Inputs, index == mirrored.Count - 1 ? 1 : layer.Outputs, layer.Kernel, layer.Stride, layer.Padding, Bias: true, Normalised: false))];
+            2 * index,
+            layer.Inputs,
+            index == mirrored.Count - 1 ? 1 : layer.Outputs,
+            layer.Kernel,
+            layer.Stride,
+            layer.Padding,
+            Bias: true,
+            Normalised: false))];
     }
 
     // Down to the 4×4 pixels that the last convolution covers, as those projects have it.
@@ -127,11 +155,14 @@ public sealed class DcganArchitecture : SequenceArchitecture
         }
     }
 
-    // It begins with a convolution of an image's channels and goes on from there, which transposed convolutions do the other way round.
+    // It begins with a convolution of an image's channels and goes on from there, which transposed convolutions do the other way
+    // round.
     private static bool IsDiscriminator(StoredSequence sequence)
     {
         var convolutions = sequence.InOrder.Where(part => part.IsConvolution).ToList();
-        return sequence.InOrder.First().IsConvolution && convolutions[0].Size(1) is 1 or 3 && convolutions.Zip(convolutions.Skip(1)).All(pair => pair.First.Size(0) == pair.Second.Size(1))
+        return sequence.InOrder.First().IsConvolution
+            && convolutions[0].Size(1) is 1 or 3
+            && convolutions.Zip(convolutions.Skip(1)).All(pair => pair.First.Size(0) == pair.Second.Size(1))
             && (convolutions.Count > 1 || convolutions[0].Size(0) == 1);
     }
 }
@@ -145,4 +176,5 @@ public sealed class DcganArchitecture : SequenceArchitecture
 /// <param name="Padding">Pixels around the input.</param>
 /// <param name="Bias">Whether it has one.</param>
 /// <param name="Normalised">Whether batch normalisation follows.</param>
-public sealed record DcganLayer(int Number, int Inputs, int Outputs, int Kernel, int Stride, int Padding, bool Bias, bool Normalised);
+public sealed record DcganLayer(
+    int Number, int Inputs, int Outputs, int Kernel, int Stride, int Padding, bool Bias, bool Normalised);

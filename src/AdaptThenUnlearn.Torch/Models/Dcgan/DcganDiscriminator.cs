@@ -4,19 +4,25 @@ using static TorchSharp.torch.nn;
 
 namespace AdaptThenUnlearn.Torch.Models.Dcgan;
 
-/// <summary>Strided convolutions with batch normalisation and leaky ReLU; its score is what the original puts through a sigmoid.</summary>
+/// <summary>
+/// Strided convolutions with batch normalisation and leaky ReLU; its score is what the original puts through a sigmoid.
+/// </summary>
 /// <remarks>Radford, Metz and Chintala 2016 (arXiv:1511.06434), section 3.</remarks>
 public sealed class DcganDiscriminator : ImageDiscriminator
 {
+    // Classifiers on its features are stored under this word: changing it makes them unreadable.
+    internal const string Kind = "dcgan-discriminator";
+
     private readonly List<Module<Tensor, Tensor>> _parts = [];
     private readonly IReadOnlyList<DcganLayer> _layers;
     private readonly string _prefix;
 
     /// <summary>Builds it with fresh weights from torch's default random source.</summary>
-    /// <param name="images">What it takes.</param>
-    /// <param name="layers">Down to one pixel.</param>
+    /// <param name="images">The images it takes.</param>
+    /// <param name="layers">Convolutions from the image down to one pixel.</param>
     /// <param name="prefix">The name before its layers' numbers; empty where there is none.</param>
-    public DcganDiscriminator(ImageShape images, IReadOnlyList<DcganLayer> layers, string prefix = "main") : base(nameof(DcganDiscriminator), images)
+    public DcganDiscriminator(ImageShape images, IReadOnlyList<DcganLayer> layers, string prefix = "main")
+        : base(nameof(DcganDiscriminator), images)
     {
         (_layers, _prefix) = (layers, prefix);
         var owner = prefix.Length == 0 ? (nn.Module)this : new NumberedLayers();
@@ -43,7 +49,8 @@ public sealed class DcganDiscriminator : ImageDiscriminator
     {
         get
         {
-            var size = _layers.SkipLast(1).Aggregate(Shape.Resolution, (before, layer) => (before + 2 * layer.Padding - layer.Kernel) / layer.Stride + 1);
+            var size = _layers.SkipLast(1)
+                .Aggregate(Shape.Resolution, (before, layer) => (before + 2 * layer.Padding - layer.Kernel) / layer.Stride + 1);
             return _layers[^1].Inputs * size * size;
         }
     }
@@ -56,13 +63,21 @@ public sealed class DcganDiscriminator : ImageDiscriminator
     }
 
     /// <inheritdoc/>
+    public override string Assumption => SequenceArchitecture.DiscriminatorAssumption;
+
+    /// <inheritdoc/>
+    public override string FeatureKind => Kind;
+
+    /// <inheritdoc/>
     public override ImageDiscriminator Copy() => Weights.CopiedTo(new DcganDiscriminator(Shape, _layers, _prefix), this);
 
-    private static Tensor Through(IEnumerable<Module<Tensor, Tensor>> parts, Tensor images) => parts.Aggregate(images, (maps, part) => part.call(maps));
+    private static Tensor Through(IEnumerable<Module<Tensor, Tensor>> parts, Tensor images) =>
+        parts.Aggregate(images, (maps, part) => part.call(maps));
 
     private IEnumerable<(string, Module<Tensor, Tensor>)> Parts(DcganLayer layer)
     {
-        yield return ($"{layer.Number}", Conv2d(layer.Inputs, layer.Outputs, layer.Kernel, stride: layer.Stride, padding: layer.Padding, bias: layer.Bias));
+        yield return ($"{layer.Number}", Conv2d(
+            layer.Inputs, layer.Outputs, layer.Kernel, stride: layer.Stride, padding: layer.Padding, bias: layer.Bias));
         if (layer.Normalised)
             yield return ($"{layer.Number + 1}", BatchNorm2d(layer.Outputs));
         if (layer != _layers[^1])

@@ -2,17 +2,29 @@ using AdaptThenUnlearn.Policies;
 
 namespace AdaptThenUnlearn.Torch.Models.Sequence;
 
-/// <summary>A family of generators that are one sequence of layers, rebuilt from their weights and from what somebody says of their layers.</summary>
-/// <remarks>What weights do not tell is stated, or assumed and said where the family's usual layout leaves one reading.</remarks>
+/// <summary>
+/// A family of generators that are one sequence of layers, rebuilt from their weights and, where the policy states them, from
+/// their layers.
+/// </summary>
+/// <remarks>
+/// Weights do not say everything. The policy states the rest, or the family's usual layout is assumed where only one reading is
+/// possible; <see cref="GetAssumedLayers"/> then reports it.
+/// </remarks>
 public abstract class SequenceArchitecture : IGeneratorArchitecture
 {
+    /// <summary>What is assumed about every discriminator of these families.</summary>
+    internal const string DiscriminatorAssumption =
+        "leaky ReLU of slope 0.2, batch normalisation with eps 1e-5, one score at the end. It decides nothing that is measured";
+
     /// <inheritdoc/>
     public abstract string Name { get; }
 
     /// <inheritdoc/>
     public bool TakesLayers => true;
 
-    /// <summary>Name of the family's usual layout, as somebody states it in place of the layers (<see cref="LayerText"/>).</summary>
+    /// <summary>
+    /// Name of the family's usual layout, which a policy can state in place of the layers (<see cref="LayerText"/>).
+    /// </summary>
     protected abstract string Layout { get; }
 
     /// <inheritdoc/>
@@ -40,7 +52,13 @@ public abstract class SequenceArchitecture : IGeneratorArchitecture
     /// <inheritdoc/>
     public abstract ImageDiscriminator MirrorDiscriminator(ImageGenerator generator);
 
-    /// <summary>One line about a generator of these layers.</summary>
+    /// <inheritdoc/>
+    public abstract string FeatureKind { get; }
+
+    /// <inheritdoc/>
+    public abstract ImageDiscriminator BuildFeatureNetwork(StoredNetwork stored, ImageShape images);
+
+    /// <summary>Describes a generator of these layers in one line.</summary>
     protected abstract string Describe(IReadOnlyList<SequenceLayer> layers);
 
     /// <summary>Why a sequence is not of the family's usual layout, or null where it is.</summary>
@@ -49,9 +67,9 @@ public abstract class SequenceArchitecture : IGeneratorArchitecture
     /// <summary>The layers of a sequence that has no <see cref="ExplainMismatch"/>.</summary>
     protected abstract IReadOnlyList<SequenceLayer> StandardLayers(StoredSequence sequence);
 
-    /// <summary>Reads a sequence of which nobody has stated the layers.</summary>
+    /// <summary>Reads a sequence whose layers are not stated.</summary>
     /// <param name="sequence">As stored.</param>
-    /// <param name="discriminator">That goes with it; null where none is known.</param>
+    /// <param name="discriminator">Its discriminator; null where none is known.</param>
     /// <exception cref="UnclearLayersException">It may be more than one network.</exception>
     protected abstract SequenceInterpretation Assumed(StoredSequence sequence, StoredNetwork? discriminator);
 
@@ -64,8 +82,10 @@ public abstract class SequenceArchitecture : IGeneratorArchitecture
             [var layout] when layout == Layout => ExplainMismatch(sequence) is { } misfit
                 ? throw new ArgumentException($"it is not of the layout '{layout}': {misfit}")
                 : new SequenceInterpretation(sequence.Prefix, StandardLayers(sequence), Assumed: null),
-            [LayerText.DcganTutorial] => throw new ArgumentException($"'{LayerText.DcganTutorial}' is a layout of convolutions, and it has none"),
-            [LayerText.MlpTutorial] => throw new ArgumentException($"'{LayerText.MlpTutorial}' is a layout without convolutions, and it has some"),
+            [LayerText.DcganTutorial] =>
+                throw new ArgumentException($"'{LayerText.DcganTutorial}' is a layout of convolutions, and it has none"),
+            [LayerText.MlpTutorial] =>
+                throw new ArgumentException($"'{LayerText.MlpTutorial}' is a layout without convolutions, and it has some"),
             var layerTexts => SequenceInterpretation.FromLayerTexts(sequence, layerTexts),
         };
     }

@@ -3,25 +3,31 @@ using AdaptThenUnlearn.Policies;
 
 namespace AdaptThenUnlearn.Torch.Models.Sequence;
 
-/// <summary>The layers of a stored sequence, and whether anybody said that they are these.</summary>
+/// <summary>The layers of a stored sequence, and what of them was assumed.</summary>
 /// <param name="Prefix">As <see cref="StoredSequence.Prefix"/>.</param>
 /// <param name="Layers">In order.</param>
 /// <param name="Assumed">What had to be assumed; null where all of it was stated.</param>
 public sealed record SequenceInterpretation(string Prefix, IReadOnlyList<SequenceLayer> Layers, AssumedLayers? Assumed)
 {
-    /// <summary>Reads the layers as they were stated, each held against what is stored.</summary>
+    /// <summary>Reads the layers as the policy states them, and checks each against the stored weights.</summary>
     /// <param name="sequence">As stored.</param>
-    /// <param name="texts">One a layer, as <see cref="LayerText"/>.</param>
-    /// <exception cref="ArgumentException">One does not go with the weights; the message says which.</exception>
+    /// <param name="texts">One for each layer, as <see cref="LayerText"/>.</param>
+    /// <exception cref="ArgumentException">A layer does not fit the weights; the message says which.</exception>
     public static SequenceInterpretation FromLayerTexts(StoredSequence sequence, IReadOnlyList<string> texts)
     {
         var layers = texts.Select((text, number) => Layer(sequence, number, text)).ToList();
         return sequence.Parts.Keys.Where(number => number >= texts.Count).Order().ToList() is [var first, ..]
-            ? throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"'layers' names {texts.Count} layers, and the file has '{sequence.NameOf(first, sequence.Parts[first].Tensors.Keys.First())}'"))
+            ? throw new ArgumentException(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"'layers' names {texts.Count} layers, and the file has "
+                        + $"'{sequence.NameOf(first, sequence.Parts[first].Tensors.Keys.First())}'"))
             : new SequenceInterpretation(sequence.Prefix, layers, Assumed: null);
     }
 
-    /// <summary>What a file's layers may be, for somebody to correct: as many as there are numbers, and an activation at the end.</summary>
+    /// <summary>
+    /// Guesses the layers of a file, for the user to correct: as many as there are numbers, and an activation at the end.
+    /// </summary>
     /// <returns>Texts as <see cref="LayerText"/>.</returns>
     public static IReadOnlyList<string> SuggestLayers(StoredSequence sequence)
     {
@@ -58,8 +64,12 @@ public sealed record SequenceInterpretation(string Prefix, IReadOnlyList<Sequenc
             channels = part.Size(transposed ? 1 : 0);
             enlarged = false;
             var kernel = part.Size(2);
-            var (stride, padding) = convolutions++ == 0 && transposed ? (1, 0) : !transposed ? (1, kernel / 2) : (2, Math.Max(0, (kernel - 1) / 2));
-            return string.Create(CultureInfo.InvariantCulture, $"{(transposed ? "ConvTranspose2d" : "Conv2d")}(kernel_size={kernel}, stride={stride}, padding={padding})");
+            var (stride, padding) = convolutions++ == 0 && transposed
+                ? (1, 0)
+                : !transposed ? (1, kernel / 2) : (2, Math.Max(0, (kernel - 1) / 2));
+            return string.Create(
+                CultureInfo.InvariantCulture,
+                $"{(transposed ? "ConvTranspose2d" : "Conv2d")}(kernel_size={kernel}, stride={stride}, padding={padding})");
         }
     }
 
@@ -68,7 +78,8 @@ public sealed record SequenceInterpretation(string Prefix, IReadOnlyList<Sequenc
         var layerText = Parsed(text);
         var part = sequence.Parts.GetValueOrDefault(number);
         var layer = Built(layerText, part, number);
-        if (part is not null && layer is ReluLayer or TanhLayer or SigmoidLayer or UpsampleLayer or UnflattenLayer or IdentityLayer or InstanceNormLayer { Affine: false })
+        if (part is not null && layer is ReluLayer or TanhLayer
+            or SigmoidLayer or UpsampleLayer or UnflattenLayer or IdentityLayer or InstanceNormLayer { Affine: false })
             throw CreateError($"has no weights, and the file has '{sequence.NameOf(number, part.Tensors.Keys.First())}'");
         return layer;
 
@@ -104,7 +115,9 @@ public sealed record SequenceInterpretation(string Prefix, IReadOnlyList<Sequenc
         StoredPart RequirePart(StoredPart? stored, bool? fits) =>
             stored is null ? throw CreateError($"the file has no '{sequence.NameOf(number, "weight")}'")
             : fits == true ? stored
-            : throw CreateError($"the file's tensors are not of such a layer: {string.Join(", ", stored.Tensors.Select(tensor => $"'{sequence.NameOf(number, tensor.Key)}' [{string.Join(", ", tensor.Value)}]"))}");
+            : throw CreateError(
+                $"the file's tensors are not of such a layer: "
+                    + $"{string.Join(", ", stored.Tensors.Select(tensor => $"'{sequence.NameOf(number, tensor.Key)}' [{string.Join(", ", tensor.Value)}]"))}");
 
         ConvolutionLayer Convolution(LayerText layer, StoredPart stored, bool transposed)
         {
@@ -113,7 +126,15 @@ public sealed record SequenceInterpretation(string Prefix, IReadOnlyList<Sequenc
             RequireEqual(layer, "out_channels", outputs);
             RequireEqual(layer, "kernel_size", stored.Size(2));
             var made = new ConvolutionLayer(
-                number, inputs, outputs, stored.Size(2), layer.GetInt32("stride") ?? 1, layer.GetInt32("padding") ?? 0, layer.GetInt32("output_padding") ?? 0, stored.HasBias, transposed);
+                number,
+                inputs,
+                outputs,
+                stored.Size(2),
+                layer.GetInt32("stride") ?? 1,
+                layer.GetInt32("padding") ?? 0,
+                layer.GetInt32("output_padding") ?? 0,
+                stored.HasBias,
+                transposed);
             return made.OutputPadding < made.Stride || made.OutputPadding == 0
                 ? made
                 : throw CreateError("'output_padding' must be smaller than 'stride'");
@@ -128,7 +149,9 @@ public sealed record SequenceInterpretation(string Prefix, IReadOnlyList<Sequenc
 
         BatchNormLayer Normed(LayerText layer, StoredPart stored)
         {
-            var features = stored.Tensors["running_mean"] is [> 0 and < 65536 and var size] ? (int)size : throw CreateError("its statistics are not one number a feature");
+            var features = stored.Tensors["running_mean"] is [> 0 and < 65536 and var size]
+                ? (int)size
+                : throw CreateError("its statistics are not one number a feature");
             RequireEqual(layer, "num_features", features);
             var affine = layer.GetBoolean("affine", true);
             return affine == stored.Tensors.ContainsKey("weight")
@@ -139,15 +162,18 @@ public sealed record SequenceInterpretation(string Prefix, IReadOnlyList<Sequenc
         InstanceNormLayer Instance(LayerText layer, StoredPart? stored)
         {
             var affine = layer.GetBoolean("affine", false);
-            return new InstanceNormLayer(number, affine ? RequirePart(stored, stored is { HasBias: true, IsBatchNorm: false }).Size(0) : 0, layer.GetDouble("eps", 1e-5), affine);
+            return new InstanceNormLayer(number, affine ? RequirePart(stored, stored is { HasBias: true, IsBatchNorm: false })
+                .Size(0) : 0, layer.GetDouble("eps", 1e-5), affine);
         }
 
         void RequireEqual(LayerText layer, string argument, int stored)
         {
             if (layer.GetInt32(argument) is { } given && given != stored)
-                throw CreateError(string.Create(CultureInfo.InvariantCulture, $"'{argument}' is {given}, the weights say {stored}"));
+                throw CreateError(
+                    string.Create(CultureInfo.InvariantCulture, $"'{argument}' is {given}, the weights say {stored}"));
         }
 
-        ArgumentException CreateError(string problem) => new(string.Create(CultureInfo.InvariantCulture, $"layers[{number}], '{text}': {problem}"));
+        ArgumentException CreateError(string problem) =>
+            new(string.Create(CultureInfo.InvariantCulture, $"layers[{number}], '{text}': {problem}"));
     }
 }

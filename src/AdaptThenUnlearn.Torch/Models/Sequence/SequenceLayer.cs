@@ -15,7 +15,8 @@ public abstract record SequenceLayer(int Number);
 /// <param name="Bias">Whether it has one.</param>
 /// <param name="Transposed">Whether it enlarges.</param>
 public sealed record ConvolutionLayer(
-    int Number, int Inputs, int Outputs, int Kernel, int Stride, int Padding, int OutputPadding, bool Bias, bool Transposed) : SequenceLayer(Number)
+    int Number, int Inputs, int Outputs, int Kernel, int Stride, int Padding, int OutputPadding, bool Bias, bool Transposed)
+        : SequenceLayer(Number)
 {
     /// <summary>Pixels a side that go out.</summary>
     /// <param name="size">That come in.</param>

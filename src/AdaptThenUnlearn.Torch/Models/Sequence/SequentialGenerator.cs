@@ -5,9 +5,10 @@ namespace AdaptThenUnlearn.Torch.Models.Sequence;
 
 /// <summary>A generator that is one sequence of layers: a DCGAN, or fully connected layers.</summary>
 /// <remarks>
-/// Radford, Metz and Chintala 2016 (arXiv:1511.06434), figure 1; Goodfellow et al. 2014 (arXiv:1406.2661). The statistics of batch normalisation
-/// stay as they were stored, in training too: what is trained is then what is measured, and an average of weights has statistics that fit it.
-/// Outputs of a sequence that ends in a logistic function, 0 to 1, become -1 to 1: black to white, as of every other generator.
+/// Radford, Metz and Chintala 2016 (arXiv:1511.06434), figure 1; Goodfellow et al. 2014 (arXiv:1406.2661). The statistics of
+/// batch normalisation stay as they were stored, in training too: the network that is trained is then the one that is measured,
+/// and the statistics fit an average of weights. Outputs of a sequence that ends in a logistic function, 0 to 1, become -1 to 1,
+/// as for every other generator.
 /// </remarks>
 public sealed class SequentialGenerator : ImageGenerator
 {
@@ -17,7 +18,9 @@ public sealed class SequentialGenerator : ImageGenerator
     /// <summary>Builds it with fresh weights from torch's default random source.</summary>
     /// <param name="prefix">As <see cref="StoredSequence.Prefix"/>.</param>
     /// <param name="layers">From latents to images.</param>
-    /// <exception cref="ArgumentException">The layers do not belong together, or do not end in images of 1 or 3 channels.</exception>
+    /// <exception cref="ArgumentException">
+    /// The layers do not belong together, or do not end in images of 1 or 3 channels.
+    /// </exception>
     public SequentialGenerator(string prefix, IReadOnlyList<SequenceLayer> layers)
         : base(nameof(SequentialGenerator), SequenceShape.Images(layers), SequenceShape.LatentSize(layers))
     {
@@ -28,7 +31,7 @@ public sealed class SequentialGenerator : ImageGenerator
             _steps.Add(Step(layer, prefix.Length == 0 ? this : numbered));
         if (prefix.Length > 0)
             register_module(prefix, numbered);
-        train();   // of which batch normalisation stays out, from the beginning
+        train();   // sets batch normalisation to its stored statistics from the beginning
     }
 
     /// <summary>The name before its layers' numbers; empty where there is none.</summary>
@@ -58,7 +61,8 @@ public sealed class SequentialGenerator : ImageGenerator
 
         using var scope = NewDisposeScope();
         var given = _fromMaps ? latents.unsqueeze(-1).unsqueeze(-1) : latents;
-        var images = _steps.Aggregate(given, (current, step) => step(current)).view(-1, Shape.Channels, Shape.Resolution, Shape.Resolution);
+        var images = _steps.Aggregate(given, (current, step) => step(current))
+            .view(-1, Shape.Channels, Shape.Resolution, Shape.Resolution);
         return (EndsInUnitRange ? images * 2 - 1 : images).MoveToOuterDisposeScope();
     }
 
@@ -72,7 +76,8 @@ public sealed class SequentialGenerator : ImageGenerator
     public override void train(bool train = true)
     {
         base.train(train);
-        foreach (var layer in modules().Where(module => module is TorchSharp.Modules.BatchNorm2d or TorchSharp.Modules.BatchNorm1d))
+        foreach (var layer in modules()
+            .Where(module => module is TorchSharp.Modules.BatchNorm2d or TorchSharp.Modules.BatchNorm1d))
             layer.train(false);
     }
 
@@ -81,8 +86,15 @@ public sealed class SequentialGenerator : ImageGenerator
         return layer switch
         {
             ConvolutionLayer { Transposed: true } up => Weighted(ConvTranspose2d(
-                up.Inputs, up.Outputs, up.Kernel, stride: up.Stride, padding: up.Padding, output_padding: up.OutputPadding, bias: up.Bias)),
-            ConvolutionLayer plain => Weighted(Conv2d(plain.Inputs, plain.Outputs, plain.Kernel, stride: plain.Stride, padding: plain.Padding, bias: plain.Bias)),
+                up.Inputs,
+                up.Outputs,
+                up.Kernel,
+                stride: up.Stride,
+                padding: up.Padding,
+                output_padding: up.OutputPadding,
+                bias: up.Bias)),
+            ConvolutionLayer plain => Weighted(Conv2d(
+                plain.Inputs, plain.Outputs, plain.Kernel, stride: plain.Stride, padding: plain.Padding, bias: plain.Bias)),
             LinearLayer linear => Weighted(Linear(linear.Inputs, linear.Outputs, hasBias: linear.Bias)),
             BatchNormLayer { Rows: true } norm => Weighted(BatchNorm1d(norm.Features, eps: norm.Epsilon, affine: norm.Affine)),
             BatchNormLayer norm => Weighted(BatchNorm2d(norm.Features, eps: norm.Epsilon, affine: norm.Affine)),
@@ -93,7 +105,8 @@ public sealed class SequentialGenerator : ImageGenerator
             ReluLayer relu => values => functional.leaky_relu(values, relu.Slope),
             TanhLayer => values => values.tanh(),
             SigmoidLayer => values => values.sigmoid(),
-            UpsampleLayer up => maps => functional.interpolate(maps, scale_factor: [up.Factor, up.Factor], mode: InterpolationMode.Nearest),
+            UpsampleLayer up =>
+                maps => functional.interpolate(maps, scale_factor: [up.Factor, up.Factor], mode: InterpolationMode.Nearest),
             UnflattenLayer maps => rows => rows.view(-1, maps.Maps, maps.Side, maps.Side),
             _ => values => values,
         };
@@ -106,5 +119,7 @@ public sealed class SequentialGenerator : ImageGenerator
     }
 }
 
-/// <summary>Holds layers under their numbers, so that their tensors are called as PyTorch calls those of an <c>nn.Sequential</c>.</summary>
+/// <summary>
+/// Holds layers under their numbers, so that their tensors are called as PyTorch calls those of an <c>nn.Sequential</c>.
+/// </summary>
 internal sealed class NumberedLayers() : nn.Module(nameof(NumberedLayers));

@@ -3,43 +3,53 @@ using System.Text.RegularExpressions;
 
 namespace AdaptThenUnlearn.Torch.Models.Sequence;
 
-/// <summary>The tensors of a network whose names are numbers: <c>main.0.weight</c>, or <c>0.weight</c> of a bare <c>nn.Sequential</c>.</summary>
+/// <summary>
+/// The tensors of a network whose names are numbers: <c>main.0.weight</c>, or <c>0.weight</c> of a bare <c>nn.Sequential</c>.
+/// </summary>
 /// <param name="Prefix">The name before the numbers; empty where there is none.</param>
-/// <param name="Parts">What has tensors, by number.</param>
-/// <param name="Others">Tensors whose names are not of that kind.</param>
-public sealed partial record StoredSequence(string Prefix, IReadOnlyDictionary<int, StoredPart> Parts, IReadOnlyList<string> Others)
+/// <param name="Parts">Layers that have tensors, by number.</param>
+/// <param name="Others">Tensors whose names are not of that form.</param>
+public sealed partial record StoredSequence(
+    string Prefix, IReadOnlyDictionary<int, StoredPart> Parts, IReadOnlyList<string> Others)
 {
-    private const int MostLayers = 256;
+    private const int MostLayers = 256;   // higher numbers in a name are not the place of a layer
 
     /// <summary>The numbered parts of a network, or null where it has none.</summary>
     /// <param name="stored">Names that hold a slash belong to another part of the file.</param>
     public static StoredSequence? Parse(StoredNetwork stored)
     {
         var names = stored.Shapes.Keys.Where(name => !name.Contains('/', StringComparison.Ordinal)).ToList();
-        var numbered = names.Select(name => NumberedName().Match(name)).Where(match => match.Success && Number(match) < MostLayers).ToList();
+        var numbered = names.Select(name => NumberedName().Match(name))
+            .Where(match => match.Success && Number(match) < MostLayers)
+            .ToList();
         if (numbered.GroupBy(match => match.Groups["prefix"].Value).MaxBy(group => group.Count()) is not { } most)
             return null;
 
         var parts = most.GroupBy(Number).ToDictionary(
             group => group.Key,
-            group => new StoredPart(group.Key, group.ToDictionary(match => match.Groups["name"].Value, match => stored.Shapes[match.Value])));
+            group => new StoredPart(
+                group.Key, group.ToDictionary(match => match.Groups["name"].Value, match => stored.Shapes[match.Value])));
         return new StoredSequence(most.Key, parts, [.. names.Except(most.Select(match => match.Value))]);
     }
 
-    /// <summary>The parts that compute with weights of their own, in order.</summary>
+    /// <summary>The parts in order.</summary>
     public IEnumerable<StoredPart> InOrder => Parts.Values.OrderBy(part => part.Number);
 
-    /// <summary>A tensor's full name.</summary>
-    /// <param name="number">Of its part.</param>
-    /// <param name="name">Within the part.</param>
-    public string NameOf(int number, string name) => string.Create(CultureInfo.InvariantCulture, $"{(Prefix.Length == 0 ? "" : Prefix + ".")}{number}.{name}");
+    /// <summary>The full name of a tensor.</summary>
+    /// <param name="number">Number of its part.</param>
+    /// <param name="name">Its name within the part.</param>
+    public string NameOf(int number, string name) =>
+        string.Create(CultureInfo.InvariantCulture, $"{(Prefix.Length == 0 ? "" : Prefix + ".")}{number}.{name}");
 
-    /// <summary>Says that a network under spectral normalisation cannot be rebuilt from its state.</summary>
-    /// <exception cref="ArgumentException">It is one.</exception>
+    /// <summary>Refuses a network under spectral normalisation, which cannot be rebuilt from its state.</summary>
+    /// <exception cref="ArgumentException">The network is under spectral normalisation.</exception>
     public static void RefuseSpectralNorm(StoredNetwork stored)
     {
-        if (stored.Shapes.Keys.FirstOrDefault(name => name.EndsWith(".weight_orig", StringComparison.Ordinal) || name.Contains(".parametrizations.", StringComparison.Ordinal)) is { } name)
-            throw new ArgumentException($"'{name}' is a weight under spectral or another normalisation, which is computed anew at each use; take that off before saving (torch.nn.utils.remove_spectral_norm), or save TorchScript");
+        if (stored.Shapes.Keys.FirstOrDefault(name => name.EndsWith(".weight_orig", StringComparison.Ordinal)
+            || name.Contains(".parametrizations.", StringComparison.Ordinal)) is { } name)
+            throw new ArgumentException(
+                $"'{name}' is a weight under spectral or another normalisation, which is computed at each use; take that off "
+                    + "before saving (torch.nn.utils.remove_spectral_norm), or save TorchScript");
     }
 
     private static int Number(Match match) => int.Parse(match.Groups["number"].ValueSpan, CultureInfo.InvariantCulture);
@@ -48,8 +58,8 @@ public sealed partial record StoredSequence(string Prefix, IReadOnlyDictionary<i
     private static partial Regex NumberedName();
 }
 
-/// <summary>What is stored of one layer.</summary>
-/// <param name="Number">Its place.</param>
+/// <summary>The stored tensors of one layer.</summary>
+/// <param name="Number">Its place in the sequence.</param>
 /// <param name="Tensors">Shapes by name: <c>weight</c>, <c>bias</c>, <c>running_mean</c> …</param>
 public sealed record StoredPart(int Number, IReadOnlyDictionary<string, IReadOnlyList<long>> Tensors)
 {
@@ -64,15 +74,17 @@ public sealed record StoredPart(int Number, IReadOnlyDictionary<string, IReadOnl
     /// <summary>Whether it is a batch normalisation.</summary>
     public bool IsBatchNorm => Tensors.ContainsKey("running_mean");
 
-    /// <summary>Whether it is nothing but one row of weights, as learned slopes are.</summary>
+    /// <summary>Whether it is one row of weights and nothing else, as the learned slopes of a PReLU are.</summary>
     public bool IsPrelu => Weight is [_] && Tensors.Count == 1;
 
     /// <summary>Whether it has a bias.</summary>
     public bool HasBias => Tensors.ContainsKey("bias");
 
     /// <summary>A dimension of its weights.</summary>
-    /// <exception cref="ArgumentException">There is none such, or none that a network could have.</exception>
+    /// <exception cref="ArgumentException">The dimension is missing, or is not one that a network has.</exception>
     public int Size(int dimension) => Weight is { } shape && dimension < shape.Count && shape[dimension] is > 0 and < 65536
         ? (int)shape[dimension]
-        : throw new ArgumentException($"layer {Number.ToString(CultureInfo.InvariantCulture)} has weights of the shape [{string.Join(", ", Weight ?? [])}], which such a layer does not have");
+        : throw new ArgumentException(
+            $"layer {Number.ToString(CultureInfo.InvariantCulture)} has weights of the shape "
+                + $"[{string.Join(", ", Weight ?? [])}], which such a layer does not have");
 }

@@ -16,10 +16,11 @@ internal sealed class EqualizedLinear : Module<Tensor, Tensor>
 
     /// <param name="inputs">Length of a row that comes in.</param>
     /// <param name="outputs">Length of a row that goes out.</param>
-    /// <param name="initialBias">What every bias starts at.</param>
-    /// <param name="learningRateMultiplier">How much slower than the rest this layer learns.</param>
+    /// <param name="initialBias">Initial value of every bias.</param>
+    /// <param name="learningRateMultiplier">Factor on the learning rate of this layer.</param>
     /// <param name="activate">Whether a scaled leaky ReLU follows.</param>
-    public EqualizedLinear(int inputs, int outputs, double initialBias = 0, double learningRateMultiplier = 1, bool activate = false)
+    public EqualizedLinear(
+        int inputs, int outputs, double initialBias = 0, double learningRateMultiplier = 1, bool activate = false)
         : base(nameof(EqualizedLinear))
     {
         _scale = learningRateMultiplier / Math.Sqrt(inputs);
@@ -33,12 +34,14 @@ internal sealed class EqualizedLinear : Module<Tensor, Tensor>
     /// <summary><c>[N, inputs]</c> to <c>[N, outputs]</c>.</summary>
     public override Tensor forward(Tensor rows)
     {
-        var output = functional.linear(rows, weight * _scale, _learningRateMultiplier == 1 ? bias : bias * _learningRateMultiplier);
+        var output = functional.linear(rows, weight * _scale, _learningRateMultiplier == 1
+            ? bias
+            : bias * _learningRateMultiplier);
         return _activate ? Activation.Scaled(output) : output;
     }
 }
 
-/// <summary>A convolution with equalised learning rate and no bias of its own.</summary>
+/// <summary>A convolution with equalised learning rate and without bias.</summary>
 internal sealed class EqualizedConvolution : Module<Tensor, Tensor>
 {
     private readonly Parameter weight;
@@ -89,19 +92,21 @@ internal sealed class BiasedActivation : Module
 }
 
 /// <summary>StyleGAN2's only activation: leaky ReLU of slope 0.2, times √2 so that variance is kept.</summary>
-/// <remarks>Leaky ReLU is positively homogeneous, so the factor may be multiplied into what comes in, where it costs nothing.</remarks>
+/// <remarks>
+/// Leaky ReLU is positively homogeneous, so the factor may be multiplied into the input, where it costs nothing.
+/// </remarks>
 internal static class Activation
 {
-    /// <summary>Of negative values.</summary>
+    /// <summary>Slope for negative values.</summary>
     public const double Slope = 0.2;
 
     /// <summary>√2.</summary>
     public static double Gain { get; } = Math.Sqrt(2);
 
-    /// <summary>The activation of values that carry the gain already.</summary>
+    /// <summary>The activation of values that are already multiplied by the gain.</summary>
     public static Tensor Unscaled(Tensor scaledValues) => functional.leaky_relu(scaledValues, Slope);
 
-    /// <summary>Values held within ±<paramref name="clamp"/>; in place where no gradient is wanted, since they are the caller's own.</summary>
+    /// <summary>Limits values to ±<paramref name="clamp"/>; in place where no gradient is needed.</summary>
     public static Tensor Clamped(Tensor values, double? clamp) =>
         clamp is not { } limit ? values : values.requires_grad ? values.clamp(-limit, limit) : values.clamp_(-limit, limit);
 

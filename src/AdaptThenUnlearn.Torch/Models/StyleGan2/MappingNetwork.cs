@@ -3,8 +3,13 @@ using static TorchSharp.torch.nn;
 
 namespace AdaptThenUnlearn.Torch.Models.StyleGan2;
 
-/// <summary>Normalises z, and the embedding of the class where there is one, then maps them to w through a few slow layers.</summary>
-/// <remarks>Children are numbered from 1 as in rosinality's code; class and mean as in NVIDIA's <c>MappingNetwork</c>, whose discriminator has one without z.</remarks>
+/// <summary>
+/// Normalises z, and the embedding of the class where there is one, then maps them to w through a few slow layers.
+/// </summary>
+/// <remarks>
+/// Children are numbered from 1 as in rosinality's code; class and mean as in NVIDIA's <c>MappingNetwork</c>, whose discriminator
+/// has one without z.
+/// </remarks>
 internal sealed class MappingNetwork : Module<Tensor, Tensor>
 {
     private readonly List<EqualizedLinear> _layers = [];
@@ -37,13 +42,16 @@ internal sealed class MappingNetwork : Module<Tensor, Tensor>
     /// <summary>The stored mean of w, <c>[StyleSize]</c>, or null.</summary>
     public Tensor? StoredMean => get_buffer("mean");
 
-    /// <summary><c>[N, latent + classes]</c> to <c>[N, StyleSize]</c>; the largest of the last numbers chooses the class.</summary>
+    /// <summary>
+    /// <c>[N, latent + classes]</c> to <c>[N, StyleSize]</c>; the largest of the last numbers chooses the class.
+    /// </summary>
     public override Tensor forward(Tensor latents)
     {
         if (embed is null)
             return Map(Normalized(latents));
 
-        var classes = functional.one_hot(latents.narrow(1, _latentSize, _classes).argmax(1), _classes).to(latents.dtype);   // [N, classes]
+        // [N, classes]
+        var classes = functional.one_hot(latents.narrow(1, _latentSize, _classes).argmax(1), _classes).to(latents.dtype);
         return OfClasses(latents.narrow(1, 0, _latentSize), classes);
     }
 

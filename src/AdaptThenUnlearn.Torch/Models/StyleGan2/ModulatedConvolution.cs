@@ -26,7 +26,14 @@ internal sealed class ModulatedConvolution : Module<Tensor, Tensor, Tensor>
     /// <param name="demodulate">Whether outputs are scaled back to unit variance.</param>
     /// <param name="upsample">Whether the resolution doubles.</param>
     /// <param name="plainWeights">As <see cref="StyleGan2Settings.PlainWeights"/>.</param>
-    public ModulatedConvolution(int inputs, int outputs, int kernel, int styleSize, bool demodulate = true, bool upsample = false, bool plainWeights = false)
+    public ModulatedConvolution(
+        int inputs,
+        int outputs,
+        int kernel,
+        int styleSize,
+        bool demodulate = true,
+        bool upsample = false,
+        bool plainWeights = false)
         : base(nameof(ModulatedConvolution))
     {
         _scale = 1 / Math.Sqrt(inputs * kernel * kernel);
@@ -90,10 +97,12 @@ internal sealed class StyledConvolution : Module
     /// <param name="outputs">Feature maps that go out.</param>
     /// <param name="settings">Of the network.</param>
     /// <param name="upsample">Whether the resolution doubles.</param>
-    public StyledConvolution(int inputs, int outputs, StyleGan2Settings settings, bool upsample = false) : base(nameof(StyledConvolution))
+    public StyledConvolution(int inputs, int outputs, StyleGan2Settings settings, bool upsample = false)
+        : base(nameof(StyledConvolution))
     {
         _clamp = settings.Clamp;
-        conv = new ModulatedConvolution(inputs, outputs, kernel: 3, settings.StyleSize, upsample: upsample, plainWeights: settings.PlainWeights);
+        conv = new ModulatedConvolution(
+            inputs, outputs, kernel: 3, settings.StyleSize, upsample: upsample, plainWeights: settings.PlainWeights);
         noise = new NoiseInjection();
         activate = new BiasedActivation(outputs);
         RegisterComponents();
@@ -111,7 +120,7 @@ internal sealed class StyledConvolution : Module
         return Activation.Clamped(Activation.Unscaled(noisy + offset), _clamp);
     }
 
-    // The same numbers without a map for each step on the way, where no gradient will ask for those.
+    // The same numbers in place, where no gradient needs the maps in between.
     private Tensor InPlace(Tensor maps, Tensor offset, Tensor? noiseMap)
     {
         if (noiseMap is not null)

@@ -3,11 +3,12 @@ using System.Text.RegularExpressions;
 
 namespace AdaptThenUnlearn.Torch.Models.StyleGan2;
 
-/// <summary>Holds what NVIDIA's modules say of themselves against what is computed here.</summary>
+/// <summary>Compares the attributes of NVIDIA's modules with what is computed here.</summary>
 /// <remarks>
-/// github.com/NVlabs/stylegan2-ada-pytorch, <c>training/networks.py</c>: each module keeps its options as attributes. One that is another than
-/// the published default would make other images of the same weights, so it is refused unless it is computed. Attributes that say nothing
-/// about the images of the averaged generator are passed over: precision (<c>use_fp16</c>), memory layout, and what training keeps.
+/// github.com/NVlabs/stylegan2-ada-pytorch, <c>training/networks.py</c>: each module keeps its options as attributes. An option
+/// that differs from the published default would make other images of the same weights, so it is refused unless it is supported
+/// here. Attributes without effect on the images of the averaged generator are ignored: precision (<c>use_fp16</c>), memory
+/// layout, and what training keeps.
 /// </remarks>
 internal static partial class NvidiaAttributes
 {
@@ -72,7 +73,8 @@ internal static partial class NvidiaAttributes
                 (not "torgb", "weight_gain") => Gain(stored, layer.Groups["path"].Value, 1),
                 _ => null,
             };
-        return Epilogue().Match(name) is { Success: true } last ? Linear(stored, last, last.Groups["layer"].Value == "fc" ? "lrelu" : "linear", multiplier: 1)
+        return Epilogue().Match(name) is { Success: true } last ? Linear(
+            stored, last, last.Groups["layer"].Value == "fc" ? "lrelu" : "linear", multiplier: 1)
             : Mapping().Match(name) is { Success: true } mapped ? OfMapping(stored, mapped)
             : null;
     }
@@ -81,13 +83,14 @@ internal static partial class NvidiaAttributes
         ? Linear(stored, mapped, "linear", multiplier: 1)
         : Linear(stored, mapped, "lrelu", multiplier: 0.01);
 
-    private static string? Linear(StoredNetwork stored, Match layer, string activation, double multiplier) => layer.Groups["option"].Value switch
-    {
-        "activation" => activation,
-        "bias_gain" => Text(multiplier),
-        "weight_gain" => Gain(stored, layer.Groups["path"].Value, multiplier),
-        _ => null,
-    };
+    private static string? Linear(StoredNetwork stored, Match layer, string activation, double multiplier) =>
+        layer.Groups["option"].Value switch
+        {
+            "activation" => activation,
+            "bias_gain" => Text(multiplier),
+            "weight_gain" => Gain(stored, layer.Groups["path"].Value, multiplier),
+            _ => null,
+        };
 
     // Multiplier / √(inputs × kernel²): what keeps the variance.
     private static string? Gain(StoredNetwork stored, string path, double multiplier) =>
@@ -99,7 +102,8 @@ internal static partial class NvidiaAttributes
     {
         if (known is null || value == known)
             return;
-        if (double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && double.TryParse(known, NumberStyles.Float, CultureInfo.InvariantCulture, out var expected)
+        if (double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out var number)
+            && double.TryParse(known, NumberStyles.Float, CultureInfo.InvariantCulture, out var expected)
             && Math.Abs(number - expected) <= Tolerance * Math.Abs(expected))
             return;
 

@@ -4,7 +4,9 @@ using System.Text.RegularExpressions;
 namespace AdaptThenUnlearn.Torch.Models.StyleGan2;
 
 /// <summary>Where NVIDIA's code keeps the tensors of a StyleGAN2 whose own names follow rosinality.</summary>
-/// <remarks>Blocks are named by resolution there and numbered here; the low-pass filter is stored once without the gain of an enlargement.</remarks>
+/// <remarks>
+/// Blocks are named by resolution there and numbered here; the low-pass filter is stored once without the gain of an enlargement.
+/// </remarks>
 internal static partial class NvidiaNames
 {
     private const double EnlargingGain = 4;
@@ -95,7 +97,9 @@ internal static partial class NvidiaNames
             return "w_avg";
 
         var dot = part.IndexOf('.', StringComparison.Ordinal);
-        return int.TryParse(part.AsSpan(0, dot), CultureInfo.InvariantCulture, out var number) ? $"fc{number - 1}{part[dot..]}" : part;
+        return int.TryParse(part.AsSpan(0, dot), CultureInfo.InvariantCulture, out var number)
+            ? $"fc{number - 1}{part[dot..]}"
+            : part;
     }
 
     private static int Number(Match match) => int.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture);

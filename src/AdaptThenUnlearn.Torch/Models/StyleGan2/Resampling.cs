@@ -3,7 +3,9 @@ using static TorchSharp.torch.nn;
 
 namespace AdaptThenUnlearn.Torch.Models.StyleGan2;
 
-/// <summary>The [1, 3, 3, 1] low-pass filter between two resolutions, with its kernel stored under the reference's name.</summary>
+/// <summary>
+/// The [1, 3, 3, 1] low-pass filter between two resolutions, with its kernel stored under the reference's name.
+/// </summary>
 /// <remarks>
 /// Zhang 2019 (arXiv:1904.11486); as <c>upfirdn2d</c> of the reference code does it, written as depthwise convolutions.
 /// The kernel is symmetric, so convolution and correlation agree.
@@ -14,7 +16,7 @@ internal sealed class LowPassFilter : Module<Tensor, Tensor>
 
     private readonly Resampling _kind;
 
-    /// <param name="kind">What is done besides filtering.</param>
+    /// <param name="kind">Decides padding, stride and gain.</param>
     public LowPassFilter(Resampling kind) : base(nameof(LowPassFilter))
     {
         _kind = kind;
@@ -30,25 +32,29 @@ internal sealed class LowPassFilter : Module<Tensor, Tensor>
         var each = get_buffer("kernel")!.unsqueeze(0).unsqueeze(0).expand(channels, 1, 4, 4);
         return _kind switch
         {
-            Resampling.Up => functional.conv_transpose2d(maps, each, strides: [2, 2], padding: [1, 1], groups: channels),               // [N, C, 2H, 2W]
-            Resampling.AfterTransposedConvolution => functional.conv2d(maps, each, padding: [1, 1], groups: channels),                 // [N, C, H-1, W-1]
-            Resampling.BeforeStridedConvolution => functional.conv2d(maps, each, padding: [2, 2], groups: channels),                   // [N, C, H+1, W+1]
-            Resampling.Down => functional.conv2d(maps, each, strides: [2, 2], padding: [1, 1], groups: channels),                       // [N, C, H/2, W/2]
-            _ => throw new InvalidOperationException($"no such resampling: {_kind}"),
+            // [N, C, 2H, 2W]
+            Resampling.Up => functional.conv_transpose2d(maps, each, strides: [2, 2], padding: [1, 1], groups: channels),
+            // [N, C, H-1, W-1]
+            Resampling.AfterTransposedConvolution => functional.conv2d(maps, each, padding: [1, 1], groups: channels),
+            // [N, C, H+1, W+1]
+            Resampling.BeforeStridedConvolution => functional.conv2d(maps, each, padding: [2, 2], groups: channels),
+            // [N, C, H/2, W/2]
+            Resampling.Down => functional.conv2d(maps, each, strides: [2, 2], padding: [1, 1], groups: channels),
+            _ => throw new InvalidOperationException($"'{_kind}' is not a kind of resampling"),
         };
     }
 }
 
-/// <summary>Where a low-pass filter stands.</summary>
+/// <summary>What a low-pass filter is used for.</summary>
 internal enum Resampling
 {
     /// <summary>Doubles the resolution.</summary>
     Up,
 
-    /// <summary>Smooths what a transposed convolution of stride 2 made.</summary>
+    /// <summary>Smooths the output of a transposed convolution of stride 2.</summary>
     AfterTransposedConvolution,
 
-    /// <summary>Smooths what a 3×3 convolution of stride 2 will thin out.</summary>
+    /// <summary>Smooths the input of a 3×3 convolution of stride 2.</summary>
     BeforeStridedConvolution,
 
     /// <summary>Halves the resolution.</summary>

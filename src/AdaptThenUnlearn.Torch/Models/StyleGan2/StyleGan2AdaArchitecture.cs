@@ -3,11 +3,13 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Models.StyleGan2;
 
-/// <summary>Rebuilds a StyleGAN2 from the names and shapes of NVIDIA's code: the same function as rosinality's, stored differently.</summary>
+/// <summary>
+/// Rebuilds a StyleGAN2 that NVIDIA's code stored: the same function as rosinality's, under other names and shapes.
+/// </summary>
 /// <remarks>
-/// github.com/NVlabs/stylegan2-ada-pytorch, <c>training/networks.py</c>. What shapes cannot say (clamping, the discriminator's groups) is read
-/// from the attributes; where a checkpoint has none, a state dict for instance, nothing is clamped and groups are of four. The networks
-/// compute in single precision, also where NVIDIA's own would take half on a GPU.
+/// github.com/NVlabs/stylegan2-ada-pytorch, <c>training/networks.py</c>. What shapes cannot say (clamping, the discriminator's
+/// groups) is read from the attributes; where a checkpoint has none, a state dict for instance, nothing is clamped and groups are
+/// of four. The networks compute in single precision, also where NVIDIA's own would take half on a GPU.
 /// </remarks>
 public sealed class StyleGan2AdaArchitecture : IGeneratorArchitecture
 {
@@ -18,7 +20,9 @@ public sealed class StyleGan2AdaArchitecture : IGeneratorArchitecture
 
     /// <inheritdoc/>
     public IReadOnlyList<IgnoredTensor> IgnoredTensors { get; } =
-        [new(".resample_filter", "every layer and block keeps one there; only those that change the resolution compute with it, and theirs are loaded")];
+        [new(
+            ".resample_filter",
+            "every layer and block keeps one there; only those that change the resolution compute with it, and theirs are loaded")];
 
     /// <inheritdoc/>
     public string MarkerTensor => "synthesis.b4.const";
@@ -37,11 +41,24 @@ public sealed class StyleGan2AdaArchitecture : IGeneratorArchitecture
     public ImageGenerator BuildGenerator(StoredNetwork stored) => new StyleGan2Generator(GeneratorSettings(stored));
 
     /// <inheritdoc/>
-    public ImageDiscriminator BuildDiscriminator(StoredNetwork stored, ImageGenerator generator) => new StyleGan2Discriminator(DiscriminatorSettings(stored));
+    public ImageDiscriminator BuildDiscriminator(StoredNetwork stored, ImageGenerator generator) =>
+        new StyleGan2Discriminator(DiscriminatorSettings(stored));
 
     /// <inheritdoc/>
-    /// <remarks>Of a conditional generator too, it knows no classes: in training nobody says of which class an image is.</remarks>
-    public ImageDiscriminator MirrorDiscriminator(ImageGenerator generator) => new StyleGan2Discriminator(((StyleGan2Generator)generator).Settings with { Classes = 0 });
+    /// <remarks>It is not conditional, even where the generator is: the class of a training image is not known.</remarks>
+    public ImageDiscriminator MirrorDiscriminator(ImageGenerator generator) =>
+        new StyleGan2Discriminator(((StyleGan2Generator)generator).Settings with { Classes = 0 });
+
+    /// <inheritdoc/>
+    public IGanFactory GetFactory(ImageGenerator generator, ImageDiscriminator? discriminator) =>
+        StyleGan2Pair.Like(generator, discriminator);
+
+    /// <inheritdoc/>
+    public string FeatureKind => StyleGan2Discriminator.Kind;
+
+    /// <inheritdoc/>
+    public ImageDiscriminator BuildFeatureNetwork(StoredNetwork stored, ImageShape images) =>
+        new StyleGan2Discriminator(StyleGan2Discriminator.SettingsOf(stored));
 
     /// <inheritdoc/>
     public StoredTensor Locate(nn.Module network, string name) => network switch
@@ -51,7 +68,7 @@ public sealed class StyleGan2AdaArchitecture : IGeneratorArchitecture
         _ => new StoredTensor(name),
     };
 
-    /// <summary>Reads the size of a generator off its weights and attributes.</summary>
+    /// <summary>Reads the size of a generator from its weights and attributes.</summary>
     /// <exception cref="ArgumentException">They do not belong together, or to a generator of another kind.</exception>
     public static StyleGan2Settings GeneratorSettings(StoredNetwork stored)
     {
@@ -70,7 +87,8 @@ public sealed class StyleGan2AdaArchitecture : IGeneratorArchitecture
         var styleSize = stored.Size("synthesis.b4.conv1.affine.weight", 1);
         var classes = stored.Has("mapping.embed.weight") ? stored.Size("mapping.embed.weight", 1) : 0;
         var latentSize = stored.Size("mapping.fc0.weight", 1) - (classes > 0 ? stored.Size("mapping.embed.weight", 0) : 0);
-        return new StyleGan2Settings(resolution, stored.Size("synthesis.b4.torgb.weight", 0), latentSize, MappingLayers(stored), channels)
+        return new StyleGan2Settings(
+            resolution, stored.Size("synthesis.b4.torgb.weight", 0), latentSize, MappingLayers(stored), channels)
         {
             StyleSize = styleSize,
             Classes = classes,
@@ -81,7 +99,7 @@ public sealed class StyleGan2AdaArchitecture : IGeneratorArchitecture
         }.Checked();
     }
 
-    /// <summary>Reads the size of a discriminator off its weights and attributes.</summary>
+    /// <summary>Reads the size of a discriminator from its weights and attributes.</summary>
     /// <exception cref="ArgumentException">They do not belong together, or to a discriminator of another kind.</exception>
     public static StyleGan2Settings DiscriminatorSettings(StoredNetwork stored)
     {
@@ -100,7 +118,11 @@ public sealed class StyleGan2AdaArchitecture : IGeneratorArchitecture
         var classes = stored.Has("mapping.embed.weight") ? stored.Size("mapping.embed.weight", 1) : 0;
         var answers = stored.Size("b4.out.weight", 0);
         return new StyleGan2Settings(
-            resolution, stored.Size($"b{resolution}.fromrgb.weight", 1), LatentSize: answers, classes > 0 ? MappingLayers(stored) : 1, channels)
+            resolution,
+            stored.Size($"b{resolution}.fromrgb.weight", 1),
+            LatentSize: answers,
+            classes > 0 ? MappingLayers(stored) : 1,
+            channels)
         {
             Classes = classes,
             Clamp = Number(stored, "b4.conv.conv_clamp"),
@@ -117,10 +139,16 @@ public sealed class StyleGan2AdaArchitecture : IGeneratorArchitecture
         return layers;
     }
 
-    // None stands for the whole batch.
+    // None is the whole batch.
     private static int StatisticsGroup(StoredNetwork stored) =>
-        stored.Attributes.GetValueOrDefault("b4.mbstd.group_size") == "None" ? int.MaxValue : (int)Math.Min(Number(stored, "b4.mbstd.group_size") ?? 4, int.MaxValue);
+        stored.Attributes.GetValueOrDefault("b4.mbstd.group_size") == "None"
+            ? int.MaxValue
+            : (int)Math.Min(Number(stored, "b4.mbstd.group_size") ?? 4, int.MaxValue);
 
     private static double? Number(StoredNetwork stored, string attribute) =>
-        stored.Attributes.TryGetValue(attribute, out var text) && double.TryParse(text, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number) ? number : null;
+        stored.Attributes.TryGetValue(attribute, out var text)
+            && double.TryParse(text, CultureInfo.InvariantCulture, out var number)
+            && double.IsFinite(number)
+                ? number
+                : null;
 }

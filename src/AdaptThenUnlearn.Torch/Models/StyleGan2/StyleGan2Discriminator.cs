@@ -10,6 +10,10 @@ namespace AdaptThenUnlearn.Torch.Models.StyleGan2;
 /// <remarks>Karras et al. 2020 (arXiv:1912.04958), figure 7; state-dict names follow rosinality/stylegan2-pytorch.</remarks>
 public sealed class StyleGan2Discriminator : ImageDiscriminator
 {
+    // Classifiers on its features are stored under these words: changing one makes them unreadable.
+    internal const string Kind = "stylegan2-discriminator";
+    private const string ClampKey = "clamp";
+
     private readonly Sequential convs;
     private readonly ConvolutionLayer final_conv;
     private readonly Sequential final_linear;
@@ -26,7 +30,9 @@ public sealed class StyleGan2Discriminator : ImageDiscriminator
         for (var (resolution, block) = (settings.Resolution, 1); resolution > 4; resolution /= 2, block++)
         {
             var next = settings.ChannelsAt(resolution / 2);
-            convs.append($"{block}", settings.Residual ? new ResidualBlock(channels, next, settings.Clamp) : new PlainBlock(channels, next, settings.Clamp));
+            convs.append($"{block}", settings.Residual
+                ? new ResidualBlock(channels, next, settings.Clamp)
+                : new PlainBlock(channels, next, settings.Clamp));
             channels = next;
         }
 
@@ -42,12 +48,16 @@ public sealed class StyleGan2Discriminator : ImageDiscriminator
     public StyleGan2Settings Settings { get; }
 
     /// <inheritdoc/>
-    /// <remarks>A conditional discriminator is asked about every class, and the mean of its answers counts: nobody says of which class a real image is.</remarks>
+    /// <remarks>
+    /// A conditional discriminator scores an image for every class, and the mean counts: the class of a real image is not known.
+    /// </remarks>
     public override Tensor Score(Tensor images)
     {
         using var scope = NewDisposeScope();
         var answers = Answers(images);
-        return (mapping is null ? answers : Projected(answers, EveryClass(answers).mean([0], keepdim: true))).MoveToOuterDisposeScope();
+        return (mapping is null
+            ? answers
+            : Projected(answers, EveryClass(answers).mean([0], keepdim: true))).MoveToOuterDisposeScope();
     }
 
     /// <summary>Scores images of known classes, as the conditional discriminator is trained.</summary>
@@ -66,7 +76,9 @@ public sealed class StyleGan2Discriminator : ImageDiscriminator
     public override int FeatureSize => Settings.Channels[0];
 
     /// <inheritdoc/>
-    /// <remarks>The map that tells how much the images of a batch differ is left at 0, so that an image's features are its own.</remarks>
+    /// <remarks>
+    /// The minibatch deviation is set to 0, so that the features of an image do not depend on the other images of the batch.
+    /// </remarks>
     public override Tensor Features(Tensor images)
     {
         using var scope = NewDisposeScope();
@@ -83,8 +95,9 @@ public sealed class StyleGan2Discriminator : ImageDiscriminator
         return final_linear.call(maps.flatten(1));
     }
 
-    // Miyato and Koyama 2018 (arXiv:1802.05637): the answer's part along the class's direction.
-    private Tensor Projected(Tensor answers, Tensor directions) => (answers * directions).sum(1, keepdim: true) / Math.Sqrt(Settings.StyleSize);
+    // Miyato and Koyama 2018 (arXiv:1802.05637): the projection of the output on the direction of the class.
+    private Tensor Projected(Tensor answers, Tensor directions) =>
+        (answers * directions).sum(1, keepdim: true) / Math.Sqrt(Settings.StyleSize);
 
     private Tensor EveryClass(Tensor like)
     {
@@ -95,9 +108,23 @@ public sealed class StyleGan2Discriminator : ImageDiscriminator
     /// <inheritdoc/>
     public override ImageDiscriminator Copy() => Weights.CopiedTo(new StyleGan2Discriminator(Settings), this);
 
-    /// <summary>A copy that knows no classes: its features are the same, its last layer is 0.</summary>
-    public StyleGan2Discriminator WithoutClasses()
+    /// <inheritdoc/>
+    public override string FeatureKind => Kind;
+
+    /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, string> FeatureAttributes => Settings.Clamp is { } clamp
+        ? new Dictionary<string, string> { [ClampKey] = clamp.ToString("R", CultureInfo.InvariantCulture) }
+        : base.FeatureAttributes;
+
+    /// <inheritdoc/>
+    /// <remarks>
+    /// Of a conditional discriminator the copy knows no classes: its features are the same, and its last layer is 0.
+    /// </remarks>
+    public override ImageDiscriminator CopyForFeatures()
     {
+        if (Settings.Classes == 0)
+            return Copy();
+
         using var _ = no_grad();
         var plain = new StyleGan2Discriminator(Settings with { Classes = 0 });
         var own = state_dict();
@@ -110,8 +137,8 @@ public sealed class StyleGan2Discriminator : ImageDiscriminator
         return Weights.Detach(plain);
     }
 
-    /// <summary>Reads the size of a discriminator off its own weights, as they are named here.</summary>
-    /// <param name="stored">A state dict; <c>clamp</c> among its attributes where there is one.</param>
+    /// <summary>Reads the size of a discriminator from its weights, under the names of this class.</summary>
+    /// <param name="stored">A state dict, and <see cref="FeatureAttributes"/> as its attributes.</param>
     /// <exception cref="ArgumentException">The shapes do not belong together.</exception>
     public static StyleGan2Settings SettingsOf(StoredNetwork stored)
     {
@@ -120,28 +147,40 @@ public sealed class StyleGan2Discriminator : ImageDiscriminator
             channels.Add(stored.Size($"convs.{channels.Count}.conv2.1.weight", 0));
 
         channels.Reverse();
-        return new StyleGan2Settings(4 << (channels.Count - 1), stored.Size("convs.0.0.weight", 1), LatentSize: 1, MappingLayers: 1, channels)
+        return new StyleGan2Settings(
+            4 << (channels.Count - 1), stored.Size("convs.0.0.weight", 1), LatentSize: 1, MappingLayers: 1, channels)
         {
-            Clamp = stored.Attributes.TryGetValue("clamp", out var clamp) ? double.Parse(clamp, CultureInfo.InvariantCulture) : null,
+            Clamp = stored.Attributes.TryGetValue(ClampKey, out var clamp)
+                ? double.Parse(clamp, CultureInfo.InvariantCulture)
+                : null,
             Residual = stored.Has("convs.1.skip.1.weight"),
         }.Checked();
     }
 
-    /// <summary>Adds one map that says how much the images of a group differ: a generator that repeats itself is found out.</summary>
-    /// <remarks>Karras et al. 2018 (arXiv:1710.10196), section 3; groups of four by default, as in the reference, whose batch it must divide.</remarks>
+    /// <summary>
+    /// Adds a map with the deviation between the images of a group, by which a generator that repeats itself is detected.
+    /// </summary>
+    /// <remarks>
+    /// Karras et al. 2018 (arXiv:1710.10196), section 3; groups of four by default, as in the reference, whose batch it must
+    /// divide.
+    /// </remarks>
     private Tensor WithBatchDeviation(Tensor maps)
     {
         var (images, channels, height, width) = (maps.shape[0], maps.shape[1], maps.shape[2], maps.shape[3]);
         var group = Math.Min(images, Settings.StatisticsGroup);
         if (images % group != 0)
-            throw new ArgumentException($"the discriminator compares images in groups of {Settings.StatisticsGroup}: a batch must be a multiple of it or smaller, but has {images} images");
+            throw new ArgumentException(
+                $"the discriminator compares images in groups of {Settings.StatisticsGroup}: a batch must be a multiple of it "
+                    + $"or smaller, but has {images} images");
 
         var grouped = maps.view(group, -1, channels, height, width);
         var deviation = (grouped.var(0, unbiased: false) + 1e-8).sqrt().mean([1, 2, 3], keepdim: true);   // [N/group, 1, 1, 1]
         return cat([maps, deviation.repeat(group, 1, height, width)], dim: 1);
     }
 
-    /// <summary>Convolution, bias and activation, halving the resolution if wanted; children are numbered as in the reference.</summary>
+    /// <summary>
+    /// Convolution, bias and activation, halving the resolution if wanted; children are numbered as in the reference.
+    /// </summary>
     private sealed class ConvolutionLayer : Module<Tensor, Tensor>
     {
         // In a tuple, where TorchSharp does not look for modules: it would name them after the fields.
@@ -149,20 +188,25 @@ public sealed class StyleGan2Discriminator : ImageDiscriminator
 
         private readonly double? _clamp;
 
-        public ConvolutionLayer(int inputs, int outputs, int kernel, double? clamp, bool halve = false) : base(nameof(ConvolutionLayer))
+        public ConvolutionLayer(int inputs, int outputs, int kernel, double? clamp, bool halve = false)
+            : base(nameof(ConvolutionLayer))
         {
             _clamp = clamp;
             _parts = halve
-                ? (new LowPassFilter(Resampling.BeforeStridedConvolution), new EqualizedConvolution(inputs, outputs, kernel, stride: 2), new BiasedActivation(outputs))
+                ? (new LowPassFilter(Resampling.BeforeStridedConvolution), new EqualizedConvolution(
+                    inputs, outputs, kernel, stride: 2), new BiasedActivation(outputs))
                 : (null, new EqualizedConvolution(inputs, outputs, kernel, padding: kernel / 2), new BiasedActivation(outputs));
-            foreach (var (number, part) in new Module?[] { _parts.Filter, _parts.Convolution, _parts.Activation }.OfType<Module>().Index())
+            foreach (var (number, part) in new Module?[] { _parts.Filter, _parts.Convolution, _parts.Activation }
+                .OfType<Module>()
+                .Index())
                 register_module($"{number}", part);
         }
 
         public override Tensor forward(Tensor maps)
         {
             var smooth = _parts.Filter is null ? maps : _parts.Filter.call(maps);
-            return Activation.Clamped(Activation.Unscaled(_parts.Convolution.Convolve(smooth, _parts.Activation.ScaledBias, Activation.Gain)), _clamp);
+            return Activation.Clamped(
+                Activation.Unscaled(_parts.Convolution.Convolve(smooth, _parts.Activation.ScaledBias, Activation.Gain)), _clamp);
         }
     }
 

@@ -6,10 +6,11 @@ namespace AdaptThenUnlearn.Torch.Models.StyleGan2;
 
 /// <summary>The StyleGAN2 generator with skip connections.</summary>
 /// <remarks>
-/// Karras et al. 2020 (arXiv:1912.04958), figures 2 and 7; state-dict names follow rosinality/stylegan2-pytorch. A conditional generator's
-/// latents are z and then one number a class, the largest of which chooses it: standard-normal latents make every class equally often.
+/// Karras et al. 2020 (arXiv:1912.04958), figures 2 and 7; state-dict names follow rosinality/stylegan2-pytorch. A conditional
+/// generator's latents are z and then one number a class, the largest of which chooses it: standard-normal latents make every
+/// class equally often.
 /// </remarks>
-public sealed class StyleGan2Generator : ImageGenerator
+public sealed class StyleGan2Generator : ImageGenerator, IStyleBasedGenerator
 {
     // Field names are the keys of a checkpoint: renaming one orphans saved weights.
     private readonly MappingNetwork style;
@@ -24,7 +25,10 @@ public sealed class StyleGan2Generator : ImageGenerator
     /// <summary>Builds it with fresh weights from torch's default random source.</summary>
     /// <exception cref="ArgumentException">The settings cannot be built; the message says why.</exception>
     public StyleGan2Generator(StyleGan2Settings settings)
-        : base(nameof(StyleGan2Generator), new ImageShape(settings.Checked().ImageChannels, settings.Resolution), settings.LatentSize + settings.Classes)
+        : base(
+            nameof(StyleGan2Generator),
+            new ImageShape(settings.Checked().ImageChannels, settings.Resolution),
+            settings.LatentSize + settings.Classes)
     {
         Settings = settings;
         var channels = settings.ChannelsAt(4);
@@ -61,39 +65,31 @@ public sealed class StyleGan2Generator : ImageGenerator
     /// <inheritdoc/>
     public override IReadOnlyList<Tensor> StoredNoise => noises.Maps;
 
-    /// <summary>The mapping network: z to w.</summary>
-    /// <param name="latents"><c>[N, LatentSize]</c>.</param>
-    /// <returns><c>[N, StyleSize]</c>.</returns>
+    /// <inheritdoc/>
+    public int StyledLayers => Settings.StyledLayers;
+
+    /// <inheritdoc/>
     public Tensor Map(Tensor latents) => style.call(latents);
 
-    /// <summary>The same style for every layer.</summary>
-    /// <param name="styles"><c>[N, StyleSize]</c>.</param>
-    /// <returns><c>[N, StyledLayers, StyleSize]</c>.</returns>
-    public Tensor Broadcast(Tensor styles) => styles.unsqueeze(1).expand(styles.shape[0], Settings.StyledLayers, Settings.StyleSize);
+    /// <inheritdoc/>
+    public Tensor Broadcast(Tensor styles) => styles.unsqueeze(1).expand(styles.shape[0], StyledLayers, Settings.StyleSize);
 
-    /// <summary>Style mixing: layers before <paramref name="from"/> take the first style, the rest the second.</summary>
-    /// <param name="first"><c>[N, StyleSize]</c>.</param>
-    /// <param name="second"><c>[N, StyleSize]</c>.</param>
-    /// <param name="from">1 to StyledLayers − 1.</param>
-    /// <returns><c>[N, StyledLayers, StyleSize]</c>.</returns>
+    /// <inheritdoc/>
     public Tensor Mix(Tensor first, Tensor second, long from)
     {
-        var layers = Settings.StyledLayers;
         return cat(
             [
                 first.unsqueeze(1).expand(first.shape[0], from, Settings.StyleSize),
-                second.unsqueeze(1).expand(second.shape[0], layers - from, Settings.StyleSize),
+                second.unsqueeze(1).expand(second.shape[0], StyledLayers - from, Settings.StyleSize),
             ],
             dim: 1);
     }
 
     /// <summary>Pulls styles towards a mean style: mean + t·(w − mean).</summary>
-    public static Tensor Truncate(Tensor styles, Tensor meanStyle, double truncation) => meanStyle + truncation * (styles - meanStyle);
+    public static Tensor Truncate(Tensor styles, Tensor meanStyle, double truncation) =>
+        meanStyle + truncation * (styles - meanStyle);
 
-    /// <summary>The synthesis network: styles to images.</summary>
-    /// <param name="layerStyles"><c>[N, StyledLayers, StyleSize]</c>.</param>
-    /// <param name="noise">One map for each of <see cref="NoiseSizes"/>, or null for none.</param>
-    /// <returns><c>[N, ImageChannels, Resolution, Resolution]</c>, nominally [-1, 1], not clipped.</returns>
+    /// <inheritdoc/>
     public Tensor Synthesize(Tensor layerStyles, IReadOnlyList<Tensor>? noise)
     {
         var maps = conv1.Run(input.Repeat(layerStyles.shape[0]), layerStyles.select(1, 0), noise?[0]);   // [N, C4, 4, 4]
@@ -122,7 +118,10 @@ public sealed class StyleGan2Generator : ImageGenerator
     /// <inheritdoc/>
     public override ImageGenerator Copy() => Weights.CopiedTo(new StyleGan2Generator(Settings), this);
 
-    /// <summary>The stored mean of w, or its mean over 4,096 latents (as the reference code's <c>mean_latent</c>); a fixed seed, so that one checkpoint has one mean.</summary>
+    /// <summary>
+    /// The stored mean of w, or its mean over 4,096 latents (as the reference code's <c>mean_latent</c>); a fixed seed, so that
+    /// one checkpoint has one mean.
+    /// </summary>
     /// <returns><c>[1, StyleSize]</c>.</returns>
     public Tensor MeanStyle()
     {

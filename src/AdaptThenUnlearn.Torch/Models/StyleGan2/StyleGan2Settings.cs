@@ -1,13 +1,17 @@
 namespace AdaptThenUnlearn.Torch.Models.StyleGan2;
 
-/// <summary>The size of a StyleGAN2, and where its two published implementations differ; the defaults are rosinality's.</summary>
+/// <summary>
+/// The size of a StyleGAN2, and the options in which its two published implementations differ; the defaults are rosinality's.
+/// </summary>
 /// <param name="Resolution">Pixels a side: a power of two, at least 16.</param>
 /// <param name="ImageChannels">1 or 3.</param>
-/// <param name="LatentSize">Length of z, and of w where <see cref="StyleSize"/> says nothing else.</param>
+/// <param name="LatentSize">Length of z, and of w unless <see cref="StyleSize"/> is set.</param>
 /// <param name="MappingLayers">Layers of the mapping network.</param>
-/// <param name="Channels">Feature maps at each resolution, from 4×4 up: one number for each power of two up to <paramref name="Resolution"/>.</param>
+/// <param name="Channels">
+/// Feature maps at each resolution, from 4×4 up: one number for each power of two up to <paramref name="Resolution"/>.
+/// </param>
 public sealed record StyleGan2Settings(
-    int Resolution, int ImageChannels, int LatentSize, int MappingLayers, IReadOnlyList<int> Channels)
+    int Resolution, int ImageChannels, int LatentSize, int MappingLayers, IReadOnlyList<int> Channels) : IGanFactory
 {
     /// <summary>Most doublings from 4×4 up; 16,384 pixels a side are more than anybody has trained.</summary>
     internal const int MostDoublings = 12;
@@ -19,7 +23,10 @@ public sealed record StyleGan2Settings(
     public int Classes { get; init; }
 
     /// <summary>Largest magnitude of an activation (before the gain of a residual branch); null for no limit.</summary>
-    /// <remarks>Karras et al. 2020 (arXiv:2006.06676), appendix B: keeps half precision from overflowing, and holds in single precision too.</remarks>
+    /// <remarks>
+    /// Karras et al. 2020 (arXiv:2006.06676), appendix B: keeps half precision from overflowing, and holds in single precision
+    /// too.
+    /// </remarks>
     public double? Clamp { get; init; }
 
     /// <summary>Whether the mean style is stored with the weights, rather than estimated when it is needed.</summary>
@@ -28,7 +35,10 @@ public sealed record StyleGan2Settings(
     /// <summary>Whether fixed noise maps are stored with the weights.</summary>
     public bool StoresNoise { get; init; } = true;
 
-    /// <summary>Whether demodulated convolutions take their weights as they are; the usual factor cancels, but for the ε of the demodulation.</summary>
+    /// <summary>
+    /// Whether demodulated convolutions use their weights without the equalising factor, which cancels except in the
+    /// demodulation's ε.
+    /// </summary>
     public bool PlainWeights { get; init; }
 
     /// <summary>Images that the discriminator compares with each other.</summary>
@@ -37,7 +47,7 @@ public sealed record StyleGan2Settings(
     /// <summary>Whether the discriminator's blocks have a shortcut.</summary>
     public bool Residual { get; init; } = true;
 
-    /// <summary>What an image looks like.</summary>
+    /// <summary>Shape of an image.</summary>
     public ImageShape Images => new(ImageChannels, Resolution);
 
     /// <summary>Layers that take a style: two for each resolution, the image's included.</summary>
@@ -49,18 +59,27 @@ public sealed record StyleGan2Settings(
     /// <summary>Feature maps at a resolution.</summary>
     public int ChannelsAt(int resolution) => Channels[int.Log2(resolution) - 2];
 
-    /// <summary>The published channel table: 512 up to 32×32, then halved at each doubling (times two), cut off at a cap.</summary>
+    /// <summary>
+    /// The published channel table: 512 up to 32×32, then halved at each doubling (times two), cut off at a cap.
+    /// </summary>
     /// <remarks>rosinality/stylegan2-pytorch, <c>model.Generator</c> with channel multiplier 2.</remarks>
     public static IReadOnlyList<int> PublishedChannels(int resolution, int cap) =>
         [.. Enumerable.Range(2, int.Log2(resolution) - 1).Select(power => Math.Min(cap, power <= 5 ? 512 : 16384 * 2 >> power))];
 
-    /// <summary>Everything that is wrong with these settings; empty when they can be built.</summary>
+    /// <inheritdoc/>
+    public ImageGenerator CreateGenerator() => new StyleGan2Generator(this);
+
+    /// <inheritdoc/>
+    public ImageDiscriminator CreateDiscriminator() => new StyleGan2Discriminator(this);
+
+    /// <summary>Lists everything that is wrong with these settings; empty where they can be built.</summary>
     public IEnumerable<string> Problems()
     {
         if (Resolution < 16 || !int.IsPow2(Resolution))
             yield return $"resolution must be a power of two and at least 16, but is {Resolution}";
         else if (Channels.Count != Doublings + 1)
-            yield return $"channels must name {Doublings + 1} numbers (4×4 up to {Resolution}×{Resolution}), but names {Channels.Count}";
+            yield return $"channels must name {Doublings + 1} numbers (4×4 up to {Resolution}×{Resolution}), but names "
+                + $"{Channels.Count}";
         if (ImageChannels is not (1 or 3))
             yield return $"image channels must be 1 or 3, but are {ImageChannels}";
         if (LatentSize < 1)
@@ -86,4 +105,27 @@ public sealed record StyleGan2Settings(
         var problems = Problems().ToList();
         return problems.Count == 0 ? this : throw new ArgumentException(string.Join("; ", problems));
     }
+}
+
+/// <summary>Creates a generator and a discriminator of different settings, as a checkpoint may hold them.</summary>
+/// <param name="Generator">Settings of the generator.</param>
+/// <param name="Discriminator">Settings of the discriminator.</param>
+internal sealed record StyleGan2Pair(StyleGan2Settings Generator, StyleGan2Settings Discriminator) : IGanFactory
+{
+    /// <summary>The factory of networks like these.</summary>
+    /// <param name="generator">A <see cref="StyleGan2Generator"/>.</param>
+    /// <param name="discriminator">
+    /// A <see cref="StyleGan2Discriminator"/>; null takes the settings of the generator, without classes.
+    /// </param>
+    public static StyleGan2Pair Like(ImageGenerator generator, ImageDiscriminator? discriminator)
+    {
+        var settings = ((StyleGan2Generator)generator).Settings;
+        return new StyleGan2Pair(settings, (discriminator as StyleGan2Discriminator)?.Settings ?? settings with { Classes = 0 });
+    }
+
+    /// <inheritdoc/>
+    public ImageGenerator CreateGenerator() => Generator.CreateGenerator();
+
+    /// <inheritdoc/>
+    public ImageDiscriminator CreateDiscriminator() => Discriminator.CreateDiscriminator();
 }

@@ -8,6 +8,9 @@ public sealed class ExponentialL2Repulsion : IRepulsionLoss
     public string Name => "el2";
 
     /// <inheritdoc/>
+    public bool UsesAlpha => true;
+
+    /// <inheritdoc/>
     public double Value(double squaredDistance, double alpha) => Math.Exp(-alpha * squaredDistance);
 
     /// <inheritdoc/>

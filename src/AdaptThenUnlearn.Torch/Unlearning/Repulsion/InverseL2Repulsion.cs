@@ -8,6 +8,9 @@ public sealed class InverseL2Repulsion : IRepulsionLoss
     public string Name => "il2";
 
     /// <inheritdoc/>
+    public bool UsesAlpha => false;
+
+    /// <inheritdoc/>
     public double Value(double squaredDistance, double alpha) => 1 / squaredDistance;
 
     /// <inheritdoc/>

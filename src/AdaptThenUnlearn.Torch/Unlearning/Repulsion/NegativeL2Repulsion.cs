@@ -8,6 +8,9 @@ public sealed class NegativeL2Repulsion : IRepulsionLoss
     public string Name => "nl2";
 
     /// <inheritdoc/>
+    public bool UsesAlpha => false;
+
+    /// <inheritdoc/>
     public double Value(double squaredDistance, double alpha) => -squaredDistance;
 
     /// <inheritdoc/>

@@ -7,9 +7,10 @@ public static class RepulsionLosses
     public static IReadOnlyList<IRepulsionLoss> All { get; } =
         [new InverseL2Repulsion(), new NegativeL2Repulsion(), new ExponentialL2Repulsion()];
 
-    /// <summary>The one of that name.</summary>
-    /// <exception cref="ArgumentException">There is none.</exception>
+    /// <summary>Finds a loss by its name.</summary>
+    /// <exception cref="ArgumentException">The name is unknown.</exception>
     public static IRepulsionLoss Named(string name) =>
         All.FirstOrDefault(loss => loss.Name == name)
-        ?? throw new ArgumentException($"'{name}' is not a repulsion loss; use one of: {string.Join(", ", All.Select(loss => loss.Name))}");
+        ?? throw new ArgumentException(
+            $"'{name}' is not a repulsion loss; use one of: {string.Join(", ", All.Select(loss => loss.Name))}");
 }
