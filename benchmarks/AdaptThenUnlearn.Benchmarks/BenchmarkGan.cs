@@ -17,15 +17,26 @@ internal sealed class BenchmarkGan : IDisposable
         Networks = new GanPair(new StyleGan2Generator(settings), new StyleGan2Discriminator(settings));
         Networks.Generator.to(device ?? CPU);
         Networks.Discriminator.to(device ?? CPU);
-        Images = new InMemoryImages(randn(64, settings.ImageChannels, settings.Resolution, settings.Resolution).clamp(-1, 1).to(device ?? CPU));
+        Images = new InMemoryImages(randn(64, settings.ImageChannels, settings.Resolution, settings.Resolution)
+            .clamp(-1, 1)
+            .to(device ?? CPU));
         Trainer = new AdversarialTrainer(
             Networks.Generator, Networks.Discriminator,
-            new TrainingSettings(batchSize, LearningRate: 0.002, r1Weight, R1Every: 16, PathLengthWeight: 0, PathLengthEvery: 4, StyleMixing: 0, EmaHalfLife: 2000),
+            new TrainingSettings(
+                batchSize,
+                LearningRate: 0.002,
+                r1Weight,
+                R1Every: 16,
+                PathLengthWeight: 0,
+                PathLengthEvery: 4,
+                StyleMixing: 0,
+                EmaHalfLife: 2000),
             new RandomStreams(1, "benchmark"));
     }
 
     /// <summary>The size of the embedded digit generator.</summary>
-    public static StyleGan2Settings Embedded { get; } = new(Resolution: 32, ImageChannels: 1, LatentSize: 64, MappingLayers: 4, Channels: [64, 64, 32, 16]);
+    public static StyleGan2Settings Embedded { get; } =
+        new(Resolution: 32, ImageChannels: 1, LatentSize: 64, MappingLayers: 4, Channels: [64, 64, 32, 16]);
 
     public StyleGan2Settings Settings { get; }
 

@@ -9,7 +9,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Benchmarks;
 
-/// <summary>The cost of measuring: generating and classifying images, and Fréchet distances of features of different lengths.</summary>
+/// <summary>
+/// The cost of measuring: generating and classifying images, and Fréchet distances of features of different lengths.
+/// </summary>
 internal static class Evaluation
 {
     private const int Images = 10_000;
@@ -25,7 +27,8 @@ internal static class Evaluation
         using var generator = new StyleGan2Generator(BenchmarkGan.Embedded);
         generator.to(on);
         generator.eval();
-        using var classifier = ClassifierArchitectures.Build(StridedConvNet.Name, generator.Shape, [.. Enumerable.Range(0, 10).Select(number => $"{number}")]);
+        using var classifier = ClassifierArchitectures
+            .Build(StridedConvNet.Name, generator.Shape, [.. Enumerable.Range(0, 10).Select(number => $"{number}")]);
         classifier.to(on);
         classifier.eval();
         var draws = new EvaluationImages(new RandomStreams(1, "benchmark"), Truncation: 1, on);
@@ -69,6 +72,7 @@ internal static class Evaluation
         var clock = Stopwatch.StartNew();
         work();
         on.Wait();
-        Terminal.WriteLine(FormattableString.Invariant($"{what}: {clock.Elapsed.TotalSeconds:F3} s ({on}, {get_num_threads()} threads)"));
+        Terminal.WriteLine(
+            FormattableString.Invariant($"{what}: {clock.Elapsed.TotalSeconds:F3} s ({on}, {get_num_threads()} threads)"));
     }
 }

@@ -2,7 +2,9 @@ using AdaptThenUnlearn.Torch.Tests.Checkpoints;
 
 namespace AdaptThenUnlearn.Benchmarks;
 
-/// <summary>Reads mutants of small checkpoints. The command ends at one that is neither read nor refused with the documented error.</summary>
+/// <summary>
+/// Reads mutants of small checkpoints. The command ends at one that is neither read nor refused with the documented error.
+/// </summary>
 internal static class Fuzzing
 {
     private const int Reported = 10_000;
@@ -21,7 +23,8 @@ internal static class Fuzzing
                 {
                     refused += source.Refused(original) ? 1 : 0;
                     if (mutant % Reported == 0 || mutant == mutants)
-                        Terminal.WriteLine(FormattableString.Invariant($"{kind}: {mutant} mutants, {refused} refused, the others read"));
+                        Terminal.WriteLine(
+                            FormattableString.Invariant($"{kind}: {mutant} mutants, {refused} refused, the others read"));
                 }
             }
         }

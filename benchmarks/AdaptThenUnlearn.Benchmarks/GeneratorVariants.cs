@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Diagnostics;
 using AdaptThenUnlearn.Torch.Models.StyleGan2;
 using static TorchSharp.torch;
@@ -14,7 +15,8 @@ internal static class GeneratorVariants
     {
         using var _ = no_grad();
         using var plain = new StyleGan2Generator(BenchmarkGan.Embedded);
-        using var clamped = new StyleGan2Generator(BenchmarkGan.Embedded with { Clamp = 256, PlainWeights = true, StoresMeanStyle = true });
+        using var clamped =
+            new StyleGan2Generator(BenchmarkGan.Embedded with { Clamp = 256, PlainWeights = true, StoresMeanStyle = true });
         using var latents = randn(Batch, plain.LatentSize);
         var (first, second) = (new List<double>(), new List<double>());
         for (var round = 0; round < Rounds; round++)
@@ -23,8 +25,10 @@ internal static class GeneratorVariants
             second.Add(Milliseconds(clamped, latents));
         }
 
-        Terminal.WriteLine(FormattableString.Invariant(
-            $"{Batch} images: rosinality's form {first.Order().ElementAt(Rounds / 4):F1} ms, NVIDIA's {second.Order().ElementAt(Rounds / 4):F1} ms (lower quartiles of {Rounds})"));
+        Terminal.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Batch} images: rosinality's form {first.Order().ElementAt(Rounds / 4):F1} ms, NVIDIA's "
+                + $"{second.Order().ElementAt(Rounds / 4):F1} ms (lower quartiles of {Rounds})"));
     }
 
     private static double Milliseconds(StyleGan2Generator generator, Tensor latents)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Diagnostics;
 
 namespace AdaptThenUnlearn.Benchmarks;
@@ -20,9 +21,14 @@ internal static class LeakCheck
             var bytes = process.WorkingSet64;
             settled = settled == 0 ? bytes : settled;
             most = Math.Max(most, bytes);
-            Terminal.WriteLine(FormattableString.Invariant($"step {step}: {bytes / 1e6:F0} MB, {TorchSharp.torch.Tensor.TotalCount} tensors alive, {step / clock.Elapsed.TotalSeconds:F1} steps/s"));
+            Terminal.WriteLine(
+                string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"step {step}: {bytes / 1e6:F0} MB, {TorchSharp.torch.Tensor.TotalCount} tensors alive, "
+                            + $"{step / clock.Elapsed.TotalSeconds:F1} steps/s"));
         }
 
-        Terminal.WriteLine(FormattableString.Invariant($"growth after the first twentieth: {(most - settled) / 1e6:F0} MB of {settled / 1e6:F0} MB"));
+        Terminal.WriteLine(FormattableString
+            .Invariant($"growth after the first twentieth: {(most - settled) / 1e6:F0} MB of {settled / 1e6:F0} MB"));
     }
 }

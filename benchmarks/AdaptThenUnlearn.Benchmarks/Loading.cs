@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Diagnostics;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Tests.Checkpoints;
@@ -6,7 +7,8 @@ using static TorchSharp.torch;
 namespace AdaptThenUnlearn.Benchmarks;
 
 /// <summary>
-/// Time to load a <c>.pt</c> of 300 MB whose bytes are in the page cache, compared with reading those bytes and copying them once.
+/// Time to load a <c>.pt</c> of 300 MB whose bytes are in the page cache, compared with reading those bytes and copying them
+/// once.
 /// </summary>
 internal static class Loading
 {
@@ -31,8 +33,10 @@ internal static class Loading
             }
 
             var (best, ours) = (raw.Min(), loaded.Min());
-            Terminal.WriteLine(FormattableString.Invariant(
-                $"{new FileInfo(path).Length / 1e6:F0} MB: bytes and copy {best * 1000:F0} ms, loaded {ours * 1000:F0} ms, {ours / best:F2} times (best of {Rounds})"));
+            Terminal.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{new FileInfo(path).Length / 1e6:F0} MB: bytes and copy {best * 1000:F0} ms, loaded {ours * 1000:F0} ms, "
+                    + $"{ours / best:F2} times (best of {Rounds})"));
         }
         finally
         {
@@ -42,7 +46,8 @@ internal static class Loading
 
     private static byte[] StateDict() => PickleText.Zip(
         PickleText.Pickle(PickleText.Dictionary([.. Enumerable.Range(0, Tensors).Select(number =>
-            ($"layer{number}.weight", PickleText.Tensor(PickleText.Storage($"{number}", Elements, old: false), 0, [Elements], [1])))])),
+            ($"layer{number}.weight", PickleText.Tensor(
+                PickleText.Storage($"{number}", Elements, old: false), 0, [Elements], [1])))])),
         [.. Enumerable.Range(0, Tensors).Select(number => ($"{number}", new byte[4 * Elements]))]);
 
     private static void ReadAndCopy(string path, List<Tensor> targets)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Diagnostics;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Checkpoints;
@@ -32,13 +33,19 @@ internal static class StepComparison
         GeneratorCheckpoint.Save(checkpoint, adapted, new Dictionary<string, string>());
         using var adaptedVector = new ParameterVector(adapted.Generator);
         using var original = ours.Trainer.Generator.Values.clone();
-        var repulsion = new RepulsionTerm(new ExponentialL2Repulsion(), [adaptedVector.Values], original, new RepulsionOptions("el2", Weight: 10, Alpha: 0.5, "relative", Limit: 4));
+        var repulsion = new RepulsionTerm(
+            new ExponentialL2Repulsion(),
+            [adaptedVector.Values],
+            original,
+            new RepulsionOptions("el2", Weight: 10, Alpha: 0.5, "relative", Limit: 4));
 
         // Networks whose parameters are not views of one vector, as in the published code.
         using var grouped = new ReferenceStep(theirs.Networks.Copy(), theirs.Images, checkpoint, plainBlur: false);
         using var published = new ReferenceStep(theirs.Networks.Copy(), theirs.Images, checkpoint, plainBlur: true);
-        Terminal.WriteLine(FormattableString.Invariant(
-            $"largest difference to this project's images: {grouped.Difference(ours.Networks.Generator):G2} and {published.Difference(ours.Networks.Generator):G2}"));
+        Terminal.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"largest difference to this project's images: {grouped.Difference(ours.Networks.Generator):G2} and "
+                + $"{published.Difference(ours.Networks.Generator):G2}"));
 
         (string Name, Action<int> Step, List<double> Times)[] formulations =
         [
@@ -60,8 +67,13 @@ internal static class StepComparison
 
         var own = Median(formulations[0].Times);
         foreach (var (name, _, times) in formulations)
-            Terminal.WriteLine(FormattableString.Invariant($"{Median(times):F1} ms a step ({times.Min():F1} to {times.Max():F1}), this project takes {own / Median(times):F2} of it: {name}"));
-        Terminal.WriteLine(FormattableString.Invariant($"{get_num_threads()} threads, batch {BatchSize}, medians of {rounds} alternating rounds of {R1Every} steps"));
+            Terminal.WriteLine(
+                string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{Median(times):F1} ms a step ({times.Min():F1} to {times.Max():F1}), this project takes "
+                            + $"{own / Median(times):F2} of it: {name}"));
+        Terminal.WriteLine(FormattableString.Invariant(
+            $"{get_num_threads()} threads, batch {BatchSize}, medians of {rounds} alternating rounds of {R1Every} steps"));
     }
 
     private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
@@ -78,8 +90,10 @@ internal static class StepComparison
     private sealed class ReferenceStep(GanPair networks, InMemoryImages images, string checkpoint, bool plainBlur) : IDisposable
     {
         private readonly GroupedSynthesis _synthesis = new((StyleGan2Generator)networks.Generator, plainBlur);
-        private readonly TorchSharp.Modules.Adam _generatorAdam = optim.Adam(networks.Generator.parameters(), 0.002, beta1: 0, beta2: 0.99);
-        private readonly TorchSharp.Modules.Adam _discriminatorAdam = optim.Adam(networks.Discriminator.parameters(), 0.002, beta1: 0, beta2: 0.99);
+        private readonly TorchSharp.Modules.Adam _generatorAdam =
+            optim.Adam(networks.Generator.parameters(), 0.002, beta1: 0, beta2: 0.99);
+        private readonly TorchSharp.Modules.Adam _discriminatorAdam =
+            optim.Adam(networks.Discriminator.parameters(), 0.002, beta1: 0, beta2: 0.99);
         private readonly ImageGenerator _average = networks.Generator.Copy();
 
         public double Difference(ImageGenerator same)
@@ -115,7 +129,8 @@ internal static class StepComparison
             _generatorAdam.zero_grad();
             var adversarial = Losses.Generator(networks.Discriminator.Score(_synthesis.Images(Draw("generator", step))));
             using var adapted = GeneratorCheckpoint.Load(checkpoint, "auto", sha256: null, discriminatorPath: null, CPU);
-            var differences = networks.Generator.parameters().Zip(adapted.Generator.parameters(), (own, other) => (own - other.detach()).square().mean());
+            var differences = networks.Generator.parameters()
+                .Zip(adapted.Generator.parameters(), (own, other) => (own - other.detach()).square().mean());
             var distance = differences.Aggregate((sum, one) => sum + one) / networks.Generator.parameters().Count();
             (adversarial + 100 * (-distance).exp()).backward();
             _generatorAdam.step();

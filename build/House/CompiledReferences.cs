@@ -8,7 +8,9 @@ using System.Reflection.PortableExecutable;
 namespace AdaptThenUnlearn.House;
 
 /// <summary>One type of ours that another one names, in a signature, a base list, an attribute or a method's body.</summary>
-/// <param name="From">Full name of the outermost type that uses it; its compiler-generated parts count as the type itself.</param>
+/// <param name="From">
+/// Full name of the outermost type that uses it; its compiler-generated parts count as the type itself.
+/// </param>
 /// <param name="To">Full name of the outermost type that is used.</param>
 public readonly record struct TypeUse(string From, string To);
 
@@ -20,8 +22,9 @@ public readonly record struct TypeUse(string From, string To);
 public sealed class CompiledReferences : ISignatureTypeProvider<IEnumerable<string>, object?>
 {
     private const string OurPrefix = "AdaptThenUnlearn";
-    private static readonly Dictionary<int, OpCode> _opCodes = typeof(OpCodes).GetFields(BindingFlags.Public | BindingFlags.Static)
-        .Select(field => (OpCode)field.GetValue(null)!).ToDictionary(code => (int)(ushort)code.Value);
+    private static readonly Dictionary<int, OpCode> _opCodes = typeof(OpCodes)
+        .GetFields(BindingFlags.Public | BindingFlags.Static)
+            .Select(field => (OpCode)field.GetValue(null)!).ToDictionary(code => (int)(ushort)code.Value);
 
     private readonly MetadataReader _metadata;
     private readonly PEReader _assembly;
@@ -65,7 +68,9 @@ public sealed class CompiledReferences : ISignatureTypeProvider<IEnumerable<stri
         .. Attributes(type.GetCustomAttributes()),
         .. type.GetFields().Select(_metadata.GetFieldDefinition).SelectMany(field =>
             field.DecodeSignature(this, null).Concat(Attributes(field.GetCustomAttributes()))),
-        .. type.GetProperties().Select(_metadata.GetPropertyDefinition).SelectMany(property => Attributes(property.GetCustomAttributes())),
+        .. type.GetProperties()
+            .Select(_metadata.GetPropertyDefinition)
+            .SelectMany(property => Attributes(property.GetCustomAttributes())),
         .. type.GetEvents().Select(_metadata.GetEventDefinition).SelectMany(raised => Named(raised.Type)),
         .. type.GetMethods().Select(_metadata.GetMethodDefinition).SelectMany(UsedBy),
     ];
@@ -176,24 +181,28 @@ public sealed class CompiledReferences : ISignatureTypeProvider<IEnumerable<stri
     private string Full(StringHandle space, StringHandle name) => $"{_metadata.GetString(space)}.{_metadata.GetString(name)}";
 
     /// <inheritdoc/>
-    public IEnumerable<string> GetTypeFromDefinition(MetadataReader reader, TypeDefinitionHandle handle, byte rawTypeKind) => [NameOf(handle)];
+    public IEnumerable<string> GetTypeFromDefinition(MetadataReader reader, TypeDefinitionHandle handle, byte rawTypeKind) =>
+        [NameOf(handle)];
 
     /// <inheritdoc/>
-    public IEnumerable<string> GetTypeFromReference(MetadataReader reader, TypeReferenceHandle handle, byte rawTypeKind) => [NameOf(handle)];
+    public IEnumerable<string> GetTypeFromReference(MetadataReader reader, TypeReferenceHandle handle, byte rawTypeKind) =>
+        [NameOf(handle)];
 
     /// <inheritdoc/>
     public IEnumerable<string> GetTypeFromSpecification(
         MetadataReader reader, object? genericContext, TypeSpecificationHandle handle, byte rawTypeKind) => Named(handle);
 
     /// <inheritdoc/>
-    public IEnumerable<string> GetGenericInstantiation(IEnumerable<string> genericType, ImmutableArray<IEnumerable<string>> typeArguments) =>
+    public IEnumerable<string> GetGenericInstantiation(
+        IEnumerable<string> genericType, ImmutableArray<IEnumerable<string>> typeArguments) =>
         typeArguments.SelectMany(each => each).Concat(genericType);
 
     /// <inheritdoc/>
     public IEnumerable<string> GetFunctionPointerType(MethodSignature<IEnumerable<string>> signature) => Flat(signature);
 
     /// <inheritdoc/>
-    public IEnumerable<string> GetModifiedType(IEnumerable<string> modifier, IEnumerable<string> unmodifiedType, bool isRequired) =>
+    public IEnumerable<string> GetModifiedType(
+        IEnumerable<string> modifier, IEnumerable<string> unmodifiedType, bool isRequired) =>
         unmodifiedType.Concat(modifier);
 
     /// <inheritdoc/>

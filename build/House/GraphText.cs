@@ -12,21 +12,28 @@ public static class GraphText
     /// <param name="graph">Of any checkout.</param>
     public static string Render(RoomGraph graph)
     {
-        var text = new StringBuilder("| room | known by | knows | which (types that use, types used) |\n| --- | ---: | ---: | --- |\n");
+        var text =
+            new StringBuilder("| room | known by | knows | which (types that use, types used) |\n| --- | ---: | ---: | --- |\n");
         foreach (var room in graph.Rooms)
         {
             var known = graph.KnownBy(room).ToList();
             var which = string.Join(", ", known.Select(to => Arrow(graph.Arrows[(room, to)], to)));
-            text.Append(CultureInfo.InvariantCulture, $"| {Short(room)} | {graph.UsersOf(room).Count()} | {known.Count} | {which} |\n");
+            text.Append(
+                CultureInfo.InvariantCulture, $"| {Short(room)} | {graph.UsersOf(room).Count()} | {known.Count} | {which} |\n");
         }
 
         var cycles = graph.Cycles();
-        text.Append(CultureInfo.InvariantCulture, $"\n{graph.Rooms.Count} rooms, {graph.Arrows.Count} arrows, {cycles.Count} cycles\n");
+        text.Append(
+            CultureInfo.InvariantCulture, $"\n{graph.Rooms.Count} rooms, {graph.Arrows.Count} arrows, {cycles.Count} cycles\n");
         foreach (var cycle in cycles)
         {
             text.Append(CultureInfo.InvariantCulture, $"\nCycle of {cycle.Count}: {string.Join(", ", cycle.Select(Short))}\n");
-            foreach (var ((from, to), uses) in graph.Arrows.Where(arrow => cycle.Contains(arrow.Key.From) && cycle.Contains(arrow.Key.To)))
-                text.Append(CultureInfo.InvariantCulture, $"  {Short(from)} → {Short(to)}: {string.Join(", ", uses.Take(4).Select(use => $"{Name(use.From)} → {Name(use.To)}"))}{(uses.Count > 4 ? $" and {uses.Count - 4} more" : "")}\n");
+            foreach (var ((from, to), uses) in graph.Arrows.Where(arrow => cycle.Contains(arrow.Key.From)
+                && cycle.Contains(arrow.Key.To)))
+                text.Append(
+                    CultureInfo.InvariantCulture,
+                    $"  {Short(from)} → {Short(to)}: "
+                        + $"{string.Join(", ", uses.Take(4).Select(use => $"{Name(use.From)} → {Name(use.To)}"))}{(uses.Count > 4 ? $" and {uses.Count - 4} more" : "")}\n");
         }
         return text.ToString();
     }

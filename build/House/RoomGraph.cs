@@ -10,7 +10,9 @@ public sealed class RoomGraph
     public RoomGraph(IEnumerable<TypeUse> uses)
     {
         var distinct = uses.Distinct().ToList();
-        Rooms = [.. distinct.SelectMany(use => new[] { RoomOf(use.From), RoomOf(use.To) }).Distinct().Order(StringComparer.Ordinal)];
+        Rooms = [.. distinct.SelectMany(use => new[] { RoomOf(use.From), RoomOf(use.To) })
+            .Distinct()
+            .Order(StringComparer.Ordinal)];
         Arrows = distinct.Where(use => RoomOf(use.From) != RoomOf(use.To))
             .GroupBy(use => (RoomOf(use.From), RoomOf(use.To)))
             .ToDictionary(
@@ -46,7 +48,8 @@ public sealed class RoomGraph
         var reached = Rooms.ToDictionary(room => room, Reachable);
         return
         [
-            .. Rooms.Select(room => Rooms.Where(other => other == room || (reached[room].Contains(other) && reached[other].Contains(room))).ToList())
+            .. Rooms.Select(room => Rooms.Where(other => other == room
+                || (reached[room].Contains(other) && reached[other].Contains(room))).ToList())
                 .Where(group => group.Count > 1)
                 .DistinctBy(group => group[0]),
         ];
@@ -79,8 +82,11 @@ public sealed class RoomGraph
     private static string AssemblyOf(string project, string configuration)
     {
         var output = Path.Combine(Path.GetDirectoryName(project)!, "bin", configuration);
-        string[] names = [$"{Path.GetFileNameWithoutExtension(project)}.dll", "atu.dll"];   // the command line has the tool's name
-        return names.SelectMany(name => Directory.Exists(output) ? Directory.EnumerateFiles(output, name, SearchOption.AllDirectories) : [])
+        // the command line has the tool's name
+        string[] names = [$"{Path.GetFileNameWithoutExtension(project)}.dll", "atu.dll"];
+        return names.SelectMany(name => Directory.Exists(output)
+            ? Directory.EnumerateFiles(output, name, SearchOption.AllDirectories)
+            : [])
             .OrderBy(path => path.Length).FirstOrDefault()
             ?? throw new FileNotFoundException($"{project} is not built; run: dotnet build --configuration {configuration}");
     }

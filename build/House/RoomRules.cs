@@ -3,7 +3,8 @@ namespace AdaptThenUnlearn.House;
 /// <summary>The table of who may know whom. A new room, or a new arrow between rooms, is added here on purpose.</summary>
 /// <remarks>
 /// Left of the cut, <c>run.json</c>, there are tensors and no network; right of it, text and no tensor. So Reports and Publishing
-/// know no room of the Torch library, and that library knows no publisher. The build tasks know the command line and nothing else.
+/// know no room of the Torch library, and that library knows no publisher. The build tasks know the command line and nothing
+/// else.
 /// </remarks>
 public static class RoomRules
 {
@@ -41,31 +42,54 @@ public static class RoomRules
             "Torch.Checkpoints.Pickle", "Torch.Checkpoints.Tensors", "Torch.Backend", "Policies",
             "Torch.Models", "Torch.Models.Sequence", "Torch.Models.Dcgan", "Torch.Models.Mlp", "Torch.Models.StyleGan2",
         ],
-        ["Torch.Features"] = ["Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models", "Policies", "Labelling"],
+        ["Torch.Features"] =
+        [
+            "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models", "Policies", "Labelling"
+        ],
         ["Torch.Measuring"] =
         [
-            "Torch.Features", "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models", "Torch.Randomness",
+            "Torch.Features", "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models",
+            "Torch.Randomness",
             "Measurements", "Policies", "Labelling",
         ],
         ["Torch.Training"] = ["Torch.Models", "Torch.Images", "Torch.Randomness"],
-        ["Torch.Adaptation"] = ["Torch.Training", "Torch.Features", "Torch.Images", "Torch.Models", "Torch.Randomness", "Policies"],
-        ["Torch.Pretraining"] = ["Torch.Training", "Torch.Features", "Torch.Images", "Torch.Models", "Torch.Models.StyleGan2", "Torch.Randomness", "Labelling"],
+        ["Torch.Adaptation"] =
+        [
+            "Torch.Training", "Torch.Features", "Torch.Images", "Torch.Models", "Torch.Randomness", "Policies"
+        ],
+        ["Torch.Pretraining"] =
+        [
+            "Torch.Training",
+            "Torch.Features",
+            "Torch.Images",
+            "Torch.Models",
+            "Torch.Models.StyleGan2",
+            "Torch.Randomness",
+            "Labelling"
+        ],
         ["Torch.Unlearning.Repulsion"] = ["Torch.Training", "Policies"],
         ["Torch.Unlearning"] =
         [
-            "Torch.Unlearning.Repulsion", "Torch.Adaptation", "Torch.Pretraining", "Torch.Training", "Torch.Measuring", "Torch.Features",
-            "Torch.Checkpoints", "Torch.Images", "Torch.Models", "Torch.Backend", "Torch.Randomness", "Gating", "Measurements", "Policies",
+            "Torch.Unlearning.Repulsion", "Torch.Adaptation", "Torch.Pretraining", "Torch.Training", "Torch.Measuring",
+            "Torch.Features",
+            "Torch.Checkpoints", "Torch.Images", "Torch.Models", "Torch.Backend", "Torch.Randomness", "Gating",
+            "Measurements", "Policies",
         ],
-        ["Torch.Labelling"] = ["Torch.Training", "Torch.Measuring", "Torch.Features", "Torch.Images", "Torch.Models", "Torch.Randomness", "Labelling"],
+        ["Torch.Labelling"] =
+        [
+            "Torch.Training", "Torch.Measuring", "Torch.Features", "Torch.Images", "Torch.Models", "Torch.Randomness", "Labelling"
+        ],
         ["Torch.Governing"] =
         [
             "Torch.Unlearning", "Torch.Adaptation", "Torch.Pretraining", "Torch.Training", "Torch.Measuring", "Torch.Features",
-            "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models", "Torch.Models.Sequence", "Torch.Backend",
+            "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models", "Torch.Models.Sequence",
+            "Torch.Backend",
             "Torch.Randomness", "Runs", "Reports", "Gating", "Measurements", "Policies",
         ],
         ["Torch.Comparing"] =
         [
-            "Torch.Governing", "Torch.Adaptation", "Torch.Training", "Torch.Measuring", "Torch.Features", "Torch.Checkpoints", "Torch.Models",
+            "Torch.Governing", "Torch.Adaptation", "Torch.Training", "Torch.Measuring", "Torch.Features",
+            "Torch.Checkpoints", "Torch.Models",
             "Torch.Randomness", "Runs", "Measurements", "Policies",
         ],
 
@@ -73,20 +97,31 @@ public static class RoomRules
         ["Publishing.Hosts"] = [],
         ["Publishing.Targets"] = ["Publishing.Hosts"],
         ["Publishing.Admission"] = ["Publishing.Targets", "Runs", "Gating", "Measurements", "Policies"],
-        ["Publishing.Pages"] = ["Publishing.Admission", "Publishing.Targets", "Reports", "Runs", "Gating", "Measurements", "Policies"],
+        ["Publishing.Pages"] =
+        [
+            "Publishing.Admission", "Publishing.Targets", "Reports", "Runs", "Gating", "Measurements", "Policies"
+        ],
         ["Publishing.GitHub"] = ["Publishing.Pages", "Publishing.Admission", "Publishing.Targets", "Publishing.Hosts", "Reports"],
-        ["Publishing"] = ["Publishing.GitHub", "Publishing.Pages", "Publishing.Admission", "Publishing.Targets", "Publishing.Hosts", "Policies"],
+        ["Publishing"] =
+        [
+            "Publishing.GitHub", "Publishing.Pages", "Publishing.Admission", "Publishing.Targets", "Publishing.Hosts", "Policies"
+        ],
 
         // The command line puts everything together.
         ["Cli"] =
         [
             "Tasks",   // the line of a verdict, which a build task counts
             "Publishing", "Publishing.Admission", "Publishing.GitHub", "Publishing.Hosts", "Publishing.Targets",
-            "Torch.Governing", "Torch.Unlearning", "Torch.Unlearning.Repulsion", "Torch.Adaptation", "Torch.Training", "Torch.Measuring",
-            "Torch.Features", "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models", "Torch.Models.Sequence",
+            "Torch.Governing", "Torch.Unlearning", "Torch.Unlearning.Repulsion", "Torch.Adaptation", "Torch.Training",
+            "Torch.Measuring",
+            "Torch.Features", "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models",
+            "Torch.Models.Sequence",
             "Torch.Backend", "Reports", "Runs", "Gating", "Labelling", "Measurements", "Policies",
         ],
-        ["Cli.Comparing"] = ["Torch.Comparing", "Torch.Images", "Torch.Unlearning.Repulsion", "Reports", "Runs", "Measurements", "Policies"],
+        ["Cli.Comparing"] =
+        [
+            "Torch.Comparing", "Torch.Images", "Torch.Unlearning.Repulsion", "Reports", "Runs", "Measurements", "Policies"
+        ],
         ["Cli.Labelling"] = ["Torch.Labelling", "Torch.Training", "Labelling"],
         ["Cli.Commands"] =
         [
@@ -110,15 +145,20 @@ public static class RoomRules
     /// <param name="from">A namespace; one that is not in the table may use nobody.</param>
     /// <param name="to">A namespace.</param>
     public static bool MayKnow(string from, string to) =>
-        from == to || (_mayKnow.TryGetValue(Short(from), out var allowed) && (_knownByAll.Contains(Short(to)) || allowed.Contains(Short(to))));
+        from == to || (_mayKnow.TryGetValue(Short(from), out var allowed)
+            && (_knownByAll.Contains(Short(to)) || allowed.Contains(Short(to))));
 
     /// <summary>Every arrow that the table does not allow, one sentence each, with the types behind it.</summary>
     /// <param name="graph">Of any assemblies.</param>
     public static IReadOnlyList<string> Violations(RoomGraph graph) =>
     [
-        .. graph.Rooms.Except(Rooms).Select(room => $"{room} is not in the table of who may know whom ({nameof(RoomRules)}.cs): add it on purpose"),
+        .. graph.Rooms.Except(Rooms)
+            .Select(room => $"{room} is not in the table of who may know whom ({nameof(RoomRules)}.cs): add it on purpose"),
         .. graph.Arrows.Where(arrow => !MayKnow(arrow.Key.From, arrow.Key.To)).OrderBy(arrow => arrow.Key)
-            .Select(arrow => $"{arrow.Key.From} may not know {arrow.Key.To}: {string.Join(", ", arrow.Value.Take(5).Select(use => $"{Name(use.From)} uses {Name(use.To)}"))}"),
+            .Select(
+                arrow =>
+                    $"{arrow.Key.From} may not know {arrow.Key.To}: "
+                        + $"{string.Join(", ", arrow.Value.Take(5).Select(use => $"{Name(use.From)} uses {Name(use.To)}"))}"),
         .. graph.Cycles().Select(cycle => $"these rooms know each other in a circle: {string.Join(", ", cycle)}"),
     ];
 

@@ -74,7 +74,9 @@ public sealed class BackendInstallation(Terminal terminal)
             var exitCode = Dotnet(
                 cancel, "publish", project, "--output", published, "--nologo", "--configuration", "Release",
                 $"-p:RestoreRootConfigDirectory={Environment.CurrentDirectory}",
-                "-p:ImportDirectoryBuildProps=false", "-p:ImportDirectoryBuildTargets=false", "-p:ImportDirectoryPackagesProps=false");
+                "-p:ImportDirectoryBuildProps=false",
+                "-p:ImportDirectoryBuildTargets=false",
+                "-p:ImportDirectoryPackagesProps=false");
             if (exitCode != 0 || !TorchBackend.ContainsLibtorch(published))
                 throw new TorchBackendException(
                     $"the {kind} libtorch could not be restored (dotnet publish ended with exit code {exitCode}; see its " +

@@ -22,7 +22,8 @@ internal static class ClassifierFilesCheck
     public static IReadOnlyList<BuildMessage> Check(PolicyFile file)
     {
         var paths = new InputFiles(file.Policy, file.Path).EnumerateFiles().ToLookup(named => named.Role, named => named.Path);
-        var found = file.Policy.Classifiers.Keys.ToDictionary(name => name, name => Read(paths[InputRoles.Classifier(name)].First()));
+        var found =
+            file.Policy.Classifiers.Keys.ToDictionary(name => name, name => Read(paths[InputRoles.Classifier(name)].First()));
         return
         [
             .. file.Policy.Classifiers.Keys.SelectMany(name => CheckOutputs(file, name, found[name])),
@@ -66,7 +67,9 @@ internal static class ClassifierFilesCheck
         try
         {
             var opened = CheckpointFile.Open(path);
-            var metadata = CheckpointFormats.Detect(opened).IsProgram ? new Dictionary<string, string>() : CheckpointFormats.Read(opened).Metadata;
+            var metadata = CheckpointFormats.Detect(opened).IsProgram
+                ? new Dictionary<string, string>()
+                : CheckpointFormats.Read(opened).Metadata;
             return new StoredClassifier(
                 opened.Sha256, CountClasses(metadata), metadata.GetValueOrDefault(OutputsKey),
                 ClassifierCheckpoint.HeldOutIn(metadata));

@@ -22,7 +22,8 @@ public static class CommandAction
     /// Does the work and returns the exit code. It runs on another thread than the one that listens for Ctrl-C.
     /// Ctrl-C and the end of the parent process cancel it.
     /// </param>
-    public static void SetGuardedAction(this Command command, Terminal terminal, Func<ParseResult, CancellationToken, int> action) =>
+    public static void SetGuardedAction(
+        this Command command, Terminal terminal, Func<ParseResult, CancellationToken, int> action) =>
         command.SetAction((parsed, cancel) => Task.Run(
             () =>
             {

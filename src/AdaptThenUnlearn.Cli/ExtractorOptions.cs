@@ -24,7 +24,8 @@ public sealed class ExtractorOptions
     };
 
     /// <summary>The named kind of extractor with a file of weights; null for a classifier, or if none is named.</summary>
-    public WeightsExtractor? Kind(ParseResult parsed) => parsed.GetValue(Extractor) is { } name ? WeightsExtractor.Find(name) : null;
+    public WeightsExtractor? Kind(ParseResult parsed) =>
+        parsed.GetValue(Extractor) is { } name ? WeightsExtractor.Find(name) : null;
 
     /// <summary>Loads the named extractor; null if none is named.</summary>
     /// <exception cref="BadArgumentException">Weights are needed and not given, or given and not needed.</exception>
@@ -34,7 +35,8 @@ public sealed class ExtractorOptions
         var weights = parsed.GetValue(Weights);
         if (Kind(parsed) is { } kind)
             return weights is null
-                ? throw new BadArgumentException($"--extractor {kind.Name} needs --weights, and nothing is downloaded: name a copy of {kind.FileDescription}")
+                ? throw new BadArgumentException(
+                    $"--extractor {kind.Name} needs --weights, and nothing is downloaded: name a copy of {kind.FileDescription}")
                 : FeatureExtractors.Load(kind, weights.FullName, sha256: null, device);
 
         if (weights is not null)

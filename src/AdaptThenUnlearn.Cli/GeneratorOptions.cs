@@ -13,7 +13,8 @@ public sealed class GeneratorOptions
     private readonly Argument<FileInfo> _checkpoint;
     private readonly Option<string> _format = new("--format")
     {
-        Description = "Format of the checkpoint; auto detects it", DefaultValueFactory = _ => CheckpointFormats.Auto,
+        Description = "Format of the checkpoint; auto detects it",
+        DefaultValueFactory = _ => CheckpointFormats.Auto,
     };
 
     private readonly Option<int?> _latentSize = new("--latent-size")
@@ -53,7 +54,12 @@ public sealed class GeneratorOptions
     /// <exception cref="BadArgumentException">The latent size is out of range, or not used by the format.</exception>
     /// <exception cref="CheckpointException">The file cannot be read, or does not hold a generator.</exception>
     public LoadedGenerator Load(
-        ParseResult parsed, FileInfo? discriminator, Device device, Terminal terminal, string network = "ema", bool generatorAlone = false)
+        ParseResult parsed,
+        FileInfo? discriminator,
+        Device device,
+        Terminal terminal,
+        string network = "ema",
+        bool generatorAlone = false)
     {
         var (format, latentSize) = (parsed.GetRequiredValue(_format), parsed.GetValue(_latentSize));
         if (latentSize is < 1 or > 65536)

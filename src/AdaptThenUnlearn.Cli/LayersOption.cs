@@ -32,7 +32,8 @@ public sealed class LayersOption
         if (LayerText.Layouts.Contains(given))
             return [given];
         if (!RegularFile.Exists(given))
-            throw new BadArgumentException($"--layers: '{given}' is neither a file nor one of {string.Join(", ", LayerText.Layouts)}");
+            throw new BadArgumentException(
+                $"--layers: '{given}' is neither a file nor one of {string.Join(", ", LayerText.Layouts)}");
         if (new FileInfo(given).Length > MaxFileBytes)
             throw new BadArgumentException($"--layers: {given} is too large for a list of layers");
 
@@ -45,13 +46,15 @@ public sealed class LayersOption
 
     /// <summary>How to state layers in a policy, and on the command line if that is short.</summary>
     internal static string FormatStatement(IReadOnlyList<string> layers) =>
-        $"{(layers.Count == 1 ? $"--layers {layers[0]}, or " : "")}{UnclearLayersException.Property(layers)} in a policy's generator";
+        $"{(layers.Count == 1 ? $"--layers {layers[0]}, or " : "")}{UnclearLayersException.Property(layers)} in a "
+            + "policy's generator";
 
     // Reads a JSON list, or lines; skips the lines of the sequence itself ("Sequential(", ")").
     private static IReadOnlyList<string> ParseList(string text, string file)
     {
         if (!text.TrimStart().StartsWith('['))
-            return [.. text.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Where(line => !IsFrame(line))];
+            return [.. text.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+                .Where(line => !IsFrame(line))];
         try
         {
             return JsonSerializer.Deserialize<IReadOnlyList<string>>(text) ?? [];

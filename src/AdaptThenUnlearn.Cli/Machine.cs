@@ -11,7 +11,8 @@ public static class Machine
     /// <summary><c>--device</c>.</summary>
     public static Option<string> Device { get; } = new("--device")
     {
-        Description = "Device to compute on: auto, cpu, cuda or cuda:n", DefaultValueFactory = _ => "auto",
+        Description = "Device to compute on: auto, cpu, cuda or cuda:n",
+        DefaultValueFactory = _ => "auto",
     };
 
     /// <summary><c>--threads</c>.</summary>

@@ -53,7 +53,8 @@ internal static class OutputFiles
             .Select(name => WriteGuard.FindObstacle(Path.Combine(folder, name), read, path => made.Contains(name) || isOwn(path)))
             .FirstOrDefault(found => found is not null);
         if (obstacle is not null)
-            throw new RunException(RunCodes.OutputFolder, $"{obstacle}; nothing was written: name another folder with --out, or move the file away");
+            throw new RunException(
+                RunCodes.OutputFolder, $"{obstacle}; nothing was written: name another folder with --out, or move the file away");
     }
 
     /// <summary>Whether <c>atu reference</c> wrote a file.</summary>

@@ -20,7 +20,9 @@ public static class ParentProcess
     public static Option<int> Option { get; } = new("--parent-process")
     {
         Description = "Id of a process; when it ends, this command is cancelled",
-        HelpName = "id", Hidden = true, Recursive = true,
+        HelpName = "id",
+        Hidden = true,
+        Recursive = true,
     };
 
     /// <summary>Creates a token that is cancelled with <paramref name="cancel"/>, and when the named parent has ended.</summary>

@@ -52,7 +52,8 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
         }
         catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
         {
-            throw new BadArgumentException(new BuildMessage(Severity.Error, RunCodes.BadArgument, $"the policy cannot be read: {failed.Message}", path));
+            throw new BadArgumentException(
+                new BuildMessage(Severity.Error, RunCodes.BadArgument, $"the policy cannot be read: {failed.Message}", path));
         }
 
         var sha256 = Sha256Digest.Compute(bytes);
@@ -113,7 +114,8 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
         }
         catch (Exception failed) when (FileOf(failed) is { } file && inputs.FindProperty(file) is { } property)
         {
-            throw new DiagnosticException(CreateMessage(property, CommandAction.CodeOf(failed), failed.Message), ExitCodes.NotFinished, failed);
+            throw new DiagnosticException(
+                CreateMessage(property, CommandAction.CodeOf(failed), failed.Message), ExitCodes.NotFinished, failed);
         }
 
         static string? FileOf(Exception failed) => failed switch
@@ -135,7 +137,8 @@ public sealed record PolicyFile(string Path, string Text, IReadOnlyList<string> 
     /// <param name="property">JSON path.</param>
     /// <param name="code">The diagnostic's code.</param>
     /// <param name="problem">What is questionable.</param>
-    public BuildMessage CreateWarning(string property, string code, string problem) => CreateMessage(property, code, problem, Severity.Warning);
+    public BuildMessage CreateWarning(string property, string code, string problem) =>
+        CreateMessage(property, code, problem, Severity.Warning);
 
     /// <summary>A message about a property, with its line and column, or those of the object that lacks it.</summary>
     /// <param name="property">JSON path.</param>

@@ -70,7 +70,8 @@ internal sealed class ProcessTermination : IDisposable
                 $"cancelled; the command did not end within {_gracePeriod.TotalSeconds} seconds and was terminated. " +
                 $"Work that was saved before is kept"));
             ExitNow(ExitCodes.Cancelled);
-        }) { IsBackground = true, Name = "forced end" }.Start();
+        })
+        { IsBackground = true, Name = "forced end" }.Start();
         _cancel.Cancel();
     }
 

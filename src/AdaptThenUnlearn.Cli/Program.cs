@@ -36,7 +36,8 @@ if (parsed.Errors.Count > 0)
         terminal.WriteDiagnostic(new BuildMessage(Severity.Error, RunCodes.BadArgument, error.Message));
     var command = parsed.CommandResult.Command;
     var above = command.Parents.OfType<Command>().FirstOrDefault();
-    terminal.WriteStatus($"see: atu {string.Concat(new[] { above, command }.Where(each => each is not (null or RootCommand)).Select(each => each!.Name + " "))}--help");
+    terminal.WriteStatus(
+        $"see: atu {string.Concat(new[] { above, command }.Where(each => each is not (null or RootCommand)).Select(each => each!.Name + " "))}--help");
     return ExitCodes.BadPolicy;
 }
 

@@ -145,7 +145,8 @@ public sealed class Publication(Terminal terminal)
     /// <param name="advisory">Whether a failed gate stops nothing.</param>
     /// <param name="cancel">Cancels publishing.</param>
     /// <returns>The gate's exit code; not published, where the gate passed and publishing is required and failed.</returns>
-    public int PublishAfterGate(int gate, IReadOnlyList<string> records, ParseResult parsed, bool advisory, CancellationToken cancel)
+    public int PublishAfterGate(
+        int gate, IReadOnlyList<string> records, ParseResult parsed, bool advisory, CancellationToken cancel)
     {
         int published;
         try
@@ -171,7 +172,8 @@ public sealed class Publication(Terminal terminal)
         }
         catch (RecordRefusedException refused)
         {
-            terminal.WriteDiagnostic(new BuildMessage(Severity.Error, GateCodes.InvalidRecord, $"{refused.Message}; it was not published", record));
+            terminal.WriteDiagnostic(
+                new BuildMessage(Severity.Error, GateCodes.InvalidRecord, $"{refused.Message}; it was not published", record));
             return (null, ExitCodes.GateFailed);
         }
         catch (RunRecordException unreadable) when (!fresh)

@@ -15,7 +15,8 @@ public sealed class Terminal : IProgress<StageProgress>, IDisposable
 
     private readonly Stopwatch _sinceLine = Stopwatch.StartNew();
     private readonly Stopwatch _stage = Stopwatch.StartNew();
-    private readonly IAnsiConsole _errors = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
+    private readonly IAnsiConsole _errors =
+        AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
     private readonly bool _interactive = !Console.IsErrorRedirected;
     private string? _stageName;
     private int _stageStart;
@@ -113,16 +114,24 @@ public sealed class Terminal : IProgress<StageProgress>, IDisposable
         var rate = made / Math.Max(0.001, _stage.Elapsed.TotalSeconds);
         var left = TimeSpan.FromSeconds((value.Steps - value.Step) / rate);
         var losses = value.Losses is { } step
-            ? string.Create(CultureInfo.InvariantCulture, $", G {step.GeneratorLoss:F2}, D {step.DiscriminatorLoss:F2}{Term("parameters", step.WeightLoss)}{Term("images", step.ImageLoss)}")
+            ? string.Create(
+                CultureInfo.InvariantCulture,
+                $", G {step.GeneratorLoss:F2}, D "
+                    + $"{step.DiscriminatorLoss:F2}{Term("parameters", step.WeightLoss)}{Term("images", step.ImageLoss)}")
             : "";
-        return string.Create(CultureInfo.InvariantCulture, $"{value.Stage} {value.Step}/{value.Steps}, {rate:F1}/s, {Duration(left)} left{losses}");
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{value.Stage} {value.Step}/{value.Steps}, {rate:F1}/s, {Duration(left)} left{losses}");
 
-        static string Term(string name, double loss) => loss == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $", {name} {loss:G3}");
+        static string Term(string name, double loss) =>
+            loss == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $", {name} {loss:G3}");
     }
 
     /// <summary>Formats a time: <c>7:32</c>, and <c>1:07:32</c> from one hour.</summary>
     internal static string Duration(TimeSpan time) =>
-        string.Create(CultureInfo.InvariantCulture, $"{(time >= TimeSpan.FromHours(1) ? $"{(int)time.TotalHours}:{time.Minutes:00}" : $"{time.Minutes}")}:{time.Seconds:00}");
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"{(time >= TimeSpan.FromHours(1) ? $"{(int)time.TotalHours}:{time.Minutes:00}" : $"{time.Minutes}")}:{time.Seconds:00}");
 
     private static string Bar(StageProgress value)
     {

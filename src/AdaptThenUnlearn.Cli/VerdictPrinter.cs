@@ -28,7 +28,11 @@ internal sealed class VerdictPrinter(Terminal terminal, UnlearningPolicy policy,
         foreach (var finding in verdict.Findings)
         {
             if (finding.StopsRelease)
-                WriteDiagnostic(advisory ? Severity.Warning : Severity.Error, GateCodes.NotMet, VerdictText.Describe(finding), FindLocation(finding));
+                WriteDiagnostic(
+                    advisory ? Severity.Warning : Severity.Error,
+                    GateCodes.NotMet,
+                    VerdictText.Describe(finding),
+                    FindLocation(finding));
             else if (VerdictText.DescribeWaived(finding) is { } waived)
                 WriteDiagnostic(Severity.Warning, GateCodes.Waived, waived, FindLocation(finding));
         }

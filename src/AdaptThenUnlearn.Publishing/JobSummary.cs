@@ -28,7 +28,8 @@ public sealed class JobSummary(string file)
             stream.Write(Encoding.UTF8.GetBytes(separator + page));
             return $"job summary appended to {file}";
         }
-        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        catch (Exception failed)
+            when (failed is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
             throw new PublishException(PublishCodes.JobSummary, $"{file}: the job summary cannot be written: {failed.Message}");
         }

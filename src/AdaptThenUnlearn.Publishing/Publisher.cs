@@ -50,7 +50,8 @@ public sealed class Publisher(
     private void Summarise(string? file, IReadOnlyList<PublishedRun> runs)
     {
         if (file is null && flags.Parts == PublishParts.Summary)
-            _problems.Add(new PublishProblem(PublishCodes.JobSummary, "there is no job summary here; name a file with --job-summary"));
+            _problems.Add(
+                new PublishProblem(PublishCodes.JobSummary, "there is no job summary here; name a file with --job-summary"));
         if (file is null)
             return;   // not on GitHub Actions
 

@@ -33,17 +33,22 @@ public static class GovernanceAliases
     /// <param name="settings">How to run; the defaults of <c>atu govern</c> when not given.</param>
     /// <exception cref="CakeException">A gate failed, or there is no verdict; message and exit code say which.</exception>
     [CakeMethodAlias]
-    public static void GovernModels(this ICakeContext context, IEnumerable<FilePath> policies, GovernModelsSettings? settings = null) =>
+    public static void GovernModels(
+        this ICakeContext context, IEnumerable<FilePath> policies, GovernModelsSettings? settings = null) =>
         Run(context, policies, settings ?? new GovernModelsSettings());
 
     /// <summary>Publishes the report of a run: pull-request comment, check run and job summary.</summary>
-    /// <example><code>PublishGovernanceReport("artifacts/no-digit-8/run.json", new PublishGovernanceReportSettings { RequirePublish = true });</code></example>
+    /// <example>
+    /// <code>PublishGovernanceReport("artifacts/no-digit-8/run.json", new PublishGovernanceReportSettings { RequirePublish = true
+    /// });</code>
+    /// </example>
     /// <param name="context">The context.</param>
     /// <param name="runRecord">The <c>run.json</c> that <c>atu govern</c> wrote.</param>
     /// <param name="settings">Where to publish; the pipeline's environment when not given.</param>
     /// <exception cref="CakeException">It failed; message and exit code say why.</exception>
     [CakeMethodAlias]
-    public static void PublishGovernanceReport(this ICakeContext context, FilePath runRecord, PublishGovernanceReportSettings? settings = null) =>
+    public static void PublishGovernanceReport(
+        this ICakeContext context, FilePath runRecord, PublishGovernanceReportSettings? settings = null) =>
         PublishGovernanceReport(context, [runRecord], settings);
 
     /// <summary>The same for several runs.</summary>
@@ -53,7 +58,8 @@ public static class GovernanceAliases
     /// <param name="settings">Where to publish; the pipeline's environment when not given.</param>
     /// <exception cref="CakeException">It failed; message and exit code say why.</exception>
     [CakeMethodAlias]
-    public static void PublishGovernanceReport(this ICakeContext context, IEnumerable<FilePath> runRecords, PublishGovernanceReportSettings? settings = null) =>
+    public static void PublishGovernanceReport(
+        this ICakeContext context, IEnumerable<FilePath> runRecords, PublishGovernanceReportSettings? settings = null) =>
         Run(context, runRecords, settings ?? new PublishGovernanceReportSettings());
 
     private static void Run(ICakeContext context, IEnumerable<FilePath> files, AtuSettings settings)

@@ -23,7 +23,8 @@ internal static class OutputLock
         {
             try
             {
-                return new FileStream(Path.Combine(folder, ".build.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+                return new FileStream(
+                    Path.Combine(folder, ".build.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
             }
             catch (IOException locked) when (_lockedCodes.Contains(locked.HResult))
             {

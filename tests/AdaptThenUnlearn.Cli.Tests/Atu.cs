@@ -24,23 +24,29 @@ internal sealed class Atu : IDisposable
 
     /// <param name="folder">Its working directory.</param>
     /// <param name="arguments">Of the command line.</param>
-    public static Atu StartIn(string folder, params string[] arguments) => StartWith(new Dictionary<string, string>(), folder, arguments);
+    public static Atu StartIn(string folder, params string[] arguments) =>
+        StartWith(new Dictionary<string, string>(), folder, arguments);
 
     /// <param name="variables">Environment variables; those of a CI host and tokens are removed.</param>
     /// <param name="arguments">Of the command line.</param>
-    public static Atu StartWith(IReadOnlyDictionary<string, string> variables, params string[] arguments) => StartWith(variables, Path.GetTempPath(), arguments);
+    public static Atu StartWith(IReadOnlyDictionary<string, string> variables, params string[] arguments) =>
+        StartWith(variables, Path.GetTempPath(), arguments);
 
     private static Atu StartWith(IReadOnlyDictionary<string, string> variables, string folder, string[] arguments)
     {
-        var start = new ProcessStartInfo(Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet")
+        var start = new ProcessStartInfo(Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet"
+            ? host
+            : "dotnet")
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             WorkingDirectory = folder,
             // Only the CPU gives the same bytes each time.
-            Environment = { ["OMP_NUM_THREADS"] = "1", ["CUDA_VISIBLE_DEVICES"] = "", ["LC_ALL"] = "de_DE.UTF-8", ["DOTNET_NOLOGO"] = "1" },
+            Environment =
+                { ["OMP_NUM_THREADS"] = "1", ["CUDA_VISIBLE_DEVICES"] = "", ["LC_ALL"] = "de_DE.UTF-8", ["DOTNET_NOLOGO"] = "1" },
         };
-        foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("GITHUB_", StringComparison.Ordinal) || name.EndsWith("_TOKEN", StringComparison.Ordinal)).ToList())
+        foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("GITHUB_", StringComparison.Ordinal)
+            || name.EndsWith("_TOKEN", StringComparison.Ordinal)).ToList())
             start.Environment.Remove(name);
         foreach (var name in BuildServer.Variables)
             start.Environment.Remove(name);

@@ -17,7 +17,8 @@ public sealed class BackendTests
         var project = XDocument.Parse(BackendInstallation.ProjectText(kind, platform));
 
         var reference = Assert.Single(project.Descendants("PackageReference"));
-        Assert.Equal((package, $"[{version}]"), ((string)reference.Attribute("Include")!, (string)reference.Attribute("Version")!));
+        Assert.Equal(
+            (package, $"[{version}]"), ((string)reference.Attribute("Include")!, (string)reference.Attribute("Version")!));
         Assert.Equal(platform, project.Descendants("RuntimeIdentifier").Single().Value);
     }
 

@@ -6,7 +6,10 @@ using AdaptThenUnlearn.Torch.Tests.Features;
 
 namespace AdaptThenUnlearn.Cli.Tests;
 
-/// <summary>Classifiers with other outputs than the policy says, or that cannot recognise a feature, in the real commands: the right count or an error.</summary>
+/// <summary>
+/// Classifiers with other outputs than the policy says, or that cannot recognise a feature, in the real commands: the right count
+/// or an error.
+/// </summary>
 public sealed class ClassifierOutputTests(SmallHouse house) : IClassFixture<SmallHouse>
 {
     // Brightness above its mean in the smallest generator's images, as two logits.
@@ -35,7 +38,10 @@ public sealed class ClassifierOutputTests(SmallHouse house) : IClassFixture<Smal
 
         Assert.Equal(2, exitCode);
         Assert.Empty(output);
-        Assert.Contains("error ATU1007: $.classifiers.auditor.outputs: over 400 images its outputs lie between", errors, StringComparison.Ordinal);
+        Assert.Contains(
+            "error ATU1007: $.classifiers.auditor.outputs: over 400 images its outputs lie between",
+            errors,
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -66,7 +72,12 @@ public sealed class ClassifierOutputTests(SmallHouse house) : IClassFixture<Smal
 
         long Hits(string name, string body, string outputs)
         {
-            var policy = Policy(name, body, outputs, "\"plain\", \"banned\"", ("\"class\": \"banned\"", "\"class\": \"banned\", \"threshold\": 0.8"));
+            var policy = Policy(
+                name,
+                body,
+                outputs,
+                "\"plain\", \"banned\"",
+                ("\"class\": \"banned\"", "\"class\": \"banned\", \"threshold\": 0.8"));
             var (_, _, errors) = Atu.Run("govern", policy, "--no-train", "--out", house.At("out"), "--threads", "1");
             Assert.True(File.Exists(house.At($"out/{name}/run.json")), errors);
             return AdaptThenUnlearn.Runs.RunRecordFile.Read(house.At($"out/{name}/run.json")).Before.Features[0].Looks[0].Hits;
@@ -77,18 +88,26 @@ public sealed class ClassifierOutputTests(SmallHouse house) : IClassFixture<Smal
     [Fact]
     public void Program_ThatNeverSeesTheFeature_IsNotMeasuredByMeasureAndGovern()
     {
-        var policy = Policy("range", "b = torch.sub(torch.mean(x, [1, 2, 3]), 60.)\n    return torch.stack([torch.zeros_like(b), b], 1)", "softmax", "\"plain\", \"banned\"");
+        var policy = Policy(
+            "range",
+            "b = torch.sub(torch.mean(x, [1, 2, 3]), 60.)\n    return torch.stack([torch.zeros_like(b), b], 1)",
+            "softmax",
+            "\"plain\", \"banned\"");
 
         var measured = Atu.Run("measure", policy, "--threads", "1");
         var governed = Atu.Run("govern", policy, "--out", house.At("out"), "--threads", "1");
 
         Assert.Equal(2, measured.ExitCode);
-        Assert.Contains("error ATU1106: $.undesiredFeatures[0]: not measured: the auditor 'auditor' saw 'banned' in none of 400 images", measured.Errors, StringComparison.Ordinal);
+        Assert.Contains(
+            "error ATU1106: $.undesiredFeatures[0]: not measured: the auditor 'auditor' saw 'banned' in none of 400 images",
+            measured.Errors,
+            StringComparison.Ordinal);
         Assert.DoesNotContain("0 of 400", measured.Output, StringComparison.Ordinal);
         Assert.Equal(1, governed.ExitCode);
         Assert.Contains("not measured ban/maxRate", governed.Errors, StringComparison.Ordinal);
         Assert.Contains("0 to 255", governed.Errors, StringComparison.Ordinal);
-        Assert.DoesNotContain("collecting feedback", governed.Errors, StringComparison.Ordinal);   // nothing is trained for a limit that cannot be measured
+        // nothing is trained for a limit that cannot be measured
+        Assert.DoesNotContain("collecting feedback", governed.Errors, StringComparison.Ordinal);
         Assert.Equal(1, Atu.Run("verify", house.At("out/range/run.json")).ExitCode);
     }
 
@@ -110,9 +129,13 @@ public sealed class ClassifierOutputTests(SmallHouse house) : IClassFixture<Smal
     public void Measure_ExtractorForOneSizeAlone_IsTriedAtTheImagesOwn()
     {
         ScriptedProgram.Write(
-            house.At("fixed.pt"), "  def forward(self: __torch__.Program, img: Tensor) -> Tensor:\n    x = torch.to(torch.view(img, [-1, 3, 16, 16]), 6)\n    return torch.flatten(torch.adaptive_avg_pool2d(torch.slice(x, 1, 0, 1), [2, 2]), 1)");
+            house.At("fixed.pt"),
+            "  def forward(self: __torch__.Program, img: Tensor) -> Tensor:\n    x = torch.to(torch.view(img, [-1, 3, 16, "
+                + "16]), 6)\n    return torch.flatten(torch.adaptive_avg_pool2d(torch.slice(x, 1, 0, 1), [2, 2]), 1)");
         var policy = house.Policy(
-            "fixed", edit: ("\"extractor\": \"auditor\", \"reference\": \"reference.safetensors\"", "\"extractor\": \"torchscript\", \"extractorWeights\": \"fixed.pt\", \"reference\": \"original-generator\""));
+            "fixed", edit: (
+                "\"extractor\": \"auditor\", \"reference\": \"reference.safetensors\"",
+                "\"extractor\": \"torchscript\", \"extractorWeights\": \"fixed.pt\", \"reference\": \"original-generator\""));
 
         var (exitCode, output, errors) = Atu.Run("measure", policy, "--threads", "1");
 
@@ -120,18 +143,23 @@ public sealed class ClassifierOutputTests(SmallHouse house) : IClassFixture<Smal
         Assert.Contains("TorchScript Fréchet distance", output, StringComparison.Ordinal);
     }
 
-    // The check reports what the files show: a copy, a single class under softmax, and what a classifier missed when it was trained.
+    // The check reports what the files show: a copy, a single class under softmax, and what a classifier missed when it was
+    // trained.
     [Fact]
     public void PolicyCheck_FilesOfTheClassifiers_AreHeldAgainstIt()
     {
         File.Copy(house.At("annotator.safetensors"), house.At("another-name.safetensors"), overwrite: true);
-        Assert.Contains("warning ATU1101: $.undesiredFeatures[0].auditor: is a copy of the annotator's checkpoint", Check("copied", "another-name.safetensors").Errors, StringComparison.Ordinal);
+        Assert.Contains(
+            "warning ATU1101: $.undesiredFeatures[0].auditor: is a copy of the annotator's checkpoint",
+            Check("copied", "another-name.safetensors").Errors,
+            StringComparison.Ordinal);
 
         using (var one = Weights(["banned"]))
             ClassifierCheckpoint.Save(house.At("one.safetensors"), one);
         var refused = Check("one", "one.safetensors");
         Assert.Equal(2, refused.ExitCode);
-        Assert.Contains("error ATU1004: $.classifiers.auditor.outputs: one class alone", refused.Errors, StringComparison.Ordinal);
+        Assert.Contains(
+            "error ATU1004: $.classifiers.auditor.outputs: one class alone", refused.Errors, StringComparison.Ordinal);
 
         foreach (var (name, counts, expected) in new[]
         {
@@ -140,15 +168,22 @@ public sealed class ClassifierOutputTests(SmallHouse house) : IClassFixture<Smal
         })
         {
             using var classifier = Weights(["plain", "banned"]);
-            ClassifierCheckpoint.Save(house.At(name + ".safetensors"), classifier, new HeldOutCounts(new Dictionary<string, HeldOutError> { ["banned"] = counts }, new string('0', 64)));
+            ClassifierCheckpoint.Save(
+                house.At(name + ".safetensors"),
+                classifier,
+                new HeldOutCounts(new Dictionary<string, HeldOutError> { ["banned"] = counts }, new string('0', 64)));
             var (exitCode, _, errors) = Check(name, name + ".safetensors");
             Assert.Equal(0, exitCode);
             Assert.Contains("warning ATU1105: $.undesiredFeatures[0].auditor: 'auditor'", errors, StringComparison.Ordinal);
             Assert.Contains(expected, errors, StringComparison.Ordinal);
-            Assert.Contains($"finds {counts.With - counts.Missed} of {counts.With} images that show it", Atu.Run("inspect", house.At(name + ".safetensors")).Output, StringComparison.Ordinal);
+            Assert.Contains(
+                $"finds {counts.With - counts.Missed} of {counts.With} images that show it",
+                Atu.Run("inspect", house.At(name + ".safetensors")).Output,
+                StringComparison.Ordinal);
         }
 
-        (int ExitCode, string Output, string Errors) Check(string name, string auditor) => Atu.Run("policy", "check", house.Policy(name, edit: ("\"auditor.safetensors\"", $"\"{auditor}\"")));
+        (int ExitCode, string Output, string Errors) Check(string name, string auditor) =>
+            Atu.Run("policy", "check", house.Policy(name, edit: ("\"auditor.safetensors\"", $"\"{auditor}\"")));
     }
 
     // Labels that have nothing to do with the images give a classifier that finds nothing, and it is not handed out.
@@ -157,8 +192,25 @@ public sealed class ClassifierOutputTests(SmallHouse house) : IClassFixture<Smal
     {
         var folder = house.At("chance");
         LabelSheetFile.Write(Path.Combine(folder, "labels.json"), new LabelSheet(
-            LabelSheet.CurrentSchemaVersion, "odd", CheckpointDigest.Compute(house.At("generator.safetensors")), Seed: 1, new(Enumerable.Range(0, 60).ToDictionary(image => image, image => image % 6 == 0))));
-        string[] arguments = ["label", house.At("generator.safetensors"), "--feature", "odd", "--out", folder, "--count", "60", "--train-only", "--threads", "1"];
+            LabelSheet.CurrentSchemaVersion,
+            "odd",
+            CheckpointDigest.Compute(house.At("generator.safetensors")),
+            Seed: 1,
+            new(Enumerable.Range(0, 60).ToDictionary(image => image, image => image % 6 == 0))));
+        string[] arguments =
+        [
+            "label",
+            house.At("generator.safetensors"),
+            "--feature",
+            "odd",
+            "--out",
+            folder,
+            "--count",
+            "60",
+            "--train-only",
+            "--threads",
+            "1"
+        ];
 
         var refused = Atu.Run(arguments);
         var kept = Atu.Run([.. arguments, "--keep-useless"]);
@@ -167,22 +219,37 @@ public sealed class ClassifierOutputTests(SmallHouse house) : IClassFixture<Smal
         Assert.Contains("ATU2012: no classifier was written: it ", refused.Errors, StringComparison.Ordinal);
         Assert.True(kept.ExitCode == 0, kept.Errors);
         Assert.Contains("of 10 images that show it", kept.Output, StringComparison.Ordinal);
-        Assert.Contains("metadata heldOut", Atu.Run("inspect", Path.Combine(folder, "odd.safetensors")).Output, StringComparison.Ordinal);
+        Assert.Contains(
+            "metadata heldOut", Atu.Run("inspect", Path.Combine(folder, "odd.safetensors")).Output, StringComparison.Ordinal);
     }
 
-    private (int ExitCode, string Output, string Errors) Measure(string body, string outputs, string classes, string returns = "Tensor") =>
+    private (int ExitCode, string Output, string Errors) Measure(
+        string body, string outputs, string classes, string returns = "Tensor") =>
         Atu.Run("measure", Policy("measured", body, outputs, classes, returns: returns), "--threads", "1");
 
-    private string Policy(string name, string body, string outputs, string classes, (string From, string To)? edit = null, string returns = "Tensor")
+    private string Policy(
+        string name,
+        string body,
+        string outputs,
+        string classes,
+        (string From, string To)? edit = null,
+        string returns = "Tensor")
     {
-        ScriptedProgram.Write(house.At(name + ".pt"), $"  def forward(self: __torch__.Program, x: Tensor) -> {returns}:\n    {body}");
+        ScriptedProgram.Write(
+            house.At(name + ".pt"), $"  def forward(self: __torch__.Program, x: Tensor) -> {returns}:\n    {body}");
         (string, string)[] edits =
         [
-            ("\"auditor.safetensors\"", $"\"{name}.pt\", \"format\": \"torchscript\", \"outputs\": \"{outputs}\", \"classes\": [{classes}]"),
-            ("\"quality\": { \"extractor\": \"auditor\", \"reference\": \"reference.safetensors\", \"maxFrechetIncrease\": 100, \"minShareKept\": 0.1 },", ""),
+            (
+                "\"auditor.safetensors\"",
+                $"\"{name}.pt\", \"format\": \"torchscript\", \"outputs\": \"{outputs}\", \"classes\": [{classes}]"),
+            (
+                "\"quality\": { \"extractor\": \"auditor\", \"reference\": \"reference.safetensors\", \"maxFrechetIncrease\": "
+                    + "100, \"minShareKept\": 0.1 },",
+                ""),
         ];
         return house.Policy(name, edit: edit is { } more ? [.. edits, more] : edits);
     }
 
-    private static FeatureClassifier Weights(IReadOnlyList<string> classes) => ClassifierArchitectures.Build(StridedConvNet.Name, Small.Shape, classes);
+    private static FeatureClassifier Weights(IReadOnlyList<string> classes) =>
+        ClassifierArchitectures.Build(StridedConvNet.Name, Small.Shape, classes);
 }

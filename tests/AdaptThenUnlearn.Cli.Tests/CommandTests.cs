@@ -12,7 +12,9 @@ public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
     {
         byte[] Sample(string name, params string[] more)
         {
-            var (exitCode, _, errors) = Atu.Run(["sample", house.At("generator.safetensors"), "--npy", house.At(name), "--count", "7", "--threads", "1", .. more]);
+            var (exitCode, _, errors) = Atu.Run([
+                "sample", house.At("generator.safetensors"), "--npy", house.At(name), "--count", "7", "--threads", "1", .. more
+            ]);
             Assert.True(exitCode == 0, errors);
             return File.ReadAllBytes(house.At(name));
         }
@@ -32,13 +34,22 @@ public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
     {
         using (var latents = TorchSharp.torch.randn(3, 8))
             AdaptThenUnlearn.Torch.Images.NumpyFile.Write(house.At("z.npy"), latents);
-        Assert.Equal(0, Atu.Run("sample", house.At("generator.safetensors"), "--latents", house.At("z.npy"), "--noise", "const", "--npy", house.At("x.npy")).ExitCode);
+        Assert.Equal(0, Atu.Run(
+            "sample",
+            house.At("generator.safetensors"),
+            "--latents",
+            house.At("z.npy"),
+            "--noise",
+            "const",
+            "--npy",
+            house.At("x.npy")).ExitCode);
         using (var images = AdaptThenUnlearn.Torch.Images.NumpyFile.Read(house.At("x.npy")))
             Assert.Equal(3, images.shape[0]);
 
         using (var latents = TorchSharp.torch.randn(3, 9))
             AdaptThenUnlearn.Torch.Images.NumpyFile.Write(house.At("z.npy"), latents);
-        var (exitCode, _, errors) = Atu.Run("sample", house.At("generator.safetensors"), "--latents", house.At("z.npy"), "--npy", house.At("x.npy"));
+        var (exitCode, _, errors) =
+            Atu.Run("sample", house.At("generator.safetensors"), "--latents", house.At("z.npy"), "--npy", house.At("x.npy"));
         Assert.Equal(2, exitCode);
         Assert.Contains("the generator takes [N, 8]", errors, StringComparison.Ordinal);
     }
@@ -49,7 +60,16 @@ public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
         var reference = AdaptThenUnlearn.Torch.Tests.Interop.Case("nvidia_r64_c3_cond");
 
         var (exitCode, _, errors) = Atu.Run(
-            "sample", reference.PathOf("network-snapshot-000200.pkl"), "--latents", reference.PathOf("z.npy"), "--labels", reference.PathOf("c.npy"), "--noise", "const", "--npy", house.At("x.npy"));
+            "sample",
+            reference.PathOf("network-snapshot-000200.pkl"),
+            "--latents",
+            reference.PathOf("z.npy"),
+            "--labels",
+            reference.PathOf("c.npy"),
+            "--noise",
+            "const",
+            "--npy",
+            house.At("x.npy"));
 
         Assert.True(exitCode == 0, errors);
         using var images = AdaptThenUnlearn.Torch.Images.NumpyFile.Read(house.At("x.npy"));
@@ -60,7 +80,8 @@ public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
     public void Sample_LabelsThatDoNotFit_AreRefused()
     {
         var conditional = house.At("conditional.pkl");
-        AdaptThenUnlearn.Torch.Tests.Checkpoints.ForeignFiles.WriteNvidia(conditional, AdaptThenUnlearn.Torch.Tests.Checkpoints.ForeignFiles.Gan("stylegan2-ada"));
+        AdaptThenUnlearn.Torch.Tests.Checkpoints.ForeignFiles
+            .WriteNvidia(conditional, AdaptThenUnlearn.Torch.Tests.Checkpoints.ForeignFiles.Gan("stylegan2-ada"));
         string Refusal(string checkpoint, TorchSharp.torch.Tensor labels)
         {
             AdaptThenUnlearn.Torch.Images.NumpyFile.Write(house.At("c.npy"), labels);
@@ -69,7 +90,8 @@ public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
             return errors;
         }
 
-        Assert.Contains("has no classes", Refusal(house.At("generator.safetensors"), TorchSharp.torch.eye(3)), StringComparison.Ordinal);
+        Assert.Contains(
+            "has no classes", Refusal(house.At("generator.safetensors"), TorchSharp.torch.eye(3)), StringComparison.Ordinal);
         Assert.Contains("the generator takes [N, 3]", Refusal(conditional, TorchSharp.torch.eye(4)), StringComparison.Ordinal);
         Assert.Contains("one 1", Refusal(conditional, TorchSharp.torch.ones(2, 3)), StringComparison.Ordinal);
     }
@@ -79,14 +101,19 @@ public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
     {
         var whole = AdaptThenUnlearn.Torch.Checkpoints.CheckpointFormats.Read(house.At("generator.safetensors"));
         AdaptThenUnlearn.Torch.Checkpoints.SafetensorsFile.Write(
-            house.At("without.safetensors"), whole.Tensors.Where(tensor => !tensor.Name.Contains("noises", StringComparison.Ordinal)).Select(tensor => KeyValuePair.Create(tensor.Name, tensor.Load())), whole.Metadata);
+            house.At("without.safetensors"), whole.Tensors.Where(tensor => !tensor.Name.Contains(
+                "noises",
+                StringComparison.Ordinal)).Select(tensor => KeyValuePair.Create(tensor.Name, tensor.Load())), whole.Metadata);
 
-        var (exitCode, _, errors) = Atu.Run("sample", house.At("without.safetensors"), "--noise", "const", "--npy", house.At("x.npy"));
+        var (exitCode, _, errors) =
+            Atu.Run("sample", house.At("without.safetensors"), "--noise", "const", "--npy", house.At("x.npy"));
 
         Assert.Equal(2, exitCode);
         Assert.Contains("holds no noise maps", errors, StringComparison.Ordinal);
-        Assert.Equal(0, Atu.Run("sample", house.At("without.safetensors"), "--noise", "none", "--npy", house.At("x.npy")).ExitCode);
-        Assert.Contains("no stored noise maps", Atu.Run("inspect", house.At("without.safetensors")).Output, StringComparison.Ordinal);
+        Assert.Equal(
+            0, Atu.Run("sample", house.At("without.safetensors"), "--noise", "none", "--npy", house.At("x.npy")).ExitCode);
+        Assert.Contains(
+            "no stored noise maps", Atu.Run("inspect", house.At("without.safetensors")).Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -100,7 +127,8 @@ public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
     }
 
     [Fact]
-    public void Sample_NowhereToWrite_SaysSo() => Assert.Contains("--out", Atu.Run("sample", house.At("generator.safetensors")).Errors, StringComparison.Ordinal);
+    public void Sample_NowhereToWrite_SaysSo() =>
+        Assert.Contains("--out", Atu.Run("sample", house.At("generator.safetensors")).Errors, StringComparison.Ordinal);
 
     [Fact]
     public void Measure_Json_HasEveryReading()
@@ -111,7 +139,11 @@ public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
         using var read = JsonDocument.Parse(output);
         Assert.Equal(400, read.RootElement.GetProperty("features")[0].GetProperty("looks")[0].GetProperty("samples").GetInt32());
         Assert.True(read.RootElement.GetProperty("quality").GetProperty("frechetDistance").GetDouble() >= 0);
-        Assert.Equal(200, read.RootElement.GetProperty("quality").GetProperty("groups").GetProperty("sizes").EnumerateArray().Sum(size => size.GetInt32()));
+        Assert.Equal(200, read.RootElement.GetProperty("quality")
+            .GetProperty("groups")
+            .GetProperty("sizes")
+            .EnumerateArray()
+            .Sum(size => size.GetInt32()));
         Assert.Equal("8-bit", read.RootElement.GetProperty("range").GetString());
         Assert.Equal(2, read.RootElement.GetProperty("shares").GetArrayLength());
     }
@@ -119,11 +151,13 @@ public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
     [Fact]
     public void Merge_PartsOfAMeasurement_AreTheWhole()
     {
-        var policy = house.Policy("parts", "\"maxRate\": 0.3", ("\"samples\": 400, \"maxSamples\": 400", "\"samples\": 450, \"maxSamples\": 1200"));
+        var policy = house.Policy(
+            "parts", "\"maxRate\": 0.3", ("\"samples\": 400, \"maxSamples\": 400", "\"samples\": 450, \"maxSamples\": 1200"));
         var whole = Atu.Run("measure", policy, "--json", "--threads", "1").Output;
         var parts = Enumerable.Range(1, 3).Select(number => house.At($"part-{number}.safetensors")).ToArray();
         for (var number = 1; number <= 3; number++)
-            Assert.Equal(0, Atu.Run("measure", policy, "--shard", $"{number}/3", "--out", parts[number - 1], "--threads", "1").ExitCode);
+            Assert.Equal(
+                0, Atu.Run("measure", policy, "--shard", $"{number}/3", "--out", parts[number - 1], "--threads", "1").ExitCode);
 
         Assert.Equal(whole, Atu.Run("merge", policy, parts[2], parts[0], parts[1], "--json", "--threads", "1").Output);
 
@@ -142,11 +176,13 @@ public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
     public void Distance_ReferenceFeatures_AreTheReferenceValues()
     {
         var reference = AdaptThenUnlearn.Torch.Tests.Interop.Case("metrics_d64");
-        var (exitCode, output, errors) = Atu.Run("distance", reference.PathOf("fake.npy"), reference.PathOf("real.npy"), "--json", "--threads", "1");
+        var (exitCode, output, errors) =
+            Atu.Run("distance", reference.PathOf("fake.npy"), reference.PathOf("real.npy"), "--json", "--threads", "1");
 
         Assert.True(exitCode == 0, errors);
         using var read = JsonDocument.Parse(output);
-        Assert.Equal(reference.Scalar("fid_reference"), read.RootElement.GetProperty("frechetDistance").GetDouble(), tolerance: 1e-8);
+        Assert.Equal(
+            reference.Scalar("fid_reference"), read.RootElement.GetProperty("frechetDistance").GetDouble(), tolerance: 1e-8);
         Assert.Equal(reference.Scalar("precision_k3"), read.RootElement.GetProperty("precision").GetDouble(), tolerance: 1e-9);
         Assert.Equal(reference.Scalar("recall_k3"), read.RootElement.GetProperty("recall").GetDouble(), tolerance: 1e-9);
         Assert.Equal(2000, read.RootElement.GetProperty("n")[0].GetInt32());
@@ -156,12 +192,17 @@ public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
     public void Distance_ImagesAgainstStatistics_NeedTheExtractor()
     {
         Atu.Run("sample", house.At("generator.safetensors"), "--npy", house.At("many.npy"), "--count", "300", "--threads", "1");
-        using (var raw = AdaptThenUnlearn.Torch.Images.NumpyFile.Read(house.At("many.npy")))   // far beyond -1 to 1, for nothing was trained
+        // far beyond -1 to 1, for nothing was trained
+        using (var raw = AdaptThenUnlearn.Torch.Images.NumpyFile.Read(house.At("many.npy")))
         using (var pictures = AdaptThenUnlearn.Torch.Images.ImageQuantizer.ToBytes(raw))
             AdaptThenUnlearn.Torch.Images.NumpyFile.Write(house.At("many.npy"), pictures);
 
-        Assert.Contains("--extractor", Atu.Run("distance", house.At("many.npy"), house.At("reference.safetensors")).Errors, StringComparison.Ordinal);
-        var (exitCode, output, _) = Atu.Run("distance", house.At("many.npy"), house.At("reference.safetensors"), "--extractor", house.At("auditor.safetensors"));
+        Assert.Contains(
+            "--extractor",
+            Atu.Run("distance", house.At("many.npy"), house.At("reference.safetensors")).Errors,
+            StringComparison.Ordinal);
+        var (exitCode, output, _) = Atu.Run(
+            "distance", house.At("many.npy"), house.At("reference.safetensors"), "--extractor", house.At("auditor.safetensors"));
         Assert.Equal(0, exitCode);
         Assert.Contains("Fréchet distance", output, StringComparison.Ordinal);
     }
@@ -204,10 +245,18 @@ public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
     public void Policy_Check_WarnsOfFewImagesForTheExtractor()
     {
         var few = Atu.Run("policy", "check", house.Policy("few"));
-        var enough = Atu.Run("policy", "check", house.Policy("enough"), "--set", "evaluation.samples=40000", "--set", "evaluation.maxSamples=40000");
+        var enough = Atu.Run(
+            "policy",
+            "check",
+            house.Policy("enough"),
+            "--set",
+            "evaluation.samples=40000",
+            "--set",
+            "evaluation.maxSamples=40000");
 
         Assert.Equal((0, 0), (few.ExitCode, enough.ExitCode));
-        Assert.Contains("warning ATU1120: $.evaluation.samples: half of 400 samples are compared", few.Errors, StringComparison.Ordinal);
+        Assert.Contains(
+            "warning ATU1120: $.evaluation.samples: half of 400 samples are compared", few.Errors, StringComparison.Ordinal);
         Assert.DoesNotContain("ATU1120", enough.Errors, StringComparison.Ordinal);
     }
 

@@ -10,14 +10,30 @@ using AdaptThenUnlearn.Torch.Training;
 
 namespace AdaptThenUnlearn.Cli.Tests;
 
-/// <summary><c>atu compare</c> in real processes: runs are made once, shared between processes, continued, and shown on one page.</summary>
+/// <summary>
+/// <c>atu compare</c> in real processes: runs are made once, shared between processes, continued, and shown on one page.
+/// </summary>
 public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
 {
     [Fact]
     public void Compare_TwiceAndInParts_RunsEachCellOnce()
     {
         var policy = house.Policy("compared", "\"minUnlearned\": 0.5");
-        string[] usual = ["compare", policy, "--methods", "fine-tune,default", "--seeds", "1,2", "--out", house.At("page"), "--work", house.At("runs"), "--threads", "1"];
+        string[] usual =
+        [
+            "compare",
+            policy,
+            "--methods",
+            "fine-tune,default",
+            "--seeds",
+            "1,2",
+            "--out",
+            house.At("page"),
+            "--work",
+            house.At("runs"),
+            "--threads",
+            "1"
+        ];
 
         var (partCode, part, partErrors) = Atu.Run([.. usual, "--shard", "1/2"]);
         Assert.True(partCode == 0, partErrors);
@@ -33,7 +49,10 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
         var folder = Assert.Single(Directory.GetDirectories(house.At("runs"), "default-banned-2-*"));
         Directory.CreateDirectory(Path.Combine(folder, "state"));
         using (var left = TorchSharp.torch.zeros(3))
-            SafetensorsFile.Write(Path.Combine(folder, "state", "adaptation-1.safetensors"), new Dictionary<string, TorchSharp.torch.Tensor> { ["x"] = left }, new Dictionary<string, string> { ["fingerprint"] = "another" });
+            SafetensorsFile.Write(
+                Path.Combine(folder, "state", "adaptation-1.safetensors"),
+                new Dictionary<string, TorchSharp.torch.Tensor> { ["x"] = left },
+                new Dictionary<string, string> { ["fingerprint"] = "another" });
         Assert.Contains("4 of 4 runs", Atu.Run(usual).Output, StringComparison.Ordinal);
 
         // A run that another process is at is left to that.
@@ -42,7 +61,8 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
         {
             var (busyCode, busy, busyErrors) = Atu.Run(usual);
             Assert.True(busyCode == 0, busyErrors);
-            Assert.Contains("default, class banned, seed 2 is skipped: another process is making it", busyErrors, StringComparison.Ordinal);
+            Assert.Contains(
+                "default, class banned, seed 2 is skipped: another process is making it", busyErrors, StringComparison.Ordinal);
             Assert.Contains("3 of 4 runs", busy, StringComparison.Ordinal);
         }
 
@@ -55,17 +75,33 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.True(new FileInfo(house.At("page/results/tradeoff.png")).Length > 5000);
 
         // Another machine's folder: what answers the same question is taken over, the rest is not.
-        string[] elsewhere = [.. usual[..6], "--work", house.At("merged-runs"), "--threads", "1", "--page-only", "--out", house.At("merged"), "--merge", house.At("page")];
+        string[] elsewhere =
+        [
+            .. usual[..6],
+            "--work",
+            house.At("merged-runs"),
+            "--threads",
+            "1",
+            "--page-only",
+            "--out",
+            house.At("merged"),
+            "--merge",
+            house.At("page")
+        ];
         Assert.Contains("4 of 4 runs", Atu.Run(elsewhere).Output, StringComparison.Ordinal);
         Assert.Contains("0 runs copied", Atu.Run(elsewhere).Errors, StringComparison.Ordinal);   // they exist already
-        Assert.Contains("0 runs copied", Atu.Run([.. elsewhere[..^4], "--out", house.At("other"), "--merge", house.At("page"), "--set", "unlearning.learningRate=0.001"]).Errors, StringComparison.Ordinal);
+        Assert.Contains("0 runs copied", Atu.Run([
+            .. elsewhere[..^4], "--out", house.At("other"), "--merge", house.At("page"), "--set", "unlearning.learningRate=0.001"
+        ]).Errors, StringComparison.Ordinal);
         Assert.Contains("no such folder", Atu.Run([.. elsewhere[..^1], house.At("nowhere")]).Errors, StringComparison.Ordinal);
 
         var (_, other, _) = Atu.Run([.. usual, "--set", "unlearning.learningRate=0.001", "--page-only"]);
-        Assert.Contains("0 of 4 runs", other, StringComparison.Ordinal);   // other settings: none of these cells answers that question
+        // other settings: none of these cells answers that question
+        Assert.Contains("0 of 4 runs", other, StringComparison.Ordinal);
     }
 
-    // The policy's own generator replaces a retrained one: a run that changed nothing is near it, and one with other weights is far from it.
+    // The policy's own generator replaces a retrained one: a run that changed nothing is near it, and one with other weights is
+    // far from it.
     [Fact]
     public void MeasureAgainst_RetrainedGenerator_IsNearForItsLikeAndIsTakenOver()
     {
@@ -77,59 +113,111 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
         {
             foreach (var weights in loaded.Generator.parameters())
                 weights.mul_(0.5);
-            GeneratorCheckpoint.Save(house.At("half.safetensors"), new GanPair(loaded.Generator, loaded.Discriminator!), new Dictionary<string, string>());
+            GeneratorCheckpoint.Save(
+                house.At("half.safetensors"),
+                new GanPair(loaded.Generator, loaded.Discriminator!),
+                new Dictionary<string, string>());
         }
 
         var runs = Runs("retrained-cells");
-        foreach (var (request, generator) in new[] { (retrained, "generator.safetensors"), (same, "generator.safetensors"), (other, "half.safetensors") })
+        foreach (var (request, generator) in new[]
+        {
+            (retrained, "generator.safetensors"),
+            (same, "generator.safetensors"),
+            (other, "half.safetensors")
+        })
             Put(request, generator);
 
         runs.MeasureDistancesTo(retrained, [same, other, retrained], CancellationToken.None);
 
         var (near, far) = (runs.Found(same)!.Outcome!, runs.Found(other)!.Outcome!);
         Assert.Equal(Sha256Digest.FindAt(house.At("generator.safetensors")), near.RetrainedSha256);
-        Assert.InRange(near.FrechetToRetrained!.Value, 1e-9, 0.2 * far.FrechetToRetrained!.Value);   // not 0: the two are drawn from latents of their own
+        // not 0: the two are drawn from latents of their own
+        Assert.InRange(near.FrechetToRetrained!.Value, 1e-9, 0.2 * far.FrechetToRetrained!.Value);
         Assert.Null(runs.Found(retrained)!.Outcome!.FrechetToRetrained);
 
         // A folder that has the run, and not its distance, takes that over.
         var elsewhere = Runs("retrained-merged");
-        ComparedCellFile.Write(house.At("retrained-merged"), runs.Found(same)! with { Outcome = near with { FrechetToRetrained = null, RetrainedSha256 = null } });
+        ComparedCellFile.Write(
+            house.At("retrained-merged"),
+            runs.Found(same)! with { Outcome = near with { FrechetToRetrained = null, RetrainedSha256 = null } });
         Assert.True(elsewhere.Import(same, house.At("retrained-cells")));
         Assert.Equal(near.FrechetToRetrained, elsewhere.Found(same)!.Outcome!.FrechetToRetrained);
         Assert.False(elsewhere.Import(same, house.At("retrained-cells")));
 
         ComparisonRequest Request(string method)
         {
-            var read = PolicyReader.Read(File.ReadAllText(policy), policy, Vocabulary.Known, [PolicyOverride.Parse($"name=\"{method}\"")]);
+            var read = PolicyReader.Read(
+                File.ReadAllText(policy), policy, Vocabulary.Known, [PolicyOverride.Parse($"name=\"{method}\"")]);
             return new ComparisonRequest(
-                new CellKey(method, "banned", 1), read.Policy!, new PolicySource(policy, read.EffectiveJson!, read.TextSha256, "effective", []), new InputFiles(read.Policy!, policy), $"question of {method}");
+                new CellKey(method, "banned", 1),
+                read.Policy!,
+                new PolicySource(policy, read.EffectiveJson!, read.TextSha256, "effective", []),
+                new InputFiles(read.Policy!, policy),
+                $"question of {method}");
         }
 
-        ComparisonRuns Runs(string cells) => new(house.At(cells), house.At("retrained-runs"), "atu", TorchSharp.torch.CPU, new Progress<StageProgress>(), TimeProvider.System);
+        ComparisonRuns Runs(string cells) => new(
+            house.At(cells),
+            house.At("retrained-runs"),
+            "atu",
+            TorchSharp.torch.CPU,
+            new Progress<StageProgress>(),
+            TimeProvider.System);
 
         void Put(ComparisonRequest request, string generator)
         {
-            var folder = Directory.CreateDirectory(Path.Combine(house.At("retrained-runs"), $"{request.Key.FileName}-{request.Asked[..8]}")).FullName;
+            var folder = Directory.CreateDirectory(
+                Path.Combine(house.At("retrained-runs"), $"{request.Key.FileName}-{request.Asked[..8]}")).FullName;
             File.Copy(house.At(generator), Path.Combine(folder, request.Inputs.ArtifactName));
             ComparedCellFile.Write(house.At("retrained-cells"), new ComparedCell(
-                ComparedCell.CurrentSchemaVersion, request.Key, request.Asked, "atu", new RunEnvironment("Linux", ".NET", "0.107.0", "cpu", 1, 0),
-                new CellOutcome(Sha256Digest.FindAt(house.At(generator))!, 400, 100, 1, 1, 1, FrechetToRetrained: null, RetrainedSha256: null, [], 1, 1, 1, 1), Failure: null));
+                ComparedCell.CurrentSchemaVersion,
+                request.Key,
+                request.Asked,
+                "atu",
+                new RunEnvironment("Linux", ".NET", "0.107.0", "cpu", 1, 0),
+                new CellOutcome(
+                    Sha256Digest.FindAt(house.At(generator))!,
+                    400,
+                    100,
+                    1,
+                    1,
+                    1,
+                    FrechetToRetrained: null,
+                    RetrainedSha256: null,
+                    [],
+                    1,
+                    1,
+                    1,
+                    1), Failure: null));
         }
     }
 
-    // An edit of a policy or of what it names would leave documented cells that answer nothing any more. (What retraining was asked hangs by the real images.)
-    // Cells that were measured on raw output are never taken for those of 8-bit pictures; their page says that they wait to be made again.
+    // An edit of a policy or of what it names would leave documented cells that answer nothing any more. (What retraining was
+    // asked hangs by the real images.) Cells that were measured on raw output are never taken for those of 8-bit pictures; their
+    // page says that they wait to be made again.
     [Theory]
     [InlineData("mnist-no-digit-8", "1,4,8", "results/mnist")]
     [InlineData("avatars-no-glasses", "glasses,hat,beard", "results/avatars")]
     [InlineData("mnist-no-digit-8", "1,4,8", "results/gpu")]
-    public void Compare_DocumentedCells_AnswerTodaysQuestionsOrTheirPageSaysThatTheyAreOlder(string policy, string classes, string folder)
+    public void Compare_DocumentedCells_AnswerTodaysQuestionsOrTheirPageSaysThatTheyAreOlder(
+        string policy, string classes, string folder)
     {
-        var cells = Directory.GetFiles(Path.Combine(Repository.Root, folder, "results", "cells")).Count(file => !Path.GetFileName(file).StartsWith("retrain-", StringComparison.Ordinal));
-        var older = File.ReadAllText(Path.Combine(Repository.Root, folder, "results.md")).Contains("measured on raw network output", StringComparison.Ordinal);
+        var cells = Directory.GetFiles(Path.Combine(Repository.Root, folder, "results", "cells"))
+            .Count(file => !Path.GetFileName(file).StartsWith("retrain-", StringComparison.Ordinal));
+        var older = File.ReadAllText(Path.Combine(Repository.Root, folder, "results.md"))
+            .Contains("measured on raw network output", StringComparison.Ordinal);
 
         var (exitCode, _, errors) = Atu.Run(
-            "compare", Path.Combine(Repository.Root, "policies", policy + ".json"), "--classes", classes, "--page-only", "--out", house.At(folder), "--merge", Path.Combine(Repository.Root, folder));
+            "compare",
+            Path.Combine(Repository.Root, "policies", policy + ".json"),
+            "--classes",
+            classes,
+            "--page-only",
+            "--out",
+            house.At(folder),
+            "--merge",
+            Path.Combine(Repository.Root, folder));
 
         Assert.True(exitCode == 0, errors);
         Assert.Contains(FormattableString.Invariant($"\n{(older ? 0 : cells)} runs copied"), errors, StringComparison.Ordinal);
@@ -138,7 +226,8 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
     [Fact]
     public void Compare_WithoutTheRealImages_LeavesRetrainingOutAndSaysSo()
     {
-        var (exitCode, output, errors) = Atu.Run("compare", house.Policy("compared-all"), "--page-only", "--out", house.At("all"));
+        var (exitCode, output, errors) =
+            Atu.Run("compare", house.Policy("compared-all"), "--page-only", "--out", house.At("all"));
 
         Assert.True(exitCode == 0, errors);
         Assert.Contains("the row retrain and the figures relative to it are left out", errors, StringComparison.Ordinal);
@@ -152,18 +241,36 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
     {
         var policy = house.Policy("compared-lenient", "\"maxRate\": 0.6");   // about a quarter are banned, three quarters plain
 
-        var (exitCode, output, errors) = Atu.Run("compare", policy, "--methods", "fine-tune", "--classes", "banned,plain", "--seeds", "1", "--out", house.At("lenient-page"), "--work", house.At("lenient-runs"), "--threads", "1");
+        var (exitCode, output, errors) = Atu.Run(
+            "compare",
+            policy,
+            "--methods",
+            "fine-tune",
+            "--classes",
+            "banned,plain",
+            "--seeds",
+            "1",
+            "--out",
+            house.At("lenient-page"),
+            "--work",
+            house.At("lenient-runs"),
+            "--threads",
+            "1");
 
         Assert.True(exitCode == 0, errors);
         Assert.Contains("1 of 2 runs, 1 without result", output, StringComparison.Ordinal);
-        Assert.Contains("there is nothing to unlearn", File.ReadAllText(house.At("lenient-page/results.md")), StringComparison.Ordinal);
+        Assert.Contains(
+            "there is nothing to unlearn", File.ReadAllText(house.At("lenient-page/results.md")), StringComparison.Ordinal);
     }
 
     [Fact]
     public void Tune_ASmallBudget_TriesRecommendsAndGoesOn()
     {
         var policy = house.Policy("tuned", "\"minUnlearned\": 0.5");
-        string[] usual = ["tune", policy, "--knobs", "retention.weight", "--seeds", "101", "--out", house.At("tuned"), "--threads", "1"];
+        string[] usual =
+        [
+            "tune", policy, "--knobs", "retention.weight", "--seeds", "101", "--out", house.At("tuned"), "--threads", "1"
+        ];
 
         var (exitCode, output, errors) = Atu.Run([.. usual, "--runs", "2"]);
         Assert.True(exitCode == 0, errors);
@@ -176,18 +283,38 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Equal(finished, File.ReadAllText(house.At("tuned/tuning.md")));
         Assert.Equal(1, more.Split("measuring before 400/400").Length - 1);   // the two trials made before are not made again
 
-        Assert.Contains("holds no trial of this policy yet", Atu.Run("tune", policy, "--page-only", "--out", house.At("untuned")).Errors, StringComparison.Ordinal);
+        Assert.Contains(
+            "holds no trial of this policy yet",
+            Atu.Run("tune", policy, "--page-only", "--out", house.At("untuned")).Errors,
+            StringComparison.Ordinal);
         Assert.Contains("a single trial takes", Atu.Run([.. usual, "--runs", "0"]).Errors, StringComparison.Ordinal);
-        Assert.Contains("did you mean 'retention.weight'", Atu.Run([.. usual, "--knobs", "retention.wieght"]).Errors, StringComparison.Ordinal);
+        Assert.Contains(
+            "did you mean 'retention.weight'",
+            Atu.Run([.. usual, "--knobs", "retention.wieght"]).Errors,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void Tune_NothingToStartFrom_RecommendsNothing()
     {
-        var (exitCode, output, errors) = Atu.Run("tune", house.Policy("tuned-lenient", "\"maxRate\": 0.9"), "--knobs", "retention.weight", "--seeds", "101", "--out", house.At("tuned-lenient"), "--threads", "1");
+        var (exitCode, output, errors) = Atu.Run(
+            "tune",
+            house.Policy("tuned-lenient", "\"maxRate\": 0.9"),
+            "--knobs",
+            "retention.weight",
+            "--seeds",
+            "101",
+            "--out",
+            house.At("tuned-lenient"),
+            "--threads",
+            "1");
 
         Assert.Equal(3, exitCode);
-        Assert.Contains("error ATU2013: the search cannot start, because trial 1 has no score: trial-as-it-is, class banned, seed 101: there is nothing to unlearn", errors, StringComparison.Ordinal);
+        Assert.Contains(
+            "error ATU2013: the search cannot start, because trial 1 has no score: trial-as-it-is, class banned, seed 101: "
+                + "there is nothing to unlearn",
+            errors,
+            StringComparison.Ordinal);
         Assert.Empty(output);
         Assert.False(File.Exists(house.At("tuned-lenient/tuning.md")));
     }
@@ -203,7 +330,17 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
     [InlineData("--set", "nonsense", "nonsense")]
     public void Compare_WrongArgument_SaysWhich(string option, string value, string words)
     {
-        var (exitCode, _, errors) = Atu.Run("compare", house.Policy("compared-wrong"), "--methods", "default", option, value, "--out", house.At("wrong"), "--work", house.At("wrong-runs"));
+        var (exitCode, _, errors) = Atu.Run(
+            "compare",
+            house.Policy("compared-wrong"),
+            "--methods",
+            "default",
+            option,
+            value,
+            "--out",
+            house.At("wrong"),
+            "--work",
+            house.At("wrong-runs"));
 
         Assert.Equal(2, exitCode);
         Assert.Contains(words, errors, StringComparison.Ordinal);
@@ -215,7 +352,17 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
     {
         var policy = house.Policy("compared-given", "\"negatives\": \"shown\", \"maxRate\": 0.001");
 
-        var (exitCode, _, errors) = Atu.Run("compare", policy, "--methods", "default", "--classes", "banned,plain", "--out", house.At("given"), "--work", house.At("given-runs"));
+        var (exitCode, _, errors) = Atu.Run(
+            "compare",
+            policy,
+            "--methods",
+            "default",
+            "--classes",
+            "banned,plain",
+            "--out",
+            house.At("given"),
+            "--work",
+            house.At("given-runs"));
 
         Assert.Equal(2, exitCode);
         Assert.Contains("--classes plain: the images in 'shown' are for 'banned'", errors, StringComparison.Ordinal);
@@ -227,9 +374,21 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
     [InlineData(false)]   // then the classifier's file says which classes there are
     public void Compare_AClassThatIsNotThere_IsSaidBeforeTheFirstRun(bool listed)
     {
-        var policy = listed ? house.Policy("compared-class", edit: ("\"annotator.safetensors\"", "\"annotator.safetensors\", \"classes\": [\"plain\", \"banned\"]")) : house.Policy("compared-class");
+        var policy = listed ? house.Policy("compared-class", edit: (
+            "\"annotator.safetensors\"",
+            "\"annotator.safetensors\", \"classes\": [\"plain\", \"banned\"]")) : house.Policy("compared-class");
 
-        var (exitCode, _, errors) = Atu.Run("compare", policy, "--methods", "default", "--classes", "banned,gone", "--out", house.At("gone"), "--work", house.At("gone-runs"));
+        var (exitCode, _, errors) = Atu.Run(
+            "compare",
+            policy,
+            "--methods",
+            "default",
+            "--classes",
+            "banned,gone",
+            "--out",
+            house.At("gone"),
+            "--work",
+            house.At("gone-runs"));
 
         Assert.Equal(2, exitCode);
         Assert.Contains("'gone'", errors, StringComparison.Ordinal);

@@ -4,7 +4,9 @@ using AdaptThenUnlearn.Tests;
 
 namespace AdaptThenUnlearn.Cli.Tests;
 
-/// <summary>Every <c>atu</c> command in the documentation and the pipelines has a name and options that the real one knows.</summary>
+/// <summary>
+/// Every <c>atu</c> command in the documentation and the pipelines has a name and options that the real one knows.
+/// </summary>
 public sealed partial class DocumentedCommandsTests
 {
     private static readonly ConcurrentDictionary<string, string> _help = new();
@@ -28,7 +30,8 @@ public sealed partial class DocumentedCommandsTests
             if (!Knows(command))
                 wrong.Add($"atu {line}: there is no 'atu {command}'");
             else
-                wrong.AddRange(options.Where(option => !Knows(command, option)).Select(option => $"atu {line}: there is no {option}"));
+                wrong.AddRange(
+                    options.Where(option => !Knows(command, option)).Select(option => $"atu {line}: there is no {option}"));
         }
 
         Assert.Empty(wrong);
@@ -46,22 +49,29 @@ public sealed partial class DocumentedCommandsTests
     public void File_Commands_AreFound(string file, string start) =>
         Assert.Contains(CommandsIn(file), line => line.StartsWith(start, StringComparison.Ordinal));
 
-    // In YAML and code blocks: lines that start with atu, wherever it is installed or however dotnet runs it. In prose: text in backquotes.
+    // In YAML and code blocks: lines that start with atu, wherever it is installed or however dotnet runs it. In prose: text in
+    // backquotes.
     private static IEnumerable<string> CommandsIn(string file)
     {
         var text = File.ReadAllText(Path.Combine(Repository.Root, file)).Replace("\r\n", "\n", StringComparison.Ordinal);
         text = ContinuationPattern().Replace(text, " ");
-        return LinePattern().Matches(text).Concat(QuotedPattern().Matches(text)).Select(match => match.Groups["rest"].Value.Trim());
+        return LinePattern()
+            .Matches(text)
+            .Concat(QuotedPattern().Matches(text))
+            .Select(match => match.Groups["rest"].Value.Trim());
     }
 
     // A command has two words where its first has subcommands.
     private static (string Command, IReadOnlyList<string> Options) Split(string line)
     {
-        var words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries).TakeWhile(word => word is not ("--" or "#" or "&&" or "||" or "|" or ";" or ">" or ">>")).ToList();
+        var words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries)
+            .TakeWhile(word => word is not ("--" or "#" or "&&" or "||" or "|" or ";" or ">" or ">>"))
+            .ToList();
         var command = words[0];
         if (words.Count > 1 && Knows(command) && Help(command).Contains("[command]", StringComparison.Ordinal))
             command = $"{command} {words[1].Split('|')[0]}";
-        return (command, [.. words.Where(word => word.StartsWith("--", StringComparison.Ordinal)).Select(word => OptionPattern().Match(word).Value)]);
+        return (command, [.. words.Where(word => word.StartsWith("--", StringComparison.Ordinal))
+            .Select(word => OptionPattern().Match(word).Value)]);
     }
 
     private static bool Knows(string command) => Help(command).Contains($"atu {command}", StringComparison.Ordinal);

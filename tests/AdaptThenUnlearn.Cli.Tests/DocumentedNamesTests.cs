@@ -15,8 +15,12 @@ public sealed class DocumentedNamesTests
     [
         ("RepulsionLosses", ["policy.md", "method.md"], [.. RepulsionLosses.All.Select(loss => Code(loss.Name))]),
         ("UnlearningMethods", ["policy.md", "method.md"], [.. UnlearningMethods.All.Select(method => Code(method.Name))]),
-        ("GeneratorArchitectures", ["bring-your-own-generator.md"], [.. GeneratorArchitectures.All.Select(architecture => Code(architecture.Name))]),
-        ("CheckpointFormats", ["policy.md", "bring-your-own-generator.md"], [.. CheckpointFormats.All.Select(format => Code(format.Name))]),
+        ("GeneratorArchitectures", ["bring-your-own-generator.md"], [
+            .. GeneratorArchitectures.All.Select(architecture => Code(architecture.Name))
+        ]),
+        ("CheckpointFormats", [
+            "policy.md", "bring-your-own-generator.md"
+        ], [.. CheckpointFormats.All.Select(format => Code(format.Name))]),
         ("QualityMetrics", ["measurement.md"], [.. QualityMetrics.All.Select(metric => Code(metric.Metric.Name))]),
         ("ReportFormats", ["policy.md", "reports.md"], [.. ReportFormats.All.Select(format => Code(format.Name))]),
         ("CiHosts", ["publishing.md"], [.. CiHosts.All.Select(host => host.Name)]),
@@ -30,9 +34,12 @@ public sealed class DocumentedNamesTests
     public void Page_EveryNameOfTheCatalogue_IsThere(string catalogue, string page)
     {
         var text = File.ReadAllText(Path.Combine(Repository.Root, "docs", page));
-        var missing = _catalogues.Single(each => each.Catalogue == catalogue).Names.Where(name => !text.Contains(name, StringComparison.Ordinal)).ToList();
+        var missing = _catalogues.Single(each => each.Catalogue == catalogue).Names
+            .Where(name => !text.Contains(name, StringComparison.Ordinal))
+            .ToList();
 
-        Assert.True(missing.Count == 0, $"docs/{page} does not name {string.Join(", ", missing)} of {catalogue}: add a row for each");
+        Assert.True(
+            missing.Count == 0, $"docs/{page} does not name {string.Join(", ", missing)} of {catalogue}: add a row for each");
     }
 
     private static string Code(string name) => $"`{name}`";

@@ -1,12 +1,16 @@
+using System.Globalization;
 using System.Text.RegularExpressions;
 
 namespace AdaptThenUnlearn.Cli.Tests;
 
-/// <summary>Bad input, in a real process: one clear error, a documented exit code, no stack trace, no half-written evidence.</summary>
+/// <summary>
+/// Bad input, in a real process: one clear error, a documented exit code, no stack trace, no half-written evidence.
+/// </summary>
 public sealed partial class ErrorTests(SmallHouse house) : IClassFixture<SmallHouse>
 {
     [Fact]
-    public void MissingCheckpoint() => Fails(house.Policy("e", edit: ("\"generator.safetensors\"", "\"nowhere.safetensors\"")), 3, "ATU2001", "nowhere.safetensors");
+    public void MissingCheckpoint() => Fails(
+        house.Policy("e", edit: ("\"generator.safetensors\"", "\"nowhere.safetensors\"")), 3, "ATU2001", "nowhere.safetensors");
 
     // Each command that reads what a policy names points at the property, so that a reviewer sees it in the pull request.
     [Theory]
@@ -20,13 +24,20 @@ public sealed partial class ErrorTests(SmallHouse house) : IClassFixture<SmallHo
         var policy = house.Policy("e-line", edit: (from, to));
         var lines = File.ReadAllLines(policy).ToList();
         var line = lines.FindIndex(text => text.Contains(Missing, StringComparison.Ordinal));
-        string[] more = command == "compare" ? ["--methods", "default", "--out", house.At("e-page"), "--work", house.At("e-work")] : command == "govern" ? ["--out", house.At("out")] : [];
+        string[] more = command == "compare"
+            ? ["--methods", "default", "--out", house.At("e-page"), "--work", house.At("e-work")]
+            : command == "govern" ? ["--out", house.At("out")] : [];
 
         var (exitCode, _, errors) = Atu.Run([command, policy, "--threads", "1", .. more]);
 
         Assert.Equal(3, exitCode);
         Assert.Contains(
-            FormattableString.Invariant($"{policy}({line + 1},{lines[line].IndexOf(Missing, StringComparison.Ordinal) + 1}): error ATU2001: {property}: {house.At("nowhere.safetensors")}: "), errors, StringComparison.Ordinal);
+            string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{policy}({line + 1},{lines[line].IndexOf(Missing, StringComparison.Ordinal) + 1}): error ATU2001: "
+                        + $"{property}: {house.At("nowhere.safetensors")}: "),
+            errors,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -34,36 +45,61 @@ public sealed partial class ErrorTests(SmallHouse house) : IClassFixture<SmallHo
     {
         File.WriteAllBytes(house.At("corrupt.safetensors"), File.ReadAllBytes(house.At("generator.safetensors"))[..5000]);
 
-        Fails(house.Policy("e", edit: ("\"generator.safetensors\"", "\"corrupt.safetensors\"")), 3, "ATU2001", "corrupt.safetensors");
+        Fails(
+            house.Policy("e", edit: ("\"generator.safetensors\"", "\"corrupt.safetensors\"")),
+            3,
+            "ATU2001",
+            "corrupt.safetensors");
     }
 
     [Fact]
     public void WrongHash() => Fails(
-        house.Policy("e", edit: ("\"generator.safetensors\" }", $"\"generator.safetensors\", \"sha256\": \"{new string('0', 64)}\" }}")), 3, "ATU2001", "SHA-256");
+        house.Policy("e", edit: (
+            "\"generator.safetensors\" }",
+            $"\"generator.safetensors\", \"sha256\": \"{new string('0', 64)}\" }}")), 3, "ATU2001", "SHA-256");
 
     [Fact]
-    public void WrongArchitecture() => Fails(house.Policy("e", edit: ("\"generator.safetensors\"", "\"annotator.safetensors\"")), 3, "ATU2001", "no generator of a known architecture");
+    public void WrongArchitecture() => Fails(
+        house.Policy("e", edit: ("\"generator.safetensors\"", "\"annotator.safetensors\"")),
+        3,
+        "ATU2001",
+        "no generator of a known architecture");
 
     [Fact]
-    public void GeneratorAsClassifier() => Fails(house.Policy("e", edit: ("\"annotator.safetensors\"", "\"generator.safetensors\"")), 3, "ATU2001", "not a classifier");
+    public void GeneratorAsClassifier() => Fails(
+        house.Policy("e", edit: ("\"annotator.safetensors\"", "\"generator.safetensors\"")), 3, "ATU2001", "not a classifier");
 
     [Fact]
     public void ClassifierWhoseInputDoesNotFit() => Fails(
-        house.Policy("e", edit: ("\"annotator.safetensors\"", "\"classifier-32.safetensors\"")), 2, "error ATU1007: $.classifiers.annotator.checkpoint", "takes 1×32×32 images, the generator makes 1×16×16");
+        house.Policy("e", edit: ("\"annotator.safetensors\"", "\"classifier-32.safetensors\"")),
+        2,
+        "error ATU1007: $.classifiers.annotator.checkpoint",
+        "takes 1×32×32 images, the generator makes 1×16×16");
 
     [Fact]
     public void UnknownClass() => Fails(
-        house.Policy("e", edit: ("\"class\": \"banned\"", "\"class\": \"eyeglasses\"")), 2, "e.json(10,79): error ATU1007: $.undesiredFeatures[0].class", "has no class 'eyeglasses'; it has: plain, banned");
+        house.Policy("e", edit: ("\"class\": \"banned\"", "\"class\": \"eyeglasses\"")),
+        2,
+        "e.json(10,79): error ATU1007: $.undesiredFeatures[0].class",
+        "has no class 'eyeglasses'; it has: plain, banned");
 
     [Fact]
     public void ReferenceOfAnotherExtractor() => Fails(
-        house.Policy("e", edit: ("\"extractor\": \"auditor\"", "\"extractor\": \"annotator\"")), 2, "ATU1007", "made with another extractor");
+        house.Policy("e", edit: ("\"extractor\": \"auditor\"", "\"extractor\": \"annotator\"")),
+        2,
+        "ATU1007",
+        "made with another extractor");
 
     [Fact]
     public void SeveralErrors_AreReportedAtOnce()
     {
         var errors = Fails(
-            house.Policy("e", "\"maxRate\": 7", ("\"steps\": 40", "\"steps\": \"many\""), ("\"auditor\": \"auditor\", \"class\"", "\"auditor\": \"nobody\", \"class\""), ("\"batchSize\"", "\"batchsize\"")),
+            house.Policy(
+                "e",
+                "\"maxRate\": 7",
+                ("\"steps\": 40", "\"steps\": \"many\""),
+                ("\"auditor\": \"auditor\", \"class\"", "\"auditor\": \"nobody\", \"class\""),
+                ("\"batchSize\"", "\"batchsize\"")),
             2, "ATU1004", "$.undesiredFeatures[0].maxRate");
 
         Assert.Contains("$.unlearning.steps", errors, StringComparison.Ordinal);
@@ -75,15 +111,28 @@ public sealed partial class ErrorTests(SmallHouse house) : IClassFixture<SmallHo
     public void MissingPolicy() => Fails(house.At("nowhere.json"), 2, "ATU2000", "nowhere.json");
 
     [Fact]
-    public void NoNegativesFound() => Fails(house.Policy("e", edit: ("\"minimumNegatives\": 1", "\"minimumNegatives\": 399")), 3, "ATU2005", "at least 399 are needed");
+    public void NoNegativesFound() => Fails(
+        house.Policy("e", edit: ("\"minimumNegatives\": 1", "\"minimumNegatives\": 399")),
+        3,
+        "ATU2005",
+        "at least 399 are needed");
 
     [Fact]
     public void DiscriminatorsFileWithoutOne() => Fails(
-        house.Policy("e", edit: ("\"generator.safetensors\"", "\"no-discriminator.safetensors\", \"discriminator\": \"no-discriminator.safetensors\"")), 3, "ATU2001", "holds a generator and no discriminator");
+        house.Policy("e", edit: (
+            "\"generator.safetensors\"",
+            "\"no-discriminator.safetensors\", \"discriminator\": \"no-discriminator.safetensors\"")),
+        3,
+        "ATU2001",
+        "holds a generator and no discriminator");
 
     [Fact]
     public void DiscriminatorOfAnotherNetwork() => Fails(
-        house.Policy("e", edit: ("\"generator.safetensors\"", "\"no-discriminator.safetensors\", \"discriminator\": \"auditor.safetensors\"")), 3, "ATU2001", "auditor.safetensors: has no tensor 'convs.0.0.weight'");
+        house.Policy("e", edit: (
+            "\"generator.safetensors\"", "\"no-discriminator.safetensors\", \"discriminator\": \"auditor.safetensors\"")),
+        3,
+        "ATU2001",
+        "auditor.safetensors: has no tensor 'convs.0.0.weight'");
 
     [Fact]
     public void NotANumberInTraining() => Fails(
@@ -138,7 +187,9 @@ public sealed partial class ErrorTests(SmallHouse house) : IClassFixture<SmallHo
     private string Fails(string policy, int expected, string code, string words, params string[] more)
     {
         var folder = more.Contains("--out") ? "" : house.At("errors");
-        var (exitCode, _, errors) = Atu.Run(["govern", policy, "--threads", "1", .. more, .. folder.Length > 0 ? new[] { "--out", folder } : []]);
+        var (exitCode, _, errors) = Atu.Run(["govern", policy, "--threads", "1", .. more, .. folder.Length > 0
+            ? new[] { "--out", folder }
+            : []]);
 
         Assert.True(exitCode == expected, $"exit code {exitCode}, not {expected}: {errors}");
         Assert.Contains(code, errors, StringComparison.Ordinal);

@@ -18,17 +18,42 @@ public sealed class ExtractorTests(SmallHouse house) : IClassFixture<SmallHouse>
     {
         var script = Script();
         var folder = Images("real", perClass: 30);
-        Succeeds("reference", "--data", folder, "--extractor", "torchscript", "--weights", script, "--out", house.At("by-class.safetensors"));
-        Succeeds("reference", "--data", folder, "--extractor", "torchscript", "--weights", script, "--out", house.At("together.npz"), "--without", "banned");
+        Succeeds(
+            "reference",
+            "--data",
+            folder,
+            "--extractor",
+            "torchscript",
+            "--weights",
+            script,
+            "--out",
+            house.At("by-class.safetensors"));
+        Succeeds(
+            "reference",
+            "--data",
+            folder,
+            "--extractor",
+            "torchscript",
+            "--weights",
+            script,
+            "--out",
+            house.At("together.npz"),
+            "--without",
+            "banned");
 
         var byClass = Measured("by-class.safetensors");
         var together = Measured("together.npz");
         var images = Measured("real");
         var own = Measured("original-generator");
 
-        Assert.Equal((30, 30), (byClass.GetProperty("referenceSamples").GetInt64(), together.GetProperty("referenceSamples").GetInt64()));
-        Assert.Equal(byClass.GetProperty("frechetDistance").GetDouble(), together.GetProperty("frechetDistance").GetDouble(), tolerance: 1e-9);
-        Assert.Equal(JsonValueKind.Null, together.GetProperty("kernelDistance").ValueKind);   // an .npz file has no single features
+        Assert.Equal(
+            (30, 30), (byClass.GetProperty("referenceSamples").GetInt64(), together.GetProperty("referenceSamples").GetInt64()));
+        Assert.Equal(
+            byClass.GetProperty("frechetDistance").GetDouble(),
+            together.GetProperty("frechetDistance").GetDouble(),
+            tolerance: 1e-9);
+        // an .npz file has no single features
+        Assert.Equal(JsonValueKind.Null, together.GetProperty("kernelDistance").ValueKind);
         Assert.NotEqual(JsonValueKind.Null, byClass.GetProperty("kernelDistance").ValueKind);
         Assert.InRange(images.GetProperty("referenceSamples").GetInt64(), 1, 60);   // without those that the auditor calls banned
         Assert.True(own.GetProperty("frechetDistance").GetDouble() < byClass.GetProperty("frechetDistance").GetDouble());
@@ -36,7 +61,10 @@ public sealed class ExtractorTests(SmallHouse house) : IClassFixture<SmallHouse>
         JsonElement Measured(string reference)
         {
             using var read = JsonDocument.Parse(Succeeds("measure", ScriptedPolicy("scripted", reference), "--json"));
-            Assert.Equal(["auditor"], read.RootElement.GetProperty("shares").EnumerateArray().Select(share => share.GetProperty("classifier").GetString()).Distinct());
+            Assert.Equal(["auditor"], read.RootElement.GetProperty("shares")
+                .EnumerateArray()
+                .Select(share => share.GetProperty("classifier").GetString())
+                .Distinct());
             var quality = read.RootElement.GetProperty("quality").Clone();
             Assert.Equal("TorchScript Fréchet distance", quality.GetProperty("metric").GetString());
             Assert.Equal(200, quality.GetProperty("samples").GetInt64());
@@ -49,12 +77,16 @@ public sealed class ExtractorTests(SmallHouse house) : IClassFixture<SmallHouse>
     public void Govern_ScriptedExtractor_RecordsItsFileAndCallsTheMetricByItsName()
     {
         Script();
-        var (exitCode, _, errors) = Atu.Run("govern", ScriptedPolicy("governed", "original-generator"), "--no-train", "--out", house.At("out"), "--threads", "1");
+        var (exitCode, _, errors) = Atu.Run(
+            "govern", ScriptedPolicy("governed", "original-generator"), "--no-train", "--out", house.At("out"), "--threads", "1");
 
         Assert.True(exitCode == 1, errors);   // the generator violates the policy, and nothing is trained
         using var record = JsonDocument.Parse(File.ReadAllText(house.At("out/governed/run.json")));
-        Assert.Contains("extractor", record.RootElement.GetProperty("inputs").EnumerateArray().Select(input => input.GetProperty("role").GetString()));
-        Assert.Contains("TorchScript Fréchet distance", File.ReadAllText(house.At("out/governed/report.md")), StringComparison.Ordinal);
+        Assert.Contains(
+            "extractor",
+            record.RootElement.GetProperty("inputs").EnumerateArray().Select(input => input.GetProperty("role").GetString()));
+        Assert.Contains(
+            "TorchScript Fréchet distance", File.ReadAllText(house.At("out/governed/report.md")), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -66,7 +98,10 @@ public sealed class ExtractorTests(SmallHouse house) : IClassFixture<SmallHouse>
         var (exitCode, _, errors) = Atu.Run("measure", ScriptedPolicy("narrow", "narrow.npz"));
 
         Assert.Equal(2, exitCode);
-        Assert.Contains("ATU1007: $.quality.reference: the statistics are of 3 features, the extractor makes 16", errors, StringComparison.Ordinal);
+        Assert.Contains(
+            "ATU1007: $.quality.reference: the statistics are of 3 features, the extractor makes 16",
+            errors,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -75,11 +110,23 @@ public sealed class ExtractorTests(SmallHouse house) : IClassFixture<SmallHouse>
         var weights = InceptionFormula.Weights(Interop.Case("inception_hash"), house.At("inception.safetensors"));
         Moments("inception.npz", 2048, count: 5000);
 
-        var (exitCode, output, errors) = Atu.Run("distance", Images("handful", perClass: 1), house.At("inception.npz"), "--extractor", "inception-v3", "--weights", weights, "--threads", "1");
+        var (exitCode, output, errors) = Atu.Run(
+            "distance",
+            Images("handful", perClass: 1),
+            house.At("inception.npz"),
+            "--extractor",
+            "inception-v3",
+            "--weights",
+            weights,
+            "--threads",
+            "1");
 
         Assert.True(exitCode == 3, errors);
         Assert.Contains("FID (unpublished weights)     not measured", output, StringComparison.Ordinal);
-        Assert.Contains("2 feature vectors do not determine a covariance of dimension 2048; more than 2048 are needed", errors, StringComparison.Ordinal);
+        Assert.Contains(
+            "2 feature vectors do not determine a covariance of dimension 2048; more than 2048 are needed",
+            errors,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -94,7 +141,8 @@ public sealed class ExtractorTests(SmallHouse house) : IClassFixture<SmallHouse>
         var set = read.RootElement.GetProperty("sets")[0];
         Assert.Equal((30, 30), (set.GetProperty("count").GetInt32(), read.RootElement.GetProperty("n")[0].GetInt32()));
         var passed = Assert.Single(set.GetProperty("passedOver").EnumerateArray());
-        Assert.Equal(("hidden or system entries", 1, ".ipynb_checkpoints"), (passed.GetProperty("why").GetString(), passed.GetProperty("count").GetInt32(), passed.GetProperty("first")[0].GetString()));
+        Assert.Equal(("hidden or system entries", 1, ".ipynb_checkpoints"), (passed.GetProperty("why")
+            .GetString(), passed.GetProperty("count").GetInt32(), passed.GetProperty("first")[0].GetString()));
 
         var text = Succeeds(command);
         Assert.Contains($"A                             30 images, {folder}", text, StringComparison.Ordinal);
@@ -118,9 +166,13 @@ public sealed class ExtractorTests(SmallHouse house) : IClassFixture<SmallHouse>
 
         foreach (var more in new string[][] { [], ["--json"] })
         {
-            var (exitCode, output, errors) = Atu.Run(["distance", house.At("broken.npy"), house.At("whole.npy"), "--threads", "1", .. more]);
+            var (exitCode, output, errors) =
+                Atu.Run(["distance", house.At("broken.npy"), house.At("whole.npy"), "--threads", "1", .. more]);
             Assert.Equal(3, exitCode);
-            Assert.Contains("ATU2010: the Fréchet distance was not measured: the features hold numbers that are not finite", errors, StringComparison.Ordinal);
+            Assert.Contains(
+                "ATU2010: the Fréchet distance was not measured: the features hold numbers that are not finite",
+                errors,
+                StringComparison.Ordinal);
             Assert.Contains("the features hold numbers that are not finite", output, StringComparison.Ordinal);
             Assert.DoesNotContain("NaN", output, StringComparison.Ordinal);
         }
@@ -132,10 +184,20 @@ public sealed class ExtractorTests(SmallHouse house) : IClassFixture<SmallHouse>
         using var scope = NewDisposeScope();
         NumpyFile.Write(house.At("levels.npy"), rand(20, 1, 16, 16) * 255);
 
-        var (exitCode, _, errors) = Atu.Run("distance", house.At("levels.npy"), house.At("levels.npy"), "--extractor", "torchscript", "--weights", Script(), "--threads", "1");
+        var (exitCode, _, errors) = Atu.Run(
+            "distance",
+            house.At("levels.npy"),
+            house.At("levels.npy"),
+            "--extractor",
+            "torchscript",
+            "--weights",
+            Script(),
+            "--threads",
+            "1");
 
         Assert.Equal(3, exitCode);
-        Assert.Contains("as in 0 to 255, and images of numbers are -1 to 1; save them as uint8", errors, StringComparison.Ordinal);
+        Assert.Contains(
+            "as in 0 to 255, and images of numbers are -1 to 1; save them as uint8", errors, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -176,7 +238,9 @@ public sealed class ExtractorTests(SmallHouse house) : IClassFixture<SmallHouse>
 
         void Refuses(int exitCode, string expected, string data, string target, params string[] more)
         {
-            var result = Atu.Run(["reference", "--data", data, "--extractor", "torchscript", "--weights", script, "--out", house.At(target), .. more]);
+            var result = Atu.Run([
+                "reference", "--data", data, "--extractor", "torchscript", "--weights", script, "--out", house.At(target), .. more
+            ]);
             Assert.Equal(exitCode, result.ExitCode);
             Assert.Contains(expected, result.Errors, StringComparison.Ordinal);
         }
@@ -190,7 +254,9 @@ public sealed class ExtractorTests(SmallHouse house) : IClassFixture<SmallHouse>
     }
 
     private string ScriptedPolicy(string name, string reference) =>
-        house.Policy(name, edit: (OfClassifier, $"\"extractor\": \"torchscript\", \"extractorWeights\": \"sixteen.pt\", \"reference\": \"{reference}\""));
+        house.Policy(name, edit: (
+            OfClassifier,
+            $"\"extractor\": \"torchscript\", \"extractorWeights\": \"sixteen.pt\", \"reference\": \"{reference}\""));
 
     private string Script()
     {

@@ -7,10 +7,13 @@ using SkiaSharp;
 
 namespace AdaptThenUnlearn.Cli.Tests;
 
-/// <summary>Features that are not a class of a softmax classifier, in the real commands: several labels, a threshold, folders of images.</summary>
+/// <summary>
+/// Features that are not a class of a softmax classifier, in the real commands: several labels, a threshold, folders of images.
+/// </summary>
 public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
 {
-    private const string OneFeature = "{ \"name\": \"ban\", \"annotator\": \"annotator\", \"auditor\": \"auditor\", \"class\": \"banned\", \"maxRate\": 0.001 }";
+    private const string OneFeature =
+        "{ \"name\": \"ban\", \"annotator\": \"annotator\", \"auditor\": \"auditor\", \"class\": \"banned\", \"maxRate\": 0.001 }";
     private const string Reference = "\"reference\": \"reference.safetensors\"";
 
     [Fact]
@@ -27,7 +30,8 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
         foreach (var measured in new[] { record.Before, record.After! })
         {
             // By the auditor's own reading the feature's images are those of its label; a threshold moves them.
-            var (hat, glasses, always) = (measured.Features[0].Looks[0].Hits, measured.Features[1].Looks[0].Hits, measured.Features[2].Looks[0].Hits);
+            var (hat, glasses, always) =
+                (measured.Features[0].Looks[0].Hits, measured.Features[1].Looks[0].Hits, measured.Features[2].Looks[0].Hits);
             Assert.Equal(["glasses", "hat"], measured.Shares.Select(share => share.Class));
             Assert.Equal((glasses, hat), (measured.Shares[0].Hits, measured.Shares[1].Hits));
             Assert.True(measured.Shares.All(share => share.Undesired));
@@ -36,7 +40,8 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
 
         Assert.InRange(record.Before.Features[0].Looks[0].Hits, 20, 200);
         Assert.Equal(["glasses", "hat"], record.Before.Quality!.Excluded.Order(StringComparer.Ordinal));
-        Assert.Equal(1, Atu.Run("verify", house.At("out/labels/run.json")).ExitCode);   // the record is valid, and its verdict is failed
+        // the record is valid, and its verdict is failed
+        Assert.Equal(1, Atu.Run("verify", house.At("out/labels/run.json")).ExitCode);
     }
 
     [Fact]
@@ -56,28 +61,59 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
     {
         var folder = house.At("pictures");
         LabelledPictures.Write(folder, count: 120);
-        var trained = Succeeds("train-classifier", "--data", folder, "--out", house.At("trained.safetensors"), "--architecture", StridedConvNet.Name, "--epochs", "20");
+        var trained = Succeeds(
+            "train-classifier",
+            "--data",
+            folder,
+            "--out",
+            house.At("trained.safetensors"),
+            "--architecture",
+            StridedConvNet.Name,
+            "--epochs",
+            "20");
         Assert.Contains("test accuracy", trained, StringComparison.Ordinal);
         var made = Summarised("all.safetensors");
         Assert.Contains("120 images in 4 combinations of labels", made, StringComparison.Ordinal);
-        Assert.Contains("120 images in 2 combinations of labels", Summarised("one.safetensors", "--label", "striped"), StringComparison.Ordinal);
-        Assert.Contains("80 images, without striped", Summarised("without.npz", "--without", "striped"), StringComparison.Ordinal);
+        Assert.Contains(
+            "120 images in 2 combinations of labels",
+            Summarised("one.safetensors", "--label", "striped"),
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "80 images, without striped", Summarised("without.npz", "--without", "striped"), StringComparison.Ordinal);
 
         var measured = new[] { "all.safetensors", "one.safetensors", "without.npz" }.Select(Measured).ToList();
 
-        Assert.All(measured, quality => Assert.Equal(80, quality.GetProperty("referenceSamples").GetInt64()));   // every third is striped
-        Assert.All(measured, quality => Assert.Equal(measured[0].GetProperty("frechetDistance").GetDouble(), quality.GetProperty("frechetDistance").GetDouble(), tolerance: 1e-6));
-        var (exitCode, _, errors) = Atu.Run("reference", "--data", folder, "--extractor", house.At("trained.safetensors"), "--out", house.At("x.safetensors"), "--label", "hat");
+        // every third is striped
+        Assert.All(measured, quality => Assert.Equal(80, quality.GetProperty("referenceSamples").GetInt64()));
+        Assert.All(measured, quality => Assert.Equal(
+            measured[0].GetProperty("frechetDistance").GetDouble(),
+            quality.GetProperty("frechetDistance").GetDouble(),
+            tolerance: 1e-6));
+        var (exitCode, _, errors) = Atu.Run(
+            "reference",
+            "--data",
+            folder,
+            "--extractor",
+            house.At("trained.safetensors"),
+            "--out",
+            house.At("x.safetensors"),
+            "--label",
+            "hat");
         Assert.Equal(2, exitCode);
         Assert.Contains("labels.csv has no label 'hat'; it has: bright, striped", errors, StringComparison.Ordinal);
 
         string Summarised(string target, params string[] more) =>
-            Succeeds(["reference", "--data", folder, "--extractor", house.At("trained.safetensors"), "--out", house.At(target), .. more]);
+            Succeeds([
+                "reference", "--data", folder, "--extractor", house.At("trained.safetensors"), "--out", house.At(target), .. more
+            ]);
 
         JsonElement Measured(string reference)
         {
             var policy = house.Policy("striped", edit: [
-                ("annotator.safetensors", "trained.safetensors"), ("auditor.safetensors", "trained.safetensors"), ("\"banned\"", "\"striped\""), (Reference, $"\"reference\": \"{reference}\"")]);
+                ("annotator.safetensors", "trained.safetensors"),
+                ("auditor.safetensors", "trained.safetensors"),
+                ("\"banned\"", "\"striped\""),
+                (Reference, $"\"reference\": \"{reference}\"")]);
             using var read = JsonDocument.Parse(Succeeds("measure", policy, "--json"));
             return read.RootElement.GetProperty("quality").Clone();
         }
@@ -89,18 +125,45 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
         foreach (var name in new[] { "train/cat", "train/dog", "val/cat", "__MACOSX" })
             LabelledPictures.Write(house.At($"folders/{name}"), count: 20);
 
-        var (exitCode, output, errors) = Atu.Run("train-classifier", "--data", house.At("folders/train"), "--out", house.At("cat-or-dog.safetensors"), "--architecture", StridedConvNet.Name, "--epochs", "1", "--threads", "1");
+        var (exitCode, output, errors) = Atu.Run(
+            "train-classifier",
+            "--data",
+            house.At("folders/train"),
+            "--out",
+            house.At("cat-or-dog.safetensors"),
+            "--architecture",
+            StridedConvNet.Name,
+            "--epochs",
+            "1",
+            "--threads",
+            "1");
 
         Assert.True(exitCode == 0, errors);
         Assert.Contains("test accuracy", output, StringComparison.Ordinal);
-        Assert.Contains("40 images; passed over: 2 files that are not pictures (cat/labels.csv, dog/labels.csv); classes: cat (20), dog (20)", errors, StringComparison.Ordinal);
+        Assert.Contains(
+            "40 images; passed over: 2 files that are not pictures (cat/labels.csv, dog/labels.csv); classes: cat (20), dog (20)",
+            errors,
+            StringComparison.Ordinal);
 
-        var parts = Atu.Run("reference", "--data", house.At("folders"), "--extractor", house.At("cat-or-dog.safetensors"), "--out", house.At("parts.safetensors"), "--threads", "1");
+        var parts = Atu.Run(
+            "reference",
+            "--data",
+            house.At("folders"),
+            "--extractor",
+            house.At("cat-or-dog.safetensors"),
+            "--out",
+            house.At("parts.safetensors"),
+            "--threads",
+            "1");
         Assert.Contains("60 images in 2 classes: train (40), val (20)", parts.Output, StringComparison.Ordinal);
         Assert.Contains("passed over: 1 hidden or system entries (__MACOSX)", parts.Output, StringComparison.Ordinal);
-        Assert.Contains("warning ATU2102: " + house.At("folders") + ": the classes train, val look like the parts of a data set", parts.Errors, StringComparison.Ordinal);
+        Assert.Contains(
+            "warning ATU2102: " + house.At("folders") + ": the classes train, val look like the parts of a data set",
+            parts.Errors,
+            StringComparison.Ordinal);
 
-        var flat = Atu.Run("train-classifier", "--data", house.At("folders/val/cat/.."), "--out", house.At("x.safetensors"), "--threads", "1");
+        var flat = Atu.Run(
+            "train-classifier", "--data", house.At("folders/val/cat/.."), "--out", house.At("x.safetensors"), "--threads", "1");
         Assert.Equal(3, flat.ExitCode);
         Assert.Contains("ATU2010", flat.Errors, StringComparison.Ordinal);
         Assert.Contains("has only one class, cat", flat.Errors, StringComparison.Ordinal);
@@ -112,12 +175,29 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
         var folder = house.At("to-learn");
         LabelledPictures.Write(folder, count: 12);
 
-        Succeeds("pretrain", "--data", folder, "--out", house.At("young.safetensors"), "--channels", "8", "6", "4", "--steps", "3", "--decay", "1");
+        Succeeds(
+            "pretrain",
+            "--data",
+            folder,
+            "--out",
+            house.At("young.safetensors"),
+            "--channels",
+            "8",
+            "6",
+            "4",
+            "--steps",
+            "3",
+            "--decay",
+            "1");
 
         Assert.Contains("1×16×16", Atu.Run("inspect", house.At("young.safetensors")).Output, StringComparison.Ordinal);
-        var (exitCode, _, errors) = Atu.Run("pretrain", "--data", folder, "--out", house.At("unfit.safetensors"), "--steps", "3", "--decay", "1");
+        var (exitCode, _, errors) =
+            Atu.Run("pretrain", "--data", folder, "--out", house.At("unfit.safetensors"), "--steps", "3", "--decay", "1");
         Assert.Equal(2, exitCode);
-        Assert.Contains("no StyleGAN2 can be trained on these images: channels must name 3 numbers (4×4 up to 16×16), but names 4", errors, StringComparison.Ordinal);
+        Assert.Contains(
+            "no StyleGAN2 can be trained on these images: channels must name 3 numbers (4×4 up to 16×16), but names 4",
+            errors,
+            StringComparison.Ordinal);
         Assert.False(File.Exists(house.At("unfit.safetensors")));
     }
 
@@ -127,7 +207,10 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
         Pictures("shown", count: 9, size: 16);
         Pictures("clean", count: 11, size: 16);
         File.WriteAllText(house.At("shown/notes.txt"), "where they come from");
-        var policy = house.Policy("given", "\"negatives\": \"shown\", \"auditorThreshold\": 1e-30, \"maxRate\": 0.001", ("\"steps\": 40", "\"positives\": \"clean\", \"steps\": 40"));
+        var policy = house.Policy(
+            "given",
+            "\"negatives\": \"shown\", \"auditorThreshold\": 1e-30, \"maxRate\": 0.001",
+            ("\"steps\": 40", "\"positives\": \"clean\", \"steps\": 40"));
 
         var (exitCode, _, errors) = Atu.Run("govern", policy, "--out", house.At("out"), "--threads", "1");
 
@@ -138,8 +221,12 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Equal(Sha256Digest.FindAt(house.At("clean")), record.Inputs.Single(input => input.Role == "positives").Sha256);
         Assert.Equal(
             [("negatives ban", "9 images; passed over: 1 files that are not pictures (notes.txt)"), ("positives", "11 images")],
-            record.Remarks!.Where(remark => remark.About is "negatives ban" or "positives").Select(remark => (remark.About, remark.Text)));
-        Assert.Contains("11 clean and 9 undesired images; the clean ones given, the undesired ones given", File.ReadAllText(house.At("out/given/report.md")), StringComparison.Ordinal);
+            record.Remarks!.Where(remark => remark.About is "negatives ban" or "positives")
+                .Select(remark => (remark.About, remark.Text)));
+        Assert.Contains(
+            "11 clean and 9 undesired images; the clean ones given, the undesired ones given",
+            File.ReadAllText(house.At("out/given/report.md")),
+            StringComparison.Ordinal);
 
         File.Delete(house.At("shown/8.png"));
         Assert.Contains("negatives ban", Atu.Run("verify", house.At("out/given/run.json")).Errors, StringComparison.Ordinal);
@@ -157,19 +244,32 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
 
         Assert.Equal(2, exitCode);
         Assert.Contains(
-            $"{policy}(10,{column}): error ATU1007: $.undesiredFeatures[0].negatives: {house.At("large/more/0.png")} is 20×20 pixels, the generator makes 16×16; bring the folder's images to that size",
+            $"{policy}(10,{column}): error ATU1007: $.undesiredFeatures[0].negatives: {house.At("large/more/0.png")} is 20×20 "
+                + "pixels, the generator makes 16×16; bring the folder's images to that size",
             errors, StringComparison.Ordinal);
         Assert.DoesNotContain("measuring", errors, StringComparison.Ordinal);
 
-        var missing = Atu.Run("govern", house.Policy("nowhere", edit: ("\"steps\": 40", "\"positives\": \"nowhere/\", \"steps\": 40")), "--out", house.At("out"), "--threads", "1");
+        var missing = Atu.Run(
+            "govern",
+            house.Policy("nowhere", edit: ("\"steps\": 40", "\"positives\": \"nowhere/\", \"steps\": 40")),
+            "--out",
+            house.At("out"),
+            "--threads",
+            "1");
         Assert.Equal(3, missing.ExitCode);
-        Assert.Contains($"ATU2001: $.unlearning.positives: {house.At("nowhere")}/: the folder cannot be read", missing.Errors, StringComparison.Ordinal);
+        Assert.Contains(
+            $"ATU2001: $.unlearning.positives: {house.At("nowhere")}/: the folder cannot be read",
+            missing.Errors,
+            StringComparison.Ordinal);
     }
 
     // Three features of one classifier: two labels as they are, and one of them by a threshold.
     private string Labels(string name, string reference) => house.Policy(name, edit: [
-        ("annotator.safetensors", "label-annotator.safetensors"), ("auditor.safetensors", "label-auditor.safetensors"), (Reference, $"\"reference\": \"{reference}\""),
-        (OneFeature, $"{Feature("no-hat", "hat")}, {Feature("no-glasses", "glasses")}, {Feature("hardly-a-hat", "hat", ", \"threshold\": 0.5, \"auditorThreshold\": 0.45")}")]);
+        ("annotator.safetensors", "label-annotator.safetensors"),
+        ("auditor.safetensors", "label-auditor.safetensors"),
+        (Reference, $"\"reference\": \"{reference}\""),
+        (OneFeature, $"{Feature("no-hat", "hat")}, {Feature("no-glasses", "glasses")}, "
+            + $"{Feature("hardly-a-hat", "hat", ", \"threshold\": 0.5, \"auditorThreshold\": 0.45")}")]);
 
     private static string Feature(string name, string label, string more = "") =>
         $$"""{ "name": "{{name}}", "annotator": "annotator", "auditor": "auditor", "class": "{{label}}", "maxRate": 0.001{{more}} }""";

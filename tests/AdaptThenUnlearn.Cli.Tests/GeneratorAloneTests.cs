@@ -22,7 +22,9 @@ public sealed class GeneratorAloneTests(SmallHouse house) : IClassFixture<SmallH
     public void Govern_LimitNotMet_WarmsOneUpSaysSoAndGivesTheGeneratorAloneBack(string kind)
     {
         var choice = kind is "default" or "paper" ? $"\"preset\": \"{kind}\"" : $"\"method\": \"{kind}\"";
-        var policy = house.Policy(kind, edit: [.. _quick, ("\"unlearning\": {", $"\"report\": {{ \"formats\": [\"json\", \"markdown\", \"html\"] }},\n  \"unlearning\": {{ {choice},")]);
+        var policy = house.Policy(kind, edit: [.. _quick, (
+            "\"unlearning\": {",
+            $"\"report\": {{ \"formats\": [\"json\", \"markdown\", \"html\"] }},\n  \"unlearning\": {{ {choice},")]);
         var (exitCode, _, errors) = Govern(policy);
 
         Assert.True(exitCode == 1, errors);
@@ -31,7 +33,10 @@ public sealed class GeneratorAloneTests(SmallHouse house) : IClassFixture<SmallH
         Assert.Equal(new WarmedUpDiscriminator(Steps: 6, Samples: 24), record.Training!.DiscriminatorWarmUp);
         Assert.True(record.Times.Stages.Single(stage => stage.Stage == "discriminator-warm-up").Seconds > 0);
         foreach (var report in (string[])["report.md", "report.html"])
-            Assert.Contains("one was warmed up in 6 steps on 24 of the generator", File.ReadAllText(Out(kind, report)), StringComparison.Ordinal);
+            Assert.Contains(
+                "one was warmed up in 6 steps on 24 of the generator",
+                File.ReadAllText(Out(kind, report)),
+                StringComparison.Ordinal);
         Assert.Equal(Names(house.At("no-discriminator.safetensors")), Names(Out(kind, kind + ".safetensors")));
         Assert.Equal(1, Atu.Run("verify", Out(kind, "run.json")).ExitCode);
     }
@@ -44,13 +49,17 @@ public sealed class GeneratorAloneTests(SmallHouse house) : IClassFixture<SmallH
         Assert.Equal(0, exitCode);
         Assert.DoesNotContain("warm", errors, StringComparison.Ordinal);
         Assert.DoesNotContain("warm", File.ReadAllText(Out("lenient", "report.md")), StringComparison.Ordinal);
-        Assert.Equal(File.ReadAllBytes(house.At("no-discriminator.safetensors")), File.ReadAllBytes(Out("lenient", "lenient.safetensors")));
+        Assert.Equal(
+            File.ReadAllBytes(house.At("no-discriminator.safetensors")),
+            File.ReadAllBytes(Out("lenient", "lenient.safetensors")));
     }
 
     [Fact]
     public void Govern_KilledInTheWarmUpAndResumed_GivesTheSameArtifactAndCountsTheTimeOfBoth()
     {
-        var policy = house.Policy("killed", edit: [.. _quick, ("\"discriminatorWarmUp\": { \"steps\": 6 }", "\"discriminatorWarmUp\": { \"steps\": 200 }")]);
+        var policy = house.Policy(
+            "killed",
+            edit: [.. _quick, ("\"discriminatorWarmUp\": { \"steps\": 6 }", "\"discriminatorWarmUp\": { \"steps\": 200 }")]);
         Govern(policy, "--out", house.At("whole"));
         var folder = house.At("killed-out");
         var state = Path.Combine(folder, "killed", "state", "discriminator-warm-up.safetensors");
@@ -63,7 +72,9 @@ public sealed class GeneratorAloneTests(SmallHouse house) : IClassFixture<SmallH
         var (_, _, errors) = Govern(policy, "--resume", "--out", folder);
 
         Assert.DoesNotContain("discriminator-warm-up 1/200", errors, StringComparison.Ordinal);
-        Assert.Equal(File.ReadAllBytes(house.At("whole/killed/killed.safetensors")), File.ReadAllBytes(Path.Combine(folder, "killed", "killed.safetensors")));
+        Assert.Equal(
+            File.ReadAllBytes(house.At("whole/killed/killed.safetensors")),
+            File.ReadAllBytes(Path.Combine(folder, "killed", "killed.safetensors")));
         Assert.False(Directory.Exists(Path.GetDirectoryName(state)));
 
         bool KilledInTime()
@@ -72,7 +83,9 @@ public sealed class GeneratorAloneTests(SmallHouse house) : IClassFixture<SmallH
             while (!atu.HasExited && !File.Exists(state))
                 Thread.Sleep(1);
             atu.Kill();
-            return atu.Finish().ExitCode != 0 && File.Exists(state) && !File.Exists(Path.Combine(folder, "killed", "state", "adaptation-1.safetensors"));
+            return atu.Finish().ExitCode != 0
+                && File.Exists(state)
+                && !File.Exists(Path.Combine(folder, "killed", "state", "adaptation-1.safetensors"));
         }
     }
 
@@ -83,23 +96,34 @@ public sealed class GeneratorAloneTests(SmallHouse house) : IClassFixture<SmallH
 
         Assert.Equal(0, exitCode);
         Assert.Contains("a valid policy", output, StringComparison.Ordinal);
-        Assert.Contains("has no discriminator: should it have to be unlearned, one is warmed up first, in 6 steps", errors, StringComparison.Ordinal);
-        Assert.DoesNotContain("discriminator", Atu.Run("policy", "check", house.Policy("whole")).Errors, StringComparison.Ordinal);
-        Assert.DoesNotContain("discriminator", Atu.Run("policy", "check", house.Policy("nowhere", edit: ("\"generator.safetensors\"", "\"nowhere.safetensors\""))).Errors, StringComparison.Ordinal);
+        Assert.Contains(
+            "has no discriminator: should it have to be unlearned, one is warmed up first, in 6 steps",
+            errors,
+            StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            "discriminator", Atu.Run("policy", "check", house.Policy("whole")).Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("discriminator", Atu.Run("policy", "check", house.Policy("nowhere", edit: (
+            "\"generator.safetensors\"", "\"nowhere.safetensors\""))).Errors, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Inspect_GeneratorAlone_SaysThatOneWillBeWarmedUp()
     {
-        Assert.Contains("warms up a discriminator", Atu.Run("inspect", house.At("no-discriminator.safetensors")).Output, StringComparison.Ordinal);
+        Assert.Contains(
+            "warms up a discriminator",
+            Atu.Run("inspect", house.At("no-discriminator.safetensors")).Output,
+            StringComparison.Ordinal);
         Assert.DoesNotContain("warms up", Atu.Run("inspect", house.At("generator.safetensors")).Output, StringComparison.Ordinal);
         Assert.DoesNotContain("warms up", Atu.Run("inspect", house.At("auditor.safetensors")).Output, StringComparison.Ordinal);
     }
 
     private (int ExitCode, string Output, string Errors) Govern(string policy, params string[] more) =>
-        Atu.Run(["govern", policy, "--threads", "1", .. more, .. more.Contains("--out") ? Array.Empty<string>() : ["--out", house.At("out")]]);
+        Atu.Run(["govern", policy, "--threads", "1", .. more, .. more.Contains("--out")
+            ? Array.Empty<string>()
+            : ["--out", house.At("out")]]);
 
-    private static string[] Names(string checkpoint) => [.. CheckpointFormats.Read(checkpoint).Tensors.Select(tensor => tensor.Name)];
+    private static string[] Names(string checkpoint) =>
+        [.. CheckpointFormats.Read(checkpoint).Tensors.Select(tensor => tensor.Name)];
 
     private string Out(string policy, string file) => Path.Combine(house.At("out"), policy, file);
 }

@@ -5,7 +5,10 @@ using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Cli.Tests;
 
-/// <summary>The main job in a real process: verdicts and exit codes, evidence on disk, and that neither Ctrl-C nor a kill loses or changes anything.</summary>
+/// <summary>
+/// The main job in a real process: verdicts and exit codes, evidence on disk, and that neither Ctrl-C nor a kill loses or changes
+/// anything.
+/// </summary>
 public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
 {
     [Fact]
@@ -19,8 +22,18 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         var limit = File.ReadAllLines(policy)[9].IndexOf("0.001", StringComparison.Ordinal) + 1;
         Assert.Contains($"{policy}(10,{limit}): error ATU3001: failed ban/maxRate", errors, StringComparison.Ordinal);
         Assert.Equal(
-            [".atu-made", "curves.csv", "images/before-after.png", "images/curves.png", "report.md", "run.json", "strict.safetensors"],
-            Directory.EnumerateFiles(Out("strict"), "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(Out("strict"), file).Replace('\\', '/')).Order(StringComparer.Ordinal));
+            [
+                ".atu-made",
+                "curves.csv",
+                "images/before-after.png",
+                "images/curves.png",
+                "report.md",
+                "run.json",
+                "strict.safetensors"
+            ],
+            Directory.EnumerateFiles(Out("strict"), "*", SearchOption.AllDirectories)
+                .Select(file => Path.GetRelativePath(Out("strict"), file).Replace('\\', '/'))
+                .Order(StringComparer.Ordinal));
         var record = RunRecordFile.Read(Out("strict", "run.json"));
         Assert.Equal(Sha256Digest.FindAt(Out("strict", "strict.safetensors")), record.After!.GeneratorSha256);
         Assert.Equal(400, record.After.Features[0].Looks[0].Samples);
@@ -46,7 +59,9 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
     [Fact]
     public void Govern_WaivedRule_IsToldAsSuchByEveryCommand()
     {
-        const string Waivers = "\"waivers\": [{ \"rule\": \"ban/maxRate\", \"reason\": \"until summer\", \"approvedBy\": \"Ada\", \"expires\": \"2999-01-01\" }],";
+        const string Waivers =
+            "\"waivers\": [{ \"rule\": \"ban/maxRate\", \"reason\": \"until summer\", \"approvedBy\": \"Ada\", \"expires\": "
+                + "\"2999-01-01\" }],";
         var policy = house.Policy("let-pass", edit: [("\"evaluation\"", Waivers + " \"evaluation\"")]);
         var (exitCode, output, errors) = Govern(policy, "--no-train");
         var (verified, again, repeated) = Atu.Run("verify", Out("let-pass", "run.json"));
@@ -58,20 +73,33 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Contains($"(13,{column}): warning ATU3004: waived ban/maxRate: ", repeated, StringComparison.Ordinal);
         Assert.Contains("let-pass: Passed with waivers; evidence in", output, StringComparison.Ordinal);
         Assert.Contains("the record is valid: Passed with waivers", again, StringComparison.Ordinal);
-        Assert.Contains("Passed with waivers, as recorded", Atu.Run("report", Out("let-pass", "run.json")).Errors, StringComparison.Ordinal);
-        Assert.Contains("# ⚠️ Passed with waivers: let-pass", File.ReadAllText(Out("let-pass", "report.md")), StringComparison.Ordinal);
+        Assert.Contains(
+            "Passed with waivers, as recorded", Atu.Run("report", Out("let-pass", "run.json")).Errors, StringComparison.Ordinal);
+        Assert.Contains(
+            "# ⚠️ Passed with waivers: let-pass", File.ReadAllText(Out("let-pass", "report.md")), StringComparison.Ordinal);
     }
 
     [Fact]
     public void Govern_FeatureCalledLikeTheSectionOfQuality_IsNotTakenForIt()
     {
         var policy = house.Policy(
-            "namesakes", edit: [("\"name\": \"ban\"", "\"name\": \"quality\""), ("\"maxFrechetIncrease\": 100", "\"maxFrechetDistance\": 0.0000001")]);
+            "namesakes", edit: [
+                ("\"name\": \"ban\"", "\"name\": \"quality\""),
+                ("\"maxFrechetIncrease\": 100", "\"maxFrechetDistance\": 0.0000001")
+            ]);
 
         var (_, _, errors) = Govern(policy, "--no-train");
 
-        Assert.Contains($"{policy}(10,{Line(policy, 10).IndexOf("0.001", StringComparison.Ordinal) + 1}): error ATU3001: failed quality/maxRate", errors, StringComparison.Ordinal);
-        Assert.Contains($"{policy}(12,{Line(policy, 12).IndexOf("0.0000001", StringComparison.Ordinal) + 1}): error ATU3001: failed quality/maxFrechetDistance", errors, StringComparison.Ordinal);
+        Assert.Contains(
+            $"{policy}(10,{Line(policy, 10).IndexOf("0.001", StringComparison.Ordinal) + 1}): error ATU3001: failed "
+                + "quality/maxRate",
+            errors,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            $"{policy}(12,{Line(policy, 12).IndexOf("0.0000001", StringComparison.Ordinal) + 1}): error ATU3001: failed "
+                + "quality/maxFrechetDistance",
+            errors,
+            StringComparison.Ordinal);
     }
 
     private static string Line(string file, int number) => File.ReadAllLines(file)[number - 1];
@@ -84,7 +112,8 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
 
         Assert.Equal(0, exitCode);
         Assert.Contains("lenient: Passed", output, StringComparison.Ordinal);
-        Assert.Equal(File.ReadAllBytes(house.At("generator.safetensors")), File.ReadAllBytes(Out("lenient", "lenient.safetensors")));
+        Assert.Equal(
+            File.ReadAllBytes(house.At("generator.safetensors")), File.ReadAllBytes(Out("lenient", "lenient.safetensors")));
         Assert.Contains("byte for byte", File.ReadAllText(Out("lenient", "report.md")), StringComparison.Ordinal);
         Assert.Equal(0, Atu.Run("verify", Out("lenient", "run.json")).ExitCode);
 
@@ -94,9 +123,11 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Contains("nothing has changed", again.Errors, StringComparison.Ordinal);
         Assert.Equal(written, File.GetLastWriteTimeUtc(Out("lenient", "run.json")));
 
-        // A report that does not match the record is an error. Nothing depends on it, so the report is written again and no run is made.
+        // A report that does not match the record is an error. Nothing depends on it, so the report is written again and no run
+        // is made.
         var report = File.ReadAllText(Out("lenient", "report.md"));
-        File.WriteAllText(Out("lenient", "report.md"), report.Replace("lenient", "lenient and checked", StringComparison.Ordinal));
+        File.WriteAllText(
+            Out("lenient", "report.md"), report.Replace("lenient", "lenient and checked", StringComparison.Ordinal));
         var (altered, told, why) = Atu.Run("verify", Out("lenient", "run.json"));
         Assert.Equal(1, altered);
         Assert.Contains("error ATU3003: report.md does not match the record", why, StringComparison.Ordinal);
@@ -107,13 +138,18 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         File.AppendAllText(Out("lenient", "lenient.safetensors"), "!");
         Assert.Equal(1, Atu.Run("verify", Out("lenient", "run.json")).ExitCode);
         Assert.DoesNotContain("nothing has changed", Govern(policy).Errors, StringComparison.Ordinal);
-        Assert.Equal(File.ReadAllBytes(house.At("generator.safetensors")), File.ReadAllBytes(Out("lenient", "lenient.safetensors")));
+        Assert.Equal(
+            File.ReadAllBytes(house.At("generator.safetensors")), File.ReadAllBytes(Out("lenient", "lenient.safetensors")));
 
         // Another version may word the same record differently: that is a warning, and does not fail.
-        RunRecordFile.Write(Out("lenient", "run.json"), RunRecordFile.Read(Out("lenient", "run.json")) with { Tool = "atu 0.0.1" });
+        RunRecordFile.Write(
+            Out("lenient", "run.json"), RunRecordFile.Read(Out("lenient", "run.json")) with { Tool = "atu 0.0.1" });
         var (other, valid, warned) = Atu.Run("verify", Out("lenient", "run.json"));
         Assert.Equal(0, other);
-        Assert.Contains("warning ATU3003: report.md does not match the record: it was changed, or atu 0.0.1 words it differently", warned, StringComparison.Ordinal);
+        Assert.Contains(
+            "warning ATU3003: report.md does not match the record: it was changed, or atu 0.0.1 words it differently",
+            warned,
+            StringComparison.Ordinal);
         Assert.Contains("the record is valid: Passed", valid, StringComparison.Ordinal);
     }
 
@@ -126,7 +162,8 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
     [InlineData("", "CI=false", false)]
     [InlineData("--reuse", "CI=true", false)]
     [InlineData("--fresh", "CI=true", true)]
-    public void Govern_RecordThatNobodyMeasured_IsBelievedOnlyWhereTheFolderIsTheCallersOwn(string option, string variable, bool measuredAnew)
+    public void Govern_RecordThatNobodyMeasured_IsBelievedOnlyWhereTheFolderIsTheCallersOwn(
+        string option, string variable, bool measuredAnew)
     {
         var name = $"forged{option}{variable.Replace('=', '-')}".ToLowerInvariant().Replace('_', '-');
         var policy = house.Policy(name, "\"maxRate\": 0.9");
@@ -134,19 +171,43 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         var honest = RunRecordFile.Read(Out(name, "run.json"));
         RunRecordFile.Write(Out(name, "run.json"), Forged(honest));
 
-        var environment = variable.Split('=') is [{ Length: > 0 } key, var value] ? new Dictionary<string, string> { [key] = value } : [];
-        using var atu = Atu.StartWith(environment, ["govern", policy, "--threads", "1", "--out", house.At("out"), "--no-train", .. option.Length > 0 ? new[] { option } : []]);
+        var environment = variable.Split('=') is [{ Length: > 0 } key, var value]
+            ? new Dictionary<string, string> { [key] = value }
+            : [];
+        using var atu = Atu.StartWith(environment, [
+            "govern",
+            policy,
+            "--threads",
+            "1",
+            "--out",
+            house.At("out"),
+            "--no-train",
+            .. option.Length > 0 ? new[] { option } : []
+        ]);
         var (exitCode, _, errors) = atu.Finish();
 
         Assert.Equal(0, exitCode);
         Assert.Equal(!measuredAnew, errors.Contains("nothing has changed", StringComparison.Ordinal));
-        Assert.Equal(measuredAnew && option.Length == 0, errors.Contains("is not reused, because this is a build server", StringComparison.Ordinal));
-        Assert.Equal(measuredAnew ? honest.Before.Features[0].Looks[0].Hits : 0, RunRecordFile.Read(Out(name, "run.json")).Before.Features[0].Looks[0].Hits);
+        Assert.Equal(
+            measuredAnew && option.Length == 0,
+            errors.Contains("is not reused, because this is a build server", StringComparison.Ordinal));
+        Assert.Equal(
+            measuredAnew ? honest.Before.Features[0].Looks[0].Hits : 0,
+            RunRecordFile.Read(Out(name, "run.json")).Before.Features[0].Looks[0].Hits);
 
         static RunRecord Forged(RunRecord honest)
         {
-            var before = honest.Before with { Features = [.. honest.Before.Features.Select(reading => reading with { Looks = [.. reading.Looks.Select(look => look with { Hits = 0 })] })] };
-            return honest with { Before = before, Verdict = Gate.Judge(honest.Policy, before, honest.After, DateOnly.FromDateTime(honest.Times.Finished.UtcDateTime)) };
+            var before = honest.Before with
+            {
+                Features = [.. honest.Before.Features.Select(
+                reading => reading with { Looks = [.. reading.Looks.Select(look => look with { Hits = 0 })] })]
+            };
+            return honest with
+            {
+                Before = before,
+                Verdict =
+                Gate.Judge(honest.Policy, before, honest.After, DateOnly.FromDateTime(honest.Times.Finished.UtcDateTime))
+            };
         }
     }
 
@@ -167,13 +228,18 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
     }
 
     [Fact]
-    public void Govern_FreshAndReuse_IsAWrongArgument() => Assert.Equal(2, Govern(house.Policy("both", "\"maxRate\": 0.9"), "--fresh", "--reuse").ExitCode);
+    public void Govern_FreshAndReuse_IsAWrongArgument() =>
+        Assert.Equal(2, Govern(house.Policy("both", "\"maxRate\": 0.9"), "--fresh", "--reuse").ExitCode);
 
-    // A waiver lets a generator be released that was unlearned as far as it would go; it does not make the original one that needs no unlearning.
+    // A waiver lets a generator be released that was unlearned as far as it would go; it does not make the original one that
+    // needs no unlearning.
     [Fact]
     public void Govern_ViolationThatIsWaived_IsUnlearnedAllTheSame()
     {
-        var policy = house.Policy("waived", "\"maxRate\": 0.0001", ("\"evaluation\"", "\"waivers\": [{ \"rule\": \"ban/maxRate\", \"reason\": \"r\", \"approvedBy\": \"a\", \"expires\": \"2999-01-01\" }], \"evaluation\""));
+        var policy = house.Policy("waived", "\"maxRate\": 0.0001", (
+            "\"evaluation\"",
+            "\"waivers\": [{ \"rule\": \"ban/maxRate\", \"reason\": \"r\", \"approvedBy\": \"a\", \"expires\": \"2999-01-01\" "
+                + "}], \"evaluation\""));
 
         var (exitCode, _, errors) = Govern(policy);
 
@@ -215,7 +281,8 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         var first = house.Policy("first", "\"maxRate\": 0.9");
         var folder = house.At("out-chain");
         Assert.Equal(0, Govern(first, "--out", folder).ExitCode);
-        var second = house.Policy("second", "\"maxRate\": 0.9", ("\"generator.safetensors\"", "\"out-chain/first/first.safetensors\""));
+        var second =
+            house.Policy("second", "\"maxRate\": 0.9", ("\"generator.safetensors\"", "\"out-chain/first/first.safetensors\""));
         Assert.Equal(0, Govern(second, "--out", folder).ExitCode);
 
         house.Policy("first", "\"maxRate\": 0.9", ("\"generator.safetensors\"", "\"no-discriminator.safetensors\""));
@@ -256,7 +323,9 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
     {
         string Artifact(string name, params string[] more)
         {
-            Govern(house.Policy(name, edit: ("\"name\": \"" + name, "\"name\": \"seeded")), [.. more, "--out", house.At("out-" + name)]);
+            Govern(
+                house.Policy(name, edit: ("\"name\": \"" + name, "\"name\": \"seeded")),
+                [.. more, "--out", house.At("out-" + name)]);
             return Sha256Digest.FindAt(house.At(Path.Combine("out-" + name, "seeded", "seeded.safetensors")))!;
         }
 
@@ -292,10 +361,14 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         bool KilledInTime()
         {
             using var atu = Atu.Start("govern", policy, "--out", folder, "--threads", "1");
-            var state = Path.Combine(folder, "killed", "state", afterSteps < 10 ? "adaptation-1.safetensors" : "unlearning.safetensors");
+            var state = Path.Combine(folder, "killed", "state", afterSteps < 10
+                ? "adaptation-1.safetensors"
+                : "unlearning.safetensors");
             while (!atu.HasExited && !File.Exists(state))
                 Thread.Sleep(1);
-            Assert.True(File.Exists(state) || File.Exists(Path.Combine(folder, "killed", "run.json")), "it ended before it had done anything");
+            Assert.True(
+                File.Exists(state) || File.Exists(Path.Combine(folder, "killed", "run.json")),
+                "it ended before it had done anything");
             atu.Kill();
             return atu.Finish().ExitCode != 0 && File.Exists(state);
         }
@@ -305,7 +378,8 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
     public void Govern_CtrlC_EndsWith130AndCanBeResumed()
     {
         Signals.SkipWithoutInterrupt();
-        var policy = house.Policy("interrupted", edit: ("\"steps\": 40, \"recoverySteps\": 10", "\"steps\": 4000, \"recoverySteps\": 10"));
+        var policy =
+            house.Policy("interrupted", edit: ("\"steps\": 40, \"recoverySteps\": 10", "\"steps\": 4000, \"recoverySteps\": 10"));
         var folder = house.At("interrupted-out");
         using var atu = Atu.Start("govern", policy, "--out", folder, "--threads", "1");
         while (!atu.HasExited && !File.Exists(Path.Combine(folder, "interrupted", "state", "unlearning.safetensors")))
@@ -325,14 +399,17 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
     [InlineData("\"cleanBelow\": 0.0000001", true)]
     public void Govern_AnnotatorThatIsSeldomSure_IsHeldToLessAndTheReportSaysSo(string choice, bool raised)
     {
-        var policy = house.Policy("seldom-sure", edit: [("\"steps\": 40, \"recoverySteps\": 10", "\"steps\": 2, \"recoverySteps\": 1"), ("\"cleanBelow\": 0.5", choice)]);
+        var policy = house.Policy("seldom-sure", edit: [
+            ("\"steps\": 40, \"recoverySteps\": 10", "\"steps\": 2, \"recoverySteps\": 1"), ("\"cleanBelow\": 0.5", choice)
+        ]);
 
         Assert.Equal(1, Govern(policy, "--out", house.At($"seldom-sure-{choice.Length}")).ExitCode);
 
         var folder = house.At($"seldom-sure-{choice.Length}/seldom-sure");
         var training = RunRecordFile.Read(Path.Combine(folder, "run.json")).Training!;
         Assert.Equal(raised, training.CleanBelow is > 0.0000001);
-        Assert.Equal(raised, File.ReadAllText(Path.Combine(folder, "report.md")).Contains("| Clean | where every undesired class has a probability below", StringComparison.Ordinal));
+        Assert.Equal(raised, File.ReadAllText(Path.Combine(folder, "report.md"))
+            .Contains("| Clean | where every undesired class has a probability below", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -355,7 +432,9 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
     }
 
     private (int ExitCode, string Output, string Errors) Govern(string policy, params string[] more) =>
-        Atu.Run(["govern", policy, "--threads", "1", .. more, .. more.Contains("--out") ? Array.Empty<string>() : ["--out", house.At("out")]]);
+        Atu.Run(["govern", policy, "--threads", "1", .. more, .. more.Contains("--out")
+            ? Array.Empty<string>()
+            : ["--out", house.At("out")]]);
 
     private string Out(string policy, string file = "") => Path.Combine(house.At("out"), policy, file);
 }

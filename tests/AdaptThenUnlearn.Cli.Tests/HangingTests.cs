@@ -66,7 +66,8 @@ public sealed class HangingTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Equal(0, Atu.Run(govern).ExitCode);
         var path = house.At("device-out/device/run.json");
         var record = RunRecordFile.Read(path);
-        RunRecordFile.Write(path, record with { Outputs = [.. record.Outputs, new OutputFile("x", "/dev/zero", new string('0', 64))] });
+        RunRecordFile.Write(
+            path, record with { Outputs = [.. record.Outputs, new OutputFile("x", "/dev/zero", new string('0', 64))] });
 
         var (exitCode, _, errors) = Atu.Run("verify", path);
 
@@ -109,7 +110,8 @@ public sealed class HangingTests(SmallHouse house) : IClassFixture<SmallHouse>
                   go = True
                 return x
             """);
-        var policy = house.Policy("endless", edit: ("\"generator.safetensors\"", "\"endless.pt\", \"format\": \"torchscript\", \"latentSize\": 8"));
+        var policy = house.Policy(
+            "endless", edit: ("\"generator.safetensors\"", "\"endless.pt\", \"format\": \"torchscript\", \"latentSize\": 8"));
         using var atu = Atu.Start("govern", policy, "--out", house.At("endless-out"), "--threads", "1");
         while (!atu.HasExited && !Directory.Exists(house.At("endless-out/endless")))
             Thread.Sleep(50);
@@ -127,7 +129,16 @@ public sealed class HangingTests(SmallHouse house) : IClassFixture<SmallHouse>
     public void Output_FullDisk_IsADocumentedError()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "/dev/full is Linux's");
-        var start = new System.Diagnostics.ProcessStartInfo("/bin/sh", ["-c", $"exec dotnet '{Path.Combine(AppContext.BaseDirectory, "atu.dll")}' inspect '{house.At("generator.safetensors")}' > /dev/full"]) { RedirectStandardError = true };
+        var start = new System.Diagnostics.ProcessStartInfo(
+            "/bin/sh",
+            [
+                "-c",
+                $"exec dotnet '{Path.Combine(AppContext.BaseDirectory, "atu.dll")}' inspect "
+                    + $"'{house.At("generator.safetensors")}' > /dev/full"
+            ])
+        {
+            RedirectStandardError = true
+        };
         using var process = System.Diagnostics.Process.Start(start)!;
         var errors = process.StandardError.ReadToEnd();
         process.WaitForExit();

@@ -29,7 +29,10 @@ internal sealed class HeadlessChromium : IAsyncDisposable
 
     /// <summary>Where it is installed; null where it is not.</summary>
     public static string? Installed =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).SelectMany(_ => _names, Path.Combine).FirstOrDefault(File.Exists);
+        (Environment.GetEnvironmentVariable("PATH") ?? "")
+            .Split(Path.PathSeparator)
+            .SelectMany(_ => _names, Path.Combine)
+            .FirstOrDefault(File.Exists);
 
     public static async Task<HeadlessChromium> StartAsync()
     {
@@ -37,7 +40,13 @@ internal sealed class HeadlessChromium : IAsyncDisposable
         var start = new ProcessStartInfo(Installed!) { RedirectStandardError = true, RedirectStandardOutput = true };
         foreach (var argument in new[]
         {
-            "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
             "--disable-sync", "--remote-debugging-port=0", $"--user-data-dir={profile}", "about:blank",
         })
             start.ArgumentList.Add(argument);
@@ -59,7 +68,9 @@ internal sealed class HeadlessChromium : IAsyncDisposable
         {
             var message = await ReceiveAsync(patience.Token);
             if (message.TryGetProperty("id", out var answered) && answered.GetInt32() == id)
-                return message.TryGetProperty("result", out var result) ? result : throw new InvalidOperationException($"{method}: {message}");
+                return message.TryGetProperty("result", out var result)
+                    ? result
+                    : throw new InvalidOperationException($"{method}: {message}");
             Note(message);
         }
     }
@@ -80,7 +91,8 @@ internal sealed class HeadlessChromium : IAsyncDisposable
         return result.GetProperty("result").TryGetProperty("value", out var value) ? value : default;
     }
 
-    public async Task<string> TextAsync(string selector) => (await ValueAsync($"document.querySelector('{selector}').textContent")).GetString()!;
+    public async Task<string> TextAsync(string selector) =>
+        (await ValueAsync($"document.querySelector('{selector}').textContent")).GetString()!;
 
     /// <summary>Waits until an expression holds.</summary>
     public async Task UntilAsync(string expression)
@@ -88,7 +100,9 @@ internal sealed class HeadlessChromium : IAsyncDisposable
         var waited = Stopwatch.StartNew();
         while (!(await ValueAsync($"Boolean({expression})")).GetBoolean())
         {
-            Assert.True(waited.Elapsed < _patience, $"{expression} did not come true; the page says: {await ValueAsync("document.body.innerText")}");
+            Assert.True(
+                waited.Elapsed < _patience,
+                $"{expression} did not come true; the page says: {await ValueAsync("document.body.innerText")}");
             await Task.Delay(50);
         }
     }
@@ -101,7 +115,15 @@ internal sealed class HeadlessChromium : IAsyncDisposable
         {
             var text = key == "Enter" ? "\r" : key.Length == 1 ? key : null;
             var code = key switch { "Enter" => 13, " " => 32, "Tab" => 9, "Escape" => 27, _ => 0 };
-            await SendAsync("Input.dispatchKeyEvent", new { type = text is null ? "rawKeyDown" : "keyDown", key, text, windowsVirtualKeyCode = code });
+            await SendAsync("Input.dispatchKeyEvent", new
+            {
+                type = text is null
+                ? "rawKeyDown"
+                : "keyDown",
+                key,
+                text,
+                windowsVirtualKeyCode = code
+            });
             await SendAsync("Input.dispatchKeyEvent", new { type = "keyUp", key, windowsVirtualKeyCode = code });
         }
     }
@@ -110,7 +132,8 @@ internal sealed class HeadlessChromium : IAsyncDisposable
     public async Task AppearAsync(int width, string colours)
     {
         await SendAsync("Emulation.setDeviceMetricsOverride", new { width, height = 900, deviceScaleFactor = 1, mobile = false });
-        await SendAsync("Emulation.setEmulatedMedia", new { features = new[] { new { name = "prefers-color-scheme", value = colours } } });
+        await SendAsync(
+            "Emulation.setEmulatedMedia", new { features = new[] { new { name = "prefers-color-scheme", value = colours } } });
     }
 
     public async ValueTask DisposeAsync()
@@ -143,8 +166,11 @@ internal sealed class HeadlessChromium : IAsyncDisposable
         }
 
         using var http = new HttpClient();
-        var targets = JsonNode.Parse(await http.GetStringAsync($"http://127.0.0.1:{(await File.ReadAllLinesAsync(portFile))[0]}/json/list"))!.AsArray();
-        await _page.ConnectAsync(new Uri((string)targets.First(target => (string?)target!["type"] == "page")!["webSocketDebuggerUrl"]!), CancellationToken.None);
+        var targets = JsonNode.Parse(
+            await http.GetStringAsync($"http://127.0.0.1:{(await File.ReadAllLinesAsync(portFile))[0]}/json/list"))!.AsArray();
+        await _page.ConnectAsync(
+            new Uri((string)targets.First(target => (string?)target!["type"] == "page")!["webSocketDebuggerUrl"]!),
+            CancellationToken.None);
         foreach (var domain in new[] { "Page", "Runtime", "Network", "Log" })
             await SendAsync($"{domain}.enable");
         await SendAsync("Emulation.setFocusEmulationEnabled", new { enabled = true });   // as the window that a person types into
@@ -175,7 +201,8 @@ internal sealed class HeadlessChromium : IAsyncDisposable
             case "Runtime.exceptionThrown":
                 Complaints.Add(parameters.ToString());
                 break;
-            case "Log.entryAdded" when parameters.GetProperty("entry") is var entry && entry.GetProperty("level").GetString() == "error"
+            case "Log.entryAdded"
+                when parameters.GetProperty("entry") is var entry && entry.GetProperty("level").GetString() == "error"
                 && !entry.ToString().Contains("favicon.ico", StringComparison.Ordinal):
                 Complaints.Add(entry.ToString());
                 break;

@@ -19,7 +19,18 @@ public sealed class LabelPageTests(SmallHouse house) : IClassFixture<SmallHouse>
     {
         Assert.SkipWhen(HeadlessChromium.Installed is null, "Chromium is not installed");
         var folder = house.At($"labels-{colours}");
-        using var atu = Atu.Start("label", house.At("generator.safetensors"), "--feature", "bright", "--out", folder, "--count", "60", "--keep-useless", "--threads", "1");
+        using var atu = Atu.Start(
+            "label",
+            house.At("generator.safetensors"),
+            "--feature",
+            "bright",
+            "--out",
+            folder,
+            "--count",
+            "60",
+            "--keep-useless",
+            "--threads",
+            "1");
         var address = await atu.FirstLine;
         await using var chromium = await HeadlessChromium.StartAsync();
         await chromium.AppearAsync(width, colours);
@@ -56,8 +67,11 @@ public sealed class LabelPageTests(SmallHouse house) : IClassFixture<SmallHouse>
             Assert.Equal(41, sheet.RootElement.GetProperty("labels").EnumerateObject().Count());
 
         await LooksRightAsync(chromium, colours);
-        Assert.All(chromium.Requested, asked => Assert.StartsWith(new Uri(address).GetLeftPart(UriPartial.Authority), asked, StringComparison.Ordinal));
-        Assert.DoesNotContain(chromium.Complaints, complaint => !complaint.Contains("409", StringComparison.Ordinal));   // the refusal to train, above
+        Assert.All(
+            chromium.Requested,
+            asked => Assert.StartsWith(new Uri(address).GetLeftPart(UriPartial.Authority), asked, StringComparison.Ordinal));
+        // the refusal to train, above
+        Assert.DoesNotContain(chromium.Complaints, complaint => !complaint.Contains("409", StringComparison.Ordinal));
 
         // By Tab to the last control, and by Enter out of it.
         await chromium.ValueAsync("document.getElementById('train').focus()");
@@ -72,15 +86,30 @@ public sealed class LabelPageTests(SmallHouse house) : IClassFixture<SmallHouse>
     {
         Signals.SkipWithoutInterrupt();
         Assert.SkipWhen(HeadlessChromium.Installed is null, "Chromium is not installed");
-        using var atu = Atu.Start("label", house.At("generator.safetensors"), "--feature", "bright", "--out", house.At("labels-mouse"), "--count", "20", "--threads", "1");
+        using var atu = Atu.Start(
+            "label",
+            house.At("generator.safetensors"),
+            "--feature",
+            "bright",
+            "--out",
+            house.At("labels-mouse"),
+            "--count",
+            "20",
+            "--threads",
+            "1");
         await using var chromium = await HeadlessChromium.StartAsync();
         await chromium.GoAsync(await atu.FirstLine);
-        var place = await chromium.ValueAsync("(({ x, y, width, height }) => [x + width / 2, y + height / 2])(document.querySelector('[data-image=\"5\"]').getBoundingClientRect())");
+        var place =
+            await chromium.ValueAsync(
+                "(({ x, y, width, height }) => [x + width / 2, y + height / "
+                    + "2])(document.querySelector('[data-image=\"5\"]').getBoundingClientRect())");
 
         foreach (var expected in new[] { 1, 0 })
         {
             foreach (var type in new[] { "mousePressed", "mouseReleased" })
-                await chromium.SendAsync("Input.dispatchMouseEvent", new { type, x = place[0].GetDouble(), y = place[1].GetDouble(), button = "left", clickCount = 1 });
+                await chromium.SendAsync(
+                    "Input.dispatchMouseEvent",
+                    new { type, x = place[0].GetDouble(), y = place[1].GetDouble(), button = "left", clickCount = 1 });
             await chromium.UntilAsync($"{Shows} === {expected}");
         }
 
@@ -93,12 +122,27 @@ public sealed class LabelPageTests(SmallHouse house) : IClassFixture<SmallHouse>
     {
         var folder = house.At("labels-script");
         Directory.CreateDirectory(folder);
-        var labels = string.Join(", ", Enumerable.Range(0, 40).Select(image => string.Create(CultureInfo.InvariantCulture, $"\"{image}\": {(image % 3 == 0 ? "true" : "false")}")));
+        var labels = string.Join(", ", Enumerable.Range(0, 40)
+            .Select(image => string.Create(CultureInfo.InvariantCulture, $"\"{image}\": {(image % 3 == 0 ? "true" : "false")}")));
         File.WriteAllText(Path.Combine(folder, "labels.json"), $$"""
             { "schemaVersion": 1, "feature": "odd", "generator": "{{CheckpointDigest.Compute(house.At("generator.safetensors"))}}", "seed": 1, "labels": { {{labels}} } }
             """);
 
-        string[] arguments = ["label", house.At("generator.safetensors"), "--feature", "odd", "--out", folder, "--count", "40", "--train-only", "--keep-useless", "--threads", "1"];
+        string[] arguments =
+        [
+            "label",
+            house.At("generator.safetensors"),
+            "--feature",
+            "odd",
+            "--out",
+            folder,
+            "--count",
+            "40",
+            "--train-only",
+            "--keep-useless",
+            "--threads",
+            "1"
+        ];
         var (exitCode, output, errors) = Atu.Run(arguments);
 
         Assert.True(exitCode == 0, errors);
@@ -106,9 +150,16 @@ public sealed class LabelPageTests(SmallHouse house) : IClassFixture<SmallHouse>
         var bytes = File.ReadAllBytes(Path.Combine(folder, "odd.safetensors"));
         Assert.Equal(output, Atu.Run(arguments).Output);
         Assert.Equal(bytes, File.ReadAllBytes(Path.Combine(folder, "odd.safetensors")));
-        var policy = house.Policy("labelled", "\"maxRate\": 0.5", ("annotator.safetensors", "labels-script/odd.safetensors"), ("\"class\": \"banned\"", "\"class\": \"odd\""), ("\"auditor\": \"auditor\", ", ""), ("reference.safetensors", "original-generator"));
+        var policy = house.Policy(
+            "labelled",
+            "\"maxRate\": 0.5",
+            ("annotator.safetensors", "labels-script/odd.safetensors"),
+            ("\"class\": \"banned\"", "\"class\": \"odd\""),
+            ("\"auditor\": \"auditor\", ", ""),
+            ("reference.safetensors", "original-generator"));
         var measured = Atu.Run("measure", policy, "--json", "--threads", "1");
-        Assert.True(measured.ExitCode is 0 or 2, measured.Errors);   // labels by chance may have given a classifier that is known to find nothing
+        // labels by chance may have given a classifier that is known to find nothing
+        Assert.True(measured.ExitCode is 0 or 2, measured.Errors);
         Assert.Equal(0, Atu.Run([.. arguments, "--features", house.At("auditor.safetensors")]).ExitCode);
     }
 
@@ -117,8 +168,23 @@ public sealed class LabelPageTests(SmallHouse house) : IClassFixture<SmallHouse>
     {
         var (folder, generator) = (house.At("labels-alone"), house.At("no-discriminator.safetensors"));
         LabelSheetFile.Write(Path.Combine(folder, "labels.json"), new LabelSheet(
-            LabelSheet.CurrentSchemaVersion, "odd", CheckpointDigest.Compute(generator), Seed: 1, new(Enumerable.Range(0, 40).ToDictionary(image => image, image => image % 3 == 0))));
-        string[] arguments = ["label", generator, "--feature", "odd", "--out", folder, "--count", "40", "--train-only", "--keep-useless", "--threads", "1"];
+            LabelSheet.CurrentSchemaVersion, "odd", CheckpointDigest.Compute(generator), Seed: 1, new(Enumerable.Range(0, 40)
+                .ToDictionary(image => image, image => image % 3 == 0))));
+        string[] arguments =
+        [
+            "label",
+            generator,
+            "--feature",
+            "odd",
+            "--out",
+            folder,
+            "--count",
+            "40",
+            "--train-only",
+            "--keep-useless",
+            "--threads",
+            "1"
+        ];
 
         var (exitCode, output, errors) = Atu.Run(arguments);
 
@@ -140,7 +206,9 @@ public sealed class LabelPageTests(SmallHouse house) : IClassFixture<SmallHouse>
         {
             (3, "ATU2012: ", new[] { generator, "--feature", "hat", "--out", house.At("none"), "--train-only" }),
             (2, "--latent-size", [generator, "--feature", "hat", "--out", house.At("none"), "--latent-size", "8"]),
-            (2, "the generator makes 1×16×16", [generator, "--feature", "hat", "--out", house.At("none"), "--features", house.At("classifier-32.safetensors")]),
+            (2, "the generator makes 1×16×16", [
+                generator, "--feature", "hat", "--out", house.At("none"), "--features", house.At("classifier-32.safetensors")
+            ]),
             (2, "a-z, 0-9", [generator, "--feature", "../hat", "--out", house.At("none")]),
             (2, "not 'other'", [generator, "--feature", "other", "--out", house.At("none")]),
             (2, "--count", [generator, "--feature", "hat", "--out", house.At("none"), "--count", "5"]),
@@ -161,11 +229,21 @@ public sealed class LabelPageTests(SmallHouse house) : IClassFixture<SmallHouse>
             """)).EnumerateArray());
         Assert.Equal("en", (await chromium.ValueAsync("document.documentElement.lang")).GetString());
         Assert.Equal(1, (await chromium.ValueAsync("document.querySelectorAll('h1').length")).GetInt32());
-        Assert.False((await chromium.ValueAsync("document.documentElement.scrollWidth > document.documentElement.clientWidth")).GetBoolean());
+        Assert.False((await chromium.ValueAsync("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
+            .GetBoolean());
 
-        var brightness = (await chromium.ValueAsync("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number).reduce((sum, part) => sum + part) / 3")).GetDouble();
-        Assert.True(colours == "dark" ? brightness < 64 : brightness > 192, $"the page's ground has a brightness of {brightness} in {colours}");
-        Assert.Equal("image 42: solid 4px", (await chromium.ValueAsync("(style => `image ${Number(document.activeElement.dataset.image) + 1}: ${style.outlineStyle} ${style.outlineWidth}`)(getComputedStyle(document.activeElement))")).GetString());
+        var brightness = (await chromium.ValueAsync(
+            "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number).reduce((sum, part) => sum + part) / 3"))
+            .GetDouble();
+        Assert.True(
+            colours == "dark" ? brightness < 64 : brightness > 192,
+            $"the page's ground has a brightness of {brightness} in {colours}");
+        Assert.Equal(
+            "image 42: solid 4px",
+            (await chromium.ValueAsync(
+                "(style => `image ${Number(document.activeElement.dataset.image) + 1}: ${style.outlineStyle} "
+                    + "${style.outlineWidth}`)(getComputedStyle(document.activeElement))"))
+                .GetString());
 
         // WCAG 2.2, 1.4.3: text against what lies under it, at least 4.5 to 1.
         Assert.Empty((await chromium.ValueAsync("""

@@ -19,7 +19,8 @@ public sealed class LabelServerTests(LabelServerTests.Served served) : IClassFix
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         Assert.Equal(IPAddress.Loopback.ToString(), served.Address.Host);
         Assert.Equal(64, served.Address.AbsolutePath.Trim('/').Length);
-        Assert.StartsWith("default-src 'none';", Assert.Single(answer.Headers.GetValues("Content-Security-Policy")), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "default-src 'none';", Assert.Single(answer.Headers.GetValues("Content-Security-Policy")), StringComparison.Ordinal);
         Assert.Equal("no-store", answer.Headers.CacheControl?.ToString());
         Assert.Equal("no-referrer", Assert.Single(answer.Headers.GetValues("Referrer-Policy")));
         Assert.Equal("nosniff", Assert.Single(answer.Headers.GetValues("X-Content-Type-Options")));
@@ -45,7 +46,9 @@ public sealed class LabelServerTests(LabelServerTests.Served served) : IClassFix
     [InlineData("/{token}/../../../../etc/passwd")]
     public async Task Get_AnythingElse_FindsNothing(string path)
     {
-        var answer = await served.RawAsync($"GET {path.Replace("{wrong}", new string('0', 64), StringComparison.Ordinal).Replace("{token}", served.Token, StringComparison.Ordinal)} HTTP/1.1\r\nHost: {served.Address.Authority}\r\nConnection: close\r\n\r\n");
+        var answer =
+            await served.RawAsync(
+                $"GET {path.Replace("{wrong}", new string('0', 64), StringComparison.Ordinal).Replace("{token}", served.Token, StringComparison.Ordinal)} HTTP/1.1\r\nHost: {served.Address.Authority}\r\nConnection: close\r\n\r\n");
 
         Assert.StartsWith("HTTP/1.1 404", answer, StringComparison.Ordinal);
         Assert.DoesNotContain(served.Token, answer, StringComparison.Ordinal);
@@ -59,7 +62,10 @@ public sealed class LabelServerTests(LabelServerTests.Served served) : IClassFix
     [InlineData("127.0.0.1.evil.example:{port}")]
     public async Task Get_UnderAnotherName_IsRefused(string host)
     {
-        var answer = await served.RawAsync($"GET /{served.Token}/state HTTP/1.1\r\nHost: {host.Replace("{port}", $"{served.Address.Port}", StringComparison.Ordinal)}\r\nConnection: close\r\n\r\n");
+        var answer =
+            await served.RawAsync(
+                $"GET /{served.Token}/state HTTP/1.1\r\nHost: "
+                    + $"{host.Replace("{port}", $"{served.Address.Port}", StringComparison.Ordinal)}\r\nConnection: close\r\n\r\n");
 
         Assert.Matches("^HTTP/1.1 40[034]", answer);
         Assert.DoesNotContain("bright", answer, StringComparison.Ordinal);
@@ -86,7 +92,10 @@ public sealed class LabelServerTests(LabelServerTests.Served served) : IClassFix
     [InlineData("{own}", "same-origin", "application/json", HttpStatusCode.OK)]
     public async Task Post_FromAnotherPage_IsRefused(string? origin, string? site, string type, HttpStatusCode expected)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(served.Address, "labels")) { Content = new StringContent("""{"changes":[]}""", new MediaTypeHeaderValue(type)) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(served.Address, "labels"))
+        {
+            Content = new StringContent("""{"changes":[]}""", new MediaTypeHeaderValue(type))
+        };
         if (origin is not null)
             request.Headers.Add("Origin", origin.Replace("{own}", served.Origin, StringComparison.Ordinal));
         if (site is not null)
@@ -111,7 +120,8 @@ public sealed class LabelServerTests(LabelServerTests.Served served) : IClassFix
     {
         var before = await served.StateAsync();
 
-        using var answer = await served.PostAsync("labels", new StringContent(body, new MediaTypeHeaderValue("application/json")));
+        using var answer =
+            await served.PostAsync("labels", new StringContent(body, new MediaTypeHeaderValue("application/json")));
 
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
         Assert.Equal(before, await served.StateAsync());
@@ -122,8 +132,14 @@ public sealed class LabelServerTests(LabelServerTests.Served served) : IClassFix
     [InlineData(false)]   // without a stated length
     public async Task Post_MoreThanIsTaken_IsRefused(bool saysLength)
     {
-        var content = new ByteArrayContent(new byte[(64 << 10) + 1]) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(served.Address, "labels")) { Content = content, Headers = { TransferEncodingChunked = !saysLength } };
+        var content = new ByteArrayContent(
+            new byte[(64 << 10) + 1])
+        { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(served.Address, "labels"))
+        {
+            Content = content,
+            Headers = { TransferEncodingChunked = !saysLength }
+        };
         request.Headers.Add("Origin", served.Origin);
 
         using var answer = await served.Client.SendAsync(request);
@@ -134,7 +150,10 @@ public sealed class LabelServerTests(LabelServerTests.Served served) : IClassFix
     [Fact]
     public async Task Post_Labels_AreOnTheDiskWhenAnswered()
     {
-        using var answer = await served.PostAsync("labels", JsonContent.Create(new { changes = new[] { new { image = 7, shows = (bool?)true }, new { image = 8, shows = (bool?)null } } }));
+        using var answer = await served.PostAsync("labels", JsonContent.Create(new
+        {
+            changes = new[] { new { image = 7, shows = (bool?)true }, new { image = 8, shows = (bool?)null } }
+        }));
 
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         using var sheet = JsonDocument.Parse(await File.ReadAllTextAsync(served.Sheet));
@@ -147,8 +166,11 @@ public sealed class LabelServerTests(LabelServerTests.Served served) : IClassFix
     [Fact]
     public async Task Get_FromAnotherAddressOfThisMachine_IsNotAnswered()
     {
-        var other = NetworkInterface.GetAllNetworkInterfaces().SelectMany(card => card.GetIPProperties().UnicastAddresses).Select(address => address.Address)
-            .FirstOrDefault(address => address.AddressFamily == AddressFamily.InterNetwork && !IPAddress.IsLoopback(address));
+        var other = NetworkInterface
+            .GetAllNetworkInterfaces()
+            .SelectMany(card => card.GetIPProperties().UnicastAddresses)
+            .Select(address => address.Address)
+                .FirstOrDefault(address => address.AddressFamily == AddressFamily.InterNetwork && !IPAddress.IsLoopback(address));
         Assert.SkipWhen(other is null, "this machine has no address but the loopback one");
         using var client = new TcpClient();
 
@@ -159,9 +181,21 @@ public sealed class LabelServerTests(LabelServerTests.Served served) : IClassFix
     public async Task Post_DoneWhileTraining_WaitsForTheClassifier()
     {
         using var house = new SmallHouse();
-        using var atu = Atu.Start("label", house.At("generator.safetensors"), "--feature", "odd", "--out", house.At("labels"), "--count", "400", "--keep-useless", "--threads", "1");
+        using var atu = Atu.Start(
+            "label",
+            house.At("generator.safetensors"),
+            "--feature",
+            "odd",
+            "--out",
+            house.At("labels"),
+            "--count",
+            "400",
+            "--keep-useless",
+            "--threads",
+            "1");
         var address = new Uri(await atu.FirstLine);
-        await PostAsync("labels", new { changes = Enumerable.Range(0, 400).Select(image => new { image, shows = (bool?)(image % 3 == 0) }) });
+        await PostAsync(
+            "labels", new { changes = Enumerable.Range(0, 400).Select(image => new { image, shows = (bool?)(image % 3 == 0) }) });
         Assert.Contains("\"training\":{", await PostAsync("train", new { }), StringComparison.Ordinal);
 
         var state = await PostAsync("done", new { });
@@ -174,7 +208,11 @@ public sealed class LabelServerTests(LabelServerTests.Served served) : IClassFix
 
         async Task<string> PostAsync(string path, object content)
         {
-            using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(address, path)) { Content = JsonContent.Create(content), Headers = { { "Origin", $"http://{address.Authority}" } } };
+            using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(address, path))
+            {
+                Content = JsonContent.Create(content),
+                Headers = { { "Origin", $"http://{address.Authority}" } }
+            };
             using var answer = await served.Client.SendAsync(request);
             Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
             return await answer.Content.ReadAsStringAsync();
@@ -184,7 +222,17 @@ public sealed class LabelServerTests(LabelServerTests.Served served) : IClassFix
     [Fact]
     public void Start_PortThatIsTaken_SaysSo()
     {
-        var (exitCode, _, errors) = Atu.Run("label", served.House.At("generator.safetensors"), "--feature", "bright", "--out", served.House.At("elsewhere"), "--count", "20", "--port", $"{served.Address.Port}");
+        var (exitCode, _, errors) = Atu.Run(
+            "label",
+            served.House.At("generator.safetensors"),
+            "--feature",
+            "bright",
+            "--out",
+            served.House.At("elsewhere"),
+            "--count",
+            "20",
+            "--port",
+            $"{served.Address.Port}");
 
         Assert.Equal(3, exitCode);
         Assert.Contains("ATU2012: cannot listen on 127.0.0.1:", errors, StringComparison.Ordinal);
@@ -193,7 +241,15 @@ public sealed class LabelServerTests(LabelServerTests.Served served) : IClassFix
     [Fact]
     public void Start_FolderInUse_SaysSo()
     {
-        var (exitCode, _, errors) = Atu.Run("label", served.House.At("generator.safetensors"), "--feature", "bright", "--out", served.House.At("served"), "--count", "20");
+        var (exitCode, _, errors) = Atu.Run(
+            "label",
+            served.House.At("generator.safetensors"),
+            "--feature",
+            "bright",
+            "--out",
+            served.House.At("served"),
+            "--count",
+            "20");
 
         Assert.Equal(3, exitCode);
         Assert.Contains("ATU2003: ", errors, StringComparison.Ordinal);
@@ -219,7 +275,17 @@ public sealed class LabelServerTests(LabelServerTests.Served served) : IClassFix
 
         public async ValueTask InitializeAsync()
         {
-            _atu = Atu.Start("label", House.At("generator.safetensors"), "--feature", "bright", "--out", House.At("served"), "--count", "20", "--threads", "1");
+            _atu = Atu.Start(
+                "label",
+                House.At("generator.safetensors"),
+                "--feature",
+                "bright",
+                "--out",
+                House.At("served"),
+                "--count",
+                "20",
+                "--threads",
+                "1");
             Address = new Uri(await _atu.FirstLine);
         }
 
@@ -231,10 +297,13 @@ public sealed class LabelServerTests(LabelServerTests.Served served) : IClassFix
             return ValueTask.CompletedTask;
         }
 
-        public Task<HttpResponseMessage> SendAsync(HttpMethod method, string path) => Client.SendAsync(new HttpRequestMessage(method, new Uri(Address, path)));
+        public Task<HttpResponseMessage> SendAsync(HttpMethod method, string path) =>
+            Client.SendAsync(new HttpRequestMessage(method, new Uri(Address, path)));
 
         public Task<HttpResponseMessage> PostAsync(string path, HttpContent content) =>
-            Client.SendAsync(new HttpRequestMessage(HttpMethod.Post, new Uri(Address, path)) { Content = content, Headers = { { "Origin", Origin } } });
+            Client.SendAsync(new HttpRequestMessage(
+                HttpMethod.Post, new Uri(Address, path))
+            { Content = content, Headers = { { "Origin", Origin } } });
 
         public Task<string> StateAsync() => Client.GetStringAsync(new Uri(Address, "state"));
 

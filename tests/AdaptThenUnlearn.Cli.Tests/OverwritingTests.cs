@@ -3,7 +3,9 @@ using AdaptThenUnlearn.Files;
 
 namespace AdaptThenUnlearn.Cli.Tests;
 
-/// <summary>No command writes over what it reads, nor over a file that it did not make: it says so before it does anything.</summary>
+/// <summary>
+/// No command writes over what it reads, nor over a file that it did not make: it says so before it does anything.
+/// </summary>
 public sealed class OverwritingTests(SmallHouse house) : IClassFixture<SmallHouse>
 {
     [Theory]
@@ -23,7 +25,9 @@ public sealed class OverwritingTests(SmallHouse house) : IClassFixture<SmallHous
         if (how == "a hard link")
             Run("ln", house.At(name + ".safetensors"), artifact);
         var before = Listing(house.At(folder));
-        var policy = house.Policy(name, edit: ("\"generator.safetensors\"", how == "itself" ? $"\"{folder}/{name}/{name}.safetensors\"" : $"\"{name}.safetensors\""));
+        var policy = house.Policy(name, edit: ("\"generator.safetensors\"", how == "itself"
+            ? $"\"{folder}/{name}/{name}.safetensors\""
+            : $"\"{name}.safetensors\""));
 
         var (exitCode, _, errors) = Atu.Run("govern", policy, "--out", house.At(folder), "--threads", "1");
 
@@ -66,7 +70,8 @@ public sealed class OverwritingTests(SmallHouse house) : IClassFixture<SmallHous
 
         Assert.Equal(1, Atu.Run(govern).ExitCode);
         Assert.Equal("mine", File.ReadAllText(house.At("again-out/again/state/my-precious.txt")));
-        File.Delete(house.At($"again-out/again/{WrittenFiles.FileName}"));   // as of a version before this, its record says whose folder it is
+        // as of a version before this, its record says whose folder it is
+        File.Delete(house.At($"again-out/again/{WrittenFiles.FileName}"));
         Assert.Equal(1, Atu.Run(govern).ExitCode);
     }
 
@@ -88,7 +93,8 @@ public sealed class OverwritingTests(SmallHouse house) : IClassFixture<SmallHous
         File.Copy(house.At("generator.safetensors"), house.At("lab/odd.safetensors"));
         var before = Listing(house.At("lab"));
 
-        var (exitCode, _, errors) = Atu.Run("label", house.At("lab/odd.safetensors"), "--feature", "odd", "--out", house.At("lab"), "--train-only");
+        var (exitCode, _, errors) =
+            Atu.Run("label", house.At("lab/odd.safetensors"), "--feature", "odd", "--out", house.At("lab"), "--train-only");
 
         Assert.Equal(3, exitCode);
         Assert.Matches("error ATU2003: .*odd.safetensors is the generator", errors);
@@ -128,7 +134,8 @@ public sealed class OverwritingTests(SmallHouse house) : IClassFixture<SmallHous
         File.WriteAllText(house.At("mine.safetensors"), "mine");
         var policy = house.Policy("part");
 
-        var (exitCode, _, errors) = Atu.Run([command, .. more.Select(word => word == "POLICY" ? policy : word.Contains("auditor", StringComparison.Ordinal) ? house.At(word) : word), "--out", house.At("mine.safetensors")]);
+        var (exitCode, _, errors) = Atu.Run([command, .. more.Select(word => word == "POLICY" ? policy : word.Contains(
+            "auditor", StringComparison.Ordinal) ? house.At(word) : word), "--out", house.At("mine.safetensors")]);
 
         Assert.Equal(2, exitCode);
         Assert.Matches("error ATU2000: .*mine.safetensors is there already", errors);
@@ -151,7 +158,9 @@ public sealed class OverwritingTests(SmallHouse house) : IClassFixture<SmallHous
     }
 
     private static string[] Listing(string folder) =>
-        [.. Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal).Select(file => $"{file} {Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(file)))}")];
+        [.. Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
+            .Order(StringComparer.Ordinal)
+            .Select(file => $"{file} {Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(file)))}")];
 
     private static void Run(string program, params string[] arguments)
     {

@@ -9,7 +9,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Cli.Tests;
 
-/// <summary>The examples of <c>docs/bring-your-own-generator.md</c>, run as they stand there on the smallest files of each kind.</summary>
+/// <summary>
+/// The examples of <c>docs/bring-your-own-generator.md</c>, run as they stand there on the smallest files of each kind.
+/// </summary>
 public sealed partial class OwnGeneratorTests : IDisposable
 {
     private const string WithoutDiscriminator = "No discriminator?";
@@ -29,28 +31,36 @@ public sealed partial class OwnGeneratorTests : IDisposable
         _house.Policy(
             "policy",
             edit: [
-                ("\"generator\": { \"checkpoint\": \"generator.safetensors\" }", generator), ("\"steps\": 40, \"recoverySteps\": 10", "\"steps\": 8, \"recoverySteps\": 2"),
-                ("\"candidateEvery\": 10, \"candidateSamples\": 200", "\"candidateEvery\": 4, \"candidateSamples\": 100"), ("\"steps\": 20, \"fisherSamples\"", "\"steps\": 3, \"fisherSamples\""), ("\"minimumNegatives\": 1,", "\"minimumNegatives\": 1, \"discriminatorWarmUp\": { \"steps\": 4 },"),
+                ("\"generator\": { \"checkpoint\": \"generator.safetensors\" }", generator),
+                ("\"steps\": 40, \"recoverySteps\": 10", "\"steps\": 8, \"recoverySteps\": 2"),
+                ("\"candidateEvery\": 10, \"candidateSamples\": 200", "\"candidateEvery\": 4, \"candidateSamples\": 100"),
+                ("\"steps\": 20, \"fisherSamples\"", "\"steps\": 3, \"fisherSamples\""),
+                ("\"minimumNegatives\": 1,", "\"minimumNegatives\": 1, \"discriminatorWarmUp\": { \"steps\": 4 },"),
             ]);
 
         foreach (var command in commands)
         {
             var (exitCode, _, errors) = Atu.Run([.. command.Split(' ').Skip(1).Select(Place)]);
-            Assert.True(exitCode is 0 or 1 && (exitCode == 0 || errors.Contains("ATU3001", StringComparison.Ordinal)), $"{command}: exit code {exitCode}: {errors}");
+            Assert.True(exitCode is 0 or 1 && (exitCode == 0
+                || errors.Contains("ATU3001", StringComparison.Ordinal)), $"{command}: exit code {exitCode}: {errors}");
         }
 
         var choice = JsonDocument.Parse($"{{{generator}}}").RootElement.GetProperty("generator");
         var checkpoint = choice.GetProperty("checkpoint").GetString()!;
         var format = choice.TryGetProperty("format", out var named) ? named.GetString()! : CheckpointFormats.Auto;
-        var artifact = _house.At($"artifacts/policy/policy{(checkpoint.EndsWith(".json", StringComparison.Ordinal) ? ".safetensors" : Path.GetExtension(checkpoint))}");
+        var artifact = _house.At(
+            $"artifacts/policy/policy{(checkpoint.EndsWith(".json", StringComparison.Ordinal) ? ".safetensors" : Path.GetExtension(checkpoint))}");
         var (before, after) = (CheckpointFormats.Read(_house.At(checkpoint), format), CheckpointFormats.Read(artifact, format));
         Assert.Equal(before.Format, after.Format);
         Assert.Equal(
-            before.Tensors.Select(tensor => (tensor.Name, tensor.Type, string.Join(' ', tensor.Shape))), after.Tensors.Select(tensor => (tensor.Name, tensor.Type, string.Join(' ', tensor.Shape))));
+            before.Tensors.Select(tensor => (tensor.Name, tensor.Type, string.Join(' ', tensor.Shape))),
+            after.Tensors.Select(tensor => (tensor.Name, tensor.Type, string.Join(' ', tensor.Shape))));
         Assert.Equal(before.Values, after.Values);
         var record = RunRecordFile.Read(_house.At("artifacts/policy/run.json"));
         Assert.Equal(CheckpointDigest.Compute(artifact), record.After!.GeneratorSha256);
-        Assert.Equal(section == WithoutDiscriminator ? new WarmedUpDiscriminator(Steps: 4, Samples: 16) : null, record.Training!.DiscriminatorWarmUp);
+        Assert.Equal(
+            section == WithoutDiscriminator ? new WarmedUpDiscriminator(Steps: 4, Samples: 16) : null,
+            record.Training!.DiscriminatorWarmUp);
         Assert.Equal(record.Verdict.Passed ? 0 : 1, Atu.Run("verify", _house.At("artifacts/policy/run.json")).ExitCode);
     }
 
@@ -58,21 +68,25 @@ public sealed partial class OwnGeneratorTests : IDisposable
     public void Passing_IndexOfSeveralFiles_IsReleasedWithItsPartsAndStands()
     {
         WriteFiles("safetensors, in one file or in several");
-        var policy = _house.Policy("policy", "\"maxRate\": 0.9", ("\"generator.safetensors\"", "\"model.safetensors.index.json\""));
+        var policy =
+            _house.Policy("policy", "\"maxRate\": 0.9", ("\"generator.safetensors\"", "\"model.safetensors.index.json\""));
 
         Assert.Equal(0, Atu.Run("govern", policy, "--out", _house.At("artifacts")).ExitCode);
-        Assert.Contains("nothing has changed", Atu.Run("govern", policy, "--out", _house.At("artifacts")).Errors, StringComparison.Ordinal);
+        Assert.Contains(
+            "nothing has changed", Atu.Run("govern", policy, "--out", _house.At("artifacts")).Errors, StringComparison.Ordinal);
         var released = CheckpointFormats.Read(_house.At("artifacts/policy/policy.safetensors.index.json"));
         Assert.Equal(CheckpointFormats.Read(_house.At("model.safetensors.index.json")).Tensors.Count, released.Tensors.Count);
 
         File.AppendAllText(_house.At("model-00002-of-00002.safetensors"), "!");
-        Assert.DoesNotContain("nothing has changed", Atu.Run("govern", policy, "--out", _house.At("artifacts")).Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            "nothing has changed", Atu.Run("govern", policy, "--out", _house.At("artifacts")).Errors, StringComparison.Ordinal);
     }
 
     [Theory]
     [InlineData("DCGAN", "netG_epoch_99.pth", "dcgan-tutorial")]
     [InlineData("Fully connected GANs", "G--300.ckpt", "mlp-relu-tanh")]
-    public void LayersUnstated_Govern_RefusesAndEveryOtherCommandSaysWhatItAssumes(string section, string generator, string layout)
+    public void LayersUnstated_Govern_RefusesAndEveryOtherCommandSaysWhatItAssumes(
+        string section, string generator, string layout)
     {
         WriteFiles(section);
         var policy = _house.Policy("policy", "\"maxRate\": 0.9", ("\"generator.safetensors\"", $"\"{generator}\""));
@@ -88,14 +102,22 @@ public sealed partial class OwnGeneratorTests : IDisposable
         Assert.Contains($"\"layers\": [\"{layout}\"]", governed.Errors, StringComparison.Ordinal);
         Assert.False(File.Exists(_house.At("artifacts/policy/run.json")));
         Assert.Matches(@"policy\.json\(4,\d+\): warning ATU1110: \$\.generator\.layers: is missing", measured.Errors);
-        Assert.All((IEnumerable<string>)[measured.Errors, warned.Errors, Atu.Run("policy", "check", policy).Errors], errors => Assert.Contains("warning ATU1110", errors, StringComparison.Ordinal));
+        Assert.All(
+            (IEnumerable<string>)[measured.Errors, warned.Errors, Atu.Run("policy", "check", policy).Errors],
+            errors => Assert.Contains("warning ATU1110", errors, StringComparison.Ordinal));
         Assert.Equal((0, 0), (measured.ExitCode, warned.ExitCode));
-        Assert.Contains("Assumed, because weights do not tell it", Atu.Run("inspect", _house.At(generator)).Output, StringComparison.Ordinal);
+        Assert.Contains(
+            "Assumed, because weights do not tell it", Atu.Run("inspect", _house.At(generator)).Output, StringComparison.Ordinal);
 
-        var stated = _house.Policy("policy", "\"maxRate\": 0.9", ("\"generator.safetensors\"", $"\"{generator}\", \"layers\": [\"{layout}\"]"));
+        var stated = _house.Policy(
+            "policy", "\"maxRate\": 0.9", ("\"generator.safetensors\"", $"\"{generator}\", \"layers\": [\"{layout}\"]"));
         Assert.Equal(0, Atu.Run("govern", stated, "--no-train", "--out", _house.At("artifacts")).ExitCode);
-        Assert.DoesNotContain("ATU1110", Atu.Run("sample", _house.At(generator), "--npy", numbers, "--layers", layout).Errors, StringComparison.Ordinal);
-        Assert.DoesNotContain("Assumed", Atu.Run("inspect", _house.At(generator), "--layers", layout).Output, StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            "ATU1110",
+            Atu.Run("sample", _house.At(generator), "--npy", numbers, "--layers", layout).Errors,
+            StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            "Assumed", Atu.Run("inspect", _house.At(generator), "--layers", layout).Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -103,7 +125,10 @@ public sealed partial class OwnGeneratorTests : IDisposable
     {
         WriteFiles("Fully connected GANs");
         var (printed, wrong, numbers) = (_house.At("layers.txt"), _house.At("wrong.txt"), _house.At("images.npy"));
-        File.WriteAllText(printed, "Sequential(\n  (0): Linear(in_features=8, out_features=16, bias=True)\n  (1): LeakyReLU(negative_slope=0.2)\n  (2): Linear(in_features=16, out_features=256, bias=True)\n  (3): Tanh()\n)\n");
+        File.WriteAllText(
+            printed,
+            "Sequential(\n  (0): Linear(in_features=8, out_features=16, bias=True)\n  (1): LeakyReLU(negative_slope=0.2)\n  "
+                + "(2): Linear(in_features=16, out_features=256, bias=True)\n  (3): Tanh()\n)\n");
         File.WriteAllText(wrong, "[\"Linear\", \"Swish\"]");
 
         var (exitCode, _, errors) = Atu.Run("sample", _house.At("G--300.ckpt"), "--npy", numbers, "--layers", printed);
@@ -118,7 +143,13 @@ public sealed partial class OwnGeneratorTests : IDisposable
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        var architecture = section switch { "DCGAN" or "TorchScript" => "dcgan", "Fully connected GANs" => "mlp-gan", _ => "stylegan2" };
+        var architecture = section switch
+        {
+            "DCGAN" or "TorchScript" =>
+            "dcgan",
+            "Fully connected GANs" => "mlp-gan",
+            _ => "stylegan2"
+        };
         using var networks = ForeignFiles.Gan(architecture);
         networks.Generator.eval();
         networks.Discriminator.eval();
@@ -163,7 +194,8 @@ public sealed partial class OwnGeneratorTests : IDisposable
     }
 
     // A file or folder of the example lies in the house.
-    private string Place(string argument) => argument.Contains('.', StringComparison.Ordinal) || argument == "artifacts" ? _house.At(argument) : argument;
+    private string Place(string argument) =>
+        argument.Contains('.', StringComparison.Ordinal) || argument == "artifacts" ? _house.At(argument) : argument;
 
     private static IEnumerable<(string Section, string Generator, string[] Commands)> Examples()
     {

@@ -31,7 +31,8 @@ public sealed class PublishTests : IClassFixture<SmallHouse>, IDisposable
         var (exitCode, output, errors) = Atu("publish", _record, "--artifact-url", "https://github.example/artifact/1");
         Assert.True(exitCode == 0, errors);
         Assert.Contains("published no-eights: comment added on #7", output, StringComparison.Ordinal);
-        Assert.Contains("published no-eights: check run 'atu / no-eights / generator': success", output, StringComparison.Ordinal);
+        Assert.Contains(
+            "published no-eights: check run 'atu / no-eights / generator': success", output, StringComparison.Ordinal);
         Assert.Contains("published no-eights: job summary appended", output, StringComparison.Ordinal);
 
         (exitCode, output, errors) = Atu("publish", _record);
@@ -39,7 +40,8 @@ public sealed class PublishTests : IClassFixture<SmallHouse>, IDisposable
         Assert.Equal(0, exitCode);
         Assert.Contains("comment updated on #7", output, StringComparison.Ordinal);
         Assert.Equal("", errors);
-        Assert.Contains("0.2 %", Assert.Single(_github.Comments).Body, StringComparison.Ordinal);   // not 0,2 %, whatever the culture
+        // not 0,2 %, whatever the culture
+        Assert.Contains("0.2 %", Assert.Single(_github.Comments).Body, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -52,7 +54,10 @@ public sealed class PublishTests : IClassFixture<SmallHouse>, IDisposable
         var (exitCode, _, errors) = Atu(["publish", _record, .. more]);
 
         Assert.Equal(expected, exitCode);
-        Assert.StartsWith($"atu: {severity} ATU4003: not everything was published:", Assert.Single(errors.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"atu: {severity} ATU4003: not everything was published:",
+            Assert.Single(errors.Split('\n', StringSplitOptions.RemoveEmptyEntries)),
+            StringComparison.Ordinal);
         Assert.Contains("permissions: pull-requests: write", errors, StringComparison.Ordinal);
     }
 
@@ -64,7 +69,10 @@ public sealed class PublishTests : IClassFixture<SmallHouse>, IDisposable
         var (exitCode, _, errors) = Atu("publish", _record);
 
         Assert.Equal(0, exitCode);
-        Assert.Contains("warning ATU4004", Assert.Single(errors.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+        Assert.Contains(
+            "warning ATU4004",
+            Assert.Single(errors.Split('\n', StringSplitOptions.RemoveEmptyEntries)),
+            StringComparison.Ordinal);
     }
 
     // The proxy is not there, so that nothing leaves this machine.
@@ -73,13 +81,22 @@ public sealed class PublishTests : IClassFixture<SmallHouse>, IDisposable
     {
         foreach (var name in _desk.Variables.Keys.Where(name => name.StartsWith("GITHUB_", StringComparison.Ordinal)).ToList())
             _desk.Variables.Remove(name);
-        foreach (var (name, value) in new[] { ("GH_TOKEN", FakeGitHub.Token), ("HTTPS_PROXY", "http://127.0.0.1:1"), ("https_proxy", "http://127.0.0.1:1"), ("NO_PROXY", ""), ("no_proxy", "") })
+        foreach (var (name, value) in new[]
+        {
+            ("GH_TOKEN", FakeGitHub.Token),
+            ("HTTPS_PROXY", "http://127.0.0.1:1"),
+            ("https_proxy", "http://127.0.0.1:1"),
+            ("NO_PROXY", ""),
+            ("no_proxy", "")
+        })
             _desk.Variables[name] = value;
 
-        var (exitCode, _, errors) = Atu("publish", _record, "--repository", "octo/digits", "--sha", FakeGitHub.Head, "--only", "check");
+        var (exitCode, _, errors) =
+            Atu("publish", _record, "--repository", "octo/digits", "--sha", FakeGitHub.Head, "--only", "check");
 
         Assert.Equal(0, exitCode);
-        Assert.StartsWith("the token in GH_TOKEN goes to api.github.com, because nothing names another host", errors, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "the token in GH_TOKEN goes to api.github.com, because nothing names another host", errors, StringComparison.Ordinal);
         Assert.Contains("warning ATU4004", errors, StringComparison.Ordinal);
     }
 
@@ -87,21 +104,37 @@ public sealed class PublishTests : IClassFixture<SmallHouse>, IDisposable
     public void Publish_ServerThatEchoesTheToken_ShowsItNowhere()
     {
         _github.Interrupt = sent => sent.Method == "GET" ? null
-            : new Answer(422, new JsonObject { ["message"] = sent.Headers["Authorization"], ["errors"] = new JsonArray(sent.Headers["Authorization"]) }.ToJsonString());
+            : new Answer(422, new JsonObject
+            {
+                ["message"] = sent.Headers["Authorization"],
+                ["errors"] = new JsonArray(sent.Headers["Authorization"])
+            }.ToJsonString());
 
         var (exitCode, output, errors) = Atu("publish", _record);
 
         Assert.Equal(0, exitCode);
         Assert.Contains("***", errors, StringComparison.Ordinal);
         Assert.DoesNotContain(FakeGitHub.Token, output + errors, StringComparison.Ordinal);
-        Assert.All(Directory.EnumerateFiles(_desk.At(""), "*", SearchOption.AllDirectories), file => Assert.DoesNotContain(FakeGitHub.Token, File.ReadAllText(file), StringComparison.Ordinal));
+        Assert.All(
+            Directory.EnumerateFiles(_desk.At(""), "*", SearchOption.AllDirectories),
+            file => Assert.DoesNotContain(FakeGitHub.Token, File.ReadAllText(file), StringComparison.Ordinal));
     }
 
     [Fact]
     public void Publish_UntrustedRecord_IsJudgedAgainByTheRepositorysPolicy()
     {
-        _desk.Event(new { workflow_run = new { @event = "pull_request", head_sha = FakeGitHub.Head, head_branch = "feature", head_repository = new { full_name = "someone/digits", owner = new { login = "someone" } } } });
-        File.WriteAllText(_desk.At("policies/policy.json"), File.ReadAllText(_desk.At("policies/policy.json")).Replace("\"maxRate\": 0.01", "\"maxRate\": 0.001", StringComparison.Ordinal));
+        _desk.Event(new
+        {
+            workflow_run = new
+            {
+                @event = "pull_request",
+                head_sha = FakeGitHub.Head,
+                head_branch = "feature",
+                head_repository = new { full_name = "someone/digits", owner = new { login = "someone" } }
+            }
+        });
+        File.WriteAllText(_desk.At("policies/policy.json"), File.ReadAllText(_desk.At("policies/policy.json"))
+            .Replace("\"maxRate\": 0.01", "\"maxRate\": 0.001", StringComparison.Ordinal));
 
         var (exitCode, _, errors) = Atu("publish", "--untrusted", _record, "--policy", _desk.At("policies/policy.json"));
 
@@ -144,7 +177,8 @@ public sealed class PublishTests : IClassFixture<SmallHouse>, IDisposable
         var (exitCode, output, errors) = Atu("publish", _desk.At("nowhere/run.json"), _record);
 
         Assert.Equal(3, exitCode);
-        Assert.Contains("error ATU2009", Assert.Single(errors.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+        Assert.Contains(
+            "error ATU2009", Assert.Single(errors.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
         Assert.Contains("published no-eights", output, StringComparison.Ordinal);
         Assert.Single(_github.Comments);
     }
@@ -153,7 +187,8 @@ public sealed class PublishTests : IClassFixture<SmallHouse>, IDisposable
     [InlineData("--pull-request", "seven")]
     [InlineData("--only", "everything")]
     [InlineData("--policy", "nowhere.json")]
-    public void Publish_WrongArgument_EndsWith2(string option, string value) => Assert.Equal(2, Atu("publish", _record, option, value).ExitCode);
+    public void Publish_WrongArgument_EndsWith2(string option, string value) =>
+        Assert.Equal(2, Atu("publish", _record, option, value).ExitCode);
 
     [Fact]
     public void Help_OfPublish_HasTheFlagsOfItsPageAndNoOther()
@@ -165,7 +200,8 @@ public sealed class PublishTests : IClassFixture<SmallHouse>, IDisposable
             Flags(help, @"(?m)^ +(?:-\?, -h, )?(--[a-z-]+)").Where(flag => flag is not "--help").Order(StringComparer.Ordinal),
             Flags(page, @"(?m)^\| `(--[a-z-]+)` \|").Order(StringComparer.Ordinal));
 
-        static IEnumerable<string> Flags(string text, string pattern) => Regex.Matches(text, pattern).Select(match => match.Groups[1].Value).Distinct();
+        static IEnumerable<string> Flags(string text, string pattern) =>
+            Regex.Matches(text, pattern).Select(match => match.Groups[1].Value).Distinct();
     }
 
     [Fact]
@@ -178,7 +214,9 @@ public sealed class PublishTests : IClassFixture<SmallHouse>, IDisposable
         Assert.Equal(1, Atu(["govern", failing, .. usual, "--require-publish"]).ExitCode);
         Assert.Equal(0, Atu(["govern", passing, .. usual]).ExitCode);
         Assert.Equal(4, Atu(["govern", passing, .. usual, "--require-publish"]).ExitCode);
-        Assert.Equal(4, Atu(["govern", passing, .. usual.Where(argument => argument != "--publish"), "--require-publish"]).ExitCode);   // demanded is asked for
+        // demanded is asked for
+        Assert.Equal(
+            4, Atu(["govern", passing, .. usual.Where(argument => argument != "--publish"), "--require-publish"]).ExitCode);
 
         _github.Interrupt = _ => null;
         var (exitCode, output, errors) = Atu(["govern", failing, passing, .. usual, "--require-publish"]);

@@ -6,15 +6,22 @@ using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Cli.Tests;
 
-/// <summary><c>atu report</c> in real processes: from a stored run, wherever it lies, and one clear error where there is none.</summary>
+/// <summary>
+/// <c>atu report</c> in real processes: from a stored run, wherever it lies, and one clear error where there is none.
+/// </summary>
 public sealed class ReportTests(SmallHouse house) : IClassFixture<SmallHouse>
 {
     [Fact]
     public void Report_StoredRun_WritesWhatIsAskedFor()
     {
-        var policy = house.Policy("told", "\"maxRate\": 0.001", ("\"evaluation\":", "\"report\": { \"formats\": [\"json\", \"html\", \"junit\"] }, \"evaluation\":"));
-        Assert.Equal(1, Atu.Run("govern", policy, "--out", house.At("out"), "--no-train", "--threads", "1", "--device", "cpu").ExitCode);
-        var (run, written) = (house.At("out/told/run.json"), new[] { house.At("out/told/report.html"), house.At("out/told/junit.xml") });
+        var policy = house.Policy(
+            "told",
+            "\"maxRate\": 0.001",
+            ("\"evaluation\":", "\"report\": { \"formats\": [\"json\", \"html\", \"junit\"] }, \"evaluation\":"));
+        Assert.Equal(
+            1, Atu.Run("govern", policy, "--out", house.At("out"), "--no-train", "--threads", "1", "--device", "cpu").ExitCode);
+        var (run, written) =
+            (house.At("out/told/run.json"), new[] { house.At("out/told/report.html"), house.At("out/told/junit.xml") });
         var texts = written.Select(File.ReadAllText).ToList();
 
         // What the run wrote is what its record gives, whatever the verdict and the culture.
@@ -24,11 +31,18 @@ public sealed class ReportTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Equal(written, output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Trim()));
         Assert.Equal(texts, written.Select(File.ReadAllText));
 
-        Assert.Equal(0, Atu.Run("report", run, "--format", "sarif,markdown", "--format", "junit", "--out", house.At("elsewhere")).ExitCode);
-        Assert.Equal([".atu-made", "junit.xml", "report.md", "report.sarif"], Directory.GetFiles(house.At("elsewhere")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            0,
+            Atu.Run("report", run, "--format", "sarif,markdown", "--format", "junit", "--out", house.At("elsewhere")).ExitCode);
+        Assert.Equal(
+            [".atu-made", "junit.xml", "report.md", "report.sarif"],
+            Directory.GetFiles(house.At("elsewhere")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         Assert.Equal(0, Atu.Run("report", run, "--out", house.At("all")).ExitCode);
-        Assert.Equal([".atu-made", "junit.xml", "report.html", "report.md", "report.sarif"], Directory.GetFiles(house.At("all")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
-        Assert.Equal("told", XDocument.Load(house.At("elsewhere/junit.xml")).Root!.Element("testsuite")!.Attribute("name")!.Value);
+        Assert.Equal(
+            [".atu-made", "junit.xml", "report.html", "report.md", "report.sarif"],
+            Directory.GetFiles(house.At("all")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            "told", XDocument.Load(house.At("elsewhere/junit.xml")).Root!.Element("testsuite")!.Attribute("name")!.Value);
         using var sarif = JsonDocument.Parse(File.ReadAllText(house.At("elsewhere/report.sarif")));
         Assert.Equal("2.1.0", sarif.RootElement.GetProperty("version").GetString());
     }
@@ -41,7 +55,13 @@ public sealed class ReportTests(SmallHouse house) : IClassFixture<SmallHouse>
         stale.ForEach(file => File.WriteAllText(file, "passed, once"));
         WrittenFiles.Add(house.At("out/gone"), ReportFormats.All.Select(format => format.FileName));
 
-        Assert.Equal(3, Atu.Run("govern", house.Policy("gone", edit: ("\"generator.safetensors\"", "\"nowhere.safetensors\"")), "--out", house.At("out"), "--device", "cpu").ExitCode);
+        Assert.Equal(3, Atu.Run(
+            "govern",
+            house.Policy("gone", edit: ("\"generator.safetensors\"", "\"nowhere.safetensors\"")),
+            "--out",
+            house.At("out"),
+            "--device",
+            "cpu").ExitCode);
 
         Assert.All(stale, file => Assert.False(File.Exists(file), file));
     }
@@ -80,9 +100,22 @@ public sealed class ReportTests(SmallHouse house) : IClassFixture<SmallHouse>
     [Fact]
     public void Report_DamagedCounts_AreNoRecord()
     {
-        Assert.Equal(0, Atu.Run("govern", house.Policy("sound", "\"maxRate\": 0.9"), "--out", house.At("out"), "--threads", "1", "--device", "cpu").ExitCode);
+        Assert.Equal(0, Atu.Run(
+            "govern",
+            house.Policy("sound", "\"maxRate\": 0.9"),
+            "--out",
+            house.At("out"),
+            "--threads",
+            "1",
+            "--device",
+            "cpu").ExitCode);
         var text = File.ReadAllText(house.At("out/sound/run.json"));
-        foreach (var (from, to) in new[] { ("\"samples\": 400,", "\"samples\": 0,"), ("\"looks\": [", "\"looks\": [ null,"), ("\"confidence\": 0.95", "\"confidence\": 1e999") })
+        foreach (var (from, to) in new[]
+        {
+            ("\"samples\": 400,", "\"samples\": 0,"),
+            ("\"looks\": [", "\"looks\": [ null,"),
+            ("\"confidence\": 0.95", "\"confidence\": 1e999")
+        })
         {
             Assert.Contains(from, text, StringComparison.Ordinal);
             File.WriteAllText(house.At("run.json"), text.Replace(from, to, StringComparison.Ordinal));

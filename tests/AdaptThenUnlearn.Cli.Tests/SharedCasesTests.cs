@@ -1,6 +1,9 @@
 namespace AdaptThenUnlearn.Cli.Tests;
 
-/// <summary>Checkpoints as PyTorch's users really save them: each opens with the images that PyTorch makes of it, or is refused with the reason.</summary>
+/// <summary>
+/// Checkpoints as PyTorch's users really save them: each opens with the images that PyTorch makes of it, or is refused with the
+/// reason.
+/// </summary>
 public sealed class CheckpointCasesTests
 {
     public static TheoryData<string> Names => SharedCase.Named("dc", "dcgan", "mlp", "nv", "ros", "st");
@@ -10,7 +13,9 @@ public sealed class CheckpointCasesTests
     public void Case_RunAsItsPageSays_ComesOutRight(string name) => SharedCase.Check(name);
 }
 
-/// <summary>Policies, classifiers and discriminators as people write and export them, and checkpoints that are trained and written back.</summary>
+/// <summary>
+/// Policies, classifiers and discriminators as people write and export them, and checkpoints that are trained and written back.
+/// </summary>
 public sealed class PolicyCasesTests
 {
     public static TheoryData<string> Names => SharedCase.Named("pol", "cls", "d", "rw");

@@ -16,7 +16,10 @@ internal static class Signals
     public static void SkipWithoutInterrupt()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "signals are sent the Unix way");
-        Assert.SkipWhen(OperatingSystem.IsLinux() && InterruptIsIgnored, "these tests were started so that Ctrl-C is ignored (as a shell does in the background), and so is every program they start");
+        Assert.SkipWhen(
+            OperatingSystem.IsLinux() && InterruptIsIgnored,
+            "these tests were started so that Ctrl-C is ignored (as a shell does in the background), and so is every program "
+                + "they start");
     }
 
     // Programs inherit it (proc(5): a mask in which bit 1 is signal 2).

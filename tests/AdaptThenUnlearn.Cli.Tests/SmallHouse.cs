@@ -68,11 +68,15 @@ public sealed class SmallHouse : IDisposable
         GeneratorCheckpoint.Save(At("generator.safetensors"), networks, new Dictionary<string, string>());
         SafetensorsFile.Write(At("no-discriminator.safetensors"), networks.Generator.state_dict());
         Furnish(networks.Generator);
-        using (var other = Weights.Detach(ClassifierArchitectures.Build(StridedConvNet.Name, new ImageShape(1, 32), ["plain", "banned"])))
+        using (var other =
+            Weights.Detach(ClassifierArchitectures.Build(StridedConvNet.Name, new ImageShape(1, 32), ["plain", "banned"])))
             ClassifierCheckpoint.Save(At("classifier-32.safetensors"), other);
     }
 
-    /// <summary>Makes classifiers that see the banned class in about a quarter of a generator's images, and the reference that goes with them.</summary>
+    /// <summary>
+    /// Makes classifiers that see the banned class in about a quarter of a generator's images, and the reference that goes with
+    /// them.
+    /// </summary>
     /// <param name="generator">Of 1×16×16 images, in eval mode.</param>
     public void Furnish(ImageGenerator generator)
     {
@@ -84,10 +88,17 @@ public sealed class SmallHouse : IDisposable
         ClassifierCheckpoint.Save(At("auditor.safetensors"), auditor);
 
         manual_seed(8);
-        var paler = 0.7f * generator.Generate(randn(600, generator.LatentSize), noise: null);   // so that there is a distance that can grow
+        // so that there is a distance that can grow
+        var paler = 0.7f * generator.Generate(randn(600, generator.LatentSize), noise: null);
         var (features, logits) = FeaturePass.Run(auditor, paler);
         using var reference = ReferenceStatistics.Build(
-            ["plain", "banned"], features, logits.argmax(1), samplesPerClass: 100, CheckpointDigest.Compute(At("auditor.safetensors")), tensor(new long[,] { { 9, 1 }, { 0, 10 } }), floor: 0.1);
+            ["plain", "banned"],
+            features,
+            logits.argmax(1),
+            samplesPerClass: 100,
+            CheckpointDigest.Compute(At("auditor.safetensors")),
+            tensor(new long[,] { { 9, 1 }, { 0, 10 } }),
+            floor: 0.1);
         reference.Save(At("reference.safetensors"));
     }
 }

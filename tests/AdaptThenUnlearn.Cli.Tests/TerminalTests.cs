@@ -24,7 +24,8 @@ public sealed class TerminalTests
         using var desk = new Desk(github);
         var record = Desk.MakeRecord();
         ClassShare share = new("auditor", Name, Undesired: false, Hits: 1, Samples: 10000);
-        RunRecordFile.Write(desk.At("run.json"), record with { Before = record.Before with { Shares = [.. record.Before.Shares, share] } });
+        RunRecordFile.Write(
+            desk.At("run.json"), record with { Before = record.Before with { Shares = [.. record.Before.Shares, share] } });
 
         var (_, output, errors) = Atu.Run("verify", desk.At("run.json"));
 

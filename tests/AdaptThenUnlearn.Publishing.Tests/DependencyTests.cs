@@ -5,5 +5,9 @@ public sealed class DependencyTests
 {
     [Fact]
     public void Publishing_References_NoTensors() =>
-        Assert.DoesNotContain("Torch", File.ReadAllText(Path.Combine(AdaptThenUnlearn.Tests.Repository.Root, "src", "AdaptThenUnlearn.Publishing", "AdaptThenUnlearn.Publishing.csproj")), StringComparison.Ordinal);
+        Assert.DoesNotContain("Torch", File.ReadAllText(Path.Combine(
+            AdaptThenUnlearn.Tests.Repository.Root,
+            "src",
+            "AdaptThenUnlearn.Publishing",
+            "AdaptThenUnlearn.Publishing.csproj")), StringComparison.Ordinal);
 }

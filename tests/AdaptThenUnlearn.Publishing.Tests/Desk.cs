@@ -9,7 +9,10 @@ using AdaptThenUnlearn.Tests;
 
 namespace AdaptThenUnlearn.Publishing.Tests;
 
-/// <summary>A build on GitHub Actions for pull request 7, made up: its files, its environment, and a publisher whose waiting takes no time.</summary>
+/// <summary>
+/// A build on GitHub Actions for pull request 7, made up: its files, its environment, and a publisher whose waiting takes no
+/// time.
+/// </summary>
 internal sealed class Desk : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-publish-").FullName;
@@ -32,7 +35,14 @@ internal sealed class Desk : IDisposable
             ["GITHUB_STEP_SUMMARY"] = At("summary.md"),
             ["GITHUB_TOKEN"] = FakeGitHub.Token,
         };
-        Event(new { pull_request = new { number = 7, head = new { sha = FakeGitHub.Head, repo = new { full_name = FakeGitHub.Repository } } } });
+        Event(new
+        {
+            pull_request = new
+            {
+                number = 7,
+                head = new { sha = FakeGitHub.Head, repo = new { full_name = FakeGitHub.Repository } }
+            }
+        });
     }
 
     public Dictionary<string, string> Variables { get; }
@@ -82,7 +92,10 @@ internal sealed class Desk : IDisposable
             return Task.CompletedTask;
         });
         var environment = new EnvironmentSnapshot(Variables);
-        return new Publisher(CiHosts.Describe(environment), GitHubToken.Find(environment), Flags, "0.1.0", waiting, Log.Add).PublishAsync(runs, TestContext.Current.CancellationToken).GetAwaiter().GetResult();
+        return new Publisher(CiHosts.Describe(environment), GitHubToken.Find(environment), Flags, "0.1.0", waiting, Log.Add)
+            .PublishAsync(runs, TestContext.Current.CancellationToken)
+            .GetAwaiter()
+            .GetResult();
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);

@@ -8,7 +8,10 @@ using System.Text.RegularExpressions;
 
 namespace AdaptThenUnlearn.Publishing.Tests;
 
-/// <summary>A GitHub of our own on the loopback address: remembers comments, check runs and statuses, keeps its limits, and fails where a test says so.</summary>
+/// <summary>
+/// A GitHub of our own on the loopback address: remembers comments, check runs and statuses, keeps its limits, and fails where a
+/// test says so.
+/// </summary>
 internal sealed partial class FakeGitHub : IDisposable
 {
     public const string Repository = "octo/digits";
@@ -62,7 +65,11 @@ internal sealed partial class FakeGitHub : IDisposable
     public void Once(string method, string pathEnd, params Answer[] answers)
     {
         var left = new Queue<Answer>(answers);
-        Interrupt = sent => sent.Method == method && sent.Path.EndsWith(pathEnd, StringComparison.Ordinal) && left.TryDequeue(out var answer) ? answer : null;
+        Interrupt = sent => sent.Method == method
+            && sent.Path.EndsWith(pathEnd, StringComparison.Ordinal)
+            && left.TryDequeue(out var answer)
+                ? answer
+                : null;
     }
 
     public Comment Add(string login, string body)
@@ -127,41 +134,54 @@ internal sealed partial class FakeGitHub : IDisposable
         var root = $"/repos/{Repository}";
         return (sent.Method, path) switch
         {
-            ("GET", "/user") => Login.EndsWith("[bot]", StringComparison.Ordinal) ? Forbidden : new(200, new JsonObject { ["login"] = Login }.ToJsonString()),
+            ("GET", "/user") => Login.EndsWith("[bot]", StringComparison.Ordinal)
+                ? Forbidden
+                : new(200, new JsonObject { ["login"] = Login }.ToJsonString()),
             ("GET", _) when path == $"{root}/issues/7/comments" => Page(sent),
             ("POST", _) when path == $"{root}/issues/7/comments" => TooLong(sent) ?? new(201, Json(Add(Login, Body(sent)))),
-            ("PATCH", _) when CommentPath().Match(path) is { Success: true } match => TooLong(sent) ?? Replace(long.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture), Body(sent)),
+            ("PATCH", _) when CommentPath().Match(path) is { Success: true } match =>
+                TooLong(sent) ?? Replace(long.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture), Body(sent)),
             ("GET", _) when path == $"{root}/pulls/7" => new(200, Pull.ToJsonString()),
-            ("GET", _) when path == $"{root}/pulls" => new(200, (sent.Query.Contains("head=someone%3Afeature", StringComparison.Ordinal) ? new JsonArray(Pull) : []).ToJsonString()),
+            ("GET", _) when path == $"{root}/pulls" => new(200, (sent.Query.Contains(
+                "head=someone%3Afeature", StringComparison.Ordinal) ? new JsonArray(Pull) : []).ToJsonString()),
             ("POST", _) when path == $"{root}/check-runs" => AddCheckRun(sent),
-            ("PATCH", _) when CheckPath().Match(path) is { Success: true } match => ExtendCheckRun(int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture), sent),
+            ("PATCH", _) when CheckPath().Match(path) is { Success: true } match =>
+                ExtendCheckRun(int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture), sent),
             ("POST", _) when path.StartsWith($"{root}/statuses/", StringComparison.Ordinal) => AddStatus(sent, path),
             _ => NotFound,
         };
     }
 
-    public static Answer Forbidden { get; } = new(403, """{"message":"Resource not accessible by integration","documentation_url":"https://docs.github.com/rest"}""");
+    public static Answer Forbidden { get; } =
+        new(403, """{"message":"Resource not accessible by integration","documentation_url":"https://docs.github.com/rest"}""");
 
     public static Answer NotFound { get; } = new(404, """{"message":"Not Found"}""");
 
     public static Answer BadGateway { get; } = new(502, "<html>Bad gateway</html>");
 
-    public static Answer SecondaryLimit { get; } = new(403, """{"message":"You have exceeded a secondary rate limit. Please wait a few minutes before you try again."}""");
+    public static Answer SecondaryLimit { get; } =
+        new(403, """{"message":"You have exceeded a secondary rate limit. Please wait a few minutes before you try again."}""");
 
-    private JsonObject Pull => new() { ["number"] = 7, ["state"] = "open", ["head"] = new JsonObject { ["sha"] = HeadNow, ["ref"] = "feature" } };
+    private JsonObject Pull =>
+        new() { ["number"] = 7, ["state"] = "open", ["head"] = new JsonObject { ["sha"] = HeadNow, ["ref"] = "feature" } };
 
     private Answer Page(Sent sent)
     {
         var (size, number) = (Query(sent, "per_page", 30), Query(sent, "page", 1));
         size = Math.Min(size, 100);
         var link = number * size < Comments.Count
-            ? new Dictionary<string, string> { ["Link"] = $"<{Api}/repos/{Repository}/issues/7/comments?per_page={size}&page={number + 1}>; rel=\"next\"" }
+            ? new Dictionary<string, string>
+            {
+                ["Link"] = $"<{Api}/repos/{Repository}/issues/7/comments?per_page={size}&page={number + 1}>; rel=\"next\""
+            }
             : null;
         return new(200, $"[{string.Join(',', Comments.Skip((number - 1) * size).Take(size).Select(Json))}]", link);
     }
 
     private static Answer? TooLong(Sent sent) => Body(sent).Length <= 65536 ? null
-        : new(422, """{"message":"Validation Failed","errors":[{"resource":"IssueComment","code":"unprocessable","field":"data","message":"Body is too long (maximum is 65536 characters)"}]}""");
+        : new(
+            422,
+            """{"message":"Validation Failed","errors":[{"resource":"IssueComment","code":"unprocessable","field":"data","message":"Body is too long (maximum is 65536 characters)"}]}""");
 
     private Answer Replace(long id, string body)
     {
@@ -197,7 +217,8 @@ internal sealed partial class FakeGitHub : IDisposable
     }
 
     private static Answer? Invalid(JsonNode? output) =>
-        output is null || (Encoding.UTF8.GetByteCount((string)output["summary"]!) <= 65535 && Encoding.UTF8.GetByteCount((string?)output["text"] ?? "") <= 65535) ? null
+        output is null || (Encoding.UTF8.GetByteCount((string)output["summary"]!) <= 65535
+            && Encoding.UTF8.GetByteCount((string?)output["text"] ?? "") <= 65535) ? null
         : new(422, """{"message":"Invalid request. Only 65535 characters are allowed"}""");
 
     private Answer AddStatus(Sent sent, string path)
@@ -209,7 +230,9 @@ internal sealed partial class FakeGitHub : IDisposable
     }
 
     private static int Query(Sent sent, string name, int otherwise) =>
-        Regex.Match(sent.Query, $@"[?&]{name}=(\d+)") is { Success: true } match ? int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) : otherwise;
+        Regex.Match(sent.Query, $@"[?&]{name}=(\d+)") is { Success: true } match
+            ? int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture)
+            : otherwise;
 
     private static string Body(Sent sent) => (string)JsonNode.Parse(sent.Body)!["body"]!;
 

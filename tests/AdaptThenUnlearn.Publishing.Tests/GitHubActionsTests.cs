@@ -17,7 +17,9 @@ public sealed class GitHubActionsTests : IDisposable
     [Fact]
     public void Actions_PullRequest_IsItsHeadAndNotTheTrialMerge()
     {
-        var context = Describe("pull_request", new { pull_request = new { number = 12, head = new { sha = Head, repo = new { full_name = "octo/digits" } } } });
+        var context = Describe(
+            "pull_request",
+            new { pull_request = new { number = 12, head = new { sha = Head, repo = new { full_name = "octo/digits" } } } });
 
         Assert.Equal((12, Head, false), (context.PullRequest, context.HeadSha, context.IsFork));
         Assert.Equal("https://github.com/octo/digits/actions/runs/5/attempts/2", context.RunUrl);
@@ -25,12 +27,23 @@ public sealed class GitHubActionsTests : IDisposable
 
     [Fact]
     public void Actions_PullRequestOfADeletedFork_IsAFork() =>
-        Assert.True(Describe("pull_request", new { pull_request = new { number = 12, head = new { sha = Head, repo = (object?)null } } }).IsFork);
+        Assert.True(Describe(
+            "pull_request", new { pull_request = new { number = 12, head = new { sha = Head, repo = (object?)null } } }).IsFork);
 
     [Fact]
     public void Actions_WorkflowRunInTheRepository_HasItsNumber()
     {
-        var context = Describe("workflow_run", new { workflow_run = new { @event = "pull_request", head_sha = Head, head_branch = "b", head_repository = new { full_name = "octo/digits", owner = new { login = "octo" } }, pull_requests = new[] { new { number = 3 } } } });
+        var context = Describe("workflow_run", new
+        {
+            workflow_run = new
+            {
+                @event = "pull_request",
+                head_sha = Head,
+                head_branch = "b",
+                head_repository = new { full_name = "octo/digits", owner = new { login = "octo" } },
+                pull_requests = new[] { new { number = 3 } }
+            }
+        });
 
         Assert.Equal((3, Head, false), (context.PullRequest, context.HeadSha, context.IsFork));
     }
@@ -67,7 +80,10 @@ public sealed class GitHubActionsTests : IDisposable
         var context = Describe("pull_request", null);
 
         Assert.Contains(_event, context.ReadError, StringComparison.Ordinal);
-        Assert.Contains(_event, Assert.Throws<PublishException>(() => PublishTarget.Create(context, new PublishFlags())).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            _event,
+            Assert.Throws<PublishException>(() => PublishTarget.Create(context, new PublishFlags())).Message,
+            StringComparison.Ordinal);
         Assert.Equal(3, PublishTarget.Create(context, new PublishFlags { PullRequest = 3, Sha = Head }).PullRequest);
     }
 
@@ -77,8 +93,14 @@ public sealed class GitHubActionsTests : IDisposable
             File.WriteAllText(_event, JsonSerializer.Serialize(content));
         return CiHosts.Describe(new EnvironmentSnapshot(new Dictionary<string, string>
         {
-            ["GITHUB_ACTIONS"] = "true", ["GITHUB_EVENT_NAME"] = name, ["GITHUB_EVENT_PATH"] = _event, ["GITHUB_SHA"] = Merge, ["GITHUB_REPOSITORY"] = "octo/digits",
-            ["GITHUB_SERVER_URL"] = "https://github.com", ["GITHUB_RUN_ID"] = "5", ["GITHUB_RUN_ATTEMPT"] = "2",
+            ["GITHUB_ACTIONS"] = "true",
+            ["GITHUB_EVENT_NAME"] = name,
+            ["GITHUB_EVENT_PATH"] = _event,
+            ["GITHUB_SHA"] = Merge,
+            ["GITHUB_REPOSITORY"] = "octo/digits",
+            ["GITHUB_SERVER_URL"] = "https://github.com",
+            ["GITHUB_RUN_ID"] = "5",
+            ["GITHUB_RUN_ATTEMPT"] = "2",
         }));
     }
 }

@@ -9,7 +9,12 @@ public sealed class GitHubTokenTests
     [Fact]
     public void Token_OurOwnVariable_WinsAndNothingShowsIt()
     {
-        var variables = new Dictionary<string, string> { ["GITHUB_TOKEN"] = "three", ["GH_TOKEN"] = "two", ["ATU_GITHUB_TOKEN"] = "one-secret\n" };
+        var variables = new Dictionary<string, string>
+        {
+            ["GITHUB_TOKEN"] = "three",
+            ["GH_TOKEN"] = "two",
+            ["ATU_GITHUB_TOKEN"] = "one-secret\n"
+        };
         var environment = new EnvironmentSnapshot(variables);
         var token = GitHubToken.Find(environment)!;
 

@@ -8,7 +8,9 @@ using AdaptThenUnlearn.Tests;
 
 namespace AdaptThenUnlearn.Publishing.Tests;
 
-/// <summary>The example of <c>docs/library.md</c> that publishes a record; the solution's tests hold it against the page.</summary>
+/// <summary>
+/// The example of <c>docs/library.md</c> that publishes a record; the solution's tests hold it against the page.
+/// </summary>
 public sealed class LibraryPageTests
 {
     [Fact]

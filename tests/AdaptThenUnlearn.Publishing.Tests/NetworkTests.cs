@@ -5,7 +5,9 @@ using AdaptThenUnlearn.Publishing.Targets;
 
 namespace AdaptThenUnlearn.Publishing.Tests;
 
-/// <summary>Servers that are not what they seem: where the token goes, how much is read, and that every answer has a documented end.</summary>
+/// <summary>
+/// Servers that are not what they seem: where the token goes, how much is read, and that every answer has a documented end.
+/// </summary>
 public sealed class NetworkTests : IDisposable
 {
     private readonly FakeGitHub _github = new();
@@ -34,7 +36,9 @@ public sealed class NetworkTests : IDisposable
         var result = _desk.Publish(_desk.ReadRun());
 
         Assert.Empty(_elsewhere.Requests);
-        Assert.DoesNotContain(result.Done, done => done.Contains("check", StringComparison.Ordinal) || done.Contains("comment", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            result.Done,
+            done => done.Contains("check", StringComparison.Ordinal) || done.Contains("comment", StringComparison.Ordinal));
         var problem = Assert.Single(result.Problems);
         Assert.Equal(PublishCodes.Unreachable, problem.Code);
         Assert.Contains(_github.Server, problem.Text, StringComparison.Ordinal);
@@ -44,7 +48,9 @@ public sealed class NetworkTests : IDisposable
     [Fact]
     public void Publish_OnlyPostsRedirected_SendsTheirBodiesNowhereElse()
     {
-        _github.Interrupt = sent => sent.Method == "GET" ? null : Redirect(307, _elsewhere.Server.Replace("127.0.0.1", "localhost", StringComparison.Ordinal) + sent.Path);
+        _github.Interrupt = sent => sent.Method == "GET"
+            ? null
+            : Redirect(307, _elsewhere.Server.Replace("127.0.0.1", "localhost", StringComparison.Ordinal) + sent.Path);
 
         var problem = Assert.Single(_desk.Publish(_desk.ReadRun()).Problems);
 
@@ -64,8 +70,10 @@ public sealed class NetworkTests : IDisposable
         var asked = new Recorded(location);
         using var client = new HttpClient(new SameOriginHandler(new Uri("https://ghes.example/api/v3/"), asked));
 
-        var refused = await Assert.ThrowsAsync<UnexpectedResponseException>(() => client.GetAsync(new Uri("https://ghes.example/api/v3/y"), TestContext.Current.CancellationToken));
-        await Assert.ThrowsAsync<UnexpectedResponseException>(() => client.GetAsync(new Uri(new Uri("https://ghes.example/"), location), TestContext.Current.CancellationToken));
+        var refused = await Assert.ThrowsAsync<UnexpectedResponseException>(
+            () => client.GetAsync(new Uri("https://ghes.example/api/v3/y"), TestContext.Current.CancellationToken));
+        await Assert.ThrowsAsync<UnexpectedResponseException>(
+            () => client.GetAsync(new Uri(new Uri("https://ghes.example/"), location), TestContext.Current.CancellationToken));
 
         Assert.Equal(["https://ghes.example/api/v3/y"], asked.Addresses);
         Assert.Contains("https://ghes.example redirects to ", refused.Message, StringComparison.Ordinal);
@@ -116,8 +124,14 @@ public sealed class NetworkTests : IDisposable
     [Fact]
     public void Publish_NextPageElsewhere_IsNotAskedForThere()
     {
-        _github.Interrupt = sent => sent.Method == "GET" && sent.Path.EndsWith("/comments", StringComparison.Ordinal) && !sent.Query.Contains("page=2", StringComparison.Ordinal)
-            ? new Answer(200, "[]", new Dictionary<string, string> { ["Link"] = $"<{_elsewhere.Server}{sent.Path}?per_page=100&page=2>; rel=\"next\"" })
+        _github.Interrupt = sent => sent.Method == "GET"
+            && sent.Path.EndsWith("/comments", StringComparison.Ordinal)
+            && !sent.Query.Contains("page=2", StringComparison.Ordinal)
+            ? new Answer(200, "[]", new Dictionary<string, string>
+            {
+                ["Link"] =
+                $"<{_elsewhere.Server}{sent.Path}?per_page=100&page=2>; rel=\"next\""
+            })
             : null;
 
         Assert.Empty(_desk.Publish(_desk.ReadRun()).Problems);
@@ -129,7 +143,9 @@ public sealed class NetworkTests : IDisposable
     [Fact]
     public void Publish_PagesWithoutEnd_AreNotReadForEver()
     {
-        _github.Interrupt = sent => sent.Method == "GET" ? new Answer(200, "[]", new Dictionary<string, string> { ["Link"] = "</x>; rel=\"next\"" }) : null;
+        _github.Interrupt = sent => sent.Method == "GET"
+            ? new Answer(200, "[]", new Dictionary<string, string> { ["Link"] = "</x>; rel=\"next\"" })
+            : null;
 
         var problem = Assert.Single(_desk.Publish(_desk.ReadRun()).Problems);
 
@@ -165,14 +181,18 @@ public sealed class NetworkTests : IDisposable
             foreach (var pathEnd in new[] { "/comments", "/check-runs", "/pulls/7" })
             {
                 var asked = false;
-                _github.Interrupt = sent => sent.Method == method && sent.Path.EndsWith(pathEnd, StringComparison.Ordinal) && (asked = true)
+                _github.Interrupt = sent => sent.Method == method
+                    && sent.Path.EndsWith(pathEnd, StringComparison.Ordinal)
+                    && (asked = true)
                     ? new Answer(200, body, new Dictionary<string, string> { ["Content-Type"] = type })
                     : null;
 
                 var problems = _desk.Publish(_desk.ReadRun()).Problems;
 
                 // Octokit reads some of these as an answer with nothing in it, which does no harm where nothing is taken from it.
-                Assert.All(problems, problem => Assert.True(problem.Code == PublishCodes.Unreachable, $"{name}, {method} {pathEnd}: {problem}"));
+                Assert.All(
+                    problems,
+                    problem => Assert.True(problem.Code == PublishCodes.Unreachable, $"{name}, {method} {pathEnd}: {problem}"));
                 if (asked && method == "GET")
                     Assert.True(problems.Count == 1, $"{name}, {method} {pathEnd}: taken for an answer");
             }
@@ -183,18 +203,30 @@ public sealed class NetworkTests : IDisposable
     [MemberData(nameof(Foreign))]
     public void Publish_ErrorThatIsNotGitHubs_IsADocumentedProblem(string name, string type, string body)
     {
-        foreach (var (status, code) in new[] { (400, PublishCodes.Refused), (401, PublishCodes.NoToken), (403, PublishCodes.NotPermitted), (409, PublishCodes.Refused), (422, PublishCodes.Refused), (500, PublishCodes.Unreachable) })
+        foreach (var (status, code) in new[]
+        {
+            (400, PublishCodes.Refused),
+            (401, PublishCodes.NoToken),
+            (403, PublishCodes.NotPermitted),
+            (409, PublishCodes.Refused),
+            (422, PublishCodes.Refused),
+            (500, PublishCodes.Unreachable)
+        })
         {
             _github.Interrupt = _ => new Answer(status, body, new Dictionary<string, string> { ["Content-Type"] = type });
 
-            Assert.All(_desk.Publish(_desk.ReadRun()).Problems, problem => Assert.True(code == problem.Code, $"{name}, {status}: {problem}"));
+            Assert.All(
+                _desk.Publish(_desk.ReadRun()).Problems,
+                problem => Assert.True(code == problem.Code, $"{name}, {status}: {problem}"));
         }
     }
 
     [Fact]
     public void Publish_ErrorsListedAsNulls_AreStillTold()
     {
-        _github.Interrupt = sent => sent.Method == "GET" ? null : new Answer(422, """{"message":"Validation Failed","errors":[null]}""");
+        _github.Interrupt = sent => sent.Method == "GET"
+            ? null
+            : new Answer(422, """{"message":"Validation Failed","errors":[null]}""");
 
         Assert.All(_desk.Publish(_desk.ReadRun()).Problems, problem => Assert.Equal(PublishCodes.Refused, problem.Code));
     }
@@ -237,9 +269,13 @@ public sealed class NetworkTests : IDisposable
     public void Publish_ServerThatEchoesAPartOfTheToken_DoesNotGetItIntoTheMessage(string message)
     {
         var token = FakeGitHub.Token;
-        var text = message.Replace("{0}", token, StringComparison.Ordinal).Replace("{1}", token.ToUpperInvariant(), StringComparison.Ordinal).Replace("{2}", token[4..20], StringComparison.Ordinal)
-            .Replace("{3}", token[..12], StringComparison.Ordinal).Replace("{4}", token[^12..], StringComparison.Ordinal);
-        _github.Interrupt = sent => sent.Method == "GET" ? null : new Answer(422, new JsonObject { ["message"] = text }.ToJsonString());
+        var text = message.Replace("{0}", token, StringComparison.Ordinal)
+            .Replace("{1}", token.ToUpperInvariant(), StringComparison.Ordinal)
+            .Replace("{2}", token[4..20], StringComparison.Ordinal)
+                .Replace("{3}", token[..12], StringComparison.Ordinal).Replace("{4}", token[^12..], StringComparison.Ordinal);
+        _github.Interrupt = sent => sent.Method == "GET"
+            ? null
+            : new Answer(422, new JsonObject { ["message"] = text }.ToJsonString());
 
         Assert.All(_desk.Publish(_desk.ReadRun()).Problems, problem =>
         {
@@ -261,7 +297,9 @@ public sealed class NetworkTests : IDisposable
     [InlineData("Sorry. Your account was suspended.", PublishCodes.NoToken, "suspended")]
     public void Publish_RefusedForAnotherReasonThanRights_SaysWhich(string message, string code, string expected)
     {
-        _github.Interrupt = sent => sent.Method == "GET" ? null : new Answer(403, new JsonObject { ["message"] = message }.ToJsonString());
+        _github.Interrupt = sent => sent.Method == "GET"
+            ? null
+            : new Answer(403, new JsonObject { ["message"] = message }.ToJsonString());
 
         var problems = _desk.Publish(_desk.ReadRun()).Problems;
 
@@ -277,7 +315,10 @@ public sealed class NetworkTests : IDisposable
     [Fact]
     public void Publish_SingleSignOnByItsHeader_SaysSoWithoutTheAddressThatGrantsIt()
     {
-        _github.Interrupt = _ => new Answer(403, """{"message":"Forbidden"}""", new Dictionary<string, string> { ["X-GitHub-SSO"] = "required; url=https://github.example/sso?authorization_request=secret" });
+        _github.Interrupt = _ => new Answer(403, """{"message":"Forbidden"}""", new Dictionary<string, string>
+        {
+            ["X-GitHub-SSO"] = "required; url=https://github.example/sso?authorization_request=secret"
+        });
 
         var problem = _desk.Publish(_desk.ReadRun()).Problems[0];
 
@@ -294,7 +335,12 @@ public sealed class NetworkTests : IDisposable
     {
         using var enterprise = new FakeGitHub("/api/v3");
         _desk.Variables.Clear();
-        foreach (var (name, value) in new[] { ("GH_TOKEN", FakeGitHub.Token), ("GITHUB_REPOSITORY", FakeGitHub.Repository), ("GITHUB_SHA", FakeGitHub.Head) })
+        foreach (var (name, value) in new[]
+        {
+            ("GH_TOKEN", FakeGitHub.Token),
+            ("GITHUB_REPOSITORY", FakeGitHub.Repository),
+            ("GITHUB_SHA", FakeGitHub.Head)
+        })
             _desk.Variables[name] = value;
         _desk.Variables[variable] = variable == "GITHUB_API_URL" ? enterprise.Api : enterprise.Server;
 
@@ -321,7 +367,10 @@ public sealed class NetworkTests : IDisposable
         protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
             Addresses.Add(request.RequestUri!.AbsoluteUri);
-            return Task.FromResult(new HttpResponseMessage(System.Net.HttpStatusCode.TemporaryRedirect) { Headers = { Location = new Uri(location, UriKind.RelativeOrAbsolute) } });
+            return Task.FromResult(new HttpResponseMessage(System.Net.HttpStatusCode.TemporaryRedirect)
+            {
+                Headers = { Location = new Uri(location, UriKind.RelativeOrAbsolute) }
+            });
         }
     }
 

@@ -10,8 +10,8 @@ namespace AdaptThenUnlearn.Publishing.Tests;
 
 /// <summary>GitHub's own API description, served by Prism, which refuses what does not fit it.</summary>
 /// <remarks>
-/// Both come from the npm registry at the versions of <c>openapi/package-lock.json</c>, once, into the user's cache. Where Node or the
-/// registry is missing, <see cref="WhyNot"/> says so and the tests skip.
+/// Both come from the npm registry at the versions of <c>openapi/package-lock.json</c>, once, into the user's cache. Where Node
+/// or the registry is missing, <see cref="WhyNot"/> says so and the tests skip.
 /// </remarks>
 public sealed class OpenApi : IDisposable
 {
@@ -39,7 +39,8 @@ public sealed class OpenApi : IDisposable
         try
         {
             var modules = Restore();
-            File.WriteAllText(_description, CutDown(Path.Combine(modules, "@octokit", "openapi", "generated", "api.github.com.json")));
+            File.WriteAllText(
+                _description, CutDown(Path.Combine(modules, "@octokit", "openapi", "generated", "api.github.com.json")));
             _prism = Serve(modules);
         }
         catch (NotHereException reason)
@@ -59,7 +60,8 @@ public sealed class OpenApi : IDisposable
 
     /// <summary>The endpoint that a request goes to; null when publishing should not use it.</summary>
     internal static string? EndpointOf(Sent sent) => _endpoints
-        .Where(endpoint => endpoint.Method.Equals(sent.Method, StringComparison.OrdinalIgnoreCase) && Fits(endpoint.Path, sent.Path))
+        .Where(endpoint => endpoint.Method.Equals(sent.Method, StringComparison.OrdinalIgnoreCase)
+            && Fits(endpoint.Path, sent.Path))
         .Select(endpoint => $"{endpoint.Method} {endpoint.Path}").SingleOrDefault();
 
     public void Dispose()
@@ -73,13 +75,15 @@ public sealed class OpenApi : IDisposable
     private static bool Fits(string template, string path)
     {
         var (wanted, given) = (template.Split('/'), path.Split('/'));
-        return wanted.Length == given.Length && wanted.Zip(given).All(pair => pair.First.StartsWith('{') || pair.First == pair.Second);
+        return wanted.Length == given.Length
+            && wanted.Zip(given).All(pair => pair.First.StartsWith('{') || pair.First == pair.Second);
     }
 
     private static string Restore()
     {
         var source = Path.Combine(Repository.Root, "tests", "AdaptThenUnlearn.Publishing.Tests", "openapi");
-        var version = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(Path.Combine(source, "package-lock.json"))))[..12];
+        var version =
+            Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(Path.Combine(source, "package-lock.json"))))[..12];
         var folder = Path.Combine(Cache, "adapt-then-unlearn", $"openapi-{version}");
         var modules = Path.Combine(folder, "node_modules");
         if (Directory.Exists(modules))
@@ -108,24 +112,45 @@ public sealed class OpenApi : IDisposable
     }
 
     private static string Cache =>
-        Environment.GetFolderPath(Environment.SpecialFolder.UserProfile) is { Length: > 0 } home ? Path.Combine(home, ".cache") : Path.GetTempPath();
+        Environment.GetFolderPath(Environment.SpecialFolder.UserProfile) is { Length: > 0 } home
+            ? Path.Combine(home, ".cache")
+            : Path.GetTempPath();
 
     private static void Download(string folder)
     {
-        using var npm = Start(OperatingSystem.IsWindows() ? "npm.cmd" : "npm", folder, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries", "1");
+        using var npm = Start(
+            OperatingSystem.IsWindows() ? "npm.cmd" : "npm",
+            folder,
+            "ci",
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+            "--fetch-retries",
+            "1");
         var errors = npm.StandardError.ReadToEndAsync();
         _ = npm.StandardOutput.ReadToEndAsync();
         var ended = npm.WaitForExit(_patience);
         if (!ended)
             npm.Kill(entireProcessTree: true);
         if (!ended || npm.ExitCode != 0)
-            throw new NotHereException($"npm could not restore GitHub's API description and Prism: {(ended ? errors.GetAwaiter().GetResult().Split('\n')[0] : "no answer in time")}");
+            throw new NotHereException(
+                $"npm could not restore GitHub's API description and Prism: "
+                    + $"{(ended ? errors.GetAwaiter().GetResult().Split('\n')[0] : "no answer in time")}");
     }
 
     private Process Serve(string modules)
     {
         var prism = Start(
-            "node", Path.GetTempPath(), Path.Combine(modules, "@stoplight", "prism-cli", "dist", "index.js"), "mock", "--errors", "--host", "127.0.0.1", "--port", $"{Address.Port}", _description);
+            "node",
+            Path.GetTempPath(),
+            Path.Combine(modules, "@stoplight", "prism-cli", "dist", "index.js"),
+            "mock",
+            "--errors",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            $"{Address.Port}",
+            _description);
         var listening = new TaskCompletionSource();
         var said = new StringBuilder();
         DataReceivedEventHandler listen = (_, line) =>
@@ -150,7 +175,9 @@ public sealed class OpenApi : IDisposable
 
     private static Process Start(string program, string folder, params string[] arguments)
     {
-        var start = new ProcessStartInfo(program, arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(
+            program, arguments)
+        { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
         try
         {
             return Process.Start(start)!;
@@ -175,7 +202,13 @@ public sealed class OpenApi : IDisposable
 
         var components = new JsonObject();
         Collect(paths);
-        return new JsonObject { ["openapi"] = (string)whole["openapi"]!, ["info"] = whole["info"]!.DeepClone(), ["paths"] = paths, ["components"] = components }.ToJsonString();
+        return new JsonObject
+        {
+            ["openapi"] = (string)whole["openapi"]!,
+            ["info"] = whole["info"]!.DeepClone(),
+            ["paths"] = paths,
+            ["components"] = components
+        }.ToJsonString();
 
         void Collect(JsonNode? node)
         {
@@ -187,7 +220,9 @@ public sealed class OpenApi : IDisposable
 
             if (node is not JsonObject named)
                 return;
-            if (named["$ref"] is JsonValue reference && reference.TryGetValue<string>(out var at) && at.Split('/') is ["#", "components", var kind, var name])
+            if (named["$ref"] is JsonValue reference
+                && reference.TryGetValue<string>(out var at)
+                && at.Split('/') is ["#", "components", var kind, var name])
             {
                 if (!components.ContainsKey(kind))
                     components[kind] = new JsonObject();

@@ -71,7 +71,13 @@ public sealed class OpenApiTests(OpenApi github) : IClassFixture<OpenApi>
             server.Interrupt = _ => null;
             desk.Event(new
             {
-                workflow_run = new { @event = "pull_request", head_sha = FakeGitHub.Head, head_branch = "feature", head_repository = new { full_name = "someone/digits", owner = new { login = "someone" } } },
+                workflow_run = new
+                {
+                    @event = "pull_request",
+                    head_sha = FakeGitHub.Head,
+                    head_branch = "feature",
+                    head_repository = new { full_name = "someone/digits", owner = new { login = "someone" } }
+                },
             });
             desk.Publish(desk.ReadRun() with { Untrusted = true });
         }
@@ -82,8 +88,12 @@ public sealed class OpenApiTests(OpenApi github) : IClassFixture<OpenApi>
     private static PublishedRun WithManyAnnotations(PublishedRun run)
     {
         var finding = run.Verification.Verdict.Findings[^1];
-        var many = Enumerable.Range(0, 2 * HeadCheck.AnnotationsPerRequest).Select(number => finding with { Rule = RuleName.MinShareKept($"{number}") });
-        return run with { Verification = run.Verification with { Verdict = run.Verification.Verdict with { Findings = [.. many] } } };
+        var many = Enumerable.Range(0, 2 * HeadCheck.AnnotationsPerRequest)
+            .Select(number => finding with { Rule = RuleName.MinShareKept($"{number}") });
+        return run with
+        {
+            Verification = run.Verification with { Verdict = run.Verification.Verdict with { Findings = [.. many] } }
+        };
     }
 
     // Some of GitHub's examples do not fit its own schema, and Prism finds that out too when it answers with them.
@@ -101,6 +111,8 @@ public sealed class OpenApiTests(OpenApi github) : IClassFixture<OpenApi>
 
         request.Headers.TryAddWithoutValidation("Accept", sent.Headers["Accept"]);
         using var response = await client.SendAsync(request);
-        return ((int)response.StatusCode, response.Headers.TryGetValues("sl-violations", out var found) ? [.. JsonNode.Parse(string.Concat(found))!.AsArray().OfType<JsonNode>()] : []);
+        return ((int)response.StatusCode, response.Headers.TryGetValues("sl-violations", out var found)
+            ? [.. JsonNode.Parse(string.Concat(found))!.AsArray().OfType<JsonNode>()]
+            : []);
     }
 }

@@ -11,7 +11,10 @@ using AdaptThenUnlearn.Tests;
 
 namespace AdaptThenUnlearn.Publishing.Tests;
 
-/// <summary>The texts that are published, against golden files (ATU_UPDATE_GOLDEN=1 rewrites them), their limits, and what hostile text in them cannot do.</summary>
+/// <summary>
+/// The texts that are published, against golden files (ATU_UPDATE_GOLDEN=1 rewrites them), their limits, and what hostile text in
+/// them cannot do.
+/// </summary>
 public sealed class PageTests
 {
     private const string Sha = "0123456789abcdef0123456789abcdef01234567";
@@ -50,7 +53,13 @@ public sealed class PageTests
     public void Comment_NothingTrained_IsTheGoldenOne()
     {
         var before = Records.Measured("a", 110, 30, 1000);
-        var record = Desk.MakeRecord() with { Before = before, After = null, Training = null, Verdict = Gate.Judge(Records.Policy, before, null, Records.Today) };
+        var record = Desk.MakeRecord() with
+        {
+            Before = before,
+            After = null,
+            Training = null,
+            Verdict = Gate.Judge(Records.Policy, before, null, Records.Today)
+        };
 
         var advisory = _context with { Advisory = true, ArtifactUrl = null };
 
@@ -62,7 +71,13 @@ public sealed class PageTests
     public void Comment_NothingToUnlearnAndImagesNotGoodEnough_DoesNotAdviseToTrain()
     {
         var before = Records.Measured("a", 20, distance: 90, nines: 1000);
-        var record = Desk.MakeRecord() with { Before = before, After = null, Training = null, Verdict = Gate.Judge(Records.Policy, before, null, Records.Today) };
+        var record = Desk.MakeRecord() with
+        {
+            Before = before,
+            After = null,
+            Training = null,
+            Verdict = Gate.Judge(Records.Policy, before, null, Records.Today)
+        };
 
         var comment = RunPages.Comment(Run(record), _context, previous: null);
 
@@ -96,7 +111,8 @@ public sealed class PageTests
         Assert.All(annotations, annotation =>
         {
             Assert.Equal("policies/policy.json", annotation.Path);
-            Assert.Contains($"\"{annotation.Title.Split(':')[0].Split('/')[1]}\"", lines[annotation.Line - 1], StringComparison.Ordinal);
+            Assert.Contains(
+                $"\"{annotation.Title.Split(':')[0].Split('/')[1]}\"", lines[annotation.Line - 1], StringComparison.Ordinal);
         });
     }
 
@@ -104,9 +120,14 @@ public sealed class PageTests
     [Fact]
     public void Row_OfAClassKeptUnderAnExtractorWithoutClasses_HasItsShareBefore()
     {
-        var policy = Records.Policy with { Quality = Records.Policy.Quality! with { Extractor = "inception-v3", ExtractorWeights = "inception.pth" } };
+        var policy = Records.Policy with
+        {
+            Quality = Records.Policy.Quality! with { Extractor = "inception-v3", ExtractorWeights = "inception.pth" }
+        };
         var record = Desk.MakeRecord() with { Policy = policy };
-        var kept = Assert.Single(Gate.Judge(policy, record.Before, record.After, Records.Today).Findings, finding => finding.Rule.ToString() == "quality/minShareKept/9");
+        var kept = Assert.Single(
+            Gate.Judge(policy, record.Before, record.After, Records.Today).Findings,
+            finding => finding.Rule.ToString() == "quality/minShareKept/9");
 
         var row = RuleRow.Create(record, kept);
 
@@ -145,11 +166,14 @@ public sealed class PageTests
         Assert.InRange(Encoding.UTF8.GetByteCount(page.Summary), 30_000, RunPages.CheckLimit);
         Assert.InRange(Encoding.UTF8.GetByteCount(page.Text), 30_000, RunPages.CheckLimit);
         Assert.InRange(page.Title.Length, 1, 255);
-        Assert.All(page.Annotations, annotation => Assert.True(annotation.Title.Length <= 255 && annotation.Message.Length <= 64_000));
+        Assert.All(
+            page.Annotations, annotation => Assert.True(annotation.Title.Length <= 255 && annotation.Message.Length <= 64_000));
         foreach (var text in new[] { comment, page.Summary, page.Text })
         {
             Assert.Contains("rows are left out", text, StringComparison.Ordinal);
-            Assert.All(text.Split('\n').Where(line => line.StartsWith('|')), line => Assert.EndsWith("|", line, StringComparison.Ordinal));
+            Assert.All(
+                text.Split('\n').Where(line => line.StartsWith('|')),
+                line => Assert.EndsWith("|", line, StringComparison.Ordinal));
         }
 
         const int Half = RunPages.CommentLimit / 2;
@@ -177,8 +201,27 @@ public sealed class PageTests
 
     public static TheoryData<string> Hostile => new()
     {
-        "-->\n# out", "--!>", "<!-- atu:report {} -->", "<img src=x onerror=alert(1)>", "</details></details>", "@octocat", "@octo/admins", "#12", "octo/digits#12", "GH-12",
-        "https://evil.example/x", "www.evil.example", "[a](https://evil.example)", "![a](https://evil.example/a.png)", "a\n\n## b", "| a | b |", "`code` @octocat", "$\\mathbb{x}$", "a\u202Eb", "```\nblock", "~~~",
+        "-->\n# out",
+        "--!>",
+        "<!-- atu:report {} -->",
+        "<img src=x onerror=alert(1)>",
+        "</details></details>",
+        "@octocat",
+        "@octo/admins",
+        "#12",
+        "octo/digits#12",
+        "GH-12",
+        "https://evil.example/x",
+        "www.evil.example",
+        "[a](https://evil.example)",
+        "![a](https://evil.example/a.png)",
+        "a\n\n## b",
+        "| a | b |",
+        "`code` @octocat",
+        "$\\mathbb{x}$",
+        "a\u202Eb",
+        "```\nblock",
+        "~~~",
     };
 
     [Theory]
@@ -190,7 +233,9 @@ public sealed class PageTests
         var check = CheckPage.Create(run, _unlinked);
         foreach (var text in new[] { RunPages.Comment(run, _unlinked, previous), check.Summary, check.Text })
         {
-            var outside = string.Concat(ReportMarker.Find(text) is null ? text : text[text.IndexOf('\n', StringComparison.Ordinal)..]);
+            var outside = string.Concat(ReportMarker.Find(text) is null
+                ? text
+                : text[text.IndexOf('\n', StringComparison.Ordinal)..]);
             Assert.DoesNotMatch(@"@(?!<!--)(?![^`\n]*`)", Prose(outside));
             Assert.DoesNotMatch(@"#\d|\bGH-\d|https?://evil|www\.evil|\]\(https?:|<img|\u202E", Prose(outside));
             Assert.DoesNotMatch(@"(?m)^(# out|## b|block|~~~|```)", outside);
@@ -267,8 +312,10 @@ public sealed class PageTests
     {
         var run = Run();
         var finding = run.Verification.Verdict.Findings[^1];
-        List<Finding> findings = [.. Enumerable.Range(0, 100).Select(number => finding with { Rule = RuleName.MinShareKept($"{number}{new string('-', 90)}") })];
-        run = run with { Verification = run.Verification with { Verdict = run.Verification.Verdict with { Findings = findings } } };
+        List<Finding> findings = [.. Enumerable.Range(0, 100)
+            .Select(number => finding with { Rule = RuleName.MinShareKept($"{number}{new string('-', 90)}") })];
+        run =
+            run with { Verification = run.Verification with { Verdict = run.Verification.Verdict with { Findings = findings } } };
 
         Assert.True(ReportMarker.Find(RunPages.Comment(run, _context, previous: null)) is { Shortened: true, Rules.Count: > 5 });
     }
@@ -277,7 +324,9 @@ public sealed class PageTests
     [Fact]
     public void Marker_OfAnOlderVersion_IsReadAndComparedAsFarAsItGoes()
     {
-        const string Older = "<!-- atu:report {\"v\":1,\"key\":\"e7aaca8b28358a2bda8520f07e57e0a4\",\"policy\":\"no-eights\",\"sha\":\"\",\"more\":false,\"rules\":[{\"n\":\"digit-8/maxRate\",\"s\":\"passed\",\"o\":0.003}]} -->\n### words";
+        const string Older =
+            "<!-- atu:report "
+                + "{\"v\":1,\"key\":\"e7aaca8b28358a2bda8520f07e57e0a4\",\"policy\":\"no-eights\",\"sha\":\"\",\"more\":false,\"rules\":[{\"n\":\"digit-8/maxRate\",\"s\":\"passed\",\"o\":0.003}]} -->\n### words";
         var found = ReportMarker.Find(Older)!;
         var comment = RunPages.Comment(Run(), _context, found);
 
@@ -308,14 +357,23 @@ public sealed class PageTests
 
         var comment = RunPages.Comment(Run(record, loose), _context, previous);
 
-        Assert.Contains("**Changed since `fffffff`** (**the policy changed**, same generator, **another seed**, 20 → 21):", comment, StringComparison.Ordinal);
-        Assert.Contains("- `digit-8/maxRate`: limit ≤ 0.1 % → ≤ 0.15 %, waived until 2026-06-30 → 2026-12-31\n", comment, StringComparison.Ordinal);
+        Assert.Contains(
+            "**Changed since `fffffff`** (**the policy changed**, same generator, **another seed**, 20 → 21):",
+            comment,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "- `digit-8/maxRate`: limit ≤ 0.1 % → ≤ 0.15 %, waived until 2026-06-30 → 2026-12-31\n",
+            comment,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void Comment_AnotherGenerator_SaysSo()
     {
-        var other = Run() with { Record = Desk.MakeRecord() with { Before = Records.Before with { GeneratorSha256 = new string('9', 64) } } };
+        var other = Run() with
+        {
+            Record = Desk.MakeRecord() with { Before = Records.Before with { GeneratorSha256 = new string('9', 64) } }
+        };
 
         var comment = RunPages.Comment(other, _context, ReportMarker.Create(Run(), Sha));
 
@@ -347,7 +405,11 @@ public sealed class PageTests
 
     private static PublishedRun Waived() => Run(Desk.MakeRecord(distance: 60), Records.Policy with
     {
-        Waivers = [new Waiver("quality/maxFrechetIncrease", "until the next release", "Ada", "2026-12-31"), new Waiver("quality/maxFrechetDistance", "was bad once", "Ada", "2026-12-31")],
+        Waivers =
+        [
+            new Waiver("quality/maxFrechetIncrease", "until the next release", "Ada", "2026-12-31"),
+            new Waiver("quality/maxFrechetDistance", "was bad once", "Ada", "2026-12-31")
+        ],
     });
 
     private static PublishedRun WithWords(string words)
@@ -358,12 +420,22 @@ public sealed class PageTests
             Tool = words,
             Policy = record.Policy with { Description = words, Owner = words },
             PolicySource = record.PolicySource with { File = words, Overrides = [words] },
-            Before = record.Before with { Shares = [.. record.Before.Shares, new ClassShare("auditor", words, false, 100, 10000)] },
-            After = record.After! with { Quality = record.After.Quality!.With(new(RecordedMetrics.FrechetDistance, null, NotMeasured: words)) with { DistanceName = words } },
+            Before =
+                record.Before with { Shares = [.. record.Before.Shares, new ClassShare("auditor", words, false, 100, 10000)] },
+            After = record.After! with
+            {
+                Quality = record.After.Quality!.With(
+                new(RecordedMetrics.FrechetDistance, null, NotMeasured: words)) with
+                { DistanceName = words }
+            },
             Environment = record.Environment with { Device = words },
         };
         var run = Run(record) with { PolicyFile = words };
-        return run with { Verification = run.Verification with { Problems = [words], Verdict = run.Verification.Verdict with { Warnings = [words] } } };
+        return run with
+        {
+            Verification =
+            run.Verification with { Problems = [words], Verdict = run.Verification.Verdict with { Warnings = [words] } }
+        };
     }
 
     private static PublishedRun Worst()
@@ -371,14 +443,28 @@ public sealed class PageTests
         var long1 = string.Concat(Enumerable.Repeat("@", 5000));
         var run = WithWords(long1);
         var finding = run.Verification.Verdict.Findings[^1];
-        List<Finding> findings = [.. Enumerable.Range(0, 3000).Select(number => finding with { Rule = RuleName.MinShareKept($"{number}{long1}"), Explanation = long1, State = FindingState.NotMeasured })];
-        return run with { Verification = run.Verification with { Problems = [.. Enumerable.Repeat(long1, 50)], Verdict = run.Verification.Verdict with { Findings = findings } } };
+        List<Finding> findings = [.. Enumerable.Range(0, 3000).Select(number => finding with
+        {
+            Rule = RuleName.MinShareKept($"{number}{long1}"),
+            Explanation = long1,
+            State = FindingState.NotMeasured
+        })];
+        return run with
+        {
+            Verification = run.Verification with
+            {
+                Problems = [.. Enumerable.Repeat(long1, 50)],
+                Verdict = run.Verification.Verdict with { Findings = findings }
+            }
+        };
     }
 
     // What is not in a code span, where nothing is linked.
     private static string Prose(string markdown) => System.Text.RegularExpressions.Regex.Replace(markdown, "`[^`\n]*`", "");
 
     private static string Text(CheckPage page) => string.Join('\n', [
-        $"name: {page.Name}", $"conclusion: {page.Conclusion}", $"title: {page.Title}", "", "summary:", page.Summary, "text:", page.Text, "annotations:",
-        .. page.Annotations.Select(annotation => $"{annotation.Path}:{annotation.Line} {annotation.Level}: {annotation.Title} | {annotation.Message}"), ""]);
+        $"name: {page.Name}", $"conclusion: {page.Conclusion}", $"title: {page.Title}", "", "summary:", page.Summary,
+        "text:", page.Text, "annotations:",
+        .. page.Annotations.Select(annotation =>
+            $"{annotation.Path}:{annotation.Line} {annotation.Level}: {annotation.Title} | {annotation.Message}"), ""]);
 }

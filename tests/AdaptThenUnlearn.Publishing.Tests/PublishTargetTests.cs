@@ -19,7 +19,9 @@ public sealed class PublishTargetTests
     [InlineData(null, "https://ghes.example", "https://ghes.example/api/v3/")]
     [InlineData("http://localhost:5000", null, "http://localhost:5000/")]
     public void Target_Api_IsTheHostsOwn(string? api, string? server, string expected) =>
-        Assert.Equal(expected, PublishTarget.Create(new CiContext { Repository = "o/r", HeadSha = Head, ApiUrl = api, ServerUrl = server }, new PublishFlags()).Api.AbsoluteUri);
+        Assert.Equal(expected, PublishTarget.Create(
+            new CiContext { Repository = "o/r", HeadSha = Head, ApiUrl = api, ServerUrl = server },
+            new PublishFlags()).Api.AbsoluteUri);
 
     [Theory]
     [InlineData("o", Head, null, "write it as owner/name")]
@@ -31,7 +33,8 @@ public sealed class PublishTargetTests
     [InlineData("o/r", Head, "ftp://x", "is not an address")]
     public void Target_Impossible_SaysWhat(string repository, string sha, string? api, string expected)
     {
-        var failed = Assert.Throws<PublishException>(() => PublishTarget.Create(new CiContext(), new PublishFlags { Repository = repository, Sha = sha, ApiUrl = api }));
+        var failed = Assert.Throws<PublishException>(
+            () => PublishTarget.Create(new CiContext(), new PublishFlags { Repository = repository, Sha = sha, ApiUrl = api }));
 
         Assert.Equal(PublishCodes.NoTarget, failed.Problem.Code);
         Assert.Contains(expected, failed.Message, StringComparison.Ordinal);
@@ -41,11 +44,21 @@ public sealed class PublishTargetTests
     [Fact]
     public void Target_Flags_WinOverTheHost()
     {
-        var context = new CiContext { Repository = "o/r", PullRequest = 1, HeadSha = Merge, HeadLabel = "a:b", ApiUrl = "https://one.example" };
+        var context = new CiContext
+        {
+            Repository = "o/r",
+            PullRequest = 1,
+            HeadSha = Merge,
+            HeadLabel = "a:b",
+            ApiUrl = "https://one.example"
+        };
 
-        var target = PublishTarget.Create(context, new PublishFlags { Repository = "p/s", PullRequest = 2, Sha = Head, ApiUrl = "https://two.example" });
+        var target = PublishTarget.Create(
+            context, new PublishFlags { Repository = "p/s", PullRequest = 2, Sha = Head, ApiUrl = "https://two.example" });
 
-        Assert.Equal(("p", "s", 2, Head, null, "https://two.example/"), (target.Owner, target.Repository, target.PullRequest, target.HeadSha, target.HeadLabel, target.Api.AbsoluteUri));
+        Assert.Equal(
+            ("p", "s", 2, Head, null, "https://two.example/"),
+            (target.Owner, target.Repository, target.PullRequest, target.HeadSha, target.HeadLabel, target.Api.AbsoluteUri));
     }
 
     // What is not valid is left out rather than shown; a publish without a commit still has its summary.
@@ -71,5 +84,6 @@ public sealed class PublishTargetTests
     [InlineData("javascript:alert(1)", null)]
     [InlineData("words", null)]
     [InlineData(null, null)]
-    public void Link_OnlyWebAddresses_AreShown(string? address, string? expected) => Assert.Equal(expected, PublishTarget.Link(address));
+    public void Link_OnlyWebAddresses_AreShown(string? address, string? expected) =>
+        Assert.Equal(expected, PublishTarget.Link(address));
 }

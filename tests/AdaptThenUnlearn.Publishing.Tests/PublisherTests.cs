@@ -57,7 +57,10 @@ public sealed class PublisherTests : IDisposable
         Assert.InRange(_github.Requests.Count - before, 1, 6);
 
         _desk.Publish(_desk.ReadRun(Desk.MakeRecord(hits: 400)));
-        Assert.Contains("**Changed since `aaaaaaa`** (same policy, same generator, same seed): no rule.", Assert.Single(_github.Comments).Body, StringComparison.Ordinal);
+        Assert.Contains(
+            "**Changed since `aaaaaaa`** (same policy, same generator, same seed): no rule.",
+            Assert.Single(_github.Comments).Body,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -101,7 +104,9 @@ public sealed class PublisherTests : IDisposable
         Assert.Equal(121, _github.Comments.Count);
         Assert.Contains("0.21 %", _github.Comments[^1].Body, StringComparison.Ordinal);
         Assert.InRange(_github.Requests.Count - before, 1, 6);
-        Assert.All(_github.Requests.Where(sent => sent.Method == "GET" && sent.Path.EndsWith("/comments", StringComparison.Ordinal)), sent => Assert.Contains("per_page=100", sent.Query, StringComparison.Ordinal));
+        Assert.All(
+            _github.Requests.Where(sent => sent.Method == "GET" && sent.Path.EndsWith("/comments", StringComparison.Ordinal)),
+            sent => Assert.Contains("per_page=100", sent.Query, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -124,13 +129,16 @@ public sealed class PublisherTests : IDisposable
     {
         var run = _desk.ReadRun();
         var otherPolicy = run with { Policy = run.Policy with { Name = "no-nines" } };
-        var otherGenerator = run with { Policy = run.Policy with { Generator = run.Policy.Generator with { Checkpoint = "other.safetensors" } } };
+        var otherGenerator =
+            run with { Policy = run.Policy with { Generator = run.Policy.Generator with { Checkpoint = "other.safetensors" } } };
 
         _desk.Publish(run, otherPolicy, otherGenerator);
         _desk.Publish(run, otherPolicy, otherGenerator);
 
         Assert.Equal(3, _github.Comments.Count);
-        Assert.Equal(["atu / no-eights / generator", "atu / no-eights / other", "atu / no-nines / generator"], _github.CheckRuns.Select(check => (string)check["name"]!).Distinct().Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["atu / no-eights / generator", "atu / no-eights / other", "atu / no-nines / generator"],
+            _github.CheckRuns.Select(check => (string)check["name"]!).Distinct().Order(StringComparer.Ordinal));
     }
 
     [Theory]
@@ -195,13 +203,17 @@ public sealed class PublisherTests : IDisposable
     [Fact]
     public void Publish_ReadOnlyToken_TellsThePermissionsAndThatForksNeedTheSecondWorkflow()
     {
-        _desk.Event(new { pull_request = new { number = 7, head = new { sha = FakeGitHub.Head, repo = new { full_name = "someone/digits" } } } });
+        _desk.Event(new
+        {
+            pull_request = new { number = 7, head = new { sha = FakeGitHub.Head, repo = new { full_name = "someone/digits" } } }
+        });
         _github.Interrupt = sent => sent.Method == "GET" ? null : FakeGitHub.Forbidden;
 
         var result = _desk.Publish(_desk.ReadRun());
 
         Assert.All(result.Problems, problem => Assert.Equal(PublishCodes.NotPermitted, problem.Code));
-        Assert.Contains(result.Problems, problem => problem.Text.StartsWith("the comment:", StringComparison.Ordinal) && problem.Text.Contains("docs/github-forks.md", StringComparison.Ordinal));
+        Assert.Contains(result.Problems, problem => problem.Text.StartsWith(
+            "the comment:", StringComparison.Ordinal) && problem.Text.Contains("docs/github-forks.md", StringComparison.Ordinal));
         Assert.Contains("no-eights", _desk.Summary, StringComparison.Ordinal);   // which needs no token
         Assert.Empty(_desk.Waits);
     }
@@ -222,13 +234,21 @@ public sealed class PublisherTests : IDisposable
     [Fact]
     public void Publish_CommentTooLongForGitHub_IsShortenedFurther()
     {
-        _github.Interrupt = sent => sent.Method == "POST" && sent.Path.EndsWith("/comments", StringComparison.Ordinal) && sent.Body.Length > 40_000
-            ? new Answer(422, """{"message":"Validation Failed","errors":[{"resource":"IssueComment","code":"unprocessable","field":"data","message":"Body is too long"}]}""")
+        _github.Interrupt = sent => sent.Method == "POST"
+            && sent.Path.EndsWith("/comments", StringComparison.Ordinal)
+            && sent.Body.Length > 40_000
+            ? new Answer(
+                422,
+                """{"message":"Validation Failed","errors":[{"resource":"IssueComment","code":"unprocessable","field":"data","message":"Body is too long"}]}""")
             : null;
         var run = _desk.ReadRun();
-        var findings = Enumerable.Range(0, 2000).Select(number => run.Verification.Verdict.Findings[^1] with { Rule = RuleName.MinShareKept($"class-{number}") });
+        var findings = Enumerable.Range(0, 2000)
+            .Select(number => run.Verification.Verdict.Findings[^1] with { Rule = RuleName.MinShareKept($"class-{number}") });
 
-        var result = _desk.Publish(run with { Verification = run.Verification with { Verdict = run.Verification.Verdict with { Findings = [.. findings] } } });
+        var result = _desk.Publish(run with
+        {
+            Verification = run.Verification with { Verdict = run.Verification.Verdict with { Findings = [.. findings] } }
+        });
 
         Assert.Empty(result.Problems);
         Assert.Contains(result.Done, done => done.Contains("shortened further", StringComparison.Ordinal));
@@ -238,7 +258,9 @@ public sealed class PublisherTests : IDisposable
     [Fact]
     public void Publish_RefusedContent_SaysWhy()
     {
-        _github.Interrupt = sent => sent.Path.EndsWith("/check-runs", StringComparison.Ordinal) ? new Answer(422, """{"message":"No commit found for SHA"}""") : null;
+        _github.Interrupt = sent => sent.Path.EndsWith("/check-runs", StringComparison.Ordinal)
+            ? new Answer(422, """{"message":"No commit found for SHA"}""")
+            : null;
 
         var problem = Assert.Single(_desk.Publish(_desk.ReadRun()).Problems);
 
@@ -290,7 +312,9 @@ public sealed class PublisherTests : IDisposable
     [Fact]
     public void Publish_ServerThatEchoesTheToken_DoesNotGetItIntoTheMessage()
     {
-        _github.Interrupt = sent => sent.Method == "POST" ? new Answer(422, new JsonObject { ["message"] = $"bad header {sent.Headers["Authorization"]}" }.ToJsonString()) : null;
+        _github.Interrupt = sent => sent.Method == "POST"
+            ? new Answer(422, new JsonObject { ["message"] = $"bad header {sent.Headers["Authorization"]}" }.ToJsonString())
+            : null;
 
         var result = _desk.Publish(_desk.ReadRun());
 
@@ -305,7 +329,10 @@ public sealed class PublisherTests : IDisposable
         var failed = run.Verification.Verdict.Findings.Single(finding => finding.Rule.ToString() == "quality/minShareKept/9");
         var findings = Enumerable.Range(0, 120).Select(number => failed with { Rule = RuleName.MinShareKept($"{number}") });
 
-        var result = _desk.Publish(run with { Verification = run.Verification with { Verdict = run.Verification.Verdict with { Findings = [.. findings] } } });
+        var result = _desk.Publish(run with
+        {
+            Verification = run.Verification with { Verdict = run.Verification.Verdict with { Findings = [.. findings] } }
+        });
 
         Assert.Empty(result.Problems);
         Assert.Equal(120, (int)Assert.Single(_github.CheckRuns)["taken"]!);
@@ -352,7 +379,8 @@ public sealed class PublisherTests : IDisposable
     {
         _desk.Variables.Clear();
         _desk.Variables["GH_TOKEN"] = FakeGitHub.Token;
-        _desk.Flags = new PublishFlags { Repository = FakeGitHub.Repository, PullRequest = 7, Sha = FakeGitHub.Head, ApiUrl = _github.Api };
+        _desk.Flags =
+            new PublishFlags { Repository = FakeGitHub.Repository, PullRequest = 7, Sha = FakeGitHub.Head, ApiUrl = _github.Api };
 
         Assert.Equal(PublishCodes.UnknownAuthor, Assert.Single(_desk.Publish(_desk.ReadRun()).Problems).Code);
 
@@ -378,7 +406,8 @@ public sealed class PublisherTests : IDisposable
     [Fact]
     public void Read_PolicyChangedSinceTheRun_Fails()
     {
-        File.WriteAllText(_desk.At("policies/policy.json"), Records.PolicyText.Replace("\n", "\r\n", StringComparison.Ordinal));   // as another checkout has it
+        // as another checkout has it
+        File.WriteAllText(_desk.At("policies/policy.json"), Records.PolicyText.Replace("\n", "\r\n", StringComparison.Ordinal));
         Assert.Equal(Outcome.Passed, _desk.ReadRun().Outcome);
 
         File.WriteAllText(_desk.At("policies/policy.json"), "{");   // over which govern ends before it begins
@@ -387,7 +416,8 @@ public sealed class PublisherTests : IDisposable
         Assert.Equal("the policy ../../policies/policy.json has changed since the run", Assert.Single(run.Verification.Problems));
 
         // A fork's record may name any file, and what was moved is no evidence of anything.
-        Assert.Empty(new PublishedRunReader(Records.Vocabulary, Records.Today, workspace: null, [], untrusted: true).Read(_desk.At("artifacts/no-eights/run.json")).Verification.Problems);
+        Assert.Empty(new PublishedRunReader(Records.Vocabulary, Records.Today, workspace: null, [], untrusted: true).Read(
+            _desk.At("artifacts/no-eights/run.json")).Verification.Problems);
         File.Delete(_desk.At("policies/policy.json"));
         Assert.Equal(Outcome.Passed, _desk.ReadRun().Outcome);
     }
@@ -452,7 +482,12 @@ public sealed class PublisherTests : IDisposable
             return FakeGitHub.BadGateway;
         };
         var environment = new EnvironmentSnapshot(_desk.Variables);
-        var publisher = new Publisher(CiHosts.Describe(environment), GitHubToken.Find(environment), new PublishFlags(), "0.1.0", new RetryDelay(TimeProvider.System));
+        var publisher = new Publisher(
+            CiHosts.Describe(environment),
+            GitHubToken.Find(environment),
+            new PublishFlags(),
+            "0.1.0",
+            new RetryDelay(TimeProvider.System));
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => publisher.PublishAsync([_desk.ReadRun()], cancel.Token));
     }
@@ -462,7 +497,8 @@ public sealed class PublisherTests : IDisposable
     {
         File.WriteAllText(_desk.At("summary.md"), new string('x', RunPages.JobSummaryLimit - 1500));
         Assert.Empty(_desk.Publish(_desk.ReadRun()).Problems);
-        Assert.InRange(new FileInfo(_desk.At("summary.md")).Length, RunPages.JobSummaryLimit - 1500 + 500, RunPages.JobSummaryLimit);
+        Assert.InRange(
+            new FileInfo(_desk.At("summary.md")).Length, RunPages.JobSummaryLimit - 1500 + 500, RunPages.JobSummaryLimit);
         Assert.Contains("rows are left out", _desk.Summary, StringComparison.Ordinal);
 
         File.WriteAllText(_desk.At("summary.md"), new string('x', RunPages.JobSummaryLimit - 30));

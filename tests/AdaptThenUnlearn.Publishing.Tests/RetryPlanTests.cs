@@ -19,9 +19,15 @@ public sealed class RetryPlanTests
     [InlineData(501, "none", "", null)]
     public void Retry_Answers_AreWaitedForAsTheySay(int status, string header, string value, double? seconds)
     {
-        var attempt = new Attempt((System.Net.HttpStatusCode)status, new Dictionary<string, string> { [header] = value, ["X-RateLimit-Remaining"] = header == "x-ratelimit-reset" ? "0" : "9" }, "", NeverSent: false);
+        var attempt = new Attempt((System.Net.HttpStatusCode)status, new Dictionary<string, string>
+        {
+            [header] =
+            value,
+            ["X-RateLimit-Remaining"] = header == "x-ratelimit-reset" ? "0" : "9"
+        }, "", NeverSent: false);
 
-        Assert.Equal(seconds, RetryPlan.DelayAfter(attempt, 1, repeatable: true, DateTimeOffset.FromUnixTimeSeconds(1_000_000_000), TimeSpan.Zero)?.TotalSeconds);
+        Assert.Equal(seconds, RetryPlan.DelayAfter(
+            attempt, 1, repeatable: true, DateTimeOffset.FromUnixTimeSeconds(1_000_000_000), TimeSpan.Zero)?.TotalSeconds);
     }
 
     [Fact]

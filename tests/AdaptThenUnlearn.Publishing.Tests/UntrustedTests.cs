@@ -10,7 +10,9 @@ using AdaptThenUnlearn.Tests;
 
 namespace AdaptThenUnlearn.Publishing.Tests;
 
-/// <summary>Records that somebody else made: what is believed, what is refused, and on which pull request it may be posted.</summary>
+/// <summary>
+/// Records that somebody else made: what is believed, what is refused, and on which pull request it may be posted.
+/// </summary>
 public sealed class UntrustedTests : IDisposable
 {
     private readonly FakeGitHub _github = new();
@@ -39,7 +41,8 @@ public sealed class UntrustedTests : IDisposable
 
         var comment = Assert.Single(_github.Comments);
         Assert.Contains("they are a claim", comment.Body, StringComparison.Ordinal);
-        Assert.Contains("[Run](https://github.example/run/1)", comment.Body, StringComparison.Ordinal);   // the build that measured, not the one that posts
+        // the build that measured, not the one that posts
+        Assert.Contains("[Run](https://github.example/run/1)", comment.Body, StringComparison.Ordinal);
         Assert.Equal(FakeGitHub.Head, (string?)_github.CheckRuns[0]["head_sha"]);
         Assert.InRange(_github.Requests.Count - before, 1, 6);
     }
@@ -63,7 +66,16 @@ public sealed class UntrustedTests : IDisposable
     [Fact]
     public void Publish_BuildOfAPush_PostsNothing()
     {
-        _desk.Event(new { workflow_run = new { @event = "push", head_sha = FakeGitHub.Head, head_branch = "feature", head_repository = new { full_name = "someone/digits", owner = new { login = "someone" } } } });
+        _desk.Event(new
+        {
+            workflow_run = new
+            {
+                @event = "push",
+                head_sha = FakeGitHub.Head,
+                head_branch = "feature",
+                head_repository = new { full_name = "someone/digits", owner = new { login = "someone" } }
+            }
+        });
 
         NothingIsPosted(PublishCodes.NoTarget);
     }
@@ -75,8 +87,11 @@ public sealed class UntrustedTests : IDisposable
         var run = _desk.ReadRun(honest with { Verdict = Desk.MakeRecord().Verdict });
 
         Assert.Equal(Outcome.Failed, run.Outcome);
-        Assert.Contains("not what the recorded readings give", Assert.Single(run.Verification.Problems), StringComparison.Ordinal);
-        Assert.Contains(run.Findings, finding => finding is { Rule: { Limit: RuleLimit.MaxRate, Subject: "digit-8" }, State: FindingState.Failed });
+        Assert.Contains(
+            "not what the recorded readings give", Assert.Single(run.Verification.Problems), StringComparison.Ordinal);
+        Assert.Contains(
+            run.Findings,
+            finding => finding is { Rule: { Limit: RuleLimit.MaxRate, Subject: "digit-8" }, State: FindingState.Failed });
     }
 
     [Fact]
@@ -89,7 +104,10 @@ public sealed class UntrustedTests : IDisposable
             made.After with { Shares = [.. made.After.Shares, .. made.After.Shares] },
         ];
 
-        Assert.All(twice, after => Assert.Contains("counted twice", Assert.Throws<RunRecordException>(() => _desk.ReadRun(made with { After = after })).Message, StringComparison.Ordinal));
+        Assert.All(twice, after => Assert.Contains(
+            "counted twice",
+            Assert.Throws<RunRecordException>(() => _desk.ReadRun(made with { After = after })).Message,
+            StringComparison.Ordinal));
     }
 
     [Fact]
@@ -98,7 +116,9 @@ public sealed class UntrustedTests : IDisposable
         var made = Desk.MakeRecord();
         var after = made.After! with { Shares = [new ClassShare("auditor", "9", false, 20_000, 10_000)] };
 
-        Assert.Contains(_desk.ReadRun(made with { After = after }).Findings, finding => finding is { Rule: { Limit: RuleLimit.MinShareKept, Subject: "9" }, State: FindingState.NotMeasured });
+        Assert.Contains(
+            _desk.ReadRun(made with { After = after }).Findings,
+            finding => finding is { Rule: { Limit: RuleLimit.MinShareKept, Subject: "9" }, State: FindingState.NotMeasured });
     }
 
     [Theory]
@@ -143,7 +163,10 @@ public sealed class UntrustedTests : IDisposable
         using (var file = File.Create(_desk.At("large.json")))
             file.SetLength(PublishedRunReader.MaxBytes + 1);
 
-        Assert.Contains("is not read", Assert.Throws<RunRecordException>(() => Reader().Read(_desk.At("large.json"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "is not read",
+            Assert.Throws<RunRecordException>(() => Reader().Read(_desk.At("large.json"))).Message,
+            StringComparison.Ordinal);
     }
 
     // Neither a pipe that nobody writes nor a device without end keeps it waiting.
@@ -162,7 +185,8 @@ public sealed class UntrustedTests : IDisposable
 
         var reading = Task.Run(() => Reader().Read(path), TestContext.Current.CancellationToken);
 
-        await Assert.ThrowsAsync<RunRecordException>(() => reading.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken));
+        await Assert.ThrowsAsync<RunRecordException>(
+            () => reading.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken));
     }
 
     [Fact]
@@ -171,7 +195,8 @@ public sealed class UntrustedTests : IDisposable
         var run = _desk.ReadRun(null, Trusted(("\"maxRate\": 0.01", "\"maxRate\": 0.001")));
 
         Assert.True(run.PolicyDiffers);
-        Assert.Contains(run.Findings, finding => finding is { Rule: { Limit: RuleLimit.MaxRate, Subject: "digit-8" }, State: FindingState.Failed, Limit: 0.001 });
+        Assert.Contains(run.Findings, finding =>
+            finding is { Rule: { Limit: RuleLimit.MaxRate, Subject: "digit-8" }, State: FindingState.Failed, Limit: 0.001 });
         Assert.Equal("policies/policy.json", run.PolicyFile);
     }
 
@@ -189,9 +214,11 @@ public sealed class UntrustedTests : IDisposable
         var run = _desk.ReadRun(OfAnotherPolicy(from, to), Trusted());
 
         Assert.Equal(Outcome.Failed, run.Outcome);
-        Assert.Equal($"the readings were taken under another policy, which differs in {path}", Assert.Single(run.Verification.Problems));
+        Assert.Equal(
+            $"the readings were taken under another policy, which differs in {path}", Assert.Single(run.Verification.Problems));
         Assert.Empty(_desk.Publish(run).Problems);
-        var check = Assert.Single(_github.CheckRuns);   // under the name that branch protection asks for, which must not stay green from before
+        // under the name that branch protection asks for, which must not stay green from before
+        var check = Assert.Single(_github.CheckRuns);
         Assert.Equal(("atu / no-eights / generator", "failure"), ((string?)check["name"], (string?)check["conclusion"]));
     }
 
@@ -207,7 +234,8 @@ public sealed class UntrustedTests : IDisposable
 
         Assert.Equal(Outcome.Passed, run.Outcome);
         Assert.True(run.PolicyDiffers);
-        Assert.Equal(Records.Policy.RuleNames().Count + 1, run.Findings.Count);   // and the class kept, which the policy does not list
+        // and the class kept, which the policy does not list
+        Assert.Equal(Records.Policy.RuleNames().Count + 1, run.Findings.Count);
     }
 
     [Theory]
@@ -218,13 +246,22 @@ public sealed class UntrustedTests : IDisposable
         var digest = string.Concat(Enumerable.Repeat(digit, 64));
         var (right, wrong) = (Pinned(digest.ToUpperInvariant()), Pinned(new string('0', 64)));
         var record = Desk.MakeRecord();
-        record = record with { Inputs = [.. record.Inputs.Select(input => input.Role == role ? input with { Sha256 = digest } : input)] };
+        record = record with
+        {
+            Inputs = [.. record.Inputs.Select(input => input.Role == role ? input with { Sha256 = digest } : input)]
+        };
         if (role != "generator")
             record = record with { Before = Seen(record.Before), After = Seen(record.After!) };
 
         Assert.Empty(_desk.ReadRun(record, right).Verification.Problems);
-        Assert.StartsWith($"the recorded {role} ({digest}) is not the one that the policy pins", Assert.Single(_desk.ReadRun(record, wrong).Verification.Problems), StringComparison.Ordinal);
-        Assert.NotEmpty(_desk.ReadRun(record with { Inputs = [.. record.Inputs, new InputFile(role, "other.safetensors", new string('0', 64))] }, wrong).Verification.Problems);   // not both at will
+        Assert.StartsWith(
+            $"the recorded {role} ({digest}) is not the one that the policy pins",
+            Assert.Single(_desk.ReadRun(record, wrong).Verification.Problems),
+            StringComparison.Ordinal);
+        // not both at will
+        Assert.NotEmpty(_desk.ReadRun(
+            record with { Inputs = [.. record.Inputs, new InputFile(role, "other.safetensors", new string('0', 64))] },
+            wrong).Verification.Problems);
 
         TrustedPolicy Pinned(string sha256) => Trusted((file, $"{file}, \"sha256\": \"{sha256}\""));
 
@@ -238,11 +275,15 @@ public sealed class UntrustedTests : IDisposable
         var run = ReadUntrusted(Desk.MakeRecord(), Trusted());
 
         Assert.True(run.IsUnproven);
-        Assert.Equal(["$.classifiers.auditor.sha256", "$.quality.reference (a copy of it beside this policy)"], run.UnpinnedPaths);
+        Assert.Equal(
+            ["$.classifiers.auditor.sha256", "$.quality.reference (a copy of it beside this policy)"], run.UnpinnedPaths);
         Assert.Empty(_desk.Publish(run).Problems);
         var check = Assert.Single(_github.CheckRuns);
         Assert.Equal("neutral", (string?)check["conclusion"]);
-        Assert.StartsWith("Not proven: the policy pins no $.classifiers.auditor.sha256", (string?)check["output"]!["title"], StringComparison.Ordinal);
+        Assert.StartsWith(
+            "Not proven: the policy pins no $.classifiers.auditor.sha256",
+            (string?)check["output"]!["title"],
+            StringComparison.Ordinal);
         var comment = Assert.Single(_github.Comments).Body;
         Assert.Contains("⚠️ Not proven: no-eights", comment, StringComparison.Ordinal);
         Assert.Contains("Add to this repository's policy: `$.classifiers.auditor.sha256`", comment, StringComparison.Ordinal);
@@ -258,7 +299,8 @@ public sealed class UntrustedTests : IDisposable
 
         Assert.Empty(_desk.Publish(ReadUntrusted(Desk.MakeRecord(), Trusted())).Problems);
 
-        Assert.StartsWith("Not proven: ", (string?)Assert.Single(_github.CheckRuns)["output"]!["title"], StringComparison.Ordinal);
+        Assert.StartsWith(
+            "Not proven: ", (string?)Assert.Single(_github.CheckRuns)["output"]!["title"], StringComparison.Ordinal);
     }
 
     [Fact]
@@ -284,11 +326,22 @@ public sealed class UntrustedTests : IDisposable
     {
         var record = Desk.MakeRecord();
         File.WriteAllText(_desk.At("policies/reference.safetensors"), "the repository's own");
-        record = record with { Inputs = [.. record.Inputs.Select(input => input.Role == InputRoles.Reference ? input with { Sha256 = Sha256Digest.FindAt(_desk.At("policies/reference.safetensors"))! } : input)] };
+        record = record with
+        {
+            Inputs = [.. record.Inputs.Select(input => input.Role == InputRoles.Reference
+            ? input with { Sha256 = Sha256Digest.FindAt(_desk.At("policies/reference.safetensors"))! }
+            : input)]
+        };
         var auditor = new string('e', 64);
-        record = record with { Inputs = [.. record.Inputs.Select(input => input.Role == InputRoles.Classifier("auditor") ? input with { Sha256 = auditor } : input)] };
+        record = record with
+        {
+            Inputs = [.. record.Inputs.Select(input => input.Role == InputRoles.Classifier("auditor")
+            ? input with { Sha256 = auditor }
+            : input)]
+        };
         record = record with { Before = Seen(record.Before), After = Seen(record.After!) };
-        var pinned = Trusted(("\"checkpoint\": \"auditor.safetensors\"", $"\"checkpoint\": \"auditor.safetensors\", \"sha256\": \"{auditor}\""));
+        var pinned = Trusted(
+            ("\"checkpoint\": \"auditor.safetensors\"", $"\"checkpoint\": \"auditor.safetensors\", \"sha256\": \"{auditor}\""));
 
         var run = ReadUntrusted(record, pinned);
 
@@ -297,7 +350,14 @@ public sealed class UntrustedTests : IDisposable
         Assert.Equal(Conclusion.Success, CheckPage.Create(run, new PublishContext()).Conclusion);
 
         Measurement Seen(Measurement measured) =>
-            measured with { Quality = measured.Quality! with { ExtractorSha256 = auditor, ReferenceSha256 = record.Inputs.Single(input => input.Role == InputRoles.Reference).Sha256 } };
+            measured with
+            {
+                Quality = measured.Quality! with
+                {
+                    ExtractorSha256 = auditor,
+                    ReferenceSha256 = record.Inputs.Single(input => input.Role == InputRoles.Reference).Sha256
+                }
+            };
     }
 
     // A path says nothing about what lies there in a fork; this checkout's copy does.
@@ -310,7 +370,10 @@ public sealed class UntrustedTests : IDisposable
 
         var run = ReadUntrusted(Desk.MakeRecord(), Trusted());
 
-        Assert.StartsWith($"the recorded {role} is not this repository's {file}", Assert.Single(run.Verification.Problems), StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"the recorded {role} is not this repository's {file}",
+            Assert.Single(run.Verification.Problems),
+            StringComparison.Ordinal);
         Assert.Equal(Conclusion.Failure, CheckPage.Create(run, new PublishContext()).Conclusion);
     }
 
@@ -319,7 +382,10 @@ public sealed class UntrustedTests : IDisposable
     {
         var other = new TrustedPolicy("other.json", Records.PolicyText, Records.Policy with { Name = "no-nines" });
 
-        Assert.Contains("'no-eights'", Assert.Throws<RecordRefusedException>(() => _desk.ReadRun(null, other)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "'no-eights'",
+            Assert.Throws<RecordRefusedException>(() => _desk.ReadRun(null, other)).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -337,7 +403,8 @@ public sealed class UntrustedTests : IDisposable
     private PublishedRun ReadUntrusted(RunRecord record, TrustedPolicy trusted)
     {
         RunRecordFile.Write(_desk.At("artifacts/no-eights/run.json"), record);
-        return new PublishedRunReader(Records.Vocabulary, Records.Today, _desk.At(""), [trusted], untrusted: true).Read(_desk.At("artifacts/no-eights/run.json"));
+        return new PublishedRunReader(Records.Vocabulary, Records.Today, _desk.At(""), [trusted], untrusted: true)
+            .Read(_desk.At("artifacts/no-eights/run.json"));
     }
 
     private static PublishedRunReader Reader() => new(Records.Vocabulary, Records.Today, workspace: null, [], untrusted: true);
@@ -345,7 +412,8 @@ public sealed class UntrustedTests : IDisposable
     private TrustedPolicy Trusted(params (string From, string To)[] edits)
     {
         var text = edits.Aggregate(Records.PolicyText, (text, edit) => Edited(text, edit.From, edit.To));
-        return new TrustedPolicy(_desk.At("policies/policy.json"), text, PolicyReader.Read(text, "policy.json", Records.Vocabulary, []).Policy!);
+        return new TrustedPolicy(
+            _desk.At("policies/policy.json"), text, PolicyReader.Read(text, "policy.json", Records.Vocabulary, []).Policy!);
     }
 
     private RunRecord OfAnotherPolicy(string from, string to)
@@ -354,7 +422,12 @@ public sealed class UntrustedTests : IDisposable
         return made with
         {
             Policy = other.Policy,
-            PolicySource = made.PolicySource with { Text = other.Text, Sha256 = Sha256Digest.Compute(other.Text), EffectiveSha256 = CanonicalJson.Digest(other.Policy) },
+            PolicySource = made.PolicySource with
+            {
+                Text = other.Text,
+                Sha256 = Sha256Digest.Compute(other.Text),
+                EffectiveSha256 = CanonicalJson.Digest(other.Policy)
+            },
             Verdict = Gate.Judge(other.Policy, made.Before, made.After, Records.Today),
         };
     }

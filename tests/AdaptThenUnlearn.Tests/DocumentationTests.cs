@@ -15,11 +15,15 @@ public sealed partial class DocumentationTests
 
         Assert.All(LeavesOf("", effective.RootElement.GetProperty("unlearning")), leaf =>
             Assert.Contains($"| `{leaf.Name}` | ", page, StringComparison.Ordinal));
-        foreach (var section in effective.RootElement.GetProperty("unlearning").EnumerateObject().Where(property => property.Value.ValueKind == JsonValueKind.Object))
+        foreach (var section in effective.RootElement.GetProperty("unlearning")
+            .EnumerateObject()
+            .Where(property => property.Value.ValueKind == JsonValueKind.Object))
         {
             var text = page[page.IndexOf($"## `unlearning.{section.Name}`", StringComparison.Ordinal)..];
             text = text[..text.IndexOf("\n## ", 5, StringComparison.Ordinal)];
-            Assert.All(section.Value.EnumerateObject(), leaf => Assert.Matches($@"(?m)^\| `{leaf.Name}` \| .* \| `{Regex.Escape(leaf.Value.ToString())}` \|$", text));
+            Assert.All(
+                section.Value.EnumerateObject(),
+                leaf => Assert.Matches($@"(?m)^\| `{leaf.Name}` \| .* \| `{Regex.Escape(leaf.Value.ToString())}` \|$", text));
         }
     }
 
@@ -29,8 +33,11 @@ public sealed partial class DocumentationTests
         var page = Page("policy.md");
 
         Assert.Matches($@"(?m)^\| `steps` \| Discriminator updates.* \| `{DiscriminatorWarmUpOptions.Default.Steps}` \|$", page);
-        Assert.Matches(FormattableString.Invariant($@"(?m)^\| `minimumClean` \| .* \| `{UnlearningOptions.DefaultMinimumClean}` \|$"), page);
-        Assert.Matches(FormattableString.Invariant($@"(?m)^\| `candidateMargin` \| .* \| `{UnlearningOptions.DefaultCandidateMargin}` \|$"), page);
+        Assert.Matches(
+            FormattableString.Invariant($@"(?m)^\| `minimumClean` \| .* \| `{UnlearningOptions.DefaultMinimumClean}` \|$"), page);
+        Assert.Matches(
+            FormattableString.Invariant($@"(?m)^\| `candidateMargin` \| .* \| `{UnlearningOptions.DefaultCandidateMargin}` \|$"),
+            page);
     }
 
     [Fact]
@@ -38,18 +45,23 @@ public sealed partial class DocumentationTests
     {
         var page = Page("diagnostics.md");
         var used = new[] { ("src", "*.cs"), ("tasks", "*.cs"), ("tasks", "*.targets") }
-            .SelectMany(kind => Directory.EnumerateFiles(Path.Combine(Repository.Root, kind.Item1), kind.Item2, SearchOption.AllDirectories))
-            .Where(file => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal))
+            .SelectMany(kind => Directory.EnumerateFiles(
+                Path.Combine(Repository.Root, kind.Item1), kind.Item2, SearchOption.AllDirectories))
+            .Where(file => !file.Contains(
+                $"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal))
             .SelectMany(file => CodePattern().Matches(File.ReadAllText(file)).Select(match => match.Value)).ToHashSet();
 
-        Assert.Equal(used.Order(StringComparer.Ordinal), CodePattern().Matches(page).Select(match => match.Value).Distinct().Order(StringComparer.Ordinal));
+        Assert.Equal(
+            used.Order(StringComparer.Ordinal),
+            CodePattern().Matches(page).Select(match => match.Value).Distinct().Order(StringComparer.Ordinal));
     }
 
     [Fact]
     public void EveryCode_IsWrittenOnceInACatalogueOfCodes() =>
         Assert.DoesNotContain(
             Directory.EnumerateFiles(Path.Combine(Repository.Root, "src"), "*.cs", SearchOption.AllDirectories)
-                .Where(file => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal))
+                .Where(file => !file.Contains(
+                    $"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal))
                 .Where(file => !file.EndsWith("Codes.cs", StringComparison.Ordinal)),
             file => LiteralCodePattern().IsMatch(File.ReadAllText(file)));
 
@@ -57,9 +69,12 @@ public sealed partial class DocumentationTests
     public void MSBuildPage_EveryPropertyOfTheTargets_IsInTheTable()
     {
         var targets = Path.Combine(Repository.Root, "tasks", "AdaptThenUnlearn.MSBuild", "build");
-        var used = Directory.EnumerateFiles(targets).SelectMany(file => Regex.Matches(File.ReadAllText(file), @"\$\((GovernModels\w+)\)").Select(match => match.Groups[1].Value)).Distinct();
+        var used = Directory.EnumerateFiles(targets).SelectMany(file =>
+            Regex.Matches(File.ReadAllText(file), @"\$\((GovernModels\w+)\)").Select(match => match.Groups[1].Value)).Distinct();
 
-        Assert.Equal(used.Order(StringComparer.Ordinal), Regex.Matches(Page("msbuild.md"), @"(?m)^\| `(GovernModels\w+)` \|").Select(match => match.Groups[1].Value).Order(StringComparer.Ordinal));
+        Assert.Equal(used.Order(StringComparer.Ordinal), Regex.Matches(Page("msbuild.md"), @"(?m)^\| `(GovernModels\w+)` \|")
+            .Select(match => match.Groups[1].Value)
+            .Order(StringComparer.Ordinal));
     }
 
     public static TheoryData<string> Pages =>
@@ -75,12 +90,17 @@ public sealed partial class DocumentationTests
         var folder = Path.GetDirectoryName(Path.Combine(Repository.Root, page))!;
 
         Assert.All(
-            LinkPattern().Matches(File.ReadAllText(Path.Combine(Repository.Root, page))).Select(match => match.Groups[1].Value).Where(link => !link.Contains("://", StringComparison.Ordinal)),
+            LinkPattern()
+                .Matches(File.ReadAllText(Path.Combine(Repository.Root, page)))
+                .Select(match => match.Groups[1].Value)
+                .Where(link => !link.Contains("://", StringComparison.Ordinal)),
             link => Assert.True(Path.Exists(Path.Combine(folder, link)), $"{page} links to {link}, which is not there"));
     }
 
     private static IEnumerable<(string Name, JsonElement Value)> LeavesOf(string name, JsonElement element) =>
-        element.ValueKind == JsonValueKind.Object ? element.EnumerateObject().SelectMany(property => LeavesOf(property.Name, property.Value)) : [(name, element)];
+        element.ValueKind == JsonValueKind.Object
+            ? element.EnumerateObject().SelectMany(property => LeavesOf(property.Name, property.Value))
+            : [(name, element)];
 
     private static string Page(string name) => File.ReadAllText(Path.Combine(Repository.Root, "docs", name));
 

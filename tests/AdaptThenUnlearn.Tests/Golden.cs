@@ -16,7 +16,9 @@ internal static class Golden
         }
 
         Assert.True(
-            File.Exists(file), $"the golden file tests/{folder}/{name} is missing: run the test once with ATU_UPDATE_GOLDEN=1, and look at what it wrote");
+            File.Exists(file),
+            $"the golden file tests/{folder}/{name} is missing: run the test once with ATU_UPDATE_GOLDEN=1, and look at "
+                + "what it wrote");
         Assert.Equal(File.ReadAllText(file), actual);
     }
 }

@@ -6,7 +6,8 @@ namespace AdaptThenUnlearn.Tests;
 /// <summary>The embedded models are the ones their cards describe, and light enough for a repository.</summary>
 public sealed class ModelCardTests
 {
-    public static TheoryData<string> Folders => [.. Directory.GetDirectories(Path.Combine(Repository.Root, "models")).Select(folder => Path.GetFileName(folder)!)];
+    public static TheoryData<string> Folders =>
+        [.. Directory.GetDirectories(Path.Combine(Repository.Root, "models")).Select(folder => Path.GetFileName(folder)!)];
 
     [Theory]
     [MemberData(nameof(Folders))]
@@ -45,10 +46,14 @@ public sealed class ModelCardTests
     public void Classifiers_OnTheTestImages_AreGoodEnoughToJudge(string name, double accuracy)
     {
         using var card = Card(name);
-        var classifiers = card.RootElement.GetProperty("models").EnumerateArray().Where(model => model.GetProperty("command").GetString()!.Contains("train-classifier", StringComparison.Ordinal)).ToList();
+        var classifiers = card.RootElement.GetProperty("models")
+            .EnumerateArray()
+            .Where(model => model.GetProperty("command").GetString()!.Contains("train-classifier", StringComparison.Ordinal))
+            .ToList();
 
         Assert.Equal(2, classifiers.Count);
-        Assert.All(classifiers, model => Assert.True(model.GetProperty("quality").GetProperty("testAccuracy").GetDouble() >= accuracy));
+        Assert.All(
+            classifiers, model => Assert.True(model.GetProperty("quality").GetProperty("testAccuracy").GetDouble() >= accuracy));
     }
 
     // Every command of the card stands in the folder's page word for word, so that there is one way to rebuild a model.
@@ -57,12 +62,16 @@ public sealed class ModelCardTests
     public void Commands_StandInTheFoldersPage(string name)
     {
         using var card = Card(name);
-        var page = string.Join('\n', File.ReadAllLines(Path.Combine(Folder(name), "README.md")).Select(line => string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries))));
+        var page = string.Join('\n', File.ReadAllLines(Path.Combine(Folder(name), "README.md"))
+            .Select(line => string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries))));
 
-        Assert.All(card.RootElement.GetProperty("models").EnumerateArray(), model => Assert.Contains(model.GetProperty("command").GetString()!, page, StringComparison.Ordinal));
+        Assert.All(
+            card.RootElement.GetProperty("models").EnumerateArray(),
+            model => Assert.Contains(model.GetProperty("command").GetString()!, page, StringComparison.Ordinal));
     }
 
     private static string Folder(string name) => Path.Combine(Repository.Root, "models", name);
 
-    private static JsonDocument Card(string name) => JsonDocument.Parse(File.ReadAllText(Path.Combine(Folder(name), "card.json")));
+    private static JsonDocument Card(string name) =>
+        JsonDocument.Parse(File.ReadAllText(Path.Combine(Folder(name), "card.json")));
 }

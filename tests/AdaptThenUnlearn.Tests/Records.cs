@@ -12,7 +12,11 @@ internal static class Records
 {
     public static readonly DateOnly Today = new(2026, 3, 1);
 
-    public static readonly PolicyVocabulary Vocabulary = new(["adapt-then-unlearn", "fine-tune", "extrapolation", "retrain"], ["il2", "nl2", "el2"], ["safetensors"], [.. ReportFormats.All.Select(format => format.Name)]);
+    public static readonly PolicyVocabulary Vocabulary = new(
+        ["adapt-then-unlearn", "fine-tune", "extrapolation", "retrain"],
+        ["il2", "nl2", "el2"],
+        ["safetensors"],
+        [.. ReportFormats.All.Select(format => format.Name)]);
 
     public const string PolicyText = """
         {
@@ -41,8 +45,20 @@ internal static class Records
         Seed: 20,
         Truncation: 1,
         [new FeatureReading("digit-8", "auditor", "8", [new Look(10000, hits)], hits, NoiseFloor: 0.0002)],
-        new QualityReading("classifier Fréchet distance", "auditor", "e", "r", ["8"], 5000, 54000, Values(distance), distance is { } known ? Groups(known) : null),
-        [new ClassShare("auditor", "8", Undesired: true, hits, 10000), new ClassShare("auditor", "9", Undesired: false, nines, 10000)],
+        new QualityReading(
+            "classifier Fréchet distance",
+            "auditor",
+            "e",
+            "r",
+            ["8"],
+            5000,
+            54000,
+            Values(distance),
+            distance is { } known ? Groups(known) : null),
+        [
+            new ClassShare("auditor", "8", Undesired: true, hits, 10000),
+            new ClassShare("auditor", "9", Undesired: false, nines, 10000)
+        ],
         EvaluationOptions.EightBit);
 
     private static MetricValue[] Values(double? distance) =>
@@ -55,19 +71,34 @@ internal static class Records
         new(RecordedMetrics.Coverage, 0.95),
     ];
 
-    /// <summary>Groups of 5,000 images without which a distance is a little smaller or larger by turns: its jackknife estimate is itself, its standard error √19 times the step.</summary>
+    /// <summary>
+    /// Groups of 5,000 images without which a distance is a little smaller or larger by turns: its jackknife estimate is itself,
+    /// its standard error √19 times the step.
+    /// </summary>
     public static FrechetGroups Groups(double distance, double step = 0.1) =>
-        new([.. Enumerable.Repeat(250L, FrechetGroups.Count)], [.. Enumerable.Range(0, FrechetGroups.Count).Select(group => distance + (group % 2 == 0 ? step : -step))]);
+        new(
+            [.. Enumerable.Repeat(250L, FrechetGroups.Count)],
+            [.. Enumerable.Range(0, FrechetGroups.Count).Select(group => distance + (group % 2 == 0 ? step : -step))]);
 
     /// <summary>A run of each kind that a report must be able to tell of, by name.</summary>
     public static RunRecord Named(string name) => name switch
     {
         "passed" => Run(),
-        "failed" => Judged(Measured("b", 400, 60, 100), new Waiver("quality/maxFrechetIncrease", "until the next release", "Ada", "2026-12-31"), new Waiver("quality/maxFrechetDistance", "was bad once", "Ada", "2026-12-31")),
+        "failed" => Judged(
+            Measured("b", 400, 60, 100),
+            new Waiver("quality/maxFrechetIncrease", "until the next release", "Ada", "2026-12-31"),
+            new Waiver("quality/maxFrechetDistance", "was bad once", "Ada", "2026-12-31")),
         "unmeasured" => Judged(Measured("b", 20, null, 900), new Waiver("digit-8/maxRate", "not needed", "Ada", "2026-12-31")),
         "untrained" => Untrained(Measured("a", 5, 30, 1000)),
-        "waived" => Judged(Measured("b", 20, 60, 900), new Waiver("quality/maxFrechetIncrease", "until the next release", "Ada", "2026-12-31"), new Waiver("quality/maxFrechetDistance", "was bad once", "Ada", "2026-11-30")),
-        "waived-untrained" => Untrained(Measured("a", 500, 30, 1000), Policy with { UndesiredFeatures = [Policy.UndesiredFeatures[0] with { MinUnlearned = null }], Waivers = [new Waiver("digit-8/maxRate", "too few samples show it", "Grace", "2026-12-31")] }),
+        "waived" => Judged(
+            Measured("b", 20, 60, 900),
+            new Waiver("quality/maxFrechetIncrease", "until the next release", "Ada", "2026-12-31"),
+            new Waiver("quality/maxFrechetDistance", "was bad once", "Ada", "2026-11-30")),
+        "waived-untrained" => Untrained(Measured("a", 500, 30, 1000), Policy with
+        {
+            UndesiredFeatures = [Policy.UndesiredFeatures[0] with { MinUnlearned = null }],
+            Waivers = [new Waiver("digit-8/maxRate", "too few samples show it", "Grace", "2026-12-31")]
+        }),
         _ => throw new ArgumentOutOfRangeException(nameof(name), name, "no such run"),
     };
 
@@ -85,12 +116,23 @@ internal static class Records
         "atu 0.1.0",
         policy ?? Policy,
         new PolicySource("../policy.json", PolicyText, Sha256Digest.Compute(PolicyText), CanonicalJson.Digest(Policy), []),
-        [new InputFile("generator", "generator.safetensors", Before.GeneratorSha256), new InputFile("classifier annotator", "annotator.safetensors", "n"), new InputFile("classifier auditor", "auditor.safetensors", "e"), new InputFile("reference", "reference.safetensors", "r")],
-        [new OutputFile("artifact", "no-eights.safetensors", After.GeneratorSha256), new OutputFile("before and after", "images/before-after.png", new string('c', 64))],
+        [
+            new InputFile("generator", "generator.safetensors", Before.GeneratorSha256),
+            new InputFile("classifier annotator", "annotator.safetensors", "n"),
+            new InputFile("classifier auditor", "auditor.safetensors", "e"),
+            new InputFile("reference", "reference.safetensors", "r")
+        ],
+        [
+            new OutputFile("artifact", "no-eights.safetensors", After.GeneratorSha256),
+            new OutputFile("before and after", "images/before-after.png", new string('c', 64))
+        ],
         Before,
         After,
         new TrainingRecord("adapt-then-unlearn", 4200, 540, 800, 1200, 16.5, 173.25, 139),
         verdict ?? Gate.Judge(policy ?? Policy, Before, After, Today),
         new RunEnvironment("Linux", ".NET 10.0.0", "0.107.0", "cpu", 2, 900_000_000),
-        new RunTimes(new DateTimeOffset(2026, 3, 1, 10, 0, 0, TimeSpan.Zero), new DateTimeOffset(2026, 3, 1, 10, 3, 20, TimeSpan.Zero), [new StageTime("measuring before", 50, 95), new StageTime("training", 150, 290)]));
+        new RunTimes(
+            new DateTimeOffset(2026, 3, 1, 10, 0, 0, TimeSpan.Zero),
+            new DateTimeOffset(2026, 3, 1, 10, 3, 20, TimeSpan.Zero),
+            [new StageTime("measuring before", 50, 95), new StageTime("training", 150, 290)]));
 }

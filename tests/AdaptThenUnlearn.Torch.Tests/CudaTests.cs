@@ -23,7 +23,14 @@ namespace AdaptThenUnlearn.Torch.Tests;
 public sealed class CudaTests : IDisposable
 {
     private static readonly TrainingSettings _settings = new(
-        BatchSize: 4, LearningRate: 0.002, R1Weight: 1, R1Every: 2, PathLengthWeight: 2, PathLengthEvery: 2, StyleMixing: 0.9, EmaHalfLife: 20);
+        BatchSize: 4,
+        LearningRate: 0.002,
+        R1Weight: 1,
+        R1Every: 2,
+        PathLengthWeight: 2,
+        PathLengthEvery: 2,
+        StyleMixing: 0.9,
+        EmaHalfLife: 20);
 
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-cuda-").FullName;
 
@@ -38,7 +45,10 @@ public sealed class CudaTests : IDisposable
 
         Assert.Equal("cuda:0", device.ToString());
         Assert.Equal(DeviceType.CUDA, TorchBackend.Choose("auto").type);
-        Assert.Contains("there are only", Assert.Throws<TorchBackendException>(() => TorchBackend.Choose("cuda:999")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "there are only",
+            Assert.Throws<TorchBackendException>(() => TorchBackend.Choose("cuda:999")).Message,
+            StringComparison.Ordinal);
         Assert.False(backends.cudnn.allow_tf32 || backends.cuda.matmul.allow_tf32);
     }
 
@@ -77,9 +87,13 @@ public sealed class CudaTests : IDisposable
         using var there = On(device, networks);
         using var images = Small.Images();
         using var imagesThere = Small.Images(device: device);
-        var settings = name.StartsWith("stylegan2", StringComparison.Ordinal) ? _settings : _settings with { PathLengthWeight = 0 };
-        using var trainer = new AdversarialTrainer(networks.Generator, networks.Discriminator, settings, new RandomStreams(1, "cuda"));
-        using var trainerThere = new AdversarialTrainer(there.Generator, there.Discriminator, settings, new RandomStreams(1, "cuda"));
+        var settings = name.StartsWith("stylegan2", StringComparison.Ordinal)
+            ? _settings
+            : _settings with { PathLengthWeight = 0 };
+        using var trainer =
+            new AdversarialTrainer(networks.Generator, networks.Discriminator, settings, new RandomStreams(1, "cuda"));
+        using var trainerThere =
+            new AdversarialTrainer(there.Generator, there.Discriminator, settings, new RandomStreams(1, "cuda"));
         var start = trainer.Generator.Values.clone();
 
         for (var step = 1; step <= 4; step++)
@@ -130,15 +144,19 @@ public sealed class CudaTests : IDisposable
             {
                 using var feedback = Small.Feedback(own, annotator, on);
                 var journal = new FolderJournal(At($"{method}-{on.type}"), "f", resume);
-                return UnlearningMethods.Named(method).Run(Small.Context(own, annotator, feedback, on) with { Journal = journal, Progress = progress }, cancel);
+                return UnlearningMethods
+                    .Named(method)
+                    .Run(Small.Context(own, annotator, feedback, on) with { Journal = journal, Progress = progress }, cancel);
             }
 
             using var stop = new CancellationTokenSource();
-            Assert.Throws<OperationCanceledException>(() => Run(new Small.StopAfter(afterSteps, stop), stop.Token, resume: false));
+            Assert.Throws<OperationCanceledException>(
+                () => Run(new Small.StopAfter(afterSteps, stop), stop.Token, resume: false));
             var told = new Small.Silent();
             using var unlearned = Run(told, CancellationToken.None, resume: true);
             Assert.Equal((goesOnIn, 3), (told.Reported[0].Stage, told.Reported[0].Step));
-            Assert.All(unlearned.Networks.Generator.parameters(), parameter => Assert.True(parameter.isfinite().all().item<bool>()));
+            Assert.All(
+                unlearned.Networks.Generator.parameters(), parameter => Assert.True(parameter.isfinite().all().item<bool>()));
             Assert.Equal(on.type, unlearned.Networks.Generator.parameters().First().device_type);
             return unlearned.Distances.ToOriginal;
         }
@@ -157,7 +175,9 @@ public sealed class CudaTests : IDisposable
         using var classifier = Small.Classifier();
         using var there = Small.Classifier();
         there.to(device);
-        var images = LatentDraw.Sample(networks.Generator, 150, new RandomStreams(1, "cuda").At("images"), CPU).Images(networks.Generator).detach();
+        var images = LatentDraw.Sample(networks.Generator, 150, new RandomStreams(1, "cuda").At("images"), CPU)
+            .Images(networks.Generator)
+            .detach();
 
         var (features, logits) = FeaturePass.Run(classifier, images);
         var (featuresThere, logitsThere) = FeaturePass.Run(there, images);
@@ -176,7 +196,8 @@ public sealed class CudaTests : IDisposable
         var reference = Interop.Case("inception_hash");
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        using var network = GeneratorCheckpoint.LoadStateDict(new InceptionV3(), CheckpointFormats.Read(InceptionFormula.Weights(reference, At("weights.safetensors"))), device);
+        using var network = GeneratorCheckpoint.LoadStateDict(
+            new InceptionV3(), CheckpointFormats.Read(InceptionFormula.Weights(reference, At("weights.safetensors"))), device);
 
         var features = network.call(reference.Array("images_s64").to(float32).to(device));
 
@@ -202,7 +223,8 @@ public sealed class CudaTests : IDisposable
     {
         var device = Device();
 
-        var failed = Assert.Throws<RunException>(() => MemoryShortage.RunOrExplain("training", batchSize: 16, () => empty(1L << 44, device: device)));
+        var failed = Assert.Throws<RunException>(
+            () => MemoryShortage.RunOrExplain("training", batchSize: 16, () => empty(1L << 44, device: device)));
 
         Assert.Contains("try --set unlearning.batchSize=8", failed.Message, StringComparison.Ordinal);
     }
@@ -223,8 +245,13 @@ public sealed class CudaTests : IDisposable
 
     private static void Agree(Tensor expected, Tensor actual, double tolerance)
     {
-        var (worst, scale) = ((actual.cpu() - expected).abs().max().item<float>(), Math.Max(1, expected.abs().max().item<float>()));
-        Assert.True(worst <= tolerance * scale, FormattableString.Invariant($"differs by {worst:G3} of {scale:G3}, {tolerance:G3} of it is allowed"));
+        var (worst, scale) = ((actual.cpu() - expected)
+            .abs()
+            .max()
+            .item<float>(), Math.Max(1, expected.abs().max().item<float>()));
+        Assert.True(
+            worst <= tolerance * scale,
+            FormattableString.Invariant($"differs by {worst:G3} of {scale:G3}, {tolerance:G3} of it is allowed"));
     }
 
     private string At(string name) => Path.Combine(_folder, name);

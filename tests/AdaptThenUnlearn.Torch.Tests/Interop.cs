@@ -29,7 +29,9 @@ internal sealed class Interop
             if (Directory.Exists(Path.Combine(folder.FullName, "shared", "interop")))
                 root = Path.Combine(folder.FullName, "shared", "interop");
 
-        Assert.SkipUnless(root is not null && Directory.Exists(Path.Combine(root, name)), "the reference values (shared/interop, or the folder named by ATU_INTEROP) are not on this machine");
+        Assert.SkipUnless(
+            root is not null && Directory.Exists(Path.Combine(root, name)),
+            "the reference values (shared/interop, or the folder named by ATU_INTEROP) are not on this machine");
         return new Interop(Path.Combine(root!, name));
     }
 
@@ -38,7 +40,9 @@ internal sealed class Interop
     public string PathOf(string name) => Path.Combine(_folder, name);
 
     public IEnumerable<string> Arrays(string startingWith) =>
-        Directory.GetFiles(_folder, startingWith + "*.npy").Select(file => Path.GetFileNameWithoutExtension(file)!).Order(StringComparer.Ordinal);
+        Directory.GetFiles(_folder, startingWith + "*.npy")
+            .Select(file => Path.GetFileNameWithoutExtension(file)!)
+            .Order(StringComparer.Ordinal);
 
     public Tensor Array(string name) => NumpyFile.Read(PathOf(name + ".npy"));
 
@@ -47,7 +51,9 @@ internal sealed class Interop
     public double Scalar(string name)
     {
         var output = this["scalars_out"].GetProperty(name);
-        return output.TryGetProperty("value", out var value) ? value.GetDouble() : output.GetProperty("value_float64").GetDouble();
+        return output.TryGetProperty("value", out var value)
+            ? value.GetDouble()
+            : output.GetProperty("value_float64").GetDouble();
     }
 
     /// <summary>Within the tolerance that the case itself gives.</summary>
@@ -66,5 +72,6 @@ internal sealed class Interop
     }
 
     /// <summary>Within the tolerance that the case itself gives.</summary>
-    public void Agrees(string name, double actual) => Assert.Equal(Scalar(name), actual, tolerance: this["scalars_out"].GetProperty(name).GetProperty("suggested_atol").GetDouble());
+    public void Agrees(string name, double actual) => Assert.Equal(
+        Scalar(name), actual, tolerance: this["scalars_out"].GetProperty(name).GetProperty("suggested_atol").GetDouble());
 }

@@ -2,7 +2,10 @@ using SkiaSharp;
 
 namespace AdaptThenUnlearn.Torch.Tests;
 
-/// <summary>A folder of grey noise that is <c>bright</c> or dark, <c>striped</c> or plain: all four combinations, with a <c>labels.csv</c>.</summary>
+/// <summary>
+/// A folder of grey noise that is <c>bright</c> or dark, <c>striped</c> or plain: all four combinations, with a
+/// <c>labels.csv</c>.
+/// </summary>
 internal static class LabelledPictures
 {
     public static void Write(string folder, int count, int height = 16)

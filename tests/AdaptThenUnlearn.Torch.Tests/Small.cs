@@ -14,13 +14,21 @@ namespace AdaptThenUnlearn.Torch.Tests;
 /// <summary>Small networks and options for tests.</summary>
 internal static class Small
 {
-    public static readonly StyleGan2Settings Settings = new(Resolution: 16, ImageChannels: 1, LatentSize: 8, MappingLayers: 2, Channels: [8, 6, 4]);
+    public static readonly StyleGan2Settings Settings =
+        new(Resolution: 16, ImageChannels: 1, LatentSize: 8, MappingLayers: 2, Channels: [8, 6, 4]);
 
     public static readonly ImageShape Shape = new(1, 16);
 
     public static UnlearningOptions Options => UnlearningPresets.Get("default") with
     {
-        Steps = 6, RecoverySteps = 2, BatchSize = 4, CandidateEvery = 2, CandidateSamples = 100, FeedbackSamples = 200, MinimumNegatives = 1, CleanBelow = 0.5,
+        Steps = 6,
+        RecoverySteps = 2,
+        BatchSize = 4,
+        CandidateEvery = 2,
+        CandidateSamples = 100,
+        FeedbackSamples = 200,
+        MinimumNegatives = 1,
+        CleanBelow = 0.5,
         Adaptation = new AdaptationOptions(Steps: 3, LearningRate: 0.002, EwcWeight: 10, FisherSamples: 4, Models: 1),
     };
 
@@ -67,7 +75,8 @@ internal static class Small
         using var networks = Gan();
         var images = ImageQuantizer.Quantize(networks.Generator.Generate(randn(200, Settings.LatentSize), noise: null));
         manual_seed(seed);
-        var classifier = Weights.Detach(ClassifierArchitectures.Build(StridedConvNet.Name, Shape, ["glasses", "hat"], ClassifierOutputs.Sigmoid));
+        var classifier = Weights.Detach(
+            ClassifierArchitectures.Build(StridedConvNet.Name, Shape, ["glasses", "hat"], ClassifierOutputs.Sigmoid));
         classifier.eval();
         var output = classifier.named_parameters().ToDictionary(named => named.name, named => named.parameter);
         output["output.weight"].mul_(50);
@@ -75,11 +84,18 @@ internal static class Small
         return classifier;
     }
 
-    public static Annotation Annotation(FeatureClassifier classifier) => new([new AnnotatedFeature("banned", new FeatureRule(classifier, classifier.Classes[1], Threshold: null))], Options.CleanBelow);
+    public static Annotation Annotation(FeatureClassifier classifier) => new(
+        [new AnnotatedFeature("banned", new FeatureRule(classifier, classifier.Classes[1], Threshold: null))],
+        Options.CleanBelow);
 
     /// <summary>Feedback from the generator's samples, sorted by the annotator.</summary>
     public static Feedback Feedback(GanPair networks, FeatureClassifier annotator, Device device) => FeedbackCollector.Collect(
-        networks.Generator, Annotation(annotator), GivenImages.None, Options with { MinimumClean = 0 }, device, CancellationToken.None);
+        networks.Generator,
+        Annotation(annotator),
+        GivenImages.None,
+        Options with { MinimumClean = 0 },
+        device,
+        CancellationToken.None);
 
     /// <summary>The context of a training that saves no state and reports to nobody.</summary>
     public static UnlearningContext Context(GanPair networks, FeatureClassifier annotator, Feedback feedback, Device device) =>
@@ -112,7 +128,8 @@ internal static class Small
     /// <summary>Gives candidates fixed figures for each step.</summary>
     public sealed class Judge(Func<int, double>? distance = null) : ICandidateEvaluator
     {
-        Candidate ICandidateEvaluator.Evaluate(ImageGenerator generator, int step) => new(step, 0.1, 0, distance?.Invoke(step) ?? 100 - step, 1);
+        Candidate ICandidateEvaluator.Evaluate(ImageGenerator generator, int step) =>
+            new(step, 0.1, 0, distance?.Invoke(step) ?? 100 - step, 1);
     }
 
     public sealed class Silent : IProgress<StageProgress>

@@ -6,7 +6,8 @@ namespace AdaptThenUnlearn.House.Tests;
 public sealed class RoomRulesTests
 {
     private static readonly RoomGraph _house = RoomGraph.FromCheckout(
-        Repository.Root, AppContext.BaseDirectory.Contains($"{Path.DirectorySeparatorChar}Debug{Path.DirectorySeparatorChar}", StringComparison.Ordinal) ? "Debug" : "Release");
+        Repository.Root, AppContext.BaseDirectory.Contains(
+            $"{Path.DirectorySeparatorChar}Debug{Path.DirectorySeparatorChar}", StringComparison.Ordinal) ? "Debug" : "Release");
 
     [Fact]
     public void EveryRoom_KnowsOnlyWhomItMay_AndNoCircles()
@@ -28,13 +29,15 @@ public sealed class RoomRulesTests
         Assert.Equal(
             ["Gating", "Measurements", "Policies", "Runs", "Torch.Backend", "Torch.Checkpoints.Tensors", "Torch.Governing"],
             sneak.KnownBy("AdaptThenUnlearn.Torch.Models").Select(room => room["AdaptThenUnlearn.".Length..]));
-        Assert.Equal(7, RoomRules.Violations(sneak).Count(violation => violation.StartsWith("AdaptThenUnlearn.Torch.Models may not know ", StringComparison.Ordinal)));
+        Assert.Equal(7, RoomRules.Violations(sneak)
+            .Count(violation => violation.StartsWith("AdaptThenUnlearn.Torch.Models may not know ", StringComparison.Ordinal)));
     }
 
     [Fact]
     public void Graph_TwoRoomsThatUseEachOther_AreACycle()
     {
-        var graph = new RoomGraph([new("A.One.X", "A.Two.Y"), new("A.Two.Z", "A.Three.W"), new("A.Three.V", "A.One.U"), new("A.Four.T", "A.One.X")]);
+        var graph = new RoomGraph(
+            [new("A.One.X", "A.Two.Y"), new("A.Two.Z", "A.Three.W"), new("A.Three.V", "A.One.U"), new("A.Four.T", "A.One.X")]);
 
         Assert.Equal(["A.One", "A.Three", "A.Two"], Assert.Single(graph.Cycles()));
         Assert.Contains("| A.One | 2 | 1 | A.Two (1, 1) |", GraphText.Render(graph), StringComparison.Ordinal);

@@ -16,7 +16,8 @@ public sealed partial class SourceFileTests
     [MemberData(nameof(Files))]
     public void EveryFile_NamespaceAndFolder_AreTheSame(string file)
     {
-        if (file.StartsWith("build/", StringComparison.Ordinal) || NamespacePattern().Match(Text(file)) is not { Success: true } match)
+        if (file.StartsWith("build/", StringComparison.Ordinal)
+            || NamespacePattern().Match(Text(file)) is not { Success: true } match)
             return;
 
         var folder = Path.GetDirectoryName(file)!.Replace('\\', '/').Split('/', 2)[1].Replace('/', '.');
@@ -34,7 +35,9 @@ public sealed partial class SourceFileTests
 
         var own = match.Groups[1].Value;
         Assert.DoesNotContain(
-            UsingPattern().Matches(text).Select(found => RoomRules.Rooms.Where(room => IsWithin(found.Groups[1].Value, room)).MaxBy(room => room.Length)),
+            UsingPattern()
+                .Matches(text)
+                .Select(found => RoomRules.Rooms.Where(room => IsWithin(found.Groups[1].Value, room)).MaxBy(room => room.Length)),
             room => room is not null && !RoomRules.MayKnow(own, room));
 
         static bool IsWithin(string name, string room) => name == room || name.StartsWith(room + ".", StringComparison.Ordinal);
@@ -49,16 +52,28 @@ public sealed partial class SourceFileTests
 
         var afterNamespace = NamespacePattern().Split(Text(file)).Last().TrimStart();
         Assert.True(
-            afterNamespace.StartsWith("/// <summary>", StringComparison.Ordinal) || afterNamespace.StartsWith("// ", StringComparison.Ordinal),
+            afterNamespace.StartsWith("/// <summary>", StringComparison.Ordinal)
+                || afterNamespace.StartsWith("// ", StringComparison.Ordinal),
             $"{file} must open with what it is for, not with: {afterNamespace.Split('\n')[0]}");
     }
 
+    // What stands in a raw string literal of several lines is a file or an answer as it is, such as a style sheet.
     [Theory]
     [MemberData(nameof(AllFiles))]
-    public void EveryFile_Lines_Fit(string file) =>
-        Assert.All(
-            File.ReadLines(Path.Combine(Repository.Root, file)).Index(),
-            line => Assert.True(line.Item.Length <= LongestLine, $"{file}({line.Index + 1}) has {line.Item.Length} characters; the longest line has {LongestLine}"));
+    public void EveryFile_Lines_Fit(string file)
+    {
+        List<string> tooLong = [];
+        var isRaw = false;
+        foreach (var (number, line) in File.ReadLines(Path.Combine(Repository.Root, file)).Index())
+        {
+            if (line.Length > LongestLine && !isRaw)
+                tooLong.Add($"{file}({number + 1}) has {line.Length} characters");
+            if (RawQuotesPattern().Count(line) % 2 == 1)
+                isRaw = !isRaw;
+        }
+
+        Assert.True(tooLong.Count == 0, $"the longest line has {LongestLine} characters: {string.Join(", ", tooLong)}");
+    }
 
     [Theory]
     [InlineData("src/AdaptThenUnlearn")]
@@ -78,17 +93,24 @@ public sealed partial class SourceFileTests
     [Fact]
     public void Readme_Commands_AreTheOnesThatTheContinuousIntegrationRuns()
     {
-        var test = Assert.Single(File.ReadAllLines(Path.Combine(Repository.Root, "README.md")), line => line.StartsWith("dotnet test", StringComparison.Ordinal));
+        var test = Assert.Single(
+            File.ReadAllLines(Path.Combine(Repository.Root, "README.md")),
+            line => line.StartsWith("dotnet test", StringComparison.Ordinal));
 
         Assert.Contains(test, File.ReadAllText(Path.Combine(Repository.Root, ".ci", "run")), StringComparison.Ordinal);
     }
 
     private static IEnumerable<string> FilesIn(params string[] folders) =>
-        folders.SelectMany(folder => Directory.EnumerateFiles(Path.Combine(Repository.Root, folder), "*.cs", SearchOption.AllDirectories))
+        folders.SelectMany(
+            folder => Directory.EnumerateFiles(Path.Combine(Repository.Root, folder), "*.cs", SearchOption.AllDirectories))
             .Select(file => Path.GetRelativePath(Repository.Root, file).Replace('\\', '/'))
-            .Where(file => !file.Contains("/obj/", StringComparison.Ordinal) && !file.Contains("/bin/", StringComparison.Ordinal));
+            .Where(file => !file.Contains("/obj/", StringComparison.Ordinal)
+                && !file.Contains("/bin/", StringComparison.Ordinal));
 
     private static string Text(string file) => File.ReadAllText(Path.Combine(Repository.Root, file));
+
+    [GeneratedRegex("\"{3,}")]
+    private static partial Regex RawQuotesPattern();
 
     [GeneratedRegex(@"^namespace ([\w.]+);", RegexOptions.Multiline)]
     private static partial Regex NamespacePattern();

@@ -6,7 +6,9 @@ using Cake.Core.IO;
 
 namespace AdaptThenUnlearn.Solution.Tests;
 
-/// <summary>The aliases against a build that starts nothing: which command line they write, and what they make of each way it can end.</summary>
+/// <summary>
+/// The aliases against a build that starts nothing: which command line they write, and what they make of each way it can end.
+/// </summary>
 public sealed class CakeAliasTests
 {
     private const string Failed = "/p/no-8.json: error ATU3001: failed digit-8/maxRate: 0.12, judged 0.15, must be ≤ 0.01";
@@ -28,7 +30,15 @@ public sealed class CakeAliasTests
             NoTrain = true,
             Publish = true,
             RequirePublish = true,
-            Set = { ["unlearning.steps"] = 2400, ["undesiredFeatures[0].maxRate"] = 0.005, ["report.publishSamples"] = true, ["owner"] = "the \"team\"", ["unlearning.data"] = null, ["report.formats"] = new[] { "json" } },
+            Set =
+            {
+                ["unlearning.steps"] = 2400,
+                ["undesiredFeatures[0].maxRate"] = 0.005,
+                ["report.publishSamples"] = true,
+                ["owner"] = "the \"team\"",
+                ["unlearning.data"] = null,
+                ["report.formats"] = new[] { "json" }
+            },
         });
 
         Assert.Equal("atu", build.Started);
@@ -45,21 +55,24 @@ public sealed class CakeAliasTests
     {
         var build = new FakeBuild { Installed = ["atu"] };
 
-        build.PublishGovernanceReport([new FilePath("a/run.json"), new FilePath("b/run.json")], new PublishGovernanceReportSettings
-        {
-            Repository = "owner/name",
-            PullRequest = 12,
-            Sha = "0123abcd",
-            ApiUrl = new Uri("https://github.example.com/api/v3"),
-            RunUrl = new Uri("https://ci.example.com/run?a=1&b=2"),
-            ArtifactUrl = new Uri("https://ci.example.com/artifact"),
-            Advisory = true,
-            RequirePublish = true,
-        });
+        build.PublishGovernanceReport(
+            [new FilePath("a/run.json"), new FilePath("b/run.json")], new PublishGovernanceReportSettings
+            {
+                Repository = "owner/name",
+                PullRequest = 12,
+                Sha = "0123abcd",
+                ApiUrl = new Uri("https://github.example.com/api/v3"),
+                RunUrl = new Uri("https://ci.example.com/run?a=1&b=2"),
+                ArtifactUrl = new Uri("https://ci.example.com/artifact"),
+                Advisory = true,
+                RequirePublish = true,
+            });
 
         Assert.Equal(
-            $"publish \"{build.Here}/a/run.json\" \"{build.Here}/b/run.json\" --repository \"owner/name\" --pull-request 12 --sha \"0123abcd\" "
-            + "--api-url \"https://github.example.com/api/v3\" --run-url \"https://ci.example.com/run?a=1&b=2\" --artifact-url \"https://ci.example.com/artifact\" "
+            $"publish \"{build.Here}/a/run.json\" \"{build.Here}/b/run.json\" --repository \"owner/name\" --pull-request 12 "
+                + "--sha \"0123abcd\" "
+            + "--api-url \"https://github.example.com/api/v3\" --run-url \"https://ci.example.com/run?a=1&b=2\" --artifact-url "
+            + "\"https://ci.example.com/artifact\" "
             + "--advisory --require-publish",
             build.Arguments);
     }
@@ -106,7 +119,8 @@ public sealed class CakeAliasTests
     {
         var build = new FakeBuild { Installed = ["dotnet"] };
 
-        var failed = Assert.Throws<CakeException>(() => build.GovernModels("/p/a.json", new GovernModelsSettings { AtuAssembly = "bin/atu.dll" }));
+        var failed = Assert.Throws<CakeException>(
+            () => build.GovernModels("/p/a.json", new GovernModelsSettings { AtuAssembly = "bin/atu.dll" }));
 
         Assert.Equal(3, failed.ExitCode);
         Assert.Contains($"{build.Here}/bin/atu.dll", failed.Message, StringComparison.Ordinal);
@@ -118,7 +132,12 @@ public sealed class CakeAliasTests
     {
         var build = new FakeBuild();
 
-        build.GovernModels("/p/a.json", new GovernModelsSettings { ToolPath = FakeBuild.ExistingFile("my-atu"), ArgumentCustomization = line => line.Append("--new-option") });
+        build.GovernModels("/p/a.json", new GovernModelsSettings
+        {
+            ToolPath =
+            FakeBuild.ExistingFile("my-atu"),
+            ArgumentCustomization = line => line.Append("--new-option")
+        });
 
         Assert.Equal("my-atu", build.Started);
         Assert.Equal("govern \"/p/a.json\" --new-option", build.Arguments);
@@ -135,13 +154,17 @@ public sealed class CakeAliasTests
         build.GovernModels("/p/a.json", new GovernModelsSettings { WorkingDirectory = repository.Below });
 
         Assert.Equal(started, build.Started);
-        Assert.Equal(started == "dotnet" ? "\"tool\" \"run\" \"atu\" \"--\" govern \"/p/a.json\"" : "govern \"/p/a.json\"", build.Arguments);
+        Assert.Equal(
+            started == "dotnet" ? "\"tool\" \"run\" \"atu\" \"--\" govern \"/p/a.json\"" : "govern \"/p/a.json\"",
+            build.Arguments);
     }
 
     [Fact]
     public void Tool_PinnedAboveTheRootManifest_IsNotThisRepositorys()
     {
-        using var repository = new Manifests("""{ "version": 1, "tools": { "adaptthenunlearn.tool": { "version": "0.1.0", "commands": ["atu"] } } }""", """{ "version": 1, "isRoot": true, "tools": { } }""");
+        using var repository = new Manifests(
+            """{ "version": 1, "tools": { "adaptthenunlearn.tool": { "version": "0.1.0", "commands": ["atu"] } } }""",
+            """{ "version": 1, "isRoot": true, "tools": { } }""");
         var build = new FakeBuild { Installed = ["dotnet", "atu"] };
 
         build.GovernModels("/p/a.json", new GovernModelsSettings { WorkingDirectory = repository.Below });
@@ -170,23 +193,38 @@ public sealed class CakeAliasTests
     [InlineData(139, "ended unexpectedly")]
     public void ExitCode_OtherThanSuccess_IsSaidWithTheToolsOwnErrorInOneLine(int exitCode, string meaning)
     {
-        var build = new FakeBuild { Installed = ["atu"], ExitCode = exitCode, Says = ["adapting 5/20", Failed, "/p/no-8.json: warning ATU3002: a waiver has expired"] };
+        var build = new FakeBuild
+        {
+            Installed = ["atu"],
+            ExitCode = exitCode,
+            Says = ["adapting 5/20", Failed, "/p/no-8.json: warning ATU3002: a waiver has expired"]
+        };
 
         var failed = Assert.Throws<CakeException>(() => build.GovernModels("/p/no-8.json"));
 
         Assert.Equal(exitCode, failed.ExitCode);
-        Assert.Equal(string.Create(CultureInfo.InvariantCulture, $"atu govern: {meaning} (exit code {exitCode}): {Failed}"), failed.Message);
+        Assert.Equal(
+            string.Create(CultureInfo.InvariantCulture, $"atu govern: {meaning} (exit code {exitCode}): {Failed}"),
+            failed.Message);
     }
 
     [Fact]
     public void ExitCode_OneWithoutADiagnostic_IsNoVerdict()
     {
-        var build = new FakeBuild { Installed = ["atu"], ExitCode = 1, Says = ["Run \"dotnet tool restore\" to make the \"atu\" command available.", ""] };
+        var build = new FakeBuild
+        {
+            Installed = ["atu"],
+            ExitCode = 1,
+            Says = ["Run \"dotnet tool restore\" to make the \"atu\" command available.", ""]
+        };
 
         var failed = Assert.Throws<CakeException>(() => build.GovernModels("/p/a.json"));
 
         Assert.Equal(3, failed.ExitCode);
-        Assert.Equal("atu govern: the run could not finish (exit code 3): Run \"dotnet tool restore\" to make the \"atu\" command available.", failed.Message);
+        Assert.Equal(
+            "atu govern: the run could not finish (exit code 3): Run \"dotnet tool restore\" to make the \"atu\" command "
+                + "available.",
+            failed.Message);
     }
 
     [Fact]
@@ -194,17 +232,28 @@ public sealed class CakeAliasTests
     {
         var build = new FakeBuild { Installed = ["atu"], ExitCode = 137 };
 
-        Assert.Equal("atu govern: ended unexpectedly (exit code 137)", Assert.Throws<CakeException>(() => build.GovernModels("/p/a.json")).Message);
+        Assert.Equal(
+            "atu govern: ended unexpectedly (exit code 137)",
+            Assert.Throws<CakeException>(() => build.GovernModels("/p/a.json")).Message);
     }
 
     [Fact]
     public void Errors_MoreThanThree_AreCountedAfterTheThird()
     {
-        var build = new FakeBuild { Installed = ["atu"], ExitCode = 2, Says = [.. Enumerable.Range(1, 5).Select(line => $"a.json({line},1): error ATU1004: wrong")] };
+        var build = new FakeBuild
+        {
+            Installed = ["atu"],
+            ExitCode = 2,
+            Says = [.. Enumerable.Range(1, 5).Select(line => $"a.json({line},1): error ATU1004: wrong")]
+        };
 
         var failed = Assert.Throws<CakeException>(() => build.GovernModels("/p/a.json"));
 
-        Assert.EndsWith(": a.json(1,1): error ATU1004: wrong; a.json(2,1): error ATU1004: wrong; a.json(3,1): error ATU1004: wrong; and 2 more above", failed.Message, StringComparison.Ordinal);
+        Assert.EndsWith(
+            ": a.json(1,1): error ATU1004: wrong; a.json(2,1): error ATU1004: wrong; a.json(3,1): error ATU1004: wrong; and 2 "
+                + "more above",
+            failed.Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -215,7 +264,11 @@ public sealed class CakeAliasTests
         build.GovernModels("/p/a.json", new GovernModelsSettings { HandleExitCode = exitCode => exitCode == 1 });
 
         Assert.Equal("atu", build.Started);
-        Assert.Equal((LogLevel.Warning, "atu govern: warning ATU5008: ended with exit code 1, and the build goes on because HandleExitCode says so"), build.Logged[^1]);
+        Assert.Equal(
+            (
+                LogLevel.Warning,
+                "atu govern: warning ATU5008: ended with exit code 1, and the build goes on because HandleExitCode says so"),
+            build.Logged[^1]);
     }
 
     // Whether by the setting or by an argument of the build's own.
@@ -223,7 +276,9 @@ public sealed class CakeAliasTests
     public void Advisory_GateThatFailed_IsSaidLast()
     {
         var advice = Failed.Replace("error", "warning", StringComparison.Ordinal);
-        var (failed, passed) = (new FakeBuild { Installed = ["atu"], Says = [advice, "words"] }, new FakeBuild { Installed = ["atu"], Says = ["words"] });
+        var (failed, passed) = (
+            new FakeBuild { Installed = ["atu"], Says = [advice, "words"] },
+            new FakeBuild { Installed = ["atu"], Says = ["words"] });
 
         failed.GovernModels("/p/a.json", new GovernModelsSettings { ArgumentCustomization = line => line.Append("--advisory") });
         passed.GovernModels("/p/a.json", new GovernModelsSettings { Advisory = true });
@@ -237,12 +292,20 @@ public sealed class CakeAliasTests
     [Fact]
     public void Lines_OfTheTool_KeepTheirSeverityInTheLog()
     {
-        var build = new FakeBuild { Installed = ["atu"], Says = ["unlearning 5/20 {0}", Failed, "/p/a.json: warning ATU3002: a waiver has expired"] };
+        var build = new FakeBuild
+        {
+            Installed = ["atu"],
+            Says = ["unlearning 5/20 {0}", Failed, "/p/a.json: warning ATU3002: a waiver has expired"]
+        };
 
         build.GovernModels("/p/a.json");
 
         Assert.Equal(
-            [(LogLevel.Information, "unlearning 5/20 {0}"), (LogLevel.Error, Failed), (LogLevel.Warning, "/p/a.json: warning ATU3002: a waiver has expired")],
+            [
+                (LogLevel.Information, "unlearning 5/20 {0}"),
+                (LogLevel.Error, Failed),
+                (LogLevel.Warning, "/p/a.json: warning ATU3002: a waiver has expired")
+            ],
             build.Logged);
         Assert.False(build.Settings!.RedirectStandardOutput);   // results go where the build's own do
     }
@@ -252,7 +315,8 @@ public sealed class CakeAliasTests
     {
         var build = new FakeBuild { Installed = ["atu"], Hangs = true };
 
-        var failed = Assert.Throws<CakeException>(() => build.GovernModels("/p/a.json", new GovernModelsSettings { ToolTimeout = TimeSpan.FromMinutes(90) }));
+        var failed = Assert.Throws<CakeException>(
+            () => build.GovernModels("/p/a.json", new GovernModelsSettings { ToolTimeout = TimeSpan.FromMinutes(90) }));
 
         Assert.Equal(3, failed.ExitCode);
         Assert.Contains("01:30:00", failed.Message, StringComparison.Ordinal);
@@ -264,7 +328,8 @@ public sealed class CakeAliasTests
         var build = new FakeBuild { Installed = ["atu"], ExitCode = 1, Says = [Failed] };
         var acted = false;
 
-        var failed = Assert.Throws<CakeException>(() => build.GovernModels("/p/a.json", new GovernModelsSettings { ToolTimeout = TimeSpan.FromMinutes(90), PostAction = _ => acted = true }));
+        var failed = Assert.Throws<CakeException>(() => build.GovernModels(
+            "/p/a.json", new GovernModelsSettings { ToolTimeout = TimeSpan.FromMinutes(90), PostAction = _ => acted = true }));
 
         Assert.Contains(Failed, failed.Message, StringComparison.Ordinal);
         Assert.True(acted);
@@ -281,7 +346,8 @@ public sealed class CakeAliasTests
             foreach (var manifest in outermostFirst)
             {
                 folder = folder.CreateSubdirectory("below");
-                File.WriteAllText(System.IO.Path.Combine(folder.CreateSubdirectory(".config").FullName, "dotnet-tools.json"), manifest);
+                File.WriteAllText(
+                    System.IO.Path.Combine(folder.CreateSubdirectory(".config").FullName, "dotnet-tools.json"), manifest);
             }
 
             Below = folder.CreateSubdirectory("below").FullName;

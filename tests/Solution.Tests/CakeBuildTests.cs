@@ -3,17 +3,22 @@ using AdaptThenUnlearn.Cli.Tests;
 
 namespace AdaptThenUnlearn.Solution.Tests;
 
-/// <summary>Real builds: the packed aliases in a Cake script, this repository's own script from both starters, and a Frosting host.</summary>
+/// <summary>
+/// Real builds: the packed aliases in a Cake script, this repository's own script from both starters, and a Frosting host.
+/// </summary>
 public sealed class CakeBuildTests(CakeHouse house) : IClassFixture<CakeHouse>
 {
     [Fact]
     public void Package_ForScriptsAndFrosting_HoldsOneAssemblyAndBringsNoCakeOfItsOwn()
     {
         using var package = ZipFile.OpenRead(Assert.Single(Directory.GetFiles(house.At("feed"), "*.nupkg")));
-        using var nuspec = new StreamReader(package.Entries.Single(entry => entry.Name.EndsWith(".nuspec", StringComparison.Ordinal)).Open());
+        using var nuspec =
+            new StreamReader(package.Entries.Single(entry => entry.Name.EndsWith(".nuspec", StringComparison.Ordinal)).Open());
         var text = nuspec.ReadToEnd();
 
-        Assert.Equal(["lib/net10.0/AdaptThenUnlearn.Cake.dll"], package.Entries.Select(entry => entry.FullName).Where(name => name.EndsWith(".dll", StringComparison.Ordinal)));
+        Assert.Equal(
+            ["lib/net10.0/AdaptThenUnlearn.Cake.dll"],
+            package.Entries.Select(entry => entry.FullName).Where(name => name.EndsWith(".dll", StringComparison.Ordinal)));
         Assert.Contains("cake-addin", text, StringComparison.Ordinal);
         Assert.DoesNotContain("<dependency ", text, StringComparison.Ordinal);
     }
@@ -40,7 +45,10 @@ public sealed class CakeBuildTests(CakeHouse house) : IClassFixture<CakeHouse>
 
         Assert.Equal(1, exitCode);
         Assert.Contains("mnist-impossible: Failed", output, StringComparison.Ordinal);
-        Assert.Matches("atu govern: the gate failed \\(exit code 1\\): .*mnist-impossible.json\\(\\d+,\\d+\\): error ATU3001: failed digit-8/maxRate", errors);
+        Assert.Matches(
+            "atu govern: the gate failed \\(exit code 1\\): .*mnist-impossible.json\\(\\d+,\\d+\\): error ATU3001: failed "
+                + "digit-8/maxRate",
+            errors);
     }
 
     [Fact]
@@ -58,7 +66,10 @@ public sealed class CakeBuildTests(CakeHouse house) : IClassFixture<CakeHouse>
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "signals are sent the Unix way, and processes are looked for in /proc");
         var script = house.At("long.cake");
-        File.WriteAllText(script, $"#addin nuget:?package=AdaptThenUnlearn.Cake&version=0.1.0\nGovernModels(\"policies/mnist-no-digit-8.json\", new GovernModelsSettings {{ AtuAssembly = \"{CakeHouse.Atu}\", OutputDirectory = \"artifacts/told-to-end\" }});");
+        File.WriteAllText(
+            script,
+            $"#addin nuget:?package=AdaptThenUnlearn.Cake&version=0.1.0\nGovernModels(\"policies/mnist-no-digit-8.json\", new "
+                + $"GovernModelsSettings {{ AtuAssembly = \"{CakeHouse.Atu}\", OutputDirectory = \"artifacts/told-to-end\" }});");
 
         using var cake = CakeProcess.StartScript(house.Folder, script);
         Patience.Until(() => ProcessesOnLinux.ThatGovernInto(house.At("artifacts/told-to-end")).Count > 0 || cake.HasExited);
@@ -77,7 +88,8 @@ public sealed class CakeBuildTests(CakeHouse house) : IClassFixture<CakeHouse>
         Assert.SkipWhen(OperatingSystem.IsWindows(), "build.ps1 is for Windows");
         var before = house.Files();
 
-        var (exitCode, output, errors) = CakeProcess.Run(house.Folder, "bash", "build.sh", "--target=Smoke", "--exclusive", $"--atu={CakeHouse.Atu}");
+        var (exitCode, output, errors) =
+            CakeProcess.Run(house.Folder, "bash", "build.sh", "--target=Smoke", "--exclusive", $"--atu={CakeHouse.Atu}");
 
         Assert.True(exitCode == 0, output + errors);
         Assert.Contains("mnist-balanced: Passed", output, StringComparison.Ordinal);
@@ -90,7 +102,8 @@ public sealed class CakeBuildTests(CakeHouse house) : IClassFixture<CakeHouse>
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "build.ps1 is for Windows");
 
-        var (exitCode, _, errors) = CakeProcess.Run(house.Folder, "bash", "build.sh", "--target=Smoke", "--exclusive", "--atu=not there.dll");
+        var (exitCode, _, errors) =
+            CakeProcess.Run(house.Folder, "bash", "build.sh", "--target=Smoke", "--exclusive", "--atu=not there.dll");
 
         Assert.Equal(3, exitCode);
         Assert.Contains("there is no " + house.At("not there.dll"), errors, StringComparison.Ordinal);
@@ -99,7 +112,8 @@ public sealed class CakeBuildTests(CakeHouse house) : IClassFixture<CakeHouse>
     [Fact]
     public void BuildPs1_ToolNotThere_EndsWithTheToolsExitCode()
     {
-        var (exitCode, output, errors) = CakePowerShell.Run(house, "build.ps1", "--target=Smoke", "--exclusive", "--atu=not there.dll");
+        var (exitCode, output, errors) =
+            CakePowerShell.Run(house, "build.ps1", "--target=Smoke", "--exclusive", "--atu=not there.dll");
 
         Assert.True(exitCode == 3, output + errors);
         Assert.Contains("there is no " + house.At("not there.dll"), errors, StringComparison.Ordinal);
@@ -109,7 +123,9 @@ public sealed class CakeBuildTests(CakeHouse house) : IClassFixture<CakeHouse>
     public void Frosting_SampleHost_GovernsAndFailsLikeTheScript()
     {
         var restored = CakeProcess.Run(house.Folder, "dotnet", "restore", "samples/frosting");
-        var missing = Array.Find(restored.Output.Split('\n'), line => line.Contains("error NU1301", StringComparison.Ordinal) || (line.Contains("error NU1", StringComparison.Ordinal) && line.Contains("Cake.Frosting", StringComparison.Ordinal)));
+        var missing = Array.Find(
+            restored.Output.Split('\n'), line => line.Contains("error NU1301", StringComparison.Ordinal) || (line.Contains(
+                "error NU1", StringComparison.Ordinal) && line.Contains("Cake.Frosting", StringComparison.Ordinal)));
         Assert.SkipWhen(missing is not null, $"Cake.Frosting does not restore here: {missing?.Trim()}");
         Assert.True(restored.ExitCode == 0, restored.Output + restored.Errors);
 
@@ -124,10 +140,28 @@ public sealed class CakeBuildTests(CakeHouse house) : IClassFixture<CakeHouse>
 
     private (int ExitCode, string Output, string Errors) Sample(string policies, params string[] more)
     {
-        using var cake = CakeProcess.StartScript(house.Folder, ["samples/cake/build.cake", $"--policies={house.At(policies)}", "--output=out", $"--atu={CakeHouse.Atu}", "--no-train", .. more]);
+        using var cake = CakeProcess.StartScript(house.Folder, [
+            "samples/cake/build.cake",
+            $"--policies={house.At(policies)}",
+            "--output=out",
+            $"--atu={CakeHouse.Atu}",
+            "--no-train",
+            .. more
+        ]);
         return cake.Finish();
     }
 
     private (int ExitCode, string Output, string Errors) Frosting(string policy) =>
-        CakeProcess.Run(house.Folder, "dotnet", "run", "--project", "samples/frosting", "--", "--target=Govern", $"--policies=policies/{policy}.json", "--output=frosting-out", $"--atu={CakeHouse.Atu}", "--no-train");
+        CakeProcess.Run(
+            house.Folder,
+            "dotnet",
+            "run",
+            "--project",
+            "samples/frosting",
+            "--",
+            "--target=Govern",
+            $"--policies=policies/{policy}.json",
+            "--output=frosting-out",
+            $"--atu={CakeHouse.Atu}",
+            "--no-train");
 }

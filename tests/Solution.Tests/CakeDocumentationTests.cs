@@ -16,7 +16,8 @@ public sealed class CakeDocumentationTests
     {
         var page = File.ReadAllText(Path.Combine(Repository.Root, "docs", "cake.md"));
 
-        var own = settings.GetProperties(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly).Select(property => property.Name);
+        var own = settings.GetProperties(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly)
+            .Select(property => property.Name);
         Assert.All(own, name => Assert.Contains($"| `{name}` |", page, StringComparison.Ordinal));
     }
 
@@ -24,18 +25,29 @@ public sealed class CakeDocumentationTests
     [InlineData("samples/cake/build.cake")]
     [InlineData("samples/frosting/Program.cs")]
     public void DocumentationPage_Samples_AreTheFilesThatTheTestsRun(string sample) =>
-        Assert.Contains(File.ReadAllText(Path.Combine(Repository.Root, sample)), File.ReadAllText(Path.Combine(Repository.Root, "docs", "cake.md")), StringComparison.Ordinal);
+        Assert.Contains(
+            File.ReadAllText(Path.Combine(Repository.Root, sample)),
+            File.ReadAllText(Path.Combine(Repository.Root, "docs", "cake.md")),
+            StringComparison.Ordinal);
 
     [Fact]
     public void FrostingSample_Cake_IsOfTheVersionThatTheAliasesAreBuiltAgainst() =>
-        Assert.Contains($"Include=\"Cake.Frosting\" Version=\"{CakeProcess.Version}\"", File.ReadAllText(Path.Combine(Repository.Root, "samples", "frosting", "Frosting.csproj")), StringComparison.Ordinal);
+        Assert.Contains(
+            $"Include=\"Cake.Frosting\" Version=\"{CakeProcess.Version}\"",
+            File.ReadAllText(Path.Combine(Repository.Root, "samples", "frosting", "Frosting.csproj")),
+            StringComparison.Ordinal);
 
     [Fact]
     public void Script_TestTarget_IsTheReadmesCommand()
     {
-        var command = Assert.Single(File.ReadAllLines(Path.Combine(Repository.Root, "README.md")), line => line.StartsWith("dotnet test", StringComparison.Ordinal));
+        var command = Assert.Single(
+            File.ReadAllLines(Path.Combine(Repository.Root, "README.md")),
+            line => line.StartsWith("dotnet test", StringComparison.Ordinal));
 
-        Assert.Contains($"RunDotNet(\"{command["dotnet ".Length..]}\")", File.ReadAllText(Path.Combine(Repository.Root, "build", "build.cake")), StringComparison.Ordinal);
+        Assert.Contains(
+            $"RunDotNet(\"{command["dotnet ".Length..]}\")",
+            File.ReadAllText(Path.Combine(Repository.Root, "build", "build.cake")),
+            StringComparison.Ordinal);
     }
 
     [Fact]

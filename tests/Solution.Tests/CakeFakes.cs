@@ -62,7 +62,8 @@ internal sealed class FakeBuild : ICakeContext, IProcessRunner, IToolLocator, IC
 
     private static string Unbound(string arguments)
     {
-        var bond = string.Create(System.Globalization.CultureInfo.InvariantCulture, $" --parent-process {System.Environment.ProcessId}");
+        var bond =
+            string.Create(System.Globalization.CultureInfo.InvariantCulture, $" --parent-process {System.Environment.ProcessId}");
         Assert.Contains(bond, arguments, StringComparison.Ordinal);
         return arguments.Replace(bond, "", StringComparison.Ordinal);
     }
@@ -71,14 +72,17 @@ internal sealed class FakeBuild : ICakeContext, IProcessRunner, IToolLocator, IC
 
     public FilePath? Resolve(string tool) => Installed.Contains(tool) ? ExistingFile(tool) : null;
 
-    public FilePath? Resolve(IEnumerable<string> toolExeNames) => toolExeNames.Select(Resolve).FirstOrDefault(found => found is not null);
+    public FilePath? Resolve(IEnumerable<string> toolExeNames) =>
+        toolExeNames.Select(Resolve).FirstOrDefault(found => found is not null);
 
-    public void Write(Verbosity verbosity, LogLevel level, string format, params object[] args) => Logged.Add((level, string.Format(null, format, args)));
+    public void Write(Verbosity verbosity, LogLevel level, string format, params object[] args) =>
+        Logged.Add((level, string.Format(null, format, args)));
 
     /// <summary>An empty file of that name; a tool must exist before Cake starts it.</summary>
     public static FilePath ExistingFile(string name)
     {
-        var path = System.IO.Path.Combine(Directory.CreateDirectory(System.IO.Path.Combine(AppContext.BaseDirectory, "cake-fakes")).FullName, name);
+        var path = System.IO.Path.Combine(
+            Directory.CreateDirectory(System.IO.Path.Combine(AppContext.BaseDirectory, "cake-fakes")).FullName, name);
         File.WriteAllText(path, "");
         return path;
     }

@@ -1,7 +1,12 @@
 namespace AdaptThenUnlearn.Solution.Tests;
 
-/// <summary>Runs a PowerShell script: with <c>pwsh</c> where it is installed, otherwise with a small host around PowerShell's own engine.</summary>
-/// <remarks>The host is made in the copy of the repository and is no project of the solution: the engine brings more than a solution should depend on for one test.</remarks>
+/// <summary>
+/// Runs a PowerShell script: with <c>pwsh</c> where it is installed, otherwise with a small host around PowerShell's own engine.
+/// </summary>
+/// <remarks>
+/// The host is made in the copy of the repository and is no project of the solution: the engine brings more than a solution
+/// should depend on for one test.
+/// </remarks>
 internal static class CakePowerShell
 {
     private const string Engine = "Microsoft.PowerShell.Commands.Management";
@@ -19,7 +24,8 @@ internal static class CakePowerShell
         </Project>
         """;
 
-    // The commands that build.ps1 uses and the bare engine lacks; errors end up on stderr and the exit code is the script's, as with pwsh.
+    // The commands that build.ps1 uses and the bare engine lacks; errors end up on stderr and the exit code is the script's, as
+    // with pwsh.
     private const string Program = """
         using System.Management.Automation;
         using System.Management.Automation.Runspaces;
@@ -45,7 +51,8 @@ internal static class CakePowerShell
             return CakeProcess.Run(Path.GetTempPath(), "pwsh", ["-NoProfile", "-File", house.At(script), .. arguments]);
 
         var folder = Directory.CreateDirectory(house.At("powershell")).FullName;
-        File.WriteAllText(Path.Combine(folder, "Directory.Build.props"), "<Project />");   // not the house's rules; the versions are its own
+        // not the house's rules; the versions are its own
+        File.WriteAllText(Path.Combine(folder, "Directory.Build.props"), "<Project />");
         File.WriteAllText(Path.Combine(folder, "powershell.csproj"), Project);
         File.WriteAllText(Path.Combine(folder, "Program.cs"), Program);
         var restored = CakeProcess.Run(folder, "dotnet", "restore");
@@ -53,9 +60,14 @@ internal static class CakePowerShell
 
         var built = CakeProcess.Run(folder, "dotnet", "build", "--no-restore", "--configuration", "Release");
         Assert.True(built.ExitCode == 0, built.Output + built.Errors);
-        return CakeProcess.Run(Path.GetTempPath(), "dotnet", [Path.Combine(folder, "bin", "Release", "net10.0", "powershell.dll"), house.At(script), .. arguments]);
+        return CakeProcess.Run(
+            Path.GetTempPath(),
+            "dotnet",
+            [Path.Combine(folder, "bin", "Release", "net10.0", "powershell.dll"), house.At(script), .. arguments]);
     }
 
     private static bool IsInstalled(string program) =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(folder => File.Exists(Path.Combine(folder, OperatingSystem.IsWindows() ? program + ".exe" : program)));
+        (Environment.GetEnvironmentVariable("PATH") ?? "")
+            .Split(Path.PathSeparator)
+            .Any(folder => File.Exists(Path.Combine(folder, OperatingSystem.IsWindows() ? program + ".exe" : program)));
 }

@@ -32,7 +32,8 @@ internal sealed class CakeProcess : IDisposable
     public bool HasExited => _process.HasExited;
 
     /// <summary>Starts a program in a folder.</summary>
-    public static CakeProcess Start(string folder, string program, params string[] arguments) => Start(new ProcessStartInfo(program, arguments), folder);
+    public static CakeProcess Start(string folder, string program, params string[] arguments) =>
+        Start(new ProcessStartInfo(program, arguments), folder);
 
     public static (int ExitCode, string Output, string Errors) Run(string folder, string program, params string[] arguments)
     {
@@ -40,16 +41,28 @@ internal sealed class CakeProcess : IDisposable
         return process.Finish();
     }
 
-    /// <summary>Starts Cake itself, without <c>dotnet cake</c> before it, so that a signal reaches the one that runs the script.</summary>
-    /// <param name="folder">Where packages come from (<c>feed</c>) and go to: those of an earlier run, which have the same version, are not taken for them.</param>
+    /// <summary>
+    /// Starts Cake itself, without <c>dotnet cake</c> before it, so that a signal reaches the one that runs the script.
+    /// </summary>
+    /// <param name="folder">
+    /// Where packages come from (<c>feed</c>) and go to: those of an earlier run, which have the same version, are not taken for
+    /// them.
+    /// </param>
     /// <param name="arguments">The script first.</param>
     public static CakeProcess StartScript(string folder, params string[] arguments)
     {
-        var packages = Environment.GetEnvironmentVariable("NUGET_PACKAGES") ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
+        var packages = Environment.GetEnvironmentVariable("NUGET_PACKAGES")
+            ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
         return Start(
-            new ProcessStartInfo("dotnet", [Path.Combine(packages, "cake.tool", Version, "tools", "net10.0", "any", "Cake.dll"), .. arguments])
+            new ProcessStartInfo("dotnet", [
+                Path.Combine(packages, "cake.tool", Version, "tools", "net10.0", "any", "Cake.dll"), .. arguments
+            ])
             {
-                Environment = { ["CAKE_NUGET_SOURCE"] = Path.Combine(folder, "feed"), ["NUGET_PACKAGES"] = Path.Combine(folder, "feed", "cache") },
+                Environment =
+                {
+                    ["CAKE_NUGET_SOURCE"] = Path.Combine(folder, "feed"),
+                    ["NUGET_PACKAGES"] = Path.Combine(folder, "feed", "cache")
+                },
             },
             folder);
     }

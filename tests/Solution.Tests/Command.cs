@@ -17,19 +17,29 @@ internal sealed class Command : IDisposable
     /// <param name="environment">Variables over this process's; null removes one.</param>
     /// <param name="program">The program.</param>
     /// <param name="arguments">As the program gets them.</param>
-    public static Command Start(string folder, IReadOnlyDictionary<string, string?> environment, string program, params string[] arguments)
+    public static Command Start(
+        string folder, IReadOnlyDictionary<string, string?> environment, string program, params string[] arguments)
     {
-        var start = new ProcessStartInfo(program, arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(
+            program, arguments)
+        { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
         // A build that runs these tests must not steer the builds that they start.
-        foreach (var inherited in start.Environment.Keys.Where(name => name.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase)).ToList())
+        foreach (var inherited in start.Environment.Keys.Where(
+            name => name.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase)).ToList())
             start.Environment.Remove(inherited);
         // Nor must they take themselves for a build server's, unless a test says so.
         foreach (var server in new[] { "GITHUB_ACTIONS", "GITLAB_CI", "TF_BUILD", "JENKINS_URL", "TEAMCITY_VERSION" })
             start.Environment.Remove(server);
         foreach (var (name, value) in new Dictionary<string, string?>(environment)
         {
-            ["LC_ALL"] = "de_DE.UTF-8", ["DOTNET_CLI_UI_LANGUAGE"] = "en", ["DOTNET_NOLOGO"] = "1", ["OMP_NUM_THREADS"] = "1",
-            ["MSBUILDDISABLENODEREUSE"] = "1", ["DOTNET_CLI_USE_MSBUILD_SERVER"] = "0", ["CI"] = null, ["AtuCoverage"] = null,
+            ["LC_ALL"] = "de_DE.UTF-8",
+            ["DOTNET_CLI_UI_LANGUAGE"] = "en",
+            ["DOTNET_NOLOGO"] = "1",
+            ["OMP_NUM_THREADS"] = "1",
+            ["MSBUILDDISABLENODEREUSE"] = "1",
+            ["DOTNET_CLI_USE_MSBUILD_SERVER"] = "0",
+            ["CI"] = null,
+            ["AtuCoverage"] = null,
         })
             start.Environment[name] = value;
 

@@ -20,7 +20,8 @@ public sealed class LibraryPageTests(LocalFeed feed, SmallHouse house) : IClassF
     {
         var sample = new Consumer(feed, SampleTests.CopyOfSamples(feed).At("samples/library"));
         var policy = house.Policy("from-csharp", "\"maxRate\": 0.9");
-        var (governed, how) = sample.Dotnet("tool", "run", "atu", "--", "govern", policy, "--no-train", "--threads", "1", "--out", house.At("runs"));
+        var (governed, how) = sample.Dotnet(
+            "tool", "run", "atu", "--", "govern", policy, "--no-train", "--threads", "1", "--out", house.At("runs"));
         Assert.True(governed == 0, how);
         var record = house.At("runs/from-csharp/run.json");
 
@@ -112,6 +113,7 @@ public sealed class LibraryPageTests(LocalFeed feed, SmallHouse house) : IClassF
         var lines = text.Split('\n')
             .SkipWhile(line => line.Trim() != "// Begin docs/library.md").Skip(1)
             .TakeWhile(line => line.Trim() != "// End docs/library.md");
-        return string.Join('\n', lines.Select(line => line.StartsWith("    ", StringComparison.Ordinal) ? line[4..] : line)).TrimEnd('\n') + "\n";
+        return string.Join('\n', lines.Select(line => line.StartsWith("    ", StringComparison.Ordinal) ? line[4..] : line))
+            .TrimEnd('\n') + "\n";
     }
 }

@@ -41,7 +41,8 @@ public sealed class LocalFeed : IDisposable
     public static string Version { get; } = typeof(TorchBackend).Assembly.GetName().Version!.ToString(fieldCount: 3);
 
     /// <summary>An empty folder for a consumer.</summary>
-    public Consumer NewConsumer() => new(this, Directory.CreateDirectory(Path.Combine(Root, $"consumer-{Interlocked.Increment(ref _consumers)}")).FullName);
+    public Consumer NewConsumer() =>
+        new(this, Directory.CreateDirectory(Path.Combine(Root, $"consumer-{Interlocked.Increment(ref _consumers)}")).FullName);
 
     public void Dispose() => _root.Delete(recursive: true);
 
@@ -76,11 +77,13 @@ public sealed class LocalFeed : IDisposable
         File.Copy(users, Path.Combine(Home, settings));
     }
 
-    private static string Configuration => AppContext.BaseDirectory.Contains($"{Path.DirectorySeparatorChar}Debug{Path.DirectorySeparatorChar}", StringComparison.Ordinal) ? "Debug" : "Release";
+    private static string Configuration => AppContext.BaseDirectory.Contains(
+        $"{Path.DirectorySeparatorChar}Debug{Path.DirectorySeparatorChar}", StringComparison.Ordinal) ? "Debug" : "Release";
 
     private void Must(string folder, params string[] arguments)
     {
-        using var command = Command.Start(folder, folder == Repository.Root ? new Dictionary<string, string?>() : Environment, "dotnet", arguments);
+        using var command = Command.Start(
+            folder, folder == Repository.Root ? new Dictionary<string, string?>() : Environment, "dotnet", arguments);
         var (exitCode, said) = command.Finish();
         Assert.True(exitCode == 0, said);
     }

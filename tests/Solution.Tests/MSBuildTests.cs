@@ -17,7 +17,9 @@ public sealed partial class MSBuildTests(LocalFeed feed, SmallHouse house) : ICl
         // The terminal logger shows nothing of a build but its errors and warnings.
         var (exitCode, said) = consumer.Dotnet("build", "-t:GovernModels", "-tl:on", Quick);
         Assert.Equal(1, exitCode);
-        Assert.Matches(@"strict\.json\(10,\d+\): error ATU3001: failed ban/maxRate: \d+(\.\d+)? %, judged \d+(\.\d+)? %, must be ≤ 0\.1 %", TerminalCodePattern().Replace(said, ""));
+        Assert.Matches(
+            @"strict\.json\(10,\d+\): error ATU3001: failed ban/maxRate: \d+(\.\d+)? %, judged \d+(\.\d+)? %, must be ≤ 0\.1 %",
+            TerminalCodePattern().Replace(said, ""));
         Assert.DoesNotContain("MSB6006", said, StringComparison.Ordinal);
 
         var (again, saidAgain) = consumer.Dotnet("build", "-t:GovernModels", Quick);
@@ -53,7 +55,9 @@ public sealed partial class MSBuildTests(LocalFeed feed, SmallHouse house) : ICl
 
         // The binary log holds all that the child said.
         var replayed = consumer.Dotnet("msbuild", "pack.binlog", "-v:detailed").Said;
-        Assert.All(new[] { "atu.dll", "--parent-process", "passed ban/maxRate", "met: Passed; evidence in " }, expected => Assert.Contains(expected, replayed, StringComparison.Ordinal));
+        Assert.All(
+            new[] { "atu.dll", "--parent-process", "passed ban/maxRate", "met: Passed; evidence in " },
+            expected => Assert.Contains(expected, replayed, StringComparison.Ordinal));
 
         var written = File.GetLastWriteTimeUtc(consumer.At("obj/governed/met/run.json"));
         var (published, saidThen) = consumer.Dotnet("publish", Quick);
@@ -74,12 +78,15 @@ public sealed partial class MSBuildTests(LocalFeed feed, SmallHouse house) : ICl
         while (slow.Count < 5)
         {
             var start = Seconds(() => consumer.Dotnet("tool", "run", "atu", "--", "--version"));
-            var direct = Seconds(() => consumer.Dotnet("tool", "run", "atu", "--", "govern", policy, "--out", consumer.At("obj/governed")));
+            var direct = Seconds(
+                () => consumer.Dotnet("tool", "run", "atu", "--", "govern", policy, "--out", consumer.At("obj/governed")));
             var target = SecondsOfTheTarget();
             if (target - direct <= 1.5 && target <= Math.Max(1, 2 * start))
                 return;
 
-            slow.Add(string.Create(CultureInfo.InvariantCulture, $"the target took {target:F2} s, atu alone {direct:F2} s, and {start:F2} s to say its version"));
+            slow.Add(string.Create(
+                CultureInfo.InvariantCulture,
+                $"the target took {target:F2} s, atu alone {direct:F2} s, and {start:F2} s to say its version"));
         }
 
         Assert.Fail(string.Join('\n', slow));
@@ -88,14 +95,17 @@ public sealed partial class MSBuildTests(LocalFeed feed, SmallHouse house) : ICl
         {
             var said = consumer.Dotnet("msbuild", "-t:GovernModels", Quick, "-clp:PerformanceSummary", "-tl:off").Said;
             Assert.Contains("nothing has changed", said, StringComparison.Ordinal);
-            return TargetTimePattern().Matches(said).Max(match => int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture)) / 1000.0;
+            return TargetTimePattern()
+                .Matches(said)
+                .Max(match => int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture)) / 1000.0;
         }
     }
 
     [Fact]
     public void GovernModels_Advisory_WarnsAndGoesOn()
     {
-        var (exitCode, said) = Consumer("net10.0", house.Policy("advised")).Dotnet("build", "-t:GovernModels", Quick, "-p:GovernModelsMode=advisory");
+        var (exitCode, said) = Consumer("net10.0", house.Policy("advised"))
+            .Dotnet("build", "-t:GovernModels", Quick, "-p:GovernModelsMode=advisory");
 
         Assert.True(exitCode == 0, said);
         Assert.Matches(@"advised\.json\(10,\d+\): warning ATU3001: failed ban/maxRate", said);
@@ -131,7 +141,9 @@ public sealed partial class MSBuildTests(LocalFeed feed, SmallHouse house) : ICl
         var consumer = Consumer("net10.0", house.Policy("earlier", "\"maxRate\": 0.9"));
         Assert.Equal(0, consumer.Dotnet("build", "-t:GovernModels", Quick).ExitCode);
 
-        using var build = consumer.Start(new() { ["GITLAB_CI"] = continuous }, ["build", "-t:GovernModels", Quick, .. property.Length > 0 ? new[] { property } : []]);
+        using var build = consumer.Start(
+            new() { ["GITLAB_CI"] = continuous },
+            ["build", "-t:GovernModels", Quick, .. property.Length > 0 ? new[] { property } : []]);
         var (exitCode, said) = build.Finish();
 
         Assert.True(exitCode == 0, said);
@@ -183,7 +195,8 @@ public sealed partial class MSBuildTests(LocalFeed feed, SmallHouse house) : ICl
     [Fact]
     public void GovernModels_PolicyWithMistakes_TellsEachWithItsPlace()
     {
-        var (exitCode, said) = Consumer("net10.0", house.Policy("mistaken", "\"maxRate\": 7", ("\"steps\": 40", "\"steps\": \"many\""))).Dotnet("build", "-t:GovernModels");
+        var (exitCode, said) = Consumer("net10.0", house.Policy("mistaken", "\"maxRate\": 7", (
+            "\"steps\": 40", "\"steps\": \"many\""))).Dotnet("build", "-t:GovernModels");
 
         Assert.Equal(1, exitCode);
         Assert.Matches(@"mistaken\.json\(10,\d+\): error ATU1004: ", said);
@@ -232,13 +245,15 @@ public sealed partial class MSBuildTests(LocalFeed feed, SmallHouse house) : ICl
     {
         var consumer = Consumer("net10.0;netstandard2.1", house.Policy("common", "\"maxRate\": 0.9"));
 
-        var (exitCode, said) = consumer.Dotnet("build", "-t:GovernEverywhere", Quick, $"-p:Net10Policies={house.Policy("special", "\"maxRate\": 0.9")}");
+        var (exitCode, said) = consumer.Dotnet(
+            "build", "-t:GovernEverywhere", Quick, $"-p:Net10Policies={house.Policy("special", "\"maxRate\": 0.9")}");
 
         Assert.Equal(1, exitCode);
         Assert.Matches(@"error ATU5005: .*special\.json", said);
     }
 
-    // The instance that governs has no target framework, and the condition turns it off there, while the builds that are packed and published want it.
+    // The instance that governs has no target framework, and the condition turns it off there, while the builds that are packed
+    // and published want it.
     [Theory]
     [InlineData("Off")]
     [InlineData("Advisory")]
@@ -246,7 +261,9 @@ public sealed partial class MSBuildTests(LocalFeed feed, SmallHouse house) : ICl
     {
         var consumer = Consumer("net10.0;netstandard2.1", house.Policy("conditional", "\"maxRate\": 0.9"));
         consumer.Write("Consumer.csproj", File.ReadAllText(consumer.At("Consumer.csproj")).Replace(
-            "<Policies>", $"<GovernModelsMode Condition=\"'$(TargetFramework)' != 'net10.0'\">{elsewhere}</GovernModelsMode><Policies>", StringComparison.Ordinal));
+            "<Policies>",
+            $"<GovernModelsMode Condition=\"'$(TargetFramework)' != 'net10.0'\">{elsewhere}</GovernModelsMode><Policies>",
+            StringComparison.Ordinal));
 
         foreach (var arguments in new[] { new[] { "publish", "--framework", "net10.0" }, ["pack", "--no-build"] })
         {
@@ -339,7 +356,8 @@ public sealed partial class MSBuildTests(LocalFeed feed, SmallHouse house) : ICl
             consumer.Write($"{name}/Program.cs", "return;");
         }
 
-        consumer.Write("All.slnx", """<Solution><Project Path="First/First.csproj" /><Project Path="Second/Second.csproj" /></Solution>""");
+        consumer.Write(
+            "All.slnx", """<Solution><Project Path="First/First.csproj" /><Project Path="Second/Second.csproj" /></Solution>""");
 
         var shared = output.Length > 0 ? new[] { $"-p:GovernModelsOutput={consumer.At(output)}" } : [];
         var (exitCode, said) = consumer.Dotnet(["pack", "All.slnx", "-m:2", Quick, .. shared]);
@@ -357,7 +375,8 @@ public sealed partial class MSBuildTests(LocalFeed feed, SmallHouse house) : ICl
         Assert.SkipUnless(OperatingSystem.IsLinux(), "signals are sent the Unix way, and processes are looked for in /proc");
         if (!killed)
             Signals.SkipWithoutInterrupt();
-        var policy = house.Policy("endless", edit: ("\"steps\": 40, \"recoverySteps\": 10", "\"steps\": 400000, \"recoverySteps\": 10"));
+        var policy =
+            house.Policy("endless", edit: ("\"steps\": 40, \"recoverySteps\": 10", "\"steps\": 400000, \"recoverySteps\": 10"));
         var consumer = Consumer("net10.0", policy);
         using var build = consumer.Start("build", "-t:GovernModels", "-p:GovernModelsArguments=--threads 1");
         Patience.Until(() => build.HasExited || Directory.Exists(consumer.At("obj/governed/endless/state")));

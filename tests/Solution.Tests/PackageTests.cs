@@ -6,7 +6,9 @@ using AdaptThenUnlearn.Torch.Backend;
 
 namespace AdaptThenUnlearn.Solution.Tests;
 
-/// <summary>The packages that <c>dotnet pack</c> makes: what is in them, what they weigh, and how the tool finds libtorch.</summary>
+/// <summary>
+/// The packages that <c>dotnet pack</c> makes: what is in them, what they weigh, and how the tool finds libtorch.
+/// </summary>
 public sealed class PackageTests(LocalFeed feed, SmallHouse house) : IClassFixture<SmallHouse>
 {
     private const int Megabyte = 1_000_000;
@@ -33,7 +35,9 @@ public sealed class PackageTests(LocalFeed feed, SmallHouse house) : IClassFixtu
         Assert.InRange(new FileInfo(feed.PackageFile(id)).Length, 1000, limit);
 
         using var package = ZipFile.OpenRead(feed.PackageFile(id));
-        Assert.DoesNotContain(package.Entries, entry => entry.Name.Contains("torch_cpu", StringComparison.OrdinalIgnoreCase) || entry.Name.Contains("torch_cuda", StringComparison.OrdinalIgnoreCase));
+        Assert.DoesNotContain(package.Entries, entry => entry.Name.Contains(
+            "torch_cpu",
+            StringComparison.OrdinalIgnoreCase) || entry.Name.Contains("torch_cuda", StringComparison.OrdinalIgnoreCase));
         using var nuspec = package.GetEntry(id + ".nuspec")!.Open();
         var metadata = XDocument.Load(nuspec).Descendants().ToLookup(element => element.Name.LocalName, element => element.Value);
         Assert.Equal(["MIT"], metadata["license"]);
@@ -44,11 +48,14 @@ public sealed class PackageTests(LocalFeed feed, SmallHouse house) : IClassFixtu
     [Fact]
     public void Tool_WithoutLibtorch_NamesTheThreeWaysToBringIt()
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows() && InstalledBackend.Folder is not null, "the user's folder for data cannot be set apart by a variable there, and this user has a backend in it");
+        Assert.SkipWhen(
+            OperatingSystem.IsWindows() && InstalledBackend.Folder is not null,
+            "the user's folder for data cannot be set apart by a variable there, and this user has a backend in it");
         var consumer = feed.NewConsumer();
         var environment = WithoutLibtorch(consumer);
         environment["HOME"] = consumer.At("home");   // macOS keeps data there, whatever the other variable says
-        using var atu = consumer.Start(environment, "tool", "run", "atu", "--", "govern", house.Policy("without"), "--out", consumer.At("out"));
+        using var atu = consumer.Start(
+            environment, "tool", "run", "atu", "--", "govern", house.Policy("without"), "--out", consumer.At("out"));
         var (exitCode, said) = atu.Finish();
 
         Assert.Equal(3, exitCode);
@@ -63,7 +70,8 @@ public sealed class PackageTests(LocalFeed feed, SmallHouse house) : IClassFixtu
         var environment = WithoutLibtorch(consumer);
         environment["NUGET_PACKAGES"] = null;   // the machine's own, where libtorch lies already
         environment["DOTNET_CLI_HOME"] = null;
-        var tool = Path.Combine(feed.Root, "packages", "adaptthenunlearn.tool", LocalFeed.Version, "tools", "net10.0", "any", "atu.dll");
+        var tool =
+            Path.Combine(feed.Root, "packages", "adaptthenunlearn.tool", LocalFeed.Version, "tools", "net10.0", "any", "atu.dll");
 
         using (var install = consumer.Start(environment, tool, "backend", "install", "cpu"))
         {
@@ -73,12 +81,19 @@ public sealed class PackageTests(LocalFeed feed, SmallHouse house) : IClassFixtu
         }
 
         using (var show = consumer.Start(environment, tool, "backend", "show"))
-            Assert.Contains(Path.Combine(consumer.At("data"), "AdaptThenUnlearn", "libtorch-" + InstalledBackend.LibtorchVersion, "cpu"), show.Finish().Said, StringComparison.Ordinal);
-        using var atu = consumer.Start(environment, tool, "govern", house.Policy("installed", "\"maxRate\": 0.9"), "--out", consumer.At("out"));
+            Assert.Contains(
+                Path.Combine(consumer.At("data"), "AdaptThenUnlearn", "libtorch-" + InstalledBackend.LibtorchVersion, "cpu"),
+                show.Finish().Said,
+                StringComparison.Ordinal);
+        using var atu = consumer.Start(
+            environment, tool, "govern", house.Policy("installed", "\"maxRate\": 0.9"), "--out", consumer.At("out"));
         Assert.Contains("installed: Passed", atu.Finish().Said, StringComparison.Ordinal);
 
         // Nothing but the two is left behind.
-        Assert.Equal(["chosen", "cpu"], Directory.EnumerateFileSystemEntries(Path.Combine(consumer.At("data"), "AdaptThenUnlearn", "libtorch-" + InstalledBackend.LibtorchVersion)).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(["chosen", "cpu"], Directory.EnumerateFileSystemEntries(Path.Combine(
+            consumer.At("data"),
+            "AdaptThenUnlearn",
+            "libtorch-" + InstalledBackend.LibtorchVersion)).Select(Path.GetFileName).Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -87,13 +102,20 @@ public sealed class PackageTests(LocalFeed feed, SmallHouse house) : IClassFixtu
         var versions = XDocument.Load(Path.Combine(Repository.Root, "Directory.Packages.props")).Descendants("PackageVersion")
             .ToDictionary(element => (string)element.Attribute("Include")!, element => (string)element.Attribute("Version")!);
 
-        Assert.All(versions.Where(package => package.Key.StartsWith("libtorch-cpu-", StringComparison.Ordinal)), package => Assert.Equal(InstalledBackend.LibtorchVersion, package.Value));
-        Assert.All(versions.Where(package => package.Key.StartsWith("TorchSharp", StringComparison.Ordinal)), package => Assert.Equal(InstalledBackend.TorchSharpVersion, package.Value));
+        Assert.All(
+            versions.Where(package => package.Key.StartsWith("libtorch-cpu-", StringComparison.Ordinal)),
+            package => Assert.Equal(InstalledBackend.LibtorchVersion, package.Value));
+        Assert.All(
+            versions.Where(package => package.Key.StartsWith("TorchSharp", StringComparison.Ordinal)),
+            package => Assert.Equal(InstalledBackend.TorchSharpVersion, package.Value));
     }
 
     // Apart from whatever this user has installed, or the system.
     private static Dictionary<string, string?> WithoutLibtorch(Consumer consumer) => new()
     {
-        [TorchBackend.FolderVariable] = null, ["XDG_DATA_HOME"] = consumer.At("data"), ["LD_LIBRARY_PATH"] = null, ["DYLD_LIBRARY_PATH"] = null,
+        [TorchBackend.FolderVariable] = null,
+        ["XDG_DATA_HOME"] = consumer.At("data"),
+        ["LD_LIBRARY_PATH"] = null,
+        ["DYLD_LIBRARY_PATH"] = null,
     };
 }

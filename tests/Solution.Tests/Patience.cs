@@ -8,7 +8,9 @@ internal static class Patience
     private static readonly TimeSpan _longest = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>Returns when something has come to be, or after two minutes without it; what is asserted then says which.</summary>
+    /// <summary>
+    /// Returns when something has come to be, or after two minutes without it; what is asserted then says which.
+    /// </summary>
     public static void Until(Func<bool> come)
     {
         for (var waited = Stopwatch.StartNew(); waited.Elapsed < _longest && !come();)

@@ -5,8 +5,11 @@ internal static class ProcessesOnLinux
 {
     /// <summary>Command lines of the processes that govern into a folder.</summary>
     public static IReadOnlyList<string> ThatGovernInto(string folder) =>
-        [.. Directory.EnumerateDirectories("/proc").Where(process => int.TryParse(Path.GetFileName(process), out _)).Select(CommandLine)
-            .Where(line => line.Contains("govern", StringComparison.Ordinal) && line.Contains(folder, StringComparison.Ordinal))];
+        [.. Directory.EnumerateDirectories("/proc")
+            .Where(process => int.TryParse(Path.GetFileName(process), out _))
+            .Select(CommandLine)
+                .Where(line => line.Contains("govern", StringComparison.Ordinal)
+                    && line.Contains(folder, StringComparison.Ordinal))];
 
     private static string CommandLine(string process)
     {

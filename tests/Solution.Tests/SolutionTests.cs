@@ -9,8 +9,10 @@ public sealed class SolutionTests
         var root = AdaptThenUnlearn.Tests.Repository.Root;
         var solution = File.ReadAllText(Path.Combine(root, "AdaptThenUnlearn.sln")).Replace('\\', '/');
 
-        var projects = new[] { "src", "tasks", "build", "tests", "benchmarks" }.SelectMany(folder => Directory.EnumerateFiles(Path.Combine(root, folder), "*.csproj", SearchOption.AllDirectories));
-        Assert.All(projects, project => Assert.Contains(Path.GetRelativePath(root, project).Replace('\\', '/'), solution, StringComparison.Ordinal));
+        var projects = new[] { "src", "tasks", "build", "tests", "benchmarks" }
+            .SelectMany(folder => Directory.EnumerateFiles(Path.Combine(root, folder), "*.csproj", SearchOption.AllDirectories));
+        Assert.All(projects, project => Assert.Contains(
+            Path.GetRelativePath(root, project).Replace('\\', '/'), solution, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -18,7 +20,14 @@ public sealed class SolutionTests
     {
         var root = AdaptThenUnlearn.Tests.Repository.Root;
         using var format = Command.Start(
-            root, new Dictionary<string, string?>(), "dotnet", "format", "whitespace", "AdaptThenUnlearn.sln", "--verify-no-changes", "--no-restore");
+            root,
+            new Dictionary<string, string?>(),
+            "dotnet",
+            "format",
+            "whitespace",
+            "AdaptThenUnlearn.sln",
+            "--verify-no-changes",
+            "--no-restore");
 
         var (exitCode, said) = format.Finish();
 

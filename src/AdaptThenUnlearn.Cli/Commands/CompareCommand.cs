@@ -43,7 +43,8 @@ public sealed class CompareCommand(Terminal terminal)
 
     private readonly Option<string> _shard = new("--shard")
     {
-        Description = "Make only the i-th of n parts of the runs, to share them between processes or machines", HelpName = "i/n",
+        Description = "Make only the i-th of n parts of the runs, to share them between processes or machines",
+        HelpName = "i/n",
     };
 
     private readonly Option<DirectoryInfo[]> _merge = new("--merge")
@@ -76,13 +77,16 @@ public sealed class CompareCommand(Terminal terminal)
 
         // Plan the runs.
         var data = parsed.GetValue(_data)?.FullName;
-        var plan = new Comparison(scope.Policy, scope.Classes, scope.Seeds, Methods(parsed, data), _runs.Overrides(parsed), Cells: []);
+        var plan =
+            new Comparison(scope.Policy, scope.Classes, scope.Seeds, Methods(parsed, data), _runs.Overrides(parsed), Cells: []);
         var shard = parsed.GetValue(_shard) is { } part ? Shard.Parse(part) : new Shard(1, 1);
         RefuseReservedSettings(parsed, plan);
         var requests = _runs.Requests(scope, plan, parsed, data);
 
         // Find earlier retraining runs too, even if retrain is not a row: the other rows are compared with them.
-        var retrainedReferences = data is null ? [] : _runs.Requests(scope, plan with { Methods = [ComparedMethods.Retrain] }, parsed, data);
+        var retrainedReferences = data is null
+            ? []
+            : _runs.Requests(scope, plan with { Methods = [ComparedMethods.Retrain] }, parsed, data);
         IReadOnlyList<ComparisonRequest> known = [.. requests.UnionBy(retrainedReferences, request => request.Key)];
 
         // Check that no input or foreign file would be overwritten.
@@ -197,6 +201,8 @@ public sealed class CompareCommand(Terminal terminal)
             terminal.WriteStatus(
                 "without --data there are no real images to retrain on: the row retrain and the figures relative to it are " +
                 "left out");
-        return [.. ComparedMethods.All.Where(method => names.Count == 0 ? method != ComparedMethods.Retrain : names.Contains(method.Name))];
+        return [.. ComparedMethods.All.Where(method => names.Count == 0
+            ? method != ComparedMethods.Retrain
+            : names.Contains(method.Name))];
     }
 }

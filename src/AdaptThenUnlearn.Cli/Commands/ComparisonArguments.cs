@@ -19,7 +19,8 @@ public sealed class ComparisonArguments(Terminal terminal)
     private readonly Argument<FileInfo> _policy = new("POLICY") { Description = "A policy with one undesired feature" };
     private readonly Option<string[]> _classes = new("--classes")
     {
-        Description = "Classes to unlearn, one at a time, e.g. 1,4,8 (default: the policy's class)", HelpName = "a,b,…",
+        Description = "Classes to unlearn, one at a time, e.g. 1,4,8 (default: the policy's class)",
+        HelpName = "a,b,…",
     };
 
     private readonly Option<string[]> _seeds = new("--seeds")
@@ -58,12 +59,15 @@ public sealed class ComparisonArguments(Terminal terminal)
                 $"{path}: this command unlearns one class at a time, and this policy lists {policy.UndesiredFeatures.Count} " +
                 "undesired features");
 
-        if (Overrides(parsed).Select(PathOf).FirstOrDefault(path => CellPolicy.ReservedPaths.Any(own => CellPolicy.Overlap(path, own))) is { } taken)
+        if (Overrides(parsed)
+            .Select(PathOf)
+            .FirstOrDefault(path => CellPolicy.ReservedPaths.Any(own => CellPolicy.Overlap(path, own))) is { } taken)
             throw new BadArgumentException(
                 $"--set {taken}: every run sets this itself (choose classes and seeds with --classes and --seeds)");
 
         var classes = ParseList(parsed, _classes);
-        if ((feature.Negatives ?? policy.Unlearning.Positives) is { } folder && classes.FirstOrDefault(name => name != feature.Class) is { } other)
+        if ((feature.Negatives ?? policy.Unlearning.Positives) is { } folder
+            && classes.FirstOrDefault(name => name != feature.Class) is { } other)
             throw new BadArgumentException(
                 $"--classes {other}: the images in '{folder}' are for '{feature.Class}'; compare only that class, or a policy " +
                 "without 'negatives' and 'positives'");
@@ -95,7 +99,10 @@ public sealed class ComparisonArguments(Terminal terminal)
         foreach (var key in plan.Keys())
         {
             var method = plan.Methods.Single(each => each.Name == key.Method);
-            string[] overrides = [.. Overrides(parsed), .. CellPolicy.Overrides(method, key, scope.Policy.Evaluation.Samples, data)];
+            string[] overrides =
+            [
+                .. Overrides(parsed), .. CellPolicy.Overrides(method, key, scope.Policy.Evaluation.Samples, data)
+            ];
             var file = ReadPolicy(overrides);
             if (method.IncludesAdaptationSteps)
                 file = ReadPolicy([.. overrides, CellPolicy.CombinedStepsOverride(file.Policy.Unlearning)]);
@@ -104,7 +111,8 @@ public sealed class ComparisonArguments(Terminal terminal)
             requests.Add(new ComparisonRequest(
                 key, policy,
                 file.CreateSource(Path.GetFullPath(file.Path)),
-                inputs, ComparedCell.DigestOf(policy, inputs.EnumerateFiles().Select(input => (input.Role, Digest(input.Path))))));
+                inputs,
+                ComparedCell.DigestOf(policy, inputs.EnumerateFiles().Select(input => (input.Role, Digest(input.Path))))));
         }
 
         return requests;
@@ -157,13 +165,15 @@ public sealed class ComparisonArguments(Terminal terminal)
     /// <summary>Makes a run and prints its result.</summary>
     /// <exception cref="BadArgumentException">A file does not fit the policy.</exception>
     /// <exception cref="DiagnosticException">A file cannot be read.</exception>
-    public ComparedCell RunAndReport(ComparisonScope scope, ComparisonRuns runs, ComparisonRequest request, CancellationToken cancel)
+    public ComparedCell RunAndReport(
+        ComparisonScope scope, ComparisonRuns runs, ComparisonRequest request, CancellationToken cancel)
     {
         var cell = scope.File.RunWithLocatedErrors(request.Inputs, () => runs.Make(request, cancel));
         terminal.WriteStatus(cell.Outcome is { } outcome
             ? string.Create(CultureInfo.InvariantCulture,
                 $"{request.Key}: PUL {100 * outcome.Unlearned:0.0} %, Fréchet distance ×{outcome.FrechetRatio:0.00}, " +
-                $"smallest share kept {100 * outcome.SmallestShareKept:0} %, {outcome.TrainingSeconds / 60:0.0} minutes of training")
+                $"smallest share kept {100 * outcome.SmallestShareKept:0} %, {outcome.TrainingSeconds / 60:0.0} minutes "
+                    + $"of training")
             : $"{request.Key}: did not finish: {cell.Failure}");
         return cell;
     }
@@ -176,7 +186,9 @@ public sealed class ComparisonArguments(Terminal terminal)
 
     /// <summary>The values of an option that takes several, separated by commas or given repeatedly.</summary>
     public static IReadOnlyList<string> ParseList(ParseResult parsed, Option<string[]> option) =>
-        [.. (parsed.GetValue(option) ?? []).SelectMany(text => text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)).Distinct()];
+        [.. (parsed.GetValue(option) ?? [])
+            .SelectMany(text => text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+            .Distinct()];
 
     private IReadOnlyList<long> ParseSeeds(ParseResult parsed)
     {
@@ -188,7 +200,8 @@ public sealed class ComparisonArguments(Terminal terminal)
     }
 
     // A missing file has no digest; its runs will give the error.
-    private string Digest(string input) => _digests.TryGetValue(input, out var known) ? known : _digests[input] = Sha256Digest.FindAt(input) ?? "";
+    private string Digest(string input) =>
+        _digests.TryGetValue(input, out var known) ? known : _digests[input] = Sha256Digest.FindAt(input) ?? "";
 
     /// <summary>What the runs have in common.</summary>
     /// <param name="File">Must hold a policy.</param>

@@ -25,7 +25,8 @@ public sealed class DistanceCommand(Terminal terminal)
     private readonly ExtractorOptions _extractor = new();
     private readonly Option<int> _subsets = new("--kid-subsets")
     {
-        Description = "Number of subsets for the kernel distance", DefaultValueFactory = _ => 100,
+        Description = "Number of subsets for the kernel distance",
+        DefaultValueFactory = _ => 100,
     };
 
     private readonly Option<int> _subsetSize = new("--kid-subset-size")
@@ -86,7 +87,10 @@ public sealed class DistanceCommand(Terminal terminal)
         var compared = new ComparedFeatures(
             generated.Features, reference.Features, generated.Moments, reference.Moments,
             new MetricSettings(subsets, subsetSize, parsed.GetValue(_seed), EqualNumbers: false));
-        IReadOnlyList<(IQualityMetric Metric, MetricResult Result)> results = [.. QualityMetrics.All.Select(metric => (metric, metric.Compute(compared)))];
+        IReadOnlyList<(IQualityMetric Metric, MetricResult Result)> results =
+        [
+            .. QualityMetrics.All.Select(metric => (metric, metric.Compute(compared)))
+        ];
 
         // Print them, with all that decided them.
         var details = new
@@ -114,7 +118,8 @@ public sealed class DistanceCommand(Terminal terminal)
             },
         };
         if (parsed.GetValue(_asJson))
-            Terminal.WriteResultDocument(ToJson(distanceName, results, JsonSerializer.SerializeToNode(details, _json)!.AsObject()).ToJsonString(_json));
+            Terminal.WriteResultDocument(
+                ToJson(distanceName, results, JsonSerializer.SerializeToNode(details, _json)!.AsObject()).ToJsonString(_json));
         else
             PrintResult(distanceName, results, generated, reference);
         if (results.First(each => each.Metric.Metric == RecordedMetrics.FrechetDistance).Result.NotMeasured is { } why)
@@ -123,7 +128,8 @@ public sealed class DistanceCommand(Terminal terminal)
     }
 
     // Metrics that are computed together share the key of their reason.
-    private static JsonObject ToJson(string distanceName, IReadOnlyList<(IQualityMetric Metric, MetricResult Result)> results, JsonObject details)
+    private static JsonObject ToJson(
+        string distanceName, IReadOnlyList<(IQualityMetric Metric, MetricResult Result)> results, JsonObject details)
     {
         var found = new JsonObject { ["metric"] = distanceName };
         foreach (var (metric, result) in results)
@@ -140,7 +146,10 @@ public sealed class DistanceCommand(Terminal terminal)
     }
 
     private static void PrintResult(
-        string distanceName, IReadOnlyList<(IQualityMetric Metric, MetricResult Result)> results, SampleSet generated, SampleSet reference)
+        string distanceName,
+        IReadOnlyList<(IQualityMetric Metric, MetricResult Result)> results,
+        SampleSet generated,
+        SampleSet reference)
     {
         foreach (var (metric, result) in results)
         {
@@ -153,7 +162,8 @@ public sealed class DistanceCommand(Terminal terminal)
 
         foreach (var (name, set) in new[] { ("A", generated), ("B", reference) })
         {
-            Line(name, FormattableString.Invariant($"{set.Moments.Count?.ToString(CultureInfo.InvariantCulture) ?? "an unknown number of"} {set.Kind}, {set.Path}"));
+            Line(name, FormattableString.Invariant(
+                $"{set.Moments.Count?.ToString(CultureInfo.InvariantCulture) ?? "an unknown number of"} {set.Kind}, {set.Path}"));
             foreach (var passed in set.SkippedFiles)
                 Line("", $"passed over: {passed}");
         }

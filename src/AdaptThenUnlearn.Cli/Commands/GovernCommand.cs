@@ -15,7 +15,8 @@ namespace AdaptThenUnlearn.Cli.Commands;
 /// </summary>
 public sealed class GovernCommand(Terminal terminal)
 {
-    private readonly Argument<FileInfo[]> _policies = new("POLICY") { Description = "Policy files", Arity = ArgumentArity.OneOrMore };
+    private readonly Argument<FileInfo[]> _policies =
+        new("POLICY") { Description = "Policy files", Arity = ArgumentArity.OneOrMore };
     private readonly Option<DirectoryInfo> _out = new("--out")
     {
         Description = "Output folder; each policy gets a subfolder with its name",
@@ -48,7 +49,8 @@ public sealed class GovernCommand(Terminal terminal)
     private readonly Publication _publication = new(terminal);
     private readonly Option<string[]> _set = new("--set")
     {
-        Description = "Replace a value of the policy, e.g. unlearning.steps=600", HelpName = "path=value",
+        Description = "Replace a value of the policy, e.g. unlearning.steps=600",
+        HelpName = "path=value",
     };
 
     /// <summary>Builds the command.</summary>
@@ -74,7 +76,8 @@ public sealed class GovernCommand(Terminal terminal)
         var plannedRuns = read.Where(policy => policy.Result.Policy is not null)
             .Select(policy => PlannedRun.Create(policy, parsed.GetRequiredValue(_out).FullName)).ToList();
         if (plannedRuns.GroupBy(run => run.Folder).FirstOrDefault(group => group.Count() > 1) is { } duplicate)
-            throw new BadArgumentException($"two policies are called '{duplicate.First().Policy.Name}' and would write to the same folder");
+            throw new BadArgumentException(
+                $"two policies are called '{duplicate.First().Policy.Name}' and would write to the same folder");
         RequireFolders(plannedRuns);
 
         // Delete all stale reports first, so that an early failure cannot leave an old verdict behind.
@@ -200,7 +203,8 @@ public sealed class GovernCommand(Terminal terminal)
 
     private void PrintVerdict(RunRecord record, PlannedRun run, bool advisory)
     {
-        new VerdictPrinter(terminal, run.Policy, run.File.Path, run.File.Text).Print(record.Verdict, record.WarningRemarks(), advisory);
+        new VerdictPrinter(terminal, run.Policy, run.File.Path, run.File.Text)
+            .Print(record.Verdict, record.WarningRemarks(), advisory);
         var outcome = OutcomeText.Describe(record.Verdict.Outcome.WithAdvisory(advisory));
         Terminal.WriteResultLine($"{record.Policy.Name}: {outcome}; evidence in {run.Folder}");
     }

@@ -34,7 +34,9 @@ public static class InspectCommand
             var opened = CheckpointFile.Open(parsed.GetRequiredValue(file).FullName, cancel);
             var found = Inspection.Inspect(opened, layers.GetLayers(parsed));
             var content = found.Refused.Count == 0 ? CheckpointFormats.Read(opened, found.Format) : null;
-            var listed = content?.Tensors.Select(tensor => new ListedTensor(tensor.Name, tensor.Type.ToString(), tensor.Shape)).ToList() ?? [];
+            var listed = content?.Tensors
+                .Select(tensor => new ListedTensor(tensor.Name, tensor.Type.ToString(), tensor.Shape))
+                .ToList() ?? [];
             if (parsed.GetValue(json))
                 Terminal.WriteResultDocument(JsonSerializer.Serialize(new { inspection = found, tensors = listed }, _json));
             else
@@ -52,11 +54,15 @@ public static class InspectCommand
         Line("architecture", architecture ?? DescribeUnknown());
         if (found.Generator is { Place: { } place })
             Line("read from", place);
-        Line("precision", string.Join(", ", found.Types.Select(type => string.Create(CultureInfo.InvariantCulture, $"{type.Key} ({type.Value} tensors)"))));
-        Line("size", string.Create(CultureInfo.InvariantCulture, $"{found.Bytes:N0} bytes, {found.Tensors} tensors, {found.Parameters:N0} parameters"));
+        Line("precision", string.Join(", ", found.Types.Select(type => string.Create(
+            CultureInfo.InvariantCulture, $"{type.Key} ({type.Value} tensors)"))));
+        Line("size", string.Create(
+            CultureInfo.InvariantCulture, $"{found.Bytes:N0} bytes, {found.Tensors} tensors, {found.Parameters:N0} parameters"));
         Line("sha-256", found.Sha256);
         foreach (var section in found.Sections)
-            Line(section.Name.Length == 0 ? "(no section)" : section.Name, string.Create(CultureInfo.InvariantCulture, $"{section.Tensors} tensors, {section.Parameters:N0} parameters"));
+            Line(
+                section.Name.Length == 0 ? "(no section)" : section.Name,
+                string.Create(CultureInfo.InvariantCulture, $"{section.Tensors} tensors, {section.Parameters:N0} parameters"));
         foreach (var (name, counts) in HeldOut(found)?.ByClass ?? new Dictionary<string, HeldOutError>())
             Line($"held out {name}", counts.ToString());
         foreach (var (key, value) in found.Metadata)
@@ -64,15 +70,20 @@ public static class InspectCommand
         foreach (var value in found.Values.Take(MaxValuesShown))
             Line($"value {value.Name}", value.Text);
         if (found.Values.Count > MaxValuesShown)
-            Line("values", string.Create(CultureInfo.InvariantCulture, $"{found.Values.Count - MaxValuesShown} more; --json lists them all"));
+            Line("values", string.Create(
+                CultureInfo.InvariantCulture, $"{found.Values.Count - MaxValuesShown} more; --json lists them all"));
         foreach (var global in found.Globals)
-            Line("global", found.Refused.Contains(global) ? $"{global} (refused)" : found.PassedOver.Contains(global) ? $"{global} (passed over)" : global);
+            Line("global", found.Refused.Contains(global)
+                ? $"{global} (refused)"
+                : found.PassedOver.Contains(global) ? $"{global} (passed over)" : global);
         foreach (var note in found.Notes)
             Line("note", note);
         foreach (var tensor in tensors)
             Line(tensor.Name, $"{tensor.Type} [{string.Join(", ", tensor.Shape)}]");
         if (tensors.Count < found.Tensors)
-            Line("tensors", string.Create(CultureInfo.InvariantCulture, $"{found.Tensors - tensors.Count} more; --tensors lists them all"));
+            Line(
+                "tensors",
+                string.Create(CultureInfo.InvariantCulture, $"{found.Tensors - tensors.Count} more; --tensors lists them all"));
 
         string DescribeUnknown() => found.Format == GeneratorChoice.TorchScript ? "defined by the program" : "unknown to this " +
             "version";

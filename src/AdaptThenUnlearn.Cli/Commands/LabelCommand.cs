@@ -25,12 +25,14 @@ public sealed partial class LabelCommand(Terminal terminal)
     private readonly GeneratorOptions _generator = new("The generator's checkpoint, if possible with its discriminator");
     private readonly Option<string> _feature = new("--feature")
     {
-        Description = "Feature to look for, e.g. glasses; also the name of the classifier's class and file", Required = true,
+        Description = "Feature to look for, e.g. glasses; also the name of the classifier's class and file",
+        Required = true,
     };
 
     private readonly Option<DirectoryInfo> _out = new("--out")
     {
-        Description = "Folder for labels.json and the classifier; existing labels are continued", Required = true,
+        Description = "Folder for labels.json and the classifier; existing labels are continued",
+        Required = true,
     };
 
     private readonly Option<int> _count = new("--count")
@@ -74,7 +76,17 @@ public sealed partial class LabelCommand(Terminal terminal)
     {
         var command = new Command("label", "Label generated images on a local page and train a classifier from the labels")
         {
-            _feature, _out, _count, _seed, _features, _discriminator, _port, _trainOnly, _keepUseless, Machine.Device, Machine.Threads,
+            _feature,
+            _out,
+            _count,
+            _seed,
+            _features,
+            _discriminator,
+            _port,
+            _trainOnly,
+            _keepUseless,
+            Machine.Device,
+            Machine.Threads,
         };
         _generator.AddTo(command);
         command.SetGuardedAction(terminal, Run);
@@ -97,21 +109,29 @@ public sealed partial class LabelCommand(Terminal terminal)
         var folder = parsed.GetRequiredValue(_out).FullName;
         OutputFiles.RequireIn(
             folder, [LabellingSession.SheetName, feature + ".safetensors"],
-            [(InputRoles.Generator, _generator.Checkpoint(parsed)), ("--discriminator", parsed.GetValue(_discriminator)?.FullName), ("--features", parsed.GetValue(_features))],
-            path => LabelSheetFile.IsLabelSheet(path) || SafetensorsFile.IsWrittenByAtu(path, ClassifierCheckpoint.Kind, FrozenFeaturesHead.Name));
+            [
+                (InputRoles.Generator, _generator.Checkpoint(parsed)),
+                ("--discriminator", parsed.GetValue(_discriminator)?.FullName),
+                ("--features", parsed.GetValue(_features))
+            ],
+            path => LabelSheetFile.IsLabelSheet(path) || SafetensorsFile.IsWrittenByAtu(
+                path, ClassifierCheckpoint.Kind, FrozenFeaturesHead.Name));
 
         // Load the generator and the labels.
         var device = Machine.Prepare(parsed);
         using var loaded = _generator.Load(parsed, parsed.GetValue(_discriminator), device, terminal);
         using var folderLock = FolderLock.Acquire(folder, "`atu label`");
-        var sheet = LabelSheetFile.Open(LabellingSession.SheetIn(folder), feature, loaded.Sha256, parsed.GetValue(_seed), parsed.GetValue(_count));
+        var sheet = LabelSheetFile.Open(
+            LabellingSession.SheetIn(folder), feature, loaded.Sha256, parsed.GetValue(_seed), parsed.GetValue(_count));
         if (parsed.GetValue(_trainOnly) && sheet.WhyTooFewLabels is { } problem)
             throw new LabelException(
                 $"{LabellingSession.SheetIn(folder)}: {problem}; add labels with `atu label`, without --train-only");
 
         // Generate the images, then label them or train from their labels.
-        using var classifier = new FrozenFeaturesHead(LoadFeatureNetwork(loaded, folder, parsed, device, cancel), [Other, feature]);
-        using var samples = LabelledSamples.Generate(loaded.Generator, classifier, parsed.GetValue(_count), parsed.GetValue(_seed), device, terminal, cancel);
+        using var classifier =
+            new FrozenFeaturesHead(LoadFeatureNetwork(loaded, folder, parsed, device, cancel), [Other, feature]);
+        using var samples = LabelledSamples.Generate(
+            loaded.Generator, classifier, parsed.GetValue(_count), parsed.GetValue(_seed), device, terminal, cancel);
         var session = new LabellingSession(samples, classifier, sheet, folder, parsed.GetValue(_keepUseless));
         if (parsed.GetValue(_trainOnly))
             PrintHeldOutError(session, session.Train(terminal, cancel));
@@ -135,10 +155,12 @@ public sealed partial class LabelCommand(Terminal terminal)
     {
         Terminal.WriteResultLine($"{session.ClassifierPath}: {error}");
         terminal.WriteStatus("for a policy:");
-        terminal.WriteStatus(TrainedState.PolicyFragment(session.Feature, Path.GetRelativePath(Environment.CurrentDirectory, session.ClassifierPath)));
+        terminal.WriteStatus(TrainedState.PolicyFragment(
+            session.Feature, Path.GetRelativePath(Environment.CurrentDirectory, session.ClassifierPath)));
     }
 
-    private FrozenNetwork LoadFeatureNetwork(LoadedGenerator loaded, string folder, ParseResult parsed, Device device, CancellationToken cancel)
+    private FrozenNetwork LoadFeatureNetwork(
+        LoadedGenerator loaded, string folder, ParseResult parsed, Device device, CancellationToken cancel)
     {
         var chosen = parsed.GetRequiredValue(_features);
         if (chosen == DiscriminatorFeatures && loaded.Format == GeneratorChoice.TorchScript)
@@ -158,7 +180,8 @@ public sealed partial class LabelCommand(Terminal terminal)
             return network;
 
         network.Dispose();
-        throw new BadArgumentException($"--features {chosen}: the classifier takes {network.Shape} images, the generator makes {loaded.Generator.Shape}");
+        throw new BadArgumentException(
+            $"--features {chosen}: the classifier takes {network.Shape} images, the generator makes {loaded.Generator.Shape}");
     }
 
     // Warm one up once per folder and keep it there, because its features must not change between two trainings.
@@ -170,7 +193,8 @@ public sealed partial class LabelCommand(Terminal terminal)
         var options = UnlearningPresets.Get(UnlearningPresets.DefaultName) with { Seed = seed };
         var run = $"{Machine.ToolVersion} {loaded.Sha256} {JsonSerializer.Serialize(options)}";
         var journal = new FolderJournal(Path.Combine(folder, "state"), run, resume: true, discardOtherRuns: true);
-        return new DiscriminatorWarmUp(options, journal, terminal).Run(loaded.Generator, GeneratorArchitectures.Named(loaded.Architecture), cancel);
+        return new DiscriminatorWarmUp(options, journal, terminal)
+            .Run(loaded.Generator, GeneratorArchitectures.Named(loaded.Architecture), cancel);
     }
 
     [GeneratedRegex("^[a-z0-9-]{1,64}$")]

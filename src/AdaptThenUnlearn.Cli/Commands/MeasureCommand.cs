@@ -19,7 +19,8 @@ public sealed class MeasureCommand(Terminal terminal)
     private static readonly JsonSerializerOptions _json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
     private readonly Argument<FileInfo> _policy = new("POLICY") { Description = "A policy file" };
-    private readonly Argument<FileInfo[]> _parts = new("PART") { Description = "Files written by measure --shard", Arity = ArgumentArity.OneOrMore };
+    private readonly Argument<FileInfo[]> _parts =
+        new("PART") { Description = "Files written by measure --shard", Arity = ArgumentArity.OneOrMore };
     private readonly Option<string[]> _set = new("--set")
     {
         Description = "Replace a value of the policy",
@@ -65,7 +66,10 @@ public sealed class MeasureCommand(Terminal terminal)
         command.SetGuardedAction(terminal, (parsed, cancel) => Run(parsed, (context, evaluator) =>
         {
             using var scope = NewDisposeScope();
-            IReadOnlyList<MeasurementShard> shards = [.. parsed.GetRequiredValue(_parts).Select(file => MeasurementShard.Load(file.FullName))];
+            IReadOnlyList<MeasurementShard> shards =
+            [
+                .. parsed.GetRequiredValue(_parts).Select(file => MeasurementShard.Load(file.FullName))
+            ];
             try
             {
                 return PrintMeasurement(MeasurementShard.Merge(shards, context.Fingerprint, evaluator), context, parsed);
@@ -111,7 +115,8 @@ public sealed class MeasureCommand(Terminal terminal)
         });
     }
 
-    private int WriteShard(MeasureContext context, GeneratorEvaluator evaluator, string shard, FileInfo? target, CancellationToken cancel)
+    private int WriteShard(
+        MeasureContext context, GeneratorEvaluator evaluator, string shard, FileInfo? target, CancellationToken cancel)
     {
         if (target is null)
             throw new BadArgumentException("--shard needs --out, the file to write the part to");

@@ -17,25 +17,34 @@ internal static class ModelCommands
 {
     private const string Gan = "gan";
 
-    private static readonly Option<FileInfo> _out = new("--out") { Description = "The safetensors file to write", Required = true };
+    private static readonly Option<FileInfo> _out =
+        new("--out") { Description = "The safetensors file to write", Required = true };
     private static readonly Option<long> _seed = new("--seed")
     {
-        Description = "Seed for weights, latents, noise and the order of images", DefaultValueFactory = _ => 1,
+        Description = "Seed for weights, latents, noise and the order of images",
+        DefaultValueFactory = _ => 1,
     };
 
     /// <summary>Builds <c>atu pretrain</c>: trains a StyleGAN2 on digits, or on the images of a folder.</summary>
     public static Command Pretrain(Terminal terminal)
     {
-        var data = new Option<DirectoryInfo>("--data") { Description = "Folder with the four MNIST IDX files, or with images", Required = true };
+        var data = new Option<DirectoryInfo>("--data")
+        {
+            Description = "Folder with the four MNIST IDX files, or with images",
+            Required = true
+        };
         var channels = new Option<int[]>("--channels")
         {
-            Description = "Number of feature maps at 4×4, 8×8 and so on up to the size of the images", HelpName = "n",
-            AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [64, 64, 32, 16],
+            Description = "Number of feature maps at 4×4, 8×8 and so on up to the size of the images",
+            HelpName = "n",
+            AllowMultipleArgumentsPerToken = true,
+            DefaultValueFactory = _ => [64, 64, 32, 16],
         };
         var steps = new Option<int>("--steps") { Description = "Number of generator updates", DefaultValueFactory = _ => 20000 };
         var decay = new Option<int>("--decay")
         {
-            Description = "Number of updates at the end in which the learning rate decays", DefaultValueFactory = _ => 4000,
+            Description = "Number of updates at the end in which the learning rate decays",
+            DefaultValueFactory = _ => 4000,
         };
         var resume = new Option<bool>("--resume") { Description = "Continue from the state beside the output file" };
         var command = new Command("pretrain", "Train a StyleGAN2 generator from scratch on images")
@@ -47,7 +56,8 @@ internal static class ModelCommands
             var device = Machine.Prepare(parsed);
             var folder = parsed.GetRequiredValue(data).FullName;
             var target = parsed.GetRequiredValue(_out).FullName;
-            OutputFiles.Require(parsed, [target], [("folder of images", folder)], path => SafetensorsFile.IsWrittenByAtu(path, Gan));
+            OutputFiles.Require(
+                parsed, [target], [("folder of images", folder)], path => SafetensorsFile.IsWrittenByAtu(path, Gan));
 
             // Read the images, and check that the networks fit them.
             terminal.WriteStatus(TrainingImages.Summary(folder));
@@ -64,7 +74,8 @@ internal static class ModelCommands
             using var reals = new InMemoryImages(images.alias());
             using var pretraining = new GeneratorPretraining(settings, reals, device);
             using var networks = pretraining.Run(journal, terminal, cancel);
-            GeneratorCheckpoint.Save(target, networks, new Dictionary<string, string> { ["kind"] = Gan, ["architecture"] = "stylegan2" });
+            GeneratorCheckpoint
+                .Save(target, networks, new Dictionary<string, string> { ["kind"] = Gan, ["architecture"] = "stylegan2" });
             Terminal.WriteResultLine($"{target}: SHA-256 {CheckpointDigest.Compute(target)}");
             return ExitCodes.Passed;
         });
@@ -110,7 +121,8 @@ internal static class ModelCommands
             var (train, test) = ReadLabelled(folder, terminal);
             using var trainOwned = train;
             using var testOwned = test;
-            var settings = new ClassifierSettings(parsed.GetValue(architecture)!, parsed.GetValue(epochs), 128, 0.002, parsed.GetValue(_seed));
+            var settings = new ClassifierSettings(
+                parsed.GetValue(architecture)!, parsed.GetValue(epochs), 128, 0.002, parsed.GetValue(_seed));
             var accuracy = 0.0;
             using var classifier = ClassifierTraining.Run(settings, train, test, device, new EpochProgress(epoch =>
             {
@@ -165,7 +177,15 @@ internal static class ModelCommands
     // The settings of the embedded generators: small enough to train on two cores, large enough to look at.
     private static PretrainingSettings CreateSettings(StyleGan2Settings model, int steps, int decay, long seed) => new(
         model,
-        new TrainingSettings(BatchSize: 16, LearningRate: 0.002, R1Weight: 2, R1Every: 16, PathLengthWeight: 0, PathLengthEvery: 4, StyleMixing: 0, EmaHalfLife: 10000),
+        new TrainingSettings(
+            BatchSize: 16,
+            LearningRate: 0.002,
+            R1Weight: 2,
+            R1Every: 16,
+            PathLengthWeight: 0,
+            PathLengthEvery: 4,
+            StyleMixing: 0,
+            EmaHalfLife: 10000),
         steps, decay, EarlyR1Weight: 8, EarlySteps: 4000, seed);
 
     private sealed class EpochProgress(Action<ClassifierEpoch> report) : IProgress<ClassifierEpoch>

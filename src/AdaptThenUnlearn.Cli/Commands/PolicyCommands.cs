@@ -55,7 +55,9 @@ public static class PolicyCommands
                     terminal.WriteDiagnostic(policy.CreateWarning("$.evaluation.samples", PolicyCodes.FewForTheExtractor, few));
             }
 
-            return !refused && read.TrueForAll(policy => policy.Result.Policy is not null) ? ExitCodes.Passed : ExitCodes.BadPolicy;
+            return !refused && read.TrueForAll(policy => policy.Result.Policy is not null)
+                ? ExitCodes.Passed
+                : ExitCodes.BadPolicy;
         });
         return command;
     }

@@ -8,7 +8,8 @@ namespace AdaptThenUnlearn.Cli.Commands;
 /// <summary><c>atu publish</c>: publishes run records on the pull request they were made for.</summary>
 public sealed class PublishCommand(Terminal terminal)
 {
-    private readonly Argument<FileInfo[]> _records = new("RECORD") { Description = "The run.json of each run", Arity = ArgumentArity.OneOrMore };
+    private readonly Argument<FileInfo[]> _records =
+        new("RECORD") { Description = "The run.json of each run", Arity = ArgumentArity.OneOrMore };
     private readonly Option<bool> _advisory = new("--advisory")
     {
         Description = "Publish a failed gate as advice, with a neutral check",
@@ -22,7 +23,8 @@ public sealed class PublishCommand(Terminal terminal)
 
     private readonly Option<FileInfo[]> _policies = new("--policy")
     {
-        Description = "Judge by this policy instead of the recorded one of the same name", AllowMultipleArgumentsPerToken = true,
+        Description = "Judge by this policy instead of the recorded one of the same name",
+        AllowMultipleArgumentsPerToken = true,
     };
 
     private readonly Publication _publication = new(terminal);
@@ -51,7 +53,10 @@ public sealed class PublishCommand(Terminal terminal)
             return ExitCodes.BadPolicy;
 
         return _publication.Publish(
-            [.. parsed.GetRequiredValue(_records).Select(file => file.FullName)], parsed, parsed.GetValue(_advisory), parsed.GetValue(_untrusted),
+            [.. parsed.GetRequiredValue(_records).Select(file => file.FullName)],
+            parsed,
+            parsed.GetValue(_advisory),
+            parsed.GetValue(_untrusted),
             [.. policies.Select(policy => new TrustedPolicy(policy.Path, policy.Text, policy.Policy))], cancel);
     }
 }

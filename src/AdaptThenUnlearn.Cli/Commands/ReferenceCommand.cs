@@ -36,7 +36,8 @@ public sealed class ReferenceCommand(Terminal terminal)
     private readonly ExtractorOptions _extractor = new();
     private readonly Option<string[]> _without = new("--without")
     {
-        Description = "For .npz: leave out the images of this class or with this label; can be repeated", HelpName = "CLASS",
+        Description = "For .npz: leave out the images of this class or with this label; can be repeated",
+        HelpName = "CLASS",
     };
 
     private readonly Option<string[]> _labels = new("--label")
@@ -136,7 +137,8 @@ public sealed class ReferenceCommand(Terminal terminal)
         using var reference = images.ToStatistics(samplesPerClass, extractor.Sha256);
         reference.Save(target);
         foreach (var (name, rate) in reference.FalsePositiveRates())
-            terminal.WriteStatus(string.Create(CultureInfo.InvariantCulture, $"class {name}: seen in {rate:P3} of real test images of other classes"));
+            terminal.WriteStatus(string.Create(
+                CultureInfo.InvariantCulture, $"class {name}: seen in {rate:P3} of real test images of other classes"));
         return images.Features.shape[0];
     }
 

@@ -41,16 +41,20 @@ public static class ReportCommand
                 throw new BadArgumentException(
                     "--out takes the reports of only one record, because they would overwrite each other; leave it out to " +
                     "write them beside their records");
-            if (requestedFormats.FirstOrDefault(name => !ReportFormats.FromRecord.Any(format => format.Name == name)) is { } unknown)
+            if (requestedFormats
+                .FirstOrDefault(name => !ReportFormats.FromRecord.Any(format => format.Name == name)) is { } unknown)
                 throw new BadArgumentException(
                     $"--format: '{unknown}' is not a report that can be made from a record; use one of {_names}");
 
             // Write the chosen reports, once no file in the way would be overwritten.
-            var chosen = ReportFormats.FromRecord.Where(format => requestedFormats.Count == 0 || requestedFormats.Contains(format.Name)).ToList();
+            var chosen = ReportFormats.FromRecord.Where(format => requestedFormats.Count == 0
+                || requestedFormats.Contains(format.Name)).ToList();
             var names = chosen.ConvertAll(format => format.FileName);
-            var targets = files.Select(file => (File: file, Folder: parsed.GetValue(folder)?.FullName ?? file.DirectoryName!)).ToList();
+            var targets = files.Select(file => (File: file, Folder: parsed.GetValue(folder)?.FullName ?? file.DirectoryName!))
+                .ToList();
             foreach (var (file, target) in targets)
-                OutputFiles.RequireIn(target, names, [("run record", file.FullName)], _ => target == file.DirectoryName && file.Name == RunRecord.FileName);
+                OutputFiles.RequireIn(target, names, [("run record", file.FullName)], _ => target
+                    == file.DirectoryName && file.Name == RunRecord.FileName);
             foreach (var (file, target) in targets)
                 Write(terminal, file, target, chosen);
             return ExitCodes.Passed;

@@ -51,7 +51,8 @@ public sealed class SampleCommand(Terminal terminal)
 
     private readonly Option<string> _network = new("--network")
     {
-        Description = "Which generator of the checkpoint: ema (if there is one) or generator", DefaultValueFactory = _ => "ema",
+        Description = "Which generator of the checkpoint: ema (if there is one) or generator",
+        DefaultValueFactory = _ => "ema",
     };
 
     /// <summary>Builds the command.</summary>
@@ -61,7 +62,18 @@ public sealed class SampleCommand(Terminal terminal)
         _network.AcceptOnlyFromAmong("ema", "generator");
         var command = new Command("sample", "Generate images from a checkpoint")
         {
-            _out, _npy, _count, _seed, _latents, _labels, _truncation, _noise, _network, OutputFiles.Overwrite, Machine.Device, Machine.Threads,
+            _out,
+            _npy,
+            _count,
+            _seed,
+            _latents,
+            _labels,
+            _truncation,
+            _noise,
+            _network,
+            OutputFiles.Overwrite,
+            Machine.Device,
+            Machine.Threads,
         };
         _generator.AddTo(command);
         command.SetGuardedAction(terminal, Run);
@@ -134,9 +146,12 @@ public sealed class SampleCommand(Terminal terminal)
             latents = NumpyFile.Read(file.FullName).to(float32);
             if (latents.dim() != 2 || latents.shape[1] != size || latents.shape[0] == 0)
             {
-                var withLabels = labels is null && generator.Classes > 0 ? $", or [N, {size - generator.Classes}] with --labels" : "";
+                var withLabels = labels is null && generator.Classes > 0
+                    ? $", or [N, {size - generator.Classes}] with --labels"
+                    : "";
                 throw new BadArgumentException(
-                    $"{file}: latents have shape [{string.Join(", ", latents.shape)}], the generator takes [N, {size}]{withLabels}");
+                    $"{file}: latents have shape [{string.Join(", ", latents.shape)}], the generator takes [N, "
+                        + $"{size}]{withLabels}");
             }
         }
         else

@@ -73,7 +73,8 @@ public sealed class TuneCommand(Terminal terminal)
         if (new TuningSearch([.. settingsByKnob], Evaluate).Run() is not { } result)
             throw new BadArgumentException($"{folder} holds no trial of this policy yet; leave out --page-only to make some");
         if (result.Trials[0].WhyNotScored is { } reason)
-            throw new RunException(RunCodes.NothingToSearchFrom, $"the search cannot start, because trial 1 has no score: {reason}");
+            throw new RunException(
+                RunCodes.NothingToSearchFrom, $"the search cannot start, because trial 1 has no score: {reason}");
 
         // Print the page.
         var classes = $"class{(scope.Classes.Count == 1 ? "" : "es")} {string.Join(", ", scope.Classes)}";

@@ -25,11 +25,13 @@ public static class VerifyCommand
             List<BuildMessage> diagnostics =
             [
                 .. CheckReports(folder, record, verification.IsReworded, path),
-                .. verification.Problems.Select(problem => new BuildMessage(Severity.Error, GateCodes.InvalidRecord, problem, path)),
+                .. verification.Problems.Select(
+                    problem => new BuildMessage(Severity.Error, GateCodes.InvalidRecord, problem, path)),
             ];
             diagnostics.ForEach(terminal.WriteDiagnostic);
             var isValid = diagnostics.TrueForAll(diagnostic => diagnostic.Severity != Severity.Error);
-            CreateVerdictPrinter(terminal, record, path, cancel).Print(verification.Verdict, record.WarningRemarks(), advisory: false);
+            CreateVerdictPrinter(terminal, record, path, cancel)
+                .Print(verification.Verdict, record.WarningRemarks(), advisory: false);
             var outcome = verification.Verdict.Outcome;
             var result = isValid ? $"the record is valid: {OutcomeText.Describe(outcome)}" : "the record is not valid";
             Terminal.WriteResultLine($"{record.Policy.Name}: {result}");
@@ -56,11 +58,15 @@ public static class VerifyCommand
             ? (Severity.Error, "it was changed")
             : (Severity.Warning, $"it was changed, or {record.Tool} words it differently");
         foreach (var report in RunReports.FindAltered(folder, record))
-            yield return new BuildMessage(severity, GateCodes.InvalidRecord, $"{report} does not match the record: {how}. `atu report` " +
+            yield return new BuildMessage(severity, GateCodes.InvalidRecord, $"{report} does not match the record: {how}. "
+                + "`atu report` "
+                +
                 "writes it again", path);
         if (wordingDiffers)
             yield return new BuildMessage(
-                severity, GateCodes.InvalidRecord, $"an explanation or a warning in the recorded verdict does not match the recorded " +
+                severity,
+                GateCodes.InvalidRecord,
+                $"an explanation or a warning in the recorded verdict does not match the recorded " +
                     $"readings: {how}", path);
     }
 }

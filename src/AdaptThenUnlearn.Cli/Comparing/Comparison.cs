@@ -54,7 +54,8 @@ public sealed record Comparison(
     public IReadOnlyList<ComparedPair> Pairs(ComparedMethod one, ComparedMethod other)
     {
         var (these, those) = (CompleteCells(one), CompleteCells(other));
-        return [.. these.SelectMany(mine => those.Where(yours => PairKey(mine) == PairKey(yours)).Select(yours => new ComparedPair(mine, yours)))];
+        return [.. these.SelectMany(
+            mine => those.Where(yours => PairKey(mine) == PairKey(yours)).Select(yours => new ComparedPair(mine, yours)))];
 
         // The class alone identifies the run of a method with one seed.
         (string, long) PairKey(ComparedCell cell) => (cell.Key.Class, one.OneSeed || other.OneSeed ? 0 : cell.Key.Seed);
@@ -94,7 +95,8 @@ public readonly record struct RunHardware(string Device, int Threads)
     public static RunHardware FromCell(ComparedCell cell) => new(cell.Environment.Device, cell.Environment.Threads);
 
     /// <inheritdoc/>
-    public override string ToString() => FormattableString.Invariant($"{Device} with {Threads} thread{(Threads == 1 ? "" : "s")}");
+    public override string ToString() =>
+        FormattableString.Invariant($"{Device} with {Threads} thread{(Threads == 1 ? "" : "s")}");
 }
 
 /// <summary>The figures of one method over some classes and seeds.</summary>
@@ -125,7 +127,9 @@ public sealed record MethodFigures(
 
     /// <summary>Ret-FD of one run, if it was measured against the retraining of this comparison.</summary>
     public double? RetrainedDistance(ComparedCell cell) =>
-        cell.Outcome is { } outcome && outcome.RetrainedSha256 == Retrained(cell.Key.Class)?.Outcome!.ArtifactSha256 ? outcome.FrechetToRetrained : null;
+        cell.Outcome is { } outcome && outcome.RetrainedSha256 == Retrained(cell.Key.Class)?.Outcome!.ArtifactSha256
+            ? outcome.FrechetToRetrained
+            : null;
 
     /// <summary>The smallest share kept of any retained class.</summary>
     public Spread? SmallestShareKept => Over(outcome => outcome.SmallestShareKept);

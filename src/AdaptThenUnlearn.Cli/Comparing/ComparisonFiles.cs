@@ -35,14 +35,29 @@ public static class ComparisonFiles
         var cost = ScatterAxis.Logarithmic("minutes of one core");
         return ScatterPlot.Png(
         [
-            new("unlearned against quality", distance, unlearned, Points(each => each.FrechetRatio?.Mean, each => each.Unlearned?.Mean)),
-            new("unlearned against cost", cost, unlearned, Points(each => each.ProcessorMinutes?.Mean, each => each.Unlearned?.Mean)),
-            new("quality against cost", cost, distance, Points(each => each.ProcessorMinutes?.Mean, each => each.FrechetRatio?.Mean)),
+            new(
+                "unlearned against quality",
+                distance,
+                unlearned,
+                Points(each => each.FrechetRatio?.Mean, each => each.Unlearned?.Mean)),
+            new(
+                "unlearned against cost",
+                cost,
+                unlearned,
+                Points(each => each.ProcessorMinutes?.Mean, each => each.Unlearned?.Mean)),
+            new(
+                "quality against cost",
+                cost,
+                distance,
+                Points(each => each.ProcessorMinutes?.Mean, each => each.FrechetRatio?.Mean)),
         ]);
 
         IReadOnlyList<ScatterPoint> Points(Func<MethodFigures, double?> x, Func<MethodFigures, double?> y) =>
             [.. figures.Where(each => x(each.Figures) is not null && y(each.Figures) is not null).Select(each => new ScatterPoint(
-                each.Method.Name + Part(each.Figures), ComparisonPage.Heading(each.Method.Family), x(each.Figures)!.Value, y(each.Figures)!.Value))];
+                each.Method.Name + Part(each.Figures),
+                ComparisonPage.Heading(each.Method.Family),
+                x(each.Figures)!.Value,
+                y(each.Figures)!.Value))];
 
         static string Part(MethodFigures figures) =>
             figures.Cells.Count == figures.Planned

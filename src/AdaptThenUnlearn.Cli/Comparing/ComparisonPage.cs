@@ -19,7 +19,11 @@ public static partial class ComparisonPage
         var page = new StringBuilder();
         foreach (var part in new[]
         {
-            Head(comparison, files), Summary(comparison), ComparisonAims.Render(comparison), Methods(comparison), Classes(comparison),
+            Head(comparison, files),
+            Summary(comparison),
+            ComparisonAims.Render(comparison),
+            Methods(comparison),
+            Classes(comparison),
             Runs(comparison), Published(comparison), Protocol(comparison), Gaps(comparison),
         })
             if (part.Length > 0)
@@ -175,7 +179,10 @@ public static partial class ComparisonPage
             "Run", "PUL (95 % interval)", "FD before", "FD after", "FD after / before", "FD / " +
             "retraining's", "Ret-FD", "Smallest share kept",
             "Steps", "Minutes of one core");
-        foreach (var cell in comparison.Keys().Select(comparison.Find).OfType<ComparedCell>().Where(cell => cell.Outcome is not null))
+        foreach (var cell in comparison.Keys()
+            .Select(comparison.Find)
+            .OfType<ComparedCell>()
+            .Where(cell => cell.Outcome is not null))
         {
             var figures = comparison.FiguresOf([cell]);
             table.AddRow(
@@ -194,7 +201,8 @@ public static partial class ComparisonPage
         return $"## Run by run\n\n<details>\n<summary>Method, class and seed of every run that finished, with its " +
             $"figures</summary>\n\n{table}\n</details>\n";
 
-        static string Interval(CellOutcome outcome) => outcome.UnlearnedInterval is var (low, high) ? $" ({Percent(low)} to {Percent(high)})" : "";
+        static string Interval(CellOutcome outcome) =>
+            outcome.UnlearnedInterval is var (low, high) ? $" ({Percent(low)} to {Percent(high)})" : "";
 
         static string Text(double? figure, Func<double, string> unit) => figure is { } known ? unit(known) : None;
     }
@@ -303,11 +311,13 @@ public static partial class ComparisonPage
 
         """;
 
-    private static string Timed(Comparison comparison) => comparison.TimingHardware is { } place ? $", and only of runs on {place}" : "";
+    private static string Timed(Comparison comparison) =>
+        comparison.TimingHardware is { } place ? $", and only of runs on {place}" : "";
 
-    private static string Waiting(Comparison comparison) => comparison.TimingHardware?.Device.StartsWith("cuda", StringComparison.Ordinal) == true
-        ? " On a GPU a core waits for the device. Its time is then the clock's, and depends on what else the GPU did."
-        : "";
+    private static string Waiting(Comparison comparison) =>
+        comparison.TimingHardware?.Device.StartsWith("cuda", StringComparison.Ordinal) == true
+            ? " On a GPU a core waits for the device. Its time is then the clock's, and depends on what else the GPU did."
+            : "";
 
     private static string Runners(Comparison comparison)
     {
@@ -391,7 +401,8 @@ public static partial class ComparisonPage
         _ => "One part left out",
     };
 
-    private static bool HasAuditor(Comparison comparison) => comparison.Policy.UndesiredFeatures[0].HasIndependentAuditor(comparison.Policy);
+    private static bool HasAuditor(Comparison comparison) =>
+        comparison.Policy.UndesiredFeatures[0].HasIndependentAuditor(comparison.Policy);
 
     private static string Counter(Comparison comparison) => HasAuditor(comparison)
         ? "auditor, which neither labels feedback nor chooses candidates"
@@ -409,7 +420,9 @@ public static partial class ComparisonPage
         if (comparison.Policy.Quality is not { } quality)
             return "";
 
-        var reference = quality.Reference == QualityReading.OriginalGenerator ? "samples of the original generator" : "the policy's";
+        var reference = quality.Reference == QualityReading.OriginalGenerator
+            ? "samples of the original generator"
+            : "the policy's";
         return $"""
             - The Fréchet distance compares the same number of retained images before and after with one reference: {reference},
               without the class.
@@ -417,7 +430,8 @@ public static partial class ComparisonPage
             """;
     }
 
-    private static string Listed(string one, string many, IReadOnlyList<string> names) => (names.Count == 1 ? one : many) + " " + string.Join(", ", names.Select(MarkdownText.Escape));
+    private static string Listed(string one, string many, IReadOnlyList<string> names) =>
+        (names.Count == 1 ? one : many) + " " + string.Join(", ", names.Select(MarkdownText.Escape));
 
     private static string Seed(CellKey key) => Invariant($"{key.Seed}");
 

@@ -18,8 +18,10 @@ public sealed class ComparisonSummary(Comparison comparison)
     [
         .. CreateParagraphs("Presets against retraining", ComparedMethods.Retrain, AgainstRetraining, MethodFamily.Preset),
         .. CreateParagraphs("Presets against plain fine-tuning", ComparedMethods.FineTune, AgainstOther, MethodFamily.Preset),
-        .. CreateParagraphs("Presets against the published method", ComparedMethods.PublishedEl2, AgainstOther, MethodFamily.Preset),
-        .. CreateParagraphs("Published losses against plain fine-tuning", ComparedMethods.FineTune, AgainstOther, MethodFamily.Published),
+        .. CreateParagraphs(
+            "Presets against the published method", ComparedMethods.PublishedEl2, AgainstOther, MethodFamily.Preset),
+        .. CreateParagraphs(
+            "Published losses against plain fine-tuning", ComparedMethods.FineTune, AgainstOther, MethodFamily.Published),
         .. CreateParagraphs(
             "Parts against the default preset, which has all of " +
             "them", ComparedMethods.Default, AgainstDefault, MethodFamily.Alone, MethodFamily.LeftOut),
@@ -58,7 +60,8 @@ public sealed class ComparisonSummary(Comparison comparison)
             + $" It takes {Whole(pairing.One.Steps!.Mean)} generator updates against {Whole(pairing.Other.Steps!.Mean)}.";
     }
 
-    private static string CompareUnlearning(ComparedMethod method, ComparedMethod other, Pairing pairing, string pair, string pairs)
+    private static string CompareUnlearning(
+        ComparedMethod method, ComparedMethod other, Pairing pairing, string pair, string pairs)
     {
         var (ours, theirs) = (pairing.One.Unlearned!.Mean, pairing.Other.Unlearned!.Mean);
         return $"`{method.Name}` unlearns {Compare(ours, theirs, Percent, "more than", "**less** than", "as much as")} " +
@@ -118,9 +121,11 @@ public sealed class ComparisonSummary(Comparison comparison)
 
         public MethodFigures Other { get; } = comparison.FiguresOf(pairs.Select(pair => pair.Other));
 
-        public int CountHigher(Func<CellOutcome, double?> figure) => Pairs.Count(pair => figure(pair.One.Outcome!) > figure(pair.Other.Outcome!));
+        public int CountHigher(Func<CellOutcome, double?> figure) =>
+            Pairs.Count(pair => figure(pair.One.Outcome!) > figure(pair.Other.Outcome!));
 
-        public IEnumerable<(string Class, Pairing Side)> ByClass() => Pairs.GroupBy(pair => pair.One.Key.Class).Select(same => (same.Key, new Pairing(comparison, [.. same])));
+        public IEnumerable<(string Class, Pairing Side)> ByClass() =>
+            Pairs.GroupBy(pair => pair.One.Key.Class).Select(same => (same.Key, new Pairing(comparison, [.. same])));
     }
 }
 

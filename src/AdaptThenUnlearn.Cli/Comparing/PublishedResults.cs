@@ -4,9 +4,9 @@ namespace AdaptThenUnlearn.Cli.Comparing;
 
 /// <summary>The paper's results on MNIST, to show beside this project's figures.</summary>
 /// <remarks>
-/// Tiwary, Guha, Panda and Prathosh 2025 (TMLR, arXiv:2309.14054), means of the MNIST table: PUL in per cent, and FID (Inception-v3)
-/// against MNIST without the class. Of the FID only the ratio to retraining's is shown. Their FID against the retrained generator
-/// (Ret-FID) has
+/// Tiwary, Guha, Panda and Prathosh 2025 (TMLR, arXiv:2309.14054), means of the MNIST table: PUL in per cent, and FID
+/// (Inception-v3) against MNIST without the class. Of the FID only the ratio to retraining's is shown. Their FID against the
+/// retrained generator (Ret-FID) has
 /// no such reference and is left out.
 /// </remarks>
 public static class PublishedResults

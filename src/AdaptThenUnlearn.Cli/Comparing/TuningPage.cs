@@ -20,7 +20,8 @@ public static class TuningPage
     public static string Render(UnlearningPolicy policy, string scope, IReadOnlyList<string> overrides, TuningResult result)
     {
         // List the trials.
-        var table = new MarkdownTable("Trial", "Settings over the policy", "Score", "Annotator's FD", "Excess over the limits", "PUL", "FD after / before");
+        var table = new MarkdownTable(
+            "Trial", "Settings over the policy", "Score", "Annotator's FD", "Excess over the limits", "PUL", "FD after / before");
         foreach (var (number, trial) in result.Trials.Index())
         {
             var finished = trial.Cells.Where(cell => cell.Outcome is not null).ToList();
@@ -30,7 +31,8 @@ public static class TuningPage
                 Invariant($"{number + 1}{(trial == result.Best ? " ←" : "")}"),
                 trial.Settings.Count == 0 ? "none" : string.Join(", ", trial.Settings.Select(setting => $"`{setting}`")),
                 trial.IsScored ? Score(trial) : failed > 0 ? "did not finish" : "could not be scored",
-                Mean(trial, outcome => outcome.Selected?.FrechetDistance, "0.000"), Mean(trial, outcome => outcome.Selected?.Excess, "0.0000"),
+                Mean(trial, outcome => outcome.Selected?.FrechetDistance, "0.000"),
+                Mean(trial, outcome => outcome.Selected?.Excess, "0.0000"),
                 FigureText.Mean(figures.Unlearned, FigureText.Percent), FigureText.Mean(figures.FrechetRatio, FigureText.Times));
         }
 
@@ -94,7 +96,9 @@ public static class TuningPage
     };
 
     private static string Score(Trial trial) =>
-        Invariant($"{trial.Score:0.000}") + (trial.Scores.Count > 1 ? $" ({string.Join(", ", trial.Scores.Select(score => Invariant($"{score:0.00}")))})" : "");
+        Invariant($"{trial.Score:0.000}") + (trial.Scores.Count > 1
+            ? $" ({string.Join(", ", trial.Scores.Select(score => Invariant($"{score:0.00}")))})"
+            : "");
 
     private static string Mean(Trial trial, Func<CellOutcome, double?> figure, string format) =>
         Spread.Compute(trial.Cells.Select(cell => cell.Outcome is { } outcome ? figure(outcome) : null)) is { } spread

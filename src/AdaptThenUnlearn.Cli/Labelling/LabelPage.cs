@@ -10,7 +10,8 @@ namespace AdaptThenUnlearn.Cli.Labelling;
 /// <param name="session">The images and labels; stays the caller's.</param>
 /// <param name="progress">Gets the progress of training.</param>
 /// <param name="onTrained">Called with each result of training.</param>
-internal sealed class LabelPage(LabellingSession session, IProgress<StageProgress> progress, Action<HeldOutError> onTrained) : IProgress<StageProgress>
+internal sealed class LabelPage(
+    LabellingSession session, IProgress<StageProgress> progress, Action<HeldOutError> onTrained) : IProgress<StageProgress>
 {
     private readonly Lock _trainingLock = new();
     private volatile StageProgress? _step;
@@ -29,7 +30,8 @@ internal sealed class LabelPage(LabellingSession session, IProgress<StageProgres
         if (path == "state")
             return PageResponse.CreateJson(State());
         return path.StartsWith("images/", StringComparison.Ordinal) && path.EndsWith(".png", StringComparison.Ordinal)
-            && int.TryParse(path["images/".Length..^".png".Length], System.Globalization.NumberStyles.None, null, out var image) && image < session.Samples.Pictures.Count
+            && int.TryParse(path["images/".Length..^".png".Length], System.Globalization.NumberStyles.None, null, out var image)
+                && image < session.Samples.Pictures.Count
             ? new PageResponse(HttpStatusCode.OK, "image/png", session.Samples.Pictures[image])
             : PageResponse.NotFound;
     }
@@ -71,7 +73,8 @@ internal sealed class LabelPage(LabellingSession session, IProgress<StageProgres
     {
         try
         {
-            var request = JsonSerializer.Deserialize<LabelChanges>(body, LabelState.Json) ?? throw new JsonException("it is null");
+            var request = JsonSerializer.Deserialize<LabelChanges>(body, LabelState.Json)
+                ?? throw new JsonException("it is null");
             Dictionary<int, bool?> changes = [];
             foreach (var change in request.Changes)
                 changes[(change ?? throw new JsonException("a change is null")).Image] = change.Shows;
@@ -123,5 +126,11 @@ internal sealed class LabelPage(LabellingSession session, IProgress<StageProgres
     }
 
     private LabelState State() => new(
-        session.Feature, session.Samples.Pictures.Count, LabelSheet.MinLabelsPerClass, session.Sheet.Labels, _step, _result, _failed);
+        session.Feature,
+        session.Samples.Pictures.Count,
+        LabelSheet.MinLabelsPerClass,
+        session.Sheet.Labels,
+        _step,
+        _result,
+        _failed);
 }

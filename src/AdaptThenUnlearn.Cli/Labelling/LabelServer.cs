@@ -49,7 +49,8 @@ internal sealed class LabelServer(LabelPage page) : IDisposable
                 _listener.Close();
                 _listener = new HttpListener();
                 if (port > 0 || attempt == Attempts)
-                    throw new LabelException($"cannot listen on {_host}: {taken.Message}; name another port with --port, or leave it out", taken);
+                    throw new LabelException(
+                        $"cannot listen on {_host}: {taken.Message}; name another port with --port, or leave it out", taken);
             }
         }
     }
@@ -86,7 +87,8 @@ internal sealed class LabelServer(LabelPage page) : IDisposable
                 var context = await _listener.GetContextAsync().ConfigureAwait(false);
                 _ = Task.Run(() => HandleAsync(context, ended), CancellationToken.None);
             }
-            catch (Exception stopped) when (stopped is HttpListenerException or ObjectDisposedException or InvalidOperationException)
+            catch (Exception stopped)
+                when (stopped is HttpListenerException or ObjectDisposedException or InvalidOperationException)
             {
                 ended.WaitHandle.WaitOne(millisecondsTimeout: 10);   // the session has ended, or the request was malformed
             }
@@ -106,14 +108,18 @@ internal sealed class LabelServer(LabelPage page) : IDisposable
             response.ContentLength64 = answer.Bytes.Length;
             foreach (var (name, value) in new[]
             {
-                ("Cache-Control", "no-store"), ("Content-Security-Policy", ContentSecurityPolicy), ("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"),
+                ("Cache-Control", "no-store"),
+                ("Content-Security-Policy", ContentSecurityPolicy),
+                ("X-Content-Type-Options", "nosniff"),
+                ("Referrer-Policy", "no-referrer"),
                 ("Cross-Origin-Resource-Policy", "same-origin"), ("Cross-Origin-Opener-Policy", "same-origin"),
             })
                 response.Headers[name] = value;
             await response.OutputStream.WriteAsync(answer.Bytes, CancellationToken.None).ConfigureAwait(false);
             response.Close();
         }
-        catch (Exception gone) when (gone is HttpListenerException or IOException or ObjectDisposedException or InvalidOperationException)
+        catch (Exception gone)
+            when (gone is HttpListenerException or IOException or ObjectDisposedException or InvalidOperationException)
         {
             context.Response.Abort();   // the browser closed the connection, possibly after Done
         }
@@ -180,7 +186,8 @@ internal sealed class LabelServer(LabelPage page) : IDisposable
 
         // Without a stated length, one byte more than is accepted shows that the body is too large.
         var body = new byte[MaxBodyBytes + 1];
-        var length = await request.InputStream.ReadAtLeastAsync(body, body.Length, throwOnEndOfStream: false).ConfigureAwait(false);
+        var length = await request.InputStream.ReadAtLeastAsync(body, body.Length, throwOnEndOfStream: false)
+            .ConfigureAwait(false);
         return length > MaxBodyBytes ? null : body[..length];
     }
 

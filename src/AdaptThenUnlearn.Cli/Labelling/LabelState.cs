@@ -13,10 +13,17 @@ namespace AdaptThenUnlearn.Cli.Labelling;
 /// <param name="Result">Result of the last training; null before the first.</param>
 /// <param name="Failed">Why the last training failed; null if it did not.</param>
 internal sealed record LabelState(
-    string Feature, int Images, int Fewest, IReadOnlyDictionary<int, bool> Labels, StageProgress? Training, TrainedState? Result, string? Failed)
+    string Feature,
+    int Images,
+    int Fewest,
+    IReadOnlyDictionary<int, bool> Labels,
+    StageProgress? Training,
+    TrainedState? Result,
+    string? Failed)
 {
     /// <summary>The JSON format of requests and responses.</summary>
-    public static JsonSerializerOptions Json { get; } = new(JsonSerializerOptions.Strict) { PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
+    public static JsonSerializerOptions Json { get; } =
+        new(JsonSerializerOptions.Strict) { PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
 }
 
 /// <summary>The result of training.</summary>
@@ -31,7 +38,16 @@ internal sealed record LabelState(
 /// <param name="Classifier">Path of the classifier's checkpoint.</param>
 /// <param name="Policy">Policy fragment that uses the classifier.</param>
 internal sealed record TrainedState(
-    double Rate, int With, int Missed, ShareState Found, int Without, int FalseAlarms, ShareState Alarms, string? Doubt, string Classifier, string Policy)
+    double Rate,
+    int With,
+    int Missed,
+    ShareState Found,
+    int Without,
+    int FalseAlarms,
+    ShareState Alarms,
+    string? Doubt,
+    string Classifier,
+    string Policy)
 {
     /// <summary>Creates the state from a held-out error.</summary>
     public static TrainedState Create(HeldOutError error, string feature, string path) => new(
@@ -50,7 +66,8 @@ internal sealed record TrainedState(
         ]
         """;
 
-    private static readonly JsonSerializerOptions _readable = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions _readable =
+        new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 }
 
 /// <summary>A share with its 95 % interval, each 0 to 1.</summary>
@@ -60,7 +77,8 @@ internal sealed record TrainedState(
 internal sealed record ShareState(double Share, double Lower, double Upper)
 {
     /// <summary>Creates the state from a share and its interval.</summary>
-    public static ShareState Create((double Share, double Lower, double Upper) share) => new(share.Share, share.Lower, share.Upper);
+    public static ShareState Create((double Share, double Lower, double Upper) share) =>
+        new(share.Share, share.Lower, share.Upper);
 }
 
 /// <summary>Labels that were added, changed or removed.</summary>

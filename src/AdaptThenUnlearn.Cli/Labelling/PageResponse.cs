@@ -18,5 +18,6 @@ internal sealed record PageResponse(HttpStatusCode Status, string Type, byte[] B
         new(HttpStatusCode.OK, "application/json", JsonSerializer.SerializeToUtf8Bytes(value, LabelState.Json));
 
     /// <summary>An error, with its message as JSON.</summary>
-    public static PageResponse CreateProblem(HttpStatusCode status, string problem) => CreateJson(new { problem }) with { Status = status };
+    public static PageResponse CreateProblem(HttpStatusCode status, string problem) =>
+        CreateJson(new { problem }) with { Status = status };
 }

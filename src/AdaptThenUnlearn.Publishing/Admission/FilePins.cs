@@ -41,17 +41,21 @@ public sealed class FilePins(UnlearningPolicy policy, string policyFile, RunReco
         {
             names = names.Append(quality.CountingClassifier(policy)).Append(quality.Extractor);
             if (quality.ExtractorWeights is { } weights)
-                yield return new MeasuredFile(InputRoles.Extractor, weights, quality.ExtractorSha256, "$.quality.extractorSha256");
+                yield return new MeasuredFile(
+                    InputRoles.Extractor, weights, quality.ExtractorSha256, "$.quality.extractorSha256");
         }
 
         foreach (var name in names.Distinct())
             if (policy.Classifiers.TryGetValue(name, out var classifier))
-                yield return new MeasuredFile(InputRoles.Classifier(name), classifier.Checkpoint, classifier.Sha256, $"$.classifiers.{name}.sha256");
+                yield return new MeasuredFile(
+                    InputRoles.Classifier(name), classifier.Checkpoint, classifier.Sha256, $"$.classifiers.{name}.sha256");
     }
 
-    private MeasuredFile? ReferenceFile() => policy.Quality is { } quality && record.Inputs.Any(input => input.Role == InputRoles.Reference)
-        ? new MeasuredFile(InputRoles.Reference, quality.Reference, null, "$.quality.reference (a copy of it beside this policy)")
-        : null;
+    private MeasuredFile? ReferenceFile() =>
+        policy.Quality is { } quality && record.Inputs.Any(input => input.Role == InputRoles.Reference)
+            ? new MeasuredFile(
+                InputRoles.Reference, quality.Reference, null, "$.quality.reference (a copy of it beside this policy)")
+            : null;
 
     private string? LocalDigest(MeasuredFile file) =>
         Sha256Digest.FindAt(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(policyFile))!, file.File));

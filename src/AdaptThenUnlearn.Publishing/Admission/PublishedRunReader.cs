@@ -87,7 +87,8 @@ public sealed class PublishedRunReader(
         try
         {
             // Another checkout may have other line ends.
-            return RegularFile.ReadAllText(file.FullName, MaxBytes).ReplaceLineEndings("\n") == source.Text.ReplaceLineEndings("\n")
+            return RegularFile.ReadAllText(file.FullName, MaxBytes).ReplaceLineEndings("\n")
+                == source.Text.ReplaceLineEndings("\n")
                 ? null
                 : $"the policy {source.File} has changed since the run";
         }

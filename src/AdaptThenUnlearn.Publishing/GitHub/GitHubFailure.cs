@@ -17,7 +17,8 @@ public static class GitHubFailure
     /// <param name="permission">The permission that the part needs, e.g. <c>pull-requests: write</c>.</param>
     /// <param name="target">Where it was published.</param>
     /// <param name="token">The token in use; it is removed from every text.</param>
-    public static PublishProblem Explain(Exception failed, string what, string permission, PublishTarget target, GitHubToken token)
+    public static PublishProblem Explain(
+        Exception failed, string what, string permission, PublishTarget target, GitHubToken token)
     {
         var problem = failed switch
         {
@@ -26,16 +27,18 @@ public static class GitHubFailure
                 CultureInfo.InvariantCulture,
                 $"{what}: {target.Api.Host} cannot be reached ({unanswered.Message}); tried {unanswered.Attempts} times. "
                 + $"Publish again later: atu publish run.json")),
-            AuthorizationException => new(PublishCodes.NoToken, $"{what}: {target.Api.Host} does not accept the token in {token.Variable}; renew it"),
+            AuthorizationException =>
+                new(PublishCodes.NoToken, $"{what}: {target.Api.Host} does not accept the token in {token.Variable}; renew it"),
             UnexpectedResponseException foreign => new(PublishCodes.Unreachable, $"{what}: {foreign.Message}"),
             _ when IsRateLimit(failed) => new(
                 PublishCodes.Unreachable,
                 $"{what}: the token in {token.Variable} has used up its requests for now, and waiting did not help; "
                 + "publish again later: atu publish run.json"),
-            ApiException { StatusCode: >= HttpStatusCode.InternalServerError } answered => new(PublishCodes.Unreachable, string.Create(
-                CultureInfo.InvariantCulture,
-                $"{what}: {target.Api.Host} answered {(int)answered.StatusCode} again and again; "
-                + $"publish again later: atu publish run.json")),
+            ApiException { StatusCode: >= HttpStatusCode.InternalServerError } answered =>
+                new(PublishCodes.Unreachable, string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{what}: {target.Api.Host} answered {(int)answered.StatusCode} again and again; "
+                    + $"publish again later: atu publish run.json")),
             ApiException refused when KnownRefusal.Find(refused) is { } known => new(known.Code, string.Create(
                 CultureInfo.InvariantCulture, $"{what}: {known.Meaning} ({(int)refused.StatusCode}: {refused.Message})")),
             ApiException { StatusCode: HttpStatusCode.Forbidden or HttpStatusCode.NotFound } refused => new(
@@ -45,7 +48,8 @@ public static class GitHubFailure
             ApiException { StatusCode: HttpStatusCode.UnprocessableEntity } refused => new(
                 PublishCodes.Refused, $"{what}: GitHub refused it: {Reasons(refused)}"),
             ApiException refused => new(PublishCodes.Refused, string.Create(
-                CultureInfo.InvariantCulture, $"{what}: {target.Api.Host} refused it ({(int)refused.StatusCode}): {Reasons(refused)}")),
+                CultureInfo.InvariantCulture,
+                $"{what}: {target.Api.Host} refused it ({(int)refused.StatusCode}): {Reasons(refused)}")),
             _ => new(PublishCodes.Unforeseen, $"{what}: {failed.GetType().Name}: {failed.Message}"),
         };
         return problem with { Text = MarkdownText.Clip(token.Redact(problem.Text), MaxTextLength) };
@@ -63,7 +67,8 @@ public static class GitHubFailure
         && Reasons(refused).Contains("too long", StringComparison.OrdinalIgnoreCase);
 
     private static string Remedy(string permission, PublishTarget target) => target.IsFork
-        ? "builds of a pull request from a fork get a token that only reads: post from a second workflow, see docs/github-forks.md"
+        ? "builds of a pull request from a fork get a token that only reads: post from a second workflow, see "
+            + "docs/github-forks.md"
         : $"the job needs 'permissions: {permission}', see docs/publishing.md";
 
     private static string Reasons(ApiException refused)

@@ -64,7 +64,8 @@ public sealed class GitHubSession : IDisposable
                 var user = await SendAsync(_client.User.Current, user => !string.IsNullOrEmpty(user.Login)).ConfigureAwait(false);
                 return _author = user.Login;
             }
-            catch (Exception refused) when (refused is ForbiddenException or NotFoundException && !GitHubFailure.IsRateLimit(refused))
+            catch (Exception refused)
+                when (refused is ForbiddenException or NotFoundException && !GitHubFailure.IsRateLimit(refused))
             {
             }
         }
@@ -86,7 +87,8 @@ public sealed class GitHubSession : IDisposable
     /// <summary>Adds a comment.</summary>
     public async Task<IssueComment> AddCommentAsync(int pullRequest, string body)
     {
-        var added = await SendAsync(() => _client.Issue.Comment.Create(_target.Owner, _target.Repository, pullRequest, body)).ConfigureAwait(false);
+        var added = await SendAsync(() => _client.Issue.Comment.Create(_target.Owner, _target.Repository, pullRequest, body))
+            .ConfigureAwait(false);
         if (_comments is not null)
             _comments = [.. _comments, added];
         return added;
@@ -111,8 +113,11 @@ public sealed class GitHubSession : IDisposable
     public async Task<IReadOnlyList<int>> FindPullRequestsAsync(string label, string sha)
     {
         var found = await GetAllPagesAsync<PullRequest>(
-            ApiUrls.PullRequests(_target.Owner, _target.Repository), new Dictionary<string, string> { ["head"] = label, ["state"] = "open" }).ConfigureAwait(false);
-        return [.. found.Where(pull => sha.Equals(pull.Head?.Sha, StringComparison.OrdinalIgnoreCase)).Select(pull => pull.Number)];
+            ApiUrls.PullRequests(_target.Owner, _target.Repository),
+            new Dictionary<string, string> { ["head"] = label, ["state"] = "open" }).ConfigureAwait(false);
+        return [
+            .. found.Where(pull => sha.Equals(pull.Head?.Sha, StringComparison.OrdinalIgnoreCase)).Select(pull => pull.Number)
+        ];
     }
 
     /// <summary>Adds a check run.</summary>
@@ -131,13 +136,14 @@ public sealed class GitHubSession : IDisposable
     public void Dispose() => _http.Dispose();
 
     // An http address on this machine is requested without a proxy, which would get the token unencrypted.
-    private static GitHubHeadersHandler CreateHandler(Uri api) => new(new ResponseLimitHandler(api.Host, new SameOriginHandler(api, new SocketsHttpHandler
-    {
-        AllowAutoRedirect = false,
-        UseCookies = false,
-        UseProxy = api.Scheme == Uri.UriSchemeHttps,
-        AutomaticDecompression = DecompressionMethods.All,
-    })));
+    private static GitHubHeadersHandler CreateHandler(Uri api) =>
+        new(new ResponseLimitHandler(api.Host, new SameOriginHandler(api, new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            UseProxy = api.Scheme == Uri.UriSchemeHttps,
+            AutomaticDecompression = DecompressionMethods.All,
+        })));
 
     // Pages are requested by number. The address that an answer gives for its next page may be on any host.
     private async Task<IReadOnlyList<T>> GetAllPagesAsync<T>(Uri list, Dictionary<string, string> parameters)
@@ -147,7 +153,8 @@ public sealed class GitHubSession : IDisposable
         {
             var query = new Dictionary<string, string>(parameters)
             {
-                ["per_page"] = PageSize.ToString(CultureInfo.InvariantCulture), ["page"] = page.ToString(CultureInfo.InvariantCulture),
+                ["per_page"] = PageSize.ToString(CultureInfo.InvariantCulture),
+                ["page"] = page.ToString(CultureInfo.InvariantCulture),
             };
             var answer = await SendAsync(
                 () => _client.Connection.Get<List<T>>(list, query),

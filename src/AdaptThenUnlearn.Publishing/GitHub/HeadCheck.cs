@@ -30,7 +30,8 @@ public sealed class HeadCheck(GitHubSession session, PublishContext context)
         {
             return await AddCheckRunAsync(run, page).ConfigureAwait(false);
         }
-        catch (ApiException refused) when (refused.StatusCode is HttpStatusCode.Forbidden or HttpStatusCode.NotFound && !GitHubFailure.IsRateLimit(refused))
+        catch (ApiException refused) when (refused.StatusCode is HttpStatusCode.Forbidden or HttpStatusCode.NotFound
+            && !GitHubFailure.IsRateLimit(refused))
         {
             // The token is a user's, or has no permission to write checks.
             return await SetStatusAsync(run, page).ConfigureAwait(false);
@@ -78,7 +79,8 @@ public sealed class HeadCheck(GitHubSession session, PublishContext context)
 
     private static NewCheckRunAnnotation ToCheckRunAnnotation(Annotation annotation) => new(
         annotation.Path, annotation.Line, annotation.Line,
-        annotation.Level == AnnotationLevel.Failure ? CheckAnnotationLevel.Failure : CheckAnnotationLevel.Warning, annotation.Message)
+        annotation.Level == AnnotationLevel.Failure ? CheckAnnotationLevel.Failure : CheckAnnotationLevel.Warning,
+        annotation.Message)
     {
         Title = annotation.Title,
     };

@@ -45,7 +45,8 @@ public static class RetryPlan
         var wait = attempt.Status switch
         {
             null => repeatable || attempt.NeverSent ? ExponentialBackoff(TimeSpan.FromSeconds(1), number) : null,
-            HttpStatusCode.InternalServerError or HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout =>
+            HttpStatusCode.InternalServerError
+                or HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout =>
                 repeatable ? RetryAfter(attempt, now) ?? ExponentialBackoff(TimeSpan.FromSeconds(1), number) : null,
             HttpStatusCode.Forbidden or HttpStatusCode.TooManyRequests => RateLimitWait(attempt, number, now),
             _ => (TimeSpan?)null,

@@ -13,7 +13,8 @@ public sealed class RetryingHttpClient(IHttpClient inner, RetryDelay retryDelay,
     public int Sent { get; private set; }
 
     /// <inheritdoc/>
-    public async Task<IResponse> Send(IRequest request, CancellationToken cancellationToken, Func<object, object>? preprocessResponseBody = null)
+    public async Task<IResponse> Send(
+        IRequest request, CancellationToken cancellationToken, Func<object, object>? preprocessResponseBody = null)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, cancel);
         for (var number = 1; ; number++)
@@ -25,7 +26,8 @@ public sealed class RetryingHttpClient(IHttpClient inner, RetryDelay retryDelay,
             {
                 response = await inner.Send(request, either.Token, preprocessResponseBody).ConfigureAwait(false);
             }
-            catch (Exception gone) when (!cancel.IsCancellationRequested && gone is HttpRequestException or OperationCanceledException or IOException)
+            catch (Exception gone) when (!cancel.IsCancellationRequested
+                && gone is HttpRequestException or OperationCanceledException or IOException)
             {
                 failed = gone;   // there is no connection, it broke, or the request timed out
             }
@@ -48,7 +50,11 @@ public sealed class RetryingHttpClient(IHttpClient inner, RetryDelay retryDelay,
         !(request.Method == HttpMethod.Post && request.Endpoint.OriginalString.EndsWith("/comments", StringComparison.Ordinal));
 
     private static bool NeverSent(Exception? failed) =>
-        failed is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError };
+        failed is HttpRequestException
+        {
+            HttpRequestError: HttpRequestError.ConnectionError
+            or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError
+        };
 }
 
 /// <summary>The clock and the waiting between attempts, with one time limit for a whole publish.</summary>

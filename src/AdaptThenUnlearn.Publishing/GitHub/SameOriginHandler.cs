@@ -7,8 +7,8 @@ namespace AdaptThenUnlearn.Publishing.GitHub;
 /// Sends the token and the bodies only to the given origin: requests and redirects keep its scheme, host and port.
 /// </summary>
 /// <remarks>
-/// A renamed repository is redirected on the same origin (301, 302, 307, 308), with the same method and body, as GitHub documents it.
-/// Any other redirect ends the request before anything is sent there.
+/// A renamed repository is redirected on the same origin (301, 302, 307, 308), with the same method and body, as GitHub documents
+/// it. Any other redirect ends the request before anything is sent there.
 /// </remarks>
 /// <param name="origin">Address whose scheme, host and port are kept.</param>
 /// <param name="inner">Handler that sends; it must not follow redirects itself.</param>

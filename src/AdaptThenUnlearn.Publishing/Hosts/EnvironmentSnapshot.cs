@@ -15,7 +15,8 @@ public sealed class EnvironmentSnapshot
 #pragma warning disable RS0030 // this class is the environment's home
         var variables = Environment.GetEnvironmentVariables();
 #pragma warning restore RS0030
-        return new(variables.Keys.Cast<string>().ToDictionary(name => name, name => (string?)variables[name] ?? "", StringComparer.Ordinal));
+        return new(variables.Keys.Cast<string>()
+            .ToDictionary(name => name, name => (string?)variables[name] ?? "", StringComparer.Ordinal));
     }
 
     /// <summary>A variable's value; null where it is not set or empty.</summary>

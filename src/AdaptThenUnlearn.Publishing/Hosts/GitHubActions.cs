@@ -71,7 +71,8 @@ public sealed class GitHubActions : ICiHost
                 ? context
                 : context with { PullRequest = Number(At(root, "issue", "number")), HeadSha = null };
         }
-        catch (Exception failed) when (failed is JsonException or InvalidOperationException or IOException or UnauthorizedAccessException)
+        catch (Exception failed)
+            when (failed is JsonException or InvalidOperationException or IOException or UnauthorizedAccessException)
         {
             return context with
             {
@@ -115,7 +116,8 @@ public sealed class GitHubActions : ICiHost
         return element.ValueKind == JsonValueKind.Null ? null : element;
     }
 
-    private static string? Text(JsonElement? element) => element is { ValueKind: JsonValueKind.String } text ? text.GetString() : null;
+    private static string? Text(JsonElement? element) =>
+        element is { ValueKind: JsonValueKind.String } text ? text.GetString() : null;
 
     private static int? Number(JsonElement? element) =>
         element is { ValueKind: JsonValueKind.Number } number

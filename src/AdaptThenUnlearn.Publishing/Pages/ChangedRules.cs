@@ -60,7 +60,9 @@ public static class ChangedRules
         else if (old != now)
             parts.Add($"{old} → {now}");
         if (before.Limit is { } limit && !limit.Equals(finding.Limit))
-            parts.Add($"limit {MarkdownText.Escape(finding.Comparator)} {unit(limit)} → {MarkdownText.Escape(finding.Comparator)} {unit(finding.Limit)}");
+            parts.Add(
+                $"limit {MarkdownText.Escape(finding.Comparator)} {unit(limit)} → {MarkdownText.Escape(finding.Comparator)} "
+                    + $"{unit(finding.Limit)}");
         if (before.WaivedUntil is { } day && finding.Waiver is { } waiver && day != waiver.Expires)
             parts.Add($"waived until {day} → {MarkdownText.Escape(MarkdownText.Clip(waiver.Expires, 10))}");
         return string.Join(", ", parts);

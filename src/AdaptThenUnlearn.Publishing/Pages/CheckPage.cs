@@ -66,7 +66,9 @@ public sealed record CheckPage(
     private static string Met(IReadOnlyList<Finding> findings)
     {
         var apply = findings.Count(finding => finding.State is not FindingState.NotApplicable);
-        var rest = apply == findings.Count ? "" : string.Create(CultureInfo.InvariantCulture, $" that apply, of {findings.Count}");
+        var rest = apply == findings.Count
+            ? ""
+            : string.Create(CultureInfo.InvariantCulture, $" that apply, of {findings.Count}");
         return string.Create(CultureInfo.InvariantCulture, $"{apply} of {OutcomeText.Rules(apply)}{rest}");
     }
 

@@ -55,7 +55,8 @@ public sealed class Page(params IEnumerable<PageSection> sections)
 /// <param name="Rank">Rank of the section; sections of a high rank lose their rows first.</param>
 /// <param name="Rows">Rows that can be left out; a section without rows is always kept.</param>
 /// <param name="Render">Writes the section with the rows that are kept; the text ends with a line break.</param>
-public sealed record PageSection(int Rank, IReadOnlyList<IReadOnlyList<string>> Rows, Func<IReadOnlyList<IReadOnlyList<string>>, string> Render)
+public sealed record PageSection(
+    int Rank, IReadOnlyList<IReadOnlyList<string>> Rows, Func<IReadOnlyList<IReadOnlyList<string>>, string> Render)
 {
     /// <summary>A section that is always kept.</summary>
     public static PageSection Fixed(string text) => new(0, [], _ => text);

@@ -64,7 +64,10 @@ public sealed record ReportMarker(
         List<MarkedRule> kept = [.. all.TakeWhile(rule => (room -= Hidden(rule).Length + 1) >= 0)];
         return new ReportMarker(
             1, KeyOf(run), MarkdownText.Clip(run.Policy.Name, MaxNameLength), headSha, kept.Count < all.Count, kept,
-            CanonicalJson.Digest(run.Policy), run.Record.Before.GeneratorSha256, run.Policy.Evaluation.Seed, run.Policy.Evaluation.Samples);
+            CanonicalJson.Digest(run.Policy),
+            run.Record.Before.GeneratorSha256,
+            run.Policy.Evaluation.Seed,
+            run.Policy.Evaluation.Samples);
     }
 
     /// <summary>The key that distinguishes reports: a digest of the tool, the policy's name, and the generator's path.</summary>
@@ -102,7 +105,8 @@ public sealed record ReportMarker(
     public string ToComment() => Opening + Hidden(this) + Closing;
 
     // Two hyphens could end the HTML comment.
-    private static string Hidden<T>(T value) => JsonSerializer.Serialize(value, _json).Replace("--", "-\\u002D", StringComparison.Ordinal);
+    private static string Hidden<T>(T value) =>
+        JsonSerializer.Serialize(value, _json).Replace("--", "-\\u002D", StringComparison.Ordinal);
 
     internal static string NameOf(Finding finding) => MarkdownText.Clip(finding.Rule.ToString(), MaxNameLength);
 }
@@ -128,5 +132,6 @@ public sealed record MarkedRule(
     /// <param name="maxNameLength">Largest number of characters in a name.</param>
     internal bool IsValid(int maxNameLength) =>
         Name.Length <= maxNameLength && double.IsFinite(Observed ?? 0) && double.IsFinite(Limit ?? 0)
-        && (WaivedUntil is null || DateOnly.TryParseExact(WaivedUntil, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out _));
+        && (WaivedUntil is null
+            || DateOnly.TryParseExact(WaivedUntil, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out _));
 }

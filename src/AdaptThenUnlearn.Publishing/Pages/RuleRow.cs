@@ -30,7 +30,8 @@ public sealed record RuleRow(string Limit, string Before, string After, string B
         // Without training there is one generator, and the observed value is its own.
         return record.After is null
             ? new RuleRow(limit, observed, None, bound, samples)
-            : new RuleRow(limit, before, finding.Observed is null ? None : DescribeAfter(record, finding, observed), bound, samples);
+            : new RuleRow(
+                limit, before, finding.Observed is null ? None : DescribeAfter(record, finding, observed), bound, samples);
     }
 
     private static (string Before, string Samples) Readings(RunRecord record, Finding finding)
@@ -49,8 +50,11 @@ public sealed record RuleRow(string Limit, string Before, string After, string B
                 return (share is { Samples: > 0 } ? Percent((double)share.Hits / share.Samples) : None, Count(share?.Samples));
 
             default:
-                var was = record.Before.Features.FirstOrDefault(reading => reading.Feature == rule.Subject)?.Looks is [var first, ..] ? first : null;
-                var looks = released.Features.FirstOrDefault(reading => reading.Feature == rule.Subject)?.Looks is [_, ..] some ? some : null;
+                var was = record.Before.Features.FirstOrDefault(
+                    reading => reading.Feature == rule.Subject)?.Looks is [var first, ..] ? first : null;
+                var looks = released.Features.FirstOrDefault(reading => reading.Feature == rule.Subject)?.Looks is [_, ..] some
+                    ? some
+                    : null;
                 var judged = rule.Limit is RuleLimit.MinUnlearned ? looks?[0] : looks?[^1];
                 return (was is { Samples: > 0 } ? Percent((double)was.Hits / was.Samples) : None, Count(judged?.Samples));
         }
@@ -59,7 +63,8 @@ public sealed record RuleRow(string Limit, string Before, string After, string B
     // Relative rules observe a ratio or a difference; its subject comes first.
     private static string DescribeAfter(RunRecord record, Finding finding, string observed) => finding.Rule.Limit switch
     {
-        RuleLimit.MaxFrechetIncrease => $"{Number(record.After?.Quality?.FrechetDistance, Plain)} ({(finding.Observed >= 0 ? "+" : "")}{observed})",
+        RuleLimit.MaxFrechetIncrease =>
+            $"{Number(record.After?.Quality?.FrechetDistance, Plain)} ({(finding.Observed >= 0 ? "+" : "")}{observed})",
         RuleLimit.MinShareKept => $"{observed} of it kept",
         RuleLimit.MinUnlearned => $"{observed} unlearned",
         _ => observed,

@@ -133,7 +133,16 @@ public static class RunPages
         var rows = run.Findings.Select(finding =>
         {
             var row = RuleRow.Create(run.Record, finding);
-            return new[] { RuleRow.NameOf(finding), Mark(finding.State), row.Limit, row.Before, row.After, row.Bound, row.Samples };
+            return new[]
+            {
+                RuleRow.NameOf(finding),
+                Mark(finding.State),
+                row.Limit,
+                row.Before,
+                row.After,
+                row.Bound,
+                row.Samples
+            };
         });
         return new PageSection(1, [.. rows], kept => rows.Any()
             ? $"{Table(["Rule", "Verdict", "Limit", "Before", "After", "Bound", "n"], kept)}\n"
@@ -230,7 +239,8 @@ public static class RunPages
         return table.ToString();
     }
 
-    private static string List(IReadOnlyList<IReadOnlyList<string>> lines) => string.Concat(lines.Select(line => $"- {line[0]}\n"));
+    private static string List(IReadOnlyList<IReadOnlyList<string>> lines) =>
+        string.Concat(lines.Select(line => $"- {line[0]}\n"));
 
     private static string Short(string sha) => $"`{sha[..7]}`";
 

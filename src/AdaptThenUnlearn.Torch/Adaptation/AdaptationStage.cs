@@ -15,7 +15,8 @@ namespace AdaptThenUnlearn.Torch.Adaptation;
 /// <param name="seed">From the policy.</param>
 /// <param name="journal">Keeps the states from which the stage resumes.</param>
 /// <param name="progress">Receives every step.</param>
-public sealed class AdaptationStage(UnlearningOptions options, long seed, ITrainingJournal journal, IProgress<StageProgress> progress)
+public sealed class AdaptationStage(
+    UnlearningOptions options, long seed, ITrainingJournal journal, IProgress<StageProgress> progress)
 {
     /// <summary>Beginning of the names in the journal; the number of the copy follows, counted from 1.</summary>
     public const string NamePrefix = "adaptation-";
@@ -37,16 +38,24 @@ public sealed class AdaptationStage(UnlearningOptions options, long seed, ITrain
         var name = string.Create(CultureInfo.InvariantCulture, $"{NamePrefix}{number}");
         var random = new RandomStreams(seed, name);
         using var copy = original.Copy();
-        using var trainer = new AdversarialTrainer(copy.Generator, copy.Discriminator, options.TrainingSettings(options.Adaptation.LearningRate), random);
+        using var trainer = new AdversarialTrainer(
+            copy.Generator, copy.Discriminator, options.TrainingSettings(options.Adaptation.LearningRate), random);
         using var scope = NewDisposeScope();
 
         // EWC: estimate how much each parameter matters, and penalise leaving the original in proportion to that.
         var anchor = trainer.Generator.Values.detach().clone();   // θ*, [P]
         var fisher = options.Adaptation.EwcWeight > 0
-            ? FisherInformation.Estimate(copy.Generator, copy.Discriminator, trainer.Generator, options.Adaptation.FisherSamples, random, options.Adversarial.StyleMixing)
+            ? FisherInformation.Estimate(
+                copy.Generator,
+                copy.Discriminator,
+                trainer.Generator,
+                options.Adaptation.FisherSamples,
+                random,
+                options.Adversarial.StyleMixing)
             : zeros_like(anchor);                                  // F, [P]
         var ewc = new ElasticPenalty(fisher, anchor, options.Adaptation.EwcWeight);
-        var schedule = new LearningRateSchedule(options.Adaptation.Steps, DecaySteps: 0, WarmupSteps: LearningRateSchedule.WarmUpFor(options.Adaptation.Steps));
+        var schedule = new LearningRateSchedule(
+            options.Adaptation.Steps, DecaySteps: 0, WarmupSteps: LearningRateSchedule.WarmUpFor(options.Adaptation.Steps));
 
         // Resume from the journal.
         var done = 0;

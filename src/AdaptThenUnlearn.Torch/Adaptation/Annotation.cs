@@ -37,7 +37,8 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        return FirstClassifier.DetectClasses(FirstClassifier.Logits(FirstClassifier.Features(ToClassifierInput(images)))).MoveToOuterDisposeScope();
+        return FirstClassifier.DetectClasses(FirstClassifier.Logits(FirstClassifier.Features(ToClassifierInput(images))))
+            .MoveToOuterDisposeScope();
     }
 
     /// <summary>The same annotators with another bound for clean images.</summary>
@@ -68,7 +69,11 @@ public sealed class Annotation(IReadOnlyList<AnnotatedFeature> features, double 
         var clean = likeliest.lt(cleanBelow);
         foreach (var shown in shows)
             clean = clean.logical_and(shown.logical_not());
-        return new ImageLabels(shows, clean.MoveToOuterDisposeScope(), likeliest.MoveToOuterDisposeScope(), FirstClassifier.DetectClasses(logits[FirstClassifier]).MoveToOuterDisposeScope());
+        return new ImageLabels(
+            shows,
+            clean.MoveToOuterDisposeScope(),
+            likeliest.MoveToOuterDisposeScope(),
+            FirstClassifier.DetectClasses(logits[FirstClassifier]).MoveToOuterDisposeScope());
     }
 
     private Tensor ToClassifierInput(Tensor images) => raw ? images : ImageQuantizer.Quantize(images);
@@ -89,5 +94,6 @@ public sealed record ImageLabels(IReadOnlyList<Tensor> Shows, Tensor Clean, Tens
     /// <summary>Whether each image shows any of some features.</summary>
     /// <param name="features">Positions in <see cref="Shows"/>; at least one.</param>
     /// <returns><c>[N]</c>, bool; belongs to the caller's scope.</returns>
-    public Tensor ShowsAnyOf(IEnumerable<int> features) => features.Select(feature => Shows[feature]).Aggregate((any, one) => any.logical_or(one));
+    public Tensor ShowsAnyOf(IEnumerable<int> features) =>
+        features.Select(feature => Shows[feature]).Aggregate((any, one) => any.logical_or(one));
 }

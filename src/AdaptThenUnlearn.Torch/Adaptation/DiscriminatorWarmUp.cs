@@ -54,7 +54,9 @@ public sealed class DiscriminatorWarmUp(UnlearningOptions options, ITrainingJour
         using var scope = NewDisposeScope();
         using var discriminator = CreateUntrained(original, architecture, options.Seed);
         using var parameters = new ParameterVector(discriminator);
-        using var adam = new Adam(parameters, options.LearningRate, options.Adversarial.R1Weight > 0 ? options.Adversarial.R1Every : 0);
+        using var adam = new Adam(parameters, options.LearningRate, options.Adversarial.R1Weight > 0
+            ? options.Adversarial.R1Every
+            : 0);
         using var damaged = new DamagedSamples(original, _random);
         var own = new GeneratorSamples(original);
         var steps = options.WarmUp.Steps;
@@ -99,7 +101,8 @@ public sealed class DiscriminatorWarmUp(UnlearningOptions options, ITrainingJour
                 adam.Step(learningRateFactor);
             }
 
-            var losses = new TrainingStep(step, Losses.Generator(fakeScores.detach()).item<float>(), loss.item<float>(), WeightLoss: 0, ImageLoss: 0);
+            var losses = new TrainingStep(
+                step, Losses.Generator(fakeScores.detach()).item<float>(), loss.item<float>(), WeightLoss: 0, ImageLoss: 0);
             return double.IsFinite(losses.DiscriminatorLoss) ? losses : throw new TrainingDivergedException(Name, losses);
         }
     }
@@ -110,7 +113,9 @@ public sealed class DiscriminatorWarmUp(UnlearningOptions options, ITrainingJour
     /// <param name="seed">Seed of the weights, from the policy.</param>
     /// <returns>Where the generator is; belongs to the caller.</returns>
     public static ImageDiscriminator CreateUntrained(ImageGenerator original, IGeneratorArchitecture architecture, long seed) =>
-        Weights.Detach(new RandomStreams(seed, Name).Seeded("discriminator", () => architecture.MirrorDiscriminator(original)).to(original.parameters().First().device));
+        Weights.Detach(new RandomStreams(seed, Name)
+            .Seeded("discriminator", () => architecture.MirrorDiscriminator(original))
+            .to(original.parameters().First().device));
 
     private Tensor Draw(IImageSource source, string purpose, int step)
     {

@@ -30,11 +30,14 @@ public sealed class FeedbackCollector
     private readonly List<Tensor> _undesiredProbabilities = [];   // each [n]: of these samples' likeliest undesired class
     private long _retained;
 
-    private FeedbackCollector(ImageGenerator generator, Annotation annotation, GivenImages given, UnlearningOptions options, Device device)
+    private FeedbackCollector(
+        ImageGenerator generator, Annotation annotation, GivenImages given, UnlearningOptions options, Device device)
     {
         (_generator, _annotation, _given, _options, _device) = (generator, annotation, given, options, device);
         _negativesByFeature = new long[annotation.Features.Count];
-        _sampledFeatures = [.. annotation.Features.Index().Where(feature => !given.Negatives.ContainsKey(feature.Item.Name)).Select(feature => feature.Index)];
+        _sampledFeatures = [.. annotation.Features.Index()
+            .Where(feature => !given.Negatives.ContainsKey(feature.Item.Name))
+            .Select(feature => feature.Index)];
 
         var allIsGiven = _sampledFeatures.Length == 0 && given.Positives is not null;
         _samples = allIsGiven ? 0 : options.FeedbackSamples;
@@ -52,7 +55,12 @@ public sealed class FeedbackCollector
     /// <returns>Belongs to the caller.</returns>
     /// <exception cref="FeedbackException">A violated feature has too few negatives, or there are no positives.</exception>
     public static Feedback Collect(
-        ImageGenerator generator, Annotation annotation, GivenImages given, UnlearningOptions options, Device device, CancellationToken cancel) =>
+        ImageGenerator generator,
+        Annotation annotation,
+        GivenImages given,
+        UnlearningOptions options,
+        Device device,
+        CancellationToken cancel) =>
         new FeedbackCollector(generator, annotation, given, options, device).Collect(cancel);
 
     private Feedback Collect(CancellationToken cancel)
@@ -66,12 +74,16 @@ public sealed class FeedbackCollector
         var cleanBelow = RaiseCleanBound();
         var positives = SelectPositives(cleanBelow);
 
-        return new Feedback(new InMemoryImages(cat(_negatives).DetachFromDisposeScope()), new InMemoryImages(positives.DetachFromDisposeScope()))
+        return new Feedback(
+            new InMemoryImages(cat(_negatives).DetachFromDisposeScope()), new InMemoryImages(positives.DetachFromDisposeScope()))
         {
             CleanBelow = cleanBelow,
-            NegativesByFeature = _annotation.Features.Index().ToDictionary(feature => feature.Item.Name, feature => _negativesByFeature[feature.Index]),
+            NegativesByFeature = _annotation.Features.Index()
+                .ToDictionary(feature => feature.Item.Name, feature => _negativesByFeature[feature.Index]),
             Samples = _samples,
-            RetainedShares = _retained == 0 ? null : [.. retainedByClass.cpu().data<long>().Select(images => images / (double)_retained)],
+            RetainedShares = _retained == 0
+                ? null
+                : [.. retainedByClass.cpu().data<long>().Select(images => images / (double)_retained)],
         };
     }
 
@@ -135,9 +147,12 @@ public sealed class FeedbackCollector
 
     private string DescribeTooFew(string name, long count) => _given.Negatives.ContainsKey(name)
         ? string.Create(CultureInfo.InvariantCulture,
-            $"the folder of '{name}' holds {count} images, and at least {_options.MinimumNegatives} are needed to learn from; give more (lower unlearning.minimumNegatives only if you know that so few will do)")
+            $"the folder of '{name}' holds {count} images, and at least {_options.MinimumNegatives} are needed to learn from; "
+                + $"give more (lower unlearning.minimumNegatives only if you know that so few will do)")
         : string.Create(CultureInfo.InvariantCulture,
-            $"the annotator found '{name}' in {count} of {_samples} samples, and at least {_options.MinimumNegatives} are needed to learn from; raise unlearning.feedbackSamples, or judge the generator as it is with --no-train (lower unlearning.minimumNegatives only if you know that so few will do)");
+            $"the annotator found '{name}' in {count} of {_samples} samples, and at least {_options.MinimumNegatives} are "
+                + $"needed to learn from; raise unlearning.feedbackSamples, or judge the generator as it is with --no-train "
+                + $"(lower unlearning.minimumNegatives only if you know that so few will do)");
 
     // An annotator that is seldom sure leaves few samples below the policy's bound: the bound rises until the wanted share is
     // below it.
@@ -155,9 +170,13 @@ public sealed class FeedbackCollector
     private Tensor SelectPositives(double cleanBelow)
     {
         var positives = _given.Positives?.clone()
-            ?? cat([.. _retainedImages.Zip(_undesiredProbabilities, (images, probabilities) => images[probabilities.lt(cleanBelow)])]);
+            ?? cat([
+                .. _retainedImages.Zip(_undesiredProbabilities, (images, probabilities) => images[probabilities.lt(cleanBelow)])
+            ]);
         return positives.shape[0] > 0
             ? positives
-            : throw new FeedbackException($"none of {_samples} samples is clean: the annotator sees an undesired feature with probability of at least unlearning.cleanBelow in every one");
+            : throw new FeedbackException(
+                $"none of {_samples} samples is clean: the annotator sees an undesired feature with probability of at least "
+                    + "unlearning.cleanBelow in every one");
     }
 }

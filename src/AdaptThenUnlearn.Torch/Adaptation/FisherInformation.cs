@@ -26,7 +26,12 @@ public static class FisherInformation
     /// <param name="styleMixing">Probability of a second latent, 0 to 1.</param>
     /// <returns>F, <c>[P]</c>, at least 0; belongs to the caller's scope.</returns>
     public static Tensor Estimate(
-        ImageGenerator generator, ImageDiscriminator discriminator, ParameterVector parameters, int samples, RandomStreams random, double styleMixing) =>
+        ImageGenerator generator,
+        ImageDiscriminator discriminator,
+        ParameterVector parameters,
+        int samples,
+        RandomStreams random,
+        double styleMixing) =>
         Estimate(parameters, (samples + Group - 1) / Group, group =>
         {
             using var source = random.At("fisher", group);

@@ -20,7 +20,9 @@ public sealed class GeneratorSamples(ImageGenerator generator) : IImageSource
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        return LatentDraw.Sample(generator, count, random, generator.parameters().First().device).Images(generator).MoveToOuterDisposeScope();
+        return LatentDraw.Sample(generator, count, random, generator.parameters().First().device)
+            .Images(generator)
+            .MoveToOuterDisposeScope();
     }
 }
 

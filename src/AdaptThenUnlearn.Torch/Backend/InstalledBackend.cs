@@ -20,7 +20,8 @@ public static class InstalledBackend
 
     /// <summary>Folder that holds one folder for each kind; null for a user without a home folder.</summary>
     public static string? Root { get; } =
-        Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify) is { Length: > 0 } data
+        Environment.GetFolderPath(
+            Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify) is { Length: > 0 } data
             ? Path.Combine(data, "AdaptThenUnlearn", "libtorch-" + LibtorchVersion)
             : null;
 
@@ -31,7 +32,9 @@ public static class InstalledBackend
         {
             try
             {
-                return Root is null ? null : Kinds.Where(kind => kind == File.ReadAllText(Path.Combine(Root, ChoiceFile))).Select(FolderOf).FirstOrDefault();
+                return Root is null ? null : Kinds.Where(kind => kind == File.ReadAllText(Path.Combine(Root, ChoiceFile)))
+                    .Select(FolderOf)
+                    .FirstOrDefault();
             }
             catch (Exception none) when (none is IOException or UnauthorizedAccessException)
             {
@@ -43,9 +46,15 @@ public static class InstalledBackend
     /// <summary>The folder of a kind.</summary>
     /// <exception cref="TorchBackendException">This user has no home folder.</exception>
     public static string FolderOf(string kind) =>
-        Path.Combine(Root ?? throw new TorchBackendException($"this user has no folder for data (HOME or XDG_DATA_HOME); name a folder that holds libtorch in {TorchBackend.FolderVariable}"), kind);
+        Path.Combine(
+            Root
+                ?? throw new TorchBackendException(
+                    $"this user has no folder for data (HOME or XDG_DATA_HOME); name a folder that holds libtorch in "
+                        + $"{TorchBackend.FolderVariable}"),
+            kind);
 
     /// <summary>Chooses the kind that is used from now on.</summary>
     /// <exception cref="FileNotWrittenException">The folder may not be written.</exception>
-    public static void Choose(string kind) => AtomicFile.Write(Path.Combine(Path.GetDirectoryName(FolderOf(kind))!, ChoiceFile), kind);
+    public static void Choose(string kind) =>
+        AtomicFile.Write(Path.Combine(Path.GetDirectoryName(FolderOf(kind))!, ChoiceFile), kind);
 }

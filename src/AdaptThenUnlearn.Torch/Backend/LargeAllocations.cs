@@ -22,7 +22,8 @@ internal static class LargeAllocations
             return;
 
 #pragma warning disable RS0030 // this class is the home of malloc's variables
-        if (Environment.GetEnvironmentVariable("MALLOC_MMAP_THRESHOLD_") is not null || Environment.GetEnvironmentVariable("MALLOC_TRIM_THRESHOLD_") is not null)
+        if (Environment.GetEnvironmentVariable("MALLOC_MMAP_THRESHOLD_") is not null
+            || Environment.GetEnvironmentVariable("MALLOC_TRIM_THRESHOLD_") is not null)
             return;
 #pragma warning restore RS0030
 

@@ -8,7 +8,10 @@ public static class MemoryShortage
 {
     // Parts of libtorch's messages: "CUDA out of memory", "DefaultCPUAllocator: can't allocate memory" or "not enough memory",
     // and CUBLAS_STATUS_ALLOC_FAILED and CUDNN_STATUS_ALLOC_FAILED. TorchSharp throws ExternalException for all of them.
-    private static readonly string[] _signs = ["out of memory", "can't allocate memory", "not enough memory", "_STATUS_ALLOC_FAILED"];
+    private static readonly string[] _signs =
+    [
+        "out of memory", "can't allocate memory", "not enough memory", "_STATUS_ALLOC_FAILED"
+    ];
 
     /// <summary>Does work that may need more memory than there is.</summary>
     /// <param name="what">Name of the work, for the message.</param>
@@ -16,7 +19,9 @@ public static class MemoryShortage
     /// <param name="work">The work.</param>
     /// <exception cref="RunException">There was too little memory; the message names the batch size to try.</exception>
     public static T RunOrExplain<T>(string what, int batchSize, Func<T> work) => RunOrExplain(
-        FormattableString.Invariant($"{what} with batches of {batchSize} images"), FormattableString.Invariant($"unlearning.batchSize={Math.Max(2, batchSize / 2)}"), work);
+        FormattableString.Invariant($"{what} with batches of {batchSize} images"),
+        FormattableString.Invariant($"unlearning.batchSize={Math.Max(2, batchSize / 2)}"),
+        work);
 
     /// <summary>Does work that may need more memory than there is.</summary>
     /// <param name="what">Name of the work, for the message.</param>
@@ -31,7 +36,8 @@ public static class MemoryShortage
         }
         catch (Exception failed) when (IsShortage(failed))
         {
-            throw new RunException(RunCodes.OutOfMemory, $"out of memory in {what}; try --set {smaller}, or a machine with more memory", failed);
+            throw new RunException(
+                RunCodes.OutOfMemory, $"out of memory in {what}; try --set {smaller}, or a machine with more memory", failed);
         }
     }
 

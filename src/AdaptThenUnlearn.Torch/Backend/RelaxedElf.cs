@@ -41,7 +41,8 @@ internal static class RelaxedElf
                 folder.Delete(recursive: true);   // the mapping outlives the file
             }
         }
-        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException or DllNotFoundException or BadImageFormatException)
+        catch (Exception refused)
+            when (refused is IOException or UnauthorizedAccessException or DllNotFoundException or BadImageFormatException)
         {
             return $"{library} needs {Version}, which this system lacks, and its relaxed copy does not load: {refused.Message}";
         }

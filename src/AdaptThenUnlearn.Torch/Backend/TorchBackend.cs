@@ -60,13 +60,17 @@ public static class TorchBackend
             return CPU;
 
         var index = wanted is "cuda" or "auto" ? 0
-            : wanted.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(wanted.AsSpan(5), out var parsed) && parsed >= 0 ? parsed
+            : wanted.StartsWith("cuda:", StringComparison.Ordinal)
+                && int.TryParse(wanted.AsSpan(5), out var parsed)
+                && parsed >= 0 ? parsed
             : throw new TorchBackendException($"'{wanted}' is not a device; use auto, cpu, cuda or cuda:n");
         if (!cuda_is_available())
             throw new TorchBackendException(
-                $"device '{wanted}' was asked for, but this libtorch sees no CUDA device; use --device cpu, or on a machine with an NVIDIA driver 'atu backend install cuda' (or build with -p:TorchBackend=cuda)");
+                $"device '{wanted}' was asked for, but this libtorch sees no CUDA device; use --device cpu, or on a machine "
+                    + "with an NVIDIA driver 'atu backend install cuda' (or build with -p:TorchBackend=cuda)");
         if (index >= cuda.device_count())
-            throw new TorchBackendException($"device '{wanted}' was asked for, but there are only {cuda.device_count()} CUDA devices");
+            throw new TorchBackendException(
+                $"device '{wanted}' was asked for, but there are only {cuda.device_count()} CUDA devices");
 
         KeepFloat32();
         return device($"cuda:{index}");
@@ -106,9 +110,12 @@ public static class TorchBackend
         }
 
         if (missing.Count > 0)
-            return $"libtorch was not found or does not load ({string.Join(", ", missing)}). Any of these brings it: 'atu backend install cpu' (or cuda), by an ordinary NuGet restore; "
-                + $"{FolderVariable}, naming a folder that holds libtorch {InstalledBackend.LibtorchVersion}, such as torch/lib of the same PyTorch; "
-                + $"or, in a program of your own, a reference to the package libtorch-cpu-{Platform} {InstalledBackend.LibtorchVersion}. Looked in: {string.Join(", ", folders)}";
+            return $"libtorch was not found or does not load ({string.Join(", ", missing)}). Any of these brings it: 'atu "
+                + "backend install cpu' (or cuda), by an ordinary NuGet restore; "
+                + $"{FolderVariable}, naming a folder that holds libtorch {InstalledBackend.LibtorchVersion}, such as "
+                + "torch/lib of the same PyTorch; "
+                + $"or, in a program of your own, a reference to the package libtorch-cpu-{Platform} "
+                + $"{InstalledBackend.LibtorchVersion}. Looked in: {string.Join(", ", folders)}";
         Folder = Path.GetDirectoryName(Find(folders, FileName("torch_cpu")));
 
         // Load TorchSharp's wrapper; on an older Linux, a copy that requires no newer libstdc++.
@@ -121,7 +128,8 @@ public static class TorchBackend
             NativeLibrary.Load(wrapper);
             return null;
         }
-        catch (DllNotFoundException tooNew) when (OperatingSystem.IsLinux() && tooNew.Message.Contains(RelaxedElf.Version, StringComparison.Ordinal))
+        catch (DllNotFoundException tooNew)
+            when (OperatingSystem.IsLinux() && tooNew.Message.Contains(RelaxedElf.Version, StringComparison.Ordinal))
         {
             return RelaxedElf.Load(wrapper);
         }
@@ -140,7 +148,9 @@ public static class TorchBackend
     private static IEnumerable<(string Name, string? Path, bool Required)> LibtorchFiles(List<string> folders)
     {
         // OpenMP and CUDA parts carry hashed or versioned names and are absent from some builds.
-        foreach (var openMp in folders.Where(Directory.Exists).SelectMany(folder => Directory.EnumerateFiles(folder, "libgomp*")).Take(1))
+        foreach (var openMp in folders.Where(Directory.Exists)
+            .SelectMany(folder => Directory.EnumerateFiles(folder, "libgomp*"))
+            .Take(1))
             yield return (Path.GetFileName(openMp), openMp, false);
 
         yield return Entry("c10", required: true);
@@ -167,7 +177,10 @@ public static class TorchBackend
             yield return chosen;
 
         var besideAssembly = Path.GetDirectoryName(Assembly.GetExecutingAssembly().Location);
-        foreach (var root in new[] { AppContext.BaseDirectory, besideAssembly }.OfType<string>().Where(root => root.Length > 0).Distinct())
+        foreach (var root in new[] { AppContext.BaseDirectory, besideAssembly }
+            .OfType<string>()
+            .Where(root => root.Length > 0)
+            .Distinct())
         {
             yield return Path.Combine(root, "runtimes", Platform, "native");
             yield return root;

@@ -27,7 +27,10 @@ public static class CheckpointDigest
         if (pinned is null)
             return file.Sha256;
         if (CheckpointFormats.FurtherFiles(file).Count > 0)
-            throw new CheckpointException(file.Path, "is an index of several files, and a pin would cover the index alone", "merge them into one safetensors file and pin that");
+            throw new CheckpointException(
+                file.Path,
+                "is an index of several files, and a pin would cover the index alone",
+                "merge them into one safetensors file and pin that");
 
         return string.Equals(file.Sha256, pinned, StringComparison.OrdinalIgnoreCase)
             ? file.Sha256

@@ -27,7 +27,8 @@ internal static class GanSections
             // Keep it where an architecture recognises its tensors, and it is not the same as another one.
             var weights = place.In(file);
             var stored = StoredIn(weights);
-            if (GeneratorArchitectures.Detect(stored) is { } architecture && !found.Exists(other => IsTheSame(other.Weights, weights)))
+            if (GeneratorArchitectures.Detect(stored) is { } architecture
+                && !found.Exists(other => IsTheSame(other.Weights, weights)))
                 found.Add(new FoundGenerator(place, architecture, weights, stored));
         }
 
@@ -47,7 +48,9 @@ internal static class GanSections
         var found = GeneratorsIn(file);
         return WhyUnclear(found) is { } unclear
             ? throw new CheckpointException(
-                file.Path, unclear, "save the one that is meant alone, for instance torch.save(torch.load(…)['netG'], 'netG.pth')")
+                file.Path,
+                unclear,
+                "save the one that is meant alone, for instance torch.save(torch.load(…)['netG'], 'netG.pth')")
             : Meant(file, found, averaged);
     }
 
@@ -65,9 +68,12 @@ internal static class GanSections
 
         // Take the other one where the file has none of the wanted kind, but not where the wanted one is there and cannot be
         // read.
-        return found.Count > 0 && UnreadIn(file, found).FirstOrDefault(place => place.Parts.Any(NetworkNames.IsAverage) == averaged) is { } unread
+        return found.Count > 0
+            && UnreadIn(file, found).FirstOrDefault(place => place.Parts.Any(NetworkNames.IsAverage) == averaged) is { } unread
             ? throw new CheckpointException(
-                file.Path, $"holds '{CheckpointException.Sanitize(unread.Name!)}', which is not a generator that this version knows; to read '{CheckpointException.Sanitize(found[0].Place.Name ?? "the rest")}' in its place would be a guess",
+                file.Path,
+                $"holds '{CheckpointException.Sanitize(unread.Name!)}', which is not a generator that this version knows; to "
+                    + $"read '{CheckpointException.Sanitize(found[0].Place.Name ?? "the rest")}' in its place would be a guess",
                 "check that the file is complete; where the other one is meant, save it alone")
             : found.Count > 0 ? found[0] : null;
     }
@@ -75,7 +81,8 @@ internal static class GanSections
     // Places whose name says that a generator lies there, although none was found there.
     private static IEnumerable<NetworkPlace> UnreadIn(TensorFile file, IReadOnlyList<FoundGenerator> found) =>
         file.Tensors.Select(tensor => GeneratorOf(tensor.Name)).OfType<string>().Distinct()
-            .Where(prefix => !found.Any(generator => generator.Place.Prefix.StartsWith(prefix, StringComparison.Ordinal) || prefix.StartsWith(generator.Place.Prefix, StringComparison.Ordinal)))
+            .Where(prefix => !found.Any(generator => generator.Place.Prefix.StartsWith(prefix, StringComparison.Ordinal)
+                || prefix.StartsWith(generator.Place.Prefix, StringComparison.Ordinal)))
             .Select(prefix => new NetworkPlace(prefix));
 
     /// <summary>Why it is unclear which generator of a file is meant; null where it is clear, or there is none.</summary>
@@ -149,7 +156,8 @@ internal static class GanSections
 
     // The beginning of a generator's name, or null for a tensor of something else.
     private static string? GeneratorOf(string name) =>
-        BeginningOf(name, part => NetworkNames.IsGenerator(part) || (NetworkNames.IsAverage(part) && NetworkNames.IsWrapper(part)));
+        BeginningOf(
+            name, part => NetworkNames.IsGenerator(part) || (NetworkNames.IsAverage(part) && NetworkNames.IsWrapper(part)));
 
     // A name up to the first part that names such a network; null where one comes before it that says something else.
     private static string? BeginningOf(string name, Func<string, bool> isOfNetwork)
@@ -181,17 +189,23 @@ internal static class GanSections
             .Select(name => name[place.Prefix.Length..])
             .Where(name => !NetworkNames.IsOptimiser(name.Split('.', TensorFile.SectionSeparator)[0]))
             .ToList();
-        var beginnings = names.Select(name => name[..(name.AsSpan().IndexOfAny('.', TensorFile.SectionSeparator) + 1)]).Distinct().Take(2);
-        return beginnings.ToList() is [{ Length: > 0 } only] && !names.TrueForAll(name => NumberFollows(name, only)) ? only : null;
+        var beginnings = names.Select(name => name[..(name.AsSpan().IndexOfAny('.', TensorFile.SectionSeparator) + 1)])
+            .Distinct()
+            .Take(2);
+        return beginnings.ToList() is [{ Length: > 0 } only] && !names.TrueForAll(name => NumberFollows(name, only))
+            ? only
+            : null;
     }
 
-    private static bool NumberFollows(string name, string beginning) => name.Length > beginning.Length && char.IsAsciiDigit(name[beginning.Length]);
+    private static bool NumberFollows(string name, string beginning) =>
+        name.Length > beginning.Length && char.IsAsciiDigit(name[beginning.Length]);
 
     private static bool IsTheSame(TensorFile one, TensorFile other)
     {
         return Places(one).SequenceEqual(Places(other));
 
-        static IEnumerable<(string, StoredElements)> Places(TensorFile file) => file.Tensors.Select(tensor => (tensor.Name, tensor.Elements));
+        static IEnumerable<(string, StoredElements)> Places(TensorFile file) =>
+            file.Tensors.Select(tensor => (tensor.Name, tensor.Elements));
     }
 }
 
@@ -200,7 +214,8 @@ internal static class GanSections
 /// <param name="Architecture">Its architecture.</param>
 /// <param name="Weights">Its tensors, under their names within the network.</param>
 /// <param name="Stored">The shapes and values that the file holds of it.</param>
-internal sealed record FoundGenerator(NetworkPlace Place, IGeneratorArchitecture Architecture, TensorFile Weights, StoredNetwork Stored)
+internal sealed record FoundGenerator(
+    NetworkPlace Place, IGeneratorArchitecture Architecture, TensorFile Weights, StoredNetwork Stored)
 {
     /// <summary>Whether it is an average over training.</summary>
     public bool IsAverage => Place.Parts.Any(NetworkNames.IsAverage);
@@ -212,5 +227,6 @@ internal sealed record FoundGenerator(NetworkPlace Place, IGeneratorArchitecture
 
     /// <summary>Whether it has the architecture and the shapes of another generator.</summary>
     public bool HasShapesOf(FoundGenerator other) => Architecture == other.Architecture
-        && Weights.Tensors.All(tensor => !other.Stored.Shapes.TryGetValue(tensor.Name, out var shape) || shape.SequenceEqual(tensor.Shape));
+        && Weights.Tensors.All(tensor => !other.Stored.Shapes.TryGetValue(tensor.Name, out var shape)
+            || shape.SequenceEqual(tensor.Shape));
 }

@@ -42,9 +42,21 @@ public static class GeneratorCheckpoint
     /// The file is missing, damaged, not the pinned one, or not a generator that this version knows.
     /// </exception>
     public static LoadedGenerator Load(
-        string path, string format, string? sha256, string? discriminatorPath, Device device, string network = "ema", int? latentSize = null,
+        string path,
+        string format,
+        string? sha256,
+        string? discriminatorPath,
+        Device device,
+        string network = "ema",
+        int? latentSize = null,
         IReadOnlyList<string>? layers = null, bool generatorAlone = false) => Load(
-        CheckpointFile.Open(path), format, sha256, discriminatorPath is null ? null : CheckpointFile.Open(discriminatorPath), device, network, latentSize,
+        CheckpointFile.Open(path),
+        format,
+        sha256,
+        discriminatorPath is null ? null : CheckpointFile.Open(discriminatorPath),
+        device,
+        network,
+        latentSize,
         layers, generatorAlone);
 
     /// <inheritdoc cref="Load(string, string, string?, string?, Device, string, int?, IReadOnlyList{string}?, bool)"/>
@@ -61,7 +73,13 @@ public static class GeneratorCheckpoint
     /// <param name="layers">The layers of a DCGAN or of a fully connected GAN where they are stated; otherwise null.</param>
     /// <param name="generatorAlone">Whether to load no discriminator, even where the file holds one.</param>
     public static LoadedGenerator Load(
-        CheckpointFile opened, string format, string? sha256, CheckpointFile? discriminator, Device device, string network = "ema", int? latentSize = null,
+        CheckpointFile opened,
+        string format,
+        string? sha256,
+        CheckpointFile? discriminator,
+        Device device,
+        string network = "ema",
+        int? latentSize = null,
         IReadOnlyList<string>? layers = null, bool generatorAlone = false)
     {
         // Refuse a file that is not the pinned one. A program brings its own layers, and is loaded by other code.
@@ -73,7 +91,8 @@ public static class GeneratorCheckpoint
         // Find the generator and the discriminator. Layers of a sequence may show in the discriminator alone, so it is looked at
         // in any case.
         var file = CheckpointFormats.Read(opened, format);
-        var found = GanSections.GeneratorIn(file, averaged: network != "generator") ?? throw new UnknownGenerator(file).CreateException();
+        var found = GanSections.GeneratorIn(file, averaged: network != "generator")
+            ?? throw new UnknownGenerator(file).CreateException();
         var (weights, architecture) = (found.Weights, found.Architecture);
         var critic = generatorAlone ? OnlyDiscriminatorIn(file) : DiscriminatorIn(file, discriminator);
         var stored = found.Stored with { Layers = layers, Discriminator = critic is null ? null : GanSections.StoredIn(critic) };
@@ -81,11 +100,14 @@ public static class GeneratorCheckpoint
             throw new CheckpointException(path, $"is a {architecture.Name}, whose layers its weights tell", "leave 'layers' out");
 
         // Build the networks and load their weights.
-        var generator = Built(path, architecture.Name, () => LoadStateDict(architecture.BuildGenerator(stored), architecture, weights, device));
+        var generator = Built(
+            path, architecture.Name, () => LoadStateDict(architecture.BuildGenerator(stored), architecture, weights, device));
         try
         {
             return new LoadedGenerator(
-                generator, critic is null || generatorAlone ? null : DiscriminatorFrom(critic, architecture, generator, device), architecture.Name,
+                generator,
+                critic is null || generatorAlone ? null : DiscriminatorFrom(critic, architecture, generator, device),
+                architecture.Name,
                 architecture.Describe(stored), digest, file.Format, found.Place.Name)
             {
                 Assumed = architecture.GetAssumedLayers(stored),
@@ -106,11 +128,13 @@ public static class GeneratorCheckpoint
     /// <exception cref="FileNotWrittenException">The file cannot be written.</exception>
     public static void Save(string path, GanPair networks, IReadOnlyDictionary<string, string> metadata)
     {
-        var tensors = Section(RosinalityFormat.AveragedGenerator, networks.Generator).Concat(Section(RosinalityFormat.Discriminator, networks.Discriminator));
+        var tensors = Section(RosinalityFormat.AveragedGenerator, networks.Generator)
+            .Concat(Section(RosinalityFormat.Discriminator, networks.Discriminator));
         SafetensorsFile.Write(path, tensors, metadata);
 
         static IEnumerable<KeyValuePair<string, Tensor>> Section(string name, nn.Module network) =>
-            network.state_dict().Select(pair => KeyValuePair.Create($"{name}{TensorFile.SectionSeparator}{pair.Key}", pair.Value));
+            network.state_dict()
+                .Select(pair => KeyValuePair.Create($"{name}{TensorFile.SectionSeparator}{pair.Key}", pair.Value));
     }
 
     /// <summary>
@@ -128,10 +152,18 @@ public static class GeneratorCheckpoint
     /// <param name="metadata">Text by key, for formats that have metadata.</param>
     /// <exception cref="CheckpointException">The original is missing or has changed.</exception>
     /// <exception cref="FileNotWrittenException">The file cannot be written.</exception>
-    public static void SaveInFormatOf(CheckpointFile original, LoadedGenerator loaded, string path, GanPair networks, IReadOnlyDictionary<string, string> metadata)
+    public static void SaveInFormatOf(
+        CheckpointFile original,
+        LoadedGenerator loaded,
+        string path,
+        GanPair networks,
+        IReadOnlyDictionary<string, string> metadata)
     {
         if (original.Sha256 != loaded.Sha256)
-            throw new CheckpointException(original.Path, "has changed since it was loaded, so what is saved would be a mixture", "run again on the file as it is now");
+            throw new CheckpointException(
+                original.Path,
+                "has changed since it was loaded, so what is saved would be a mixture",
+                "run again on the file as it is now");
 
         using var scope = NewDisposeScope();
         using var _ = no_grad();
@@ -142,9 +174,11 @@ public static class GeneratorCheckpoint
             return;
         }
 
-        var states = new[] { networks.Generator, (nn.Module)networks.Discriminator }.ToDictionary(network => network, network => network.state_dict());
+        var states = new[] { networks.Generator, (nn.Module)networks.Discriminator }
+            .ToDictionary(network => network, network => network.state_dict());
         Dictionary<string, Tensor> values = [];
-        foreach (var (full, network, name, factor) in EnumerateWrittenTensors(file, loaded, networks.Generator, networks.Discriminator))
+        foreach (var (full, network, name, factor) in EnumerateWrittenTensors(
+            file, loaded, networks.Generator, networks.Discriminator))
             values[full] = factor == 1 ? states[network][name] : states[network][name] / factor;
         CheckpointFormats.Named(file.Format).Rewrite(file, path, values, metadata);
     }
@@ -164,7 +198,9 @@ public static class GeneratorCheckpoint
             return;
 
         var file = CheckpointFormats.Read(original, loaded.Format);
-        var written = EnumerateWrittenTensors(file, loaded, loaded.Generator, loaded.Discriminator).Select(one => (Tensor: file[one.Full], Source: (one.Network, one.Name))).ToList();
+        var written = EnumerateWrittenTensors(file, loaded, loaded.Generator, loaded.Discriminator)
+            .Select(one => (Tensor: file[one.Full], Source: (one.Network, one.Name)))
+            .ToList();
         RewriteCheck.RequireRewritable(file, written);
     }
 
@@ -210,7 +246,12 @@ public static class GeneratorCheckpoint
 
             var (channels, resolution) = architecture.Images(stored);
             return new DescribedGenerator(
-                architecture.Name, architecture.Describe(stored), channels, resolution, architecture.GetAssumedLayers(stored)?.Sentence, place.Name);
+                architecture.Name,
+                architecture.Describe(stored),
+                channels,
+                resolution,
+                architecture.GetAssumedLayers(stored)?.Sentence,
+                place.Name);
         }
         catch (ArgumentException)
         {
@@ -230,7 +271,9 @@ public static class GeneratorCheckpoint
         {
             if (GeneratorIn(file, layers) is { } found)
                 found.Architecture.Images(found.Stored);
-            return GanSections.WhyUnclear(GanSections.GeneratorsIn(file)) is { } unclear ? $"it {unclear}; save the one that is meant alone" : null;
+            return GanSections.WhyUnclear(GanSections.GeneratorsIn(file)) is { } unclear
+                ? $"it {unclear}; save the one that is meant alone"
+                : null;
         }
         catch (ArgumentException impossible)
         {
@@ -243,16 +286,21 @@ public static class GeneratorCheckpoint
 
     /// <summary>Notes about the generator in a file, in sentences that call the generator "it".</summary>
     /// <param name="file">As read.</param>
-    internal static IEnumerable<string> NotesOn(TensorFile file) => GeneratorIn(file, layers: null) is { } found ? NotesOn(file, found) : [];
+    internal static IEnumerable<string> NotesOn(TensorFile file) =>
+        GeneratorIn(file, layers: null) is { } found ? NotesOn(file, found) : [];
 
     private static IEnumerable<string> NotesOn(TensorFile file, FoundGenerator found)
     {
         if (found.Place.Name is { } name && !_documented.Contains(name))
             yield return $"it is read from '{CheckpointException.Sanitize(name)}' of its file";
-        if (found.Weights.Unread.Where(tensor => TensorFile.SectionOf(tensor.Name) is null).Select(tensor => $"'{CheckpointException.Sanitize(tensor.Name)}'").Distinct().ToList() is { Count: > 0 } beside)
+        if (found.Weights.Unread.Where(tensor => TensorFile.SectionOf(tensor.Name) is null)
+            .Select(tensor => $"'{CheckpointException.Sanitize(tensor.Name)}'")
+            .Distinct()
+            .ToList() is { Count: > 0 } beside)
             yield return $"beside it lie tensors that are not read: {string.Join(", ", beside.Take(MostNamed))}";
         if (file.PassedOver.Count > 0)
-            yield return $"its file names what is passed over and kept as it is: {string.Join(", ", file.PassedOver.Take(MostNamed))}";
+            yield return $"its file names what is passed over and kept as it is: "
+                + $"{string.Join(", ", file.PassedOver.Take(MostNamed))}";
         if (found.LacksNoise)
             yield return "it has no stored noise maps; each measurement draws new noise";
     }
@@ -265,10 +313,12 @@ public static class GeneratorCheckpoint
     /// <exception cref="CheckpointException">
     /// A tensor is missing, has another shape, or is unused; the message names it. The network is disposed.
     /// </exception>
-    public static T LoadStateDict<T>(T network, TensorFile weights, Device device, IReadOnlyList<IgnoredTensor>? harmless = null) where T : nn.Module =>
+    public static T LoadStateDict<T>(
+        T network, TensorFile weights, Device device, IReadOnlyList<IgnoredTensor>? harmless = null) where T : nn.Module =>
         LoadStateDict(network, name => new StoredTensor(name), weights, device, harmless);
 
-    private static T LoadStateDict<T>(T network, IGeneratorArchitecture architecture, TensorFile weights, Device device) where T : nn.Module =>
+    private static T LoadStateDict<T>(
+        T network, IGeneratorArchitecture architecture, TensorFile weights, Device device) where T : nn.Module =>
         LoadStateDict(network, name => architecture.Locate(network, name), weights, device, architecture.IgnoredTensors);
 
     /// <inheritdoc cref="LoadStateDict{T}(T, TensorFile, Device, IReadOnlyList{IgnoredTensor})"/>
@@ -277,7 +327,12 @@ public static class GeneratorCheckpoint
     /// <param name="weights">A flat state dict.</param>
     /// <param name="device">Where the network goes.</param>
     /// <param name="harmless">Kinds of tensors that may stay unused; null where only counters may.</param>
-    internal static T LoadStateDict<T>(T network, Func<string, StoredTensor> locate, TensorFile weights, Device device, IReadOnlyList<IgnoredTensor>? harmless = null) where T : nn.Module
+    internal static T LoadStateDict<T>(
+        T network,
+        Func<string, StoredTensor> locate,
+        TensorFile weights,
+        Device device,
+        IReadOnlyList<IgnoredTensor>? harmless = null) where T : nn.Module
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
@@ -298,14 +353,18 @@ public static class GeneratorCheckpoint
                 if (!WithoutOnes(stored.Shape).SequenceEqual(WithoutOnes(own.shape)))
                     throw new CheckpointException(
                         weights.Path,
-                        $"tensor '{storedName}' has shape [{string.Join(", ", stored.Shape)}], the network needs [{string.Join(", ", own.shape)}]",
-                        $"the file mixes two networks, or is of a variant that this version does not know; {CheckpointException.ExportAdvice}");
+                        $"tensor '{storedName}' has shape [{string.Join(", ", stored.Shape)}], the network needs "
+                            + $"[{string.Join(", ", own.shape)}]",
+                        $"the file mixes two networks, or is of a variant that this version does not know; "
+                            + $"{CheckpointException.ExportAdvice}");
 
                 // Load the values, and refuse NaN and infinity.
                 var values = stored.Load(own.dtype).view(own.shape);
                 if (!isfinite(values).all().item<bool>())
                     throw new CheckpointException(
-                        weights.Path, $"tensor '{storedName}' holds values that are not finite numbers", "its training has diverged; take an earlier checkpoint");
+                        weights.Path,
+                        $"tensor '{storedName}' holds values that are not finite numbers",
+                        "its training has diverged; take an earlier checkpoint");
                 own.copy_(factor == 1 ? values : values * factor);
             }
 
@@ -328,7 +387,8 @@ public static class GeneratorCheckpoint
     private static IEnumerable<long> WithoutOnes(IEnumerable<long> shape) => shape.Where(size => size != 1);
 
     // The weights of the discriminator where a file holds exactly one; null otherwise.
-    private static TensorFile? OnlyDiscriminatorIn(TensorFile file) => GanSections.DiscriminatorsIn(file) is [var only] ? only.In(file) : null;
+    private static TensorFile? OnlyDiscriminatorIn(TensorFile file) =>
+        GanSections.DiscriminatorsIn(file) is [var only] ? only.In(file) : null;
 
     // The weights of the discriminator, in the generator's file or in another; null where neither has any.
     private static TensorFile? DiscriminatorIn(TensorFile file, CheckpointFile? beside)
@@ -342,20 +402,28 @@ public static class GeneratorCheckpoint
         if (GanSections.DiscriminatorIn(other) is { } its)
             return its.In(other);
         return GanSections.GeneratorsIn(other).Count > 0
-            ? throw new CheckpointException(beside.Path, "holds a generator and no discriminator", "name the file that has it, or leave generator.discriminator out: one is then warmed up on the generator's own samples")
+            ? throw new CheckpointException(
+                beside.Path,
+                "holds a generator and no discriminator",
+                "name the file that has it, or leave generator.discriminator out: one is then warmed up on the generator's "
+                    + "own samples")
             : GanSections.WholeOf(other).In(other);
     }
 
-    private static ImageDiscriminator DiscriminatorFrom(TensorFile weights, IGeneratorArchitecture architecture, ImageGenerator generator, Device device)
+    private static ImageDiscriminator DiscriminatorFrom(
+        TensorFile weights, IGeneratorArchitecture architecture, ImageGenerator generator, Device device)
     {
         if (generator is SequentialGenerator { EndsInUnitRange: true })
             throw new CheckpointException(
-                weights.Path, "is a discriminator beside a generator that ends in Sigmoid, whose images of 0 to 1 it was trained on",
-                "leave generator.discriminator out: one is then warmed up on the generator's own samples; or export both as TorchScript");
+                weights.Path,
+                "is a discriminator beside a generator that ends in Sigmoid, whose images of 0 to 1 it was trained on",
+                "leave generator.discriminator out: one is then warmed up on the generator's own samples; or export both as "
+                    + "TorchScript");
 
         return Built(
             weights.Path, $"discriminator for this {architecture.Name}",
-            () => LoadStateDict(architecture.BuildDiscriminator(GanSections.StoredIn(weights), generator), architecture, weights, device),
+            () => LoadStateDict(
+                architecture.BuildDiscriminator(GanSections.StoredIn(weights), generator), architecture, weights, device),
             ", or leave generator.discriminator out: one is then warmed up on the generator's own samples");
     }
 
@@ -367,7 +435,11 @@ public static class GeneratorCheckpoint
         }
         catch (ArgumentException impossible)
         {
-            throw new CheckpointException(path, $"is not a {what} that can be built: {impossible.Message}", RemedyFor(impossible) + otherwise, cause: impossible);
+            throw new CheckpointException(
+                path,
+                $"is not a {what} that can be built: {impossible.Message}",
+                RemedyFor(impossible) + otherwise,
+                cause: impossible);
         }
     }
 
@@ -382,7 +454,9 @@ public static class GeneratorCheckpoint
     /// <param name="file">As read.</param>
     /// <param name="layers">The generator's layers where they are stated; otherwise null.</param>
     public static bool HasGeneratorOnly(TensorFile file, IReadOnlyList<string>? layers = null) =>
-        file.Format != TorchScriptFormat.FormatName && GanSections.DiscriminatorsIn(file).Count == 0 && Describe(file, layers) is not null;
+        file.Format != TorchScriptFormat.FormatName
+            && GanSections.DiscriminatorsIn(file).Count == 0
+            && Describe(file, layers) is not null;
 }
 
 /// <summary>A description of a generator, made without building it.</summary>
@@ -397,7 +471,8 @@ public static class GeneratorCheckpoint
 /// Its place in the file: a section (<c>g_ema</c>), or the prefix of its tensors' names (<c>module.</c>); null where there is
 /// none.
 /// </param>
-public sealed record DescribedGenerator(string Architecture, string Description, int Channels, int Resolution, string? Assumed = null, string? Place = null);
+public sealed record DescribedGenerator(
+    string Architecture, string Description, int Channels, int Resolution, string? Assumed = null, string? Place = null);
 
 /// <summary>A generator from a checkpoint.</summary>
 /// <param name="Generator">In eval mode; owned by this.</param>
@@ -413,7 +488,13 @@ public sealed record DescribedGenerator(string Architecture, string Description,
 /// none.
 /// </param>
 public sealed record LoadedGenerator(
-    ImageGenerator Generator, ImageDiscriminator? Discriminator, string Architecture, string Description, string Sha256, string Format, string? Section) : IDisposable
+    ImageGenerator Generator,
+    ImageDiscriminator? Discriminator,
+    string Architecture,
+    string Description,
+    string Sha256,
+    string Format,
+    string? Section) : IDisposable
 {
     /// <summary>
     /// What was assumed about the generator's layers because its weights do not show it; null where nothing was assumed.

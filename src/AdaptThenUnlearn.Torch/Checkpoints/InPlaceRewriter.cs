@@ -17,7 +17,11 @@ internal static class InPlaceRewriter
     /// <param name="updateChecksums">Updates what depends on the values, such as checksums; null where nothing does.</param>
     /// <exception cref="CheckpointException">The original is missing or has changed.</exception>
     /// <exception cref="FileNotWrittenException">The copy cannot be written.</exception>
-    public static void Write(TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, Action<CheckpointBytes, Stream>? updateChecksums = null)
+    public static void Write(
+        TensorFile file,
+        string path,
+        IReadOnlyDictionary<string, Tensor> values,
+        Action<CheckpointBytes, Stream>? updateChecksums = null)
     {
         using var original = CheckpointBytes.Open(file.File);
         AtomicFile.Write(path, original.Length, copy =>

@@ -45,7 +45,8 @@ public sealed record Inspection(
     /// <param name="path">The file.</param>
     /// <param name="layers">The generator's layers where they are stated; otherwise null.</param>
     /// <exception cref="CheckpointException">The file is missing, damaged or of an unknown format.</exception>
-    public static Inspection Inspect(string path, IReadOnlyList<string>? layers = null) => Inspect(CheckpointFile.Open(path), layers);
+    public static Inspection Inspect(string path, IReadOnlyList<string>? layers = null) =>
+        Inspect(CheckpointFile.Open(path), layers);
 
     /// <inheritdoc cref="Inspect(string, IReadOnlyList{string})"/>
     /// <param name="opened">The file, as it was hashed.</param>
@@ -67,27 +68,38 @@ public sealed record Inspection(
         return new Inspection(
             path, file.Format, further.Prepend(path).Sum(each => new FileInfo(each).Length), opened.Sha256, generator,
             sections, file.Tensors.Count, CountParameters(file.Tensors),
-            file.Tensors.GroupBy(tensor => tensor.Type).OrderBy(group => group.Key).ToDictionary(group => group.Key.ToString(), group => group.Count()),
-            file.Metadata, file.Values, file.Globals, file.Refused, file.PassedOver, [.. NotesOn(file, format.IsProgram, further.Count, generator?.Assumed, layers)]);
+            file.Tensors.GroupBy(tensor => tensor.Type)
+                .OrderBy(group => group.Key)
+                .ToDictionary(group => group.Key.ToString(), group => group.Count()),
+            file.Metadata,
+            file.Values,
+            file.Globals,
+            file.Refused,
+            file.PassedOver,
+            [.. NotesOn(file, format.IsProgram, further.Count, generator?.Assumed, layers)]);
     }
 
     private static long CountParameters(IEnumerable<TensorEntry> tensors) =>
         tensors.Where(tensor => tensor.Type.IsFloatingPoint()).Sum(tensor => tensor.Count);
 
-    private static IEnumerable<string> NotesOn(TensorFile file, bool isProgram, int furtherFiles, string? assumed, IReadOnlyList<string>? layers)
+    private static IEnumerable<string> NotesOn(
+        TensorFile file, bool isProgram, int furtherFiles, string? assumed, IReadOnlyList<string>? layers)
     {
         if (isProgram)
-            yield return $"It is a TorchScript program; nothing of it was run. Only where its format is named, '{TorchScriptFormat.FormatName}', is it run.";
+            yield return $"It is a TorchScript program; nothing of it was run. Only where its format is named, "
+                + $"'{TorchScriptFormat.FormatName}', is it run.";
         if (furtherFiles > 0)
             yield return $"Its tensors lie in {furtherFiles} files beside it; the digest is the index's alone.";
         if (file.Refused.Count > 0)
-            yield return $"It will not be read: its pickle asks for {string.Join(", ", file.Refused.Select(name => $"'{name}'"))}.";
+            yield return $"It will not be read: its pickle asks for "
+                + $"{string.Join(", ", file.Refused.Select(name => $"'{name}'"))}.";
         if (file.Tensors.Count == 0)
             yield return "It holds no tensors.";
         else if (file.Sections.Count == 0 && !isProgram)
             yield return "It is one flat state dict: one network, not named.";
         if (file.Unread.Count > 0)
-            yield return $"It holds tensors that are not read: {string.Join(", ", file.Unread.DistinctBy(tensor => tensor.Name).Take(MostNamed).Select(tensor => $"'{CheckpointException.Sanitize(tensor.Name)}' ({tensor.Kind})"))}.";
+            yield return $"It holds tensors that are not read: "
+                + $"{string.Join(", ", file.Unread.DistinctBy(tensor => tensor.Name).Take(MostNamed).Select(tensor => $"'{CheckpointException.Sanitize(tensor.Name)}' ({tensor.Kind})"))}.";
         if (new UnknownGenerator(file).Kind is (var what, var remedy))
             yield return $"It {what}; {remedy}.";
         if (file.Refused.Count == 0 && !isProgram)
@@ -96,11 +108,13 @@ public sealed record Inspection(
         foreach (var missing in GanSections.MissingIn(file))
             yield return missing;
         if (assumed is not null)
-            yield return $"Assumed, because weights do not tell it: {assumed}. A verdict needs it stated as `layers` of the policy's generator.";
+            yield return $"Assumed, because weights do not tell it: {assumed}. A verdict needs it stated as `layers` of the "
+                + "policy's generator.";
         if (file.Refused.Count == 0 && !isProgram && GeneratorCheckpoint.WhyNotBuilt(file, layers) is { } why)
             yield return $"It cannot be rebuilt: {why}.";
         if (file.Refused.Count == 0 && GeneratorCheckpoint.HasGeneratorOnly(file, layers))
-            yield return "It holds a generator alone: should a policy have it unlearned, `atu govern` warms up a discriminator on its samples first, unless generator.discriminator names a file that has one.";
+            yield return "It holds a generator alone: should a policy have it unlearned, `atu govern` warms up a discriminator "
+                + "on its samples first, unless generator.discriminator names a file that has one.";
     }
 }
 

@@ -17,7 +17,8 @@ internal sealed class LegacyTorchStream
     private const int StorageWindowBytes = 1 << 9;
     private const string Remedy = "save it again with torch.save(model.state_dict(), …)";
 
-    private static readonly BigInteger _magic = BigInteger.Parse("119547037146038801333356", System.Globalization.CultureInfo.InvariantCulture);
+    private static readonly BigInteger _magic =
+        BigInteger.Parse("119547037146038801333356", System.Globalization.CultureInfo.InvariantCulture);
 
     private readonly CheckpointBytes _bytes;
     private readonly PickleSession _session;
@@ -56,7 +57,8 @@ internal sealed class LegacyTorchStream
     public static PickleStorage? ReadStorage(CheckpointBytes bytes, PickleSession session, PickleBytes within, byte[]? content)
     {
         using var decoded = content is null ? null : CheckpointBytes.FromMemory(bytes.File, content);
-        var source = new PickleSource(decoded ?? bytes, within.Offset, within.Length, "a storage's own pickle", StorageWindowBytes);
+        var source =
+            new PickleSource(decoded ?? bytes, within.Offset, within.Length, "a storage's own pickle", StorageWindowBytes);
         var storage = new LegacyTorchStream(decoded ?? bytes, session, source).Read() as PickleStorage;
         if (storage is not null)
             storage.Content = content;
@@ -70,7 +72,9 @@ internal sealed class LegacyTorchStream
             throw Bad("does not begin with PyTorch's magic number");
         if (Next(PickleHost.None) is not ProtocolVersion)
             throw Bad("is of another version than 1001 of PyTorch's old format");
-        if (Next(PickleHost.None) is PickleDictionary { Items: { } system } && system.TryGetValue("little_endian", out var little) && little is false)
+        if (Next(PickleHost.None) is PickleDictionary { Items: { } system }
+            && system.TryGetValue("little_endian", out var little)
+            && little is false)
             throw Bad("was written on a big-endian machine");
 
         // Read the main pickle, which names the storages, and the list of their keys.
@@ -94,15 +98,19 @@ internal sealed class LegacyTorchStream
     private PickleStorage? StorageOf(object? id)
     {
         if (id is PickleTuple { Items: ["storage", PickleGlobal { Role: not PickleRole.Storage } other, ..] })
-            throw _source.Unsupported($"it has a storage of the kind '{other.Name}', whose elements are not read", _source.Position);
-        if (id is not PickleTuple { Items: ["storage", PickleGlobal { Role: PickleRole.Storage, Element: var type }, string key, _, long count, null] } || count < 0)
+            throw _source.Unsupported(
+                $"it has a storage of the kind '{other.Name}', whose elements are not read", _source.Position);
+        if (id is not PickleTuple { Items: ["storage", PickleGlobal { Role: PickleRole.Storage, Element: var type }, string key, _, long count, null] }
+            || count < 0)
             return null;
 
         // A storage may be named several times, with the same description.
         if (!_storages.TryGetValue(key, out var storage))
             return _storages[key] = new PickleStorage(type, count, offset: null);
 
-        return storage.Type == type && storage.Count == count ? storage : throw Bad($"describes the storage '{CheckpointException.Sanitize(key)}' in two ways");
+        return storage.Type == type && storage.Count == count
+            ? storage
+            : throw Bad($"describes the storage '{CheckpointException.Sanitize(key)}' in two ways");
     }
 
     private void Place(object? key)
@@ -114,7 +122,9 @@ internal sealed class LegacyTorchStream
 
         var count = BinaryPrimitives.ReadInt64LittleEndian(_source.Take(CountBytes));
         if (count != storage.Count || count > _source.Left / storage.Type.Size())
-            throw Bad($"claims {storage.Count} elements of {storage.Type.Size()} bytes for the storage '{CheckpointException.Sanitize(name)}', but {Math.Min(count, _source.Left)} are there");
+            throw Bad(
+                $"claims {storage.Count} elements of {storage.Type.Size()} bytes for the storage "
+                    + $"'{CheckpointException.Sanitize(name)}', but {Math.Min(count, _source.Left)} are there");
 
         storage.Offset = _source.Skip((ulong)(count * storage.Type.Size())).Offset;
     }

@@ -10,7 +10,10 @@ internal static class NetworkNames
 {
     private static readonly string[] _averages = ["ema", "average", "avg", "running", "shadow"];
     private static readonly string[] _states = ["statedict", "state", "params", "parameters", "weights"];
-    private static readonly HashSet<string> _wrappers = ["", "module", "origmod", "model", "net", "network", "checkpoint", "ckpt"];
+    private static readonly HashSet<string> _wrappers =
+    [
+        "", "module", "origmod", "model", "net", "network", "checkpoint", "ckpt"
+    ];
     private static readonly HashSet<string> _generators = ["g", "gs", "gen", "netg", "gnet", "modelg", "gmodel"];
     private static readonly HashSet<string> _sequences = ["decoder", "dec", "main", "layers", "seq", "sequential"];
     private static readonly HashSet<string> _discriminators = ["d", "dis", "disc", "dnet", "modeld", "dmodel", "critic"];
@@ -18,12 +21,17 @@ internal static class NetworkNames
     /// <summary>Whether a part of a name says that what follows is a generator, or does not say what it is.</summary>
     public static bool MayBeGenerator(NamePart part) =>
         Bare(part.Text) is var bare
-        && (_wrappers.Contains(bare) || _generators.Contains(bare) || _sequences.Contains(bare) || (part.IsSection && bare.All(char.IsAsciiDigit))
+        && (_wrappers.Contains(bare)
+            || _generators.Contains(bare)
+            || _sequences.Contains(bare)
+            || (part.IsSection && bare.All(char.IsAsciiDigit))
             || bare.StartsWith("netg", StringComparison.Ordinal) || bare.StartsWith("generator", StringComparison.Ordinal));
 
     /// <summary>Whether a part of a name says outright that what follows is a generator.</summary>
     public static bool IsGenerator(string part) => !IsOptimiser(part) && Bare(part) is var bare
-        && (_generators.Contains(bare) || bare.StartsWith("netg", StringComparison.Ordinal) || bare.StartsWith("generator", StringComparison.Ordinal));
+        && (_generators.Contains(bare)
+            || bare.StartsWith("netg", StringComparison.Ordinal)
+            || bare.StartsWith("generator", StringComparison.Ordinal));
 
     /// <summary>Whether a part of a name says that what follows is a discriminator.</summary>
     public static bool IsDiscriminator(string part) => !IsOptimiser(part) && Bare(part) is var bare

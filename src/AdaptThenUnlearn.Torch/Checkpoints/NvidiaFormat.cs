@@ -23,12 +23,14 @@ public sealed class NvidiaFormat : ICheckpointFormat
     public string Name => FormatName;
 
     /// <inheritdoc/>
-    public bool Recognises(ReadOnlySpan<byte> start, CheckpointFile file) => start is [0x80, >= 2 and <= 5, ..] && !LegacyTorchStream.Begins(start);
+    public bool Recognises(ReadOnlySpan<byte> start, CheckpointFile file) =>
+        start is [0x80, >= 2 and <= 5, ..] && !LegacyTorchStream.Begins(start);
 
     /// <inheritdoc/>
     public TensorFile Read(CheckpointFile file, bool inspectOnly = false) => PyTorchFile.Read(file, inspectOnly);
 
     /// <inheritdoc/>
-    public void Rewrite(TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata) =>
+    public void Rewrite(
+        TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata) =>
         InPlaceRewriter.Write(file, path, values);
 }

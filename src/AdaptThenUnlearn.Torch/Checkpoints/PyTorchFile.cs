@@ -42,15 +42,21 @@ internal static class PyTorchFile
     private static object? BarePickle(CheckpointBytes bytes, PickleSession session)
     {
         var source = new PickleSource(bytes, 0, bytes.Length, "pickle");
-        var root = RestrictedUnpickler.Read(bytes.Path, source, session, new PickleHost(_ => null, (within, content) => LegacyTorchStream.ReadStorage(bytes, session, within, content)));
+        var root = RestrictedUnpickler.Read(
+            bytes.Path,
+            source,
+            session,
+            new PickleHost(_ => null, (within, content) => LegacyTorchStream.ReadStorage(bytes, session, within, content)));
         return source.Left == 0
             ? root
-            : throw new CheckpointException(bytes.Path, $"{source.Left} bytes follow the end of its pickle", Remedy, source.Place(source.Position));
+            : throw new CheckpointException(
+                bytes.Path, $"{source.Left} bytes follow the end of its pickle", Remedy, source.Place(source.Position));
     }
 
     private static string FormatOf(ReadOnlySpan<byte> start, IReadOnlyList<TensorEntry> tensors) =>
         !PyTorchFormat.IsZip(start) && !LegacyTorchStream.Begins(start) ? NvidiaFormat.FormatName
-        : tensors.Any(tensor => TensorFile.SectionOf(tensor.Name) is RosinalityFormat.Generator or RosinalityFormat.AveragedGenerator or RosinalityFormat.Discriminator)
+        : tensors.Any(tensor => TensorFile.SectionOf(tensor.Name) is RosinalityFormat.Generator
+            or RosinalityFormat.AveragedGenerator or RosinalityFormat.Discriminator)
             ? RosinalityFormat.FormatName
         : PyTorchFormat.FormatName;
 }

@@ -19,7 +19,8 @@ public sealed class PyTorchFormat : ICheckpointFormat
     public TensorFile Read(CheckpointFile file, bool inspectOnly = false) => PyTorchFile.Read(file, inspectOnly);
 
     /// <inheritdoc/>
-    public void Rewrite(TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata) =>
+    public void Rewrite(
+        TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata) =>
         InPlaceRewriter.Write(file, path, values, PyTorchZip.CreateChecksumUpdate(file, values.Keys));
 
     /// <summary>Whether a file begins as one of <c>torch.save</c> does.</summary>

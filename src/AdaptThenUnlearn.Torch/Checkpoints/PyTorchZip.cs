@@ -33,7 +33,8 @@ internal static class PyTorchZip
         RefuseBigEndian(bytes, zip, root);
 
         var source = new PickleSource(bytes, pickle.Offset, pickle.Bytes, CheckpointException.Sanitize(pickle.Name));
-        var value = RestrictedUnpickler.Read(path, source, session, new PickleHost(id => StorageOf(path, zip, root, id), (_, _) => null));
+        var value = RestrictedUnpickler
+            .Read(path, source, session, new PickleHost(id => StorageOf(path, zip, root, id), (_, _) => null));
         return source.Left == 0
             ? value
             : throw new CheckpointException(path, $"{source.Left} bytes follow the end of its pickle", Remedy, pickle.Name);
@@ -44,7 +45,8 @@ internal static class PyTorchZip
         return zip.Entries.Where(IsPickle).ToList() switch
         {
             [var only] => only,
-            [] => throw new CheckpointException(path, "is a zip archive without a 'data.pkl', so PyTorch did not write it", Remedy),
+            [] =>
+                throw new CheckpointException(path, "is a zip archive without a 'data.pkl', so PyTorch did not write it", Remedy),
             _ => throw new CheckpointException(path, "is a zip archive with several 'data.pkl'", Remedy),
         };
 
@@ -58,7 +60,8 @@ internal static class PyTorchZip
     {
         if (zip.Find($"{root}/byteorder") is { Bytes: > 0 and < 16 } order
             && !bytes.Read(order.Offset, (int)order.Bytes, order.Name).AsSpan().SequenceEqual("little"u8))
-            throw new CheckpointException(bytes.Path, "was written on a big-endian machine", "save it again on a little-endian one", order.Name);
+            throw new CheckpointException(
+                bytes.Path, "was written on a big-endian machine", "save it again on a little-endian one", order.Name);
     }
 
     // A persistent id is ('storage', class, key, location, number of elements). The location is the device it was saved from, and
@@ -73,10 +76,14 @@ internal static class PyTorchZip
         // Find the storage's entry, and refuse a storage that claims more than the entry holds.
         var entry = zip.Find($"{root}/data/{key}");
         if (entry is null && count != 0)
-            throw new CheckpointException(path, "a tensor's storage is missing", Remedy, $"entry 'data/{CheckpointException.Sanitize(key)}'");
+            throw new CheckpointException(
+                path, "a tensor's storage is missing", Remedy, $"entry 'data/{CheckpointException.Sanitize(key)}'");
         if (count < 0 || count > (entry?.Bytes ?? 0) / type.Size())
             throw new CheckpointException(
-                path, $"a storage claims {count} elements of {type.Size()} bytes, but {entry?.Bytes ?? 0} bytes are there", Remedy, $"entry 'data/{CheckpointException.Sanitize(key)}'");
+                path,
+                $"a storage claims {count} elements of {type.Size()} bytes, but {entry?.Bytes ?? 0} bytes are there",
+                Remedy,
+                $"entry 'data/{CheckpointException.Sanitize(key)}'");
 
         return new PickleStorage(type, count, entry?.Offset ?? 0);
     }
@@ -94,7 +101,8 @@ internal static class PyTorchZip
         var tensors = changed.Select(name => file[name]).ToList();
         return (original, copy) =>
         {
-            foreach (var entry in StoredZip.Read(original).Entries.Where(entry => tensors.Exists(tensor => tensor.LiesWithin(entry.Offset, entry.Bytes))))
+            foreach (var entry in StoredZip.Read(original).Entries
+                .Where(entry => tensors.Exists(tensor => tensor.LiesWithin(entry.Offset, entry.Bytes))))
                 entry.UpdateChecksum(original, copy);
         };
     }

@@ -18,16 +18,20 @@ internal static class RewriteCheck
     /// <exception cref="CheckpointException">
     /// A tensor cannot be overwritten, or the file may hold a copy of it; the message names the tensor.
     /// </exception>
-    public static void RequireRewritable(TensorFile file, IReadOnlyList<(TensorEntry Tensor, (nn.Module Network, string Name) Source)> written)
+    public static void RequireRewritable(
+        TensorFile file, IReadOnlyList<(TensorEntry Tensor, (nn.Module Network, string Name) Source)> written)
     {
         // Refuse tensors whose elements have no place of their own: text, or repeated elements.
         if (written.Any(one => !one.Tensor.IsInPlace))
             throw new CheckpointException(
-                file.Path, "its tensors lie in it as text, as pickle protocol 2 has it, and trained ones could not take their places",
+                file.Path,
+                "its tensors lie in it as text, as pickle protocol 2 has it, and trained ones could not take their places",
                 "load it in Python and pickle it again with protocol 4");
         if (written.FirstOrDefault(one => one.Tensor.RepeatsElements).Tensor is { } repeated)
             throw new CheckpointException(
-                file.Path, "a stored tensor repeats its elements, so that trained ones could not be saved in their places", Remedy,
+                file.Path,
+                "a stored tensor repeats its elements, so that trained ones could not be saved in their places",
+                Remedy,
                 $"tensor '{CheckpointException.Sanitize(repeated.Name)}'");
 
         // Refuse tensors that share elements and get different values. An average may share them with the generator in training:
@@ -43,10 +47,12 @@ internal static class RewriteCheck
         if (file.Unread.FirstOrDefault(MayBeACopy) is { } hidden)
             throw new CheckpointException(
                 file.Path,
-                $"'{CheckpointException.Sanitize(hidden.Name)}' holds floating-point tensors within '{hidden.Kind}', which is not read: "
+                $"'{CheckpointException.Sanitize(hidden.Name)}' holds floating-point tensors within '{hidden.Kind}', which "
+                    + "is not read: "
                     + "if they are a copy of the generator, the file would still hold what was unlearned",
                 "save the networks' state dicts and nothing else: torch.save({'g': g.state_dict(), 'd': d.state_dict()}, …)");
 
-        bool MayBeACopy(UnreadTensor unread) => unread.MayBeWeights && !written.Any(one => one.Tensor.SharesStorage(unread.Elements!));
+        bool MayBeACopy(UnreadTensor unread) =>
+            unread.MayBeWeights && !written.Any(one => one.Tensor.SharesStorage(unread.Elements!));
     }
 }

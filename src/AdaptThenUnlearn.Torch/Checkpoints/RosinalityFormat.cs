@@ -43,10 +43,14 @@ public sealed class RosinalityFormat : ICheckpointFormat
         var read = PyTorchFile.Read(file, inspectOnly);
         return read.Format == FormatName
             ? read
-            : throw new CheckpointException(file.Path, $"has none of the dictionaries '{Generator}', '{Discriminator}' and '{AveragedGenerator}'", $"name its format '{PyTorchFormat.FormatName}' or 'auto'");
+            : throw new CheckpointException(
+                file.Path,
+                $"has none of the dictionaries '{Generator}', '{Discriminator}' and '{AveragedGenerator}'",
+                $"name its format '{PyTorchFormat.FormatName}' or 'auto'");
     }
 
     /// <inheritdoc/>
-    public void Rewrite(TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata) =>
+    public void Rewrite(
+        TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata) =>
         InPlaceRewriter.Write(file, path, values, PyTorchZip.CreateChecksumUpdate(file, values.Keys));
 }

@@ -46,7 +46,8 @@ public static class SafetensorsFile
         try
         {
             var metadata = Read(CheckpointFile.OpenUnhashed(path)).Metadata;
-            return metadata.GetValueOrDefault("kind") == kind && (architecture is null || metadata.GetValueOrDefault("architecture") == architecture);
+            return metadata.GetValueOrDefault("kind") == kind
+                && (architecture is null || metadata.GetValueOrDefault("architecture") == architecture);
         }
         catch (CheckpointException)
         {
@@ -65,17 +66,23 @@ public static class SafetensorsFile
     /// <exception cref="CheckpointException">
     /// The folder may not be written, the disk is full, or a tensor has an element type that the format lacks.
     /// </exception>
-    public static void Write(string path, IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+    public static void Write(
+        string path, IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata = null)
     {
         var ordered = tensors
             .Select(pair => (Name: pair.Key, Tensor: pair.Value, Type: TypeOf(path, pair.Key, pair.Value)))
             .OrderByDescending(item => item.Type).ThenBy(item => item.Name, StringComparer.Ordinal)
             .ToList();
         if (ordered.GroupBy(item => item.Name).FirstOrDefault(group => group.Count() > 1) is { } twice)
-            throw new CheckpointException(path, $"two tensors are called '{CheckpointException.Sanitize(twice.Key)}'", "give each its own name");
+            throw new CheckpointException(
+                path, $"two tensors are called '{CheckpointException.Sanitize(twice.Key)}'", "give each its own name");
 
         var described = ordered.Select(item =>
-            (item.Name, item.Type.ToString(), (IReadOnlyList<long>)item.Tensor.shape, item.Tensor.NumberOfElements * item.Type.Size()));
+            (
+                item.Name,
+                item.Type.ToString(),
+                (IReadOnlyList<long>)item.Tensor.shape,
+                item.Tensor.NumberOfElements * item.Type.Size()));
         Write(path, described, metadata ?? new Dictionary<string, string>(), stream =>
         {
             foreach (var (_, tensor, type) in ordered)
@@ -92,7 +99,8 @@ public static class SafetensorsFile
     /// <param name="metadata">Text by key, which is added to the file's own.</param>
     /// <exception cref="CheckpointException">The original is missing or has changed.</exception>
     /// <exception cref="FileNotWrittenException">The new file cannot be written.</exception>
-    public static void Rewrite(TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata)
+    public static void Rewrite(
+        TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata)
     {
         var merged = new Dictionary<string, string>(file.Metadata);
         foreach (var (key, text) in metadata)
@@ -117,7 +125,10 @@ public static class SafetensorsFile
     {
         var all = file.Tensors.Select(tensor => (tensor.Elements, (TensorEntry?)tensor, (UnreadTensor?)null))
             .Concat(file.Unread.Select(tensor => (tensor.Elements!, (TensorEntry?)null, (UnreadTensor?)tensor))).ToList();
-        var files = all.Select(part => part.Item1.File.Path).Distinct().Index().ToDictionary(path => path.Item, path => path.Index);
+        var files = all.Select(part => part.Item1.File.Path)
+            .Distinct()
+            .Index()
+            .ToDictionary(path => path.Item, path => path.Index);
         return all.OrderBy(part => files[part.Item1.File.Path]).ThenBy(part => part.Item1.FileOffset);
     }
 
@@ -129,7 +140,10 @@ public static class SafetensorsFile
     }
 
     private static void Write(
-        string path, IEnumerable<(string Name, string Kind, IReadOnlyList<long> Shape, long Bytes)> tensors, IReadOnlyDictionary<string, string> metadata, Action<Stream> writeElements)
+        string path,
+        IEnumerable<(string Name, string Kind, IReadOnlyList<long> Shape, long Bytes)> tensors,
+        IReadOnlyDictionary<string, string> metadata,
+        Action<Stream> writeElements)
     {
         var placed = new List<SafetensorsTensor>();
         var end = 0L;
@@ -151,11 +165,15 @@ public static class SafetensorsFile
     /// Length of the header in bytes, from the first bytes of a file; null where a safetensors file cannot begin with them.
     /// </summary>
     internal static int? HeaderBytes(ReadOnlySpan<byte> start) =>
-        start.Length >= PrefixBytes && BinaryPrimitives.ReadUInt64LittleEndian(start) is >= 2 and <= SafetensorsHeader.MaximumBytes and var length ? (int)length : null;
+        start.Length >= PrefixBytes
+            && BinaryPrimitives.ReadUInt64LittleEndian(start) is >= 2 and <= SafetensorsHeader.MaximumBytes and var length
+                ? (int)length
+                : null;
 
     // The tensors must cover the data from its first byte to the file's last: without a hole, an overlap or bytes behind the last
     // one.
-    private static (List<TensorEntry> Tensors, List<UnreadTensor> Unread) Describe(CheckpointFile file, SafetensorsHeader header, long dataOffset, long fileLength)
+    private static (List<TensorEntry> Tensors, List<UnreadTensor> Unread) Describe(
+        CheckpointFile file, SafetensorsHeader header, long dataOffset, long fileLength)
     {
         var path = file.Path;
         var (entries, unread) = (new List<TensorEntry>(), new List<UnreadTensor>());
@@ -165,23 +183,43 @@ public static class SafetensorsFile
             // Refuse a hole, an overlap, and data behind the end.
             var at = $"tensor '{CheckpointException.Sanitize(tensor.Name)}'";
             if (tensor.Begin != covered)
-                throw new CheckpointException(path, tensor.Begin > covered ? "there is a hole before its data" : "its data overlap another tensor's", Remedy, at);
+                throw new CheckpointException(
+                    path,
+                    tensor.Begin > covered ? "there is a hole before its data" : "its data overlap another tensor's",
+                    Remedy,
+                    at);
             if (tensor.End > fileLength - dataOffset)
                 throw new CheckpointException(path, "its data lie behind the end of the file", Remedy, at);
 
             // Describe the tensor; one whose element type is not read is kept as bytes.
-            var elements = new StoredElements(file, fileLength, tensor.Type ?? ElementType.U8, dataOffset + tensor.Begin, (tensor.End - tensor.Begin) / (tensor.Type?.Size() ?? 1), First: 0);
+            var elements = new StoredElements(
+                file,
+                fileLength,
+                tensor.Type ?? ElementType.U8,
+                dataOffset + tensor.Begin,
+                (tensor.End - tensor.Begin) / (tensor.Type?.Size() ?? 1),
+                First: 0);
             if (tensor.Type is null)
             {
                 unread.Add(tensor.Fits
-                    ? new UnreadTensor(tensor.Name, CheckpointException.Sanitize(tensor.Kind), tensor.Shape) { Elements = elements }
-                    : throw new CheckpointException(path, $"its shape does not need the {tensor.End - tensor.Begin} bytes that its data_offsets span", Remedy, at));
+                    ? new UnreadTensor(
+                        tensor.Name, CheckpointException.Sanitize(tensor.Kind), tensor.Shape)
+                    { Elements = elements }
+                    : throw new CheckpointException(
+                        path,
+                        $"its shape does not need the {tensor.End - tensor.Begin} bytes that its data_offsets span",
+                        Remedy,
+                        at));
             }
             else
             {
                 var entry = TensorEntry.Describe(tensor.Name, elements, tensor.Shape);
                 if (entry.Bytes != tensor.End - tensor.Begin)
-                    throw new CheckpointException(path, $"its shape needs {entry.Bytes} bytes but its data_offsets span {tensor.End - tensor.Begin}", Remedy, at);
+                    throw new CheckpointException(
+                        path,
+                        $"its shape needs {entry.Bytes} bytes but its data_offsets span {tensor.End - tensor.Begin}",
+                        Remedy,
+                        at);
 
                 entries.Add(entry);
             }
@@ -191,12 +229,18 @@ public static class SafetensorsFile
 
         return covered == fileLength - dataOffset
             ? (entries, unread)
-            : throw new CheckpointException(path, $"{fileLength - dataOffset - covered} bytes at its end belong to no tensor", Remedy, $"byte {dataOffset + covered}");
+            : throw new CheckpointException(
+                path,
+                $"{fileLength - dataOffset - covered} bytes at its end belong to no tensor",
+                Remedy,
+                $"byte {dataOffset + covered}");
     }
 
     private static ElementType TypeOf(string path, string name, Tensor tensor) =>
         ElementTypes.FromScalarType(tensor.dtype) ?? throw new CheckpointException(
-            path, $"tensor '{CheckpointException.Sanitize(name)}' has elements of type {tensor.dtype}, which cannot be written", "convert it to float32 first");
+            path,
+            $"tensor '{CheckpointException.Sanitize(name)}' has elements of type {tensor.dtype}, which cannot be written",
+            "convert it to float32 first");
 
     private static void WriteElements(Stream stream, Tensor tensor, ElementType type)
     {

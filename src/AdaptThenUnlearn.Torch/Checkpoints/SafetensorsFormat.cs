@@ -17,15 +17,18 @@ public sealed class SafetensorsFormat : ICheckpointFormat
         SafetensorsIndex.Begins(start) || (SafetensorsFile.HeaderBytes(start) is not null && start.Length > 8 && start[8] == '{');
 
     /// <inheritdoc/>
-    public TensorFile Read(CheckpointFile file, bool inspectOnly = false) => IsIndex(file) ? SafetensorsIndex.Read(file) : SafetensorsFile.Read(file);
+    public TensorFile Read(CheckpointFile file, bool inspectOnly = false) =>
+        IsIndex(file) ? SafetensorsIndex.Read(file) : SafetensorsFile.Read(file);
 
     /// <inheritdoc/>
-    public void Rewrite(TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata) =>
+    public void Rewrite(
+        TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata) =>
         SafetensorsFile.Rewrite(file, path, values, metadata);
 
     /// <inheritdoc/>
     public IReadOnlyList<string> FurtherFiles(CheckpointFile file) => IsIndex(file) ? SafetensorsIndex.Files(file) : [];
 
     // The length of a header may begin with the same byte as JSON. Its last bytes are zero then, which JSON never has.
-    private static bool IsIndex(CheckpointFile file) => SafetensorsIndex.Begins(file.Start) && SafetensorsFile.HeaderBytes(file.Start) is null;
+    private static bool IsIndex(CheckpointFile file) =>
+        SafetensorsIndex.Begins(file.Start) && SafetensorsFile.HeaderBytes(file.Start) is null;
 }

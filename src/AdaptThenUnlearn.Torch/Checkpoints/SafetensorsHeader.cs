@@ -125,7 +125,9 @@ internal sealed record SafetensorsHeader(IReadOnlyList<SafetensorsTensor> Tensor
                 case "dtype" when type is null: type = ParseType(path, name, ref reader); break;
                 case "shape" when shape is null: shape = ParseNumbers(path, name, ref reader); break;
                 case "data_offsets" when offsets is null: offsets = ParseNumbers(path, name, ref reader); break;
-                default: throw Bad(path, $"its property '{CheckpointException.Sanitize(property)}' is unknown or there twice", name);
+                default:
+                    throw Bad(
+                    path, $"its property '{CheckpointException.Sanitize(property)}' is unknown or there twice", name);
             }
         }
 
@@ -137,7 +139,9 @@ internal sealed record SafetensorsHeader(IReadOnlyList<SafetensorsTensor> Tensor
     // An unknown element type does not refuse the file: other tensors may be the wanted ones.
     private static string ParseType(string path, string name, ref Utf8JsonReader reader)
     {
-        var text = reader.TokenType == JsonTokenType.String ? reader.GetString()! : throw Bad(path, "its dtype must be a text", name);
+        var text = reader.TokenType == JsonTokenType.String
+            ? reader.GetString()!
+            : throw Bad(path, "its dtype must be a text", name);
         return text.Length is > 0 and <= LongestType ? text : throw Bad(path, "its dtype is empty or too long", name);
     }
 
@@ -149,12 +153,16 @@ internal sealed record SafetensorsHeader(IReadOnlyList<SafetensorsTensor> Tensor
         var numbers = new List<long>();
         while (reader.Read() && reader.TokenType == JsonTokenType.Number)
         {
-            numbers.Add(reader.TryGetInt64(out var number) && number >= 0 ? number : throw Bad(path, "its sizes must be whole numbers, at least 0", name));
+            numbers.Add(reader.TryGetInt64(out var number) && number >= 0
+                ? number
+                : throw Bad(path, "its sizes must be whole numbers, at least 0", name));
             if (numbers.Count > TensorEntry.MaximumRank)
                 throw Bad(path, $"has more than {TensorEntry.MaximumRank} dimensions", name);
         }
 
-        return reader.TokenType == JsonTokenType.EndArray ? [.. numbers] : throw Bad(path, "its shape and data_offsets must hold numbers", name);
+        return reader.TokenType == JsonTokenType.EndArray
+            ? [.. numbers]
+            : throw Bad(path, "its shape and data_offsets must hold numbers", name);
     }
 
     private static CheckpointException Bad(string path, string problem, string name) =>
@@ -172,8 +180,19 @@ internal sealed record SafetensorsTensor(string Name, string Kind, long[] Shape,
     // Bits of an element, for the element types that are known but not read.
     private static readonly Dictionary<string, int> _unreadBits = new()
     {
-        ["U16"] = 16, ["U32"] = 32, ["U64"] = 64, ["C64"] = 64, ["C128"] = 128, ["F4"] = 4, ["F6_E2M3"] = 6, ["F6_E3M2"] = 6,
-        ["F8_E4M3"] = 8, ["F8_E4M3FNUZ"] = 8, ["F8_E5M2"] = 8, ["F8_E5M2FNUZ"] = 8, ["F8_E8M0"] = 8,
+        ["U16"] = 16,
+        ["U32"] = 32,
+        ["U64"] = 64,
+        ["C64"] = 64,
+        ["C128"] = 128,
+        ["F4"] = 4,
+        ["F6_E2M3"] = 6,
+        ["F6_E3M2"] = 6,
+        ["F8_E4M3"] = 8,
+        ["F8_E4M3FNUZ"] = 8,
+        ["F8_E5M2"] = 8,
+        ["F8_E5M2FNUZ"] = 8,
+        ["F8_E8M0"] = 8,
     };
 
     /// <summary>Its element type; null where the type is not read.</summary>

@@ -38,14 +38,16 @@ internal static class SafetensorsIndex
         }
 
         var read = new TensorFile(index, SafetensorsFormat.FormatName, tensors, metadata, unread: unread);
-        return map.Keys.FirstOrDefault(name => read.Find(name) is null && !unread.Exists(tensor => tensor.Name == name)) is { } missing
+        return map.Keys.FirstOrDefault(name => read.Find(name) is null
+            && !unread.Exists(tensor => tensor.Name == name)) is { } missing
             ? throw Bad(path, $"'{map[missing]}' does not hold a tensor that the index places there", missing)
             : read;
     }
 
     /// <summary>The files beside an index, full paths, each once.</summary>
     /// <exception cref="CheckpointException">The index cannot be read.</exception>
-    public static IReadOnlyList<string> Files(CheckpointFile index) => [.. Parse(index).Map.Values.Distinct().Select(file => PathOf(index.Path, file))];
+    public static IReadOnlyList<string> Files(CheckpointFile index) =>
+        [.. Parse(index).Map.Values.Distinct().Select(file => PathOf(index.Path, file))];
 
     private static string PathOf(string path, string file) => Path.Combine(Path.GetDirectoryName(Path.GetFullPath(path))!, file);
 
@@ -63,11 +65,13 @@ internal static class SafetensorsIndex
         }
         catch (Exception bad) when (bad is JsonException or InvalidOperationException)   // the latter for text that is not UTF-8
         {
-            throw new CheckpointException(path, "is not valid JSON, and nothing else that is known begins so", Remedy, $"byte {reader.BytesConsumed}", bad);
+            throw new CheckpointException(
+                path, "is not valid JSON, and nothing else that is known begins so", Remedy, $"byte {reader.BytesConsumed}", bad);
         }
     }
 
-    private static (Dictionary<string, string> Map, Dictionary<string, string> Metadata) Parse(string path, ref Utf8JsonReader reader)
+    private static (Dictionary<string, string> Map, Dictionary<string, string> Metadata) Parse(
+        string path, ref Utf8JsonReader reader)
     {
         Dictionary<string, string>? map = null;
         Dictionary<string, string> metadata = [];
@@ -85,7 +89,8 @@ internal static class SafetensorsIndex
         }
 
         reader.Read();   // fails on anything but white space behind the object
-        return map is { Count: > 0 } ? (map, metadata) : throw new CheckpointException(path, $"is JSON without a '{WeightMap}', so it is not an index of a checkpoint", "name the checkpoint itself");
+        return map is { Count: > 0 } ? (map, metadata) : throw new CheckpointException(
+            path, $"is JSON without a '{WeightMap}', so it is not an index of a checkpoint", "name the checkpoint itself");
     }
 
     private static Dictionary<string, string> ParseMap(string path, ref Utf8JsonReader reader)
@@ -101,7 +106,10 @@ internal static class SafetensorsIndex
             reader.Read();
             var file = reader.TokenType == JsonTokenType.String ? reader.GetString()! : throw Bad(path, "must name a file", name);
             if (!IsPlainName(file))
-                throw Bad(path, $"is placed in '{CheckpointException.Sanitize(file)}', which is not the plain name of a file beside the index", name);
+                throw Bad(
+                    path,
+                    $"is placed in '{CheckpointException.Sanitize(file)}', which is not the plain name of a file beside the index",
+                    name);
             if (!map.TryAdd(name, file))
                 throw Bad(path, "is there twice", name);
             if (files.Add(file) && files.Count > MaximumFiles || map.Count > TensorFile.MaximumNames)
@@ -131,5 +139,6 @@ internal static class SafetensorsIndex
     private static bool IsPlainName(string file) =>
         file.Length is > 0 and <= 255 && file[0] != '.' && file.AsSpan().IndexOfAny("/\\:\0") < 0;
 
-    private static CheckpointException Bad(string path, string problem, string at) => new(path, problem, Remedy, $"'{CheckpointException.Sanitize(at)}'");
+    private static CheckpointException Bad(string path, string problem, string at) =>
+        new(path, problem, Remedy, $"'{CheckpointException.Sanitize(at)}'");
 }

@@ -17,8 +17,10 @@ internal static partial class ScriptArchive
     // Namespaces of the operators that libtorch registers. Others come from libraries that are not loaded here.
     private static readonly HashSet<string> _libtorch =
     [
-        "aten", "prim", "prims", "rngprims", "quantized", "_quantized", "quantized_decomposed", "prepacked", "mkldnn", "mkldnn_prepacked", "mkl", "onednn",
-        "sparse", "static_runtime", "inductor", "profiler", "c10d", "_caffe2", "cuda", "metal", "metal_prepacked", "vulkan", "vulkan_prepacked", "xnnpack",
+        "aten", "prim", "prims", "rngprims", "quantized", "_quantized", "quantized_decomposed", "prepacked", "mkldnn",
+        "mkldnn_prepacked", "mkl", "onednn",
+        "sparse", "static_runtime", "inductor", "profiler", "c10d", "_caffe2", "cuda", "metal", "metal_prepacked",
+        "vulkan", "vulkan_prepacked", "xnnpack",
     ];
 
     /// <summary>
@@ -49,7 +51,8 @@ internal static partial class ScriptArchive
             throw NoProgram(file.Path);
 
         var session = new PickleSession(inspectOnly, ofProgram: true);
-        return PickleState.Flatten(file, bytes.Length, PyTorchZip.Read(bytes, session), anyRoot: inspectOnly).ToFile(TorchScriptFormat.FormatName, session);
+        return PickleState.Flatten(file, bytes.Length, PyTorchZip.Read(bytes, session), anyRoot: inspectOnly)
+            .ToFile(TorchScriptFormat.FormatName, session);
     }
 
     /// <summary>
@@ -65,14 +68,23 @@ internal static partial class ScriptArchive
             using var archive = new ZipArchive(file.OpenStream(), ZipArchiveMode.Read);
             var left = MaximumSourceBytes;
             foreach (var entry in archive.Entries.Where(entry => entry.FullName.EndsWith(".py", StringComparison.Ordinal)))
-                if (Operators().Matches(Unpacked(entry, ref left)).FirstOrDefault(named => !_libtorch.Contains(named.Groups[1].Value)) is { } foreign)
+                if (Operators()
+                    .Matches(Unpacked(entry, ref left))
+                    .FirstOrDefault(named => !_libtorch.Contains(named.Groups[1].Value)) is { } foreign)
                     throw new CheckpointException(
-                        path, $"uses the operator '{CheckpointException.Sanitize($"{foreign.Groups[1].Value}::{foreign.Groups[2].Value}")}', which is not one of libtorch's own",
+                        path,
+                        $"uses the operator "
+                            + $"'{CheckpointException.Sanitize($"{foreign.Groups[1].Value}::{foreign.Groups[2].Value}")}', "
+                            + "which is not one of libtorch's own",
                         "export the module without operators of other libraries", CheckpointException.Sanitize(entry.FullName));
         }
         catch (Exception failed) when (failed is InvalidDataException or IOException or UnauthorizedAccessException)
         {
-            throw new CheckpointException(path, $"its source cannot be unpacked: {CheckpointException.Sanitize(failed.Message)}", "it is damaged; save or fetch it again", cause: failed);
+            throw new CheckpointException(
+                path,
+                $"its source cannot be unpacked: {CheckpointException.Sanitize(failed.Message)}",
+                "it is damaged; save or fetch it again",
+                cause: failed);
         }
     }
 
@@ -99,9 +111,13 @@ internal static partial class ScriptArchive
     /// <summary>The exception for a program where the format does not say that one is expected.</summary>
     public static CheckpointException NotNamed(string path) => new(
         path, "is a TorchScript program, and to use it is to run it",
-        $"if you trust it, name the format ('{TorchScriptFormat.FormatName}'), and libtorch's interpreter runs it; otherwise save its weights with torch.save(module.state_dict(), …)");
+        $"if you trust it, name the format ('{TorchScriptFormat.FormatName}'), and libtorch's interpreter runs it; otherwise "
+            + "save its weights with torch.save(module.state_dict(), …)");
 
     /// <summary>The exception for another file where a program is expected.</summary>
     public static CheckpointException NoProgram(string path) => new(
-        path, "is not a TorchScript program", $"'{TorchScriptFormat.FormatName}' is for files of torch.jit.save; for others leave the format at '{CheckpointFormats.Auto}'");
+        path,
+        "is not a TorchScript program",
+        $"'{TorchScriptFormat.FormatName}' is for files of torch.jit.save; for others leave the format at "
+            + $"'{CheckpointFormats.Auto}'");
 }

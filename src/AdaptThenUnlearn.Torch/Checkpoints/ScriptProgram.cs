@@ -27,9 +27,15 @@ namespace AdaptThenUnlearn.Torch.Checkpoints;
 internal sealed class ScriptProgram : IDisposable
 {
     private const string Forward = "forward";
-    private const string OnTheCpu = "its source names a CUDA device: move it to the CPU, module.cpu(), before torch.jit.script or torch.jit.trace, and save it again";
-    private const string OnOneDevice = "its source keeps tensors where it was traced: use --device cpu, or have it make them where its input is (device=x.device, in torch.jit.script) and save it again";
-    private const string NoTensor = "a dictionary, a tuple, a list or something else that holds one: return the tensor itself, as in \"return out['logits']\" or \"return out[0]\"";
+    private const string OnTheCpu =
+        "its source names a CUDA device: move it to the CPU, module.cpu(), before torch.jit.script or torch.jit.trace, and "
+            + "save it again";
+    private const string OnOneDevice =
+        "its source keeps tensors where it was traced: use --device cpu, or have it make them where its input is "
+            + "(device=x.device, in torch.jit.script) and save it again";
+    private const string NoTensor =
+        "a dictionary, a tuple, a list or something else that holds one: return the tensor itself, as in \"return "
+            + "out['logits']\" or \"return out[0]\"";
     private const int SeedElements = 1024;   // of an input, at most, from which the seed is made
 
     private readonly string _contract;
@@ -82,11 +88,12 @@ internal sealed class ScriptProgram : IDisposable
     /// <param name="seed">Seed of torch's default source.</param>
     /// <param name="input">The first argument.</param>
     /// <param name="extraArguments">The further arguments.</param>
-    public Tensor Run(long seed, Tensor input, params object[] extraArguments) => RunOrExplain(Path, $"cannot be run on {ShapeText(input)}", _contract, () =>
-    {
-        manual_seed(seed);
-        return Returned(input, extraArguments) as Tensor ?? throw ContractViolation($"returns no tensor, but {NoTensor}");
-    });
+    public Tensor Run(long seed, Tensor input, params object[] extraArguments) =>
+        RunOrExplain(Path, $"cannot be run on {ShapeText(input)}", _contract, () =>
+        {
+            manual_seed(seed);
+            return Returned(input, extraArguments) as Tensor ?? throw ContractViolation($"returns no tensor, but {NoTensor}");
+        });
 
     // TorchSharp takes tensors, lists, tuples and numbers. For a dictionary it throws ArgumentOutOfRangeException.
     private object? Returned(Tensor input, object[] more)
@@ -122,7 +129,10 @@ internal sealed class ScriptProgram : IDisposable
         foreach (var (name, parameter) in Module.named_parameters())
             if (parameter.dtype != float32)
                 throw new CheckpointException(
-                    Path, $"has a parameter of type {parameter.dtype}, and only single precision (Float32) is run", "save it again after module.float()", $"parameter '{CheckpointException.Sanitize(name)}'");
+                    Path,
+                    $"has a parameter of type {parameter.dtype}, and only single precision (Float32) is run",
+                    "save it again after module.float()",
+                    $"parameter '{CheckpointException.Sanitize(name)}'");
     }
 
     /// <summary>Why the program's weights cannot be trained and saved, without the file's name; null where they can.</summary>
@@ -134,17 +144,23 @@ internal sealed class ScriptProgram : IDisposable
         using var _ = no_grad();
         var parameters = Module.named_parameters().ToList();
         if (parameters.Count == 0)
-            return "has no parameters to train: torch.jit.freeze and torch.jit.optimize_for_inference turn weights into constants; save the module as torch.jit.script or torch.jit.trace gives it";
+            return "has no parameters to train: torch.jit.freeze and torch.jit.optimize_for_inference turn weights into "
+                + "constants; save the module as torch.jit.script or torch.jit.trace gives it";
 
         // Require that the file holds each parameter under its name, so that a trained one can replace it.
         var file = ScriptArchive.Read(File);
         foreach (var (name, parameter) in parameters)
-            if (file.Find(name) is not { } stored || !stored.Shape.SequenceEqual(parameter.shape) || !stored.Load(float32).bytes.SequenceEqual(parameter.cpu().contiguous().bytes))
-                return $"does not keep its parameter '{CheckpointException.Sanitize(name)}' under that name, so that it could not be saved after training; save the module without a __getstate__ of its own";
+            if (file.Find(name) is not { } stored
+                || !stored.Shape.SequenceEqual(parameter.shape)
+                || !stored.Load(float32).bytes.SequenceEqual(parameter.cpu().contiguous().bytes))
+                return $"does not keep its parameter '{CheckpointException.Sanitize(name)}' under that name, so that it could "
+                    + "not be saved after training; save the module without a __getstate__ of its own";
 
         // Require that no two parameters share elements.
         return TensorEntry.Overlapping(parameters.Select(parameter => (file[parameter.name], parameter.name))) is { } tied
-            ? $"keeps its parameters '{CheckpointException.Sanitize(tied.One.Name)}' and '{CheckpointException.Sanitize(tied.Other.Name)}' in the same place (tied weights), and nothing ties them when it is loaded; save it with a clone() of one of them"
+            ? $"keeps its parameters '{CheckpointException.Sanitize(tied.One.Name)}' and "
+                + $"'{CheckpointException.Sanitize(tied.Other.Name)}' in the same place (tied weights), and nothing ties them "
+                + "when it is loaded; save it with a clone() of one of them"
             : null;
     }
 
@@ -164,7 +180,8 @@ internal sealed class ScriptProgram : IDisposable
         {
             return work();
         }
-        catch (Exception failed) when (failed is ExternalException or NotSupportedException or InvalidOperationException or ArgumentException && !MemoryShortage.IsShortage(failed))
+        catch (Exception failed) when (failed is ExternalException
+            or NotSupportedException or InvalidOperationException or ArgumentException && !MemoryShortage.IsShortage(failed))
         {
             var reason = ExtractReason(failed.Message);
             var remedy = reason.Contains("CUDA", StringComparison.Ordinal) ? OnTheCpu
@@ -185,7 +202,10 @@ internal sealed class ScriptProgram : IDisposable
         using var bytes = CheckpointBytes.Open(file);
         return bytes.Length <= Array.MaxLength
             ? bytes.Read(0, (int)bytes.Length, "program")
-            : throw new CheckpointException(file.Path, FormattableString.Invariant($"has {bytes.Length} bytes, and programs of up to 2 GB are run"), "save it with fewer constants");
+            : throw new CheckpointException(
+                file.Path,
+                FormattableString.Invariant($"has {bytes.Length} bytes, and programs of up to 2 GB are run"),
+                "save it with fewer constants");
     }
 
     // A digest of numbers from all over the input, because images may have the same border.
@@ -204,8 +224,10 @@ internal sealed class ScriptProgram : IDisposable
     {
         const string Raised = "Error: ";
         var lines = message.Split('\n').Select(line => line.Trim()).Where(line => line.Length > 0).ToList();
-        var raised = lines.FirstOrDefault(line => line.IndexOf(Raised, StringComparison.Ordinal) is > 0 and var at && line.AsSpan(0, at).IndexOf(' ') < 0);
-        return CheckpointException.Sanitize(raised is null ? lines.FirstOrDefault() ?? "" : raised[(raised.IndexOf(Raised, StringComparison.Ordinal) + Raised.Length)..], 300);
+        var raised = lines.FirstOrDefault(line => line.IndexOf(Raised, StringComparison.Ordinal) is > 0 and var at
+            && line.AsSpan(0, at).IndexOf(' ') < 0);
+        return CheckpointException.Sanitize(raised is null ? lines.FirstOrDefault()
+            ?? "" : raised[(raised.IndexOf(Raised, StringComparison.Ordinal) + Raised.Length)..], 300);
     }
 }
 

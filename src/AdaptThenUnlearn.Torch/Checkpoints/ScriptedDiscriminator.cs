@@ -7,7 +7,9 @@ namespace AdaptThenUnlearn.Torch.Checkpoints;
 /// <summary>A discriminator that is a TorchScript program: its forward scores images.</summary>
 internal sealed class ScriptedDiscriminator : ImageDiscriminator, IScriptedNetwork
 {
-    private const string Contract = "its forward must turn images, float32 [N, C, H, H] in -1 to 1, into one score each, float32 [N] or [N, 1], before any sigmoid";
+    private const string Contract =
+        "its forward must turn images, float32 [N, C, H, H] in -1 to 1, into one score each, float32 [N] or [N, 1], before "
+            + "any sigmoid";
 
     private ScriptedDiscriminator(ScriptProgram program, ImageShape shape) : base("TorchScript discriminator", shape)
     {
@@ -69,9 +71,13 @@ internal sealed class ScriptedDiscriminator : ImageDiscriminator, IScriptedNetwo
     private static Tensor Scores(ScriptProgram program, Tensor images)
     {
         var scores = program.Run(images);
-        return scores.dtype == float32 && scores.dim() > 0 && scores.shape[0] == images.shape[0] && scores.NumberOfElements == images.shape[0]
+        return scores.dtype == float32
+            && scores.dim() > 0
+            && scores.shape[0] == images.shape[0]
+            && scores.NumberOfElements == images.shape[0]
             ? scores.view(-1, 1)   // [N, 1]
-            : throw program.ContractViolation($"makes {scores.dtype} {ScriptProgram.ShapeText(scores)} of images {ScriptProgram.ShapeText(images)}");
+            : throw program.ContractViolation(
+                $"makes {scores.dtype} {ScriptProgram.ShapeText(scores)} of images {ScriptProgram.ShapeText(images)}");
     }
 
     private static NotSupportedException NoFeatures() => new("the features of a TorchScript discriminator are not known");

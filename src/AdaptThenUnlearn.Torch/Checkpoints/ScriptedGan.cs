@@ -22,11 +22,15 @@ internal static class ScriptedGan
         var generator = Weights.Detach(ScriptedGenerator.Load(file, latentSize, device));
         try
         {
-            var discriminator = beside is null ? null : Weights.Detach(ScriptedDiscriminator.Load(beside, generator.Shape, device));
+            var discriminator = beside is null
+                ? null
+                : Weights.Detach(ScriptedDiscriminator.Load(beside, generator.Shape, device));
             var parameters = generator.parameters().Sum(parameter => parameter.NumberOfElements);
             return new LoadedGenerator(
                 generator, discriminator, TorchScriptFormat.FormatName,
-                string.Create(CultureInfo.InvariantCulture, $"TorchScript program, {generator.Shape}, latent {generator.LatentSize}, {parameters} parameters"),
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"TorchScript program, {generator.Shape}, latent {generator.LatentSize}, {parameters} parameters"),
                 file.Sha256, TorchScriptFormat.FormatName, Section: null);
         }
         catch
@@ -39,5 +43,7 @@ internal static class ScriptedGan
     /// <summary>The parameters of a program's network, by their names in its file. Buffers stay as they are stored.</summary>
     /// <param name="network">A network that was made here.</param>
     public static IReadOnlyDictionary<string, Tensor> Trained(nn.Module network) =>
-        ((IScriptedNetwork)network).Program.Module.named_parameters().ToDictionary(named => named.name, named => (Tensor)named.parameter);
+        ((IScriptedNetwork)network).Program.Module
+            .named_parameters()
+            .ToDictionary(named => named.name, named => (Tensor)named.parameter);
 }

@@ -11,12 +11,14 @@ namespace AdaptThenUnlearn.Torch.Checkpoints;
 /// </remarks>
 internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork, IProbedProgram
 {
-    private const string Contract = "its forward must turn latents, float32 [N, latent], into images, float32 [N, 1 or 3, H, H] in -1 to 1";
+    private const string Contract =
+        "its forward must turn latents, float32 [N, latent], into images, float32 [N, 1 or 3, H, H] in -1 to 1";
     private const int MostCandidates = 256;   // latent sizes that are tried
 
     private readonly bool _asColumns;
 
-    private ScriptedGenerator(ScriptProgram program, ImageShape shape, int latentSize, bool asColumns) : base("TorchScript generator", shape, latentSize)
+    private ScriptedGenerator(ScriptProgram program, ImageShape shape, int latentSize, bool asColumns)
+        : base("TorchScript generator", shape, latentSize)
     {
         (Program, _asColumns) = (program, asColumns);
         program.RegisterIn(this);
@@ -48,7 +50,8 @@ internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork, IPro
         using var probed = ScriptProgram.Load(file, Contract, device);
         probed.RequireSinglePrecision();
         var (size, asColumns, shape) = latentSize is { } given ? Tried(probed, given) : FindLatentSize(probed);
-        return new ScriptedGenerator(probed.Reload(), shape, size, asColumns);   // loaded again: running it may have changed its state
+        // loaded again: running it may have changed its state
+        return new ScriptedGenerator(probed.Reload(), shape, size, asColumns);
     }
 
     /// <inheritdoc/>
@@ -62,16 +65,20 @@ internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork, IPro
 
         using var scope = NewDisposeScope();
         var images = Program.Run(_asColumns ? Columns(latents) : latents);
-        return images.shape.SequenceEqual([latents.shape[0], Shape.Channels, Shape.Resolution, Shape.Resolution]) && images.dtype == float32
+        return images.shape.SequenceEqual([latents.shape[0], Shape.Channels, Shape.Resolution, Shape.Resolution])
+            && images.dtype == float32
             ? images.MoveToOuterDisposeScope()
-            : throw Program.ContractViolation($"makes {images.dtype} {ScriptProgram.ShapeText(images)} of {latents.shape[0]} latents, and made {Shape} images before");
+            : throw Program.ContractViolation(
+                $"makes {images.dtype} {ScriptProgram.ShapeText(images)} of {latents.shape[0]} latents, and made {Shape} "
+                    + "images before");
     }
 
     /// <inheritdoc/>
     public Tensor RunWithSeed(Tensor inputs, long seed) => Program.Run(seed, _asColumns ? Columns(inputs) : inputs);
 
     /// <inheritdoc/>
-    public override ImageGenerator Copy() => Weights.CopiedTo(new ScriptedGenerator(Program.Reload(), Shape, LatentSize, _asColumns), this);
+    public override ImageGenerator Copy() =>
+        Weights.CopiedTo(new ScriptedGenerator(Program.Reload(), Shape, LatentSize, _asColumns), this);
 
     /// <inheritdoc/>
     public override void train(bool train = true) => base.train(false);
@@ -87,7 +94,12 @@ internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork, IPro
     // Only sizes of weights are tried. Where several work, the size stays unclear.
     private static (int Size, bool AsColumns, ImageShape Shape) FindLatentSize(ScriptProgram program)
     {
-        var sizes = ScriptArchive.Read(program.File).Tensors.SelectMany(tensor => tensor.Shape.Take(2)).Where(size => size is > 0 and < 65536).Distinct().Order().Take(MostCandidates);
+        var sizes = ScriptArchive.Read(program.File).Tensors
+            .SelectMany(tensor => tensor.Shape.Take(2))
+            .Where(size => size is > 0 and < 65536)
+            .Distinct()
+            .Order()
+            .Take(MostCandidates);
         List<(int Size, bool AsColumns, ImageShape Shape)> fits = [];
         var last = "";
         foreach (var size in sizes)
@@ -104,7 +116,10 @@ internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork, IPro
 
         return fits is [var only] ? only : throw new CheckpointException(
             program.Path,
-            fits.Count == 0 ? $"takes latents of none of the sizes that its weights have{last}" : $"takes latents of several sizes ({string.Join(", ", fits.Select(fit => fit.Size))}), so that its own cannot be told",
+            fits.Count == 0
+                ? $"takes latents of none of the sizes that its weights have{last}"
+                : $"takes latents of several sizes ({string.Join(", ", fits.Select(fit => fit.Size))}), so that its own "
+                    + "cannot be told",
             $"say it: \"latentSize\" of the policy's generator, or --latent-size; {Contract}");
     }
 
@@ -135,7 +150,8 @@ internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork, IPro
     {
         var images = program.Run(latents);
         if (images.dtype != float32 || !(images.shape is [2, 1 or 3, var height, var width] && height == width))
-            throw program.ContractViolation($"makes {images.dtype} {ScriptProgram.ShapeText(images)} of latents {ScriptProgram.ShapeText(latents)}");
+            throw program.ContractViolation(
+                $"makes {images.dtype} {ScriptProgram.ShapeText(images)} of latents {ScriptProgram.ShapeText(latents)}");
 
         return isfinite(images).all().item<bool>()
             ? new ImageShape((int)images.shape[1], (int)images.shape[2])

@@ -59,7 +59,9 @@ internal sealed class StoredZip
         var zip = new StoredZip(entries);
         if (entries.Values.FirstOrDefault(entry => entry.IsCompressed && !(zip.IsProgram && entry.IsSource)) is { } compressed)
             throw new CheckpointException(
-                bytes.Path, "an entry is compressed, which torch.save never does: the archive was packed again", "load it in PyTorch and save it again, or pack it without compression (zip -0)",
+                bytes.Path,
+                "an entry is compressed, which torch.save never does: the archive was packed again",
+                "load it in PyTorch and save it again, or pack it without compression (zip -0)",
                 $"entry '{CheckpointException.Sanitize(compressed.Name)}'");
 
         return zip;
@@ -131,8 +133,11 @@ internal sealed class StoredZip
     private static string NameOf(CheckpointBytes bytes, ReadOnlySpan<byte> raw)
     {
         var name = Encoding.UTF8.GetString(raw);
-        var isPath = name.Length == 0 || name[0] == '/' || name.Contains('\\') || name.Contains(':') || name.Contains('\0') || name.Split('/').Contains("..");
-        return isPath ? throw Bad(bytes, "an entry's name could lead out of a folder", $"entry '{CheckpointException.Sanitize(name)}'") : name;
+        var isPath = name.Length == 0 || name[0] == '/'
+            || name.Contains('\\') || name.Contains(':') || name.Contains('\0') || name.Split('/').Contains("..");
+        return isPath
+            ? throw Bad(bytes, "an entry's name could lead out of a folder", $"entry '{CheckpointException.Sanitize(name)}'")
+            : name;
     }
 
     // Zip64: the extra field has eight-byte values, in this order, for the fields whose bits are all ones.
@@ -167,7 +172,9 @@ internal sealed class StoredZip
     {
         const int HeaderBytes = 30;
         var header = bytes.Read(local, HeaderBytes + rawName.Length, where).AsSpan();
-        if (UInt32(header) != LocalSignature || UInt16(header[26..]) != rawName.Length || !header[HeaderBytes..].SequenceEqual(rawName))
+        if (UInt32(header) != LocalSignature
+            || UInt16(header[26..]) != rawName.Length
+            || !header[HeaderBytes..].SequenceEqual(rawName))
             throw Bad(bytes, "an entry's own header contradicts the zip directory", where);
 
         return local + HeaderBytes + rawName.Length + UInt16(header[28..]);
@@ -185,7 +192,8 @@ internal sealed class StoredZip
         }
     }
 
-    private static CheckpointException Bad(CheckpointBytes bytes, string problem, string? at = null) => new(bytes.Path, problem, Remedy, at);
+    private static CheckpointException Bad(CheckpointBytes bytes, string problem, string? at = null) =>
+        new(bytes.Path, problem, Remedy, at);
 
     private static ushort UInt16(ReadOnlySpan<byte> bytes) => BinaryPrimitives.ReadUInt16LittleEndian(bytes);
 
@@ -241,7 +249,8 @@ internal sealed record StoredEntry(string Name, long Offset, long Bytes, long Lo
 
         // A data descriptor may or may not begin with a signature.
         var behind = original.Read(Offset + Bytes, 2 * ChecksumBytes, Name);
-        if (BinaryPrimitives.ReadUInt32LittleEndian(behind) == DescriptorSignature && behind.AsSpan(ChecksumBytes).SequenceEqual(old))
+        if (BinaryPrimitives.ReadUInt32LittleEndian(behind) == DescriptorSignature
+            && behind.AsSpan(ChecksumBytes).SequenceEqual(old))
             yield return Offset + Bytes + ChecksumBytes;
         else if ((original.Read(LocalHeader + 6, 1, Name)[0] & 8) != 0 && behind.AsSpan(0, ChecksumBytes).SequenceEqual(old))
             yield return Offset + Bytes;

@@ -19,12 +19,14 @@ public sealed class TorchScriptFormat : ICheckpointFormat
 
     /// <inheritdoc/>
     /// <remarks>A damaged archive is not recognised, because it does not show that it was a program.</remarks>
-    public bool Recognises(ReadOnlySpan<byte> start, CheckpointFile file) => PyTorchFormat.IsZip(start) && ScriptArchive.IsProgram(file);
+    public bool Recognises(ReadOnlySpan<byte> start, CheckpointFile file) =>
+        PyTorchFormat.IsZip(start) && ScriptArchive.IsProgram(file);
 
     /// <inheritdoc/>
     public TensorFile Read(CheckpointFile file, bool inspectOnly = false) => ScriptArchive.Read(file, inspectOnly);
 
     /// <inheritdoc/>
-    public void Rewrite(TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata) =>
+    public void Rewrite(
+        TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata) =>
         InPlaceRewriter.Write(file, path, values, PyTorchZip.CreateChecksumUpdate(file, values.Keys));
 }

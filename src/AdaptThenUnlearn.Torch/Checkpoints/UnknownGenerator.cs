@@ -19,8 +19,11 @@ internal sealed class UnknownGenerator(TensorFile file)
                 return (
                     $"is a network of TensorFlow ('{tensorFlow}'), as the first StyleGAN2 saved it",
                     "convert it with NVIDIA's stylegan2-ada-pytorch: python legacy.py --source=network.pkl --dest=converted.pkl");
-            if (file.Tensors.Select(tensor => tensor.Name).FirstOrDefault(name => name.EndsWith(StyleGan3, StringComparison.Ordinal)) is { } name)
-                return ($"is a StyleGAN3 generator ('{CheckpointException.Sanitize(name)}'), which is not built in", CheckpointException.ExportAdvice);
+            if (file.Tensors.Select(tensor => tensor.Name)
+                .FirstOrDefault(name => name.EndsWith(StyleGan3, StringComparison.Ordinal)) is { } name)
+                return (
+                    $"is a StyleGAN3 generator ('{CheckpointException.Sanitize(name)}'), which is not built in",
+                    CheckpointException.ExportAdvice);
 
             return null;
         }
@@ -42,13 +45,17 @@ internal sealed class UnknownGenerator(TensorFile file)
         catch (ArgumentException unsupported)
         {
             return new CheckpointException(
-                file.Path, $"cannot be rebuilt from its weights: {unsupported.Message}", "see docs/bring-your-own-generator.md", cause: unsupported);
+                file.Path,
+                $"cannot be rebuilt from its weights: {unsupported.Message}",
+                "see docs/bring-your-own-generator.md",
+                cause: unsupported);
         }
 
         // Otherwise show the beginning of the content.
         return new CheckpointException(
             file.Path,
-            $"holds no generator of a known architecture ({string.Join(", ", GeneratorArchitectures.All.Select(known => known.Name))}); {Content}",
+            $"holds no generator of a known architecture "
+                + $"({string.Join(", ", GeneratorArchitectures.All.Select(known => known.Name))}); {Content}",
             $"`atu inspect --tensors` lists all it holds; {CheckpointException.ExportAdvice}");
     }
 
@@ -60,7 +67,8 @@ internal sealed class UnknownGenerator(TensorFile file)
         _ => $"its first tensors are {string.Join(", ", file.Tensors.Take(MostNamed).Select(Shown))}",
     };
 
-    private static string Shown(TensorEntry tensor) => $"'{CheckpointException.Sanitize(tensor.Name)}' [{string.Join(", ", tensor.Shape)}]";
+    private static string Shown(TensorEntry tensor) =>
+        $"'{CheckpointException.Sanitize(tensor.Name)}' [{string.Join(", ", tensor.Shape)}]";
 
     private static bool IsOfTensorFlow(string global) =>
         global.Contains("dnnlib.tflib", StringComparison.Ordinal) || global.StartsWith("tensorflow", StringComparison.Ordinal);

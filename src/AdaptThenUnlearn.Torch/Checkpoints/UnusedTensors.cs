@@ -1,3 +1,4 @@
+using System.Globalization;
 using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using AdaptThenUnlearn.Torch.Models;
 
@@ -13,7 +14,8 @@ internal static class UnusedTensors
     // layer.
     private static readonly HashSet<string> _ofLayers =
     [
-        "weight", "bias", "gamma", "beta", "alpha", "scale", "shift", "slope", "strength", "noise_strength", "gain", "eps", "mean", "std", "running_mean", "running_var",
+        "weight", "bias", "gamma", "beta", "alpha", "scale", "shift", "slope", "strength", "noise_strength", "gain",
+        "eps", "mean", "std", "running_mean", "running_var",
         "weight_g", "weight_v", "weight_u", "weight_orig", "temperature", "a", "b", "g", "v", "w",
     ];
 
@@ -31,7 +33,8 @@ internal static class UnusedTensors
     {
         // Refuse a tensor of the network that is not read at all.
         var own = used.Select(FirstPart).ToHashSet();
-        if (weights.Unread.FirstOrDefault(tensor => TensorFile.SectionOf(tensor.Name) is null && IsOfNetwork(tensor.Name)) is { } unread)
+        if (weights.Unread.FirstOrDefault(tensor => TensorFile.SectionOf(tensor.Name) is null
+            && IsOfNetwork(tensor.Name)) is { } unread)
             throw weights.NotRead(unread);
 
         // Refuse the tensors that were read and not used, except harmless ones.
@@ -46,8 +49,12 @@ internal static class UnusedTensors
         var names = string.Join(", ", left.Take(MostShown).Select(name => $"'{CheckpointException.Sanitize(name)}'"));
         throw new CheckpointException(
             weights.Path,
-            FormattableString.Invariant($"holds {left.Count} tensor{(left.Count == 1 ? "" : "s")} that the network that was built has no place for: {names}{(left.Count > MostShown ? ", …" : "")}"),
-            $"it is a variant that this version does not know, and without them it would be another network; {CheckpointException.ExportAdvice}");
+            string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"holds {left.Count} tensor{(left.Count == 1 ? "" : "s")} that the network that was built has no place "
+                        + $"for: {names}{(left.Count > MostShown ? ", …" : "")}"),
+            $"it is a variant that this version does not know, and without them it would be another network; "
+                + $"{CheckpointException.ExportAdvice}");
 
         bool IsOfNetwork(string name) => own.Contains(FirstPart(name)) || _ofLayers.Contains(LastPart(name));
 

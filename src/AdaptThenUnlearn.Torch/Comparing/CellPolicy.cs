@@ -8,7 +8,10 @@ namespace AdaptThenUnlearn.Torch.Comparing;
 public static class CellPolicy
 {
     /// <summary>Paths that every cell sets itself, besides its method's settings.</summary>
-    public static IReadOnlyList<string> ReservedPaths { get; } = [.. Own(new CellKey("", "", 0), samples: 0).Select(own => own.Split('=')[0]), Data];
+    public static IReadOnlyList<string> ReservedPaths { get; } =
+    [
+        .. Own(new CellKey("", "", 0), samples: 0).Select(own => own.Split('=')[0]), Data
+    ];
 
     /// <summary>
     /// The further override for a method that <see cref="ComparedMethod.IncludesAdaptationSteps"/>: the steps of both stages
@@ -16,7 +19,9 @@ public static class CellPolicy
     /// </summary>
     /// <param name="options">The options with all other overrides.</param>
     public static string CombinedStepsOverride(UnlearningOptions options) =>
-        string.Create(CultureInfo.InvariantCulture, $"unlearning.steps={options.Steps + options.Adaptation.Steps * options.Adaptation.Models}");
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"unlearning.steps={options.Steps + options.Adaptation.Steps * options.Adaptation.Models}");
 
     /// <summary>Whether setting one path changes the value at another: they are the same, or one lies within the other.</summary>
     /// <param name="one">A path, as in <c>path=value</c>.</param>
@@ -24,7 +29,8 @@ public static class CellPolicy
     public static bool Overlap(string one, string other)
     {
         var (shorter, longer) = one.Length <= other.Length ? (one, other) : (other, one);
-        return longer.StartsWith(shorter, StringComparison.Ordinal) && (longer.Length == shorter.Length || longer[shorter.Length] is '.' or '[');
+        return longer.StartsWith(shorter, StringComparison.Ordinal)
+            && (longer.Length == shorter.Length || longer[shorter.Length] is '.' or '[');
     }
 
     private const string Data = "unlearning.data";

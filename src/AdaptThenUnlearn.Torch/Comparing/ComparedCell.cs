@@ -27,7 +27,8 @@ public sealed record CellKey(string Method, string Class, long Seed)
     /// <summary>A class's name as part of a policy's name.</summary>
     public static string Slug(string name)
     {
-        var slug = string.Concat(name.ToLowerInvariant().Select(letter => char.IsAsciiLetterOrDigit(letter) ? letter : '-')).Trim('-');
+        var slug = string.Concat(name.ToLowerInvariant().Select(letter => char.IsAsciiLetterOrDigit(letter) ? letter : '-'))
+            .Trim('-');
         return slug.Length > 0 && slug.Length == name.Length ? slug : $"{slug}-{Sha256Digest.Compute(name)[..6]}".TrimStart('-');
     }
 }
@@ -144,14 +145,16 @@ public sealed record CellOutcome(
 
     /// <summary>Smallest ratio after/before of a retained class's images; null where there is no retained class.</summary>
     [JsonIgnore]
-    public double? SmallestShareKept => Shares.Where(share => share.Before > 0).Select(share => (double?)share.After / share.Before).Min();
+    public double? SmallestShareKept =>
+        Shares.Where(share => share.Before > 0).Select(share => (double?)share.After / share.Before).Min();
 
     /// <summary>
     /// Largest ratio after/before of a retained class's images, which shows whether one class took the undesired one's place;
     /// null where there is no retained class.
     /// </summary>
     [JsonIgnore]
-    public double? LargestShareKept => Shares.Where(share => share.Before > 0).Select(share => (double?)share.After / share.Before).Max();
+    public double? LargestShareKept =>
+        Shares.Where(share => share.Before > 0).Select(share => (double?)share.After / share.Before).Max();
 
     /// <summary>Takes the figures from the record of a run that trained.</summary>
     /// <exception cref="ArgumentException">The run did not train, or has more than one undesired feature.</exception>
@@ -162,11 +165,14 @@ public sealed record CellOutcome(
         if (record.Before.Features is not [var before] || after.Features is not [var afterwards])
             throw new ArgumentException("a comparison is about one undesired feature");
 
-        var trainingStages = record.Times.Stages.Where(stage => !stage.Stage.StartsWith("measuring", StringComparison.Ordinal)).ToList();
+        var trainingStages = record.Times.Stages.Where(stage => !stage.Stage.StartsWith("measuring", StringComparison.Ordinal))
+            .ToList();
         var adaptation = record.Policy.Unlearning.Adaptation;
         var adaptationSteps = training.AdaptedDistance is null ? 0 : adaptation.Steps * adaptation.Models;
         var shares = record.Before.Shares.Where(share => !share.Undesired).Select(share => new RetainedShare(
-            share.Class, share.Hits, after.Shares.Single(other => other.Classifier == share.Classifier && other.Class == share.Class).Hits));
+            share.Class,
+            share.Hits,
+            after.Shares.Single(other => other.Classifier == share.Classifier && other.Class == share.Class).Hits));
         return new CellOutcome(
             record.Outputs.Single(output => output.Role == OutputRoles.Artifact).Sha256,
             before.Looks[0].Samples,
@@ -182,7 +188,9 @@ public sealed record CellOutcome(
             Math.Round(trainingStages.Sum(stage => stage.Seconds), 1),
             Math.Round(record.Times.Stages.Sum(stage => stage.Seconds), 1),
             training.Selected,
-            trainingStages.TrueForAll(stage => stage.ProcessorSeconds is not null) ? Math.Round(trainingStages.Sum(stage => stage.ProcessorSeconds!.Value), 1) : null,
+            trainingStages.TrueForAll(stage => stage.ProcessorSeconds is not null)
+                ? Math.Round(trainingStages.Sum(stage => stage.ProcessorSeconds!.Value), 1)
+                : null,
             before.AnnotatorHits,
             after.Range);
     }

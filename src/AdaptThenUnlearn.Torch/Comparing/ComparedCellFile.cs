@@ -31,7 +31,8 @@ public static class ComparedCellFile
         // Refuse to overwrite another program's file.
         var path = PathOf(folder, cell.Key);
         if (Path.Exists(path) && new FileInfo(path).Length > 0 && !IsCellFile(path))
-            throw new FileNotWrittenException(path, "is there already, and is not a cell of a comparison", "move it away, or name another folder with --out");
+            throw new FileNotWrittenException(
+                path, "is there already, and is not a cell of a comparison", "move it away, or name another folder with --out");
 
         // Archive the cell that is there, then keep only one file for these settings.
         if (Read(path) is { } other && other.Asked != cell.Asked)
@@ -40,7 +41,8 @@ public static class ComparedCellFile
         File.Delete(ArchivePathOf(folder, cell.Key, cell.Asked));
     }
 
-    private static string ArchivePathOf(string folder, CellKey key, string digest) => Path.Combine(folder, key.FileNameFor(digest) + ".json");
+    private static string ArchivePathOf(string folder, CellKey key, string digest) =>
+        Path.Combine(folder, key.FileNameFor(digest) + ".json");
 
     private static string ToJson(ComparedCell cell) => JsonSerializer.Serialize(cell, RunRecordFile.Json) + "\n";
 
@@ -50,7 +52,9 @@ public static class ComparedCellFile
         try
         {
             using var document = JsonDocument.Parse(RegularFile.ReadAllText(path, RunRecordFile.MaxBytes));
-            return document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("schemaVersion", out _) && document.RootElement.TryGetProperty("asked", out _);
+            return document.RootElement.ValueKind == JsonValueKind.Object
+                && document.RootElement.TryGetProperty("schemaVersion", out _)
+                && document.RootElement.TryGetProperty("asked", out _);
         }
         catch (Exception other) when (other is IOException or UnauthorizedAccessException or JsonException)
         {
@@ -63,7 +67,9 @@ public static class ComparedCellFile
     {
         try
         {
-            return JsonSerializer.Deserialize<ComparedCell>(RegularFile.ReadAllText(path, RunRecordFile.MaxBytes), RunRecordFile.Json) is { SchemaVersion: ComparedCell.CurrentSchemaVersion } cell ? cell : null;
+            return JsonSerializer.Deserialize<ComparedCell>(
+                RegularFile.ReadAllText(path, RunRecordFile.MaxBytes),
+                RunRecordFile.Json) is { SchemaVersion: ComparedCell.CurrentSchemaVersion } cell ? cell : null;
         }
         catch (Exception unusable) when (unusable is IOException or UnauthorizedAccessException or JsonException)
         {

@@ -12,7 +12,12 @@ namespace AdaptThenUnlearn.Torch.Comparing;
 /// Whether the method has one stage and gets the steps of both, so that it costs as much as the method that it is compared with.
 /// </param>
 public sealed record ComparedMethod(
-    string Name, MethodFamily Family, string Description, IReadOnlyList<string> Settings, bool OneSeed = false, bool IncludesAdaptationSteps = false);
+    string Name,
+    MethodFamily Family,
+    string Description,
+    IReadOnlyList<string> Settings,
+    bool OneSeed = false,
+    bool IncludesAdaptationSteps = false);
 
 /// <summary>Kinds of rows.</summary>
 public enum MethodFamily
@@ -44,15 +49,23 @@ public static class ComparedMethods
 
     // Options of the repulsion for rows without it. They are fixed, so that a change of the preset's repulsion does not make
     // these runs again.
-    private static readonly string[] _unread = ["repulsion.loss=el2", "repulsion.weight=300", "repulsion.alpha=0.1", "repulsion.limit=1000"];
+    private static readonly string[] _unread =
+    [
+        "repulsion.loss=el2", "repulsion.weight=300", "repulsion.alpha=0.1", "repulsion.limit=1000"
+    ];
 
     /// <summary>Training from scratch without the class: the reference for the others.</summary>
     public static ComparedMethod Retrain { get; } = new(
-        "retrain", MethodFamily.Baseline, "training anew, for 20,000 steps, on those real images that the annotator finds clean of the class; it may make the class all the same, for it interpolates between those that it was shown",
+        "retrain",
+        MethodFamily.Baseline,
+        "training anew, for 20,000 steps, on those real images that the annotator finds clean of the class; it may make the "
+            + "class all the same, for it interpolates between those that it was shown",
         [
             // Options that retraining does not read are fixed, so that a change of presets does not repeat hours of training.
-            "method=retrain", "feedbackSamples=5000", "steps=20000", "recoverySteps=4000", "cleanBelow=0.02", "adaptation.steps=1", "adaptation.ewcWeight=0", "repulsion.loss=el2", "repulsion.distance=relative",
-            "repulsion.weight=0", "repulsion.alpha=1", "repulsion.limit=4", NoRetention, NoNegatives, "negativesAsFakes.batchSize=16", NoBalance, "classBalance.limit=3",
+            "method=retrain", "feedbackSamples=5000", "steps=20000", "recoverySteps=4000", "cleanBelow=0.02",
+            "adaptation.steps=1", "adaptation.ewcWeight=0", "repulsion.loss=el2", "repulsion.distance=relative",
+            "repulsion.weight=0", "repulsion.alpha=1", "repulsion.limit=4", NoRetention, NoNegatives,
+            "negativesAsFakes.batchSize=16", NoBalance, "classBalance.limit=3",
         ],
         OneSeed: true);
 
@@ -60,14 +73,21 @@ public static class ComparedMethods
     public static ComparedMethod Default { get; } = new("default", MethodFamily.Preset, "preset `default`", [Usual]);
 
     /// <summary>The longest preset.</summary>
-    public static ComparedMethod Thorough { get; } = new("thorough", MethodFamily.Preset, "preset `thorough`", ["preset=thorough"]);
+    public static ComparedMethod Thorough { get; } =
+        new("thorough", MethodFamily.Preset, "preset `thorough`", ["preset=thorough"]);
 
     /// <summary>The published losses: the one that the paper recommends.</summary>
-    public static ComparedMethod PublishedEl2 { get; } = new("paper-el2", MethodFamily.Published, "preset `paper`: EL2, γ 100, α 0.05", ["preset=paper", "repulsion.loss=el2", "repulsion.weight=100", "repulsion.alpha=0.05"]);
+    public static ComparedMethod PublishedEl2 { get; } = new(
+        "paper-el2",
+        MethodFamily.Published,
+        "preset `paper`: EL2, γ 100, α 0.05",
+        ["preset=paper", "repulsion.loss=el2", "repulsion.weight=100", "repulsion.alpha=0.05"]);
 
     /// <summary>Training on positives alone, with the published method's budget.</summary>
     public static ComparedMethod FineTune { get; } = new(
-        "fine-tune", MethodFamily.Baseline, "training on positives alone, with the terms of preset `paper` and as many steps as its two stages together",
+        "fine-tune",
+        MethodFamily.Baseline,
+        "training on positives alone, with the terms of preset `paper` and as many steps as its two stages together",
         ["preset=paper", "method=fine-tune", .. _unread], IncludesAdaptationSteps: true);
 
     /// <summary>All of them, in the order of the page.</summary>
@@ -75,17 +95,46 @@ public static class ComparedMethods
     [
         Retrain,
         FineTune,
-        new("extrapolation", MethodFamily.Baseline, "the weights moved away from the adapted ones: θG + γ(θG − θN), θG before and θN after the adaptation of preset `paper`, γ 10, chosen like the constants of the published losses", ["preset=paper", "method=extrapolation", "extrapolation.gamma=10", .. _unread]),
-        new("paper-nl2", MethodFamily.Published, "preset `paper` with NL2, γ 3, pushed up to d² = 128 ‖θG − θN‖², for it would run away", ["preset=paper", "repulsion.loss=nl2", "repulsion.weight=3", "repulsion.limit=128"]),
-        new("paper-il2", MethodFamily.Published, "preset `paper` with IL2, γ 100", ["preset=paper", "repulsion.loss=il2", "repulsion.weight=100"]),
+        new(
+            "extrapolation",
+            MethodFamily.Baseline,
+            "the weights moved away from the adapted ones: θG + γ(θG − θN), θG before and θN after the adaptation of preset "
+                + "`paper`, γ 10, chosen like the constants of the published losses",
+            ["preset=paper", "method=extrapolation", "extrapolation.gamma=10", .. _unread]),
+        new(
+            "paper-nl2",
+            MethodFamily.Published,
+            "preset `paper` with NL2, γ 3, pushed up to d² = 128 ‖θG − θN‖², for it would run away",
+            ["preset=paper", "repulsion.loss=nl2", "repulsion.weight=3", "repulsion.limit=128"]),
+        new(
+            "paper-il2",
+            MethodFamily.Published,
+            "preset `paper` with IL2, γ 100",
+            ["preset=paper", "repulsion.loss=il2", "repulsion.weight=100"]),
         PublishedEl2,
         new("quick", MethodFamily.Preset, "preset `quick`", ["preset=quick"]),
         Default,
         Thorough,
-        new("only-repulsion", MethodFamily.Alone, "`default` with repulsion alone of the four", [Usual, NoRetention, NoNegatives, NoBalance]),
-        new("only-retention", MethodFamily.Alone, "`default` with retention anchoring alone of the four", [Usual, NoRepulsion, NoNegatives, NoBalance]),
-        new("only-negatives", MethodFamily.Alone, "`default` with negatives as fakes alone of the four", [Usual, NoRepulsion, NoRetention, NoBalance]),
-        new("only-balance", MethodFamily.Alone, "`default` with class balancing alone of the four", [Usual, NoRepulsion, NoRetention, NoNegatives]),
+        new(
+            "only-repulsion",
+            MethodFamily.Alone,
+            "`default` with repulsion alone of the four",
+            [Usual, NoRetention, NoNegatives, NoBalance]),
+        new(
+            "only-retention",
+            MethodFamily.Alone,
+            "`default` with retention anchoring alone of the four",
+            [Usual, NoRepulsion, NoNegatives, NoBalance]),
+        new(
+            "only-negatives",
+            MethodFamily.Alone,
+            "`default` with negatives as fakes alone of the four",
+            [Usual, NoRepulsion, NoRetention, NoBalance]),
+        new(
+            "only-balance",
+            MethodFamily.Alone,
+            "`default` with class balancing alone of the four",
+            [Usual, NoRepulsion, NoRetention, NoNegatives]),
         new("no-repulsion", MethodFamily.LeftOut, "`default` without repulsion", [Usual, NoRepulsion]),
         new("no-retention", MethodFamily.LeftOut, "`default` without retention anchoring", [Usual, NoRetention]),
         new("no-negatives", MethodFamily.LeftOut, "`default` without negatives as fakes", [Usual, NoNegatives]),

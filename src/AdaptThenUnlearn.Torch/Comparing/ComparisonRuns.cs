@@ -15,7 +15,8 @@ namespace AdaptThenUnlearn.Torch.Comparing;
 /// <param name="Source">The policy as it was written, with the overrides; its file is a full path.</param>
 /// <param name="Inputs">The files that the policy names.</param>
 /// <param name="Asked">Digest of everything that decides the result, see <see cref="ComparedCell.DigestOf"/>.</param>
-public sealed record ComparisonRequest(CellKey Key, UnlearningPolicy Policy, PolicySource Source, InputFiles Inputs, string Asked);
+public sealed record ComparisonRequest(
+    CellKey Key, UnlearningPolicy Policy, PolicySource Source, InputFiles Inputs, string Asked);
 
 /// <summary>Makes the runs of a comparison, one after another, and keeps the result of each as a cell.</summary>
 /// <param name="cells">Folder with one file for each cell.</param>
@@ -24,7 +25,8 @@ public sealed record ComparisonRequest(CellKey Key, UnlearningPolicy Policy, Pol
 /// <param name="device">Where tensors are.</param>
 /// <param name="progress">Receives every step.</param>
 /// <param name="clock">For the times in the record.</param>
-public sealed class ComparisonRuns(string cells, string work, string tool, Device device, IProgress<StageProgress> progress, TimeProvider clock)
+public sealed class ComparisonRuns(
+    string cells, string work, string tool, Device device, IProgress<StageProgress> progress, TimeProvider clock)
 {
     /// <summary>The cell of a run that was made with the same settings and the same inputs; null where there is none.</summary>
     public ComparedCell? Found(ComparisonRequest request) =>
@@ -87,7 +89,8 @@ public sealed class ComparisonRuns(string cells, string work, string tool, Devic
         ComparedCellFile.Write(cells, cell);
         return cell;
 
-        ComparedCell CreateCell(CellOutcome? outcome, string? failure) => new(ComparedCell.CurrentSchemaVersion, request.Key, request.Asked, tool, environment, outcome, failure);
+        ComparedCell CreateCell(CellOutcome? outcome, string? failure) =>
+            new(ComparedCell.CurrentSchemaVersion, request.Key, request.Asked, tool, environment, outcome, failure);
     }
 
     /// <summary>
@@ -103,12 +106,16 @@ public sealed class ComparisonRuns(string cells, string work, string tool, Devic
     public void MeasureDistancesTo(ComparisonRequest retrained, IReadOnlyList<ComparisonRequest> others, CancellationToken cancel)
     {
         // Find the retrained generator, and the cells that lack the distance to it.
-        if (retrained.Policy.Quality is null || Found(retrained)?.Outcome is not { } reference || ArtifactOf(retrained, reference) is not { } checkpoint)
+        if (retrained.Policy.Quality is null
+            || Found(retrained)?.Outcome is not { } reference
+            || ArtifactOf(retrained, reference) is not { } checkpoint)
             return;
 
         var lacking = others.Where(request => request.Key != retrained.Key)
             .Select(request => (Request: request, Cell: Found(request)))
-            .Where(each => each.Cell?.Outcome is { } outcome && outcome.RetrainedSha256 != reference.ArtifactSha256 && ArtifactOf(each.Request, outcome) is not null)
+            .Where(each => each.Cell?.Outcome is { } outcome
+                && outcome.RetrainedSha256 != reference.ArtifactSha256
+                && ArtifactOf(each.Request, outcome) is not null)
             .ToList();
         if (lacking.Count == 0)
             return;
@@ -121,7 +128,8 @@ public sealed class ComparisonRuns(string cells, string work, string tool, Devic
             progress.Report(new StageProgress($"distance to {retrained.Key}", done + 1, lacking.Count, Losses: null));
             var outcome = cell!.Outcome!;
             var distance = measure.MeasureDistance(ArtifactOf(request, outcome)!, cancel);
-            ComparedCellFile.Write(cells, cell with { Outcome = outcome with { FrechetToRetrained = distance, RetrainedSha256 = measure.Sha256 } });
+            ComparedCellFile.Write(
+                cells, cell with { Outcome = outcome with { FrechetToRetrained = distance, RetrainedSha256 = measure.Sha256 } });
         }
     }
 
@@ -138,6 +146,7 @@ public sealed class ComparisonRuns(string cells, string work, string tool, Devic
     private string? ArtifactOf(ComparisonRequest request, CellOutcome outcome)
     {
         string[] names = [request.Inputs.ArtifactName, request.Inputs.CopyName];
-        return names.Select(name => Path.Combine(FolderOf(request), name)).FirstOrDefault(path => Sha256Digest.FindAt(path) == outcome.ArtifactSha256);
+        return names.Select(name => Path.Combine(FolderOf(request), name))
+            .FirstOrDefault(path => Sha256Digest.FindAt(path) == outcome.ArtifactSha256);
     }
 }

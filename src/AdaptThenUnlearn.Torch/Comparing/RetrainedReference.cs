@@ -33,8 +33,11 @@ public sealed class RetrainedReference : IDisposable
         using var scope = NewDisposeScope();
         using var loaded = Load(retrained);
         Sha256 = loaded.Sha256;
-        var drawn = EvaluationImages.EnumerateBatches(policy.Evaluation.Samples).Select(batch => referenceImages.Draw(loaded.Generator, batch));
-        _reference = QualityReference.Create(drawn, $"retrained {Sha256}", classifiers.Extractor!.Extractor, QualityReference.ExclusionRules(policy, classifiers));
+        var drawn = EvaluationImages
+            .EnumerateBatches(policy.Evaluation.Samples)
+            .Select(batch => referenceImages.Draw(loaded.Generator, batch));
+        _reference = QualityReference.Create(
+            drawn, $"retrained {Sha256}", classifiers.Extractor!.Extractor, QualityReference.ExclusionRules(policy, classifiers));
         _evaluator = new GeneratorEvaluator(policy, classifiers, _reference, _images);
     }
 
@@ -54,7 +57,8 @@ public sealed class RetrainedReference : IDisposable
         return _evaluator.Measure(loaded.Generator, loaded.Sha256, new Progress<long>(), cancel).Quality?.FrechetDistance;
     }
 
-    private LoadedGenerator Load(string path) => GeneratorCheckpoint.Load(path, "auto", sha256: null, discriminatorPath: null, _images.Device);
+    private LoadedGenerator Load(string path) =>
+        GeneratorCheckpoint.Load(path, "auto", sha256: null, discriminatorPath: null, _images.Device);
 
     /// <inheritdoc/>
     public void Dispose() => _reference.Dispose();

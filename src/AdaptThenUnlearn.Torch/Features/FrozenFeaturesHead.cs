@@ -87,6 +87,7 @@ public sealed class FrozenFeaturesHead : FeatureClassifier
             .ToDictionary(pair => pair.Key[Prefix.Length..], pair => pair.Value);
         return new FrozenFeaturesHead(
             FrozenNetwork.Build(file.Metadata[FeaturesKey], new StoredNetwork(shapes, attributes), shape),
-            classes) { Outputs = outputs };
+            classes)
+        { Outputs = outputs };
     }
 }

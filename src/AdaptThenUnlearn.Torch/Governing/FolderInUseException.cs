@@ -7,4 +7,7 @@ namespace AdaptThenUnlearn.Torch.Governing;
 /// <param name="user">What the other process is, e.g. <c>run</c>.</param>
 /// <param name="cause">The failure to open the lock file.</param>
 public sealed class FolderInUseException(string folder, string user, Exception cause)
-    : RunException(RunCodes.OutputFolder, $"{folder}: another {user} is using the folder; wait until it ends, or name another folder", cause);
+    : RunException(
+        RunCodes.OutputFolder,
+        $"{folder}: another {user} is using the folder; wait until it ends, or name another folder",
+        cause);

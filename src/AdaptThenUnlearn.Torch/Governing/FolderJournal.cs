@@ -19,7 +19,8 @@ namespace AdaptThenUnlearn.Torch.Governing;
 /// <param name="fingerprint">Digest of everything that determines the run.</param>
 /// <param name="resume">Whether states of an earlier process are used.</param>
 /// <param name="discardOtherRuns">Whether a state of another run is ignored; otherwise it is an error.</param>
-public sealed class FolderJournal(string folder, string fingerprint, bool resume, bool discardOtherRuns = false) : ITrainingJournal
+public sealed class FolderJournal(
+    string folder, string fingerprint, bool resume, bool discardOtherRuns = false) : ITrainingJournal
 {
     private const string FingerprintKey = "fingerprint";
     private const string ChecksumKey = "checksum";
@@ -48,7 +49,8 @@ public sealed class FolderJournal(string folder, string fingerprint, bool resume
         if (!fits && discardOtherRuns)
             return null;
         if (!fits)
-            throw new CheckpointException(path, "was left by a run with another policy, generator, classifier or seed", "run again without --resume");
+            throw new CheckpointException(
+                path, "was left by a run with another policy, generator, classifier or seed", "run again without --resume");
 
         try
         {
@@ -74,7 +76,11 @@ public sealed class FolderJournal(string folder, string fingerprint, bool resume
         }
         catch (Exception damaged) when (damaged is KeyNotFoundException or FormatException or JsonException)
         {
-            throw new CheckpointException(path, $"is not a saved state: {damaged.Message}", discardOtherRuns ? "delete it" : "run again without --resume", cause: damaged);
+            throw new CheckpointException(
+                path,
+                $"is not a saved state: {damaged.Message}",
+                discardOtherRuns ? "delete it" : "run again without --resume",
+                cause: damaged);
         }
 
         double Number(string name) => double.Parse(file.Metadata[name], CultureInfo.InvariantCulture);
@@ -85,7 +91,10 @@ public sealed class FolderJournal(string folder, string fingerprint, bool resume
     {
         var spent = TimeBeforeResume + (ProcessTimes.Now - _started);
         if (IsForeign(PathOf(stage)))
-            throw new FileNotWrittenException(PathOf(stage), "is there already, and is not a state that atu saved", "move it away, or name another output folder");
+            throw new FileNotWrittenException(
+                PathOf(stage),
+                "is there already, and is not a state that atu saved",
+                "move it away, or name another output folder");
 
         Directory.CreateDirectory(folder);
         var metadata = new Dictionary<string, string>
@@ -120,7 +129,11 @@ public sealed class FolderJournal(string folder, string fingerprint, bool resume
         }
         catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
         {
-            throw new FileNotWrittenException(folder, $"saved states cannot be deleted: {refused.Message}", "check its folder, or name another output folder", refused);
+            throw new FileNotWrittenException(
+                folder,
+                $"saved states cannot be deleted: {refused.Message}",
+                "check its folder, or name another output folder",
+                refused);
         }
     }
 
@@ -129,7 +142,8 @@ public sealed class FolderJournal(string folder, string fingerprint, bool resume
     /// <param name="isStage">Whether a name is a stage's.</param>
     public static string? FindForeignFile(string folder, Func<string, bool> isStage) => !Directory.Exists(folder)
         ? null
-        : Directory.EnumerateFileSystemEntries(folder, "*" + Ending).FirstOrDefault(file => isStage(Path.GetFileNameWithoutExtension(file)) && IsForeign(file));
+        : Directory.EnumerateFileSystemEntries(folder, "*" + Ending)
+            .FirstOrDefault(file => isStage(Path.GetFileNameWithoutExtension(file)) && IsForeign(file));
 
     private static bool IsForeign(string file) => Path.Exists(file) && !IsState(file) && new FileInfo(file).Length > 0;
 
@@ -152,11 +166,13 @@ public sealed class FolderJournal(string folder, string fingerprint, bool resume
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
 
         // Hash the text, then the vectors, each in the order of the names.
-        foreach (var (key, text) in metadata.Where(pair => pair.Key != ChecksumKey).OrderBy(pair => pair.Key, StringComparer.Ordinal))
+        foreach (var (key, text) in metadata.Where(pair => pair.Key != ChecksumKey)
+            .OrderBy(pair => pair.Key, StringComparer.Ordinal))
             hash.AppendData(Encoding.UTF8.GetBytes($"{key}\0{text}\0"));
         foreach (var (name, vector) in vectors.OrderBy(pair => pair.Key, StringComparer.Ordinal))
         {
-            hash.AppendData(Encoding.UTF8.GetBytes(FormattableString.Invariant($"{name}\0{vector.dtype}\0{string.Join(',', vector.shape)}\0")));
+            hash.AppendData(Encoding.UTF8.GetBytes(
+                FormattableString.Invariant($"{name}\0{vector.dtype}\0{string.Join(',', vector.shape)}\0")));
             var flat = vector.detach().cpu().contiguous().view(-1);
             for (long start = 0; start < flat.NumberOfElements; start += HashedElements)
                 hash.AppendData(flat.narrow(0, start, Math.Min(HashedElements, flat.NumberOfElements - start)).bytes);

@@ -19,8 +19,10 @@ public static class GeneratorRequirements
         if (original.Assumed is { } assumed)
             throw new PolicyMismatchException(
                 "$.generator.layers",
-                $"is missing: weights do not tell what this generator computes, and no verdict rests on a guess. If it is {assumed.Sentence}, add {UnclearLayersException.Property(assumed.Layers)} to 'generator'; "
-                + "if not, list its layers as Python's print(netG) shows them, or export it as TorchScript (docs/bring-your-own-generator.md)",
+                $"is missing: weights do not tell what this generator computes, and no verdict rests on a guess. If it is "
+                    + $"{assumed.Sentence}, add {UnclearLayersException.Property(assumed.Layers)} to 'generator'; "
+                + "if not, list its layers as Python's print(netG) shows them, or export it as TorchScript "
+                + "(docs/bring-your-own-generator.md)",
                 PolicyCodes.AssumedLayers);
     }
 
@@ -29,7 +31,8 @@ public static class GeneratorRequirements
     public static void RequireTruncation(EvaluationOptions options, LoadedGenerator original)
     {
         if (options.Truncation != 1 && !original.Generator.SupportsTruncation)
-            throw new PolicyMismatchException("$.evaluation.truncation", $"a {original.Architecture} generator has no truncation; leave it at 1");
+            throw new PolicyMismatchException(
+                "$.evaluation.truncation", $"a {original.Architecture} generator has no truncation; leave it at 1");
     }
 
     /// <summary>Refuses training options that do not suit the generator.</summary>
@@ -38,18 +41,27 @@ public static class GeneratorRequirements
     {
         // Refuse a method that needs fresh networks, or a loss term that needs styles, where there are none.
         if (UnlearningMethods.Named(options.Method).TrainsFromScratch && FactoryFor(original) is null)
-            throw new PolicyMismatchException("$.unlearning.method", $"'{options.Method}' cannot train a {original.Architecture} generator from scratch; choose another method");
+            throw new PolicyMismatchException(
+                "$.unlearning.method",
+                $"'{options.Method}' cannot train a {original.Architecture} generator from scratch; choose another method");
         if (options.Adversarial.PathLengthWeight > 0 && original.Generator is not IStyleBasedGenerator)
-            throw new PolicyMismatchException("$.unlearning.adversarial.pathLengthWeight", $"a {original.Architecture} generator has no styles whose path length could be regularised; set it to 0");
+            throw new PolicyMismatchException(
+                "$.unlearning.adversarial.pathLengthWeight",
+                $"a {original.Architecture} generator has no styles whose path length could be regularised; set it to 0");
 
         // Refuse a generator without a discriminator where none can be built for its layers.
         if (original.Discriminator is null && original.Generator is SequentialGenerator)
             RequireMirroredDiscriminator(original);
         if (original.Discriminator is null && original.Format == TorchScriptFormat.FormatName)
-            throw new PolicyMismatchException("$.generator.discriminator", "a TorchScript generator needs a TorchScript discriminator to be trained: none can be made to measure for an architecture that only its file knows; export it too");
+            throw new PolicyMismatchException(
+                "$.generator.discriminator",
+                "a TorchScript generator needs a TorchScript discriminator to be trained: none can be made to measure for an "
+                    + "architecture that only its file knows; export it too");
     }
 
-    /// <summary>What makes fresh networks like the loaded ones; null if the architecture cannot be trained from scratch.</summary>
+    /// <summary>
+    /// What makes fresh networks like the loaded ones; null if the architecture cannot be trained from scratch.
+    /// </summary>
     /// <param name="original">A TorchScript program's architecture is known to its file alone, so it has no factory.</param>
     internal static IGanFactory? FactoryFor(LoadedGenerator original) =>
         GeneratorArchitectures.Find(original.Architecture)?.GetFactory(original.Generator, original.Discriminator);
@@ -62,7 +74,10 @@ public static class GeneratorRequirements
         }
         catch (ArgumentException unlike)
         {
-            throw new PolicyMismatchException("$.generator.discriminator", $"is missing, and none can be made to measure for these layers ({unlike.Message}): name a file that has it, or export both as TorchScript");
+            throw new PolicyMismatchException(
+                "$.generator.discriminator",
+                $"is missing, and none can be made to measure for these layers ({unlike.Message}): name a file that has it, "
+                    + "or export both as TorchScript");
         }
     }
 }

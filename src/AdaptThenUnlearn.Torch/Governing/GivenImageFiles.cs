@@ -1,3 +1,4 @@
+using System.Globalization;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Adaptation;
@@ -82,7 +83,8 @@ internal sealed class GivenImageFiles(UnlearningPolicy policy, InputFiles inputs
     private void RequireSize(string property, PictureFolder pictures)
     {
         if (ImageFolder.FirstUnfit(pictures.Files, shape.Resolution) is { } unfit)
-            throw new PolicyMismatchException(property, FormattableString.Invariant(
-                $"{unfit.File} is {unfit.Width}×{unfit.Height} pixels, the generator makes {shape.Resolution}×{shape.Resolution}; bring the folder's images to that size"));
+            throw new PolicyMismatchException(property, string.Create(
+                CultureInfo.InvariantCulture, $"{unfit.File} is {unfit.Width}×{unfit.Height} pixels, the generator makes "
+                    + $"{shape.Resolution}×{shape.Resolution}; bring the folder's images to that size"));
     }
 }

@@ -57,7 +57,8 @@ public sealed class InputFiles
 
     /// <summary>Name of the file that is released when the generator passes as it is.</summary>
     /// <remarks>Where the checkpoint is an index of several files, the files that it names keep their names.</remarks>
-    public string CopyName => _policy.Name + (GeneratorParts.Count > 0 ? ".safetensors.index.json" : Path.GetExtension(Generator));
+    public string CopyName =>
+        _policy.Name + (GeneratorParts.Count > 0 ? ".safetensors.index.json" : Path.GetExtension(Generator));
 
     /// <summary>
     /// Size of the generator's checkpoint in bytes, doubled where a discriminator of its size must be made; 0 where the file is
@@ -97,7 +98,8 @@ public sealed class InputFiles
     public string? FindProperty(string path) => _paths.FindProperty(path);
 
     /// <summary>The unlearning options with the full path of their data folder.</summary>
-    public UnlearningOptions WithResolvedData(UnlearningOptions options) => options.Data is { } data ? options with { Data = Resolve(data) } : options;
+    public UnlearningOptions WithResolvedData(UnlearningOptions options) =>
+        options.Data is { } data ? options with { Data = Resolve(data) } : options;
 
     /// <summary>Opens every file again and hashes it. What is loaded from here on are the bytes that were hashed.</summary>
     /// <param name="folder">The run's folder; paths are recorded relative to it.</param>
@@ -171,7 +173,11 @@ public sealed class InputFiles
     /// <exception cref="CheckpointException">The reference cannot be read.</exception>
     /// <exception cref="PolicyMismatchException">The reference does not fit the policy.</exception>
     public QualityReference? LoadReference(
-        PolicyClassifiers classifiers, LoadedGenerator original, EvaluationImages evaluation, IProgress<StageProgress> progress, CancellationToken cancel) =>
+        PolicyClassifiers classifiers,
+        LoadedGenerator original,
+        EvaluationImages evaluation,
+        IProgress<StageProgress> progress,
+        CancellationToken cancel) =>
         new ReferenceLoader(_policy, this, classifiers, original, progress, cancel).Load(evaluation);
 
     /// <inheritdoc cref="GivenImageFiles.Check"/>
@@ -181,7 +187,8 @@ public sealed class InputFiles
     /// <inheritdoc cref="GivenImageFiles.Load"/>
     /// <param name="images">Shape of the images that the generator makes.</param>
     /// <param name="device">Where the images go.</param>
-    public GivenImages LoadGivenImages(ImageShape images, Device device) => new GivenImageFiles(_policy, this, images).Load(device);
+    public GivenImages LoadGivenImages(ImageShape images, Device device) =>
+        new GivenImageFiles(_policy, this, images).Load(device);
 
     /// <inheritdoc cref="InputPaths.Resolve"/>
     internal string Resolve(string path) => _paths.Resolve(path);
@@ -200,16 +207,19 @@ public sealed class InputFiles
     /// <exception cref="CheckpointException">It cannot be opened.</exception>
     internal CheckpointFile OpenGeneratorForHint() => _opened?.Checkpoint(Generator) ?? CheckpointFile.OpenUnhashed(Generator);
 
-    private IReadOnlyList<string> PartsOf(string path) => _opened is { } opened ? opened.PartsOf(path) : CheckpointFormats.FurtherFiles(path);
+    private IReadOnlyList<string> PartsOf(string path) =>
+        _opened is { } opened ? opened.PartsOf(path) : CheckpointFormats.FurtherFiles(path);
 
     private void NoteAssumptions(LoadedGenerator loaded)
     {
         foreach (var note in loaded.Notes)
             AddRemark(InputRoles.Generator, note);
         if (loaded.Assumed is { } assumed)
-            AddRemark(InputRoles.Generator, $"its weights do not tell what it computes; assumed: {assumed.Sentence}", isWarning: true);
+            AddRemark(
+                InputRoles.Generator, $"its weights do not tell what it computes; assumed: {assumed.Sentence}", isWarning: true);
         if (_policy.Generator.Layers is { } stated)
-            AddRemark(InputRoles.Generator, $"its weights do not tell its layers; the policy states them: {string.Join(", ", stated)}");
+            AddRemark(
+                InputRoles.Generator, $"its weights do not tell its layers; the policy states them: {string.Join(", ", stated)}");
         if (loaded.Discriminator?.Assumption is { } guessed)
             AddRemark(InputRoles.Discriminator, $"its weights do not tell what it computes; assumed: {guessed}");
         if (loaded.Generator is SequentialGenerator { EndsInUnitRange: true })

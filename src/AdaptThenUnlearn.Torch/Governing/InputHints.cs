@@ -23,7 +23,8 @@ public sealed class InputHints(UnlearningPolicy policy, InputFiles inputs)
         {
             try
             {
-                return policy.Generator.Discriminator is null && GeneratorCheckpoint.HasGeneratorOnly(ReadGenerator(), policy.Generator.Layers);
+                return policy.Generator.Discriminator is null
+                    && GeneratorCheckpoint.HasGeneratorOnly(ReadGenerator(), policy.Generator.Layers);
             }
             catch (CheckpointException)
             {
@@ -65,8 +66,12 @@ public sealed class InputHints(UnlearningPolicy policy, InputFiles inputs)
 
             try
             {
-                var file = CheckpointFormats.Read(CheckpointFile.OpenUnhashed(inputs.Resolve(extractor.Checkpoint)), extractor.Format ?? CheckpointFormats.Auto);
-                return ClassifierCheckpoint.FeatureSize(file) is { } features ? quality.WhyTooFewImages(features, policy.Evaluation) : null;
+                var file = CheckpointFormats.Read(
+                    CheckpointFile.OpenUnhashed(inputs.Resolve(extractor.Checkpoint)),
+                    extractor.Format ?? CheckpointFormats.Auto);
+                return ClassifierCheckpoint.FeatureSize(file) is { } features
+                    ? quality.WhyTooFewImages(features, policy.Evaluation)
+                    : null;
             }
             catch (CheckpointException)
             {

@@ -41,7 +41,8 @@ internal sealed class InputPaths(UnlearningPolicy policy, string policyFile, Fun
         var wanted = Path.GetFullPath(path);
         return EnumerateNamed()
             .Select(named => (named.Property, Path: Path.TrimEndingDirectorySeparator(Path.GetFullPath(named.Path))))
-            .Where(named => named.Path == wanted || wanted.StartsWith(named.Path + Path.DirectorySeparatorChar, StringComparison.Ordinal))
+            .Where(named => named.Path == wanted
+                || wanted.StartsWith(named.Path + Path.DirectorySeparatorChar, StringComparison.Ordinal))
             .MaxBy(named => named.Path.Length).Property;
     }
 
@@ -59,20 +60,26 @@ internal sealed class InputPaths(UnlearningPolicy policy, string policyFile, Fun
 
     /// <summary>JSON path of a feature's folder of negatives.</summary>
     /// <param name="feature">Position of the feature in the policy.</param>
-    public static string NegativesProperty(int feature) => FormattableString.Invariant($"$.undesiredFeatures[{feature}].negatives");
+    public static string NegativesProperty(int feature) =>
+        FormattableString.Invariant($"$.undesiredFeatures[{feature}].negatives");
 
-    private IEnumerable<(string Role, string Property, string Path)> EnumerateNamed() => EnumeratePolicyFiles().Concat(EnumerateImageFolders());
+    private IEnumerable<(string Role, string Property, string Path)> EnumerateNamed() =>
+        EnumeratePolicyFiles().Concat(EnumerateImageFolders());
 
     private IEnumerable<(string Role, string Property, string Path)> EnumeratePolicyFiles()
     {
         foreach (var (role, path) in WithParts(InputRoles.Generator, Generator))
             yield return (role, "$.generator.checkpoint", path);
-        foreach (var (role, path) in policy.Generator.Discriminator is { } discriminator ? WithParts(InputRoles.Discriminator, Resolve(discriminator)) : [])
+        foreach (var (role, path) in policy.Generator.Discriminator is { } discriminator
+            ? WithParts(InputRoles.Discriminator, Resolve(discriminator))
+            : [])
             yield return (role, "$.generator.discriminator", path);
         foreach (var (name, choice) in policy.Classifiers)
             foreach (var (role, path) in WithParts(InputRoles.Classifier(name), Resolve(choice.Checkpoint)))
                 yield return (role, $"$.classifiers.{name}.checkpoint", path);
-        foreach (var (role, path) in policy.Quality?.ExtractorWeights is { } weights ? WithParts(InputRoles.Extractor, Resolve(weights)) : [])
+        foreach (var (role, path) in policy.Quality?.ExtractorWeights is { } weights
+            ? WithParts(InputRoles.Extractor, Resolve(weights))
+            : [])
             yield return (role, "$.quality.extractorWeights", path);
         if (policy.Quality is { } quality && quality.Reference != QualityReading.OriginalGenerator)
             yield return (InputRoles.Reference, "$.quality.reference", Resolve(quality.Reference));

@@ -14,7 +14,9 @@ public static class ProcessEnvironment
     {
         using var process = Process.GetCurrentProcess();
         return new RunEnvironment(
-            RuntimeInformation.OSDescription, RuntimeInformation.FrameworkDescription, typeof(Tensor).Assembly.GetName().Version!.ToString(3),
+            RuntimeInformation.OSDescription,
+            RuntimeInformation.FrameworkDescription,
+            typeof(Tensor).Assembly.GetName().Version!.ToString(3),
             device.ToString(), get_num_threads(), process.PeakWorkingSet64);
     }
 }

@@ -12,11 +12,14 @@ namespace AdaptThenUnlearn.Torch.Governing;
 public readonly record struct ProcessTimes(double Seconds, double ProcessorSeconds)
 {
     /// <summary>The times at this moment. Only differences of two of them have a meaning.</summary>
-    public static ProcessTimes Now => new(Stopwatch.GetTimestamp() / (double)Stopwatch.Frequency, Environment.CpuUsage.TotalTime.TotalSeconds);
+    public static ProcessTimes Now =>
+        new(Stopwatch.GetTimestamp() / (double)Stopwatch.Frequency, Environment.CpuUsage.TotalTime.TotalSeconds);
 
     /// <summary>The sum of two times.</summary>
-    public static ProcessTimes operator +(ProcessTimes one, ProcessTimes other) => new(one.Seconds + other.Seconds, one.ProcessorSeconds + other.ProcessorSeconds);
+    public static ProcessTimes operator +(ProcessTimes one, ProcessTimes other) =>
+        new(one.Seconds + other.Seconds, one.ProcessorSeconds + other.ProcessorSeconds);
 
     /// <summary>The time from one moment to another.</summary>
-    public static ProcessTimes operator -(ProcessTimes one, ProcessTimes other) => new(one.Seconds - other.Seconds, one.ProcessorSeconds - other.ProcessorSeconds);
+    public static ProcessTimes operator -(ProcessTimes one, ProcessTimes other) =>
+        new(one.Seconds - other.Seconds, one.ProcessorSeconds - other.ProcessorSeconds);
 }

@@ -20,7 +20,12 @@ namespace AdaptThenUnlearn.Torch.Governing;
 /// <param name="progress">Receives how many images have been looked at, where images are looked at.</param>
 /// <param name="cancel">Ends loading between two batches of images.</param>
 internal sealed class ReferenceLoader(
-    UnlearningPolicy policy, InputFiles inputs, PolicyClassifiers classifiers, LoadedGenerator original, IProgress<StageProgress> progress, CancellationToken cancel)
+    UnlearningPolicy policy,
+    InputFiles inputs,
+    PolicyClassifiers classifiers,
+    LoadedGenerator original,
+    IProgress<StageProgress> progress,
+    CancellationToken cancel)
 {
     /// <summary>Loads the reference.</summary>
     /// <param name="evaluation">Draws the original's images, with a separate random stream.</param>
@@ -59,7 +64,8 @@ internal sealed class ReferenceLoader(
 
         IReadOnlyList<string> undesired = [.. policy.UndesiredFeatures.Select(feature => feature.Class).Distinct()];
         if (FeatureMoments.IsFile(path))
-            return QualityReference.Create(FeatureMoments.Read(path, inputs.Opened.File(path, cancel)), digest, undesired, extractor);
+            return QualityReference
+                .Create(FeatureMoments.Read(path, inputs.Opened.File(path, cancel)), digest, undesired, extractor);
 
         using var statistics = ReferenceStatistics.Load(inputs.Opened.Checkpoint(path));
         return QualityReference.Create(statistics, digest, undesired, extractor);
@@ -76,7 +82,8 @@ internal sealed class ReferenceLoader(
     }
 
     private QualityReference FromImages(IEnumerable<Tensor> batches, int count, string name, LoadedExtractor extractor) =>
-        QualityReference.Create(WithProgress(batches, count), name, extractor.Extractor, QualityReference.ExclusionRules(policy, classifiers));
+        QualityReference.Create(
+            WithProgress(batches, count), name, extractor.Extractor, QualityReference.ExclusionRules(policy, classifiers));
 
     private IEnumerable<Tensor> WithProgress(IEnumerable<Tensor> batches, int count)
     {

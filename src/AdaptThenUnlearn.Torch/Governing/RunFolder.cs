@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Files;
@@ -34,7 +35,11 @@ public sealed class RunFolder : IDisposable
     /// <param name="inputs">The run's; they decide the names of the artifact's files.</param>
     public static IReadOnlyList<string> NamesFor(InputFiles inputs) =>
     [
-        inputs.ArtifactName, inputs.CopyName, .. inputs.GeneratorParts.Select(part => System.IO.Path.GetFileName(part)), .. ReportFormats.All.Select(report => report.FileName), .. RunPictures.Names,
+        inputs.ArtifactName,
+        inputs.CopyName,
+        .. inputs.GeneratorParts.Select(part => System.IO.Path.GetFileName(part)),
+        .. ReportFormats.All.Select(report => report.FileName),
+        .. RunPictures.Names,
     ];
 
     /// <summary>
@@ -54,7 +59,8 @@ public sealed class RunFolder : IDisposable
             ?? WriteGuard.FindObstacle(System.IO.Path.Combine(path, FolderLock.FileName), read, _ => false)
             ?? StateInTheWay();
         if (obstacle is not null)
-            throw new RunException(RunCodes.OutputFolder, $"{obstacle}; nothing was written: name another folder with --out, or move the file away");
+            throw new RunException(
+                RunCodes.OutputFolder, $"{obstacle}; nothing was written: name another folder with --out, or move the file away");
 
         string? OutputInTheWay(string name) =>
             WriteGuard.FindObstacle(System.IO.Path.Combine(path, name), read, _ => isRunFolder || made.Contains(name));
@@ -72,8 +78,10 @@ public sealed class RunFolder : IDisposable
     internal static void RequireSpace(string path, long available, long needed)
     {
         if (available < needed)
-            throw new RunException(RunCodes.DiskSpace, FormattableString.Invariant(
-                $"{path}: there is not enough disk space for this run: {needed >> 20} MB are needed, {available >> 20} MB are free; free some, or name a folder on another disk with --out"));
+            throw new RunException(RunCodes.DiskSpace, string.Create(
+                CultureInfo.InvariantCulture,
+                $"{path}: there is not enough disk space for this run: {needed >> 20} MB are needed, {available >> 20} MB are "
+                    + $"free; free some, or name a folder on another disk with --out"));
     }
 
     /// <summary>
@@ -104,7 +112,12 @@ public sealed class RunFolder : IDisposable
 
             // Delete what earlier runs left: their reports, and the temporary files of interrupted ones.
             DeleteReports(path);
-            foreach (var folder in new[] { path, System.IO.Path.Combine(path, "images"), System.IO.Path.Combine(path, StateName) })
+            foreach (var folder in new[]
+            {
+                path,
+                System.IO.Path.Combine(path, "images"),
+                System.IO.Path.Combine(path, StateName)
+            })
                 AtomicFile.DeleteTemporaryFiles(folder);
 
             // Require space for artifact, candidates and two stages' states: each is at most a few times the checkpoint's size.
@@ -148,7 +161,8 @@ public sealed class RunFolder : IDisposable
     }
 
     // The record is among the reports.
-    private static IEnumerable<string> ReportPaths(string path) => ReportFormats.All.Select(report => System.IO.Path.Combine(path, report.FileName));
+    private static IEnumerable<string> ReportPaths(string path) =>
+        ReportFormats.All.Select(report => System.IO.Path.Combine(path, report.FileName));
 
     // Only a run's own reports: a file of that name that somebody else made stays, and refuses the run.
     private static void DeleteReports(string path)
@@ -162,10 +176,14 @@ public sealed class RunFolder : IDisposable
         }
         catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
         {
-            throw new RunException(RunCodes.OutputFolder, $"{path}: what an earlier run concluded cannot be removed: {refused.Message}; delete it, or choose another folder", refused);
+            throw new RunException(
+                RunCodes.OutputFolder,
+                $"{path}: what an earlier run concluded cannot be removed: {refused.Message}; delete it, or choose another folder",
+                refused);
         }
 
-        bool IsOwn(string report) => isRunFolder || made.Contains(System.IO.Path.GetFileName(report)) || new FileInfo(report).Length == 0;
+        bool IsOwn(string report) =>
+            isRunFolder || made.Contains(System.IO.Path.GetFileName(report)) || new FileInfo(report).Length == 0;
     }
 
     // A record of any version counts, also one that this version cannot read.
@@ -174,7 +192,8 @@ public sealed class RunFolder : IDisposable
         try
         {
             var text = RegularFile.ReadAllText(System.IO.Path.Combine(path, RunRecord.FileName), RunRecordFile.MaxBytes);
-            return text.Contains("\"schemaVersion\"", StringComparison.Ordinal) && text.Contains("\"policySource\"", StringComparison.Ordinal);
+            return text.Contains("\"schemaVersion\"", StringComparison.Ordinal)
+                && text.Contains("\"policySource\"", StringComparison.Ordinal);
         }
         catch (Exception none) when (none is IOException or UnauthorizedAccessException)
         {
@@ -182,7 +201,8 @@ public sealed class RunFolder : IDisposable
         }
     }
 
-    private static bool IsStage(string name) => name is UnlearningStage.Name or DiscriminatorWarmUp.Name || name.StartsWith(AdaptationStage.NamePrefix, StringComparison.Ordinal);
+    private static bool IsStage(string name) => name is UnlearningStage.Name or DiscriminatorWarmUp.Name
+        || name.StartsWith(AdaptationStage.NamePrefix, StringComparison.Ordinal);
 
     /// <summary>Writes a file of bytes.</summary>
     /// <param name="role">What the file is; one of <see cref="OutputRoles"/>.</param>
@@ -214,7 +234,8 @@ public sealed class RunFolder : IDisposable
 
     /// <summary>Notes a file that was written into the folder by other code.</summary>
     /// <inheritdoc cref="Write(string, string, ReadOnlyMemory{byte})"/>
-    public void RecordOutput(string role, string name) => _written.Add(new OutputFile(role, name, Sha256Digest.FindAt(GetPath(name))!));
+    public void RecordOutput(string role, string name) =>
+        _written.Add(new OutputFile(role, name, Sha256Digest.FindAt(GetPath(name))!));
 
     /// <summary>Path of a file in the folder.</summary>
     public string GetPath(string name) => System.IO.Path.Combine(Path, name);

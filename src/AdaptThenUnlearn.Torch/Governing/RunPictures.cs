@@ -15,7 +15,8 @@ namespace AdaptThenUnlearn.Torch.Governing;
 /// <param name="classifiers">Of the policy.</param>
 /// <param name="images">Draws the evaluation images.</param>
 /// <param name="folder">Where the pictures are written.</param>
-internal sealed class RunPictures(UnlearningPolicy policy, PolicyClassifiers classifiers, EvaluationImages images, RunFolder folder)
+internal sealed class RunPictures(
+    UnlearningPolicy policy, PolicyClassifiers classifiers, EvaluationImages images, RunFolder folder)
 {
     private const string GridName = "images/before-after.png";
     private const string CurvesName = "curves.csv";
@@ -73,33 +74,52 @@ internal sealed class RunPictures(UnlearningPolicy policy, PolicyClassifiers cla
         var (curve, candidates) = (unlearned.Curve, unlearned.Candidates);
         List<Chart> charts =
         [
-            new("undesired features, % of candidate's images (annotator)", [CandidateCurve("largest rate", candidate => 100 * candidate.Rate)], unlearned.SelectedStep),
-            new("Fréchet distance of candidate to the original's retained images", [CandidateCurve("Fréchet distance", candidate => candidate.FrechetDistance ?? double.NaN)], unlearned.SelectedStep),
+            new(
+                "undesired features, % of candidate's images (annotator)",
+                [CandidateCurve("largest rate", candidate => 100 * candidate.Rate)],
+                unlearned.SelectedStep),
+            new(
+                "Fréchet distance of candidate to the original's retained images",
+                [CandidateCurve("Fréchet distance", candidate => candidate.FrechetDistance ?? double.NaN)],
+                unlearned.SelectedStep),
         ];
         if (curve.Count > 0)
             charts.AddRange(
             [
-                new("losses", [StepCurve("generator", point => point.GeneratorLoss), StepCurve("discriminator", point => point.DiscriminatorLoss), StepCurve("repulsion", point => Math.Max(0, point.RepulsionLoss)), StepCurve("retention", point => point.RetentionLoss)], unlearned.SelectedStep),
-                new("squared distance in parameters", [StepCurve("‖θ − θN‖²", point => point.SquaredDistance ?? double.NaN), StepCurve("‖θ − θG‖²", point => point.SquaredDistanceFromOriginal)], unlearned.SelectedStep),
+                new("losses", [
+                    StepCurve("generator", point => point.GeneratorLoss),
+                    StepCurve("discriminator", point => point.DiscriminatorLoss),
+                    StepCurve("repulsion", point => Math.Max(0, point.RepulsionLoss)),
+                    StepCurve("retention", point => point.RetentionLoss)
+                ], unlearned.SelectedStep),
+                new("squared distance in parameters", [StepCurve("‖θ − θN‖²", point => point.SquaredDistance
+                    ?? double.NaN), StepCurve("‖θ − θG‖²", point => point.SquaredDistanceFromOriginal)], unlearned.SelectedStep),
             ]);
         folder.Write(OutputRoles.Plot, PlotName, CurvePlot.Png(charts));
 
-        Curve CandidateCurve(string name, Func<Candidate, double> value) => new(name, [.. candidates.Select(candidate => new CurveValue(candidate.Step, value(candidate)))]);
+        Curve CandidateCurve(string name, Func<Candidate, double> value) =>
+            new(name, [.. candidates.Select(candidate => new CurveValue(candidate.Step, value(candidate)))]);
 
-        Curve StepCurve(string name, Func<CurvePoint, double> value) => new(name, [.. curve.Select(point => new CurveValue(point.Step, value(point)))]);
+        Curve StepCurve(string name, Func<CurvePoint, double> value) =>
+            new(name, [.. curve.Select(point => new CurveValue(point.Step, value(point)))]);
     }
 
     private static string Csv(UnlearnedGenerator unlearned)
     {
-        var text = new StringBuilder("step,generatorLoss,discriminatorLoss,repulsionLoss,retentionLoss,squaredDistanceToAdapted,squaredDistanceToOriginal,candidateRate,candidateFrechetDistance,candidateSmallestShareKept,kept\n");
+        var text = new StringBuilder(
+            "step,generatorLoss,discriminatorLoss,repulsionLoss,retentionLoss,squaredDistanceToAdapted,squaredDistanceToOriginal,candidateRate,candidateFrechetDistance,candidateSmallestShareKept,kept\n");
         var candidates = unlearned.Candidates.ToDictionary(candidate => candidate.Step);
         var points = unlearned.Curve.ToDictionary(point => point.Step);
         foreach (var step in candidates.Keys.Union(points.Keys).Order())
         {
             var point = points.GetValueOrDefault(step);
             var candidate = candidates.GetValueOrDefault(step);
-            text.Append(CultureInfo.InvariantCulture, $"{step},{point?.GeneratorLoss},{point?.DiscriminatorLoss},{point?.RepulsionLoss},{point?.RetentionLoss},{point?.SquaredDistance},{point?.SquaredDistanceFromOriginal},")
-                .Append(CultureInfo.InvariantCulture, $"{candidate?.Rate},{candidate?.FrechetDistance},{candidate?.SmallestShareKept},{(candidate is not null && step == unlearned.SelectedStep ? 1 : 0)}\n");
+            text.Append(
+                CultureInfo.InvariantCulture,
+                $"{step},{point?.GeneratorLoss},{point?.DiscriminatorLoss},{point?.RepulsionLoss},{point?.RetentionLoss},{point?.SquaredDistance},{point?.SquaredDistanceFromOriginal},")
+                .Append(
+                    CultureInfo.InvariantCulture,
+                    $"{candidate?.Rate},{candidate?.FrechetDistance},{candidate?.SmallestShareKept},{(candidate is not null && step == unlearned.SelectedStep ? 1 : 0)}\n");
         }
 
         return text.ToString();

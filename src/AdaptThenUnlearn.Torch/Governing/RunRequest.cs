@@ -14,4 +14,11 @@ namespace AdaptThenUnlearn.Torch.Governing;
 /// <param name="DiscardOtherRuns">
 /// Whether to start over where the saved state is another run's; otherwise such a state is an error.
 /// </param>
-public sealed record RunRequest(UnlearningPolicy Policy, PolicySource Source, bool Resume, bool Train, Device Device, string Tool, bool DiscardOtherRuns = false);
+public sealed record RunRequest(
+    UnlearningPolicy Policy,
+    PolicySource Source,
+    bool Resume,
+    bool Train,
+    Device Device,
+    string Tool,
+    bool DiscardOtherRuns = false);

@@ -24,7 +24,8 @@ namespace AdaptThenUnlearn.Torch.Governing;
 /// <param name="folder">Where everything is written.</param>
 /// <param name="progress">Receives every step.</param>
 /// <param name="clock">For the times in the record.</param>
-public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFolder folder, IProgress<StageProgress> progress, TimeProvider clock)
+public sealed class UnlearningRun(
+    RunRequest request, InputFiles inputs, RunFolder folder, IProgress<StageProgress> progress, TimeProvider clock)
 {
     private readonly UnlearningPolicy _policy = request.Policy;
     private readonly EvaluationImages _images = EvaluationImages.FromOptions(request.Policy.Evaluation, request.Device);
@@ -84,18 +85,30 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
     private void RequireInputsPresent()
     {
         if (_inputs.FirstOrDefault(input => input.Sha256.Length == 0) is { } missing)
-            throw new RunException(RunCodes.ChangedFile, $"{missing.Path}: the {missing.Role} is not there, or cannot be read any more");
+            throw new RunException(
+                RunCodes.ChangedFile, $"{missing.Path}: the {missing.Role} is not there, or cannot be read any more");
     }
 
     private Measurement Measure(
-        GeneratorEvaluator evaluator, string stage, ImageGenerator generator, string sha256, CancellationToken cancel, Measurement? before = null) => _timer.Time(stage, () =>
+        GeneratorEvaluator evaluator,
+        string stage,
+        ImageGenerator generator,
+        string sha256,
+        CancellationToken cancel,
+        Measurement? before = null) => _timer.Time(stage, () =>
     {
         var looks = _policy.Evaluation.Looks();
-        var sampleProgress = new SampleProgress(count => progress.Report(new StageProgress(stage, (int)count, looks.First(look => look >= count), Losses: null)));
+        var sampleProgress = new SampleProgress(
+            count => progress.Report(new StageProgress(stage, (int)count, looks.First(look => look >= count), Losses: null)));
         return evaluator.Measure(generator, sha256, sampleProgress, cancel, before);
     });
 
-    private UnlearnedGenerator Unlearn(LoadedGenerator original, PolicyClassifiers classifiers, IReadOnlyList<UndesiredFeature> violated, out TrainingRecord training, CancellationToken cancel)
+    private UnlearnedGenerator Unlearn(
+        LoadedGenerator original,
+        PolicyClassifiers classifiers,
+        IReadOnlyList<UndesiredFeature> violated,
+        out TrainingRecord training,
+        CancellationToken cancel)
     {
         // Refuse what cannot be trained, or cannot be saved afterwards, before anything is trained.
         var options = inputs.WithResolvedData(_policy.Unlearning);
@@ -110,7 +123,8 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
 
         // Collect the images to learn from.
         var annotation = new Annotation(
-            [.. _policy.UndesiredFeatures.Select(feature => new AnnotatedFeature(feature.Name, classifiers.Annotator(feature), violated.Contains(feature)))],
+            [.. _policy.UndesiredFeatures.Select(
+                feature => new AnnotatedFeature(feature.Name, classifiers.Annotator(feature), violated.Contains(feature)))],
             options.CleanBelow,
             _policy.Evaluation.IsRaw);
         using var feedback = _timer.Time("collecting feedback", () => CollectFeedback(original, annotation, options, cancel));
@@ -122,25 +136,38 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         // Train, and keep the best candidate.
         using var candidateEvaluator = new CandidateEvaluator(_policy, annotation, original.Generator, request.Device);
         var context = new UnlearningContext(
-            new GanPair(original.Generator, original.Discriminator ?? added!), options, annotation.WithCleanBelow(feedback.CleanBelow), feedback, candidateEvaluator, journal, progress, request.Device)
+            new GanPair(original.Generator, original.Discriminator ?? added!),
+            options,
+            annotation.WithCleanBelow(feedback.CleanBelow),
+            feedback,
+            candidateEvaluator,
+            journal,
+            progress,
+            request.Device)
         {
             Factory = GeneratorRequirements.FactoryFor(original),
         };
-        var unlearned = _timer.Time("training", () => MemoryShortage.RunOrExplain(options.Method, options.BatchSize, () => method.Run(context, cancel)), journal);
+        var unlearned = _timer.Time(
+            "training",
+            () => MemoryShortage.RunOrExplain(options.Method, options.BatchSize, () => method.Run(context, cancel)),
+            journal);
         training = CreateTrainingRecord(unlearned, feedback, warmedUp: added is not null && !method.TrainsFromScratch);
         return unlearned;
     }
 
-    private Feedback CollectFeedback(LoadedGenerator original, Annotation annotation, UnlearningOptions options, CancellationToken cancel)
+    private Feedback CollectFeedback(
+        LoadedGenerator original, Annotation annotation, UnlearningOptions options, CancellationToken cancel)
     {
         using var given = inputs.LoadGivenImages(original.Generator.Shape, request.Device);
         return MemoryShortage.RunOrExplain(
-            $"feedback of {options.FeedbackSamples} samples", $"unlearning.feedbackSamples={Math.Max(100, options.FeedbackSamples / 4)}",
+            $"feedback of {options.FeedbackSamples} samples",
+            $"unlearning.feedbackSamples={Math.Max(100, options.FeedbackSamples / 4)}",
             () => FeedbackCollector.Collect(original.Generator, annotation, given, options, request.Device, cancel));
     }
 
     // A method that trains from scratch needs no discriminator that knows the original's images.
-    private ImageDiscriminator MakeDiscriminator(LoadedGenerator original, IUnlearningMethod method, FolderJournal journal, CancellationToken cancel)
+    private ImageDiscriminator MakeDiscriminator(
+        LoadedGenerator original, IUnlearningMethod method, FolderJournal journal, CancellationToken cancel)
     {
         var architecture = GeneratorArchitectures.Named(original.Architecture);
         if (method.TrainsFromScratch)
@@ -148,7 +175,8 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
 
         return _timer.Time(DiscriminatorWarmUp.Name, () => MemoryShortage.RunOrExplain(
             DiscriminatorWarmUp.Name, _policy.Unlearning.BatchSize,
-            () => new DiscriminatorWarmUp(_policy.Unlearning, journal, progress).Run(original.Generator, architecture, cancel)), journal);
+            () => new DiscriminatorWarmUp(_policy.Unlearning, journal, progress).Run(original.Generator, architecture, cancel)),
+            journal);
     }
 
     private void ReleaseOriginal()
@@ -162,9 +190,21 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
     private LoadedGenerator Release(LoadedGenerator original, UnlearnedGenerator unlearned)
     {
         var path = folder.GetPath(inputs.ArtifactName);
-        GeneratorCheckpoint.SaveInFormatOf(inputs.OriginalFile, original, path, unlearned.Networks, new Dictionary<string, string> { ["policy"] = _policy.Name, ["tool"] = request.Tool });
+        GeneratorCheckpoint.SaveInFormatOf(
+            inputs.OriginalFile,
+            original,
+            path,
+            unlearned.Networks,
+            new Dictionary<string, string> { ["policy"] = _policy.Name, ["tool"] = request.Tool });
         folder.RecordOutput(OutputRoles.Artifact, inputs.ArtifactName);
-        return GeneratorCheckpoint.Load(path, original.Format, sha256: null, discriminatorPath: null, request.Device, latentSize: original.Generator.LatentSize, layers: _policy.Generator.Layers);
+        return GeneratorCheckpoint.Load(
+            path,
+            original.Format,
+            sha256: null,
+            discriminatorPath: null,
+            request.Device,
+            latentSize: original.Generator.LatentSize,
+            layers: _policy.Generator.Layers);
     }
 
     private RunRecord Conclude(Measurement before, Measurement? after, TrainingRecord? training, CancellationToken cancel)
@@ -172,12 +212,22 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
         // Refuse to conclude anything about files that are not the ones that were measured.
         RequireInputsUnchanged(cancel);
         if (folder.Outputs.Single(output => output.Role == OutputRoles.Artifact).Sha256 != (after ?? before).GeneratorSha256)
-            throw new RunException(RunCodes.ChangedFile, $"{folder.Path}: the artifact is not the generator that was measured, so nothing was concluded; run again");
+            throw new RunException(
+                RunCodes.ChangedFile,
+                $"{folder.Path}: the artifact is not the generator that was measured, so nothing was concluded; run again");
 
         // Judge, and write the reports and the record.
         var verdict = Gate.Judge(_policy, before, after, Today());
         var record = new RunRecord(
-            RunRecord.CurrentSchemaVersion, request.Tool, _policy, request.Source, _inputs, folder.Outputs, before, after, training,
+            RunRecord.CurrentSchemaVersion,
+            request.Tool,
+            _policy,
+            request.Source,
+            _inputs,
+            folder.Outputs,
+            before,
+            after,
+            training,
             verdict, ProcessEnvironment.Capture(request.Device), new RunTimes(_started, clock.GetUtcNow(), _timer.Stages),
             inputs.Remarks.Count == 0 ? null : [.. inputs.Remarks]);
         RunReports.Write(folder.Path, record);
@@ -193,8 +243,12 @@ public sealed class UnlearningRun(RunRequest request, InputFiles inputs, RunFold
     private void RequireInputsUnchanged(CancellationToken cancel)
     {
         var now = inputs.ComputeDigests(cancel);
-        if (_inputs.FirstOrDefault(input => input.Role != InputRoles.Policy && now.GetValueOrDefault(input.Role) != input.Sha256) is { } changed)
-            throw new RunException(RunCodes.ChangedFile, $"{changed.Path}: the {changed.Role} was changed while the run was under way, so nothing was concluded; run again on the files as they are now");
+        if (_inputs.FirstOrDefault(input => input.Role != InputRoles.Policy
+            && now.GetValueOrDefault(input.Role) != input.Sha256) is { } changed)
+            throw new RunException(
+                RunCodes.ChangedFile,
+                $"{changed.Path}: the {changed.Role} was changed while the run was under way, so nothing was concluded; run "
+                    + "again on the files as they are now");
     }
 
     private TrainingRecord CreateTrainingRecord(UnlearnedGenerator unlearned, Feedback feedback, bool warmedUp)

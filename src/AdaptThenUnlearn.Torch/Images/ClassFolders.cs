@@ -16,11 +16,13 @@ public sealed record ClassFolders(PictureFolder Pictures, IReadOnlyList<string> 
     public IReadOnlyList<int> Counts => [.. Classes.Select((_, number) => Labels.Count(label => label == number))];
 
     /// <summary>The classes, each with its number of images.</summary>
-    public string Summary => string.Join(", ", Classes.Zip(Counts, (name, count) => FormattableString.Invariant($"{name} ({count})")));
+    public string Summary =>
+        string.Join(", ", Classes.Zip(Counts, (name, count) => FormattableString.Invariant($"{name} ({count})")));
 
     /// <summary>A warning where the classes look like the parts of a data set; null where they do not.</summary>
     public string? Warning => Classes.Count > 0 && Classes.All(_parts.Contains)
-        ? $"{Pictures.Folder}: the classes {string.Join(", ", Classes)} look like the parts of a data set and not like what its images show; name one part, such as {Path.Combine(Pictures.Folder, Classes[0])}"
+        ? $"{Pictures.Folder}: the classes {string.Join(", ", Classes)} look like the parts of a data set and not like what "
+            + $"its images show; name one part, such as {Path.Combine(Pictures.Folder, Classes[0])}"
         : null;
 
     /// <summary>Lists a folder; no image is decoded.</summary>
@@ -46,7 +48,8 @@ public sealed record ClassFolders(PictureFolder Pictures, IReadOnlyList<string> 
             if (Labels.ToList().IndexOf(-1) is >= 0 and var stray)
                 return $"{Pictures.Files[stray]} lies in none of the classes' sub-folders: {string.Join(", ", Classes)}";
             return Counts.ToList().IndexOf(0) is >= 0 and var empty
-                ? $"the sub-folder '{Classes[empty]}' of {Pictures.Folder} holds no images, so it is not a class; fill it, or remove it"
+                ? $"the sub-folder '{Classes[empty]}' of {Pictures.Folder} holds no images, so it is not a class; fill it, "
+                    + "or remove it"
                 : null;
         }
     }

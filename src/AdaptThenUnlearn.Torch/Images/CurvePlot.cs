@@ -20,7 +20,8 @@ public static class CurvePlot
         foreach (var curve in chart.Curves)
         {
             var points = curve.Points.Where(point => double.IsFinite(point.Value)).ToList();
-            var line = plot.Add.Scatter(points.Select(point => (double)point.Step).ToArray(), points.Select(point => point.Value).ToArray());
+            var line = plot.Add.Scatter(
+                points.Select(point => (double)point.Step).ToArray(), points.Select(point => point.Value).ToArray());
             line.LegendText = curve.Name;
             line.LineWidth = 2;
             line.MarkerSize = points.Count > 60 ? 0 : 5;
@@ -37,7 +38,11 @@ public static class CurvePlot
         // Set the limits: a single point gives no scale, and the legend needs room at the top.
         if (chart.Curves.SelectMany(curve => curve.Points).Select(point => point.Step).Distinct().ToList() is [var only])
             plot.Axes.SetLimitsX(0, 1.05 * Math.Max(1, only));
-        plot.Axes.SetLimitsY(0, Math.Max(1e-9, 1.35 * chart.Curves.SelectMany(curve => curve.Points).Select(point => point.Value).Where(double.IsFinite).DefaultIfEmpty(1).Max()));
+        plot.Axes.SetLimitsY(0, Math.Max(1e-9, 1.35 * chart.Curves.SelectMany(curve => curve.Points)
+            .Select(point => point.Value)
+            .Where(double.IsFinite)
+            .DefaultIfEmpty(1)
+            .Max()));
         plot.ShowLegend(Alignment.UpperRight);
     }
 }

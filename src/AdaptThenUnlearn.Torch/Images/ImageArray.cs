@@ -10,7 +10,8 @@ namespace AdaptThenUnlearn.Torch.Images;
 public static class ImageArray
 {
     private const double Beyond = 1.5;           // a magnitude that numbers in -1 to 1 seldom have
-    private const double MostBeyond = 0.01;      // share of the numbers that may have it, because generators overshoot in some pixels
+    // share of the numbers that may have it, because generators overshoot in some pixels
+    private const double MostBeyond = 0.01;
     private const double Narrow = 0.5;           // largest magnitude of an array that is doubtful
     private const long NumbersAtOnce = 1L << 24;
 
@@ -30,12 +31,16 @@ public static class ImageArray
         if (array.numel() == 0)
             throw new ImageFileException(path, $"holds no images: its shape is [{string.Join(", ", array.shape)}]");
         if (array.shape[1] is not (1 or 3))
-            throw new ImageFileException(path, $"has the shape [{string.Join(", ", array.shape)}], and images are [N, C, H, W] with 1 or 3 channels" +
-                (array.shape[3] is 1 or 3 ? "; the channels come last here: save it with numpy.transpose(images, (0, 3, 1, 2))" : ""));
+            throw new ImageFileException(
+                path, $"has the shape [{string.Join(", ", array.shape)}], and images are [N, C, H, W] with 1 or 3 channels" +
+                    (array.shape[3] is 1 or 3
+                        ? "; the channels come last here: save it with numpy.transpose(images, (0, 3, 1, 2))"
+                        : ""));
         if (array.dtype == uint8)
             return (array.alias(), null);
         if (!array.is_floating_point())
-            throw new ImageFileException(path, $"holds images of type {array.dtype}; save them as uint8, 0 to 255, or as float32, -1 to 1");
+            throw new ImageFileException(
+                path, $"holds images of type {array.dtype}; save them as uint8, 0 to 255, or as float32, -1 to 1");
 
         // Check the range.
         using var scope = NewDisposeScope();
@@ -52,16 +57,23 @@ public static class ImageArray
 
         var found = string.Create(CultureInfo.InvariantCulture, $"holds numbers from {range.Least:G4} to {range.Most:G4}");
         if (range.Least >= 0 && range.Most > Beyond)
-            return $"{found}, as in 0 to 255, and images of numbers are -1 to 1; save them as uint8 (images.astype('uint8')) or as images / 127.5 - 1";
+            return $"{found}, as in 0 to 255, and images of numbers are -1 to 1; save them as uint8 (images.astype('uint8')) "
+                + "or as images / 127.5 - 1";
         if (range.Least >= 0)
             return $"{found} and none below 0, as in 0 to 1, and images of numbers are -1 to 1; save them as images * 2 - 1";
         return range.ShareBeyond > MostBeyond
-            ? string.Create(CultureInfo.InvariantCulture, $"{found}, {range.ShareBeyond:P1} of them beyond ±{Beyond}, and images of numbers are -1 to 1; undo what was done to them (normalised by mean and deviation?), and save them in -1 to 1 or as uint8")
+            ? string.Create(
+                CultureInfo.InvariantCulture,
+                $"{found}, {range.ShareBeyond:P1} of them beyond ±{Beyond}, and images of numbers are -1 to 1; undo what was "
+                    + $"done to them (normalised by mean and deviation?), and save them in -1 to 1 or as uint8")
             : null;
     }
 
     private static string? Doubt(ValueRange range) => Math.Max(-range.Least, range.Most) <= Narrow
-        ? string.Create(CultureInfo.InvariantCulture, $"holds numbers from {range.Least:G4} to {range.Most:G4}, and images of numbers are -1 to 1; if these are -0.5 to 0.5, save them as images * 2")
+        ? string.Create(
+            CultureInfo.InvariantCulture,
+            $"holds numbers from {range.Least:G4} to {range.Most:G4}, and images of numbers are -1 to 1; if these are -0.5 to "
+                + $"0.5, save them as images * 2")
         : null;
 
     /// <param name="Least">The smallest number; NaN where any number is NaN.</param>

@@ -4,7 +4,8 @@ namespace AdaptThenUnlearn.Torch.Images;
 /// <param name="path">The file.</param>
 /// <param name="problem">What is wrong, and what the reader can do about it.</param>
 /// <param name="cause">The exception that caused this one; null where none did.</param>
-public sealed class ImageFileException(string path, string problem, Exception? cause = null) : Exception($"{path}: {problem}", cause)
+public sealed class ImageFileException(
+    string path, string problem, Exception? cause = null) : Exception($"{path}: {problem}", cause)
 {
     /// <summary>The file.</summary>
     public string Path { get; } = path;

@@ -100,13 +100,18 @@ public static class ImageFolder
         PictureFile Fitting(PictureFile file) => file.Width == width && file.Height == height
             ? file
             : throw new ImageFileException(
-                file.Path, FormattableString.Invariant($"is {file.Width}×{file.Height} pixels, the images before it are {width}×{height}; all must have the same size"));
+                file.Path,
+                FormattableString
+                    .Invariant(
+                        $"is {file.Width}×{file.Height} pixels, the images before it are {width}×{height}; all must have the same size"));
     }
 
     private static Tensor Values(Tensor colours, bool grey)
     {
         using var scope = NewDisposeScope();
         var values = ImageQuantizer.FromBytes(colours);
-        return (grey ? values.mul(tensor([0.299f, 0.587f, 0.114f]).view(1, 3, 1, 1)).sum(1, keepdim: true) : values).MoveToOuterDisposeScope();
+        return (grey
+            ? values.mul(tensor([0.299f, 0.587f, 0.114f]).view(1, 3, 1, 1)).sum(1, keepdim: true)
+            : values).MoveToOuterDisposeScope();
     }
 }

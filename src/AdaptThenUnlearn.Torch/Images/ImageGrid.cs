@@ -25,7 +25,8 @@ public static class ImageGrid
         var (cellWidth, cellHeight) = ((int)shape[3] * scale + Gap, (int)shape[2] * scale + Gap);
         var rows = panels.Max(panel => ((int)panel.Images.shape[0] + columns - 1) / columns);
         var panelWidth = columns * cellWidth + Gap;
-        using var picture = new SKBitmap(panels.Count * (panelWidth + Margin) + Margin, TitleHeight + rows * cellHeight + Gap + Margin);
+        using var picture =
+            new SKBitmap(panels.Count * (panelWidth + Margin) + Margin, TitleHeight + rows * cellHeight + Gap + Margin);
         using var canvas = new SKCanvas(picture);
         canvas.Clear(_paper);
         for (var number = 0; number < panels.Count; number++)

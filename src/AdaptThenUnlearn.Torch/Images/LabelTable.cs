@@ -43,7 +43,8 @@ internal sealed record LabelTable(string Path, IReadOnlyList<string> Labels, IRe
     /// <inheritdoc cref="Wrong(LabelRow, string)"/>
     public InvalidDataException Wrong(int line, string problem) => Wrong(Path, line, problem);
 
-    private static InvalidDataException Wrong(string path, int line, string problem) => new(string.Create(CultureInfo.InvariantCulture, $"{path}({line}): {problem}"));
+    private static InvalidDataException Wrong(string path, int line, string problem) =>
+        new(string.Create(CultureInfo.InvariantCulture, $"{path}({line}): {problem}"));
 
     private static LabelTable OfColumns(string path, string[] lines, IReadOnlyList<string> fileColumns, string fileColumn)
     {
@@ -54,7 +55,10 @@ internal sealed record LabelTable(string Path, IReadOnlyList<string> Labels, IRe
         if (columns.Count > 0 && columns[^1].Length == 0)
             columns.RemoveAt(columns.Count - 1);   // a separator at the end of the line
         if (columns.Count < 2 || !fileColumns.Contains(columns[0], StringComparer.OrdinalIgnoreCase))
-            throw Wrong(path, 1, $"the first line must name the columns, '{fileColumn},' and then the labels, each once, but is '{first}'");
+            throw Wrong(
+                path,
+                1,
+                $"the first line must name the columns, '{fileColumn},' and then the labels, each once, but is '{first}'");
         CheckNames(path, 1, columns);
 
         // Read the lines, without empty ones.
@@ -74,16 +78,30 @@ internal sealed record LabelTable(string Path, IReadOnlyList<string> Labels, IRe
     private static LabelTable OfCelebA(string path, string[] lines)
     {
         if (lines.Length < 2 || !int.TryParse(lines[0].Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var count))
-            throw Wrong(path, 1, $"the first line must be the number of images, and the second the names of the attributes, but it is '{lines.FirstOrDefault()}'");
+            throw Wrong(
+                path,
+                1,
+                $"the first line must be the number of images, and the second the names of the attributes, but it is "
+                    + $"'{lines.FirstOrDefault()}'");
 
         var labels = Words(lines[1]);
         CheckNames(path, 2, labels);
-        List<LabelRow> rows = [.. lines.Index().Skip(2).Where(numbered => !string.IsNullOrWhiteSpace(numbered.Item)).Select(numbered => new LabelRow(numbered.Index + 1, numbered.Item, Words(numbered.Item)))];
+        List<LabelRow> rows = [.. lines.Index()
+            .Skip(2)
+            .Where(numbered => !string.IsNullOrWhiteSpace(numbered.Item))
+            .Select(numbered => new LabelRow(numbered.Index + 1, numbered.Item, Words(numbered.Item)))];
         return rows.Count == count
             ? new LabelTable(path, labels, rows, "blanks")
-            : throw Wrong(path, 1, string.Create(CultureInfo.InvariantCulture, $"says that there are {count} images, and {rows.Count} lines follow; fetch the list again, or correct the number"));
+            : throw Wrong(
+                path,
+                1,
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"says that there are {count} images, and {rows.Count} lines follow; fetch the list again, or "
+                        + $"correct the number"));
 
-        static List<string> Words(string line) => [.. line.Split(Blank, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)];
+        static List<string> Words(string line) =>
+            [.. line.Split(Blank, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)];
     }
 
     private static void CheckNames(string path, int line, List<string> names)

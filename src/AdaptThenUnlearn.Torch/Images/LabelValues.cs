@@ -24,7 +24,8 @@ internal sealed class LabelValues(LabelTable table)
     {
         if (bool.TryParse(cell, out var flag))
             return flag;
-        if (!double.TryParse(cell, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) || value is not (0 or 1 or -1))
+        if (!double.TryParse(cell, NumberStyles.Float, CultureInfo.InvariantCulture, out var value)
+            || value is not (0 or 1 or -1))
             throw Wrong(row);
         if (value == 1)
             return true;
@@ -33,9 +34,13 @@ internal sealed class LabelValues(LabelTable table)
         return _absent.Value.Value == value
             ? false
             : throw table.Wrong(row, string.Create(
-                CultureInfo.InvariantCulture, $"holds {value} where line {_absent.Value.Line} holds {_absent.Value.Value}, and one of them may mean that the label is unknown; leave out images with unknown labels, and write 0 and 1"));
+                CultureInfo.InvariantCulture,
+                $"holds {value} where line {_absent.Value.Line} holds {_absent.Value.Value}, and one of them may mean that "
+                    + $"the label is unknown; leave out images with unknown labels, and write 0 and 1"));
     }
 
     private InvalidDataException Wrong(LabelRow row) => table.Wrong(row, string.Create(
-        CultureInfo.InvariantCulture, $"must be a file and {table.Labels.Count} times 0 or 1, separated by {table.Separator}, but is '{row.Text.Trim()}' (true and false, or -1 and 1, are read too)"));
+        CultureInfo.InvariantCulture,
+        $"must be a file and {table.Labels.Count} times 0 or 1, separated by {table.Separator}, but is '{row.Text.Trim()}' "
+            + $"(true and false, or -1 and 1, are read too)"));
 }

@@ -14,16 +14,30 @@ namespace AdaptThenUnlearn.Torch.Images;
 /// <param name="Labels">Names of the labels, in the order of the columns; at least one.</param>
 /// <param name="Files">Full paths of the images, in the order of the lines; at least one.</param>
 /// <param name="LabelFlags">For each image, whether it has each label.</param>
-public sealed record LabelledFolder(string List, IReadOnlyList<string> Labels, IReadOnlyList<string> Files, IReadOnlyList<bool[]> LabelFlags)
+public sealed record LabelledFolder(
+    string List, IReadOnlyList<string> Labels, IReadOnlyList<string> Files, IReadOnlyList<bool[]> LabelFlags)
 {
     private const string FileColumn = "file";
     private static readonly string[] _fileColumns = [FileColumn, "filename", "file_name", "image", "image_id", "path"];
     private static readonly string[] _lists =
-        ["labels.csv", "list_attr_celeba.txt", "list_attr_celeba.csv", Path.Combine("Anno", "list_attr_celeba.txt"), Path.Combine("Anno", "list_attr_celeba.csv")];
+        [
+            "labels.csv",
+            "list_attr_celeba.txt",
+            "list_attr_celeba.csv",
+            Path.Combine("Anno", "list_attr_celeba.txt"),
+            Path.Combine("Anno", "list_attr_celeba.csv")
+        ];
 
     // Folders of the images in CelebA's archives.
     private static readonly string[] _imageFolders =
-        ["", "img_align_celeba", Path.Combine("img_align_celeba", "img_align_celeba"), Path.Combine("Img", "img_align_celeba"), "img_celeba", Path.Combine("Img", "img_celeba")];
+        [
+            "",
+            "img_align_celeba",
+            Path.Combine("img_align_celeba", "img_align_celeba"),
+            Path.Combine("Img", "img_align_celeba"),
+            "img_celeba",
+            Path.Combine("Img", "img_celeba")
+        ];
 
     /// <summary>The pictures of the folder without a line; null where every picture has one.</summary>
     public SkippedFiles? Unnamed { get; private init; }
@@ -33,7 +47,10 @@ public sealed record LabelledFolder(string List, IReadOnlyList<string> Labels, I
 
     /// <summary>A sentence with the number of images, their labels, and the files that are passed over.</summary>
     public string Summary =>
-        FormattableString.Invariant($"{Files.Count} images of {List}, labels {string.Join(", ", Labels.Zip(Counts, (name, count) => FormattableString.Invariant($"{name} ({count})")))}") +
+        string.Create(
+                CultureInfo.InvariantCulture, $"{Files.Count} images of {List}, labels "
+                    + $"{string.Join(", ", Labels.Zip(Counts, (name, count) => FormattableString.Invariant($"{name} ({count})")))}")
+            +
         (Unnamed is null ? "" : $"; passed over: {Unnamed}");
 
     /// <summary>Whether a folder holds a list of labels.</summary>
@@ -46,7 +63,8 @@ public sealed record LabelledFolder(string List, IReadOnlyList<string> Labels, I
     public static LabelledFolder Read(string folder)
     {
         var path = ListIn(folder) ?? throw new InvalidDataException($"{folder} holds no labels.csv");
-        var table = LabelTable.Read(path, path.EndsWith(".txt", StringComparison.OrdinalIgnoreCase) ? null : _fileColumns, FileColumn);
+        var table =
+            LabelTable.Read(path, path.EndsWith(".txt", StringComparison.OrdinalIgnoreCase) ? null : _fileColumns, FileColumn);
         var values = new LabelValues(table);
         Dictionary<string, LabelRow> named = [];
         List<string> files = [];
@@ -57,7 +75,9 @@ public sealed record LabelledFolder(string List, IReadOnlyList<string> Labels, I
             var file = Found(folder, row.File) ?? throw table.Wrong(row, $"there is no file '{row.File}' in the folder");
             if (named.TryGetValue(file, out var first))
                 throw table.Wrong(row, string.Create(CultureInfo.InvariantCulture,
-                    $"names '{row.File}' again, {(values.Parse(first).SequenceEqual(labels) ? "with the same labels" : "with other labels")}; line {first.Line} names it first: each image has one line"));
+                    $"names '{row.File}' again, "
+                        + $"{(values.Parse(first).SequenceEqual(labels) ? "with the same labels" : "with other labels")}; "
+                        + $"line {first.Line} names it first: each image has one line"));
 
             named.Add(file, row);
             files.Add(file);
@@ -79,7 +99,10 @@ public sealed record LabelledFolder(string List, IReadOnlyList<string> Labels, I
 
     private static SkippedFiles? WithoutLine(string folder, Func<string, bool> isNamed)
     {
-        string[] others = [.. PictureFolder.Listed(folder).Files.Where(PictureKinds.IsPicture).Where(file => !isNamed(file)).Select(file => Path.GetRelativePath(folder, file))];
+        string[] others = [.. PictureFolder.Listed(folder).Files
+            .Where(PictureKinds.IsPicture)
+            .Where(file => !isNamed(file))
+            .Select(file => Path.GetRelativePath(folder, file))];
         return others.Length == 0 ? null : new SkippedFiles("images without a line", others);
     }
 }

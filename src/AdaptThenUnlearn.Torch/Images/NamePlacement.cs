@@ -11,7 +11,10 @@ internal static class NamePlacement
     private const int Rings = 8;     // distances that are tried
 
     // The place to the right of the point is tried first, then the others around it.
-    private static readonly (float X, float Y)[] _directions = [(1, 0), (1, -1), (1, 1), (-1, 0), (-1, -1), (-1, 1), (0, -1), (0, 1)];
+    private static readonly (float X, float Y)[] _directions =
+    [
+        (1, 0), (1, -1), (1, 1), (-1, 0), (-1, -1), (-1, 1), (0, -1), (0, 1)
+    ];
 
     /// <summary>Places every name; the names of crowded points are placed first.</summary>
     /// <param name="points">The points in pixels, with y downwards.</param>
@@ -19,7 +22,8 @@ internal static class NamePlacement
     /// <param name="area">Size of the plot, which names leave only where no other place is free, in pixels.</param>
     /// <param name="radius">Radius of the points' markers, in pixels.</param>
     /// <returns>A box for each name, in pixels.</returns>
-    public static IReadOnlyList<SKRect> Beside(IReadOnlyList<SKPoint> points, IReadOnlyList<SKSize> sizes, SKSize area, float radius)
+    public static IReadOnlyList<SKRect> Beside(
+        IReadOnlyList<SKPoint> points, IReadOnlyList<SKSize> sizes, SKSize area, float radius)
     {
         var whole = new SKRect(0, 0, area.Width, area.Height);
         var taken = points.Select(point => Box(point.X - radius, point.Y - radius, new SKSize(2 * radius, 2 * radius))).ToList();
@@ -51,5 +55,6 @@ internal static class NamePlacement
     private static SKRect Box(float left, float top, SKSize size) => new(left, top, left + size.Width, top + size.Height);
 
     private static float Common(SKRect one, SKRect other) =>
-        Math.Max(0, Math.Min(one.Right, other.Right) - Math.Max(one.Left, other.Left)) * Math.Max(0, Math.Min(one.Bottom, other.Bottom) - Math.Max(one.Top, other.Top));
+        Math.Max(0, Math.Min(one.Right, other.Right) - Math.Max(one.Left, other.Left)) * Math.Max(
+            0, Math.Min(one.Bottom, other.Bottom) - Math.Max(one.Top, other.Top));
 }

@@ -15,7 +15,8 @@ public static class NpzFile
     private const long MostExpansion = 1032;        // deflate's maximum (zlib documentation, "Maximum Compression Factor")
     private const string Ending = ".npy";
     private const string Comment = "AdaptThenUnlearn";
-    private static readonly DateTimeOffset _timeless = new(1980, 1, 1, 0, 0, 0, TimeSpan.Zero);   // the same arrays give the same bytes
+    // the same arrays give the same bytes
+    private static readonly DateTimeOffset _timeless = new(1980, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
     /// <summary>Reads arrays by name.</summary>
     /// <param name="path">The archive.</param>
@@ -25,7 +26,8 @@ public static class NpzFile
     /// The file is missing, damaged or not such an archive, or an array is too large, holds objects, or is not one that
     /// <see cref="NumpyFile"/> reads.
     /// </exception>
-    public static IReadOnlyDictionary<string, Tensor> Read(string path, params IReadOnlyList<string> names) => Read(path, hashed: null, names);
+    public static IReadOnlyDictionary<string, Tensor> Read(string path, params IReadOnlyList<string> names) =>
+        Read(path, hashed: null, names);
 
     /// <inheritdoc cref="Read(string, IReadOnlyList{string})"/>
     /// <param name="path">The archive.</param>
@@ -105,15 +107,18 @@ public static class NpzFile
     {
         var where = $"array '{entry.FullName[..^Ending.Length]}'";
         if (entry.Length > MostBytes)
-            throw new ImageFileException(path, FormattableString.Invariant($"{where} claims {entry.Length} bytes, and {MostBytes} are read at most"));
+            throw new ImageFileException(
+                path, FormattableString.Invariant($"{where} claims {entry.Length} bytes, and {MostBytes} are read at most"));
         if (entry.CompressedLength > fileBytes || entry.Length > entry.CompressedLength * MostExpansion)
-            throw new ImageFileException(path, FormattableString.Invariant($"{where} claims {entry.Length} bytes, which cannot be packed in this file"));
+            throw new ImageFileException(
+                path, FormattableString.Invariant($"{where} claims {entry.Length} bytes, which cannot be packed in this file"));
 
         using var packed = entry.Open();
         var bytes = new byte[entry.Length];
         var read = packed.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
         return read == bytes.Length
             ? bytes
-            : throw new ImageFileException(path, FormattableString.Invariant($"{where} does not hold the {entry.Length} bytes that it claims"));
+            : throw new ImageFileException(
+                path, FormattableString.Invariant($"{where} does not hold the {entry.Length} bytes that it claims"));
     }
 }

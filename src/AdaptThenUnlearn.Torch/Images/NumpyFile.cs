@@ -54,18 +54,25 @@ public static partial class NumpyFile
         // Match the header, and find the element type.
         var (header, start) = Header(path, bytes);
         if (HeaderPattern().Match(header) is not { Success: true } match)
-            throw new ImageFileException(path, "is not a NumPy array that this tool reads: its header is not the usual one; save it with numpy.save");
+            throw new ImageFileException(
+                path, "is not a NumPy array that this tool reads: its header is not the usual one; save it with numpy.save");
         var type = match.Groups["type"].Value;
-        var element = type[0] is '<' or '>' or '|' ? Array.Find(_elements, each => each.Code == type[1..] && (type[0] != '|' || each.Bytes == 1)) : default;
+        var element = type[0] is '<' or '>' or '|'
+            ? Array.Find(_elements, each => each.Code == type[1..] && (type[0] != '|' || each.Bytes == 1))
+            : default;
         if (element.Code is null)
-            throw new ImageFileException(path, $"holds elements of type '{type}'; save it as one of {string.Join(", ", _elements.Select(each => each.Code))}");
+            throw new ImageFileException(
+                path,
+                $"holds elements of type '{type}'; save it as one of {string.Join(", ", _elements.Select(each => each.Code))}");
 
         // Read the shape, which must need exactly the bytes that follow.
         long[] shape;
         long needed;
         try
         {
-            shape = [.. match.Groups["shape"].Value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(size => long.Parse(size, NumberStyles.None, CultureInfo.InvariantCulture))];
+            shape = [.. match.Groups["shape"].Value.Split(',', StringSplitOptions.RemoveEmptyEntries
+                | StringSplitOptions.TrimEntries)
+                    .Select(size => long.Parse(size, NumberStyles.None, CultureInfo.InvariantCulture))];
             needed = shape.Aggregate((long)element.Bytes, (product, size) => checked(product * size));
         }
         catch (Exception impossible) when (impossible is OverflowException or FormatException)
@@ -74,7 +81,8 @@ public static partial class NumpyFile
         }
 
         if (needed != bytes.Length - start)
-            throw new ImageFileException(path, FormattableString.Invariant($"is truncated or too long: its shape needs {needed} bytes, it holds {bytes.Length - start}"));
+            throw new ImageFileException(path, FormattableString
+                .Invariant($"is truncated or too long: its shape needs {needed} bytes, it holds {bytes.Length - start}"));
 
         // Copy the values; an array that is stored by columns is transposed.
         if (type[0] == '>')
@@ -84,7 +92,9 @@ public static partial class NumpyFile
         var array = empty(columnsFirst ? [.. shape.Reverse()] : shape, element.Type, device: CPU);
         if (needed > 0)
             bytes.AsSpan(start).CopyTo(array.bytes);
-        return (columnsFirst ? array.permute([.. Enumerable.Range(0, shape.Length).Select(axis => (long)(shape.Length - 1 - axis))]).contiguous() : array).MoveToOuterDisposeScope();
+        return (columnsFirst
+            ? array.permute([.. Enumerable.Range(0, shape.Length).Select(axis => (long)(shape.Length - 1 - axis))]).contiguous()
+            : array).MoveToOuterDisposeScope();
     }
 
     /// <summary>Writes an array to a temporary file and moves it into place.</summary>
@@ -124,8 +134,13 @@ public static partial class NumpyFile
             throw new ImageFileException(path, $"elements of type {array.dtype} cannot be written");
 
         var sizes = string.Concat(array.shape.Select(size => string.Create(CultureInfo.InvariantCulture, $"{size}, ")));
-        var header = $"{{'descr': '{(element.Bytes == 1 ? '|' : '<')}{element.Code}', 'fortran_order': False, 'shape': ({sizes.TrimEnd()}), }}";
-        header = header.PadRight((_magic.Length + 4 + header.Length + 1 + 63) / 64 * 64 - _magic.Length - 4 - 1) + new string(' ', room) + "\n";   // data begins at a multiple of 64
+        var header =
+            $"{{'descr': '{(element.Bytes == 1 ? '|' : '<')}{element.Code}', 'fortran_order': False, 'shape': "
+                + $"({sizes.TrimEnd()}), }}";
+        // data begins at a multiple of 64
+        header = header.PadRight((_magic.Length + 4 + header.Length + 1 + 63) / 64 * 64 - _magic.Length - 4 - 1)
+            + new string(' ', room)
+            + "\n";
         using var content = new MemoryStream();
         content.Write(_magic);
         content.Write([1, 0, (byte)header.Length, (byte)(header.Length >> 8)]);
@@ -147,12 +162,15 @@ public static partial class NumpyFile
             throw new ImageFileException(path, "is not a NumPy array (.npy)");
 
         var start = bytes[6] == 1 ? 10 : 12;
-        var length = bytes[6] == 1 ? BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(8)) : BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(8));
+        var length = bytes[6] == 1
+            ? BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(8))
+            : BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(8));
         return length <= LongestHeader && start + length <= bytes.Length
             ? (Encoding.UTF8.GetString(bytes, start, (int)length), start + (int)length)
             : throw new ImageFileException(path, "is truncated within its header");
     }
 
-    [GeneratedRegex(@"^\{\s*'descr':\s*'(?<type>[^']{1,8})',\s*'fortran_order':\s*(?<order>True|False),\s*'shape':\s*\((?<shape>[\d, ]*)\),?\s*\}\s*$", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    [GeneratedRegex(@"^\{\s*'descr':\s*'(?<type>[^']{1,8})',\s*'fortran_order':\s*(?<order>True|False),\s*'shape':\s*\((?<shape>[\d, ]*)\),?\s*\}\s*$", RegexOptions.CultureInvariant
+        | RegexOptions.NonBacktracking)]
     private static partial Regex HeaderPattern();
 }

@@ -19,7 +19,13 @@ internal sealed record PictureFile(string Path, int Width, int Height)
     private const int LongestPointer = 1024;   // bytes of a pointer of Git LFS, or of a link that became a file
 
     private static readonly SKEncodedImageFormat[] _kinds =
-        [SKEncodedImageFormat.Png, SKEncodedImageFormat.Jpeg, SKEncodedImageFormat.Webp, SKEncodedImageFormat.Gif, SKEncodedImageFormat.Bmp];
+        [
+            SKEncodedImageFormat.Png,
+            SKEncodedImageFormat.Jpeg,
+            SKEncodedImageFormat.Webp,
+            SKEncodedImageFormat.Gif,
+            SKEncodedImageFormat.Bmp
+        ];
 
     /// <summary>Reads a file's header.</summary>
     /// <param name="path">
@@ -49,19 +55,23 @@ internal sealed record PictureFile(string Path, int Width, int Height)
         var result = Into(codec, pixels);
         return result is SKCodecResult.Success
             ? pixels.narrow(2, 0, 3).permute(2, 0, 1).contiguous().MoveToOuterDisposeScope()
-            : throw new ImageFileException(Path, result is SKCodecResult.IncompleteInput ? "is a damaged image: it ends too early; fetch it again" : "is a damaged image; fetch it again");
+            : throw new ImageFileException(Path, result is SKCodecResult.IncompleteInput
+                ? "is a damaged image: it ends too early; fetch it again"
+                : "is a damaged image; fetch it again");
     }
 
     private static unsafe SKCodecResult Into(SKCodec codec, Tensor pixels)
     {
         fixed (byte* first = pixels.bytes)
-            return codec.GetPixels(new SKImageInfo(codec.Info.Width, codec.Info.Height, SKColorType.Rgba8888, SKAlphaType.Unpremul), (nint)first);
+            return codec.GetPixels(
+                new SKImageInfo(codec.Info.Width, codec.Info.Height, SKColorType.Rgba8888, SKAlphaType.Unpremul), (nint)first);
     }
 
     private static SKCodec Opened(string path, HashedFolder? hashed = null)
     {
         if (!PictureKinds.IsRead(path))
-            throw new ImageFileException(path, $"its name does not end in {PictureKinds.Endings}; {PictureKinds.Read} files are read");
+            throw new ImageFileException(
+                path, $"its name does not end in {PictureKinds.Endings}; {PictureKinds.Read} files are read");
         if (WhyUnreadable(path) is { } why)
             throw new ImageFileException(path, why);
 
@@ -118,8 +128,10 @@ internal sealed record PictureFile(string Path, int Width, int Height)
     {
         var (width, height) = (codec.Info.Width, codec.Info.Height);
         if (width < 1 || height < 1 || width > MostPixelsASide || height > MostPixelsASide || (long)width * height > MostPixels)
-            return FormattableString.Invariant($"is {width}×{height} pixels, and images of up to {MostPixelsASide} a side and {MostPixels} in all are read");
-        return codec.FrameCount > 1 ? FormattableString.Invariant($"is an animation of {codec.FrameCount} frames, not an image; save the frame that is meant as PNG") : null;
+            return FormattableString.Invariant(
+                $"is {width}×{height} pixels, and images of up to {MostPixelsASide} a side and {MostPixels} in all are read");
+        return codec.FrameCount > 1 ? FormattableString
+            .Invariant($"is an animation of {codec.FrameCount} frames, not an image; save the frame that is meant as PNG") : null;
     }
 
     // Describes a file that only points to an image; empty for any other.
@@ -131,7 +143,8 @@ internal sealed record PictureFile(string Path, int Width, int Height)
         if (text.StartsWith("version https://git-lfs", StringComparison.Ordinal))
             return ": it is a pointer of Git LFS; fetch the images with `git lfs pull`";
         return PictureKinds.IsRead(text) && !text.Contains('\n', StringComparison.Ordinal)
-            ? $": it holds only the text '{text}', as a link does that was copied or checked out as a file; copy the images instead of the links"
+            ? $": it holds only the text '{text}', as a link does that was copied or checked out as a file; copy the images "
+                + "instead of the links"
             : "";
     }
 }

@@ -18,7 +18,8 @@ public sealed record PictureFolder(string Folder, IReadOnlyList<string> Files, I
     private const string Mend = "convert them to PNG, which loses nothing, or remove them from the folder";
 
     /// <summary>A sentence with the number of pictures, and the files that are passed over.</summary>
-    public string Summary => FormattableString.Invariant($"{Files.Count} images") + string.Concat(PassedOver.Select(some => $"; passed over: {some}"));
+    public string Summary =>
+        FormattableString.Invariant($"{Files.Count} images") + string.Concat(PassedOver.Select(some => $"; passed over: {some}"));
 
     /// <summary>
     /// Lists a folder. Files without a picture's ending are opened to see whether they are pictures. No picture is decoded.
@@ -30,12 +31,20 @@ public sealed record PictureFolder(string Folder, IReadOnlyList<string> Files, I
     {
         var listing = Listed(folder);
         string[] pictures = [.. listing.Files.Where(PictureKinds.IsRead)];
-        Refuse(folder, listing.Files.Where(PictureKinds.IsNotRead), $"pictures of kinds that are not read ({PictureKinds.Read} are); {Mend}");
+        Refuse(
+            folder,
+            listing.Files.Where(PictureKinds.IsNotRead),
+            $"pictures of kinds that are not read ({PictureKinds.Read} are); {Mend}");
 
         string[] others = [.. listing.Files.Where(file => !PictureKinds.IsRead(file))];
-        Refuse(folder, others.Where(PictureKinds.HoldsPicture), "pictures whose names do not say so; give their names the ending of their kind (.png, .jpg, .webp), or remove them from the folder");
+        Refuse(
+            folder,
+            others.Where(PictureKinds.HoldsPicture),
+            "pictures whose names do not say so; give their names the ending of their kind (.png, .jpg, .webp), or remove them "
+                + "from the folder");
         if (pictures.Length == 0)
-            throw new ImageFileException(folder, $"holds no images: neither it nor its sub-folders hold a file that ends in {PictureKinds.Endings}");
+            throw new ImageFileException(
+                folder, $"holds no images: neither it nor its sub-folders hold a file that ends in {PictureKinds.Endings}");
 
         return new PictureFolder(folder, pictures, [.. Passed()]);
 
@@ -53,7 +62,10 @@ public sealed record PictureFolder(string Folder, IReadOnlyList<string> Files, I
     /// <summary>Names of the sub-folders that are not hidden, including links, in ordinal order.</summary>
     /// <exception cref="ImageFileException">The folder cannot be read.</exception>
     public static IReadOnlyList<string> SubFolders(string folder) => Guarded(folder, () =>
-        (string[])[.. Directory.EnumerateDirectories(folder).Select(path => Path.GetFileName(path)!).Where(name => !FolderListing.IsHidden(name)).Order(StringComparer.Ordinal)]);
+        (string[])[.. Directory.EnumerateDirectories(folder)
+            .Select(path => Path.GetFileName(path)!)
+            .Where(name => !FolderListing.IsHidden(name))
+            .Order(StringComparer.Ordinal)]);
 
     /// <summary>All files of a folder and its sub-folders that are not hidden.</summary>
     /// <exception cref="ImageFileException">The folder cannot be read.</exception>
@@ -63,7 +75,8 @@ public sealed record PictureFolder(string Folder, IReadOnlyList<string> Files, I
     {
         string[] found = [.. files.Select(file => Path.GetRelativePath(folder, file))];
         if (found.Length > 0)
-            throw new ImageFileException(folder, FormattableString.Invariant($"holds {found.Length} {why}: {Images.SkippedFiles.Names(found)}"));
+            throw new ImageFileException(
+                folder, FormattableString.Invariant($"holds {found.Length} {why}: {Images.SkippedFiles.Names(found)}"));
     }
 
     private static T Guarded<T>(string folder, Func<T> read)
@@ -94,5 +107,6 @@ public sealed record SkippedFiles(string Why, IReadOnlyList<string> Entries)
 
     /// <summary>The first names as text, with "…" where there are more.</summary>
     /// <param name="names">At least one.</param>
-    internal static string Names(IReadOnlyList<string> names) => string.Join(", ", names.Take(Shown)) + (names.Count > Shown ? ", …" : "");
+    internal static string Names(IReadOnlyList<string> names) =>
+        string.Join(", ", names.Take(Shown)) + (names.Count > Shown ? ", …" : "");
 }

@@ -17,7 +17,8 @@ internal static class PngMark
 
     /// <summary>Adds the mark to a picture; nothing else changes.</summary>
     /// <param name="png">A PNG file's bytes, without the mark.</param>
-    public static byte[] AddMark(ReadOnlySpan<byte> png) => [.. png[..SignatureAndHeader], .. _chunk, .. png[SignatureAndHeader..]];
+    public static byte[] AddMark(ReadOnlySpan<byte> png) =>
+        [.. png[..SignatureAndHeader], .. _chunk, .. png[SignatureAndHeader..]];
 
     /// <summary>Whether a file is a picture with the mark.</summary>
     /// <param name="path">Any path.</param>
@@ -27,7 +28,8 @@ internal static class PngMark
         {
             using var file = RegularFile.OpenRead(path);
             var start = new byte[SignatureAndHeader + _chunk.Length];
-            return file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false) == start.Length && start.AsSpan(SignatureAndHeader).SequenceEqual(_chunk);
+            return file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false) == start.Length
+                && start.AsSpan(SignatureAndHeader).SequenceEqual(_chunk);
         }
         catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
         {

@@ -11,7 +11,8 @@ public static class ScatterPlot
     private const float MarkerRadius = 4.5f;
 
     private static readonly PixelPadding _frame = new(left: 75, right: 15, bottom: 125, top: 45);
-    private static readonly PixelSize _area = new(PlotPage.PlotWidth - _frame.Left - _frame.Right, Height - _frame.Top - _frame.Bottom);
+    private static readonly PixelSize _area =
+        new(PlotPage.PlotWidth - _frame.Left - _frame.Right, Height - _frame.Top - _frame.Bottom);
 
     /// <summary>Draws the plots, two in a row.</summary>
     /// <param name="charts">At least one.</param>
@@ -23,7 +24,8 @@ public static class ScatterPlot
         // Fix the frame, because names are placed in pixels, and scale the axes.
         plot.Title(chart.Title);
         plot.Layout.Fixed(_frame);
-        var points = chart.Points.Where(point => double.IsFinite(chart.X.Place(point.X)) && double.IsFinite(chart.Y.Place(point.Y))).ToList();
+        var points = chart.Points.Where(point => double.IsFinite(chart.X.Place(point.X))
+            && double.IsFinite(chart.Y.Place(point.Y))).ToList();
         var x = Scale.Over(chart.X, [.. points.Select(point => point.X)], _area.Width);
         var y = Scale.Over(chart.Y, [.. points.Select(point => point.Y)], _area.Height);
         x.Rule(plot.Axes.Bottom);
@@ -32,16 +34,24 @@ public static class ScatterPlot
             return;
 
         // Draw the names.
-        var colours = points.Select(point => point.Group).Distinct().Index().ToDictionary(group => group.Item, group => plot.Add.Palette.GetColor(group.Index));
-        var places = points.Select(point => new SKPoint((float)x.Pixel(point.X), (float)(_area.Height - y.Pixel(point.Y)))).ToList();
-        var names = NamePlacement.Beside(places, [.. points.Select(point => SizeOf(point.Name))], new SKSize(_area.Width, _area.Height), MarkerRadius);
+        var colours = points.Select(point => point.Group)
+            .Distinct()
+            .Index()
+            .ToDictionary(group => group.Item, group => plot.Add.Palette.GetColor(group.Index));
+        var places = points.Select(point => new SKPoint((float)x.Pixel(point.X), (float)(_area.Height - y.Pixel(point.Y))))
+            .ToList();
+        var names = NamePlacement.Beside(
+            places, [.. points.Select(point => SizeOf(point.Name))], new SKSize(_area.Width, _area.Height), MarkerRadius);
         foreach (var (number, point) in points.Index())
             Name(point.Name, places[number], names[number], colours[point.Group]);
 
         // Draw the points, one colour for each group.
         foreach (var group in points.GroupBy(point => point.Group))
         {
-            var markers = plot.Add.ScatterPoints(group.Select(point => chart.X.Place(point.X)).ToArray(), group.Select(point => chart.Y.Place(point.Y)).ToArray(), colours[group.Key]);
+            var markers = plot.Add.ScatterPoints(
+                group.Select(point => chart.X.Place(point.X)).ToArray(),
+                group.Select(point => chart.Y.Place(point.Y)).ToArray(),
+                colours[group.Key]);
             markers.LegendText = group.Key;
             markers.MarkerSize = 2 * MarkerRadius;
         }
@@ -82,7 +92,9 @@ public static class ScatterPlot
             var marks = axis.Marks.Select(axis.Place).ToList();
             return marks.Count(mark => mark >= low && mark <= high) >= 2
                 ? new Scale(axis, low, high, pixels)
-                : new Scale(axis, marks.Where(mark => mark <= low).DefaultIfEmpty(low).Max() - margin, marks.Where(mark => mark >= high).DefaultIfEmpty(high).Min() + margin, pixels);
+                : new Scale(axis, marks.Where(mark => mark <= low)
+                    .DefaultIfEmpty(low)
+                    .Max() - margin, marks.Where(mark => mark >= high).DefaultIfEmpty(high).Min() + margin, pixels);
         }
 
         public double Pixel(double value) => (Axis.Place(value) - Low) / (High - Low) * Pixels;

@@ -33,7 +33,12 @@ public static class HeadTraining
     /// <param name="progress">Receives each fold.</param>
     /// <param name="cancel">Ends training between two folds.</param>
     /// <returns>Belongs to the caller.</returns>
-    public static TrainedHead Run(Tensor features, IReadOnlyDictionary<int, bool> labels, long seed, IProgress<StageProgress> progress, CancellationToken cancel)
+    public static TrainedHead Run(
+        Tensor features,
+        IReadOnlyDictionary<int, bool> labels,
+        long seed,
+        IProgress<StageProgress> progress,
+        CancellationToken cancel)
     {
         // Standardise the features, and take the rows of the labelled images.
         using var scope = NewDisposeScope();
@@ -47,7 +52,8 @@ public static class HeadTraining
 
         // Change to coordinates in the span of the labelled images.
         var (u, s, v) = linalg.svd(rows, fullMatrices: false);
-        var coordinates = u * s;                                                                                    // [N, min(N, d)]
+        // [N, min(N, d)]
+        var coordinates = u * s;
         var random = new RandomStreams(seed, "head");
 
         // Cross-validate: predict each fold with a head that was trained on the others.
@@ -69,7 +75,10 @@ public static class HeadTraining
         var inFeatures = v.t().mv(best[..^1]) * scale;                                                              // [d]
         var bias = best[^1].item<double>() - inFeatures.dot(mean).item<double>();
         return new TrainedHead(inFeatures.DetachFromDisposeScope(), bias, new HeldOutError(
-            With: Number(shows), Missed: Number(wrong * shows), Without: Number(1 - shows), FalseAlarms: Number(wrong * (1 - shows))));
+            With: Number(shows),
+            Missed: Number(wrong * shows),
+            Without: Number(1 - shows),
+            FalseAlarms: Number(wrong * (1 - shows))));
     }
 
     // 1/(σ √d), so that a row's length is about 1 for any number of features; 0 for a constant feature.
@@ -93,7 +102,10 @@ public static class HeadTraining
             {
                 var trained = heldOut.logical_not();
                 var weights = LogisticRegression.Fit(rows[trained], shows[trained], penalty);
-                return LogisticRegression.LogLosses(LogisticRegression.Margins(rows[heldOut], weights), shows[heldOut]).sum().item<double>();
+                return LogisticRegression
+                    .LogLosses(LogisticRegression.Margins(rows[heldOut], weights), shows[heldOut])
+                    .sum()
+                    .item<double>();
             });
         }
     }

@@ -25,7 +25,13 @@ public sealed record LabelledSamples(IReadOnlyList<byte[]> Pictures, Tensor Feat
     /// <param name="cancel">Ends generation between two batches.</param>
     /// <returns>Belongs to the caller.</returns>
     public static LabelledSamples Generate(
-        ImageGenerator generator, FeatureClassifier classifier, int count, long seed, Device device, IProgress<StageProgress> progress, CancellationToken cancel)
+        ImageGenerator generator,
+        FeatureClassifier classifier,
+        int count,
+        long seed,
+        Device device,
+        IProgress<StageProgress> progress,
+        CancellationToken cancel)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();

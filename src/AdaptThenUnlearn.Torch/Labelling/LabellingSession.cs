@@ -13,7 +13,8 @@ namespace AdaptThenUnlearn.Torch.Labelling;
 /// <param name="sheet">The labels at the beginning.</param>
 /// <param name="folder">Where labels and classifier are written.</param>
 /// <param name="keepsUseless">Whether to write a classifier whose held-out counts are no better than chance, too.</param>
-public sealed class LabellingSession(LabelledSamples samples, FrozenFeaturesHead classifier, LabelSheet sheet, string folder, bool keepsUseless = false)
+public sealed class LabellingSession(
+    LabelledSamples samples, FrozenFeaturesHead classifier, LabelSheet sheet, string folder, bool keepsUseless = false)
 {
     private readonly Lock _labels = new();
     private readonly Lock _training = new();
@@ -44,7 +45,8 @@ public sealed class LabellingSession(LabelledSamples samples, FrozenFeaturesHead
     {
         foreach (var image in changes.Keys)
             if (image < 0 || image >= samples.Pictures.Count)
-                throw new ArgumentException(FormattableString.Invariant($"there is no image {image}; they are numbered 0 to {samples.Pictures.Count - 1}"));
+                throw new ArgumentException(FormattableString
+                    .Invariant($"there is no image {image}; they are numbered 0 to {samples.Pictures.Count - 1}"));
 
         lock (_labels)
         {
@@ -71,10 +73,15 @@ public sealed class LabellingSession(LabelledSamples samples, FrozenFeaturesHead
 
             using var head = HeadTraining.Run(samples.Features, labels.Labels, labels.Seed, progress, cancel);
             if (!keepsUseless && head.HeldOut.WhyUseless is { } useless)
-                throw new LabelException($"no classifier was written: {useless}; label more images that show '{Feature}', or name other features with --features (--keep-useless writes it all the same)");
+                throw new LabelException(
+                    $"no classifier was written: {useless}; label more images that show '{Feature}', or name other features "
+                        + "with --features (--keep-useless writes it all the same)");
 
             classifier.SetWeights(head.Weights, head.Bias);
-            ClassifierCheckpoint.Save(ClassifierPath, classifier, new HeldOutCounts(new Dictionary<string, HeldOutError> { [Feature] = head.HeldOut }, labels.Sha256()));
+            ClassifierCheckpoint.Save(
+                ClassifierPath,
+                classifier,
+                new HeldOutCounts(new Dictionary<string, HeldOutError> { [Feature] = head.HeldOut }, labels.Sha256()));
             return head.HeldOut;
         }
     }

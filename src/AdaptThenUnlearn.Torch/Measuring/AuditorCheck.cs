@@ -1,3 +1,4 @@
+using System.Globalization;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Features;
@@ -14,14 +15,23 @@ public sealed class AuditorCheck(UnlearningPolicy policy, PolicyClassifiers clas
 {
     private const double Confidence = 0.95;
     private const double AsLikelyAsNot = 0.5;
-    private const string Causes = "it takes pixels of another range than -1 to 1 (such as 0 to 1, or 0 to 255), its 'outputs' or the order of its 'classes' are not what the policy says, or a threshold is too high";
-    private const string Proofs = "held-out counts in its checkpoint (`atu train-classifier` and `atu label` write them), reference statistics with its errors, or a folder of images that show the feature as 'negatives'";
+    private const string Causes =
+        "it takes pixels of another range than -1 to 1 (such as 0 to 1, or 0 to 255), its 'outputs' or the order of its "
+            + "'classes' are not what the policy says, or a threshold is too high";
+    private const string Proofs =
+        "held-out counts in its checkpoint (`atu train-classifier` and `atu label` write them), reference statistics with its "
+            + "errors, or a folder of images that show the feature as 'negatives'";
 
     /// <summary>Names of the classifiers that look at each image, each once.</summary>
     public IReadOnlyList<string> ClassifierNames { get; } =
-        [.. policy.UndesiredFeatures.SelectMany(feature => new[] { feature.Auditor ?? feature.Annotator, feature.Annotator }).Append(policy.Quality?.CountingClassifier(policy)).OfType<string>().Distinct()];
+        [.. policy.UndesiredFeatures.SelectMany(feature => new[] { feature.Auditor ?? feature.Annotator, feature.Annotator })
+            .Append(policy.Quality?.CountingClassifier(policy))
+            .OfType<string>()
+            .Distinct()];
 
-    /// <summary>Refuses classifiers whose outputs are not what the policy says; decided over all images of the first look.</summary>
+    /// <summary>
+    /// Refuses classifiers whose outputs are not what the policy says; decided over all images of the first look.
+    /// </summary>
     /// <param name="evidence">Of those.</param>
     /// <exception cref="PolicyMismatchException">One's outputs are not; the message says what to change.</exception>
     public void RequireOutputs(ReadingEvidence evidence)
@@ -44,7 +54,9 @@ public sealed class AuditorCheck(UnlearningPolicy policy, PolicyClassifiers clas
         {
             Detection = Detection(feature),
             Unreadable = outputRange.Unreadable > 0 ? outputRange.Unreadable : null,
-            IsAnnotator = feature.Auditor is not null && feature.Auditor != feature.Annotator && evidence.AnnotatorDifferences[number] == 0,
+            IsAnnotator = feature.Auditor is not null
+                && feature.Auditor != feature.Annotator
+                && evidence.AnnotatorDifferences[number] == 0,
         };
         return reading with { NotMeasured = WhyNot(feature, reading, outputRange, before) };
     }
@@ -54,7 +66,9 @@ public sealed class AuditorCheck(UnlearningPolicy policy, PolicyClassifiers clas
         if (reading.Detection?.WhyBlind is { } blind)
             return $"the auditor '{reading.Classifier}' cannot tell: {blind}";
         if (outputRange.IsConstant && outputRange.Images > outputRange.Unreadable)
-            return FormattableString.Invariant($"the auditor '{reading.Classifier}' says the same of each of {outputRange.Images} images, so it does not look at them");
+            return FormattableString
+                .Invariant(
+                    $"the auditor '{reading.Classifier}' says the same of each of {outputRange.Images} images, so it does not look at them");
 
         // After unlearning none is what is hoped for; that the auditor can see the feature, the original has shown.
         return before is null && reading.Looks[^1].Hits == 0 ? WhyNeverSeen(feature, reading) : null;
@@ -64,12 +78,24 @@ public sealed class AuditorCheck(UnlearningPolicy policy, PolicyClassifiers clas
     {
         var (images, seen) = (reading.Looks[^1].Samples, reading.AnnotatorHits ?? 0);
         if (reading.Detection is { With: > 0 })
-            return seen > 0 && feature.MaxRate is { } limit && ClopperPearson.LowerBound(seen, reading.Looks[0].Samples, Confidence) > limit
-                ? FormattableString.Invariant($"the auditor '{reading.Classifier}' saw '{feature.Class}' in none of {images} images, and the annotator '{feature.Annotator}' in {seen} of {reading.Looks[0].Samples}, more than the limit allows: one of them is wrong; look at the images")
+            return seen > 0
+                && feature.MaxRate is { } limit
+                && ClopperPearson.LowerBound(seen, reading.Looks[0].Samples, Confidence) > limit
+                ? string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"the auditor '{reading.Classifier}' saw '{feature.Class}' in none of {images} images, and the "
+                            + $"annotator '{feature.Annotator}' in {seen} of {reading.Looks[0].Samples}, more than the limit "
+                            + $"allows: one of them is wrong; look at the images")
                 : null;
 
-        var annotator = seen > 0 ? FormattableString.Invariant($" (the annotator '{feature.Annotator}' in {seen} of {reading.Looks[0].Samples})") : "";
-        return FormattableString.Invariant($"the auditor '{reading.Classifier}' saw '{feature.Class}' in none of {images} images of the original{annotator}, and nothing shows that it can see it at all. Likely causes: {Causes}. What would show it: {Proofs}");
+        var annotator = seen > 0
+            ? FormattableString.Invariant($" (the annotator '{feature.Annotator}' in {seen} of {reading.Looks[0].Samples})")
+            : "";
+        return string.Create(
+                CultureInfo.InvariantCulture,
+                $"the auditor '{reading.Classifier}' saw '{feature.Class}' in none of {images} images of the "
+                    + $"original{annotator}, and nothing shows that it can see it at all. Likely causes: {Causes}. What would "
+                    + $"show it: {Proofs}");
     }
 
     private DetectionCounts? Detection(UndesiredFeature feature)
@@ -79,10 +105,15 @@ public sealed class AuditorCheck(UnlearningPolicy policy, PolicyClassifiers clas
             return tried;
         if (IsNoStricterThanHeldOut(rule) && classifiers.HeldOut(name)?.ForClass(feature.Class) is { With: > 0 } heldOut)
             return heldOut;
-        return rule.Threshold is null && policy.Quality?.Extractor == name && reference?.Detections.GetValueOrDefault(feature.Class) is { With: > 0 } known ? known : null;
+        return rule.Threshold is null
+            && policy.Quality?.Extractor == name
+            && reference?.Detections.GetValueOrDefault(feature.Class) is { With: > 0 } known
+                ? known
+                : null;
     }
 
     // Held-out images were counted without a threshold: where the class is the likelier of two, or at least as likely as not.
     private static bool IsNoStricterThanHeldOut(FeatureRule rule) => rule.Threshold is null || rule.Threshold <= AsLikelyAsNot
-        && (rule.Classifier.Classes.Count == 2 || rule.Classifier.Outputs is ClassifierOutputs.Sigmoid or ClassifierOutputs.IndependentProbabilities);
+        && (rule.Classifier.Classes.Count == 2
+            || rule.Classifier.Outputs is ClassifierOutputs.Sigmoid or ClassifierOutputs.IndependentProbabilities);
 }

@@ -51,5 +51,6 @@ public sealed record MetricSettings(int KernelSubsets, int KernelSubsetSize, lon
 {
     /// <summary>As readings of a policy are taken.</summary>
     /// <param name="evaluation">Says the seed.</param>
-    public static MetricSettings ForPolicy(EvaluationOptions evaluation) => new(KernelSubsets: 50, KernelSubsetSize: 500, evaluation.Seed, EqualNumbers: true);
+    public static MetricSettings ForPolicy(EvaluationOptions evaluation) =>
+        new(KernelSubsets: 50, KernelSubsetSize: 500, evaluation.Seed, EqualNumbers: true);
 }

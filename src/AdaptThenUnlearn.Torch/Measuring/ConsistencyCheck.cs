@@ -1,3 +1,4 @@
+using System.Globalization;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Models;
@@ -5,16 +6,20 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Measuring;
 
-/// <summary>Asks the programs of a policy the same thing more than once: one that keeps a state, or looks at how many it is asked for, would be measured otherwise than it is used.</summary>
+/// <summary>
+/// Asks the programs of a policy the same thing more than once: one that keeps a state, or looks at how many it is asked for,
+/// would be measured otherwise than it is used.
+/// </summary>
 /// <remarks>
-/// Each is asked for a whole batch twice, for a few and for one of it, before anything is measured, and for the whole batch once more after it.
-/// In batches of other sizes, a program that draws random numbers may differ by as much as it does from one seed to the next. Eval mode is what is asked: what a
-/// program does in training mode is not known.
+/// Each is asked for a whole batch twice, for a few and for one of it, before anything is measured, and for the whole batch once
+/// more after it. In batches of other sizes, a program that draws random numbers may differ by as much as it does from one seed
+/// to the next. Eval mode is what is asked: what a program does in training mode is not known.
 /// </remarks>
 public sealed class ConsistencyCheck : IDisposable
 {
     private const int Few = 8;
-    private const double Tolerance = 1e-2;      // of the largest output, or of 1: float32 over another batch size differs by far less
+    // of the largest output, or of 1: float32 over another batch size differs by far less
+    private const double Tolerance = 1e-2;
     private const double NoiseFactor = 4;
     private static readonly long[] _seeds = [1, 2];
 
@@ -31,7 +36,8 @@ public sealed class ConsistencyCheck : IDisposable
     /// <param name="images">Draws what is asked.</param>
     /// <returns>Belongs to the caller.</returns>
     /// <exception cref="PolicyMismatchException">A program answers differently.</exception>
-    public static ConsistencyCheck Probe(ImageGenerator generator, UnlearningPolicy policy, PolicyClassifiers classifiers, EvaluationImages images)
+    public static ConsistencyCheck Probe(
+        ImageGenerator generator, UnlearningPolicy policy, PolicyClassifiers classifiers, EvaluationImages images)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
@@ -41,7 +47,10 @@ public sealed class ConsistencyCheck : IDisposable
             if (generator is IProbedProgram program)
             {
                 using var source = images.Random.At("asked");
-                check.Probe("$.generator.checkpoint", program, randn([EvaluationImages.BatchSize, generator.LatentSize], generator: source).to(images.Device));
+                check.Probe(
+                    "$.generator.checkpoint",
+                    program,
+                    randn([EvaluationImages.BatchSize, generator.LatentSize], generator: source).to(images.Device));
             }
 
             var drawn = images.Draw(generator, new EvaluationBatch(0, 0, EvaluationImages.BatchSize));
@@ -67,7 +76,11 @@ public sealed class ConsistencyCheck : IDisposable
         foreach (var probe in _probes)
         {
             using var scope = NewDisposeScope();
-            Require(probe with { Noise = 0 }, probe.Outputs, probe.Program.RunWithSeed(probe.Inputs, _seeds[0]), "once before and once after the measurement");
+            Require(
+                probe with { Noise = 0 },
+                probe.Outputs,
+                probe.Program.RunWithSeed(probe.Inputs, _seeds[0]),
+                "once before and once after the measurement");
         }
     }
 
@@ -91,7 +104,8 @@ public sealed class ConsistencyCheck : IDisposable
         // What looks like noise may be a state: with the first seed again, the first answer must come again.
         var again = program.RunWithSeed(few, _seeds[0]);
         var answers = program.RunWithSeed(inputs, _seeds[0]).detach().clone();
-        var probe = new ProgramProbe(property, program, inputs.clone().DetachFromDisposeScope(), answers.DetachFromDisposeScope(), noise);
+        var probe =
+            new ProgramProbe(property, program, inputs.clone().DetachFromDisposeScope(), answers.DetachFromDisposeScope(), noise);
         _probes.Add(probe);
         Require(probe with { Noise = 0 }, first, again, "twice");
         Require(probe with { Noise = 0 }, answers, program.RunWithSeed(inputs, _seeds[0]), "twice");
@@ -107,8 +121,11 @@ public sealed class ConsistencyCheck : IDisposable
         var scale = Math.Max(1, one.to(float64).abs().max().item<double>());
         var difference = Difference(one, other);
         if (!(difference <= Tolerance * scale + NoiseFactor * probe.Noise))
-            throw new PolicyMismatchException(probe.Property, FormattableString.Invariant(
-                $"the program {probe.Program.Program.Path} gives different answers to the same question, asked {how} (they differ by {difference:G3}): what is measured would not be what is used. A program must not keep a state between calls, nor depend on how many it is asked for"));
+            throw new PolicyMismatchException(probe.Property, string.Create(
+                CultureInfo.InvariantCulture,
+                $"the program {probe.Program.Program.Path} gives different answers to the same question, asked {how} (they "
+                    + $"differ by {difference:G3}): what is measured would not be what is used. A program must not keep a "
+                    + $"state between calls, nor depend on how many it is asked for"));
     }
 
     // Root mean square over one answer's numbers, of the two that differ most; NaN where one is not a number and the other is.

@@ -9,7 +9,9 @@ public sealed class DensityMetric : IQualityMetric
     public QualityMetric Metric => RecordedMetrics.Density;
 
     /// <inheritdoc/>
-    public string Description => "Mean number of reference neighbourhoods that a generated image lies in, over the number of neighbours (Naeem et al. 2020).";
+    public string Description =>
+        "Mean number of reference neighbourhoods that a generated image lies in, over the number of neighbours (Naeem et "
+            + "al. 2020).";
 
     /// <inheritdoc/>
     public double Ideal => 1;

@@ -6,9 +6,13 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Measuring;
 
-/// <summary>How much the images of a batch differ, as 8-bit pictures; what parts of a sample say adds up to what the whole says.</summary>
+/// <summary>
+/// How much the images of a batch differ, as 8-bit pictures; what parts of a sample say adds up to what the whole says.
+/// </summary>
 /// <param name="ImageHashes">One for each image; the same for the same picture.</param>
-/// <param name="Scatter">Squared deviations from the batch's mean image, summed over images, mean over pixels; in levels of 255.</param>
+/// <param name="Scatter">
+/// Squared deviations from the batch's mean image, summed over images, mean over pixels; in levels of 255.
+/// </param>
 /// <param name="DegreesOfFreedom">Degrees of freedom behind them: images without one for each batch.</param>
 public sealed record DiversityStatistics(IReadOnlyList<long> ImageHashes, double Scatter, long DegreesOfFreedom)
 {
@@ -22,14 +26,18 @@ public sealed record DiversityStatistics(IReadOnlyList<long> ImageHashes, double
         var scatter = count == 1 ? 0 : levels.@var(0, unbiased: true).mean().item<float>() * (count - 1.0);
         var pictures = levels.to(uint8).cpu().contiguous().bytes.ToArray();
         var size = pictures.Length / count;
-        return new DiversityStatistics([.. Enumerable.Range(0, count).Select(number => Key(pictures.AsSpan(number * size, size)))], scatter, count - 1);
+        return new DiversityStatistics(
+            [.. Enumerable.Range(0, count).Select(number => Key(pictures.AsSpan(number * size, size)))], scatter, count - 1);
     }
 
     /// <summary>Of both sets of images together.</summary>
-    public DiversityStatistics Merge(DiversityStatistics other) => new([.. ImageHashes, .. other.ImageHashes], Scatter + other.Scatter, DegreesOfFreedom + other.DegreesOfFreedom);
+    public DiversityStatistics Merge(DiversityStatistics other) =>
+        new([.. ImageHashes, .. other.ImageHashes], Scatter + other.Scatter, DegreesOfFreedom + other.DegreesOfFreedom);
 
     /// <summary>For a record.</summary>
-    public ImageDiversity ToReading() => new(ImageHashes.Count, ImageHashes.Distinct().Count(), DegreesOfFreedom == 0 ? 0 : Math.Round(Math.Sqrt(Scatter / DegreesOfFreedom), 3));
+    public ImageDiversity ToReading() => new(ImageHashes.Count, ImageHashes.Distinct().Count(), DegreesOfFreedom == 0
+        ? 0
+        : Math.Round(Math.Sqrt(Scatter / DegreesOfFreedom), 3));
 
     private static long Key(ReadOnlySpan<byte> picture) => BinaryPrimitives.ReadInt64LittleEndian(SHA256.HashData(picture));
 }

@@ -6,11 +6,15 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Measuring;
 
-/// <summary>Images for measuring: batch number n is always made of the same latents and noise, whichever generator makes it.</summary>
+/// <summary>
+/// Images for measuring: batch number n is always made of the same latents and noise, whichever generator makes it.
+/// </summary>
 /// <param name="Random">Of the evaluation, apart from training's.</param>
 /// <param name="Truncation">1 is none.</param>
 /// <param name="Device">Where the generators are.</param>
-/// <param name="Raw">Whether images are the network's output as it is; otherwise, as users get them, clipped and rounded to 8 bits.</param>
+/// <param name="Raw">
+/// Whether images are the network's output as it is; otherwise, as users get them, clipped and rounded to 8 bits.
+/// </param>
 public sealed record EvaluationImages(RandomStreams Random, double Truncation, Device Device, bool Raw = false)
 {
     /// <summary>The images that a policy is judged by.</summary>

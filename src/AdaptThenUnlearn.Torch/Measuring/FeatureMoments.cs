@@ -47,18 +47,29 @@ public sealed record FeatureMoments(Tensor Mean, Tensor Covariance, long? Count)
         using var scope = NewDisposeScope();
         var arrays = NpzFile.Read(path, hashed, "mu", "sigma", "n");
         if (!arrays.TryGetValue("mu", out var mean) || !arrays.TryGetValue("sigma", out var covariance))
-            throw new ImageFileException(path, "holds no statistics: arrays 'mu' and 'sigma' are needed, as pytorch-fid and `atu reference` write them");
-        if (mean.dim() != 1 || mean.shape[0] < 1 || !covariance.shape.SequenceEqual([mean.shape[0], mean.shape[0]]) || !mean.is_floating_point() || !covariance.is_floating_point())
-            throw new ImageFileException(path, $"holds no statistics: 'mu' [{string.Join(", ", mean.shape)}] and 'sigma' [{string.Join(", ", covariance.shape)}] are not a mean [d] and a covariance [d, d] of floating-point numbers");
+            throw new ImageFileException(
+                path, "holds no statistics: arrays 'mu' and 'sigma' are needed, as pytorch-fid and `atu reference` write them");
+        if (mean.dim() != 1
+            || mean.shape[0] < 1
+            || !covariance.shape.SequenceEqual([mean.shape[0], mean.shape[0]])
+            || !mean.is_floating_point()
+            || !covariance.is_floating_point())
+            throw new ImageFileException(
+                path,
+                $"holds no statistics: 'mu' [{string.Join(", ", mean.shape)}] and 'sigma' "
+                    + $"[{string.Join(", ", covariance.shape)}] are not a mean [d] and a covariance [d, d] of "
+                    + "floating-point numbers");
 
         (mean, covariance) = (mean.to(float64), covariance.to(float64));
         if (!allclose(covariance, covariance.t(), rtol: 1e-5, atol: 1e-8, equal_nan: true))
             throw new ImageFileException(path, "holds no statistics: 'sigma' is not symmetric, so it is not a covariance");
 
         if (covariance.diagonal().lt(0).any().item<bool>())
-            throw new ImageFileException(path, "holds no statistics: 'sigma' has variances below 0 on its diagonal, so it is not a covariance");
+            throw new ImageFileException(
+                path, "holds no statistics: 'sigma' has variances below 0 on its diagonal, so it is not a covariance");
 
-        return new FeatureMoments(mean.DetachFromDisposeScope(), covariance.DetachFromDisposeScope(), Counted(path, arrays.GetValueOrDefault("n")));
+        return new FeatureMoments(
+            mean.DetachFromDisposeScope(), covariance.DetachFromDisposeScope(), Counted(path, arrays.GetValueOrDefault("n")));
     }
 
     /// <summary>Writes a file; the same statistics give the same bytes.</summary>
@@ -84,14 +95,20 @@ public sealed record FeatureMoments(Tensor Mean, Tensor Covariance, long? Count)
         if (stored is null)
             return null;
 
-        return stored.numel() == 1 && stored.dtype != ScalarType.Bool && stored.to(float64).item<double>() is >= 1 and <= MostImages and var count && count == Math.Floor(count)
+        return stored.numel() == 1
+            && stored.dtype != ScalarType.Bool
+            && stored.to(float64).item<double>() is >= 1 and <= MostImages and var count
+            && count == Math.Floor(count)
             ? (long)count
-            : throw new ImageFileException(path, FormattableString.Invariant($"holds no statistics: 'n' must be one whole number of images, of 1 or more, but is {Describe(stored)}"));
+            : throw new ImageFileException(path, FormattableString.Invariant(
+                $"holds no statistics: 'n' must be one whole number of images, of 1 or more, but is {Describe(stored)}"));
     }
 
     private static string Describe(Tensor stored)
     {
         using var scope = NewDisposeScope();
-        return stored.numel() == 1 ? FormattableString.Invariant($"{stored.to(float64).item<double>()}") : $"an array of shape [{string.Join(", ", stored.shape)}]";
+        return stored.numel() == 1
+            ? FormattableString.Invariant($"{stored.to(float64).item<double>()}")
+            : $"an array of shape [{string.Join(", ", stored.shape)}]";
     }
 }

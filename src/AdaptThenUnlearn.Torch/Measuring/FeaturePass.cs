@@ -12,7 +12,9 @@ public static class FeaturePass
     /// <summary>Features and logits of all images.</summary>
     /// <param name="classifier">In eval mode.</param>
     /// <param name="images"><c>[N, C, H, W]</c>, float32 nominally [-1, 1], or uint8 0 to 255; N ≥ 1; any device.</param>
-    /// <returns><c>[N, d]</c> and <c>[N, classes]</c>, float32 on the CPU, without gradient; belong to the caller's scope.</returns>
+    /// <returns>
+    /// <c>[N, d]</c> and <c>[N, classes]</c>, float32 on the CPU, without gradient; belong to the caller's scope.
+    /// </returns>
     public static (Tensor Features, Tensor Logits) Run(FeatureClassifier classifier, Tensor images)
     {
         using var scope = NewDisposeScope();
@@ -33,11 +35,14 @@ public static class FeaturePass
 
     /// <summary>Features of images that come in batches, so that only the features need the memory.</summary>
     /// <param name="extractor">In eval mode.</param>
-    /// <param name="batches">Each <c>[n, C, H, W]</c>, float32 nominally [-1, 1], or uint8 0 to 255; at least one; each is disposed.</param>
+    /// <param name="batches">
+    /// Each <c>[n, C, H, W]</c>, float32 nominally [-1, 1], or uint8 0 to 255; at least one; each is disposed.
+    /// </param>
     /// <param name="reportCount">Receives how many images were seen so far.</param>
     /// <param name="cancel">Ends it between two batches.</param>
     /// <returns><c>[N, d]</c>, float32 on the CPU, without gradient; belongs to the caller's scope.</returns>
-    public static Tensor Features(IFeatureExtractor extractor, IEnumerable<Tensor> batches, Action<long> reportCount, CancellationToken cancel)
+    public static Tensor Features(
+        IFeatureExtractor extractor, IEnumerable<Tensor> batches, Action<long> reportCount, CancellationToken cancel)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
@@ -56,7 +61,8 @@ public static class FeaturePass
         return cat(features).MoveToOuterDisposeScope();
     }
 
-    private static Tensor ToEightBit(Tensor images) => images.dtype == uint8 ? ImageQuantizer.FromBytes(images) : ImageQuantizer.Quantize(images);
+    private static Tensor ToEightBit(Tensor images) =>
+        images.dtype == uint8 ? ImageQuantizer.FromBytes(images) : ImageQuantizer.Quantize(images);
 
     /// <summary>An array of images in batches.</summary>
     /// <param name="images"><c>[N, C, H, W]</c>; stays the caller's.</param>

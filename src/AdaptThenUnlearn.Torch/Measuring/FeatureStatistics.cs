@@ -2,7 +2,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Measuring;
 
-/// <summary>Mean and covariance of feature vectors, kept as sums, so that the statistics of parts add up to those of the whole.</summary>
+/// <summary>
+/// Mean and covariance of feature vectors, kept as sums, so that the statistics of parts add up to those of the whole.
+/// </summary>
 public sealed class FeatureStatistics : IDisposable
 {
     private const long MostAtOnce = 1 << 25;   // numbers in double precision: 256 MB

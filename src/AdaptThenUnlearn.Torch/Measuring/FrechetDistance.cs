@@ -1,3 +1,4 @@
+using System.Globalization;
 using AdaptThenUnlearn.Measurements;
 using static TorchSharp.torch;
 
@@ -17,7 +18,10 @@ public static class FrechetDistance
     /// <summary>Measures, or says why it cannot.</summary>
     /// <param name="first">One set.</param>
     /// <param name="second">The other.</param>
-    /// <returns>A value of 0 or more in squared feature units; not measured when a set has no more vectors than dimensions, holds numbers that are not finite, or no feature varies in either.</returns>
+    /// <returns>
+    /// A value of 0 or more in squared feature units; not measured when a set has no more vectors than dimensions, holds numbers
+    /// that are not finite, or no feature varies in either.
+    /// </returns>
     /// <exception cref="ArgumentException">Their vectors have different lengths.</exception>
     public static MetricResult Between(FeatureStatistics first, FeatureStatistics second)
     {
@@ -35,10 +39,13 @@ public static class FrechetDistance
             return MetricResult.Unmeasured(why);
 
         if (IsConstant(first) && IsConstant(second))
-            return MetricResult.Unmeasured("no feature varies in either set, as of an extractor that sees the same in every image");
+            return MetricResult.Unmeasured(
+                "no feature varies in either set, as of an extractor that sees the same in every image");
 
         var distance = Between(first.Mean, first.Covariance, second.Mean, second.Covariance);
-        return double.IsFinite(distance) ? new MetricResult(distance, null) : MetricResult.Unmeasured("the features hold numbers that are not finite");
+        return double.IsFinite(distance)
+            ? new MetricResult(distance, null)
+            : MetricResult.Unmeasured("the features hold numbers that are not finite");
     }
 
     /// <summary>The formula, for covariances of any rank.</summary>
@@ -53,7 +60,8 @@ public static class FrechetDistance
     }
 
     // The root of the second covariance serves for many first ones.
-    private static double Between(Tensor firstMean, Tensor firstCovariance, Tensor secondMean, Tensor secondCovariance, Tensor root)
+    private static double Between(
+        Tensor firstMean, Tensor firstCovariance, Tensor secondMean, Tensor secondCovariance, Tensor root)
     {
         using var scope = NewDisposeScope();
         var product = root.mm(firstCovariance).mm(root);
@@ -78,7 +86,10 @@ public static class FrechetDistance
     {
         using var scope = NewDisposeScope();
         var members = Enumerable.Range(0, FrechetGroups.Count)
-            .Select(group => latents.Index().Where(latent => latent.Item % FrechetGroups.Count == group).Select(latent => (long)latent.Index).ToArray()).ToList();
+            .Select(group => latents.Index()
+                .Where(latent => latent.Item % FrechetGroups.Count == group)
+                .Select(latent => (long)latent.Index)
+                .ToArray()).ToList();
         if (members.Exists(rows => rows.Length == 0 || rows.Length >= latents.Count - 1))
             return null;
 
@@ -99,11 +110,14 @@ public static class FrechetDistance
     {
         var size = set.FeatureSize;
         if (set.Count is { } count)
-            return count > size ? null : FormattableString.Invariant($"{count} feature vectors do not determine a covariance of dimension {size}; more than {size} are needed");
+            return count > size ? null : FormattableString.Invariant(
+                $"{count} feature vectors do not determine a covariance of dimension {size}; more than {size} are needed");
 
         var (rank, varying) = Rank(set.Covariance);
-        return rank >= varying ? null : FormattableString.Invariant(
-            $"the statistics do not say how many images they are of, and their covariance has rank {rank} where {varying} of {size} features vary, as from too few images; more than {size} are needed");
+        return rank >= varying ? null : string.Create(
+            CultureInfo.InvariantCulture,
+            $"the statistics do not say how many images they are of, and their covariance has rank {rank} where {varying} of "
+                + $"{size} features vary, as from too few images; more than {size} are needed");
     }
 
     // Of the correlations, so that features of small variance count; those that never vary cannot say how many images there were.

@@ -9,7 +9,8 @@ public sealed class FrechetDistanceMetric : IQualityMetric
     public QualityMetric Metric => RecordedMetrics.FrechetDistance;
 
     /// <inheritdoc/>
-    public string Description => "Distance between two normal distributions with the means and covariances of the features (Heusel et al. 2017).";
+    public string Description =>
+        "Distance between two normal distributions with the means and covariances of the features (Heusel et al. 2017).";
 
     /// <inheritdoc/>
     public double Ideal => 0;
@@ -21,5 +22,6 @@ public sealed class FrechetDistanceMetric : IQualityMetric
     public string ReasonProperty => "notMeasured";
 
     /// <inheritdoc/>
-    public MetricResult Compute(ComparedFeatures features) => FrechetDistance.Between(features.GeneratedMoments, features.ReferenceMoments);
+    public MetricResult Compute(ComparedFeatures features) =>
+        FrechetDistance.Between(features.GeneratedMoments, features.ReferenceMoments);
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Features;
@@ -16,7 +17,8 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 /// <param name="classifiers">Of the policy.</param>
 /// <param name="reference">Of the policy; null where it asks for no quality.</param>
 /// <param name="images">Draws evaluation images.</param>
-public sealed class GeneratorEvaluator(UnlearningPolicy policy, PolicyClassifiers classifiers, QualityReference? reference, EvaluationImages images)
+public sealed class GeneratorEvaluator(
+    UnlearningPolicy policy, PolicyClassifiers classifiers, QualityReference? reference, EvaluationImages images)
 {
     private readonly AuditorCheck _check = new(policy, classifiers, reference);
 
@@ -30,8 +32,11 @@ public sealed class GeneratorEvaluator(UnlearningPolicy policy, PolicyClassifier
     /// <param name="progress">Receives the number of images looked at so far.</param>
     /// <param name="cancel">Ends the measurement between two batches.</param>
     /// <param name="before">Readings of the original generator; null where this is it.</param>
-    /// <exception cref="PolicyMismatchException">A classifier's outputs are not what the policy says, or a program answers differently from one time to the next.</exception>
-    public Measurement Measure(ImageGenerator generator, string sha256, IProgress<long> progress, CancellationToken cancel, Measurement? before = null)
+    /// <exception cref="PolicyMismatchException">
+    /// A classifier's outputs are not what the policy says, or a program answers differently from one time to the next.
+    /// </exception>
+    public Measurement Measure(
+        ImageGenerator generator, string sha256, IProgress<long> progress, CancellationToken cancel, Measurement? before = null)
     {
         using var scope = NewDisposeScope();
         using var consistencyCheck = StartConsistencyCheck(generator);
@@ -52,9 +57,12 @@ public sealed class GeneratorEvaluator(UnlearningPolicy policy, PolicyClassifier
     /// <param name="generator">That is measured.</param>
     /// <returns>Belongs to the caller.</returns>
     /// <exception cref="PolicyMismatchException">A program answers differently.</exception>
-    public ConsistencyCheck StartConsistencyCheck(ImageGenerator generator) => ConsistencyCheck.Probe(generator, policy, classifiers, images);
+    public ConsistencyCheck StartConsistencyCheck(ImageGenerator generator) =>
+        ConsistencyCheck.Probe(generator, policy, classifiers, images);
 
-    /// <summary>Every batch that a measurement could come to look at, in order, so that several machines can share the work.</summary>
+    /// <summary>
+    /// Every batch that a measurement could come to look at, in order, so that several machines can share the work.
+    /// </summary>
     public IEnumerable<EvaluationBatch> AllBatches()
     {
         var done = 0L;
@@ -66,7 +74,9 @@ public sealed class GeneratorEvaluator(UnlearningPolicy policy, PolicyClassifier
         }
     }
 
-    /// <summary>Puts readings of batches together; the same readings give the same measurement, wherever they were taken.</summary>
+    /// <summary>
+    /// Puts readings of batches together; the same readings give the same measurement, wherever they were taken.
+    /// </summary>
     /// <param name="sha256">Digest of the generator's checkpoint.</param>
     /// <param name="read">
     /// Gives the reading of a batch; asked in order, and only while more images are needed. Receives whether features of retained
@@ -101,7 +111,9 @@ public sealed class GeneratorEvaluator(UnlearningPolicy policy, PolicyClassifier
             samples = size;
             if (size == evaluation.Samples)
             {
-                evidence = first.Select(reading => reading.Evidence).OfType<ReadingEvidence>().Aggregate((one, other) => one.Merge(other));
+                evidence = first.Select(reading => reading.Evidence)
+                    .OfType<ReadingEvidence>()
+                    .Aggregate((one, other) => one.Merge(other));
                 _check.RequireOutputs(evidence);
             }
 
@@ -119,7 +131,12 @@ public sealed class GeneratorEvaluator(UnlearningPolicy policy, PolicyClassifier
             evaluation.Seed,
             evaluation.Truncation,
             [.. policy.UndesiredFeatures.Select((feature, number) => _check.Complete(number, new FeatureReading(
-                feature.Name, feature.Auditor ?? feature.Annotator, feature.Class, looks[number], feature.Auditor is null ? null : first.Sum(reading => reading.AnnotatorHits[number]), NoiseFloor(feature)), evidence!, before))],
+                feature.Name,
+                feature.Auditor ?? feature.Annotator,
+                feature.Class,
+                looks[number],
+                feature.Auditor is null ? null : first.Sum(reading => reading.AnnotatorHits[number]),
+                NoiseFloor(feature)), evidence!, before))],
             Quality([.. first.Where(reading => reading.Retained is not null)]),
             Shares(first),
             evaluation.RangeOrDefault,
@@ -129,7 +146,9 @@ public sealed class GeneratorEvaluator(UnlearningPolicy policy, PolicyClassifier
     /// <summary>Looks at one batch; each classifier looks at each image once.</summary>
     /// <param name="generator">In eval mode; stays the caller's.</param>
     /// <param name="batch">Which.</param>
-    /// <param name="needsRetained">Whether features of retained images are wanted: an extractor may take a hundred times as long as all else.</param>
+    /// <param name="needsRetained">
+    /// Whether features of retained images are wanted: an extractor may take a hundred times as long as all else.
+    /// </param>
     /// <returns>Its tensor belongs to the caller's scope.</returns>
     public BatchReading Read(ImageGenerator generator, EvaluationBatch batch, bool needsRetained = true)
     {
@@ -150,19 +169,30 @@ public sealed class GeneratorEvaluator(UnlearningPolicy policy, PolicyClassifier
             return new BatchReading(batch, hits, annotatorHits, [], null, [], evidence);
 
         var byClass = classifiers[counter].Count(Classify(classifiers[counter]).Logits);
-        var isRetained = shown.Aggregate(ones(drawn.shape[0], dtype: @bool, device: drawn.device), (mask, one) => mask.logical_and(one.logical_not()));
+        var isRetained = shown.Aggregate(
+            ones(drawn.shape[0], dtype: @bool, device: drawn.device), (mask, one) => mask.logical_and(one.logical_not()));
         return needsRetained && batch.First < policy.Evaluation.Samples
-            ? new BatchReading(batch, hits, annotatorHits, byClass, Extracted().cpu().MoveToOuterDisposeScope(), isRetained.nonzero().flatten().cpu().data<long>().ToArray(), evidence)
+            ? new BatchReading(
+                batch,
+                hits,
+                annotatorHits,
+                byClass,
+                Extracted().cpu().MoveToOuterDisposeScope(),
+                isRetained.nonzero().flatten().cpu().data<long>().ToArray(),
+                evidence)
             : new BatchReading(batch, hits, annotatorHits, byClass, null, [], evidence);
 
         ReadingEvidence Evidence() => new(
             [.. _check.ClassifierNames.Select(name => OutputRange.FromLogits(Classify(classifiers[name]).Logits))],
-            [.. features.Select(feature => ReadingEvidence.CountDifferences(Output(classifiers.Auditor(feature)), Output(classifiers.Annotator(feature))))],
+            [.. features.Select(feature => ReadingEvidence.CountDifferences(
+                Output(classifiers.Auditor(feature)), Output(classifiers.Annotator(feature))))],
             DiversityStatistics.FromImages(drawn));
 
         Tensor Output(FeatureRule rule) => Classify(rule.Classifier).Logits.select(1, rule.Index);
 
-        Tensor Extracted() => policy.Quality.Extractor == counter ? Classify(classifiers[counter]).Features[isRetained] : classifiers.Extractor!.Extractor.Features(drawn[isRetained]);
+        Tensor Extracted() => policy.Quality.Extractor == counter
+            ? Classify(classifiers[counter]).Features[isRetained]
+            : classifiers.Extractor!.Extractor.Features(drawn[isRetained]);
 
         Tensor Shown(FeatureRule rule) => rule.Shows(Classify(rule.Classifier).Logits);
 
@@ -180,12 +210,22 @@ public sealed class GeneratorEvaluator(UnlearningPolicy policy, PolicyClassifier
 
     // The reference knows the errors of its own extractor alone, and without a threshold.
     private double? NoiseFloor(UndesiredFeature feature) =>
-        classifiers.Auditor(feature).Threshold is null && policy.Quality?.Extractor == (feature.Auditor ?? feature.Annotator) && reference is not null && reference.FalsePositiveRates.TryGetValue(feature.Class, out var rate) ? rate : null;
+        classifiers.Auditor(feature).Threshold is null
+            && policy.Quality?.Extractor == (feature.Auditor ?? feature.Annotator)
+            && reference is not null
+            && reference.FalsePositiveRates.TryGetValue(feature.Class, out var rate)
+                ? rate
+                : null;
 
-    private IReadOnlyList<ClassShare> Shares(IReadOnlyList<BatchReading> first) => policy.Quality?.CountingClassifier(policy) is not { } counter
-        ? []
-        : [.. classifiers[counter].Classes.Select((name, number) => new ClassShare(
-            counter, name, policy.Quality.UndesiredClasses(policy).Contains(name), first.Sum(reading => reading.ByClass[number]), policy.Evaluation.Samples))];
+    private IReadOnlyList<ClassShare> Shares(IReadOnlyList<BatchReading> first) =>
+        policy.Quality?.CountingClassifier(policy) is not { } counter
+            ? []
+            : [.. classifiers[counter].Classes.Select((name, number) => new ClassShare(
+                counter,
+                name,
+                policy.Quality.UndesiredClasses(policy).Contains(name),
+                first.Sum(reading => reading.ByClass[number]),
+                policy.Evaluation.Samples))];
 
     private QualityReading? Quality(IReadOnlyList<BatchReading> readings)
     {
@@ -198,8 +238,11 @@ public sealed class GeneratorEvaluator(UnlearningPolicy policy, PolicyClassifier
 
         // Give up where there are too few images for the Fréchet distance: nothing else is measured then.
         if (!IsEnough)
-            return Reading(Unmeasured(FormattableString.Invariant(
-                $"{wanted} images are compared, and more than {reference.Moments.FeatureSize} are needed, one for each dimension of the features: 'evaluation.samples' must be at least {2 * (reference.Moments.FeatureSize + 1)}")));
+            return Reading(Unmeasured(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{wanted} images are compared, and more than {reference.Moments.FeatureSize} are needed, one for each "
+                    + $"dimension of the features: 'evaluation.samples' must be at least "
+                    + $"{2 * (reference.Moments.FeatureSize + 1)}")));
         if (found < wanted)
             return Reading(Unmeasured(FormattableString.Invariant(
                 $"only {found} of {policy.Evaluation.Samples} images are free of undesired features, and {wanted} are compared")));
@@ -208,14 +251,18 @@ public sealed class GeneratorEvaluator(UnlearningPolicy policy, PolicyClassifier
         var generated = cat([.. readings.Select(reading => reading.Retained!)]).narrow(0, 0, wanted);
         using var statistics = FeatureStatistics.FromFeatures(generated);
         using var moments = FeatureMoments.FromStatistics(statistics);
-        var compared = new ComparedFeatures(generated, reference.Samples, moments, reference.Moments, MetricSettings.ForPolicy(policy.Evaluation));
+        var compared = new ComparedFeatures(
+            generated, reference.Samples, moments, reference.Moments, MetricSettings.ForPolicy(policy.Evaluation));
         var distance = QualityMetrics.All[0].Compute(compared);
         if (distance.NotMeasured is { } why)
             return Reading(Unmeasured(why));
         var others = QualityMetrics.All.Skip(1).Select(metric => metric.Compute(compared).ToValue(metric));
 
         // Estimate the error of the distance from the distances without each group of latents.
-        IReadOnlyList<long> latents = [.. readings.SelectMany(batch => batch.RetainedPositions.Select(place => batch.Batch.First + place)).Take(wanted)];
+        IReadOnlyList<long> latents =
+        [
+            .. readings.SelectMany(batch => batch.RetainedPositions.Select(place => batch.Batch.First + place)).Take(wanted)
+        ];
         return Reading([distance.ToValue(QualityMetrics.All[0]), .. others]) with
         {
             Groups = FrechetDistance.ComputeLeavingOutGroups(generated, latents, reference.Moments),
@@ -228,17 +275,31 @@ public sealed class GeneratorEvaluator(UnlearningPolicy policy, PolicyClassifier
 
     // The Fréchet distance has the reason; the other metrics have no value for the same reason.
     private static IReadOnlyList<MetricValue> Unmeasured(string why) =>
-        [.. QualityMetrics.All.Select((metric, index) => new MetricValue(metric.Metric, null, NotMeasured: index == 0 ? why : null))];
+        [.. QualityMetrics.All.Select(
+            (metric, index) => new MetricValue(metric.Metric, null, NotMeasured: index == 0 ? why : null))];
 }
 
 /// <summary>The reading of one batch of images.</summary>
 /// <param name="Batch">Which.</param>
 /// <param name="Hits">For each undesired feature of the policy: images that show it, to its auditor.</param>
 /// <param name="AnnotatorHits">For each undesired feature: images that show it, to its annotator.</param>
-/// <param name="ByClass">For each class of the classifier that counts them: images of it (where several classes may hold, an image counts for each); empty where the policy asks for no quality.</param>
-/// <param name="Retained">The extractor's features of images without undesired features, <c>[≤ Size, d]</c>, on the CPU; null beyond the first look, where enough were seen before, or where the policy asks for no quality.</param>
-/// <param name="RetainedPositions">Place in the batch of each image whose features are <paramref name="Retained"/>, ascending from 0; none where that is null.</param>
+/// <param name="ByClass">
+/// For each class of the classifier that counts them: images of it (where several classes may hold, an image counts for each);
+/// empty where the policy asks for no quality.
+/// </param>
+/// <param name="Retained">
+/// The extractor's features of images without undesired features, <c>[≤ Size, d]</c>, on the CPU; null beyond the first look,
+/// where enough were seen before, or where the policy asks for no quality.
+/// </param>
+/// <param name="RetainedPositions">
+/// Place in the batch of each image whose features are <paramref name="Retained"/>, ascending from 0; none where that is null.
+/// </param>
 /// <param name="Evidence">What the batch shows about the classifiers and the images; null beyond the first look.</param>
 public sealed record BatchReading(
-    EvaluationBatch Batch, IReadOnlyList<long> Hits, IReadOnlyList<long> AnnotatorHits, IReadOnlyList<long> ByClass, Tensor? Retained, IReadOnlyList<long> RetainedPositions,
+    EvaluationBatch Batch,
+    IReadOnlyList<long> Hits,
+    IReadOnlyList<long> AnnotatorHits,
+    IReadOnlyList<long> ByClass,
+    Tensor? Retained,
+    IReadOnlyList<long> RetainedPositions,
     ReadingEvidence? Evidence);

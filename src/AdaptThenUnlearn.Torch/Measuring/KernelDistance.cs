@@ -32,7 +32,8 @@ public sealed record KernelDistance(double? Mean, double? Deviation, string? Not
         using var random = new RandomStreams(seed, "kernel-distance").At("subsets");
         return Between(reference, generated, Rows(reference.shape[0]), Rows(generated.shape[0]));
 
-        Tensor Rows(long count) => stack([.. Enumerable.Range(0, subsets).Select(_ => randperm(count, dtype: int64, generator: random).narrow(0, 0, size))]);
+        Tensor Rows(long count) => stack(
+            [.. Enumerable.Range(0, subsets).Select(_ => randperm(count, dtype: int64, generator: random).narrow(0, 0, size))]);
     }
 
     /// <summary>Measures over given subsets.</summary>
@@ -55,18 +56,22 @@ public sealed record KernelDistance(double? Mean, double? Deviation, string? Not
     private static KernelDistance Unmeasured(string why) => new(null, null, why);
 
     /// <summary>The value of each subset.</summary>
-    internal static IReadOnlyList<double> PerSubset(Tensor reference, Tensor generated, Tensor referenceRows, Tensor generatedRows)
+    internal static IReadOnlyList<double> PerSubset(
+        Tensor reference, Tensor generated, Tensor referenceRows, Tensor generatedRows)
     {
         using var scope = NewDisposeScope();
         var (real, fake) = (reference.detach().cpu().to(float64), generated.detach().cpu().to(float64));
-        return [.. Enumerable.Range(0, (int)referenceRows.shape[0]).Select(number => SquaredDiscrepancy(real.index_select(0, referenceRows[number]), fake.index_select(0, generatedRows[number])))];
+        return [.. Enumerable.Range(0, (int)referenceRows.shape[0]).Select(number => SquaredDiscrepancy(
+            real.index_select(0, referenceRows[number]), fake.index_select(0, generatedRows[number])))];
     }
 
     private static double SquaredDiscrepancy(Tensor real, Tensor fake)
     {
         using var scope = NewDisposeScope();
         var size = (double)real.shape[0];
-        var (within, between) = (WithoutDiagonal(Kernel(real, real)) + WithoutDiagonal(Kernel(fake, fake)), Kernel(fake, real).sum().item<double>());
+        var (within, between) = (WithoutDiagonal(Kernel(real, real)) + WithoutDiagonal(Kernel(fake, fake)), Kernel(fake, real)
+            .sum()
+            .item<double>());
         return within / (size * (size - 1)) - 2 * between / (size * size);
 
         static double WithoutDiagonal(Tensor kernel) => kernel.sum().item<double>() - kernel.trace().item<double>();

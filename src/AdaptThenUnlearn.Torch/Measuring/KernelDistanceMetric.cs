@@ -9,7 +9,8 @@ public sealed class KernelDistanceMetric : IQualityMetric
     public QualityMetric Metric => RecordedMetrics.KernelDistance;
 
     /// <inheritdoc/>
-    public string Description => "Mean over subsets of the unbiased squared discrepancy with a cubic polynomial kernel (Bińkowski et al. 2018).";
+    public string Description =>
+        "Mean over subsets of the unbiased squared discrepancy with a cubic polynomial kernel (Bińkowski et al. 2018).";
 
     /// <inheritdoc/>
     public double Ideal => 0;

@@ -12,7 +12,8 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 /// <param name="Density">Mean number of reference radii a generated sample lies in, over k; may exceed 1.</param>
 /// <param name="Coverage">Share of reference samples with a generated one within their radius, 0 to 1.</param>
 /// <param name="NotMeasured">Why there are no values; null when there are.</param>
-public sealed record ManifoldMetrics(double? Precision, double? Recall, double? Density, double? Coverage, string? NotMeasured = null)
+public sealed record ManifoldMetrics(
+    double? Precision, double? Recall, double? Density, double? Coverage, string? NotMeasured = null)
 {
     /// <summary>Neighbours for precision and recall, as in the paper.</summary>
     public const int PrecisionNeighbours = 3;
@@ -32,7 +33,10 @@ public sealed record ManifoldMetrics(double? Precision, double? Recall, double? 
     /// <param name="densityNeighbours">k of density and coverage.</param>
     /// <returns>Nulls where a set has too few samples for its neighbours, or its numbers are not finite.</returns>
     public static ManifoldMetrics Compute(
-        Tensor reference, Tensor generated, int precisionNeighbours = PrecisionNeighbours, int densityNeighbours = DensityNeighbours)
+        Tensor reference,
+        Tensor generated,
+        int precisionNeighbours = PrecisionNeighbours,
+        int densityNeighbours = DensityNeighbours)
     {
         var neighbours = Math.Max(precisionNeighbours, densityNeighbours);
         var why = Math.Min(reference.shape[0], generated.shape[0]) <= neighbours

@@ -1,22 +1,33 @@
+using System.Globalization;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Features;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Measuring;
 
-/// <summary>Between which numbers the outputs of a classifier lay: tells logits from probabilities, and a classifier that looks from one that does not.</summary>
+/// <summary>
+/// Between which numbers the outputs of a classifier lay: tells logits from probabilities, and a classifier that looks from one
+/// that does not.
+/// </summary>
 /// <param name="Images">That were looked at.</param>
 /// <param name="Unreadable">Of those, for which an output was no finite number; they are left out of the rest.</param>
 /// <param name="MinimumSum">Smallest sum of an image's outputs.</param>
 /// <param name="MaximumSum">Largest.</param>
 /// <param name="Minimum">Smallest output of each class.</param>
 /// <param name="Maximum">Largest.</param>
-public sealed record OutputRange(long Images, long Unreadable, double MinimumSum, double MaximumSum, IReadOnlyList<double> Minimum, IReadOnlyList<double> Maximum)
+public sealed record OutputRange(
+    long Images,
+    long Unreadable,
+    double MinimumSum,
+    double MaximumSum,
+    IReadOnlyList<double> Minimum,
+    IReadOnlyList<double> Maximum)
 {
     private const double Tolerance = 1e-3;      // a softmax in half precision sums to 1 within so much
     private const double Unmoved = 1e-6;        // relative: what rounding alone does
     private const int Totals = 4;
-    private const string Shift = " (if they are logits all the same, subtract 2 from every one in the program: it changes no softmax)";
+    private const string Shift =
+        " (if they are logits all the same, subtract 2 from every one in the program: it changes no softmax)";
 
     /// <summary>Of one batch.</summary>
     /// <param name="logits">What the classifier put out, <c>[N, K]</c>.</param>
@@ -29,7 +40,8 @@ public sealed record OutputRange(long Images, long Unreadable, double MinimumSum
         if (finite.shape[0] == 0)
             return new OutputRange(
                 images, images, double.PositiveInfinity, double.NegativeInfinity,
-                [.. Enumerable.Repeat(double.PositiveInfinity, classes)], [.. Enumerable.Repeat(double.NegativeInfinity, classes)]);
+                [.. Enumerable.Repeat(double.PositiveInfinity, classes)],
+                [.. Enumerable.Repeat(double.NegativeInfinity, classes)]);
 
         var sums = finite.sum([1]);
         return new OutputRange(
@@ -39,11 +51,15 @@ public sealed record OutputRange(long Images, long Unreadable, double MinimumSum
 
     /// <summary>Of both sets of images together.</summary>
     public OutputRange Merge(OutputRange other) => new(
-        Images + other.Images, Unreadable + other.Unreadable, Math.Min(MinimumSum, other.MinimumSum), Math.Max(MaximumSum, other.MaximumSum),
+        Images + other.Images,
+        Unreadable + other.Unreadable,
+        Math.Min(MinimumSum, other.MinimumSum),
+        Math.Max(MaximumSum, other.MaximumSum),
         [.. Minimum.Zip(other.Minimum, Math.Min)], [.. Maximum.Zip(other.Maximum, Math.Max)]);
 
     /// <summary>Whether no output of any class differs from image to image.</summary>
-    public bool IsConstant => Minimum.Zip(Maximum).All(pair => pair.Second - pair.First <= Unmoved * Math.Max(1, Math.Abs(pair.Second)));
+    public bool IsConstant =>
+        Minimum.Zip(Maximum).All(pair => pair.Second - pair.First <= Unmoved * Math.Max(1, Math.Abs(pair.Second)));
 
     /// <summary>Why these cannot be the outputs that a policy speaks of, with the mend; null where they can.</summary>
     /// <param name="outputs">What the policy, or the checkpoint, says.</param>
@@ -58,16 +74,25 @@ public sealed record OutputRange(long Images, long Unreadable, double MinimumSum
         var sumToOne = Minimum.Count > 1 && MinimumSum >= 1 - Tolerance && MaximumSum <= 1 + Tolerance;
         var range = FormattableString.Invariant($"over {Images} images its outputs lie between {least:G4} and {most:G4}");
         if (outputs is ClassifierOutputs.Probabilities or ClassifierOutputs.IndependentProbabilities)
-            return !areShares ? $"{range}, so they are no probabilities: say \"{OutputKinds.Softmax}\" (one class holds) or \"{OutputKinds.Sigmoid}\" (several may) if they are logits"
+            return !areShares ? $"{range}, so they are no probabilities: say \"{OutputKinds.Softmax}\" (one class holds) or "
+                + $"\"{OutputKinds.Sigmoid}\" (several may) if they are logits"
                 : outputs is ClassifierOutputs.Probabilities && !sumToOne
-                    ? FormattableString.Invariant($"its outputs for an image sum to {MinimumSum:G4} up to {MaximumSum:G4}, and those of classes of which one holds sum to 1: say \"{OutputKinds.IndependentProbabilities}\"")
+                    ? string.Create(
+                            CultureInfo.InvariantCulture,
+                            $"its outputs for an image sum to {MinimumSum:G4} up to {MaximumSum:G4}, and those of classes of "
+                                + $"which one holds sum to 1: say \"{OutputKinds.IndependentProbabilities}\"")
                 : null;
         if (knownToBeLogits)
             return null;
         if (areShares)
-            return $"{range}{(sumToOne ? " and sum to 1 for each" : "")}: these are probabilities, and logits are expected; say \"outputs\": \"{(sumToOne ? OutputKinds.Probabilities : OutputKinds.IndependentProbabilities)}\"{(outputs is ClassifierOutputs.Softmax ? Shift : "")}";
+            return $"{range}{(sumToOne ? " and sum to 1 for each" : "")}: these are probabilities, and logits are expected; "
+                + $"say \"outputs\": "
+                + $"\"{(sumToOne ? OutputKinds.Probabilities : OutputKinds.IndependentProbabilities)}\"{(outputs is ClassifierOutputs.Softmax ? Shift : "")}";
         return Minimum.Count > 1 && least >= 0 && MinimumSum > 0 && MaximumSum - MinimumSum <= Tolerance * MaximumSum
-            ? FormattableString.Invariant($"{range} and sum to {MaximumSum:G4} for each: these are shares, and logits are expected; divide them by {MaximumSum:G4} in the program and say \"outputs\": \"{OutputKinds.Probabilities}\"")
+            ? string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{range} and sum to {MaximumSum:G4} for each: these are shares, and logits are expected; divide them by "
+                        + $"{MaximumSum:G4} in the program and say \"outputs\": \"{OutputKinds.Probabilities}\"")
             : null;
     }
 
@@ -78,7 +103,12 @@ public sealed record OutputRange(long Images, long Unreadable, double MinimumSum
     /// <param name="row">Numbers.</param>
     /// <param name="classes">K.</param>
     internal static OutputRange FromRow(ReadOnlySpan<double> row, int classes) => new(
-        (long)row[0], (long)row[1], row[2], row[3], row.Slice(Totals, classes).ToArray(), row.Slice(Totals + classes, classes).ToArray());
+        (long)row[0],
+        (long)row[1],
+        row[2],
+        row[3],
+        row.Slice(Totals, classes).ToArray(),
+        row.Slice(Totals + classes, classes).ToArray());
 
     /// <summary>How many numbers a row has.</summary>
     /// <param name="classes">K.</param>

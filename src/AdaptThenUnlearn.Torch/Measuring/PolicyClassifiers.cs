@@ -9,7 +9,10 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Measuring;
 
-/// <summary>The classifiers that a policy names and the extractor of its quality, loaded once each and checked against the generator and the policy.</summary>
+/// <summary>
+/// The classifiers that a policy names and the extractor of its quality, loaded once each and checked against the generator and
+/// the policy.
+/// </summary>
 public sealed class PolicyClassifiers : IDisposable
 {
     private readonly Dictionary<string, LoadedClassifier> _byName;
@@ -23,7 +26,8 @@ public sealed class PolicyClassifiers : IDisposable
     public FeatureRule Annotator(UndesiredFeature feature) => new(this[feature.Annotator], feature.Class, feature.Threshold);
 
     /// <summary>By whom and how a feature is found for the gate.</summary>
-    public FeatureRule Auditor(UndesiredFeature feature) => new(this[feature.Auditor ?? feature.Annotator], feature.Class, feature.AuditorThreshold ?? feature.Threshold);
+    public FeatureRule Auditor(UndesiredFeature feature) =>
+        new(this[feature.Auditor ?? feature.Annotator], feature.Class, feature.AuditorThreshold ?? feature.Threshold);
 
     /// <summary>How a classifier did on images that it was not trained on; null where its checkpoint does not say.</summary>
     public HeldOutCounts? HeldOut(string name) => _byName[name].HeldOut;
@@ -31,7 +35,9 @@ public sealed class PolicyClassifiers : IDisposable
     /// <summary>Digest of a classifier's checkpoint.</summary>
     public string Sha256(string name) => _byName[name].Sha256;
 
-    /// <summary>How auditors did on images that the policy says show the feature, by the feature's name; empty where it names none.</summary>
+    /// <summary>
+    /// How auditors did on images that the policy says show the feature, by the feature's name; empty where it names none.
+    /// </summary>
     public IReadOnlyDictionary<string, DetectionCounts> Tried { get; private set; } = new Dictionary<string, DetectionCounts>();
 
     /// <summary>Has an auditor look at images that the policy says show its feature.</summary>
@@ -45,7 +51,8 @@ public sealed class PolicyClassifiers : IDisposable
         var found = auditor.Shows(FeaturePass.Run(auditor.Classifier, images).Logits).sum().item<long>();
         Tried = new Dictionary<string, DetectionCounts>(Tried)
         {
-            [feature.Name] = new DetectionCounts("of the policy's folder 'negatives'", images.shape[0], images.shape[0] - found, Without: 0, FalseAlarms: 0),
+            [feature.Name] = new DetectionCounts(
+                "of the policy's folder 'negatives'", images.shape[0], images.shape[0] - found, Without: 0, FalseAlarms: 0),
         };
     }
 
@@ -59,20 +66,38 @@ public sealed class PolicyClassifiers : IDisposable
     /// <param name="images">What the generator makes.</param>
     /// <param name="device">Where they go.</param>
     /// <returns>Belongs to the caller.</returns>
-    /// <exception cref="CheckpointException">A file is missing, damaged, not pinned so, or no classifier or extractor.</exception>
-    /// <exception cref="PolicyMismatchException">A classifier takes other images, or lacks a class that the policy names.</exception>
-    public static PolicyClassifiers Load(UnlearningPolicy policy, Func<string, string> resolve, Func<string, CheckpointFile> open, ImageShape images, Device device)
+    /// <exception cref="CheckpointException">
+    /// A file is missing, damaged, not pinned so, or no classifier or extractor.
+    /// </exception>
+    /// <exception cref="PolicyMismatchException">
+    /// A classifier takes other images, or lacks a class that the policy names.
+    /// </exception>
+    public static PolicyClassifiers Load(
+        UnlearningPolicy policy,
+        Func<string, string> resolve,
+        Func<string, CheckpointFile> open,
+        ImageShape images,
+        Device device)
     {
         var loaded = new PolicyClassifiers([]);
         try
         {
             foreach (var (name, choice) in policy.Classifiers)
             {
-                var classifier = ClassifierCheckpoint.Load(open(resolve(choice.Checkpoint)), choice.Sha256, choice.Classes, device, choice.Outputs, choice.Format ?? CheckpointFormats.Auto, images);
+                var classifier = ClassifierCheckpoint.Load(
+                    open(resolve(choice.Checkpoint)),
+                    choice.Sha256,
+                    choice.Classes,
+                    device,
+                    choice.Outputs,
+                    choice.Format ?? CheckpointFormats.Auto,
+                    images);
                 loaded._byName.Add(name, classifier);
                 if (classifier.Classifier.Shape != images)
                     throw new PolicyMismatchException(
-                        $"$.classifiers.{name}.checkpoint", $"the classifier takes {classifier.Classifier.Shape} images, the generator makes {images}; name a classifier trained on the generator's image size");
+                        $"$.classifiers.{name}.checkpoint",
+                        $"the classifier takes {classifier.Classifier.Shape} images, the generator makes {images}; name a "
+                            + "classifier trained on the generator's image size");
                 if (WhyNotSo(classifier.Classifier) is { } problem)
                     throw new PolicyMismatchException($"$.classifiers.{name}.outputs", problem);
             }
@@ -83,12 +108,15 @@ public sealed class PolicyClassifiers : IDisposable
                 foreach (var role in new[] { feature.Annotator, feature.Auditor ?? feature.Annotator })
                     if (!loaded[role].Classes.Contains(feature.Class))
                         throw new PolicyMismatchException(
-                            $"$.undesiredFeatures[{number}].class", $"classifier '{role}' has no class '{feature.Class}'; it has: {string.Join(", ", loaded[role].Classes)}");
+                            $"$.undesiredFeatures[{number}].class",
+                            $"classifier '{role}' has no class '{feature.Class}'; it has: "
+                                + $"{string.Join(", ", loaded[role].Classes)}");
             }
 
             if (policy.Quality is { } quality)
                 loaded.Extractor = WeightsExtractor.Find(quality.Extractor) is { } kind
-                    ? FeatureExtractors.Load(kind, resolve(quality.ExtractorWeights!), quality.ExtractorSha256, device, images.Resolution, open)
+                    ? FeatureExtractors
+                        .Load(kind, resolve(quality.ExtractorWeights!), quality.ExtractorSha256, device, images.Resolution, open)
                     : LoadedExtractor.FromClassifier(loaded._byName[quality.Extractor]);
             return loaded;
         }
@@ -103,7 +131,8 @@ public sealed class PolicyClassifiers : IDisposable
     {
         ClassifierOutputs.Softmax => OutputKinds.SingleClassProblem(OutputKinds.Softmax, classifier.Classes.Count),
         ClassifierOutputs.Probabilities or ClassifierOutputs.IndependentProbabilities when classifier.IsKnownToMakeLogits =>
-            $"'{classifier.Architecture}' ends in a layer of logits, and probabilities are for programs that do not: say \"{OutputKinds.Softmax}\" or \"{OutputKinds.Sigmoid}\", or leave this out where the checkpoint says it",
+            $"'{classifier.Architecture}' ends in a layer of logits, and probabilities are for programs that do not: say "
+                + $"\"{OutputKinds.Softmax}\" or \"{OutputKinds.Sigmoid}\", or leave this out where the checkpoint says it",
         _ => null,
     };
 

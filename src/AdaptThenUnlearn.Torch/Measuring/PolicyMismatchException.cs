@@ -6,7 +6,8 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 /// <param name="path">JSON path of the property to mend.</param>
 /// <param name="problem">What does not fit, and how to mend it.</param>
 /// <param name="code">What the diagnostic is called; <see cref="PolicyCodes.UnknownName"/> unless it has its own.</param>
-public sealed class PolicyMismatchException(string path, string problem, string code = PolicyCodes.UnknownName) : Exception($"{path}: {problem}")
+public sealed class PolicyMismatchException(
+    string path, string problem, string code = PolicyCodes.UnknownName) : Exception($"{path}: {problem}")
 {
     /// <summary>One of <see cref="PolicyCodes"/>.</summary>
     public string Code { get; } = code;

@@ -9,7 +9,8 @@ public sealed class PrecisionMetric : IQualityMetric
     public QualityMetric Metric => RecordedMetrics.Precision;
 
     /// <inheritdoc/>
-    public string Description => "Share of generated images within the neighbourhood of a reference image (Kynkäänniemi et al. 2019).";
+    public string Description =>
+        "Share of generated images within the neighbourhood of a reference image (Kynkäänniemi et al. 2019).";
 
     /// <inheritdoc/>
     public double Ideal => 1;

@@ -8,6 +8,7 @@ public static class QualityMetrics
     /// </summary>
     public static IReadOnlyList<IQualityMetric> All { get; } =
     [
-        new FrechetDistanceMetric(), new KernelDistanceMetric(), new PrecisionMetric(), new RecallMetric(), new DensityMetric(), new CoverageMetric(),
+        new FrechetDistanceMetric(), new KernelDistanceMetric(), new PrecisionMetric(), new RecallMetric(),
+        new DensityMetric(), new CoverageMetric(),
     ];
 }

@@ -12,9 +12,18 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 /// <param name="Sha256">Digest of what it was made from; readings against different digests are never compared.</param>
 /// <param name="Excluded">Names of the classes left out.</param>
 /// <param name="Moments">For the Fréchet distance; owned by this.</param>
-/// <param name="FalsePositiveRates">For classes: how often the extractor sees them in real images of other classes; empty where the reference does not say.</param>
-/// <param name="Samples"><c>[M, d]</c>, float32, for KID, precision, recall, density and coverage; none where the reference has none; owned by this.</param>
-public sealed record QualityReference(string Sha256, IReadOnlyList<string> Excluded, FeatureMoments Moments, IReadOnlyDictionary<string, double> FalsePositiveRates, Tensor Samples) : IDisposable
+/// <param name="FalsePositiveRates">
+/// For classes: how often the extractor sees them in real images of other classes; empty where the reference does not say.
+/// </param>
+/// <param name="Samples">
+/// <c>[M, d]</c>, float32, for KID, precision, recall, density and coverage; none where the reference has none; owned by this.
+/// </param>
+public sealed record QualityReference(
+    string Sha256,
+    IReadOnlyList<string> Excluded,
+    FeatureMoments Moments,
+    IReadOnlyDictionary<string, double> FalsePositiveRates,
+    Tensor Samples) : IDisposable
 {
     private const int MostSamples = 2000;
 
@@ -26,23 +35,37 @@ public sealed record QualityReference(string Sha256, IReadOnlyList<string> Exclu
     /// <param name="sha256">Of its file.</param>
     /// <param name="undesired">Names of the classes to leave out.</param>
     /// <param name="extractor">Whose features they must be.</param>
-    /// <exception cref="PolicyMismatchException">They are features of another extractor, or lack an undesired class, so that it cannot be left out.</exception>
-    public static QualityReference Create(ReferenceStatistics reference, string sha256, IReadOnlyList<string> undesired, LoadedExtractor extractor)
+    /// <exception cref="PolicyMismatchException">
+    /// They are features of another extractor, or lack an undesired class, so that it cannot be left out.
+    /// </exception>
+    public static QualityReference Create(
+        ReferenceStatistics reference, string sha256, IReadOnlyList<string> undesired, LoadedExtractor extractor)
     {
         if (reference.ExtractorSha256 != extractor.Sha256 || reference.FeatureSize != extractor.Extractor.FeatureSize)
             throw new PolicyMismatchException(
-                "$.quality.reference", $"the statistics were made with another extractor (SHA-256 {reference.ExtractorSha256}, this one is {extractor.Sha256}); make them again with `atu reference`");
+                "$.quality.reference",
+                $"the statistics were made with another extractor (SHA-256 {reference.ExtractorSha256}, this one is "
+                    + $"{extractor.Sha256}); make them again with `atu reference`");
         foreach (var name in undesired)
             if (!reference.Names.Contains(name))
                 throw new PolicyMismatchException(
-                    "$.quality.reference", $"the statistics have no class '{name}' to leave out; they have: {string.Join(", ", reference.Names)}");
+                    "$.quality.reference",
+                    $"the statistics have no class '{name}' to leave out; they have: {string.Join(", ", reference.Names)}");
 
         using var merged = reference.MergeExcept(undesired);
         if (merged.Count == 0)
-            throw new PolicyMismatchException("$.quality.reference", $"the statistics hold no image without {string.Join(", ", undesired)}; make them of images that show what must survive");
+            throw new PolicyMismatchException(
+                "$.quality.reference",
+                $"the statistics hold no image without {string.Join(", ", undesired)}; make them of images that show what "
+                    + "must survive");
 
         return new QualityReference(
-            sha256, undesired, FeatureMoments.FromStatistics(merged), reference.FalsePositiveRates(), reference.Samples(undesired)) { Detections = reference.Detections() };
+            sha256,
+            undesired,
+            FeatureMoments.FromStatistics(merged),
+            reference.FalsePositiveRates(),
+            reference.Samples(undesired))
+        { Detections = reference.Detections() };
     }
 
     /// <summary>
@@ -54,13 +77,17 @@ public sealed record QualityReference(string Sha256, IReadOnlyList<string> Exclu
     /// <param name="undesired">Names of the classes that their images are asserted to be without.</param>
     /// <param name="extractor">The extractor whose features they are asserted to be.</param>
     /// <exception cref="PolicyMismatchException">The extractor makes another number of features.</exception>
-    public static QualityReference Create(FeatureMoments moments, string sha256, IReadOnlyList<string> undesired, LoadedExtractor extractor)
+    public static QualityReference Create(
+        FeatureMoments moments, string sha256, IReadOnlyList<string> undesired, LoadedExtractor extractor)
     {
         if (moments.FeatureSize != extractor.Extractor.FeatureSize)
             throw new PolicyMismatchException(
-                "$.quality.reference", $"the statistics are of {moments.FeatureSize} features, the extractor makes {extractor.Extractor.FeatureSize}; make them again with `atu reference`");
+                "$.quality.reference",
+                $"the statistics are of {moments.FeatureSize} features, the extractor makes "
+                    + $"{extractor.Extractor.FeatureSize}; make them again with `atu reference`");
 
-        return new QualityReference(sha256, undesired, moments, new Dictionary<string, double>(), zeros(0, moments.FeatureSize).DetachFromDisposeScope());
+        return new QualityReference(
+            sha256, undesired, moments, new Dictionary<string, double>(), zeros(0, moments.FeatureSize).DetachFromDisposeScope());
     }
 
     /// <summary>Makes a reference of images, leaving out those in which a judge sees an undesired class.</summary>
@@ -68,7 +95,8 @@ public sealed record QualityReference(string Sha256, IReadOnlyList<string> Exclu
     /// <param name="sha256">Digest of what they are.</param>
     /// <param name="extractor">Makes features.</param>
     /// <param name="exclusionRules">Decide; see <see cref="ExclusionRules"/>.</param>
-    public static QualityReference Create(IEnumerable<Tensor> batches, string sha256, IFeatureExtractor extractor, IReadOnlyList<FeatureRule> exclusionRules)
+    public static QualityReference Create(
+        IEnumerable<Tensor> batches, string sha256, IFeatureExtractor extractor, IReadOnlyList<FeatureRule> exclusionRules)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
@@ -79,8 +107,11 @@ public sealed record QualityReference(string Sha256, IReadOnlyList<string> Exclu
             using var inner = NewDisposeScope();
             var images = batch.to(extractor.Device);
             var features = extractor.Features(images);
-            var shown = exclusionRules.Select(judge => judge.Shows(judge.Classifier.Logits(judge.Classifier == extractor ? features : judge.Classifier.Features(images))));
-            var isRetained = shown.Aggregate(ones(images.shape[0], dtype: @bool, device: images.device), (mask, one) => mask.logical_and(one.logical_not()));
+            var shown = exclusionRules.Select(judge => judge.Shows(judge.Classifier.Logits(judge.Classifier == extractor
+                ? features
+                : judge.Classifier.Features(images))));
+            var isRetained = shown.Aggregate(
+                ones(images.shape[0], dtype: @bool, device: images.device), (mask, one) => mask.logical_and(one.logical_not()));
             var retained = features[isRetained].cpu();
             using var more = FeatureStatistics.FromFeatures(retained);
             using var former = statistics;
@@ -93,7 +124,10 @@ public sealed record QualityReference(string Sha256, IReadOnlyList<string> Exclu
 
         using var all = statistics;
         return new QualityReference(
-            sha256, [.. exclusionRules.Select(judge => judge.Class).Distinct()], FeatureMoments.FromStatistics(all), new Dictionary<string, double>(),
+            sha256,
+            [.. exclusionRules.Select(judge => judge.Class).Distinct()],
+            FeatureMoments.FromStatistics(all),
+            new Dictionary<string, double>(),
             (samples.Count == 0 ? zeros(0, extractor.FeatureSize) : cat(samples)).DetachFromDisposeScope());
     }
 
@@ -106,12 +140,15 @@ public sealed record QualityReference(string Sha256, IReadOnlyList<string> Exclu
     public static IReadOnlyList<FeatureRule> ExclusionRules(UnlearningPolicy policy, PolicyClassifiers classifiers)
     {
         return classifiers.Extractor?.Extractor is FeatureClassifier extractor
-            ? [.. policy.UndesiredFeatures.Where(feature => extractor.Classes.Contains(feature.Class)).Select(feature => As(feature, extractor)).Distinct()]
+            ? [.. policy.UndesiredFeatures.Where(feature => extractor.Classes.Contains(feature.Class))
+                .Select(feature => As(feature, extractor))
+                .Distinct()]
             : [.. policy.UndesiredFeatures.Select(classifiers.Auditor).Distinct()];
 
         // With the feature's own threshold where the extractor is its auditor or its annotator.
         FeatureRule As(UndesiredFeature feature, FeatureClassifier judge) =>
-            new[] { classifiers.Auditor(feature), classifiers.Annotator(feature) }.FirstOrDefault(rule => rule.Classifier == judge) ?? new FeatureRule(judge, feature.Class, Threshold: null);
+            new[] { classifiers.Auditor(feature), classifiers.Annotator(feature) }
+                .FirstOrDefault(rule => rule.Classifier == judge) ?? new FeatureRule(judge, feature.Class, Threshold: null);
     }
 
     /// <inheritdoc/>

@@ -9,7 +9,8 @@ public sealed class RecallMetric : IQualityMetric
     public QualityMetric Metric => RecordedMetrics.Recall;
 
     /// <inheritdoc/>
-    public string Description => "Share of reference images within the neighbourhood of a generated image (Kynkäänniemi et al. 2019).";
+    public string Description =>
+        "Share of reference images within the neighbourhood of a generated image (Kynkäänniemi et al. 2019).";
 
     /// <inheritdoc/>
     public double Ideal => 1;

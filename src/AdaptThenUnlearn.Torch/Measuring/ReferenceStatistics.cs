@@ -31,11 +31,23 @@ public sealed class ReferenceStatistics : IDisposable
     private readonly Tensor _sampleLabels;
     private readonly Tensor _confusion;
 
-    private ReferenceStatistics(IReadOnlyList<string> classes, IReadOnlyList<IReadOnlyList<string>>? combinations, string extractorSha256, double floor, Tensor count, Tensor sum, Tensor outerSum, Tensor samples, Tensor sampleLabels, Tensor confusion)
+    private ReferenceStatistics(
+        IReadOnlyList<string> classes,
+        IReadOnlyList<IReadOnlyList<string>>? combinations,
+        string extractorSha256,
+        double floor,
+        Tensor count,
+        Tensor sum,
+        Tensor outerSum,
+        Tensor samples,
+        Tensor sampleLabels,
+        Tensor confusion)
     {
         (Classes, Combinations, ExtractorSha256, Floor) = (classes, combinations, extractorSha256, floor);
-        (_count, _sum, _outerSum) = (count.DetachFromDisposeScope(), sum.DetachFromDisposeScope(), outerSum.DetachFromDisposeScope());
-        (_samples, _sampleLabels, _confusion) = (samples.DetachFromDisposeScope(), sampleLabels.DetachFromDisposeScope(), confusion.DetachFromDisposeScope());
+        (_count, _sum, _outerSum) =
+            (count.DetachFromDisposeScope(), sum.DetachFromDisposeScope(), outerSum.DetachFromDisposeScope());
+        (_samples, _sampleLabels, _confusion) =
+            (samples.DetachFromDisposeScope(), sampleLabels.DetachFromDisposeScope(), confusion.DetachFromDisposeScope());
     }
 
     /// <summary>Names of the classes, or of the combinations of labels.</summary>
@@ -45,7 +57,8 @@ public sealed class ReferenceStatistics : IDisposable
     public IReadOnlyList<IReadOnlyList<string>>? Combinations { get; }
 
     /// <summary>Everything that can be left out: classes, or labels.</summary>
-    public IReadOnlyList<string> Names => Combinations is null ? Classes : [.. Combinations.SelectMany(labels => labels).Distinct()];
+    public IReadOnlyList<string> Names =>
+        Combinations is null ? Classes : [.. Combinations.SelectMany(labels => labels).Distinct()];
 
     /// <summary>Digest of the classifier whose features these are.</summary>
     public string ExtractorSha256 { get; }
@@ -60,19 +73,29 @@ public sealed class ReferenceStatistics : IDisposable
     /// <param name="classes">Names; labels are positions among them.</param>
     /// <param name="features">Of real images, <c>[N, d]</c>.</param>
     /// <param name="labels"><c>[N]</c>, int64.</param>
-    /// <param name="samplesPerClass">Single features kept of each class: the first ones. Combinations, some of which are rare, share as many among them in proportion to their images.</param>
+    /// <param name="samplesPerClass">
+    /// Single features kept of each class: the first ones. Combinations, some of which are rare, share as many among them in
+    /// proportion to their images.
+    /// </param>
     /// <param name="extractorSha256">Of the classifier that made them.</param>
     /// <param name="confusion"><c>[C, C]</c>, int64: row the true class, column the extractor's answer.</param>
     /// <param name="floor">Real training images against real test images.</param>
     /// <param name="combinations">For each class the labels it consists of, where images may have several.</param>
     public static ReferenceStatistics Build(
-        IReadOnlyList<string> classes, Tensor features, Tensor labels, int samplesPerClass, string extractorSha256, Tensor confusion, double floor,
+        IReadOnlyList<string> classes,
+        Tensor features,
+        Tensor labels,
+        int samplesPerClass,
+        string extractorSha256,
+        Tensor confusion,
+        double floor,
         IReadOnlyList<IReadOnlyList<string>>? combinations = null)
     {
         using var scope = NewDisposeScope();
         var byClass = Enumerable.Range(0, classes.Count).Select(number => features[labels.eq(number)]).ToList();
         var statistics = byClass.Select(FeatureStatistics.FromFeatures).ToList();
-        var samples = byClass.Select(some => some.narrow(0, 0, Math.Min(Kept(some.shape[0]), some.shape[0])).to(float32)).ToList();
+        var samples = byClass.Select(some => some.narrow(0, 0, Math.Min(Kept(some.shape[0]), some.shape[0])).to(float32))
+            .ToList();
         var built = new ReferenceStatistics(
             classes,
             combinations,
@@ -105,21 +128,29 @@ public sealed class ReferenceStatistics : IDisposable
         var path = opened.Path;
         var file = CheckpointFormats.Read(opened, SafetensorsFormat.FormatName);
         if (file.Metadata.GetValueOrDefault("kind") != Kind)
-            throw new CheckpointException(path, $"holds no reference statistics (its metadata has no kind={Kind})", "make them with `atu reference`");
+            throw new CheckpointException(
+                path, $"holds no reference statistics (its metadata has no kind={Kind})", "make them with `atu reference`");
 
         try
         {
             var classes = JsonSerializer.Deserialize<string[]>(file.Metadata["classes"]) ?? [];
-            var combinations = file.Metadata.TryGetValue(CombinationsKey, out var text) ? JsonSerializer.Deserialize<string[][]>(text) : null;
+            var combinations = file.Metadata.TryGetValue(CombinationsKey, out var text)
+                ? JsonSerializer.Deserialize<string[][]>(text)
+                : null;
             var read = new ReferenceStatistics(
-                classes, combinations, file.Metadata["extractorSha256"], double.Parse(file.Metadata["floor"], CultureInfo.InvariantCulture),
+                classes,
+                combinations,
+                file.Metadata["extractorSha256"],
+                double.Parse(file.Metadata["floor"], CultureInfo.InvariantCulture),
                 file["count"].Load(int64), file["sum"].Load(float64), file["outerSum"].Load(float64),
                 file["samples"].Load(float32), file["sampleLabels"].Load(int64), file["confusion"].Load(int64));
-            return read.IsConsistent() ? read : throw new CheckpointException(path, "is damaged: its statistics do not fit each other", "make it again with `atu reference`");
+            return read.IsConsistent() ? read : throw new CheckpointException(
+                path, "is damaged: its statistics do not fit each other", "make it again with `atu reference`");
         }
         catch (Exception damaged) when (damaged is KeyNotFoundException or FormatException or JsonException)
         {
-            throw new CheckpointException(path, $"is damaged: {damaged.Message}", "make it again with `atu reference`", cause: damaged);
+            throw new CheckpointException(
+                path, $"is damaged: {damaged.Message}", "make it again with `atu reference`", cause: damaged);
         }
     }
 
@@ -140,18 +171,29 @@ public sealed class ReferenceStatistics : IDisposable
             path,
             new Dictionary<string, Tensor>
             {
-                ["count"] = _count, ["sum"] = _sum, ["outerSum"] = _outerSum, ["samples"] = _samples, ["sampleLabels"] = _sampleLabels, ["confusion"] = _confusion,
+                ["count"] = _count,
+                ["sum"] = _sum,
+                ["outerSum"] =
+                    _outerSum,
+                ["samples"] = _samples,
+                ["sampleLabels"] = _sampleLabels,
+                ["confusion"] = _confusion,
             },
             metadata);
     }
 
     /// <summary>Statistics of all classes but some, merged; belong to the caller.</summary>
-    /// <param name="excluded">Names of the classes to leave out; of labels, every combination with one of them is left out.</param>
+    /// <param name="excluded">
+    /// Names of the classes to leave out; of labels, every combination with one of them is left out.
+    /// </param>
     public FeatureStatistics MergeExcept(IReadOnlyList<string> excluded)
     {
         using var scope = NewDisposeScope();
         var rows = Retained(excluded);
-        return new FeatureStatistics(_count.index_select(0, rows).sum().item<long>(), _sum.index_select(0, rows).sum([0]), _outerSum.index_select(0, rows).sum([0]));
+        return new FeatureStatistics(
+            _count.index_select(0, rows).sum().item<long>(),
+            _sum.index_select(0, rows).sum([0]),
+            _outerSum.index_select(0, rows).sum([0]));
     }
 
     /// <summary>Single features of all classes but some, <c>[M, d]</c>, float32; belong to the caller.</summary>
@@ -162,11 +204,19 @@ public sealed class ReferenceStatistics : IDisposable
         return _samples[isin(_sampleLabels, Retained(excluded))].DetachFromDisposeScope();
     }
 
-    /// <summary>For each class, how often the extractor sees it in real images of other classes: a rate below which it cannot tell, 0 to 1. Without the classes of which no such image was tried.</summary>
+    /// <summary>
+    /// For each class, how often the extractor sees it in real images of other classes: a rate below which it cannot tell, 0 to
+    /// 1. Without the classes of which no such image was tried.
+    /// </summary>
     public IReadOnlyDictionary<string, double> FalsePositiveRates() =>
-        Detections().Where(pair => pair.Value.Without > 0).ToDictionary(pair => pair.Key, pair => (double)pair.Value.FalseAlarms / pair.Value.Without);
+        Detections()
+            .Where(pair => pair.Value.Without > 0)
+            .ToDictionary(pair => pair.Key, pair => (double)pair.Value.FalseAlarms / pair.Value.Without);
 
-    /// <summary>For each class, how the extractor did on real test images of it and of the others. Without the classes of which nothing was tried.</summary>
+    /// <summary>
+    /// For each class, how the extractor did on real test images of it and of the others. Without the classes of which nothing
+    /// was tried.
+    /// </summary>
     public IReadOnlyDictionary<string, DetectionCounts> Detections()
     {
         using var scope = NewDisposeScope();
@@ -177,7 +227,11 @@ public sealed class ReferenceStatistics : IDisposable
         return Enumerable.Range(0, Classes.Count).Where(number => all > 0).ToDictionary(
             number => Classes[number],
             number => new DetectionCounts(
-                "real test images of the reference", actual[number], actual[number] - right[number], all - actual[number], predicted[number] - right[number]));
+                "real test images of the reference",
+                actual[number],
+                actual[number] - right[number],
+                all - actual[number],
+                predicted[number] - right[number]));
     }
 
     /// <inheritdoc/>
@@ -188,7 +242,10 @@ public sealed class ReferenceStatistics : IDisposable
     }
 
     private Tensor Retained(IReadOnlyList<string> excluded) =>
-        tensor(Enumerable.Range(0, Classes.Count).Where(number => !(Combinations?[number] ?? [Classes[number]]).Any(excluded.Contains)).Select(number => (long)number).ToArray());
+        tensor(Enumerable.Range(0, Classes.Count)
+            .Where(number => !(Combinations?[number] ?? [Classes[number]]).Any(excluded.Contains))
+            .Select(number => (long)number)
+            .ToArray());
 
     private bool IsConsistent()
     {

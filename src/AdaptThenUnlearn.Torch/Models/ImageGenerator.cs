@@ -75,7 +75,9 @@ public abstract class ImageDiscriminator(string name, ImageShape shape) : nn.Mod
     /// <summary>Length of a feature vector.</summary>
     public abstract int FeatureSize { get; }
 
-    /// <summary>What was assumed about it because its weights do not say it, in a sentence; null where they say everything.</summary>
+    /// <summary>
+    /// What was assumed about it because its weights do not say it, in a sentence; null where they say everything.
+    /// </summary>
     public virtual string? Assumption => null;
 
     /// <summary>

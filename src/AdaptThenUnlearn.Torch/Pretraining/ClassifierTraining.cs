@@ -45,12 +45,18 @@ public static class ClassifierTraining
     /// <param name="cancel">Ends training between two updates.</param>
     /// <returns>The classifier in eval mode; belongs to the caller.</returns>
     public static FeatureClassifier Run(
-        ClassifierSettings settings, LabelledImages train, LabelledImages test, Device device, IProgress<ClassifierEpoch> progress, CancellationToken cancel)
+        ClassifierSettings settings,
+        LabelledImages train,
+        LabelledImages test,
+        Device device,
+        IProgress<ClassifierEpoch> progress,
+        CancellationToken cancel)
     {
         // Build the classifier and its optimiser. A last batch that is not full is left out.
         var random = new RandomStreams(settings.Seed, "classifier");
         var shape = new ImageShape((int)train.Images.shape[1], (int)train.Images.shape[2]);
-        var classifier = random.Seeded("weights", () => ClassifierArchitectures.Build(settings.Architecture, shape, train.Classes, train.Outputs));
+        var classifier = random.Seeded(
+            "weights", () => ClassifierArchitectures.Build(settings.Architecture, shape, train.Classes, train.Outputs));
         classifier.to(device);
         using var optimizer = optim.Adam(classifier.parameters(), settings.LearningRate, weight_decay: 1e-4);
         var batchSize = (int)Math.Min(settings.BatchSize, train.Images.shape[0]);
@@ -68,14 +74,17 @@ public static class ClassifierTraining
             {
                 // Draw a batch, and distort it.
                 cancel.ThrowIfCancellationRequested();
-                SetLearningRate(optimizer, settings.LearningRate * HalfCosine(((epoch - 1.0) * batches + batch) / (settings.Epochs * batches)));
+                SetLearningRate(
+                    optimizer,
+                    settings.LearningRate * HalfCosine(((epoch - 1.0) * batches + batch) / (settings.Epochs * batches)));
                 using var scope = NewDisposeScope();
                 var rows = order.narrow(0, batch * batchSize, batchSize);
                 var images = Distort(ImageQuantizer.FromBytes(train.Images.index_select(0, rows)), source).to(device);
 
                 // Minimise the cross-entropy.
                 optimizer.zero_grad();
-                var batchLoss = Loss(classifier, classifier.Logits(classifier.Features(images)), train.Labels.index_select(0, rows).to(device));
+                var batchLoss = Loss(
+                    classifier, classifier.Logits(classifier.Features(images)), train.Labels.index_select(0, rows).to(device));
                 batchLoss.backward();
                 optimizer.step();
                 loss.add_(batchLoss.detach());
@@ -103,11 +112,19 @@ public static class ClassifierTraining
         foreach (var (images, labels) in Batches(test))
         {
             using var batchScope = NewDisposeScope();
-            var predicted = classifier.DetectClasses(classifier.Logits(classifier.Features(ImageQuantizer.FromBytes(images).to(device)))).cpu();
-            var actual = classifier.Outputs is ClassifierOutputs.Sigmoid ? labels.gt(0.5) : nn.functional.one_hot(labels, classifier.Classes.Count).to(@bool);
+            var predicted = classifier.DetectClasses(
+                classifier.Logits(classifier.Features(ImageQuantizer.FromBytes(images).to(device)))).cpu();
+            var actual = classifier.Outputs is ClassifierOutputs.Sigmoid
+                ? labels.gt(0.5)
+                : nn.functional.one_hot(labels, classifier.Classes.Count).to(@bool);
             var (isAbsent, isNotPredicted) = (actual.logical_not(), predicted.logical_not());
             counts.add_(stack(
-                [actual.sum([0]), actual.logical_and(isNotPredicted).sum([0]), isAbsent.sum([0]), isAbsent.logical_and(predicted).sum([0])]));
+                [
+                    actual.sum([0]),
+                    actual.logical_and(isNotPredicted).sum([0]),
+                    isAbsent.sum([0]),
+                    isAbsent.logical_and(predicted).sum([0])
+                ]));
             images.Dispose();
             labels.Dispose();
         }
@@ -118,13 +135,18 @@ public static class ClassifierTraining
         return new HeldOutCounts(
             classifier.Classes.Index().ToDictionary(
                 named => named.Item,
-                named => new HeldOutError(numbers[named.Index], numbers[all + named.Index], numbers[2 * all + named.Index], numbers[3 * all + named.Index])),
+                named => new HeldOutError(
+                    numbers[named.Index],
+                    numbers[all + named.Index],
+                    numbers[2 * all + named.Index],
+                    numbers[3 * all + named.Index])),
             Sha256Digest.Compute([.. train.Labels.contiguous().bytes, .. test.Labels.contiguous().bytes]));
     }
 
-    private static Tensor Loss(FeatureClassifier classifier, Tensor logits, Tensor labels) => classifier.Outputs is ClassifierOutputs.Sigmoid
-        ? nn.functional.binary_cross_entropy_with_logits(logits, labels)
-        : nn.functional.cross_entropy(logits, labels);
+    private static Tensor Loss(FeatureClassifier classifier, Tensor logits, Tensor labels) =>
+        classifier.Outputs is ClassifierOutputs.Sigmoid
+            ? nn.functional.binary_cross_entropy_with_logits(logits, labels)
+            : nn.functional.cross_entropy(logits, labels);
 
     private static double Accuracy(FeatureClassifier classifier, LabelledImages labelled, Device device)
     {
@@ -135,7 +157,9 @@ public static class ClassifierTraining
         {
             using var scope = NewDisposeScope();
             var logits = classifier.Logits(classifier.Features(ImageQuantizer.FromBytes(images).to(device)));
-            var predicted = classifier.Outputs is ClassifierOutputs.Sigmoid ? classifier.DetectClasses(logits).to(float32) : logits.argmax(1);
+            var predicted = classifier.Outputs is ClassifierOutputs.Sigmoid
+                ? classifier.DetectClasses(logits).to(float32)
+                : logits.argmax(1);
             right += predicted.cpu().eq(labels).sum().item<long>();
             images.Dispose();
             labels.Dispose();

@@ -25,7 +25,9 @@ internal static class IdxFile
                 throw new InvalidDataException($"{path} is empty, or is not a regular file");
 
             using var file = RegularFile.OpenRead(path);
-            using var unpacked = path.EndsWith(".gz", StringComparison.Ordinal) ? new GZipStream(file, CompressionMode.Decompress) : (Stream)file;
+            using var unpacked = path.EndsWith(".gz", StringComparison.Ordinal)
+                ? new GZipStream(file, CompressionMode.Decompress)
+                : (Stream)file;
             return Read(path, unpacked, dimensions);
         }
         catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
@@ -41,10 +43,15 @@ internal static class IdxFile
         var read = Next(path, content, header);
         if (read < header.Length || BinaryPrimitives.ReadInt32BigEndian(header) != 0x0800 + dimensions)
             throw new InvalidDataException(
-                $"{path} is not an IDX file of {dimensions}-dimensional bytes" + (header is [0x1f, 0x8b, ..] ? ": it is packed by gzip, and its name must end in .gz, or it must be unpacked" : ""));
+                $"{path} is not an IDX file of {dimensions}-dimensional bytes" + (header is [0x1f, 0x8b, ..]
+                    ? ": it is packed by gzip, and its name must end in .gz, or it must be unpacked"
+                    : ""));
 
         // Read the sizes.
-        int[] shape = [.. Enumerable.Range(1, dimensions).Select(number => BinaryPrimitives.ReadInt32BigEndian(header.AsSpan(4 * number)))];
+        int[] shape =
+        [
+            .. Enumerable.Range(1, dimensions).Select(number => BinaryPrimitives.ReadInt32BigEndian(header.AsSpan(4 * number)))
+        ];
         var expectedBytes = shape.Aggregate((Int128)1, (product, size) => product * size);
         if (shape.Any(size => size < 1) || expectedBytes > MostBytes)
             throw new InvalidDataException($"{path} promises {string.Join("×", shape)} bytes, and up to {MostBytes} are read");
@@ -56,7 +63,9 @@ internal static class IdxFile
             held.Write(buffer, 0, some);
         return held.Length == expectedBytes
             ? (held.ToArray(), shape)
-            : throw new InvalidDataException($"{path} is {(held.Length < expectedBytes ? "truncated" : "too long")}: its header promises {string.Join("×", shape)} bytes, it holds {(held.Length < expectedBytes ? held.Length : "more")}");
+            : throw new InvalidDataException(
+                $"{path} is {(held.Length < expectedBytes ? "truncated" : "too long")}: its header promises "
+                    + $"{string.Join("×", shape)} bytes, it holds {(held.Length < expectedBytes ? held.Length : "more")}");
     }
 
     // Fills the buffer, unless the file ends.

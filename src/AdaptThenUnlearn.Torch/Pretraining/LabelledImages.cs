@@ -11,13 +11,15 @@ namespace AdaptThenUnlearn.Torch.Pretraining;
 /// <param name="Labels">
 /// With softmax <c>[N]</c>, int64: the class of each image. With sigmoid <c>[N, classes]</c>, float32, 0 or 1. Owned by this.
 /// </param>
-public sealed record LabelledImages(IReadOnlyList<string> Classes, ClassifierOutputs Outputs, Tensor Images, Tensor Labels) : IDisposable
+public sealed record LabelledImages(
+    IReadOnlyList<string> Classes, ClassifierOutputs Outputs, Tensor Images, Tensor Labels) : IDisposable
 {
     private const int HeldOut = 10;   // every tenth image is kept for the test
 
     /// <summary>Takes digits, each of one class.</summary>
     /// <param name="digits">Owned by the result.</param>
-    public static LabelledImages From(MnistDataset digits) => new(MnistDataset.Classes, ClassifierOutputs.Softmax, digits.Images, digits.Labels);
+    public static LabelledImages From(MnistDataset digits) =>
+        new(MnistDataset.Classes, ClassifierOutputs.Softmax, digits.Images, digits.Labels);
 
     /// <summary>Reads the images of a labelled folder, each of any number of classes. Every tenth is kept for the test.</summary>
     /// <param name="folder">The folder. Where every image is grey, they have one channel.</param>
@@ -31,14 +33,21 @@ public sealed record LabelledImages(IReadOnlyList<string> Classes, ClassifierOut
         using var scope = NewDisposeScope();
         var count = folder.Files.Count;
         if (count < HeldOut)
-            throw new InvalidDataException(FormattableString.Invariant($"{Path.GetFileName(folder.List)} names {count} images; every {HeldOut}th is kept for the test, so at least {HeldOut} are needed"));
+            throw new InvalidDataException(
+                FormattableString
+                    .Invariant(
+                        $"{Path.GetFileName(folder.List)} names {count} images; every {HeldOut}th is kept for the test, so at least {HeldOut} are needed"));
 
         var images = Square(folder.Files);
-        var labels = tensor(folder.LabelFlags.SelectMany(row => row.Select(carries => carries ? 1f : 0f)).ToArray()).view(count, folder.Labels.Count);
-        var (train, test) = Parted(folder.Labels, ClassifierOutputs.Sigmoid, images, labels, arange(count).remainder(HeldOut).eq(HeldOut - 1));
+        var labels = tensor(folder.LabelFlags.SelectMany(row => row.Select(carries => carries ? 1f : 0f)).ToArray())
+            .view(count, folder.Labels.Count);
+        var (train, test) =
+            Parted(folder.Labels, ClassifierOutputs.Sigmoid, images, labels, arange(count).remainder(HeldOut).eq(HeldOut - 1));
         foreach (var (number, label) in folder.Labels.Index())
             if (train.Labels.select(1, number).mean().item<float>() is var share && share is 0 or 1)
-                throw new InvalidDataException($"the label '{label}' is {(share == 0 ? 0 : 1)} for every training image, so it cannot be learned; give images with and without it");
+                throw new InvalidDataException(
+                    $"the label '{label}' is {(share == 0 ? 0 : 1)} for every training image, so it cannot be learned; give "
+                        + "images with and without it");
         return (train.Detached(), test.Detached());
     }
 
@@ -57,7 +66,8 @@ public sealed record LabelledImages(IReadOnlyList<string> Classes, ClassifierOut
 
         var counts = folders.Counts;
         if (counts.Count < 2)
-            throw new InvalidDataException($"{folders.Pictures.Folder} has only one class, {folders.Classes[0]}; a classifier needs at least two");
+            throw new InvalidDataException(
+                $"{folders.Pictures.Folder} has only one class, {folders.Classes[0]}; a classifier needs at least two");
         if (counts.ToList().FindIndex(count => count < HeldOut) is >= 0 and var few)
             throw new InvalidDataException(FormattableString.Invariant(
                 $"the class '{folders.Classes[few]}' has {counts[few]} images; every {HeldOut}th is kept for the test, so at least {HeldOut} are needed"));
@@ -65,7 +75,8 @@ public sealed record LabelledImages(IReadOnlyList<string> Classes, ClassifierOut
         var seen = new int[counts.Count];
         bool[] tested = [.. folders.Labels.Select(label => ++seen[label] % HeldOut == 0)];
         var labels = tensor(folders.Labels.Select(label => (long)label).ToArray());
-        var (train, test) = Parted(folders.Classes, ClassifierOutputs.Softmax, Square(folders.Pictures.Files), labels, tensor(tested));
+        var (train, test) =
+            Parted(folders.Classes, ClassifierOutputs.Softmax, Square(folders.Pictures.Files), labels, tensor(tested));
         return (train.Detached(), test.Detached());
     }
 
@@ -81,15 +92,18 @@ public sealed record LabelledImages(IReadOnlyList<string> Classes, ClassifierOut
         var images = ImageFolder.ReadBytes(files);
         return images.shape[2] == images.shape[3]
             ? images
-            : throw new InvalidDataException(FormattableString.Invariant($"{files[0]} is {images.shape[3]}×{images.shape[2]} pixels; classifiers take square images"));
+            : throw new InvalidDataException(FormattableString
+                .Invariant($"{files[0]} is {images.shape[3]}×{images.shape[2]} pixels; classifiers take square images"));
     }
 
-    private static (LabelledImages Train, LabelledImages Test) Parted(IReadOnlyList<string> classes, ClassifierOutputs outputs, Tensor images, Tensor labels, Tensor tested)
+    private static (LabelledImages Train, LabelledImages Test) Parted(
+        IReadOnlyList<string> classes, ClassifierOutputs outputs, Tensor images, Tensor labels, Tensor tested)
     {
         return (Part(tested.logical_not()), Part(tested));
 
         LabelledImages Part(Tensor rows) => new(classes, outputs, images[rows], labels[rows]);
     }
 
-    private LabelledImages Detached() => this with { Images = Images.DetachFromDisposeScope(), Labels = Labels.DetachFromDisposeScope() };
+    private LabelledImages Detached() =>
+        this with { Images = Images.DetachFromDisposeScope(), Labels = Labels.DetachFromDisposeScope() };
 }

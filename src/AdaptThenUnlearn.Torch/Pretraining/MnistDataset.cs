@@ -1,3 +1,4 @@
+using System.Globalization;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Pretraining;
@@ -39,7 +40,9 @@ public sealed class MnistDataset : IDisposable
 
     /// <summary>A sentence with the number of images of each class and their file.</summary>
     public string Summary =>
-        FormattableString.Invariant($"{Images.shape[0]} images of {Source}, classes {string.Join(", ", Classes.Zip(Counts, (name, count) => FormattableString.Invariant($"{name} ({count})")))}");
+        string.Create(
+                CultureInfo.InvariantCulture, $"{Images.shape[0]} images of {Source}, classes "
+                    + $"{string.Join(", ", Classes.Zip(Counts, (name, count) => FormattableString.Invariant($"{name} ({count})")))}");
 
     /// <summary>Whether a folder holds the files of a data set.</summary>
     /// <exception cref="InvalidDataException">The folder holds several data sets.</exception>
@@ -78,7 +81,8 @@ public sealed class MnistDataset : IDisposable
         if (shape[1] != Side || shape[2] != Side)
             throw new InvalidDataException($"{folder}: {part} images are {shape[1]}×{shape[2]}, not {Side}×{Side}");
         if (values.Max() >= Classes.Count)
-            throw new InvalidDataException($"{labelFile} holds the label {values.Max()}; only sets with the labels 0 to {Classes.Count - 1} are read");
+            throw new InvalidDataException(
+                $"{labelFile} holds the label {values.Max()}; only sets with the labels 0 to {Classes.Count - 1} are read");
 
         // Transpose EMNIST's images, and add a black border.
         using var scope = NewDisposeScope();
@@ -92,5 +96,6 @@ public sealed class MnistDataset : IDisposable
     }
 
     private static InvalidDataException Missing(string folder, string part, string what) =>
-        new($"{folder}: the file of the {(part == "train" ? "training" : "test")} {what} is missing; the four MNIST files are {MnistFiles.Names}");
+        new($"{folder}: the file of the {(part == "train" ? "training" : "test")} {what} is missing; the four MNIST files are "
+            + $"{MnistFiles.Names}");
 }

@@ -19,7 +19,8 @@ internal sealed record MnistFiles(string Folder, string Prefix)
 
     /// <summary>The known names, for messages.</summary>
     public const string Names =
-        "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte (also .idx3-ubyte, .gz, and as emnist-digits-…)";
+        "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte (also "
+            + ".idx3-ubyte, .gz, and as emnist-digits-…)";
 
     /// <summary>Whether rows and columns of the images are exchanged.</summary>
     public bool AreTransposed => Prefix.Length > 0;
@@ -41,10 +42,14 @@ internal sealed record MnistFiles(string Folder, string Prefix)
             ? Directory.EnumerateFiles(folder, "*ubyte*").Select(Path.GetFileName).Order(StringComparer.Ordinal).ToList()
             : [];
         if (others.Count > 0)
-            throw new InvalidDataException($"{folder}: the file of the training images is missing among {string.Join(", ", others)}; the four MNIST files are {Names}");
+            throw new InvalidDataException(
+                $"{folder}: the file of the training images is missing among {string.Join(", ", others)}; the four MNIST "
+                    + $"files are {Names}");
         return found.Count <= 1
             ? found.FirstOrDefault()
-            : throw new InvalidDataException($"{folder} holds several sets of digits: {string.Join(", ", found.Select(files => files.Images("train")))}; name the folder of one of them, or remove the others");
+            : throw new InvalidDataException(
+                $"{folder} holds several sets of digits: {string.Join(", ", found.Select(files => files.Images("train")))}; "
+                    + "name the folder of one of them, or remove the others");
     }
 
     /// <summary>The file of the images of a part; null where it is missing.</summary>
@@ -59,8 +64,10 @@ internal sealed record MnistFiles(string Folder, string Prefix)
     private string? Find(string part, string what, int dimensions)
     {
         string[] parts = part == "t10k" && AreTransposed ? ["test", part] : [part];
-        var names = parts.SelectMany(name => _signs.Select(sign => FormattableString.Invariant($"{Prefix}{name}-{what}{sign}idx{dimensions}-ubyte")));
-        return names.SelectMany(name => new[] { name, name + ".gz" }).OrderBy(name => name.EndsWith(".gz", StringComparison.Ordinal))
-            .Select(name => Path.Combine(Folder, name)).FirstOrDefault(File.Exists);
+        var names = parts.SelectMany(
+            name => _signs.Select(sign => FormattableString.Invariant($"{Prefix}{name}-{what}{sign}idx{dimensions}-ubyte")));
+        return names.SelectMany(name => new[] { name, name + ".gz" })
+            .OrderBy(name => name.EndsWith(".gz", StringComparison.Ordinal))
+                .Select(name => Path.Combine(Folder, name)).FirstOrDefault(File.Exists);
     }
 }

@@ -22,7 +22,8 @@ public static class TrainingImages
 
         var images = ImageFolder.ReadBytes(PictureFolder.List(folder).Files);
         if (images.shape[2] != images.shape[3])
-            throw new InvalidDataException(FormattableString.Invariant($"the images of {folder} are {images.shape[3]}×{images.shape[2]} pixels; generators are trained on square ones"));
+            throw new InvalidDataException(FormattableString.Invariant(
+                $"the images of {folder} are {images.shape[3]}×{images.shape[2]} pixels; generators are trained on square ones"));
 
         return images.MoveToOuterDisposeScope();
     }

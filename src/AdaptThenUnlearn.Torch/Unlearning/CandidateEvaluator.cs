@@ -50,7 +50,8 @@ public sealed class CandidateEvaluator : ICandidateEvaluator, IDisposable
         var samples = _policy.Unlearning.CandidateSamples;
         var rateViolation = _policy.UndesiredFeatures.Select((feature, number) => ConstraintViolation.OfRate(
             new Look(samples, counts.Hits[number]),
-            ConstraintViolation.AllowedRate(feature, _annotation.Features[number].Violated, new Look(samples, _original.Hits[number])),
+            ConstraintViolation
+                .AllowedRate(feature, _annotation.Features[number].Violated, new Look(samples, _original.Hits[number])),
             _policy.Unlearning.CandidateMarginOrDefault)).Sum();
         var kept = SmallestShareKept(counts);
         return new Candidate(

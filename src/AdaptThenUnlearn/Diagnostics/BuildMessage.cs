@@ -28,8 +28,8 @@ public sealed record BuildMessage(
     {
         var place = (Line, Column) switch
         {
-            (> 0, > 0) => string.Create(CultureInfo.InvariantCulture, $"({Line},{Column})"),
-            (> 0, _) => string.Create(CultureInfo.InvariantCulture, $"({Line})"),
+            ( > 0, > 0) => string.Create(CultureInfo.InvariantCulture, $"({Line},{Column})"),
+            ( > 0, _) => string.Create(CultureInfo.InvariantCulture, $"({Line})"),
             _ => "",
         };
         var severity = Severity == Severity.Error ? "error" : "warning";

@@ -2,13 +2,15 @@ using System.Text;
 
 namespace AdaptThenUnlearn.Diagnostics;
 
-/// <summary>Makes foreign text safe for one line of a build's log: no line breaks, terminal codes or commands to the build.</summary>
+/// <summary>
+/// Makes foreign text safe for one line of a build's log: no line breaks, terminal codes or commands to the build.
+/// </summary>
 public static class LogLine
 {
     /// <summary>The text as one line.</summary>
     /// <remarks>
-    /// Control characters become spaces. A space is inserted into what GitHub (<c>::</c> at the start, <c>##[</c>) or Azure (<c>##[</c>,
-    /// <c>##vso[</c>) would run as a command.
+    /// Control characters become spaces. A space is inserted into what GitHub (<c>::</c> at the start, <c>##[</c>) or Azure
+    /// (<c>##[</c>, <c>##vso[</c>) would run as a command.
     /// </remarks>
     /// <param name="text">May be any text.</param>
     public static string Sanitize(string text)
@@ -17,7 +19,9 @@ public static class LogLine
         foreach (var character in text)
             line.Append(char.IsControl(character) || character is '\u2028' or '\u2029' ? ' ' : character);
 
-        var plain = line.ToString().Replace("##[", "## [", StringComparison.Ordinal).Replace("##vso[", "## vso[", StringComparison.OrdinalIgnoreCase);
+        var plain = line.ToString()
+            .Replace("##[", "## [", StringComparison.Ordinal)
+            .Replace("##vso[", "## vso[", StringComparison.OrdinalIgnoreCase);
         var start = plain.Length - plain.TrimStart().Length;
         return plain.AsSpan(start).StartsWith("::", StringComparison.Ordinal) ? plain.Insert(start + 1, " ") : plain;
     }

@@ -25,7 +25,8 @@ public static class AtomicFile
     /// <param name="bytes">Its final length, which is reserved first, so that a full disk shows at once.</param>
     /// <param name="write">Writes the content; may seek and read what it wrote.</param>
     /// <param name="sync">Flushes an open file to the disk, or throws; takes its path for the message.</param>
-    internal static void Write(string path, long bytes, Action<Stream> write, Action<Microsoft.Win32.SafeHandles.SafeFileHandle, string> sync)
+    internal static void Write(
+        string path, long bytes, Action<Stream> write, Action<Microsoft.Win32.SafeHandles.SafeFileHandle, string> sync)
     {
         RefuseOtherThanFile(path);
 
@@ -47,7 +48,8 @@ public static class AtomicFile
             File.Move(temporary, path, overwrite: true);
             NativeFiles.FlushFolder(folder);
         }
-        catch (Exception failed) when (failed is (IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException) and not ChangedFileException)
+        catch (Exception failed) when (failed is (IOException
+            or UnauthorizedAccessException or ArgumentException or NotSupportedException) and not ChangedFileException)
         {
             throw Explain(path, bytes, failed);
         }
@@ -62,7 +64,8 @@ public static class AtomicFile
     /// <inheritdoc cref="Write(string, long, Action{Stream})"/>
     /// <param name="path">The file; an existing one is replaced.</param>
     /// <param name="content">Its bytes.</param>
-    public static void Write(string path, ReadOnlyMemory<byte> content) => Write(path, content.Length, stream => stream.Write(content.Span));
+    public static void Write(string path, ReadOnlyMemory<byte> content) =>
+        Write(path, content.Length, stream => stream.Write(content.Span));
 
     /// <summary>Writes a text file in UTF-8.</summary>
     /// <inheritdoc cref="Write(string, long, Action{Stream})"/>
@@ -74,14 +77,22 @@ public static class AtomicFile
     internal static FileNotWrittenException Explain(string path, long bytes, Exception failed) => failed switch
     {
         IOException full when _diskFull.Contains(full.HResult) => new(
-            path, $"there is not enough disk space for its {bytes} bytes", "free some, or name an output folder on another disk", cause: failed),
+            path,
+            $"there is not enough disk space for its {bytes} bytes",
+            "free some, or name an output folder on another disk",
+            cause: failed),
         UnauthorizedAccessException => new(
-            path, "may not be written", "give this user permission to write its folder, or name another output folder", cause: failed),
+            path,
+            "may not be written",
+            "give this user permission to write its folder, or name another output folder",
+            cause: failed),
         _ => new(
             path, $"cannot be written: {failed.Message}", "check its folder, or name another output folder", cause: failed),
     };
 
-    /// <summary>Deletes temporary files of processes that were killed while they wrote; a file that is still open is kept.</summary>
+    /// <summary>
+    /// Deletes temporary files of processes that were killed while they wrote; a file that is still open is kept.
+    /// </summary>
     /// <param name="folder">The folder; it need not exist.</param>
     /// <param name="name">Name of the file that was to be written; null for any.</param>
     public static void DeleteTemporaryFiles(string folder, string? name = null)
@@ -89,7 +100,9 @@ public static class AtomicFile
         if (!Directory.Exists(folder))
             return;
 
-        foreach (var left in Directory.EnumerateFiles(folder, ".*" + Ending).Where(left => name is null || Path.GetFileName(left).StartsWith($".{name}.", StringComparison.Ordinal)).ToList())
+        foreach (var left in Directory.EnumerateFiles(folder, ".*" + Ending)
+            .Where(left => name is null || Path.GetFileName(left).StartsWith($".{name}.", StringComparison.Ordinal))
+            .ToList())
             DeleteIfUnused(left);
     }
 
@@ -111,7 +124,8 @@ public static class AtomicFile
         if (Directory.Exists(path))
             throw new FileNotWrittenException(path, "is a folder and cannot be written as a file", "name a file in it");
         if (NativeFiles.FindIdentity(path) is { Kind: FileKind.Other })
-            throw new FileNotWrittenException(path, "is a device, a pipe or a socket, and cannot be replaced by a file", "name a file");
+            throw new FileNotWrittenException(
+                path, "is a device, a pipe or a socket, and cannot be replaced by a file", "name a file");
     }
 
     // .NET reports a full disk without a code when space is reserved.
@@ -119,7 +133,14 @@ public static class AtomicFile
     {
         try
         {
-            return new FileStream(temporary, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = FileShare.None, PreallocationSize = bytes });
+            return new FileStream(temporary, new FileStreamOptions
+            {
+                Mode =
+                FileMode.CreateNew,
+                Access = FileAccess.ReadWrite,
+                Share = FileShare.None,
+                PreallocationSize = bytes
+            });
         }
         catch (IOException full) when (bytes > 0 && full.GetType() == typeof(IOException) && full.HResult == NoReasonGiven)
         {

@@ -2,8 +2,8 @@ namespace AdaptThenUnlearn.Files;
 
 /// <summary>The files of a folder and its sub-folders: those that are used, and those that are left out by rule.</summary>
 /// <remarks>
-/// Hidden entries, and entries that systems and programs leave behind, are left out. Links are followed, but no folder is read twice,
-/// so that a link to an enclosing folder does not multiply files.
+/// Hidden entries, and entries that systems and programs leave behind, are left out. Links are followed, but no folder is read
+/// twice, so that a link to an enclosing folder does not multiply files.
 /// </remarks>
 /// <param name="Files">Full paths, in ordinal order.</param>
 /// <param name="Hidden">
@@ -17,10 +17,21 @@ public sealed record FolderListing(IReadOnlyList<string> Files, IReadOnlyList<st
     // Left behind by macOS, Windows, and the file servers of Synology and QNAP.
     private static readonly HashSet<string> _system = new(StringComparer.OrdinalIgnoreCase)
     {
-        "__MACOSX", "Thumbs.db", "desktop.ini", "$RECYCLE.BIN", "System Volume Information", "lost+found", "@eaDir", "#recycle", "@Recycle", "@Recently-Snapshot",
+        "__MACOSX",
+        "Thumbs.db",
+        "desktop.ini",
+        "$RECYCLE.BIN",
+        "System Volume Information",
+        "lost+found",
+        "@eaDir",
+        "#recycle",
+        "@Recycle",
+        "@Recently-Snapshot",
     };
 
-    /// <summary>Whether an entry is left out because of its name: it begins with a dot, or systems or programs leave it behind.</summary>
+    /// <summary>
+    /// Whether an entry is left out because of its name: it begins with a dot, or systems or programs leave it behind.
+    /// </summary>
     /// <param name="name">The name without its folder.</param>
     public static bool IsHidden(string name) => name.StartsWith('.') || _system.Contains(name);
 
@@ -52,7 +63,8 @@ public sealed record FolderListing(IReadOnlyList<string> Files, IReadOnlyList<st
             }
 
             // Read real folders before links, so that the link is left out and not the folder that it leads to.
-            foreach (var (at, entry) in folders.OrderBy(each => each.Entry.LinkTarget is not null).ThenBy(each => each.Path, StringComparer.Ordinal))
+            foreach (var (at, entry) in folders.OrderBy(each => each.Entry.LinkTarget is not null)
+                .ThenBy(each => each.Path, StringComparer.Ordinal))
             {
                 var target = entry.LinkTarget is null ? Path.Combine(where, entry.Name) : RealPath(at);
                 if (Encloses(target, real) || !seen.Add(target))
@@ -63,7 +75,8 @@ public sealed record FolderListing(IReadOnlyList<string> Files, IReadOnlyList<st
         }
     }
 
-    private static bool Encloses(string outer, string inner) => inner == outer || inner.StartsWith(Path.TrimEndingDirectorySeparator(outer) + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+    private static bool Encloses(string outer, string inner) => inner == outer
+        || inner.StartsWith(Path.TrimEndingDirectorySeparator(outer) + Path.DirectorySeparatorChar, StringComparison.Ordinal);
 
     private static string[] Ordered(List<string> names) => [.. names.Order(StringComparer.Ordinal)];
 

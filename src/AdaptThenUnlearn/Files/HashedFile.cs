@@ -3,11 +3,13 @@ using System.Security.Cryptography;
 
 namespace AdaptThenUnlearn.Files;
 
-/// <summary>A file as it was when it was hashed: everything that is read later is verified against the hash, piece by piece.</summary>
+/// <summary>
+/// A file as it was when it was hashed: everything that is read later is verified against the hash, piece by piece.
+/// </summary>
 /// <remarks>
 /// The file is neither kept open nor kept in memory. Beside the digest of the whole file, the digest of each piece of
-/// <see cref="PieceBytes"/> bytes is kept (32 bytes for each), and a piece that is read again must have its digest. A file that is replaced
-/// and restored between the two reads is therefore noticed, or the hashed bytes are read.
+/// <see cref="PieceBytes"/> bytes is kept (32 bytes for each), and a piece that is read again must have its digest. A file that
+/// is replaced and restored between the two reads is therefore noticed, or the hashed bytes are read.
 /// </remarks>
 public sealed class HashedFile
 {
@@ -16,7 +18,8 @@ public sealed class HashedFile
 
     private readonly byte[] _pieces;
 
-    private HashedFile(string path, long length, string sha256, byte[] pieces) => (Path, Length, Sha256, _pieces) = (path, length, sha256, pieces);
+    private HashedFile(string path, long length, string sha256, byte[] pieces) =>
+        (Path, Length, Sha256, _pieces) = (path, length, sha256, pieces);
 
     /// <summary>The file.</summary>
     public string Path { get; }
@@ -47,7 +50,8 @@ public sealed class HashedFile
                 var piece = buffer.AsSpan(0, (int)Math.Min(PieceBytes, length - offset));
                 ReadExactly(handle, offset, piece, path);
                 whole.AppendData(piece);
-                SHA256.HashData(piece, pieces.AsSpan((int)(offset / PieceBytes) * SHA256.HashSizeInBytes, SHA256.HashSizeInBytes));
+                SHA256.HashData(
+                    piece, pieces.AsSpan((int)(offset / PieceBytes) * SHA256.HashSizeInBytes, SHA256.HashSizeInBytes));
             }
         }
         finally

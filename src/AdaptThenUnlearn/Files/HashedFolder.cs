@@ -12,7 +12,8 @@ public sealed class HashedFolder
 
     private readonly Dictionary<string, string?> _digests;
 
-    private HashedFolder(string path, string sha256, Dictionary<string, string?> digests) => (Path, Sha256, _digests) = (path, sha256, digests);
+    private HashedFolder(string path, string sha256, Dictionary<string, string?> digests) =>
+        (Path, Sha256, _digests) = (path, sha256, digests);
 
     /// <summary>The folder.</summary>
     public string Path { get; }
@@ -21,7 +22,9 @@ public sealed class HashedFolder
     public string Sha256 { get; }
 
     /// <summary>Hashes the files of a folder and its sub-folders.</summary>
-    /// <param name="folder">The folder. <see cref="FolderListing"/> decides which files are used. Only regular files have a digest.</param>
+    /// <param name="folder">
+    /// The folder. <see cref="FolderListing"/> decides which files are used. Only regular files have a digest.
+    /// </param>
     /// <param name="cancel">Stops within a file.</param>
     /// <exception cref="IOException">The folder cannot be read, or contains too many files.</exception>
     /// <exception cref="UnauthorizedAccessException">The folder may not be read.</exception>
@@ -52,7 +55,9 @@ public sealed class HashedFolder
     public byte[] Read(string file, long maxBytes)
     {
         var bytes = RegularFile.ReadAllBytes(file, maxBytes);
-        return _digests.GetValueOrDefault(NameOf(Path, file)) == Sha256Digest.Compute(bytes) ? bytes : throw new ChangedFileException(file);
+        return _digests.GetValueOrDefault(NameOf(Path, file)) == Sha256Digest.Compute(bytes)
+            ? bytes
+            : throw new ChangedFileException(file);
     }
 
     private static string NameOf(string folder, string file) => System.IO.Path.GetRelativePath(folder, file).Replace('\\', '/');

@@ -5,10 +5,12 @@ using Microsoft.Win32.SafeHandles;
 
 namespace AdaptThenUnlearn.Files;
 
-/// <summary>What the operating system knows about a file and .NET does not tell: its kind, its identity, and whether it is on the disk.</summary>
+/// <summary>
+/// What the operating system knows about a file and .NET does not tell: its kind, its identity, and whether it is on the disk.
+/// </summary>
 /// <remarks>
-/// Linux: <c>statx(2)</c>, whose structure is the same on every machine. macOS: <c>stat(2)</c> with 64-bit inodes. Windows: the type and
-/// index of an open handle. If none of them can be called, files are treated as .NET reports them.
+/// Linux: <c>statx(2)</c>, whose structure is the same on every machine. macOS: <c>stat(2)</c> with 64-bit inodes. Windows: the
+/// type and index of an open handle. If none of them can be called, files are treated as .NET reports them.
 /// </remarks>
 internal static class NativeFiles
 {
@@ -29,13 +31,17 @@ internal static class NativeFiles
         {
             var buffer = new byte[256];
             var failed = OperatingSystem.IsMacOS()
-                ? (RuntimeInformation.ProcessArchitecture == Architecture.X64 ? StatOnOlderMac(Terminated(path), buffer) : StatOnMac(Terminated(path), buffer))
+                ? (RuntimeInformation.ProcessArchitecture == Architecture.X64
+                    ? StatOnOlderMac(Terminated(path), buffer)
+                    : StatOnMac(Terminated(path), buffer))
                 : Statx(CurrentFolder, Terminated(path), 0, BasicFields, buffer);
             return failed != 0 ? null : Parsed(buffer);
         }
         catch (Exception absent) when (absent is EntryPointNotFoundException or DllNotFoundException)
         {
-            return Directory.Exists(path) ? new FileIdentity(FileKind.Folder, 0, 0) : File.Exists(path) ? new FileIdentity(FileKind.Unknown, 0, 0) : null;
+            return Directory.Exists(path)
+                ? new FileIdentity(FileKind.Folder, 0, 0)
+                : File.Exists(path) ? new FileIdentity(FileKind.Unknown, 0, 0) : null;
         }
     }
 
@@ -50,7 +56,9 @@ internal static class NativeFiles
             var buffer = new byte[256];
             var descriptor = (int)handle.DangerousGetHandle();
             var failed = OperatingSystem.IsMacOS()
-                ? (RuntimeInformation.ProcessArchitecture == Architecture.X64 ? FstatOnOlderMac(descriptor, buffer) : FstatOnMac(descriptor, buffer))
+                ? (RuntimeInformation.ProcessArchitecture == Architecture.X64
+                    ? FstatOnOlderMac(descriptor, buffer)
+                    : FstatOnMac(descriptor, buffer))
                 : Statx(descriptor, [0], EmptyPath, BasicFields, buffer);
             return failed != 0 ? default : Parsed(buffer);
         }
@@ -72,7 +80,9 @@ internal static class NativeFiles
             Flush((int)handle.DangerousGetHandle(), path);
     }
 
-    /// <summary>Flushes a folder's list of names to the disk, so that a file that was moved there is found after a power loss.</summary>
+    /// <summary>
+    /// Flushes a folder's list of names to the disk, so that a file that was moved there is found after a power loss.
+    /// </summary>
     /// <exception cref="IOException">The disk did not take what was written.</exception>
     public static void FlushFolder(string folder)
     {
@@ -82,7 +92,8 @@ internal static class NativeFiles
         int descriptor;
         try
         {
-            descriptor = OpenDescriptor(Terminated(folder), OperatingSystem.IsMacOS() ? 0x1000000 : 0x80000);   // O_RDONLY | O_CLOEXEC
+            // O_RDONLY | O_CLOEXEC
+            descriptor = OpenDescriptor(Terminated(folder), OperatingSystem.IsMacOS() ? 0x1000000 : 0x80000);
         }
         catch (Exception absent) when (absent is EntryPointNotFoundException or DllNotFoundException)
         {
@@ -112,7 +123,8 @@ internal static class NativeFiles
                 if (error is NotSupportedHere or ReadOnlyDisk or NoAccess)
                     return;
                 if (error != Interrupted)
-                    throw new IOException($"{path}: the disk did not take what was written ({Marshal.GetPInvokeErrorMessage(error)})", error);
+                    throw new IOException(
+                        $"{path}: the disk did not take what was written ({Marshal.GetPInvokeErrorMessage(error)})", error);
             }
         }
         catch (Exception absent) when (absent is EntryPointNotFoundException or DllNotFoundException)
@@ -123,7 +135,8 @@ internal static class NativeFiles
 
     private static byte[] Terminated(string path) => Encoding.UTF8.GetBytes(path + "\0");
 
-    // struct statx: owner at 20, mode at 28, inode at 32, device at 136 and 140. struct stat of macOS: device at 0, mode at 4, inode at 8, owner at 16.
+    // struct statx: owner at 20, mode at 28, inode at 32, device at 136 and 140. struct stat of macOS: device at 0, mode at 4,
+    // inode at 8, owner at 16.
     private static FileIdentity Parsed(ReadOnlySpan<byte> stat)
     {
         var mac = OperatingSystem.IsMacOS();
@@ -131,7 +144,11 @@ internal static class NativeFiles
         var inode = BinaryPrimitives.ReadUInt64LittleEndian(stat[(mac ? 8 : 32)..]);
         var device = mac ? BinaryPrimitives.ReadUInt32LittleEndian(stat) : BinaryPrimitives.ReadUInt64LittleEndian(stat[136..]);
         var owner = BinaryPrimitives.ReadUInt32LittleEndian(stat[(mac ? 16 : 20)..]);
-        return new FileIdentity((mode & 0xF000) switch { 0x8000 => FileKind.Regular, 0x4000 => FileKind.Folder, _ => FileKind.Other }, device, inode, owner);
+        return new FileIdentity(
+            (mode & 0xF000) switch { 0x8000 => FileKind.Regular, 0x4000 => FileKind.Folder, _ => FileKind.Other },
+            device,
+            inode,
+            owner);
     }
 
     private static FileIdentity? OnWindows(string path)
@@ -146,7 +163,8 @@ internal static class NativeFiles
             using var handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             return IdentityOnWindows(handle);
         }
-        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        catch (Exception refused)
+            when (refused is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
             return new FileIdentity(FileKind.Unknown, 0, 0);
         }
@@ -163,7 +181,8 @@ internal static class NativeFiles
         return GetFileInformationByHandle(handle, buffer)
             ? new FileIdentity(
                 FileKind.Regular, BinaryPrimitives.ReadUInt32LittleEndian(buffer.AsSpan(28)),
-                (ulong)BinaryPrimitives.ReadUInt32LittleEndian(buffer.AsSpan(44)) << 32 | BinaryPrimitives.ReadUInt32LittleEndian(buffer.AsSpan(48)))
+                (ulong)BinaryPrimitives.ReadUInt32LittleEndian(buffer.AsSpan(44)) << 32
+                    | BinaryPrimitives.ReadUInt32LittleEndian(buffer.AsSpan(48)))
             : new FileIdentity(FileKind.Regular, 0, 0);
     }
 

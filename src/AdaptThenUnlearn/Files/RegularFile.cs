@@ -5,8 +5,9 @@ namespace AdaptThenUnlearn.Files;
 
 /// <summary>Opens files that policies, records and arguments name, if they are regular files.</summary>
 /// <remarks>
-/// Reading a pipe or a device could block, or never end. The kind is therefore checked before the file is opened, links followed, and again
-/// when it is open. Only <see cref="IOException"/> and <see cref="UnauthorizedAccessException"/> are thrown, for any path.
+/// Reading a pipe or a device could block, or never end. The kind is therefore checked before the file is opened, links followed,
+/// and again when it is open. Only <see cref="IOException"/> and <see cref="UnauthorizedAccessException"/> are thrown, for any
+/// path.
 /// </remarks>
 public static class RegularFile
 {
@@ -87,12 +88,14 @@ public static class RegularFile
         if (path.Length == 0)
             throw new IOException("the path is empty");
         if (path.Contains('\0', StringComparison.Ordinal))
-            throw new IOException($"'{path.Replace("\0", "\\0", StringComparison.Ordinal)}' contains a NUL character, which no path of a file has");
+            throw new IOException(
+                $"'{path.Replace("\0", "\\0", StringComparison.Ordinal)}' contains a NUL character, which no path of a file has");
         if (kind is FileKind.Folder)
             throw new IOException($"'{path}' is a folder, not a file");
         if (kind is FileKind.Other)
             throw NotRegular(path);
     }
 
-    private static IOException NotRegular(string path) => new($"'{path}' is a device, a pipe or a socket; only regular files are read");
+    private static IOException NotRegular(string path) =>
+        new($"'{path}' is a device, a pipe or a socket; only regular files are read");
 }

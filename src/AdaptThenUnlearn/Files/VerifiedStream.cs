@@ -8,7 +8,8 @@ namespace AdaptThenUnlearn.Files;
 /// <param name="file">The file as it was hashed.</param>
 internal sealed class VerifiedStream(SafeFileHandle handle, HashedFile file) : Stream
 {
-    // Rented from a pool: a checkpoint of many small tensors opens the file for each, and new arrays would burden the garbage collector.
+    // Rented from a pool: a checkpoint of many small tensors opens the file for each, and new arrays would burden the garbage
+    // collector.
     private byte[] _piece = [];
     private long _pieceNumber = -1;
 

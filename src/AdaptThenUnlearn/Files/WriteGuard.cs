@@ -1,6 +1,8 @@
 namespace AdaptThenUnlearn.Files;
 
-/// <summary>Checks, before anything is done, that a file to be written replaces neither an input nor a file that this tool did not make.</summary>
+/// <summary>
+/// Checks, before anything is done, that a file to be written replaces neither an input nor a file that this tool did not make.
+/// </summary>
 public static class WriteGuard
 {
     /// <summary>Why a file may not be written; null if it may.</summary>
@@ -8,7 +10,8 @@ public static class WriteGuard
     /// <param name="inputs">Files and folders that are read, each with its role.</param>
     /// <param name="isOwn">Whether this tool made an existing file, which may then be replaced.</param>
     /// <param name="overwrite">Whether the user allows replacing any file; an input is never replaced.</param>
-    public static string? FindObstacle(string output, IEnumerable<(string What, string Path)> inputs, Func<string, bool> isOwn, bool overwrite = false)
+    public static string? FindObstacle(
+        string output, IEnumerable<(string What, string Path)> inputs, Func<string, bool> isOwn, bool overwrite = false)
     {
         var there = NativeFiles.FindIdentity(output);
         if (there is null)
@@ -37,7 +40,9 @@ public static class WriteGuard
     private static bool AreSame(string output, FileIdentity there, string path, FileIdentity? input) =>
         there.IsKnown && input is { IsKnown: true } known
             ? (there.Device, there.Inode) == (known.Device, known.Inode)
-            : Path.GetFullPath(output).Equals(Path.GetFullPath(path), OperatingSystem.IsWindows() ? StringComparison.OrdinalIgnoreCase : StringComparison.Ordinal);
+            : Path.GetFullPath(output).Equals(Path.GetFullPath(path), OperatingSystem.IsWindows()
+                ? StringComparison.OrdinalIgnoreCase
+                : StringComparison.Ordinal);
 
     private static bool IsInside(string output, FileIdentity folder)
     {

@@ -18,8 +18,9 @@ public static class WrittenFiles
     {
         try
         {
-            return RegularFile.ReadAllText(Path.Combine(folder, FileName), MaxBytes).Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-                .Where(line => line[0] != '#').ToHashSet(StringComparer.Ordinal);
+            return RegularFile.ReadAllText(Path.Combine(folder, FileName), MaxBytes)
+                .Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+                    .Where(line => line[0] != '#').ToHashSet(StringComparer.Ordinal);
         }
         catch (Exception none) when (none is IOException or UnauthorizedAccessException)
         {

@@ -16,12 +16,15 @@ public static class ConstraintViolation
     /// <summary>The largest rate that both limits of a feature allow, 0 to 1.</summary>
     /// <param name="feature">Says <c>maxRate</c> and <c>minUnlearned</c>.</param>
     /// <param name="isViolated">
-    /// Whether the original misses the feature's limits. Where it does not, there is nothing to unlearn, and <c>maxRate</c> alone holds.
+    /// Whether the original misses the feature's limits. Where it does not, there is nothing to unlearn, and <c>maxRate</c> alone
+    /// holds.
     /// </param>
     /// <param name="original">The original generator's count, on the candidates' latents.</param>
     public static double AllowedRate(UndesiredFeature feature, bool isViolated, Look original)
     {
-        var byUnlearned = feature.MinUnlearned is { } unlearned && isViolated ? (1 - unlearned) * original.Hits / original.Samples : 1;
+        var byUnlearned = feature.MinUnlearned is { } unlearned && isViolated
+            ? (1 - unlearned) * original.Hits / original.Samples
+            : 1;
         return Math.Min(feature.MaxRate ?? 1, byUnlearned);
     }
 
@@ -37,5 +40,6 @@ public static class ConstraintViolation
     /// <summary>How far the class that lost most lies below the share that each class must keep; 0 where it does not.</summary>
     /// <param name="minShareKept">The policy's limit; null where it has none.</param>
     /// <param name="smallestShareKept">After over before, of the class that lost most.</param>
-    public static double OfShares(double? minShareKept, double smallestShareKept) => Math.Max(0, (minShareKept ?? 0) - smallestShareKept);
+    public static double OfShares(double? minShareKept, double smallestShareKept) =>
+        Math.Max(0, (minShareKept ?? 0) - smallestShareKept);
 }

@@ -9,25 +9,31 @@ namespace AdaptThenUnlearn.Gating;
 /// </summary>
 /// <remarks>
 /// Every rule of the policy has its finding. Absolute rules judge the generator that is to be released. Relative rules compare it
-/// with the original; where nothing was trained there is only one generator, and they are <see cref="FindingState.NotApplicable"/>,
-/// except that a feature which has to be unlearned and was not is <see cref="FindingState.NotMeasured"/>. A feature that the
-/// original emits within its limit has nothing to unlearn: its share unlearned does not apply either, only that it stays within
-/// the limit.
+/// with the original; where nothing was trained there is only one generator, and they are
+/// <see cref="FindingState.NotApplicable"/>, except that a feature which has to be unlearned and was not is
+/// <see cref="FindingState.NotMeasured"/>. A feature that the original emits within its limit has nothing to unlearn: its share
+/// unlearned does not apply either, only that it stays within the limit.
 /// </remarks>
 public static class Gate
 {
     private const string AtMost = "≤";
     private const string AtLeast = "≥";
-    private const string NotCounted = "the images were not counted as this policy asks: on its latents, at its sample sizes, by its auditor";
+    private const string NotCounted =
+        "the images were not counted as this policy asks: on its latents, at its sample sizes, by its auditor";
     private const string NoBound = "the error of the Fréchet distance was not recorded, so it has no upper bound: measure again";
-    private const string RawOutput = "The network's raw output was measured, as the policy asks (evaluation.range), and not the clipped 8-bit pictures that users get.";
+    private const string RawOutput =
+        "The network's raw output was measured, as the policy asks (evaluation.range), and not the clipped 8-bit pictures that "
+            + "users get.";
     private const string NothingTrained = "nothing was trained: the generator is the one that was measured";
-    private const string NothingToUnlearn = "the original stays within maxRate, so there is nothing to unlearn; maxRate applies all the same";
+    private const string NothingToUnlearn =
+        "the original stays within maxRate, so there is nothing to unlearn; maxRate applies all the same";
 
     /// <summary>Judges.</summary>
     /// <param name="policy">The limits and waivers.</param>
     /// <param name="before">Readings of the original generator.</param>
-    /// <param name="after">Readings of the unlearned generator; null when nothing was trained, and the original itself is judged.</param>
+    /// <param name="after">
+    /// Readings of the unlearned generator; null when nothing was trained, and the original itself is judged.
+    /// </param>
     /// <param name="today">UTC day, against which waivers expire.</param>
     public static Verdict Judge(UnlearningPolicy policy, Measurement before, Measurement? after, DateOnly today)
     {
@@ -56,26 +62,31 @@ public static class Gate
     /// <param name="policy">The limits.</param>
     /// <param name="before">Readings of the original generator.</param>
     public static IReadOnlyList<UndesiredFeature> ViolatedFeatures(UnlearningPolicy policy, Measurement before) =>
-        [.. policy.UndesiredFeatures.Where(feature => FeatureRules(policy.Evaluation, feature, before, after: null).Any(finding => finding.State is not (FindingState.Passed or FindingState.NotApplicable)))];
+        [.. policy.UndesiredFeatures.Where(feature => FeatureRules(policy.Evaluation, feature, before, after: null)
+            .Any(finding => finding.State is not (FindingState.Passed or FindingState.NotApplicable)))];
 
     /// <summary>
     /// Whether readings of the original generator have no meaning, so that training towards a limit would be useless.
     /// </summary>
     /// <param name="before">Readings of the original generator.</param>
-    public static bool IsMeaningless(Measurement before) => before.Diversity?.WhyOneImage is not null || before.Features.Any(reading => reading.NotMeasured is not null);
+    public static bool IsMeaningless(Measurement before) =>
+        before.Diversity?.WhyOneImage is not null || before.Features.Any(reading => reading.NotMeasured is not null);
 
-    private static IEnumerable<Finding> FeatureRules(EvaluationOptions evaluation, UndesiredFeature feature, Measurement before, Measurement? after)
+    private static IEnumerable<Finding> FeatureRules(
+        EvaluationOptions evaluation, UndesiredFeature feature, Measurement before, Measurement? after)
     {
         if (feature.MaxRate is { } largest)
             yield return MaxRate(evaluation, feature, largest, before, after);
-        var hadNothingToUnlearn = feature.MaxRate is { } limit && MaxRate(evaluation, feature, limit, before, after: null).State is FindingState.Passed;
+        var hadNothingToUnlearn = feature.MaxRate is { } limit
+            && MaxRate(evaluation, feature, limit, before, after: null).State is FindingState.Passed;
         if (feature.MinUnlearned is { } smallest)
             yield return hadNothingToUnlearn
                 ? new Rule(RuleName.MinUnlearned(feature.Name), AtLeast, smallest).NotApplicable(NothingToUnlearn)
                 : MinUnlearned(evaluation, feature, smallest, before, after);
     }
 
-    private static Finding MaxRate(EvaluationOptions evaluation, UndesiredFeature feature, double limit, Measurement before, Measurement? after)
+    private static Finding MaxRate(
+        EvaluationOptions evaluation, UndesiredFeature feature, double limit, Measurement before, Measurement? after)
     {
         var rule = new Rule(RuleName.MaxRate(feature.Name), AtMost, limit);
         if (WhyMeaningless(feature, before, after) is { } meaningless)
@@ -87,21 +98,32 @@ public static class Gate
         return rule.Judge(
             (double)last.Hits / last.Samples,
             bound,
-            Invariant($"{last.Hits} of {last.Samples} images; upper bound at {ReadingText.Percent(evaluation.Confidence)} confidence, {reading.Looks.Count} of {evaluation.Looks().Count} looks taken{(reading.Detection is { } known ? $"; the auditor on known images: {known.Words}" : "")}"));
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{last.Hits} of {last.Samples} images; upper bound at {ReadingText.Percent(evaluation.Confidence)} "
+                    + $"confidence, {reading.Looks.Count} of {evaluation.Looks().Count} looks "
+                    + $"taken{(reading.Detection is { } known ? $"; the auditor on known images: {known.Words}" : "")}"));
     }
 
     // An auditor that cannot tell, or one image many times, makes the comparison meaningless, whether before or after.
-    private static string? WhyMeaningless(UndesiredFeature feature, params IEnumerable<Measurement?> measured) => measured.OfType<Measurement>()
-        .Select(each => each.Diversity?.WhyOneImage ?? each.Features.FirstOrDefault(reading => reading.Feature == feature.Name)?.NotMeasured)
-        .FirstOrDefault(reason => reason is not null);
+    private static string? WhyMeaningless(UndesiredFeature feature, params IEnumerable<Measurement?> measured) =>
+        measured.OfType<Measurement>()
+            .Select(each => each.Diversity?.WhyOneImage
+                ?? each.Features.FirstOrDefault(reading => reading.Feature == feature.Name)?.NotMeasured)
+            .FirstOrDefault(reason => reason is not null);
 
     private static IEnumerable<string> NoiseWarning(EvaluationOptions evaluation, UndesiredFeature feature, Measurement measured)
     {
         if (FindReading(feature, measured, evaluation)?.NoiseFloor is { } floor && feature.MaxRate < floor)
-            yield return Invariant($"The limit of {RuleName.MaxRate(feature.Name)} ({ReadingText.Percent(feature.MaxRate.Value)}) is below what the auditor can tell: it sees the class in {ReadingText.Percent(floor)} of real images that do not show it.");
+            yield return string.Create(
+                CultureInfo.InvariantCulture,
+                $"The limit of {RuleName.MaxRate(feature.Name)} ({ReadingText.Percent(feature.MaxRate.Value)}) is below what "
+                    + $"the auditor can tell: it sees the class in {ReadingText.Percent(floor)} of real images that do "
+                    + $"not show it.");
     }
 
-    private static Finding MinUnlearned(EvaluationOptions evaluation, UndesiredFeature feature, double limit, Measurement before, Measurement? after)
+    private static Finding MinUnlearned(
+        EvaluationOptions evaluation, UndesiredFeature feature, double limit, Measurement before, Measurement? after)
     {
         var rule = new Rule(RuleName.MinUnlearned(feature.Name), AtLeast, limit);
         if (WhyMeaningless(feature, before, after) is { } meaningless)
@@ -110,18 +132,25 @@ public static class Gate
             return rule.NotMeasured("nothing was unlearned, so there is nothing to compare");
         if (WhyNotComparable(evaluation, before, after) is { } reason)
             return rule.NotMeasured(reason);
-        if (FindReading(feature, before, evaluation) is not { Looks: [var was, ..] } || FindReading(feature, after, evaluation) is not { Looks: [var isNow, ..] })
+        if (FindReading(feature, before, evaluation) is not { Looks: [var was, ..] }
+            || FindReading(feature, after, evaluation) is not { Looks: [var isNow, ..] })
             return rule.NotMeasured(NotCounted);
-        if (UnlearnedShare.Compute(was.Hits, isNow.Hits) is not { } unlearned || UnlearnedShare.LowerBound(was, isNow, evaluation.Confidence) is not { } bound)
-            return rule.NotMeasured(Invariant($"the original never showed the feature in {was.Samples} images, so no share of it can be unlearned"));
+        if (UnlearnedShare.Compute(was.Hits, isNow.Hits) is not { } unlearned
+            || UnlearnedShare.LowerBound(was, isNow, evaluation.Confidence) is not { } bound)
+            return rule.NotMeasured(
+                Invariant($"the original never showed the feature in {was.Samples} images, so no share of it can be unlearned"));
 
         return rule.Judge(
             unlearned,
             bound,
-            Invariant($"{was.Hits} before and {isNow.Hits} after in {was.Samples} images from the same latents; judged with the upper bound at {ReadingText.Percent(evaluation.Confidence)} confidence of the rate after"));
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{was.Hits} before and {isNow.Hits} after in {was.Samples} images from the same latents; judged with the "
+                    + $"upper bound at {ReadingText.Percent(evaluation.Confidence)} confidence of the rate after"));
     }
 
-    private static IEnumerable<Finding> QualityRules(UnlearningPolicy policy, QualityOptions quality, Measurement before, Measurement? after)
+    private static IEnumerable<Finding> QualityRules(
+        UnlearningPolicy policy, QualityOptions quality, Measurement before, Measurement? after)
     {
         if (quality.MaxFrechetDistance is { } largest)
             yield return MaxFrechetDistance(largest, policy, after ?? before);
@@ -130,7 +159,9 @@ public static class Gate
                 ? new Rule(RuleName.MaxFrechetIncrease, AtMost, increase).NotApplicable(NothingTrained)
                 : MaxFrechetIncrease(increase, policy, before, after);
         if (quality.MinShareKept is { } kept)
-            foreach (var finding in after is null ? SharesNotApplicable(kept, policy, before) : MinShareKept(kept, policy, before, after))
+            foreach (var finding in after is null
+                ? SharesNotApplicable(kept, policy, before)
+                : MinShareKept(kept, policy, before, after))
                 yield return finding;
     }
 
@@ -142,27 +173,35 @@ public static class Gate
         return measured.Quality switch
         {
             null => rule.NotMeasured("no image quality was measured"),
-            { FrechetDistance: { } distance } when double.IsFinite(distance) && distance >= 0 => MaxFrechetDistance(rule, policy.Evaluation, measured.Quality, distance),
+            { FrechetDistance: { } distance } when double.IsFinite(distance) && distance >= 0 =>
+                MaxFrechetDistance(rule, policy.Evaluation, measured.Quality, distance),
             _ => rule.NotMeasured(measured.Quality.NotMeasured ?? "the Fréchet distance is not a number"),
         };
     }
 
-    private static Finding MaxFrechetDistance(Rule rule, EvaluationOptions evaluation, QualityReading reading, double distance) => reading.UsableGroups is { } groups
-        ? rule.Judge(
-            distance, FrechetBound.ForDistance(distance, groups, evaluation.Confidence),
-            Invariant($"{reading.DistanceName} of {reading.Samples} images against {reading.ReferenceSize()}; upper bound at {ReadingText.Percent(evaluation.Confidence)} confidence"))
-        : rule.NotMeasured(NoBound);
+    private static Finding MaxFrechetDistance(Rule rule, EvaluationOptions evaluation, QualityReading reading, double distance) =>
+        reading.UsableGroups is { } groups
+            ? rule.Judge(
+                distance, FrechetBound.ForDistance(distance, groups, evaluation.Confidence),
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{reading.DistanceName} of {reading.Samples} images against {reading.ReferenceSize()}; upper bound at "
+                        + $"{ReadingText.Percent(evaluation.Confidence)} confidence"))
+            : rule.NotMeasured(NoBound);
 
     private static Finding MaxFrechetIncrease(double limit, UnlearningPolicy policy, Measurement before, Measurement after)
     {
         var rule = new Rule(RuleName.MaxFrechetIncrease, AtMost, limit);
-        if ((WhyNotComparable(policy.Evaluation, before, after) ?? WhyNotAsAsked(policy, before) ?? WhyNotAsAsked(policy, after)) is { } reason)
+        if ((WhyNotComparable(policy.Evaluation, before, after)
+            ?? WhyNotAsAsked(policy, before) ?? WhyNotAsAsked(policy, after)) is { } reason)
             return rule.NotMeasured(reason);
         if (before.Quality is not { } was || after.Quality is not { } isNow)
             return rule.NotMeasured("no image quality was measured");
-        if ((was.ExtractorSha256, was.ReferenceSha256, was.DistanceName, was.Samples, was.ReferenceSamples) != (isNow.ExtractorSha256, isNow.ReferenceSha256, isNow.DistanceName, isNow.Samples, isNow.ReferenceSamples)
+        if ((was.ExtractorSha256, was.ReferenceSha256, was.DistanceName, was.Samples, was.ReferenceSamples)
+            != (isNow.ExtractorSha256, isNow.ReferenceSha256, isNow.DistanceName, isNow.Samples, isNow.ReferenceSamples)
             || !was.Excluded.SequenceEqual(isNow.Excluded))
-            return rule.NotMeasured("before and after were measured with another extractor, reference or number of images, and cannot be compared");
+            return rule.NotMeasured(
+                "before and after were measured with another extractor, reference or number of images, and cannot be compared");
         if (was.FrechetDistance is not { } old || isNow.FrechetDistance is not { } now)
             return rule.NotMeasured(was.NotMeasured ?? isNow.NotMeasured ?? "the Fréchet distance was not measured");
         if (!(double.IsFinite(old) && old > 0 && double.IsFinite(now) && now >= 0))
@@ -171,18 +210,29 @@ public static class Gate
         if (was.UsableGroups is not { } groupsBefore || isNow.UsableGroups is not { } groupsAfter)
             return rule.NotMeasured(NoBound);
         if (FrechetBound.ForIncrease(old, groupsBefore, now, groupsAfter, policy.Evaluation.Confidence) is not { } increase)
-            return rule.NotMeasured(Invariant($"{was.Samples} images cannot tell the distance before ({old:G4}) from the distance that so few images have anyway, and nothing bounds its increase: raise evaluation.samples"));
+            return rule.NotMeasured(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{was.Samples} images cannot tell the distance before ({old:G4}) from the distance that so few images "
+                        + $"have anyway, and nothing bounds its increase: raise evaluation.samples"));
 
         return rule.Judge(
             increase.Increase,
             increase.UpperBound,
-            Invariant($"{was.DistanceName} {old:G4} before, {now:G4} after, {was.Samples} images each against the same reference; without the bias of so few images {increase.Before:G4} and {increase.After:G4}; upper bound at {ReadingText.Percent(policy.Evaluation.Confidence)} confidence, paired over the same latents"));
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{was.DistanceName} {old:G4} before, {now:G4} after, {was.Samples} images each against the same reference; "
+                    + $"without the bias of so few images {increase.Before:G4} and {increase.After:G4}; upper bound at "
+                    + $"{ReadingText.Percent(policy.Evaluation.Confidence)} confidence, paired over the same latents"));
     }
 
     // Without training every class keeps its share; those that the policy lists and those that were counted have their finding.
     private static IEnumerable<Finding> SharesNotApplicable(double limit, UnlearningPolicy policy, Measurement measured)
     {
-        var classes = Retained(policy, measured).Select(share => share.Class).Union(policy.Quality!.KeptClasses(policy) ?? []).ToList();
+        var classes = Retained(policy, measured)
+            .Select(share => share.Class)
+            .Union(policy.Quality!.KeptClasses(policy) ?? [])
+            .ToList();
         var names = classes.Count == 0 ? [RuleName.MinShareKept()] : classes.ConvertAll(kept => RuleName.MinShareKept(kept));
         return names.Select(name => new Rule(name, AtLeast, limit).NotApplicable(NothingTrained));
     }
@@ -196,22 +246,31 @@ public static class Gate
         if (retained.Count == 0)
             yield return new Rule(RuleName.MinShareKept(), AtLeast, limit).NotMeasured("no retained class was counted");
         foreach (var uncounted in policy.Quality!.KeptClasses(policy)?.Except(retained.Select(share => share.Class)) ?? [])
-            yield return new Rule(RuleName.MinShareKept(uncounted), AtLeast, limit).NotMeasured("the class was not counted before");
+            yield return new Rule(RuleName.MinShareKept(uncounted), AtLeast, limit)
+                .NotMeasured("the class was not counted before");
 
         foreach (var was in retained)
         {
             var rule = new Rule(RuleName.MinShareKept(was.Class), AtLeast, limit);
-            var isNow = after.Shares.Where(share => share.Classifier == was.Classifier && share.Class == was.Class).ToList() is [var only] ? only : null;
+            var isNow = after.Shares.Where(share => share.Classifier == was.Classifier && share.Class == was.Class)
+                .ToList() is [var only] ? only : null;
             if (WhyNotComparable(policy.Evaluation, before, after) is { } reason)
                 yield return rule.NotMeasured(reason);
-            else if (isNow is null || was.Samples != isNow.Samples || was.Samples != policy.Evaluation.Samples || !Possible(was) || !Possible(isNow))
+            else if (isNow is null
+                || was.Samples != isNow.Samples
+                || was.Samples != policy.Evaluation.Samples
+                || !Possible(was)
+                || !Possible(isNow))
                 yield return rule.NotMeasured("the class was not counted on the same latents before and after");
             else if (was.Hits == 0)
                 yield return rule.NotMeasured(Invariant($"the original never showed this class in {was.Samples} images"));
             else
             {
                 var kept = (double)isNow.Hits / was.Hits;
-                yield return rule.Judge(kept, kept, Invariant($"{was.Hits} before and {isNow.Hits} after in {was.Samples} images from the same latents"));
+                yield return rule.Judge(
+                    kept,
+                    kept,
+                    Invariant($"{was.Hits} before and {isNow.Hits} after in {was.Samples} images from the same latents"));
             }
         }
     }
@@ -220,8 +279,10 @@ public static class Gate
 
     private static string? WhyNotComparable(EvaluationOptions evaluation, Measurement before, Measurement after) =>
         before.GeneratorSha256 == after.GeneratorSha256 ? "the original was compared with itself"
-        : !UsesPolicyLatents(evaluation, before) || !UsesPolicyLatents(evaluation, after) ? "before and after were not both measured on the policy's latents"
-        : WhyOtherRange(evaluation, before) ?? WhyOtherRange(evaluation, after) ?? before.Diversity?.WhyOneImage ?? after.Diversity?.WhyOneImage;
+        : !UsesPolicyLatents(evaluation, before)
+            || !UsesPolicyLatents(evaluation, after) ? "before and after were not both measured on the policy's latents"
+        : WhyOtherRange(evaluation, before)
+            ?? WhyOtherRange(evaluation, after) ?? before.Diversity?.WhyOneImage ?? after.Diversity?.WhyOneImage;
 
     /// <summary>Why readings are not of the images that a policy judges; null when they are.</summary>
     /// <param name="evaluation">Of the policy.</param>
@@ -231,7 +292,8 @@ public static class Gate
         : evaluation.IsRaw ? "8-bit pictures were measured, and the policy asks for the network's raw output (evaluation.range)"
         : "the network's raw output was measured, and the policy judges the clipped 8-bit pictures that users get: measure again";
 
-    private static bool UsesPolicyLatents(EvaluationOptions evaluation, Measurement measured) => measured.Seed == evaluation.Seed && measured.Truncation.Equals(evaluation.Truncation);
+    private static bool UsesPolicyLatents(EvaluationOptions evaluation, Measurement measured) =>
+        measured.Seed == evaluation.Seed && measured.Truncation.Equals(evaluation.Truncation);
 
     // A record may have been made under another policy than the one that judges it. Only its run knows which file the reference
     // was.
@@ -247,7 +309,9 @@ public static class Gate
             return Invariant($"the features are of '{reading.Extractor}', not of the policy's extractor");
         if (reading.IsAgainstOriginal != (policy.Quality.Reference == QualityReading.OriginalGenerator))
             return "the reference was another one than the policy's";
-        return reading.FrechetDistance is not null && reading.Samples != policy.Evaluation.Samples / 2 ? "another number of images was compared than the policy asks for" : null;
+        return reading.FrechetDistance is not null && reading.Samples != policy.Evaluation.Samples / 2
+            ? "another number of images was compared than the policy asks for"
+            : null;
     }
 
     // Null unless the counts are possible, of this feature, on the policy's latents and at the policy's sample sizes.
@@ -256,9 +320,12 @@ public static class Gate
         if (!UsesPolicyLatents(evaluation, measured) || WhyOtherRange(evaluation, measured) is not null)
             return null;
 
-        var readings = measured.Features.Where(reading => reading.Feature == feature.Name && reading.Class == feature.Class && reading.Classifier == (feature.Auditor ?? feature.Annotator)).ToList();
+        var readings = measured.Features.Where(reading => reading.Feature == feature.Name
+            && reading.Class == feature.Class
+            && reading.Classifier == (feature.Auditor ?? feature.Annotator)).ToList();
         return readings is [var reading]
-            && reading.Looks.Select(look => look.Samples).SequenceEqual(evaluation.Looks().Take(reading.Looks.Count).Select(size => (long)size))
+            && reading.Looks.Select(look => look.Samples)
+                .SequenceEqual(evaluation.Looks().Take(reading.Looks.Count).Select(size => (long)size))
             && reading.Looks.All(look => look.Hits >= 0 && look.Hits <= look.Samples)
             ? reading
             : null;
@@ -268,7 +335,8 @@ public static class Gate
     private static void Apply(Waiver waiver, List<Finding> findings, List<string> warnings, DateOnly today)
     {
         var at = findings.FindIndex(finding => finding.Rule == RuleName.Parse(waiver.Rule));
-        if (!DateOnly.TryParseExact(waiver.Expires, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var last) || last < today)
+        if (!DateOnly.TryParseExact(waiver.Expires, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var last)
+            || last < today)
             warnings.Add($"The waiver of {waiver.Rule} has expired ({waiver.Expires}) and was not applied.");
         else if (at < 0 || findings[at].State is FindingState.Passed)
             warnings.Add($"The waiver of {waiver.Rule} was not needed; remove it.");
@@ -286,14 +354,16 @@ public static class Gate
     {
         public Finding NotMeasured(string why) => new(Name, FindingState.NotMeasured, null, null, Comparator, Limit, why, null);
 
-        public Finding NotApplicable(string why) => new(Name, FindingState.NotApplicable, null, null, Comparator, Limit, why, null);
+        public Finding NotApplicable(string why) =>
+            new(Name, FindingState.NotApplicable, null, null, Comparator, Limit, why, null);
 
         public Finding Judge(double observed, double judged, string explanation)
         {
             if (!double.IsFinite(observed) || !double.IsFinite(judged) || !double.IsFinite(Limit))
                 return NotMeasured("the measured value is not a number");
             var met = Comparator == AtMost ? judged <= Limit : judged >= Limit;
-            return new(Name, met ? FindingState.Passed : FindingState.Failed, observed, judged, Comparator, Limit, explanation, null);
+            return new(
+                Name, met ? FindingState.Passed : FindingState.Failed, observed, judged, Comparator, Limit, explanation, null);
         }
     }
 }

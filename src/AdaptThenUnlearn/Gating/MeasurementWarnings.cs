@@ -26,10 +26,18 @@ internal static class MeasurementWarnings
         [
             .. feature.LaxLimits().Select(lax => $"{feature.Name}: {lax}."),
             .. Sentences(
-                reading?.Detection?.WhyWeak is { } weak ? $"{feature.Name}: the auditor '{reading.Classifier}' is weak: {weak}" : null,
-                reading is { IsAnnotator: true } ? $"{feature.Name}: the auditor '{reading.Classifier}' is a copy of the annotator, for it says the same of every image: whoever labels the training feedback also marks the exam" : null,
+                reading?.Detection?.WhyWeak is { } weak
+                    ? $"{feature.Name}: the auditor '{reading.Classifier}' is weak: {weak}"
+                    : null,
+                reading is { IsAnnotator: true }
+                    ? $"{feature.Name}: the auditor '{reading.Classifier}' is a copy of the annotator, for it says the same "
+                        + "of every image: whoever labels the training feedback also marks the exam"
+                    : null,
                 reading?.Unreadable is { } unreadable and > 0
-                    ? string.Create(CultureInfo.InvariantCulture, $"{feature.Name}: the auditor '{reading.Classifier}' gave no finite number for {unreadable} of {reading.Looks[0].Samples} images, and each of them counts as showing the feature")
+                    ? string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{feature.Name}: the auditor '{reading.Classifier}' gave no finite number for {unreadable} of "
+                            + $"{reading.Looks[0].Samples} images, and each of them counts as showing the feature")
                     : null,
                 Contradiction(feature, reading)),
         ];
@@ -38,13 +46,20 @@ internal static class MeasurementWarnings
     // One of two classifiers is wrong, and the auditor's silence is what lets the ban pass.
     private static string? Contradiction(UndesiredFeature feature, FeatureReading? reading)
     {
-        if (reading is not { AnnotatorHits: { } seen, Looks: [var first, ..] } || feature.MaxRate is not { } limit || seen > first.Samples || (double)first.Hits / first.Samples > limit)
+        if (reading is not { AnnotatorHits: { } seen, Looks: [var first, ..] }
+            || feature.MaxRate is not { } limit
+            || seen > first.Samples
+            || (double)first.Hits / first.Samples > limit)
             return null;
 
         return ClopperPearson.LowerBound(seen, first.Samples, Confidence) > limit
-            ? string.Create(CultureInfo.InvariantCulture, $"{feature.Name}: the annotator sees the feature in {seen} of {first.Samples} images, more than the limit allows, and the auditor '{reading.Classifier}' in {first.Hits}: one of them is wrong; look at the images")
+            ? string.Create(
+                CultureInfo.InvariantCulture,
+                $"{feature.Name}: the annotator sees the feature in {seen} of {first.Samples} images, more than the limit "
+                    + $"allows, and the auditor '{reading.Classifier}' in {first.Hits}: one of them is wrong; look at the images")
             : null;
     }
 
-    private static IEnumerable<string> Sentences(params IEnumerable<string?> doubts) => doubts.OfType<string>().Select(doubt => $"{char.ToUpperInvariant(doubt[0])}{doubt[1..]}.");
+    private static IEnumerable<string> Sentences(params IEnumerable<string?> doubts) =>
+        doubts.OfType<string>().Select(doubt => $"{char.ToUpperInvariant(doubt[0])}{doubt[1..]}.");
 }

@@ -6,16 +6,22 @@ public enum Outcome
     /// <summary>Every rule that applies is met.</summary>
     Passed,
 
-    /// <summary>What is not met is waived: the generator may be released while the waivers last, and does not meet the policy as written.</summary>
+    /// <summary>
+    /// What is not met is waived: the generator may be released while the waivers last, and does not meet the policy as written.
+    /// </summary>
     PassedWithWaivers,
 
     /// <summary>At least one rule is not met and not waived.</summary>
     Failed,
 
-    /// <summary>No rule is known to be broken, and at least one was not measured, or none was judged at all; counts as failed.</summary>
+    /// <summary>
+    /// No rule is known to be broken, and at least one was not measured, or none was judged at all; counts as failed.
+    /// </summary>
     NotMeasured,
 
-    /// <summary>Failed or not measured, and let through on request. Never in a record, which is the same evidence either way.</summary>
+    /// <summary>
+    /// Failed or not measured, and let through on request. Never in a record, which is the same evidence either way.
+    /// </summary>
     Advisory,
 
     /// <summary>
@@ -48,5 +54,6 @@ public static class Outcomes
     /// <summary>The outcome as it is shown where a failed gate does not stop anything.</summary>
     /// <param name="outcome">Of the gate.</param>
     /// <param name="advisory">Whether a failed gate is let through.</param>
-    public static Outcome WithAdvisory(this Outcome outcome, bool advisory) => advisory && !outcome.IsPass() ? Outcome.Advisory : outcome;
+    public static Outcome WithAdvisory(this Outcome outcome, bool advisory) =>
+        advisory && !outcome.IsPass() ? Outcome.Advisory : outcome;
 }

@@ -4,7 +4,9 @@ using AdaptThenUnlearn.Policies;
 namespace AdaptThenUnlearn.Gating;
 
 /// <summary>The gate's verdict on one generator under one policy.</summary>
-/// <param name="Passed">Whether it may be released: at least one rule was judged, and every rule that applies passed or is waived.</param>
+/// <param name="Passed">
+/// Whether it may be released: at least one rule was judged, and every rule that applies passed or is waived.
+/// </param>
 /// <param name="Findings">One for each rule, in the policy's order.</param>
 /// <param name="Warnings">What did not decide anything but should be known, such as a waiver that was not needed.</param>
 public sealed record Verdict(bool Passed, IReadOnlyList<Finding> Findings, IReadOnlyList<string> Warnings)
@@ -27,13 +29,22 @@ public sealed record Verdict(bool Passed, IReadOnlyList<Finding> Findings, IRead
 /// <param name="Rule">The rule's name, as waivers refer to it: <c>digit-8/maxRate</c>, <c>quality/maxFrechetIncrease</c>.</param>
 /// <param name="State">Passed, failed, not measured (counts as failed), waived, or not applicable.</param>
 /// <param name="Observed">What was measured; null when it was not.</param>
-/// <param name="Judged">What was compared with the limit: the observation's unfavourable bound, or the observation itself; null when not measured.</param>
+/// <param name="Judged">
+/// What was compared with the limit: the observation's unfavourable bound, or the observation itself; null when not measured.
+/// </param>
 /// <param name="Comparator"><c>≤</c> or <c>≥</c>: how <paramref name="Judged"/> must compare with the limit.</param>
 /// <param name="Limit">The policy's limit, in the observation's unit.</param>
 /// <param name="Explanation">One sentence: where the number comes from, or why there is none.</param>
 /// <param name="Waiver">The live waiver of a failed rule.</param>
 public sealed record Finding(
-    RuleName Rule, FindingState State, double? Observed, double? Judged, string Comparator, double Limit, string Explanation, Waiver? Waiver)
+    RuleName Rule,
+    FindingState State,
+    double? Observed,
+    double? Judged,
+    string Comparator,
+    double Limit,
+    string Explanation,
+    Waiver? Waiver)
 {
     /// <summary>Whether the rule prevents a release.</summary>
     [JsonIgnore]

@@ -9,7 +9,8 @@ namespace AdaptThenUnlearn.Labelling;
 public sealed record HeldOutCounts(IReadOnlyDictionary<string, HeldOutError> ByClass, string LabelsSha256)
 {
     private const string Source = "held out when it was trained";
-    private static readonly JsonSerializerOptions _json = new(JsonSerializerOptions.Strict) { PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
+    private static readonly JsonSerializerOptions _json =
+        new(JsonSerializerOptions.Strict) { PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
 
     /// <summary>The counts as JSON, on one line.</summary>
     public string ToText() => JsonSerializer.Serialize(this, _json);

@@ -41,15 +41,21 @@ public sealed record HeldOutError(int With, int Missed, int Without, int FalseAl
     [JsonIgnore]
     public (double Share, double Lower, double Upper) Found => ShareOf(With - Missed, With);
 
-    /// <summary>Share of the images without the feature in which it was found, with its two-sided 95 % interval; 0 to 1.</summary>
+    /// <summary>
+    /// Share of the images without the feature in which it was found, with its two-sided 95 % interval; 0 to 1.
+    /// </summary>
     [JsonIgnore]
     public (double Share, double Lower, double Upper) Alarms => ShareOf(FalseAlarms, Without);
 
     /// <summary>Why the classifier is useless, as a sentence without a full stop; null if it is not.</summary>
     [JsonIgnore]
     public string? WhyUseless =>
-        Missed >= With ? string.Create(CultureInfo.InvariantCulture, $"it found none of the {With} held-out images that show the feature")
-        : Found.Share <= Alarms.Share ? string.Create(CultureInfo.InvariantCulture, $"it sees the feature in {With - Missed} of {With} held-out images that show it and in {FalseAlarms} of {Without} that do not: no better than chance")
+        Missed >= With ? string.Create(
+            CultureInfo.InvariantCulture, $"it found none of the {With} held-out images that show the feature")
+        : Found.Share <= Alarms.Share ? string.Create(
+            CultureInfo.InvariantCulture,
+            $"it sees the feature in {With - Missed} of {With} held-out images that show it and in {FalseAlarms} of {Without} "
+                + $"that do not: no better than chance")
         : null;
 
     /// <summary>Whether a classifier that never finds the feature would have as few errors.</summary>
@@ -58,13 +64,22 @@ public sealed record HeldOutError(int With, int Missed, int Without, int FalseAl
 
     /// <summary>Why the classifier should be doubted, as a sentence; null if there is no reason.</summary>
     [JsonIgnore]
-    public string? Doubt => WhyUseless is { } useless ? $"Of no use: {useless}." : Counts("by cross-validation").WhyWeak is { } weak ? $"Weak: {weak}." : null;
+    public string? Doubt => WhyUseless is { } useless
+        ? $"Of no use: {useless}."
+        : Counts("by cross-validation").WhyWeak is { } weak ? $"Weak: {weak}." : null;
 
-    /// <summary>For example <c>finds 37 of 40 images that show it (95 % interval 79.6 % to 98.4 %), false alarms in 1 of 60 (0.0 % to 8.9 %); held-out error 4.0 % (4 of 100)</c>.</summary>
+    /// <summary>
+    /// For example <c>finds 37 of 40 images that show it (95 % interval 79.6 % to 98.4 %), false alarms in 1 of 60 (0.0 % to 8.9
+    /// %); held-out error 4.0 % (4 of 100)</c>.
+    /// </summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
-        $"finds {With - Missed} of {With} images that show it (95 % interval {100 * Found.Lower:F1} % to {100 * Found.Upper:F1} %), false alarms in {FalseAlarms} of {Without} ({100 * Alarms.Lower:F1} % to {100 * Alarms.Upper:F1} %); held-out error {100 * Rate:F1} % ({Errors} of {Images}){(IsNoBetterThanNo ? ": no better than always answering no" : "")}");
+        $"finds {With - Missed} of {With} images that show it (95 % interval {100 * Found.Lower:F1} % to "
+            + $"{100 * Found.Upper:F1} %), false alarms in {FalseAlarms} of {Without} ({100 * Alarms.Lower:F1} % to "
+            + $"{100 * Alarms.Upper:F1} %); held-out error {100 * Rate:F1} % ({Errors} of "
+            + $"{Images}){(IsNoBetterThanNo ? ": no better than always answering no" : "")}");
 
     // Without images, the share may be anything.
     private static (double Share, double Lower, double Upper) ShareOf(int some, int all) => all == 0 ? (0, 0, 1) : (
-        (double)some / all, ClopperPearson.LowerBound(some, all, (1 + Confidence) / 2), ClopperPearson.UpperBound(some, all, (1 + Confidence) / 2));
+        (double)some / all, ClopperPearson.LowerBound(
+            some, all, (1 + Confidence) / 2), ClopperPearson.UpperBound(some, all, (1 + Confidence) / 2));
 }

@@ -10,7 +10,8 @@ namespace AdaptThenUnlearn.Labelling;
 /// <param name="Generator">SHA-256 of the checkpoint that made the images.</param>
 /// <param name="Seed">Seed of the images.</param>
 /// <param name="Labels">Whether an image shows the feature, by the image's number from 0. Other images have no label.</param>
-public sealed record LabelSheet(int SchemaVersion, string Feature, string Generator, long Seed, SortedDictionary<int, bool> Labels)
+public sealed record LabelSheet(
+    int SchemaVersion, string Feature, string Generator, long Seed, SortedDictionary<int, bool> Labels)
 {
     /// <summary>The version of the format that is written.</summary>
     public const int CurrentSchemaVersion = 1;
@@ -30,11 +31,15 @@ public sealed record LabelSheet(int SchemaVersion, string Feature, string Genera
     [JsonIgnore]
     public string? WhyTooFewLabels => With >= MinLabelsPerClass && Without >= MinLabelsPerClass
         ? null
-        : FormattableString.Invariant($"{With} images are labelled as showing '{Feature}' and {Without} as not showing it; at least {MinLabelsPerClass} of each are needed, and 50 to 200 in all are a good number");
+        : string.Create(
+                CultureInfo.InvariantCulture,
+                $"{With} images are labelled as showing '{Feature}' and {Without} as not showing it; at least "
+                    + $"{MinLabelsPerClass} of each are needed, and 50 to 200 in all are a good number");
 
     /// <summary>SHA-256 of the labels and of the images that they belong to: 64 lower-case hexadecimal digits.</summary>
     public string Sha256() => Sha256Digest.Compute(
-        $"{Feature}\n{Generator}\n" + string.Create(CultureInfo.InvariantCulture, $"{Seed}\n") + string.Join('\n', Labels.Select(label => string.Create(CultureInfo.InvariantCulture, $"{label.Key} {label.Value}"))));
+        $"{Feature}\n{Generator}\n" + string.Create(CultureInfo.InvariantCulture, $"{Seed}\n") + string.Join(
+            '\n', Labels.Select(label => string.Create(CultureInfo.InvariantCulture, $"{label.Key} {label.Value}"))));
 
     /// <summary>The same sheet with some labels changed.</summary>
     /// <param name="changes">New labels by image; null removes a label.</param>

@@ -24,7 +24,8 @@ public sealed record DetectionCounts(string Source, long With, long Missed, long
 
     /// <summary>Whether the counts can be.</summary>
     [JsonIgnore]
-    public bool ArePossible => With >= 0 && Missed >= 0 && Missed <= With && Without >= 0 && FalseAlarms >= 0 && FalseAlarms <= Without;
+    public bool ArePossible =>
+        With >= 0 && Missed >= 0 && Missed <= With && Without >= 0 && FalseAlarms >= 0 && FalseAlarms <= Without;
 
     /// <summary>Whether it saw the class in an image that shows it.</summary>
     [JsonIgnore]
@@ -46,7 +47,9 @@ public sealed record DetectionCounts(string Source, long With, long Missed, long
                 return null;
             if (Without > 0 && IsNoBetterThanNo)
                 return $"{Words}: no better than always answering no";
-            return MissedUpperBound > Half ? $"{Words}: it may miss more than it finds, and the true rate is higher by as much" : null;
+            return MissedUpperBound > Half
+                ? $"{Words}: it may miss more than it finds, and the true rate is higher by as much"
+                : null;
         }
     }
 
@@ -54,8 +57,13 @@ public sealed record DetectionCounts(string Source, long With, long Missed, long
     [JsonIgnore]
     public bool IsNoBetterThanNo => Missed + FalseAlarms >= With;
 
-    /// <summary>E.g. <c>it missed 2 of 11 images that show the class (2.3 % to 51.8 %) and saw it in 1 of 43 that do not, held out when it was trained</c>.</summary>
+    /// <summary>
+    /// E.g. <c>it missed 2 of 11 images that show the class (2.3 % to 51.8 %) and saw it in 1 of 43 that do not, held out when it
+    /// was trained</c>.
+    /// </summary>
     [JsonIgnore]
     public string Words => string.Create(CultureInfo.InvariantCulture,
-        $"it missed {Missed} of {With} images that show the class ({100 * MissedLowerBound:0.#} % to {100 * MissedUpperBound:0.#} %){(Without > 0 ? $" and saw it in {FalseAlarms} of {Without} that do not" : "")}, {Source}");
+        $"it missed {Missed} of {With} images that show the class ({100 * MissedLowerBound:0.#} % to "
+            + $"{100 * MissedUpperBound:0.#} "
+            + $"%){(Without > 0 ? $" and saw it in {FalseAlarms} of {Without} that do not" : "")}, {Source}");
 }

@@ -21,14 +21,20 @@ public sealed record ImageDiversity(long Images, long Distinct, double Deviation
     /// <summary>Why so many images count as one, in a sentence without a full stop; null where they do not.</summary>
     [JsonIgnore]
     public string? WhyOneImage =>
-        Distinct < LeastDistinct * Images ? string.Create(CultureInfo.InvariantCulture, $"only {Distinct} of {Images} images are different from each other: {Causes}")
-        : Deviation < LeastDeviation ? string.Create(CultureInfo.InvariantCulture, $"{Images} images are all but the same one (they deviate by {Deviation:0.##} of 255 levels): {Causes}")
+        Distinct < LeastDistinct * Images ? string.Create(
+            CultureInfo.InvariantCulture, $"only {Distinct} of {Images} images are different from each other: {Causes}")
+        : Deviation < LeastDeviation ? string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Images} images are all but the same one (they deviate by {Deviation:0.##} of 255 levels): {Causes}")
         : null;
 
     /// <summary>What makes them few, in a sentence without a full stop; null where nothing does.</summary>
     [JsonIgnore]
     public string? WhyAlike => WhyOneImage is null && (Distinct < FewDistinct * Images || Deviation < SmallDeviation)
-        ? string.Create(CultureInfo.InvariantCulture, $"{Distinct} of {Images} images are different from each other, and they deviate by {Deviation:0.##} of 255 levels: {Causes}")
+        ? string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Distinct} of {Images} images are different from each other, and they deviate by {Deviation:0.##} of 255 "
+                + $"levels: {Causes}")
         : null;
 
     private const string Causes = "the generator has collapsed, ignores its latents, or evaluation.truncation is too small";

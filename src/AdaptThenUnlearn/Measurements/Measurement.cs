@@ -9,8 +9,13 @@ namespace AdaptThenUnlearn.Measurements;
 /// <param name="Features">One reading for each undesired feature.</param>
 /// <param name="Quality">Of the images; null where the policy asks for none.</param>
 /// <param name="Shares">For each class of the auditors: how often it was emitted at the first look.</param>
-/// <param name="Range">What was looked at, as <c>evaluation.range</c> of a policy: <c>8-bit</c> pictures or <c>raw</c> network output. Records that do not say were measured raw.</param>
-/// <param name="Diversity">How much the images of the first look differ; null, and left out, in records from before it was counted.</param>
+/// <param name="Range">
+/// What was looked at, as <c>evaluation.range</c> of a policy: <c>8-bit</c> pictures or <c>raw</c> network output. Records that
+/// do not say were measured raw.
+/// </param>
+/// <param name="Diversity">
+/// How much the images of the first look differ; null, and left out, in records from before it was counted.
+/// </param>
 public sealed record Measurement(
     string GeneratorSha256,
     long Seed,
@@ -25,10 +30,20 @@ public sealed record Measurement(
 /// <param name="Feature">The feature's name in the policy.</param>
 /// <param name="Classifier">Name of the auditor.</param>
 /// <param name="Class">The class that shows the feature.</param>
-/// <param name="Looks">Cumulative counts at each look of the sequential sampling, in order; the first look is the one that PUL compares, the last decides the rate.</param>
-/// <param name="AnnotatorHits">The same first look counted by the annotator, for comparison; null when it is the auditor itself.</param>
-/// <param name="NoiseFloor">How often the auditor sees the class in real images of other classes, 0 to 1: a rate below which it cannot tell; null where the reference does not say.</param>
-/// <param name="Detection">How the auditor did on images that were known to show the class, or not to; null, and left out, where nothing says it.</param>
+/// <param name="Looks">
+/// Cumulative counts at each look of the sequential sampling, in order; the first look is the one that PUL compares, the last
+/// decides the rate.
+/// </param>
+/// <param name="AnnotatorHits">
+/// The same first look counted by the annotator, for comparison; null when it is the auditor itself.
+/// </param>
+/// <param name="NoiseFloor">
+/// How often the auditor sees the class in real images of other classes, 0 to 1: a rate below which it cannot tell; null where
+/// the reference does not say.
+/// </param>
+/// <param name="Detection">
+/// How the auditor did on images that were known to show the class, or not to; null, and left out, where nothing says it.
+/// </param>
 /// <param name="Unreadable">
 /// Images of the first look for which an output of the auditor was not a finite number; each counts as showing the feature. Null,
 /// and left out, where there were none.

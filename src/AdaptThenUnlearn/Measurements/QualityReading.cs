@@ -52,7 +52,8 @@ public sealed record QualityReading(
     /// <remarks>Those with properties of their own share one reason in a record: the first.</remarks>
     public IReadOnlyList<string> OthersNotMeasured()
     {
-        var first = Values.FirstOrDefault(value => RecordedMetrics.All.Skip(1).Any(metric => metric.Name == value.Metric.Name) && value.NotMeasured is not null);
+        var first = Values.FirstOrDefault(value => RecordedMetrics.All.Skip(1).Any(metric => metric.Name == value.Metric.Name)
+            && value.NotMeasured is not null);
         var listed = Values.Where(value => RecordedMetrics.All.All(metric => metric.Name != value.Metric.Name));
         return [.. listed.Prepend(first).Select(value => value?.NotMeasured).OfType<string>().Distinct()];
     }
@@ -80,5 +81,7 @@ public sealed record QualityReading(
 
     /// <summary>E.g. <c>10000 of the reference</c>.</summary>
     public string ReferenceSize() =>
-        ReferenceSamples > 0 ? FormattableString.Invariant($"{ReferenceSamples} of the reference") : "a reference that does not say its size";
+        ReferenceSamples > 0
+            ? FormattableString.Invariant($"{ReferenceSamples} of the reference")
+            : "a reference that does not say its size";
 }

@@ -43,15 +43,26 @@ internal sealed class QualityReadingJson : JsonConverter<QualityReading>
             List<StoredMetric> others =
             [
                 .. reading.Values.Where(value => !HasProperty(value.Metric)).Select(value => new StoredMetric(
-                    value.Metric.Name, value.Metric.Title, value.Metric.Unit, value.Metric.IsHigherBetter, value.Value, value.Deviation, value.NotMeasured)),
+                    value.Metric.Name,
+                    value.Metric.Title,
+                    value.Metric.Unit,
+                    value.Metric.IsHigherBetter,
+                    value.Value,
+                    value.Deviation,
+                    value.NotMeasured)),
             ];
             return new(
                 reading.DistanceName, reading.Extractor, reading.ExtractorSha256, reading.ReferenceSha256, reading.Excluded,
                 reading.Samples, reading.ReferenceSamples,
                 reading.FrechetDistance, kernel?.Value, kernel?.Deviation,
-                Value(RecordedMetrics.Precision), Value(RecordedMetrics.Recall), Value(RecordedMetrics.Density), Value(RecordedMetrics.Coverage),
+                Value(RecordedMetrics.Precision),
+                Value(RecordedMetrics.Recall),
+                Value(RecordedMetrics.Density),
+                Value(RecordedMetrics.Coverage),
                 reading.NotMeasured, reading.Groups,
-                RecordedMetrics.All.Skip(1).Select(metric => reading.Find(metric)?.NotMeasured).FirstOrDefault(reason => reason is not null),
+                RecordedMetrics.All.Skip(1)
+                    .Select(metric => reading.Find(metric)?.NotMeasured)
+                    .FirstOrDefault(reason => reason is not null),
                 others.Count == 0 ? null : others);
 
             double? Value(QualityMetric metric) => reading.Find(metric)?.Value;
@@ -70,9 +81,11 @@ internal sealed class QualityReadingJson : JsonConverter<QualityReading>
             ],
             Groups);
 
-        private static bool HasProperty(QualityMetric metric) => RecordedMetrics.All.Any(recorded => recorded.Name == metric.Name);
+        private static bool HasProperty(QualityMetric metric) =>
+            RecordedMetrics.All.Any(recorded => recorded.Name == metric.Name);
 
-        private MetricValue Other(QualityMetric metric, double? value) => new(metric, value, NotMeasured: value is null ? OthersNotMeasured : null);
+        private MetricValue Other(QualityMetric metric, double? value) =>
+            new(metric, value, NotMeasured: value is null ? OthersNotMeasured : null);
     }
 
     private sealed record StoredMetric(

@@ -13,7 +13,8 @@ public static class RecordedMetrics
         new("frechetDistance", "Fréchet distance", "squared feature units", IsHigherBetter: false);
 
     /// <summary>The kernel distance.</summary>
-    public static QualityMetric KernelDistance { get; } = new("kid", "kernel distance, KID", "squared kernel units", IsHigherBetter: false);
+    public static QualityMetric KernelDistance { get; } =
+        new("kid", "kernel distance, KID", "squared kernel units", IsHigherBetter: false);
 
     /// <summary>Share of generated images within the reference manifold.</summary>
     public static QualityMetric Precision { get; } = new("precision", "precision", Share, IsHigherBetter: true);
@@ -28,5 +29,8 @@ public static class RecordedMetrics
     public static QualityMetric Coverage { get; } = new("coverage", "coverage", Share, IsHigherBetter: true);
 
     /// <summary>All of them, in the order in which reports list them.</summary>
-    public static IReadOnlyList<QualityMetric> All { get; } = [FrechetDistance, KernelDistance, Precision, Recall, Density, Coverage];
+    public static IReadOnlyList<QualityMetric> All { get; } =
+    [
+        FrechetDistance, KernelDistance, Precision, Recall, Density, Coverage
+    ];
 }

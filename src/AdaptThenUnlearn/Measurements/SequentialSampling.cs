@@ -19,7 +19,9 @@ public static class SequentialSampling
     public static double UpperBound(Look look, int looks, double confidence) =>
         ClopperPearson.UpperBound(look.Hits, look.Samples, ConfidencePerLook(confidence, looks));
 
-    /// <summary>Whether more samples could still turn the answer: the share seen is within the limit, its bound is not yet.</summary>
+    /// <summary>
+    /// Whether more samples could still turn the answer: the share seen is within the limit, its bound is not yet.
+    /// </summary>
     /// <param name="look">Counts so far.</param>
     /// <param name="limit">The largest allowed rate; null where there is none.</param>
     /// <param name="looks">The sample sizes at which one may look, in order.</param>

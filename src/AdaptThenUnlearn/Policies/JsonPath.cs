@@ -37,8 +37,11 @@ internal readonly record struct JsonPath(string Text)
         new(code, this, message, dependsOn, Severity.Warning);
 
     /// <summary>No finding if <paramref name="name"/> is one of <paramref name="names"/>, otherwise one at this place.</summary>
-    public IEnumerable<PolicyFinding> MustBeOneOf(string name, IReadOnlyCollection<string> names, string what, params JsonPath[] dependsOn) =>
-        names.Contains(name) ? [] : [new PolicyFinding(PolicyCodes.UnknownName, this, Suggestion.NotOneOf(name, names, what), dependsOn)];
+    public IEnumerable<PolicyFinding> MustBeOneOf(
+        string name, IReadOnlyCollection<string> names, string what, params JsonPath[] dependsOn) =>
+        names.Contains(name)
+            ? []
+            : [new PolicyFinding(PolicyCodes.UnknownName, this, Suggestion.NotOneOf(name, names, what), dependsOn)];
 
     /// <summary>A finding for every name that the list has already.</summary>
     public IEnumerable<PolicyFinding> MustBeDistinct(IEnumerable<string> names, Func<JsonPath, JsonPath> placeInItem)

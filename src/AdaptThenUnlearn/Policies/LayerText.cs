@@ -3,7 +3,10 @@ using System.Text.RegularExpressions;
 
 namespace AdaptThenUnlearn.Policies;
 
-/// <summary>One layer of a network, as Python prints it: <c>ConvTranspose2d(64, 32, kernel_size=(4, 4), stride=(2, 2), padding=(1, 1))</c>.</summary>
+/// <summary>
+/// One layer of a network, as Python prints it: <c>ConvTranspose2d(64, 32, kernel_size=(4, 4), stride=(2, 2), padding=(1,
+/// 1))</c>.
+/// </summary>
 /// <remarks>
 /// The text may begin with the layer's number (<c>(3): </c>). Arguments that are left out have PyTorch's defaults. Sizes that the
 /// weights have may be left out.
@@ -28,7 +31,10 @@ public sealed partial record LayerText(string Type, IReadOnlyDictionary<string, 
     // Arguments without names are in this order.
     private static readonly Dictionary<string, string[]> _known = new()
     {
-        ["ConvTranspose2d"] = ["in_channels", "out_channels", "kernel_size", "stride", "padding", "output_padding", "groups", "bias", "dilation"],
+        ["ConvTranspose2d"] =
+        [
+            "in_channels", "out_channels", "kernel_size", "stride", "padding", "output_padding", "groups", "bias", "dilation"
+        ],
         ["Conv2d"] = ["in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "bias"],
         ["Linear"] = ["in_features", "out_features", "bias"],
         ["BatchNorm2d"] = _norm,
@@ -81,7 +87,8 @@ public sealed partial record LayerText(string Type, IReadOnlyDictionary<string, 
     public static LayerText Parse(string text)
     {
         if (Layer().Match(text) is not { Success: true } match)
-            throw new FormatException($"'{text}' is not a layer as Python prints it, such as ConvTranspose2d(stride=2, padding=1), BatchNorm2d or ReLU");
+            throw new FormatException(
+                $"'{text}' is not a layer as Python prints it, such as ConvTranspose2d(stride=2, padding=1), BatchNorm2d or ReLU");
 
         var type = match.Groups["type"].Value;
         if (!_known.TryGetValue(type, out var names))
@@ -96,7 +103,9 @@ public sealed partial record LayerText(string Type, IReadOnlyDictionary<string, 
         {
             var name = part.Groups["name"] is { Success: true } named ? named.Value : names.ElementAtOrDefault(place);
             if (name is null || !names.Contains(name))
-                throw new FormatException($"'{text}': {(name is null ? "it has too many arguments" : $"'{name}' is not known here")}; {DescribeArguments(type, names)}");
+                throw new FormatException(
+                    $"'{text}': {(name is null ? "it has too many arguments" : $"'{name}' is not known here")}; "
+                        + $"{DescribeArguments(type, names)}");
             if (!arguments.TryAdd(name, part.Groups["value"].Value.Trim('\'', '"')))
                 throw new FormatException($"'{text}': '{name}' is given twice");
         }
@@ -113,7 +122,8 @@ public sealed partial record LayerText(string Type, IReadOnlyDictionary<string, 
         if (!Arguments.TryGetValue(argument, out var text))
             return null;
 
-        var sizes = Sizes(text) ?? throw new FormatException($"{Type}: '{argument}' must be a whole number of at most 65535, but is {text}");
+        var sizes = Sizes(text)
+            ?? throw new FormatException($"{Type}: '{argument}' must be a whole number of at most 65535, but is {text}");
         return sizes.Distinct().Count() == 1
             ? sizes[0]
             : throw new FormatException($"{Type}: '{argument}' must be the same in both directions, but is {text}");
@@ -123,7 +133,8 @@ public sealed partial record LayerText(string Type, IReadOnlyDictionary<string, 
     /// <exception cref="FormatException">It is something else.</exception>
     public double GetDouble(string argument, double defaultValue) =>
         !Arguments.TryGetValue(argument, out var text) ? defaultValue
-        : double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number) ? number
+        : double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number)
+            && double.IsFinite(number) ? number
         : throw new FormatException($"{Type}: '{argument}' must be a number, but is {text}");
 
     /// <summary>True or False; the default if the argument is absent.</summary>
@@ -139,7 +150,9 @@ public sealed partial record LayerText(string Type, IReadOnlyDictionary<string, 
     /// <summary>The three sizes of <c>Unflatten</c>: maps, height, width.</summary>
     /// <exception cref="FormatException">They are something else.</exception>
     public (int Maps, int Side) GetUnflattenedSize() =>
-        Arguments.TryGetValue("unflattened_size", out var text) && Sizes(text) is [var maps, var height, var width] && height == width
+        Arguments.TryGetValue("unflattened_size", out var text)
+            && Sizes(text) is [var maps, var height, var width]
+            && height == width
             ? (maps, height)
             : throw new FormatException(
                 "Unflatten needs 'unflattened_size' with maps, height and width, the last two equal: Unflatten(1, (128, 7, 7))");
@@ -147,9 +160,12 @@ public sealed partial record LayerText(string Type, IReadOnlyDictionary<string, 
     private static List<int>? Sizes(string text)
     {
         List<int> sizes = [];
-        foreach (var part in text.Trim('(', ')').Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        foreach (var part in text.Trim('(', ')')
+            .Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
         {
-            if (!double.TryParse(part, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) || number is < 0 or > 65535 || number != Math.Floor(number))
+            if (!double.TryParse(part, NumberStyles.Float, CultureInfo.InvariantCulture, out var number)
+                || number is < 0 or > 65535
+                || number != Math.Floor(number))
                 return null;
             sizes.Add((int)number);
         }
@@ -190,7 +206,8 @@ public sealed partial record LayerText(string Type, IReadOnlyDictionary<string, 
             GetUnflattenedSize();
     }
 
-    private static string DescribeArguments(string type, string[] names) => names.Length == 0 ? $"{type} takes none" : $"{type} takes {string.Join(", ", names)}";
+    private static string DescribeArguments(string type, string[] names) =>
+        names.Length == 0 ? $"{type} takes none" : $"{type} takes {string.Join(", ", names)}";
 
     [GeneratedRegex(@"^\s*(?:\(\d+\):\s*)?(?<type>[A-Za-z]\w*)\s*(?:\((?<arguments>(?:[^()]|\([^()]*\))*)\))?\s*$", RegexOptions.CultureInvariant)]
     private static partial Regex Layer();

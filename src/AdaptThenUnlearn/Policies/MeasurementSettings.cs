@@ -24,9 +24,19 @@ public static class MeasurementSettings
             Name = "",
             Description = null,
             Owner = null,
-            Generator = policy.Generator with { Checkpoint = ClassifierChoice.NormalizeSlashes(policy.Generator.Checkpoint), Sha256 = null, Discriminator = null },
-            Classifiers = policy.Classifiers.ToDictionary(named => named.Key, named => named.Value with { Checkpoint = ClassifierChoice.NormalizeSlashes(named.Value.Checkpoint), Sha256 = null }),
-            UndesiredFeatures = [.. policy.UndesiredFeatures.Select(feature => feature with { MaxRate = null, MinUnlearned = null, Negatives = null })],
+            Generator = policy.Generator with
+            {
+                Checkpoint = ClassifierChoice.NormalizeSlashes(policy.Generator.Checkpoint),
+                Sha256 = null,
+                Discriminator = null
+            },
+            Classifiers = policy.Classifiers.ToDictionary(named => named.Key, named => named.Value with
+            {
+                Checkpoint = ClassifierChoice.NormalizeSlashes(named.Value.Checkpoint),
+                Sha256 = null
+            }),
+            UndesiredFeatures = [.. policy.UndesiredFeatures.Select(
+                feature => feature with { MaxRate = null, MinUnlearned = null, Negatives = null })],
             Quality = policy.Quality is { } quality ? Normalize(quality) : null,
             Evaluation = policy.Evaluation with { Range = policy.Evaluation.RangeOrDefault },
             Unlearning = UnlearningPresets.Get(UnlearningPresets.DefaultName),
@@ -48,12 +58,21 @@ public static class MeasurementSettings
     private static IEnumerable<string> FindDifferences(JsonPath at, JsonElement one, JsonElement other)
     {
         if (one.ValueKind == JsonValueKind.Object && other.ValueKind == JsonValueKind.Object)
-            return one.EnumerateObject().Concat(other.EnumerateObject()).Select(property => property.Name).Distinct().SelectMany(name =>
-                one.TryGetProperty(name, out var its) && other.TryGetProperty(name, out var others) ? FindDifferences(at[name], its, others) : [at[name].Text]);
+            return one.EnumerateObject()
+                .Concat(other.EnumerateObject())
+                .Select(property => property.Name)
+                .Distinct()
+                .SelectMany(name =>
+                    one.TryGetProperty(name, out var its) && other.TryGetProperty(name, out var others)
+                        ? FindDifferences(at[name], its, others)
+                        : [at[name].Text]);
         if (IsListOfObjects(one) && IsListOfObjects(other) && one.GetArrayLength() == other.GetArrayLength())
-            return one.EnumerateArray().Zip(other.EnumerateArray()).SelectMany((pair, index) => FindDifferences(at[index], pair.First, pair.Second));
+            return one.EnumerateArray()
+                .Zip(other.EnumerateArray())
+                .SelectMany((pair, index) => FindDifferences(at[index], pair.First, pair.Second));
         return JsonElement.DeepEquals(one, other) ? [] : [at.Text];
     }
 
-    private static bool IsListOfObjects(JsonElement element) => element.ValueKind == JsonValueKind.Array && element.EnumerateArray().All(item => item.ValueKind == JsonValueKind.Object);
+    private static bool IsListOfObjects(JsonElement element) =>
+        element.ValueKind == JsonValueKind.Array && element.EnumerateArray().All(item => item.ValueKind == JsonValueKind.Object);
 }

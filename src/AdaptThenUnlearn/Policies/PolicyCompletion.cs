@@ -25,14 +25,17 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
     /// <summary>The whole policy, with every property present and of its type.</summary>
     public PolicyNode Complete(ObjectNode policy)
     {
-        var withoutSchema = policy with { Properties = [.. policy.Properties.Where(property => property.Name != PolicySchema.Reference)] };
+        var withoutSchema =
+            policy with { Properties = [.. policy.Properties.Where(property => property.Name != PolicySchema.Reference)] };
         return Record(withoutSchema, PolicyShape.Policy, PolicyDefaults.For(policy), JsonPath.Root);
     }
 
     private PolicyNode Value(PolicyNode node, PolicyMember member, PolicyNode? preset, JsonPath path)
     {
         if (node is ScalarNode { Kind: JsonValueKind.Null })
-            return member.Nullable ? node : ReportWrongType(node, member.Shape, preset, path, $"must be {WordsOf(member.Shape)}, but is null");
+            return member.Nullable
+                ? node
+                : ReportWrongType(node, member.Shape, preset, path, $"must be {WordsOf(member.Shape)}, but is null");
 
         if (member.NotEmpty && IsEmpty(node, member.Shape))
             Report(PolicyCodes.ImpossibleValue, node.At, path, "needs at least one entry");
@@ -59,7 +62,8 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
                 PolicyCodes.UnknownProperty, unknown.At, path[unknown.Name],
                 $"unknown property{Suggestion.DidYouMean(unknown.Name, known)}");
 
-        if (shape.NeedsOneOf is { } needs && needs.Properties.All(name => written.Find(name)?.Value is null or ScalarNode { Kind: JsonValueKind.Null }))
+        if (shape.NeedsOneOf is { } needs
+            && needs.Properties.All(name => written.Find(name)?.Value is null or ScalarNode { Kind: JsonValueKind.Null }))
             _errors.Add(Error(PolicyCodes.Missing, written.At, path, needs.Message));
 
         return new ObjectNode(written.At, [.. shape.Members.Select(member => Property(written, member, presets, path))]);
@@ -154,7 +158,8 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
                 && whole >= shape.Smallest && whole <= shape.Largest;
             return fits
                 ? null
-                : string.Create(CultureInfo.InvariantCulture, $"must be from {shape.Smallest} to {shape.Largest}, but is {written.Text}");
+                : string.Create(
+                    CultureInfo.InvariantCulture, $"must be from {shape.Smallest} to {shape.Largest}, but is {written.Text}");
         }
 
         return shape.SchemaType != "number" || double.IsFinite(double.Parse(written.Text, CultureInfo.InvariantCulture))
@@ -166,7 +171,8 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
     {
         var seen = new HashSet<string>();
         foreach (var repeated in written.Properties.Where(property => !seen.Add(property.Name)))
-            _errors.Add(Error(PolicyCodes.RepeatedProperty, repeated.At, path[repeated.Name], "is given twice; this is the second"));
+            _errors.Add(
+                Error(PolicyCodes.RepeatedProperty, repeated.At, path[repeated.Name], "is given twice; this is the second"));
     }
 
     private PolicyNode ReportWrongType(PolicyNode node, PolicyShape shape, PolicyNode? preset, JsonPath path, string message)
@@ -178,7 +184,8 @@ internal sealed class PolicyCompletion(PolicyVocabulary vocabulary)
     /// <summary>Whether the default covers a whole value.</summary>
     /// <remarks>That of an object may be partial: a generator has a default format, but not a checkpoint.</remarks>
     internal static bool IsComplete(PolicyNode? preset, PolicyShape shape) =>
-        preset is not null && !(shape is RecordShape record && record.Members.Any(member => !member.Nullable && ((ObjectNode)preset).Find(member.Name) is null));
+        preset is not null && !(shape is RecordShape record
+            && record.Members.Any(member => !member.Nullable && ((ObjectNode)preset).Find(member.Name) is null));
 
     private static PolicyNode CreatePlaceholder(PolicyShape shape) => shape switch
     {

@@ -29,7 +29,9 @@ internal static class PolicyDefaults
     private static UnlearningOptions Preset(ObjectNode? unlearning)
     {
         var name = (unlearning?.Find("preset")?.Value as ScalarNode)?.Text;
-        return UnlearningPresets.Get(name is not null && UnlearningPresets.Names.Contains(name) ? name : UnlearningPresets.DefaultName);
+        return UnlearningPresets.Get(name is not null && UnlearningPresets.Names.Contains(name)
+            ? name
+            : UnlearningPresets.DefaultName);
     }
 
     /// <summary>

@@ -31,7 +31,8 @@ public sealed class PolicyOverride
     /// </exception>
     public static PolicyOverride Parse(string argument)
     {
-        argument = Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(argument));   // half a surrogate pair becomes U+FFFD, as in a file
+        // half a surrogate pair becomes U+FFFD, as in a file
+        argument = Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(argument));
         var equals = argument.IndexOf('=', StringComparison.Ordinal);
         var path = equals < 0 ? "" : argument[..equals].Trim();
         if (path.Length == 0)
@@ -41,12 +42,14 @@ public sealed class PolicyOverride
             ?? throw new FormatException(
                 $"--set {argument}: '{path}' is not a path; write it like unlearning.steps or undesiredFeatures[0].maxRate");
         var (text, origin) = (argument[(equals + 1)..], OriginOf(path));
-        var value = PolicyText.ParseArgument(text, origin) ?? new ScalarNode(new Position(origin, 0, 0), JsonValueKind.String, text);
+        var value = PolicyText.ParseArgument(text, origin)
+            ?? new ScalarNode(new Position(origin, 0, 0), JsonValueKind.String, text);
         return new PolicyOverride(path, steps, value);
     }
 
     /// <summary>The policy with all values set, and an error for each that cannot be set.</summary>
-    internal static (ObjectNode Policy, IReadOnlyList<PolicyError> Errors) ApplyAll(ObjectNode policy, IReadOnlyList<PolicyOverride> overrides)
+    internal static (ObjectNode Policy, IReadOnlyList<PolicyError> Errors) ApplyAll(
+        ObjectNode policy, IReadOnlyList<PolicyOverride> overrides)
     {
         var errors = new List<PolicyError>();
         foreach (var each in overrides)
@@ -72,7 +75,8 @@ public sealed class PolicyOverride
         return (_steps[depth], node) switch
         {
             (string name, ObjectNode written) => SetProperty(written, name, depth),
-            (string name, null or ScalarNode { Kind: JsonValueKind.Null }) => SetProperty(new ObjectNode(_value.At, []), name, depth),
+            (string name, null or ScalarNode { Kind: JsonValueKind.Null }) =>
+                SetProperty(new ObjectNode(_value.At, []), name, depth),
             (int index, ListNode written) => SetItem(written, index, depth),
             (int index, null or ScalarNode { Kind: JsonValueKind.Null }) => SetItem(new ListNode(_value.At, []), index, depth),
             (string name, _) => throw new PathNotFoundException($"cannot set '{name}', because its parent is {node.Description}"),
@@ -87,7 +91,10 @@ public sealed class PolicyOverride
             return written with { Properties = [.. written.Properties, new(name, _value.At, Set(null, depth + 1))] };
 
         var changed = existing with { Value = Set(existing.Value, depth + 1) };
-        return written with { Properties = [.. written.Properties.Select(property => ReferenceEquals(property, existing) ? changed : property)] };
+        return written with
+        {
+            Properties = [.. written.Properties.Select(property => ReferenceEquals(property, existing) ? changed : property)]
+        };
     }
 
     private ListNode SetItem(ListNode written, int index, int depth)
@@ -120,7 +127,8 @@ public sealed class PolicyOverride
             while (rest.Length > 0)
             {
                 var close = rest.IndexOf(']', StringComparison.Ordinal);
-                if (rest[0] != '[' || close < 0 || !ushort.TryParse(rest.AsSpan(1, close - 1), NumberStyles.None, CultureInfo.InvariantCulture, out var index))
+                if (rest[0] != '[' || close < 0 || !ushort.TryParse(
+                    rest.AsSpan(1, close - 1), NumberStyles.None, CultureInfo.InvariantCulture, out var index))
                     return null;
 
                 steps.Add((int)index);

@@ -46,7 +46,8 @@ public static class PolicyReader
         var policy = Deserialise(complete);
         var findings = Place(policy.Check(JsonPath.Root).Where(finding => HasValidInputs(finding, completion)), effective);
 
-        var errors = InOrder([.. overrideErrors, .. completion.Errors, .. findings.Where(found => found.Severity == Severity.Error)]);
+        var errors =
+            InOrder([.. overrideErrors, .. completion.Errors, .. findings.Where(found => found.Severity == Severity.Error)]);
         var warnings = InOrder([.. findings.Where(found => found.Severity == Severity.Warning)]);
         return errors.Length == 0
             ? new(policy, [], warnings, digest, CanonicalJson.Serialize(policy))
@@ -69,7 +70,12 @@ public static class PolicyReader
     }
 
     private static PolicyError NotAnObject(PolicyNode root) => new(
-        PolicyCodes.WrongType, root.At.File, root.At.Line, root.At.Column, JsonPath.Root.Text, $"a policy is an object, but this is {root.Description}");
+        PolicyCodes.WrongType,
+        root.At.File,
+        root.At.Line,
+        root.At.Column,
+        JsonPath.Root.Text,
+        $"a policy is an object, but this is {root.Description}");
 
     private static UnlearningPolicy Deserialise(PolicyNode complete)
     {
@@ -90,7 +96,8 @@ public static class PolicyReader
         return [.. findings.Select(finding =>
         {
             var at = Nearest(finding.Path.Text, positions);
-            return new PolicyError(finding.Code, at.File, at.Line, at.Column, finding.Path.Text, finding.Message, finding.Severity);
+            return new PolicyError(
+                finding.Code, at.File, at.Line, at.Column, finding.Path.Text, finding.Message, finding.Severity);
         })];
     }
 

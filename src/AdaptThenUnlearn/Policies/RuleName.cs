@@ -73,7 +73,9 @@ public readonly record struct RuleName(RuleLimit Limit, string? Subject = null)
     private sealed class RuleNameJson : JsonConverter<RuleName>
     {
         public override RuleName Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-            reader.TokenType is JsonTokenType.String ? Parse(reader.GetString()!) : throw new JsonException("a rule's name must be a text");
+            reader.TokenType is JsonTokenType.String
+                ? Parse(reader.GetString()!)
+                : throw new JsonException("a rule's name must be a text");
 
         public override void Write(Utf8JsonWriter writer, RuleName value, JsonSerializerOptions options) =>
             writer.WriteStringValue(value.ToString());

@@ -33,7 +33,9 @@ public static class Suggestion
         return best is null ? "" : $" (did you mean '{best}'?)";
     }
 
-    /// <summary>Edit distance (Levenshtein), or any number above <paramref name="allowed"/> when the lengths alone exceed it.</summary>
+    /// <summary>
+    /// Edit distance (Levenshtein), or any number above <paramref name="allowed"/> when the lengths alone exceed it.
+    /// </summary>
     private static int Distance(string a, string b, int allowed)
     {
         if (Math.Abs(a.Length - b.Length) > allowed)

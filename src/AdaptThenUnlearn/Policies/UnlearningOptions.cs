@@ -75,7 +75,7 @@ public sealed record UnlearningOptions(
     ClassBalanceOptions ClassBalance,
     ExtrapolationOptions Extrapolation,
     [NotBlank] string? Data,
-    [NotBlank] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Positives = null,
+    [NotBlank][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Positives = null,
 
     // Absent values are not written, as above, so that older policies keep their digests.
     [Within(0, 1), AbsentMeans(UnlearningOptions.DefaultMinimumClean)]
@@ -114,7 +114,8 @@ public sealed record UnlearningOptions(
         .. at["batchSize"].Must(
             BatchSize < 4 || BatchSize % 4 == 0, $"must be a multiple of 4, or 2 or 3, but is {BatchSize}"),
         .. at["negativesAsFakes"]["batchSize"].Must(
-            NegativesAsFakes.BatchSize < 4 || NegativesAsFakes.BatchSize % 4 == 0, $"must be a multiple of 4, or 1 to 3, but is {NegativesAsFakes.BatchSize}"),
+            NegativesAsFakes.BatchSize < 4 || NegativesAsFakes.BatchSize % 4 == 0,
+            $"must be a multiple of 4, or 1 to 3, but is {NegativesAsFakes.BatchSize}"),
         .. at["data"].MustBePresent(
             Data is not null || Method != "retrain", "the method 'retrain' needs a folder with the real images", at["method"]),
     ];

@@ -45,8 +45,11 @@ public sealed record UnlearningPolicy(
         .. Generator.Format == GeneratorChoice.TorchScript
             ? [InputRoles.Generator, .. Generator.Discriminator is null ? (string[])[] : [InputRoles.Discriminator]]
             : (string[])[],
-        .. Classifiers.Where(named => named.Value.Format == GeneratorChoice.TorchScript).Select(named => InputRoles.Classifier(named.Key)),
-        .. Quality is { } quality && WeightsExtractor.Find(quality.Extractor) is { IsProgram: true } ? (string[])[InputRoles.Extractor] : [],
+        .. Classifiers.Where(named => named.Value.Format == GeneratorChoice.TorchScript)
+            .Select(named => InputRoles.Classifier(named.Key)),
+        .. Quality is { } quality && WeightsExtractor.Find(quality.Extractor) is { IsProgram: true }
+            ? (string[])[InputRoles.Extractor]
+            : [],
     ];
 
     /// <summary>The JSON path of a rule's limit; null if this policy does not have that rule.</summary>
@@ -57,7 +60,11 @@ public sealed record UnlearningPolicy(
         if (!rule.IsOfFeature)
             return JsonPath.Root["quality"][rule.Property].Text;
 
-        var feature = UndesiredFeatures.Index().Where(each => each.Item.Name == rule.Subject).Select(each => (int?)each.Index).FirstOrDefault();
+        var feature = UndesiredFeatures
+            .Index()
+            .Where(each => each.Item.Name == rule.Subject)
+            .Select(each => (int?)each.Index)
+            .FirstOrDefault();
         return feature is { } index ? JsonPath.Root["undesiredFeatures"][index][rule.Property].Text : null;
     }
 
@@ -66,7 +73,8 @@ public sealed record UnlearningPolicy(
         .. Generator.Check(at["generator"]),
         .. Classifiers.SelectMany(named => named.Value.Check(at["classifiers"][named.Key])),
         .. Classifiers.Keys.SelectMany(name => at["classifiers"][name].Must(
-            WeightsExtractor.Find(name) is null, $"'{name}' is the name of an extractor for 'quality'; call the classifier something else")),
+            WeightsExtractor.Find(name) is null,
+            $"'{name}' is the name of an extractor for 'quality'; call the classifier something else")),
         .. at["undesiredFeatures"].MustBeDistinct(UndesiredFeatures.Select(feature => feature.Name), item => item["name"]),
         .. UndesiredFeatures.SelectMany((feature, index) => feature.Check(at["undesiredFeatures"][index], this)),
         .. Quality?.Check(at["quality"], this) ?? [],
@@ -113,7 +121,7 @@ public sealed record GeneratorChoice(
     [NotBlank, Examples("models/discriminator.safetensors")] string? Discriminator,
 
     // An absent value is not written, here and below, so that older policies keep their digests.
-    [Within(1, 65536)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? LatentSize = null,
+    [Within(1, 65536)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? LatentSize = null,
     [NotEmpty, LayerPattern]
     [Examples("ConvTranspose2d(64, 32, kernel_size=(4, 4), stride=(2, 2), padding=(1, 1))", "ReLU()")]
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -153,8 +161,8 @@ public sealed record ClassifierChoice(
     [NotBlank, Examples("models/auditor.safetensors")] string Checkpoint,
     [NotEmpty, NotBlank] IReadOnlyList<string>? Classes,
     [TextPattern(TextPatternAttribute.Sha256, TextPatternAttribute.Sha256Words)] string? Sha256,
-    [KnownName(NameKind.ClassifierOutputs)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Outputs = null,
-    [KnownName(NameKind.CheckpointFormat)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Format = null)
+    [KnownName(NameKind.ClassifierOutputs)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Outputs = null,
+    [KnownName(NameKind.CheckpointFormat)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Format = null)
 {
     internal IEnumerable<PolicyFinding> Check(JsonPath at) =>
     [
@@ -178,7 +186,9 @@ public sealed record ClassifierChoice(
     private static string NormalizePath(string path)
     {
         List<string> parts = [];
-        foreach (var part in NormalizeSlashes(path).Split('/').Where((part, index) => part != "." && (part.Length > 0 || index == 0)))
+        foreach (var part in NormalizeSlashes(path)
+            .Split('/')
+            .Where((part, index) => part != "." && (part.Length > 0 || index == 0)))
         {
             if (part == ".." && parts.Count > 0 && parts[^1] is not (".." or ""))
                 parts.RemoveAt(parts.Count - 1);
@@ -224,9 +234,9 @@ public sealed record UndesiredFeature(
     [NotBlank, Examples("8")] string Class,
     [Within(0, 1), Examples(0.01)] double? MaxRate,
     [Within(0, 1), Examples(0.95)] double? MinUnlearned,
-    [Within(0, 1, Above = true, Below = true)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? Threshold = null,
-    [Within(0, 1, Above = true, Below = true)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? AuditorThreshold = null,
-    [NotBlank] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Negatives = null)
+    [Within(0, 1, Above = true, Below = true)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? Threshold = null,
+    [Within(0, 1, Above = true, Below = true)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? AuditorThreshold = null,
+    [NotBlank][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Negatives = null)
 {
     private const double HighestUsualThreshold = 0.99;
 
@@ -303,7 +313,9 @@ public sealed record UndesiredFeature(
                     CultureInfo.InvariantCulture,
                     $"cannot be proved: without a hit in {evaluation.MaxSamples} samples the upper bound is still "
                     + $"{bound:0.0#e-0}; raise 'evaluation.maxSamples' or the limit"),
-                JsonPath.Root["evaluation"]["samples"], JsonPath.Root["evaluation"]["maxSamples"], JsonPath.Root["evaluation"]["confidence"])]
+                JsonPath.Root["evaluation"]["samples"],
+                JsonPath.Root["evaluation"]["maxSamples"],
+                JsonPath.Root["evaluation"]["confidence"])]
             : [];
     }
 }
@@ -339,8 +351,8 @@ public sealed record QualityOptions(
     [Within(0, 1), Examples(0.5)] double? MinShareKept,
 
     // Absent values are not written, so that older policies keep their digests.
-    [NotBlank] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ExtractorWeights = null,
-    [TextPattern(TextPatternAttribute.Sha256, TextPatternAttribute.Sha256Words)] [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ExtractorSha256 = null)
+    [NotBlank][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ExtractorWeights = null,
+    [TextPattern(TextPatternAttribute.Sha256, TextPatternAttribute.Sha256Words)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ExtractorSha256 = null)
 {
     /// <summary>The reference that is the generator before unlearning, by the name that readings have too.</summary>
     internal const string OriginalGenerator = "original-generator";
@@ -356,7 +368,9 @@ public sealed record QualityOptions(
     /// <remarks>The extractor, or the first feature's auditor if the extractor has no classes.</remarks>
     /// <param name="policy">The policy of this section.</param>
     public string CountingClassifier(UnlearningPolicy policy) =>
-        WeightsExtractor.Find(Extractor) is null ? Extractor : policy.UndesiredFeatures[0].Auditor ?? policy.UndesiredFeatures[0].Annotator;
+        WeightsExtractor.Find(Extractor) is null
+            ? Extractor
+            : policy.UndesiredFeatures[0].Auditor ?? policy.UndesiredFeatures[0].Annotator;
 
     /// <summary>The counted classes without the undesired ones; null if the policy does not list them.</summary>
     internal IEnumerable<string>? KeptClasses(UnlearningPolicy policy) =>
@@ -375,15 +389,18 @@ public sealed record QualityOptions(
         return (own.Count > 0 ? own : policy.UndesiredFeatures).Select(feature => feature.Class).ToHashSet();
     }
 
-    internal IEnumerable<PolicyFinding> Check(JsonPath at, UnlearningPolicy policy) => [.. CheckExtractor(at, policy), .. CheckIncrease(at)];
+    internal IEnumerable<PolicyFinding> Check(JsonPath at, UnlearningPolicy policy) =>
+        [.. CheckExtractor(at, policy), .. CheckIncrease(at)];
 
-    private IEnumerable<PolicyFinding> CheckIncrease(JsonPath at) => MaxFrechetIncrease is not null && Reference == OriginalGenerator
-        ? [at["maxFrechetIncrease"].Warning(
-            PolicyCodes.IncreaseOverItself,
-            "is relative to the distance between the original generator and its own samples, which is hardly above 0: any change "
-            + "is a large increase, or the rule is not measured; use 'maxFrechetDistance', or another reference",
-            at["reference"])]
-        : [];
+    private IEnumerable<PolicyFinding> CheckIncrease(JsonPath at) =>
+        MaxFrechetIncrease is not null && Reference == OriginalGenerator
+            ? [at["maxFrechetIncrease"].Warning(
+                PolicyCodes.IncreaseOverItself,
+                "is relative to the distance between the original generator and its own samples, which is hardly above 0: "
+                    + "any change "
+                + "is a large increase, or the rule is not measured; use 'maxFrechetDistance', or another reference",
+                at["reference"])]
+            : [];
 
     private IEnumerable<PolicyFinding> CheckExtractor(JsonPath at, UnlearningPolicy policy)
     {
@@ -424,7 +441,9 @@ public sealed record QualityOptions(
                     $"'{kind.Name}' has {kind.FeatureSize} features, and {evaluation.Samples} samples do not determine "
                     + $"their distance: it will count as not measured; at least {needed} are needed"),
                 at["extractor"], samples)];
-        return kind.FeatureSize is { } features && WhyTooFewImages(features, evaluation) is { } why ? [samples.Warning(PolicyCodes.FewForTheExtractor, why, at["extractor"], samples)] : [];
+        return kind.FeatureSize is { } features && WhyTooFewImages(features, evaluation) is { } why
+            ? [samples.Warning(PolicyCodes.FewForTheExtractor, why, at["extractor"], samples)]
+            : [];
     }
 
     /// <summary>
@@ -440,7 +459,9 @@ public sealed record QualityOptions(
             + $"the distance is then too large and its upper bound wide, so good generators may fail; "
             + $"use at least {2L * ImagesPerFeature * features} samples");
 
-    private string OnlyWithWeights => $"is only for {string.Join(", ", WeightsExtractor.Names)}; the extractor '{Extractor}' is a classifier, which has its own 'checkpoint' and 'sha256'";
+    private string OnlyWithWeights =>
+        $"is only for {string.Join(", ", WeightsExtractor.Names)}; the extractor '{Extractor}' is a classifier, which has its "
+            + "own 'checkpoint' and 'sha256'";
 }
 
 /// <summary>How many images are sampled, and at what confidence they are judged.</summary>
@@ -542,7 +563,10 @@ public sealed record Waiver(
         return ofUnlistedClass
             ? []
             : at["rule"].MustBeOneOf(
-                Rule, [.. policy.RuleNames().Select(name => name.ToString())], "rule of this policy", PathsBehindRuleNames(policy));
+                Rule,
+                [.. policy.RuleNames().Select(name => name.ToString())],
+                "rule of this policy",
+                PathsBehindRuleNames(policy));
     }
 
     private static JsonPath[] PathsBehindRuleNames(UnlearningPolicy policy)

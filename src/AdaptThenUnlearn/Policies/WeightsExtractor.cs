@@ -13,16 +13,21 @@ public sealed record WeightsExtractor(string Name, string? PublishedSha256, int?
     /// <summary>Inception-v3 as pytorch-fid ports it to PyTorch: weights alone; nothing in the file is executed.</summary>
     public static WeightsExtractor InceptionV3 { get; } = new(
         "inception-v3", "6726825d", InceptionFeatures,
-        "pt_inception-2015-12-05-6726825d.pth (its SHA-256 begins with 6726825d), from https://github.com/mseitzer/pytorch-fid/releases/tag/fid_weights");
+        "pt_inception-2015-12-05-6726825d.pth (its SHA-256 begins with 6726825d), from "
+            + "https://github.com/mseitzer/pytorch-fid/releases/tag/fid_weights");
 
     /// <summary>Inception-v3 as NVIDIA publishes it: a TorchScript program with its weights, which libtorch interprets.</summary>
     public static WeightsExtractor InceptionV3TorchScript { get; } = new(
         "inception-v3-torchscript", "f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4", InceptionFeatures,
-        "inception-2015-12-05.pt (SHA-256 f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4), from https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/");
+        "inception-2015-12-05.pt (SHA-256 f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4), from "
+            + "https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/");
 
     /// <summary>Any TorchScript program that makes features of images.</summary>
     public static WeightsExtractor TorchScript { get; } = new(
-        "torchscript", PublishedSha256: null, FeatureSize: null, "a TorchScript file (torch.jit.save) whose forward turns uint8 images [N, 3, H, W] into features [N, D]");
+        "torchscript",
+        PublishedSha256: null,
+        FeatureSize: null,
+        "a TorchScript file (torch.jit.save) whose forward turns uint8 images [N, 3, H, W] into features [N, D]");
 
     /// <summary>All extractors of this kind.</summary>
     public static IReadOnlyList<WeightsExtractor> All { get; } = [InceptionV3, InceptionV3TorchScript, TorchScript];

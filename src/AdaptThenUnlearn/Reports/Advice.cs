@@ -17,7 +17,10 @@ public sealed class Advice
     private const int LongestRule = 120;
     private const int LongestReason = 300;
 
-    private static readonly IReadOnlyList<Phrase> _search = [Trusted(", or search settings with "), Code("atu tune POLICY"), Trusted(".")];
+    private static readonly IReadOnlyList<Phrase> _search =
+    [
+        Trusted(", or search settings with "), Code("atu tune POLICY"), Trusted(".")
+    ];
 
     private readonly Phrase? _rule;
 
@@ -32,7 +35,17 @@ public sealed class Advice
     /// <summary>How a rule is let pass for a while.</summary>
     public static Advice HowToWaive { get; } = new(
         null,
-        Trusted("Or let it pass for a while: an entry in "), Code("waivers"), Trusted(" with "), Code("rule"), Trusted(", "), Code("reason"), Trusted(", "), Code("approvedBy"), Trusted(" and "), Code("expires"), Trusted("."));
+        Trusted("Or let it pass for a while: an entry in "),
+        Code("waivers"),
+        Trusted(" with "),
+        Code("rule"),
+        Trusted(", "),
+        Code("reason"),
+        Trusted(", "),
+        Code("approvedBy"),
+        Trusted(" and "),
+        Code("expires"),
+        Trusted("."));
 
     /// <summary>What can be done, without the rule's name; for formats with a markup of their own.</summary>
     internal IReadOnlyList<Phrase> Phrases { get; }
@@ -45,10 +58,15 @@ public sealed class Advice
     /// <param name="after">Readings of the unlearned generator; null when nothing was trained.</param>
     /// <param name="findings">Of the verdict.</param>
     /// <returns>None when every rule is met; the last says how to waive, where that would help.</returns>
-    public static IReadOnlyList<Advice> For(UnlearningPolicy policy, Measurement before, Measurement? after, IReadOnlyCollection<Finding> findings)
+    public static IReadOnlyList<Advice> For(
+        UnlearningPolicy policy, Measurement before, Measurement? after, IReadOnlyCollection<Finding> findings)
     {
-        var advice = findings.Select(finding => For(policy, before, after, finding)).OfType<Advice>().DistinctBy(each => each.Text);
-        return [.. advice, .. findings.Any(finding => finding.State is FindingState.Failed) ? [HowToWaive] : Array.Empty<Advice>()];
+        var advice = findings.Select(finding => For(policy, before, after, finding))
+            .OfType<Advice>()
+            .DistinctBy(each => each.Text);
+        return [.. advice, .. findings.Any(finding => finding.State is FindingState.Failed)
+            ? [HowToWaive]
+            : Array.Empty<Advice>()];
     }
 
     /// <summary>What can be done about one rule; null when it is met or does not apply.</summary>
@@ -65,42 +83,76 @@ public sealed class Advice
         {
             FindingState.Passed or FindingState.NotApplicable => null,
             FindingState.NotMeasured when after is null && name.Limit is RuleLimit.MinUnlearned => TrainFirst(rule),
-            FindingState.NotMeasured => new(rule, Trusted("it was not measured: "), Untrusted(MarkdownText.Clip(finding.Explanation, LongestReason)), Trusted(". What is not measured has failed.")),
+            FindingState.NotMeasured => new(
+                rule,
+                Trusted("it was not measured: "),
+                Untrusted(MarkdownText.Clip(finding.Explanation, LongestReason)),
+                Trusted(". What is not measured has failed.")),
             _ when name.IsOfFeature => ForFeature(policy, before, after, finding, name, rule),
             _ when name.Limit is RuleLimit.MinShareKept => new(
-                null, [Trusted("Other classes lost too much: raise "), Code("unlearning.retention.weight"), Trusted(" or "), Code("unlearning.classBalance.rate"), .. _search]),
-            _ when name.Limit is RuleLimit.MaxFrechetDistance or RuleLimit.MaxFrechetIncrease => ForQuality(policy, before, after, finding, name, rule),
+                null, [
+                    Trusted("Other classes lost too much: raise "),
+                    Code("unlearning.retention.weight"),
+                    Trusted(" or "),
+                    Code("unlearning.classBalance.rate"),
+                    .. _search
+                ]),
+            _ when name.Limit is RuleLimit.MaxFrechetDistance or RuleLimit.MaxFrechetIncrease =>
+                ForQuality(policy, before, after, finding, name, rule),
             _ => new(rule, Trusted("see the policy.")),
         };
     }
 
-    private static Advice ForFeature(UnlearningPolicy policy, Measurement before, Measurement? after, Finding finding, RuleName name, Phrase rule)
+    private static Advice ForFeature(
+        UnlearningPolicy policy, Measurement before, Measurement? after, Finding finding, RuleName name, Phrase rule)
     {
         var reading = Reading(after ?? before, name);
-        if (name.Limit is RuleLimit.MaxRate && reading?.NoiseFloor is { } floor && floor > finding.Limit && finding.Observed <= floor)
-            return new(rule, Trusted($"the auditor sees the class in {Percent(floor)} of real images that do not show it, and cannot tell so small a rate; name a better auditor, or set a limit that it can tell."));
+        if (name.Limit is RuleLimit.MaxRate
+            && reading?.NoiseFloor is { } floor
+            && floor > finding.Limit
+            && finding.Observed <= floor)
+            return new(
+                rule,
+                Trusted(
+                    $"the auditor sees the class in {Percent(floor)} of real images that do not show it, and cannot tell so "
+                        + "small a rate; name a better auditor, or set a limit that it can tell."));
         if (IsWithin(finding))
             return MoreImages(policy, finding, name, rule, after is null);
         if (after is null)
             return TrainFirst(rule);
         if (Rate(Reading(before, name)) is not { } was || Rate(reading) is not { } isNow || isNow < was)
             return new(rule, [
-                Trusted($"it fell{FromTo(Rate(Reading(before, name)), Rate(reading), Percent)}, and that is not enough; unlearn longer ("),
-                Code("unlearning.steps"), Trusted(", or "), Code("unlearning.preset"), Trusted(" "), Code("thorough"), Trusted(")"), .. _search]);
+                Trusted(
+                    $"it fell{FromTo(Rate(Reading(before, name)), Rate(reading), Percent)}, and that is not enough; "
+                        + "unlearn longer ("),
+                Code("unlearning.steps"), Trusted(", or "), Code("unlearning.preset"), Trusted(" "), Code("thorough"),
+                Trusted(")"), .. _search]);
 
         var change = FromTo(was, isNow, Percent);
         return Gate.ViolatedFeatures(policy, before).Any(feature => feature.Name == name.Subject)
             ? new(rule, [
-                Trusted($"it did not become rarer{change}; see in the report whether the annotator finds the feature, and push harder ("), Code("unlearning.repulsion.weight"), Trusted(")"), .. _search])
+                Trusted(
+                    $"it did not become rarer{change}; see in the report whether the annotator finds the feature, and "
+                        + "push harder ("),
+                Code("unlearning.repulsion.weight"),
+                Trusted(")"),
+                .. _search])
             : new(rule, [
-                Trusted($"it was within its limit before, and unlearning the other features made it more frequent{change}; keep more of the original ("),
+                Trusted(
+                    $"it was within its limit before, and unlearning the other features made it more frequent{change}; keep "
+                        + "more of the original ("),
                 Code("unlearning.retention.weight"), Trusted(")"), .. _search]);
     }
 
-    private static Advice ForQuality(UnlearningPolicy policy, Measurement before, Measurement? after, Finding finding, RuleName name, Phrase rule)
+    private static Advice ForQuality(
+        UnlearningPolicy policy, Measurement before, Measurement? after, Finding finding, RuleName name, Phrase rule)
     {
         if (after is null)
-            return new(rule, Trusted("this is the generator as it is, and forgetting features brings its images no nearer to the reference; train it further, or set a limit that it can meet."));
+            return new(
+                rule,
+                Trusted(
+                    "this is the generator as it is, and forgetting features brings its images no nearer to the reference; "
+                        + "train it further, or set a limit that it can meet."));
         if (IsWithin(finding))
             return MoreImages(policy, finding, name, rule, untrained: false);
 
@@ -115,13 +167,23 @@ public sealed class Advice
 
         return isNow > was
             ? new(rule, [
-                Trusted($"the original was beyond the limit already, and its images became worse{change}; train it further before it is governed, or set a limit that it can meet, and raise "),
+                Trusted(
+                    $"the original was beyond the limit already, and its images became worse{change}; train it further before "
+                        + "it is governed, or set a limit that it can meet, and raise "),
                 Code("unlearning.retention.weight"), Trusted(".")])
-            : new(rule, Trusted($"the original was beyond the limit already, and its images came nearer to the reference{change}; train it further before it is governed, or set a limit that it can meet."));
+            : new(
+                rule,
+                Trusted(
+                    $"the original was beyond the limit already, and its images came nearer to the reference{change}; train "
+                        + "it further before it is governed, or set a limit that it can meet."));
     }
 
     private static Advice KeepMore(Phrase rule, string change) => new(rule, [
-        Trusted($"the images became worse{change}; raise "), Code("unlearning.retention.weight"), Trusted(" or "), Code("unlearning.recoverySteps"), .. _search]);
+        Trusted($"the images became worse{change}; raise "),
+        Code("unlearning.retention.weight"),
+        Trusted(" or "),
+        Code("unlearning.recoverySteps"),
+        .. _search]);
 
     // The number is within the limit, and its bound is not.
     private static Advice MoreImages(UnlearningPolicy policy, Finding finding, RuleName name, Phrase rule, bool untrained)
@@ -129,25 +191,36 @@ public sealed class Advice
         var evaluation = policy.Evaluation;
         if (name.Limit is RuleLimit.MaxRate && evaluation.SmallestProvableRate() > finding.Limit)
             return new(
-                rule, Trusted(Invariant($"not one hit in {evaluation.MaxSamples} images still leaves a bound of {Percent(evaluation.SmallestProvableRate())}, so that no sample of this size proves the limit; raise ")),
+                rule,
+                Trusted(string.Create(
+                    CultureInfo.InvariantCulture, $"not one hit in {evaluation.MaxSamples} images still leaves a bound of "
+                        + $"{Percent(evaluation.SmallestProvableRate())}, so that no sample of this size proves the limit; raise ")),
                 Code("evaluation.maxSamples"), Trusted(" or the limit."));
 
-        var (property, now) = name.Limit is RuleLimit.MaxRate ? ("evaluation.maxSamples", evaluation.MaxSamples) : ("evaluation.samples", evaluation.Samples);
+        var (property, now) = name.Limit is RuleLimit.MaxRate
+            ? ("evaluation.maxSamples", evaluation.MaxSamples)
+            : ("evaluation.samples", evaluation.Samples);
         return new(rule, [
-            Trusted("the number is within the limit, its bound is not; more images narrow the bound ("), Code(property), Trusted(Invariant($", now {now})")),
+            Trusted("the number is within the limit, its bound is not; more images narrow the bound ("),
+            Code(property),
+            Trusted(Invariant($", now {now})")),
             .. untrained ? [Trusted(", and "), .. TrainWords] : new[] { Trusted(".") }]);
     }
 
     private static Advice TrainFirst(Phrase rule) => new(rule, [Trusted("nothing was trained in this run; "), .. TrainWords]);
 
-    private static Phrase[] TrainWords => [Code("atu govern POLICY"), Trusted(" without "), Code("--no-train"), Trusted(" makes the generator forget it.")];
+    private static Phrase[] TrainWords =>
+        [Code("atu govern POLICY"), Trusted(" without "), Code("--no-train"), Trusted(" makes the generator forget it.")];
 
-    private static bool IsWithin(Finding finding) => finding.Comparator == "≥" ? finding.Observed >= finding.Limit : finding.Observed <= finding.Limit;
+    private static bool IsWithin(Finding finding) =>
+        finding.Comparator == "≥" ? finding.Observed >= finding.Limit : finding.Observed <= finding.Limit;
 
-    private static FeatureReading? Reading(Measurement measured, RuleName name) => measured.Features.FirstOrDefault(reading => reading.Feature == name.Subject);
+    private static FeatureReading? Reading(Measurement measured, RuleName name) =>
+        measured.Features.FirstOrDefault(reading => reading.Feature == name.Subject);
 
     // Of the first look, which is on the same latents before and after.
-    private static double? Rate(FeatureReading? reading) => reading?.Looks is [{ Samples: > 0 } first, ..] ? (double)first.Hits / first.Samples : null;
+    private static double? Rate(FeatureReading? reading) =>
+        reading?.Looks is [{ Samples: > 0 } first, ..] ? (double)first.Hits / first.Samples : null;
 
     private static string FromTo(double? was, double? isNow, Func<double, string> unit) =>
         was is { } old && isNow is { } now ? $" ({unit(old)} before, {unit(now)} after)" : "";

@@ -7,7 +7,9 @@ using static System.Globalization.CultureInfo;
 
 namespace AdaptThenUnlearn.Reports;
 
-/// <summary>The report that people read, as one file for a browser: no scripts, nothing from outside but the pictures beside it.</summary>
+/// <summary>
+/// The report that people read, as one file for a browser: no scripts, nothing from outside but the pictures beside it.
+/// </summary>
 public sealed class HtmlReport : IReportFormat
 {
     // Whatever a policy's text may hold, the page runs nothing and fetches nothing from elsewhere.
@@ -48,7 +50,9 @@ public sealed class HtmlReport : IReportFormat
 
     private static void Head(StringBuilder html, ReportPage page, RunRecord record)
     {
-        html.Append(InvariantCulture, $"<header class=\"{OutcomeText.Tone(record.Verdict.Outcome).ToString().ToLowerInvariant()}\">\n<h1>{RenderPhrases(page.Title)}</h1>\n");
+        html.Append(
+            InvariantCulture,
+            $"<header class=\"{OutcomeText.Tone(record.Verdict.Outcome).ToString().ToLowerInvariant()}\">\n<h1>{RenderPhrases(page.Title)}</h1>\n");
         if (page.Description is { } description)
             html.Append(InvariantCulture, $"<p class=\"description\"><bdi>{Escape(description)}</bdi></p>\n");
         html.Append(InvariantCulture, $"<p>{Escape(page.Sentence)}</p>\n<dl class=\"tiles\">\n");
@@ -65,7 +69,8 @@ public sealed class HtmlReport : IReportFormat
     private static IEnumerable<(string Name, string Value)> Tiles(RunRecord record)
     {
         var findings = record.Verdict.Findings;
-        yield return ("rules met", FormattableString.Invariant($"{findings.Count(finding => finding.State is FindingState.Passed)} of {findings.Count}"));
+        yield return ("rules met", FormattableString
+            .Invariant($"{findings.Count(finding => finding.State is FindingState.Passed)} of {findings.Count}"));
         if (findings.Count(finding => finding.State is FindingState.Waived) is > 0 and var waived)
             yield return ("not met, and waived", FormattableString.Invariant($"{waived} of {findings.Count}"));
         foreach (var before in record.Before.Features)
@@ -79,25 +84,37 @@ public sealed class HtmlReport : IReportFormat
 
         static double Rate(FeatureReading reading) => (double)reading.Looks[0].Hits / reading.Looks[0].Samples;
 
-        static string Change(double before, double? after, Func<double, string> unit) => unit(before) + (after is { } now ? $" → {unit(now)}" : "");
+        static string Change(double before, double? after, Func<double, string> unit) =>
+            unit(before) + (after is { } now ? $" → {unit(now)}" : "");
     }
 
     private static void Section(StringBuilder html, ReportSection section, RunRecord record)
     {
         var folded = section.Topic is ReportTopic.Waivers or ReportTopic.Training or ReportTopic.Files or ReportTopic.Run;
-        html.Append(InvariantCulture, $"<section{(section.Topic is ReportTopic.Waived ? " class=\"waived\"" : "")}>\n{(folded ? "<details><summary>" : "")}<h2>{Escape(section.Heading)}</h2>{(folded ? "</summary>" : "")}\n");
+        html.Append(
+            InvariantCulture,
+            $"<section{(section.Topic is ReportTopic.Waived ? " class=\"waived\"" : "")}>\n{(folded ? "<details><summary>" : "")}<h2>{Escape(section.Heading)}</h2>{(folded ? "</summary>" : "")}\n");
         if (section.Topic is ReportTopic.Features)
-            html.Append("<figure>\n").Append(RatePlot.Svg(record)).Append("<figcaption>Share of images that show the feature, on a logarithmic axis: points are what was counted, lines reach to the confidence bounds, and the bound of the judged rate must not pass the limit.</figcaption>\n</figure>\n");
+            html.Append("<figure>\n")
+                .Append(RatePlot.Svg(record))
+                .Append(
+                    "<figcaption>Share of images that show the feature, on a logarithmic axis: points are what was counted, "
+                        + "lines reach to the confidence bounds, and the bound of the judged rate must not pass the "
+                        + "limit.</figcaption>\n</figure>\n");
         if (section.Topic is ReportTopic.Shares)
-            html.Append("<p class=\"note\"><span class=\"key before\"></span>before<span class=\"key after\"></span>after<span class=\"key undesired\"></span>undesired</p>\n");
+            html.Append("<p class=\"note\"><span class=\"key before\"></span>before<span class=\"key after\"></span>after<span "
+                + "class=\"key undesired\"></span>undesired</p>\n");
         if (section.Table is { } table)
-            Table(html, table, section.Topic.ToString().ToLowerInvariant(), section.Topic is ReportTopic.Shares ? Bars(record) : null);
+            Table(html, table, section.Topic.ToString().ToLowerInvariant(), section.Topic is ReportTopic.Shares
+                ? Bars(record)
+                : null);
         if (section.Note.Count > 0)
             html.Append(InvariantCulture, $"<p class=\"note\">{RenderPhrases(section.Note)}</p>\n");
         foreach (var why in section.NotMeasured)
             html.Append(InvariantCulture, $"<p class=\"warning\">Not measured: <bdi>{Escape(why)}</bdi></p>\n");
         foreach (var picture in section.Pictures)
-            html.Append(InvariantCulture, $"<figure><img src=\"{Escape(picture.Link)}\" alt=\"{Escape(picture.Role)}\"><figcaption><bdi>{Escape(picture.Role)}</bdi></figcaption></figure>\n");
+            html.Append(InvariantCulture, $"<figure><img src=\"{Escape(picture.Link)}\" "
+                + $"alt=\"{Escape(picture.Role)}\"><figcaption><bdi>{Escape(picture.Role)}</bdi></figcaption></figure>\n");
         html.Append(folded ? "</details>\n</section>\n" : "</section>\n");
     }
 
@@ -107,12 +124,15 @@ public sealed class HtmlReport : IReportFormat
     /// <param name="bars">One picture more for each row, or none.</param>
     private static void Table(StringBuilder html, ReportTable table, string topic, IReadOnlyList<string>? bars)
     {
-        html.Append(InvariantCulture, $"<table class=\"{topic}\">\n<thead><tr>").AppendJoin("", table.Columns.Select(column => $"<th scope=\"col\">{Escape(column)}</th>"));
-        html.Append(bars is null ? "" : "<th scope=\"col\" class=\"bars\">Before and after</th>").Append("</tr></thead>\n<tbody>\n");
+        html.Append(InvariantCulture, $"<table class=\"{topic}\">\n<thead><tr>")
+            .AppendJoin("", table.Columns.Select(column => $"<th scope=\"col\">{Escape(column)}</th>"));
+        html.Append(bars is null ? "" : "<th scope=\"col\" class=\"bars\">Before and after</th>")
+            .Append("</tr></thead>\n<tbody>\n");
         foreach (var (number, row) in table.Rows.Index())
         {
             // On a narrow page each cell says its column.
-            html.Append("<tr>").AppendJoin("", row.Select((cell, column) => $"<td data-column=\"{Escape(table.Columns[column])}\"><span>{RenderPhrases(cell)}</span></td>"));
+            html.Append("<tr>").AppendJoin("", row.Select((cell, column) =>
+                $"<td data-column=\"{Escape(table.Columns[column])}\"><span>{RenderPhrases(cell)}</span></td>"));
             html.Append(bars is null ? "" : $"<td class=\"bars\">{bars[number]}</td>").Append("</tr>\n");
         }
 
@@ -124,12 +144,18 @@ public sealed class HtmlReport : IReportFormat
         var largest = record.Before.Shares.Concat(record.After?.Shares ?? []).Max(Part);
         return [.. record.Before.Shares.Select(before =>
         {
-            var after = record.After?.Shares.SingleOrDefault(share => share.Classifier == before.Classifier && share.Class == before.Class);
-            return "<svg role=\"img\" width=\"100%\" height=\"22\" aria-label=\"before and after\">" + Bar("before", 2, before) + (after is null ? "" : Bar("after", 12, after)) + "</svg>";
+            var after = record.After?.Shares.SingleOrDefault(share => share.Classifier == before.Classifier
+                && share.Class == before.Class);
+            return "<svg role=\"img\" width=\"100%\" height=\"22\" aria-label=\"before and after\">"
+                + Bar("before", 2, before)
+                + (after is null ? "" : Bar("after", 12, after))
+                + "</svg>";
         })];
 
         string Bar(string when, int y, ClassShare share) =>
-            $"<rect class=\"{when}{(share.Undesired ? " undesired" : "")}\" y=\"{y}\" width=\"{Length(largest > 0 ? Part(share) / largest : 0)}\" height=\"8\" rx=\"2\"><title>{when} {ReportText.Share(share.Hits, share.Samples)}</title></rect>";
+            $"<rect class=\"{when}{(share.Undesired ? " undesired" : "")}\" y=\"{y}\" "
+                + $"width=\"{Length(largest > 0 ? Part(share) / largest : 0)}\" height=\"8\" rx=\"2\"><title>{when} "
+                + $"{ReportText.Share(share.Hits, share.Samples)}</title></rect>";
 
         static double Part(ClassShare share) => share.Samples > 0 ? (double)share.Hits / share.Samples : 0;
     }

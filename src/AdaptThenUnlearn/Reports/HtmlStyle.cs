@@ -1,6 +1,9 @@
 namespace AdaptThenUnlearn.Reports;
 
-/// <summary>How the HTML report looks: light and dark as the reader's system is, a table becomes cards on a phone, and paper gets everything.</summary>
+/// <summary>
+/// How the HTML report looks: light and dark as the reader's system is, a table becomes cards on a phone, and paper gets
+/// everything.
+/// </summary>
 internal static class HtmlStyle
 {
     /// <summary>The style sheet.</summary>

@@ -24,17 +24,18 @@ internal static class HtmlText
     }
 
     /// <summary>Phrases as HTML; foreign ones cannot change the direction of the text beside them.</summary>
-    public static string RenderPhrases(IReadOnlyList<Phrase> phrases) => string.Concat(phrases.Select(phrase => (phrase.Kind, Text: Escape(phrase.Text)) switch
-    {
-        (PhraseKind.Untrusted, var text) => $"<bdi>{text}</bdi>",
-        (PhraseKind.Code, var text) => $"<code><bdi>{text}</bdi></code>",
-        (PhraseKind.Strong, var text) => $"<strong>{text}</strong>",
-        (PhraseKind.Emphasis, var text) => $"<em>{text}</em>",
-        (PhraseKind.Good, var text) => $"<span class=\"mark good\">{text}</span>",
-        (PhraseKind.Caution, var text) => $"<span class=\"mark caution\">{text}</span>",
-        (PhraseKind.Bad, var text) => $"<span class=\"mark bad\">{text}</span>",
-        (_, var text) => text.Replace(" %", "\u00a0%", StringComparison.Ordinal),   // a number stays with its unit
-    }));
+    public static string RenderPhrases(IReadOnlyList<Phrase> phrases) =>
+        string.Concat(phrases.Select(phrase => (phrase.Kind, Text: Escape(phrase.Text)) switch
+        {
+            (PhraseKind.Untrusted, var text) => $"<bdi>{text}</bdi>",
+            (PhraseKind.Code, var text) => $"<code><bdi>{text}</bdi></code>",
+            (PhraseKind.Strong, var text) => $"<strong>{text}</strong>",
+            (PhraseKind.Emphasis, var text) => $"<em>{text}</em>",
+            (PhraseKind.Good, var text) => $"<span class=\"mark good\">{text}</span>",
+            (PhraseKind.Caution, var text) => $"<span class=\"mark caution\">{text}</span>",
+            (PhraseKind.Bad, var text) => $"<span class=\"mark bad\">{text}</span>",
+            (_, var text) => text.Replace(" %", "\u00a0%", StringComparison.Ordinal),   // a number stays with its unit
+        }));
 
     /// <summary>A share, 0 to 1, as a length of a picture that is as wide as its place.</summary>
     public static string Length(double share) => (100 * share).ToString("0.##", CultureInfo.InvariantCulture) + "%";

@@ -11,8 +11,9 @@ namespace AdaptThenUnlearn.Reports;
 /// <remarks>
 /// One suite for the policy, one case for each rule. A rule that failed is a failure; one that was not measured is an error,
 /// because nobody knows; one that is waived is skipped, with the waiver's reason, approver and last day, so that it is neither
-/// red nor forgotten; one that does not apply is skipped too, and says why. The suite's time is the run's; judging takes none. The elements are those that every reader of the format
-/// shares: <c>skipped</c> has no attributes, and comes before <c>system-out</c>.
+/// red nor forgotten; one that does not apply is skipped too, and says why. The suite's time is the run's; judging takes none.
+/// The elements are those that every reader of the format shares: <c>skipped</c> has no attributes, and comes before
+/// <c>system-out</c>.
 /// </remarks>
 public sealed class JUnitReport : IReportFormat
 {
@@ -45,8 +46,10 @@ public sealed class JUnitReport : IReportFormat
             "testsuite",
             new XAttribute("name", Legal(record.Policy.Name)),
             counts,
-            new XAttribute("skipped", findings.Count(finding => finding.State is FindingState.Waived or FindingState.NotApplicable)),
-            new XAttribute("timestamp", record.Times.Started.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss", CultureInfo.InvariantCulture)),
+            new XAttribute("skipped", findings.Count(finding => finding.State is FindingState.Waived
+                or FindingState.NotApplicable)),
+            new XAttribute(
+                "timestamp", record.Times.Started.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss", CultureInfo.InvariantCulture)),
             new XElement("properties", Properties(record).Select(property => new XElement(
                 "property", new XAttribute("name", Legal(property.Name)), new XAttribute("value", Legal(property.Value))))),
             findings.Select(finding => Case(record, finding))));
@@ -70,19 +73,34 @@ public sealed class JUnitReport : IReportFormat
     {
         var sentence = Legal(VerdictText.Describe(finding));
         var test = new XElement(
-            "testcase", new XAttribute("classname", Legal(record.Policy.Name)), new XAttribute("name", Legal(finding.Rule.ToString())), new XAttribute("time", Seconds(0)));
+            "testcase",
+            new XAttribute("classname", Legal(record.Policy.Name)),
+            new XAttribute("name", Legal(finding.Rule.ToString())),
+            new XAttribute("time", Seconds(0)));
         test.Add(finding.State switch
         {
             FindingState.Failed => Problem("failure"),
             FindingState.NotMeasured => Problem("error"),
-            FindingState.Waived => [new XElement("skipped", Legal(VerdictText.DescribeWaiver(finding) ?? "waived")), new XElement("system-out", sentence)],
-            FindingState.NotApplicable => [new XElement("skipped", Legal($"{ReportText.Describe(finding.State)}: {finding.Explanation}")), new XElement("system-out", sentence)],
+            FindingState.Waived => [
+                new XElement("skipped", Legal(VerdictText.DescribeWaiver(finding) ?? "waived")),
+                new XElement("system-out", sentence)
+            ],
+            FindingState.NotApplicable => [
+                new XElement("skipped", Legal($"{ReportText.Describe(finding.State)}: {finding.Explanation}")),
+                new XElement("system-out", sentence)
+            ],
             _ => [new XElement("system-out", sentence)],
         });
         return test;
 
         XElement[] Problem(string element) =>
-            [new XElement(element, new XAttribute("type", finding.State), new XAttribute("message", sentence), Legal($"{sentence}\n{RuleDemand.Describe(finding.Rule)} {Advice.For(record.Policy, record.Before, record.After, finding)?.Text}"))];
+            [new XElement(
+                element,
+                new XAttribute("type", finding.State),
+                new XAttribute("message", sentence),
+                Legal(
+                    $"{sentence}\n{RuleDemand.Describe(finding.Rule)} "
+                        + $"{Advice.For(record.Policy, record.Before, record.After, finding)?.Text}"))];
     }
 
     private static string Seconds(double seconds) => seconds.ToString("F3", CultureInfo.InvariantCulture);

@@ -26,13 +26,15 @@ public sealed class MarkdownReport : IReportFormat
             text.Append(MarkdownText.Escape(description)).Append("\n\n");
         text.Append(page.Sentence).Append('\n');
         if (page.Waived is { } waived)
-            text.Append('\n').Append(Quoted($"⚠️ **{waived.Heading}**\n\n{Table(waived.Table!)}\n{MarkdownText.RenderPhrases(waived.Note)}"));
+            text.Append('\n')
+                .Append(Quoted($"⚠️ **{waived.Heading}**\n\n{Table(waived.Table!)}\n{MarkdownText.RenderPhrases(waived.Note)}"));
         foreach (var warning in page.Warnings)
             text.Append("\n> ⚠️ ").Append(MarkdownText.Escape(warning)).Append('\n');
         return text.ToString();
     }
 
-    private static string Quoted(string markdown) => string.Concat(markdown.Split('\n').Select(line => line.Length == 0 ? ">\n" : $"> {line}\n"));
+    private static string Quoted(string markdown) =>
+        string.Concat(markdown.Split('\n').Select(line => line.Length == 0 ? ">\n" : $"> {line}\n"));
 
     private static string Section(ReportSection section)
     {

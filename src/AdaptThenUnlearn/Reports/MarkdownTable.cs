@@ -6,7 +6,8 @@ namespace AdaptThenUnlearn.Reports;
 /// <param name="columns">Headings, Markdown already.</param>
 public sealed class MarkdownTable(params string[] columns)
 {
-    private readonly StringBuilder _text = new($"| {string.Join(" | ", columns)} |\n|{string.Concat(columns.Select(_ => " --- |"))}\n");
+    private readonly StringBuilder _text =
+        new($"| {string.Join(" | ", columns)} |\n|{string.Concat(columns.Select(_ => " --- |"))}\n");
 
     /// <summary>Adds a row.</summary>
     /// <param name="cells">One a column, Markdown already.</param>

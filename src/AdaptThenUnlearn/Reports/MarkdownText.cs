@@ -7,7 +7,8 @@ namespace AdaptThenUnlearn.Reports;
 /// <summary>Makes text from a policy, a classifier or somebody else's run record safe in Markdown.</summary>
 /// <remarks>
 /// GitHub flavoured Markdown, section 2.4: a backslash before punctuation makes it literal. What GitHub links on sight (mentions,
-/// issue numbers, commits, emoji, addresses) is looked for in the rendered text, where backslashes are gone: an empty comment breaks it.
+/// issue numbers, commits, emoji, addresses) is looked for in the rendered text, where backslashes are gone: an empty comment
+/// breaks it.
 /// </remarks>
 public static partial class MarkdownText
 {
@@ -32,7 +33,8 @@ public static partial class MarkdownText
         }
 
         var broken = LinkedOnSight().Replace(safe.ToString(), found => found.Value + Break);
-        return CommitOnSight().Replace(broken, found => string.Join(Break, found.Value.Chunk(LongestInertHex).Select(part => new string(part))));
+        return CommitOnSight()
+            .Replace(broken, found => string.Join(Break, found.Value.Chunk(LongestInertHex).Select(part => new string(part))));
     }
 
     /// <summary>The same words as a code span, in which nothing is linked or formatted; fit for table cells.</summary>
@@ -43,17 +45,18 @@ public static partial class MarkdownText
     }
 
     /// <summary>Phrases as Markdown; foreign ones are escaped.</summary>
-    internal static string RenderPhrases(IReadOnlyList<Phrase> phrases) => string.Concat(phrases.Select(phrase => phrase.Kind switch
-    {
-        PhraseKind.Untrusted => Escape(phrase.Text),
-        PhraseKind.Code => Code(phrase.Text),
-        PhraseKind.Strong => $"**{phrase.Text}**",
-        PhraseKind.Emphasis => $"*{phrase.Text}*",
-        PhraseKind.Good => $"✅ {phrase.Text}",
-        PhraseKind.Caution => $"⚠️ {phrase.Text}",
-        PhraseKind.Bad => $"❌ {phrase.Text}",
-        _ => phrase.Text,
-    }));
+    internal static string RenderPhrases(IReadOnlyList<Phrase> phrases) =>
+        string.Concat(phrases.Select(phrase => phrase.Kind switch
+        {
+            PhraseKind.Untrusted => Escape(phrase.Text),
+            PhraseKind.Code => Code(phrase.Text),
+            PhraseKind.Strong => $"**{phrase.Text}**",
+            PhraseKind.Emphasis => $"*{phrase.Text}*",
+            PhraseKind.Good => $"✅ {phrase.Text}",
+            PhraseKind.Caution => $"⚠️ {phrase.Text}",
+            PhraseKind.Bad => $"❌ {phrase.Text}",
+            _ => phrase.Text,
+        }));
 
     /// <summary>At most so many characters, with an ellipsis where there were more.</summary>
     public static string Clip(string text, int length)
@@ -65,7 +68,8 @@ public static partial class MarkdownText
         return text[..(char.IsHighSurrogate(text[cut - 1]) ? cut - 1 : cut)] + "…";
     }
 
-    // Control characters would break lines; directional and invisible ones would make a line read as something else, or two names look alike.
+    // Control characters would break lines; directional and invisible ones would make a line read as something else, or two names
+    // look alike.
     private static string RemoveInvisible(string text) => string.Concat(text.EnumerateRunes().Select(rune =>
         Rune.IsControl(rune) || rune.Value is 0x2028 or 0x2029 or (>= 0x202A and <= 0x202E) or (>= 0x2066 and <= 0x2069) ? " "
         : Rune.GetUnicodeCategory(rune) == UnicodeCategory.Format || IsBlank(rune.Value) ? ""
@@ -75,10 +79,12 @@ public static partial class MarkdownText
     private static bool IsBlank(int rune) => rune is 0x034F or 0x115F or 0x1160 or 0x17B4 or 0x17B5 or 0x3164 or 0xFFA0;
 
     // The sign of a mention, of a reference to an issue (#1, GH-1), of an emoji (:name:), of an address (http:, www.).
-    [GeneratedRegex(@"@|#(?=\d)|(?<=\bGH)(?=-\d)|:(?=//|(?:[\w+-]|\\_)+:)|\bwww(?=\.)", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"@|#(?=\d)|(?<=\bGH)(?=-\d)|:(?=//|(?:[\w+-]|\\_)+:)|\bwww(?=\.)", RegexOptions.IgnoreCase
+        | RegexOptions.CultureInvariant)]
     private static partial Regex LinkedOnSight();
 
     // A commit's name, whole or as little of it as is linked: no mere number, and no mere word.
-    [GeneratedRegex(@"(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{7,}|[0-9a-f]{40,}", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{7,}|[0-9a-f]{40,}", RegexOptions.IgnoreCase
+        | RegexOptions.CultureInvariant)]
     private static partial Regex CommitOnSight();
 }

@@ -37,11 +37,16 @@ public static class OutcomeText
         return outcome switch
         {
             Outcome.Passed when trained => "The unlearned generator meets the policy and may be released.",
-            Outcome.Passed => "The generator meets the policy as it is and may be released: nothing was trained, and the artifact is the input, byte for byte.",
+            Outcome.Passed =>
+                "The generator meets the policy as it is and may be released: nothing was trained, and the artifact is the "
+                    + "input, byte for byte.",
             Outcome.PassedWithWaivers =>
                 $"{NotMet(findings, [FindingState.Waived])} and waived; {generator} does NOT meet the policy as written. "
-                + $"It may be released only while the {Waivers(findings)}.{(trained ? "" : " Nothing was trained, and the artifact is the input, byte for byte.")}",
-            Outcome.NotProven => "The rules are met by a claim that nothing holds to this repository's policy and files: this is not a verdict, and nothing may be released on it.",
+                + $"It may be released only while the "
+                + $"{Waivers(findings)}.{(trained ? "" : " Nothing was trained, and the artifact is the input, byte for byte.")}",
+            Outcome.NotProven =>
+                "The rules are met by a claim that nothing holds to this repository's policy and files: this is not a verdict, "
+                    + "and nothing may be released on it.",
             Outcome.Advisory => $"{NotReleased(findings, generator)} This is advice: it stops nothing.",
             _ => NotReleased(findings, generator),
         };
@@ -50,18 +55,22 @@ public static class OutcomeText
     /// <summary>How many rules came out how, e.g. <c>Of 5 rules: 3 passed, 2 do not apply.</c></summary>
     public static string Counts(IReadOnlyCollection<Finding> findings)
     {
-        var counts = findings.GroupBy(finding => finding.State).OrderBy(group => group.Key).Select(group => Counted(group.Key, group.Count()));
+        var counts = findings.GroupBy(finding => finding.State)
+            .OrderBy(group => group.Key)
+            .Select(group => Counted(group.Key, group.Count()));
         return findings.Count == 0 ? "No rule was judged." : $"Of {Rules(findings.Count)}: {string.Join(", ", counts)}.";
     }
 
     /// <summary>E.g. <c>1 rule</c>, <c>5 rules</c>.</summary>
-    public static string Rules(int count) => string.Create(CultureInfo.InvariantCulture, $"{count} {(count == 1 ? "rule" : "rules")}");
+    public static string Rules(int count) =>
+        string.Create(CultureInfo.InvariantCulture, $"{count} {(count == 1 ? "rule" : "rules")}");
 
     // A day is written only where it is one: a record that nobody has judged again may hold any text.
     private static string Waivers(IEnumerable<Finding> findings)
     {
         var waivers = findings.Select(finding => finding.Waiver).OfType<Waiver>().ToList();
-        var days = waivers.Select(waiver => DateOnly.TryParseExact(waiver.Expires, Day, CultureInfo.InvariantCulture, DateTimeStyles.None, out var day) ? day : DateOnly.MaxValue);
+        var days = waivers.Select(waiver => DateOnly.TryParseExact(
+            waiver.Expires, Day, CultureInfo.InvariantCulture, DateTimeStyles.None, out var day) ? day : DateOnly.MaxValue);
         var lasts = waivers.Count == 1 ? "waiver lasts" : "waivers last";
         return days.Order().FirstOrDefault(DateOnly.MaxValue) is var first && first == DateOnly.MaxValue
             ? lasts
@@ -75,7 +84,10 @@ public static class OutcomeText
         {
             var unknown = findings.Count(finding => finding.State is FindingState.NotMeasured);
             reason = unknown == 0 ? "No rule was judged, and that is not a pass"
-                : string.Create(CultureInfo.InvariantCulture, $"{unknown} of {Rules(findings.Count)} {(unknown == 1 ? "was" : "were")} not measured, and what is not measured has failed");
+                : string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{unknown} of {Rules(findings.Count)} {(unknown == 1 ? "was" : "were")} not measured, and what is not "
+                        + $"measured has failed");
         }
 
         return $"{reason}: {generator} may not be released.";
@@ -84,11 +96,13 @@ public static class OutcomeText
     private static string NotMet(IReadOnlyCollection<Finding> findings, FindingState[] states)
     {
         var count = findings.Count(finding => states.Contains(finding.State));
-        return string.Create(CultureInfo.InvariantCulture, $"{count} of {Rules(findings.Count)} {(count == 1 ? "is" : "are")} not met");
+        return string.Create(
+            CultureInfo.InvariantCulture, $"{count} of {Rules(findings.Count)} {(count == 1 ? "is" : "are")} not met");
     }
 
     private static string Counted(FindingState state, int count) => string.Create(
-        CultureInfo.InvariantCulture, $"{count} {(state is FindingState.NotApplicable && count > 1 ? "do not apply" : ReportText.Describe(state))}");
+        CultureInfo.InvariantCulture,
+        $"{count} {(state is FindingState.NotApplicable && count > 1 ? "do not apply" : ReportText.Describe(state))}");
 
     /// <summary>Whether it is shown as good, as something to look at, or as bad.</summary>
     internal static PhraseKind Tone(Outcome outcome) => outcome switch

@@ -7,8 +7,13 @@ using static System.Globalization.CultureInfo;
 
 namespace AdaptThenUnlearn.Reports;
 
-/// <summary>How often each undesired feature is emitted, before and after, with confidence bounds and the limit: points on a logarithmic axis, as inline SVG.</summary>
-/// <remarks>Horizontal places are shares of the width and the rest are pixels, so that letters keep their size on a narrow page.</remarks>
+/// <summary>
+/// How often each undesired feature is emitted, before and after, with confidence bounds and the limit: points on a logarithmic
+/// axis, as inline SVG.
+/// </summary>
+/// <remarks>
+/// Horizontal places are shares of the width and the rest are pixels, so that letters keep their size on a narrow page.
+/// </remarks>
 internal static class RatePlot
 {
     private const int FirstPoint = 52;
@@ -25,9 +30,12 @@ internal static class RatePlot
 
         var axis = Axis.FromValues(rows.SelectMany(row => row.Values));
         var height = rows.Sum(row => row.Height) + 26;
-        var svg = new StringBuilder($"<svg class=\"plot\" role=\"img\" width=\"100%\" height=\"{height}\" aria-label=\"Rates of the undesired features before and after, with their limits\">\n");
+        var svg = new StringBuilder($"<svg class=\"plot\" role=\"img\" width=\"100%\" height=\"{height}\" aria-label=\"Rates "
+            + "of the undesired features before and after, with their limits\">\n");
         foreach (var (share, label) in axis.Ticks())
-            svg.Append(InvariantCulture, $"<line class=\"grid\" x1=\"{Length(share)}\" x2=\"{Length(share)}\" y1=\"24\" y2=\"{height - 22}\"/><text class=\"tick\" x=\"{Length(share)}\" y=\"{height - 6}\" text-anchor=\"{Anchor(share)}\">{label}</text>\n");
+            svg.Append(InvariantCulture, $"<line class=\"grid\" x1=\"{Length(share)}\" x2=\"{Length(share)}\" y1=\"24\" "
+                + $"y2=\"{height - 22}\"/><text class=\"tick\" x=\"{Length(share)}\" y=\"{height - 6}\" "
+                + $"text-anchor=\"{Anchor(share)}\">{label}</text>\n");
         var top = 0;
         foreach (var row in rows)
         {
@@ -44,29 +52,37 @@ internal static class RatePlot
     {
         public int Height => FirstPoint + Points.Count * BetweenPoints;
 
-        public IEnumerable<double> Values => [.. Points.SelectMany(point => new[] { point.Low, point.Rate, point.High }), Limit ?? 0];
+        public IEnumerable<double> Values =>
+            [.. Points.SelectMany(point => new[] { point.Low, point.Rate, point.High }), Limit ?? 0];
 
         public static Row Create(RunRecord record, FeatureReading before)
         {
             var confidence = record.Policy.Evaluation.Confidence;
             var after = record.After?.Features.SingleOrDefault(reading => reading.Feature == before.Feature);
-            var judged = record.Verdict.Findings.FirstOrDefault(finding => finding.Rule == RuleName.MaxRate(before.Feature))?.Judged;
+            var judged =
+                record.Verdict.Findings.FirstOrDefault(finding => finding.Rule == RuleName.MaxRate(before.Feature))?.Judged;
             return new(
                 before.Feature,
                 record.Policy.UndesiredFeatures.FirstOrDefault(feature => feature.Name == before.Feature)?.MaxRate,
                 after is null
                     ? [Point.Create("before", before.Looks[^1], confidence, judged)]
-                    : [Point.Create("before", before.Looks[^1], confidence, null), Point.Create("after", after.Looks[^1], confidence, judged)]);
+                    : [Point.Create("before", before.Looks[^1], confidence, null), Point.Create(
+                        "after", after.Looks[^1], confidence, judged)]);
         }
 
         public void Draw(StringBuilder svg, Axis axis, int top)
         {
-            svg.Append(InvariantCulture, $"<text class=\"name\" x=\"{Length(Left)}\" y=\"{top + 16}\">{Escape(Feature)}</text>\n");
+            svg.Append(
+                InvariantCulture, $"<text class=\"name\" x=\"{Length(Left)}\" y=\"{top + 16}\">{Escape(Feature)}</text>\n");
             if (Limit is { } limit)
             {
                 var x = axis.Place(limit);
-                svg.Append(InvariantCulture, $"<line class=\"limit\" x1=\"{Length(x)}\" x2=\"{Length(x)}\" y1=\"{top + FirstPoint - 16}\" y2=\"{top + Height - 12}\"/>");
-                svg.Append(InvariantCulture, $"<text class=\"limit\" x=\"{Length(x)}\" y=\"{top + FirstPoint - 20}\" text-anchor=\"{Anchor(x)}\">limit {ReportText.Percent(limit)}</text>\n");
+                svg.Append(
+                    InvariantCulture,
+                    $"<line class=\"limit\" x1=\"{Length(x)}\" x2=\"{Length(x)}\" y1=\"{top + FirstPoint - 16}\" "
+                        + $"y2=\"{top + Height - 12}\"/>");
+                svg.Append(InvariantCulture, $"<text class=\"limit\" x=\"{Length(x)}\" y=\"{top + FirstPoint - 20}\" "
+                    + $"text-anchor=\"{Anchor(x)}\">limit {ReportText.Percent(limit)}</text>\n");
             }
 
             foreach (var (index, point) in Points.Index())
@@ -86,10 +102,16 @@ internal static class RatePlot
         {
             var (low, at, high) = (axis.Place(Low), axis.Place(Rate), axis.Place(High));
             var right = high < 0.6;
-            svg.Append(InvariantCulture, $"<line class=\"{When} bound\" x1=\"{Length(low)}\" x2=\"{Length(high)}\" y1=\"{y}\" y2=\"{y}\"/>");
-            svg.Append(InvariantCulture, $"<line class=\"{When} bound\" x1=\"{Length(high)}\" x2=\"{Length(high)}\" y1=\"{y - 5}\" y2=\"{y + 5}\"/>");
-            svg.Append(InvariantCulture, $"<circle class=\"{When}\" cx=\"{Length(at)}\" cy=\"{y}\" r=\"5\"><title>{When}: {ReportText.Percent(Rate)}, bounds {ReportText.Percent(Low)} and {ReportText.Percent(High)}</title></circle>");
-            svg.Append(InvariantCulture, $"<text x=\"{Length(right ? high : low)}\" y=\"{y + 5}\" dx=\"{(right ? 11 : -11)}\" text-anchor=\"{(right ? "start" : "end")}\">{When} {ReportText.Percent(Rate)}</text>\n");
+            svg.Append(
+                InvariantCulture,
+                $"<line class=\"{When} bound\" x1=\"{Length(low)}\" x2=\"{Length(high)}\" y1=\"{y}\" y2=\"{y}\"/>");
+            svg.Append(
+                InvariantCulture,
+                $"<line class=\"{When} bound\" x1=\"{Length(high)}\" x2=\"{Length(high)}\" y1=\"{y - 5}\" y2=\"{y + 5}\"/>");
+            svg.Append(InvariantCulture, $"<circle class=\"{When}\" cx=\"{Length(at)}\" cy=\"{y}\" r=\"5\"><title>{When}: "
+                + $"{ReportText.Percent(Rate)}, bounds {ReportText.Percent(Low)} and {ReportText.Percent(High)}</title></circle>");
+            svg.Append(InvariantCulture, $"<text x=\"{Length(right ? high : low)}\" y=\"{y + 5}\" dx=\"{(right ? 11 : -11)}\" "
+                + $"text-anchor=\"{(right ? "start" : "end")}\">{When} {ReportText.Percent(Rate)}</text>\n");
         }
     }
 

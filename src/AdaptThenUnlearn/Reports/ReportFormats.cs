@@ -6,8 +6,14 @@ namespace AdaptThenUnlearn.Reports;
 public static class ReportFormats
 {
     /// <summary>All of them. The run record itself (<c>json</c>) is always written.</summary>
-    public static IReadOnlyList<IReportFormat> All { get; } = [new JsonReport(), new MarkdownReport(), new HtmlReport(), new JUnitReport(), new SarifReport()];
+    public static IReadOnlyList<IReportFormat> All { get; } =
+    [
+        new JsonReport(), new MarkdownReport(), new HtmlReport(), new JUnitReport(), new SarifReport()
+    ];
 
     /// <summary>Those that are made from a run's record: all but the record itself.</summary>
-    public static IReadOnlyList<IReportFormat> FromRecord { get; } = [.. All.Where(format => format.FileName != RunRecord.FileName)];
+    public static IReadOnlyList<IReportFormat> FromRecord { get; } =
+    [
+        .. All.Where(format => format.FileName != RunRecord.FileName)
+    ];
 }

@@ -8,7 +8,9 @@ using static AdaptThenUnlearn.Reports.Phrase;
 
 namespace AdaptThenUnlearn.Reports;
 
-/// <summary>What a report says to people, before it has a markup: verdict first, then what was measured, how, and on which files.</summary>
+/// <summary>
+/// What a report says to people, before it has a markup: verdict first, then what was measured, how, and on which files.
+/// </summary>
 /// <param name="Title">Verdict and name of the policy.</param>
 /// <param name="Description">Of the policy.</param>
 /// <param name="Sentence">Whether the generator may be released, and how many rules came out how.</param>
@@ -16,7 +18,12 @@ namespace AdaptThenUnlearn.Reports;
 /// <param name="Warnings">Of the verdict.</param>
 /// <param name="Sections">In reading order.</param>
 internal sealed record ReportPage(
-    IReadOnlyList<Phrase> Title, string? Description, string Sentence, ReportSection? Waived, IReadOnlyList<string> Warnings, IReadOnlyList<ReportSection> Sections)
+    IReadOnlyList<Phrase> Title,
+    string? Description,
+    string Sentence,
+    ReportSection? Waived,
+    IReadOnlyList<string> Warnings,
+    IReadOnlyList<ReportSection> Sections)
 {
     /// <summary>The page of a run.</summary>
     public static ReportPage Create(RunRecord record)
@@ -25,7 +32,8 @@ internal sealed record ReportPage(
         return new(
             [Mark(outcome), Trusted(": "), Untrusted(record.Policy.Name)],
             record.Policy.Description,
-            $"{OutcomeText.Sentence(outcome, verdict.Findings, trained: record.After is not null)} {OutcomeText.Counts(verdict.Findings)}",
+            $"{OutcomeText.Sentence(outcome, verdict.Findings, trained: record.After is not null)} "
+                + $"{OutcomeText.Counts(verdict.Findings)}",
             WaivedRules(verdict),
             verdict.Warnings,
             [.. SectionsOf(record)]);
@@ -38,7 +46,14 @@ internal sealed record ReportPage(
         return new[]
         {
             warned ? Remarks(record) : null, Rules(record), AdviceSection(record), warned ? null : Remarks(record),
-            Features(record), Quality(record), Shares(record), Waivers(record), Training(record), Pictures(record), Files(record), HowItRan(record),
+            Features(record),
+            Quality(record),
+            Shares(record),
+            Waivers(record),
+            Training(record),
+            Pictures(record),
+            Files(record),
+            HowItRan(record),
         }.OfType<ReportSection>();
     }
 
@@ -48,10 +63,18 @@ internal sealed record ReportPage(
         foreach (var finding in verdict.Findings)
         {
             if (finding is { State: FindingState.Waived, Waiver: { } waiver })
-                table.AddRow([[Code(finding.Rule.ToString())], .. Numbers(finding), [Untrusted(waiver.Reason)], [Untrusted(waiver.ApprovedBy)], [Untrusted(waiver.Expires)]]);
+                table.AddRow([
+                    [Code(finding.Rule.ToString())],
+                    .. Numbers(finding),
+                    [Untrusted(waiver.Reason)],
+                    [Untrusted(waiver.ApprovedBy)],
+                    [Untrusted(waiver.Expires)]
+                ]);
         }
 
-        return table.Rows.Count == 0 ? null : new(ReportTopic.Waived, "Not met, and waived", table, [Trusted("After the last day these rules fail again.")]);
+        return table.Rows.Count == 0
+            ? null
+            : new(ReportTopic.Waived, "Not met, and waived", table, [Trusted("After the last day these rules fail again.")]);
     }
 
     private static IReadOnlyList<IReadOnlyList<Phrase>> Numbers(Finding finding)
@@ -69,10 +92,16 @@ internal sealed record ReportPage(
     {
         var table = new ReportTable("Rule", "Verdict", "Measured", "Judged", "Limit", "How");
         foreach (var finding in record.Verdict.Findings)
-            table.AddRow([[Code(finding.Rule.ToString())], [Mark(finding.State)], .. Numbers(finding), [Untrusted(finding.Explanation)]]);
+            table.AddRow(
+                [[Code(finding.Rule.ToString())], [Mark(finding.State)], .. Numbers(finding), [Untrusted(finding.Explanation)]]);
 
         return new(ReportTopic.Rules, "Rules", table,
-            [Emphasis("Measured"), Trusted(" is the point estimate, "), Emphasis("Judged"), Trusted(" its unfavourable bound: the limit is met only if that is within it.")]);
+            [
+                Emphasis("Measured"),
+                Trusted(" is the point estimate, "),
+                Emphasis("Judged"),
+                Trusted(" its unfavourable bound: the limit is met only if that is within it.")
+            ]);
     }
 
     private static ReportSection? Remarks(RunRecord record)
@@ -82,7 +111,9 @@ internal sealed record ReportPage(
 
         var table = new ReportTable("Input", "Assumed or noticed");
         foreach (var remark in remarks)
-            table.AddRow([Untrusted(remark.About)], remark.IsWarning ? [Caution("Warning"), Trusted(": "), Untrusted(remark.Text)] : [Untrusted(remark.Text)]);
+            table.AddRow([Untrusted(remark.About)], remark.IsWarning
+                ? [Caution("Warning"), Trusted(": "), Untrusted(remark.Text)]
+                : [Untrusted(remark.Text)]);
         return new(ReportTopic.Remarks, "Assumed and noticed", table, []);
     }
 
@@ -90,34 +121,53 @@ internal sealed record ReportPage(
     {
         var table = new ReportTable("Rule", "What it demands", "What can be done");
         var open = record.Verdict.Findings
-            .Select(finding => (finding.Rule, Demand: RuleDemand.Describe(finding.Rule), Advice: Advice.For(record.Policy, record.Before, record.After, finding)))
+            .Select(finding => (finding.Rule, Demand: RuleDemand.Describe(finding.Rule), Advice: Advice.For(
+                record.Policy, record.Before, record.After, finding)))
             .Where(each => each.Advice is not null)
             .GroupBy(each => (each.Demand, Counsel: string.Concat(each.Advice!.Phrases.Select(phrase => phrase.Text))));
         foreach (var alike in open)
             table.AddRow(
-                [.. alike.SelectMany((each, index) => new[] { Trusted(index == 0 ? "" : ", "), Code(each.Rule.ToString()) })], [Untrusted(alike.Key.Demand)], alike.First().Advice!.Phrases);
+                [.. alike.SelectMany((each, index) => new[] { Trusted(index == 0 ? "" : ", "), Code(each.Rule.ToString()) })],
+                [Untrusted(alike.Key.Demand)],
+                alike.First().Advice!.Phrases);
         var waive = record.Verdict.Findings.Any(finding => finding.State is FindingState.Failed) ? Advice.HowToWaive.Phrases : [];
         return table.Rows.Count == 0 ? null : new(ReportTopic.Mending, "How to mend it", table, waive);
     }
 
     private static ReportSection Features(RunRecord record)
     {
-        var table = new ReportTable("Feature", "Auditor", "Class", "Before", "After", "PUL", "Annotator before", "Annotator after", "Auditor's noise floor");
+        var table = new ReportTable(
+            "Feature",
+            "Auditor",
+            "Class",
+            "Before",
+            "After",
+            "PUL",
+            "Annotator before",
+            "Annotator after",
+            "Auditor's noise floor");
         foreach (var before in record.Before.Features)
         {
             var after = record.After?.Features.SingleOrDefault(reading => reading.Feature == before.Feature);
             var (was, isNow) = (before.Looks[0], after?.Looks[0]);
             var unlearned = isNow is null ? null : UnlearnedShare.Compute(was.Hits, isNow.Hits);
             table.AddRow(
-                [Untrusted(before.Feature)], [Untrusted(before.Classifier)], [Untrusted(before.Class)], [Trusted(Share(was.Hits, was.Samples))],
+                [Untrusted(before.Feature)],
+                [Untrusted(before.Classifier)],
+                [Untrusted(before.Class)],
+                [Trusted(Share(was.Hits, was.Samples))],
                 [Trusted(isNow is null ? None : Share(isNow.Hits, isNow.Samples))], [Trusted(Number(unlearned, Percent))],
                 [Trusted(Hits(before))], [Trusted(Hits(after))], [Trusted(Number(before.NoiseFloor, Percent))]);
         }
 
         return new(ReportTopic.Features, "Undesired features", table,
-            [Trusted("Counts are of the first look, on the same latents before and after. PUL is the share of the feature that was unlearned, (before − after) / before. The noise floor is how often the auditor sees the class in real images that do not show it.")]);
+            [Trusted(
+                "Counts are of the first look, on the same latents before and after. PUL is the share of the feature that was "
+                    + "unlearned, (before − after) / before. The noise floor is how often the auditor sees the class in real "
+                    + "images that do not show it.")]);
 
-        static string Hits(FeatureReading? reading) => reading?.AnnotatorHits is { } hits ? Share(hits, reading.Looks[0].Samples) : None;
+        static string Hits(FeatureReading? reading) =>
+            reading?.AnnotatorHits is { } hits ? Share(hits, reading.Looks[0].Samples) : None;
     }
 
     private static ReportSection? Quality(RunRecord record)
@@ -130,10 +180,14 @@ internal sealed record ReportPage(
         var confidence = record.Policy.Evaluation.Confidence;
 
         // List every metric that either reading has; the Fréchet distance has its bound below it.
-        foreach (var metric in before.Values.Concat(after?.Values ?? []).Select(value => value.Metric).DistinctBy(metric => metric.Name))
+        foreach (var metric in before.Values.Concat(after?.Values ?? [])
+            .Select(value => value.Metric)
+            .DistinctBy(metric => metric.Name))
         {
             var isDistance = metric == RecordedMetrics.FrechetDistance;
-            var name = isDistance ? Untrusted(before.DistanceName) : RecordedMetrics.All.Contains(metric) ? Trusted(metric.Heading()) : Untrusted(metric.Heading());
+            var name = isDistance
+                ? Untrusted(before.DistanceName)
+                : RecordedMetrics.All.Contains(metric) ? Trusted(metric.Heading()) : Untrusted(metric.Heading());
             var (was, isNow) = (before.Find(metric)?.Value, after?.Find(metric)?.Value);
             table.AddRow(
                 [name, Trusted($" ({metric.Direction()})")], [Trusted(Number(was, Plain))], [Trusted(Number(isNow, Plain))],
@@ -145,12 +199,16 @@ internal sealed record ReportPage(
         }
 
         // Say what was compared.
-        List<Phrase> note = [Trusted(FormattableString.Invariant($"{before.Samples} generated images against {before.ReferenceSize()}"))];
+        List<Phrase> note =
+            [Trusted(FormattableString.Invariant($"{before.Samples} generated images against {before.ReferenceSize()}"))];
         foreach (var (index, excluded) in before.Excluded.Index())
             note.AddRange([Trusted(index == 0 ? ", both without " : ", "), Untrusted(excluded)]);
         note.AddRange([Trusted("; features of "), Untrusted(before.Extractor), Trusted(".")]);
         if (FindIncrease() is { } grown)
-            note.Add(Trusted($" Without the bias of so few images the distance is {Plain(grown.Before)} before and {Plain(grown.After)} after, {Plain(1 + grown.Increase)} times; the bound of the ratio is of that."));
+            note.Add(
+                Trusted(
+                    $" Without the bias of so few images the distance is {Plain(grown.Before)} before and "
+                        + $"{Plain(grown.After)} after, {Plain(1 + grown.Increase)} times; the bound of the ratio is of that."));
         return new(ReportTopic.Quality, "Image quality", table, note)
         {
             NotMeasured =
@@ -160,9 +218,12 @@ internal sealed record ReportPage(
             ],
         };
 
-        double? Bound(QualityReading? reading) => reading is { FrechetDistance: { } distance, UsableGroups: { } groups } ? FrechetBound.ForDistance(distance, groups, confidence) : null;
+        double? Bound(QualityReading? reading) => reading is { FrechetDistance: { } distance, UsableGroups: { } groups }
+            ? FrechetBound.ForDistance(distance, groups, confidence)
+            : null;
 
-        FrechetIncrease? FindIncrease() => after is { FrechetDistance: { } now, UsableGroups: { } groupsAfter } && before is { FrechetDistance: { } old, UsableGroups: { } groups }
+        FrechetIncrease? FindIncrease() => after is { FrechetDistance: { } now, UsableGroups: { } groupsAfter }
+            && before is { FrechetDistance: { } old, UsableGroups: { } groups }
             ? FrechetBound.ForIncrease(old, groups, now, groupsAfter, confidence)
             : null;
     }
@@ -175,14 +236,20 @@ internal sealed record ReportPage(
         var table = new ReportTable("Class", "Before", "After", "Kept");
         foreach (var before in record.Before.Shares)
         {
-            var after = record.After?.Shares.SingleOrDefault(share => share.Classifier == before.Classifier && share.Class == before.Class);
+            var after = record.After?.Shares.SingleOrDefault(share => share.Classifier == before.Classifier
+                && share.Class == before.Class);
             table.AddRow(
-                before.Undesired ? [Untrusted(before.Class), Trusted(" (undesired)")] : [Untrusted(before.Class)], [Trusted(Share(before.Hits, before.Samples))],
+                before.Undesired ? [Untrusted(before.Class), Trusted(" (undesired)")] : [Untrusted(before.Class)],
+                [Trusted(Share(before.Hits, before.Samples))],
                 [Trusted(after is null ? None : Share(after.Hits, after.Samples))],
                 [Trusted(Number(after is not null && before.Hits > 0 ? (double)after.Hits / before.Hits : null, Percent))]);
         }
 
-        return new(ReportTopic.Shares, "Shares of the classes", table, [Trusted("Counted by "), Untrusted(record.Before.Shares[0].Classifier), Trusted(".")]);
+        return new(
+            ReportTopic.Shares,
+            "Shares of the classes",
+            table,
+            [Trusted("Counted by "), Untrusted(record.Before.Shares[0].Classifier), Trusted(".")]);
     }
 
     private static ReportSection? Waivers(RunRecord record)
@@ -194,7 +261,8 @@ internal sealed record ReportPage(
         foreach (var waiver in record.Policy.Waivers)
             table.AddRow(
                 [Code(waiver.Rule)], [Untrusted(waiver.ApprovedBy)], [Untrusted(waiver.Expires)], [Untrusted(waiver.Reason)],
-                [Trusted(record.Verdict.Findings.Any(finding => finding.Rule == RuleName.Parse(waiver.Rule) && finding.Waiver is not null) ? "yes" : "no")]);
+                [Trusted(record.Verdict.Findings.Any(finding => finding.Rule == RuleName.Parse(waiver.Rule)
+                    && finding.Waiver is not null) ? "yes" : "no")]);
         return new(ReportTopic.Waivers, "Waivers", table, []);
     }
 
@@ -205,22 +273,49 @@ internal sealed record ReportPage(
 
         var options = record.Policy.Unlearning;
         var table = new ReportTable("What", "Value");
-        Line("Method", Untrusted(training.Method), Trusted(", preset "), Untrusted(options.Preset), Trusted(FormattableString.Invariant($", seed {options.Seed}")));
+        Line(
+            "Method",
+            Untrusted(training.Method),
+            Trusted(", preset "),
+            Untrusted(options.Preset),
+            Trusted(FormattableString.Invariant($", seed {options.Seed}")));
         Line("Feedback", Trusted(Feedback(record, training)));
         if (training.CleanBelow is { } raised)
-            Line("Clean", Trusted($"where every undesired class has a probability below {Plain(raised)}: below {Plain(options.CleanBelow)}, as the policy says, fewer than {Percent(options.MinimumCleanOrDefault)} of the images without undesired features are"));
+            Line(
+                "Clean",
+                Trusted(
+                    $"where every undesired class has a probability below {Plain(raised)}: below {Plain(options.CleanBelow)}, "
+                        + $"as the policy says, fewer than {Percent(options.MinimumCleanOrDefault)} of the images without "
+                        + "undesired features are"));
         if (training.DiscriminatorWarmUp is { } warmUp)
-            Line("Discriminator", Trusted(FormattableString.Invariant($"the checkpoint has none: one was warmed up in {warmUp.Steps} steps on {warmUp.Samples} of the generator's own images; it is not part of the artifact")));
+            Line(
+                "Discriminator",
+                Trusted(string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"the checkpoint has none: one was warmed up in {warmUp.Steps} steps on {warmUp.Samples} of the "
+                            + $"generator's own images; it is not part of the artifact")));
         Line("Kept", Trusted(FormattableString.Invariant($"the candidate of step {training.SelectedStep} of {training.Steps}")));
         if (training.AdaptedDistance is not null)
-            Line("Repulsion", Untrusted(options.Repulsion.Loss), Trusted($", γ {Plain(options.Repulsion.Weight)}, α {Plain(options.Repulsion.Alpha)}, "), Untrusted(options.Repulsion.Distance), Trusted(" distance"));
+            Line(
+                "Repulsion",
+                Untrusted(options.Repulsion.Loss),
+                Trusted($", γ {Plain(options.Repulsion.Weight)}, α {Plain(options.Repulsion.Alpha)}, "),
+                Untrusted(options.Repulsion.Distance),
+                Trusted(" distance"));
         Line("‖θG − θN‖²", Trusted(Number(training.AdaptedDistance, Plain)));
         Line("‖θ − θN‖²", Trusted(Number(training.Distance, Plain)));
         Line("‖θ − θG‖²", Trusted(Plain(training.DistanceFromOriginal)));
         Line("Retention anchoring", Trusted(options.Retention.Weight > 0 ? $"weight {Plain(options.Retention.Weight)}" : "off"));
-        Line("Negatives as fakes", Trusted(options.NegativesAsFakes.Weight > 0 ? FormattableString.Invariant($"weight {Plain(options.NegativesAsFakes.Weight)}, {options.NegativesAsFakes.BatchSize} a step") : "off"));
-        Line("Class balancing", Trusted(options.ClassBalance.Rate > 0 ? $"rate {Plain(options.ClassBalance.Rate)}, weights within a factor of {Plain(options.ClassBalance.Limit)}" : "off"));
-        return new(ReportTopic.Training, "How it was unlearned", table, [Trusted("θG is the original, θN an adapted generator, θ the released one.")]);
+        Line("Negatives as fakes", Trusted(options.NegativesAsFakes.Weight > 0 ? FormattableString
+            .Invariant($"weight {Plain(options.NegativesAsFakes.Weight)}, {options.NegativesAsFakes.BatchSize} a step") : "off"));
+        Line("Class balancing", Trusted(options.ClassBalance.Rate > 0
+            ? $"rate {Plain(options.ClassBalance.Rate)}, weights within a factor of {Plain(options.ClassBalance.Limit)}"
+            : "off"));
+        return new(
+            ReportTopic.Training,
+            "How it was unlearned",
+            table,
+            [Trusted("θG is the original, θN an adapted generator, θ the released one.")]);
 
         void Line(string what, params Phrase[] value) => table.AddRow([Trusted(what)], value);
     }
@@ -234,13 +329,17 @@ internal sealed record ReportPage(
             return FormattableString.Invariant($"{found} of {policy.Unlearning.FeedbackSamples} of the generator's own images");
 
         var negatives = given == policy.UndesiredFeatures.Count ? "given" : given > 0 ? "given or found" : "found";
-        return $"{found} images; the clean ones {(policy.Unlearning.Positives is null ? "found" : "given")}, the undesired ones {negatives}";
+        return $"{found} images; the clean ones {(policy.Unlearning.Positives is null ? "found" : "given")}, the undesired "
+            + $"ones {negatives}";
     }
 
     private static ReportSection? Pictures(RunRecord record)
     {
         var pictures = record.Outputs.Where(output => output.Path.EndsWith(".png", StringComparison.Ordinal)).ToList();
-        return pictures.Count == 0 ? null : new(ReportTopic.Pictures, "Pictures", null, []) { Pictures = [.. pictures.Select(picture => new ReportPicture(picture.Role, Link(picture.Path)))] };
+        return pictures.Count == 0 ? null : new(ReportTopic.Pictures, "Pictures", null, [])
+        {
+            Pictures = [.. pictures.Select(picture => new ReportPicture(picture.Role, Link(picture.Path)))]
+        };
     }
 
     // Relative to the report whatever the record says: no scheme, no host, no way out of the markup.
@@ -263,19 +362,44 @@ internal sealed record ReportPage(
         var table = new ReportTable("What", "Value");
         Line("Tool", Untrusted(record.Tool));
         Line("Started, finished (UTC)", Trusted($"{Moment(times.Started)}, {Moment(times.Finished)}"));
-        Line("Stages", [.. times.Stages.SelectMany((stage, index) => new[] { Trusted(index == 0 ? "" : ", "), Untrusted(stage.Stage), Trusted(FormattableString.Invariant($" {stage.Seconds:F1} s")) })]);
-        Line("Evaluation", Trusted(FormattableString.Invariant($"{evaluation.Samples} to {evaluation.MaxSamples} images, confidence {evaluation.Confidence * 100:0.###} %, seed {evaluation.Seed}, truncation {evaluation.Truncation}, {(evaluation.IsRaw ? "raw network output" : "8-bit pictures")}")));
-        Line("Machine", Untrusted(environment.OperatingSystem), Trusted(", "), Untrusted(environment.Runtime), Trusted(", TorchSharp "), Untrusted(environment.Torch), Trusted(", "), Untrusted(environment.Device), Trusted(FormattableString.Invariant($", {environment.Threads} threads")));
+        Line("Stages", [.. times.Stages.SelectMany((stage, index) => new[] { Trusted(index == 0
+            ? ""
+            : ", "), Untrusted(stage.Stage), Trusted(FormattableString.Invariant($" {stage.Seconds:F1} s")) })]);
+        Line(
+            "Evaluation",
+            Trusted(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{evaluation.Samples} to {evaluation.MaxSamples} images, confidence {evaluation.Confidence * 100:0.###} "
+                        + $"%, seed {evaluation.Seed}, truncation {evaluation.Truncation}, "
+                        + $"{(evaluation.IsRaw ? "raw network output" : "8-bit pictures")}")));
+        Line(
+            "Machine",
+            Untrusted(environment.OperatingSystem),
+            Trusted(", "),
+            Untrusted(environment.Runtime),
+            Trusted(", TorchSharp "),
+            Untrusted(environment.Torch),
+            Trusted(", "),
+            Untrusted(environment.Device),
+            Trusted(FormattableString.Invariant($", {environment.Threads} threads")));
         Line("Peak memory", Trusted(FormattableString.Invariant($"{environment.PeakMemoryBytes / 1e6:F0} MB")));
         if (record.Policy.ProgramRoles() is { Count: > 0 } programs)
-            Line("Programs run", [.. programs.SelectMany((program, index) => new[] { Trusted(index == 0 ? "" : ", "), Untrusted(program) }), Trusted(" (TorchScript, by libtorch's interpreter)")]);
+            Line("Programs run", [
+                .. programs.SelectMany((program, index) => new[] { Trusted(index == 0 ? "" : ", "), Untrusted(program) }),
+                Trusted(" (TorchScript, by libtorch's interpreter)")
+            ]);
         Line("Owner", Untrusted(record.Policy.Owner ?? None));
         return new(ReportTopic.Run, "How it ran", table,
-            [Trusted("This report is evidence for a release decision; "), Code("atu verify run.json"), Trusted(" judges the record again and checks every hash.")]);
+            [
+                Trusted("This report is evidence for a release decision; "),
+                Code("atu verify run.json"),
+                Trusted(" judges the record again and checks every hash.")
+            ]);
 
         void Line(string what, params Phrase[] value) => table.AddRow([Trusted(what)], value);
 
-        static string Moment(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
+        static string Moment(DateTimeOffset time) =>
+            time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
     }
 
     private static Phrase Mark(FindingState state) => state switch

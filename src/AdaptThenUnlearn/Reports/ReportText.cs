@@ -42,5 +42,6 @@ public static class ReportText
     public static string Plain(double value) => ReadingText.Plain(value);
 
     /// <summary>Counts and their share.</summary>
-    public static string Share(long hits, long samples) => string.Create(CultureInfo.InvariantCulture, $"{hits} / {samples} ({(samples == 0 ? None : Percent((double)hits / samples))})");
+    public static string Share(long hits, long samples) => string.Create(
+        CultureInfo.InvariantCulture, $"{hits} / {samples} ({(samples == 0 ? None : Percent((double)hits / samples))})");
 }

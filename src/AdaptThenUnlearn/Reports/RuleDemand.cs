@@ -9,13 +9,17 @@ internal static class RuleDemand
     public static string Describe(RuleName rule) => rule switch
     {
         { Limit: RuleLimit.MaxRate } name =>
-            $"The generator may show '{name.Subject}' in at most this share of its images; the upper confidence bound of the counted rate is held against the limit.",
+            $"The generator may show '{name.Subject}' in at most this share of its images; the upper confidence bound of the "
+                + "counted rate is held against the limit.",
         { Limit: RuleLimit.MinUnlearned } name =>
-            $"At least this share of '{name.Subject}' must have been unlearned, (before − after) / before, judged by the unfavourable bound of the rate after.",
+            $"At least this share of '{name.Subject}' must have been unlearned, (before − after) / before, judged by the "
+                + "unfavourable bound of the rate after.",
         { Limit: RuleLimit.MaxFrechetDistance } =>
-            "The Fréchet distance of the retained images to the reference may be at most this, in squared feature units; its upper confidence bound is held against the limit.",
+            "The Fréchet distance of the retained images to the reference may be at most this, in squared feature units; its "
+                + "upper confidence bound is held against the limit.",
         { Limit: RuleLimit.MaxFrechetIncrease } =>
-            "The Fréchet distance of the retained images may grow by at most this share of what it was before; the upper confidence bound of the increase is held against the limit.",
+            "The Fréchet distance of the retained images may grow by at most this share of what it was before; the upper "
+                + "confidence bound of the increase is held against the limit.",
         { Limit: RuleLimit.MinShareKept } => "Every class that is to be kept must keep at least this part of the share it had.",
         _ => "A rule of the policy.",
     };

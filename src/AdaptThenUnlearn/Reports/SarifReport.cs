@@ -10,15 +10,16 @@ namespace AdaptThenUnlearn.Reports;
 
 /// <summary>The findings as static analysis results at the policy's lines, for hosts and editors that show SARIF.</summary>
 /// <remarks>
-/// SARIF 2.1.0 (OASIS, errata 1). One result for each finding: <c>fail</c> with level error when it failed, was not measured or is
-/// waived (then with an accepted suppression), <c>notApplicable</c> when it does not apply, <c>pass</c> when it is met. A host that
-/// shows every result as a problem must be given the failed ones alone; <c>docs/github-actions.md</c> says how.
+/// SARIF 2.1.0 (OASIS, errata 1). One result for each finding: <c>fail</c> with level error when it failed, was not measured or
+/// is waived (then with an accepted suppression), <c>notApplicable</c> when it does not apply, <c>pass</c> when it is met. A host
+/// that shows every result as a problem must be given the failed ones alone; <c>docs/github-actions.md</c> says how.
 /// </remarks>
 public sealed class SarifReport : IReportFormat
 {
     private const string Root = "%SRCROOT%";
 
-    private static readonly JsonSerializerOptions _indented = new() { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions _indented =
+        new() { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <inheritdoc/>
     public string Name => "sarif";
@@ -48,7 +49,8 @@ public sealed class SarifReport : IReportFormat
         },
         ["automationDetails"] = new JsonObject { ["id"] = $"atu/{record.Policy.Name}/" },
         ["invocations"] = new JsonArray(Invocation(record)),
-        ["originalUriBaseIds"] = new JsonObject { [Root] = new JsonObject { ["description"] = Text("The root of the checkout.") } },
+        ["originalUriBaseIds"] =
+            new JsonObject { [Root] = new JsonObject { ["description"] = Text("The root of the checkout.") } },
         ["artifacts"] = new JsonArray(new JsonObject
         {
             ["location"] = PolicyFile(record),
@@ -75,7 +77,11 @@ public sealed class SarifReport : IReportFormat
             ["id"] = finding.Rule.ToString(),
             ["shortDescription"] = Text(demand),
             ["fullDescription"] = Text(demand),
-            ["help"] = advice is null ? Text(demand) : new JsonObject { ["text"] = $"{demand} {advice.Text}", ["markdown"] = $"{MarkdownText.Escape(demand)} {advice.Markdown}" },
+            ["help"] = advice is null ? Text(demand) : new JsonObject
+            {
+                ["text"] = $"{demand} {advice.Text}",
+                ["markdown"] = $"{MarkdownText.Escape(demand)} {advice.Markdown}"
+            },
             ["defaultConfiguration"] = new JsonObject { ["level"] = "error" },
         };
     }
@@ -86,7 +92,8 @@ public sealed class SarifReport : IReportFormat
         ["executionSuccessful"] = true,
         ["startTimeUtc"] = Moment(record.Times.Started),
         ["endTimeUtc"] = Moment(record.Times.Finished),
-        ["toolExecutionNotifications"] = Array(record.Warnings().Select(warning => new JsonObject { ["level"] = "warning", ["message"] = Text(warning) })),
+        ["toolExecutionNotifications"] =
+            Array(record.Warnings().Select(warning => new JsonObject { ["level"] = "warning", ["message"] = Text(warning) })),
     };
 
     private static JsonObject Result(RunRecord record, Finding finding, int index)
@@ -112,7 +119,8 @@ public sealed class SarifReport : IReportFormat
                     ["artifactLocation"] = PolicyFile(record),
                     ["region"] = new JsonObject { ["startLine"] = place.Line, ["startColumn"] = place.Column },
                 },
-                ["logicalLocations"] = new JsonArray(new JsonObject { ["fullyQualifiedName"] = place.JsonPath, ["kind"] = "property" }),
+                ["logicalLocations"] =
+                    new JsonArray(new JsonObject { ["fullyQualifiedName"] = place.JsonPath, ["kind"] = "property" }),
             }),
             ["partialFingerprints"] = new JsonObject { ["policyAndRule/v1"] = Digest($"{record.Policy.Name}\0{finding.Rule}") },
             ["suppressions"] = VerdictText.DescribeWaiver(finding) is { } waived
@@ -147,7 +155,8 @@ public sealed class SarifReport : IReportFormat
 
     private static JsonArray Array(IEnumerable<JsonNode> items) => [.. items];
 
-    private static string Moment(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
+    private static string Moment(DateTimeOffset time) =>
+        time.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
 
     private static string Digest(string text) => Sha256Digest.Compute(text);
 }

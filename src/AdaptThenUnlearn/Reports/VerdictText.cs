@@ -6,13 +6,21 @@ namespace AdaptThenUnlearn.Reports;
 public static class VerdictText
 {
     /// <summary>E.g. <c>passed digit-8/maxRate: 0.12 %, judged 0.19 %, must be ≤ 1 % (12 of 10000 images …)</c>.</summary>
-    public static string Describe(Finding finding) => $"{ReportText.Describe(finding.State)} {finding.Rule}: {Numbers(finding)} ({finding.Explanation})";
+    public static string Describe(Finding finding) =>
+        $"{ReportText.Describe(finding.State)} {finding.Rule}: {Numbers(finding)} ({finding.Explanation})";
 
-    /// <summary>E.g. <c>waived digit-8/maxRate: 12.2 %, judged 15.39 %, must be ≤ 1 %; waived by Ada until 2026-12-31: until the next release</c>; null when the finding has no live waiver.</summary>
+    /// <summary>
+    /// E.g. <c>waived digit-8/maxRate: 12.2 %, judged 15.39 %, must be ≤ 1 %; waived by Ada until 2026-12-31: until the next
+    /// release</c>; null when the finding has no live waiver.
+    /// </summary>
     public static string? DescribeWaived(Finding finding) =>
-        DescribeWaiver(finding) is { } waived ? $"{ReportText.Describe(finding.State)} {finding.Rule}: {Numbers(finding)}; {waived}" : null;
+        DescribeWaiver(finding) is { } waived
+            ? $"{ReportText.Describe(finding.State)} {finding.Rule}: {Numbers(finding)}; {waived}"
+            : null;
 
-    /// <summary>E.g. <c>waived by Ada until 2026-12-31: until the next release</c>; null when the finding has no live waiver.</summary>
+    /// <summary>
+    /// E.g. <c>waived by Ada until 2026-12-31: until the next release</c>; null when the finding has no live waiver.
+    /// </summary>
     public static string? DescribeWaiver(Finding finding) =>
         finding.Waiver is { } waiver ? $"waived by {waiver.ApprovedBy} until {waiver.Expires}: {waiver.Reason}" : null;
 
@@ -20,6 +28,8 @@ public static class VerdictText
     {
         var unit = ReportText.Unit(finding.Rule);
         var demand = $"must be {finding.Comparator} {unit(finding.Limit)}";
-        return finding is { Observed: { } observed, Judged: { } judged } ? $"{unit(observed)}, judged {unit(judged)}, {demand}" : demand;
+        return finding is { Observed: { } observed, Judged: { } judged }
+            ? $"{unit(observed)}, judged {unit(judged)}, {demand}"
+            : demand;
     }
 }

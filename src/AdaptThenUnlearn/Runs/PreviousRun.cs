@@ -6,10 +6,12 @@ namespace AdaptThenUnlearn.Runs;
 /// <summary>Finds an earlier run that is still valid, so that nothing need be run again.</summary>
 public static class PreviousRun
 {
-    /// <summary>The earlier run's record, if it passed, was asked the same, and every file still has its hash; otherwise null.</summary>
+    /// <summary>
+    /// The earlier run's record, if it passed, was asked the same, and every file still has its hash; otherwise null.
+    /// </summary>
     /// <remarks>
-    /// A failed run is never reused: it must fail again, with its reasons, each time. Neither is one that trained nothing although
-    /// something has to be unlearned and is waived: that was only judged.
+    /// A failed run is never reused: it must fail again, with its reasons, each time. Neither is one that trained nothing
+    /// although something has to be unlearned and is waived: that was only judged.
     /// </remarks>
     /// <param name="folder">The run's folder.</param>
     /// <param name="source">The policy as it is now.</param>
@@ -19,7 +21,13 @@ public static class PreviousRun
     /// <param name="today">UTC day, against which waivers expire.</param>
     /// <param name="cancel">Ends hashing soon, also of a large file.</param>
     public static RunRecord? FindUpToDate(
-        string folder, PolicySource source, string tool, IEnumerable<(string Role, string Path)> inputs, PolicyVocabulary vocabulary, DateOnly today, CancellationToken cancel = default)
+        string folder,
+        PolicySource source,
+        string tool,
+        IEnumerable<(string Role, string Path)> inputs,
+        PolicyVocabulary vocabulary,
+        DateOnly today,
+        CancellationToken cancel = default)
     {
         RunRecord record;
         try
@@ -35,9 +43,13 @@ public static class PreviousRun
             && source.EffectiveSha256 == record.PolicySource.EffectiveSha256
             && source.Overrides.SequenceEqual(record.PolicySource.Overrides)
             && tool == record.Tool
-            && inputs.Select(input => (input.Role, Full(input.Path))).SequenceEqual(record.Inputs.Select(input => (input.Role, Full(Path.Combine(folder, input.Path)))));
+            && inputs.Select(input => (input.Role, Full(input.Path)))
+                .SequenceEqual(record.Inputs.Select(input => (input.Role, Full(Path.Combine(folder, input.Path)))));
         isSameRequest &= record.Training is not null || Gate.ViolatedFeatures(record.Policy, record.Before).Count == 0;
-        return isSameRequest && Verification.VerifyRun(folder, record, vocabulary, today, cancel) is { Passed: true, IsReworded: false } ? record : null;
+        return isSameRequest
+            && Verification.VerifyRun(folder, record, vocabulary, today, cancel) is { Passed: true, IsReworded: false }
+                ? record
+                : null;
 
         static string Full(string path) => Path.GetFullPath(path);
     }

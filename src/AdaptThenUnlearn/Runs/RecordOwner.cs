@@ -3,7 +3,10 @@ using AdaptThenUnlearn.Files;
 namespace AdaptThenUnlearn.Runs;
 
 /// <summary>Whether somebody else than this process's user could have written the record that lies in a run's folder.</summary>
-/// <remarks>A record is not signed. Who may write it decides what it says, so owners and modes are asked where the system has them: not on Windows.</remarks>
+/// <remarks>
+/// A record is not signed. Who may write it decides what it says, so owners and modes are asked where the system has them: not on
+/// Windows.
+/// </remarks>
 public static class RecordOwner
 {
     private const uint Superuser = 0;
@@ -21,7 +24,9 @@ public static class RecordOwner
             var above = Path.GetDirectoryName(Path.GetFullPath(folder));
             if (new FileInfo(record).LinkTarget is not null)
                 return $"{record} is a link";
-            return FindProblem(record, mayBeSuperusers: false) ?? FindProblem(Resolved(folder), mayBeSuperusers: false) ?? (above is null ? null : FindProblem(Resolved(above), mayBeSuperusers: true));
+            return FindProblem(record, mayBeSuperusers: false) ?? FindProblem(
+                Resolved(folder),
+                mayBeSuperusers: false) ?? (above is null ? null : FindProblem(Resolved(above), mayBeSuperusers: true));
         }
         catch (Exception unknown) when (unknown is IOException or UnauthorizedAccessException)
         {
@@ -36,8 +41,13 @@ public static class RecordOwner
 #pragma warning restore CA1416
         if (mode.HasFlag(UnixFileMode.OtherWrite) && !mode.HasFlag(UnixFileMode.StickyBit))
             return $"anybody may write {path}";
-        return NativeFiles.FindIdentity(path)?.Owner is { } owner && owner != NativeFiles.User() && !(mayBeSuperusers && owner == Superuser) ? $"{path} belongs to another user" : null;
+        return NativeFiles.FindIdentity(path)?.Owner is { } owner
+            && owner != NativeFiles.User()
+            && !(mayBeSuperusers && owner == Superuser)
+                ? $"{path} belongs to another user"
+                : null;
     }
 
-    private static string Resolved(string folder) => Directory.ResolveLinkTarget(folder, returnFinalTarget: true)?.FullName ?? folder;
+    private static string Resolved(string folder) =>
+        Directory.ResolveLinkTarget(folder, returnFinalTarget: true)?.FullName ?? folder;
 }

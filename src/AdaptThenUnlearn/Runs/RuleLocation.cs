@@ -2,9 +2,15 @@ using AdaptThenUnlearn.Policies;
 
 namespace AdaptThenUnlearn.Runs;
 
-/// <summary>Where in its policy the limit of a rule was written, for annotations and for reports that editors and hosts open.</summary>
-/// <param name="File">The policy's path as recorded: relative to the run's folder where that is possible, with forward slashes.</param>
-/// <param name="JsonPath">Of the limit, e.g. <c>$.undesiredFeatures[0].maxRate</c>; <c>$</c> for a rule that the policy does not have.</param>
+/// <summary>
+/// Where in its policy the limit of a rule was written, for annotations and for reports that editors and hosts open.
+/// </summary>
+/// <param name="File">
+/// The policy's path as recorded: relative to the run's folder where that is possible, with forward slashes.
+/// </param>
+/// <param name="JsonPath">
+/// Of the limit, e.g. <c>$.undesiredFeatures[0].maxRate</c>; <c>$</c> for a rule that the policy does not have.
+/// </param>
 /// <param name="Line">
 /// 1-based. A limit that an argument set is placed at the object it was left out of; 1 when the recorded text is not a policy.
 /// </param>
@@ -14,7 +20,8 @@ public sealed record RuleLocation(string File, string JsonPath, int Line, int Co
     /// <summary>Finds the place of a rule in the recorded text.</summary>
     /// <param name="record">Any record, a damaged or hostile one too.</param>
     /// <param name="rule">A rule's name, e.g. <c>digit-8/maxRate</c> or <c>quality/minShareKept/9</c>.</param>
-    public static RuleLocation Find(RunRecord record, RuleName rule) => Find(record.Policy, record.PolicySource.File, record.PolicySource.Text, rule);
+    public static RuleLocation Find(RunRecord record, RuleName rule) =>
+        Find(record.Policy, record.PolicySource.File, record.PolicySource.Text, rule);
 
     /// <summary>Finds the place of a rule in a policy that was read.</summary>
     /// <param name="policy">As it took effect.</param>

@@ -20,7 +20,9 @@ namespace AdaptThenUnlearn.Runs;
 /// <param name="Verdict">Of the gate, on the day of <paramref name="Times"/>.</param>
 /// <param name="Environment">Where it ran.</param>
 /// <param name="Times">When it ran.</param>
-/// <param name="Remarks">What was assumed about the inputs or noticed in them; null, and left out of the record, where there is nothing to say.</param>
+/// <param name="Remarks">
+/// What was assumed about the inputs or noticed in them; null, and left out of the record, where there is nothing to say.
+/// </param>
 public sealed record RunRecord(
     int SchemaVersion,
     string Tool,
@@ -47,7 +49,8 @@ public sealed record RunRecord(
         [.. Verdict.Warnings, .. WarningRemarks()];
 
     /// <summary>What was noticed about inputs and must be seen beside the verdict.</summary>
-    public IEnumerable<string> WarningRemarks() => (Remarks ?? []).Where(remark => remark.IsWarning).Select(remark => $"{remark.About}: {remark.Text}");
+    public IEnumerable<string> WarningRemarks() =>
+        (Remarks ?? []).Where(remark => remark.IsWarning).Select(remark => $"{remark.About}: {remark.Text}");
 }
 
 /// <summary>The policy as it was written.</summary>
@@ -56,7 +59,8 @@ public sealed record RunRecord(
 /// <param name="Sha256">Of the text in UTF-8.</param>
 /// <param name="EffectiveSha256">Of the canonical JSON of the policy as it took effect.</param>
 /// <param name="Overrides">What was set over it, as <c>path=value</c>.</param>
-public sealed record PolicySource(string File, string Text, string Sha256, string EffectiveSha256, IReadOnlyList<string> Overrides);
+public sealed record PolicySource(
+    string File, string Text, string Sha256, string EffectiveSha256, IReadOnlyList<string> Overrides);
 
 /// <summary>A file the run read.</summary>
 /// <param name="Role">What it served as: <c>generator</c>, <c>classifier digits</c>, <c>reference</c> …</param>
@@ -73,17 +77,34 @@ public sealed record OutputFile(string Role, string Path, string Sha256);
 /// <summary>How a generator was unlearned.</summary>
 /// <param name="Method">Name of the method.</param>
 /// <param name="Positives">Clean images: samples the annotator found, or those of the policy's folder.</param>
-/// <param name="Negatives">Images with an undesired feature: samples the annotator found, and those of the policy's folders.</param>
+/// <param name="Negatives">
+/// Images with an undesired feature: samples the annotator found, and those of the policy's folders.
+/// </param>
 /// <param name="SelectedStep">Step of the candidate that was kept; the last step of methods without candidates.</param>
 /// <param name="Steps">Steps that were taken.</param>
 /// <param name="AdaptedDistance">‖θG − θN‖², mean over the adapted generators; null for methods without adaptation.</param>
-/// <param name="Distance">‖θ − θN‖² of the kept generator, mean over the adapted generators; null for methods without adaptation.</param>
+/// <param name="Distance">
+/// ‖θ − θN‖² of the kept generator, mean over the adapted generators; null for methods without adaptation.
+/// </param>
 /// <param name="DistanceFromOriginal">‖θ − θG‖² of the kept generator.</param>
 /// <param name="Selected">What the annotators saw of the kept candidate; null for methods without candidates.</param>
-/// <param name="DiscriminatorWarmUp">Where the discriminator came from when the checkpoint had none; null, and left out of the record, when it had one.</param>
-/// <param name="CleanBelow">Below which probability of every undesired class a sample counted as clean, where <c>unlearning.cleanBelow</c> would have left too few; else null, and left out of the record.</param>
+/// <param name="DiscriminatorWarmUp">
+/// Where the discriminator came from when the checkpoint had none; null, and left out of the record, when it had one.
+/// </param>
+/// <param name="CleanBelow">
+/// Below which probability of every undesired class a sample counted as clean, where <c>unlearning.cleanBelow</c> would have left
+/// too few; else null, and left out of the record.
+/// </param>
 public sealed record TrainingRecord(
-    string Method, long Positives, long Negatives, int SelectedStep, int Steps, double? AdaptedDistance, double? Distance, double DistanceFromOriginal, SelectedCandidate? Selected = null,
+    string Method,
+    long Positives,
+    long Negatives,
+    int SelectedStep,
+    int Steps,
+    double? AdaptedDistance,
+    double? Distance,
+    double DistanceFromOriginal,
+    SelectedCandidate? Selected = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] WarmedUpDiscriminator? DiscriminatorWarmUp = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? CleanBelow = null);
 
@@ -95,8 +116,13 @@ public sealed record TrainingRecord(
 public sealed record WarmedUpDiscriminator(int Steps, long Samples);
 
 /// <summary>Why a candidate was kept: the annotators' judgement, in which no auditor takes part.</summary>
-/// <param name="Excess">How far the upper bounds of the rates miss the policy's limits, summed, plus how far the smallest share kept does; 0 when all are met.</param>
-/// <param name="FrechetDistance">To the original generator's clean images, in the annotator's features; null when it could not be measured.</param>
+/// <param name="Excess">
+/// How far the upper bounds of the rates miss the policy's limits, summed, plus how far the smallest share kept does; 0 when all
+/// are met.
+/// </param>
+/// <param name="FrechetDistance">
+/// To the original generator's clean images, in the annotator's features; null when it could not be measured.
+/// </param>
 public sealed record SelectedCandidate(double Excess, double? FrechetDistance);
 
 /// <summary>Where a run ran.</summary>
@@ -104,9 +130,12 @@ public sealed record SelectedCandidate(double Excess, double? FrechetDistance);
 /// <param name="Runtime">The .NET runtime.</param>
 /// <param name="Torch">Version of TorchSharp.</param>
 /// <param name="Device">What computed: <c>cpu</c>, <c>cuda:0</c>.</param>
-/// <param name="Threads">CPU threads of tensor operations; results are bit-identical for the same number on the same machine.</param>
+/// <param name="Threads">
+/// CPU threads of tensor operations; results are bit-identical for the same number on the same machine.
+/// </param>
 /// <param name="PeakMemoryBytes">Of the process.</param>
-public sealed record RunEnvironment(string OperatingSystem, string Runtime, string Torch, string Device, int Threads, long PeakMemoryBytes);
+public sealed record RunEnvironment(
+    string OperatingSystem, string Runtime, string Torch, string Device, int Threads, long PeakMemoryBytes);
 
 /// <summary>When a run ran.</summary>
 /// <param name="Started">UTC.</param>

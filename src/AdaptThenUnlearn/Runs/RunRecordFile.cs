@@ -26,7 +26,9 @@ public static class RunRecordFile
     /// <summary>Reads a record.</summary>
     /// <param name="path">A <c>run.json</c>.</param>
     /// <param name="maxBytes">Largest file that is read; for records from elsewhere.</param>
-    /// <exception cref="RunRecordException">It is missing, damaged, too large, or of another version; the message says which and where.</exception>
+    /// <exception cref="RunRecordException">
+    /// It is missing, damaged, too large, or of another version; the message says which and where.
+    /// </exception>
     public static RunRecord Read(string path, long maxBytes = MaxBytes)
     {
         string text;
@@ -36,7 +38,9 @@ public static class RunRecordFile
         }
         catch (FileTooLongException tooLong)
         {
-            throw new RunRecordException(FormattableString.Invariant($"{path}: a run record of more than {maxBytes} bytes is not read, and this is one"), tooLong);
+            throw new RunRecordException(
+                FormattableString.Invariant($"{path}: a run record of more than {maxBytes} bytes is not read, and this is one"),
+                tooLong);
         }
         catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
         {
@@ -57,11 +61,17 @@ public static class RunRecordFile
             using var document = JsonDocument.Parse(text);
             if (document.RootElement.ValueKind == JsonValueKind.Object
                 && document.RootElement.TryGetProperty("schemaVersion", out var version)
-                && (version.ValueKind != JsonValueKind.Number || !version.TryGetInt32(out var number) || number != RunRecord.CurrentSchemaVersion))
-                throw new RunRecordException($"{path}: is a run record of version {version}, and this tool reads version {RunRecord.CurrentSchemaVersion}");
+                && (version.ValueKind != JsonValueKind.Number
+                    || !version.TryGetInt32(out var number)
+                    || number != RunRecord.CurrentSchemaVersion))
+                throw new RunRecordException(
+                    $"{path}: is a run record of version {version}, and this tool reads version {RunRecord.CurrentSchemaVersion}");
 
-            var record = document.Deserialize<RunRecord>(Json) ?? throw new RunRecordException($"{path}: is not a run record, but null");
-            return (FindProblem(document.RootElement, "$") ?? FindProblem(record)) is { } flaw ? throw new RunRecordException($"{path}: is not a run record: {flaw}") : record;
+            var record = document.Deserialize<RunRecord>(Json)
+                ?? throw new RunRecordException($"{path}: is not a run record, but null");
+            return (FindProblem(document.RootElement, "$") ?? FindProblem(record)) is { } flaw
+                ? throw new RunRecordException($"{path}: is not a run record: {flaw}")
+                : record;
         }
         catch (Exception damaged) when (damaged is JsonException or InvalidOperationException)
         {
@@ -72,8 +82,12 @@ public static class RunRecordFile
     // Nulls in lists and numbers beyond a double, which the types let pass.
     private static string? FindProblem(JsonElement element, string at) => element.ValueKind switch
     {
-        JsonValueKind.Object => element.EnumerateObject().Select(property => FindProblem(property.Value, $"{at}.{property.Name}")).FirstOrDefault(flaw => flaw is not null),
-        JsonValueKind.Array => element.EnumerateArray().Select((item, index) => item.ValueKind is JsonValueKind.Null ? $"{at}[{index}] is null" : FindProblem(item, $"{at}[{index}]")).FirstOrDefault(flaw => flaw is not null),
+        JsonValueKind.Object => element.EnumerateObject()
+            .Select(property => FindProblem(property.Value, $"{at}.{property.Name}"))
+            .FirstOrDefault(flaw => flaw is not null),
+        JsonValueKind.Array => element.EnumerateArray().Select((item, index) => item.ValueKind is JsonValueKind.Null
+            ? $"{at}[{index}] is null"
+            : FindProblem(item, $"{at}[{index}]")).FirstOrDefault(flaw => flaw is not null),
         JsonValueKind.Number when !double.IsFinite(element.GetDouble()) => $"{at} is not a finite number",
         _ => null,
     };
@@ -85,19 +99,27 @@ public static class RunRecordFile
         {
             if (measured.Features.GroupBy(reading => reading.Feature).FirstOrDefault(group => group.Count() > 1) is { } twice)
                 return $"the feature '{twice.Key}' was counted twice";
-            if (measured.Features.FirstOrDefault(reading => reading.Looks.Count == 0 || reading.Looks.Any(look => look.Samples < 1 || look.Hits < 0 || look.Hits > look.Samples)) is { } impossible)
+            if (measured.Features.FirstOrDefault(reading => reading.Looks.Count == 0
+                || reading.Looks.Any(look => look.Samples < 1 || look.Hits < 0 || look.Hits > look.Samples)) is { } impossible)
                 return $"the counts of the feature '{impossible.Feature}' are impossible";
-            if (measured.Features.FirstOrDefault(reading => reading.Detection is { ArePossible: false } || reading.Unreadable < 0) is { } unlikely)
+            if (measured.Features.FirstOrDefault(reading => reading.Detection is { ArePossible: false }
+                || reading.Unreadable < 0) is { } unlikely)
                 return $"the known error of the auditor of the feature '{unlikely.Feature}' is impossible";
             if (measured.Diversity is { IsPossible: false })
                 return "the number of different images is impossible";
-            if (measured.Shares.GroupBy(share => (share.Classifier, share.Class)).FirstOrDefault(group => group.Count() > 1) is { } repeated)
+            if (measured.Shares.GroupBy(share => (share.Classifier, share.Class))
+                .FirstOrDefault(group => group.Count() > 1) is { } repeated)
                 return $"the class '{repeated.Key.Class}' was counted twice";
-            if (measured.Quality?.Values.GroupBy(value => value.Metric.Name).FirstOrDefault(group => group.Count() > 1) is { } doubled)
+            if (measured.Quality?.Values
+                .GroupBy(value => value.Metric.Name)
+                .FirstOrDefault(group => group.Count() > 1) is { } doubled)
                 return $"the metric '{doubled.Key}' was measured twice";
         }
 
-        if (record.Inputs.Select(input => input.Path).Concat(record.Outputs.Select(output => output.Path)).Append(record.PolicySource.File).Any(path => path.Contains('\0', StringComparison.Ordinal)))
+        if (record.Inputs.Select(input => input.Path)
+            .Concat(record.Outputs.Select(output => output.Path))
+            .Append(record.PolicySource.File)
+            .Any(path => path.Contains('\0', StringComparison.Ordinal)))
             return "a path holds a NUL character";
 
         return record.Policy.Evaluation.Confidence is > 0 and < 1 ? null : "the confidence does not lie between 0 and 1";

@@ -34,13 +34,16 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
     /// <param name="vocabulary">What policies may name.</param>
     /// <param name="today">UTC day, against which waivers expire.</param>
     /// <param name="cancel">Ends hashing soon, also of a large file.</param>
-    public static Verification VerifyRun(string folder, RunRecord record, PolicyVocabulary vocabulary, DateOnly today, CancellationToken cancel = default)
+    public static Verification VerifyRun(
+        string folder, RunRecord record, PolicyVocabulary vocabulary, DateOnly today, CancellationToken cancel = default)
     {
         var readings = VerifyReadings(record, vocabulary, today);
         return readings with { Problems = [.. readings.Problems, .. FileProblems(folder, record, cancel).OfType<string>()] };
     }
 
-    /// <summary>Verifies what can be verified where the files are not: the policy, the readings, and that they fit together.</summary>
+    /// <summary>
+    /// Verifies what can be verified where the files are not: the policy, the readings, and that they fit together.
+    /// </summary>
     /// <remarks>Never throws for what a record holds: a record may come from anyone.</remarks>
     /// <param name="record">As read.</param>
     /// <param name="vocabulary">What policies may name.</param>
@@ -55,22 +58,31 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
         var artifacts = record.Outputs.Where(output => output.Role == OutputRoles.Artifact).ToList();
         if (artifacts.Count != 1)
             problems.Add(artifacts.Count == 0 ? "the record names no artifact" : "the record names more than one artifact");
-        problems.AddRange(artifacts.Where(artifact => artifact.Sha256 != judged).Select(artifact => $"the artifact {artifact.Path} is not the generator that was measured ({judged})"));
+        problems.AddRange(artifacts.Where(artifact => artifact.Sha256 != judged)
+            .Select(artifact => $"the artifact {artifact.Path} is not the generator that was measured ({judged})"));
 
-        if (record.Inputs.Where(input => input.Role == InputRoles.Generator).ToList() is not [var original] || original.Sha256 != record.Before.GeneratorSha256)
+        if (record.Inputs.Where(input => input.Role == InputRoles.Generator).ToList() is not [var original]
+            || original.Sha256 != record.Before.GeneratorSha256)
             problems.Add("the generator that was measured before is not the recorded input");
         problems.AddRange(PinProblems(record.Policy, record));
 
         foreach (var reading in new[] { record.Before.Quality, record.After?.Quality }.OfType<QualityReading>())
             problems.AddRange(UnknownFileProblems(record, reading));
 
-        var then = Gate.Judge(record.Policy, record.Before, record.After, DateOnly.FromDateTime(record.Times.Finished.UtcDateTime));
+        var then =
+            Gate.Judge(record.Policy, record.Before, record.After, DateOnly.FromDateTime(record.Times.Finished.UtcDateTime));
         if (!HasSameDecisions(record.Verdict, then))
             problems.Add(
-                new[] { record.Before, record.After }.OfType<Measurement>().Select(measured => Gate.WhyOtherRange(record.Policy.Evaluation, measured)).FirstOrDefault(why => why is not null)
+                new[] { record.Before, record.After }
+                    .OfType<Measurement>()
+                    .Select(measured => Gate.WhyOtherRange(record.Policy.Evaluation, measured))
+                    .FirstOrDefault(why => why is not null)
                 ?? "the recorded verdict is not what the recorded readings give");
 
-        return new Verification(problems, Gate.Judge(record.Policy, record.Before, record.After, today)) { IsReworded = !HasSameWording(record.Verdict, then) };
+        return new Verification(problems, Gate.Judge(record.Policy, record.Before, record.After, today))
+        {
+            IsReworded = !HasSameWording(record.Verdict, then)
+        };
     }
 
     /// <summary>Why the recorded policy is not the one that its text says; null when it is.</summary>
@@ -82,11 +94,13 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
 
         try
         {
-            var read = PolicyReader.Read(source.Text, source.File, vocabulary, [.. source.Overrides.Select(PolicyOverride.Parse)]);
+            var read =
+                PolicyReader.Read(source.Text, source.File, vocabulary, [.. source.Overrides.Select(PolicyOverride.Parse)]);
             if (read.Policy is null)
                 return $"the recorded policy text is not a valid policy: {read.Errors[0]}";
 
-            return CanonicalJson.Digest(read.Policy) == source.EffectiveSha256 && CanonicalJson.Digest(record.Policy) == source.EffectiveSha256
+            return CanonicalJson.Digest(read.Policy) == source.EffectiveSha256
+                && CanonicalJson.Digest(record.Policy) == source.EffectiveSha256
                 ? null
                 : "the recorded policy is not what its text says to this version, whose presets may be others";
         }
@@ -96,12 +110,16 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
         }
     }
 
-    /// <summary>What of a policy's generator, classifiers and extractor is not among the files that a record names, or not the pinned one where it is pinned; the record is unsigned, and pins are what holds it to files.</summary>
+    /// <summary>
+    /// What of a policy's generator, classifiers and extractor is not among the files that a record names, or not the pinned one
+    /// where it is pinned; the record is unsigned, and pins are what holds it to files.
+    /// </summary>
     /// <param name="policy">The record's own, or one that it is to be judged by.</param>
     /// <param name="record">Of the run.</param>
     public static IEnumerable<string> PinProblems(UnlearningPolicy policy, RunRecord record)
     {
-        var named = policy.Classifiers.Select(each => (Role: InputRoles.Classifier(each.Key), Pin: each.Value.Sha256)).Prepend((InputRoles.Generator, policy.Generator.Sha256));
+        var named = policy.Classifiers.Select(each => (Role: InputRoles.Classifier(each.Key), Pin: each.Value.Sha256))
+            .Prepend((InputRoles.Generator, policy.Generator.Sha256));
         if (policy.Quality?.ExtractorWeights is not null)
             named = named.Append((InputRoles.Extractor, policy.Quality.ExtractorSha256));
         foreach (var (role, pin) in named)
@@ -118,17 +136,21 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
     {
         if (!Named(reading.ExtractorSha256, InputRoles.Extractor, InputRoles.Classifier(reading.Extractor)))
             yield return $"the extractor that the images were measured with ({reading.ExtractorSha256}) is not a recorded input";
-        if (reading.ReferenceSha256 != QualityReading.OriginalReference(record.Before.GeneratorSha256) && !Named(reading.ReferenceSha256, InputRoles.Reference))
+        if (reading.ReferenceSha256 != QualityReading.OriginalReference(record.Before.GeneratorSha256)
+            && !Named(reading.ReferenceSha256, InputRoles.Reference))
             yield return $"the reference that the images were compared with ({reading.ReferenceSha256}) is not a recorded input";
 
-        bool Named(string sha256, params string[] roles) => record.Inputs.Any(input => roles.Contains(input.Role) && input.Sha256 == sha256);
+        bool Named(string sha256, params string[] roles) =>
+            record.Inputs.Any(input => roles.Contains(input.Role) && input.Sha256 == sha256);
     }
 
     // A record may come from anyone: outputs must be files in its folder, and only images are read from folders.
     private static IEnumerable<string?> FileProblems(string folder, RunRecord record, CancellationToken cancel)
     {
         foreach (var output in record.Outputs)
-            yield return IsWithin(output.Path) ? Problem(output.Role, output.Path, output.Sha256, mayBeFolder: false) : $"{output.Role} {output.Path} does not lie in the run's folder, where a run writes";
+            yield return IsWithin(output.Path)
+                ? Problem(output.Role, output.Path, output.Sha256, mayBeFolder: false)
+                : $"{output.Role} {output.Path} does not lie in the run's folder, where a run writes";
         foreach (var input in record.Inputs)
             yield return Problem(input.Role, input.Path, input.Sha256, InputRoles.MayBeFolder(input.Role));
 
@@ -141,7 +163,8 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
             return Sha256Digest.FindAt(full, cancel) switch
             {
                 null => $"{role} {path} is missing or cannot be read",
-                var actual when actual != expected => $"{role} {path} has changed: its SHA-256 is {actual}, the record says {expected}",
+                var actual when actual != expected =>
+                    $"{role} {path} has changed: its SHA-256 is {actual}, the record says {expected}",
                 _ => null,
             };
         }
@@ -159,7 +182,9 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
 
     // Records without an outcome are from before rules that do not apply had findings.
     private static IEnumerable<Finding> ComparableFindings(Verdict recorded, Verdict judged) =>
-        recorded.Recorded is null ? judged.Findings.Where(finding => finding.State is not FindingState.NotApplicable) : judged.Findings;
+        recorded.Recorded is null
+            ? judged.Findings.Where(finding => finding.State is not FindingState.NotApplicable)
+            : judged.Findings;
 
     private static Finding Decision(Finding finding) => finding with { Explanation = "" };
 }

@@ -30,7 +30,11 @@ public sealed class ComparisonTests : IDisposable
         var read = PolicyReader.Read(Records.PolicyText, "policy.json", Records.Vocabulary, overrides);
 
         Assert.Empty(read.Errors);
-        Assert.Equal(("4", 3L, key.FileName, 10000), (read.Policy!.UndesiredFeatures[0].Class, read.Policy.Unlearning.Seed, read.Policy.Name, read.Policy.Evaluation.MaxSamples));
+        Assert.Equal(("4", 3L, key.FileName, 10000), (
+            read.Policy!.UndesiredFeatures[0].Class,
+            read.Policy.Unlearning.Seed,
+            read.Policy.Name,
+            read.Policy.Evaluation.MaxSamples));
         Assert.Matches("^[a-z0-9-]+$", name);
     }
 
@@ -39,7 +43,9 @@ public sealed class ComparisonTests : IDisposable
     {
         var asked = ComparedMethods.All.Select(method => PolicyReader.Read(
             Records.PolicyText, "policy.json", Records.Vocabulary,
-            [.. CellPolicy.Overrides(method, new CellKey("same", "4", 3), 10000, "/data").Select(PolicyOverride.Parse)]).EffectiveJson);
+            [
+                .. CellPolicy.Overrides(method, new CellKey("same", "4", 3), 10000, "/data").Select(PolicyOverride.Parse)
+            ]).EffectiveJson);
 
         Assert.Distinct(asked);
     }
@@ -47,10 +53,12 @@ public sealed class ComparisonTests : IDisposable
     [Fact]
     public void Keys_OneSeedMethods_RunOnce()
     {
-        var plan = new Comparison(Records.Policy, ["1", "4"], [8, 7], [ComparedMethods.Retrain, ComparedMethods.Default], Overrides: [], Cells: []);
+        var plan = new Comparison(
+            Records.Policy, ["1", "4"], [8, 7], [ComparedMethods.Retrain, ComparedMethods.Default], Overrides: [], Cells: []);
 
         Assert.Equal(
-            ["default-1-8", "default-4-8", "retrain-1-7", "retrain-4-7", "default-1-7", "default-4-7"], plan.Keys().Select(key => key.FileName));
+            ["default-1-8", "default-4-8", "retrain-1-7", "retrain-4-7", "default-1-7", "default-4-7"],
+            plan.Keys().Select(key => key.FileName));
         Assert.Equal(6, plan.Missing().Count);
     }
 
@@ -80,7 +88,9 @@ public sealed class ComparisonTests : IDisposable
         Assert.Equal(0.98, outcome.Unlearned!.Value, 12);
         Assert.Equal(1.2, outcome.FrechetRatio!.Value, 12);
         Assert.Equal(0.9, outcome.SmallestShareKept!.Value, 12);
-        Assert.Equal((1400, 800, 150.0, 200.0, 290.0), (outcome.Steps, outcome.KeptStep, outcome.TrainingSeconds, outcome.TotalSeconds, outcome.ProcessorSeconds));
+        Assert.Equal(
+            (1400, 800, 150.0, 200.0, 290.0),
+            (outcome.Steps, outcome.KeptStep, outcome.TrainingSeconds, outcome.TotalSeconds, outcome.ProcessorSeconds));
         // Two-sided 95 % Clopper-Pearson for 20 of 10,000 is 0.001222 to 0.003087 (any table).
         Assert.Equal(1 - 0.03087, outcome.UnlearnedInterval!.Value.Low, 4);
         Assert.Equal(1 - 0.01222, outcome.UnlearnedInterval!.Value.High, 4);
@@ -96,9 +106,15 @@ public sealed class ComparisonTests : IDisposable
         (string, string)[] inputs = [(InputRoles.Policy, "p1"), ("generator", "g1")];
         var asked = ComparedCell.DigestOf(Records.Policy, inputs);
 
-        Assert.Equal(asked, ComparedCell.DigestOf(Records.Policy with { Unlearning = Records.Policy.Unlearning with { Data = "/elsewhere" } }, [(InputRoles.Policy, "p2"), inputs[1]]));
+        Assert.Equal(asked, ComparedCell.DigestOf(Records.Policy with
+        {
+            Unlearning =
+            Records.Policy.Unlearning with { Data = "/elsewhere" }
+        }, [(InputRoles.Policy, "p2"), inputs[1]]));
         Assert.NotEqual(asked, ComparedCell.DigestOf(Records.Policy, [inputs[0], ("generator", "g2")]));
-        Assert.NotEqual(asked, ComparedCell.DigestOf(Records.Policy with { Unlearning = Records.Policy.Unlearning with { Steps = 7 } }, inputs));
+        Assert.NotEqual(
+            asked,
+            ComparedCell.DigestOf(Records.Policy with { Unlearning = Records.Policy.Unlearning with { Steps = 7 } }, inputs));
     }
 
     // A policy that leaves these out has them in no digest, so that cells would stand that were made with others.
@@ -110,7 +126,11 @@ public sealed class ComparisonTests : IDisposable
         Assert.DoesNotContain("minimumClean", text, StringComparison.Ordinal);
         Assert.DoesNotContain("candidateMargin", text, StringComparison.Ordinal);
         Assert.DoesNotContain("discriminatorWarmUp", text, StringComparison.Ordinal);
-        Assert.Equal((0.8, 0.5, 400), (UnlearningOptions.DefaultMinimumClean, UnlearningOptions.DefaultCandidateMargin, DiscriminatorWarmUpOptions.Default.Steps));   // others: raise ComparedCell's revision, and write them here
+        // others: raise ComparedCell's revision, and write them here
+        Assert.Equal((0.8, 0.5, 400), (
+            UnlearningOptions.DefaultMinimumClean,
+            UnlearningOptions.DefaultCandidateMargin,
+            DiscriminatorWarmUpOptions.Default.Steps));
     }
 
     [Fact]
@@ -119,7 +139,9 @@ public sealed class ComparisonTests : IDisposable
         var cell = Cell("default", "8", 1, after: 20, distance: 36);
         ComparedCellFile.Write(_folder, cell);
 
-        Assert.DoesNotContain("\"unlearned\"", File.ReadAllText(ComparedCellFile.PathOf(_folder, cell.Key)), StringComparison.Ordinal);   // what follows from the counts is not kept beside them
+        // what follows from the counts is not kept beside them
+        Assert.DoesNotContain(
+            "\"unlearned\"", File.ReadAllText(ComparedCellFile.PathOf(_folder, cell.Key)), StringComparison.Ordinal);
         var read = ComparedCellFile.Find(_folder, cell.Key, "asked")!;
 
         Assert.Equal(cell with { Outcome = null }, read with { Outcome = null });
@@ -142,7 +164,9 @@ public sealed class ComparisonTests : IDisposable
     [Fact]
     public void CellFile_OtherSettings_KeepsTheFirstCell()
     {
-        var (first, second) = (Cell("default", "8", 1, after: 20, distance: 36) with { Asked = "0123456789" }, Cell("default", "8", 1, after: 30, distance: 36) with { Asked = "abcdef0123" });
+        var (first, second) = (
+            Cell("default", "8", 1, after: 20, distance: 36) with { Asked = "0123456789" },
+            Cell("default", "8", 1, after: 30, distance: 36) with { Asked = "abcdef0123" });
 
         ComparedCellFile.Write(_folder, first);
         ComparedCellFile.Write(_folder, second);
@@ -152,7 +176,8 @@ public sealed class ComparisonTests : IDisposable
         Assert.True(File.Exists(Aside(first)));
         ComparedCellFile.Write(_folder, first);
         Assert.Equal((20, 30), (Hits("0123456789"), Hits("abcdef0123")));
-        Assert.True(File.Exists(Aside(second)) && !File.Exists(Aside(first)));   // one file per question: deleting it makes the run again
+        // one file per question: deleting it makes the run again
+        Assert.True(File.Exists(Aside(second)) && !File.Exists(Aside(first)));
 
         string Aside(ComparedCell cell) => Path.Combine(_folder, $"{cell.Key.FileNameFor(cell.Asked)}.json");
 
@@ -172,7 +197,8 @@ public sealed class ComparisonTests : IDisposable
     }
 
     [Fact]
-    public void Render_SomeRunsMissing_IsTheGoldenPage() => Golden.Check("comparison.md", ComparisonPage.Render(Compared(), "results"), GoldenFolder);
+    public void Render_SomeRunsMissing_IsTheGoldenPage() =>
+        Golden.Check("comparison.md", ComparisonPage.Render(Compared(), "results"), GoldenFolder);
 
     [Fact]
     public void Render_RunsMeasuredRaw_SaysSoAtTheTop()
@@ -183,10 +209,17 @@ public sealed class ComparisonTests : IDisposable
         var one = pictures with { Cells = [Raw(pictures.Cells[0]), .. pictures.Cells.Skip(1)] };
 
         Assert.DoesNotContain("raw network output", ComparisonPage.Render(pictures, "results"), StringComparison.Ordinal);
-        Assert.Contains("**Every figure was measured on raw network output**", ComparisonPage.Render(all, "results").Split("## Aims")[0], StringComparison.Ordinal);
-        Assert.Contains("**1 run was measured on raw network output**", ComparisonPage.Render(one, "results").Split("## Aims")[0], StringComparison.Ordinal);
+        Assert.Contains(
+            "**Every figure was measured on raw network output**",
+            ComparisonPage.Render(all, "results").Split("## Aims")[0],
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "**1 run was measured on raw network output**",
+            ComparisonPage.Render(one, "results").Split("## Aims")[0],
+            StringComparison.Ordinal);
 
-        static ComparedCell Raw(ComparedCell cell) => cell with { Outcome = cell.Outcome is { } outcome ? outcome with { Range = "raw" } : null };
+        static ComparedCell Raw(ComparedCell cell) =>
+            cell with { Outcome = cell.Outcome is { } outcome ? outcome with { Range = "raw" } : null };
     }
 
     // What the documentation says of runs is what their cells say, in today's words.
@@ -198,7 +231,13 @@ public sealed class ComparisonTests : IDisposable
     {
         var read = PolicyReader.Read(File.ReadAllText(Path.Combine(Repository.Root, policy)), policy, Records.Vocabulary, []);
         Assert.Empty(read.Errors);
-        var plan = new Comparison(read.Policy!, classes.Split(','), [1, 2, 3], [.. ComparedMethods.All.Where(method => methods.Length == 0 || methods.Split(',').Contains(method.Name))], Overrides: [], Cells: []);
+        var plan = new Comparison(
+            read.Policy!,
+            classes.Split(','),
+            [1, 2, 3],
+            [.. ComparedMethods.All.Where(method => methods.Length == 0 || methods.Split(',').Contains(method.Name))],
+            Overrides: [],
+            Cells: []);
         var folder = Path.Combine(Repository.Root, Path.ChangeExtension(page, null), "cells");
         var cells = plan.Keys().Select(key => ComparedCellFile.PathOf(folder, key)).Where(File.Exists).Select(Documented);
 
@@ -213,7 +252,8 @@ public sealed class ComparisonTests : IDisposable
     public void Documented_RunsOnAGpu_HadMeasuredTheSameBeforeAsThoseOnTheCpu()
     {
         var cells = Path.Combine(Repository.Root, "results", "gpu", "results", "cells");
-        var pairs = Directory.GetFiles(cells).Select(file => (There: Documented(file), Here: Documented(Path.Combine(Repository.Root, "results", "mnist", "results", "cells", Path.GetFileName(file)))))
+        var pairs = Directory.GetFiles(cells).Select(file => (There: Documented(file), Here: Documented(
+            Path.Combine(Repository.Root, "results", "mnist", "results", "cells", Path.GetFileName(file)))))
             .Where(pair => pair.There.Environment.Device.StartsWith("cuda", StringComparison.Ordinal)).ToList();
 
         Assert.Equal(36, pairs.Count);
@@ -228,7 +268,8 @@ public sealed class ComparisonTests : IDisposable
         });
     }
 
-    private static ComparedCell Documented(string file) => JsonSerializer.Deserialize<ComparedCell>(File.ReadAllText(file), RunRecordFile.Json)!;
+    private static ComparedCell Documented(string file) =>
+        JsonSerializer.Deserialize<ComparedCell>(File.ReadAllText(file), RunRecordFile.Json)!;
 
     [Fact]
     public void Render_NoRuns_SaysSoAndClaimsNothing()
@@ -243,7 +284,8 @@ public sealed class ComparisonTests : IDisposable
     [Fact]
     public void Render_NoPresetCompared_HasNoAimsToMiss()
     {
-        var page = ComparisonPage.Render(Compared() with { Methods = [ComparedMethods.All.Single(method => method.Name == "paper-el2")] }, "results");
+        var page = ComparisonPage.Render(
+            Compared() with { Methods = [ComparedMethods.All.Single(method => method.Name == "paper-el2")] }, "results");
 
         Assert.DoesNotContain("## Aims", page, StringComparison.Ordinal);
         Assert.DoesNotContain("`default`", page, StringComparison.Ordinal);
@@ -253,20 +295,33 @@ public sealed class ComparisonTests : IDisposable
     public void Render_RunsWithoutResult_AreCountedAndReachNoAim()
     {
         var whole = Compared();
-        var failed = whole.Cells.Select(cell => cell.Key == new CellKey("default", "8", 1) ? cell with { Outcome = null, Failure = "a loss is not finite" } : cell);
+        var failed = whole.Cells.Select(cell => cell.Key == new CellKey("default", "8", 1)
+            ? cell with { Outcome = null, Failure = "a loss is not finite" }
+            : cell);
 
         var page = ComparisonPage.Render(whole with { Cells = [.. failed] }, "results");
 
         Assert.Contains("ended without a result**; the last section", page, StringComparison.Ordinal);
-        Assert.Contains("| `default` | PUL ≥ 97 %, each class, mean over seeds | **no**: 1 of 4 runs ended without a result |", page, StringComparison.Ordinal);
+        Assert.Contains(
+            "| `default` | PUL ≥ 97 %, each class, mean over seeds | **no**: 1 of 4 runs ended without a result |",
+            page,
+            StringComparison.Ordinal);
         Assert.Contains("2 of 4, 1 without result", page, StringComparison.Ordinal);
-        Assert.Contains("delete `default-8-1-asked.json` if it exists, otherwise `default-8-1.json`", page, StringComparison.Ordinal);
+        Assert.Contains(
+            "delete `default-8-1-asked.json` if it exists, otherwise `default-8-1.json`", page, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Render_AnotherPolicy_DescribesThatPolicy()
     {
-        var own = Compared() with { Policy = Records.Policy with { UndesiredFeatures = [Records.Policy.UndesiredFeatures[0] with { Auditor = null }], Quality = Records.Policy.Quality! with { Extractor = "inception-v3", Reference = "original-generator" } } };
+        var own = Compared() with
+        {
+            Policy = Records.Policy with
+            {
+                UndesiredFeatures = [Records.Policy.UndesiredFeatures[0] with { Auditor = null }],
+                Quality = Records.Policy.Quality! with { Extractor = "inception-v3", Reference = "original-generator" }
+            }
+        };
 
         var page = ComparisonPage.Render(own, "results");
 
@@ -290,21 +345,33 @@ public sealed class ComparisonTests : IDisposable
     {
         var feature = Digits.UndesiredFeatures[0] with { Auditor = Digits.UndesiredFeatures[0].Annotator };
 
-        Assert.Contains("counted by the **annotator", ComparisonPage.Render(Compared() with { Policy = Digits with { UndesiredFeatures = [feature] } }, "results"), StringComparison.Ordinal);
+        Assert.Contains(
+            "counted by the **annotator",
+            ComparisonPage.Render(Compared() with { Policy = Digits with { UndesiredFeatures = [feature] } }, "results"),
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void Render_SomethingSetOverEveryRun_SaysWhat() =>
-        Assert.Contains("Set for every run: `unlearning.steps=7`", ComparisonPage.Render(Compared() with { Overrides = ["unlearning.steps=7"] }, "results"), StringComparison.Ordinal);
+        Assert.Contains(
+            "Set for every run: `unlearning.steps=7`",
+            ComparisonPage.Render(Compared() with { Overrides = ["unlearning.steps=7"] }, "results"),
+            StringComparison.Ordinal);
 
     [Fact]
     public void Figures_DistanceToAnotherRetraining_IsNotUsed()
     {
         var comparison = Compared();
         var retrained = comparison.Retrained("1")!.Outcome!.ArtifactSha256;
-        var measured = comparison with { Cells = [.. comparison.Cells.Select(cell => cell.Key == new CellKey("default", "1", 1) ? cell with { Outcome = cell.Outcome! with { RetrainedSha256 = retrained } } : cell)] };
+        var measured = comparison with
+        {
+            Cells = [.. comparison.Cells.Select(cell => cell.Key == new CellKey("default", "1", 1)
+            ? cell with { Outcome = cell.Outcome! with { RetrainedSha256 = retrained } }
+            : cell)]
+        };
 
-        Assert.Null(comparison.Figures(ComparedMethods.Default, "1").FrechetToRetrained);   // all of them were measured against one that has gone
+        // all of them were measured against one that has gone
+        Assert.Null(comparison.Figures(ComparedMethods.Default, "1").FrechetToRetrained);
         Assert.Equal(1, measured.Figures(ComparedMethods.Default, "1").FrechetToRetrained!.Count);
         Assert.Contains("Ret-FD of", ComparisonPage.Render(measured, "results"), StringComparison.Ordinal);
     }
@@ -313,18 +380,31 @@ public sealed class ComparisonTests : IDisposable
     public void Figures_TimeOnOtherHardware_IsNotCompared()
     {
         var comparison = Compared();
-        var elsewhere = comparison with { Cells = [.. comparison.Cells.Select(cell => cell.Key.Method == "default" ? cell with { Environment = _environment with { Device = "cuda:0" } } : cell)] };
+        var elsewhere = comparison with
+        {
+            Cells = [.. comparison.Cells.Select(cell => cell.Key.Method == "default"
+            ? cell with { Environment = _environment with { Device = "cuda:0" } }
+            : cell)]
+        };
 
         Assert.Equal(3, comparison.Figures(ComparedMethods.Default, "1", "8").TimeToRetraining!.Count);
         Assert.Null(elsewhere.Figures(ComparedMethods.Default, "1", "8").TimeToRetraining);
         Assert.Equal(5, comparison.Figures(ComparedMethods.Default, "1", "8").ProcessorMinutes!.Mean, 12);
         Assert.Null(elsewhere.Figures(ComparedMethods.Default, "1", "8").ProcessorMinutes);   // most runs are on cpu
-        Assert.Contains("only of runs on cpu with 1 thread", ComparisonPage.Render(elsewhere, "results"), StringComparison.Ordinal);
+        Assert.Contains(
+            "only of runs on cpu with 1 thread", ComparisonPage.Render(elsewhere, "results"), StringComparison.Ordinal);
         Assert.DoesNotContain("of the core minutes", ComparisonPage.Render(elsewhere, "results"), StringComparison.Ordinal);
-        Assert.Contains("minutes of 3 runs on cuda:0 with 1 thread: not in the means", ComparisonPage.Render(elsewhere, "results"), StringComparison.Ordinal);
+        Assert.Contains(
+            "minutes of 3 runs on cuda:0 with 1 thread: not in the means",
+            ComparisonPage.Render(elsewhere, "results"),
+            StringComparison.Ordinal);
 
         // A run and its retraining, both on other hardware, are compared too.
-        var both = comparison with { Cells = [.. comparison.Cells.Select(cell => cell.Key is { Method: "default" or "retrain", Class: "8" } ? cell with { Environment = _environment with { Device = "cuda:0" } } : cell)] };
+        var both = comparison with
+        {
+            Cells = [.. comparison.Cells.Select(cell => cell.Key is { Method: "default"
+            or "retrain", Class: "8" } ? cell with { Environment = _environment with { Device = "cuda:0" } } : cell)]
+        };
         Assert.Equal(3, both.Figures(ComparedMethods.Default, "1", "8").TimeToRetraining!.Count);
     }
 
@@ -335,7 +415,9 @@ public sealed class ComparisonTests : IDisposable
 
         var pairs = comparison.Pairs(ComparedMethods.Default, ComparedMethods.Retrain);
 
-        Assert.Equal(["default-1-1 retrain-1-1", "default-8-1 retrain-8-1", "default-1-2 retrain-1-1"], pairs.Select(pair => $"{pair.One.Key.FileName} {pair.Other.Key.FileName}"));
+        Assert.Equal(
+            ["default-1-1 retrain-1-1", "default-8-1 retrain-8-1", "default-1-2 retrain-1-1"],
+            pairs.Select(pair => $"{pair.One.Key.FileName} {pair.Other.Key.FileName}"));
     }
 
     // The class whose distance was not measured is in neither mean.
@@ -362,9 +444,14 @@ public sealed class ComparisonTests : IDisposable
     [Fact]
     public void Summary_ClassThatSaysTheOpposite_IsNamed()
     {
-        var page = ComparisonPage.Render(With(Cell("paper-el2", "1", 1, after: 50, distance: 60), Cell("paper-el2", "8", 1, after: 210, distance: 60)), "results");
+        var page = ComparisonPage.Render(
+            With(Cell("paper-el2", "1", 1, after: 50, distance: 60), Cell("paper-el2", "8", 1, after: 210, distance: 60)),
+            "results");
 
-        Assert.Contains("It unlearns more in 1 of 2 pairs of runs with the same class and seed. On average it unlearns less on class 8.", page, StringComparison.Ordinal);
+        Assert.Contains(
+            "It unlearns more in 1 of 2 pairs of runs with the same class and seed. On average it unlearns less on class 8.",
+            page,
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -372,33 +459,60 @@ public sealed class ComparisonTests : IDisposable
     [InlineData(20, 42, "`no-retention` unlearns 1.0 points **less** than `default` (more in 0 of 1 pair of runs with the same class and seed). Its images are **worse** by 0.10 times the distance before (worse in 1).")]
     [InlineData(0, 36, "`no-retention` unlearns 1.0 points more than `default` (more in 1 of 1 pair of runs with the same class and seed). Its images are better by 0.10 times the distance before (worse in 0).")]
     public void Summary_PartAgainstDefault_SaysByHowMuch(long left, double distance, string expected) =>
-        Assert.Contains(expected, ComparisonPage.Render(With(Cell("no-retention", "1", 1, left, distance)), "results"), StringComparison.Ordinal);
+        Assert.Contains(
+            expected,
+            ComparisonPage.Render(With(Cell("no-retention", "1", 1, left, distance)), "results"),
+            StringComparison.Ordinal);
 
     [Fact]
     public void Summary_MeansThatLookAlike_NamesBothSides()
     {
-        var page = ComparisonPage.Render(With(Cell("paper-el2", "1", 1, after: 200, distance: 60), Cell("paper-el2", "8", 1, after: 300, distance: 60)), "results");
+        var page = ComparisonPage.Render(
+            With(Cell("paper-el2", "1", 1, after: 200, distance: 60), Cell("paper-el2", "8", 1, after: 300, distance: 60)),
+            "results");
 
-        Assert.Contains("unlearns as much as `fine-tune`: 75.0 % against 75.0 %. It unlearns more in 1 of 2 pairs of runs with the same class and seed. On average it unlearns more on class 1. On average it unlearns less on class 8.", page, StringComparison.Ordinal);
+        Assert.Contains(
+            "unlearns as much as `fine-tune`: 75.0 % against 75.0 %. It unlearns more in 1 of 2 pairs of runs with the same "
+                + "class and seed. On average it unlearns more on class 1. On average it unlearns less on class 8.",
+            page,
+            StringComparison.Ordinal);
     }
 
     // An aim is not missed while the retraining it needs is missing.
     [Fact]
     public void Render_AimWithoutItsRetraining_IsNotMeasuredYet()
     {
-        var thorough = Compared() with { Methods = [.. Compared().Methods, ComparedMethods.Thorough], Cells = [.. Compared().Cells.Where(cell => cell.Key != new CellKey("retrain", "8", 1)), Cell("thorough", "1", 1, 5, 31), Cell("thorough", "8", 1, 5, 31)] };
+        var thorough = Compared() with
+        {
+            Methods = [.. Compared().Methods, ComparedMethods.Thorough],
+            Cells =
+        [
+            .. Compared().Cells.Where(cell => cell.Key != new CellKey("retrain", "8", 1)),
+            Cell("thorough", "1", 1, 5, 31),
+            Cell("thorough", "8", 1, 5, 31)
+        ]
+        };
 
-        Assert.Contains("| `thorough` | Fréchet distance ≤ 1.5 × retraining's, mean over classes and seeds | not measured yet |", ComparisonPage.Render(thorough, "results"), StringComparison.Ordinal);
+        Assert.Contains(
+            "| `thorough` | Fréchet distance ≤ 1.5 × retraining's, mean over classes and seeds | not measured yet |",
+            ComparisonPage.Render(thorough, "results"),
+            StringComparison.Ordinal);
     }
 
     // The page says what the retrained generator does better, even on a single class.
     [Fact]
     public void Summary_PresetAgainstRetraining_SaysWhereItIsWorse()
     {
-        var page = ComparisonPage.Render(With(Cell("retrain", "1", 1, after: 5, distance: 30), Cell("retrain", "8", 1, after: 100, distance: 33)), "results");
+        var page = ComparisonPage.Render(
+            With(Cell("retrain", "1", 1, after: 5, distance: 30), Cell("retrain", "8", 1, after: 100, distance: 33)), "results");
 
         // By hand: 98.0 % on the mean of three runs, beside 99.5, 99.5 and 90.0 %; 1.30, 1.40 and 36/33 times the distance.
-        Assert.Contains("`default` unlearns more than `retrain`: 98.0 % against 96.3 %. It unlearns more in 1 of 3 runs, each compared with the retraining of its class. On average it unlearns less on class 1. Its images are **worse**: 1.26 × retraining's", page, StringComparison.Ordinal);
+        Assert.Contains(
+            "`default` unlearns more than `retrain`: 98.0 % against 96.3 %. It unlearns more in 1 of 3 runs, each compared "
+                + "with the retraining of its class. On average it unlearns less on class 1. Its images are **worse**: 1.26 × "
+                + "retraining's",
+            page,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -409,7 +523,8 @@ public sealed class ComparisonTests : IDisposable
         var cell = comparison.Find(new CellKey("default", "8", 1))!;
         var tried = With(cell with { Outcome = cell.Outcome! with { FrechetToRetrained = null, RetrainedSha256 = retrained } });
 
-        Assert.Contains("Ret-FD of 1 run: could not be measured", ComparisonPage.Render(tried, "results"), StringComparison.Ordinal);
+        Assert.Contains(
+            "Ret-FD of 1 run: could not be measured", ComparisonPage.Render(tried, "results"), StringComparison.Ordinal);
         Assert.DoesNotContain("could not be measured", ComparisonPage.Render(comparison, "results"), StringComparison.Ordinal);
     }
 
@@ -447,28 +562,51 @@ public sealed class ComparisonTests : IDisposable
         Assert.All(PublishedResults.Rows, row => Assert.Contains(ComparedMethods.All, method => method.Name == row.Method));
 
     private static UnlearningPolicy Digits { get; } = PolicyReader.Read(
-        Records.PolicyText, "policy.json", Records.Vocabulary, [PolicyOverride.Parse("""classifiers.annotator.classes=["0","1","2","3","4","5","6","7","8","9"]""")]).Policy!;
+        Records.PolicyText,
+        "policy.json",
+        Records.Vocabulary,
+        [PolicyOverride.Parse("""classifiers.annotator.classes=["0","1","2","3","4","5","6","7","8","9"]""")]).Policy!;
 
     private static Comparison Compared() => new(
         Digits, ["1", "8"], [1, 2],
-        [.. ComparedMethods.All.Where(method => method.Name is "retrain" or "fine-tune" or "paper-el2" or "default" or "no-retention")],
+        [.. ComparedMethods.All.Where(
+            method => method.Name is "retrain" or "fine-tune" or "paper-el2" or "default" or "no-retention")],
         Overrides: [],
         [
-            Cell("retrain", "1", 1, after: 5, distance: 30, seconds: 2000), Cell("retrain", "8", 1, after: 3, distance: 33, seconds: 2100),
+            Cell("retrain", "1", 1, after: 5, distance: 30, seconds: 2000),
+            Cell("retrain", "8", 1, after: 3, distance: 33, seconds: 2100),
             Cell("fine-tune", "1", 1, after: 300, distance: 50), Cell("fine-tune", "8", 1, after: 200, distance: 52),
             Cell("paper-el2", "1", 1, after: 50, distance: 60),
-            Cell("paper-el2", "8", 1, after: 0, distance: 0) with { Outcome = null, Failure = "unlearning, step 7: a loss is not finite, really" },
-            Cell("default", "1", 1, after: 10, distance: 39), Cell("default", "1", 2, after: 30, distance: 42), Cell("default", "8", 1, after: 20, distance: 36),
+            Cell("paper-el2", "8", 1, after: 0, distance: 0) with
+            {
+                Outcome = null,
+                Failure = "unlearning, step 7: a loss is not finite, really"
+            },
+            Cell("default", "1", 1, after: 10, distance: 39), Cell("default", "1", 2, after: 30, distance: 42),
+            Cell("default", "8", 1, after: 20, distance: 36),
             Cell("no-retention", "1", 1, after: 12, distance: 90), Cell("no-retention", "8", 1, after: 8, distance: null),
         ]);
 
     private static Comparison With(params ComparedCell[] others) =>
         Compared() with { Cells = [.. Compared().Cells.Where(cell => !others.Any(other => other.Key == cell.Key)), .. others] };
 
-    private static ComparedCell Cell(string method, string name, long seed, long after, double? distance, double seconds = 150) => new(
-        ComparedCell.CurrentSchemaVersion, new CellKey(method, name, seed), "asked", "atu 0.1.0+0123456789abcdef0123456789abcdef01234567.dirty", _environment,
-        new CellOutcome(
-            new string('a', 64), 10000, 1000, after, 30, distance, method == "default" ? 12.5 : null, method == "default" ? new string('b', 64) : null,
-            [new RetainedShare("3", 1000, 900 + seed), new RetainedShare("9", 0, 7)], 1400, 800, seconds, seconds + 25, ProcessorSeconds: 2 * seconds, Range: "8-bit"),
-        Failure: null);
+    private static ComparedCell Cell(string method, string name, long seed, long after, double? distance, double seconds = 150) =>
+        new(
+            ComparedCell.CurrentSchemaVersion,
+            new CellKey(method, name, seed),
+            "asked",
+            "atu 0.1.0+0123456789abcdef0123456789abcdef01234567.dirty",
+            _environment,
+            new CellOutcome(
+                new string('a', 64),
+                10000,
+                1000,
+                after,
+                30,
+                distance,
+                method == "default" ? 12.5 : null,
+                method == "default" ? new string('b', 64) : null,
+                [new RetainedShare("3", 1000, 900 + seed), new RetainedShare(
+                    "9", 0, 7)], 1400, 800, seconds, seconds + 25, ProcessorSeconds: 2 * seconds, Range: "8-bit"),
+            Failure: null);
 }

@@ -13,7 +13,8 @@ public sealed class TuningTests
     private static readonly RunEnvironment _environment = new("Linux", ".NET 10.0.0", "0.107.0", "cpu", 1, 900_000_000);
 
     // What each setting does to the annotator's Fréchet distance, over 10 for the policy as it is.
-    private static readonly Dictionary<string, double> _effects = new() { ["a=1"] = -2, ["a=2"] = -3, ["b=1"] = +4, ["c=1"] = -0.1 };
+    private static readonly Dictionary<string, double> _effects =
+        new() { ["a=1"] = -2, ["a=2"] = -3, ["b=1"] = +4, ["c=1"] = -0.1 };
 
     [Fact]
     public void Run_SettingsThatHelp_AreFollowedAndOthersAreNot()
@@ -28,7 +29,8 @@ public sealed class TuningTests
     [Fact]
     public void Run_BetterInTheMeanButNotInEveryRun_IsNotFollowed()
     {
-        var result = new TuningSearch([["a=1"]], settings => settings.Count == 0 ? [Cell(10), Cell(10)] : [Cell(5), Cell(10.1)]).Run();
+        var result = new TuningSearch([["a=1"]], settings => settings.Count == 0 ? [Cell(10), Cell(10)] : [Cell(5), Cell(10.1)])
+            .Run();
 
         Assert.Empty(result!.Best.Settings);
     }
@@ -50,7 +52,9 @@ public sealed class TuningTests
     [Fact]
     public void Run_ATrialThatCannotFinish_IsNeverTheBest()
     {
-        var result = new TuningSearch([["a=1"]], settings => settings.Count == 0 ? Evaluate(settings) : [Cell(10) with { Outcome = null, Failure = "NaN" }]).Run();
+        var result = new TuningSearch(
+            [["a=1"]],
+            settings => settings.Count == 0 ? Evaluate(settings) : [Cell(10) with { Outcome = null, Failure = "NaN" }]).Run();
 
         Assert.Empty(result!.Best.Settings);
         Assert.Equal(double.PositiveInfinity, result.Trials[1].Score);
@@ -64,7 +68,8 @@ public sealed class TuningTests
         Assert.Equal([1, 1], TuningSearch.Scores([Cell(10), Cell(5)], [Cell(10), Cell(5)]));
         // 2,000 hits to the annotator: the same excess is half as many points.
         var more = Cell(8, excess: 0.004);
-        Assert.Equal(1, Assert.Single(TuningSearch.Scores([more with { Outcome = more.Outcome! with { AnnotatorHitsBefore = 2000 } }], [Cell(10)])), 12);
+        Assert.Equal(1, Assert.Single(TuningSearch.Scores(
+            [more with { Outcome = more.Outcome! with { AnnotatorHitsBefore = 2000 } }], [Cell(10)])), 12);
     }
 
     [Fact]
@@ -83,7 +88,8 @@ public sealed class TuningTests
     public void Score_NoDistanceAnywhere_IsWhatIsMissedAlone()
     {
         Assert.Equal(1.4, Assert.Single(TuningSearch.Scores([Cell(null, excess: 0.004)], [Cell(null)])), 12);
-        Assert.Equal(double.PositiveInfinity, Assert.Single(TuningSearch.Scores([Cell(null)], [Cell(10)])));   // this trial's images alone were too few
+        // this trial's images alone were too few
+        Assert.Equal(double.PositiveInfinity, Assert.Single(TuningSearch.Scores([Cell(null)], [Cell(10)])));
     }
 
     [Fact]
@@ -93,7 +99,10 @@ public sealed class TuningTests
         cell = cell with { Outcome = cell.Outcome! with { AnnotatorHitsBefore = 1000 } };
 
         Assert.Equal(
-            TuningSearch.Scores([cell], [Cell(10)]), TuningSearch.Scores([cell with { Outcome = cell.Outcome! with { HitsBefore = 3, HitsAfter = 999, FrechetAfter = 1e6 } }], [Cell(10)]));
+            TuningSearch.Scores([cell], [Cell(10)]), TuningSearch.Scores([cell with
+            {
+                Outcome = cell.Outcome! with { HitsBefore = 3, HitsAfter = 999, FrechetAfter = 1e6 }
+            }], [Cell(10)]));
     }
 
     [Fact]
@@ -107,7 +116,8 @@ public sealed class TuningTests
             Assert.NotEmpty(settings);
             Assert.All(settings, setting =>
             {
-                var read = PolicyReader.Read(Records.PolicyText, "policy.json", Records.Vocabulary, [PolicyOverride.Parse($"unlearning.{setting}")]);
+                var read = PolicyReader.Read(
+                    Records.PolicyText, "policy.json", Records.Vocabulary, [PolicyOverride.Parse($"unlearning.{setting}")]);
                 Assert.Empty(read.Errors);
                 Assert.NotEqual(usual.EffectiveJson, read.EffectiveJson);
             });
@@ -120,41 +130,59 @@ public sealed class TuningTests
         var (knob, options) = (TuningKnobs.All.Single(knob => knob.Path == "repulsion.alpha"), UnlearningPresets.Get("default"));
 
         Assert.All(RepulsionLosses.All, loss =>
-            Assert.Equal(loss.UsesAlpha, knob.Settings(options with { Repulsion = options.Repulsion with { Loss = loss.Name } }).Any()));
+            Assert.Equal(
+                loss.UsesAlpha, knob.Settings(options with { Repulsion = options.Repulsion with { Loss = loss.Name } }).Any()));
     }
 
     [Fact]
     public void PolicyPage_Alpha_NamesTheLossesThatUseIt()
     {
-        var row = File.ReadLines(Path.Combine(Repository.Root, "docs", "policy.md")).Single(line => line.StartsWith("| `alpha` |", StringComparison.Ordinal));
+        var row = File.ReadLines(Path.Combine(Repository.Root, "docs", "policy.md"))
+            .Single(line => line.StartsWith("| `alpha` |", StringComparison.Ordinal));
 
-        Assert.All(RepulsionLosses.All, loss => Assert.Equal(loss.UsesAlpha, row.Contains($"`{loss.Name}`", StringComparison.Ordinal)));
+        Assert.All(
+            RepulsionLosses.All, loss => Assert.Equal(loss.UsesAlpha, row.Contains($"`{loss.Name}`", StringComparison.Ordinal)));
     }
 
     [Fact]
     public void Render_ASearch_IsTheGoldenPage() => Golden.Check(
-        "tuning.md", TuningPage.Render(Records.Policy, "classes 3, 9 with seed 101", ["unlearning.steps=700"], new TuningSearch([["a.b=1", "a.b=2"], ["c=1"]], settings => Evaluate([.. settings.Select(setting => setting.Replace("a.b", "a", StringComparison.Ordinal))])).Run()!), ComparisonTests.GoldenFolder);
+        "tuning.md", TuningPage.Render(Records.Policy, "classes 3, 9 with seed 101", ["unlearning.steps=700"], new TuningSearch(
+            [["a.b=1", "a.b=2"], ["c=1"]], settings => Evaluate([
+                .. settings.Select(setting => setting.Replace("a.b", "a", StringComparison.Ordinal))
+            ])).Run()!), ComparisonTests.GoldenFolder);
 
     [Fact]
     public void Render_NothingBetter_RecommendsThePolicyItself() =>
-        Assert.Contains("the policy's own settings", TuningPage.Render(Records.Policy, "class 3", [], new TuningSearch([["b=1"]], Evaluate).Run()!), StringComparison.Ordinal);
+        Assert.Contains(
+            "the policy's own settings",
+            TuningPage.Render(Records.Policy, "class 3", [], new TuningSearch([["b=1"]], Evaluate).Run()!),
+            StringComparison.Ordinal);
 
     [Fact]
     public void Render_PolicyWithoutAnAuditor_SaysWhoCounted() => Assert.Contains(
         "names no auditor",
-        TuningPage.Render(Records.Policy with { UndesiredFeatures = [Records.Policy.UndesiredFeatures[0] with { Auditor = null }] }, "class 3", [], new TuningSearch([["b=1"]], Evaluate).Run()!), StringComparison.Ordinal);
+        TuningPage.Render(Records.Policy with
+        {
+            UndesiredFeatures = [Records.Policy.UndesiredFeatures[0] with
+        {
+            Auditor = null
+        }]
+        }, "class 3", [], new TuningSearch([["b=1"]], Evaluate).Run()!), StringComparison.Ordinal);
 
     [Fact]
     public void Fragment_IsWhatAPolicyWouldSay()
     {
         var fragment = TuningPage.Fragment(["retention.weight=30", "steps=100", "retention.weight=3.5"]);
 
-        Assert.Equal("""{"unlearning":{"retention":{"weight":3.5},"steps":100}}""", fragment.Replace(" ", "", StringComparison.Ordinal).ReplaceLineEndings("").Replace("\n", "", StringComparison.Ordinal));
+        Assert.Equal("""{"unlearning":{"retention":{"weight":3.5},"steps":100}}""", fragment.Replace(
+            " ", "", StringComparison.Ordinal).ReplaceLineEndings("").Replace("\n", "", StringComparison.Ordinal));
     }
 
-    private static IReadOnlyList<ComparedCell> Evaluate(IReadOnlyList<string> settings) => [Cell(10 + settings.Sum(setting => _effects[setting]))];
+    private static IReadOnlyList<ComparedCell> Evaluate(IReadOnlyList<string> settings) =>
+        [Cell(10 + settings.Sum(setting => _effects[setting]))];
 
     private static ComparedCell Cell(double? annotatorDistance, double excess = 0) => new(
         ComparedCell.CurrentSchemaVersion, new CellKey("trial", "3", 101), "asked", "atu 0.1.0", _environment,
-        new CellOutcome(new string('a', 64), 10000, 1000, 20, 30, 36, null, null, [], 1400, 800, 150, 175, new SelectedCandidate(excess, annotatorDistance)), Failure: null);
+        new CellOutcome(new string('a', 64), 10000, 1000, 20, 30, 36, null, null, [], 1400, 800, 150, 175, new SelectedCandidate(
+            excess, annotatorDistance)), Failure: null);
 }

@@ -6,7 +6,18 @@ namespace AdaptThenUnlearn.Tests.Files;
 /// <summary>Things that lie where a file is expected: reading them waits, or never ends.</summary>
 internal static class FilesOnDisk
 {
-    public static TheoryData<string> Irregular => ["a pipe", "a socket", "an endless device", "a link to a pipe", "a link to a device", "a folder", "nothing", "a NUL character", "an empty path"];
+    public static TheoryData<string> Irregular =>
+    [
+        "a pipe",
+        "a socket",
+        "an endless device",
+        "a link to a pipe",
+        "a link to a device",
+        "a folder",
+        "nothing",
+        "a NUL character",
+        "an empty path"
+    ];
 
     /// <summary>Makes one in a folder and gives its path.</summary>
     public static string Make(string folder, string what)

@@ -12,14 +12,33 @@ public sealed class FolderListingTests : IDisposable
     [Fact]
     public void Of_HiddenAndSystemEntries_LeavesThemOut()
     {
-        string[] hidden = [".DS_Store", ".ipynb_checkpoints/a-checkpoint.png", "@eaDir/a.png/thumb.png", "Thumbs.db", "__MACOSX/._a.png", "cat/._b.png", "cat/desktop.ini", "cat/.thumbnails/b.png"];
+        string[] hidden =
+        [
+            ".DS_Store",
+            ".ipynb_checkpoints/a-checkpoint.png",
+            "@eaDir/a.png/thumb.png",
+            "Thumbs.db",
+            "__MACOSX/._a.png",
+            "cat/._b.png",
+            "cat/desktop.ini",
+            "cat/.thumbnails/b.png"
+        ];
         foreach (var name in (string[])[.. hidden, "a.png", "cat/b.png", "cat/deep/c.png", "notes.txt"])
             Put(name);
 
         var listing = FolderListing.Scan(_folder);
 
         Assert.Equal(["a.png", "cat/b.png", "cat/deep/c.png", "notes.txt"], Relative(listing.Files));
-        Assert.Equal([".DS_Store", ".ipynb_checkpoints", "@eaDir", "Thumbs.db", "__MACOSX", "cat/._b.png", "cat/.thumbnails", "cat/desktop.ini"], listing.Hidden);
+        Assert.Equal([
+            ".DS_Store",
+            ".ipynb_checkpoints",
+            "@eaDir",
+            "Thumbs.db",
+            "__MACOSX",
+            "cat/._b.png",
+            "cat/.thumbnails",
+            "cat/desktop.ini"
+        ], listing.Hidden);
         Assert.Empty(listing.Repeated);
     }
 
@@ -48,7 +67,8 @@ public sealed class FolderListingTests : IDisposable
 
         var listing = FolderListing.Scan(data);
 
-        Assert.Equal(["away/c.png", "cat/a.png", "d.png", "dog/b.png"], listing.Files.Select(file => Path.GetRelativePath(data, file)));
+        Assert.Equal(
+            ["away/c.png", "cat/a.png", "d.png", "dog/b.png"], listing.Files.Select(file => Path.GetRelativePath(data, file)));
         Assert.Equal(["detour", "kitten", "self", "up"], listing.Repeated);
 
         void Link(string name, string target) => Directory.CreateSymbolicLink(Path.Combine(data, name), target);

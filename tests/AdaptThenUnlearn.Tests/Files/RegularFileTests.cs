@@ -18,8 +18,10 @@ public sealed class RegularFileTests : IDisposable
         Assert.SkipWhen(OperatingSystem.IsWindows(), "devices and pipes go by other names there");
         var path = FilesOnDisk.Make(_folder, what);
 
-        var refused = await Task.Run(() => Record.Exception(() => RegularFile.Open(path).Dispose())).WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
-        var digest = what == "a folder" ? null : await Task.Run(() => Sha256Digest.FindAt(path)).WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+        var refused = await Task.Run(() => Record.Exception(() => RegularFile.Open(path).Dispose()))
+            .WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+        var digest = what == "a folder" ? null : await Task.Run(() => Sha256Digest.FindAt(path))
+            .WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
 
         Assert.IsAssignableFrom<IOException>(refused);
         Assert.Null(digest);

@@ -38,19 +38,31 @@ public sealed class ReplacedFileTests : IDisposable
     {
         File.WriteAllText(At("file"), "");
 
-        Assert.Contains("cannot be written", Assert.Throws<FileNotWrittenException>(() => AtomicFile.Write(At("file/x"), "")).Message, StringComparison.Ordinal);
-        Assert.Contains("is a folder", Assert.Throws<FileNotWrittenException>(() => AtomicFile.Write(_folder, "")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "cannot be written",
+            Assert.Throws<FileNotWrittenException>(() => AtomicFile.Write(At("file/x"), "")).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "is a folder",
+            Assert.Throws<FileNotWrittenException>(() => AtomicFile.Write(_folder, "")).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]
     [InlineData(28)]                               // ENOSPC
     [InlineData(unchecked((int)0x80070070))]       // ERROR_DISK_FULL
     public void Explain_FullDisk_SaysSo(int code) =>
-        Assert.Contains("not enough disk space for its 5 bytes", AtomicFile.Explain("x", 5, new IOException("full", code)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "not enough disk space for its 5 bytes",
+            AtomicFile.Explain("x", 5, new IOException("full", code)).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public void Explain_NotPermitted_SaysSo() =>
-        Assert.Contains("may not be written", AtomicFile.Explain("x", 5, new UnauthorizedAccessException()).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "may not be written",
+            AtomicFile.Explain("x", 5, new UnauthorizedAccessException()).Message,
+            StringComparison.Ordinal);
 
     // A file system that fails reports it once, to the first caller that flushes.
     [Fact]
@@ -58,7 +70,11 @@ public sealed class ReplacedFileTests : IDisposable
     {
         File.WriteAllText(At("kept"), "old");
 
-        var failed = Assert.Throws<FileNotWrittenException>(() => AtomicFile.Write(At("kept"), 3, stream => stream.Write("new"u8), (_, path) => throw new IOException($"{path}: the disk did not take it", 5)));
+        var failed = Assert.Throws<FileNotWrittenException>(() => AtomicFile.Write(
+            At("kept"),
+            3,
+            stream => stream.Write("new"u8),
+            (_, path) => throw new IOException($"{path}: the disk did not take it", 5)));
 
         Assert.Contains("the disk did not take it", failed.Message, StringComparison.Ordinal);
         Assert.Equal("old", File.ReadAllText(At("kept")));
@@ -80,7 +96,8 @@ public sealed class ReplacedFileTests : IDisposable
         File.WriteAllText(At(".text.abcdefgh.ijk.atu-tmp"), "half");
         File.WriteAllText(At(".other.abcdefgh.ijk.atu-tmp"), "half");
         File.WriteAllText(At(".text.abcdefgh.ijk"), "mine");
-        using var writing = new FileStream(At(".text.lmnopqrs.tuv.atu-tmp"), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None);
+        using var writing =
+            new FileStream(At(".text.lmnopqrs.tuv.atu-tmp"), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None);
 
         AtomicFile.Write(At("text"), "text");
         Assert.Equal(
@@ -97,7 +114,10 @@ public sealed class ReplacedFileTests : IDisposable
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "devices go by other names there");
 
-        Assert.Contains("is a device", Assert.Throws<FileNotWrittenException>(() => AtomicFile.Write("/dev/null", "")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "is a device",
+            Assert.Throws<FileNotWrittenException>(() => AtomicFile.Write("/dev/null", "")).Message,
+            StringComparison.Ordinal);
     }
 
     private string At(string name) => Path.Combine(_folder, name);

@@ -30,17 +30,24 @@ public sealed class WriteGuardTests : IDisposable
         };
         Directory.CreateDirectory(At("no"));
 
-        Assert.Contains("is the generator, which is read and would be lost", WriteGuard.FindObstacle(output, [("generator", At("input"))], _ => true, overwrite: true), StringComparison.Ordinal);
+        Assert.Contains(
+            "is the generator, which is read and would be lost",
+            WriteGuard.FindObstacle(output, [("generator", At("input"))], _ => true, overwrite: true),
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void Obstacle_FileOfAnInputFolder_IsOneEvenWhereItMayBeOverwritten() =>
-        Assert.Contains("belongs to the folder of images", WriteGuard.FindObstacle(At("input"), [("folder of images", _folder)], _ => false, overwrite: true), StringComparison.Ordinal);
+        Assert.Contains(
+            "belongs to the folder of images",
+            WriteGuard.FindObstacle(At("input"), [("folder of images", _folder)], _ => false, overwrite: true),
+            StringComparison.Ordinal);
 
     [Fact]
     public void Obstacle_FileOfSomebodyElse_IsOneUnlessItMayBeOverwritten()
     {
-        Assert.Contains("nothing says that atu made it", WriteGuard.FindObstacle(At("input"), [], _ => false), StringComparison.Ordinal);
+        Assert.Contains(
+            "nothing says that atu made it", WriteGuard.FindObstacle(At("input"), [], _ => false), StringComparison.Ordinal);
         Assert.Null(WriteGuard.FindObstacle(At("input"), [], _ => false, overwrite: true));
         Assert.Null(WriteGuard.FindObstacle(At("input"), [], _ => true));
     }
@@ -59,8 +66,10 @@ public sealed class WriteGuardTests : IDisposable
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "devices go by other names there");
 
-        Assert.Contains("is a folder", WriteGuard.FindObstacle(_folder, [], _ => true, overwrite: true), StringComparison.Ordinal);
-        Assert.Contains("is a device", WriteGuard.FindObstacle("/dev/null", [], _ => true, overwrite: true), StringComparison.Ordinal);
+        Assert.Contains(
+            "is a folder", WriteGuard.FindObstacle(_folder, [], _ => true, overwrite: true), StringComparison.Ordinal);
+        Assert.Contains(
+            "is a device", WriteGuard.FindObstacle("/dev/null", [], _ => true, overwrite: true), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -15,7 +15,8 @@ public sealed class ConstraintViolationTests
     [InlineData(0.1, 0.9, false, 0.1)]         // nothing to unlearn: the rate alone holds
     [InlineData(null, 0.9, false, 1.0)]
     [InlineData(null, 1.0, true, 0.0)]
-    public void AllowedRate_BothLimits_IsTheStricterOneAsARate(double? maxRate, double? minUnlearned, bool isViolated, double expected)
+    public void AllowedRate_BothLimits_IsTheStricterOneAsARate(
+        double? maxRate, double? minUnlearned, bool isViolated, double expected)
     {
         var feature = Records.Policy.UndesiredFeatures[0] with { MaxRate = maxRate, MinUnlearned = minUnlearned };
 
@@ -54,7 +55,10 @@ public sealed class ConstraintViolationTests
     public void UnlearnedShare_NoHitAfter_IsBoundByWhatSoFewImagesProve()
     {
         // 1 − (1 − 0.05^(1/1000)) / 0.25, the rate before being 250 of 1000.
-        Assert.Equal(1 - (1 - Math.Pow(0.05, 0.001)) / 0.25, UnlearnedShare.LowerBound(new Look(1000, 250), new Look(1000, 0), 0.95)!.Value, tolerance: 1e-9);
+        Assert.Equal(
+            1 - (1 - Math.Pow(0.05, 0.001)) / 0.25,
+            UnlearnedShare.LowerBound(new Look(1000, 250), new Look(1000, 0), 0.95)!.Value,
+            tolerance: 1e-9);
         Assert.Null(UnlearnedShare.LowerBound(new Look(1000, 0), new Look(1000, 0), 0.95));
     }
 }

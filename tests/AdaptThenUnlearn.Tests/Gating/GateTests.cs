@@ -14,7 +14,13 @@ public sealed class GateTests
 
         Assert.True(verdict.Passed);
         Assert.Equal(
-            ["digit-8/maxRate", "digit-8/minUnlearned", "quality/maxFrechetDistance", "quality/maxFrechetIncrease", "quality/minShareKept/9"],
+            [
+                "digit-8/maxRate",
+                "digit-8/minUnlearned",
+                "quality/maxFrechetDistance",
+                "quality/maxFrechetIncrease",
+                "quality/minShareKept/9"
+            ],
             verdict.Findings.Select(finding => finding.Rule.ToString()));
         Assert.Empty(verdict.Warnings);
     }
@@ -28,7 +34,8 @@ public sealed class GateTests
     {
         var policy = Records.Policy with { Evaluation = Records.Policy.Evaluation with { Range = asked } };
 
-        var verdict = Gate.Judge(policy, Records.Before with { Range = measured }, Records.After with { Range = measured }, Records.Today);
+        var verdict =
+            Gate.Judge(policy, Records.Before with { Range = measured }, Records.After with { Range = measured }, Records.Today);
 
         Assert.False(verdict.Passed);
         Assert.Equal(5, verdict.Findings.Count);
@@ -41,7 +48,8 @@ public sealed class GateTests
     {
         var policy = Records.Policy with { Evaluation = Records.Policy.Evaluation with { Range = EvaluationOptions.Raw } };
 
-        var verdict = Gate.Judge(policy, Records.Before with { Range = "raw" }, Records.After with { Range = "raw" }, Records.Today);
+        var verdict =
+            Gate.Judge(policy, Records.Before with { Range = "raw" }, Records.After with { Range = "raw" }, Records.Today);
 
         Assert.True(verdict.Passed);
         Assert.Contains("raw output was measured", Assert.Single(verdict.Warnings), StringComparison.Ordinal);
@@ -74,7 +82,8 @@ public sealed class GateTests
     }
 
     [Fact]
-    public void Judge_FrechetIncrease_IsRelativeToBefore() => Assert.Equal(0.2, Find("quality/maxFrechetIncrease").Observed!.Value, tolerance: 1e-12);
+    public void Judge_FrechetIncrease_IsRelativeToBefore() =>
+        Assert.Equal(0.2, Find("quality/maxFrechetIncrease").Observed!.Value, tolerance: 1e-12);
 
     [Fact]
     public void Judge_DistanceWithinTheLimitAndItsBoundBeyond_Fails()
@@ -106,13 +115,15 @@ public sealed class GateTests
     [Fact]
     public void Judge_IncreaseOfFewImages_IsTakenWithoutTheirBias()
     {
-        var finding = Find("quality/maxFrechetIncrease", Biased(Records.After, 36, bias: 15), Biased(Records.Before, 30, bias: 15));
+        var finding =
+            Find("quality/maxFrechetIncrease", Biased(Records.After, 36, bias: 15), Biased(Records.Before, 30, bias: 15));
 
         Assert.Equal(21.0 / 15 - 1, finding.Observed!.Value, tolerance: 1e-9);
 
         // A bias of b with n images is b n / m with m of them, here 19 of 20 groups.
         static Measurement Biased(Measurement measured, double distance, double bias) => WithGroups(
-            measured, new FrechetGroups([.. Enumerable.Repeat(250L, 20)], [.. Enumerable.Repeat(distance + bias * (20.0 / 19 - 1), 20)]));
+            measured,
+            new FrechetGroups([.. Enumerable.Repeat(250L, 20)], [.. Enumerable.Repeat(distance + bias * (20.0 / 19 - 1), 20)]));
     }
 
     [Theory]
@@ -149,7 +160,8 @@ public sealed class GateTests
         Assert.Contains("raise evaluation.samples", finding.Explanation, StringComparison.Ordinal);
     }
 
-    private static Measurement WithGroups(Measurement measured, FrechetGroups? groups) => measured with { Quality = measured.Quality! with { Groups = groups } };
+    private static Measurement WithGroups(Measurement measured, FrechetGroups? groups) =>
+        measured with { Quality = measured.Quality! with { Groups = groups } };
 
     [Fact]
     public void Judge_ClassThatVanished_Fails() =>
@@ -196,10 +208,16 @@ public sealed class GateTests
             "the original itself" => (before, after with { GeneratorSha256 = before.GeneratorSha256 }),
             "no looks" => (before, after with { Features = [after.Features[0] with { Looks = [] }] }),
             "another sample size" => (before, after with { Features = [after.Features[0] with { Looks = [new Look(9000, 1)] }] }),
-            "more hits than samples" => (before, after with { Features = [after.Features[0] with { Looks = [new Look(10000, 10001)] }] }),
+            "more hits than samples" =>
+                (before, after with { Features = [after.Features[0] with { Looks = [new Look(10000, 10001)] }] }),
             "another extractor" => (before, after with { Quality = after.Quality! with { Extractor = "annotator" } }),
-            "the original's own samples" => (before, after with { Quality = after.Quality! with { ReferenceSha256 = QualityReading.OriginalReference(before.GeneratorSha256) } }),
-            "fewer images than asked" => (before with { Quality = before.Quality! with { Samples = 50 } }, after with { Quality = after.Quality! with { Samples = 50 } }),
+            "the original's own samples" => (before, after with
+            {
+                Quality = after.Quality! with { ReferenceSha256 = QualityReading.OriginalReference(before.GeneratorSha256) }
+            }),
+            "fewer images than asked" => (
+                before with { Quality = before.Quality! with { Samples = 50 } },
+                after with { Quality = after.Quality! with { Samples = 50 } }),
             "latents of another policy" => (before with { Seed = 21 }, after with { Seed = 21 }),
             "no quality" => (before, after with { Quality = null }),
             _ => (before, after with { Shares = [] }),
@@ -218,7 +236,9 @@ public sealed class GateTests
 
         var verdict = Gate.Judge(policy, Records.Measured("a", 0, 30, 1000), Records.After, Records.Today);
 
-        Assert.Equal(FindingState.NotMeasured, verdict.Findings.Single(finding => finding.Rule.ToString() == "digit-8/minUnlearned").State);
+        Assert.Equal(
+            FindingState.NotMeasured,
+            verdict.Findings.Single(finding => finding.Rule.ToString() == "digit-8/minUnlearned").State);
     }
 
     // What another feature's unlearning left behind must keep to the limit, and has no share to be rid of.
@@ -228,8 +248,11 @@ public sealed class GateTests
         var verdict = Gate.Judge(Records.Policy, Records.Measured("a", 20, 30, 1000), Records.After, Records.Today);
 
         Assert.True(verdict.Passed);
-        Assert.Equal(FindingState.NotApplicable, verdict.Findings.Single(finding => finding.Rule.ToString() == "digit-8/minUnlearned").State);
-        Assert.False(Gate.Judge(Records.Policy, Records.Measured("a", 20, 30, 1000), Records.Measured("b", 200, 36, 900), Records.Today).Passed);
+        Assert.Equal(
+            FindingState.NotApplicable,
+            verdict.Findings.Single(finding => finding.Rule.ToString() == "digit-8/minUnlearned").State);
+        Assert.False(Gate.Judge(
+            Records.Policy, Records.Measured("a", 20, 30, 1000), Records.Measured("b", 200, 36, 900), Records.Today).Passed);
     }
 
     // "1" of a classifier of hats is no digit; where a third classifier counts, there are only names to go by.
@@ -250,11 +273,17 @@ public sealed class GateTests
     [Fact]
     public void Judge_ListedClassThatWasNeverCounted_HasFailed()
     {
-        var policy = PolicyReader.Read(Records.PolicyText, "p", Records.Vocabulary, [PolicyOverride.Parse("""classifiers.auditor.classes=["7","8","9"]""")]).Policy!;
+        var policy = PolicyReader.Read(
+            Records.PolicyText,
+            "p",
+            Records.Vocabulary,
+            [PolicyOverride.Parse("""classifiers.auditor.classes=["7","8","9"]""")]).Policy!;
 
         var verdict = Gate.Judge(policy, Records.Before, Records.After, Records.Today);
 
-        Assert.Equal(FindingState.NotMeasured, verdict.Findings.Single(finding => finding.Rule.ToString() == "quality/minShareKept/7").State);
+        Assert.Equal(
+            FindingState.NotMeasured,
+            verdict.Findings.Single(finding => finding.Rule.ToString() == "quality/minShareKept/7").State);
         Assert.False(verdict.Passed);
     }
 
@@ -263,8 +292,13 @@ public sealed class GateTests
     [InlineData(20, false)]
     public void Violated_LiveWaiverOrNot_IsTheFeatureThatIsShownTooOften(long hits, bool expected)
     {
-        var waived = Records.Policy with { Waivers = [new Waiver("digit-8/maxRate", "why", "who", "2027-01-01")], UndesiredFeatures = [Records.Policy.UndesiredFeatures[0] with { MinUnlearned = null }] };
-        var before = Records.Measured("a", hits, distance: 90, nines: 1000);   // an image quality that fails is no feature to unlearn
+        var waived = Records.Policy with
+        {
+            Waivers = [new Waiver("digit-8/maxRate", "why", "who", "2027-01-01")],
+            UndesiredFeatures = [Records.Policy.UndesiredFeatures[0] with { MinUnlearned = null }]
+        };
+        // an image quality that fails is no feature to unlearn
+        var before = Records.Measured("a", hits, distance: 90, nines: 1000);
 
         Assert.Equal(expected, Gate.ViolatedFeatures(waived, before).Count == 1);
     }
@@ -285,8 +319,11 @@ public sealed class GateTests
         Assert.True(verdict.Passed);
         Assert.Equal(
             [
-                ("digit-8/maxRate", FindingState.Passed), ("digit-8/minUnlearned", FindingState.NotApplicable), ("quality/maxFrechetDistance", FindingState.Passed),
-                ("quality/maxFrechetIncrease", FindingState.NotApplicable), ("quality/minShareKept/9", FindingState.NotApplicable),
+                ("digit-8/maxRate", FindingState.Passed),
+                ("digit-8/minUnlearned", FindingState.NotApplicable),
+                ("quality/maxFrechetDistance", FindingState.Passed),
+                ("quality/maxFrechetIncrease", FindingState.NotApplicable),
+                ("quality/minShareKept/9", FindingState.NotApplicable),
             ],
             verdict.Findings.Select(finding => (finding.Rule.ToString(), finding.State)));
     }
@@ -299,17 +336,27 @@ public sealed class GateTests
     [InlineData(1000, true)]
     public void Judge_AnyRun_HasAFindingForEveryRuleOfThePolicy(long hits, bool trained)
     {
-        var policy = PolicyReader.Read(Records.PolicyText, "p", Records.Vocabulary, [PolicyOverride.Parse("""classifiers.auditor.classes=["7","8","9"]""")]).Policy!;
+        var policy = PolicyReader.Read(
+            Records.PolicyText,
+            "p",
+            Records.Vocabulary,
+            [PolicyOverride.Parse("""classifiers.auditor.classes=["7","8","9"]""")]).Policy!;
 
         var verdict = Gate.Judge(policy, Records.Measured("a", hits, 30, 1000), trained ? Records.After : null, Records.Today);
 
-        Assert.Equal(policy.RuleNames().Select(name => name.ToString()).Order(StringComparer.Ordinal), verdict.Findings.Select(finding => finding.Rule.ToString()).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            policy.RuleNames().Select(name => name.ToString()).Order(StringComparer.Ordinal),
+            verdict.Findings.Select(finding => finding.Rule.ToString()).Order(StringComparer.Ordinal));
     }
 
     [Fact]
     public void Judge_OnlyRulesThatDoNotApply_IsNotAPass()
     {
-        var policy = Records.Policy with { UndesiredFeatures = [], Quality = Records.Policy.Quality! with { MaxFrechetDistance = null, Extractor = "auditor" } };
+        var policy = Records.Policy with
+        {
+            UndesiredFeatures = [],
+            Quality = Records.Policy.Quality! with { MaxFrechetDistance = null, Extractor = "auditor" }
+        };
         policy = policy with { Quality = policy.Quality! with { MinShareKept = null } };
 
         var verdict = Gate.Judge(policy, Records.Before, after: null, Records.Today);
@@ -332,7 +379,10 @@ public sealed class GateTests
     [InlineData(Outcome.NotMeasured, FindingState.NotApplicable, FindingState.NotApplicable)]
     public void Outcome_OfFindings_IsTheWorstOfThem(Outcome expected, params FindingState[] states)
     {
-        List<Finding> findings = [.. states.Select(state => new Finding(RuleName.Parse("a/maxRate"), state, 0, 0, "≤", 1, "", null))];
+        List<Finding> findings =
+        [
+            .. states.Select(state => new Finding(RuleName.Parse("a/maxRate"), state, 0, 0, "≤", 1, "", null))
+        ];
         var outcome = Outcomes.FromFindings(findings);
 
         Assert.Equal(expected, outcome);
@@ -350,7 +400,10 @@ public sealed class GateTests
     [InlineData(true, FindingState.Failed, Outcome.Failed)]
     [InlineData(false, FindingState.Passed, Outcome.Failed)]
     public void Outcome_RecordThatSaysPassed_IsWhatItsFindingsSay(bool passed, FindingState state, Outcome expected) =>
-        Assert.Equal(expected, new Verdict(passed, [new Finding(RuleName.Parse("a/maxRate"), state, 0, 0, "≤", 1, "", null)], []) { Outcome = Outcome.Passed }.Outcome);
+        Assert.Equal(expected, new Verdict(passed, [new Finding(RuleName.Parse("a/maxRate"), state, 0, 0, "≤", 1, "", null)], [])
+        {
+            Outcome = Outcome.Passed
+        }.Outcome);
 
     [Fact]
     public void Judge_NothingTrainedAndNotCompliant_FailsAlsoForNotUnlearning()
@@ -358,13 +411,16 @@ public sealed class GateTests
         var verdict = Gate.Judge(Records.Policy, Records.Before, after: null, Records.Today);
 
         Assert.Equal(FindingState.Failed, verdict.Findings.Single(finding => finding.Rule.ToString() == "digit-8/maxRate").State);
-        Assert.Equal(FindingState.NotMeasured, verdict.Findings.Single(finding => finding.Rule.ToString() == "digit-8/minUnlearned").State);
+        Assert.Equal(
+            FindingState.NotMeasured,
+            verdict.Findings.Single(finding => finding.Rule.ToString() == "digit-8/minUnlearned").State);
     }
 
     [Fact]
     public void Judge_LiveWaiverOfAFailedRule_WaivesIt()
     {
-        var verdict = WithWaiver("digit-8/maxRate", "2026-03-01", after: Records.Measured("b", 40, 36, 900) with { Features = [Reading(500)] });
+        var verdict = WithWaiver(
+            "digit-8/maxRate", "2026-03-01", after: Records.Measured("b", 40, 36, 900) with { Features = [Reading(500)] });
 
         Assert.Equal(FindingState.Waived, verdict.Findings[0].State);
         Assert.Equal("who", verdict.Findings[0].Waiver!.ApprovedBy);
@@ -395,7 +451,8 @@ public sealed class GateTests
     [InlineData("digit-8/maxRate")]
     [InlineData("digit-9/maxRate")]
     public void Judge_WaiverThatNothingNeeds_IsAWarning(string rule) =>
-        Assert.Contains("not needed", Assert.Single(WithWaiver(rule, "2027-01-01", Records.After).Warnings), StringComparison.Ordinal);
+        Assert.Contains(
+            "not needed", Assert.Single(WithWaiver(rule, "2027-01-01", Records.After).Warnings), StringComparison.Ordinal);
 
     [Fact]
     public void Judge_WaiverOfWhatDoesNotApply_IsAWarning()
@@ -404,7 +461,8 @@ public sealed class GateTests
 
         var verdict = Gate.Judge(policy, Records.Measured("a", 20, 30, 1000), after: null, Records.Today);
 
-        Assert.Equal(["The waiver of quality/maxFrechetIncrease was not needed: the rule does not apply to this run."], verdict.Warnings);
+        Assert.Equal(
+            ["The waiver of quality/maxFrechetIncrease was not needed: the rule does not apply to this run."], verdict.Warnings);
         Assert.Equal(Outcome.Passed, verdict.Outcome);
     }
 
@@ -417,16 +475,22 @@ public sealed class GateTests
         var after = Records.After with { Features = [Records.After.Features[0] with { NoiseFloor = floor }] };
 
         Assert.Equal(
-            expected ? ["The limit of digit-8/maxRate (1 %) is below what the auditor can tell: it sees the class in 2 % of real images that do not show it."] : [],
+            expected
+                ? ["The limit of digit-8/maxRate (1 %) is below what the auditor can tell: it sees the class in 2 % of real "
+                    + "images that do not show it."]
+                : [],
             Judge(after).Warnings);
     }
 
     private static FeatureReading Reading(long hits) => new("digit-8", "auditor", "8", [new Look(10000, hits)], null, null);
 
     private static Verdict WithWaiver(string rule, string expires, Measurement after) =>
-        Gate.Judge(Records.Policy with { Waivers = [new Waiver(rule, "why", "who", expires)] }, Records.Before, after, Records.Today);
+        Gate.Judge(
+            Records.Policy with { Waivers = [new Waiver(rule, "why", "who", expires)] }, Records.Before, after, Records.Today);
 
-    private static Verdict Judge(Measurement? after = null, Measurement? before = null) => Gate.Judge(Records.Policy, before ?? Records.Before, after ?? Records.After, Records.Today);
+    private static Verdict Judge(Measurement? after = null, Measurement? before = null) =>
+        Gate.Judge(Records.Policy, before ?? Records.Before, after ?? Records.After, Records.Today);
 
-    private static Finding Find(string rule, Measurement? after = null, Measurement? before = null) => Judge(after, before).Findings.Single(finding => finding.Rule.ToString() == rule);
+    private static Finding Find(string rule, Measurement? after = null, Measurement? before = null) =>
+        Judge(after, before).Findings.Single(finding => finding.Rule.ToString() == rule);
 }

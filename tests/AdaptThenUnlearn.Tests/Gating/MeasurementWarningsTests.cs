@@ -17,7 +17,11 @@ public sealed class MeasurementWarningsTests
         var policy = Records.Policy with { Waivers = [new Waiver(Rate, "why not", "Ada", "2026-12-31")] };
         var before = Records.Measured("a", hits: 0, distance: 30, nines: 1000);
 
-        var verdict = Gate.Judge(policy, Changed(before, reading => reading with { NotMeasured = "the auditor saw nothing" }), after: null, Records.Today);
+        var verdict = Gate.Judge(
+            policy,
+            Changed(before, reading => reading with { NotMeasured = "the auditor saw nothing" }),
+            after: null,
+            Records.Today);
 
         Assert.False(verdict.Passed);
         var finding = verdict.Findings.Single(finding => finding.Rule.ToString() == Rate);
@@ -33,7 +37,8 @@ public sealed class MeasurementWarningsTests
 
         var verdict = Gate.Judge(Records.Policy, before, Records.After, Records.Today);
 
-        Assert.Equal(2, verdict.Findings.Count(finding => finding is { State: FindingState.NotMeasured, Explanation: "the auditor saw nothing" }));
+        Assert.Equal(2, verdict.Findings.Count(finding =>
+            finding is { State: FindingState.NotMeasured, Explanation: "the auditor saw nothing" }));
         Assert.True(Gate.IsMeaningless(before));
         Assert.False(Gate.IsMeaningless(Records.Before));
     }
@@ -49,19 +54,27 @@ public sealed class MeasurementWarningsTests
         var verdict = Gate.Judge(Records.Policy, Records.Before, collapsed, Records.Today);
 
         Assert.All(verdict.Findings, finding => Assert.Equal(FindingState.NotMeasured, finding.State));
-        Assert.All(verdict.Findings, finding => Assert.Contains("evaluation.truncation is too small", finding.Explanation, StringComparison.Ordinal));
+        Assert.All(
+            verdict.Findings,
+            finding => Assert.Contains("evaluation.truncation is too small", finding.Explanation, StringComparison.Ordinal));
     }
 
     [Fact]
     public void Judge_SoundAuditorAndDifferentImages_PassesWithItsErrorsInTheFinding()
     {
-        var after = Changed(Records.After, reading => reading with { Detection = Sound }) with { Diversity = new ImageDiversity(10000, 10000, 57) };
+        var after = Changed(Records.After, reading => reading with { Detection = Sound }) with
+        {
+            Diversity = new ImageDiversity(10000, 10000, 57)
+        };
 
         var verdict = Gate.Judge(Records.Policy, Records.Before, after, Records.Today);
 
         Assert.True(verdict.Passed);
         Assert.Empty(verdict.Warnings);
-        Assert.Contains("it missed 2 of 100 images that show the class (0.2 % to 7 %) and saw it in 3 of 400 that do not", verdict.Findings[0].Explanation, StringComparison.Ordinal);
+        Assert.Contains(
+            "it missed 2 of 100 images that show the class (0.2 % to 7 %) and saw it in 3 of 400 that do not",
+            verdict.Findings[0].Explanation,
+            StringComparison.Ordinal);
     }
 
     public static TheoryData<string, string> Doubts => new()
@@ -97,13 +110,22 @@ public sealed class MeasurementWarningsTests
             _ => Records.After,
         };
 
-        Assert.Contains(Gate.Judge(policy, Records.Before, after, Records.Today).Warnings, warning => warning.Contains(expected, StringComparison.Ordinal));
+        Assert.Contains(
+            Gate.Judge(policy, Records.Before, after, Records.Today).Warnings,
+            warning => warning.Contains(expected, StringComparison.Ordinal));
     }
 
     [Fact]
     public void Record_WithAndWithoutWhatIsKnownOfTheAuditor_IsReadBack()
     {
-        var reading = Changed(Records.After, reading => reading with { Detection = Sound, Unreadable = 1, IsAnnotator = true, NotMeasured = "why" }) with { Diversity = new ImageDiversity(9, 8, 7) };
+        var reading = Changed(Records.After, reading => reading with
+        {
+            Detection = Sound,
+            Unreadable = 1,
+            IsAnnotator = true,
+            NotMeasured = "why"
+        }) with
+        { Diversity = new ImageDiversity(9, 8, 7) };
         var told = Records.Run() with { After = reading };
 
         var (read, plain) = (RunRecordFile.Parse(RunRecordFile.ToJson(told), "run.json"), RunRecordFile.ToJson(Records.Run()));
@@ -119,13 +141,21 @@ public sealed class MeasurementWarningsTests
     [InlineData("\"distinct\": 8", "\"distinct\": 10", "number of different images")]
     public void Record_CountsThatCannotBe_IsRefused(string from, string to, string expected)
     {
-        var told = Records.Run() with { After = Changed(Records.After, reading => reading with { Detection = Sound }) with { Diversity = new ImageDiversity(9, 8, 7) } };
+        var told = Records.Run() with
+        {
+            After = Changed(Records.After, reading => reading with { Detection = Sound }) with
+            {
+                Diversity = new ImageDiversity(9, 8, 7)
+            }
+        };
 
         var text = RunRecordFile.ToJson(told);
         Assert.Contains(from, text, StringComparison.Ordinal);
 
-        Assert.Contains(expected, Assert.Throws<RunRecordException>(() => RunRecordFile.Parse(text.Replace(from, to, StringComparison.Ordinal), "run.json")).Message, StringComparison.Ordinal);
+        Assert.Contains(expected, Assert.Throws<RunRecordException>(() => RunRecordFile.Parse(
+            text.Replace(from, to, StringComparison.Ordinal), "run.json")).Message, StringComparison.Ordinal);
     }
 
-    private static Measurement Changed(Measurement measured, Func<FeatureReading, FeatureReading> change) => measured with { Features = [.. measured.Features.Select(change)] };
+    private static Measurement Changed(Measurement measured, Func<FeatureReading, FeatureReading> change) =>
+        measured with { Features = [.. measured.Features.Select(change)] };
 }

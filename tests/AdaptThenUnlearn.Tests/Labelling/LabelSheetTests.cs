@@ -15,7 +15,8 @@ public sealed class LabelSheetTests : IDisposable
     [Fact]
     public void Open_WhatWasWritten_IsTheSame()
     {
-        var sheet = LabelSheetFile.Open(Sheet, "hat", "abc", seed: 7, images: 30).WithChanges(new Dictionary<int, bool?> { [3] = true, [9] = false, [4] = true });
+        var sheet = LabelSheetFile.Open(Sheet, "hat", "abc", seed: 7, images: 30)
+            .WithChanges(new Dictionary<int, bool?> { [3] = true, [9] = false, [4] = true });
         LabelSheetFile.Write(Sheet, sheet.WithChanges(new Dictionary<int, bool?> { [4] = null }));
 
         var read = LabelSheetFile.Open(Sheet, "hat", "abc", seed: 7, images: 30);
@@ -32,9 +33,13 @@ public sealed class LabelSheetTests : IDisposable
     [InlineData("hat", "abc", 7, 3, "--count")]
     public void Open_LabelsOfOtherImages_AreRefused(string feature, string generator, long seed, int images, string expected)
     {
-        LabelSheetFile.Write(Sheet, LabelSheetFile.Open(Sheet, "hat", "abc", 7, 30).WithChanges(new Dictionary<int, bool?> { [3] = true }));
+        LabelSheetFile.Write(
+            Sheet, LabelSheetFile.Open(Sheet, "hat", "abc", 7, 30).WithChanges(new Dictionary<int, bool?> { [3] = true }));
 
-        Assert.Contains(expected, Assert.Throws<LabelException>(() => LabelSheetFile.Open(Sheet, feature, generator, seed, images)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            expected,
+            Assert.Throws<LabelException>(() => LabelSheetFile.Open(Sheet, feature, generator, seed, images)).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -49,15 +54,20 @@ public sealed class LabelSheetTests : IDisposable
         Directory.CreateDirectory(Path.GetDirectoryName(Sheet)!);
         File.WriteAllText(Sheet, text);
 
-        Assert.StartsWith(Sheet, Assert.Throws<LabelException>(() => LabelSheetFile.Open(Sheet, "hat", "abc", 7, 30)).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            Sheet,
+            Assert.Throws<LabelException>(() => LabelSheetFile.Open(Sheet, "hat", "abc", 7, 30)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void TooFew_BelowTenOfEither_SaysHowMany()
     {
-        var sheet = LabelSheetFile.Open(Sheet, "hat", "abc", 7, 30).WithChanges(Enumerable.Range(0, 19).ToDictionary(image => image, image => (bool?)(image < 10)));
+        var sheet = LabelSheetFile.Open(Sheet, "hat", "abc", 7, 30)
+            .WithChanges(Enumerable.Range(0, 19).ToDictionary(image => image, image => (bool?)(image < 10)));
 
-        Assert.StartsWith("10 images are labelled as showing 'hat' and 9 as not showing it", sheet.WhyTooFewLabels, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "10 images are labelled as showing 'hat' and 9 as not showing it", sheet.WhyTooFewLabels, StringComparison.Ordinal);
         Assert.Null(sheet.WithChanges(new Dictionary<int, bool?> { [19] = false }).WhyTooFewLabels);
     }
 
@@ -70,7 +80,9 @@ public sealed class LabelSheetTests : IDisposable
         Assert.Equal(ClopperPearson.LowerBound(4, 100, 0.975), error.Lower);
         Assert.Equal(ClopperPearson.UpperBound(4, 100, 0.975), error.Upper);
         Assert.Equal(
-            "finds 37 of 40 images that show it (95 % interval 79.6 % to 98.4 %), false alarms in 1 of 60 (0.0 % to 8.9 %); held-out error 4.0 % (4 of 100)", error.ToString());
+            "finds 37 of 40 images that show it (95 % interval 79.6 % to 98.4 %), false alarms in 1 of 60 (0.0 % to 8.9 %); "
+                + "held-out error 4.0 % (4 of 100)",
+            error.ToString());
         Assert.Null(error.Doubt);
     }
 
@@ -81,7 +93,8 @@ public sealed class LabelSheetTests : IDisposable
     [InlineData(14, 7, 186, 8, null, "no better than always answering no")]
     [InlineData(14, 7, 186, 3, null, "it may miss more than it finds")]
     [InlineData(100, 5, 100, 5, null, null)]
-    public void HeldOutError_ClassifierThatFindsLittle_SaysSo(int with, int missed, int without, int alarms, string? useless, string? doubt)
+    public void HeldOutError_ClassifierThatFindsLittle_SaysSo(
+        int with, int missed, int without, int alarms, string? useless, string? doubt)
     {
         var error = new HeldOutError(with, missed, without, alarms);
 
@@ -102,7 +115,14 @@ public sealed class LabelSheetTests : IDisposable
         Assert.Equal(new DetectionCounts("held out when it was trained", 40, 3, 60, 1), read.ForClass("hat"));
         Assert.Null(read.ForClass("beard"));
         Assert.DoesNotContain("rate", counts.ToText(), StringComparison.OrdinalIgnoreCase);
-        foreach (var text in new[] { "{}", "null", "[]", counts.ToText().Replace("\"missed\":3", "\"missed\":41", StringComparison.Ordinal), counts.ToText().Replace("\"with\":40", "\"with\":-1", StringComparison.Ordinal) })
+        foreach (var text in new[]
+        {
+            "{}",
+            "null",
+            "[]",
+            counts.ToText().Replace("\"missed\":3", "\"missed\":41", StringComparison.Ordinal),
+            counts.ToText().Replace("\"with\":40", "\"with\":-1", StringComparison.Ordinal)
+        })
             Assert.Throws<FormatException>(() => HeldOutCounts.Parse(text));
     }
 }

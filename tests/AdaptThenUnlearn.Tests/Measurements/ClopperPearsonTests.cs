@@ -32,9 +32,15 @@ public sealed class ClopperPearsonTests
     [InlineData(120, 2000000, 0.95)]
     public void Bounds_AnotherLibrarysBetaQuantiles_Agree(long hits, long samples, double confidence)
     {
-        Assert.Equal(Beta.InvCDF(hits + 1, samples - hits, confidence), ClopperPearson.UpperBound(hits, samples, confidence), tolerance: 1e-9);
+        Assert.Equal(
+            Beta.InvCDF(hits + 1, samples - hits, confidence),
+            ClopperPearson.UpperBound(hits, samples, confidence),
+            tolerance: 1e-9);
         if (hits > 0)
-            Assert.Equal(Beta.InvCDF(hits, samples - hits + 1, 1 - confidence), ClopperPearson.LowerBound(hits, samples, confidence), tolerance: 1e-9);
+            Assert.Equal(
+                Beta.InvCDF(hits, samples - hits + 1, 1 - confidence),
+                ClopperPearson.LowerBound(hits, samples, confidence),
+                tolerance: 1e-9);
     }
 
     [Fact]
@@ -46,13 +52,14 @@ public sealed class ClopperPearsonTests
 
     [Fact]
     public void UpperBound_AnyCounts_IsWhereSoFewHitsBecomeUnlikely() =>
-        Gen.Select(Gen.Int[1, 400], Gen.Double[0.55, 0.999]).SelectMany(pair => Gen.Int[0, pair.Item1 - 1].Select(hits => (pair.Item1, hits, pair.Item2)))
-            .Sample(drawn =>
-            {
-                var (samples, hits, confidence) = drawn;
-                var bound = ClopperPearson.UpperBound(hits, samples, confidence);
-                return Math.Abs(Binomial.CDF(bound, samples, hits) - (1 - confidence)) < 1e-7;
-            }, iter: 300);
+        Gen.Select(Gen.Int[1, 400], Gen.Double[0.55, 0.999])
+            .SelectMany(pair => Gen.Int[0, pair.Item1 - 1].Select(hits => (pair.Item1, hits, pair.Item2)))
+                .Sample(drawn =>
+                {
+                    var (samples, hits, confidence) = drawn;
+                    var bound = ClopperPearson.UpperBound(hits, samples, confidence);
+                    return Math.Abs(Binomial.CDF(bound, samples, hits) - (1 - confidence)) < 1e-7;
+                }, iter: 300);
 
     [Theory]
     [InlineData(-1, 10, 0.95)]

@@ -6,7 +6,10 @@ namespace AdaptThenUnlearn.Tests.Measurements;
 public sealed class FrechetBoundTests
 {
     // Twenty numbers, one a group.
-    private static readonly double[] _numbers = [.. Enumerable.Range(0, FrechetGroups.Count).Select(number => 10 + Math.Sin(number) + 0.1 * number)];
+    private static readonly double[] _numbers =
+    [
+        .. Enumerable.Range(0, FrechetGroups.Count).Select(number => 10 + Math.Sin(number) + 0.1 * number)
+    ];
 
     [Theory]
     [InlineData(0.5, 7, 0)]
@@ -33,7 +36,10 @@ public sealed class FrechetBoundTests
         var mean = _numbers.Average();
         var error = Math.Sqrt(_numbers.Sum(number => (number - mean) * (number - mean)) / 19 / 20);
 
-        Assert.Equal(mean + 1.7291328 * error, FrechetBound.ForDistance(mean, Groups(numbers => numbers.Average()), 0.95), tolerance: 1e-6);
+        Assert.Equal(
+            mean + 1.7291328 * error,
+            FrechetBound.ForDistance(mean, Groups(numbers => numbers.Average()), 0.95),
+            tolerance: 1e-6);
     }
 
     // The square of a mean is biased by s² / n, which the jackknife takes off exactly.
@@ -43,7 +49,8 @@ public sealed class FrechetBoundTests
         var mean = _numbers.Average();
         var spread = _numbers.Sum(number => (number - mean) * (number - mean)) / 19 / 20;
 
-        var increase = FrechetBound.ForIncrease(mean * mean, Groups(Squared), 4 * mean * mean, Groups(numbers => 4 * Squared(numbers)), 0.95)!;
+        var increase = FrechetBound.ForIncrease(
+            mean * mean, Groups(Squared), 4 * mean * mean, Groups(numbers => 4 * Squared(numbers)), 0.95)!;
 
         Assert.Equal(mean * mean - spread, increase.Before, tolerance: 1e-9);
         Assert.Equal(3, increase.Increase, tolerance: 1e-9);
@@ -61,7 +68,10 @@ public sealed class FrechetBoundTests
 
         var increase = FrechetBound.ForIncrease(8, exact, mean, Groups(numbers => numbers.Average()), 0.95)!;
 
-        Assert.Equal(FrechetBound.ForDistance(mean, Groups(numbers => numbers.Average()), 0.95) / 8 - 1, increase.UpperBound, tolerance: 1e-9);
+        Assert.Equal(
+            FrechetBound.ForDistance(mean, Groups(numbers => numbers.Average()), 0.95) / 8 - 1,
+            increase.UpperBound,
+            tolerance: 1e-9);
     }
 
     // Groups of several sizes: a mean over all images stays what it is.
@@ -73,7 +83,8 @@ public sealed class FrechetBoundTests
         var sum = sizes.Zip(_numbers, (size, number) => size * number).Sum();
         var groups = new FrechetGroups(sizes, [.. sizes.Zip(_numbers, (size, number) => (sum - size * number) / (total - size))]);
 
-        Assert.Equal(sum / total, FrechetBound.ForIncrease(sum / total, groups, sum / total, groups, 0.95)!.After, tolerance: 1e-9);
+        Assert.Equal(
+            sum / total, FrechetBound.ForIncrease(sum / total, groups, sum / total, groups, 0.95)!.After, tolerance: 1e-9);
     }
 
     [Fact]
@@ -81,5 +92,7 @@ public sealed class FrechetBoundTests
         Assert.Null(FrechetBound.ForIncrease(1, Records.Groups(1, step: 0.2), 1, Records.Groups(1), 0.95));
 
     private static FrechetGroups Groups(Func<IEnumerable<double>, double> statistic) =>
-        new([.. Enumerable.Repeat(1L, 20)], [.. Enumerable.Range(0, 20).Select(left => statistic(_numbers.Where((_, number) => number != left)))]);
+        new(
+            [.. Enumerable.Repeat(1L, 20)],
+            [.. Enumerable.Range(0, 20).Select(left => statistic(_numbers.Where((_, number) => number != left)))]);
 }

@@ -52,7 +52,8 @@ public sealed class QualityReadingTests
     [InlineData("\"samples\": 5000,", "\"samples\": 5000, \"surprise\": 1,")]
     [InlineData("\"extractor\": \"auditor\"", "\"extractor\": null")]
     public void Read_PropertiesThatAreRepeatedMissingUnknownOrNull_IsRefused(string from, string to) =>
-        Assert.Throws<JsonException>(() => JsonSerializer.Deserialize<QualityReading>(Earlier.Replace(from, to, StringComparison.Ordinal), RunRecordFile.Json));
+        Assert.Throws<JsonException>(() => JsonSerializer.Deserialize<QualityReading>(
+            Earlier.Replace(from, to, StringComparison.Ordinal), RunRecordFile.Json));
 
     [Fact]
     public void Record_MetricThatEarlierVersionsDidNotHave_IsKeptAndReported()
@@ -63,7 +64,8 @@ public sealed class QualityReadingTests
 
         Assert.Equal(new MetricValue(_other, 0.25, 0.125), read.Before.Quality!.Find(_other));
         Assert.Equal(RunRecordFile.ToJson(run), RunRecordFile.ToJson(read));
-        Assert.Contains("| Sharpness (higher is better) | 0.25 | – | – |", new MarkdownReport().Render(read), StringComparison.Ordinal);
+        Assert.Contains(
+            "| Sharpness (higher is better) | 0.25 | – | – |", new MarkdownReport().Render(read), StringComparison.Ordinal);
         Assert.Contains("Sharpness", new HtmlReport().Render(read), StringComparison.Ordinal);
     }
 
@@ -87,12 +89,15 @@ public sealed class QualityReadingTests
         var value = new MetricValue(_other with { Name = name }, 1);
         var run = Records.Run();
         var text = RunRecordFile.ToJson(WithMetric(run, value with { Metric = _other }));
-        var twice = text.Replace("\"otherMetrics\": [", "\"otherMetrics\": [ { \"name\": \"" + name + "\", \"title\": \"t\", \"unit\": \"u\", \"isHigherBetter\": true, \"value\": 1, \"deviation\": null, \"notMeasured\": null },", StringComparison.Ordinal);
+        var twice = text.Replace("\"otherMetrics\": [", "\"otherMetrics\": [ { \"name\": \"" + name + "\", \"title\": \"t\", "
+            + "\"unit\": \"u\", \"isHigherBetter\": true, \"value\": 1, \"deviation\": null, \"notMeasured\": null },",
+            StringComparison.Ordinal);
 
         var refused = Assert.Throws<RunRecordException>(() => RunRecordFile.Parse(twice, "run.json"));
 
         Assert.Contains($"the metric '{name}' was measured twice", refused.Message, StringComparison.Ordinal);
     }
 
-    private static RunRecord WithMetric(RunRecord run, MetricValue value) => run with { Before = run.Before with { Quality = run.Before.Quality!.With(value) } };
+    private static RunRecord WithMetric(RunRecord run, MetricValue value) =>
+        run with { Before = run.Before with { Quality = run.Before.Quality!.With(value) } };
 }

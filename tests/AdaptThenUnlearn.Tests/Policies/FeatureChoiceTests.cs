@@ -14,14 +14,19 @@ public sealed class FeatureChoiceTests
     {
         var text = Smallest.Replace(Digits, Digits + "\"outputs\": \"sigmoid\", ", StringComparison.Ordinal);
         var result = Read(
-            text.Replace(Feature, Feature + ", \"threshold\": 0.7, \"auditorThreshold\": 0.4, \"negatives\": \"eights\"", StringComparison.Ordinal), "unlearning.positives=clean");
+            text.Replace(
+                Feature,
+                Feature + ", \"threshold\": 0.7, \"auditorThreshold\": 0.4, \"negatives\": \"eights\"",
+                StringComparison.Ordinal), "unlearning.positives=clean");
 
         Assert.Empty(result.Errors);
         Assert.Empty(result.Warnings);
         var policy = result.Policy!;
         Assert.Equal(("sigmoid", null), (policy.Classifiers["digits"].Outputs, policy.Classifiers["auditor"].Outputs));
         var feature = policy.UndesiredFeatures[0];
-        Assert.Equal((0.7, 0.4, "eights", "clean"), (feature.Threshold, feature.AuditorThreshold, feature.Negatives, policy.Unlearning.Positives));
+        Assert.Equal(
+            (0.7, 0.4, "eights", "clean"),
+            (feature.Threshold, feature.AuditorThreshold, feature.Negatives, policy.Unlearning.Positives));
         Assert.Equal(UnlearningPresets.Get("default") with { Positives = "clean" }, policy.Unlearning);
         foreach (var property in New)
             Assert.Contains($"\"{property}\":", result.EffectiveJson, StringComparison.Ordinal);
@@ -53,7 +58,8 @@ public sealed class FeatureChoiceTests
     [Fact]
     public void Read_AuditorsThresholdWithoutAuditor_IsAnError()
     {
-        var error = Assert.Single(ReadChanged(Smallest, "\"auditor\": \"auditor\", " + Feature, Feature + ", \"auditorThreshold\": 0.5").Errors);
+        var error = Assert.Single(
+            ReadChanged(Smallest, "\"auditor\": \"auditor\", " + Feature, Feature + ", \"auditorThreshold\": 0.5").Errors);
 
         Assert.Equal("$.undesiredFeatures[0].auditorThreshold", error.Path);
         Assert.Contains("none is named; the annotator's is 'threshold'", error.Message, StringComparison.Ordinal);
@@ -121,14 +127,21 @@ public sealed class FeatureChoiceTests
     [InlineData("a\\\\auditor.safetensors", "a/./auditor.safetensors")]
     public void Read_AnnotatorsCheckpointByADetour_IsNoIndependentAuditor(string annotator, string auditor)
     {
-        var result = Read(Smallest, $"classifiers.digits.checkpoint={annotator.Replace("\\\\", "\\", StringComparison.Ordinal)}", $"classifiers.auditor.checkpoint={auditor}");
+        var result = Read(
+            Smallest,
+            $"classifiers.digits.checkpoint={annotator.Replace("\\\\", "\\", StringComparison.Ordinal)}",
+            $"classifiers.auditor.checkpoint={auditor}");
 
         Assert.Equal(PolicyCodes.NoIndependentAuditor, Assert.Single(result.Warnings).Code);
-        Assert.Empty(Read(Smallest, "classifiers.digits.checkpoint=../a/auditor.safetensors", "classifiers.auditor.checkpoint=a/auditor.safetensors").Warnings);
+        Assert.Empty(Read(
+            Smallest,
+            "classifiers.digits.checkpoint=../a/auditor.safetensors",
+            "classifiers.auditor.checkpoint=a/auditor.safetensors").Warnings);
     }
 
     private static PolicyResult WithClasses(string given) => PolicyReader.Read(
-        Smallest.Replace("\"a.safetensors\", \"classes\": [\"7\", \"8\", \"9\"]", $"\"a.safetensors\", {given}", StringComparison.Ordinal),
+        Smallest.Replace(
+            "\"a.safetensors\", \"classes\": [\"7\", \"8\", \"9\"]", $"\"a.safetensors\", {given}", StringComparison.Ordinal),
         "policy.json", Vocabulary with { CheckpointFormats = [.. Vocabulary.CheckpointFormats, "torchscript"] }, []);
 
     private static string[] New => ["outputs", "threshold", "auditorThreshold", "negatives", "positives"];

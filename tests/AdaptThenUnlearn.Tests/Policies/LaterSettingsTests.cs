@@ -6,8 +6,8 @@ using static AdaptThenUnlearn.Tests.Policies.PolicyTexts;
 namespace AdaptThenUnlearn.Tests.Policies;
 
 /// <summary>
-/// Settings that older policies, and their digests, do not have: how a discriminator is made, how many samples must be clean, how strictly
-/// candidates are judged.
+/// Settings that older policies, and their digests, do not have: how a discriminator is made, how many samples must be clean, how
+/// strictly candidates are judged.
 /// </summary>
 public sealed class LaterSettingsTests
 {
@@ -28,9 +28,13 @@ public sealed class LaterSettingsTests
     [Fact]
     public void Read_KnobsLeftOutOrGiven_AreWhatTrainingSees()
     {
-        var (without, with) = (Read(Full).Policy!.Unlearning, Read(Full, "unlearning.minimumClean=0.5", "unlearning.candidateMargin=0.25").Policy!.Unlearning);
+        var (without, with) = (
+            Read(Full).Policy!.Unlearning,
+            Read(Full, "unlearning.minimumClean=0.5", "unlearning.candidateMargin=0.25").Policy!.Unlearning);
 
-        Assert.Equal((UnlearningOptions.DefaultMinimumClean, UnlearningOptions.DefaultCandidateMargin), (without.MinimumCleanOrDefault, without.CandidateMarginOrDefault));
+        Assert.Equal(
+            (UnlearningOptions.DefaultMinimumClean, UnlearningOptions.DefaultCandidateMargin),
+            (without.MinimumCleanOrDefault, without.CandidateMarginOrDefault));
         Assert.Equal((0.5, 0.25), (with.MinimumCleanOrDefault, with.CandidateMarginOrDefault));
     }
 
@@ -72,10 +76,14 @@ public sealed class LaterSettingsTests
     public void Record_WithAndWithoutWarmUp_ReadsBackAndKeepsTheOldTextWhereThereWasNone()
     {
         var run = Records.Run();
-        var with = run with { Training = run.Training! with { DiscriminatorWarmUp = new WarmedUpDiscriminator(Steps: 400, Samples: 6400) } };
+        var with = run with
+        {
+            Training = run.Training! with { DiscriminatorWarmUp = new WarmedUpDiscriminator(Steps: 400, Samples: 6400) }
+        };
 
         Assert.Equal(with.Training, RunRecordFile.Parse(RunRecordFile.ToJson(with), "run.json").Training);
         Assert.DoesNotContain("armUp", RunRecordFile.ToJson(run), StringComparison.Ordinal);
-        Assert.DoesNotContain("leanBelow", JsonNode.Parse(RunRecordFile.ToJson(run))!["training"]!.ToJsonString(), StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            "leanBelow", JsonNode.Parse(RunRecordFile.ToJson(run))!["training"]!.ToJsonString(), StringComparison.Ordinal);
     }
 }

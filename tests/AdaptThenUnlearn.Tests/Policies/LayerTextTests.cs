@@ -26,7 +26,8 @@ public sealed class LayerTextTests
     public void Parse_WhatIsLeftOut_HasPyTorchsDefault()
     {
         Assert.Equal(1e-5, LayerText.Parse("BatchNorm2d").GetDouble("eps", 1e-5));
-        Assert.Equal(1e-3, LayerText.Parse("BatchNorm2d(512, eps=1e-03, momentum=0.1, affine=True, track_running_stats=True)").GetDouble("eps", 1e-5));
+        Assert.Equal(1e-3, LayerText.Parse("BatchNorm2d(512, eps=1e-03, momentum=0.1, affine=True, track_running_stats=True)")
+            .GetDouble("eps", 1e-5));
         Assert.Null(LayerText.Parse("ReLU()").GetInt32("stride"));
         Assert.Equal((128, 7), LayerText.Parse("Unflatten(dim=1, unflattened_size=(128, 7, 7))").GetUnflattenedSize());
     }
@@ -47,7 +48,8 @@ public sealed class LayerTextTests
     [InlineData("LeakyReLU(negative_slope=steep)", "must be a number")]
     [InlineData("ReLU(==)", "cannot be read")]
     [InlineData("SelfAttention(64)", "SelfAttention")]
-    public void Problem_WhatCannotBeComputed_IsSaid(string text, string words) => Assert.Contains(words, LayerText.FindProblem(text), StringComparison.Ordinal);
+    public void Problem_WhatCannotBeComputed_IsSaid(string text, string words) =>
+        Assert.Contains(words, LayerText.FindProblem(text), StringComparison.Ordinal);
 
     [Fact]
     public void Read_Layers_AreInThePolicyAndInItsDigest()
@@ -76,6 +78,10 @@ public sealed class LayerTextTests
     private static PolicyResult With(string layers)
     {
         Assert.Contains(Generator, Smallest, StringComparison.Ordinal);
-        return PolicyReader.Read(Smallest.Replace(Generator, $"{Generator}, \"layers\": {layers}", StringComparison.Ordinal), "policy.json", Vocabulary with { CheckpointFormats = ["safetensors", "torchscript"] }, []);
+        return PolicyReader.Read(
+            Smallest.Replace(Generator, $"{Generator}, \"layers\": {layers}", StringComparison.Ordinal),
+            "policy.json",
+            Vocabulary with { CheckpointFormats = ["safetensors", "torchscript"] },
+            []);
     }
 }

@@ -16,5 +16,6 @@ public sealed class MeasurementSettingsTests
     public void Differences_RawOutput_IsMeasuredDifferently() =>
         Assert.Equal(["$.evaluation.range"], MeasurementSettings.Differences(Records.Policy, Ranged(EvaluationOptions.Raw)));
 
-    private static UnlearningPolicy Ranged(string? range) => Records.Policy with { Evaluation = Records.Policy.Evaluation with { Range = range } };
+    private static UnlearningPolicy Ranged(string? range) =>
+        Records.Policy with { Evaluation = Records.Policy.Evaluation with { Range = range } };
 }

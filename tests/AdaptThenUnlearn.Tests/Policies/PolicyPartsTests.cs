@@ -35,15 +35,20 @@ public sealed class UnlearningPresetsTests
     {
         var paper = UnlearningPresets.Get("paper");
 
-        Assert.Equal((0, 0, 0, 0), (paper.Retention.Weight, paper.NegativesAsFakes.Weight, paper.RecoverySteps, paper.ClassBalance.Rate));
+        Assert.Equal(
+            (0, 0, 0, 0), (paper.Retention.Weight, paper.NegativesAsFakes.Weight, paper.RecoverySteps, paper.ClassBalance.Rate));
         Assert.True(paper.CandidateEvery > 100 * paper.Steps);   // the last step gives the only candidate
-        Assert.True(paper.Repulsion.Limit > 100 * UnlearningPresets.Get("default").Repulsion.Limit);   // the push ends by its loss alone
+        // the push ends by its loss alone
+        Assert.True(paper.Repulsion.Limit > 100 * UnlearningPresets.Get("default").Repulsion.Limit);
     }
 
     [Fact]
     public void Of_UnknownName_NamesTheOthers()
     {
-        Assert.Contains("quick, default, thorough or paper", Assert.Throws<ArgumentException>(() => UnlearningPresets.Get("fast")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "quick, default, thorough or paper",
+            Assert.Throws<ArgumentException>(() => UnlearningPresets.Get("fast")).Message,
+            StringComparison.Ordinal);
     }
 }
 
@@ -54,7 +59,10 @@ public sealed class CanonicalJsonTests
     {
         var reordered = Smallest
             .Replace("\"schemaVersion\": 1,", "", StringComparison.Ordinal)
-            .Replace("\"maxRate\": 0.01 }\n  ]", "\"maxRate\": 1.0e-2, }\n ], // the same\n \"schemaVersion\": 1,", StringComparison.Ordinal);
+            .Replace(
+                "\"maxRate\": 0.01 }\n  ]",
+                "\"maxRate\": 1.0e-2, }\n ], // the same\n \"schemaVersion\": 1,",
+                StringComparison.Ordinal);
 
         var (one, other) = (Read(Smallest), Read(reordered));
 
@@ -121,11 +129,14 @@ public sealed class BuildMessageTests
     [InlineData("a ##vso[task.setvariable variable=x]b ##VSO[y]", "a ## vso[task.setvariable variable=x]b ## vso[y]")]
     [InlineData("a\u001b[2Jb\u009b1A", "a [2Jb 1A")]
     [InlineData("ban/maxRate: 0.5 :: c # 1 [x]", "ban/maxRate: 0.5 :: c # 1 [x]")]
-    public void LogLine_WhatABuildOrATerminalWouldObey_IsText(string text, string expected) => Assert.Equal(expected, LogLine.Sanitize(text));
+    public void LogLine_WhatABuildOrATerminalWouldObey_IsText(string text, string expected) =>
+        Assert.Equal(expected, LogLine.Sanitize(text));
 
     [Fact]
     public void ToString_CommandsToTheBuild_AreText() =>
-        Assert.Equal("atu: error ATU3001: failed quality/minShareKept/## vso[x]", new BuildMessage(Severity.Error, "ATU3001", "failed quality/minShareKept/##vso[x]").ToString());
+        Assert.Equal(
+            "atu: error ATU3001: failed quality/minShareKept/## vso[x]",
+            new BuildMessage(Severity.Error, "ATU3001", "failed quality/minShareKept/##vso[x]").ToString());
 }
 
 public sealed class PolicyCodesTests
@@ -133,7 +144,10 @@ public sealed class PolicyCodesTests
     [Fact]
     public void Codes_All_AreDistinctAndOfThePolicy()
     {
-        var codes = typeof(PolicyCodes).GetFields(BindingFlags.Public | BindingFlags.Static).Select(field => (string)field.GetRawConstantValue()!).ToArray();
+        var codes = typeof(PolicyCodes)
+            .GetFields(BindingFlags.Public | BindingFlags.Static)
+            .Select(field => (string)field.GetRawConstantValue()!)
+            .ToArray();
 
         Assert.Equal(codes.Length, codes.Distinct().Count());
         Assert.All(codes, code => Assert.Matches("^ATU1[01][0-9]{2}$", code));

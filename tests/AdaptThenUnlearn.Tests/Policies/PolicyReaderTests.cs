@@ -32,7 +32,8 @@ public sealed class PolicyReaderTests
     {
         var result = PolicyReader.Read(Full, "policy.json", Vocabulary, [PolicyOverride.Parse(path + "=\"a\\u0000b\"")]);
 
-        Assert.Contains(result.Errors, error => error.Path == "$." + path && error.Message.Contains("NUL", StringComparison.Ordinal));
+        Assert.Contains(
+            result.Errors, error => error.Path == "$." + path && error.Message.Contains("NUL", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -78,7 +79,8 @@ public sealed class PolicyReaderTests
     [Fact]
     public void Read_CommentsTrailingCommasAndByteOrderMark_AreNoErrors()
     {
-        var text = "\uFEFF// what\n" + Smallest.Replace("\"maxRate\": 0.01 }", "\"maxRate\": 0.01, /* it is */ }, ", StringComparison.Ordinal);
+        var text = "\uFEFF// what\n"
+            + Smallest.Replace("\"maxRate\": 0.01 }", "\"maxRate\": 0.01, /* it is */ }, ", StringComparison.Ordinal);
 
         Assert.Empty(Read(text).Errors);
     }
@@ -109,14 +111,16 @@ public sealed class PolicyReaderTests
                 "policy.json(3,11): error ATU1004: $.name: must be 1 to 64 of the characters a-z, 0-9 and '-', but is 'No 8'",
                 "policy.json(4,32): error ATU1005: $.generator.checkpoint: must be text, but is the number 8",
                 "policy.json(4,35): error ATU1002: $.generator.Format: unknown property (did you mean 'format'?)",
-                "policy.json(7,39): error ATU1007: $.undesiredFeatures[0].annotator: 'digit' is not a classifier of this policy; use digits (did you mean 'digits'?)",
+                "policy.json(7,39): error ATU1007: $.undesiredFeatures[0].annotator: 'digit' is not a classifier of this "
+                    + "policy; use digits (did you mean 'digits'?)",
                 "policy.json(7,90): error ATU1004: $.undesiredFeatures[0].maxRate: must be at least 0 and at most 1, but is 2",
                 "policy.json(7,93): error ATU1003: $.undesiredFeatures[0].maxRate: is given twice; this is the second",
                 "policy.json(8,5): error ATU1006: $.undesiredFeatures[1]: needs 'maxRate' or 'minUnlearned', or both",
                 "policy.json(8,15): error ATU1008: $.undesiredFeatures[1].name: 'digit-8' is already in this list",
                 "policy.json(10,28): error ATU1004: $.unlearning.steps: must be at least 1, but is 0",
                 "policy.json(10,39): error ATU1005: $.unlearning.seed: must be a whole number, but is the number 1.5",
-                "policy.json(10,67): error ATU1007: $.unlearning.repulsion.loss: 'il3' is not a repulsion loss; use il2, nl2 or el2 (did you mean 'il2'?)",
+                "policy.json(10,67): error ATU1007: $.unlearning.repulsion.loss: 'il3' is not a repulsion loss; use il2, nl2 "
+                    + "or el2 (did you mean 'il2'?)",
                 "policy.json(10,84): error ATU1004: $.unlearning.repulsion.weight: must be at least 0, but is -1",
                 "policy.json(11,49): error ATU1004: $.evaluation.maxSamples: must be at least 'samples' (200), but is 100",
             ],
@@ -126,8 +130,10 @@ public sealed class PolicyReaderTests
     [Fact]
     public void Read_CharactersOfSeveralBytes_CountsColumnsAsEditorsDo()
     {
-        // A smiley is 4 bytes and 2 UTF-16 units: { is 1, its quote 3, the quote of b 12; a carriage return alone does not end a line.
-        var unknown = Read("{ \"😀\": 1, \"b\": 2,\r\n \"c.d\": 3 }").Errors.Where(error => error.Code == PolicyCodes.UnknownProperty);
+        // A smiley is 4 bytes and 2 UTF-16 units: { is 1, its quote 3, the quote of b 12; a carriage return alone does not end a
+        // line.
+        var unknown = Read("{ \"😀\": 1, \"b\": 2,\r\n \"c.d\": 3 }").Errors
+            .Where(error => error.Code == PolicyCodes.UnknownProperty);
 
         Assert.Equal(
             [(1, 3, "$['😀']"), (1, 12, "$.b"), (2, 2, "$['c.d']")],
@@ -137,7 +143,10 @@ public sealed class PolicyReaderTests
     [Fact]
     public void Read_ClassifierWithAnOddName_IsFoundByItsPlace()
     {
-        var error = Assert.Single(ReadChanged(Full, "\"classifiers\": {", "\"classifiers\": { \"a.b['\": { \"checkpoint\": \"c\", \"classes\": [\"1\", \"1\"] },").Errors);
+        var error = Assert.Single(ReadChanged(
+            Full,
+            "\"classifiers\": {",
+            "\"classifiers\": { \"a.b['\": { \"checkpoint\": \"c\", \"classes\": [\"1\", \"1\"] },").Errors);
 
         Assert.Equal(("$.classifiers['a.b[\\''].classes[1]", 9), (error.Path, error.Line));
     }
@@ -145,7 +154,10 @@ public sealed class PolicyReaderTests
     [Fact]
     public void Read_WrongPlaceWhoseNameBeginsAnother_DoesNotHideTheOther()
     {
-        var errors = ReadChanged(Full, "\"classifiers\": {", "\"classifiers\": { \"a\": 7, \"ab\": { \"checkpoint\": \"c\", \"classes\": [\"1\", \"1\"] },").Errors;
+        var errors = ReadChanged(
+            Full,
+            "\"classifiers\": {",
+            "\"classifiers\": { \"a\": 7, \"ab\": { \"checkpoint\": \"c\", \"classes\": [\"1\", \"1\"] },").Errors;
 
         Assert.Equal(["$.classifiers.a", "$.classifiers.ab.classes[1]"], errors.Select(error => error.Path));
     }
@@ -191,7 +203,8 @@ public sealed class PolicyReaderTests
     {
         var error = Assert.Single(Read("{\"a\":" + new string('[', 100_000)).Errors);
 
-        Assert.Equal("policy.json(1,69): error ATU1001: $: nested deeper than 64 levels", error.ToString());   // 5 + 63 levels of lists before
+        // 5 + 63 levels of lists before
+        Assert.Equal("policy.json(1,69): error ATU1001: $: nested deeper than 64 levels", error.ToString());
     }
 
     [Theory]
@@ -357,7 +370,8 @@ public sealed class PolicyReaderTests
         Assert.Equal([500, 1000], bounds.Looks());
         Assert.Equal(0.003682, bounds.SmallestProvableRate(), tolerance: 1e-6);
 
-        var result = Read(Smallest, "evaluation.samples=500", "evaluation.maxSamples=1000", $"undesiredFeatures[0].maxRate={maxRate}");
+        var result =
+            Read(Smallest, "evaluation.samples=500", "evaluation.maxSamples=1000", $"undesiredFeatures[0].maxRate={maxRate}");
         Assert.Equal(warnings, result.Warnings.Count(warning => warning.Code == PolicyCodes.UnprovableLimit));
     }
 

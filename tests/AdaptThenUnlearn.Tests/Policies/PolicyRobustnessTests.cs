@@ -11,7 +11,8 @@ public sealed class PolicyRobustnessTests
 {
     private static readonly string[] Tokens =
     [
-        "{", "}", "[", "]", ",", ":", "\"", "null", "true", "0", "-1", "-0", "2147483647", "5e-324", "1e308", "\"A\"", "\"8\"", "\"auditor\"", "1e999", "1.5", "99999999999999999999", "\"\"", "\"x\"",
+        "{", "}", "[", "]", ",", ":", "\"", "null", "true", "0", "-1", "-0", "2147483647", "5e-324", "1e308", "\"A\"",
+        "\"8\"", "\"auditor\"", "1e999", "1.5", "99999999999999999999", "\"\"", "\"x\"",
         "{}", "[]", "[null]", "{\"\":null}", "\\u0000", "\uD800", "ü", "\n", "//", "/*", "\"name\"", "\"classes\"", "\"$schema\"",
     ];
 
@@ -72,7 +73,8 @@ public sealed class PolicyRobustnessTests
 
             var children = element.ValueKind switch
             {
-                JsonValueKind.Object => element.EnumerateObject().Select(each => ($"{path}.{each.Name}".TrimStart('.'), each.Value)),
+                JsonValueKind.Object =>
+                    element.EnumerateObject().Select(each => ($"{path}.{each.Name}".TrimStart('.'), each.Value)),
                 JsonValueKind.Array => element.EnumerateArray().Select((each, index) => ($"{path}[{index}]", each)),
                 _ => [],
             };

@@ -12,9 +12,13 @@ public sealed class PolicySchemaTests
     private static readonly JsonObject _exported = JsonNode.Parse(PolicySchema.Export(PolicyTexts.Vocabulary))!.AsObject();
 
     public static TheoryData<string> Examples =>
-        [.. Directory.GetFiles(ExampleFolder(), "*.json").Select(path => Path.GetFileName(path)).Where(name => name != "policy.schema.json").Order()];
+        [.. Directory.GetFiles(ExampleFolder(), "*.json")
+            .Select(path => Path.GetFileName(path))
+            .Where(name => name != "policy.schema.json")
+            .Order()];
 
-    // The names are read from the file itself, because the catalogues are in other projects. A test of the command line compares them.
+    // The names are read from the file itself, because the catalogues are in other projects. A test of the command line compares
+    // them.
     [Fact]
     public void Export_CommittedFile_IsNotStale()
     {
@@ -52,7 +56,8 @@ public sealed class PolicySchemaTests
         {
             Assert.False(string.IsNullOrEmpty(place.Description), place.Path);
             Assert.EndsWith(".", place.Description, StringComparison.Ordinal);
-            Assert.DoesNotMatch(@"[<>]|\bcref\b|\b(int|double|bool|string|IReadOnly\w+|\w+Options|\w+Choice)\b", place.Description);
+            Assert.DoesNotMatch(
+                @"[<>]|\bcref\b|\b(int|double|bool|string|IReadOnly\w+|\w+Options|\w+Choice)\b", place.Description);
         });
     }
 
@@ -68,10 +73,12 @@ public sealed class PolicySchemaTests
         {
             var name = $"T:{record.Type.FullName}";
             var compiled = file.Descendants("member").Single(member => member.Attribute("name")!.Value == name);
-            Assert.Equal(PolicyDocumentation.ToPlainText(compiled.Element("summary")!), PolicyDocumentation.Describe(record.Type));
+            Assert.Equal(
+                PolicyDocumentation.ToPlainText(compiled.Element("summary")!), PolicyDocumentation.Describe(record.Type));
             Assert.Equal(
                 record.Members.Select(member => (member.Parameter, PolicyDocumentation.Describe(record.Type, member.Parameter))),
-                compiled.Elements("param").Select(each => (each.Attribute("name")!.Value, PolicyDocumentation.ToPlainText(each))));
+                compiled.Elements("param")
+                    .Select(each => (each.Attribute("name")!.Value, PolicyDocumentation.ToPlainText(each))));
         });
     }
 
@@ -88,7 +95,8 @@ public sealed class PolicySchemaTests
         AssertShows(JsonValue.Create("auto"), Property(_exported, "generator", "format"));
         AssertShows(JsonValue.Create("8-bit"), Property(_exported, "evaluation", "range"));
         AssertShows(JsonValue.Create(UnlearningOptions.DefaultMinimumClean), Property(_exported, "unlearning", "minimumClean"));
-        AssertShows(JsonValue.Create(UnlearningOptions.DefaultCandidateMargin), Property(_exported, "unlearning", "candidateMargin"));
+        AssertShows(
+            JsonValue.Create(UnlearningOptions.DefaultCandidateMargin), Property(_exported, "unlearning", "candidateMargin"));
         Assert.EndsWith(
             FormattableString.Invariant($" {DiscriminatorWarmUpOptions.Default.Steps} steps when absent."),
             (string)Property(_exported, "unlearning", "discriminatorWarmUp")["description"]!, StringComparison.Ordinal);
@@ -110,7 +118,8 @@ public sealed class PolicySchemaTests
     {
         Assert.Equal(PolicyTexts.Vocabulary.Methods, Suggested(Property(_exported, "unlearning", "method")));
         Assert.Equal(PolicyTexts.Vocabulary.Repulsions, Suggested(Property(_exported, "unlearning", "repulsion", "loss")));
-        Assert.Equal(["auto", .. PolicyTexts.Vocabulary.CheckpointFormats], Suggested(Property(_exported, "generator", "format")));
+        Assert.Equal(
+            ["auto", .. PolicyTexts.Vocabulary.CheckpointFormats], Suggested(Property(_exported, "generator", "format")));
         Assert.Equal(["auto", .. PolicyTexts.Vocabulary.CheckpointFormats], Suggested(OfEveryClassifier("format")));
         Assert.Equal(PolicyTexts.Vocabulary.ReportFormats, Suggested(Property(_exported, "report", "formats")["items"]!));
         Assert.Equal(WeightsExtractor.Names, Suggested(Property(_exported, "quality", "extractor")));
@@ -124,7 +133,8 @@ public sealed class PolicySchemaTests
     [Fact]
     public void Export_VocabularyThatHasAuto_SuggestsItOnce()
     {
-        var schema = JsonNode.Parse(PolicySchema.Export(PolicyTexts.Vocabulary with { CheckpointFormats = ["auto", "pytorch"] }))!;
+        var schema =
+            JsonNode.Parse(PolicySchema.Export(PolicyTexts.Vocabulary with { CheckpointFormats = ["auto", "pytorch"] }))!;
 
         Assert.Equal(["auto", "pytorch"], Suggested(Property(schema, "generator", "format")));
     }
@@ -157,7 +167,14 @@ public sealed class PolicySchemaTests
     [Fact]
     public void Examples_Listed_AreThere()
     {
-        Assert.Equal(["avatars-no-glasses.json", "avatars-no-hat-no-beard.json", "mnist-balanced.json", "mnist-impossible.json", "mnist-no-digit-8.json", "mnist-no-digits-4-and-8.json"], Examples.Select(row => row.Data));
+        Assert.Equal([
+            "avatars-no-glasses.json",
+            "avatars-no-hat-no-beard.json",
+            "mnist-balanced.json",
+            "mnist-impossible.json",
+            "mnist-no-digit-8.json",
+            "mnist-no-digits-4-and-8.json"
+        ], Examples.Select(row => row.Data));
     }
 
     [Theory]

@@ -35,7 +35,9 @@ internal static class PolicyTexts
         }
         """;
 
-    /// <summary>Digest of <see cref="Full"/> from before later properties existed. Only the preset that it names may change it.</summary>
+    /// <summary>
+    /// Digest of <see cref="Full"/> from before later properties existed. Only the preset that it names may change it.
+    /// </summary>
     public const string FullDigest = "1c95c1a06e01221140ac13718617dc36641dcd613df3c9816ef72b85288b6753";
 
     /// <summary>A policy with every section.</summary>

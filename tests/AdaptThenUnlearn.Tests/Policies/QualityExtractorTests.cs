@@ -16,13 +16,18 @@ public sealed class QualityExtractorTests
 
         Assert.Equal((PolicyCodes.Missing, "$.quality.extractorWeights", 16), (error.Code, error.Path, error.Line));
         Assert.Contains("nothing is downloaded", error.Message, StringComparison.Ordinal);
-        Assert.Contains("pt_inception-2015-12-05-6726825d.pth (its SHA-256 begins with 6726825d), from https://github.com/mseitzer/pytorch-fid", error.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "pt_inception-2015-12-05-6726825d.pth (its SHA-256 begins with 6726825d), from "
+                + "https://github.com/mseitzer/pytorch-fid",
+            error.Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void Read_NvidiasInceptionWithoutWeights_SaysItsDigest() => Assert.Contains(
         "inception-2015-12-05.pt (SHA-256 f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4)",
-        Assert.Single(ReadChanged(Enough, OfClassifier, "\"extractor\": \"inception-v3-torchscript\"").Errors).Message, StringComparison.Ordinal);
+        Assert.Single(ReadChanged(Enough, OfClassifier, "\"extractor\": \"inception-v3-torchscript\"").Errors).Message,
+        StringComparison.Ordinal);
 
     [Fact]
     public void Read_InceptionWithWeights_IsAPolicyWhoseAuditorCounts()
@@ -40,10 +45,14 @@ public sealed class QualityExtractorTests
     [Fact]
     public void Read_ClassifierWithWeights_IsAnError()
     {
-        var errors = ReadChanged(Enough, OfClassifier, OfClassifier + ", \"extractorWeights\": \"w.pth\", \"extractorSha256\": \"" + new string('0', 64) + "\"").Errors;
+        var errors = ReadChanged(
+            Enough,
+            OfClassifier,
+            OfClassifier + ", \"extractorWeights\": \"w.pth\", \"extractorSha256\": \"" + new string('0', 64) + "\"").Errors;
 
         Assert.Equal(["$.quality.extractorWeights", "$.quality.extractorSha256"], errors.Select(error => error.Path));
-        Assert.All(errors, error => Assert.Contains("the extractor 'auditor' is a classifier", error.Message, StringComparison.Ordinal));
+        Assert.All(
+            errors, error => Assert.Contains("the extractor 'auditor' is a classifier", error.Message, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -51,13 +60,19 @@ public sealed class QualityExtractorTests
     {
         var error = Assert.Single(ReadChanged(Enough, OfClassifier, "\"extractor\": \"inception-v4\"").Errors);
 
-        Assert.Contains("digits, auditor, inception-v3, inception-v3-torchscript or torchscript (did you mean 'inception-v3'?)", error.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "digits, auditor, inception-v3, inception-v3-torchscript or torchscript (did you mean 'inception-v3'?)",
+            error.Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void Read_ClassifierCalledLikeAnExtractor_IsAnError() => Assert.Equal(
         "$.classifiers.inception-v3",
-        Assert.Single(ReadChanged(Enough, "\"digits\": { \"checkpoint\"", "\"inception-v3\": { \"checkpoint\": \"c\" }, \"digits\": { \"checkpoint\"").Errors).Path);
+        Assert.Single(ReadChanged(
+            Enough,
+            "\"digits\": { \"checkpoint\"",
+            "\"inception-v3\": { \"checkpoint\": \"c\" }, \"digits\": { \"checkpoint\"").Errors).Path);
 
     [Theory]
     [InlineData(4097, "ATU1102")]    // too few for any distance
@@ -66,10 +81,15 @@ public sealed class QualityExtractorTests
     [InlineData(81920, null)]
     public void Read_InceptionWithFewSamples_IsWarnedOf(int samples, string? warned)
     {
-        var result = ReadChanged(Full.Replace("\"samples\": 1000, \"maxSamples\": 4000", $"\"samples\": {samples}, \"maxSamples\": 90000", StringComparison.Ordinal), OfClassifier, OfInception);
+        var result = ReadChanged(Full.Replace(
+            "\"samples\": 1000, \"maxSamples\": 4000",
+            $"\"samples\": {samples}, \"maxSamples\": 90000",
+            StringComparison.Ordinal), OfClassifier, OfInception);
 
         Assert.Empty(result.Errors);
-        Assert.Equal(warned is null ? [] : [$"{warned} $.evaluation.samples"], result.Warnings.Select(warning => $"{warning.Code} {warning.Path}"));
+        Assert.Equal(
+            warned is null ? [] : [$"{warned} $.evaluation.samples"],
+            result.Warnings.Select(warning => $"{warning.Code} {warning.Path}"));
     }
 
     [Fact]
@@ -77,7 +97,8 @@ public sealed class QualityExtractorTests
     {
         var itself = Read(Full, "quality.reference=original-generator");
 
-        Assert.Equal(["ATU1121 $.quality.maxFrechetIncrease"], itself.Warnings.Select(warning => $"{warning.Code} {warning.Path}"));
+        Assert.Equal(
+            ["ATU1121 $.quality.maxFrechetIncrease"], itself.Warnings.Select(warning => $"{warning.Code} {warning.Path}"));
         Assert.Empty(Read(Full, "quality.reference=original-generator", "quality.maxFrechetIncrease=null").Warnings);
     }
 
@@ -85,8 +106,12 @@ public sealed class QualityExtractorTests
     public void EffectiveJson_WithoutWeights_IsTheTextOfBefore()
     {
         Assert.DoesNotContain("extractorWeights", Read(Full).EffectiveJson, StringComparison.Ordinal);
-        Assert.Contains("\"extractorWeights\":\"w.pth\"", ReadChanged(Enough, OfClassifier, OfInception).EffectiveJson, StringComparison.Ordinal);
+        Assert.Contains(
+            "\"extractorWeights\":\"w.pth\"",
+            ReadChanged(Enough, OfClassifier, OfInception).EffectiveJson,
+            StringComparison.Ordinal);
     }
 
-    private static string Enough { get; } = Full.Replace("\"samples\": 1000, \"maxSamples\": 4000", "\"samples\": 5000, \"maxSamples\": 9000", StringComparison.Ordinal);
+    private static string Enough { get; } = Full.Replace(
+        "\"samples\": 1000, \"maxSamples\": 4000", "\"samples\": 5000, \"maxSamples\": 9000", StringComparison.Ordinal);
 }

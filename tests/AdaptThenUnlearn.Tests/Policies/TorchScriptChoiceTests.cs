@@ -13,7 +13,9 @@ public sealed class TorchScriptChoiceTests
     [Fact]
     public void Read_ProgramsNamed_AreInThePolicy()
     {
-        var result = Changed((Generator, Generator + ", \"format\": \"torchscript\", \"latentSize\": 64, \"discriminator\": \"d.pt\""), (Auditor, Auditor + "\"format\": \"torchscript\", "));
+        var result = Changed(
+            (Generator, Generator + ", \"format\": \"torchscript\", \"latentSize\": 64, \"discriminator\": \"d.pt\""),
+            (Auditor, Auditor + "\"format\": \"torchscript\", "));
 
         Assert.Empty(result.Errors);
         Assert.Equal((64, "torchscript"), (result.Policy!.Generator.LatentSize, result.Policy.Classifiers["auditor"].Format));
@@ -42,7 +44,9 @@ public sealed class TorchScriptChoiceTests
     [Fact]
     public void Read_ProgramWithoutClasses_AsksForThem()
     {
-        var error = Assert.Single(Changed((Auditor + "\"checkpoint\": \"b.safetensors\", \"classes\": [\"7\", \"8\", \"9\"]", Auditor + "\"checkpoint\": \"b.pt\", \"format\": \"torchscript\"")).Errors);
+        var error = Assert.Single(Changed((
+            Auditor + "\"checkpoint\": \"b.safetensors\", \"classes\": [\"7\", \"8\", \"9\"]",
+            Auditor + "\"checkpoint\": \"b.pt\", \"format\": \"torchscript\"")).Errors);
 
         Assert.Equal((PolicyCodes.Missing, "$.classifiers.auditor.classes"), (error.Code, error.Path));
         Assert.Contains("a program does not name its outputs", error.Message, StringComparison.Ordinal);
@@ -50,14 +54,21 @@ public sealed class TorchScriptChoiceTests
 
     [Fact]
     public void Programs_ScriptedExtractor_IsOne() =>
-        Assert.Equal(["extractor"], (Records.Policy with { Quality = Records.Policy.Quality! with { Extractor = "inception-v3-torchscript" } }).ProgramRoles());
+        Assert.Equal(["extractor"], (Records.Policy with
+        {
+            Quality = Records.Policy.Quality! with { Extractor = "inception-v3-torchscript" }
+        }).ProgramRoles());
 
     [Fact]
     public void Report_ProgramsWereRun_SaysWhich()
     {
-        var policy = Records.Policy with { Generator = Records.Policy.Generator with { Format = "torchscript", Discriminator = "d.pt" } };
+        var policy =
+            Records.Policy with { Generator = Records.Policy.Generator with { Format = "torchscript", Discriminator = "d.pt" } };
 
-        Assert.Contains("| Programs run | generator, discriminator (TorchScript, by libtorch's interpreter) |", new MarkdownReport().Render(Records.Run(policy: policy)), StringComparison.Ordinal);
+        Assert.Contains(
+            "| Programs run | generator, discriminator (TorchScript, by libtorch's interpreter) |",
+            new MarkdownReport().Render(Records.Run(policy: policy)),
+            StringComparison.Ordinal);
         Assert.DoesNotContain("Programs run", new MarkdownReport().Render(Records.Run()), StringComparison.Ordinal);
     }
 }

@@ -36,8 +36,10 @@ public sealed partial class HtmlReportTests
     {
         // On a logarithmic axis 10 % before, the limit of 1 % and 0.1 % after are equally far from each other.
         var run = Records.Run();
-        var page = new HtmlReport().Render(run with { After = run.After! with { Features = [run.After.Features[0] with { Looks = [new Look(10000, 10)] }] } });
-        var (before, limit, after) = (At(CirclePattern("before").Match(page)), At(LimitPattern().Match(page)), At(CirclePattern("after").Match(page)));
+        var page = new HtmlReport().Render(
+            run with { After = run.After! with { Features = [run.After.Features[0] with { Looks = [new Look(10000, 10)] }] } });
+        var (before, limit, after) =
+            (At(CirclePattern("before").Match(page)), At(LimitPattern().Match(page)), At(CirclePattern("after").Match(page)));
 
         Assert.Equal(before - limit, limit - after, tolerance: 0.03);
         Assert.True(before > limit);
@@ -47,7 +49,8 @@ public sealed partial class HtmlReportTests
     public void Render_NothingSeenAfter_StandsAtTheLeftEdge()
     {
         var run = Records.Run();
-        var page = new HtmlReport().Render(run with { After = run.After! with { Features = [run.After.Features[0] with { Looks = [new Look(10000, 0)] }] } });
+        var page = new HtmlReport().Render(
+            run with { After = run.After! with { Features = [run.After.Features[0] with { Looks = [new Look(10000, 0)] }] } });
 
         Assert.Equal("2%", CirclePattern("after").Match(page).Groups[1].Value);
     }

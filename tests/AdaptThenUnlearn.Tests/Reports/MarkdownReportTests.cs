@@ -9,7 +9,13 @@ public sealed class MarkdownReportTests
     [Fact]
     public void Render_RemarksOfTheRun_AreListedWithTheirWarnings()
     {
-        var run = Records.Run() with { Remarks = [new Remark("generator", "taken to end in tanh"), new Remark("reference", "3 files were passed over", IsWarning: true)] };
+        var run = Records.Run() with
+        {
+            Remarks =
+        [
+            new Remark("generator", "taken to end in tanh"), new Remark("reference", "3 files were passed over", IsWarning: true)
+        ]
+        };
 
         var report = new MarkdownReport().Render(run);
 
@@ -20,7 +26,10 @@ public sealed class MarkdownReportTests
 
     [Fact]
     public void Render_NothingTrained_SaysSo() =>
-        Assert.Contains("the artifact is the input, byte for byte", new MarkdownReport().Render(Records.Named("untrained")), StringComparison.Ordinal);
+        Assert.Contains(
+            "the artifact is the input, byte for byte",
+            new MarkdownReport().Render(Records.Named("untrained")),
+            StringComparison.Ordinal);
 
     [Theory]
     [InlineData("markdown")]
@@ -28,10 +37,16 @@ public sealed class MarkdownReportTests
     public void Render_CheckpointWithoutDiscriminator_SaysThatOneWasWarmedUp(string format)
     {
         var run = Records.Run();
-        var without = run with { Training = run.Training! with { DiscriminatorWarmUp = new WarmedUpDiscriminator(Steps: 400, Samples: 6400) } };
+        var without = run with
+        {
+            Training = run.Training! with { DiscriminatorWarmUp = new WarmedUpDiscriminator(Steps: 400, Samples: 6400) }
+        };
         var report = ReportFormats.All.Single(known => known.Name == format);
 
-        Assert.Contains("the checkpoint has none: one was warmed up in 400 steps on 6400 of the generator's own images", report.Render(without).Replace("&#39;", "'", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.Contains(
+            "the checkpoint has none: one was warmed up in 400 steps on 6400 of the generator's own images",
+            report.Render(without).Replace("&#39;", "'", StringComparison.Ordinal),
+            StringComparison.Ordinal);
         Assert.DoesNotContain("warmed up", report.Render(run), StringComparison.Ordinal);
     }
 
@@ -44,7 +59,12 @@ public sealed class MarkdownReportTests
         var raised = run with { Training = run.Training! with { CleanBelow = 0.0712 } };
         var report = ReportFormats.All.Single(known => known.Name == format);
 
-        Assert.Contains("has a probability below 0.0712: below 0.001, as the policy says, fewer than 80 % of the images", report.Render(raised).Replace("&#160;", " ", StringComparison.Ordinal).Replace("\u00a0", " ", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.Contains(
+            "has a probability below 0.0712: below 0.001, as the policy says, fewer than 80 % of the images",
+            report.Render(raised)
+                .Replace("&#160;", " ", StringComparison.Ordinal)
+                .Replace("\u00a0", " ", StringComparison.Ordinal),
+            StringComparison.Ordinal);
         Assert.DoesNotContain("as the policy says, fewer", report.Render(run), StringComparison.Ordinal);
     }
 
@@ -78,7 +98,8 @@ public sealed class MarkdownReportTests
     {
         var policy = Records.Policy with { Description = hostile, Owner = hostile };
         var run = Records.Run(policy: policy);
-        var before = run.Before with { Quality = run.Before.Quality! with { DistanceName = hostile } };   // a record may come from anyone
+        // a record may come from anyone
+        var before = run.Before with { Quality = run.Before.Quality! with { DistanceName = hostile } };
 
         Assert.DoesNotContain(mustNotAppear, new MarkdownReport().Render(run with { Before = before }), StringComparison.Ordinal);
     }
@@ -88,7 +109,8 @@ public sealed class MarkdownReportTests
     [InlineData("effaced, defaced", "effaced, defaced")]
     [InlineData("\u05D0\u05D1 a\u0301 \u2764\uFE0F", "\u05D0\u05D1 a\u0301 \u2764\uFE0F")]
     [InlineData("1:2:3", "1:<!-- -->2:3")]
-    public void Escape_WordsNumbersAndScripts_StayAsTheyAre(string text, string expected) => Assert.Equal(expected, MarkdownText.Escape(text));
+    public void Escape_WordsNumbersAndScripts_StayAsTheyAre(string text, string expected) =>
+        Assert.Equal(expected, MarkdownText.Escape(text));
 
     [Theory]
     [InlineData("plain", "`plain`")]
@@ -100,14 +122,16 @@ public sealed class MarkdownReportTests
     [InlineData("short", 5, "short")]
     [InlineData("longer", 5, "long…")]
     [InlineData("abc😀d", 5, "abc…")]
-    public void Clip_LongText_EndsWithAnEllipsisAndNoHalfCharacter(string text, int length, string expected) => Assert.Equal(expected, MarkdownText.Clip(text, length));
+    public void Clip_LongText_EndsWithAnEllipsisAndNoHalfCharacter(string text, int length, string expected) =>
+        Assert.Equal(expected, MarkdownText.Clip(text, length));
 
     [Theory]
     [InlineData(0.01, "1 %")]
     [InlineData(0.123456, "12.346 %")]
     [InlineData(0, "0 %")]
     [InlineData(0.000001, "0.0001 %")]
-    public void Percent_AnyShare_IsNeverRoundedToNone(double share, string expected) => Assert.Equal(expected, ReportText.Percent(share));
+    public void Percent_AnyShare_IsNeverRoundedToNone(double share, string expected) =>
+        Assert.Equal(expected, ReportText.Percent(share));
 
     [Theory]
     [InlineData("https://evil.example/a.png", "https%3A/evil.example/a.png")]

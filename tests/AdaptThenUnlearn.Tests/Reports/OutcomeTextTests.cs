@@ -23,7 +23,8 @@ public sealed class OutcomeTextTests
         {
             "markdown" => $"# {OutcomeText.Mark(outcome)}: no-eights\n",
             "html" => $">{OutcomeText.Describe(outcome)}</span>",
-            "junit" => new XElement("property", new XAttribute("name", "verdict"), new XAttribute("value", OutcomeText.Name(outcome))).ToString(),
+            "junit" => new XElement(
+                "property", new XAttribute("name", "verdict"), new XAttribute("value", OutcomeText.Name(outcome))).ToString(),
             _ => $"\"verdict\": {JsonSerializer.Serialize(OutcomeText.Name(outcome))}",
         }, text, StringComparison.Ordinal);
     }
@@ -66,21 +67,32 @@ public sealed class OutcomeTextTests
 
         Assert.All(record.Verdict.Findings.Where(finding => finding.State is FindingState.Waived), finding =>
         {
-            string[] wanted = [finding.Rule.ToString(), finding.Waiver!.Reason, finding.Waiver.ApprovedBy, finding.Waiver.Expires, ReportText.Unit(finding.Rule)(finding.Observed!.Value), ReportText.Unit(finding.Rule)(finding.Limit)];
+            string[] wanted =
+            [
+                finding.Rule.ToString(),
+                finding.Waiver!.Reason,
+                finding.Waiver.ApprovedBy,
+                finding.Waiver.Expires,
+                ReportText.Unit(finding.Rule)(finding.Observed!.Value),
+                ReportText.Unit(finding.Rule)(finding.Limit)
+            ];
             Assert.All(wanted, word => Assert.Contains(word, top, StringComparison.Ordinal));
         });
         Assert.DoesNotContain("✅", text[..text.IndexOf('\n', StringComparison.Ordinal)], StringComparison.Ordinal);
         Assert.DoesNotMatch(@"meets? the policy and may|may be released\.|<header class=""good""", text);
     }
 
-    // A door that asks only whether the gate passed has fewer states than the gate, and tells a waived generator as one that meets the policy.
+    // A door that asks only whether the gate passed has fewer states than the gate, and tells a waived generator as one that
+    // meets the policy.
     [Theory]
     [InlineData("src/AdaptThenUnlearn/Reports")]
     [InlineData("src/AdaptThenUnlearn.Publishing")]
     [InlineData("src/AdaptThenUnlearn.Cli")]
     public void Doors_AskForTheOutcome_AndNotWhetherTheGatePassed(string folder)
     {
-        var files = Directory.EnumerateFiles(Path.Combine(Repository.Root, folder), "*.cs", SearchOption.AllDirectories).Where(file => !file.Contains("/obj/", StringComparison.Ordinal)).ToList();
+        var files = Directory.EnumerateFiles(Path.Combine(Repository.Root, folder), "*.cs", SearchOption.AllDirectories)
+            .Where(file => !file.Contains("/obj/", StringComparison.Ordinal))
+            .ToList();
 
         Assert.NotEmpty(files);
         Assert.All(files, file => Assert.DoesNotContain("erdict.Passed", File.ReadAllText(file), StringComparison.Ordinal));
@@ -90,7 +102,8 @@ public sealed class OutcomeTextTests
     [InlineData("passed", "Of 5 rules: 5 passed.")]
     [InlineData("untrained", "Of 5 rules: 2 passed, 3 do not apply.")]
     [InlineData("waived-untrained", "Of 4 rules: 1 passed, 1 waived, 2 do not apply.")]
-    public void Counts_OfARun_HaveEveryRule(string run, string expected) => Assert.Equal(expected, OutcomeText.Counts(Records.Named(run).Verdict.Findings));
+    public void Counts_OfARun_HaveEveryRule(string run, string expected) =>
+        Assert.Equal(expected, OutcomeText.Counts(Records.Named(run).Verdict.Findings));
 
     [Fact]
     public void VerdictText_OfARule_WritesItsNumbersAsReportsDo()
@@ -98,9 +111,18 @@ public sealed class OutcomeTextTests
         var findings = Records.Named("waived-untrained").Verdict.Findings;
 
         Assert.StartsWith("waived digit-8/maxRate: 5 %, judged ", VerdictText.Describe(findings[0]), StringComparison.Ordinal);
-        Assert.EndsWith(", must be ≤ 1 %; waived by Grace until 2026-12-31: too few samples show it", VerdictText.DescribeWaived(findings[0]), StringComparison.Ordinal);
-        Assert.StartsWith("passed quality/maxFrechetDistance: 30, judged 30.75, must be ≤ 40 (", VerdictText.Describe(findings[1]), StringComparison.Ordinal);
-        Assert.StartsWith("does not apply quality/maxFrechetIncrease: must be ≤ 50 % (nothing was trained", VerdictText.Describe(findings[2]), StringComparison.Ordinal);
+        Assert.EndsWith(
+            ", must be ≤ 1 %; waived by Grace until 2026-12-31: too few samples show it",
+            VerdictText.DescribeWaived(findings[0]),
+            StringComparison.Ordinal);
+        Assert.StartsWith(
+            "passed quality/maxFrechetDistance: 30, judged 30.75, must be ≤ 40 (",
+            VerdictText.Describe(findings[1]),
+            StringComparison.Ordinal);
+        Assert.StartsWith(
+            "does not apply quality/maxFrechetIncrease: must be ≤ 50 % (nothing was trained",
+            VerdictText.Describe(findings[2]),
+            StringComparison.Ordinal);
         Assert.Null(VerdictText.DescribeWaived(findings[1]));
     }
 }

@@ -15,7 +15,10 @@ namespace AdaptThenUnlearn.Tests.Reports;
 internal static partial class ReportFormatContract
 {
     /// <summary>Runs of each kind that a report must be able to show.</summary>
-    public static IReadOnlyList<string> Runs { get; } = ["passed", "failed", "unmeasured", "untrained", "waived", "waived-untrained"];
+    public static IReadOnlyList<string> Runs { get; } =
+    [
+        "passed", "failed", "unmeasured", "untrained", "waived", "waived-untrained"
+    ];
 
     // Text that a policy, a classifier, a path or a machine may hold, and what each format's readers could take it for.
     private static readonly string[] _hostileTexts =
@@ -58,7 +61,8 @@ internal static partial class ReportFormatContract
             var text = format.Render(run);
             if (text != format.Render(RunRecordFile.Parse(RunRecordFile.ToJson(run), "run.json")))
                 yield return $"{name}: the record that was written and read gives another text";
-            foreach (var finding in run.Verdict.Findings.Where(finding => !text.Contains(finding.Rule.ToString(), StringComparison.Ordinal)))
+            foreach (var finding in run.Verdict.Findings.Where(
+                finding => !text.Contains(finding.Rule.ToString(), StringComparison.Ordinal)))
                 yield return $"{name}: the rule {finding.Rule} is missing";
             if (!text.EndsWith('\n'))
                 yield return $"{name}: the text does not end with a line break";
@@ -68,7 +72,8 @@ internal static partial class ReportFormatContract
 
         // The same findings with another verdict must read differently.
         var passed = Records.Named("passed");
-        if (format.Render(passed) == format.Render(passed with { Verdict = new Verdict(false, passed.Verdict.Findings, passed.Verdict.Warnings) }))
+        if (format.Render(passed)
+            == format.Render(passed with { Verdict = new Verdict(false, passed.Verdict.Findings, passed.Verdict.Warnings) }))
             yield return "the verdict is missing: the text is the same whether the run passed or failed";
     }
 
@@ -100,7 +105,8 @@ internal static partial class ReportFormatContract
         var kind = Path.GetExtension(format.FileName);
         if (!_readers.TryGetValue(kind, out var read))
         {
-            yield return $"nothing reads '{kind}': add a reader to {nameof(ReportFormatContract)}.{nameof(_readers)}, which says what a hostile text could do there";
+            yield return $"nothing reads '{kind}': add a reader to {nameof(ReportFormatContract)}.{nameof(_readers)}, which "
+                + "says what a hostile text could do there";
             yield break;
         }
 
@@ -108,7 +114,8 @@ internal static partial class ReportFormatContract
         {
             var text = format.Render(HostileRun(hostile));
             if (ControlPattern().Match(text) is { Success: true } control)
-                yield return FormattableString.Invariant($"a raw control character or half a character: U+{(int)control.Value[0]:X4}");
+                yield return FormattableString
+                    .Invariant($"a raw control character or half a character: U+{(int)control.Value[0]:X4}");
             if (read(text) is { } problem)
                 yield return problem;
         }
@@ -120,18 +127,27 @@ internal static partial class ReportFormatContract
         var run = Records.Named("failed");
         var waiver = new Waiver(hostile, hostile, hostile, hostile);
         var feature = run.Policy.UndesiredFeatures[0] with { Name = hostile, Class = hostile };
-        var metric = new MetricValue(new QualityMetric(hostile, hostile, hostile, IsHigherBetter: true), null, NotMeasured: hostile);
+        var metric =
+            new MetricValue(new QualityMetric(hostile, hostile, hostile, IsHigherBetter: true), null, NotMeasured: hostile);
         return run with
         {
             Tool = hostile,
-            Policy = run.Policy with { Name = hostile, Description = hostile, Owner = hostile, UndesiredFeatures = [feature], Waivers = [waiver] },
+            Policy = run.Policy with
+            {
+                Name = hostile,
+                Description = hostile,
+                Owner = hostile,
+                UndesiredFeatures = [feature],
+                Waivers = [waiver]
+            },
             PolicySource = run.PolicySource with { File = $"../{hostile}.json", Text = hostile },
             Inputs = [new(hostile, hostile, hostile)],
             Outputs = [new(hostile, $"images/{hostile}.png", hostile)],
             Before = run.Before with
             {
                 Features = [run.Before.Features[0] with { Feature = hostile, Classifier = hostile, Class = hostile }],
-                Quality = run.Before.Quality!.With(metric) with { DistanceName = hostile, Extractor = hostile, Excluded = [hostile] },
+                Quality =
+                    run.Before.Quality!.With(metric) with { DistanceName = hostile, Extractor = hostile, Excluded = [hostile] },
                 Shares = [run.Before.Shares[0] with { Class = hostile, Classifier = hostile }],
             },
             Training = run.Training! with { Method = hostile },
@@ -181,7 +197,8 @@ internal static partial class ReportFormatContract
     private static string? MarkdownProblem(string text)
     {
         var outside = CodeSpanPattern().Replace(text, "");
-        return ScriptPattern().Match(outside) is { Success: true } script ? $"it runs or fetches what a text holds: {script.Value}"
+        return ScriptPattern()
+            .Match(outside) is { Success: true } script ? $"it runs or fetches what a text holds: {script.Value}"
             : text.Contains("\n## x", StringComparison.Ordinal) ? "a text becomes a heading"
             : null;
     }
@@ -192,10 +209,13 @@ internal static partial class ReportFormatContract
         if (CsvPattern().Match(text) is not { Success: true } match || match.Length != text.Length)
             return "it is not CSV";
 
-        var rows = match.Groups["row"].Captures.Select(row => CsvFieldPattern().Matches("," + row.Value).Select(field => field.Groups["field"].Value).ToList()).ToList();
+        var rows = match.Groups["row"].Captures.Select(
+            row => CsvFieldPattern().Matches("," + row.Value).Select(field => field.Groups["field"].Value).ToList()).ToList();
         if (rows.Exists(row => row.Count != rows[0].Count))
             return "its rows have different numbers of fields";
-        return rows.SelectMany(row => row).Select(field => field.Trim('"')).FirstOrDefault(IsFormula) is { } formula ? $"a spreadsheet runs this field: {formula}" : null;
+        return rows.SelectMany(row => row).Select(field => field.Trim('"')).FirstOrDefault(IsFormula) is { } formula
+            ? $"a spreadsheet runs this field: {formula}"
+            : null;
 
         static bool IsFormula(string field) =>
             field.Length > 0 && "=+-@\t".Contains(field[0], StringComparison.Ordinal)
@@ -212,7 +232,9 @@ internal static partial class ReportFormatContract
             var name = tag.Groups["name"].Value;
             if (tag.Groups["close"].Length > 0 && (open.Count == 0 || open.Pop() != name))
                 wrong.Add(tag.Value);
-            else if (tag.Groups["close"].Length == 0 && !tag.Value.EndsWith("/>", StringComparison.Ordinal) && name is not ("meta" or "img"))
+            else if (tag.Groups["close"].Length == 0
+                && !tag.Value.EndsWith("/>", StringComparison.Ordinal)
+                && name is not ("meta" or "img"))
                 open.Push(name);
         }
 

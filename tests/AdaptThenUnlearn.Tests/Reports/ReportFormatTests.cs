@@ -14,7 +14,8 @@ public sealed class ReportFormatTests
 {
     public static TheoryData<string> Formats => [.. ReportFormats.All.Select(format => format.Name)];
 
-    public static MatrixTheoryData<string, string> FormatsAndRuns => new(ReportFormats.All.Select(format => format.Name), ReportFormatContract.Runs);
+    public static MatrixTheoryData<string, string> FormatsAndRuns =>
+        new(ReportFormats.All.Select(format => format.Name), ReportFormatContract.Runs);
 
     [Fact]
     public void All_NamesAndFiles_AreDistinct()
@@ -25,16 +26,19 @@ public sealed class ReportFormatTests
 
     [Theory]
     [MemberData(nameof(Formats))]
-    public void Catalogue_EveryFormat_KeepsTheContract(string format) => Assert.Empty(ReportFormatContract.FindProblems(Named(format)));
+    public void Catalogue_EveryFormat_KeepsTheContract(string format) =>
+        Assert.Empty(ReportFormatContract.FindProblems(Named(format)));
 
     [Theory]
     [MemberData(nameof(FormatsAndRuns))]
     public void Render_ARun_IsTheGoldenReport(string format, string run) =>
-        Golden.Check($"{run}.{Named(format).FileName}", Named(format).Render(Records.Named(run)), "AdaptThenUnlearn.Tests/Reports/golden");
+        Golden.Check(
+            $"{run}.{Named(format).FileName}", Named(format).Render(Records.Named(run)), "AdaptThenUnlearn.Tests/Reports/golden");
 
     [Fact]
     public void GoldenReport_Missing_SaysHowToWriteIt() =>
-        Assert.Contains("ATU_UPDATE_GOLDEN=1", Assert.ThrowsAny<Exception>(() => Golden.Check("no-such.report", "text", "AdaptThenUnlearn.Tests/Reports/golden")).Message, StringComparison.Ordinal);
+        Assert.Contains("ATU_UPDATE_GOLDEN=1", Assert.ThrowsAny<Exception>(() => Golden.Check(
+            "no-such.report", "text", "AdaptThenUnlearn.Tests/Reports/golden")).Message, StringComparison.Ordinal);
 
     [Fact]
     public void NewFormat_RightOne_KeepsTheContract()
@@ -55,14 +59,18 @@ public sealed class ReportFormatTests
     [InlineData("unknown kind", "add a reader to ReportFormatContract._readers")]
     [InlineData("folder", "is not the name of a file in the run's folder")]
     public void NewFormat_WrongTable_BreaksTheContract(string fault, string expected) =>
-        Assert.Contains(ReportFormatContract.FindProblems(new CsvFormat(fault)), problem => problem.Contains(expected, StringComparison.Ordinal));
+        Assert.Contains(
+            ReportFormatContract.FindProblems(new CsvFormat(fault)),
+            problem => problem.Contains(expected, StringComparison.Ordinal));
 
     [Theory]
     [InlineData("script", "it runs or fetches what a text holds: <script")]
     [InlineData("attribute", "it runs or fetches what a text holds: <img")]
     [InlineData("open tag", "is not closed")]
     public void NewFormat_WrongPage_BreaksTheContract(string fault, string expected) =>
-        Assert.Contains(ReportFormatContract.FindProblems(new PageFormat(fault)), problem => problem.Contains(expected, StringComparison.Ordinal));
+        Assert.Contains(
+            ReportFormatContract.FindProblems(new PageFormat(fault)),
+            problem => problem.Contains(expected, StringComparison.Ordinal));
 
     private static IReportFormat Named(string name) => ReportFormats.All.Single(format => format.Name == name);
 
@@ -93,7 +101,8 @@ public sealed class ReportFormatTests
         private string Field(string cell)
         {
             var safe = fault == "control characters" ? cell.Replace('\n', ' ')
-                : string.Concat(cell.Select(character => char.IsControl(character) || char.IsSurrogate(character) ? ' ' : character));
+                : string.Concat(
+                    cell.Select(character => char.IsControl(character) || char.IsSurrogate(character) ? ' ' : character));
             if (fault != "formulas" && safe.Length > 0 && "=+-@".Contains(safe[0], StringComparison.Ordinal))
                 safe = $"'{safe}";
             return fault == "bare quotes" ? safe : $"\"{safe.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
@@ -112,7 +121,8 @@ public sealed class ReportFormatTests
 
         private string Paragraph(Finding finding)
         {
-            var rule = string.Concat(finding.Rule.ToString().Select(character => char.IsControl(character) || char.IsSurrogate(character) ? ' ' : character));
+            var rule = string.Concat(finding.Rule.ToString()
+                .Select(character => char.IsControl(character) || char.IsSurrogate(character) ? ' ' : character));
             return fault switch
             {
                 "script" => $"<p>{rule}</p>\n",

@@ -11,7 +11,8 @@ namespace AdaptThenUnlearn.Tests.Reports;
 /// <summary>The analysis results, against the published schema, and what each verdict becomes.</summary>
 public sealed class SarifReportTests
 {
-    private static readonly JsonSchema _schema = JsonSchema.FromFile(Path.Combine(AppContext.BaseDirectory, "Reports", "schemas", "sarif-2.1.0.json"));
+    private static readonly JsonSchema _schema =
+        JsonSchema.FromFile(Path.Combine(AppContext.BaseDirectory, "Reports", "schemas", "sarif-2.1.0.json"));
 
     public static TheoryData<string> Runs => ["passed", "failed", "unmeasured", "untrained", "waived", "waived-untrained"];
 
@@ -19,9 +20,12 @@ public sealed class SarifReportTests
     [MemberData(nameof(Runs))]
     public void Render_ARun_FollowsThePublishedSchema(string run)
     {
-        var evaluation = _schema.Evaluate(JsonNode.Parse(new SarifReport().Render(Records.Named(run))), new Json.Schema.EvaluationOptions { OutputFormat = OutputFormat.List, RequireFormatValidation = true });
+        var evaluation = _schema.Evaluate(
+            JsonNode.Parse(new SarifReport().Render(Records.Named(run))),
+            new Json.Schema.EvaluationOptions { OutputFormat = OutputFormat.List, RequireFormatValidation = true });
 
-        Assert.True(evaluation.IsValid, string.Join('\n', evaluation.Details.Where(detail => detail.HasErrors).SelectMany(detail => detail.Errors!.Select(error => $"{detail.InstanceLocation}: {error.Value}"))));
+        Assert.True(evaluation.IsValid, string.Join('\n', evaluation.Details.Where(detail => detail.HasErrors)
+            .SelectMany(detail => detail.Errors!.Select(error => $"{detail.InstanceLocation}: {error.Value}"))));
     }
 
     [Fact]
@@ -65,10 +69,14 @@ public sealed class SarifReportTests
 
         Assert.All(Records.Run().Verdict.Findings, finding =>
         {
-            var place = Result(Records.Run(), finding.Rule.ToString()).GetProperty("locations")[0].GetProperty("physicalLocation");
+            var place = Result(Records.Run(), finding.Rule.ToString())
+                .GetProperty("locations")[0]
+                .GetProperty("physicalLocation");
             var region = place.GetProperty("region");
-            var rest = lines[region.GetProperty("startLine").GetInt32() - 1][(region.GetProperty("startColumn").GetInt32() - 1)..];
-            Assert.StartsWith(finding.Limit.ToString(System.Globalization.CultureInfo.InvariantCulture), rest, StringComparison.Ordinal);
+            var rest =
+                lines[region.GetProperty("startLine").GetInt32() - 1][(region.GetProperty("startColumn").GetInt32() - 1)..];
+            Assert.StartsWith(
+                finding.Limit.ToString(System.Globalization.CultureInfo.InvariantCulture), rest, StringComparison.Ordinal);
             Assert.Equal("policy.json", place.GetProperty("artifactLocation").GetProperty("uri").GetString());
         });
     }
@@ -82,10 +90,19 @@ public sealed class SarifReportTests
         var run = Records.Run(Gate.Judge(policy, Records.Before, Records.After, Records.Today), policy);
         run = run with { PolicySource = run.PolicySource with { Text = text } };
 
-        foreach (var (rule, property) in new[] { ("quality/maxRate", "\"maxRate\""), ("quality/maxFrechetDistance", "\"maxFrechetDistance\"") })
+        foreach (var (rule, property) in new[]
+        {
+            ("quality/maxRate", "\"maxRate\""),
+            ("quality/maxFrechetDistance", "\"maxFrechetDistance\"")
+        })
             Assert.Equal(
                 lines.FindIndex(line => line.Contains(property, StringComparison.Ordinal)) + 1,
-                Result(run, rule).GetProperty("locations")[0].GetProperty("physicalLocation").GetProperty("region").GetProperty("startLine").GetInt32());
+                Result(run, rule)
+                    .GetProperty("locations")[0]
+                    .GetProperty("physicalLocation")
+                    .GetProperty("region")
+                    .GetProperty("startLine")
+                    .GetInt32());
     }
 
     [Theory]
@@ -97,13 +114,21 @@ public sealed class SarifReportTests
         var run = Records.Run();
         run = run with { PolicySource = run.PolicySource with { File = file } };
 
-        Assert.Equal(uri, Result(run, "digit-8/maxRate").GetProperty("locations")[0].GetProperty("physicalLocation").GetProperty("artifactLocation").GetProperty("uri").GetString());
+        Assert.Equal(uri, Result(run, "digit-8/maxRate")
+            .GetProperty("locations")[0]
+            .GetProperty("physicalLocation")
+            .GetProperty("artifactLocation")
+            .GetProperty("uri")
+            .GetString());
     }
 
     [Fact]
     public void Render_OtherNumbers_SameFingerprints()
     {
-        var fingerprints = new[] { "passed", "failed" }.Select(run => Records.Named(run).Verdict.Findings.Select(finding => Result(Records.Named(run), finding.Rule.ToString()).GetProperty("partialFingerprints").GetRawText()).ToList()).ToList();
+        var fingerprints = new[] { "passed", "failed" }.Select(run => Records.Named(run).Verdict.Findings
+            .Select(
+                finding => Result(Records.Named(run), finding.Rule.ToString()).GetProperty("partialFingerprints").GetRawText())
+            .ToList()).ToList();
 
         Assert.Equal(fingerprints[0], fingerprints[1]);
         Assert.Distinct(fingerprints[0]);
@@ -112,6 +137,10 @@ public sealed class SarifReportTests
     private static JsonElement Result(RunRecord run, string rule)
     {
         using var log = JsonDocument.Parse(new SarifReport().Render(run));
-        return log.RootElement.GetProperty("runs")[0].GetProperty("results").EnumerateArray().Single(result => result.GetProperty("ruleId").GetString() == rule).Clone();
+        return log.RootElement.GetProperty("runs")[0]
+            .GetProperty("results")
+            .EnumerateArray()
+            .Single(result => result.GetProperty("ruleId").GetString() == rule)
+            .Clone();
     }
 }

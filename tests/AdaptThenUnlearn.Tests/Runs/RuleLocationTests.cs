@@ -27,7 +27,8 @@ public sealed class RuleLocationTests
     [InlineData("quality/minUnlearned", 6, 39, "$.undesiredFeatures[1].minUnlearned")]
     [InlineData("quality/maxFrechetIncrease", 9, 27, "$.quality.maxFrechetIncrease")]
     [InlineData("quality/minShareKept/9", 10, 21, "$.quality.minShareKept")]
-    [InlineData("quality/maxFrechetDistance", 8, 14, "$.quality.maxFrechetDistance")]   // set by an argument: the object it was left out of
+    // set by an argument: the object it was left out of
+    [InlineData("quality/maxFrechetDistance", 8, 14, "$.quality.maxFrechetDistance")]
     [InlineData("nothing/of/the/kind", 1, 1, "$")]
     public void Find_Rule_IsThePlaceOfItsLimit(string rule, int line, int column, string path) =>
         Assert.Equal(new RuleLocation("../policy.json", path, line, column), RuleLocation.Find(Run(Text), RuleName.Parse(rule)));
@@ -77,8 +78,10 @@ public sealed class RuleLocationTests
         Waiver first = new("a/maxRate", "r", "a", "2026-12-31"), second = first with { Rule = "b/maxRate" };
         var policy = Records.Policy with { Waivers = [first, second] };
 
-        Assert.Equal(new RuleLocation("p.json", "$.waivers[1]", 2, 3), RuleLocation.FindWaiver(policy, "p.json", Waivers, second));
-        Assert.Equal(new RuleLocation("p.json", "$", 1, 1), RuleLocation.FindWaiver(policy, "p.json", Waivers, first with { Rule = "c" }));
+        Assert.Equal(
+            new RuleLocation("p.json", "$.waivers[1]", 2, 3), RuleLocation.FindWaiver(policy, "p.json", Waivers, second));
+        Assert.Equal(
+            new RuleLocation("p.json", "$", 1, 1), RuleLocation.FindWaiver(policy, "p.json", Waivers, first with { Rule = "c" }));
     }
 
     [Theory]
@@ -86,7 +89,9 @@ public sealed class RuleLocationTests
     [InlineData("[]")]
     [InlineData("{ \"undesired")]
     public void Find_TextThatIsNoPolicy_IsTheFile(string text) =>
-        Assert.Equal(new RuleLocation("../policy.json", "$.undesiredFeatures[0].maxRate", 1, 1), RuleLocation.Find(Run(text), RuleName.MaxRate("other")));
+        Assert.Equal(
+            new RuleLocation("../policy.json", "$.undesiredFeatures[0].maxRate", 1, 1),
+            RuleLocation.Find(Run(text), RuleName.MaxRate("other")));
 
     private static RunRecord Run(string text)
     {

@@ -42,12 +42,17 @@ public sealed class RunFilesTests : IDisposable
     }
 
     [Fact]
-    public void Read_Missing_SaysSo() => Assert.Contains("cannot be read", Assert.Throws<RunRecordException>(() => RunRecordFile.Read(At("none.json"))).Message, StringComparison.Ordinal);
+    public void Read_Missing_SaysSo() => Assert.Contains(
+        "cannot be read",
+        Assert.Throws<RunRecordException>(() => RunRecordFile.Read(At("none.json"))).Message,
+        StringComparison.Ordinal);
 
     [Fact]
     public void Read_UnknownProperty_IsRefused()
     {
-        File.WriteAllText(At("run.json"), RunRecordFile.ToJson(Records.Run()).Replace("\"tool\":", "\"extra\": 1, \"tool\":", StringComparison.Ordinal));
+        File.WriteAllText(
+            At("run.json"),
+            RunRecordFile.ToJson(Records.Run()).Replace("\"tool\":", "\"extra\": 1, \"tool\":", StringComparison.Ordinal));
 
         Assert.Throws<RunRecordException>(() => RunRecordFile.Read(At("run.json")));
     }
@@ -64,24 +69,34 @@ public sealed class RunFilesTests : IDisposable
         Assert.Contains(from, text, StringComparison.Ordinal);
         File.WriteAllText(At("run.json"), text.Replace(from, to, StringComparison.Ordinal));
 
-        Assert.EndsWith(flaw, Assert.Throws<RunRecordException>(() => RunRecordFile.Read(At("run.json"))).Message, StringComparison.Ordinal);
+        Assert.EndsWith(
+            flaw, Assert.Throws<RunRecordException>(() => RunRecordFile.Read(At("run.json"))).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Read_FeatureCountedTwice_IsNoRecord()
     {
         var run = Records.Run();
-        RunRecordFile.Write(At("run.json"), run with { After = run.After! with { Features = [run.After.Features[0], run.After.Features[0]] } });
+        RunRecordFile.Write(
+            At("run.json"), run with { After = run.After! with { Features = [run.After.Features[0], run.After.Features[0]] } });
 
-        Assert.Contains("the feature 'digit-8' was counted twice", Assert.Throws<RunRecordException>(() => RunRecordFile.Read(At("run.json"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "the feature 'digit-8' was counted twice",
+            Assert.Throws<RunRecordException>(() => RunRecordFile.Read(At("run.json"))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void Read_NullInAList_IsRefused()
     {
-        File.WriteAllText(At("run.json"), RunRecordFile.ToJson(Records.Run()).Replace("\"findings\": [", "\"findings\": [ null,", StringComparison.Ordinal));
+        File.WriteAllText(
+            At("run.json"),
+            RunRecordFile.ToJson(Records.Run()).Replace("\"findings\": [", "\"findings\": [ null,", StringComparison.Ordinal));
 
-        Assert.Contains("findings[0] is null", Assert.Throws<RunRecordException>(() => RunRecordFile.Read(At("run.json"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "findings[0] is null",
+            Assert.Throws<RunRecordException>(() => RunRecordFile.Read(At("run.json"))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -91,7 +106,10 @@ public sealed class RunFilesTests : IDisposable
         var bytes = new FileInfo(At("run.json")).Length;
 
         Assert.NotNull(RunRecordFile.Read(At("run.json"), bytes));
-        Assert.Contains($"more than {bytes - 1}", Assert.Throws<RunRecordException>(() => RunRecordFile.Read(At("run.json"), bytes - 1)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"more than {bytes - 1}",
+            Assert.Throws<RunRecordException>(() => RunRecordFile.Read(At("run.json"), bytes - 1)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -101,7 +119,10 @@ public sealed class RunFilesTests : IDisposable
             file.SetLength(800 << 20);   // no byte of it is on the disk
         var before = GC.GetTotalAllocatedBytes();
 
-        Assert.Contains("is not read", Assert.Throws<RunRecordException>(() => RunRecordFile.Read(At("run.json"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "is not read",
+            Assert.Throws<RunRecordException>(() => RunRecordFile.Read(At("run.json"))).Message,
+            StringComparison.Ordinal);
         Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 1 << 20);
     }
 
@@ -111,7 +132,10 @@ public sealed class RunFilesTests : IDisposable
         var run = Records.Run();
         RunRecordFile.Write(At("run.json"), run with { Inputs = [run.Inputs[0] with { Path = "a\0b" }] });
 
-        Assert.EndsWith("a path holds a NUL character", Assert.Throws<RunRecordException>(() => RunRecordFile.Read(At("run.json"))).Message, StringComparison.Ordinal);
+        Assert.EndsWith(
+            "a path holds a NUL character",
+            Assert.Throws<RunRecordException>(() => RunRecordFile.Read(At("run.json"))).Message,
+            StringComparison.Ordinal);
     }
 
     // What a record names need not be what a run would have written or read.
@@ -128,7 +152,8 @@ public sealed class RunFilesTests : IDisposable
         var record = WrittenRun();
         var forged = record with { Outputs = [.. record.Outputs, new OutputFile("curves", path, new string('0', 64))] };
 
-        var verification = await Task.Run(() => Verify(forged)).WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+        var verification = await Task.Run(() => Verify(forged))
+            .WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
 
         Assert.Contains(verification.Problems, problem => problem.Contains(expected, StringComparison.Ordinal));
     }
@@ -139,7 +164,8 @@ public sealed class RunFilesTests : IDisposable
         var record = WrittenRun();
         var forged = record with { Inputs = [.. record.Inputs, new InputFile("policy", "/", new string('0', 64))] };
 
-        Assert.Contains(Verify(forged).Problems, problem => problem.Contains("is a folder, and must be a file", StringComparison.Ordinal));
+        Assert.Contains(
+            Verify(forged).Problems, problem => problem.Contains("is a folder, and must be a file", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -147,7 +173,8 @@ public sealed class RunFilesTests : IDisposable
     {
         var record = WrittenRun();
 
-        Assert.Throws<OperationCanceledException>(() => Verification.VerifyRun(_folder, record, Records.Vocabulary, Records.Today, new CancellationToken(canceled: true)));
+        Assert.Throws<OperationCanceledException>(() => Verification.VerifyRun(
+            _folder, record, Records.Vocabulary, Records.Today, new CancellationToken(canceled: true)));
     }
 
     [Fact]
@@ -205,17 +232,42 @@ public sealed class RunFilesTests : IDisposable
 
         record = what switch
         {
-            "a count is lowered" => record with { After = record.After! with { Features = [record.After.Features[0] with { Looks = [new Look(10000, 1)] }] } },
+            "a count is lowered" => record with
+            {
+                After = record.After! with { Features = [record.After.Features[0] with { Looks = [new Look(10000, 1)] }] }
+            },
             "the verdict is turned" => record with { Verdict = record.Verdict with { Passed = false } },
             "the outcome is turned" => record with { Verdict = record.Verdict with { Outcome = Outcome.PassedWithWaivers } },
-            "a rule is left out" => record with { Verdict = record.Verdict with { Findings = [.. record.Verdict.Findings.Skip(1)] } },
-            "the limit is raised" => record with { Policy = record.Policy with { UndesiredFeatures = [record.Policy.UndesiredFeatures[0] with { MaxRate = 0.5 }] } },
-            "the policy text is changed" => record with { PolicySource = record.PolicySource with { Text = record.PolicySource.Text.Replace("0.01", "0.5", StringComparison.Ordinal) } },
-            "another reference was compared with" => record with { After = record.After! with { Quality = record.After.Quality! with { ReferenceSha256 = new string('f', 64) } } },
-            "another extractor was used" => record with { Before = record.Before with { Quality = record.Before.Quality! with { ExtractorSha256 = new string('f', 64) } } },
-            "a classifier is not named" => record with { Inputs = [.. record.Inputs.Where(input => input.Role != "classifier auditor"), new InputFile("reference", "auditor.safetensors", record.Before.Quality!.ExtractorSha256)] },
+            "a rule is left out" =>
+                record with { Verdict = record.Verdict with { Findings = [.. record.Verdict.Findings.Skip(1)] } },
+            "the limit is raised" => record with
+            {
+                Policy = record.Policy with { UndesiredFeatures = [record.Policy.UndesiredFeatures[0] with { MaxRate = 0.5 }] }
+            },
+            "the policy text is changed" => record with
+            {
+                PolicySource =
+                record.PolicySource with { Text = record.PolicySource.Text.Replace("0.01", "0.5", StringComparison.Ordinal) }
+            },
+            "another reference was compared with" => record with
+            {
+                After = record.After! with { Quality = record.After.Quality! with { ReferenceSha256 = new string('f', 64) } }
+            },
+            "another extractor was used" => record with
+            {
+                Before = record.Before with { Quality = record.Before.Quality! with { ExtractorSha256 = new string('f', 64) } }
+            },
+            "a classifier is not named" => record with
+            {
+                Inputs =
+            [
+                .. record.Inputs.Where(input => input.Role != "classifier auditor"),
+                new InputFile("reference", "auditor.safetensors", record.Before.Quality!.ExtractorSha256)
+            ]
+            },
             "the artifact is not named" => record with { Outputs = [] },
-            "another generator was measured" => record with { After = record.After! with { GeneratorSha256 = new string('f', 64) } },
+            "another generator was measured" =>
+                record with { After = record.After! with { GeneratorSha256 = new string('f', 64) } },
             _ => record,
         };
         var verification = Verify(record);
@@ -238,7 +290,8 @@ public sealed class RunFilesTests : IDisposable
             After = null,
             Training = null,
             Outputs = [new OutputFile("artifact", "generator.safetensors", compliant.GeneratorSha256)],
-            Verdict = new Verdict(true, [.. verdict.Findings.Where(finding => finding.State is not FindingState.NotApplicable)], []),
+            Verdict =
+                new Verdict(true, [.. verdict.Findings.Where(finding => finding.State is not FindingState.NotApplicable)], []),
         };
         var text = RunRecordFile.ToJson(older).Replace("    \"outcome\": \"passed\",\n", "", StringComparison.Ordinal);
         text = text.Replace(",\n    \"outcome\": \"passed\"", "", StringComparison.Ordinal);
@@ -257,7 +310,10 @@ public sealed class RunFilesTests : IDisposable
         var record = WrittenRun();
         var findings = record.Verdict.Findings;
 
-        var explained = Verify(record with { Verdict = record.Verdict with { Findings = [findings[0] with { Explanation = "all is well" }, .. findings.Skip(1)] } });
+        var explained = Verify(record with
+        {
+            Verdict = record.Verdict with { Findings = [findings[0] with { Explanation = "all is well" }, .. findings.Skip(1)] }
+        });
         var warned = Verify(record with { Verdict = record.Verdict with { Warnings = ["look out"] } });
 
         Assert.All([explained, warned], verification => Assert.True(verification is { Problems: [], IsReworded: true }));
@@ -279,10 +335,12 @@ public sealed class RunFilesTests : IDisposable
     [InlineData("auditor.safetensors", "the recorded classifier auditor (")]
     public void Verify_OtherFileThanThePinned_DoesNotStand(string file, string expected)
     {
-        var pinned = Records.PolicyText.Replace($"\"{file}\"", $"\"{file}\", \"sha256\": \"{Written(file).ToUpperInvariant()}\"", StringComparison.Ordinal);
+        var pinned = Records.PolicyText.Replace(
+            $"\"{file}\"", $"\"{file}\", \"sha256\": \"{Written(file).ToUpperInvariant()}\"", StringComparison.Ordinal);
         Assert.Empty(Verify(WrittenRun(pinned)).Problems);
 
-        var other = Records.PolicyText.Replace($"\"{file}\"", $"\"{file}\", \"sha256\": \"{new string('d', 64)}\"", StringComparison.Ordinal);
+        var other = Records.PolicyText.Replace(
+            $"\"{file}\"", $"\"{file}\", \"sha256\": \"{new string('d', 64)}\"", StringComparison.Ordinal);
         var verification = Verify(WrittenRun(other));
 
         Assert.StartsWith(expected, Assert.Single(verification.Problems), StringComparison.Ordinal);
@@ -297,7 +355,8 @@ public sealed class RunFilesTests : IDisposable
         Assert.Empty(RunReports.FindAltered(_folder, record));
         Assert.NotEmpty(Directory.GetFiles(_folder, "report.*"));
 
-        File.WriteAllText(At("report.md"), File.ReadAllText(At("report.md")).Replace("no-eights", "no-nines", StringComparison.Ordinal));
+        File.WriteAllText(
+            At("report.md"), File.ReadAllText(At("report.md")).Replace("no-eights", "no-nines", StringComparison.Ordinal));
         Assert.Equal(["report.md"], RunReports.FindAltered(_folder, record));
 
         RunReports.Write(_folder, record);
@@ -339,7 +398,8 @@ public sealed class RunFilesTests : IDisposable
         if (what == "the verdict")
             RunRecordFile.Write(At(RunRecord.FileName), record with { Verdict = record.Verdict with { Passed = false } });
         if (what == "a word of it")
-            RunRecordFile.Write(At(RunRecord.FileName), record with { Verdict = record.Verdict with { Warnings = ["look out"] } });
+            RunRecordFile.Write(
+                At(RunRecord.FileName), record with { Verdict = record.Verdict with { Warnings = ["look out"] } });
         if (what is "an input" or "the artifact")
             File.AppendAllText(At(what == "an input" ? "generator.safetensors" : "no-eights.safetensors"), "!");
 
@@ -351,13 +411,15 @@ public sealed class RunFilesTests : IDisposable
         };
         var inputs = what == "the inputs named" ? Inputs().Append(("reference", At("reference.safetensors"))) : Inputs();
 
-        Assert.Null(PreviousRun.FindUpToDate(_folder, source, what == "the tool" ? "atu 0.2.0" : record.Tool, inputs, Records.Vocabulary, Records.Today));
+        Assert.Null(PreviousRun.FindUpToDate(
+            _folder, source, what == "the tool" ? "atu 0.2.0" : record.Tool, inputs, Records.Vocabulary, Records.Today));
     }
 
     // As `--no-train` leaves it: judged, let pass, and nothing of it unlearned.
     private RunRecord WaivedRun()
     {
-        var text = Records.PolicyText.Replace(", \"minUnlearned\": 0.95", "", StringComparison.Ordinal).Replace("\"quality\":", """
+        var text = Records.PolicyText.Replace(
+            ", \"minUnlearned\": 0.95", "", StringComparison.Ordinal).Replace("\"quality\":", """
             "waivers": [ { "rule": "digit-8/maxRate", "reason": "r", "approvedBy": "a", "expires": "2027-01-01" } ], "quality":
             """, StringComparison.Ordinal);
         var trained = WrittenRun(text);
@@ -373,9 +435,16 @@ public sealed class RunFilesTests : IDisposable
         return record;
     }
 
-    private RunRecord? StillStands(RunRecord record) => PreviousRun.FindUpToDate(_folder, record.PolicySource, record.Tool, Inputs(), Records.Vocabulary, Records.Today);
+    private RunRecord? StillStands(RunRecord record) =>
+        PreviousRun.FindUpToDate(_folder, record.PolicySource, record.Tool, Inputs(), Records.Vocabulary, Records.Today);
 
-    private IEnumerable<(string Role, string Path)> Inputs() => [("generator", At("generator.safetensors")), ("classifier annotator", At("annotator.safetensors")), ("classifier auditor", At("auditor.safetensors")), ("reference", At("reference.safetensors"))];
+    private IEnumerable<(string Role, string Path)> Inputs() =>
+    [
+        ("generator", At("generator.safetensors")),
+        ("classifier annotator", At("annotator.safetensors")),
+        ("classifier auditor", At("auditor.safetensors")),
+        ("reference", At("reference.safetensors"))
+    ];
 
     // As a record of an earlier version says nothing of the range: it was measured raw.
     [Fact]
@@ -398,13 +467,16 @@ public sealed class RunFilesTests : IDisposable
     private RunRecord WrittenRun(string policyText = Records.PolicyText)
     {
         var policy = PolicyReader.Read(policyText, "policy.json", Records.Vocabulary, []).Policy!;
-        var (before, after) = (Measured(Records.Before, "generator.safetensors"), Measured(Records.After, "no-eights.safetensors"));
+        var (before, after) =
+            (Measured(Records.Before, "generator.safetensors"), Measured(Records.After, "no-eights.safetensors"));
         var record = Records.Run(Gate.Judge(policy, before, after, Records.Today), policy) with
         {
             Before = before,
             After = after,
-            PolicySource = new PolicySource("policy.json", policyText, Sha256Digest.Compute(policyText), CanonicalJson.Digest(policy), []),
-            Inputs = [.. Inputs().Select(input => new InputFile(input.Role, Path.GetFileName(input.Path), Written(Path.GetFileName(input.Path))))],
+            PolicySource =
+                new PolicySource("policy.json", policyText, Sha256Digest.Compute(policyText), CanonicalJson.Digest(policy), []),
+            Inputs = [.. Inputs()
+                .Select(input => new InputFile(input.Role, Path.GetFileName(input.Path), Written(Path.GetFileName(input.Path))))],
             Outputs = [new OutputFile("artifact", "no-eights.safetensors", after.GeneratorSha256)],
         };
         RunRecordFile.Write(At(RunRecord.FileName), record);
@@ -414,7 +486,11 @@ public sealed class RunFilesTests : IDisposable
     private Measurement Measured(Measurement like, string generator) => like with
     {
         GeneratorSha256 = Written(generator),
-        Quality = like.Quality! with { ExtractorSha256 = Written("auditor.safetensors"), ReferenceSha256 = Written("reference.safetensors") },
+        Quality = like.Quality! with
+        {
+            ExtractorSha256 = Written("auditor.safetensors"),
+            ReferenceSha256 = Written("reference.safetensors")
+        },
     };
 
     private string Written(string name)

@@ -41,21 +41,26 @@ public sealed class AdaptationTests
         var reference = Interop.Case("authors_ewc_s32");
         using var scope = NewDisposeScope();
         using var pretrained = GeneratorCheckpoint.Load(reference.PathOf("pretrained.pt"), "auto", null, null, CPU);
-        using var adapted = GeneratorCheckpoint.Load(reference.PathOf("MODEL_MNIST0_8_01000.pt"), "auto", null, null, CPU, "generator");
+        using var adapted = GeneratorCheckpoint
+            .Load(reference.PathOf("MODEL_MNIST0_8_01000.pt"), "auto", null, null, CPU, "generator");
         using var anchor = new ParameterVector(pretrained.Generator);
         using var current = new ParameterVector(adapted.Generator);
         var fisher = zeros_like(anchor.Values);
-        ForEachSlice(reference, anchor, (slice, offset) => slice.ViewOf(fisher).copy_(reference.Array("fisher").narrow(0, offset, slice.Count).view([.. slice.Shape])));
-        var penalty = new ElasticPenalty(fisher, anchor.Values, reference["lamda"].GetDouble() / 2);   // the published code multiplies by λ/2
+        ForEachSlice(reference, anchor, (slice, offset) => slice.ViewOf(fisher)
+            .copy_(reference.Array("fisher").narrow(0, offset, slice.Count).view([.. slice.Shape])));
+        // the published code multiplies by λ/2
+        var penalty = new ElasticPenalty(fisher, anchor.Values, reference["lamda"].GetDouble() / 2);
 
         reference.Agrees("ewc_loss_adapted", penalty.Accumulate(current, step: 1));
         foreach (var name in reference.Arrays("grad_ewc_adapted__"))
-            reference.Agrees(name, current.Slices.Single(slice => "grad_ewc_adapted__" + slice.Name.Replace('.', '_') == name).ViewOf(current.Gradients));
+            reference.Agrees(name, current.Slices.Single(slice => "grad_ewc_adapted__" + slice.Name.Replace('.', '_') == name)
+                .ViewOf(current.Gradients));
 
         using (no_grad())
         {
             current.Values.copy_(anchor.Values);
-            ForEachSlice(reference, anchor, (slice, offset) => slice.ViewOf(current.Values).add_(reference.Array("delta").narrow(0, offset, slice.Count).view([.. slice.Shape])));
+            ForEachSlice(reference, anchor, (slice, offset) => slice.ViewOf(current.Values)
+                .add_(reference.Array("delta").narrow(0, offset, slice.Count).view([.. slice.Shape])));
         }
 
         reference.Agrees("ewc_loss_delta", penalty.Accumulate(current, step: 2));
@@ -71,9 +76,11 @@ public sealed class AdaptationTests
         byte[] Run(int models)
         {
             var options = Small.Options with { Adaptation = Small.Options.Adaptation with { Models = models } };
-            using var adapted = new AdaptationStage(options, seed: 1, new NoJournal(), new Small.Silent()).Run(networks, negatives, CancellationToken.None);
+            using var adapted = new AdaptationStage(options, seed: 1, new NoJournal(), new Small.Silent())
+                .Run(networks, negatives, CancellationToken.None);
             Assert.Equal(models, adapted.Parameters.Count);
-            Assert.All(adapted.Parameters, parameters => Assert.True((parameters - original.Values).abs().max().item<float>() > 0));
+            Assert.All(
+                adapted.Parameters, parameters => Assert.True((parameters - original.Values).abs().max().item<float>() > 0));
             return Small.Bytes(cat([.. adapted.Parameters]));
         }
 
@@ -92,7 +99,8 @@ public sealed class AdaptationTests
         double Moved(double weight)
         {
             var options = Small.Options with { Adaptation = Small.Options.Adaptation with { EwcWeight = weight, Steps = 30 } };
-            using var adapted = new AdaptationStage(options, seed: 1, new NoJournal(), new Small.Silent()).Run(networks, negatives, CancellationToken.None);
+            using var adapted = new AdaptationStage(options, seed: 1, new NoJournal(), new Small.Silent())
+                .Run(networks, negatives, CancellationToken.None);
             return (adapted.Parameters[0] - original.Values).square().sum().item<float>();
         }
 
@@ -109,6 +117,8 @@ public sealed class AdaptationTests
     private static void ForEachSlice(Interop reference, ParameterVector parameters, Action<ParameterSlice, long> visit)
     {
         foreach (var layout in reference["fisher_layout"].EnumerateArray())
-            visit(parameters.Slices.Single(slice => slice.Name == layout.GetProperty("state_dict_key").GetString()), layout.GetProperty("offset").GetInt64());
+            visit(
+                parameters.Slices.Single(slice => slice.Name == layout.GetProperty("state_dict_key").GetString()),
+                layout.GetProperty("offset").GetInt64());
     }
 }

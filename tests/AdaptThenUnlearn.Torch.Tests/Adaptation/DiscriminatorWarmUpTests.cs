@@ -25,20 +25,32 @@ public sealed class DiscriminatorWarmUpTests : IDisposable
     [Fact]
     public void Run_EmbeddedGenerator_DistinguishesItsImagesFromDamagedOnesBetterThanAFreshOne()
     {
-        using var loaded = GeneratorCheckpoint.Load(Path.Combine(SolutionFolder(), "models", "mnist", "stylegan2.safetensors"), "auto", null, null, CPU);
+        using var loaded = GeneratorCheckpoint
+            .Load(Path.Combine(SolutionFolder(), "models", "mnist", "stylegan2.safetensors"), "auto", null, null, CPU);
 
-        Learns(loaded, UnlearningPresets.Get("default") with { BatchSize = 8, DiscriminatorWarmUp = new DiscriminatorWarmUpOptions(80) }, fresh: 0.6, warmedUp: 0.8);
+        Learns(
+            loaded,
+            UnlearningPresets.Get("default") with { BatchSize = 8, DiscriminatorWarmUp = new DiscriminatorWarmUpOptions(80) },
+            fresh: 0.6,
+            warmedUp: 0.8);
     }
 
     [Fact]
     public void Run_TrainedMlp_DistinguishesItsImagesFromDamagedOnesBetterThanAFreshOne()
     {
-        using var loaded = GeneratorCheckpoint.Load(Interop.Case("csinva_mlp_gan").PathOf("G--300.ckpt"), "auto", null, null, CPU);
+        using var loaded = GeneratorCheckpoint
+            .Load(Interop.Case("csinva_mlp_gan").PathOf("G--300.ckpt"), "auto", null, null, CPU);
         var options = UnlearningPresets.Get("default");
 
         // These layers have no equalised learning rate, so they need smaller steps.
         Learns(
-            loaded, options with { LearningRate = 3e-4, Adversarial = options.Adversarial with { R1Weight = 0.1 }, DiscriminatorWarmUp = new DiscriminatorWarmUpOptions(400) },
+            loaded, options with
+            {
+                LearningRate = 3e-4,
+                Adversarial =
+                options.Adversarial with { R1Weight = 0.1 },
+                DiscriminatorWarmUp = new DiscriminatorWarmUpOptions(400)
+            },
             fresh: 0.65, warmedUp: 0.7);
     }
 
@@ -84,7 +96,13 @@ public sealed class DiscriminatorWarmUpTests : IDisposable
         using var stop = new CancellationTokenSource();
         try
         {
-            using var interrupted = WarmUp(networks.Generator, "dcgan", steps: 60, journal: new FolderJournal(_folder, "f", resume: false), progress: new Small.StopAfter(afterSteps, stop), cancel: stop.Token);
+            using var interrupted = WarmUp(
+                networks.Generator,
+                "dcgan",
+                steps: 60,
+                journal: new FolderJournal(_folder, "f", resume: false),
+                progress: new Small.StopAfter(afterSteps, stop),
+                cancel: stop.Token);
             Assert.Equal(60, afterSteps);
         }
         catch (OperationCanceledException)
@@ -93,7 +111,8 @@ public sealed class DiscriminatorWarmUpTests : IDisposable
         }
 
         var progress = new Small.Silent();
-        using var resumed = WarmUp(networks.Generator, "dcgan", steps: 60, journal: new FolderJournal(_folder, "f", resume: true), progress: progress);
+        using var resumed = WarmUp(
+            networks.Generator, "dcgan", steps: 60, journal: new FolderJournal(_folder, "f", resume: true), progress: progress);
 
         Assert.Equal(Bytes(whole), Bytes(resumed));
         Assert.Equal(60 - afterSteps / 50 * 50 - (afterSteps == 60 ? 10 : 0), progress.Reported.Count);
@@ -127,7 +146,9 @@ public sealed class DiscriminatorWarmUpTests : IDisposable
         Assert.Equal(0, Size(parameters.Slices[0].ViewOf(parameters.Values)));
         Assert.All(
             parameters.Slices.Skip(1).Where(slice => slice.Count >= 200),
-            slice => Assert.InRange(Size(slice.ViewOf(parameters.Values - before)) / Size(slice.ViewOf(before)), 0.8 * 0.25, 1.2 * 0.25));   // ± 4 standard deviations of 1/√(2n)
+            // ± 4 standard deviations of 1/√(2n)
+            slice => Assert.InRange(
+                Size(slice.ViewOf(parameters.Values - before)) / Size(slice.ViewOf(before)), 0.8 * 0.25, 1.2 * 0.25));
     }
 
     [Fact]
@@ -144,7 +165,9 @@ public sealed class DiscriminatorWarmUpTests : IDisposable
 
         Assert.Equal(Small.Bytes(Drawn(damaged, 1)), Small.Bytes(Drawn(damaged, 1)));   // nothing is left of a draw in the next
         Assert.NotEqual(Small.Bytes(Drawn(damaged, 1)), Small.Bytes(Drawn(damaged, 2)));
-        Assert.Equal(Small.Bytes(Drawn(new GeneratorSamples(networks.Generator), 1)), Small.Bytes(Drawn(new GeneratorSamples(networks.Generator), 1)));
+        Assert.Equal(
+            Small.Bytes(Drawn(new GeneratorSamples(networks.Generator), 1)),
+            Small.Bytes(Drawn(new GeneratorSamples(networks.Generator), 1)));
     }
 
     [Theory]
@@ -172,14 +195,16 @@ public sealed class DiscriminatorWarmUpTests : IDisposable
             return (copy.Generate(latents, noise: null) - images).square().mean().item<float>();
         });
 
-        Assert.InRange(changed / unrelated, 0.5, 4);   // found out from four copies, and one step of the series may change images by half as much again
+        // found out from four copies, and one step of the series may change images by half as much again
+        Assert.InRange(changed / unrelated, 0.5, 4);
     }
 
     private static void Learns(LoadedGenerator loaded, UnlearningOptions options, double fresh, double warmedUp)
     {
         var architecture = GeneratorArchitectures.Named(loaded.Architecture);
         using var before = DiscriminatorWarmUp.CreateUntrained(loaded.Generator, architecture, options.Seed);
-        using var after = new DiscriminatorWarmUp(options, new NoJournal(), new Small.Silent()).Run(loaded.Generator, architecture, CancellationToken.None);
+        using var after = new DiscriminatorWarmUp(options, new NoJournal(), new Small.Silent())
+            .Run(loaded.Generator, architecture, CancellationToken.None);
 
         Assert.InRange(ShareDistinguished(loaded.Generator, before), 0, fresh);
         Assert.InRange(ShareDistinguished(loaded.Generator, after), warmedUp, 1);
@@ -217,8 +242,17 @@ public sealed class DiscriminatorWarmUpTests : IDisposable
     }
 
     private static ImageDiscriminator WarmUp(
-        ImageGenerator generator, string architecture, int steps, long seed = 1, ITrainingJournal? journal = null, IProgress<StageProgress>? progress = null, CancellationToken cancel = default) =>
-        new DiscriminatorWarmUp(Small.Options with { Seed = seed, DiscriminatorWarmUp = new DiscriminatorWarmUpOptions(steps) }, journal ?? new NoJournal(), progress ?? new Small.Silent())
+        ImageGenerator generator,
+        string architecture,
+        int steps,
+        long seed = 1,
+        ITrainingJournal? journal = null,
+        IProgress<StageProgress>? progress = null,
+        CancellationToken cancel = default) =>
+        new DiscriminatorWarmUp(
+            Small.Options with { Seed = seed, DiscriminatorWarmUp = new DiscriminatorWarmUpOptions(steps) },
+            journal ?? new NoJournal(),
+            progress ?? new Small.Silent())
             .Run(generator, GeneratorArchitectures.Named(architecture), cancel);
 
     private static GanPair Networks(string name)

@@ -15,7 +15,8 @@ namespace AdaptThenUnlearn.Torch.Tests.Adaptation;
 public sealed class FeedbackCollectorTests : IDisposable
 {
     // More negatives than there are samples.
-    private static readonly UnlearningOptions _demanding = Small.Options with { FeedbackSamples = 100, MinimumNegatives = 101, MinimumClean = 0 };
+    private static readonly UnlearningOptions _demanding =
+        Small.Options with { FeedbackSamples = 100, MinimumNegatives = 101, MinimumClean = 0 };
 
     private readonly GanPair _networks = Small.Gan();
     private readonly FeatureClassifier _classifier = Small.LabelClassifier();
@@ -45,7 +46,8 @@ public sealed class FeedbackCollectorTests : IDisposable
         using var classifier = Small.Classifier();
         var annotation = new Annotation([Small.Annotation(classifier).Features[0] with { Violated = false }], cleanBelow: 0.5);
 
-        using var feedback = FeedbackCollector.Collect(_networks.Generator, annotation, GivenImages.None, _demanding, CPU, CancellationToken.None);
+        using var feedback = FeedbackCollector
+            .Collect(_networks.Generator, annotation, GivenImages.None, _demanding, CPU, CancellationToken.None);
 
         Assert.InRange(feedback.NegativesByFeature["banned"], 1, 100);
     }
@@ -70,7 +72,8 @@ public sealed class FeedbackCollectorTests : IDisposable
     public void Collect_EverythingGiven_LooksAtNoSample()
     {
         using var scope = NewDisposeScope();
-        using var given = new GivenImages(new Dictionary<string, Tensor> { ["hat"] = Given(3, 0.5f), ["glasses"] = Given(4, 0.25f) }, Given(5, -1));
+        using var given = new GivenImages(
+            new Dictionary<string, Tensor> { ["hat"] = Given(3, 0.5f), ["glasses"] = Given(4, 0.25f) }, Given(5, -1));
 
         using var feedback = Collect(given);
 
@@ -86,13 +89,17 @@ public sealed class FeedbackCollectorTests : IDisposable
         using var scope = NewDisposeScope();
 
         using var lenient = Collect(GivenImages.None, cleanBelow: 0.5, ["hat"]);
-        var probabilities = _classifier.Logits(_classifier.Features(ImageQuantizer.Quantize(All(lenient.Positives)))).sigmoid().select(1, _classifier.Classes.ToList().IndexOf("hat"));
+        var probabilities = _classifier.Logits(_classifier.Features(ImageQuantizer.Quantize(All(lenient.Positives))))
+            .sigmoid()
+            .select(1, _classifier.Classes.ToList().IndexOf("hat"));
         using var strict = Collect(GivenImages.None, cleanBelow: probabilities.median().item<float>(), ["hat"]);
 
         Assert.InRange(strict.Positives.Count, 1, lenient.Positives.Count - 1);
         Assert.Equal(lenient.RetainedShares, strict.RetainedShares);
-        var ofLenient = _classifier.DetectClasses(_classifier.Logits(_classifier.Features(ImageQuantizer.Quantize(All(lenient.Positives))))).to(float64).mean([0]).data<double>().ToArray();
-        Assert.Equal(ofLenient, lenient.RetainedShares!.ToArray(), (one, other) => Math.Abs(one - other) < 1e-9);   // at 0.5 nothing is doubtful
+        var ofLenient = _classifier.DetectClasses(_classifier.Logits(_classifier.Features(
+            ImageQuantizer.Quantize(All(lenient.Positives))))).to(float64).mean([0]).data<double>().ToArray();
+        // at 0.5 nothing is doubtful
+        Assert.Equal(ofLenient, lenient.RetainedShares!.ToArray(), (one, other) => Math.Abs(one - other) < 1e-9);
     }
 
     // An annotator that is seldom sure would leave few positives, all of one kind.
@@ -109,7 +116,9 @@ public sealed class FeedbackCollectorTests : IDisposable
         using var enough = Collect(GivenImages.None, cleanBelow: 0.5, ["hat"], minimumClean: share);
 
         Assert.Equal((long)Math.Ceiling(share * all.Positives.Count), raised.Positives.Count);
-        var doubts = _classifier.Logits(_classifier.Features(ImageQuantizer.Quantize(All(all.Positives)))).sigmoid().select(1, hat);
+        var doubts = _classifier.Logits(_classifier.Features(ImageQuantizer.Quantize(All(all.Positives))))
+            .sigmoid()
+            .select(1, hat);
         Assert.Equal(Small.Bytes(All(all.Positives)[doubts.lt(raised.CleanBelow)]), Small.Bytes(All(raised.Positives)));
         Assert.InRange(raised.CleanBelow, 1e-6, 0.5);
         Assert.Equal((0.5, all.Positives.Count), (enough.CleanBelow, enough.Positives.Count));
@@ -122,15 +131,26 @@ public sealed class FeedbackCollectorTests : IDisposable
 
         var failed = Assert.Throws<FeedbackException>(() => Collect(given, minimumNegatives: 4));
 
-        Assert.Contains("the folder of 'hat' holds 3 images, and at least 4 are needed", failed.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "the folder of 'hat' holds 3 images, and at least 4 are needed", failed.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("glasses", failed.Message, StringComparison.Ordinal);
     }
 
-    private Feedback Collect(GivenImages given, int minimumNegatives = 1) => Collect(given, 0.5, ["hat", "glasses"], minimumNegatives);
+    private Feedback Collect(GivenImages given, int minimumNegatives = 1) =>
+        Collect(given, 0.5, ["hat", "glasses"], minimumNegatives);
 
-    private Feedback Collect(GivenImages given, double cleanBelow, string[] undesired, int minimumNegatives = 1, double minimumClean = 0) => FeedbackCollector.Collect(
-        _networks.Generator, new Annotation([.. undesired.Select(name => new AnnotatedFeature(name, Rule(name)))], cleanBelow), given,
-        Small.Options with { FeedbackSamples = 200, MinimumNegatives = minimumNegatives, MinimumClean = minimumClean }, CPU, CancellationToken.None);
+    private Feedback Collect(
+        GivenImages given,
+        double cleanBelow,
+        string[] undesired,
+        int minimumNegatives = 1,
+        double minimumClean = 0) => FeedbackCollector.Collect(
+        _networks.Generator,
+        new Annotation([.. undesired.Select(name => new AnnotatedFeature(name, Rule(name)))], cleanBelow),
+        given,
+        Small.Options with { FeedbackSamples = 200, MinimumNegatives = minimumNegatives, MinimumClean = minimumClean },
+        CPU,
+        CancellationToken.None);
 
     private FeatureRule Rule(string name) => new(_classifier, name, Threshold: null);
 

@@ -12,10 +12,14 @@ public sealed class MemoryShortageTests
     [Fact]
     public void RunOrExplain_MoreThanAnyMachineHas_NamesTheBatchSizeToTry()
     {
-        var failed = Assert.Throws<RunException>(() => MemoryShortage.RunOrExplain("training", batchSize: 16, () => empty(1L << 50)));
+        var failed =
+            Assert.Throws<RunException>(() => MemoryShortage.RunOrExplain("training", batchSize: 16, () => empty(1L << 50)));
 
         Assert.Equal("ATU2006", failed.Code);
-        Assert.Contains("out of memory in training with batches of 16 images; try --set unlearning.batchSize=8", failed.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "out of memory in training with batches of 16 images; try --set unlearning.batchSize=8",
+            failed.Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]

@@ -38,9 +38,12 @@ public sealed class TorchBackendTests
     [InlineData("gpu", "use auto, cpu, cuda or cuda:n")]
     public void Choose_WhatIsNotThere_SaysWhatToDo(string wanted, string expected)
     {
-        Assert.SkipWhen(TorchSharp.torch.cuda_is_available() && wanted.StartsWith("cuda", StringComparison.Ordinal) && !wanted.EndsWith('x'), "this machine has CUDA");
+        Assert.SkipWhen(
+            TorchSharp.torch.cuda_is_available() && wanted.StartsWith("cuda", StringComparison.Ordinal) && !wanted.EndsWith('x'),
+            "this machine has CUDA");
 
-        Assert.Contains(expected, Assert.Throws<TorchBackendException>(() => TorchBackend.Choose(wanted)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            expected, Assert.Throws<TorchBackendException>(() => TorchBackend.Choose(wanted)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

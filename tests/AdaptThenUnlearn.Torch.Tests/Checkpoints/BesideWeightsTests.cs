@@ -24,16 +24,32 @@ public sealed class BesideWeightsTests : IDisposable
         ["device"] = () => Call(Global("torch", "device"), Text("cuda"), Integer(0)),
         ["element type"] = () => Global("torch", "float32"),
         ["counter"] = () => Call(Global("collections", "Counter"), Dictionary(("a", Integer(1)))),
-        ["default dictionary"] = () => Keyed(Call(Global("collections", "defaultdict"), Global("__builtin__", "list")), (Text("a"), List(Real(1)))),
+        ["default dictionary"] =
+            () => Keyed(Call(Global("collections", "defaultdict"), Global("__builtin__", "list")), (Text("a"), List(Real(1)))),
         ["path"] = () => Call(Global("pathlib", "PosixPath"), Text("/"), Text("data")),
         ["moment"] = () => Call(Global("datetime", "datetime"), AsText([7, 231, 1, 2, 3, 4, 5, 0, 0, 0])),
         ["complex number"] = () => Call(Global("__builtin__", "complex"), Real(1), Real(2)),
-        ["object of the project's own class"] = () => [.. Call(Global("copy_reg", "_reconstructor"), Global("project.config", "Config"), Global("__builtin__", "object"), None), .. Dictionary(("size", Integer(64))), (byte)'b'],
-        ["keys that are no text"] = () => Keyed("}"u8.ToArray(), (Tuple(Integer(4), Integer(4)), Integer(1)), (None, Integer(2)), (Real(0.5), Integer(3)), (Call(Global("__builtin__", "complex"), Real(0), Real(1)), Integer(4))),
+        ["object of the project's own class"] = () => [.. Call(
+            Global("copy_reg", "_reconstructor"),
+            Global("project.config", "Config"),
+            Global("__builtin__", "object"),
+            None), .. Dictionary(("size", Integer(64))), (byte)'b'],
+        ["keys that are no text"] = () => Keyed(
+            "}"u8.ToArray(),
+            (Tuple(Integer(4), Integer(4)), Integer(1)),
+            (None, Integer(2)),
+            (Real(0.5), Integer(3)),
+            (Call(Global("__builtin__", "complex"), Real(0), Real(1)), Integer(4))),
         ["long history"] = () => List([.. Enumerable.Repeat(Tuple(Integer(1), NumPyNumber(0.5)), 20_000)]),
         ["long text"] = () => Text(new string('x', 3 << 20)),
         ["instance of Python 2"] = () => [.. "(iproject\nConfig\n"u8, .. Dictionary(), (byte)'b'],
-        ["text and numbers of protocol 0"] = () => List("S'it''s'\n"u8.ToArray(), "Vtext\n"u8.ToArray(), "I7\n"u8.ToArray(), "I01\n"u8.ToArray(), "L99999999999999999999L\n"u8.ToArray(), "F0.5\n"u8.ToArray()),
+        ["text and numbers of protocol 0"] = () => List(
+            "S'it''s'\n"u8.ToArray(),
+            "Vtext\n"u8.ToArray(),
+            "I7\n"u8.ToArray(),
+            "I01\n"u8.ToArray(),
+            "L99999999999999999999L\n"u8.ToArray(),
+            "F0.5\n"u8.ToArray()),
     };
 
     public static TheoryData<string> Kinds => [.. _beside.Keys];
@@ -43,11 +59,16 @@ public sealed class BesideWeightsTests : IDisposable
     public void Read_PlainValueBesideTheWeights_ReadsTheWeightsAndKeepsTheValueInTheCopy(string kind)
     {
         using var scope = TorchSharp.torch.NewDisposeScope();
-        var original = Zip(Pickle(Dictionary(("g", Dictionary(("w", Weights))), ("beside", _beside[kind]()))), ("0", Raw([1, 2, 3, 4, 5, 6])));
+        var original = Zip(
+            Pickle(Dictionary(("g", Dictionary(("w", Weights))), ("beside", _beside[kind]()))), ("0", Raw([1, 2, 3, 4, 5, 6])));
         File.WriteAllBytes(At("file"), original);
 
         var read = CheckpointFormats.Read(At("file"));
-        CheckpointFormats.Named(read.Format).Rewrite(read, At("copy"), new Dictionary<string, TorchSharp.torch.Tensor> { ["g/w"] = read["g/w"].Load() }, new Dictionary<string, string>());
+        CheckpointFormats.Named(read.Format).Rewrite(
+            read,
+            At("copy"),
+            new Dictionary<string, TorchSharp.torch.Tensor> { ["g/w"] = read["g/w"].Load() },
+            new Dictionary<string, string>());
 
         Assert.Equal(["g/w"], read.Tensors.Select(tensor => tensor.Name));
         Assert.Equal(Raw([1, 2, 3, 4, 5, 6]), Small.Bytes(read["g/w"].Load()));
@@ -69,7 +90,9 @@ public sealed class BesideWeightsTests : IDisposable
     {
         Write(
             ("g", Dictionary(("w", Weights))), ("counts", Call(Global("collections", "Counter"), Dictionary(("a", Integer(3))))),
-            ("more", Keyed(Call(Global("collections", "defaultdict"), Global("__builtin__", "int")), (Tuple(Integer(4), Text("b")), Integer(5)))));
+            ("more", Keyed(
+                Call(Global("collections", "defaultdict"), Global("__builtin__", "int")),
+                (Tuple(Integer(4), Text("b")), Integer(5)))));
 
         var values = CheckpointFormats.Read(At("file")).Values;
 
@@ -80,7 +103,10 @@ public sealed class BesideWeightsTests : IDisposable
     [Fact]
     public void Read_UnknownClass_IsSaidToBePassedOver()
     {
-        Write(("g", Dictionary(("w", Weights))), ("config", Call(Global("project.config", "Config"), Integer(1))), ("device", Call(Global("torch", "device"), Text("cpu"))));
+        Write(
+            ("g", Dictionary(("w", Weights))),
+            ("config", Call(Global("project.config", "Config"), Integer(1))),
+            ("device", Call(Global("torch", "device"), Text("cpu"))));
 
         Assert.Equal(["project.config Config"], CheckpointFormats.Read(At("file")).PassedOver);
     }
@@ -132,8 +158,19 @@ public sealed class BesideWeightsTests : IDisposable
     public void Read_TensorWithAttributes_IsTheTensor()
     {
         using var scope = TorchSharp.torch.NewDisposeScope();
-        byte[] arguments = Tuple(Storage("0", 6, old: false), Integer(0), Tuple(Integer(2), Integer(3)), Tuple(Integer(3), Integer(1)), [0x89], Call(Global("collections", "OrderedDict")));
-        Write(("w", Call(Global("torch._tensor", "_rebuild_from_type_v2"), Global("torch._utils", "_rebuild_tensor_v2"), Global("torch.nn.parameter", "Parameter"), arguments, Dictionary(("tag", Text("x"))))));
+        byte[] arguments = Tuple(
+            Storage("0", 6, old: false),
+            Integer(0),
+            Tuple(Integer(2), Integer(3)),
+            Tuple(Integer(3), Integer(1)),
+            [0x89],
+            Call(Global("collections", "OrderedDict")));
+        Write(("w", Call(
+            Global("torch._tensor", "_rebuild_from_type_v2"),
+            Global("torch._utils", "_rebuild_tensor_v2"),
+            Global("torch.nn.parameter", "Parameter"),
+            arguments,
+            Dictionary(("tag", Text("x"))))));
 
         Assert.Equal(Raw([1, 2, 3, 4, 5, 6]), Small.Bytes(CheckpointFormats.Read(At("file"))["w"].Load()));
     }
@@ -144,7 +181,8 @@ public sealed class BesideWeightsTests : IDisposable
     public void Read_NvidiasCodeUnderAnotherName_ReadsTheSameObjects(string module)
     {
         var pickle = CheckpointMutants.Originals["bare pickle"];
-        var renamed = System.Text.Encoding.Latin1.GetString(pickle).Replace("ctorch_utils.persistence\n", $"c{module}\n", StringComparison.Ordinal);
+        var renamed = System.Text.Encoding.Latin1.GetString(pickle)
+            .Replace("ctorch_utils.persistence\n", $"c{module}\n", StringComparison.Ordinal);
         File.WriteAllBytes(At("file"), System.Text.Encoding.Latin1.GetBytes(renamed));
 
         Assert.Equal(["G_ema/w", "G_ema/b"], CheckpointFormats.Read(At("file")).Tensors.Select(tensor => tensor.Name));
@@ -155,7 +193,8 @@ public sealed class BesideWeightsTests : IDisposable
     {
         using var scope = TorchSharp.torch.NewDisposeScope();
         var values = Enumerable.Range(0, 70_000).Select(number => number / 7f).ToArray();   // longer than what is held of a text
-        File.WriteAllBytes(At("file"), Pickle(Dictionary(("G_ema", Object("Generator", "", ("_parameters", Dictionary(("w", Encoded(values, 70_000)), ("v", Encoded([1, 2], 2)))))))));
+        File.WriteAllBytes(At("file"), Pickle(Dictionary(("G_ema", Object(
+            "Generator", "", ("_parameters", Dictionary(("w", Encoded(values, 70_000)), ("v", Encoded([1, 2], 2)))))))));
 
         var read = CheckpointFormats.Read(At("file"));
 
@@ -194,21 +233,30 @@ public sealed class BesideWeightsTests : IDisposable
     public void Safetensors_TensorOfAnotherTypeBesideTheWeights_IsKeptAndNotRead(string type, int bytes)
     {
         using var scope = TorchSharp.torch.NewDisposeScope();
-        var header = $$$"""{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"odd":{"dtype":"{{{type}}}","shape":[2],"data_offsets":[4,{{{4 + 2 * bytes}}}]},"z":{"dtype":"F32","shape":[1],"data_offsets":[{{{4 + 2 * bytes}}},{{{8 + 2 * bytes}}}]}}""";
+        var header =
+            $$$"""{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"odd":{"dtype":"{{{type}}}","shape":[2],"data_offsets":[4,{{{4 + 2 * bytes}}}]},"z":{"dtype":"F32","shape":[1],"data_offsets":[{{{4 + 2 * bytes}}},{{{8 + 2 * bytes}}}]}}""";
         byte[] data = [.. Raw([1]), .. Enumerable.Range(1, 2 * bytes).Select(number => (byte)number), .. Raw([2])];
         File.WriteAllBytes(At("file"), [.. Int64(header.Length), .. System.Text.Encoding.ASCII.GetBytes(header), .. data]);
 
         var read = CheckpointFormats.Read(At("file"));
-        CheckpointFormats.Named(read.Format).Rewrite(read, At("copy"), new Dictionary<string, TorchSharp.torch.Tensor> { ["z"] = TorchSharp.torch.tensor([3f]) }, new Dictionary<string, string>());
+        CheckpointFormats.Named(read.Format).Rewrite(
+            read,
+            At("copy"),
+            new Dictionary<string, TorchSharp.torch.Tensor> { ["z"] = TorchSharp.torch.tensor([3f]) },
+            new Dictionary<string, string>());
 
         Assert.Equal(["a", "z"], read.Tensors.Select(tensor => tensor.Name));
         Assert.Equal(("odd", type), (read.Unread[0].Name, read.Unread[0].Kind));
-        Assert.Contains($"'odd' is kept as '{type}'", Assert.Throws<CheckpointException>(() => read["odd"]).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"'odd' is kept as '{type}'",
+            Assert.Throws<CheckpointException>(() => read["odd"]).Message,
+            StringComparison.Ordinal);
         Assert.Equal([.. data[..^4], .. Raw([3])], File.ReadAllBytes(At("copy"))[^data.Length..]);
         Assert.Equal(type, Assert.Single(CheckpointFormats.Read(At("copy")).Unread).Kind);
     }
 
-    private void Write(params (string, byte[])[] items) => File.WriteAllBytes(At("file"), Zip(Pickle(Dictionary(items)), ("0", Raw([1, 2, 3, 4, 5, 6]))));
+    private void Write(params (string, byte[])[] items) =>
+        File.WriteAllBytes(At("file"), Zip(Pickle(Dictionary(items)), ("0", Raw([1, 2, 3, 4, 5, 6]))));
 
     private string At(string name) => Path.Combine(_folder, name);
 }

@@ -9,7 +9,14 @@ namespace AdaptThenUnlearn.Torch.Tests.Checkpoints;
 internal sealed class CheckpointMutants(string folder, int seed)
 {
     private static readonly byte[][] _extremes =
-        [[0xff, 0xff, 0xff, 0xff], [0, 0, 0, 0x80], [0xff, 0xff, 0xff, 0x7f], [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0x80]];
+        [
+            [0xff, 0xff, 0xff, 0xff],
+            [0, 0, 0, 0x80],
+            [0xff, 0xff, 0xff, 0x7f],
+            [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f],
+            [0, 0, 0, 0, 0, 0, 0, 0],
+            [0, 0, 0, 0, 0, 0, 0, 0x80]
+        ];
 
     private const string Part = "part.safetensors";
 
@@ -19,24 +26,37 @@ internal sealed class CheckpointMutants(string folder, int seed)
     /// <summary>One honest file of each kind, by name.</summary>
     public static IReadOnlyDictionary<string, byte[]> Originals { get; } = new Dictionary<string, byte[]>
     {
-        ["safetensors"] = Safetensors("""{"__metadata__":{"a":"b"},"w":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},"h":{"dtype":"BF16","shape":[4],"data_offsets":[24,32]}}""", 32),
+        ["safetensors"] = Safetensors(
+            """{"__metadata__":{"a":"b"},"w":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},"h":{"dtype":"BF16","shape":[4],"data_offsets":[24,32]}}""",
+            32),
         ["index"] = Encoding.UTF8.GetBytes($$"""{"metadata":{"total_size":32},"weight_map":{"w":"{{Part}}","h":"{{Part}}"} }"""),
         ["zip"] = Zip(Pickle(StateDict(old: false)), ("0", Raw([1, 2, 3, 4, 5, 6])), ("1", Raw([7, 8]))),
         ["old stream"] = Old(Pickle(StateDict(old: true)), ("0", 6, Raw([1, 2, 3, 4, 5, 6])), ("1", 2, Raw([7, 8]))),
-        ["safetensors beside other types"] = Safetensors("""{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"f":{"dtype":"F8_E4M3","shape":[4],"data_offsets":[8,12]},"c":{"dtype":"C64","shape":[1],"data_offsets":[12,20]}}""", 20),
+        ["safetensors beside other types"] = Safetensors(
+            """{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"f":{"dtype":"F8_E4M3","shape":[4],"data_offsets":[8,12]},"c":{"dtype":"C64","shape":[1],"data_offsets":[12,20]}}""",
+            20),
         ["zip with much beside"] = Zip(Pickle(Beside(old: false)), ("0", Raw([1, 2, 3, 4, 5, 6]))),
         ["old stream of Python 2"] = Old(
-            Pickle(Pairs(("a.weight", OldTensor(Storage("0", 6, old: true), 0, [2, 3], [3, 1])))), ("0", 6, Raw([1, 2, 3, 4, 5, 6]))),
-        ["bare pickle of protocol 2"] = Pickle(Dictionary(("G_ema", Object("Generator", "import os", ("_parameters", Dictionary(("w", Encoded([1, 2, 3], 3)))))))),
+            Pickle(Pairs(("a.weight", OldTensor(Storage("0", 6, old: true), 0, [2, 3], [3, 1])))),
+            ("0", 6, Raw([1, 2, 3, 4, 5, 6]))),
+        ["bare pickle of protocol 2"] = Pickle(
+            Dictionary(("G_ema", Object("Generator", "import os", ("_parameters", Dictionary(("w", Encoded([1, 2, 3], 3)))))))),
         ["bare pickle"] = Pickle(Dictionary(
-            ("G_ema", Object("Generator", "import os", ("_parameters", Dictionary(("w", Carried([1, 2, 3], 3)))), ("_buffers", Dictionary(("b", Carried([4], 1)))), ("z_dim", Integer(4)))),
+            ("G_ema", Object(
+                "Generator",
+                "import os",
+                ("_parameters", Dictionary(("w", Carried([1, 2, 3], 3)))),
+                ("_buffers", Dictionary(("b", Carried([4], 1)))),
+                ("z_dim", Integer(4)))),
             ("training_set_kwargs", Dictionary(("path", Text("x")), ("xflip", [0x88]))))),
     };
 
     /// <summary>Puts into a folder what the original index refers to.</summary>
     public static void Prepare(string folder) => File.WriteAllBytes(Path.Combine(folder, Part), Originals["safetensors"]);
 
-    /// <summary>Reads a changed file as a user would: its description and every tensor, or nothing but the error that says what is wrong.</summary>
+    /// <summary>
+    /// Reads a changed file as a user would: its description and every tensor, or nothing but the error that says what is wrong.
+    /// </summary>
     /// <returns>Whether it was refused.</returns>
     public bool Refused(byte[] original)
     {
@@ -59,18 +79,28 @@ internal sealed class CheckpointMutants(string folder, int seed)
         }
     }
 
-    public static byte[] Safetensors(string header, int dataBytes) => [.. Int64(header.Length), .. Encoding.UTF8.GetBytes(header), .. new byte[dataBytes]];
+    public static byte[] Safetensors(string header, int dataBytes) =>
+        [.. Int64(header.Length), .. Encoding.UTF8.GetBytes(header), .. new byte[dataBytes]];
 
     private static byte[] StateDict(bool old) => Dictionary(
-        ("g_ema", Dictionary(("a.weight", Tensor(Storage("0", 6, old), 0, [2, 3], [3, 1])), ("a.bias", Tensor(Storage("1", 2, old), 0, [2], [1])))),
+        ("g_ema", Dictionary(
+            ("a.weight", Tensor(Storage("0", 6, old), 0, [2, 3], [3, 1])),
+            ("a.bias", Tensor(Storage("1", 2, old), 0, [2], [1])))),
         ("args", Dictionary(("latent", Integer(512)), ("lr", Real(0.002)), ("layers", List(Integer(1), Integer(2))))));
 
     // What projects keep beside their weights, none of which is read.
     private static byte[] Beside(bool old) => Dictionary(
         ("generator", Dictionary(("module.a.weight", Tensor(Storage("0", 6, old), 0, [2, 3], [3, 1])))),
-        ("best", NumPyNumber(0.5)), ("losses", NumPyArray([1, 2])), ("device", Call(Global("torch", "device"), Text("cuda"))), ("dtype", Global("torch", "float32")),
+        ("best", NumPyNumber(0.5)),
+        ("losses", NumPyArray([1, 2])),
+        ("device", Call(Global("torch", "device"), Text("cuda"))),
+        ("dtype", Global("torch", "float32")),
         ("when", Call(Global("datetime", "datetime"), Call(Global("_codecs", "encode"), Text("\u0007\u00e8"), Text("latin1")))),
-        ("counts", Keyed(Call(Global("collections", "defaultdict"), Global("__builtin__", "int")), (Tuple(Integer(4), Integer(4)), Integer(1)), (None, Integer(2)), (Real(0.5), Integer(3)))));
+        ("counts", Keyed(
+            Call(Global("collections", "defaultdict"), Global("__builtin__", "int")),
+            (Tuple(Integer(4), Integer(4)), Integer(1)),
+            (None, Integer(2)),
+            (Real(0.5), Integer(3)))));
 
     private byte[] Changed(byte[] original)
     {

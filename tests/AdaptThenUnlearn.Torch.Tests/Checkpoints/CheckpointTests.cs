@@ -21,8 +21,14 @@ public sealed class CheckpointTests : IDisposable
         using var scope = NewDisposeScope();
         var tensors = new Dictionary<string, Tensor>
         {
-            ["float32"] = randn(2, 3), ["float64"] = randn([4], float64), ["int64"] = arange(5, int64), ["uint8"] = arange(7, uint8),
-            ["bool"] = tensor([true, false]), ["half"] = randn(3).to(float16), ["scalar"] = tensor(2.5), ["empty"] = zeros(0, 4),
+            ["float32"] = randn(2, 3),
+            ["float64"] = randn([4], float64),
+            ["int64"] = arange(5, int64),
+            ["uint8"] = arange(7, uint8),
+            ["bool"] = tensor([true, false]),
+            ["half"] = randn(3).to(float16),
+            ["scalar"] = tensor(2.5),
+            ["empty"] = zeros(0, 4),
         };
         SafetensorsFile.Write(At("all.safetensors"), tensors, new Dictionary<string, string> { ["key"] = "wert \u00fc \"x\"" });
 
@@ -48,7 +54,8 @@ public sealed class CheckpointTests : IDisposable
         networks.Generator.parameters().First().view(-1)[1] = tensor(value);
         GeneratorCheckpoint.Save(At("diverged.safetensors"), networks, new Dictionary<string, string>());
 
-        var failed = Assert.Throws<CheckpointException>(() => GeneratorCheckpoint.Load(At("diverged.safetensors"), "auto", null, null, CPU));
+        var failed = Assert.Throws<CheckpointException>(
+            () => GeneratorCheckpoint.Load(At("diverged.safetensors"), "auto", null, null, CPU));
 
         Assert.Contains("not finite numbers", failed.Message, StringComparison.Ordinal);
     }
@@ -72,7 +79,11 @@ public sealed class CheckpointTests : IDisposable
         WriteIndex(("a", "one.safetensors", a), ("b", "two.safetensors", b));
 
         var read = CheckpointFormats.Read(At("model.index.json"));
-        CheckpointFormats.Named(read.Format).Rewrite(read, At("whole.safetensors"), new Dictionary<string, Tensor> { ["a"] = a + 1 }, new Dictionary<string, string> { ["policy"] = "p" });
+        CheckpointFormats.Named(read.Format).Rewrite(
+            read,
+            At("whole.safetensors"),
+            new Dictionary<string, Tensor> { ["a"] = a + 1 },
+            new Dictionary<string, string> { ["policy"] = "p" });
 
         Assert.Equal("safetensors", read.Format);
         Assert.Equal(Small.Bytes(a), Small.Bytes(read["a"].Load()));
@@ -90,7 +101,8 @@ public sealed class CheckpointTests : IDisposable
         using var scope = NewDisposeScope();
         WriteIndex(("a", "one.safetensors", randn(3)));
 
-        var failed = Assert.Throws<CheckpointException>(() => CheckpointDigest.RequirePinned(CheckpointFile.Open(At("model.index.json")), CheckpointDigest.Compute(At("model.index.json"))));
+        var failed = Assert.Throws<CheckpointException>(() => CheckpointDigest
+            .RequirePinned(CheckpointFile.Open(At("model.index.json")), CheckpointDigest.Compute(At("model.index.json"))));
 
         Assert.Contains("index of several files", failed.Message, StringComparison.Ordinal);
     }
@@ -101,15 +113,26 @@ public sealed class CheckpointTests : IDisposable
         using var scope = NewDisposeScope();
         WriteIndex(("a", "one.safetensors", randn(3)));
         SafetensorsFile.Write(At("one.safetensors"), new Dictionary<string, Tensor> { ["a"] = randn(3), ["stray"] = randn(1) });
-        Assert.Equal(["a", "stray"], CheckpointFormats.Read(At("model.index.json")).Tensors.Select(tensor => tensor.Name).Order(StringComparer.Ordinal));   // as other readers of parts
+        // as other readers of parts
+        Assert.Equal(
+            ["a", "stray"],
+            CheckpointFormats.Read(At("model.index.json")).Tensors.Select(tensor => tensor.Name).Order(StringComparer.Ordinal));
 
         var placed = ones(1);
         SafetensorsFile.Write(At("two.safetensors"), new Dictionary<string, Tensor> { ["b"] = randn(3), ["stray"] = placed });
-        File.WriteAllText(At("model.index.json"), """{"weight_map":{"a":"one.safetensors","b":"two.safetensors","stray":"two.safetensors"} }""");
-        Assert.Equal(Small.Bytes(placed), Small.Bytes(CheckpointFormats.Read(At("model.index.json"))["stray"].Load()));   // where the index says
+        File.WriteAllText(
+            At("model.index.json"),
+            """{"weight_map":{"a":"one.safetensors","b":"two.safetensors","stray":"two.safetensors"} }""");
+        // where the index says
+        Assert.Equal(Small.Bytes(placed), Small.Bytes(CheckpointFormats.Read(At("model.index.json"))["stray"].Load()));
 
-        File.WriteAllText(At("model.index.json"), """{"weight_map":{"a":"one.safetensors","stray":"one.safetensors","gone":"one.safetensors"} }""");
-        Assert.Contains("'gone'", Assert.Throws<CheckpointException>(() => CheckpointFormats.Read(At("model.index.json"))).Message, StringComparison.Ordinal);
+        File.WriteAllText(
+            At("model.index.json"),
+            """{"weight_map":{"a":"one.safetensors","stray":"one.safetensors","gone":"one.safetensors"} }""");
+        Assert.Contains(
+            "'gone'",
+            Assert.Throws<CheckpointException>(() => CheckpointFormats.Read(At("model.index.json"))).Message,
+            StringComparison.Ordinal);
     }
 
     private void WriteIndex(params (string Name, string File, Tensor Tensor)[] tensors)
@@ -117,7 +140,11 @@ public sealed class CheckpointTests : IDisposable
         foreach (var file in tensors.GroupBy(tensor => tensor.File))
             SafetensorsFile.Write(At(file.Key), file.ToDictionary(tensor => tensor.Name, tensor => tensor.Tensor));
         File.WriteAllText(At("model.index.json"), System.Text.Json.JsonSerializer.Serialize(
-            new { metadata = new { total_size = 1 }, weight_map = tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.File) }));
+            new
+            {
+                metadata = new { total_size = 1 },
+                weight_map = tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.File)
+            }));
     }
 
     public static TheoryData<string, string> BadHeaders => new()
@@ -194,7 +221,8 @@ public sealed class CheckpointTests : IDisposable
     public void Safetensors_AnythingFlippedOrCutOff_IsReadOrRefusedButNothingElse()
     {
         using var scope = NewDisposeScope();
-        SafetensorsFile.Write(At("good.safetensors"), new Dictionary<string, Tensor> { ["a"] = randn(4, 3), ["b"] = arange(5, int64) });
+        SafetensorsFile.Write(
+            At("good.safetensors"), new Dictionary<string, Tensor> { ["a"] = randn(4, 3), ["b"] = arange(5, int64) });
 
         Assert.NotEqual(0, RefusalsOf(File.ReadAllBytes(At("good.safetensors"))));
     }
@@ -237,7 +265,8 @@ public sealed class CheckpointTests : IDisposable
 
         Assert.Equal(reference["checkpoint"].GetProperty("sha256").GetString(), found.Sha256);
         Assert.Contains("g_ema", found.Sections.Select(section => section.Name));
-        Assert.Equal(reference["checkpoint"].GetProperty("pickle_globals").EnumerateArray().Select(name => name.GetString()!).Order(StringComparer.Ordinal), found.Globals.Order(StringComparer.Ordinal));
+        Assert.Equal(reference["checkpoint"].GetProperty("pickle_globals").EnumerateArray().Select(
+            name => name.GetString()!).Order(StringComparer.Ordinal), found.Globals.Order(StringComparer.Ordinal));
         Assert.Equal(("stylegan2", 3, 32), (found.Generator!.Architecture, found.Generator.Channels, found.Generator.Resolution));
     }
 
@@ -254,7 +283,8 @@ public sealed class CheckpointTests : IDisposable
     {
         var found = Inspection.Inspect(Interop.Case(name).PathOf(file));
 
-        Assert.Equal((format, architecture, resolution), (found.Format, found.Generator!.Architecture, found.Generator.Resolution));
+        Assert.Equal(
+            (format, architecture, resolution), (found.Format, found.Generator!.Architecture, found.Generator.Resolution));
         Assert.True(found.Types[nameof(ElementType.F32)] > 3 && found.Parameters > 10_000);
         Assert.Contains("torch._utils _rebuild_tensor_v2", found.Globals);
         Assert.Empty(found.Refused);
@@ -266,11 +296,15 @@ public sealed class CheckpointTests : IDisposable
         foreach (var name in (string[])["nvidia_r64_c3_cond", "nvidia_r32_c1_uncond"])
         {
             var reference = Interop.Case(name);
-            var listed = reference["checkpoint"].GetProperty("pickle_globals").EnumerateArray().Select(global => global.GetString()!);
+            var listed = reference["checkpoint"].GetProperty("pickle_globals")
+                .EnumerateArray()
+                .Select(global => global.GetString()!);
             var found = Inspection.Inspect(reference.PathOf("network-snapshot-000200.pkl"));
 
             // The case lists those of the outer pickle; storages and protocol 4's own opcode for sets make the difference.
-            Assert.Equal(listed.Except(["builtins set"]).Append("torch FloatStorage").Order(StringComparer.Ordinal), found.Globals.Except(["builtins set"]));
+            Assert.Equal(
+                listed.Except(["builtins set"]).Append("torch FloatStorage").Order(StringComparer.Ordinal),
+                found.Globals.Except(["builtins set"]));
         }
     }
 
@@ -292,10 +326,13 @@ public sealed class CheckpointTests : IDisposable
     {
         File.WriteAllText(At("some"), "x");
 
-        var failed = Assert.Throws<CheckpointException>(() => CheckpointDigest.RequirePinned(CheckpointFile.Open(At("some")), new string('a', 64)));
+        var failed = Assert.Throws<CheckpointException>(
+            () => CheckpointDigest.RequirePinned(CheckpointFile.Open(At("some")), new string('a', 64)));
 
         Assert.Contains(new string('a', 64), failed.Message, StringComparison.Ordinal);
-        Assert.Contains("2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881", failed.Message, StringComparison.Ordinal);   // SHA-256 of "x"
+        // SHA-256 of "x"
+        Assert.Contains(
+            "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881", failed.Message, StringComparison.Ordinal);
     }
 
     private void WriteZip(byte[] pickle)

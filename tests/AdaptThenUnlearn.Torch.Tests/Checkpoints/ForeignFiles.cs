@@ -15,7 +15,11 @@ internal static class ForeignFiles
 {
     private static readonly StyleGan2Settings _conditional = Small.Settings with
     {
-        StyleSize = 6, Classes = 3, Clamp = 256, StoresMeanStyle = true, PlainWeights = true,
+        StyleSize = 6,
+        Classes = 3,
+        Clamp = 256,
+        StoresMeanStyle = true,
+        PlainWeights = true,
     };
 
     /// <summary>Makes the smallest GAN of an architecture, 1×16×16.</summary>
@@ -27,36 +31,65 @@ internal static class ForeignFiles
             "stylegan2" => Small.Gan(),
             "stylegan2-ada" => new GanPair(
                 new StyleGan2Generator(_conditional),
-                new StyleGan2Discriminator(_conditional with { LatentSize = 6, MappingLayers = 2, PlainWeights = false, StoresMeanStyle = false })),
+                new StyleGan2Discriminator(_conditional with
+                {
+                    LatentSize = 6,
+                    MappingLayers = 2,
+                    PlainWeights = false,
+                    StoresMeanStyle = false
+                })),
             "dcgan" => new GanPair(
                 DcganGenerator([(8, 12, 1, 0), (12, 6, 2, 1), (6, 1, 2, 1)]),
-                new DcganDiscriminator(Small.Shape, [Layer(0, 1, 4, 2, 1, false), Layer(2, 4, 6, 2, 1, true), Layer(5, 6, 1, 1, 0, false)])),
+                new DcganDiscriminator(Small.Shape, [
+                    Layer(0, 1, 4, 2, 1, false), Layer(2, 4, 6, 2, 1, true), Layer(5, 6, 1, 1, 0, false)
+                ])),
             "mlp-gan" => new GanPair(
-                new SequentialGenerator("", [new LinearLayer(0, 8, 16, Bias: true), new ReluLayer(1, 0), new LinearLayer(2, 16, 256, Bias: true), new TanhLayer(3)]),
+                new SequentialGenerator("", [new LinearLayer(
+                    0, 8, 16, Bias: true), new ReluLayer(1, 0), new LinearLayer(2, 16, 256, Bias: true), new TanhLayer(3)]),
                 new MlpDiscriminator(Small.Shape, [new MlpLayer(0, 256, 16), new MlpLayer(2, 16, 1)])),
             _ => throw new ArgumentException($"say here what the smallest {architecture} is"),
         };
 
-        static DcganLayer Layer(int number, int inputs, int outputs, int stride, int padding, bool normalised) => new(number, inputs, outputs, 4, stride, padding, Bias: false, normalised);
+        static DcganLayer Layer(int number, int inputs, int outputs, int stride, int padding, bool normalised) =>
+            new(number, inputs, outputs, 4, stride, padding, Bias: false, normalised);
     }
 
     /// <summary>A DCGAN of kernels of 4, with batch normalisation and ReLU after each layer but the last.</summary>
     /// <param name="layers">Inputs, outputs, stride and padding.</param>
-    public static SequentialGenerator DcganGenerator(IReadOnlyList<(int Inputs, int Outputs, int Stride, int Padding)> layers) => new(
-        "main",
-        [
-            .. layers.SkipLast(1).SelectMany((layer, index) => new SequenceLayer[] { Convolution(3 * index, layer), new BatchNormLayer(3 * index + 1, layer.Outputs, 1e-5, Rows: false, Affine: true), new ReluLayer(3 * index + 2, 0) }),
-            Convolution(3 * (layers.Count - 1), layers[^1]), new TanhLayer(3 * layers.Count - 2),
-        ]);
+    public static SequentialGenerator DcganGenerator(IReadOnlyList<(int Inputs, int Outputs, int Stride, int Padding)> layers) =>
+        new(
+            "main",
+            [
+                .. layers.SkipLast(1).SelectMany((layer, index) => new SequenceLayer[]
+                {
+                    Convolution(3 * index, layer),
+                    new BatchNormLayer(3 * index + 1, layer.Outputs, 1e-5, Rows: false, Affine: true),
+                    new ReluLayer(3 * index + 2, 0)
+                }),
+                Convolution(3 * (layers.Count - 1), layers[^1]), new TanhLayer(3 * layers.Count - 2),
+            ]);
 
     private static ConvolutionLayer Convolution(int number, (int Inputs, int Outputs, int Stride, int Padding) layer) =>
-        new(number, layer.Inputs, layer.Outputs, Kernel: 4, layer.Stride, layer.Padding, OutputPadding: 0, Bias: false, Transposed: true);
+        new(
+            number,
+            layer.Inputs,
+            layer.Outputs,
+            Kernel: 4,
+            layer.Stride,
+            layer.Padding,
+            OutputPadding: 0,
+            Bias: false,
+            Transposed: true);
 
-    /// <summary>The unconditional form of NVIDIA's that makes the same images as a given StyleGAN2, with a discriminator that gives the same scores.</summary>
+    /// <summary>
+    /// The unconditional form of NVIDIA's that makes the same images as a given StyleGAN2, with a discriminator that gives the
+    /// same scores.
+    /// </summary>
     public static GanPair InNvidiasForm(GanPair networks)
     {
         using var _ = no_grad();
-        var generator = new StyleGan2Generator(((StyleGan2Generator)networks.Generator).Settings with { Clamp = 256, StoresMeanStyle = true, PlainWeights = true });
+        var generator = new StyleGan2Generator(
+            ((StyleGan2Generator)networks.Generator).Settings with { Clamp = 256, StoresMeanStyle = true, PlainWeights = true });
         var source = networks.Generator.state_dict();
         foreach (var (name, tensor) in generator.state_dict())
             if (source.TryGetValue(name, out var own))
@@ -78,7 +111,8 @@ internal static class ForeignFiles
         byte[] Section(nn.Module network) => Named("stylegan2", network, (_, tensor) => Stored(tensor, storages, old));
         var root = Dictionary(
             ("g", Section(networks.Generator)), ("d", Section(networks.Discriminator)), ("g_ema", Section(networks.Generator)),
-            ("g_optim", Dictionary(("state", Dictionary(("0", Dictionary(("exp_avg", Stored(ones(3), storages, old)), ("step", Integer(7)))))))),
+            ("g_optim", Dictionary(
+                ("state", Dictionary(("0", Dictionary(("exp_avg", Stored(ones(3), storages, old)), ("step", Integer(7)))))))),
             ("args", Dictionary(("latent", Integer(8)), ("size", Integer(16)))), ("ada_aug_p", Real(0.25)));
         Write(path, Pickle(root), storages, old);
     }
@@ -87,25 +121,40 @@ internal static class ForeignFiles
     public static void WriteRosinalityGenerator(string path, ImageGenerator generator)
     {
         var storages = new List<(string Key, float[] Values)>();
-        Write(path, Pickle(Dictionary(("g_ema", Named("stylegan2", generator, (_, tensor) => Stored(tensor, storages, old: false))), ("latent_avg", Stored(zeros(8), storages, old: false)))), storages, old: false);
+        Write(path, Pickle(Dictionary(
+            ("g_ema", Named("stylegan2", generator, (_, tensor) => Stored(tensor, storages, old: false))),
+            ("latent_avg", Stored(zeros(8), storages, old: false)))), storages, old: false);
     }
 
-    /// <summary>A network snapshot, as stylegan2-ada-pytorch's training loop pickles it; the modules' attributes lie flat in one object.</summary>
+    /// <summary>
+    /// A network snapshot, as stylegan2-ada-pytorch's training loop pickles it; the modules' attributes lie flat in one object.
+    /// </summary>
     public static void WriteNvidia(string path, GanPair networks)
     {
         byte[] Network(string className, nn.Module network, params (string, byte[])[] attributes) => Object(
             className, "# source",
-            [("_parameters", Named("stylegan2-ada", network, (_, tensor) => Carried(tensor.data<float>().ToArray(), tensor.shape))), .. attributes]);
-        byte[] Generator() => Network("Generator", networks.Generator, ("synthesis.b4.conv1.conv_clamp", Integer(256)), ("mapping.fc0.activation", Text("lrelu")));
+            [("_parameters", Named(
+                "stylegan2-ada", network, (_, tensor) => Carried(tensor.data<float>().ToArray(), tensor.shape))), .. attributes]);
+        byte[] Generator() => Network(
+            "Generator",
+            networks.Generator,
+            ("synthesis.b4.conv1.conv_clamp", Integer(256)),
+            ("mapping.fc0.activation", Text("lrelu")));
         File.WriteAllBytes(path, Pickle(Dictionary(
-            ("training_set_kwargs", Dictionary(("path", Text("images.zip")))), ("G", Generator()), ("D", Network("Discriminator", networks.Discriminator)), ("G_ema", Generator()), ("augment_pipe", None))));
+            ("training_set_kwargs", Dictionary(("path", Text("images.zip")))),
+            ("G", Generator()),
+            ("D", Network("Discriminator", networks.Discriminator)),
+            ("G_ema", Generator()),
+            ("augment_pipe", None))));
     }
 
     /// <summary>A state dict under the names that a project of this architecture uses, in several safetensors files.</summary>
     /// <returns>The index.</returns>
     public static string WriteShards(string folder, string architecture, GanPair networks)
     {
-        var all = Flat("g_ema", architecture, networks.Generator).Concat(Flat("d", architecture, networks.Discriminator)).ToDictionary();
+        var all = Flat("g_ema", architecture, networks.Generator)
+            .Concat(Flat("d", architecture, networks.Discriminator))
+            .ToDictionary();
         var map = new Dictionary<string, string>();
         foreach (var (number, half) in all.Chunk((all.Count + 1) / 2).Index())
         {
@@ -125,9 +174,11 @@ internal static class ForeignFiles
     /// <param name="architecture">Of the networks.</param>
     /// <param name="networks">By what stands before their tensors' names.</param>
     /// <param name="safetensors">Whether it is safetensors, and not a zip of torch.save.</param>
-    public static void WriteUnder(string path, string architecture, IReadOnlyDictionary<string, nn.Module> networks, bool safetensors)
+    public static void WriteUnder(
+        string path, string architecture, IReadOnlyDictionary<string, nn.Module> networks, bool safetensors)
     {
-        var named = networks.SelectMany(network => Located(architecture, network.Value).Select(located => KeyValuePair.Create(network.Key + located.Name, located.Tensor))).ToList();
+        var named = networks.SelectMany(network => Located(architecture, network.Value)
+            .Select(located => KeyValuePair.Create(network.Key + located.Name, located.Tensor))).ToList();
         if (safetensors)
         {
             SafetensorsFile.Write(path, named);
@@ -135,7 +186,11 @@ internal static class ForeignFiles
         }
 
         var storages = new List<(string Key, float[] Values)>();
-        Write(path, Pickle(Nested([.. named.Select(pair => (pair.Key, Stored(pair.Value, storages, old: false)))])), storages, old: false);
+        Write(
+            path,
+            Pickle(Nested([.. named.Select(pair => (pair.Key, Stored(pair.Value, storages, old: false)))])),
+            storages,
+            old: false);
     }
 
     private static byte[] Nested(IReadOnlyList<(string Name, byte[] Value)> items) => Dictionary([.. items
@@ -154,14 +209,18 @@ internal static class ForeignFiles
     public static IEnumerable<(string Name, Tensor Tensor)> Located(IGeneratorArchitecture family, nn.Module network)
     {
         using var _ = no_grad();
-        foreach (var (name, tensor) in network.state_dict().Where(pair => pair.Value.dtype == float32))   // PyTorch counts batches in int64, which the loaders do without
+        // PyTorch counts batches in int64, which the loaders do without
+        foreach (var (name, tensor) in network.state_dict().Where(pair => pair.Value.dtype == float32))
         {
             var (stored, factor) = family.Locate(network, name);
-            yield return (stored, (tensor.detach() / factor).contiguous().view(family.Name == "stylegan2-ada" ? ShapeThere(stored, tensor.shape) : tensor.shape));
+            yield return (stored, (tensor.detach() / factor)
+                .contiguous()
+                .view(family.Name == "stylegan2-ada" ? ShapeThere(stored, tensor.shape) : tensor.shape));
         }
     }
 
-    private static IEnumerable<(string Name, Tensor Tensor)> Located(string architecture, nn.Module network) => Located(GeneratorArchitectures.Named(architecture), network);
+    private static IEnumerable<(string Name, Tensor Tensor)> Located(string architecture, nn.Module network) =>
+        Located(GeneratorArchitectures.Named(architecture), network);
 
     // NVIDIA's code keeps some tensors without the leading dimensions of size 1.
     private static long[] ShapeThere(string stored, long[] own) => stored switch
@@ -180,7 +239,8 @@ internal static class ForeignFiles
         return PickleText.Tensor(Storage(key, tensor.NumberOfElements, old), 0, tensor.shape, tensor.stride());
     }
 
-    private static void Write(string path, byte[] pickle, List<(string Key, float[] Values)> storages, bool old) => File.WriteAllBytes(path, old
-        ? Old(pickle, [.. storages.Select(storage => (storage.Key, storage.Values.Length, Raw(storage.Values)))])
-        : Zip(pickle, [.. storages.Select(storage => (storage.Key, Raw(storage.Values)))]));
+    private static void Write(string path, byte[] pickle, List<(string Key, float[] Values)> storages, bool old) =>
+        File.WriteAllBytes(path, old
+            ? Old(pickle, [.. storages.Select(storage => (storage.Key, storage.Values.Length, Raw(storage.Values)))])
+            : Zip(pickle, [.. storages.Select(storage => (storage.Key, Raw(storage.Values)))]));
 }

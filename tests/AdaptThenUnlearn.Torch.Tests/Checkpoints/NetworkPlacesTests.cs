@@ -92,8 +92,13 @@ public sealed class NetworkPlacesTests : IDisposable
         using var networks = ForeignFiles.Gan(architecture);
         var (generator, discriminator, prefix) = _layouts[layout];
         // Numbers follow there, so that it is the name of the sequence itself.
-        var told = architecture == "mlp-gan" && prefix is ("module." or "G_ema/module." or "g_ema/_orig_mod." or "state_dict/decoder.") ? TensorFile.SectionOf(prefix) : prefix;
-        Write("file", architecture, safetensors, [(generator, networks.Generator), .. discriminator is null ? Array.Empty<(string, nn.Module)>() : [(discriminator, networks.Discriminator)]]);
+        var told = architecture == "mlp-gan"
+            && prefix is ("module." or "G_ema/module." or "g_ema/_orig_mod." or "state_dict/decoder.")
+                ? TensorFile.SectionOf(prefix)
+                : prefix;
+        Write("file", architecture, safetensors, [(generator, networks.Generator), .. discriminator is null
+            ? Array.Empty<(string, nn.Module)>()
+            : [(discriminator, networks.Discriminator)]]);
 
         using var loaded = GeneratorCheckpoint.Load(At("file"), "auto", null, null, CPU);
         using var changed = new GanPair(loaded.Generator, loaded.Discriminator ?? networks.Discriminator).Copy();
@@ -146,7 +151,8 @@ public sealed class NetworkPlacesTests : IDisposable
 
         Assert.Contains($"'{one.TrimEnd('/')}'", failed.Message, StringComparison.Ordinal);
         Assert.Contains($"'{other.TrimEnd('/')}'", failed.Message, StringComparison.Ordinal);
-        Assert.Contains(Inspection.Inspect(At("file")).Notes, note => note.Contains("several generators", StringComparison.Ordinal));
+        Assert.Contains(
+            Inspection.Inspect(At("file")).Notes, note => note.Contains("several generators", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -162,7 +168,12 @@ public sealed class NetworkPlacesTests : IDisposable
 
         using var averaged = GeneratorCheckpoint.Load(At("file"), "auto", null, null, CPU);
         using var trained = GeneratorCheckpoint.Load(At("file"), "auto", null, null, CPU, network: "generator");
-        GeneratorCheckpoint.SaveInFormatOf(CheckpointFile.Open(At("file")), averaged, At("saved"), new GanPair(averaged.Generator, networks.Discriminator), _noMetadata);
+        GeneratorCheckpoint.SaveInFormatOf(
+            CheckpointFile.Open(At("file")),
+            averaged,
+            At("saved"),
+            new GanPair(averaged.Generator, networks.Discriminator),
+            _noMetadata);
 
         Assert.Equal(("generator_ema", "generator"), (averaged.Section, trained.Section));
         Assert.Equal((Bytes(average), Bytes(networks.Generator)), (Bytes(averaged.Generator), Bytes(trained.Generator)));
@@ -191,13 +202,21 @@ public sealed class NetworkPlacesTests : IDisposable
         using var networks = ForeignFiles.Gan("stylegan2");
         Write("with", "stylegan2", safetensors: false, ("g_ema/", networks.Generator));
         var whole = CheckpointFormats.Read(At("with"));
-        SafetensorsFile.Write(At("without"), whole.Tensors.Where(tensor => !tensor.Name.Contains("noises", StringComparison.Ordinal)).Select(tensor => KeyValuePair.Create(tensor.Name, tensor.Load())));
+        SafetensorsFile.Write(At("without"), whole.Tensors.Where(tensor => !tensor.Name.Contains(
+            "noises", StringComparison.Ordinal)).Select(tensor => KeyValuePair.Create(tensor.Name, tensor.Load())));
         var latents = randn(3, networks.Generator.LatentSize);
 
         using var loaded = GeneratorCheckpoint.Load(At("without"), "auto", null, null, CPU);
-        GeneratorCheckpoint.SaveInFormatOf(CheckpointFile.Open(At("without")), loaded, At("saved"), new GanPair(loaded.Generator, networks.Discriminator), _noMetadata);
+        GeneratorCheckpoint.SaveInFormatOf(
+            CheckpointFile.Open(At("without")),
+            loaded,
+            At("saved"),
+            new GanPair(loaded.Generator, networks.Discriminator),
+            _noMetadata);
 
-        Assert.Equal(Small.Bytes(networks.Generator.Generate(latents, noise: null)), Small.Bytes(loaded.Generator.Generate(latents, noise: null)));
+        Assert.Equal(
+            Small.Bytes(networks.Generator.Generate(latents, noise: null)),
+            Small.Bytes(loaded.Generator.Generate(latents, noise: null)));
         Assert.Empty(loaded.Generator.StoredNoise);
         Assert.NotEmpty(loaded.Generator.NoiseSizes);
         Assert.Contains(loaded.Notes, note => note.Contains("no stored noise maps", StringComparison.Ordinal));
@@ -211,12 +230,15 @@ public sealed class NetworkPlacesTests : IDisposable
     {
         using var networks = ForeignFiles.Gan("mlp-gan");
         var storages = new List<(string, byte[])>();
-        var entries = networks.Generator.state_dict().Select(pair => (pair.Key, Value: pair.Value.data<float>().ToArray(), pair.Value.shape)).ToList();
+        var entries = networks.Generator.state_dict()
+            .Select(pair => (pair.Key, Value: pair.Value.data<float>().ToArray(), pair.Value.shape))
+            .ToList();
         var items = entries.Select(entry =>
         {
             var key = $"{storages.Count}";
             storages.Add((key, Raw(entry.Value)));
-            return (entry.Key, Tensor(Storage(key, entry.Value.Length, old: false), 0, entry.shape, [.. entry.shape.Index().Select(dimension => entry.shape.Skip(dimension.Index + 1).Aggregate(1L, (product, size) => product * size))]));
+            return (entry.Key, Tensor(Storage(key, entry.Value.Length, old: false), 0, entry.shape, [.. entry.shape.Index()
+                .Select(dimension => entry.shape.Skip(dimension.Index + 1).Aggregate(1L, (product, size) => product * size))]));
         }).ToList();
         items[1] = repeated
             ? (items[1].Key, Tensor(Storage("1", entries[1].Value.Length, old: false), 0, entries[1].shape, [0]))
@@ -224,7 +246,8 @@ public sealed class NetworkPlacesTests : IDisposable
         File.WriteAllBytes(At("file"), Zip(Pickle(Dictionary([.. items])), [.. storages]));
         using var loaded = GeneratorCheckpoint.Load(At("file"), "auto", null, null, CPU, layers: null);
 
-        var failed = Assert.Throws<CheckpointException>(() => GeneratorCheckpoint.RequireRewritable(CheckpointFile.Open(At("file")), loaded));
+        var failed = Assert.Throws<CheckpointException>(
+            () => GeneratorCheckpoint.RequireRewritable(CheckpointFile.Open(At("file")), loaded));
 
         Assert.Contains($"'{items[1].Key}'", failed.Message, StringComparison.Ordinal);
     }
@@ -234,16 +257,22 @@ public sealed class NetworkPlacesTests : IDisposable
     {
         using var networks = ForeignFiles.Gan("mlp-gan");
         List<(string, byte[])> storages = [("9", Raw(new float[64]))];
-        List<(string, byte[])> items = [("average", Call(Global("project", "Average"), Dictionary(("w", Tensor(Storage("9", 64, old: false), 0, [8, 8], [8, 1])))))];
+        List<(string, byte[])> items = [("average", Call(
+            Global("project", "Average"), Dictionary(("w", Tensor(Storage("9", 64, old: false), 0, [8, 8], [8, 1])))))];
         items.Add(("G", Dictionary([.. networks.Generator.state_dict().Index().Select(entry =>
         {
             storages.Add(($"{entry.Index}", Raw(entry.Item.Value.data<float>().ToArray())));
-            return (entry.Item.Key, Tensor(Storage($"{entry.Index}", entry.Item.Value.NumberOfElements, old: false), 0, entry.Item.Value.shape, entry.Item.Value.stride()));
+            return (entry.Item.Key, Tensor(
+                Storage($"{entry.Index}", entry.Item.Value.NumberOfElements, old: false),
+                0,
+                entry.Item.Value.shape,
+                entry.Item.Value.stride()));
         })])));
         File.WriteAllBytes(At("file"), Zip(Pickle(Dictionary([.. items])), [.. storages]));
         using var loaded = GeneratorCheckpoint.Load(At("file"), "auto", null, null, CPU);
 
-        var failed = Assert.Throws<CheckpointException>(() => GeneratorCheckpoint.RequireRewritable(CheckpointFile.Open(At("file")), loaded));
+        var failed = Assert.Throws<CheckpointException>(
+            () => GeneratorCheckpoint.RequireRewritable(CheckpointFile.Open(At("file")), loaded));
 
         Assert.Contains("'project Average'", failed.Message, StringComparison.Ordinal);
     }
@@ -267,22 +296,33 @@ public sealed class NetworkPlacesTests : IDisposable
     {
         File.WriteAllBytes(At("file"), content);
 
-        Assert.Contains(what, Assert.Throws<CheckpointException>(() => CheckpointFormats.Detect(CheckpointFile.Open(At("file")))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            what,
+            Assert.Throws<CheckpointException>(() => CheckpointFormats.Detect(CheckpointFile.Open(At("file")))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void Load_PickleOfTensorFlow_NamesTheConversion()
     {
-        File.WriteAllBytes(At("file"), Pickle(Tuple([.. Call(Global("copy_reg", "_reconstructor"), Global("dnnlib.tflib.network", "Network"), Global("__builtin__", "object"), None), .. Dictionary(("version", Integer(4))), (byte)'b'])));
+        File.WriteAllBytes(At("file"), Pickle(Tuple([.. Call(
+            Global("copy_reg", "_reconstructor"),
+            Global("dnnlib.tflib.network", "Network"),
+            Global("__builtin__", "object"),
+            None), .. Dictionary(("version", Integer(4))), (byte)'b'])));
 
-        Assert.Contains("legacy.py", Assert.Throws<CheckpointException>(() => GeneratorCheckpoint.Load(At("file"), "auto", null, null, CPU)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "legacy.py",
+            Assert.Throws<CheckpointException>(() => GeneratorCheckpoint.Load(At("file"), "auto", null, null, CPU)).Message,
+            StringComparison.Ordinal);
         Assert.Contains(Inspection.Inspect(At("file")).Notes, note => note.Contains("legacy.py", StringComparison.Ordinal));
     }
 
     [Fact]
     public void Load_StyleGan3_SaysSoAndNamesTheWayOut()
     {
-        File.WriteAllBytes(At("file"), Pickle(Dictionary(("G_ema", Object("Generator", "", ("_buffers", Dictionary(("synthesis.input.freqs", Carried([1, 2], 2)))))))));
+        File.WriteAllBytes(At("file"), Pickle(Dictionary(
+            ("G_ema", Object("Generator", "", ("_buffers", Dictionary(("synthesis.input.freqs", Carried([1, 2], 2)))))))));
 
         var failed = Assert.Throws<CheckpointException>(() => GeneratorCheckpoint.Load(At("file"), "auto", null, null, CPU));
 
@@ -290,12 +330,17 @@ public sealed class NetworkPlacesTests : IDisposable
         Assert.Contains("TorchScript", failed.Message, StringComparison.Ordinal);
     }
 
-    private void Write(string name, string architecture, bool safetensors, params (string Prefix, nn.Module Network)[] networks) =>
-        ForeignFiles.WriteUnder(At(name), architecture, networks.ToDictionary(network => network.Prefix, network => network.Network), safetensors);
+    private void Write(
+        string name, string architecture, bool safetensors, params (string Prefix, nn.Module Network)[] networks) =>
+        ForeignFiles.WriteUnder(
+            At(name), architecture, networks.ToDictionary(network => network.Prefix, network => network.Network), safetensors);
 
-    private static string Bytes(nn.Module network) => string.Join('\n', network.state_dict().Where(pair => pair.Value.dtype == float32).Select(pair => Convert.ToHexString(Small.Bytes(pair.Value))));
+    private static string Bytes(nn.Module network) => string.Join('\n', network.state_dict()
+        .Where(pair => pair.Value.dtype == float32)
+        .Select(pair => Convert.ToHexString(Small.Bytes(pair.Value))));
 
-    private static IEnumerable<string> Names(string path) => CheckpointFormats.Read(path).Tensors.Select(tensor => tensor.Name).Order(StringComparer.Ordinal);
+    private static IEnumerable<string> Names(string path) =>
+        CheckpointFormats.Read(path).Tensors.Select(tensor => tensor.Name).Order(StringComparer.Ordinal);
 
     private string At(string name) => Path.Combine(_folder, name);
 }

@@ -39,7 +39,11 @@ public sealed class RewritingTests : IDisposable
         var original = Interop.Case(name).PathOf(file);
         var read = CheckpointFormats.Read(original);
 
-        CheckpointFormats.Named(read.Format).Rewrite(read, At("copy"), read.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Load()), new Dictionary<string, string>());
+        CheckpointFormats.Named(read.Format).Rewrite(
+            read,
+            At("copy"),
+            read.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Load()),
+            new Dictionary<string, string>());
 
         Assert.True(File.ReadAllBytes(original).AsSpan().SequenceEqual(File.ReadAllBytes(At("copy"))));
     }
@@ -53,13 +57,18 @@ public sealed class RewritingTests : IDisposable
         var changed = read.Tensors.First(tensor => tensor.Count > 1 && tensor.Type == ElementType.F32);
         var values = randn([.. changed.Shape]);
 
-        CheckpointFormats.Named(read.Format).Rewrite(read, At("copy"), new Dictionary<string, Tensor> { [changed.Name] = values }, new Dictionary<string, string>());
+        CheckpointFormats.Named(read.Format).Rewrite(
+            read, At("copy"), new Dictionary<string, Tensor> { [changed.Name] = values }, new Dictionary<string, string>());
 
         var copy = CheckpointFormats.Read(At("copy"));
         Assert.Equal(read.Values, copy.Values);
-        Assert.Equal(read.Tensors.Select(tensor => (tensor.Name, tensor.Type, string.Join(' ', tensor.Shape))), copy.Tensors.Select(tensor => (tensor.Name, tensor.Type, string.Join(' ', tensor.Shape))));
+        Assert.Equal(
+            read.Tensors.Select(tensor => (tensor.Name, tensor.Type, string.Join(' ', tensor.Shape))),
+            copy.Tensors.Select(tensor => (tensor.Name, tensor.Type, string.Join(' ', tensor.Shape))));
         foreach (var tensor in read.Tensors)
-            Assert.Equal(Small.Bytes(tensor.Name == changed.Name ? values : tensor.Load()), Small.Bytes(copy[tensor.Name].Load()));
+            Assert.Equal(Small.Bytes(tensor.Name == changed.Name
+                ? values
+                : tensor.Load()), Small.Bytes(copy[tensor.Name].Load()));
     }
 
     [Theory]
@@ -71,7 +80,8 @@ public sealed class RewritingTests : IDisposable
         var original = Interop.Case(name).PathOf(file);
         var read = CheckpointFormats.Read(original);
         var one = ones(1);
-        var values = read.Tensors.Where(tensor => tensor.Type == ElementType.F32).ToDictionary(tensor => tensor.Name, tensor => tensor.Load() + one);
+        var values = read.Tensors.Where(tensor => tensor.Type == ElementType.F32)
+            .ToDictionary(tensor => tensor.Name, tensor => tensor.Load() + one);
 
         CheckpointFormats.Named(read.Format).Rewrite(read, At("copy"), values, new Dictionary<string, string>());
 
@@ -88,22 +98,29 @@ public sealed class RewritingTests : IDisposable
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        foreach (var (name, file) in new[] { ("rosinality_s32", "010000.pt"), ("nvidia_r64_c3_cond", "network-snapshot-000200.pkl") })
+        foreach (var (name, file) in new[]
+        {
+            ("rosinality_s32", "010000.pt"),
+            ("nvidia_r64_c3_cond", "network-snapshot-000200.pkl")
+        })
         {
             var original = Interop.Case(name).PathOf(file);
             using var loaded = GeneratorCheckpoint.Load(original, "auto", null, null, CPU);
             using var networks = new GanPair(loaded.Generator, loaded.Discriminator!).Copy();
             foreach (var parameter in networks.Generator.parameters().Concat(networks.Discriminator.parameters()))
                 parameter.mul_(1.25f);
-            GeneratorCheckpoint.SaveInFormatOf(CheckpointFile.Open(original), loaded, At("saved"), networks, new Dictionary<string, string>());
+            GeneratorCheckpoint
+                .SaveInFormatOf(CheckpointFile.Open(original), loaded, At("saved"), networks, new Dictionary<string, string>());
 
             foreach (var network in (string[])["ema", "generator"])
             {
                 using var saved = GeneratorCheckpoint.Load(At("saved"), loaded.Format, null, null, CPU, network);
                 Assert.Equal(
-                    networks.Generator.parameters().Select(parameter => Small.Bytes(parameter)), saved.Generator.parameters().Select(parameter => Small.Bytes(parameter)));
+                    networks.Generator.parameters().Select(parameter => Small.Bytes(parameter)),
+                    saved.Generator.parameters().Select(parameter => Small.Bytes(parameter)));
                 Assert.Equal(
-                    networks.Discriminator.parameters().Select(parameter => Small.Bytes(parameter)), saved.Discriminator!.parameters().Select(parameter => Small.Bytes(parameter)));
+                    networks.Discriminator.parameters().Select(parameter => Small.Bytes(parameter)),
+                    saved.Discriminator!.parameters().Select(parameter => Small.Bytes(parameter)));
             }
         }
     }
@@ -113,16 +130,26 @@ public sealed class RewritingTests : IDisposable
     {
         using var scope = NewDisposeScope();
         SafetensorsFile.Write(
-            At("half"), new Dictionary<string, Tensor> { ["a"] = tensor([1f, 2f]).to(float16), ["b"] = tensor([3f]).to(bfloat16), ["c"] = arange(3, int64) },
+            At("half"), new Dictionary<string, Tensor>
+            {
+                ["a"] = tensor([1f, 2f])
+                .to(float16),
+                ["b"] = tensor([3f]).to(bfloat16),
+                ["c"] = arange(3, int64)
+            },
             new Dictionary<string, string> { ["kept"] = "yes", ["policy"] = "earlier" });
 
         var read = CheckpointFormats.Read(At("half"));
         CheckpointFormats.Named(read.Format).Rewrite(
-            read, At("copy"), new Dictionary<string, Tensor> { ["a"] = tensor([0.5f, 0.1f]) }, new Dictionary<string, string> { ["policy"] = "no-eights" });
+            read,
+            At("copy"),
+            new Dictionary<string, Tensor> { ["a"] = tensor([0.5f, 0.1f]) },
+            new Dictionary<string, string> { ["policy"] = "no-eights" });
 
         var copy = SafetensorsFile.Read(At("copy"));
         Assert.Equal(new Dictionary<string, string> { ["kept"] = "yes", ["policy"] = "no-eights" }, copy.Metadata);
-        Assert.Equal(read.Tensors.Select(tensor => (tensor.Name, tensor.Type)), copy.Tensors.Select(tensor => (tensor.Name, tensor.Type)));
+        Assert.Equal(
+            read.Tensors.Select(tensor => (tensor.Name, tensor.Type)), copy.Tensors.Select(tensor => (tensor.Name, tensor.Type)));
         Assert.Equal([0x00, 0x38, 0x66, 0x2e], Small.Bytes(copy["a"].Load()));   // IEEE 754 halves of 0.5 and 0.1
         Assert.Equal(Small.Bytes(read["b"].Load()), Small.Bytes(copy["b"].Load()));
     }
@@ -150,17 +177,24 @@ public sealed class RewritingTests : IDisposable
         using var scope = NewDisposeScope();
         var read = CheckpointFormats.Read(Interop.Case("rosinality_s32").PathOf("010000.pt"));
         var values = arange(read["g_ema/conv1.activate.bias"].Count, float32) / 8;   // exact in text and in float32
-        CheckpointFormats.Named(read.Format).Rewrite(read, At("copy"), new Dictionary<string, Tensor> { ["g_ema/conv1.activate.bias"] = values }, new Dictionary<string, string>());
+        CheckpointFormats.Named(read.Format).Rewrite(
+            read,
+            At("copy"),
+            new Dictionary<string, Tensor> { ["g_ema/conv1.activate.bias"] = values },
+            new Dictionary<string, string>());
         File.WriteAllText(At("reader.py"), PythonReader);
 
-        Assert.Equal(values.data<float>().ToArray(), Python(At("reader.py"), At("copy")).Split(' ').Select(number => float.Parse(number, CultureInfo.InvariantCulture)));
+        Assert.Equal(
+            values.data<float>().ToArray(),
+            Python(At("reader.py"), At("copy")).Split(' ').Select(number => float.Parse(number, CultureInfo.InvariantCulture)));
     }
 
     private static string Python(params string[] arguments)
     {
         try
         {
-            using var process = Process.Start(new ProcessStartInfo("python3", arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            using var process = Process.Start(
+                new ProcessStartInfo("python3", arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
             var (output, errors) = (process.StandardOutput.ReadToEnd(), process.StandardError.ReadToEnd());
             process.WaitForExit();
             Assert.True(process.ExitCode == 0, errors);

@@ -22,8 +22,13 @@ internal sealed class SampleFolder : IDisposable
     public FormatSample Write(string format)
     {
         var path = At(format);
-        using var networks = ForeignFiles.Gan(format switch { "rosinality" =>
-            "stylegan2", "nvidia" => "stylegan2-ada", _ => "dcgan" });
+        using var networks = ForeignFiles.Gan(format switch
+        {
+            "rosinality" =>
+            "stylegan2",
+            "nvidia" => "stylegan2-ada",
+            _ => "dcgan"
+        });
         switch (format)
         {
             case "safetensors":

@@ -20,7 +20,8 @@ public sealed class SwappedFilesTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    public static TheoryData<string> Formats => ["safetensors", "shards", "state dict", "old state dict", "rosinality", "nvidia", "torchscript"];
+    public static TheoryData<string> Formats =>
+        ["safetensors", "shards", "state dict", "old state dict", "rosinality", "nvidia", "torchscript"];
 
     // The worst case: the description was read from the honest file, and the other one has the same layout.
     [Theory]
@@ -35,8 +36,12 @@ public sealed class SwappedFilesTests : IDisposable
 
         Write(format, seed: 4);
         Assert.Equal(honest[At(swapped)].Length, new FileInfo(At(swapped)).Length);
-        Assert.Contains("has changed since it was hashed", Assert.Throws<CheckpointException>(() => Loaded(described)).Message, StringComparison.Ordinal);
-        Assert.Throws<CheckpointException>(() => Loaded(CheckpointFormats.Read(file, format == "torchscript" ? format : CheckpointFormats.Auto)));
+        Assert.Contains(
+            "has changed since it was hashed",
+            Assert.Throws<CheckpointException>(() => Loaded(described)).Message,
+            StringComparison.Ordinal);
+        Assert.Throws<CheckpointException>(
+            () => Loaded(CheckpointFormats.Read(file, format == "torchscript" ? format : CheckpointFormats.Auto)));
 
         foreach (var (path, bytes) in honest)
             File.WriteAllBytes(path, bytes);
@@ -62,7 +67,9 @@ public sealed class SwappedFilesTests : IDisposable
         var critic = CheckpointFile.Open(At("g.safetensors"));
         Write("safetensors", seed: 4);
 
-        Refused(() => GeneratorCheckpoint.Load(CheckpointFile.Open(At("alone.safetensors")), "auto", sha256: null, critic, CPU).Dispose());
+        Refused(() => GeneratorCheckpoint
+            .Load(CheckpointFile.Open(At("alone.safetensors")), "auto", sha256: null, critic, CPU)
+            .Dispose());
     }
 
     [Fact]
@@ -73,7 +80,8 @@ public sealed class SwappedFilesTests : IDisposable
         var file = CheckpointFile.Open(At("g.pt"));
         ScriptedProgram.Write(At("g.pt"), "  def forward(self: __torch__.Program, z: Tensor) -> Tensor:\n    return z");
 
-        Refused(() => GeneratorCheckpoint.Load(file, "torchscript", sha256: null, discriminator: null, CPU, latentSize: 8).Dispose());
+        Refused(
+            () => GeneratorCheckpoint.Load(file, "torchscript", sha256: null, discriminator: null, CPU, latentSize: 8).Dispose());
     }
 
     [Fact]
@@ -99,7 +107,8 @@ public sealed class SwappedFilesTests : IDisposable
         var file = CheckpointFile.Open(At("e.pt"));
         ScriptedProgram.Write(At("e.pt"), ScriptedProgram.LikeInception);
 
-        Refused(() => FeatureExtractors.Load(WeightsExtractor.TorchScript, At("e.pt"), sha256: null, CPU, open: _ => file).Dispose());
+        Refused(
+            () => FeatureExtractors.Load(WeightsExtractor.TorchScript, At("e.pt"), sha256: null, CPU, open: _ => file).Dispose());
     }
 
     [Fact]
@@ -115,7 +124,14 @@ public sealed class SwappedFilesTests : IDisposable
         {
             using var scope = NewDisposeScope();
             manual_seed(seed);
-            using var statistics = ReferenceStatistics.Build(["a", "b"], randn(40, 3), arange(40).remainder(2), 5, new string('0', 64), tensor(new long[,] { { 9, 1 }, { 0, 10 } }), floor: 0);
+            using var statistics = ReferenceStatistics.Build(
+                ["a", "b"],
+                randn(40, 3),
+                arange(40).remainder(2),
+                5,
+                new string('0', 64),
+                tensor(new long[,] { { 9, 1 }, { 0, 10 } }),
+                floor: 0);
             statistics.Save(At("r.safetensors"));
         }
     }
@@ -128,7 +144,10 @@ public sealed class SwappedFilesTests : IDisposable
         FeatureMoments.Read(At("m.npz"), file).Dispose();
         Moments(2);
 
-        Assert.Contains("has changed since it was hashed", Assert.Throws<ImageFileException>(() => FeatureMoments.Read(At("m.npz"), file)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "has changed since it was hashed",
+            Assert.Throws<ImageFileException>(() => FeatureMoments.Read(At("m.npz"), file)).Message,
+            StringComparison.Ordinal);
 
         void Moments(double mean)
         {
@@ -149,8 +168,13 @@ public sealed class SwappedFilesTests : IDisposable
         Assert.Equal(2, ImageFolder.Read(At("images"), channels: 1, folder).shape[0]);
         Picture("images/b.png", SKColors.White);
 
-        foreach (var read in new Action[] { () => ImageFolder.Read(At("images"), channels: 1, folder), () => Assert.Single(ImageFolder.Batches(PictureFolder.List(At("images")).Files, 1, 10, folder)) })
-            Assert.Contains("has changed since it was hashed", Assert.Throws<ImageFileException>(read).Message, StringComparison.Ordinal);
+        foreach (var read in new Action[]
+        {
+            () => ImageFolder.Read(At("images"), channels: 1, folder),
+            () => Assert.Single(ImageFolder.Batches(PictureFolder.List(At("images")).Files, 1, 10, folder))
+        })
+            Assert.Contains(
+                "has changed since it was hashed", Assert.Throws<ImageFileException>(read).Message, StringComparison.Ordinal);
 
         Picture("images/b.png", SKColors.Black);
         Picture("images/c.png", SKColors.White);   // one that was not there
@@ -175,12 +199,14 @@ public sealed class SwappedFilesTests : IDisposable
         using (var others = Small.Gan(seed: 4))
             ForeignFiles.WriteRosinality(At("g.pt"), others, old: false);
 
-        Refused(() => GeneratorCheckpoint.SaveInFormatOf(file, loaded, At("saved.pt"), networks, new Dictionary<string, string>()));
+        Refused(
+            () => GeneratorCheckpoint.SaveInFormatOf(file, loaded, At("saved.pt"), networks, new Dictionary<string, string>()));
         Assert.False(File.Exists(At("saved.pt")));
     }
 
     private static void Refused(Action load) =>
-        Assert.Contains("has changed since it was hashed", Assert.Throws<CheckpointException>(load).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "has changed since it was hashed", Assert.Throws<CheckpointException>(load).Message, StringComparison.Ordinal);
 
     // The checkpoint, and the file of it that holds tensors.
     private (string Checkpoint, string Swapped) Write(string format, long seed)
@@ -197,7 +223,8 @@ public sealed class SwappedFilesTests : IDisposable
                 GeneratorCheckpoint.Save(At("g.safetensors"), networks, new Dictionary<string, string>());
                 return ("g.safetensors", "g.safetensors");
             case "shards":
-                return (Path.GetFileName(ForeignFiles.WriteShards(_folder, "stylegan2", networks)), "model-00002-of-00002.safetensors");
+                return (Path.GetFileName(
+                    ForeignFiles.WriteShards(_folder, "stylegan2", networks)), "model-00002-of-00002.safetensors");
             case "state dict" or "old state dict":
                 ForeignFiles.WriteStateDict(At("g.pth"), "stylegan2", networks.Generator, old: format == "old state dict");
                 return ("g.pth", "g.pth");
@@ -217,7 +244,8 @@ public sealed class SwappedFilesTests : IDisposable
     private static string Loaded(TensorFile file)
     {
         using var scope = NewDisposeScope();
-        return string.Join(' ', file.Tensors.Select(tensor => Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(tensor.Load().bytes))));
+        return string.Join(' ', file.Tensors.Select(tensor => Convert.ToHexString(
+            System.Security.Cryptography.SHA256.HashData(tensor.Load().bytes))));
     }
 
     private string At(string name) => Path.Combine(_folder, name);

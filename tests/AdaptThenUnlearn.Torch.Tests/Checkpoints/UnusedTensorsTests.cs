@@ -26,7 +26,8 @@ public sealed class UnusedTensorsTests : IDisposable
         using var scope = NewDisposeScope();
         using var networks = Small.Gan();
 
-        var refused = Assert.Throws<CheckpointException>(() => GeneratorCheckpoint.Load(Written(networks, (extra, ones(3))), "auto", null, null, CPU));
+        var refused = Assert.Throws<CheckpointException>(
+            () => GeneratorCheckpoint.Load(Written(networks, (extra, ones(3))), "auto", null, null, CPU));
 
         Assert.Contains($"no place for: '{extra.Split('/')[1]}'", refused.Message, StringComparison.Ordinal);
         Assert.Contains("TorchScript", refused.Message, StringComparison.Ordinal);
@@ -59,11 +60,16 @@ public sealed class UnusedTensorsTests : IDisposable
         using var networks = ForeignFiles.Gan(architecture);
         var family = GeneratorArchitectures.Named(architecture);
         var tensors = networks.Generator.state_dict().Where(pair => pair.Value.dtype == float32)
-            .Select(pair => (family.Locate(networks.Generator, pair.Key), pair.Value)).Select(pair => KeyValuePair.Create(pair.Item1.Name, pair.Value / pair.Item1.Factor));
+            .Select(pair => (family.Locate(networks.Generator, pair.Key), pair.Value))
+                .Select(pair => KeyValuePair.Create(pair.Item1.Name, pair.Value / pair.Item1.Factor));
         var path = Path.Combine(_folder, "g.safetensors");
-        SafetensorsFile.Write(path, tensors.Append(KeyValuePair.Create(architecture == "mlp-gan" ? "1.gate" : "attention.gate", ones(2))));
+        SafetensorsFile.Write(
+            path, tensors.Append(KeyValuePair.Create(architecture == "mlp-gan" ? "1.gate" : "attention.gate", ones(2))));
 
-        Assert.Contains("gate'", Assert.Throws<CheckpointException>(() => GeneratorCheckpoint.Load(path, "auto", null, null, CPU)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "gate'",
+            Assert.Throws<CheckpointException>(() => GeneratorCheckpoint.Load(path, "auto", null, null, CPU)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -74,7 +80,8 @@ public sealed class UnusedTensorsTests : IDisposable
         var (own, more) = (Path.Combine(_folder, "own.safetensors"), Path.Combine(_folder, "more.safetensors"));
         ClassifierCheckpoint.Save(own, classifier);
         var file = CheckpointFormats.Read(own);
-        SafetensorsFile.Write(more, file.Tensors.Select(tensor => KeyValuePair.Create(tensor.Name, tensor.Load(float32))).Append(KeyValuePair.Create("attention.weight", ones(2))), file.Metadata);
+        SafetensorsFile.Write(more, file.Tensors.Select(tensor => KeyValuePair.Create(
+            tensor.Name, tensor.Load(float32))).Append(KeyValuePair.Create("attention.weight", ones(2))), file.Metadata);
 
         ClassifierCheckpoint.Load(own, null, null, CPU).Dispose();
         var refused = Assert.Throws<CheckpointException>(() => ClassifierCheckpoint.Load(more, null, null, CPU));
@@ -111,11 +118,20 @@ public sealed class UnusedTensorsTests : IDisposable
         var family = GeneratorArchitectures.Named("stylegan2-ada");
         Dictionary<string, string> usual = new()
         {
-            ["synthesis.b4.conv1.conv_clamp"] = "256", ["synthesis.b8.conv0.conv_clamp"] = "256", ["synthesis.b8.conv1.activation"] = "lrelu", ["synthesis.b8.conv1.act_gain"] = "1.4142135623730951",
-            ["synthesis.b8.architecture"] = "skip", ["synthesis.b8.use_fp16"] = "True", ["mapping.fc1.bias_gain"] = "0.01", ["mapping.fc1.activation"] = "lrelu",
+            ["synthesis.b4.conv1.conv_clamp"] = "256",
+            ["synthesis.b8.conv0.conv_clamp"] = "256",
+            ["synthesis.b8.conv1.activation"] = "lrelu",
+            ["synthesis.b8.conv1.act_gain"] = "1.4142135623730951",
+            ["synthesis.b8.architecture"] = "skip",
+            ["synthesis.b8.use_fp16"] = "True",
+            ["mapping.fc1.bias_gain"] = "0.01",
+            ["mapping.fc1.activation"] = "lrelu",
             ["mapping.fc1.weight_gain"] = (0.01 / Math.Sqrt(6)).ToString("R", System.Globalization.CultureInfo.InvariantCulture),
         };
-        var shapes = networks.Generator.state_dict().Select(pair => (family.Locate(networks.Generator, pair.Key).Name, (IReadOnlyList<long>)pair.Value.shape)).DistinctBy(pair => pair.Name).ToDictionary();
+        var shapes = networks.Generator.state_dict()
+            .Select(pair => (family.Locate(networks.Generator, pair.Key).Name, (IReadOnlyList<long>)pair.Value.shape))
+            .DistinctBy(pair => pair.Name)
+            .ToDictionary();
 
         NvidiaAttributes.CheckGenerator(new StoredNetwork(shapes, usual));
         usual[attribute] = value;

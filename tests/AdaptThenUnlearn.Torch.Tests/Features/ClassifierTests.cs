@@ -27,7 +27,8 @@ public sealed class ClassifierTests : IDisposable
         Assert.Equal([3, classifier.FeatureSize], classifier.Features(images).shape);
         Assert.True(allclose(classifier.Probabilities(images).sum(1), ones(3), atol: 1e-5));
         Assert.Equal(1, classifier.IndexOf("b"));
-        Assert.Contains("it has: a, b, c", Assert.Throws<ArgumentException>(() => classifier.IndexOf("d")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "it has: a, b, c", Assert.Throws<ArgumentException>(() => classifier.IndexOf("d")).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -45,12 +46,18 @@ public sealed class ClassifierTests : IDisposable
 
         Assert.Equal(["x", "y", "z"], loaded.Classifier.Classes);
         Assert.Equal(Small.Bytes(classifier.Probabilities(images)), Small.Bytes(loaded.Classifier.Probabilities(images)));
-        Assert.Contains("has 3 classes, the policy names 2", Assert.Throws<CheckpointException>(() => ClassifierCheckpoint.Load(path, null, ["x", "y"], CPU)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "has 3 classes, the policy names 2",
+            Assert.Throws<CheckpointException>(() => ClassifierCheckpoint.Load(path, null, ["x", "y"], CPU)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void Build_UnknownArchitecture_NamesTheKnown() =>
-        Assert.Contains(LeNet5.Name, Assert.Throws<ArgumentException>(() => ClassifierArchitectures.Build("oracle", new ImageShape(1, 32), ["a"])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            LeNet5.Name,
+            Assert.Throws<ArgumentException>(() => ClassifierArchitectures.Build("oracle", new ImageShape(1, 32), ["a"])).Message,
+            StringComparison.Ordinal);
 
     [Theory]
     [InlineData("lenet5.safetensors")]

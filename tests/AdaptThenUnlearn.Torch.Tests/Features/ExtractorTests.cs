@@ -36,7 +36,8 @@ public sealed class ExtractorTests : IDisposable
     {
         using var scope = NewDisposeScope();
         manual_seed(1);
-        using var loaded = FeatureExtractors.Load(WeightsExtractor.TorchScript, ScriptedProgram.Write(At("sixteen.pt"), ScriptedProgram.Sixteen), sha256: null, CPU);
+        using var loaded = FeatureExtractors.Load(
+            WeightsExtractor.TorchScript, ScriptedProgram.Write(At("sixteen.pt"), ScriptedProgram.Sixteen), sha256: null, CPU);
         var images = rand(37, 3, 8, 8) * 2 - 1;
 
         var all = loaded.Extractor.Features(images);
@@ -52,7 +53,11 @@ public sealed class ExtractorTests : IDisposable
     public void InceptionTorchScript_Published_IsAskedForFeatures()
     {
         using var scope = NewDisposeScope();
-        using var loaded = FeatureExtractors.Load(WeightsExtractor.InceptionV3TorchScript, ScriptedProgram.Write(At("nvidia.pt"), ScriptedProgram.LikeInception), sha256: null, CPU);
+        using var loaded = FeatureExtractors.Load(
+            WeightsExtractor.InceptionV3TorchScript,
+            ScriptedProgram.Write(At("nvidia.pt"), ScriptedProgram.LikeInception),
+            sha256: null,
+            CPU);
 
         Assert.Equal([2, 2048], loaded.Extractor.Features(zeros(2, 3, 16, 16)).shape);
         Assert.Equal("FID (unpublished weights)", loaded.Metric);
@@ -62,13 +67,22 @@ public sealed class ExtractorTests : IDisposable
     public void Metric_PublishedFile_IsFid()
     {
         Assert.Equal("FID", WeightsExtractor.InceptionV3.MetricName("6726825D" + new string('0', 56)));
-        Assert.Equal("FID", WeightsExtractor.InceptionV3TorchScript.MetricName(WeightsExtractor.InceptionV3TorchScript.PublishedSha256!));
-        Assert.Equal("FID (unpublished weights)", WeightsExtractor.InceptionV3.MetricName(WeightsExtractor.InceptionV3TorchScript.PublishedSha256!));
+        Assert.Equal(
+            "FID", WeightsExtractor.InceptionV3TorchScript.MetricName(WeightsExtractor.InceptionV3TorchScript.PublishedSha256!));
+        Assert.Equal(
+            "FID (unpublished weights)",
+            WeightsExtractor.InceptionV3.MetricName(WeightsExtractor.InceptionV3TorchScript.PublishedSha256!));
     }
 
     [Fact]
     public void Load_NoFile_SaysWhichAndThatNothingIsDownloaded() =>
-        Refused(WeightsExtractor.InceptionV3, At("none.pth"), "nothing is downloaded", "pt_inception-2015-12-05-6726825d.pth", "begins with 6726825d", "mseitzer/pytorch-fid");
+        Refused(
+            WeightsExtractor.InceptionV3,
+            At("none.pth"),
+            "nothing is downloaded",
+            "pt_inception-2015-12-05-6726825d.pth",
+            "begins with 6726825d",
+            "mseitzer/pytorch-fid");
 
     [Fact]
     public void Load_OtherDigestThanPinned_IsRefusedBeforeAnythingRuns()
@@ -79,14 +93,19 @@ public sealed class ExtractorTests : IDisposable
                 return img
             """);
 
-        var failed = Assert.Throws<CheckpointException>(() => FeatureExtractors.Load(WeightsExtractor.TorchScript, path, new string('0', 64), CPU));
+        var failed = Assert.Throws<CheckpointException>(
+            () => FeatureExtractors.Load(WeightsExtractor.TorchScript, path, new string('0', 64), CPU));
         Assert.Contains("is pinned", failed.Message, StringComparison.Ordinal);
         Refused(WeightsExtractor.TorchScript, path, "cannot be run on [1, 3, 64, 64]: it ran");
     }
 
     [Fact]
     public void Load_ProgramWhereWeightsAreMeant_IsNotRun() =>
-        Refused(WeightsExtractor.InceptionV3, ScriptedProgram.Write(At("program.pt"), ScriptedProgram.LikeInception), "is a TorchScript program", "'inception-v3-torchscript'");
+        Refused(
+            WeightsExtractor.InceptionV3,
+            ScriptedProgram.Write(At("program.pt"), ScriptedProgram.LikeInception),
+            "is a TorchScript program",
+            "'inception-v3-torchscript'");
 
     [Fact]
     public void Load_WeightsWhereAProgramIsMeant_SaysSo()
@@ -94,7 +113,11 @@ public sealed class ExtractorTests : IDisposable
         using (var some = zeros(3))
             SafetensorsFile.Write(At("weights.safetensors"), new Dictionary<string, Tensor> { ["a"] = some });
 
-        Refused(WeightsExtractor.InceptionV3TorchScript, At("weights.safetensors"), "is not a TorchScript program", "inception-2015-12-05.pt");
+        Refused(
+            WeightsExtractor.InceptionV3TorchScript,
+            At("weights.safetensors"),
+            "is not a TorchScript program",
+            "inception-2015-12-05.pt");
         Refused(WeightsExtractor.TorchScript, At("weights.safetensors"), "is not a TorchScript program", "[N, 3, H, W]");
         Refused(WeightsExtractor.InceptionV3, At("weights.safetensors"), "has no tensor 'Conv2d_1a_3x3.conv.weight'");
     }
@@ -109,12 +132,17 @@ public sealed class ExtractorTests : IDisposable
 
     [Fact]
     public void Load_ProgramOfANewerForm_IsOneClearError() =>
-        Refused(WeightsExtractor.TorchScript, ScriptedProgram.Write(At("newer.pt"), ScriptedProgram.Sixteen, version: 9999), "cannot be loaded", "9999");
+        Refused(
+            WeightsExtractor.TorchScript,
+            ScriptedProgram.Write(At("newer.pt"), ScriptedProgram.Sixteen, version: 9999),
+            "cannot be loaded",
+            "9999");
 
     [Fact]
     public void Load_InceptionOfAnotherWidth_IsRefused() => Refused(
         WeightsExtractor.InceptionV3TorchScript,
-        ScriptedProgram.Write(At("narrow.pt"), ScriptedProgram.LikeInception.Replace("size = 2048", "size = 192", StringComparison.Ordinal)),
+        ScriptedProgram.Write(
+            At("narrow.pt"), ScriptedProgram.LikeInception.Replace("size = 2048", "size = 192", StringComparison.Ordinal)),
         "makes 192 features");
 
     private static void Refused(WeightsExtractor kind, string path, params string[] words)

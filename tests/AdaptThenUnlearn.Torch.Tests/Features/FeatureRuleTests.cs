@@ -39,14 +39,16 @@ public sealed class FeatureRuleTests : IDisposable
         using var classifier = Built(ClassifierOutputs.Sigmoid);
         var logits = tensor(new float[,] { { 2, 3, 4 }, { -1, -2, -3 }, { 0, 5, -5 } });
 
-        Assert.Equal([true, true, true, false, false, false, true, true, false], Values(classifier.DetectClasses(logits).flatten()));
+        Assert.Equal(
+            [true, true, true, false, false, false, true, true, false], Values(classifier.DetectClasses(logits).flatten()));
         Assert.Equal([2, 2, 1], classifier.Count(logits));
         Assert.Equal([true, false, true], Values(new FeatureRule(classifier, "a", Threshold: null).Shows(logits)));
         Assert.Equal([true, false, false], Values(new FeatureRule(classifier, "a", Threshold: 0.6).Shows(logits)));
         Assert.Equal(1 / (1 + Math.Exp(-3)), classifier.ProbabilitiesOf(logits)[0, 1].item<float>(), tolerance: 1e-6);
     }
 
-    // Three quarters are less likely than not: a threshold at a smaller share of the probabilities lies below a half, one at a larger share above.
+    // Three quarters are less likely than not: a threshold at a smaller share of the probabilities lies below a half, one at a
+    // larger share above.
     [Theory]
     [InlineData(ClassifierOutputs.Sigmoid, null)]
     [InlineData(ClassifierOutputs.Sigmoid, 0.4f)]
@@ -62,8 +64,11 @@ public sealed class FeatureRuleTests : IDisposable
         using var networks = Small.Gan();
         manual_seed(4);
         var images = networks.Generator.Generate(randn(300, Small.Settings.LatentSize), noise: null);
-        double? threshold = share is { } below ? classifier.Probabilities(images).select(1, 1).quantile(tensor(below)).item<float>() : null;
-        var annotation = new Annotation([new("unwanted", new FeatureRule(classifier, classifier.Classes[1], threshold))], cleanBelow: 1);
+        double? threshold = share is { } below
+            ? classifier.Probabilities(images).select(1, 1).quantile(tensor(below)).item<float>()
+            : null;
+        var annotation =
+            new Annotation([new("unwanted", new FeatureRule(classifier, classifier.Classes[1], threshold))], cleanBelow: 1);
 
         var lenient = annotation.Label(images);
         var strict = annotation.WithCleanBelow(lenient.UndesiredProbability[lenient.Clean].mean().item<float>()).Label(images);
@@ -107,7 +112,9 @@ public sealed class FeatureRuleTests : IDisposable
         var (asOutput, asPicture) = (Probabilities(images), Probabilities(ImageQuantizer.Quantize(images)));
         Assert.False(allclose(asOutput, asPicture, atol: 0.01));
         Assert.True(allclose(raw ? asOutput : asPicture, labels.UndesiredProbability, atol: 1e-5));
-        Assert.Equal(classifier.DetectClasses(Logits(raw ? images : ImageQuantizer.Quantize(images))).data<bool>().ToArray(), annotation.Classes(images).data<bool>().ToArray());
+        Assert.Equal(
+            classifier.DetectClasses(Logits(raw ? images : ImageQuantizer.Quantize(images))).data<bool>().ToArray(),
+            annotation.Classes(images).data<bool>().ToArray());
 
         Tensor Logits(Tensor seen) => classifier.Logits(classifier.Features(seen));
 
@@ -123,7 +130,8 @@ public sealed class FeatureRuleTests : IDisposable
         using var networks = Small.Gan();
         manual_seed(31);
         var images = ImageQuantizer.Quantize(networks.Generator.Generate(randn(300, Small.Settings.LatentSize), noise: null));
-        var annotation = new Annotation([new("hat-off", new FeatureRule(classifier, "hat", Threshold: 0.3)), new("no-glasses", new FeatureRule(classifier, "glasses", Threshold: null))], cleanBelow: 0.1);
+        var annotation = new Annotation([new("hat-off", new FeatureRule(classifier, "hat", Threshold: 0.3)), new(
+            "no-glasses", new FeatureRule(classifier, "glasses", Threshold: null))], cleanBelow: 0.1);
 
         var labels = annotation.Label(images);
 
@@ -143,7 +151,8 @@ public sealed class FeatureRuleTests : IDisposable
         using var _ = no_grad();
         using var classifier = Built(ClassifierOutputs.Softmax);
         manual_seed(5);
-        var images = ImageQuantizer.Quantize(randn(400, classifier.Shape.Channels, classifier.Shape.Resolution, classifier.Shape.Resolution));
+        var images = ImageQuantizer.Quantize(
+            randn(400, classifier.Shape.Channels, classifier.Shape.Resolution, classifier.Shape.Resolution));
         var rule = new FeatureRule(classifier, "b", Threshold: null);
 
         var labels = new Annotation([new("b", rule)], cleanBelow: 0.9).Label(images);
@@ -151,7 +160,9 @@ public sealed class FeatureRuleTests : IDisposable
         var unlikely = labels.Shows[0].logical_and(labels.UndesiredProbability.lt(0.9));
         Assert.True(unlikely.any().item<bool>());
         Assert.False(unlikely.logical_and(labels.Clean).any().item<bool>());
-        Assert.Equal(Values(rule.Probability(classifier.Logits(classifier.Features(images))).lt(0.9).logical_and(labels.Shows[0].logical_not())), Values(labels.Clean));
+        Assert.Equal(Values(rule.Probability(classifier.Logits(classifier.Features(images)))
+            .lt(0.9)
+            .logical_and(labels.Shows[0].logical_not())), Values(labels.Clean));
     }
 
     [Fact]
@@ -167,8 +178,12 @@ public sealed class FeatureRuleTests : IDisposable
         Assert.Equal(ClassifierOutputs.Sigmoid, Loaded(labels, "sigmoid"));
         Assert.Equal(ClassifierOutputs.Softmax, Loaded(classes, null));
         Assert.Equal(ClassifierOutputs.Sigmoid, Loaded(classes, "sigmoid"));   // the file does not say
-        Assert.DoesNotContain("outputs", CheckpointFormats.Read(classes).Metadata.Keys);   // so that its bytes are those of before
-        Assert.Contains("has sigmoid outputs, the policy says softmax", Assert.Throws<CheckpointException>(() => Loaded(labels, "softmax")).Message, StringComparison.Ordinal);
+        // so that its bytes are those of before
+        Assert.DoesNotContain("outputs", CheckpointFormats.Read(classes).Metadata.Keys);
+        Assert.Contains(
+            "has sigmoid outputs, the policy says softmax",
+            Assert.Throws<CheckpointException>(() => Loaded(labels, "softmax")).Message,
+            StringComparison.Ordinal);
 
         static ClassifierOutputs Loaded(string path, string? outputs)
         {

@@ -4,7 +4,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Features;
 
-/// <summary>Weights and images by formula, as the interop cases describe them: what the real weights cannot be used for in a test.</summary>
+/// <summary>
+/// Weights and images by formula, as the interop cases describe them: what the real weights cannot be used for in a test.
+/// </summary>
 internal static class InceptionFormula
 {
     /// <summary>Writes the weights of a case under the published names.</summary>
@@ -53,7 +55,9 @@ internal static class InceptionFormula
                     for (var x = 0; x < size; x++)
                     {
                         var (u, v) = ((double)x / size, (double)y / size);
-                        values[at++] = (float)(0.5 + 0.2 * Math.Sin(6 * (b + 1) * u + 2 * c) + 0.15 * Math.Cos((9 + 4 * c) * v - 0.5 * b)
+                        values[at++] = (float)(0.5
+                            + 0.2 * Math.Sin(6 * (b + 1) * u + 2 * c)
+                            + 0.15 * Math.Cos((9 + 4 * c) * v - 0.5 * b)
                             + 0.15 * Math.Sin(40 * u * v + 25 * (u - v) * (b + 1) + c));
                     }
 

@@ -20,7 +20,11 @@ public sealed class InceptionTests : IDisposable
     {
         var reference = Interop.Case(name);
         using var scope = NewDisposeScope();
-        using var network = GeneratorCheckpoint.LoadStateDict(new InceptionV3(), CheckpointFormats.Read(InceptionFormula.Weights(reference, At("weights.safetensors"))), CPU, InceptionExtractor.Harmless);
+        using var network = GeneratorCheckpoint.LoadStateDict(
+            new InceptionV3(),
+            CheckpointFormats.Read(InceptionFormula.Weights(reference, At("weights.safetensors"))),
+            CPU,
+            InceptionExtractor.Harmless);
         Agrees("s64", reference.Array("images_s64").narrow(0, 0, name == StrongCase ? 4 : 1));
         if (name == StrongCase)
             Agrees("s299", InceptionFormula.Images(1, 299));
@@ -46,9 +50,12 @@ public sealed class InceptionTests : IDisposable
         using var network = new InceptionV3();
 
         var published = parameters.RootElement.EnumerateArray()
-            .Select(entry => (Name: entry.GetProperty("name").GetString()!, Shape: string.Join(',', entry.GetProperty("shape").EnumerateArray())))
+            .Select(entry => (Name: entry.GetProperty("name")
+                .GetString()!, Shape: string.Join(',', entry.GetProperty("shape").EnumerateArray())))
             .Where(entry => !entry.Name.StartsWith("fc.", StringComparison.Ordinal));
-        Assert.Equal(published.Order(), network.state_dict().Select(pair => (Name: pair.Key, Shape: string.Join(',', pair.Value.shape))).Order());
+        Assert.Equal(
+            published.Order(),
+            network.state_dict().Select(pair => (Name: pair.Key, Shape: string.Join(',', pair.Value.shape))).Order());
     }
 
     private string At(string name) => Path.Combine(_folder, name);

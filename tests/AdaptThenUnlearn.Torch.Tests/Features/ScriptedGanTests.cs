@@ -15,7 +15,10 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Features;
 
-/// <summary>GANs and classifiers that are TorchScript programs: they compute, train and are given back as networks built here are, and are run only where they are named.</summary>
+/// <summary>
+/// GANs and classifiers that are TorchScript programs: they compute, train and are given back as networks built here are, and are
+/// run only where they are named.
+/// </summary>
 public sealed class ScriptedGanTests : IDisposable
 {
     private const string Raises = """
@@ -37,8 +40,11 @@ public sealed class ScriptedGanTests : IDisposable
         using var scripted = Scripted(native);
         var (latents, images) = (randn(4, 8), randn(4, 1, 16, 16));
 
-        Assert.Equal(("torchscript", "torchscript", new ImageShape(1, 16), 8), (scripted.Architecture, scripted.Format, scripted.Generator.Shape, scripted.Generator.LatentSize));
-        Assert.Equal(Small.Bytes(native.Generator.Generate(latents, null)), Small.Bytes(scripted.Generator.Generate(latents, null)));
+        Assert.Equal(
+            ("torchscript", "torchscript", new ImageShape(1, 16), 8),
+            (scripted.Architecture, scripted.Format, scripted.Generator.Shape, scripted.Generator.LatentSize));
+        Assert.Equal(
+            Small.Bytes(native.Generator.Generate(latents, null)), Small.Bytes(scripted.Generator.Generate(latents, null)));
         Assert.Equal(Small.Bytes(native.Discriminator.Score(images)), Small.Bytes(scripted.Discriminator!.Score(images)));
         Assert.Equal([4, 1], scripted.Discriminator.Score(images).shape);
     }
@@ -52,8 +58,10 @@ public sealed class ScriptedGanTests : IDisposable
         using var images = Small.Images();
         var settings = Small.Options.TrainingSettings(0.01) with { R1Every = 2, R1Weight = 3 };
         var running = Small.Bytes(scripted.Generator.state_dict()["main.1.running_mean"]);
-        using var theirs = new AdversarialTrainer(native.Generator, native.Discriminator, settings, new RandomStreams(1, "scripted"));
-        using var ours = new AdversarialTrainer(scripted.Generator, scripted.Discriminator, settings, new RandomStreams(1, "scripted"));
+        using var theirs =
+            new AdversarialTrainer(native.Generator, native.Discriminator, settings, new RandomStreams(1, "scripted"));
+        using var ours =
+            new AdversarialTrainer(scripted.Generator, scripted.Discriminator, settings, new RandomStreams(1, "scripted"));
         List<long> live = [];
         for (var step = 1; step <= 6; step++)
         {
@@ -117,14 +125,16 @@ public sealed class ScriptedGanTests : IDisposable
 
         scripted.Discriminator.train();
         native.Discriminator.train();
-        var (trained, expected) = (Small.Bytes(scripted.Discriminator.Score(images)), Small.Bytes(native.Discriminator.Score(images)));
+        var (trained, expected) =
+            (Small.Bytes(scripted.Discriminator.Score(images)), Small.Bytes(native.Discriminator.Score(images)));
         using var again = scripted.Discriminator.Copy();
         scripted.Discriminator.eval();
         native.Discriminator.eval();
 
         Assert.Equal(expected, trained);
         Assert.NotEqual(evaluated, trained);
-        Assert.Equal(Small.Bytes(native.Discriminator.Score(images)), Small.Bytes(scripted.Discriminator.Score(images)));   // by the statistics of that batch now
+        // by the statistics of that batch now
+        Assert.Equal(Small.Bytes(native.Discriminator.Score(images)), Small.Bytes(scripted.Discriminator.Score(images)));
         Assert.Equal(Small.Bytes(native.Discriminator.Score(images)), Small.Bytes(again.Score(images)));   // which a copy has too
     }
 
@@ -132,9 +142,15 @@ public sealed class ScriptedGanTests : IDisposable
     public void LatentSize_NoneFits_SaysWhatWasWrong()
     {
         using var some = ones(3, 5);
-        Write(At("g.pt"), "  def forward(self: __torch__.Program, z: Tensor) -> Tensor:\n    return torch.linear(z, torch.ones([4, 7]))", [new ScriptedWeight("w", some, IsParameter: true)]);
+        Write(
+            At("g.pt"),
+            "  def forward(self: __torch__.Program, z: Tensor) -> Tensor:\n    return torch.linear(z, torch.ones([4, 7]))",
+            [new ScriptedWeight("w", some, IsParameter: true)]);
 
-        Refuses(() => GeneratorCheckpoint.Load(At("g.pt"), "torchscript", null, null, CPU), "takes latents of none of the sizes that its weights have; with the last, it cannot be run on [2, 5]: mat1 and mat2", "\"latentSize\"");
+        Refuses(
+            () => GeneratorCheckpoint.Load(At("g.pt"), "torchscript", null, null, CPU),
+            "takes latents of none of the sizes that its weights have; with the last, it cannot be run on [2, 5]: mat1 and mat2",
+            "\"latentSize\"");
     }
 
     [Fact]
@@ -162,20 +178,25 @@ public sealed class ScriptedGanTests : IDisposable
         using var loaded = Scripted(native);
         using var changed = new GanPair(loaded.Generator, loaded.Discriminator!).Copy();
 
-        GeneratorCheckpoint.SaveInFormatOf(CheckpointFile.Open(At("g.pt")), loaded, At("same.pt"), changed, new Dictionary<string, string>());
+        GeneratorCheckpoint
+            .SaveInFormatOf(CheckpointFile.Open(At("g.pt")), loaded, At("same.pt"), changed, new Dictionary<string, string>());
         foreach (var parameter in changed.Generator.parameters())
             parameter.add_(0.125f);
-        GeneratorCheckpoint.SaveInFormatOf(CheckpointFile.Open(At("g.pt")), loaded, At("changed.pt"), changed, new Dictionary<string, string>());
+        GeneratorCheckpoint
+            .SaveInFormatOf(CheckpointFile.Open(At("g.pt")), loaded, At("changed.pt"), changed, new Dictionary<string, string>());
 
         Assert.Equal(File.ReadAllBytes(At("g.pt")), File.ReadAllBytes(At("same.pt")));
         using var again = GeneratorCheckpoint.Load(At("changed.pt"), "torchscript", null, null, CPU);
         var latents = randn(4, 8);
-        Assert.Equal(Small.Bytes(changed.Generator.Generate(latents, null)), Small.Bytes(again.Generator.Generate(latents, null)));
+        Assert.Equal(
+            Small.Bytes(changed.Generator.Generate(latents, null)), Small.Bytes(again.Generator.Generate(latents, null)));
         var (before, after) = (Entries(At("g.pt")), Entries(At("changed.pt")));   // unpacked, so that checksums are compared too
         var parameters = native.Generator.named_parameters().Count();
         Assert.Equal(before.Keys, after.Keys);
         Assert.Equal(parameters, before.Keys.Count(name => !before[name].SequenceEqual(after[name])));
-        Assert.All(before.Keys.Where(name => !name.StartsWith("program/data/", StringComparison.Ordinal)), name => Assert.Equal(before[name], after[name]));
+        Assert.All(
+            before.Keys.Where(name => !name.StartsWith("program/data/", StringComparison.Ordinal)),
+            name => Assert.Equal(before[name], after[name]));
     }
 
     [Fact]
@@ -191,18 +212,27 @@ public sealed class ScriptedGanTests : IDisposable
         using var changed = new GanPair(loaded.Generator.Copy(), native.Discriminator.Copy());
         var latents = randn(4, 8);
 
-        GeneratorCheckpoint.SaveInFormatOf(CheckpointFile.Open(At("theirs.pt")), loaded, At("same.pt"), changed, new Dictionary<string, string>());
+        GeneratorCheckpoint.SaveInFormatOf(
+            CheckpointFile.Open(At("theirs.pt")), loaded, At("same.pt"), changed, new Dictionary<string, string>());
         foreach (var parameter in changed.Generator.parameters())
             parameter.add_(0.125f);
-        GeneratorCheckpoint.SaveInFormatOf(CheckpointFile.Open(At("theirs.pt")), loaded, At("changed.pt"), changed, new Dictionary<string, string>());
+        GeneratorCheckpoint.SaveInFormatOf(
+            CheckpointFile.Open(At("theirs.pt")), loaded, At("changed.pt"), changed, new Dictionary<string, string>());
         using var again = GeneratorCheckpoint.Load(At("changed.pt"), "torchscript", null, null, CPU);
 
-        Assert.Equal(native.Generator.state_dict().Keys.Order(StringComparer.Ordinal), CheckpointFormats.Read(At("theirs.pt"), "torchscript").Tensors.Select(tensor => tensor.Name).Order(StringComparer.Ordinal));
-        Assert.Equal(Small.Bytes(native.Generator.Generate(latents, null)), Small.Bytes(loaded.Generator.Generate(latents, null)));
+        Assert.Equal(native.Generator.state_dict().Keys.Order(StringComparer.Ordinal), CheckpointFormats
+            .Read(At("theirs.pt"), "torchscript").Tensors
+            .Select(tensor => tensor.Name)
+            .Order(StringComparer.Ordinal));
+        Assert.Equal(
+            Small.Bytes(native.Generator.Generate(latents, null)), Small.Bytes(loaded.Generator.Generate(latents, null)));
         Assert.Null(((IScriptedNetwork)loaded.Generator).Program.WhyNotTrainable());
         Assert.Equal(File.ReadAllBytes(At("theirs.pt")), File.ReadAllBytes(At("same.pt")));
-        Assert.Equal(Small.Bytes(changed.Generator.Generate(latents, null)), Small.Bytes(again.Generator.Generate(latents, null)));
-        Assert.Equal(Entries(At("theirs.pt")).Where(entry => !entry.Key.Contains("/data/", StringComparison.Ordinal)), Entries(At("changed.pt")).Where(entry => !entry.Key.Contains("/data/", StringComparison.Ordinal)));
+        Assert.Equal(
+            Small.Bytes(changed.Generator.Generate(latents, null)), Small.Bytes(again.Generator.Generate(latents, null)));
+        Assert.Equal(
+            Entries(At("theirs.pt")).Where(entry => !entry.Key.Contains("/data/", StringComparison.Ordinal)),
+            Entries(At("changed.pt")).Where(entry => !entry.Key.Contains("/data/", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -211,7 +241,10 @@ public sealed class ScriptedGanTests : IDisposable
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         using var native = Native();
-        Write(At("noisy.pt"), ScriptedGans.Generator.Replace("return torch.tanh(x4)", "return torch.tanh(torch.add(x4, torch.randn_like(x4)))", StringComparison.Ordinal), Weights(native.Generator));
+        Write(At("noisy.pt"), ScriptedGans.Generator.Replace(
+            "return torch.tanh(x4)",
+            "return torch.tanh(torch.add(x4, torch.randn_like(x4)))",
+            StringComparison.Ordinal), Weights(native.Generator));
         using var noisy = GeneratorCheckpoint.Load(At("noisy.pt"), "torchscript", null, null, CPU);
         var latents = randn(4, 8);
 
@@ -222,7 +255,8 @@ public sealed class ScriptedGanTests : IDisposable
 
         Assert.Equal(first, again);
         Assert.NotEqual(Small.Bytes(native.Generator.Generate(latents, null)), first);
-        Assert.NotEqual(Small.Bytes(others[0]), Small.Bytes(others[1]));   // one source for the whole batch, not one image again and again
+        // one source for the whole batch, not one image again and again
+        Assert.NotEqual(Small.Bytes(others[0]), Small.Bytes(others[1]));
     }
 
     [Theory]
@@ -234,11 +268,14 @@ public sealed class ScriptedGanTests : IDisposable
         using var _ = no_grad();
         using var native = Small.Classifier();
         ScriptedGans.WriteClassifier(At("c.pt"), native);
-        using var loaded = ClassifierCheckpoint.Load(At("c.pt"), CheckpointDigest.Compute(At("c.pt")), ["plain", "banned"], CPU, outputs, "torchscript", Small.Shape);
+        using var loaded = ClassifierCheckpoint.Load(
+            At("c.pt"), CheckpointDigest.Compute(At("c.pt")), ["plain", "banned"], CPU, outputs, "torchscript", Small.Shape);
         var images = randn(6, 1, 16, 16);
 
         var logits = native.Logits(native.Features(images));
-        Assert.Equal(Small.Bytes(outputs == "sigmoid" ? logits.sigmoid() : logits.softmax(1)), Small.Bytes(loaded.Classifier.Probabilities(images)));
+        Assert.Equal(Small.Bytes(outputs == "sigmoid"
+            ? logits.sigmoid()
+            : logits.softmax(1)), Small.Bytes(loaded.Classifier.Probabilities(images)));
         Assert.Equal((2, CPU.ToString()), (loaded.Classifier.FeatureSize, loaded.Classifier.Device.ToString()));
         var rule = new FeatureRule(loaded.Classifier, "banned", Threshold: null);
         Assert.Equal([6], rule.Shows(loaded.Classifier.Logits(loaded.Classifier.Features(images))).shape);
@@ -250,8 +287,16 @@ public sealed class ScriptedGanTests : IDisposable
         using var native = Small.Classifier();
         ScriptedGans.WriteClassifier(At("c.pt"), native);
 
-        Refuses(() => ClassifierCheckpoint.Load(At("c.pt"), null, ["a", "b", "c"], CPU, null, "torchscript", Small.Shape), "c.pt", "makes Float32 [2, 2] of images [2, 1, 16, 16]", "names 3 classes");
-        Refuses(() => ClassifierCheckpoint.Load(At("c.pt"), null, ["a", "b"], CPU), "c.pt", "is a TorchScript program, and to use it is to run it", "'torchscript'");
+        Refuses(
+            () => ClassifierCheckpoint.Load(At("c.pt"), null, ["a", "b", "c"], CPU, null, "torchscript", Small.Shape),
+            "c.pt",
+            "makes Float32 [2, 2] of images [2, 1, 16, 16]",
+            "names 3 classes");
+        Refuses(
+            () => ClassifierCheckpoint.Load(At("c.pt"), null, ["a", "b"], CPU),
+            "c.pt",
+            "is a TorchScript program, and to use it is to run it",
+            "'torchscript'");
     }
 
     [Theory]
@@ -261,8 +306,15 @@ public sealed class ScriptedGanTests : IDisposable
     {
         Write(At("raises.pt"), Raises);
 
-        Refuses(() => GeneratorCheckpoint.Load(At("raises.pt"), format, null, null, CPU), "raises.pt", "to use it is to run it", "name the format ('torchscript')", "torch.save(module.state_dict()");
-        Refuses(() => GeneratorCheckpoint.Load(At("raises.pt"), "torchscript", null, null, CPU, latentSize: 8), "cannot be run on [2, 8]: it ran");
+        Refuses(
+            () => GeneratorCheckpoint.Load(At("raises.pt"), format, null, null, CPU),
+            "raises.pt",
+            "to use it is to run it",
+            "name the format ('torchscript')",
+            "torch.save(module.state_dict()");
+        Refuses(
+            () => GeneratorCheckpoint.Load(At("raises.pt"), "torchscript", null, null, CPU, latentSize: 8),
+            "cannot be run on [2, 8]: it ran");
     }
 
     [Fact]
@@ -270,8 +322,12 @@ public sealed class ScriptedGanTests : IDisposable
     {
         Write(At("raises.pt"), Raises);
 
-        Refuses(() => GeneratorCheckpoint.Load(At("raises.pt"), "torchscript", new string('0', 64), null, CPU, latentSize: 8), "is pinned");
-        Refuses(() => ClassifierCheckpoint.Load(At("raises.pt"), new string('0', 64), ["a"], CPU, null, "torchscript", Small.Shape), "is pinned");
+        Refuses(
+            () => GeneratorCheckpoint.Load(At("raises.pt"), "torchscript", new string('0', 64), null, CPU, latentSize: 8),
+            "is pinned");
+        Refuses(
+            () => ClassifierCheckpoint.Load(At("raises.pt"), new string('0', 64), ["a"], CPU, null, "torchscript", Small.Shape),
+            "is pinned");
     }
 
     [Fact]
@@ -283,8 +339,12 @@ public sealed class ScriptedGanTests : IDisposable
         var found = Inspection.Inspect(At("raises.pt"));
 
         Assert.Equal(("torchscript", null), (found.Format, found.Generator));
-        Assert.Equal(native.Generator.state_dict().Keys.Order(StringComparer.Ordinal), CheckpointFormats.Read(At("raises.pt"), "torchscript").Tensors.Select(tensor => tensor.Name).Order(StringComparer.Ordinal));
-        Assert.Contains(found.Notes, note => note.Contains("TorchScript program", StringComparison.Ordinal) && note.Contains("nothing of it was run", StringComparison.Ordinal));
+        Assert.Equal(native.Generator.state_dict().Keys.Order(StringComparer.Ordinal), CheckpointFormats
+            .Read(At("raises.pt"), "torchscript").Tensors
+            .Select(tensor => tensor.Name)
+            .Order(StringComparer.Ordinal));
+        Assert.Contains(found.Notes, note => note.Contains(
+            "TorchScript program", StringComparison.Ordinal) && note.Contains("nothing of it was run", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -299,7 +359,10 @@ public sealed class ScriptedGanTests : IDisposable
             """,
             [new ScriptedWeight("w", some, IsParameter: true)]);
 
-        Refuses(() => GeneratorCheckpoint.Load(At("any.pt"), "torchscript", null, null, CPU), "takes latents of several sizes (3, 8)", "\"latentSize\"");
+        Refuses(
+            () => GeneratorCheckpoint.Load(At("any.pt"), "torchscript", null, null, CPU),
+            "takes latents of several sizes (3, 8)",
+            "\"latentSize\"");
         using var loaded = GeneratorCheckpoint.Load(At("any.pt"), "torchscript", null, null, CPU, latentSize: 5);
         Assert.Equal(5, loaded.Generator.LatentSize);
     }
@@ -310,12 +373,16 @@ public sealed class ScriptedGanTests : IDisposable
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         using var native = Native();
-        Write(At("columns.pt"), ScriptedGans.Generator.Replace("torch.unsqueeze(torch.unsqueeze(z, -1), -1)", "z", StringComparison.Ordinal), Weights(native.Generator));
+        Write(
+            At("columns.pt"),
+            ScriptedGans.Generator.Replace("torch.unsqueeze(torch.unsqueeze(z, -1), -1)", "z", StringComparison.Ordinal),
+            Weights(native.Generator));
         using var loaded = GeneratorCheckpoint.Load(At("columns.pt"), "torchscript", null, null, CPU);
         var latents = randn(3, 8);
 
         Assert.Equal(8, loaded.Generator.LatentSize);
-        Assert.Equal(Small.Bytes(native.Generator.Generate(latents, null)), Small.Bytes(loaded.Generator.Generate(latents, null)));
+        Assert.Equal(
+            Small.Bytes(native.Generator.Generate(latents, null)), Small.Bytes(loaded.Generator.Generate(latents, null)));
         using var copy = loaded.Generator.Copy();
         Assert.Equal(Small.Bytes(native.Generator.Generate(latents, null)), Small.Bytes(copy.Generate(latents, null)));
     }
@@ -332,15 +399,17 @@ public sealed class ScriptedGanTests : IDisposable
     {
         Write(At("other.pt"), $"  def forward(self: __torch__.Program, {signature}) -> Tensor:\n    {body}");
 
-        Refuses(() => GeneratorCheckpoint.Load(At("other.pt"), "torchscript", null, null, CPU, latentSize: 8), "other.pt", problem, remedy);
+        Refuses(() => GeneratorCheckpoint
+            .Load(At("other.pt"), "torchscript", null, null, CPU, latentSize: 8), "other.pt", problem, remedy);
     }
 
     // What libtorch says on a GPU of a program that was traced on the CPU and makes tensors there.
     [Fact]
     public void Explained_TensorsOnTwoDevices_SaysWhereToRunIt()
     {
-        var failed = Assert.Throws<CheckpointException>(() => ScriptProgram.RunOrExplain<int>("g.pt", "cannot be run", "its forward must do", () => throw new InvalidOperationException(
-            "Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!")));
+        var failed = Assert.Throws<CheckpointException>(() => ScriptProgram.RunOrExplain<int>(
+            "g.pt", "cannot be run", "its forward must do", () => throw new InvalidOperationException(
+                "Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!")));
 
         Assert.Contains("cuda:0 and cpu", failed.Message, StringComparison.Ordinal);
         Assert.Contains("use --device cpu", failed.Message, StringComparison.Ordinal);
@@ -349,9 +418,15 @@ public sealed class ScriptedGanTests : IDisposable
     [Fact]
     public void Load_OperatorOfAnotherLibrary_IsNamedBeforeLibtorchEndsTheProcess()
     {
-        Write(At("other.pt"), "  def forward(self: __torch__.Program, z: Tensor) -> Tensor:\n    return ops.torchvision.nms(z, z, 0.5)");
+        Write(
+            At("other.pt"),
+            "  def forward(self: __torch__.Program, z: Tensor) -> Tensor:\n    return ops.torchvision.nms(z, z, 0.5)");
 
-        Refuses(() => GeneratorCheckpoint.Load(At("other.pt"), "torchscript", null, null, CPU, latentSize: 8), "other.pt", "'torchvision::nms'", "not one of libtorch's own");
+        Refuses(
+            () => GeneratorCheckpoint.Load(At("other.pt"), "torchscript", null, null, CPU, latentSize: 8),
+            "other.pt",
+            "'torchvision::nms'",
+            "not one of libtorch's own");
     }
 
     [Theory]
@@ -362,7 +437,10 @@ public sealed class ScriptedGanTests : IDisposable
     {
         Write(At("other.pt"), $"  def forward(self: __torch__.Program, z: Tensor) -> {type}:\n    {body}");
 
-        Refuses(() => GeneratorCheckpoint.Load(At("other.pt"), "torchscript", null, null, CPU, latentSize: 8), "other.pt", "its forward must turn latents");
+        Refuses(
+            () => GeneratorCheckpoint.Load(At("other.pt"), "torchscript", null, null, CPU, latentSize: 8),
+            "other.pt",
+            "its forward must turn latents");
     }
 
     [Fact]
@@ -371,10 +449,17 @@ public sealed class ScriptedGanTests : IDisposable
         using var native = Native();
         ScriptedGans.WriteGenerator(At("g.pt"), native);
         Write(At("d.pt"), "  def forward(self: __torch__.Program, img: Tensor) -> Tensor:\n    return torch.mean(img, [1])");
-        Refuses(() => GeneratorCheckpoint.Load(At("g.pt"), "torchscript", null, At("d.pt"), CPU), "d.pt", "makes Float32 [2, 16, 16] of images [2, 1, 16, 16]", "one score each");
+        Refuses(
+            () => GeneratorCheckpoint.Load(At("g.pt"), "torchscript", null, At("d.pt"), CPU),
+            "d.pt",
+            "makes Float32 [2, 16, 16] of images [2, 1, 16, 16]",
+            "one score each");
 
         ForeignFiles.WriteStateDict(At("d.pth"), "dcgan", native.Discriminator, old: false);
-        Refuses(() => GeneratorCheckpoint.Load(At("g.pt"), "torchscript", null, At("d.pth"), CPU), "d.pth", "is not a TorchScript program");
+        Refuses(
+            () => GeneratorCheckpoint.Load(At("g.pt"), "torchscript", null, At("d.pth"), CPU),
+            "d.pth",
+            "is not a TorchScript program");
     }
 
     [Theory]
@@ -383,9 +468,16 @@ public sealed class ScriptedGanTests : IDisposable
     public void Parameters_NotInSinglePrecision_AreNamed(ScalarType type, string shown)
     {
         using var weight = ones(8, 8, dtype: type);
-        Write(At("g.pt"), "  def forward(self: __torch__.Program, z: Tensor) -> Tensor:\n    return z", [new ScriptedWeight("main.w", weight, IsParameter: true)]);
+        Write(
+            At("g.pt"),
+            "  def forward(self: __torch__.Program, z: Tensor) -> Tensor:\n    return z",
+            [new ScriptedWeight("main.w", weight, IsParameter: true)]);
 
-        Refuses(() => GeneratorCheckpoint.Load(At("g.pt"), "torchscript", null, null, CPU, latentSize: 8), $"has a parameter of type {shown}", "'main.w'", "module.float()");
+        Refuses(
+            () => GeneratorCheckpoint.Load(At("g.pt"), "torchscript", null, null, CPU, latentSize: 8),
+            $"has a parameter of type {shown}",
+            "'main.w'",
+            "module.float()");
     }
 
     [Fact]
@@ -396,15 +488,36 @@ public sealed class ScriptedGanTests : IDisposable
         ScriptedGans.WriteDiscriminator(At("d.pt"), native);
         const string Images = "torch.tanh(torch.view(torch.repeat(z, [1, 32]), [-1, 1, 16, 16]))";
 
-        Cannot("$.generator.checkpoint", "has no parameters to train: torch.jit.freeze", Other("frozen.pt", $"return {Images}"), At("d.pt"));
-        Cannot("$.generator.checkpoint", "gradients do not pass through it: element 0 of tensors does not require grad", Other("detached.pt", $"return torch.mul({Images}, torch.detach(self.w))", "w"), At("d.pt"));
-        Cannot("$.generator.discriminator", "what it returns does not depend on its parameters", At("g.pt"), Other("unused.pt", "return torch.mean(torch.flatten(z, 1), [1])", "w"));
-        Cannot("$.generator.discriminator", "one of its operators has none", At("g.pt"), Other("double.pt", "return torch.sum(torch._cdist_forward(torch.flatten(torch.mul(z, self.w), 1), torch.ones([3, 256]), 2., 1), [1])", "w"));
-        Cannot("$.generator.checkpoint", "'w' and 'v' in the same place (tied weights)", Other("tied.pt", $"return torch.mul(torch.mul({Images}, self.w), self.v)", "w", "v"), At("d.pt"));
+        Cannot(
+            "$.generator.checkpoint",
+            "has no parameters to train: torch.jit.freeze",
+            Other("frozen.pt", $"return {Images}"),
+            At("d.pt"));
+        Cannot(
+            "$.generator.checkpoint",
+            "gradients do not pass through it: element 0 of tensors does not require grad",
+            Other("detached.pt", $"return torch.mul({Images}, torch.detach(self.w))", "w"),
+            At("d.pt"));
+        Cannot(
+            "$.generator.discriminator",
+            "what it returns does not depend on its parameters",
+            At("g.pt"),
+            Other("unused.pt", "return torch.mean(torch.flatten(z, 1), [1])", "w"));
+        Cannot("$.generator.discriminator", "one of its operators has none", At("g.pt"), Other(
+            "double.pt",
+            "return torch.sum(torch._cdist_forward(torch.flatten(torch.mul(z, self.w), 1), torch.ones([3, 256]), 2., 1), [1])",
+            "w"));
+        Cannot(
+            "$.generator.checkpoint",
+            "'w' and 'v' in the same place (tied weights)",
+            Other("tied.pt", $"return torch.mul(torch.mul({Images}, self.w), self.v)", "w", "v"),
+            At("d.pt"));
 
         using var honest = GeneratorCheckpoint.Load(At("g.pt"), "torchscript", null, At("d.pt"), CPU);
         GradientCheck.Run(honest, Small.Options);
-        Assert.All(honest.Generator.parameters().Concat(honest.Discriminator!.parameters()), parameter => Assert.Null(parameter.grad));   // it was held on copies
+        // it was held on copies
+        Assert.All(
+            honest.Generator.parameters().Concat(honest.Discriminator!.parameters()), parameter => Assert.Null(parameter.grad));
 
         void Cannot(string property, string problem, string generator, string discriminator)
         {
@@ -419,7 +532,9 @@ public sealed class ScriptedGanTests : IDisposable
         {
             using var one = ones(1);
             return Write(
-                At(file), $"  def forward(self: __torch__.Program, z: Tensor) -> Tensor:\n    {body}", [.. weights.Select(name => new ScriptedWeight(name, one, IsParameter: true))],
+                At(file),
+                $"  def forward(self: __torch__.Program, z: Tensor) -> Tensor:\n    {body}",
+                [.. weights.Select(name => new ScriptedWeight(name, one, IsParameter: true))],
                 shared: weights.Length == 2 ? new Dictionary<string, string> { [weights[1]] = weights[0] } : null);
         }
     }
@@ -459,16 +574,24 @@ public sealed class ScriptedGanTests : IDisposable
         ScriptedGans.WriteGenerator(At("g.pt"), native);
         var (text, asked) = (Encoding.Latin1.GetString(File.ReadAllBytes(At("g.pt"))), "ctorch\nFloatStorage\n");
         Assert.Contains(asked, text, StringComparison.Ordinal);
-        File.WriteAllBytes(At("evil.pt"), Encoding.Latin1.GetBytes(text.Replace(asked, "cposix\nsystem123456\n"[..asked.Length], StringComparison.Ordinal)));
+        File.WriteAllBytes(
+            At("evil.pt"),
+            Encoding.Latin1.GetBytes(text.Replace(asked, "cposix\nsystem123456\n"[..asked.Length], StringComparison.Ordinal)));
 
         Refuses(() => GeneratorCheckpoint.Load(At("evil.pt"), "torchscript", null, null, CPU), "evil.pt", "'posix system");
         using (var archive = ZipFile.Open(At("packed.pt"), ZipArchiveMode.Create))
             foreach (var (name, content) in Entries(At("g.pt")))
                 using (var entry = archive.CreateEntry(name, CompressionLevel.Optimal).Open())
                     entry.Write(content);
-        Refuses(() => GeneratorCheckpoint.Load(At("packed.pt"), "torchscript", null, null, CPU), "packed.pt", "an entry is compressed");
+        Refuses(
+            () => GeneratorCheckpoint.Load(At("packed.pt"), "torchscript", null, null, CPU),
+            "packed.pt",
+            "an entry is compressed");
         File.WriteAllBytes(At("cut.pt"), File.ReadAllBytes(At("g.pt"))[..^30]);
-        Refuses(() => GeneratorCheckpoint.Load(At("cut.pt"), "torchscript", null, null, CPU), "cut.pt", "its zip directory is missing");
+        Refuses(
+            () => GeneratorCheckpoint.Load(At("cut.pt"), "torchscript", null, null, CPU),
+            "cut.pt",
+            "its zip directory is missing");
     }
 
     private static void Refuses(Func<object> load, params string[] words)

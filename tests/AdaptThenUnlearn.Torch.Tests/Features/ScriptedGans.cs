@@ -5,7 +5,9 @@ using static AdaptThenUnlearn.Torch.Tests.Features.ScriptedProgram;
 
 namespace AdaptThenUnlearn.Torch.Tests.Features;
 
-/// <summary>The smallest DCGAN (<see cref="ForeignFiles.Gan"/>) and classifier as TorchScript programs that compute the same.</summary>
+/// <summary>
+/// The smallest DCGAN (<see cref="ForeignFiles.Gan"/>) and classifier as TorchScript programs that compute the same.
+/// </summary>
 internal static class ScriptedGans
 {
     /// <summary>Its generator's forward.</summary>
@@ -33,7 +35,8 @@ internal static class ScriptedGans
     public static string WriteGenerator(string path, GanPair networks) => Write(path, Generator, Weights(networks.Generator));
 
     /// <summary>Writes its discriminator.</summary>
-    public static string WriteDiscriminator(string path, GanPair networks) => Write(path, Discriminator, Weights(networks.Discriminator));
+    public static string WriteDiscriminator(string path, GanPair networks) =>
+        Write(path, Discriminator, Weights(networks.Discriminator));
 
     /// <summary>Writes a classifier of the smallest kind.</summary>
     public static string WriteClassifier(string path, FeatureClassifier classifier) => Write(
@@ -47,5 +50,7 @@ internal static class ScriptedGans
         Weights(classifier));
 
     private static string Normalised(string values, string layer) =>
-        $"torch.batch_norm({values}, {Weight($"{layer}.weight")}, {Weight($"{layer}.bias")}, {Weight($"{layer}.running_mean")}, {Weight($"{layer}.running_var")}, self.training, 0.10000000000000001, 1.0000000000000001e-05, True)";
+        $"torch.batch_norm({values}, {Weight($"{layer}.weight")}, {Weight($"{layer}.bias")}, "
+            + $"{Weight($"{layer}.running_mean")}, {Weight($"{layer}.running_var")}, self.training, 0.10000000000000001, "
+            + "1.0000000000000001e-05, True)";
 }

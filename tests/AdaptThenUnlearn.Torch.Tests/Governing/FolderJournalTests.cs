@@ -59,9 +59,15 @@ public sealed class FolderJournalTests : IDisposable
         using var scope = NewDisposeScope();
         Save(othersAreStale: false);
         var saved = SafetensorsFile.Read(At("unlearning.safetensors"));
-        SafetensorsFile.Write(At("unlearning.safetensors"), saved.Tensors.Select(tensor => KeyValuePair.Create(tensor.Name, tensor.Load())).ToList(), saved.Metadata.Where(pair => pair.Key != "checksum").ToDictionary());
+        SafetensorsFile.Write(
+            At("unlearning.safetensors"),
+            saved.Tensors.Select(tensor => KeyValuePair.Create(tensor.Name, tensor.Load())).ToList(),
+            saved.Metadata.Where(pair => pair.Key != "checksum").ToDictionary());
 
-        Assert.Contains("run again without --resume", Assert.Throws<CheckpointException>(() => Journal().Load("unlearning")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "run again without --resume",
+            Assert.Throws<CheckpointException>(() => Journal().Load("unlearning")).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -74,14 +80,17 @@ public sealed class FolderJournalTests : IDisposable
 
         Journal().Clear();
 
-        Assert.Equal(["mine.safetensors", "my-precious.txt"], Directory.EnumerateFiles(_folder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["mine.safetensors", "my-precious.txt"],
+            Directory.EnumerateFiles(_folder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
     }
 
     [Fact]
     public void Clear_NothingButStates_RemovesTheFolder()
     {
         using var scope = NewDisposeScope();
-        new FolderJournal(At("state"), "f", resume: false).Save("a", new StageState(1, new Dictionary<string, Tensor> { ["v"] = ones(1) }, new Dictionary<string, double>()));
+        new FolderJournal(At("state"), "f", resume: false)
+            .Save("a", new StageState(1, new Dictionary<string, Tensor> { ["v"] = ones(1) }, new Dictionary<string, double>()));
 
         new FolderJournal(At("state"), "f", resume: false).Clear();
 
@@ -103,7 +112,11 @@ public sealed class FolderJournalTests : IDisposable
     private FolderJournal Journal(bool othersAreStale = false) => new(_folder, "fingerprint", resume: true, othersAreStale);
 
     private void Save(bool othersAreStale) => Journal(othersAreStale).Save(
-        "unlearning", new StageState(7, new Dictionary<string, Tensor> { ["v"] = tensor([1f, 2f, 3f]) }, new Dictionary<string, double> { ["c"] = 0.5 }, "notes"));
+        "unlearning", new StageState(7, new Dictionary<string, Tensor>
+        {
+            ["v"] =
+            tensor([1f, 2f, 3f])
+        }, new Dictionary<string, double> { ["c"] = 0.5 }, "notes"));
 
     private string At(string name) => Path.Combine(_folder, name);
 }

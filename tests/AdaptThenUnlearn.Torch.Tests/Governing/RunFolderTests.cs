@@ -22,7 +22,8 @@ public sealed class RunFolderTests : IDisposable
     [Fact]
     public void Open_TooLittleDisk_LeavesNoEarlierReport()
     {
-        Assert.Equal("ATU2004", Assert.Throws<RunException>(() => RunFolder.Open(_folder, checkpointBytes: long.MaxValue / 16)).Code);
+        Assert.Equal(
+            "ATU2004", Assert.Throws<RunException>(() => RunFolder.Open(_folder, checkpointBytes: long.MaxValue / 16)).Code);
 
         OnlyTheStateIsLeft();
     }
@@ -56,5 +57,6 @@ public sealed class RunFolderTests : IDisposable
 
     private string At(string name) => Path.Combine(_folder, name);
 
-    private void OnlyTheStateIsLeft() => Assert.Equal([At("state/half.safetensors")], Directory.EnumerateFiles(_folder, "*", SearchOption.AllDirectories));
+    private void OnlyTheStateIsLeft() =>
+        Assert.Equal([At("state/half.safetensors")], Directory.EnumerateFiles(_folder, "*", SearchOption.AllDirectories));
 }

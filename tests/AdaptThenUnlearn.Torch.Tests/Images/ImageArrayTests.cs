@@ -45,11 +45,21 @@ public sealed class ImageArrayTests
         levels[0, 0, 0, 0] = 255;
         levels[0, 0, 0, 1] = 0;
 
-        Assert.Contains("a.npy: holds numbers from 0 to 255, as in 0 to 255, and images of numbers are -1 to 1; save them as uint8", Refused(levels), StringComparison.Ordinal);
-        Assert.Contains("holds numbers from 0 to 1 and none below 0, as in 0 to 1, and images of numbers are -1 to 1; save them as images * 2 - 1", Refused(levels / 255), StringComparison.Ordinal);
+        Assert.Contains(
+            "a.npy: holds numbers from 0 to 255, as in 0 to 255, and images of numbers are -1 to 1; save them as uint8",
+            Refused(levels),
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "holds numbers from 0 to 1 and none below 0, as in 0 to 1, and images of numbers are -1 to 1; save them as "
+                + "images * 2 - 1",
+            Refused(levels / 255),
+            StringComparison.Ordinal);
         Assert.Contains("of them beyond ±1.5", Refused((levels / 255 - 0.45) / 0.225), StringComparison.Ordinal);
         Assert.Contains("of them beyond ±1.5", Refused(levels - 128), StringComparison.Ordinal);
-        Assert.Contains("if these are -0.5 to 0.5, save them as images * 2", ImageArray.Parse("a.npy", levels / 255 - 0.5).Doubt, StringComparison.Ordinal);
+        Assert.Contains(
+            "if these are -0.5 to 0.5, save them as images * 2",
+            ImageArray.Parse("a.npy", levels / 255 - 0.5).Doubt,
+            StringComparison.Ordinal);
         levels[1, 1, 1, 1] = float.NaN;
         Assert.Contains("numbers that are not finite", Refused(levels / 127.5 - 1), StringComparison.Ordinal);
     }
@@ -59,11 +69,18 @@ public sealed class ImageArrayTests
     {
         using var scope = NewDisposeScope();
 
-        Assert.Contains("holds images of type Int64; save them as uint8", Refused(zeros([2, 3, 8, 8], int64)), StringComparison.Ordinal);
-        Assert.Contains("the channels come last here: save it with numpy.transpose(images, (0, 3, 1, 2))", Refused(zeros([2, 8, 8, 3], uint8)), StringComparison.Ordinal);
-        Assert.Contains("images are [N, C, H, W] with 1 or 3 channels", Refused(zeros([2, 4, 8, 8], uint8)), StringComparison.Ordinal);
-        Assert.Contains("holds no images: its shape is [0, 3, 8, 8]", Refused(zeros([0, 3, 8, 8], uint8)), StringComparison.Ordinal);
+        Assert.Contains(
+            "holds images of type Int64; save them as uint8", Refused(zeros([2, 3, 8, 8], int64)), StringComparison.Ordinal);
+        Assert.Contains(
+            "the channels come last here: save it with numpy.transpose(images, (0, 3, 1, 2))",
+            Refused(zeros([2, 8, 8, 3], uint8)),
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "images are [N, C, H, W] with 1 or 3 channels", Refused(zeros([2, 4, 8, 8], uint8)), StringComparison.Ordinal);
+        Assert.Contains(
+            "holds no images: its shape is [0, 3, 8, 8]", Refused(zeros([0, 3, 8, 8], uint8)), StringComparison.Ordinal);
     }
 
-    private static string Refused(Tensor array) => Assert.Throws<ImageFileException>(() => ImageArray.Parse("a.npy", array)).Message;
+    private static string Refused(Tensor array) =>
+        Assert.Throws<ImageFileException>(() => ImageArray.Parse("a.npy", array)).Message;
 }

@@ -38,7 +38,8 @@ public sealed class ImageTests : IDisposable
         File.WriteAllBytes(At("shown.png"), ImageGrid.SinglePng(raw, 0));
         Assert.True(allclose(ImageFolder.Read(_folder, channels: 1), shown, rtol: 0, atol: 1e-6));
         Assert.True(ImageQuantizer.Quantize(shown).equal(shown).all().item<bool>());
-        Assert.True(ImageQuantizer.Quantize(tensor([float.NaN])).isnan().item<bool>());   // or else a broken image would pass for a grey one
+        // or else a broken image would pass for a grey one
+        Assert.True(ImageQuantizer.Quantize(tensor([float.NaN])).isnan().item<bool>());
         Assert.Equal([1f, -1f], ImageQuantizer.Quantize(tensor([float.PositiveInfinity, -7f])).data<float>().ToArray());
     }
 
@@ -46,14 +47,16 @@ public sealed class ImageTests : IDisposable
     public void Numpy_EveryType_ReadsWhatWasWritten()
     {
         using var scope = NewDisposeScope();
-        foreach (var array in new[] { randn(2, 3, 4), randn([5], float64), arange(6, int64).view(2, 3), tensor(3.5f), zeros(0, 2), arange(4, uint8) })
+        foreach (var array in new[] { randn(2, 3, 4), randn([5], float64), arange(6, int64)
+            .view(2, 3), tensor(3.5f), zeros(0, 2), arange(4, uint8) })
         {
             NumpyFile.Write(At("array.npy"), array);
             var read = NumpyFile.Read(At("array.npy"));
             Assert.Equal(array.dtype, read.dtype);
             Assert.Equal(Small.Bytes(array), Small.Bytes(read));
             Assert.Equal(array.shape, read.shape);
-            Assert.Equal(0, (File.ReadAllBytes(At("array.npy")).Length - array.numel() * array.element_size()) % 64);   // NumPy aligns the data
+            // NumPy aligns the data
+            Assert.Equal(0, (File.ReadAllBytes(At("array.npy")).Length - array.numel() * array.element_size()) % 64);
         }
     }
 
@@ -94,8 +97,14 @@ public sealed class ImageTests : IDisposable
     {
         File.WriteAllText(At("text.npy"), "not an array, but long enough");
 
-        Assert.Contains("is not a NumPy array", Assert.Throws<ImageFileException>(() => NumpyFile.Read(At("text.npy"))).Message, StringComparison.Ordinal);
-        Assert.Contains("cannot be read", Assert.Throws<ImageFileException>(() => NumpyFile.Read(At("none.npy"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "is not a NumPy array",
+            Assert.Throws<ImageFileException>(() => NumpyFile.Read(At("text.npy"))).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "cannot be read",
+            Assert.Throws<ImageFileException>(() => NumpyFile.Read(At("none.npy"))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -121,7 +130,8 @@ public sealed class ImageTests : IDisposable
         using var scope = NewDisposeScope();
         var images = cat([-ones(1, 1, 4, 4), ones(1, 1, 4, 4)]);
 
-        using var picture = SKBitmap.Decode(ImageGrid.Png([new GridPanel("title", images, [false, true])], columns: 2, scale: 10));
+        using var picture =
+            SKBitmap.Decode(ImageGrid.Png([new GridPanel("title", images, [false, true])], columns: 2, scale: 10));
 
         var pixels = picture.Pixels;
         Assert.Contains(pixels, pixel => pixel is { Red: > 180, Green: < 60, Blue: < 60 });
@@ -159,7 +169,9 @@ public sealed class ImageTests : IDisposable
 
         using var picture = SKBitmap.Decode(CurvePlot.Png([chart, chart]));
 
-        var marked = Enumerable.Range(0, 640).Where(x => Enumerable.Range(100, 200).Any(y => picture.GetPixel(x, y) is { Red: < 60, Blue: > 150 }));   // below the legend
+        // below the legend
+        var marked = Enumerable.Range(0, 640)
+            .Where(x => Enumerable.Range(100, 200).Any(y => picture.GetPixel(x, y) is { Red: < 60, Blue: > 150 }));
         Assert.InRange(Assert.Single(marked.Chunk(20)).Average(), 540, 640);
     }
 

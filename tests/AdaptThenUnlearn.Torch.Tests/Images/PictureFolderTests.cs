@@ -19,7 +19,13 @@ public sealed class PictureFolderTests : IDisposable
     public void List_EveryEndingInAnyCase_IsRead()
     {
         foreach (var name in new[] { "a.png", "b.JPG", "c.jpeg", "d.Jpe", "e.jfif", "f.WEBP", "g.PNG" })
-            Write(name, Path.GetExtension(name).ToLowerInvariant() switch { ".png" => SKEncodedImageFormat.Png, ".webp" => SKEncodedImageFormat.Webp, _ => SKEncodedImageFormat.Jpeg });
+            Write(name, Path.GetExtension(name).ToLowerInvariant() switch
+            {
+                ".png" =>
+                SKEncodedImageFormat.Png,
+                ".webp" => SKEncodedImageFormat.Webp,
+                _ => SKEncodedImageFormat.Jpeg
+            });
 
         var pictures = PictureFolder.List(_folder);
 
@@ -81,7 +87,10 @@ public sealed class PictureFolderTests : IDisposable
 
         var refused = Assert.Throws<ImageFileException>(() => PictureFolder.List(_folder)).Message;
 
-        Assert.Contains($"{_folder}: holds 1 pictures of kinds that are not read (PNG, JPEG and WebP are); convert them to PNG", refused, StringComparison.Ordinal);
+        Assert.Contains(
+            $"{_folder}: holds 1 pictures of kinds that are not read (PNG, JPEG and WebP are); convert them to PNG",
+            refused,
+            StringComparison.Ordinal);
         Assert.EndsWith(name, refused, StringComparison.Ordinal);
     }
 
@@ -89,7 +98,12 @@ public sealed class PictureFolderTests : IDisposable
     public void List_PicturesUnderOtherNames_AreRefused()
     {
         Write("a.png");
-        foreach (var (name, kind) in new[] { ("0001", SKEncodedImageFormat.Png), ("0002.img", SKEncodedImageFormat.Jpeg), ("a.png.bak", SKEncodedImageFormat.Webp) })
+        foreach (var (name, kind) in new[]
+        {
+            ("0001", SKEncodedImageFormat.Png),
+            ("0002.img", SKEncodedImageFormat.Jpeg),
+            ("a.png.bak", SKEncodedImageFormat.Webp)
+        })
             Write(name, kind);
 
         Assert.Contains("holds 3 pictures whose names do not say so", Refused(), StringComparison.Ordinal);
@@ -101,8 +115,14 @@ public sealed class PictureFolderTests : IDisposable
     {
         File.WriteAllText(At("notes.txt"), "nothing");
 
-        Assert.Contains("holds no images: neither it nor its sub-folders hold a file that ends in .png, .jpg, .jpeg, .jpe, .jfif, .webp", Refused(), StringComparison.Ordinal);
-        Assert.Contains("the folder cannot be read", Assert.Throws<ImageFileException>(() => PictureFolder.List(At("nowhere"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "holds no images: neither it nor its sub-folders hold a file that ends in .png, .jpg, .jpeg, .jpe, .jfif, .webp",
+            Refused(),
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "the folder cannot be read",
+            Assert.Throws<ImageFileException>(() => PictureFolder.List(At("nowhere"))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -116,8 +136,12 @@ public sealed class PictureFolderTests : IDisposable
         {
             ([], "b.png: is empty"),
             ([.. "no image, but long enough"u8], "b.png: is not an image that can be decoded"),
-            ([.. "version https://git-lfs.github.com/spec/v1\noid sha256:00"u8], "b.png: is not an image that can be decoded: it is a pointer of Git LFS"),
-            ([.. "../real/000.png"u8], "b.png: is not an image that can be decoded: it holds only the text '../real/000.png', as a link does"),
+            ([
+                .. "version https://git-lfs.github.com/spec/v1\noid sha256:00"u8
+            ], "b.png: is not an image that can be decoded: it is a pointer of Git LFS"),
+            ([
+                .. "../real/000.png"u8
+            ], "b.png: is not an image that can be decoded: it holds only the text '../real/000.png', as a link does"),
             (whole[..(whole.Length / 2)], "b.png: is a damaged image"),
             (whole[..20], "b.png: is"),
         })
@@ -137,7 +161,10 @@ public sealed class PictureFolderTests : IDisposable
         Write("a.png");
         File.WriteAllBytes(At("b.png"), Png(width: 9, height: 8));
 
-        Assert.Contains("b.png: is 9×8 pixels, the images before it are 8×8; all must have the same size", Unread(), StringComparison.Ordinal);
+        Assert.Contains(
+            "b.png: is 9×8 pixels, the images before it are 8×8; all must have the same size",
+            Unread(),
+            StringComparison.Ordinal);
     }
 
     // A header promises what a few bytes hold; nothing may be set aside for it.
@@ -151,7 +178,10 @@ public sealed class PictureFolderTests : IDisposable
         File.WriteAllBytes(At("a.png"), Png(width, height));
 
         Assert.StartsWith(At("a.png"), Unread(), StringComparison.Ordinal);
-        Assert.StartsWith(At("a.png"), Assert.Throws<ImageFileException>(() => ImageFolder.FirstUnfit([At("a.png")], 8)).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            At("a.png"),
+            Assert.Throws<ImageFileException>(() => ImageFolder.FirstUnfit([At("a.png")], 8)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -159,7 +189,8 @@ public sealed class PictureFolderTests : IDisposable
     {
         // Two frames of 1×1 pixels, by the GIF89a specification.
         byte[] frame = [0x21, 0xf9, 4, 0, 10, 0, 0, 0, 0x2c, 0, 0, 0, 0, 1, 0, 1, 0, 0, 2, 2, 0x44, 1, 0];
-        File.WriteAllBytes(At("a.png"), [.. "GIF89a"u8, 1, 0, 1, 0, 0x80, 0, 0, 0, 0, 0, 255, 255, 255, .. frame, .. frame, 0x3b]);
+        File.WriteAllBytes(
+            At("a.png"), [.. "GIF89a"u8, 1, 0, 1, 0, 0x80, 0, 0, 0, 0, 0, 255, 255, 255, .. frame, .. frame, 0x3b]);
 
         Assert.Contains("a.png: is an animation of 2 frames", Unread(), StringComparison.Ordinal);
     }
@@ -186,7 +217,8 @@ public sealed class PictureFolderTests : IDisposable
         var random = new Random(seed);
         var bitmap = new SKBitmap(8, 8);
         for (var pixel = 0; pixel < 64; pixel++)
-            bitmap.SetPixel(pixel % 8, pixel / 8, new SKColor((byte)random.Next(256), (byte)random.Next(256), (byte)random.Next(256)));
+            bitmap.SetPixel(
+                pixel % 8, pixel / 8, new SKColor((byte)random.Next(256), (byte)random.Next(256), (byte)random.Next(256)));
         return bitmap;
     }
 
@@ -200,7 +232,9 @@ public sealed class PictureFolderTests : IDisposable
         using var packed = new MemoryStream();
         using (var zlib = new ZLibStream(packed, CompressionLevel.Optimal, leaveOpen: true))
             zlib.Write(new byte[1]);
-        return [0x89, .. "PNG\r\n\x1a\n"u8, .. Chunk("IHDR"u8, header), .. Chunk("IDAT"u8, packed.ToArray()), .. Chunk("IEND"u8, [])];
+        return [
+            0x89, .. "PNG\r\n\x1a\n"u8, .. Chunk("IHDR"u8, header), .. Chunk("IDAT"u8, packed.ToArray()), .. Chunk("IEND"u8, [])
+        ];
     }
 
     private static byte[] Chunk(ReadOnlySpan<byte> type, byte[] content)

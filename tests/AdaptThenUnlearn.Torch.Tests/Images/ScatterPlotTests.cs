@@ -10,11 +10,18 @@ public sealed class ScatterPlotTests
     public void Names_OfCrowdedPoints_HideNeitherPointsNorEachOther()
     {
         var (area, radius) = (new SKSize(550, 350), 4.5f);
-        SKPoint[] points = [.. Enumerable.Range(0, 8).Select(each => new SKPoint(200 + (6 * each), 100 + (9 * (each % 3)))), new(540, 340), new(545, 20)];   // a crowd, and two at the edge
+        // a crowd, and two at the edge
+        SKPoint[] points =
+        [
+            .. Enumerable.Range(0, 8).Select(each => new SKPoint(200 + (6 * each), 100 + (9 * (each % 3)))),
+            new(540, 340),
+            new(545, 20)
+        ];
 
         var boxes = NamePlacement.Beside(points, [.. points.Select(_ => new SKSize(70, 14))], area, radius);
 
-        Assert.All(boxes, box => Assert.True(box.Left >= 0 && box.Top >= 0 && box.Right <= area.Width && box.Bottom <= area.Height, $"{box} is cut off"));
+        Assert.All(boxes, box => Assert.True(
+            box.Left >= 0 && box.Top >= 0 && box.Right <= area.Width && box.Bottom <= area.Height, $"{box} is cut off"));
         Assert.All(boxes, box => Assert.DoesNotContain(boxes, other => other != box && other.IntersectsWith(box)));
         Assert.All(boxes, box => Assert.DoesNotContain(points, point => SKRect.Inflate(box, radius, radius).Contains(point)));
         Assert.Equal(points.Length, boxes.Distinct().Count());
@@ -67,7 +74,8 @@ public sealed class ScatterPlotTests
     [Fact]
     public void Plot_WithoutPoints_IsStillAPicture()
     {
-        using var picture = SKBitmap.Decode(ScatterPlot.Png([new("nothing yet", ScatterAxis.Removed("PUL, %"), ScatterAxis.Logarithmic("minutes"), [])]));
+        using var picture = SKBitmap.Decode(
+            ScatterPlot.Png([new("nothing yet", ScatterAxis.Removed("PUL, %"), ScatterAxis.Logarithmic("minutes"), [])]));
 
         Assert.Equal((640, 520), (picture.Width, picture.Height));
     }

@@ -7,7 +7,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Labelling;
 
-/// <summary>The linear head on frozen features: against the loss's gradient, a closed form, and data whose answer is known.</summary>
+/// <summary>
+/// The linear head on frozen features: against the loss's gradient, a closed form, and data whose answer is known.
+/// </summary>
 public sealed class HeadTrainingTests
 {
     [Fact]
@@ -23,7 +25,8 @@ public sealed class HeadTrainingTests
         // By autograd, from the loss as it is defined.
         var weights = fitted.clone().requires_grad_();
         var margins = rows.mv(weights[..4]) + weights[4];
-        (nn.functional.binary_cross_entropy_with_logits(margins, shows, reduction: nn.Reduction.Sum) + 0.35 * weights[..4].square().sum()).backward();
+        (nn.functional.binary_cross_entropy_with_logits(margins, shows, reduction: nn.Reduction.Sum)
+            + 0.35 * weights[..4].square().sum()).backward();
         Assert.True(weights.grad!.abs().max().item<double>() < 1e-8);
     }
 
@@ -62,7 +65,8 @@ public sealed class HeadTrainingTests
 
         using var head = HeadTraining.Run(rows, labels, seed: 1, new Small.Silent(), CancellationToken.None);
 
-        // It can tell all that it was trained on (300 features, 60 images); what was held out, no better than by always saying no.
+        // It can tell all that it was trained on (300 features, 60 images); what was held out, no better than by always saying
+        // no.
         Assert.True(head.HeldOut.Errors >= 15, head.HeldOut.ToString());
     }
 
@@ -104,11 +108,13 @@ public sealed class HeadTrainingTests
         using var loaded = GeneratorCheckpoint.Load(Path.Combine(models, "stylegan2.safetensors"), "auto", null, null, CPU);
         using var person = ClassifierCheckpoint.Load(Path.Combine(models, "lenet5.safetensors"), null, null, CPU);
         using var classifier = new FrozenFeaturesHead(FrozenNetwork.From(loaded.Discriminator!), ["other", "digit-0"]);
-        using var samples = LabelledSamples.Generate(loaded.Generator, classifier, 200, seed: 1, CPU, new Small.Silent(), CancellationToken.None);
+        using var samples =
+            LabelledSamples.Generate(loaded.Generator, classifier, 200, seed: 1, CPU, new Small.Silent(), CancellationToken.None);
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         var shows = new EvaluationImages(new RandomStreams(1, "labelling"), 1, CPU);
-        var said = cat([.. EvaluationImages.EnumerateBatches(200).Select(batch => person.Classifier.Probabilities(shows.Draw(loaded.Generator, batch)).argmax(1))]).data<long>().ToArray();
+        var said = cat([.. EvaluationImages.EnumerateBatches(200).Select(
+            batch => person.Classifier.Probabilities(shows.Draw(loaded.Generator, batch)).argmax(1))]).data<long>().ToArray();
         var labels = Enumerable.Range(0, 200).ToDictionary(image => image, image => said[image] == 0);
 
         using var head = HeadTraining.Run(samples.Features, labels, seed: 1, new Small.Silent(), CancellationToken.None);

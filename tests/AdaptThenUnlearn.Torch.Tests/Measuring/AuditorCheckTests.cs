@@ -8,7 +8,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Measuring;
 
-/// <summary>A count by an auditor that cannot tell is no measurement; by one that is known to see the feature, none is a good answer.</summary>
+/// <summary>
+/// A count by an auditor that cannot tell is no measurement; by one that is known to see the feature, none is a good answer.
+/// </summary>
 public sealed class AuditorCheckTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-auditor-").FullName;
@@ -30,7 +32,8 @@ public sealed class AuditorCheckTests : IDisposable
     /// <param name="auditor">Makes the auditor another one.</param>
     /// <param name="heldOut">What its checkpoint says.</param>
     /// <param name="copy">Whether it is the annotator once more.</param>
-    public static PolicyClassifiers Furnished(string folder, Action<FeatureClassifier>? auditor = null, HeldOutError? heldOut = null, bool copy = false)
+    public static PolicyClassifiers Furnished(
+        string folder, Action<FeatureClassifier>? auditor = null, HeldOutError? heldOut = null, bool copy = false)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
@@ -40,10 +43,13 @@ public sealed class AuditorCheckTests : IDisposable
         {
             auditor?.Invoke(other);
             ClassifierCheckpoint.Save(
-                Path.Combine(folder, "auditor.safetensors"), other, heldOut is null ? null : new HeldOutCounts(new Dictionary<string, HeldOutError> { ["banned"] = heldOut }, new string('0', 64)));
+                Path.Combine(folder, "auditor.safetensors"), other, heldOut is null
+                    ? null
+                    : new HeldOutCounts(new Dictionary<string, HeldOutError> { ["banned"] = heldOut }, new string('0', 64)));
         }
 
-        return PolicyClassifiers.Load(Policy, path => Path.Combine(folder, path), path => CheckpointFile.Open(path), Small.Shape, CPU);
+        return PolicyClassifiers
+            .Load(Policy, path => Path.Combine(folder, path), path => CheckpointFile.Open(path), Small.Shape, CPU);
     }
 
     [Fact]
@@ -61,11 +67,17 @@ public sealed class AuditorCheckTests : IDisposable
     {
         var reading = Measured(Blind).Features[0];
         Assert.Equal(0, reading.Looks[^1].Hits);
-        Assert.Contains("saw 'banned' in none of 200 images of the original (the annotator 'annotator' in ", reading.NotMeasured, StringComparison.Ordinal);
+        Assert.Contains(
+            "saw 'banned' in none of 200 images of the original (the annotator 'annotator' in ",
+            reading.NotMeasured,
+            StringComparison.Ordinal);
         Assert.Contains("0 to 255", reading.NotMeasured, StringComparison.Ordinal);
 
         // The annotator sees a quarter: even of a sound auditor one of the two is wrong.
-        Assert.Contains("one of them is wrong", Measured(Blind, new HeldOutError(100, 1, 100, 1)).Features[0].NotMeasured, StringComparison.Ordinal);
+        Assert.Contains(
+            "one of them is wrong",
+            Measured(Blind, new HeldOutError(100, 1, 100, 1)).Features[0].NotMeasured,
+            StringComparison.Ordinal);
         var lenient = Policy with { UndesiredFeatures = [Policy.UndesiredFeatures[0] with { MaxRate = 1 }] };
         IsMeasured(lenient);
         Assert.NotNull(Measured(Blind, policy: lenient).Features[0].NotMeasured);
@@ -80,7 +92,8 @@ public sealed class AuditorCheckTests : IDisposable
             Assert.True(why is null, why);
         }
 
-        UnlearningPolicy Threshold(double value) => Policy with { UndesiredFeatures = [lenient.UndesiredFeatures[0] with { Threshold = value }] };
+        UnlearningPolicy Threshold(double value) =>
+            Policy with { UndesiredFeatures = [lenient.UndesiredFeatures[0] with { Threshold = value }] };
     }
 
     [Fact]
@@ -97,7 +110,10 @@ public sealed class AuditorCheckTests : IDisposable
         var reading = Measured(heldOut: new HeldOutError(11, 11, 43, 1)).Features[0];
 
         Assert.True(reading.Looks[0].Hits > 0);
-        Assert.Contains("it found none of 11 images that show the class (held out when it was trained)", reading.NotMeasured, StringComparison.Ordinal);
+        Assert.Contains(
+            "it found none of 11 images that show the class (held out when it was trained)",
+            reading.NotMeasured,
+            StringComparison.Ordinal);
         Assert.Equal(new DetectionCounts("held out when it was trained", 11, 11, 43, 1), reading.Detection);
     }
 
@@ -118,7 +134,8 @@ public sealed class AuditorCheckTests : IDisposable
     {
         var reading = Measured(classifier =>
         {
-            Last(classifier, "output.weight").copy_(Last(classifier, "output.weight").sign() * 3e38f);   // finite, and no sum of them is
+            // finite, and no sum of them is
+            Last(classifier, "output.weight").copy_(Last(classifier, "output.weight").sign() * 3e38f);
             Last(classifier, "layers.norm5.weight").mul_(1000);
         }).Features[0];
 
@@ -135,7 +152,9 @@ public sealed class AuditorCheckTests : IDisposable
 
         var reading = Measured(classifiers, Policy, null).Features[0];
 
-        Assert.Equal(("of the policy's folder 'negatives'", 20, 20), (reading.Detection!.Source, reading.Detection.With, reading.Detection.Missed));
+        Assert.Equal(
+            ("of the policy's folder 'negatives'", 20, 20),
+            (reading.Detection!.Source, reading.Detection.With, reading.Detection.Missed));
         Assert.Contains("it found none of 20 images", reading.NotMeasured, StringComparison.Ordinal);
     }
 
@@ -145,10 +164,15 @@ public sealed class AuditorCheckTests : IDisposable
         Last(classifier, "output.bias").add_(tensor(new[] { 1000f, 0f }));
     }
 
-    private static TorchSharp.Modules.Parameter Last(FeatureClassifier classifier, string name) => classifier.named_parameters().Single(named => named.name == name).parameter;
+    private static TorchSharp.Modules.Parameter Last(FeatureClassifier classifier, string name) =>
+        classifier.named_parameters().Single(named => named.name == name).parameter;
 
     private Measurement Measured(
-        Action<FeatureClassifier>? auditor = null, HeldOutError? heldOut = null, bool copy = false, UnlearningPolicy? policy = null, Measurement? before = null)
+        Action<FeatureClassifier>? auditor = null,
+        HeldOutError? heldOut = null,
+        bool copy = false,
+        UnlearningPolicy? policy = null,
+        Measurement? before = null)
     {
         using var classifiers = Furnished(_folder, classifier =>
         {
@@ -163,6 +187,7 @@ public sealed class AuditorCheckTests : IDisposable
         using var scope = NewDisposeScope();
         using var networks = Small.Gan();
         var images = EvaluationImages.FromOptions(policy.Evaluation, CPU);
-        return new GeneratorEvaluator(policy, classifiers, reference: null, images).Measure(networks.Generator, new string('a', 64), new Progress<long>(), CancellationToken.None, before);
+        return new GeneratorEvaluator(policy, classifiers, reference: null, images)
+            .Measure(networks.Generator, new string('a', 64), new Progress<long>(), CancellationToken.None, before);
     }
 }

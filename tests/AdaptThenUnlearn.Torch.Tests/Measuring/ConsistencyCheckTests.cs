@@ -6,7 +6,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Measuring;
 
-/// <summary>Programs that make other images by call or by batch are found out; those that compute, or draw noise of their own, are not.</summary>
+/// <summary>
+/// Programs that make other images by call or by batch are found out; those that compute, or draw noise of their own, are not.
+/// </summary>
 public sealed class ConsistencyCheckTests : IDisposable
 {
     private const string Honest = "torch.tanh(torch.view(torch.repeat(z, [1, 32]), [-1, 1, 16, 16]))";
@@ -47,7 +49,10 @@ public sealed class ConsistencyCheckTests : IDisposable
         for (var call = 0; call < 40; call++)
             generator.Generator.Generate(randn(2, 8), noise: null);
 
-        Assert.Contains("once before and once after", Assert.Throws<PolicyMismatchException>(asked.ProbeAgain).Problem, StringComparison.Ordinal);
+        Assert.Contains(
+            "once before and once after",
+            Assert.Throws<PolicyMismatchException>(asked.ProbeAgain).Problem,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -77,10 +82,12 @@ public sealed class ConsistencyCheckTests : IDisposable
         var source = kind switch
         {
             "noise" => $"return torch.add({Honest}, torch.mul(torch.randn_like({Honest}), 0.05))",
-            "batch" => $"return torch.sub({Honest}, torch.sigmoid(torch.mul(torch.sub(torch.sum(torch.ones_like(z)), 132.), 9.)))",
+            "batch" =>
+                $"return torch.sub({Honest}, torch.sigmoid(torch.mul(torch.sub(torch.sum(torch.ones_like(z)), 132.), 9.)))",
             "neighbours" => $"return torch.sub({Honest}, torch.mean(torch.abs(z)))",
             "state" => $"n = torch.add_(self.n, 0.5, alpha=1)\n    return torch.mul({Honest}, n)",
-            "forty calls" => $"n = torch.add_(self.n, 1., alpha=1)\n    return torch.mul({Honest}, torch.sigmoid(torch.sub(30., n)))",
+            "forty calls" =>
+                $"n = torch.add_(self.n, 1., alpha=1)\n    return torch.mul({Honest}, torch.sigmoid(torch.sub(30., n)))",
             _ => $"return {Honest}",
         };
         var path = Path.Combine(_folder, "g.pt");

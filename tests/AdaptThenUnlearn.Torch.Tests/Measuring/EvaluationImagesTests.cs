@@ -20,11 +20,18 @@ public sealed class EvaluationImagesTests
         var batch = new EvaluationBatch(0, 0, EvaluationImages.BatchSize);
 
         var pictures = EvaluationImages.FromOptions(_evaluation, CPU).Draw(loud.Generator, batch);
-        var raw = EvaluationImages.FromOptions(_evaluation with { Range = EvaluationOptions.Raw }, CPU).Draw(loud.Generator, batch);
+        var raw = EvaluationImages
+            .FromOptions(_evaluation with { Range = EvaluationOptions.Raw }, CPU)
+            .Draw(loud.Generator, batch);
 
         Assert.True(raw.abs().max().item<float>() > 2);
         Assert.True(ImageQuantizer.FromBytes(ImageQuantizer.ToBytes(raw)).equal(pictures).all().item<bool>());
-        Assert.True(EvaluationImages.FromOptions(_evaluation with { Range = EvaluationOptions.EightBit }, CPU).Draw(loud.Generator, batch).equal(pictures).all().item<bool>());
+        Assert.True(EvaluationImages
+            .FromOptions(_evaluation with { Range = EvaluationOptions.EightBit }, CPU)
+            .Draw(loud.Generator, batch)
+            .equal(pictures)
+            .all()
+            .item<bool>());
     }
 
     // Records hold digests of what was measured on these streams: their names must not change.

@@ -7,7 +7,10 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Measuring;
 
-/// <summary>Statistics as pytorch-fid keeps them: what is written can be read, by NumPy's rules, and what is hostile or damaged is refused.</summary>
+/// <summary>
+/// Statistics as pytorch-fid keeps them: what is written can be read, by NumPy's rules, and what is hostile or damaged is
+/// refused.
+/// </summary>
 public sealed class FeatureMomentsTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-npz-").FullName;
@@ -52,7 +55,10 @@ public sealed class FeatureMomentsTests : IDisposable
 
         Assert.Null(many.Count);
         Assert.Equal(0, FrechetDistance.Between(many, known).Value!.Value, tolerance: 1e-12);
-        Assert.Contains("has rank 3 where 5 of 6 features vary", FrechetDistance.Between(known, tooFew).NotMeasured, StringComparison.Ordinal);
+        Assert.Contains(
+            "has rank 3 where 5 of 6 features vary",
+            FrechetDistance.Between(known, tooFew).NotMeasured,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -79,13 +85,27 @@ public sealed class FeatureMomentsTests : IDisposable
         Refused("not a mean [d] and a covariance [d, d]", ("mu", zeros(3, int64)), ("sigma", eye(3, dtype: int64)));
         Refused("not symmetric", ("mu", zeros(2, float64)), ("sigma", arange(4, float64).view(2, 2)));
         Refused("variances below 0", ("mu", zeros(2, float64)), ("sigma", eye(2, dtype: float64).neg()));
-        foreach (var (count, shown) in new[] { (tensor(-1L), "-1"), (tensor(0L), "0"), (tensor(99.5), "99.5"), (tensor(double.NaN), "NaN"), (tensor(new[] { 4L, 5L }), "an array of shape [2]") })
-            Refused($"'n' must be one whole number of images, of 1 or more, but is {shown}", ("mu", zeros(2, float64)), ("sigma", eye(2, dtype: float64)), ("n", count));
+        foreach (var (count, shown) in new[]
+        {
+            (tensor(-1L), "-1"),
+            (tensor(0L), "0"),
+            (tensor(99.5), "99.5"),
+            (tensor(double.NaN), "NaN"),
+            (tensor(new[] { 4L, 5L }), "an array of shape [2]")
+        })
+            Refused(
+                $"'n' must be one whole number of images, of 1 or more, but is {shown}",
+                ("mu", zeros(2, float64)),
+                ("sigma", eye(2, dtype: float64)),
+                ("n", count));
 
         void Refused(string expected, params (string, Tensor)[] arrays)
         {
             Archive("other.npz", CompressionLevel.Optimal, arrays);
-            Assert.Contains(expected, Assert.Throws<ImageFileException>(() => FeatureMoments.Read(At("other.npz"))).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                expected,
+                Assert.Throws<ImageFileException>(() => FeatureMoments.Read(At("other.npz"))).Message,
+                StringComparison.Ordinal);
             File.Delete(At("other.npz"));
         }
     }
@@ -97,7 +117,12 @@ public sealed class FeatureMomentsTests : IDisposable
         using var scope = NewDisposeScope();
         foreach (var count in new[] { tensor(40.0), tensor(40), tensor(new[] { 40L }), tensor(40f) })
         {
-            Archive("counted.npz", CompressionLevel.Optimal, ("mu", zeros(2, float64)), ("sigma", eye(2, dtype: float64)), ("n", count));
+            Archive(
+                "counted.npz",
+                CompressionLevel.Optimal,
+                ("mu", zeros(2, float64)),
+                ("sigma", eye(2, dtype: float64)),
+                ("n", count));
             using var read = FeatureMoments.Read(At("counted.npz"));
             Assert.Equal(40, read.Count);
             File.Delete(At("counted.npz"));
@@ -117,7 +142,10 @@ public sealed class FeatureMomentsTests : IDisposable
     public void Read_PickledArray_IsRefused()
     {
         var header = Encoding.ASCII.GetBytes("{'descr': '|O', 'fortran_order': False, 'shape': (), }\n");
-        Raw("objects.npz", CompressionLevel.NoCompression, ("mu.npy", [0x93, .. "NUMPY"u8, 1, 0, (byte)header.Length, 0, .. header, .. "cos\nsystem\n"u8]));
+        Raw(
+            "objects.npz",
+            CompressionLevel.NoCompression,
+            ("mu.npy", [0x93, .. "NUMPY"u8, 1, 0, (byte)header.Length, 0, .. header, .. "cos\nsystem\n"u8]));
 
         Assert.Contains("elements of type '|O'", Refusal("objects.npz"), StringComparison.Ordinal);
     }
@@ -126,7 +154,12 @@ public sealed class FeatureMomentsTests : IDisposable
     public void Read_TwoArraysOfOneName_IsRefused()
     {
         using var scope = NewDisposeScope();
-        Archive("twice.npz", CompressionLevel.Optimal, ("mu", zeros(2, float64)), ("mu", ones(2, float64)), ("sigma", eye(2, dtype: float64)));
+        Archive(
+            "twice.npz",
+            CompressionLevel.Optimal,
+            ("mu", zeros(2, float64)),
+            ("mu", ones(2, float64)),
+            ("sigma", eye(2, dtype: float64)));
 
         Assert.Contains("two arrays 'mu'", Refusal("twice.npz"), StringComparison.Ordinal);
     }
@@ -152,7 +185,13 @@ public sealed class FeatureMomentsTests : IDisposable
         Archive("lies.npz", CompressionLevel.Optimal, ("mu", randn(5, float64)), ("sigma", eye(5, dtype: float64)));
         var honest = File.ReadAllBytes(At("lies.npz"));
 
-        foreach (var (claimed, expected) in new[] { (uint.MaxValue - 1, "are read at most"), (100_000_000u, "cannot be packed"), (400u, "claims"), (150u, "truncated") })
+        foreach (var (claimed, expected) in new[]
+        {
+            (uint.MaxValue - 1, "are read at most"),
+            (100_000_000u, "cannot be packed"),
+            (400u, "claims"),
+            (150u, "truncated")
+        })
         {
             File.WriteAllBytes(At("lies.npz"), WithUnpackedSize(honest, claimed));
             Assert.Contains(expected, Refusal("lies.npz"), StringComparison.Ordinal);

@@ -35,7 +35,8 @@ public sealed class FrechetGroupsTests
         using var scope = NewDisposeScope();
         using var reference = Standard(2);
 
-        Assert.Null(FrechetDistance.ComputeLeavingOutGroups(randn([40, 2], float64), [.. Enumerable.Range(0, 40).Select(row => row * 2L)], reference));
+        Assert.Null(FrechetDistance.ComputeLeavingOutGroups(
+            randn([40, 2], float64), [.. Enumerable.Range(0, 40).Select(row => row * 2L)], reference));
     }
 
     // Their distances are known in closed form; see `frechet-bound` among the benchmarks for many more.
@@ -52,7 +53,10 @@ public sealed class FrechetGroupsTests
         {
             using var inner = NewDisposeScope();
             var noise = randn([Images, Dimensions], float64);
-            var (before, atLimit, unchanged) = (Measured(0.4, noise), Measured(0.6, 0.8 * noise + 0.6 * randn_like(noise)), Measured(0.4, 0.95 * noise + Math.Sqrt(1 - 0.95 * 0.95) * randn_like(noise)));
+            var (before, atLimit, unchanged) = (
+                Measured(0.4, noise),
+                Measured(0.6, 0.8 * noise + 0.6 * randn_like(noise)),
+                Measured(0.4, 0.95 * noise + Math.Sqrt(1 - 0.95 * 0.95) * randn_like(noise)));
             byPoint += atLimit.Distance / before.Distance <= 1.5 ? 1 : 0;
             byBound += Bound(before, atLimit) <= 0.5 ? 1 : 0;
             useful += Bound(before, unchanged) <= 0.5 ? 1 : 0;
@@ -62,7 +66,9 @@ public sealed class FrechetGroupsTests
         // 13 or more of 120 has a probability of 0.8 % where 5 % are promised.
         Assert.True(byBound <= 12, $"the bound passed {byBound} of {Trials} at the limit");
         Assert.True(distance <= 12, $"the bound of the distance passed {distance} of {Trials} at the limit");
-        Assert.True(byPoint > Trials / 2, $"the ratio of estimates passed {byPoint} of {Trials} at the limit, no more than the bound must");
+        Assert.True(
+            byPoint > Trials / 2,
+            $"the ratio of estimates passed {byPoint} of {Trials} at the limit, no more than the bound must");
         Assert.True(useful > Trials / 4, $"the bound passed {useful} of {Trials} of a generator that is as good as before");
 
         // Distance in closed form: all of it from the mean.
@@ -71,7 +77,9 @@ public sealed class FrechetGroupsTests
             var features = noise + Math.Sqrt(squaredDistance / Dimensions);
             using var statistics = FeatureStatistics.FromFeatures(features);
             using var moments = FeatureMoments.FromStatistics(statistics);
-            return (FrechetDistance.Between(moments, reference).Value!.Value, FrechetDistance.ComputeLeavingOutGroups(features, latents, reference)!);
+            return (
+                FrechetDistance.Between(moments, reference).Value!.Value,
+                FrechetDistance.ComputeLeavingOutGroups(features, latents, reference)!);
         }
 
         static double? Bound((double Distance, FrechetGroups Groups) before, (double Distance, FrechetGroups Groups) after) =>
@@ -100,5 +108,8 @@ public sealed class FrechetGroupsTests
     }
 
     private static FeatureMoments Standard(int dimensions) =>
-        new(zeros(dimensions, float64).DetachFromDisposeScope(), eye(dimensions, dtype: float64).DetachFromDisposeScope(), Count: null);
+        new(
+            zeros(dimensions, float64).DetachFromDisposeScope(),
+            eye(dimensions, dtype: float64).DetachFromDisposeScope(),
+            Count: null);
 }

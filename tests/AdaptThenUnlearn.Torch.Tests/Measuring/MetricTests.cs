@@ -6,7 +6,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Measuring;
 
-/// <summary>Each metric against closed forms, and against what pytorch-fid and torch-fidelity gave for the same features.</summary>
+/// <summary>
+/// Each metric against closed forms, and against what pytorch-fid and torch-fidelity gave for the same features.
+/// </summary>
 public sealed class MetricTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-metrics-").FullName;
@@ -41,7 +43,8 @@ public sealed class MetricTests : IDisposable
 
         Assert.Null(result.Value);
         Assert.Contains("more than 192", result.NotMeasured, StringComparison.Ordinal);
-        reference.Agrees("fid_symmetric_eigenvalues", FrechetDistance.Between(fake.Mean(), fake.Covariance(), real.Mean(), real.Covariance()));
+        reference.Agrees(
+            "fid_symmetric_eigenvalues", FrechetDistance.Between(fake.Mean(), fake.Covariance(), real.Mean(), real.Covariance()));
     }
 
     [Fact]
@@ -76,8 +79,12 @@ public sealed class MetricTests : IDisposable
         using var same = FeatureStatistics.FromFeatures(constant);
         using var other = FeatureStatistics.FromFeatures(varying);
 
-        Assert.Contains("no feature varies in either set", FrechetDistance.Between(same, same).NotMeasured, StringComparison.Ordinal);
-        Assert.Contains("no feature varies", KernelDistance.Between(constant, constant, 5, 40, seed: 1).NotMeasured, StringComparison.Ordinal);
+        Assert.Contains(
+            "no feature varies in either set", FrechetDistance.Between(same, same).NotMeasured, StringComparison.Ordinal);
+        Assert.Contains(
+            "no feature varies",
+            KernelDistance.Between(constant, constant, 5, 40, seed: 1).NotMeasured,
+            StringComparison.Ordinal);
         Assert.Contains("no feature varies", ManifoldMetrics.Compute(constant, constant).NotMeasured, StringComparison.Ordinal);
         Assert.NotNull(FrechetDistance.Between(same, other).Value);   // a generator that makes one image over and over
         Assert.NotNull(KernelDistance.Between(varying, constant, 5, 40, seed: 1).Mean);
@@ -95,14 +102,27 @@ public sealed class MetricTests : IDisposable
 
         foreach (var (real, fake) in new[] { (features, broken), (broken, features) })
         {
-            Assert.Equal(new KernelDistance(null, null, "the features hold numbers that are not finite"), KernelDistance.Between(real, fake, 5, 40, seed: 1));
-            Assert.Equal(new ManifoldMetrics(null, null, null, null, "the features hold numbers that are not finite"), ManifoldMetrics.Compute(real, fake));
+            Assert.Equal(
+                new KernelDistance(null, null, "the features hold numbers that are not finite"),
+                KernelDistance.Between(real, fake, 5, 40, seed: 1));
+            Assert.Equal(
+                new ManifoldMetrics(null, null, null, null, "the features hold numbers that are not finite"),
+                ManifoldMetrics.Compute(real, fake));
         }
 
         var few = features.narrow(0, 0, 4);
-        Assert.Contains("50 and 4 vectors were compared, and at least 6 of each are needed", ManifoldMetrics.Compute(few, features).NotMeasured, StringComparison.Ordinal);
-        Assert.Contains("has no single features to compare", KernelDistance.Between(few, zeros([0, 4], float64), 5, 40, seed: 1).NotMeasured, StringComparison.Ordinal);
-        Assert.Contains("kernel is not finite", KernelDistance.Between(features * 1e200, features, 5, 40, seed: 1).NotMeasured, StringComparison.Ordinal);
+        Assert.Contains(
+            "50 and 4 vectors were compared, and at least 6 of each are needed",
+            ManifoldMetrics.Compute(few, features).NotMeasured,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "has no single features to compare",
+            KernelDistance.Between(few, zeros([0, 4], float64), 5, 40, seed: 1).NotMeasured,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "kernel is not finite",
+            KernelDistance.Between(features * 1e200, features, 5, 40, seed: 1).NotMeasured,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -186,7 +206,8 @@ public sealed class MetricTests : IDisposable
         using var scope = NewDisposeScope();
 
         // Reference 0, 1, 2, 10 with k = 1: radii 1, 1, 1, 8. Generated 0.5 lies in three spheres (0, 1; 2 is 1.5 away: no) → 2;
-        // 3 lies in that of 2 and of 10 → 2; 30 in none. Density (2 + 2 + 0) / (1 · 3); all four reference spheres hold one: coverage 1.
+        // 3 lies in that of 2 and of 10 → 2; 30 in none. Density (2 + 2 + 0) / (1 · 3); all four reference spheres hold one:
+        // coverage 1.
         var metrics = ManifoldMetrics.Compute(
             tensor([0.0, 1, 2, 10]).view(4, 1), tensor([0.5, 3.0, 30]).view(3, 1), precisionNeighbours: 1, densityNeighbours: 1);
 
@@ -213,7 +234,14 @@ public sealed class MetricTests : IDisposable
         var features = randn([90, 4], float64);
         var labels = tensor(Enumerable.Range(0, 90).Select(number => (long)(number % 3)).ToArray());
         var path = Path.Combine(_folder, "reference.safetensors");
-        using (var built = ReferenceStatistics.Build(["a", "b", "c"], features, labels, samplesPerClass: 10, "e", tensor(new long[,] { { 8, 2, 0 }, { 1, 9, 0 }, { 0, 0, 10 } }), floor: 0.25))
+        using (var built = ReferenceStatistics.Build(
+            ["a", "b", "c"],
+            features,
+            labels,
+            samplesPerClass: 10,
+            "e",
+            tensor(new long[,] { { 8, 2, 0 }, { 1, 9, 0 }, { 0, 0, 10 } }),
+            floor: 0.25))
             built.Save(path);
 
         using var loaded = ReferenceStatistics.Load(path);
@@ -238,7 +266,14 @@ public sealed class MetricTests : IDisposable
         Assert.Equal(("b", 0.25), (Assert.Single(onlyA.FalsePositiveRates()).Key, onlyA.FalsePositiveRates()["b"]));
 
         static ReferenceStatistics Build(Tensor confusion) =>
-            ReferenceStatistics.Build(["a", "b"], ones([4, 2], float64), tensor(new long[] { 0, 0, 1, 1 }), samplesPerClass: 2, "e", confusion, floor: double.NaN);
+            ReferenceStatistics.Build(
+                ["a", "b"],
+                ones([4, 2], float64),
+                tensor(new long[] { 0, 0, 1, 1 }),
+                samplesPerClass: 2,
+                "e",
+                confusion,
+                floor: double.NaN);
     }
 
     [Fact]
@@ -250,7 +285,14 @@ public sealed class MetricTests : IDisposable
         var combination = arange(80, int64).remainder(4);
         var path = Path.Combine(_folder, "combinations.safetensors");
         using (var built = ReferenceStatistics.Build(
-            ["none", "glasses", "hat", "glasses,hat"], features, combination, samplesPerClass: 10, "e", zeros([4, 4], int64), floor: double.NaN, [[], ["glasses"], ["hat"], ["glasses", "hat"]]))
+            ["none", "glasses", "hat", "glasses,hat"],
+            features,
+            combination,
+            samplesPerClass: 10,
+            "e",
+            zeros([4, 4], int64),
+            floor: double.NaN,
+            [[], ["glasses"], ["hat"], ["glasses", "hat"]]))
             built.Save(path);
 
         using var loaded = ReferenceStatistics.Load(path);
@@ -273,7 +315,14 @@ public sealed class MetricTests : IDisposable
         var combination = arange(400, int64).lt(300).logical_not().to(int64);   // 300 of none, 100 with a hat
 
         using var built = ReferenceStatistics.Build(
-            ["none", "hat"], features, combination, samplesPerClass: 40, "e", zeros([2, 2], int64), floor: double.NaN, [[], ["hat"]]);
+            ["none", "hat"],
+            features,
+            combination,
+            samplesPerClass: 40,
+            "e",
+            zeros([2, 2], int64),
+            floor: double.NaN,
+            [[], ["hat"]]);
 
         Assert.Equal((80, 60), (built.Samples([]).shape[0], built.Samples(["hat"]).shape[0]));
     }
@@ -285,7 +334,10 @@ public sealed class MetricTests : IDisposable
         using var some = zeros(2);
         SafetensorsFile.Write(path, new Dictionary<string, Tensor> { ["x"] = some });
 
-        Assert.Contains("no reference statistics", Assert.Throws<CheckpointException>(() => ReferenceStatistics.Load(path)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "no reference statistics",
+            Assert.Throws<CheckpointException>(() => ReferenceStatistics.Load(path)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -299,7 +351,9 @@ public sealed class MetricTests : IDisposable
         var alone = FeaturePass.Features(classifier, FeaturePass.Batches(raw), _ => { }, CancellationToken.None);
 
         var (expected, expectedLogits) = FeaturePass.Run(classifier, ImageQuantizer.ToBytes(raw));
-        Assert.True(allclose(expected, features, atol: 1e-5) && allclose(expected, alone, atol: 1e-5) && allclose(expectedLogits, logits, atol: 1e-4));
+        Assert.True(allclose(expected, features, atol: 1e-5)
+            && allclose(expected, alone, atol: 1e-5)
+            && allclose(expectedLogits, logits, atol: 1e-4));
     }
 
     [Fact]

@@ -5,7 +5,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Measuring;
 
-/// <summary>Logits and probabilities are told apart by all that a classifier put out, and one image many times from many.</summary>
+/// <summary>
+/// Logits and probabilities are told apart by all that a classifier put out, and one image many times from many.
+/// </summary>
 public sealed class OutputRangeTests
 {
     [Theory]
@@ -65,7 +67,8 @@ public sealed class OutputRangeTests
     public void WhyNot_FewWithinTheRangeOrLogitsForSure_IsNothing()
     {
         using var scope = NewDisposeScope();
-        var few = OutputRange.FromLogits(tensor(new[] { 0.2f, 0.8f }).view(1, 2)).Merge(OutputRange.FromLogits(tensor(new[] { -3f, 2f }).view(1, 2)));
+        var few = OutputRange.FromLogits(tensor(new[] { 0.2f, 0.8f }).view(1, 2))
+            .Merge(OutputRange.FromLogits(tensor(new[] { -3f, 2f }).view(1, 2)));
 
         Assert.Null(few.WhyNot(ClassifierOutputs.Softmax, knownToBeLogits: false));
         Assert.Null(OutputRange.FromLogits(rand(300, 2)).WhyNot(ClassifierOutputs.Softmax, knownToBeLogits: true));
@@ -75,7 +78,8 @@ public sealed class OutputRangeTests
     public void Tally_Row_IsReadBackAndCountsWhatIsUnreadable()
     {
         using var scope = NewDisposeScope();
-        var tally = OutputRange.FromLogits(tensor(new[] { 1f, 2f, float.NaN, 3f, float.PositiveInfinity, 4f, -5f, 6f }).view(4, 2));
+        var tally =
+            OutputRange.FromLogits(tensor(new[] { 1f, 2f, float.NaN, 3f, float.PositiveInfinity, 4f, -5f, 6f }).view(4, 2));
 
         Assert.Equal((4, 2, 1.0, 3.0), (tally.Images, tally.Unreadable, tally.MinimumSum, tally.MaximumSum));
         Assert.Equal([-5, 2], tally.Minimum);
@@ -110,7 +114,8 @@ public sealed class OutputRangeTests
         using var scope = NewDisposeScope();
         manual_seed(4);
         var one = randn(1, 1, 8, 8).expand(100, 1, 8, 8);
-        var (different, same, nearly) = (Of(randn(100, 1, 8, 8), randn(100, 1, 8, 8)), Of(one, one), Of(one + Flicker(), one + Flicker()));
+        var (different, same, nearly) =
+            (Of(randn(100, 1, 8, 8), randn(100, 1, 8, 8)), Of(one, one), Of(one + Flicker(), one + Flicker()));
 
         Assert.Equal((200, 200), (different.Images, different.Distinct));
         Assert.Null(different.WhyOneImage ?? different.WhyAlike);
@@ -121,6 +126,7 @@ public sealed class OutputRangeTests
 
         static Tensor Flicker() => 0.004f * randn(100, 1, 8, 8);
 
-        static ImageDiversity Of(params Tensor[] batches) => batches.Select(DiversityStatistics.FromImages).Aggregate((first, second) => first.Merge(second)).ToReading();
+        static ImageDiversity Of(params Tensor[] batches) =>
+            batches.Select(DiversityStatistics.FromImages).Aggregate((first, second) => first.Merge(second)).ToReading();
     }
 }

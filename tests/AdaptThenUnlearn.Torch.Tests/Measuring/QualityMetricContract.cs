@@ -49,7 +49,8 @@ internal static partial class QualityMetricContract
             yield return $"{ladder[0].Pair}: {ladder[0].Value} instead of about {metric.Ideal}";
         if (!IsBetter(metric, ladder[0].Value!.Value, ladder[2].Value!.Value))
             yield return $"{ladder[0].Pair} is not better than {ladder[2].Pair}";
-        foreach (var (better, worse) in ladder.Zip(ladder.Skip(1)).Where(pair => IsBetter(metric, pair.Second.Value!.Value, pair.First.Value!.Value)))
+        foreach (var (better, worse) in ladder.Zip(ladder.Skip(1))
+            .Where(pair => IsBetter(metric, pair.Second.Value!.Value, pair.First.Value!.Value)))
             yield return $"{worse.Pair} is better than {better.Pair}";
         if (metric.Worst is { } worst && ladder[2].Value != worst)
             yield return $"{ladder[2].Pair}: {ladder[2].Value} instead of {worst}";
@@ -102,9 +103,11 @@ internal static partial class QualityMetricContract
             yield return "it does not say whether it has a deviation";
     }
 
-    private static bool IsBetter(IQualityMetric metric, double one, double other) => metric.Metric.IsHigherBetter ? one > other : one < other;
+    private static bool IsBetter(IQualityMetric metric, double one, double other) =>
+        metric.Metric.IsHigherBetter ? one > other : one < other;
 
-    private static double? Value(IQualityMetric metric, Tensor generated, Tensor reference) => Measure(metric, generated, reference).Value;
+    private static double? Value(IQualityMetric metric, Tensor generated, Tensor reference) =>
+        Measure(metric, generated, reference).Value;
 
     private static MetricResult Measure(IQualityMetric metric, Tensor generated, Tensor reference)
     {

@@ -38,7 +38,9 @@ public sealed class QualityMetricContractTests
     [InlineData("leaky", "leaves tensors behind")]
     [InlineData("nameless", "not a key in camel case")]
     public void NewMetric_WrongOne_BreaksTheContract(string fault, string expected) =>
-        Assert.Contains(QualityMetricContract.FindProblems(new MeanDistance(fault)), problem => problem.Contains(expected, StringComparison.Ordinal));
+        Assert.Contains(
+            QualityMetricContract.FindProblems(new MeanDistance(fault)),
+            problem => problem.Contains(expected, StringComparison.Ordinal));
 
     /// <summary>The distance between both means: right as it is, and wrong in one way where a fault is named.</summary>
     private sealed class MeanDistance(string fault = "") : IQualityMetric
@@ -46,7 +48,11 @@ public sealed class QualityMetricContractTests
         private readonly List<Tensor> _kept = [];
         private int _calls;
 
-        public QualityMetric Metric => new(fault == "nameless" ? "Mean distance" : "meanDistance", "Mean distance", "feature units", IsHigherBetter: fault == "upside down");
+        public QualityMetric Metric => new(
+            fault == "nameless" ? "Mean distance" : "meanDistance",
+            "Mean distance",
+            "feature units",
+            IsHigherBetter: fault == "upside down");
 
         public string Description => "Euclidean distance between the means of both sets.";
 

@@ -77,7 +77,8 @@ public sealed class ReferenceBuilderTests : IDisposable
     {
         WriteLabelled();
 
-        var refused = Assert.Throws<UnsuitableImagesException>(() => Builder().FromLabelledFolder(LabelledFolder.Read(_folder), ["glove"]));
+        var refused =
+            Assert.Throws<UnsuitableImagesException>(() => Builder().FromLabelledFolder(LabelledFolder.Read(_folder), ["glove"]));
 
         Assert.Equal("labels.csv has no label 'glove'; it has: hat, scarf", refused.Message);
     }
@@ -91,7 +92,8 @@ public sealed class ReferenceBuilderTests : IDisposable
         using var withoutScarf = images.ToMoments(["scarf"]);
 
         Assert.Equal(3, withoutScarf.Count);
-        Assert.Equal((40 + 80 + 160) / 3.0, withoutScarf.Mean.item<double>(), tolerance: 1e-4);   // levels 40, 80 and 160, by hand
+        // levels 40, 80 and 160, by hand
+        Assert.Equal((40 + 80 + 160) / 3.0, withoutScarf.Mean.item<double>(), tolerance: 1e-4);
         var tooFew = Assert.Throws<InvalidDataException>(() => images.ToMoments(["hat"]));
         Assert.Equal("1 images do not determine a covariance of 1 features; more than 1 are needed", tooFew.Message);
     }
@@ -133,21 +135,25 @@ public sealed class ReferenceBuilderTests : IDisposable
     {
         WriteGrey("dark/a.png", 10);
         using var classifier = Small.Classifier();
-        var builder = new ReferenceBuilder(new LoadedExtractor(classifier, "", "", Owned: null), (_, _, _) => { }, CancellationToken.None);
+        var builder =
+            new ReferenceBuilder(new LoadedExtractor(classifier, "", "", Owned: null), (_, _, _) => { }, CancellationToken.None);
 
-        var refused = Assert.Throws<UnsuitableImagesException>(() => builder.FromClassFolders(ClassFolders.Read(_folder), needsClasses: true));
+        var refused = Assert.Throws<UnsuitableImagesException>(
+            () => builder.FromClassFolders(ClassFolders.Read(_folder), needsClasses: true));
 
         Assert.Equal("the images are 2×2 pixels, the extractor takes 1×16×16", refused.Message);
     }
 
-    private static ReferenceBuilder Builder() => new(new LoadedExtractor(new MeanLevel(), "", "", Owned: null), (_, _, _) => { }, CancellationToken.None);
+    private static ReferenceBuilder Builder() =>
+        new(new LoadedExtractor(new MeanLevel(), "", "", Owned: null), (_, _, _) => { }, CancellationToken.None);
 
     // hat: 40 and 160, none: 80, hat and scarf: 120.
     private void WriteLabelled()
     {
         foreach (var (name, level) in new[] { ("a.png", 40), ("b.png", 80), ("c.png", 120), ("d.png", 160) })
             WriteGrey(name, (byte)level);
-        File.WriteAllLines(Path.Combine(_folder, "labels.csv"), ["file,hat,scarf", "a.png,1,0", "b.png,0,0", "c.png,1,1", "d.png,1,0"]);
+        File.WriteAllLines(
+            Path.Combine(_folder, "labels.csv"), ["file,hat,scarf", "a.png,1,0", "b.png,0,0", "c.png,1,1", "d.png,1,0"]);
     }
 
     private void WriteGrey(string name, byte level)
@@ -162,7 +168,8 @@ public sealed class ReferenceBuilderTests : IDisposable
 
     private static Tensor Noise(int count) => randn(count, 1, 16, 16).clamp(-1, 1);
 
-    private static double[] Levels(Tensor features) => [.. features.to(float64).flatten().data<double>().ToArray().Select(level => Math.Round(level, 3))];
+    private static double[] Levels(Tensor features) =>
+        [.. features.to(float64).flatten().data<double>().ToArray().Select(level => Math.Round(level, 3))];
 
     /// <summary>One feature: the mean grey level, 0 to 255.</summary>
     private sealed class MeanLevel : IFeatureExtractor

@@ -50,7 +50,8 @@ public sealed class SampleSetReaderTests : IDisposable
         Refuses("features are floating-point numbers, and these are Int64", Write("whole.npy", zeros(2, 3, int64)));
 
         void Refuses(string expected, string path) =>
-            Assert.Contains(expected, Assert.Throws<UnsuitableImagesException>(() => Reader().Read(path)).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                expected, Assert.Throws<UnsuitableImagesException>(() => Reader().Read(path)).Message, StringComparison.Ordinal);
     }
 
     private static SampleSetReader Reader() => new(extractor: null, (_, _, _) => { }, CancellationToken.None);

@@ -6,7 +6,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Models;
 
-/// <summary>Checkpoints of csinva's pre-trained MNIST models, in PyTorch's old format, against values that their own code computed.</summary>
+/// <summary>
+/// Checkpoints of csinva's pre-trained MNIST models, in PyTorch's old format, against values that their own code computed.
+/// </summary>
 public sealed class CsinvaReferenceTests
 {
     [Fact]
@@ -15,7 +17,8 @@ public sealed class CsinvaReferenceTests
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         var reference = Interop.Case("csinva_mlp_gan");
-        using var loaded = GeneratorCheckpoint.Load(reference.PathOf("G--300.ckpt"), "auto", sha256: null, reference.PathOf("D--300.ckpt"), CPU);
+        using var loaded = GeneratorCheckpoint
+            .Load(reference.PathOf("G--300.ckpt"), "auto", sha256: null, reference.PathOf("D--300.ckpt"), CPU);
         var images = loaded.Generator.Generate(reference.Array("z"), noise: null);
 
         Assert.Equal(("pytorch", "mlp-gan", new ImageShape(1, 28)), (loaded.Format, loaded.Architecture, loaded.Generator.Shape));
@@ -33,9 +36,11 @@ public sealed class CsinvaReferenceTests
         var reference = Interop.Case("csinva_dcgan_d");
         var file = CheckpointFormats.Read(reference.PathOf("netD_epoch_99.pth"));
         var images = reference.Array("images");
-        var stored = new StoredNetwork(file.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Shape), new Dictionary<string, string>());
+        var stored = new StoredNetwork(
+            file.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Shape), new Dictionary<string, string>());
         var shape = new ImageShape(1, 28);
-        using var discriminator = GeneratorCheckpoint.LoadStateDict(DcganArchitecture.BuildDiscriminator(stored, shape), file, CPU);
+        using var discriminator = GeneratorCheckpoint
+            .LoadStateDict(DcganArchitecture.BuildDiscriminator(stored, shape), file, CPU);
 
         reference.Agrees("logit_eval", discriminator.Score(images));
         reference.Agrees("prob_eval", discriminator.Score(images).sigmoid());
@@ -49,7 +54,8 @@ public sealed class CsinvaReferenceTests
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         var reference = Interop.Case("csinva_lenet");
-        using var loaded = ClassifierCheckpoint.Load(reference.PathOf("lenet_epoch=12_test_acc=0.991.pth"), sha256: null, classes: null, CPU);
+        using var loaded = ClassifierCheckpoint
+            .Load(reference.PathOf("lenet_epoch=12_test_acc=0.991.pth"), sha256: null, classes: null, CPU);
         var features = loaded.Classifier.Features(reference.Array("images_32x32") * 2 - 1);
         var logits = loaded.Classifier.Logits(features);
 
@@ -57,6 +63,8 @@ public sealed class CsinvaReferenceTests
         reference.Agrees("features_f6", features);
         reference.Agrees("logits_before_log_softmax", logits);
         reference.Agrees("log_softmax", logits.log_softmax(1));
-        reference.Agrees("log_softmax_generated", loaded.Classifier.Logits(loaded.Classifier.Features(reference.Array("generated") * 2 - 1)).log_softmax(1));
+        reference.Agrees(
+            "log_softmax_generated",
+            loaded.Classifier.Logits(loaded.Classifier.Features(reference.Array("generated") * 2 - 1)).log_softmax(1));
     }
 }

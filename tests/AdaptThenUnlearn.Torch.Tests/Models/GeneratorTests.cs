@@ -22,7 +22,12 @@ public sealed class GeneratorTests : IDisposable
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        var settings = Small.Settings with { Resolution = resolution, ImageChannels = channels, Channels = [.. Enumerable.Repeat(4, int.Log2(resolution) - 1)] };
+        var settings = Small.Settings with
+        {
+            Resolution = resolution,
+            ImageChannels = channels,
+            Channels = [.. Enumerable.Repeat(4, int.Log2(resolution) - 1)]
+        };
         using var generator = new StyleGan2Generator(settings);
         using var discriminator = new StyleGan2Discriminator(settings);
 
@@ -86,7 +91,8 @@ public sealed class GeneratorTests : IDisposable
         using var loaded = GeneratorCheckpoint.Load(one, "auto", null, null, CPU);
 
         Assert.Equal(File.ReadAllBytes(one), File.ReadAllBytes(two));
-        Assert.Equal(Small.Bytes(networks.Generator.Generate(latents, null)), Small.Bytes(loaded.Generator.Generate(latents, null)));
+        Assert.Equal(
+            Small.Bytes(networks.Generator.Generate(latents, null)), Small.Bytes(loaded.Generator.Generate(latents, null)));
         Assert.NotNull(loaded.Discriminator);
         Assert.Equal("stylegan2", loaded.Architecture);
     }
@@ -131,11 +137,15 @@ public sealed class GeneratorTests : IDisposable
     public void Load_MissingOrPinnedOtherwise_SaysSo()
     {
         var missing = Path.Combine(_folder, "none.safetensors");
-        Assert.Contains(missing, Assert.Throws<CheckpointException>(() => GeneratorCheckpoint.Load(missing, "auto", null, null, CPU)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            missing,
+            Assert.Throws<CheckpointException>(() => GeneratorCheckpoint.Load(missing, "auto", null, null, CPU)).Message,
+            StringComparison.Ordinal);
 
         using var networks = Small.Gan();
         var path = Path.Combine(_folder, "pinned.safetensors");
         GeneratorCheckpoint.Save(path, networks, new Dictionary<string, string>());
-        Assert.Contains("SHA-256", Assert.Throws<CheckpointException>(() => GeneratorCheckpoint.Load(path, "auto", new string('0', 64), null, CPU)).Message, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("SHA-256", Assert.Throws<CheckpointException>(() => GeneratorCheckpoint
+            .Load(path, "auto", new string('0', 64), null, CPU)).Message, StringComparison.OrdinalIgnoreCase);
     }
 }

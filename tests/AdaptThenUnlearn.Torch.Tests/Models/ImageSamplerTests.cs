@@ -37,6 +37,7 @@ public sealed class ImageSamplerTests
 
         Assert.True(images.allclose(networks.Generator.Generate(latents, noise: null), rtol: 1e-4, atol: 1e-5));
         var stored = sampler.Generate(latents.narrow(0, 0, 3), NoiseMaps.Stored, truncation: 1, CancellationToken.None);
-        Assert.True(stored.allclose(networks.Generator.Generate(latents.narrow(0, 0, 3), networks.Generator.StoredNoise), rtol: 1e-4, atol: 1e-5));
+        Assert.True(stored.allclose(
+            networks.Generator.Generate(latents.narrow(0, 0, 3), networks.Generator.StoredNoise), rtol: 1e-4, atol: 1e-5));
     }
 }

@@ -34,7 +34,10 @@ public sealed class StyleGan2AdaReferenceTests
         reference.Agrees("images_psi07", generator.Generate(latents, noise, truncation: 0.7));
         reference.Agrees("images_nonoise", generator.Generate(latents, noise: null));
         reference.Agrees("images_cutoff", generator.Synthesize(
-            generator.Mix(StyleGan2Generator.Truncate(styles, generator.MeanStyle(), 0.5), styles, (long)reference.Input("truncation_cutoff")), noise));
+            generator.Mix(
+                StyleGan2Generator.Truncate(styles, generator.MeanStyle(), 0.5),
+                styles,
+                (long)reference.Input("truncation_cutoff")), noise));
     }
 
     [Theory]
@@ -44,9 +47,12 @@ public sealed class StyleGan2AdaReferenceTests
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         var reference = Interop.Case(name);
-        using var loaded = GeneratorCheckpoint.Load(reference.PathOf(file), "nvidia", sha256: null, discriminatorPath: null, CPU, network: "generator");
+        using var loaded = GeneratorCheckpoint
+            .Load(reference.PathOf(file), "nvidia", sha256: null, discriminatorPath: null, CPU, network: "generator");
 
-        reference.Agrees("images_G_psi1", loaded.Generator.Generate(Latents(reference, (StyleGan2Generator)loaded.Generator), loaded.Generator.StoredNoise));
+        reference.Agrees(
+            "images_G_psi1",
+            loaded.Generator.Generate(Latents(reference, (StyleGan2Generator)loaded.Generator), loaded.Generator.StoredNoise));
     }
 
     [Theory]
@@ -60,8 +66,12 @@ public sealed class StyleGan2AdaReferenceTests
         var discriminator = (StyleGan2Discriminator)loaded.Discriminator!;
         var conditional = discriminator.Settings.Classes > 0;
 
-        reference.Agrees("logits_fake", conditional ? discriminator.Score(reference.Array("images_psi1"), reference.Array("c")) : discriminator.Score(reference.Array("images_psi1")));
-        reference.Agrees("logits_real", conditional ? discriminator.Score(reference.Array("real"), reference.Array("c_real")) : discriminator.Score(reference.Array("real")));
+        reference.Agrees("logits_fake", conditional
+            ? discriminator.Score(reference.Array("images_psi1"), reference.Array("c"))
+            : discriminator.Score(reference.Array("images_psi1")));
+        reference.Agrees("logits_real", conditional
+            ? discriminator.Score(reference.Array("real"), reference.Array("c_real"))
+            : discriminator.Score(reference.Array("real")));
     }
 
     // A class's one-hot row is a latent whose largest number chooses it.

@@ -6,7 +6,9 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Models;
 
-/// <summary>StyleGAN2 against images, logits, penalties and gradients that rosinality's implementation gave for the same weights.</summary>
+/// <summary>
+/// StyleGAN2 against images, logits, penalties and gradients that rosinality's implementation gave for the same weights.
+/// </summary>
 public sealed class StyleGan2ReferenceTests
 {
     [Theory]
@@ -30,9 +32,14 @@ public sealed class StyleGan2ReferenceTests
         reference.Agrees("images_plain", generator.Synthesize(generator.Broadcast(first), noise));
         reference.Agrees("images_mix", generator.Synthesize(generator.Mix(first, second, from), noise));
         reference.Agrees("images_buffer_noise", generator.Synthesize(generator.Broadcast(first), generator.StoredNoise));
-        reference.Agrees("images_trunc", generator.Synthesize(generator.Broadcast(StyleGan2Generator.Truncate(first, mean, truncation)), noise));
+        reference.Agrees(
+            "images_trunc",
+            generator.Synthesize(generator.Broadcast(StyleGan2Generator.Truncate(first, mean, truncation)), noise));
         reference.Agrees("images_mix_trunc", generator.Synthesize(
-            generator.Mix(StyleGan2Generator.Truncate(first, mean, truncation), StyleGan2Generator.Truncate(second, mean, truncation), from), noise));
+            generator.Mix(
+                StyleGan2Generator.Truncate(first, mean, truncation),
+                StyleGan2Generator.Truncate(second, mean, truncation),
+                from), noise));
     }
 
     [Theory]
@@ -45,7 +52,12 @@ public sealed class StyleGan2ReferenceTests
         var reference = Interop.Case(name);
         using var loaded = Load(reference, "ema");
 
-        foreach (var (logits, images) in new[] { ("logits_plain", "images_plain"), ("logits_mix", "images_mix"), ("logits_real", "real") })
+        foreach (var (logits, images) in new[]
+        {
+            ("logits_plain", "images_plain"),
+            ("logits_mix", "images_mix"),
+            ("logits_real", "real")
+        })
             reference.Agrees(logits, loaded.Discriminator!.Score(reference.Array(images)));
     }
 
@@ -62,7 +74,8 @@ public sealed class StyleGan2ReferenceTests
         var (first, second) = (reference.Array("z1"), reference.Array("z2"));
         Tensor Fakes() => generator.Synthesize(generator.Broadcast(generator.Map(first)), noise);
 
-        var discriminatorLoss = Losses.Discriminator(discriminator.Score(reference.Array("real")), discriminator.Score(Fakes().detach()));
+        var discriminatorLoss =
+            Losses.Discriminator(discriminator.Score(reference.Array("real")), discriminator.Score(Fakes().detach()));
         reference.Agrees("d_logistic_loss", discriminatorLoss.item<float>());
         GradientsAgree(reference, "dloss", discriminator, discriminatorLoss);
 
@@ -77,7 +90,12 @@ public sealed class StyleGan2ReferenceTests
         foreach (var (number, meanBefore) in new[] { (0, 0.0), (1, reference.Input("mean_path_length_in")) })
         {
             var styles = generator.Mix(generator.Map(first), generator.Map(second), (long)reference.Input("inject_index"));
-            var path = Losses.PathLengthPenalty(generator.Synthesize(styles, noise), styles, reference.Array("path_noise"), meanBefore, reference.Input("path_decay"));
+            var path = Losses.PathLengthPenalty(
+                generator.Synthesize(styles, noise),
+                styles,
+                reference.Array("path_noise"),
+                meanBefore,
+                reference.Input("path_decay"));
             reference.Agrees($"path{number}_lengths", path.Lengths);
             reference.Agrees($"path{number}_penalty", path.Penalty.item<float>());
             reference.Agrees($"path{number}_mean_path_length_out", path.MeanLength);
@@ -96,12 +114,17 @@ public sealed class StyleGan2ReferenceTests
         var file = CheckpointFormats.Read(reference.PathOf("010000.pt"));
 
         // The low-pass filters' kernels are constants: stored by the original, and by us.
-        Assert.Equal(new NetworkPlace("g_ema/").In(file).Tensors.Select(tensor => tensor.Name).Order(), loaded.Generator.state_dict().Keys.Order());
-        Assert.Equal(new NetworkPlace("d/").In(file).Tensors.Select(tensor => tensor.Name).Order(), loaded.Discriminator!.state_dict().Keys.Order());
+        Assert.Equal(
+            new NetworkPlace("g_ema/").In(file).Tensors.Select(tensor => tensor.Name).Order(),
+            loaded.Generator.state_dict().Keys.Order());
+        Assert.Equal(
+            new NetworkPlace("d/").In(file).Tensors.Select(tensor => tensor.Name).Order(),
+            loaded.Discriminator!.state_dict().Keys.Order());
     }
 
     private static LoadedGenerator Load(Interop reference, string network) =>
-        GeneratorCheckpoint.Load(reference.PathOf("010000.pt"), "auto", reference["checkpoint"].GetProperty("sha256").GetString(), null, CPU, network);
+        GeneratorCheckpoint.Load(
+            reference.PathOf("010000.pt"), "auto", reference["checkpoint"].GetProperty("sha256").GetString(), null, CPU, network);
 
     private static IReadOnlyList<Tensor> Noise(Interop reference, StyleGan2Generator generator) =>
         [.. generator.NoiseSizes.Select((_, layer) => reference.Array($"noise_{layer}"))];

@@ -27,13 +27,15 @@ public sealed class LabelledImagesTests : IDisposable
         Assert.Equal(folder.LabelFlags[9], test.Labels[0].data<float>().ToArray().Select(value => value == 1));
 
         var epochs = new Epochs();
-        using var classifier = ClassifierTraining.Run(new ClassifierSettings(StridedConvNet.Name, 20, 32, 0.005, 1), train, test, CPU, epochs, CancellationToken.None);
+        using var classifier = ClassifierTraining
+            .Run(new ClassifierSettings(StridedConvNet.Name, 20, 32, 0.005, 1), train, test, CPU, epochs, CancellationToken.None);
 
         Assert.Equal((ClassifierOutputs.Sigmoid, 20), (classifier.Outputs, epochs.Reported.Count));
         Assert.Equal(["bright", "striped"], classifier.Classes);
         Assert.True(epochs.Reported[^1].TestAccuracy > 0.9, $"accuracy {epochs.Reported[^1].TestAccuracy}");
         using var _ = no_grad();
-        var holds = classifier.DetectClasses(classifier.Logits(classifier.Features(ImageQuantizer.FromBytes(test.Images)))).sum([1]);
+        var holds = classifier.DetectClasses(classifier.Logits(classifier.Features(ImageQuantizer.FromBytes(test.Images))))
+            .sum([1]);
         Assert.Contains(0, holds.data<long>().ToArray());
         Assert.Contains(2, holds.data<long>().ToArray());
     }
@@ -61,7 +63,8 @@ public sealed class LabelledImagesTests : IDisposable
         File.WriteAllText(Path.Combine(_folder, "x.png"), "");
         File.WriteAllText(Path.Combine(_folder, "z.png"), "");
 
-        Assert.Contains(expected, Assert.Throws<InvalidDataException>(() => LabelledFolder.Read(_folder)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            expected, Assert.Throws<InvalidDataException>(() => LabelledFolder.Read(_folder)).Message, StringComparison.Ordinal);
     }
 
     // As spreadsheets, pandas and Windows write it; each says that x carries b alone, and z both.
@@ -99,14 +102,19 @@ public sealed class LabelledImagesTests : IDisposable
         Directory.CreateDirectory(Path.Combine(_folder, "img_align_celeba"));
         foreach (var name in new[] { "000001.jpg", "000002.jpg" })
             File.WriteAllText(Path.Combine(_folder, "img_align_celeba", name), "");
-        File.WriteAllText(Path.Combine(_folder, "list_attr_celeba.txt"), "2\nEyeglasses Wearing_Hat \n000001.jpg -1  1\n000002.jpg  1 -1\n");
+        File.WriteAllText(
+            Path.Combine(_folder, "list_attr_celeba.txt"), "2\nEyeglasses Wearing_Hat \n000001.jpg -1  1\n000002.jpg  1 -1\n");
 
         var folder = LabelledFolder.Read(_folder);
 
         Assert.Equal(["Eyeglasses", "Wearing_Hat"], folder.Labels);
         Assert.Equal([[false, true], [true, false]], folder.LabelFlags);
-        File.WriteAllText(Path.Combine(_folder, "list_attr_celeba.txt"), "3\nEyeglasses Wearing_Hat \n000001.jpg -1  1\n000002.jpg  1 -1\n");
-        Assert.Contains("says that there are 3 images, and 2 lines follow", Assert.Throws<InvalidDataException>(() => LabelledFolder.Read(_folder)).Message, StringComparison.Ordinal);
+        File.WriteAllText(
+            Path.Combine(_folder, "list_attr_celeba.txt"), "3\nEyeglasses Wearing_Hat \n000001.jpg -1  1\n000002.jpg  1 -1\n");
+        Assert.Contains(
+            "says that there are 3 images, and 2 lines follow",
+            Assert.Throws<InvalidDataException>(() => LabelledFolder.Read(_folder)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -134,7 +142,10 @@ public sealed class LabelledImagesTests : IDisposable
         Assert.Contains("has only one class, cat", Refused(), StringComparison.Ordinal);
 
         LabelledPictures.Write(Path.Combine(_folder, "dog"), count: 9);
-        Assert.Contains("the class 'dog' has 9 images; every 10th is kept for the test, so at least 10 are needed", Refused(), StringComparison.Ordinal);
+        Assert.Contains(
+            "the class 'dog' has 9 images; every 10th is kept for the test, so at least 10 are needed",
+            Refused(),
+            StringComparison.Ordinal);
 
         Directory.CreateDirectory(Path.Combine(_folder, "owl"));
         Assert.Contains("the sub-folder 'owl'", Refused(), StringComparison.Ordinal);

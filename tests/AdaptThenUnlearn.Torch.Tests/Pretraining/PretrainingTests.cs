@@ -54,7 +54,8 @@ public sealed class PretrainingTests : IDisposable
             default: WriteIdx("train-labels-idx1-ubyte", [7], _ => 1); break;
         }
 
-        Assert.Contains(expected, Assert.Throws<InvalidDataException>(() => MnistDataset.Train(_folder)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            expected, Assert.Throws<InvalidDataException>(() => MnistDataset.Train(_folder)).Message, StringComparison.Ordinal);
     }
 
     // As 7-Zip and Kaggle unpack them, as they are packed, and where torchvision puts them.
@@ -70,7 +71,9 @@ public sealed class PretrainingTests : IDisposable
         WriteDigits(count: 12);
         using var plain = MnistDataset.Train(_folder);
         foreach (var (what, dimensions) in new[] { ("images", 3), ("labels", 1) })
-            Rename(FormattableString.Invariant($"train-{what}-idx{dimensions}-ubyte"), string.Format(CultureInfo.InvariantCulture, names, "train", what, dimensions));
+            Rename(
+                FormattableString.Invariant($"train-{what}-idx{dimensions}-ubyte"),
+                string.Format(CultureInfo.InvariantCulture, names, "train", what, dimensions));
 
         using var digits = MnistDataset.Train(_folder);
 
@@ -103,7 +106,10 @@ public sealed class PretrainingTests : IDisposable
         Directory.CreateDirectory(At("KMNIST/raw"));
         File.Copy(At("train-images-idx3-ubyte"), At("KMNIST/raw/train-images-idx3-ubyte"));
 
-        Assert.Contains("holds several sets of digits", Assert.Throws<InvalidDataException>(() => MnistDataset.ExistsIn(_folder)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "holds several sets of digits",
+            Assert.Throws<InvalidDataException>(() => MnistDataset.ExistsIn(_folder)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -160,15 +166,31 @@ public sealed class PretrainingTests : IDisposable
     {
         WriteDigits(count: 60);
         using var networks = new AdaptThenUnlearn.Torch.Models.GanPair(
-            new AdaptThenUnlearn.Torch.Models.StyleGan2.StyleGan2Generator(Settings32), new AdaptThenUnlearn.Torch.Models.StyleGan2.StyleGan2Discriminator(Settings32));
+            new AdaptThenUnlearn.Torch.Models.StyleGan2.StyleGan2Generator(Settings32),
+            new AdaptThenUnlearn.Torch.Models.StyleGan2.StyleGan2Discriminator(Settings32));
         manual_seed(1);
-        using var classifier = ClassifierArchitectures.Build(LeNet5.Name, new AdaptThenUnlearn.Torch.Models.ImageShape(1, 32), ["a", "b"]);
+        using var classifier = ClassifierArchitectures
+            .Build(LeNet5.Name, new AdaptThenUnlearn.Torch.Models.ImageShape(1, 32), ["a", "b"]);
         classifier.eval();
-        var annotation = new AdaptThenUnlearn.Torch.Adaptation.Annotation([new("b", new FeatureRule(classifier, "b", Threshold: null))], cleanBelow: 1);
+        var annotation = new AdaptThenUnlearn.Torch.Adaptation.Annotation(
+            [new("b", new FeatureRule(classifier, "b", Threshold: null))], cleanBelow: 1);
         using var feedback = FeedbackCollector.Collect(
-            networks.Generator, annotation, GivenImages.None, Small.Options with { FeedbackSamples = 100, MinimumNegatives = 0, MinimumClean = 0 }, CPU, CancellationToken.None);
+            networks.Generator,
+            annotation,
+            GivenImages.None,
+            Small.Options with { FeedbackSamples = 100, MinimumNegatives = 0, MinimumClean = 0 },
+            CPU,
+            CancellationToken.None);
         var context = new UnlearningContext(
-            networks, Small.Options with { Data = _folder, Steps = 3, RecoverySteps = 1 }, annotation, feedback, new Small.Judge(), new NoJournal(), new Small.Silent(), CPU) { Factory = Settings32 };
+            networks,
+            Small.Options with { Data = _folder, Steps = 3, RecoverySteps = 1 },
+            annotation,
+            feedback,
+            new Small.Judge(),
+            new NoJournal(),
+            new Small.Silent(),
+            CPU)
+        { Factory = Settings32 };
 
         using var retrained = new RetrainMethod().Run(context, CancellationToken.None);
 
@@ -176,11 +198,20 @@ public sealed class PretrainingTests : IDisposable
         Assert.True(retrained.Distances.ToOriginal > 0);
     }
 
-    private static AdaptThenUnlearn.Torch.Models.StyleGan2.StyleGan2Settings Settings32 => Small.Settings with { Resolution = 32, Channels = [8, 6, 4, 4] };
+    private static AdaptThenUnlearn.Torch.Models.StyleGan2.StyleGan2Settings Settings32 =>
+        Small.Settings with { Resolution = 32, Channels = [8, 6, 4, 4] };
 
     private static PretrainingSettings Settings() => new(
         Small.Settings,
-        new TrainingSettings(BatchSize: 2, LearningRate: 0.002, R1Weight: 2, R1Every: 16, PathLengthWeight: 0, PathLengthEvery: 4, StyleMixing: 0, EmaHalfLife: 100),
+        new TrainingSettings(
+            BatchSize: 2,
+            LearningRate: 0.002,
+            R1Weight: 2,
+            R1Every: 16,
+            PathLengthWeight: 0,
+            PathLengthEvery: 4,
+            StyleMixing: 0,
+            EmaHalfLife: 100),
         Steps: 510, DecaySteps: 50, EarlyR1Weight: 8, EarlySteps: 100, Seed: 1);
 
     private void WriteDigits(int count)

@@ -59,7 +59,10 @@ public sealed class TrainingImagesTests : IDisposable
 
     [Fact]
     public void Read_EmptyFolder_SaysThatThereAreNone() =>
-        Assert.Contains("holds no images", Assert.Throws<ImageFileException>(() => TrainingImages.Read(_folder)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "holds no images",
+            Assert.Throws<ImageFileException>(() => TrainingImages.Read(_folder)).Message,
+            StringComparison.Ordinal);
 
     private void Picture(string name, SKColor colour)
     {

@@ -9,7 +9,14 @@ namespace AdaptThenUnlearn.Torch.Tests.Training;
 public sealed class TrainingTests
 {
     private static readonly TrainingSettings _settings = new(
-        BatchSize: 4, LearningRate: 0.01, R1Weight: 1, R1Every: 2, PathLengthWeight: 2, PathLengthEvery: 2, StyleMixing: 0.9, EmaHalfLife: 20);
+        BatchSize: 4,
+        LearningRate: 0.01,
+        R1Weight: 1,
+        R1Every: 2,
+        PathLengthWeight: 2,
+        PathLengthEvery: 2,
+        StyleMixing: 0.9,
+        EmaHalfLife: 20);
 
     [Fact]
     public void Losses_ByHand_AreSoftplus()
@@ -49,7 +56,8 @@ public sealed class TrainingTests
         var streams = new RandomStreams(7, "stage");
 
         Assert.Equal(streams.SeedAt("latents", 3), new RandomStreams(7, "stage").SeedAt("latents", 3));
-        var seeds = new[] { streams.SeedAt("latents", 3), streams.SeedAt("latents", 4), streams.SeedAt("noise", 3), new RandomStreams(8, "stage").SeedAt("latents", 3), new RandomStreams(7, "other").SeedAt("latents", 3) };
+        var seeds = new[] { streams.SeedAt("latents", 3), streams.SeedAt("latents", 4), streams.SeedAt(
+            "noise", 3), new RandomStreams(8, "stage").SeedAt("latents", 3), new RandomStreams(7, "other").SeedAt("latents", 3) };
         Assert.Equal(seeds.Length, seeds.Distinct().Count());
     }
 
@@ -72,7 +80,10 @@ public sealed class TrainingTests
     {
         var schedule = new LearningRateSchedule(Steps: 100, DecaySteps: 50, WarmupSteps: 10);
 
-        Assert.Equal([0.1, 0.5, 1, 1, 1], new[] { 1, 5, 10, 30, 50 }.Select(schedule.FactorAt), (one, other) => Math.Abs(one - other) < 1e-9);
+        Assert.Equal(
+            [0.1, 0.5, 1, 1, 1],
+            new[] { 1, 5, 10, 30, 50 }.Select(schedule.FactorAt),
+            (one, other) => Math.Abs(one - other) < 1e-9);
         Assert.True(schedule.FactorAt(75) is > 0.4 and < 0.6 && schedule.FactorAt(100) is >= 0 and < 0.05);
     }
 
@@ -112,7 +123,8 @@ public sealed class TrainingTests
     public void Step_SameSeed_SameBytes() => Assert.Equal(Trained(steps: 5), Trained(steps: 5));
 
     [Fact]
-    public void Restore_InterruptedHalfway_GoesOnBitForBit() => Assert.Equal(Trained(steps: 6), Trained(steps: 6, interruptedAfter: 3));
+    public void Restore_InterruptedHalfway_GoesOnBitForBit() =>
+        Assert.Equal(Trained(steps: 6), Trained(steps: 6, interruptedAfter: 3));
 
     [Fact]
     public void Step_NotANumber_EndsTheRunAndSaysWhere()
@@ -129,7 +141,8 @@ public sealed class TrainingTests
         Assert.Contains("17", failed.Message, StringComparison.Ordinal);
     }
 
-    private static AdversarialTrainer Trainer(GanPair networks) => new(networks.Generator, networks.Discriminator, _settings, new RandomStreams(1, "tests"));
+    private static AdversarialTrainer Trainer(GanPair networks) =>
+        new(networks.Generator, networks.Discriminator, _settings, new RandomStreams(1, "tests"));
 
     private static byte[] Trained(int steps, int interruptedAfter = 0)
     {

@@ -91,8 +91,13 @@ public sealed class MethodTests : IDisposable
         }
 
         using (var feedback = Feedback())
-        using (var unlearned = UnlearningMethods.Named("fine-tune").Run(Context(feedback) with { Options =
-            options, Journal = new FolderJournal(_folder, "f", resume: true), Progress = told }, CancellationToken.None))
+        using (var unlearned = UnlearningMethods.Named("fine-tune").Run(Context(feedback) with
+        {
+            Options =
+            options,
+            Journal = new FolderJournal(_folder, "f", resume: true),
+            Progress = told
+        }, CancellationToken.None))
             Assert.Equal(203, Assert.Single(unlearned.Candidates).Step);
         Assert.Equal(201, told.Reported[0].Step);
     }

@@ -3,16 +3,22 @@ using YamlDotNet.RepresentationModel;
 
 namespace AdaptThenUnlearn.Solution.Tests.Pipelines;
 
-/// <summary>Every YAML that a user's pipeline may come from: the action, this repository's workflows, and the examples in the documentation.</summary>
+/// <summary>
+/// Every YAML that a user's pipeline may come from: the action, this repository's workflows, and the examples in the
+/// documentation.
+/// </summary>
 internal static partial class PipelineFiles
 {
     public static string Root => AdaptThenUnlearn.Tests.Repository.Root;
 
     /// <summary>Texts by a name that says where they stand: a path, or a page and the number of the example in it.</summary>
-    public static IReadOnlyDictionary<string, string> All { get; } = Files().Concat(Examples()).ToDictionary(entry => entry.Name, entry => entry.Text.Replace("\r\n", "\n", StringComparison.Ordinal));
+    public static IReadOnlyDictionary<string, string> All { get; } = Files()
+        .Concat(Examples())
+        .ToDictionary(entry => entry.Name, entry => entry.Text.Replace("\r\n", "\n", StringComparison.Ordinal));
 
     /// <summary>Those that GitHub reads: the action, and what says when it runs.</summary>
-    public static IEnumerable<string> GitHub => All.Keys.Where(name => name == "action.yml" || (Parse(name) as YamlMappingNode)?.Children.ContainsKey("on") == true);
+    public static IEnumerable<string> GitHub =>
+        All.Keys.Where(name => name == "action.yml" || (Parse(name) as YamlMappingNode)?.Children.ContainsKey("on") == true);
 
     public static YamlNode Parse(string name)
     {

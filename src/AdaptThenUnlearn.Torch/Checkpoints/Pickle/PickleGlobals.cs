@@ -58,8 +58,9 @@ internal sealed record PickleGlobal(string Name, PickleRole Role, ElementType El
     };
 
     /// <summary>Whether it makes a tensor, also in a form that is not read.</summary>
-    public bool MakesTensor => Role is PickleRole.Tensor or PickleRole.Parameter or PickleRole.TensorOfType or PickleRole.StoredBytes
-        || Name.StartsWith("torch._utils _rebuild_", StringComparison.Ordinal);
+    public bool MakesTensor =>
+        Role is PickleRole.Tensor or PickleRole.Parameter or PickleRole.TensorOfType or PickleRole.StoredBytes
+            || Name.StartsWith("torch._utils _rebuild_", StringComparison.Ordinal);
 
     /// <summary>Looks a global up. The role of one that is not interpreted says whether it is harmless.</summary>
     /// <param name="module">Where Python would import it from.</param>
@@ -76,7 +77,9 @@ internal sealed record PickleGlobal(string Name, PickleRole Role, ElementType El
             return known;
 
         var role = HarmlessGlobals.RoleOf(module, name);
-        return new PickleGlobal(CheckpointException.Sanitize(full), role == PickleRole.Unknown ? _vendored.GetValueOrDefault(name, role) : role);
+        return new PickleGlobal(CheckpointException.Sanitize(full), role == PickleRole.Unknown
+            ? _vendored.GetValueOrDefault(name, role)
+            : role);
     }
 }
 

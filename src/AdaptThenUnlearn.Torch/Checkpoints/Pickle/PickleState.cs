@@ -106,7 +106,8 @@ internal sealed class PickleState
                 _unread.Add(new UnreadTensor(name, kind, tensor.Shape) { Elements = ElementsOf(tensor) });
             else if (value is PickleStorage storage)
                 _unread.Add(new UnreadTensor(name, kind, [storage.Count]) { Elements = ElementsOf(storage, first: 0) });
-            else if (value is PickleOpaque { Global.MakesTensor: true } made && !made.Parts.Any(part => part is PickleStorage or PickleTensor))
+            else if (value is PickleOpaque { Global.MakesTensor: true } made
+                && !made.Parts.Any(part => part is PickleStorage or PickleTensor))
                 _unread.Add(new UnreadTensor(name, made.Global.Name, []));
         }
     }
@@ -131,7 +132,8 @@ internal sealed class PickleState
 
     // A long list without tensors, such as a history of losses, is one value.
     private bool IsLongAndPlain(object container, int items, string name) => items > MostListed
-        && !Within(container, name).Any(value => value is PickleTensor or PickleStorage or PickleOpaque or PickleObject or PickleModule);
+        && !Within(container, name)
+            .Any(value => value is PickleTensor or PickleStorage or PickleOpaque or PickleObject or PickleModule);
 
     private IEnumerable<object?> PartsOf(object value)
     {
@@ -139,7 +141,9 @@ internal sealed class PickleState
         {
             PickleOpaque opaque => opaque.Parts,
             PickleDictionary dictionary =>
-                (dictionary.Items?.Values.AsEnumerable() ?? []).Concat(dictionary.Others.Select(other => other.Value)).Append(dictionary.State),
+                (dictionary.Items?.Values.AsEnumerable() ?? [])
+                    .Concat(dictionary.Others.Select(other => other.Value))
+                    .Append(dictionary.State),
             PickleList list => list.Items,
             PickleTuple tuple => tuple.Items,
             PickleObject { State: var state } => [state],
@@ -155,10 +159,15 @@ internal sealed class PickleState
 
     private void Count(string name, int depth)
     {
-        if (depth > MaximumDepth || ++_visits > MaximumVisits || name.Length > MaximumNameLength || (_nameCharacters += name.Length) > MaximumNameCharacters
+        if (depth > MaximumDepth
+            || ++_visits > MaximumVisits
+            || name.Length > MaximumNameLength
+            || (_nameCharacters += name.Length) > MaximumNameCharacters
             || _tensors.Count + _values.Count > TensorFile.MaximumNames)
             throw new CheckpointException(
-                _file.Path, $"its content is nested more than {MaximumDepth} deep, has more than {TensorFile.MaximumNames} names, or names over {MaximumNameLength} characters",
+                _file.Path,
+                $"its content is nested more than {MaximumDepth} deep, has more than {TensorFile.MaximumNames} names, or "
+                    + $"names over {MaximumNameLength} characters",
                 Remedy, CheckpointException.Sanitize(name));
     }
 
@@ -182,7 +191,8 @@ internal sealed class PickleState
     // Names are those of torch's state_dict(); the attributes beside parameters, buffers and modules are plain values.
     private void VisitObject(PickleObject made, string name, char separator, int depth)
     {
-        _visits += made.State.Items?.Count ?? 0;   // attributes that are passed over count too, because one object may be named many times
+        // attributes that are passed over count too, because one object may be named many times
+        _visits += made.State.Items?.Count ?? 0;
         Count(name, depth);
         _values.Add(new PlainValue(Member("class_name"), "text", CheckpointException.Sanitize(made.ClassName)));
         foreach (var (key, value) in made.State.Items ?? [])
@@ -192,7 +202,8 @@ internal sealed class PickleState
                     foreach (var (member, held) in members)
                         VisitMember(held, Member(member), depth + 1);
                     break;
-                case (['_', ..], _) or (_, PickleTensor or PickleDictionary or PickleObject): break;   // hooks, caches, arguments of constructors
+                // hooks, caches, arguments of constructors
+                case (['_', ..], _) or (_, PickleTensor or PickleDictionary or PickleObject): break;
                 default: Visit(value, Member(key), depth + 1); break;
             }
 
@@ -214,11 +225,15 @@ internal sealed class PickleState
     private StoredElements ElementsOf(PickleTensor tensor) => ElementsOf(tensor.Storage, tensor.First);
 
     private StoredElements ElementsOf(PickleStorage storage, long first) =>
-        new(_file, _fileLength, storage.Type, storage.Offset ?? 0, storage.Offset is null ? 0 : storage.Count, first) { Content = storage.Content };
+        new(_file, _fileLength, storage.Type, storage.Offset ?? 0, storage.Offset is null ? 0 : storage.Count, first)
+        {
+            Content = storage.Content
+        };
 
     private static string Full(string name, string key) => name.Length == 0 ? key : $"{name}{TensorFile.SectionSeparator}{key}";
 
-    private static bool IsContainer(object? value) => value is PickleTensor or PickleDictionary or PickleList or PickleTuple or PickleObject or PickleModule;
+    private static bool IsContainer(object? value) =>
+        value is PickleTensor or PickleDictionary or PickleList or PickleTuple or PickleObject or PickleModule;
 
     private static PlainValue Plain(object? value, string name) => value switch
     {

@@ -127,7 +127,9 @@ internal sealed class RestrictedUnpickler
             // Globals, persistent ids, and what is made of them.
             case (byte)'c': PushGlobal(Line(), Line()); break;
             case 0x93: PushStackGlobal(); break;
-            case (byte)'Q': Push(_host.Persistent(Pop(1)[0]) ?? throw Unsupported("it refers to something outside of it that is not a storage")); break;
+            case (byte)'Q':
+                Push(_host.Persistent(Pop(1)[0])
+                ?? throw Unsupported("it refers to something outside of it that is not a storage")); break;
             case (byte)'R': Make(isCall: true); break;
             case 0x81: Make(isCall: false); break;
             case 0x92: MakeWithKeywords(); break;
@@ -206,7 +208,9 @@ internal sealed class RestrictedUnpickler
     }
 
     private double OldReal(string line) =>
-        double.TryParse(line, CultureInfo.InvariantCulture, out var real) ? real : throw Bad("it holds text where a number is expected");
+        double.TryParse(line, CultureInfo.InvariantCulture, out var real)
+            ? real
+            : throw Bad("it holds text where a number is expected");
 
     private long OldIndex(string line) => long.TryParse(line, NumberStyles.None, CultureInfo.InvariantCulture, out var index)
         ? index
@@ -343,8 +347,10 @@ internal sealed class RestrictedUnpickler
         if (global.Role == PickleRole.Forbidden && !_session.InspectOnly)
             throw new CheckpointException(
                 _path,
-                $"refused: it asks for '{global.Name}', which runs code where Python loads the file; only data is read here, nothing is ever run",
-                "do not load this file in Python unless you trust it; if you do, save the weights alone: torch.save(model.state_dict(), …)",
+                $"refused: it asks for '{global.Name}', which runs code where Python loads the file; only data is read here, "
+                    + "nothing is ever run",
+                "do not load this file in Python unless you trust it; if you do, save the weights alone: "
+                    + "torch.save(model.state_dict(), …)",
                 _source.Place(_opcodeAt));
 
         Push(global);
@@ -446,7 +452,8 @@ internal sealed class RestrictedUnpickler
     private byte[] Decoded(PickleEncodedBytes encoded)
     {
         if (!_session.SpendDecoded(encoded.Text?.Length ?? encoded.Place!.Length))
-            throw Unsupported("too many of its tensors lie in it as text, as pickle protocol 2 has it; pickle it again with protocol 4");
+            throw Unsupported(
+                "too many of its tensors lie in it as text, as pickle protocol 2 has it; pickle it again with protocol 4");
 
         var text = encoded.Text ?? Text(_source.Read(new PickleBytes(encoded.Place!.Offset, encoded.Place.Length)));
         return text.AsSpan().ContainsAnyExceptInRange('\0', '\u00ff')
@@ -498,7 +505,9 @@ internal sealed class RestrictedUnpickler
     // The length is checked first, because a pickle may name one huge tuple many times.
     private long[] Integers(PickleTuple tuple) => tuple.Items.Length > TensorEntry.MaximumRank
         ? throw Unsupported($"a tensor has more than {TensorEntry.MaximumRank} dimensions")
-        : [.. tuple.Items.Select(item => item is long number ? number : throw Bad("a tensor's shape or strides are not integers"))];
+        : [.. tuple.Items.Select(item => item is long number
+            ? number
+            : throw Bad("a tensor's shape or strides are not integers"))];
 
     private void Drop() => Pop(1);
 

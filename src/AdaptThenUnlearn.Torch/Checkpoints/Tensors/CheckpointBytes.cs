@@ -38,7 +38,8 @@ internal sealed class CheckpointBytes : IDisposable
     /// <summary>Decoded bytes of a file that keeps them in another form.</summary>
     /// <param name="file">The file, for messages.</param>
     /// <param name="content">The decoded bytes.</param>
-    public static CheckpointBytes FromMemory(CheckpointFile file, byte[] content) => new(file, new MemoryStream(content, writable: false));
+    public static CheckpointBytes FromMemory(CheckpointFile file, byte[] content) =>
+        new(file, new MemoryStream(content, writable: false));
 
     /// <summary>Fills a buffer from the file.</summary>
     /// <param name="offset">Offset of the first byte.</param>
@@ -64,7 +65,12 @@ internal sealed class CheckpointBytes : IDisposable
         }
         catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
         {
-            throw new CheckpointException(Path, $"cannot be read: {CheckpointException.Sanitize(failed.Message)}", "check the disk it lies on", what, failed);
+            throw new CheckpointException(
+                Path,
+                $"cannot be read: {CheckpointException.Sanitize(failed.Message)}",
+                "check the disk it lies on",
+                what,
+                failed);
         }
     }
 
@@ -99,7 +105,8 @@ internal sealed class CheckpointBytes : IDisposable
         }
         catch (Exception missing) when (missing is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new CheckpointException(path, "there is no such file", "check the path; it is relative to the file that names it", cause: missing);
+            throw new CheckpointException(
+                path, "there is no such file", "check the path; it is relative to the file that names it", cause: missing);
         }
         catch (UnauthorizedAccessException refused)
         {
@@ -111,15 +118,24 @@ internal sealed class CheckpointBytes : IDisposable
         }
         catch (IOException failed)
         {
-            throw new CheckpointException(path, $"cannot be opened: {CheckpointException.Sanitize(failed.Message, 300)}", "check that it is a plain file on a healthy disk", cause: failed);
+            throw new CheckpointException(
+                path,
+                $"cannot be opened: {CheckpointException.Sanitize(failed.Message, 300)}",
+                "check that it is a plain file on a healthy disk",
+                cause: failed);
         }
     }
 
     /// <summary>The exception for a file without content.</summary>
-    public static CheckpointException Empty(string path) => new(path, "is empty or not a plain file", "copy or download it again");
+    public static CheckpointException Empty(string path) =>
+        new(path, "is empty or not a plain file", "copy or download it again");
 
     private static CheckpointException Changed(string path, ChangedFileException changed) =>
-        new(path, "has changed since it was hashed, so nothing of it was used", "run again on the file as it is now", cause: changed);
+        new(
+            path,
+            "has changed since it was hashed, so nothing of it was used",
+            "run again on the file as it is now",
+            cause: changed);
 
     private CheckpointException TooShort(string what) =>
         new(Path, $"ends before its content does ({Length} bytes)", "it is cut off; copy or download it again", what);

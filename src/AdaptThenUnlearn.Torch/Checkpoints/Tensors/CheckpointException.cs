@@ -10,7 +10,8 @@ namespace AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 public sealed class CheckpointException : Exception
 {
     /// <summary>What to do with a network that this version does not know.</summary>
-    internal const string ExportAdvice = "export it as TorchScript, which brings its own layers along (docs/bring-your-own-generator.md, docs/features.md)";
+    internal const string ExportAdvice =
+        "export it as TorchScript, which brings its own layers along (docs/bring-your-own-generator.md, docs/features.md)";
 
     private const int ShownCharacters = 100;
 
@@ -39,7 +40,8 @@ public sealed class CheckpointException : Exception
         var shown = new StringBuilder();
         foreach (var character in text.AsSpan(0, Math.Min(text.Length, length)))
             shown.Append(
-                char.GetUnicodeCategory(character) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate
+                char.GetUnicodeCategory(
+                    character) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate
                     or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator
                     ? '\ufffd' : character);
 

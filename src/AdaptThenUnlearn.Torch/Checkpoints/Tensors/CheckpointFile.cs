@@ -19,13 +19,15 @@ public sealed class CheckpointFile
     private readonly Func<string, CheckpointFile> _open;
     private byte[]? _start;
 
-    private CheckpointFile(string path, HashedFile? hashed, Func<string, CheckpointFile> open) => (Path, _hashed, _open) = (path, hashed, open);
+    private CheckpointFile(string path, HashedFile? hashed, Func<string, CheckpointFile> open) =>
+        (Path, _hashed, _open) = (path, hashed, open);
 
     /// <summary>Path of the file.</summary>
     public string Path { get; }
 
     /// <summary>Its SHA-256; 64 lower-case hexadecimal digits.</summary>
-    public string Sha256 => _hashed?.Sha256 ?? throw new InvalidOperationException("a file that was opened for a hint has no digest");
+    public string Sha256 =>
+        _hashed?.Sha256 ?? throw new InvalidOperationException("a file that was opened for a hint has no digest");
 
     /// <summary>Opens a file and hashes it whole.</summary>
     /// <param name="path">The file.</param>

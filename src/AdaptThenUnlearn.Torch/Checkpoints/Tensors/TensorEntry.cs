@@ -62,11 +62,14 @@ public sealed class TensorEntry
         strides = strides is null ? RowMajor(shape) : [.. strides.Zip(shape, (stride, size) => size > 1 ? stride : 1)];
         var count = shape.Aggregate(1L, (product, size) => product * size);
         if (elements.First < 0 || elements.First + Extent(shape, strides, count) > elements.Available)
-            throw Bad($"shape {Text(shape)} with strides {Text(strides)} from element {elements.First} reaches out of its storage of {elements.Available}");
+            throw Bad(
+                $"shape {Text(shape)} with strides {Text(strides)} from element {elements.First} reaches out of its storage "
+                    + $"of {elements.Available}");
 
         return new TensorEntry(name, elements, shape, strides, count);
 
-        CheckpointException Bad(string problem) => new(elements.File.Path, problem, Damaged, $"tensor '{CheckpointException.Sanitize(name)}'");
+        CheckpointException Bad(string problem) =>
+            new(elements.File.Path, problem, Damaged, $"tensor '{CheckpointException.Sanitize(name)}'");
     }
 
     /// <summary>The same tensor under another name.</summary>
@@ -125,10 +128,12 @@ public sealed class TensorEntry
     internal bool RepeatsElements => Extent(_shape, _strides, Count) < Count;
 
     /// <summary>Whether its elements are those of a storage.</summary>
-    internal bool SharesStorage(StoredElements elements) => IsInPlace && elements.Content is null && elements.FileOffset == _elements.FileOffset;
+    internal bool SharesStorage(StoredElements elements) =>
+        IsInPlace && elements.Content is null && elements.FileOffset == _elements.FileOffset;
 
     /// <summary>Whether its storage begins within a range of the file.</summary>
-    internal bool LiesWithin(long offset, long bytes) => IsInPlace && _elements.FileOffset >= offset && _elements.FileOffset < offset + Math.Max(bytes, 1);
+    internal bool LiesWithin(long offset, long bytes) =>
+        IsInPlace && _elements.FileOffset >= offset && _elements.FileOffset < offset + Math.Max(bytes, 1);
 
     /// <summary>
     /// Finds two tensors of one file that share elements and are to hold different values; null where there are none.
@@ -136,7 +141,8 @@ public sealed class TensorEntry
     /// <param name="tensors">
     /// The tensors, each with a key. Tensors of the same key are to hold the same values, and may share elements.
     /// </param>
-    internal static (TensorEntry One, TensorEntry Other)? Overlapping<TKey>(IEnumerable<(TensorEntry Tensor, TKey Key)> tensors) where TKey : notnull
+    internal static (TensorEntry One, TensorEntry Other)? Overlapping<TKey>(
+        IEnumerable<(TensorEntry Tensor, TKey Key)> tensors) where TKey : notnull
     {
         (TensorEntry Tensor, TKey Key)? furthest = null;
         foreach (var next in tensors.Where(each => each.Tensor.Count > 0).OrderBy(each => each.Tensor.FirstByte))
@@ -190,7 +196,9 @@ public sealed class TensorEntry
 
     private void Fill(Tensor flat, long extent)
     {
-        using var bytes = _elements.Content is { } content ? CheckpointBytes.FromMemory(_elements.File, content) : CheckpointBytes.Open(_elements.File);
+        using var bytes = _elements.Content is { } content
+            ? CheckpointBytes.FromMemory(_elements.File, content)
+            : CheckpointBytes.Open(_elements.File);
         var what = $"tensor '{CheckpointException.Sanitize(Name)}'";
         var offset = FirstByte;
         for (long start = 0, step = ChunkBytes / Type.Size(); start < extent; start += step)
@@ -236,7 +244,8 @@ public sealed class TensorEntry
 /// <param name="FileOffset">Offset of the storage in the file, bytes.</param>
 /// <param name="Available">Number of elements in the storage.</param>
 /// <param name="First">Index in the storage of the tensor's first element.</param>
-internal sealed record StoredElements(CheckpointFile File, long FileLength, ElementType Type, long FileOffset, long Available, long First)
+internal sealed record StoredElements(
+    CheckpointFile File, long FileLength, ElementType Type, long FileOffset, long Available, long First)
 {
     /// <summary>
     /// The decoded bytes, where the file keeps the storage as text; offsets count in them then. Null where it keeps the bytes.

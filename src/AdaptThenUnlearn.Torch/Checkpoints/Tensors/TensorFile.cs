@@ -21,7 +21,10 @@ public sealed class TensorFile
     internal TensorFile(
         CheckpointFile file, string format, IReadOnlyList<TensorEntry> tensors,
         IReadOnlyDictionary<string, string>? metadata = null, IReadOnlyList<PlainValue>? values = null,
-        IReadOnlyList<string>? globals = null, IReadOnlyList<string>? refused = null, IReadOnlyList<string>? passedOver = null, IReadOnlyList<UnreadTensor>? unread = null)
+        IReadOnlyList<string>? globals = null,
+        IReadOnlyList<string>? refused = null,
+        IReadOnlyList<string>? passedOver = null,
+        IReadOnlyList<UnreadTensor>? unread = null)
     {
         (File, Format, Tensors) = (file, format, tensors);
         (Metadata, Values, Globals) = (metadata ?? new Dictionary<string, string>(), values ?? [], globals ?? []);
@@ -29,7 +32,10 @@ public sealed class TensorFile
         foreach (var tensor in tensors)
             if (!_byName.TryAdd(tensor.Name, tensor))
                 throw new CheckpointException(
-                    Path, "two tensors have the same name", "save it again under distinct names", $"tensor '{CheckpointException.Sanitize(tensor.Name)}'");
+                    Path,
+                    "two tensors have the same name",
+                    "save it again under distinct names",
+                    $"tensor '{CheckpointException.Sanitize(tensor.Name)}'");
 
         Sections = [.. tensors.Select(tensor => SectionOf(tensor.Name)).OfType<string>().Distinct()];
     }
@@ -86,7 +92,8 @@ public sealed class TensorFile
     /// <summary>The exception for a tensor that is needed and not read.</summary>
     internal CheckpointException NotRead(UnreadTensor tensor) => new(
         Path, $"the tensor '{CheckpointException.Sanitize(tensor.Name)}' is kept as '{tensor.Kind}', which is not read",
-        "load it in Python, and save plain tensors of float32, float16 or bfloat16: torch.save({name: tensor.float().contiguous() for name, tensor in model.state_dict().items()}, …)");
+        "load it in Python, and save plain tensors of float32, float16 or bfloat16: torch.save({name: "
+            + "tensor.float().contiguous() for name, tensor in model.state_dict().items()}, …)");
 
     /// <summary>A tensor by its full name; null where there is none.</summary>
     public TensorEntry? Find(string name) => _byName.GetValueOrDefault(name);
@@ -102,10 +109,13 @@ public sealed class TensorFile
         [.. Unread.Select(tensor => name(tensor.Name) is { } own ? tensor with { Name = own } : null).OfType<UnreadTensor>()]);
 
     /// <summary>The section of a full name; null where it has none.</summary>
-    internal static string? SectionOf(string name) => name.IndexOf(SectionSeparator, StringComparison.Ordinal) is > 0 and var slash ? name[..slash] : null;
+    internal static string? SectionOf(string name) =>
+        name.IndexOf(SectionSeparator, StringComparison.Ordinal) is > 0 and var slash ? name[..slash] : null;
 
     // Names with the longest common beginning are the most similar.
     private string Nearest(string name) => string.Join(
         ", ",
-        Tensors.OrderByDescending(tensor => tensor.Name.AsSpan().CommonPrefixLength(name)).Take(3).Select(tensor => $"'{CheckpointException.Sanitize(tensor.Name)}'"));
+        Tensors.OrderByDescending(tensor => tensor.Name.AsSpan().CommonPrefixLength(name))
+            .Take(3)
+            .Select(tensor => $"'{CheckpointException.Sanitize(tensor.Name)}'"));
 }
