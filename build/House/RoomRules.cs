@@ -89,7 +89,7 @@ public static class RoomRules
         ["Torch.Comparing"] =
         [
             "Torch.Governing", "Torch.Adaptation", "Torch.Training", "Torch.Measuring", "Torch.Features",
-            "Torch.Checkpoints", "Torch.Models",
+            "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Models",
             "Torch.Randomness", "Runs", "Measurements", "Policies",
         ],
 
