@@ -97,7 +97,7 @@ public sealed class GeneratorAloneTests(SmallHouse house) : IClassFixture<SmallH
         Assert.Equal(0, exitCode);
         Assert.Contains("a valid policy", output, StringComparison.Ordinal);
         Assert.Contains(
-            "has no discriminator: should it have to be unlearned, one is warmed up first, in 6 steps",
+            "has no discriminator. If training is needed, one is first warmed up in 6 steps",
             errors,
             StringComparison.Ordinal);
         Assert.DoesNotContain(

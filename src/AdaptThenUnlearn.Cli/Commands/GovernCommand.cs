@@ -47,6 +47,7 @@ public sealed class GovernCommand(Terminal terminal)
     };
 
     private readonly Publication _publication = new(terminal);
+    private readonly VerdictLines _verdictLines = new(EnvironmentSnapshot.Capture());
     private readonly Option<string[]> _set = new("--set")
     {
         Description = "Replace a value of the policy, e.g. unlearning.steps=600",
@@ -95,7 +96,9 @@ public sealed class GovernCommand(Terminal terminal)
             {
                 // Look again after a run, because its output can be the next one's input.
                 var reusable = written ? FindReusableRecord(run, earlierRecords, cancel) : earlier;
-                passed &= reusable is null ? Govern(run, parsed, cancel) : ReportUpToDate(run, reusable);
+                passed &= reusable is null
+                    ? _verdictLines.WriteErrors(run.Policy.Name, () => Govern(run, parsed, cancel), cancel)
+                    : ReportUpToDate(run, reusable);
                 written |= reusable is null;
                 records.Add(Path.Combine(run.Folder, RunRecord.FileName));
             }
@@ -205,8 +208,9 @@ public sealed class GovernCommand(Terminal terminal)
     {
         new VerdictPrinter(terminal, run.Policy, run.File.Path, run.File.Text)
             .Print(record.Verdict, record.WarningRemarks(), advisory);
-        var outcome = OutcomeText.Describe(record.Verdict.Outcome.WithAdvisory(advisory));
-        Terminal.WriteResultLine($"{record.Policy.Name}: {outcome}; evidence in {run.Folder}");
+        var outcome = record.Verdict.Outcome.WithAdvisory(advisory);
+        Terminal.WriteResultLine($"{record.Policy.Name}: {OutcomeText.Describe(outcome)}; evidence in {run.Folder}");
+        _verdictLines.Write(record.Policy.Name, outcome);
     }
 
     // A policy with the folder that its run writes to.

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using AdaptThenUnlearn.Files;
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Models;
 using static TorchSharp.torch;
@@ -91,7 +92,7 @@ public sealed class SampleCommand(Terminal terminal)
             throw new BadArgumentException("--count must be at least 1");
         var inputs = new[]
         {
-            ("generator", _generator.Checkpoint(parsed)), ("--latents", parsed.GetValue(_latents)?.FullName),
+            (InputRoles.Generator, _generator.Checkpoint(parsed)), ("--latents", parsed.GetValue(_latents)?.FullName),
             ("--labels", parsed.GetValue(_labels)?.FullName),
         };
         OutputFiles.Require(parsed, [picture?.FullName, numbers?.FullName], inputs, OutputFiles.IsSample);
