@@ -62,10 +62,10 @@ internal static class Scaling
             var settings = Sized(resolution, cap);
             if (SecondsAStep(settings, batch, on) is not { } seconds)
             {
-                Terminal.WriteLine(
-                    FormattableString
-                        .Invariant(
-                            $"batch {batch}, {resolution}×{resolution}, at most {cap} channels: does not fit into memory, and is left out"));
+                Terminal.WriteLine(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"batch {batch}, {resolution}×{resolution}, at most {cap} channels: does not fit into memory, "
+                        + $"and is left out"));
                 continue;
             }
 

@@ -215,8 +215,18 @@ public sealed class ExtractorTests(SmallHouse house) : IClassFixture<SmallHouse>
     }
 
     [Theory]
-    [InlineData(2, "needs --weights, and nothing is downloaded: name a copy of pt_inception-2015-12-05-6726825d.pth", "--extractor", "inception-v3")]
-    [InlineData(3, "nothing is downloaded; 'inception-v3' wants pt_inception-2015-12-05-6726825d.pth", "--extractor", "inception-v3", "--weights", "nowhere.pth")]
+    [InlineData(
+        2,
+        "needs --weights, and nothing is downloaded: name a copy of pt_inception-2015-12-05-6726825d.pth",
+        "--extractor",
+        "inception-v3")]
+    [InlineData(
+        3,
+        "nothing is downloaded; 'inception-v3' wants pt_inception-2015-12-05-6726825d.pth",
+        "--extractor",
+        "inception-v3",
+        "--weights",
+        "nowhere.pth")]
     [InlineData(2, "--weights is for --extractor inception-v3", "--extractor", "auditor.safetensors", "--weights", "nowhere.pth")]
     public void Distance_WrongWeights_SaysWhatIsWanted(int exitCode, string expected, params string[] options)
     {

@@ -13,7 +13,8 @@ namespace AdaptThenUnlearn.Cli.Tests;
 public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
 {
     private const string OneFeature =
-        "{ \"name\": \"ban\", \"annotator\": \"annotator\", \"auditor\": \"auditor\", \"class\": \"banned\", \"maxRate\": 0.001 }";
+        "{ \"name\": \"ban\", \"annotator\": \"annotator\", \"auditor\": \"auditor\", "
+            + "\"class\": \"banned\", \"maxRate\": 0.001 }";
     private const string Reference = "\"reference\": \"reference.safetensors\"";
 
     [Fact]
@@ -272,7 +273,8 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
             + $"{Feature("hardly-a-hat", "hat", ", \"threshold\": 0.5, \"auditorThreshold\": 0.45")}")]);
 
     private static string Feature(string name, string label, string more = "") =>
-        $$"""{ "name": "{{name}}", "annotator": "annotator", "auditor": "auditor", "class": "{{label}}", "maxRate": 0.001{{more}} }""";
+        $$"""{ "name": "{{name}}", "annotator": "annotator", "auditor": "auditor","""
+            + $$""" "class": "{{label}}", "maxRate": 0.001{{more}} }""";
 
     private void Classifiers()
     {

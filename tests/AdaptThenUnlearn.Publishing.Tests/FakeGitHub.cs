@@ -181,7 +181,9 @@ internal sealed partial class FakeGitHub : IDisposable
     private static Answer? TooLong(Sent sent) => Body(sent).Length <= 65536 ? null
         : new(
             422,
-            """{"message":"Validation Failed","errors":[{"resource":"IssueComment","code":"unprocessable","field":"data","message":"Body is too long (maximum is 65536 characters)"}]}""");
+            """{"message":"Validation Failed","errors":["""
+                + """{"resource":"IssueComment","code":"unprocessable","field":"data","message":"Body is too long """
+                + """(maximum is 65536 characters)"}]}""");
 
     private Answer Replace(long id, string body)
     {

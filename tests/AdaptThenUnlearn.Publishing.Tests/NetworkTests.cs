@@ -290,10 +290,24 @@ public sealed class NetworkTests : IDisposable
     [InlineData("Repository was archived so is read-only.", PublishCodes.Refused, "archived")]
     [InlineData("User is blocked", PublishCodes.Refused, "has blocked the account")]
     [InlineData("Repository access blocked", PublishCodes.Refused, "GitHub has blocked the repository")]
-    [InlineData("Interactions on this repository have been limited to prior contributors only", PublishCodes.Refused, "limited who may comment")]
-    [InlineData("Resource protected by organization SAML enforcement. You must grant your OAuth token access to this organization.", PublishCodes.NotPermitted, "single sign-on")]
-    [InlineData("Although you appear to have the correct authorization credentials, the `octo` organization has an IP allow list enabled, and your IP address is not permitted to access this resource.", PublishCodes.NotPermitted, "listed IP addresses")]
-    [InlineData("`octo` forbids access via a personal access token (classic). Please use a GitHub App, OAuth App, or a personal access token with fine-grained permissions.", PublishCodes.NotPermitted, "tokens of this kind")]
+    [InlineData(
+        "Interactions on this repository have been limited to prior contributors only",
+        PublishCodes.Refused,
+        "limited who may comment")]
+    [InlineData(
+        "Resource protected by organization SAML enforcement. You must grant your OAuth token access to this organization.",
+        PublishCodes.NotPermitted,
+        "single sign-on")]
+    [InlineData(
+        "Although you appear to have the correct authorization credentials, the `octo` organization has an IP allow list "
+            + "enabled, and your IP address is not permitted to access this resource.",
+        PublishCodes.NotPermitted,
+        "listed IP addresses")]
+    [InlineData(
+        "`octo` forbids access via a personal access token (classic). Please use a GitHub App, OAuth App, or a personal "
+            + "access token with fine-grained permissions.",
+        PublishCodes.NotPermitted,
+        "tokens of this kind")]
     [InlineData("Sorry. Your account was suspended.", PublishCodes.NoToken, "suspended")]
     public void Publish_RefusedForAnotherReasonThanRights_SaysWhich(string message, string code, string expected)
     {

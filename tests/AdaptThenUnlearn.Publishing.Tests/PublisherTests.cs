@@ -239,7 +239,8 @@ public sealed class PublisherTests : IDisposable
             && sent.Body.Length > 40_000
             ? new Answer(
                 422,
-                """{"message":"Validation Failed","errors":[{"resource":"IssueComment","code":"unprocessable","field":"data","message":"Body is too long"}]}""")
+                """{"message":"Validation Failed","errors":["""
+                    + """{"resource":"IssueComment","code":"unprocessable","field":"data","message":"Body is too long"}]}""")
             : null;
         var run = _desk.ReadRun();
         var findings = Enumerable.Range(0, 2000)

@@ -125,7 +125,8 @@ public sealed class UntrustedTests : IDisposable
     [InlineData("\"maxRate\": 0.01", "\"maxRate\": 0.5", "is not what its text says")]
     [InlineData("\"minUnlearned\": 0.95 }", "\"minUnlearned\": 0.1 }", "does not have the recorded digest")]
     [InlineData("\"overrides\": []", "\"overrides\": [\"nonsense\"]", "an override that cannot be")]
-    [InlineData("\"samples\": 10000,\n      \"maxSamples\"", "\"samples\": -1,\n      \"maxSamples\"", "is not what its text says")]
+    [InlineData(
+        "\"samples\": 10000,\n      \"maxSamples\"", "\"samples\": -1,\n      \"maxSamples\"", "is not what its text says")]
     public void Read_PolicyTamperedWith_IsRefused(string from, string to, string expected)
     {
         _desk.ReadRun();
@@ -203,10 +204,14 @@ public sealed class UntrustedTests : IDisposable
     [Theory]
     [InlineData("$.generator.checkpoint", "generator.safetensors", "other.safetensors")]
     [InlineData("$.classifiers.auditor.checkpoint", "\"auditor.safetensors\"", "\"lenient.safetensors\"")]
-    [InlineData("$.classifiers.auditor.classes", "\"auditor.safetensors\"", "\"auditor.safetensors\", \"classes\": [\"8\", \"9\"]")]
+    [InlineData(
+        "$.classifiers.auditor.classes", "\"auditor.safetensors\"", "\"auditor.safetensors\", \"classes\": [\"8\", \"9\"]")]
     [InlineData("$.undesiredFeatures[0].auditorThreshold", "\"class\": \"8\"", "\"class\": \"8\", \"auditorThreshold\": 0.99")]
     [InlineData("$.undesiredFeatures[0].class", "\"class\": \"8\"", "\"class\": \"3\"")]
-    [InlineData("$.undesiredFeatures", "\"minUnlearned\": 0.95 }", "\"minUnlearned\": 0.95 }, { \"name\": \"digit-9\", \"annotator\": \"annotator\", \"class\": \"9\", \"maxRate\": 1 }")]
+    [InlineData(
+        "$.undesiredFeatures",
+        "\"minUnlearned\": 0.95 }",
+        "\"minUnlearned\": 0.95 }, { \"name\": \"digit-9\", \"annotator\": \"annotator\", \"class\": \"9\", \"maxRate\": 1 }")]
     [InlineData("$.quality.reference", "reference.safetensors", "flattering.safetensors")]
     [InlineData("$.evaluation.truncation", "\"quality\": {", "\"evaluation\": { \"truncation\": 0.1 }, \"quality\": {")]
     public void Read_MeasuredAsTheRepositorysPolicyDoesNotAsk_Fails(string path, string from, string to)
@@ -225,9 +230,16 @@ public sealed class UntrustedTests : IDisposable
     [Theory]
     [InlineData("\"maxRate\": 0.01", "\"maxRate\": 0.5")]
     [InlineData("\"maxFrechetDistance\": 40, ", "")]
-    [InlineData("\"quality\": {", "\"waivers\": [{ \"rule\": \"digit-8/maxRate\", \"reason\": \"r\", \"approvedBy\": \"a\", \"expires\": \"2999-01-01\" }], \"quality\": {")]
-    [InlineData("\"quality\": {", "\"unlearning\": { \"preset\": \"thorough\" }, \"description\": \"Another.\", \"owner\": \"nobody\", \"quality\": {")]
-    [InlineData("\"generator.safetensors\"", "\"generator.safetensors\", \"sha256\": \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"")]
+    [InlineData(
+        "\"quality\": {",
+        "\"waivers\": [{ \"rule\": \"digit-8/maxRate\", \"reason\": \"r\", \"approvedBy\": \"a\", "
+            + "\"expires\": \"2999-01-01\" }], \"quality\": {")]
+    [InlineData(
+        "\"quality\": {",
+        "\"unlearning\": { \"preset\": \"thorough\" }, \"description\": \"Another.\", \"owner\": \"nobody\", \"quality\": {")]
+    [InlineData(
+        "\"generator.safetensors\"",
+        "\"generator.safetensors\", \"sha256\": \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"")]
     public void Read_OtherLimitsWaiversOrSettings_IsJudgedByTheRepositorysPolicy(string from, string to)
     {
         var run = _desk.ReadRun(OfAnotherPolicy(from, to), Trusted());

@@ -144,7 +144,9 @@ public sealed class CakeAliasTests
     }
 
     [Theory]
-    [InlineData("""{ "version": 1, "tools": { "adaptthenunlearn.tool": { "version": "0.1.0", "commands": ["atu"] } } }""", "dotnet")]
+    [InlineData(
+        """{ "version": 1, "tools": { "adaptthenunlearn.tool": { "version": "0.1.0", "commands": ["atu"] } } }""",
+        "dotnet")]
     [InlineData("""{ "version": 1, "tools": { "cake.tool": { "version": "7.0.0", "commands": ["dotnet-cake"] } } }""", "atu")]
     public void Tool_PinnedByAManifestAbove_GoesBeforeOneThatHappensToBeInstalled(string manifest, string started)
     {

@@ -117,8 +117,10 @@ public sealed partial class MSBuildTests(LocalFeed feed, SmallHouse house) : ICl
     // The log must show a reader that nothing could have stopped this build.
     [Theory]
     [InlineData("-p:GovernModelsMode=Off", "warning ATU5007: GovernModelsMode is Off: 1 policy is not asked")]
-    [InlineData("-p:GovernModelsArguments=--no-train --threads 1 --advisory", "warning ATU5008: a failed gate does not fail this build")]
-    [InlineData("-p:GovernModelsArguments=--no-train --threads 1 @loose.rsp", "warning ATU5008: a failed gate does not fail this build")]
+    [InlineData(
+        "-p:GovernModelsArguments=--no-train --threads 1 --advisory", "warning ATU5008: a failed gate does not fail this build")]
+    [InlineData(
+        "-p:GovernModelsArguments=--no-train --threads 1 @loose.rsp", "warning ATU5008: a failed gate does not fail this build")]
     public void GovernModels_WhatLetsAFailedGateThrough_IsWarnedOf(string property, string warning)
     {
         var consumer = Consumer("net10.0", house.Policy("loose"));
@@ -172,11 +174,12 @@ public sealed partial class MSBuildTests(LocalFeed feed, SmallHouse house) : ICl
         ];
         var consumer = Consumer("net10.0", house.Policy("faulty"));
         Assert.Equal(0, consumer.Dotnet("restore").ExitCode);
+        var items = faults.Select((fault, number) => $"""<Fault Include="{number}" AdditionalProperties="{fault.Properties}" />""");
         consumer.Write("faults.proj", $"""
             <Project>
               <ItemGroup>
                 <Fault Include="off" AdditionalProperties="GovernModelsMode=Off;Policies=;GovernModelsToolPath=nowhere" />
-                {string.Join("\n    ", faults.Select((fault, number) => $"""<Fault Include="{number}" AdditionalProperties="{fault.Properties}" />"""))}
+                {string.Join("\n    ", items)}
               </ItemGroup>
               <Target Name="Build">
                 <MSBuild Projects="Consumer.csproj" Targets="GovernModels" Properties="Number=%(Fault.Identity);%(Fault.AdditionalProperties)" ContinueOnError="ErrorAndContinue" />
@@ -396,10 +399,11 @@ public sealed partial class MSBuildTests(LocalFeed feed, SmallHouse house) : ICl
     private Consumer Consumer(string targetFrameworks, params string[] policies)
     {
         var consumer = feed.NewConsumer();
+        var element = targetFrameworks.Contains(';', StringComparison.Ordinal) ? "TargetFrameworks" : "TargetFramework";
         consumer.Write("Consumer.csproj", $"""
             <Project Sdk="Microsoft.NET.Sdk">
               <PropertyGroup>
-                <TargetFramework{(targetFrameworks.Contains(';', StringComparison.Ordinal) ? "s" : "")}>{targetFrameworks}</TargetFramework{(targetFrameworks.Contains(';', StringComparison.Ordinal) ? "s" : "")}>
+                <{element}>{targetFrameworks}</{element}>
                 <OutputType Condition="'$(TargetFrameworks)' == ''">Exe</OutputType>
                 <!-- Only asked, never compiled: that spares a download. -->
                 <DisableImplicitFrameworkReferences Condition="'$(TargetFramework)' == 'netstandard2.1'">true</DisableImplicitFrameworkReferences>

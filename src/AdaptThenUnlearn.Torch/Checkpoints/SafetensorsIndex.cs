@@ -108,7 +108,8 @@ internal static class SafetensorsIndex
             if (!IsPlainName(file))
                 throw Bad(
                     path,
-                    $"is placed in '{CheckpointException.Sanitize(file)}', which is not the plain name of a file beside the index",
+                    $"is placed in '{CheckpointException.Sanitize(file)}', which is not the plain name of a file "
+                        + "beside the index",
                     name);
             if (!map.TryAdd(name, file))
                 throw Bad(path, "is there twice", name);

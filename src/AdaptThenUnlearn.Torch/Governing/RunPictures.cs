@@ -107,19 +107,20 @@ internal sealed class RunPictures(
     private static string Csv(UnlearnedGenerator unlearned)
     {
         var text = new StringBuilder(
-            "step,generatorLoss,discriminatorLoss,repulsionLoss,retentionLoss,squaredDistanceToAdapted,squaredDistanceToOriginal,candidateRate,candidateFrechetDistance,candidateSmallestShareKept,kept\n");
+            "step,generatorLoss,discriminatorLoss,repulsionLoss,retentionLoss,squaredDistanceToAdapted,"
+                + "squaredDistanceToOriginal,candidateRate,candidateFrechetDistance,candidateSmallestShareKept,kept\n");
         var candidates = unlearned.Candidates.ToDictionary(candidate => candidate.Step);
         var points = unlearned.Curve.ToDictionary(point => point.Step);
         foreach (var step in candidates.Keys.Union(points.Keys).Order())
         {
             var point = points.GetValueOrDefault(step);
             var candidate = candidates.GetValueOrDefault(step);
+            var isKept = candidate is not null && step == unlearned.SelectedStep;
             text.Append(
                 CultureInfo.InvariantCulture,
-                $"{step},{point?.GeneratorLoss},{point?.DiscriminatorLoss},{point?.RepulsionLoss},{point?.RetentionLoss},{point?.SquaredDistance},{point?.SquaredDistanceFromOriginal},")
-                .Append(
-                    CultureInfo.InvariantCulture,
-                    $"{candidate?.Rate},{candidate?.FrechetDistance},{candidate?.SmallestShareKept},{(candidate is not null && step == unlearned.SelectedStep ? 1 : 0)}\n");
+                $"{step},{point?.GeneratorLoss},{point?.DiscriminatorLoss},{point?.RepulsionLoss},{point?.RetentionLoss},"
+                    + $"{point?.SquaredDistance},{point?.SquaredDistanceFromOriginal},"
+                    + $"{candidate?.Rate},{candidate?.FrechetDistance},{candidate?.SmallestShareKept},{(isKept ? 1 : 0)}\n");
         }
 
         return text.ToString();

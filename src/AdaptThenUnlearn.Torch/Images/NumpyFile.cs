@@ -170,7 +170,9 @@ public static partial class NumpyFile
             : throw new ImageFileException(path, "is truncated within its header");
     }
 
-    [GeneratedRegex(@"^\{\s*'descr':\s*'(?<type>[^']{1,8})',\s*'fortran_order':\s*(?<order>True|False),\s*'shape':\s*\((?<shape>[\d, ]*)\),?\s*\}\s*$", RegexOptions.CultureInvariant
-        | RegexOptions.NonBacktracking)]
+    [GeneratedRegex(
+        @"^\{\s*'descr':\s*'(?<type>[^']{1,8})',\s*'fortran_order':\s*(?<order>True|False),"
+            + @"\s*'shape':\s*\((?<shape>[\d, ]*)\),?\s*\}\s*$",
+        RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
     private static partial Regex HeaderPattern();
 }

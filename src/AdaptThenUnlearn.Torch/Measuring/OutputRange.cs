@@ -85,9 +85,11 @@ public sealed record OutputRange(
         if (knownToBeLogits)
             return null;
         if (areShares)
+        {
+            var kind = sumToOne ? OutputKinds.Probabilities : OutputKinds.IndependentProbabilities;
             return $"{range}{(sumToOne ? " and sum to 1 for each" : "")}: these are probabilities, and logits are expected; "
-                + $"say \"outputs\": "
-                + $"\"{(sumToOne ? OutputKinds.Probabilities : OutputKinds.IndependentProbabilities)}\"{(outputs is ClassifierOutputs.Softmax ? Shift : "")}";
+                + $"say \"outputs\": \"{kind}\"{(outputs is ClassifierOutputs.Softmax ? Shift : "")}";
+        }
         return Minimum.Count > 1 && least >= 0 && MinimumSum > 0 && MaximumSum - MinimumSum <= Tolerance * MaximumSum
             ? string.Create(
                     CultureInfo.InvariantCulture,

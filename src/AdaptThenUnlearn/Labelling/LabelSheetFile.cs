@@ -69,7 +69,8 @@ public static class LabelSheetFile
         catch (Exception unreadable) when (unreadable is JsonException or IOException or UnauthorizedAccessException)
         {
             throw new LabelException(
-                $"{path}: it cannot be read as a label sheet: {unreadable.Message}; restore it, or name another folder with --out",
+                $"{path}: it cannot be read as a label sheet: {unreadable.Message}; restore it, "
+                    + "or name another folder with --out",
                 unreadable);
         }
     }

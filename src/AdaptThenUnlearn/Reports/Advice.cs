@@ -193,8 +193,10 @@ public sealed class Advice
             return new(
                 rule,
                 Trusted(string.Create(
-                    CultureInfo.InvariantCulture, $"not one hit in {evaluation.MaxSamples} images still leaves a bound of "
-                        + $"{Percent(evaluation.SmallestProvableRate())}, so that no sample of this size proves the limit; raise ")),
+                    CultureInfo.InvariantCulture,
+                    $"not one hit in {evaluation.MaxSamples} images still leaves a bound of "
+                        + $"{Percent(evaluation.SmallestProvableRate())}, so that no sample of this size proves "
+                        + $"the limit; raise ")),
                 Code("evaluation.maxSamples"), Trusted(" or the limit."));
 
         var (property, now) = name.Limit is RuleLimit.MaxRate

@@ -50,9 +50,8 @@ public sealed class HtmlReport : IReportFormat
 
     private static void Head(StringBuilder html, ReportPage page, RunRecord record)
     {
-        html.Append(
-            InvariantCulture,
-            $"<header class=\"{OutcomeText.Tone(record.Verdict.Outcome).ToString().ToLowerInvariant()}\">\n<h1>{RenderPhrases(page.Title)}</h1>\n");
+        var tone = OutcomeText.Tone(record.Verdict.Outcome).ToString().ToLowerInvariant();
+        html.Append(InvariantCulture, $"<header class=\"{tone}\">\n<h1>{RenderPhrases(page.Title)}</h1>\n");
         if (page.Description is { } description)
             html.Append(InvariantCulture, $"<p class=\"description\"><bdi>{Escape(description)}</bdi></p>\n");
         html.Append(InvariantCulture, $"<p>{Escape(page.Sentence)}</p>\n<dl class=\"tiles\">\n");
@@ -91,9 +90,9 @@ public sealed class HtmlReport : IReportFormat
     private static void Section(StringBuilder html, ReportSection section, RunRecord record)
     {
         var folded = section.Topic is ReportTopic.Waivers or ReportTopic.Training or ReportTopic.Files or ReportTopic.Run;
-        html.Append(
-            InvariantCulture,
-            $"<section{(section.Topic is ReportTopic.Waived ? " class=\"waived\"" : "")}>\n{(folded ? "<details><summary>" : "")}<h2>{Escape(section.Heading)}</h2>{(folded ? "</summary>" : "")}\n");
+        html.Append(section.Topic is ReportTopic.Waived ? "<section class=\"waived\">\n" : "<section>\n")
+            .Append(folded ? "<details><summary>" : "")
+            .Append(InvariantCulture, $"<h2>{Escape(section.Heading)}</h2>{(folded ? "</summary>" : "")}\n");
         if (section.Topic is ReportTopic.Features)
             html.Append("<figure>\n")
                 .Append(RatePlot.Svg(record))

@@ -108,10 +108,15 @@ internal static class RatePlot
             svg.Append(
                 InvariantCulture,
                 $"<line class=\"{When} bound\" x1=\"{Length(high)}\" x2=\"{Length(high)}\" y1=\"{y - 5}\" y2=\"{y + 5}\"/>");
-            svg.Append(InvariantCulture, $"<circle class=\"{When}\" cx=\"{Length(at)}\" cy=\"{y}\" r=\"5\"><title>{When}: "
-                + $"{ReportText.Percent(Rate)}, bounds {ReportText.Percent(Low)} and {ReportText.Percent(High)}</title></circle>");
-            svg.Append(InvariantCulture, $"<text x=\"{Length(right ? high : low)}\" y=\"{y + 5}\" dx=\"{(right ? 11 : -11)}\" "
-                + $"text-anchor=\"{(right ? "start" : "end")}\">{When} {ReportText.Percent(Rate)}</text>\n");
+            svg.Append(
+                InvariantCulture,
+                $"<circle class=\"{When}\" cx=\"{Length(at)}\" cy=\"{y}\" r=\"5\"><title>{When}: "
+                    + $"{ReportText.Percent(Rate)}, bounds {ReportText.Percent(Low)} and {ReportText.Percent(High)}"
+                    + $"</title></circle>");
+            svg.Append(
+                InvariantCulture,
+                $"<text x=\"{Length(right ? high : low)}\" y=\"{y + 5}\" dx=\"{(right ? 11 : -11)}\" "
+                    + $"text-anchor=\"{(right ? "start" : "end")}\">{When} {ReportText.Percent(Rate)}</text>\n");
         }
     }
 

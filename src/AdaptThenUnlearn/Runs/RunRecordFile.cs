@@ -65,7 +65,8 @@ public static class RunRecordFile
                     || !version.TryGetInt32(out var number)
                     || number != RunRecord.CurrentSchemaVersion))
                 throw new RunRecordException(
-                    $"{path}: is a run record of version {version}, and this tool reads version {RunRecord.CurrentSchemaVersion}");
+                    $"{path}: is a run record of version {version}, "
+                        + $"and this tool reads version {RunRecord.CurrentSchemaVersion}");
 
             var record = document.Deserialize<RunRecord>(Json)
                 ?? throw new RunRecordException($"{path}: is not a run record, but null");

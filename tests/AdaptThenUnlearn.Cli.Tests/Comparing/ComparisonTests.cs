@@ -430,9 +430,18 @@ public sealed class ComparisonTests : IDisposable
     }
 
     [Theory]
-    [InlineData(50, 60, "unlearns more than `fine-tune`: 95.0 % against 70.0 %. It unlearns more in 1 of 1 pair of runs with the same class and seed. Its images are **worse**: 2.00 × against 1.67 ×")]
-    [InlineData(300, 50, "unlearns as much as `fine-tune`: 70.0 % against 70.0 %. It unlearns more in 0 of 1 pair of runs with the same class and seed. Its images are as good")]
-    [InlineData(600, 40, "unlearns **less** than `fine-tune`: 40.0 % against 70.0 %. It unlearns more in 0 of 1 pair of runs with the same class and seed. Its images are better")]
+    [InlineData(
+        50, 60,
+        "unlearns more than `fine-tune`: 95.0 % against 70.0 %. It unlearns more in 1 of 1 pair of runs with the same "
+            + "class and seed. Its images are **worse**: 2.00 × against 1.67 ×")]
+    [InlineData(
+        300, 50,
+        "unlearns as much as `fine-tune`: 70.0 % against 70.0 %. It unlearns more in 0 of 1 pair of runs with the same "
+            + "class and seed. Its images are as good")]
+    [InlineData(
+        600, 40,
+        "unlearns **less** than `fine-tune`: 40.0 % against 70.0 %. It unlearns more in 0 of 1 pair of runs with the same "
+            + "class and seed. Its images are better")]
     public void Summary_PublishedLossAgainstFineTuning_SaysWhichIsMore(long left, double distance, string expected)
     {
         var page = ComparisonPage.Render(With(Cell("paper-el2", "1", 1, left, distance)), "results");
@@ -455,9 +464,18 @@ public sealed class ComparisonTests : IDisposable
     }
 
     [Theory]
-    [InlineData(10, 39, "`no-retention` unlearns as much as `default` (more in 0 of 1 pair of runs with the same class and seed). Its images are as good (worse in 0).")]
-    [InlineData(20, 42, "`no-retention` unlearns 1.0 points **less** than `default` (more in 0 of 1 pair of runs with the same class and seed). Its images are **worse** by 0.10 times the distance before (worse in 1).")]
-    [InlineData(0, 36, "`no-retention` unlearns 1.0 points more than `default` (more in 1 of 1 pair of runs with the same class and seed). Its images are better by 0.10 times the distance before (worse in 0).")]
+    [InlineData(
+        10, 39,
+        "`no-retention` unlearns as much as `default` (more in 0 of 1 pair of runs with the same class and seed). Its "
+            + "images are as good (worse in 0).")]
+    [InlineData(
+        20, 42,
+        "`no-retention` unlearns 1.0 points **less** than `default` (more in 0 of 1 pair of runs with the same class and "
+            + "seed). Its images are **worse** by 0.10 times the distance before (worse in 1).")]
+    [InlineData(
+        0, 36,
+        "`no-retention` unlearns 1.0 points more than `default` (more in 1 of 1 pair of runs with the same class and "
+            + "seed). Its images are better by 0.10 times the distance before (worse in 0).")]
     public void Summary_PartAgainstDefault_SaysByHowMuch(long left, double distance, string expected) =>
         Assert.Contains(
             expected,

@@ -9,7 +9,8 @@ public sealed class LayerTextTests
     private const string Generator = "\"checkpoint\": \"g.safetensors\"";
 
     [Theory]
-    [InlineData("ConvTranspose2d(64, 32, kernel_size=(4, 4), stride=(2, 2), padding=(1, 1), bias=False)", "ConvTranspose2d", "stride", 2)]
+    [InlineData(
+        "ConvTranspose2d(64, 32, kernel_size=(4, 4), stride=(2, 2), padding=(1, 1), bias=False)", "ConvTranspose2d", "stride", 2)]
     [InlineData("  (3): ConvTranspose2d(64, 32, 4, 2, 1, 1)", "ConvTranspose2d", "output_padding", 1)]
     [InlineData("Conv2d(6, 3, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1))", "Conv2d", "kernel_size", 3)]
     [InlineData("Linear(in_features=100, out_features=128, bias=True)", "Linear", "out_features", 128)]

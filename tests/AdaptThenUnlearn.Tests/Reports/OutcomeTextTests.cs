@@ -30,11 +30,20 @@ public sealed class OutcomeTextTests
     }
 
     [Theory]
-    [InlineData("waived", "2 of 5 rules are not met and waived; the unlearned generator does NOT meet the policy as written. It may be released only while the waivers last, up to and including 2026-11-30 (UTC).")]
-    [InlineData("waived-untrained", "1 of 4 rules is not met and waived; the generator as it is does NOT meet the policy as written. It may be released only while the waiver lasts, up to and including 2026-12-31 (UTC). Nothing was trained, and the artifact is the input, byte for byte.")]
+    [InlineData(
+        "waived",
+        "2 of 5 rules are not met and waived; the unlearned generator does NOT meet the policy as written. It may be "
+            + "released only while the waivers last, up to and including 2026-11-30 (UTC).")]
+    [InlineData(
+        "waived-untrained",
+        "1 of 4 rules is not met and waived; the generator as it is does NOT meet the policy as written. It may be "
+            + "released only while the waiver lasts, up to and including 2026-12-31 (UTC). Nothing was trained, and the "
+            + "artifact is the input, byte for byte.")]
     [InlineData("passed", "The unlearned generator meets the policy and may be released.")]
     [InlineData("failed", "3 of 5 rules are not met: the unlearned generator may not be released.")]
-    [InlineData("unmeasured", "2 of 5 rules were not measured, and what is not measured has failed: the unlearned generator may not be released.")]
+    [InlineData(
+        "unmeasured",
+        "2 of 5 rules were not measured, and what is not measured has failed: the unlearned generator may not be released.")]
     public void Sentence_OfARun_SaysWhetherItMayBeReleasedAndWhy(string run, string expected)
     {
         var record = Records.Named(run);

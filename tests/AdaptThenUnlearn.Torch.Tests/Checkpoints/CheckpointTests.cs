@@ -151,14 +151,25 @@ public sealed class CheckpointTests : IDisposable
     {
         { "not JSON", "{nonsense" },
         { "beyond the file", """{"a":{"dtype":"F32","shape":[1000],"data_offsets":[0,4000]}}""" },
-        { "overlapping", """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}""" },
+        {
+            "overlapping",
+            """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}"""
+                + ""","b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}"""
+        },
         { "backwards", """{"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}""" },
         { "shape and bytes differ", """{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}""" },
         { "negative", """{"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}""" },
         { "overflowing", """{"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,8]}}""" },
         { "type that is none", """{"a":{"dtype":7,"shape":[2],"data_offsets":[0,16]}}""" },
-        { "shape and bytes of a type that is not read differ", """{"a":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,16]}}""" },
-        { "twice", """{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""" },
+        {
+            "shape and bytes of a type that is not read differ",
+            """{"a":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,16]}}"""
+        },
+        {
+            "twice",
+            """{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}"""
+                + ""","a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"""
+        },
     };
 
     [Theory]

@@ -388,13 +388,26 @@ public sealed class ScriptedGanTests : IDisposable
     }
 
     [Theory]
-    [InlineData("z: Tensor, c: Tensor", "return z", "cannot be run on [2, 8]: forward() is missing value for argument 'c'", "its forward must turn latents, float32 [N, latent], into images")]
+    [InlineData(
+        "z: Tensor, c: Tensor",
+        "return z",
+        "cannot be run on [2, 8]: forward() is missing value for argument 'c'",
+        "its forward must turn latents, float32 [N, latent], into images")]
     [InlineData("z: Tensor", "return z", "makes Float32 [2, 8] of latents [2, 8]", "[N, 1 or 3, H, H] in -1 to 1")]
     [InlineData("z: Tensor", "return torch.ones([2, 1, 16, 12])", "makes Float32 [2, 1, 16, 12]", "H, H")]
     [InlineData("z: Tensor", "return torch.ones([2, 1, 16, 16], dtype=7)", "makes Float64 [2, 1, 16, 16]", "float32")]
-    [InlineData("z: Tensor", "return torch.log(torch.neg(torch.ones([2, 1, 16, 16])))", "makes images that are not finite", "images")]
-    [InlineData("z: Tensor", "return torch.linear(z, torch.ones([4, 7]))", "mat1 and mat2 shapes cannot be multiplied (2x8 and 7x4)", "latents")]
-    [InlineData("z: Tensor", "return torch.add(z, torch.zeros([2, 8], dtype=6, layout=0, device=torch.device(\"cuda:0\"), pin_memory=False))", "CUDA", "module.cpu()")]
+    [InlineData(
+        "z: Tensor", "return torch.log(torch.neg(torch.ones([2, 1, 16, 16])))", "makes images that are not finite", "images")]
+    [InlineData(
+        "z: Tensor",
+        "return torch.linear(z, torch.ones([4, 7]))",
+        "mat1 and mat2 shapes cannot be multiplied (2x8 and 7x4)",
+        "latents")]
+    [InlineData(
+        "z: Tensor",
+        "return torch.add(z, torch.zeros([2, 8], dtype=6, layout=0, device=torch.device(\"cuda:0\"), pin_memory=False))",
+        "CUDA",
+        "module.cpu()")]
     public void Generator_DoesSomethingElse_IsOneClearError(string signature, string body, string problem, string remedy)
     {
         Write(At("other.pt"), $"  def forward(self: __torch__.Program, {signature}) -> Tensor:\n    {body}");

@@ -23,7 +23,10 @@ public sealed class AuditorCheckTests : IDisposable
           "undesiredFeatures": [ { "name": "ban", "annotator": "annotator", "auditor": "auditor", "class": "banned", "maxRate": 0.01 } ],
           "evaluation": { "samples": 200, "maxSamples": 200 }
         }
-        """, "small.json", new PolicyVocabulary(["adapt-then-unlearn"], ["el2"], ["safetensors"], ["json", "markdown"]), []).Policy!;
+        """,
+        "small.json",
+        new PolicyVocabulary(["adapt-then-unlearn"], ["el2"], ["safetensors"], ["json", "markdown"]),
+        []).Policy!;
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 

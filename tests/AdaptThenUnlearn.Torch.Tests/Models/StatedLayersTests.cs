@@ -319,8 +319,11 @@ public sealed class StatedLayersTests : IDisposable
 
     [Theory]
     [InlineData("layers[1], 'ReLU'", "ConvTranspose2d", "ReLU", "ReLU", "ConvTranspose2d(stride=2, padding=1)", "Tanh")]
-    [InlineData("the weights say 6", "ConvTranspose2d(5, 7)", "BatchNorm2d", "ReLU", "ConvTranspose2d(stride=2, padding=1)", "Tanh")]
-    [InlineData("the file has no 'main.2.weight'", "ConvTranspose2d", "BatchNorm2d", "PReLU", "ConvTranspose2d(stride=2, padding=1)", "Tanh")]
+    [InlineData(
+        "the weights say 6", "ConvTranspose2d(5, 7)", "BatchNorm2d", "ReLU", "ConvTranspose2d(stride=2, padding=1)", "Tanh")]
+    [InlineData(
+        "the file has no 'main.2.weight'",
+        "ConvTranspose2d", "BatchNorm2d", "PReLU", "ConvTranspose2d(stride=2, padding=1)", "Tanh")]
     [InlineData("names 3 layers, and the file has 'main.3.weight'", "ConvTranspose2d", "BatchNorm2d", "ReLU")]
     [InlineData("layer 3 cannot take", "ConvTranspose2d", "BatchNorm2d", "ReLU", "Conv2d(stride=2, padding=1)", "Tanh")]
     public void Load_StatementThatDoesNotFit_SaysWhere(string words, params string[] layers)

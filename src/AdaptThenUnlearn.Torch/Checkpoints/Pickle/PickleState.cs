@@ -242,8 +242,11 @@ internal sealed class PickleState
         _ => new(name, Kind(value), Text(value)),
     };
 
-    private static string Text(IReadOnlyList<object?> items) =>
-        $"[{string.Join(", ", items.Take(ShownItems).Select(Text))}{(items.Count > ShownItems ? $", … ({items.Count} items)" : "")}]";
+    private static string Text(IReadOnlyList<object?> items)
+    {
+        var more = items.Count > ShownItems ? $", … ({items.Count} items)" : "";
+        return $"[{string.Join(", ", items.Take(ShownItems).Select(Text))}{more}]";
+    }
 
     private static string Text(object? value) => value switch
     {

@@ -292,12 +292,14 @@ internal sealed class RestrictedUnpickler
             throw Bad($"a dictionary has the key '{CheckpointException.Sanitize(text)}' twice");
     }
 
-    private static string KeyText(object? key) => key switch
+    private static string KeyText(object? key)
     {
-        PickleTuple { Items: var items } =>
-            $"({string.Join(", ", items.Take(ShownKeyItems).Select(SingleKeyText))}{(items.Length > ShownKeyItems ? ", …" : "")})",
-        _ => SingleKeyText(key),
-    };
+        if (key is not PickleTuple { Items: var items })
+            return SingleKeyText(key);
+
+        var more = items.Length > ShownKeyItems ? ", …" : "";
+        return $"({string.Join(", ", items.Take(ShownKeyItems).Select(SingleKeyText))}{more})";
+    }
 
     private static string SingleKeyText(object? key) => key switch
     {
@@ -405,7 +407,8 @@ internal sealed class RestrictedUnpickler
         (PickleRole.Parameter, [PickleTensor tensor, ..]) when isCall => tensor,
         (PickleRole.Tensor, [PickleStorage storage, long first, PickleTuple shape, PickleTuple strides, ..]) when isCall =>
             new PickleTensor(storage, first, Integers(shape), Integers(strides)),
-        (PickleRole.TensorOfType, [PickleGlobal maker, PickleGlobal { Role: PickleRole.TensorType }, PickleTuple { Items: var given }, ..])
+        (PickleRole.TensorOfType,
+            [PickleGlobal maker, PickleGlobal { Role: PickleRole.TensorType }, PickleTuple { Items: var given }, ..])
             when isCall && maker.Role is PickleRole.Tensor or PickleRole.Parameter => Construct(maker, given, isCall),
         (PickleRole.StoredBytes, [PickleBytes bytes]) when isCall => StorageIn(bytes, content: null),
         (PickleRole.StoredBytes, [PickleEncodedBytes encoded]) when isCall => StorageIn(Decoded(encoded)),

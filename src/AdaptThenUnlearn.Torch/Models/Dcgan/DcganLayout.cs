@@ -119,10 +119,14 @@ internal static class DcganLayout
         yield return new TanhLayer(convolutions[^1].Number + 1);
     }
 
-    private static string Sentence(IReadOnlyList<SequenceLayer> layers) => string.Create(
-        CultureInfo.InvariantCulture,
-        $"transposed convolutions with kernel, stride and padding "
-            + $"{string.Join(", ", layers.OfType<ConvolutionLayer>().Select(layer => FormattableString.Invariant($"{layer.Kernel}/{layer.Stride}/{layer.Padding}")))}; after each but the last batch normalisation with eps 1e-5 and then ReLU; tanh at the end");
+    private static string Sentence(IReadOnlyList<SequenceLayer> layers)
+    {
+        var geometries = layers
+            .OfType<ConvolutionLayer>()
+            .Select(layer => FormattableString.Invariant($"{layer.Kernel}/{layer.Stride}/{layer.Padding}"));
+        return $"transposed convolutions with kernel, stride and padding {string.Join(", ", geometries)}; "
+            + "after each but the last batch normalisation with eps 1e-5 and then ReLU; tanh at the end";
+    }
 
     private static string[] Texts(IReadOnlyList<SequenceLayer> layers) => [.. layers.Select(layer => layer switch
     {
