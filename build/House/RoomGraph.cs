@@ -82,7 +82,7 @@ public sealed class RoomGraph
     private static string AssemblyOf(string project, string configuration)
     {
         var output = Path.Combine(Path.GetDirectoryName(project)!, "bin", configuration);
-        // the command line has the tool's name
+        // The command line has the tool's name.
         string[] names = [$"{Path.GetFileNameWithoutExtension(project)}.dll", "atu.dll"];
         return names.SelectMany(name => Directory.Exists(output)
             ? Directory.EnumerateFiles(output, name, SearchOption.AllDirectories)

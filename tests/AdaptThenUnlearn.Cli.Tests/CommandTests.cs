@@ -192,7 +192,7 @@ public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
     public void Distance_ImagesAgainstStatistics_NeedTheExtractor()
     {
         Atu.Run("sample", house.At("generator.safetensors"), "--npy", house.At("many.npy"), "--count", "300", "--threads", "1");
-        // far beyond -1 to 1, for nothing was trained
+        // The images are far beyond -1 to 1, because nothing was trained.
         using (var raw = AdaptThenUnlearn.Torch.Images.NumpyFile.Read(house.At("many.npy")))
         using (var pictures = AdaptThenUnlearn.Torch.Images.ImageQuantizer.ToBytes(raw))
             AdaptThenUnlearn.Torch.Images.NumpyFile.Write(house.At("many.npy"), pictures);

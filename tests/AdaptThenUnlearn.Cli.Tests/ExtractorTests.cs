@@ -52,7 +52,7 @@ public sealed class ExtractorTests(SmallHouse house) : IClassFixture<SmallHouse>
             byClass.GetProperty("frechetDistance").GetDouble(),
             together.GetProperty("frechetDistance").GetDouble(),
             tolerance: 1e-9);
-        // an .npz file has no single features
+        // An .npz file has no single features.
         Assert.Equal(JsonValueKind.Null, together.GetProperty("kernelDistance").ValueKind);
         Assert.NotEqual(JsonValueKind.Null, byClass.GetProperty("kernelDistance").ValueKind);
         Assert.InRange(images.GetProperty("referenceSamples").GetInt64(), 1, 60);   // without those that the auditor calls banned

@@ -41,7 +41,7 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
 
         Assert.InRange(record.Before.Features[0].Looks[0].Hits, 20, 200);
         Assert.Equal(["glasses", "hat"], record.Before.Quality!.Excluded.Order(StringComparer.Ordinal));
-        // the record is valid, and its verdict is failed
+        // The record is valid, and its verdict is failed.
         Assert.Equal(1, Atu.Run("verify", house.At("out/labels/run.json")).ExitCode);
     }
 
@@ -84,7 +84,7 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
 
         var measured = new[] { "all.safetensors", "one.safetensors", "without.npz" }.Select(Measured).ToList();
 
-        // every third is striped
+        // Every third of the 120 reference images is striped.
         Assert.All(measured, quality => Assert.Equal(80, quality.GetProperty("referenceSamples").GetInt64()));
         Assert.All(measured, quality => Assert.Equal(
             measured[0].GetProperty("frechetDistance").GetDouble(),

@@ -70,7 +70,7 @@ public sealed class OverwritingTests(SmallHouse house) : IClassFixture<SmallHous
 
         Assert.Equal(1, Atu.Run(govern).ExitCode);
         Assert.Equal("mine", File.ReadAllText(house.At("again-out/again/state/my-precious.txt")));
-        // as of a version before this, its record says whose folder it is
+        // As in a folder of an older version, only the record now says whose folder it is.
         File.Delete(house.At($"again-out/again/{WrittenFiles.FileName}"));
         Assert.Equal(1, Atu.Run(govern).ExitCode);
     }

@@ -407,7 +407,7 @@ public sealed class PublisherTests : IDisposable
     [Fact]
     public void Read_PolicyChangedSinceTheRun_Fails()
     {
-        // as another checkout has it
+        // Another checkout may have other line ends.
         File.WriteAllText(_desk.At("policies/policy.json"), Records.PolicyText.Replace("\n", "\r\n", StringComparison.Ordinal));
         Assert.Equal(Outcome.Passed, _desk.ReadRun().Outcome);
 

@@ -41,7 +41,7 @@ public sealed class UntrustedTests : IDisposable
 
         var comment = Assert.Single(_github.Comments);
         Assert.Contains("they are a claim", comment.Body, StringComparison.Ordinal);
-        // the build that measured, not the one that posts
+        // The link leads to the build that measured, not to the one that posts.
         Assert.Contains("[Run](https://github.example/run/1)", comment.Body, StringComparison.Ordinal);
         Assert.Equal(FakeGitHub.Head, (string?)_github.CheckRuns[0]["head_sha"]);
         Assert.InRange(_github.Requests.Count - before, 1, 6);
@@ -222,7 +222,7 @@ public sealed class UntrustedTests : IDisposable
         Assert.Equal(
             $"the readings were taken under another policy, which differs in {path}", Assert.Single(run.Verification.Problems));
         Assert.Empty(_desk.Publish(run).Problems);
-        // under the name that branch protection asks for, which must not stay green from before
+        // The check has the name that branch protection asks for, which must not stay green from before.
         var check = Assert.Single(_github.CheckRuns);
         Assert.Equal(("atu / no-eights / generator", "failure"), ((string?)check["name"], (string?)check["conclusion"]));
     }
@@ -246,7 +246,7 @@ public sealed class UntrustedTests : IDisposable
 
         Assert.Equal(Outcome.Passed, run.Outcome);
         Assert.True(run.PolicyDiffers);
-        // and the class kept, which the policy does not list
+        // One more is the class kept, which the policy does not list.
         Assert.Equal(Records.Policy.RuleNames().Count + 1, run.Findings.Count);
     }
 
@@ -270,7 +270,7 @@ public sealed class UntrustedTests : IDisposable
             $"the recorded {role} ({digest}) is not the one that the policy pins",
             Assert.Single(_desk.ReadRun(record, wrong).Verification.Problems),
             StringComparison.Ordinal);
-        // not both at will
+        // A record cannot name both files.
         Assert.NotEmpty(_desk.ReadRun(
             record with { Inputs = [.. record.Inputs, new InputFile(role, "other.safetensors", new string('0', 64))] },
             wrong).Verification.Problems);

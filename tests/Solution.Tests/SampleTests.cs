@@ -12,7 +12,7 @@ public sealed class SampleTests(LocalFeed feed)
         var consumer = CopyOfSamples(feed);
         Copy("models/mnist", consumer);
         var sample = new Consumer(feed, consumer.At("samples/msbuild"));
-        // where the policies' $schema looks for it
+        // The policies' $schema looks for it there.
         File.Copy(Path.Combine(Repository.Root, "policies", "policy.schema.json"), sample.At("policies/policy.schema.json"));
 
         var (restored, how) = sample.Dotnet("tool", "restore");

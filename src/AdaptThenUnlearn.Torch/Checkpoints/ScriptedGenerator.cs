@@ -50,7 +50,7 @@ internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork, IPro
         using var probed = ScriptProgram.Load(file, Contract, device);
         probed.RequireSinglePrecision();
         var (size, asColumns, shape) = latentSize is { } given ? Tried(probed, given) : FindLatentSize(probed);
-        // loaded again: running it may have changed its state
+        // It is loaded again, because running it may have changed its state.
         return new ScriptedGenerator(probed.Reload(), shape, size, asColumns);
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using AdaptThenUnlearn.Files;
 using static TorchSharp.torch;
 

@@ -137,7 +137,7 @@ public static partial class NumpyFile
         var header =
             $"{{'descr': '{(element.Bytes == 1 ? '|' : '<')}{element.Code}', 'fortran_order': False, 'shape': "
                 + $"({sizes.TrimEnd()}), }}";
-        // data begins at a multiple of 64
+        // The data begin at a multiple of 64.
         header = header.PadRight((_magic.Length + 4 + header.Length + 1 + 63) / 64 * 64 - _magic.Length - 4 - 1)
             + new string(' ', room)
             + "\n";

@@ -1,3 +1,4 @@
+using System.Globalization;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Images;
 using static TorchSharp.torch;

@@ -1,3 +1,4 @@
+using System.Globalization;
 using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Pretraining;

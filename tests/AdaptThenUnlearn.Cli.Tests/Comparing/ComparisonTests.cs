@@ -126,7 +126,7 @@ public sealed class ComparisonTests : IDisposable
         Assert.DoesNotContain("minimumClean", text, StringComparison.Ordinal);
         Assert.DoesNotContain("candidateMargin", text, StringComparison.Ordinal);
         Assert.DoesNotContain("discriminatorWarmUp", text, StringComparison.Ordinal);
-        // others: raise ComparedCell's revision, and write them here
+        // If these defaults change, raise ComparedCell's revision, and write the new ones here.
         Assert.Equal((0.8, 0.5, 400), (
             UnlearningOptions.DefaultMinimumClean,
             UnlearningOptions.DefaultCandidateMargin,
@@ -139,7 +139,7 @@ public sealed class ComparisonTests : IDisposable
         var cell = Cell("default", "8", 1, after: 20, distance: 36);
         ComparedCellFile.Write(_folder, cell);
 
-        // what follows from the counts is not kept beside them
+        // What follows from the counts is not kept beside them.
         Assert.DoesNotContain(
             "\"unlearned\"", File.ReadAllText(ComparedCellFile.PathOf(_folder, cell.Key)), StringComparison.Ordinal);
         var read = ComparedCellFile.Find(_folder, cell.Key, "asked")!;
@@ -176,7 +176,7 @@ public sealed class ComparisonTests : IDisposable
         Assert.True(File.Exists(Aside(first)));
         ComparedCellFile.Write(_folder, first);
         Assert.Equal((20, 30), (Hits("0123456789"), Hits("abcdef0123")));
-        // one file per question: deleting it makes the run again
+        // There is one file per question: deleting it makes the run again.
         Assert.True(File.Exists(Aside(second)) && !File.Exists(Aside(first)));
 
         string Aside(ComparedCell cell) => Path.Combine(_folder, $"{cell.Key.FileNameFor(cell.Asked)}.json");
@@ -370,7 +370,7 @@ public sealed class ComparisonTests : IDisposable
             : cell)]
         };
 
-        // all of them were measured against one that has gone
+        // All of them were measured against one that has gone.
         Assert.Null(comparison.Figures(ComparedMethods.Default, "1").FrechetToRetrained);
         Assert.Equal(1, measured.Figures(ComparedMethods.Default, "1").FrechetToRetrained!.Count);
         Assert.Contains("Ret-FD of", ComparisonPage.Render(measured, "results"), StringComparison.Ordinal);

@@ -88,7 +88,7 @@ public sealed class TuningTests
     public void Score_NoDistanceAnywhere_IsWhatIsMissedAlone()
     {
         Assert.Equal(1.4, Assert.Single(TuningSearch.Scores([Cell(null, excess: 0.004)], [Cell(null)])), 12);
-        // this trial's images alone were too few
+        // This trial's images alone were too few.
         Assert.Equal(double.PositiveInfinity, Assert.Single(TuningSearch.Scores([Cell(null)], [Cell(10)])));
     }
 

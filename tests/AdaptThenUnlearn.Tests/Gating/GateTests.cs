@@ -297,7 +297,7 @@ public sealed class GateTests
             Waivers = [new Waiver("digit-8/maxRate", "why", "who", "2027-01-01")],
             UndesiredFeatures = [Records.Policy.UndesiredFeatures[0] with { MinUnlearned = null }]
         };
-        // an image quality that fails is no feature to unlearn
+        // An image quality that fails is not a feature to unlearn.
         var before = Records.Measured("a", hits, distance: 90, nines: 1000);
 
         Assert.Equal(expected, Gate.ViolatedFeatures(waived, before).Count == 1);

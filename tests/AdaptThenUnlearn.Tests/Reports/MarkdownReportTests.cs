@@ -98,7 +98,7 @@ public sealed class MarkdownReportTests
     {
         var policy = Records.Policy with { Description = hostile, Owner = hostile };
         var run = Records.Run(policy: policy);
-        // a record may come from anyone
+        // A record may come from anyone.
         var before = run.Before with { Quality = run.Before.Quality! with { DistanceName = hostile } };
 
         Assert.DoesNotContain(mustNotAppear, new MarkdownReport().Render(run with { Before = before }), StringComparison.Ordinal);

@@ -48,7 +48,7 @@ public sealed class AdaptationTests
         var fisher = zeros_like(anchor.Values);
         ForEachSlice(reference, anchor, (slice, offset) => slice.ViewOf(fisher)
             .copy_(reference.Array("fisher").narrow(0, offset, slice.Count).view([.. slice.Shape])));
-        // the published code multiplies by λ/2
+        // The published code multiplies by λ/2.
         var penalty = new ElasticPenalty(fisher, anchor.Values, reference["lamda"].GetDouble() / 2);
 
         reference.Agrees("ewc_loss_adapted", penalty.Accumulate(current, step: 1));

@@ -113,7 +113,7 @@ public sealed class CheckpointTests : IDisposable
         using var scope = NewDisposeScope();
         WriteIndex(("a", "one.safetensors", randn(3)));
         SafetensorsFile.Write(At("one.safetensors"), new Dictionary<string, Tensor> { ["a"] = randn(3), ["stray"] = randn(1) });
-        // as other readers of parts
+        // Other readers of parts see the same tensors.
         Assert.Equal(
             ["a", "stray"],
             CheckpointFormats.Read(At("model.index.json")).Tensors.Select(tensor => tensor.Name).Order(StringComparer.Ordinal));
@@ -123,7 +123,7 @@ public sealed class CheckpointTests : IDisposable
         File.WriteAllText(
             At("model.index.json"),
             """{"weight_map":{"a":"one.safetensors","b":"two.safetensors","stray":"two.safetensors"} }""");
-        // where the index says
+        // The tensor is read from the file that the index names.
         Assert.Equal(Small.Bytes(placed), Small.Bytes(CheckpointFormats.Read(At("model.index.json"))["stray"].Load()));
 
         File.WriteAllText(
@@ -341,7 +341,7 @@ public sealed class CheckpointTests : IDisposable
             () => CheckpointDigest.RequirePinned(CheckpointFile.Open(At("some")), new string('a', 64)));
 
         Assert.Contains(new string('a', 64), failed.Message, StringComparison.Ordinal);
-        // SHA-256 of "x"
+        // The digest is the SHA-256 of "x".
         Assert.Contains(
             "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881", failed.Message, StringComparison.Ordinal);
     }

@@ -209,7 +209,7 @@ internal static class ForeignFiles
     public static IEnumerable<(string Name, Tensor Tensor)> Located(IGeneratorArchitecture family, nn.Module network)
     {
         using var _ = no_grad();
-        // PyTorch counts batches in int64, which the loaders do without
+        // PyTorch counts batches in int64, which the loaders do without.
         foreach (var (name, tensor) in network.state_dict().Where(pair => pair.Value.dtype == float32))
         {
             var (stored, factor) = family.Locate(network, name);

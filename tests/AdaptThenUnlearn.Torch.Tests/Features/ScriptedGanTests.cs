@@ -133,7 +133,7 @@ public sealed class ScriptedGanTests : IDisposable
 
         Assert.Equal(expected, trained);
         Assert.NotEqual(evaluated, trained);
-        // by the statistics of that batch now
+        // Both now use the statistics of that batch.
         Assert.Equal(Small.Bytes(native.Discriminator.Score(images)), Small.Bytes(scripted.Discriminator.Score(images)));
         Assert.Equal(Small.Bytes(native.Discriminator.Score(images)), Small.Bytes(again.Score(images)));   // which a copy has too
     }
@@ -255,7 +255,7 @@ public sealed class ScriptedGanTests : IDisposable
 
         Assert.Equal(first, again);
         Assert.NotEqual(Small.Bytes(native.Generator.Generate(latents, null)), first);
-        // one source for the whole batch, not one image again and again
+        // One source is for the whole batch, so that its images differ.
         Assert.NotEqual(Small.Bytes(others[0]), Small.Bytes(others[1]));
     }
 
@@ -528,7 +528,7 @@ public sealed class ScriptedGanTests : IDisposable
 
         using var honest = GeneratorCheckpoint.Load(At("g.pt"), "torchscript", null, At("d.pt"), CPU);
         GradientCheck.Run(honest, Small.Options);
-        // it was held on copies
+        // The check was made on copies.
         Assert.All(
             honest.Generator.parameters().Concat(honest.Discriminator!.parameters()), parameter => Assert.Null(parameter.grad));
 

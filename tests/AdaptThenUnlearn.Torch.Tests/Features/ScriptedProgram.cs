@@ -122,7 +122,7 @@ internal static class ScriptedProgram
 
         void Add(string name, byte[] content)
         {
-            // as torch does
+            // Only code is compressed, as torch does it.
             using var entry = archive.CreateEntry("program/" + name, name.StartsWith("code/", StringComparison.Ordinal)
                 ? CompressionLevel.Optimal
                 : CompressionLevel.NoCompression).Open();

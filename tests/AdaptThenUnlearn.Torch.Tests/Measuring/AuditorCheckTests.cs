@@ -137,7 +137,7 @@ public sealed class AuditorCheckTests : IDisposable
     {
         var reading = Measured(classifier =>
         {
-            // finite, and no sum of them is
+            // Each weight is finite, and no sum of them is.
             Last(classifier, "output.weight").copy_(Last(classifier, "output.weight").sign() * 3e38f);
             Last(classifier, "layers.norm5.weight").mul_(1000);
         }).Features[0];

@@ -92,7 +92,7 @@ public sealed class ReferenceBuilderTests : IDisposable
         using var withoutScarf = images.ToMoments(["scarf"]);
 
         Assert.Equal(3, withoutScarf.Count);
-        // levels 40, 80 and 160, by hand
+        // The levels are 40, 80 and 160, by hand.
         Assert.Equal((40 + 80 + 160) / 3.0, withoutScarf.Mean.item<double>(), tolerance: 1e-4);
         var tooFew = Assert.Throws<InvalidDataException>(() => images.ToMoments(["hat"]));
         Assert.Equal("1 images do not determine a covariance of 1 features; more than 1 are needed", tooFew.Message);

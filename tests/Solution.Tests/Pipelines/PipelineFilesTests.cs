@@ -143,7 +143,7 @@ public sealed partial class PipelineFilesTests
 
         Assert.True(code == expected, output);
         Assert.False(File.Exists(folder.At("pwned")));
-        // without one, nothing is published
+        // Without a verdict, nothing is published.
         Assert.Equal(expected == 2 ? "" : $"exit-code={exitCode}\n", File.ReadAllText(folder.At("outputs")));
         if (expected == 2)
             return;
