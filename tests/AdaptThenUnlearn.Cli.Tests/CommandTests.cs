@@ -139,11 +139,13 @@ public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
         using var read = JsonDocument.Parse(output);
         Assert.Equal(400, read.RootElement.GetProperty("features")[0].GetProperty("looks")[0].GetProperty("samples").GetInt32());
         Assert.True(read.RootElement.GetProperty("quality").GetProperty("frechetDistance").GetDouble() >= 0);
-        Assert.Equal(200, read.RootElement.GetProperty("quality")
-            .GetProperty("groups")
-            .GetProperty("sizes")
-            .EnumerateArray()
-            .Sum(size => size.GetInt32()));
+        Assert.Equal(
+            200,
+            read.RootElement.GetProperty("quality")
+                .GetProperty("groups")
+                .GetProperty("sizes")
+                .EnumerateArray()
+                .Sum(size => size.GetInt32()));
         Assert.Equal("8-bit", read.RootElement.GetProperty("range").GetString());
         Assert.Equal(2, read.RootElement.GetProperty("shares").GetArrayLength());
     }

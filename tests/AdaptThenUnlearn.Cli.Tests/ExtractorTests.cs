@@ -61,10 +61,12 @@ public sealed class ExtractorTests(SmallHouse house) : IClassFixture<SmallHouse>
         JsonElement Measured(string reference)
         {
             using var read = JsonDocument.Parse(Succeeds("measure", ScriptedPolicy("scripted", reference), "--json"));
-            Assert.Equal(["auditor"], read.RootElement.GetProperty("shares")
-                .EnumerateArray()
-                .Select(share => share.GetProperty("classifier").GetString())
-                .Distinct());
+            Assert.Equal(
+                ["auditor"],
+                read.RootElement.GetProperty("shares")
+                    .EnumerateArray()
+                    .Select(share => share.GetProperty("classifier").GetString())
+                    .Distinct());
             var quality = read.RootElement.GetProperty("quality").Clone();
             Assert.Equal("TorchScript Fréchet distance", quality.GetProperty("metric").GetString());
             Assert.Equal(200, quality.GetProperty("samples").GetInt64());

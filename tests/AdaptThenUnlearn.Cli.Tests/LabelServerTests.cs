@@ -171,7 +171,7 @@ public sealed class LabelServerTests(LabelServerTests.Served served) : IClassFix
             .GetAllNetworkInterfaces()
             .SelectMany(card => card.GetIPProperties().UnicastAddresses)
             .Select(address => address.Address)
-                .FirstOrDefault(address => address.AddressFamily == AddressFamily.InterNetwork && !IPAddress.IsLoopback(address));
+            .FirstOrDefault(address => address.AddressFamily == AddressFamily.InterNetwork && !IPAddress.IsLoopback(address));
         Assert.SkipWhen(other is null, "this machine has no address but the loopback one");
         using var client = new TcpClient();
 

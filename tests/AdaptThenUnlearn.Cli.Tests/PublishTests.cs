@@ -133,8 +133,10 @@ public sealed class PublishTests : IClassFixture<SmallHouse>, IDisposable
                 head_repository = new { full_name = "someone/digits", owner = new { login = "someone" } }
             }
         });
-        File.WriteAllText(_desk.At("policies/policy.json"), File.ReadAllText(_desk.At("policies/policy.json"))
-            .Replace("\"maxRate\": 0.01", "\"maxRate\": 0.001", StringComparison.Ordinal));
+        File.WriteAllText(
+            _desk.At("policies/policy.json"),
+            File.ReadAllText(_desk.At("policies/policy.json"))
+                .Replace("\"maxRate\": 0.01", "\"maxRate\": 0.001", StringComparison.Ordinal));
 
         var (exitCode, _, errors) = Atu("publish", "--untrusted", _record, "--policy", _desk.At("policies/policy.json"));
 

@@ -220,7 +220,8 @@ internal sealed partial class FakeGitHub : IDisposable
 
     private static Answer? Invalid(JsonNode? output) =>
         output is null || (Encoding.UTF8.GetByteCount((string)output["summary"]!) <= 65535
-            && Encoding.UTF8.GetByteCount((string?)output["text"] ?? "") <= 65535) ? null
+            && Encoding.UTF8.GetByteCount((string?)output["text"] ?? "") <= 65535)
+        ? null
         : new(422, """{"message":"Invalid request. Only 65535 characters are allowed"}""");
 
     private Answer AddStatus(Sent sent, string path)

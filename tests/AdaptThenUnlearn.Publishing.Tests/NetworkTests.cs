@@ -129,8 +129,7 @@ public sealed class NetworkTests : IDisposable
             && !sent.Query.Contains("page=2", StringComparison.Ordinal)
             ? new Answer(200, "[]", new Dictionary<string, string>
             {
-                ["Link"] =
-                $"<{_elsewhere.Server}{sent.Path}?per_page=100&page=2>; rel=\"next\""
+                ["Link"] = $"<{_elsewhere.Server}{sent.Path}?per_page=100&page=2>; rel=\"next\""
             })
             : null;
 
@@ -272,7 +271,8 @@ public sealed class NetworkTests : IDisposable
         var text = message.Replace("{0}", token, StringComparison.Ordinal)
             .Replace("{1}", token.ToUpperInvariant(), StringComparison.Ordinal)
             .Replace("{2}", token[4..20], StringComparison.Ordinal)
-                .Replace("{3}", token[..12], StringComparison.Ordinal).Replace("{4}", token[^12..], StringComparison.Ordinal);
+            .Replace("{3}", token[..12], StringComparison.Ordinal)
+            .Replace("{4}", token[^12..], StringComparison.Ordinal);
         _github.Interrupt = sent => sent.Method == "GET"
             ? null
             : new Answer(422, new JsonObject { ["message"] = text }.ToJsonString());

@@ -261,7 +261,7 @@ public sealed class PageTests
     [InlineData("> <!-- atu:report {\"v\":1,\"key\":\"k\",\"policy\":\"p\",\"sha\":\"\",\"more\":false,\"rules\":[]} -->")]
     public void Marker_DamagedOrElsewhere_IsNone(string body) => Assert.Null(ReportMarker.Find(body));
 
-    // Anybody may write into a comment that we posted, and whoever mangles its first line must not end publishing.
+    // Anybody may write into a comment that we posted, and a mangled first line must not end publishing.
     [Theory]
     [InlineData("<!-- atu:report -->")]
     [InlineData("<!-- atu:report  -->")]
@@ -342,7 +342,7 @@ public sealed class PageTests
         Assert.DoesNotContain("same policy", comment, StringComparison.Ordinal);
     }
 
-    // A number that passes because its limit moved is told from one that passes because the generator changed.
+    // A number that passes because its limit moved is distinguished from one that passes because the generator changed.
     [Fact]
     public void Comment_LimitLoosenedAndAnotherSeed_SaysSo()
     {

@@ -72,9 +72,11 @@ public sealed partial class DocumentationTests
         var used = Directory.EnumerateFiles(targets).SelectMany(file =>
             Regex.Matches(File.ReadAllText(file), @"\$\((GovernModels\w+)\)").Select(match => match.Groups[1].Value)).Distinct();
 
-        Assert.Equal(used.Order(StringComparer.Ordinal), Regex.Matches(Page("msbuild.md"), @"(?m)^\| `(GovernModels\w+)` \|")
-            .Select(match => match.Groups[1].Value)
-            .Order(StringComparer.Ordinal));
+        Assert.Equal(
+            used.Order(StringComparer.Ordinal),
+            Regex.Matches(Page("msbuild.md"), @"(?m)^\| `(GovernModels\w+)` \|")
+                .Select(match => match.Groups[1].Value)
+                .Order(StringComparer.Ordinal));
     }
 
     public static TheoryData<string> Pages =>

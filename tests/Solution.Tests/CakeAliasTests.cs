@@ -134,8 +134,7 @@ public sealed class CakeAliasTests
 
         build.GovernModels("/p/a.json", new GovernModelsSettings
         {
-            ToolPath =
-            FakeBuild.ExistingFile("my-atu"),
+            ToolPath = FakeBuild.ExistingFile("my-atu"),
             ArgumentCustomization = line => line.Append("--new-option")
         });
 

@@ -18,12 +18,12 @@ public sealed class SampleTests(LocalFeed feed)
         var (restored, how) = sample.Dotnet("tool", "restore");
         Assert.True(restored == 0, how);
         // A limit that the embedded generator meets without training, on few images: what is tried here is the build.
-        var (exitCode, said) = sample.Dotnet(
+        var (exitCode, output) = sample.Dotnet(
             "pack",
             "-p:GovernModelsArguments=--no-train --set evaluation.samples=400 --set evaluation.maxSamples=400 --set "
                 + "undesiredFeatures[0].maxRate=0.9");
 
-        Assert.True(exitCode == 0, said);
+        Assert.True(exitCode == 0, output);
         using var made =
             ZipFile.OpenRead(Assert.Single(Directory.EnumerateFiles(sample.Folder, "*.nupkg", SearchOption.AllDirectories)));
         Assert.NotNull(made.GetEntry("evidence/run.json"));

@@ -38,8 +38,9 @@ internal static class SafetensorsIndex
         }
 
         var read = new TensorFile(index, SafetensorsFormat.FormatName, tensors, metadata, unread: unread);
-        return map.Keys.FirstOrDefault(name => read.Find(name) is null
-            && !unread.Exists(tensor => tensor.Name == name)) is { } missing
+        return map.Keys.FirstOrDefault(
+            name => read.Find(name) is null
+                && !unread.Exists(tensor => tensor.Name == name)) is { } missing
             ? throw Bad(path, $"'{map[missing]}' does not hold a tensor that the index places there", missing)
             : read;
     }

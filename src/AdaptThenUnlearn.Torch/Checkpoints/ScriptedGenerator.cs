@@ -119,7 +119,7 @@ internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork, IPro
             fits.Count == 0
                 ? $"takes latents of none of the sizes that its weights have{last}"
                 : $"takes latents of several sizes ({string.Join(", ", fits.Select(fit => fit.Size))}), so that its own "
-                    + "cannot be told",
+                    + "is not known",
             $"say it: \"latentSize\" of the policy's generator, or --latent-size; {Contract}");
     }
 

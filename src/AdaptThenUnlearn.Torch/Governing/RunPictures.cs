@@ -92,8 +92,10 @@ internal sealed class RunPictures(
                     StepCurve("repulsion", point => Math.Max(0, point.RepulsionLoss)),
                     StepCurve("retention", point => point.RetentionLoss)
                 ], unlearned.SelectedStep),
-                new("squared distance in parameters", [StepCurve("‖θ − θN‖²", point => point.SquaredDistance
-                    ?? double.NaN), StepCurve("‖θ − θG‖²", point => point.SquaredDistanceFromOriginal)], unlearned.SelectedStep),
+                new("squared distance in parameters", [
+                    StepCurve("‖θ − θN‖²", point => point.SquaredDistance ?? double.NaN),
+                    StepCurve("‖θ − θG‖²", point => point.SquaredDistanceFromOriginal)
+                ], unlearned.SelectedStep),
             ]);
         folder.Write(OutputRoles.Plot, PlotName, CurvePlot.Png(charts));
 

@@ -70,9 +70,9 @@ public static partial class NumpyFile
         long needed;
         try
         {
-            shape = [.. match.Groups["shape"].Value.Split(',', StringSplitOptions.RemoveEmptyEntries
-                | StringSplitOptions.TrimEntries)
-                    .Select(size => long.Parse(size, NumberStyles.None, CultureInfo.InvariantCulture))];
+            shape = [.. match.Groups["shape"].Value
+                .Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+                .Select(size => long.Parse(size, NumberStyles.None, CultureInfo.InvariantCulture))];
             needed = shape.Aggregate((long)element.Bytes, (product, size) => checked(product * size));
         }
         catch (Exception impossible) when (impossible is OverflowException or FormatException)
@@ -81,8 +81,10 @@ public static partial class NumpyFile
         }
 
         if (needed != bytes.Length - start)
-            throw new ImageFileException(path, FormattableString
-                .Invariant($"is truncated or too long: its shape needs {needed} bytes, it holds {bytes.Length - start}"));
+            throw new ImageFileException(
+                path,
+                FormattableString.Invariant(
+                    $"is truncated or too long: its shape needs {needed} bytes, it holds {bytes.Length - start}"));
 
         // Copy the values; an array that is stored by columns is transposed.
         if (type[0] == '>')

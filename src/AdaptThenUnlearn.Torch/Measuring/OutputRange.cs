@@ -74,7 +74,7 @@ public sealed record OutputRange(
         var sumToOne = Minimum.Count > 1 && MinimumSum >= 1 - Tolerance && MaximumSum <= 1 + Tolerance;
         var range = FormattableString.Invariant($"over {Images} images its outputs lie between {least:G4} and {most:G4}");
         if (outputs is ClassifierOutputs.Probabilities or ClassifierOutputs.IndependentProbabilities)
-            return !areShares ? $"{range}, so they are no probabilities: say \"{OutputKinds.Softmax}\" (one class holds) or "
+            return !areShares ? $"{range}, so they are not probabilities: say \"{OutputKinds.Softmax}\" (one class holds) or "
                 + $"\"{OutputKinds.Sigmoid}\" (several may) if they are logits"
                 : outputs is ClassifierOutputs.Probabilities && !sumToOne
                     ? string.Create(

@@ -96,8 +96,8 @@ public sealed record LabelledImages(
         var images = ImageFolder.ReadBytes(files);
         return images.shape[2] == images.shape[3]
             ? images
-            : throw new InvalidDataException(FormattableString
-                .Invariant($"{files[0]} is {images.shape[3]}×{images.shape[2]} pixels; classifiers take square images"));
+            : throw new InvalidDataException(FormattableString.Invariant(
+                $"{files[0]} is {images.shape[3]}×{images.shape[2]} pixels; classifiers take square images"));
     }
 
     private static (LabelledImages Train, LabelledImages Test) Parted(

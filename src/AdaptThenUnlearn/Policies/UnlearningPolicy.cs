@@ -407,8 +407,8 @@ public sealed record QualityOptions(
             ? [at["maxFrechetIncrease"].Warning(
                 PolicyCodes.IncreaseOverItself,
                 "is relative to the distance between the original generator and its own samples, which is hardly above 0: "
-                    + "any change "
-                + "is a large increase, or the rule is not measured; use 'maxFrechetDistance', or another reference",
+                    + "any change is a large increase, or the rule is not measured; use 'maxFrechetDistance', "
+                    + "or another reference",
                 at["reference"])]
             : [];
 

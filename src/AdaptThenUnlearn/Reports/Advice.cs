@@ -47,7 +47,7 @@ public sealed class Advice
         Code("expires"),
         Trusted("."));
 
-    /// <summary>What can be done, without the rule's name; for formats with a markup of their own.</summary>
+    /// <summary>What can be done, without the rule's name; for formats with their own markup.</summary>
     internal IReadOnlyList<Phrase> Phrases { get; }
 
     private IReadOnlyList<Phrase> AllPhrases => _rule is { } rule ? [rule, Trusted(": "), .. Phrases] : Phrases;

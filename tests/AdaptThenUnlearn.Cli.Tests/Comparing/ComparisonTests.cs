@@ -295,9 +295,10 @@ public sealed class ComparisonTests : IDisposable
     public void Render_RunsWithoutResult_AreCountedAndReachNoAim()
     {
         var whole = Compared();
-        var failed = whole.Cells.Select(cell => cell.Key == new CellKey("default", "8", 1)
-            ? cell with { Outcome = null, Failure = "a loss is not finite" }
-            : cell);
+        var failed = whole.Cells.Select(
+            cell => cell.Key == new CellKey("default", "8", 1)
+                ? cell with { Outcome = null, Failure = "a loss is not finite" }
+                : cell);
 
         var page = ComparisonPage.Render(whole with { Cells = [.. failed] }, "results");
 

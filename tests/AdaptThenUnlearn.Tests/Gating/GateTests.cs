@@ -394,7 +394,7 @@ public sealed class GateTests
     [Fact]
     public void Outcome_NoFindings_IsNotMeasured() => Assert.Equal(Outcome.NotMeasured, Outcomes.FromFindings([]));
 
-    // A record may say what it likes: what is told follows from the findings, and from the less favourable of the two.
+    // A record may say what it likes: what is reported follows from the findings, and from the less favourable of the two.
     [Theory]
     [InlineData(true, FindingState.Waived, Outcome.PassedWithWaivers)]
     [InlineData(true, FindingState.Failed, Outcome.Failed)]

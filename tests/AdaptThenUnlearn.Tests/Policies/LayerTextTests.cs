@@ -27,8 +27,10 @@ public sealed class LayerTextTests
     public void Parse_WhatIsLeftOut_HasPyTorchsDefault()
     {
         Assert.Equal(1e-5, LayerText.Parse("BatchNorm2d").GetDouble("eps", 1e-5));
-        Assert.Equal(1e-3, LayerText.Parse("BatchNorm2d(512, eps=1e-03, momentum=0.1, affine=True, track_running_stats=True)")
-            .GetDouble("eps", 1e-5));
+        Assert.Equal(
+            1e-3,
+            LayerText.Parse("BatchNorm2d(512, eps=1e-03, momentum=0.1, affine=True, track_running_stats=True)")
+                .GetDouble("eps", 1e-5));
         Assert.Null(LayerText.Parse("ReLU()").GetInt32("stride"));
         Assert.Equal((128, 7), LayerText.Parse("Unflatten(dim=1, unflattened_size=(128, 7, 7))").GetUnflattenedSize());
     }

@@ -8,11 +8,11 @@ namespace AdaptThenUnlearn.Tests.Reports;
 /// <summary>One outcome for every door: no report says of a run what another does not.</summary>
 public sealed class OutcomeTextTests
 {
-    public static MatrixTheoryData<string, string> Told => new(
+    public static MatrixTheoryData<string, string> Worded => new(
         ["markdown", "html", "junit", "sarif"], ["passed", "failed", "unmeasured", "untrained", "waived", "waived-untrained"]);
 
     [Theory]
-    [MemberData(nameof(Told))]
+    [MemberData(nameof(Worded))]
     public void Render_AnyRun_TellsTheOutcomeOfTheGate(string format, string run)
     {
         var record = Records.Named(run);

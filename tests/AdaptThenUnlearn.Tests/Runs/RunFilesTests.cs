@@ -7,7 +7,7 @@ using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Tests.Runs;
 
-/// <summary>Run records on disk: what was written is read again, and nothing that was changed since stands.</summary>
+/// <summary>Run records on disk: what was written is read again, and nothing that was changed since is believed.</summary>
 public sealed class RunFilesTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-run-").FullName;

@@ -34,7 +34,7 @@ public sealed class BesideWeightsTests : IDisposable
             Global("project.config", "Config"),
             Global("__builtin__", "object"),
             None), .. Dictionary(("size", Integer(64))), (byte)'b'],
-        ["keys that are no text"] = () => Keyed(
+        ["keys that are not text"] = () => Keyed(
             "}"u8.ToArray(),
             (Tuple(Integer(4), Integer(4)), Integer(1)),
             (None, Integer(2)),

@@ -220,10 +220,12 @@ public sealed class ScriptedGanTests : IDisposable
             CheckpointFile.Open(At("theirs.pt")), loaded, At("changed.pt"), changed, new Dictionary<string, string>());
         using var again = GeneratorCheckpoint.Load(At("changed.pt"), "torchscript", null, null, CPU);
 
-        Assert.Equal(native.Generator.state_dict().Keys.Order(StringComparer.Ordinal), CheckpointFormats
-            .Read(At("theirs.pt"), "torchscript").Tensors
-            .Select(tensor => tensor.Name)
-            .Order(StringComparer.Ordinal));
+        Assert.Equal(
+            native.Generator.state_dict().Keys.Order(StringComparer.Ordinal),
+            CheckpointFormats
+                .Read(At("theirs.pt"), "torchscript").Tensors
+                .Select(tensor => tensor.Name)
+                .Order(StringComparer.Ordinal));
         Assert.Equal(
             Small.Bytes(native.Generator.Generate(latents, null)), Small.Bytes(loaded.Generator.Generate(latents, null)));
         Assert.Null(((IScriptedNetwork)loaded.Generator).Program.WhyNotTrainable());
@@ -339,10 +341,12 @@ public sealed class ScriptedGanTests : IDisposable
         var found = Inspection.Inspect(At("raises.pt"));
 
         Assert.Equal(("torchscript", null), (found.Format, found.Generator));
-        Assert.Equal(native.Generator.state_dict().Keys.Order(StringComparer.Ordinal), CheckpointFormats
-            .Read(At("raises.pt"), "torchscript").Tensors
-            .Select(tensor => tensor.Name)
-            .Order(StringComparer.Ordinal));
+        Assert.Equal(
+            native.Generator.state_dict().Keys.Order(StringComparer.Ordinal),
+            CheckpointFormats
+                .Read(At("raises.pt"), "torchscript").Tensors
+                .Select(tensor => tensor.Name)
+                .Order(StringComparer.Ordinal));
         Assert.Contains(found.Notes, note => note.Contains(
             "TorchScript program", StringComparison.Ordinal) && note.Contains("nothing of it was run", StringComparison.Ordinal));
     }

@@ -9,7 +9,7 @@ using static TorchSharp.torch;
 namespace AdaptThenUnlearn.Torch.Tests.Measuring;
 
 /// <summary>
-/// A count by an auditor that cannot tell is no measurement; by one that is known to see the feature, none is a good answer.
+/// A count by an auditor that cannot tell is not a measurement; by one that is known to see the feature, none is a good answer.
 /// </summary>
 public sealed class AuditorCheckTests : IDisposable
 {
@@ -128,12 +128,12 @@ public sealed class AuditorCheckTests : IDisposable
         Assert.Contains("says the same of each of 200 images", reading.NotMeasured, StringComparison.Ordinal);
     }
 
-    // Saved anew a copy has other bytes, and says the same.
+    // A copy that is saved again has other bytes, and says the same.
     [Fact]
     public void Measure_CopyOfTheAnnotator_IsSaid() => Assert.True(Measured(copy: true).Features[0].IsAnnotator);
 
     [Fact]
-    public void Measure_OutputsThatAreNotFinite_AreCountedAndTold()
+    public void Measure_OutputsThatAreNotFinite_AreCountedAndReported()
     {
         var reading = Measured(classifier =>
         {

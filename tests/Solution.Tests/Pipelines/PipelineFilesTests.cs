@@ -93,11 +93,13 @@ public sealed partial class PipelineFilesTests
         var declared = ((YamlMappingNode)((YamlMappingNode)Parse("action.yml"))["inputs"]).Children.Keys
             .Select(key => key.ToString());
 
-        Assert.Equal(declared.Order(StringComparer.Ordinal), InputPattern()
-            .Matches(All["action.yml"])
-            .Select(match => match.Groups[1].Value)
-            .Distinct()
-            .Order(StringComparer.Ordinal));
+        Assert.Equal(
+            declared.Order(StringComparer.Ordinal),
+            InputPattern()
+                .Matches(All["action.yml"])
+                .Select(match => match.Groups[1].Value)
+                .Distinct()
+                .Order(StringComparer.Ordinal));
     }
 
     [Fact]

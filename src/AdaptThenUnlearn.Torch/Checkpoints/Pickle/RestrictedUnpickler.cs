@@ -129,7 +129,8 @@ internal sealed class RestrictedUnpickler
             case 0x93: PushStackGlobal(); break;
             case (byte)'Q':
                 Push(_host.Persistent(Pop(1)[0])
-                ?? throw Unsupported("it refers to something outside of it that is not a storage")); break;
+                    ?? throw Unsupported("it refers to something outside of it that is not a storage"));
+                break;
             case (byte)'R': Make(isCall: true); break;
             case 0x81: Make(isCall: false); break;
             case 0x92: MakeWithKeywords(); break;
@@ -460,7 +461,7 @@ internal sealed class RestrictedUnpickler
 
         var text = encoded.Text ?? Text(_source.Read(new PickleBytes(encoded.Place!.Offset, encoded.Place.Length)));
         return text.AsSpan().ContainsAnyExceptInRange('\0', '\u00ff')
-            ? throw Bad("text that stands for bytes has a character beyond 255")
+            ? throw Bad("text that represents bytes has a character beyond 255")
             : Encoding.Latin1.GetBytes(text);
     }
 
@@ -508,9 +509,10 @@ internal sealed class RestrictedUnpickler
     // The length is checked first, because a pickle may name one huge tuple many times.
     private long[] Integers(PickleTuple tuple) => tuple.Items.Length > TensorEntry.MaximumRank
         ? throw Unsupported($"a tensor has more than {TensorEntry.MaximumRank} dimensions")
-        : [.. tuple.Items.Select(item => item is long number
-            ? number
-            : throw Bad("a tensor's shape or strides are not integers"))];
+        : [.. tuple.Items.Select(
+            item => item is long number
+                ? number
+                : throw Bad("a tensor's shape or strides are not integers"))];
 
     private void Drop() => Pop(1);
 

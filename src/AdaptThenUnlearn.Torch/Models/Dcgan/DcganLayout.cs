@@ -45,7 +45,7 @@ internal static class DcganLayout
             return "it does not begin with a convolution that makes an image of one pixel";
         return convolutions.Skip(1).FirstOrDefault(convolution => convolution.Size(2) != DoublingKernel) is { } other
             ? $"'{sequence.NameOf(other.Number, "weight")}' has a kernel of "
-                + $"{other.Size(2).ToString(CultureInfo.InvariantCulture)}, whose stride and padding cannot be told; of "
+                + $"{other.Size(2).ToString(CultureInfo.InvariantCulture)}, whose stride and padding are not known; of "
                 + "kernels of 4 they are 2 and 1"
             : null;
     }

@@ -167,8 +167,8 @@ public sealed record SequenceInterpretation(string Prefix, IReadOnlyList<Sequenc
         InstanceNormLayer Instance(LayerText layer, StoredPart? stored)
         {
             var affine = layer.GetBoolean("affine", false);
-            return new InstanceNormLayer(number, affine ? RequirePart(stored, stored is { HasBias: true, IsBatchNorm: false })
-                .Size(0) : 0, layer.GetDouble("eps", 1e-5), affine);
+            var maps = affine ? RequirePart(stored, stored is { HasBias: true, IsBatchNorm: false }).Size(0) : 0;
+            return new InstanceNormLayer(number, maps, layer.GetDouble("eps", 1e-5), affine);
         }
 
         void RequireEqual(LayerText layer, string argument, int stored)
