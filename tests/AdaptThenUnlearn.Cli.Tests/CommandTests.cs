@@ -101,9 +101,11 @@ public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
     {
         var whole = AdaptThenUnlearn.Torch.Checkpoints.CheckpointFormats.Read(house.At("generator.safetensors"));
         AdaptThenUnlearn.Torch.Checkpoints.SafetensorsFile.Write(
-            house.At("without.safetensors"), whole.Tensors.Where(tensor => !tensor.Name.Contains(
-                "noises",
-                StringComparison.Ordinal)).Select(tensor => KeyValuePair.Create(tensor.Name, tensor.Load())), whole.Metadata);
+            house.At("without.safetensors"),
+            whole.Tensors
+                .Where(tensor => !tensor.Name.Contains("noises", StringComparison.Ordinal))
+                .Select(tensor => KeyValuePair.Create(tensor.Name, tensor.Load())),
+            whole.Metadata);
 
         var (exitCode, _, errors) =
             Atu.Run("sample", house.At("without.safetensors"), "--noise", "const", "--npy", house.At("x.npy"));

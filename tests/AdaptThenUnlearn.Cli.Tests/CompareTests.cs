@@ -374,9 +374,9 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
     [InlineData(false)]   // then the classifier's file says which classes there are
     public void Compare_AClassThatIsNotThere_IsSaidBeforeTheFirstRun(bool listed)
     {
-        var policy = listed ? house.Policy("compared-class", edit: (
-            "\"annotator.safetensors\"",
-            "\"annotator.safetensors\", \"classes\": [\"plain\", \"banned\"]")) : house.Policy("compared-class");
+        var classes = (
+            "\"annotator.safetensors\"", "\"annotator.safetensors\", \"classes\": [\"plain\", \"banned\"]");
+        var policy = listed ? house.Policy("compared-class", edit: classes) : house.Policy("compared-class");
 
         var (exitCode, _, errors) = Atu.Run(
             "compare",

@@ -143,8 +143,11 @@ public sealed class ExtractorTests(SmallHouse house) : IClassFixture<SmallHouse>
         var set = read.RootElement.GetProperty("sets")[0];
         Assert.Equal((30, 30), (set.GetProperty("count").GetInt32(), read.RootElement.GetProperty("n")[0].GetInt32()));
         var passed = Assert.Single(set.GetProperty("passedOver").EnumerateArray());
-        Assert.Equal(("hidden or system entries", 1, ".ipynb_checkpoints"), (passed.GetProperty("why")
-            .GetString(), passed.GetProperty("count").GetInt32(), passed.GetProperty("first")[0].GetString()));
+        Assert.Equal(
+            ("hidden or system entries", 1, ".ipynb_checkpoints"),
+            (passed.GetProperty("why").GetString(),
+                passed.GetProperty("count").GetInt32(),
+                passed.GetProperty("first")[0].GetString()));
 
         var text = Succeeds(command);
         Assert.Contains($"A                             30 images, {folder}", text, StringComparison.Ordinal);

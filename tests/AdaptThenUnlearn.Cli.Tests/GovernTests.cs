@@ -200,13 +200,13 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
             var before = honest.Before with
             {
                 Features = [.. honest.Before.Features.Select(
-                reading => reading with { Looks = [.. reading.Looks.Select(look => look with { Hits = 0 })] })]
+                    reading => reading with { Looks = [.. reading.Looks.Select(look => look with { Hits = 0 })] })]
             };
             return honest with
             {
                 Before = before,
                 Verdict =
-                Gate.Judge(honest.Policy, before, honest.After, DateOnly.FromDateTime(honest.Times.Finished.UtcDateTime))
+                    Gate.Judge(honest.Policy, before, honest.After, DateOnly.FromDateTime(honest.Times.Finished.UtcDateTime))
             };
         }
     }

@@ -133,8 +133,7 @@ public sealed class LabelServerTests(LabelServerTests.Served served) : IClassFix
     [InlineData(false)]   // without a stated length
     public async Task Post_MoreThanIsTaken_IsRefused(bool saysLength)
     {
-        var content = new ByteArrayContent(
-            new byte[(64 << 10) + 1])
+        var content = new ByteArrayContent(new byte[(64 << 10) + 1])
         { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(served.Address, "labels"))
         {

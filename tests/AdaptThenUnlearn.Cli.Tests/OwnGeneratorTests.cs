@@ -146,8 +146,7 @@ public sealed partial class OwnGeneratorTests : IDisposable
         using var _ = no_grad();
         var architecture = section switch
         {
-            "DCGAN" or "TorchScript" =>
-            "dcgan",
+            "DCGAN" or "TorchScript" => "dcgan",
             "Fully connected GANs" => "mlp-gan",
             _ => "stylegan2"
         };

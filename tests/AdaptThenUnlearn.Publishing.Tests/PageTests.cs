@@ -441,7 +441,7 @@ public sealed class PageTests
         return run with
         {
             Verification =
-            run.Verification with { Problems = [words], Verdict = run.Verification.Verdict with { Warnings = [words] } }
+                run.Verification with { Problems = [words], Verdict = run.Verification.Verdict with { Warnings = [words] } }
         };
     }
 

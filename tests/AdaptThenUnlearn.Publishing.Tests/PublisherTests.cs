@@ -212,8 +212,10 @@ public sealed class PublisherTests : IDisposable
         var result = _desk.Publish(_desk.ReadRun());
 
         Assert.All(result.Problems, problem => Assert.Equal(PublishCodes.NotPermitted, problem.Code));
-        Assert.Contains(result.Problems, problem => problem.Text.StartsWith(
-            "the comment:", StringComparison.Ordinal) && problem.Text.Contains("docs/github-forks.md", StringComparison.Ordinal));
+        Assert.Contains(
+            result.Problems,
+            problem => problem.Text.StartsWith("the comment:", StringComparison.Ordinal)
+                && problem.Text.Contains("docs/github-forks.md", StringComparison.Ordinal));
         Assert.Contains("no-eights", _desk.Summary, StringComparison.Ordinal);   // which needs no token
         Assert.Empty(_desk.Waits);
     }

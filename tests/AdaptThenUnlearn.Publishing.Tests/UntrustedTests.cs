@@ -340,9 +340,10 @@ public sealed class UntrustedTests : IDisposable
         File.WriteAllText(_desk.At("policies/reference.safetensors"), "the repository's own");
         record = record with
         {
-            Inputs = [.. record.Inputs.Select(input => input.Role == InputRoles.Reference
-            ? input with { Sha256 = Sha256Digest.FindAt(_desk.At("policies/reference.safetensors"))! }
-            : input)]
+            Inputs = [.. record.Inputs.Select(
+                input => input.Role == InputRoles.Reference
+                    ? input with { Sha256 = Sha256Digest.FindAt(_desk.At("policies/reference.safetensors"))! }
+                    : input)]
         };
         var auditor = new string('e', 64);
         record = record with

@@ -124,8 +124,10 @@ public sealed class CakeBuildTests(CakeHouse house) : IClassFixture<CakeHouse>
     {
         var restored = CakeProcess.Run(house.Folder, "dotnet", "restore", "samples/frosting");
         var missing = Array.Find(
-            restored.Output.Split('\n'), line => line.Contains("error NU1301", StringComparison.Ordinal) || (line.Contains(
-                "error NU1", StringComparison.Ordinal) && line.Contains("Cake.Frosting", StringComparison.Ordinal)));
+            restored.Output.Split('\n'),
+            line => line.Contains("error NU1301", StringComparison.Ordinal)
+                || (line.Contains("error NU1", StringComparison.Ordinal)
+                    && line.Contains("Cake.Frosting", StringComparison.Ordinal)));
         Assert.SkipWhen(missing is not null, $"Cake.Frosting does not restore here: {missing?.Trim()}");
         Assert.True(restored.ExitCode == 0, restored.Output + restored.Errors);
 

@@ -264,10 +264,11 @@ public sealed partial class MSBuildTests(LocalFeed feed, SmallHouse house) : ICl
     public void PackAndPublish_ModeOfOneTargetFramework_IsAnErrorAndNotOverlooked(string elsewhere)
     {
         var consumer = Consumer("net10.0;netstandard2.1", house.Policy("conditional", "\"maxRate\": 0.9"));
-        consumer.Write("Consumer.csproj", File.ReadAllText(consumer.At("Consumer.csproj")).Replace(
+        var project = File.ReadAllText(consumer.At("Consumer.csproj")).Replace(
             "<Policies>",
             $"<GovernModelsMode Condition=\"'$(TargetFramework)' != 'net10.0'\">{elsewhere}</GovernModelsMode><Policies>",
-            StringComparison.Ordinal));
+            StringComparison.Ordinal);
+        consumer.Write("Consumer.csproj", project);
 
         foreach (var arguments in new[] { new[] { "publish", "--framework", "net10.0" }, ["pack", "--no-build"] })
         {

@@ -35,9 +35,10 @@ public sealed class PackageTests(LocalFeed feed, SmallHouse house) : IClassFixtu
         Assert.InRange(new FileInfo(feed.PackageFile(id)).Length, 1000, limit);
 
         using var package = ZipFile.OpenRead(feed.PackageFile(id));
-        Assert.DoesNotContain(package.Entries, entry => entry.Name.Contains(
-            "torch_cpu",
-            StringComparison.OrdinalIgnoreCase) || entry.Name.Contains("torch_cuda", StringComparison.OrdinalIgnoreCase));
+        Assert.DoesNotContain(
+            package.Entries,
+            entry => entry.Name.Contains("torch_cpu", StringComparison.OrdinalIgnoreCase)
+                || entry.Name.Contains("torch_cuda", StringComparison.OrdinalIgnoreCase));
         using var nuspec = package.GetEntry(id + ".nuspec")!.Open();
         var metadata = XDocument.Load(nuspec).Descendants().ToLookup(element => element.Name.LocalName, element => element.Value);
         Assert.Equal(["MIT"], metadata["license"]);

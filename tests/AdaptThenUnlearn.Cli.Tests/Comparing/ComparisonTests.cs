@@ -108,8 +108,7 @@ public sealed class ComparisonTests : IDisposable
 
         Assert.Equal(asked, ComparedCell.DigestOf(Records.Policy with
         {
-            Unlearning =
-            Records.Policy.Unlearning with { Data = "/elsewhere" }
+            Unlearning = Records.Policy.Unlearning with { Data = "/elsewhere" }
         }, [(InputRoles.Policy, "p2"), inputs[1]]));
         Assert.NotEqual(asked, ComparedCell.DigestOf(Records.Policy, [inputs[0], ("generator", "g2")]));
         Assert.NotEqual(
@@ -252,8 +251,9 @@ public sealed class ComparisonTests : IDisposable
     public void Documented_RunsOnAGpu_HadMeasuredTheSameBeforeAsThoseOnTheCpu()
     {
         var cells = Path.Combine(Repository.Root, "results", "gpu", "results", "cells");
-        var pairs = Directory.GetFiles(cells).Select(file => (There: Documented(file), Here: Documented(
-            Path.Combine(Repository.Root, "results", "mnist", "results", "cells", Path.GetFileName(file)))))
+        var here = Path.Combine(Repository.Root, "results", "mnist", "results", "cells");
+        var pairs = Directory.GetFiles(cells)
+            .Select(file => (There: Documented(file), Here: Documented(Path.Combine(here, Path.GetFileName(file)))))
             .Where(pair => pair.There.Environment.Device.StartsWith("cuda", StringComparison.Ordinal)).ToList();
 
         Assert.Equal(36, pairs.Count);
@@ -366,9 +366,10 @@ public sealed class ComparisonTests : IDisposable
         var retrained = comparison.Retrained("1")!.Outcome!.ArtifactSha256;
         var measured = comparison with
         {
-            Cells = [.. comparison.Cells.Select(cell => cell.Key == new CellKey("default", "1", 1)
-            ? cell with { Outcome = cell.Outcome! with { RetrainedSha256 = retrained } }
-            : cell)]
+            Cells = [.. comparison.Cells.Select(
+                cell => cell.Key == new CellKey("default", "1", 1)
+                    ? cell with { Outcome = cell.Outcome! with { RetrainedSha256 = retrained } }
+                    : cell)]
         };
 
         // All of them were measured against one that has gone.
@@ -383,9 +384,10 @@ public sealed class ComparisonTests : IDisposable
         var comparison = Compared();
         var elsewhere = comparison with
         {
-            Cells = [.. comparison.Cells.Select(cell => cell.Key.Method == "default"
-            ? cell with { Environment = _environment with { Device = "cuda:0" } }
-            : cell)]
+            Cells = [.. comparison.Cells.Select(
+                cell => cell.Key.Method == "default"
+                    ? cell with { Environment = _environment with { Device = "cuda:0" } }
+                    : cell)]
         };
 
         Assert.Equal(3, comparison.Figures(ComparedMethods.Default, "1", "8").TimeToRetraining!.Count);
@@ -403,8 +405,10 @@ public sealed class ComparisonTests : IDisposable
         // A run and its retraining, both on other hardware, are compared too.
         var both = comparison with
         {
-            Cells = [.. comparison.Cells.Select(cell => cell.Key is { Method: "default"
-            or "retrain", Class: "8" } ? cell with { Environment = _environment with { Device = "cuda:0" } } : cell)]
+            Cells = [.. comparison.Cells.Select(
+                cell => cell.Key is { Method: "default" or "retrain", Class: "8" }
+                    ? cell with { Environment = _environment with { Device = "cuda:0" } }
+                    : cell)]
         };
         Assert.Equal(3, both.Figures(ComparedMethods.Default, "1", "8").TimeToRetraining!.Count);
     }
@@ -505,11 +509,11 @@ public sealed class ComparisonTests : IDisposable
         {
             Methods = [.. Compared().Methods, ComparedMethods.Thorough],
             Cells =
-        [
-            .. Compared().Cells.Where(cell => cell.Key != new CellKey("retrain", "8", 1)),
-            Cell("thorough", "1", 1, 5, 31),
-            Cell("thorough", "8", 1, 5, 31)
-        ]
+            [
+                .. Compared().Cells.Where(cell => cell.Key != new CellKey("retrain", "8", 1)),
+                Cell("thorough", "1", 1, 5, 31),
+                Cell("thorough", "8", 1, 5, 31)
+            ]
         };
 
         Assert.Contains(
@@ -625,7 +629,12 @@ public sealed class ComparisonTests : IDisposable
                 distance,
                 method == "default" ? 12.5 : null,
                 method == "default" ? new string('b', 64) : null,
-                [new RetainedShare("3", 1000, 900 + seed), new RetainedShare(
-                    "9", 0, 7)], 1400, 800, seconds, seconds + 25, ProcessorSeconds: 2 * seconds, Range: "8-bit"),
+                [new RetainedShare("3", 1000, 900 + seed), new RetainedShare("9", 0, 7)],
+                1400,
+                800,
+                seconds,
+                seconds + 25,
+                ProcessorSeconds: 2 * seconds,
+                Range: "8-bit"),
             Failure: null);
 }

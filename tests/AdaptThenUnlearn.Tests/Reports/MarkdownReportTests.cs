@@ -12,9 +12,10 @@ public sealed class MarkdownReportTests
         var run = Records.Run() with
         {
             Remarks =
-        [
-            new Remark("generator", "taken to end in tanh"), new Remark("reference", "3 files were passed over", IsWarning: true)
-        ]
+            [
+                new Remark("generator", "taken to end in tanh"),
+                new Remark("reference", "3 files were passed over", IsWarning: true)
+            ]
         };
 
         var report = new MarkdownReport().Render(run);

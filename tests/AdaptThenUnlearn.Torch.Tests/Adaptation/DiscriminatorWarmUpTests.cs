@@ -47,8 +47,7 @@ public sealed class DiscriminatorWarmUpTests : IDisposable
             loaded, options with
             {
                 LearningRate = 3e-4,
-                Adversarial =
-                options.Adversarial with { R1Weight = 0.1 },
+                Adversarial = options.Adversarial with { R1Weight = 0.1 },
                 DiscriminatorWarmUp = new DiscriminatorWarmUpOptions(400)
             },
             fresh: 0.65, warmedUp: 0.7);

@@ -202,8 +202,11 @@ public sealed class NetworkPlacesTests : IDisposable
         using var networks = ForeignFiles.Gan("stylegan2");
         Write("with", "stylegan2", safetensors: false, ("g_ema/", networks.Generator));
         var whole = CheckpointFormats.Read(At("with"));
-        SafetensorsFile.Write(At("without"), whole.Tensors.Where(tensor => !tensor.Name.Contains(
-            "noises", StringComparison.Ordinal)).Select(tensor => KeyValuePair.Create(tensor.Name, tensor.Load())));
+        SafetensorsFile.Write(
+            At("without"),
+            whole.Tensors
+                .Where(tensor => !tensor.Name.Contains("noises", StringComparison.Ordinal))
+                .Select(tensor => KeyValuePair.Create(tensor.Name, tensor.Load())));
         var latents = randn(3, networks.Generator.LatentSize);
 
         using var loaded = GeneratorCheckpoint.Load(At("without"), "auto", null, null, CPU);

@@ -93,8 +93,7 @@ public sealed class MethodTests : IDisposable
         using (var feedback = Feedback())
         using (var unlearned = UnlearningMethods.Named("fine-tune").Run(Context(feedback) with
         {
-            Options =
-            options,
+            Options = options,
             Journal = new FolderJournal(_folder, "f", resume: true),
             Progress = progress
         }, CancellationToken.None))
