@@ -11,9 +11,9 @@ public static class GraphText
     /// <summary>Renders it.</summary>
     /// <param name="graph">Of any checkout.</param>
     public static string Render(RoomGraph graph)
+    {
         var text = new StringBuilder(
             "| room | known by | knows | which (types that use, types used) |\n| --- | ---: | ---: | --- |\n");
-            new StringBuilder("| room | known by | knows | which (types that use, types used) |\n| --- | ---: | ---: | --- |\n");
         foreach (var room in graph.Rooms)
         {
             var known = graph.KnownBy(room).ToList();

@@ -47,11 +47,11 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
 
         // A failed run fails again; as advice, it does not fail the build.
         Assert.Equal(1, Govern(policy).ExitCode);
-        var (advisory, output, warnings) = Govern(policy, "--advisory");
+        var (advisory, advised, warnings) = Govern(policy, "--advisory");
         Assert.Equal(0, advisory);
         Assert.Contains("warning ATU3001", warnings, StringComparison.Ordinal);
         Assert.Contains("warning ATU3005: strict: the gate failed and was let through", warnings, StringComparison.Ordinal);
-        Assert.Contains("strict: Failed (advisory); evidence in", output, StringComparison.Ordinal);
+        Assert.Contains("strict: Failed (advisory); evidence in", advised, StringComparison.Ordinal);
         Assert.Equal(1, Atu.Run("verify", Out("strict", "run.json")).ExitCode);   // the evidence is the same
     }
 
@@ -128,10 +128,10 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         var report = File.ReadAllText(Out("lenient", "report.md"));
         File.WriteAllText(
             Out("lenient", "report.md"), report.Replace("lenient", "lenient and checked", StringComparison.Ordinal));
-        var (altered, output, why) = Atu.Run("verify", Out("lenient", "run.json"));
+        var (altered, refused, why) = Atu.Run("verify", Out("lenient", "run.json"));
         Assert.Equal(1, altered);
         Assert.Contains("error ATU3003: report.md does not match the record", why, StringComparison.Ordinal);
-        Assert.Contains("the record is not valid", output, StringComparison.Ordinal);
+        Assert.Contains("the record is not valid", refused, StringComparison.Ordinal);
         Assert.Contains("nothing has changed", Govern(policy).Errors, StringComparison.Ordinal);
         Assert.Equal(report, File.ReadAllText(Out("lenient", "report.md")));
 

@@ -348,9 +348,8 @@ public sealed class UntrustedTests : IDisposable
         var auditor = new string('e', 64);
         record = record with
         {
-            Inputs = [.. record.Inputs.Select(input => input.Role == InputRoles.Classifier("auditor")
-            ? input with { Sha256 = auditor }
-            : input)]
+            Inputs = [.. record.Inputs.Select(
+                input => input.Role == InputRoles.Classifier("auditor") ? input with { Sha256 = auditor } : input)]
         };
         record = record with { Before = Seen(record.Before), After = Seen(record.After!) };
         var pinned = Trusted(
