@@ -81,7 +81,7 @@ public static class RoomRules
         ["Torch.Comparing"] =
         [
             "Torch.Governing", "Torch.Adaptation", "Torch.Training", "Torch.Measuring", "Torch.Features", "Torch.Checkpoints",
-            "Torch.Models", "Torch.Randomness", "Runs", "Measurements", "Policies",
+            "Torch.Checkpoints.Tensors", "Torch.Models", "Torch.Randomness", "Runs", "Measurements", "Policies",
         ],
 
         // Publishing: run records, never checkpoints.
@@ -115,9 +115,9 @@ public static class RoomRules
         ["Cli.Labelling"] = ["Torch.Labelling", "Torch.Training", "Labelling"],
         ["Cli.Commands"] =
         [
-            "Cli", "Cli.Comparing", "Cli.Labelling", "Publishing.Admission", "Publishing.Hosts", "Torch.Comparing",
-            "Torch.Governing", "Torch.Labelling", "Torch.Pretraining", "Torch.Adaptation", "Torch.Training", "Torch.Measuring",
-            "Torch.Features", "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models",
+            "Cli", "Cli.Comparing", "Cli.Labelling", "Publishing.Admission", "Publishing.Hosts", "Publishing.Targets",
+            "Torch.Comparing", "Torch.Governing", "Torch.Labelling", "Torch.Pretraining", "Torch.Adaptation", "Torch.Training",
+            "Torch.Measuring", "Torch.Features", "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models",
             "Torch.Models.Sequence", "Torch.Models.StyleGan2", "Torch.Backend", "Torch.Randomness", "Reports", "Runs", "Gating",
             "Labelling", "Measurements", "Policies",
         ],

@@ -79,6 +79,17 @@ public sealed partial class DocumentationTests
                 .Order(StringComparer.Ordinal));
     }
 
+    [Fact]
+    public void Readme_Policy_IsValidWithoutWarnings()
+    {
+        var block = Regex.Match(File.ReadAllText(Path.Combine(Repository.Root, "README.md")), "(?s)```jsonc\n(.*?)```").Groups[1].Value;
+
+        var read = PolicyReader.Read(block, "README.md", Records.Vocabulary, []);
+
+        Assert.Empty(read.Errors.Concat(read.Warnings).Select(finding => finding.ToString()));
+        Assert.Equal("digit-8", read.Policy!.UndesiredFeatures.Single().Name);
+    }
+
     public static TheoryData<string> Pages =>
         [.. Directory.EnumerateFiles(Repository.Root, "*.md", SearchOption.TopDirectoryOnly)
             .Concat(new[] { "docs", "models", "results" }.SelectMany(folder =>

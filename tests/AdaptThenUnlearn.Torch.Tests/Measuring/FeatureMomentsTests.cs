@@ -134,7 +134,7 @@ public sealed class FeatureMomentsTests : IDisposable
     {
         File.WriteAllText(At("text.npz"), "no archive");
 
-        Assert.Contains("no .npz archive", Refusal("text.npz"), StringComparison.Ordinal);
+        Assert.Contains("not an .npz archive", Refusal("text.npz"), StringComparison.Ordinal);
         Assert.Contains("cannot be read", Refusal("none.npz"), StringComparison.Ordinal);
     }
 
