@@ -82,7 +82,8 @@ public sealed partial class DocumentationTests
     [Fact]
     public void Readme_Policy_IsValidWithoutWarnings()
     {
-        var block = Regex.Match(File.ReadAllText(Path.Combine(Repository.Root, "README.md")), "(?s)```jsonc\n(.*?)```").Groups[1].Value;
+        var page = File.ReadAllText(Path.Combine(Repository.Root, "README.md"));
+        var block = Regex.Match(page, "(?s)```jsonc\n(.*?)```").Groups[1].Value;
 
         var read = PolicyReader.Read(block, "README.md", Records.Vocabulary, []);
 
