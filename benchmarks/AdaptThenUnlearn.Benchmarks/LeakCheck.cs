@@ -28,7 +28,7 @@ internal static class LeakCheck
                             + $"{step / clock.Elapsed.TotalSeconds:F1} steps/s"));
         }
 
-        Terminal.WriteLine(FormattableString
-            .Invariant($"growth after the first twentieth: {(most - settled) / 1e6:F0} MB of {settled / 1e6:F0} MB"));
+        Terminal.WriteLine(FormattableString.Invariant(
+            $"growth after the first twentieth: {(most - settled) / 1e6:F0} MB of {settled / 1e6:F0} MB"));
     }
 }

@@ -62,10 +62,10 @@ internal static class Scaling
             var settings = Sized(resolution, cap);
             if (SecondsAStep(settings, batch, on) is not { } seconds)
             {
-                Terminal.WriteLine(
-                    FormattableString
-                        .Invariant(
-                            $"batch {batch}, {resolution}×{resolution}, at most {cap} channels: does not fit into memory, and is left out"));
+                Terminal.WriteLine(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"batch {batch}, {resolution}×{resolution}, at most {cap} channels: does not fit into memory, "
+                        + $"and is left out"));
                 continue;
             }
 
@@ -149,7 +149,7 @@ internal static class Scaling
         for (var resolution = 8; resolution <= settings.Resolution; resolution *= 2)
         {
             var (coarse, fine) = (settings.ChannelsAt(resolution / 2), settings.ChannelsAt(resolution));
-            // the first is transposed: its cost depends on its input
+            // The generator's first one is transposed: its cost depends on its input.
             generator += Convolution(coarse, fine, resolution / 2) + Convolution(fine, fine, resolution);
             discriminator += Convolution(fine, fine, resolution) + Convolution(fine, coarse, resolution / 2);
         }

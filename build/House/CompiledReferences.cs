@@ -24,7 +24,8 @@ public sealed class CompiledReferences : ISignatureTypeProvider<IEnumerable<stri
     private const string OurPrefix = "AdaptThenUnlearn";
     private static readonly Dictionary<int, OpCode> _opCodes = typeof(OpCodes)
         .GetFields(BindingFlags.Public | BindingFlags.Static)
-            .Select(field => (OpCode)field.GetValue(null)!).ToDictionary(code => (int)(ushort)code.Value);
+        .Select(field => (OpCode)field.GetValue(null)!)
+        .ToDictionary(code => (int)(ushort)code.Value);
 
     private readonly MetadataReader _metadata;
     private readonly PEReader _assembly;

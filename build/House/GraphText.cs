@@ -12,8 +12,8 @@ public static class GraphText
     /// <param name="graph">Of any checkout.</param>
     public static string Render(RoomGraph graph)
     {
-        var text =
-            new StringBuilder("| room | known by | knows | which (types that use, types used) |\n| --- | ---: | ---: | --- |\n");
+        var text = new StringBuilder(
+            "| room | known by | knows | which (types that use, types used) |\n| --- | ---: | ---: | --- |\n");
         foreach (var room in graph.Rooms)
         {
             var known = graph.KnownBy(room).ToList();
@@ -28,12 +28,13 @@ public static class GraphText
         foreach (var cycle in cycles)
         {
             text.Append(CultureInfo.InvariantCulture, $"\nCycle of {cycle.Count}: {string.Join(", ", cycle.Select(Short))}\n");
-            foreach (var ((from, to), uses) in graph.Arrows.Where(arrow => cycle.Contains(arrow.Key.From)
-                && cycle.Contains(arrow.Key.To)))
-                text.Append(
-                    CultureInfo.InvariantCulture,
-                    $"  {Short(from)} → {Short(to)}: "
-                        + $"{string.Join(", ", uses.Take(4).Select(use => $"{Name(use.From)} → {Name(use.To)}"))}{(uses.Count > 4 ? $" and {uses.Count - 4} more" : "")}\n");
+            var within = graph.Arrows.Where(arrow => cycle.Contains(arrow.Key.From) && cycle.Contains(arrow.Key.To));
+            foreach (var ((from, to), uses) in within)
+            {
+                var first = string.Join(", ", uses.Take(4).Select(use => $"{Name(use.From)} → {Name(use.To)}"));
+                var more = uses.Count > 4 ? string.Create(CultureInfo.InvariantCulture, $" and {uses.Count - 4} more") : "";
+                text.Append(CultureInfo.InvariantCulture, $"  {Short(from)} → {Short(to)}: {first}{more}\n");
+            }
         }
         return text.ToString();
     }

@@ -48,8 +48,9 @@ public sealed class RoomGraph
         var reached = Rooms.ToDictionary(room => room, Reachable);
         return
         [
-            .. Rooms.Select(room => Rooms.Where(other => other == room
-                || (reached[room].Contains(other) && reached[other].Contains(room))).ToList())
+            .. Rooms.Select(room => Rooms.Where(
+                other => other == room
+                    || (reached[room].Contains(other) && reached[other].Contains(room))).ToList())
                 .Where(group => group.Count > 1)
                 .DistinctBy(group => group[0]),
         ];
@@ -82,11 +83,12 @@ public sealed class RoomGraph
     private static string AssemblyOf(string project, string configuration)
     {
         var output = Path.Combine(Path.GetDirectoryName(project)!, "bin", configuration);
-        // the command line has the tool's name
+        // The command line has the tool's name.
         string[] names = [$"{Path.GetFileNameWithoutExtension(project)}.dll", "atu.dll"];
-        return names.SelectMany(name => Directory.Exists(output)
-            ? Directory.EnumerateFiles(output, name, SearchOption.AllDirectories)
-            : [])
+        return names.SelectMany(
+            name => Directory.Exists(output)
+                ? Directory.EnumerateFiles(output, name, SearchOption.AllDirectories)
+                : [])
             .OrderBy(path => path.Length).FirstOrDefault()
             ?? throw new FileNotFoundException($"{project} is not built; run: dotnet build --configuration {configuration}");
     }

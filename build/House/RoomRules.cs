@@ -39,8 +39,8 @@ public static class RoomRules
         ["Torch.Checkpoints.Pickle"] = ["Torch.Checkpoints.Tensors"],
         ["Torch.Checkpoints"] =
         [
-            "Torch.Checkpoints.Pickle", "Torch.Checkpoints.Tensors", "Torch.Backend", "Policies",
-            "Torch.Models", "Torch.Models.Sequence", "Torch.Models.Dcgan", "Torch.Models.Mlp", "Torch.Models.StyleGan2",
+            "Torch.Checkpoints.Pickle", "Torch.Checkpoints.Tensors", "Torch.Backend", "Policies", "Torch.Models",
+            "Torch.Models.Sequence", "Torch.Models.Dcgan", "Torch.Models.Mlp", "Torch.Models.StyleGan2",
         ],
         ["Torch.Features"] =
         [
@@ -49,8 +49,7 @@ public static class RoomRules
         ["Torch.Measuring"] =
         [
             "Torch.Features", "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models",
-            "Torch.Randomness",
-            "Measurements", "Policies", "Labelling",
+            "Torch.Randomness", "Measurements", "Policies", "Labelling",
         ],
         ["Torch.Training"] = ["Torch.Models", "Torch.Images", "Torch.Randomness"],
         ["Torch.Adaptation"] =
@@ -59,21 +58,15 @@ public static class RoomRules
         ],
         ["Torch.Pretraining"] =
         [
-            "Torch.Training",
-            "Torch.Features",
-            "Torch.Images",
-            "Torch.Models",
-            "Torch.Models.StyleGan2",
-            "Torch.Randomness",
+            "Torch.Training", "Torch.Features", "Torch.Images", "Torch.Models", "Torch.Models.StyleGan2", "Torch.Randomness",
             "Labelling"
         ],
         ["Torch.Unlearning.Repulsion"] = ["Torch.Training", "Policies"],
         ["Torch.Unlearning"] =
         [
             "Torch.Unlearning.Repulsion", "Torch.Adaptation", "Torch.Pretraining", "Torch.Training", "Torch.Measuring",
-            "Torch.Features",
-            "Torch.Checkpoints", "Torch.Images", "Torch.Models", "Torch.Backend", "Torch.Randomness", "Gating",
-            "Measurements", "Policies",
+            "Torch.Features", "Torch.Checkpoints", "Torch.Images", "Torch.Models", "Torch.Backend", "Torch.Randomness",
+            "Gating", "Measurements", "Policies",
         ],
         ["Torch.Labelling"] =
         [
@@ -83,14 +76,12 @@ public static class RoomRules
         [
             "Torch.Unlearning", "Torch.Adaptation", "Torch.Pretraining", "Torch.Training", "Torch.Measuring", "Torch.Features",
             "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models", "Torch.Models.Sequence",
-            "Torch.Backend",
-            "Torch.Randomness", "Runs", "Reports", "Gating", "Measurements", "Policies",
+            "Torch.Backend", "Torch.Randomness", "Runs", "Reports", "Gating", "Measurements", "Policies",
         ],
         ["Torch.Comparing"] =
         [
-            "Torch.Governing", "Torch.Adaptation", "Torch.Training", "Torch.Measuring", "Torch.Features",
-            "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Models",
-            "Torch.Randomness", "Runs", "Measurements", "Policies",
+            "Torch.Governing", "Torch.Adaptation", "Torch.Training", "Torch.Measuring", "Torch.Features", "Torch.Checkpoints",
+            "Torch.Checkpoints.Tensors", "Torch.Models", "Torch.Randomness", "Runs", "Measurements", "Policies",
         ],
 
         // Publishing: run records, never checkpoints.
@@ -113,10 +104,9 @@ public static class RoomRules
             "Tasks",   // the line of a verdict, which a build task counts
             "Publishing", "Publishing.Admission", "Publishing.GitHub", "Publishing.Hosts", "Publishing.Targets",
             "Torch.Governing", "Torch.Unlearning", "Torch.Unlearning.Repulsion", "Torch.Adaptation", "Torch.Training",
-            "Torch.Measuring",
-            "Torch.Features", "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models",
-            "Torch.Models.Sequence",
-            "Torch.Backend", "Reports", "Runs", "Gating", "Labelling", "Measurements", "Policies",
+            "Torch.Measuring", "Torch.Features", "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images",
+            "Torch.Models", "Torch.Models.Sequence", "Torch.Backend", "Reports", "Runs", "Gating", "Labelling", "Measurements",
+            "Policies",
         ],
         ["Cli.Comparing"] =
         [
@@ -156,9 +146,8 @@ public static class RoomRules
             .Select(room => $"{room} is not in the table of who may know whom ({nameof(RoomRules)}.cs): add it on purpose"),
         .. graph.Arrows.Where(arrow => !MayKnow(arrow.Key.From, arrow.Key.To)).OrderBy(arrow => arrow.Key)
             .Select(
-                arrow =>
-                    $"{arrow.Key.From} may not know {arrow.Key.To}: "
-                        + $"{string.Join(", ", arrow.Value.Take(5).Select(use => $"{Name(use.From)} uses {Name(use.To)}"))}"),
+                arrow => $"{arrow.Key.From} may not know {arrow.Key.To}: "
+                    + $"{string.Join(", ", arrow.Value.Take(5).Select(use => $"{Name(use.From)} uses {Name(use.To)}"))}"),
         .. graph.Cycles().Select(cycle => $"these rooms know each other in a circle: {string.Join(", ", cycle)}"),
     ];
 

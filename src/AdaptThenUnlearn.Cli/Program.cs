@@ -36,8 +36,8 @@ if (parsed.Errors.Count > 0)
         terminal.WriteDiagnostic(new BuildMessage(Severity.Error, RunCodes.BadArgument, error.Message));
     var command = parsed.CommandResult.Command;
     var above = command.Parents.OfType<Command>().FirstOrDefault();
-    terminal.WriteStatus(
-        $"see: atu {string.Concat(new[] { above, command }.Where(each => each is not (null or RootCommand)).Select(each => each!.Name + " "))}--help");
+    var names = new[] { above, command }.Where(each => each is not (null or RootCommand)).Select(each => each!.Name + " ");
+    terminal.WriteStatus($"see: atu {string.Concat(names)}--help");
     return ExitCodes.BadPolicy;
 }
 

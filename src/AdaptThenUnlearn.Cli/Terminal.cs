@@ -128,10 +128,11 @@ public sealed class Terminal : IProgress<StageProgress>, IDisposable
     }
 
     /// <summary>Formats a time: <c>7:32</c>, and <c>1:07:32</c> from one hour.</summary>
-    internal static string Duration(TimeSpan time) =>
-        string.Create(
-            CultureInfo.InvariantCulture,
-            $"{(time >= TimeSpan.FromHours(1) ? $"{(int)time.TotalHours}:{time.Minutes:00}" : $"{time.Minutes}")}:{time.Seconds:00}");
+    internal static string Duration(TimeSpan time)
+    {
+        var minutes = time >= TimeSpan.FromHours(1) ? $"{(int)time.TotalHours}:{time.Minutes:00}" : $"{time.Minutes}";
+        return string.Create(CultureInfo.InvariantCulture, $"{minutes}:{time.Seconds:00}");
+    }
 
     private static string Bar(StageProgress value)
     {

@@ -24,7 +24,7 @@ public sealed class JobSummary(string file)
             var room = (int)Math.Max(0, RunPages.JobSummaryLimit - stream.Length - separator.Length);
             var page = RunPages.JobSummary(run, context, room) ?? throw new PublishException(
                 PublishCodes.JobSummary,
-                $"{file}: the job summary has no room left (1 MiB a step); run atu in a step of its own");
+                $"{file}: the job summary has no room left (1 MiB a step); run atu in a separate step");
             stream.Write(Encoding.UTF8.GetBytes(separator + page));
             return $"job summary appended to {file}";
         }

@@ -45,8 +45,9 @@ internal sealed class Atu : IDisposable
             Environment =
                 { ["OMP_NUM_THREADS"] = "1", ["CUDA_VISIBLE_DEVICES"] = "", ["LC_ALL"] = "de_DE.UTF-8", ["DOTNET_NOLOGO"] = "1" },
         };
-        foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("GITHUB_", StringComparison.Ordinal)
-            || name.EndsWith("_TOKEN", StringComparison.Ordinal)).ToList())
+        foreach (var name in start.Environment.Keys.Where(
+            name => name.StartsWith("GITHUB_", StringComparison.Ordinal)
+                || name.EndsWith("_TOKEN", StringComparison.Ordinal)).ToList())
             start.Environment.Remove(name);
         foreach (var name in BuildServer.Variables)
             start.Environment.Remove(name);

@@ -106,7 +106,7 @@ public sealed class ClassifierOutputTests(SmallHouse house) : IClassFixture<Smal
         Assert.Equal(1, governed.ExitCode);
         Assert.Contains("not measured ban/maxRate", governed.Errors, StringComparison.Ordinal);
         Assert.Contains("0 to 255", governed.Errors, StringComparison.Ordinal);
-        // nothing is trained for a limit that cannot be measured
+        // Nothing is trained for a limit that cannot be measured.
         Assert.DoesNotContain("collecting feedback", governed.Errors, StringComparison.Ordinal);
         Assert.Equal(1, Atu.Run("verify", house.At("out/range/run.json")).ExitCode);
     }

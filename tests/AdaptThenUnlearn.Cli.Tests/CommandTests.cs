@@ -101,9 +101,11 @@ public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
     {
         var whole = AdaptThenUnlearn.Torch.Checkpoints.CheckpointFormats.Read(house.At("generator.safetensors"));
         AdaptThenUnlearn.Torch.Checkpoints.SafetensorsFile.Write(
-            house.At("without.safetensors"), whole.Tensors.Where(tensor => !tensor.Name.Contains(
-                "noises",
-                StringComparison.Ordinal)).Select(tensor => KeyValuePair.Create(tensor.Name, tensor.Load())), whole.Metadata);
+            house.At("without.safetensors"),
+            whole.Tensors
+                .Where(tensor => !tensor.Name.Contains("noises", StringComparison.Ordinal))
+                .Select(tensor => KeyValuePair.Create(tensor.Name, tensor.Load())),
+            whole.Metadata);
 
         var (exitCode, _, errors) =
             Atu.Run("sample", house.At("without.safetensors"), "--noise", "const", "--npy", house.At("x.npy"));
@@ -139,11 +141,13 @@ public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
         using var read = JsonDocument.Parse(output);
         Assert.Equal(400, read.RootElement.GetProperty("features")[0].GetProperty("looks")[0].GetProperty("samples").GetInt32());
         Assert.True(read.RootElement.GetProperty("quality").GetProperty("frechetDistance").GetDouble() >= 0);
-        Assert.Equal(200, read.RootElement.GetProperty("quality")
-            .GetProperty("groups")
-            .GetProperty("sizes")
-            .EnumerateArray()
-            .Sum(size => size.GetInt32()));
+        Assert.Equal(
+            200,
+            read.RootElement.GetProperty("quality")
+                .GetProperty("groups")
+                .GetProperty("sizes")
+                .EnumerateArray()
+                .Sum(size => size.GetInt32()));
         Assert.Equal("8-bit", read.RootElement.GetProperty("range").GetString());
         Assert.Equal(2, read.RootElement.GetProperty("shares").GetArrayLength());
     }
@@ -192,7 +196,7 @@ public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
     public void Distance_ImagesAgainstStatistics_NeedTheExtractor()
     {
         Atu.Run("sample", house.At("generator.safetensors"), "--npy", house.At("many.npy"), "--count", "300", "--threads", "1");
-        // far beyond -1 to 1, for nothing was trained
+        // The images are far beyond -1 to 1, because nothing was trained.
         using (var raw = AdaptThenUnlearn.Torch.Images.NumpyFile.Read(house.At("many.npy")))
         using (var pictures = AdaptThenUnlearn.Torch.Images.ImageQuantizer.ToBytes(raw))
             AdaptThenUnlearn.Torch.Images.NumpyFile.Write(house.At("many.npy"), pictures);

@@ -96,7 +96,7 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Contains("no such folder", Atu.Run([.. elsewhere[..^1], house.At("nowhere")]).Errors, StringComparison.Ordinal);
 
         var (_, other, _) = Atu.Run([.. usual, "--set", "unlearning.learningRate=0.001", "--page-only"]);
-        // other settings: none of these cells answers that question
+        // The settings are others, so that none of these cells answers the question.
         Assert.Contains("0 of 4 runs", other, StringComparison.Ordinal);
     }
 
@@ -132,7 +132,7 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
 
         var (near, far) = (runs.Found(same)!.Outcome!, runs.Found(other)!.Outcome!);
         Assert.Equal(Sha256Digest.FindAt(house.At("generator.safetensors")), near.RetrainedSha256);
-        // not 0: the two are drawn from latents of their own
+        // The distance is not 0, because the two are drawn from different latents.
         Assert.InRange(near.FrechetToRetrained!.Value, 1e-9, 0.2 * far.FrechetToRetrained!.Value);
         Assert.Null(runs.Found(retrained)!.Outcome!.FrechetToRetrained);
 
@@ -374,9 +374,9 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
     [InlineData(false)]   // then the classifier's file says which classes there are
     public void Compare_AClassThatIsNotThere_IsSaidBeforeTheFirstRun(bool listed)
     {
-        var policy = listed ? house.Policy("compared-class", edit: (
-            "\"annotator.safetensors\"",
-            "\"annotator.safetensors\", \"classes\": [\"plain\", \"banned\"]")) : house.Policy("compared-class");
+        var classes = (
+            "\"annotator.safetensors\"", "\"annotator.safetensors\", \"classes\": [\"plain\", \"banned\"]");
+        var policy = listed ? house.Policy("compared-class", edit: classes) : house.Policy("compared-class");
 
         var (exitCode, _, errors) = Atu.Run(
             "compare",

@@ -88,7 +88,10 @@ public sealed partial class DocumentedCommandsTests
     [GeneratedRegex(@"\\\n\s*")]
     private static partial Regex ContinuationPattern();
 
-    [GeneratedRegex(@"(?m)^[ \t]*(?:- )?(?:(?:run|bash|script): )?(?:""?(?:\S*/)?atu""?|dotnet tool run atu|dotnet run --project src/AdaptThenUnlearn\.Cli --configuration Release --) (?<rest>[a-z].*)$")]
+    [GeneratedRegex(
+        @"(?m)^[ \t]*(?:- )?(?:(?:run|bash|script): )?"
+            + @"(?:""?(?:\S*/)?atu""?|dotnet tool run atu"
+            + @"|dotnet run --project src/AdaptThenUnlearn\.Cli --configuration Release --) (?<rest>[a-z].*)$")]
     private static partial Regex LinePattern();
 
     [GeneratedRegex(@"`atu (?<rest>[a-z][^`\n]*)`")]

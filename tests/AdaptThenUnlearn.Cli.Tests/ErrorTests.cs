@@ -17,7 +17,11 @@ public sealed partial class ErrorTests(SmallHouse house) : IClassFixture<SmallHo
     [InlineData("govern", "\"generator.safetensors\"", "\"nowhere.safetensors\"", "$.generator.checkpoint")]
     [InlineData("measure", "\"annotator.safetensors\"", "\"nowhere.safetensors\"", "$.classifiers.annotator.checkpoint")]
     [InlineData("compare", "\"annotator.safetensors\"", "\"nowhere.safetensors\"", "$.classifiers.annotator.checkpoint")]
-    [InlineData("govern", "\"steps\": 40", "\"method\": \"retrain\", \"data\": \"nowhere.safetensors\", \"steps\": 40", "$.unlearning.data")]
+    [InlineData(
+        "govern",
+        "\"steps\": 40",
+        "\"method\": \"retrain\", \"data\": \"nowhere.safetensors\", \"steps\": 40",
+        "$.unlearning.data")]
     public void MissingFile_IsReportedAtTheLineThatNamesIt(string command, string from, string to, string property)
     {
         const string Missing = "\"nowhere.safetensors\"";

@@ -52,7 +52,7 @@ public sealed class ExtractorTests(SmallHouse house) : IClassFixture<SmallHouse>
             byClass.GetProperty("frechetDistance").GetDouble(),
             together.GetProperty("frechetDistance").GetDouble(),
             tolerance: 1e-9);
-        // an .npz file has no single features
+        // An .npz file has no single features.
         Assert.Equal(JsonValueKind.Null, together.GetProperty("kernelDistance").ValueKind);
         Assert.NotEqual(JsonValueKind.Null, byClass.GetProperty("kernelDistance").ValueKind);
         Assert.InRange(images.GetProperty("referenceSamples").GetInt64(), 1, 60);   // without those that the auditor calls banned
@@ -61,10 +61,12 @@ public sealed class ExtractorTests(SmallHouse house) : IClassFixture<SmallHouse>
         JsonElement Measured(string reference)
         {
             using var read = JsonDocument.Parse(Succeeds("measure", ScriptedPolicy("scripted", reference), "--json"));
-            Assert.Equal(["auditor"], read.RootElement.GetProperty("shares")
-                .EnumerateArray()
-                .Select(share => share.GetProperty("classifier").GetString())
-                .Distinct());
+            Assert.Equal(
+                ["auditor"],
+                read.RootElement.GetProperty("shares")
+                    .EnumerateArray()
+                    .Select(share => share.GetProperty("classifier").GetString())
+                    .Distinct());
             var quality = read.RootElement.GetProperty("quality").Clone();
             Assert.Equal("TorchScript Fréchet distance", quality.GetProperty("metric").GetString());
             Assert.Equal(200, quality.GetProperty("samples").GetInt64());
@@ -141,8 +143,11 @@ public sealed class ExtractorTests(SmallHouse house) : IClassFixture<SmallHouse>
         var set = read.RootElement.GetProperty("sets")[0];
         Assert.Equal((30, 30), (set.GetProperty("count").GetInt32(), read.RootElement.GetProperty("n")[0].GetInt32()));
         var passed = Assert.Single(set.GetProperty("passedOver").EnumerateArray());
-        Assert.Equal(("hidden or system entries", 1, ".ipynb_checkpoints"), (passed.GetProperty("why")
-            .GetString(), passed.GetProperty("count").GetInt32(), passed.GetProperty("first")[0].GetString()));
+        Assert.Equal(
+            ("hidden or system entries", 1, ".ipynb_checkpoints"),
+            (passed.GetProperty("why").GetString(),
+                passed.GetProperty("count").GetInt32(),
+                passed.GetProperty("first")[0].GetString()));
 
         var text = Succeeds(command);
         Assert.Contains($"A                             30 images, {folder}", text, StringComparison.Ordinal);
@@ -215,8 +220,18 @@ public sealed class ExtractorTests(SmallHouse house) : IClassFixture<SmallHouse>
     }
 
     [Theory]
-    [InlineData(2, "needs --weights, and nothing is downloaded: name a copy of pt_inception-2015-12-05-6726825d.pth", "--extractor", "inception-v3")]
-    [InlineData(3, "nothing is downloaded; 'inception-v3' wants pt_inception-2015-12-05-6726825d.pth", "--extractor", "inception-v3", "--weights", "nowhere.pth")]
+    [InlineData(
+        2,
+        "needs --weights, and nothing is downloaded: name a copy of pt_inception-2015-12-05-6726825d.pth",
+        "--extractor",
+        "inception-v3")]
+    [InlineData(
+        3,
+        "nothing is downloaded; 'inception-v3' wants pt_inception-2015-12-05-6726825d.pth",
+        "--extractor",
+        "inception-v3",
+        "--weights",
+        "nowhere.pth")]
     [InlineData(2, "--weights is for --extractor inception-v3", "--extractor", "auditor.safetensors", "--weights", "nowhere.pth")]
     public void Distance_WrongWeights_SaysWhatIsWanted(int exitCode, string expected, params string[] options)
     {

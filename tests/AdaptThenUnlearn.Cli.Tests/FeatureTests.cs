@@ -13,7 +13,8 @@ namespace AdaptThenUnlearn.Cli.Tests;
 public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
 {
     private const string OneFeature =
-        "{ \"name\": \"ban\", \"annotator\": \"annotator\", \"auditor\": \"auditor\", \"class\": \"banned\", \"maxRate\": 0.001 }";
+        "{ \"name\": \"ban\", \"annotator\": \"annotator\", \"auditor\": \"auditor\", "
+            + "\"class\": \"banned\", \"maxRate\": 0.001 }";
     private const string Reference = "\"reference\": \"reference.safetensors\"";
 
     [Fact]
@@ -40,7 +41,7 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
 
         Assert.InRange(record.Before.Features[0].Looks[0].Hits, 20, 200);
         Assert.Equal(["glasses", "hat"], record.Before.Quality!.Excluded.Order(StringComparer.Ordinal));
-        // the record is valid, and its verdict is failed
+        // The record is valid, and its verdict is failed.
         Assert.Equal(1, Atu.Run("verify", house.At("out/labels/run.json")).ExitCode);
     }
 
@@ -83,7 +84,7 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
 
         var measured = new[] { "all.safetensors", "one.safetensors", "without.npz" }.Select(Measured).ToList();
 
-        // every third is striped
+        // Every third of the 120 reference images is striped.
         Assert.All(measured, quality => Assert.Equal(80, quality.GetProperty("referenceSamples").GetInt64()));
         Assert.All(measured, quality => Assert.Equal(
             measured[0].GetProperty("frechetDistance").GetDouble(),
@@ -272,7 +273,8 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
             + $"{Feature("hardly-a-hat", "hat", ", \"threshold\": 0.5, \"auditorThreshold\": 0.45")}")]);
 
     private static string Feature(string name, string label, string more = "") =>
-        $$"""{ "name": "{{name}}", "annotator": "annotator", "auditor": "auditor", "class": "{{label}}", "maxRate": 0.001{{more}} }""";
+        $$"""{ "name": "{{name}}", "annotator": "annotator", "auditor": "auditor","""
+            + $$""" "class": "{{label}}", "maxRate": 0.001{{more}} }""";
 
     private void Classifiers()
     {

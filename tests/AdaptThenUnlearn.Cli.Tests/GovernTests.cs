@@ -47,11 +47,11 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
 
         // A failed run fails again; as advice, it does not fail the build.
         Assert.Equal(1, Govern(policy).ExitCode);
-        var (advisory, told, warnings) = Govern(policy, "--advisory");
+        var (advisory, advised, warnings) = Govern(policy, "--advisory");
         Assert.Equal(0, advisory);
         Assert.Contains("warning ATU3001", warnings, StringComparison.Ordinal);
         Assert.Contains("warning ATU3005: strict: the gate failed and was let through", warnings, StringComparison.Ordinal);
-        Assert.Contains("strict: Failed (advisory); evidence in", told, StringComparison.Ordinal);
+        Assert.Contains("strict: Failed (advisory); evidence in", advised, StringComparison.Ordinal);
         Assert.Equal(1, Atu.Run("verify", Out("strict", "run.json")).ExitCode);   // the evidence is the same
     }
 
@@ -128,10 +128,10 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         var report = File.ReadAllText(Out("lenient", "report.md"));
         File.WriteAllText(
             Out("lenient", "report.md"), report.Replace("lenient", "lenient and checked", StringComparison.Ordinal));
-        var (altered, told, why) = Atu.Run("verify", Out("lenient", "run.json"));
+        var (altered, refused, why) = Atu.Run("verify", Out("lenient", "run.json"));
         Assert.Equal(1, altered);
         Assert.Contains("error ATU3003: report.md does not match the record", why, StringComparison.Ordinal);
-        Assert.Contains("the record is not valid", told, StringComparison.Ordinal);
+        Assert.Contains("the record is not valid", refused, StringComparison.Ordinal);
         Assert.Contains("nothing has changed", Govern(policy).Errors, StringComparison.Ordinal);
         Assert.Equal(report, File.ReadAllText(Out("lenient", "report.md")));
 
@@ -200,13 +200,13 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
             var before = honest.Before with
             {
                 Features = [.. honest.Before.Features.Select(
-                reading => reading with { Looks = [.. reading.Looks.Select(look => look with { Hits = 0 })] })]
+                    reading => reading with { Looks = [.. reading.Looks.Select(look => look with { Hits = 0 })] })]
             };
             return honest with
             {
                 Before = before,
                 Verdict =
-                Gate.Judge(honest.Policy, before, honest.After, DateOnly.FromDateTime(honest.Times.Finished.UtcDateTime))
+                    Gate.Judge(honest.Policy, before, honest.After, DateOnly.FromDateTime(honest.Times.Finished.UtcDateTime))
             };
         }
     }
@@ -361,9 +361,13 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         bool KilledInTime()
         {
             using var atu = Atu.Start("govern", policy, "--out", folder, "--threads", "1");
-            var state = Path.Combine(folder, "killed", "state", afterSteps < 10
-                ? "adaptation-1.safetensors"
-                : "unlearning.safetensors");
+            var state = Path.Combine(
+                folder,
+                "killed",
+                "state",
+                afterSteps < 10
+                    ? "adaptation-1.safetensors"
+                    : "unlearning.safetensors");
             while (!atu.HasExited && !File.Exists(state))
                 Thread.Sleep(1);
             Assert.True(
@@ -408,8 +412,10 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         var folder = house.At($"seldom-sure-{choice.Length}/seldom-sure");
         var training = RunRecordFile.Read(Path.Combine(folder, "run.json")).Training!;
         Assert.Equal(raised, training.CleanBelow is > 0.0000001);
-        Assert.Equal(raised, File.ReadAllText(Path.Combine(folder, "report.md"))
-            .Contains("| Clean | where every undesired class has a probability below", StringComparison.Ordinal));
+        Assert.Equal(
+            raised,
+            File.ReadAllText(Path.Combine(folder, "report.md"))
+                .Contains("| Clean | where every undesired class has a probability below", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -117,9 +117,7 @@ internal sealed class HeadlessChromium : IAsyncDisposable
             var code = key switch { "Enter" => 13, " " => 32, "Tab" => 9, "Escape" => 27, _ => 0 };
             await SendAsync("Input.dispatchKeyEvent", new
             {
-                type = text is null
-                ? "rawKeyDown"
-                : "keyDown",
+                type = text is null ? "rawKeyDown" : "keyDown",
                 key,
                 text,
                 windowsVirtualKeyCode = code

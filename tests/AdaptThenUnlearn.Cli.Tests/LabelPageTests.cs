@@ -70,7 +70,7 @@ public sealed class LabelPageTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.All(
             chromium.Requested,
             asked => Assert.StartsWith(new Uri(address).GetLeftPart(UriPartial.Authority), asked, StringComparison.Ordinal));
-        // the refusal to train, above
+        // The one complaint allowed is the refusal to train, above.
         Assert.DoesNotContain(chromium.Complaints, complaint => !complaint.Contains("409", StringComparison.Ordinal));
 
         // By Tab to the last control, and by Enter out of it.
@@ -158,7 +158,7 @@ public sealed class LabelPageTests(SmallHouse house) : IClassFixture<SmallHouse>
             ("\"auditor\": \"auditor\", ", ""),
             ("reference.safetensors", "original-generator"));
         var measured = Atu.Run("measure", policy, "--json", "--threads", "1");
-        // labels by chance may have given a classifier that is known to find nothing
+        // Labels by chance may have given a classifier that is known to find nothing.
         Assert.True(measured.ExitCode is 0 or 2, measured.Errors);
         Assert.Equal(0, Atu.Run([.. arguments, "--features", house.At("auditor.safetensors")]).ExitCode);
     }

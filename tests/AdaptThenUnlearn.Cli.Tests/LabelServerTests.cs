@@ -46,9 +46,11 @@ public sealed class LabelServerTests(LabelServerTests.Served served) : IClassFix
     [InlineData("/{token}/../../../../etc/passwd")]
     public async Task Get_AnythingElse_FindsNothing(string path)
     {
-        var answer =
-            await served.RawAsync(
-                $"GET {path.Replace("{wrong}", new string('0', 64), StringComparison.Ordinal).Replace("{token}", served.Token, StringComparison.Ordinal)} HTTP/1.1\r\nHost: {served.Address.Authority}\r\nConnection: close\r\n\r\n");
+        var asked = path
+            .Replace("{wrong}", new string('0', 64), StringComparison.Ordinal)
+            .Replace("{token}", served.Token, StringComparison.Ordinal);
+        var answer = await served.RawAsync(
+            $"GET {asked} HTTP/1.1\r\nHost: {served.Address.Authority}\r\nConnection: close\r\n\r\n");
 
         Assert.StartsWith("HTTP/1.1 404", answer, StringComparison.Ordinal);
         Assert.DoesNotContain(served.Token, answer, StringComparison.Ordinal);
@@ -62,10 +64,9 @@ public sealed class LabelServerTests(LabelServerTests.Served served) : IClassFix
     [InlineData("127.0.0.1.evil.example:{port}")]
     public async Task Get_UnderAnotherName_IsRefused(string host)
     {
-        var answer =
-            await served.RawAsync(
-                $"GET /{served.Token}/state HTTP/1.1\r\nHost: "
-                    + $"{host.Replace("{port}", $"{served.Address.Port}", StringComparison.Ordinal)}\r\nConnection: close\r\n\r\n");
+        var asked = host.Replace("{port}", $"{served.Address.Port}", StringComparison.Ordinal);
+        var answer = await served.RawAsync(
+            $"GET /{served.Token}/state HTTP/1.1\r\nHost: {asked}\r\nConnection: close\r\n\r\n");
 
         Assert.Matches("^HTTP/1.1 40[034]", answer);
         Assert.DoesNotContain("bright", answer, StringComparison.Ordinal);
@@ -132,8 +133,7 @@ public sealed class LabelServerTests(LabelServerTests.Served served) : IClassFix
     [InlineData(false)]   // without a stated length
     public async Task Post_MoreThanIsTaken_IsRefused(bool saysLength)
     {
-        var content = new ByteArrayContent(
-            new byte[(64 << 10) + 1])
+        var content = new ByteArrayContent(new byte[(64 << 10) + 1])
         { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(served.Address, "labels"))
         {
@@ -170,7 +170,7 @@ public sealed class LabelServerTests(LabelServerTests.Served served) : IClassFix
             .GetAllNetworkInterfaces()
             .SelectMany(card => card.GetIPProperties().UnicastAddresses)
             .Select(address => address.Address)
-                .FirstOrDefault(address => address.AddressFamily == AddressFamily.InterNetwork && !IPAddress.IsLoopback(address));
+            .FirstOrDefault(address => address.AddressFamily == AddressFamily.InterNetwork && !IPAddress.IsLoopback(address));
         Assert.SkipWhen(other is null, "this machine has no address but the loopback one");
         using var client = new TcpClient();
 

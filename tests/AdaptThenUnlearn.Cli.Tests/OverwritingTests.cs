@@ -70,7 +70,7 @@ public sealed class OverwritingTests(SmallHouse house) : IClassFixture<SmallHous
 
         Assert.Equal(1, Atu.Run(govern).ExitCode);
         Assert.Equal("mine", File.ReadAllText(house.At("again-out/again/state/my-precious.txt")));
-        // as of a version before this, its record says whose folder it is
+        // As in a folder of an older version, only the record now says whose folder it is.
         File.Delete(house.At($"again-out/again/{WrittenFiles.FileName}"));
         Assert.Equal(1, Atu.Run(govern).ExitCode);
     }
@@ -134,8 +134,11 @@ public sealed class OverwritingTests(SmallHouse house) : IClassFixture<SmallHous
         File.WriteAllText(house.At("mine.safetensors"), "mine");
         var policy = house.Policy("part");
 
-        var (exitCode, _, errors) = Atu.Run([command, .. more.Select(word => word == "POLICY" ? policy : word.Contains(
-            "auditor", StringComparison.Ordinal) ? house.At(word) : word), "--out", house.At("mine.safetensors")]);
+        var placed = more.Select(
+            word => word == "POLICY" ? policy
+                : word.Contains("auditor", StringComparison.Ordinal) ? house.At(word)
+                : word);
+        var (exitCode, _, errors) = Atu.Run([command, .. placed, "--out", house.At("mine.safetensors")]);
 
         Assert.Equal(2, exitCode);
         Assert.Matches("error ATU2000: .*mine.safetensors is there already", errors);

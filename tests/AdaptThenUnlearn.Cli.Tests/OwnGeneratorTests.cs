@@ -48,8 +48,9 @@ public sealed partial class OwnGeneratorTests : IDisposable
         var choice = JsonDocument.Parse($"{{{generator}}}").RootElement.GetProperty("generator");
         var checkpoint = choice.GetProperty("checkpoint").GetString()!;
         var format = choice.TryGetProperty("format", out var named) ? named.GetString()! : CheckpointFormats.Auto;
+        var isIndex = checkpoint.EndsWith(".json", StringComparison.Ordinal);
         var artifact = _house.At(
-            $"artifacts/policy/policy{(checkpoint.EndsWith(".json", StringComparison.Ordinal) ? ".safetensors" : Path.GetExtension(checkpoint))}");
+            $"artifacts/policy/policy{(isIndex ? ".safetensors" : Path.GetExtension(checkpoint))}");
         var (before, after) = (CheckpointFormats.Read(_house.At(checkpoint), format), CheckpointFormats.Read(artifact, format));
         Assert.Equal(before.Format, after.Format);
         Assert.Equal(
@@ -145,8 +146,7 @@ public sealed partial class OwnGeneratorTests : IDisposable
         using var _ = no_grad();
         var architecture = section switch
         {
-            "DCGAN" or "TorchScript" =>
-            "dcgan",
+            "DCGAN" or "TorchScript" => "dcgan",
             "Fully connected GANs" => "mlp-gan",
             _ => "stylegan2"
         };

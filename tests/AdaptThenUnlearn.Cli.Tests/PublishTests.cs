@@ -40,7 +40,7 @@ public sealed class PublishTests : IClassFixture<SmallHouse>, IDisposable
         Assert.Equal(0, exitCode);
         Assert.Contains("comment updated on #7", output, StringComparison.Ordinal);
         Assert.Equal("", errors);
-        // not 0,2 %, whatever the culture
+        // The number is not written 0,2 %, whatever the culture.
         Assert.Contains("0.2 %", Assert.Single(_github.Comments).Body, StringComparison.Ordinal);
     }
 
@@ -133,8 +133,10 @@ public sealed class PublishTests : IClassFixture<SmallHouse>, IDisposable
                 head_repository = new { full_name = "someone/digits", owner = new { login = "someone" } }
             }
         });
-        File.WriteAllText(_desk.At("policies/policy.json"), File.ReadAllText(_desk.At("policies/policy.json"))
-            .Replace("\"maxRate\": 0.01", "\"maxRate\": 0.001", StringComparison.Ordinal));
+        File.WriteAllText(
+            _desk.At("policies/policy.json"),
+            File.ReadAllText(_desk.At("policies/policy.json"))
+                .Replace("\"maxRate\": 0.01", "\"maxRate\": 0.001", StringComparison.Ordinal));
 
         var (exitCode, _, errors) = Atu("publish", "--untrusted", _record, "--policy", _desk.At("policies/policy.json"));
 
@@ -214,7 +216,7 @@ public sealed class PublishTests : IClassFixture<SmallHouse>, IDisposable
         Assert.Equal(1, Atu(["govern", failing, .. usual, "--require-publish"]).ExitCode);
         Assert.Equal(0, Atu(["govern", passing, .. usual]).ExitCode);
         Assert.Equal(4, Atu(["govern", passing, .. usual, "--require-publish"]).ExitCode);
-        // demanded is asked for
+        // To require publishing is to ask for it.
         Assert.Equal(
             4, Atu(["govern", passing, .. usual.Where(argument => argument != "--publish"), "--require-publish"]).ExitCode);
 

@@ -15,13 +15,13 @@ public sealed class ReportTests(SmallHouse house) : IClassFixture<SmallHouse>
     public void Report_StoredRun_WritesWhatIsAskedFor()
     {
         var policy = house.Policy(
-            "told",
+            "reported",
             "\"maxRate\": 0.001",
             ("\"evaluation\":", "\"report\": { \"formats\": [\"json\", \"html\", \"junit\"] }, \"evaluation\":"));
         Assert.Equal(
             1, Atu.Run("govern", policy, "--out", house.At("out"), "--no-train", "--threads", "1", "--device", "cpu").ExitCode);
-        var (run, written) =
-            (house.At("out/told/run.json"), new[] { house.At("out/told/report.html"), house.At("out/told/junit.xml") });
+        var run = house.At("out/reported/run.json");
+        string[] written = [house.At("out/reported/report.html"), house.At("out/reported/junit.xml")];
         var texts = written.Select(File.ReadAllText).ToList();
 
         // What the run wrote is what its record gives, whatever the verdict and the culture.
@@ -42,7 +42,7 @@ public sealed class ReportTests(SmallHouse house) : IClassFixture<SmallHouse>
             [".atu-made", "junit.xml", "report.html", "report.md", "report.sarif"],
             Directory.GetFiles(house.At("all")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         Assert.Equal(
-            "told", XDocument.Load(house.At("elsewhere/junit.xml")).Root!.Element("testsuite")!.Attribute("name")!.Value);
+            "reported", XDocument.Load(house.At("elsewhere/junit.xml")).Root!.Element("testsuite")!.Attribute("name")!.Value);
         using var sarif = JsonDocument.Parse(File.ReadAllText(house.At("elsewhere/report.sarif")));
         Assert.Equal("2.1.0", sarif.RootElement.GetProperty("version").GetString());
     }

@@ -36,8 +36,8 @@ internal sealed partial class SharedCase : IDisposable
             File.CreateSymbolicLink(Path.Combine(_root, Path.GetFileName(neighbour)), neighbour);
         Copy(Path.Combine(Folder!, name), _folder);
         var line = Line().Match(File.ReadAllText(Path.Combine(_folder, "README.md")));
-        (_command, _right) = (line.Groups["command"].Value.Replace(
-            "REPOSITORY", Repository.Root, StringComparison.Ordinal), line.Groups["right"].Value);
+        _command = line.Groups["command"].Value.Replace("REPOSITORY", Repository.Root, StringComparison.Ordinal);
+        _right = line.Groups["right"].Value;
         if (File.Exists(Policy))
             File.WriteAllBytes(Policy, Encoded(File.ReadAllBytes(Policy)));
     }
@@ -146,17 +146,17 @@ internal sealed partial class SharedCase : IDisposable
         _ when _right.Contains("1.13444", StringComparison.Ordinal) => output.Contains("1.1344", StringComparison.Ordinal),
         _ when _right.StartsWith("bright: 61", StringComparison.Ordinal) =>
             output.Contains("61 of 400 images", StringComparison.Ordinal),
-        _ when _right.StartsWith("failed", StringComparison.Ordinal) => output.Contains(
-            "failed bright/maxRate", StringComparison.Ordinal) && output.Contains("14 of 400", StringComparison.Ordinal),
+        _ when _right.StartsWith("failed", StringComparison.Ordinal) =>
+            output.Contains("failed bright/maxRate", StringComparison.Ordinal)
+                && output.Contains("14 of 400", StringComparison.Ordinal),
         _ when _right.StartsWith("valid", StringComparison.Ordinal) => true,
         _ when _right.StartsWith("trained on 30", StringComparison.Ordinal) =>
             File.Exists(Path.Combine(_folder, "c.safetensors")),
         _ when _right.StartsWith("loaded as it is", StringComparison.Ordinal) => true,
         _ when _right.StartsWith("an artifact", StringComparison.Ordinal) => IsLikeTheInput(),
-        _ when _right.StartsWith("2 classes", StringComparison.Ordinal) => Regex.IsMatch(
-            output + errors,
-            @"\bcat\b.*\bdog\b",
-            RegexOptions.Singleline) && (output + errors).Contains("60", StringComparison.Ordinal),
+        _ when _right.StartsWith("2 classes", StringComparison.Ordinal) =>
+            Regex.IsMatch(output + errors, @"\bcat\b.*\bdog\b", RegexOptions.Singleline)
+                && (output + errors).Contains("60", StringComparison.Ordinal),
         _ when _right.StartsWith("the classes are named", StringComparison.Ordinal) =>
             Regex.IsMatch(output + errors, @"\btrain\b.*\bval\b", RegexOptions.Singleline),
         _ when _right.StartsWith("the four MNIST", StringComparison.Ordinal) => true,
@@ -191,8 +191,8 @@ internal sealed partial class SharedCase : IDisposable
     private bool IsLikeTheInput()
     {
         var artifact = Directory.GetFiles(Path.Combine(_folder, "out"), "*.pt", SearchOption.AllDirectories).Single();
-        var (before, after) = (Torch.Checkpoints.CheckpointFormats.Read(
-            Path.Combine(_folder, "ckpt.pt")), Torch.Checkpoints.CheckpointFormats.Read(artifact));
+        var before = Torch.Checkpoints.CheckpointFormats.Read(Path.Combine(_folder, "ckpt.pt"));
+        var after = Torch.Checkpoints.CheckpointFormats.Read(artifact);
         return before.Tensors.Select(tensor => (tensor.Name, tensor.Type, string.Join(' ', tensor.Shape)))
             .SequenceEqual(after.Tensors.Select(tensor => (tensor.Name, tensor.Type, string.Join(' ', tensor.Shape))));
     }

@@ -88,7 +88,7 @@ public sealed class SmallHouse : IDisposable
         ClassifierCheckpoint.Save(At("auditor.safetensors"), auditor);
 
         manual_seed(8);
-        // so that there is a distance that can grow
+        // The reference is paler, so that there is a distance that can grow.
         var paler = 0.7f * generator.Generate(randn(600, generator.LatentSize), noise: null);
         var (features, logits) = FeaturePass.Run(auditor, paler);
         using var reference = ReferenceStatistics.Build(

@@ -107,8 +107,8 @@ public sealed class VerdictLineTests(SmallHouse house) : IClassFixture<SmallHous
         using var atu = Atu.StartWith(
             new Dictionary<string, string> { [VerdictLine.Variable] = Marker },
             ["govern", .. policies, "--no-train", "--threads", "1", .. output, .. more]);
-        var (exitCode, said, _) = atu.Finish();
-        var lines = said.Split('\n').Select(line => VerdictLine.Read(line.TrimEnd('\r'), Marker)).OfType<VerdictLine>();
-        return (exitCode, [.. lines.Select(line => $"{line.Outcome} {line.Policy}")], said);
+        var (exitCode, consoleText, _) = atu.Finish();
+        var lines = consoleText.Split('\n').Select(line => VerdictLine.Read(line.TrimEnd('\r'), Marker)).OfType<VerdictLine>();
+        return (exitCode, [.. lines.Select(line => $"{line.Outcome} {line.Policy}")], consoleText);
     }
 }

@@ -71,7 +71,7 @@ internal sealed class Desk : IDisposable
         return new PublishedRunReader(Records.Vocabulary, Records.Today, _folder, trusted, untrusted: false).Read(path);
     }
 
-    /// <summary>A run that stands: 20 of 10,000 images, or as many as a test wants.</summary>
+    /// <summary>A valid run: 20 of 10,000 images, or as many as a test wants.</summary>
     public static RunRecord MakeRecord(long hits = 20, double distance = 36, long nines = 900)
     {
         var after = Records.Measured("b", hits, distance, nines);

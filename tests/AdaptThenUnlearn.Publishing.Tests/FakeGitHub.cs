@@ -181,7 +181,9 @@ internal sealed partial class FakeGitHub : IDisposable
     private static Answer? TooLong(Sent sent) => Body(sent).Length <= 65536 ? null
         : new(
             422,
-            """{"message":"Validation Failed","errors":[{"resource":"IssueComment","code":"unprocessable","field":"data","message":"Body is too long (maximum is 65536 characters)"}]}""");
+            """{"message":"Validation Failed","errors":["""
+                + """{"resource":"IssueComment","code":"unprocessable","field":"data","message":"Body is too long """
+                + """(maximum is 65536 characters)"}]}""");
 
     private Answer Replace(long id, string body)
     {
@@ -218,7 +220,8 @@ internal sealed partial class FakeGitHub : IDisposable
 
     private static Answer? Invalid(JsonNode? output) =>
         output is null || (Encoding.UTF8.GetByteCount((string)output["summary"]!) <= 65535
-            && Encoding.UTF8.GetByteCount((string?)output["text"] ?? "") <= 65535) ? null
+            && Encoding.UTF8.GetByteCount((string?)output["text"] ?? "") <= 65535)
+        ? null
         : new(422, """{"message":"Invalid request. Only 65535 characters are allowed"}""");
 
     private Answer AddStatus(Sent sent, string path)

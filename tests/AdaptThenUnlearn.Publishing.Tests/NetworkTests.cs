@@ -129,8 +129,7 @@ public sealed class NetworkTests : IDisposable
             && !sent.Query.Contains("page=2", StringComparison.Ordinal)
             ? new Answer(200, "[]", new Dictionary<string, string>
             {
-                ["Link"] =
-                $"<{_elsewhere.Server}{sent.Path}?per_page=100&page=2>; rel=\"next\""
+                ["Link"] = $"<{_elsewhere.Server}{sent.Path}?per_page=100&page=2>; rel=\"next\""
             })
             : null;
 
@@ -272,7 +271,8 @@ public sealed class NetworkTests : IDisposable
         var text = message.Replace("{0}", token, StringComparison.Ordinal)
             .Replace("{1}", token.ToUpperInvariant(), StringComparison.Ordinal)
             .Replace("{2}", token[4..20], StringComparison.Ordinal)
-                .Replace("{3}", token[..12], StringComparison.Ordinal).Replace("{4}", token[^12..], StringComparison.Ordinal);
+            .Replace("{3}", token[..12], StringComparison.Ordinal)
+            .Replace("{4}", token[^12..], StringComparison.Ordinal);
         _github.Interrupt = sent => sent.Method == "GET"
             ? null
             : new Answer(422, new JsonObject { ["message"] = text }.ToJsonString());
@@ -290,10 +290,24 @@ public sealed class NetworkTests : IDisposable
     [InlineData("Repository was archived so is read-only.", PublishCodes.Refused, "archived")]
     [InlineData("User is blocked", PublishCodes.Refused, "has blocked the account")]
     [InlineData("Repository access blocked", PublishCodes.Refused, "GitHub has blocked the repository")]
-    [InlineData("Interactions on this repository have been limited to prior contributors only", PublishCodes.Refused, "limited who may comment")]
-    [InlineData("Resource protected by organization SAML enforcement. You must grant your OAuth token access to this organization.", PublishCodes.NotPermitted, "single sign-on")]
-    [InlineData("Although you appear to have the correct authorization credentials, the `octo` organization has an IP allow list enabled, and your IP address is not permitted to access this resource.", PublishCodes.NotPermitted, "listed IP addresses")]
-    [InlineData("`octo` forbids access via a personal access token (classic). Please use a GitHub App, OAuth App, or a personal access token with fine-grained permissions.", PublishCodes.NotPermitted, "tokens of this kind")]
+    [InlineData(
+        "Interactions on this repository have been limited to prior contributors only",
+        PublishCodes.Refused,
+        "limited who may comment")]
+    [InlineData(
+        "Resource protected by organization SAML enforcement. You must grant your OAuth token access to this organization.",
+        PublishCodes.NotPermitted,
+        "single sign-on")]
+    [InlineData(
+        "Although you appear to have the correct authorization credentials, the `octo` organization has an IP allow list "
+            + "enabled, and your IP address is not permitted to access this resource.",
+        PublishCodes.NotPermitted,
+        "listed IP addresses")]
+    [InlineData(
+        "`octo` forbids access via a personal access token (classic). Please use a GitHub App, OAuth App, or a personal "
+            + "access token with fine-grained permissions.",
+        PublishCodes.NotPermitted,
+        "tokens of this kind")]
     [InlineData("Sorry. Your account was suspended.", PublishCodes.NoToken, "suspended")]
     public void Publish_RefusedForAnotherReasonThanRights_SaysWhich(string message, string code, string expected)
     {

@@ -60,8 +60,9 @@ public sealed class OpenApi : IDisposable
 
     /// <summary>The endpoint that a request goes to; null when publishing should not use it.</summary>
     internal static string? EndpointOf(Sent sent) => _endpoints
-        .Where(endpoint => endpoint.Method.Equals(sent.Method, StringComparison.OrdinalIgnoreCase)
-            && Fits(endpoint.Path, sent.Path))
+        .Where(
+            endpoint => endpoint.Method.Equals(sent.Method, StringComparison.OrdinalIgnoreCase)
+                && Fits(endpoint.Path, sent.Path))
         .Select(endpoint => $"{endpoint.Method} {endpoint.Path}").SingleOrDefault();
 
     public void Dispose()
@@ -152,11 +153,11 @@ public sealed class OpenApi : IDisposable
             $"{Address.Port}",
             _description);
         var listening = new TaskCompletionSource();
-        var said = new StringBuilder();
+        var output = new StringBuilder();
         DataReceivedEventHandler listen = (_, line) =>
         {
-            lock (said)
-                said.AppendLine(line.Data);
+            lock (output)
+                output.AppendLine(line.Data);
             if (line.Data?.Contains("is listening on", StringComparison.Ordinal) == true)
                 listening.TrySetResult();
         };
@@ -167,7 +168,7 @@ public sealed class OpenApi : IDisposable
         if (!listening.Task.Wait(_patience))
         {
             prism.Kill(entireProcessTree: true);
-            throw new InvalidOperationException($"Prism did not start: {said}");
+            throw new InvalidOperationException($"Prism did not start: {output}");
         }
 
         return prism;

@@ -255,18 +255,24 @@ public sealed class PageTests
     [InlineData("<!-- atu:report {\"v\":2,\"key\":\"k\",\"policy\":\"p\",\"sha\":\"\",\"more\":false,\"rules\":[]} -->")]
     [InlineData("<!-- atu:report {\"v\":1,\"key\":\"k\",\"policy\":\"p\",\"sha\":\"x\",\"more\":false,\"rules\":[]} -->")]
     [InlineData("<!-- atu:report {\"v\":1,\"key\":\"k\",\"policy\":\"p\",\"sha\":\"\",\"more\":false,\"rules\":[null]} -->")]
-    [InlineData("<!-- atu:report {\"v\":1,\"key\":\"k\",\"policy\":\"p\",\"sha\":\"\",\"more\":false,\"rules\":[{\"n\":\"a\",\"s\":\"passed\",\"o\":1},{\"n\":\"a\",\"s\":\"passed\",\"o\":1}]} -->")]
+    [InlineData(
+        "<!-- atu:report {\"v\":1,\"key\":\"k\",\"policy\":\"p\",\"sha\":\"\",\"more\":false,\"rules\":[{\"n\":\"a\","
+            + "\"s\":\"passed\",\"o\":1},{\"n\":\"a\",\"s\":\"passed\",\"o\":1}]} -->")]
     [InlineData("> <!-- atu:report {\"v\":1,\"key\":\"k\",\"policy\":\"p\",\"sha\":\"\",\"more\":false,\"rules\":[]} -->")]
     public void Marker_DamagedOrElsewhere_IsNone(string body) => Assert.Null(ReportMarker.Find(body));
 
-    // Anybody may write into a comment that we posted, and whoever mangles its first line must not end publishing.
+    // Anybody may write into a comment that we posted, and a mangled first line must not end publishing.
     [Theory]
     [InlineData("<!-- atu:report -->")]
     [InlineData("<!-- atu:report  -->")]
     [InlineData("<!-- atu:report-->")]
     [InlineData("<!-- atu:report {\"v\":1,\"key\":\"\\ud800\",\"policy\":\"p\",\"sha\":\"\",\"more\":false,\"rules\":[]} -->")]
-    [InlineData("<!-- atu:report {\"v\":1,\"key\":\"k\",\"policy\":\"p\",\"sha\":\"\",\"more\":false,\"rules\":[{\"n\":\"a\",\"s\":\"passed\",\"o\":1e999}]} -->")]
-    [InlineData("<!-- atu:report {\"v\":1,\"key\":\"k\",\"policy\":\"p\",\"sha\":\"\",\"more\":false,\"rules\":[{\"n\":\"a\",\"s\":\"passed\",\"o\":1,\"w\":\"@all\"}]} -->")]
+    [InlineData(
+        "<!-- atu:report {\"v\":1,\"key\":\"k\",\"policy\":\"p\",\"sha\":\"\",\"more\":false,\"rules\":[{\"n\":\"a\","
+            + "\"s\":\"passed\",\"o\":1e999}]} -->")]
+    [InlineData(
+        "<!-- atu:report {\"v\":1,\"key\":\"k\",\"policy\":\"p\",\"sha\":\"\",\"more\":false,\"rules\":[{\"n\":\"a\","
+            + "\"s\":\"passed\",\"o\":1,\"w\":\"@all\"}]} -->")]
     public void Marker_Mangled_IsNone(string body) => Assert.Null(ReportMarker.Find(body));
 
     [Fact]
@@ -326,7 +332,8 @@ public sealed class PageTests
     {
         const string Older =
             "<!-- atu:report "
-                + "{\"v\":1,\"key\":\"e7aaca8b28358a2bda8520f07e57e0a4\",\"policy\":\"no-eights\",\"sha\":\"\",\"more\":false,\"rules\":[{\"n\":\"digit-8/maxRate\",\"s\":\"passed\",\"o\":0.003}]} -->\n### words";
+                + "{\"v\":1,\"key\":\"e7aaca8b28358a2bda8520f07e57e0a4\",\"policy\":\"no-eights\",\"sha\":\"\","
+                + "\"more\":false,\"rules\":[{\"n\":\"digit-8/maxRate\",\"s\":\"passed\",\"o\":0.003}]} -->\n### words";
         var found = ReportMarker.Find(Older)!;
         var comment = RunPages.Comment(Run(), _context, found);
 
@@ -335,7 +342,7 @@ public sealed class PageTests
         Assert.DoesNotContain("same policy", comment, StringComparison.Ordinal);
     }
 
-    // A number that passes because its limit moved is told from one that passes because the generator changed.
+    // A number that passes because its limit moved is distinguished from one that passes because the generator changed.
     [Fact]
     public void Comment_LimitLoosenedAndAnotherSeed_SaysSo()
     {
@@ -434,7 +441,7 @@ public sealed class PageTests
         return run with
         {
             Verification =
-            run.Verification with { Problems = [words], Verdict = run.Verification.Verdict with { Warnings = [words] } }
+                run.Verification with { Problems = [words], Verdict = run.Verification.Verdict with { Warnings = [words] } }
         };
     }
 

@@ -10,7 +10,7 @@ using AdaptThenUnlearn.Tests;
 
 namespace AdaptThenUnlearn.Publishing.Tests;
 
-/// <summary>Publishing against a GitHub that remembers: what is there afterwards, and what is told when it fails.</summary>
+/// <summary>Publishing against a GitHub that remembers: what is there afterwards, and what is reported when it fails.</summary>
 public sealed class PublisherTests : IDisposable
 {
     private readonly FakeGitHub _github = new();
@@ -212,8 +212,10 @@ public sealed class PublisherTests : IDisposable
         var result = _desk.Publish(_desk.ReadRun());
 
         Assert.All(result.Problems, problem => Assert.Equal(PublishCodes.NotPermitted, problem.Code));
-        Assert.Contains(result.Problems, problem => problem.Text.StartsWith(
-            "the comment:", StringComparison.Ordinal) && problem.Text.Contains("docs/github-forks.md", StringComparison.Ordinal));
+        Assert.Contains(
+            result.Problems,
+            problem => problem.Text.StartsWith("the comment:", StringComparison.Ordinal)
+                && problem.Text.Contains("docs/github-forks.md", StringComparison.Ordinal));
         Assert.Contains("no-eights", _desk.Summary, StringComparison.Ordinal);   // which needs no token
         Assert.Empty(_desk.Waits);
     }
@@ -239,7 +241,8 @@ public sealed class PublisherTests : IDisposable
             && sent.Body.Length > 40_000
             ? new Answer(
                 422,
-                """{"message":"Validation Failed","errors":[{"resource":"IssueComment","code":"unprocessable","field":"data","message":"Body is too long"}]}""")
+                """{"message":"Validation Failed","errors":["""
+                    + """{"resource":"IssueComment","code":"unprocessable","field":"data","message":"Body is too long"}]}""")
             : null;
         var run = _desk.ReadRun();
         var findings = Enumerable.Range(0, 2000)
@@ -282,7 +285,7 @@ public sealed class PublisherTests : IDisposable
         Assert.Equal(PublishCodes.HeadMoved, problem.Code);
         Assert.Contains($"is at {_github.HeadNow} by now", problem.Text, StringComparison.Ordinal);
         Assert.Equal(newer, Assert.Single(_github.Comments).Body);
-        Assert.Equal(2, _github.CheckRuns.Count);   // its own commit is told its own verdict
+        Assert.Equal(2, _github.CheckRuns.Count);   // its own commit gets its own verdict
     }
 
     [Fact]
@@ -406,7 +409,7 @@ public sealed class PublisherTests : IDisposable
     [Fact]
     public void Read_PolicyChangedSinceTheRun_Fails()
     {
-        // as another checkout has it
+        // Another checkout may have other line ends.
         File.WriteAllText(_desk.At("policies/policy.json"), Records.PolicyText.Replace("\n", "\r\n", StringComparison.Ordinal));
         Assert.Equal(Outcome.Passed, _desk.ReadRun().Outcome);
 
@@ -415,7 +418,7 @@ public sealed class PublisherTests : IDisposable
         Assert.Equal(Outcome.Failed, run.Outcome);
         Assert.Equal("the policy ../../policies/policy.json has changed since the run", Assert.Single(run.Verification.Problems));
 
-        // A fork's record may name any file, and what was moved is no evidence of anything.
+        // A fork's record may name any file, and what was moved is not evidence of anything.
         Assert.Empty(new PublishedRunReader(Records.Vocabulary, Records.Today, workspace: null, [], untrusted: true).Read(
             _desk.At("artifacts/no-eights/run.json")).Verification.Problems);
         File.Delete(_desk.At("policies/policy.json"));
@@ -431,10 +434,10 @@ public sealed class PublisherTests : IDisposable
         _desk.Event(new { after = FakeGitHub.Head });
         _desk.Flags = new PublishFlags { Parts = parts };
 
-        var told = _desk.Publish(_desk.ReadRun()).Problems;
+        var reported = _desk.Publish(_desk.ReadRun()).Problems;
 
-        Assert.Equal(problems, told.Count);
-        Assert.All(told, problem => Assert.Equal(PublishCodes.NoTarget, problem.Code));
+        Assert.Equal(problems, reported.Count);
+        Assert.All(reported, problem => Assert.Equal(PublishCodes.NoTarget, problem.Code));
         Assert.Empty(_github.Comments);
     }
 

@@ -21,8 +21,7 @@ public sealed class RetryPlanTests
     {
         var attempt = new Attempt((System.Net.HttpStatusCode)status, new Dictionary<string, string>
         {
-            [header] =
-            value,
+            [header] = value,
             ["X-RateLimit-Remaining"] = header == "x-ratelimit-reset" ? "0" : "9"
         }, "", NeverSent: false);
 

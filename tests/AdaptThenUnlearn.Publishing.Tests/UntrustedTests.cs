@@ -41,7 +41,7 @@ public sealed class UntrustedTests : IDisposable
 
         var comment = Assert.Single(_github.Comments);
         Assert.Contains("they are a claim", comment.Body, StringComparison.Ordinal);
-        // the build that measured, not the one that posts
+        // The link leads to the build that measured, not to the one that posts.
         Assert.Contains("[Run](https://github.example/run/1)", comment.Body, StringComparison.Ordinal);
         Assert.Equal(FakeGitHub.Head, (string?)_github.CheckRuns[0]["head_sha"]);
         Assert.InRange(_github.Requests.Count - before, 1, 6);
@@ -125,7 +125,8 @@ public sealed class UntrustedTests : IDisposable
     [InlineData("\"maxRate\": 0.01", "\"maxRate\": 0.5", "is not what its text says")]
     [InlineData("\"minUnlearned\": 0.95 }", "\"minUnlearned\": 0.1 }", "does not have the recorded digest")]
     [InlineData("\"overrides\": []", "\"overrides\": [\"nonsense\"]", "an override that cannot be")]
-    [InlineData("\"samples\": 10000,\n      \"maxSamples\"", "\"samples\": -1,\n      \"maxSamples\"", "is not what its text says")]
+    [InlineData(
+        "\"samples\": 10000,\n      \"maxSamples\"", "\"samples\": -1,\n      \"maxSamples\"", "is not what its text says")]
     public void Read_PolicyTamperedWith_IsRefused(string from, string to, string expected)
     {
         _desk.ReadRun();
@@ -203,10 +204,14 @@ public sealed class UntrustedTests : IDisposable
     [Theory]
     [InlineData("$.generator.checkpoint", "generator.safetensors", "other.safetensors")]
     [InlineData("$.classifiers.auditor.checkpoint", "\"auditor.safetensors\"", "\"lenient.safetensors\"")]
-    [InlineData("$.classifiers.auditor.classes", "\"auditor.safetensors\"", "\"auditor.safetensors\", \"classes\": [\"8\", \"9\"]")]
+    [InlineData(
+        "$.classifiers.auditor.classes", "\"auditor.safetensors\"", "\"auditor.safetensors\", \"classes\": [\"8\", \"9\"]")]
     [InlineData("$.undesiredFeatures[0].auditorThreshold", "\"class\": \"8\"", "\"class\": \"8\", \"auditorThreshold\": 0.99")]
     [InlineData("$.undesiredFeatures[0].class", "\"class\": \"8\"", "\"class\": \"3\"")]
-    [InlineData("$.undesiredFeatures", "\"minUnlearned\": 0.95 }", "\"minUnlearned\": 0.95 }, { \"name\": \"digit-9\", \"annotator\": \"annotator\", \"class\": \"9\", \"maxRate\": 1 }")]
+    [InlineData(
+        "$.undesiredFeatures",
+        "\"minUnlearned\": 0.95 }",
+        "\"minUnlearned\": 0.95 }, { \"name\": \"digit-9\", \"annotator\": \"annotator\", \"class\": \"9\", \"maxRate\": 1 }")]
     [InlineData("$.quality.reference", "reference.safetensors", "flattering.safetensors")]
     [InlineData("$.evaluation.truncation", "\"quality\": {", "\"evaluation\": { \"truncation\": 0.1 }, \"quality\": {")]
     public void Read_MeasuredAsTheRepositorysPolicyDoesNotAsk_Fails(string path, string from, string to)
@@ -217,7 +222,7 @@ public sealed class UntrustedTests : IDisposable
         Assert.Equal(
             $"the readings were taken under another policy, which differs in {path}", Assert.Single(run.Verification.Problems));
         Assert.Empty(_desk.Publish(run).Problems);
-        // under the name that branch protection asks for, which must not stay green from before
+        // The check has the name that branch protection asks for, which must not stay green from before.
         var check = Assert.Single(_github.CheckRuns);
         Assert.Equal(("atu / no-eights / generator", "failure"), ((string?)check["name"], (string?)check["conclusion"]));
     }
@@ -225,16 +230,23 @@ public sealed class UntrustedTests : IDisposable
     [Theory]
     [InlineData("\"maxRate\": 0.01", "\"maxRate\": 0.5")]
     [InlineData("\"maxFrechetDistance\": 40, ", "")]
-    [InlineData("\"quality\": {", "\"waivers\": [{ \"rule\": \"digit-8/maxRate\", \"reason\": \"r\", \"approvedBy\": \"a\", \"expires\": \"2999-01-01\" }], \"quality\": {")]
-    [InlineData("\"quality\": {", "\"unlearning\": { \"preset\": \"thorough\" }, \"description\": \"Another.\", \"owner\": \"nobody\", \"quality\": {")]
-    [InlineData("\"generator.safetensors\"", "\"generator.safetensors\", \"sha256\": \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"")]
+    [InlineData(
+        "\"quality\": {",
+        "\"waivers\": [{ \"rule\": \"digit-8/maxRate\", \"reason\": \"r\", \"approvedBy\": \"a\", "
+            + "\"expires\": \"2999-01-01\" }], \"quality\": {")]
+    [InlineData(
+        "\"quality\": {",
+        "\"unlearning\": { \"preset\": \"thorough\" }, \"description\": \"Another.\", \"owner\": \"nobody\", \"quality\": {")]
+    [InlineData(
+        "\"generator.safetensors\"",
+        "\"generator.safetensors\", \"sha256\": \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"")]
     public void Read_OtherLimitsWaiversOrSettings_IsJudgedByTheRepositorysPolicy(string from, string to)
     {
         var run = _desk.ReadRun(OfAnotherPolicy(from, to), Trusted());
 
         Assert.Equal(Outcome.Passed, run.Outcome);
         Assert.True(run.PolicyDiffers);
-        // and the class kept, which the policy does not list
+        // One more is the class kept, which the policy does not list.
         Assert.Equal(Records.Policy.RuleNames().Count + 1, run.Findings.Count);
     }
 
@@ -258,7 +270,7 @@ public sealed class UntrustedTests : IDisposable
             $"the recorded {role} ({digest}) is not the one that the policy pins",
             Assert.Single(_desk.ReadRun(record, wrong).Verification.Problems),
             StringComparison.Ordinal);
-        // not both at will
+        // A record cannot name both files.
         Assert.NotEmpty(_desk.ReadRun(
             record with { Inputs = [.. record.Inputs, new InputFile(role, "other.safetensors", new string('0', 64))] },
             wrong).Verification.Problems);
@@ -328,16 +340,16 @@ public sealed class UntrustedTests : IDisposable
         File.WriteAllText(_desk.At("policies/reference.safetensors"), "the repository's own");
         record = record with
         {
-            Inputs = [.. record.Inputs.Select(input => input.Role == InputRoles.Reference
-            ? input with { Sha256 = Sha256Digest.FindAt(_desk.At("policies/reference.safetensors"))! }
-            : input)]
+            Inputs = [.. record.Inputs.Select(
+                input => input.Role == InputRoles.Reference
+                    ? input with { Sha256 = Sha256Digest.FindAt(_desk.At("policies/reference.safetensors"))! }
+                    : input)]
         };
         var auditor = new string('e', 64);
         record = record with
         {
-            Inputs = [.. record.Inputs.Select(input => input.Role == InputRoles.Classifier("auditor")
-            ? input with { Sha256 = auditor }
-            : input)]
+            Inputs = [.. record.Inputs.Select(
+                input => input.Role == InputRoles.Classifier("auditor") ? input with { Sha256 = auditor } : input)]
         };
         record = record with { Before = Seen(record.Before), After = Seen(record.After!) };
         var pinned = Trusted(

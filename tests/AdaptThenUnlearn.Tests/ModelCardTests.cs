@@ -56,14 +56,16 @@ public sealed class ModelCardTests
             classifiers, model => Assert.True(model.GetProperty("quality").GetProperty("testAccuracy").GetDouble() >= accuracy));
     }
 
-    // Every command of the card stands in the folder's page word for word, so that there is one way to rebuild a model.
+    // Every command of the card is in the folder's page word for word, so that there is one way to rebuild a model.
     [Theory]
     [MemberData(nameof(Folders))]
     public void Commands_StandInTheFoldersPage(string name)
     {
         using var card = Card(name);
-        var page = string.Join('\n', File.ReadAllLines(Path.Combine(Folder(name), "README.md"))
-            .Select(line => string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries))));
+        var page = string.Join(
+            '\n',
+            File.ReadAllLines(Path.Combine(Folder(name), "README.md"))
+                .Select(line => string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries))));
 
         Assert.All(
             card.RootElement.GetProperty("models").EnumerateArray(),

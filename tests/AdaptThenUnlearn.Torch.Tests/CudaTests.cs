@@ -152,9 +152,9 @@ public sealed class CudaTests : IDisposable
             using var stop = new CancellationTokenSource();
             Assert.Throws<OperationCanceledException>(
                 () => Run(new Small.StopAfter(afterSteps, stop), stop.Token, resume: false));
-            var told = new Small.Silent();
-            using var unlearned = Run(told, CancellationToken.None, resume: true);
-            Assert.Equal((goesOnIn, 3), (told.Reported[0].Stage, told.Reported[0].Step));
+            var progress = new Small.Silent();
+            using var unlearned = Run(progress, CancellationToken.None, resume: true);
+            Assert.Equal((goesOnIn, 3), (progress.Reported[0].Stage, progress.Reported[0].Step));
             Assert.All(
                 unlearned.Networks.Generator.parameters(), parameter => Assert.True(parameter.isfinite().all().item<bool>()));
             Assert.Equal(on.type, unlearned.Networks.Generator.parameters().First().device_type);

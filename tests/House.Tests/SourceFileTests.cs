@@ -57,7 +57,7 @@ public sealed partial class SourceFileTests
             $"{file} must open with what it is for, not with: {afterNamespace.Split('\n')[0]}");
     }
 
-    // What stands in a raw string literal of several lines is a file or an answer as it is, such as a style sheet.
+    // What is in a raw string literal of several lines is a file or an answer as it is, such as a style sheet.
     [Theory]
     [MemberData(nameof(AllFiles))]
     public void EveryFile_Lines_Fit(string file)
@@ -104,8 +104,9 @@ public sealed partial class SourceFileTests
         folders.SelectMany(
             folder => Directory.EnumerateFiles(Path.Combine(Repository.Root, folder), "*.cs", SearchOption.AllDirectories))
             .Select(file => Path.GetRelativePath(Repository.Root, file).Replace('\\', '/'))
-            .Where(file => !file.Contains("/obj/", StringComparison.Ordinal)
-                && !file.Contains("/bin/", StringComparison.Ordinal));
+            .Where(
+                file => !file.Contains("/obj/", StringComparison.Ordinal)
+                    && !file.Contains("/bin/", StringComparison.Ordinal));
 
     private static string Text(string file) => File.ReadAllText(Path.Combine(Repository.Root, file));
 

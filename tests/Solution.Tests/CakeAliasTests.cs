@@ -134,8 +134,7 @@ public sealed class CakeAliasTests
 
         build.GovernModels("/p/a.json", new GovernModelsSettings
         {
-            ToolPath =
-            FakeBuild.ExistingFile("my-atu"),
+            ToolPath = FakeBuild.ExistingFile("my-atu"),
             ArgumentCustomization = line => line.Append("--new-option")
         });
 
@@ -144,7 +143,9 @@ public sealed class CakeAliasTests
     }
 
     [Theory]
-    [InlineData("""{ "version": 1, "tools": { "adaptthenunlearn.tool": { "version": "0.1.0", "commands": ["atu"] } } }""", "dotnet")]
+    [InlineData(
+        """{ "version": 1, "tools": { "adaptthenunlearn.tool": { "version": "0.1.0", "commands": ["atu"] } } }""",
+        "dotnet")]
     [InlineData("""{ "version": 1, "tools": { "cake.tool": { "version": "7.0.0", "commands": ["dotnet-cake"] } } }""", "atu")]
     public void Tool_PinnedByAManifestAbove_GoesBeforeOneThatHappensToBeInstalled(string manifest, string started)
     {

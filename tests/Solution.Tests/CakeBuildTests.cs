@@ -69,17 +69,17 @@ public sealed class CakeBuildTests(CakeHouse house) : IClassFixture<CakeHouse>
         File.WriteAllText(
             script,
             $"#addin nuget:?package=AdaptThenUnlearn.Cake&version=0.1.0\nGovernModels(\"policies/mnist-no-digit-8.json\", new "
-                + $"GovernModelsSettings {{ AtuAssembly = \"{CakeHouse.Atu}\", OutputDirectory = \"artifacts/told-to-end\" }});");
+                + $"GovernModelsSettings {{ AtuAssembly = \"{CakeHouse.Atu}\", OutputDirectory = \"artifacts/ended-early\" }});");
 
         using var cake = CakeProcess.StartScript(house.Folder, script);
-        Patience.Until(() => ProcessesOnLinux.ThatGovernInto(house.At("artifacts/told-to-end")).Count > 0 || cake.HasExited);
-        Assert.NotEmpty(ProcessesOnLinux.ThatGovernInto(house.At("artifacts/told-to-end")));
+        Patience.Until(() => ProcessesOnLinux.ThatGovernInto(house.At("artifacts/ended-early")).Count > 0 || cake.HasExited);
+        Assert.NotEmpty(ProcessesOnLinux.ThatGovernInto(house.At("artifacts/ended-early")));
 
         Signals.Terminate(cake.Id);
         cake.AwaitExit();
 
-        Patience.Until(() => ProcessesOnLinux.ThatGovernInto(house.At("artifacts/told-to-end")).Count == 0);
-        Assert.Empty(ProcessesOnLinux.ThatGovernInto(house.At("artifacts/told-to-end")));
+        Patience.Until(() => ProcessesOnLinux.ThatGovernInto(house.At("artifacts/ended-early")).Count == 0);
+        Assert.Empty(ProcessesOnLinux.ThatGovernInto(house.At("artifacts/ended-early")));
     }
 
     [Fact]
@@ -124,8 +124,10 @@ public sealed class CakeBuildTests(CakeHouse house) : IClassFixture<CakeHouse>
     {
         var restored = CakeProcess.Run(house.Folder, "dotnet", "restore", "samples/frosting");
         var missing = Array.Find(
-            restored.Output.Split('\n'), line => line.Contains("error NU1301", StringComparison.Ordinal) || (line.Contains(
-                "error NU1", StringComparison.Ordinal) && line.Contains("Cake.Frosting", StringComparison.Ordinal)));
+            restored.Output.Split('\n'),
+            line => line.Contains("error NU1301", StringComparison.Ordinal)
+                || (line.Contains("error NU1", StringComparison.Ordinal)
+                    && line.Contains("Cake.Frosting", StringComparison.Ordinal)));
         Assert.SkipWhen(missing is not null, $"Cake.Frosting does not restore here: {missing?.Trim()}");
         Assert.True(restored.ExitCode == 0, restored.Output + restored.Errors);
 

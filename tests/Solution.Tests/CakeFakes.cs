@@ -6,7 +6,7 @@ using Cake.Core.Tooling;
 
 namespace AdaptThenUnlearn.Solution.Tests;
 
-/// <summary>A build that starts nothing: it notes what would have been started, and answers as it is told.</summary>
+/// <summary>A build that starts nothing: it notes what would have been started, and answers as a test wants.</summary>
 internal sealed class FakeBuild : ICakeContext, IProcessRunner, IToolLocator, ICakeLog
 {
     /// <summary>Lines of stderr.</summary>

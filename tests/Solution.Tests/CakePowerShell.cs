@@ -51,7 +51,7 @@ internal static class CakePowerShell
             return CakeProcess.Run(Path.GetTempPath(), "pwsh", ["-NoProfile", "-File", house.At(script), .. arguments]);
 
         var folder = Directory.CreateDirectory(house.At("powershell")).FullName;
-        // not the house's rules; the versions are its own
+        // The project has its own versions, and not this repository's rules.
         File.WriteAllText(Path.Combine(folder, "Directory.Build.props"), "<Project />");
         File.WriteAllText(Path.Combine(folder, "powershell.csproj"), Project);
         File.WriteAllText(Path.Combine(folder, "Program.cs"), Program);

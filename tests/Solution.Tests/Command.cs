@@ -55,7 +55,7 @@ internal sealed class Command : IDisposable
 
     public bool HasExited => _process.HasExited;
 
-    public string Said
+    public string Output
     {
         get
         {
@@ -65,16 +65,16 @@ internal sealed class Command : IDisposable
     }
 
     /// <summary>Waits for its end.</summary>
-    public (int ExitCode, string Said) Finish(TimeSpan? patience = null)
+    public (int ExitCode, string Output) Finish(TimeSpan? patience = null)
     {
         if (!_process.WaitForExit(patience ?? TimeSpan.FromMinutes(4)))
         {
             _process.Kill(entireProcessTree: true);
-            Assert.Fail($"it did not end in time, and said: {Said}");
+            Assert.Fail($"it did not end in time, and wrote: {Output}");
         }
 
         _process.WaitForExit();   // until its output is read as well
-        return (_process.ExitCode, Said);
+        return (_process.ExitCode, Output);
     }
 
     /// <summary>Kills this process and no other, as a machine that runs out of memory does.</summary>

@@ -18,7 +18,7 @@ public sealed class Consumer(LocalFeed feed, string folder)
     }
 
     /// <summary>Runs <c>dotnet</c> here to its end.</summary>
-    public (int ExitCode, string Said) Dotnet(params string[] arguments)
+    public (int ExitCode, string Output) Dotnet(params string[] arguments)
     {
         using var command = Start(arguments);
         return command.Finish();

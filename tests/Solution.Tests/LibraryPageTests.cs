@@ -25,10 +25,10 @@ public sealed class LibraryPageTests(LocalFeed feed, SmallHouse house) : IClassF
         Assert.True(governed == 0, how);
         var record = house.At("runs/from-csharp/run.json");
 
-        var (exitCode, said) = sample.Dotnet("run", "--", policy, record);
-        Assert.True(exitCode == 0, said);
-        Assert.Matches(@"passed ban/maxRate: \d+(\.\d+)? %, judged \d+(\.\d+)? %, must be ≤ 90 %", said);
-        Assert.Contains("from-csharp: Passed", said, StringComparison.Ordinal);
+        var (exitCode, output) = sample.Dotnet("run", "--", policy, record);
+        Assert.True(exitCode == 0, output);
+        Assert.Matches(@"passed ban/maxRate: \d+(\.\d+)? %, judged \d+(\.\d+)? %, must be ≤ 90 %", output);
+        Assert.Contains("from-csharp: Passed", output, StringComparison.Ordinal);
         Assert.Contains("ban/maxRate", File.ReadAllText(house.At("runs/from-csharp/report.html")), StringComparison.Ordinal);
 
         File.AppendAllText(house.At("runs/from-csharp/from-csharp.safetensors"), " ");

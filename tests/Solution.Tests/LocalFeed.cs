@@ -84,7 +84,7 @@ public sealed class LocalFeed : IDisposable
     {
         using var command = Command.Start(
             folder, folder == Repository.Root ? new Dictionary<string, string?>() : Environment, "dotnet", arguments);
-        var (exitCode, said) = command.Finish();
-        Assert.True(exitCode == 0, said);
+        var (exitCode, output) = command.Finish();
+        Assert.True(exitCode == 0, output);
     }
 }

@@ -35,9 +35,10 @@ public sealed class PackageTests(LocalFeed feed, SmallHouse house) : IClassFixtu
         Assert.InRange(new FileInfo(feed.PackageFile(id)).Length, 1000, limit);
 
         using var package = ZipFile.OpenRead(feed.PackageFile(id));
-        Assert.DoesNotContain(package.Entries, entry => entry.Name.Contains(
-            "torch_cpu",
-            StringComparison.OrdinalIgnoreCase) || entry.Name.Contains("torch_cuda", StringComparison.OrdinalIgnoreCase));
+        Assert.DoesNotContain(
+            package.Entries,
+            entry => entry.Name.Contains("torch_cpu", StringComparison.OrdinalIgnoreCase)
+                || entry.Name.Contains("torch_cuda", StringComparison.OrdinalIgnoreCase));
         using var nuspec = package.GetEntry(id + ".nuspec")!.Open();
         var metadata = XDocument.Load(nuspec).Descendants().ToLookup(element => element.Name.LocalName, element => element.Value);
         Assert.Equal(["MIT"], metadata["license"]);
@@ -56,10 +57,10 @@ public sealed class PackageTests(LocalFeed feed, SmallHouse house) : IClassFixtu
         environment["HOME"] = consumer.At("home");   // macOS keeps data there, whatever the other variable says
         using var atu = consumer.Start(
             environment, "tool", "run", "atu", "--", "govern", house.Policy("without"), "--out", consumer.At("out"));
-        var (exitCode, said) = atu.Finish();
+        var (exitCode, output) = atu.Finish();
 
         Assert.Equal(3, exitCode);
-        Assert.Matches("error ATU2008: .*'atu backend install cpu'.*ATU_LIBTORCH.*libtorch-cpu-", said);
+        Assert.Matches("error ATU2008: .*'atu backend install cpu'.*ATU_LIBTORCH.*libtorch-cpu-", output);
     }
 
     [Fact]
@@ -75,19 +76,19 @@ public sealed class PackageTests(LocalFeed feed, SmallHouse house) : IClassFixtu
 
         using (var install = consumer.Start(environment, tool, "backend", "install", "cpu"))
         {
-            var (exitCode, said) = install.Finish();
-            Assert.SkipWhen(said.Contains("NU1301", StringComparison.Ordinal), "no package source can be reached");
-            Assert.True(exitCode == 0, said);
+            var (exitCode, output) = install.Finish();
+            Assert.SkipWhen(output.Contains("NU1301", StringComparison.Ordinal), "no package source can be reached");
+            Assert.True(exitCode == 0, output);
         }
 
         using (var show = consumer.Start(environment, tool, "backend", "show"))
             Assert.Contains(
                 Path.Combine(consumer.At("data"), "AdaptThenUnlearn", "libtorch-" + InstalledBackend.LibtorchVersion, "cpu"),
-                show.Finish().Said,
+                show.Finish().Output,
                 StringComparison.Ordinal);
         using var atu = consumer.Start(
             environment, tool, "govern", house.Policy("installed", "\"maxRate\": 0.9"), "--out", consumer.At("out"));
-        Assert.Contains("installed: Passed", atu.Finish().Said, StringComparison.Ordinal);
+        Assert.Contains("installed: Passed", atu.Finish().Output, StringComparison.Ordinal);
 
         // Nothing but the two is left behind.
         Assert.Equal(["chosen", "cpu"], Directory.EnumerateFileSystemEntries(Path.Combine(

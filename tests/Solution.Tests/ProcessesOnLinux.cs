@@ -1,6 +1,6 @@
 namespace AdaptThenUnlearn.Solution.Tests;
 
-/// <summary>Which runs are alive, whoever started them: read off /proc, so Linux alone.</summary>
+/// <summary>Which runs are alive, no matter who started them: read from /proc, so on Linux only.</summary>
 internal static class ProcessesOnLinux
 {
     /// <summary>Command lines of the processes that govern into a folder.</summary>
@@ -8,7 +8,8 @@ internal static class ProcessesOnLinux
         [.. Directory.EnumerateDirectories("/proc")
             .Where(process => int.TryParse(Path.GetFileName(process), out _))
             .Select(CommandLine)
-                .Where(line => line.Contains("govern", StringComparison.Ordinal)
+            .Where(
+                line => line.Contains("govern", StringComparison.Ordinal)
                     && line.Contains(folder, StringComparison.Ordinal))];
 
     private static string CommandLine(string process)

@@ -12,18 +12,18 @@ public sealed class SampleTests(LocalFeed feed)
         var consumer = CopyOfSamples(feed);
         Copy("models/mnist", consumer);
         var sample = new Consumer(feed, consumer.At("samples/msbuild"));
-        // where the policies' $schema looks for it
+        // The policies' $schema looks for it there.
         File.Copy(Path.Combine(Repository.Root, "policies", "policy.schema.json"), sample.At("policies/policy.schema.json"));
 
         var (restored, how) = sample.Dotnet("tool", "restore");
         Assert.True(restored == 0, how);
         // A limit that the embedded generator meets without training, on few images: what is tried here is the build.
-        var (exitCode, said) = sample.Dotnet(
+        var (exitCode, output) = sample.Dotnet(
             "pack",
             "-p:GovernModelsArguments=--no-train --set evaluation.samples=400 --set evaluation.maxSamples=400 --set "
                 + "undesiredFeatures[0].maxRate=0.9");
 
-        Assert.True(exitCode == 0, said);
+        Assert.True(exitCode == 0, output);
         using var made =
             ZipFile.OpenRead(Assert.Single(Directory.EnumerateFiles(sample.Folder, "*.nupkg", SearchOption.AllDirectories)));
         Assert.NotNull(made.GetEntry("evidence/run.json"));

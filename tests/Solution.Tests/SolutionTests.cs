@@ -29,8 +29,8 @@ public sealed class SolutionTests
             "--verify-no-changes",
             "--no-restore");
 
-        var (exitCode, said) = format.Finish();
+        var (exitCode, output) = format.Finish();
 
-        Assert.True(exitCode == 0, $"run `dotnet format whitespace`\n{said}");
+        Assert.True(exitCode == 0, $"run `dotnet format whitespace`\n{output}");
     }
 }

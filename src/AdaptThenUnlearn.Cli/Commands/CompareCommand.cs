@@ -201,8 +201,9 @@ public sealed class CompareCommand(Terminal terminal)
             terminal.WriteStatus(
                 "without --data there are no real images to retrain on: the row retrain and the figures relative to it are " +
                 "left out");
-        return [.. ComparedMethods.All.Where(method => names.Count == 0
-            ? method != ComparedMethods.Retrain
-            : names.Contains(method.Name))];
+        return [.. ComparedMethods.All.Where(
+            method => names.Count == 0
+                ? method != ComparedMethods.Retrain
+                : names.Contains(method.Name))];
     }
 }

@@ -73,9 +73,11 @@ public static class InspectCommand
             Line("values", string.Create(
                 CultureInfo.InvariantCulture, $"{found.Values.Count - MaxValuesShown} more; --json lists them all"));
         foreach (var global in found.Globals)
-            Line("global", found.Refused.Contains(global)
-                ? $"{global} (refused)"
-                : found.PassedOver.Contains(global) ? $"{global} (passed over)" : global);
+            Line(
+                "global",
+                found.Refused.Contains(global)
+                    ? $"{global} (refused)"
+                    : found.PassedOver.Contains(global) ? $"{global} (passed over)" : global);
         foreach (var note in found.Notes)
             Line("note", note);
         foreach (var tensor in tensors)

@@ -47,14 +47,18 @@ public static class ReportCommand
                     $"--format: '{unknown}' is not a report that can be made from a record; use one of {_names}");
 
             // Write the chosen reports, once no file in the way would be overwritten.
-            var chosen = ReportFormats.FromRecord.Where(format => requestedFormats.Count == 0
-                || requestedFormats.Contains(format.Name)).ToList();
+            var chosen = ReportFormats.FromRecord.Where(
+                format => requestedFormats.Count == 0
+                    || requestedFormats.Contains(format.Name)).ToList();
             var names = chosen.ConvertAll(format => format.FileName);
             var targets = files.Select(file => (File: file, Folder: parsed.GetValue(folder)?.FullName ?? file.DirectoryName!))
                 .ToList();
             foreach (var (file, target) in targets)
-                OutputFiles.RequireIn(target, names, [("run record", file.FullName)], _ => target
-                    == file.DirectoryName && file.Name == RunRecord.FileName);
+                OutputFiles.RequireIn(
+                    target,
+                    names,
+                    [("run record", file.FullName)],
+                    _ => target == file.DirectoryName && file.Name == RunRecord.FileName);
             foreach (var (file, target) in targets)
                 Write(terminal, file, target, chosen);
             return ExitCodes.Passed;

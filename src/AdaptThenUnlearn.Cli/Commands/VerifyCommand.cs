@@ -58,10 +58,11 @@ public static class VerifyCommand
             ? (Severity.Error, "it was changed")
             : (Severity.Warning, $"it was changed, or {record.Tool} words it differently");
         foreach (var report in RunReports.FindAltered(folder, record))
-            yield return new BuildMessage(severity, GateCodes.InvalidRecord, $"{report} does not match the record: {how}. "
-                + "`atu report` "
-                +
-                "writes it again", path);
+            yield return new BuildMessage(
+                severity,
+                GateCodes.InvalidRecord,
+                $"{report} does not match the record: {how}. `atu report` writes it again",
+                path);
         if (wordingDiffers)
             yield return new BuildMessage(
                 severity,

@@ -32,7 +32,7 @@ public sealed class PublishedRunReader(
         var record = RunRecordFile.Read(path, MaxBytes);
         var judged = Verification.VerifyReadings(record, vocabulary, today);
         if (!judged.HasPolicy)
-            throw new RecordRefusedException($"{judged.Problems[0]}; nothing can be said about this run");
+            throw new RecordRefusedException($"{judged.Problems[0]}; this run cannot be judged");
 
         return trusted.Count == 0 ? ByRecordedPolicy(Folder(path), record, judged) : ByTrustedPolicy(record, judged);
     }

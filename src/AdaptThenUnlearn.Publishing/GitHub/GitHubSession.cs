@@ -115,7 +115,8 @@ public sealed class GitHubSession : IDisposable
         var found = await GetAllPagesAsync<PullRequest>(
             ApiUrls.PullRequests(_target.Owner, _target.Repository),
             new Dictionary<string, string> { ["head"] = label, ["state"] = "open" }).ConfigureAwait(false);
-        return [
+        return
+        [
             .. found.Where(pull => sha.Equals(pull.Head?.Sha, StringComparison.OrdinalIgnoreCase)).Select(pull => pull.Number)
         ];
     }

@@ -30,8 +30,9 @@ public sealed class HeadCheck(GitHubSession session, PublishContext context)
         {
             return await AddCheckRunAsync(run, page).ConfigureAwait(false);
         }
-        catch (ApiException refused) when (refused.StatusCode is HttpStatusCode.Forbidden or HttpStatusCode.NotFound
-            && !GitHubFailure.IsRateLimit(refused))
+        catch (ApiException refused)
+            when (refused.StatusCode is HttpStatusCode.Forbidden or HttpStatusCode.NotFound
+                && !GitHubFailure.IsRateLimit(refused))
         {
             // The token is a user's, or has no permission to write checks.
             return await SetStatusAsync(run, page).ConfigureAwait(false);

@@ -46,7 +46,9 @@ public static class RetryPlan
         {
             null => repeatable || attempt.NeverSent ? ExponentialBackoff(TimeSpan.FromSeconds(1), number) : null,
             HttpStatusCode.InternalServerError
-                or HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout =>
+                or HttpStatusCode.BadGateway
+                or HttpStatusCode.ServiceUnavailable
+                or HttpStatusCode.GatewayTimeout =>
                 repeatable ? RetryAfter(attempt, now) ?? ExponentialBackoff(TimeSpan.FromSeconds(1), number) : null,
             HttpStatusCode.Forbidden or HttpStatusCode.TooManyRequests => RateLimitWait(attempt, number, now),
             _ => (TimeSpan?)null,

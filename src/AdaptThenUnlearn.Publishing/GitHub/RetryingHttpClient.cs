@@ -26,8 +26,9 @@ public sealed class RetryingHttpClient(IHttpClient inner, RetryDelay retryDelay,
             {
                 response = await inner.Send(request, either.Token, preprocessResponseBody).ConfigureAwait(false);
             }
-            catch (Exception gone) when (!cancel.IsCancellationRequested
-                && gone is HttpRequestException or OperationCanceledException or IOException)
+            catch (Exception gone)
+                when (!cancel.IsCancellationRequested
+                    && gone is HttpRequestException or OperationCanceledException or IOException)
             {
                 failed = gone;   // there is no connection, it broke, or the request timed out
             }
@@ -53,7 +54,8 @@ public sealed class RetryingHttpClient(IHttpClient inner, RetryDelay retryDelay,
         failed is HttpRequestException
         {
             HttpRequestError: HttpRequestError.ConnectionError
-            or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError
+                or HttpRequestError.NameResolutionError
+                or HttpRequestError.SecureConnectionError
         };
 }
 

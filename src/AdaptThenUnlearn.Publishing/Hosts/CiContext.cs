@@ -41,6 +41,6 @@ public sealed record CiContext
     /// <summary>Folder of the checkout.</summary>
     public string? Workspace { get; init; }
 
-    /// <summary>Which of the host's files could not be read, and why; what it would have said is missing.</summary>
+    /// <summary>Which of the host's files could not be read, and why; what it would have given is missing.</summary>
     public string? ReadError { get; init; }
 }

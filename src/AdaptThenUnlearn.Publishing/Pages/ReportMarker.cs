@@ -35,8 +35,10 @@ public sealed record ReportMarker(
     [property: JsonPropertyName("sha")] string HeadSha,
     [property: JsonPropertyName("more")] bool Shortened,
     [property: JsonPropertyName("rules")] IReadOnlyList<MarkedRule> Rules,
-    [property: JsonPropertyName("policySha"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? PolicySha256 = null,
-    [property: JsonPropertyName("generator"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Generator = null,
+    [property: JsonPropertyName("policySha"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? PolicySha256 = null,
+    [property: JsonPropertyName("generator"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? Generator = null,
     [property: JsonPropertyName("seed"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? Seed = null,
     [property: JsonPropertyName("samples"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? Samples = null)
 {

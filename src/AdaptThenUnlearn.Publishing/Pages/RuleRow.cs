@@ -50,11 +50,10 @@ public sealed record RuleRow(string Limit, string Before, string After, string B
                 return (share is { Samples: > 0 } ? Percent((double)share.Hits / share.Samples) : None, Count(share?.Samples));
 
             default:
-                var was = record.Before.Features.FirstOrDefault(
-                    reading => reading.Feature == rule.Subject)?.Looks is [var first, ..] ? first : null;
-                var looks = released.Features.FirstOrDefault(reading => reading.Feature == rule.Subject)?.Looks is [_, ..] some
-                    ? some
-                    : null;
+                var before = record.Before.Features.FirstOrDefault(reading => reading.Feature == rule.Subject);
+                var after = released.Features.FirstOrDefault(reading => reading.Feature == rule.Subject);
+                var was = before?.Looks is [var first, ..] ? first : null;
+                var looks = after?.Looks is [_, ..] some ? some : null;
                 var judged = rule.Limit is RuleLimit.MinUnlearned ? looks?[0] : looks?[^1];
                 return (was is { Samples: > 0 } ? Percent((double)was.Hits / was.Samples) : None, Count(judged?.Samples));
         }

@@ -9,7 +9,7 @@ public static class RepositoryPath
     /// then dropped, because a run's folder is in the repository.
     /// </remarks>
     /// <param name="workspace">
-    /// The repository's root; null stands for the nearest folder with a <c>.git</c> above <paramref name="folder"/>.
+    /// The repository's root; null means the nearest folder with a <c>.git</c> above <paramref name="folder"/>.
     /// </param>
     /// <param name="folder">Folder that <paramref name="file"/> is relative to.</param>
     /// <param name="file">A relative or absolute path.</param>

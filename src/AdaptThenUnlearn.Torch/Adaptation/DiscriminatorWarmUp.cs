@@ -54,9 +54,12 @@ public sealed class DiscriminatorWarmUp(UnlearningOptions options, ITrainingJour
         using var scope = NewDisposeScope();
         using var discriminator = CreateUntrained(original, architecture, options.Seed);
         using var parameters = new ParameterVector(discriminator);
-        using var adam = new Adam(parameters, options.LearningRate, options.Adversarial.R1Weight > 0
-            ? options.Adversarial.R1Every
-            : 0);
+        using var adam = new Adam(
+            parameters,
+            options.LearningRate,
+            options.Adversarial.R1Weight > 0
+                ? options.Adversarial.R1Every
+                : 0);
         using var damaged = new DamagedSamples(original, _random);
         var own = new GeneratorSamples(original);
         var steps = options.WarmUp.Steps;

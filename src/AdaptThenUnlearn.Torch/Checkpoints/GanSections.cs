@@ -81,8 +81,9 @@ internal static class GanSections
     // Places whose name says that a generator lies there, although none was found there.
     private static IEnumerable<NetworkPlace> UnreadIn(TensorFile file, IReadOnlyList<FoundGenerator> found) =>
         file.Tensors.Select(tensor => GeneratorOf(tensor.Name)).OfType<string>().Distinct()
-            .Where(prefix => !found.Any(generator => generator.Place.Prefix.StartsWith(prefix, StringComparison.Ordinal)
-                || prefix.StartsWith(generator.Place.Prefix, StringComparison.Ordinal)))
+            .Where(prefix => !found.Any(
+                generator => generator.Place.Prefix.StartsWith(prefix, StringComparison.Ordinal)
+                    || prefix.StartsWith(generator.Place.Prefix, StringComparison.Ordinal)))
             .Select(prefix => new NetworkPlace(prefix));
 
     /// <summary>Why it is unclear which generator of a file is meant; null where it is clear, or there is none.</summary>
@@ -227,6 +228,7 @@ internal sealed record FoundGenerator(
 
     /// <summary>Whether it has the architecture and the shapes of another generator.</summary>
     public bool HasShapesOf(FoundGenerator other) => Architecture == other.Architecture
-        && Weights.Tensors.All(tensor => !other.Stored.Shapes.TryGetValue(tensor.Name, out var shape)
-            || shape.SequenceEqual(tensor.Shape));
+        && Weights.Tensors.All(
+            tensor => !other.Stored.Shapes.TryGetValue(tensor.Name, out var shape)
+                || shape.SequenceEqual(tensor.Shape));
 }

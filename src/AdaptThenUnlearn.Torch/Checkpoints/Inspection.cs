@@ -98,8 +98,13 @@ public sealed record Inspection(
         else if (file.Sections.Count == 0 && !isProgram)
             yield return "It is one flat state dict: one network, not named.";
         if (file.Unread.Count > 0)
-            yield return $"It holds tensors that are not read: "
-                + $"{string.Join(", ", file.Unread.DistinctBy(tensor => tensor.Name).Take(MostNamed).Select(tensor => $"'{CheckpointException.Sanitize(tensor.Name)}' ({tensor.Kind})"))}.";
+        {
+            var unread = file.Unread
+                .DistinctBy(tensor => tensor.Name)
+                .Take(MostNamed)
+                .Select(tensor => $"'{CheckpointException.Sanitize(tensor.Name)}' ({tensor.Kind})");
+            yield return $"It holds tensors that are not read: {string.Join(", ", unread)}.";
+        }
         if (new UnknownGenerator(file).Kind is (var what, var remedy))
             yield return $"It {what}; {remedy}.";
         if (file.Refused.Count == 0 && !isProgram)

@@ -100,7 +100,10 @@ internal sealed class LegacyTorchStream
         if (id is PickleTuple { Items: ["storage", PickleGlobal { Role: not PickleRole.Storage } other, ..] })
             throw _source.Unsupported(
                 $"it has a storage of the kind '{other.Name}', whose elements are not read", _source.Position);
-        if (id is not PickleTuple { Items: ["storage", PickleGlobal { Role: PickleRole.Storage, Element: var type }, string key, _, long count, null] }
+        if (id is not PickleTuple
+            {
+                Items: ["storage", PickleGlobal { Role: PickleRole.Storage, Element: var type }, string key, _, long count, null]
+            }
             || count < 0)
             return null;
 

@@ -70,7 +70,10 @@ internal static class PyTorchZip
     {
         if (id is PickleTuple { Items: ["storage", PickleGlobal { Role: not PickleRole.Storage } other, ..] })
             return new PickleOpaque(other);
-        if (id is not PickleTuple { Items: ["storage", PickleGlobal { Role: PickleRole.Storage, Element: var type }, string key, _, long count] })
+        if (id is not PickleTuple
+            {
+                Items: ["storage", PickleGlobal { Role: PickleRole.Storage, Element: var type }, string key, _, long count]
+            })
             return null;
 
         // Find the storage's entry, and refuse a storage that claims more than the entry holds.

@@ -21,7 +21,7 @@ internal static class RewriteCheck
     public static void RequireRewritable(
         TensorFile file, IReadOnlyList<(TensorEntry Tensor, (nn.Module Network, string Name) Source)> written)
     {
-        // Refuse tensors whose elements have no place of their own: text, or repeated elements.
+        // Refuse tensors whose elements have no separate place: text, or repeated elements.
         if (written.Any(one => !one.Tensor.IsInPlace))
             throw new CheckpointException(
                 file.Path,

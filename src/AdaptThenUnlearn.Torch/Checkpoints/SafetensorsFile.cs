@@ -107,9 +107,10 @@ public static class SafetensorsFile
             merged[key] = text;
 
         var parts = Ordered(file).ToList();
-        var described = parts.Select(part => part.Read is { } read
-            ? (read.Name, read.Type.ToString(), read.Shape, read.Bytes)
-            : (part.Unread!.Name, part.Unread.Kind, part.Unread.Shape, part.Elements.Available));
+        var described = parts.Select(
+            part => part.Read is { } read
+                ? (read.Name, read.Type.ToString(), read.Shape, read.Bytes)
+                : (part.Unread!.Name, part.Unread.Kind, part.Unread.Shape, part.Elements.Available));
         Write(path, described, merged, stream =>
         {
             foreach (var (elements, read, _) in parts)

@@ -127,7 +127,7 @@ internal sealed record SafetensorsHeader(IReadOnlyList<SafetensorsTensor> Tensor
                 case "data_offsets" when offsets is null: offsets = ParseNumbers(path, name, ref reader); break;
                 default:
                     throw Bad(
-                    path, $"its property '{CheckpointException.Sanitize(property)}' is unknown or there twice", name);
+                        path, $"its property '{CheckpointException.Sanitize(property)}' is unknown or there twice", name);
             }
         }
 

@@ -38,8 +38,9 @@ internal static class SafetensorsIndex
         }
 
         var read = new TensorFile(index, SafetensorsFormat.FormatName, tensors, metadata, unread: unread);
-        return map.Keys.FirstOrDefault(name => read.Find(name) is null
-            && !unread.Exists(tensor => tensor.Name == name)) is { } missing
+        return map.Keys.FirstOrDefault(
+            name => read.Find(name) is null
+                && !unread.Exists(tensor => tensor.Name == name)) is { } missing
             ? throw Bad(path, $"'{map[missing]}' does not hold a tensor that the index places there", missing)
             : read;
     }
@@ -108,7 +109,8 @@ internal static class SafetensorsIndex
             if (!IsPlainName(file))
                 throw Bad(
                     path,
-                    $"is placed in '{CheckpointException.Sanitize(file)}', which is not the plain name of a file beside the index",
+                    $"is placed in '{CheckpointException.Sanitize(file)}', which is not the plain name of a file "
+                        + "beside the index",
                     name);
             if (!map.TryAdd(name, file))
                 throw Bad(path, "is there twice", name);

@@ -18,9 +18,8 @@ internal static partial class ScriptArchive
     private static readonly HashSet<string> _libtorch =
     [
         "aten", "prim", "prims", "rngprims", "quantized", "_quantized", "quantized_decomposed", "prepacked", "mkldnn",
-        "mkldnn_prepacked", "mkl", "onednn",
-        "sparse", "static_runtime", "inductor", "profiler", "c10d", "_caffe2", "cuda", "metal", "metal_prepacked",
-        "vulkan", "vulkan_prepacked", "xnnpack",
+        "mkldnn_prepacked", "mkl", "onednn", "sparse", "static_runtime", "inductor", "profiler", "c10d", "_caffe2", "cuda",
+        "metal", "metal_prepacked", "vulkan", "vulkan_prepacked", "xnnpack",
     ];
 
     /// <summary>

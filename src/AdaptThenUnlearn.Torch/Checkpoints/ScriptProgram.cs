@@ -154,7 +154,7 @@ internal sealed class ScriptProgram : IDisposable
                 || !stored.Shape.SequenceEqual(parameter.shape)
                 || !stored.Load(float32).bytes.SequenceEqual(parameter.cpu().contiguous().bytes))
                 return $"does not keep its parameter '{CheckpointException.Sanitize(name)}' under that name, so that it could "
-                    + "not be saved after training; save the module without a __getstate__ of its own";
+                    + "not be saved after training; save the module without its own __getstate__";
 
         // Require that no two parameters share elements.
         return TensorEntry.Overlapping(parameters.Select(parameter => (file[parameter.name], parameter.name))) is { } tied
@@ -224,10 +224,13 @@ internal sealed class ScriptProgram : IDisposable
     {
         const string Raised = "Error: ";
         var lines = message.Split('\n').Select(line => line.Trim()).Where(line => line.Length > 0).ToList();
-        var raised = lines.FirstOrDefault(line => line.IndexOf(Raised, StringComparison.Ordinal) is > 0 and var at
-            && line.AsSpan(0, at).IndexOf(' ') < 0);
-        return CheckpointException.Sanitize(raised is null ? lines.FirstOrDefault()
-            ?? "" : raised[(raised.IndexOf(Raised, StringComparison.Ordinal) + Raised.Length)..], 300);
+        var raised = lines.FirstOrDefault(
+            line => line.IndexOf(Raised, StringComparison.Ordinal) is > 0 and var at
+                && line.AsSpan(0, at).IndexOf(' ') < 0);
+        var reason = raised is null
+            ? lines.FirstOrDefault() ?? ""
+            : raised[(raised.IndexOf(Raised, StringComparison.Ordinal) + Raised.Length)..];
+        return CheckpointException.Sanitize(reason, 300);
     }
 }
 

@@ -50,7 +50,7 @@ internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork, IPro
         using var probed = ScriptProgram.Load(file, Contract, device);
         probed.RequireSinglePrecision();
         var (size, asColumns, shape) = latentSize is { } given ? Tried(probed, given) : FindLatentSize(probed);
-        // loaded again: running it may have changed its state
+        // It is loaded again, because running it may have changed its state.
         return new ScriptedGenerator(probed.Reload(), shape, size, asColumns);
     }
 
@@ -119,7 +119,7 @@ internal sealed class ScriptedGenerator : ImageGenerator, IScriptedNetwork, IPro
             fits.Count == 0
                 ? $"takes latents of none of the sizes that its weights have{last}"
                 : $"takes latents of several sizes ({string.Join(", ", fits.Select(fit => fit.Size))}), so that its own "
-                    + "cannot be told",
+                    + "is not known",
             $"say it: \"latentSize\" of the policy's generator, or --latent-size; {Contract}");
     }
 

@@ -14,9 +14,9 @@ internal static class UnusedTensors
     // layer.
     private static readonly HashSet<string> _ofLayers =
     [
-        "weight", "bias", "gamma", "beta", "alpha", "scale", "shift", "slope", "strength", "noise_strength", "gain",
-        "eps", "mean", "std", "running_mean", "running_var",
-        "weight_g", "weight_v", "weight_u", "weight_orig", "temperature", "a", "b", "g", "v", "w",
+        "weight", "bias", "gamma", "beta", "alpha", "scale", "shift", "slope", "strength", "noise_strength", "gain", "eps",
+        "mean", "std", "running_mean", "running_var", "weight_g", "weight_v", "weight_u", "weight_orig", "temperature", "a",
+        "b", "g", "v", "w",
     ];
 
     private static readonly IgnoredTensor[] _always =
@@ -33,8 +33,9 @@ internal static class UnusedTensors
     {
         // Refuse a tensor of the network that is not read at all.
         var own = used.Select(FirstPart).ToHashSet();
-        if (weights.Unread.FirstOrDefault(tensor => TensorFile.SectionOf(tensor.Name) is null
-            && IsOfNetwork(tensor.Name)) is { } unread)
+        if (weights.Unread.FirstOrDefault(
+            tensor => TensorFile.SectionOf(tensor.Name) is null
+                && IsOfNetwork(tensor.Name)) is { } unread)
             throw weights.NotRead(unread);
 
         // Refuse the tensors that were read and not used, except harmless ones.

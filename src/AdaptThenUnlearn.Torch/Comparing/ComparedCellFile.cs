@@ -69,7 +69,9 @@ public static class ComparedCellFile
         {
             return JsonSerializer.Deserialize<ComparedCell>(
                 RegularFile.ReadAllText(path, RunRecordFile.MaxBytes),
-                RunRecordFile.Json) is { SchemaVersion: ComparedCell.CurrentSchemaVersion } cell ? cell : null;
+                RunRecordFile.Json) is { SchemaVersion: ComparedCell.CurrentSchemaVersion } cell
+                ? cell
+                : null;
         }
         catch (Exception unusable) when (unusable is IOException or UnauthorizedAccessException or JsonException)
         {

@@ -58,8 +58,8 @@ public static class ComparedMethods
     public static ComparedMethod Retrain { get; } = new(
         "retrain",
         MethodFamily.Baseline,
-        "training anew, for 20,000 steps, on those real images that the annotator finds clean of the class; it may make the "
-            + "class all the same, for it interpolates between those that it was shown",
+        "training from scratch, for 20,000 steps, on those real images that the annotator finds clean of the class; it may "
+            + "make the class all the same, for it interpolates between those that it was shown",
         [
             // Options that retraining does not read are fixed, so that a change of presets does not repeat hours of training.
             "method=retrain", "feedbackSamples=5000", "steps=20000", "recoverySteps=4000", "cleanBelow=0.02",

@@ -113,9 +113,10 @@ public sealed class ComparisonRuns(
 
         var lacking = others.Where(request => request.Key != retrained.Key)
             .Select(request => (Request: request, Cell: Found(request)))
-            .Where(each => each.Cell?.Outcome is { } outcome
-                && outcome.RetrainedSha256 != reference.ArtifactSha256
-                && ArtifactOf(each.Request, outcome) is not null)
+            .Where(
+                each => each.Cell?.Outcome is { } outcome
+                    && outcome.RetrainedSha256 != reference.ArtifactSha256
+                    && ArtifactOf(each.Request, outcome) is not null)
             .ToList();
         if (lacking.Count == 0)
             return;

@@ -13,9 +13,8 @@ public static class ClassifierArchitectures
 
     private static readonly Dictionary<string, Builder> _builders = new()
     {
-        [LeNet5.Name] = (shape, classes, outputs, attributes) => new LeNet5(
-            shape, classes, LeNet5.IsUnitRange(attributes))
-        { Outputs = outputs },
+        [LeNet5.Name] = (shape, classes, outputs, attributes) =>
+            new LeNet5(shape, classes, LeNet5.IsUnitRange(attributes)) { Outputs = outputs },
         [StridedConvNet.Name] = (shape, classes, outputs, _) => new StridedConvNet(shape, classes) { Outputs = outputs },
     };
 

@@ -34,8 +34,14 @@ public static class ClassifierCheckpoint
     /// <exception cref="CheckpointException">
     /// The file is missing, damaged or not the pinned one, or is not a classifier that this version knows.
     /// </exception>
-    public static LoadedClassifier Load(string path, string? sha256, IReadOnlyList<string>? classes, Device device, string? outputs = null,
-        string format = CheckpointFormats.Auto, ImageShape? images = null) =>
+    public static LoadedClassifier Load(
+        string path,
+        string? sha256,
+        IReadOnlyList<string>? classes,
+        Device device,
+        string? outputs = null,
+        string format = CheckpointFormats.Auto,
+        ImageShape? images = null) =>
         Load(CheckpointFile.Open(path), sha256, classes, device, outputs, format, images);
 
     /// <inheritdoc cref="Load(string, string?, IReadOnlyList{string}?, Device, string?, string, ImageShape?)"/>
@@ -46,8 +52,14 @@ public static class ClassifierCheckpoint
     /// <param name="outputs">One of <see cref="OutputKinds"/> where the policy says so, or null.</param>
     /// <param name="format">A format's name, or <c>auto</c>; a program that is named is run.</param>
     /// <param name="images">What a program will be given: it does not say what it takes.</param>
-    public static LoadedClassifier Load(CheckpointFile opened, string? sha256, IReadOnlyList<string>? classes, Device device, string? outputs = null,
-        string format = CheckpointFormats.Auto, ImageShape? images = null)
+    public static LoadedClassifier Load(
+        CheckpointFile opened,
+        string? sha256,
+        IReadOnlyList<string>? classes,
+        Device device,
+        string? outputs = null,
+        string format = CheckpointFormats.Auto,
+        ImageShape? images = null)
     {
         var path = opened.Path;
         var digest = CheckpointDigest.RequirePinned(opened, sha256);

@@ -46,7 +46,10 @@ internal abstract class InceptionBlock() : Module<Tensor, Tensor>(nameof(Incepti
 /// <summary>1×1, 5×5, twice 3×3, and a pool: 35×35 maps.</summary>
 internal sealed class InceptionA : InceptionBlock
 {
-    private readonly ConvolutionUnit branch1x1, branch5x5_1, branch5x5_2, branch3x3dbl_1, branch3x3dbl_2, branch3x3dbl_3, branch_pool;
+    private readonly ConvolutionUnit branch1x1;
+    private readonly ConvolutionUnit branch5x5_1, branch5x5_2;
+    private readonly ConvolutionUnit branch3x3dbl_1, branch3x3dbl_2, branch3x3dbl_3;
+    private readonly ConvolutionUnit branch_pool;
 
     public InceptionA(long inputs, long poolOutputs)
     {
@@ -90,7 +93,10 @@ internal sealed class InceptionB : InceptionBlock
 /// <summary>1×1, 7×7 as 1×7 and 7×1, the same twice, and a pool: 17×17 maps.</summary>
 internal sealed class InceptionC : InceptionBlock
 {
-    private readonly ConvolutionUnit branch1x1, branch7x7_1, branch7x7_2, branch7x7_3, branch7x7dbl_1, branch7x7dbl_2, branch7x7dbl_3, branch7x7dbl_4, branch7x7dbl_5, branch_pool;
+    private readonly ConvolutionUnit branch1x1;
+    private readonly ConvolutionUnit branch7x7_1, branch7x7_2, branch7x7_3;
+    private readonly ConvolutionUnit branch7x7dbl_1, branch7x7dbl_2, branch7x7dbl_3, branch7x7dbl_4, branch7x7dbl_5;
+    private readonly ConvolutionUnit branch_pool;
 
     public InceptionC(long inputs, long width)
     {
@@ -143,7 +149,10 @@ internal sealed class InceptionD : InceptionBlock
 /// <summary>Branches that end in 1×3 beside 3×1, and a pool: 8×8 maps.</summary>
 internal sealed class InceptionE : InceptionBlock
 {
-    private readonly ConvolutionUnit branch1x1, branch3x3_1, branch3x3_2a, branch3x3_2b, branch3x3dbl_1, branch3x3dbl_2, branch3x3dbl_3a, branch3x3dbl_3b, branch_pool;
+    private readonly ConvolutionUnit branch1x1;
+    private readonly ConvolutionUnit branch3x3_1, branch3x3_2a, branch3x3_2b;
+    private readonly ConvolutionUnit branch3x3dbl_1, branch3x3dbl_2, branch3x3dbl_3a, branch3x3dbl_3b;
+    private readonly ConvolutionUnit branch_pool;
     private readonly bool _poolsByMaximum;
 
     public InceptionE(long inputs, bool poolsByMaximum)

@@ -40,7 +40,7 @@ public sealed class InputFiles
     /// </summary>
     public IReadOnlyList<Remark> Remarks => _remarks;
 
-    /// <summary>What can be said about the files before a run has opened them.</summary>
+    /// <summary>What can be known of the files before a run has opened them.</summary>
     public InputHints Hints => new(_policy, this);
 
     /// <summary>Path of the generator's checkpoint.</summary>

@@ -6,7 +6,7 @@ using AdaptThenUnlearn.Torch.Features;
 namespace AdaptThenUnlearn.Torch.Governing;
 
 /// <summary>
-/// What can be said about a policy's files before a run has opened them. A file that cannot be read gives no hint: loading it
+/// What can be known of a policy's files before a run has opened them. A file that cannot be read gives no hint: loading it
 /// says why.
 /// </summary>
 /// <param name="policy">Names the files.</param>

@@ -41,8 +41,9 @@ internal sealed class InputPaths(UnlearningPolicy policy, string policyFile, Fun
         var wanted = Path.GetFullPath(path);
         return EnumerateNamed()
             .Select(named => (named.Property, Path: Path.TrimEndingDirectorySeparator(Path.GetFullPath(named.Path))))
-            .Where(named => named.Path == wanted
-                || wanted.StartsWith(named.Path + Path.DirectorySeparatorChar, StringComparison.Ordinal))
+            .Where(
+                named => named.Path == wanted
+                    || wanted.StartsWith(named.Path + Path.DirectorySeparatorChar, StringComparison.Ordinal))
             .MaxBy(named => named.Path.Length).Property;
     }
 

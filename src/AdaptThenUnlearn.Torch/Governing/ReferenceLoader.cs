@@ -1,3 +1,4 @@
+using System.Globalization;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Checkpoints;
@@ -102,7 +103,9 @@ internal sealed class ReferenceLoader(
     {
         var generated = original.Generator.Shape;
         if (size.Width != generated.Resolution || size.Height != generated.Resolution)
-            throw new PolicyMismatchException("$.quality.reference", FormattableString.Invariant(
-                $"the folder's images are {size.Width}×{size.Height} pixels, the generator makes {generated}, and the classifiers look at both"));
+            throw new PolicyMismatchException("$.quality.reference", string.Create(
+                CultureInfo.InvariantCulture,
+                $"the folder's images are {size.Width}×{size.Height} pixels, the generator makes {generated}, "
+                    + $"and the classifiers look at both"));
     }
 }

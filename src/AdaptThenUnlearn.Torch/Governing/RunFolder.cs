@@ -178,7 +178,8 @@ public sealed class RunFolder : IDisposable
         {
             throw new RunException(
                 RunCodes.OutputFolder,
-                $"{path}: what an earlier run concluded cannot be removed: {refused.Message}; delete it, or choose another folder",
+                $"{path}: what an earlier run concluded cannot be removed: {refused.Message}; delete it, "
+                    + "or choose another folder",
                 refused);
         }
 

@@ -92,8 +92,10 @@ internal sealed class RunPictures(
                     StepCurve("repulsion", point => Math.Max(0, point.RepulsionLoss)),
                     StepCurve("retention", point => point.RetentionLoss)
                 ], unlearned.SelectedStep),
-                new("squared distance in parameters", [StepCurve("‖θ − θN‖²", point => point.SquaredDistance
-                    ?? double.NaN), StepCurve("‖θ − θG‖²", point => point.SquaredDistanceFromOriginal)], unlearned.SelectedStep),
+                new("squared distance in parameters", [
+                    StepCurve("‖θ − θN‖²", point => point.SquaredDistance ?? double.NaN),
+                    StepCurve("‖θ − θG‖²", point => point.SquaredDistanceFromOriginal)
+                ], unlearned.SelectedStep),
             ]);
         folder.Write(OutputRoles.Plot, PlotName, CurvePlot.Png(charts));
 
@@ -107,19 +109,20 @@ internal sealed class RunPictures(
     private static string Csv(UnlearnedGenerator unlearned)
     {
         var text = new StringBuilder(
-            "step,generatorLoss,discriminatorLoss,repulsionLoss,retentionLoss,squaredDistanceToAdapted,squaredDistanceToOriginal,candidateRate,candidateFrechetDistance,candidateSmallestShareKept,kept\n");
+            "step,generatorLoss,discriminatorLoss,repulsionLoss,retentionLoss,squaredDistanceToAdapted,"
+                + "squaredDistanceToOriginal,candidateRate,candidateFrechetDistance,candidateSmallestShareKept,kept\n");
         var candidates = unlearned.Candidates.ToDictionary(candidate => candidate.Step);
         var points = unlearned.Curve.ToDictionary(point => point.Step);
         foreach (var step in candidates.Keys.Union(points.Keys).Order())
         {
             var point = points.GetValueOrDefault(step);
             var candidate = candidates.GetValueOrDefault(step);
+            var isKept = candidate is not null && step == unlearned.SelectedStep;
             text.Append(
                 CultureInfo.InvariantCulture,
-                $"{step},{point?.GeneratorLoss},{point?.DiscriminatorLoss},{point?.RepulsionLoss},{point?.RetentionLoss},{point?.SquaredDistance},{point?.SquaredDistanceFromOriginal},")
-                .Append(
-                    CultureInfo.InvariantCulture,
-                    $"{candidate?.Rate},{candidate?.FrechetDistance},{candidate?.SmallestShareKept},{(candidate is not null && step == unlearned.SelectedStep ? 1 : 0)}\n");
+                $"{step},{point?.GeneratorLoss},{point?.DiscriminatorLoss},{point?.RepulsionLoss},{point?.RetentionLoss},"
+                    + $"{point?.SquaredDistance},{point?.SquaredDistanceFromOriginal},"
+                    + $"{candidate?.Rate},{candidate?.FrechetDistance},{candidate?.SmallestShareKept},{(isKept ? 1 : 0)}\n");
         }
 
         return text.ToString();

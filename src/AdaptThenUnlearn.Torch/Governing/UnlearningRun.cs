@@ -243,8 +243,9 @@ public sealed class UnlearningRun(
     private void RequireInputsUnchanged(CancellationToken cancel)
     {
         var now = inputs.ComputeDigests(cancel);
-        if (_inputs.FirstOrDefault(input => input.Role != InputRoles.Policy
-            && now.GetValueOrDefault(input.Role) != input.Sha256) is { } changed)
+        if (_inputs.FirstOrDefault(
+            input => input.Role != InputRoles.Policy
+                && now.GetValueOrDefault(input.Role) != input.Sha256) is { } changed)
             throw new RunException(
                 RunCodes.ChangedFile,
                 $"{changed.Path}: the {changed.Role} was changed while the run was under way, so nothing was concluded; run "

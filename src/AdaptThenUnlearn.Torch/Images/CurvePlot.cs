@@ -38,11 +38,12 @@ public static class CurvePlot
         // Set the limits: a single point gives no scale, and the legend needs room at the top.
         if (chart.Curves.SelectMany(curve => curve.Points).Select(point => point.Step).Distinct().ToList() is [var only])
             plot.Axes.SetLimitsX(0, 1.05 * Math.Max(1, only));
-        plot.Axes.SetLimitsY(0, Math.Max(1e-9, 1.35 * chart.Curves.SelectMany(curve => curve.Points)
+        var highest = chart.Curves.SelectMany(curve => curve.Points)
             .Select(point => point.Value)
             .Where(double.IsFinite)
             .DefaultIfEmpty(1)
-            .Max()));
+            .Max();
+        plot.Axes.SetLimitsY(0, Math.Max(1e-9, 1.35 * highest));
         plot.ShowLegend(Alignment.UpperRight);
     }
 }

@@ -10,7 +10,7 @@ namespace AdaptThenUnlearn.Torch.Images;
 public static class ImageArray
 {
     private const double Beyond = 1.5;           // a magnitude that numbers in -1 to 1 seldom have
-    // share of the numbers that may have it, because generators overshoot in some pixels
+    // Share of the numbers that may have it, because generators overshoot in some pixels.
     private const double MostBeyond = 0.01;
     private const double Narrow = 0.5;           // largest magnitude of an array that is doubtful
     private const long NumbersAtOnce = 1L << 24;

@@ -1,3 +1,4 @@
+using System.Globalization;
 using AdaptThenUnlearn.Files;
 using static TorchSharp.torch;
 
@@ -101,9 +102,10 @@ public static class ImageFolder
             ? file
             : throw new ImageFileException(
                 file.Path,
-                FormattableString
-                    .Invariant(
-                        $"is {file.Width}×{file.Height} pixels, the images before it are {width}×{height}; all must have the same size"));
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"is {file.Width}×{file.Height} pixels, the images before it are {width}×{height}; "
+                        + $"all must have the same size"));
     }
 
     private static Tensor Values(Tensor colours, bool grey)

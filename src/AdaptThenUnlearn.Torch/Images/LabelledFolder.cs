@@ -46,12 +46,17 @@ public sealed record LabelledFolder(
     public IReadOnlyList<int> Counts => [.. Labels.Select((_, number) => LabelFlags.Count(row => row[number]))];
 
     /// <summary>A sentence with the number of images, their labels, and the files that are passed over.</summary>
-    public string Summary =>
-        string.Create(
-                CultureInfo.InvariantCulture, $"{Files.Count} images of {List}, labels "
-                    + $"{string.Join(", ", Labels.Zip(Counts, (name, count) => FormattableString.Invariant($"{name} ({count})")))}")
-            +
-        (Unnamed is null ? "" : $"; passed over: {Unnamed}");
+    public string Summary
+    {
+        get
+        {
+            var labels = Labels.Zip(Counts, (name, count) => FormattableString.Invariant($"{name} ({count})"));
+            var passedOver = Unnamed is null ? "" : $"; passed over: {Unnamed}";
+            return string.Create(
+                CultureInfo.InvariantCulture,
+                $"{Files.Count} images of {List}, labels {string.Join(", ", labels)}{passedOver}");
+        }
+    }
 
     /// <summary>Whether a folder holds a list of labels.</summary>
     public static bool ExistsIn(string folder) => ListIn(folder) is not null;

@@ -55,6 +55,6 @@ internal static class NamePlacement
     private static SKRect Box(float left, float top, SKSize size) => new(left, top, left + size.Width, top + size.Height);
 
     private static float Common(SKRect one, SKRect other) =>
-        Math.Max(0, Math.Min(one.Right, other.Right) - Math.Max(one.Left, other.Left)) * Math.Max(
-            0, Math.Min(one.Bottom, other.Bottom) - Math.Max(one.Top, other.Top));
+        Math.Max(0, Math.Min(one.Right, other.Right) - Math.Max(one.Left, other.Left))
+            * Math.Max(0, Math.Min(one.Bottom, other.Bottom) - Math.Max(one.Top, other.Top));
 }

@@ -15,7 +15,7 @@ public static class NpzFile
     private const long MostExpansion = 1032;        // deflate's maximum (zlib documentation, "Maximum Compression Factor")
     private const string Ending = ".npy";
     private const string Comment = "AdaptThenUnlearn";
-    // the same arrays give the same bytes
+    // One fixed date: the same arrays give the same bytes.
     private static readonly DateTimeOffset _timeless = new(1980, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
     /// <summary>Reads arrays by name.</summary>

@@ -70,9 +70,9 @@ public static partial class NumpyFile
         long needed;
         try
         {
-            shape = [.. match.Groups["shape"].Value.Split(',', StringSplitOptions.RemoveEmptyEntries
-                | StringSplitOptions.TrimEntries)
-                    .Select(size => long.Parse(size, NumberStyles.None, CultureInfo.InvariantCulture))];
+            shape = [.. match.Groups["shape"].Value
+                .Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+                .Select(size => long.Parse(size, NumberStyles.None, CultureInfo.InvariantCulture))];
             needed = shape.Aggregate((long)element.Bytes, (product, size) => checked(product * size));
         }
         catch (Exception impossible) when (impossible is OverflowException or FormatException)
@@ -81,8 +81,10 @@ public static partial class NumpyFile
         }
 
         if (needed != bytes.Length - start)
-            throw new ImageFileException(path, FormattableString
-                .Invariant($"is truncated or too long: its shape needs {needed} bytes, it holds {bytes.Length - start}"));
+            throw new ImageFileException(
+                path,
+                FormattableString.Invariant(
+                    $"is truncated or too long: its shape needs {needed} bytes, it holds {bytes.Length - start}"));
 
         // Copy the values; an array that is stored by columns is transposed.
         if (type[0] == '>')
@@ -137,7 +139,7 @@ public static partial class NumpyFile
         var header =
             $"{{'descr': '{(element.Bytes == 1 ? '|' : '<')}{element.Code}', 'fortran_order': False, 'shape': "
                 + $"({sizes.TrimEnd()}), }}";
-        // data begins at a multiple of 64
+        // The data begin at a multiple of 64.
         header = header.PadRight((_magic.Length + 4 + header.Length + 1 + 63) / 64 * 64 - _magic.Length - 4 - 1)
             + new string(' ', room)
             + "\n";
@@ -170,7 +172,9 @@ public static partial class NumpyFile
             : throw new ImageFileException(path, "is truncated within its header");
     }
 
-    [GeneratedRegex(@"^\{\s*'descr':\s*'(?<type>[^']{1,8})',\s*'fortran_order':\s*(?<order>True|False),\s*'shape':\s*\((?<shape>[\d, ]*)\),?\s*\}\s*$", RegexOptions.CultureInvariant
-        | RegexOptions.NonBacktracking)]
+    [GeneratedRegex(
+        @"^\{\s*'descr':\s*'(?<type>[^']{1,8})',\s*'fortran_order':\s*(?<order>True|False),"
+            + @"\s*'shape':\s*\((?<shape>[\d, ]*)\),?\s*\}\s*$",
+        RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
     private static partial Regex HeaderPattern();
 }

@@ -55,9 +55,11 @@ internal sealed record PictureFile(string Path, int Width, int Height)
         var result = Into(codec, pixels);
         return result is SKCodecResult.Success
             ? pixels.narrow(2, 0, 3).permute(2, 0, 1).contiguous().MoveToOuterDisposeScope()
-            : throw new ImageFileException(Path, result is SKCodecResult.IncompleteInput
-                ? "is a damaged image: it ends too early; fetch it again"
-                : "is a damaged image; fetch it again");
+            : throw new ImageFileException(
+                Path,
+                result is SKCodecResult.IncompleteInput
+                    ? "is a damaged image: it ends too early; fetch it again"
+                    : "is a damaged image; fetch it again");
     }
 
     private static unsafe SKCodecResult Into(SKCodec codec, Tensor pixels)
@@ -130,8 +132,8 @@ internal sealed record PictureFile(string Path, int Width, int Height)
         if (width < 1 || height < 1 || width > MostPixelsASide || height > MostPixelsASide || (long)width * height > MostPixels)
             return FormattableString.Invariant(
                 $"is {width}×{height} pixels, and images of up to {MostPixelsASide} a side and {MostPixels} in all are read");
-        return codec.FrameCount > 1 ? FormattableString
-            .Invariant($"is an animation of {codec.FrameCount} frames, not an image; save the frame that is meant as PNG") : null;
+        return codec.FrameCount > 1 ? FormattableString.Invariant(
+            $"is an animation of {codec.FrameCount} frames, not an image; save the frame that is meant as PNG") : null;
     }
 
     // Describes a file that only points to an image; empty for any other.

@@ -14,53 +14,17 @@ internal static class PictureKinds
 
     private static readonly HashSet<string> _notRead = new(StringComparer.OrdinalIgnoreCase)
     {
-        ".apng",
-        ".arw",
-        ".avif",
-        ".bmp",
-        ".cr2",
-        ".cr3",
-        ".dcm",
-        ".dds",
-        ".dib",
-        ".dng",
-        ".emf",
-        ".eps",
-        ".exr",
-        ".gif",
-        ".hdr",
-        ".heic",
-        ".heif",
-        ".ico",
-        ".j2k",
-        ".jp2",
-        ".jxl",
-        ".jxr",
-        ".nef",
-        ".pbm",
-        ".pcx",
-        ".pgm",
-        ".pnm",
-        ".ppm",
-        ".psd",
-        ".qoi",
-        ".svg",
-        ".tga",
-        ".tif",
-        ".tiff",
-        ".wbmp",
-        ".wmf",
-        ".xbm",
-        ".xpm",
+        ".apng", ".arw", ".avif", ".bmp", ".cr2", ".cr3", ".dcm", ".dds", ".dib", ".dng", ".emf", ".eps", ".exr", ".gif",
+        ".hdr", ".heic", ".heif", ".ico", ".j2k", ".jp2", ".jxl", ".jxr", ".nef", ".pbm", ".pcx", ".pgm", ".pnm", ".ppm",
+        ".psd", ".qoi", ".svg", ".tga", ".tif", ".tiff", ".wbmp", ".wmf", ".xbm", ".xpm",
     };
 
     // The first bytes of the kinds of pictures: offset and bytes, within the first 16 bytes of a file.
     private static readonly (int At, byte[] Magic)[] _magics =
     [
         (0, [0x89, .. "PNG"u8]), (0, [0xff, 0xd8, 0xff]), (8, [.. "WEBPVP8"u8]), (0, [.. "GIF8"u8]),
-        (0, [.. "II*\0"u8]), (0, [.. "MM\0*"u8]),
-        (4, [.. "ftypheic"u8]), (4, [.. "ftypheix"u8]), (4, [.. "ftypmif1"u8]), (4, [.. "ftypavif"u8]),
-        (4, [.. "jP  "u8]), (4, [.. "JXL "u8]),
+        (0, [.. "II*\0"u8]), (0, [.. "MM\0*"u8]), (4, [.. "ftypheic"u8]), (4, [.. "ftypheix"u8]),
+        (4, [.. "ftypmif1"u8]), (4, [.. "ftypavif"u8]), (4, [.. "jP  "u8]), (4, [.. "JXL "u8]),
         (0, [0xff, 0x4f, 0xff, 0x51]), (0, [.. "8BPS"u8]), (0, [.. "qoif"u8]), (0, [0x76, 0x2f, 0x31, 0x01]),
     ];
 

@@ -24,8 +24,9 @@ public static class ScatterPlot
         // Fix the frame, because names are placed in pixels, and scale the axes.
         plot.Title(chart.Title);
         plot.Layout.Fixed(_frame);
-        var points = chart.Points.Where(point => double.IsFinite(chart.X.Place(point.X))
-            && double.IsFinite(chart.Y.Place(point.Y))).ToList();
+        var points = chart.Points.Where(
+            point => double.IsFinite(chart.X.Place(point.X))
+                && double.IsFinite(chart.Y.Place(point.Y))).ToList();
         var x = Scale.Over(chart.X, [.. points.Select(point => point.X)], _area.Width);
         var y = Scale.Over(chart.Y, [.. points.Select(point => point.Y)], _area.Height);
         x.Rule(plot.Axes.Bottom);
@@ -90,11 +91,12 @@ public static class ScatterPlot
             var margin = Margin * Math.Max(places.Max() - places.Min(), 0.1);   // a single point has no extent
             var (low, high) = (places.Min() - margin, places.Max() + margin);
             var marks = axis.Marks.Select(axis.Place).ToList();
-            return marks.Count(mark => mark >= low && mark <= high) >= 2
-                ? new Scale(axis, low, high, pixels)
-                : new Scale(axis, marks.Where(mark => mark <= low)
-                    .DefaultIfEmpty(low)
-                    .Max() - margin, marks.Where(mark => mark >= high).DefaultIfEmpty(high).Min() + margin, pixels);
+            if (marks.Count(mark => mark >= low && mark <= high) >= 2)
+                return new Scale(axis, low, high, pixels);
+
+            var below = marks.Where(mark => mark <= low).DefaultIfEmpty(low).Max();
+            var above = marks.Where(mark => mark >= high).DefaultIfEmpty(high).Min();
+            return new Scale(axis, below - margin, above + margin, pixels);
         }
 
         public double Pixel(double value) => (Axis.Place(value) - Low) / (High - Low) * Pixels;

@@ -52,7 +52,7 @@ public static class HeadTraining
 
         // Change to coordinates in the span of the labelled images.
         var (u, s, v) = linalg.svd(rows, fullMatrices: false);
-        // [N, min(N, d)]
+        // Coordinates: [N, min(N, d)].
         var coordinates = u * s;
         var random = new RandomStreams(seed, "head");
 

@@ -45,8 +45,8 @@ public sealed class LabellingSession(
     {
         foreach (var image in changes.Keys)
             if (image < 0 || image >= samples.Pictures.Count)
-                throw new ArgumentException(FormattableString
-                    .Invariant($"there is no image {image}; they are numbered 0 to {samples.Pictures.Count - 1}"));
+                throw new ArgumentException(FormattableString.Invariant(
+                    $"there is no image {image}; they are numbered 0 to {samples.Pictures.Count - 1}"));
 
         lock (_labels)
         {

@@ -66,9 +66,10 @@ public sealed class AuditorCheck(UnlearningPolicy policy, PolicyClassifiers clas
         if (reading.Detection?.WhyBlind is { } blind)
             return $"the auditor '{reading.Classifier}' cannot tell: {blind}";
         if (outputRange.IsConstant && outputRange.Images > outputRange.Unreadable)
-            return FormattableString
-                .Invariant(
-                    $"the auditor '{reading.Classifier}' says the same of each of {outputRange.Images} images, so it does not look at them");
+            return string.Create(
+                CultureInfo.InvariantCulture,
+                $"the auditor '{reading.Classifier}' says the same of each of {outputRange.Images} images, "
+                    + $"so it does not look at them");
 
         // After unlearning none is what is hoped for; that the auditor can see the feature, the original has shown.
         return before is null && reading.Looks[^1].Hits == 0 ? WhyNeverSeen(feature, reading) : null;

@@ -18,7 +18,7 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 public sealed class ConsistencyCheck : IDisposable
 {
     private const int Few = 8;
-    // of the largest output, or of 1: float32 over another batch size differs by far less
+    // A share of the largest output, or of 1: float32 over another batch size differs by far less.
     private const double Tolerance = 1e-2;
     private const double NoiseFactor = 4;
     private static readonly long[] _seeds = [1, 2];

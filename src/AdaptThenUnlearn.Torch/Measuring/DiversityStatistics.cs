@@ -35,9 +35,12 @@ public sealed record DiversityStatistics(IReadOnlyList<long> ImageHashes, double
         new([.. ImageHashes, .. other.ImageHashes], Scatter + other.Scatter, DegreesOfFreedom + other.DegreesOfFreedom);
 
     /// <summary>For a record.</summary>
-    public ImageDiversity ToReading() => new(ImageHashes.Count, ImageHashes.Distinct().Count(), DegreesOfFreedom == 0
-        ? 0
-        : Math.Round(Math.Sqrt(Scatter / DegreesOfFreedom), 3));
+    public ImageDiversity ToReading() => new(
+        ImageHashes.Count,
+        ImageHashes.Distinct().Count(),
+        DegreesOfFreedom == 0
+            ? 0
+            : Math.Round(Math.Sqrt(Scatter / DegreesOfFreedom), 3));
 
     private static long Key(ReadOnlySpan<byte> picture) => BinaryPrimitives.ReadInt64LittleEndian(SHA256.HashData(picture));
 }

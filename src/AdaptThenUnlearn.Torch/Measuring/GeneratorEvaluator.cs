@@ -244,8 +244,10 @@ public sealed class GeneratorEvaluator(
                     + $"dimension of the features: 'evaluation.samples' must be at least "
                     + $"{2 * (reference.Moments.FeatureSize + 1)}")));
         if (found < wanted)
-            return Reading(Unmeasured(FormattableString.Invariant(
-                $"only {found} of {policy.Evaluation.Samples} images are free of undesired features, and {wanted} are compared")));
+            return Reading(Unmeasured(string.Create(
+                CultureInfo.InvariantCulture,
+                $"only {found} of {policy.Evaluation.Samples} images are free of undesired features, "
+                    + $"and {wanted} are compared")));
 
         // Compute every metric of the catalogue on the same features.
         var generated = cat([.. readings.Select(reading => reading.Retained!)]).narrow(0, 0, wanted);

@@ -69,9 +69,8 @@ public sealed record KernelDistance(double? Mean, double? Deviation, string? Not
     {
         using var scope = NewDisposeScope();
         var size = (double)real.shape[0];
-        var (within, between) = (WithoutDiagonal(Kernel(real, real)) + WithoutDiagonal(Kernel(fake, fake)), Kernel(fake, real)
-            .sum()
-            .item<double>());
+        var within = WithoutDiagonal(Kernel(real, real)) + WithoutDiagonal(Kernel(fake, fake));
+        var between = Kernel(fake, real).sum().item<double>();
         return within / (size * (size - 1)) - 2 * between / (size * size);
 
         static double WithoutDiagonal(Tensor kernel) => kernel.sum().item<double>() - kernel.trace().item<double>();

@@ -52,8 +52,7 @@ public sealed record MeasurementShard(string Fingerprint, string GeneratorSha256
             },
             new Dictionary<string, string>
             {
-                ["kind"] =
-                Kind,
+                ["kind"] = Kind,
                 ["fingerprint"] = Fingerprint,
                 ["generatorSha256"] = GeneratorSha256
             });
@@ -80,8 +79,8 @@ public sealed record MeasurementShard(string Fingerprint, string GeneratorSha256
         if (new[] { hits.Count, annotatorHits.Count, byClass.Count, counts.Length, evidence.Count }
             .Any(count => count != batches.Count)
             || batches.Any(batch => batch.Length != 3)
-                || counts.Where(count => count > 0).Sum() != retained.shape[0]
-                || places.Length != retained.shape[0])
+            || counts.Where(count => count > 0).Sum() != retained.shape[0]
+            || places.Length != retained.shape[0])
             throw new CheckpointException(path, "is damaged: its tables do not fit each other", "measure this part again");
 
         // Cut the features into those of each batch.

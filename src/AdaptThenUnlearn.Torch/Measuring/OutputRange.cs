@@ -74,7 +74,7 @@ public sealed record OutputRange(
         var sumToOne = Minimum.Count > 1 && MinimumSum >= 1 - Tolerance && MaximumSum <= 1 + Tolerance;
         var range = FormattableString.Invariant($"over {Images} images its outputs lie between {least:G4} and {most:G4}");
         if (outputs is ClassifierOutputs.Probabilities or ClassifierOutputs.IndependentProbabilities)
-            return !areShares ? $"{range}, so they are no probabilities: say \"{OutputKinds.Softmax}\" (one class holds) or "
+            return !areShares ? $"{range}, so they are not probabilities: say \"{OutputKinds.Softmax}\" (one class holds) or "
                 + $"\"{OutputKinds.Sigmoid}\" (several may) if they are logits"
                 : outputs is ClassifierOutputs.Probabilities && !sumToOne
                     ? string.Create(
@@ -85,9 +85,11 @@ public sealed record OutputRange(
         if (knownToBeLogits)
             return null;
         if (areShares)
+        {
+            var kind = sumToOne ? OutputKinds.Probabilities : OutputKinds.IndependentProbabilities;
             return $"{range}{(sumToOne ? " and sum to 1 for each" : "")}: these are probabilities, and logits are expected; "
-                + $"say \"outputs\": "
-                + $"\"{(sumToOne ? OutputKinds.Probabilities : OutputKinds.IndependentProbabilities)}\"{(outputs is ClassifierOutputs.Softmax ? Shift : "")}";
+                + $"say \"outputs\": \"{kind}\"{(outputs is ClassifierOutputs.Softmax ? Shift : "")}";
+        }
         return Minimum.Count > 1 && least >= 0 && MinimumSum > 0 && MaximumSum - MinimumSum <= Tolerance * MaximumSum
             ? string.Create(
                     CultureInfo.InvariantCulture,

@@ -107,9 +107,11 @@ public sealed record QualityReference(
             using var inner = NewDisposeScope();
             var images = batch.to(extractor.Device);
             var features = extractor.Features(images);
-            var shown = exclusionRules.Select(judge => judge.Shows(judge.Classifier.Logits(judge.Classifier == extractor
-                ? features
-                : judge.Classifier.Features(images))));
+            var shown = exclusionRules.Select(judge =>
+            {
+                var own = judge.Classifier == extractor ? features : judge.Classifier.Features(images);
+                return judge.Shows(judge.Classifier.Logits(own));
+            });
             var isRetained = shown.Aggregate(
                 ones(images.shape[0], dtype: @bool, device: images.device), (mask, one) => mask.logical_and(one.logical_not()));
             var retained = features[isRetained].cpu();

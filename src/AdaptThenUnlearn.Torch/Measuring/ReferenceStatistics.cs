@@ -173,8 +173,7 @@ public sealed class ReferenceStatistics : IDisposable
             {
                 ["count"] = _count,
                 ["sum"] = _sum,
-                ["outerSum"] =
-                    _outerSum,
+                ["outerSum"] = _outerSum,
                 ["samples"] = _samples,
                 ["sampleLabels"] = _sampleLabels,
                 ["confusion"] = _confusion,

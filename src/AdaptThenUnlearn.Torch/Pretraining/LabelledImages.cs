@@ -1,3 +1,4 @@
+using System.Globalization;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Images;
 using static TorchSharp.torch;
@@ -34,9 +35,10 @@ public sealed record LabelledImages(
         var count = folder.Files.Count;
         if (count < HeldOut)
             throw new InvalidDataException(
-                FormattableString
-                    .Invariant(
-                        $"{Path.GetFileName(folder.List)} names {count} images; every {HeldOut}th is kept for the test, so at least {HeldOut} are needed"));
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{Path.GetFileName(folder.List)} names {count} images; every {HeldOut}th is kept for the test, "
+                        + $"so at least {HeldOut} are needed"));
 
         var images = Square(folder.Files);
         var labels = tensor(folder.LabelFlags.SelectMany(row => row.Select(carries => carries ? 1f : 0f)).ToArray())
@@ -69,8 +71,10 @@ public sealed record LabelledImages(
             throw new InvalidDataException(
                 $"{folders.Pictures.Folder} has only one class, {folders.Classes[0]}; a classifier needs at least two");
         if (counts.ToList().FindIndex(count => count < HeldOut) is >= 0 and var few)
-            throw new InvalidDataException(FormattableString.Invariant(
-                $"the class '{folders.Classes[few]}' has {counts[few]} images; every {HeldOut}th is kept for the test, so at least {HeldOut} are needed"));
+            throw new InvalidDataException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"the class '{folders.Classes[few]}' has {counts[few]} images; every {HeldOut}th is kept for the test, "
+                    + $"so at least {HeldOut} are needed"));
 
         var seen = new int[counts.Count];
         bool[] tested = [.. folders.Labels.Select(label => ++seen[label] % HeldOut == 0)];
@@ -92,8 +96,8 @@ public sealed record LabelledImages(
         var images = ImageFolder.ReadBytes(files);
         return images.shape[2] == images.shape[3]
             ? images
-            : throw new InvalidDataException(FormattableString
-                .Invariant($"{files[0]} is {images.shape[3]}×{images.shape[2]} pixels; classifiers take square images"));
+            : throw new InvalidDataException(FormattableString.Invariant(
+                $"{files[0]} is {images.shape[3]}×{images.shape[2]} pixels; classifiers take square images"));
     }
 
     private static (LabelledImages Train, LabelledImages Test) Parted(

@@ -39,10 +39,16 @@ public sealed class MnistDataset : IDisposable
     }
 
     /// <summary>A sentence with the number of images of each class and their file.</summary>
-    public string Summary =>
-        string.Create(
-                CultureInfo.InvariantCulture, $"{Images.shape[0]} images of {Source}, classes "
-                    + $"{string.Join(", ", Classes.Zip(Counts, (name, count) => FormattableString.Invariant($"{name} ({count})")))}");
+    public string Summary
+    {
+        get
+        {
+            var classes = Classes.Zip(Counts, (name, count) => FormattableString.Invariant($"{name} ({count})"));
+            return string.Create(
+                CultureInfo.InvariantCulture,
+                $"{Images.shape[0]} images of {Source}, classes {string.Join(", ", classes)}");
+        }
+    }
 
     /// <summary>Whether a folder holds the files of a data set.</summary>
     /// <exception cref="InvalidDataException">The folder holds several data sets.</exception>

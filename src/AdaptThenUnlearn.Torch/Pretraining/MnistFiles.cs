@@ -68,6 +68,7 @@ internal sealed record MnistFiles(string Folder, string Prefix)
             name => _signs.Select(sign => FormattableString.Invariant($"{Prefix}{name}-{what}{sign}idx{dimensions}-ubyte")));
         return names.SelectMany(name => new[] { name, name + ".gz" })
             .OrderBy(name => name.EndsWith(".gz", StringComparison.Ordinal))
-                .Select(name => Path.Combine(Folder, name)).FirstOrDefault(File.Exists);
+            .Select(name => Path.Combine(Folder, name))
+            .FirstOrDefault(File.Exists);
     }
 }

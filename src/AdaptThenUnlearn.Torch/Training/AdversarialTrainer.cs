@@ -200,7 +200,7 @@ public sealed class AdversarialTrainer : IDisposable
         total.backward();
         _discriminatorAdam.Step(factor);
 
-        // Dreg: apply R1 in an update of its own every few steps, with a weight that makes up for the others.
+        // Dreg: apply R1 in a separate update every few steps, with a weight that makes up for the others.
         if (Settings.R1Weight > 0 && step % Settings.R1Every == 0)
         {
             Discriminator.Gradients.zero_();

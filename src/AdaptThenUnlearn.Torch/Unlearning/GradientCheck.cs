@@ -91,7 +91,8 @@ internal static class GradientCheck
         {
             throw new PolicyMismatchException(
                 property,
-                $"the program {network.Program.Path} cannot be trained: {problem}: {ScriptProgram.ExtractReason(failed.Message)}");
+                $"the program {network.Program.Path} cannot be trained: {problem}: "
+                    + $"{ScriptProgram.ExtractReason(failed.Message)}");
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Images;
 using AdaptThenUnlearn.Torch.Pretraining;
@@ -41,8 +42,10 @@ public sealed class RetrainMethod : IUnlearningMethod
         // Read the real images and check that they suit the generator.
         using var images = TrainingImages.Read(options.Data!);
         if (images.shape[1] != shape.Channels || images.shape[2] != shape.Resolution)
-            throw new InvalidDataException(FormattableString.Invariant(
-                $"the images of {options.Data} are {images.shape[1]}×{images.shape[2]}×{images.shape[3]}, the generator makes {shape}"));
+            throw new InvalidDataException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"the images of {options.Data} are {images.shape[1]}×{images.shape[2]}×{images.shape[3]}, "
+                    + $"the generator makes {shape}"));
 
         // Train fresh networks on the images that show no undesired feature.
         using var reals = new InMemoryImages(SelectClean(images, context.Annotation, context.Device));

@@ -135,8 +135,7 @@ public static class AtomicFile
         {
             return new FileStream(temporary, new FileStreamOptions
             {
-                Mode =
-                FileMode.CreateNew,
+                Mode = FileMode.CreateNew,
                 Access = FileAccess.ReadWrite,
                 Share = FileShare.None,
                 PreallocationSize = bytes

@@ -92,7 +92,7 @@ internal static class NativeFiles
         int descriptor;
         try
         {
-            // O_RDONLY | O_CLOEXEC
+            // The flags are O_RDONLY | O_CLOEXEC.
             descriptor = OpenDescriptor(Terminated(folder), OperatingSystem.IsMacOS() ? 0x1000000 : 0x80000);
         }
         catch (Exception absent) when (absent is EntryPointNotFoundException or DllNotFoundException)

@@ -40,9 +40,11 @@ public static class WriteGuard
     private static bool AreSame(string output, FileIdentity there, string path, FileIdentity? input) =>
         there.IsKnown && input is { IsKnown: true } known
             ? (there.Device, there.Inode) == (known.Device, known.Inode)
-            : Path.GetFullPath(output).Equals(Path.GetFullPath(path), OperatingSystem.IsWindows()
-                ? StringComparison.OrdinalIgnoreCase
-                : StringComparison.Ordinal);
+            : Path.GetFullPath(output).Equals(
+                Path.GetFullPath(path),
+                OperatingSystem.IsWindows()
+                    ? StringComparison.OrdinalIgnoreCase
+                    : StringComparison.Ordinal);
 
     private static bool IsInside(string output, FileIdentity folder)
     {

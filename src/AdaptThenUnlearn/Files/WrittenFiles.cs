@@ -20,7 +20,8 @@ public static class WrittenFiles
         {
             return RegularFile.ReadAllText(Path.Combine(folder, FileName), MaxBytes)
                 .Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
-                    .Where(line => line[0] != '#').ToHashSet(StringComparer.Ordinal);
+                .Where(line => line[0] != '#')
+                .ToHashSet(StringComparer.Ordinal);
         }
         catch (Exception none) when (none is IOException or UnauthorizedAccessException)
         {

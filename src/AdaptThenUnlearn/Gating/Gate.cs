@@ -252,8 +252,8 @@ public static class Gate
         foreach (var was in retained)
         {
             var rule = new Rule(RuleName.MinShareKept(was.Class), AtLeast, limit);
-            var isNow = after.Shares.Where(share => share.Classifier == was.Classifier && share.Class == was.Class)
-                .ToList() is [var only] ? only : null;
+            var same = after.Shares.Where(share => share.Classifier == was.Classifier && share.Class == was.Class).ToList();
+            var isNow = same is [var only] ? only : null;
             if (WhyNotComparable(policy.Evaluation, before, after) is { } reason)
                 yield return rule.NotMeasured(reason);
             else if (isNow is null
@@ -279,10 +279,12 @@ public static class Gate
 
     private static string? WhyNotComparable(EvaluationOptions evaluation, Measurement before, Measurement after) =>
         before.GeneratorSha256 == after.GeneratorSha256 ? "the original was compared with itself"
-        : !UsesPolicyLatents(evaluation, before)
-            || !UsesPolicyLatents(evaluation, after) ? "before and after were not both measured on the policy's latents"
+        : !UsesPolicyLatents(evaluation, before) || !UsesPolicyLatents(evaluation, after)
+            ? "before and after were not both measured on the policy's latents"
         : WhyOtherRange(evaluation, before)
-            ?? WhyOtherRange(evaluation, after) ?? before.Diversity?.WhyOneImage ?? after.Diversity?.WhyOneImage;
+            ?? WhyOtherRange(evaluation, after)
+            ?? before.Diversity?.WhyOneImage
+            ?? after.Diversity?.WhyOneImage;
 
     /// <summary>Why readings are not of the images that a policy judges; null when they are.</summary>
     /// <param name="evaluation">Of the policy.</param>
@@ -320,9 +322,10 @@ public static class Gate
         if (!UsesPolicyLatents(evaluation, measured) || WhyOtherRange(evaluation, measured) is not null)
             return null;
 
-        var readings = measured.Features.Where(reading => reading.Feature == feature.Name
-            && reading.Class == feature.Class
-            && reading.Classifier == (feature.Auditor ?? feature.Annotator)).ToList();
+        var readings = measured.Features.Where(
+            reading => reading.Feature == feature.Name
+                && reading.Class == feature.Class
+                && reading.Classifier == (feature.Auditor ?? feature.Annotator)).ToList();
         return readings is [var reading]
             && reading.Looks.Select(look => look.Samples)
                 .SequenceEqual(evaluation.Looks().Take(reading.Looks.Count).Select(size => (long)size))

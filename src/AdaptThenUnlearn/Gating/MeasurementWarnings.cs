@@ -31,7 +31,7 @@ internal static class MeasurementWarnings
                     : null,
                 reading is { IsAnnotator: true }
                     ? $"{feature.Name}: the auditor '{reading.Classifier}' is a copy of the annotator, for it says the same "
-                        + "of every image: whoever labels the training feedback also marks the exam"
+                        + "of every image: the classifier that labels the training feedback also judges the result"
                     : null,
                 reading?.Unreadable is { } unreadable and > 0
                     ? string.Create(

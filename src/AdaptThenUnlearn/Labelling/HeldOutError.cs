@@ -80,6 +80,7 @@ public sealed record HeldOutError(int With, int Missed, int Without, int FalseAl
 
     // Without images, the share may be anything.
     private static (double Share, double Lower, double Upper) ShareOf(int some, int all) => all == 0 ? (0, 0, 1) : (
-        (double)some / all, ClopperPearson.LowerBound(
-            some, all, (1 + Confidence) / 2), ClopperPearson.UpperBound(some, all, (1 + Confidence) / 2));
+        (double)some / all,
+        ClopperPearson.LowerBound(some, all, (1 + Confidence) / 2),
+        ClopperPearson.UpperBound(some, all, (1 + Confidence) / 2));
 }

@@ -25,8 +25,8 @@ public static class LabelSheetFile
         var sheet = Read(path);
         var other = sheet switch
         {
-            { SchemaVersion: not LabelSheet.CurrentSchemaVersion } => FormattableString
-                .Invariant($"has version {sheet.SchemaVersion}, but this tool knows version {LabelSheet.CurrentSchemaVersion}"),
+            { SchemaVersion: not LabelSheet.CurrentSchemaVersion } => FormattableString.Invariant(
+                $"has version {sheet.SchemaVersion}, but this tool knows version {LabelSheet.CurrentSchemaVersion}"),
             _ when sheet.Feature != feature => $"is about '{sheet.Feature}', not '{feature}'",
             _ when sheet.Generator != generator => $"is about images of another generator (SHA-256 {sheet.Generator})",
             _ when sheet.Seed != seed => FormattableString.Invariant($"is about the images of seed {sheet.Seed}, not {seed}"),
@@ -69,7 +69,8 @@ public static class LabelSheetFile
         catch (Exception unreadable) when (unreadable is JsonException or IOException or UnauthorizedAccessException)
         {
             throw new LabelException(
-                $"{path}: it cannot be read as a label sheet: {unreadable.Message}; restore it, or name another folder with --out",
+                $"{path}: it cannot be read as a label sheet: {unreadable.Message}; restore it, "
+                    + "or name another folder with --out",
                 unreadable);
         }
     }

@@ -75,8 +75,12 @@ internal static class BetaDistribution
             shift += Math.Log(x);
         var inverse = 1 / x;
         var square = inverse * inverse;
-        var series =
-            inverse * (1.0 / 12 - square * (1.0 / 360 - square * (1.0 / 1260 - square * (1.0 / 1680 - square * (1.0 / 1188 - square * 691.0 / 360360)))));
+        var series = inverse * (1.0 / 12
+            - square * (1.0 / 360
+                - square * (1.0 / 1260
+                    - square * (1.0 / 1680
+                        - square * (1.0 / 1188
+                            - square * 691.0 / 360360)))));
         return (x - 0.5) * Math.Log(x) - x + 0.5 * Math.Log(2 * Math.PI) + series - shift;
     }
 }

@@ -49,11 +49,12 @@ public sealed record QualityReading(
     /// Why metrics beside the Fréchet distance have no value, each reason once; none where they have, or where it has none
     /// either.
     /// </summary>
-    /// <remarks>Those with properties of their own share one reason in a record: the first.</remarks>
+    /// <remarks>Those with their own properties share one reason in a record: the first.</remarks>
     public IReadOnlyList<string> OthersNotMeasured()
     {
-        var first = Values.FirstOrDefault(value => RecordedMetrics.All.Skip(1).Any(metric => metric.Name == value.Metric.Name)
-            && value.NotMeasured is not null);
+        var first = Values.FirstOrDefault(
+            value => RecordedMetrics.All.Skip(1).Any(metric => metric.Name == value.Metric.Name)
+                && value.NotMeasured is not null);
         var listed = Values.Where(value => RecordedMetrics.All.All(metric => metric.Name != value.Metric.Name));
         return [.. listed.Prepend(first).Select(value => value?.NotMeasured).OfType<string>().Distinct()];
     }

@@ -88,7 +88,8 @@ public sealed partial record LayerText(string Type, IReadOnlyDictionary<string, 
     {
         if (Layer().Match(text) is not { Success: true } match)
             throw new FormatException(
-                $"'{text}' is not a layer as Python prints it, such as ConvTranspose2d(stride=2, padding=1), BatchNorm2d or ReLU");
+                $"'{text}' is not a layer as Python prints it, such as ConvTranspose2d(stride=2, padding=1), "
+                    + "BatchNorm2d or ReLU");
 
         var type = match.Groups["type"].Value;
         if (!_known.TryGetValue(type, out var names))
@@ -209,7 +210,9 @@ public sealed partial record LayerText(string Type, IReadOnlyDictionary<string, 
     private static string DescribeArguments(string type, string[] names) =>
         names.Length == 0 ? $"{type} takes none" : $"{type} takes {string.Join(", ", names)}";
 
-    [GeneratedRegex(@"^\s*(?:\(\d+\):\s*)?(?<type>[A-Za-z]\w*)\s*(?:\((?<arguments>(?:[^()]|\([^()]*\))*)\))?\s*$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(
+        @"^\s*(?:\(\d+\):\s*)?(?<type>[A-Za-z]\w*)\s*(?:\((?<arguments>(?:[^()]|\([^()]*\))*)\))?\s*$",
+        RegexOptions.CultureInvariant)]
     private static partial Regex Layer();
 
     [GeneratedRegex(@"(?:(?<name>[A-Za-z_]\w*)\s*=\s*)?(?<value>\([^()]*\)|[^\s,()=]+)", RegexOptions.CultureInvariant)]

@@ -31,7 +31,7 @@ public sealed class PolicyOverride
     /// </exception>
     public static PolicyOverride Parse(string argument)
     {
-        // half a surrogate pair becomes U+FFFD, as in a file
+        // Half a surrogate pair becomes U+FFFD, as in a file.
         argument = Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(argument));
         var equals = argument.IndexOf('=', StringComparison.Ordinal);
         var path = equals < 0 ? "" : argument[..equals].Trim();

@@ -84,7 +84,8 @@ public sealed record UnlearningOptions(
     [Within(0, 1, Above = true), AbsentMeans(UnlearningOptions.DefaultCandidateMargin)]
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     double? CandidateMargin = null,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] DiscriminatorWarmUpOptions? DiscriminatorWarmUp = null)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    DiscriminatorWarmUpOptions? DiscriminatorWarmUp = null)
 {
     /// <summary>The value of <see cref="MinimumClean"/> if the policy does not give it.</summary>
     public const double DefaultMinimumClean = 0.8;

@@ -161,8 +161,12 @@ public sealed record ClassifierChoice(
     [NotBlank, Examples("models/auditor.safetensors")] string Checkpoint,
     [NotEmpty, NotBlank] IReadOnlyList<string>? Classes,
     [TextPattern(TextPatternAttribute.Sha256, TextPatternAttribute.Sha256Words)] string? Sha256,
-    [KnownName(NameKind.ClassifierOutputs)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Outputs = null,
-    [KnownName(NameKind.CheckpointFormat)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Format = null)
+    [KnownName(NameKind.ClassifierOutputs)]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? Outputs = null,
+    [KnownName(NameKind.CheckpointFormat)]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? Format = null)
 {
     internal IEnumerable<PolicyFinding> Check(JsonPath at) =>
     [
@@ -234,8 +238,12 @@ public sealed record UndesiredFeature(
     [NotBlank, Examples("8")] string Class,
     [Within(0, 1), Examples(0.01)] double? MaxRate,
     [Within(0, 1), Examples(0.95)] double? MinUnlearned,
-    [Within(0, 1, Above = true, Below = true)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? Threshold = null,
-    [Within(0, 1, Above = true, Below = true)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? AuditorThreshold = null,
+    [Within(0, 1, Above = true, Below = true)]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    double? Threshold = null,
+    [Within(0, 1, Above = true, Below = true)]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    double? AuditorThreshold = null,
     [NotBlank][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Negatives = null)
 {
     private const double HighestUsualThreshold = 0.99;
@@ -352,7 +360,9 @@ public sealed record QualityOptions(
 
     // Absent values are not written, so that older policies keep their digests.
     [NotBlank][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ExtractorWeights = null,
-    [TextPattern(TextPatternAttribute.Sha256, TextPatternAttribute.Sha256Words)][property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ExtractorSha256 = null)
+    [TextPattern(TextPatternAttribute.Sha256, TextPatternAttribute.Sha256Words)]
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? ExtractorSha256 = null)
 {
     /// <summary>The reference that is the generator before unlearning, by the name that readings have too.</summary>
     internal const string OriginalGenerator = "original-generator";
@@ -397,8 +407,8 @@ public sealed record QualityOptions(
             ? [at["maxFrechetIncrease"].Warning(
                 PolicyCodes.IncreaseOverItself,
                 "is relative to the distance between the original generator and its own samples, which is hardly above 0: "
-                    + "any change "
-                + "is a large increase, or the rule is not measured; use 'maxFrechetDistance', or another reference",
+                    + "any change is a large increase, or the rule is not measured; use 'maxFrechetDistance', "
+                    + "or another reference",
                 at["reference"])]
             : [];
 

@@ -47,7 +47,7 @@ public sealed class Advice
         Code("expires"),
         Trusted("."));
 
-    /// <summary>What can be done, without the rule's name; for formats with a markup of their own.</summary>
+    /// <summary>What can be done, without the rule's name; for formats with their own markup.</summary>
     internal IReadOnlyList<Phrase> Phrases { get; }
 
     private IReadOnlyList<Phrase> AllPhrases => _rule is { } rule ? [rule, Trusted(": "), .. Phrases] : Phrases;
@@ -193,8 +193,10 @@ public sealed class Advice
             return new(
                 rule,
                 Trusted(string.Create(
-                    CultureInfo.InvariantCulture, $"not one hit in {evaluation.MaxSamples} images still leaves a bound of "
-                        + $"{Percent(evaluation.SmallestProvableRate())}, so that no sample of this size proves the limit; raise ")),
+                    CultureInfo.InvariantCulture,
+                    $"not one hit in {evaluation.MaxSamples} images still leaves a bound of "
+                        + $"{Percent(evaluation.SmallestProvableRate())}, so that no sample of this size proves "
+                        + $"the limit; raise ")),
                 Code("evaluation.maxSamples"), Trusted(" or the limit."));
 
         var (property, now) = name.Limit is RuleLimit.MaxRate

@@ -50,9 +50,8 @@ public sealed class HtmlReport : IReportFormat
 
     private static void Head(StringBuilder html, ReportPage page, RunRecord record)
     {
-        html.Append(
-            InvariantCulture,
-            $"<header class=\"{OutcomeText.Tone(record.Verdict.Outcome).ToString().ToLowerInvariant()}\">\n<h1>{RenderPhrases(page.Title)}</h1>\n");
+        var tone = OutcomeText.Tone(record.Verdict.Outcome).ToString().ToLowerInvariant();
+        html.Append(InvariantCulture, $"<header class=\"{tone}\">\n<h1>{RenderPhrases(page.Title)}</h1>\n");
         if (page.Description is { } description)
             html.Append(InvariantCulture, $"<p class=\"description\"><bdi>{Escape(description)}</bdi></p>\n");
         html.Append(InvariantCulture, $"<p>{Escape(page.Sentence)}</p>\n<dl class=\"tiles\">\n");
@@ -69,8 +68,8 @@ public sealed class HtmlReport : IReportFormat
     private static IEnumerable<(string Name, string Value)> Tiles(RunRecord record)
     {
         var findings = record.Verdict.Findings;
-        yield return ("rules met", FormattableString
-            .Invariant($"{findings.Count(finding => finding.State is FindingState.Passed)} of {findings.Count}"));
+        yield return ("rules met", FormattableString.Invariant(
+            $"{findings.Count(finding => finding.State is FindingState.Passed)} of {findings.Count}"));
         if (findings.Count(finding => finding.State is FindingState.Waived) is > 0 and var waived)
             yield return ("not met, and waived", FormattableString.Invariant($"{waived} of {findings.Count}"));
         foreach (var before in record.Before.Features)
@@ -91,9 +90,9 @@ public sealed class HtmlReport : IReportFormat
     private static void Section(StringBuilder html, ReportSection section, RunRecord record)
     {
         var folded = section.Topic is ReportTopic.Waivers or ReportTopic.Training or ReportTopic.Files or ReportTopic.Run;
-        html.Append(
-            InvariantCulture,
-            $"<section{(section.Topic is ReportTopic.Waived ? " class=\"waived\"" : "")}>\n{(folded ? "<details><summary>" : "")}<h2>{Escape(section.Heading)}</h2>{(folded ? "</summary>" : "")}\n");
+        html.Append(section.Topic is ReportTopic.Waived ? "<section class=\"waived\">\n" : "<section>\n")
+            .Append(folded ? "<details><summary>" : "")
+            .Append(InvariantCulture, $"<h2>{Escape(section.Heading)}</h2>{(folded ? "</summary>" : "")}\n");
         if (section.Topic is ReportTopic.Features)
             html.Append("<figure>\n")
                 .Append(RatePlot.Svg(record))
@@ -105,16 +104,22 @@ public sealed class HtmlReport : IReportFormat
             html.Append("<p class=\"note\"><span class=\"key before\"></span>before<span class=\"key after\"></span>after<span "
                 + "class=\"key undesired\"></span>undesired</p>\n");
         if (section.Table is { } table)
-            Table(html, table, section.Topic.ToString().ToLowerInvariant(), section.Topic is ReportTopic.Shares
-                ? Bars(record)
-                : null);
+            Table(
+                html,
+                table,
+                section.Topic.ToString().ToLowerInvariant(),
+                section.Topic is ReportTopic.Shares
+                    ? Bars(record)
+                    : null);
         if (section.Note.Count > 0)
             html.Append(InvariantCulture, $"<p class=\"note\">{RenderPhrases(section.Note)}</p>\n");
         foreach (var why in section.NotMeasured)
             html.Append(InvariantCulture, $"<p class=\"warning\">Not measured: <bdi>{Escape(why)}</bdi></p>\n");
         foreach (var picture in section.Pictures)
-            html.Append(InvariantCulture, $"<figure><img src=\"{Escape(picture.Link)}\" "
-                + $"alt=\"{Escape(picture.Role)}\"><figcaption><bdi>{Escape(picture.Role)}</bdi></figcaption></figure>\n");
+            html.Append(
+                InvariantCulture,
+                $"<figure><img src=\"{Escape(picture.Link)}\" "
+                    + $"alt=\"{Escape(picture.Role)}\"><figcaption><bdi>{Escape(picture.Role)}</bdi></figcaption></figure>\n");
         html.Append(folded ? "</details>\n</section>\n" : "</section>\n");
     }
 
@@ -144,8 +149,9 @@ public sealed class HtmlReport : IReportFormat
         var largest = record.Before.Shares.Concat(record.After?.Shares ?? []).Max(Part);
         return [.. record.Before.Shares.Select(before =>
         {
-            var after = record.After?.Shares.SingleOrDefault(share => share.Classifier == before.Classifier
-                && share.Class == before.Class);
+            var after = record.After?.Shares.SingleOrDefault(
+                share => share.Classifier == before.Classifier
+                    && share.Class == before.Class);
             return "<svg role=\"img\" width=\"100%\" height=\"22\" aria-label=\"before and after\">"
                 + Bar("before", 2, before)
                 + (after is null ? "" : Bar("after", 12, after))

@@ -46,8 +46,8 @@ public sealed class JUnitReport : IReportFormat
             "testsuite",
             new XAttribute("name", Legal(record.Policy.Name)),
             counts,
-            new XAttribute("skipped", findings.Count(finding => finding.State is FindingState.Waived
-                or FindingState.NotApplicable)),
+            new XAttribute(
+                "skipped", findings.Count(finding => finding.State is FindingState.Waived or FindingState.NotApplicable)),
             new XAttribute(
                 "timestamp", record.Times.Started.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss", CultureInfo.InvariantCulture)),
             new XElement("properties", Properties(record).Select(property => new XElement(
@@ -81,11 +81,13 @@ public sealed class JUnitReport : IReportFormat
         {
             FindingState.Failed => Problem("failure"),
             FindingState.NotMeasured => Problem("error"),
-            FindingState.Waived => [
+            FindingState.Waived =>
+            [
                 new XElement("skipped", Legal(VerdictText.DescribeWaiver(finding) ?? "waived")),
                 new XElement("system-out", sentence)
             ],
-            FindingState.NotApplicable => [
+            FindingState.NotApplicable =>
+            [
                 new XElement("skipped", Legal($"{ReportText.Describe(finding.State)}: {finding.Explanation}")),
                 new XElement("system-out", sentence)
             ],

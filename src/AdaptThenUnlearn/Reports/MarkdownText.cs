@@ -79,12 +79,13 @@ public static partial class MarkdownText
     private static bool IsBlank(int rune) => rune is 0x034F or 0x115F or 0x1160 or 0x17B4 or 0x17B5 or 0x3164 or 0xFFA0;
 
     // The sign of a mention, of a reference to an issue (#1, GH-1), of an emoji (:name:), of an address (http:, www.).
-    [GeneratedRegex(@"@|#(?=\d)|(?<=\bGH)(?=-\d)|:(?=//|(?:[\w+-]|\\_)+:)|\bwww(?=\.)", RegexOptions.IgnoreCase
-        | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(
+        @"@|#(?=\d)|(?<=\bGH)(?=-\d)|:(?=//|(?:[\w+-]|\\_)+:)|\bwww(?=\.)",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex LinkedOnSight();
 
     // A commit's name, whole or as little of it as is linked: no mere number, and no mere word.
-    [GeneratedRegex(@"(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{7,}|[0-9a-f]{40,}", RegexOptions.IgnoreCase
-        | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(
+        @"(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{7,}|[0-9a-f]{40,}", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex CommitOnSight();
 }

@@ -33,9 +33,11 @@ internal static class RatePlot
         var svg = new StringBuilder($"<svg class=\"plot\" role=\"img\" width=\"100%\" height=\"{height}\" aria-label=\"Rates "
             + "of the undesired features before and after, with their limits\">\n");
         foreach (var (share, label) in axis.Ticks())
-            svg.Append(InvariantCulture, $"<line class=\"grid\" x1=\"{Length(share)}\" x2=\"{Length(share)}\" y1=\"24\" "
-                + $"y2=\"{height - 22}\"/><text class=\"tick\" x=\"{Length(share)}\" y=\"{height - 6}\" "
-                + $"text-anchor=\"{Anchor(share)}\">{label}</text>\n");
+            svg.Append(
+                InvariantCulture,
+                $"<line class=\"grid\" x1=\"{Length(share)}\" x2=\"{Length(share)}\" y1=\"24\" "
+                    + $"y2=\"{height - 22}\"/><text class=\"tick\" x=\"{Length(share)}\" y=\"{height - 6}\" "
+                    + $"text-anchor=\"{Anchor(share)}\">{label}</text>\n");
         var top = 0;
         foreach (var row in rows)
         {
@@ -66,8 +68,11 @@ internal static class RatePlot
                 record.Policy.UndesiredFeatures.FirstOrDefault(feature => feature.Name == before.Feature)?.MaxRate,
                 after is null
                     ? [Point.Create("before", before.Looks[^1], confidence, judged)]
-                    : [Point.Create("before", before.Looks[^1], confidence, null), Point.Create(
-                        "after", after.Looks[^1], confidence, judged)]);
+                    :
+                    [
+                        Point.Create("before", before.Looks[^1], confidence, null),
+                        Point.Create("after", after.Looks[^1], confidence, judged)
+                    ]);
         }
 
         public void Draw(StringBuilder svg, Axis axis, int top)
@@ -81,8 +86,10 @@ internal static class RatePlot
                     InvariantCulture,
                     $"<line class=\"limit\" x1=\"{Length(x)}\" x2=\"{Length(x)}\" y1=\"{top + FirstPoint - 16}\" "
                         + $"y2=\"{top + Height - 12}\"/>");
-                svg.Append(InvariantCulture, $"<text class=\"limit\" x=\"{Length(x)}\" y=\"{top + FirstPoint - 20}\" "
-                    + $"text-anchor=\"{Anchor(x)}\">limit {ReportText.Percent(limit)}</text>\n");
+                svg.Append(
+                    InvariantCulture,
+                    $"<text class=\"limit\" x=\"{Length(x)}\" y=\"{top + FirstPoint - 20}\" "
+                        + $"text-anchor=\"{Anchor(x)}\">limit {ReportText.Percent(limit)}</text>\n");
             }
 
             foreach (var (index, point) in Points.Index())
@@ -108,10 +115,15 @@ internal static class RatePlot
             svg.Append(
                 InvariantCulture,
                 $"<line class=\"{When} bound\" x1=\"{Length(high)}\" x2=\"{Length(high)}\" y1=\"{y - 5}\" y2=\"{y + 5}\"/>");
-            svg.Append(InvariantCulture, $"<circle class=\"{When}\" cx=\"{Length(at)}\" cy=\"{y}\" r=\"5\"><title>{When}: "
-                + $"{ReportText.Percent(Rate)}, bounds {ReportText.Percent(Low)} and {ReportText.Percent(High)}</title></circle>");
-            svg.Append(InvariantCulture, $"<text x=\"{Length(right ? high : low)}\" y=\"{y + 5}\" dx=\"{(right ? 11 : -11)}\" "
-                + $"text-anchor=\"{(right ? "start" : "end")}\">{When} {ReportText.Percent(Rate)}</text>\n");
+            svg.Append(
+                InvariantCulture,
+                $"<circle class=\"{When}\" cx=\"{Length(at)}\" cy=\"{y}\" r=\"5\"><title>{When}: "
+                    + $"{ReportText.Percent(Rate)}, bounds {ReportText.Percent(Low)} and {ReportText.Percent(High)}"
+                    + $"</title></circle>");
+            svg.Append(
+                InvariantCulture,
+                $"<text x=\"{Length(right ? high : low)}\" y=\"{y + 5}\" dx=\"{(right ? 11 : -11)}\" "
+                    + $"text-anchor=\"{(right ? "start" : "end")}\">{When} {ReportText.Percent(Rate)}</text>\n");
         }
     }
 

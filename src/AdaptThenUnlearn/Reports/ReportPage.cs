@@ -111,9 +111,11 @@ internal sealed record ReportPage(
 
         var table = new ReportTable("Input", "Assumed or noticed");
         foreach (var remark in remarks)
-            table.AddRow([Untrusted(remark.About)], remark.IsWarning
-                ? [Caution("Warning"), Trusted(": "), Untrusted(remark.Text)]
-                : [Untrusted(remark.Text)]);
+            table.AddRow(
+                [Untrusted(remark.About)],
+                remark.IsWarning
+                    ? [Caution("Warning"), Trusted(": "), Untrusted(remark.Text)]
+                    : [Untrusted(remark.Text)]);
         return new(ReportTopic.Remarks, "Assumed and noticed", table, []);
     }
 
@@ -121,8 +123,10 @@ internal sealed record ReportPage(
     {
         var table = new ReportTable("Rule", "What it demands", "What can be done");
         var open = record.Verdict.Findings
-            .Select(finding => (finding.Rule, Demand: RuleDemand.Describe(finding.Rule), Advice: Advice.For(
-                record.Policy, record.Before, record.After, finding)))
+            .Select(finding => (
+                finding.Rule,
+                Demand: RuleDemand.Describe(finding.Rule),
+                Advice: Advice.For(record.Policy, record.Before, record.After, finding)))
             .Where(each => each.Advice is not null)
             .GroupBy(each => (each.Demand, Counsel: string.Concat(each.Advice!.Phrases.Select(phrase => phrase.Text))));
         foreach (var alike in open)
@@ -236,8 +240,9 @@ internal sealed record ReportPage(
         var table = new ReportTable("Class", "Before", "After", "Kept");
         foreach (var before in record.Before.Shares)
         {
-            var after = record.After?.Shares.SingleOrDefault(share => share.Classifier == before.Classifier
-                && share.Class == before.Class);
+            var after = record.After?.Shares.SingleOrDefault(
+                share => share.Classifier == before.Classifier
+                    && share.Class == before.Class);
             table.AddRow(
                 before.Undesired ? [Untrusted(before.Class), Trusted(" (undesired)")] : [Untrusted(before.Class)],
                 [Trusted(Share(before.Hits, before.Samples))],
@@ -261,8 +266,9 @@ internal sealed record ReportPage(
         foreach (var waiver in record.Policy.Waivers)
             table.AddRow(
                 [Code(waiver.Rule)], [Untrusted(waiver.ApprovedBy)], [Untrusted(waiver.Expires)], [Untrusted(waiver.Reason)],
-                [Trusted(record.Verdict.Findings.Any(finding => finding.Rule == RuleName.Parse(waiver.Rule)
-                    && finding.Waiver is not null) ? "yes" : "no")]);
+                [Trusted(record.Verdict.Findings.Any(
+                    finding => finding.Rule == RuleName.Parse(waiver.Rule)
+                        && finding.Waiver is not null) ? "yes" : "no")]);
         return new(ReportTopic.Waivers, "Waivers", table, []);
     }
 
@@ -306,8 +312,8 @@ internal sealed record ReportPage(
         Line("‖θ − θN‖²", Trusted(Number(training.Distance, Plain)));
         Line("‖θ − θG‖²", Trusted(Plain(training.DistanceFromOriginal)));
         Line("Retention anchoring", Trusted(options.Retention.Weight > 0 ? $"weight {Plain(options.Retention.Weight)}" : "off"));
-        Line("Negatives as fakes", Trusted(options.NegativesAsFakes.Weight > 0 ? FormattableString
-            .Invariant($"weight {Plain(options.NegativesAsFakes.Weight)}, {options.NegativesAsFakes.BatchSize} a step") : "off"));
+        Line("Negatives as fakes", Trusted(options.NegativesAsFakes.Weight > 0 ? FormattableString.Invariant(
+            $"weight {Plain(options.NegativesAsFakes.Weight)}, {options.NegativesAsFakes.BatchSize} a step") : "off"));
         Line("Class balancing", Trusted(options.ClassBalance.Rate > 0
             ? $"rate {Plain(options.ClassBalance.Rate)}, weights within a factor of {Plain(options.ClassBalance.Limit)}"
             : "off"));
@@ -362,9 +368,12 @@ internal sealed record ReportPage(
         var table = new ReportTable("What", "Value");
         Line("Tool", Untrusted(record.Tool));
         Line("Started, finished (UTC)", Trusted($"{Moment(times.Started)}, {Moment(times.Finished)}"));
-        Line("Stages", [.. times.Stages.SelectMany((stage, index) => new[] { Trusted(index == 0
-            ? ""
-            : ", "), Untrusted(stage.Stage), Trusted(FormattableString.Invariant($" {stage.Seconds:F1} s")) })]);
+        Line("Stages", [.. times.Stages.SelectMany((stage, index) => new[]
+        {
+            Trusted(index == 0 ? "" : ", "),
+            Untrusted(stage.Stage),
+            Trusted(FormattableString.Invariant($" {stage.Seconds:F1} s")),
+        })]);
         Line(
             "Evaluation",
             Trusted(string.Create(

@@ -24,9 +24,9 @@ public static class RecordOwner
             var above = Path.GetDirectoryName(Path.GetFullPath(folder));
             if (new FileInfo(record).LinkTarget is not null)
                 return $"{record} is a link";
-            return FindProblem(record, mayBeSuperusers: false) ?? FindProblem(
-                Resolved(folder),
-                mayBeSuperusers: false) ?? (above is null ? null : FindProblem(Resolved(above), mayBeSuperusers: true));
+            return FindProblem(record, mayBeSuperusers: false)
+                ?? FindProblem(Resolved(folder), mayBeSuperusers: false)
+                ?? (above is null ? null : FindProblem(Resolved(above), mayBeSuperusers: true));
         }
         catch (Exception unknown) when (unknown is IOException or UnauthorizedAccessException)
         {

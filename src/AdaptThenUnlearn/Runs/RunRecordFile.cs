@@ -65,7 +65,8 @@ public static class RunRecordFile
                     || !version.TryGetInt32(out var number)
                     || number != RunRecord.CurrentSchemaVersion))
                 throw new RunRecordException(
-                    $"{path}: is a run record of version {version}, and this tool reads version {RunRecord.CurrentSchemaVersion}");
+                    $"{path}: is a run record of version {version}, "
+                        + $"and this tool reads version {RunRecord.CurrentSchemaVersion}");
 
             var record = document.Deserialize<RunRecord>(Json)
                 ?? throw new RunRecordException($"{path}: is not a run record, but null");
@@ -85,9 +86,10 @@ public static class RunRecordFile
         JsonValueKind.Object => element.EnumerateObject()
             .Select(property => FindProblem(property.Value, $"{at}.{property.Name}"))
             .FirstOrDefault(flaw => flaw is not null),
-        JsonValueKind.Array => element.EnumerateArray().Select((item, index) => item.ValueKind is JsonValueKind.Null
-            ? $"{at}[{index}] is null"
-            : FindProblem(item, $"{at}[{index}]")).FirstOrDefault(flaw => flaw is not null),
+        JsonValueKind.Array => element.EnumerateArray().Select(
+            (item, index) => item.ValueKind is JsonValueKind.Null
+                ? $"{at}[{index}] is null"
+                : FindProblem(item, $"{at}[{index}]")).FirstOrDefault(flaw => flaw is not null),
         JsonValueKind.Number when !double.IsFinite(element.GetDouble()) => $"{at} is not a finite number",
         _ => null,
     };
@@ -102,8 +104,9 @@ public static class RunRecordFile
             if (measured.Features.FirstOrDefault(reading => reading.Looks.Count == 0
                 || reading.Looks.Any(look => look.Samples < 1 || look.Hits < 0 || look.Hits > look.Samples)) is { } impossible)
                 return $"the counts of the feature '{impossible.Feature}' are impossible";
-            if (measured.Features.FirstOrDefault(reading => reading.Detection is { ArePossible: false }
-                || reading.Unreadable < 0) is { } unlikely)
+            if (measured.Features.FirstOrDefault(
+                reading => reading.Detection is { ArePossible: false }
+                    || reading.Unreadable < 0) is { } unlikely)
                 return $"the known error of the auditor of the feature '{unlikely.Feature}' is impossible";
             if (measured.Diversity is { IsPossible: false })
                 return "the number of different images is impossible";

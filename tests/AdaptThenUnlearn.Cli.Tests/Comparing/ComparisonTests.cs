@@ -108,8 +108,7 @@ public sealed class ComparisonTests : IDisposable
 
         Assert.Equal(asked, ComparedCell.DigestOf(Records.Policy with
         {
-            Unlearning =
-            Records.Policy.Unlearning with { Data = "/elsewhere" }
+            Unlearning = Records.Policy.Unlearning with { Data = "/elsewhere" }
         }, [(InputRoles.Policy, "p2"), inputs[1]]));
         Assert.NotEqual(asked, ComparedCell.DigestOf(Records.Policy, [inputs[0], ("generator", "g2")]));
         Assert.NotEqual(
@@ -126,7 +125,7 @@ public sealed class ComparisonTests : IDisposable
         Assert.DoesNotContain("minimumClean", text, StringComparison.Ordinal);
         Assert.DoesNotContain("candidateMargin", text, StringComparison.Ordinal);
         Assert.DoesNotContain("discriminatorWarmUp", text, StringComparison.Ordinal);
-        // others: raise ComparedCell's revision, and write them here
+        // If these defaults change, raise ComparedCell's revision, and write the new ones here.
         Assert.Equal((0.8, 0.5, 400), (
             UnlearningOptions.DefaultMinimumClean,
             UnlearningOptions.DefaultCandidateMargin,
@@ -139,7 +138,7 @@ public sealed class ComparisonTests : IDisposable
         var cell = Cell("default", "8", 1, after: 20, distance: 36);
         ComparedCellFile.Write(_folder, cell);
 
-        // what follows from the counts is not kept beside them
+        // What follows from the counts is not kept beside them.
         Assert.DoesNotContain(
             "\"unlearned\"", File.ReadAllText(ComparedCellFile.PathOf(_folder, cell.Key)), StringComparison.Ordinal);
         var read = ComparedCellFile.Find(_folder, cell.Key, "asked")!;
@@ -176,7 +175,7 @@ public sealed class ComparisonTests : IDisposable
         Assert.True(File.Exists(Aside(first)));
         ComparedCellFile.Write(_folder, first);
         Assert.Equal((20, 30), (Hits("0123456789"), Hits("abcdef0123")));
-        // one file per question: deleting it makes the run again
+        // There is one file per question: deleting it makes the run again.
         Assert.True(File.Exists(Aside(second)) && !File.Exists(Aside(first)));
 
         string Aside(ComparedCell cell) => Path.Combine(_folder, $"{cell.Key.FileNameFor(cell.Asked)}.json");
@@ -252,8 +251,9 @@ public sealed class ComparisonTests : IDisposable
     public void Documented_RunsOnAGpu_HadMeasuredTheSameBeforeAsThoseOnTheCpu()
     {
         var cells = Path.Combine(Repository.Root, "results", "gpu", "results", "cells");
-        var pairs = Directory.GetFiles(cells).Select(file => (There: Documented(file), Here: Documented(
-            Path.Combine(Repository.Root, "results", "mnist", "results", "cells", Path.GetFileName(file)))))
+        var here = Path.Combine(Repository.Root, "results", "mnist", "results", "cells");
+        var pairs = Directory.GetFiles(cells)
+            .Select(file => (There: Documented(file), Here: Documented(Path.Combine(here, Path.GetFileName(file)))))
             .Where(pair => pair.There.Environment.Device.StartsWith("cuda", StringComparison.Ordinal)).ToList();
 
         Assert.Equal(36, pairs.Count);
@@ -295,9 +295,10 @@ public sealed class ComparisonTests : IDisposable
     public void Render_RunsWithoutResult_AreCountedAndReachNoAim()
     {
         var whole = Compared();
-        var failed = whole.Cells.Select(cell => cell.Key == new CellKey("default", "8", 1)
-            ? cell with { Outcome = null, Failure = "a loss is not finite" }
-            : cell);
+        var failed = whole.Cells.Select(
+            cell => cell.Key == new CellKey("default", "8", 1)
+                ? cell with { Outcome = null, Failure = "a loss is not finite" }
+                : cell);
 
         var page = ComparisonPage.Render(whole with { Cells = [.. failed] }, "results");
 
@@ -365,12 +366,13 @@ public sealed class ComparisonTests : IDisposable
         var retrained = comparison.Retrained("1")!.Outcome!.ArtifactSha256;
         var measured = comparison with
         {
-            Cells = [.. comparison.Cells.Select(cell => cell.Key == new CellKey("default", "1", 1)
-            ? cell with { Outcome = cell.Outcome! with { RetrainedSha256 = retrained } }
-            : cell)]
+            Cells = [.. comparison.Cells.Select(
+                cell => cell.Key == new CellKey("default", "1", 1)
+                    ? cell with { Outcome = cell.Outcome! with { RetrainedSha256 = retrained } }
+                    : cell)]
         };
 
-        // all of them were measured against one that has gone
+        // All of them were measured against one that has gone.
         Assert.Null(comparison.Figures(ComparedMethods.Default, "1").FrechetToRetrained);
         Assert.Equal(1, measured.Figures(ComparedMethods.Default, "1").FrechetToRetrained!.Count);
         Assert.Contains("Ret-FD of", ComparisonPage.Render(measured, "results"), StringComparison.Ordinal);
@@ -382,9 +384,10 @@ public sealed class ComparisonTests : IDisposable
         var comparison = Compared();
         var elsewhere = comparison with
         {
-            Cells = [.. comparison.Cells.Select(cell => cell.Key.Method == "default"
-            ? cell with { Environment = _environment with { Device = "cuda:0" } }
-            : cell)]
+            Cells = [.. comparison.Cells.Select(
+                cell => cell.Key.Method == "default"
+                    ? cell with { Environment = _environment with { Device = "cuda:0" } }
+                    : cell)]
         };
 
         Assert.Equal(3, comparison.Figures(ComparedMethods.Default, "1", "8").TimeToRetraining!.Count);
@@ -402,8 +405,10 @@ public sealed class ComparisonTests : IDisposable
         // A run and its retraining, both on other hardware, are compared too.
         var both = comparison with
         {
-            Cells = [.. comparison.Cells.Select(cell => cell.Key is { Method: "default"
-            or "retrain", Class: "8" } ? cell with { Environment = _environment with { Device = "cuda:0" } } : cell)]
+            Cells = [.. comparison.Cells.Select(
+                cell => cell.Key is { Method: "default" or "retrain", Class: "8" }
+                    ? cell with { Environment = _environment with { Device = "cuda:0" } }
+                    : cell)]
         };
         Assert.Equal(3, both.Figures(ComparedMethods.Default, "1", "8").TimeToRetraining!.Count);
     }
@@ -430,9 +435,18 @@ public sealed class ComparisonTests : IDisposable
     }
 
     [Theory]
-    [InlineData(50, 60, "unlearns more than `fine-tune`: 95.0 % against 70.0 %. It unlearns more in 1 of 1 pair of runs with the same class and seed. Its images are **worse**: 2.00 × against 1.67 ×")]
-    [InlineData(300, 50, "unlearns as much as `fine-tune`: 70.0 % against 70.0 %. It unlearns more in 0 of 1 pair of runs with the same class and seed. Its images are as good")]
-    [InlineData(600, 40, "unlearns **less** than `fine-tune`: 40.0 % against 70.0 %. It unlearns more in 0 of 1 pair of runs with the same class and seed. Its images are better")]
+    [InlineData(
+        50, 60,
+        "unlearns more than `fine-tune`: 95.0 % against 70.0 %. It unlearns more in 1 of 1 pair of runs with the same "
+            + "class and seed. Its images are **worse**: 2.00 × against 1.67 ×")]
+    [InlineData(
+        300, 50,
+        "unlearns as much as `fine-tune`: 70.0 % against 70.0 %. It unlearns more in 0 of 1 pair of runs with the same "
+            + "class and seed. Its images are as good")]
+    [InlineData(
+        600, 40,
+        "unlearns **less** than `fine-tune`: 40.0 % against 70.0 %. It unlearns more in 0 of 1 pair of runs with the same "
+            + "class and seed. Its images are better")]
     public void Summary_PublishedLossAgainstFineTuning_SaysWhichIsMore(long left, double distance, string expected)
     {
         var page = ComparisonPage.Render(With(Cell("paper-el2", "1", 1, left, distance)), "results");
@@ -455,9 +469,18 @@ public sealed class ComparisonTests : IDisposable
     }
 
     [Theory]
-    [InlineData(10, 39, "`no-retention` unlearns as much as `default` (more in 0 of 1 pair of runs with the same class and seed). Its images are as good (worse in 0).")]
-    [InlineData(20, 42, "`no-retention` unlearns 1.0 points **less** than `default` (more in 0 of 1 pair of runs with the same class and seed). Its images are **worse** by 0.10 times the distance before (worse in 1).")]
-    [InlineData(0, 36, "`no-retention` unlearns 1.0 points more than `default` (more in 1 of 1 pair of runs with the same class and seed). Its images are better by 0.10 times the distance before (worse in 0).")]
+    [InlineData(
+        10, 39,
+        "`no-retention` unlearns as much as `default` (more in 0 of 1 pair of runs with the same class and seed). Its "
+            + "images are as good (worse in 0).")]
+    [InlineData(
+        20, 42,
+        "`no-retention` unlearns 1.0 points **less** than `default` (more in 0 of 1 pair of runs with the same class and "
+            + "seed). Its images are **worse** by 0.10 times the distance before (worse in 1).")]
+    [InlineData(
+        0, 36,
+        "`no-retention` unlearns 1.0 points more than `default` (more in 1 of 1 pair of runs with the same class and "
+            + "seed). Its images are better by 0.10 times the distance before (worse in 0).")]
     public void Summary_PartAgainstDefault_SaysByHowMuch(long left, double distance, string expected) =>
         Assert.Contains(
             expected,
@@ -486,11 +509,11 @@ public sealed class ComparisonTests : IDisposable
         {
             Methods = [.. Compared().Methods, ComparedMethods.Thorough],
             Cells =
-        [
-            .. Compared().Cells.Where(cell => cell.Key != new CellKey("retrain", "8", 1)),
-            Cell("thorough", "1", 1, 5, 31),
-            Cell("thorough", "8", 1, 5, 31)
-        ]
+            [
+                .. Compared().Cells.Where(cell => cell.Key != new CellKey("retrain", "8", 1)),
+                Cell("thorough", "1", 1, 5, 31),
+                Cell("thorough", "8", 1, 5, 31)
+            ]
         };
 
         Assert.Contains(
@@ -606,7 +629,12 @@ public sealed class ComparisonTests : IDisposable
                 distance,
                 method == "default" ? 12.5 : null,
                 method == "default" ? new string('b', 64) : null,
-                [new RetainedShare("3", 1000, 900 + seed), new RetainedShare(
-                    "9", 0, 7)], 1400, 800, seconds, seconds + 25, ProcessorSeconds: 2 * seconds, Range: "8-bit"),
+                [new RetainedShare("3", 1000, 900 + seed), new RetainedShare("9", 0, 7)],
+                1400,
+                800,
+                seconds,
+                seconds + 25,
+                ProcessorSeconds: 2 * seconds,
+                Range: "8-bit"),
             Failure: null);
 }

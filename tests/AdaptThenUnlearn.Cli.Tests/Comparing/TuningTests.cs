@@ -88,7 +88,7 @@ public sealed class TuningTests
     public void Score_NoDistanceAnywhere_IsWhatIsMissedAlone()
     {
         Assert.Equal(1.4, Assert.Single(TuningSearch.Scores([Cell(null, excess: 0.004)], [Cell(null)])), 12);
-        // this trial's images alone were too few
+        // This trial's images alone were too few.
         Assert.Equal(double.PositiveInfinity, Assert.Single(TuningSearch.Scores([Cell(null)], [Cell(10)])));
     }
 
@@ -99,10 +99,10 @@ public sealed class TuningTests
         cell = cell with { Outcome = cell.Outcome! with { AnnotatorHitsBefore = 1000 } };
 
         Assert.Equal(
-            TuningSearch.Scores([cell], [Cell(10)]), TuningSearch.Scores([cell with
-            {
-                Outcome = cell.Outcome! with { HitsBefore = 3, HitsAfter = 999, FrechetAfter = 1e6 }
-            }], [Cell(10)]));
+            TuningSearch.Scores([cell], [Cell(10)]),
+            TuningSearch.Scores(
+                [cell with { Outcome = cell.Outcome! with { HitsBefore = 3, HitsAfter = 999, FrechetAfter = 1e6 } }],
+                [Cell(10)]));
     }
 
     [Fact]
@@ -161,13 +161,12 @@ public sealed class TuningTests
     [Fact]
     public void Render_PolicyWithoutAnAuditor_SaysWhoCounted() => Assert.Contains(
         "names no auditor",
-        TuningPage.Render(Records.Policy with
-        {
-            UndesiredFeatures = [Records.Policy.UndesiredFeatures[0] with
-        {
-            Auditor = null
-        }]
-        }, "class 3", [], new TuningSearch([["b=1"]], Evaluate).Run()!), StringComparison.Ordinal);
+        TuningPage.Render(
+            Records.Policy with { UndesiredFeatures = [Records.Policy.UndesiredFeatures[0] with { Auditor = null }] },
+            "class 3",
+            [],
+            new TuningSearch([["b=1"]], Evaluate).Run()!),
+        StringComparison.Ordinal);
 
     [Fact]
     public void Fragment_IsWhatAPolicyWouldSay()

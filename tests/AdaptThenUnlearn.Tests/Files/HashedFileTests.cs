@@ -73,7 +73,7 @@ public sealed class HashedFileTests : IDisposable
         var hashed = HashedFile.Create(At("file"));
         using var stream = hashed.OpenRead();
         stream.ReadExactly(new byte[10]);
-        // like a program that ignores locks
+        // This writes like a program that ignores locks.
         using (var writer = new FileStream(At("file"), FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
         {
             writer.Position = HashedFile.PieceBytes + 1;

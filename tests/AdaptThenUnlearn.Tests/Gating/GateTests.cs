@@ -297,7 +297,7 @@ public sealed class GateTests
             Waivers = [new Waiver("digit-8/maxRate", "why", "who", "2027-01-01")],
             UndesiredFeatures = [Records.Policy.UndesiredFeatures[0] with { MinUnlearned = null }]
         };
-        // an image quality that fails is no feature to unlearn
+        // An image quality that fails is not a feature to unlearn.
         var before = Records.Measured("a", hits, distance: 90, nines: 1000);
 
         Assert.Equal(expected, Gate.ViolatedFeatures(waived, before).Count == 1);
@@ -394,7 +394,7 @@ public sealed class GateTests
     [Fact]
     public void Outcome_NoFindings_IsNotMeasured() => Assert.Equal(Outcome.NotMeasured, Outcomes.FromFindings([]));
 
-    // A record may say what it likes: what is told follows from the findings, and from the less favourable of the two.
+    // A record may say what it likes: what is reported follows from the findings, and from the less favourable of the two.
     [Theory]
     [InlineData(true, FindingState.Waived, Outcome.PassedWithWaivers)]
     [InlineData(true, FindingState.Failed, Outcome.Failed)]

@@ -126,12 +126,12 @@ public sealed class MeasurementWarningsTests
             NotMeasured = "why"
         }) with
         { Diversity = new ImageDiversity(9, 8, 7) };
-        var told = Records.Run() with { After = reading };
+        var record = Records.Run() with { After = reading };
 
-        var (read, plain) = (RunRecordFile.Parse(RunRecordFile.ToJson(told), "run.json"), RunRecordFile.ToJson(Records.Run()));
+        var (read, plain) = (RunRecordFile.Parse(RunRecordFile.ToJson(record), "run.json"), RunRecordFile.ToJson(Records.Run()));
 
-        Assert.Equal(told.After.Features[0] with { Looks = [] }, read.After!.Features[0] with { Looks = [] });
-        Assert.Equal(told.After.Diversity, read.After.Diversity);
+        Assert.Equal(record.After.Features[0] with { Looks = [] }, read.After!.Features[0] with { Looks = [] });
+        Assert.Equal(record.After.Diversity, read.After.Diversity);
         foreach (var property in new[] { "detection", "unreadable", "isAnnotator", "diversity" })
             Assert.DoesNotContain($"\"{property}\"", plain, StringComparison.Ordinal);
     }
@@ -141,7 +141,7 @@ public sealed class MeasurementWarningsTests
     [InlineData("\"distinct\": 8", "\"distinct\": 10", "number of different images")]
     public void Record_CountsThatCannotBe_IsRefused(string from, string to, string expected)
     {
-        var told = Records.Run() with
+        var record = Records.Run() with
         {
             After = Changed(Records.After, reading => reading with { Detection = Sound }) with
             {
@@ -149,7 +149,7 @@ public sealed class MeasurementWarningsTests
             }
         };
 
-        var text = RunRecordFile.ToJson(told);
+        var text = RunRecordFile.ToJson(record);
         Assert.Contains(from, text, StringComparison.Ordinal);
 
         Assert.Contains(expected, Assert.Throws<RunRecordException>(() => RunRecordFile.Parse(

@@ -54,12 +54,12 @@ public sealed class ClopperPearsonTests
     public void UpperBound_AnyCounts_IsWhereSoFewHitsBecomeUnlikely() =>
         Gen.Select(Gen.Int[1, 400], Gen.Double[0.55, 0.999])
             .SelectMany(pair => Gen.Int[0, pair.Item1 - 1].Select(hits => (pair.Item1, hits, pair.Item2)))
-                .Sample(drawn =>
-                {
-                    var (samples, hits, confidence) = drawn;
-                    var bound = ClopperPearson.UpperBound(hits, samples, confidence);
-                    return Math.Abs(Binomial.CDF(bound, samples, hits) - (1 - confidence)) < 1e-7;
-                }, iter: 300);
+            .Sample(drawn =>
+            {
+                var (samples, hits, confidence) = drawn;
+                var bound = ClopperPearson.UpperBound(hits, samples, confidence);
+                return Math.Abs(Binomial.CDF(bound, samples, hits) - (1 - confidence)) < 1e-7;
+            }, iter: 300);
 
     [Theory]
     [InlineData(-1, 10, 0.95)]

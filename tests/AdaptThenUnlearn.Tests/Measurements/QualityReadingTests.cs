@@ -89,8 +89,10 @@ public sealed class QualityReadingTests
         var value = new MetricValue(_other with { Name = name }, 1);
         var run = Records.Run();
         var text = RunRecordFile.ToJson(WithMetric(run, value with { Metric = _other }));
-        var twice = text.Replace("\"otherMetrics\": [", "\"otherMetrics\": [ { \"name\": \"" + name + "\", \"title\": \"t\", "
-            + "\"unit\": \"u\", \"isHigherBetter\": true, \"value\": 1, \"deviation\": null, \"notMeasured\": null },",
+        var twice = text.Replace(
+            "\"otherMetrics\": [",
+            "\"otherMetrics\": [ { \"name\": \"" + name + "\", \"title\": \"t\", "
+                + "\"unit\": \"u\", \"isHigherBetter\": true, \"value\": 1, \"deviation\": null, \"notMeasured\": null },",
             StringComparison.Ordinal);
 
         var refused = Assert.Throws<RunRecordException>(() => RunRecordFile.Parse(twice, "run.json"));

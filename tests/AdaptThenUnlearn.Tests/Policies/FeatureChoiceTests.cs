@@ -97,9 +97,21 @@ public sealed class FeatureChoiceTests
 
     [Theory]
     [InlineData("\"maxRate\": 0.01", "\"maxRate\": 1", "$.undesiredFeatures[0].maxRate", "it is not a limit")]
-    [InlineData("\"maxRate\": 0.01", "\"maxRate\": 0.01, \"minUnlearned\": 0", "$.undesiredFeatures[0].minUnlearned", "it is not a limit")]
-    [InlineData("\"maxRate\": 0.01", "\"maxRate\": 0.01, \"threshold\": 0.999", "$.undesiredFeatures[0].threshold", "at least 99.9 % sure")]
-    [InlineData("\"maxRate\": 0.01", "\"maxRate\": 0.01, \"auditorThreshold\": 0.9999", "$.undesiredFeatures[0].auditorThreshold", "at least 99.99 % sure")]
+    [InlineData(
+        "\"maxRate\": 0.01",
+        "\"maxRate\": 0.01, \"minUnlearned\": 0",
+        "$.undesiredFeatures[0].minUnlearned",
+        "it is not a limit")]
+    [InlineData(
+        "\"maxRate\": 0.01",
+        "\"maxRate\": 0.01, \"threshold\": 0.999",
+        "$.undesiredFeatures[0].threshold",
+        "at least 99.9 % sure")]
+    [InlineData(
+        "\"maxRate\": 0.01",
+        "\"maxRate\": 0.01, \"auditorThreshold\": 0.9999",
+        "$.undesiredFeatures[0].auditorThreshold",
+        "at least 99.99 % sure")]
     public void Read_RuleThatHardlyAnythingMisses_IsAWarningAtItsPlace(string from, string to, string path, string expected)
     {
         var result = ReadChanged(Smallest, from, to);

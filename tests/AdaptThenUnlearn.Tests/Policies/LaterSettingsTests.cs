@@ -61,7 +61,8 @@ public sealed class LaterSettingsTests
     }
 
     [Theory]
-    [InlineData("unlearning.discriminatorWarmUp.steps=0", "$.unlearning.discriminatorWarmUp.steps", "must be at least 1, but is 0")]
+    [InlineData(
+        "unlearning.discriminatorWarmUp.steps=0", "$.unlearning.discriminatorWarmUp.steps", "must be at least 1, but is 0")]
     [InlineData("unlearning.discriminatorWarmUp={}", "$.unlearning.discriminatorWarmUp.steps", "is missing")]
     [InlineData("unlearning.discriminatorWarmUp=400", "$.unlearning.discriminatorWarmUp", "must be an object")]
     public void Read_ImpossibleValues_AreErrorsAtTheirPlace(string given, string path, string expected)

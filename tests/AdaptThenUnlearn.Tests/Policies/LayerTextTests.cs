@@ -9,7 +9,8 @@ public sealed class LayerTextTests
     private const string Generator = "\"checkpoint\": \"g.safetensors\"";
 
     [Theory]
-    [InlineData("ConvTranspose2d(64, 32, kernel_size=(4, 4), stride=(2, 2), padding=(1, 1), bias=False)", "ConvTranspose2d", "stride", 2)]
+    [InlineData(
+        "ConvTranspose2d(64, 32, kernel_size=(4, 4), stride=(2, 2), padding=(1, 1), bias=False)", "ConvTranspose2d", "stride", 2)]
     [InlineData("  (3): ConvTranspose2d(64, 32, 4, 2, 1, 1)", "ConvTranspose2d", "output_padding", 1)]
     [InlineData("Conv2d(6, 3, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1))", "Conv2d", "kernel_size", 3)]
     [InlineData("Linear(in_features=100, out_features=128, bias=True)", "Linear", "out_features", 128)]
@@ -26,8 +27,10 @@ public sealed class LayerTextTests
     public void Parse_WhatIsLeftOut_HasPyTorchsDefault()
     {
         Assert.Equal(1e-5, LayerText.Parse("BatchNorm2d").GetDouble("eps", 1e-5));
-        Assert.Equal(1e-3, LayerText.Parse("BatchNorm2d(512, eps=1e-03, momentum=0.1, affine=True, track_running_stats=True)")
-            .GetDouble("eps", 1e-5));
+        Assert.Equal(
+            1e-3,
+            LayerText.Parse("BatchNorm2d(512, eps=1e-03, momentum=0.1, affine=True, track_running_stats=True)")
+                .GetDouble("eps", 1e-5));
         Assert.Null(LayerText.Parse("ReLU()").GetInt32("stride"));
         Assert.Equal((128, 7), LayerText.Parse("Unflatten(dim=1, unflattened_size=(128, 7, 7))").GetUnflattenedSize());
     }

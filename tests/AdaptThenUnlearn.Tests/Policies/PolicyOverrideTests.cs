@@ -12,7 +12,8 @@ public sealed class PolicyOverrideTests
             Smallest,
             "unlearning.steps=5",
             "undesiredFeatures[0].maxRate=0.02",
-            "undesiredFeatures[1]={\"name\":\"digit-9\",\"annotator\":\"digits\",\"auditor\":\"auditor\",\"class\":\"9\",\"minUnlearned\":0.5}",
+            "undesiredFeatures[1]={\"name\":\"digit-9\",\"annotator\":\"digits\",\"auditor\":\"auditor\","
+                + "\"class\":\"9\",\"minUnlearned\":0.5}",
             "owner=someone else",
             "description=1 = 1",
             "report.formats[0]=html").Policy!;

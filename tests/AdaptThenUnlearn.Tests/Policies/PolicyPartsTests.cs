@@ -38,7 +38,7 @@ public sealed class UnlearningPresetsTests
         Assert.Equal(
             (0, 0, 0, 0), (paper.Retention.Weight, paper.NegativesAsFakes.Weight, paper.RecoverySteps, paper.ClassBalance.Rate));
         Assert.True(paper.CandidateEvery > 100 * paper.Steps);   // the last step gives the only candidate
-        // the push ends by its loss alone
+        // The push ends by its loss alone.
         Assert.True(paper.Repulsion.Limit > 100 * UnlearningPresets.Get("default").Repulsion.Limit);
     }
 

@@ -203,7 +203,7 @@ public sealed class PolicyReaderTests
     {
         var error = Assert.Single(Read("{\"a\":" + new string('[', 100_000)).Errors);
 
-        // 5 + 63 levels of lists before
+        // The column follows 5 characters and 63 levels of lists.
         Assert.Equal("policy.json(1,69): error ATU1001: $: nested deeper than 64 levels", error.ToString());
     }
 
@@ -218,12 +218,33 @@ public sealed class PolicyReaderTests
     [InlineData("\"rosinality\"", "\"onnx\"", "ATU1007", "$.generator.format")]
     [InlineData("\"0123456789abcdef01", "\"g123456789abcdef01", "ATU1004", "$.generator.sha256")]
     [InlineData("\"d.safetensors\"", "\"\"", "ATU1004", "$.generator.discriminator")]
-    [InlineData("{ \"checkpoint\": \"a.safetensors\", \"classes\": [\"7\", \"8\", \"9\"] }", "7", "ATU1005", "$.classifiers.digits")]
-    [InlineData("\"a.safetensors\", \"classes\": [\"7\", \"8\", \"9\"]", "\"a\", \"classes\": [\"8\", \"8\"]", "ATU1008", "$.classifiers.digits.classes[1]")]
-    [InlineData("\"a.safetensors\", \"classes\": [\"7\", \"8\", \"9\"]", "\"a\", \"classes\": []", "ATU1004", "$.classifiers.digits.classes")]
-    [InlineData("\"a.safetensors\", \"classes\": [\"7\", \"8\", \"9\"]", "\"a\", \"classes\": [\"8\", null]", "ATU1005", "$.classifiers.digits.classes[1]")]
-    [InlineData("\"a.safetensors\", \"classes\": [\"7\", \"8\", \"9\"]", "\"a\", \"classes\": [\"7\"]", "ATU1007", "$.undesiredFeatures[0].class")]
-    [InlineData("\"b.safetensors\", \"classes\": [\"7\", \"8\", \"9\"]", "\"b\", \"classes\": [\"7\"]", "ATU1007", "$.undesiredFeatures[0].class")]
+    [InlineData(
+        "{ \"checkpoint\": \"a.safetensors\", \"classes\": [\"7\", \"8\", \"9\"] }", "7", "ATU1005", "$.classifiers.digits")]
+    [InlineData(
+        "\"a.safetensors\", \"classes\": [\"7\", \"8\", \"9\"]",
+        "\"a\", \"classes\": [\"8\", \"8\"]",
+        "ATU1008",
+        "$.classifiers.digits.classes[1]")]
+    [InlineData(
+        "\"a.safetensors\", \"classes\": [\"7\", \"8\", \"9\"]",
+        "\"a\", \"classes\": []",
+        "ATU1004",
+        "$.classifiers.digits.classes")]
+    [InlineData(
+        "\"a.safetensors\", \"classes\": [\"7\", \"8\", \"9\"]",
+        "\"a\", \"classes\": [\"8\", null]",
+        "ATU1005",
+        "$.classifiers.digits.classes[1]")]
+    [InlineData(
+        "\"a.safetensors\", \"classes\": [\"7\", \"8\", \"9\"]",
+        "\"a\", \"classes\": [\"7\"]",
+        "ATU1007",
+        "$.undesiredFeatures[0].class")]
+    [InlineData(
+        "\"b.safetensors\", \"classes\": [\"7\", \"8\", \"9\"]",
+        "\"b\", \"classes\": [\"7\"]",
+        "ATU1007",
+        "$.undesiredFeatures[0].class")]
     [InlineData("\"class\": \"8\"", "\"class\": 8", "ATU1005", "$.undesiredFeatures[0].class")]
     [InlineData("\"annotator\": \"digits\"", "\"annotator\": {}", "ATU1005", "$.undesiredFeatures[0].annotator")]
     [InlineData("\"auditor\": \"auditor\"", "\"auditor\": \"nobody\"", "ATU1007", "$.undesiredFeatures[0].auditor")]

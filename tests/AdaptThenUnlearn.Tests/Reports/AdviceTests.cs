@@ -126,7 +126,7 @@ public sealed class AdviceTests
             "the auditor sees the class in 5 % of real images",
             For(Records.Before, WithFloor(0.05), "digit-8/maxRate"),
             StringComparison.Ordinal);
-        // it shows more than the auditor errs
+        // It shows more than the auditor errs.
         Assert.Contains("unlearn longer", For(Records.Before, WithFloor(0.02), "digit-8/maxRate"), StringComparison.Ordinal);
     }
 

@@ -12,9 +12,10 @@ public sealed class MarkdownReportTests
         var run = Records.Run() with
         {
             Remarks =
-        [
-            new Remark("generator", "taken to end in tanh"), new Remark("reference", "3 files were passed over", IsWarning: true)
-        ]
+            [
+                new Remark("generator", "taken to end in tanh"),
+                new Remark("reference", "3 files were passed over", IsWarning: true)
+            ]
         };
 
         var report = new MarkdownReport().Render(run);
@@ -98,7 +99,7 @@ public sealed class MarkdownReportTests
     {
         var policy = Records.Policy with { Description = hostile, Owner = hostile };
         var run = Records.Run(policy: policy);
-        // a record may come from anyone
+        // A record may come from anyone.
         var before = run.Before with { Quality = run.Before.Quality! with { DistanceName = hostile } };
 
         Assert.DoesNotContain(mustNotAppear, new MarkdownReport().Render(run with { Before = before }), StringComparison.Ordinal);

@@ -8,11 +8,11 @@ namespace AdaptThenUnlearn.Tests.Reports;
 /// <summary>One outcome for every door: no report says of a run what another does not.</summary>
 public sealed class OutcomeTextTests
 {
-    public static MatrixTheoryData<string, string> Told => new(
+    public static MatrixTheoryData<string, string> Worded => new(
         ["markdown", "html", "junit", "sarif"], ["passed", "failed", "unmeasured", "untrained", "waived", "waived-untrained"]);
 
     [Theory]
-    [MemberData(nameof(Told))]
+    [MemberData(nameof(Worded))]
     public void Render_AnyRun_TellsTheOutcomeOfTheGate(string format, string run)
     {
         var record = Records.Named(run);
@@ -30,11 +30,20 @@ public sealed class OutcomeTextTests
     }
 
     [Theory]
-    [InlineData("waived", "2 of 5 rules are not met and waived; the unlearned generator does NOT meet the policy as written. It may be released only while the waivers last, up to and including 2026-11-30 (UTC).")]
-    [InlineData("waived-untrained", "1 of 4 rules is not met and waived; the generator as it is does NOT meet the policy as written. It may be released only while the waiver lasts, up to and including 2026-12-31 (UTC). Nothing was trained, and the artifact is the input, byte for byte.")]
+    [InlineData(
+        "waived",
+        "2 of 5 rules are not met and waived; the unlearned generator does NOT meet the policy as written. It may be "
+            + "released only while the waivers last, up to and including 2026-11-30 (UTC).")]
+    [InlineData(
+        "waived-untrained",
+        "1 of 4 rules is not met and waived; the generator as it is does NOT meet the policy as written. It may be "
+            + "released only while the waiver lasts, up to and including 2026-12-31 (UTC). Nothing was trained, and the "
+            + "artifact is the input, byte for byte.")]
     [InlineData("passed", "The unlearned generator meets the policy and may be released.")]
     [InlineData("failed", "3 of 5 rules are not met: the unlearned generator may not be released.")]
-    [InlineData("unmeasured", "2 of 5 rules were not measured, and what is not measured has failed: the unlearned generator may not be released.")]
+    [InlineData(
+        "unmeasured",
+        "2 of 5 rules were not measured, and what is not measured has failed: the unlearned generator may not be released.")]
     public void Sentence_OfARun_SaysWhetherItMayBeReleasedAndWhy(string run, string expected)
     {
         var record = Records.Named(run);

@@ -114,8 +114,8 @@ internal static partial class ReportFormatContract
         {
             var text = format.Render(HostileRun(hostile));
             if (ControlPattern().Match(text) is { Success: true } control)
-                yield return FormattableString
-                    .Invariant($"a raw control character or half a character: U+{(int)control.Value[0]:X4}");
+                yield return FormattableString.Invariant(
+                    $"a raw control character or half a character: U+{(int)control.Value[0]:X4}");
             if (read(text) is { } problem)
                 yield return problem;
         }

@@ -116,8 +116,11 @@ public sealed class ReportFormatTests
 
         public string FileName => "page.html";
 
-        public string Render(RunRecord record) =>
-            $"<html><body><h1>{OutcomeText.Name(record.Verdict.Outcome)}</h1>\n{string.Concat(record.Verdict.Findings.Select(Paragraph))}</body></html>\n";
+        public string Render(RunRecord record)
+        {
+            var paragraphs = string.Concat(record.Verdict.Findings.Select(Paragraph));
+            return $"<html><body><h1>{OutcomeText.Name(record.Verdict.Outcome)}</h1>\n{paragraphs}</body></html>\n";
+        }
 
         private string Paragraph(Finding finding)
         {

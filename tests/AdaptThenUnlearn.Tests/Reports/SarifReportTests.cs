@@ -24,8 +24,10 @@ public sealed class SarifReportTests
             JsonNode.Parse(new SarifReport().Render(Records.Named(run))),
             new Json.Schema.EvaluationOptions { OutputFormat = OutputFormat.List, RequireFormatValidation = true });
 
-        Assert.True(evaluation.IsValid, string.Join('\n', evaluation.Details.Where(detail => detail.HasErrors)
-            .SelectMany(detail => detail.Errors!.Select(error => $"{detail.InstanceLocation}: {error.Value}"))));
+        Assert.True(evaluation.IsValid, string.Join(
+            '\n',
+            evaluation.Details.Where(detail => detail.HasErrors)
+                .SelectMany(detail => detail.Errors!.Select(error => $"{detail.InstanceLocation}: {error.Value}"))));
     }
 
     [Fact]
@@ -114,12 +116,14 @@ public sealed class SarifReportTests
         var run = Records.Run();
         run = run with { PolicySource = run.PolicySource with { File = file } };
 
-        Assert.Equal(uri, Result(run, "digit-8/maxRate")
-            .GetProperty("locations")[0]
-            .GetProperty("physicalLocation")
-            .GetProperty("artifactLocation")
-            .GetProperty("uri")
-            .GetString());
+        Assert.Equal(
+            uri,
+            Result(run, "digit-8/maxRate")
+                .GetProperty("locations")[0]
+                .GetProperty("physicalLocation")
+                .GetProperty("artifactLocation")
+                .GetProperty("uri")
+                .GetString());
     }
 
     [Fact]

@@ -4,7 +4,7 @@ using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Tests.Runs;
 
-/// <summary>Who could have written a record: its owner, its folder's, and whoever the modes let write.</summary>
+/// <summary>Who could have written a record: its owner, its folder's, and anyone else whom the modes let write.</summary>
 public sealed class RecordOwnerTests : IDisposable
 {
     private readonly string _top = Directory.CreateTempSubdirectory("atu-owner-").FullName;

@@ -27,7 +27,7 @@ public sealed class RuleLocationTests
     [InlineData("quality/minUnlearned", 6, 39, "$.undesiredFeatures[1].minUnlearned")]
     [InlineData("quality/maxFrechetIncrease", 9, 27, "$.quality.maxFrechetIncrease")]
     [InlineData("quality/minShareKept/9", 10, 21, "$.quality.minShareKept")]
-    // set by an argument: the object it was left out of
+    // Where an argument sets it, the place is the object that lacks it.
     [InlineData("quality/maxFrechetDistance", 8, 14, "$.quality.maxFrechetDistance")]
     [InlineData("nothing/of/the/kind", 1, 1, "$")]
     public void Find_Rule_IsThePlaceOfItsLimit(string rule, int line, int column, string path) =>

@@ -7,7 +7,7 @@ using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Tests.Runs;
 
-/// <summary>Run records on disk: what was written is read again, and nothing that was changed since stands.</summary>
+/// <summary>Run records on disk: what was written is read again, and nothing that was changed since is believed.</summary>
 public sealed class RunFilesTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-run-").FullName;
@@ -247,7 +247,7 @@ public sealed class RunFilesTests : IDisposable
             "the policy text is changed" => record with
             {
                 PolicySource =
-                record.PolicySource with { Text = record.PolicySource.Text.Replace("0.01", "0.5", StringComparison.Ordinal) }
+                    record.PolicySource with { Text = record.PolicySource.Text.Replace("0.01", "0.5", StringComparison.Ordinal) }
             },
             "another reference was compared with" => record with
             {
@@ -260,10 +260,10 @@ public sealed class RunFilesTests : IDisposable
             "a classifier is not named" => record with
             {
                 Inputs =
-            [
-                .. record.Inputs.Where(input => input.Role != "classifier auditor"),
-                new InputFile("reference", "auditor.safetensors", record.Before.Quality!.ExtractorSha256)
-            ]
+                [
+                    .. record.Inputs.Where(input => input.Role != "classifier auditor"),
+                    new InputFile("reference", "auditor.safetensors", record.Before.Quality!.ExtractorSha256)
+                ]
             },
             "the artifact is not named" => record with { Outputs = [] },
             "another generator was measured" =>

@@ -46,21 +46,29 @@ public sealed class AdaptationTests
         using var anchor = new ParameterVector(pretrained.Generator);
         using var current = new ParameterVector(adapted.Generator);
         var fisher = zeros_like(anchor.Values);
-        ForEachSlice(reference, anchor, (slice, offset) => slice.ViewOf(fisher)
-            .copy_(reference.Array("fisher").narrow(0, offset, slice.Count).view([.. slice.Shape])));
-        // the published code multiplies by λ/2
+        ForEachSlice(
+            reference,
+            anchor,
+            (slice, offset) => slice.ViewOf(fisher)
+                .copy_(reference.Array("fisher").narrow(0, offset, slice.Count).view([.. slice.Shape])));
+        // The published code multiplies by λ/2.
         var penalty = new ElasticPenalty(fisher, anchor.Values, reference["lamda"].GetDouble() / 2);
 
         reference.Agrees("ewc_loss_adapted", penalty.Accumulate(current, step: 1));
         foreach (var name in reference.Arrays("grad_ewc_adapted__"))
-            reference.Agrees(name, current.Slices.Single(slice => "grad_ewc_adapted__" + slice.Name.Replace('.', '_') == name)
-                .ViewOf(current.Gradients));
+            reference.Agrees(
+                name,
+                current.Slices.Single(slice => "grad_ewc_adapted__" + slice.Name.Replace('.', '_') == name)
+                    .ViewOf(current.Gradients));
 
         using (no_grad())
         {
             current.Values.copy_(anchor.Values);
-            ForEachSlice(reference, anchor, (slice, offset) => slice.ViewOf(current.Values)
-                .add_(reference.Array("delta").narrow(0, offset, slice.Count).view([.. slice.Shape])));
+            ForEachSlice(
+                reference,
+                anchor,
+                (slice, offset) => slice.ViewOf(current.Values)
+                    .add_(reference.Array("delta").narrow(0, offset, slice.Count).view([.. slice.Shape])));
         }
 
         reference.Agrees("ewc_loss_delta", penalty.Accumulate(current, step: 2));

@@ -47,8 +47,7 @@ public sealed class DiscriminatorWarmUpTests : IDisposable
             loaded, options with
             {
                 LearningRate = 3e-4,
-                Adversarial =
-                options.Adversarial with { R1Weight = 0.1 },
+                Adversarial = options.Adversarial with { R1Weight = 0.1 },
                 DiscriminatorWarmUp = new DiscriminatorWarmUpOptions(400)
             },
             fresh: 0.65, warmedUp: 0.7);
@@ -146,7 +145,7 @@ public sealed class DiscriminatorWarmUpTests : IDisposable
         Assert.Equal(0, Size(parameters.Slices[0].ViewOf(parameters.Values)));
         Assert.All(
             parameters.Slices.Skip(1).Where(slice => slice.Count >= 200),
-            // ± 4 standard deviations of 1/√(2n)
+            // The bounds are ± 4 standard deviations of 1/√(2n).
             slice => Assert.InRange(
                 Size(slice.ViewOf(parameters.Values - before)) / Size(slice.ViewOf(before)), 0.8 * 0.25, 1.2 * 0.25));
     }
@@ -195,7 +194,7 @@ public sealed class DiscriminatorWarmUpTests : IDisposable
             return (copy.Generate(latents, noise: null) - images).square().mean().item<float>();
         });
 
-        // found out from four copies, and one step of the series may change images by half as much again
+        // The size is found from four copies, and one step of the series may change images by half as much again.
         Assert.InRange(changed / unrelated, 0.5, 4);
     }
 

@@ -98,7 +98,7 @@ public sealed class FeedbackCollectorTests : IDisposable
         Assert.Equal(lenient.RetainedShares, strict.RetainedShares);
         var ofLenient = _classifier.DetectClasses(_classifier.Logits(_classifier.Features(
             ImageQuantizer.Quantize(All(lenient.Positives))))).to(float64).mean([0]).data<double>().ToArray();
-        // at 0.5 nothing is doubtful
+        // At 0.5 nothing is doubtful.
         Assert.Equal(ofLenient, lenient.RetainedShares!.ToArray(), (one, other) => Math.Abs(one - other) < 1e-9);
     }
 

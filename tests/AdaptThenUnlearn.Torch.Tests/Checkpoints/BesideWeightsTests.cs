@@ -34,7 +34,7 @@ public sealed class BesideWeightsTests : IDisposable
             Global("project.config", "Config"),
             Global("__builtin__", "object"),
             None), .. Dictionary(("size", Integer(64))), (byte)'b'],
-        ["keys that are no text"] = () => Keyed(
+        ["keys that are not text"] = () => Keyed(
             "}"u8.ToArray(),
             (Tuple(Integer(4), Integer(4)), Integer(1)),
             (None, Integer(2)),
@@ -233,8 +233,11 @@ public sealed class BesideWeightsTests : IDisposable
     public void Safetensors_TensorOfAnotherTypeBesideTheWeights_IsKeptAndNotRead(string type, int bytes)
     {
         using var scope = TorchSharp.torch.NewDisposeScope();
+        var (from, end) = (4 + 2 * bytes, 8 + 2 * bytes);
         var header =
-            $$$"""{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"odd":{"dtype":"{{{type}}}","shape":[2],"data_offsets":[4,{{{4 + 2 * bytes}}}]},"z":{"dtype":"F32","shape":[1],"data_offsets":[{{{4 + 2 * bytes}}},{{{8 + 2 * bytes}}}]}}""";
+            """{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}"""
+            + $$$""","odd":{"dtype":"{{{type}}}","shape":[2],"data_offsets":[4,{{{from}}}]}"""
+            + $$$""","z":{"dtype":"F32","shape":[1],"data_offsets":[{{{from}}},{{{end}}}]}}""";
         byte[] data = [.. Raw([1]), .. Enumerable.Range(1, 2 * bytes).Select(number => (byte)number), .. Raw([2])];
         File.WriteAllBytes(At("file"), [.. Int64(header.Length), .. System.Text.Encoding.ASCII.GetBytes(header), .. data]);
 

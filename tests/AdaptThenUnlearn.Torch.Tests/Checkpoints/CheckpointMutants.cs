@@ -27,13 +27,16 @@ internal sealed class CheckpointMutants(string folder, int seed)
     public static IReadOnlyDictionary<string, byte[]> Originals { get; } = new Dictionary<string, byte[]>
     {
         ["safetensors"] = Safetensors(
-            """{"__metadata__":{"a":"b"},"w":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},"h":{"dtype":"BF16","shape":[4],"data_offsets":[24,32]}}""",
+            """{"__metadata__":{"a":"b"},"w":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}"""
+                + ""","h":{"dtype":"BF16","shape":[4],"data_offsets":[24,32]}}""",
             32),
         ["index"] = Encoding.UTF8.GetBytes($$"""{"metadata":{"total_size":32},"weight_map":{"w":"{{Part}}","h":"{{Part}}"} }"""),
         ["zip"] = Zip(Pickle(StateDict(old: false)), ("0", Raw([1, 2, 3, 4, 5, 6])), ("1", Raw([7, 8]))),
         ["old stream"] = Old(Pickle(StateDict(old: true)), ("0", 6, Raw([1, 2, 3, 4, 5, 6])), ("1", 2, Raw([7, 8]))),
         ["safetensors beside other types"] = Safetensors(
-            """{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"f":{"dtype":"F8_E4M3","shape":[4],"data_offsets":[8,12]},"c":{"dtype":"C64","shape":[1],"data_offsets":[12,20]}}""",
+            """{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}"""
+                + ""","f":{"dtype":"F8_E4M3","shape":[4],"data_offsets":[8,12]}"""
+                + ""","c":{"dtype":"C64","shape":[1],"data_offsets":[12,20]}}""",
             20),
         ["zip with much beside"] = Zip(Pickle(Beside(old: false)), ("0", Raw([1, 2, 3, 4, 5, 6]))),
         ["old stream of Python 2"] = Old(

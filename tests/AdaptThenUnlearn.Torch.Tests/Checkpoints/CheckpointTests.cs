@@ -113,7 +113,7 @@ public sealed class CheckpointTests : IDisposable
         using var scope = NewDisposeScope();
         WriteIndex(("a", "one.safetensors", randn(3)));
         SafetensorsFile.Write(At("one.safetensors"), new Dictionary<string, Tensor> { ["a"] = randn(3), ["stray"] = randn(1) });
-        // as other readers of parts
+        // Other readers of parts see the same tensors.
         Assert.Equal(
             ["a", "stray"],
             CheckpointFormats.Read(At("model.index.json")).Tensors.Select(tensor => tensor.Name).Order(StringComparer.Ordinal));
@@ -123,7 +123,7 @@ public sealed class CheckpointTests : IDisposable
         File.WriteAllText(
             At("model.index.json"),
             """{"weight_map":{"a":"one.safetensors","b":"two.safetensors","stray":"two.safetensors"} }""");
-        // where the index says
+        // The tensor is read from the file that the index names.
         Assert.Equal(Small.Bytes(placed), Small.Bytes(CheckpointFormats.Read(At("model.index.json"))["stray"].Load()));
 
         File.WriteAllText(
@@ -151,14 +151,25 @@ public sealed class CheckpointTests : IDisposable
     {
         { "not JSON", "{nonsense" },
         { "beyond the file", """{"a":{"dtype":"F32","shape":[1000],"data_offsets":[0,4000]}}""" },
-        { "overlapping", """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}""" },
+        {
+            "overlapping",
+            """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}"""
+                + ""","b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}"""
+        },
         { "backwards", """{"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}""" },
         { "shape and bytes differ", """{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}""" },
         { "negative", """{"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}""" },
         { "overflowing", """{"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,8]}}""" },
         { "type that is none", """{"a":{"dtype":7,"shape":[2],"data_offsets":[0,16]}}""" },
-        { "shape and bytes of a type that is not read differ", """{"a":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,16]}}""" },
-        { "twice", """{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""" },
+        {
+            "shape and bytes of a type that is not read differ",
+            """{"a":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,16]}}"""
+        },
+        {
+            "twice",
+            """{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}"""
+                + ""","a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"""
+        },
     };
 
     [Theory]
@@ -330,7 +341,7 @@ public sealed class CheckpointTests : IDisposable
             () => CheckpointDigest.RequirePinned(CheckpointFile.Open(At("some")), new string('a', 64)));
 
         Assert.Contains(new string('a', 64), failed.Message, StringComparison.Ordinal);
-        // SHA-256 of "x"
+        // The digest is the SHA-256 of "x".
         Assert.Contains(
             "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881", failed.Message, StringComparison.Ordinal);
     }

@@ -172,7 +172,7 @@ internal static class ForeignFiles
     /// <summary>State dicts under names of a project's own, each within the sections that a slash ends.</summary>
     /// <param name="path">The file.</param>
     /// <param name="architecture">Of the networks.</param>
-    /// <param name="networks">By what stands before their tensors' names.</param>
+    /// <param name="networks">By the prefix of their tensors' names.</param>
     /// <param name="safetensors">Whether it is safetensors, and not a zip of torch.save.</param>
     public static void WriteUnder(
         string path, string architecture, IReadOnlyDictionary<string, nn.Module> networks, bool safetensors)
@@ -195,9 +195,10 @@ internal static class ForeignFiles
 
     private static byte[] Nested(IReadOnlyList<(string Name, byte[] Value)> items) => Dictionary([.. items
         .GroupBy(item => item.Name.Contains(TensorFile.SectionSeparator) ? item.Name.Split(TensorFile.SectionSeparator)[0] : null)
-        .SelectMany(section => section.Key is { } key
-            ? [(key, Nested([.. section.Select(item => (item.Name[(key.Length + 1)..], item.Value))]))]
-            : section.AsEnumerable())]);
+        .SelectMany(
+            section => section.Key is { } key
+                ? [(key, Nested([.. section.Select(item => (item.Name[(key.Length + 1)..], item.Value))]))]
+                : section.AsEnumerable())]);
 
     private static IEnumerable<KeyValuePair<string, Tensor>> Flat(string section, string architecture, nn.Module network) =>
         Located(architecture, network).Select(located => KeyValuePair.Create($"{section}/{located.Name}", located.Tensor));
@@ -209,7 +210,7 @@ internal static class ForeignFiles
     public static IEnumerable<(string Name, Tensor Tensor)> Located(IGeneratorArchitecture family, nn.Module network)
     {
         using var _ = no_grad();
-        // PyTorch counts batches in int64, which the loaders do without
+        // PyTorch counts batches in int64, which the loaders do without.
         foreach (var (name, tensor) in network.state_dict().Where(pair => pair.Value.dtype == float32))
         {
             var (stored, factor) = family.Locate(network, name);
@@ -240,7 +241,9 @@ internal static class ForeignFiles
     }
 
     private static void Write(string path, byte[] pickle, List<(string Key, float[] Values)> storages, bool old) =>
-        File.WriteAllBytes(path, old
-            ? Old(pickle, [.. storages.Select(storage => (storage.Key, storage.Values.Length, Raw(storage.Values)))])
-            : Zip(pickle, [.. storages.Select(storage => (storage.Key, Raw(storage.Values)))]));
+        File.WriteAllBytes(
+            path,
+            old
+                ? Old(pickle, [.. storages.Select(storage => (storage.Key, storage.Values.Length, Raw(storage.Values)))])
+                : Zip(pickle, [.. storages.Select(storage => (storage.Key, Raw(storage.Values)))]));
 }

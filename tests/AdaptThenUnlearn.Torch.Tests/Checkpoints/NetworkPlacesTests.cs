@@ -18,8 +18,8 @@ public sealed class NetworkPlacesTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    // What stands before the generator's names, before the discriminator's, and what is told of it.
-    private static readonly (string Generator, string? Discriminator, string Told)[] _layouts =
+    // The prefix of the generator's names and of the discriminator's, and what the description says.
+    private static readonly (string Generator, string? Discriminator, string Described)[] _layouts =
     [
         ("module.", null, "module."),
         ("state_dict/", null, "state_dict"),
@@ -92,7 +92,7 @@ public sealed class NetworkPlacesTests : IDisposable
         using var networks = ForeignFiles.Gan(architecture);
         var (generator, discriminator, prefix) = _layouts[layout];
         // Numbers follow there, so that it is the name of the sequence itself.
-        var told = architecture == "mlp-gan"
+        var described = architecture == "mlp-gan"
             && prefix is ("module." or "G_ema/module." or "g_ema/_orig_mod." or "state_dict/decoder.")
                 ? TensorFile.SectionOf(prefix)
                 : prefix;
@@ -107,7 +107,7 @@ public sealed class NetworkPlacesTests : IDisposable
         GeneratorCheckpoint.RequireRewritable(CheckpointFile.Open(At("file")), loaded);
         GeneratorCheckpoint.SaveInFormatOf(CheckpointFile.Open(At("file")), loaded, At("saved"), changed, _noMetadata);
 
-        Assert.Equal((told, told), (loaded.Section, Inspection.Inspect(At("file")).Generator!.Place));
+        Assert.Equal((described, described), (loaded.Section, Inspection.Inspect(At("file")).Generator!.Place));
         Assert.Equal(discriminator is null, loaded.Discriminator is null);
         Assert.Equal(Bytes(networks.Generator), Bytes(loaded.Generator));
         Assert.Equal(Names(At("file")), Names(At("saved")));
@@ -202,8 +202,11 @@ public sealed class NetworkPlacesTests : IDisposable
         using var networks = ForeignFiles.Gan("stylegan2");
         Write("with", "stylegan2", safetensors: false, ("g_ema/", networks.Generator));
         var whole = CheckpointFormats.Read(At("with"));
-        SafetensorsFile.Write(At("without"), whole.Tensors.Where(tensor => !tensor.Name.Contains(
-            "noises", StringComparison.Ordinal)).Select(tensor => KeyValuePair.Create(tensor.Name, tensor.Load())));
+        SafetensorsFile.Write(
+            At("without"),
+            whole.Tensors
+                .Where(tensor => !tensor.Name.Contains("noises", StringComparison.Ordinal))
+                .Select(tensor => KeyValuePair.Create(tensor.Name, tensor.Load())));
         var latents = randn(3, networks.Generator.LatentSize);
 
         using var loaded = GeneratorCheckpoint.Load(At("without"), "auto", null, null, CPU);
@@ -335,9 +338,11 @@ public sealed class NetworkPlacesTests : IDisposable
         ForeignFiles.WriteUnder(
             At(name), architecture, networks.ToDictionary(network => network.Prefix, network => network.Network), safetensors);
 
-    private static string Bytes(nn.Module network) => string.Join('\n', network.state_dict()
-        .Where(pair => pair.Value.dtype == float32)
-        .Select(pair => Convert.ToHexString(Small.Bytes(pair.Value))));
+    private static string Bytes(nn.Module network) => string.Join(
+        '\n',
+        network.state_dict()
+            .Where(pair => pair.Value.dtype == float32)
+            .Select(pair => Convert.ToHexString(Small.Bytes(pair.Value))));
 
     private static IEnumerable<string> Names(string path) =>
         CheckpointFormats.Read(path).Tensors.Select(tensor => tensor.Name).Order(StringComparer.Ordinal);

@@ -24,8 +24,7 @@ internal sealed class SampleFolder : IDisposable
         var path = At(format);
         using var networks = ForeignFiles.Gan(format switch
         {
-            "rosinality" =>
-            "stylegan2",
+            "rosinality" => "stylegan2",
             "nvidia" => "stylegan2-ada",
             _ => "dcgan"
         });

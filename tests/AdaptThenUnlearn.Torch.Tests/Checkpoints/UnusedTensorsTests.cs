@@ -61,7 +61,7 @@ public sealed class UnusedTensorsTests : IDisposable
         var family = GeneratorArchitectures.Named(architecture);
         var tensors = networks.Generator.state_dict().Where(pair => pair.Value.dtype == float32)
             .Select(pair => (family.Locate(networks.Generator, pair.Key), pair.Value))
-                .Select(pair => KeyValuePair.Create(pair.Item1.Name, pair.Value / pair.Item1.Factor));
+            .Select(pair => KeyValuePair.Create(pair.Item1.Name, pair.Value / pair.Item1.Factor));
         var path = Path.Combine(_folder, "g.safetensors");
         SafetensorsFile.Write(
             path, tensors.Append(KeyValuePair.Create(architecture == "mlp-gan" ? "1.gate" : "attention.gate", ones(2))));

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Torch.Tests.Features;
 
-/// <summary>Extractors with files of their own: what they are fed, and what is said of files that are something else.</summary>
+/// <summary>Extractors with their own files: what they are given, and what is reported of unsuitable files.</summary>
 public sealed class ExtractorTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-extractors-").FullName;

@@ -178,7 +178,7 @@ public sealed class FeatureRuleTests : IDisposable
         Assert.Equal(ClassifierOutputs.Sigmoid, Loaded(labels, "sigmoid"));
         Assert.Equal(ClassifierOutputs.Softmax, Loaded(classes, null));
         Assert.Equal(ClassifierOutputs.Sigmoid, Loaded(classes, "sigmoid"));   // the file does not say
-        // so that its bytes are those of before
+        // It is left out, so that the file's bytes stay the same.
         Assert.DoesNotContain("outputs", CheckpointFormats.Read(classes).Metadata.Keys);
         Assert.Contains(
             "has sigmoid outputs, the policy says softmax",

@@ -50,8 +50,9 @@ public sealed class InceptionTests : IDisposable
         using var network = new InceptionV3();
 
         var published = parameters.RootElement.EnumerateArray()
-            .Select(entry => (Name: entry.GetProperty("name")
-                .GetString()!, Shape: string.Join(',', entry.GetProperty("shape").EnumerateArray())))
+            .Select(entry => (
+                Name: entry.GetProperty("name").GetString()!,
+                Shape: string.Join(',', entry.GetProperty("shape").EnumerateArray())))
             .Where(entry => !entry.Name.StartsWith("fc.", StringComparison.Ordinal));
         Assert.Equal(
             published.Order(),

@@ -133,7 +133,7 @@ public sealed class ScriptedGanTests : IDisposable
 
         Assert.Equal(expected, trained);
         Assert.NotEqual(evaluated, trained);
-        // by the statistics of that batch now
+        // Both now use the statistics of that batch.
         Assert.Equal(Small.Bytes(native.Discriminator.Score(images)), Small.Bytes(scripted.Discriminator.Score(images)));
         Assert.Equal(Small.Bytes(native.Discriminator.Score(images)), Small.Bytes(again.Score(images)));   // which a copy has too
     }
@@ -220,10 +220,12 @@ public sealed class ScriptedGanTests : IDisposable
             CheckpointFile.Open(At("theirs.pt")), loaded, At("changed.pt"), changed, new Dictionary<string, string>());
         using var again = GeneratorCheckpoint.Load(At("changed.pt"), "torchscript", null, null, CPU);
 
-        Assert.Equal(native.Generator.state_dict().Keys.Order(StringComparer.Ordinal), CheckpointFormats
-            .Read(At("theirs.pt"), "torchscript").Tensors
-            .Select(tensor => tensor.Name)
-            .Order(StringComparer.Ordinal));
+        Assert.Equal(
+            native.Generator.state_dict().Keys.Order(StringComparer.Ordinal),
+            CheckpointFormats
+                .Read(At("theirs.pt"), "torchscript").Tensors
+                .Select(tensor => tensor.Name)
+                .Order(StringComparer.Ordinal));
         Assert.Equal(
             Small.Bytes(native.Generator.Generate(latents, null)), Small.Bytes(loaded.Generator.Generate(latents, null)));
         Assert.Null(((IScriptedNetwork)loaded.Generator).Program.WhyNotTrainable());
@@ -255,7 +257,7 @@ public sealed class ScriptedGanTests : IDisposable
 
         Assert.Equal(first, again);
         Assert.NotEqual(Small.Bytes(native.Generator.Generate(latents, null)), first);
-        // one source for the whole batch, not one image again and again
+        // One source is for the whole batch, so that its images differ.
         Assert.NotEqual(Small.Bytes(others[0]), Small.Bytes(others[1]));
     }
 
@@ -339,10 +341,12 @@ public sealed class ScriptedGanTests : IDisposable
         var found = Inspection.Inspect(At("raises.pt"));
 
         Assert.Equal(("torchscript", null), (found.Format, found.Generator));
-        Assert.Equal(native.Generator.state_dict().Keys.Order(StringComparer.Ordinal), CheckpointFormats
-            .Read(At("raises.pt"), "torchscript").Tensors
-            .Select(tensor => tensor.Name)
-            .Order(StringComparer.Ordinal));
+        Assert.Equal(
+            native.Generator.state_dict().Keys.Order(StringComparer.Ordinal),
+            CheckpointFormats
+                .Read(At("raises.pt"), "torchscript").Tensors
+                .Select(tensor => tensor.Name)
+                .Order(StringComparer.Ordinal));
         Assert.Contains(found.Notes, note => note.Contains(
             "TorchScript program", StringComparison.Ordinal) && note.Contains("nothing of it was run", StringComparison.Ordinal));
     }
@@ -388,13 +392,26 @@ public sealed class ScriptedGanTests : IDisposable
     }
 
     [Theory]
-    [InlineData("z: Tensor, c: Tensor", "return z", "cannot be run on [2, 8]: forward() is missing value for argument 'c'", "its forward must turn latents, float32 [N, latent], into images")]
+    [InlineData(
+        "z: Tensor, c: Tensor",
+        "return z",
+        "cannot be run on [2, 8]: forward() is missing value for argument 'c'",
+        "its forward must turn latents, float32 [N, latent], into images")]
     [InlineData("z: Tensor", "return z", "makes Float32 [2, 8] of latents [2, 8]", "[N, 1 or 3, H, H] in -1 to 1")]
     [InlineData("z: Tensor", "return torch.ones([2, 1, 16, 12])", "makes Float32 [2, 1, 16, 12]", "H, H")]
     [InlineData("z: Tensor", "return torch.ones([2, 1, 16, 16], dtype=7)", "makes Float64 [2, 1, 16, 16]", "float32")]
-    [InlineData("z: Tensor", "return torch.log(torch.neg(torch.ones([2, 1, 16, 16])))", "makes images that are not finite", "images")]
-    [InlineData("z: Tensor", "return torch.linear(z, torch.ones([4, 7]))", "mat1 and mat2 shapes cannot be multiplied (2x8 and 7x4)", "latents")]
-    [InlineData("z: Tensor", "return torch.add(z, torch.zeros([2, 8], dtype=6, layout=0, device=torch.device(\"cuda:0\"), pin_memory=False))", "CUDA", "module.cpu()")]
+    [InlineData(
+        "z: Tensor", "return torch.log(torch.neg(torch.ones([2, 1, 16, 16])))", "makes images that are not finite", "images")]
+    [InlineData(
+        "z: Tensor",
+        "return torch.linear(z, torch.ones([4, 7]))",
+        "mat1 and mat2 shapes cannot be multiplied (2x8 and 7x4)",
+        "latents")]
+    [InlineData(
+        "z: Tensor",
+        "return torch.add(z, torch.zeros([2, 8], dtype=6, layout=0, device=torch.device(\"cuda:0\"), pin_memory=False))",
+        "CUDA",
+        "module.cpu()")]
     public void Generator_DoesSomethingElse_IsOneClearError(string signature, string body, string problem, string remedy)
     {
         Write(At("other.pt"), $"  def forward(self: __torch__.Program, {signature}) -> Tensor:\n    {body}");
@@ -515,7 +532,7 @@ public sealed class ScriptedGanTests : IDisposable
 
         using var honest = GeneratorCheckpoint.Load(At("g.pt"), "torchscript", null, At("d.pt"), CPU);
         GradientCheck.Run(honest, Small.Options);
-        // it was held on copies
+        // The check was made on copies.
         Assert.All(
             honest.Generator.parameters().Concat(honest.Discriminator!.parameters()), parameter => Assert.Null(parameter.grad));
 

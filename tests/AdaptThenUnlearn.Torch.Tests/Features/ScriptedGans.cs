@@ -38,16 +38,23 @@ internal static class ScriptedGans
     public static string WriteDiscriminator(string path, GanPair networks) =>
         Write(path, Discriminator, Weights(networks.Discriminator));
 
-    /// <summary>Writes a classifier of the smallest kind.</summary>
     public static string WriteClassifier(string path, FeatureClassifier classifier) => Write(
         path,
         $"""
           def forward(self: __torch__.Program, img: Tensor) -> Tensor:
             x0 = img
-            {string.Join("\n    ", Enumerable.Range(1, 5).Select(number => $"x{number} = torch.relu({Normalised($"torch.conv2d(x{number - 1}, {Weight($"layers.conv{number}.weight")}, None, [{(number is 2 or 4 ? "2, 2" : "1, 1")}], [1, 1], [1, 1], 1)", $"layers.norm{number}")})"))}
+            {string.Join("\n    ", Enumerable.Range(1, 5).Select(Layer))}
             return torch.linear(torch.mean(x5, [2, 3]), {Weight("output.weight")}, {Weight("output.bias")})
         """,
         Weights(classifier));
+
+    private static string Layer(int number)
+    {
+        var stride = number is 2 or 4 ? "2, 2" : "1, 1";
+        var convolution =
+            $"torch.conv2d(x{number - 1}, {Weight($"layers.conv{number}.weight")}, None, [{stride}], [1, 1], [1, 1], 1)";
+        return $"x{number} = torch.relu({Normalised(convolution, $"layers.norm{number}")})";
+    }
 
     private static string Normalised(string values, string layer) =>
         $"torch.batch_norm({values}, {Weight($"{layer}.weight")}, {Weight($"{layer}.bias")}, "

@@ -78,10 +78,12 @@ internal static class ScriptedProgram
 
         byte[] Module(string at, string name, string? source)
         {
-            var own = weights.Where(weight => weight.Name.StartsWith(at, StringComparison.Ordinal)
-                && !weight.Name[at.Length..].Contains('.')).ToList();
-            var children = weights.Where(weight => weight.Name.StartsWith(at, StringComparison.Ordinal)
-                && weight.Name[at.Length..].Contains('.'))
+            var own = weights.Where(
+                weight => weight.Name.StartsWith(at, StringComparison.Ordinal)
+                    && !weight.Name[at.Length..].Contains('.')).ToList();
+            var children = weights.Where(
+                weight => weight.Name.StartsWith(at, StringComparison.Ordinal)
+                    && weight.Name[at.Length..].Contains('.'))
                 .Select(weight => weight.Name[at.Length..].Split('.')[0])
                     .Distinct()
                     .ToDictionary(child => child, child => $"{name}_{child}");
@@ -122,10 +124,12 @@ internal static class ScriptedProgram
 
         void Add(string name, byte[] content)
         {
-            // as torch does
-            using var entry = archive.CreateEntry("program/" + name, name.StartsWith("code/", StringComparison.Ordinal)
-                ? CompressionLevel.Optimal
-                : CompressionLevel.NoCompression).Open();
+            // Only code is compressed, as torch does it.
+            using var entry = archive.CreateEntry(
+                "program/" + name,
+                name.StartsWith("code/", StringComparison.Ordinal)
+                    ? CompressionLevel.Optimal
+                    : CompressionLevel.NoCompression).Open();
             entry.Write(content);
         }
     }

@@ -114,8 +114,7 @@ public sealed class FolderJournalTests : IDisposable
     private void Save(bool othersAreStale) => Journal(othersAreStale).Save(
         "unlearning", new StageState(7, new Dictionary<string, Tensor>
         {
-            ["v"] =
-            tensor([1f, 2f, 3f])
+            ["v"] = tensor([1f, 2f, 3f])
         }, new Dictionary<string, double> { ["c"] = 0.5 }, "notes"));
 
     private string At(string name) => Path.Combine(_folder, name);

@@ -38,7 +38,7 @@ public sealed class ImageTests : IDisposable
         File.WriteAllBytes(At("shown.png"), ImageGrid.SinglePng(raw, 0));
         Assert.True(allclose(ImageFolder.Read(_folder, channels: 1), shown, rtol: 0, atol: 1e-6));
         Assert.True(ImageQuantizer.Quantize(shown).equal(shown).all().item<bool>());
-        // or else a broken image would pass for a grey one
+        // NaN stays NaN: otherwise a broken image would pass for a grey one.
         Assert.True(ImageQuantizer.Quantize(tensor([float.NaN])).isnan().item<bool>());
         Assert.Equal([1f, -1f], ImageQuantizer.Quantize(tensor([float.PositiveInfinity, -7f])).data<float>().ToArray());
     }
@@ -55,7 +55,7 @@ public sealed class ImageTests : IDisposable
             Assert.Equal(array.dtype, read.dtype);
             Assert.Equal(Small.Bytes(array), Small.Bytes(read));
             Assert.Equal(array.shape, read.shape);
-            // NumPy aligns the data
+            // NumPy aligns the data.
             Assert.Equal(0, (File.ReadAllBytes(At("array.npy")).Length - array.numel() * array.element_size()) % 64);
         }
     }
@@ -169,7 +169,7 @@ public sealed class ImageTests : IDisposable
 
         using var picture = SKBitmap.Decode(CurvePlot.Png([chart, chart]));
 
-        // below the legend
+        // The rows searched are below the legend.
         var marked = Enumerable.Range(0, 640)
             .Where(x => Enumerable.Range(100, 200).Any(y => picture.GetPixel(x, y) is { Red: < 60, Blue: > 150 }));
         Assert.InRange(Assert.Single(marked.Chunk(20)).Average(), 540, 640);

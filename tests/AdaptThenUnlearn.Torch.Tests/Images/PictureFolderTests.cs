@@ -21,8 +21,7 @@ public sealed class PictureFolderTests : IDisposable
         foreach (var name in new[] { "a.png", "b.JPG", "c.jpeg", "d.Jpe", "e.jfif", "f.WEBP", "g.PNG" })
             Write(name, Path.GetExtension(name).ToLowerInvariant() switch
             {
-                ".png" =>
-                SKEncodedImageFormat.Png,
+                ".png" => SKEncodedImageFormat.Png,
                 ".webp" => SKEncodedImageFormat.Webp,
                 _ => SKEncodedImageFormat.Jpeg
             });

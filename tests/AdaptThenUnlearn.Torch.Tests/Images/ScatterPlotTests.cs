@@ -10,7 +10,7 @@ public sealed class ScatterPlotTests
     public void Names_OfCrowdedPoints_HideNeitherPointsNorEachOther()
     {
         var (area, radius) = (new SKSize(550, 350), 4.5f);
-        // a crowd, and two at the edge
+        // Many points close together, and two at the edge.
         SKPoint[] points =
         [
             .. Enumerable.Range(0, 8).Select(each => new SKPoint(200 + (6 * each), 100 + (9 * (each % 3)))),

@@ -113,9 +113,9 @@ public sealed class HeadTrainingTests
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         var shows = new EvaluationImages(new RandomStreams(1, "labelling"), 1, CPU);
-        var said = cat([.. EvaluationImages.EnumerateBatches(200).Select(
+        var likeliest = cat([.. EvaluationImages.EnumerateBatches(200).Select(
             batch => person.Classifier.Probabilities(shows.Draw(loaded.Generator, batch)).argmax(1))]).data<long>().ToArray();
-        var labels = Enumerable.Range(0, 200).ToDictionary(image => image, image => said[image] == 0);
+        var labels = Enumerable.Range(0, 200).ToDictionary(image => image, image => likeliest[image] == 0);
 
         using var head = HeadTraining.Run(samples.Features, labels, seed: 1, new Small.Silent(), CancellationToken.None);
 

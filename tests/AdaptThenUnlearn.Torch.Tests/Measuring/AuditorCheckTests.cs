@@ -9,7 +9,7 @@ using static TorchSharp.torch;
 namespace AdaptThenUnlearn.Torch.Tests.Measuring;
 
 /// <summary>
-/// A count by an auditor that cannot tell is no measurement; by one that is known to see the feature, none is a good answer.
+/// A count by an auditor that cannot tell is not a measurement; by one that is known to see the feature, none is a good answer.
 /// </summary>
 public sealed class AuditorCheckTests : IDisposable
 {
@@ -23,7 +23,10 @@ public sealed class AuditorCheckTests : IDisposable
           "undesiredFeatures": [ { "name": "ban", "annotator": "annotator", "auditor": "auditor", "class": "banned", "maxRate": 0.01 } ],
           "evaluation": { "samples": 200, "maxSamples": 200 }
         }
-        """, "small.json", new PolicyVocabulary(["adapt-then-unlearn"], ["el2"], ["safetensors"], ["json", "markdown"]), []).Policy!;
+        """,
+        "small.json",
+        new PolicyVocabulary(["adapt-then-unlearn"], ["el2"], ["safetensors"], ["json", "markdown"]),
+        []).Policy!;
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
@@ -125,16 +128,16 @@ public sealed class AuditorCheckTests : IDisposable
         Assert.Contains("says the same of each of 200 images", reading.NotMeasured, StringComparison.Ordinal);
     }
 
-    // Saved anew a copy has other bytes, and says the same.
+    // A copy that is saved again has other bytes, and says the same.
     [Fact]
     public void Measure_CopyOfTheAnnotator_IsSaid() => Assert.True(Measured(copy: true).Features[0].IsAnnotator);
 
     [Fact]
-    public void Measure_OutputsThatAreNotFinite_AreCountedAndTold()
+    public void Measure_OutputsThatAreNotFinite_AreCountedAndReported()
     {
         var reading = Measured(classifier =>
         {
-            // finite, and no sum of them is
+            // Each weight is finite, and no sum of them is.
             Last(classifier, "output.weight").copy_(Last(classifier, "output.weight").sign() * 3e38f);
             Last(classifier, "layers.norm5.weight").mul_(1000);
         }).Features[0];

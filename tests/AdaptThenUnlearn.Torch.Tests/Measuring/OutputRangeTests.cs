@@ -6,15 +6,15 @@ using static TorchSharp.torch;
 namespace AdaptThenUnlearn.Torch.Tests.Measuring;
 
 /// <summary>
-/// Logits and probabilities are told apart by all that a classifier put out, and one image many times from many.
+/// Logits and probabilities are distinguished by all that a classifier put out, and one image many times from many.
 /// </summary>
 public sealed class OutputRangeTests
 {
     [Theory]
     [InlineData("logits", "softmax", null)]
     [InlineData("logits", "sigmoid", null)]
-    [InlineData("logits", "probabilities", "they are no probabilities: say \"softmax\"")]
-    [InlineData("logits", "independent-probabilities", "they are no probabilities")]
+    [InlineData("logits", "probabilities", "they are not probabilities: say \"softmax\"")]
+    [InlineData("logits", "independent-probabilities", "they are not probabilities")]
     [InlineData("log-softmax", "softmax", null)]
     [InlineData("softmax", "softmax", "say \"outputs\": \"probabilities\" (if they are logits all the same, subtract 2")]
     [InlineData("softmax", "sigmoid", "say \"outputs\": \"probabilities\"")]

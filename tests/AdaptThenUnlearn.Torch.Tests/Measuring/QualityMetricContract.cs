@@ -55,7 +55,7 @@ internal static partial class QualityMetricContract
         if (metric.Worst is { } worst && ladder[2].Value != worst)
             yield return $"{ladder[2].Pair}: {ladder[2].Value} instead of {worst}";
         if (metric.Worst is null && !IsBetter(metric, ladder[2].Value!.Value, ladder[3].Value!.Value))
-            yield return $"{ladder[3].Pair} is not worse, and nothing is said to bound it";
+            yield return $"{ladder[3].Pair} is not worse, and no bound is stated for it";
     }
 
     private static IEnumerable<string> CheckUnmeasured(IQualityMetric metric)

@@ -92,7 +92,7 @@ public sealed class ReferenceBuilderTests : IDisposable
         using var withoutScarf = images.ToMoments(["scarf"]);
 
         Assert.Equal(3, withoutScarf.Count);
-        // levels 40, 80 and 160, by hand
+        // The levels are 40, 80 and 160, by hand.
         Assert.Equal((40 + 80 + 160) / 3.0, withoutScarf.Mean.item<double>(), tolerance: 1e-4);
         var tooFew = Assert.Throws<InvalidDataException>(() => images.ToMoments(["hat"]));
         Assert.Equal("1 images do not determine a covariance of 1 features; more than 1 are needed", tooFew.Message);
@@ -107,15 +107,15 @@ public sealed class ReferenceBuilderTests : IDisposable
         manual_seed(1);
         var train = new LabelledTensors("train", classes, Noise(200), zeros(200, int64));
         var testImages = Noise(150);
-        var said = FeaturePass.Run(classifier, testImages).Logits.argmax(1);
+        var found = FeaturePass.Run(classifier, testImages).Logits.argmax(1);
         var truth = arange(150) % 2;
 
         var images = new ReferenceBuilder(extractor, (_, _, _) => { }, CancellationToken.None)
             .FromLabelledImages(train, () => new LabelledTensors("test", classes, testImages.clone(), truth.clone()));
 
-        // Row the true class, column what the classifier said.
+        // The row is the true class, the column what the classifier found.
         foreach (var (row, column) in new[] { (0, 0), (0, 1), (1, 0), (1, 1) })
-            Assert.Equal(((truth == row) & (said == column)).sum().item<long>(), images.Confusion[row, column].item<long>());
+            Assert.Equal(((truth == row) & (found == column)).sum().item<long>(), images.Confusion[row, column].item<long>());
         Assert.True(images.Floor > 0);
     }
 

@@ -212,9 +212,12 @@ public sealed class StatedLayersTests : IDisposable
         Assert.InRange((copy.ToNetworkRange(images) - expected).abs().max().item<float>(), 0, name == "sigmoid" ? 1e-6 : 0);
         Assert.Equal(name == "sigmoid", loaded.Generator.ToNetworkRange(images).min().item<float>() >= 0);
         Assert.Equal(Small.Bytes(images), Small.Bytes(copy.Generate(latents, noise: null)));
-        Assert.InRange(images.max().item<float>(), images.min().item<float>() + 1e-3, name == "no activation at the end"
-            ? 100
-            : 1);
+        Assert.InRange(
+            images.max().item<float>(),
+            images.min().item<float>() + 1e-3,
+            name == "no activation at the end"
+                ? 100
+                : 1);
     }
 
     [Theory]
@@ -271,7 +274,7 @@ public sealed class StatedLayersTests : IDisposable
         }
 
         var refused = Assert.Throws<CheckpointException>(() => Load(path, layers: null));
-        Assert.Contains("cannot be told from its weights", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("its weights do not determine its layers", refused.Message, StringComparison.Ordinal);
         Assert.Contains("\"layers\": [\"", refused.Message, StringComparison.Ordinal);
         Assert.Contains("TorchScript", refused.Message, StringComparison.Ordinal);
         Assert.Null(Inspection.Inspect(path).Generator);
@@ -319,8 +322,11 @@ public sealed class StatedLayersTests : IDisposable
 
     [Theory]
     [InlineData("layers[1], 'ReLU'", "ConvTranspose2d", "ReLU", "ReLU", "ConvTranspose2d(stride=2, padding=1)", "Tanh")]
-    [InlineData("the weights say 6", "ConvTranspose2d(5, 7)", "BatchNorm2d", "ReLU", "ConvTranspose2d(stride=2, padding=1)", "Tanh")]
-    [InlineData("the file has no 'main.2.weight'", "ConvTranspose2d", "BatchNorm2d", "PReLU", "ConvTranspose2d(stride=2, padding=1)", "Tanh")]
+    [InlineData(
+        "the weights say 6", "ConvTranspose2d(5, 7)", "BatchNorm2d", "ReLU", "ConvTranspose2d(stride=2, padding=1)", "Tanh")]
+    [InlineData(
+        "the file has no 'main.2.weight'",
+        "ConvTranspose2d", "BatchNorm2d", "PReLU", "ConvTranspose2d(stride=2, padding=1)", "Tanh")]
     [InlineData("names 3 layers, and the file has 'main.3.weight'", "ConvTranspose2d", "BatchNorm2d", "ReLU")]
     [InlineData("layer 3 cannot take", "ConvTranspose2d", "BatchNorm2d", "ReLU", "Conv2d(stride=2, padding=1)", "Tanh")]
     public void Load_StatementThatDoesNotFit_SaysWhere(string words, params string[] layers)
@@ -448,9 +454,11 @@ public sealed class StatedLayersTests : IDisposable
     private string Saved(Sequential sequence, string name = "g", string ending = "")
     {
         var path = Path.Combine(_folder, name + ".safetensors");
-        SafetensorsFile.Write(path, sequence.state_dict()
-            .Where(pair => pair.Value.dtype == float32)
-            .Select(pair => KeyValuePair.Create($"main.{pair.Key}{ending}", pair.Value)));
+        SafetensorsFile.Write(
+            path,
+            sequence.state_dict()
+                .Where(pair => pair.Value.dtype == float32)
+                .Select(pair => KeyValuePair.Create($"main.{pair.Key}{ending}", pair.Value)));
         return path;
     }
 }

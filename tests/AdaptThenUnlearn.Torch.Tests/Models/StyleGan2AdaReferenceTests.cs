@@ -66,12 +66,16 @@ public sealed class StyleGan2AdaReferenceTests
         var discriminator = (StyleGan2Discriminator)loaded.Discriminator!;
         var conditional = discriminator.Settings.Classes > 0;
 
-        reference.Agrees("logits_fake", conditional
-            ? discriminator.Score(reference.Array("images_psi1"), reference.Array("c"))
-            : discriminator.Score(reference.Array("images_psi1")));
-        reference.Agrees("logits_real", conditional
-            ? discriminator.Score(reference.Array("real"), reference.Array("c_real"))
-            : discriminator.Score(reference.Array("real")));
+        reference.Agrees(
+            "logits_fake",
+            conditional
+                ? discriminator.Score(reference.Array("images_psi1"), reference.Array("c"))
+                : discriminator.Score(reference.Array("images_psi1")));
+        reference.Agrees(
+            "logits_real",
+            conditional
+                ? discriminator.Score(reference.Array("real"), reference.Array("c_real"))
+                : discriminator.Score(reference.Array("real")));
     }
 
     // A class's one-hot row is a latent whose largest number chooses it.

@@ -45,15 +45,25 @@ public sealed class LabelledImagesTests : IDisposable
     [InlineData("file,a,a\nx.png,1,1", "labels.csv(1): the first line must name the columns")]
     [InlineData("", "labels.csv(1): the first line must name the columns")]
     [InlineData("file,a\n", "labels.csv(1): names no images")]
-    [InlineData("file,a,b\nx.png,1,0\n\nx.png,1,2", "labels.csv(4): must be a file and 2 times 0 or 1, separated by commas, but is 'x.png,1,2' (true and false, or -1 and 1, are read too)")]
+    [InlineData(
+        "file,a,b\nx.png,1,0\n\nx.png,1,2",
+        "labels.csv(4): must be a file and 2 times 0 or 1, separated by commas, but is 'x.png,1,2' (true and false, or -1 "
+            + "and 1, are read too)")]
     [InlineData("file,a,b\nx.png,1", "labels.csv(2): must be a file and 2 times 0 or 1")]
     [InlineData("file,a\ny.png,1", "labels.csv(2): there is no file 'y.png' in the folder")]
-    [InlineData("file,a,b\nx.png,1,0\nx.png,0,0", "labels.csv(3): names 'x.png' again, with other labels; line 2 names it first: each image has one line")]
-    [InlineData("file,a,b\nx.png,1,0\n.\\x.png,1,0", "labels.csv(3): names '.\\x.png' again, with the same labels; line 2 names it first")]
-    [InlineData("file,a,b\nx.png,-1,1\nz.png,0,1", "labels.csv(3): holds 0 where line 2 holds -1, and one of them may mean that the label is unknown")]
+    [InlineData(
+        "file,a,b\nx.png,1,0\nx.png,0,0",
+        "labels.csv(3): names 'x.png' again, with other labels; line 2 names it first: each image has one line")]
+    [InlineData(
+        "file,a,b\nx.png,1,0\n.\\x.png,1,0",
+        "labels.csv(3): names '.\\x.png' again, with the same labels; line 2 names it first")]
+    [InlineData(
+        "file,a,b\nx.png,-1,1\nz.png,0,1",
+        "labels.csv(3): holds 0 where line 2 holds -1, and one of them may mean that the label is unknown")]
     [InlineData("file,a,b\nx.png,0.7,1", "labels.csv(2): must be a file and 2 times 0 or 1")]
     [InlineData("file,a,b\nx.png,,1", "labels.csv(2): must be a file and 2 times 0 or 1")]
-    [InlineData("file;a;b\nx.png;1;2", "labels.csv(2): must be a file and 2 times 0 or 1, separated by semicolons, but is 'x.png;1;2'")]
+    [InlineData(
+        "file;a;b\nx.png;1;2", "labels.csv(2): must be a file and 2 times 0 or 1, separated by semicolons, but is 'x.png;1;2'")]
     [InlineData("file,a,b\n\"x.png,1,0", "labels.csv(2): the quotes do not end where the cell does")]
     [InlineData(",file,a\n0,x.png,1", "labels.csv(1): the first line must name the columns")]
     [InlineData("file,\"a,b\"\nx.png,1", "labels.csv(1): the label 'a,b' holds a comma")]

@@ -32,7 +32,10 @@ public sealed class PretrainingTests : IDisposable
     }
 
     [Theory]
-    [InlineData("missing", "the file of the training images is missing among train-labels-idx1-ubyte; the four MNIST files are train-images-idx3-ubyte")]
+    [InlineData(
+        "missing",
+        "the file of the training images is missing among train-labels-idx1-ubyte; the four MNIST files are "
+            + "train-images-idx3-ubyte")]
     [InlineData("label missing", "the file of the training labels is missing; the four MNIST files are train-images-idx3-ubyte")]
     [InlineData("too long", "is too long")]
     [InlineData("letters", "holds the label 26; only sets with the labels 0 to 9 are read")]

@@ -75,7 +75,7 @@ public sealed class MethodTests : IDisposable
     [Fact]
     public void Run_NoCandidateBeforeTheLast_KeepsThatAndGoesOnFromInBetween()
     {
-        var (options, told) =
+        var (options, progress) =
             (Small.Options with { Method = "fine-tune", Steps = 203, CandidateEvery = 1000 }, new Small.Silent());
 
         using (var feedback = Feedback())
@@ -93,13 +93,12 @@ public sealed class MethodTests : IDisposable
         using (var feedback = Feedback())
         using (var unlearned = UnlearningMethods.Named("fine-tune").Run(Context(feedback) with
         {
-            Options =
-            options,
+            Options = options,
             Journal = new FolderJournal(_folder, "f", resume: true),
-            Progress = told
+            Progress = progress
         }, CancellationToken.None))
             Assert.Equal(203, Assert.Single(unlearned.Candidates).Step);
-        Assert.Equal(201, told.Reported[0].Step);
+        Assert.Equal(201, progress.Reported[0].Step);
     }
 
     [Fact]

@@ -48,8 +48,10 @@ internal static class RepulsionLossContract
     public static void AlphaMattersWhereItIsUsed(IRepulsionLoss loss)
     {
         foreach (var distance in _distances)
-            Assert.Equal(loss.UsesAlpha, loss.Value(distance, 0.25) != loss.Value(distance, 0.75)
-                && loss.Derivative(distance, 0.25) != loss.Derivative(distance, 0.75));
+            Assert.Equal(
+                loss.UsesAlpha,
+                loss.Value(distance, 0.25) != loss.Value(distance, 0.75)
+                    && loss.Derivative(distance, 0.25) != loss.Derivative(distance, 0.75));
     }
 
     // γ / K · Σ L(‖θ − θN‖² / unit): the value and its gradient, which is taken of the whole sum, one parameter after the other.

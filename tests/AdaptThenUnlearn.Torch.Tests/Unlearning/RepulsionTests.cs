@@ -59,7 +59,7 @@ public sealed class RepulsionTests
     }
 
     // The published code measures val = (K/2) · Σ over models of the mean over tensors of each tensor's mean squared error,
-    // and uses γ/val, 100·exp(−γ·val) and −γ·val: the paper's forms of another distance. The formula stands in its case.json.
+    // and uses γ/val, 100·exp(−γ·val) and −γ·val: the paper's forms of another distance. The formula is in its case.json.
     [Theory]
     [InlineData(1)]
     [InlineData(2)]

@@ -93,11 +93,13 @@ public sealed partial class PipelineFilesTests
         var declared = ((YamlMappingNode)((YamlMappingNode)Parse("action.yml"))["inputs"]).Children.Keys
             .Select(key => key.ToString());
 
-        Assert.Equal(declared.Order(StringComparer.Ordinal), InputPattern()
-            .Matches(All["action.yml"])
-            .Select(match => match.Groups[1].Value)
-            .Distinct()
-            .Order(StringComparer.Ordinal));
+        Assert.Equal(
+            declared.Order(StringComparer.Ordinal),
+            InputPattern()
+                .Matches(All["action.yml"])
+                .Select(match => match.Groups[1].Value)
+                .Distinct()
+                .Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -143,7 +145,7 @@ public sealed partial class PipelineFilesTests
 
         Assert.True(code == expected, output);
         Assert.False(File.Exists(folder.At("pwned")));
-        // without one, nothing is published
+        // Without a verdict, nothing is published.
         Assert.Equal(expected == 2 ? "" : $"exit-code={exitCode}\n", File.ReadAllText(folder.At("outputs")));
         if (expected == 2)
             return;

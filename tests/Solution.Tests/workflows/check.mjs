@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { register } from "node:module";
 
-// The parser imports its schemas as a bundler would; Node wants to be told that they are JSON.
+// The parser imports its schemas as a bundler would; Node needs to know that they are JSON.
 register("data:text/javascript," + encodeURIComponent(`
   import { readFileSync } from "node:fs";
   import { fileURLToPath } from "node:url";

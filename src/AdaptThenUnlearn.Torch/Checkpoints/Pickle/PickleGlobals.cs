@@ -77,9 +77,11 @@ internal sealed record PickleGlobal(string Name, PickleRole Role, ElementType El
             return known;
 
         var role = HarmlessGlobals.RoleOf(module, name);
-        return new PickleGlobal(CheckpointException.Sanitize(full), role == PickleRole.Unknown
-            ? _vendored.GetValueOrDefault(name, role)
-            : role);
+        return new PickleGlobal(
+            CheckpointException.Sanitize(full),
+            role == PickleRole.Unknown
+                ? _vendored.GetValueOrDefault(name, role)
+                : role);
     }
 }
 

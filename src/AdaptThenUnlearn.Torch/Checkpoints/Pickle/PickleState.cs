@@ -191,7 +191,7 @@ internal sealed class PickleState
     // Names are those of torch's state_dict(); the attributes beside parameters, buffers and modules are plain values.
     private void VisitObject(PickleObject made, string name, char separator, int depth)
     {
-        // attributes that are passed over count too, because one object may be named many times
+        // Attributes that are passed over count too, because one object may be named many times.
         _visits += made.State.Items?.Count ?? 0;
         Count(name, depth);
         _values.Add(new PlainValue(Member("class_name"), "text", CheckpointException.Sanitize(made.ClassName)));
@@ -202,7 +202,7 @@ internal sealed class PickleState
                     foreach (var (member, held) in members)
                         VisitMember(held, Member(member), depth + 1);
                     break;
-                // hooks, caches, arguments of constructors
+                // Hooks, caches and arguments of constructors are passed over.
                 case (['_', ..], _) or (_, PickleTensor or PickleDictionary or PickleObject): break;
                 default: Visit(value, Member(key), depth + 1); break;
             }
@@ -242,8 +242,11 @@ internal sealed class PickleState
         _ => new(name, Kind(value), Text(value)),
     };
 
-    private static string Text(IReadOnlyList<object?> items) =>
-        $"[{string.Join(", ", items.Take(ShownItems).Select(Text))}{(items.Count > ShownItems ? $", … ({items.Count} items)" : "")}]";
+    private static string Text(IReadOnlyList<object?> items)
+    {
+        var more = items.Count > ShownItems ? $", … ({items.Count} items)" : "";
+        return $"[{string.Join(", ", items.Take(ShownItems).Select(Text))}{more}]";
+    }
 
     private static string Text(object? value) => value switch
     {

@@ -129,7 +129,8 @@ internal sealed class RestrictedUnpickler
             case 0x93: PushStackGlobal(); break;
             case (byte)'Q':
                 Push(_host.Persistent(Pop(1)[0])
-                ?? throw Unsupported("it refers to something outside of it that is not a storage")); break;
+                    ?? throw Unsupported("it refers to something outside of it that is not a storage"));
+                break;
             case (byte)'R': Make(isCall: true); break;
             case 0x81: Make(isCall: false); break;
             case 0x92: MakeWithKeywords(); break;
@@ -292,12 +293,14 @@ internal sealed class RestrictedUnpickler
             throw Bad($"a dictionary has the key '{CheckpointException.Sanitize(text)}' twice");
     }
 
-    private static string KeyText(object? key) => key switch
+    private static string KeyText(object? key)
     {
-        PickleTuple { Items: var items } =>
-            $"({string.Join(", ", items.Take(ShownKeyItems).Select(SingleKeyText))}{(items.Length > ShownKeyItems ? ", …" : "")})",
-        _ => SingleKeyText(key),
-    };
+        if (key is not PickleTuple { Items: var items })
+            return SingleKeyText(key);
+
+        var more = items.Length > ShownKeyItems ? ", …" : "";
+        return $"({string.Join(", ", items.Take(ShownKeyItems).Select(SingleKeyText))}{more})";
+    }
 
     private static string SingleKeyText(object? key) => key switch
     {
@@ -405,7 +408,8 @@ internal sealed class RestrictedUnpickler
         (PickleRole.Parameter, [PickleTensor tensor, ..]) when isCall => tensor,
         (PickleRole.Tensor, [PickleStorage storage, long first, PickleTuple shape, PickleTuple strides, ..]) when isCall =>
             new PickleTensor(storage, first, Integers(shape), Integers(strides)),
-        (PickleRole.TensorOfType, [PickleGlobal maker, PickleGlobal { Role: PickleRole.TensorType }, PickleTuple { Items: var given }, ..])
+        (PickleRole.TensorOfType,
+            [PickleGlobal maker, PickleGlobal { Role: PickleRole.TensorType }, PickleTuple { Items: var given }, ..])
             when isCall && maker.Role is PickleRole.Tensor or PickleRole.Parameter => Construct(maker, given, isCall),
         (PickleRole.StoredBytes, [PickleBytes bytes]) when isCall => StorageIn(bytes, content: null),
         (PickleRole.StoredBytes, [PickleEncodedBytes encoded]) when isCall => StorageIn(Decoded(encoded)),
@@ -457,7 +461,7 @@ internal sealed class RestrictedUnpickler
 
         var text = encoded.Text ?? Text(_source.Read(new PickleBytes(encoded.Place!.Offset, encoded.Place.Length)));
         return text.AsSpan().ContainsAnyExceptInRange('\0', '\u00ff')
-            ? throw Bad("text that stands for bytes has a character beyond 255")
+            ? throw Bad("text that represents bytes has a character beyond 255")
             : Encoding.Latin1.GetBytes(text);
     }
 
@@ -505,9 +509,10 @@ internal sealed class RestrictedUnpickler
     // The length is checked first, because a pickle may name one huge tuple many times.
     private long[] Integers(PickleTuple tuple) => tuple.Items.Length > TensorEntry.MaximumRank
         ? throw Unsupported($"a tensor has more than {TensorEntry.MaximumRank} dimensions")
-        : [.. tuple.Items.Select(item => item is long number
-            ? number
-            : throw Bad("a tensor's shape or strides are not integers"))];
+        : [.. tuple.Items.Select(
+            item => item is long number
+                ? number
+                : throw Bad("a tensor's shape or strides are not integers"))];
 
     private void Drop() => Pop(1);
 

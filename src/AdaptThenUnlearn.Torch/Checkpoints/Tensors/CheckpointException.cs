@@ -40,8 +40,8 @@ public sealed class CheckpointException : Exception
         var shown = new StringBuilder();
         foreach (var character in text.AsSpan(0, Math.Min(text.Length, length)))
             shown.Append(
-                char.GetUnicodeCategory(
-                    character) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate
+                char.GetUnicodeCategory(character)
+                    is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate
                     or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator
                     ? '\ufffd' : character);
 

@@ -45,7 +45,7 @@ internal static class DcganLayout
             return "it does not begin with a convolution that makes an image of one pixel";
         return convolutions.Skip(1).FirstOrDefault(convolution => convolution.Size(2) != DoublingKernel) is { } other
             ? $"'{sequence.NameOf(other.Number, "weight")}' has a kernel of "
-                + $"{other.Size(2).ToString(CultureInfo.InvariantCulture)}, whose stride and padding cannot be told; of "
+                + $"{other.Size(2).ToString(CultureInfo.InvariantCulture)}, whose stride and padding are not known; of "
                 + "kernels of 4 they are 2 and 1"
             : null;
     }
@@ -119,10 +119,14 @@ internal static class DcganLayout
         yield return new TanhLayer(convolutions[^1].Number + 1);
     }
 
-    private static string Sentence(IReadOnlyList<SequenceLayer> layers) => string.Create(
-        CultureInfo.InvariantCulture,
-        $"transposed convolutions with kernel, stride and padding "
-            + $"{string.Join(", ", layers.OfType<ConvolutionLayer>().Select(layer => FormattableString.Invariant($"{layer.Kernel}/{layer.Stride}/{layer.Padding}")))}; after each but the last batch normalisation with eps 1e-5 and then ReLU; tanh at the end");
+    private static string Sentence(IReadOnlyList<SequenceLayer> layers)
+    {
+        var geometries = layers
+            .OfType<ConvolutionLayer>()
+            .Select(layer => FormattableString.Invariant($"{layer.Kernel}/{layer.Stride}/{layer.Padding}"));
+        return $"transposed convolutions with kernel, stride and padding {string.Join(", ", geometries)}; "
+            + "after each but the last batch normalisation with eps 1e-5 and then ReLU; tanh at the end";
+    }
 
     private static string[] Texts(IReadOnlyList<SequenceLayer> layers) => [.. layers.Select(layer => layer switch
     {

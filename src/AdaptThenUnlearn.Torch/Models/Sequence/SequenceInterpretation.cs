@@ -112,12 +112,17 @@ public sealed record SequenceInterpretation(string Prefix, IReadOnlyList<Sequenc
             _ => new IdentityLayer(place),
         };
 
-        StoredPart RequirePart(StoredPart? stored, bool? fits) =>
-            stored is null ? throw CreateError($"the file has no '{sequence.NameOf(number, "weight")}'")
-            : fits == true ? stored
-            : throw CreateError(
-                $"the file's tensors are not of such a layer: "
-                    + $"{string.Join(", ", stored.Tensors.Select(tensor => $"'{sequence.NameOf(number, tensor.Key)}' [{string.Join(", ", tensor.Value)}]"))}");
+        StoredPart RequirePart(StoredPart? stored, bool? fits)
+        {
+            if (stored is null)
+                throw CreateError($"the file has no '{sequence.NameOf(number, "weight")}'");
+            if (fits == true)
+                return stored;
+
+            var tensors = stored.Tensors.Select(
+                tensor => $"'{sequence.NameOf(number, tensor.Key)}' [{string.Join(", ", tensor.Value)}]");
+            throw CreateError($"the file's tensors are not of such a layer: {string.Join(", ", tensors)}");
+        }
 
         ConvolutionLayer Convolution(LayerText layer, StoredPart stored, bool transposed)
         {
@@ -162,8 +167,8 @@ public sealed record SequenceInterpretation(string Prefix, IReadOnlyList<Sequenc
         InstanceNormLayer Instance(LayerText layer, StoredPart? stored)
         {
             var affine = layer.GetBoolean("affine", false);
-            return new InstanceNormLayer(number, affine ? RequirePart(stored, stored is { HasBias: true, IsBatchNorm: false })
-                .Size(0) : 0, layer.GetDouble("eps", 1e-5), affine);
+            var maps = affine ? RequirePart(stored, stored is { HasBias: true, IsBatchNorm: false }).Size(0) : 0;
+            return new InstanceNormLayer(number, maps, layer.GetDouble("eps", 1e-5), affine);
         }
 
         void RequireEqual(LayerText layer, string argument, int stored)

@@ -45,8 +45,9 @@ public sealed partial record StoredSequence(
     /// <exception cref="ArgumentException">The network is under spectral normalisation.</exception>
     public static void RefuseSpectralNorm(StoredNetwork stored)
     {
-        if (stored.Shapes.Keys.FirstOrDefault(name => name.EndsWith(".weight_orig", StringComparison.Ordinal)
-            || name.Contains(".parametrizations.", StringComparison.Ordinal)) is { } name)
+        if (stored.Shapes.Keys.FirstOrDefault(
+            name => name.EndsWith(".weight_orig", StringComparison.Ordinal)
+                || name.Contains(".parametrizations.", StringComparison.Ordinal)) is { } name)
             throw new ArgumentException(
                 $"'{name}' is a weight under spectral or another normalisation, which is computed at each use; take that off "
                     + "before saving (torch.nn.utils.remove_spectral_norm), or save TorchScript");

@@ -7,7 +7,7 @@ namespace AdaptThenUnlearn.Torch.Models.Sequence;
 /// <param name="reason">What is unclear.</param>
 /// <param name="suggestions">Possible lists of layers, for the user to check against the network.</param>
 public sealed class UnclearLayersException(string reason, IReadOnlyList<IReadOnlyList<string>> suggestions)
-    : ArgumentException($"its layers cannot be told from its weights: {reason}")
+    : ArgumentException($"its weights do not determine its layers: {reason}")
 {
     private static readonly JsonSerializerOptions _readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 

@@ -34,9 +34,12 @@ internal sealed class EqualizedLinear : Module<Tensor, Tensor>
     /// <summary><c>[N, inputs]</c> to <c>[N, outputs]</c>.</summary>
     public override Tensor forward(Tensor rows)
     {
-        var output = functional.linear(rows, weight * _scale, _learningRateMultiplier == 1
-            ? bias
-            : bias * _learningRateMultiplier);
+        var output = functional.linear(
+            rows,
+            weight * _scale,
+            _learningRateMultiplier == 1
+                ? bias
+                : bias * _learningRateMultiplier);
         return _activate ? Activation.Scaled(output) : output;
     }
 }

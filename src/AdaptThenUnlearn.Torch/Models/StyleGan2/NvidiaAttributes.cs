@@ -112,7 +112,9 @@ internal static partial class NvidiaAttributes
 
     private static string Text(double value) => value.ToString("R", CultureInfo.InvariantCulture);
 
-    [GeneratedRegex(@"^(?<path>(?:synthesis\.)?b\d+\.(?<layer>conv0|conv1|conv|torgb|fromrgb|skip))\.(?<option>\w+)\z", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(
+        @"^(?<path>(?:synthesis\.)?b\d+\.(?<layer>conv0|conv1|conv|torgb|fromrgb|skip))\.(?<option>\w+)\z",
+        RegexOptions.CultureInvariant)]
     private static partial Regex Layer();
 
     [GeneratedRegex(@"^(?<path>synthesis\.b\d+\.\w+\.affine)\.(?<option>\w+)\z", RegexOptions.CultureInvariant)]

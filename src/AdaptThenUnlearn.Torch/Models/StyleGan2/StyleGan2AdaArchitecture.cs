@@ -20,9 +20,12 @@ public sealed class StyleGan2AdaArchitecture : IGeneratorArchitecture
 
     /// <inheritdoc/>
     public IReadOnlyList<IgnoredTensor> IgnoredTensors { get; } =
-        [new(
+    [
+        new(
             ".resample_filter",
-            "every layer and block keeps one there; only those that change the resolution compute with it, and theirs are loaded")];
+            "every layer and block keeps one there; only those that change the resolution compute with it, "
+                + "and theirs are loaded"),
+    ];
 
     /// <inheritdoc/>
     public string MarkerTensor => "synthesis.b4.const";

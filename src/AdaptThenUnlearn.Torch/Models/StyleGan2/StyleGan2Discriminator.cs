@@ -30,9 +30,11 @@ public sealed class StyleGan2Discriminator : ImageDiscriminator
         for (var (resolution, block) = (settings.Resolution, 1); resolution > 4; resolution /= 2, block++)
         {
             var next = settings.ChannelsAt(resolution / 2);
-            convs.append($"{block}", settings.Residual
-                ? new ResidualBlock(channels, next, settings.Clamp)
-                : new PlainBlock(channels, next, settings.Clamp));
+            convs.append(
+                $"{block}",
+                settings.Residual
+                    ? new ResidualBlock(channels, next, settings.Clamp)
+                    : new PlainBlock(channels, next, settings.Clamp));
             channels = next;
         }
 
