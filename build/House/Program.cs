@@ -14,6 +14,6 @@ try
 }
 catch (FileNotFoundException missing)
 {
-    await Console.Error.WriteLineAsync(missing.Message);
+    Console.Error.WriteLine(missing.Message);
     return 2;
 }

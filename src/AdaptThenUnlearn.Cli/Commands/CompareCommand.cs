@@ -135,7 +135,7 @@ public sealed class CompareCommand(Terminal terminal)
     }
 
     private void RunMissing(
-        ComparisonArguments.ComparisonScope scope, ComparisonRuns runs, IReadOnlyList<ComparisonRequest> shardRequests,
+        ComparisonScope scope, ComparisonRuns runs, IReadOnlyList<ComparisonRequest> shardRequests,
         Action publish,
         CancellationToken cancel)
     {

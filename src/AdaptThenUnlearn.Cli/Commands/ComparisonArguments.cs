@@ -202,14 +202,4 @@ public sealed class ComparisonArguments(Terminal terminal)
     // A missing file has no digest; its runs will give the error.
     private string Digest(string input) =>
         _digests.TryGetValue(input, out var known) ? known : _digests[input] = Sha256Digest.FindAt(input) ?? "";
-
-    /// <summary>What the runs have in common.</summary>
-    /// <param name="File">Must hold a policy.</param>
-    /// <param name="Classes">At least one.</param>
-    /// <param name="Seeds">At least one.</param>
-    public sealed record ComparisonScope(PolicyFile File, IReadOnlyList<string> Classes, IReadOnlyList<long> Seeds)
-    {
-        /// <summary>The policy in the file, with the values that the command line sets.</summary>
-        public UnlearningPolicy Policy => File.Policy;
-    }
 }

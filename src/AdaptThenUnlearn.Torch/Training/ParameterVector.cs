@@ -41,9 +41,10 @@ public sealed class ParameterVector : IDisposable
     /// <summary>∂L/∂θ, <c>[P]</c>; <c>backward</c> adds to it.</summary>
     public Tensor Gradients { get; }
 
-    /// <summary>Sets whether <c>backward</c> computes gradients of these parameters.</summary>
+    /// <summary>Whether <c>backward</c> computes gradients of all these parameters.</summary>
     public bool RequiresGradient
     {
+        get => _parameters.All(named => named.Parameter.requires_grad);
         set
         {
             foreach (var (_, parameter) in _parameters)
