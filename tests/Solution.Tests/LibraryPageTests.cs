@@ -44,11 +44,13 @@ public sealed class LibraryPageTests(LocalFeed feed, SmallHouse house) : IClassF
     {
         var program = File.ReadAllText(Path.Combine(Repository.Root, Program));
 
+        var names = UnlearningMethods.All.Select(method => method.Name)
+            .Concat(RepulsionLosses.All.Select(loss => loss.Name))
+            .Concat(CheckpointFormats.All.Select(format => format.Name));
         Assert.All(
-            UnlearningMethods.All.Select(method => method.Name)
-                .Concat(RepulsionLosses.All.Select(loss => loss.Name))
-                .Concat(CheckpointFormats.All.Select(format => format.Name)),
-            name => Assert.Contains($"\"{name}\"", program, StringComparison.Ordinal));
+            names,
+            name => Assert.True(
+                program.Contains($"\"{name}\"", StringComparison.Ordinal), $"{Program} and docs/library.md must list '{name}'"));
     }
 
     [Fact]
