@@ -28,13 +28,13 @@ internal sealed partial class SharedCase : IDisposable
 
     private SharedCase(string name)
     {
-        Assert.SkipUnless(Folder is not null && name.Length > 0, Absent);
+        Assert.SkipUnless(SharedCases.Folder is not null && name.Length > 0, Absent);
 
         // Beside the copied case lie its neighbours, which some cases use.
         _folder = Path.Combine(_root, name);
-        foreach (var neighbour in Directory.EnumerateFileSystemEntries(Folder!).Where(entry => Path.GetFileName(entry) != name))
+        foreach (var neighbour in Directory.EnumerateFileSystemEntries(SharedCases.Folder!).Where(entry => Path.GetFileName(entry) != name))
             File.CreateSymbolicLink(Path.Combine(_root, Path.GetFileName(neighbour)), neighbour);
-        Copy(Path.Combine(Folder!, name), _folder);
+        Copy(Path.Combine(SharedCases.Folder!, name), _folder);
         var line = Line().Match(File.ReadAllText(Path.Combine(_folder, "README.md")));
         _command = line.Groups["command"].Value.Replace("REPOSITORY", Repository.Root, StringComparison.Ordinal);
         _right = line.Groups["right"].Value;
@@ -49,26 +49,13 @@ internal sealed partial class SharedCase : IDisposable
 
     private string Policy => Path.Combine(_folder, "policy.json");
 
-    private static string? Folder
-    {
-        get
-        {
-            if (Environment.GetEnvironmentVariable("ATU_CASES") is { Length: > 0 } named)
-                return named;
-            for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-                if (Path.Combine(folder.FullName, "shared", "cases", "files") is var found && Directory.Exists(found))
-                    return found;
-            return null;
-        }
-    }
-
     /// <summary>
     /// Names of the cases that begin with one of these words; a single empty one where there are no cases, so that the skip is
     /// seen.
     /// </summary>
-    public static TheoryData<string> Named(params string[] kinds) => Folder is null
+    public static TheoryData<string> Named(params string[] kinds) => SharedCases.Folder is null
         ? [""]
-        : [.. Directory.EnumerateDirectories(Folder)
+        : [.. Directory.EnumerateDirectories(SharedCases.Folder)
             .Select(folder => Path.GetFileName(folder))
             .Where(name => kinds.Contains(name.Split('-')[0]))
             .Order(StringComparer.Ordinal)];
@@ -117,16 +104,7 @@ internal sealed partial class SharedCase : IDisposable
     {
         foreach (var word in new[]
         {
-            "StyleGAN3",
-            "TorchScript",
-            "gzip",
-            "0.1.10",
-            "netD.pth",
-            "sigmoid",
-            "HDF5",
-            "Git LFS",
-            "ONNX",
-            "web page"
+            "StyleGAN3", "TorchScript", "gzip", "0.1.10", "netD.pth", "sigmoid", "HDF5", "Git LFS", "ONNX", "web page"
         })
             if (_right.StartsWith("refused", StringComparison.Ordinal)
                 && Regex.IsMatch(_right, $"{word}|\\({word.Split(' ')[^1]}\\)", RegexOptions.IgnoreCase))

@@ -1,5 +1,3 @@
-using AdaptThenUnlearn.Torch.Adaptation;
-
 namespace AdaptThenUnlearn.Torch.Unlearning;
 
 /// <summary>The method: adapt copies to the negatives, then train the original away from the adapted copies.</summary>
@@ -12,8 +10,7 @@ public sealed class AdaptThenUnlearnMethod : IUnlearningMethod
     /// <inheritdoc/>
     public UnlearnedGenerator Run(UnlearningContext context, CancellationToken cancel)
     {
-        using var adapted = new AdaptationStage(context.Options, context.Options.Seed, context.Journal, context.Progress)
-            .Run(context.Original, context.Feedback.Negatives, cancel);
+        using var adapted = context.Adapt(cancel);
         return new UnlearningStage(context, adapted).Run(cancel);
     }
 }

@@ -1,4 +1,3 @@
-using AdaptThenUnlearn.Torch.Adaptation;
 using AdaptThenUnlearn.Torch.Training;
 using static TorchSharp.torch;
 
@@ -19,8 +18,7 @@ public sealed class ExtrapolationMethod : IUnlearningMethod
     /// <inheritdoc/>
     public UnlearnedGenerator Run(UnlearningContext context, CancellationToken cancel)
     {
-        using var adapted = new AdaptationStage(context.Options, context.Options.Seed, context.Journal, context.Progress)
-            .Run(context.Original, context.Feedback.Negatives, cancel);
+        using var adapted = context.Adapt(cancel);
         var networks = context.Original.Copy();
         using var scope = NewDisposeScope();
         using var _ = no_grad();

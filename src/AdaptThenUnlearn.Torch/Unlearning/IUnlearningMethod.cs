@@ -52,6 +52,12 @@ public sealed record UnlearningContext(
     /// Creates networks like the original's with fresh weights; null where its architecture is not trained from scratch.
     /// </summary>
     public IGanFactory? Factory { get; init; }
+
+    /// <summary>Adapts copies of the original to the negatives.</summary>
+    /// <param name="cancel">Cancels between two steps.</param>
+    /// <returns>Belongs to the caller.</returns>
+    internal AdaptedGenerators Adapt(CancellationToken cancel) =>
+        new AdaptationStage(Options, Options.Seed, Journal, Progress).Run(Original, Feedback.Negatives, cancel);
 }
 
 /// <summary>The result of unlearning.</summary>

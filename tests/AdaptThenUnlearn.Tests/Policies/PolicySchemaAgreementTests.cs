@@ -104,9 +104,9 @@ public sealed class PolicySchemaAgreementTests
         Assert.True(SchemaAccepts(changed));
     }
 
-    public static TheoryData<string> Cases => CaseFolder is null
+    public static TheoryData<string> Cases => SharedCases.Folder is null
         ? [""]
-        : [.. Directory.GetFiles(CaseFolder, "policy.json", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
+        : [.. Directory.GetFiles(SharedCases.Folder, "policy.json", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
 
     [Theory]
     [MemberData(nameof(Cases))]
@@ -205,17 +205,4 @@ public sealed class PolicySchemaAgreementTests
         JsonArray items => items,
         _ => [],
     };
-
-    private static string? CaseFolder
-    {
-        get
-        {
-            if (Environment.GetEnvironmentVariable("ATU_CASES") is { Length: > 0 } named)
-                return named;
-            for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-                if (Path.Combine(folder.FullName, "shared", "cases", "files") is var found && Directory.Exists(found))
-                    return found;
-            return null;
-        }
-    }
 }
