@@ -199,17 +199,8 @@ public sealed class ClassifierOutputTests(SmallHouse house) : IClassFixture<Smal
             new(Enumerable.Range(0, 60).ToDictionary(image => image, image => image % 6 == 0))));
         string[] arguments =
         [
-            "label",
-            house.At("generator.safetensors"),
-            "--feature",
-            "odd",
-            "--out",
-            folder,
-            "--count",
-            "60",
-            "--train-only",
-            "--threads",
-            "1"
+            "label", house.At("generator.safetensors"), "--feature", "odd", "--out", folder, "--count", "60",
+            "--train-only", "--threads", "1"
         ];
 
         var refused = Atu.Run(arguments);

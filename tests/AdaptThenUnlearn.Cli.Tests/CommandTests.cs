@@ -35,14 +35,8 @@ public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
         using (var latents = TorchSharp.torch.randn(3, 8))
             AdaptThenUnlearn.Torch.Images.NumpyFile.Write(house.At("z.npy"), latents);
         Assert.Equal(0, Atu.Run(
-            "sample",
-            house.At("generator.safetensors"),
-            "--latents",
-            house.At("z.npy"),
-            "--noise",
-            "const",
-            "--npy",
-            house.At("x.npy")).ExitCode);
+            "sample", house.At("generator.safetensors"), "--latents", house.At("z.npy"), "--noise", "const",
+            "--npy", house.At("x.npy")).ExitCode);
         using (var images = AdaptThenUnlearn.Torch.Images.NumpyFile.Read(house.At("x.npy")))
             Assert.Equal(3, images.shape[0]);
 
@@ -60,16 +54,8 @@ public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
         var reference = AdaptThenUnlearn.Torch.Tests.Interop.Case("nvidia_r64_c3_cond");
 
         var (exitCode, _, errors) = Atu.Run(
-            "sample",
-            reference.PathOf("network-snapshot-000200.pkl"),
-            "--latents",
-            reference.PathOf("z.npy"),
-            "--labels",
-            reference.PathOf("c.npy"),
-            "--noise",
-            "const",
-            "--npy",
-            house.At("x.npy"));
+            "sample", reference.PathOf("network-snapshot-000200.pkl"), "--latents", reference.PathOf("z.npy"),
+            "--labels", reference.PathOf("c.npy"), "--noise", "const", "--npy", house.At("x.npy"));
 
         Assert.True(exitCode == 0, errors);
         using var images = AdaptThenUnlearn.Torch.Images.NumpyFile.Read(house.At("x.npy"));
@@ -250,13 +236,8 @@ public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
     {
         var few = Atu.Run("policy", "check", house.Policy("few"));
         var enough = Atu.Run(
-            "policy",
-            "check",
-            house.Policy("enough"),
-            "--set",
-            "evaluation.samples=40000",
-            "--set",
-            "evaluation.maxSamples=40000");
+            "policy", "check", house.Policy("enough"), "--set", "evaluation.samples=40000",
+            "--set", "evaluation.maxSamples=40000");
 
         Assert.Equal((0, 0), (few.ExitCode, enough.ExitCode));
         Assert.Contains(

@@ -21,18 +21,8 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
         var policy = house.Policy("compared", "\"minUnlearned\": 0.5");
         string[] usual =
         [
-            "compare",
-            policy,
-            "--methods",
-            "fine-tune,default",
-            "--seeds",
-            "1,2",
-            "--out",
-            house.At("page"),
-            "--work",
-            house.At("runs"),
-            "--threads",
-            "1"
+            "compare", policy, "--methods", "fine-tune,default", "--seeds", "1,2", "--out", house.At("page"),
+            "--work", house.At("runs"), "--threads", "1"
         ];
 
         var (partCode, part, partErrors) = Atu.Run([.. usual, "--shard", "1/2"]);
@@ -77,16 +67,8 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
         // Another machine's folder: what answers the same question is taken over, the rest is not.
         string[] elsewhere =
         [
-            .. usual[..6],
-            "--work",
-            house.At("merged-runs"),
-            "--threads",
-            "1",
-            "--page-only",
-            "--out",
-            house.At("merged"),
-            "--merge",
-            house.At("page")
+            .. usual[..6], "--work", house.At("merged-runs"), "--threads", "1", "--page-only", "--out", house.At("merged"),
+            "--merge", house.At("page")
         ];
         Assert.Contains("4 of 4 runs", Atu.Run(elsewhere).Output, StringComparison.Ordinal);
         Assert.Contains("0 runs copied", Atu.Run(elsewhere).Errors, StringComparison.Ordinal);   // they exist already
@@ -209,15 +191,8 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
             .Contains("measured on raw network output", StringComparison.Ordinal);
 
         var (exitCode, _, errors) = Atu.Run(
-            "compare",
-            Path.Combine(Repository.Root, "policies", policy + ".json"),
-            "--classes",
-            classes,
-            "--page-only",
-            "--out",
-            house.At(folder),
-            "--merge",
-            Path.Combine(Repository.Root, folder));
+            "compare", Path.Combine(Repository.Root, "policies", policy + ".json"), "--classes", classes, "--page-only",
+            "--out", house.At(folder), "--merge", Path.Combine(Repository.Root, folder));
 
         Assert.True(exitCode == 0, errors);
         Assert.Contains(FormattableString.Invariant($"\n{(older ? 0 : cells)} runs copied"), errors, StringComparison.Ordinal);
@@ -242,20 +217,8 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
         var policy = house.Policy("compared-lenient", "\"maxRate\": 0.6");   // about a quarter are banned, three quarters plain
 
         var (exitCode, output, errors) = Atu.Run(
-            "compare",
-            policy,
-            "--methods",
-            "fine-tune",
-            "--classes",
-            "banned,plain",
-            "--seeds",
-            "1",
-            "--out",
-            house.At("lenient-page"),
-            "--work",
-            house.At("lenient-runs"),
-            "--threads",
-            "1");
+            "compare", policy, "--methods", "fine-tune", "--classes", "banned,plain", "--seeds", "1",
+            "--out", house.At("lenient-page"), "--work", house.At("lenient-runs"), "--threads", "1");
 
         Assert.True(exitCode == 0, errors);
         Assert.Contains("1 of 2 runs, 1 without result", output, StringComparison.Ordinal);
@@ -298,16 +261,8 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
     public void Tune_NothingToStartFrom_RecommendsNothing()
     {
         var (exitCode, output, errors) = Atu.Run(
-            "tune",
-            house.Policy("tuned-lenient", "\"maxRate\": 0.9"),
-            "--knobs",
-            "retention.weight",
-            "--seeds",
-            "101",
-            "--out",
-            house.At("tuned-lenient"),
-            "--threads",
-            "1");
+            "tune", house.Policy("tuned-lenient", "\"maxRate\": 0.9"), "--knobs", "retention.weight", "--seeds", "101",
+            "--out", house.At("tuned-lenient"), "--threads", "1");
 
         Assert.Equal(3, exitCode);
         Assert.Contains(
@@ -331,16 +286,8 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
     public void Compare_WrongArgument_SaysWhich(string option, string value, string words)
     {
         var (exitCode, _, errors) = Atu.Run(
-            "compare",
-            house.Policy("compared-wrong"),
-            "--methods",
-            "default",
-            option,
-            value,
-            "--out",
-            house.At("wrong"),
-            "--work",
-            house.At("wrong-runs"));
+            "compare", house.Policy("compared-wrong"), "--methods", "default", option, value, "--out", house.At("wrong"),
+            "--work", house.At("wrong-runs"));
 
         Assert.Equal(2, exitCode);
         Assert.Contains(words, errors, StringComparison.Ordinal);
@@ -353,16 +300,8 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
         var policy = house.Policy("compared-given", "\"negatives\": \"shown\", \"maxRate\": 0.001");
 
         var (exitCode, _, errors) = Atu.Run(
-            "compare",
-            policy,
-            "--methods",
-            "default",
-            "--classes",
-            "banned,plain",
-            "--out",
-            house.At("given"),
-            "--work",
-            house.At("given-runs"));
+            "compare", policy, "--methods", "default", "--classes", "banned,plain", "--out", house.At("given"),
+            "--work", house.At("given-runs"));
 
         Assert.Equal(2, exitCode);
         Assert.Contains("--classes plain: the images in 'shown' are for 'banned'", errors, StringComparison.Ordinal);
@@ -379,16 +318,8 @@ public sealed class CompareTests(SmallHouse house) : IClassFixture<SmallHouse>
         var policy = listed ? house.Policy("compared-class", edit: classes) : house.Policy("compared-class");
 
         var (exitCode, _, errors) = Atu.Run(
-            "compare",
-            policy,
-            "--methods",
-            "default",
-            "--classes",
-            "banned,gone",
-            "--out",
-            house.At("gone"),
-            "--work",
-            house.At("gone-runs"));
+            "compare", policy, "--methods", "default", "--classes", "banned,gone", "--out", house.At("gone"),
+            "--work", house.At("gone-runs"));
 
         Assert.Equal(2, exitCode);
         Assert.Contains("'gone'", errors, StringComparison.Ordinal);

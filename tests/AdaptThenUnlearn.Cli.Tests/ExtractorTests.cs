@@ -19,27 +19,11 @@ public sealed class ExtractorTests(SmallHouse house) : IClassFixture<SmallHouse>
         var script = Script();
         var folder = Images("real", perClass: 30);
         Succeeds(
-            "reference",
-            "--data",
-            folder,
-            "--extractor",
-            "torchscript",
-            "--weights",
-            script,
-            "--out",
-            house.At("by-class.safetensors"));
+            "reference", "--data", folder, "--extractor", "torchscript", "--weights", script,
+            "--out", house.At("by-class.safetensors"));
         Succeeds(
-            "reference",
-            "--data",
-            folder,
-            "--extractor",
-            "torchscript",
-            "--weights",
-            script,
-            "--out",
-            house.At("together.npz"),
-            "--without",
-            "banned");
+            "reference", "--data", folder, "--extractor", "torchscript", "--weights", script,
+            "--out", house.At("together.npz"), "--without", "banned");
 
         var byClass = Measured("by-class.safetensors");
         var together = Measured("together.npz");
@@ -113,15 +97,8 @@ public sealed class ExtractorTests(SmallHouse house) : IClassFixture<SmallHouse>
         Moments("inception.npz", 2048, count: 5000);
 
         var (exitCode, output, errors) = Atu.Run(
-            "distance",
-            Images("handful", perClass: 1),
-            house.At("inception.npz"),
-            "--extractor",
-            "inception-v3",
-            "--weights",
-            weights,
-            "--threads",
-            "1");
+            "distance", Images("handful", perClass: 1), house.At("inception.npz"), "--extractor", "inception-v3",
+            "--weights", weights, "--threads", "1");
 
         Assert.True(exitCode == 3, errors);
         Assert.Contains("FID (unpublished weights)     not measured", output, StringComparison.Ordinal);
@@ -190,15 +167,8 @@ public sealed class ExtractorTests(SmallHouse house) : IClassFixture<SmallHouse>
         NumpyFile.Write(house.At("levels.npy"), rand(20, 1, 16, 16) * 255);
 
         var (exitCode, _, errors) = Atu.Run(
-            "distance",
-            house.At("levels.npy"),
-            house.At("levels.npy"),
-            "--extractor",
-            "torchscript",
-            "--weights",
-            Script(),
-            "--threads",
-            "1");
+            "distance", house.At("levels.npy"), house.At("levels.npy"), "--extractor", "torchscript",
+            "--weights", Script(), "--threads", "1");
 
         Assert.Equal(3, exitCode);
         Assert.Contains(

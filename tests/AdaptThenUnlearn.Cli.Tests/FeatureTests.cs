@@ -63,15 +63,8 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
         var folder = house.At("pictures");
         LabelledPictures.Write(folder, count: 120);
         var trained = Succeeds(
-            "train-classifier",
-            "--data",
-            folder,
-            "--out",
-            house.At("trained.safetensors"),
-            "--architecture",
-            StridedConvNet.Name,
-            "--epochs",
-            "20");
+            "train-classifier", "--data", folder, "--out", house.At("trained.safetensors"),
+            "--architecture", StridedConvNet.Name, "--epochs", "20");
         Assert.Contains("test accuracy", trained, StringComparison.Ordinal);
         var made = Summarised("all.safetensors");
         Assert.Contains("120 images in 4 combinations of labels", made, StringComparison.Ordinal);
@@ -91,15 +84,8 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
             quality.GetProperty("frechetDistance").GetDouble(),
             tolerance: 1e-6));
         var (exitCode, _, errors) = Atu.Run(
-            "reference",
-            "--data",
-            folder,
-            "--extractor",
-            house.At("trained.safetensors"),
-            "--out",
-            house.At("x.safetensors"),
-            "--label",
-            "hat");
+            "reference", "--data", folder, "--extractor", house.At("trained.safetensors"),
+            "--out", house.At("x.safetensors"), "--label", "hat");
         Assert.Equal(2, exitCode);
         Assert.Contains("labels.csv has no label 'hat'; it has: bright, striped", errors, StringComparison.Ordinal);
 
@@ -127,17 +113,8 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
             LabelledPictures.Write(house.At($"folders/{name}"), count: 20);
 
         var (exitCode, output, errors) = Atu.Run(
-            "train-classifier",
-            "--data",
-            house.At("folders/train"),
-            "--out",
-            house.At("cat-or-dog.safetensors"),
-            "--architecture",
-            StridedConvNet.Name,
-            "--epochs",
-            "1",
-            "--threads",
-            "1");
+            "train-classifier", "--data", house.At("folders/train"), "--out", house.At("cat-or-dog.safetensors"),
+            "--architecture", StridedConvNet.Name, "--epochs", "1", "--threads", "1");
 
         Assert.True(exitCode == 0, errors);
         Assert.Contains("test accuracy", output, StringComparison.Ordinal);
@@ -147,15 +124,8 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
             StringComparison.Ordinal);
 
         var parts = Atu.Run(
-            "reference",
-            "--data",
-            house.At("folders"),
-            "--extractor",
-            house.At("cat-or-dog.safetensors"),
-            "--out",
-            house.At("parts.safetensors"),
-            "--threads",
-            "1");
+            "reference", "--data", house.At("folders"), "--extractor", house.At("cat-or-dog.safetensors"),
+            "--out", house.At("parts.safetensors"), "--threads", "1");
         Assert.Contains("60 images in 2 classes: train (40), val (20)", parts.Output, StringComparison.Ordinal);
         Assert.Contains("passed over: 1 hidden or system entries (__MACOSX)", parts.Output, StringComparison.Ordinal);
         Assert.Contains(
@@ -177,19 +147,8 @@ public sealed class FeatureTests(SmallHouse house) : IClassFixture<SmallHouse>
         LabelledPictures.Write(folder, count: 12);
 
         Succeeds(
-            "pretrain",
-            "--data",
-            folder,
-            "--out",
-            house.At("young.safetensors"),
-            "--channels",
-            "8",
-            "6",
-            "4",
-            "--steps",
-            "3",
-            "--decay",
-            "1");
+            "pretrain", "--data", folder, "--out", house.At("young.safetensors"), "--channels", "8", "6", "4",
+            "--steps", "3", "--decay", "1");
 
         Assert.Contains("1×16×16", Atu.Run("inspect", house.At("young.safetensors")).Output, StringComparison.Ordinal);
         var (exitCode, _, errors) =

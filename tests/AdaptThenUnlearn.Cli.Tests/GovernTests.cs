@@ -23,12 +23,7 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Contains($"{policy}(10,{limit}): error ATU3001: failed ban/maxRate", errors, StringComparison.Ordinal);
         Assert.Equal(
             [
-                ".atu-made",
-                "curves.csv",
-                "images/before-after.png",
-                "images/curves.png",
-                "report.md",
-                "run.json",
+                ".atu-made", "curves.csv", "images/before-after.png", "images/curves.png", "report.md", "run.json",
                 "strict.safetensors"
             ],
             Directory.EnumerateFiles(Out("strict"), "*", SearchOption.AllDirectories)
@@ -175,14 +170,8 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
             ? new Dictionary<string, string> { [key] = value }
             : [];
         using var atu = Atu.StartWith(environment, [
-            "govern",
-            policy,
-            "--threads",
-            "1",
-            "--out",
-            house.At("out"),
-            "--no-train",
-            .. option.Length > 0 ? new[] { option } : []
+            "govern", policy, "--threads", "1", "--out", house.At("out"),
+            "--no-train", .. option.Length > 0 ? new[] { option } : []
         ]);
         var (exitCode, _, errors) = atu.Finish();
 

@@ -20,17 +20,8 @@ public sealed class LabelPageTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.SkipWhen(HeadlessChromium.Installed is null, "Chromium is not installed");
         var folder = house.At($"labels-{colours}");
         using var atu = Atu.Start(
-            "label",
-            house.At("generator.safetensors"),
-            "--feature",
-            "bright",
-            "--out",
-            folder,
-            "--count",
-            "60",
-            "--keep-useless",
-            "--threads",
-            "1");
+            "label", house.At("generator.safetensors"), "--feature", "bright", "--out", folder, "--count", "60",
+            "--keep-useless", "--threads", "1");
         var address = await atu.FirstLine;
         await using var chromium = await HeadlessChromium.StartAsync();
         await chromium.AppearAsync(width, colours);
@@ -87,16 +78,8 @@ public sealed class LabelPageTests(SmallHouse house) : IClassFixture<SmallHouse>
         Signals.SkipWithoutInterrupt();
         Assert.SkipWhen(HeadlessChromium.Installed is null, "Chromium is not installed");
         using var atu = Atu.Start(
-            "label",
-            house.At("generator.safetensors"),
-            "--feature",
-            "bright",
-            "--out",
-            house.At("labels-mouse"),
-            "--count",
-            "20",
-            "--threads",
-            "1");
+            "label", house.At("generator.safetensors"), "--feature", "bright", "--out", house.At("labels-mouse"),
+            "--count", "20", "--threads", "1");
         await using var chromium = await HeadlessChromium.StartAsync();
         await chromium.GoAsync(await atu.FirstLine);
         var place =
@@ -130,18 +113,8 @@ public sealed class LabelPageTests(SmallHouse house) : IClassFixture<SmallHouse>
 
         string[] arguments =
         [
-            "label",
-            house.At("generator.safetensors"),
-            "--feature",
-            "odd",
-            "--out",
-            folder,
-            "--count",
-            "40",
-            "--train-only",
-            "--keep-useless",
-            "--threads",
-            "1"
+            "label", house.At("generator.safetensors"), "--feature", "odd", "--out", folder, "--count", "40",
+            "--train-only", "--keep-useless", "--threads", "1"
         ];
         var (exitCode, output, errors) = Atu.Run(arguments);
 
@@ -172,18 +145,8 @@ public sealed class LabelPageTests(SmallHouse house) : IClassFixture<SmallHouse>
                 .ToDictionary(image => image, image => image % 3 == 0))));
         string[] arguments =
         [
-            "label",
-            generator,
-            "--feature",
-            "odd",
-            "--out",
-            folder,
-            "--count",
-            "40",
-            "--train-only",
-            "--keep-useless",
-            "--threads",
-            "1"
+            "label", generator, "--feature", "odd", "--out", folder, "--count", "40", "--train-only", "--keep-useless",
+            "--threads", "1"
         ];
 
         var (exitCode, output, errors) = Atu.Run(arguments);

@@ -182,17 +182,8 @@ public sealed class LabelServerTests(LabelServerTests.Served served) : IClassFix
     {
         using var house = new SmallHouse();
         using var atu = Atu.Start(
-            "label",
-            house.At("generator.safetensors"),
-            "--feature",
-            "odd",
-            "--out",
-            house.At("labels"),
-            "--count",
-            "400",
-            "--keep-useless",
-            "--threads",
-            "1");
+            "label", house.At("generator.safetensors"), "--feature", "odd", "--out", house.At("labels"), "--count", "400",
+            "--keep-useless", "--threads", "1");
         var address = new Uri(await atu.FirstLine);
         await PostAsync(
             "labels", new { changes = Enumerable.Range(0, 400).Select(image => new { image, shows = (bool?)(image % 3 == 0) }) });
@@ -223,16 +214,8 @@ public sealed class LabelServerTests(LabelServerTests.Served served) : IClassFix
     public void Start_PortThatIsTaken_SaysSo()
     {
         var (exitCode, _, errors) = Atu.Run(
-            "label",
-            served.House.At("generator.safetensors"),
-            "--feature",
-            "bright",
-            "--out",
-            served.House.At("elsewhere"),
-            "--count",
-            "20",
-            "--port",
-            $"{served.Address.Port}");
+            "label", served.House.At("generator.safetensors"), "--feature", "bright",
+            "--out", served.House.At("elsewhere"), "--count", "20", "--port", $"{served.Address.Port}");
 
         Assert.Equal(3, exitCode);
         Assert.Contains("ATU2012: cannot listen on 127.0.0.1:", errors, StringComparison.Ordinal);
@@ -242,14 +225,8 @@ public sealed class LabelServerTests(LabelServerTests.Served served) : IClassFix
     public void Start_FolderInUse_SaysSo()
     {
         var (exitCode, _, errors) = Atu.Run(
-            "label",
-            served.House.At("generator.safetensors"),
-            "--feature",
-            "bright",
-            "--out",
-            served.House.At("served"),
-            "--count",
-            "20");
+            "label", served.House.At("generator.safetensors"), "--feature", "bright", "--out", served.House.At("served"),
+            "--count", "20");
 
         Assert.Equal(3, exitCode);
         Assert.Contains("ATU2003: ", errors, StringComparison.Ordinal);
@@ -276,16 +253,8 @@ public sealed class LabelServerTests(LabelServerTests.Served served) : IClassFix
         public async ValueTask InitializeAsync()
         {
             _atu = Atu.Start(
-                "label",
-                House.At("generator.safetensors"),
-                "--feature",
-                "bright",
-                "--out",
-                House.At("served"),
-                "--count",
-                "20",
-                "--threads",
-                "1");
+                "label", House.At("generator.safetensors"), "--feature", "bright", "--out", House.At("served"),
+                "--count", "20", "--threads", "1");
             Address = new Uri(await _atu.FirstLine);
         }
 

@@ -44,12 +44,6 @@ public sealed class ParentProcessTests(SmallHouse house) : IClassFixture<SmallHo
         Assert.DoesNotContain("--parent-process", Atu.Run("govern", "--help").Output, StringComparison.Ordinal);
 
     private Atu Start(int parent) => Atu.Start(
-        "govern",
-        _endless,
-        "--threads",
-        "1",
-        "--out",
-        house.At("parent-out"),
-        "--parent-process",
-        parent.ToString(CultureInfo.InvariantCulture));
+        "govern", _endless, "--threads", "1", "--out", house.At("parent-out"),
+        "--parent-process", parent.ToString(CultureInfo.InvariantCulture));
 }

@@ -101,14 +101,8 @@ public sealed class ReportTests(SmallHouse house) : IClassFixture<SmallHouse>
     public void Report_DamagedCounts_AreNoRecord()
     {
         Assert.Equal(0, Atu.Run(
-            "govern",
-            house.Policy("sound", "\"maxRate\": 0.9"),
-            "--out",
-            house.At("out"),
-            "--threads",
-            "1",
-            "--device",
-            "cpu").ExitCode);
+            "govern", house.Policy("sound", "\"maxRate\": 0.9"), "--out", house.At("out"), "--threads", "1",
+            "--device", "cpu").ExitCode);
         var text = File.ReadAllText(house.At("out/sound/run.json"));
         foreach (var (from, to) in new[]
         {

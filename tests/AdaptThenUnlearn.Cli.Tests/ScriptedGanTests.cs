@@ -106,16 +106,8 @@ public sealed class ScriptedGanTests(ScriptedHouse house) : IClassFixture<Script
 
         Assert.Equal(3, Atu.Run("sample", house.At("g.pt"), "--npy", house.At("images.npy")).ExitCode);
         var sampled = Atu.Run(
-            "sample",
-            house.At("g.pt"),
-            "--npy",
-            house.At("images.npy"),
-            "--format",
-            "torchscript",
-            "--latent-size",
-            "8",
-            "--count",
-            "3");
+            "sample", house.At("g.pt"), "--npy", house.At("images.npy"), "--format", "torchscript", "--latent-size", "8",
+            "--count", "3");
         Assert.True(sampled.ExitCode == 0, sampled.Errors);
         Assert.True(File.Exists(house.At("images.npy")));
     }
@@ -129,22 +121,8 @@ public sealed class ScriptedGanTests(ScriptedHouse house) : IClassFixture<Script
                 0, 40).ToDictionary(image => image, image => image % 3 == 0))));
         string[] arguments =
         [
-            "label",
-            house.At("g.pt"),
-            "--format",
-            "torchscript",
-            "--latent-size",
-            "8",
-            "--feature",
-            "odd",
-            "--out",
-            folder,
-            "--count",
-            "40",
-            "--train-only",
-            "--keep-useless",
-            "--threads",
-            "1"
+            "label", house.At("g.pt"), "--format", "torchscript", "--latent-size", "8", "--feature", "odd",
+            "--out", folder, "--count", "40", "--train-only", "--keep-useless", "--threads", "1"
         ];
 
         var refused = Atu.Run(arguments);
@@ -163,14 +141,8 @@ public sealed class ScriptedGanTests(ScriptedHouse house) : IClassFixture<Script
         var policy = house.Policy("compared", edit: (Generator, Named));
         string[] command =
         [
-            "compare",
-            policy,
-            "--methods",
-            "default,paper-el2",
-            "--out",
-            house.At("compared"),
-            "--work",
-            house.At("compared-runs")
+            "compare", policy, "--methods", "default,paper-el2", "--out", house.At("compared"),
+            "--work", house.At("compared-runs")
         ];
 
         var (exitCode, _, errors) = Atu.Run(command);

@@ -120,14 +120,8 @@ public sealed class OpenApi : IDisposable
     private static void Download(string folder)
     {
         using var npm = Start(
-            OperatingSystem.IsWindows() ? "npm.cmd" : "npm",
-            folder,
-            "ci",
-            "--ignore-scripts",
-            "--no-audit",
-            "--no-fund",
-            "--fetch-retries",
-            "1");
+            OperatingSystem.IsWindows() ? "npm.cmd" : "npm", folder, "ci", "--ignore-scripts", "--no-audit", "--no-fund",
+            "--fetch-retries", "1");
         var errors = npm.StandardError.ReadToEndAsync();
         _ = npm.StandardOutput.ReadToEndAsync();
         var ended = npm.WaitForExit(_patience);

@@ -143,27 +143,15 @@ public sealed class CakeBuildTests(CakeHouse house) : IClassFixture<CakeHouse>
     private (int ExitCode, string Output, string Errors) Sample(string policies, params string[] more)
     {
         using var cake = CakeProcess.StartScript(house.Folder, [
-            "samples/cake/build.cake",
-            $"--policies={house.At(policies)}",
-            "--output=out",
-            $"--atu={CakeHouse.Atu}",
-            "--no-train",
-            .. more
+            "samples/cake/build.cake", $"--policies={house.At(policies)}", "--output=out", $"--atu={CakeHouse.Atu}",
+            "--no-train", .. more
         ]);
         return cake.Finish();
     }
 
     private (int ExitCode, string Output, string Errors) Frosting(string policy) =>
         CakeProcess.Run(
-            house.Folder,
-            "dotnet",
-            "run",
-            "--project",
-            "samples/frosting",
-            "--",
-            "--target=Govern",
-            $"--policies=policies/{policy}.json",
-            "--output=frosting-out",
-            $"--atu={CakeHouse.Atu}",
+            house.Folder, "dotnet", "run", "--project", "samples/frosting", "--",
+            "--target=Govern", $"--policies=policies/{policy}.json", "--output=frosting-out", $"--atu={CakeHouse.Atu}",
             "--no-train");
 }

@@ -9,18 +9,8 @@ public sealed class CakeHouse : IDisposable
 {
     private static readonly string[] _parts =
         [
-            "Directory.Build.props",
-            "Directory.Packages.props",
-            "global.json",
-            ".config",
-            "build",
-            "build.sh",
-            "build.ps1",
-            "docs/cake.md",
-            "models/mnist",
-            "policies",
-            "samples",
-            "tasks/AdaptThenUnlearn.Cake",
+            "Directory.Build.props", "Directory.Packages.props", "global.json", ".config", "build", "build.sh",
+            "build.ps1", "docs/cake.md", "models/mnist", "policies", "samples", "tasks/AdaptThenUnlearn.Cake",
             "tasks/AdaptThenUnlearn.Tasks"
         ];
 

@@ -20,14 +20,8 @@ public sealed class SolutionTests
     {
         var root = AdaptThenUnlearn.Tests.Repository.Root;
         using var format = Command.Start(
-            root,
-            new Dictionary<string, string?>(),
-            "dotnet",
-            "format",
-            "whitespace",
-            "AdaptThenUnlearn.sln",
-            "--verify-no-changes",
-            "--no-restore");
+            root, new Dictionary<string, string?>(), "dotnet", "format", "whitespace", "AdaptThenUnlearn.sln",
+            "--verify-no-changes", "--no-restore");
 
         var (exitCode, output) = format.Finish();
 

@@ -76,16 +76,7 @@ public sealed partial class LabelCommand(Terminal terminal)
     {
         var command = new Command("label", "Label generated images on a local page and train a classifier from the labels")
         {
-            _feature,
-            _out,
-            _count,
-            _seed,
-            _features,
-            _discriminator,
-            _port,
-            _trainOnly,
-            _keepUseless,
-            Machine.Device,
+            _feature, _out, _count, _seed, _features, _discriminator, _port, _trainOnly, _keepUseless, Machine.Device,
             Machine.Threads,
         };
         _generator.AddTo(command);

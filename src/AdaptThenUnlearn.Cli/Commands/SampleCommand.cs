@@ -63,18 +63,8 @@ public sealed class SampleCommand(Terminal terminal)
         _network.AcceptOnlyFromAmong("ema", "generator");
         var command = new Command("sample", "Generate images from a checkpoint")
         {
-            _out,
-            _npy,
-            _count,
-            _seed,
-            _latents,
-            _labels,
-            _truncation,
-            _noise,
-            _network,
-            OutputFiles.Overwrite,
-            Machine.Device,
-            Machine.Threads,
+            _out, _npy, _count, _seed, _latents, _labels, _truncation, _noise, _network, OutputFiles.Overwrite,
+            Machine.Device, Machine.Threads,
         };
         _generator.AddTo(command);
         command.SetGuardedAction(terminal, Run);

@@ -62,12 +62,7 @@ public static class RunPages
 
     private static Page Whole(PublishedRun run, PublishContext context, IEnumerable<PageSection> changes) => new(
     [
-        PageSection.Fixed(Head(run, context)),
-        .. Notes(run),
-        Rules(run),
-        .. changes,
-        .. AdviceSection(run),
-        Details(run),
+        PageSection.Fixed(Head(run, context)), .. Notes(run), Rules(run), .. changes, .. AdviceSection(run), Details(run),
         PageSection.Fixed(Links(context)),
     ]);
 
@@ -135,13 +130,7 @@ public static class RunPages
             var row = RuleRow.Create(run.Record, finding);
             return new[]
             {
-                RuleRow.NameOf(finding),
-                Mark(finding.State),
-                row.Limit,
-                row.Before,
-                row.After,
-                row.Bound,
-                row.Samples
+                RuleRow.NameOf(finding), Mark(finding.State), row.Limit, row.Before, row.After, row.Bound, row.Samples
             };
         });
         return new PageSection(1, [.. rows], kept => rows.Any()

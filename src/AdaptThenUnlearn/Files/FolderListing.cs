@@ -17,16 +17,8 @@ public sealed record FolderListing(IReadOnlyList<string> Files, IReadOnlyList<st
     // Left behind by macOS, Windows, and the file servers of Synology and QNAP.
     private static readonly HashSet<string> _system = new(StringComparer.OrdinalIgnoreCase)
     {
-        "__MACOSX",
-        "Thumbs.db",
-        "desktop.ini",
-        "$RECYCLE.BIN",
-        "System Volume Information",
-        "lost+found",
-        "@eaDir",
-        "#recycle",
-        "@Recycle",
-        "@Recently-Snapshot",
+        "__MACOSX", "Thumbs.db", "desktop.ini", "$RECYCLE.BIN", "System Volume Information", "lost+found", "@eaDir",
+        "#recycle", "@Recycle", "@Recently-Snapshot",
     };
 
     /// <summary>

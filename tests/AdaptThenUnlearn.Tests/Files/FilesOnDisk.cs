@@ -8,15 +8,8 @@ internal static class FilesOnDisk
 {
     public static TheoryData<string> Irregular =>
     [
-        "a pipe",
-        "a socket",
-        "an endless device",
-        "a link to a pipe",
-        "a link to a device",
-        "a folder",
-        "nothing",
-        "a NUL character",
-        "an empty path"
+        "a pipe", "a socket", "an endless device", "a link to a pipe", "a link to a device", "a folder", "nothing",
+        "a NUL character", "an empty path"
     ];
 
     /// <summary>Makes one in a folder and gives its path.</summary>

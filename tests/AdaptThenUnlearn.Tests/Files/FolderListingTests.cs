@@ -14,14 +14,8 @@ public sealed class FolderListingTests : IDisposable
     {
         string[] hidden =
         [
-            ".DS_Store",
-            ".ipynb_checkpoints/a-checkpoint.png",
-            "@eaDir/a.png/thumb.png",
-            "Thumbs.db",
-            "__MACOSX/._a.png",
-            "cat/._b.png",
-            "cat/desktop.ini",
-            "cat/.thumbnails/b.png"
+            ".DS_Store", ".ipynb_checkpoints/a-checkpoint.png", "@eaDir/a.png/thumb.png", "Thumbs.db", "__MACOSX/._a.png",
+            "cat/._b.png", "cat/desktop.ini", "cat/.thumbnails/b.png"
         ];
         foreach (var name in (string[])[.. hidden, "a.png", "cat/b.png", "cat/deep/c.png", "notes.txt"])
             Put(name);
@@ -30,13 +24,7 @@ public sealed class FolderListingTests : IDisposable
 
         Assert.Equal(["a.png", "cat/b.png", "cat/deep/c.png", "notes.txt"], Relative(listing.Files));
         Assert.Equal([
-            ".DS_Store",
-            ".ipynb_checkpoints",
-            "@eaDir",
-            "Thumbs.db",
-            "__MACOSX",
-            "cat/._b.png",
-            "cat/.thumbnails",
+            ".DS_Store", ".ipynb_checkpoints", "@eaDir", "Thumbs.db", "__MACOSX", "cat/._b.png", "cat/.thumbnails",
             "cat/desktop.ini"
         ], listing.Hidden);
         Assert.Empty(listing.Repeated);

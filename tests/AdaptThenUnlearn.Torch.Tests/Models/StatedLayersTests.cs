@@ -29,14 +29,7 @@ public sealed class StatedLayersTests : IDisposable
     private static Dictionary<string, (Func<Sequential> Make, string[] Layers, bool IsAssumed)> Networks { get; } = new()
     {
         ["tutorial"] = (() => Numbered(
-            Up(Latent, 6, 4),
-            BatchNorm2d(6),
-            ReLU(),
-            Up(6, 4, 4, 2, 1),
-            BatchNorm2d(4),
-            ReLU(),
-            Up(4, 1, 4, 2, 1),
-            Tanh()), _tutorial, true),
+            Up(Latent, 6, 4), BatchNorm2d(6), ReLU(), Up(6, 4, 4, 2, 1), BatchNorm2d(4), ReLU(), Up(4, 1, 4, 2, 1), Tanh()), _tutorial, true),
         ["other eps"] = (
             () => Numbered(Up(Latent, 6, 4), BatchNorm2d(6, eps: 0.5), ReLU(), Up(6, 3, 4, 2, 1), Tanh()),
             [
@@ -63,79 +56,34 @@ public sealed class StatedLayersTests : IDisposable
             ["ConvTranspose2d", "BatchNorm2d", "ReLU", "ConvTranspose2d(stride=2, padding=1)"], true),
         ["kernel 3 of stride 2"] = (
             () => Numbered(
-                Up(Latent, 6, 4),
-                BatchNorm2d(6),
-                ReLU(),
-                Up(6, 4, 3, 2, 1),
-                BatchNorm2d(4),
-                ReLU(),
-                Up(4, 4, 4, 2, 1),
-                BatchNorm2d(4),
-                ReLU(),
-                Up(4, 1, 4, 2, 1),
-                Tanh()),
+                Up(Latent, 6, 4), BatchNorm2d(6), ReLU(), Up(6, 4, 3, 2, 1), BatchNorm2d(4), ReLU(), Up(4, 4, 4, 2, 1),
+                BatchNorm2d(4), ReLU(), Up(4, 1, 4, 2, 1), Tanh()),
             [
-                "ConvTranspose2d",
-                "BatchNorm2d",
-                "ReLU",
-                "ConvTranspose2d(stride=2, padding=1)",
-                "BatchNorm2d",
-                "ReLU",
-                "ConvTranspose2d(stride=2, padding=1)",
-                "BatchNorm2d",
-                "ReLU",
-                "ConvTranspose2d(stride=2, padding=1)",
+                "ConvTranspose2d", "BatchNorm2d", "ReLU", "ConvTranspose2d(stride=2, padding=1)", "BatchNorm2d", "ReLU",
+                "ConvTranspose2d(stride=2, padding=1)", "BatchNorm2d", "ReLU", "ConvTranspose2d(stride=2, padding=1)",
                 "Tanh"
             ], false),
         ["second layer of stride 1"] = (
             () => Numbered(
-                Up(Latent, 6, 4),
-                BatchNorm2d(6),
-                ReLU(),
-                Up(6, 4, 4),
-                BatchNorm2d(4),
-                ReLU(),
-                Up(4, 4, 4, 2, 1),
-                BatchNorm2d(4),
-                ReLU(),
-                Up(4, 1, 4, 2, 1),
-                Tanh()),
+                Up(Latent, 6, 4), BatchNorm2d(6), ReLU(), Up(6, 4, 4), BatchNorm2d(4), ReLU(), Up(4, 4, 4, 2, 1),
+                BatchNorm2d(4), ReLU(), Up(4, 1, 4, 2, 1), Tanh()),
             [
-                "ConvTranspose2d",
-                "BatchNorm2d",
-                "ReLU",
-                "ConvTranspose2d",
-                "BatchNorm2d",
-                "ReLU",
-                "ConvTranspose2d(stride=2, padding=1)",
-                "BatchNorm2d",
-                "ReLU",
-                "ConvTranspose2d(stride=2, padding=1)",
+                "ConvTranspose2d", "BatchNorm2d", "ReLU", "ConvTranspose2d", "BatchNorm2d", "ReLU",
+                "ConvTranspose2d(stride=2, padding=1)", "BatchNorm2d", "ReLU", "ConvTranspose2d(stride=2, padding=1)",
                 "Tanh"
             ], false),
         ["ReLU before normalisation"] = (
             () => Numbered(
                 Up(Latent, 6, 4), BatchNorm2d(6), ReLU(), Up(6, 4, 4, 2, 1), ReLU(), BatchNorm2d(4), Up(4, 1, 4, 2, 1), Tanh()),
             [
-                "ConvTranspose2d",
-                "BatchNorm2d",
-                "ReLU",
-                "ConvTranspose2d(stride=2, padding=1)",
-                "ReLU",
-                "BatchNorm2d",
-                "ConvTranspose2d(stride=2, padding=1)",
-                "Tanh"
+                "ConvTranspose2d", "BatchNorm2d", "ReLU", "ConvTranspose2d(stride=2, padding=1)", "ReLU", "BatchNorm2d",
+                "ConvTranspose2d(stride=2, padding=1)", "Tanh"
             ], false),
         ["a layer without normalisation"] = (
             () => Numbered(Up(Latent, 6, 4), BatchNorm2d(6), ReLU(), Up(6, 4, 4, 2, 1), ReLU(), Up(4, 1, 4, 2, 1), Tanh()),
             [
-                "ConvTranspose2d",
-                "BatchNorm2d",
-                "ReLU",
-                "ConvTranspose2d(stride=2, padding=1)",
-                "ReLU",
-                "ConvTranspose2d(stride=2, padding=1)",
-                "Tanh"
+                "ConvTranspose2d", "BatchNorm2d", "ReLU", "ConvTranspose2d(stride=2, padding=1)", "ReLU",
+                "ConvTranspose2d(stride=2, padding=1)", "Tanh"
             ], false),
         ["learned slopes"] = (
             () => Numbered(Up(Latent, 6, 4), BatchNorm2d(6), PReLU(1, 0.4), Up(6, 1, 4, 2, 1), Tanh()),

@@ -24,13 +24,8 @@ public sealed partial class PipelineFilesTests
         Assert.Superset(
             new HashSet<string>
             {
-                "action.yml",
-                ".github/workflows/ci.yml",
-                ".github/workflows/govern.yml",
-                ".github/workflows/publish.yml",
-                "docs/github-actions.md#1",
-                "docs/azure-pipelines.md#1",
-                "docs/gitlab-ci.md#1"
+                "action.yml", ".github/workflows/ci.yml", ".github/workflows/govern.yml", ".github/workflows/publish.yml",
+                "docs/github-actions.md#1", "docs/azure-pipelines.md#1", "docs/gitlab-ci.md#1"
             },
             All.Keys.ToHashSet());
 
@@ -152,16 +147,8 @@ public sealed partial class PipelineFilesTests
 
         Assert.Equal(
             [
-                "govern",
-                "--out",
-                "the \"out\" folder",
-                "--device",
-                "cpu",
-                "--set=description=`touch pwned`; exit 0",
-                .. more,
-                "--",
-                "a b.json",
-                "$(touch pwned).json"
+                "govern", "--out", "the \"out\" folder", "--device", "cpu",
+                "--set=description=`touch pwned`; exit 0", .. more, "--", "a b.json", "$(touch pwned).json"
             ],
             File.ReadAllLines(folder.At("arguments")));
 
