@@ -32,7 +32,8 @@ internal sealed partial class SharedCase : IDisposable
 
         // Beside the copied case lie its neighbours, which some cases use.
         _folder = Path.Combine(_root, name);
-        foreach (var neighbour in Directory.EnumerateFileSystemEntries(SharedCases.Folder!).Where(entry => Path.GetFileName(entry) != name))
+        foreach (var neighbour in Directory.EnumerateFileSystemEntries(SharedCases.Folder!)
+            .Where(entry => Path.GetFileName(entry) != name))
             File.CreateSymbolicLink(Path.Combine(_root, Path.GetFileName(neighbour)), neighbour);
         Copy(Path.Combine(SharedCases.Folder!, name), _folder);
         var line = Line().Match(File.ReadAllText(Path.Combine(_folder, "README.md")));

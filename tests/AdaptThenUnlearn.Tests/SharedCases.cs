@@ -3,7 +3,9 @@ namespace AdaptThenUnlearn.Tests;
 /// <summary>Where the cases of real-world files lie: outside the repository, above the checkout.</summary>
 internal static class SharedCases
 {
-    /// <summary>The folder that <c>ATU_CASES</c> names, or <c>shared/cases/files</c> above the tests; null where there is none.</summary>
+    /// <summary>
+    /// The folder that <c>ATU_CASES</c> names, or <c>shared/cases/files</c> above the tests; null where there is none.
+    /// </summary>
     public static string? Folder { get; } = Find();
 
     private static string? Find()

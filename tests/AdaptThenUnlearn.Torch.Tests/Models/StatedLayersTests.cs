@@ -29,7 +29,14 @@ public sealed class StatedLayersTests : IDisposable
     private static Dictionary<string, (Func<Sequential> Make, string[] Layers, bool IsAssumed)> Networks { get; } = new()
     {
         ["tutorial"] = (() => Numbered(
-            Up(Latent, 6, 4), BatchNorm2d(6), ReLU(), Up(6, 4, 4, 2, 1), BatchNorm2d(4), ReLU(), Up(4, 1, 4, 2, 1), Tanh()), _tutorial, true),
+            Up(Latent, 6, 4),
+            BatchNorm2d(6),
+            ReLU(),
+            Up(6, 4, 4, 2, 1),
+            BatchNorm2d(4),
+            ReLU(),
+            Up(4, 1, 4, 2, 1),
+            Tanh()), _tutorial, true),
         ["other eps"] = (
             () => Numbered(Up(Latent, 6, 4), BatchNorm2d(6, eps: 0.5), ReLU(), Up(6, 3, 4, 2, 1), Tanh()),
             [
