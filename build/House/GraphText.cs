@@ -1,13 +1,12 @@
 using System.Globalization;
 using System.Text;
+using static AdaptThenUnlearn.House.RoomGraph;
 
 namespace AdaptThenUnlearn.House;
 
 /// <summary>The graph as Markdown: a table of rooms with the rooms that they use, then the cycles.</summary>
 public static class GraphText
 {
-    private const string Prefix = "AdaptThenUnlearn.";
-
     /// <summary>Renders it.</summary>
     /// <param name="graph">Of any checkout.</param>
     public static string Render(RoomGraph graph)
@@ -31,7 +30,7 @@ public static class GraphText
             var within = graph.Arrows.Where(arrow => cycle.Contains(arrow.Key.From) && cycle.Contains(arrow.Key.To));
             foreach (var ((from, to), uses) in within)
             {
-                var first = string.Join(", ", uses.Take(4).Select(use => $"{Name(use.From)} → {Name(use.To)}"));
+                var first = string.Join(", ", uses.Take(4).Select(use => $"{NameOf(use.From)} → {NameOf(use.To)}"));
                 var more = uses.Count > 4 ? string.Create(CultureInfo.InvariantCulture, $" and {uses.Count - 4} more") : "";
                 text.Append(CultureInfo.InvariantCulture, $"  {Short(from)} → {Short(to)}: {first}{more}\n");
             }
@@ -41,8 +40,4 @@ public static class GraphText
 
     private static string Arrow(IReadOnlyList<TypeUse> uses, string to) =>
         $"{Short(to)} ({uses.Select(use => use.From).Distinct().Count()}, {uses.Select(use => use.To).Distinct().Count()})";
-
-    private static string Short(string room) => room.StartsWith(Prefix, StringComparison.Ordinal) ? room[Prefix.Length..] : room;
-
-    private static string Name(string type) => type[(type.LastIndexOf('.') + 1)..];
 }

@@ -60,6 +60,15 @@ public sealed class RoomGraph
     /// <param name="type">As in <see cref="TypeUse"/>.</param>
     public static string RoomOf(string type) => type[..type.LastIndexOf('.')];
 
+    /// <summary>What all rooms' names begin with.</summary>
+    internal const string Prefix = "AdaptThenUnlearn.";
+
+    /// <summary>A room's name without what all begin with.</summary>
+    internal static string Short(string room) => room.StartsWith(Prefix, StringComparison.Ordinal) ? room[Prefix.Length..] : room;
+
+    /// <summary>A type's name without its room.</summary>
+    internal static string NameOf(string type) => type[(type.LastIndexOf('.') + 1)..];
+
     private HashSet<string> Reachable(string room)
     {
         var found = new HashSet<string>();

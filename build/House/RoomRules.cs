@@ -1,3 +1,5 @@
+using static AdaptThenUnlearn.House.RoomGraph;
+
 namespace AdaptThenUnlearn.House;
 
 /// <summary>The table of who may know whom. A new room, or a new arrow between rooms, is added here on purpose.</summary>
@@ -8,8 +10,6 @@ namespace AdaptThenUnlearn.House;
 /// </remarks>
 public static class RoomRules
 {
-    private const string Prefix = "AdaptThenUnlearn.";
-
     // Files on a disk and diagnostic lines: everybody meets them, and they know nobody.
     private static readonly string[] _knownByAll = ["Diagnostics", "Files"];
 
@@ -147,11 +147,7 @@ public static class RoomRules
         .. graph.Arrows.Where(arrow => !MayKnow(arrow.Key.From, arrow.Key.To)).OrderBy(arrow => arrow.Key)
             .Select(
                 arrow => $"{arrow.Key.From} may not know {arrow.Key.To}: "
-                    + $"{string.Join(", ", arrow.Value.Take(5).Select(use => $"{Name(use.From)} uses {Name(use.To)}"))}"),
+                    + $"{string.Join(", ", arrow.Value.Take(5).Select(use => $"{NameOf(use.From)} uses {NameOf(use.To)}"))}"),
         .. graph.Cycles().Select(cycle => $"these rooms know each other in a circle: {string.Join(", ", cycle)}"),
     ];
-
-    private static string Short(string room) => room.StartsWith(Prefix, StringComparison.Ordinal) ? room[Prefix.Length..] : room;
-
-    private static string Name(string type) => type[(type.LastIndexOf('.') + 1)..];
 }

@@ -134,7 +134,7 @@ public sealed class MeasureCommand(Terminal terminal)
     private int PrintMeasurement(Measurement measured, MeasureContext context, ParseResult parsed)
     {
         var unmeasured = context.Policy.UndesiredFeatures
-            .Select((feature, number) => (Number: number, Why: WhyNotMeasured(measured, feature.Name)))
+            .Select((feature, number) => (Number: number, Why: measured.WhyMeaningless(feature.Name)))
             .Where(feature => feature.Why is not null).ToList();
         foreach (var (number, why) in unmeasured)
             terminal.WriteDiagnostic(context.File.CreateMessage(
@@ -146,14 +146,11 @@ public sealed class MeasureCommand(Terminal terminal)
         return unmeasured.Count == 0 ? ExitCodes.Passed : ExitCodes.BadPolicy;
     }
 
-    private static string? WhyNotMeasured(Measurement measured, string feature) =>
-        measured.Diversity?.WhyOneImage ?? measured.Features.FirstOrDefault(reading => reading.Feature == feature)?.NotMeasured;
-
     private static void Describe(Measurement measured)
     {
-        foreach (var feature in measured.Features.Where(feature => WhyNotMeasured(measured, feature.Feature) is not null))
-            Line(feature.Feature, $"not measured: {WhyNotMeasured(measured, feature.Feature)}");
-        foreach (var feature in measured.Features.Where(feature => WhyNotMeasured(measured, feature.Feature) is null))
+        foreach (var feature in measured.Features.Where(feature => measured.WhyMeaningless(feature.Feature) is not null))
+            Line(feature.Feature, $"not measured: {measured.WhyMeaningless(feature.Feature)}");
+        foreach (var feature in measured.Features.Where(feature => measured.WhyMeaningless(feature.Feature) is null))
             foreach (var look in feature.Looks)
                 Line(feature.Feature, $"{Share(look.Hits, look.Samples)}, by {feature.Classifier}");
         foreach (var share in measured.Shares)

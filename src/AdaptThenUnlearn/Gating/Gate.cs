@@ -108,8 +108,7 @@ public static class Gate
     // An auditor that cannot tell, or one image many times, makes the comparison meaningless, whether before or after.
     private static string? WhyMeaningless(UndesiredFeature feature, params IEnumerable<Measurement?> measured) =>
         measured.OfType<Measurement>()
-            .Select(each => each.Diversity?.WhyOneImage
-                ?? each.Features.FirstOrDefault(reading => reading.Feature == feature.Name)?.NotMeasured)
+            .Select(each => each.WhyMeaningless(feature.Name))
             .FirstOrDefault(reason => reason is not null);
 
     private static IEnumerable<string> NoiseWarning(EvaluationOptions evaluation, UndesiredFeature feature, Measurement measured)

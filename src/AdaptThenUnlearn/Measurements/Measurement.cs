@@ -24,7 +24,14 @@ public sealed record Measurement(
     QualityReading? Quality,
     IReadOnlyList<ClassShare> Shares,
     string Range = "raw",
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] ImageDiversity? Diversity = null);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] ImageDiversity? Diversity = null)
+{
+    /// <summary>Why the counts of a feature have no meaning: one image many times, or an auditor that cannot tell.</summary>
+    /// <param name="feature">The feature's name in the policy.</param>
+    /// <returns>A sentence without a full stop; null where they have a meaning, or where the feature was not counted.</returns>
+    public string? WhyMeaningless(string feature) =>
+        Diversity?.WhyOneImage ?? Features.FirstOrDefault(reading => reading.Feature == feature)?.NotMeasured;
+}
 
 /// <summary>How often one undesired feature was emitted.</summary>
 /// <param name="Feature">The feature's name in the policy.</param>
