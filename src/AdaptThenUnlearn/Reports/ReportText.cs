@@ -35,6 +35,25 @@ public static class ReportText
     /// <summary>A number that may not be there.</summary>
     public static string Number(double? value, Func<double, string> unit) => value is { } number ? unit(number) : None;
 
+    /// <summary>A measured or judged number, as short as it can be without changing its side of the limit.</summary>
+    /// <remarks>Three significant digits; all of them where three would show the number at its limit, or beyond it.</remarks>
+    /// <param name="finding">Whose number it is.</param>
+    /// <param name="value">Null where there is none.</param>
+    public static string Rounded(Finding finding, double? value)
+    {
+        var unit = Unit(finding.Rule);
+        if (value is not { } number)
+            return None;
+
+        var isOnSameSide = Rounded(number).CompareTo(finding.Limit) == number.CompareTo(finding.Limit);
+        return isOnSameSide ? Rounded(number, unit) : unit(number);
+    }
+
+    /// <summary>A number with three significant digits: nobody reads more from a count of images.</summary>
+    /// <param name="value">Any number.</param>
+    /// <param name="unit">How it is written.</param>
+    public static string Rounded(double value, Func<double, string> unit) => unit(Rounded(value));
+
     /// <inheritdoc cref="ReadingText.Percent"/>
     public static string Percent(double value) => ReadingText.Percent(value);
 
@@ -43,5 +62,9 @@ public static class ReportText
 
     /// <summary>Counts and their share.</summary>
     public static string Share(long hits, long samples) => string.Create(
-        CultureInfo.InvariantCulture, $"{hits} / {samples} ({(samples == 0 ? None : Percent((double)hits / samples))})");
+        CultureInfo.InvariantCulture,
+        $"{hits} / {samples} ({(samples == 0 ? None : Rounded((double)hits / samples, Percent))})");
+
+    private static double Rounded(double value) =>
+        double.Parse(value.ToString("G3", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
 }
