@@ -36,18 +36,11 @@ public static class ReportText
     public static string Number(double? value, Func<double, string> unit) => value is { } number ? unit(number) : None;
 
     /// <summary>A measured or judged number, as short as it can be without changing its side of the limit.</summary>
-    /// <remarks>Three significant digits; all of them where three would show the number at its limit, or beyond it.</remarks>
+    /// <remarks>Three significant digits; more where three would show the number at its limit, or beyond it.</remarks>
     /// <param name="finding">Whose number it is.</param>
     /// <param name="value">Null where there is none.</param>
-    public static string Rounded(Finding finding, double? value)
-    {
-        var unit = Unit(finding.Rule);
-        if (value is not { } number)
-            return None;
-
-        var isOnSameSide = Rounded(number).CompareTo(finding.Limit) == number.CompareTo(finding.Limit);
-        return isOnSameSide ? Rounded(number, unit) : unit(number);
-    }
+    public static string Rounded(Finding finding, double? value) =>
+        Number(value, number => FindingNumbers.Write(finding.Rule, number, finding.Limit));
 
     /// <summary>A number with three significant digits: nobody reads more from a count of images.</summary>
     /// <param name="value">Any number.</param>

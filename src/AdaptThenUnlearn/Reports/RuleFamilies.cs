@@ -21,7 +21,7 @@ public static class RuleFamilies
 
     private static bool IsFoldable(Finding finding) =>
         finding is { State: FindingState.Passed, Judged: not null } or { State: FindingState.NotApplicable }
-        && finding.Rule is { Limit: RuleLimit.MinShareKept, Subject: not null };
+        && finding is { Waiver: null, Rule: { Limit: RuleLimit.MinShareKept, Subject: not null } };
 
     // What does not apply is alike only for the same reason; what passed has its own numbers, and they are shown as a range.
     private static object Key(Finding finding) => (

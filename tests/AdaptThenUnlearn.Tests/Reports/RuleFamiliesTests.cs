@@ -55,9 +55,10 @@ public sealed class RuleFamiliesTests
     [Theory]
     [InlineData(0.97723, 0.95, "97.7 %")]
     [InlineData(1.32009, 0.5, "132 %")]
-    [InlineData(0.000222, 0.01, "0.022 %")]
+    [InlineData(0.000222, 0.01, "0.0222 %")]
     [InlineData(0.49996, 0.5, "49.996 %")]   // three digits would say 50 %, which passes
     [InlineData(0.01004, 0.01, "1.004 %")]
+    [InlineData(0.010004, 0.01, "1.0004 %")]   // even three decimals would
     [InlineData(0.01, 0.01, "1 %")]
     public void Rounded_Number_StaysOnItsSideOfTheLimit(double value, double limit, string expected) =>
         Assert.Equal(expected, ReportText.Rounded(Kept("1", value) with { Limit = limit }, value));

@@ -1,0 +1,92 @@
+using System.Globalization;
+using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Policies;
+using static AdaptThenUnlearn.Reports.ReportText;
+
+namespace AdaptThenUnlearn.Reports;
+
+/// <summary>A finding's numbers as people compare them: three digits, and more only where three would mislead.</summary>
+/// <remarks>
+/// Rounding never moves a number onto its limit or across it, and never makes a share the whole. So 1.0004 % against a limit of
+/// 1 % has all its digits. The limit has the digits that the policy gives it.
+/// </remarks>
+/// <param name="Quantity">What the numbers are: a rate, a share unlearned, a share kept, a distance, an increase.</param>
+/// <param name="Observed">What was measured.</param>
+/// <param name="Judged">What was compared with the limit.</param>
+/// <param name="Limit">The limit with its comparator.</param>
+public sealed record FindingNumbers(string Quantity, string Observed, string Judged, string Limit)
+{
+    private const int FewestDigits = 3;
+    private const int MostDigits = 17;
+    private const double Whole = 1;
+
+    /// <summary>The numbers of a finding; a dash where there is none.</summary>
+    public static FindingNumbers Create(Finding finding)
+    {
+        var rule = finding.Rule;
+        return new(
+            QuantityOf(rule),
+            Rounded(finding, finding.Observed),
+            Rounded(finding, finding.Judged),
+            $"{finding.Comparator} {WriteLimit(rule, finding.Limit)}");
+    }
+
+    /// <summary>What a rule's numbers are, in a word or two.</summary>
+    public static string QuantityOf(RuleName rule) => rule.Limit switch
+    {
+        RuleLimit.MaxRate => "rate",
+        RuleLimit.MinUnlearned => "share unlearned",
+        RuleLimit.MaxFrechetDistance => "distance",
+        RuleLimit.MaxFrechetIncrease => "increase",
+        RuleLimit.MinShareKept => "share kept",
+        _ => "value",
+    };
+
+    /// <summary>A number beside a rule's limit.</summary>
+    /// <param name="rule">Gives the unit: distances are plain, everything else is a share.</param>
+    /// <param name="value">Finite.</param>
+    /// <param name="limit">That the value is compared with.</param>
+    public static string Write(RuleName rule, double value, double limit)
+    {
+        var isShare = IsShare(rule);
+        for (var digits = Math.Max(FewestDigits, DigitsBeforeThePoint(value * Scale(isShare))); digits < MostDigits; digits++)
+        {
+            var rounded = Round(value, digits);
+            if (IsOnSameSide(rounded, value, limit) && (!isShare || IsOnSameSide(rounded, value, Whole)))
+                return Text(rounded, isShare);
+        }
+
+        return Text(value, isShare);
+    }
+
+    /// <summary>A rule's limit, with all its digits.</summary>
+    /// <param name="rule">Gives the unit.</param>
+    /// <param name="limit">Finite.</param>
+    public static string WriteLimit(RuleName rule, double limit) => Text(limit, IsShare(rule));
+
+    private static bool IsShare(RuleName rule) => rule.Limit is not RuleLimit.MaxFrechetDistance;
+
+    private static int Scale(bool isShare) => isShare ? 100 : 1;
+
+    private static int DigitsBeforeThePoint(double value) =>
+        value == 0 ? 1 : (int)Math.Clamp(Math.Floor(Math.Log10(Math.Abs(value))) + 1, 0, MostDigits);
+
+    private static double Round(double value, int digits) => double.Parse(
+        value.ToString(string.Create(CultureInfo.InvariantCulture, $"E{digits - 1}"), CultureInfo.InvariantCulture),
+        CultureInfo.InvariantCulture);
+
+    private static bool IsOnSameSide(double rounded, double value, double fence) =>
+        rounded.CompareTo(fence) == value.CompareTo(fence);
+
+    // Decimal arithmetic, because the hundredfold of a rounded double may have more digits again.
+    private static string Text(double value, bool isShare)
+    {
+        const double Smallest = 1e-12;
+        const double Largest = 1e12;
+        var number = value == 0 || Math.Abs(value) is > Smallest and < Largest
+            ? (decimal.Parse(value.ToString("R", CultureInfo.InvariantCulture), NumberStyles.Float, CultureInfo.InvariantCulture)
+                * Scale(isShare)).ToString("0.############################", CultureInfo.InvariantCulture)
+            : (value * Scale(isShare)).ToString("G3", CultureInfo.InvariantCulture);
+        return isShare ? $"{number} %" : number;
+    }
+}
