@@ -24,6 +24,10 @@ internal sealed class VerdictLines(EnvironmentSnapshot environment)
         _ => VerdictLine.Failed,
     });
 
+    /// <summary>Writes the line of a file that is not a policy.</summary>
+    /// <param name="file">The file.</param>
+    public void WriteSkipped(string file) => WriteLine(Uri.EscapeDataString(Path.GetFileName(file)), VerdictLine.Skipped);
+
     /// <summary>Governs a policy, and writes its line where the run cannot finish.</summary>
     /// <param name="policy">Name of the policy.</param>
     /// <param name="govern">Governs it; writes the line of a verdict itself.</param>

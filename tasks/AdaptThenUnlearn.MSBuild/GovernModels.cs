@@ -11,7 +11,7 @@ namespace AdaptThenUnlearn.MSBuild;
 /// <c>atu</c> is a separate process, so that libtorch is never loaded into the build. The task judges nothing. MSBuild itself
 /// turns the tool's <c>file(line,column): error ATU…</c> lines into build errors; with <c>--advisory</c> the tool writes warnings
 /// and exits with 0. The task requires a <see cref="VerdictLine"/> for every policy, so that a policy without a verdict never
-/// counts as passed.
+/// counts as passed. A JSON schema among the policies, which the tool skips, needs none.
 /// </remarks>
 public sealed class GovernModels : ToolTask
 {
@@ -21,6 +21,7 @@ public sealed class GovernModels : ToolTask
     private AtuTool? _tool;
     private string _lastLine = "";
     private bool _warnedAboutAdvisory;
+    private int _skipped;
 
     /// <summary>Path of the project that is built; relative paths start in its folder.</summary>
     [Required]
@@ -152,12 +153,13 @@ public sealed class GovernModels : ToolTask
     protected override int ExecuteTool(string pathToTool, string responseFileCommands, string commandLineCommands)
     {
         var exitCode = base.ExecuteTool(pathToTool, responseFileCommands, commandLineCommands);
-        if (exitCode != 0 || _judged.Count >= Policies.Length)
+        var policies = Policies.Length - _skipped;
+        if (exitCode != 0 || (policies > 0 && _judged.Count >= policies))
             return exitCode;
 
         Fail(
             "ATU5004",
-            $"{pathToTool} ended well, but gave {_judged.Count} verdicts on {Policies.Length} policies: "
+            $"{pathToTool} ended well, but gave {_judged.Count} verdicts on {policies} policies: "
             + "is it atu, and does GovernModelsArguments keep it from governing?");
         return -1;   // a logged error alone does not stop the targets that follow
     }
@@ -172,6 +174,8 @@ public sealed class GovernModels : ToolTask
     {
         if (verdict.IsVerdict)
             _judged.Add(verdict.Policy);
+        if (verdict.Outcome == VerdictLine.Skipped)
+            _skipped++;
 
         // Something that the arguments do not show, such as a response file, makes the tool advisory.
         if (_mode == GovernMode.Enforce && verdict.Outcome == VerdictLine.Advisory)

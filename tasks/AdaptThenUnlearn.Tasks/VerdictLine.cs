@@ -31,18 +31,21 @@ internal sealed class VerdictLine
     /// <summary>The run could not finish, so there is no verdict.</summary>
     public const string Error = "error";
 
-    private static readonly string[] _outcomes = [Passed, Waived, Failed, NotMeasured, Advisory, Error];
+    /// <summary>The file is a JSON schema and not a policy; the name is the file's, percent-encoded.</summary>
+    public const string Skipped = "skipped";
+
+    private static readonly string[] _outcomes = [Passed, Waived, Failed, NotMeasured, Advisory, Error, Skipped];
 
     private VerdictLine(string outcome, string policy) => (Outcome, Policy) = (outcome, policy);
 
     /// <summary>How the policy ended, one of the words above.</summary>
     public string Outcome { get; }
 
-    /// <summary>Name of the policy.</summary>
+    /// <summary>Name of the policy, or of the skipped file.</summary>
     public string Policy { get; }
 
     /// <summary>Whether the gate judged the policy.</summary>
-    public bool IsVerdict => Outcome != Error;
+    public bool IsVerdict => Outcome is not (Error or Skipped);
 
     /// <summary>Writes a line.</summary>
     /// <param name="marker">The build tool's marker.</param>

@@ -50,6 +50,18 @@ public sealed class VerdictLineTests(SmallHouse house) : IClassFixture<SmallHous
         Assert.Equal(["passed before", "error corrupt"], lines);
     }
 
+    [Fact]
+    public void Govern_SchemaAmongThePolicies_IsReportedAsSkipped()
+    {
+        var schema = house.At("policy schema.json");
+        File.WriteAllText(schema, AdaptThenUnlearn.Policies.PolicySchema.Export(Vocabulary.Known));
+
+        var (exitCode, lines, _) = Govern([schema, house.Policy("beside", "\"maxRate\": 0.9")]);
+
+        Assert.Equal(0, exitCode);
+        Assert.Equal(["skipped policy%20schema.json", "passed beside"], lines);
+    }
+
     // Paths, names and descriptions may contain any text, but not the marker, which nobody can guess.
     [Fact]
     public void Govern_TextThatLooksLikeAVerdict_IsNotOne()
@@ -82,6 +94,7 @@ public sealed class VerdictLineTests(SmallHouse house) : IClassFixture<SmallHous
     [InlineData(VerdictLine.NotMeasured, true)]
     [InlineData(VerdictLine.Advisory, true)]
     [InlineData(VerdictLine.Error, false)]
+    [InlineData(VerdictLine.Skipped, false)]
     public void Line_OfEachOutcome_IsReadBack(string outcome, bool isVerdict)
     {
         var read = VerdictLine.Read(VerdictLine.Write(Marker, outcome, "no-eights"), Marker)!;

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using AdaptThenUnlearn.Cli.Tests;
+using AdaptThenUnlearn.Tests;
 
 namespace AdaptThenUnlearn.Solution.Tests;
 
@@ -45,11 +46,15 @@ public sealed partial class MSBuildTests(LocalFeed feed, SmallHouse house) : ICl
     [Fact]
     public void PackAndPublish_PolicyMet_GovernOnceAndThenAnswerByHashes()
     {
-        var consumer = Consumer("net10.0", house.Policy("met", "\"maxRate\": 0.9"), house.Policy("also-met", "\"maxRate\": 0.8"));
+        // The schema, which policies/*.json matches too, is no policy.
+        var schema = Path.Combine(Repository.Root, "policies", "policy.schema.json");
+        var consumer =
+            Consumer("net10.0", house.Policy("met", "\"maxRate\": 0.9"), house.Policy("also-met", "\"maxRate\": 0.8"), schema);
 
         var (exitCode, output) = consumer.Dotnet("pack", Quick, "-bl:pack.binlog");
         Assert.True(exitCode == 0, output);
         Assert.Equal(2, Verdicts(output));
+        Assert.Contains("policy.schema.json: a JSON schema, not a policy; it is skipped", output, StringComparison.Ordinal);
         Assert.Single(Directory.EnumerateFiles(consumer.Folder, "*.nupkg", SearchOption.AllDirectories));
         Assert.True(File.Exists(consumer.At("obj/governed/met/run.json")));
 
@@ -314,6 +319,9 @@ public sealed partial class MSBuildTests(LocalFeed feed, SmallHouse house) : ICl
             ("MARKER passed one' 'MARKER passed one", "1 verdicts on 2"),
             ("MARKER passed one' 'MARKER error two", "1 verdicts on 2"),
             ("MARKER passed one' ' MARKER passed two", "1 verdicts on 2"),
+            ("MARKER skipped one' 'MARKER skipped two", "0 verdicts on 0"),
+            ("MARKER skipped one' 'MARKER error two", "0 verdicts on 1"),
+            ("MARKER skipped one' 'MARKER passed two", null),
             ("MARKER passed one' 'MARKER waived two", null),
         ];
         var consumer = Consumer("net10.0", house.Policy("one"), house.Policy("two"));

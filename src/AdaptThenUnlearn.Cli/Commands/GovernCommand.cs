@@ -15,8 +15,7 @@ namespace AdaptThenUnlearn.Cli.Commands;
 /// </summary>
 public sealed class GovernCommand(Terminal terminal)
 {
-    private readonly Argument<FileInfo[]> _policies =
-        new("POLICY") { Description = "Policy files", Arity = ArgumentArity.OneOrMore };
+    private readonly Argument<FileInfo[]> _policies = PolicyArguments.CreateArgument();
     private readonly Option<DirectoryInfo> _out = new("--out")
     {
         Description = "Output folder; each policy gets a subfolder with its name",
@@ -116,16 +115,19 @@ public sealed class GovernCommand(Terminal terminal)
             : gate;
     }
 
-    // The policies that can be read, and the error of the first one that cannot.
+    // The policies that can be read, and the error of the first argument that cannot.
     private (List<PolicyFile> Read, BadArgumentException? Unreadable) Read(ParseResult parsed)
     {
         List<PolicyFile> read = [];
-        BadArgumentException? unreadable = null;
-        foreach (var file in parsed.GetRequiredValue(_policies))
+        var found = PolicyArguments.Find(parsed.GetRequiredValue(_policies), terminal);
+        foreach (var schema in found.Schemas)
+            _verdictLines.WriteSkipped(schema);
+        var unreadable = found.Problem;
+        foreach (var file in found.Files)
         {
             try
             {
-                read.Add(PolicyFile.Read(file.ToString(), parsed.GetValue(_set) ?? [], terminal));
+                read.Add(PolicyFile.Read(file, parsed.GetValue(_set) ?? [], terminal));
             }
             catch (BadArgumentException bad)
             {

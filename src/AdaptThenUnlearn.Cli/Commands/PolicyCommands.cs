@@ -20,7 +20,7 @@ public static class PolicyCommands
 
     private static Command Check(Terminal terminal)
     {
-        var policies = new Argument<FileInfo[]>("POLICY") { Description = "Policy files", Arity = ArgumentArity.OneOrMore };
+        var policies = PolicyArguments.CreateArgument();
         var set = new Option<string[]>("--set") { Description = "Replace a value of the policy", HelpName = "path=value" };
         var effective = new Option<bool>("--effective")
         {
@@ -32,8 +32,8 @@ public static class PolicyCommands
         };
         command.SetGuardedAction(terminal, (parsed, _) =>
         {
-            var read = parsed.GetRequiredValue(policies)
-                .Select(file => PolicyFile.Read(file.ToString(), parsed.GetValue(set) ?? [], terminal)).ToList();
+            var read = PolicyArguments.Find(parsed.GetRequiredValue(policies), terminal).RequireFiles()
+                .Select(file => PolicyFile.Read(file, parsed.GetValue(set) ?? [], terminal)).ToList();
             var refused = false;
             foreach (var policy in read.Where(policy => policy.Result.Policy is not null))
             {

@@ -43,7 +43,8 @@ public sealed class PublishCommand(Terminal terminal)
 
     private int Run(ParseResult parsed, CancellationToken cancel)
     {
-        var policies = (parsed.GetValue(_policies) ?? []).Select(file => PolicyFile.Read(file.ToString(), [], terminal)).ToList();
+        var policies = PolicyArguments.Find(parsed.GetValue(_policies) ?? [], terminal).RequireFiles()
+            .Select(file => PolicyFile.Read(file, [], terminal)).ToList();
         if (parsed.GetValue(_untrusted) && policies.Count == 0)
             throw new BadArgumentException(new BuildMessage(
                 Severity.Error, PublishCodes.NoTrustedPolicy,
@@ -53,7 +54,7 @@ public sealed class PublishCommand(Terminal terminal)
             return ExitCodes.BadPolicy;
 
         return _publication.Publish(
-            [.. parsed.GetRequiredValue(_records).Select(file => file.FullName)],
+            [.. FilePattern.ExpandAll(parsed.GetRequiredValue(_records)).Select(Path.GetFullPath)],
             parsed,
             parsed.GetValue(_advisory),
             parsed.GetValue(_untrusted),

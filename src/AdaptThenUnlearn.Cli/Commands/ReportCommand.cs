@@ -35,9 +35,9 @@ public static class ReportCommand
         command.SetGuardedAction(terminal, (parsed, _) =>
         {
             // Check the arguments.
-            var files = parsed.GetRequiredValue(records);
+            var files = FilePattern.ExpandAll(parsed.GetRequiredValue(records)).Select(path => new FileInfo(path)).ToList();
             var requestedFormats = ComparisonArguments.ParseList(parsed, formats);
-            if (parsed.GetValue(folder) is not null && files.Length > 1)
+            if (parsed.GetValue(folder) is not null && files.Count > 1)
                 throw new BadArgumentException(
                     "--out takes the reports of only one record, because they would overwrite each other; leave it out to " +
                     "write them beside their records");
