@@ -82,6 +82,24 @@ public sealed class Publication(Terminal terminal)
     /// <summary>Whether publishing is required.</summary>
     public bool IsRequired(ParseResult parsed) => parsed.GetValue(_require);
 
+    /// <summary>The build that this process is part of, for the record of a run; null where nothing is known of one.</summary>
+    /// <remarks>Options override the host, as they do for publishing. No repository on the disk is asked.</remarks>
+    /// <param name="parsed">The options' values.</param>
+    public BuildOrigin? FindOrigin(ParseResult parsed)
+    {
+        var host = CiHosts.Describe(EnvironmentSnapshot.Capture());
+        return new BuildOrigin
+        {
+            Host = host.Host,
+            Repository = parsed.GetValue(_repository) ?? host.Repository,
+            Commit = parsed.GetValue(_sha) ?? host.HeadSha,
+            Ref = host.Ref,
+            PullRequest = parsed.GetValue(_pullRequest) ?? host.PullRequest,
+            BuildUrl = parsed.GetValue(_runUrl) ?? host.RunUrl,
+            Actor = host.Actor,
+        }.Clean();
+    }
+
     /// <summary>Judges records again and publishes them.</summary>
     /// <remarks>
     /// Each record that cannot be published has a diagnostic, and one more diagnostic lists what was not published.

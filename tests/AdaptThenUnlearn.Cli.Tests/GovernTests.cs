@@ -97,6 +97,49 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
             StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Govern_InABuild_RecordsTheBuildThatMeasuredAndKeepsItWhereNothingChanged()
+    {
+        var policy = house.Policy("built", "\"maxRate\": 0.9");
+        var build = new Dictionary<string, string>
+        {
+            ["GITHUB_STEP_SUMMARY"] = house.At("summary.md"),
+            ["GITHUB_REPOSITORY"] = "octo/digits",
+            ["GITHUB_SHA"] = new string('a', 40),
+            ["GITHUB_REF_NAME"] = "main",
+            ["GITHUB_ACTOR"] = "octocat",
+            ["GITHUB_SERVER_URL"] = "https://someone:secret@ghe.example",
+            ["GITHUB_RUN_ID"] = "5",
+        };
+        var expected = new BuildOrigin
+        {
+            Host = "GitHub Actions",
+            Repository = "octo/digits",
+            Commit = new string('b', 40),
+            Ref = "main",
+            PullRequest = 7,
+            Actor = "octocat",
+        };
+        using (var atu = Atu.StartWith(
+            build, ["govern", policy, "--out", house.At("out"), "--sha", new string('B', 40), "--pull-request", "7"]))
+            Assert.Equal(0, atu.Finish().ExitCode);
+        Assert.Equal(expected, RunRecordFile.Read(Out("built", "run.json")).Origin);
+        Assert.Contains("Started by `octocat`", File.ReadAllText(Out("built", "report.md")), StringComparison.Ordinal);
+
+        build["GITHUB_ACTOR"] = "another";
+        using (var atu = Atu.StartWith(build, ["govern", policy, "--out", house.At("out"), "--reuse"]))
+            Assert.Contains("nothing has changed", atu.Finish().Errors, StringComparison.Ordinal);
+        Assert.Equal(expected, RunRecordFile.Read(Out("built", "run.json")).Origin);
+    }
+
+    [Fact]
+    public void Govern_OutsideABuild_RecordsNoOrigin()
+    {
+        Govern(house.Policy("local", "\"maxRate\": 0.9"));
+
+        Assert.DoesNotContain("\"origin\":", File.ReadAllText(Out("local", "run.json")), StringComparison.Ordinal);
+    }
+
     private static string Line(string file, int number) => File.ReadAllLines(file)[number - 1];
 
     [Fact]

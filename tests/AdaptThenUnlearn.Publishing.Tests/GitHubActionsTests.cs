@@ -25,6 +25,50 @@ public sealed class GitHubActionsTests : IDisposable
         Assert.Equal("https://github.com/octo/digits/actions/runs/5/attempts/2", context.RunUrl);
     }
 
+    [Theory]
+    [InlineData("octo/digits", "feature")]
+    [InlineData("octocat/digits", "octocat:feature")]
+    public void Actions_PullRequest_NamesItsBranchAndWhoStartedTheBuild(string repository, string expected)
+    {
+        var context = Describe("pull_request", new
+        {
+            pull_request = new
+            {
+                number = 12,
+                user = new { login = "author" },
+                head = new { sha = Head, @ref = "feature", label = "octocat:feature", repo = new { full_name = repository } },
+            }
+        });
+
+        Assert.Equal((expected, "re-runner"), (context.Ref, context.Actor));
+    }
+
+    [Fact]
+    public void Actions_Push_NamesTheBranchAndWhoPushed()
+    {
+        File.WriteAllText(_event, "{}");
+        var context = Describe("push", null, rerun: false);
+
+        Assert.Equal(("main", "pusher"), (context.Ref, context.Actor));
+    }
+
+    [Fact]
+    public void Actions_WorkflowRun_NamesTheBranchAndTheActorOfTheRunThatMeasured()
+    {
+        var context = Describe("workflow_run", new
+        {
+            workflow_run = new
+            {
+                head_sha = Head,
+                head_branch = "feature",
+                head_repository = new { full_name = "octocat/digits", owner = new { login = "octocat" } },
+                triggering_actor = new { login = "octocat" },
+            }
+        });
+
+        Assert.Equal(("octocat:feature", "octocat"), (context.Ref, context.Actor));
+    }
+
     [Fact]
     public void Actions_PullRequestOfADeletedFork_IsAFork() =>
         Assert.True(Describe(
@@ -53,7 +97,7 @@ public sealed class GitHubActionsTests : IDisposable
     {
         var context = Describe("issue_comment", new { issue = new { number = 4, pull_request = new { url = "x" } } });
 
-        Assert.Equal((4, (string?)null), (context.PullRequest, context.HeadSha));
+        Assert.Equal((4, (string?)null, (string?)null), (context.PullRequest, context.HeadSha, context.Ref));
     }
 
     [Theory]
@@ -80,6 +124,7 @@ public sealed class GitHubActionsTests : IDisposable
         var context = Describe("pull_request", null);
 
         Assert.Contains(_event, context.ReadError, StringComparison.Ordinal);
+        Assert.Null(context.Ref);
         Assert.Contains(
             _event,
             Assert.Throws<PublishException>(() => PublishTarget.Create(context, new PublishFlags())).Message,
@@ -87,7 +132,7 @@ public sealed class GitHubActionsTests : IDisposable
         Assert.Equal(3, PublishTarget.Create(context, new PublishFlags { PullRequest = 3, Sha = Head }).PullRequest);
     }
 
-    private CiContext Describe(string name, object? content)
+    private CiContext Describe(string name, object? content, bool rerun = true)
     {
         if (content is not null)
             File.WriteAllText(_event, JsonSerializer.Serialize(content));
@@ -97,6 +142,9 @@ public sealed class GitHubActionsTests : IDisposable
             ["GITHUB_EVENT_NAME"] = name,
             ["GITHUB_EVENT_PATH"] = _event,
             ["GITHUB_SHA"] = Merge,
+            ["GITHUB_REF_NAME"] = "main",
+            ["GITHUB_ACTOR"] = "pusher",
+            ["GITHUB_TRIGGERING_ACTOR"] = rerun ? "re-runner" : "",
             ["GITHUB_REPOSITORY"] = "octo/digits",
             ["GITHUB_SERVER_URL"] = "https://github.com",
             ["GITHUB_RUN_ID"] = "5",

@@ -199,7 +199,8 @@ public sealed class GovernCommand(Terminal terminal)
         var device = Machine.Prepare(parsed);
         using var folder = RunFolder.Open(run.Folder, run.Inputs);
         var request = new RunRequest(
-            run.Policy, run.Source, parsed.GetValue(_resume), Train: !parsed.GetValue(_noTrain), device, Machine.ToolVersion);
+            run.Policy, run.Source, parsed.GetValue(_resume), Train: !parsed.GetValue(_noTrain), device, Machine.ToolVersion,
+            Origin: _publication.FindOrigin(parsed));
         var record = run.File.RunWithLocatedErrors(
             run.Inputs, () => new UnlearningRun(request, run.Inputs, folder, terminal, TimeProvider.System).Execute(cancel));
         PrintVerdict(record, run, parsed.GetValue(_advisory));

@@ -23,6 +23,14 @@ public sealed record CiContext
     /// </summary>
     public string? HeadLabel { get; init; }
 
+    /// <summary>
+    /// The branch or tag that is built. Of a pull request its own branch, as <c>owner:branch</c> where it is in a fork.
+    /// </summary>
+    public string? Ref { get; init; }
+
+    /// <summary>Login of who started this build: who pushed, or who ran it again. Not the pull request's author.</summary>
+    public string? Actor { get; init; }
+
     /// <summary>Whether the head is in another repository. Builds of such a head get a token without write permission.</summary>
     public bool IsFork { get; init; }
 

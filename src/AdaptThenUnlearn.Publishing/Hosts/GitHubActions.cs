@@ -26,6 +26,8 @@ public sealed class GitHubActions : ICiHost
         {
             Host = Name,
             Event = environment["GITHUB_EVENT_NAME"],
+            Ref = environment["GITHUB_REF_NAME"],
+            Actor = environment["GITHUB_TRIGGERING_ACTOR"] ?? environment["GITHUB_ACTOR"],
             RunUrl = RunUrl(environment),
             JobSummary = environment["GITHUB_STEP_SUMMARY"],
             Workspace = environment["GITHUB_WORKSPACE"],
@@ -69,7 +71,7 @@ public sealed class GitHubActions : ICiHost
             // On a comment, GITHUB_SHA is the default branch's head; the commit that was measured is unknown.
             return At(root, "issue", "pull_request") is null
                 ? context
-                : context with { PullRequest = Number(At(root, "issue", "number")), HeadSha = null };
+                : context with { PullRequest = Number(At(root, "issue", "number")), HeadSha = null, Ref = null };
         }
         catch (Exception failed)
             when (failed is JsonException or InvalidOperationException or IOException or UnauthorizedAccessException)
@@ -77,17 +79,23 @@ public sealed class GitHubActions : ICiHost
             return context with
             {
                 HeadSha = null,
+                Ref = null,
                 ReadError = $"the event's file {path} (GITHUB_EVENT_PATH) cannot be read: {failed.Message}",
             };
         }
     }
 
-    private static CiContext WithPullRequest(CiContext context, JsonElement pull) => context with
+    private static CiContext WithPullRequest(CiContext context, JsonElement pull)
     {
-        PullRequest = Number(At(pull, "number")),
-        HeadSha = Text(At(pull, "head", "sha")),
-        IsFork = Text(At(pull, "head", "repo", "full_name")) != context.Repository,
-    };
+        var isFork = Text(At(pull, "head", "repo", "full_name")) != context.Repository;
+        return context with
+        {
+            PullRequest = Number(At(pull, "number")),
+            HeadSha = Text(At(pull, "head", "sha")),
+            Ref = Text(At(pull, "head", isFork ? "label" : "ref")),
+            IsFork = isFork,
+        };
+    }
 
     // The list of pull requests is empty where the head is in a fork: the pull request is then looked up by owner and branch.
     private static CiContext WithWorkflowRun(CiContext context, JsonElement run)
@@ -95,12 +103,15 @@ public sealed class GitHubActions : ICiHost
         var ofPullRequest = Text(At(run, "event")) is "pull_request" or "pull_request_target";
         var pulls = At(run, "pull_requests") is { ValueKind: JsonValueKind.Array } list ? list.EnumerateArray().ToList() : [];
         var (owner, branch) = (Text(At(run, "head_repository", "owner", "login")), Text(At(run, "head_branch")));
+        var isFork = Text(At(run, "head_repository", "full_name")) != context.Repository;
         return context with
         {
             PullRequest = ofPullRequest && pulls is [var only] ? Number(At(only, "number")) : null,
             HeadSha = Text(At(run, "head_sha")),
             HeadLabel = ofPullRequest && owner is not null && branch is not null ? $"{owner}:{branch}" : null,
-            IsFork = Text(At(run, "head_repository", "full_name")) != context.Repository,
+            Ref = isFork && owner is not null && branch is not null ? $"{owner}:{branch}" : branch,
+            Actor = Text(At(run, "triggering_actor", "login")) ?? Text(At(run, "actor", "login")),
+            IsFork = isFork,
             RunUrl = Text(At(run, "html_url")) ?? context.RunUrl,
         };
     }

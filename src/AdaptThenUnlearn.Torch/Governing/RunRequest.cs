@@ -14,6 +14,7 @@ namespace AdaptThenUnlearn.Torch.Governing;
 /// <param name="DiscardOtherRuns">
 /// Whether to start over where the saved state is another run's; otherwise such a state is an error.
 /// </param>
+/// <param name="Origin">The build that the run is part of, for the record; null where nothing is known of one.</param>
 public sealed record RunRequest(
     UnlearningPolicy Policy,
     PolicySource Source,
@@ -21,4 +22,5 @@ public sealed record RunRequest(
     bool Train,
     Device Device,
     string Tool,
-    bool DiscardOtherRuns = false);
+    bool DiscardOtherRuns = false,
+    BuildOrigin? Origin = null);

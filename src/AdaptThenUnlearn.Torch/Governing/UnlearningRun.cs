@@ -229,7 +229,8 @@ public sealed class UnlearningRun(
             after,
             training,
             verdict, ProcessEnvironment.Capture(request.Device), new RunTimes(_started, clock.GetUtcNow(), _timer.Stages),
-            inputs.Remarks.Count == 0 ? null : [.. inputs.Remarks]);
+            inputs.Remarks.Count == 0 ? null : [.. inputs.Remarks],
+            request.Origin);
         RunReports.Write(folder.Path, record);
         RunRecordFile.Write(folder.GetPath(RunRecord.FileName), record);
 

@@ -52,6 +52,7 @@ public sealed class HtmlReport : IReportFormat
     {
         var tone = OutcomeText.Tone(record.Verdict.Outcome).ToString().ToLowerInvariant();
         html.Append(InvariantCulture, $"<header class=\"{tone}\">\n<h1>{RenderPhrases(page.Title)}</h1>\n");
+        html.Append(InvariantCulture, $"<p class=\"facts\">{string.Join(" · ", page.Facts.Select(Fact))}</p>\n");
         if (page.Description is { } description)
             html.Append(InvariantCulture, $"<p class=\"description\"><bdi>{Escape(description)}</bdi></p>\n");
         html.Append(InvariantCulture, $"<p>{Escape(page.Sentence)}</p>\n<dl class=\"tiles\">\n");
@@ -62,6 +63,14 @@ public sealed class HtmlReport : IReportFormat
             Section(html, waived, record);
         foreach (var warning in page.Warnings)
             html.Append(InvariantCulture, $"<p class=\"warning\"><bdi>{Escape(warning)}</bdi></p>\n");
+    }
+
+    private static string Fact(RunFact fact)
+    {
+        var text = fact.Text.Length == 0 ? "" : $" <bdi>{Escape(fact.Text)}</bdi>";
+        var value = fact.Address is { } address ? $" <a href=\"{Escape(address)}\">{text.TrimStart()}</a>" : text;
+        var digest = fact.Digest is { } first ? $" <code>{Escape(first)}…</code>" : "";
+        return $"<span>{fact.Name}{value}{digest}</span>";
     }
 
     // What one wants to know before reading on.

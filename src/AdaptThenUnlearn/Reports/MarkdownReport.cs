@@ -22,6 +22,7 @@ public sealed class MarkdownReport : IReportFormat
     private static string Head(ReportPage page)
     {
         var text = new StringBuilder($"# {MarkdownText.RenderPhrases(page.Title)}\n\n");
+        text.AppendJoin(" · ", page.Facts.Select(Fact)).Append("\n\n");
         if (page.Description is { } description)
             text.Append(MarkdownText.Escape(description)).Append("\n\n");
         text.Append(page.Sentence).Append('\n');
@@ -31,6 +32,18 @@ public sealed class MarkdownReport : IReportFormat
         foreach (var warning in page.Warnings)
             text.Append("\n> ⚠️ ").Append(MarkdownText.Escape(warning)).Append('\n');
         return text.ToString();
+    }
+
+    private static string Fact(RunFact fact)
+    {
+        var text = MarkdownText.Escape(fact.Text);
+        string?[] words =
+        [
+            fact.Name,
+            fact.Address is { } address ? $"[{text}](<{address}>)" : text,
+            fact.Digest is { } digest ? MarkdownText.Code(digest + "…") : null,
+        ];
+        return string.Join(' ', words.Where(word => !string.IsNullOrEmpty(word)));
     }
 
     private static string Quoted(string markdown) =>

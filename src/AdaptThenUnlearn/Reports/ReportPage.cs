@@ -12,6 +12,7 @@ namespace AdaptThenUnlearn.Reports;
 /// What a report says to people, before it has a markup: verdict first, then what was measured, how, and on which files.
 /// </summary>
 /// <param name="Title">Verdict and name of the policy.</param>
+/// <param name="Facts">Who measured what, and when.</param>
 /// <param name="Description">Of the policy.</param>
 /// <param name="Sentence">Whether the generator may be released, and how many rules came out how.</param>
 /// <param name="Waived">What is not met and waived; null where nothing is.</param>
@@ -19,6 +20,7 @@ namespace AdaptThenUnlearn.Reports;
 /// <param name="Sections">In reading order.</param>
 internal sealed record ReportPage(
     IReadOnlyList<Phrase> Title,
+    IReadOnlyList<RunFact> Facts,
     string? Description,
     string Sentence,
     ReportSection? Waived,
@@ -31,6 +33,7 @@ internal sealed record ReportPage(
         var (verdict, outcome) = (record.Verdict, record.Verdict.Outcome);
         return new(
             [Mark(outcome), Trusted(": "), Untrusted(record.Policy.Name)],
+            RunFacts.List(record),
             record.Policy.Description,
             $"{OutcomeText.Sentence(outcome, verdict.Findings, trained: record.After is not null)} "
                 + $"{OutcomeText.Counts(verdict.Findings)}",

@@ -23,6 +23,10 @@ namespace AdaptThenUnlearn.Runs;
 /// <param name="Remarks">
 /// What was assumed about the inputs or noticed in them; null, and left out of the record, where there is nothing to say.
 /// </param>
+/// <param name="Origin">
+/// The build that measured the generator; null, and left out of the record, where nothing is known of one. A record that a later
+/// build finds up to date keeps it.
+/// </param>
 public sealed record RunRecord(
     int SchemaVersion,
     string Tool,
@@ -36,7 +40,8 @@ public sealed record RunRecord(
     Verdict Verdict,
     RunEnvironment Environment,
     RunTimes Times,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<Remark>? Remarks = null)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<Remark>? Remarks = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] BuildOrigin? Origin = null)
 {
     /// <summary>Of the records that this version writes and reads.</summary>
     public const int CurrentSchemaVersion = 1;

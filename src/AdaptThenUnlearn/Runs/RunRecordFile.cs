@@ -124,6 +124,8 @@ public static class RunRecordFile
             .Append(record.PolicySource.File)
             .Any(path => path.Contains('\0', StringComparison.Ordinal)))
             return "a path holds a NUL character";
+        if (record.Origin is { } origin && origin.Clean() != origin)
+            return "its origin holds a value that no run records";
 
         return record.Policy.Evaluation.Confidence is > 0 and < 1 ? null : "the confidence does not lie between 0 and 1";
     }
