@@ -7,8 +7,7 @@ var policies = Argument("policies", "policies/*.json");
 var output = Argument("output", "artifacts");
 var atu = Argument<string>("atu", null);   // atu.dll, if the tool was built rather than installed
 
-// The schema that policies name for editors is not a policy.
-Task("Govern").Does(() => GovernModels(GetFiles(policies).Where(file => file.GetFilename().FullPath != "policy.schema.json"), new GovernModelsSettings
+Task("Govern").Does(() => GovernModels(GetFiles(policies), new GovernModelsSettings
 {
     AtuAssembly = atu is null ? null : File(atu),
     OutputDirectory = output,

@@ -13,7 +13,7 @@ public sealed partial class DocumentedCommandsTests
 
     public static TheoryData<string> Files =>
         [.. Directory.EnumerateFiles(Repository.Root, "*.md")
-            .Concat(new[] { "docs", "models", "results" }.SelectMany(folder =>
+            .Concat(new[] { "docs", "models", "results", "samples" }.SelectMany(folder =>
                 Directory.EnumerateFiles(Path.Combine(Repository.Root, folder), "*.md", SearchOption.AllDirectories)))
             .Concat(Directory.EnumerateFiles(Path.Combine(Repository.Root, ".github", "workflows"), "*.yml"))
             .Append(Path.Combine(Repository.Root, "action.yml"))

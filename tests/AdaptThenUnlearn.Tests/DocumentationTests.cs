@@ -93,7 +93,7 @@ public sealed partial class DocumentationTests
 
     public static TheoryData<string> Pages =>
         [.. Directory.EnumerateFiles(Repository.Root, "*.md", SearchOption.TopDirectoryOnly)
-            .Concat(new[] { "docs", "models", "results" }.SelectMany(folder =>
+            .Concat(new[] { "docs", "models", "results", "samples" }.SelectMany(folder =>
                 Directory.EnumerateFiles(Path.Combine(Repository.Root, folder), "*.md", SearchOption.AllDirectories)))
             .Select(file => Path.GetRelativePath(Repository.Root, file).Replace('\\', '/'))];
 

@@ -30,11 +30,13 @@ public sealed class CakeDocumentationTests
             File.ReadAllText(Path.Combine(Repository.Root, "docs", "cake.md")),
             StringComparison.Ordinal);
 
-    [Fact]
-    public void FrostingSample_Cake_IsOfTheVersionThatTheAliasesAreBuiltAgainst() =>
+    [Theory]
+    [InlineData("samples/frosting/Frosting.csproj", "Include=\"Cake.Frosting\" Version=\"VERSION\"")]
+    [InlineData("samples/cake/dotnet-tools.json", "\"cake.tool\": { \"version\": \"VERSION\"")]
+    public void Sample_Cake_IsOfTheVersionThatTheAliasesAreBuiltAgainst(string file, string line) =>
         Assert.Contains(
-            $"Include=\"Cake.Frosting\" Version=\"{CakeProcess.Version}\"",
-            File.ReadAllText(Path.Combine(Repository.Root, "samples", "frosting", "Frosting.csproj")),
+            line.Replace("VERSION", CakeProcess.Version, StringComparison.Ordinal),
+            File.ReadAllText(Path.Combine(Repository.Root, file)),
             StringComparison.Ordinal);
 
     [Fact]

@@ -27,6 +27,12 @@ internal sealed class CakeProcess : IDisposable
     /// <summary>Of Cake, as the tool manifest pins it.</summary>
     public static string Version { get; } = VersionInManifest();
 
+    /// <summary>The folder of Cake's assemblies, in the machine's package cache.</summary>
+    public static string Folder { get; } = Path.Combine(
+        Environment.GetEnvironmentVariable("NUGET_PACKAGES")
+            ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages"),
+        "cake.tool", Version, "tools", "net10.0", "any");
+
     public int Id => _process.Id;
 
     public bool HasExited => _process.HasExited;
@@ -49,14 +55,9 @@ internal sealed class CakeProcess : IDisposable
     /// them.
     /// </param>
     /// <param name="arguments">The script first.</param>
-    public static CakeProcess StartScript(string folder, params string[] arguments)
-    {
-        var packages = Environment.GetEnvironmentVariable("NUGET_PACKAGES")
-            ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
-        return Start(
-            new ProcessStartInfo("dotnet", [
-                Path.Combine(packages, "cake.tool", Version, "tools", "net10.0", "any", "Cake.dll"), .. arguments
-            ])
+    public static CakeProcess StartScript(string folder, params string[] arguments) =>
+        Start(
+            new ProcessStartInfo("dotnet", [Path.Combine(Folder, "Cake.dll"), .. arguments])
             {
                 Environment =
                 {
@@ -65,7 +66,6 @@ internal sealed class CakeProcess : IDisposable
                 },
             },
             folder);
-    }
 
     private static string VersionInManifest()
     {

@@ -1,3 +1,5 @@
+using AdaptThenUnlearn.Tests;
+
 namespace AdaptThenUnlearn.Solution.Tests;
 
 /// <summary>Somebody's folder outside our repository, with projects that use our packages.</summary>
@@ -15,6 +17,15 @@ public sealed class Consumer(LocalFeed feed, string folder)
         Directory.CreateDirectory(Path.GetDirectoryName(At(name))!);
         File.WriteAllText(At(name), content);
         return At(name);
+    }
+
+    /// <summary>Copies policies and their models to <c>policies</c>, where the schema for editors lies too.</summary>
+    public void CopyPolicies(string folder)
+    {
+        Directory.CreateDirectory(At("policies"));
+        var schema = Path.Combine(Repository.Root, "policies", "policy.schema.json");
+        foreach (var file in Directory.EnumerateFiles(folder).Append(schema))
+            File.Copy(file, Path.Combine(At("policies"), Path.GetFileName(file)), overwrite: true);
     }
 
     /// <summary>Runs <c>dotnet</c> here to its end.</summary>

@@ -380,6 +380,23 @@ public sealed partial class MSBuildTests(LocalFeed feed, SmallHouse house) : ICl
         Assert.Equal(unchanged, Regex.Count(output, "nothing has changed"));
     }
 
+    // A chosen folder may hold more than the evidence of this project.
+    [Theory]
+    [InlineData("", "net10.0", false)]
+    [InlineData("", "net10.0;netstandard2.1", false)]
+    [InlineData("-p:GovernModelsOutput=evidence", "net10.0", true)]
+    public void Clean_Evidence_GoesUnlessItsFolderWasChosen(string property, string frameworks, bool stays)
+    {
+        var consumer = Consumer(frameworks);
+        Assert.Equal(0, consumer.Dotnet("restore").ExitCode);
+        var record = consumer.Write(stays ? "evidence/met/run.json" : "obj/governed/met/run.json", "{}");
+
+        var (exitCode, output) = consumer.Dotnet(["clean", .. property.Length > 0 ? new[] { property } : []]);
+
+        Assert.True(exitCode == 0, output);
+        Assert.Equal(stays, File.Exists(record));
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -420,7 +437,7 @@ public sealed partial class MSBuildTests(LocalFeed feed, SmallHouse house) : ICl
                 <Policies>{string.Join(';', policies)}</Policies>
               </PropertyGroup>
               <ItemGroup>
-                <PackageReference Include="AdaptThenUnlearn.MSBuild" Version="{LocalFeed.Version}" />
+                <PackageReference Include="AdaptThenUnlearn.MSBuild" Version="{LocalFeed.Version}" PrivateAssets="all" />
                 <UnlearningPolicy Include="$(Policies);nowhere/*.json" />
                 <UnlearningPolicy Include="$(Net10Policies)" Condition="'$(TargetFramework)' == 'net10.0'" />
               </ItemGroup>

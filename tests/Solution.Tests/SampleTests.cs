@@ -30,7 +30,30 @@ public sealed class SampleTests(LocalFeed feed)
         Assert.Equal(
             new FileInfo(consumer.At("models/mnist/stylegan2.safetensors")).Length,
             made.GetEntry("models/no-digit-8.safetensors")?.Length);
+        PrivateReferenceTests.RestoresWithoutOurFeed(feed, sample);
     }
+
+    [Fact]
+    public void Samples_EachFolder_IsListedAndSaysHowToRunIt() => Assert.All(
+        Directory.EnumerateDirectories(Folder),
+        folder =>
+        {
+            Assert.Contains(
+                $"({Path.GetFileName(folder)}/README.md)",
+                File.ReadAllText(Path.Combine(Folder, "README.md")),
+                StringComparison.Ordinal);
+            Assert.Contains("](../../docs/", File.ReadAllText(Path.Combine(folder, "README.md")), StringComparison.Ordinal);
+        });
+
+    // A repository has a policy of its own; that of the samples is one text.
+    [Fact]
+    public void Samples_Policies_AreTheSame() => Assert.Single(
+        Directory.EnumerateFiles(Folder, "*.json", SearchOption.AllDirectories)
+            .Where(file => Path.GetFileName(Path.GetDirectoryName(file)) == "policies")
+            .Select(File.ReadAllText)
+            .Distinct());
+
+    private static string Folder => Path.Combine(Repository.Root, "samples");
 
     /// <summary>The samples outside the repository, with the packages where their <c>NuGet.config</c> looks for them.</summary>
     internal static Consumer CopyOfSamples(LocalFeed feed)
