@@ -60,7 +60,8 @@ public sealed class FrostingSampleTests(LocalFeed feed, SmallHouse house) : ICla
             house.Policy("no-digit-8", limit);
             sample.CopyPolicies(house.Folder);
             return Run(
-                "run", "--no-build", "--configuration", "Release", "--", "--target=Govern", $"--atu={CakeHouse.Atu}", "--no-train");
+                "run", "--no-build", "--configuration", "Release", "--",
+                "--target=Govern", $"--atu={CakeHouse.Atu}", "--no-train");
         }
 
         (int ExitCode, string Output) Run(params string[] arguments)
