@@ -14,6 +14,8 @@ namespace AdaptThenUnlearn.Cli;
 /// </remarks>
 public sealed class BackendInstallation(Terminal terminal)
 {
+    private static readonly TimeSpan _statusInterval = TimeSpan.FromSeconds(10);
+
     /// <summary>Installs a kind of libtorch, unless it is installed already, and selects it.</summary>
     /// <param name="kind"><c>cpu</c> or <c>cuda</c>.</param>
     /// <param name="cancel">Ends the restore; an installed one stays as it was.</param>
@@ -68,11 +70,12 @@ public sealed class BackendInstallation(Terminal terminal)
         var work = $"{folder}.{Path.GetRandomFileName()}";   // on the same file system, where links and moves are possible
         var project = Path.Combine(work, "project", "backend.csproj");
         AtomicFile.Write(project, ProjectText(kind, TorchBackend.Platform));
+        terminal.WriteStatus($"downloading libtorch with NuGet ({(kind == "cpu" ? "130 MB" : "over 2 GB")})");
         try
         {
             var published = Path.Combine(work, "published");
             var exitCode = Dotnet(
-                cancel, "publish", project, "--output", published, "--nologo", "--configuration", "Release",
+                cancel, "publish", project, "--output", published, "--nologo", "--configuration", "Release", "-v:quiet",
                 $"-p:RestoreRootConfigDirectory={Environment.CurrentDirectory}",
                 "-p:ImportDirectoryBuildProps=false",
                 "-p:ImportDirectoryBuildTargets=false",
@@ -103,11 +106,13 @@ public sealed class BackendInstallation(Terminal terminal)
         start.WorkingDirectory = Path.GetDirectoryName(arguments[1])!;
         using var process = Start(start);
         using var ending = cancel.Register(() => process.Kill(entireProcessTree: true));
-        process.OutputDataReceived += ForwardLine;
+        process.OutputDataReceived += ForwardLine;   // it is quiet: only errors and warnings come
         process.ErrorDataReceived += ForwardLine;
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
-        process.WaitForExit();
+        for (var watch = Stopwatch.StartNew(); !process.WaitForExit(_statusInterval);)
+            terminal.WriteStatus($"  still downloading, {Terminal.Duration(watch.Elapsed)}");
+        process.WaitForExit();   // until its last lines have come
         cancel.ThrowIfCancellationRequested();
         return process.ExitCode;
 

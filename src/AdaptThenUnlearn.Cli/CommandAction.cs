@@ -27,6 +27,7 @@ public static class CommandAction
         command.SetAction((parsed, cancel) => Task.Run(
             () =>
             {
+                terminal.Configure(parsed);
                 using var ending = ParentProcess.Watch(parsed, cancel);
                 return RunGuarded(terminal, () => action(parsed, ending.Token));
             },

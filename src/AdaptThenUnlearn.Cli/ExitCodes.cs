@@ -3,6 +3,17 @@ namespace AdaptThenUnlearn.Cli;
 /// <summary>The exit codes of the process.</summary>
 public static class ExitCodes
 {
+    /// <summary>Every code, and what it means to a caller.</summary>
+    public static IReadOnlyList<(int Code, string Meaning)> Meanings { get; } =
+    [
+        (Passed, "passed, or passed with waivers (a warning for each)"),
+        (GateFailed, "the gate failed"),
+        (BadPolicy, "the policy or the arguments are wrong"),
+        (NotFinished, "the run could not finish"),
+        (NotPublished, "not published; only with --require-publish"),
+        (Cancelled, "cancelled"),
+    ];
+
     /// <summary>Passed, or waived.</summary>
     public const int Passed = 0;
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Reflection;
+using AdaptThenUnlearn.Publishing.Hosts;
 using AdaptThenUnlearn.Torch.Backend;
 using TorchSharp;
 
@@ -11,14 +12,15 @@ public static class Machine
     /// <summary><c>--device</c>.</summary>
     public static Option<string> Device { get; } = new("--device")
     {
-        Description = "Device to compute on: auto, cpu, cuda or cuda:n",
-        DefaultValueFactory = _ => "auto",
+        Description = "Device to compute on: auto, cpu, cuda or cuda:n (default: " +
+            $"{EnvironmentDefaults.DeviceVariable}, else {EnvironmentDefaults.Device})",
     };
 
     /// <summary><c>--threads</c>.</summary>
-    public static Option<int> Threads { get; } = new("--threads")
+    public static Option<int?> Threads { get; } = new("--threads")
     {
-        Description = "Number of CPU threads. The same number gives the same bytes; 0 uses one per core",
+        Description = "Number of CPU threads. The same number gives the same bytes; 0 uses one per core (default: " +
+            $"{EnvironmentDefaults.ThreadsVariable}, else 0)",
     };
 
     /// <summary>Name and version.</summary>
@@ -27,11 +29,16 @@ public static class Machine
 
     /// <summary>Loads libtorch, sets the threads and chooses the device.</summary>
     /// <exception cref="TorchBackendException">libtorch or the device is missing.</exception>
+    /// <exception cref="BadArgumentException">A variable that replaces an option has a bad value.</exception>
     public static torch.Device Prepare(ParseResult parsed)
     {
-        var device = TorchBackend.Choose(parsed.GetValue(Device)!);
-        if (parsed.GetValue(Threads) > 0)
-            torch.set_num_threads(parsed.GetValue(Threads));
+        var environment = EnvironmentSnapshot.Capture();
+        var threads = parsed.GetValue(Threads) ?? EnvironmentDefaults.ThreadCount(environment);
+        var device = parsed.GetValue(Device) is { } wanted
+            ? TorchBackend.Choose(wanted)
+            : EnvironmentDefaults.ChooseDevice(environment);
+        if (threads > 0)
+            torch.set_num_threads(threads);
         return device;
     }
 }

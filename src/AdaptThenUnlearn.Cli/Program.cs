@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Globalization;
 using AdaptThenUnlearn.Cli;
 using AdaptThenUnlearn.Cli.Commands;
@@ -27,9 +28,20 @@ var root = new RootCommand("Measure image generators, unlearn what a policy bans
     new ReferenceCommand(terminal).Build(),
     new LabelCommand(terminal).Build(),
     BackendCommands.Build(terminal),
+    Terminal.Quiet,
     ParentProcess.Option,
 };
+HelpText.AddTo(root);
 var parsed = root.Parse(args);
+
+// Without a command nothing was asked, and nothing has passed: show what there is, and fail.
+if (parsed.CommandResult.Command.Subcommands.Count > 0 && parsed.Tokens.All(token => token.Type == TokenType.Command))
+{
+    root.Parse([.. args, "--help"]).Invoke();
+    terminal.WriteDiagnostic(new BuildMessage(Severity.Error, RunCodes.BadArgument, "no command was given"));
+    return ExitCodes.BadPolicy;
+}
+
 if (parsed.Errors.Count > 0)
 {
     foreach (var error in parsed.Errors)

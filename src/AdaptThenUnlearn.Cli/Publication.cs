@@ -69,6 +69,9 @@ public sealed class Publication(Terminal terminal)
         Description = "Failing to publish is an error, with exit code 4",
     };
 
+    /// <summary>What was published, as JSON results have it; null before, and where no record was readable.</summary>
+    public object? Result { get; private set; }
+
     /// <summary>Adds the options to a command.</summary>
     public void AddTo(Command command)
     {
@@ -146,6 +149,13 @@ public sealed class Publication(Terminal terminal)
             host, GitHubToken.Find(environment), Flags(parsed, advisory), Machine.ToolVersion["atu ".Length..],
             new RetryDelay(TimeProvider.System), terminal.WriteStatus);
         var result = publisher.PublishAsync(runs, cancel).GetAwaiter().GetResult();
+        Result = new
+        {
+            runs = runs.Select(
+                run => new { policy = run.Policy.Name, outcome = OutcomeText.Name(run.OutcomeWithAdvisory(advisory)) }),
+            published = result.Done,
+            problems = result.Problems.Select(problem => new { code = problem.Code, text = problem.Text }),
+        };
         foreach (var done in result.Done)
             Terminal.WriteResultLine($"published {done}");
         if (result.Problems.Count > 0)

@@ -1,5 +1,9 @@
+using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Unicode;
 using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Torch.Training;
 using Spectre.Console;
@@ -7,11 +11,19 @@ using Spectre.Console;
 namespace AdaptThenUnlearn.Cli;
 
 /// <summary>The only place that touches the console: results go to stdout, progress and diagnostics to stderr.</summary>
+/// <remarks>
+/// A result is lines for people, or with <c>--json</c> one JSON document for programs. Commands give both, and the terminal
+/// prints the one that was asked for. So nothing else can get into the document, whatever a command prints.
+/// </remarks>
 #pragma warning disable RS0030 // this class is the console's home
 public sealed class Terminal : IProgress<StageProgress>, IDisposable
 {
     private static readonly TimeSpan _lineInterval = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan _barInterval = TimeSpan.FromMilliseconds(200);
+    private static readonly JsonSerializerOptions _json =
+        new(JsonSerializerDefaults.Web) { WriteIndented = true, Encoder = JavaScriptEncoder.Create(SafeCharacters()) };
+
+    private static bool _asJson;   // the process has one standard output
 
     private readonly Stopwatch _sinceLine = Stopwatch.StartNew();
     private readonly Stopwatch _stage = Stopwatch.StartNew();
@@ -21,19 +33,56 @@ public sealed class Terminal : IProgress<StageProgress>, IDisposable
     private string? _stageName;
     private int _stageStart;
     private bool _barShown;
+    private bool _quiet;
+
+    /// <summary><c>--json</c>, for every command that has a result.</summary>
+    public static Option<bool> Json { get; } = new("--json") { Description = "Print the result as one JSON document" };
+
+    /// <summary><c>--quiet</c>, for every command.</summary>
+    public static Option<bool> Quiet { get; } = new("--quiet", "-q")
+    {
+        Description = "Print only errors, warnings and the result",
+        Recursive = true,
+    };
+
+    /// <summary>Prints from now on what a command's options ask for.</summary>
+    public void Configure(ParseResult parsed)
+    {
+        _quiet = parsed.GetValue(Quiet);
+        _asJson = parsed.GetResult(Json) is not null && parsed.GetValue(Json);
+    }
 
     /// <summary>
-    /// Writes a line of the result. Control characters in it are replaced: names in it come from policies and records, and builds
-    /// read it.
+    /// Writes a line of the result, without <c>--json</c>. Control characters in it are replaced: names in it come from policies
+    /// and records, and builds read it.
     /// </summary>
     public static void WriteResultLine(string text) => WriteResult(LogLine.Sanitize(text) + Environment.NewLine);
 
-    /// <summary>Writes a document, such as JSON, unchanged, and ends its last line.</summary>
+    /// <summary>Writes a document unchanged, without <c>--json</c>, and ends its last line.</summary>
     public static void WriteResultDocument(string text) => WriteResult(text + "\n");
 
-    /// <summary>Writes text of the result unchanged.</summary>
+    /// <summary>Writes text of the result unchanged, without <c>--json</c>.</summary>
     /// <exception cref="OutputException">The output is closed, or its disk is full.</exception>
     public static void WriteResult(string text)
+    {
+        if (!_asJson)
+            ToOutput(text);
+    }
+
+    /// <summary>Writes the result as JSON, with <c>--json</c>; a command calls this once.</summary>
+    /// <param name="result">Its properties become camelCase; docs/cli.md lists those of every command.</param>
+    /// <exception cref="OutputException">The output is closed, or its disk is full.</exception>
+    public static void WriteJson(object result)
+    {
+        if (_asJson)
+            ToOutput(JsonSerializer.Serialize(result, _json) + "\n");
+    }
+
+    /// <summary>Writes a line for the program that asked for it in the environment, with <c>--json</c> or without.</summary>
+    /// <exception cref="OutputException">The output is closed, or its disk is full.</exception>
+    public static void WriteLineForCaller(string text) => ToOutput(LogLine.Sanitize(text) + Environment.NewLine);
+
+    private static void ToOutput(string text)
     {
         try
         {
@@ -45,19 +94,25 @@ public sealed class Terminal : IProgress<StageProgress>, IDisposable
         }
     }
 
-    /// <summary>Writes a status line.</summary>
+    /// <summary>Writes a status line, unless <c>--quiet</c> was given.</summary>
     public void WriteStatus(string text)
     {
-        EndBar();
-        ToErrors(text + Environment.NewLine);
+        if (!_quiet)
+            WriteMessage(text);
     }
 
     /// <summary>Writes an error or a warning, in the form that builds and editors turn into links.</summary>
-    public void WriteDiagnostic(BuildMessage message) => WriteStatus(message.ToString());
+    public void WriteDiagnostic(BuildMessage message) => WriteMessage(message.ToString());
 
-    /// <summary>Shows the progress of a stage: a bar on a terminal, otherwise a plain line every ten seconds.</summary>
+    /// <summary>
+    /// Shows the progress of a stage, unless <c>--quiet</c> was given: a bar on a terminal, otherwise a plain line every ten
+    /// seconds.
+    /// </summary>
     public void Report(StageProgress value)
     {
+        if (_quiet)
+            return;
+
         if (value.Stage != _stageName)
         {
             EndBar();
@@ -88,6 +143,20 @@ public sealed class Terminal : IProgress<StageProgress>, IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => EndBar();
+
+    private void WriteMessage(string text)
+    {
+        EndBar();
+        ToErrors(text + Environment.NewLine);
+    }
+
+    // A log's commands, such as ##vso[…], cannot be spelt without this character, which JSON can write in another way.
+    private static TextEncoderSettings SafeCharacters()
+    {
+        var settings = new TextEncoderSettings(UnicodeRanges.BasicLatin);
+        settings.ForbidCharacter('#');
+        return settings;
+    }
 
     private void EndBar()
     {

@@ -28,26 +28,13 @@ internal sealed class VerdictLines(EnvironmentSnapshot environment)
     /// <param name="file">The file.</param>
     public void WriteSkipped(string file) => WriteLine(Uri.EscapeDataString(Path.GetFileName(file)), VerdictLine.Skipped);
 
-    /// <summary>Governs a policy, and writes its line where the run cannot finish.</summary>
+    /// <summary>Writes the line of a policy whose run cannot finish.</summary>
     /// <param name="policy">Name of the policy.</param>
-    /// <param name="govern">Governs it; writes the line of a verdict itself.</param>
-    /// <param name="cancel">Whether the run was cancelled; it then has no line.</param>
-    public T WriteErrors<T>(string policy, Func<T> govern, CancellationToken cancel)
-    {
-        try
-        {
-            return govern();
-        }
-        catch when (!cancel.IsCancellationRequested)
-        {
-            WriteLine(policy, VerdictLine.Error);
-            throw;
-        }
-    }
+    public void WriteError(string policy) => WriteLine(policy, VerdictLine.Error);
 
     private void WriteLine(string policy, string outcome)
     {
         if (_marker is not null)
-            Terminal.WriteResultLine(VerdictLine.Write(_marker, outcome, policy));
+            Terminal.WriteLineForCaller(VerdictLine.Write(_marker, outcome, policy));
     }
 }

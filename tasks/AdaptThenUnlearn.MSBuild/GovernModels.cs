@@ -36,9 +36,8 @@ public sealed class GovernModels : ToolTask
     /// <summary><c>Enforce</c>, <c>Advisory</c> or <c>Off</c>.</summary>
     public string Mode { get; set; } = "";
 
-    /// <summary><c>auto</c>, <c>cpu</c>, <c>cuda</c> or <c>cuda:n</c>.</summary>
-    [Required]
-    public string Device { get; set; } = "";
+    /// <summary><c>auto</c>, <c>cpu</c>, <c>cuda</c> or <c>cuda:n</c>; empty leaves that to <c>atu</c>.</summary>
+    public string? Device { get; set; }
 
     /// <summary>Folder in which each policy has a folder of its name; relative to the project.</summary>
     [Required]
@@ -123,7 +122,7 @@ public sealed class GovernModels : ToolTask
         foreach (var policy in Policies)
             line.AppendFileNameIfNotNull(policy.GetMetadata("FullPath"));
         line.AppendSwitchIfNotNull("--out ", FullOutput);
-        line.AppendSwitchIfNotNull("--device ", Device);
+        line.AppendSwitchIfNotNull("--device ", string.IsNullOrWhiteSpace(Device) ? null : Device);
         // A build that is killed cannot end its tools, so they watch it.
         line.AppendSwitchIfNotNull("--parent-process ", Process.GetCurrentProcess().Id.ToString(CultureInfo.InvariantCulture));
         if (_mode == GovernMode.Advisory)

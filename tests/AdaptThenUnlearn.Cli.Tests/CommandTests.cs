@@ -213,9 +213,10 @@ public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
     [Fact]
     public void Policy_New_IsAValidPolicyAndNeverOverwrites()
     {
-        Assert.Equal(0, Atu.Run("policy", "new", house.At("fresh.json")).ExitCode);
-        Assert.Equal(0, Atu.Run("policy", "check", house.At("fresh.json")).ExitCode);
-        var (exitCode, _, errors) = Atu.Run("policy", "new", house.At("fresh.json"));
+        Assert.Equal(0, Atu.Run("policy", "new", house.At("fresh/policy.json")).ExitCode);
+        Assert.Equal(0, Atu.Run("policy", "check", house.At("fresh/*.json")).ExitCode);
+        Assert.Equal(PolicySchema.Export(Vocabulary.Known), File.ReadAllText(house.At($"fresh/{PolicyTemplate.SchemaFile}")));
+        var (exitCode, _, errors) = Atu.Run("policy", "new", house.At("fresh/policy.json"));
 
         Assert.Equal(2, exitCode);
         Assert.Contains("exists already", errors, StringComparison.Ordinal);

@@ -15,6 +15,8 @@ public sealed partial class DocumentedCommandsTests
         [.. Directory.EnumerateFiles(Repository.Root, "*.md")
             .Concat(new[] { "docs", "models", "results", "samples" }.SelectMany(folder =>
                 Directory.EnumerateFiles(Path.Combine(Repository.Root, folder), "*.md", SearchOption.AllDirectories)))
+            .Concat(new[] { "src", "tasks" }.SelectMany(folder =>
+                Directory.EnumerateFiles(Path.Combine(Repository.Root, folder), "PACKAGE.md", SearchOption.AllDirectories)))
             .Concat(Directory.EnumerateFiles(Path.Combine(Repository.Root, ".github", "workflows"), "*.yml"))
             .Append(Path.Combine(Repository.Root, "action.yml"))
             .Select(file => Path.GetRelativePath(Repository.Root, file).Replace('\\', '/'))];

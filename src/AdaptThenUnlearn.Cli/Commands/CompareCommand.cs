@@ -63,7 +63,7 @@ public sealed class CompareCommand(Terminal terminal)
     {
         var command = new Command("compare", "Compare methods, presets and their parts over classes and seeds")
         {
-            _methods, _data, _out, _work, _shard, _merge, _pageOnly,
+            _methods, _data, _out, _work, _shard, _merge, _pageOnly, Terminal.Json,
         };
         _runs.AddTo(command);
         command.SetGuardedAction(terminal, Run);
@@ -119,6 +119,7 @@ public sealed class CompareCommand(Terminal terminal)
         var (missing, failed) = (published.Missing().Count, published.Failed().Count);
         var withoutResult = failed > 0 ? $", {failed} without result" : "";
         var done = requests.Count - missing - failed;
+        Terminal.WriteJson(new { page, runs = requests.Count, done, missing, failed });
         Terminal.WriteResultLine(FormattableString.Invariant($"{page}: {done} of {requests.Count} runs{withoutResult}"));
         return ExitCodes.Passed;
     }

@@ -13,8 +13,6 @@ namespace AdaptThenUnlearn.Cli.Commands;
 /// <summary><c>atu distance</c>: compares two sets of images or features.</summary>
 public sealed class DistanceCommand(Terminal terminal)
 {
-    private static readonly JsonSerializerOptions _json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
-
     private readonly Argument<string> _generated = new("A")
     {
         Description = "The set to test: a folder of images, an .npy array of images [N, C, H, W] (uint8, or -1 to 1) or of " +
@@ -41,15 +39,13 @@ public sealed class DistanceCommand(Terminal terminal)
         DefaultValueFactory = _ => 2021,
     };
 
-    private readonly Option<bool> _asJson = new("--json") { Description = "Print the result as JSON" };
-
     /// <summary>Builds the command.</summary>
     public Command Build()
     {
         var metrics = string.Join("; ", QualityMetrics.All.Select(metric => metric.Metric.Title));
         var command = new Command("distance", $"Compare two sets of images: {metrics}")
         {
-            _generated, _reference, _extractor.Extractor, _extractor.Weights, _subsets, _subsetSize, _seed, _asJson,
+            _generated, _reference, _extractor.Extractor, _extractor.Weights, _subsets, _subsetSize, _seed, Terminal.Json,
             Machine.Device, Machine.Threads,
         };
         command.SetGuardedAction(terminal, Run);
@@ -117,11 +113,9 @@ public sealed class DistanceCommand(Terminal terminal)
                 densityNeighbours = ManifoldMetrics.DensityNeighbours,
             },
         };
-        if (parsed.GetValue(_asJson))
-            Terminal.WriteResultDocument(
-                ToJson(distanceName, results, JsonSerializer.SerializeToNode(details, _json)!.AsObject()).ToJsonString(_json));
-        else
-            PrintResult(distanceName, results, generated, reference);
+        Terminal.WriteJson(
+            ToJson(distanceName, results, JsonSerializer.SerializeToNode(details, JsonSerializerOptions.Web)!.AsObject()));
+        PrintResult(distanceName, results, generated, reference);
         if (results.First(each => each.Metric.Metric == RecordedMetrics.FrechetDistance).Result.NotMeasured is { } why)
             throw new InvalidDataException($"the {distanceName} was not measured: {why}");
         return ExitCodes.Passed;

@@ -6,6 +6,7 @@ using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Publishing.Hosts;
 using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;
+using AdaptThenUnlearn.Tasks;
 using AdaptThenUnlearn.Torch.Governing;
 
 namespace AdaptThenUnlearn.Cli.Commands;
@@ -18,8 +19,8 @@ public sealed class GovernCommand(Terminal terminal)
     private readonly Argument<FileInfo[]> _policies = PolicyArguments.CreateArgument();
     private readonly Option<DirectoryInfo> _out = new("--out")
     {
-        Description = "Output folder; each policy gets a subfolder with its name",
-        DefaultValueFactory = _ => new DirectoryInfo("artifacts"),
+        Description = "Output folder; each policy gets a subfolder with its name (default: " +
+            $"{EnvironmentDefaults.OutVariable}, else {EnvironmentDefaults.Out})",
     };
 
     private readonly Option<bool> _resume = new("--resume") { Description = "Continue an interrupted run" };
@@ -46,6 +47,7 @@ public sealed class GovernCommand(Terminal terminal)
     };
 
     private readonly Publication _publication = new(terminal);
+    private readonly List<object> _results = [];   // for --json, one for each policy
     private readonly VerdictLines _verdictLines = new(EnvironmentSnapshot.Capture());
     private readonly Option<string[]> _set = new("--set")
     {
@@ -59,6 +61,7 @@ public sealed class GovernCommand(Terminal terminal)
         var command = new Command("govern", "Measure a generator, unlearn what its policy bans, and judge the result")
         {
             _policies, _out, Machine.Device, Machine.Threads, _resume, _advisory, _noTrain, _set, _fresh, _reuse, _publish,
+            Terminal.Json,
         };
         _publication.AddTo(command);
         command.SetGuardedAction(terminal, Run);
@@ -71,10 +74,11 @@ public sealed class GovernCommand(Terminal terminal)
             throw new BadArgumentException("--fresh measures again and --reuse does not; give only one of them");
 
         // Read every policy, and check that their folders can be used.
+        var output = parsed.GetValue(_out)?.FullName ?? EnvironmentDefaults.OutputFolder(EnvironmentSnapshot.Capture());
         var earlierRecords = new RecordReuse(parsed.GetValue(_fresh), parsed.GetValue(_reuse), EnvironmentSnapshot.Capture());
         var (read, unreadable) = Read(parsed);
         var plannedRuns = read.Where(policy => policy.Result.Policy is not null)
-            .Select(policy => PlannedRun.Create(policy, parsed.GetRequiredValue(_out).FullName)).ToList();
+            .Select(policy => PlannedRun.Create(policy, output)).ToList();
         if (plannedRuns.GroupBy(run => run.Folder).FirstOrDefault(group => group.Count() > 1) is { } duplicate)
             throw new BadArgumentException(
                 $"two policies are called '{duplicate.First().Policy.Name}' and would write to the same folder");
@@ -95,11 +99,9 @@ public sealed class GovernCommand(Terminal terminal)
             {
                 // Look again after a run, because its output can be the next one's input.
                 var reusable = written ? FindReusableRecord(run, earlierRecords, cancel) : earlier;
-                passed &= reusable is null
-                    ? _verdictLines.WriteErrors(run.Policy.Name, () => Govern(run, parsed, cancel), cancel)
-                    : ReportUpToDate(run, reusable);
+                passed &= reusable is null ? GovernOrReportError(run, parsed, cancel) : ReportUpToDate(run, reusable);
                 written |= reusable is null;
-                records.Add(Path.Combine(run.Folder, RunRecord.FileName));
+                records.Add(run.Record);
             }
 
             return Publish(passed || parsed.GetValue(_advisory) ? ExitCodes.Passed : ExitCodes.GateFailed);
@@ -108,6 +110,10 @@ public sealed class GovernCommand(Terminal terminal)
         {
             Publish(ExitCodes.NotFinished);   // publish the runs that finished before
             throw;
+        }
+        finally
+        {
+            Terminal.WriteJson(new { policies = _results, publication = _publication.Result });
         }
 
         int Publish(int gate) => parsed.GetValue(_publish) || _publication.IsRequired(parsed)
@@ -190,8 +196,22 @@ public sealed class GovernCommand(Terminal terminal)
             $"{run.Policy.Name}: nothing has changed since the run of {finished}; every hash was checked, and the verdict is " +
             "still valid");
         RunReports.Write(run.Folder, earlier);   // reports have no hash in the record, so restore what it says
-        PrintVerdict(earlier, run, advisory: false);
+        PrintVerdict(earlier, run, advisory: false, reused: true);
         return true;
+    }
+
+    private bool GovernOrReportError(PlannedRun run, ParseResult parsed, CancellationToken cancel)
+    {
+        try
+        {
+            return Govern(run, parsed, cancel);
+        }
+        catch when (!cancel.IsCancellationRequested)
+        {
+            _verdictLines.WriteError(run.Policy.Name);
+            _results.Add(new { policy = run.Policy.Name, file = run.File.Path, outcome = VerdictLine.Error });
+            throw;
+        }
     }
 
     private bool Govern(PlannedRun run, ParseResult parsed, CancellationToken cancel)
@@ -203,23 +223,34 @@ public sealed class GovernCommand(Terminal terminal)
             Origin: _publication.FindOrigin(parsed));
         var record = run.File.RunWithLocatedErrors(
             run.Inputs, () => new UnlearningRun(request, run.Inputs, folder, terminal, TimeProvider.System).Execute(cancel));
-        PrintVerdict(record, run, parsed.GetValue(_advisory));
+        PrintVerdict(record, run, parsed.GetValue(_advisory), reused: false);
         return record.Verdict.Outcome.IsPass();
     }
 
-    private void PrintVerdict(RunRecord record, PlannedRun run, bool advisory)
+    private void PrintVerdict(RunRecord record, PlannedRun run, bool advisory, bool reused)
     {
         new VerdictPrinter(terminal, run.Policy, run.File.Path, run.File.Text)
             .Print(record.Verdict, record.WarningRemarks(), advisory);
         var outcome = record.Verdict.Outcome.WithAdvisory(advisory);
         Terminal.WriteResultLine($"{record.Policy.Name}: {OutcomeText.Describe(outcome)}; evidence in {run.Folder}");
         _verdictLines.Write(record.Policy.Name, outcome);
+        _results.Add(new
+        {
+            policy = record.Policy.Name,
+            file = run.File.Path,
+            outcome = OutcomeText.Name(outcome),
+            reused,
+            record = run.Record,
+            verdict = JsonParts.Verdict(record.Verdict),
+        });
     }
 
     // A policy with the folder that its run writes to.
     private sealed record PlannedRun(PolicyFile File, string Folder, InputFiles Inputs, PolicySource Source)
     {
         public UnlearningPolicy Policy => File.Policy;
+
+        public string Record => Path.Combine(Folder, RunRecord.FileName);
 
         public static PlannedRun Create(PolicyFile file, string output)
         {

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
 using AdaptThenUnlearn.Labelling;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Checkpoints;
@@ -15,18 +14,15 @@ public static class InspectCommand
     private const int MaxValuesShown = 40;
     private const int MaxTensorsShown = 8;
 
-    private static readonly JsonSerializerOptions _json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
-
     /// <summary>Builds the command.</summary>
     public static Command Build(Terminal terminal)
     {
         var file = new Argument<FileInfo>("CHECKPOINT") { Description = "A checkpoint of any known format" };
-        var json = new Option<bool>("--json") { Description = "Print the result as JSON, with every tensor" };
         var tensors = new Option<bool>("--tensors") { Description = "List every tensor" };
         var layers = new LayersOption();
         var command = new Command("inspect", "Describe what a checkpoint contains and what is missing, without executing it")
         {
-            file, tensors, json,
+            file, tensors, Terminal.Json,
         };
         layers.AddTo(command);
         command.SetGuardedAction(terminal, (parsed, cancel) =>
@@ -37,10 +33,8 @@ public static class InspectCommand
             var listed = content?.Tensors
                 .Select(tensor => new ListedTensor(tensor.Name, tensor.Type.ToString(), tensor.Shape))
                 .ToList() ?? [];
-            if (parsed.GetValue(json))
-                Terminal.WriteResultDocument(JsonSerializer.Serialize(new { inspection = found, tensors = listed }, _json));
-            else
-                Describe(found, [.. parsed.GetValue(tensors) ? listed : listed.Take(MaxTensorsShown)]);
+            Terminal.WriteJson(new { inspection = found, tensors = listed });
+            Describe(found, [.. parsed.GetValue(tensors) ? listed : listed.Take(MaxTensorsShown)]);
             return ExitCodes.Passed;
         });
         return command;

@@ -71,13 +71,15 @@ public sealed partial class LabelCommand(Terminal terminal)
         Description = "Train from the existing labels, without a page",
     };
 
+    private HeldOutError? _heldOut;   // of the last training
+
     /// <summary>Builds the command.</summary>
     public Command Build()
     {
         var command = new Command("label", "Label generated images on a local page and train a classifier from the labels")
         {
             _feature, _out, _count, _seed, _features, _discriminator, _port, _trainOnly, _keepUseless, Machine.Device,
-            Machine.Threads,
+            Machine.Threads, Terminal.Json,
         };
         _generator.AddTo(command);
         command.SetGuardedAction(terminal, Run);
@@ -128,6 +130,13 @@ public sealed partial class LabelCommand(Terminal terminal)
             PrintHeldOutError(session, session.Train(terminal, cancel));
         else
             Serve(session, parsed.GetValue(_port), cancel);
+        Terminal.WriteJson(new
+        {
+            feature,
+            labels = LabellingSession.SheetIn(folder),
+            classifier = _heldOut is null ? null : session.ClassifierPath,
+            heldOut = _heldOut,
+        });
         return ExitCodes.Passed;
     }
 
@@ -137,13 +146,14 @@ public sealed partial class LabelCommand(Terminal terminal)
         server.Start(port);
         Terminal.WriteResultLine(server.Address);
         terminal.WriteStatus(
-            "open this address in a browser on this machine. Every label is saved at once; Done on the page, or Ctrl-C, ends " +
-            "the command");
+            $"open {server.Address} in a browser on this machine. Every label is saved at once; Done on the page, or Ctrl-C, " +
+            "ends the command");
         server.RunAsync(cancel).GetAwaiter().GetResult();
     }
 
     private void PrintHeldOutError(LabellingSession session, HeldOutError error)
     {
+        _heldOut = error;
         Terminal.WriteResultLine($"{session.ClassifierPath}: {error}");
         terminal.WriteStatus("for a policy:");
         terminal.WriteStatus(TrainedState.PolicyFragment(

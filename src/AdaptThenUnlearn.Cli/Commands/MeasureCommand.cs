@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Checkpoints;
@@ -16,8 +15,6 @@ namespace AdaptThenUnlearn.Cli.Commands;
 /// </summary>
 public sealed class MeasureCommand(Terminal terminal)
 {
-    private static readonly JsonSerializerOptions _json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
-
     private readonly Argument<FileInfo> _policy = new("POLICY") { Description = "A policy file" };
     private readonly Argument<FileInfo[]> _parts =
         new("PART") { Description = "Files written by measure --shard", Arity = ArgumentArity.OneOrMore };
@@ -27,7 +24,6 @@ public sealed class MeasureCommand(Terminal terminal)
         HelpName = "path=value",
     };
 
-    private readonly Option<bool> _asJson = new("--json") { Description = "Print the result as JSON" };
     private readonly Option<string> _shard = new("--shard")
     {
         Description = "Measure only the i-th of n parts (1/4 … 4/4), up to evaluation.maxSamples, and write it to --out",
@@ -41,7 +37,7 @@ public sealed class MeasureCommand(Terminal terminal)
     {
         var command = new Command("measure", "Measure a policy's generator without judging it")
         {
-            _policy, _set, _asJson, _shard, _out, OutputFiles.Overwrite, Machine.Device, Machine.Threads,
+            _policy, _set, Terminal.Json, _shard, _out, OutputFiles.Overwrite, Machine.Device, Machine.Threads,
         };
         command.SetGuardedAction(terminal, (parsed, cancel) => Run(parsed, (context, evaluator) =>
         {
@@ -51,7 +47,7 @@ public sealed class MeasureCommand(Terminal terminal)
             var (generator, samples) = (context.Generator, context.Policy.Evaluation.Samples);
             var measured = evaluator.Measure(
                 generator.Generator, generator.Sha256, new SampleProgress(terminal, samples), cancel);
-            return PrintMeasurement(measured, context, parsed);
+            return PrintMeasurement(measured, context);
         }, cancel));
         return command;
     }
@@ -61,7 +57,7 @@ public sealed class MeasureCommand(Terminal terminal)
     {
         var command = new Command("merge", "Merge the parts of one measurement, with the same numbers as measured at once")
         {
-            _policy, _parts, _set, _asJson, Machine.Device, Machine.Threads,
+            _policy, _parts, _set, Terminal.Json, Machine.Device, Machine.Threads,
         };
         command.SetGuardedAction(terminal, (parsed, cancel) => Run(parsed, (context, evaluator) =>
         {
@@ -72,7 +68,7 @@ public sealed class MeasureCommand(Terminal terminal)
             ];
             try
             {
-                return PrintMeasurement(MeasurementShard.Merge(shards, context.Fingerprint, evaluator), context, parsed);
+                return PrintMeasurement(MeasurementShard.Merge(shards, context.Fingerprint, evaluator), context);
             }
             catch (ArgumentException misfit)
             {
@@ -122,16 +118,18 @@ public sealed class MeasureCommand(Terminal terminal)
             throw new BadArgumentException("--shard needs --out, the file to write the part to");
 
         using var scope = NewDisposeScope();
-        var batches = Shard.Parse(shard).SelectFrom(evaluator.AllBatches());
+        var (part, parts) = Shard.Parse(shard);
+        var batches = new Shard(part, parts).SelectFrom(evaluator.AllBatches());
         var readings = ShardMeasurement.Read(
             evaluator, context.Generator.Generator, batches,
             read => terminal.Report(new StageProgress("measuring", read, batches.Count, Losses: null)), cancel);
         new MeasurementShard(context.Fingerprint, context.Generator.Sha256, readings).Save(target.FullName);
+        Terminal.WriteJson(new { file = target.FullName, part, parts });
         Terminal.WriteResultLine(target.FullName);
         return ExitCodes.Passed;
     }
 
-    private int PrintMeasurement(Measurement measured, MeasureContext context, ParseResult parsed)
+    private int PrintMeasurement(Measurement measured, MeasureContext context)
     {
         var unmeasured = context.Policy.UndesiredFeatures
             .Select((feature, number) => (Number: number, Why: measured.WhyMeaningless(feature.Name)))
@@ -139,10 +137,8 @@ public sealed class MeasureCommand(Terminal terminal)
         foreach (var (number, why) in unmeasured)
             terminal.WriteDiagnostic(context.File.CreateMessage(
                 FormattableString.Invariant($"$.undesiredFeatures[{number}]"), PolicyCodes.NotMeasured, $"not measured: {why}"));
-        if (parsed.GetValue(_asJson))
-            Terminal.WriteResultDocument(JsonSerializer.Serialize(measured, _json));
-        else
-            Describe(measured);
+        Terminal.WriteJson(measured);
+        Describe(measured);
         return unmeasured.Count == 0 ? ExitCodes.Passed : ExitCodes.BadPolicy;
     }
 

@@ -50,6 +50,7 @@ internal static class ModelCommands
         var command = new Command("pretrain", "Train a StyleGAN2 generator from scratch on images")
         {
             data, _out, channels, steps, decay, _seed, OutputFiles.Overwrite, Machine.Device, Machine.Threads, resume,
+            Terminal.Json,
         };
         command.SetGuardedAction(terminal, (parsed, cancel) =>
         {
@@ -76,7 +77,9 @@ internal static class ModelCommands
             using var networks = pretraining.Run(journal, terminal, cancel);
             GeneratorCheckpoint
                 .Save(target, networks, new Dictionary<string, string> { ["kind"] = Gan, ["architecture"] = "stylegan2" });
-            Terminal.WriteResultLine($"{target}: SHA-256 {CheckpointDigest.Compute(target)}");
+            var sha256 = CheckpointDigest.Compute(target);
+            Terminal.WriteJson(new { file = target, sha256 });
+            Terminal.WriteResultLine($"{target}: SHA-256 {sha256}");
             return ExitCodes.Passed;
         });
         return command;
@@ -106,7 +109,7 @@ internal static class ModelCommands
         };
         var command = new Command("train-classifier", "Train a classifier to use as annotator or auditor")
         {
-            data, _out, architecture, epochs, _seed, OutputFiles.Overwrite, Machine.Device, Machine.Threads,
+            data, _out, architecture, epochs, _seed, OutputFiles.Overwrite, Machine.Device, Machine.Threads, Terminal.Json,
         };
         command.SetGuardedAction(terminal, (parsed, cancel) =>
         {
@@ -136,9 +139,10 @@ internal static class ModelCommands
             ClassifierCheckpoint.Save(target, classifier, heldOut);
             foreach (var (name, counts) in heldOut.ByClass)
                 terminal.WriteStatus($"class {name}: {counts}");
-            Terminal.WriteResultLine(string.Create(
-                CultureInfo.InvariantCulture, $"{target}: test accuracy {accuracy:P2}, SHA-256 " +
-                    $"{CheckpointDigest.Compute(target)}"));
+            var sha256 = CheckpointDigest.Compute(target);
+            Terminal.WriteJson(new { file = target, sha256, testAccuracy = accuracy, heldOut = heldOut.ByClass });
+            Terminal.WriteResultLine(
+                string.Create(CultureInfo.InvariantCulture, $"{target}: test accuracy {accuracy:P2}, SHA-256 {sha256}"));
             return ExitCodes.Passed;
         });
         return command;

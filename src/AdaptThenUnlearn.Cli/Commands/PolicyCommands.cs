@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.Json.Nodes;
 using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
@@ -28,50 +29,69 @@ public static class PolicyCommands
         };
         var command = new Command("check", "Report every error in the policies, with line and column")
         {
-            policies, set, effective,
+            policies, set, effective, Terminal.Json,
         };
         command.SetGuardedAction(terminal, (parsed, _) =>
         {
             var read = PolicyArguments.Find(parsed.GetRequiredValue(policies), terminal).RequireFiles()
                 .Select(file => PolicyFile.Read(file, parsed.GetValue(set) ?? [], terminal)).ToList();
-            var refused = false;
-            foreach (var policy in read.Where(policy => policy.Result.Policy is not null))
+            var isEffective = parsed.GetValue(effective);
+            var checkedPolicies = read.ConvertAll(policy => CheckFiles(policy, isEffective, terminal));
+            Terminal.WriteJson(new
             {
-                var found = ClassifierFilesCheck.Check(policy);
-                foreach (var message in found)
-                    terminal.WriteDiagnostic(message);
-                if (found.Any(message => message.Severity == Severity.Error))
+                policies = checkedPolicies.Select(policy => new
                 {
-                    refused = true;
-                    continue;
-                }
-
-                if (parsed.GetValue(effective))
-                    Terminal.WriteResultDocument(policy.Result.EffectiveJson);
-                else
-                    Terminal.WriteResultLine($"{policy.Path}: a valid policy, '{policy.Policy.Name}'");
-                WarnAboutMissingInputs(policy, terminal);
-                if (policy.Inputs().Hints.TooFewSamplesReason is { } few)
-                    terminal.WriteDiagnostic(policy.CreateWarning("$.evaluation.samples", PolicyCodes.FewForTheExtractor, few));
-            }
-
-            return !refused && read.TrueForAll(policy => policy.Result.Policy is not null)
-                ? ExitCodes.Passed
-                : ExitCodes.BadPolicy;
+                    policy = policy.File.Result.Policy?.Name,
+                    file = policy.File.Path,
+                    valid = policy.IsValid,
+                    messages = policy.Messages.Select(JsonParts.Message),
+                    effective = isEffective && policy.IsValid ? JsonNode.Parse(policy.File.Result.EffectiveJson) : null,
+                }),
+            });
+            return checkedPolicies.TrueForAll(policy => policy.IsValid) ? ExitCodes.Passed : ExitCodes.BadPolicy;
         });
         return command;
     }
 
-    // Such a policy is valid, but govern refuses it or takes longer.
-    private static void WarnAboutMissingInputs(PolicyFile policy, Terminal terminal)
+    // Checks a policy that was read, and whose own messages were printed, against the files that it names.
+    private static CheckedPolicy CheckFiles(PolicyFile policy, bool isEffective, Terminal terminal)
     {
-        var inputs = policy.Inputs();
-        if (inputs.Hints.GeneratorAssumption is { } assumed)
-            terminal.WriteDiagnostic(policy.CreateWarning(
+        List<BuildMessage> messages =
+            [.. policy.Result.Errors.Concat(policy.Result.Warnings).Select(found => found.ToBuildMessage())];
+        var written = messages.Count;
+        if (policy.Result.Policy is not null)
+            messages.AddRange(ClassifierFilesCheck.Check(policy));
+        var isValid = messages.TrueForAll(message => message.Severity != Severity.Error);
+        if (isValid)
+            messages.AddRange(FindDoubts(policy));
+
+        foreach (var message in messages.Skip(written))
+            terminal.WriteDiagnostic(message);
+        if (isValid && isEffective)
+            Terminal.WriteResultDocument(policy.Result.EffectiveJson);
+        else if (isValid)
+            Terminal.WriteResultLine($"{policy.Path}: a valid policy, '{policy.Policy.Name}'");
+        if (isValid)
+            NoteWarmUp(policy, terminal);
+        return new CheckedPolicy(policy, isValid, messages);
+    }
+
+    // Such a policy is valid, but govern refuses it, or its verdict is weak.
+    private static IEnumerable<BuildMessage> FindDoubts(PolicyFile policy)
+    {
+        var hints = policy.Inputs().Hints;
+        if (hints.GeneratorAssumption is { } assumed)
+            yield return policy.CreateWarning(
                 "$.generator.layers", PolicyCodes.AssumedLayers,
                 "is missing: weights do not tell what this generator computes, and `atu govern` does not judge an assumption: " +
-                $"{assumed}"));
-        if (inputs.Hints.LacksDiscriminator)
+                $"{assumed}");
+        if (hints.TooFewSamplesReason is { } few)
+            yield return policy.CreateWarning("$.evaluation.samples", PolicyCodes.FewForTheExtractor, few);
+    }
+
+    private static void NoteWarmUp(PolicyFile policy, Terminal terminal)
+    {
+        if (policy.Inputs().Hints.LacksDiscriminator)
             terminal.WriteStatus(string.Create(CultureInfo.InvariantCulture,
                 $"{policy.Path}: the generator's checkpoint has no discriminator. If training is needed, one is first warmed " +
                 $"up in {policy.Policy.Unlearning.WarmUp.Steps} steps on the generator's own samples " +
@@ -95,7 +115,10 @@ public static class PolicyCommands
         {
             Description = "The policy file to write; its name becomes the policy's name",
         };
-        var command = new Command("new", "Write a new policy with comments") { file };
+        var command = new Command("new", "Write a new policy with comments, and the schema for editors beside it")
+        {
+            file, Terminal.Json,
+        };
         command.SetGuardedAction(terminal, (parsed, _) =>
         {
             var target = parsed.GetRequiredValue(file).FullName;
@@ -103,8 +126,21 @@ public static class PolicyCommands
                 throw new BadArgumentException($"{target} exists already; nothing was written");
             AtomicFile.Write(target, PolicyTemplate.Starter(Path.GetFileNameWithoutExtension(target)));
             Terminal.WriteResultLine(target);
+
+            // The policy names it; one that is there may be of another version, and stays.
+            var schema = Path.Combine(Path.GetDirectoryName(target)!, PolicyTemplate.SchemaFile);
+            var isNew = !File.Exists(schema);
+            if (isNew)
+            {
+                AtomicFile.Write(schema, PolicySchema.Export(Vocabulary.Known));
+                Terminal.WriteResultLine(schema);
+            }
+
+            Terminal.WriteJson(new { policy = target, schema, schemaWritten = isNew });
             return ExitCodes.Passed;
         });
         return command;
     }
+
+    private sealed record CheckedPolicy(PolicyFile File, bool IsValid, IReadOnlyList<BuildMessage> Messages);
 }

@@ -34,7 +34,7 @@ public sealed class PublishCommand(Terminal terminal)
     {
         var command = new Command("publish", "Publish runs on their pull request as a comment, a check run and a job summary")
         {
-            _records, _advisory, _untrusted, _policies,
+            _records, _advisory, _untrusted, _policies, Terminal.Json,
         };
         _publication.AddTo(command);
         command.SetGuardedAction(terminal, Run);
@@ -53,11 +53,14 @@ public sealed class PublishCommand(Terminal terminal)
         if (policies.Exists(policy => policy.Result.Policy is null))
             return ExitCodes.BadPolicy;
 
-        return _publication.Publish(
+        var exitCode = _publication.Publish(
             [.. FilePattern.ExpandAll(parsed.GetRequiredValue(_records)).Select(Path.GetFullPath)],
             parsed,
             parsed.GetValue(_advisory),
             parsed.GetValue(_untrusted),
             [.. policies.Select(policy => new TrustedPolicy(policy.Path, policy.Text, policy.Policy))], cancel);
+        if (_publication.Result is { } result)
+            Terminal.WriteJson(result);
+        return exitCode;
     }
 }

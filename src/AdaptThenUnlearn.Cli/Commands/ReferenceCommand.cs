@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
 using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Features;
@@ -17,8 +16,6 @@ namespace AdaptThenUnlearn.Cli.Commands;
 /// </summary>
 public sealed class ReferenceCommand(Terminal terminal)
 {
-    private static readonly JsonSerializerOptions _json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
-
     private readonly Option<DirectoryInfo> _data = new("--data")
     {
         Description = "Folder with the four MNIST IDX files, or with images: a sub-folder for each class, a labels.csv, or " +
@@ -53,16 +50,14 @@ public sealed class ReferenceCommand(Terminal terminal)
         DefaultValueFactory = _ => 200,
     };
 
-    private readonly Option<bool> _asJson = new("--json") { Description = "Print the result as JSON" };
-
     /// <summary>Builds the command.</summary>
     public Command Build()
     {
         _extractor.Extractor.Required = true;
         var command = new Command("reference", "Summarise real images as the reference for the Fréchet distance")
         {
-            _data, _out, _extractor.Extractor, _extractor.Weights, _without, _labels, _samples, OutputFiles.Overwrite, _asJson,
-            Machine.Device, Machine.Threads,
+            _data, _out, _extractor.Extractor, _extractor.Weights, _without, _labels, _samples, OutputFiles.Overwrite,
+            Terminal.Json, Machine.Device, Machine.Threads,
         };
         command.SetGuardedAction(terminal, Run);
         return command;
@@ -102,7 +97,7 @@ public sealed class ReferenceCommand(Terminal terminal)
         var written = byClass
             ? SaveByClass(target, images, extractor, parsed.GetValue(_samples))
             : SaveTogether(target, images, without);
-        PrintSummary(parsed, target, images, written, without);
+        PrintSummary(target, images, written, without);
         return ExitCodes.Passed;
     }
 
@@ -156,27 +151,23 @@ public sealed class ReferenceCommand(Terminal terminal)
         }
     }
 
-    private void PrintSummary(ParseResult parsed, string target, ReferenceFeatures images, long written, string[] without)
+    private static void PrintSummary(string target, ReferenceFeatures images, long written, string[] without)
     {
         var sha256 = CheckpointDigest.Compute(target);
-        if (parsed.GetValue(_asJson))
+        Terminal.WriteJson(new
         {
-            Terminal.WriteResultDocument(JsonSerializer.Serialize(new
-            {
-                file = target,
-                sha256,
-                images = written,
-                without,
-                classes = images.Classes.Zip(images.Counts, (name, count) => new { name, images = count }),
-                areCombinationsOfLabels = images.Combinations is not null,
-                floor = double.IsNaN(images.Floor) ? (double?)null : images.Floor,
-                source = images.Source,
-                passedOver = images.SkippedFiles.Select(
-                    some => new { why = some.Why, count = some.Entries.Count, first = some.First }),
-                doubts = images.Doubts,
-            }, _json));
-            return;
-        }
+            file = target,
+            sha256,
+            images = written,
+            without,
+            classes = images.Classes.Zip(images.Counts, (name, count) => new { name, images = count }),
+            areCombinationsOfLabels = images.Combinations is not null,
+            floor = double.IsNaN(images.Floor) ? (double?)null : images.Floor,
+            source = images.Source,
+            passedOver = images.SkippedFiles.Select(
+                some => new { why = some.Why, count = some.Entries.Count, first = some.First }),
+            doubts = images.Doubts,
+        });
 
         var floor = double.IsNaN(images.Floor)
             ? ""

@@ -30,7 +30,7 @@ public static class ReportCommand
         };
         var command = new Command("report", "Write reports from a run record, without judging it again")
         {
-            records, formats, folder,
+            records, formats, folder, Terminal.Json,
         };
         command.SetGuardedAction(terminal, (parsed, _) =>
         {
@@ -59,14 +59,14 @@ public static class ReportCommand
                     names,
                     [("run record", file.FullName)],
                     _ => target == file.DirectoryName && file.Name == RunRecord.FileName);
-            foreach (var (file, target) in targets)
-                Write(terminal, file, target, chosen);
+            var written = targets.ConvertAll(target => Write(terminal, target.File, target.Folder, chosen));
+            Terminal.WriteJson(new { reports = written });
             return ExitCodes.Passed;
         });
         return command;
     }
 
-    private static void Write(Terminal terminal, FileInfo file, string folder, IReadOnlyList<IReportFormat> formats)
+    private static object Write(Terminal terminal, FileInfo file, string folder, IReadOnlyList<IReportFormat> formats)
     {
         var record = RunRecordFile.Read(file.FullName);
         WrittenFiles.Add(folder, formats.Select(format => format.FileName));
@@ -79,5 +79,12 @@ public static class ReportCommand
 
         var outcome = OutcomeText.Describe(record.Verdict.Outcome);
         terminal.WriteStatus(LogLine.Sanitize($"{record.Policy.Name}: {outcome}, as recorded; `atu verify` judges it again"));
+        return new
+        {
+            policy = record.Policy.Name,
+            record = file.FullName,
+            outcome = OutcomeText.Name(record.Verdict.Outcome),
+            files = formats.Select(format => Path.Combine(folder, format.FileName)),
+        };
     }
 }

@@ -64,7 +64,7 @@ public sealed class SampleCommand(Terminal terminal)
         var command = new Command("sample", "Generate images from a checkpoint")
         {
             _out, _npy, _count, _seed, _latents, _labels, _truncation, _noise, _network, OutputFiles.Overwrite,
-            Machine.Device, Machine.Threads,
+            Machine.Device, Machine.Threads, Terminal.Json,
         };
         _generator.AddTo(command);
         command.SetGuardedAction(terminal, Run);
@@ -117,6 +117,13 @@ public sealed class SampleCommand(Terminal terminal)
             Terminal.WriteResultLine(picture.FullName);
         }
 
+        Terminal.WriteJson(new
+        {
+            generator = loaded.Sha256,
+            images = images.shape[0],
+            picture = picture?.FullName,
+            numbers = numbers?.FullName,
+        });
         return ExitCodes.Passed;
     }
 

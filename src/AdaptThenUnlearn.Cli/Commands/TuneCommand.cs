@@ -43,7 +43,7 @@ public sealed class TuneCommand(Terminal terminal)
         var command = new Command("tune", "Search better settings for a policy's unlearning section, judged only by the " +
             "annotators")
         {
-            _knobs, _budget, _out, _pageOnly,
+            _knobs, _budget, _out, _pageOnly, Terminal.Json,
         };
         _runs.AddTo(command);
         command.SetGuardedAction(terminal, Run);
@@ -83,6 +83,13 @@ public sealed class TuneCommand(Terminal terminal)
         var page = TuningPage.Render(scope.Policy, scopeText, _runs.Overrides(parsed), result);
         WrittenFiles.Add(folder, [PageName]);
         AtomicFile.Write(Path.Combine(folder, PageName), page);
+        Terminal.WriteJson(new
+        {
+            page = Path.Combine(folder, PageName),
+            finished = result.Finished,
+            best = DescribeTrial(result.Best),
+            trials = result.Trials.Select(DescribeTrial),
+        });
         Terminal.WriteResult(page);
         return ExitCodes.Passed;
 
@@ -101,6 +108,14 @@ public sealed class TuneCommand(Terminal terminal)
             return [.. requests.Select(request => runs.Found(request) ?? _runs.RunAndReport(scope, runs, request, cancel))];
         }
     }
+
+    // A trial that could not be scored has no number in JSON.
+    private static object DescribeTrial(Trial trial) => new
+    {
+        settings = trial.Settings,
+        score = trial.IsScored ? trial.Score : (double?)null,
+        notScored = trial.WhyNotScored,
+    };
 
     private IReadOnlyList<TuningKnob> Knobs(ParseResult parsed)
     {

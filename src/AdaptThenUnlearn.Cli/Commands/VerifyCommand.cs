@@ -14,7 +14,10 @@ public static class VerifyCommand
     public static Command Build(Terminal terminal)
     {
         var file = new Argument<FileInfo>("RECORD") { Description = "A run's run.json, in its folder" };
-        var command = new Command("verify", "Judge a run again from its stored readings, and check every hash") { file };
+        var command = new Command("verify", "Judge a run again from its stored readings, and check every hash")
+        {
+            file, Terminal.Json,
+        };
         command.SetGuardedAction(terminal, (parsed, cancel) =>
         {
             var path = parsed.GetRequiredValue(file).FullName;
@@ -35,6 +38,15 @@ public static class VerifyCommand
             var outcome = verification.Verdict.Outcome;
             var result = isValid ? $"the record is valid: {OutcomeText.Describe(outcome)}" : "the record is not valid";
             Terminal.WriteResultLine($"{record.Policy.Name}: {result}");
+            Terminal.WriteJson(new
+            {
+                policy = record.Policy.Name,
+                record = path,
+                valid = isValid,
+                outcome = OutcomeText.Name(outcome),
+                problems = diagnostics.Select(JsonParts.Message),
+                verdict = JsonParts.Verdict(verification.Verdict),
+            });
             return isValid && outcome.IsPass() ? ExitCodes.Passed : ExitCodes.GateFailed;
         });
         return command;

@@ -5,28 +5,31 @@ namespace AdaptThenUnlearn.Policies;
 /// <summary>A starter policy with every section, commented.</summary>
 public static class PolicyTemplate
 {
+    /// <summary>The schema that the policy names for editors, beside it.</summary>
+    public const string SchemaFile = "policy.schema.json";
+
     private const string Text = """
         // What this generator must not emit, and what must survive when it is made to forget.
-        // Paths are relative to this file. Comments and trailing commas are allowed.
+        // Paths are relative to this file: the models are beside the folder of policies. Comments and trailing commas are allowed.
         {
-          "$schema": "policy.schema.json",
+          "$schema": SCHEMA,
           "schemaVersion": 1,
           "name": NAME,   // also the output folder's name: a-z, 0-9 and '-'
           "description": "Releases of this generator must not emit the undesired feature.",
           "owner": "who-answers-for-this-policy",
 
           "generator": {
-            "checkpoint": "models/generator.safetensors",
+            "checkpoint": "../models/generator.safetensors",
             "format": "auto",   // found by content
             // "sha256": "...",   // pins the file
-            // "discriminator": "models/discriminator.safetensors",   // if the checkpoint has none
+            // "discriminator": "../models/discriminator.safetensors",   // if the checkpoint has none
           },
 
           // Two classifiers that were trained independently.
           // The annotator labels the training feedback, the auditor measures for the gate.
           "classifiers": {
-            "annotator": { "checkpoint": "models/annotator.safetensors" },
-            "auditor": { "checkpoint": "models/auditor.safetensors" },
+            "annotator": { "checkpoint": "../models/annotator.safetensors" },
+            "auditor": { "checkpoint": "../models/auditor.safetensors" },
           },
 
           "undesiredFeatures": [
@@ -70,5 +73,7 @@ public static class PolicyTemplate
     /// <summary>The policy's text, with line feeds.</summary>
     /// <param name="name">The policy's name; it is checked when the policy is read.</param>
     public static string Starter(string name) =>
-        Text.ReplaceLineEndings("\n").Replace("NAME", JsonSerializer.Serialize(name), StringComparison.Ordinal);
+        Text.ReplaceLineEndings("\n")
+            .Replace("SCHEMA", JsonSerializer.Serialize(SchemaFile), StringComparison.Ordinal)
+            .Replace("NAME", JsonSerializer.Serialize(name), StringComparison.Ordinal);
 }

@@ -1,0 +1,73 @@
+using System.Globalization;
+using AdaptThenUnlearn.Publishing.GitHub;
+using AdaptThenUnlearn.Publishing.Hosts;
+using AdaptThenUnlearn.Tasks;
+using AdaptThenUnlearn.Torch.Backend;
+using static TorchSharp.torch;
+
+namespace AdaptThenUnlearn.Cli;
+
+/// <summary>Environment variables that replace options which the command line does not give. An option wins.</summary>
+internal static class EnvironmentDefaults
+{
+    /// <summary>Replaces <c>--out</c> of <c>atu govern</c>.</summary>
+    public const string OutVariable = "ATU_OUT";
+
+    /// <summary>Replaces <c>--device</c>.</summary>
+    public const string DeviceVariable = "ATU_DEVICE";
+
+    /// <summary>Replaces <c>--threads</c>.</summary>
+    public const string ThreadsVariable = "ATU_THREADS";
+
+    /// <summary>The output folder without option and variable.</summary>
+    public const string Out = "artifacts";
+
+    /// <summary>The device without option and variable.</summary>
+    public const string Device = "auto";
+
+    /// <summary>Every variable that <c>atu</c> reads for itself, and what it does.</summary>
+    public static IReadOnlyList<(string Name, string Meaning)> Variables { get; } =
+    [
+        (OutVariable, "output folder of atu govern, where --out is not given"),
+        (DeviceVariable, "device, where --device is not given"),
+        (ThreadsVariable, "number of CPU threads, where --threads is not given"),
+        (TorchBackend.FolderVariable, "folder that holds libtorch"),
+        (GitHubToken.Variables[0], "token for publishing; else " + string.Join(", else ", GitHubToken.Variables.Skip(1))),
+        (VerdictLine.Variable, "a word that begins the verdict lines for build tools"),
+    ];
+
+    /// <summary>The output folder.</summary>
+    /// <exception cref="BadArgumentException">The variable names a file.</exception>
+    public static string OutputFolder(EnvironmentSnapshot environment)
+    {
+        if (environment[OutVariable] is { } folder && File.Exists(folder))
+            throw new BadArgumentException(
+                $"{OutVariable} is '{folder}', which is a file; name a folder, or remove the variable");
+        return Path.GetFullPath(environment[OutVariable] ?? Out);
+    }
+
+    /// <summary>The number of threads; 0 for one for each core.</summary>
+    /// <exception cref="BadArgumentException">The variable has no such number.</exception>
+    public static int ThreadCount(EnvironmentSnapshot environment) =>
+        environment[ThreadsVariable] is not { } text ? 0
+        : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var threads) ? threads
+        : throw new BadArgumentException(
+            $"{ThreadsVariable} is '{text}'; it must be a whole number, with 0 for one thread for each core");
+
+    /// <summary>Loads libtorch and chooses the device.</summary>
+    /// <exception cref="TorchBackendException">
+    /// libtorch is missing, or the device; where a variable asks for it, the message names the variable.
+    /// </exception>
+    public static Device ChooseDevice(EnvironmentSnapshot environment)
+    {
+        TorchBackend.Load();
+        try
+        {
+            return TorchBackend.Choose(environment[DeviceVariable] ?? Device);
+        }
+        catch (TorchBackendException missing) when (environment[DeviceVariable] is not null)
+        {
+            throw new TorchBackendException($"{DeviceVariable}: {missing.Message}");
+        }
+    }
+}
