@@ -9,6 +9,9 @@ namespace AdaptThenUnlearn.Cli;
 /// <summary>Parts that the JSON results of several commands have in common.</summary>
 internal static class JsonParts
 {
+    /// <summary>The outcome of a policy whose run could not finish.</summary>
+    public const string NotFinished = "error";
+
     /// <summary>A verdict, as run records have it.</summary>
     public static JsonNode Verdict(Verdict verdict) => JsonSerializer.SerializeToNode(verdict, RunRecordFile.Json)!;
 

@@ -6,7 +6,6 @@ using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Publishing.Hosts;
 using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;
-using AdaptThenUnlearn.Tasks;
 using AdaptThenUnlearn.Torch.Governing;
 
 namespace AdaptThenUnlearn.Cli.Commands;
@@ -209,7 +208,7 @@ public sealed class GovernCommand(Terminal terminal)
         catch when (!cancel.IsCancellationRequested)
         {
             _verdictLines.WriteError(run.Policy.Name);
-            _results.Add(new { policy = run.Policy.Name, file = run.File.Path, outcome = VerdictLine.Error });
+            _results.Add(new { policy = run.Policy.Name, file = run.File.Path, outcome = JsonParts.NotFinished });
             throw;
         }
     }
