@@ -69,6 +69,17 @@ public sealed class Publication(Terminal terminal)
         Description = "Failing to publish is an error, with exit code 4",
     };
 
+    private readonly Option<DirectoryInfo> _history = new("--history")
+    {
+        Description = "Folder of earlier records (*run.json, at any depth), to show the trend",
+    };
+
+    private readonly Option<FileInfo[]> _baseline = new("--baseline")
+    {
+        Description = "Record of the base branch to compare with; from --history when absent",
+        AllowMultipleArgumentsPerToken = true,
+    };
+
     /// <summary>What was published, as JSON results have it; null before, and where no record was readable.</summary>
     public object? Result { get; private set; }
 
@@ -76,7 +87,10 @@ public sealed class Publication(Terminal terminal)
     public void AddTo(Command command)
     {
         Option[] options =
-            [_repository, _pullRequest, _sha, _apiUrl, _runUrl, _artifactUrl, _jobSummary, _author, _only, _require];
+        [
+            _repository, _pullRequest, _sha, _apiUrl, _runUrl, _artifactUrl, _jobSummary, _author, _only, _require, _history,
+            _baseline,
+        ];
         foreach (var option in options)
             command.Options.Add(option);
         _only.AcceptOnlyFromAmong("comment", "check", "summary");
@@ -144,6 +158,10 @@ public sealed class Publication(Terminal terminal)
             terminal.WriteStatus(LogLine.Sanitize($"{run.Policy.Name}: {outcome}, judged again for publishing"));
         }
 
+        // Find the earlier runs that are shown beside them.
+        var earlier = ReadEarlier(parsed, host.BaseRef);
+        runs = runs.ConvertAll(run => earlier.AddTo(run, note => terminal.WriteStatus(LogLine.Sanitize(note))));
+
         // Publish them, and report what was done and what was not.
         var publisher = new Publisher(
             host, GitHubToken.Find(environment), Flags(parsed, advisory), Machine.ToolVersion["atu ".Length..],
@@ -190,6 +208,33 @@ public sealed class Publication(Terminal terminal)
         }
 
         return gate == ExitCodes.Passed && published != ExitCodes.Passed && IsRequired(parsed) ? ExitCodes.NotPublished : gate;
+    }
+
+    // What cannot be read is not shown; a verdict never depends on it.
+    private EarlierRuns ReadEarlier(ParseResult parsed, string? baseBranch)
+    {
+        var history = parsed.GetValue(_history) is { } folder
+            ? Try(() => RunHistory.ReadFolder(folder.FullName)) ?? RunHistory.Empty
+            : RunHistory.Empty;
+        foreach (var note in history.Notes)
+            terminal.WriteStatus(LogLine.Sanitize(note));
+        var baselines = (parsed.GetValue(_baseline) ?? [])
+            .Select(file => Try(() => RunRecordFile.Read(file.FullName, PublishedRunReader.MaxBytes)));
+        return new EarlierRuns(history, [.. baselines.OfType<RunRecord>()], baseBranch, Vocabulary.Known);
+
+        T? Try<T>(Func<T> read) where T : class
+        {
+            try
+            {
+                return read();
+            }
+            catch (RunRecordException unreadable)
+            {
+                terminal.WriteDiagnostic(new BuildMessage(
+                    Severity.Warning, CommandAction.CodeOf(unreadable), $"{unreadable.Message}; it is not shown"));
+                return null;
+            }
+        }
     }
 
     private (PublishedRun? Run, int ExitCode) ReadRecord(PublishedRunReader reader, string record, bool fresh)

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using AdaptThenUnlearn.Publishing.Tests;
+using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Cli.Tests;
 
@@ -41,7 +42,35 @@ public sealed class PublishTests : IClassFixture<SmallHouse>, IDisposable
         Assert.Contains("comment updated on #7", output, StringComparison.Ordinal);
         Assert.Equal("", errors);
         // The number is not written 0,2 %, whatever the culture.
-        Assert.Contains("0.2 %", Assert.Single(_github.Comments).Body, StringComparison.Ordinal);
+        Assert.Contains("0.2\u00a0%", Assert.Single(_github.Comments).Body, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Publish_WithHistoryAndBaseline_ShowsThemBesideTheRun()
+    {
+        var earlier = _desk.At("main/evidence/run.json");
+        Directory.CreateDirectory(Path.GetDirectoryName(earlier)!);
+        RunRecordFile.Write(earlier, Desk.MakeRecord(hits: 40));
+        File.WriteAllText(_desk.At("main/bad-run.json"), "{}");
+
+        var (exitCode, _, errors) = Atu("publish", _record, "--history", _desk.At("main"), "--baseline", earlier);
+
+        Assert.Equal(0, exitCode);
+        Assert.Contains("passed over: ", errors, StringComparison.Ordinal);
+        var comment = Assert.Single(_github.Comments).Body;
+        Assert.Contains("| Baseline |", comment, StringComparison.Ordinal);
+        Assert.Contains("<summary>Trend over 2 runs", comment, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Publish_HistoryAndBaselineThatCannotBeRead_AreWarningsAndTheRestIsPublished()
+    {
+        var (exitCode, output, errors) =
+            Atu("publish", _record, "--history", _desk.At("nowhere"), "--baseline", _desk.At("nowhere/run.json"));
+
+        Assert.Equal(0, exitCode);
+        Assert.Equal(2, errors.Split("warning ATU2009").Length - 1);
+        Assert.Contains("comment added on #7", output, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -141,7 +170,7 @@ public sealed class PublishTests : IClassFixture<SmallHouse>, IDisposable
         var (exitCode, _, errors) = Atu("publish", "--untrusted", _record, "--policy", _desk.At("policies/policy.json"));
 
         Assert.True(exitCode == 0, errors);
-        Assert.Contains("❌ Failed: no-eights", Assert.Single(_github.Comments).Body, StringComparison.Ordinal);
+        Assert.Contains("❌\u00a0Failed: no-eights", Assert.Single(_github.Comments).Body, StringComparison.Ordinal);
         Assert.Equal("failure", (string?)Assert.Single(_github.CheckRuns)["conclusion"]);
         Assert.Equal("policies/policy.json", (string?)_github.CheckRuns[0]["output"]!["annotations"]![0]!["path"]);
     }

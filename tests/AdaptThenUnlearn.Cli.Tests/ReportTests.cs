@@ -39,12 +39,37 @@ public sealed class ReportTests(SmallHouse house) : IClassFixture<SmallHouse>
             Directory.GetFiles(house.At("elsewhere")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         Assert.Equal(0, Atu.Run("report", run, "--out", house.At("all")).ExitCode);
         Assert.Equal(
-            [".atu-made", "junit.xml", "report.html", "report.md", "report.sarif"],
+            [".atu-made", "junit.xml", "report.badge.svg", "report.html", "report.md", "report.sarif"],
             Directory.GetFiles(house.At("all")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         Assert.Equal(
             "reported", XDocument.Load(house.At("elsewhere/junit.xml")).Root!.Element("testsuite")!.Attribute("name")!.Value);
         using var sarif = JsonDocument.Parse(File.ReadAllText(house.At("elsewhere/report.sarif")));
         Assert.Equal("2.1.0", sarif.RootElement.GetProperty("version").GetString());
+    }
+
+    [Fact]
+    public void Report_WithHistory_DrawsTheTrendElsewhereAndNeverBesideTheRecord()
+    {
+        var policy = house.Policy("trended", "\"maxRate\": 0.001");
+        string[] govern = ["govern", policy, "--no-train", "--threads", "1", "--device", "cpu", "--fresh", "--out"];
+        Assert.Equal(1, Atu.Run([.. govern, house.At("main")]).ExitCode);
+        Assert.Equal(1, Atu.Run([.. govern, house.At("out")]).ExitCode);
+        File.WriteAllText(house.At("main/other-run.json"), "{}");
+        var run = house.At("out/trended/run.json");
+
+        var (exitCode, output, errors) = Atu.Run("report", run, "--history", house.At("main"), "--out", house.At("site"));
+
+        Assert.Equal(0, exitCode);
+        Assert.Contains(house.At("site/trend.svg"), output, StringComparison.Ordinal);
+        Assert.Contains("trended: trend over 2 runs", errors, StringComparison.Ordinal);
+        Assert.Contains("passed over: ", errors, StringComparison.Ordinal);
+        Assert.Contains("## Trend", File.ReadAllText(house.At("site/report.md")), StringComparison.Ordinal);
+        Assert.Contains("class=\"trend\"", File.ReadAllText(house.At("site/report.html")), StringComparison.Ordinal);
+
+        // Verification holds the reports beside a record to what the record says.
+        Assert.Equal(2, Atu.Run("report", run, "--history", house.At("main")).ExitCode);
+        Assert.Equal(2, Atu.Run("report", run, "--history", house.At("main"), "--out", house.At("out/trended/")).ExitCode);
+        Assert.Equal(3, Atu.Run("report", run, "--history", house.At("nowhere"), "--out", house.At("site")).ExitCode);
     }
 
     [Fact]

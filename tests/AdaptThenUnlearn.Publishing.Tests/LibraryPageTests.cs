@@ -25,7 +25,7 @@ public sealed class LibraryPageTests
             record, Records.Vocabulary, new EnvironmentSnapshot(desk.Variables), TestContext.Current.CancellationToken);
 
         Assert.Empty(result.Problems);
-        Assert.Contains("✅ Passed: no-eights", Assert.Single(github.Comments).Body, StringComparison.Ordinal);
+        Assert.Contains("✅\u00a0Passed: no-eights", Assert.Single(github.Comments).Body, StringComparison.Ordinal);
         Assert.Equal(3, result.Done.Count);
     }
 

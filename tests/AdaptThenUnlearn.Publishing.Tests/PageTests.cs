@@ -6,6 +6,7 @@ using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Publishing.Admission;
 using AdaptThenUnlearn.Publishing.Pages;
 using AdaptThenUnlearn.Publishing.Targets;
+using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;
 using AdaptThenUnlearn.Tests;
 
@@ -24,6 +25,11 @@ public sealed class PageTests
         HeadSha = Sha,
         RunUrl = "https://github.com/octo/digits/actions/runs/4711",
         ArtifactUrl = "https://github.com/octo/digits/actions/runs/4711/artifacts/1",
+    };
+
+    private static readonly PublishContext _linked = _context with
+    {
+        Source = new SourceLinks("https://github.com/octo/digits", Sha)
     };
 
     // Tests that look for links in other texts need pages without links.
@@ -64,6 +70,176 @@ public sealed class PageTests
         var advisory = _context with { Advisory = true, ArtifactUrl = null };
 
         Check("comment-untrained.md", RunPages.Comment(Run(record), advisory, previous: null));
+    }
+
+    [Fact]
+    public void Comment_ManyClassesThatKeepTheirShare_IsTheGoldenOne() =>
+        Check("comment-many-classes.md", RunPages.Comment(Run(WithClasses(Desk.MakeRecord())), _linked, previous: null));
+
+    [Fact]
+    public void Comment_OneClassOfManyFails_ShowsItInItsOwnRow()
+    {
+        var record = WithClasses(Desk.MakeRecord(nines: 100));
+
+        var comment = RunPages.Comment(Run(record), _unlinked, previous: null);
+
+        Assert.Contains(
+            "| `quality/minShareKept/9` (share kept) | ❌\u00a0failed | 10\u00a0% |", comment, StringComparison.Ordinal);
+        Assert.Contains(
+            "| `quality/minShareKept` of 5 classes (share kept) | ✅\u00a0passed |", comment, StringComparison.Ordinal);
+    }
+
+    // Nine lines that say the same would hide the one that does not.
+    [Fact]
+    public void Comment_ManyClassesChangedALittle_SaysSoInOneLine()
+    {
+        var before = ReportMarker.Create(Run(WithClasses(Desk.MakeRecord())), Sha);
+        var record = WithClasses(Desk.MakeRecord());
+        record = record with
+        {
+            After = record.After! with { Shares = [.. record.After.Shares.Select(share => share with { Hits = share.Hits - 5 })] }
+        };
+
+        var comment = RunPages.Comment(Run(record), _context, before);
+
+        Assert.Contains(
+            "- `quality/minShareKept` of 6 classes: the smallest 90\u00a0% → 89.5\u00a0%\n", comment, StringComparison.Ordinal);
+        Assert.DoesNotContain("- `quality/minShareKept/", comment, StringComparison.Ordinal);
+    }
+
+    // 1.0004 % that reads as 1 % beside a limit of 1 % would look like a pass.
+    [Fact]
+    public void Comment_NumberJustBeyondItsLimit_ShowsAllDigitsThatTellThemApart()
+    {
+        var run = Run();
+        var finding = run.Verification.Verdict.Findings[0] with { State = FindingState.Failed, Judged = 0.010004 };
+        run = run with { Verification = run.Verification with { Verdict = new Verdict(false, [finding], []) } };
+
+        Assert.Contains(
+            "| 0.2\u00a0% | 1.0004\u00a0% | ≤\u00a01\u00a0% |",
+            RunPages.Comment(run, _context, previous: null),
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Comment_PolicyOfAnotherPlace_IsNotLinkedToTheMeasuredCommit()
+    {
+        var byTrusted = RunPages.Comment(Run() with { JudgedByTrustedPolicy = true }, _linked, previous: null);
+        var untrusted = RunPages.Comment(Run() with { Untrusted = true }, _linked, previous: null);
+
+        Assert.Contains("/blob/", RunPages.Comment(Run(), _linked, previous: null), StringComparison.Ordinal);
+        Assert.DoesNotContain("/blob/", byTrusted + untrusted, StringComparison.Ordinal);
+        Assert.Contains("/commit/" + Sha, byTrusted, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Comment_EqualTimesAndSizes_AreWrittenOnce()
+    {
+        var record = Desk.MakeRecord();
+        record = record with { Times = record.Times with { Finished = record.Times.Started } };
+        var policy = record.Policy with { Evaluation = record.Policy.Evaluation with { MaxSamples = 10000 } };
+
+        var comment = RunPages.Comment(Run(record, policy), _context, previous: null);
+
+        Assert.Contains("| Measured | 2026-03-01 10:00 UTC with", comment, StringComparison.Ordinal);
+        Assert.Contains("| Evaluation | 10000 images, confidence", comment, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Comment_OtherInstrumentsOrTool_SaysSo()
+    {
+        var record = Desk.MakeRecord();
+        var other = record with
+        {
+            Tool = "atu 0.2.0",
+            Inputs = [.. record.Inputs.Select(input => input.Role == "classifier auditor" ? input with { Sha256 = "x" } : input)]
+        };
+
+        var comment = RunPages.Comment(Run(other), _context, ReportMarker.Create(Run(record), Sha));
+
+        Assert.Contains(
+            "(same policy, same generator, same seed, **another classifier, extractor or reference**, "
+                + "**another version of the tool**, atu 0.1.0 → atu 0.2.0): no rule.",
+            comment,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Comment_WithABaseline_IsTheGoldenOne() =>
+        Check("comment-baseline.md", RunPages.Comment(WithEarlier(Run()), _linked, previous: null));
+
+    [Fact]
+    public void Comment_BaselineOfAnotherAuditorAndLimit_ShowsNoDifferenceWhereNoneCanBeTold()
+    {
+        var baseline = Desk.MakeRecord(hits: 40);
+        baseline = baseline with { Inputs = [.. baseline.Inputs.Select(input => input with { Sha256 = "other" })] };
+        var strict = Records.Policy with { Quality = Records.Policy.Quality! with { MaxFrechetDistance = 30 } };
+        baseline = baseline with { Verdict = Gate.Judge(strict, baseline.Before, baseline.After, Records.Today) };
+
+        var comment = RunPages.Comment(Run() with { Baseline = baseline }, _context, previous: null);
+
+        Assert.Contains("| not comparable: another auditor |", comment, StringComparison.Ordinal);
+        Assert.Contains("| 36 (±0), limit ≤\u00a030 |", comment, StringComparison.Ordinal);
+        Assert.Contains("**another classifier, extractor or reference**", comment, StringComparison.Ordinal);
+    }
+
+    // A record of another branch decides nothing, whatever it says.
+    [Fact]
+    public void Comment_FailedBaselineAndHistory_ChangeNoVerdict()
+    {
+        var failed = Desk.MakeRecord(hits: 400, distance: 60, nines: 100);
+
+        var comment = RunPages.Comment(Run() with { Baseline = failed, Earlier = [failed] }, _context, previous: null);
+
+        Assert.Contains("### ✅\u00a0Passed: no-eights", comment, StringComparison.Ordinal);
+        Assert.DoesNotContain("❌", comment, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("main", null, "main", true)]
+    [InlineData("main", null, "develop", false)]
+    [InlineData("main", 7, "main", false)]
+    [InlineData("octocat:main", null, "main", false)]
+    [InlineData("main", null, null, false)]
+    public void EarlierRuns_History_GivesTheNewestRunOfTheBaseBranch(
+        string branch, int? pullRequest, string? baseBranch, bool found)
+    {
+        var record = Desk.MakeRecord() with
+        {
+            Tool = "atu 0.0.9",
+            Origin = new BuildOrigin { Ref = branch, PullRequest = pullRequest },
+        };
+        List<string> notes = [];
+
+        var run = new EarlierRuns(new RunHistory([record], []), [], baseBranch, Records.Vocabulary).AddTo(Run(), notes.Add);
+
+        Assert.Equal(found, run.Baseline is not null);
+        Assert.Equal(record, Assert.Single(run.Earlier));
+    }
+
+    [Fact]
+    public void EarlierRuns_BaselineThatDoesNotStandOrIsOfAnotherPolicy_IsNotShown()
+    {
+        var record = Desk.MakeRecord() with { Tool = "atu 0.0.9" };
+        var edited = record with { Verdict = record.Verdict with { Findings = [] } };
+        var other = record with { Policy = record.Policy with { Name = "other" } };
+        List<string> notes = [];
+
+        Assert.Null(new EarlierRuns(RunHistory.Empty, [edited], null, Records.Vocabulary).AddTo(Run(), notes.Add).Baseline);
+        Assert.Null(new EarlierRuns(RunHistory.Empty, [other], null, Records.Vocabulary).AddTo(Run(), notes.Add).Baseline);
+        Assert.Contains("the baseline does not stand", notes[0], StringComparison.Ordinal);
+        Assert.Contains("no baseline is of this policy and generator", notes[1], StringComparison.Ordinal);
+        Assert.NotNull(new EarlierRuns(RunHistory.Empty, [record], null, Records.Vocabulary).AddTo(Run(), notes.Add).Baseline);
+    }
+
+    private static PublishedRun WithEarlier(PublishedRun run)
+    {
+        var earlier = new[] { 400, 120, 40 }.Index().Select(each => Desk.MakeRecord(hits: each.Item) with
+        {
+            Times = run.Record.Times with { Finished = run.Record.Times.Finished.AddDays(each.Index - 5) },
+            Origin = new BuildOrigin { Ref = "main", Commit = new string('c', 40) },
+        }).ToList();
+        return run with { Baseline = earlier[^1], Earlier = earlier };
     }
 
     // Unlearning makes no better images of what needs none.
@@ -129,9 +305,9 @@ public sealed class PageTests
             Gate.Judge(policy, record.Before, record.After, Records.Today).Findings,
             finding => finding.Rule.ToString() == "quality/minShareKept/9");
 
-        var row = RuleRow.Create(record, kept);
+        var row = RuleRow.Create(record, new RuleFamily([kept]));
 
-        Assert.Equal(("10 %", "10000"), (row.Before, row.Samples));
+        Assert.Equal(("90 %", "10 %\u00a0→\u00a09 %"), (row.Measured, row.Reading));
     }
 
     [Fact]
@@ -229,6 +405,11 @@ public sealed class PageTests
     public void Texts_HostileWords_StayWords(string hostile)
     {
         var run = WithWords(hostile);
+        run = run with
+        {
+            Baseline = run.Record with { Origin = new BuildOrigin { Ref = "main" } },
+            Earlier = [run.Record with { Verdict = run.Verification.Verdict }]
+        };
         var previous = ReportMarker.Create(run, Sha) with { Rules = [new MarkedRule(hostile, FindingState.Passed, 1)] };
         var check = CheckPage.Create(run, _unlinked);
         foreach (var text in new[] { RunPages.Comment(run, _unlinked, previous), check.Summary, check.Text })
@@ -239,7 +420,9 @@ public sealed class PageTests
             Assert.DoesNotMatch(@"@(?!<!--)(?![^`\n]*`)", Prose(outside));
             Assert.DoesNotMatch(@"#\d|\bGH-\d|https?://evil|www\.evil|\]\(https?:|<img|\u202E", Prose(outside));
             Assert.DoesNotMatch(@"(?m)^(# out|## b|block|~~~|```)", outside);
-            Assert.True(Prose(outside).Split("</details>").Length <= 2, "a <details> was closed by a word");
+            Assert.True(
+                Prose(outside).Split("</details>").Length == outside.Split("<details>\n").Length,
+                "a <details> was closed by a word");
             Assert.DoesNotContain("-->\n# out", text, StringComparison.Ordinal);
             Assert.DoesNotContain("<!-- atu:report", Prose(outside), StringComparison.Ordinal);
         }
@@ -338,7 +521,7 @@ public sealed class PageTests
         var comment = RunPages.Comment(Run(), _context, found);
 
         Assert.Contains("**Changed:**", comment, StringComparison.Ordinal);
-        Assert.Contains("- `digit-8/maxRate`: 0.3 % → 0.2 %\n", comment, StringComparison.Ordinal);
+        Assert.Contains("- `digit-8/maxRate`: 0.3\u00a0% → 0.2\u00a0%\n", comment, StringComparison.Ordinal);
         Assert.DoesNotContain("same policy", comment, StringComparison.Ordinal);
     }
 
@@ -369,7 +552,7 @@ public sealed class PageTests
             comment,
             StringComparison.Ordinal);
         Assert.Contains(
-            "- `digit-8/maxRate`: limit ≤ 0.1 % → ≤ 0.15 %, waived until 2026-06-30 → 2026-12-31\n",
+            "- `digit-8/maxRate`: limit ≤\u00a00.1\u00a0% → ≤\u00a00.15\u00a0%, waived until 2026-06-30 → 2026-12-31\n",
             comment,
             StringComparison.Ordinal);
     }
@@ -418,6 +601,21 @@ public sealed class PageTests
             new Waiver("quality/maxFrechetDistance", "was bad once", "Ada", "2026-12-31")
         ],
     });
+
+    private static RunRecord WithClasses(RunRecord record)
+    {
+        var more = Enumerable.Range(1, 5)
+            .Select(name => new ClassShare("auditor", $"{name}", Undesired: false, 1000, 10000))
+            .ToList();
+        return record with
+        {
+            Before = record.Before with { Shares = [.. record.Before.Shares, .. more] },
+            After = record.After! with
+            {
+                Shares = [.. record.After.Shares, .. more.Select((share, place) => share with { Hits = 1000 + 80 * place })]
+            },
+        };
+    }
 
     private static PublishedRun WithWords(string words)
     {

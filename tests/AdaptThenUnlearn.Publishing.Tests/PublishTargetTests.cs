@@ -86,4 +86,37 @@ public sealed class PublishTargetTests
     [InlineData(null, null)]
     public void Link_OnlyWebAddresses_AreShown(string? address, string? expected) =>
         Assert.Equal(expected, PublishTarget.Link(address));
+
+    [Theory]
+    [InlineData(null, null, "https://github.com/octo/digits")]
+    [InlineData("https://github.example/sub", null, "https://github.example/sub/octo/digits")]
+    [InlineData(null, "https://api.tenant.ghe.com", "https://tenant.ghe.com/octo/digits")]
+    [InlineData("https://github.com", "https://ghe.example/api/v3/", "https://ghe.example/octo/digits")]
+    [InlineData("javascript:alert(1)", null, null)]
+    public void SourceLinks_ServerAndApi_GiveThePagesOfTheRepository(string? server, string? api, string? expected)
+    {
+        var host = new CiContext { Repository = "octo/digits", HeadSha = new string('A', 40), ServerUrl = server };
+
+        var links = SourceLinks.Create(host, new PublishFlags { ApiUrl = api });
+
+        Assert.Equal(expected, links?.Repository);
+        Assert.Equal(expected is null ? null : $"{expected}/commit/{new string('a', 40)}", links?.Commit(links.Sha));
+    }
+
+    [Theory]
+    [InlineData("octo/digits", "abc")]
+    [InlineData("octo", null)]
+    [InlineData("octo/../..", null)]
+    public void SourceLinks_NoRepositoryOrCommit_AreNone(string repository, string? sha) =>
+        Assert.Null(SourceLinks.Create(
+            new CiContext { Repository = repository, HeadSha = sha ?? new string('a', 40) }, new PublishFlags()));
+
+    // A record may name any path, and the address stands in a Markdown link.
+    [Fact]
+    public void SourceLinks_AnyPath_StaysInTheRepositoryAndInTheLink()
+    {
+        var address = new SourceLinks("https://github.com/octo/digits", "abc").Line("a b/(x)\n[y]?#z\"`|.json", 12);
+
+        Assert.Equal("https://github.com/octo/digits/blob/abc/a%20b/%28x%29%0A%5By%5D%3F%23z%22%60%7C.json#L12", address);
+    }
 }

@@ -32,12 +32,12 @@ public sealed class PublisherTests : IDisposable
         Assert.Empty(result.Problems);
         var comment = Assert.Single(_github.Comments);
         Assert.StartsWith("<!-- atu:report ", comment.Body, StringComparison.Ordinal);
-        Assert.Contains("✅ Passed: no-eights", comment.Body, StringComparison.Ordinal);
+        Assert.Contains("✅\u00a0Passed: no-eights", comment.Body, StringComparison.Ordinal);
         Assert.Contains($"[Run]({_github.Server}/octo/digits/actions/runs/4711)", comment.Body, StringComparison.Ordinal);
         var check = Assert.Single(_github.CheckRuns);
         Assert.Equal("success", (string?)check["conclusion"]);
         Assert.Equal(FakeGitHub.Head, (string?)check["head_sha"]);   // the head, not the trial merge of GITHUB_SHA
-        Assert.Contains("✅ Passed: no-eights", _desk.Summary, StringComparison.Ordinal);
+        Assert.Contains("✅\u00a0Passed: no-eights", _desk.Summary, StringComparison.Ordinal);
         Assert.Equal(3, result.Done.Count);
     }
 
@@ -51,14 +51,16 @@ public sealed class PublisherTests : IDisposable
 
         Assert.Empty(result.Problems);
         var comment = Assert.Single(_github.Comments);
-        Assert.Contains("❌ Failed: no-eights", comment.Body, StringComparison.Ordinal);
-        Assert.Contains("`digit-8/maxRate`: ✅ passed → ❌ failed (0.2 % → 4 %)", comment.Body, StringComparison.Ordinal);
+        Assert.Contains("❌\u00a0Failed: no-eights", comment.Body, StringComparison.Ordinal);
+        Assert.Contains(
+            "`digit-8/maxRate`: ✅\u00a0passed → ❌\u00a0failed (0.2\u00a0% → 4\u00a0%)", comment.Body, StringComparison.Ordinal);
         Assert.Equal("failure", (string?)_github.CheckRuns[1]["conclusion"]);
         Assert.InRange(_github.Requests.Count - before, 1, 6);
 
         _desk.Publish(_desk.ReadRun(Desk.MakeRecord(hits: 400)));
         Assert.Contains(
-            "**Changed since `aaaaaaa`** (same policy, same generator, same seed): no rule.",
+            $"**Changed since [`aaaaaaa`]({_github.Server}/octo/digits/commit/{FakeGitHub.Head})** "
+                + "(same policy, same generator, same seed): no rule.",
             Assert.Single(_github.Comments).Body,
             StringComparison.Ordinal);
     }
@@ -102,7 +104,7 @@ public sealed class PublisherTests : IDisposable
         _desk.Publish(_desk.ReadRun(Desk.MakeRecord(hits: 21)));
 
         Assert.Equal(121, _github.Comments.Count);
-        Assert.Contains("0.21 %", _github.Comments[^1].Body, StringComparison.Ordinal);
+        Assert.Contains("0.21\u00a0%", _github.Comments[^1].Body, StringComparison.Ordinal);
         Assert.InRange(_github.Requests.Count - before, 1, 6);
         Assert.All(
             _github.Requests.Where(sent => sent.Method == "GET" && sent.Path.EndsWith("/comments", StringComparison.Ordinal)),

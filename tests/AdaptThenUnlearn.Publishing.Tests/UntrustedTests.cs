@@ -297,10 +297,10 @@ public sealed class UntrustedTests : IDisposable
             (string?)check["output"]!["title"],
             StringComparison.Ordinal);
         var comment = Assert.Single(_github.Comments).Body;
-        Assert.Contains("⚠️ Not proven: no-eights", comment, StringComparison.Ordinal);
+        Assert.Contains("⚠️\u00a0Not proven: no-eights", comment, StringComparison.Ordinal);
         Assert.Contains("Add to this repository's policy: `$.classifiers.auditor.sha256`", comment, StringComparison.Ordinal);
         Assert.DoesNotContain("may be released.", comment, StringComparison.Ordinal);
-        Assert.DoesNotContain("✅ Passed", comment, StringComparison.Ordinal);
+        Assert.DoesNotContain("✅\u00a0Passed", comment, StringComparison.Ordinal);
     }
 
     // Advice lets a failed gate through; a claim has not even failed.

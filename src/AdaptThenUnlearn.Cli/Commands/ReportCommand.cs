@@ -28,9 +28,14 @@ public static class ReportCommand
         {
             Description = "Folder for the reports of one record (default: beside the record, where its pictures are)",
         };
+        var history = new Option<DirectoryInfo>("--history")
+        {
+            Description = "Folder of earlier records (*run.json, at any depth), to show the trend in the reports for people; " +
+                "needs --out",
+        };
         var command = new Command("report", "Write reports from a run record, without judging it again")
         {
-            records, formats, folder, Terminal.Json,
+            records, formats, folder, history, Terminal.Json,
         };
         command.SetGuardedAction(terminal, (parsed, _) =>
         {
@@ -41,6 +46,12 @@ public static class ReportCommand
                 throw new BadArgumentException(
                     "--out takes the reports of only one record, because they would overwrite each other; leave it out to " +
                     "write them beside their records");
+            if (parsed.GetValue(history) is not null
+                && (parsed.GetValue(folder) is not { } other
+                    || Path.TrimEndingDirectorySeparator(other.FullName) == files[0].DirectoryName))
+                throw new BadArgumentException(
+                    "--history needs --out with another folder: a report beside its record says what the record says and " +
+                    "nothing else, and atu verify checks that it does");
             if (requestedFormats
                 .FirstOrDefault(name => !ReportFormats.FromRecord.Any(format => format.Name == name)) is { } unknown)
                 throw new BadArgumentException(
@@ -50,7 +61,11 @@ public static class ReportCommand
             var chosen = ReportFormats.FromRecord.Where(
                 format => requestedFormats.Count == 0
                     || requestedFormats.Contains(format.Name)).ToList();
-            var names = chosen.ConvertAll(format => format.FileName);
+            var earlier = parsed.GetValue(history) is { } past ? RunHistory.ReadFolder(past.FullName) : null;
+            List<string> names =
+            [
+                .. chosen.Select(format => format.FileName), .. earlier is null ? Array.Empty<string>() : [TrendPlot.FileName]
+            ];
             var targets = files.Select(file => (File: file, Folder: parsed.GetValue(folder)?.FullName ?? file.DirectoryName!))
                 .ToList();
             foreach (var (file, target) in targets)
@@ -59,21 +74,28 @@ public static class ReportCommand
                     names,
                     [("run record", file.FullName)],
                     _ => target == file.DirectoryName && file.Name == RunRecord.FileName);
-            var written = targets.ConvertAll(target => Write(terminal, target.File, target.Folder, chosen));
+            var written = targets.ConvertAll(target => Write(terminal, target.File, target.Folder, chosen, earlier));
             Terminal.WriteJson(new { reports = written });
             return ExitCodes.Passed;
         });
         return command;
     }
 
-    private static object Write(Terminal terminal, FileInfo file, string folder, IReadOnlyList<IReportFormat> formats)
+    private static object Write(
+        Terminal terminal, FileInfo file, string folder, IReadOnlyList<IReportFormat> formats, RunHistory? history)
     {
         var record = RunRecordFile.Read(file.FullName);
-        WrittenFiles.Add(folder, formats.Select(format => format.FileName));
-        foreach (var format in formats)
+        var trend = history is null ? null : FindTrend(terminal, record, history);
+        List<(string Name, string Text)> reports =
+        [
+            .. formats.Select(format => (format.FileName, trend is null ? format.Render(record) : format.Render(record, trend))),
+            .. trend is null ? Array.Empty<(string, string)>() : [(TrendPlot.FileName, TrendPlot.File(trend))],
+        ];
+        WrittenFiles.Add(folder, reports.Select(report => report.Name));
+        foreach (var (name, text) in reports)
         {
-            var target = Path.Combine(folder, format.FileName);
-            AtomicFile.Write(target, format.Render(record));
+            var target = Path.Combine(folder, name);
+            AtomicFile.Write(target, text);
             Terminal.WriteResultLine(target);
         }
 
@@ -84,7 +106,17 @@ public static class ReportCommand
             policy = record.Policy.Name,
             record = file.FullName,
             outcome = OutcomeText.Name(record.Verdict.Outcome),
-            files = formats.Select(format => Path.Combine(folder, format.FileName)),
+            files = reports.Select(report => Path.Combine(folder, report.Name)),
         };
+    }
+
+    private static Trend? FindTrend(Terminal terminal, RunRecord record, RunHistory history)
+    {
+        foreach (var note in history.Notes.Append(history.NoteAbout(record)).OfType<string>())
+            terminal.WriteStatus(LogLine.Sanitize(note));
+        var trend = Trend.Create(history.Before(record), record);
+        var found = trend is null ? "no earlier run, so there is no trend" : $"trend over {trend.Describe()}";
+        terminal.WriteStatus(LogLine.Sanitize($"{record.Policy.Name}: {found}"));
+        return trend;
     }
 }

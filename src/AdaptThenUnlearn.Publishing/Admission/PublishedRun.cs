@@ -30,6 +30,14 @@ public sealed record PublishedRun(
     public IReadOnlyList<string> UnpinnedPaths { get; init; } = [];
 
     /// <summary>
+    /// Earlier runs of the same policy and generator, oldest first. They are shown as recorded and decide nothing.
+    /// </summary>
+    public IReadOnlyList<RunRecord> Earlier { get; init; } = [];
+
+    /// <summary>The run of the base branch that this one is compared with; null where none is at hand.</summary>
+    public RunRecord? Baseline { get; init; }
+
+    /// <summary>
     /// Whether an untrusted record meets the rules and is not tied to this repository's policy and files: a claim, not a verdict.
     /// </summary>
     public bool IsUnproven => Untrusted && Verification.Passed && (!JudgedByTrustedPolicy || UnpinnedPaths.Count > 0);

@@ -28,6 +28,9 @@ public sealed record CiContext
     /// </summary>
     public string? Ref { get; init; }
 
+    /// <summary>The branch that the pull request goes to.</summary>
+    public string? BaseRef { get; init; }
+
     /// <summary>Login of who started this build: who pushed, or who ran it again. Not the pull request's author.</summary>
     public string? Actor { get; init; }
 

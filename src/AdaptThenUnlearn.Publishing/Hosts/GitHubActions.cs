@@ -93,6 +93,7 @@ public sealed class GitHubActions : ICiHost
             PullRequest = Number(At(pull, "number")),
             HeadSha = Text(At(pull, "head", "sha")),
             Ref = Text(At(pull, "head", isFork ? "label" : "ref")),
+            BaseRef = Text(At(pull, "base", "ref")),
             IsFork = isFork,
         };
     }

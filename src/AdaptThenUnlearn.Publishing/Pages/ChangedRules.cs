@@ -9,7 +9,7 @@ namespace AdaptThenUnlearn.Publishing.Pages;
 /// <summary>What changed since the run that the comment showed before.</summary>
 public static class ChangedRules
 {
-    /// <summary>Whether policy, generator and images changed, and with them perhaps the numbers.</summary>
+    /// <summary>Whether policy, generator, images and instruments changed, and with them perhaps the numbers.</summary>
     /// <param name="previous">Marker of the comment before; what it does not hold is left out.</param>
     /// <param name="current">Marker of the run that is shown now.</param>
     /// <returns>A few words for each.</returns>
@@ -24,9 +24,13 @@ public static class ChangedRules
             words.Add(seed == current.Seed ? "same seed" : $"**another seed**, {Whole(seed)} → {Whole(current.Seed!.Value)}");
         if (previous.Samples is { } samples && samples != current.Samples)
             words.Add($"**another number of images**, {Whole(samples)} → {Whole(current.Samples!.Value)}");
+        if (previous.Instruments is { } instruments && instruments != current.Instruments)
+            words.Add("**another classifier, extractor or reference**");
+        if (previous.Tool is { } tool && tool != current.Tool)
+            words.Add($"**another version of the tool**, {Short(tool)} → {Short(current.Tool!)}");
         return words;
 
-        static string Whole(long number) => number.ToString(CultureInfo.InvariantCulture);
+        static string Short(string text) => MarkdownText.Escape(MarkdownText.Clip(text, 40));
     }
 
     /// <summary>One line of Markdown for each rule that changed, in the order of the findings.</summary>
@@ -34,26 +38,49 @@ public static class ChangedRules
     {
         var was = previous.Rules.ToDictionary(rule => rule.Name);
         List<string> lines = [];
-        foreach (var finding in run.Findings)
+        foreach (var family in RuleFamilies.Fold(run.Findings))
         {
-            if (!was.Remove(ReportMarker.NameOf(finding), out var before))
+            if (FoldedChange(was, family) is { } folded)
             {
-                if (!previous.Shortened)
-                    lines.Add($"{RuleRow.NameOf(finding)} is new: {Mark(finding.State)}");
+                lines.AddRange(folded);
                 continue;
             }
 
-            if (Change(before, finding) is { Length: > 0 } change)
-                lines.Add($"{RuleRow.NameOf(finding)}: {change}");
+            foreach (var finding in family.Findings)
+            {
+                if (was.Remove(ReportMarker.NameOf(finding), out var before))
+                    lines.AddRange(Change(before, finding) is { Length: > 0 } change
+                        ? [$"{RuleRow.NameOf(finding)}: {change}"]
+                        : Array.Empty<string>());
+                else if (!previous.Shortened)
+                    lines.Add($"{RuleRow.NameOf(finding)} is new: {Mark(finding.State)}");
+            }
         }
 
         return [.. lines, .. was.Keys.Select(gone => $"{MarkdownText.Code(gone)} is not judged any more")];
     }
 
+    // One line for classes that all kept their share before, under the same limit, and still do; null for all others.
+    private static IReadOnlyList<string>? FoldedChange(Dictionary<string, MarkedRule> was, RuleFamily family)
+    {
+        var before = family.Findings.Select(finding => was.GetValueOrDefault(ReportMarker.NameOf(finding))).ToList();
+        var (state, limit) = (family.Nearest.State, family.Nearest.Limit);
+        if (!family.IsFolded || before.Exists(rule => rule?.State != state || rule.Limit != limit))
+            return null;
+
+        foreach (var rule in before)
+            was.Remove(rule!.Name);
+        var (old, now) = (Write(before.Min(rule => rule!.Observed)), Write(family.Nearest.Observed));
+        return old == now
+            ? []
+            : [$"{RuleRow.NameOf(family.Rule)} of {Whole(before.Count)} classes: the smallest {old} → {now}"];
+
+        string Write(double? observed) => Number(observed, value => FindingNumbers.Write(family.Rule, value, limit));
+    }
+
     private static string Change(MarkedRule before, Finding finding)
     {
-        var unit = Unit(finding.Rule);
-        var (old, now) = (Number(before.Observed, unit), Number(finding.Observed, unit));
+        var (old, now) = (Write(before.Observed, before.Limit), Write(finding.Observed, finding.Limit));
         List<string> parts = [];
         if (before.State != finding.State)
             parts.Add($"{Mark(before.State)} → {Mark(finding.State)} ({old} → {now})");
@@ -61,10 +88,15 @@ public static class ChangedRules
             parts.Add($"{old} → {now}");
         if (before.Limit is { } limit && !limit.Equals(finding.Limit))
             parts.Add(
-                $"limit {MarkdownText.Escape(finding.Comparator)} {unit(limit)} → {MarkdownText.Escape(finding.Comparator)} "
-                    + $"{unit(finding.Limit)}");
+                $"limit {MarkdownText.Escape(finding.Comparator)} {FindingNumbers.WriteLimit(finding.Rule, limit)} → "
+                    + $"{MarkdownText.Escape(finding.Comparator)} {FindingNumbers.WriteLimit(finding.Rule, finding.Limit)}");
         if (before.WaivedUntil is { } day && finding.Waiver is { } waiver && day != waiver.Expires)
             parts.Add($"waived until {day} → {MarkdownText.Escape(MarkdownText.Clip(waiver.Expires, 10))}");
         return string.Join(", ", parts);
+
+        string Write(double? observed, double? limit) =>
+            Number(observed, value => FindingNumbers.Write(finding.Rule, value, limit ?? finding.Limit));
     }
+
+    private static string Whole(long number) => number.ToString(CultureInfo.InvariantCulture);
 }

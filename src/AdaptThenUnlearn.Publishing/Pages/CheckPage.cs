@@ -34,7 +34,7 @@ public sealed record CheckPage(
         },
         MarkdownText.Clip(TitleOf(run, context), MaxTitleLength),
         RunPages.CheckSummary(run, context),
-        RunPages.CheckText(run),
+        RunPages.CheckText(run, context),
         AnnotationsOf(run, context));
 
     /// <summary>
@@ -90,12 +90,10 @@ public sealed record CheckPage(
 
     private static string MessageOf(Finding finding)
     {
-        var unit = Unit(finding.Rule);
-        var numbers = finding is { Observed: { } observed, Judged: { } judged }
-            ? $"measured {unit(observed)}, judged {unit(judged)}, "
-            : "";
+        var (_, observed, judged, limit) = FindingNumbers.Create(finding);
+        var numbers = finding is { Observed: not null, Judged: not null } ? $"measured {observed}, judged {judged}, " : "";
         var waiver = finding.Waiver is { } live ? $" Waived by {live.ApprovedBy} until {live.Expires}: {live.Reason}" : "";
-        return $"{numbers}must be {finding.Comparator} {unit(finding.Limit)}. {finding.Explanation}.{waiver}";
+        return $"{numbers}must be {limit}. {finding.Explanation}.{waiver}";
     }
 }
 

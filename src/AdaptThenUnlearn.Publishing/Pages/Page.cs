@@ -1,4 +1,5 @@
 using System.Globalization;
+using AdaptThenUnlearn.Reports;
 
 namespace AdaptThenUnlearn.Publishing.Pages;
 
@@ -47,7 +48,7 @@ public sealed class Page(params IEnumerable<PageSection> sections)
         var note = rows == all ? "" : string.Create(
             CultureInfo.InvariantCulture,
             $"> ✂️ Shortened to fit: {all - rows} rows are left out. The run's own `report.md` has them all.\n");
-        return string.Join('\n', texts.Append(note).Where(text => text.Length > 0));
+        return MarkdownText.KeepTogether(string.Join('\n', texts.Append(note).Where(text => text.Length > 0)));
     }
 }
 

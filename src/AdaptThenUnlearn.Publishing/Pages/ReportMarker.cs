@@ -6,6 +6,7 @@ using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Publishing.Admission;
 using AdaptThenUnlearn.Reports;
+using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Publishing.Pages;
 
@@ -28,6 +29,8 @@ namespace AdaptThenUnlearn.Publishing.Pages;
 /// <param name="Generator">Digest of the original generator.</param>
 /// <param name="Seed">Seed of the evaluation latents.</param>
 /// <param name="Samples">Number of images at the first look.</param>
+/// <param name="Instruments">Digest of what measured: classifiers, extractor and reference.</param>
+/// <param name="Tool">Name and version of what measured.</param>
 public sealed record ReportMarker(
     [property: JsonPropertyName("v")] int Version,
     [property: JsonPropertyName("key")] string Key,
@@ -40,7 +43,10 @@ public sealed record ReportMarker(
     [property: JsonPropertyName("generator"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     string? Generator = null,
     [property: JsonPropertyName("seed"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? Seed = null,
-    [property: JsonPropertyName("samples"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? Samples = null)
+    [property: JsonPropertyName("samples"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? Samples = null,
+    [property: JsonPropertyName("instruments"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    string? Instruments = null,
+    [property: JsonPropertyName("tool"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Tool = null)
 {
     private const string Opening = "<!-- atu:report ";
     private const string Closing = " -->";
@@ -59,25 +65,39 @@ public sealed record ReportMarker(
     /// </summary>
     /// <param name="run">The run.</param>
     /// <param name="headSha">The commit that was measured; empty where it is unknown.</param>
-    public static ReportMarker Create(PublishedRun run, string headSha)
+    public static ReportMarker Create(PublishedRun run, string headSha) =>
+        Create(run.Record, run.Policy, run.Findings, headSha);
+
+    /// <summary>The marker of a record under the policy that judged it.</summary>
+    internal static ReportMarker Create(
+        RunRecord record, UnlearningPolicy policy, IReadOnlyList<Finding> findings, string headSha)
     {
         var room = RoomForRules;
-        var all = run.Findings.Select(MarkedRule.Create).DistinctBy(rule => rule.Name).ToList();
+        var all = findings.Select(MarkedRule.Create).DistinctBy(rule => rule.Name).ToList();
         List<MarkedRule> kept = [.. all.TakeWhile(rule => (room -= Hidden(rule).Length + 1) >= 0)];
         return new ReportMarker(
-            1, KeyOf(run), MarkdownText.Clip(run.Policy.Name, MaxNameLength), headSha, kept.Count < all.Count, kept,
-            CanonicalJson.Digest(run.Policy),
-            run.Record.Before.GeneratorSha256,
-            run.Policy.Evaluation.Seed,
-            run.Policy.Evaluation.Samples);
+            1, KeyOf(policy), MarkdownText.Clip(policy.Name, MaxNameLength), headSha, kept.Count < all.Count, kept,
+            CanonicalJson.Digest(policy),
+            record.Before.GeneratorSha256,
+            policy.Evaluation.Seed,
+            policy.Evaluation.Samples,
+            InstrumentsOf(record),
+            MarkdownText.Clip(record.Tool, MaxNameLength));
     }
 
     /// <summary>The key that distinguishes reports: a digest of the tool, the policy's name, and the generator's path.</summary>
     /// <remarks>
     /// It uses the path in the policy rather than a hash of the checkpoint, so it stays the same when the checkpoint changes.
     /// </remarks>
-    public static string KeyOf(PublishedRun run) =>
-        Sha256Digest.Compute($"atu\0{run.Policy.Name}\0{run.Policy.Generator.Checkpoint}")[..32];
+    public static string KeyOf(PublishedRun run) => KeyOf(run.Policy);
+
+    private static string KeyOf(UnlearningPolicy policy) =>
+        Sha256Digest.Compute($"atu\0{policy.Name}\0{policy.Generator.Checkpoint}")[..32];
+
+    private static string InstrumentsOf(RunRecord record) => Sha256Digest.Compute(string.Join('\n', record.Inputs
+        .Where(input => input.Role is not (InputRoles.Generator or InputRoles.Discriminator or InputRoles.Policy))
+        .Select(input => $"{input.Role} {input.Sha256}")
+        .Order(StringComparer.Ordinal)));
 
     /// <summary>The marker in a comment's first line; null where there is none, or where it is damaged.</summary>
     public static ReportMarker? Find(string? body)

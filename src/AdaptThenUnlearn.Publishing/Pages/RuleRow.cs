@@ -1,5 +1,5 @@
-using System.Globalization;
 using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;
@@ -7,70 +7,65 @@ using static AdaptThenUnlearn.Reports.ReportText;
 
 namespace AdaptThenUnlearn.Publishing.Pages;
 
-/// <summary>A rule's numbers side by side: limit, before, after, bound, number of images.</summary>
+/// <summary>The numbers of a rule, or of several that are folded into one row: what was measured, its bound, the limit.</summary>
+/// <param name="Measured">What was measured, in the unit of the limit; the least and the most of several rules.</param>
+/// <param name="Bound">What was compared with the limit, where it is not the measured value itself.</param>
 /// <param name="Limit">The limit with its comparator.</param>
-/// <param name="Before">Value for the original generator.</param>
-/// <param name="After">Value for the generator to release.</param>
-/// <param name="Bound">Value that was compared with the limit, where it is not the measured value itself.</param>
-/// <param name="Samples">Number of images behind the judged value (n).</param>
-public sealed record RuleRow(string Limit, string Before, string After, string Bound, string Samples)
+/// <param name="Reading">
+/// The reading behind the rule, before and after: how often the feature or the class was shown, or the distance.
+/// </param>
+public sealed record RuleRow(string Measured, string Bound, string Limit, string Reading)
 {
-    /// <summary>The numbers behind a finding.</summary>
-    public static RuleRow Create(RunRecord record, Finding finding)
+    /// <summary>Between two numbers that stay on one line.</summary>
+    internal const string Arrow = "\u00a0→\u00a0";
+
+    /// <summary>The numbers behind a row.</summary>
+    public static RuleRow Create(RunRecord record, RuleFamily family)
     {
-        var unit = Unit(finding.Rule);
-        var limit = $"{finding.Comparator} {unit(finding.Limit)}";
-        if (finding.State is FindingState.NotApplicable)
-            return new RuleRow(limit, None, None, None, None);
-
-        var observed = Number(finding.Observed, unit);
-        var bound = finding.Judged is { } judged && finding.Judged != finding.Observed ? unit(judged) : None;
-        var (before, samples) = Readings(record, finding);
-
-        // Without training there is one generator, and the observed value is its own.
-        return record.After is null
-            ? new RuleRow(limit, observed, None, bound, samples)
-            : new RuleRow(
-                limit, before, finding.Observed is null ? None : DescribeAfter(record, finding, observed), bound, samples);
+        var (nearest, farthest) = (FindingNumbers.Create(family.Nearest), FindingNumbers.Create(family.Farthest));
+        var bound = family.Nearest.Judged == family.Nearest.Observed ? None : nearest.Judged;
+        return family.IsFolded
+            ? new RuleRow(Range(family, nearest.Observed, farthest.Observed), bound, nearest.Limit, None)
+            : new RuleRow(nearest.Observed, bound, nearest.Limit, ReadingOf(record, family.Nearest));
     }
 
-    private static (string Before, string Samples) Readings(RunRecord record, Finding finding)
+    /// <summary>The rule's name as clipped Markdown code, safe in a table.</summary>
+    public static string NameOf(Finding finding) => NameOf(finding.Rule);
+
+    /// <inheritdoc cref="NameOf(Finding)"/>
+    public static string NameOf(RuleName rule) => MarkdownText.Code(MarkdownText.Clip(rule.ToString(), 120));
+
+    private static string Range(RuleFamily family, string least, string most) =>
+        family.Nearest.Observed is null ? None
+        : least == most ? least
+        : $"{least} ({Class(family.Nearest)}) to {most} ({Class(family.Farthest)})";
+
+    private static string Class(Finding finding) => MarkdownText.Code(MarkdownText.Clip(finding.Rule.Subject ?? None, 40));
+
+    // Without training there is one generator, and the measured value is its own.
+    private static string ReadingOf(RunRecord record, Finding finding) =>
+        record.After is { } after && finding.State is not FindingState.NotApplicable
+            ? $"{ValueOf(record, record.Before, finding.Rule)}{Arrow}{ValueOf(record, after, finding.Rule)}"
+            : None;
+
+    private static string ValueOf(RunRecord record, Measurement measured, RuleName rule)
     {
-        var released = record.After ?? record.Before;
-        var rule = finding.Rule;
         switch (rule.Limit)
         {
             case RuleLimit.MaxFrechetDistance or RuleLimit.MaxFrechetIncrease:
-                return (Number(record.Before.Quality?.FrechetDistance, Plain), Count(released.Quality?.Samples));
+                return Number(measured.Quality?.FrechetDistance, distance => Rounded(distance, Plain));
 
             case RuleLimit.MinShareKept:
                 var classifier = record.Policy.Quality?.CountingClassifier(record.Policy);
-                var share = record.Before.Shares.FirstOrDefault(
-                    share => share.Class == rule.Subject && share.Classifier == classifier);
-                return (share is { Samples: > 0 } ? Percent((double)share.Hits / share.Samples) : None, Count(share?.Samples));
+                var share = measured.Shares.FirstOrDefault(each => each.Class == rule.Subject && each.Classifier == classifier);
+                return share is null ? None : Rate(share.Hits, share.Samples);
 
+            // The first look is on the same latents before and after.
             default:
-                var before = record.Before.Features.FirstOrDefault(reading => reading.Feature == rule.Subject);
-                var after = released.Features.FirstOrDefault(reading => reading.Feature == rule.Subject);
-                var was = before?.Looks is [var first, ..] ? first : null;
-                var looks = after?.Looks is [_, ..] some ? some : null;
-                var judged = rule.Limit is RuleLimit.MinUnlearned ? looks?[0] : looks?[^1];
-                return (was is { Samples: > 0 } ? Percent((double)was.Hits / was.Samples) : None, Count(judged?.Samples));
+                var reading = measured.Features.FirstOrDefault(each => each.Feature == rule.Subject);
+                return reading?.Looks is [var first, ..] ? Rate(first.Hits, first.Samples) : None;
         }
     }
 
-    // Relative rules observe a ratio or a difference; its subject comes first.
-    private static string DescribeAfter(RunRecord record, Finding finding, string observed) => finding.Rule.Limit switch
-    {
-        RuleLimit.MaxFrechetIncrease =>
-            $"{Number(record.After?.Quality?.FrechetDistance, Plain)} ({(finding.Observed >= 0 ? "+" : "")}{observed})",
-        RuleLimit.MinShareKept => $"{observed} of it kept",
-        RuleLimit.MinUnlearned => $"{observed} unlearned",
-        _ => observed,
-    };
-
-    private static string Count(long? samples) => samples?.ToString(CultureInfo.InvariantCulture) ?? None;
-
-    /// <summary>The rule's name as clipped Markdown code, safe in a table.</summary>
-    public static string NameOf(Finding finding) => MarkdownText.Code(MarkdownText.Clip(finding.Rule.ToString(), 120));
+    private static string Rate(long hits, long samples) => samples > 0 ? Rounded((double)hits / samples, Percent) : None;
 }

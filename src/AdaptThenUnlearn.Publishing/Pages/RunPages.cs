@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using AdaptThenUnlearn.Gating;
+using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Publishing.Admission;
 using AdaptThenUnlearn.Publishing.Targets;
@@ -36,7 +37,7 @@ public static class RunPages
     {
         var marker = ReportMarker.Create(run, context.HeadSha);
         var line = marker.ToComment() + "\n";
-        var page = Whole(run, context, previous is null ? [] : Changes(run, previous, marker));
+        var page = Whole(run, context, previous is null ? [] : Changes(run, context, previous, marker));
         return line + (page.Fit(limit - line.Length, text => text.Length) ?? Head(run, context));
     }
 
@@ -52,18 +53,19 @@ public static class RunPages
     [
         PageSection.Fixed(Sentence(run, context)),
         .. Notes(run),
-        Rules(run),
+        RuleTable.Create(run, context),
         .. AdviceSection(run),
-        PageSection.Fixed(Links(context)),
+        PageSection.Fixed(Links(run, context)),
     ]).Fit(CheckLimit, Encoding.UTF8.GetByteCount)!;
 
     /// <summary>The check run's details.</summary>
-    public static string CheckText(PublishedRun run) => new Page(Details(run)).Fit(CheckLimit, Encoding.UTF8.GetByteCount)!;
+    public static string CheckText(PublishedRun run, PublishContext context) =>
+        new Page(Details(run, context)).Fit(CheckLimit, Encoding.UTF8.GetByteCount)!;
 
     private static Page Whole(PublishedRun run, PublishContext context, IEnumerable<PageSection> changes) => new(
     [
-        PageSection.Fixed(Head(run, context)), .. Notes(run), Rules(run), .. changes, .. AdviceSection(run), Details(run),
-        PageSection.Fixed(Links(context)),
+        PageSection.Fixed(Head(run, context)), .. Notes(run), RuleTable.Create(run, context), .. changes, .. AdviceSection(run),
+        .. TrendSection.Create(run), Details(run, context), PageSection.Fixed(Links(run, context)),
     ]);
 
     private static string Head(PublishedRun run, PublishContext context) =>
@@ -80,7 +82,8 @@ public static class RunPages
             ? "**The run record does not stand**, so that nothing may be released on it."
             : $"{OutcomeText.Sentence(outcome, findings, trained: run.Record.After is not null)} {OutcomeText.Counts(findings)}";
         var description = run.Policy.Description is { } words ? $"{Escape(MarkdownText.Clip(words, 300))}\n\n" : "";
-        return description + sentence + (context.HeadSha.Length > 0 ? $" Measured at {Short(context.HeadSha)}.\n" : "\n");
+        var commit = context.HeadSha.Length > 0 ? $", measured at {CommitName.Link(context.HeadSha, context)}" : "";
+        return $"{description}{sentence} Generator: {Code(FileName(run.Policy.Generator.Checkpoint))}{commit}.\n";
     }
 
     private static IEnumerable<PageSection> Notes(PublishedRun run)
@@ -109,9 +112,8 @@ public static class RunPages
 
         static string Waived(Finding finding)
         {
-            var unit = Unit(finding.Rule);
-            var numbers = $"measured {Number(finding.Observed, unit)}, judged {Number(finding.Judged, unit)}, "
-                + $"must be {Escape(finding.Comparator)} {unit(finding.Limit)}";
+            var (_, observed, judged, limit) = FindingNumbers.Create(finding);
+            var numbers = $"measured {observed}, judged {judged}, must be {Escape(limit)}";
             var waiver = finding.Waiver!;
             return $"⚠️ **Not met, and waived:** {RuleRow.NameOf(finding)}, {numbers}. "
                 + $"Waived by {Short(waiver.ApprovedBy, 80)} until {Short(waiver.Expires, 10)}: {Short(waiver.Reason, 300)}";
@@ -122,27 +124,10 @@ public static class RunPages
         static string AsSentence(string problem) => Escape(MarkdownText.Clip(problem, 300)) + ".";
     }
 
-    private static PageSection Rules(PublishedRun run)
+    private static IEnumerable<PageSection> Changes(
+        PublishedRun run, PublishContext context, ReportMarker previous, ReportMarker current)
     {
-        var confidence = string.Create(CultureInfo.InvariantCulture, $"{run.Policy.Evaluation.Confidence * 100:0.###} %");
-        var rows = run.Findings.Select(finding =>
-        {
-            var row = RuleRow.Create(run.Record, finding);
-            return new[]
-            {
-                RuleRow.NameOf(finding), Mark(finding.State), row.Limit, row.Before, row.After, row.Bound, row.Samples
-            };
-        });
-        return new PageSection(1, [.. rows], kept => rows.Any()
-            ? $"{Table(["Rule", "Verdict", "Limit", "Before", "After", "Bound", "n"], kept)}\n"
-              + $"<sub>*Bound* is the unfavourable end at {confidence} confidence: the limit is met only if that is within it. "
-              + "*n* counts images.</sub>\n"
-            : "No rule was judged.\n");
-    }
-
-    private static IEnumerable<PageSection> Changes(PublishedRun run, ReportMarker previous, ReportMarker current)
-    {
-        var since = previous.HeadSha.Length > 0 ? $" since {Short(previous.HeadSha)}" : "";
+        var since = previous.HeadSha.Length > 0 ? $" since {CommitName.Link(previous.HeadSha, context)}" : "";
         var circumstances = ChangedRules.Circumstances(previous, current);
         var heading = circumstances.Count == 0
             ? $"**Changed{since}:**"
@@ -161,22 +146,27 @@ public static class RunPages
             yield return PageSection.Fixed($"**How to mend it:**\n{List([.. kept.Select(line => new[] { line.Markdown })])}");
     }
 
-    private static PageSection Details(PublishedRun run)
+    private static PageSection Details(PublishedRun run, PublishContext context)
     {
         // List policy, generators, settings, findings and machine.
         var record = run.Record;
         List<string[]> rows =
         [
-            ["Policy", $"{Code(run.PolicyFile ?? record.PolicySource.File)}, SHA-256 {Code(record.PolicySource.Sha256)}"],
+            ["Policy", $"{RuleTable.PolicyLink(run, context)}, SHA-256 {Code(record.PolicySource.Sha256)}"],
             .. record.PolicySource.Overrides.Select(set => new[] { "Set over it", Code(set) }),
             ["Owner", Text(run.Policy.Owner ?? None, 120)],
-            ["Original generator", Code(record.Before.GeneratorSha256)],
-            .. record.After is { } after ? new[] { new[] { "Released generator", Code(after.GeneratorSha256) } } : [],
+            [
+                "Original generator",
+                $"{Code(run.Policy.Generator.Checkpoint)}, SHA-256 {Code(record.Before.GeneratorSha256)}"
+            ],
+            .. record.After is { } after
+                ? new[] { new[] { "Unlearned generator", $"{Artifact(after)}SHA-256 {Code(after.GeneratorSha256)}" } }
+                : [],
             ["Evaluation", Evaluation(run.Policy.Evaluation)],
             .. record.Training is { } training ? Training(training, record.Policy.Unlearning) : [],
-            .. run.Findings.Select(finding => new[] { RuleRow.NameOf(finding), Text(finding.Explanation, 300) }),
+            .. RuleFamilies.Fold(run.Findings).SelectMany(Findings),
             ["Machine", Text(Machine(record.Environment), 300)],
-            ["Measured", $"{Moment(record.Times.Started)} to {Moment(record.Times.Finished)} UTC with {Text(record.Tool, 80)}"],
+            ["Measured", $"{Period(record.Times)} UTC with {Text(record.Tool, 80)}"],
         ];
 
         // Fold the table, because few readers need it.
@@ -184,9 +174,27 @@ public static class RunPages
             "<details>\n<summary>How it was measured and unlearned</summary>\n\n"
             + $"{Table(["What", "Value"], kept)}\n</details>\n");
 
+        string Artifact(Measurement unlearned) =>
+            record.Outputs.FirstOrDefault(output => output.Sha256 == unlearned.GeneratorSha256) is { } file
+                ? $"{Code(file.Path)}, "
+                : "";
+
+        // A rule that is folded in the table above has its numbers here.
+        static IEnumerable<string[]> Findings(RuleFamily family) => family.Findings.Select(finding => new[]
+        {
+            RuleRow.NameOf(finding),
+            (family.IsFolded && finding.Observed is not null ? $"{Folded(finding)}; " : "") + Text(finding.Explanation, 300)
+        });
+
+        static string Folded(Finding finding)
+        {
+            var (_, observed, _, limit) = FindingNumbers.Create(finding);
+            return $"{Mark(finding.State)}, {observed}, must be {Escape(limit)}";
+        }
+
         static string Evaluation(EvaluationOptions options) => string.Create(
             CultureInfo.InvariantCulture,
-            $"{options.Samples} to {options.MaxSamples} images, confidence {options.Confidence * 100:0.###} %, "
+            $"{Images(options)}, confidence {options.Confidence * 100:0.###} %, "
             + $"seed {options.Seed}, truncation {options.Truncation}");
 
         static IEnumerable<string[]> Training(TrainingRecord training, UnlearningOptions options) =>
@@ -205,16 +213,23 @@ public static class RunPages
 
         static string Text(string text, int length) => Escape(MarkdownText.Clip(text, length));
 
-        static string Moment(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
+        static string Period(RunTimes times)
+        {
+            var (started, finished) = (Moment(times.Started), Moment(times.Finished));
+            return started == finished ? started : $"{started} to {finished}";
+        }
 
-        static string Code(string text) => MarkdownText.Code(MarkdownText.Clip(text, 200));
+        static string Moment(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
     }
 
-    private static string Links(PublishContext context)
+    private static string Links(PublishedRun run, PublishContext context)
     {
         List<string> links = [];
+        var hasPictures = run.Record.Outputs.Any(output => output.Role == OutputRoles.Grid);
         if (context.ArtifactUrl is { } artifact)
-            links.Add($"[Evidence]({artifact})");
+            links.Add(
+                $"[Evidence]({artifact})"
+                    + $"{(hasPictures ? " (the pictures before and after, if uploaded, show what the policy bans)" : "")}");
         if (context.RunUrl is { } page)
             links.Add($"[Run]({page})");
         return string.Join(" · ", links.Append("Evidence for a release decision; `atu verify run.json` judges it again.")) + "\n";
@@ -231,7 +246,9 @@ public static class RunPages
     private static string List(IReadOnlyList<IReadOnlyList<string>> lines) =>
         string.Concat(lines.Select(line => $"- {line[0]}\n"));
 
-    private static string Short(string sha) => $"`{sha[..7]}`";
+    private static string FileName(string path) => path.Replace('\\', '/').Split('/')[^1];
+
+    private static string Code(string text) => MarkdownText.Code(MarkdownText.Clip(text, 200));
 
     private static string Escape(string text) => MarkdownText.Escape(text);
 }

@@ -10,6 +10,9 @@ public sealed record PublishContext
     /// <summary>The commit that was measured, in lower case; empty where it is unknown.</summary>
     public string HeadSha { get; init; } = "";
 
+    /// <summary>Addresses of the measured commit and its files; null where they are unknown.</summary>
+    public SourceLinks? Source { get; init; }
+
     /// <summary>Address of the build's page, safe to show as a link; null where it is unknown.</summary>
     public string? RunUrl { get; init; }
 
@@ -28,6 +31,7 @@ public sealed record PublishContext
         return new PublishContext
         {
             HeadSha = PublishTarget.IsSha(sha) ? sha!.ToLowerInvariant() : "",
+            Source = SourceLinks.Create(host, flags),
             RunUrl = PublishTarget.Link(flags.RunUrl ?? host.RunUrl),
             ArtifactUrl = PublishTarget.Link(flags.ArtifactUrl),
             Advisory = flags.Advisory,

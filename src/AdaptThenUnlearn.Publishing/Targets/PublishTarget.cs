@@ -28,7 +28,7 @@ public sealed partial record PublishTarget(
     {
         var repository = flags.Repository ?? host.Repository
             ?? throw Missing("no repository is known: run it on GitHub Actions, or name one with --repository owner/name");
-        if (!RepositoryPattern().IsMatch(repository))
+        if (!IsRepository(repository))
             throw Missing($"'{repository}' is not a repository; write it as owner/name");
 
         var sha = flags.Sha ?? host.HeadSha
@@ -52,6 +52,9 @@ public sealed partial record PublishTarget(
             IsGitHubActions: host.Host is not null,
             UsesDefaultApi: flags.ApiUrl is null && host.ApiUrl is null && host.ServerUrl is null);
     }
+
+    /// <summary>Whether a text is a repository, as <c>owner/name</c>.</summary>
+    public static bool IsRepository(string? text) => text is not null && RepositoryPattern().IsMatch(text);
 
     /// <summary>Whether a text is the full hash of a commit.</summary>
     public static bool IsSha(string? text) => text is not null && ShaPattern().IsMatch(text);

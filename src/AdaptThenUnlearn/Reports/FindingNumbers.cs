@@ -59,6 +59,19 @@ public sealed record FindingNumbers(string Quantity, string Observed, string Jud
         return Text(value, isShare);
     }
 
+    /// <summary>How much a number grew or fell, with its sign; in percentage points where it is a share.</summary>
+    /// <param name="rule">Gives the unit.</param>
+    /// <param name="was">The number before.</param>
+    /// <param name="isNow">The number now.</param>
+    public static string WriteDifference(RuleName rule, double was, double isNow)
+    {
+        var difference = Round(Math.Abs(isNow - was), FewestDigits);
+        var sign = difference == 0 ? "±" : isNow > was ? "+" : "−";
+        return IsShare(rule)
+            ? $"{sign}{Text(difference, isShare: true)[..^2]}\u00a0points"
+            : $"{sign}{Text(difference, isShare: false)}";
+    }
+
     /// <summary>A rule's limit, with all its digits.</summary>
     /// <param name="rule">Gives the unit.</param>
     /// <param name="limit">Finite.</param>

@@ -22,9 +22,13 @@ public sealed class HtmlReport : IReportFormat
     public string FileName => "report.html";
 
     /// <inheritdoc/>
-    public string Render(RunRecord record)
+    public string Render(RunRecord record) => Render(ReportPage.Create(record), record);
+
+    /// <inheritdoc/>
+    public string Render(RunRecord record, Trend trend) => Render(ReportPage.Create(record, trend), record);
+
+    private static string Render(ReportPage page, RunRecord record)
     {
-        var page = ReportPage.Create(record);
         var html = new StringBuilder($"""
             <!DOCTYPE html>
             <html lang="en">
@@ -35,7 +39,7 @@ public sealed class HtmlReport : IReportFormat
             <meta name="color-scheme" content="light dark">
             <title>{Escape(string.Concat(page.Title.Select(phrase => phrase.Text)))}</title>
             <style>
-            {HtmlStyle.Sheet}
+            {HtmlStyle.Sheet}{(page.Sections.Any(section => section.Trend is not null) ? $"\n{TrendPlot.Style}" : "")}
             </style>
             </head>
             <body>
@@ -109,6 +113,13 @@ public sealed class HtmlReport : IReportFormat
                     "<figcaption>Share of images that show the feature, on a logarithmic axis: points are what was counted, "
                         + "lines reach to the confidence bounds, and the bound of the judged rate must not pass the "
                         + "limit.</figcaption>\n</figure>\n");
+        if (section.Trend is { } trend)
+            html.Append("<figure>\n")
+                .Append(TrendPlot.Inline(trend))
+                .Append(
+                    "<figcaption>Points are what was measured, oldest first; lines reach to the bound that was judged, and the "
+                        + "dashed line is the limit of its day; each axis begins at zero. Red points failed, amber ones "
+                        + "were waived, and hollow ones cannot be compared with the newest run.</figcaption>\n</figure>\n");
         if (section.Topic is ReportTopic.Shares)
             html.Append("<p class=\"note\"><span class=\"key before\"></span>before<span class=\"key after\"></span>after<span "
                 + "class=\"key undesired\"></span>undesired</p>\n");

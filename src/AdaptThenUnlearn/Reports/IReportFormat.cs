@@ -13,4 +13,9 @@ public interface IReportFormat
 
     /// <summary>Makes the report. The same record gives the same text.</summary>
     string Render(RunRecord record);
+
+    /// <summary>Makes the report with a section about earlier runs, in formats that people read; the others have none.</summary>
+    /// <param name="record">The run.</param>
+    /// <param name="trend">That ends with the run.</param>
+    string Render(RunRecord record, Trend trend) => Render(record);
 }

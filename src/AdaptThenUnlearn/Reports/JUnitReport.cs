@@ -44,14 +44,16 @@ public sealed class JUnitReport : IReportFormat
         };
         return new XElement("testsuites", new XAttribute("name", "AdaptThenUnlearn"), counts, new XElement(
             "testsuite",
-            new XAttribute("name", Legal(record.Policy.Name)),
+            new XAttribute("name", XmlText.Legal(record.Policy.Name)),
             counts,
             new XAttribute(
                 "skipped", findings.Count(finding => finding.State is FindingState.Waived or FindingState.NotApplicable)),
             new XAttribute(
                 "timestamp", record.Times.Started.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss", CultureInfo.InvariantCulture)),
             new XElement("properties", Properties(record).Select(property => new XElement(
-                "property", new XAttribute("name", Legal(property.Name)), new XAttribute("value", Legal(property.Value))))),
+                "property",
+                new XAttribute("name", XmlText.Legal(property.Name)),
+                new XAttribute("value", XmlText.Legal(property.Value))))),
             findings.Select(finding => Case(record, finding))));
     }
 
@@ -71,11 +73,11 @@ public sealed class JUnitReport : IReportFormat
 
     private static XElement Case(RunRecord record, Finding finding)
     {
-        var sentence = Legal(VerdictText.Describe(finding));
+        var sentence = XmlText.Legal(VerdictText.Describe(finding));
         var test = new XElement(
             "testcase",
-            new XAttribute("classname", Legal(record.Policy.Name)),
-            new XAttribute("name", Legal(finding.Rule.ToString())),
+            new XAttribute("classname", XmlText.Legal(record.Policy.Name)),
+            new XAttribute("name", XmlText.Legal(finding.Rule.ToString())),
             new XAttribute("time", Seconds(0)));
         test.Add(finding.State switch
         {
@@ -83,12 +85,12 @@ public sealed class JUnitReport : IReportFormat
             FindingState.NotMeasured => Problem("error"),
             FindingState.Waived =>
             [
-                new XElement("skipped", Legal(VerdictText.DescribeWaiver(finding) ?? "waived")),
+                new XElement("skipped", XmlText.Legal(VerdictText.DescribeWaiver(finding) ?? "waived")),
                 new XElement("system-out", sentence)
             ],
             FindingState.NotApplicable =>
             [
-                new XElement("skipped", Legal($"{ReportText.Describe(finding.State)}: {finding.Explanation}")),
+                new XElement("skipped", XmlText.Legal($"{ReportText.Describe(finding.State)}: {finding.Explanation}")),
                 new XElement("system-out", sentence)
             ],
             _ => [new XElement("system-out", sentence)],
@@ -100,21 +102,12 @@ public sealed class JUnitReport : IReportFormat
                 element,
                 new XAttribute("type", finding.State),
                 new XAttribute("message", sentence),
-                Legal(
+                XmlText.Legal(
                     $"{sentence}\n{RuleDemand.Describe(finding.Rule)} "
                         + $"{Advice.For(record.Policy, record.Before, record.After, finding)?.Text}"))];
     }
 
     private static string Seconds(double seconds) => seconds.ToString("F3", CultureInfo.InvariantCulture);
-
-    // XML 1.0, section 2.2: most control characters and lone surrogates may not even be escaped.
-    private static string Legal(string text)
-    {
-        var legal = new StringBuilder(text.Length);
-        foreach (var rune in text.EnumerateRunes())   // a lone surrogate comes as U+FFFD
-            legal.Append(rune.IsBmp && !XmlConvert.IsXmlChar((char)rune.Value) ? Rune.ReplacementChar : rune);
-        return legal.ToString();
-    }
 
     // The writer declares the encoding of the text it writes to.
     private sealed class StringWriterUtf8() : StringWriter(CultureInfo.InvariantCulture)

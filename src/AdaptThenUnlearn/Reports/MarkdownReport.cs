@@ -13,11 +13,12 @@ public sealed class MarkdownReport : IReportFormat
     public string FileName => "report.md";
 
     /// <inheritdoc/>
-    public string Render(RunRecord record)
-    {
-        var page = ReportPage.Create(record);
-        return string.Join('\n', [Head(page), .. page.Sections.Select(Section)]);
-    }
+    public string Render(RunRecord record) => Render(ReportPage.Create(record));
+
+    /// <inheritdoc/>
+    public string Render(RunRecord record, Trend trend) => Render(ReportPage.Create(record, trend));
+
+    private static string Render(ReportPage page) => string.Join('\n', [Head(page), .. page.Sections.Select(Section)]);
 
     private static string Head(ReportPage page)
     {

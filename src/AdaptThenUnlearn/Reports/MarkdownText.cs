@@ -68,6 +68,12 @@ public static partial class MarkdownText
         return text[..(char.IsHighSurrogate(text[cut - 1]) ? cut - 1 : cut)] + "…";
     }
 
+    /// <summary>The same Markdown with a number beside its unit and a sign beside its word, however narrow the page.</summary>
+    /// <remarks>Spaces become no-break spaces; code spans stay as they are.</remarks>
+    /// <param name="markdown">Markdown already.</param>
+    public static string KeepTogether(string markdown) =>
+        Together().Replace(markdown, found => found.Value == " " ? "\u00a0" : found.Value);
+
     // Control characters would break lines; directional and invisible ones would make a line read as something else, or two names
     // look alike.
     private static string RemoveInvisible(string text) => string.Concat(text.EnumerateRunes().Select(rune =>
@@ -83,6 +89,10 @@ public static partial class MarkdownText
         @"@|#(?=\d)|(?<=\bGH)(?=-\d)|:(?=//|(?:[\w+-]|\\_)+:)|\bwww(?=\.)",
         RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex LinkedOnSight();
+
+    // A code span; or the space between a number and its unit, a comparator and its number, a sign and its word.
+    [GeneratedRegex(@"`[^`\n]*`|(?<=\d) (?=%)|(?<=[≤≥]) (?=-?\d)|(?<=[✅❌➖⛔✂⚠]\uFE0F?) ", RegexOptions.CultureInvariant)]
+    private static partial Regex Together();
 
     // A commit's name, whole or as little of it as is linked: no mere number, and no mere word.
     [GeneratedRegex(

@@ -8,7 +8,7 @@ public static class ReportFormats
     /// <summary>All of them. The run record itself (<c>json</c>) is always written.</summary>
     public static IReadOnlyList<IReportFormat> All { get; } =
     [
-        new JsonReport(), new MarkdownReport(), new HtmlReport(), new JUnitReport(), new SarifReport()
+        new JsonReport(), new MarkdownReport(), new HtmlReport(), new JUnitReport(), new SarifReport(), new BadgeReport()
     ];
 
     /// <summary>Those that are made from a run's record: all but the record itself.</summary>

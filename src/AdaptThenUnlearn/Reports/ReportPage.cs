@@ -28,7 +28,9 @@ internal sealed record ReportPage(
     IReadOnlyList<ReportSection> Sections)
 {
     /// <summary>The page of a run.</summary>
-    public static ReportPage Create(RunRecord record)
+    /// <param name="record">The run.</param>
+    /// <param name="trend">That ends with the run; null for a page about the run alone.</param>
+    public static ReportPage Create(RunRecord record, Trend? trend = null)
     {
         var (verdict, outcome) = (record.Verdict, record.Verdict.Outcome);
         return new(
@@ -39,16 +41,17 @@ internal sealed record ReportPage(
                 + $"{OutcomeText.Counts(verdict.Findings)}",
             WaivedRules(verdict),
             verdict.Warnings,
-            [.. SectionsOf(record)]);
+            [.. SectionsOf(record, trend)]);
     }
 
     // What a reader must see beside the verdict comes before the rules; what was merely assumed comes after them.
-    private static IEnumerable<ReportSection> SectionsOf(RunRecord record)
+    private static IEnumerable<ReportSection> SectionsOf(RunRecord record, Trend? trend)
     {
         var warned = record.Remarks?.Any(remark => remark.IsWarning) is true;
         return new[]
         {
-            warned ? Remarks(record) : null, Rules(record), AdviceSection(record), warned ? null : Remarks(record),
+            warned ? Remarks(record) : null, Rules(record), AdviceSection(record), trend?.Section(),
+            warned ? null : Remarks(record),
             Features(record),
             Quality(record),
             Shares(record),
@@ -381,7 +384,7 @@ internal sealed record ReportPage(
             "Evaluation",
             Trusted(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{evaluation.Samples} to {evaluation.MaxSamples} images, confidence {evaluation.Confidence * 100:0.###} "
+                    $"{Images(evaluation)}, confidence {evaluation.Confidence * 100:0.###} "
                         + $"%, seed {evaluation.Seed}, truncation {evaluation.Truncation}, "
                         + $"{(evaluation.IsRaw ? "raw network output" : "8-bit pictures")}")));
         Line(
@@ -414,7 +417,8 @@ internal sealed record ReportPage(
             time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
     }
 
-    private static Phrase Mark(FindingState state) => state switch
+    /// <summary>A rule's state with its sign.</summary>
+    internal static Phrase Mark(FindingState state) => state switch
     {
         FindingState.Passed => Good(Describe(state)),
         FindingState.Waived => Caution(Describe(state)),

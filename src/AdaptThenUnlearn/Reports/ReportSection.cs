@@ -10,6 +10,9 @@ internal sealed record ReportSection(ReportTopic Topic, string Heading, ReportTa
     /// <summary>Why numbers are missing.</summary>
     public IReadOnlyList<string> NotMeasured { get; init; } = [];
 
+    /// <summary>What a plot of earlier runs shows; null where the section has none.</summary>
+    public Trend? Trend { get; init; }
+
     /// <summary>Images beside the report.</summary>
     public IReadOnlyList<ReportPicture> Pictures { get; init; } = [];
 }
@@ -21,6 +24,7 @@ internal enum ReportTopic
     Rules,
     Remarks,
     Mending,
+    Trend,
     Features,
     Quality,
     Shares,

@@ -53,6 +53,11 @@ public static class ReportText
     /// <inheritdoc cref="ReadingText.Plain"/>
     public static string Plain(double value) => ReadingText.Plain(value);
 
+    /// <summary>How many images a policy looks at: one number, or the fewest and the most.</summary>
+    public static string Images(EvaluationOptions evaluation) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{evaluation.Samples}{(evaluation.MaxSamples > evaluation.Samples ? $" to {evaluation.MaxSamples}" : "")} images");
+
     /// <summary>Counts and their share.</summary>
     public static string Share(long hits, long samples) => string.Create(
         CultureInfo.InvariantCulture,

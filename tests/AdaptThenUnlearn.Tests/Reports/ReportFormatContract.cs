@@ -36,6 +36,7 @@ internal static partial class ReportFormatContract
         [".json"] = JsonProblem,
         [".sarif"] = JsonProblem,
         [".xml"] = XmlProblem,
+        [".svg"] = SvgProblem,
         [".html"] = HtmlProblem,
         [".md"] = MarkdownProblem,
         [".csv"] = CsvProblem,
@@ -189,6 +190,15 @@ internal static partial class ReportFormatContract
         }
     }
 
+    // A picture on somebody's page: it stands alone, and a reader who does not see it hears what it shows.
+    private static string? SvgProblem(string text) =>
+        XmlProblem(text) ?? HtmlProblem(text)
+            ?? (SvgFetchPattern().Match(text) is { Success: true } link ? $"it links or fetches: {link.Value}" : null)
+            ?? (XDocument.Parse(text).Root is { } root && root.Attribute("role")?.Value == "img"
+                && root.Elements().FirstOrDefault()?.Name.LocalName == "title"
+                ? null
+                : "it has no role and title for readers who do not see it");
+
     private static string? HtmlProblem(string text) =>
         ScriptPattern().Match(text) is { Success: true } script ? $"it runs or fetches what a text holds: {script.Value}"
         : UnbalancedTags(text) is [var tag, ..] ? $"the tag {tag} is not closed, or closes nothing"
@@ -252,6 +262,9 @@ internal static partial class ReportFormatContract
 
     [GeneratedRegex(@"<script|<[a-z]+(?:\s+[\w-]+(?:=(?:""[^""]*""|[^\s"">]+))?)*\s+on[a-z]+\s*=", RegexOptions.IgnoreCase)]
     private static partial Regex ScriptPattern();
+
+    [GeneratedRegex(@"<(?:a|image|use|foreignObject|style|script)\b|\bhref\s*=|url\((?!#)", RegexOptions.IgnoreCase)]
+    private static partial Regex SvgFetchPattern();
 
     [GeneratedRegex(@"<(?<close>/?)(?<name>[a-z][a-z0-9]*)(?:\s[^<>]*)?>")]
     private static partial Regex TagPattern();

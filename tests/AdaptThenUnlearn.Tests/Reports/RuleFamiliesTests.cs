@@ -15,7 +15,8 @@ public sealed class RuleFamiliesTests
 
         var rows = RuleFamilies.Fold([rate, Kept("7", 1.32), Kept("1", 1.009), Kept("2", 1.1), distance]);
 
-        Assert.Equal(["digit-8/maxRate", "quality/minShareKept", "quality/maxFrechetDistance"], rows.Select(row => $"{row.Rule}"));
+        Assert.Equal(
+            ["digit-8/maxRate", "quality/minShareKept", "quality/maxFrechetDistance"], rows.Select(row => $"{row.Rule}"));
         Assert.Equal([false, true, false], rows.Select(row => row.IsFolded));
         Assert.Equal(("1", "7"), (rows[1].Nearest.Rule.Subject, rows[1].Farthest.Rule.Subject));
         Assert.Equal(["7", "1", "2"], rows[1].Findings.Select(finding => finding.Rule.Subject));
@@ -27,7 +28,8 @@ public sealed class RuleFamiliesTests
     [InlineData(FindingState.Waived)]
     public void Fold_WhatNeedsAttention_KeepsItsRow(FindingState state)
     {
-        Finding[] findings = [.. "12345".Select(kept => Kept($"{kept}", kept == '3' ? 0.1 : 1, kept == '3' ? state : FindingState.Passed))];
+        Finding[] findings =
+            [.. "12345".Select(kept => Kept($"{kept}", kept == '3' ? 0.1 : 1, kept == '3' ? state : FindingState.Passed))];
 
         var rows = RuleFamilies.Fold(findings);
 

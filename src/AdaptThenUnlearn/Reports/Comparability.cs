@@ -1,0 +1,60 @@
+using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Runs;
+
+namespace AdaptThenUnlearn.Reports;
+
+/// <summary>Whether the numbers of two runs measure the same thing, so that their difference means something.</summary>
+public static class Comparability
+{
+    /// <summary>Why a rule's numbers cannot be compared; null where they can.</summary>
+    /// <remarks>
+    /// A rate may be compared between samples of different sizes. A Fréchet distance may not: few images make it larger.
+    /// </remarks>
+    /// <param name="earlier">One run.</param>
+    /// <param name="current">The other.</param>
+    /// <param name="rule">The rule.</param>
+    /// <returns>A few words, such as <c>another auditor</c>.</returns>
+    public static string? WhyNot(RunRecord earlier, RunRecord current, RuleName rule)
+    {
+        var (was, isNow) = (earlier.After ?? earlier.Before, current.After ?? current.Before);
+        if (was.Range != isNow.Range)
+            return "another range of values";
+        if (!was.Truncation.Equals(isNow.Truncation))
+            return "another truncation";
+
+        return rule.Limit switch
+        {
+            RuleLimit.MaxRate or RuleLimit.MinUnlearned => OfFeature(earlier, current, Reading(was, rule), Reading(isNow, rule)),
+            RuleLimit.MinShareKept => OfShares(earlier, current),
+            _ => OfQuality(was.Quality, isNow.Quality),
+        };
+    }
+
+    private static string? OfFeature(RunRecord earlier, RunRecord current, FeatureReading? was, FeatureReading? isNow) =>
+        was is null || isNow is null ? "not counted"
+        : was.Class != isNow.Class ? "another class"
+        : ClassifierOf(earlier, was.Classifier) != ClassifierOf(current, isNow.Classifier) ? "another auditor"
+        : null;
+
+    private static string? OfShares(RunRecord earlier, RunRecord current) =>
+        CountingClassifier(earlier) == CountingClassifier(current) ? null : "another classifier";
+
+    private static string? OfQuality(QualityReading? was, QualityReading? isNow) =>
+        was is null || isNow is null ? "not measured"
+        : was.DistanceName != isNow.DistanceName || was.ExtractorSha256 != isNow.ExtractorSha256 ? "another extractor"
+        : was.ReferenceSha256 != isNow.ReferenceSha256 || was.ReferenceSamples != isNow.ReferenceSamples ? "another reference"
+        : !was.Excluded.SequenceEqual(isNow.Excluded) ? "other classes excluded"
+        : was.Samples != isNow.Samples ? FormattableString.Invariant($"{was.Samples} images, not {isNow.Samples}")
+        : null;
+
+    private static FeatureReading? Reading(Measurement measured, RuleName rule) =>
+        measured.Features.FirstOrDefault(reading => reading.Feature == rule.Subject);
+
+    private static string? CountingClassifier(RunRecord record) =>
+        record.Policy.Quality?.CountingClassifier(record.Policy) is { } name ? ClassifierOf(record, name) : null;
+
+    // By what the file is, not by what the policy calls it; by its name where the record does not say.
+    private static string ClassifierOf(RunRecord record, string name) =>
+        record.Inputs.FirstOrDefault(input => input.Role == InputRoles.Classifier(name))?.Sha256 ?? $"name {name}";
+}
