@@ -76,11 +76,13 @@ internal sealed class HeadlessChromium : IAsyncDisposable
     }
 
     /// <summary>Goes to an address and waits until it is loaded.</summary>
-    public async Task GoAsync(string address)
+    /// <param name="address">Of a page, or of a file.</param>
+    /// <param name="part">A selector: the page is loaded when it has such a part.</param>
+    public async Task GoAsync(string address, string part = "#images button")
     {
         await SendAsync("Page.navigate", new { url = "about:blank" });   // so that what is found is not of the page before
         await SendAsync("Page.navigate", new { url = address });
-        await UntilAsync("document.readyState === 'complete' && document.querySelector('#images button') !== null");
+        await UntilAsync($"document.readyState === 'complete' && document.querySelector('{part}') !== null");
     }
 
     /// <summary>The value of an expression in the page, as JSON.</summary>

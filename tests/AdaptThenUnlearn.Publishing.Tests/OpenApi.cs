@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
-using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
 using AdaptThenUnlearn.Tests;
@@ -38,12 +37,12 @@ public sealed class OpenApi : IDisposable
     {
         try
         {
-            var modules = Restore();
+            var modules = NodePackages.Restore("tests/AdaptThenUnlearn.Publishing.Tests/openapi");
             File.WriteAllText(
                 _description, CutDown(Path.Combine(modules, "@octokit", "openapi", "generated", "api.github.com.json")));
             _prism = Serve(modules);
         }
-        catch (NotHereException reason)
+        catch (NodeMissingException reason)
         {
             WhyNot = reason.Message;
         }
@@ -80,62 +79,9 @@ public sealed class OpenApi : IDisposable
             && wanted.Zip(given).All(pair => pair.First.StartsWith('{') || pair.First == pair.Second);
     }
 
-    private static string Restore()
-    {
-        var source = Path.Combine(Repository.Root, "tests", "AdaptThenUnlearn.Publishing.Tests", "openapi");
-        var version =
-            Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(Path.Combine(source, "package-lock.json"))))[..12];
-        var folder = Path.Combine(Cache, "adapt-then-unlearn", $"openapi-{version}");
-        var modules = Path.Combine(folder, "node_modules");
-        if (Directory.Exists(modules))
-            return modules;
-
-        var fresh = $"{folder}.{Guid.NewGuid():N}";
-        Directory.CreateDirectory(fresh);
-        try
-        {
-            foreach (var name in new[] { "package.json", "package-lock.json" })
-                File.Copy(Path.Combine(source, name), Path.Combine(fresh, name));
-            Download(fresh);
-            Directory.Move(fresh, folder);   // whole or not at all
-        }
-        catch (IOException) when (Directory.Exists(modules))
-        {
-            // another test process was faster
-        }
-        finally
-        {
-            if (Directory.Exists(fresh))
-                Directory.Delete(fresh, recursive: true);
-        }
-
-        return modules;
-    }
-
-    private static string Cache =>
-        Environment.GetFolderPath(Environment.SpecialFolder.UserProfile) is { Length: > 0 } home
-            ? Path.Combine(home, ".cache")
-            : Path.GetTempPath();
-
-    private static void Download(string folder)
-    {
-        using var npm = Start(
-            OperatingSystem.IsWindows() ? "npm.cmd" : "npm", folder, "ci", "--ignore-scripts", "--no-audit", "--no-fund",
-            "--fetch-retries", "1");
-        var errors = npm.StandardError.ReadToEndAsync();
-        _ = npm.StandardOutput.ReadToEndAsync();
-        var ended = npm.WaitForExit(_patience);
-        if (!ended)
-            npm.Kill(entireProcessTree: true);
-        if (!ended || npm.ExitCode != 0)
-            throw new NotHereException(
-                $"npm could not restore GitHub's API description and Prism: "
-                    + $"{(ended ? errors.GetAwaiter().GetResult().Split('\n')[0] : "no answer in time")}");
-    }
-
     private Process Serve(string modules)
     {
-        var prism = Start(
+        var prism = NodePackages.Start(
             "node",
             Path.GetTempPath(),
             Path.Combine(modules, "@stoplight", "prism-cli", "dist", "index.js"),
@@ -166,21 +112,6 @@ public sealed class OpenApi : IDisposable
         }
 
         return prism;
-    }
-
-    private static Process Start(string program, string folder, params string[] arguments)
-    {
-        var start = new ProcessStartInfo(
-            program, arguments)
-        { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
-        try
-        {
-            return Process.Start(start)!;
-        }
-        catch (System.ComponentModel.Win32Exception missing)
-        {
-            throw new NotHereException($"{program} cannot be started (it comes with Node): {missing.Message}");
-        }
     }
 
     // The whole description is 13 MB, most of which publishing never touches.
@@ -236,6 +167,4 @@ public sealed class OpenApi : IDisposable
         probe.Start();
         return ((IPEndPoint)probe.LocalEndpoint).Port;
     }
-
-    private sealed class NotHereException(string reason) : Exception(reason);
 }

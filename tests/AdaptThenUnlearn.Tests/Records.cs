@@ -99,8 +99,34 @@ internal static class Records
             UndesiredFeatures = [Policy.UndesiredFeatures[0] with { MinUnlearned = null }],
             Waivers = [new Waiver("digit-8/maxRate", "too few samples show it", "Grace", "2026-12-31")]
         }),
+        "many-rules" => ManyRules(),
         _ => throw new ArgumentOutOfRangeException(nameof(name), name, "no such run"),
     };
+
+    /// <summary>A run as large as they come: ten classes, all metrics, a kept candidate, curves.</summary>
+    private static RunRecord ManyRules()
+    {
+        var run = Run();
+        var (before, after) = (WithDigits(Before, _ => 1000), WithDigits(After, digit => 1009 + 39 * digit));
+        return run with
+        {
+            Verdict = Gate.Judge(Policy, before, after, Today),
+            Before = before,
+            After = after,
+            Training = run.Training! with { Selected = new SelectedCandidate(0, 8.8123) },
+            Outputs = [.. run.Outputs, new OutputFile("curves plot", "images/curves.png", new string('d', 64))],
+        };
+
+        static Measurement WithDigits(Measurement measured, Func<int, long> hits) => measured with
+        {
+            Shares =
+            [
+                .. Enumerable.Range(0, 10).Select(digit => digit == 8
+                    ? measured.Shares[0]
+                    : new ClassShare("auditor", $"{digit}", Undesired: false, hits(digit), 10000)),
+            ],
+        };
+    }
 
     private static RunRecord Judged(Measurement after, params Waiver[] waivers)
     {

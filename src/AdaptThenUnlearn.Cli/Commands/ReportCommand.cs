@@ -86,9 +86,10 @@ public static class ReportCommand
     {
         var record = RunRecordFile.Read(file.FullName);
         var trend = history is null ? null : FindTrend(terminal, record, history);
+        var pictures = RecordedPictures.Read(file.DirectoryName!, record);
         List<(string Name, string Text)> reports =
         [
-            .. formats.Select(format => (format.FileName, trend is null ? format.Render(record) : format.Render(record, trend))),
+            .. formats.Select(format => (format.FileName, format.Render(record, pictures, trend))),
             .. trend is null ? Array.Empty<(string, string)>() : [(TrendPlot.FileName, TrendPlot.File(trend))],
         ];
         WrittenFiles.Add(folder, reports.Select(report => report.Name));

@@ -598,6 +598,6 @@ public sealed record Waiver(
 
 /// <summary>Which reports are written.</summary>
 /// <param name="Formats">The report formats.</param>
-/// <param name="PublishSamples">Whether image samples may leave the build machine.</param>
+/// <param name="PublishSamples">Whether image samples may leave the build machine: <c>report.html</c> then holds them.</param>
 public sealed record ReportOptions(
     [KnownName(NameKind.ReportFormat)] IReadOnlyList<string> Formats, bool PublishSamples);

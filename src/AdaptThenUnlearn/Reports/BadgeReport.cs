@@ -32,7 +32,7 @@ public sealed class BadgeReport : IReportFormat
     public string FileName => "report.badge.svg";
 
     /// <inheritdoc/>
-    public string Render(RunRecord record)
+    public string Render(RunRecord record, RecordedPictures? pictures = null, Trend? trend = null)
     {
         var label = Label(record.Policy);
         var (message, color) = Message(record.Verdict);

@@ -8,12 +8,13 @@ using static System.Globalization.CultureInfo;
 namespace AdaptThenUnlearn.Reports;
 
 /// <summary>
-/// The report that people read, as one file for a browser: no scripts, nothing from outside but the pictures beside it.
+/// The report that people read, as one file for a browser: no scripts, and nothing from outside. Its first printed page can be
+/// filed.
 /// </summary>
 public sealed class HtmlReport : IReportFormat
 {
-    // Whatever a policy's text may hold, the page runs nothing and fetches nothing from elsewhere.
-    private const string Security = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' file:";
+    // Whatever a policy's text may hold, the page runs nothing and fetches nothing.
+    private const string Security = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 
     /// <inheritdoc/>
     public string Name => "html";
@@ -22,13 +23,10 @@ public sealed class HtmlReport : IReportFormat
     public string FileName => "report.html";
 
     /// <inheritdoc/>
-    public string Render(RunRecord record) => Render(ReportPage.Create(record), record);
-
-    /// <inheritdoc/>
-    public string Render(RunRecord record, Trend trend) => Render(ReportPage.Create(record, trend), record);
-
-    private static string Render(ReportPage page, RunRecord record)
+    public string Render(RunRecord record, RecordedPictures? pictures = null, Trend? trend = null)
     {
+        var page = ReportPage.Create(record, pictures, trend);
+        var title = string.Concat(page.Title.Select(phrase => phrase.Text));
         var html = new StringBuilder($"""
             <!DOCTYPE html>
             <html lang="en">
@@ -37,9 +35,10 @@ public sealed class HtmlReport : IReportFormat
             <meta name="viewport" content="width=device-width, initial-scale=1">
             <meta http-equiv="Content-Security-Policy" content="{Security}">
             <meta name="color-scheme" content="light dark">
-            <title>{Escape(string.Concat(page.Title.Select(phrase => phrase.Text)))}</title>
+            <title>{Escape(title)}</title>
             <style>
-            {HtmlStyle.Sheet}{(page.Sections.Any(section => section.Trend is not null) ? $"\n{TrendPlot.Style}" : "")}
+            {HtmlStyle.Sheet}{(trend is null ? "" : $"\n{TrendPlot.Style}")}
+            {HtmlStyle.PageFoot(title)}
             </style>
             </head>
             <body>
@@ -48,7 +47,13 @@ public sealed class HtmlReport : IReportFormat
             """);
         Head(html, page, record);
         foreach (var section in page.Sections)
+        {
             Section(html, section, record);
+            if (section.Topic is ReportTopic.Rules)
+                HtmlCertificate.Append(html, record);
+        }
+
+        Policy(html, record.PolicySource);
         return html.Append("</main>\n</body>\n</html>\n").ToString();
     }
 
@@ -59,9 +64,9 @@ public sealed class HtmlReport : IReportFormat
         html.Append(InvariantCulture, $"<p class=\"facts\">{string.Join(" · ", page.Facts.Select(Fact))}</p>\n");
         if (page.Description is { } description)
             html.Append(InvariantCulture, $"<p class=\"description\"><bdi>{Escape(description)}</bdi></p>\n");
-        html.Append(InvariantCulture, $"<p>{Escape(page.Sentence)}</p>\n<dl class=\"tiles\">\n");
+        html.Append(InvariantCulture, $"<p>{KeepUnits(Escape(page.Sentence))}</p>\n<dl class=\"tiles\">\n");
         foreach (var (name, value) in Tiles(record))
-            html.Append(InvariantCulture, $"<div><dt><bdi>{Escape(name)}</bdi></dt><dd>{Escape(value)}</dd></div>\n");
+            html.Append(InvariantCulture, $"<div><dt><bdi>{Escape(name)}</bdi></dt><dd>{KeepUnits(Escape(value))}</dd></div>\n");
         html.Append("</dl>\n</header>\n");
         if (page.Waived is { } waived)
             Section(html, waived, record);
@@ -97,14 +102,14 @@ public sealed class HtmlReport : IReportFormat
         static double Rate(FeatureReading reading) => (double)reading.Looks[0].Hits / reading.Looks[0].Samples;
 
         static string Change(double before, double? after, Func<double, string> unit) =>
-            unit(before) + (after is { } now ? $" → {unit(now)}" : "");
+            ReportText.Rounded(before, unit) + (after is { } now ? $" → {ReportText.Rounded(now, unit)}" : "");
     }
 
     private static void Section(StringBuilder html, ReportSection section, RunRecord record)
     {
+        var topic = section.Topic.ToString().ToLowerInvariant();
         var folded = section.Topic is ReportTopic.Waivers or ReportTopic.Training or ReportTopic.Files or ReportTopic.Run;
-        html.Append(section.Topic is ReportTopic.Waived ? "<section class=\"waived\">\n" : "<section>\n")
-            .Append(folded ? "<details><summary>" : "")
+        html.Append(InvariantCulture, $"<section class=\"{topic}\">\n{(folded ? "<details><summary>" : "")}")
             .Append(InvariantCulture, $"<h2>{Escape(section.Heading)}</h2>{(folded ? "</summary>" : "")}\n");
         if (section.Topic is ReportTopic.Features)
             html.Append("<figure>\n")
@@ -124,65 +129,77 @@ public sealed class HtmlReport : IReportFormat
             html.Append("<p class=\"note\"><span class=\"key before\"></span>before<span class=\"key after\"></span>after<span "
                 + "class=\"key undesired\"></span>undesired</p>\n");
         if (section.Table is { } table)
-            Table(
-                html,
-                table,
-                section.Topic.ToString().ToLowerInvariant(),
-                section.Topic is ReportTopic.Shares
-                    ? Bars(record)
-                    : null);
-        if (section.Note.Count > 0)
-            html.Append(InvariantCulture, $"<p class=\"note\">{RenderPhrases(section.Note)}</p>\n");
+            Table(html, table, section.Topic is ReportTopic.Shares ? ShareBars.Draw(record) : null);
+        if (section.Folded is { } members)
+        {
+            var summary = $"Each of the {members.Rows.Count.ToString(InvariantCulture)} classes";
+            html.Append(InvariantCulture, $"<details class=\"members\"><summary>{summary}</summary>\n");
+            Table(html, members);
+            html.Append("</details>\n");
+        }
+
+        foreach (var note in new[] { section.Note, section.Caveat }.Where(note => note.Count > 0))
+            html.Append(InvariantCulture, $"<p class=\"note\">{RenderPhrases(note)}</p>\n");
         foreach (var why in section.NotMeasured)
             html.Append(InvariantCulture, $"<p class=\"warning\">Not measured: <bdi>{Escape(why)}</bdi></p>\n");
         foreach (var picture in section.Pictures)
-            html.Append(
-                InvariantCulture,
-                $"<figure><img src=\"{Escape(picture.Link)}\" "
-                    + $"alt=\"{Escape(picture.Role)}\"><figcaption><bdi>{Escape(picture.Role)}</bdi></figcaption></figure>\n");
+            Picture(html, picture);
         html.Append(folded ? "</details>\n</section>\n" : "</section>\n");
     }
 
     /// <param name="html">Where it goes.</param>
     /// <param name="table">What it holds.</param>
-    /// <param name="topic">What it is about, for the style sheet.</param>
     /// <param name="bars">One picture more for each row, or none.</param>
-    private static void Table(StringBuilder html, ReportTable table, string topic, IReadOnlyList<string>? bars)
+    private static void Table(StringBuilder html, ReportTable table, IReadOnlyList<string>? bars = null)
     {
-        html.Append(InvariantCulture, $"<table class=\"{topic}\">\n<thead><tr>")
-            .AppendJoin("", table.Columns.Select(column => $"<th scope=\"col\">{Escape(column)}</th>"));
-        html.Append(bars is null ? "" : "<th scope=\"col\" class=\"bars\">Before and after</th>")
-            .Append("</tr></thead>\n<tbody>\n");
+        html.Append("<table>\n<thead><tr>")
+            .AppendJoin("", table.Columns.Select(column => $"<th scope=\"col\">{Escape(column)}</th>"))
+            .Append(bars is null ? "" : "<th scope=\"col\" class=\"bars\">Before and after</th>")
+            .Append("</tr></thead>\n");
         foreach (var (number, row) in table.Rows.Index())
         {
             // On a narrow page each cell says its column.
-            html.Append("<tr>").AppendJoin("", row.Select((cell, column) =>
+            html.Append("<tbody>\n<tr>").AppendJoin("", row.Cells.Select((cell, column) =>
                 $"<td data-column=\"{Escape(table.Columns[column])}\"><span>{RenderPhrases(cell)}</span></td>"));
             html.Append(bars is null ? "" : $"<td class=\"bars\">{bars[number]}</td>").Append("</tr>\n");
+            if (row.About.Count > 0)
+                html.Append(InvariantCulture, $"<tr class=\"about\"><td colspan=\"{table.Columns.Count}\">")
+                    .AppendJoin("", row.About.Select(words => $"<p>{RenderPhrases(words)}</p>"))
+                    .Append("</td></tr>\n");
+            html.Append("</tbody>\n");
         }
 
-        html.Append("</tbody>\n</table>\n");
+        html.Append("</table>\n");
     }
 
-    private static IReadOnlyList<string> Bars(RunRecord record)
+    // A picture that the page does not hold is named: a link that cannot be followed elsewhere says less than a sentence.
+    private static void Picture(StringBuilder html, ReportPicture picture)
     {
-        var largest = record.Before.Shares.Concat(record.After?.Shares ?? []).Max(Part);
-        return [.. record.Before.Shares.Select(before =>
+        var caption = RenderPhrases(picture.Caption);
+        if (picture.Data is { } data)
         {
-            var after = record.After?.Shares.SingleOrDefault(
-                share => share.Classifier == before.Classifier
-                    && share.Class == before.Class);
-            return "<svg role=\"img\" width=\"100%\" height=\"22\" aria-label=\"before and after\">"
-                + Bar("before", 2, before)
-                + (after is null ? "" : Bar("after", 12, after))
-                + "</svg>";
-        })];
+            html.Append("<figure><img src=\"").Append(data).Append("\" alt=\"").Append(Escape(picture.Alternative))
+                .Append(InvariantCulture, $"\"><figcaption>{caption}.</figcaption></figure>\n");
+            return;
+        }
 
-        string Bar(string when, int y, ClassShare share) =>
-            $"<rect class=\"{when}{(share.Undesired ? " undesired" : "")}\" y=\"{y}\" "
-                + $"width=\"{Length(largest > 0 ? Part(share) / largest : 0)}\" height=\"8\" rx=\"2\"><title>{when} "
-                + $"{ReportText.Share(share.Hits, share.Samples)}</title></rect>";
+        var reason = picture.IsAllowed
+            ? FormattableString.Invariant(
+                $"was not beside the record when this page was made, was not the recorded one, or is larger than ")
+                + FormattableString.Invariant($"{RecordedPictures.MaxBytes >> 20} MB")
+            : "stays where it was made, because the policy does not let samples leave the build machine (report.publishSamples)";
+        html.Append(InvariantCulture, $"<p class=\"absent\">{caption}: <a href=\"{Escape(picture.Link)}\"><code><bdi>")
+            .Append(Escape(picture.Path))
+            .Append(InvariantCulture, $"</bdi></code></a> is not in this page. It {KeepUnits(reason)}.</p>\n");
+    }
 
-        static double Part(ClassShare share) => share.Samples > 0 ? (double)share.Hits / share.Samples : 0;
+    private static void Policy(StringBuilder html, PolicySource policy)
+    {
+        html.Append("<section class=\"policy\">\n<details><summary><h2>The policy as written</h2></summary>\n")
+            .Append(InvariantCulture, $"<pre tabindex=\"0\"><code>{EscapeLines(policy.Text)}</code></pre>\n")
+            .Append("<p class=\"note\">What the text leaves out has its default; run.json holds the policy as it took effect.");
+        foreach (var (index, set) in policy.Overrides.Index())
+            html.Append(index == 0 ? " Set over it: " : ", ").Append(RenderPhrases([Phrase.Code(set)]));
+        html.Append("</p>\n</details>\n</section>\n");
     }
 }

@@ -24,7 +24,7 @@ public sealed class JUnitReport : IReportFormat
     public string FileName => "junit.xml";
 
     /// <inheritdoc/>
-    public string Render(RunRecord record)
+    public string Render(RunRecord record, RecordedPictures? pictures = null, Trend? trend = null)
     {
         var text = new StringWriterUtf8();
         using (var writer = XmlWriter.Create(text, new XmlWriterSettings { Indent = true, NewLineChars = "\n" }))

@@ -12,5 +12,6 @@ public sealed class JsonReport : IReportFormat
     public string FileName => RunRecord.FileName;
 
     /// <inheritdoc/>
-    public string Render(RunRecord record) => RunRecordFile.ToJson(record);
+    public string Render(RunRecord record, RecordedPictures? pictures = null, Trend? trend = null) =>
+        RunRecordFile.ToJson(record);
 }

@@ -13,12 +13,11 @@ public sealed class MarkdownReport : IReportFormat
     public string FileName => "report.md";
 
     /// <inheritdoc/>
-    public string Render(RunRecord record) => Render(ReportPage.Create(record));
-
-    /// <inheritdoc/>
-    public string Render(RunRecord record, Trend trend) => Render(ReportPage.Create(record, trend));
-
-    private static string Render(ReportPage page) => string.Join('\n', [Head(page), .. page.Sections.Select(Section)]);
+    public string Render(RunRecord record, RecordedPictures? pictures = null, Trend? trend = null)
+    {
+        var page = ReportPage.Create(record, pictures, trend);
+        return string.Join('\n', [Head(page), .. page.Sections.Select(Section)]);
+    }
 
     private static string Head(ReportPage page)
     {
@@ -54,21 +53,41 @@ public sealed class MarkdownReport : IReportFormat
     {
         var text = new StringBuilder($"## {section.Heading}\n");
         if (section.Table is { } table)
-            text.Append('\n').Append(Table(table));
-        if (section.Note.Count > 0)
-            text.Append('\n').Append(MarkdownText.RenderPhrases(section.Note)).Append('\n');
+            text.Append('\n').Append(Table(table)).Append(Explanations(table));
+        if (section.Folded is { } folded)
+            text.Append("\n<details>\n<summary>Each class</summary>\n\n").Append(Table(folded)).Append("\n</details>\n");
+        foreach (var note in new[] { section.Note, section.Caveat }.Where(note => note.Count > 0))
+            text.Append('\n').Append(MarkdownText.RenderPhrases(note)).Append('\n');
         foreach (var why in section.NotMeasured)
             text.Append("\n> ⚠️ Not measured: ").Append(MarkdownText.Escape(why)).Append('\n');
         foreach (var picture in section.Pictures)
-            text.Append("\n![").Append(MarkdownText.Escape(picture.Role)).Append("](").Append(picture.Link).Append(")\n");
+            text.Append(Picture(picture));
         return text.ToString();
     }
+
+    // Cells of a table cannot hold paragraphs, so that what is said about a row follows as a list.
+    private static string Explanations(ReportTable table)
+    {
+        var lines = table.Rows.Where(row => row.About.Count > 0)
+            .Select(row => $"- {MarkdownText.RenderPhrases(row.Cells[0])}: "
+                + $"{string.Join(" ", row.About.Select(Sentence))}\n");
+        return string.Concat(lines) is { Length: > 0 } list ? $"\n{list}" : "";
+
+        static string Sentence(IReadOnlyList<Phrase> words) =>
+            MarkdownText.RenderPhrases(words) is var text && text.EndsWith('.') ? text : $"{text}.";
+    }
+
+    // Markdown cannot hold pictures: those that may not leave the build machine are named, and would be broken elsewhere.
+    private static string Picture(ReportPicture picture) => picture.IsAllowed
+        ? $"\n![{MarkdownText.Escape(picture.Alternative)}]({picture.Link})\n\n{MarkdownText.RenderPhrases(picture.Caption)}.\n"
+        : $"\n[{MarkdownText.RenderPhrases(picture.Caption)}]({picture.Link}). It stays where it was made, because "
+            + "`report.publishSamples` is not set.\n";
 
     private static MarkdownTable Table(ReportTable table)
     {
         var text = new MarkdownTable([.. table.Columns]);
         foreach (var row in table.Rows)
-            text.AddRow([.. row.Select(MarkdownText.RenderPhrases)]);
+            text.AddRow([.. row.Cells.Select(MarkdownText.RenderPhrases)]);
         return text;
     }
 }

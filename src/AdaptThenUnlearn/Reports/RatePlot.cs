@@ -18,6 +18,7 @@ internal static class RatePlot
 {
     private const int FirstPoint = 52;
     private const int BetweenPoints = 26;
+    private const int LongestName = 40;   // characters that a phone has room for; the table has the whole name
     private const double Left = 0.02;
     private const double Width = 0.96;
 
@@ -78,7 +79,8 @@ internal static class RatePlot
         public void Draw(StringBuilder svg, Axis axis, int top)
         {
             svg.Append(
-                InvariantCulture, $"<text class=\"name\" x=\"{Length(Left)}\" y=\"{top + 16}\">{Escape(Feature)}</text>\n");
+                InvariantCulture, $"<text class=\"name\" x=\"{Length(Left)}\" y=\"{top + 16}\">"
+                    + $"{Escape(MarkdownText.Clip(Feature, LongestName))}</text>\n");
             if (Limit is { } limit)
             {
                 var x = axis.Place(limit);
@@ -118,13 +120,15 @@ internal static class RatePlot
             svg.Append(
                 InvariantCulture,
                 $"<circle class=\"{When}\" cx=\"{Length(at)}\" cy=\"{y}\" r=\"5\"><title>{When}: "
-                    + $"{ReportText.Percent(Rate)}, bounds {ReportText.Percent(Low)} and {ReportText.Percent(High)}"
+                    + $"{Text(Rate)}, bounds {Text(Low)} and {Text(High)}"
                     + $"</title></circle>");
             svg.Append(
                 InvariantCulture,
                 $"<text x=\"{Length(right ? high : low)}\" y=\"{y + 5}\" dx=\"{(right ? 11 : -11)}\" "
-                    + $"text-anchor=\"{(right ? "start" : "end")}\">{When} {ReportText.Percent(Rate)}</text>\n");
+                    + $"text-anchor=\"{(right ? "start" : "end")}\">{When} {Text(Rate)}</text>\n");
         }
+
+        private static string Text(double rate) => ReportText.Rounded(rate, ReportText.Percent);
     }
 
     /// <summary>

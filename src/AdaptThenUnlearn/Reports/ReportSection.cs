@@ -10,10 +10,16 @@ internal sealed record ReportSection(ReportTopic Topic, string Heading, ReportTa
     /// <summary>Why numbers are missing.</summary>
     public IReadOnlyList<string> NotMeasured { get; init; } = [];
 
+    /// <summary>What the table must not be mistaken for; empty where there is no danger.</summary>
+    public IReadOnlyList<Phrase> Caveat { get; init; } = [];
+
+    /// <summary>Rows that the table shows as one, in full; null where it has none.</summary>
+    public ReportTable? Folded { get; init; }
+
     /// <summary>What a plot of earlier runs shows; null where the section has none.</summary>
     public Trend? Trend { get; init; }
 
-    /// <summary>Images beside the report.</summary>
+    /// <summary>Images of the run.</summary>
     public IReadOnlyList<ReportPicture> Pictures { get; init; } = [];
 }
 
@@ -35,26 +41,46 @@ internal enum ReportTopic
     Run,
 }
 
-/// <summary>An image beside the report.</summary>
-/// <param name="Role">What it shows; theirs.</param>
-/// <param name="Link">Relative and percent-encoded.</param>
-internal sealed record ReportPicture(string Role, string Link);
+/// <summary>An image of a run.</summary>
+/// <param name="Caption">What it shows.</param>
+/// <param name="Path">Its file, relative to the run's folder; theirs.</param>
+/// <param name="Link">The same, percent-encoded.</param>
+internal sealed record ReportPicture(IReadOnlyList<Phrase> Caption, string Path, string Link)
+{
+    /// <summary>What can be seen, for those who do not see it; theirs where we do not know the picture.</summary>
+    public required string Alternative { get; init; }
+
+    /// <summary>Whether the policy lets it leave the build machine.</summary>
+    public required bool IsAllowed { get; init; }
+
+    /// <summary>The picture itself as an address; null where the report does not hold it.</summary>
+    public string? Data { get; init; }
+}
 
 /// <summary>Rows of cells, each a few phrases.</summary>
 /// <param name="columns">Headings; ours.</param>
 internal sealed class ReportTable(params string[] columns)
 {
-    private readonly List<IReadOnlyList<IReadOnlyList<Phrase>>> _rows = [];
+    private readonly List<ReportRow> _rows = [];
 
     /// <summary>Headings.</summary>
     public IReadOnlyList<string> Columns { get; } = columns;
 
-    /// <summary>Rows; a cell for each column.</summary>
-    public IReadOnlyList<IReadOnlyList<IReadOnlyList<Phrase>>> Rows => _rows;
+    /// <summary>Rows, from top to bottom.</summary>
+    public IReadOnlyList<ReportRow> Rows => _rows;
 
     /// <summary>Adds a row.</summary>
-    public void AddRow(params IReadOnlyList<Phrase>[] cells) => _rows.Add(cells);
+    public void AddRow(params IReadOnlyList<Phrase>[] cells) => _rows.Add(new(cells, []));
+
+    /// <summary>Adds a row that is explained.</summary>
+    public void AddRow(IReadOnlyList<IReadOnlyList<Phrase>> cells, IReadOnlyList<IReadOnlyList<Phrase>> about) =>
+        _rows.Add(new(cells, about));
 }
+
+/// <summary>A row of a table.</summary>
+/// <param name="Cells">One for each column.</param>
+/// <param name="About">What is said about the row below it: a few paragraphs, or none.</param>
+internal sealed record ReportRow(IReadOnlyList<IReadOnlyList<Phrase>> Cells, IReadOnlyList<IReadOnlyList<Phrase>> About);
 
 /// <summary>
 /// Words, and whose they are: the tool's own are written as they are, those of policies, classifiers and files are escaped.

@@ -2,6 +2,7 @@ using System.Globalization;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Runs;
 
 namespace AdaptThenUnlearn.Reports;
 
@@ -10,6 +11,8 @@ public static class ReportText
 {
     /// <summary>Where there is no number.</summary>
     public const string None = "–";
+
+    private const int DayLength = 10;   // of 2026-03-01
 
     /// <summary>The state with its sign.</summary>
     public static string Mark(FindingState state) => state switch
@@ -62,6 +65,17 @@ public static class ReportText
     public static string Share(long hits, long samples) => string.Create(
         CultureInfo.InvariantCulture,
         $"{hits} / {samples} ({(samples == 0 ? None : Rounded((double)hits / samples, Percent))})");
+
+    /// <summary>When a run ran: from minute to minute, with each day once, e.g. <c>2026-03-01 10:00 to 10:03 UTC</c>.</summary>
+    public static string Period(RunTimes times)
+    {
+        var (from, to) = (Minute(times.Started), Minute(times.Finished));
+        var sameDay = from[..DayLength] == to[..DayLength];
+        return from == to ? $"{from} UTC" : $"{from} to {(sameDay ? to[(DayLength + 1)..] : to)} UTC";
+
+        static string Minute(DateTimeOffset time) =>
+            time.UtcDateTime.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
+    }
 
     private static double Rounded(double value) =>
         double.Parse(value.ToString("G3", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);

@@ -28,7 +28,7 @@ public sealed class SarifReport : IReportFormat
     public string FileName => "report.sarif";
 
     /// <inheritdoc/>
-    public string Render(RunRecord record) => new JsonObject
+    public string Render(RunRecord record, RecordedPictures? pictures = null, Trend? trend = null) => new JsonObject
     {
         ["$schema"] = "https://json.schemastore.org/sarif-2.1.0.json",
         ["version"] = "2.1.0",

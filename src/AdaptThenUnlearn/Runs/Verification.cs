@@ -170,7 +170,7 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
         }
     }
 
-    private static bool IsWithin(string path) => !Path.IsPathRooted(path) && !path.Split('/', '\\').Contains("..");
+    internal static bool IsWithin(string path) => !Path.IsPathRooted(path) && !path.Split('/', '\\').Contains("..");
 
     private static bool HasSameDecisions(Verdict recorded, Verdict judged) =>
         recorded.Passed == judged.Passed

@@ -142,7 +142,22 @@ public sealed class MarkdownReportTests
     {
         var run = Records.Run() with { Outputs = [new("picture", path, new string('c', 64))] };
 
-        Assert.Contains($"![picture]({link})", new MarkdownReport().Render(run), StringComparison.Ordinal);
-        Assert.Contains($"<img src=\"{link}\"", new HtmlReport().Render(run), StringComparison.Ordinal);
+        Assert.Contains($"[picture]({link})", new MarkdownReport().Render(run), StringComparison.Ordinal);
+        Assert.Contains($"<a href=\"{link}\"", new HtmlReport().Render(run), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Render_Pictures_AreShownOnlyWhereTheyMayLeaveTheBuildMachine()
+    {
+        var run = Records.Named("many-rules");
+        var published = run with { Policy = run.Policy with { Report = run.Policy.Report with { PublishSamples = true } } };
+
+        var (kept, shown) = (new MarkdownReport().Render(run), new MarkdownReport().Render(published));
+
+        Assert.Contains("](images/before-after.png). It stays where it was made", kept, StringComparison.Ordinal);
+        Assert.DoesNotMatch(@"!\[[^]]*\]\(images/before-after", kept);
+        Assert.Matches(@"!\[Two grids of generated images[^]]*\]\(images/before-after\.png\)", shown);
+        string[] texts = [kept, shown];
+        Assert.All(texts, text => Assert.Matches(@"!\[Curves over the training steps[^]]*\]\(images/curves\.png\)", text));
     }
 }

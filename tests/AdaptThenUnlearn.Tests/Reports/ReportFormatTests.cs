@@ -87,7 +87,7 @@ public sealed class ReportFormatTests
 
         public string FileName => fault switch { "unknown kind" => "rules.ods", "folder" => "../rules.csv", _ => "rules.csv" };
 
-        public string Render(RunRecord record)
+        public string Render(RunRecord record, RecordedPictures? pictures = null, Trend? trend = null)
         {
             var lineBreak = fault == "carriage returns" ? "\r\n" : "\n";
             var rows = record.Verdict.Findings.Select(finding => string.Join(',', Cells(record, finding).Select(Field)));
@@ -122,7 +122,7 @@ public sealed class ReportFormatTests
 
         public string FileName => "page.html";
 
-        public string Render(RunRecord record)
+        public string Render(RunRecord record, RecordedPictures? pictures = null, Trend? trend = null)
         {
             var paragraphs = string.Concat(record.Verdict.Findings.Select(Paragraph));
             return $"<html><body><h1>{OutcomeText.Name(record.Verdict.Outcome)}</h1>\n{paragraphs}</body></html>\n";

@@ -58,7 +58,7 @@ public sealed class TrendTests
         var trend = Make();
         foreach (var format in ReportFormats.FromRecord)
         {
-            var shows = format.Render(Records.Run(), trend) != format.Render(Records.Run());
+            var shows = format.Render(Records.Run(), trend: trend) != format.Render(Records.Run());
 
             Assert.Equal(format is HtmlReport or MarkdownReport, shows);
         }
@@ -67,8 +67,8 @@ public sealed class TrendTests
     [Fact]
     public void Render_ATrend_IsTheGoldenReport()
     {
-        Golden.Check("trend.report.md", new MarkdownReport().Render(Records.Run(), Make()), Folder);
-        Golden.Check("trend.report.html", new HtmlReport().Render(Records.Run(), Make()), Folder);
+        Golden.Check("trend.report.md", new MarkdownReport().Render(Records.Run(), trend: Make()), Folder);
+        Golden.Check("trend.report.html", new HtmlReport().Render(Records.Run(), trend: Make()), Folder);
         Golden.Check("trend.svg", TrendPlot.File(Make()), Folder);
     }
 
@@ -77,7 +77,7 @@ public sealed class TrendTests
     {
         var trend = Trend.Create([.. Enumerable.Range(1, 20).Select(day => Measured(day, hits: 20))], Measured(21, hits: 20))!;
 
-        var report = new MarkdownReport().Render(Records.Run(), trend);
+        var report = new MarkdownReport().Render(Records.Run(), trend: trend);
 
         Assert.Contains("the newest 10 of 21 runs", report, StringComparison.Ordinal);
         Assert.Equal(10, report.Split("| `digit-8/maxRate` | 2026-02-").Length - 1);
@@ -100,9 +100,9 @@ public sealed class TrendTests
 
         var svg = XElement.Parse(TrendPlot.File(trend));
         Assert.DoesNotContain(svg.Descendants(), element => element.Name.LocalName is "script" or "image");
-        Assert.DoesNotContain("<script", new HtmlReport().Render(current, trend), StringComparison.OrdinalIgnoreCase);
+        Assert.DoesNotContain("<script", new HtmlReport().Render(current, trend: trend), StringComparison.OrdinalIgnoreCase);
         Assert.All(
-            new MarkdownReport().Render(current, trend)
+            new MarkdownReport().Render(current, trend: trend)
                 .Split('\n')
                 .Where(line => line.Contains(" 2026-03-01 10:03 |", StringComparison.Ordinal)),
             row => Assert.DoesNotMatch("^[^`]*<|`[^`]*`[^`]*<", row));

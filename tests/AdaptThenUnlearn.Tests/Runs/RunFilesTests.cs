@@ -365,6 +365,34 @@ public sealed class RunFilesTests : IDisposable
     }
 
     [Fact]
+    public void Reports_PicturesThatTheyHold_AreCheckedWithoutTheirFiles()
+    {
+        byte[] curves = [0x89, .. "PNG\r\n"u8, 0x1A, (byte)'\n', 1, 2, 3];
+        var record = WrittenRun(Records.PolicyText.Replace(
+            "\"quality\":", "\"report\": { \"formats\": [\"json\", \"html\"] }, \"quality\":", StringComparison.Ordinal));
+        record = record with
+        {
+            Outputs = [.. record.Outputs, new OutputFile(OutputRoles.Plot, "curves.png", Sha256Digest.Compute(curves))]
+        };
+        File.WriteAllBytes(At("curves.png"), curves);
+        RunReports.Write(_folder, record);
+        var (page, data) = (File.ReadAllText(At("report.html")), Convert.ToBase64String(curves));
+        Assert.Contains($"src=\"data:image/png;base64,{data}\"", page, StringComparison.Ordinal);
+
+        File.Delete(At("curves.png"));
+        Assert.Empty(RunReports.FindAltered(_folder, record));
+
+        curves[^1]++;
+        File.WriteAllText(At("report.html"), page.Replace(data, Convert.ToBase64String(curves), StringComparison.Ordinal));
+        Assert.Equal(["report.html"], RunReports.FindAltered(_folder, record));
+
+        // Made again where the file is not, it says so, and still agrees with the record.
+        RunReports.Write(_folder, record);
+        Assert.DoesNotContain("<img", File.ReadAllText(At("report.html")), StringComparison.Ordinal);
+        Assert.Empty(RunReports.FindAltered(_folder, record));
+    }
+
+    [Fact]
     public void Verify_WaiverThatHasExpiredSince_FailsToday()
     {
         var policyText = Records.PolicyText.Replace("\"quality\":", """
