@@ -9,9 +9,9 @@ public sealed class CakeHouse : IDisposable
 {
     private static readonly string[] _parts =
         [
-            "Directory.Build.props", "Directory.Packages.props", "global.json", ".config", "build", "build.sh",
-            "build.ps1", "docs/cake.md", "models/mnist", "policies", "samples", "tasks/AdaptThenUnlearn.Cake",
-            "tasks/AdaptThenUnlearn.Tasks"
+            "CHANGELOG.md", "Directory.Build.props", "Directory.Build.targets", "Directory.Packages.props", "global.json",
+            ".config", "build", "build.sh", "build.ps1", "docs/cake.md", "models/mnist", "policies", "samples",
+            "tasks/AdaptThenUnlearn.Cake", "tasks/AdaptThenUnlearn.Tasks"
         ];
 
     public CakeHouse()

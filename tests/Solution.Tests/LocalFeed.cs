@@ -18,6 +18,9 @@ public sealed class LocalFeed : IDisposable
 
     public LocalFeed() => _packed = new Lazy<string>(Pack);
 
+    /// <summary>The repository's address, which a checkout without a remote host does not know.</summary>
+    public const string RepositoryUrl = "https://git.example/team/adapt-then-unlearn";
+
     /// <summary>The folder of the package files; packs them when first asked for.</summary>
     public string Packages => _packed.Value;
 
@@ -50,7 +53,9 @@ public sealed class LocalFeed : IDisposable
     private string Pack()
     {
         var feed = Path.Combine(_root.FullName, "feed");
-        Must(Repository.Root, "pack", "AdaptThenUnlearn.sln", "--no-build", "--configuration", Configuration, "--output", feed);
+        Must(
+            Repository.Root, "pack", "AdaptThenUnlearn.sln", "--no-build", "--configuration", Configuration, "--output", feed,
+            $"-p:RepositoryUrl={RepositoryUrl}");
 
         KeepTheMachinesSources();
         File.WriteAllText(Path.Combine(_root.FullName, "NuGet.config"), $"""
