@@ -30,6 +30,20 @@ public sealed class CakeDocumentationTests
             File.ReadAllText(Path.Combine(Repository.Root, "docs", "cake.md")),
             StringComparison.Ordinal);
 
+    [Fact]
+    public void PackagePage_ScriptAndHost_AreTheOnesThatTheTestsRun()
+    {
+        const string Page = "tasks/AdaptThenUnlearn.Cake/PACKAGE.md";
+
+        Assert.Equal(
+            PageText.Block("README.md", "In a Cake script, or a Cake.Frosting host", "csharp"),
+            PageText.Block(Page, "In a Cake script", "csharp"));
+        Assert.Contains(
+            PageText.Block(Page, "In a Cake.Frosting host", "csharp"),
+            File.ReadAllText(Path.Combine(Repository.Root, "samples", "frosting", "Program.cs")),
+            StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("samples/frosting/Frosting.csproj", "Include=\"Cake.Frosting\" Version=\"VERSION\"")]
     [InlineData("samples/cake/dotnet-tools.json", "\"cake.tool\": { \"version\": \"VERSION\"")]
