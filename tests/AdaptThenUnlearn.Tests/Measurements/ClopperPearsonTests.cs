@@ -43,6 +43,29 @@ public sealed class ClopperPearsonTests
                 tolerance: 1e-9);
     }
 
+    // Without a hit, (1 − p)^n = 1 − confidence; with nothing but hits, p^n is.
+    [Theory]
+    [InlineData(0.5)]
+    [InlineData(0.95)]
+    [InlineData(0.9999)]
+    public void Bounds_NoHitOrNoMiss_AreTheClosedForm(double confidence)
+    {
+        for (var samples = 1; samples <= 60; samples++)
+        {
+            var power = Math.Pow(1 - confidence, 1.0 / samples);
+            Assert.Equal(1 - power, ClopperPearson.UpperBound(0, samples, confidence), tolerance: 5e-14);
+            Assert.Equal(power, ClopperPearson.LowerBound(samples, samples, confidence), tolerance: 5e-14);
+        }
+    }
+
+    // Of as many hits as misses, and one more, the median is one half.
+    [Theory]
+    [InlineData(3)]
+    [InlineData(40)]
+    [InlineData(1000)]
+    public void UpperBound_SymmetricBeta_HasItsMedianInTheMiddle(long hits) =>
+        Assert.Equal(0.5, ClopperPearson.UpperBound(hits, 2 * hits + 1, 0.5), tolerance: 1e-13);
+
     [Fact]
     public void Bounds_AllOrNothing_EndAtTheEndsOfTheRange()
     {
@@ -66,11 +89,21 @@ public sealed class ClopperPearsonTests
     [InlineData(11, 10, 0.95)]
     [InlineData(0, 0, 0.95)]
     [InlineData(1, 10, 1.0)]
+    [InlineData(1, 10, 0.0)]
     [InlineData(1, 10, double.NaN)]
     public void Bounds_ImpossibleArguments_AreRefused(long hits, long samples, double confidence)
     {
         Assert.Throws<ArgumentOutOfRangeException>(() => ClopperPearson.UpperBound(hits, samples, confidence));
         Assert.Throws<ArgumentOutOfRangeException>(() => ClopperPearson.LowerBound(hits, samples, confidence));
+    }
+
+    [Fact]
+    public void Bounds_ImpossibleConfidence_IsNamedWithItsRange()
+    {
+        var refused = Assert.Throws<ArgumentOutOfRangeException>(() => ClopperPearson.UpperBound(1, 10, 2));
+
+        Assert.Equal("confidence", refused.ParamName);
+        Assert.StartsWith("must lie between 0 and 1", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]

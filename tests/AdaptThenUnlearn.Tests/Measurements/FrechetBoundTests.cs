@@ -24,7 +24,8 @@ public sealed class FrechetBoundTests
     [Fact]
     public void StudentT_OutsideItsRange_Throws()
     {
-        Assert.Throws<ArgumentOutOfRangeException>(() => StudentT.Quantile(0.4, 3));
+        var refused = Assert.Throws<ArgumentOutOfRangeException>(() => StudentT.Quantile(0.4, 3));
+        Assert.StartsWith("must be at least 0.5 and below 1", refused.Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentOutOfRangeException>(() => StudentT.Quantile(1, 3));
         Assert.Throws<ArgumentOutOfRangeException>(() => StudentT.Quantile(0.9, 0));
     }
@@ -90,6 +91,30 @@ public sealed class FrechetBoundTests
     [Fact]
     public void OfIncrease_DistanceBeforeWithinItsError_IsUnbounded() =>
         Assert.Null(FrechetBound.ForIncrease(1, Records.Groups(1, step: 0.2), 1, Records.Groups(1), 0.95));
+
+    public static TheoryData<bool, long[], double[]> Candidates => new()
+    {
+        { true, Sizes(20, 5), Distances(20, 1) },
+        { true, Sizes(20, 5), Distances(20, 0) },
+        { true, [1, 9, .. Sizes(18, 5)], Distances(20, 1) },
+        { false, [10, .. Sizes(18, 5)], Distances(20, 1) },
+        { false, Sizes(20, 5), Distances(19, 1) },
+        { false, [0, 10, .. Sizes(18, 5)], Distances(20, 1) },
+        { false, [-5, 15, .. Sizes(18, 5)], Distances(20, 1) },
+        { false, [6, .. Sizes(19, 5)], Distances(20, 1) },
+        { false, Sizes(20, 5), [-1, .. Distances(19, 1)] },
+        { false, Sizes(20, 5), [double.NaN, .. Distances(19, 1)] },
+        { false, Sizes(20, 5), [double.PositiveInfinity, .. Distances(19, 1)] },
+    };
+
+    [Theory]
+    [MemberData(nameof(Candidates))]
+    public void Groups_OfAHundredImages_AreTwentyWithPossibleDistances(bool expected, long[] sizes, double[] without) =>
+        Assert.Equal(expected, new FrechetGroups(sizes, without).AreValidFor(100));
+
+    private static long[] Sizes(int count, long size) => [.. Enumerable.Repeat(size, count)];
+
+    private static double[] Distances(int count, double distance) => [.. Enumerable.Repeat(distance, count)];
 
     private static FrechetGroups Groups(Func<IEnumerable<double>, double> statistic) =>
         new(

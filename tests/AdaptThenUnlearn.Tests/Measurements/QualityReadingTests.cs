@@ -42,6 +42,8 @@ public sealed class QualityReadingTests
         Assert.Equal(RecordedMetrics.All, reading.Values.Select(value => value.Metric));
         Assert.Equal([30.5, null, 0.8, 0.7, 0.9, 0.95], reading.Values.Select(value => value.Value));
         Assert.Equal("the kernel is not finite", Assert.Single(reading.OthersNotMeasured()));
+        Assert.Equal(
+            [null, "the kernel is not finite", null, null, null, null], reading.Values.Select(value => value.NotMeasured));
         Assert.Null(reading.NotMeasured);
         Assert.Equal(Earlier.ReplaceLineEndings(), JsonSerializer.Serialize(reading, RunRecordFile.Json).ReplaceLineEndings());
     }
@@ -98,6 +100,65 @@ public sealed class QualityReadingTests
         var refused = Assert.Throws<RunRecordException>(() => RunRecordFile.Parse(twice, "run.json"));
 
         Assert.Contains($"the metric '{name}' was measured twice", refused.Message, StringComparison.Ordinal);
+    }
+
+    // Metrics of the first records share one reason, the first; the Fréchet distance has its own.
+    [Fact]
+    public void OthersNotMeasured_DistanceAndTwoMore_IsTheFirstOfTheTwo()
+    {
+        var reading = Records.Measured("a", 1000, null, 1000).Quality!
+            .With(new MetricValue(RecordedMetrics.KernelDistance, null, NotMeasured: "the kernel is not finite"))
+            .With(new MetricValue(RecordedMetrics.Recall, null, NotMeasured: "too few vectors"));
+
+        Assert.Equal(["the kernel is not finite"], reading.OthersNotMeasured());
+        Assert.Equal("too few images", reading.NotMeasured);
+    }
+
+    [Theory]
+    [InlineData("original-generator 00", true)]
+    [InlineData("original-generator-of-someone", false)]
+    [InlineData("r", false)]
+    public void IsAgainstOriginal_Reference_IsOfTheOriginalsDigest(string reference, bool expected) =>
+        Assert.Equal(expected, (Records.Before.Quality! with { ReferenceSha256 = reference }).IsAgainstOriginal);
+
+    [Theory]
+    [InlineData(54000, "54000 of the reference")]
+    [InlineData(0, "a reference that does not say its size")]
+    public void ReferenceSize_KnownOrNot_IsSaid(long samples, string expected) =>
+        Assert.Equal(expected, (Records.Before.Quality! with { ReferenceSamples = samples }).ReferenceSize());
+
+    [Theory]
+    [InlineData("kernel distance", "Kernel distance", true, "higher is better")]
+    [InlineData("", "", false, "lower is better")]
+    public void Metric_TitleAndDirection_AreWords(string title, string heading, bool isHigherBetter, string direction)
+    {
+        var metric = new QualityMetric("m", title, "0 to 1", isHigherBetter);
+
+        Assert.Equal((heading, direction), (metric.Heading(), metric.Direction()));
+    }
+
+    [Theory]
+    [InlineData(0, "0 %")]
+    [InlineData(0.5, "50 %")]
+    [InlineData(0.0123456, "1.235 %")]
+    [InlineData(0.000005, "0.001 %")]
+    [InlineData(0.000004, "0.0004 %")]
+    [InlineData(-0.000004, "-0.0004 %")]
+    public void Percent_SmallShares_DoNotLookLikeNone(double share, string expected) =>
+        Assert.Equal(expected, ReadingText.Percent(share));
+
+    [Fact]
+    public void WhyMeaningless_OneImageAndAnAuditorThatCannotTell_IsTheImage()
+    {
+        var blind = Records.Before.Features[0] with { NotMeasured = "it is blind" };
+        var measured = Records.Before with { Features = [blind] };
+
+        Assert.Equal("it is blind", measured.WhyMeaningless("digit-8"));
+        Assert.Null(measured.WhyMeaningless("digit-9"));
+        Assert.StartsWith(
+            "only 1 of 10 images",
+            (measured with { Diversity = new ImageDiversity(10, 1, 0) }).WhyMeaningless("digit-8"),
+            StringComparison.Ordinal);
     }
 
     private static RunRecord WithMetric(RunRecord run, MetricValue value) =>

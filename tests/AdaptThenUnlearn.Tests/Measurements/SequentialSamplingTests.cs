@@ -17,6 +17,7 @@ public sealed class SequentialSamplingTests
     [InlineData(150, false)]   // 1.5 %: over the limit already
     [InlineData(90, true)]     // 0.9 %: within, but its bound is not
     [InlineData(10, false)]    // 0.1 %: proven
+    [InlineData(100, true)]    // 1 %: the limit itself
     public void WorthGoingOn_OnlyWhileTheShareIsWithinAndItsBoundIsNot(long hits, bool expected) =>
         Assert.Equal(expected, SequentialSampling.ShouldContinue(new Look(10000, hits), 0.01, _looks, 0.95));
 
@@ -25,6 +26,16 @@ public sealed class SequentialSamplingTests
     {
         Assert.False(SequentialSampling.ShouldContinue(new Look(50000, 490), 0.01, _looks, 0.95));
         Assert.False(SequentialSampling.ShouldContinue(new Look(10000, 90), null, _looks, 0.95));
+    }
+
+    [Fact]
+    public void WorthGoingOn_BoundAtTheLimit_IsProven()
+    {
+        var look = new Look(10000, 50);
+        var bound = SequentialSampling.UpperBound(look, _looks.Length, 0.95);
+
+        Assert.False(SequentialSampling.ShouldContinue(look, bound, _looks, 0.95));
+        Assert.True(SequentialSampling.ShouldContinue(look, Math.BitDecrement(bound), _looks, 0.95));
     }
 
     // Under a true rate at the limit, the chance that any look passes must stay within 5 %.

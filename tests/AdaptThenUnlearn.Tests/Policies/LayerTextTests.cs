@@ -36,6 +36,26 @@ public sealed class LayerTextTests
     }
 
     [Theory]
+    [InlineData("Conv2d(bias=True)", true)]
+    [InlineData("Conv2d(bias=true)", true)]
+    [InlineData("Conv2d(bias=False)", false)]
+    [InlineData("Conv2d(bias=false)", false)]
+    public void GetBoolean_AsPythonOrJsonWriteIt_IsTheValue(string text, bool expected) =>
+        Assert.Equal(expected, LayerText.Parse(text).GetBoolean("bias", !expected));
+
+    [Theory]
+    [InlineData("Conv2d(stride=65535)", 65535)]
+    [InlineData("Conv2d(padding=0)", 0)]
+    [InlineData("Conv2d(padding=( 2 , 2 ))", 2)]
+    [InlineData("Conv2d(padding=(2,))", 2)]
+    public void GetInt32_AtTheEdge_IsTheValue(string text, int expected)
+    {
+        var layer = LayerText.Parse(text);
+
+        Assert.Equal(expected, layer.GetInt32("stride") ?? layer.GetInt32("padding"));
+    }
+
+    [Theory]
     [InlineData("ReLUU", "did you mean 'ReLU'?")]
     [InlineData("relu then tanh", "as Python prints it")]
     [InlineData("Conv2d(stride=(2, 1))", "same in both directions")]
@@ -51,6 +71,28 @@ public sealed class LayerTextTests
     [InlineData("LeakyReLU(negative_slope=steep)", "must be a number")]
     [InlineData("ReLU(==)", "cannot be read")]
     [InlineData("SelfAttention(64)", "SelfAttention")]
+    [InlineData("relu then tanh", "such as ConvTranspose2d(stride=2, padding=1), BatchNorm2d or ReLU")]
+    [InlineData("Attn", "'Attn' is not a layer; use ConvTranspose2d, Conv2d, Linear,")]
+    [InlineData("Tanh(1)", "'Tanh(1)': it has too many arguments; Tanh takes none")]
+    [InlineData("Linear(1, 2, True, 4)", "it has too many arguments; Linear takes in_features, out_features, bias")]
+    [InlineData("Dropout(q=1)", "'q' is not known here; Dropout takes p, inplace")]
+    [InlineData("Dropout(==)", "its arguments cannot be read; Dropout takes p, inplace")]
+    [InlineData("Conv2d(stride=65536)", "'stride' must be a whole number of at most 65535, but is 65536")]
+    [InlineData("Conv2d(stride=-1)", "'stride' must be a whole number of at most 65535, but is -1")]
+    [InlineData("Conv2d(stride=wide)", "'stride' must be a whole number of at most 65535, but is wide")]
+    [InlineData("Conv2d(stride=())", "'stride' must be a whole number of at most 65535, but is ()")]
+    [InlineData("Conv2d(padding=x)", "'padding' must be a whole number")]
+    [InlineData("Conv2d(kernel_size=0)", "strides, kernels and factors are at least 1")]
+    [InlineData("Upsample(scale_factor=0)", "strides, kernels and factors are at least 1")]
+    [InlineData("Conv2d(bias=maybe)", "'bias' must be True or False, but is maybe")]
+    [InlineData("ReLU(inplace=maybe)", "'inplace' must be True or False, but is maybe")]
+    [InlineData("BatchNorm2d(affine=maybe)", "'affine' must be True or False, but is maybe")]
+    [InlineData("BatchNorm2d(momentum=much)", "'momentum' must be a number, but is much")]
+    [InlineData("Dropout(p=half)", "'p' must be a number, but is half")]
+    [InlineData("Dropout(p=inf)", "'p' must be a number, but is inf")]
+    [InlineData("Unflatten(1, (128, 7, 8))", "maps, height and width, the last two equal")]
+    [InlineData("Unflatten(dim=1)", "Unflatten needs 'unflattened_size'")]
+    [InlineData("Unflatten(dim=2, unflattened_size=(1, 2, 2))", "'dim' is 2, but only 1 is known here")]
     public void Problem_WhatCannotBeComputed_IsSaid(string text, string words) =>
         Assert.Contains(words, LayerText.FindProblem(text), StringComparison.Ordinal);
 

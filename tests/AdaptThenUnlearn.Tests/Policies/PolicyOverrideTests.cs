@@ -49,20 +49,25 @@ public sealed class PolicyOverrideTests
     }
 
     [Theory]
-    [InlineData("name.first=x", "$.name.first")]
-    [InlineData("undesiredFeatures[2].maxRate=0", "$.undesiredFeatures[2].maxRate")]
-    [InlineData("undesiredFeatures.maxRate=0", "$.undesiredFeatures.maxRate")]
-    [InlineData("generator[0]=0", "$.generator[0]")]
-    public void Read_PlaceThatCannotBe_IsAnError(string argument, string path)
+    [InlineData("name.first=x", "$.name.first", "cannot set 'first', because its parent is text")]
+    [InlineData(
+        "undesiredFeatures[2].maxRate=0",
+        "$.undesiredFeatures[2].maxRate",
+        "cannot set entry [2], because the list has 1 entries")]
+    [InlineData(
+        "undesiredFeatures.maxRate=0", "$.undesiredFeatures.maxRate", "cannot set 'maxRate', because its parent is a list")]
+    [InlineData("generator[0]=0", "$.generator[0]", "cannot set entry [0], because its parent is an object")]
+    public void Read_PlaceThatCannotBe_IsAnError(string argument, string path, string message)
     {
         var error = Assert.Single(Read(Smallest, argument).Errors);
 
-        Assert.Equal((PolicyCodes.ImpossibleOverride, path), (error.Code, error.Path));
+        Assert.Equal((PolicyCodes.ImpossibleOverride, path, message), (error.Code, error.Path, error.Message));
     }
 
     [Theory]
     [InlineData("unlearning.steps")]
     [InlineData("=5")]
+    [InlineData(" =5")]
     [InlineData("a..b=5")]
     [InlineData("a[x]=5")]
     [InlineData("a[-1]=5")]
@@ -84,6 +89,22 @@ public sealed class PolicyOverrideTests
 
         Assert.Equal("\uFFFD", policy.Owner);
         Assert.Equal("d", policy.Classifiers["\uFFFD"].Checkpoint);
+    }
+
+    [Theory]
+    [InlineData("unlearning.steps")]
+    [InlineData("=5")]
+    public void Parse_NoPathOrNoEqualsSign_ShowsHow(string argument) => Assert.Equal(
+        $"--set {argument}: write it as path=value, e.g. unlearning.steps=5",
+        Assert.Throws<FormatException>(() => PolicyOverride.Parse(argument)).Message);
+
+    [Fact]
+    public void Parse_DeepestPath_IsRead()
+    {
+        var path = string.Join('.', Enumerable.Repeat("a", 64));
+
+        Assert.Equal(path, PolicyOverride.Parse(path + "=1").Path);
+        Assert.Throws<FormatException>(() => PolicyOverride.Parse(path + ".a=1"));
     }
 
     [Fact]

@@ -17,25 +17,25 @@ public sealed class ReportFormatTests
     public static MatrixTheoryData<string, string> FormatsAndRuns =>
         new(ReportFormats.All.Select(format => format.Name), ReportFormatContract.Runs);
 
-    [Fact]
+    [Fact(Skip = MutationRun.TooSlow, SkipType = typeof(MutationRun), SkipWhen = nameof(MutationRun.IsOn))]
     public void All_NamesAndFiles_AreDistinct()
     {
         Assert.Distinct(ReportFormats.All.Select(format => format.Name));
         Assert.Distinct(ReportFormats.All.Select(format => format.FileName));
     }
 
-    [Theory]
+    [Theory(Skip = MutationRun.TooSlow, SkipType = typeof(MutationRun), SkipWhen = nameof(MutationRun.IsOn))]
     [MemberData(nameof(Formats))]
     public void Catalogue_EveryFormat_KeepsTheContract(string format) =>
         Assert.Empty(ReportFormatContract.FindProblems(Named(format)));
 
-    [Theory]
+    [Theory(Skip = MutationRun.TooSlow, SkipType = typeof(MutationRun), SkipWhen = nameof(MutationRun.IsOn))]
     [MemberData(nameof(FormatsAndRuns))]
     public void Render_ARun_IsTheGoldenReport(string format, string run) =>
         Golden.Check(
             $"{run}.{Named(format).FileName}", Named(format).Render(Records.Named(run)), "AdaptThenUnlearn.Tests/Reports/golden");
 
-    [Fact]
+    [Fact(Skip = MutationRun.TooSlow, SkipType = typeof(MutationRun), SkipWhen = nameof(MutationRun.IsOn))]
     public void GoldenReport_Missing_SaysHowToWriteIt()
     {
         Assert.SkipWhen(Golden.IsUpdating, "golden files are being written, so none is missing");
@@ -46,14 +46,14 @@ public sealed class ReportFormatTests
         Assert.Contains("ATU_UPDATE_GOLDEN=1", missing.Message, StringComparison.Ordinal);
     }
 
-    [Fact]
+    [Fact(Skip = MutationRun.TooSlow, SkipType = typeof(MutationRun), SkipWhen = nameof(MutationRun.IsOn))]
     public void NewFormat_RightOne_KeepsTheContract()
     {
         Assert.Empty(ReportFormatContract.FindProblems(new CsvFormat()));
         Assert.Empty(ReportFormatContract.FindProblems(new PageFormat()));
     }
 
-    [Theory]
+    [Theory(Skip = MutationRun.TooSlow, SkipType = typeof(MutationRun), SkipWhen = nameof(MutationRun.IsOn))]
     [InlineData("control characters", "a raw control character")]
     [InlineData("carriage returns", "carriage returns")]
     [InlineData("no verdict", "the verdict is missing")]
@@ -69,7 +69,7 @@ public sealed class ReportFormatTests
             ReportFormatContract.FindProblems(new CsvFormat(fault)),
             problem => problem.Contains(expected, StringComparison.Ordinal));
 
-    [Theory]
+    [Theory(Skip = MutationRun.TooSlow, SkipType = typeof(MutationRun), SkipWhen = nameof(MutationRun.IsOn))]
     [InlineData("script", "it runs or fetches what a text holds: <script")]
     [InlineData("attribute", "it runs or fetches what a text holds: <img")]
     [InlineData("open tag", "is not closed")]
