@@ -30,6 +30,7 @@ public sealed class GateReasonTests
         { "the distance was not measured", MaxFrechetIncrease, "too few images" },
         { "the distance was not measured before", MaxFrechetIncrease, "too few images" },
         { "its bound is infinite", MaxFrechetDistance, "the measured value is not a number" },
+        { "no class was counted before", "quality/minShareKept", "no retained class was counted" },
         { "the class is gone", MinShareKept, "the class was not counted on the same latents before and after" },
         { "the class was counted twice", MinShareKept, "the class was not counted on the same latents before and after" },
         { "more of the class than images", MinShareKept, "the class was not counted on the same latents before and after" },
@@ -80,6 +81,7 @@ public sealed class GateReasonTests
             "the distance was not measured before" => (Records.Measured("a", 1000, null, 1000), isNow),
             "its bound is infinite" =>
                 (was, WithQuality(isNow, quality => quality with { Groups = Records.Groups(1e300, 1e299) })),
+            "no class was counted before" => (was with { Shares = [] }, isNow),
             "the class is gone" => (was, isNow with { Shares = [] }),
             "the class was counted twice" => (was, isNow with { Shares = [.. isNow.Shares, isNow.Shares[1]] }),
             "more of the class than images" => (was, WithNines(isNow, 10001)),
@@ -233,6 +235,11 @@ public sealed class GateReasonTests
                 .Select(finding => finding.Rule.ToString())
                 .Where(rule => rule.Contains("minShareKept", StringComparison.Ordinal)));
     }
+
+    [Fact]
+    public void Judge_AnyRun_RecordsItsOutcome() =>
+        Assert.Equal(
+            (Outcome.Failed, Outcome.Passed), (Judge(WithNines(Records.After, 0)).Recorded, Judge(Records.After).Recorded));
 
     [Fact]
     public void ViolatedFeatures_FeatureWithoutLimits_IsNone()
