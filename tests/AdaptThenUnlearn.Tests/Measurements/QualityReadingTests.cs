@@ -102,6 +102,18 @@ public sealed class QualityReadingTests
         Assert.Contains($"the metric '{name}' was measured twice", refused.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void RecordedMetrics_All_HaveTheirNamesUnitsAndDirections() => Assert.Equal(
+        [
+            new("frechetDistance", "Fréchet distance", "squared feature units", IsHigherBetter: false),
+            new("kid", "kernel distance, KID", "squared kernel units", IsHigherBetter: false),
+            new("precision", "precision", "0 to 1", IsHigherBetter: true),
+            new("recall", "recall", "0 to 1", IsHigherBetter: true),
+            new("density", "density", "0 or more", IsHigherBetter: true),
+            new("coverage", "coverage", "0 to 1", IsHigherBetter: true),
+        ],
+        RecordedMetrics.All);
+
     // Metrics of the first records share one reason, the first; the Fréchet distance has its own.
     [Fact]
     public void OthersNotMeasured_DistanceAndTwoMore_IsTheFirstOfTheTwo()

@@ -55,6 +55,41 @@ public sealed class LayerTextTests
         Assert.Equal(expected, layer.GetInt32("stride") ?? layer.GetInt32("padding"));
     }
 
+    // The order of PyTorch 2.10's constructors, as far as they are known here.
+    [Theory]
+    [InlineData(
+        "ConvTranspose2d(1, 2, 3, 4, 5, 6, 1, True, 1)",
+        "in_channels out_channels kernel_size stride padding output_padding groups bias dilation")]
+    [InlineData("Conv2d(1, 2, 3, 4, 5, 1, 1, True)", "in_channels out_channels kernel_size stride padding dilation groups bias")]
+    [InlineData("Linear(1, 2, True)", "in_features out_features bias")]
+    [InlineData("BatchNorm2d(1, 1e-5, 0.1, True, True)", "num_features eps momentum affine track_running_stats")]
+    [InlineData("BatchNorm1d(1, 1e-5, 0.1, True, True)", "num_features eps momentum affine track_running_stats")]
+    [InlineData("InstanceNorm2d(1, 1e-5, 0.1, True, False)", "num_features eps momentum affine track_running_stats")]
+    [InlineData("ReLU(True)", "inplace")]
+    [InlineData("LeakyReLU(0.2, True)", "negative_slope inplace")]
+    [InlineData("PReLU(1)", "num_parameters")]
+    [InlineData("Upsample(2, nearest)", "scale_factor mode")]
+    [InlineData("UpsamplingNearest2d(2, nearest)", "scale_factor mode")]
+    [InlineData("Unflatten(1, (1, 2, 2))", "dim unflattened_size")]
+    [InlineData("Dropout(0.5, False)", "p inplace")]
+    [InlineData("Dropout2d(0.5, False)", "p inplace")]
+    [InlineData("Tanh()", "")]
+    [InlineData("Sigmoid()", "")]
+    [InlineData("Identity()", "")]
+    public void Parse_ArgumentsWithoutNames_HavePyTorchsNames(string text, string names) =>
+        Assert.Equal(names, string.Join(' ', LayerText.Parse(text).Arguments.Keys));
+
+    [Theory]
+    [InlineData("ConvTranspose2d(groups=2)", "'groups' is 2, but only 1")]
+    [InlineData("ConvTranspose2d(dilation=2)", "'dilation' is 2, but only 1")]
+    [InlineData("Conv2d(groups=2)", "'groups' is 2, but only 1")]
+    [InlineData("Conv2d(dilation=2)", "'dilation' is 2, but only 1")]
+    [InlineData("BatchNorm1d(track_running_stats=False)", "'track_running_stats' is False, but only True")]
+    [InlineData("InstanceNorm2d(track_running_stats=True)", "'track_running_stats' is True, but only False")]
+    [InlineData("UpsamplingNearest2d(scale_factor=2, mode=bilinear)", "'mode' is bilinear, but only nearest")]
+    public void Problem_ValueThatIsNotComputed_NamesTheOneThatIs(string text, string words) =>
+        Assert.Contains(words, LayerText.FindProblem(text), StringComparison.Ordinal);
+
     [Theory]
     [InlineData("ReLUU", "did you mean 'ReLU'?")]
     [InlineData("relu then tanh", "as Python prints it")]
