@@ -13,6 +13,13 @@ public static class RoomRules
     // Files on a disk and diagnostic lines: everybody meets them, and they know nobody.
     private static readonly string[] _knownByAll = ["Diagnostics", "Files"];
 
+    // The client of one kind of code host.
+    private static readonly string[] _codeHost =
+    [
+        "Publishing.PullRequests", "Publishing.Pages", "Publishing.Admission", "Publishing.Http", "Publishing.Targets",
+        "Publishing.Hosts", "Reports",
+    ];
+
     // Room → the other rooms that its types may use. All names without the common prefix.
     private static readonly Dictionary<string, string[]> _mayKnow = new()
     {
@@ -92,17 +99,25 @@ public static class RoomRules
         [
             "Publishing.Admission", "Publishing.Targets", "Reports", "Runs", "Gating", "Measurements", "Policies"
         ],
-        ["Publishing.GitHub"] = ["Publishing.Pages", "Publishing.Admission", "Publishing.Targets", "Publishing.Hosts", "Reports"],
+        ["Publishing.Http"] = ["Publishing.Targets", "Publishing.Hosts", "Reports"],
+        ["Publishing.PullRequests"] =
+        [
+            "Publishing.Pages", "Publishing.Admission", "Publishing.Http", "Publishing.Targets"
+        ],
+        ["Publishing.GitHub"] = _codeHost,
+        ["Publishing.GitLab"] = _codeHost,
+        ["Publishing.AzureRepos"] = _codeHost,
         ["Publishing"] =
         [
-            "Publishing.GitHub", "Publishing.Pages", "Publishing.Admission", "Publishing.Targets", "Publishing.Hosts", "Policies"
+            "Publishing.GitHub", "Publishing.GitLab", "Publishing.AzureRepos", "Publishing.PullRequests", "Publishing.Pages",
+            "Publishing.Admission", "Publishing.Http", "Publishing.Targets", "Publishing.Hosts", "Policies"
         ],
 
         // The command line puts everything together.
         ["Cli"] =
         [
             "Tasks",   // the line of a verdict, which a build task counts
-            "Publishing", "Publishing.Admission", "Publishing.GitHub", "Publishing.Hosts", "Publishing.Targets",
+            "Publishing", "Publishing.Admission", "Publishing.Hosts", "Publishing.Http", "Publishing.Targets",
             "Torch.Governing", "Torch.Unlearning", "Torch.Unlearning.Repulsion", "Torch.Adaptation", "Torch.Training",
             "Torch.Measuring", "Torch.Features", "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images",
             "Torch.Models", "Torch.Models.Sequence", "Torch.Backend", "Reports", "Runs", "Gating", "Labelling", "Measurements",

@@ -1,6 +1,6 @@
 using System.Globalization;
-using AdaptThenUnlearn.Publishing.GitHub;
 using AdaptThenUnlearn.Publishing.Hosts;
+using AdaptThenUnlearn.Publishing.Http;
 using AdaptThenUnlearn.Tasks;
 using AdaptThenUnlearn.Torch.Backend;
 using static TorchSharp.torch;
@@ -32,9 +32,15 @@ internal static class EnvironmentDefaults
         (DeviceVariable, "device, where --device is not given"),
         (ThreadsVariable, "number of CPU threads, where --threads is not given"),
         (TorchBackend.FolderVariable, "folder that holds libtorch"),
-        (GitHubToken.Variables[0], "token for publishing; else " + string.Join(", else ", GitHubToken.Variables.Skip(1))),
+        .. Enum.GetValues<CodeHost>().Select(TokenOf),
         (VerdictLine.Variable, "a word that begins the verdict lines for build tools"),
     ];
+
+    private static (string Name, string Meaning) TokenOf(CodeHost host)
+    {
+        var names = PublishToken.VariablesFor(host);
+        return (names[0], $"token for publishing on {host}; else " + string.Join(", else ", names.Skip(1)));
+    }
 
     /// <summary>The output folder.</summary>
     /// <exception cref="BadArgumentException">The variable names a file.</exception>

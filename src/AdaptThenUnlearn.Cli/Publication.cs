@@ -3,8 +3,8 @@ using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Publishing;
 using AdaptThenUnlearn.Publishing.Admission;
-using AdaptThenUnlearn.Publishing.GitHub;
 using AdaptThenUnlearn.Publishing.Hosts;
+using AdaptThenUnlearn.Publishing.Http;
 using AdaptThenUnlearn.Publishing.Targets;
 using AdaptThenUnlearn.Reports;
 using AdaptThenUnlearn.Runs;
@@ -15,9 +15,15 @@ namespace AdaptThenUnlearn.Cli;
 /// <param name="terminal">Terminal that shows status and diagnostics.</param>
 public sealed class Publication(Terminal terminal)
 {
+    private readonly Option<string> _host = new("--host")
+    {
+        Description = "Kind of host that keeps the repository; from the build when absent, else github",
+        HelpName = "github|gitea|gitlab|azure",
+    };
+
     private readonly Option<string> _repository = new("--repository")
     {
-        Description = "Repository to publish to; from GITHUB_REPOSITORY when absent",
+        Description = "Repository to publish to; from the build or GITHUB_REPOSITORY when absent",
         HelpName = "owner/name",
     };
 
@@ -27,6 +33,11 @@ public sealed class Publication(Terminal terminal)
         HelpName = "number",
     };
 
+    private readonly Option<bool> _findPullRequest = new("--find-pull-request")
+    {
+        Description = "Where the event has no pull request, look for an open one whose head is the commit",
+    };
+
     private readonly Option<string> _sha = new("--sha")
     {
         Description = "Commit that was measured; from the event when absent",
@@ -34,7 +45,7 @@ public sealed class Publication(Terminal terminal)
 
     private readonly Option<string> _apiUrl = new("--api-url")
     {
-        Description = "Base address of the GitHub API; from GITHUB_API_URL when absent",
+        Description = "Base address of the host's API; from the build or GITHUB_API_URL when absent",
     };
 
     private readonly Option<string> _runUrl = new("--run-url")
@@ -54,7 +65,13 @@ public sealed class Publication(Terminal terminal)
 
     private readonly Option<string> _author = new("--author")
     {
-        Description = "Login that the token posts as, where GitHub does not name it: my-app[bot]",
+        Description = "Login that the token posts as, where the host does not name it: my-app[bot]",
+    };
+
+    private readonly Option<string> _key = new("--key")
+    {
+        Description = "Name of this report beside others of the same policy and generator, such as a matrix's jobs: cuda",
+        HelpName = "name",
     };
 
     private readonly Option<string[]> _only = new("--only")
@@ -88,12 +105,18 @@ public sealed class Publication(Terminal terminal)
     {
         Option[] options =
         [
-            _repository, _pullRequest, _sha, _apiUrl, _runUrl, _artifactUrl, _jobSummary, _author, _only, _require, _history,
-            _baseline,
+            _host, _repository, _pullRequest, _findPullRequest, _sha, _apiUrl, _runUrl, _artifactUrl, _jobSummary, _author, _key,
+            _only, _require, _history, _baseline,
         ];
         foreach (var option in options)
             command.Options.Add(option);
+        _host.AcceptOnlyFromAmong("github", "gitea", "gitlab", "azure");
         _only.AcceptOnlyFromAmong("comment", "check", "summary");
+        _key.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<string>() is { } key && !PublishFlags.IsKey(key))
+                result.AddError($"--key: '{key}' is not a key: {PublishFlags.KeyForm}");
+        });
     }
 
     /// <summary>Whether publishing is required.</summary>
@@ -104,7 +127,7 @@ public sealed class Publication(Terminal terminal)
     /// <param name="parsed">The options' values.</param>
     public BuildOrigin? FindOrigin(ParseResult parsed)
     {
-        var host = CiHosts.Describe(EnvironmentSnapshot.Capture());
+        var host = DescribeHost(EnvironmentSnapshot.Capture(), parsed);
         return new BuildOrigin
         {
             Host = host.Host,
@@ -142,7 +165,7 @@ public sealed class Publication(Terminal terminal)
     {
         // Read the records and judge their readings again.
         var environment = EnvironmentSnapshot.Capture();
-        var host = CiHosts.Describe(environment);
+        var host = DescribeHost(environment, parsed);
         var today = DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime);
         var reader = new PublishedRunReader(Vocabulary.Known, today, host.Workspace, policies, untrusted);
         var loaded = records.Select(record => ReadRecord(reader, record, fresh)).ToList();
@@ -164,7 +187,7 @@ public sealed class Publication(Terminal terminal)
 
         // Publish them, and report what was done and what was not.
         var publisher = new Publisher(
-            host, GitHubToken.Find(environment), Flags(parsed, advisory), Machine.ToolVersion["atu ".Length..],
+            host, PublishToken.Find(environment, host.CodeHost), Flags(parsed, advisory), Machine.ToolVersion["atu ".Length..],
             new RetryDelay(TimeProvider.System), terminal.WriteStatus);
         var result = publisher.PublishAsync(runs, cancel).GetAwaiter().GetResult();
         Result = new
@@ -237,6 +260,9 @@ public sealed class Publication(Terminal terminal)
         }
     }
 
+    private CiContext DescribeHost(EnvironmentSnapshot environment, ParseResult parsed) => CiHosts.Describe(
+        environment, parsed.GetValue(_host) is { } name ? Enum.Parse<CodeHost>(name, ignoreCase: true) : null);
+
     private (PublishedRun? Run, int ExitCode) ReadRecord(PublishedRunReader reader, string record, bool fresh)
     {
         try
@@ -261,12 +287,14 @@ public sealed class Publication(Terminal terminal)
     {
         Repository = parsed.GetValue(_repository),
         PullRequest = parsed.GetValue(_pullRequest),
+        FindPullRequest = parsed.GetValue(_findPullRequest),
         Sha = parsed.GetValue(_sha),
         ApiUrl = parsed.GetValue(_apiUrl),
         RunUrl = parsed.GetValue(_runUrl),
         ArtifactUrl = parsed.GetValue(_artifactUrl),
         JobSummary = parsed.GetValue(_jobSummary),
         Author = parsed.GetValue(_author),
+        Key = parsed.GetValue(_key),
         Advisory = advisory,
         Parts = parsed.GetValue(_only) is { Length: > 0 } only
             ? only.Aggregate(PublishParts.None, (parts, name) => parts | Enum.Parse<PublishParts>(name, ignoreCase: true))

@@ -42,6 +42,8 @@ public sealed partial class DocumentedCommandsTests
     [Theory]
     [InlineData("docs/github-actions.md", "govern")]
     [InlineData("docs/azure-pipelines.md", "report \"$OUT\"/*/run.json --format html,markdown,junit,sarif")]
+    [InlineData("docs/azure-pipelines.md", "publish \"$OUT\"/*/run.json")]
+    [InlineData("docs/gitlab-ci.md", "publish artifacts/*/run.json --artifact-url")]
     [InlineData("docs/gitlab-ci.md", "govern policies/my-policy.json --fresh --out artifacts")]
     [InlineData("action.yml", "report --format html,markdown,junit,sarif -- \"${records[@]}\"")]
     [InlineData(".github/workflows/publish.yml", "publish --untrusted")]

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using AdaptThenUnlearn.Publishing.Tests;
@@ -217,9 +218,54 @@ public sealed class PublishTests : IClassFixture<SmallHouse>, IDisposable
     [Theory]
     [InlineData("--pull-request", "seven")]
     [InlineData("--only", "everything")]
+    [InlineData("--key", "CUDA")]
+    [InlineData("--host", "bitbucket")]
     [InlineData("--policy", "nowhere.json")]
     public void Publish_WrongArgument_EndsWith2(string option, string value) =>
         Assert.Equal(2, Atu("publish", _record, option, value).ExitCode);
+
+    [Theory]
+    [InlineData("gitlab-ci.md", "CI_JOB_URL", "/artifacts/browse")]
+    [InlineData("azure-pipelines.md", "SYSTEM_COLLECTIONURI", "")]
+    public void Page_ItsLineThatPublishes_WritesTheComment(string page, string variable, string evidence)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Bash expands the page's line");
+        using FakeCodeHost host = page == "gitlab-ci.md" ? new FakeGitLab() : new FakeAzure();
+        using var desk = new Desk(host);
+        desk.ReadRun();
+        desk.Variables["OUT"] = desk.At("artifacts");
+        var text = File.ReadAllText(Path.Combine(AdaptThenUnlearn.Tests.Repository.Root, "docs", page));
+        var line = Regex.Match(text, @"(?m)^ *- (?:bash: )?(?:\.atu/)?atu (publish .*)$").Groups[1].Value;
+        Assert.Contains(host.TokenVariable, text, StringComparison.Ordinal);
+
+        using var atu = Cli.Tests.Atu.StartWith(desk.Variables, Expand(line, desk));
+        var (exitCode, output, errors) = atu.Finish();
+
+        Assert.True(exitCode == 0, errors);
+        Assert.Equal("", errors);
+        Assert.Contains("published no-eights: comment added on #7", output, StringComparison.Ordinal);
+        Assert.Single(host.Verdicts);
+        var link = $"[Evidence]({desk.Variables[variable]}{evidence})";
+        Assert.Equal(evidence.Length > 0, Assert.Single(host.Comments).Body.Contains(link, StringComparison.Ordinal));
+        Assert.DoesNotContain(host.Accepted, output + errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Publish_WithFlagsAlone_PublishesOnAnotherKindOfHost()
+    {
+        using var gitlab = new FakeGitLab();
+        foreach (var name in _desk.Variables.Keys.Where(name => name.StartsWith("GITHUB_", StringComparison.Ordinal)).ToList())
+            _desk.Variables.Remove(name);
+        _desk.Variables[gitlab.TokenVariable] = gitlab.Accepted;
+
+        var (exitCode, output, errors) = Atu(
+            "publish", _record, "--host", "gitlab", "--repository", "group/sub.group/digits", "--pull-request", "7", "--sha",
+            FakeCodeHost.Head, "--api-url", gitlab.Api, "--key", "cuda");
+
+        Assert.True(exitCode == 0, errors);
+        Assert.Contains("commit status 'atu / no-eights / generator / cuda': success", output, StringComparison.Ordinal);
+        Assert.Contains("no-eights (cuda)", Assert.Single(gitlab.Comments).Body, StringComparison.Ordinal);
+    }
 
     [Fact]
     public void Help_OfPublish_HasTheFlagsOfItsPageAndNoOther()
@@ -264,6 +310,21 @@ public sealed class PublishTests : IClassFixture<SmallHouse>, IDisposable
             Assert.Equal(0, advisory);
             return (string?)_github.CheckRuns[^1]["conclusion"];
         }
+    }
+
+    // The arguments that a shell makes of a line in the build's folder.
+    private static string[] Expand(string line, Desk desk)
+    {
+        var start = new ProcessStartInfo("bash", ["-c", $"printf '%s\\n' {line}"])
+        {
+            WorkingDirectory = desk.At(""),
+            RedirectStandardOutput = true,
+        };
+        foreach (var (name, value) in desk.Variables)
+            start.Environment[name] = value;
+        using var bash = Process.Start(start)!;
+        var arguments = bash.StandardOutput.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        return [.. arguments.Select(argument => File.Exists(desk.At(argument)) ? desk.At(argument) : argument)];
     }
 
     private (int ExitCode, string Output, string Errors) Atu(params string[] arguments)

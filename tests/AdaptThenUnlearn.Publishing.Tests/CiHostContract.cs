@@ -1,5 +1,5 @@
 using System.Collections;
-using AdaptThenUnlearn.Publishing.GitHub;
+using AdaptThenUnlearn.Publishing.Http;
 using AdaptThenUnlearn.Publishing.Hosts;
 
 namespace AdaptThenUnlearn.Publishing.Tests;
@@ -11,7 +11,7 @@ namespace AdaptThenUnlearn.Publishing.Tests;
 internal sealed class CiHostContract : IDisposable
 {
     public const string Name = "the name is a single line of text";
-    public const string Empty = "an empty environment is not the host's, and describes nothing but its name";
+    public const string Empty = "an empty environment is not the host's, and describes nothing but the host itself";
     public const string Foreign = "an environment without variables of the host's own is not the host's";
     public const string NeverThrows = "missing variables and missing or damaged files do not throw";
     public const string NoSecrets = "no token is part of the description";
@@ -52,8 +52,9 @@ internal sealed class CiHostContract : IDisposable
         Require(Name, !string.IsNullOrWhiteSpace(_host.Name) && !_host.Name.Any(char.IsControl));
 
         // No variables, and variables that every machine may have.
-        var nothing = new CiContext { Host = _host.Name };
-        Require(Empty, !Matches([]) && (Describe([]) ?? nothing) == nothing);
+        var described = Describe([]) ?? new CiContext { Host = _host.Name };
+        var host = new CiContext { Host = _host.Name, CodeHost = described.CodeHost, BotLogin = described.BotLogin };
+        Require(Empty, !Matches([]) && described == host);
         Require(Foreign, _values.All(value => !Matches(_everyonesVariables.ToDictionary(name => name, _ => value))));
 
         // The host's own variables: all of them with each value, each one missing, and each one alone.
@@ -69,12 +70,12 @@ internal sealed class CiHostContract : IDisposable
         }
 
         // Tokens beside every value of the others.
-        var secrets = names.Where(name => _secretWords.Any(name.Contains)).Concat(GitHubToken.Variables).ToHashSet();
+        var tokens = Enum.GetValues<CodeHost>().SelectMany(codeHost => PublishToken.VariablesFor(codeHost));
+        var secrets = names.Where(name => _secretWords.Any(name.Contains)).Concat(tokens).ToHashSet();
         foreach (var value in _values)
         {
             var variables = names.Union(secrets).ToDictionary(name => name, name => secrets.Contains(name) ? Secret : value);
-            var described = Describe(variables);
-            Require(NoSecrets, described?.ToString().Contains(Secret, StringComparison.OrdinalIgnoreCase) != true);
+            Require(NoSecrets, Describe(variables)?.ToString().Contains(Secret, StringComparison.OrdinalIgnoreCase) != true);
         }
     }
 

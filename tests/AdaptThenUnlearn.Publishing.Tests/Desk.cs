@@ -1,7 +1,7 @@
 using System.Text.Json;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Publishing.Admission;
-using AdaptThenUnlearn.Publishing.GitHub;
+using AdaptThenUnlearn.Publishing.Http;
 using AdaptThenUnlearn.Publishing.Hosts;
 using AdaptThenUnlearn.Publishing.Targets;
 using AdaptThenUnlearn.Runs;
@@ -10,31 +10,18 @@ using AdaptThenUnlearn.Tests;
 namespace AdaptThenUnlearn.Publishing.Tests;
 
 /// <summary>
-/// A build on GitHub Actions for pull request 7, made up: its files, its environment, and a publisher whose waiting takes no
-/// time.
+/// A build for pull request 7, made up: its files, its environment, and a publisher whose waiting takes no time.
 /// </summary>
 internal sealed class Desk : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("atu-publish-").FullName;
 
-    public Desk(FakeGitHub github)
+    public Desk(FakeCodeHost host)
     {
         Directory.CreateDirectory(At("policies"));
         Directory.CreateDirectory(At("artifacts/no-eights"));
         File.WriteAllText(At("policies/policy.json"), Records.PolicyText);
-        Variables = new()
-        {
-            ["GITHUB_ACTIONS"] = "true",
-            ["GITHUB_REPOSITORY"] = FakeGitHub.Repository,
-            ["GITHUB_EVENT_NAME"] = "pull_request",
-            ["GITHUB_SHA"] = new string('e', 40),   // the trial merge, which is never meant
-            ["GITHUB_API_URL"] = github.Api,
-            ["GITHUB_SERVER_URL"] = github.Server,
-            ["GITHUB_RUN_ID"] = "4711",
-            ["GITHUB_WORKSPACE"] = _folder,
-            ["GITHUB_STEP_SUMMARY"] = At("summary.md"),
-            ["GITHUB_TOKEN"] = FakeGitHub.Token,
-        };
+        Variables = host.Build(At);
         Event(new
         {
             pull_request = new
@@ -53,6 +40,9 @@ internal sealed class Desk : IDisposable
 
     public PublishFlags Flags { get; set; } = new();
 
+    /// <summary>What the flag for the kind of host says.</summary>
+    public CodeHost? Host { get; set; }
+
     public string Summary => File.Exists(At("summary.md")) ? File.ReadAllText(At("summary.md")) : "";
 
     public string At(string name) => Path.Combine(_folder, name);
@@ -60,7 +50,6 @@ internal sealed class Desk : IDisposable
     public void Event(object content)
     {
         File.WriteAllText(At("event.json"), JsonSerializer.Serialize(content));
-        Variables["GITHUB_EVENT_PATH"] = At("event.json");
     }
 
     /// <summary>Writes a record where a run would, and reads it as publishing does.</summary>
@@ -82,7 +71,9 @@ internal sealed class Desk : IDisposable
         };
     }
 
-    public PublishResult Publish(params PublishedRun[] runs)
+    public PublishResult Publish(params PublishedRun[] runs) => PublishAsync(runs).GetAwaiter().GetResult();
+
+    public Task<PublishResult> PublishAsync(params PublishedRun[] runs)
     {
         var clock = new SteppedClock();
         var waiting = new RetryDelay(clock, (wait, _) =>
@@ -92,10 +83,9 @@ internal sealed class Desk : IDisposable
             return Task.CompletedTask;
         });
         var environment = new EnvironmentSnapshot(Variables);
-        return new Publisher(CiHosts.Describe(environment), GitHubToken.Find(environment), Flags, "0.1.0", waiting, Log.Add)
-            .PublishAsync(runs, TestContext.Current.CancellationToken)
-            .GetAwaiter()
-            .GetResult();
+        var context = CiHosts.Describe(environment, Host);
+        return new Publisher(context, PublishToken.Find(environment, context.CodeHost), Flags, "0.1.0", waiting, Log.Add)
+            .PublishAsync(runs, TestContext.Current.CancellationToken);
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);

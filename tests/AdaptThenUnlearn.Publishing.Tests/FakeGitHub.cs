@@ -1,149 +1,104 @@
-using System.Collections.Concurrent;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 
 namespace AdaptThenUnlearn.Publishing.Tests;
 
-/// <summary>
-/// A GitHub of our own on the loopback address: remembers comments, check runs and statuses, keeps its limits, and fails where a
-/// test says so.
-/// </summary>
-internal sealed partial class FakeGitHub : IDisposable
+/// <summary>A GitHub of our own; also a Gitea, which has the same comments and statuses, and no check runs.</summary>
+/// <param name="prefix">Path before every endpoint, as on GitHub Enterprise Server: <c>/api/v3</c>.</param>
+internal sealed partial class FakeGitHub(string prefix = "") : FakeCodeHost(prefix)
 {
     public const string Repository = "octo/digits";
-    public const string Head = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
     public const string Token = "ghs_sEcReTsEcReTsEcReTsEcReTsEcReT123456";
     public const string Bot = "github-actions[bot]";
 
-    private readonly HttpListener _listener = new();
-    private readonly string _prefix;
-
-    /// <param name="prefix">Path before every endpoint, as on GitHub Enterprise Server: <c>/api/v3</c>.</param>
-    public FakeGitHub(string prefix = "")
+    /// <summary>A Gitea of our own.</summary>
+    public static FakeGitHub Gitea() => new("/api/v1")
     {
-        _prefix = prefix;
-        using (var probe = new TcpListener(IPAddress.Loopback, 0))
-        {
-            probe.Start();
-            Server = $"http://127.0.0.1:{((IPEndPoint)probe.LocalEndpoint).Port}";
-        }
-
-        _listener.Prefixes.Add(Server + "/");
-        _listener.Start();
-        _ = Task.Run(Serve);
-    }
-
-    public string Server { get; }
-
-    public string Api => Server + _prefix;
-
-    public List<Comment> Comments { get; } = [];
+        IsGitea = true,
+        Login = "gitea-actions",
+        Accepted = "0123456789abcdef0123456789abcdef01234567",
+    };
 
     public List<JsonNode> CheckRuns { get; } = [];
 
     public List<JsonNode> Statuses { get; } = [];
 
-    public ConcurrentQueue<Sent> Requests { get; } = [];
+    public override string Login { get; set; } = Bot;
 
-    /// <summary>Who posts with the token.</summary>
-    public string Login { get; set; } = Bot;
+    public override string Accepted { get; set; } = Token;
 
-    /// <summary>The token that is accepted.</summary>
-    public string Accepted { get; set; } = Token;
+    public override string TokenVariable => "GITHUB_TOKEN";
 
-    /// <summary>The head of pull request 7 by now.</summary>
-    public string HeadNow { get; set; } = Head;
+    public override IReadOnlyList<string> Verdicts =>
+        [.. CheckRuns.Select(check => (string)check["conclusion"]!), .. Statuses.Select(status => (string)status["state"]!)];
 
-    /// <summary>Answers in the server's place; null: the server answers.</summary>
-    public Func<Sent, Answer?> Interrupt { get; set; } = _ => null;
+    private bool IsGitea { get; init; }
 
-    /// <summary>Interrupts the first requests that fit, one answer for each.</summary>
-    public void Once(string method, string pathEnd, params Answer[] answers)
+    public override Dictionary<string, string> Build(Func<string, string> fileAt)
     {
-        var left = new Queue<Answer>(answers);
-        Interrupt = sent => sent.Method == method
-            && sent.Path.EndsWith(pathEnd, StringComparison.Ordinal)
-            && left.TryDequeue(out var answer)
-                ? answer
-                : null;
-    }
-
-    public Comment Add(string login, string body)
-    {
-        var comment = new Comment(100 + Comments.Count, login, body);
-        Comments.Add(comment);
-        return comment;
-    }
-
-    public void Dispose() => _listener.Close();
-
-    private async Task Serve()
-    {
-        while (_listener.IsListening)
+        var variables = new Dictionary<string, string>
         {
-            HttpListenerContext context;
-            try
-            {
-                context = await _listener.GetContextAsync();
-            }
-            catch (Exception closed) when (closed is HttpListenerException or ObjectDisposedException)
-            {
-                return;
-            }
-
-            await Respond(context);
-        }
+            ["GITHUB_ACTIONS"] = "true",
+            ["GITHUB_REPOSITORY"] = Repository,
+            ["GITHUB_EVENT_NAME"] = "pull_request",
+            ["GITHUB_EVENT_PATH"] = fileAt("event.json"),
+            ["GITHUB_SHA"] = new string('e', 40),   // the trial merge, which is never meant
+            ["GITHUB_API_URL"] = Api,
+            ["GITHUB_SERVER_URL"] = Server,
+            ["GITHUB_RUN_ID"] = "4711",
+            ["GITHUB_WORKSPACE"] = fileAt(""),
+            ["GITHUB_STEP_SUMMARY"] = fileAt("summary.md"),
+            ["GITHUB_TOKEN"] = Accepted,
+        };
+        if (IsGitea)
+            variables["GITEA_ACTIONS"] = "true";
+        return variables;
     }
 
-    private async Task Respond(HttpListenerContext context)
+    public override void LeavePullRequestOut(Dictionary<string, string> variables)
     {
-        using var reader = new StreamReader(context.Request.InputStream, Encoding.UTF8);
-        var url = context.Request.Url!;
-        var sent = new Sent(
-            context.Request.HttpMethod, url.AbsolutePath, url.Query, await reader.ReadToEndAsync(),
-            context.Request.Headers.AllKeys.OfType<string>().ToDictionary(name => name, name => context.Request.Headers[name]!));
-        Requests.Enqueue(sent);
-        var answer = Interrupt(sent) ?? Handle(sent);
-        context.Response.StatusCode = answer.Status;
-        context.Response.ContentType = "application/json; charset=utf-8";
-        foreach (var (name, value) in answer.Headers ?? new Dictionary<string, string>())
-            context.Response.Headers[name] = value;
-        try
-        {
-            await context.Response.OutputStream.WriteAsync(Encoding.UTF8.GetBytes(answer.Body));
-            context.Response.Close();
-        }
-        catch (HttpListenerException)
-        {
-            // the client has gone
-        }
+        variables.Remove("GITHUB_EVENT_PATH");
+        variables["GITHUB_SHA"] = Head;
     }
 
-    private Answer Handle(Sent sent)
+    public override bool ListsComments(Sent sent) =>
+        sent.Method == "GET" && sent.Path.EndsWith("/comments", StringComparison.Ordinal);
+
+    public override bool AddsComment(Sent sent) =>
+        sent.Method == "POST" && sent.Path.EndsWith("/comments", StringComparison.Ordinal);
+
+    public override string TextIn(Sent sent) => Body(sent);
+
+    protected override Answer Handle(Sent sent)
     {
         if (sent.Headers.GetValueOrDefault("Authorization") != $"Bearer {Accepted}")
             return new(401, """{"message":"Bad credentials"}""");
-        if (!sent.Path.StartsWith(_prefix, StringComparison.Ordinal))
+        if (!sent.Path.StartsWith(Prefix, StringComparison.Ordinal))
             return NotFound;
 
-        var path = sent.Path[_prefix.Length..];
+        var path = sent.Path[Prefix.Length..];
         var root = $"/repos/{Repository}";
         return (sent.Method, path) switch
         {
-            ("GET", "/user") => Login.EndsWith("[bot]", StringComparison.Ordinal)
+            ("GET", "/user") => !IsGitea && Login.EndsWith("[bot]", StringComparison.Ordinal)
                 ? Forbidden
                 : new(200, new JsonObject { ["login"] = Login }.ToJsonString()),
             ("GET", _) when path == $"{root}/issues/7/comments" => Page(sent),
             ("POST", _) when path == $"{root}/issues/7/comments" => TooLong(sent) ?? new(201, Json(Add(Login, Body(sent)))),
             ("PATCH", _) when CommentPath().Match(path) is { Success: true } match =>
-                TooLong(sent) ?? Replace(long.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture), Body(sent)),
+                TooLong(sent) ?? Replaced(long.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture), Body(sent)),
             ("GET", _) when path == $"{root}/pulls/7" => new(200, Pull.ToJsonString()),
-            ("GET", _) when path == $"{root}/pulls" => new(200, (sent.Query.Contains(
+            ("GET", _) when path == $"{root}/pulls" => new(200, (IsGitea || sent.Query.Contains(
                 "head=someone%3Afeature", StringComparison.Ordinal) ? new JsonArray(Pull) : []).ToJsonString()),
+            ("GET", _) when path == $"{root}/commits/{Head}/pulls" && !IsGitea => new(200, new JsonArray(
+                Pull, new JsonObject { ["number"] = 6, ["state"] = "closed", ["head"] = new JsonObject { ["sha"] = Head } },
+                new JsonObject
+                {
+                    ["number"] = 8, ["state"] = "open", ["head"] = new JsonObject { ["sha"] = new string('c', 40) }
+                }).ToJsonString()),
+            ("POST" or "PATCH", _) when path.StartsWith($"{root}/check-runs", StringComparison.Ordinal) && IsGitea => NotFound,
             ("POST", _) when path == $"{root}/check-runs" => AddCheckRun(sent),
             ("PATCH", _) when CheckPath().Match(path) is { Success: true } match =>
                 ExtendCheckRun(int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture), sent),
@@ -157,8 +112,6 @@ internal sealed partial class FakeGitHub : IDisposable
 
     public static Answer NotFound { get; } = new(404, """{"message":"Not Found"}""");
 
-    public static Answer BadGateway { get; } = new(502, "<html>Bad gateway</html>");
-
     public static Answer SecondaryLimit { get; } =
         new(403, """{"message":"You have exceeded a secondary rate limit. Please wait a few minutes before you try again."}""");
 
@@ -168,8 +121,8 @@ internal sealed partial class FakeGitHub : IDisposable
     private Answer Page(Sent sent)
     {
         var (size, number) = (Query(sent, "per_page", 30), Query(sent, "page", 1));
-        size = Math.Min(size, 100);
-        var link = number * size < Comments.Count
+        size = IsGitea ? int.MaxValue : Math.Min(size, 100);   // Gitea lists all comments at once
+        var link = (long)number * size < Comments.Count
             ? new Dictionary<string, string>
             {
                 ["Link"] = $"<{Api}/repos/{Repository}/issues/7/comments?per_page={size}&page={number + 1}>; rel=\"next\""
@@ -185,14 +138,7 @@ internal sealed partial class FakeGitHub : IDisposable
                 + """{"resource":"IssueComment","code":"unprocessable","field":"data","message":"Body is too long """
                 + """(maximum is 65536 characters)"}]}""");
 
-    private Answer Replace(long id, string body)
-    {
-        var at = Comments.FindIndex(comment => comment.Id == id);
-        if (at < 0)
-            return NotFound;
-        Comments[at] = Comments[at] with { Body = body };
-        return new(200, Json(Comments[at]));
-    }
+    private Answer Replaced(long id, string body) => Replace(id, body) is { } comment ? new(200, Json(comment)) : NotFound;
 
     private Answer AddCheckRun(Sent sent)
     {
@@ -232,11 +178,6 @@ internal sealed partial class FakeGitHub : IDisposable
         return new(201, new JsonObject { ["id"] = 1, ["state"] = (string)status["state"]! }.ToJsonString());
     }
 
-    private static int Query(Sent sent, string name, int otherwise) =>
-        Regex.Match(sent.Query, $@"[?&]{name}=(\d+)") is { Success: true } match
-            ? int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture)
-            : otherwise;
-
     private static string Body(Sent sent) => (string)JsonNode.Parse(sent.Body)!["body"]!;
 
     private static string Json(Comment comment) => new JsonObject
@@ -253,12 +194,3 @@ internal sealed partial class FakeGitHub : IDisposable
     [GeneratedRegex(@"^/repos/octo/digits/check-runs/(\d+)$")]
     private static partial Regex CheckPath();
 }
-
-/// <summary>A comment on pull request 7.</summary>
-internal sealed record Comment(long Id, string Login, string Body);
-
-/// <summary>A request as it arrived.</summary>
-internal sealed record Sent(string Method, string Path, string Query, string Body, IReadOnlyDictionary<string, string> Headers);
-
-/// <summary>What is answered.</summary>
-internal sealed record Answer(int Status, string Body, IReadOnlyDictionary<string, string>? Headers = null);

@@ -1,6 +1,6 @@
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Publishing.Admission;
-using AdaptThenUnlearn.Publishing.GitHub;
+using AdaptThenUnlearn.Publishing.Http;
 using AdaptThenUnlearn.Publishing.Hosts;
 using AdaptThenUnlearn.Publishing.Targets;
 using AdaptThenUnlearn.Runs;
@@ -42,7 +42,7 @@ public sealed class LibraryPageTests
         var run = reader.Read(recordPath);
 
         // Write the comment, the check run and the job summary.
-        var token = GitHubToken.Find(environment);
+        var token = PublishToken.Find(environment, context.CodeHost);
         var waiting = new RetryDelay(TimeProvider.System);   // how requests wait before they are repeated
         var publisher = new Publisher(context, token, new PublishFlags(), version: "1.0.0", waiting);
         return await publisher.PublishAsync([run], cancel);

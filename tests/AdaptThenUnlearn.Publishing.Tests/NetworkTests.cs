@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using AdaptThenUnlearn.Publishing.GitHub;
+using AdaptThenUnlearn.Publishing.Http;
 using AdaptThenUnlearn.Publishing.Hosts;
 using AdaptThenUnlearn.Publishing.Targets;
 

@@ -21,6 +21,7 @@ public sealed class OpenApi : IDisposable
         ("get", "/repos/{owner}/{repo}/issues/{issue_number}/comments"),
         ("post", "/repos/{owner}/{repo}/issues/{issue_number}/comments"),
         ("patch", "/repos/{owner}/{repo}/issues/comments/{comment_id}"),
+        ("get", "/repos/{owner}/{repo}/commits/{commit_sha}/pulls"),
         ("get", "/repos/{owner}/{repo}/pulls"),
         ("get", "/repos/{owner}/{repo}/pulls/{pull_number}"),
         ("post", "/repos/{owner}/{repo}/check-runs"),

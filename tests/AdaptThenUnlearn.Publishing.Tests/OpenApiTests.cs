@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Publishing.Admission;
 using AdaptThenUnlearn.Publishing.GitHub;
+using AdaptThenUnlearn.Publishing.Targets;
 
 namespace AdaptThenUnlearn.Publishing.Tests;
 
@@ -69,6 +70,12 @@ public sealed class OpenApiTests(OpenApi github) : IClassFixture<OpenApi>
             desk.Publish(desk.ReadRun());
 
             server.Interrupt = _ => null;
+            var file = desk.Variables["GITHUB_EVENT_PATH"];
+            server.LeavePullRequestOut(desk.Variables);
+            desk.Flags = new PublishFlags { FindPullRequest = true };
+            desk.Publish(desk.ReadRun());
+
+            desk.Variables["GITHUB_EVENT_PATH"] = file;
             desk.Event(new
             {
                 workflow_run = new

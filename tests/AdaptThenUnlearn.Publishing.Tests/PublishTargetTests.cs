@@ -57,8 +57,8 @@ public sealed class PublishTargetTests
             context, new PublishFlags { Repository = "p/s", PullRequest = 2, Sha = Head, ApiUrl = "https://two.example" });
 
         Assert.Equal(
-            ("p", "s", 2, Head, null, "https://two.example/"),
-            (target.Owner, target.Repository, target.PullRequest, target.HeadSha, target.HeadLabel, target.Api.AbsoluteUri));
+            ("p/s", 2, Head, null, "https://two.example/"),
+            (target.Repository, target.PullRequest, target.HeadSha, target.HeadLabel, target.Api.AbsoluteUri));
     }
 
     // What is not valid is left out rather than shown; a publish without a commit still has its summary.

@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Publishing.Admission;
-using AdaptThenUnlearn.Publishing.GitHub;
+using AdaptThenUnlearn.Publishing.Http;
 using AdaptThenUnlearn.Publishing.Hosts;
 using AdaptThenUnlearn.Publishing.Pages;
 using AdaptThenUnlearn.Publishing.Targets;
@@ -489,7 +489,7 @@ public sealed class PublisherTests : IDisposable
         var environment = new EnvironmentSnapshot(_desk.Variables);
         var publisher = new Publisher(
             CiHosts.Describe(environment),
-            GitHubToken.Find(environment),
+            PublishToken.Find(environment, CodeHost.GitHub),
             new PublishFlags(),
             "0.1.0",
             new RetryDelay(TimeProvider.System));

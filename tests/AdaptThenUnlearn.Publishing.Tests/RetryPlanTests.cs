@@ -1,4 +1,4 @@
-using AdaptThenUnlearn.Publishing.GitHub;
+using AdaptThenUnlearn.Publishing.Http;
 
 namespace AdaptThenUnlearn.Publishing.Tests;
 

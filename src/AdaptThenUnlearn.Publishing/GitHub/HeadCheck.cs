@@ -1,5 +1,5 @@
-using System.Net;
 using AdaptThenUnlearn.Publishing.Admission;
+using AdaptThenUnlearn.Publishing.Http;
 using AdaptThenUnlearn.Publishing.Pages;
 using AdaptThenUnlearn.Publishing.Targets;
 using AdaptThenUnlearn.Reports;
@@ -7,14 +7,14 @@ using Octokit;
 
 namespace AdaptThenUnlearn.Publishing.GitHub;
 
-/// <summary>The check run on the head commit; a commit status where checks are not permitted.</summary>
+/// <summary>The check run on the head commit; a commit status where the host has no checks or does not permit them.</summary>
 /// <remarks>
 /// A check run is always added and never changed. GitHub shows the newest one of a name, and the annotations of a changed one
 /// would accumulate.
 /// </remarks>
-/// <param name="session">Session that publishes it.</param>
+/// <param name="api">API that publishes it.</param>
 /// <param name="context">What is shown besides the run.</param>
-public sealed class HeadCheck(GitHubSession session, PublishContext context)
+public sealed class HeadCheck(GitHubApi api, PublishContext context)
 {
     /// <summary>Annotations that GitHub accepts in one request; it drops more of them and reports nothing.</summary>
     public const int AnnotationsPerRequest = 50;
@@ -26,25 +26,26 @@ public sealed class HeadCheck(GitHubSession session, PublishContext context)
     public async Task<string> PublishAsync(PublishedRun run)
     {
         var page = CheckPage.Create(run, context);
+        if (!api.HasCheckRuns)
+            return await SetStatusAsync(run, page, "").ConfigureAwait(false);
+
         try
         {
             return await AddCheckRunAsync(run, page).ConfigureAwait(false);
         }
-        catch (ApiException refused)
-            when (refused.StatusCode is HttpStatusCode.Forbidden or HttpStatusCode.NotFound
-                && !GitHubFailure.IsRateLimit(refused))
+        catch (RequestRefusedException refused) when (refused.IsNotPermitted)
         {
             // The token is a user's, or has no permission to write checks.
-            return await SetStatusAsync(run, page).ConfigureAwait(false);
+            return await SetStatusAsync(run, page, " (the token may not write check runs)").ConfigureAwait(false);
         }
     }
 
     private async Task<string> AddCheckRunAsync(PublishedRun run, CheckPage page)
     {
         var batches = page.Annotations.Select(ToCheckRunAnnotation).Chunk(AnnotationsPerRequest).ToList();
-        var added = await session.AddCheckRunAsync(new NewCheckRun(page.Name, context.HeadSha)
+        var added = await api.AddCheckRunAsync(new NewCheckRun(page.Name, context.HeadSha)
         {
-            ExternalId = ReportMarker.KeyOf(run),
+            ExternalId = ReportMarker.KeyOf(run, context.Key),
             DetailsUrl = context.RunUrl,
             Status = CheckStatus.Completed,
             Conclusion = page.Conclusion switch
@@ -56,7 +57,7 @@ public sealed class HeadCheck(GitHubSession session, PublishContext context)
             Output = Output(batches.FirstOrDefault() ?? []),
         }).ConfigureAwait(false);
         foreach (var batch in batches.Skip(1))
-            await session.UpdateCheckRunAsync(added.Id, new CheckRunUpdate { Output = Output(batch) }).ConfigureAwait(false);
+            await api.UpdateCheckRunAsync(added.Id, new CheckRunUpdate { Output = Output(batch) }).ConfigureAwait(false);
 
         return $"check run '{page.Name}': {page.Conclusion.ToString().ToLowerInvariant()}";
 
@@ -64,18 +65,17 @@ public sealed class HeadCheck(GitHubSession session, PublishContext context)
             new(page.Title, page.Summary) { Text = page.Text, Annotations = annotations };
     }
 
-    private async Task<string> SetStatusAsync(PublishedRun run, CheckPage page)
+    private async Task<string> SetStatusAsync(PublishedRun run, CheckPage page, string why)
     {
-        // A status has no neutral state. Waivers and advice are decisions to go on, so they are green; what is not proven is red.
-        var state = page.Conclusion == Pages.Conclusion.Failure || run.IsUnproven ? CommitState.Failure : CommitState.Success;
-        await session.SetStatusAsync(context.HeadSha, new NewCommitStatus
+        var state = page.StatusPasses ? CommitState.Success : CommitState.Failure;
+        await api.SetStatusAsync(context.HeadSha, new NewCommitStatus
         {
             State = state,
             Context = page.Name,
             Description = MarkdownText.Clip(page.Title, MaxDescriptionLength),
             TargetUrl = context.RunUrl,
         }).ConfigureAwait(false);
-        return $"commit status '{page.Name}': {state.ToString().ToLowerInvariant()} (the token may not write check runs)";
+        return $"commit status '{page.Name}': {state.ToString().ToLowerInvariant()}{why}";
     }
 
     private static NewCheckRunAnnotation ToCheckRunAnnotation(Annotation annotation) => new(

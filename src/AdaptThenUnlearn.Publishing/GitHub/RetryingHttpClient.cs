@@ -1,3 +1,4 @@
+using AdaptThenUnlearn.Publishing.Http;
 using Octokit;
 using Octokit.Internal;
 
@@ -34,7 +35,8 @@ public sealed class RetryingHttpClient(IHttpClient inner, RetryDelay retryDelay,
             }
 
             var headers = response?.Headers ?? new Dictionary<string, string>();
-            var attempt = new Attempt(response?.StatusCode, headers, response?.Body as string ?? "", NeverSent(failed));
+            var attempt = new Attempt(
+                response?.StatusCode, headers, response?.Body as string ?? "", NoResponseException.NeverSent(failed));
             if (!await retryDelay.TryWaitAsync(attempt, number, IsRepeatable(request), cancel).ConfigureAwait(false))
                 return response ?? throw new NoResponseException(number, failed!);
         }
@@ -49,33 +51,4 @@ public sealed class RetryingHttpClient(IHttpClient inner, RetryDelay retryDelay,
     // A second comment would remain. A second check run or status only replaces the first.
     private static bool IsRepeatable(IRequest request) =>
         !(request.Method == HttpMethod.Post && request.Endpoint.OriginalString.EndsWith("/comments", StringComparison.Ordinal));
-
-    private static bool NeverSent(Exception? failed) =>
-        failed is HttpRequestException
-        {
-            HttpRequestError: HttpRequestError.ConnectionError
-                or HttpRequestError.NameResolutionError
-                or HttpRequestError.SecureConnectionError
-        };
-}
-
-/// <summary>The clock and the waiting between attempts, with one time limit for a whole publish.</summary>
-/// <param name="clock">The clock.</param>
-/// <param name="delay">Waits for a time; null for real waiting.</param>
-public sealed class RetryDelay(TimeProvider clock, Func<TimeSpan, CancellationToken, Task>? delay = null)
-{
-    /// <summary>Time that was waited in total.</summary>
-    public TimeSpan TotalWaited { get; private set; }
-
-    /// <summary>Waits for the next attempt, if there is to be one.</summary>
-    /// <returns>Whether there is to be another attempt.</returns>
-    public async Task<bool> TryWaitAsync(Attempt attempt, int number, bool repeatable, CancellationToken cancel)
-    {
-        if (RetryPlan.DelayAfter(attempt, number, repeatable, clock.GetUtcNow(), TotalWaited) is not { } wait)
-            return false;
-
-        TotalWaited += wait;
-        await (delay is null ? Task.Delay(wait, clock, cancel) : delay(wait, cancel)).ConfigureAwait(false);
-        return true;
-    }
 }

@@ -6,7 +6,12 @@ public sealed record CiContext
     /// <summary>The host's name; null where no host was recognised.</summary>
     public string? Host { get; init; }
 
-    /// <summary>The repository that is built, as <c>owner/name</c>.</summary>
+    /// <summary>The kind of host that keeps the repository.</summary>
+    public CodeHost CodeHost { get; init; }
+
+    /// <summary>
+    /// The repository that is built: <c>owner/name</c>, on GitLab <c>group/project</c>, on Azure Repos <c>project/repository</c>.
+    /// </summary>
     public string? Repository { get; init; }
 
     /// <summary>The event that started the build, as the host names it.</summary>
@@ -33,6 +38,9 @@ public sealed record CiContext
 
     /// <summary>Login of who started this build: who pushed, or who ran it again. Not the pull request's author.</summary>
     public string? Actor { get; init; }
+
+    /// <summary>Login that the build's own token posts as, where the host does not tell it.</summary>
+    public string? BotLogin { get; init; }
 
     /// <summary>Whether the head is in another repository. Builds of such a head get a token without write permission.</summary>
     public bool IsFork { get; init; }

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace AdaptThenUnlearn.Publishing.Hosts;
 
 /// <summary>The environment variables at the start. This is the only class that reads them for publishing.</summary>
@@ -21,6 +23,10 @@ public sealed class EnvironmentSnapshot
 
     /// <summary>A variable's value; null where it is not set or empty.</summary>
     public string? this[string name] => _variables.TryGetValue(name, out var value) && value.Length > 0 ? value : null;
+
+    /// <summary>A variable's value as a number; null where it is not set or not a whole number above 0.</summary>
+    public int? PositiveNumber(string name) =>
+        int.TryParse(this[name], NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0 ? number : null;
 
     /// <summary>The number of variables, without names or values: values may be secret.</summary>
     public override string ToString() => $"{_variables.Count} environment variables";

@@ -25,6 +25,7 @@ public sealed class GitHubActions : ICiHost
         var context = DescribeRepository(environment) with
         {
             Host = Name,
+            BotLogin = "github-actions[bot]",
             Event = environment["GITHUB_EVENT_NAME"],
             Ref = environment["GITHUB_REF_NAME"],
             Actor = environment["GITHUB_TRIGGERING_ACTOR"] ?? environment["GITHUB_ACTOR"],

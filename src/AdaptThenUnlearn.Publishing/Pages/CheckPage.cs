@@ -23,9 +23,13 @@ public sealed record CheckPage(
     private const int MaxTitleLength = 200;
     private const int MaxMessageLength = 2000;
 
+    /// <summary>Whether a commit status is green, which has no neutral state.</summary>
+    /// <remarks>Waivers and advice are decisions to go on, so they are green; what is not proven is not.</remarks>
+    public bool StatusPasses { get; private init; }
+
     /// <summary>Makes the page of a run.</summary>
     public static CheckPage Create(PublishedRun run, PublishContext context) => new(
-        NameOf(run),
+        NameOf(run, context.Key),
         run.OutcomeWithAdvisory(context.Advisory) switch
         {
             Outcome.Passed => Conclusion.Success,
@@ -35,15 +39,20 @@ public sealed record CheckPage(
         MarkdownText.Clip(TitleOf(run, context), MaxTitleLength),
         RunPages.CheckSummary(run, context),
         RunPages.CheckText(run, context),
-        AnnotationsOf(run, context));
+        AnnotationsOf(run, context))
+    {
+        StatusPasses = run.OutcomeWithAdvisory(context.Advisory)
+            is Outcome.Passed or Outcome.PassedWithWaivers or Outcome.Advisory,
+    };
 
     /// <summary>
     /// The check's name, <c>atu / POLICY / GENERATOR</c>, where the last part is the checkpoint's file name without extension.
+    /// A key is one more part.
     /// </summary>
-    public static string NameOf(PublishedRun run)
+    public static string NameOf(PublishedRun run, string? key = null)
     {
         var generator = Path.GetFileNameWithoutExtension(run.Policy.Generator.Checkpoint.Replace('\\', '/'));
-        return MarkdownText.Clip($"atu / {run.Policy.Name} / {generator}", 100);
+        return MarkdownText.Clip($"atu / {run.Policy.Name} / {generator}", 100) + (key is null ? "" : $" / {key}");
     }
 
     private static string TitleOf(PublishedRun run, PublishContext context)

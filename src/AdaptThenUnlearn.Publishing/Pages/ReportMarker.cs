@@ -65,18 +65,19 @@ public sealed record ReportMarker(
     /// </summary>
     /// <param name="run">The run.</param>
     /// <param name="headSha">The commit that was measured; empty where it is unknown.</param>
-    public static ReportMarker Create(PublishedRun run, string headSha) =>
-        Create(run.Record, run.Policy, run.Findings, headSha);
+    /// <param name="key">Tells apart reports of one policy and generator; null where there is one.</param>
+    public static ReportMarker Create(PublishedRun run, string headSha, string? key = null) =>
+        Create(run.Record, run.Policy, run.Findings, headSha, key);
 
     /// <summary>The marker of a record under the policy that judged it.</summary>
     internal static ReportMarker Create(
-        RunRecord record, UnlearningPolicy policy, IReadOnlyList<Finding> findings, string headSha)
+        RunRecord record, UnlearningPolicy policy, IReadOnlyList<Finding> findings, string headSha, string? key = null)
     {
         var room = RoomForRules;
         var all = findings.Select(MarkedRule.Create).DistinctBy(rule => rule.Name).ToList();
         List<MarkedRule> kept = [.. all.TakeWhile(rule => (room -= Hidden(rule).Length + 1) >= 0)];
         return new ReportMarker(
-            1, KeyOf(policy), MarkdownText.Clip(policy.Name, MaxNameLength), headSha, kept.Count < all.Count, kept,
+            1, KeyOf(policy, key), MarkdownText.Clip(policy.Name, MaxNameLength), headSha, kept.Count < all.Count, kept,
             CanonicalJson.Digest(policy),
             record.Before.GeneratorSha256,
             policy.Evaluation.Seed,
@@ -85,14 +86,16 @@ public sealed record ReportMarker(
             MarkdownText.Clip(record.Tool, MaxNameLength));
     }
 
-    /// <summary>The key that distinguishes reports: a digest of the tool, the policy's name, and the generator's path.</summary>
+    /// <summary>
+    /// The key that distinguishes reports: a digest of the tool, the policy's name, the generator's path, and the key given.
+    /// </summary>
     /// <remarks>
     /// It uses the path in the policy rather than a hash of the checkpoint, so it stays the same when the checkpoint changes.
     /// </remarks>
-    public static string KeyOf(PublishedRun run) => KeyOf(run.Policy);
+    public static string KeyOf(PublishedRun run, string? key = null) => KeyOf(run.Policy, key);
 
-    private static string KeyOf(UnlearningPolicy policy) =>
-        Sha256Digest.Compute($"atu\0{policy.Name}\0{policy.Generator.Checkpoint}")[..32];
+    private static string KeyOf(UnlearningPolicy policy, string? key) =>
+        Sha256Digest.Compute($"atu\0{policy.Name}\0{policy.Generator.Checkpoint}{(key is null ? "" : $"\0{key}")}")[..32];
 
     private static string InstrumentsOf(RunRecord record) => Sha256Digest.Compute(string.Join('\n', record.Inputs
         .Where(input => input.Role is not (InputRoles.Generator or InputRoles.Discriminator or InputRoles.Policy))

@@ -35,11 +35,19 @@ public static class RunPages
     /// <param name="limit">Largest number of characters.</param>
     public static string Comment(PublishedRun run, PublishContext context, ReportMarker? previous, int limit = CommentLimit)
     {
-        var marker = ReportMarker.Create(run, context.HeadSha);
+        var marker = ReportMarker.Create(run, context.HeadSha, context.Key);
         var line = marker.ToComment() + "\n";
         var page = Whole(run, context, previous is null ? [] : Changes(run, context, previous, marker));
         return line + (page.Fit(limit - line.Length, text => text.Length) ?? Head(run, context));
     }
+
+    /// <summary>
+    /// What stays of a comment whose report is in another one, because two builds published first at the same time.
+    /// </summary>
+    /// <param name="address">Address of the other comment; null where it is unknown.</param>
+    public static string ElsewhereComment(string? address) =>
+        $"This report is in {(PublishTarget.Link(address) is { } link ? $"[another comment]({link})" : "another comment")}: "
+        + "two builds published it at the same time.\n";
 
     /// <summary>The page that is appended to the job summary; null where there is no room for it.</summary>
     /// <param name="run">The run.</param>
@@ -72,7 +80,8 @@ public static class RunPages
         $"### {Heading(run, context)}\n\n{Sentence(run, context)}";
 
     private static string Heading(PublishedRun run, PublishContext context) =>
-        $"{OutcomeText.Mark(run.OutcomeWithAdvisory(context.Advisory))}: {Escape(run.Policy.Name)}";
+        $"{OutcomeText.Mark(run.OutcomeWithAdvisory(context.Advisory))}: {Escape(run.Policy.Name)}"
+        + (context.Key is { } key ? $" ({Escape(key)})" : "");
 
     private static string Sentence(PublishedRun run, PublishContext context)
     {

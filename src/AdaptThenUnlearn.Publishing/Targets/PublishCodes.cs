@@ -6,16 +6,16 @@ public static class PublishCodes
     /// <summary>The target is unknown: no repository, no commit, or the event's file is damaged.</summary>
     public const string NoTarget = "ATU4001";
 
-    /// <summary>There is no token, or GitHub does not accept it.</summary>
+    /// <summary>There is no token, or the host does not accept it.</summary>
     public const string NoToken = "ATU4002";
 
     /// <summary>The token has no permission.</summary>
     public const string NotPermitted = "ATU4003";
 
-    /// <summary>GitHub cannot be reached, keeps failing, or limits requests.</summary>
+    /// <summary>The host cannot be reached, keeps failing, or limits requests.</summary>
     public const string Unreachable = "ATU4004";
 
-    /// <summary>GitHub refused what was sent.</summary>
+    /// <summary>The host refused what was sent.</summary>
     public const string Refused = "ATU4005";
 
     /// <summary>The pull request has a newer head, whose report is not overwritten.</summary>

@@ -10,6 +10,9 @@ public sealed record PublishContext
     /// <summary>The commit that was measured, in lower case; empty where it is unknown.</summary>
     public string HeadSha { get; init; } = "";
 
+    /// <summary>Tells apart reports of one policy and generator; null where there is one.</summary>
+    public string? Key { get; init; }
+
     /// <summary>Addresses of the measured commit and its files; null where they are unknown.</summary>
     public SourceLinks? Source { get; init; }
 
@@ -32,6 +35,7 @@ public sealed record PublishContext
         {
             HeadSha = PublishTarget.IsSha(sha) ? sha!.ToLowerInvariant() : "",
             Source = SourceLinks.Create(host, flags),
+            Key = flags.Key,
             RunUrl = PublishTarget.Link(flags.RunUrl ?? host.RunUrl),
             ArtifactUrl = PublishTarget.Link(flags.ArtifactUrl),
             Advisory = flags.Advisory,

@@ -1,6 +1,6 @@
 namespace AdaptThenUnlearn.Publishing.Targets;
 
-/// <summary>Paths as GitHub shows them: relative to the repository's root, with forward slashes.</summary>
+/// <summary>Paths as code hosts show them: relative to the repository's root, with forward slashes.</summary>
 public static class RepositoryPath
 {
     /// <summary>The path of a file; null where it is outside the repository.</summary>

@@ -1,32 +1,49 @@
 using System.Text;
 using AdaptThenUnlearn.Publishing.Hosts;
 
-namespace AdaptThenUnlearn.Publishing.GitHub;
+namespace AdaptThenUnlearn.Publishing.Http;
 
 /// <summary>A token, which must never be shown.</summary>
 /// <param name="secret">The token's value.</param>
 /// <param name="variable">The environment variable it came from.</param>
-public sealed class GitHubToken(string secret, string variable)
+public sealed class PublishToken(string secret, string variable)
 {
     private const int ShortestPart = 8;
 
-    /// <summary>The variables that may hold a token; the first one that is set wins.</summary>
-    /// <remarks>This tool's own variable comes first, then those of GitHub's command line in its order.</remarks>
-    public static IReadOnlyList<string> Variables { get; } = ["ATU_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"];
+    /// <summary>
+    /// The variables that may hold a token for a code host; the first one that is set wins. A token is never sent to another kind
+    /// of host than its variable names.
+    /// </summary>
+    /// <remarks>
+    /// This tool's own variable comes first, then those of the host's command line or pipeline. GITHUB_TOKEN is a token of Gitea
+    /// on Gitea's Actions, and a token of GitHub everywhere else.
+    /// </remarks>
+    /// <param name="host">The kind of host that keeps the repository.</param>
+    /// <param name="onGitea">Whether the build runs on Gitea's Actions.</param>
+    public static IReadOnlyList<string> VariablesFor(CodeHost host, bool onGitea = false) => host switch
+    {
+        CodeHost.GitLab => ["ATU_GITLAB_TOKEN", "GITLAB_TOKEN"],
+        CodeHost.Azure => ["ATU_AZURE_TOKEN", "SYSTEM_ACCESSTOKEN"],
+        CodeHost.Gitea when onGitea => ["ATU_GITEA_TOKEN", "GITEA_TOKEN", "FORGEJO_TOKEN", "GITHUB_TOKEN"],
+        CodeHost.Gitea => ["ATU_GITEA_TOKEN", "GITEA_TOKEN", "FORGEJO_TOKEN"],
+        _ when onGitea => ["ATU_GITHUB_TOKEN", "GH_TOKEN"],
+        _ => ["ATU_GITHUB_TOKEN", "GH_TOKEN", "GITHUB_TOKEN"],
+    };
 
     /// <summary>The environment variable it came from.</summary>
     public string Variable { get; } = variable;
 
-    /// <summary>Whether it belongs to an installation (GITHUB_TOKEN, or an app's token), which has no user.</summary>
+    /// <summary>Whether it belongs to an installation on GitHub (GITHUB_TOKEN, or an app's token), which has no user.</summary>
     public bool IsInstallation { get; } = secret.StartsWith("ghs_", StringComparison.Ordinal);
 
-    /// <summary>Finds the token of an environment.</summary>
+    /// <summary>Finds the token for a code host in an environment.</summary>
     /// <returns>
     /// The token; null where there is none. White space, such as that of a secret that is not set, does not count.
     /// </returns>
-    public static GitHubToken? Find(EnvironmentSnapshot environment) =>
-        Variables.Where(name => !string.IsNullOrWhiteSpace(environment[name]))
-            .Select(name => new GitHubToken(environment[name]!.Trim(), name)).FirstOrDefault();
+    public static PublishToken? Find(EnvironmentSnapshot environment, CodeHost host) =>
+        VariablesFor(host, onGitea: new GiteaActions().Matches(environment))
+            .Where(name => !string.IsNullOrWhiteSpace(environment[name]))
+            .Select(name => new PublishToken(environment[name]!.Trim(), name)).FirstOrDefault();
 
     /// <summary>
     /// Whether it is valid in a header. A token with a line break or a control character was pasted or read wrongly.

@@ -1,18 +1,19 @@
 using System.Net;
+using AdaptThenUnlearn.Publishing.Http;
 using AdaptThenUnlearn.Publishing.Targets;
 using Octokit;
 
 namespace AdaptThenUnlearn.Publishing.GitHub;
 
-/// <summary>A refusal that no permission of the token would change: what GitHub means by it, and what to do.</summary>
-/// <param name="Code">A code of <see cref="PublishCodes"/>.</param>
-/// <param name="Meaning">Why GitHub refused, and what to do.</param>
-internal sealed record KnownRefusal(string Code, string Meaning)
+/// <summary>
+/// GitHub's refusals as Octokit throws them: whether they are about a rate, and what those mean that no permission would change.
+/// </summary>
+internal static class GitHubRefusal
 {
     private const string SignOnHeader = "X-GitHub-SSO";
 
     // By words of GitHub's messages; the first entry that matches wins.
-    private static readonly (string[] Words, KnownRefusal Refusal)[] _all =
+    private static readonly (string[] Words, PublishProblem Meaning)[] _all =
     [
         (["is locked"], new(
             PublishCodes.Refused,
@@ -43,19 +44,34 @@ internal sealed record KnownRefusal(string Code, string Meaning)
             PublishCodes.NotPermitted, "the account that the token belongs to has no verified email address")),
     ];
 
-    private static KnownRefusal SignOn => new(
+    private static PublishProblem SignOn => new(
         PublishCodes.NotPermitted,
         "the organization asks for single sign-on; authorize the token for it where the token was made (Configure SSO)");
 
-    /// <summary>The meaning of a refusal; null where a permission may be missing.</summary>
-    public static KnownRefusal? Find(ApiException refused)
+    /// <summary>The refusal behind an exception of Octokit.</summary>
+    public static RequestRefusedException Convert(ApiException refused) =>
+        new(refused.StatusCode, ReasonsOf(refused), IsRateLimit(refused), MeaningOf(refused), refused);
+
+    private static PublishProblem? MeaningOf(ApiException refused)
     {
         if (refused.StatusCode == HttpStatusCode.UnavailableForLegalReasons)
             return new(PublishCodes.Refused, "the repository is unavailable for legal reasons");
         if (refused.HttpResponse?.Headers.Keys.Contains(SignOnHeader, StringComparer.OrdinalIgnoreCase) == true)
             return SignOn;
-        return _all.FirstOrDefault(known => known.Words.All(Contains)).Refusal;
+        return _all.FirstOrDefault(known => known.Words.All(Contains)).Meaning;
 
         bool Contains(string word) => refused.Message.Contains(word, StringComparison.OrdinalIgnoreCase);
+    }
+
+    private static bool IsRateLimit(ApiException refused) =>
+        refused is RateLimitExceededException or SecondaryRateLimitExceededException or AbuseException
+        || (refused.HttpResponse is { } response && RetryPlan.IsRateLimit(
+            new Attempt(response.StatusCode, response.Headers, response.Body as string ?? "", NeverSent: false)));
+
+    private static string ReasonsOf(ApiException refused)
+    {
+        var errors = refused.ApiError?.Errors?.Where(error => error is not null) ?? [];
+        var details = errors.Select(error => $"{error.Field} {error.Code} {error.Message}".Trim());
+        return string.Join("; ", details.Prepend(refused.Message));
     }
 }

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Net;
 
-namespace AdaptThenUnlearn.Publishing.GitHub;
+namespace AdaptThenUnlearn.Publishing.Http;
 
 /// <summary>The result of sending a request once.</summary>
 /// <param name="Status">Status of the answer; null where there was no answer.</param>

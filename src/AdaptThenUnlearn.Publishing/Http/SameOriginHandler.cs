@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Net;
 
-namespace AdaptThenUnlearn.Publishing.GitHub;
+namespace AdaptThenUnlearn.Publishing.Http;
 
 /// <summary>
 /// Sends the token and the bodies only to the given origin: requests and redirects keep its scheme, host and port.
@@ -55,7 +55,7 @@ internal sealed class SameOriginHandler(Uri origin, HttpMessageHandler inner) : 
         if (!followed || response.Headers.Location is not { } location)
             throw new UnexpectedResponseException(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{Name(origin)} answered {(int)response.StatusCode}, which is not an answer of the GitHub API to this request"));
+                $"{Name(origin)} answered {(int)response.StatusCode}, which is not an answer of its API to this request"));
 
         var target = new Uri(request.RequestUri!, location);
         return IsSame(target) ? target : throw new UnexpectedResponseException(

@@ -1,10 +1,10 @@
-using AdaptThenUnlearn.Publishing.GitHub;
+using AdaptThenUnlearn.Publishing.Http;
 using AdaptThenUnlearn.Publishing.Hosts;
 
 namespace AdaptThenUnlearn.Publishing.Tests;
 
 /// <summary>Which variable gives the token, and that nothing shows it.</summary>
-public sealed class GitHubTokenTests
+public sealed class PublishTokenTests
 {
     [Fact]
     public void Token_OurOwnVariable_WinsAndNothingShowsIt()
@@ -16,18 +16,18 @@ public sealed class GitHubTokenTests
             ["ATU_GITHUB_TOKEN"] = "one-secret\n"
         };
         var environment = new EnvironmentSnapshot(variables);
-        var token = GitHubToken.Find(environment)!;
+        var token = PublishToken.Find(environment, CodeHost.GitHub)!;
 
         Assert.Equal(("one-secret", "ATU_GITHUB_TOKEN"), (token.Reveal(), token.Variable));
         Assert.DoesNotContain("one", $"{token} {environment}", StringComparison.Ordinal);
         Assert.Equal("a *** b", token.Redact("a one-secret b"));
         variables.Remove("ATU_GITHUB_TOKEN");
-        Assert.Equal("two", GitHubToken.Find(environment)!.Reveal());
+        Assert.Equal("two", PublishToken.Find(environment, CodeHost.GitHub)!.Reveal());
         variables["GH_TOKEN"] = "";
-        Assert.Equal("three", GitHubToken.Find(environment)!.Reveal());
+        Assert.Equal("three", PublishToken.Find(environment, CodeHost.GitHub)!.Reveal());
         variables["GH_TOKEN"] = " \n";
-        Assert.Equal("three", GitHubToken.Find(environment)!.Reveal());
+        Assert.Equal("three", PublishToken.Find(environment, CodeHost.GitHub)!.Reveal());
         variables.Remove("GITHUB_TOKEN");
-        Assert.Null(GitHubToken.Find(environment));
+        Assert.Null(PublishToken.Find(environment, CodeHost.GitHub));
     }
 }

@@ -4,10 +4,10 @@ using System.Text;
 using System.Text.Json;
 using AdaptThenUnlearn.Reports;
 
-namespace AdaptThenUnlearn.Publishing.GitHub;
+namespace AdaptThenUnlearn.Publishing.Http;
 
 /// <summary>Accepts only answers that are JSON of limited size and depth, because any server may be answering.</summary>
-/// <remarks>Proxies send errors as HTML or text. Such an error becomes JSON in the form of GitHub's errors.</remarks>
+/// <remarks>Proxies send errors as HTML or text. Such an error becomes a JSON object with a <c>message</c>.</remarks>
 /// <param name="host">Name of the server in messages.</param>
 /// <param name="inner">Handler that sends.</param>
 internal sealed class ResponseLimitHandler(string host, HttpMessageHandler inner) : DelegatingHandler(inner)
@@ -32,7 +32,7 @@ internal sealed class ResponseLimitHandler(string host, HttpMessageHandler inner
             {
                 body = response.IsSuccessStatusCode
                     ? throw new UnexpectedResponseException(
-                        $"{host} answered {Kind(response)} where the GitHub API answers JSON; "
+                        $"{host} answered {Kind(response)} where its API answers JSON; "
                         + "is that its address (--api-url), and is no proxy in between?")
                     : AsMessage(body);
             }
