@@ -5,7 +5,7 @@ using System.Text.RegularExpressions;
 namespace AdaptThenUnlearn.Publishing.Tests;
 
 /// <summary>
-/// An Azure DevOps of our own: threads, comments and statuses as https://learn.microsoft.com/rest/api/azure/devops/git/ describes.
+/// An Azure DevOps of our own: threads, comments, statuses by https://learn.microsoft.com/rest/api/azure/devops/git/.
 /// </summary>
 internal sealed partial class FakeAzure() : FakeCodeHost("/my-org")
 {
