@@ -96,7 +96,9 @@ internal sealed partial class FakeGitHub(string prefix = "") : FakeCodeHost(pref
                 Pull, new JsonObject { ["number"] = 6, ["state"] = "closed", ["head"] = new JsonObject { ["sha"] = Head } },
                 new JsonObject
                 {
-                    ["number"] = 8, ["state"] = "open", ["head"] = new JsonObject { ["sha"] = new string('c', 40) }
+                    ["number"] = 8,
+                    ["state"] = "open",
+                    ["head"] = new JsonObject { ["sha"] = new string('c', 40) }
                 }).ToJsonString()),
             ("POST" or "PATCH", _) when path.StartsWith($"{root}/check-runs", StringComparison.Ordinal) && IsGitea => NotFound,
             ("POST", _) when path == $"{root}/check-runs" => AddCheckRun(sent),
