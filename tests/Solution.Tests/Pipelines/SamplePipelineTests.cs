@@ -34,7 +34,10 @@ public sealed partial class SamplePipelineTests(SmallHouse house) : IClassFixtur
         string[] script = [.. Lines(job["before_script"]), .. Lines(job["script"])];
 
         var (exitCode, output) = machine.Bash("set -eo pipefail\n" + string.Join('\n', script), []);
-        var (_, after) = machine.Bash(string.Join('\n', Lines(job["after_script"])), []);
+        var (_, after) = machine.Bash(string.Join('\n', Lines(job["after_script"])), new()
+        {
+            ["CI_JOB_URL"] = "https://gitlab.example/team/digits/-/jobs/1",
+        });
 
         Assert.True(exitCode == expected, output);
         Assert.DoesNotContain("error ATU2", output + after, StringComparison.Ordinal);
