@@ -41,7 +41,7 @@ internal sealed record PolicyArguments(
         foreach (var schema in schemas)
             terminal.WriteStatus(LogLine.Sanitize($"{schema}: a JSON schema, not a policy; it is skipped"));
 
-        var policies = files.Except(schemas).ToList();
+        var policies = files.Where(file => !schemas.Contains(file)).ToList();
         var problem = unmatched.Count > 0 ? FilePattern.NoMatch(unmatched[0])
             : policies.Count == 0 && schemas.Count > 0
                 ? new BadArgumentException($"there is no policy: {string.Join(", ", schemas)} is a JSON schema; name a policy")

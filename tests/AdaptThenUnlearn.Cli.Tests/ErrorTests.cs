@@ -163,7 +163,7 @@ public sealed partial class ErrorTests(SmallHouse house) : IClassFixture<SmallHo
     public void BadOverride(string set, string expected) => Fails(house.Policy("e"), 2, "error ATU", expected, "--set", set);
 
     [Theory]
-    [InlineData("see: atu --help")]
+    [InlineData("no command was given")]
     [InlineData("see: atu govern --help", "govern")]
     [InlineData("see: atu backend install --help", "backend", "install", "abacus")]
     [InlineData("'--bogus'", "inspect", "x", "--bogus")]
