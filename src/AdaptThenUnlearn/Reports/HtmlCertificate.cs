@@ -37,7 +37,7 @@ internal static class HtmlCertificate
             yield return ("Set over it", [Code(set)]);
         yield return ("Generator", [
             Code(record.Policy.Generator.Checkpoint), Trusted(", SHA-256 "), Code(record.Before.GeneratorSha256)]);
-        yield return ("To be released", record.After is { } after
+        yield return ("Judged", record.After is { } after
             ? [Trusted("the unlearned generator, SHA-256 "), Code(after.GeneratorSha256)]
             : [Trusted("the same file: nothing was trained")]);
         yield return ("Measured", [

@@ -34,7 +34,7 @@ internal static class HtmlStyle
         h1 .mark.mark { display: inline; background: none; color: var(--verdict); padding: 0; font-size: inherit; white-space: normal; }
         h2 { margin: 0 0 .8rem; font-size: 1.1rem; }
         p { margin: .4rem 0; } .description { font-size: 1.05rem; color: var(--quiet); }
-        .note, figcaption { color: var(--quiet); font-size: .87rem; } .note { margin: .8rem 0 0; }
+        .note, .absent, figcaption { color: var(--quiet); font-size: .87rem; } .note { margin: .8rem 0 0; }
         .facts { margin: 0 0 .6rem; color: var(--quiet); font-size: .87rem; }
         .warning { background: var(--caution-soft); border-radius: 8px; padding: .6rem .9rem; margin: 0 0 1rem; }
         .warning::before { content: "⚠ "; color: var(--caution); }

@@ -53,6 +53,18 @@ public sealed partial class HtmlReportTests
             "Ada", page[rules..page.IndexOf("<h2>Undesired", StringComparison.Ordinal)], StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("failed")]
+    [InlineData("unmeasured")]
+    public void Certificate_OfWhatMayNotBeReleased_NamesNoRelease(string run)
+    {
+        var page = new HtmlReport().Render(Records.Named(run));
+
+        var certificate = page[page.IndexOf("class=\"certificate\"", StringComparison.Ordinal)..];
+        Assert.DoesNotContain(
+            "release", certificate[..certificate.IndexOf("</section>", StringComparison.Ordinal)], StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Render_PassedClasses_ShareARowAndHaveTheirsBelow()
     {
