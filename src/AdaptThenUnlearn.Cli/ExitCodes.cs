@@ -9,7 +9,7 @@ public static class ExitCodes
         (Passed, "passed, or passed with waivers (a warning for each)"),
         (GateFailed, "the gate failed"),
         (BadPolicy, "the policy or the arguments are wrong"),
-        (NotFinished, "the run could not finish"),
+        (NotFinished, "the run could not finish, or files that a record names are missing"),
         (NotPublished, "not published; only with --require-publish"),
         (Cancelled, "cancelled"),
     ];
@@ -23,7 +23,7 @@ public static class ExitCodes
     /// <summary>The policy or the arguments are wrong.</summary>
     public const int BadPolicy = 2;
 
-    /// <summary>The run could not finish.</summary>
+    /// <summary>The run could not finish, or not every file of a record could be verified because some are missing.</summary>
     public const int NotFinished = 3;
 
     /// <summary>Not published although <c>--require-publish</c> was given; the gate's exit code takes precedence.</summary>

@@ -37,7 +37,7 @@ public sealed class GeneratorAloneTests(SmallHouse house) : IClassFixture<SmallH
                 "one was warmed up in 6 steps on 24 of the generator",
                 File.ReadAllText(Out(kind, report)),
                 StringComparison.Ordinal);
-        Assert.Equal(Names(house.At("no-discriminator.safetensors")), Names(Out(kind, kind + ".safetensors")));
+        Assert.Equal(Names(house.At("no-discriminator.safetensors")), Names(Out(kind, kind + ".rejected.safetensors")));
         Assert.Equal(1, Atu.Run("verify", Out(kind, "run.json")).ExitCode);
     }
 
@@ -73,8 +73,8 @@ public sealed class GeneratorAloneTests(SmallHouse house) : IClassFixture<SmallH
 
         Assert.DoesNotContain("discriminator-warm-up 1/200", errors, StringComparison.Ordinal);
         Assert.Equal(
-            File.ReadAllBytes(house.At("whole/killed/killed.safetensors")),
-            File.ReadAllBytes(Path.Combine(folder, "killed", "killed.safetensors")));
+            File.ReadAllBytes(house.At("whole/killed/killed.rejected.safetensors")),
+            File.ReadAllBytes(Path.Combine(folder, "killed", "killed.rejected.safetensors")));
         Assert.False(Directory.Exists(Path.GetDirectoryName(state)));
 
         bool KilledInTime()

@@ -24,14 +24,19 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.Equal(
             [
                 ".atu-made", "curves.csv", "images/before-after.png", "images/curves.png", "report.md", "run.json",
-                "strict.safetensors"
+                "strict.rejected.safetensors"
             ],
             Directory.EnumerateFiles(Out("strict"), "*", SearchOption.AllDirectories)
                 .Select(file => Path.GetRelativePath(Out("strict"), file).Replace('\\', '/'))
                 .Order(StringComparer.Ordinal));
         var record = RunRecordFile.Read(Out("strict", "run.json"));
-        Assert.Equal(Sha256Digest.FindAt(Out("strict", "strict.safetensors")), record.After!.GeneratorSha256);
-        Assert.Equal(400, record.After.Features[0].Looks[0].Samples);
+        Assert.Equal(
+            new OutputFile(
+                OutputRoles.Rejected,
+                "strict.rejected.safetensors",
+                Sha256Digest.FindAt(Out("strict", "strict.rejected.safetensors"))!),
+            record.Outputs[0]);
+        Assert.Equal(400, record.After!.Features[0].Looks[0].Samples);
         Assert.True(record.Training!.Steps == 40 && record.Training.Distance > 0);
         Assert.True(record.After.Quality!.FrechetDistance > 0, record.After.Quality.NotMeasured);
 
@@ -124,7 +129,7 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
             build, ["govern", policy, "--out", house.At("out"), "--sha", new string('B', 40), "--pull-request", "7"]))
             Assert.Equal(0, atu.Finish().ExitCode);
         Assert.Equal(expected, RunRecordFile.Read(Out("built", "run.json")).Origin);
-        Assert.Contains("Started by `octocat`", File.ReadAllText(Out("built", "report.md")), StringComparison.Ordinal);
+        Assert.Contains("Started by octocat", File.ReadAllText(Out("built", "report.md")), StringComparison.Ordinal);
 
         build["GITHUB_ACTOR"] = "another";
         using (var atu = Atu.StartWith(build, ["govern", policy, "--out", house.At("out"), "--reuse"]))
@@ -358,7 +363,7 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
             Govern(
                 house.Policy(name, edit: ("\"name\": \"" + name, "\"name\": \"seeded")),
                 [.. more, "--out", house.At("out-" + name)]);
-            return Sha256Digest.FindAt(house.At(Path.Combine("out-" + name, "seeded", "seeded.safetensors")))!;
+            return Sha256Digest.FindAt(house.At(Path.Combine("out-" + name, "seeded", "seeded.rejected.safetensors")))!;
         }
 
         var first = Artifact("one");
@@ -374,7 +379,7 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
     {
         var policy = house.Policy("killed", edit: ("\"steps\": 40", "\"steps\": 60"));
         Govern(policy, "--out", house.At("whole"));
-        var whole = File.ReadAllBytes(house.At("whole/killed/killed.safetensors"));
+        var whole = File.ReadAllBytes(house.At("whole/killed/killed.rejected.safetensors"));
 
         var folder = house.At($"killed-{afterSteps}");
         for (var tries = 1; !KilledInTime(); tries++)
@@ -386,7 +391,7 @@ public sealed class GovernTests(SmallHouse house) : IClassFixture<SmallHouse>
         Assert.False(File.Exists(Path.Combine(folder, "killed", "run.json")));
         Govern(policy, "--resume", "--out", folder);
 
-        Assert.Equal(whole, File.ReadAllBytes(Path.Combine(folder, "killed", "killed.safetensors")));
+        Assert.Equal(whole, File.ReadAllBytes(Path.Combine(folder, "killed", "killed.rejected.safetensors")));
         Assert.False(Directory.Exists(Path.Combine(folder, "killed", "state")));
 
         // Adaptation saves at its end, unlearning with each candidate: kill as soon as enough of that is there.

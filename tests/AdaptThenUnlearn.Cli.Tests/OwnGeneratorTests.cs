@@ -49,20 +49,51 @@ public sealed partial class OwnGeneratorTests : IDisposable
         var checkpoint = choice.GetProperty("checkpoint").GetString()!;
         var format = choice.TryGetProperty("format", out var named) ? named.GetString()! : CheckpointFormats.Auto;
         var isIndex = checkpoint.EndsWith(".json", StringComparison.Ordinal);
-        var artifact = _house.At(
-            $"artifacts/policy/policy{(isIndex ? ".safetensors" : Path.GetExtension(checkpoint))}");
+        var ending = isIndex ? ".safetensors" : Path.GetExtension(checkpoint);
+        var record = RunRecordFile.Read(_house.At("artifacts/policy/run.json"));
+        var artifact = _house.At($"artifacts/policy/policy{(record.Verdict.Passed ? "" : ".rejected")}{ending}");
         var (before, after) = (CheckpointFormats.Read(_house.At(checkpoint), format), CheckpointFormats.Read(artifact, format));
         Assert.Equal(before.Format, after.Format);
         Assert.Equal(
             before.Tensors.Select(tensor => (tensor.Name, tensor.Type, string.Join(' ', tensor.Shape))),
             after.Tensors.Select(tensor => (tensor.Name, tensor.Type, string.Join(' ', tensor.Shape))));
         Assert.Equal(before.Values, after.Values);
-        var record = RunRecordFile.Read(_house.At("artifacts/policy/run.json"));
-        Assert.Equal(CheckpointDigest.Compute(artifact), record.After!.GeneratorSha256);
+        Assert.Equal(CheckpointDigest.Compute(artifact), record.Outputs[0].Sha256);
         Assert.Equal(
             section == WithoutDiscriminator ? new WarmedUpDiscriminator(Steps: 4, Samples: 16) : null,
             record.Training!.DiscriminatorWarmUp);
         Assert.Equal(record.Verdict.Passed ? 0 : 1, Atu.Run("verify", _house.At("artifacts/policy/run.json")).ExitCode);
+
+        // Judged without training, it is rejected or released under its name, and nothing else of it is left.
+        Assert.Equal([$"policy.rejected{ending}"], Judged("0.0001", 1));
+        Assert.Equal([isIndex ? "policy.safetensors.index.json" : $"policy{ending}"], Judged("0.99", 0));
+    }
+
+    // Names of the generator's files after a run without training.
+    private IEnumerable<string?> Judged(string maxRate, int expected)
+    {
+        var (exitCode, _, errors) = Atu.Run(
+            "govern", _house.At("policy.json"), "--no-train", "--fresh", "--out", _house.At("artifacts"),
+            "--set", $"undesiredFeatures[0].maxRate={maxRate}");
+        Assert.True(exitCode == expected, errors);
+        return Directory.EnumerateFiles(_house.At("artifacts/policy"), "policy.*").Select(Path.GetFileName);
+    }
+
+    [Fact]
+    public void Failing_IndexOfSeveralFiles_IsRejectedAsOneFile()
+    {
+        WriteFiles("safetensors, in one file or in several");
+        _house.Policy("policy", "\"maxRate\": 0.9", ("\"generator.safetensors\"", "\"model.safetensors.index.json\""));
+
+        Assert.Equal(["policy.rejected.safetensors"], Judged("0.0001", 1));
+
+        Assert.DoesNotContain(
+            Directory.EnumerateFiles(_house.At("artifacts/policy")),
+            file => Path.GetFileName(file).StartsWith("model-", StringComparison.Ordinal));
+        var rejected = SafetensorsFile.Read(_house.At("artifacts/policy/policy.rejected.safetensors"));
+        Assert.Equal("failed", rejected.Metadata[SafetensorsFile.VerdictKey]);
+        Assert.Equal(CheckpointFormats.Read(_house.At("model.safetensors.index.json")).Tensors.Count, rejected.Tensors.Count);
+        Assert.Equal(1, Atu.Run("verify", _house.At("artifacts/policy/run.json")).ExitCode);
     }
 
     [Fact]

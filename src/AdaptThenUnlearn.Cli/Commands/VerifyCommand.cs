@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Gating;
@@ -14,9 +15,13 @@ public static class VerifyCommand
     public static Command Build(Terminal terminal)
     {
         var file = new Argument<FileInfo>("RECORD") { Description = "A run's run.json, in its folder" };
+        var readings = new Option<bool>("--readings")
+        {
+            Description = "Judge by the stored readings where files are missing; the files that are there are still checked",
+        };
         var command = new Command("verify", "Judge a run again from its stored readings, and check every hash")
         {
-            file, Terminal.Json,
+            file, readings, Terminal.Json,
         };
         command.SetGuardedAction(terminal, (parsed, cancel) =>
         {
@@ -28,16 +33,20 @@ public static class VerifyCommand
             List<BuildMessage> diagnostics =
             [
                 .. CheckReports(folder, record, verification.IsReworded, path),
-                .. verification.Problems.Select(
+                .. verification.Contradictions.Select(
                     problem => new BuildMessage(Severity.Error, GateCodes.InvalidRecord, problem, path)),
             ];
             diagnostics.ForEach(terminal.WriteDiagnostic);
             var isValid = diagnostics.TrueForAll(diagnostic => diagnostic.Severity != Severity.Error);
+            var missing = verification.MissingFiles;
+            if (missing.Count > 0)
+                terminal.WriteDiagnostic(DescribeMissing(missing, parsed.GetValue(readings), path));
             CreateVerdictPrinter(terminal, record, path, cancel)
                 .Print(verification.Verdict, record.WarningRemarks(), advisory: false);
             var outcome = verification.Verdict.Outcome;
             var result = isValid ? $"the record is valid: {OutcomeText.Describe(outcome)}" : "the record is not valid";
-            Terminal.WriteResultLine($"{record.Policy.Name}: {result}");
+            var notChecked = missing.Count == 0 ? "" : $"; {Count(missing)} not here to check";
+            Terminal.WriteResultLine($"{record.Policy.Name}: {result}{notChecked}");
             Terminal.WriteJson(new
             {
                 policy = record.Policy.Name,
@@ -45,12 +54,29 @@ public static class VerifyCommand
                 valid = isValid,
                 outcome = OutcomeText.Name(outcome),
                 problems = diagnostics.Select(JsonParts.Message),
+                missing = missing.Select(each => new { role = each.Role, path = each.Path }),
                 verdict = JsonParts.Verdict(verification.Verdict),
             });
-            return isValid && outcome.IsPass() ? ExitCodes.Passed : ExitCodes.GateFailed;
+            return !isValid || !outcome.IsPass() ? ExitCodes.GateFailed
+                : missing.Count > 0 && !parsed.GetValue(readings) ? ExitCodes.NotFinished
+                : ExitCodes.Passed;
         });
         return command;
     }
+
+    private static BuildMessage DescribeMissing(IReadOnlyList<FileCheck> missing, bool byReadings, string path)
+    {
+        var names = string.Join(", ", missing.Select(file => $"{file.Role} {file.Path}"));
+        return new(
+            byReadings ? Severity.Warning : Severity.Error,
+            GateCodes.MissingFiles,
+            $"{Count(missing)} not here to check: {names}"
+                + (byReadings ? "" : "; put the files there, or add --readings to judge by the stored readings alone"),
+            path);
+    }
+
+    private static string Count(IReadOnlyList<FileCheck> missing) => string.Create(
+        CultureInfo.InvariantCulture, $"{missing.Count} {(missing.Count == 1 ? "file was" : "files were")}");
 
     // Points diagnostics at the policy if its file is unchanged, otherwise at the record.
     private static VerdictPrinter CreateVerdictPrinter(Terminal terminal, RunRecord record, string path, CancellationToken cancel)

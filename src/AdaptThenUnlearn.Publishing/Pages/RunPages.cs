@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text;
 using AdaptThenUnlearn.Gating;
-using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Publishing.Admission;
 using AdaptThenUnlearn.Publishing.Targets;
@@ -169,7 +168,7 @@ public static class RunPages
                 $"{Code(run.Policy.Generator.Checkpoint)}, SHA-256 {Code(record.Before.GeneratorSha256)}"
             ],
             .. record.After is { } after
-                ? new[] { new[] { "Unlearned generator", $"{Artifact(after)}SHA-256 {Code(after.GeneratorSha256)}" } }
+                ? new[] { new[] { "Unlearned generator", $"{Artifact()}SHA-256 {Code(after.GeneratorSha256)}" } }
                 : [],
             ["Evaluation", Evaluation(run.Policy.Evaluation)],
             .. record.Training is { } training ? Training(training, record.Policy.Unlearning) : [],
@@ -183,8 +182,8 @@ public static class RunPages
             "<details>\n<summary>How it was measured and unlearned</summary>\n\n"
             + $"{Table(["What", "Value"], kept)}\n</details>\n");
 
-        string Artifact(Measurement unlearned) =>
-            record.Outputs.FirstOrDefault(output => output.Sha256 == unlearned.GeneratorSha256) is { } file
+        string Artifact() =>
+            record.Outputs.FirstOrDefault(output => OutputRoles.IsGenerator(output.Role)) is { } file
                 ? $"{Code(file.Path)}, "
                 : "";
 
@@ -241,7 +240,8 @@ public static class RunPages
                     + $"{(hasPictures ? " (the pictures before and after, if uploaded, show what the policy bans)" : "")}");
         if (context.RunUrl is { } page)
             links.Add($"[Run]({page})");
-        return string.Join(" · ", links.Append("Evidence for a release decision; `atu verify run.json` judges it again.")) + "\n";
+        links.Add($"Evidence for a release decision; `{RunReports.VerifyCommand}` judges it again.");
+        return string.Join(" · ", links) + "\n";
     }
 
     private static string Table(string[] columns, IReadOnlyList<IReadOnlyList<string>> rows)

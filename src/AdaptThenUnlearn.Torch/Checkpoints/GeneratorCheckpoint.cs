@@ -301,6 +301,8 @@ public static class GeneratorCheckpoint
         if (file.PassedOver.Count > 0)
             yield return $"its file names what is passed over and kept as it is: "
                 + $"{string.Join(", ", file.PassedOver.Take(MostNamed))}";
+        if (file.Metadata.GetValueOrDefault(SafetensorsFile.VerdictKey) is { } verdict)
+            yield return $"its file says that an earlier run rejected it (verdict '{CheckpointException.Sanitize(verdict)}')";
         if (found.LacksNoise)
             yield return "it has no stored noise maps; each measurement draws new noise";
     }

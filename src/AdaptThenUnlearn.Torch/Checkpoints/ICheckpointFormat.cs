@@ -25,6 +25,9 @@ public interface ICheckpointFormat
     /// </summary>
     bool IsProgram => false;
 
+    /// <summary>Whether a file can hold text by key beside its tensors.</summary>
+    bool HasMetadata => false;
+
     /// <summary>Describes what a file holds; values are read when asked for, and nothing in the file is ever run.</summary>
     /// <param name="file">The file.</param>
     /// <param name="inspectOnly">True lists what the file would be refused for, and does not refuse it.</param>

@@ -12,6 +12,9 @@ namespace AdaptThenUnlearn.Torch.Checkpoints;
 /// </remarks>
 public static class SafetensorsFile
 {
+    /// <summary>Key of the metadata in which a run's rejected generator says what the verdict was.</summary>
+    public const string VerdictKey = "verdict";
+
     private const int PrefixBytes = 8;
     private const int ChunkBytes = 1 << 28;   // copied at a time
     private const string Remedy = "it is damaged, cut off or added to; fetch it again from where it came";
@@ -103,6 +106,7 @@ public static class SafetensorsFile
         TensorFile file, string path, IReadOnlyDictionary<string, Tensor> values, IReadOnlyDictionary<string, string> metadata)
     {
         var merged = new Dictionary<string, string>(file.Metadata);
+        merged.Remove(VerdictKey);   // of the file that is copied, and not of the copy
         foreach (var (key, text) in metadata)
             merged[key] = text;
 

@@ -13,6 +13,9 @@ public sealed class SafetensorsFormat : ICheckpointFormat
     public string Name => FormatName;
 
     /// <inheritdoc/>
+    public bool HasMetadata => true;
+
+    /// <inheritdoc/>
     public bool Recognises(ReadOnlySpan<byte> start, CheckpointFile file) =>
         SafetensorsIndex.Begins(start) || (SafetensorsFile.HeaderBytes(start) is not null && start.Length > 8 && start[8] == '{');
 

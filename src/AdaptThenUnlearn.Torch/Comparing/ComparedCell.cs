@@ -174,7 +174,7 @@ public sealed record CellOutcome(
             share.Hits,
             after.Shares.Single(other => other.Classifier == share.Classifier && other.Class == share.Class).Hits));
         return new CellOutcome(
-            record.Outputs.Single(output => output.Role == OutputRoles.Artifact).Sha256,
+            record.Outputs.Single(output => OutputRoles.IsGenerator(output.Role)).Sha256,
             before.Looks[0].Samples,
             before.Looks[0].Hits,
             afterwards.Looks[0].Hits,

@@ -146,7 +146,7 @@ public sealed class ComparisonRuns(
     // Path of the artifact; null where it is missing or is not the one that was measured.
     private string? ArtifactOf(ComparisonRequest request, CellOutcome outcome)
     {
-        string[] names = [request.Inputs.ArtifactName, request.Inputs.CopyName];
+        string[] names = [request.Inputs.ArtifactName, request.Inputs.CopyName, request.Inputs.RejectedName];
         return names.Select(name => Path.Combine(FolderOf(request), name))
             .FirstOrDefault(path => Sha256Digest.FindAt(path) == outcome.ArtifactSha256);
     }

@@ -60,6 +60,11 @@ public sealed class InputFiles
     public string CopyName =>
         _policy.Name + (GeneratorParts.Count > 0 ? ".safetensors.index.json" : Path.GetExtension(Generator));
 
+    /// <summary>Name of the file that may not be released, and of a trained one until it is known that it may.</summary>
+    /// <remarks>Where the checkpoint is an index of several files, the rejected generator is one file.</remarks>
+    public string RejectedName =>
+        _policy.Name + ".rejected" + (GeneratorParts.Count > 0 ? ".safetensors" : Path.GetExtension(Generator));
+
     /// <summary>
     /// Size of the generator's checkpoint in bytes, doubled where a discriminator of its size must be made; 0 where the file is
     /// missing.

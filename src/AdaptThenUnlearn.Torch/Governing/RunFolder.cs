@@ -37,6 +37,7 @@ public sealed class RunFolder : IDisposable
     [
         inputs.ArtifactName,
         inputs.CopyName,
+        inputs.RejectedName,
         .. inputs.GeneratorParts.Select(part => System.IO.Path.GetFileName(part)),
         .. ReportFormats.All.Select(report => report.FileName),
         .. RunPictures.Names,
@@ -232,6 +233,42 @@ public sealed class RunFolder : IDisposable
             AtomicFile.Write(GetPath(name), source.Length, source.CopyTo);
         RecordOutput(role, name);
     }
+
+    /// <summary>
+    /// Deletes the generators of earlier runs, released or rejected, so that none is taken for this run's, whatever becomes of
+    /// it.
+    /// </summary>
+    /// <remarks>Opening the folder has refused to overwrite an input, and any file that atu did not make.</remarks>
+    /// <param name="policy">Name of the policy. A file of an earlier run may have had another ending.</param>
+    /// <param name="inputs">The run's; they decide the names of the generator's files.</param>
+    /// <exception cref="RunException">A file cannot be deleted.</exception>
+    public void DeleteGenerators(string policy, InputFiles inputs)
+    {
+        var read = inputs.EnumerateFiles().ToList();
+        var names = WrittenFiles.Read(Path)
+            .Where(name => name.StartsWith(policy + ".", StringComparison.Ordinal) && name.IndexOfAny(['/', '\\']) < 0)
+            .Concat([inputs.ArtifactName, inputs.CopyName, inputs.RejectedName])
+            .Except(ReportFormats.All.Select(report => report.FileName));
+        try
+        {
+            foreach (var path in names.Select(GetPath).Where(path => WriteGuard.FindObstacle(path, read, _ => true) is null))
+                File.Delete(path);
+        }
+        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
+        {
+            throw new RunException(
+                RunCodes.OutputFolder,
+                $"{Path}: the generator of an earlier run cannot be removed: {refused.Message}; delete it, or choose another "
+                    + "folder",
+                refused);
+        }
+    }
+
+    /// <summary>Gives a file another name, all at once.</summary>
+    /// <param name="name">Its name, relative to the folder.</param>
+    /// <param name="newName">Its new name, relative to the folder.</param>
+    /// <exception cref="FileNotWrittenException">The folder cannot be written.</exception>
+    public void Rename(string name, string newName) => AtomicFile.Rename(GetPath(name), GetPath(newName));
 
     /// <summary>Notes a file that was written into the folder by other code.</summary>
     /// <inheritdoc cref="Write(string, string, ReadOnlyMemory{byte})"/>

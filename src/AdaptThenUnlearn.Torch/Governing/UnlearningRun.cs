@@ -45,6 +45,9 @@ public sealed class UnlearningRun(
     /// <exception cref="RunException">There is too little memory, or a file was changed while the run was under way.</exception>
     public RunRecord Execute(CancellationToken cancel)
     {
+        // Delete what an earlier run released or rejected: this one may fail at any later line.
+        folder.DeleteGenerators(_policy.Name, inputs);
+
         // Load everything that the policy names, and refuse what does not fit it before time is spent on measuring.
         if (request.Device.type == TorchSharp.DeviceType.CUDA)
             TorchBackend.KeepFloat32();
@@ -63,23 +66,23 @@ public sealed class UnlearningRun(
         var before = Measure(evaluator, "measuring before", original.Generator, original.Sha256, cancel);
         var violated = Gate.ViolatedFeatures(_policy, before);
 
-        // Release the original as it is where nothing is to be unlearned.
+        // Judge the original as it is where nothing is to be unlearned.
+        var artifact = new JudgedGenerator(_policy, inputs, folder, original, request.Tool);
         if (!request.Train || violated.Count == 0 || Gate.IsMeaningless(before))
         {
-            ReleaseOriginal();
             pictures.Grid(original.Generator, unlearned: null);
-            return Conclude(before, after: null, training: null, cancel);
+            return Conclude(before, after: null, training: null, artifact, cancel);
         }
 
         // Unlearn, save the result, and measure what was saved.
         using var unlearned = Unlearn(original, classifiers, violated, out var training, cancel);
-        using var artifact = Release(original, unlearned);
-        var after = Measure(evaluator, "measuring after", artifact.Generator, artifact.Sha256, cancel, before);
+        using var saved = artifact.Save(unlearned.Networks, request.Device);
+        var after = Measure(evaluator, "measuring after", saved.Generator, saved.Sha256, cancel, before);
 
         // Judge, and write the evidence.
-        pictures.Grid(original.Generator, artifact.Generator);
+        pictures.Grid(original.Generator, saved.Generator);
         pictures.Curves(unlearned);
-        return Conclude(before, after, training, cancel);
+        return Conclude(before, after, training, artifact, cancel);
     }
 
     private void RequireInputsPresent()
@@ -179,52 +182,26 @@ public sealed class UnlearningRun(
             journal);
     }
 
-    private void ReleaseOriginal()
-    {
-        folder.Copy(OutputRoles.Artifact, inputs.CopyName, inputs.OpenHashed(inputs.Generator));
-        foreach (var (index, part) in inputs.GeneratorParts.Index())
-            folder.Copy(InputRoles.Part(OutputRoles.Artifact, index + 1), Path.GetFileName(part), inputs.OpenHashed(part));
-    }
-
-    // What is measured and judged is what was saved, in the original's format, and read back from the disk.
-    private LoadedGenerator Release(LoadedGenerator original, UnlearnedGenerator unlearned)
-    {
-        var path = folder.GetPath(inputs.ArtifactName);
-        GeneratorCheckpoint.SaveInFormatOf(
-            inputs.OriginalFile,
-            original,
-            path,
-            unlearned.Networks,
-            new Dictionary<string, string> { ["policy"] = _policy.Name, ["tool"] = request.Tool });
-        folder.RecordOutput(OutputRoles.Artifact, inputs.ArtifactName);
-        return GeneratorCheckpoint.Load(
-            path,
-            original.Format,
-            sha256: null,
-            discriminatorPath: null,
-            request.Device,
-            latentSize: original.Generator.LatentSize,
-            layers: _policy.Generator.Layers);
-    }
-
-    private RunRecord Conclude(Measurement before, Measurement? after, TrainingRecord? training, CancellationToken cancel)
+    private RunRecord Conclude(
+        Measurement before,
+        Measurement? after,
+        TrainingRecord? training,
+        JudgedGenerator artifact,
+        CancellationToken cancel)
     {
         // Refuse to conclude anything about files that are not the ones that were measured.
         RequireInputsUnchanged(cancel);
-        if (folder.Outputs.Single(output => output.Role == OutputRoles.Artifact).Sha256 != (after ?? before).GeneratorSha256)
-            throw new RunException(
-                RunCodes.ChangedFile,
-                $"{folder.Path}: the artifact is not the generator that was measured, so nothing was concluded; run again");
 
-        // Judge, and write the reports and the record.
+        // Judge, and only then give the generator the name under which it is released; write the reports and the record.
         var verdict = Gate.Judge(_policy, before, after, Today());
+        artifact.Conclude(verdict.Outcome, (after ?? before).GeneratorSha256);
         var record = new RunRecord(
             RunRecord.CurrentSchemaVersion,
             request.Tool,
             _policy,
             request.Source,
             _inputs,
-            folder.Outputs,
+            [.. folder.Outputs.OrderBy(output => OutputRoles.IsGenerator(output.Role) ? 0 : 1)],
             before,
             after,
             training,

@@ -20,4 +20,9 @@ public static class GateCodes
 
     /// <summary>Warning: the gate failed and was let through.</summary>
     public const string LetThrough = "ATU3005";
+
+    /// <summary>
+    /// Files that a run record names are missing, so they were not checked; a warning where only the readings are to be judged.
+    /// </summary>
+    public const string MissingFiles = "ATU3006";
 }

@@ -73,6 +73,24 @@ public static class AtomicFile
     /// <param name="text">Its text.</param>
     public static void Write(string path, string text) => Write(path, Encoding.UTF8.GetBytes(text));
 
+    /// <summary>Gives a file another name in the same folder, all at once and on the disk.</summary>
+    /// <param name="from">The file.</param>
+    /// <param name="path">Its new name; an existing file is replaced.</param>
+    /// <exception cref="FileNotWrittenException">The folder cannot be written.</exception>
+    public static void Rename(string from, string path)
+    {
+        RefuseOtherThanFile(path);
+        try
+        {
+            File.Move(from, path, overwrite: true);
+            NativeFiles.FlushFolder(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        }
+        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
+        {
+            throw Explain(path, bytes: 0, failed);
+        }
+    }
+
     /// <summary>Explains why the system did not write a file of this length.</summary>
     internal static FileNotWrittenException Explain(string path, long bytes, Exception failed) => failed switch
     {

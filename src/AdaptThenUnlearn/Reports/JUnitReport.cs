@@ -61,7 +61,9 @@ public sealed class JUnitReport : IReportFormat
     [
         ("verdict", OutcomeText.Name(record.Verdict.Outcome)),
         ("generator.before.sha256", record.Before.GeneratorSha256),
-        ("generator.released.sha256", (record.After ?? record.Before).GeneratorSha256),
+        (
+            record.Verdict.Outcome.IsPass() ? "generator.released.sha256" : "generator.rejected.sha256",
+            (record.After ?? record.Before).GeneratorSha256),
         ("policy.file", record.PolicySource.File),
         ("policy.sha256", record.PolicySource.Sha256),
         ("policy.effective.sha256", record.PolicySource.EffectiveSha256),

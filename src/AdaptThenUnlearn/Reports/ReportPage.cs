@@ -145,8 +145,11 @@ internal sealed record ReportPage(
         return new(ReportTopic.Run, "How it ran", table,
             [
                 Trusted("This report is evidence for a release decision; "),
-                Code("atu verify run.json"),
-                Trusted(" judges the record again and checks every hash.")
+                Code(RunReports.VerifyCommand),
+                Trusted(
+                    " judges the record again and checks the files that lie where it names them. Without "),
+                Code("--readings"),
+                Trusted(", every file that the run read or wrote must be there.")
             ]);
 
         void Line(string what, params Phrase[] value) => table.AddRow([Trusted(what)], value);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Runs;
 
@@ -20,6 +21,7 @@ public static class RunFacts
             record.Inputs.FirstOrDefault(input => input.Role == InputRoles.Generator) is { } generator
                 ? new("Generator", FileName(generator.Path)) { Digest = Short(generator.Sha256) }
                 : null,
+            JudgedFile(record),
             new("Policy", FileName(record.PolicySource.File)) { Digest = Short(record.PolicySource.Sha256) },
             new("Measured", finished.ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture)),
             Fact("Owner", record.Policy.Owner),
@@ -37,6 +39,15 @@ public static class RunFacts
 
         static RunFact? Fact(string name, string? text) => text is null ? null : new(name, text);
     }
+
+    // Records of earlier versions call a rejected file an artifact too.
+    private static RunFact? JudgedFile(RunRecord record) =>
+        record.Outputs.FirstOrDefault(output => OutputRoles.IsGenerator(output.Role)) is { } file
+            ? new(
+                file.Role == OutputRoles.Artifact && record.Verdict.Outcome.IsPass() ? "Released" : "Rejected",
+                FileName(file.Path))
+            { Digest = Short(file.Sha256) }
+            : null;
 
     // As recorded, paths have forward slashes; a record from elsewhere may have others.
     private static string FileName(string path) => path[(path.LastIndexOfAny(['/', '\\']) + 1)..];

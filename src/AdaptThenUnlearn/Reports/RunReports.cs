@@ -6,6 +6,9 @@ namespace AdaptThenUnlearn.Reports;
 /// <summary>The reports that a policy asks for, beside the record that they are made from.</summary>
 public static class RunReports
 {
+    /// <summary>The command that judges a run again from its record, also where only the reports came with it.</summary>
+    public const string VerifyCommand = "atu verify run.json --readings";
+
     /// <summary>Writes them, over what was there.</summary>
     /// <param name="folder">The run's folder.</param>
     /// <param name="record">Of the run.</param>

@@ -63,7 +63,8 @@ public sealed class SarifReport : IReportFormat
         {
             ["verdict"] = OutcomeText.Name(record.Verdict.Outcome),
             ["generatorBeforeSha256"] = record.Before.GeneratorSha256,
-            ["generatorReleasedSha256"] = (record.After ?? record.Before).GeneratorSha256,
+            [record.Verdict.Outcome.IsPass() ? "generatorReleasedSha256" : "generatorRejectedSha256"] =
+                (record.After ?? record.Before).GeneratorSha256,
             ["policyEffectiveSha256"] = record.PolicySource.EffectiveSha256,
         },
     };

@@ -3,8 +3,17 @@ namespace AdaptThenUnlearn.Runs;
 /// <summary>Names of the files a run writes, where other code must find one again.</summary>
 public static class OutputRoles
 {
-    /// <summary>The checkpoint to release.</summary>
+    /// <summary>
+    /// The checkpoint to release. Records of earlier versions call a rejected one so too: there the verdict says which it is.
+    /// </summary>
     public const string Artifact = "artifact";
+
+    /// <summary>The checkpoint that was judged and may not be released.</summary>
+    public const string Rejected = "rejected artifact";
+
+    /// <summary>Whether a role is that of the checkpoint that was judged, released or not, and not of a further file.</summary>
+    /// <param name="role">As a record has it.</param>
+    public static bool IsGenerator(string role) => role is Artifact or Rejected;
 
     /// <summary>Images of the original and the unlearned generator for the same latents.</summary>
     public const string Grid = "before and after";

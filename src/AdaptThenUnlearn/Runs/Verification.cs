@@ -8,7 +8,9 @@ namespace AdaptThenUnlearn.Runs;
 /// <summary>
 /// Judges a run again from its record: hashes every file it names, and compares the stored readings with the policy.
 /// </summary>
-/// <param name="Problems">What does not fit, in sentences; empty when the record is valid.</param>
+/// <param name="Problems">
+/// What does not fit, and which files are missing, in sentences; empty when the record is valid and every file was checked.
+/// </param>
 /// <param name="Verdict">Of the stored readings under the recorded policy, today.</param>
 public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdict)
 {
@@ -22,10 +24,19 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
     /// </summary>
     public bool HasPolicy { get; init; } = true;
 
-    /// <summary>The outcome today; failed where the record is not valid.</summary>
+    /// <summary>Every file that the record names, as it was found; empty where no file was looked for.</summary>
+    public IReadOnlyList<FileCheck> Files { get; init; } = [];
+
+    /// <summary>The files that are missing: nothing contradicts the record, and nothing shows that they would fit.</summary>
+    public IReadOnlyList<FileCheck> MissingFiles => [.. Files.Where(file => file.State is FileState.NotHere)];
+
+    /// <summary>The problems but for missing files: the record or a file was changed.</summary>
+    public IReadOnlyList<string> Contradictions => [.. Problems.Except(MissingFiles.Select(file => file.Problem!))];
+
+    /// <summary>The outcome today; failed where the record is not valid or a file is missing.</summary>
     public Outcome Outcome => Problems.Count == 0 ? Verdict.Outcome : Outcome.Failed;
 
-    /// <summary>Whether the record is valid and its generator may be released today.</summary>
+    /// <summary>Whether the record is valid, no file is missing, and its generator may be released today.</summary>
     public bool Passed => Outcome.IsPass();
 
     /// <summary>Verifies a record.</summary>
@@ -38,7 +49,12 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
         string folder, RunRecord record, PolicyVocabulary vocabulary, DateOnly today, CancellationToken cancel = default)
     {
         var readings = VerifyReadings(record, vocabulary, today);
-        return readings with { Problems = [.. readings.Problems, .. FileProblems(folder, record, cancel).OfType<string>()] };
+        var files = FileCheck.CheckAll(folder, record, cancel).ToList();
+        return readings with
+        {
+            Files = files,
+            Problems = [.. readings.Problems, .. files.Select(file => file.Problem).OfType<string>()],
+        };
     }
 
     /// <summary>
@@ -55,10 +71,12 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
 
         List<string> problems = [];
         var judged = (record.After ?? record.Before).GeneratorSha256;
-        var artifacts = record.Outputs.Where(output => output.Role == OutputRoles.Artifact).ToList();
+        var artifacts = record.Outputs.Where(output => OutputRoles.IsGenerator(output.Role)).ToList();
         if (artifacts.Count != 1)
             problems.Add(artifacts.Count == 0 ? "the record names no artifact" : "the record names more than one artifact");
-        problems.AddRange(artifacts.Where(artifact => artifact.Sha256 != judged)
+
+        // A rejected file may say so in its metadata, so its digest need not be that of the file that was measured.
+        problems.AddRange(artifacts.Where(artifact => artifact.Role == OutputRoles.Artifact && artifact.Sha256 != judged)
             .Select(artifact => $"the artifact {artifact.Path} is not the generator that was measured ({judged})"));
 
         if (record.Inputs.Where(input => input.Role == InputRoles.Generator).ToList() is not [var original]
@@ -79,7 +97,11 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
                     .FirstOrDefault(why => why is not null)
                 ?? "the recorded verdict is not what the recorded readings give");
 
-        return new Verification(problems, Gate.Judge(record.Policy, record.Before, record.After, today))
+        var now = Gate.Judge(record.Policy, record.Before, record.After, today);
+        if (artifacts.Exists(artifact => artifact.Role == OutputRoles.Rejected)
+            && (then.Outcome.IsPass() || now.Outcome.IsPass()))
+            problems.Add("the record names a rejected artifact, and the recorded readings pass");
+        return new Verification(problems, now)
         {
             IsReworded = !HasSameWording(record.Verdict, then)
         };
@@ -142,32 +164,6 @@ public sealed record Verification(IReadOnlyList<string> Problems, Verdict Verdic
 
         bool Named(string sha256, params string[] roles) =>
             record.Inputs.Any(input => roles.Contains(input.Role) && input.Sha256 == sha256);
-    }
-
-    // A record may come from anyone: outputs must be files in its folder, and only images are read from folders.
-    private static IEnumerable<string?> FileProblems(string folder, RunRecord record, CancellationToken cancel)
-    {
-        foreach (var output in record.Outputs)
-            yield return IsWithin(output.Path)
-                ? Problem(output.Role, output.Path, output.Sha256, mayBeFolder: false)
-                : $"{output.Role} {output.Path} does not lie in the run's folder, where a run writes";
-        foreach (var input in record.Inputs)
-            yield return Problem(input.Role, input.Path, input.Sha256, InputRoles.MayBeFolder(input.Role));
-
-        string? Problem(string role, string path, string expected, bool mayBeFolder)
-        {
-            var full = Path.Combine(folder, path);
-            if (!mayBeFolder && Directory.Exists(full))
-                return $"{role} {path} is a folder, and must be a file";
-
-            return Sha256Digest.FindAt(full, cancel) switch
-            {
-                null => $"{role} {path} is missing or cannot be read",
-                var actual when actual != expected =>
-                    $"{role} {path} has changed: its SHA-256 is {actual}, the record says {expected}",
-                _ => null,
-            };
-        }
     }
 
     internal static bool IsWithin(string path) => !Path.IsPathRooted(path) && !path.Split('/', '\\').Contains("..");

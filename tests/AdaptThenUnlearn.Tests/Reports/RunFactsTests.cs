@@ -17,6 +17,7 @@ public sealed class RunFactsTests
         Assert.Equal(
             [
                 new("Generator", "generator.safetensors") { Digest = _run.Before.GeneratorSha256[..12] },
+                new("Released", "no-eights.safetensors") { Digest = _run.After!.GeneratorSha256[..12] },
                 new("Policy", "policy.json") { Digest = _run.PolicySource.Sha256[..12] },
                 new("Measured", "2026-03-01 10:03 UTC"),
                 new("Owner", "trust-and-safety"),
@@ -33,7 +34,22 @@ public sealed class RunFactsTests
 
     [Fact]
     public void List_RunOutsideABuild_LeavesOutWhatIsUnknown() => Assert.Equal(
-        ["Generator", "Policy", "Measured", "Tool"], RunFacts.List(Records.Run()).Select(fact => fact.Name));
+        ["Generator", "Released", "Policy", "Measured", "Tool"], RunFacts.List(Records.Run()).Select(fact => fact.Name));
+
+    // A record of an earlier version calls a rejected file the artifact.
+    [Theory]
+    [InlineData("passed", OutputRoles.Artifact, "Released")]
+    [InlineData("waived", OutputRoles.Artifact, "Released")]
+    [InlineData("failed", OutputRoles.Artifact, "Rejected")]
+    [InlineData("failed", OutputRoles.Rejected, "Rejected")]
+    [InlineData("unmeasured", OutputRoles.Rejected, "Rejected")]
+    public void List_JudgedGenerator_IsNamedByItsVerdict(string run, string role, string expected)
+    {
+        var record = Records.Named(run);
+        record = record with { Outputs = [record.Outputs[0] with { Role = role }] };
+
+        Assert.Equal(expected, RunFacts.List(record)[1].Name);
+    }
 
     [Theory]
     [InlineData("markdown")]

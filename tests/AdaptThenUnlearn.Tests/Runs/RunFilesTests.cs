@@ -143,7 +143,7 @@ public sealed class RunFilesTests : IDisposable
     [InlineData("/dev/zero", "does not lie in the run's folder")]
     [InlineData("../outside", "does not lie in the run's folder")]
     [InlineData("images", "is a folder, and must be a file")]
-    [InlineData("pipe", "is missing or cannot be read")]
+    [InlineData("pipe", "is there, and cannot be read")]
     public async Task Verify_OutputThatNoRunWrites_IsAProblemAtOnce(string path, string expected)
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "devices and pipes go by other names there");
@@ -198,6 +198,60 @@ public sealed class RunFilesTests : IDisposable
 
         Assert.Empty(verification.Problems);
         Assert.True(verification.Passed);
+    }
+
+    [Fact]
+    public void Verify_FilesThatAreNotHere_AreToldApartFromChangedOnes()
+    {
+        var record = WrittenRun();
+        File.Delete(At("no-eights.safetensors"));
+        File.Delete(At("auditor.safetensors"));
+
+        var missing = Verify(record);
+        Assert.Equal(["artifact", "classifier auditor"], missing.MissingFiles.Select(file => file.Role));
+        Assert.Equal(
+            ["artifact no-eights.safetensors is missing", "classifier auditor auditor.safetensors is missing"],
+            missing.Problems);
+        Assert.Empty(missing.Contradictions);
+        Assert.False(missing.Passed);   // a caller that asks no more than this must not take it for checked
+        Assert.All(
+            missing.Files.Except(missing.MissingFiles), file => Assert.Equal((FileState.Fits, null), (file.State, file.Problem)));
+
+        File.AppendAllText(At("generator.safetensors"), "!");
+        var changed = Verify(record);
+        Assert.StartsWith(
+            "generator generator.safetensors has changed", Assert.Single(changed.Contradictions), StringComparison.Ordinal);
+        Assert.Equal(2, changed.MissingFiles.Count);
+    }
+
+    [Fact]
+    public void Verify_RejectedArtifact_NeedNotBeTheMeasuredFileAndNeverBelongsToAPass()
+    {
+        var passed = WrittenRun();
+        var after = passed.After!;
+        var failed = passed with
+        {
+            After = after with { Features = [after.Features[0] with { Looks = [new Look(10000, 400)] }] },
+        };
+        failed = failed with
+        {
+            Verdict = Gate.Judge(failed.Policy, failed.Before, failed.After, Records.Today),
+            Outputs = [new OutputFile(OutputRoles.Rejected, "no-eights.rejected.safetensors", new string('d', 64))],
+        };
+
+        Assert.Empty(Verification.VerifyReadings(failed, Records.Vocabulary, Records.Today).Problems);
+
+        // An earlier version called it the artifact, and then it must be the file that was measured.
+        var earlier = failed with { Outputs = [failed.Outputs[0] with { Role = OutputRoles.Artifact }] };
+        Assert.Contains(
+            "is not the generator that was measured",
+            Assert.Single(Verification.VerifyReadings(earlier, Records.Vocabulary, Records.Today).Problems),
+            StringComparison.Ordinal);
+
+        Assert.Equal(
+            "the record names a rejected artifact, and the recorded readings pass",
+            Assert.Single(Verification.VerifyReadings(
+                passed with { Outputs = failed.Outputs }, Records.Vocabulary, Records.Today).Problems));
     }
 
     public static TheoryData<string, string> Tampering => new()

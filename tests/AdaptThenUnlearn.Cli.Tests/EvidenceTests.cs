@@ -1,0 +1,148 @@
+using System.Text.RegularExpressions;
+using AdaptThenUnlearn.Tests;
+
+namespace AdaptThenUnlearn.Cli.Tests;
+
+/// <summary>What of a run is handed on: the files that the action uploads, and what <c>atu verify</c> says about them.</summary>
+public sealed partial class EvidenceTests(SmallHouse house) : IClassFixture<SmallHouse>, IDisposable
+{
+    private readonly string _downloads = Directory.CreateTempSubdirectory("atu-evidence-").FullName;
+
+    public void Dispose() => Directory.Delete(_downloads, recursive: true);
+
+    [Theory]
+    [InlineData("uploaded-passed", "\"maxRate\": 0.9", 0)]
+    [InlineData("uploaded-failed", "\"maxRate\": 0.001", 1)]
+    public void Verify_OnlyWhatTheActionUploads_JudgesByTheCommandOfTheReport(string name, string limit, int expected)
+    {
+        var downloaded = Download(name, limit);
+        Assert.Equal(
+            ["junit.xml", "report.html", "report.md", "report.sarif", "run.json"],
+            Directory.EnumerateFiles(downloaded, "*", SearchOption.AllDirectories)
+                .Select(Path.GetFileName)
+                .Order(StringComparer.Ordinal));
+        var command = VerifyPattern().Match(File.ReadAllText(Path.Combine(downloaded, "report.md"))).Groups[1].Value.Split(' ');
+
+        using var atu = Atu.StartIn(downloaded, command);
+        var (exitCode, output, errors) = atu.Finish();
+
+        Assert.Equal(expected, exitCode);
+        var outcome = expected == 0 ? "Passed" : "Failed";
+        Assert.Contains($"{name}: the record is valid: {outcome}; ", output, StringComparison.Ordinal);
+        Assert.EndsWith(" files were not here to check", output.TrimEnd(), StringComparison.Ordinal);
+        Assert.Contains("warning ATU3006", errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("ATU3003", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Verify_FilesAreMissing_DoesNotPassUnlessOnlyTheReadingsAreAskedFor()
+    {
+        var record = Path.Combine(Download("missing", "\"maxRate\": 0.9"), "run.json");
+
+        var (exitCode, output, errors) = Atu.Run("verify", record);
+
+        Assert.Equal(ExitCodes.NotFinished, exitCode);
+        Assert.Contains("missing: the record is valid: Passed; ", output, StringComparison.Ordinal);
+        Assert.Contains("error ATU3006", errors, StringComparison.Ordinal);
+        Assert.Contains("add --readings", errors, StringComparison.Ordinal);
+        Assert.Equal(ExitCodes.Passed, Atu.Run("verify", record, "--readings").ExitCode);
+    }
+
+    // Whatever is asked for, what was changed is never valid.
+    [Theory]
+    [InlineData("report.md", false)]
+    [InlineData("run.json", false)]
+    [InlineData("images/before-after.png", true)]
+    [InlineData("tampered.safetensors", true)]
+    public void Verify_FileWasChanged_FailsWithAndWithoutTheFlag(string file, bool everything)
+    {
+        var downloaded = Download("tampered", "\"maxRate\": 0.9", everything);
+        var path = Path.Combine(downloaded, file);
+        if (file == "run.json")
+            File.WriteAllText(
+                path, File.ReadAllText(path).Replace("\"passed\": true", "\"passed\": false", StringComparison.Ordinal));
+        else
+            File.AppendAllText(path, " ");
+
+        foreach (var more in new string[][] { [], ["--readings"] })
+        {
+            var (exitCode, output, errors) = Atu.Run(["verify", Path.Combine(downloaded, "run.json"), .. more]);
+
+            Assert.Equal(ExitCodes.GateFailed, exitCode);
+            Assert.Contains("tampered: the record is not valid; ", output, StringComparison.Ordinal);
+            Assert.Contains("error ATU3003", errors, StringComparison.Ordinal);
+        }
+    }
+
+    // Generators are uploaded on request, and then only those that may be released.
+    [Theory]
+    [InlineData("no-eights.safetensors", true)]
+    [InlineData("no-eights.pt", true)]
+    [InlineData("no-eights.pkl", true)]
+    [InlineData("no-eights.ckpt", true)]
+    [InlineData("no-eights.rejected.safetensors", false)]
+    [InlineData("no-eights.rejected.pt", false)]
+    [InlineData("no-eights.rejected.pkl", false)]
+    [InlineData("no-eights.rejected.ckpt", false)]
+    public void Action_GeneratorIsAskedFor_UploadsOnlyReleasedOnes(string file, bool expected)
+    {
+        var patterns = GeneratorPattern().Matches(Action)
+            .Select(match => (Excludes: match.Groups[1].Length > 0, Pattern: Glob(match.Groups[2].Value)))
+            .ToList();
+        Assert.Equal(4, patterns.Count);
+
+        // As the action's own list is read: the last pattern that matches decides.
+        var last = patterns.LastOrDefault(each => each.Pattern.IsMatch("policy/" + file));
+        Assert.Equal(expected, last is { Excludes: false, Pattern: not null });
+    }
+
+    // Copies what the action uploads by default of a run, or everything.
+    private string Download(string name, string limit, bool everything = false)
+    {
+        var made = house.At($"out-{name}");
+        Atu.Run("govern", house.Policy(name, limit), "--no-train", "--fresh", "--out", made);
+        var report = CommandPattern().Match(Action).Groups[1].Value;
+        Assert.Equal(0, Atu.Run([.. report.Split(' '), Path.Combine(made, name, "run.json")]).ExitCode);
+
+        var uploaded = everything ? [new Regex("")] : UploadedByDefault().ToList();
+        foreach (var file in Directory.EnumerateFiles(made, "*", SearchOption.AllDirectories))
+        {
+            var relative = Path.GetRelativePath(made, file).Replace('\\', '/');
+            if (!uploaded.Exists(pattern => pattern.IsMatch(relative)))
+                continue;
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(_downloads, relative))!);
+            File.Copy(file, Path.Combine(_downloads, relative), overwrite: true);
+        }
+
+        return Path.Combine(_downloads, name);
+    }
+
+    private static string Action => File.ReadAllText(Path.Combine(Repository.Root, "action.yml"));
+
+    // The patterns of the upload step that no input switches on, relative to the output folder.
+    private static IEnumerable<Regex> UploadedByDefault()
+    {
+        const string Folder = "${{ inputs.out }}/";
+        var paths = UploadPattern().Match(Action).Groups[1].Value.Split('\n').Select(line => line.Trim())
+            .Where(line => line.StartsWith(Folder, StringComparison.Ordinal)).ToList();
+        Assert.Contains(Folder + "*/run.json", paths);
+        return paths.Select(path => Glob(path[Folder.Length..]));
+    }
+
+    private static Regex Glob(string pattern) => new(
+        "^" + Regex.Escape(pattern)
+            .Replace("\\*", "[^/]*", StringComparison.Ordinal)
+            .Replace("\\[kt]", "[kt]", StringComparison.Ordinal) + "$");
+
+    [GeneratedRegex(@"uses: actions/upload-artifact@.*?\n *path: \|\n((?: {10}.*\n)+)", RegexOptions.Singleline)]
+    private static partial Regex UploadPattern();
+
+    [GeneratedRegex(@"inputs\.generator == 'true' && format\('(!?)\{0\}/([^']+)'")]
+    private static partial Regex GeneratorPattern();
+
+    [GeneratedRegex(@"atu (report --format \S+) --")]
+    private static partial Regex CommandPattern();
+
+    [GeneratedRegex("`atu (verify [^`]*)`")]
+    private static partial Regex VerifyPattern();
+}
