@@ -9,8 +9,8 @@ public sealed class CakeReadmeTests(LocalFeed feed, SmallHouse house) : IClassFi
 {
     // What failed is what a reviewer needs to read most.
     [Theory]
-    [InlineData("0.9", 0, "✅ Passed: readme")]
-    [InlineData("0.001", 1, "❌ Failed: readme")]
+    [InlineData("0.9", 0, "✅\u00a0Passed: readme")]
+    [InlineData("0.001", 1, "❌\u00a0Failed: readme")]
     public void Readme_Script_PublishesEachVerdictAndEndsWithTheToolsExitCode(string limit, int expected, string heading)
     {
         using var github = new FakeGitHub();
