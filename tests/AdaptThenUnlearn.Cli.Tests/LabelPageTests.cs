@@ -10,6 +10,7 @@ public sealed class LabelPageTests(SmallHouse house) : IClassFixture<SmallHouse>
 {
     private const string Shows = "document.querySelectorAll('#images .shows').length";
     private const string Free = "document.querySelectorAll('#images .free').length";
+    private const string TrainIsStrong = "document.getElementById('train').classList.contains('strong')";
     private const string Focused = "document.activeElement.getAttribute('aria-label')";
 
     [Theory]
@@ -27,35 +28,42 @@ public sealed class LabelPageTests(SmallHouse house) : IClassFixture<SmallHouse>
         await chromium.AppearAsync(width, colours);
         await chromium.GoAsync(address);
 
-        // Every second image of the first page shows it, the rest does not; one key does that for all of them.
+        // Every second image of the first two pages shows it, the rest does not; one key does that for a page.
         Assert.Equal("Image 1: no label", (await chromium.ValueAsync(Focused)).GetString());
         for (var number = 0; number < 12; number++)
             await chromium.PressAsync(number % 2 == 0 ? " " : "Enter", "ArrowRight", "ArrowRight");
-        Assert.Equal(12, (await chromium.ValueAsync(Shows)).GetInt32());
+        await chromium.UntilAsync("document.getElementById('page').textContent === 'Page 3'");
+        Assert.False((await chromium.ValueAsync(TrainIsStrong)).GetBoolean());
         await chromium.PressAsync("t");
         await chromium.UntilAsync("!document.getElementById('problem').hidden");
         Assert.Contains("at least 10 of each", await chromium.TextAsync("#problem"), StringComparison.Ordinal);
-        await chromium.PressAsync("n", "u", "r");
-        Assert.Equal((12, 28), ((await chromium.ValueAsync(Shows)).GetInt32(), (await chromium.ValueAsync(Free)).GetInt32()));
-        Assert.Contains("12 show it, 28 do not", await chromium.TextAsync("#status"), StringComparison.Ordinal);
+        await chromium.PressAsync("n", "u", "PageUp", "r", "PageUp", "r");
+        await chromium.UntilAsync("document.getElementById('page').textContent === 'Page 1'");
+        Assert.Equal((6, 6), ((await chromium.ValueAsync(Shows)).GetInt32(), (await chromium.ValueAsync(Free)).GetInt32()));
+        Assert.Contains("12 show it, 12 do not", await chromium.TextAsync("#status"), StringComparison.Ordinal);
+        Assert.True((await chromium.ValueAsync(TrainIsStrong)).GetBoolean());
 
         // Up and down move by a row, and past the edge to the next page.
         await chromium.PressAsync("End", "ArrowRight", "n", "ArrowDown", "Home");
-        Assert.Equal("Image 41: does not show bright", (await chromium.ValueAsync(Focused)).GetString());
-        Assert.Equal("Page 2 of 2", await chromium.TextAsync("#page"));
+        await chromium.UntilAsync("document.getElementById('page').textContent === 'Page 2'");
+        Assert.Equal("Image 13: does not show bright", (await chromium.ValueAsync(Focused)).GetString());
 
-        await chromium.PressAsync("t");
+        await chromium.PressAsync("u", "t");
         await chromium.UntilAsync("!document.getElementById('trained').hidden");
         var rate = await chromium.TextAsync("#rate");
         Assert.Matches(@"^\d+\.\d %$", rate);
         Assert.Contains(rate, await chromium.TextAsync("#status"), StringComparison.Ordinal);
-        Assert.Contains("\"annotator\": \"bright\"", await chromium.TextAsync("#policy"), StringComparison.Ordinal);
+        Assert.Contains(
+            "\"annotator\": \"bright\", \"auditor\": \"bright-auditor\"",
+            await chromium.TextAsync("#policy"),
+            StringComparison.Ordinal);
+        Assert.DoesNotContain("\"checkpoint\": \"/", await chromium.TextAsync("#policy"), StringComparison.Ordinal);
         Assert.True(File.Exists(Path.Combine(folder, "bright.safetensors")));
 
         await chromium.GoAsync(address);
-        Assert.Equal(("12", "29"), (await chromium.TextAsync("#with"), await chromium.TextAsync("#without")));
+        Assert.Equal(("12", "12"), (await chromium.TextAsync("#with"), await chromium.TextAsync("#without")));
         using (var sheet = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(folder, "labels.json"))))
-            Assert.Equal(41, sheet.RootElement.GetProperty("labels").EnumerateObject().Count());
+            Assert.Equal(24, sheet.RootElement.GetProperty("labels").EnumerateObject().Count());
 
         await LooksRightAsync(chromium, colours);
         Assert.All(
@@ -82,19 +90,41 @@ public sealed class LabelPageTests(SmallHouse house) : IClassFixture<SmallHouse>
             "--count", "20", "--threads", "1");
         await using var chromium = await HeadlessChromium.StartAsync();
         await chromium.GoAsync(await atu.FirstLine);
-        var place =
-            await chromium.ValueAsync(
-                "(({ x, y, width, height }) => [x + width / 2, y + height / "
-                    + "2])(document.querySelector('[data-image=\"5\"]').getBoundingClientRect())");
-
         foreach (var expected in new[] { 1, 0 })
         {
-            foreach (var type in new[] { "mousePressed", "mouseReleased" })
-                await chromium.SendAsync(
-                    "Input.dispatchMouseEvent",
-                    new { type, x = place[0].GetDouble(), y = place[1].GetDouble(), button = "left", clickCount = 1 });
+            await chromium.ClickAsync("#images button:nth-child(6)");
             await chromium.UntilAsync($"{Shows} === {expected}");
         }
+
+        // Every shortcut goes on after a click on a button, and Space marks the image where the person was.
+        await chromium.ClickAsync("#rest");
+        await chromium.UntilAsync($"{Free} === 12");
+        await chromium.PressAsync("u");
+        await chromium.UntilAsync($"{Free} === 0");
+        await chromium.ClickAsync("#help-open");
+        await chromium.UntilAsync("document.getElementById('help').open");
+        await chromium.PressAsync("n", "Escape");
+        await chromium.UntilAsync("!document.getElementById('help').open");
+        Assert.Equal("Image 6: no label", (await chromium.ValueAsync(Focused)).GetString());
+        await chromium.PressAsync("n", "ArrowRight", " ", "?");
+        await chromium.UntilAsync("document.getElementById('help').open");
+        Assert.Equal((1, 1), ((await chromium.ValueAsync(Shows)).GetInt32(), (await chromium.ValueAsync(Free)).GetInt32()));
+        await chromium.PressAsync("Escape");
+
+        // By keys alone the focus stays on the button, and shortcuts go on there too.
+        foreach (var button in new[] { "rest", "undo", "help-open", "train", "previous", "done" })
+        {
+            await chromium.ValueAsync($"document.getElementById('{button}').focus()");
+            await chromium.PressAsync("?");
+            await chromium.UntilAsync("document.getElementById('help').open");
+            await chromium.PressAsync("Escape");
+            await chromium.UntilAsync("!document.getElementById('help').open");
+        }
+
+        await chromium.ValueAsync("document.getElementById('rest').focus()");
+        await chromium.PressAsync("ArrowRight");
+        Assert.Equal("Image 8: no label", (await chromium.ValueAsync(Focused)).GetString());
+        Assert.Empty(chromium.Complaints);
 
         atu.Interrupt();
         Assert.Equal(130, atu.Finish().ExitCode);
@@ -202,10 +232,10 @@ public sealed class LabelPageTests(SmallHouse house) : IClassFixture<SmallHouse>
             colours == "dark" ? brightness < 64 : brightness > 192,
             $"the page's ground has a brightness of {brightness} in {colours}");
         Assert.Equal(
-            "image 42: solid 4px",
+            "Image 25: no label, solid 4px",
             (await chromium.ValueAsync(
-                "(style => `image ${Number(document.activeElement.dataset.image) + 1}: ${style.outlineStyle} "
-                    + "${style.outlineWidth}`)(getComputedStyle(document.activeElement))"))
+                $"(style => `${{{Focused}}}, ${{style.outlineStyle}} ${{style.outlineWidth}}`)"
+                    + "(getComputedStyle(document.activeElement))"))
                 .GetString());
 
         // WCAG 2.2, 1.4.3: text against what lies under it, at least 4.5 to 1.

@@ -29,6 +29,37 @@ public sealed class LabelServerTests(LabelServerTests.Served served) : IClassFix
         Assert.DoesNotContain("style=", page, StringComparison.Ordinal);
     }
 
+    // Without it, browsers ask for /favicon.ico, which is not served.
+    [Fact]
+    public async Task Get_IconOfThePage_IsThere()
+    {
+        var page = await served.Client.GetStringAsync(served.Address);
+        var icon = System.Text.RegularExpressions.Regex.Match(page, "rel=\"icon\" href=\"([^\"]+)\"").Groups[1].Value;
+
+        using var answer = await served.SendAsync(HttpMethod.Get, icon);
+
+        Assert.Equal("image/svg+xml", answer.Content.Headers.ContentType?.MediaType);
+        Assert.StartsWith("<svg", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    // Two windows that ask for the page after the first get the same one.
+    [Fact]
+    public async Task Post_Next_ChoosesAPageOnce()
+    {
+        foreach (var shown in new[] { 12, 12, 0, 20, 20 })
+        {
+            using var answer = await served.PostAsync("next", JsonContent.Create(new { shown }));
+            using var state = JsonDocument.Parse(await answer.Content.ReadAsStringAsync());
+
+            Assert.Equal(
+                Enumerable.Range(0, 20),
+                state.RootElement.GetProperty("order").EnumerateArray().Select(image => image.GetInt32()).Order());
+        }
+
+        using var refused = await served.PostAsync("next", JsonContent.Create(new { more = 1 }));
+        Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
+    }
+
     [Theory]
     [InlineData("/")]
     [InlineData("/favicon.ico")]

@@ -37,8 +37,8 @@ public sealed partial class LabelCommand(Terminal terminal)
 
     private readonly Option<int> _count = new("--count")
     {
-        Description = "Number of images to show",
-        DefaultValueFactory = _ => 200,
+        Description = "Number of images that pages can choose from",
+        DefaultValueFactory = _ => 600,
     };
 
     private readonly Option<long> _seed = new("--seed")
@@ -63,7 +63,7 @@ public sealed partial class LabelCommand(Terminal terminal)
     private readonly Option<int> _port = new("--port") { Description = "Port of the page on 127.0.0.1; 0 for any free port" };
     private readonly Option<bool> _keepUseless = new("--keep-useless")
     {
-        Description = "Write the classifier even if it finds nothing in the held-out images, or no more than chance would",
+        Description = "Write the classifier even if it finds nothing in the held-out images, or is no better than always no",
     };
 
     private readonly Option<bool> _trainOnly = new("--train-only")
@@ -142,6 +142,7 @@ public sealed partial class LabelCommand(Terminal terminal)
 
     private void Serve(LabellingSession session, int port, CancellationToken cancel)
     {
+        session.ShowMore(shown: 0);
         using var server = new LabelServer(new LabelPage(session, terminal, error => PrintHeldOutError(session, error)));
         server.Start(port);
         Terminal.WriteResultLine(server.Address);
@@ -155,9 +156,11 @@ public sealed partial class LabelCommand(Terminal terminal)
     {
         _heldOut = error;
         Terminal.WriteResultLine($"{session.ClassifierPath}: {error}");
-        terminal.WriteStatus("for a policy:");
-        terminal.WriteStatus(TrainedState.PolicyFragment(
-            session.Feature, Path.GetRelativePath(Environment.CurrentDirectory, session.ClassifierPath)));
+        if (error.Doubt is { } doubt)
+            terminal.WriteStatus(doubt);
+        var policy = LabelPage.CreateFragment(session);
+        terminal.WriteStatus($"for a policy in {policy.Folder}:");
+        terminal.WriteStatus(policy.Text);
     }
 
     private FrozenNetwork LoadFeatureNetwork(

@@ -36,17 +36,22 @@ internal sealed class LabelPage(
             : PageResponse.NotFound;
     }
 
-    /// <summary>Stores labels, starts training, or ends the session.</summary>
+    /// <summary>Stores labels, chooses the next page, starts training, or ends the session.</summary>
     /// <param name="path">The part of the address after the token.</param>
     /// <param name="body">JSON.</param>
     /// <param name="ended">Ends training.</param>
     public async Task<PageResponse> HandlePostAsync(string path, byte[] body, CancellationToken ended) => path switch
     {
         "labels" => ApplyLabels(body),
+        "next" => ShowMore(body),
         "train" => StartTraining(ended),
         "done" => await FinishAsync().ConfigureAwait(false),
         _ => PageResponse.NotFound,
     };
+
+    /// <summary>The policy fragment for a session's classifier.</summary>
+    public static PolicyFragment CreateFragment(LabellingSession session) => PolicyFragment.Create(
+        session.Feature, session.ClassifierPath, session.Sheet.Seed, Environment.CurrentDirectory);
 
     /// <inheritdoc/>
     public void Report(StageProgress value)
@@ -87,6 +92,20 @@ internal sealed class LabelPage(
         }
     }
 
+    private PageResponse ShowMore(byte[] body)
+    {
+        try
+        {
+            var request = JsonSerializer.Deserialize<NextPage>(body, LabelState.Json) ?? throw new JsonException("it is null");
+            session.ShowMore(request.Shown);
+            return PageResponse.CreateJson(State());
+        }
+        catch (JsonException wrong)
+        {
+            return PageResponse.CreateProblem(HttpStatusCode.BadRequest, wrong.Message);
+        }
+    }
+
     private PageResponse StartTraining(CancellationToken ended)
     {
         lock (_trainingLock)
@@ -108,7 +127,7 @@ internal sealed class LabelPage(
         try
         {
             var error = session.Train(this, ended);
-            _result = TrainedState.Create(error, session.Feature, session.ClassifierPath);
+            _result = TrainedState.Create(error, session.ClassifierPath, CreateFragment(session));
             onTrained(error);
         }
         catch (OperationCanceledException)
@@ -128,6 +147,9 @@ internal sealed class LabelPage(
     private LabelState State() => new(
         session.Feature,
         session.Samples.Pictures.Count,
+        PageOrder.PageSize,
+        session.Sheet.Order ?? [],
+        TestState.Create(session.Sheet),
         LabelSheet.MinLabelsPerClass,
         session.Sheet.Labels,
         _step,

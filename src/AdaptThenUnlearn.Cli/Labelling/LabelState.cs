@@ -7,6 +7,9 @@ namespace AdaptThenUnlearn.Cli.Labelling;
 /// <summary>The state of a session, sent to the page as JSON.</summary>
 /// <param name="Feature">The feature that is labelled.</param>
 /// <param name="Images">Number of images.</param>
+/// <param name="PageSize">Number of images on a page.</param>
+/// <param name="Order">The images that were chosen so far, in the order of the pages.</param>
+/// <param name="Test">How many of the test images have a label.</param>
 /// <param name="Fewest">Number of labels of each kind that training needs.</param>
 /// <param name="Labels">Whether an image shows the feature, by its number from 0.</param>
 /// <param name="Training">Progress of training; null if there is none.</param>
@@ -15,6 +18,9 @@ namespace AdaptThenUnlearn.Cli.Labelling;
 internal sealed record LabelState(
     string Feature,
     int Images,
+    int PageSize,
+    IReadOnlyList<int> Order,
+    TestState Test,
     int Fewest,
     IReadOnlyDictionary<int, bool> Labels,
     StageProgress? Training,
@@ -37,6 +43,7 @@ internal sealed record LabelState(
 /// <param name="Doubt">A warning about the classifier, in one sentence; null if there is none.</param>
 /// <param name="Classifier">Path of the classifier's checkpoint.</param>
 /// <param name="Policy">Policy fragment that uses the classifier.</param>
+/// <param name="PolicyFolder">The policy's folder in words.</param>
 internal sealed record TrainedState(
     double Rate,
     int With,
@@ -47,27 +54,27 @@ internal sealed record TrainedState(
     ShareState Alarms,
     string? Doubt,
     string Classifier,
-    string Policy)
+    string Policy,
+    string PolicyFolder)
 {
     /// <summary>Creates the state from a held-out error.</summary>
-    public static TrainedState Create(HeldOutError error, string feature, string path) => new(
+    public static TrainedState Create(HeldOutError error, string path, PolicyFragment policy) => new(
         error.Rate, error.With, error.Missed, ShareState.Create(error.Found), error.Without, error.FalseAlarms,
         ShareState.Create(error.Alarms),
-        error.Doubt, path, PolicyFragment(feature, Path.GetRelativePath(Environment.CurrentDirectory, path)));
+        error.Doubt, path, policy.Text, policy.Folder);
+}
 
-    /// <summary>The policy fragment that uses the classifier.</summary>
-    public static string PolicyFragment(string feature, string path) => $$"""
-        "classifiers": {
-          "{{feature}}": { "checkpoint": {{JsonSerializer.Serialize(path.Replace('\\', '/'), _readable)}} }
-        },
-        "undesiredFeatures": [
-          // Name another classifier as "auditor" too: this one must not measure its own result.
-          { "name": "{{feature}}", "annotator": "{{feature}}", "class": "{{feature}}", "maxRate": 0.01 }
-        ]
-        """;
-
-    private static readonly JsonSerializerOptions _readable =
-        new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+/// <summary>The labels of the test images so far.</summary>
+/// <param name="With">Number of test images that show the feature.</param>
+/// <param name="Without">Number of test images that do not.</param>
+internal sealed record TestState(int With, int Without)
+{
+    /// <summary>Counts the labels of test images.</summary>
+    public static TestState Create(LabelSheet sheet)
+    {
+        var labels = sheet.Labels.Where(label => sheet.IsTest(label.Key)).ToLookup(label => label.Value);
+        return new TestState(labels[true].Count(), labels[false].Count());
+    }
 }
 
 /// <summary>A share with its 95 % interval, each 0 to 1.</summary>
@@ -80,6 +87,10 @@ internal sealed record ShareState(double Share, double Lower, double Upper)
     public static ShareState Create((double Share, double Lower, double Upper) share) =>
         new(share.Share, share.Lower, share.Upper);
 }
+
+/// <summary>A request for the next page.</summary>
+/// <param name="Shown">How many images the browser knows; there is nothing to do if the server has chosen more.</param>
+internal sealed record NextPage(int Shown);
 
 /// <summary>Labels that were added, changed or removed.</summary>
 /// <param name="Changes">In the order they were made.</param>

@@ -1,6 +1,6 @@
 namespace AdaptThenUnlearn.Cli.Labelling;
 
-/// <summary>The files of the labelling page: three resources of this assembly, the same for every session.</summary>
+/// <summary>The files of the labelling page: four resources of this assembly, the same for every session.</summary>
 internal static class PageFiles
 {
     /// <summary>Content type and bytes by the name in the address; the page itself has an empty name.</summary>
@@ -8,6 +8,7 @@ internal static class PageFiles
     {
         [""] = ("text/html; charset=utf-8", Read("page.html")),
         ["page.css"] = ("text/css; charset=utf-8", Read("page.css")),
+        ["page.svg"] = ("image/svg+xml", Read("page.svg")),
         ["page.js"] = ("text/javascript; charset=utf-8", Read("page.js")),
     };
 

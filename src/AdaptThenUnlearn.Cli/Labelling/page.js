@@ -1,16 +1,19 @@
 "use strict";
-// Shows one page of images at a time. Every label is sent to the server at once, in order, and is reverted if it cannot be saved.
-const PAGE = 40;
+// Shows one page of images at a time. The server chooses the images of a page when it is first asked for.
+// Every label is sent to the server at once, in order, and is reverted if it cannot be saved.
+const ENOUGH = 200;  // labels that fill the bar
 const SMALL = 160;   // images below this size in pixels are shown without smoothing
 const by = id => document.getElementById(id);
 const undoable = [];
-let state = { feature: "", images: 0, labels: {} };
-let current = 0;
+let state = { feature: "", images: 0, pageSize: 1, order: [], labels: {}, test: { with: 0, without: 0 } };
+let current = 0;   // a place in the order of the images
 let saving = Promise.resolve();
+let acting = Promise.resolve();
 
-const pages = () => Math.max(1, Math.ceil(state.images / PAGE));
-const pageOf = image => Math.floor(image / PAGE);
-const onPage = page => [...Array(Math.max(0, Math.min(PAGE, state.images - page * PAGE))).keys()].map(place => page * PAGE + place);
+const pages = () => Math.max(1, Math.ceil(state.images / state.pageSize));
+const pageOf = place => Math.floor(place / state.pageSize);
+const onPage = page => state.order.slice(page * state.pageSize, (page + 1) * state.pageSize);
+const numberOf = image => state.order.indexOf(image) + 1;
 const labelOf = image => state.labels[image] ?? null;
 const buttonOf = image => by("images").querySelector(`[data-image="${image}"]`);
 const counted = shows => Object.values(state.labels).filter(label => label === shows).length;
@@ -44,28 +47,29 @@ function showImage(image) {
     return;
   const label = labelOf(image);
   button.className = label === null ? "" : label ? "shows" : "free";
-  button.setAttribute("aria-label", `Image ${image + 1}: ${meaning(image)}`);
-  button.tabIndex = image === current ? 0 : -1;
+  button.setAttribute("aria-label", `Image ${numberOf(image)}: ${meaning(image)}`);
+  button.tabIndex = image === state.order[current] ? 0 : -1;
 }
 
 function showCounts() {
   const shows = counted(true), free = counted(false);
   by("with").textContent = shows;
   by("without").textContent = free;
-  by("left").textContent = state.images - shows - free;
-  by("labelled").max = Math.max(1, state.images);
+  by("tested").textContent = `${state.test.with} of ${state.test.with + state.test.without}`;
+  by("labelled").max = Math.min(ENOUGH, state.images);
   by("labelled").value = shows + free;
   const missing = [[shows, "that show it"], [free, "that do not"]].filter(([count]) => count < state.fewest).map(([count, which]) => `${state.fewest - count} more ${which}`);
-  by("advice").textContent = missing.length ? `To train: ${missing.join(" and ")}.` : "There are enough labels to train; 50 to 200 are a good number.";
+  by("advice").textContent = missing.length ? `To train: ${missing.join(" and ")}.` : `There are enough labels to train; 50 to 200 are a good number. The more test images show it, the surer the result.`;
+  by("train").classList.toggle("strong", missing.length === 0);
   by("undo").disabled = undoable.length === 0;
 }
 
 function showPage() {
   const page = pageOf(current);
-  by("page").textContent = `Page ${page + 1} of ${pages()}`;
+  by("page").textContent = `Page ${page + 1}`;
   by("previous").disabled = page === 0;
   by("next").disabled = page === pages() - 1;
-  by("images").setAttribute("aria-label", `Generated images, page ${page + 1} of ${pages()}`);
+  by("images").setAttribute("aria-label", `Generated images, page ${page + 1}`);
   by("images").replaceChildren(...onPage(page).map(image => {
     const button = document.createElement("button");
     button.type = "button";
@@ -80,17 +84,27 @@ function showPage() {
   onPage(page).forEach(showImage);
 }
 
-function go(image) {
+// Asks for the next page once all labels are saved, because they decide what it shows.
+async function showMore() {
+  await saving;
+  state.order = (await ask("next", { shown: state.order.length })).order;
+}
+
+async function go(place) {
   const before = current;
-  current = Math.max(0, Math.min(state.images - 1, image));
+  const wanted = Math.max(0, Math.min(state.images - 1, place));
+  if (wanted >= state.order.length)
+    await showMore();
+  current = Math.min(wanted, state.order.length - 1);
   if (pageOf(before) !== pageOf(current))
     showPage();
   else
-    [before, current].forEach(showImage);
-  buttonOf(current)?.focus();
+    [before, current].forEach(shown => showImage(state.order[shown]));
+  focusImage();
 }
 
-const goToPage = page => { if (page >= 0 && page < pages()) go(page * PAGE); };
+const focusImage = () => buttonOf(state.order[current])?.focus();
+const goToPage = page => page >= 0 && page < pages() ? go(page * state.pageSize) : null;
 
 function put(changes) {
   for (const [image, label] of changes) {
@@ -114,7 +128,11 @@ function save(changes, before, description) {
   announce(`${description}. ${counted(true)} show it, ${counted(false)} do not.`);
   saving = saving
     .then(() => ask("labels", { changes: changes.map(([image, shows]) => ({ image, shows })) }))
-    .then(() => showProblem(null), failed => {
+    .then(({ test }) => {
+      state.test = test;
+      showCounts();
+      showProblem(null);
+    }, failed => {
       put(before);
       showProblem(`Not saved: ${reason(failed)}`);
     });
@@ -122,7 +140,7 @@ function save(changes, before, description) {
 
 function mark(image, label) {
   const wanted = labelOf(image) === label ? null : label;
-  change([[image, wanted]], `Image ${image + 1}: ${wanted === null ? "no label" : wanted ? `shows ${state.feature}` : `does not show ${state.feature}`}`);
+  change([[image, wanted]], `Image ${numberOf(image)}: ${wanted === null ? "no label" : wanted ? `shows ${state.feature}` : `does not show ${state.feature}`}`);
 }
 
 function rest() {
@@ -170,20 +188,22 @@ async function watch() {
 }
 
 const interval = share => `95 % interval ${percent(share.lower)} to ${percent(share.upper)}`;
+const unbroken = text => text.replaceAll(" %", "\u00a0%");
 const percent = share => `${(100 * share).toFixed(1)} %`;
 
 function showResult(result) {
   by("trained").hidden = false;
   by("rate").textContent = percent(result.rate);
-  by("found").textContent = percent(result.found.share);
-  by("found-interval").textContent = interval(result.found);
-  by("missed").textContent = `${result.missed} of ${result.with}`;
+  by("found").textContent = `${result.with - result.missed} of ${result.with}`;
+  by("found-interval").textContent = unbroken(interval(result.found));
   by("alarms").textContent = `${result.falseAlarms} of ${result.without}`;
-  by("alarms-interval").textContent = interval(result.alarms);
+  by("alarms-interval").textContent = unbroken(interval(result.alarms));
+  by("always-no").textContent = unbroken(`always answering no: ${percent(result.with / Math.max(1, result.with + result.without))}`);
   by("doubt").hidden = !result.doubt;
   by("doubt").textContent = result.doubt ?? "";
   by("file").textContent = result.classifier;
   by("policy").textContent = result.policy;
+  by("policy-folder").textContent = result.policyFolder;
   announce(`Trained. Finds ${result.with - result.missed} of ${result.with} (${interval(result.found)}), ${result.falseAlarms} of ${result.without} false alarms, held-out error ${percent(result.rate)}. ${result.doubt ?? ""}`);
 }
 
@@ -212,52 +232,71 @@ const keys = {
   ArrowLeft: () => go(current - 1),
   ArrowDown: () => go(current + columns()),
   ArrowUp: () => go(current - columns()),
-  Home: () => go(pageOf(current) * PAGE),
-  End: () => go(onPage(pageOf(current)).at(-1)),
+  Home: () => go(pageOf(current) * state.pageSize),
+  End: () => go(pageOf(current) * state.pageSize + onPage(pageOf(current)).length - 1),
   PageDown: () => goToPage(pageOf(current) + 1),
   PageUp: () => goToPage(pageOf(current) - 1),
-  n: () => mark(current, false),
+  n: () => mark(state.order[current], false),
   r: rest,
   u: undo,
-  t: train,
+  t: () => { train(); },   // the keys go on while it trains
   "?": () => by("help").showModal(),
 };
 
-// Handle keys only on the images and when nothing has the focus, so that other controls keep their keys.
+// Does one thing after the other: a key may come while the next page is asked for.
+function act(action) {
+  acting = acting.then(action).then(null, failed => showProblem(reason(failed)));
+}
+
+const isOnImage = event => event.target === document.body || by("images").contains(event.target);
+const marks = event => event.key === " " || event.key === "Enter";
+
+// Shortcuts work wherever the focus is. Space and Enter belong to a button that has it; a text that scrolls keeps its arrows.
 document.addEventListener("keydown", event => {
-  const target = event.target;
-  const handled = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-  if (!handled || event.ctrlKey || event.altKey || event.metaKey || by("help").open || !(target === document.body || by("images").contains(target)))
+  const handled = marks(event) ? isOnImage(event) && (() => mark(state.order[current], true)) : keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  if (!handled || event.ctrlKey || event.altKey || event.metaKey || by("help").open || (event.key.length > 1 && event.target === by("policy")))
     return;
   event.preventDefault();
-  handled();
+  if (!event.repeat || !marks(event))
+    act(handled);
+});
+
+// Some browsers click a button when Space is released.
+document.addEventListener("keyup", event => {
+  if (marks(event) && isOnImage(event))
+    event.preventDefault();
 });
 
 by("images").addEventListener("click", event => {
   const button = event.target.closest("[data-image]");
   if (!button)
     return;
-  go(Number(button.dataset.image));
-  mark(current, true);
+  const image = Number(button.dataset.image);
+  act(async () => {
+    await go(state.order.indexOf(image));
+    mark(image, true);
+  });
 });
 
-by("previous").addEventListener("click", () => goToPage(pageOf(current) - 1));
-by("next").addEventListener("click", () => goToPage(pageOf(current) + 1));
-by("rest").addEventListener("click", rest);
-by("undo").addEventListener("click", undo);
-by("train").addEventListener("click", train);
+// After a click with the mouse the focus goes back to the image, so that Space marks it. Whoever pressed a button by key stays there.
+for (const [button, action] of [["previous", keys.PageUp], ["next", keys.PageDown], ["rest", rest], ["undo", undo], ["train", keys.t], ["help-open", keys["?"]]])
+  by(button).addEventListener("click", event => {
+    if (event.detail > 0)
+      buttonOf(state.order[current])?.focus({ preventScroll: true });
+    act(action);
+  });
 by("done").addEventListener("click", done);
-by("help-open").addEventListener("click", () => by("help").showModal());
 
 (async () => {
   try {
     state = await ask("state");
     by("feature").textContent = state.feature;
     document.title = `${state.feature} – atu label`;
-    current = [...Array(state.images).keys()].find(image => labelOf(image) === null) ?? 0;   // continue at the first image without a label
+    const open = state.order.findIndex(image => labelOf(image) === null);
+    current = Math.max(0, open);
     showPage();
     showCounts();
-    buttonOf(current)?.focus();
+    await go(open < 0 ? state.order.length : open);   // continue at the first image without a label
     await watch();
   } catch (failed) {
     showProblem(reason(failed));

@@ -16,7 +16,8 @@ namespace AdaptThenUnlearn.Torch.Labelling;
 /// </para>
 /// <para>
 /// The strength of the L2 penalty is chosen by cross-validation within the training images. An outer cross-validation counts the
-/// errors. The returned head is trained on all labels.
+/// errors, on test images only: they are a random sample, the others may have been chosen for their likeness. Which images were
+/// chosen must not depend on the labels of test images. The returned head is trained on all labels.
 /// </para>
 /// </remarks>
 public static class HeadTraining
@@ -29,6 +30,7 @@ public static class HeadTraining
     /// <param name="labels">
     /// Whether an image shows the feature, by the image's row; at least five images with it and five without.
     /// </param>
+    /// <param name="isTest">Whether errors are counted on an image; the others are trained on only.</param>
     /// <param name="seed">Seed of the division into folds.</param>
     /// <param name="progress">Receives each fold.</param>
     /// <param name="cancel">Ends training between two folds.</param>
@@ -36,6 +38,7 @@ public static class HeadTraining
     public static TrainedHead Run(
         Tensor features,
         IReadOnlyDictionary<int, bool> labels,
+        Func<int, bool> isTest,
         long seed,
         IProgress<StageProgress> progress,
         CancellationToken cancel)
@@ -43,26 +46,27 @@ public static class HeadTraining
         // Standardise the features, and take the rows of the labelled images.
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        var all = features.detach().cpu().to(float64);
-        var mean = all.mean([0]);
-        var scale = Scale(all);
+        var scaled = ScaledFeatures.From(features);
         var images = labels.Keys.Order().ToArray();
-        var rows = (all.index_select(0, tensor(images.Select(image => (long)image).ToArray())) - mean) * scale;   // [N, d]
-        var shows = tensor(images.Select(image => labels[image] ? 1.0 : 0.0).ToArray());                          // [N]
+        var shows = tensor(images.Select(image => labels[image] ? 1.0 : 0.0).ToArray());   // [N]
+        var tested = tensor(images.Select(isTest).ToArray());                              // [N]
 
         // Change to coordinates in the span of the labelled images.
-        var (u, s, v) = linalg.svd(rows, fullMatrices: false);
+        var (u, s, v) = linalg.svd(scaled.Of(images), fullMatrices: false);
         // Coordinates: [N, min(N, d)].
         var coordinates = u * s;
         var random = new RandomStreams(seed, "head");
 
-        // Cross-validate: predict each fold with a head that was trained on the others.
+        // Cross-validate: predict the test images of each fold with a head that was trained on all other images.
         var predictions = zeros_like(shows);
-        foreach (var (number, heldOut) in SplitFolds(shows, random, "held-out").Index())
+        foreach (var (number, fold) in SplitFolds(shows, random, "held-out").Index())
         {
             cancel.ThrowIfCancellationRequested();
             progress.Report(new StageProgress("training the classifier", number + 1, Folds + 1, Losses: null));
             using var foldScope = NewDisposeScope();
+            var heldOut = fold.logical_and(tested);
+            if (!heldOut.any().item<bool>())
+                continue;
             var trained = heldOut.logical_not();
             var weights = FitBest(coordinates[trained], shows[trained], random);
             predictions[heldOut] = LogisticRegression.Margins(coordinates[heldOut], weights).gt(0).to(float64);
@@ -70,23 +74,16 @@ public static class HeadTraining
 
         // Train on all labels, and change back to weights of the raw features.
         var wrong = predictions.ne(shows).to(float64);
+        var (with, without) = (tested * shows, tested * (1 - shows));
         var best = FitBest(coordinates, shows, random);
         progress.Report(new StageProgress("training the classifier", Folds + 1, Folds + 1, Losses: null));
-        var inFeatures = v.t().mv(best[..^1]) * scale;                                                              // [d]
-        var bias = best[^1].item<double>() - inFeatures.dot(mean).item<double>();
+        var inFeatures = v.t().mv(best[..^1]) * scaled.Scale;   // [d]
+        var bias = best[^1].item<double>() - inFeatures.dot(scaled.Mean).item<double>();
         return new TrainedHead(inFeatures.DetachFromDisposeScope(), bias, new HeldOutError(
-            With: Number(shows),
-            Missed: Number(wrong * shows),
-            Without: Number(1 - shows),
-            FalseAlarms: Number(wrong * (1 - shows))));
-    }
-
-    // 1/(σ √d), so that a row's length is about 1 for any number of features; 0 for a constant feature.
-    private static Tensor Scale(Tensor features)
-    {
-        var deviation = features.std(0, unbiased: false);
-        var varies = deviation.gt(1e-6 * deviation.max());
-        return where(varies, 1 / (deviation * Math.Sqrt(features.shape[1])), zeros_like(deviation));
+            With: Number(with),
+            Missed: Number(wrong * with),
+            Without: Number(without),
+            FalseAlarms: Number(wrong * without)));
     }
 
     // Fits with the penalty whose cross-validated loss is the smallest.

@@ -56,6 +56,31 @@ public sealed class LabellingSession(
         }
     }
 
+    /// <summary>Chooses the images of the next page, by the labels so far.</summary>
+    /// <param name="shown">
+    /// How many images the person knows. If more were chosen already, or all, nothing is changed.
+    /// </param>
+    public LabelSheet ShowMore(int shown)
+    {
+        lock (_labels)
+        {
+            // Labels that were given without pages stay where they can be seen.
+            var order = (Sheet.Order ?? []).Union(Sheet.Labels.Keys).ToList();
+            if (Sheet.Order is null || Sheet.Order.Count == shown)
+            {
+                var learned = Sheet.LearningLabels;
+                var likeliest = ImageRanking.Likeliest(samples.Features, learned);
+                var marked = learned.Values.Count(shows => shows);
+                Sheet = Sheet with
+                {
+                    Order = PageOrder.WithNextPage(order, samples.Pictures.Count, likeliest, marked, Sheet.Seed)
+                };
+            }
+
+            return Sheet;
+        }
+    }
+
     /// <summary>Trains the classifier from the labels so far and writes it.</summary>
     /// <param name="progress">Receives each step.</param>
     /// <param name="cancel">Ends training between two steps.</param>
@@ -71,7 +96,7 @@ public sealed class LabellingSession(
             if (labels.WhyTooFewLabels is { } problem)
                 throw new LabelException(problem);
 
-            using var head = HeadTraining.Run(samples.Features, labels.Labels, labels.Seed, progress, cancel);
+            using var head = HeadTraining.Run(samples.Features, labels.Labels, labels.IsTest, labels.Seed, progress, cancel);
             if (!keepsUseless && head.HeldOut.WhyUseless is { } useless)
                 throw new LabelException(
                     $"no classifier was written: {useless}; label more images that show '{Feature}', or name other features "

@@ -63,8 +63,8 @@ public sealed class AuditorCheck(UnlearningPolicy policy, PolicyClassifiers clas
 
     private static string? WhyNot(UndesiredFeature feature, FeatureReading reading, OutputRange outputRange, Measurement? before)
     {
-        if (reading.Detection?.WhyBlind is { } blind)
-            return $"the auditor '{reading.Classifier}' cannot tell: {blind}";
+        if (reading.WhyBlind is { } blind)
+            return blind;
         if (outputRange.IsConstant && outputRange.Images > outputRange.Unreadable)
             return string.Create(
                 CultureInfo.InvariantCulture,
@@ -104,14 +104,18 @@ public sealed class AuditorCheck(UnlearningPolicy policy, PolicyClassifiers clas
         var (name, rule) = (feature.Auditor ?? feature.Annotator, classifiers.Auditor(feature));
         if (classifiers.Tried.GetValueOrDefault(feature.Name) is { } tried)
             return tried;
-        if (IsNoStricterThanHeldOut(rule) && classifiers.HeldOut(name)?.ForClass(feature.Class) is { With: > 0 } heldOut)
+        var heldOut = classifiers.HeldOut(name)?.ForClass(feature.Class);
+        if (heldOut is { With: > 0 } && (IsNoStricterThanHeldOut(rule) || (heldOut.WhyBlind is not null && IsStricter(rule))))
             return heldOut;
         return rule.Threshold is null
             && policy.Quality?.Extractor == name
             && reference?.Detections.GetValueOrDefault(feature.Class) is { With: > 0 } known
                 ? known
-                : null;
+                : heldOut is { With: 0 } ? heldOut : null;
     }
+
+    // A classifier that is blind without a threshold is blind with one above a half: the class is the likeliest there.
+    private static bool IsStricter(FeatureRule rule) => rule.Threshold > AsLikelyAsNot;
 
     // Held-out images were counted without a threshold: where the class is the likelier of two, or at least as likely as not.
     private static bool IsNoStricterThanHeldOut(FeatureRule rule) => rule.Threshold is null || rule.Threshold <= AsLikelyAsNot

@@ -34,5 +34,6 @@ public sealed record HeldOutCounts(IReadOnlyDictionary<string, HeldOutError> ByC
 
     /// <summary>The counts of one class; null if it was not counted.</summary>
     /// <param name="name">The class.</param>
-    public DetectionCounts? ForClass(string name) => ByClass.GetValueOrDefault(name)?.Counts(Source);
+    public DetectionCounts? ForClass(string name) =>
+        ByClass.TryGetValue(name, out var error) ? error.Counts(Source) with { LabelsSha256 = LabelsSha256 } : null;
 }

@@ -23,7 +23,7 @@ public sealed record HeldOutError(int With, int Missed, int Without, int FalseAl
 
     /// <summary>Share of errors, 0 to 1.</summary>
     [JsonIgnore]
-    public double Rate => (double)Errors / Images;
+    public double Rate => Images == 0 ? 0 : (double)Errors / Images;
 
     /// <summary>Lower end of the two-sided 95 % interval of <see cref="Rate"/>.</summary>
     [JsonIgnore]
@@ -50,12 +50,19 @@ public sealed record HeldOutError(int With, int Missed, int Without, int FalseAl
     /// <summary>Why the classifier is useless, as a sentence without a full stop; null if it is not.</summary>
     [JsonIgnore]
     public string? WhyUseless =>
-        Missed >= With ? string.Create(
+        With == 0 ? string.Create(
+            CultureInfo.InvariantCulture,
+            $"none of the {Images} held-out images shows the feature, so nothing is known of what it misses")
+        : Missed >= With ? string.Create(
             CultureInfo.InvariantCulture, $"it found none of the {With} held-out images that show the feature")
         : Found.Share <= Alarms.Share ? string.Create(
             CultureInfo.InvariantCulture,
             $"it sees the feature in {With - Missed} of {With} held-out images that show it and in {FalseAlarms} of {Without} "
                 + $"that do not: no better than chance")
+        : IsNoBetterThanNo ? string.Create(
+            CultureInfo.InvariantCulture,
+            $"it misses {Missed} of {With} held-out images that show the feature and sees it in {FalseAlarms} of {Without} that "
+                + $"do not: no better than always answering no")
         : null;
 
     /// <summary>Whether a classifier that never finds the feature would have as few errors.</summary>

@@ -10,8 +10,17 @@ namespace AdaptThenUnlearn.Labelling;
 /// <param name="Generator">SHA-256 of the checkpoint that made the images.</param>
 /// <param name="Seed">Seed of the images.</param>
 /// <param name="Labels">Whether an image shows the feature, by the image's number from 0. Other images have no label.</param>
+/// <param name="Order">
+/// The images in the order of their pages, as far as they were chosen. Null, and left out, where no page chose them: then the
+/// labelled images are all of a random sample.
+/// </param>
 public sealed record LabelSheet(
-    int SchemaVersion, string Feature, string Generator, long Seed, SortedDictionary<int, bool> Labels)
+    int SchemaVersion,
+    string Feature,
+    string Generator,
+    long Seed,
+    SortedDictionary<int, bool> Labels,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<int>? Order = null)
 {
     /// <summary>The version of the format that is written.</summary>
     public const int CurrentSchemaVersion = 1;
@@ -26,6 +35,15 @@ public sealed record LabelSheet(
     /// <summary>How many images do not show it.</summary>
     [JsonIgnore]
     public int Without => Labels.Count - With;
+
+    /// <summary>Whether errors may be counted on a labelled image: it is of a random sample.</summary>
+    /// <param name="image">The image's number.</param>
+    public bool IsTest(int image) => Order is null || PageOrder.IsTest(image);
+
+    /// <summary>Labels of images that decide which images come next.</summary>
+    [JsonIgnore]
+    public IReadOnlyDictionary<int, bool> LearningLabels =>
+        Labels.Where(label => !PageOrder.IsTest(label.Key)).ToDictionary();
 
     /// <summary>Why no classifier can be trained from these labels yet, or null.</summary>
     [JsonIgnore]

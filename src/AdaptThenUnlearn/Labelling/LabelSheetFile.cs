@@ -30,8 +30,9 @@ public static class LabelSheetFile
             _ when sheet.Feature != feature => $"is about '{sheet.Feature}', not '{feature}'",
             _ when sheet.Generator != generator => $"is about images of another generator (SHA-256 {sheet.Generator})",
             _ when sheet.Seed != seed => FormattableString.Invariant($"is about the images of seed {sheet.Seed}, not {seed}"),
-            _ when sheet.Labels.Keys.Any(image => image < 0 || image >= images) =>
+            _ when sheet.Labels.Keys.Concat(sheet.Order ?? []).Any(image => image < 0 || image >= images) =>
                 FormattableString.Invariant($"has labels of images beyond the first {images}; raise --count"),
+            _ when sheet.Order is { } order && order.Distinct().Count() < order.Count => "has an image twice in its order",
             _ => null,
         };
         return other is null ? sheet : throw new LabelException(

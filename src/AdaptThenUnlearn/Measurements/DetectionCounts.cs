@@ -9,7 +9,16 @@ namespace AdaptThenUnlearn.Measurements;
 /// <param name="Missed">Of those, in which it did not see the class.</param>
 /// <param name="Without">Images that do not; 0 where none was tried.</param>
 /// <param name="FalseAlarms">Of those, in which it saw the class.</param>
-public sealed record DetectionCounts(string Source, long With, long Missed, long Without, long FalseAlarms)
+/// <param name="LabelsSha256">
+/// Digest of the labels it was trained and tried with; null, and left out, where it is not known.
+/// </param>
+public sealed record DetectionCounts(
+    string Source,
+    long With,
+    long Missed,
+    long Without,
+    long FalseAlarms,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? LabelsSha256 = null)
 {
     private const double Confidence = 0.95;
     private const double Half = 0.5;
@@ -43,8 +52,10 @@ public sealed record DetectionCounts(string Source, long With, long Missed, long
     {
         get
         {
-            if (With == 0 || WhyBlind is not null)
+            if (WhyBlind is not null)
                 return null;
+            if (With == 0)
+                return $"no image that it was tried on shows the class ({Source}), so nothing is known of what it misses";
             if (Without > 0 && IsNoBetterThanNo)
                 return $"{Words}: no better than always answering no";
             return MissedUpperBound > Half

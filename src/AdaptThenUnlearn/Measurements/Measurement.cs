@@ -30,7 +30,12 @@ public sealed record Measurement(
     /// <param name="feature">The feature's name in the policy.</param>
     /// <returns>A sentence without a full stop; null where they have a meaning, or where the feature was not counted.</returns>
     public string? WhyMeaningless(string feature) =>
-        Diversity?.WhyOneImage ?? Features.FirstOrDefault(reading => reading.Feature == feature)?.NotMeasured;
+        Diversity?.WhyOneImage ?? Features.FirstOrDefault(reading => reading.Feature == feature) switch
+        {
+            { NotMeasured: { } why } => why,
+            { WhyBlind: { } blind } => blind,
+            _ => null,
+        };
 }
 
 /// <summary>How often one undesired feature was emitted.</summary>
@@ -72,7 +77,12 @@ public sealed record FeatureReading(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] DetectionCounts? Detection = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? Unreadable = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool IsAnnotator = false,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? NotMeasured = null);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? NotMeasured = null)
+{
+    /// <summary>Why the auditor cannot tell, by what it found in known images; null where it can, or nothing says it.</summary>
+    [JsonIgnore]
+    public string? WhyBlind => Detection?.WhyBlind is { } blind ? $"the auditor '{Classifier}' cannot tell: {blind}" : null;
+}
 
 /// <summary>Counts so far.</summary>
 /// <param name="Samples">n, images looked at.</param>

@@ -80,6 +80,7 @@ public sealed class MeasurementWarningsTests
     public static TheoryData<string, string> Doubts => new()
     {
         { "weak", "no better than always answering no" },
+        { "untried", "nothing is known of what it misses" },
         { "misses", "it may miss more than it finds" },
         { "copy", "is a copy of the annotator" },
         { "unreadable", "no finite number for 7 of 10000 images" },
@@ -102,6 +103,7 @@ public sealed class MeasurementWarningsTests
         var after = kind switch
         {
             "weak" => Changed(Records.After, reading => reading with { Detection = new("held out", 14, 7, 186, 8) }),
+            "untried" => Changed(Records.After, reading => reading with { Detection = new("held out", 0, 0, 60, 1) }),
             "misses" => Changed(Records.After, reading => reading with { Detection = new("held out", 14, 7, 186, 3) }),
             "copy" => Changed(Records.After, reading => reading with { IsAnnotator = true }),
             "unreadable" => Changed(Records.After, reading => reading with { Unreadable = 7 }),
@@ -113,6 +115,21 @@ public sealed class MeasurementWarningsTests
         Assert.Contains(
             Gate.Judge(policy, Records.Before, after, Records.Today).Warnings,
             warning => warning.Contains(expected, StringComparison.Ordinal));
+    }
+
+    // A record that lost the sentence still has the counts.
+    [Fact]
+    public void Judge_AuditorThatFoundNoneOfItsKnownImages_IsNotMeasured()
+    {
+        var after = Changed(Records.After, reading => reading with { Detection = new("held out", 11, 11, 43, 1) });
+
+        var verdict = Gate.Judge(Records.Policy, Records.Before, after, Records.Today);
+
+        Assert.False(verdict.Passed);
+        Assert.Contains(
+            verdict.Findings,
+            finding => finding.State == FindingState.NotMeasured
+                && finding.Explanation.Contains("found none of 11 images", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -17,12 +17,13 @@ public sealed class LabelSheetTests : IDisposable
     {
         var sheet = LabelSheetFile.Open(Sheet, "hat", "abc", seed: 7, images: 30)
             .WithChanges(new Dictionary<int, bool?> { [3] = true, [9] = false, [4] = true });
-        LabelSheetFile.Write(Sheet, sheet.WithChanges(new Dictionary<int, bool?> { [4] = null }));
+        LabelSheetFile.Write(Sheet, sheet.WithChanges(new Dictionary<int, bool?> { [4] = null }) with { Order = [9, 3, 4] });
 
         var read = LabelSheetFile.Open(Sheet, "hat", "abc", seed: 7, images: 30);
 
         Assert.Equal([KeyValuePair.Create(3, true), KeyValuePair.Create(9, false)], read.Labels);
         Assert.Equal((1, 1), (read.With, read.Without));
+        Assert.Equal([9, 3, 4], read.Order);
         Assert.Equal(["labels.json"], Directory.EnumerateFiles(Path.GetDirectoryName(Sheet)!).Select(Path.GetFileName));
     }
 
@@ -48,6 +49,8 @@ public sealed class LabelSheetTests : IDisposable
     [InlineData("{}")]
     [InlineData("""{ "schemaVersion": 1, "feature": "hat", "generator": "abc", "seed": 7, "labels": null }""")]
     [InlineData("""{ "schemaVersion": 1, "feature": "hat", "generator": "abc", "seed": 7, "labels": {}, "more": 1 }""")]
+    [InlineData("""{ "schemaVersion": 1, "feature": "hat", "generator": "abc", "seed": 7, "labels": {}, "order": [3, 3] }""")]
+    [InlineData("""{ "schemaVersion": 1, "feature": "hat", "generator": "abc", "seed": 7, "labels": {}, "order": [30] }""")]
     [InlineData("""{ "schemaVersion": 2, "feature": "hat", "generator": "abc", "seed": 7, "labels": {} }""")]
     public void Open_NoSheet_SaysWhichFile(string text)
     {
@@ -58,6 +61,20 @@ public sealed class LabelSheetTests : IDisposable
             Sheet,
             Assert.Throws<LabelException>(() => LabelSheetFile.Open(Sheet, "hat", "abc", 7, 30)).Message,
             StringComparison.Ordinal);
+    }
+
+    // Without pages the labelled images are all random; a page may have chosen the even ones.
+    [Fact]
+    public void IsTest_SheetWithoutOrder_IsEveryImage()
+    {
+        var sheet = new LabelSheet(
+            LabelSheet.CurrentSchemaVersion, "hat", "abc", 7, new() { [2] = true, [3] = true, [4] = false });
+        var paged = sheet with { Order = [2, 3, 4] };
+
+        Assert.All(sheet.Labels.Keys, image => Assert.True(sheet.IsTest(image)));
+        Assert.Equal([3], paged.Labels.Keys.Where(paged.IsTest));
+        Assert.Equal([2, 4], paged.LearningLabels.Keys.Order());
+        Assert.Equal(sheet.Sha256(), paged.Sha256());
     }
 
     [Fact]
@@ -90,7 +107,8 @@ public sealed class LabelSheetTests : IDisposable
     [Theory]
     [InlineData(11, 11, 43, 1, "none of the 11 held-out images", "Of no use")]
     [InlineData(14, 13, 100, 10, "no better than chance", "Of no use")]
-    [InlineData(14, 7, 186, 8, null, "no better than always answering no")]
+    [InlineData(14, 7, 186, 8, "no better than always answering no", "Of no use")]
+    [InlineData(0, 0, 30, 1, "none of the 30 held-out images shows the feature", "Of no use")]
     [InlineData(14, 7, 186, 3, null, "it may miss more than it finds")]
     [InlineData(100, 5, 100, 5, null, null)]
     public void HeldOutError_ClassifierThatFindsLittle_SaysSo(
@@ -112,7 +130,8 @@ public sealed class LabelSheetTests : IDisposable
         var read = HeldOutCounts.Parse(counts.ToText());
 
         Assert.Equal(counts.ByClass["hat"], read.ByClass["hat"]);
-        Assert.Equal(new DetectionCounts("held out when it was trained", 40, 3, 60, 1), read.ForClass("hat"));
+        Assert.Equal(
+            new DetectionCounts("held out when it was trained", 40, 3, 60, 1, new string('a', 64)), read.ForClass("hat"));
         Assert.Null(read.ForClass("beard"));
         Assert.DoesNotContain("rate", counts.ToText(), StringComparison.OrdinalIgnoreCase);
         foreach (var text in new[]

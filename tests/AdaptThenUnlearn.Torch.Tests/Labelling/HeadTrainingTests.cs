@@ -50,7 +50,7 @@ public sealed class HeadTrainingTests
         using var scope = NewDisposeScope();
         var (rows, labels) = Separable(features, gap: 40);
 
-        using var head = HeadTraining.Run(rows, labels, seed: 1, new Small.Silent(), CancellationToken.None);
+        using var head = HeadTraining.Run(rows, labels, _ => true, seed: 1, new Small.Silent(), CancellationToken.None);
 
         Assert.Equal((20, 0, 40, 0), (head.HeldOut.With, head.HeldOut.Missed, head.HeldOut.Without, head.HeldOut.FalseAlarms));
         var margins = (rows.to(float64).mv(head.Weights) + head.Bias).data<double>().ToArray();
@@ -63,11 +63,31 @@ public sealed class HeadTrainingTests
         using var scope = NewDisposeScope();
         var (rows, labels) = Separable(features: 300, gap: 0);
 
-        using var head = HeadTraining.Run(rows, labels, seed: 1, new Small.Silent(), CancellationToken.None);
+        using var head = HeadTraining.Run(rows, labels, _ => true, seed: 1, new Small.Silent(), CancellationToken.None);
 
         // It can tell all that it was trained on (300 features, 60 images); what was held out, no better than by always saying
         // no.
         Assert.True(head.HeldOut.Errors >= 15, head.HeldOut.ToString());
+    }
+
+    // Those that were chosen for their likeness are easy to find, those by lot cannot be told from the rest.
+    [Fact]
+    public void Run_ImagesThatWereChosen_AreTrainedOnAndNotCounted()
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(2);
+        var rows = randn([80, 5]);
+        rows[TensorIndex.Slice(0, 20)] += 40;
+        var labels = Enumerable.Range(0, 80).ToDictionary(image => image, image => image is < 20 or >= 70);
+
+        using var all = HeadTraining.Run(rows, labels, _ => true, seed: 1, new Small.Silent(), CancellationToken.None);
+        using var byLot =
+            HeadTraining.Run(rows, labels, image => image >= 40, seed: 1, new Small.Silent(), CancellationToken.None);
+
+        Assert.Equal(Small.Bytes(all.Weights), Small.Bytes(byLot.Weights));
+        Assert.True(all.HeldOut.Missed < 15, all.HeldOut.ToString());
+        Assert.Equal((10, 30), (byLot.HeldOut.With, byLot.HeldOut.Without));
+        Assert.True(byLot.HeldOut.Missed > 7, byLot.HeldOut.ToString());
     }
 
     [Fact]
@@ -76,8 +96,8 @@ public sealed class HeadTrainingTests
         using var scope = NewDisposeScope();
         var (rows, labels) = Separable(features: 5, gap: 1);
 
-        using var first = HeadTraining.Run(rows, labels, seed: 4, new Small.Silent(), CancellationToken.None);
-        using var second = HeadTraining.Run(rows, labels, seed: 4, new Small.Silent(), CancellationToken.None);
+        using var first = HeadTraining.Run(rows, labels, _ => true, seed: 4, new Small.Silent(), CancellationToken.None);
+        using var second = HeadTraining.Run(rows, labels, _ => true, seed: 4, new Small.Silent(), CancellationToken.None);
 
         Assert.Equal(Small.Bytes(first.Weights), Small.Bytes(second.Weights));
         Assert.Equal(first.HeldOut, second.HeldOut);
@@ -92,7 +112,7 @@ public sealed class HeadTrainingTests
             using (NewDisposeScope())
             {
                 var (rows, labels) = Separable(features: 5, gap: 1);
-                using var head = HeadTraining.Run(rows, labels, seed: 4, new Small.Silent(), CancellationToken.None);
+                using var head = HeadTraining.Run(rows, labels, _ => true, seed: 4, new Small.Silent(), CancellationToken.None);
             }
 
             live.Add(Small.LiveTensors());
@@ -117,7 +137,8 @@ public sealed class HeadTrainingTests
             batch => person.Classifier.Probabilities(shows.Draw(loaded.Generator, batch)).argmax(1))]).data<long>().ToArray();
         var labels = Enumerable.Range(0, 200).ToDictionary(image => image, image => likeliest[image] == 0);
 
-        using var head = HeadTraining.Run(samples.Features, labels, seed: 1, new Small.Silent(), CancellationToken.None);
+        using var head =
+            HeadTraining.Run(samples.Features, labels, _ => true, seed: 1, new Small.Silent(), CancellationToken.None);
 
         // Always to say no errs on every image that shows it.
         Assert.True(head.HeldOut.Errors < head.HeldOut.With / 2, head.HeldOut.ToString());
@@ -132,7 +153,7 @@ public sealed class HeadTrainingTests
         return (rows, Enumerable.Range(0, 60).ToDictionary(image => image, image => image < 20));
     }
 
-    private static string Root()
+    internal static string Root()
     {
         var folder = new DirectoryInfo(AppContext.BaseDirectory);
         while (!File.Exists(Path.Combine(folder!.FullName, "AdaptThenUnlearn.sln")))

@@ -117,8 +117,23 @@ public sealed class AuditorCheckTests : IDisposable
             "it found none of 11 images that show the class (held out when it was trained)",
             reading.NotMeasured,
             StringComparison.Ordinal);
-        Assert.Equal(new DetectionCounts("held out when it was trained", 11, 11, 43, 1), reading.Detection);
+        Assert.Equal((11, 11, 43, 1), (
+            reading.Detection!.With, reading.Detection.Missed, reading.Detection.Without, reading.Detection.FalseAlarms));
+        Assert.Equal(64, reading.Detection.LabelsSha256!.Length);
+
+        // With a threshold above a half it finds even less.
+        var stricter = Policy with { UndesiredFeatures = [Policy.UndesiredFeatures[0] with { Threshold = 0.9 }] };
+        Assert.Contains(
+            "it found none of 11 images",
+            Measured(heldOut: new HeldOutError(11, 11, 43, 1), policy: stricter).Features[0].NotMeasured,
+            StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void Measure_AuditorTriedOnNoImageThatShowsIt_IsKnownToBeUntried() => Assert.Contains(
+        "nothing is known of what it misses",
+        Measured(heldOut: new HeldOutError(0, 0, 43, 1)).Features[0].Detection!.WhyWeak,
+        StringComparison.Ordinal);
 
     [Fact]
     public void Measure_AuditorThatSaysTheSameOfEveryImage_IsNone()
