@@ -48,6 +48,7 @@ internal static class HtmlStyle
         thead, tbody { border-bottom: 1px solid var(--line); } tbody:last-child { border-bottom: 0; }
         .rules td:nth-child(n+2):nth-child(-n+5), .waived td:nth-child(n+2):nth-child(-n+4), .waived td:last-child,
         .features td:nth-child(n+4), .quality td:nth-child(n+2), .shares td:nth-child(n+2) { white-space: nowrap; }
+        td:first-child { min-width: 5.5rem; }
         .rules td:first-child, .mending td:first-child, .waived td:first-child { min-width: 14rem; }
         .rules .about td { white-space: normal; padding: 0 0 .6rem; color: var(--quiet); font-size: .95em; } .about p { margin: 0; max-width: 52rem; }
         .about em { font-style: normal; font-weight: 600; }
