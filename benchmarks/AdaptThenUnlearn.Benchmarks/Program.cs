@@ -5,6 +5,8 @@ using BenchmarkDotNet.Running;
 
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 TorchBackend.Load();
+if (BusyMachine.Run(args))
+    return;
 string OnDevice() => args.Length > 1 ? args[1] : "cpu";
 int Number(int usual) => args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : usual;
 switch (args.FirstOrDefault())

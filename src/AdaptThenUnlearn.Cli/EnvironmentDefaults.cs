@@ -52,13 +52,29 @@ internal static class EnvironmentDefaults
         return Path.GetFullPath(environment[OutVariable] ?? Out);
     }
 
-    /// <summary>The number of threads; 0 for one for each core.</summary>
+    /// <summary>The number of threads without option and variable.</summary>
+    public const string Threads = "auto";
+
+    /// <summary>The number of threads; 0 for one for each core, null for one for each free core.</summary>
     /// <exception cref="BadArgumentException">The variable has no such number.</exception>
-    public static int ThreadCount(EnvironmentSnapshot environment) =>
-        environment[ThreadsVariable] is not { } text ? 0
-        : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var threads) ? threads
-        : throw new BadArgumentException(
-            $"{ThreadsVariable} is '{text}'; it must be a whole number, with 0 for one thread for each core");
+    public static int? ThreadCount(EnvironmentSnapshot environment)
+    {
+        var text = environment[ThreadsVariable] ?? Threads;
+        return TryParseThreads(text, out var threads)
+            ? threads
+            : throw new BadArgumentException($"{ThreadsVariable} is '{text}'; it must be {ThreadsForm}");
+    }
+
+    /// <summary>What a number of threads looks like.</summary>
+    public const string ThreadsForm = "auto, for one thread for each free core; 0, for one for each core; or a number of threads";
+
+    /// <summary>Reads a number of threads; null for <c>auto</c>.</summary>
+    public static bool TryParseThreads(string text, out int? threads)
+    {
+        var isNumber = int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number);
+        threads = isNumber ? number : null;
+        return isNumber || text == Threads;
+    }
 
     /// <summary>Loads libtorch and chooses the device.</summary>
     /// <exception cref="TorchBackendException">

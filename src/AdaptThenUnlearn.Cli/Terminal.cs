@@ -26,12 +26,11 @@ public sealed class Terminal : IProgress<StageProgress>, IDisposable
     private static bool _asJson;   // the process has one standard output
 
     private readonly Stopwatch _sinceLine = Stopwatch.StartNew();
-    private readonly Stopwatch _stage = Stopwatch.StartNew();
+    private readonly StageSpeed _speed = new(TimeProvider.System);
     private readonly IAnsiConsole _errors =
         AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
     private readonly bool _interactive = !Console.IsErrorRedirected;
     private string? _stageName;
-    private int _stageStart;
     private bool _barShown;
     private bool _quiet;
 
@@ -116,19 +115,20 @@ public sealed class Terminal : IProgress<StageProgress>, IDisposable
         if (value.Stage != _stageName)
         {
             EndBar();
-            (_stageName, _stageStart) = (value.Stage, value.Step - 1);
-            _stage.Restart();
+            _stageName = value.Stage;
+            _speed.Restart(value.Step);
             _sinceLine.Restart();
         }
 
         if (value.Note is not null)
             WriteStatus($"  {value.Stage}: {value.Note}");
+        var speed = _speed.At(value.Step);
         var last = value.Step >= value.Steps;
         if (!last && value.Step > 1 && _sinceLine.Elapsed < (_interactive ? _barInterval : _lineInterval))
             return;
 
         _sinceLine.Restart();
-        var line = Line(value);
+        var line = Line(value, speed);
         if (!_interactive)
         {
             ToErrors(line + Environment.NewLine);
@@ -177,11 +177,11 @@ public sealed class Terminal : IProgress<StageProgress>, IDisposable
         }
     }
 
-    private string Line(StageProgress value)
+    /// <summary>One line about a stage.</summary>
+    /// <param name="value">How far the stage is.</param>
+    /// <param name="speed">Steps a second; null where they are unknown.</param>
+    internal static string Line(StageProgress value, double? speed)
     {
-        var made = Math.Max(1, value.Step - _stageStart);
-        var rate = made / Math.Max(0.001, _stage.Elapsed.TotalSeconds);
-        var left = TimeSpan.FromSeconds((value.Steps - value.Step) / rate);
         var losses = value.Losses is { } step
             ? string.Create(
                 CultureInfo.InvariantCulture,
@@ -190,7 +190,19 @@ public sealed class Terminal : IProgress<StageProgress>, IDisposable
             : "";
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{value.Stage} {value.Step}/{value.Steps}, {rate:F1}/s, {Duration(left)} left{losses}");
+            $"{value.Stage} {value.Step}/{value.Steps}{(speed is { } rate ? Pace(rate) : "")}{losses}");
+
+        string Pace(double rate)
+        {
+            var pace = rate >= 0.1
+                ? FormattableString.Invariant($"{rate:F1}/s")
+                : FormattableString.Invariant($"{1 / rate:F0} s each");
+            return $", {pace}, {Duration(TimeLeft(rate))} left";
+        }
+
+        // A stalled stage takes longer than a clock can show.
+        TimeSpan TimeLeft(double rate) =>
+            TimeSpan.FromSeconds(Math.Min((value.Steps - value.Step) / rate, TimeSpan.FromDays(999).TotalSeconds));
 
         static string Term(string name, double loss) =>
             loss == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $", {name} {loss:G3}");

@@ -92,7 +92,7 @@ public sealed partial class HelpTests(SmallHouse house) : IClassFixture<SmallHou
     }
 
     [Theory]
-    [InlineData("ATU_THREADS", "many", 2, "error ATU2000: ATU_THREADS is 'many'; it must be a whole number")]
+    [InlineData("ATU_THREADS", "many", 2, "error ATU2000: ATU_THREADS is 'many'; it must be auto")]
     [InlineData("ATU_THREADS", "-1", 2, "error ATU2000: ATU_THREADS is '-1'")]
     [InlineData("ATU_DEVICE", "abacus", 3, "error ATU2008: ATU_DEVICE: 'abacus' is not a device")]
     [InlineData("ATU_DEVICE", "cuda:7", 3, "error ATU2008: ATU_DEVICE: device 'cuda:7' was asked for")]

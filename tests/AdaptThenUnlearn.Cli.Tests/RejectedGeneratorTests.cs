@@ -88,6 +88,38 @@ public sealed class RejectedGeneratorTests(SmallHouse house) : IClassFixture<Sma
         IsRejected("renamed", "failed");
     }
 
+    // The next run never begins: a reader who looks into the folder finds neither its verdict nor its name on a generator.
+    [Theory]
+    [InlineData("wrong value", "\"name\"", "\"nam\"")]
+    [InlineData("no JSON", "{", "")]
+    [InlineData("missing file", null, null)]
+    [InlineData("wrong device", "", "", "--device", "tpu:9")]
+    [InlineData("bad override", "", "", "--set", "evaluation")]
+    public void Govern_NextRunNeverBegins_NothingIsReleasedAndNothingIsLost(
+        string fault, string? from, string? to, params string[] more)
+    {
+        var name = "never-" + fault.Replace(' ', '-');
+        Assert.Equal(0, Govern(name, "\"maxRate\": 0.9"));
+        var released = File.ReadAllBytes(house.At($"out/{name}/{name}.safetensors"));
+        var policy = house.Policy(name, "\"maxRate\": 0.5");
+        if (from is null)
+            File.Delete(policy);
+        else if (from.Length > 0)
+            File.WriteAllText(policy, File.ReadAllText(policy).Replace(from, to!, StringComparison.Ordinal));
+
+        Assert.NotEqual(0, Atu.Run(["govern", policy, "--out", house.At("out"), .. more]).ExitCode);
+
+        var folder = Path.Combine(house.At("out"), name);
+        Assert.Equal([$"{name}.safetensors.earlier"], Generators(name));
+        Assert.Equal(released, File.ReadAllBytes(Path.Combine(folder, $"{name}.safetensors.earlier")));
+        Assert.False(File.Exists(Path.Combine(folder, "run.json")));
+        Assert.False(File.Exists(Path.Combine(folder, "images", "before-after.png")));
+
+        // The next run that begins leaves its own files only.
+        Assert.Equal(0, Govern(name, "\"maxRate\": 0.9"));
+        IsReleased(name);
+    }
+
     // What was rejected can be governed again: the file of this run says nothing of the earlier verdict.
     [Fact]
     public void Govern_RejectedFileAsInput_IsNotedAndNotCarriedOn()

@@ -4,6 +4,7 @@ using AdaptThenUnlearn.Gating;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Publishing.Admission;
+using AdaptThenUnlearn.Publishing.Hosts;
 using AdaptThenUnlearn.Publishing.Pages;
 using AdaptThenUnlearn.Publishing.Targets;
 using AdaptThenUnlearn.Reports;
@@ -29,7 +30,7 @@ public sealed class PageTests
 
     private static readonly PublishContext _linked = _context with
     {
-        Source = new SourceLinks("https://github.com/octo/digits", Sha)
+        Source = new SourceLinks(CodeHost.GitHub, "https://github.com/octo/digits", Sha)
     };
 
     // Tests that look for links in other texts need pages without links.

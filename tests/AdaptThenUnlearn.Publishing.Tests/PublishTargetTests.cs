@@ -115,8 +115,37 @@ public sealed class PublishTargetTests
     [Fact]
     public void SourceLinks_AnyPath_StaysInTheRepositoryAndInTheLink()
     {
-        var address = new SourceLinks("https://github.com/octo/digits", "abc").Line("a b/(x)\n[y]?#z\"`|.json", 12);
+        const string Path = "a b/(x)\n[y]?#z\"`|&.json", Escaped = "a%20b/%28x%29%0A%5By%5D%3F%23z%22%60%7C%26.json";
 
-        Assert.Equal("https://github.com/octo/digits/blob/abc/a%20b/%28x%29%0A%5By%5D%3F%23z%22%60%7C.json#L12", address);
+        Assert.Equal($"https://x.example/octo/digits/blob/abc/{Escaped}#L12", Line(CodeHost.GitHub));
+        Assert.Equal($"https://x.example/octo/digits/src/commit/abc/{Escaped}#L12", Line(CodeHost.Gitea));
+        Assert.Equal($"https://x.example/octo/digits/-/blob/abc/{Escaped}#L12", Line(CodeHost.GitLab));
+        Assert.Equal(
+            $"https://x.example/octo/digits?path=/{Escaped}&version=GCabc&line=12&lineEnd=13&lineStartColumn=1&lineEndColumn=1",
+            Line(CodeHost.Azure));
+
+        static string Line(CodeHost host) => new SourceLinks(host, "https://x.example/octo/digits", "abc").Line(Path, 12);
+    }
+
+    [Theory]
+    [InlineData(CodeHost.GitLab, "a/b/c", null, null, "https://gitlab.com/a/b/c", "/-/commit/")]
+    [InlineData(CodeHost.GitLab, "a/b/c", null, "https://lab.example/api/v4", "https://lab.example/a/b/c", "/-/commit/")]
+    [InlineData(CodeHost.Gitea, "a/b", "https://tea.example/sub", null, "https://tea.example/sub/a/b", "/commit/")]
+    [InlineData(CodeHost.Gitea, "a/b", null, "https://tea.example/api/v1", "https://tea.example/a/b", "/commit/")]
+    [InlineData(CodeHost.Gitea, "a/b", null, null, null, null)]
+    [InlineData(
+        CodeHost.Azure, "My Project/web", "https://dev.azure.com/org/", null, "https://dev.azure.com/org/My%20Project/_git/web",
+        "/commit/")]
+    [InlineData(CodeHost.Azure, "P/web", null, "https://dev.azure.com/org", "https://dev.azure.com/org/P/_git/web", "/commit/")]
+    [InlineData(CodeHost.Azure, "P/web", null, null, null, null)]
+    public void SourceLinks_OtherHosts_GiveThePagesOfTheRepository(
+        CodeHost kind, string repository, string? server, string? api, string? expected, string? commit)
+    {
+        var host = new CiContext { CodeHost = kind, Repository = repository, HeadSha = new string('a', 40), ServerUrl = server };
+
+        var links = SourceLinks.Create(host, new PublishFlags { ApiUrl = api });
+
+        Assert.Equal(expected, links?.Repository);
+        Assert.Equal(expected is null ? null : $"{expected}{commit}{links!.Sha}", links?.Commit(links.Sha));
     }
 }

@@ -101,7 +101,11 @@ public sealed class CompareCommand(Terminal terminal)
 
         // Make the missing runs, and print the page after each.
         var cells = Path.Combine(Path.ChangeExtension(page, null), "cells");
-        var runs = new ComparisonRuns(cells, work, Machine.ToolVersion, Machine.Prepare(parsed), terminal, TimeProvider.System);
+        var device = Machine.Prepare(parsed, terminal);
+        var runs = new ComparisonRuns(cells, work, Machine.ToolVersion, device, terminal, TimeProvider.System)
+        {
+            KeepsThreads = Machine.ChoosesThreads(parsed),
+        };
         foreach (var folder in parsed.GetValue(_merge) ?? [])
             Merge(runs, known, folder);
         if (!parsed.GetValue(_pageOnly))

@@ -59,7 +59,7 @@ public sealed class DistanceCommand(Terminal terminal)
             throw new BadArgumentException("--kid-subsets must be at least 1 and --kid-subset-size at least 2");
 
         // Read both sets and check that they fit each other.
-        var device = Machine.Prepare(parsed);
+        var device = Machine.Prepare(parsed, terminal);
         using var scope = NewDisposeScope();
         using var extractor = _extractor.Load(parsed, device);
         var reader = new SampleSetReader(

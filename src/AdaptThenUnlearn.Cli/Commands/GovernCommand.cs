@@ -75,7 +75,7 @@ public sealed class GovernCommand(Terminal terminal)
         // Read every policy, and check that their folders can be used.
         var output = parsed.GetValue(_out)?.FullName ?? EnvironmentDefaults.OutputFolder(EnvironmentSnapshot.Capture());
         var earlierRecords = new RecordReuse(parsed.GetValue(_fresh), parsed.GetValue(_reuse), EnvironmentSnapshot.Capture());
-        var (read, unreadable) = Read(parsed);
+        var (read, unreadable) = Read(parsed, output);
         var plannedRuns = read.Where(policy => policy.Result.Policy is not null)
             .Select(policy => PlannedRun.Create(policy, output)).ToList();
         if (plannedRuns.GroupBy(run => run.Folder).FirstOrDefault(group => group.Count() > 1) is { } duplicate)
@@ -83,7 +83,7 @@ public sealed class GovernCommand(Terminal terminal)
                 $"two policies are called '{duplicate.First().Policy.Name}' and would write to the same folder");
         RequireFolders(plannedRuns);
 
-        // Delete all stale reports first, so that an early failure cannot leave an old verdict behind.
+        // Delete all stale results first, so that an early failure cannot leave an old verdict or its generator behind.
         var reusableRecords = plannedRuns.ConvertAll(run => FindReusableRecord(run, earlierRecords, cancel));
         if (unreadable is not null)
             throw unreadable;
@@ -120,8 +120,9 @@ public sealed class GovernCommand(Terminal terminal)
             : gate;
     }
 
-    // The policies that can be read, and the error of the first argument that cannot.
-    private (List<PolicyFile> Read, BadArgumentException? Unreadable) Read(ParseResult parsed)
+    // The policies that can be read, and the error of the first argument that cannot. A policy that cannot be read, or has
+    // errors, has no run: what its earlier runs concluded is deleted.
+    private (List<PolicyFile> Read, BadArgumentException? Unreadable) Read(ParseResult parsed, string output)
     {
         List<PolicyFile> read = [];
         var found = PolicyArguments.Find(parsed.GetRequiredValue(_policies), terminal);
@@ -137,6 +138,12 @@ public sealed class GovernCommand(Terminal terminal)
             catch (BadArgumentException bad)
             {
                 unreadable ??= bad;
+            }
+
+            if (read.LastOrDefault() is not { Result.Policy: not null } last || last.Path != file)
+            {
+                foreach (var folder in RunFolder.FindByPolicyFile(output, file))
+                    RunFolder.DeleteStaleResults(folder);
             }
         }
 
@@ -156,13 +163,13 @@ public sealed class GovernCommand(Terminal terminal)
             catch (RunException)
             {
                 foreach (var each in plannedRuns)
-                    RunFolder.DeleteStaleReports(each.Folder, each.Inputs);
+                    RunFolder.DeleteStaleResults(each.Folder, each.Inputs);
                 throw;
             }
         }
     }
 
-    // The record of an earlier run with the same inputs; if there is none, deletes the reports of other runs.
+    // The record of an earlier run with the same inputs; if there is none, deletes the results of other runs.
     private RunRecord? FindReusableRecord(PlannedRun run, RecordReuse earlierRecords, CancellationToken cancel)
     {
         if (earlierRecords.MayReuse(run.Folder, out var doubt))
@@ -177,7 +184,7 @@ public sealed class GovernCommand(Terminal terminal)
                 "again (--reuse accepts the record)");
         }
 
-        RunFolder.DeleteStaleReports(run.Folder, run.Inputs);
+        RunFolder.DeleteStaleResults(run.Folder, run.Inputs);
         return null;
     }
 
@@ -215,7 +222,8 @@ public sealed class GovernCommand(Terminal terminal)
 
     private bool Govern(PlannedRun run, ParseResult parsed, CancellationToken cancel)
     {
-        var device = Machine.Prepare(parsed);
+        var resumed = parsed.GetValue(_resume) ? FolderJournal.FindThreads(RunFolder.StateFolderOf(run.Folder)) : null;
+        var device = Machine.Prepare(parsed, terminal, resumed);
         using var folder = RunFolder.Open(run.Folder, run.Inputs);
         var request = new RunRequest(
             run.Policy, run.Source, parsed.GetValue(_resume), Train: !parsed.GetValue(_noTrain), device, Machine.ToolVersion,

@@ -111,7 +111,7 @@ public sealed partial class LabelCommand(Terminal terminal)
                 path, ClassifierCheckpoint.Kind, FrozenFeaturesHead.Name));
 
         // Load the generator and the labels.
-        var device = Machine.Prepare(parsed);
+        var device = Machine.Prepare(parsed, terminal);
         using var loaded = _generator.Load(parsed, parsed.GetValue(_discriminator), device, terminal);
         using var folderLock = FolderLock.Acquire(folder, "`atu label`");
         var sheet = LabelSheetFile.Open(

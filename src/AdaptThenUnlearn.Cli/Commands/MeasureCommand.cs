@@ -88,7 +88,7 @@ public sealed class MeasureCommand(Terminal terminal)
         OutputFiles.Require(
             parsed, [parsed.GetValue(_out)?.FullName], inputs.EnumerateFiles().Select(input => (input.Role, (string?)input.Path)),
             path => SafetensorsFile.IsWrittenByAtu(path, MeasurementShard.Kind));
-        var device = Machine.Prepare(parsed);
+        var device = Machine.Prepare(parsed, terminal);
         var images = EvaluationImages.FromOptions(policy.Evaluation, device);
         return file.RunWithLocatedErrors(inputs, () =>
         {

@@ -54,11 +54,13 @@ internal static class ModelCommands
         };
         command.SetGuardedAction(terminal, (parsed, cancel) =>
         {
-            var device = Machine.Prepare(parsed);
             var folder = parsed.GetRequiredValue(data).FullName;
             var target = parsed.GetRequiredValue(_out).FullName;
             OutputFiles.Require(
                 parsed, [target], [("folder of images", folder)], path => SafetensorsFile.IsWrittenByAtu(path, Gan));
+            var states = target + ".state";
+            var device = Machine.Prepare(
+                parsed, terminal, resumed: parsed.GetValue(resume) ? FolderJournal.FindThreads(states) : null);
 
             // Read the images, and check that the networks fit them.
             terminal.WriteStatus(TrainingImages.Summary(folder));
@@ -71,7 +73,7 @@ internal static class ModelCommands
 
             // Train them, and write the checkpoint.
             var settings = CreateSettings(model, parsed.GetValue(steps), parsed.GetValue(decay), parsed.GetValue(_seed));
-            var journal = new FolderJournal(target + ".state", JsonSerializer.Serialize(settings), parsed.GetValue(resume));
+            var journal = new FolderJournal(states, JsonSerializer.Serialize(settings), parsed.GetValue(resume));
             using var reals = new InMemoryImages(images.alias());
             using var pretraining = new GeneratorPretraining(settings, reals, device);
             using var networks = pretraining.Run(journal, terminal, cancel);
@@ -113,7 +115,7 @@ internal static class ModelCommands
         };
         command.SetGuardedAction(terminal, (parsed, cancel) =>
         {
-            var device = Machine.Prepare(parsed);
+            var device = Machine.Prepare(parsed, terminal);
             var folder = parsed.GetRequiredValue(data).FullName;
             var target = parsed.GetRequiredValue(_out).FullName;
             OutputFiles.Require(

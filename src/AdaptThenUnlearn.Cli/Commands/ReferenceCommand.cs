@@ -85,7 +85,7 @@ public sealed class ReferenceCommand(Terminal terminal)
 
         // Extract the features.
         using var scope = NewDisposeScope();
-        using var extractor = _extractor.Load(parsed, Machine.Prepare(parsed))!;
+        using var extractor = _extractor.Load(parsed, Machine.Prepare(parsed, terminal))!;
         var images = Extract(parsed, data, byClass, extractor, cancel);
         if (without.FirstOrDefault(name => !images.ExcludableNames.Contains(name)) is { } unknown)
             throw new BadArgumentException(

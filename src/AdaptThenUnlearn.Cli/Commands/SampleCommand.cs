@@ -88,7 +88,7 @@ public sealed class SampleCommand(Terminal terminal)
         OutputFiles.Require(parsed, [picture?.FullName, numbers?.FullName], inputs, OutputFiles.IsSample);
 
         // Load the generator and check what is asked of it.
-        var device = Machine.Prepare(parsed);
+        var device = Machine.Prepare(parsed, terminal);
         using var loaded = _generator.Load(
             parsed, discriminator: null, device, terminal, parsed.GetRequiredValue(_network), generatorAlone: true);
         if (parsed.GetValue(_truncation) != 1 && !loaded.Generator.SupportsTruncation)

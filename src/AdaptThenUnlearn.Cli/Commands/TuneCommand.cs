@@ -61,9 +61,13 @@ public sealed class TuneCommand(Terminal terminal)
         OutputFiles.RequireIn(folder, [PageName], inputs, path => OutputFiles.IsPage(path, "# Tuning of `"));
 
         // Search within the budget.
+        var device = Machine.Prepare(parsed, terminal);
         var runs = new ComparisonRuns(
-            Path.Combine(folder, "cells"), Path.Combine(folder, "runs"), Machine.ToolVersion, Machine.Prepare(parsed), terminal,
-            TimeProvider.System);
+            Path.Combine(folder, "cells"), Path.Combine(folder, "runs"), Machine.ToolVersion, device, terminal,
+            TimeProvider.System)
+        {
+            KeepsThreads = Machine.ChoosesThreads(parsed),
+        };
         var remainingRuns = parsed.GetValue(_pageOnly) ? 0 : parsed.GetValue(_budget) ?? int.MaxValue;
         var runsPerTrial = scope.Classes.Count * scope.Seeds.Count;
         if (!parsed.GetValue(_pageOnly) && remainingRuns < runsPerTrial)

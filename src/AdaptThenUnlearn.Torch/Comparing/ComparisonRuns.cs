@@ -28,6 +28,11 @@ public sealed record ComparisonRequest(
 public sealed class ComparisonRuns(
     string cells, string work, string tool, Device device, IProgress<StageProgress> progress, TimeProvider clock)
 {
+    private readonly int _threads = get_num_threads();
+
+    /// <summary>Whether an interrupted run goes on with its own number of CPU threads instead of this process's.</summary>
+    public bool KeepsThreads { get; init; }
+
     /// <summary>The cell of a run that was made with the same settings and the same inputs; null where there is none.</summary>
     public ComparedCell? Found(ComparisonRequest request) =>
         ComparedCellFile.Find(cells, request.Key, request.Asked);
@@ -69,6 +74,7 @@ public sealed class ComparisonRuns(
             return made;
 
         // Make the run. Resume its saved state, unless a setting has changed since.
+        set_num_threads((KeepsThreads ? FolderJournal.FindThreads(folder.StateFolder) : null) ?? _threads);
         var environment = ProcessEnvironment.Capture(device);
         ComparedCell cell;
         try

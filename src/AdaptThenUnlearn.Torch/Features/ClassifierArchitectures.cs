@@ -2,26 +2,13 @@ using AdaptThenUnlearn.Torch.Models;
 
 namespace AdaptThenUnlearn.Torch.Features;
 
-/// <summary>Every classifier architecture that can be built. A new one: write its file, add its line.</summary>
+/// <summary>Every classifier architecture that can be built. A new one: write its file, add its name and its line.</summary>
 public static class ClassifierArchitectures
 {
-    private delegate FeatureClassifier Builder(
-        ImageShape shape,
-        IReadOnlyList<string> classes,
-        ClassifierOutputs outputs,
-        IReadOnlyDictionary<string, string> attributes);
-
-    private static readonly Dictionary<string, Builder> _builders = new()
-    {
-        [LeNet5.Name] = (shape, classes, outputs, attributes) =>
-            new LeNet5(shape, classes, LeNet5.IsUnitRange(attributes)) { Outputs = outputs },
-        [StridedConvNet.Name] = (shape, classes, outputs, _) => new StridedConvNet(shape, classes) { Outputs = outputs },
-    };
-
     private static readonly Dictionary<string, string> _noAttributes = [];
 
     /// <summary>Their names.</summary>
-    public static IReadOnlyList<string> Names { get; } = [.. _builders.Keys];
+    public static IReadOnlyList<string> Names { get; } = [LeNet5.Name, StridedConvNet.Name];
 
     /// <summary>Builds one with fresh weights from torch's default random source; belongs to the caller.</summary>
     /// <param name="architecture">One of <see cref="Names"/>.</param>
@@ -33,8 +20,11 @@ public static class ClassifierArchitectures
     public static FeatureClassifier Build(
         string architecture, ImageShape shape, IReadOnlyList<string> classes,
         ClassifierOutputs outputs = ClassifierOutputs.Softmax, IReadOnlyDictionary<string, string>? attributes = null) =>
-        _builders.TryGetValue(architecture, out var build)
-            ? build(shape, classes, outputs, attributes ?? _noAttributes)
-            : throw new ArgumentException(
-                $"'{architecture}' is not a classifier architecture; use one of: {string.Join(", ", Names)}");
+        architecture switch
+        {
+            LeNet5.Name => new LeNet5(shape, classes, LeNet5.IsUnitRange(attributes ?? _noAttributes)) { Outputs = outputs },
+            StridedConvNet.Name => new StridedConvNet(shape, classes) { Outputs = outputs },
+            _ => throw new ArgumentException(
+                $"'{architecture}' is not a classifier architecture; use one of: {string.Join(", ", Names)}"),
+        };
 }

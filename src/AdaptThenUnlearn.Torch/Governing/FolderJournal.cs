@@ -24,7 +24,9 @@ public sealed class FolderJournal(
 {
     private const string FingerprintKey = "fingerprint";
     private const string ChecksumKey = "checksum";
+    private const string ThreadsKey = "threads";
     private const string Ending = ".safetensors";
+    private const int MaxThreads = 4096;           // more than any machine has: a damaged file asks for no more
     private const long HashedElements = 1 << 24;   // elements that are hashed at a time
 
     private readonly HashSet<string> _own = [];
@@ -103,6 +105,7 @@ public sealed class FolderJournal(
             ["step"] = state.Step.ToString(CultureInfo.InvariantCulture),
             ["counters"] = JsonSerializer.Serialize(state.Counters),
             ["notes"] = state.Notes,
+            [ThreadsKey] = get_num_threads().ToString(CultureInfo.InvariantCulture),
             ["seconds"] = spent.Seconds.ToString("R", CultureInfo.InvariantCulture),
             ["processorSeconds"] = spent.ProcessorSeconds.ToString("R", CultureInfo.InvariantCulture),
         };
@@ -134,6 +137,30 @@ public sealed class FolderJournal(
                 $"saved states cannot be deleted: {refused.Message}",
                 "check its folder, or name another output folder",
                 refused);
+        }
+    }
+
+    /// <summary>
+    /// Number of CPU threads of the run that left states in a folder; null where there are none. With another number the run has
+    /// another fingerprint, and cannot be resumed.
+    /// </summary>
+    /// <param name="folder">The folder of the states; it may be missing.</param>
+    public static int? FindThreads(string folder) => !Directory.Exists(folder)
+        ? null
+        : Directory.EnumerateFiles(folder, "*" + Ending).Select(ReadThreads).FirstOrDefault(threads => threads is not null);
+
+    private static int? ReadThreads(string file)
+    {
+        try
+        {
+            var metadata = SafetensorsFile.Read(CheckpointFile.OpenUnhashed(file)).Metadata;
+            return int.TryParse(
+                metadata.GetValueOrDefault(ThreadsKey), NumberStyles.None, CultureInfo.InvariantCulture, out var threads)
+                && threads is > 0 and <= MaxThreads ? threads : null;
+        }
+        catch (CheckpointException)
+        {
+            return null;   // not a state
         }
     }
 

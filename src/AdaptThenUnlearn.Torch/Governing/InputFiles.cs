@@ -16,6 +16,9 @@ namespace AdaptThenUnlearn.Torch.Governing;
 /// <summary>The files that a policy names: opened and hashed once, then loaded from the bytes that were hashed.</summary>
 public sealed class InputFiles
 {
+    /// <summary>Stands behind the policy's name in the name of a generator that may not be released.</summary>
+    internal const string Rejected = ".rejected";
+
     private readonly UnlearningPolicy _policy;
     private readonly InputPaths _paths;
     private readonly List<Remark> _remarks = [];
@@ -43,6 +46,9 @@ public sealed class InputFiles
     /// <summary>What can be known of the files before a run has opened them.</summary>
     public InputHints Hints => new(_policy, this);
 
+    /// <summary>Name of the policy.</summary>
+    public string PolicyName => _policy.Name;
+
     /// <summary>Path of the generator's checkpoint.</summary>
     public string Generator => _paths.Generator;
 
@@ -63,7 +69,7 @@ public sealed class InputFiles
     /// <summary>Name of the file that may not be released, and of a trained one until it is known that it may.</summary>
     /// <remarks>Where the checkpoint is an index of several files, the rejected generator is one file.</remarks>
     public string RejectedName =>
-        _policy.Name + ".rejected" + (GeneratorParts.Count > 0 ? ".safetensors" : Path.GetExtension(Generator));
+        _policy.Name + Rejected + (GeneratorParts.Count > 0 ? ".safetensors" : Path.GetExtension(Generator));
 
     /// <summary>
     /// Size of the generator's checkpoint in bytes, doubled where a discriminator of its size must be made; 0 where the file is

@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using AdaptThenUnlearn.Diagnostics;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Reports;
@@ -15,6 +17,7 @@ namespace AdaptThenUnlearn.Torch.Governing;
 public sealed class RunFolder : IDisposable
 {
     private const string StateName = "state";
+    private const string Earlier = ".earlier";
     private const long SpareBytes = 64 << 20;
 
     private readonly FolderLock _lock;
@@ -29,7 +32,11 @@ public sealed class RunFolder : IDisposable
     public IReadOnlyList<OutputFile> Outputs => _written;
 
     /// <summary>Path of the sub-folder in which stages keep their states.</summary>
-    public string StateFolder => System.IO.Path.Combine(Path, StateName);
+    public string StateFolder => StateFolderOf(Path);
+
+    /// <summary>Path of the sub-folder in which a run in a folder keeps its states.</summary>
+    /// <param name="path">The folder; it may be missing.</param>
+    public static string StateFolderOf(string path) => System.IO.Path.Combine(path, StateName);
 
     /// <summary>Names of all files that a run may write, relative to its folder.</summary>
     /// <param name="inputs">The run's; they decide the names of the artifact's files.</param>
@@ -39,8 +46,7 @@ public sealed class RunFolder : IDisposable
         inputs.CopyName,
         inputs.RejectedName,
         .. inputs.GeneratorParts.Select(part => System.IO.Path.GetFileName(part)),
-        .. ReportFormats.All.Select(report => report.FileName),
-        .. RunPictures.Names,
+        .. ReportsAndPictures,
     ];
 
     /// <summary>
@@ -112,7 +118,7 @@ public sealed class RunFolder : IDisposable
                 WrittenFiles.Add(path, NamesFor(inputs));
 
             // Delete what earlier runs left: their reports, and the temporary files of interrupted ones.
-            DeleteReports(path);
+            Remove(path, FindResults(path, inputs).Where(IsReport), newName: _ => null);
             foreach (var folder in new[]
             {
                 path,
@@ -133,19 +139,22 @@ public sealed class RunFolder : IDisposable
     }
 
     /// <summary>
-    /// Deletes an earlier run's reports before anything can fail, so that no old verdict is left behind. States to resume from
-    /// stay.
+    /// Deletes an earlier run's reports and pictures before anything can fail, and takes the released name from its generator.
+    /// States to resume from stay.
     /// </summary>
-    /// <remarks>A folder that another run writes to is left alone: that run has deleted them itself.</remarks>
+    /// <remarks>
+    /// The generator is kept as <c>NAME.EXT.earlier</c>, because training it may have taken hours and the next run may never
+    /// begin; a run that begins deletes it. A folder that another run writes to is left alone: that run has deleted them itself.
+    /// </remarks>
     /// <param name="path">The folder; it may be missing.</param>
     /// <param name="inputs">
-    /// Of the run that may follow: it then knows the folder's files as atu's, although the record is gone. Null where none
-    /// follows.
+    /// Of the run that may follow: it then knows the folder's files as atu's, although the record is gone. Null where the policy
+    /// cannot be read; the folder then bears its name.
     /// </param>
     /// <exception cref="RunException">The folder cannot be written.</exception>
-    public static void DeleteStaleReports(string path, InputFiles? inputs = null)
+    public static void DeleteStaleResults(string path, InputFiles? inputs = null)
     {
-        if (!ReportPaths(path).Any(File.Exists))
+        if (FindResults(path, inputs).Count == 0)
             return;
 
         try
@@ -153,7 +162,8 @@ public sealed class RunFolder : IDisposable
             using var held = FolderLock.Acquire(path, "run");
             if (inputs is not null && HasRecord(path))
                 WrittenFiles.Add(path, NamesFor(inputs));
-            DeleteReports(path);
+            var policy = PolicyName(path, inputs);
+            Remove(path, FindResults(path, inputs), name => NameOfEarlier(name, policy, inputs));
         }
         catch (FolderInUseException)
         {
@@ -161,19 +171,56 @@ public sealed class RunFolder : IDisposable
         }
     }
 
-    // The record is among the reports.
-    private static IEnumerable<string> ReportPaths(string path) =>
-        ReportFormats.All.Select(report => System.IO.Path.Combine(path, report.FileName));
+    /// <summary>
+    /// Deletes everything that earlier runs made except states, so that nothing of it is taken for this run's, whatever becomes
+    /// of it.
+    /// </summary>
+    /// <remarks>Opening the folder has refused to overwrite an input, and any file that atu did not make.</remarks>
+    /// <param name="inputs">The run's; they decide the names of the generator's files.</param>
+    /// <exception cref="RunException">A file cannot be deleted.</exception>
+    public void DeleteEarlierResults(InputFiles inputs) => Remove(Path, FindResults(Path, inputs), newName: _ => null);
 
-    // Only a run's own reports: a file of that name that somebody else made stays, and refuses the run.
-    private static void DeleteReports(string path)
+    /// <summary>The folders whose runs a policy file has asked for, as their records say.</summary>
+    /// <param name="output">The folder above them; it may be missing.</param>
+    /// <param name="policyFile">The policy's file; it may be missing, or unreadable.</param>
+    public static IReadOnlyList<string> FindByPolicyFile(string output, string policyFile)
+    {
+        var wanted = System.IO.Path.GetFullPath(policyFile);
+        var options = new EnumerationOptions { IgnoreInaccessible = true };
+        return Directory.Exists(output)
+            ? [.. Directory.EnumerateDirectories(output, "*", options).Where(folder => PolicyFileOf(folder) == wanted)]
+            : [];
+    }
+
+    // Names of a run's own results: a file of such a name that somebody else made stays, and refuses the run.
+    private static List<string> FindResults(string path, InputFiles? inputs)
     {
         var isRunFolder = HasRecord(path);
         var made = WrittenFiles.Read(path);
+        var read = inputs?.EnumerateFiles().ToList() ?? [];
+
+        // The generator of an earlier run may have had another ending, and so another name.
+        var generators = made.Where(name => IsNamedAfter(PolicyName(path, inputs), name));
+        return [.. ReportsAndPictures.Union(inputs is null ? [] : NamesFor(inputs)).Union(generators).Where(IsOwn)];
+
+        bool IsOwn(string name) => new FileInfo(System.IO.Path.Combine(path, name)) is { Exists: true } file
+            && (isRunFolder || made.Contains(name) || file.Length == 0)
+            && WriteGuard.FindObstacle(file.FullName, read, _ => true) is null;
+    }
+
+    // Deletes results, or renames those that have a new name.
+    private static void Remove(string path, IEnumerable<string> names, Func<string, string?> newName)
+    {
         try
         {
-            foreach (var report in ReportPaths(path).Where(File.Exists).Where(IsOwn))
-                File.Delete(report);
+            foreach (var name in names)
+            {
+                var file = System.IO.Path.Combine(path, name);
+                if (newName(name) is not { } other)
+                    File.Delete(file);
+                else if (other != name)
+                    Rename(file, other);
+            }
         }
         catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
         {
@@ -184,22 +231,70 @@ public sealed class RunFolder : IDisposable
                 refused);
         }
 
-        bool IsOwn(string report) =>
-            isRunFolder || made.Contains(System.IO.Path.GetFileName(report)) || new FileInfo(report).Length == 0;
+        void Rename(string file, string other)
+        {
+            var target = System.IO.Path.Combine(path, other);
+            var made = WrittenFiles.Read(path);
+            if (WriteGuard.FindObstacle(target, [], _ => made.Contains(other)) is { } obstacle)
+                throw new IOException(obstacle);
+            WrittenFiles.Add(path, [other]);
+            File.Move(file, target, overwrite: true);
+        }
     }
 
+    // A released generator is set aside. The parts of one in several files keep their names, since its index names them.
+    private static string? NameOfEarlier(string name, string policy, InputFiles? inputs)
+    {
+        var isReleased = IsNamedAfter(policy, name) && !ReportsAndPictures.Contains(name)
+            && !name.StartsWith(policy + InputFiles.Rejected, StringComparison.Ordinal);
+        var isPart = inputs?.GeneratorParts.Any(part => System.IO.Path.GetFileName(part) == name) ?? false;
+        return isPart || name.EndsWith(Earlier, StringComparison.Ordinal) ? name
+            : isReleased ? name + Earlier
+            : null;
+    }
+
+    // The record is among the reports.
+    private static bool IsReport(string name) => ReportFormats.All.Any(report => report.FileName == name);
+
+    private static IEnumerable<string> ReportsAndPictures =>
+        [.. ReportFormats.All.Select(report => report.FileName), .. RunPictures.Names];
+
+    private static string PolicyName(string path, InputFiles? inputs) =>
+        inputs?.PolicyName ?? System.IO.Path.GetFileName(System.IO.Path.GetFullPath(path));
+
+    private static bool IsNamedAfter(string policy, string file) =>
+        file.StartsWith(policy + ".", StringComparison.Ordinal) && file.IndexOfAny(['/', '\\']) < 0;
+
     // A record of any version counts, also one that this version cannot read.
-    private static bool HasRecord(string path)
+    private static bool HasRecord(string path) =>
+        ReadRecord(path) is { } text
+        && text.Contains("\"schemaVersion\"", StringComparison.Ordinal)
+        && text.Contains("\"policySource\"", StringComparison.Ordinal);
+
+    // Full path of the policy's file in the folder's record; null where there is none.
+    private static string? PolicyFileOf(string path)
     {
         try
         {
-            var text = RegularFile.ReadAllText(System.IO.Path.Combine(path, RunRecord.FileName), RunRecordFile.MaxBytes);
-            return text.Contains("\"schemaVersion\"", StringComparison.Ordinal)
-                && text.Contains("\"policySource\"", StringComparison.Ordinal);
+            var file = ReadRecord(path) is { } text ? JsonNode.Parse(text)?["policySource"]?["file"]?.GetValue<string>() : null;
+            return file is null ? null : System.IO.Path.GetFullPath(System.IO.Path.Combine(path, file));
+        }
+        catch (Exception unreadable) when (unreadable is JsonException or InvalidOperationException or FormatException
+            or ArgumentException)
+        {
+            return null;   // not a record
+        }
+    }
+
+    private static string? ReadRecord(string path)
+    {
+        try
+        {
+            return RegularFile.ReadAllText(System.IO.Path.Combine(path, RunRecord.FileName), RunRecordFile.MaxBytes);
         }
         catch (Exception none) when (none is IOException or UnauthorizedAccessException)
         {
-            return false;
+            return null;
         }
     }
 
@@ -232,36 +327,6 @@ public sealed class RunFolder : IDisposable
         using (var source = from.OpenRead())
             AtomicFile.Write(GetPath(name), source.Length, source.CopyTo);
         RecordOutput(role, name);
-    }
-
-    /// <summary>
-    /// Deletes the generators of earlier runs, released or rejected, so that none is taken for this run's, whatever becomes of
-    /// it.
-    /// </summary>
-    /// <remarks>Opening the folder has refused to overwrite an input, and any file that atu did not make.</remarks>
-    /// <param name="policy">Name of the policy. A file of an earlier run may have had another ending.</param>
-    /// <param name="inputs">The run's; they decide the names of the generator's files.</param>
-    /// <exception cref="RunException">A file cannot be deleted.</exception>
-    public void DeleteGenerators(string policy, InputFiles inputs)
-    {
-        var read = inputs.EnumerateFiles().ToList();
-        var names = WrittenFiles.Read(Path)
-            .Where(name => name.StartsWith(policy + ".", StringComparison.Ordinal) && name.IndexOfAny(['/', '\\']) < 0)
-            .Concat([inputs.ArtifactName, inputs.CopyName, inputs.RejectedName])
-            .Except(ReportFormats.All.Select(report => report.FileName));
-        try
-        {
-            foreach (var path in names.Select(GetPath).Where(path => WriteGuard.FindObstacle(path, read, _ => true) is null))
-                File.Delete(path);
-        }
-        catch (Exception refused) when (refused is IOException or UnauthorizedAccessException)
-        {
-            throw new RunException(
-                RunCodes.OutputFolder,
-                $"{Path}: the generator of an earlier run cannot be removed: {refused.Message}; delete it, or choose another "
-                    + "folder",
-                refused);
-        }
     }
 
     /// <summary>Gives a file another name, all at once.</summary>

@@ -45,8 +45,8 @@ public sealed class UnlearningRun(
     /// <exception cref="RunException">There is too little memory, or a file was changed while the run was under way.</exception>
     public RunRecord Execute(CancellationToken cancel)
     {
-        // Delete what an earlier run released or rejected: this one may fail at any later line.
-        folder.DeleteGenerators(_policy.Name, inputs);
+        // Delete what earlier runs left: this one may fail at any later line.
+        folder.DeleteEarlierResults(inputs);
 
         // Load everything that the policy names, and refuse what does not fit it before time is spent on measuring.
         if (request.Device.type == TorchSharp.DeviceType.CUDA)
