@@ -91,7 +91,7 @@ public sealed class RejectedGeneratorTests(SmallHouse house) : IClassFixture<Sma
     // The next run never begins: a reader who looks into the folder finds neither its verdict nor its name on a generator.
     [Theory]
     [InlineData("wrong value", "\"name\"", "\"nam\"")]
-    [InlineData("no JSON", "{", "")]
+    [InlineData("no json", "{", "")]
     [InlineData("missing file", null, null)]
     [InlineData("wrong device", "", "", "--device", "tpu:9")]
     [InlineData("bad override", "", "", "--set", "evaluation")]
