@@ -49,7 +49,7 @@ public static class CommandAction
             terminal.WriteDiagnostic(diagnosed.Diagnostic);
             return diagnosed.ExitCode;
         }
-        catch (UnsuitableImagesException unsuitable)
+        catch (Exception unsuitable) when (unsuitable is UnsuitableImagesException or MeasurementPartsException)
         {
             terminal.WriteDiagnostic(new BadArgumentException(unsuitable.Message).Diagnostic);
             return ExitCodes.BadPolicy;

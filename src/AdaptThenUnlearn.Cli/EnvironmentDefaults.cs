@@ -31,6 +31,7 @@ internal static class EnvironmentDefaults
         (OutVariable, "output folder of atu govern, where --out is not given"),
         (DeviceVariable, "device, where --device is not given"),
         (ThreadsVariable, "number of CPU threads, where --threads is not given"),
+        (Shard.PartsVariable, "number of parts for --shard auto under Kubernetes"),
         (TorchBackend.FolderVariable, "folder that holds libtorch"),
         .. Enum.GetValues<CodeHost>().Select(TokenOf),
         (VerdictLine.Variable, "a word that begins the verdict lines for build tools"),

@@ -151,7 +151,11 @@ public sealed class CommandTests(SmallHouse house) : IClassFixture<SmallHouse>
 
         Assert.Equal(whole, Atu.Run("merge", policy, parts[2], parts[0], parts[1], "--json", "--threads", "1").Output);
 
-        foreach (var (wrong, expected) in new[] { (parts[..2], "one is missing"), ([.. parts, parts[0]], "there twice") })
+        foreach (var (wrong, expected) in new[]
+        {
+            (parts[..2], "of 3 parts 1 is missing: 3"),
+            ([.. parts, parts[0]], "are both part 1 of 3"),
+        })
         {
             var (exitCode, _, errors) = Atu.Run(["merge", policy, .. wrong, "--threads", "1"]);
             Assert.Equal(2, exitCode);

@@ -2,6 +2,7 @@ using System.CommandLine;
 using AdaptThenUnlearn.Cli.Comparing;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Publishing.Hosts;
 using AdaptThenUnlearn.Torch.Comparing;
 using AdaptThenUnlearn.Torch.Governing;
 
@@ -79,7 +80,7 @@ public sealed class CompareCommand(Terminal terminal)
         var data = parsed.GetValue(_data)?.FullName;
         var plan =
             new Comparison(scope.Policy, scope.Classes, scope.Seeds, Methods(parsed, data), _runs.Overrides(parsed), Cells: []);
-        var shard = parsed.GetValue(_shard) is { } part ? Shard.Parse(part) : new Shard(1, 1);
+        var shard = parsed.GetValue(_shard) is { } part ? Shard.Parse(part, EnvironmentSnapshot.Capture()) : new Shard(1, 1);
         RefuseReservedSettings(parsed, plan);
         var requests = _runs.Requests(scope, plan, parsed, data);
 

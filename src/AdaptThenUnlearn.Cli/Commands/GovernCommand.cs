@@ -45,6 +45,13 @@ public sealed class GovernCommand(Terminal terminal)
         Description = "Publish the results on the pull request; this never changes the gate's exit code",
     };
 
+    private readonly Option<FileInfo[]> _measured = new("--measured")
+    {
+        Description = "Judge what measure --shard has measured, with --no-train; the files of all parts, or patterns",
+        HelpName = "part",
+        AllowMultipleArgumentsPerToken = true,
+    };
+
     private readonly Publication _publication = new(terminal);
     private readonly List<object> _results = [];   // for --json, one for each policy
     private readonly VerdictLines _verdictLines = new(EnvironmentSnapshot.Capture());
@@ -60,7 +67,7 @@ public sealed class GovernCommand(Terminal terminal)
         var command = new Command("govern", "Measure a generator, unlearn what its policy bans, and judge the result")
         {
             _policies, _out, Machine.Device, Machine.Threads, _resume, _advisory, _noTrain, _set, _fresh, _reuse, _publish,
-            Terminal.Json,
+            _measured, Terminal.Json,
         };
         _publication.AddTo(command);
         command.SetGuardedAction(terminal, Run);
@@ -72,15 +79,24 @@ public sealed class GovernCommand(Terminal terminal)
         if (parsed.GetValue(_fresh) && parsed.GetValue(_reuse))
             throw new BadArgumentException("--fresh measures again and --reuse does not; give only one of them");
 
+        var isMeasured = parsed.GetValue(_measured) is { Length: > 0 };
+        if (isMeasured && (!parsed.GetValue(_noTrain) || parsed.GetValue(_reuse)))
+            throw new BadArgumentException(
+                "--measured judges what was measured in parts: give --no-train with it, and no --reuse. If the generator fails, "
+                + "train without --measured");
+
         // Read every policy, and check that their folders can be used.
         var output = parsed.GetValue(_out)?.FullName ?? EnvironmentDefaults.OutputFolder(EnvironmentSnapshot.Capture());
-        var earlierRecords = new RecordReuse(parsed.GetValue(_fresh), parsed.GetValue(_reuse), EnvironmentSnapshot.Capture());
+        var earlierRecords =
+            new RecordReuse(isMeasured || parsed.GetValue(_fresh), parsed.GetValue(_reuse), EnvironmentSnapshot.Capture());
         var (read, unreadable) = Read(parsed, output);
         var plannedRuns = read.Where(policy => policy.Result.Policy is not null)
             .Select(policy => PlannedRun.Create(policy, output)).ToList();
         if (plannedRuns.GroupBy(run => run.Folder).FirstOrDefault(group => group.Count() > 1) is { } duplicate)
             throw new BadArgumentException(
                 $"two policies are called '{duplicate.First().Policy.Name}' and would write to the same folder");
+        if (isMeasured && plannedRuns.Count > 1)
+            throw new BadArgumentException("--measured holds the parts of one policy's measurement; name one policy");
         RequireFolders(plannedRuns);
 
         // Delete all stale results first, so that an early failure cannot leave an old verdict or its generator behind.
@@ -227,7 +243,8 @@ public sealed class GovernCommand(Terminal terminal)
         using var folder = RunFolder.Open(run.Folder, run.Inputs);
         var request = new RunRequest(
             run.Policy, run.Source, parsed.GetValue(_resume), Train: !parsed.GetValue(_noTrain), device, Machine.ToolVersion,
-            Origin: _publication.FindOrigin(parsed));
+            Origin: _publication.FindOrigin(parsed),
+            Parts: parsed.GetValue(_measured) is { Length: > 0 } parts ? FilePattern.ExpandAll(parts) : null);
         var record = run.File.RunWithLocatedErrors(
             run.Inputs, () => new UnlearningRun(request, run.Inputs, folder, terminal, TimeProvider.System).Execute(cancel));
         PrintVerdict(record, run, parsed.GetValue(_advisory), reused: false);

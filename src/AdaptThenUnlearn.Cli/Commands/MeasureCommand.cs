@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
+using AdaptThenUnlearn.Publishing.Hosts;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Measuring;
 using AdaptThenUnlearn.Torch.Models.Sequence;
@@ -26,11 +27,17 @@ public sealed class MeasureCommand(Terminal terminal)
 
     private readonly Option<string> _shard = new("--shard")
     {
-        Description = "Measure only the i-th of n parts (1/4 … 4/4), up to evaluation.maxSamples, and write it to --out",
-        HelpName = "i/n",
+        Description = "Measure only the i-th of n parts (1/4 … 4/4), up to evaluation.maxSamples, and write it to --out; " +
+            "auto reads the part from the variables of Slurm, Kubernetes or GitLab",
+        HelpName = "i/n|auto",
     };
 
-    private readonly Option<FileInfo> _out = new("--out") { Description = "File to write the part to" };
+    private readonly Option<FileInfo> _out = new("--out")
+    {
+        Description = "File to write the part to; or a folder, where the file is called POLICY.i-of-n.safetensors",
+    };
+
+    private readonly DateTimeOffset _started = TimeProvider.System.GetUtcNow();
 
     /// <summary>Builds <c>atu measure</c>.</summary>
     public Command Build()
@@ -41,8 +48,8 @@ public sealed class MeasureCommand(Terminal terminal)
         };
         command.SetGuardedAction(terminal, (parsed, cancel) => Run(parsed, (context, evaluator) =>
         {
-            if (parsed.GetValue(_shard) is { } shard)
-                return WriteShard(context, evaluator, shard, parsed.GetValue(_out), cancel);
+            if (Part(parsed) is { } shard)
+                return WriteShard(context, evaluator, shard, Target(parsed, context.Policy), cancel);
 
             var (generator, samples) = (context.Generator, context.Policy.Evaluation.Samples);
             var measured = evaluator.Measure(
@@ -64,16 +71,10 @@ public sealed class MeasureCommand(Terminal terminal)
             using var scope = NewDisposeScope();
             IReadOnlyList<MeasurementShard> shards =
             [
-                .. parsed.GetRequiredValue(_parts).Select(file => MeasurementShard.Load(file.FullName))
+                .. FilePattern.ExpandAll(parsed.GetRequiredValue(_parts)).Select(file => MeasurementShard.Load(file, cancel))
             ];
-            try
-            {
-                return PrintMeasurement(MeasurementShard.Merge(shards, context.Fingerprint, evaluator), context);
-            }
-            catch (ArgumentException misfit)
-            {
-                throw new BadArgumentException(misfit.Message);
-            }
+            return PrintMeasurement(
+                MeasurementShard.Merge(shards, context.Fingerprint, context.Generator.Sha256, evaluator), context);
         }, cancel));
         return command;
     }
@@ -86,7 +87,7 @@ public sealed class MeasureCommand(Terminal terminal)
 
         var inputs = file.Inputs();
         OutputFiles.Require(
-            parsed, [parsed.GetValue(_out)?.FullName], inputs.EnumerateFiles().Select(input => (input.Role, (string?)input.Path)),
+            parsed, [Target(parsed, policy)], inputs.EnumerateFiles().Select(input => (input.Role, (string?)input.Path)),
             path => SafetensorsFile.IsWrittenByAtu(path, MeasurementShard.Kind));
         var device = Machine.Prepare(parsed, terminal);
         var images = EvaluationImages.FromOptions(policy.Evaluation, device);
@@ -102,31 +103,47 @@ public sealed class MeasureCommand(Terminal terminal)
             using var classifiers = inputs.LoadClassifiers(generator.Generator.Shape, device);
             using var reference = inputs.LoadReference(classifiers, generator, images, terminal, cancel);
 
-            // Identify the measurement by all that decides its readings, so that parts of another one are not merged.
-            var digests = opened.Where(file => file.Role != InputRoles.Policy).Select(file => file.Sha256);
-            var fingerprint = string.Join(' ', [file.EffectiveSha256, policy.Evaluation.RangeOrDefault, .. digests]);
+            var fingerprint = MeasurementShard.FingerprintOf(
+                Machine.ToolVersion, file.EffectiveSha256, policy, opened.Select(input => (input.Role, input.Sha256)));
             return work(
-                new MeasureContext(file, policy, generator, fingerprint),
+                new MeasureContext(file, policy, generator, device, fingerprint),
                 new GeneratorEvaluator(policy, classifiers, reference, images));
         });
     }
 
     private int WriteShard(
-        MeasureContext context, GeneratorEvaluator evaluator, string shard, FileInfo? target, CancellationToken cancel)
+        MeasureContext context, GeneratorEvaluator evaluator, Shard shard, string? target, CancellationToken cancel)
     {
         if (target is null)
             throw new BadArgumentException("--shard needs --out, the file to write the part to");
 
         using var scope = NewDisposeScope();
-        var (part, parts) = Shard.Parse(shard);
-        var batches = new Shard(part, parts).SelectFrom(evaluator.AllBatches());
+        var batches = shard.SelectFrom(evaluator.AllBatches());
         var readings = ShardMeasurement.Read(
             evaluator, context.Generator.Generator, batches,
             read => terminal.Report(new StageProgress("measuring", read, batches.Count, Losses: null)), cancel);
-        new MeasurementShard(context.Fingerprint, context.Generator.Sha256, readings).Save(target.FullName);
-        Terminal.WriteJson(new { file = target.FullName, part, parts });
-        Terminal.WriteResultLine(target.FullName);
+        var origin = new ShardOrigin(
+            shard.Part, shard.Parts, Environment.MachineName, context.Device.ToString(), get_num_threads(), _started,
+            TimeProvider.System.GetUtcNow());
+        new MeasurementShard(origin, context.Fingerprint, context.Generator.Sha256, readings).Save(target);
+        Terminal.WriteJson(new { file = target, part = shard.Part, parts = shard.Parts });
+        Terminal.WriteResultLine(target);
         return ExitCodes.Passed;
+    }
+
+    private Shard? Part(ParseResult parsed) =>
+        parsed.CommandResult.Command.Options.Contains(_shard) && parsed.GetValue(_shard) is { } shard
+            ? Shard.Parse(shard, EnvironmentSnapshot.Capture())
+            : null;
+
+    // Path of the part's file; null where none is written.
+    private string? Target(ParseResult parsed, UnlearningPolicy policy)
+    {
+        if (Part(parsed) is not { } shard || parsed.GetValue(_out) is not { } given)
+            return null;
+
+        var isFolder = Directory.Exists(given.FullName) || Path.EndsInDirectorySeparator(given.ToString());
+        return isFolder ? Path.Combine(given.FullName, $"{policy.Name}.{shard}.safetensors") : given.FullName;
     }
 
     private int PrintMeasurement(Measurement measured, MeasureContext context)
@@ -175,7 +192,8 @@ public sealed class MeasureCommand(Terminal terminal)
         static void Line(string name, string value) => Terminal.WriteResultLine($"{name,-28} {value}");
     }
 
-    private sealed record MeasureContext(PolicyFile File, UnlearningPolicy Policy, LoadedGenerator Generator, string Fingerprint);
+    private sealed record MeasureContext(
+        PolicyFile File, UnlearningPolicy Policy, LoadedGenerator Generator, Device Device, string Fingerprint);
 
     private sealed class SampleProgress(Terminal terminal, int samples) : IProgress<long>
     {

@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Torch.Checkpoints;
@@ -23,11 +21,9 @@ public sealed class FolderJournal(
     string folder, string fingerprint, bool resume, bool discardOtherRuns = false) : ITrainingJournal
 {
     private const string FingerprintKey = "fingerprint";
-    private const string ChecksumKey = "checksum";
     private const string ThreadsKey = "threads";
     private const string Ending = ".safetensors";
     private const int MaxThreads = 4096;           // more than any machine has: a damaged file asks for no more
-    private const long HashedElements = 1 << 24;   // elements that are hashed at a time
 
     private readonly HashSet<string> _own = [];
     private readonly ProcessTimes _started = ProcessTimes.Now;
@@ -63,7 +59,7 @@ public sealed class FolderJournal(
 
             // Load the vectors, and refuse them where they are not what was saved.
             var vectors = file.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Load());
-            if (file.Metadata[ChecksumKey] != Checksum(vectors, file.Metadata))
+            if (file.Metadata[TensorChecksum.Key] != TensorChecksum.Compute(vectors, file.Metadata))
             {
                 foreach (var vector in vectors.Values)
                     vector.Dispose();
@@ -109,7 +105,7 @@ public sealed class FolderJournal(
             ["seconds"] = spent.Seconds.ToString("R", CultureInfo.InvariantCulture),
             ["processorSeconds"] = spent.ProcessorSeconds.ToString("R", CultureInfo.InvariantCulture),
         };
-        metadata[ChecksumKey] = Checksum(state.Vectors, metadata);
+        metadata[TensorChecksum.Key] = TensorChecksum.Compute(state.Vectors, metadata);
         SafetensorsFile.Write(PathOf(stage), state.Vectors, metadata);
         _own.Add(stage);
     }
@@ -184,28 +180,6 @@ public sealed class FolderJournal(
         {
             return false;
         }
-    }
-
-    // The checksum covers the text beside the vectors too, such as the step and the times.
-    private static string Checksum(IReadOnlyDictionary<string, Tensor> vectors, IReadOnlyDictionary<string, string> metadata)
-    {
-        using var scope = NewDisposeScope();
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-
-        // Hash the text, then the vectors, each in the order of the names.
-        foreach (var (key, text) in metadata.Where(pair => pair.Key != ChecksumKey)
-            .OrderBy(pair => pair.Key, StringComparer.Ordinal))
-            hash.AppendData(Encoding.UTF8.GetBytes($"{key}\0{text}\0"));
-        foreach (var (name, vector) in vectors.OrderBy(pair => pair.Key, StringComparer.Ordinal))
-        {
-            hash.AppendData(Encoding.UTF8.GetBytes(
-                FormattableString.Invariant($"{name}\0{vector.dtype}\0{string.Join(',', vector.shape)}\0")));
-            var flat = vector.detach().cpu().contiguous().view(-1);
-            for (long start = 0; start < flat.NumberOfElements; start += HashedElements)
-                hash.AppendData(flat.narrow(0, start, Math.Min(HashedElements, flat.NumberOfElements - start)).bytes);
-        }
-
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
     private string PathOf(string stage) => Path.Combine(folder, stage + Ending);

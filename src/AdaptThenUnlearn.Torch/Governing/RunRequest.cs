@@ -15,6 +15,10 @@ namespace AdaptThenUnlearn.Torch.Governing;
 /// Whether to start over where the saved state is another run's; otherwise such a state is an error.
 /// </param>
 /// <param name="Origin">The build that the run is part of, for the record; null where nothing is known of one.</param>
+/// <param name="Parts">
+/// Files of every part of the original's measurement, in any order; null to measure it here. Only without
+/// <paramref name="Train"/>.
+/// </param>
 public sealed record RunRequest(
     UnlearningPolicy Policy,
     PolicySource Source,
@@ -23,4 +27,5 @@ public sealed record RunRequest(
     Device Device,
     string Tool,
     bool DiscardOtherRuns = false,
-    BuildOrigin? Origin = null);
+    BuildOrigin? Origin = null,
+    IReadOnlyList<string>? Parts = null);

@@ -32,6 +32,7 @@ public sealed class UnlearningRun(
     private readonly StageTimer _timer = new();
     private readonly DateTimeOffset _started = clock.GetUtcNow();
     private IReadOnlyList<InputFile> _inputs = [];   // with the digests that they had before the first was loaded
+    private IReadOnlyList<MeasuredPart>? _parts;
 
     /// <summary>Runs the story and writes the evidence.</summary>
     /// <param name="cancel">Ends the run at the next step; what was done so far can be resumed.</param>
@@ -43,6 +44,7 @@ public sealed class UnlearningRun(
     /// <exception cref="FeedbackException">The generator's samples hold too little to learn from.</exception>
     /// <exception cref="TrainingDivergedException">A loss is not finite.</exception>
     /// <exception cref="RunException">There is too little memory, or a file was changed while the run was under way.</exception>
+    /// <exception cref="MeasurementPartsException">Parts of a measurement do not belong together, or one is missing.</exception>
     public RunRecord Execute(CancellationToken cancel)
     {
         // Delete what earlier runs left: this one may fail at any later line.
@@ -63,7 +65,9 @@ public sealed class UnlearningRun(
         // Measure the original, and find the features whose limits it exceeds.
         var evaluator = new GeneratorEvaluator(_policy, classifiers, reference, _images);
         var pictures = new RunPictures(_policy, classifiers, _images, folder);
-        var before = Measure(evaluator, "measuring before", original.Generator, original.Sha256, cancel);
+        var before = request.Parts is { } parts
+            ? _timer.Time("merging parts", () => Merge(evaluator, original, parts, cancel))
+            : Measure(evaluator, "measuring before", original.Generator, original.Sha256, cancel);
         var violated = Gate.ViolatedFeatures(_policy, before);
 
         // Judge the original as it is where nothing is to be unlearned.
@@ -105,6 +109,29 @@ public sealed class UnlearningRun(
             count => progress.Report(new StageProgress(stage, (int)count, looks.First(look => look >= count), Losses: null)));
         return evaluator.Measure(generator, sha256, sampleProgress, cancel, before);
     });
+
+    // The same numbers as measured here. What another process measured is judged, and is not what training starts from.
+    private Measurement Merge(
+        GeneratorEvaluator evaluator, LoadedGenerator original, IReadOnlyList<string> files, CancellationToken cancel)
+    {
+        if (request.Train)
+            throw new MeasurementPartsException("a generator that was measured in parts is judged, and not trained");
+
+        using var scope = NewDisposeScope();
+        IReadOnlyList<MeasurementShard> shards = [.. files.Select(file => MeasurementShard.Load(file, cancel))];
+        _parts =
+        [
+            .. from shard in shards
+               let origin = shard.Origin
+               orderby origin.Part
+               select new MeasuredPart(
+                   folder.Relative(shard.File!.Path), shard.File.Sha256, origin.Part, origin.Parts, origin.Machine,
+                   origin.Device, origin.Threads, origin.Started, origin.Finished),
+        ];
+        var fingerprint = MeasurementShard.FingerprintOf(
+            request.Tool, request.Source.EffectiveSha256, _policy, _inputs.Select(input => (input.Role, input.Sha256)));
+        return MeasurementShard.Merge(shards, fingerprint, original.Sha256, evaluator);
+    }
 
     private UnlearnedGenerator Unlearn(
         LoadedGenerator original,
@@ -207,7 +234,8 @@ public sealed class UnlearningRun(
             training,
             verdict, ProcessEnvironment.Capture(request.Device), new RunTimes(_started, clock.GetUtcNow(), _timer.Stages),
             inputs.Remarks.Count == 0 ? null : [.. inputs.Remarks],
-            request.Origin);
+            request.Origin,
+            _parts);
         RunReports.Write(folder.Path, record);
         RunRecordFile.Write(folder.GetPath(RunRecord.FileName), record);
 

@@ -1,5 +1,7 @@
-using System.Globalization;
+using System.Text.Json;
 using AdaptThenUnlearn.Files;
+using AdaptThenUnlearn.Measurements;
+using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Torch.Checkpoints;
 using AdaptThenUnlearn.Torch.Checkpoints.Tensors;
 using static TorchSharp.torch;
@@ -13,16 +15,39 @@ namespace AdaptThenUnlearn.Torch.Measuring;
 /// Kept as safetensors: <c>batches</c> [B, 3] (number, offset, size), <c>hits</c> and <c>annotatorHits</c> [B, features],
 /// <c>byClass</c> [B, classes], <c>retainedCounts</c> [B], <c>retainedAt</c> [R] (all int64) and <c>retained</c> [R, d]
 /// (float32). Of the batches of the first look also <c>evidence</c> [E, n] (float64), <c>evidenceClasses</c> [classifiers] and
-/// <c>imageKeys</c> [images] (int64); <c>evidenceOf</c> [B] says which those are.
+/// <c>imageKeys</c> [images] (int64); <c>evidenceOf</c> [B] says which those are. A checksum in the metadata covers all of it. It
+/// shows that the file is whole, and not who made it.
 /// </remarks>
+/// <param name="Origin">Which part it is, and where and when it was measured.</param>
 /// <param name="Fingerprint">Of everything that decides the readings; shards of different measurements are never merged.</param>
 /// <param name="GeneratorSha256">Digest of the generator's checkpoint.</param>
 /// <param name="Readings">In order; their tensors belong to the caller's scope.</param>
-public sealed record MeasurementShard(string Fingerprint, string GeneratorSha256, IReadOnlyList<BatchReading> Readings)
+public sealed record MeasurementShard(
+    ShardOrigin Origin, string Fingerprint, string GeneratorSha256, IReadOnlyList<BatchReading> Readings)
 {
     /// <summary>What its metadata say it is.</summary>
     public const string Kind = "measurement-shard";
 
+    private const int MostNamed = 10;
+    private const string AgainRemedy = "measure this part again";
+
+    /// <summary>The file it was read from, as it was hashed; null for one that was measured by this process.</summary>
+    public CheckpointFile? File { get; private init; }
+
+    private string Name => File?.Path ?? Origin.ToString();
+
+    /// <summary>Identifies a measurement by everything that decides its readings.</summary>
+    /// <param name="tool">Name and version of the tool.</param>
+    /// <param name="policySha256">Digest of the policy in effect.</param>
+    /// <param name="policy">The policy.</param>
+    /// <param name="inputs">Role and SHA-256 of every file; the policy's own file does not count.</param>
+    public static string FingerprintOf(
+        string tool, string policySha256, UnlearningPolicy policy, IEnumerable<(string Role, string Sha256)> inputs) =>
+        Sha256Digest.Compute(string.Join('\n',
+        [
+            tool, policySha256, policy.Evaluation.RangeOrDefault,
+            .. inputs.Where(input => input.Role != InputRoles.Policy).Select(input => input.Sha256),
+        ]));
 
     /// <summary>Writes the shard.</summary>
     /// <exception cref="FileNotWrittenException">The file cannot be written.</exception>
@@ -32,56 +57,64 @@ public sealed record MeasurementShard(string Fingerprint, string GeneratorSha256
         var retained = Readings.Select(reading => reading.Retained).OfType<Tensor>().ToList();
         var evidence = Readings.Select(reading => reading.Evidence).OfType<ReadingEvidence>().ToList();
         var rows = evidence.Select(each => each.ToRow().ToArray()).ToList();
-        SafetensorsFile.Write(
-            path,
-            new Dictionary<string, Tensor>
-            {
-                ["batches"] = Table(reading => [reading.Batch.Number, reading.Batch.Offset, reading.Batch.Size]),
-                ["hits"] = Table(reading => reading.Hits),
-                ["annotatorHits"] = Table(reading => reading.AnnotatorHits),
-                ["byClass"] = Table(reading => reading.ByClass),
-                ["retainedCounts"] = Table(reading => [reading.Retained?.shape[0] ?? -1]).flatten(),
-                ["retainedAt"] = tensor(Readings.SelectMany(reading => reading.RetainedPositions).ToArray()),
-                ["retained"] = retained.Count == 0 ? zeros(0, 0) : cat(retained).to(float32),
-                ["evidence"] = tensor(rows.SelectMany(row => row).ToArray(), dtype: float64)
-                    .view(rows.Count, rows.Count == 0 ? 0 : rows[0].Length),
-                ["evidenceClasses"] = tensor(evidence.Count == 0 ? [] : evidence[0].Outputs.Select(
-                    outputRange => (long)outputRange.Minimum.Count).ToArray(), dtype: int64),
-                ["evidenceOf"] = tensor(Readings.Select(reading => reading.Evidence is null ? 0L : 1L).ToArray(), dtype: int64),
-                ["imageKeys"] = tensor(evidence.SelectMany(each => each.Images.ImageHashes).ToArray(), dtype: int64),
-            },
-            new Dictionary<string, string>
-            {
-                ["kind"] = Kind,
-                ["fingerprint"] = Fingerprint,
-                ["generatorSha256"] = GeneratorSha256
-            });
+        var tables = new Dictionary<string, Tensor>
+        {
+            ["batches"] = Table(reading => [reading.Batch.Number, reading.Batch.Offset, reading.Batch.Size]),
+            ["hits"] = Table(reading => reading.Hits),
+            ["annotatorHits"] = Table(reading => reading.AnnotatorHits),
+            ["byClass"] = Table(reading => reading.ByClass),
+            ["retainedCounts"] = Table(reading => [reading.Retained?.shape[0] ?? -1]).flatten(),
+            ["retainedAt"] = tensor(Readings.SelectMany(reading => reading.RetainedPositions).ToArray()),
+            ["retained"] = retained.Count == 0 ? zeros(0, 0) : cat(retained).to(float32),
+            ["evidence"] = tensor(rows.SelectMany(row => row).ToArray(), dtype: float64)
+                .view(rows.Count, rows.Count == 0 ? 0 : rows[0].Length),
+            ["evidenceClasses"] = tensor(evidence.Count == 0 ? [] : evidence[0].Outputs.Select(
+                outputRange => (long)outputRange.Minimum.Count).ToArray(), dtype: int64),
+            ["evidenceOf"] = tensor(Readings.Select(reading => reading.Evidence is null ? 0L : 1L).ToArray(), dtype: int64),
+            ["imageKeys"] = tensor(evidence.SelectMany(each => each.Images.ImageHashes).ToArray(), dtype: int64),
+        };
+        var metadata = new Dictionary<string, string>
+        {
+            ["kind"] = Kind,
+            ["fingerprint"] = Fingerprint,
+            ["generatorSha256"] = GeneratorSha256,
+            ["origin"] = JsonSerializer.Serialize(Origin),
+        };
+        metadata[TensorChecksum.Key] = TensorChecksum.Compute(tables, metadata);
+        SafetensorsFile.Write(path, tables, metadata);
 
         Tensor Table(Func<BatchReading, IReadOnlyList<long>> row) =>
             tensor(Readings.SelectMany(row).ToArray()).view(Readings.Count, Readings.Count == 0 ? 0 : row(Readings[0]).Count);
     }
 
     /// <summary>Reads a shard; its tensors belong to the caller's scope.</summary>
-    /// <exception cref="CheckpointException">The file is missing, damaged, or not a shard.</exception>
-    public static MeasurementShard Load(string path)
+    /// <param name="path">The file.</param>
+    /// <param name="cancel">Ends hashing soon, also in a large file.</param>
+    /// <exception cref="CheckpointException">The file is missing, damaged, changed, or not a shard.</exception>
+    public static MeasurementShard Load(string path, CancellationToken cancel = default)
     {
         using var scope = NewDisposeScope();
-        var file = CheckpointFormats.Read(path, SafetensorsFormat.FormatName);
+        var opened = CheckpointFile.Open(path, cancel);
+        var file = CheckpointFormats.Read(opened, SafetensorsFormat.FormatName);
         if (file.Metadata.GetValueOrDefault("kind") != Kind)
             throw new CheckpointException(
                 path, "is not a part of a measurement", "make it with `atu measure POLICY --shard i/n`");
+        var whole = file.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Load());
+        if (file.Metadata.GetValueOrDefault(TensorChecksum.Key) != TensorChecksum.Compute(whole, file.Metadata))
+            throw new CheckpointException(
+                path, "was changed after it was measured: its checksum does not match its content", AgainRemedy);
 
         // Read the tables, one row a batch, and check that they fit each other.
         var (batches, hits, annotatorHits, byClass) = (Rows("batches"), Rows("hits"), Rows("annotatorHits"), Rows("byClass"));
-        var counts = file["retainedCounts"].Load(int64).data<long>().ToArray();
-        var (retained, places) = (file["retained"].Load(float32), file["retainedAt"].Load(int64).data<long>().ToArray());
+        var counts = Values<long>(file["retainedCounts"].Load(int64));
+        var (retained, places) = (file["retained"].Load(float32), Values<long>(file["retainedAt"].Load(int64)));
         var evidence = EvidenceIn(file, batches, hits.Count == 0 ? 0 : hits[0].Length);
         if (new[] { hits.Count, annotatorHits.Count, byClass.Count, counts.Length, evidence.Count }
             .Any(count => count != batches.Count)
             || batches.Any(batch => batch.Length != 3)
             || counts.Where(count => count > 0).Sum() != retained.shape[0]
             || places.Length != retained.shape[0])
-            throw new CheckpointException(path, "is damaged: its tables do not fit each other", "measure this part again");
+            throw new CheckpointException(path, "is damaged: its tables do not fit each other", AgainRemedy);
 
         // Cut the features into those of each batch.
         var start = 0L;
@@ -105,24 +138,48 @@ public sealed record MeasurementShard(string Fingerprint, string GeneratorSha256
         }
 
         return new MeasurementShard(
-            file.Metadata.GetValueOrDefault("fingerprint", ""), file.Metadata.GetValueOrDefault("generatorSha256", ""), readings);
+            ReadOrigin(file), file.Metadata.GetValueOrDefault("fingerprint", ""),
+            file.Metadata.GetValueOrDefault("generatorSha256", ""), readings)
+        {
+            File = opened,
+        };
 
         IReadOnlyList<long[]> Rows(string name)
         {
             var table = file[name].Load(int64);
             if (table.dim() != 2)
-                throw new CheckpointException(path, $"is damaged: '{name}' is not a table", "measure this part again");
-            var values = table.data<long>().ToArray();
+                throw new CheckpointException(path, $"is damaged: '{name}' is not a table", AgainRemedy);
+            var values = Values<long>(table);
             var width = (int)table.shape[1];
             return [.. Enumerable.Range(0, (int)table.shape[0]).Select(row => values[(row * width)..((row + 1) * width)])];
         }
+    }
+
+    // A part beyond the first look has empty tables, whose data TorchSharp cannot give.
+    private static T[] Values<T>(Tensor table) where T : unmanaged =>
+        table.NumberOfElements == 0 ? [] : table.data<T>().ToArray();
+
+    private static ShardOrigin ReadOrigin(TensorFile file)
+    {
+        try
+        {
+            var origin = JsonSerializer.Deserialize<ShardOrigin>(
+                file.Metadata.GetValueOrDefault("origin", ""), JsonSerializerOptions.Strict);
+            if (origin is { Part: >= 1 } && origin.Part <= origin.Parts)
+                return origin;
+        }
+        catch (JsonException)
+        {
+        }
+
+        throw new CheckpointException(file.Path, "is damaged: it does not say which part it is", AgainRemedy);
     }
 
     // One entry a batch; null for those beyond the first look.
     private static List<ReadingEvidence?> EvidenceIn(TensorFile file, IReadOnlyList<long[]> batches, int features)
     {
         var table = file["evidence"].Load(float64);
-        var (values, there, keys) = (table.data<double>().ToArray(), Numbers("evidenceOf"), Numbers("imageKeys"));
+        var (values, there, keys) = (Values<double>(table), Numbers("evidenceOf"), Numbers("imageKeys"));
         int[] classes = [.. Numbers("evidenceClasses").Select(count => (int)Math.Clamp(count, 0, int.MaxValue))];
         var width = table.dim() == 2 ? (int)table.shape[1] : -1;
         var wanted = there.Sum() == 0 ? 0 : 2 + features + classes.Sum(OutputRange.RowLength);
@@ -131,7 +188,7 @@ public sealed record MeasurementShard(string Fingerprint, string GeneratorSha256
             || table.shape[0] != there.Count(flag => flag != 0)
             || there.Length != batches.Count
             || keys.Length != images)
-            throw new CheckpointException(file.Path, "is damaged: its tables do not fit each other", "measure this part again");
+            throw new CheckpointException(file.Path, "is damaged: its tables do not fit each other", AgainRemedy);
 
         List<ReadingEvidence?> read = [];
         var (row, key) = (0, 0);
@@ -150,28 +207,55 @@ public sealed record MeasurementShard(string Fingerprint, string GeneratorSha256
 
         return read;
 
-        long[] Numbers(string name) => file[name].Load(int64).data<long>().ToArray();
+        long[] Numbers(string name) => Values<long>(file[name].Load(int64));
     }
 
-    /// <summary>Puts all shards of one measurement together.</summary>
+    /// <summary>Puts all shards of one measurement together; the numbers are those of a measurement by one process.</summary>
     /// <param name="shards">In any order.</param>
-    /// <param name="fingerprint">That they must have.</param>
+    /// <param name="fingerprint">That they must have, see <see cref="FingerprintOf"/>.</param>
+    /// <param name="generatorSha256">Digest of the checkpoint that they must have measured.</param>
     /// <param name="evaluator">Of the same policy and files.</param>
-    /// <exception cref="ArgumentException">A shard is of another measurement, or a batch is missing or there twice.</exception>
+    /// <exception cref="MeasurementPartsException">
+    /// A shard is of another measurement, is missing, or is there twice; the message says which.
+    /// </exception>
     /// <exception cref="PolicyMismatchException">A classifier's outputs are not what the policy says.</exception>
-    public static Measurements.Measurement Merge(
-        IReadOnlyList<MeasurementShard> shards, string fingerprint, GeneratorEvaluator evaluator)
+    public static Measurement Merge(
+        IReadOnlyList<MeasurementShard> shards, string fingerprint, string generatorSha256, GeneratorEvaluator evaluator)
     {
-        if (shards.Any(shard => shard.Fingerprint != fingerprint || shard.GeneratorSha256 != shards[0].GeneratorSha256))
-            throw new ArgumentException("a part was measured with another policy, generator, classifier or reference");
+        if (FindProblem(shards, fingerprint, generatorSha256) is { } problem)
+            throw new MeasurementPartsException(problem);
 
-        var readings = shards.SelectMany(shard => shard.Readings).ToLookup(reading => reading.Batch);
-        if (readings.FirstOrDefault(group => group.Count() > 1) is { } twice)
-            throw new ArgumentException(string.Create(
-                CultureInfo.InvariantCulture, $"batch {twice.Key.Number} is there twice: the same part was given two times"));
+        // Each shard holds the batches of its part and no others.
+        var all = evaluator.AllBatches().Index().ToLookup(batch => batch.Index % shards.Count, batch => batch.Item);
+        var readings = new Dictionary<EvaluationBatch, BatchReading>();
+        foreach (var shard in shards)
+        {
+            if (!shard.Readings.Select(reading => reading.Batch).SequenceEqual(all[shard.Origin.Part - 1]))
+                throw new MeasurementPartsException($"{shard.Name} does not hold the images of {shard.Origin}");
+            foreach (var reading in shard.Readings)
+                readings.Add(reading.Batch, reading);
+        }
 
-        return evaluator.Assemble(shards[0].GeneratorSha256, (batch, _) => readings[batch].SingleOrDefault()
-            ?? throw new ArgumentException(
-                string.Create(CultureInfo.InvariantCulture, $"batch {batch.Number} is in none of the parts: one is missing")));
+        return evaluator.Assemble(generatorSha256, (batch, _) => readings[batch]);
+    }
+
+    private static string? FindProblem(IReadOnlyList<MeasurementShard> shards, string fingerprint, string generatorSha256)
+    {
+        if (shards.Count == 0)
+            return "there is no part of a measurement";
+        if (shards.FirstOrDefault(shard =>
+            shard.Fingerprint != fingerprint || shard.GeneratorSha256 != generatorSha256) is { } foreign)
+            return $"{foreign.Name} was measured with another policy, generator, classifier, reference or version of atu";
+
+        var parts = shards[0].Origin.Parts;
+        if (shards.FirstOrDefault(shard => shard.Origin.Parts != parts) is { } other)
+            return $"{other.Name} is {other.Origin}, and {shards[0].Name} is {shards[0].Origin}: they were divided differently";
+        if (shards.GroupBy(shard => shard.Origin.Part).FirstOrDefault(group => group.Count() > 1) is { } doubled)
+            return $"{string.Join(" and ", doubled.Take(2).Select(shard => shard.Name))} are both {doubled.First().Origin}";
+        var missing = Enumerable.Range(1, parts).Except(shards.Select(shard => shard.Origin.Part)).ToList();
+        return missing.Count == 0
+            ? null
+            : FormattableString.Invariant($"of {parts} parts {missing.Count} {(missing.Count == 1 ? "is" : "are")} missing: ")
+                + string.Join(", ", missing.Take(MostNamed)) + (missing.Count > MostNamed ? " …" : "");
     }
 }

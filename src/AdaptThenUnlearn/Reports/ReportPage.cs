@@ -96,11 +96,22 @@ internal sealed record ReportPage(
         return new(ReportTopic.Waivers, "Waivers", table, []);
     }
 
+    private static IEnumerable<Phrase> DescribePart(MeasuredPart part) =>
+    [
+        Trusted(FormattableString.Invariant($"{(part.Part == 1 ? "" : "; ")}{part.Part} of {part.Parts} on ")),
+        Untrusted(part.Machine),
+        Trusted(" ("),
+        Untrusted(part.Device),
+        Trusted(FormattableString.Invariant($", {part.Threads} threads, {(part.Finished - part.Started).TotalSeconds:F1} s)")),
+    ];
+
     private static ReportSection Files(RunRecord record)
     {
         var table = new ReportTable("File", "Role", "SHA-256");
         foreach (var input in record.Inputs)
             table.AddRow([Code(input.Path)], [Trusted("in: "), Untrusted(input.Role)], [Code(input.Sha256)]);
+        foreach (var part in record.Parts ?? [])
+            table.AddRow([Code(part.Path)], [Trusted("in: "), Trusted(part.Role)], [Code(part.Sha256)]);
         foreach (var output in record.Outputs)
             table.AddRow([Code(output.Path)], [Trusted("out: "), Untrusted(output.Role)], [Code(output.Sha256)]);
         return new(ReportTopic.Files, "Files", table, []);
@@ -135,6 +146,8 @@ internal sealed record ReportPage(
             Trusted(", "),
             Untrusted(environment.Device),
             Trusted(FormattableString.Invariant($", {environment.Threads} threads")));
+        if (record.Parts is { } parts)
+            Line("Measured in parts", [.. parts.SelectMany(DescribePart)]);
         Line("Peak memory", Trusted(FormattableString.Invariant($"{environment.PeakMemoryBytes / 1e6:F0} MB")));
         if (record.Policy.ProgramRoles() is { Count: > 0 } programs)
             Line("Programs run", [

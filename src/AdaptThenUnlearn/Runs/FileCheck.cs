@@ -29,6 +29,8 @@ public sealed record FileCheck(string Role, string Path, FileState State, string
                     $"{output.Role} {output.Path} does not lie in the run's folder, where a run writes");
         foreach (var input in record.Inputs)
             yield return Check(input.Role, input.Path, input.Sha256, InputRoles.MayBeFolder(input.Role));
+        foreach (var part in record.Parts ?? [])
+            yield return Check(part.Role, part.Path, part.Sha256, mayBeFolder: false);
 
         FileCheck Check(string role, string path, string expected, bool mayBeFolder)
         {

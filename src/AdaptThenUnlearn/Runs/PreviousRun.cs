@@ -11,7 +11,7 @@ public static class PreviousRun
     /// </summary>
     /// <remarks>
     /// A failed run is never reused: it must fail again, with its reasons, each time. Neither is one that trained nothing
-    /// although something has to be unlearned and is waived: that was only judged.
+    /// although something has to be unlearned and is waived: that was only judged. Nor is one that was measured in parts.
     /// </remarks>
     /// <param name="folder">The run's folder.</param>
     /// <param name="source">The policy as it is now.</param>
@@ -45,6 +45,7 @@ public static class PreviousRun
             && tool == record.Tool
             && inputs.Select(input => (input.Role, Full(input.Path)))
                 .SequenceEqual(record.Inputs.Select(input => (input.Role, Full(Path.Combine(folder, input.Path)))));
+        isSameRequest &= record.Parts is null;   // another process measured
         isSameRequest &= record.Training is not null || Gate.ViolatedFeatures(record.Policy, record.Before).Count == 0;
         return isSameRequest
             && Verification.VerifyRun(folder, record, vocabulary, today, cancel) is { Passed: true, IsReworded: false }

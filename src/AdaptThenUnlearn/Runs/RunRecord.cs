@@ -27,6 +27,9 @@ namespace AdaptThenUnlearn.Runs;
 /// The build that measured the generator; null, and left out of the record, where nothing is known of one. A record that a later
 /// build finds up to date keeps it.
 /// </param>
+/// <param name="Parts">
+/// Where <paramref name="Before"/> was measured in parts; null, and left out of the record, where the run measured it itself.
+/// </param>
 public sealed record RunRecord(
     int SchemaVersion,
     string Tool,
@@ -41,7 +44,8 @@ public sealed record RunRecord(
     RunEnvironment Environment,
     RunTimes Times,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<Remark>? Remarks = null,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] BuildOrigin? Origin = null)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] BuildOrigin? Origin = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<MeasuredPart>? Parts = null)
 {
     /// <summary>Of the records that this version writes and reads.</summary>
     public const int CurrentSchemaVersion = 1;

@@ -121,9 +121,12 @@ public static class RunRecordFile
 
         if (record.Inputs.Select(input => input.Path)
             .Concat(record.Outputs.Select(output => output.Path))
+            .Concat((record.Parts ?? []).Select(part => part.Path))
             .Append(record.PolicySource.File)
             .Any(path => path.Contains('\0', StringComparison.Ordinal)))
             return "a path holds a NUL character";
+        if (record.Parts is { } parts && MeasuredPart.FindProblem(parts) is { } incomplete)
+            return incomplete;
         if (record.Origin is { } origin && origin.Clean() != origin)
             return "its origin holds a value that no run records";
 
