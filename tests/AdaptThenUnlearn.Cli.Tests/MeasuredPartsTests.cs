@@ -27,7 +27,7 @@ public sealed class MeasuredPartsTests(SmallHouse house) : IClassFixture<SmallHo
     {
         var policy = house.Policy("whole", Limit, _looks);
         Assert.InRange(Govern(policy, "one", []).ExitCode, 0, 1);
-        var files = Measure(policy, parts, $"whole-{parts}");
+        var files = MeasureOnce(policy, parts, $"whole-{parts}");
 
         // In any order.
         var (exitCode, _, errors) = Govern(policy, $"in-{parts}", [.. files.Reverse()]);
@@ -47,7 +47,7 @@ public sealed class MeasuredPartsTests(SmallHouse house) : IClassFixture<SmallHo
     public void Verify_PartOfAMeasurement_IsAFileOfTheRecord()
     {
         var policy = house.Policy("kept", "\"maxRate\": 0.9");
-        var files = Measure(policy, 2, "kept");
+        var files = MeasureOnce(policy, 2, "kept");
         Assert.Equal(0, Govern(policy, "kept-out", files).ExitCode);
         var record = house.At("kept-out/kept/run.json");
         Assert.Equal(0, Atu.Run("verify", record).ExitCode);
@@ -79,10 +79,11 @@ public sealed class MeasuredPartsTests(SmallHouse house) : IClassFixture<SmallHo
     [InlineData("no such file", 3, "there is no such file")]
     public void Govern_PartsThatAreNoWhole_JudgeNothing(string fault, int expected, string message)
     {
-        var name = "no-whole-" + fault.Replace(' ', '-');
-        var policy = house.Policy(name, "\"maxRate\": 0.9");
-        Assert.Equal(0, Govern(policy, "no-whole", []).ExitCode);   // an earlier pass, which must not stay
-        var files = Measure(policy, 3, name);
+        const string Name = "no-whole";
+        var output = "out-" + fault.Replace(' ', '-');
+        var policy = house.Policy(Name, "\"maxRate\": 0.9");
+        Assert.Equal(0, Govern(policy, output, []).ExitCode);   // an earlier pass, which must not stay
+        var files = MeasureOnce(policy, 3, Name).Select((file, number) => Copy(file, $"{output}.{number}")).ToArray();
         switch (fault)
         {
             case "missing":
@@ -92,11 +93,10 @@ public sealed class MeasuredPartsTests(SmallHouse house) : IClassFixture<SmallHo
                 files = [.. files, files[0]];
                 break;
             case "divided":
-                files = [files[0], files[1], .. Measure(policy, 2, name + "-2")];
+                files = [files[0], files[1], .. MeasureOnce(policy, 2, "halves")];
                 break;
             case "foreign":
-                files[1] = Measure(house.Policy(name, "\"maxRate\": 0.8"), 3, name + "-other")[1];
-                house.Policy(name, "\"maxRate\": 0.9");
+                files[1] = MeasureOnce(house.Policy("other", "\"maxRate\": 0.9"), 3, "other")[1];
                 break;
             case "truncated":
                 File.WriteAllBytes(files[1], File.ReadAllBytes(files[1])[..^8]);
@@ -114,13 +114,13 @@ public sealed class MeasuredPartsTests(SmallHouse house) : IClassFixture<SmallHo
                 break;
         }
 
-        var (exitCode, _, errors) = Govern(policy, "no-whole", files);
+        var (exitCode, _, errors) = Govern(policy, output, files);
 
         Assert.Equal(expected, exitCode);
         Assert.Contains(message, errors, StringComparison.Ordinal);
-        var folder = house.At("no-whole/" + name);
+        var folder = house.At($"{output}/{Name}");
         Assert.False(File.Exists(Path.Combine(folder, "run.json")));
-        Assert.Empty(Directory.EnumerateFiles(folder, name + ".*"));
+        Assert.Empty(Directory.EnumerateFiles(folder, Name + ".*"));
     }
 
     [Theory]
@@ -141,7 +141,8 @@ public sealed class MeasuredPartsTests(SmallHouse house) : IClassFixture<SmallHo
     {
         var policy = house.Policy("killed-part", Limit, _looks);
         var random = new Random(5);
-        for (var attempt = 0; attempt < 4; attempt++)
+        var first = MeasureOnce(policy, 2, "killed")[0];
+        for (var attempt = 0; attempt < 3; attempt++)
         {
             var file = house.At($"killed-{attempt}.safetensors");
             using (var atu = Atu.Start("measure", policy, "--shard", "2/2", "--out", file, "--threads", "1"))
@@ -153,7 +154,6 @@ public sealed class MeasuredPartsTests(SmallHouse house) : IClassFixture<SmallHo
 
             if (!File.Exists(file))
                 Assert.Equal(0, Atu.Run("measure", policy, "--shard", "2/2", "--out", file, "--threads", "1").ExitCode);
-            var first = Measure(policy, 2, $"killed-{attempt}")[0];
             Assert.InRange(Govern(policy, $"killed-{attempt}-out", [first, file]).ExitCode, 0, 1);
         }
     }
@@ -211,10 +211,17 @@ public sealed class MeasuredPartsTests(SmallHouse house) : IClassFixture<SmallHo
         Assert.True(File.Exists(house.At("parts/named.2-of-2.safetensors")));
     }
 
-    private string[] Measure(string policy, int parts, string name)
+    private string Copy(string file, string name)
+    {
+        File.Copy(file, house.At(name + ".safetensors"), overwrite: true);
+        return house.At(name + ".safetensors");
+    }
+
+    // The tests of this class share what they only read.
+    private string[] MeasureOnce(string policy, int parts, string name)
     {
         var files = Enumerable.Range(1, parts).Select(part => house.At($"{name}.{part}.safetensors")).ToArray();
-        foreach (var (number, file) in files.Index())
+        foreach (var (number, file) in files.Index().Where(each => !File.Exists(each.Item)))
         {
             string[] shard = ["--shard", $"{number + 1}/{parts}", "--out", file, "--overwrite"];
             Assert.Equal(0, Atu.Run(["measure", policy, .. shard, "--threads", "1"]).ExitCode);
