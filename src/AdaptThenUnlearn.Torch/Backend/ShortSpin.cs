@@ -19,7 +19,7 @@ public static class ShortSpin
     public const string PolicyVariable = "OMP_WAIT_POLICY";
 
     /// <summary>Spins before a thread sleeps.</summary>
-    public const int Count = 3000;
+    public const int Count = 10_000;
 
     /// <summary>Sets the number of spins for this process; libgomp must not be loaded yet. Only on Linux.</summary>
     internal static void Set()

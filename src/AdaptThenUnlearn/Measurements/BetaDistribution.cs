@@ -3,8 +3,6 @@ namespace AdaptThenUnlearn.Measurements;
 /// <summary>Quantiles of the beta distribution, from which exact binomial bounds and Student's t follow.</summary>
 internal static class BetaDistribution
 {
-    private const int Bisections = 200;
-
     /// <summary>The value that a share of the distribution lies below.</summary>
     /// <param name="probability">Between 0 and 1.</param>
     /// <param name="a">First shape; positive.</param>
@@ -12,12 +10,10 @@ internal static class BetaDistribution
     /// <returns>0 to 1.</returns>
     public static double Quantile(double probability, double a, double b)
     {
+        // Halve the interval until its ends are neighbours in double precision.
         var (low, high) = (0.0, 1.0);
-        for (var halving = 0; halving < Bisections && low < high; halving++)
+        while ((low + high) / 2 is var middle && low < middle && middle < high)
         {
-            var middle = (low + high) / 2;
-            if (middle == low || middle == high)
-                break;   // neighbours in double precision
             if (Below(middle, a, b) < probability)
                 low = middle;
             else

@@ -6,6 +6,9 @@ namespace AdaptThenUnlearn.Tests.Policies;
 /// <summary>The words of a policy's errors, as people read them.</summary>
 public sealed class PolicyWordsTests
 {
+    private const string SameFile =
+        "has the annotator's checkpoint: the same classifier labels the training feedback and measures for the gate";
+
     [Theory]
     [InlineData("minimumNegatives=5001", "must be at most 'feedbackSamples' (5000), but is 5001")]
     [InlineData("recoverySteps=51", "must be at most 'steps' (50), but is 51")]
@@ -32,6 +35,47 @@ public sealed class PolicyWordsTests
     [InlineData("report.publishSamples=1", "must be true or false, but is the number 1")]
     public void Read_WrongPolicy_SaysWhatWouldBeRight(string change, string message) =>
         Assert.Equal(message, Assert.Single(Read(Full, change).Errors).Message);
+
+    [Theory]
+    [InlineData(
+        "undesiredFeatures[0].auditor=null",
+        "names no 'auditor': the same classifier labels the training feedback and measures for the gate")]
+    [InlineData(
+        "undesiredFeatures[0].auditor=digits",
+        "is the annotator: the same classifier labels the training feedback and measures for the gate")]
+    [InlineData("classifiers.auditor.checkpoint=./x/../a.safetensors", SameFile)]
+    [InlineData("classifiers.auditor.checkpoint=x\\..\\a.safetensors", SameFile)]
+    [InlineData("classifiers.auditor.checkpoint=../../a.safetensors", null)]
+    [InlineData("classifiers.auditor.checkpoint=/a.safetensors", null)]
+    [InlineData("classifiers.auditor.checkpoint=/../a.safetensors", null)]
+    public void Read_AuditorThatIsTheAnnotator_IsAWarning(string change, string? message) =>
+        Assert.Equal(
+            message,
+            Read(Smallest, change).Warnings
+                .SingleOrDefault(warning => warning.Code == PolicyCodes.NoIndependentAuditor)?.Message);
+
+    [Theory]
+    [InlineData("null", "must be an object, but is null")]
+    [InlineData("\"a.safetensors\"", "must be an object, but is text")]
+    public void Read_EntryOfAMap_IsAnObject(string entry, string message)
+    {
+        const string Digits = "{ \"checkpoint\": \"a.safetensors\", \"classes\": [\"7\", \"8\", \"9\"] }";
+        Assert.Contains(Digits, Smallest, StringComparison.Ordinal);
+
+        var read = PolicyReader.Read(Smallest.Replace(Digits, entry, StringComparison.Ordinal), "p.json", Vocabulary, []);
+
+        Assert.Contains(read.Errors, error => error.Message == message);
+    }
+
+    [Fact]
+    public void Read_Smallest_FillsInTheDefaults()
+    {
+        var policy = Read(Smallest, "unlearning.preset=default").Policy!;
+
+        Assert.Equal("auto", policy.Generator.Format);
+        Assert.Equal(["json", "markdown"], policy.Report.Formats);
+        Assert.False(policy.Report.PublishSamples);
+    }
 
     [Theory]
     [InlineData("x", new string[0], "'x' is not a loss; there are none")]
