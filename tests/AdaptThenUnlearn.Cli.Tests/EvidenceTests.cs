@@ -84,12 +84,16 @@ public sealed partial class EvidenceTests(SmallHouse house) : IClassFixture<Smal
     [InlineData("no-eights.rejected.pt", false)]
     [InlineData("no-eights.rejected.pkl", false)]
     [InlineData("no-eights.rejected.ckpt", false)]
+    [InlineData("no-eights.safetensors.earlier", false)]
+    [InlineData("no-eights.pt.earlier", false)]
+    [InlineData("no-eights.pkl.earlier", false)]
+    [InlineData("no-eights.ckpt.earlier", false)]
     public void Action_GeneratorIsAskedFor_UploadsOnlyReleasedOnes(string file, bool expected)
     {
         var patterns = GeneratorPattern().Matches(Action)
             .Select(match => (Excludes: match.Groups[1].Length > 0, Pattern: Glob(match.Groups[2].Value)))
             .ToList();
-        Assert.Equal(4, patterns.Count);
+        Assert.Equal(5, patterns.Count);
 
         // As the action's own list is read: the last pattern that matches decides.
         var last = patterns.LastOrDefault(each => each.Pattern.IsMatch("policy/" + file));

@@ -16,6 +16,7 @@ public sealed class FreeCores
     private const double TicksPerSecond = 100;   // USER_HZ, which is 100 on every system that .NET runs on
     private const string GroupFolder = "/sys/fs/cgroup";
     private static readonly TimeSpan _shortest = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan _secondLook = TimeSpan.FromSeconds(1);
 
     private readonly Usage _first;
 
@@ -25,13 +26,15 @@ public sealed class FreeCores
     public static FreeCores Start() => new(Capture());
 
     /// <summary>The number of cores; waits until the machine was watched long enough.</summary>
+    /// <remarks>
+    /// Where others seem to use a core, the machine is watched for another second, and the better result counts: the build that
+    /// started this process may only just have ended.
+    /// </remarks>
     /// <returns>From 0 to <see cref="Environment.ProcessorCount"/>, with a fraction.</returns>
     public double Measure()
     {
-        var watched = Stopwatch.GetElapsedTime(_first.Time);
-        if (watched < _shortest)
-            Thread.Sleep(_shortest - watched);
-        return Between(_first, Capture(), Environment.ProcessorCount);
+        var free = MeasureOnce(_shortest);
+        return ThreadsFor(free) < Environment.ProcessorCount ? Math.Max(free, Start().MeasureOnce(_secondLook)) : free;
     }
 
     /// <summary>The number of threads that use a number of free cores best: at least one.</summary>
@@ -111,6 +114,14 @@ public sealed class FreeCores
             && period > 0
                 ? (double)quota / period
                 : null;
+    }
+
+    private double MeasureOnce(TimeSpan atLeast)
+    {
+        var watched = Stopwatch.GetElapsedTime(_first.Time);
+        if (watched < atLeast)
+            Thread.Sleep(atLeast - watched);
+        return Between(_first, Capture(), Environment.ProcessorCount);
     }
 
     private static Usage Capture()
