@@ -20,7 +20,6 @@ public sealed class MeasuredPartsTests(SmallHouse house) : IClassFixture<SmallHo
 
     [Theory]
     [InlineData(1)]
-    [InlineData(7)]
     [InlineData(16)]
     public void Govern_MeasuredInParts_IsTheRecordOfOneProcess(int parts)
     {

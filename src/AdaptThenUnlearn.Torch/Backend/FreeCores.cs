@@ -14,9 +14,10 @@ namespace AdaptThenUnlearn.Torch.Backend;
 public sealed class FreeCores
 {
     private const double TicksPerSecond = 100;   // USER_HZ, which is 100 on every system that .NET runs on
+    private const int MoreLooks = 5;
     private const string GroupFolder = "/sys/fs/cgroup";
     private static readonly TimeSpan _shortest = TimeSpan.FromMilliseconds(250);
-    private static readonly TimeSpan _secondLook = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _anotherLook = TimeSpan.FromSeconds(1);
 
     private readonly Usage _first;
 
@@ -27,14 +28,16 @@ public sealed class FreeCores
 
     /// <summary>The number of cores; waits until the machine was watched long enough.</summary>
     /// <remarks>
-    /// Where others seem to use a core, the machine is watched for another second, and the better result counts: the build that
-    /// started this process may only just have ended.
+    /// Where others seem to use a core, the machine is watched for up to five more seconds, and the best second counts: the build
+    /// that started this process may only just have ended.
     /// </remarks>
     /// <returns>From 0 to <see cref="Environment.ProcessorCount"/>, with a fraction.</returns>
     public double Measure()
     {
         var free = MeasureOnce(_shortest);
-        return ThreadsFor(free) < Environment.ProcessorCount ? Math.Max(free, Start().MeasureOnce(_secondLook)) : free;
+        for (var look = 0; look < MoreLooks && ThreadsFor(free) < Environment.ProcessorCount; look++)
+            free = Math.Max(free, Start().MeasureOnce(_anotherLook));
+        return free;
     }
 
     /// <summary>The number of threads that use a number of free cores best: at least one.</summary>
