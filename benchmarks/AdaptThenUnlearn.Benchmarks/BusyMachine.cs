@@ -2,10 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using AdaptThenUnlearn.Torch.Backend;
-using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Measuring;
-using AdaptThenUnlearn.Torch.Models.StyleGan2;
-using AdaptThenUnlearn.Torch.Randomness;
 using static TorchSharp.torch;
 
 namespace AdaptThenUnlearn.Benchmarks;
@@ -116,19 +113,12 @@ internal static class BusyMachine
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        using var generator = new StyleGan2Generator(BenchmarkGan.Embedded);
-        generator.eval();
-        using var classifier = ClassifierArchitectures
-            .Build(StridedConvNet.Name, generator.Shape, [.. Enumerable.Range(0, 10).Select(number => $"{number}")]);
-        classifier.eval();
-        var draws = new EvaluationImages(new RandomStreams(1, "benchmark"), Truncation: 1, CPU);
+        using var measured = new BenchmarkMeasuring(CPU);
         var batches = EvaluationImages.EnumerateBatches(100_000).ToList();
         return Rate(seconds, warmUp: 2, number =>
         {
             using var each = NewDisposeScope();
-            var images = draws.Draw(generator, batches[number % batches.Count]);
-            classifier.Logits(classifier.Features(images));
-            return images.shape[0];
+            return measured.Classify(batches[number % batches.Count]).shape[0];
         });
     }
 

@@ -2,8 +2,6 @@ using System.Diagnostics;
 using AdaptThenUnlearn.Torch.Backend;
 using AdaptThenUnlearn.Torch.Features;
 using AdaptThenUnlearn.Torch.Measuring;
-using AdaptThenUnlearn.Torch.Models.StyleGan2;
-using AdaptThenUnlearn.Torch.Randomness;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -24,28 +22,21 @@ internal static class Evaluation
         var on = TorchBackend.Choose(device);
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        using var generator = new StyleGan2Generator(BenchmarkGan.Embedded);
-        generator.to(on);
-        generator.eval();
-        using var classifier = ClassifierArchitectures
-            .Build(StridedConvNet.Name, generator.Shape, [.. Enumerable.Range(0, 10).Select(number => $"{number}")]);
-        classifier.to(on);
-        classifier.eval();
-        var draws = new EvaluationImages(new RandomStreams(1, "benchmark"), Truncation: 1, on);
+        using var measured = new BenchmarkMeasuring(on);
         using var inception = new InceptionV3();
         inception.to(on);
         inception.eval();
         MeasureTime($"{Images} images made", on, () =>
         {
             foreach (var batch in EvaluationImages.EnumerateBatches(Images))
-                draws.Draw(generator, batch).Dispose();
+                measured.Draw(batch).Dispose();
         });
         MeasureTime($"{Images} images made and classified", on, () =>
         {
             foreach (var batch in EvaluationImages.EnumerateBatches(Images))
             {
                 using var each = NewDisposeScope();
-                classifier.Logits(classifier.Features(draws.Draw(generator, batch)));
+                measured.Classify(batch);
             }
         });
         MeasureTime($"{InceptionImages} images through Inception-v3", on, () =>
@@ -53,7 +44,7 @@ internal static class Evaluation
             foreach (var batch in EvaluationImages.EnumerateBatches(InceptionImages))
             {
                 using var each = NewDisposeScope();
-                foreach (var some in draws.Draw(generator, batch).expand(-1, 3, -1, -1).split(16))
+                foreach (var some in measured.Draw(batch).expand(-1, 3, -1, -1).split(16))
                     inception.call(some / 2 + 0.5);
             }
         });

@@ -127,11 +127,12 @@ public static class RoomRules
         [
             "Torch.Comparing", "Torch.Images", "Torch.Unlearning.Repulsion", "Reports", "Runs", "Measurements", "Policies"
         ],
+        ["Cli.Sharding"] = ["Cli", "Publishing.Hosts"],
         ["Cli.Labelling"] = ["Torch.Labelling", "Torch.Training", "Labelling"],
         ["Cli.Commands"] =
         [
-            "Cli", "Cli.Comparing", "Cli.Labelling", "Publishing.Admission", "Publishing.Hosts", "Publishing.Targets",
-            "Torch.Comparing", "Torch.Governing", "Torch.Labelling", "Torch.Pretraining", "Torch.Adaptation", "Torch.Training",
+            "Cli", "Cli.Comparing", "Cli.Labelling", "Cli.Sharding", "Publishing.Admission", "Publishing.Hosts",
+            "Publishing.Targets", "Torch.Comparing", "Torch.Governing", "Torch.Labelling", "Torch.Pretraining", "Torch.Adaptation", "Torch.Training",
             "Torch.Measuring", "Torch.Features", "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models",
             "Torch.Models.Sequence", "Torch.Models.StyleGan2", "Torch.Backend", "Torch.Randomness", "Reports", "Runs", "Gating",
             "Labelling", "Measurements", "Policies",

@@ -19,6 +19,12 @@ internal static class EnvironmentDefaults
     /// <summary>Replaces <c>--threads</c>.</summary>
     public const string ThreadsVariable = "ATU_THREADS";
 
+    /// <summary>The part for <c>--shard auto</c>, as i/n.</summary>
+    public const string ShardVariable = "ATU_SHARD";
+
+    /// <summary>The number of parts for <c>--shard auto</c>, where the engine tells the part's number alone.</summary>
+    public const string ShardsVariable = "ATU_SHARDS";
+
     /// <summary>The output folder without option and variable.</summary>
     public const string Out = "artifacts";
 
@@ -31,7 +37,8 @@ internal static class EnvironmentDefaults
         (OutVariable, "output folder of atu govern, where --out is not given"),
         (DeviceVariable, "device, where --device is not given"),
         (ThreadsVariable, "number of CPU threads, where --threads is not given"),
-        (Shard.PartsVariable, "number of parts for --shard auto under Kubernetes"),
+        (ShardVariable, "part for --shard auto, as i/n; wins over an engine's own variables"),
+        (ShardsVariable, "number of parts for --shard auto under Kubernetes"),
         (TorchBackend.FolderVariable, "folder that holds libtorch"),
         .. Enum.GetValues<CodeHost>().Select(TokenOf),
         (VerdictLine.Variable, "a word that begins the verdict lines for build tools"),

@@ -35,6 +35,11 @@ internal sealed class HelpText(HelpAction options) : SynchronousCommandLineActio
                 "atu measure policies/my-policy.json --shard 1/4 --out part-1.safetensors",
             ],
             ["merge"] = ["atu merge policies/my-policy.json part-1.safetensors part-2.safetensors"],
+            ["plan"] =
+            [
+                "atu plan policies/my-policy.json --shards 16 --for slurm --out measure.sh",
+                "atu plan policies/my-policy.json --shards 16 --for kubernetes --image registry/atu:1.0 --out measure.yaml",
+            ],
             ["verify"] = ["atu verify artifacts/my-policy/run.json", "atu verify artifacts/my-policy/run.json --json"],
             ["report"] =
             [

@@ -14,6 +14,7 @@ var root = new RootCommand("Measure image generators, unlearn what a policy bans
     new GovernCommand(terminal).Build(),
     new MeasureCommand(terminal).Build(),
     new MeasureCommand(terminal).BuildMerge(),
+    new PlanCommand(terminal).Build(),
     new CompareCommand(terminal).Build(),
     new TuneCommand(terminal).Build(),
     VerifyCommand.Build(terminal),

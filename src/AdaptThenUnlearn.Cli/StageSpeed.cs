@@ -15,7 +15,7 @@ internal sealed class StageSpeed(TimeProvider clock)
     private readonly Queue<(long Time, int Step)> _moments = new();
     private long _latest;
 
-    /// <summary>Begins anew with a stage's first step, whose own time is unknown.</summary>
+    /// <summary>Forgets the stage before. The time of a stage's first step is unknown.</summary>
     public void Restart(int step)
     {
         _moments.Clear();

@@ -28,6 +28,10 @@ public sealed partial class JsonResultTests(SmallHouse house) : IClassFixture<Sm
         ["measure --shard"] = test =>
             ["1/2", test.House.Policy("measured"), "--out", test.House.At("part.safetensors"), "--overwrite"],
         ["merge"] = test => [test.House.Policy("measured"), .. test.Parts()],
+        ["plan"] = test =>
+        [
+            test.House.Policy("planned"), "--shards", "2", "--for", "slurm", "--out", test.House.At("plan.sh"), "--overwrite"
+        ],
         ["verify"] = test => [test.Record()],
         ["report"] = test => [test.Record()],
         ["publish"] = test => [test.Record()],

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using AdaptThenUnlearn.Cli.Comparing;
+using AdaptThenUnlearn.Cli.Sharding;
 using AdaptThenUnlearn.Files;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Publishing.Hosts;

@@ -147,16 +147,19 @@ public sealed class GovernCommand(Terminal terminal)
         var unreadable = found.Problem;
         foreach (var file in found.Files)
         {
+            var isPolicy = false;
             try
             {
-                read.Add(PolicyFile.Read(file, parsed.GetValue(_set) ?? [], terminal));
+                var policy = PolicyFile.Read(file, parsed.GetValue(_set) ?? [], terminal);
+                isPolicy = policy.Result.Policy is not null;
+                read.Add(policy);
             }
             catch (BadArgumentException bad)
             {
                 unreadable ??= bad;
             }
 
-            if (read.LastOrDefault() is not { Result.Policy: not null } last || last.Path != file)
+            if (!isPolicy)
             {
                 foreach (var folder in RunFolder.FindByPolicyFile(output, file))
                     RunFolder.DeleteStaleResults(folder);

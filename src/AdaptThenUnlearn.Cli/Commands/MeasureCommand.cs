@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using AdaptThenUnlearn.Cli.Sharding;
 using AdaptThenUnlearn.Measurements;
 using AdaptThenUnlearn.Policies;
 using AdaptThenUnlearn.Publishing.Hosts;

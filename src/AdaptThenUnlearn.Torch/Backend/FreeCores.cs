@@ -57,8 +57,8 @@ public sealed class FreeCores
         // Of the cores of the affinity: what is idle, and what this process itself used.
         var own = (second.OwnSeconds - first.OwnSeconds) / seconds;
         double free = allowed;
-        if (first.Idle is { Count: > 0 } before && second.Idle is { } after && before.Keys.All(after.ContainsKey))
-            free = Math.Min(free, own + before.Sum(core => Math.Clamp((after[core.Key] - core.Value) / seconds, 0, 1)));
+        if (first.Idle.Count > 0 && first.Idle.Keys.All(second.Idle.ContainsKey))
+            free = Math.Min(free, own + first.Idle.Sum(core => Math.Clamp((second.Idle[core.Key] - core.Value) / seconds, 0, 1)));
 
         // Of the control group's quota: what is left beside the group's other processes.
         if (first.Group is { } group && second.Group is { } later)

@@ -99,16 +99,16 @@ public sealed record MeasurementShard(
         if (file.Metadata.GetValueOrDefault("kind") != Kind)
             throw new CheckpointException(
                 path, "is not a part of a measurement", "make it with `atu measure POLICY --shard i/n`");
-        var whole = file.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Load());
-        if (file.Metadata.GetValueOrDefault(TensorChecksum.Key) != TensorChecksum.Compute(whole, file.Metadata))
+        var tables = file.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Load());
+        if (file.Metadata.GetValueOrDefault(TensorChecksum.Key) != TensorChecksum.Compute(tables, file.Metadata))
             throw new CheckpointException(
                 path, "was changed after it was measured: its checksum does not match its content", AgainRemedy);
 
         // Read the tables, one row a batch, and check that they fit each other.
         var (batches, hits, annotatorHits, byClass) = (Rows("batches"), Rows("hits"), Rows("annotatorHits"), Rows("byClass"));
-        var counts = Values<long>(file["retainedCounts"].Load(int64));
-        var (retained, places) = (file["retained"].Load(float32), Values<long>(file["retainedAt"].Load(int64)));
-        var evidence = EvidenceIn(file, batches, hits.Count == 0 ? 0 : hits[0].Length);
+        var (counts, places) = (Numbers("retainedCounts"), Numbers("retainedAt"));
+        var retained = Table("retained", float32);
+        var evidence = ReadEvidence(hits.Count == 0 ? 0 : hits[0].Length);
         if (new[] { hits.Count, annotatorHits.Count, byClass.Count, counts.Length, evidence.Count }
             .Any(count => count != batches.Count)
             || batches.Any(batch => batch.Length != 3)
@@ -144,14 +144,53 @@ public sealed record MeasurementShard(
             File = opened,
         };
 
+        Tensor Table(string name, ScalarType type) => tables.TryGetValue(name, out var table) && table.dtype == type
+            ? table
+            : throw new CheckpointException(path, $"is damaged: it has no '{name}' of type {type}", AgainRemedy);
+
+        long[] Numbers(string name) => Values<long>(Table(name, int64));
+
         IReadOnlyList<long[]> Rows(string name)
         {
-            var table = file[name].Load(int64);
+            var table = Table(name, int64);
             if (table.dim() != 2)
                 throw new CheckpointException(path, $"is damaged: '{name}' is not a table", AgainRemedy);
             var values = Values<long>(table);
             var width = (int)table.shape[1];
             return [.. Enumerable.Range(0, (int)table.shape[0]).Select(row => values[(row * width)..((row + 1) * width)])];
+        }
+
+        // One entry a batch; null for those beyond the first look.
+        List<ReadingEvidence?> ReadEvidence(int features)
+        {
+            var table = Table("evidence", float64);
+            var (values, there, keys) = (Values<double>(table), Numbers("evidenceOf"), Numbers("imageKeys"));
+            int[] classes = [.. Numbers("evidenceClasses").Select(count => (int)Math.Clamp(count, 0, int.MaxValue))];
+            var width = table.dim() == 2 ? (int)table.shape[1] : -1;
+            var wanted = there.Sum() == 0 ? 0 : 2 + features + classes.Sum(OutputRange.RowLength);
+            var images = batches.Zip(there).Where(pair => pair.Second != 0).Sum(pair => pair.First.ElementAtOrDefault(2));
+            if (width != wanted
+                || table.shape[0] != there.Count(flag => flag != 0)
+                || there.Length != batches.Count
+                || keys.Length != images)
+                throw new CheckpointException(path, "is damaged: its tables do not fit each other", AgainRemedy);
+
+            List<ReadingEvidence?> read = [];
+            var (row, key) = (0, 0);
+            foreach (var (batch, flag) in batches.Zip(there))
+            {
+                if (flag == 0)
+                {
+                    read.Add(null);
+                    continue;
+                }
+
+                read.Add(ReadingEvidence.FromRow(
+                    values.AsSpan(row++ * width, width), keys[key..(key + (int)batch[2])], features, classes));
+                key += (int)batch[2];
+            }
+
+            return read;
         }
     }
 
@@ -173,41 +212,6 @@ public sealed record MeasurementShard(
         }
 
         throw new CheckpointException(file.Path, "is damaged: it does not say which part it is", AgainRemedy);
-    }
-
-    // One entry a batch; null for those beyond the first look.
-    private static List<ReadingEvidence?> EvidenceIn(TensorFile file, IReadOnlyList<long[]> batches, int features)
-    {
-        var table = file["evidence"].Load(float64);
-        var (values, there, keys) = (Values<double>(table), Numbers("evidenceOf"), Numbers("imageKeys"));
-        int[] classes = [.. Numbers("evidenceClasses").Select(count => (int)Math.Clamp(count, 0, int.MaxValue))];
-        var width = table.dim() == 2 ? (int)table.shape[1] : -1;
-        var wanted = there.Sum() == 0 ? 0 : 2 + features + classes.Sum(OutputRange.RowLength);
-        var images = batches.Zip(there).Where(pair => pair.Second != 0).Sum(pair => pair.First.ElementAtOrDefault(2));
-        if (width != wanted
-            || table.shape[0] != there.Count(flag => flag != 0)
-            || there.Length != batches.Count
-            || keys.Length != images)
-            throw new CheckpointException(file.Path, "is damaged: its tables do not fit each other", AgainRemedy);
-
-        List<ReadingEvidence?> read = [];
-        var (row, key) = (0, 0);
-        foreach (var (batch, flag) in batches.Zip(there))
-        {
-            if (flag == 0)
-            {
-                read.Add(null);
-                continue;
-            }
-
-            read.Add(ReadingEvidence.FromRow(
-                values.AsSpan(row++ * width, width), keys[key..(key + (int)batch[2])], features, classes));
-            key += (int)batch[2];
-        }
-
-        return read;
-
-        long[] Numbers(string name) => Values<long>(file[name].Load(int64));
     }
 
     /// <summary>Puts all shards of one measurement together; the numbers are those of a measurement by one process.</summary>

@@ -4,12 +4,15 @@ using YamlDotNet.RepresentationModel;
 namespace AdaptThenUnlearn.Solution.Tests.Pipelines;
 
 /// <summary>
-/// Every YAML that a user's pipeline may come from: the action, this repository's workflows, and the examples in the
-/// documentation.
+/// Every YAML that a user's pipeline may come from: the action, this repository's workflows, the samples, and the examples in
+/// the documentation.
 /// </summary>
 internal static partial class PipelineFiles
 {
     public static string Root => AdaptThenUnlearn.Tests.Repository.Root;
+
+    // .github, and .gitlab-ci.yml too.
+    private static readonly EnumerationOptions _hidden = new() { RecurseSubdirectories = true, AttributesToSkip = 0 };
 
     /// <summary>Texts by a name that says where they stand: a path, or a page and the number of the example in it.</summary>
     public static IReadOnlyDictionary<string, string> All { get; } = Files()
@@ -32,6 +35,7 @@ internal static partial class PipelineFiles
 
     private static IEnumerable<(string Name, string Text)> Files() =>
         Directory.EnumerateFiles(Path.Combine(Root, ".github", "workflows"), "*.yml").Append(Path.Combine(Root, "action.yml"))
+            .Concat(Directory.EnumerateFiles(Path.Combine(Root, "samples"), "*.yml", _hidden))
             .Select(file => (Path.GetRelativePath(Root, file).Replace('\\', '/'), File.ReadAllText(file)));
 
     private static IEnumerable<(string Name, string Text)> Examples() =>
