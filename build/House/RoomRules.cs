@@ -132,8 +132,8 @@ public static class RoomRules
         ["Cli.Commands"] =
         [
             "Cli", "Cli.Comparing", "Cli.Labelling", "Cli.Sharding", "Publishing.Admission", "Publishing.Hosts",
-            "Publishing.Targets", "Torch.Comparing", "Torch.Governing", "Torch.Labelling", "Torch.Pretraining", "Torch.Adaptation", "Torch.Training",
-            "Torch.Measuring", "Torch.Features", "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models",
+            "Publishing.Targets", "Torch.Comparing", "Torch.Governing", "Torch.Labelling", "Torch.Pretraining",
+            "Torch.Adaptation", "Torch.Training", "Torch.Measuring", "Torch.Features", "Torch.Checkpoints", "Torch.Checkpoints.Tensors", "Torch.Images", "Torch.Models",
             "Torch.Models.Sequence", "Torch.Models.StyleGan2", "Torch.Backend", "Torch.Randomness", "Reports", "Runs", "Gating",
             "Labelling", "Measurements", "Policies",
         ],
